@@ -1,0 +1,32 @@
+# Two commands do all set-up: `make demo` and `make test`. PYTHON names an interpreter >= 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test fast lint bench clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "parscale needs Python >= 3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@
+
+demo: $(VENV)/.installed  ## train 3 sizes x P in {1, 2, 4} on real text, fit the law, draw it (about 6 minutes)
+	$(BIN)/parscale demo
+
+test: lint  ## lint, types, every test
+	$(BIN)/pytest -n 2 --dist worksteal
+
+fast: lint  ## what to run while editing: under two minutes
+	$(BIN)/pytest -n 2 -m "not slow"
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed  ## timings, side by side with a baseline; writes results/benchmarks/
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
