@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import MISSING, asdict, dataclass, fields
 
-from scaling.accounting import Shape
+from scaling.accounting import Shape, training_flops
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,41 @@ class ModelConfig:
     qkv_bias: bool = True
     qk_norm: bool = False  # Qwen3: RMSNorm with gain on queries and keys, a head at a time
     init_std: float = 0.02
+    context: int | None = None  # longest sequence the model is meant for; None: no limit
+    experts: int = 0  # 0: dense MLP; else that many SwiGLU experts of inner width ffn in every layer
+    experts_per_token: int = 2  # experts a token is sent to (unused when dense)
+    balance_weight: float = 0.01  # weight of the load-balance loss in the gradient (unused when dense)
+
+    def __post_init__(self) -> None:
+        for name in ("vocab", "width", "ffn", "layers", "heads", "kv_heads", "P"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.P > 1 and self.prefix_tokens < 1:
+            raise ValueError(f"P = {self.P} streams need prefix_tokens >= 1, got {self.prefix_tokens}")
+        if self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads = {self.kv_heads} does not divide heads = {self.heads}")
+        if self.head_dim is None and self.width % self.heads:
+            raise ValueError(f"heads = {self.heads} does not divide width = {self.width}: set head_dim")
+        if self.shape.head_size % 2:
+            raise ValueError(f"head_dim must be even for rotary positions, got {self.shape.head_size}")
+        if not 0 <= self.smoothing <= 1:
+            raise ValueError(f"smoothing must lie in [0, 1], got {self.smoothing}")
+        if self.experts and not 1 <= self.experts_per_token <= self.experts:
+            raise ValueError(f"experts_per_token = {self.experts_per_token} of {self.experts} experts")
+
+    @property
+    def N(self) -> int:
+        """Non-embedding parameters, ParScale's own, query-key norms and every expert included."""
+        qk = 2 * self.shape.head_size * self.layers if self.qk_norm else 0
+        mlp = 3 * self.width * self.ffn
+        moe = self.layers * (mlp * (self.experts - 1) + self.width * self.experts) if self.experts else 0
+        return self.shape.N + qk + moe
+
+    @property
+    def active_N(self) -> int:
+        """The part of N that one token uses: all of it when dense, the chosen experts of a mixture."""
+        idle = self.experts - self.experts_per_token if self.experts else 0
+        return self.N - self.layers * idle * 3 * self.width * self.ffn
 
     @property
     def shape(self) -> Shape:
@@ -44,3 +81,138 @@ class ModelConfig:
             tied_embeddings=self.tied_embeddings,
             qkv_bias=self.qkv_bias,
         )
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training run, complete: two runs with equal configurations are the same run.
+
+    How the run is carried out (devices, threads, checkpoint interval) is not part of it.
+    """
+
+    # What is trained, and what the run is called in the table.
+    model: ModelConfig
+    sweep: str  # the grid it belongs to
+    size: str  # the grid's name of the model size, e.g. 64x4 (width x layers)
+    seed: int  # draws the backbone's initialisation and the data order, the same for every P
+
+    # Data.
+    corpus: str  # a name `sweeps.corpora` knows: stdlib, code, text, files:GLOB, hf:NAME
+    steps: int  # optimiser steps
+    batch: int  # sequences a step
+    seq_len: int  # tokens a sequence
+    corpus_hash: str = ""  # hash of the token files' manifest; filled in when the corpus is built
+    tokenizer: str = "bpe"  # bpe: trained on the corpus; hf:NAME: the tokenizer of that checkpoint
+    repeat: bool = False  # True: more tokens than the corpus holds are read again, epoch after epoch
+
+    # Optimisation.
+    optimizer: str = "adamw"  # adamw; muon: Muon on the matrices, AdamW on everything else
+    lr: float = 3e-4  # peak learning rate of AdamW
+    muon_lr: float = 0.02  # peak learning rate of the matrices under muon
+    extras_lr: float = 1.0  # learning rate of ParScale's prefixes and aggregation, in units of lr
+    beta1: float = 0.9
+    beta2: float = 0.95
+    eps: float = 1e-8
+    weight_decay: float = 0.1  # on matrices only: never on biases, gains, embeddings or prefixes
+    clip: float = 1.0  # gradient norm above which the gradient is scaled down
+    schedule: str = "cosine"  # cosine, linear (to final_lr), wsd (flat, then linear over decay_share)
+    warmup: float = 0.05  # share of the steps in which the learning rate rises linearly
+    decay_share: float = 0.2  # wsd only: share of the steps, at the end, that anneal
+    final_lr: float = 0.1  # learning rate at the last step, in units of the peak
+
+    # Recipe.
+    recipe: str = "scratch"  # scratch, two-stage, continual, peft
+    parent: str = ""  # run_id of stage 1 (two-stage) or checkpoint folder (continual, peft)
+
+    # Numerics.
+    precision: str = "float32"  # float32; bf16: bfloat16 autocast over float32 weights
+    compile: bool = False  # torch.compile the model
+    accumulate: int = 1  # micro-batches a step; divides batch
+
+    # What is written down.
+    evaluations: int = 1  # passes over the held-out set, evenly spaced, the last at the end
+    eval_batch: int = 32  # sequences an evaluation batch; the standard error is over these batches
+    log_points: int = 200  # points of the training curve, evenly spaced
+    train_loss_share: float = 0.05  # train_loss is the mean over this share of the steps, at the end
+
+    # When a run has diverged: NaN, or a mean loss this much above the best for a whole interval.
+    spike: float = 1.0  # nats above the lowest smoothed training loss
+    spike_share: float = 0.02  # share of the steps over which the loss is smoothed for this rule
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained, naming the field."""
+        _check_run(self)
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens an optimiser step sees."""
+        return self.batch * self.seq_len
+
+    @property
+    def D(self) -> int:
+        """Training tokens."""
+        return self.steps * self.batch_tokens
+
+    @property
+    def C(self) -> float:
+        """Training FLOPs, ParScale's streams counted."""
+        return training_flops(self.model.shape, self.D, self.seq_len)
+
+    @property
+    def run_id(self) -> str:
+        """The first 16 hex digits of the SHA-256 of the canonical JSON of every field."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """Canonical JSON: keys sorted, no spaces, the model nested."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> RunConfig:
+        """The inverse of `to_json`; unknown or missing fields raise a ValueError that names them."""
+        values = json.loads(text)
+        if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
+            raise ValueError("not a run configuration: expected a JSON object with a `model` object")
+        _check_names(cls, values)
+        _check_names(ModelConfig, values["model"])
+        return cls(**{**values, "model": ModelConfig(**values["model"])})
+
+
+CHOICES = {
+    "optimizer": ("adamw", "muon"),
+    "schedule": ("cosine", "linear", "wsd"),
+    "recipe": ("scratch", "two-stage", "continual", "peft"),
+    "precision": ("float32", "bf16"),
+}
+
+
+def _check_names(cls: type, values: dict[str, object]) -> None:
+    """Raise if `values` has a key that is no field of `cls`, or lacks one without a default."""
+    known = {field.name: field for field in fields(cls)}
+    unknown = sorted(set(values) - set(known))
+    needed = {name for name, field in known.items() if field.default is MISSING}
+    missing = sorted(needed - set(values))
+    if unknown or missing:
+        raise ValueError(f"{cls.__name__}: unknown fields {unknown}, missing fields {missing}")
+
+
+def _check_run(run: RunConfig) -> None:
+    for name, allowed in CHOICES.items():
+        if getattr(run, name) not in allowed:
+            raise ValueError(f"{name}={getattr(run, name)!r}: choose one of {', '.join(allowed)}")
+    for name in ("steps", "batch", "seq_len", "accumulate", "evaluations", "eval_batch", "log_points"):
+        value = getattr(run, name)
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}={value!r}: must be a whole number of at least 1")
+    for name in ("lr", "muon_lr", "extras_lr", "clip", "spike"):
+        if not getattr(run, name) > 0:
+            raise ValueError(f"{name}={getattr(run, name)!r}: must be positive")
+    if run.batch % run.accumulate:
+        raise ValueError(f"accumulate={run.accumulate} does not divide batch={run.batch}")
+    model = run.model
+    if model.P < 1:
+        raise ValueError(f"P={model.P}: a model has at least one stream")
+    if model.head_dim is None and model.width % model.heads:
+        raise ValueError(f"size {run.size}: width {model.width} is not divisible by {model.heads} heads")
+    if model.heads % model.kv_heads:
+        raise ValueError(f"size {run.size}: {model.kv_heads} kv_heads do not divide {model.heads} heads")
