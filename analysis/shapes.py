@@ -1,0 +1,69 @@
+"""From a size to a transformer's shape: the published six, and the same family at any other N."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from scaling.accounting import Shape
+
+LAYERS, HEADS, KV_HEADS, VOCAB = 36, 16, 2, 151936
+# ffn / width of the six published shapes lies in 5.375 .. 5.43.
+FFN_PER_WIDTH = 5.4
+_SUFFIX = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
+
+@dataclass(frozen=True)
+class FamilyShape:
+    """Width and ffn, fractions allowed, of a 36-layer member of the paper's family; N is at P = 1."""
+
+    width: float
+    ffn: float
+    N: float
+
+    def accounting(self, P: int = 1) -> Shape:
+        """The nearest whole shape (width a multiple of 16 heads), for counting parameters and FLOPs."""
+        width = max(HEADS, HEADS * round(self.width / HEADS))
+        shape = Shape(width, max(1, round(self.ffn)), LAYERS, HEADS, KV_HEADS, VOCAB)
+        return replace(shape, P=P)
+
+
+def parse_count(text: str | float) -> float:
+    """A count as people write it: "1.6B", "350M", "50k", 2.8e9."""
+    if isinstance(text, (int, float)):
+        value = float(text)
+    else:
+        body = text.strip().upper()
+        suffix = body[-1:] if body[-1:] in _SUFFIX else ""
+        try:
+            value = float(body.removesuffix(suffix)) * _SUFFIX[suffix]
+        except ValueError:
+            raise ValueError(f"{text!r} is no count; write it as 1.6B, 350M, 50K or 2.8e9") from None
+    if not np.isfinite(value) or value <= 0:
+        raise ValueError(f"{text!r} is no count; give a positive number")
+    return value
+
+
+def shape_of(N: str | float, architectures: pd.DataFrame | None = None) -> FamilyShape:
+    """The shape with N non-embedding parameters at P = 1.
+
+    `architectures` (results/published/architectures.csv) gives the published shape where N is one
+    of its labels ("1.6B") or exact counts. Elsewhere the family is continued at ffn = 5.4 width:
+    N = 36 (2.25 + 16.2) h^2 + (36 * 3.25 + 1) h, solved for h.
+    """
+    count = parse_count(N)
+    if architectures is not None:
+        labels = architectures["paper_size_label"].map(parse_count)
+        hit = architectures[np.isclose(labels, count) | (architectures["nonembedding_params_P1"] == count)]
+        if len(hit):
+            row = hit.iloc[0]
+            return FamilyShape(
+                float(row["hidden"]), float(row["intermediate"]), float(row["nonembedding_params_P1"])
+            )
+    kv = KV_HEADS / HEADS
+    square = LAYERS * (2 * (1 + kv) + 3 * FFN_PER_WIDTH)
+    linear = LAYERS * (1 + 2 * kv + 2) + 1
+    width = (-linear + np.sqrt(linear**2 + 4 * square * count)) / (2 * square)
+    return FamilyShape(float(width), float(FFN_PER_WIDTH * width), count)
