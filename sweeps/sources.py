@@ -1,0 +1,287 @@
+"""Where documents come from: one source a corpus name, each yielding `Document`s in a fixed order.
+
+A source says what it is in `recipe()`: everything that decides which documents come out. The same
+recipe gives the same documents, so it is part of the key under which a built corpus is cached.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from importlib.resources import files as package_files
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+TEST_FOLDERS = {"test", "tests", "testing", "idle_test", "_test", "lib2to3/tests"}
+NOT_STDLIB = {"site-packages", "dist-packages", "__pycache__", "ensurepip", "config-3"}
+TEXT_SUFFIXES = {".md", ".rst", ".txt", ".license", ".rule"}
+MAX_DOCUMENT_BYTES = 4_000_000  # a longer member is data, not a document
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text and what is known of it."""
+
+    name: str  # unique within the source
+    text: str
+    domain: str
+    licence: str = "unknown"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A document that could not be read: skipped, counted, listed in the manifest."""
+
+    name: str
+    reason: str
+
+
+class Source(Protocol):
+    """A named supply of documents."""
+
+    @property
+    def val_share(self) -> float:
+        """Share of the documents held out, by content hash."""
+
+    def recipe(self) -> dict[str, Any]:
+        """Everything that decides which documents come out."""
+
+    def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
+        """The documents, in a fixed order; `folder` is scratch and download space."""
+
+
+def _is_test(path: PurePosixPath) -> bool:
+    """True for test modules and anything inside a folder of tests."""
+    stem = path.name
+    named = stem.startswith("test_") or stem.endswith("_test.py") or stem in {"tests.py", "conftest.py"}
+    return named or any(part in TEST_FOLDERS for part in path.parts[:-1])
+
+
+def _decode(name: str, raw: bytes, domain: str, licence: str) -> Document | Unreadable:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return Unreadable(name, f"not UTF-8: {error.reason} at byte {error.start}")
+    return Document(name, text.replace("\r\n", "\n"), domain, licence)
+
+
+@dataclass(frozen=True)
+class StandardLibrary:
+    """The running Python's standard library, tests left out: on every machine, no download."""
+
+    val_share: float = 0.06
+
+    def recipe(self) -> dict[str, Any]:
+        """The interpreter's exact version; its library does not change under it."""
+        return {"source": "stdlib", "python": sys.version, "root": sysconfig.get_paths()["stdlib"]}
+
+    def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
+        """Every .py file below the library's root, in the order of their paths."""
+        root = Path(sysconfig.get_paths()["stdlib"])
+        for path in sorted(root.rglob("*.py")):
+            name = PurePosixPath(path.relative_to(root).as_posix())
+            skip = any(part in NOT_STDLIB or part.startswith("config-3") for part in name.parts)
+            if skip or _is_test(name):
+                continue
+            try:
+                raw = path.read_bytes()
+            except OSError as error:
+                yield Unreadable(str(name), str(error.strerror))
+                continue
+            yield _decode(str(name), raw, domain="stdlib", licence="PSF-2.0")
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """Members of hash-pinned wheels: Python source (`code`) or prose (`text`)."""
+
+    pins: tuple[str, ...]  # names of files in sweeps/data
+    kind: str  # code: .py members; text: .md, .rst, .txt, licence texts
+    val_share: float = 0.05
+
+    def recipe(self) -> dict[str, Any]:
+        """The pinned versions and hashes themselves."""
+        lines = [line for pin in self.pins for line in _data_lines(pin)]
+        return {"source": "wheels", "kind": self.kind, "pins": lines}
+
+    def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
+        """The members wanted, wheel after wheel; nothing is written outside `folder`."""
+        for pin in self.pins:
+            wheels = folder / f"wheels-{Path(pin).stem}"
+            _download(_data_lines(pin), wheels)
+            for wheel in sorted(wheels.glob("*.whl")):
+                yield from self._members(wheel)
+
+    def _members(self, wheel: Path) -> Iterator[Document | Unreadable]:
+        # Members are read in memory and never extracted: a hostile path in the archive names nothing.
+        domain = wheel.name.split("-")[0].lower()
+        with zipfile.ZipFile(wheel) as archive:
+            licence = _wheel_licence(archive)
+            for info in sorted(archive.infolist(), key=lambda info: info.filename):
+                path = PurePosixPath(info.filename)
+                if info.is_dir() or info.file_size > MAX_DOCUMENT_BYTES or not self._wanted(path):
+                    continue
+                name = f"{domain}/{path}"
+                try:
+                    raw = archive.read(info)
+                except (zipfile.BadZipFile, OSError) as error:
+                    yield Unreadable(name, str(error))
+                    continue
+                yield _decode(name, raw, domain, licence)
+
+    def _wanted(self, path: PurePosixPath) -> bool:
+        if any(part.endswith(".dist-info") for part in path.parts):
+            return False
+        if self.kind == "code":  # tests stay: they are half of the source, and as much code as the rest
+            return path.suffix == ".py"
+        return path.suffix.lower() in TEXT_SUFFIXES
+
+
+def _data_lines(name: str) -> list[str]:
+    """The lines of a list packaged in sweeps/data."""
+    text = package_files("sweeps").joinpath("data", name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _download(pins: list[str], folder: Path) -> None:
+    """Fetch the pinned wheels with pip, which refuses a wheel whose hash differs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if _complete(pins, folder):
+        return
+    requirements = folder / "requirements.txt"
+    requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
+    flags = ["--no-deps", "--only-binary=:all:", "--python-version", "3.12", "--require-hashes"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", *flags]
+    done = subprocess.run(
+        [*command, "-r", str(requirements), "-d", str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode or not _complete(pins, folder):
+        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise OSError(
+            f"cannot download {len(pins)} pinned packages: {last}; "
+            "check the connection, or use the corpus stdlib, which needs none"
+        )
+
+
+def _complete(pins: list[str], folder: Path) -> bool:
+    """True if `folder` holds exactly the wheels whose hashes are pinned."""
+    wanted = {pin.rsplit("sha256:", 1)[1].strip() for pin in pins}
+    found = {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.whl")}
+    return wanted == found
+
+
+def _wheel_licence(archive: zipfile.ZipFile) -> str:
+    """The licence a wheel's metadata declares."""
+    names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    if not names:
+        return "unknown"
+    headers = HeaderParser().parsestr(archive.read(names[0]).decode("utf-8", "replace"))
+    classifiers = [c.rsplit(" :: ", 1)[-1] for c in headers.get_all("Classifier") or [] if "License" in c]
+    declared = headers.get("License-Expression") or headers.get("License") or ""
+    lines = declared.strip().splitlines() or classifiers
+    return lines[0][:80] if lines else "unknown"
+
+
+@dataclass(frozen=True)
+class UserFiles:
+    """The user's own documents: text files whole, jsonl and parquet a document a row."""
+
+    pattern: str
+    val_share: float = 0.05
+
+    def recipe(self) -> dict[str, Any]:
+        """Path, size and content hash of every file."""
+        entries = [[str(p), p.stat().st_size, _sha256(p)] for p in self._paths()]
+        return {"source": "files", "pattern": self.pattern, "files": entries}
+
+    def _paths(self) -> list[Path]:
+        found = (Path(name) for name in glob.glob(os.path.expanduser(self.pattern), recursive=True))
+        paths = sorted(path for path in found if path.is_file())
+        if not paths:
+            raise ValueError(f"corpus files:{self.pattern} matches no file; quote the pattern for the shell")
+        return paths
+
+    def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
+        """The documents of every matching file, in the order of their paths."""
+        for path in self._paths():
+            domain = path.parent.name or "files"
+            try:
+                if path.suffix == ".jsonl":
+                    yield from _jsonl(path, domain)
+                elif path.suffix == ".parquet":
+                    yield from _parquet(path, domain)
+                else:
+                    yield _decode(str(path), path.read_bytes(), domain, "unknown")
+            except OSError as error:
+                yield Unreadable(str(path), str(error))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _jsonl(path: Path, domain: str) -> Iterator[Document | Unreadable]:
+    """One document a line: {"text": ..., "domain"?: ..., "licence"?: ...}."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            name = f"{path}:{number}"
+            try:
+                row = json.loads(line)
+                text = row["text"]
+                if not isinstance(text, str):
+                    raise TypeError("`text` is not a string")
+            except (ValueError, KeyError, TypeError) as error:
+                yield Unreadable(name, f"no JSON object with a string `text`: {error}")
+                continue
+            yield Document(name, text, str(row.get("domain", domain)), str(row.get("licence", "unknown")))
+
+
+def _parquet(path: Path, domain: str) -> Iterator[Document | Unreadable]:
+    """One document a row, from the column `text` (or `content`)."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        yield Unreadable(str(path), str(error).splitlines()[0])
+        return
+    column = next((name for name in ("text", "content") if name in file.schema_arrow.names), None)
+    if column is None:
+        yield Unreadable(str(path), "no column `text` or `content`")
+        return
+    number = 0
+    for batch in file.iter_batches(batch_size=1024, columns=[column]):
+        for value in batch.column(0).to_pylist():
+            number += 1
+            if isinstance(value, str):
+                yield Document(f"{path}:{number}", value, domain)
+            else:
+                yield Unreadable(f"{path}:{number}", "the text is empty")
+
+
+def source_of(corpus: str) -> Source:
+    """The source a corpus name stands for; an unknown name is refused with the list of known ones."""
+    named: dict[str, Source] = {
+        "stdlib": StandardLibrary(),
+        "code": Wheels(("code-small.txt",), "code"),
+        "code-large": Wheels(("code-large.txt",), "code"),
+        "text": Wheels(("text-pypi.txt",), "text"),
+    }
+    if corpus in named:
+        return named[corpus]
+    kind, _, rest = corpus.partition(":")
+    if kind == "files" and rest:
+        return UserFiles(rest)
+    known = ", ".join([*named, "files:GLOB"])
+    raise ValueError(f"unknown corpus {corpus!r}; choose one of {known}")
