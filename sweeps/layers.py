@@ -1,0 +1,134 @@
+"""The small parts of a transformer: linear maps, norm, rotary positions, masks, dense and mixture MLPs.
+
+Shapes: R rows, T tokens, S tokens cached before them, K prefix tokens, h width, f inner
+width, n heads, d head dimension, E experts.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .loss import compute_dtype
+
+
+class Linear(nn.Linear):
+    """nn.Linear that draws nothing at construction: initialisation is the model's."""
+
+    def reset_parameters(self) -> None:
+        """Leave the memory as it is."""
+
+
+class Embedding(nn.Embedding):
+    """nn.Embedding that draws nothing at construction."""
+
+    def reset_parameters(self) -> None:
+        """Leave the memory as it is."""
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm with gain, computed in float32, returned in the type of the matmuls."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., h) -> (..., h)."""
+        gain = self.weight.float()
+        return F.rms_norm(x.float(), x.shape[-1:], gain, self.eps).to(compute_dtype(x))
+
+
+def rotary(positions: Tensor, head_dim: int, base: float) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the rotary angles: positions (R, T) -> two of (R, T, 1, d/2), float32."""
+    exponent = torch.arange(0, head_dim, 2, device=positions.device, dtype=torch.float32) / head_dim
+    angle = positions[:, :, None, None].float() * base**-exponent
+    return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn the pairs (i, i + d/2) of x (R, T, n, d) by the angles of `rope`."""
+    cos, sin = rope[0].to(x.dtype), rope[1].to(x.dtype)
+    low, high = x.chunk(2, dim=-1)
+    return torch.cat((low * cos - high * sin, high * cos + low * sin), dim=-1)
+
+
+def tile(x: Tensor, P: int) -> Tensor:
+    """Repeat x (B, ...) for every stream, stream-major: (P*B, ...)."""
+    return x if P == 1 else x.unsqueeze(0).expand(P, *x.shape).reshape(P * x.shape[0], *x.shape[1:])
+
+
+def check_ids(input_ids: Tensor, vocab: int) -> None:
+    """Refuse empty input and unknown tokens by name, not by an index error inside the embedding."""
+    if input_ids.dim() != 2:
+        raise ValueError(f"input_ids must have shape (B, T), got {tuple(input_ids.shape)}")
+    if input_ids.numel() == 0:
+        raise ValueError(f"empty prompt: input_ids has shape {tuple(input_ids.shape)}")
+    if input_ids.device.type != "cpu" or torch.compiler.is_compiling():
+        return  # reading a value would stall the device or split the compiled graph
+    low, high = int(input_ids.min()), int(input_ids.max())
+    if low < 0 or high >= vocab:
+        raise ValueError(f"unknown token {low if low < 0 else high}: the vocabulary has 0..{vocab - 1}")
+
+
+def visibility(T: int, S: int, K: int, real: Tensor | None, device: torch.device) -> Tensor | None:
+    """Who sees whom, (T, K+S+T) or (B, 1, T, K+S+T); None where SDPA needs no mask.
+
+    `real` (B, S+T) is False at padding. A padding token still sees itself: a row of the softmax
+    with nothing to see would be NaN.
+    """
+    if real is None and (T == 1 or K + S == 0):
+        return None
+    query = torch.arange(S, S + T, device=device)[:, None]
+    key = torch.arange(S + T, device=device)[None, :]
+    mask = key <= query
+    if real is not None:
+        mask = (mask & real[:, None, None, :]) | (key == query)
+    return F.pad(mask, (K, 0), value=True)
+
+
+class MLP(nn.Module):
+    """SwiGLU."""
+
+    def __init__(self, width: int, ffn: int) -> None:
+        super().__init__()
+        self.gate_proj = Linear(width, ffn, bias=False)
+        self.up_proj = Linear(width, ffn, bias=False)
+        self.down_proj = Linear(ffn, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., h) -> (..., h)."""
+        out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return out
+
+
+class MixtureOfExperts(nn.Module):
+    """Top-k routed SwiGLU experts, named as in Qwen3-MoE checkpoints.
+
+    A token's router probabilities (softmax over all experts) are kept for its k best experts and
+    divided by their sum. `balance` holds the load-balance loss of the last call, Fedus et al. 2021,
+    arXiv 2101.03961 Eq 4: E sum_e (share of assignments to e) (mean probability of e); 1 when even.
+    """
+
+    def __init__(self, width: int, ffn: int, experts: int, per_token: int) -> None:
+        super().__init__()
+        self.gate = Linear(width, experts, bias=False)
+        self.experts = nn.ModuleList(MLP(width, ffn) for _ in range(experts))
+        self.per_token = per_token
+        self.balance: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, T, h) -> (R, T, h)."""
+        rows = x.reshape(-1, x.shape[-1])
+        probability = self.gate(rows).float().softmax(dim=-1)  # (R*T, E)
+        kept, chosen = probability.topk(self.per_token, dim=-1)
+        kept = (kept / kept.sum(dim=-1, keepdim=True)).to(x.dtype)
+        load = F.one_hot(chosen, len(self.experts)).float().mean(dim=(0, 1))
+        self.balance = len(self.experts) * (load * probability.mean(dim=0)).sum()
+        out = torch.zeros_like(rows)
+        for index, expert in enumerate(self.experts):
+            token, slot = torch.where(chosen == index)
+            out = out.index_add(0, token, expert(rows[token]) * kept[token, slot, None])
+        return out.view(x.shape)

@@ -1,0 +1,280 @@
+"""The ParScale transformer (arXiv 2505.10475): a Qwen2 or Qwen3 backbone run as P parallel streams.
+
+Each stream has its own learnable prefix keys and values in every layer; a small network weighs the
+streams' last hidden states, token by token, and one LM head reads the weighted sum. At P = 1 there is
+neither prefix nor aggregation: a plain Qwen2. Parameter names are those of the released checkpoints,
+so that `state_dict()` is a checkpoint.
+
+Shapes: B batch, T tokens, P streams, R rows (B before the streams part in the first layer, then P*B,
+row = stream * B + item), S tokens cached before these T, K prefix tokens, h width, n query heads,
+m key and value heads, d head dimension, V vocab.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from .cache import KVCache, LayerCache
+from .config import ModelConfig
+from .layers import (
+    MLP,
+    Embedding,
+    Linear,
+    MixtureOfExperts,
+    RMSNorm,
+    check_ids,
+    rotary,
+    rotate,
+    tile,
+    visibility,
+)
+from .loss import IGNORE, linear_cross_entropy
+
+Rope = tuple[Tensor, Tensor]
+
+
+class Attention(nn.Module):
+    """Grouped-query attention over [prefix of the stream, tokens so far]."""
+
+    def __init__(self, config: ModelConfig, first: bool) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.P = config.heads, config.kv_heads, config.P
+        self.fan_out = config.P if first else 1  # the streams part here: until then they are one
+        h, d, bias = config.width, config.shape.head_size, config.qkv_bias
+        self.q_proj = Linear(h, self.heads * d, bias=bias)
+        self.k_proj = Linear(h, self.kv_heads * d, bias=bias)
+        self.v_proj = Linear(h, self.kv_heads * d, bias=bias)
+        self.o_proj = Linear(self.heads * d, h, bias=False)
+        self.q_norm = RMSNorm(d, config.norm_eps) if config.qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(d, config.norm_eps) if config.qk_norm else nn.Identity()
+        if config.P > 1:
+            prefix = (config.P, self.kv_heads, config.prefix_tokens, d)
+            self.prefix_k = nn.Parameter(torch.empty(prefix))
+            self.prefix_v = nn.Parameter(torch.empty(prefix))
+
+    def project(self, x: Tensor, rope: Rope) -> tuple[Tensor, Tensor, Tensor]:
+        """Give of x (R, T, h) rotated queries (R, n, T, d), rotated keys and values (R, m, T, d)."""
+        rows, T, _ = x.shape
+        q = self.q_norm(self.q_proj(x).view(rows, T, self.heads, -1))
+        k = self.k_norm(self.k_proj(x).view(rows, T, self.kv_heads, -1))
+        v = self.v_proj(x).view(rows, T, self.kv_heads, -1)
+        return rotate(q, rope).transpose(1, 2), rotate(k, rope).transpose(1, 2), v.transpose(1, 2)
+
+    def behind_prefix(self, prefix: Tensor, x: Tensor) -> Tensor:
+        """Each stream's prefix (P, m, K, d) before its keys or values: (P*B, m, T, d) -> (.., K+T, d)."""
+        streams = x.view(self.P, -1, *x.shape[1:])
+        rows = prefix.to(x.dtype).unsqueeze(1).expand(-1, streams.shape[1], -1, -1, -1)
+        return torch.cat((rows, streams), dim=3).flatten(0, 1)
+
+    def forward(self, x: Tensor, rope: Rope, mask: Tensor | None, cache: LayerCache | None) -> Tensor:
+        """Map x (R, T, h) to (P*B, T, h). No mask: plainly causal, or one token that sees everything."""
+        q, k, v = (tile(part, self.fan_out) for part in self.project(x, rope))
+        if cache is not None:
+            k, v = cache.extend(k, v)
+        elif self.P > 1:
+            k, v = self.behind_prefix(self.prefix_k, k), self.behind_prefix(self.prefix_v, v)
+        causal = mask is None and q.shape[2] > 1
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=self.heads != self.kv_heads
+        )
+        out: Tensor = self.o_proj(y.transpose(1, 2).flatten(2))
+        return out
+
+
+class Block(nn.Module):
+    """Attention and MLP, each behind its norm, each added to the residual stream."""
+
+    def __init__(self, config: ModelConfig, first: bool) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.width, config.norm_eps)
+        self.self_attn = Attention(config, first)
+        self.post_attention_layernorm = RMSNorm(config.width, config.norm_eps)
+        self.mlp: nn.Module
+        if config.experts:
+            self.mlp = MixtureOfExperts(config.width, config.ffn, config.experts, config.experts_per_token)
+        else:
+            self.mlp = MLP(config.width, config.ffn)
+
+    def forward(self, x: Tensor, rope: Rope, mask: Tensor | None, cache: LayerCache | None) -> Tensor:
+        """Map x (R, T, h) to (P*B, T, h)."""
+        y = self.self_attn(self.input_layernorm(x), rope, mask, cache)
+        x = (x + y.view(-1, *x.shape)).flatten(0, 1)  # in the first layer: one x, P different y
+        added: Tensor = self.mlp(self.post_attention_layernorm(x))
+        return x + added
+
+
+class Decoder(nn.Module):
+    """Embedding, blocks, last norm and aggregation, under the names of the released checkpoints."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        h, P = config.width, config.P
+        self.embed_tokens = Embedding(config.vocab, h)
+        self.layers = nn.ModuleList(Block(config, index == 0) for index in range(config.layers))
+        self.norm = RMSNorm(h, config.norm_eps)
+        if P > 1:
+            self.aggregate_layer = nn.Sequential(Linear(P * h, h), nn.SiLU(), Linear(h, P))
+
+
+@dataclass(frozen=True)
+class StreamSummary:
+    """What the aggregation makes of the streams, averaged over the tokens of a batch."""
+
+    weights: Tensor  # (P,) mean aggregation weights, smoothing included
+    similarity: Tensor  # (P, P) mean cosine similarity of the streams' last hidden states
+
+
+class ParScaleLM(nn.Module):
+    """Language model of `config`; freshly initialised (normal, std `init_std`; biases 0, gains 1).
+
+    Initial weights follow torch's global seed. The backbone's are bit-identical for every P and on
+    every device, and the global generator is left in the same state whatever P is.
+    Set `gradient_checkpointing` to keep only each block's input for the backward pass.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.gradient_checkpointing = False
+        self.model = Decoder(config)
+        if not config.tied_embeddings:
+            self.lm_head = Linear(config.width, config.vocab, bias=False)
+        counted = sum(p.numel() for p in self.parameters())
+        expected = config.N + config.shape.embedding_parameters
+        if counted != expected:
+            raise AssertionError(f"{counted} parameters built, {expected} counted from the shape")
+        if not self.model.embed_tokens.weight.is_meta:
+            self.initialise()
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Draw every weight anew: the backbone from one generator, what ParScale adds from another."""
+        seed = int(torch.randint(2**62, ()))
+        backbone, extras = (torch.Generator().manual_seed(seed + i) for i in range(2))
+        for name, parameter in self.named_parameters():
+            if "norm" in name:
+                parameter.fill_(1.0)
+            elif name.endswith("bias"):
+                parameter.zero_()
+            else:
+                generator = extras if "prefix_" in name or "aggregate_" in name else backbone
+                drawn = torch.empty(parameter.shape).normal_(0, self.config.init_std, generator=generator)
+                parameter.copy_(drawn)
+
+    @property
+    def head(self) -> Tensor:
+        """The LM head, (V, h)."""
+        return self.model.embed_tokens.weight if self.config.tied_embeddings else self.lm_head.weight
+
+    def new_cache(self, batch: int, capacity: int, dtype: torch.dtype | None = None) -> KVCache:
+        """Memory for the keys and values of `batch` sequences of at most `capacity` tokens."""
+        attentions = [layer.self_attn for layer in self.model.layers]
+        return KVCache(self.config, attentions, batch, capacity, dtype or self.head.dtype)
+
+    def streams(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor:
+        """Last hidden states of the streams after the final norm, (P, B, T, h)."""
+        check_ids(input_ids, self.config.vocab)
+        (B, T), P, device = input_ids.shape, self.config.P, input_ids.device
+        real, S = None if attention_mask is None else attention_mask.bool(), 0
+        if cache is not None:
+            real, S, positions = cache.append(P, real, B, T)
+        elif real is not None:
+            positions = (real.cumsum(dim=1) - 1).clamp_min(0)
+        else:
+            positions = torch.arange(T, device=device)[None]
+        K = self.config.prefix_tokens if P > 1 else 0
+        mask = visibility(T, S, K, real, device)
+        if mask is not None and mask.dim() == 4:
+            mask = tile(mask, P)
+        rope = rotary(positions, self.config.shape.head_size, self.config.rope_base)
+        x: Tensor = self.model.embed_tokens(input_ids)
+        for index, layer in enumerate(self.model.layers):
+            kept = None if cache is None else cache.layers[index]
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(layer, x, rope, mask, kept, use_reentrant=False)
+            else:
+                x = layer(x, rope, mask, kept)
+            if index == 0 and positions.shape[0] > 1:
+                rope = (tile(rope[0], P), tile(rope[1], P))
+        x = self.model.norm(x)
+        return x.view(P, B, T, -1)
+
+    def aggregate(self, streams: Tensor) -> tuple[Tensor, Tensor]:
+        """Weigh the streams token by token: (P, B, T, h) -> their sum (B, T, h), weights (B, T, P).
+
+        The released layout concatenates the streams with the stream index fastest. Reordering the
+        small weight instead leaves the (P, B, T, h) block where it is.
+        """
+        P, B, T, h = streams.shape
+        if P == 1:
+            return streams[0], torch.ones(B, T, 1, device=streams.device)
+        net = dict(self.model.aggregate_layer.named_parameters())
+        by_stream = net["0.weight"].view(-1, h, P).permute(2, 1, 0)  # (P, h in, h out)
+        inner = net["0.bias"].to(streams.dtype)
+        for x, weight in zip(streams.flatten(1, 2), by_stream.to(streams.dtype), strict=True):
+            inner = torch.addmm(inner, x, weight)
+        scores = F.linear(F.silu(inner), net["2.weight"], net["2.bias"])
+        weights = scores.float().softmax(dim=-1).view(B, T, P)
+        weights = weights * (1 - self.config.smoothing) + self.config.smoothing / P
+        share = weights.to(streams.dtype)
+        mixed = streams[0] * share[..., 0, None]
+        for stream in range(1, P):
+            mixed = torch.addcmul(mixed, streams[stream], share[..., stream, None])
+        return mixed, weights
+
+    def hidden(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor:
+        """What the LM head reads, (B, T, h)."""
+        return self.aggregate(self.streams(input_ids, attention_mask, cache))[0]
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor:
+        """Logits (B, T, V) of input_ids (B, T); `attention_mask` (B, T) is 0 at padding.
+
+        With a cache the tokens continue what is in it, and the mask is that of the new tokens alone.
+        """
+        return F.linear(self.hidden(input_ids, attention_mask, cache), self.head)
+
+    def loss(
+        self,
+        input_ids: Tensor,
+        targets: Tensor,
+        reduction: str = "mean",
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Cross entropy, nats per token, of predicting `targets` (B, T): already shifted, -100 ignored.
+
+        In training a mixture of experts adds the gradient, not the value, of its load-balance loss.
+        """
+        if attention_mask is not None:
+            targets = targets.masked_fill(attention_mask == 0, IGNORE)
+        hidden = self.hidden(input_ids, attention_mask)
+        loss = linear_cross_entropy(hidden, self.head, targets, reduction)
+        if self.config.experts and self.training and reduction == "mean":
+            balance = self.config.balance_weight * self.balance()
+            loss = loss + (balance - balance.detach())
+        return loss
+
+    def balance(self) -> Tensor:
+        """Load-balance loss of the last call, averaged over the layers: 1 is even."""
+        mixtures = [part for part in self.modules() if isinstance(part, MixtureOfExperts)]
+        return torch.stack([part.balance for part in mixtures if part.balance is not None]).mean()
+
+    @torch.no_grad()
+    def stream_summary(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> StreamSummary:
+        """Mean aggregation weights and pairwise similarity of the streams on one batch."""
+        streams = self.streams(input_ids, attention_mask)
+        real = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        kept = streams[:, real.bool()].float()  # (P, tokens, h)
+        weights = self.aggregate(streams)[1][real.bool()].mean(dim=0)
+        unit = F.normalize(kept, dim=-1)
+        return StreamSummary(weights, torch.einsum("pth,qth->pq", unit, unit) / kept.shape[1])
