@@ -17,17 +17,6 @@ from scaling.accounting import training_flops
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 
 
-@pytest.fixture(scope="module")
-def stack():
-    losses = pd.read_csv(PUBLISHED / "losses.csv")
-    return losses[losses["corpus"] == "stack-v2-python"]
-
-
-@pytest.fixture(scope="module")
-def architectures():
-    return pd.read_csv(PUBLISHED / "architectures.csv")
-
-
 def test_agrees_with_the_published_grid_to_its_printed_digits():
     grid = pd.read_csv(PUBLISHED / "cost_grid_sample.csv")
     cost = estimate(

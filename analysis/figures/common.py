@@ -1,0 +1,77 @@
+"""What the figures share: names of corpora, a law written out, goodness of fit, an empty panel."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from analysis.style import BLACK, GREY
+
+_CORPUS_NAMES = {"stack-v2-python": "Stack-V2 Python", "pile": "The Pile"}
+N_LABEL = "non-embedding parameters $N$"
+LOSS_LABEL = "loss (nats per token)"
+P_LABEL = "parallel streams $P$"
+
+
+def corpus_name(corpus: str) -> str:
+    """A corpus as a heading."""
+    return _CORPUS_NAMES.get(corpus, corpus)
+
+
+def split_by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows by corpus in order of appearance; one nameless group where there is no such column."""
+    if "corpus" not in table:
+        return {"": table}
+    return {str(name): rows for name, rows in table.groupby("corpus", sort=False)}
+
+
+def number(value: float) -> str:
+    """A coefficient for a panel: .6912 as 0.6912, 11310000 as 1.131 x 10^7."""
+    if not np.isfinite(value):
+        return r"\infty" if value > 0 else "?"
+    if value != 0 and not 1e-3 <= abs(value) < 1e4:
+        exponent = int(np.floor(np.log10(abs(value))))
+        return rf"{value / 10**exponent:.3f}\times 10^{{{exponent}}}"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.4g}"
+
+
+def law_text(law: Any) -> str:
+    """A fitted law written out with its constants, as mathtext on one or two lines."""
+    names = [f.name for f in fields(law)]
+    value = {n: number(float(getattr(law, n))) for n in names}
+    if names == ["E", "A", "alpha", "k"]:
+        return (
+            rf"$L = {value['E']} + \left(\dfrac{{{value['A']}}}"
+            rf"{{N\,({value['k']}\,\ln P + 1)}}\right)^{{{value['alpha']}}}$"
+        )
+    symbols = {"alpha": r"\alpha", "beta": r"\beta", "gamma": r"\gamma", "rho": r"\rho"}
+    body = r",\ ".join(f"{symbols.get(n, n)} = {value[n]}" for n in names)
+    return f"{type(law).__name__}: ${body}$"
+
+
+def goodness(law: Any, rows: pd.DataFrame) -> tuple[float, float]:
+    """R2 and root mean square error of a law on the loss of some runs."""
+    loss = rows["loss"].to_numpy(dtype=float)
+    residual = loss - np.asarray(law.predict(**{axis: rows[axis].to_numpy(float) for axis in law.axes}))
+    total = float(((loss - loss.mean()) ** 2).sum())
+    r2 = 1 - float((residual**2).sum()) / total if total > 0 else float("nan")
+    return r2, float(np.sqrt((residual**2).mean()))
+
+
+def say_empty(axes: Axes, message: str) -> None:
+    """A panel with nothing to draw says what is missing."""
+    axes.text(0.5, 0.5, message, ha="center", va="center", transform=axes.transAxes, color=GREY, wrap=True)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def note(axes: Axes, text: str, *, x: float = 0.97, y: float = 0.96, ha: str = "right") -> None:
+    """Text in a corner of a panel on a white ground, above the data."""
+    box = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": "none", "alpha": 0.85}
+    va = "top" if y > 0.5 else "bottom"
+    look = {"fontsize": 8, "linespacing": 1.35, "color": BLACK, "bbox": box, "zorder": 6}
+    axes.text(x, y, text, ha=ha, va=va, transform=axes.transAxes, **look)
