@@ -1,0 +1,142 @@
+"""What a fit minimises: sum over rows of w ρ(r), as objects.
+
+r is the residual, prediction minus observation, of the loss or of its logarithm. An objective gives
+ρ, its slope ψ = ρ' and its curvature ψ' (for Newton steps and for robust standard errors).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from scaling.law import Array
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Base: ρ(r) = r², on log loss when `log`."""
+
+    log: bool = False
+
+    @property
+    def name(self) -> str:
+        """How tables call it."""
+        return f"{type(self).__name__}({', '.join(f'{k}={v:g}' for k, v in self.__dict__.items() if k != 'log')})"
+
+    @property
+    def robust(self) -> bool:
+        """Whether ψ is bounded: intervals then need the robust scale."""
+        return False
+
+    @property
+    def steps(self) -> tuple[Self, ...]:
+        """Smoother objectives to minimise first, each from the last's answer; ends with this one."""
+        return (self,)
+
+    def rho(self, r: Array) -> Array:
+        """ρ(r)."""
+        return r * r
+
+    def psi(self, r: Array) -> Array:
+        """ρ'(r)."""
+        return 2 * r
+
+    def curvature(self, r: Array) -> Array:
+        """ρ''(r)."""
+        return np.full_like(r, 2.0)
+
+
+@dataclass(frozen=True)
+class LeastSquares(Objective):
+    """ρ(r) = r²; of the log loss with `log=True`, which weighs relative errors."""
+
+
+@dataclass(frozen=True)
+class LogHuber(Objective):
+    """Huber on log loss: r²/2 up to `delta`, then delta (|r| - delta/2). The published procedure's choice.
+
+    With delta far below the noise this is least absolute deviations; `Fit.delta_over_noise` says so.
+    """
+
+    log: bool = True
+    delta: float = 1e-3
+
+    def __init__(self, delta: float = 1e-3, log: bool = True) -> None:
+        if not (np.isfinite(delta) and delta > 0):
+            raise ValueError(f"delta={delta!r} must be a positive number")
+        object.__setattr__(self, "delta", float(delta))
+        object.__setattr__(self, "log", log)
+
+    @property
+    def robust(self) -> bool:
+        return True
+
+    def rho(self, r: Array) -> Array:
+        a = np.abs(r)
+        inside = np.minimum(a, self.delta)
+        return inside * (a - 0.5 * inside)
+
+    def psi(self, r: Array) -> Array:
+        return np.clip(r, -self.delta, self.delta)
+
+    def curvature(self, r: Array) -> Array:
+        return (np.abs(r) <= self.delta).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Asymmetric(Objective):
+    """|r|, times `over` where the prediction is too high; Huber-rounded within `delta` of zero.
+
+    `over=1` is least absolute deviations. The rounding (1e-9 nats, far below any noise) lets Newton
+    steps converge; it is reached through wider roundings.
+    """
+
+    log: bool = True
+    over: float = 10.0
+    delta: float = 1e-9
+
+    def __post_init__(self) -> None:
+        """Refuse a weight that is not positive."""
+        if not (np.isfinite(self.over) and self.over > 0):
+            raise ValueError(f"over={self.over!r} must be a positive number")
+
+    @property
+    def robust(self) -> bool:
+        return True
+
+    @property
+    def steps(self) -> tuple[Self, ...]:
+        widths = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+        return (*(replace(self, delta=d) for d in widths if d > self.delta), self)
+
+    def _side(self, r: Array) -> Array:
+        return np.where(r > 0, self.over, 1.0)
+
+    def rho(self, r: Array) -> Array:
+        a = np.abs(r)
+        inside = np.minimum(a, self.delta)
+        return self._side(r) * inside * (a - 0.5 * inside) / self.delta
+
+    def psi(self, r: Array) -> Array:
+        return self._side(r) * np.clip(r / self.delta, -1.0, 1.0)
+
+    def curvature(self, r: Array) -> Array:
+        return np.where(np.abs(r) <= self.delta, self._side(r) / self.delta, 0.0)
+
+
+@dataclass(frozen=True)
+class LAD(Asymmetric):
+    """Least absolute deviations, sum |r|: the median's objective, `Asymmetric` with equal sides."""
+
+    over: float = 1.0
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "huber": LogHuber(1e-3),
+    "least-squares": LeastSquares(),
+    "log-least-squares": LeastSquares(log=True),
+    "lad": LAD(),
+    "asymmetric": Asymmetric(),
+}
