@@ -1,4 +1,4 @@
-"""What P streams are worth in parameters: by a law, with intervals from its draws, and by the points alone."""
+"""What P streams are worth in parameters: by a law, with intervals from draws, and by the points alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+import scaling.data
 from scaling.law import Law
 
 EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "upper", "in_data"]
@@ -16,10 +17,8 @@ EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "up
 
 def usable(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that may be fitted and drawn as results: finished, with a finite loss."""
-    keep = np.isfinite(table["loss"].astype(float))
-    if "status" in table:
-        keep &= table["status"].fillna("ok") == "ok"
-    return table[keep]
+    keep = np.isfinite(table["loss"].astype(float)) & np.asarray(scaling.data.usable(table), dtype=bool)
+    return table.loc[keep]
 
 
 def equivalents(
@@ -28,14 +27,14 @@ def equivalents(
     sizes: Sequence[float],
     streams: Iterable[float],
     at_P: float = 1,
-    draws: NDArray[np.float64] | None = None,
+    draws: Law | None = None,
     level: float = 0.95,
     data: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The one-stream size with the loss of every (N, P) under a law.
 
-    draws: coefficient vectors (draws, p) of the law's fields, from a bootstrap; their quantiles give
-    `lower` and `upper` (missing without draws). data: the runs behind the law; `in_data` says whether
+    draws: a batch of laws (fields of shape (draws,)) as spread as the data leave them, e.g. from
+    `scaling`'s interval methods; their quantiles give `lower` and `upper` (missing without draws). data: the runs behind the law; `in_data` says whether
     (N, P) lies within their range and the answer within their one-stream sizes. Columns:
     N, P, loss, equivalent_N, multiple (equivalent_N / N), lower, upper (of equivalent_N), in_data.
     """
@@ -46,7 +45,7 @@ def equivalents(
     found = np.asarray(law.equivalent_N(N=N, P=P, at_P=at_P))
     lower = upper = np.full(len(grid), np.nan)
     if draws is not None:
-        many: Any = type(law).from_vector(np.asarray(draws)[:, None, :])
+        many: Any = type(law).from_vector(draws.vector[:, None, :])
         spread = np.asarray(many.equivalent_N(N=N, P=P, at_P=at_P))
         tail = (1 - level) / 2
         lower, upper = np.quantile(spread, [tail, 1 - tail], axis=0, method="nearest")

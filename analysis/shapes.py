@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from scaling.accounting import Shape
+from scaling.data import parse_size
 
 LAYERS, HEADS, KV_HEADS, VOCAB = 36, 16, 2, 151936
 # ffn / width of the six published shapes lies in 5.375 .. 5.43.
 FFN_PER_WIDTH = 5.4
-_SUFFIX = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
 @dataclass(frozen=True)
@@ -30,22 +30,6 @@ class FamilyShape:
         return replace(shape, P=P)
 
 
-def parse_count(text: str | float) -> float:
-    """A count as people write it: "1.6B", "350M", "50k", 2.8e9."""
-    if isinstance(text, (int, float)):
-        value = float(text)
-    else:
-        body = text.strip().upper()
-        suffix = body[-1:] if body[-1:] in _SUFFIX else ""
-        try:
-            value = float(body.removesuffix(suffix)) * _SUFFIX[suffix]
-        except ValueError:
-            raise ValueError(f"{text!r} is no count; write it as 1.6B, 350M, 50K or 2.8e9") from None
-    if not np.isfinite(value) or value <= 0:
-        raise ValueError(f"{text!r} is no count; give a positive number")
-    return value
-
-
 def shape_of(N: str | float, architectures: pd.DataFrame | None = None) -> FamilyShape:
     """The shape with N non-embedding parameters at P = 1.
 
@@ -53,9 +37,11 @@ def shape_of(N: str | float, architectures: pd.DataFrame | None = None) -> Famil
     of its labels ("1.6B") or exact counts. Elsewhere the family is continued at ffn = 5.4 width:
     N = 36 (2.25 + 16.2) h^2 + (36 * 3.25 + 1) h, solved for h.
     """
-    count = parse_count(N)
+    count = parse_size(N)
+    if not (np.isfinite(count) and count > 0):
+        raise ValueError(f"N is {N!r}; give a positive number of parameters, e.g. 1.6B")
     if architectures is not None:
-        labels = architectures["paper_size_label"].map(parse_count)
+        labels = architectures["paper_size_label"].map(parse_size)
         hit = architectures[np.isclose(labels, count) | (architectures["nonembedding_params_P1"] == count)]
         if len(hit):
             row = hit.iloc[0]

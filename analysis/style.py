@@ -15,10 +15,19 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 # Okabe and Ito's palette: told apart under all common colour-vision deficiencies.
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -41,7 +50,7 @@ _SETTINGS: dict[str, Any] = {
     "axes.linewidth": 0.7,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.prop_cycle": mpl.cycler(color=CYCLE),
+    "axes.prop_cycle": cycler(color=CYCLE),
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.5,
     "xtick.labelsize": 8,
@@ -77,7 +86,8 @@ def use_font(name: str) -> None:
 @contextmanager
 def context() -> Iterator[None]:
     """Matplotlib's settings for the time of a `with` block, then as they were."""
-    with mpl.rc_context({**_SETTINGS, "font.family": list(_fonts)}):
+    settings: Any = {**_SETTINGS, "font.family": list(_fonts)}
+    with mpl.rc_context(settings):
         yield
 
 
@@ -196,3 +206,10 @@ def stream_ticks(axes: Axes, streams: Iterable[float]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(values))
     axes.xaxis.set_major_formatter(FixedFormatter([f"{v:g}" for v in values]))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def plain_log_ticks(axis: Axis) -> None:
+    """A log axis labelled 0.1, 0.2, 0.5, 1, 2, ... in plain digits."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())

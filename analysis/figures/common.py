@@ -29,6 +29,11 @@ def split_by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in table.groupby("corpus", sort=False)}
 
 
+def by_streams(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
+    """Rows of each P, P ascending."""
+    return [(int(P), table[table["P"] == P]) for P in sorted(table["P"].unique())]
+
+
 def number(value: float) -> str:
     """A coefficient for a panel: .6912 as 0.6912, 11310000 as 1.131 x 10^7."""
     if not np.isfinite(value):
@@ -73,5 +78,5 @@ def note(axes: Axes, text: str, *, x: float = 0.97, y: float = 0.96, ha: str = "
     """Text in a corner of a panel on a white ground, above the data."""
     box = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": "none", "alpha": 0.85}
     va = "top" if y > 0.5 else "bottom"
-    look = {"fontsize": 8, "linespacing": 1.35, "color": BLACK, "bbox": box, "zorder": 6}
+    look: dict[str, Any] = {"fontsize": 8, "linespacing": 1.35, "color": BLACK, "bbox": box, "zorder": 6}
     axes.text(x, y, text, ha=ha, va=va, transform=axes.transAxes, **look)

@@ -16,6 +16,7 @@ from analysis.equivalent import usable
 from analysis.figures.common import (
     LOSS_LABEL,
     N_LABEL,
+    by_streams,
     corpus_name,
     goodness,
     law_text,
@@ -66,8 +67,8 @@ def _panel(
         say_empty(axes, f"no finished run among {len(runs)} row{'s' * (len(runs) != 1)}")
         return
     pad = 1.08
-    for P, rows in good.groupby("P"):
-        look = looks[int(P)]
+    for P, rows in by_streams(good):
+        look = looks[P]
         bars = 1.96 * rows["loss_se"] if "loss_se" in rows and rows["loss_se"].notna().any() else None
         axes.errorbar(
             rows["N"],

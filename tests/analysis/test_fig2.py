@@ -95,7 +95,9 @@ def test_equivalents_of_the_paper(printed_laws, stack):
 
 def test_equivalents_take_draws_and_a_law_without_closed_form(stack):
     law = AdditiveLaw(E=0.7, A=30.0, alpha=0.21, C=0.12, beta=0.45)
-    draws = law.vector * np.array([1, 1, 1, 0.9, 1]) + np.linspace(0, 0.024, 401)[:, None] * [0, 0, 0, 1, 0]
+    draws = AdditiveLaw.from_vector(
+        law.vector * np.array([1, 1, 1, 0.9, 1]) + np.linspace(0, 0.024, 401)[:, None] * [0, 0, 0, 1, 0]
+    )
     table = equivalents(law, sizes=[1e9, 2e9], streams=[2, 6], draws=draws, level=0.9, data=stack)
     assert (table["lower"] < table["equivalent_N"]).all()
     assert (table["equivalent_N"] < table["upper"]).all()

@@ -1,0 +1,55 @@
+"""Loss beside what it costs to run: one row a model and batch size, costs averaged over lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.cost_ratios import BATCHES, LENGTHS
+from analysis.hardware import A100, Hardware
+from analysis.inference_cost import GIB, estimate
+
+COST_COLUMNS = ["size", "N", "P", "batch", "loss", "memory_gib", "latency_s"]
+
+
+def cost_table(
+    losses: pd.DataFrame,
+    architectures: pd.DataFrame,
+    *,
+    batches: Sequence[int] = BATCHES,
+    lengths: Sequence[int] = LENGTHS,
+    hardware: Hardware = A100,
+) -> pd.DataFrame:
+    """Memory and latency of every run at every batch, mean over input = output in `lengths`.
+
+    losses: size, N, P, loss of one corpus; architectures: paper_size_label, hidden, intermediate.
+    """
+    shapes = architectures.set_index("paper_size_label")
+    unknown = sorted(set(losses["size"]) - set(shapes.index))
+    if unknown:
+        raise ValueError(
+            f"size {unknown[0]!r} has no row in the architectures; they hold {list(shapes.index)}"
+        )
+    shape = shapes.loc[losses["size"]]
+    n = np.asarray(lengths, dtype=float)
+    rows = []
+    for batch in batches:
+        cost = estimate(
+            width=shape["hidden"].to_numpy()[:, None],
+            ffn=shape["intermediate"].to_numpy()[:, None],
+            P=losses["P"].to_numpy()[:, None],
+            batch=batch,
+            input_tokens=n,
+            output_tokens=n,
+            hardware=hardware,
+        )
+        rows.append(
+            losses[["size", "N", "P", "loss"]].assign(
+                batch=batch,
+                memory_gib=cost.memory_bytes.mean(axis=1) / GIB,
+                latency_s=cost.latency_s.mean(axis=1),
+            )
+        )
+    return pd.concat(rows, ignore_index=True)[COST_COLUMNS]

@@ -1,0 +1,144 @@
+"""Laws put to the test: extrapolation backtests, rivals and where they part, Proposition 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.equivalent import usable
+from analysis.figures.common import (
+    LOSS_LABEL,
+    N_LABEL,
+    P_LABEL,
+    corpus_name,
+    note,
+    say_empty,
+    split_by_corpus,
+)
+
+
+def backtest(table: pd.DataFrame) -> Figure:
+    """Fit the cheaper runs, predict the dearer: error of each prediction, a panel a split.
+
+    table: split (what was held out, in words), corpus, N, P, loss, predicted, held_out (bool). Open
+    markers were fitted, filled ones predicted; a one-sided cloud of filled ones is bias.
+    """
+    splits = list(dict.fromkeys(table["split"]))
+    figure, panels = style.new_figure(1, max(len(splits), 1), height=2.9, sharey=True)
+    with style.context():
+        if not splits:
+            say_empty(panels[0], "too few runs to hold any out")
+            return figure
+        for axes, split in zip(panels, splits, strict=True):
+            rows = table[table["split"] == split]
+            _errors(axes, rows, gap=0.043 * max(2, len(splits)))
+            axes.set_title(split)
+        low, high = panels[0].get_ylim()
+        panels[0].set_ylim(low, high + 0.2 * (high - low))  # shared: room for the notes in all panels
+        panels[0].set_ylabel("predicted \N{MINUS SIGN} observed\n($10^{-3}$ nats)")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure
+
+
+def _errors(axes: Axes, rows: pd.DataFrame, gap: float) -> None:
+    """Signed errors against N, fitted runs open and held-out ones filled."""
+    for i, (corpus, runs) in enumerate(split_by_corpus(rows).items()):
+        color = style.CYCLE[i % len(style.CYCLE)]
+        for held, face in ((False, "none"), (True, color)):
+            part = runs[runs["held_out"] == held]
+            axes.plot(
+                part["N"],
+                1e3 * (part["predicted"] - part["loss"]),
+                linestyle="none",
+                marker="o",
+                color=color,
+                markerfacecolor=face,
+                label=f"{corpus_name(corpus)}, {'predicted' if held else 'fitted'}",
+            )
+        out = runs[runs["held_out"]]
+        error = 1e3 * (out["predicted"] - out["loss"])
+        mean = f"{error.mean():+.1f}".replace("-", "\N{MINUS SIGN}")
+        if len(out):
+            note(axes, f"{corpus_name(corpus)}: mean error {mean}", x=0.03, y=0.97 - 0.08 * i, ha="left")
+    axes.axhline(0, color=style.GREY, linewidth=0.8)
+    style.size_ticks(axes, rows["N"].tolist(), gap=gap)
+    axes.set_xlabel(N_LABEL)
+
+
+def rivals(
+    table: pd.DataFrame,
+    laws: Mapping[str, Any],
+    *,
+    sizes: Sequence[float],
+    up_to: float = 64,
+) -> Figure:
+    """Predicted loss against P for rival laws fitted to the same runs, a panel a size, out to `up_to`.
+
+    table: N, P, loss of one corpus; laws: name -> fitted law. Runs within 5% of a size are drawn. The
+    laws agree where there are runs; the panels show where, and by how much, they part.
+    """
+    figure, panels = style.new_figure(1, max(len(sizes), 1), height=2.9)
+    runs = usable(table)
+    with style.context():
+        if not laws or not len(runs) or not len(sizes):
+            say_empty(panels[0], "no law was fitted")
+            return figure
+        P = np.geomspace(1, up_to, 80)
+        for axes, N, label in zip(panels, sizes, style.count_labels(sizes), strict=True):
+            ends = []
+            for i, (name, law) in enumerate(laws.items()):
+                loss = np.asarray(law.predict(N=np.full_like(P, N), P=P))
+                dash = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))[i % 4]
+                axes.plot(P, loss, color=style.CYCLE[i % len(style.CYCLE)], linestyle=dash, label=name)
+                ends.append(loss[-1])
+            near = runs[np.abs(runs["N"] / N - 1) < 0.05]
+            axes.plot(near["P"], near["loss"], "o", color=style.BLACK, zorder=5, label="runs")
+            axes.axvspan(runs["P"].max(), up_to * 1.2, color="#F2F2F2", zorder=0)
+            style.stream_ticks(axes, 2.0 ** np.arange(0, np.log2(up_to) + 1e-9))
+            axes.set_xlim(0.85, up_to * 1.2)
+            axes.set_xlabel(P_LABEL)
+            axes.set_title(f"$N$ = {label}")
+            note(axes, f"apart at $P = {up_to:g}$:\n{np.ptp(ends):.3f} nats")
+        panels[0].set_ylabel(LOSS_LABEL)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 5))
+    return figure
+
+
+def ensemble(table: pd.DataFrame) -> Figure:
+    """The ensemble test of Proposition 1: measured loss of averaged predictors against what rho predicts.
+
+    table: P, measured (loss of the average of P models' probabilities), measured_se, predicted (Eq 4
+    with the correlation measured on the same models), rho; perhaps `independent` (Eq 4 at rho = 0).
+    """
+    figure, (axes,) = style.new_figure(width=4.6, height=3.2)
+    with style.context():
+        if not len(table):
+            say_empty(axes, "no ensemble was measured")
+            return figure
+        rows = table.sort_values("P")
+        bars = 1.96 * rows["measured_se"] if "measured_se" in rows else None
+        axes.errorbar(rows["P"], rows["measured"], yerr=bars, fmt="o", color=style.BLACK, label="measured")
+        rho = rows["rho"].dropna()
+        label = rf"Proposition 1, measured $\rho$ = {rho.mean():.3f}" if len(rho) else "Proposition 1"
+        axes.plot(rows["P"], rows["predicted"], color=style.BLUE, label=label)
+        if "independent" in rows:
+            axes.plot(
+                rows["P"],
+                rows["independent"],
+                color=style.ORANGE,
+                linestyle="--",
+                label=r"independent models, $\rho$ = 0",
+            )
+        style.stream_ticks(axes, rows["P"])
+        axes.set_xlabel("models averaged $P$")
+        axes.set_ylabel(LOSS_LABEL)
+        axes.legend()
+    return figure
