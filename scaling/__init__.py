@@ -1,0 +1,72 @@
+"""Fit and question neural scaling laws: `runs = read_runs(...); fit(ParallelLaw, runs)`.
+
+N non-embedding parameters, P streams, D training tokens, L loss in nats per token, C training FLOPs.
+The core (laws, fitting) needs numpy alone and is loaded at once; what needs pandas or scipy loads
+when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from scaling.certificate import Certificate, Status
+from scaling.fit import Fit, FitError, fit
+from scaling.law import Law, Range
+from scaling.laws import (
+    REGISTRY,
+    AdditiveLaw,
+    ChinchillaLaw,
+    DenseLaw,
+    DiversityLaw,
+    LogMultiplicativeLaw,
+    ParallelDataLaw,
+    ParallelLaw,
+    ParallelPowerLaw,
+    SaturatingLaw,
+    by_name,
+)
+from scaling.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
+
+if TYPE_CHECKING:
+    from scaling.data import read_runs
+    from scaling.uncertainty import Covariance, Profile
+
+_LATER = {
+    "read_runs": "scaling.data",
+    "Covariance": "scaling.uncertainty",
+    "Profile": "scaling.uncertainty",
+}
+
+__all__ = [
+    "LAD",
+    "REGISTRY",
+    "AdditiveLaw",
+    "Asymmetric",
+    "Certificate",
+    "ChinchillaLaw",
+    "Covariance",
+    "DenseLaw",
+    "DiversityLaw",
+    "Fit",
+    "FitError",
+    "Law",
+    "LeastSquares",
+    "LogHuber",
+    "LogMultiplicativeLaw",
+    "Objective",
+    "ParallelDataLaw",
+    "ParallelLaw",
+    "ParallelPowerLaw",
+    "Profile",
+    "Range",
+    "SaturatingLaw",
+    "Status",
+    "by_name",
+    "fit",
+    "read_runs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'scaling' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

@@ -113,7 +113,7 @@ class Law:
 
     @classmethod
     def with_fixed(cls, **values: float) -> type[Self]:
-        """This law with nonlinear parameters held at given values, e.g. `AdditiveLaw.with_fixed(beta=0.5)`."""
+        """The law with nonlinear parameters held at given values: `AdditiveLaw.with_fixed(beta=0.5)`."""
         for name, value in values.items():
             if name not in cls.nonlinear:
                 known = ", ".join(cls.nonlinear)
@@ -170,7 +170,7 @@ class Law:
         return self.inverse(self.predict(N=N, P=P, **axes), P=at_P, **axes)
 
     def equivalent_P(self, N: Any, P: Any, at_N: Any, **axes: Any) -> Any:
-        """The P (a real number >= 1) that gives size `at_N` the loss of (N, P); nan below P = 1, inf if none."""
+        """The P (real, >= 1) that gives size `at_N` the loss of (N, P); nan below P = 1, inf if none."""
         return self._solve("P", self.predict(N=N, P=P, **axes), {"N": at_N, **axes})
 
     def _solve(self, axis: str, loss: Any, axes: Mapping[str, Any]) -> Any:

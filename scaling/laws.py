@@ -58,15 +58,16 @@ class DenseLaw(_RootA):
     A: float
     alpha: float
 
+    axes = ("N",)
     nonlinear = {"alpha": EXPONENT}
     source = f"{PARSCALE}, Eq 3; Hoffmann et al. 2022"
 
     @staticmethod
-    def terms(N: Any, P: Any, alpha: Any) -> Sequence[Any]:
+    def terms(N: Any, alpha: Any) -> Sequence[Any]:
         return 1.0, power(N, alpha)
 
     @classmethod
-    def terms_gradient(cls, N: Any, P: Any, alpha: Any) -> Sequence[Sequence[Any]]:
+    def terms_gradient(cls, N: Any, alpha: Any) -> Sequence[Sequence[Any]]:
         return [[0.0, -np.log(N) * power(N, alpha)]]
 
 

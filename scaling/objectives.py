@@ -23,7 +23,8 @@ class Objective:
     @property
     def name(self) -> str:
         """How tables call it."""
-        return f"{type(self).__name__}({', '.join(f'{k}={v:g}' for k, v in self.__dict__.items() if k != 'log')})"
+        values = ", ".join(f"{k}={v:g}" for k, v in self.__dict__.items() if k != "log")
+        return f"{type(self).__name__}({values}) on {'log loss' if self.log else 'loss'}"
 
     @property
     def robust(self) -> bool:
@@ -31,9 +32,9 @@ class Objective:
         return False
 
     @property
-    def steps(self) -> tuple[Self, ...]:
-        """Smoother objectives to minimise first, each from the last's answer; ends with this one."""
-        return (self,)
+    def smoother(self) -> tuple[tuple[Self, float], ...]:
+        """Objectives to minimise first, each from the last's answer, with the tolerance of each."""
+        return ()
 
     def rho(self, r: Array) -> Array:
         """ρ(r)."""
@@ -73,6 +74,10 @@ class LogHuber(Objective):
     def robust(self) -> bool:
         return True
 
+    @property
+    def smoother(self) -> tuple[tuple[Self, float], ...]:
+        return ((type(self)(100 * self.delta, self.log), 1e-3),)
+
     def rho(self, r: Array) -> Array:
         a = np.abs(r)
         inside = np.minimum(a, self.delta)
@@ -107,9 +112,9 @@ class Asymmetric(Objective):
         return True
 
     @property
-    def steps(self) -> tuple[Self, ...]:
+    def smoother(self) -> tuple[tuple[Self, float], ...]:
         widths = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
-        return (*(replace(self, delta=d) for d in widths if d > self.delta), self)
+        return tuple((replace(self, delta=d), 1e-15) for d in widths if d > self.delta)
 
     def _side(self, r: Array) -> Array:
         return np.where(r > 0, self.over, 1.0)

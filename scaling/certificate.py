@@ -1,0 +1,143 @@
+"""What a fit can be trusted for: a named status, and the numbers behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from scaling.law import Array
+from scaling.problem import Problem
+from scaling.solver import Solution
+
+FLAT = 1e8  # condition number above which a direction is not determined in float64
+AGREE = 1e-5  # relative difference in the objective under which two starts ended at the same place
+
+
+class Status(StrEnum):
+    """How a fit ended. Only CONVERGED lets its numbers be read without looking further."""
+
+    CONVERGED = "converged"
+    TOO_FEW = "too few points"
+    FLAT = "not identifiable"
+    AT_BOUND = "at bound"
+    DISAGREE = "starts disagree"
+    STOPPED = "not converged"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The evidence that an optimum was found, and which parameters the data determine."""
+
+    status: Status
+    detail: str  # the status in a sentence, with its remedy
+    starts: int
+    starts_agreeing: int  # starts that reached the best objective to 1e-5 of it
+    gradient_norm: float  # largest cosine between the residuals and a free column of the Jacobian
+    condition_number: float  # of the Jacobian in the law's own parameters, columns scaled to length 1
+    worst_direction: str  # the combination of parameters the data say least about, in words
+    second_algorithm: str  # the independent check: its name and how its objective compares
+    second_gap: float  # (its objective - ours) / ours; nan if not run
+    at_bound: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def levels(problem: Problem) -> dict[str, int]:
+    """Distinct values an axis takes."""
+    return {axis: len(np.unique(x)) for axis, x in zip(problem.law.axes, problem.x, strict=True)}
+
+
+def axis_notes(problem: Problem) -> tuple[str, ...]:
+    """What the design of the data leaves untested, in words."""
+    notes = [
+        f"{axis} takes {count} values: the law's form along {axis} is not tested (three are the least)"
+        for axis, count in levels(problem).items()
+        if count == 2
+    ]
+    rows = np.stack([*problem.x, problem.y])
+    doubles = rows.shape[1] - np.unique(rows, axis=1).shape[1] if rows.shape[1] <= 100_000 else 0
+    if doubles:
+        notes.append(f"{doubles} rows repeat another exactly and count twice: drop them if they are one run")
+    return tuple(notes)
+
+
+def scaled_jacobian(problem: Problem, law: Any) -> tuple[Array, Array]:
+    """∂(residual)/∂(free fields) with unit columns, (n, p), and the columns' lengths (p,)."""
+    free = [law.names().index(name) for name in law.free()]
+    J = law.gradient(**dict(zip(law.axes, problem.x, strict=True)))[:, free]
+    if problem.objective.log:
+        J = J / law.predict(**dict(zip(law.axes, problem.x, strict=True)))[:, None]
+    J = J * np.broadcast_to(problem.scale, J.shape[:1])[:, None]
+    length = np.sqrt((J * J).sum(0))
+    return J / np.where(length > 0, length, 1.0), length
+
+
+def worst_direction(law: Any, unit: Array, length: Array) -> tuple[float, str]:
+    """Condition number of the scaled Jacobian and its weakest combination in words."""
+    if not np.isfinite(unit).all() or (length == 0).any():
+        dead = ", ".join(name for name, size in zip(law.free(), length, strict=True) if not size > 0)
+        return float("inf"), f"{dead or 'a parameter'} changes no prediction"
+    _, singular, vectors = np.linalg.svd(unit, full_matrices=False)
+    condition = float(singular[0] / max(singular[-1], 1e-300))
+    values = np.array([getattr(law, name) for name in law.free()])
+    change = vectors[-1] / length
+    relative = change / np.where(values == 0, 1.0, np.abs(values))
+    largest = np.abs(relative).max()  # report the move whose largest relative change is 10 %
+    parts = [
+        f"{name} {0.1 * r / largest:+.1%}"
+        for name, r in zip(law.free(), relative, strict=True)
+        if abs(r) > 0.03 * largest
+    ]
+    rms = 0.1 / largest * float(singular[-1]) / np.sqrt(len(unit))
+    return condition, f"{', '.join(parts)} together shift the predictions by only {rms:.2g} (relative, rms)"
+
+
+def find_status(
+    problem: Problem, best: Solution, internal_condition: float, agreeing: int, started: int
+) -> tuple[Status, str, tuple[str, ...]]:
+    """The status of the best solution (a batch of one), its sentence, and the fields at a bound."""
+    law, theta = problem.law, best.theta[0]
+    free = np.array([*(True for _ in law.linear()), *(name not in law.fixed for name in law.nonlinear)])
+    names = np.array([*law.linear(), *law.nonlinear])
+    hit = free & ((theta <= problem.lower) | (theta >= problem.upper))
+    at = tuple(str(n) for n in names[hit])
+    single = [axis for axis, count in levels(problem).items() if count == 1]
+    points = (
+        len(np.unique(np.stack(problem.x), axis=1).T) if problem.x[0].size <= 100_000 else problem.x[0].size
+    )
+    p = int(free.sum())
+    if single:
+        return (
+            Status.FLAT,
+            f"{single[0]} takes one value: its effect cannot be told apart; add runs at other {single[0]}",
+            at,
+        )
+    if points <= p:
+        return (
+            Status.TOO_FEW,
+            f"{points} distinct points for {p} parameters: nothing is left to judge the fit by",
+            at,
+        )
+    if at:
+        return (
+            Status.AT_BOUND,
+            f"{', '.join(at)} ended at the edge of what is allowed: the data do not support that term",
+            at,
+        )
+    if internal_condition > FLAT:
+        return Status.FLAT, "some combination of parameters changes no prediction: see worst_direction", at
+    if not best.converged[0] and best.slope[0] > 1e-5:
+        return (
+            Status.STOPPED,
+            f"the slope at the end is {best.slope[0]:.1e}: scale the losses or try another objective",
+            at,
+        )
+    if agreeing < 2 <= started:
+        return (
+            Status.DISAGREE,
+            f"only {agreeing} of {started} starts reached the best objective: try more starts",
+            at,
+        )
+    return Status.CONVERGED, f"{agreeing} of {started} starts agree", at

@@ -1,0 +1,137 @@
+"""What `parscale fit` and `predict` do, from parsed arguments to printed text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling import published, serial
+from scaling.data import parse_size, read_runs
+from scaling.fit import fit as fit_law
+from scaling.laws import by_name
+from scaling.objectives import OBJECTIVES, LogHuber, Objective
+from scaling.result import Fit
+from scaling.summary import number, table, text
+
+
+def mapping(given: str | None, option: str) -> dict[str, str]:
+    """{"N": "params"} from "N=params,loss=val_loss"."""
+    pairs = [pair.partition("=") for pair in (given or "").split(",") if pair]
+    bad = next((p[0] for p in pairs if not (p[0].strip() and p[2].strip())), None)
+    if bad is not None:
+        raise ValueError(f"{option} {given!r}: write NAME=VALUE,NAME=VALUE (at {bad!r})")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def runs_of(args: Any) -> pd.DataFrame:
+    """The runs a command was pointed at, its columns mapped and its rows narrowed."""
+    runs = read_runs(args.runs, mapping(args.columns, "--columns"))
+    for column, value in mapping(args.where, "--where").items():
+        if column not in runs:
+            raise ValueError(
+                f"--where {column}: no such column in {args.runs}; it has {', '.join(runs.columns)}"
+            )
+        keep = runs[column].astype(str) == value
+        if not keep.any():
+            some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
+            raise ValueError(f"--where {column}={value}: no row of {args.runs} has it; there are {some}")
+        runs = runs[keep]
+    return runs
+
+
+def split(runs: pd.DataFrame, by: str | None, source: Any) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The table in groups: one a value of column `by`, or all of it."""
+    if by is None:
+        yield "all", runs
+        return
+    if by not in runs:
+        raise ValueError(f"--by {by}: no such column in {source}; it has {', '.join(runs.columns)}")
+    for value, part in runs.groupby(by, sort=False):
+        yield str(value), part
+
+
+def objective_of(args: Any) -> Objective:
+    """The objective named on the command line."""
+    if args.objective not in OBJECTIVES:
+        raise ValueError(f"--objective {args.objective!r}: known are {', '.join(OBJECTIVES)}")
+    return LogHuber(args.delta) if args.objective == "huber" else OBJECTIVES[args.objective]
+
+
+def fit(args: Any) -> str:
+    """Fit a law to each group of a runs table, save the fits, describe them."""
+    law, objective = by_name(args.law), objective_of(args)
+    fits = {name: fit_law(law, part, objective) for name, part in split(runs_of(args), args.by, args.runs)}
+    folder = Path(args.out or "results") / "fits"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for name, one in fits.items():
+        paths[name] = folder / f"{slug(args.law)}-{slug(name)}.json"
+        one.save(paths[name])
+    if args.json:
+        return json.dumps({name: as_json(one, args.level) for name, one in fits.items()}, indent=1)
+    return "\n\n".join(describe(name, one, paths[name], args.level) for name, one in fits.items())
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+
+
+def as_json(one: Fit, level: float) -> dict[str, Any]:
+    """The fit file's content with its intervals."""
+    intervals = table(one, level)
+    rows = (
+        None
+        if intervals is None
+        else {n: list(map(float, r)) for n, r in zip(intervals.index, intervals.to_numpy(), strict=True)}
+    )
+    return serial.to_json(one) | {"level": level, "intervals": rows}
+
+
+def describe(name: str, one: Fit, path: Path, level: float) -> str:
+    """A fit for the terminal: its summary, what the paper printed, where it was saved."""
+    note = published.note(one)
+    lines = [f"== {name} ==", text(one, level)]
+    if note:
+        lines.append(f"note        {note}")
+    return "\n".join([*lines, f"saved       {path}"])
+
+
+def predict(args: Any) -> str:
+    """Predict from a saved fit, with intervals and equivalent sizes."""
+    one = Fit.load(args.fit)
+    given = {axis: getattr(args, axis) for axis in ("N", "P", "D") if getattr(args, axis) is not None}
+    axes = {axis: np.array([parse_size(v) for v in text.split(",")]) for axis, text in given.items()}
+    missing = [axis for axis in one.law.axes if axis not in axes]
+    if missing:
+        raise ValueError(f"{args.fit} needs {', '.join('--' + axis for axis in missing)} as well")
+    frame = one.predict(level=args.level, **axes)
+    if "P" in one.law.axes:
+        others = {axis: frame[axis].to_numpy() for axis in one.law.axes if axis not in ("N", "P")}
+        for at in (1, 2, 4, 8):
+            frame[f"N at P={at}"] = one.law.equivalent_N(
+                frame["N"].to_numpy(), frame["P"].to_numpy(), at, **others
+            )
+    if args.json:
+        return json.dumps(
+            {"status": str(one.status), "level": args.level, "points": frame.to_dict("records")}, indent=1
+        )
+    return "\n".join([f"status      {one.status} ({one.certificate.detail})", *_points(frame, args.level)])
+
+
+def _points(frame: pd.DataFrame, level: float) -> Iterator[str]:
+    for _, row in frame.iterrows():
+        where = ", ".join(f"{axis} = {row[axis]:.4g}" for axis in ("N", "P", "D") if axis in frame)
+        yield f"\n{where}: loss {row.loss:.4f} nats per token"
+        yield f"  {level:.0%} interval of the law   {row.lower:.4f} to {row.upper:.4f}"
+        yield f"  {level:.0%} interval of a new run {row.new_lower:.4f} to {row.new_upper:.4f}"
+        sizes = [f"{number(row[c])} at {c[5:]}" for c in frame.columns if str(c).startswith("N at ")]
+        if sizes:
+            yield f"  the same loss takes N = {', '.join(sizes)}"
+        if not row.inside:
+            yield "  outside the data: the interval takes the law's form for granted"

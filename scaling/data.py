@@ -1,0 +1,190 @@
+"""Reading runs: any table with N, P (or D) and loss, validated once, at the door."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.law import Array
+
+SUFFIX = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
+NUMBER = re.compile(r"^\s*([+-]?(?:\d[\d,_]*)?\.?\d*(?:e[+-]?\d+)?)\s*([kmbgt]?)\s*$", re.IGNORECASE)
+AXES = ("N", "P", "D", "C")
+OK = "ok"
+
+
+def parse_size(text: Any) -> float:
+    """A number from 2.8e9, "2.8B", "42_000", "1,000" or 7; ValueError quotes what is not one."""
+    if isinstance(text, str):
+        match = NUMBER.match(text)
+        try:
+            return float(match[1].replace(",", "").replace("_", "")) * SUFFIX[match[2].lower()]  # type: ignore[index]
+        except (TypeError, ValueError):
+            if text.strip().lower() in ("nan", "inf", "-inf", "+inf", "infinity", ""):
+                return float(text.strip() or "nan")
+            raise ValueError(f"{text!r} is not a number (write 2800000000, 2.8e9 or 2.8B)") from None
+    try:
+        return float(text)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not a number") from None
+
+
+def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The runs in a parquet, csv or jsonl file, or in a sweep folder, validated.
+
+    `columns` maps our names to the file's, e.g. {"N": "params", "D": "tokens", "loss": "val_loss"}.
+    N, P, D, C and loss become float64 (sizes may be written "2.8B"); P is 1 where the file has none.
+    Raises ValueError naming the file, row, column and value of the first thing wrong, FileNotFoundError
+    where there is no file. Rows whose status is not "ok" are kept and need no loss.
+    """
+    source = Path(path)
+    if source.is_dir():
+        source = source / "runs.parquet"
+    if not source.exists():
+        raise FileNotFoundError(
+            f"{source}: no such file; give a runs table (parquet, csv, jsonl) or a sweep folder"
+        )
+    table = _rename(_load(source), columns or {}, source)
+    if table.empty:
+        raise ValueError(f"{source}: the table has no rows")
+    for name in ("N", "loss"):
+        if name not in table:
+            raise ValueError(f"{source}: {_missing(name, table)}")
+    if "P" not in table:
+        table["P"] = 1.0
+    for name in (*AXES, "loss", "loss_se"):
+        if name in table:
+            table[name] = _numbers(table[name], name, source)
+    validate(table, str(source))
+    return table
+
+
+def _load(source: Path) -> pd.DataFrame:
+    readers = {
+        ".parquet": pd.read_parquet,
+        ".csv": lambda f: pd.read_csv(f, dtype_backend="numpy_nullable", comment="#"),
+        ".tsv": lambda f: pd.read_csv(f, sep="\t", comment="#"),
+        ".jsonl": lambda f: pd.read_json(f, lines=True),
+    }
+    if source.suffix not in readers:
+        raise ValueError(
+            f"{source}: cannot read {source.suffix or 'a file without ending'}; use {', '.join(readers)}"
+        )
+    try:
+        return readers[source.suffix](source)  # type: ignore[operator, no-any-return]
+    except (ValueError, OSError, pd.errors.ParserError) as error:
+        if isinstance(error, PermissionError):
+            raise
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{source}: not a readable {source.suffix[1:]} table ({first})") from error
+
+
+def _rename(table: pd.DataFrame, columns: Mapping[str, str], source: Path) -> pd.DataFrame:
+    for ours, theirs in columns.items():
+        if theirs not in table:
+            close = difflib.get_close_matches(theirs, list(map(str, table.columns)), 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"{source}: no column {theirs!r} to use as {ours}{hint}")
+    return table.rename(columns={theirs: ours for ours, theirs in columns.items()})
+
+
+def _missing(name: str, table: Any) -> str:
+    have = ", ".join(map(str, list(table)[:12]))
+    return f"no column {name!r} (it has {have}); name it with --columns {name}=COLUMN or columns={{...}}"
+
+
+def _numbers(column: pd.Series[Any], name: str, source: Path) -> Array:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    out = np.empty(len(column))
+    for row, value in enumerate(column):
+        try:
+            out[row] = np.nan if value is None or value is pd.NA else parse_size(value)
+        except ValueError as error:
+            raise ValueError(f"{source}: row {row + 1}, column {name}: {error}") from None
+    return out
+
+
+def usable(table: Any) -> Any:
+    """Which rows a fit may use: those whose status, where there is one, is "ok"; a bool array."""
+    if "status" not in table:
+        return np.ones(len(table["loss"]), bool)
+    return np.asarray(table["status"]) == OK
+
+
+def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
+    """Check the axes and losses of a runs table with pandera; ValueError names the first bad row."""
+    import pandera.pandas as pa  # slow to import, and only reading needs it
+
+    positive = [pa.Check(lambda s: np.isfinite(s), error="finite"), pa.Check.gt(0, error="> 0")]
+    rules = {
+        "N": positive,
+        "D": positive,
+        "C": positive,
+        "loss": positive,
+        "loss_se": [pa.Check.ge(0, error=">= 0")],
+    }
+    rules["P"] = [positive[0], pa.Check.ge(1, error=">= 1")]
+    schema = pa.DataFrameSchema(
+        {name: pa.Column(float, checks, required=False, nullable=name in ("loss_se", "D", "C"))
+         for name, checks in rules.items()}
+    )  # fmt: skip
+    good = table[usable(table)]
+    try:
+        schema.validate(good, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        cases = errors.failure_cases
+        cases = cases[cases["index"].notna()].sort_values("index", kind="stable")
+        first = cases.iloc[0]
+        what = {"not_nullable": "a number"}.get(str(first["check"]), str(first["check"]))
+        row = list(table.index).index(first["index"])
+        raise ValueError(
+            f"{source}: row {row + 1}, column {first['column']}: {first['failure_case']} must be {what}"
+        ) from None
+    return table
+
+
+def arrays(table: Any, names: tuple[str, ...], loss: str = "loss") -> tuple[dict[str, Array], int]:
+    """The named columns and the loss of a table's usable rows as float64, and how many rows were left out.
+
+    `table` is a DataFrame or a mapping of sequences. ValueError names the first bad row, column and value.
+    """
+    for name in (*names, loss):
+        if name not in table:
+            raise ValueError(_missing(name, table))
+    keep = usable(
+        table
+        if loss == "loss"
+        else {"loss": table[loss], **({"status": table["status"]} if "status" in table else {})}
+    )
+    out = {}
+    for name in (*names, loss):
+        raw = np.asarray(table[name], dtype=object) if not _is_float(table[name]) else np.asarray(table[name])
+        try:
+            values = raw.astype(np.float64)
+        except (TypeError, ValueError):
+            values = np.array([_number(v, i, name) for i, v in enumerate(raw)])
+        bad = keep & ~(np.isfinite(values) & (values >= 1 if name == "P" else values > 0))
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            need = ">= 1" if name == "P" else "> 0"
+            raise ValueError(f"row {row + 1}, column {name}: {values[row]:g} must be finite and {need}")
+        out["loss" if name == loss else name] = values[keep]
+    return out, int((~keep).sum())
+
+
+def _is_float(column: Any) -> bool:
+    return getattr(getattr(column, "dtype", None), "kind", "O") in "fiu"
+
+
+def _number(value: Any, row: int, name: str) -> float:
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise ValueError(f"row {row + 1}, column {name}: {error}") from None

@@ -1,0 +1,159 @@
+"""The fit as a value: a law with its data, certificate, errors and what it predicts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling.certificate import Certificate, Status
+from scaling.law import Array, Law
+from scaling.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scaling.uncertainty import Method
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted law with its data and certificate: a value, never changed."""
+
+    law: Law
+    problem: Problem
+    theta: Array  # the optimum in the solver's coordinates, (p,)
+    certificate: Certificate
+    excluded: int = 0  # rows left out because their status was not "ok"
+    groups: Any = None  # cluster label a row (one configuration or run), or None
+
+    # ---- how it ended -----------------------------------------------------------------------
+    @property
+    def status(self) -> Status:
+        """How the fit ended; `certificate` has the evidence."""
+        return self.certificate.status
+
+    @property
+    def starts_agreeing(self) -> int:
+        """Starts that reached the best objective."""
+        return self.certificate.starts_agreeing
+
+    @property
+    def condition_number(self) -> float:
+        """Of the Jacobian in the law's own parameters, columns scaled to length 1."""
+        return self.certificate.condition_number
+
+    @property
+    def objective_value(self) -> float:
+        """Sum of the objective over rows, unscaled."""
+        return float(self.problem.value(self.theta[None])[0])
+
+    # ---- how close it is --------------------------------------------------------------------
+    @property
+    def axes(self) -> dict[str, Array]:
+        """The axes the law was fitted on, each (n,)."""
+        return dict(zip(self.law.axes, self.problem.x, strict=True))
+
+    @property
+    def loss(self) -> Array:
+        """Observed losses, (n,), nats per token."""
+        return self.problem.y
+
+    @cached_property
+    def predicted(self) -> Array:
+        """Fitted losses, (n,), nats per token."""
+        return np.asarray(self.law.predict(**self.axes))
+
+    @property
+    def residuals(self) -> Array:
+        """Observed minus fitted loss, (n,), nats per token."""
+        return self.loss - self.predicted
+
+    @property
+    def r2(self) -> float:
+        """1 - SS_res / SS_tot on the loss; nan when all losses are equal. Never read it alone."""
+        total = float(((self.loss - self.loss.mean()) ** 2).sum())
+        return 1 - float((self.residuals**2).sum()) / total if total > 0 else float("nan")
+
+    @property
+    def rmse(self) -> float:
+        """Root mean squared residual, nats per token."""
+        return float(np.sqrt((self.residuals**2).mean()))
+
+    @property
+    def max_error(self) -> float:
+        """Largest absolute residual, nats per token."""
+        return float(np.abs(self.residuals).max())
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """Rows minus free parameters."""
+        return self.loss.size - len(self.law.free())
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of one run about the law, in the objective's residual (normal-consistent)."""
+        r = self.problem.residual(self.problem.predict(self.theta[None]))[0]
+        dof = max(self.degrees_of_freedom, 1)
+        if self.problem.objective.robust:
+            spread = np.median(np.abs(r)) / 0.6745
+            return float(spread * np.sqrt(r.size / dof))
+        return float(np.sqrt((self.problem.w * r * r).sum() / dof))
+
+    @property
+    def delta_over_noise(self) -> float:
+        """Huber's delta over the noise: far below 1 it is least absolute deviations; nan if no delta."""
+        delta = getattr(self.problem.objective, "delta", float("nan"))
+        return float(delta / self.noise) if self.noise > 0 else float("nan")
+
+    @property
+    def data_hash(self) -> str:
+        """sha256 of the fitted rows."""
+        digest = hashlib.sha256()
+        for column in (*self.problem.x, self.problem.y):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()[:16]
+
+    # ---- what it says -----------------------------------------------------------------------
+    def intervals(self, level: float = 0.95, method: Method | None = None) -> pd.DataFrame:
+        """Intervals of the parameters: index name, columns estimate, lower, upper."""
+        from scaling.uncertainty import default_method
+
+        return (method or default_method(self)).parameters(self, level)
+
+    def predict(self, level: float = 0.95, method: Method | None = None, **axes: Any) -> pd.DataFrame:
+        """Predicted loss at N=, P=, ... with the interval of the mean and of a new run, one row a point.
+
+        Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
+        inside (whether the point lies within the ranges of the data).
+        """
+        from scaling.uncertainty import default_method, predict
+
+        return predict(self, axes, level, method or default_method(self))
+
+    def save(self, path: Any) -> None:
+        """Write as JSON, full precision: `Fit.load` gives bit-identical predictions."""
+        from scaling.serial import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: Any) -> Fit:
+        """Read a saved fit; ValueError for a file of another version or one edited by hand."""
+        from scaling.serial import load
+
+        return load(path)
+
+    def __repr__(self) -> str:
+        """A table for people."""
+        from scaling.summary import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from scaling.summary import html
+
+        return html(self)

@@ -1,0 +1,120 @@
+"""A fit as JSON and back: full precision, so that predictions after a reload are bit-identical."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from dataclasses import asdict, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import scaling.objectives as objectives
+from scaling.certificate import Certificate, Status
+from scaling.law import Law
+from scaling.laws import REGISTRY
+from scaling.problem import Problem
+from scaling.result import Fit
+
+FORMAT = 1
+
+
+def to_json(fit: Fit) -> dict[str, Any]:
+    """The fit as plain JSON values, with a checksum over them."""
+    problem, objective = fit.problem, fit.problem.objective
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "law": _base(type(fit.law)).__name__,
+        "fixed": dict(fit.law.fixed),
+        "parameters": {name: float(getattr(fit.law, name)) for name in fit.law.names()},
+        "source": fit.law.source,
+        "objective": {"name": type(objective).__name__, **asdict(objective)},
+        "objective_value": fit.objective_value,
+        "r2": fit.r2,
+        "rmse": fit.rmse,
+        "max_error": fit.max_error,
+        "certificate": asdict(fit.certificate),
+        "excluded": fit.excluded,
+        "theta": fit.theta.tolist(),
+        "data": {axis: x.tolist() for axis, x in fit.axes.items()}
+        | {
+            "loss": fit.loss.tolist(),
+            "weights": problem.w.tolist(),
+            "scale": np.asarray(problem.scale).tolist(),
+        },
+        "groups": None if fit.groups is None else [str(g) for g in fit.groups],
+        "data_hash": fit.data_hash,
+        "seed": "none: the fit is deterministic",
+        "versions": {name: version(name) for name in ("parscale", "numpy")}
+        | {"python": platform.python_version()},
+    }
+    return body | {"checksum": _checksum(body)}
+
+
+def save(fit: Fit, path: Any) -> None:
+    """Write the JSON under a temporary name, then rename: a reader never sees half a file."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        partial.write_text(json.dumps(to_json(fit), indent=1, allow_nan=True) + "\n")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: Any) -> Fit:
+    """Read a fit; ValueError names what is wrong with the file."""
+    try:
+        body = json.loads(Path(path).read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a fit file ({error})") from None
+    if not isinstance(body, dict) or "format" not in body or "law" not in body:
+        raise ValueError(f"{path}: not a fit file (write one with `parscale fit` or Fit.save)")
+    if body["format"] != FORMAT:
+        raise ValueError(
+            f"{path}: fit file of format {body['format']}, this version reads {FORMAT}: fit again"
+        )
+    if body.pop("checksum", None) != _checksum(body):
+        raise ValueError(f"{path}: changed since it was written (its checksum differs): fit again")
+    return _rebuild(body, path)
+
+
+def _rebuild(body: dict[str, Any], path: Any) -> Fit:
+    known = {_base(c).__name__: _base(c) for c in [*REGISTRY.values(), *_descendants(Law)]}
+    if body["law"] not in known:
+        raise ValueError(f"{path}: the law {body['law']} is not defined here: import it before loading")
+    law_class = known[body["law"]]
+    law_class = law_class.with_fixed(**body["fixed"]) if body["fixed"] else law_class
+    objective_class = getattr(objectives, body["objective"].pop("name"))
+    data = {name: np.array(column, dtype=np.float64) for name, column in body["data"].items()}
+    x = tuple(data[axis] for axis in law_class.axes)
+    scale: Any = data["scale"] if data["scale"].ndim else float(data["scale"])
+    problem = Problem(
+        law_class, x, data["loss"], data["weights"], objective_class(**body["objective"]), scale
+    )
+    facts = {f.name: body["certificate"][f.name] for f in fields(Certificate)}
+    facts |= {
+        "status": Status(facts["status"]),
+        "at_bound": tuple(facts["at_bound"]),
+        "notes": tuple(facts["notes"]),
+    }
+    groups = None if body["groups"] is None else np.array(body["groups"])
+    law = law_class(**body["parameters"])
+    return Fit(law, problem, np.array(body["theta"]), Certificate(**facts), body["excluded"], groups)
+
+
+def _base(law: type[Law]) -> type[Law]:
+    """The class a `with_fixed` law was made from."""
+    return _base(law.__bases__[0]) if "(" in law.__name__ else law
+
+
+def _descendants(law: type[Law]) -> list[type[Law]]:
+    return [d for c in law.__subclasses__() for d in (c, *_descendants(c)) if "(" not in d.__name__]
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

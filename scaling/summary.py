@@ -1,0 +1,113 @@
+"""A fit as a table for people: text for terminals, HTML for Jupyter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling.certificate import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scaling.result import Fit
+
+LEVEL = 0.95
+
+
+def number(x: float) -> str:
+    """Four decimals, or four digits in scientific notation where that says little."""
+    if not np.isfinite(x):
+        return "—" if np.isnan(x) else ("∞" if x > 0 else "-∞")
+    return f"{x:.4f}" if x == 0 or 1e-3 <= abs(x) < 1e4 else f"{x:.3e}"
+
+
+def cross_check(name: str, gap: float) -> str:
+    """How the second algorithm's objective compares, in words."""
+    return name if np.isnan(gap) else f"{name} ends {gap:+.1e} of the objective away"
+
+
+def facts(fit: Fit) -> list[tuple[str, str]]:
+    """What stands above the parameters: law, data, status, errors; never R2 alone."""
+    c = fit.certificate
+    baseline = baseline_r2(fit)
+    rows = [
+        ("law", f"{type(fit.law).__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
+        ("source", fit.law.source),
+        ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
+        ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out, {fit.degrees_of_freedom} to spare"),
+        ("status", f"{c.status} ({c.detail})"),
+        ("R2", f"{fit.r2:.4f}" + (f"; without P {baseline:.4f}" if baseline is not None else "")),
+        ("error", f"rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} nats per token"),
+        ("condition", f"{c.condition_number:.3g}: {c.worst_direction}"),
+        ("cross-check", cross_check(c.second_algorithm, c.second_gap)),
+    ]  # fmt: skip
+    ratio = fit.delta_over_noise
+    if ratio < 0.5:
+        rows.append(
+            ("note", f"delta is {ratio:.2f} of the noise: the objective acts as least absolute deviations")
+        )
+    return rows + [("note", text) for text in c.notes]
+
+
+def baseline_r2(fit: Fit) -> float | None:
+    """R2 of the same objective with no P (DenseLaw) on the same rows; None where P plays no part."""
+    from scaling.fit import FitError, solve
+    from scaling.laws import DenseLaw
+
+    if "P" not in fit.law.axes or "D" in fit.law.axes:
+        return None
+    from dataclasses import replace
+
+    try:
+        return solve(replace(fit.problem, law=DenseLaw, x=(fit.axes["N"],)), start=8).r2
+    except (FitError, np.linalg.LinAlgError):
+        return None
+
+
+def table(fit: Fit, level: float = LEVEL) -> pd.DataFrame | None:
+    """Parameters with intervals, or None where the status leaves none to give."""
+    if fit.status in (Status.TOO_FEW, Status.FLAT) or fit.degrees_of_freedom < 1:
+        return None
+    return fit.intervals(level)
+
+
+def text(fit: Fit, level: float = LEVEL) -> str:
+    """The summary as aligned lines."""
+    lines = [f"{key:<12}{value}" for key, value in facts(fit)]
+    intervals = table(fit, level)
+    lines.append("")
+    if intervals is None:
+        lines += [f"{name:<12}{number(float(getattr(fit.law, name)))}" for name in fit.law.names()]
+        return "\n".join([*lines, f"no intervals: {fit.status}"])
+    lines.append(
+        f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}   {level:.0%} profile likelihood"
+    )
+    lines += [
+        f"{name:<12}{''.join(f'{number(v):>12}' for v in row)}"
+        for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
+    ]
+    return "\n".join(lines)
+
+
+def html(fit: Fit) -> str:
+    """The summary as two HTML tables."""
+    from html import escape
+
+    top = "".join(
+        f"<tr><th style='text-align:left'>{escape(k)}</th><td style='text-align:left'>{escape(v)}</td></tr>"
+        for k, v in facts(fit)
+    )
+    intervals = table(fit)
+    if intervals is None:
+        rows: Any = [(n, [float(getattr(fit.law, n))]) for n in fit.law.names()]
+        head = "<th>estimate</th>"
+    else:
+        rows = list(zip(intervals.index, intervals.to_numpy(), strict=True))
+        head = f"<th>estimate</th><th>lower {LEVEL:.0%}</th><th>upper {LEVEL:.0%}</th>"
+    body = "".join(
+        f"<tr><th>{escape(str(n))}</th>{''.join(f'<td>{number(v)}</td>' for v in row)}</tr>"
+        for n, row in rows
+    )
+    return f"<table>{top}</table><table><tr><th>parameter</th>{head}</tr>{body}</table>"
