@@ -13,6 +13,11 @@ from torch.nn import functional as F
 from .loss import compute_dtype
 
 
+def is_extra(name: str) -> bool:
+    """Whether a parameter of this name is one that P > 1 adds to the backbone."""
+    return "prefix_" in name or "aggregate_layer" in name
+
+
 class Linear(nn.Linear):
     """nn.Linear that draws nothing at construction: initialisation is the model's."""
 

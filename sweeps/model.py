@@ -28,6 +28,7 @@ from .layers import (
     MixtureOfExperts,
     RMSNorm,
     check_ids,
+    is_extra,
     rotary,
     rotate,
     tile,
@@ -162,9 +163,14 @@ class ParScaleLM(nn.Module):
             elif name.endswith("bias"):
                 parameter.zero_()
             else:
-                generator = extras if "prefix_" in name or "aggregate_" in name else backbone
+                generator = extras if is_extra(name) else backbone
                 drawn = torch.empty(parameter.shape).normal_(0, self.config.init_std, generator=generator)
                 parameter.copy_(drawn)
+
+    @property
+    def attentions(self) -> list[Attention]:
+        """The attention of every layer."""
+        return [part for part in self.modules() if isinstance(part, Attention)]
 
     @property
     def head(self) -> Tensor:
@@ -173,8 +179,7 @@ class ParScaleLM(nn.Module):
 
     def new_cache(self, batch: int, capacity: int, dtype: torch.dtype | None = None) -> KVCache:
         """Memory for the keys and values of `batch` sequences of at most `capacity` tokens."""
-        attentions = [layer.self_attn for layer in self.model.layers]
-        return KVCache(self.config, attentions, batch, capacity, dtype or self.head.dtype)
+        return KVCache(self.config, self.attentions, batch, capacity, dtype or self.head.dtype)
 
     def streams(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
