@@ -209,10 +209,3 @@ def _check_run(run: RunConfig) -> None:
             raise ValueError(f"{name}={getattr(run, name)!r}: must be positive")
     if run.batch % run.accumulate:
         raise ValueError(f"accumulate={run.accumulate} does not divide batch={run.batch}")
-    model = run.model
-    if model.P < 1:
-        raise ValueError(f"P={model.P}: a model has at least one stream")
-    if model.head_dim is None and model.width % model.heads:
-        raise ValueError(f"size {run.size}: width {model.width} is not divisible by {model.heads} heads")
-    if model.heads % model.kv_heads:
-        raise ValueError(f"size {run.size}: {model.kv_heads} kv_heads do not divide {model.heads} heads")

@@ -15,9 +15,9 @@ import shutil
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeps import tokens
+from sweeps.config import RunConfig
 from sweeps.sources import Document, Source, Unreadable, source_of
 
-FORMAT = 1  # raised when the meaning of a built corpus changes
+FORMAT = 1  # raised when cleaning, splitting or the files' layout change
 SHINGLE_LINES = 3  # near-duplicates share runs of this many lines
 SHINGLE_SAMPLE = 4  # one shingle in so many is kept
 NEAR_DUPLICATE = 0.5  # share of a document's shingles already seen from which it is dropped
@@ -96,6 +97,45 @@ def load(name: str, vocab: int, report: Report | None = None) -> Corpus:
         say(f"corpus {name}: building it (vocabulary {vocab}); kept in {folder}")
         _build(source, recipe, vocab, folder, root / "downloads")
     return _open(folder)
+
+
+def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[RunConfig]:
+    """The configurations with their corpora's hashes filled in; builds corpora that are not cached.
+
+    A run that wants more tokens than its corpus holds is refused here, before any is trained.
+    """
+    built: dict[tuple[str, int], Corpus] = {}
+    bound = []
+    for config in configs:
+        key = (config.corpus, config.model.vocab)
+        if key not in built:
+            built[key] = load(*key, report)
+        windows_of(config, built[key])
+        bound.append(replace(config, corpus_hash=built[key].hash))
+    return bound
+
+
+def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
+    """The run's corpus, refused if it is not the one the configuration was made with."""
+    corpus = load(run.corpus, run.model.vocab, report)
+    if run.corpus_hash and corpus.hash != run.corpus_hash:
+        raise ValueError(
+            f"corpus {run.corpus}: its tokens differ from those the run was planned with "
+            f"({corpus.hash[:12]}, planned {run.corpus_hash[:12]}); plan the sweep in a new folder"
+        )
+    return corpus
+
+
+def windows_of(run: RunConfig, corpus: Corpus) -> tokens.Windows:
+    """The run's training windows; more tokens than there are is refused unless the run repeats."""
+    windows = tokens.Windows(corpus.train, run.seq_len, run.batch, run.seed)
+    if windows.count < 1 or (windows.epochs(run.steps) > 1 and not run.repeat):
+        raise ValueError(
+            f"corpus {run.corpus} holds {len(corpus.train):,} training tokens, "
+            f"run {run.size} P={run.model.P} wants {run.D:,}; "
+            "lower --tokens, take a larger corpus, or allow repetition with --repeat"
+        )
+    return windows
 
 
 @contextmanager

@@ -1,11 +1,208 @@
 """Run a grid: plan, dispatch, watch, gather.
 
-    run_sweep(configs, out, workers="auto", launcher="local", report=None) -> SweepResult
+    run_sweep(configs, out, name="demo", rule="...", workers="auto", launcher="local") -> SweepResult
 
-`configs` is a list of complete configurations (see `sweeps.grids.grid`), `out` the sweep's folder.
-Runs that the folder already holds are skipped; the others are trained, largest first, by worker
-processes that share the folder: the folder is the queue, a lock a run decides who trains it, and
-everything `parscale status` shows is read back from it.
+`configs` is a list of complete configurations (`sweeps.grids.find(NAME)(Axes(...))`), `out` the
+sweep's folder. Runs that the folder already holds are skipped; the others are trained, largest
+first, by worker processes that share the folder: the folder is the queue, a lock a run decides who
+trains it, and everything `parscale status` shows is read back from it.
+
+A wrong call raises ValueError, a folder that cannot be written OSError; what happens after training
+has begun is told in the result: `result.ok`, `result.failed`, `result.interrupted`, `result.summary`.
 """
 
 from __future__ import annotations
+
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+from rich.console import Console
+
+from sweeps import corpora
+from sweeps.config import RunConfig
+from sweeps.execution import DEFAULT, Execution, share_out
+from sweeps.local import LocalLauncher
+from sweeps.progress import ENDED, View
+from sweeps.status import Observer, RunStatus
+from sweeps.store import Store
+from sweeps.worker import Job
+
+POLL_S = 0.5
+GATHER_S = 5.0
+
+
+class Launcher(Protocol):
+    """Something that keeps workers going on a sweep folder."""
+
+    def start(self, job: Job, workers: int) -> None:
+        """Start the workers."""
+
+    def poll(self) -> bool:
+        """Restart what died; False once every worker has ended. Raises OSError if none can go on."""
+
+    def stop(self) -> None:
+        """Ask the workers to write their state and end, and wait for them."""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a call of run_sweep came to."""
+
+    folder: Path
+    table: pd.DataFrame  # every finished run of the folder
+    trained: int  # runs finished in this call
+    skipped: int  # runs that were finished before
+    failed: dict[str, str]  # {label: reason}
+    diverged: list[str]  # labels
+    interrupted: bool
+    fatal: str  # why nothing could go on; empty if all went well
+
+    @property
+    def ok(self) -> bool:
+        """True if every run has a row."""
+        return not (self.failed or self.interrupted or self.fatal)
+
+    @property
+    def summary(self) -> str:
+        """What happened, what is safe, what to do: a few lines."""
+        where = self.folder / "runs.parquet"
+        lines = []
+        if self.fatal:
+            lines.append(f"stopped: {self.fatal}")
+        if self.interrupted:
+            lines.append("interrupted")
+        lines += [f"failed: {label}: {reason}" for label, reason in self.failed.items()]
+        lines += [f"diverged: {label}: kept in the table, left out of fits" for label in self.diverged]
+        if self.ok and not self.trained:
+            lines.append(f"nothing to train: all {self.skipped} runs are in {where}")
+        elif self.ok:
+            lines.append(f"{self.trained} runs trained, {self.skipped} already there: {where}")
+        else:
+            safe = f"{len(self.table)} finished runs are safe in {where}"
+            lines.append(f"{safe}; the same command goes on from the last checkpoints")
+        return "\n".join(lines)
+
+
+def run_sweep(
+    configs: Sequence[RunConfig],
+    out: Path,
+    *,
+    name: str = "",
+    rule: str = "",
+    workers: int | str = "auto",
+    launcher: str | Launcher = "local",
+    execution: Execution = DEFAULT,
+    retry_diverged: bool = False,
+    console: Console | None = None,
+    trainer: str = "sweeps.train:train",
+) -> SweepResult:
+    """Train what `out` does not hold of `configs`, gather the tables, say what happened.
+
+    `workers` is a number or auto (one a core, as many as there are runs). `trainer` names the
+    function that trains one run, for tests.
+    """
+    console = console or Console()
+    chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher
+    share_out(workers, len(configs))
+    store = Store(out)
+    store.create(name or configs[0].sweep, rule)
+    bound = corpora.bind(configs, report=lambda line: console.print(line, highlight=False))
+    runs = store.add(sorted(bound, key=lambda config: -config.C))
+    if retry_diverged:
+        store.forget(run.run_id for run in Observer(out).look(runs) if run.state == "diverged")
+    before = store.finished() & set(runs)
+    todo = {run_id: config for run_id, config in runs.items() if run_id not in before}
+    fatal, interrupted = "", False
+    if todo:
+        count, threads = share_out(workers, len(todo))
+        execution = execution if execution.threads else replace(execution, threads=threads)
+        job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer)
+        fatal, interrupted = _watch(store, job, chosen, count, todo, console)
+    store.gather(curves=True)
+    return _result(store, runs, before, fatal, interrupted)
+
+
+def find_launcher(name: str) -> Launcher:
+    """The launcher under a name."""
+    if name == "local":
+        return LocalLauncher()
+    raise ValueError(f"unknown launcher {name!r}; choose local")
+
+
+def _watch(
+    store: Store, job: Job, launcher: Launcher, workers: int, todo: dict[str, RunConfig], console: Console
+) -> tuple[str, bool]:
+    """Keep the workers going and the view up to date until all has ended; (why it stopped, interrupted)."""
+    observer = Observer(store.folder)
+    last_gather, gathered = time.monotonic(), 0
+    with _terminate_as_interrupt(), View(console) as view:
+        try:
+            launcher.start(job, workers)
+            while launcher.poll():
+                runs = observer.look(todo)
+                view.show(runs)
+                ended = sum(run.state in ENDED for run in runs)
+                if ended == len(runs):
+                    break
+                if ended > gathered and time.monotonic() - last_gather > GATHER_S:
+                    store.gather()
+                    last_gather, gathered = time.monotonic(), ended
+                time.sleep(POLL_S)
+            view.show(observer.look(todo))
+            launcher.stop()
+        except KeyboardInterrupt:
+            console.print("stopping: the runs under way write their state ...", highlight=False)
+            launcher.stop()
+            return "", True
+        except OSError as error:
+            launcher.stop()
+            return str(error), False
+        except BaseException:
+            launcher.stop()
+            raise
+    return "", False
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that a driver told to go leaves its runs resumable."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    handler: Callable[..., object] | int | None = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _result(
+    store: Store, runs: dict[str, RunConfig], before: set[str], fatal: str, interrupted: bool
+) -> SweepResult:
+    states: list[RunStatus] = Observer(store.folder).look(runs)
+    left = [run for run in states if run.state not in ("done", "diverged")]
+    failed = {run.label: run.error for run in left if run.state == "failed"}
+    if not fatal and not interrupted:
+        failed |= {run.label: "its worker ended early" for run in left if run.state != "failed"}
+    return SweepResult(
+        folder=store.folder,
+        table=store.table(),
+        trained=len(runs) - len(before) - len(left),
+        skipped=len(before),
+        failed=failed,
+        diverged=[run.label for run in states if run.state == "diverged"],
+        interrupted=interrupted,
+        fatal=fatal,
+    )

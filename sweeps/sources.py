@@ -78,7 +78,7 @@ def _decode(name: str, raw: bytes, domain: str, licence: str) -> Document | Unre
 class StandardLibrary:
     """The running Python's standard library, tests left out: on every machine, no download."""
 
-    val_share: float = 0.06
+    val_share: float = 0.04
 
     def recipe(self) -> dict[str, Any]:
         """The interpreter's exact version; its library does not change under it."""
@@ -111,7 +111,7 @@ class Wheels:
     def recipe(self) -> dict[str, Any]:
         """The pinned versions and hashes themselves."""
         lines = [line for pin in self.pins for line in _data_lines(pin)]
-        return {"source": "wheels", "kind": self.kind, "pins": lines}
+        return {"source": "wheels", "kind": self.kind, "tests": True, "pins": lines}
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
         """The members wanted, wheel after wheel; nothing is written outside `folder`."""

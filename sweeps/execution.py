@@ -1,0 +1,38 @@
+"""How runs are carried out: nothing here is part of a run's identity, and nothing imports torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a machine may do for a run."""
+
+    accelerator: str = "auto"  # Lightning's name: auto, cpu, gpu, ...
+    threads: int | None = None  # CPU threads; None leaves torch's choice
+    checkpoint_minutes: float = 5.0
+    report_seconds: float = 1.0  # least time between two progress reports
+
+
+DEFAULT = Execution()
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def share_out(workers: int | str, runs: int) -> tuple[int, int]:
+    """(worker processes, threads each): as many workers as cores, and the cores shared among them.
+
+    Small models lose more to thread synchronisation than they gain: one thread a run and as many
+    runs at once as there are cores gives the grid's best throughput.
+    """
+    if workers != "auto" and (not str(workers).isdigit() or int(workers) < 1):
+        raise ValueError(f"--workers {workers}: give a number of at least 1, or auto")
+    count = min(cores() if workers == "auto" else int(workers), max(1, runs))
+    return count, max(1, cores() // count)

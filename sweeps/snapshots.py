@@ -1,0 +1,86 @@
+"""A run's training state on disk: written whole, checked when read, the last two kept.
+
+The file's name carries its step and its checksum, so one rename makes both true at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sweeps.config import RunConfig
+
+NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.ckpt")
+KEPT = 2
+
+
+class SnapshotError(ValueError):
+    """A snapshot that must not be continued from; the message says what to do."""
+
+
+def checksum(path: Path) -> str:
+    """The first 16 hex digits of the file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def sync(path: Path) -> None:
+    """Force a file or a folder's entries to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def publish(temporary: Path, step: int) -> Path:
+    """Give a finished temporary file its final name, then drop all but the last snapshots."""
+    sync(temporary)
+    final = temporary.parent / f"step-{step:09d}-{checksum(temporary)}.ckpt"
+    temporary.replace(final)
+    sync(final.parent)
+    for old in _by_step(final.parent)[KEPT:]:
+        old.unlink(missing_ok=True)
+    return final
+
+
+def _by_step(folder: Path) -> list[Path]:
+    """Snapshots, newest first."""
+    found = [path for path in folder.glob("step-*.ckpt") if NAME.fullmatch(path.name)]
+    return sorted(found, reverse=True)
+
+
+def latest(folder: Path) -> tuple[Path | None, list[Path]]:
+    """The newest snapshot that passes its checksum, and those set aside because they do not."""
+    aside: list[Path] = []
+    for path in _by_step(folder):
+        match = NAME.fullmatch(path.name)
+        if match and checksum(path) == match[2]:
+            return path, aside
+        damaged = path.with_suffix(".damaged")
+        path.replace(damaged)
+        aside.append(damaged)
+    return None, aside
+
+
+def check(path: Path, run: RunConfig) -> None:
+    """Refuse a snapshot of another configuration or another torch: it would not go on exactly."""
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    if RunConfig.from_json(state["run"]) != run:
+        raise SnapshotError(f"{path}: a snapshot of another configuration; delete it to start the run anew")
+    if state["torch"] != str(torch.__version__):
+        raise SnapshotError(
+            f"{path}: written with torch {state['torch']}, this is {torch.__version__}; "
+            "install that version to go on, or delete the file to start the run anew"
+        )
+
+
+def clear(folder: Path) -> None:
+    """Remove the snapshots of a run that has ended."""
+    for path in folder.glob("step-*.ckpt"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,99 @@
+"""How a sweep stands, read from its folder: the same truth for the live view and `parscale status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sweeps.config import RunConfig
+from sweeps.locks import Locks
+from sweeps.store import Store
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """What the disk says of one run."""
+
+    run_id: str
+    config: RunConfig
+    state: str  # done, diverged, running, interrupted, failed, pending
+    step: int = 0
+    loss: float | None = None
+    tokens_per_s: float | None = None
+    eta_s: float | None = None
+    error: str = ""
+
+    @property
+    def label(self) -> str:
+        """What to call the run on one line."""
+        return f"{self.config.size} P={self.config.model.P} {self.config.corpus} seed {self.config.seed}"
+
+    @property
+    def done_C(self) -> float:
+        """Training FLOPs spent so far."""
+        over = self.state in ("done", "diverged")
+        return self.config.C * (1.0 if over else self.step / self.config.steps)
+
+
+class Observer:
+    """Reads run after run from one sweep folder; keeps what it needs to tell a dead owner."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder)
+        self.locks = Locks(folder / "locks")
+
+    def look(self, configs: Mapping[str, RunConfig]) -> list[RunStatus]:
+        """The state of each run, in the order given."""
+        finished = self.store.finished()
+        return [self._one(run_id, config, run_id in finished) for run_id, config in configs.items()]
+
+    def _one(self, run_id: str, config: RunConfig, finished: bool) -> RunStatus:
+        noted = self.store.noted(run_id)
+        state = str(noted.get("state", "pending"))
+        if finished:
+            state = "diverged" if state == "diverged" else "done"
+        elif state in ("running", "done", "diverged"):  # noted as ended, yet no row: not ended
+            state = "running" if self.locks.owner(run_id) else "interrupted"
+        return RunStatus(
+            run_id,
+            config,
+            state,
+            step=config.steps if finished else int(noted.get("step", 0)),
+            loss=noted.get("loss"),
+            tokens_per_s=noted.get("tokens_per_s"),
+            eta_s=noted.get("eta_s"),
+            error=str(noted.get("error", "")),
+        )
+
+
+def sweep_status(folder: Path) -> pd.DataFrame:
+    """One row a run: run_id, size, P, corpus, seed, state, step, steps, loss, tokens_per_s, eta_s, error."""
+    if not (folder / "configs").is_dir():
+        raise ValueError(
+            f"{folder} is no sweep folder: it has no configs/; name a folder `parscale sweep` wrote"
+        )
+    observer = Observer(folder)
+    runs = observer.look(observer.store.configs())
+    rows = [
+        {
+            "run_id": run.run_id,
+            "size": run.config.size,
+            "P": run.config.model.P,
+            "corpus": run.config.corpus,
+            "seed": run.config.seed,
+            "state": run.state,
+            "step": run.step,
+            "steps": run.config.steps,
+            "loss": run.loss,
+            "tokens_per_s": run.tokens_per_s if run.state == "running" else None,
+            "eta_s": run.eta_s if run.state == "running" else None,
+            "error": run.error,
+            "N": run.config.model.N,
+        }
+        for run in runs
+    ]
+    order = ["corpus", "N", "P", "seed"]
+    return pd.DataFrame(rows).sort_values(order, ignore_index=True) if rows else pd.DataFrame(rows)

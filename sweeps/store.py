@@ -1,0 +1,203 @@
+"""A sweep on disk: one folder, one writer a file, every file written whole or not at all.
+
+sweep.json             the grid's name and rule
+configs/<run_id>.json  each run's complete configuration
+rows/<run_id>.json     a finished run's row, until it is gathered into runs.parquet
+curves/<run_id>.parquet  a finished run's curve, until it is gathered into curves.parquet
+runs.parquet, curves.parquet, domains.csv
+checkpoints/<run_id>/  training state, final weights, status.json   (ignored by git)
+locks/<run_id>.lock    who trains the run                           (ignored by git)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sweeps.config import RunConfig
+from sweeps.locks import Mutex
+
+INTEGERS = (
+    "N", "P", "D", "seed", "steps", "batch_tokens", "seq_len", "vocab", "layers", "width", "heads",
+    "kv_heads", "ffn", "prefix_tokens", "peak_memory_bytes",
+)  # fmt: skip
+
+
+def write_text(path: Path, text: str, durable: bool = True) -> None:
+    """Write under a temporary name, force to disk if durable, rename: readers see old or new, whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """The same for a table."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        table.to_parquet(temporary, index=False)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Store:
+    """The folder of one sweep."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._gathered: tuple[float, frozenset[str]] = (-1.0, frozenset())
+
+    def create(self, name: str, rule: str) -> None:
+        """Make the folder's parts; a folder that cannot be written is refused by name."""
+        try:
+            for part in ("configs", "rows", "curves", "checkpoints", "locks"):
+                (self.folder / part).mkdir(parents=True, exist_ok=True)
+            write_text(self.folder / ".gitignore", "checkpoints/\nlocks/\nrows/\ncurves/\n*.tmp\n")
+            write_text(self.folder / "sweep.json", json.dumps({"name": name, "rule": rule}, indent=1))
+        except FileExistsError as error:
+            raise OSError(f"{error.filename} is a file, not a folder; choose another --out") from None
+        except OSError as error:
+            raise OSError(f"cannot write to {self.folder}: {error.strerror}; choose another --out") from None
+
+    # Configurations.
+
+    def add(self, configs: Iterable[RunConfig]) -> dict[str, RunConfig]:
+        """Record configurations; returns {run_id: configuration}.
+
+        A configuration equal to a stored one keeps the stored identity, so that a field added to the
+        code with a default does not make old runs look undone.
+        """
+        known = {config: run_id for run_id, config in self.configs().items()}
+        found = {}
+        for config in configs:
+            run_id = known.get(config, config.run_id)
+            if config not in known:
+                write_text(self.folder / "configs" / f"{run_id}.json", config.to_json())
+            found[run_id] = config
+        return found
+
+    def configs(self) -> dict[str, RunConfig]:
+        """Every recorded configuration."""
+        return {
+            path.stem: self.config(path.stem) for path in sorted((self.folder / "configs").glob("*.json"))
+        }
+
+    def config(self, run_id: str) -> RunConfig:
+        """One recorded configuration."""
+        path = self.folder / "configs" / f"{run_id}.json"
+        try:
+            return RunConfig.from_json(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}; remove it, or plan the sweep in a new folder") from None
+
+    # Rows.
+
+    def checkpoint(self, run_id: str) -> Path:
+        """Where a run keeps its training state and final weights."""
+        return self.folder / "checkpoints" / run_id
+
+    def finish(self, run_id: str, row: dict[str, Any]) -> None:
+        """Publish a finished run: first its curve, then its row, which is what makes it finished."""
+        curve = self.checkpoint(run_id) / "curve.parquet"
+        if curve.exists():
+            temporary = self.folder / "curves" / f".{run_id}.tmp"
+            shutil.copyfile(curve, temporary)
+            temporary.replace(self.folder / "curves" / f"{run_id}.parquet")
+        write_text(self.folder / "rows" / f"{run_id}.json", json.dumps({**row, "run_id": run_id}))
+
+    def finished(self) -> set[str]:
+        """Identities of the runs that have a row."""
+        return {path.stem for path in (self.folder / "rows").glob("*.json")} | self._in_table()
+
+    def _in_table(self) -> frozenset[str]:
+        path = self.folder / "runs.parquet"
+        try:
+            stamp = path.stat().st_mtime
+        except FileNotFoundError:
+            return frozenset()
+        if stamp != self._gathered[0]:
+            self._gathered = (stamp, frozenset(_read_table(path, ["run_id"])["run_id"]))
+        return self._gathered[1]
+
+    def table(self) -> pd.DataFrame:
+        """Every finished run, gathered or not, smallest N first."""
+        parts = [_read_table(self.folder / "runs.parquet")] if (self.folder / "runs.parquet").exists() else []
+        rows = [json.loads(path.read_text()) for path in sorted((self.folder / "rows").glob("*.json"))]
+        if rows:
+            parts.append(_typed(pd.DataFrame(rows)))
+        if not parts:
+            return pd.DataFrame()
+        table = pd.concat(parts, ignore_index=True).drop_duplicates("run_id", keep="last")
+        return table.sort_values(["corpus", "N", "P", "seed", "run_id"], ignore_index=True)
+
+    def gather(self, curves: bool = False) -> None:
+        """Fold the rows (and, once at the end, the curves) into the tables; safe to repeat or to kill."""
+        with Mutex(self.folder / "locks" / "gather.mutex"):
+            rows = sorted((self.folder / "rows").glob("*.json"))
+            if rows:
+                write_parquet(self.folder / "runs.parquet", self.table())
+                for path in rows:
+                    path.unlink()
+            pieces = sorted((self.folder / "curves").glob("*.parquet")) if curves else []
+            if pieces:
+                whole = self.folder / "curves.parquet"
+                sources = [whole] * whole.exists() + pieces
+                table = pd.concat([_read_table(path) for path in sources], ignore_index=True)
+                write_parquet(whole, table.drop_duplicates(["run_id", "step"], keep="last"))
+                for path in pieces:
+                    path.unlink()
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Drop rows, so that these runs are trained again."""
+        gone = set(run_ids)
+        with Mutex(self.folder / "locks" / "gather.mutex"):
+            table = self.table()
+            for run_id in gone:
+                (self.folder / "rows" / f"{run_id}.json").unlink(missing_ok=True)
+            if len(table) and (self.folder / "runs.parquet").exists():
+                write_parquet(self.folder / "runs.parquet", table[~table["run_id"].isin(gone)])
+
+    # Status.
+
+    def note(self, run_id: str, **facts: Any) -> None:
+        """Record how a run stands; its only writer is the process that holds the run's lock."""
+        folder = self.checkpoint(run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "status.json", json.dumps(facts), durable=False)
+
+    def noted(self, run_id: str) -> dict[str, Any]:
+        """What was last noted of a run; empty if nothing was."""
+        try:
+            facts = json.loads((self.checkpoint(run_id) / "status.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return facts if isinstance(facts, dict) else {}
+
+
+def _read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path} is damaged ({reason}); move it away: the sweep rebuilds it") from None
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """The types the contract states; JSON does not tell 1 from 1.0."""
+    kinds = {name: "int64" for name in INTEGERS if name in table}
+    return table.astype({**kinds, **{name: "float64" for name in ("C", "loss", "lr") if name in table}})

@@ -1,0 +1,183 @@
+"""A worker: takes the next run of a sweep folder that nobody holds, trains it, publishes it, repeats.
+
+Started by a launcher as `python -m sweeps.worker`, with one JSON object on its standard input. When
+that input closes the launcher is gone, and the worker writes its state and stops, as it does at
+SIGTERM and SIGINT.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeps.execution import Execution
+from sweeps.locks import Locks
+from sweeps.store import Store
+
+FATAL_ERRNO = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
+CRASHES = 3  # a run whose worker died so often is given up for this session
+IDLE_S = 0.5
+EXIT_FATAL = 3
+
+
+class Fatal(Exception):
+    """The folder cannot be written: no run of the sweep can go on."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is asked to do."""
+
+    folder: str
+    run_ids: list[str]  # in the order they should be started
+    session: str  # the launcher's; what failed in it is not tried again in it
+    execution: Execution = field(default_factory=Execution)
+    trainer: str = "sweeps.train:train"  # module:function, the signature of `sweeps.train.train`
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps({**self.__dict__, "execution": self.execution.__dict__})
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """The inverse of `to_json`."""
+        values = json.loads(text)
+        return cls(**{**values, "execution": Execution(**values["execution"])})
+
+
+def work(job: Job, stop: Callable[[], bool]) -> None:
+    """Train what is left of the job's runs until all are finished, failed or `stop` says so."""
+    store, locks = Store(Path(job.folder)), Locks(Path(job.folder) / "locks")
+    train = _resolve(job.trainer)
+    while not stop():
+        left = [run_id for run_id in job.run_ids if run_id not in store.finished()]
+        left = [run_id for run_id in left if not _given_up(store, run_id, job.session)]
+        if not left:
+            return
+        if not any(_attempt(store, locks, job, run_id, train, stop) for run_id in left):
+            time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
+
+
+def _resolve(name: str) -> Callable[..., dict[str, Any]]:
+    module, _, function = name.partition(":")
+    return getattr(__import__(module, fromlist=[function]), function)  # type: ignore[no-any-return]
+
+
+def _given_up(store: Store, run_id: str, session: str) -> bool:
+    noted = store.noted(run_id)
+    return noted.get("state") == "failed" and noted.get("session") == session
+
+
+def _attempt(
+    store: Store,
+    locks: Locks,
+    job: Job,
+    run_id: str,
+    train: Callable[..., dict[str, Any]],
+    stop: Callable[[], bool],
+) -> bool:
+    """Train one run if its lock can be had; True if it was (or was found finished)."""
+    if stop():
+        return True
+    lock = locks.take(run_id)
+    if lock is None:
+        return False
+    try:
+        if run_id not in store.finished() and not _given_up(store, run_id, job.session):
+            _train(store, job, run_id, train, lambda: stop() or lock.lost)
+    except OSError as error:
+        if error.errno in FATAL_ERRNO:
+            raise Fatal(f"{error.filename or store.folder}: {error.strerror}") from error
+        raise
+    finally:
+        lock.release()
+    return True
+
+
+def _train(
+    store: Store, job: Job, run_id: str, train: Callable[..., dict[str, Any]], stop: Callable[[], bool]
+) -> None:
+    from sweeps.interrupt import Interrupted
+
+    before = store.noted(run_id)
+    same = before.get("session") == job.session
+    # Still noted as running, yet its lock was free: whoever ran it died.
+    crashes = (int(before.get("crashes", 0)) if same else 0) + (before.get("state") == "running" and same)
+    facts: dict[str, Any] = {"session": job.session, "crashes": crashes, "pid": os.getpid()}
+    if crashes >= CRASHES:
+        store.note(run_id, **facts, state="failed", error=f"its worker died {crashes} times")
+        return
+    last: dict[str, Any] = {name: before[name] for name in ("step", "loss") if name in before}
+
+    def progress(now: dict[str, Any]) -> None:
+        last.update(now)
+        store.note(run_id, **facts, **last, state="running")
+
+    store.note(run_id, **facts, **last, state="running")
+    config = store.config(run_id)
+    try:
+        row = train(
+            config,
+            store.checkpoint(run_id),
+            execution=job.execution,
+            stop=stop,
+            progress=progress,
+            report=_log,
+        )
+    except Interrupted:
+        store.note(run_id, **facts, **last, state="interrupted")
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FATAL_ERRNO:
+            raise
+        traceback.print_exc()
+        reason = str(error).splitlines()[0] if str(error) else ""
+        store.note(run_id, **facts, **last, state="failed", error=f"{type(error).__name__}: {reason}")
+    else:
+        store.finish(run_id, row)
+        state = "done" if row["status"] == "ok" else row["status"]
+        store.note(run_id, **facts, **{**last, "step": config.steps, "loss": row["loss"]}, state=state)
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Read the job, watch for the end of the launcher, work."""
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    # The bare descriptor: a thread blocked in sys.stdin would hold its buffer's lock at exit.
+    text = b""
+    while not text.endswith(b"\n"):
+        text += (piece := os.read(0, 65536))
+        if not piece:
+            return 0
+    job = Job.from_json(text.decode())
+
+    def until_closed() -> None:
+        while os.read(0, 1):
+            pass
+        asked.set()
+
+    threading.Thread(target=until_closed, daemon=True).start()
+    try:
+        work(job, asked.is_set)
+    except Fatal as fatal:
+        print(json.dumps({"fatal": str(fatal)}), flush=True)
+        return EXIT_FATAL
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
