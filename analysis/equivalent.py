@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import scaling.data
-from scaling.law import Law
+from scaling import Fit
+from scaling.law import Array, Law
+from scaling.uncertainty import Method, check_level, default_method
 
 EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "upper", "in_data"]
 
@@ -18,39 +19,56 @@ EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "up
 def usable(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that may be fitted and drawn as results: finished, with a finite loss."""
     keep = np.isfinite(table["loss"].astype(float)) & np.asarray(scaling.data.usable(table), dtype=bool)
-    return table.loc[keep]
+    return pd.DataFrame(table.loc[keep])
 
 
 def equivalents(
-    law: Law,
+    law: Law | Fit,
     *,
-    sizes: Sequence[float],
-    streams: Iterable[float],
+    N: ArrayLike,
+    P: ArrayLike,
     at_P: float = 1,
-    draws: Law | None = None,
     level: float = 0.95,
+    method: Method | None = None,
     data: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The one-stream size with the loss of every (N, P) under a law.
+    """The one-stream size with the loss of every (N, P), under a law or a fit; N and P broadcast.
 
-    draws: a batch of laws (fields of shape (draws,)) as spread as the data leave them, e.g. from
-    `scaling`'s interval methods; their quantiles give `lower` and `upper` (missing without draws). data: the runs behind the law; `in_data` says whether
-    (N, P) lies within their range and the answer within their one-stream sizes. Columns:
-    N, P, loss, equivalent_N, multiple (equivalent_N / N), lower, upper (of equivalent_N), in_data.
+    A fit gives `lower` and `upper` of equivalent_N too, by `method` (the fit's default unless told;
+    formed on the logarithm); a law leaves them missing. data: the runs behind the law; `in_data` says
+    whether (N, P) lies within their range and the answer within their one-stream sizes. Columns: N,
+    P, loss, equivalent_N, multiple (equivalent_N / N), lower, upper, in_data.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level={level!r} is no probability; give e.g. 0.95")
-    grid = [(float(n), float(p)) for n in sizes for p in streams]
-    N, P = (np.array(column) for column in zip(*grid, strict=True))
-    found = np.asarray(law.equivalent_N(N=N, P=P, at_P=at_P))
-    lower = upper = np.full(len(grid), np.nan)
-    if draws is not None:
-        many: Any = type(law).from_vector(draws.vector[:, None, :])
-        spread = np.asarray(many.equivalent_N(N=N, P=P, at_P=at_P))
-        tail = (1 - level) / 2
-        lower, upper = np.quantile(spread, [tail, 1 - tail], axis=0, method="nearest")
-    values = (N, P, law.predict(N=N, P=P), found, found / N, lower, upper, _in_data(N, P, found, data))
+    check_level(level)
+    N, P = (np.ravel(v).astype(float) for v in np.broadcast_arrays(N, P))
+    known = law.law if isinstance(law, Fit) else law
+    found = np.asarray(known.equivalent_N(N=N, P=P, at_P=at_P))
+    lower = upper = np.full(N.size, np.nan)
+    if isinstance(law, Fit):
+        lower, upper = _ends(law, N, P, at_P, level, method)
+    values = (N, P, known.predict(N=N, P=P), found, found / N, lower, upper, _in_data(N, P, found, data))
     return pd.DataFrame(dict(zip(EQUIVALENT_COLUMNS, values, strict=True)))
+
+
+def _ends(
+    fit: Fit, N: Array, P: Array, at_P: float, level: float, method: Method | None
+) -> tuple[Array, Array]:
+    """Interval of the equivalent size; exact where P is at_P, open where a law knows no such size."""
+    moving = np.asarray(at_P != P)
+    how = method or default_method(fit)
+    lower, upper = N.copy(), N.copy()
+    if not moving.any():
+        return lower, upper
+
+    def log_multiple(laws: Law) -> Array:
+        batch: Any = type(laws).from_vector(laws.vector[:, None, :])
+        sizes: Array = np.asarray(batch.equivalent_N(N=N[moving], P=P[moving], at_P=at_P))
+        multiple: Array = np.log(sizes / N[moving])
+        return multiple
+
+    _, low, high = how.interval(fit, log_multiple, level)
+    lower[moving], upper[moving] = N[moving] * np.exp(low), N[moving] * np.exp(high)
+    return lower, upper
 
 
 def _in_data(N: Any, P: Any, found: Any, data: pd.DataFrame | None) -> NDArray[np.bool_]:

@@ -1,6 +1,31 @@
 """Figures: pure functions from tables (and laws) to a matplotlib Figure. They load, fit and save nothing."""
 
+from analysis.figures.costs import frontier, measured, ratio_map
+from analysis.figures.diagnostics import intervals, profiles, residuals
 from analysis.figures.equivalents import equivalent_parameters
+from analysis.figures.fig1 import fig1_cost, fig1_law
 from analysis.figures.fig2 import fig2
+from analysis.figures.fig3 import fig3
+from analysis.figures.fig4 import fig4
+from analysis.figures.tests_of_laws import backtest, ensemble, rivals
+from analysis.figures.training import against_streams, training_curves
 
-__all__ = ["equivalent_parameters", "fig2"]
+__all__ = [
+    "against_streams",
+    "backtest",
+    "ensemble",
+    "equivalent_parameters",
+    "fig1_cost",
+    "fig1_law",
+    "fig2",
+    "fig3",
+    "fig4",
+    "frontier",
+    "intervals",
+    "measured",
+    "profiles",
+    "ratio_map",
+    "residuals",
+    "rivals",
+    "training_curves",
+]

@@ -62,7 +62,7 @@ def _interval_panel(axes: Axes, rows: pd.DataFrame, y: Any) -> None:
     for value, height in zip(center, y, strict=True):
         if np.isfinite(value):
             text = f"${number(value)}$"
-            axes.annotate(text, (0, height), (0, 5), textcoords="offset points", ha="center", fontsize=7)
+            axes.annotate(text, (0, height), (0, 8), textcoords="offset points", ha="center", fontsize=7)
     axes.set_xlim(-reach, reach)
     axes.locator_params(axis="x", nbins=5)
 
@@ -117,8 +117,9 @@ def _cells(axes: Axes, grid: pd.DataFrame, reach: float) -> None:
 def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None) -> Figure:
     """Profile likelihoods: how much worse a fit gets as one coefficient is held off its best.
 
-    table: parameter, value, drop (of the log likelihood, at its maximum 0, doubled: chi-square on one
-    degree) and perhaps corpus. thresholds: name -> drop, drawn as level lines (e.g. {"95%": 3.84}).
+    table: parameter, value, rise (of the objective over its least value, in squared standard errors;
+    for least squares twice the log likelihood lost) and perhaps corpus. thresholds: name -> rise,
+    drawn as level lines, e.g. {"95%": 4.4}.
     """
     names = list(dict.fromkeys(table["parameter"]))
     groups = split_by_corpus(table)
@@ -133,13 +134,13 @@ def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None)
             for j, name in enumerate(names):
                 axes = panels[i * len(names) + j]
                 line = rows[rows["parameter"] == name].sort_values("value")
-                axes.plot(line["value"], line["drop"], color=style.CYCLE[i % len(style.CYCLE)])
-                for text, drop in levels.items():
-                    axes.axhline(drop, color=style.GREY, linewidth=0.8, linestyle="--")
-                    axes.text(0.02, drop, text, transform=axes.get_yaxis_transform(), fontsize=7, va="bottom")
+                axes.plot(line["value"], line["rise"], color=style.CYCLE[i % len(style.CYCLE)])
+                for text, rise in levels.items():
+                    axes.axhline(rise, color=style.GREY, linewidth=0.8, linestyle="--")
+                    axes.text(0.02, rise, text, transform=axes.get_yaxis_transform(), fontsize=7, va="bottom")
                 axes.set_xlabel(symbol(name))
                 axes.ticklabel_format(axis="x", useMathText=True, scilimits=(-2, 4))
                 axes.locator_params(axis="x", nbins=4)
-            panels[i * len(names)].set_ylabel(f"{corpus_name(corpus)}\n2 log likelihood lost".strip())
+            panels[i * len(names)].set_ylabel(f"{corpus_name(corpus)}\nrise (s.e.$^2$)".strip())
         panels[0].set_ylim(0, 2.5 * max(levels.values()) if levels else 10)
     return figure

@@ -56,7 +56,7 @@ def _label_places(
 
 def _panel(figure: Figure, axes: Axes, runs: pd.DataFrame, law: Any, levels: int) -> None:
     """One corpus."""
-    if law is None or runs["N"].nunique() < 2 or runs["P"].nunique() < 2:
+    if law is None or runs["P"].nunique() < 2 or runs["N"].max() < 1.2 * runs["N"].min():
         say_empty(axes, "contours need a fitted law and\nat least two sizes and two P")
         return
     N = np.geomspace(runs["N"].min() / 1.15, runs["N"].max() * 1.15, 160)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import scaling
 from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.figures import equivalent_parameters, fig2
 from scaling.laws import AdditiveLaw, ParallelLaw
@@ -83,27 +84,34 @@ def test_fig2_without_a_law_or_without_runs_still_draws():
 
 def test_equivalents_of_the_paper(printed_laws, stack):
     law = printed_laws["stack-v2-python"]
-    table = equivalents(law, sizes=[2.8e9], streams=[1, 2, 4, 8], data=stack)
+    table = equivalents(law, N=2.8e9, P=[1, 2, 4, 8], data=stack)
     np.testing.assert_allclose(table["multiple"], 1 + 0.3935 * np.log([1, 2, 4, 8]))
     # 2.8B at P = 4 on Stack: 4.33B at P = 1, 3.4B at P = 2, 2.38B at P = 8.
     for at_P, found in ((1, 4.33), (2, 3.4), (8, 2.38)):
-        row = equivalents(law, sizes=[2.8e9], streams=[4], at_P=at_P)
+        row = equivalents(law, N=2.8e9, P=[4], at_P=at_P)
         assert row["equivalent_N"].item() / 1e9 == pytest.approx(found, abs=0.005)
     assert table["in_data"].tolist() == [True, True, True, False]
     assert table["lower"].isna().all()
 
 
-def test_equivalents_take_draws_and_a_law_without_closed_form(stack):
+def test_equivalents_of_a_fit_have_intervals(stack):
+    fitted = scaling.fit(ParallelLaw, stack)
+    table = equivalents(fitted, N=[[1e9], [2e9]], P=[1, 2, 6], data=stack)
+    k = fitted.intervals().loc["k"]
+    np.testing.assert_allclose(table["multiple"], np.tile(1 + k["estimate"] * np.log([1, 2, 6]), 2))
+    for end in ("lower", "upper"):
+        np.testing.assert_allclose(
+            table[end] / table["N"], np.tile(1 + k[end] * np.log([1, 2, 6]), 2), rtol=2e-3
+        )
+    with pytest.raises(ValueError, match=r"level=1\.5"):
+        equivalents(fitted, N=1e9, P=2, level=1.5)
+
+
+def test_equivalents_under_a_law_without_closed_form():
     law = AdditiveLaw(E=0.7, A=30.0, alpha=0.21, C=0.12, beta=0.45)
-    draws = AdditiveLaw.from_vector(
-        law.vector * np.array([1, 1, 1, 0.9, 1]) + np.linspace(0, 0.024, 401)[:, None] * [0, 0, 0, 1, 0]
-    )
-    table = equivalents(law, sizes=[1e9, 2e9], streams=[2, 6], draws=draws, level=0.9, data=stack)
-    assert (table["lower"] < table["equivalent_N"]).all()
-    assert (table["equivalent_N"] < table["upper"]).all()
+    table = equivalents(law, N=[[1e9], [2e9]], P=[2, 6])
     np.testing.assert_allclose(law.predict(N=table["equivalent_N"], P=1), table["loss"])
-    with pytest.raises(ValueError, match=r"level=1\.5 is no probability"):
-        equivalents(law, sizes=[1e9], streams=[2], level=1.5)
+    assert table["lower"].isna().all()
 
 
 def test_equivalents_by_points(stack):
@@ -115,7 +123,7 @@ def test_equivalents_by_points(stack):
 
 def test_equivalent_figure_marks_where_it_leaves_the_runs(printed_laws, stack):
     law = printed_laws["stack-v2-python"]
-    table = equivalents(law, sizes=[1.6e9], streams=[1, 2, 4, 8, 16, 64], data=stack)
+    table = equivalents(law, N=1.6e9, P=[1, 2, 4, 8, 16, 64], data=stack)
     points = equivalents_by_points(stack)
     figure = equivalent_parameters({"stack-v2-python": table}, {"stack-v2-python": points})
     (axes,) = figure.axes

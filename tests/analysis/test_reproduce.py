@@ -1,0 +1,139 @@
+"""Tables, the claims audit, and the whole reproduction from the published numbers."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling
+from analysis import claims, paper, reproduce, tables
+from analysis.published import read_published
+
+from .conftest import PUBLISHED
+
+
+@pytest.fixture(scope="module")
+def published():
+    return read_published(PUBLISHED)
+
+
+@pytest.fixture(scope="module")
+def laws(published):
+    return {c: scaling.fit(scaling.ParallelLaw, published.corpus(c)).law for c in ("stack-v2-python", "pile")}
+
+
+def test_every_claim_has_the_verdict_of_its_numbers(published, laws):
+    table = claims.audit(published, laws)
+    assert len(table) >= len(published.claims)
+    verdicts = dict(zip(table["claim"], table["verdict"], strict=True))
+    expected = {
+        "memory increase against parameter scaling, 1.6B, P = 8, batch 1": claims.PARTLY,
+        "latency increase against parameter scaling, 1.6B, P = 8, batch 1": claims.HOLDS,
+        "memory increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": claims.HOLDS,
+        "latency increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": claims.PARTLY,
+        "parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack": claims.PARTLY,
+        "30B at P = 8 is worth 42.5B (in no copy of the paper)": claims.FALSE,
+        "8 streams are worth 3 times the parameters (not in the paper)": claims.FALSE,
+        "tokens after which the second stage passes P = 1": claims.UNKNOWN,
+        "released checkpoints": claims.HOLDS,
+    }
+    assert {claim: verdicts[claim] for claim in expected} == expected
+    found = dict(zip(table["claim"], table["found"], strict=True))
+    assert (
+        found["parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack"]
+        == "-45.0% (law), -52.3% (points)"
+    )
+    assert (
+        found["30B at P = 8 is worth 42.5B (in no copy of the paper)"]
+        == "54.5B (stack-v2-python), 50.9B (pile)"
+    )
+    assert "3.16B (points)" in found["1.6B at P = 8 is worth 4.4B on code tasks"]
+
+
+def test_another_law_changes_the_verdict(published, laws):
+    law = scaling.ParallelLaw(E=0.7, A=1.1e7, alpha=0.19, k=0.2)
+    table = claims.audit(published, {**laws, "stack-v2-python": law}).set_index("claim")
+    saved = table.loc["parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack"]
+    assert saved["verdict"] == claims.FALSE
+    assert saved["found"].startswith("-29.4% (law)")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "found", "digits", "expected"),
+    [
+        (22, [22.4, 21.6], 0, claims.HOLDS),
+        (22, [22.6, 21.6], 0, claims.PARTLY),
+        (1.7, [1.64, 1.76], 1, claims.FALSE),
+    ],
+)
+def test_verdict_rounds_to_the_printed_digits(claimed, found, digits, expected):
+    assert claims.verdict(claimed, found, digits) == expected
+
+
+def test_printed_tables_leave_the_unknown_blank(published):
+    made = tables.paper_tables(published)
+    assert list(made) == [f"table{i}" for i in range(1, 6)]
+    _, instruct = made["table5"]
+    assert instruct["P"].tolist() == [1, 2, 4, 8]
+    lines = tables.markdown(instruct).splitlines()
+    assert lines[0] == "| P | IFEval (0-shot) | MMLU (5-shot) | GSM8K (4-shot) |"
+    assert lines[3] == "| 2 |  |  |  |"
+    assert "HumanEval+ pass@10" in made["table4"][1]
+    assert "HumanEval pass@1" in made["table4"][1]
+
+
+def test_a_written_table_names_its_origin_and_reads_back(tmp_path):
+    table = pd.DataFrame({"a_b": [1.23456789, -np.inf], "law": ["x & y", "50%|"], "ok": [True, False]})
+    files = tables.write(table, tmp_path / "t", caption="A 5% case", command="parscale x", data="y.csv")
+    assert [f.suffix for f in files] == [".csv", ".md", ".tex"]
+    assert all("made by: parscale x; from: y.csv" in f.read_text() for f in files)
+    pd.testing.assert_frame_equal(pd.read_csv(files[0], comment="#"), table)
+    assert r"x \& y" in files[2].read_text()
+    assert r"a\_b" in files[2].read_text()
+    assert r"A 5\% case" in files[2].read_text()
+    assert "| 1.235 | x & y | yes |" in files[1].read_text()
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_a_folder_without_the_published_numbers_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"losses\.csv is not there; run in a checkout"):
+        reproduce.run(tmp_path / "out", published=tmp_path)
+
+
+def test_backtests_have_the_published_quality(published):
+    inputs = paper.Inputs(published, {(c, "parallel"): None for c in ("stack-v2-python", "pile")})
+    table = paper.backtest_table(inputs)
+    held = table[table["held_out"]]
+
+    def r2(rows):
+        return 1 - (rows["error"] ** 2).sum() / ((rows["loss"] - rows["loss"].mean()) ** 2).sum()
+
+    quality = {key: round(r2(rows), 3) for key, rows in held.groupby(["corpus", "split"])}
+    assert quality["pile", "fitted on P \u2264 4"] == pytest.approx(0.997, abs=0.001)
+    assert quality["stack-v2-python", "fitted on P \u2264 4"] == pytest.approx(0.996, abs=0.001)
+    assert quality["pile", "fitted on N < 2B"] == pytest.approx(0.94, abs=0.005)
+    assert quality["stack-v2-python", "fitted on N < 2B"] == pytest.approx(0.75, abs=0.005)
+    assert (held.loc[held["split"] == "fitted on N < 2B", "error"] < 0).all()
+
+
+@pytest.mark.slow
+def test_everything_is_made_and_says_whence(tmp_path):
+    heard = []
+    result = reproduce.run(tmp_path, published=PUBLISHED, progress=heard.append)
+    assert heard[0] == "fits"
+    assert heard[-1] == "done"
+    constants = result.constants.set_index(["corpus", "constant"])
+    assert round(constants.loc[("stack-v2-python", "k"), "ours"], 4) == 0.3935
+    assert round(constants.loc[("pile", "E"), "ours"], 4) == 1.2886
+    assert constants["difference"].abs().max() < 1e-3
+    names = {p.relative_to(tmp_path).as_posix() for p in result.files}
+    assert {f"figures/{f}.{e}" for f in ("fig2", "fig4", "profiles") for e in ("png", "pdf")} <= names
+    assert {f"tables/table{i}.{e}" for i in range(1, 6) for e in ("csv", "md", "tex")} <= names
+    assert len([n for n in names if n.startswith("fits/")]) == 16
+    for path in result.files:
+        assert path.stat().st_size > 100
+        if path.suffix == ".json":
+            assert json.loads(path.read_text())
+        else:
+            assert b"parscale reproduce" in path.read_bytes(), path
