@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from scaling.certificate import Certificate, Status
-from scaling.fit import Fit, FitError, fit
+from scaling.fit import FitError, fit
 from scaling.law import Law, Range
 from scaling.laws import (
     REGISTRY,
@@ -25,13 +25,16 @@ from scaling.laws import (
     by_name,
 )
 from scaling.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
+from scaling.result import Fit
 
 if TYPE_CHECKING:
+    from scaling.bootstrap import Bootstrap
     from scaling.data import read_runs
     from scaling.uncertainty import Covariance, Profile
 
 _LATER = {
     "read_runs": "scaling.data",
+    "Bootstrap": "scaling.bootstrap",
     "Covariance": "scaling.uncertainty",
     "Profile": "scaling.uncertainty",
 }
@@ -41,6 +44,7 @@ __all__ = [
     "REGISTRY",
     "AdditiveLaw",
     "Asymmetric",
+    "Bootstrap",
     "Certificate",
     "ChinchillaLaw",
     "Covariance",

@@ -85,43 +85,45 @@ def spread(fit: Fit) -> tuple[Array, float]:
     errors, K² mean(ψ²)/mean(ψ')² (JᵀJ)⁻¹ with K = 1 + p/n (1 - m)/m, m = mean(ψ') (Huber 1981, section 7.6).
     Parameters at a bound or fixed take no part (their rows are zero).
     """
-    return covariance(fit.problem, fit.theta)
+    cov, unit = _sandwich(fit.problem, fit.theta[None])
+    return cov[0], float(unit[0])
 
 
-def covariance(problem: Problem, theta: Array) -> tuple[Array, float]:
-    """`spread` of a problem at its optimum θ (p,)."""
-    r, J = problem.linearised(theta[None])
-    r, J, w = r[0], J[0], problem.w
+def covariance_batch(problem: Problem, theta: Array) -> Array:
+    """`spread`'s covariance at each row's optimum θ (B, p): (B, p, p)."""
+    return _sandwich(problem, theta)[0]
+
+
+def _sandwich(problem: Problem, theta: Array) -> tuple[Array, Array]:
+    r, J = problem.linearised(theta)
+    w = np.broadcast_to(problem.w, r.shape)
     free = (theta > problem.lower) & (theta < problem.upper)
-    n, p = w.sum(), int(free.sum())
-    dof = max(n - p, 1)
-    psi, curvature = problem.objective.psi(r), problem.objective.curvature(r)
-    mean_square = float((w * psi**2).sum() / dof)
-    slope = float((w * curvature).sum() / n)
+    n, p = w.sum(-1), free.sum(-1)
+    mean_square = (w * problem.objective.psi(r) ** 2).sum(-1) / np.maximum(n - p, 1)
+    slope = (w * problem.objective.curvature(r)).sum(-1) / n
+    K = np.ones(len(r))
     if problem.objective.robust:
-        slope = max(slope, _slope_from_density(problem, r))
-    K = 1 + p / n * (1 - min(slope, 1)) / slope if problem.objective.robust else 1.0
-    scale2 = K**2 * mean_square / slope**2
-    Jf = J[free] * np.sqrt(w)
-    length = np.sqrt((Jf * Jf).sum(-1))
+        slope = np.maximum(slope, _slope_from_density(problem, r))
+        K += p / n * (1 - np.minimum(slope, 1)) / slope
+    J = J * free[..., None] * np.sqrt(w)[:, None]
+    length = np.sqrt((J * J).sum(-1))
     length = np.where(length > 0, length, 1.0)
-    unit = Jf / length[:, None]
-    inverse = np.linalg.pinv(unit @ unit.T, rcond=1e-13, hermitian=True)
-    out = np.zeros((theta.size, theta.size))
-    out[np.ix_(free, free)] = scale2 * inverse / length / length[:, None]
-    return out, float(0.5 * K**2 * mean_square / slope)
+    J = J / length[..., None]
+    inverse = np.linalg.pinv(np.matmul(J, J.swapaxes(1, 2)), rcond=1e-13, hermitian=True)
+    scale2 = K**2 * mean_square / slope**2
+    cov = scale2[:, None, None] * inverse / length[:, :, None] / length[:, None]
+    return cov, 0.5 * K**2 * mean_square / slope
 
 
-def _slope_from_density(problem: Problem, r: Array) -> float:
-    """E ψ' where few residuals lie inside delta: ψ' is then 2 delta times the density of residuals at zero.
+def _slope_from_density(problem: Problem, r: Array) -> Array:
+    """E ψ' where few residuals lie inside delta: 2 delta times the density of residuals at zero, (B,).
 
-    A kernel estimate with Bofinger-like width keeps least absolute deviations (delta near 0) finite.
+    A kernel estimate of normal-reference width keeps least absolute deviations (delta near 0) finite.
     """
-    n = r.size
-    width = max(float(np.median(np.abs(r))) / 0.6745 * n ** (-0.2) * 1.06, 1e-300)
-    density = float((np.abs(r) < width).mean()) / (2 * width)
-    jump = float(problem.objective.psi(np.array([1e9]))[0] - problem.objective.psi(np.array([-1e9]))[0])
-    return min(density * jump, float(problem.objective.curvature(np.zeros(1))[0]))
+    width = np.maximum(np.median(np.abs(r), axis=-1) / 0.6745 * r.shape[1] ** -0.2 * 1.06, 1e-300)
+    density = (np.abs(r) < width[:, None]).mean(-1) / (2 * width)
+    jump = np.ptp(problem.objective.psi(np.array([-1e9, 1e9])))
+    return np.asarray(np.minimum(density * jump, problem.objective.curvature(np.zeros(1))))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,119 @@
+"""The bootstrap: refit the law to resampled data, every replicate in full, all of them as one batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.law import Array, Law
+from scaling.problem import Problem
+from scaling.solver import minimise
+from scaling.uncertainty import Method, Quantity, covariance_batch, evaluate, slopes, standard_errors
+
+if TYPE_CHECKING:
+    from scaling.result import Fit
+
+CHUNK = 2_500  # replicates refitted at once: bounds memory, and fits a processor's cache
+KINDS = ("wild", "residual", "case")
+WEBB = np.sqrt(np.array([1.5, 1.0, 0.5]))  # six-point weights: two would give few distinct samples
+
+
+@dataclass(frozen=True)
+class Bootstrap(Method):
+    """Refits to resampled data. kind: wild (residuals change sign and size in place), residual, case (rows).
+
+    Residuals are divided by sqrt(1 - leverage), so that few points do not make them too small. With
+    groups on the fit, a whole group is resampled (or changes sign) together. `studentised` divides each
+    replicate's error by its own standard error: better coverage at few points than percentiles.
+    """
+
+    replicates: int = 2_000
+    kind: str = "wild"
+    studentised: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown kind or too few replicates."""
+        if self.kind not in KINDS:
+            raise ValueError(f"kind={self.kind!r}: known are {', '.join(KINDS)}")
+        if self.replicates < 100:
+            raise ValueError(f"replicates={self.replicates}: fewer than 100 give no interval")
+
+    def refits(self, fit: Fit) -> tuple[Problem, Array]:
+        """The resampled problem (y or w of shape (R, n)) and its optima θ (R, p)."""
+        rng = np.random.default_rng(self.seed)
+        problem = self._resample(fit, rng)
+        parts = []
+        for first in range(0, self.replicates, CHUNK):
+            rows = slice(first, min(first + CHUNK, self.replicates))
+            start = np.repeat(fit.theta[None], rows.stop - rows.start, 0)
+            parts.append(minimise(problem.rows(rows), start, tolerance=1e-8, iterations=60).theta)
+        return problem, np.concatenate(parts)
+
+    def draws(self, fit: Fit, count: int = 1000, seed: int = 0) -> Law:
+        """The replicates' laws."""
+        how = replace(self, replicates=max(count, 100), seed=seed)
+        problem, theta = how.refits(fit)
+        return problem.law.from_vector(problem.named(theta[:count]))
+
+    def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
+        """As `Method.interval`."""
+        problem, theta = self.refits(fit)
+        estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
+        values = evaluate(problem, theta, quantity)
+        tails = [0.5 - level / 2, 0.5 + level / 2]
+        if not self.studentised:
+            low, high = np.nanquantile(values, tails, axis=0)
+            return estimate, low, high
+        gradient = slopes(problem, theta, quantity)
+        variance = np.einsum("rpk,rpq,rqk->rk", gradient, covariance_batch(problem, theta), gradient)
+        with np.errstate(all="ignore"):
+            t = (values - estimate) / np.sqrt(variance)
+        t = np.where(np.isfinite(t), t, np.nan)
+        low, high = np.nanquantile(t, tails, axis=0)
+        se = standard_errors(fit, quantity)
+        return estimate, estimate - high * se, estimate - low * se
+
+    def _resample(self, fit: Fit, rng: np.random.Generator) -> Problem:
+        problem, R, n = fit.problem, self.replicates, fit.loss.size
+        codes = np.arange(n) if fit.groups is None else pd.factorize(np.asarray(fit.groups))[0]
+        count = int(codes.max()) + 1
+        if self.kind == "case":
+            times = rng.multinomial(count, np.full(count, 1 / count), R).astype(np.float64)
+            return replace(problem, w=problem.w * times[:, codes])
+        residual = _inflated(fit)
+        if self.kind == "wild":
+            sign = np.where(rng.random((R, count)) < 0.5, -1.0, 1.0) * WEBB[rng.integers(0, 3, (R, count))]
+            new = residual * sign[:, codes]
+        else:
+            new = _residual_sample(residual - residual.mean(), codes, rng, R)
+        new = new / problem.scale
+        return replace(problem, y=fit.predicted * np.exp(-new) if problem.objective.log else fit.predicted - new)
+
+
+def _inflated(fit: Fit) -> Array:
+    """Residuals over sqrt(1 - leverage), (n,)."""
+    r, J = fit.problem.linearised(fit.theta[None])
+    columns = J[0] * np.sqrt(fit.problem.w)
+    columns = columns[(columns != 0).any(-1)]
+    q, _ = np.linalg.qr(columns.T / np.sqrt((columns**2).sum(-1)))
+    leverage = np.minimum((q**2).sum(-1), 0.99)
+    return np.asarray(r[0] / np.sqrt(1 - leverage))
+
+
+def _residual_sample(residual: Array, codes: Any, rng: np.random.Generator, R: int) -> Array:
+    """Residuals drawn with replacement, (R, n): single ones, or, for groups, within a drawn group."""
+    n, count = residual.size, int(codes.max()) + 1
+    if count == n:
+        return np.asarray(residual[rng.integers(0, n, (R, n))])
+    members = [np.flatnonzero(codes == c) for c in range(count)]
+    out = np.empty((R, n))
+    for c, rows in enumerate(members):  # over groups, not replicates
+        donor = rng.integers(0, count, R)
+        sizes = np.array([len(m) for m in members])
+        padded = np.array([np.resize(m, sizes.max()) for m in members])
+        out[:, rows] = residual[padded[donor][:, np.arange(len(rows)) % sizes.max()]]
+    return out
