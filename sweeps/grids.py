@@ -190,7 +190,7 @@ def paper_run(sweep: str, size: str, P: int, corpus: str, seed: int, axes: Axes)
     )
 
 
-CI = SmallRule(vocab=512, batch=8, seq_len=64, lr=8e-3, settings=(("log_points", 20),))
+CI = SmallRule(vocab=512, batch=8, seq_len=64, lr=8e-3, settings=(("log_points", 20), ("eval_tokens", 50_000)))
 DEMO = SmallRule(vocab=1024, batch=8, seq_len=128, lr=6e-3, settings=(("log_points", 50),))
 LAPTOP = SmallRule(vocab=2048, batch=32, seq_len=256, lr=3e-3)
 

@@ -36,7 +36,7 @@ Tokens = npt.NDArray[np.integer[Any]]
 
 
 def train_tokenizer(texts: Sequence[str], vocab: int) -> Tokenizer:
-    """Byte-level BPE of exactly `vocab` entries, learnt from the first 10 MB of `texts`."""
+    """Byte-level BPE of `vocab` entries (fewer if the text has no more), from the first 10 MB of `texts`."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     if vocab < 257:

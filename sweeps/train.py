@@ -85,7 +85,7 @@ class _Watch(Callback):
     def _evaluate(self, trainer: L.Trainer, module: ParScaleModule) -> Evaluation:
         return evaluate(
             module.model,
-            self.corpus.valid,
+            self.corpus.valid[: self.run.eval_tokens or None],
             self.run.seq_len,
             self.run.eval_batch,
             self.corpus.valid_spans,
