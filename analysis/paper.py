@@ -6,18 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 import scaling
 from analysis.cost_table import cost_table
 from analysis.equivalent import equivalents, equivalents_by_points
-from analysis.figures.common import corpus_name
 from analysis.hardware import A100, H100, H200, LAPTOP
 from analysis.published import Published
 from analysis.shapes import shape_of
 from analysis.training_cost import training_costs
-from scaling.uncertainty import Profile
 
 STACK = "stack-v2-python"
 # The laws of N and P, by the names the command line knows them by.
@@ -44,6 +41,11 @@ class Inputs:
     def parallel(self) -> dict[str, scaling.Fit]:
         """The fit of Eq 5 to each corpus."""
         return {corpus: fitted for (corpus, law), fitted in self.fits.items() if law == "parallel"}
+
+    @property
+    def runs(self) -> dict[str, pd.DataFrame]:
+        """The published runs of each corpus."""
+        return {corpus: self.published.corpus(corpus) for corpus in self.parallel}
 
     @property
     def laws(self) -> dict[str, Any]:
@@ -73,19 +75,6 @@ def equivalents_table(inputs: Inputs) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def backtest_table(inputs: Inputs) -> pd.DataFrame:
-    """Eq 5 fitted without the largest P, then without the largest sizes, and asked for them."""
-    parts = []
-    for corpus in inputs.parallel:
-        runs = inputs.published.corpus(corpus)
-        for split, held in (("fitted on P \u2264 4", runs["P"] > 4), ("fitted on N < 2B", runs["N"] > 2e9)):
-            law = scaling.fit(scaling.ParallelLaw, runs[~held]).law
-            predicted = np.asarray(law.predict(N=runs["N"].to_numpy(), P=runs["P"].to_numpy()))
-            part = runs[["corpus", "size", "N", "P", "loss"]].assign(split=split, held_out=held)
-            parts.append(part.assign(predicted=predicted, error=predicted - runs["loss"]))
-    return pd.concat(parts, ignore_index=True)
-
-
 def cost_rows(given: Published) -> pd.DataFrame:
     """Cost of every published model on four machines."""
     stack = given.corpus(STACK)
@@ -101,43 +90,3 @@ def training_rows(given: Published) -> pd.DataFrame:
     shape = shape_of("1.6B", given.architectures).accounting()
     rows = training_costs(shape, D=42e9, batch=8, devices=64)
     return pd.DataFrame([vars(row) for row in rows])
-
-
-def profile_table(inputs: Inputs, points: int = 25, level: float = 0.95) -> pd.DataFrame:
-    """The rise of the objective, in squared standard errors, with each coefficient held off its best."""
-    parts = []
-    for corpus, fitted in inputs.parallel.items():
-        for name, (_, lower, upper) in fitted.intervals(level).iterrows():
-            log = name == "A"  # spreads over decades
-            ends = np.log([lower, upper]) if log else np.array([lower, upper])
-            margin = 0.2 * (ends[1] - ends[0])
-            at = np.linspace(ends[0] - margin, ends[1] + margin, points)
-
-            def one(laws: Any, name: str = str(name), log: bool = log) -> Any:
-                value = np.asarray(getattr(laws, name))[:, None]
-                return np.log(value) if log else value
-
-            rise = Profile().curve(fitted, one, at)
-            value = np.exp(at) if log else at
-            parts.append(pd.DataFrame({"corpus": corpus, "parameter": name, "value": value, "rise": rise}))
-    return pd.concat(parts, ignore_index=True)
-
-
-def interval_table(inputs: Inputs) -> pd.DataFrame:
-    """Profile and covariance intervals of both corpora beside the printed constants."""
-    parts = []
-    for corpus, fitted in inputs.parallel.items():
-        for label, method in (("profile", Profile()), ("covariance", scaling.Covariance())):
-            table = fitted.intervals(0.95, method).rename_axis("parameter").reset_index()
-            told = inputs.published.constants.loc[corpus, table["parameter"].tolist()]
-            parts.append(table.assign(label=f"{corpus_name(corpus)}, {label}", printed=told.to_numpy(float)))
-    return pd.concat(parts, ignore_index=True)
-
-
-def residual_table(inputs: Inputs) -> pd.DataFrame:
-    """Observed minus fitted loss of every run under Eq 5."""
-    parts = []
-    for corpus, fitted in inputs.parallel.items():
-        runs = inputs.published.corpus(corpus)
-        parts.append(runs.assign(residual=fitted.residuals))
-    return pd.concat(parts, ignore_index=True)

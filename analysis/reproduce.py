@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import claims, figures, paper, style, tables
+from analysis import claims, derived, figures, paper, style, tables
 from analysis.cost_ratios import break_even, headline_ratios, ratio, ratio_grid
 from analysis.cost_table import cost_table
 from analysis.equivalent import equivalents, equivalents_by_points
@@ -78,7 +78,7 @@ def _save_fits(inputs: Inputs, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for (corpus, law), fitted in inputs.fits.items():
-        target = folder / f"{corpus}-{law}.json"
+        target = folder / f"{law}-{corpus}.json"
         fitted.save(target)
         written.append(target)
     return written
@@ -118,7 +118,11 @@ def table_set(inputs: Inputs) -> dict[str, tuple[str, pd.DataFrame, Formats]]:
             paper.equivalents_table(inputs),
             {"loss": ".4f"},
         ),
-        "backtest": ("Held-out runs under Eq 5", paper.backtest_table(inputs), {**losses, "error": "+.4f"}),
+        "backtest": (
+            "Held-out runs under Eq 5",
+            derived.backtest_table(inputs.parallel, inputs.runs),
+            {**losses, "error": "+.4f"},
+        ),
         "cost_ratios": (
             "Increase in cost of parameters over that of streams at equal loss, 1.6B at P = 8",
             headline_ratios(stack, given.architectures),
@@ -163,10 +167,10 @@ def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
         "fig6c": lambda: figures.against_streams(
             given.peft, peft, label="code average (%)", title="Qwen2.5-3B, frozen"
         ),
-        "intervals": lambda: figures.intervals(paper.interval_table(inputs)),
-        "residuals": lambda: figures.residuals(paper.residual_table(inputs)),
-        "profiles": lambda: figures.profiles(paper.profile_table(inputs), {"95%": drop}),
-        "backtest": lambda: figures.backtest(paper.backtest_table(inputs)),
+        "intervals": lambda: figures.intervals(derived.interval_table(inputs.parallel, given.constants)),
+        "residuals": lambda: figures.residuals(derived.residual_table(inputs.parallel, inputs.runs)),
+        "profiles": lambda: figures.profiles(derived.profile_table(inputs.parallel), {"95%": drop}),
+        "backtest": lambda: figures.backtest(derived.backtest_table(inputs.parallel, inputs.runs)),
         "rivals": lambda: figures.rivals(stack, rivals, sizes=[dense[0], dense[3], dense[-1]]),
         "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),
         "ratio_latency": lambda: figures.ratio_map(grid),
@@ -176,7 +180,7 @@ def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
 
 def _equivalent_curves(inputs: Inputs) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     """Curves out to P = 64 at the size 1.6B, and the points alone, by corpus."""
-    streams = np.geomspace(1, 64, 25)
+    streams = np.geomspace(1, 64, 25)  # holds every power of two
     curves, points = {}, {}
     for corpus, fitted in inputs.parallel.items():
         runs = inputs.published.corpus(corpus)

@@ -49,10 +49,8 @@ def law_text(law: Any) -> str:
     names = [f.name for f in fields(law)]
     value = {n: number(float(getattr(law, n))) for n in names}
     if names == ["E", "A", "alpha", "k"]:
-        return (
-            rf"$L = {value['E']} + \left(\dfrac{{{value['A']}}}"
-            rf"{{N\,({value['k']}\,\ln P + 1)}}\right)^{{{value['alpha']}}}$"
-        )
+        size = rf"N\,({value['k']}\,\ln P + 1)"
+        return rf"$L = {value['E']} + [\,{value['A']}\,/\,{size}\,]^{{\,{value['alpha']}}}$"
     symbols = {"alpha": r"\alpha", "beta": r"\beta", "gamma": r"\gamma", "rho": r"\rho"}
     body = r",\ ".join(f"{symbols.get(n, n)} = {value[n]}" for n in names)
     return f"{type(law).__name__}: ${body}$"
@@ -75,8 +73,7 @@ def say_empty(axes: Axes, message: str) -> None:
 
 
 def note(axes: Axes, text: str, *, x: float = 0.97, y: float = 0.96, ha: str = "right") -> None:
-    """Text in a corner of a panel on a white ground, above the data."""
-    box = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": "none", "alpha": 0.85}
-    va = "top" if y > 0.5 else "bottom"
+    """Text in an upper corner of a panel on a white ground, above the data."""
+    box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
     look: dict[str, Any] = {"fontsize": 8, "linespacing": 1.35, "color": BLACK, "bbox": box, "zorder": 6}
-    axes.text(x, y, text, ha=ha, va=va, transform=axes.transAxes, **look)
+    axes.text(x, y, text, ha=ha, va="top", transform=axes.transAxes, **look)

@@ -56,7 +56,7 @@ def equivalent_parameters(
 def _ground(axes: Axes, drawn: Mapping[str, pd.DataFrame]) -> None:
     """Axis limits, ticks, and shading beyond the largest P that was run."""
     every = pd.concat(list(drawn.values()))
-    style.stream_ticks(axes, [p for p in every["P"].unique() if float(np.log2(p)).is_integer()] or every["P"])
+    style.stream_ticks(axes, 2.0 ** np.arange(0, np.log2(every["P"].max()) + 1e-9))
     axes.set_xlim(every["P"].min() / MARGIN, every["P"].max() * MARGIN)
     edge = every.loc[every["in_data"], "P"].max() if every["in_data"].any() else every["P"].min()
     if edge < every["P"].max():

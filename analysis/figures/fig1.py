@@ -39,7 +39,7 @@ def fig1_law(table: pd.DataFrame, law: Any, *, streams: tuple[int, int] = (1, 8)
         style.size_ticks(axes, runs["N"].tolist())
         _saving_arrow(axes, law, float(runs.loc[runs["P"] == few, "N"].max()), few, many)
         low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.22 * (high - low))
+        axes.set_ylim(low, high + 0.14 * (high - low))
         note(axes, law_text(law))
         axes.legend(loc="lower left")
     return figure

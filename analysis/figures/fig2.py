@@ -89,7 +89,7 @@ def _panel(
     axes.set_xlabel(N_LABEL)
     lines = [line for line in (*_law_lines(law, good), remark, _left_out(runs, good)) if line]
     low, high = axes.get_ylim()
-    room = 0.1 + 0.07 * len(lines)  # for the law, in the corner the curves leave free
+    room = 0.08 + 0.075 * len(lines)  # for the law, in the corner the curves leave free
     axes.set_ylim(low, high + room * (high - low))
     note(axes, "\n".join(lines))
 

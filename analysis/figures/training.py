@@ -25,12 +25,16 @@ def training_curves(curves: pd.DataFrame, *, column: str = "train_loss", panel: 
     """
     logged = curves[curves[column].notna()] if column in curves else curves.iloc[:0]
     names = list(dict.fromkeys(logged[panel])) if panel in logged and len(logged) else [""]
+    columns = min(3, len(names))
+    rows_of_panels = -(-len(names) // columns)
     figure, panels = style.new_figure(
-        1, len(names), width=max(4.6, 3.6 * len(names)), height=3.1, sharey=False
+        rows_of_panels, columns, width=max(4.6, 3.3 * columns), height=2.9 * rows_of_panels
     )
     looks = style.stream_looks(logged["P"]) if len(logged) else {}
     with style.context():
-        for axes, name in zip(panels, names, strict=True):
+        for axes in panels[len(names) :]:
+            axes.set_axis_off()
+        for axes, name in zip(panels, names, strict=False):
             rows = logged[logged[panel] == name] if name else logged
             axes.set_title(str(name))
             axes.set_xlabel("training tokens")
@@ -38,7 +42,8 @@ def training_curves(curves: pd.DataFrame, *, column: str = "train_loss", panel: 
                 say_empty(axes, f"no {_KINDS.get(column, column)} loss was logged")
                 continue
             _curves(axes, rows, column, looks)
-        panels[0].set_ylabel(f"{_KINDS.get(column, '')} {LOSS_LABEL}".strip())
+        for axes in panels[::columns]:
+            axes.set_ylabel(f"{_KINDS.get(column, '')} {LOSS_LABEL}".strip())
         handles, labels = panels[0].get_legend_handles_labels()
         if labels:
             figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))

@@ -1,0 +1,86 @@
+"""Worked out from fits and their runs, for figures and reports: residuals, intervals, profiles, backtests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import scaling
+from analysis.figures.common import corpus_name
+from scaling.uncertainty import Profile
+
+
+def residual_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Observed minus fitted loss of every run of each corpus."""
+    parts = []
+    for corpus, fitted in fits.items():
+        rows = runs[corpus]
+        axes = {axis: rows[axis].to_numpy(float) for axis in fitted.law.axes}
+        residual = rows["loss"].to_numpy(float) - np.asarray(fitted.law.predict(**axes))
+        parts.append(rows.assign(residual=residual, corpus=corpus))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["N", "P", "residual"])
+
+
+def interval_table(fits: Mapping[str, scaling.Fit], printed: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Profile and covariance intervals of each corpus, beside printed constants where there are any."""
+    parts = []
+    for corpus, fitted in fits.items():
+        for label, method in (("profile", Profile()), ("covariance", scaling.Covariance())):
+            table = fitted.intervals(0.95, method).rename_axis("parameter").reset_index()
+            table["label"] = f"{corpus_name(corpus)}, {label}".removeprefix(", ")
+            if printed is not None:
+                table["printed"] = printed.loc[corpus, table["parameter"].tolist()].to_numpy(float)
+            parts.append(table)
+    columns = ["parameter", "label", "estimate", "lower", "upper"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def profile_table(fits: Mapping[str, scaling.Fit], *, points: int = 25, level: float = 0.95) -> pd.DataFrame:
+    """The rise of the objective, in squared standard errors, with each coefficient held off its best."""
+    parts = [pd.DataFrame(columns=["corpus", "parameter", "value", "rise"])]
+    for corpus, fitted in fits.items():
+        for name, (_, lower, upper) in fitted.intervals(level).iterrows():
+            log = name == "A"  # spreads over decades
+            ends = np.log([lower, upper]) if log else np.array([lower, upper])
+            if not np.isfinite(ends).all():
+                continue
+            margin = 0.2 * (ends[1] - ends[0])
+            at = np.linspace(ends[0] - margin, ends[1] + margin, points)
+
+            def one(laws: Any, name: str = str(name), log: bool = log) -> Any:
+                value = np.asarray(getattr(laws, name))[:, None]
+                return np.log(value) if log else value
+
+            rise = Profile().curve(fitted, one, at)
+            value = np.exp(at) if log else at
+            parts.append(pd.DataFrame({"corpus": corpus, "parameter": name, "value": value, "rise": rise}))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The law fitted without the largest P, then without the largest third of sizes, and asked for them.
+
+    Splits that leave too few runs, or fewer than two P or sizes, are left out.
+    """
+    columns = ["corpus", "split", "N", "P", "loss", "held_out", "predicted", "error"]
+    parts = [pd.DataFrame(columns=columns)]
+    for corpus, fitted in fits.items():
+        rows = runs[corpus]
+        line = np.sort(rows.loc[rows["P"] == rows["P"].min(), "N"].unique())
+        cut = float(np.sqrt(line[-1 - len(line) // 3] * line[-(len(line) // 3)])) if len(line) > 2 else np.inf
+        splits = {
+            "without the largest P": rows["P"] == rows["P"].max(),
+            "without the largest N": rows["N"] > cut,
+        }
+        for split, held in splits.items():
+            kept = rows[~held]
+            if not held.any() or kept["P"].nunique() < 2 or len(kept) <= len(fitted.law.free()):
+                continue
+            law = scaling.fit(type(fitted.law), kept).law
+            predicted = np.asarray(law.predict(**{a: rows[a].to_numpy(float) for a in law.axes}))
+            part = rows.assign(corpus=corpus, split=split, held_out=held, predicted=predicted)
+            parts.append(part.assign(error=part["predicted"] - part["loss"])[columns])
+    return pd.concat(parts[1:] or parts, ignore_index=True)

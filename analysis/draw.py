@@ -1,0 +1,99 @@
+"""Which figures there are for the paper or for a sweep, and drawing some of them into files.
+
+draw.draw(out=Path("results/figures"), only=["fig2"])                 # the paper's
+draw.draw("results/sweeps/demo", out=Path("results/sweeps/demo/figures"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis import derived, figures, style
+from analysis.paper import Inputs, fit_all
+from analysis.published import FOLDER, read_published
+from analysis.reproduce import RIVALS, figure_set
+from analysis.view import View, equivalent_tables, read
+from scaling.uncertainty import t_quantile
+
+Drawing = Callable[[], Figure]
+
+
+def draw(
+    source: Path | str | None = None,
+    *,
+    out: Path | str,
+    only: Sequence[str] | None = None,
+    command: str = "parscale figures",
+    published: Path | str = FOLDER,
+) -> list[Path]:
+    """Draw the figures named in `only` (all unless told) as PNG and PDF; return the paths.
+
+    source: a sweep folder or runs table; the paper's published numbers where it is None.
+    """
+    if source is None:
+        given = read_published(published)
+        known: Mapping[str, Drawing] = figure_set(Inputs(given, fit_all(given.losses)))
+        data = str(given.folder)
+    else:
+        known, data = sweep_figures(read(source)), str(source)
+    unknown = [name for name in only or () if name not in known]
+    if unknown:
+        raise ValueError(f"no figure {unknown[0]!r}; there are {', '.join(known)}")
+    files: list[Path] = []
+    for name in only or known:
+        files += style.save(known[name](), Path(out) / name, command=command, data=data)
+    return files
+
+
+def sweep_figures(view: View) -> dict[str, Drawing]:
+    """Every figure that a runs table gives something for: name -> a function that draws it."""
+    runs = {corpus: view.of(corpus) for corpus in view.parallel}
+    laws = {corpus: fitted.law for corpus, fitted in view.parallel.items()}
+    known: dict[str, Drawing] = {
+        "fig2": lambda: figures.fig2(view.runs, laws, notes=view.notes),
+        "fig3": lambda: figures.fig3(view.runs, laws),
+        "equivalents": lambda: figures.equivalent_parameters(*equivalent_tables(view)),
+        "residuals": lambda: figures.residuals(derived.residual_table(view.parallel, runs)),
+        "backtest": lambda: figures.backtest(derived.backtest_table(view.sound, runs)),
+        "intervals": lambda: figures.intervals(derived.interval_table(view.sound)),
+        "profiles": lambda: figures.profiles(derived.profile_table(view.sound), _threshold(view)),
+    }
+    for corpus in view.parallel:
+        name = "rivals" if len(view.parallel) == 1 else f"rivals-{_file_name(corpus)}"
+        known[name] = lambda corpus=corpus: _rivals(view, corpus)  # type: ignore[misc]
+    curves = view.curves
+    if curves is not None:
+        known["training"] = lambda: figures.training_curves(curves, panel=_panel(view))
+    return known
+
+
+def _file_name(corpus: str) -> str:
+    """A corpus as part of a file's name."""
+    return "".join(c if c.isalnum() else "-" for c in corpus).strip("-")
+
+
+def _panel(view: View) -> str:
+    """What training curves are set side by side by: the first column that takes few values."""
+    assert view.curves is not None
+    several = [c for c in ("size", "recipe", "corpus") if c in view.curves and view.curves[c].nunique() > 1]
+    return several[0] if several else "recipe"
+
+
+def _threshold(view: View) -> dict[str, float]:
+    """The rise at which a 95% profile interval ends."""
+    first = next(iter(view.sound.values()), None)
+    return {} if first is None else {"95%": float(t_quantile(first, 0.95) ** 2)}
+
+
+def _rivals(view: View, corpus: str) -> Figure:
+    """Rival laws of one corpus at its smallest, middle and largest size."""
+    fits = view.fits[corpus]
+    laws = {name: fits[law].law for name, law in RIVALS.items() if law in fits}
+    runs = view.of(corpus)
+    sizes = np.sort(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())
+    chosen = sorted({float(sizes[0]), float(sizes[len(sizes) // 2]), float(sizes[-1])})
+    return figures.rivals(runs, laws, sizes=chosen, up_to=float(8 * runs["P"].max()))

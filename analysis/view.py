@@ -1,0 +1,113 @@
+"""A runs table with all that is fitted to it: what the figures of a sweep and its report are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import scaling
+from analysis.equivalent import equivalents, equivalents_by_points, usable
+from analysis.figures.common import corpus_name, split_by_corpus
+from analysis.paper import LAWS
+
+BEYOND = 8  # how many times past the largest P that was run the equivalents are drawn
+
+
+@dataclass(frozen=True)
+class View:
+    """Runs, curves where there are any, and the fits by corpus and law; `missing` says what there is not."""
+
+    source: str
+    runs: pd.DataFrame
+    curves: pd.DataFrame | None
+    fits: Mapping[str, Mapping[str, scaling.Fit]]
+    missing: tuple[str, ...]
+
+    @property
+    def parallel(self) -> dict[str, scaling.Fit]:
+        """The fit of Eq 5 by corpus, where there is one."""
+        return {corpus: by_law["parallel"] for corpus, by_law in self.fits.items() if "parallel" in by_law}
+
+    @property
+    def sound(self) -> dict[str, scaling.Fit]:
+        """The fits of Eq 5 that converged: only of these are intervals worth drawing."""
+        return {c: f for c, f in self.parallel.items() if f.status == scaling.Status.CONVERGED}
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """A line for the figure of each corpus whose fit is in doubt."""
+        doubtful = {c: f for c, f in self.parallel.items() if c not in self.sound}
+        return {corpus: f"in doubt: {fitted.status}" for corpus, fitted in doubtful.items()}
+
+    def of(self, corpus: str) -> pd.DataFrame:
+        """The finished runs of one corpus."""
+        return usable(split_by_corpus(self.runs)[corpus])
+
+
+def read(source: Path | str) -> View:
+    """Read a sweep folder or a runs table and fit every law of N and P to each corpus.
+
+    Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". A law that
+    cannot be fitted is named in `missing` with the reason; the rest is there all the same.
+    """
+    path = Path(source)
+    runs = scaling.read_runs(path)
+    if "recipe" in runs and len(runs["recipe"].unique()) > 1:
+        corpus = runs["corpus"].astype(str) + ", " if "corpus" in runs else ""
+        runs = runs.assign(corpus=corpus + runs["recipe"].astype(str))
+    missing: list[str] = []
+    fits = {corpus: _fit_all(corpus, rows, missing) for corpus, rows in split_by_corpus(runs).items()}
+    gone = len(runs) - len(usable(runs))
+    if gone:
+        missing.append(
+            f"{gone} of {len(runs)} runs diverged or did not finish: kept in the table, not fitted"
+        )
+    curves = _read_curves(path, runs)
+    if curves is None:
+        missing.append("no curves.parquet beside the runs: no training curves")
+    return View(str(source), runs, curves, fits, tuple(missing))
+
+
+def _fit_all(corpus: str, rows: pd.DataFrame, missing: list[str]) -> dict[str, scaling.Fit]:
+    """Every law that the rows allow."""
+    found, too_many = {}, []
+    for law in LAWS:
+        try:
+            found[law] = scaling.fit(scaling.by_name(law), rows)
+        except scaling.FitError:  # fewer runs than parameters, the one way a fit has no answer
+            too_many.append(law)
+    if too_many:
+        count = f"{len(usable(rows))} finished runs are too few to fit {', '.join(too_many)}"
+        missing.append(f"{corpus_name(corpus)}: {count}".removeprefix(": "))
+    if "parallel" in found and found["parallel"].status != scaling.Status.CONVERGED:
+        detail = found["parallel"].certificate.detail
+        missing.append(f"{corpus_name(corpus)}: Eq 5 is in doubt: {detail}".removeprefix(": "))
+    return found
+
+
+def _read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
+    """The curves of a sweep folder with P, recipe and corpus of their runs."""
+    file = (path if path.is_dir() else path.parent) / "curves.parquet"
+    if not file.is_file() or "run_id" not in runs:
+        return None
+    known = [c for c in ("run_id", "N", "P", "recipe", "corpus", "size") if c in runs]
+    curves = pd.read_parquet(file)
+    return curves.drop(columns=[c for c in known[1:] if c in curves]).merge(runs[known], on="run_id")
+
+
+def equivalent_tables(view: View) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Equivalents out to BEYOND times the largest P at each corpus' middle size, and by the points."""
+    curves, points = {}, {}
+    for corpus, fitted in view.parallel.items():
+        runs = view.of(corpus)
+        sizes = np.sort(runs["N"].unique())
+        streams = np.union1d(np.geomspace(1, BEYOND * runs["P"].max(), 24), runs["P"].unique())
+        known: Any = fitted if corpus in view.sound else fitted.law
+        curves[corpus] = equivalents(known, N=sizes[len(sizes) // 2], P=streams, data=runs)
+        points[corpus] = equivalents_by_points(runs)
+    return curves, points

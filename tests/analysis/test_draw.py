@@ -1,0 +1,77 @@
+"""Figures of any sweep: what is missing is said, and the rest is drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import draw, view
+from scaling import ParallelLaw
+
+LAW = ParallelLaw(E=3.1, A=4e5, alpha=0.31, k=0.27)
+
+
+def sweep(folder, sizes, streams, **columns):
+    rng = np.random.default_rng(3)
+    rows = [
+        {"run_id": f"{n}-{p}", "N": n, "P": p, "loss": LAW.predict(N=n, P=p) + rng.normal(0, 0.003)}
+        for n in sizes
+        for p in streams
+    ]
+    folder.mkdir()
+    table = pd.DataFrame(rows).assign(
+        **{"corpus": "stdlib", "recipe": "scratch", "status": "ok", "size": "s", **columns}
+    )
+    table.to_parquet(folder / "runs.parquet")
+    return table
+
+
+def test_a_whole_sweep(tmp_path):
+    table = sweep(tmp_path / "s", (51234, 181000, 702000), (1, 2, 4))
+    curves = [
+        pd.DataFrame({"run_id": r, "tokens": [1e4, 2e4, 3e4], "train_loss": [4.0, 3.5, 3.4]})
+        for r in table["run_id"]
+    ]
+    pd.concat(curves).to_parquet(tmp_path / "s" / "curves.parquet")
+    seen = view.read(tmp_path / "s")
+    assert seen.missing == ()
+    assert seen.notes == {}
+    assert seen.sound["stdlib"].law.k == pytest.approx(0.27, abs=0.05)
+    assert seen.curves["P"].isin([1, 2, 4]).all()
+    known = draw.sweep_figures(seen)
+    assert {"fig2", "equivalents", "rivals", "training"} <= set(known)
+    (axes,) = known["equivalents"]().axes
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "4", "8", "16", "32"]
+    files = draw.draw(tmp_path / "s", out=tmp_path / "f", only=["fig2"], command="parscale figures s")
+    assert [p.name for p in files] == ["fig2.png", "fig2.pdf"]
+    assert b"parscale figures s" in files[0].read_bytes()
+    with pytest.raises(ValueError, match="no figure 'fig9'; there are fig2, fig3"):
+        draw.draw(tmp_path / "s", out=tmp_path / "f", only=["fig9"])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "streams", "columns", "said"),
+    [
+        ((51234, 81000, 181000, 401000, 702000), (1,), {}, "Eq 5 is in doubt: P takes one value"),
+        ((51234,), (1, 2, 4), {}, "3 finished runs are too few to fit parallel"),
+        ((51234, 181000, 702000), (1, 2), {"status": "diverged", "loss": np.nan}, "6 of 6 runs diverged"),
+    ],
+    ids=["one P", "one N", "diverged"],
+)
+def test_a_sweep_that_lacks_something_says_so_and_shows_the_rest(tmp_path, sizes, streams, columns, said):
+    sweep(tmp_path / "s", sizes, streams, **columns)
+    seen = view.read(tmp_path / "s")
+    assert any(said in line for line in seen.missing), seen.missing
+    assert any("no curves.parquet" in line for line in seen.missing)
+    drawn = {name: make() for name, make in draw.sweep_figures(seen).items()}
+    assert "fig2" in drawn
+    assert all(figure.axes for figure in drawn.values())
+
+
+def test_mixed_recipes_are_fitted_apart(tmp_path):
+    table = sweep(tmp_path / "s", (51234, 181000, 702000), (1, 2, 4))
+    both = pd.concat([table, table.assign(recipe="two-stage", loss=table["loss"] - 0.1)])
+    both.to_parquet(tmp_path / "s" / "runs.parquet")
+    seen = view.read(tmp_path / "s")
+    assert list(seen.fits) == ["stdlib, scratch", "stdlib, two-stage"]
+    names = list(draw.sweep_figures(seen))
+    assert "rivals-stdlib--scratch" in names
