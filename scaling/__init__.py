@@ -28,12 +28,22 @@ from scaling.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objectiv
 from scaling.result import Fit
 
 if TYPE_CHECKING:
+    from scaling.adequacy import adequacy
     from scaling.bootstrap import Bootstrap
     from scaling.data import read_runs
+    from scaling.design import allocate, suggest
+    from scaling.isoflop import optimum_estimates
+    from scaling.selection import backtest, compare
     from scaling.uncertainty import Covariance, Profile
 
 _LATER = {
+    "adequacy": "scaling.adequacy",
+    "allocate": "scaling.design",
+    "backtest": "scaling.selection",
+    "compare": "scaling.selection",
+    "optimum_estimates": "scaling.isoflop",
     "read_runs": "scaling.data",
+    "suggest": "scaling.design",
     "Bootstrap": "scaling.bootstrap",
     "Covariance": "scaling.uncertainty",
     "Profile": "scaling.uncertainty",
@@ -64,9 +74,15 @@ __all__ = [
     "Range",
     "SaturatingLaw",
     "Status",
+    "adequacy",
+    "allocate",
+    "backtest",
     "by_name",
+    "compare",
     "fit",
+    "optimum_estimates",
     "read_runs",
+    "suggest",
 ]
 
 

@@ -91,7 +91,9 @@ class Bootstrap(Method):
         else:
             new = _residual_sample(residual - residual.mean(), codes, rng, R)
         new = new / problem.scale
-        return replace(problem, y=fit.predicted * np.exp(-new) if problem.objective.log else fit.predicted - new)
+        return replace(
+            problem, y=fit.predicted * np.exp(-new) if problem.objective.log else fit.predicted - new
+        )
 
 
 def _inflated(fit: Fit) -> Array:

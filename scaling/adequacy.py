@@ -1,0 +1,109 @@
+"""Does the law fit, or only correlate: residuals over N x P, and tests for structure left in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from scaling.law import Array
+from scaling.result import Fit
+from scaling.selection import axis_levels
+
+DOUBT = 0.05
+
+
+@dataclass(frozen=True)
+class Adequacy:
+    """What the residuals say. p values are nan where the data leave no room for the test."""
+
+    grid: pd.DataFrame  # mean residual (observed - fitted, nats per token), rows N, columns P (or D)
+    structure_p: float  # F test of smooth curves in log N, log P, log D left in the residuals
+    replicate_p: float  # F test of the law's misfit against the spread of seeds at one configuration
+    verdict: str
+
+    def __repr__(self) -> str:
+        """Grid and verdict."""
+        return f"{self.grid.to_string(float_format=lambda x: f'{x:+.1e}')}\n\n{self.verdict}"
+
+
+def adequacy(fit: Fit) -> Adequacy:
+    """Residual grid and the two tests, for a fit of two axes or one."""
+    structure, replicate = structure_test(fit), replicate_test(fit)
+    lines = []
+    if np.isnan(structure):
+        lines.append("Too few runs to test the residuals for structure.")
+    elif structure < DOUBT:
+        lines.append(
+            f"The residuals are not noise: smooth terms in the axes explain them (p = {structure:.2g})."
+        )
+    else:
+        lines.append(f"No structure found in the residuals (p = {structure:.2g}).")
+    if replicate < DOUBT:
+        lines.append(f"The law misses by more than the seeds differ (p = {replicate:.2g}).")
+    elif not np.isnan(replicate):
+        lines.append(f"The law misses by no more than the seeds differ (p = {replicate:.2g}).")
+    return Adequacy(residual_grid(fit), structure, replicate, " ".join(lines))
+
+
+def residual_grid(fit: Fit) -> pd.DataFrame:
+    """Mean residual by level of N (rows) and of the second axis (columns)."""
+    axes = fit.axes
+    second = next((a for a in axes if a != "N"), "N")
+    names = {a: _level_names(axes[a]) for a in {"N", second}}
+    frame = pd.DataFrame({"N": names["N"], "_": names[second], "residual": fit.residuals})
+    grid = frame.pivot_table(index="N", columns="_", values="residual", aggfunc="mean")
+    grid.columns.name = second
+    return grid
+
+
+def _level_names(x: Array) -> Array:
+    level = axis_levels(x)
+    return np.asarray(pd.Series(x).groupby(level).transform("min"))
+
+
+def structure_test(fit: Fit) -> float:
+    """P of the F test that quadratics and products of the log axes explain nothing beyond the law.
+
+    The law's own tangent is projected out first (a Lagrange multiplier test), so this asks what the
+    fitted form, with all its freedom, still misses.
+    """
+    r, J = fit.problem.linearised(fit.theta[None])
+    r, J = r[0], J[0]
+    logs = [np.log(x) for x in fit.problem.x if np.unique(x).size > 2]
+    logs = [(v - v.mean()) / v.std() for v in logs]
+    extra = [v * v for v in logs] + [a * b for i, a in enumerate(logs) for b in logs[i + 1 :]]
+    if not extra:
+        return float("nan")
+    tangent = _basis(J[(J != 0).any(-1)].T)
+    more = np.stack(extra, axis=1)
+    more = _basis(more - tangent @ (tangent.T @ more))
+    r = r - tangent @ (tangent.T @ r)
+    gained = float(((more.T @ r) ** 2).sum())
+    q, dof = more.shape[1], r.size - tangent.shape[1] - more.shape[1]
+    if dof < 1 or q < 1:
+        return float("nan")
+    left = float((r**2).sum()) - gained
+    return float(stats.f.sf(gained / q / max(left / dof, 1e-300), q, dof))
+
+
+def _basis(columns: Array) -> Array:
+    """An orthonormal basis of the columns' span, dropping directions that are nearly dependent."""
+    length = np.sqrt((columns**2).sum(0))
+    u, s, _ = np.linalg.svd(columns / np.where(length > 0, length, 1.0), full_matrices=False)
+    return np.asarray(u[:, s > 1e-8])
+
+
+def replicate_test(fit: Fit) -> float:
+    """P of the lack-of-fit F test: misfit of configuration means against the spread within them."""
+    codes = np.unique(np.stack(fit.problem.x), axis=1, return_inverse=True)[1].ravel()
+    means = np.bincount(codes, fit.residuals) / np.bincount(codes)
+    within = float(((fit.residuals - means[codes]) ** 2).sum())
+    pure = fit.loss.size - means.size
+    lack = means.size - len(fit.law.free())
+    if pure < 1 or lack < 1 or within <= 0:
+        return float("nan")
+    between = float((fit.residuals**2).sum()) - within
+    return float(stats.f.sf(between / lack / (within / pure), lack, pure))

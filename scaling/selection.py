@@ -1,0 +1,259 @@
+"""Which law, and how far to trust it: comparison of laws and extrapolation backtests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.data import arrays, usable
+from scaling.fit import FitError, fit
+from scaling.law import Array, Law
+from scaling.objectives import LeastSquares, Objective
+from scaling.result import Fit
+from scaling.solver import minimise
+
+NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
+AXIS_GAP = 1.15  # sizes within 15 % are one level: ParScale's extras move N a little with P
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Laws ranked on the same rows: `table` (one row a law, best first), `verdict` in words, the fits."""
+
+    table: pd.DataFrame
+    verdict: str
+    fits: dict[str, Fit]
+
+    def __repr__(self) -> str:
+        """Table and verdict."""
+        return f"{self.table.to_string(float_format=lambda x: f'{x:.4g}')}\n\n{self.verdict}"
+
+    def _repr_html_(self) -> str:
+        return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}')}<p>{self.verdict}</p>"
+
+
+def name_of(law: type[Law]) -> str:
+    """How tables call a law."""
+    return law.__name__
+
+
+def compare(
+    laws: Iterable[type[Law]], runs: Any, objective: Objective | None = None, holdout: str = "N"
+) -> Comparison:
+    """Fit each law to the same runs and rank them.
+
+    objective: LeastSquares() unless told: information criteria are Gaussian likelihoods of the loss.
+    Columns: parameters, status, r2, rmse, max_error, aicc, delta_aicc, bic, delta_bic, loo_rmse (each
+    run predicted from all others), holdout_rmse and holdout_bias (the largest third of the levels of
+    axis `holdout` predicted from the smaller ones; bias is observed minus predicted). A law that
+    cannot be fitted has its reason as status. Raises FitError if none can.
+    """
+    objective = objective or LeastSquares()
+    rows, fits, refused = [], {}, {}
+    for law in laws:
+        try:
+            one = fit(law, runs, objective)
+        except FitError as error:
+            refused[name_of(law)] = str(error)
+            continue
+        fits[name_of(law)] = one
+        rows.append({"law": name_of(law), **_scores(one), **_holdout(one, holdout)})
+    if not rows:
+        raise FitError("; ".join(refused.values()) or "no laws given")
+    table = pd.DataFrame(rows).set_index("law")
+    for score in ("aicc", "bic"):
+        table.insert(table.columns.get_loc(score) + 1, f"delta_{score}", table[score] - table[score].min())  # type: ignore[operator]
+    for name, reason in refused.items():
+        table.loc[name, "status"] = reason
+    table = table.sort_values("aicc")
+    return Comparison(table, _verdict(table, holdout), fits)
+
+
+def _scores(one: Fit) -> dict[str, Any]:
+    n, p = one.loss.size, len(one.law.free())
+    rss = float((one.residuals**2).sum())
+    k = p + 1  # the noise is estimated too
+    deviance = n * np.log(max(rss, 1e-300) / n)
+    small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else float("nan")
+    return {
+        "parameters": p,
+        "status": str(one.status),
+        "r2": one.r2,
+        "rmse": one.rmse,
+        "max_error": one.max_error,
+        "aicc": deviance + 2 * k + small,
+        "bic": deviance + k * np.log(n),
+        "loo_rmse": float(np.sqrt((leave_one_out(one) ** 2).mean())),
+    }
+
+
+def leave_one_out(one: Fit) -> Array:
+    """Each run's loss minus its prediction from all the others, (n,): n refits as one batch."""
+    n = one.loss.size
+    problem = replace(one.problem, w=one.problem.w * (1 - np.eye(n)))
+    theta = minimise(problem, np.repeat(one.theta[None], n, 0), tolerance=1e-10).theta
+    return np.asarray(one.loss - np.diagonal(problem.predict(theta)))
+
+
+def _holdout(one: Fit, axis: str) -> dict[str, float]:
+    level = axis_levels(one.axes[axis]) if axis in one.axes else np.zeros(one.loss.size, int)
+    far = level >= int(np.ceil((level.max() + 1) * 2 / 3))
+    try:
+        trained = fit(type(one.law), rows_of(one, ~far), one.problem.objective) if far.any() else None
+    except FitError:
+        trained = None
+    if trained is None:
+        return {"holdout_rmse": float("nan"), "holdout_bias": float("nan")}
+    error = one.loss[far] - trained.law.predict(**{a: x[far] for a, x in one.axes.items()})
+    return {"holdout_rmse": float(np.sqrt((error**2).mean())), "holdout_bias": float(error.mean())}
+
+
+def rows_of(one: Fit, keep: Any) -> dict[str, Array]:
+    """Some rows of a fit's data as a table."""
+    return {a: x[keep] for a, x in one.axes.items()} | {"loss": one.loss[keep]}
+
+
+def axis_levels(x: Array) -> Any:
+    """Level 0, 1, ... of each value, values within 15 % of the next smaller one being the same level."""
+    order = np.argsort(x, kind="stable")
+    jump = np.concatenate([[0], np.cumsum(x[order][1:] > AXIS_GAP * x[order][:-1])])
+    out = np.empty(x.size, int)
+    out[order] = jump
+    return out
+
+
+def _verdict(table: pd.DataFrame, holdout: str) -> str:
+    ranked = table[table.aicc.notna()]
+    if ranked.empty:
+        return "Too few runs for an information criterion: no law can be preferred."
+    best = ranked.index[0]
+    lines = [f"{best} has the lowest AICc."]
+    for name, row in ranked.iloc[1:].iterrows():
+        gap = row.delta_aicc
+        words = (
+            "the data cannot tell it from the best" if gap < NONE
+            else "has less support" if gap < SOME
+            else "is clearly behind" if gap < STRONG
+            else "has practically no support"
+        )  # fmt: skip
+        lines.append(f"{name}: +{gap:.1f}, {words}.")
+    for column, what in (("loo_rmse", "leave-one-out"), ("holdout_rmse", f"the hold-out in {holdout}")):
+        if ranked[column].notna().any():
+            winner = ranked[column].idxmin()
+            lines.append(
+                f"By {what} the best is {winner}" + (" too." if winner == best else f", not {best}.")
+            )
+    doubtful = [str(n) for n, s in ranked.status.items() if s != "converged"]
+    if doubtful:
+        lines.append(f"In doubt (status): {', '.join(doubtful)}.")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """How a law would have predicted runs it had not seen: `table` one row a window, `points` one a prediction."""
+
+    table: pd.DataFrame
+    points: pd.DataFrame
+    verdict: str
+
+    def __repr__(self) -> str:
+        """Table and verdict."""
+        return f"{self.table.to_string(float_format=lambda x: f'{x:.4g}')}\n\n{self.verdict}"
+
+    def _repr_html_(self) -> str:
+        return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}')}<p>{self.verdict}</p>"
+
+
+def backtest(
+    law: type[Law], runs: Any, by: str = "N", objective: Objective | None = None, level: float = 0.95
+) -> Backtest:
+    """Fit the runs up to each level of axis `by` ("N", "P", "D" or "C") and predict all larger ones.
+
+    The window expands a level at a time, from the smallest that leaves a degree of freedom and spans
+    two levels. `table`: up_to, train, test, status, bias (observed minus predicted, nats per token),
+    rmse, worst, r2 (on the unseen runs), multiplier (median factor in N that the error is worth: 1.3
+    means the law must be told 1.3 N to predict what was seen; inf beyond its floor), coverage of the
+    new-run intervals at `level`. Raises ValueError for an unknown axis, FitError if no window can be fitted.
+    """
+    data, _ = arrays(runs, law.axes)
+    along = _along(by, runs, data)
+    level_of = axis_levels(along)
+    windows, points = [], []
+    for last in range(1, level_of.max()):
+        try:
+            one = fit(law, {a: v[level_of <= last] for a, v in data.items()}, objective)
+        except FitError:
+            continue
+        if one.degrees_of_freedom < 1:
+            continue
+        ahead = _ahead(one, data, level_of > last, level)
+        ahead["up_to"], ahead[by] = along[level_of <= last].max(), along[level_of > last]
+        points.append(ahead)
+        windows.append(_window(one, ahead, float(along[level_of <= last].max())))
+    if not windows:
+        raise FitError(
+            f"no window along {by} holds enough runs: {len(along)} runs on {level_of.max() + 1} levels"
+        )
+    table = pd.DataFrame(windows).set_index("up_to")
+    return Backtest(table, pd.concat(points, ignore_index=True), _backtest_verdict(law, by, table, level))
+
+
+def _along(by: str, runs: Any, data: dict[str, Array]) -> Array:
+    """The axis a window expands along; C is 6 N P D where the table does not say."""
+    if by in data:
+        return data[by]
+    if by in runs:
+        return np.asarray(runs[by], dtype=np.float64)[usable(runs)]
+    if by == "C":
+        extra, _ = arrays(runs, tuple(a for a in ("P", "D") if a in runs))
+        return np.asarray(6.0 * data["N"] * extra.get("P", 1.0) * extra.get("D", 1.0))
+    raise ValueError(f"by={by!r}: no such axis or column; use N, P, D or C")
+
+
+def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.DataFrame:
+    axes = {a: data[a][test] for a in one.law.axes}
+    frame = one.predict(level, None, **axes)
+    frame["observed"] = data["loss"][test]
+    frame["error"] = frame.observed - frame.loss
+    others = {a: v for a, v in axes.items() if a != "N"}
+    frame["multiplier"] = np.asarray(one.law.inverse(frame.observed.to_numpy(), **others)) / axes["N"]
+    frame["covered"] = (frame.new_lower <= frame.observed) & (frame.observed <= frame.new_upper)
+    return frame
+
+
+def _window(one: Fit, ahead: pd.DataFrame, up_to: float) -> dict[str, Any]:
+    total = float(((ahead.observed - ahead.observed.mean()) ** 2).sum())
+    return {
+        "up_to": up_to,
+        "train": one.loss.size,
+        "test": len(ahead),
+        "status": str(one.status),
+        "bias": float(ahead.error.mean()),
+        "rmse": float(np.sqrt((ahead.error**2).mean())),
+        "worst": float(ahead.error.abs().max()),
+        "r2": 1 - float((ahead.error**2).sum()) / total if total > 0 else float("nan"),
+        "multiplier": float(ahead.multiplier.median()),
+        "coverage": float(ahead.covered.mean()),
+        "one_sided": bool((ahead.error > 0).all() or (ahead.error < 0).all()),
+    }
+
+
+def _backtest_verdict(law: type[Law], by: str, table: pd.DataFrame, level: float) -> str:
+    row = max(len(table) - 2, 0)  # two levels left out, where there are that many
+    last = table.iloc[row]
+    side = "every one on the same side" if last.one_sided else "on both sides"
+    lines = [
+        f"{name_of(law)} fitted up to {by} = {table.index[row]:.4g} predicts the {last.test:.0f} larger runs with an "
+        f"rmse of {last.rmse:.2e} nats (R2 there {last.r2:.2f}), {side}; mean error {last.bias:+.2e}.",
+        f"Its {level:.0%} intervals of a new run held {last.coverage:.0%} of them.",
+    ]
+    if last.coverage < level - 0.15:
+        lines.append(
+            "Do not extrapolate with these intervals: they take the law's form for granted, and it misses here."
+        )
+    return "\n".join(lines)
