@@ -120,6 +120,7 @@ class SmallRule:
     batch: int
     seq_len: int
     lr: float  # AdamW's peak at width 64
+    muon_lr: float  # Muon's, likewise
     extras_lr: float = 0.3
     prefix_tokens: int = 4
     head_dim: int = 16
@@ -131,7 +132,8 @@ class SmallRule:
         return (
             f"size WIDTHxLAYERS: heads of {self.head_dim}, two a KV head, MLP 8/3 width rounded up to 16s, "
             f"{self.prefix_tokens} prefix tokens; vocabulary {self.vocab}, "
-            f"batch {self.batch} x {self.seq_len}, lr {self.lr:g} sqrt(64/width), "
+            f"batch {self.batch} x {self.seq_len}, Muon on matrices at {self.muon_lr:g} sqrt(64/width), "
+            f"AdamW on the rest at {self.lr:g} sqrt(64/width), "
             f"{self.extras_lr:g} of it for prefixes and aggregation{more}"
         )
 
@@ -147,7 +149,9 @@ class SmallRule:
             steps=steps_for(axes.tokens or 0, self.batch, self.seq_len),
             batch=self.batch,
             seq_len=self.seq_len,
+            optimizer="muon",
             lr=self.lr * (64 / model.width) ** 0.5,
+            muon_lr=self.muon_lr * (64 / model.width) ** 0.5,
             extras_lr=self.extras_lr,
             recipe=axes.recipe or "scratch",
             repeat=bool(axes.repeat),
@@ -190,9 +194,11 @@ def paper_run(sweep: str, size: str, P: int, corpus: str, seed: int, axes: Axes)
     )
 
 
-CI = SmallRule(vocab=512, batch=8, seq_len=64, lr=8e-3, settings=(("log_points", 20), ("eval_tokens", 50_000)))
-DEMO = SmallRule(vocab=1024, batch=8, seq_len=128, lr=6e-3, settings=(("log_points", 50),))
-LAPTOP = SmallRule(vocab=2048, batch=32, seq_len=256, lr=3e-3)
+CI = SmallRule(
+    512, batch=8, seq_len=64, lr=8e-3, muon_lr=1e-2, settings=(("log_points", 20), ("eval_tokens", 50_000))
+)
+DEMO = SmallRule(1024, batch=8, seq_len=128, lr=8e-3, muon_lr=1e-2, settings=(("log_points", 50),))
+LAPTOP = SmallRule(2048, batch=32, seq_len=256, lr=3e-3, muon_lr=1e-2)
 
 PAPER_RULE = (
     "the paper's shapes: 36 layers, 16 heads, 2 KV heads, 48 prefix tokens; batch 1024 x 2048, 42B tokens, "
@@ -209,12 +215,12 @@ GRIDS = {
     grid.name: grid
     for grid in (
         _small("ci", CI, ("32x1", "64x1"), Axes(None, (1, 2, 4), ("stdlib",), (0,), tokens=50_000)),
-        _small("demo", DEMO, ("32x2", "64x2", "96x3"), Axes(None, (1, 2, 4), ("stdlib",), (0,), 500_000)),
+        _small("demo", DEMO, ("32x2", "64x2", "96x2"), Axes(None, (1, 2, 4), ("stdlib",), (0,), 400_000)),
         _small(
             "laptop",
             LAPTOP,
-            ("32x4", "48x6", "64x6", "96x6", "128x8"),
-            Axes(None, (1, 2, 4, 8), ("code",), (0, 1), 10_000_000),
+            ("32x4", "64x3", "64x6", "96x6", "128x6"),
+            Axes(None, (1, 2, 4, 8), ("code",), (0, 1), 5_000_000),
         ),
         Grid(
             "paper",
