@@ -120,7 +120,7 @@ def frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = None) 
         style.plain_log_ticks(axes.xaxis)
         axes.set_xlabel("latency (s)")
         axes.set_ylabel("predicted loss (nats per token)")
-        axes.legend(title="marked: within the budget", loc="upper right")
+        axes.legend(title="marked: within the budget", loc="upper right", frameon=True, edgecolor="none")
     return figure
 
 
@@ -131,4 +131,5 @@ def _chosen(axes: Axes, row: Mapping[Any, Any]) -> None:
     axes.errorbar([x], [y], yerr=bars, fmt="none", ecolor=style.ORANGE, capsize=3)
     axes.plot([x], [y], "o", mfc="none", mec=style.ORANGE, ms=9, mew=1.6)
     text = f"$N$ = {style.count_text(row['N'])}, $P = {row['P']:g}$\n{row['memory_gib']:.2f} GiB"
-    axes.annotate(text, (x, y), (9, 9), textcoords="offset points", color=style.ORANGE, fontsize=8)
+    look: dict[str, Any] = {"color": style.ORANGE, "fontsize": 8, "ha": "right", "va": "top"}
+    axes.annotate(text, (x, y), (-9, -7), textcoords="offset points", **look)  # the side no curve crosses

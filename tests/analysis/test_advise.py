@@ -1,0 +1,104 @@
+"""Which (N, P) to build: the choice meets every limit, and is the cheapest that does."""
+
+import numpy as np
+import pytest
+
+import scaling
+from analysis.advise import Workload, advise, frontier
+from analysis.figures import frontier as frontier_figure
+from analysis.shapes import shape_of
+from scaling import Covariance
+
+
+@pytest.fixture(scope="module")
+def fit(stack):
+    return scaling.fit(scaling.ParallelLaw, stack)
+
+
+SHORT = Workload(input_tokens=64, output_tokens=64)
+
+
+def test_the_cheapest_that_reaches_a_loss(fit):
+    advice = advise(
+        fit, loss=1.05, memory_bytes=4 * 2**30, latency_s=0.6, workload=SHORT, method=Covariance()
+    )
+    options = advice.options.set_index("P")
+    np.testing.assert_allclose(fit.law.predict(N=options["N"], P=options.index.to_numpy()), 1.05)
+    assert options["broken"].to_dict() == {1: "memory_bytes", 2: "memory_bytes", 4: "", 8: ""}
+    chosen = advice.chosen
+    assert chosen["P"] == 8
+    assert chosen["latency_s"] == options.loc[[4, 8], "latency_s"].min()
+    assert chosen["N_lower"] < chosen["N"] < chosen["N_upper"]
+    assert chosen["loss_lower"] < 1.05 < chosen["loss_upper"]
+    assert advice.reason == "N = 1.4e+09, P = 8"
+
+
+def test_interval_of_the_size_ends_where_the_interval_of_the_loss_does(fit):
+    chosen = advise(fit, loss=1.06, streams=[2], method=Covariance()).chosen
+    for end, bound in (("N_lower", "lower"), ("N_upper", "upper")):
+        at = fit.predict(N=chosen[end], P=2, method=Covariance()).iloc[0]
+        assert at[bound] == pytest.approx(1.06, abs=2e-4)
+
+
+def test_what_to_minimise_changes_the_choice(fit):
+    heavy = Workload(batch=32, D=42e9)
+    picks = {m: advise(fit, loss=1.08, workload=heavy, minimise=m, method=Covariance()).chosen["P"] for m in
+             ("latency_s", "memory_bytes", "training_flops")}  # fmt: skip
+    assert picks["training_flops"] == 1
+    assert picks["memory_bytes"] == picks["latency_s"] == 1  # a batch of 32 fills the machine: streams no longer pay
+    light = advise(fit, loss=1.08, workload=SHORT, minimise="memory_bytes", method=Covariance())
+    assert light.chosen["P"] == 8
+
+
+def test_the_best_that_a_budget_buys(fit):
+    work = Workload(D=42e9)
+    advice = advise(fit, training_flops=1e21, latency_s=0.5, workload=work, method=Covariance())
+    options = advice.options
+    used = np.maximum(options["training_flops"] / 1e21, options["latency_s"] / 0.5)
+    np.testing.assert_allclose(used, 1, rtol=2e-3)
+    assert advice.chosen["loss"] == options["loss"].min()
+
+
+def test_no_answer_is_explained(fit):
+    assert "no size reaches loss 0.5: the law's floor is 0.69" in advise(fit, loss=0.5).reason
+    advice = advise(fit, loss=1.05, memory_bytes=1e9, method=Covariance())
+    assert advice.chosen is None
+    assert "P = 8: memory_bytes): loosen one" in advice.reason
+    far = advise(fit, loss=0.9, streams=[8], method=Covariance())
+    assert "outside the runs" in far.reason
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ({}, "nothing to aim at"),
+        ({"loss": -1.0}, r"loss=-1\.0; give a positive number"),
+        ({"loss": 1.1, "minimise": "money"}, "minimise='money' is not known"),
+        ({"training_flops": 1e20}, "needs the training tokens D"),
+        ({"loss": 1.1, "level": 2.0}, r"level=2\.0"),
+    ],
+)
+def test_questions_without_an_answer_are_refused(fit, question, message):
+    with pytest.raises(ValueError, match=message):
+        advise(fit, **question)
+
+
+def test_the_frontier_marks_what_is_within_the_limits(fit):
+    advice = advise(fit, loss=1.05, memory_bytes=4 * 2**30, workload=SHORT, method=Covariance())
+    table = frontier(fit, advice, SHORT, points=12)
+    assert len(table) == 4 * 12 + 1
+    good = table[table["meets"]]
+    assert (good["loss"] <= 1.05 + 1e-9).all()
+    assert (good["memory_gib"] <= 4 + 1e-9).all()
+    (axes,) = frontier_figure(table, budget=advice.limits).axes
+    assert any("$P = 8$" in t.get_text() for t in axes.texts)
+
+
+def test_a_shape_at_many_streams_has_the_size_asked_for():
+    for N, P in ((1.6e9, 8), (5e8, 3), (2.8e9, 1)):
+        whole = shape_of(N, P=P).accounting(P)
+        assert pytest.approx(N, rel=0.02) == whole.N
+        shape = shape_of(N, P=P)
+        own = P * 2 * 48 * 2 * shape.width / 16 * 36 + P * shape.width**2 + (1 + P) * shape.width + P
+        backbone = shape_of(N - (own if P > 1 else 0))
+        assert backbone.width == pytest.approx(shape.width, rel=1e-9)
