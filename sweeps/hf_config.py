@@ -72,7 +72,7 @@ def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
             qk_norm=found.get("parscale_qk_norm", "qwen3" in family),
             init_std=found.get("initializer_range", 0.02),
             context=found.get("max_position_embeddings"),
-            experts=found["num_experts"] if moe else 0,
+            experts=(found.get("num_experts") or found["num_local_experts"]) if moe else 0,
             experts_per_token=found["num_experts_per_tok"] if moe else 2,
             balance_weight=found.get("router_aux_loss_coef", 0.001) if moe else 0.01,
         )
