@@ -28,25 +28,28 @@ from scaling.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objectiv
 from scaling.result import Fit
 
 if TYPE_CHECKING:
-    from scaling.adequacy import adequacy
+    from scaling.allocation import allocate
     from scaling.bootstrap import Bootstrap
     from scaling.data import read_runs
-    from scaling.design import allocate, suggest
+    from scaling.design import suggest
     from scaling.isoflop import optimum_estimates
-    from scaling.selection import backtest, compare
-    from scaling.uncertainty import Covariance, Profile
+    from scaling.profile import Profile
+    from scaling.selection import compare
+    from scaling.structure import adequacy
+    from scaling.uncertainty import Covariance
+    from scaling.windows import backtest
 
 _LATER = {
-    "adequacy": "scaling.adequacy",
-    "allocate": "scaling.design",
-    "backtest": "scaling.selection",
+    "adequacy": "scaling.structure",
+    "allocate": "scaling.allocation",
+    "backtest": "scaling.windows",
     "compare": "scaling.selection",
     "optimum_estimates": "scaling.isoflop",
     "read_runs": "scaling.data",
     "suggest": "scaling.design",
     "Bootstrap": "scaling.bootstrap",
     "Covariance": "scaling.uncertainty",
-    "Profile": "scaling.uncertainty",
+    "Profile": "scaling.profile",
 }
 
 __all__ = [
@@ -89,4 +92,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'scaling' has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    return globals().setdefault(name, getattr(import_module(_LATER[name]), name))

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from scaling.law import Array, Law
+from scaling.method import Method, Quantity, covariance_batch, evaluate, slopes, standard_errors
 from scaling.problem import Problem
 from scaling.solver import minimise
-from scaling.uncertainty import Method, Quantity, covariance_batch, evaluate, slopes, standard_errors
 
 if TYPE_CHECKING:
     from scaling.result import Fit
@@ -112,10 +112,10 @@ def _residual_sample(residual: Array, codes: Any, rng: np.random.Generator, R: i
     if count == n:
         return np.asarray(residual[rng.integers(0, n, (R, n))])
     members = [np.flatnonzero(codes == c) for c in range(count)]
+    largest = max(len(m) for m in members)
+    padded = np.array([np.resize(m, largest) for m in members])
     out = np.empty((R, n))
-    for c, rows in enumerate(members):  # over groups, not replicates
+    for rows in members:  # over groups, not replicates
         donor = rng.integers(0, count, R)
-        sizes = np.array([len(m) for m in members])
-        padded = np.array([np.resize(m, sizes.max()) for m in members])
-        out[:, rows] = residual[padded[donor][:, np.arange(len(rows)) % sizes.max()]]
+        out[:, rows] = residual[padded[donor][:, np.arange(len(rows)) % largest]]
     return out

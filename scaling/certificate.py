@@ -13,6 +13,8 @@ from scaling.problem import Problem
 from scaling.solver import Solution
 
 FLAT = 1e8  # condition number above which a direction is not determined in float64
+STEEP = 1e-5  # cosine between residuals and a free column above which a fit has not arrived
+MANY = 100_000  # rows above which duplicates are not looked for
 AGREE = 1e-5  # relative difference in the objective under which two starts ended at the same place
 
 
@@ -57,7 +59,7 @@ def axis_notes(problem: Problem) -> tuple[str, ...]:
         if count == 2
     ]
     rows = np.stack([*problem.x, problem.y])
-    doubles = rows.shape[1] - np.unique(rows, axis=1).shape[1] if rows.shape[1] <= 100_000 else 0
+    doubles = rows.shape[1] - np.unique(rows, axis=1).shape[1] if rows.shape[1] <= MANY else 0
     if doubles:
         notes.append(f"{doubles} rows repeat another exactly and count twice: drop them if they are one run")
     return tuple(notes)
@@ -98,46 +100,39 @@ def find_status(
     problem: Problem, best: Solution, internal_condition: float, agreeing: int, started: int
 ) -> tuple[Status, str, tuple[str, ...]]:
     """The status of the best solution (a batch of one), its sentence, and the fields at a bound."""
-    law, theta = problem.law, best.theta[0]
-    free = np.array([*(True for _ in law.linear()), *(name not in law.fixed for name in law.nonlinear)])
-    names = np.array([*law.linear(), *law.nonlinear])
-    hit = free & ((theta <= problem.lower) | (theta >= problem.upper))
-    at = tuple(str(n) for n in names[hit])
+    at = fields_at_bound(problem, best.theta[0])
     single = [axis for axis, count in levels(problem).items() if count == 1]
-    points = (
-        len(np.unique(np.stack(problem.x), axis=1).T) if problem.x[0].size <= 100_000 else problem.x[0].size
-    )
-    p = int(free.sum())
-    if single:
-        return (
-            Status.FLAT,
-            f"{single[0]} takes one value: its effect cannot be told apart; add runs at other {single[0]}",
-            at,
-        )
-    if points <= p:
-        return (
-            Status.TOO_FEW,
-            f"{points} distinct points for {p} parameters: nothing is left to judge the fit by",
-            at,
-        )
-    if at:
-        return (
-            Status.AT_BOUND,
-            f"{', '.join(at)} ended at the edge of what is allowed: the data do not support that term",
-            at,
-        )
-    if internal_condition > FLAT:
-        return Status.FLAT, "some combination of parameters changes no prediction: see worst_direction", at
-    if not best.converged[0] and best.slope[0] > 1e-5:
-        return (
-            Status.STOPPED,
-            f"the slope at the end is {best.slope[0]:.1e}: scale the losses or try another objective",
-            at,
-        )
-    if agreeing < 2 <= started:
-        return (
-            Status.DISAGREE,
-            f"only {agreeing} of {started} starts reached the best objective: try more starts",
-            at,
-        )
+    points, p = distinct_points(problem), len(problem.law.free())
+    judgements = (
+        (bool(single), Status.FLAT,
+         f"{', '.join(single)} takes one value: its effect cannot be told apart; add runs at others"),
+        (np.ptp(problem.y) == 0, Status.FLAT, "all losses are equal: no axis has an effect to be measured"),
+        (points <= p, Status.TOO_FEW,
+         f"{points} distinct points for {p} parameters: nothing is left to judge the fit by"),
+        (bool(at), Status.AT_BOUND,
+         f"{', '.join(at)} ended at the edge of what is allowed: the data do not support that term"),
+        (internal_condition > FLAT, Status.FLAT,
+         "some combination of parameters changes no prediction: see worst_direction"),
+        (not best.converged[0] and best.slope[0] > STEEP, Status.STOPPED,
+         f"the slope at the end is {best.slope[0]:.1e}: scale the losses or try another objective"),
+        (agreeing < 2 <= started, Status.DISAGREE,
+         f"only {agreeing} of {started} starts reached the best objective: try more starts"),
+    )  # fmt: skip
+    for applies, status, detail in judgements:
+        if applies:
+            return status, detail, at
     return Status.CONVERGED, f"{agreeing} of {started} starts agree", at
+
+
+def fields_at_bound(problem: Problem, theta: Array) -> tuple[str, ...]:
+    """Free fields whose coordinate (p,) ended at a bound."""
+    law = problem.law
+    free = np.array([*(True for _ in law.linear()), *(name not in law.fixed for name in law.nonlinear)])
+    hit = free & ((theta <= problem.lower) | (theta >= problem.upper))
+    return tuple(str(n) for n in np.array([*law.linear(), *law.nonlinear])[hit])
+
+
+def distinct_points(problem: Problem) -> int:
+    """Places at which a loss was measured (rows, where there are too many to compare)."""
+    n = int(problem.x[0].size)
+    return n if n > MANY else len(np.unique(np.stack(problem.x), axis=1).T)

@@ -110,7 +110,7 @@ def predict(args: Any) -> str:
     missing = [axis for axis in one.law.axes if axis not in axes]
     if missing:
         raise ValueError(f"{args.fit} needs {', '.join('--' + axis for axis in missing)} as well")
-    frame = one.predict(level=args.level, **axes)
+    frame = one.predict(args.level, None, **axes)
     if "P" in one.law.axes:
         others = {axis: frame[axis].to_numpy() for axis in one.law.axes if axis not in ("N", "P")}
         for at in (1, 2, 4, 8):

@@ -1,20 +1,17 @@
-"""What to run next, and what to train under a budget."""
+"""What to run next: the candidates that teach most about a chosen quantity per FLOP."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from scaling.law import Array, Law
+from scaling.law import Array, clean_axes
+from scaling.method import Quantity, at_points, slopes, spread, t_quantile
 from scaling.result import Fit
-from scaling.uncertainty import Quantity, at_points, default_method, slopes, spread, t_quantile
 
 Target = str | Mapping[str, float] | Fit | Quantity
-Cost = Callable[..., Any]  # N, P, D arrays -> memory or latency, same shape
 
 
 def suggest(
@@ -34,16 +31,12 @@ def suggest(
     target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
     Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted.
     """
-    axes = {a: np.asarray(candidates[a], dtype=np.float64) for a in fit.law.axes}
+    names = dict.fromkeys((*fit.law.axes, *(target.law.axes if isinstance(target, Fit) else ())))
+    axes = clean_axes(tuple(names), {a: candidates[a] for a in names if a in candidates})
     cost = _flops(candidates, axes)
-    rival = isinstance(target, Fit)
     chosen: list[dict[str, float]] = []
     left, spent = np.ones(len(cost), bool), 0.0
-    state = (
-        _Discrimination(fit, target, axes)
-        if isinstance(target, Fit)
-        else _Precision(fit, target, axes, level)
-    )
+    state = _state(fit, target, axes, level)
     before = state.now
     for _ in range(min(count, len(cost))):
         possible = left & (spent + cost <= (np.inf if budget_flops is None else budget_flops))
@@ -59,11 +52,18 @@ def suggest(
         )
     if not chosen:
         raise ValueError(
-            f"budget_flops={budget_flops!r} pays for none of the candidates (the cheapest costs {cost.min():.3g})"
+            f"budget_flops={budget_flops!r} pays for none of the candidates: "
+            f"the cheapest costs {cost.min():.3g}"
         )
     frame = pd.DataFrame(chosen)
-    frame.attrs["before"], frame.attrs["rival"] = before, rival
+    frame.attrs["before"] = before
     return frame
+
+
+def _state(fit: Fit, target: Target, axes: Mapping[str, Array], level: float) -> _Precision | _Discrimination:
+    if isinstance(target, Fit):
+        return _Discrimination(fit, target, axes)
+    return _Precision(fit, target, axes, level)
 
 
 def _flops(candidates: pd.DataFrame, axes: Mapping[str, Array]) -> Array:
@@ -73,12 +73,17 @@ def _flops(candidates: pd.DataFrame, axes: Mapping[str, Array]) -> Array:
     return np.asarray(6.0 * axes["N"] * axes.get("P", np.ones(1)) * D)
 
 
-def _information(fit: Fit, axes: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Inverse information of the data (p, p), in units of the noise, and the candidates' rows (K, p)."""
-    cov, unit = spread(fit)
+def _information(fit: Fit, axes: Mapping[str, Array], log: bool) -> tuple[Array, Array, Array]:
+    """Covariance of θ (p, p), the candidates' gradients (K, p) and noise variance (K,).
+
+    Gradient and noise are those of the log loss where `log`, else of the loss in nats per token.
+    """
+    cov, _ = spread(fit)
     gradient = slopes(fit.problem, fit.theta[None], at_points(dict(axes), fit.law.axes))[0].T
     predicted = np.asarray(fit.law.predict(**axes))
-    return cov, gradient / (predicted if fit.problem.objective.log else np.ones_like(predicted))[:, None]
+    noise = fit.noise * (predicted if fit.problem.objective.log else np.ones_like(predicted))
+    unit = predicted if log else np.ones_like(predicted)
+    return cov, gradient / unit[:, None], (noise / unit) ** 2
 
 
 class _Precision:
@@ -89,8 +94,7 @@ class _Precision:
     def __init__(
         self, fit: Fit, target: str | Mapping[str, float] | Quantity, axes: Mapping[str, Array], level: float
     ) -> None:
-        self.cov, self.rows = _information(fit, axes)
-        self.noise2 = fit.noise**2
+        self.cov, self.rows, self.noise2 = _information(fit, axes, fit.problem.objective.log)
         self.wanted = slopes(fit.problem, fit.theta[None], _quantity(fit, target))[0][:, 0]
         self.factor = t_quantile(fit, level)
         if not self.now > 0:
@@ -112,7 +116,7 @@ class _Precision:
     def take(self, i: int) -> None:
         """Add candidate i's run to the information (a rank-one update)."""
         v = self.cov @ self.rows[i]
-        self.cov = self.cov - np.outer(v, v) / (self.noise2 + self.rows[i] @ v)
+        self.cov = self.cov - np.outer(v, v) / (self.noise2[i] + self.rows[i] @ v)
 
 
 class _Discrimination:
@@ -121,26 +125,24 @@ class _Discrimination:
     name = "evidence"
 
     def __init__(self, fit: Fit, rival: Fit, axes: Mapping[str, Array]) -> None:
-        self.ours, self.theirs = _Precision.__new__(_Precision), _Precision.__new__(_Precision)
-        both = {**axes}
-        for side, one in ((self.ours, fit), (self.theirs, rival)):
-            side.cov, side.rows = _information(one, {a: both[a] for a in one.law.axes})
-            side.noise2 = one.noise**2
-        self.gap = np.log(np.asarray(fit.law.predict(**both)) / np.asarray(rival.law.predict(**both)))
+        self.sides = [_information(one, {a: axes[a] for a in one.law.axes}, True) for one in (fit, rival)]
+        self.gap = np.log(np.asarray(fit.law.predict(**{a: axes[a] for a in fit.law.axes})))
+        self.gap = self.gap - np.log(np.asarray(rival.law.predict(**{a: axes[a] for a in rival.law.axes})))
         self.now = 0.0
 
     def gains(self) -> Array:
-        """Expected log likelihood ratio of one run at each candidate, after each law has learnt what it can."""
-        room = self.ours.noise2 / 2 + self.theirs.noise2 / 2
-        for side in (self.ours, self.theirs):
-            room = room + np.einsum("kp,pq,kq->k", side.rows, side.cov, side.rows)
+        """Expected log likelihood ratio of a run at each candidate, after each law has learnt what it can."""
+        room = np.mean([noise2 for _, _, noise2 in self.sides], axis=0)
+        for cov, rows, _ in self.sides:
+            room = room + np.einsum("kp,pq,kq->k", rows, cov, rows)
         return np.asarray(self.gap**2 / (2 * room))
 
     def take(self, i: int) -> None:
         """Both laws learn from candidate i."""
         self.now += float(self.gains()[i])
-        for side in (self.ours, self.theirs):
-            side.take(i)
+        for j, (cov, rows, noise2) in enumerate(self.sides):
+            v = cov @ rows[i]
+            self.sides[j] = (cov - np.outer(v, v) / (noise2[i] + rows[i] @ v), rows, noise2)
 
 
 def _quantity(fit: Fit, target: str | Mapping[str, float] | Quantity) -> Quantity:
@@ -149,81 +151,8 @@ def _quantity(fit: Fit, target: str | Mapping[str, float] | Quantity) -> Quantit
     if isinstance(target, str):
         if target not in fit.law.free():
             raise ValueError(
-                f"target {target!r} is no free parameter of {type(fit.law).__name__}: {', '.join(fit.law.free())}"
+                f"target {target!r} is no free parameter of {type(fit.law).__name__}: "
+                f"{', '.join(fit.law.free())}"
             )
         return lambda law: np.asarray(getattr(law, target))
     return at_points({a: np.array([float(v)]) for a, v in target.items()}, fit.law.axes)
-
-
-@dataclass(frozen=True)
-class Allocation:
-    """The best (N, P, D) under the budgets, with intervals where a fit was given."""
-
-    N: float
-    P: float
-    D: float
-    loss: float
-    intervals: pd.DataFrame | None  # index N, P, D, loss: lower, upper over draws
-    verdict: str
-
-
-def allocate(
-    law: Law | Fit,
-    training_flops: float,
-    cost: Cost | None = None,
-    limit: float = np.inf,
-    streams: Any = (1, 2, 4, 8, 16, 32),
-    draws: int = 400,
-    level: float = 0.95,
-) -> Allocation:
-    """The (N, P, D) of least loss with 6 N P D = training_flops and cost(N, P, D) <= limit.
-
-    law: one with axes N and D (P where it has it), or a fit of one, which gives intervals over draws.
-    cost: inference memory or latency of the caller's choosing, of arrays N, P, D. Says "no interior
-    optimum" where the best N lies at the end of what was searched (six decades about the compute).
-    """
-    fitted = law if isinstance(law, Fit) else None
-    known: Law = law.law if isinstance(law, Fit) else law
-    if "D" not in known.axes:
-        raise ValueError(f"{type(known).__name__} has no data term: allocation needs a law with N and D")
-    N, P = np.meshgrid(
-        np.geomspace(1e-3, 1e3, 1201) * np.sqrt(training_flops / 120),
-        np.asarray(streams, dtype=float) if "P" in known.axes else np.ones(1),
-    )
-    D = training_flops / (6 * N * P)
-    allowed = np.ones_like(N, bool) if cost is None else np.asarray(cost(N, P, D)) <= limit
-    if not allowed.any():
-        raise ValueError(f"limit={limit!r}: no (N, P) searched costs that little")
-    best = _best(known, N, P, D, allowed)
-    i = np.unravel_index(best[0], N.shape)
-    edge = i[1] in (0, N.shape[1] - 1)
-    bound = cost is not None and not allowed[:, min(i[1] + 1, N.shape[1] - 1)].any()
-    verdict = (
-        "no interior optimum: the loss still falls at the end of the search"
-        if edge
-        else "limited by the cost, not by the training budget"
-        if bound
-        else "an interior optimum"
-    )
-    intervals = None
-    if fitted is not None:
-        picks = _best(default_method(fitted).draws(fitted, draws), N, P, D, allowed)
-        values = np.stack([N.ravel()[picks], P.ravel()[picks], D.ravel()[picks], [0.0] * len(picks)])
-        values[3] = _loss_of(default_method(fitted).draws(fitted, draws), values)
-        low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2], axis=1)
-        intervals = pd.DataFrame({"lower": low, "upper": high}, index=["N", "P", "D", "loss"])
-    where = {"N": N[i], "P": P[i], "D": D[i]}
-    return Allocation(*map(float, where.values()), float(known.predict(**where)), intervals, verdict)
-
-
-def _best(law: Law, N: Array, P: Array, D: Array, allowed: Any) -> Any:
-    """Index of the least loss on the grid for each law of a batch, (B,)."""
-    flat = {"N": N.ravel(), "P": P.ravel(), "D": D.ravel()}
-    fields = {n: np.atleast_1d(getattr(law, n))[:, None] for n in law.names()}
-    loss = type(law)(**fields)._loss(*(flat[a] for a in law.axes))
-    return np.argmin(np.where(allowed.ravel(), loss, np.inf), axis=-1)
-
-
-def _loss_of(law: Law, values: Array) -> Array:
-    flat = {"N": values[0], "P": values[1], "D": values[2]}
-    return law._loss(*(flat[a] for a in law.axes))

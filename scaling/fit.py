@@ -88,7 +88,7 @@ def _column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) ->
         raise ValueError(
             f"{name}: row {row + 1} is {values[row]:g}; it must be {'>= 0, not all 0' if zero else '> 0'}"
         )
-    return values
+    return np.asarray(values)
 
 
 def solve(problem: Problem, start: int = STARTS, excluded: int = 0, groups: Any = None) -> Fit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,9 @@ LEAST = 4  # sizes a group needs for a parabola with something to spare
 
 
 def optimum_estimates(runs: Any) -> pd.DataFrame:
-    """N_opt = G C^a four ways: isoFLOP parabola and cubic, envelope, parametric (Hoffmann et al. 2022, section 3).
+    """N_opt = G C^a four ways: isoFLOP parabola and cubic, envelope, parametric.
+
+    (Hoffmann et al. 2022, section 3.)
 
     runs: N, D, loss and C (6 N D where missing). One row a method: exponent a, standard error over the
     budgets, the factor G, budgets used, and a note on what may part it from the others.
@@ -27,7 +29,7 @@ def optimum_estimates(runs: Any) -> pd.DataFrame:
     C = arrays(runs, ("C",))[0]["C"] if "C" in runs else 6.0 * N * D
     rows = [_power_law(f"isoFLOP, degree {k}", *_isoflop(N, C, loss, k)) for k in (2, 3)]
     rows.append(_power_law("envelope", *_envelope(N, C, loss)))
-    law = fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss}).law
+    law = cast(ChinchillaLaw, fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss}).law)
     a = law.beta / (law.alpha + law.beta)
     G = (law.alpha * law.A / (law.beta * law.B)) ** (1 / (law.alpha + law.beta)) * 6**-a
     rows.append(
@@ -110,12 +112,12 @@ def _power_law(method: str, C: Array, N: Array) -> dict[str, Any]:
 
 
 def _note(name: str, table: pd.DataFrame) -> str:
-    row, other = table.loc[name], table.loc["parametric"]
+    row = table.loc[name]
     if not np.isfinite(row.exponent):
         return f"only {row.budgets:.0f} usable budgets: no estimate"
     if name == "parametric":
         return "takes the law's form for granted, at every budget at once"
-    gap = float(row.exponent - other.exponent)
+    gap = float(table["exponent"][name]) - float(table["exponent"]["parametric"])
     if np.isfinite(row.standard_error) and abs(gap) > 2 * row.standard_error:
         why = (
             "leans to runs at the ends of a curve"

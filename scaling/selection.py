@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data import arrays, usable
 from scaling.fit import FitError, fit
 from scaling.law import Array, Law
 from scaling.objectives import LeastSquares, Objective
@@ -66,7 +65,8 @@ def compare(
         raise FitError("; ".join(refused.values()) or "no laws given")
     table = pd.DataFrame(rows).set_index("law")
     for score in ("aicc", "bic"):
-        table.insert(table.columns.get_loc(score) + 1, f"delta_{score}", table[score] - table[score].min())  # type: ignore[operator]
+        place = list(table.columns).index(score) + 1
+        table.insert(place, f"delta_{score}", table[score] - table[score].min())
     for name, reason in refused.items():
         table.loc[name, "status"] = reason
     table = table.sort_values("aicc")
@@ -150,110 +150,4 @@ def _verdict(table: pd.DataFrame, holdout: str) -> str:
     doubtful = [str(n) for n, s in ranked.status.items() if s != "converged"]
     if doubtful:
         lines.append(f"In doubt (status): {', '.join(doubtful)}.")
-    return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class Backtest:
-    """How a law would have predicted runs it had not seen: `table` one row a window, `points` one a prediction."""
-
-    table: pd.DataFrame
-    points: pd.DataFrame
-    verdict: str
-
-    def __repr__(self) -> str:
-        """Table and verdict."""
-        return f"{self.table.to_string(float_format=lambda x: f'{x:.4g}')}\n\n{self.verdict}"
-
-    def _repr_html_(self) -> str:
-        return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}')}<p>{self.verdict}</p>"
-
-
-def backtest(
-    law: type[Law], runs: Any, by: str = "N", objective: Objective | None = None, level: float = 0.95
-) -> Backtest:
-    """Fit the runs up to each level of axis `by` ("N", "P", "D" or "C") and predict all larger ones.
-
-    The window expands a level at a time, from the smallest that leaves a degree of freedom and spans
-    two levels. `table`: up_to, train, test, status, bias (observed minus predicted, nats per token),
-    rmse, worst, r2 (on the unseen runs), multiplier (median factor in N that the error is worth: 1.3
-    means the law must be told 1.3 N to predict what was seen; inf beyond its floor), coverage of the
-    new-run intervals at `level`. Raises ValueError for an unknown axis, FitError if no window can be fitted.
-    """
-    data, _ = arrays(runs, law.axes)
-    along = _along(by, runs, data)
-    level_of = axis_levels(along)
-    windows, points = [], []
-    for last in range(1, level_of.max()):
-        try:
-            one = fit(law, {a: v[level_of <= last] for a, v in data.items()}, objective)
-        except FitError:
-            continue
-        if one.degrees_of_freedom < 1:
-            continue
-        ahead = _ahead(one, data, level_of > last, level)
-        ahead["up_to"], ahead[by] = along[level_of <= last].max(), along[level_of > last]
-        points.append(ahead)
-        windows.append(_window(one, ahead, float(along[level_of <= last].max())))
-    if not windows:
-        raise FitError(
-            f"no window along {by} holds enough runs: {len(along)} runs on {level_of.max() + 1} levels"
-        )
-    table = pd.DataFrame(windows).set_index("up_to")
-    return Backtest(table, pd.concat(points, ignore_index=True), _backtest_verdict(law, by, table, level))
-
-
-def _along(by: str, runs: Any, data: dict[str, Array]) -> Array:
-    """The axis a window expands along; C is 6 N P D where the table does not say."""
-    if by in data:
-        return data[by]
-    if by in runs:
-        return np.asarray(runs[by], dtype=np.float64)[usable(runs)]
-    if by == "C":
-        extra, _ = arrays(runs, tuple(a for a in ("P", "D") if a in runs))
-        return np.asarray(6.0 * data["N"] * extra.get("P", 1.0) * extra.get("D", 1.0))
-    raise ValueError(f"by={by!r}: no such axis or column; use N, P, D or C")
-
-
-def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.DataFrame:
-    axes = {a: data[a][test] for a in one.law.axes}
-    frame = one.predict(level, None, **axes)
-    frame["observed"] = data["loss"][test]
-    frame["error"] = frame.observed - frame.loss
-    others = {a: v for a, v in axes.items() if a != "N"}
-    frame["multiplier"] = np.asarray(one.law.inverse(frame.observed.to_numpy(), **others)) / axes["N"]
-    frame["covered"] = (frame.new_lower <= frame.observed) & (frame.observed <= frame.new_upper)
-    return frame
-
-
-def _window(one: Fit, ahead: pd.DataFrame, up_to: float) -> dict[str, Any]:
-    total = float(((ahead.observed - ahead.observed.mean()) ** 2).sum())
-    return {
-        "up_to": up_to,
-        "train": one.loss.size,
-        "test": len(ahead),
-        "status": str(one.status),
-        "bias": float(ahead.error.mean()),
-        "rmse": float(np.sqrt((ahead.error**2).mean())),
-        "worst": float(ahead.error.abs().max()),
-        "r2": 1 - float((ahead.error**2).sum()) / total if total > 0 else float("nan"),
-        "multiplier": float(ahead.multiplier.median()),
-        "coverage": float(ahead.covered.mean()),
-        "one_sided": bool((ahead.error > 0).all() or (ahead.error < 0).all()),
-    }
-
-
-def _backtest_verdict(law: type[Law], by: str, table: pd.DataFrame, level: float) -> str:
-    row = max(len(table) - 2, 0)  # two levels left out, where there are that many
-    last = table.iloc[row]
-    side = "every one on the same side" if last.one_sided else "on both sides"
-    lines = [
-        f"{name_of(law)} fitted up to {by} = {table.index[row]:.4g} predicts the {last.test:.0f} larger runs with an "
-        f"rmse of {last.rmse:.2e} nats (R2 there {last.r2:.2f}), {side}; mean error {last.bias:+.2e}.",
-        f"Its {level:.0%} intervals of a new run held {last.coverage:.0%} of them.",
-    ]
-    if last.coverage < level - 0.15:
-        lines.append(
-            "Do not extrapolate with these intervals: they take the law's form for granted, and it misses here."
-        )
     return "\n".join(lines)

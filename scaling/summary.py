@@ -30,13 +30,13 @@ def cross_check(name: str, gap: float) -> str:
 
 def facts(fit: Fit) -> list[tuple[str, str]]:
     """What stands above the parameters: law, data, status, errors; never R2 alone."""
-    c = fit.certificate
+    c, dof = fit.certificate, fit.degrees_of_freedom
     baseline = baseline_r2(fit)
     rows = [
         ("law", f"{type(fit.law).__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
         ("source", fit.law.source),
         ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
-        ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out, {fit.degrees_of_freedom} to spare"),
+        ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof} degrees of freedom"),
         ("status", f"{c.status} ({c.detail})"),
         ("R2", f"{fit.r2:.4f}" + (f"; without P {baseline:.4f}" if baseline is not None else "")),
         ("error", f"rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} nats per token"),
