@@ -1,117 +1,222 @@
-"""The `parscale` command: train sweeps, fit parallel scaling laws, regenerate the paper."""
+"""Train model-size x P sweeps, fit parallel scaling laws, regenerate the paper's figures.
+
+N is non-embedding parameters, P parallel streams, D training tokens, loss in nats per token.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-EXAMPLES = """examples:
-  parscale sweep demo                        train 3 sizes x P in {1, 2, 4} on this machine
+EXAMPLES = """\
+examples:
+  parscale demo                                train 3 sizes x P in {1, 2, 4}, fit, draw (6 minutes)
+  parscale sweep paper --dry-run               what the paper's 48 runs would take
   parscale fit results/published/losses.csv --law parallel --by corpus
   parscale predict results/fits/parallel-pile.json --N 2.8B --P 4
   parscale figures --only fig2
 
-exit codes: 0 done, 1 the work failed (and says what is safe), 2 the call or its input is wrong"""
+exit codes: 0 done, 1 the work failed (and says what is safe), 2 the call or its input is wrong
+"""
+
+Parser = argparse.ArgumentParser
+RUNS = "runs table (parquet, csv, tsv, jsonl) or sweep folder"
 
 
-def demo(args: argparse.Namespace) -> int:
-    """The main job: sweep, fit, figures, and a report on the terminal."""
-    return 0
+def out(p: Parser, what: str) -> None:
+    """The --out option."""
+    p.add_argument("--out", metavar="PATH", help=what)
 
 
-def say(text: str) -> int:
-    """Print and succeed."""
-    print(text)
-    return 0
-
-
-def fit(args: argparse.Namespace) -> int:
-    """Fit a law to runs."""
-    from scaling.commands import fit as run
-
-    return say(run(args))
-
-
-def predict(args: argparse.Namespace) -> int:
-    """Predict from a saved fit."""
-    from scaling.commands import predict as run
-
-    return say(run(args))
-
-
-def add_runs(parser: argparse.ArgumentParser) -> None:
-    """Options of every command that reads a runs table."""
-    parser.add_argument("runs", help="runs table (parquet, csv, tsv, jsonl) or sweep folder")
-    parser.add_argument("--columns", metavar="N=params,loss=val", help="our names for the file's columns")
-    parser.add_argument("--where", metavar="COLUMN=VALUE", help="only rows with this value")
-    parser.add_argument("--by", metavar="COLUMN", help="one fit for each value of a column")
-    parser.add_argument(
+def runs(p: Parser, objective: str = "huber") -> None:
+    """Options of every command that reads a runs table and fits it."""
+    p.add_argument("runs", metavar="RUNS", help=RUNS)
+    p.add_argument("--columns", metavar="OURS=THEIRS,...", help="names in the file: N=params,loss=val_loss")
+    p.add_argument("--where", metavar="COLUMN=VALUE,...", help="only rows with these values")
+    p.add_argument("--by", metavar="COLUMN", help="treat each value of a column apart, e.g. corpus")
+    p.add_argument(
         "--objective",
-        default="huber",
-        help="huber (default), log-least-squares, least-squares, lad, asymmetric",
+        default=objective,
+        help=f"huber, log-least-squares, least-squares, lad, asymmetric (default {objective})",
     )
-    parser.add_argument("--delta", type=float, default=1e-3, help="Huber's delta (default 1e-3)")
+    p.add_argument("--delta", type=float, default=1e-3, help="Huber's delta on log loss (default 1e-3)")
 
 
-def add_output(parser: argparse.ArgumentParser, level: bool = True) -> None:
+def numbers(p: Parser, level: bool = True) -> None:
     """Options of commands that print numbers."""
     if level:
-        parser.add_argument("--level", type=float, default=0.95, help="level of the intervals (default 0.95)")
-    parser.add_argument("--json", action="store_true", help="print JSON, full precision")
+        p.add_argument("--level", type=float, default=0.95, help="level of the intervals (default 0.95)")
+    p.add_argument("--json", action="store_true", help="print JSON at full precision")
 
 
-def add_fit(parser: argparse.ArgumentParser) -> None:
-    add_runs(parser)
-    parser.add_argument(
+def sweep(p: Parser) -> None:
+    """Train what a grid's folder does not hold yet; stopped at any moment, the same command goes on."""
+    p.add_argument("grid", metavar="GRID", help="ci, demo, laptop, paper, or your own: FILE.py[:FUNCTION]")
+    for axis, example in (
+        ("sizes", "64x2,96x3"),
+        ("streams", "1,2,4"),
+        ("corpora", "stdlib,code"),
+        ("seeds", "0,1,2"),
+    ):
+        p.add_argument(f"--{axis}", metavar="A,B", help=f"only these, e.g. {example}")
+    p.add_argument("--tokens", metavar="D", help="training tokens a run, e.g. 10M")
+    p.add_argument("--recipe", help="scratch, two-stage, continual, peft")
+    p.add_argument("--repeat", action="store_true", help="read a corpus again when it holds too few tokens")
+    p.add_argument("--workers", default="auto", help="runs at a time (default auto: one a core)")
+    p.add_argument("--launcher", default="local", help="where runs are trained (default local)")
+    p.add_argument("--retry-diverged", action="store_true", help="train diverged runs again")
+    p.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print every run's shape, N, D, FLOPs and memory, train nothing",
+    )
+    out(p, "the sweep's folder (default results/sweeps/GRID)")
+
+
+def status(p: Parser) -> None:
+    """How a sweep stands, from its folder, while it runs or after."""
+    p.add_argument("sweep", metavar="SWEEP", help="a sweep folder, or a grid's name under results/sweeps")
+    numbers(p, level=False)
+
+
+def demo(p: Parser) -> None:
+    """The main job on this machine: train the demo grid, fit the law, draw it, say what P is worth."""
+    p.add_argument("--grid", default="demo", help="another grid (default demo)")
+    p.add_argument("--workers", default="auto", help="runs at a time (default auto: one a core)")
+    out(p, "the sweep's folder (default results/sweeps/GRID)")
+
+
+def corpus(p: Parser) -> None:
+    """Build a corpus, or verify the cached one, and describe it."""
+    p.add_argument("name", metavar="NAME", help="stdlib, code, text, files:GLOB, hf:NAME")
+    p.add_argument("--vocab", type=int, default=2048, help="tokenizer entries (default 2048)")
+    numbers(p, level=False)
+
+
+def fit(p: Parser) -> None:
+    """Fit a law to runs: parameters with intervals, errors, status; saved as JSON."""
+    runs(p)
+    p.add_argument(
         "--law",
         default="parallel",
-        help="parallel (default), additive, dense, ...; additive:beta=0.5 fixes one",
+        help="parallel (default), additive, dense, ...; additive:beta=0.5 holds one",
     )
-    add_output(parser)
-    parser.add_argument("--out", metavar="DIR", help="write fits to DIR/fits (default results)")
+    numbers(p)
+    out(p, "folder whose fits/ the fits go to (default results)")
 
 
-def add_predict(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("fit", help="a fit file")
+def predict(p: Parser) -> None:
+    """Predict losses from a saved fit, with intervals and equivalent sizes."""
+    p.add_argument("fit", metavar="FIT", help="a fit file, e.g. results/fits/parallel-pile.json")
     for axis, what in (("N", "non-embedding parameters"), ("P", "streams"), ("D", "training tokens")):
-        parser.add_argument(f"--{axis}", metavar="X[,X...]", help=f"{what}, e.g. 2.8B")
-    add_output(parser)
+        p.add_argument(f"--{axis}", metavar="X,...", help=f"{what}, e.g. {'2.8B' if axis != 'P' else '4'}")
+    numbers(p)
 
 
-COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]]] = {
-    "fit": (fit, add_fit),
-    "predict": (predict, add_predict),
+def compare(p: Parser) -> None:
+    """Rank laws on the same runs: AICc, BIC, leave-one-out, hold-out, and a verdict in words."""
+    runs(p, objective="least-squares")
+    p.add_argument("--laws", metavar="A,B", help="laws to compare (default: all the runs have the axes for)")
+    p.add_argument("--holdout", default="N", help="axis whose largest levels are held out (default N)")
+    numbers(p, level=False)
+
+
+def backtest(p: Parser) -> None:
+    """Fit the small runs, predict the large ones: how far a law extrapolates on these runs."""
+    runs(p)
+    p.add_argument("--law", default="parallel", help="the law (default parallel)")
+    p.add_argument("--along", default="N", help="N, P, D or C (default N)")
+    numbers(p)
+
+
+def figures(p: Parser) -> None:
+    """Draw the paper's figures, or the same figures for a sweep, as PNG and PDF."""
+    p.add_argument("source", nargs="?", metavar="RUNS", help=f"{RUNS}; without it the paper's numbers")
+    p.add_argument("--only", metavar="NAME,...", help="only these, e.g. fig2")
+    out(p, "folder (default results/figures, or figures/ in the sweep's folder)")
+
+
+def reproduce(p: Parser) -> None:
+    """Regenerate the paper: every fit, table and figure, and an audit of its claims."""
+    out(p, "folder for fits/, tables/ and figures/ (default results)")
+
+
+def cost(p: Parser) -> None:
+    """Memory and latency of inference for sizes and streams, by the paper's model."""
+    p.add_argument("--N", default="1.6B", help="non-embedding parameters (default 1.6B)")
+    p.add_argument("--P", default="1,2,4,8", help="streams (default 1,2,4,8)")
+    p.add_argument("--batch", default="1", help="batch sizes (default 1)")
+    p.add_argument("--in", dest="input_tokens", type=int, default=64, help="input tokens (default 64)")
+    p.add_argument("--out", dest="output_tokens", type=int, default=64, help="output tokens (default 64)")
+    p.add_argument(
+        "--gpu", default="a100", help="a100, h100, h200, cpu, or a JSON file of your own (default a100)"
+    )
+    numbers(p, level=False)
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Sweep, then fit and draw: the one command that needs every package."""
+    from analysis.conclude import conclude
+    from sweeps.commands import folder_of, grids, train
+
+    grid, folder = grids.find(args.grid), folder_of(args.grid, args.out)
+    code = train(grid, grid(), folder, args)
+    if code == 0:
+        conclude(folder, "parscale demo")
+    return code
+
+
+# Command: (module and function of the parsed arguments, what adds its options).
+COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
+    "demo": ("parscale:run_demo", demo),
+    "sweep": ("sweeps.commands:sweep", sweep),
+    "status": ("sweeps.commands:status", status),
+    "corpus": ("sweeps.commands:corpus", corpus),
+    "fit": ("scaling.commands:fit", fit),
+    "predict": ("scaling.commands:predict", predict),
+    "compare": ("scaling.commands:compare", compare),
+    "backtest": ("scaling.commands:backtest", backtest),
+    "figures": ("analysis.commands:figures", figures),
+    "reproduce": ("analysis.commands:reproduce", reproduce),
+    "cost": ("analysis.commands:cost", cost),
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line: one subparser a command."""
-    shape: Any = {"formatter_class": argparse.RawDescriptionHelpFormatter}
-    parser = argparse.ArgumentParser("parscale", description=__doc__, epilog=EXAMPLES, **shape)
+def build_parser() -> Parser:
+    """The command line, one subparser a command."""
+    raw: Any = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = Parser("parscale", description=__doc__, epilog=EXAMPLES, **raw)
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (run, add) in COMMANDS.items():
-        one = sub.add_parser(
-            name, help=run.__doc__.splitlines()[0].rstrip("."), description=run.__doc__, **shape
-        )
-        add(one)
-        one.set_defaults(run=run)
+    for name, (_, add) in COMMANDS.items():
+        help_line = (add.__doc__ or "").strip()
+        add(sub.add_parser(name, help=help_line.split(":")[0].rstrip("."), description=help_line))
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line and exit code 2, failed work exit code 1."""
     args = build_parser().parse_args(argv)
+    module, _, function = COMMANDS[args.command][0].partition(":")
     try:
-        return args.run(args)
-    except (ValueError, FileNotFoundError, IsADirectoryError):
-        code = 2
-    except OSError:
-        code = 1
+        outcome = getattr(import_module(module), function)(args)
+        if isinstance(outcome, str):  # text to print: the work is done
+            print(outcome)
+        return outcome if isinstance(outcome, int) else 0
+    except (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        message, code = str(error), 2
+    except ModuleNotFoundError as error:
+        message, code = f"{error.name} is not installed: pip install 'parscale[train]'", 2
+    except OSError as error:
+        message, code = (
+            f"{error.strerror or error}: {error.filename or 'output'}; what was finished is safe",
+            1,
+        )
     except KeyboardInterrupt:
-        code = 1
-    print(f"parscale {args.command}: {error}", file=sys.stderr)
+        message, code = "stopped; what was finished is safe", 1
+    print(f"parscale {args.command}: {message}", file=sys.stderr)
     return code
 
 

@@ -32,7 +32,11 @@ def figures(args: Any) -> int:
     folder = Path("results")
     if args.source is not None:
         folder = Path(args.source) if Path(args.source).is_dir() else Path(args.source).parent
-    words = ["parscale figures", *([args.source] if args.source else []), *(["--only", args.only] if args.only else [])]
+    words = [
+        "parscale figures",
+        *([args.source] if args.source else []),
+        *(["--only", args.only] if args.only else []),
+    ]
     target = Path(args.out) if args.out else folder / "figures"
     only = [name.strip() for name in args.only.split(",")] if args.only else None
     for path in draw(args.source, out=target, only=only, command=" ".join(words)):

@@ -63,7 +63,7 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         "profiles": lambda: figures.profiles(derived.profile_table(view.sound), _threshold(view)),
     }
     for corpus in view.parallel:
-        name = "rivals" if len(view.parallel) == 1 else f"rivals-{_file_name(corpus)}"
+        name = "rivals" if len(view.parallel) == 1 else f"rivals-{file_name(corpus)}"
         known[name] = lambda corpus=corpus: _rivals(view, corpus)  # type: ignore[misc]
     curves = view.curves
     if curves is not None:
@@ -71,7 +71,7 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
     return known
 
 
-def _file_name(corpus: str) -> str:
+def file_name(corpus: str) -> str:
     """A corpus as part of a file's name."""
     return "".join(c if c.isalnum() else "-" for c in corpus).strip("-")
 

@@ -1,0 +1,92 @@
+"""The end of a sweep on one terminal screen: its runs, the law, what P is worth, and where the files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from analysis import draw, view
+from analysis.equivalent import equivalents
+from scaling import Fit, Status
+from scaling.summary import baseline_r2, number
+
+LEVEL = 0.95
+FIGURES = ("fig2", "equivalents", "training")
+
+
+def conclude(folder: Path, command: str, console: Console | None = None) -> None:
+    """Fit the sweep in `folder`, save fits and figures into it, and print what it says, doubts included."""
+    console = console or Console()
+    seen = view.read(folder)
+    console.print(runs_table(seen.runs))
+    (folder / "fits").mkdir(exist_ok=True)
+    files = [folder / "runs.parquet"]
+    for corpus, fit in seen.parallel.items():
+        files.append(folder / "fits" / f"parallel-{draw.file_name(corpus)}.json")
+        fit.save(files[-1])
+        console.print(law_table(corpus, fit))
+        console.print(worth_table(fit))
+        console.print(verdict(fit), highlight=False)
+    for missing in seen.missing:
+        console.print(missing, highlight=False)
+    known = draw.sweep_figures(seen)
+    only = [name for name in FIGURES if name in known]
+    files += draw.draw(folder, out=folder / "figures", only=only, command=command)
+    console.print("\n".join(["", *map(str, files)]), highlight=False, soft_wrap=True)
+
+
+def runs_table(runs: pd.DataFrame) -> Table:
+    """One row a run, sizes ascending."""
+    table = Table(title="runs", caption="loss: nats per token over the held-out set, with its standard error")
+    for name in ("corpus", "size", "P", "N", "tokens", "loss", "s.e.", "tokens/s", "status"):
+        table.add_column(name, justify="left" if name in ("corpus", "size", "status") else "right")
+    for run in runs.sort_values(["corpus", "N", "seed"]).itertuples():
+        speed = f"{run.tokens_per_s:,.0f}"
+        cells = (run.corpus, run.size, f"{run.P:.0f}", f"{run.N:,.0f}", f"{run.D:,.0f}", f"{run.loss:.4f}")
+        table.add_row(*map(str, cells), f"{run.loss_se:.4f}", speed, str(run.status))
+    return table
+
+
+def law_table(corpus: str, fit: Fit) -> Table:
+    """The law's parameters with intervals; its R2 beside the baseline's and its errors."""
+    baseline = baseline_r2(fit)
+    error = f"rmse {fit.rmse:.1e}, largest error {fit.max_error:.1e} nats"
+    goodness = f"R2 {fit.r2:.4f} (without P {baseline:.4f}), {error}; {fit.status}: {fit.certificate.detail}"
+    table = Table(title=f"{corpus}: L = E + (A / (N (k ln P + 1)))^alpha", caption=goodness)
+    for name in ("parameter", "estimate", f"lower {LEVEL:.0%}", f"upper {LEVEL:.0%}"):
+        table.add_column(name, justify="left" if name == "parameter" else "right")
+    for name, row in fit.intervals(LEVEL).iterrows():
+        table.add_row(str(name), *(number(value) for value in row))
+    return table
+
+
+def worth_table(fit: Fit) -> Table:
+    """What every P that was run is worth in parameters."""
+    streams = np.unique(fit.axes["P"])
+    found = equivalents(fit, N=fit.axes["N"].max(), P=streams[streams > 1], level=LEVEL)
+    table = Table(title="what P streams are worth", caption="k ln P + 1, the factor in N of equal loss")
+    for name in ("P", "parameters", f"lower {LEVEL:.0%}", f"upper {LEVEL:.0%}"):
+        table.add_column(name, justify="right")
+    for row in found.itertuples():
+        factors = (row.multiple, row.lower / row.N, row.upper / row.N)
+        table.add_row(f"{row.P:.0f}", *(f"x {number(value)}" for value in factors))
+    return table
+
+
+def verdict(fit: Fit) -> str:
+    """Whether these runs support the law, in words; never more than the interval of k says."""
+    if fit.status in (Status.FLAT, Status.TOO_FEW):
+        return f"These runs cannot say what P is worth: {fit.certificate.detail}."
+    low, high = (float(fit.intervals(LEVEL).loc["k", end]) for end in ("lower", "upper"))
+    interval = f"k = {fit.law.k:.3f}, {LEVEL:.0%} interval {number(low)} to {number(high)}"  # type: ignore[attr-defined]
+    if "k" in fit.certificate.at_bound or low <= 1e-6:
+        return f"These runs do not support the law: {interval}, so P may be worth nothing here."
+    if not np.isfinite(high) or high > 4 * low:
+        return f"P helps in these runs, but how much is not determined: {interval}."
+    if fit.status != Status.CONVERGED:
+        return f"The fit is in doubt ({fit.status}: {fit.certificate.detail}); {interval}."
+    return f"P helps in these runs: {interval}. The paper found .39 (Stack) and .33 (Pile) at .5B-4.4B."

@@ -1,0 +1,160 @@
+"""What `parscale sweep`, `status` and `corpus` do with their parsed arguments; each returns the exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from scaling.data import parse_size
+from sweeps import grids
+from sweeps.config import RunConfig
+
+SWEEPS = Path("results/sweeps")
+
+
+def items(text: str | None) -> list[str] | None:
+    """["a", "b"] from "a,b"."""
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+
+def whole(text: str | None, option: str) -> list[int] | None:
+    """[1, 2] from "1,2"; ValueError names the option and the value that is no whole number."""
+    try:
+        return [int(part) for part in items(text) or []] or None
+    except ValueError:
+        raise ValueError(f"--{option} {text}: give whole numbers separated by commas") from None
+
+
+def axes_of(args: Any) -> grids.Axes:
+    """The grid's axes as the command line narrows them."""
+    return grids.Axes(
+        sizes=items(args.sizes),
+        streams=whole(args.streams, "streams"),
+        corpora=items(args.corpora),
+        seeds=whole(args.seeds, "seeds"),
+        tokens=int(parse_size(args.tokens)) if args.tokens else None,
+        recipe=args.recipe,
+        repeat=args.repeat or None,
+    )
+
+
+def folder_of(name: str, out: str | None) -> Path:
+    """Where a grid's runs go."""
+    return Path(out) if out else SWEEPS / Path(name.partition(":")[0]).stem
+
+
+def sweep(args: Any) -> int:
+    """Plan a grid, or train it."""
+    grid = grids.find(args.grid)
+    configs = grid(axes_of(args))
+    if args.dry_run:
+        show_plan(grid.rule, configs)
+        return 0
+    return train(grid, configs, folder_of(args.grid, args.out), args)
+
+
+def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -> int:
+    """Train what the folder lacks; 1 unless every run has a row."""
+    from sweeps.launch import run_sweep
+
+    result = run_sweep(
+        configs,
+        folder,
+        name=grid.name,
+        rule=grid.rule,
+        workers=args.workers,
+        launcher=getattr(args, "launcher", "local"),
+        retry_diverged=getattr(args, "retry_diverged", False),
+    )
+    Console().print(result.summary, highlight=False)
+    return 0 if result.ok else 1
+
+
+def show_plan(rule: str, configs: list[RunConfig]) -> None:
+    """Every run's derived shape, N, D, FLOPs and memory, largest first."""
+    table = Table(title=f"{len(configs)} runs", caption=rule, caption_justify="left")
+    for name in (
+        "corpus",
+        "size",
+        "P",
+        "seed",
+        "width",
+        "layers",
+        "heads",
+        "ffn",
+        "N",
+        "tokens",
+        "lr",
+        "FLOPs",
+        "GiB",
+    ):
+        table.add_column(name, justify="left" if name in ("corpus", "size") else "right")
+    for run in sorted(configs, key=lambda run: -run.C):
+        table.add_row(*plan_cells(run))
+    Console().print(table)
+    flops, tokens = sum(run.C for run in configs), sum(run.D for run in configs)
+    Console().print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
+
+
+def plan_cells(run: RunConfig) -> list[str]:
+    """A run's row of the plan."""
+    from scaling.accounting import training_memory_bytes
+
+    m = run.model
+    memory = training_memory_bytes(m.shape, run.batch // run.accumulate, run.seq_len) / 2**30
+    shape = (m.width, m.layers, f"{m.heads}/{m.kv_heads}", m.ffn)
+    counts = (f"{m.N:,}", f"{run.D:,}", f"{run.lr:.3g}", f"{run.C:.2e}", f"{memory:.2f}")
+    return [str(cell) for cell in (run.corpus, run.size, m.P, run.seed, *shape, *counts)]
+
+
+def status(args: Any) -> int:
+    """How a sweep stands."""
+    from sweeps.status import sweep_status
+
+    folder = Path(args.sweep) if Path(args.sweep).is_dir() else SWEEPS / args.sweep
+    if not folder.is_dir():
+        raise ValueError(f"{args.sweep}: no sweep folder of that name, nor under {SWEEPS}")
+    frame = sweep_status(folder)
+    if args.json:
+        print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1))
+        return 0
+    table = Table(title=str(folder))
+    for name in frame.columns:
+        table.add_column(str(name), justify="left" if frame[name].dtype.kind not in "fiu" else "right")
+    for row in frame.itertuples(index=False):
+        table.add_row(*map(cell, row))
+    Console().print(table)
+    return 0
+
+
+def cell(value: Any) -> str:
+    """A value of a table; nothing for what is missing."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def corpus(args: Any) -> int:
+    """Build or verify a corpus and describe it."""
+    from sweeps import corpora
+
+    say = Console(stderr=True)
+    built = corpora.load(args.name, args.vocab, report=lambda line: say.print(line, highlight=False))
+    facts = built.manifest
+    if args.json:
+        print(json.dumps(facts, indent=1))
+        return 0
+    table = Table(title=f"corpus {args.name}, vocabulary {args.vocab}", show_header=False)
+    for part in ("train", "valid"):
+        tokens, size = facts[part]["tokens"], facts[part]["bytes"]
+        table.add_row(part, f"{tokens:,} tokens, {size:,} bytes, {size / tokens:.2f} bytes a token")
+    for key, value in facts.items():
+        if key not in ("train", "valid"):
+            table.add_row(str(key), json.dumps(value) if isinstance(value, dict | list) else str(value))
+    table.add_row("folder", str(built.folder))
+    Console().print(table)
+    return 0
