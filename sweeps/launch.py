@@ -141,7 +141,7 @@ def _watch(
     store: Store, job: Job, launcher: Launcher, workers: int, todo: dict[str, RunConfig], console: Console
 ) -> tuple[str, bool]:
     """Keep the workers going and the view up to date until all has ended; (why it stopped, interrupted)."""
-    observer = Observer(store.folder)
+    observer = Observer(store.folder, job.session)
     last_gather, gathered = time.monotonic(), 0
     with _terminate_as_interrupt(), View(console) as view:
         try:

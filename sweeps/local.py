@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -48,8 +49,9 @@ class LocalLauncher:
                 env={**os.environ, **settings, "PYTHONPATH": path},
             )
         assert process.stdin is not None
-        process.stdin.write(self.job.to_json() + "\n")
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # died at once: poll() will see it
+            process.stdin.write(self.job.to_json() + "\n")
+            process.stdin.flush()
         return process
 
     def poll(self) -> bool:
@@ -59,9 +61,11 @@ class LocalLauncher:
             code = process.poll()
             if code is None:
                 going.append(process)
-            elif code == EXIT_FATAL:
-                raise OSError(self._last_words(process))
-            elif code != 0:
+                continue
+            words = _last_words(process)
+            if code == EXIT_FATAL:
+                raise OSError(words)
+            if code != 0:
                 self.restarts += 1
                 if self.restarts > RESTARTS:
                     log = Path(self.job.folder) / "checkpoints" / "workers.log"
@@ -69,16 +73,6 @@ class LocalLauncher:
                 going.append(self._spawn())
         self.processes = going
         return bool(going)
-
-    @staticmethod
-    def _last_words(process: subprocess.Popen[str]) -> str:
-        assert process.stdout is not None
-        for line in reversed(process.stdout.read().splitlines()):
-            try:
-                return str(json.loads(line)["fatal"])
-            except (ValueError, KeyError, TypeError):
-                continue
-        return "a worker could not write to the sweep's folder"
 
     def stop(self) -> None:
         """Ask every worker to write its state; a second Ctrl-C, or long silence, ends them at once."""
@@ -93,3 +87,17 @@ class LocalLauncher:
             for process in self.processes:
                 process.kill()
                 process.wait()
+        for process in self.processes:
+            _last_words(process)
+        self.processes = []
+
+
+def _last_words(process: subprocess.Popen[str]) -> str:
+    """Why an ended worker could not go on, if it said so; closes its pipes."""
+    said, _ = process.communicate()
+    for line in reversed(said.splitlines()):
+        try:
+            return str(json.loads(line)["fatal"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return "a worker could not write to the sweep's folder"

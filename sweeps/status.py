@@ -39,9 +39,13 @@ class RunStatus:
 
 
 class Observer:
-    """Reads run after run from one sweep folder; keeps what it needs to tell a dead owner."""
+    """Reads run after run from one sweep folder; keeps what it needs to tell a dead owner.
 
-    def __init__(self, folder: Path) -> None:
+    To the launcher of `session`, what failed in an earlier session is yet to be tried.
+    """
+
+    def __init__(self, folder: Path, session: str = "") -> None:
+        self.session = session
         self.store = Store(folder)
         self.locks = Locks(folder / "locks")
 
@@ -57,6 +61,8 @@ class Observer:
             state = "diverged" if state == "diverged" else "done"
         elif state in ("running", "done", "diverged"):  # noted as ended, yet no row: not ended
             state = "running" if self.locks.owner(run_id) else "interrupted"
+        elif state == "failed" and self.session and noted.get("session") != self.session:
+            state = "pending"
         return RunStatus(
             run_id,
             config,

@@ -1,0 +1,42 @@
+"""A trainer of a few lines, for tests of the driver: no torch, any behaviour, told by environment."""
+
+import json
+import os
+import signal
+import time
+
+from sweeps.interrupt import Interrupted
+
+
+def train(run, folder, *, execution, stop, progress, report):
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "started").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    behaviour = json.loads(os.environ.get("FAKE", "{}")).get(f"{run.size}/{run.model.P}", "")
+    if behaviour == "raise":
+        raise RuntimeError("the model caught fire")
+    if behaviour == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "die once" and not (folder / "died").exists():
+        (folder / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "full":
+        raise OSError(28, "No space left on device", str(folder))
+    steps = 200 if behaviour == "slow" else 3
+    for step in range(steps):
+        if stop():
+            raise Interrupted("stopped")
+        progress({"step": step, "loss": 3.0, "tokens_per_s": 10.0, "eta_s": 1.0})
+        time.sleep(0.02)
+    status = "diverged" if behaviour == "diverge" else "ok"
+    return row(run, status)
+
+
+def row(run, status="ok"):
+    model = run.model
+    return {
+        "run_id": run.run_id, "sweep": run.sweep, "recipe": run.recipe, "corpus": run.corpus,
+        "size": run.size, "N": model.N, "P": model.P, "D": run.D, "C": run.C,
+        "loss": 3.0 + 1 / model.N, "loss_se": 0.01,
+        "train_loss": 3.0, "seed": run.seed, "status": status, "config": run.to_json(),
+    }  # fmt: skip

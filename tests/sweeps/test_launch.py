@@ -1,0 +1,176 @@
+"""The driver, with a fake trainer: what is skipped, kept, restarted, refused, and said."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sweeps import corpora
+from sweeps.execution import share_out
+from sweeps.grids import Axes, find
+from sweeps.launch import find_launcher, run_sweep
+from sweeps.status import sweep_status
+from sweeps.store import Store
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch):
+    """Run part of the ci grid with the fake trainer; behaviour by {size/P: what to do}."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.setattr(corpora, "bind", lambda configs, report: list(configs))
+
+    def run(behaviour=None, axes=Axes(streams=(1, 2)), **more):  # noqa: B008 -- frozen
+        monkeypatch.setenv("FAKE", json.dumps(behaviour or {}))
+        console = Console(file=io.StringIO(), width=200)
+        result = run_sweep(
+            find("ci")(axes),
+            tmp_path / "out",
+            name="ci",
+            console=console,
+            trainer="fake_trainer:train",
+            **more,
+        )
+        return result, console.file.getvalue()
+
+    return run
+
+
+def starts(folder):
+    return {path.parent.name: len(path.read_text().split()) for path in folder.glob("checkpoints/*/started")}
+
+
+def test_a_sweep_trains_each_run_once_and_a_second_one_nothing(sweep, tmp_path):
+    result, said = sweep()
+    assert result.ok
+    assert result.trained == 4
+    assert said.count("done") == 4
+    assert sorted(starts(tmp_path / "out").values()) == [1, 1, 1, 1]
+    again, _ = sweep()
+    assert again.ok
+    assert again.trained == 0
+    assert again.summary.startswith("nothing to train: all 4 runs are in ")
+    assert sorted(starts(tmp_path / "out").values()) == [1, 1, 1, 1]
+    more, _ = sweep(axes=Axes(streams=(1, 2, 4)))
+    assert (more.trained, more.skipped, len(more.table)) == (2, 4, 6)
+    assert list(sweep_status(tmp_path / "out").state) == ["done"] * 6
+
+
+def test_the_largest_run_starts_first(sweep, tmp_path):
+    sweep(workers=1)
+    started = {p.parent.name: p.stat().st_ctime_ns for p in (tmp_path / "out").glob("checkpoints/*/started")}
+    configs = Store(tmp_path / "out").configs()
+    costs = [configs[run_id].C for run_id in sorted(started, key=started.__getitem__)]
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_a_run_that_fails_is_named_and_the_others_go_on(sweep):
+    result, said = sweep({"64x1/2": "raise"})
+    assert not result.ok
+    assert list(result.failed.values()) == ["RuntimeError: the model caught fire"]
+    assert "3 finished runs are safe in" in result.summary
+    assert "failed" in said
+    again, _ = sweep()  # a new call tries it again
+    assert again.ok
+    assert again.trained == 1
+
+
+def test_a_worker_that_dies_is_replaced_and_its_run_resumed(sweep, tmp_path):
+    result, _ = sweep({"64x1/2": "die once"})
+    assert result.ok
+    assert sorted(starts(tmp_path / "out").values()) == [1, 1, 1, 2]
+
+
+def test_a_run_that_always_kills_its_worker_is_given_up(sweep):
+    result, _ = sweep({"64x1/2": "die"})
+    assert list(result.failed.values()) == ["its worker died 3 times"]
+    assert len(result.table) == 3
+
+
+def test_a_diverged_run_is_kept_and_tried_again_only_if_asked(sweep):
+    result, _ = sweep({"32x1/2": "diverge"})
+    assert result.ok
+    assert result.diverged == ["32x1 P=2 stdlib seed 0"]
+    assert sorted(result.table.status) == ["diverged", "ok", "ok", "ok"]
+    assert sweep()[0].trained == 0
+    retried, _ = sweep(retry_diverged=True)
+    assert retried.trained == 1
+    assert set(retried.table.status) == {"ok"}
+
+
+def test_a_full_disk_stops_the_sweep_in_one_line(sweep):
+    result, _ = sweep({"64x1/2": "full"}, workers=1)
+    assert not result.ok
+    assert result.fatal.endswith("No space left on device")
+    assert "stopped: " in result.summary
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sweep_keeps_what_is_finished(tmp_path, number):
+    code = (
+        "import sys; from pathlib import Path; from sweeps import corpora, launch, grids\n"
+        "corpora.bind = lambda configs, report: list(configs)\n"
+        "configs = grids.find('ci')(grids.Axes(streams=(1, 2)))\n"
+        "result = launch.run_sweep(configs, Path(sys.argv[1]), trainer='fake_trainer:train')\n"
+        "print(result.summary); sys.exit(not result.ok)"
+    )
+    slow = {"32x1/1": "slow", "32x1/2": "slow"}
+    settings = {**os.environ, "FAKE": json.dumps(slow), "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "out")], env=settings, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 30
+    while len(starts(tmp_path / "out")) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "interrupted" in said
+    assert "2 finished runs are safe in" in said
+    assert "goes on from the last checkpoints" in said
+    assert sorted(sweep_status(tmp_path / "out").state) == ["done", "done", "interrupted", "interrupted"]
+
+
+def test_workers_stop_when_their_driver_is_killed(tmp_path):
+    test_code = (
+        "import sys; from pathlib import Path; from sweeps import corpora, launch, grids\n"
+        "corpora.bind = lambda configs, report: list(configs)\n"
+        "configs = grids.find('ci')(grids.Axes(streams=(1,), sizes=('32x1',)))\n"
+        "launch.run_sweep(configs, Path(sys.argv[1]), trainer='fake_trainer:train')"
+    )
+    settings = {**os.environ, "FAKE": '{"32x1/1": "slow"}', "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
+    process = subprocess.Popen([sys.executable, "-c", test_code, str(tmp_path / "out")], env=settings)
+    deadline = time.monotonic() + 30
+    while not starts(tmp_path / "out") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    while list(sweep_status(tmp_path / "out").state) == ["running"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list(sweep_status(tmp_path / "out").state) == ["interrupted"]
+
+
+def test_wrong_calls_are_refused_before_anything_is_written(sweep, tmp_path):
+    with pytest.raises(ValueError, match="--workers none: give a number"):
+        sweep(workers="none")
+    with pytest.raises(ValueError, match="unknown launcher 'cloud'"):
+        find_launcher("cloud")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match="is no sweep folder"):
+        sweep_status(tmp_path / "out")
+
+
+def test_cores_are_shared_out(monkeypatch):
+    monkeypatch.setattr("sweeps.execution.cores", lambda: 8)
+    assert share_out("auto", 100) == (8, 1)
+    assert share_out("auto", 2) == (2, 4)
+    assert share_out("3", 100) == (3, 2)
+    assert share_out(16, 100) == (16, 1)
