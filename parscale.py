@@ -160,7 +160,8 @@ def cost(p: Parser) -> None:
 def run_demo(args: argparse.Namespace) -> int:
     """Sweep, then fit and draw: the one command that needs every package."""
     from analysis.conclude import conclude
-    from sweeps.commands import folder_of, grids, train
+    from sweeps import grids
+    from sweeps.commands import folder_of, train
 
     grid, folder = grids.find(args.grid), folder_of(args.grid, args.out)
     code = train(grid, grid(), folder, args)

@@ -7,22 +7,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from analysis.conclude import terminal
 from scaling.data import parse_size
 
 
 def show(frame: Any, title: str = "") -> None:
     """A DataFrame as a table on the terminal."""
-    table = Table(title=title or None)
+    table = Table(box=SIMPLE_HEAD, title=title or None)
     for name in frame.columns:
         table.add_column(
             str(name), justify="right" if frame[name].dtype.kind in "fiu" else "left", overflow="fold"
         )
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{v:.5g}" if isinstance(v, float) else str(v) for v in row))
-    Console().print(table)
+    terminal().print(table)
 
 
 def figures(args: Any) -> int:
@@ -48,7 +49,7 @@ def reproduce(args: Any) -> int:
     """Regenerate the paper, print published against ours."""
     from analysis import reproduce as job
 
-    console = Console()
+    console = terminal()
     with console.status("reproducing") as state:
         made = job.run(Path(args.out or "results"), progress=lambda step: state.update(step))
     show(made.constants, "published and ours")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -18,9 +21,14 @@ LEVEL = 0.95
 FIGURES = ("fig2", "equivalents", "training")
 
 
+def terminal() -> Console:
+    """The terminal; a file or pipe gets lines wide enough for any table."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
 def conclude(folder: Path, command: str, console: Console | None = None) -> None:
     """Fit the sweep in `folder`, save fits and figures into it, and print what it says, doubts included."""
-    console = console or Console()
+    console = console or terminal()
     seen = view.read(folder)
     console.print(runs_table(seen.runs))
     (folder / "fits").mkdir(exist_ok=True)
@@ -41,10 +49,15 @@ def conclude(folder: Path, command: str, console: Console | None = None) -> None
 
 def runs_table(runs: pd.DataFrame) -> Table:
     """One row a run, sizes ascending."""
-    table = Table(title="runs", caption="loss: nats per token over the held-out set, with its standard error")
+    table = Table(
+        box=SIMPLE_HEAD,
+        title="runs",
+        caption="loss: nats per token over the held-out set, with its standard error",
+    )
     for name in ("corpus", "size", "P", "N", "tokens", "loss", "s.e.", "tokens/s", "status"):
         table.add_column(name, justify="left" if name in ("corpus", "size", "status") else "right")
-    for run in runs.sort_values(["corpus", "N", "seed"]).itertuples():
+    rows: Any = runs.sort_values(["corpus", "N", "seed"]).itertuples()
+    for run in rows:
         speed = f"{run.tokens_per_s:,.0f}"
         cells = (run.corpus, run.size, f"{run.P:.0f}", f"{run.N:,.0f}", f"{run.D:,.0f}", f"{run.loss:.4f}")
         table.add_row(*map(str, cells), f"{run.loss_se:.4f}", speed, str(run.status))
@@ -56,11 +69,12 @@ def law_table(corpus: str, fit: Fit) -> Table:
     baseline = baseline_r2(fit)
     error = f"rmse {fit.rmse:.1e}, largest error {fit.max_error:.1e} nats"
     goodness = f"R2 {fit.r2:.4f} (without P {baseline:.4f}), {error}; {fit.status}: {fit.certificate.detail}"
-    table = Table(title=f"{corpus}: L = E + (A / (N (k ln P + 1)))^alpha", caption=goodness)
+    table = Table(box=SIMPLE_HEAD, title=f"{corpus}: L = E + (A / (N (k ln P + 1)))^alpha", caption=goodness)
     for name in ("parameter", "estimate", f"lower {LEVEL:.0%}", f"upper {LEVEL:.0%}"):
         table.add_column(name, justify="left" if name == "parameter" else "right")
-    for name, row in fit.intervals(LEVEL).iterrows():
-        table.add_row(str(name), *(number(value) for value in row))
+    intervals = fit.intervals(LEVEL)
+    for name, values in zip(intervals.index, intervals.to_numpy(), strict=True):
+        table.add_row(str(name), *map(number, values))
     return table
 
 
@@ -68,10 +82,13 @@ def worth_table(fit: Fit) -> Table:
     """What every P that was run is worth in parameters."""
     streams = np.unique(fit.axes["P"])
     found = equivalents(fit, N=fit.axes["N"].max(), P=streams[streams > 1], level=LEVEL)
-    table = Table(title="what P streams are worth", caption="k ln P + 1, the factor in N of equal loss")
+    table = Table(
+        box=SIMPLE_HEAD, title="what P streams are worth", caption="k ln P + 1, the factor in N of equal loss"
+    )
     for name in ("P", "parameters", f"lower {LEVEL:.0%}", f"upper {LEVEL:.0%}"):
         table.add_column(name, justify="right")
-    for row in found.itertuples():
+    rows: Any = found.itertuples()
+    for row in rows:
         factors = (row.multiple, row.lower / row.N, row.upper / row.N)
         table.add_row(f"{row.P:.0f}", *(f"x {number(value)}" for value in factors))
     return table
@@ -81,7 +98,7 @@ def verdict(fit: Fit) -> str:
     """Whether these runs support the law, in words; never more than the interval of k says."""
     if fit.status in (Status.FLAT, Status.TOO_FEW):
         return f"These runs cannot say what P is worth: {fit.certificate.detail}."
-    low, high = (float(fit.intervals(LEVEL).loc["k", end]) for end in ("lower", "upper"))
+    low, high = (float(fit.intervals(LEVEL)[end]["k"]) for end in ("lower", "upper"))
     interval = f"k = {fit.law.k:.3f}, {LEVEL:.0%} interval {number(low)} to {number(high)}"  # type: ignore[attr-defined]
     if "k" in fit.certificate.at_bound or low <= 1e-6:
         return f"These runs do not support the law: {interval}, so P may be worth nothing here."

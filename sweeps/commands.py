@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +16,12 @@ from sweeps import grids
 from sweeps.config import RunConfig
 
 SWEEPS = Path("results/sweeps")
+PLAN = ("corpus", "size", "P", "seed", "layers x width", "heads", "ffn", "N", "D", "lr", "FLOPs", "GiB")
+
+
+def console() -> Console:
+    """The terminal; a file or pipe gets lines wide enough for any table."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def items(text: str | None) -> list[str] | None:
@@ -70,34 +78,20 @@ def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -
         launcher=getattr(args, "launcher", "local"),
         retry_diverged=getattr(args, "retry_diverged", False),
     )
-    Console().print(result.summary, highlight=False)
+    console().print(result.summary, highlight=False)
     return 0 if result.ok else 1
 
 
 def show_plan(rule: str, configs: list[RunConfig]) -> None:
     """Every run's derived shape, N, D, FLOPs and memory, largest first."""
-    table = Table(title=f"{len(configs)} runs", caption=rule, caption_justify="left")
-    for name in (
-        "corpus",
-        "size",
-        "P",
-        "seed",
-        "width",
-        "layers",
-        "heads",
-        "ffn",
-        "N",
-        "tokens",
-        "lr",
-        "FLOPs",
-        "GiB",
-    ):
-        table.add_column(name, justify="left" if name in ("corpus", "size") else "right")
+    table = Table(box=SIMPLE_HEAD, title=f"{len(configs)} runs", caption=rule, caption_justify="left")
+    for name in PLAN:
+        table.add_column(name, justify="left" if name in ("corpus", "size") else "right", no_wrap=True)
     for run in sorted(configs, key=lambda run: -run.C):
         table.add_row(*plan_cells(run))
-    Console().print(table)
+    console().print(table)
     flops, tokens = sum(run.C for run in configs), sum(run.D for run in configs)
-    Console().print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
+    console().print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
 
 
 def plan_cells(run: RunConfig) -> list[str]:
@@ -106,7 +100,7 @@ def plan_cells(run: RunConfig) -> list[str]:
 
     m = run.model
     memory = training_memory_bytes(m.shape, run.batch // run.accumulate, run.seq_len) / 2**30
-    shape = (m.width, m.layers, f"{m.heads}/{m.kv_heads}", m.ffn)
+    shape = (f"{m.layers} x {m.width}", f"{m.heads}/{m.kv_heads}", m.ffn)
     counts = (f"{m.N:,}", f"{run.D:,}", f"{run.lr:.3g}", f"{run.C:.2e}", f"{memory:.2f}")
     return [str(cell) for cell in (run.corpus, run.size, m.P, run.seed, *shape, *counts)]
 
@@ -122,12 +116,12 @@ def status(args: Any) -> int:
     if args.json:
         print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1))
         return 0
-    table = Table(title=str(folder))
+    table = Table(box=SIMPLE_HEAD, title=str(folder))
     for name in frame.columns:
         table.add_column(str(name), justify="left" if frame[name].dtype.kind not in "fiu" else "right")
     for row in frame.itertuples(index=False):
         table.add_row(*map(cell, row))
-    Console().print(table)
+    console().print(table)
     return 0
 
 
@@ -148,7 +142,7 @@ def corpus(args: Any) -> int:
     if args.json:
         print(json.dumps(facts, indent=1))
         return 0
-    table = Table(title=f"corpus {args.name}, vocabulary {args.vocab}", show_header=False)
+    table = Table(box=SIMPLE_HEAD, title=f"corpus {args.name}, vocabulary {args.vocab}", show_header=False)
     for part in ("train", "valid"):
         tokens, size = facts[part]["tokens"], facts[part]["bytes"]
         table.add_row(part, f"{tokens:,} tokens, {size:,} bytes, {size / tokens:.2f} bytes a token")
@@ -156,5 +150,5 @@ def corpus(args: Any) -> int:
         if key not in ("train", "valid"):
             table.add_row(str(key), json.dumps(value) if isinstance(value, dict | list) else str(value))
     table.add_row("folder", str(built.folder))
-    Console().print(table)
+    console().print(table)
     return 0
