@@ -36,21 +36,25 @@ def evaluate(
     batch: int,
     spans: dict[str, tuple[int, int]] | None = None,
     context: Context = nullcontext,
+    limit: int = 0,
 ) -> Evaluation:
     """Loss of `model` on all of `tokens`, in windows of `seq_len` that do not overlap.
 
-    `spans` are the domains' token ranges; `context` an autocast to run under. The standard error
-    is that of the mean over batches of `batch` consecutive windows.
+    `spans` are the domains' token ranges; `context` an autocast to run under. With a `limit` only
+    about so many tokens are read, in windows evenly spread. The standard error is that of the mean
+    over batches of `batch` consecutive windows.
     """
     if len(tokens) < 2:
         raise ValueError(f"{len(tokens)} held-out tokens: nothing to predict")
+    batches = _batches(len(tokens), seq_len, batch, limit)
     training = model.training
     model.eval()
     with torch.no_grad(), context():
-        parts = [_losses(model, ids) for ids in _batches(tokens, seq_len, batch)]
+        parts = [_losses(model, np.stack([tokens[a:b] for a, b in windows])) for windows in batches]
         weights, similarity = _streams(model, tokens, seq_len)
     model.train(training)
     losses = np.concatenate(parts)
+    predicted = np.concatenate([np.arange(a + 1, b) for windows in batches for a, b in windows])
     means = np.array([part.mean() for part in parts])
     shares = np.array([len(part) for part in parts]) / len(losses)
     loss = float(losses.mean())
@@ -58,24 +62,25 @@ def evaluate(
     spread = len(means) / max(1, len(means) - 1) * np.sum((shares * (means - loss)) ** 2)
     domains = {}
     for name, (first, last) in (spans or {}).items():
-        own = losses[max(first - 1, 0) : last - 1]  # losses[i] is that of predicting token i + 1
+        own = losses[(predicted >= first) & (predicted < last)]
         if len(own):
             domains[name] = (float(own.mean()), len(own))
     return Evaluation(loss, math.sqrt(spread), domains, weights, similarity)
 
 
-def _batches(tokens: Tokens, seq_len: int, batch: int) -> list[npt.NDArray[np.int64]]:
-    """Consecutive (B, T + 1) blocks that together predict every token but the first."""
-    count = (len(tokens) - 1) // seq_len
-    rows = [tokens[i * seq_len : (i + 1) * seq_len + 1] for i in range(count)]
-    blocks = [np.stack(rows[i : i + batch]).astype(np.int64) for i in range(0, count, batch)]
-    rest = tokens[count * seq_len :]
-    return [*blocks, rest[None].astype(np.int64)] if len(rest) > 1 else blocks
+def _batches(count: int, seq_len: int, batch: int, limit: int) -> list[list[tuple[int, int]]]:
+    """Batches of windows (first token, one past the last) that together predict every token but the first."""
+    whole = (count - 1) // seq_len
+    every = max(1, whole * seq_len // limit) if limit else 1
+    windows = [(i * seq_len, (i + 1) * seq_len + 1) for i in range(0, whole, every)]
+    batches = [windows[i : i + batch] for i in range(0, len(windows), batch)]
+    rest = (whole * seq_len, count)
+    return [*batches, [rest]] if rest[1] - rest[0] > 1 and not limit else batches
 
 
-def _losses(model: ParScaleLM, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _losses(model: ParScaleLM, ids: Tokens) -> npt.NDArray[np.float64]:
     """(B, T + 1) token ids -> the loss of each prediction, flat."""
-    block = torch.from_numpy(ids).to(model.head.device)
+    block = torch.from_numpy(ids.astype(np.int64)).to(model.head.device)
     losses = model.loss(block[:, :-1], block[:, 1:], reduction="none")
     return losses.double().cpu().numpy().ravel()
 
@@ -84,7 +89,9 @@ def _streams(model: ParScaleLM, tokens: Tokens, seq_len: int) -> tuple[list[floa
     P = model.config.P
     if P == 1:
         return [1.0], math.nan
-    block = _batches(tokens[: SUMMARY_SEQUENCES * seq_len + 1], seq_len, SUMMARY_SEQUENCES)[0]
-    summary = model.stream_summary(torch.from_numpy(block[:, :-1]).to(model.head.device))
+    # Whole windows from the start, or what there is of one.
+    count = min(SUMMARY_SEQUENCES, len(tokens) // seq_len)
+    ids = tokens[: count * seq_len].reshape(count, seq_len) if count else tokens[None]
+    summary = model.stream_summary(torch.from_numpy(ids.astype(np.int64)).to(model.head.device))
     pairs = (summary.similarity.sum() - summary.similarity.diagonal().sum()) / (P * (P - 1))
     return summary.weights.tolist(), float(pairs)

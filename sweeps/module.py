@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sweeps.compiling import compile_if_possible
 from sweeps.config import RunConfig
 from sweeps.evaluate import Evaluation
 from sweeps.model import ParScaleLM
@@ -48,7 +49,8 @@ class ParScaleModule(L.LightningModule):
         self.model = model
         self.windows = windows
         self.history = History()
-        self._loss = torch.compile(model.loss, dynamic=False) if run.compile else model.loss
+        if run.compile:
+            compile_if_possible(model)
         self._pending: list[Tensor] = []  # losses of this step's micro-batches
         self._grad_norm = math.nan
 
@@ -68,7 +70,7 @@ class ParScaleModule(L.LightningModule):
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """Mean loss of one micro-batch (B, T + 1), nats per token."""
-        loss = self._loss(batch[:, :-1], batch[:, 1:])
+        loss = self.model.loss(batch[:, :-1], batch[:, 1:])
         self._pending.append(loss.detach())
         return loss
 

@@ -78,9 +78,3 @@ def check(path: Path, run: RunConfig) -> None:
             f"{path}: written with torch {state['torch']}, this is {torch.__version__}; "
             "install that version to go on, or delete the file to start the run anew"
         )
-
-
-def clear(folder: Path) -> None:
-    """Remove the snapshots of a run that has ended."""
-    for path in folder.glob("step-*.ckpt"):
-        path.unlink(missing_ok=True)

@@ -112,13 +112,15 @@ class Store:
         return self.folder / "checkpoints" / run_id
 
     def finish(self, run_id: str, row: dict[str, Any]) -> None:
-        """Publish a finished run: first its curve, then its row, which is what makes it finished."""
+        """Publish a finished run: its curve, then its row, which makes it finished; drop its snapshots."""
         curve = self.checkpoint(run_id) / "curve.parquet"
         if curve.exists():
             temporary = self.folder / "curves" / f".{run_id}.tmp"
             shutil.copyfile(curve, temporary)
             temporary.replace(self.folder / "curves" / f"{run_id}.parquet")
         write_text(self.folder / "rows" / f"{run_id}.json", json.dumps({**row, "run_id": run_id}))
+        for snapshot in self.checkpoint(run_id).glob("step-*.ckpt"):
+            snapshot.unlink(missing_ok=True)
 
     def finished(self) -> set[str]:
         """Identities of the runs that have a row."""

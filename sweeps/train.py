@@ -20,7 +20,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 
-from sweeps import corpora, snapshots
+from sweeps import checkpoint, corpora, snapshots
 from sweeps.config import RunConfig
 from sweeps.evaluate import Evaluation, evaluate
 from sweeps.execution import DEFAULT, Execution
@@ -85,11 +85,12 @@ class _Watch(Callback):
     def _evaluate(self, trainer: L.Trainer, module: ParScaleModule) -> Evaluation:
         return evaluate(
             module.model,
-            self.corpus.valid[: self.run.eval_tokens or None],
+            self.corpus.valid,
             self.run.seq_len,
             self.run.eval_batch,
             self.corpus.valid_spans,
             trainer.precision_plugin.forward_context,
+            self.run.eval_tokens,
         )
 
     def _report(self, module: ParScaleModule, step: int) -> None:
@@ -132,7 +133,7 @@ def train(
 ) -> dict[str, Any]:
     """Train `run` to its end, from its last snapshot in `folder` if there is one; returns its row.
 
-    Leaves `model.safetensors` + `config.json`, `curve.parquet` and `domains.json` in `folder`.
+    Leaves the model in the released format, `curve.parquet` and `domains.json` in `folder`.
     `stop` is asked after every step; once true, the state is written and Interrupted raised.
     """
     say = report or logging.getLogger(__name__).warning
@@ -157,6 +158,8 @@ def train(
         raise Interrupted(f"run {run.run_id} stopped at step {trainer.global_step}; its state is in {folder}")
     module.history.wall_s = watch.wall_s
     write_results(run, module, folder)
+    if not module.history.diverged:
+        checkpoint.save(module.model, folder, tokenizer=corpus.folder / "tokenizer.json")
     return row_of(run, module, watch.evaluation, started_at)
 
 
@@ -199,7 +202,7 @@ def quiet() -> Iterator[None]:
 
 
 def write_results(run: RunConfig, module: ParScaleModule, folder: Path) -> None:
-    """Curve, per-domain losses and final weights of a run that has ended."""
+    """Curve and per-domain losses of a run that has ended."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

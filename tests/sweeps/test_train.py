@@ -1,0 +1,239 @@
+"""Training: it learns, records, resumes to the bit, refuses, and notices divergence."""
+
+import json
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sweeps import corpora, snapshots
+from sweeps.checkpoint import load
+from sweeps.config import ModelConfig, RunConfig
+from sweeps.evaluate import evaluate
+from sweeps.execution import Execution
+from sweeps.interrupt import Interrupted
+from sweeps.module import build_model
+from sweeps.optim import build_optimizer, learning_rate_factor, parameter_groups
+from sweeps.train import train
+
+ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
+WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """A corpus with something to learn, built once."""
+    root = tmp_path_factory.mktemp("corpus")
+    generator = np.random.default_rng(5)
+    for domain in ("poems", "lists"):
+        (root / domain).mkdir()
+        for number in range(120):
+            words = generator.choice(WORDS, 150)
+            lines = [f"{w} {'rhymes' if domain == 'poems' else 'counts'} {number}" for w in words]
+            (root / domain / f"{number}.txt").write_text("\n".join(lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARSCALE_CACHE", str(root / "cache"))
+        name = f"files:{root}/*/*.txt"
+        corpora.load(name, 300, lambda line: None)
+        yield name
+
+
+def config(corpus, P=1, **changes):
+    model = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1, P=P, prefix_tokens=4)
+    run = RunConfig(
+        model, "test", "32x2", seed=3, corpus=corpus, steps=24, batch=4, seq_len=32, lr=5e-3, eval_tokens=4000
+    )
+    return replace(run, **changes)
+
+
+def weights_of(folder):
+    return {name: value.clone() for name, value in load(folder).state_dict().items()}
+
+
+def assert_same_end(a, b, row_a, row_b):
+    for name in ("loss", "loss_se", "train_loss"):
+        assert row_a[name] == row_b[name], name
+    wa, wb = weights_of(a), weights_of(b)
+    assert all(torch.equal(wa[name], wb[name]) for name in wa)
+    pd.testing.assert_frame_equal(pd.read_parquet(a / "curve.parquet"), pd.read_parquet(b / "curve.parquet"))
+
+
+@pytest.mark.parametrize("P", [1, 4])
+def test_training_learns_and_leaves_a_complete_row(corpus, tmp_path, P):
+    run = config(corpus, P, steps=60, evaluations=2)
+    before = evaluate(build_model(run), corpora.open_for(run).valid, 32, 32, limit=4000).loss
+    told = []
+    row = train(run, tmp_path / "run", execution=ONE, progress=told.append)
+    assert row["loss"] < before - 1.5
+    assert 0 < row["loss_se"] < 0.1
+    assert (row["N"], row["P"], row["D"], row["status"]) == (run.model.N, P, 60 * 128, "ok")
+    assert json.loads(row["config"]) == json.loads(run.to_json())
+    assert row["tokens_per_s"] > 100
+    assert row["peak_memory_bytes"] > 1e7
+    assert [now["step"] for now in told] == list(range(1, 61))
+    curve = pd.read_parquet(tmp_path / "run" / "curve.parquet")
+    assert list(curve.step) == list(range(1, 61))
+    assert curve.val_loss.notna().sum() == 2
+    assert curve.val_loss.iloc[-1] == row["loss"]
+    assert curve[f"weight_{P - 1}"].dropna().between(0, 1).all()
+    assert set(json.loads((tmp_path / "run" / "domains.json").read_text())) == {"lists", "poems"}
+
+
+def test_the_saved_model_has_the_loss_of_the_row(corpus, tmp_path):
+    run = config(corpus, P=2)
+    row = train(run, tmp_path / "run", execution=ONE)
+    again = evaluate(load(tmp_path / "run"), corpora.open_for(run).valid, 32, 32, limit=4000)
+    assert again.loss == pytest.approx(row["loss"], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optimizer": "muon", "schedule": "wsd"},
+        {"precision": "bf16", "accumulate": 2},
+    ],
+    ids=["adamw", "muon", "bf16"],
+)
+def test_a_resumed_run_ends_bit_identical(corpus, tmp_path, changes):
+    run = config(corpus, P=2, evaluations=3, **changes)
+    whole = train(run, tmp_path / "whole", execution=ONE)
+    steps = iter([7, 16])
+    for stop_at in steps:
+        seen = []
+        with pytest.raises(Interrupted, match=f"stopped at step {stop_at}"):
+            train(
+                run,
+                tmp_path / "parts",
+                execution=ONE,
+                progress=seen.append,
+                stop=lambda: seen and seen[-1]["step"] == stop_at,  # noqa: B023 -- called in this turn
+            )
+    parts = train(run, tmp_path / "parts", execution=ONE)
+    assert_same_end(tmp_path / "whole", tmp_path / "parts", whole, parts)
+
+
+def interrupted_at(run, folder, step):
+    seen = []
+    with pytest.raises(Interrupted):
+        train(
+            run,
+            folder,
+            execution=ONE,
+            progress=seen.append,
+            stop=lambda: bool(seen) and seen[-1]["step"] >= step,
+        )
+
+
+def test_a_damaged_snapshot_is_set_aside_and_the_one_before_used(corpus, tmp_path):
+    run = config(corpus)
+    whole = train(run, tmp_path / "whole", execution=ONE)
+    interrupted_at(run, tmp_path / "run", 5)
+    interrupted_at(run, tmp_path / "run", 9)
+    _, new = sorted((tmp_path / "run").glob("step-*.ckpt"))
+    damaged = bytearray(new.read_bytes())
+    damaged[len(damaged) // 3] ^= 1
+    new.write_bytes(bytes(damaged))
+    told, seen = [], []
+    row = train(run, tmp_path / "run", execution=ONE, report=told.append, progress=seen.append)
+    assert "fails its checksum; set aside" in told[0]
+    assert seen[0]["step"] == 6
+    assert_same_end(tmp_path / "whole", tmp_path / "run", whole, row)
+
+
+def test_a_half_written_snapshot_is_never_read(corpus, tmp_path):
+    run = config(corpus)
+    interrupted_at(run, tmp_path / "run", 5)
+    (tmp_path / "run" / ".snapshot-99.tmp").write_bytes(b"half")
+    seen = []
+    train(run, tmp_path / "run", execution=ONE, progress=seen.append)
+    assert seen[0]["step"] == 6
+
+
+def test_a_snapshot_of_another_configuration_or_torch_is_refused(corpus, tmp_path, monkeypatch):
+    run = config(corpus)
+    interrupted_at(run, tmp_path / "run", 5)
+    with pytest.raises(snapshots.SnapshotError, match="a snapshot of another configuration; delete it"):
+        train(replace(run, lr=1e-3), tmp_path / "run", execution=ONE)
+    monkeypatch.setattr(torch, "__version__", "1.0.0")
+    with pytest.raises(snapshots.SnapshotError, match=r"written with torch .*, this is 1.0.0; install"):
+        train(run, tmp_path / "run", execution=ONE)
+
+
+def test_a_loss_that_explodes_ends_the_run_as_diverged(corpus, tmp_path):
+    run = config(corpus, steps=80, lr=300.0, clip=1e9, warmup=0.7, spike=0.5)
+    row = train(run, tmp_path / "run", execution=ONE)
+    assert row["status"] == "diverged"
+    assert math.isnan(row["loss"])
+    assert len(pd.read_parquet(tmp_path / "run" / "curve.parquet")) < 80
+
+
+def test_more_tokens_than_the_corpus_holds_are_refused_unless_repeated(corpus, tmp_path):
+    run = config(corpus, steps=10**6)
+    with pytest.raises(ValueError, match=r"wants 128,000,000; lower --tokens"):
+        corpora.bind([run])
+    tokens = len(corpora.open_for(run).train)
+    more = replace(run, steps=tokens // 128 + 2, repeat=True)
+    assert corpora.windows_of(more, corpora.open_for(more)).epochs(more.steps) > 1
+
+
+def test_another_corpus_than_planned_is_refused(corpus):
+    with pytest.raises(ValueError, match="its tokens differ from those the run was planned with"):
+        corpora.open_for(config(corpus, corpus_hash="f" * 64))
+
+
+def test_backbones_are_paired_across_streams(corpus):
+    plain = build_model(config(corpus, P=1)).state_dict()
+    wide = build_model(config(corpus, P=4)).state_dict()
+    assert all(torch.equal(plain[name], wide[name]) for name in plain)
+    other = build_model(config(corpus, seed=4)).state_dict()
+    assert any(not torch.equal(plain[name], other[name]) for name in plain)
+
+
+def test_only_matrices_decay_and_extras_have_their_own_rate(corpus):
+    run = config(corpus, P=2, extras_lr=0.25)
+    model = build_model(run)
+    groups = parameter_groups(model, run)
+    assert sum(len(g) for g in groups.values()) == len(list(model.parameters()))
+    assert all(name.endswith("proj.weight") for name, _ in groups["matrices"])
+    assert {name.split(".")[-1] for name, _ in groups["extras_other"]} == {"prefix_k", "prefix_v", "bias"}
+    for kind in ("adamw", "muon"):
+        for group in build_optimizer(model, replace(run, optimizer=kind)).param_groups:
+            decays = {p.dim() == 2 and p is not model.model.embed_tokens.weight for p in group["params"]}
+            assert decays == {group["weight_decay"] > 0}
+
+
+def test_peft_trains_only_what_parscale_adds(corpus):
+    run = config(corpus, P=2, recipe="peft")
+    groups = parameter_groups(build_model(run), run)
+    assert not groups["matrices"]
+    assert not groups["other"]
+    assert groups["extras_matrices"]
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "wsd"])
+def test_schedules_rise_hold_and_fall(corpus, schedule):
+    run = config(corpus, steps=100, schedule=schedule, warmup=0.1, decay_share=0.3, final_lr=0.2)
+    factors = [learning_rate_factor(run, step) for step in range(100)]
+    assert factors[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
+    assert factors[-1] == pytest.approx(0.2)
+    assert all(a >= b for a, b in pairwise(factors[9:]))
+    assert factors[65] == pytest.approx(
+        {"cosine": 0.45016, "linear": 0.50222, "wsd": 1.0}[schedule], abs=1e-4
+    )
+
+
+def test_evaluation_reads_every_token_once_whatever_the_batch(corpus):
+    run = config(corpus)
+    model, valid = build_model(run), corpora.open_for(run).valid[:1500]
+    spans = {"a": (0, 700), "b": (700, 1500)}
+    one = evaluate(model, valid, 32, 5, spans)
+    other = evaluate(model, valid, 32, 64, spans)
+    assert one.loss == pytest.approx(other.loss, abs=1e-6)
+    assert sum(count for _, count in one.domains.values()) == len(valid) - 1
+    mean = sum(loss * count for loss, count in one.domains.values()) / (len(valid) - 1)
+    assert mean == pytest.approx(one.loss, abs=1e-9)
