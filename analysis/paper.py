@@ -90,3 +90,13 @@ def training_rows(given: Published) -> pd.DataFrame:
     shape = shape_of("1.6B", given.architectures).accounting()
     rows = training_costs(shape, D=42e9, batch=8, devices=64)
     return pd.DataFrame([vars(row) for row in rows])
+
+
+def comparison_table(inputs: Inputs) -> pd.DataFrame:
+    """Every law on every corpus, best first: `scaling.compare` with the corpus in front."""
+    parts = []
+    for corpus, runs in inputs.runs.items():
+        found = scaling.compare([scaling.by_name(law) for law in LAWS], runs).table.reset_index()
+        found.insert(0, "corpus", corpus)
+        parts.append(found)
+    return pd.concat(parts, ignore_index=True)

@@ -9,7 +9,7 @@ Every artefact names the command and the data that made it; equal input gives eq
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from analysis import claims, derived, figures, paper, style, tables
 from analysis.cost_ratios import break_even, headline_ratios, ratio, ratio_grid
 from analysis.cost_table import cost_table
 from analysis.equivalent import equivalents, equivalents_by_points
+from analysis.page import Page
 from analysis.paper import STACK, Inputs
 from analysis.published import FOLDER, read_published
 from scaling.uncertainty import t_quantile
@@ -64,10 +65,16 @@ def run(
     for name, (caption, table, formats) in made.items():
         where = {"caption": caption, "command": COMMAND, "data": str(given.folder)}
         files += tables.write(table, base / "tables" / name, formats=formats, **where)
+    made_by = {"command": COMMAND, "data": str(given.folder)}
+    drawn: dict[str, tuple[Path, float]] = {}
     for name, draw in figure_set(inputs).items():
         progress(name)
-        made_by = {"command": COMMAND, "data": str(given.folder)}
-        files += style.save(draw(), base / "figures" / name, **made_by)
+        figure = draw()
+        saved = style.save(figure, base / "figures" / name, **made_by)
+        drawn[name] = saved[0], figure.get_figwidth()
+        files += saved
+    progress("page")
+    files += [_page(inputs, made, drawn).write(base / "paper.html"), _readme(made, base)]
     progress("done")
     seconds = time.perf_counter() - start
     return Reproduction(base, made["constants"][1], made["claims"][1], files, seconds)
@@ -85,6 +92,23 @@ def _save_fits(inputs: Inputs, folder: Path) -> list[Path]:
 
 
 Formats = dict[str, str]
+CAPTIONS = {
+    "fig1_2": "Equal loss with fewer parameters: the law's saving from P = 1 to P = 8 (form of Figure 1(2)).",
+    "fig1_3": "What each way of scaling adds, batch 1, mean over 64 to 512 tokens (form of Figure 1(3)).",
+    "fig2": "Loss against non-embedding parameters with the refitted law (form of Figure 2).",
+    "fig3": "Contours of the fitted loss; circles are runs, filled with their own loss (form of Figure 3).",
+    "fig4": "Loss against memory and latency at four batch sizes (form of Figure 4).",
+    "fig6c": "A frozen backbone with trained streams: the two published points (form of Figure 6(c)).",
+    "intervals": "Constants with intervals; the printed ones as bars.",
+    "residuals": "What the law of Eq 5 misses, run by run.",
+    "profiles": "Profiles: how much worse the fit gets with one constant held off its best.",
+    "backtest": "Predictions of runs held out: without the largest P, without the largest third of sizes.",
+    "rivals": "Rival laws agree on the runs and part beyond them.",
+    "equivalents": "What P streams are worth in parameters, by the law and read off the points.",
+    "ratio_latency": "How many times less latency streams add than parameters, 1.6B; framed: they add more.",
+    "ratio_memory": "How many times less memory streams add than parameters, 1.6B; framed: they add more.",
+}
+SHOWN = ("constants", "claims", "comparison", "cost_ratios", "cost_break_even", "equivalents")
 
 
 def table_set(inputs: Inputs) -> dict[str, tuple[str, pd.DataFrame, Formats]]:
@@ -103,10 +127,10 @@ def table_set(inputs: Inputs) -> dict[str, tuple[str, pd.DataFrame, Formats]]:
             tables.constants(inputs.parallel, given.constants),
             signed,
         ),
-        "laws": (
-            "Laws of N and P on the published losses (in sample)",
-            tables.laws(inputs.fits),
-            {"R2": ".4f"},
+        "comparison": (
+            "Laws of N and P compared on the published losses, least squares",
+            paper.comparison_table(inputs),
+            {"r2": ".4f", "aicc": ".1f", "delta_aicc": ".1f", "bic": ".1f", "delta_bic": ".1f"},
         ),
         "predictions": (
             "Prediction, true loss and error of every law",
@@ -188,3 +212,37 @@ def _equivalent_curves(inputs: Inputs) -> tuple[dict[str, pd.DataFrame], dict[st
         curves[corpus] = equivalents(fitted, N=size, P=streams, data=runs)
         points[corpus] = equivalents_by_points(runs)
     return curves, points
+
+
+def _page(
+    inputs: Inputs,
+    made: Mapping[str, tuple[str, pd.DataFrame, Formats]],
+    drawn: Mapping[str, tuple[Path, float]],
+) -> Page:
+    """Every figure and the main tables on one self-contained page."""
+    page = Page("The paper, regenerated", f"made by: {COMMAND}; from: {inputs.published.folder}")
+    for name in SHOWN:
+        caption, table, formats = made[name]
+        page.heading(caption)
+        page.table(table, formats=formats)
+    page.heading("Figures")
+    for name, (file, width) in drawn.items():
+        page.picture(file, width, CAPTIONS[name])
+    return page
+
+
+def _readme(made: Mapping[str, tuple[str, pd.DataFrame, Formats]], base: Path) -> Path:
+    """The claims, and published against ours, where one opens the folder."""
+    parts = [
+        "# Results",
+        f"Written by `{COMMAND}`: `fits/` (JSON), `tables/` (CSV, Markdown, LaTeX), `figures/` (PNG, PDF), "
+        "`paper.html` (all on one page). The published numbers and whence they come: `published/README.md`.",
+    ]
+    for name in ("claims", "constants", "comparison", "cost_ratios"):
+        caption, table, formats = made[name]
+        parts += [f"## {caption}", tables.markdown(table, formats)]
+    target = base / "README.md"
+    temporary = base / ".README.md.tmp"
+    temporary.write_text("\n\n".join(parts), encoding="utf-8")
+    temporary.replace(target)
+    return target

@@ -132,6 +132,7 @@ def save(figure: Figure, path: Path | str, *, command: str, data: str) -> list[P
         temporary = target.with_name(f".{target.name}.tmp")
         with context():
             figure.savefig(temporary, format=suffix, metadata=metadata)
+            figure.set_layout_engine("none")  # the axes stay where they are: laying out again costs a second
         temporary.replace(target)
         written.append(target)
     return written

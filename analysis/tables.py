@@ -143,21 +143,3 @@ def predictions(fits: Mapping[tuple[str, str], Fit], runs: pd.DataFrame) -> pd.D
         parts.append(part.assign(error=part["predicted"] - part["true"], law=law))
     columns = ["corpus", "law", "size", "N", "P", "true", "predicted", "error"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def laws(fits: Mapping[tuple[str, str], Fit]) -> pd.DataFrame:
-    """How well each law fits: corpus, law, parameters, R2, RMSE, largest error, objective, status."""
-    rows = [
-        {
-            "corpus": corpus,
-            "law": law,
-            "parameters": len(fitted.law.free()),
-            "R2": fitted.r2,
-            "rmse": fitted.rmse,
-            "max_error": fitted.max_error,
-            "objective": fitted.objective_value,
-            "status": str(fitted.status),
-        }
-        for (corpus, law), fitted in fits.items()
-    ]
-    return pd.DataFrame(rows)

@@ -45,7 +45,9 @@ def test_what_to_minimise_changes_the_choice(fit):
     picks = {m: advise(fit, loss=1.08, workload=heavy, minimise=m, method=Covariance()).chosen["P"] for m in
              ("latency_s", "memory_bytes", "training_flops")}  # fmt: skip
     assert picks["training_flops"] == 1
-    assert picks["memory_bytes"] == picks["latency_s"] == 1  # a batch of 32 fills the machine: streams no longer pay
+    assert (
+        picks["memory_bytes"] == picks["latency_s"] == 1
+    )  # a batch of 32 fills the machine: streams no longer pay
     light = advise(fit, loss=1.08, workload=SHORT, minimise="memory_bytes", method=Covariance())
     assert light.chosen["P"] == 8
 

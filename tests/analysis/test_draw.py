@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import draw, view
+from analysis import draw, report, view
 from scaling import ParallelLaw
 
 LAW = ParallelLaw(E=3.1, A=4e5, alpha=0.31, k=0.27)
@@ -75,3 +75,36 @@ def test_mixed_recipes_are_fitted_apart(tmp_path):
     assert list(seen.fits) == ["stdlib, scratch", "stdlib, two-stage"]
     names = list(draw.sweep_figures(seen))
     assert "rivals-stdlib--scratch" in names
+
+
+@pytest.mark.slow
+def test_the_report_is_one_page_that_asks_nothing_of_the_network(tmp_path):
+    shape = {"width": 96, "ffn": 256, "layers": 4, "heads": 4, "kv_heads": 2, "vocab": 2048}
+    more = {"wall_s": 12.5, "versions": '{"torch": "2.13"}', "git_commit": "abc1234"}
+    sweep(tmp_path / "s", (51234, 181000, 702000), (1, 2, 4), **shape, **more)
+    path = report.write(tmp_path / "s", command="parscale report")
+    assert path == tmp_path / "s" / "report.html"
+    html = path.read_text()
+    assert "http" not in html.replace("http://www.w3.org", "")
+    for section in (
+        "Runs",
+        "The law of Eq 5",
+        "Comparison of laws",
+        "Backtest",
+        "Equivalent",
+        "Costs",
+        "Provenance",
+    ):
+        assert f"<h2>{section}" in html
+    for said in ("51,234", "torch 2.13", "abc1234", "12.5", "made by: parscale report", "no curves.parquet"):
+        assert said in html
+    assert html.count("<figure>") == html.count("<img alt=") == 7
+
+
+def test_the_report_of_a_sweep_without_results_says_what_is_missing(tmp_path):
+    sweep(tmp_path / "s", (51234, 181000), (1, 2), status="diverged", loss=np.nan)
+    html = report.write(tmp_path / "s").read_text()
+    assert report.write(tmp_path / "s", tmp_path / "other.html").read_text() == html
+    assert "4 of 4 runs diverged" in html
+    assert "no wall_s" in html
+    assert "<td" in html

@@ -1,0 +1,208 @@
+"""`parscale report SWEEP`: one self-contained page with all there is to say of a sweep.
+
+report.write("results/sweeps/demo")            # results/sweeps/demo/report.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import scaling
+from analysis import derived, draw, figures
+from analysis.equivalent import equivalents, equivalents_by_points
+from analysis.figures.common import corpus_name
+from analysis.hardware import A100, Hardware
+from analysis.inference_cost import GIB, estimate
+from analysis.page import Page
+from analysis.paper import LAWS
+from analysis.view import View, equivalent_tables, read
+
+_RUNS = [
+    "corpus",
+    "size",
+    "N",
+    "P",
+    "D",
+    "C",
+    "loss",
+    "loss_se",
+    "train_loss",
+    "seed",
+    "steps",
+    "lr",
+    "status",
+]
+_COSTS = ["size", "N", "P", "precision", "wall_s", "tokens_per_s", "peak_memory_bytes"]
+_SHAPE = ["width", "ffn", "layers", "heads", "kv_heads", "vocab"]
+
+
+def write(
+    source: Path | str,
+    out: Path | str | None = None,
+    *,
+    command: str = "parscale report",
+    hardware: Hardware = A100,
+) -> Path:
+    """Write the page of a sweep folder or runs table; return its path.
+
+    out: a file, or a folder to put report.html in; the sweep's own folder unless told. What a sweep
+    lacks for a part of the page is said there, and the rest is shown.
+    """
+    given = Path(source)
+    where = Path(out) if out is not None else (given if given.is_dir() else given.parent)
+    target = where if where.suffix == ".html" else where / "report.html"
+    return build(read(given), command=command, hardware=hardware).write(target)
+
+
+def build(view: View, *, command: str = "parscale report", hardware: Hardware = A100) -> Page:
+    """The page of a view."""
+    name = Path(view.source).name or view.source
+    page = Page(f"Sweep {name}", f"made by: {command} {view.source}; from: {view.source}")
+    done = sum(len(view.of(corpus)) for corpus in view.fits)
+    page.text(f"{len(view.runs)} runs, {done} finished; corpora: {_listed(view)}.")
+    page.missing(view.missing)
+    known = draw.sweep_figures(view)
+    _runs(page, view, known)
+    _fits(page, view, known)
+    page.attempt("comparison of laws", lambda: _laws(page, view, known))
+    page.attempt("backtest", lambda: _backtest(page, view))
+    page.attempt("equivalent parameters", lambda: _equivalents(page, view))
+    page.attempt("costs", lambda: _costs(page, view, hardware))
+    _provenance(page, view)
+    return page
+
+
+def _listed(view: View) -> str:
+    """Corpora by name."""
+    return ", ".join(corpus_name(corpus) or "not named" for corpus in view.fits)
+
+
+def _runs(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
+    """The runs and their curves."""
+    page.heading("Runs")
+    shown = view.runs[[c for c in _RUNS if c in view.runs]].astype(
+        {c: "int64" for c in ("N", "P") if view.runs[c].notna().all()}
+    )
+    page.table(shown, formats={"loss": ".4f", "loss_se": ".4f", "train_loss": ".4f", "D": ".3g", "C": ".3g"})
+    if "training" in known:
+        page.attempt("curves", lambda: page.figure(known["training"](), "Training loss; faint: each run."))
+
+
+def _fits(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
+    """Eq 5 with intervals, its certificate and the baseline that knows no P."""
+    page.heading("The law of Eq 5")
+    page.figure(known["fig2"](), "Loss against non-embedding parameters, with the fitted law.")
+    for corpus, fitted in view.parallel.items():
+        dense = view.fits[corpus].get("dense")
+        base = f"{dense.r2:.4f}" if dense is not None else "not fitted"
+        page.text(
+            f"{corpus_name(corpus) or 'All runs'}: {fitted.status}. {fitted.certificate.detail}. "
+            f"R² {fitted.r2:.4f} (without P: {base}), RMSE {fitted.rmse:.2g}, condition number "
+            f"{fitted.condition_number:.3g}."
+        )
+        page.attempt("intervals", lambda fitted=fitted: _interval_table(page, fitted))  # type: ignore[misc]
+    if view.sound:
+        page.figure(known["profiles"](), "Profiles: how much worse the fit gets off the best value.")
+    if view.parallel:
+        page.figure(known["residuals"](), "What the law misses: observed minus fitted loss.")
+        page.figure(known["fig3"](), "Contours of the fitted loss; circles are runs, filled with their own.")
+
+
+def _interval_table(page: Page, fitted: scaling.Fit) -> None:
+    """Coefficients with 95% intervals."""
+    table = fitted.intervals(0.95).rename_axis("coefficient").reset_index()
+    page.table(table, "95% profile intervals")
+
+
+def _laws(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
+    """Laws ranked, and where they part."""
+    page.heading("Comparison of laws")
+    for corpus in view.parallel:
+        found = scaling.compare([scaling.by_name(law) for law in LAWS], view.of(corpus))
+        page.table(found.table.reset_index(), corpus_name(corpus), {"r2": ".4f", "parameters": "d"})
+        page.verbatim(found.verdict)
+    for name, make in known.items():
+        if name.startswith("rivals"):
+            page.figure(make(), "Rival laws fitted to the same runs, drawn out to many streams.")
+
+
+def _backtest(page: Page, view: View) -> None:
+    """Predictions of runs that were held out."""
+    page.heading("Backtest")
+    for corpus in view.sound:
+        for by in ("N", "P"):
+            page.attempt(f"along {by}", lambda by=by, c=corpus: page.verbatim(  # type: ignore[misc]
+                scaling.backtest(scaling.ParallelLaw, view.of(c), by=by).verdict))  # fmt: skip
+    runs = {corpus: view.of(corpus) for corpus in view.sound}
+    page.figure(figures.backtest(derived.backtest_table(view.sound, runs)), "Errors on runs not fitted.")
+
+
+def _equivalents(page: Page, view: View) -> None:
+    """What streams are worth in parameters."""
+    page.heading("Equivalent parameters")
+    by_law, by_points = equivalent_tables(view)
+    page.figure(figures.equivalent_parameters(by_law, by_points), "The multiple of N that P streams replace.")
+    for corpus, fitted in view.parallel.items():
+        asked = view.of(corpus)[["N", "P"]].drop_duplicates()
+        asked = asked[asked["P"] > 1]
+        if not len(asked):
+            continue
+        known: Any = fitted if corpus in view.sound else fitted.law
+        table = equivalents(known, N=asked["N"], P=asked["P"], data=view.of(corpus))
+        points = equivalents_by_points(view.of(corpus))[["N", "P", "equivalent_N"]]
+        named = points.rename(columns={"equivalent_N": "by_points"}).drop_duplicates(["N", "P"])
+        sizes = dict.fromkeys(("N", "equivalent_N", "lower", "upper", "by_points"), ",.0f")
+        whole = table.merge(named.astype(float), how="left", on=["N", "P"])
+        page.table(whole, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
+
+
+def _costs(page: Page, view: View, hardware: Hardware) -> None:
+    """What the runs took, and what serving their shapes would take."""
+    page.heading("Costs")
+    measured = [c for c in _COSTS if c in view.runs]
+    if "wall_s" in measured:
+        page.table(view.runs[measured], "Measured in training", dict.fromkeys(("N", "P"), ",.0f"))
+    else:
+        page.missing(["the runs hold no wall_s: nothing measured in training"])
+    lacking = [c for c in _SHAPE if c not in view.runs]
+    if lacking:
+        page.missing([f"the runs hold no {', '.join(lacking)}: no inference cost"])
+        return
+    shapes = view.runs[[*_SHAPE, "N", "P"]].drop_duplicates(["N", "P"]).dropna()
+    given: dict[str, Any] = {name: shapes[name].to_numpy(float) for name in (*_SHAPE, "P")}
+    cost = estimate(**given, input_tokens=512, output_tokens=512, hardware=hardware)
+    table = shapes[["N", "P"]].assign(memory_gib=cost.memory_bytes / GIB, latency_s=cost.latency_s)
+    page.table(
+        table,
+        formats={"N": ",.0f", "P": "g"},
+        caption=f"Predicted on {hardware.name}: batch 1, 512 tokens in, 512 out",
+    )
+
+
+def _provenance(page: Page, view: View) -> None:
+    """Where the runs and fits come from."""
+    page.heading("Provenance")
+    rows = [("runs", view.source)]
+    rows += [(f"data hash, {corpus_name(c)}", f.data_hash) for c, f in view.parallel.items()]
+    for column in ("git_commit", "started_at", "sweep"):
+        if column in view.runs:
+            rows.append((column, ", ".join(sorted(set(view.runs[column].dropna().astype(str)))[:6])))
+    if "versions" in view.runs:
+        rows += [
+            ("versions", text) for text in sorted(set(view.runs["versions"].dropna().map(_one_line)))[:3]
+        ]
+    page.table(pd.DataFrame(rows, columns=["what", "value"]))
+
+
+def _one_line(text: Any) -> str:
+    """Versions, held as JSON, as a line."""
+    try:
+        known = json.loads(text)
+    except (TypeError, ValueError):
+        return str(text)
+    return ", ".join(f"{k} {v}" for k, v in known.items()) if isinstance(known, dict) else str(text)
