@@ -1,0 +1,36 @@
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import scaling
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "results" / "published"
+sys.path.append(str(ROOT))  # benchmarks/ is not installed; two tests run what it writes tables with
+
+
+@pytest.fixture(scope="session")
+def losses() -> pd.DataFrame:
+    return scaling.read_runs(PUBLISHED / "losses.csv")
+
+
+@pytest.fixture(scope="session")
+def pile(losses: pd.DataFrame) -> pd.DataFrame:
+    return losses[losses.corpus == "pile"]
+
+
+@pytest.fixture(scope="session")
+def stack(losses: pd.DataFrame) -> pd.DataFrame:
+    return losses[losses.corpus == "stack-v2-python"]
+
+
+@pytest.fixture(scope="session")
+def pile_fit(pile: pd.DataFrame) -> scaling.Fit:
+    return scaling.fit(scaling.ParallelLaw, pile)
+
+
+@pytest.fixture(scope="session")
+def kyo() -> pd.DataFrame:
+    return scaling.read_runs(PUBLISHED / "runs" / "chinchilla_kyo.csv")
