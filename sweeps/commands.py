@@ -16,7 +16,21 @@ from sweeps import grids
 from sweeps.config import RunConfig
 
 SWEEPS = Path("results/sweeps")
-PLAN = ("corpus", "size", "P", "seed", "layers x width", "heads", "ffn", "N", "D", "lr", "FLOPs", "GiB")
+PLAN = (
+    "corpus",
+    "size",
+    "P",
+    "seed",
+    "layers x width",
+    "heads",
+    "ffn",
+    "N",
+    "D",
+    "lr",
+    "FLOPs",
+    "state GiB",
+    "GiB/sequence",
+)
 
 
 def console() -> Console:
@@ -90,6 +104,8 @@ def show_plan(rule: str, configs: list[RunConfig]) -> None:
     for run in sorted(configs, key=lambda run: -run.C):
         table.add_row(*plan_cells(run))
     console().print(table)
+    memory = "state: weights, gradients, Adam moments; a sequence: what it keeps for the backward pass"
+    console().print(f"{memory}, bf16 activations", highlight=False)
     flops, tokens = sum(run.C for run in configs), sum(run.D for run in configs)
     console().print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
 
@@ -99,9 +115,10 @@ def plan_cells(run: RunConfig) -> list[str]:
     from scaling.accounting import training_memory_bytes
 
     m = run.model
-    memory = training_memory_bytes(m.shape, run.batch // run.accumulate, run.seq_len) / 2**30
+    state = training_memory_bytes(m.shape, 0, run.seq_len) / 2**30
+    one = training_memory_bytes(m.shape, 1, run.seq_len) / 2**30 - state
     shape = (f"{m.layers} x {m.width}", f"{m.heads}/{m.kv_heads}", m.ffn)
-    counts = (f"{m.N:,}", f"{run.D:,}", f"{run.lr:.3g}", f"{run.C:.2e}", f"{memory:.2f}")
+    counts = (f"{m.N:,}", f"{run.D:,}", f"{run.lr:.3g}", f"{run.C:.2e}", f"{state:.3g}", f"{one:.3g}")
     return [str(cell) for cell in (run.corpus, run.size, m.P, run.seed, *shape, *counts)]
 
 
