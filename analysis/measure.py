@@ -1,0 +1,213 @@
+"""Measured cost of generating with our own model, beside the cost model calibrated to the same machine.
+
+The one module of `analysis` that imports `sweeps`: it times real models.
+
+    table = measure.measure(measure.grid(width=512, layers=8), input_tokens=64, output_tokens=16)
+    measure.write(table, Path("results/measured"))          # table (CSV, Markdown, LaTeX) and figure
+
+Predicted latency is the roofline at the rates a matmul and a copy reach here, plus the time that
+dispatching the operations takes, read off the same model made too narrow to compute anything.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from analysis import figures, style, tables
+from analysis.hardware import DTYPE_BYTES, Hardware
+from analysis.inference_cost import estimate
+from sweeps.config import ModelConfig
+from sweeps.generate import Cached
+from sweeps.model import ParScaleLM
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+NARROW = 16  # width of the model whose time is all dispatch
+REPEATS = 5
+
+
+def grid(
+    *, width: int = 512, ffn: int | None = None, layers: int = 8, heads: int = 8, kv_heads: int = 2,
+    vocab: int = 8192, streams: Sequence[int] = (1, 2, 4),
+) -> list[ModelConfig]:  # fmt: skip
+    """One shape at several P; ffn is 5.4 times the width unless told, as in the paper's family."""
+    inner = ffn or round(5.4 * width / 8) * 8
+    base = ModelConfig(vocab=vocab, width=width, ffn=inner, layers=layers, heads=heads, kv_heads=kv_heads)
+    return [replace(base, P=P) for P in streams]
+
+
+def _wait(device: torch.device) -> None:
+    """Let the device finish what was queued."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def median_s(work: Callable[[], object], device: torch.device, repeats: int = REPEATS) -> float:
+    """Median wall time of `work` after one warm-up."""
+    work()
+    times = []
+    for _ in range(repeats):
+        _wait(device)
+        start = time.perf_counter()
+        work()
+        _wait(device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def calibrate(device: str = "cpu", dtype: str = "fp32") -> Hardware:
+    """The machine as the cost model sees it: the rates that a large matmul and reading weights reach."""
+    where, kind = torch.device(device), _DTYPES[dtype]
+    n = 8192 if where.type == "cuda" else 1536
+    square = torch.randn(n, n, device=where).to(kind)
+    flops = 2 * n**3 / median_s(lambda: square @ square, where)
+    # Generating one token is a matrix times a vector: all reading. Far larger than any cache.
+    rows = (2**30 if where.type == "cuda" else 2**27) // DTYPE_BYTES[dtype] // 4096
+    weights, vector = torch.randn(rows, 4096, device=where).to(kind), torch.randn(4096, device=where).to(kind)
+    bandwidth = weights.numel() * DTYPE_BYTES[dtype] / median_s(lambda: weights @ vector, where)
+    return Hardware(_name(where), {dtype: flops}, bandwidth, float(_capacity(where)), 1.0, 1.0)
+
+
+def _name(device: torch.device) -> str:
+    """What the machine is called."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    return f"{model or platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def _capacity(device: torch.device) -> int:
+    """Bytes of memory."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def _status_kib(field: str) -> float:
+    """A line of /proc/self/status in KiB; nan where there is none."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((float(line.split()[1]) for line in lines if line.startswith(field)), float("nan"))
+
+
+class PeakMemory:
+    """The most memory taken between two points, in bytes: allocator on a GPU, resident set on Linux."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+            self.start = float(torch.cuda.memory_allocated(device))
+            return
+        if platform.system() == "Linux":
+            ctypes.CDLL(None).malloc_trim(0)  # give back what earlier models left, or it hides growth
+            Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
+        self.start = 1024 * _status_kib("VmRSS")
+
+    def taken(self) -> float:
+        """Bytes above the start; nan where the system does not say."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device) - self.start
+        return 1024 * _status_kib("VmHWM") - self.start
+
+
+def _generate(model: ParScaleLM, ids: torch.Tensor, output_tokens: int) -> None:
+    """Read the prompts, then one token at a time; greedy."""
+    decoder = Cached(model)
+    tokens = decoder.prefill(ids, None, ids.shape[1] + output_tokens).argmax(-1)
+    for _ in range(output_tokens):
+        tokens = decoder.step(tokens).argmax(-1)
+
+
+def _build(config: ModelConfig, device: torch.device, kind: torch.dtype) -> ParScaleLM:
+    """The model in the dtype it is timed in, never held twice."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(kind)
+    try:
+        with device:
+            return ParScaleLM(config).eval()
+    finally:
+        torch.set_default_dtype(before)
+
+
+@torch.inference_mode()
+def one(
+    config: ModelConfig, batch: int, input_tokens: int, output_tokens: int, device: str, dtype: str,
+    repeats: int = REPEATS,
+) -> tuple[float, float]:  # fmt: skip
+    """Latency in seconds and peak memory in bytes of one batch."""
+    where = torch.device(device)
+    memory = PeakMemory(where)
+    model = _build(config, where, _DTYPES[dtype])
+    # As long as the model reads and writes: its capacity holds the token after the last as well.
+    ids = torch.randint(config.vocab, (batch, input_tokens), device=where)
+    latency = median_s(lambda: _generate(model, ids, output_tokens), where, repeats)
+    return latency, memory.taken()
+
+
+def measure(
+    configs: Sequence[ModelConfig],
+    *,
+    batches: Sequence[int] = (1, 2, 4),
+    input_tokens: int = 64,
+    output_tokens: int = 16,
+    device: str = "cpu",
+    dtype: str = "fp32",
+    hardware: Hardware | None = None,
+    repeats: int = REPEATS,
+) -> pd.DataFrame:
+    """Time every configuration at every batch size, beside what the cost model says of this machine.
+
+    Columns: width, layers, P, batch, input_tokens, output_tokens, latency_s, memory_bytes, roofline_s,
+    overhead_s, predicted_latency_s (their sum), predicted_memory_bytes, latency_error, memory_error
+    (predicted over measured, less 1). `attrs["hardware"]` names the machine.
+    """
+    if dtype not in _DTYPES:
+        raise ValueError(f"dtype={dtype!r} cannot be measured; use one of {', '.join(_DTYPES)}")
+    machine = hardware or calibrate(device, dtype)
+    lengths = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+    rows = []
+    for config in configs:
+        narrow = replace(config, width=NARROW, ffn=NARROW, heads=1, kv_heads=1, vocab=NARROW)
+        shape = {k: getattr(config, k) for k in ("width", "ffn", "layers", "heads", "kv_heads", "vocab", "P")}
+        for batch in batches:
+            latency, memory = one(config, batch, device=device, dtype=dtype, repeats=repeats, **lengths)
+            overhead, _ = one(narrow, 1, device=device, dtype=dtype, repeats=repeats, **lengths)
+            cost = estimate(**shape, batch=batch, hardware=machine, dtype=dtype, **lengths)
+            row = {"width": config.width, "layers": config.layers, "P": config.P, "batch": batch, **lengths}
+            row |= {"latency_s": latency, "memory_bytes": memory, "roofline_s": float(cost.latency_s)}
+            row |= {"overhead_s": overhead, "predicted_memory_bytes": float(cost.memory_bytes)}
+            rows.append(row)
+    table = pd.DataFrame(rows)
+    table["predicted_latency_s"] = table["roofline_s"] + table["overhead_s"]
+    table["latency_error"] = table["predicted_latency_s"] / table["latency_s"] - 1
+    table["memory_error"] = np.where(
+        table["memory_bytes"] > 0, table["predicted_memory_bytes"] / table["memory_bytes"] - 1, np.nan
+    )
+    table.attrs["hardware"] = machine.name
+    return table
+
+
+def write(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") -> list[Path]:
+    """The table and its figure into `out`, named by what they are."""
+    machine = str(table.attrs["hardware"])
+    signed = {"latency_error": "+.0%", "memory_error": "+.0%"}
+    caption = f"Measured and predicted cost of generation on {machine}"
+    made = {"command": command, "data": f"timings on {machine}"}
+    files = tables.write(table, out / "cost", caption=caption, formats=signed, **made)
+    return files + style.save(figures.measured(table, hardware=machine), out / "cost", **made)
