@@ -25,7 +25,7 @@ from sweeps.locks import Locks
 from sweeps.store import Store
 
 FATAL_ERRNO = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
-CRASHES = 3  # a run whose worker died so often is given up for this session
+CRASHES = 3  # a run whose worker died so often without progress is given up for this session
 IDLE_S = 0.5
 EXIT_FATAL = 3
 
@@ -111,11 +111,16 @@ def _train(
 
     before = store.noted(run_id)
     same = before.get("session") == job.session
-    # Still noted as running, yet its lock was free: whoever ran it died.
-    crashes = (int(before.get("crashes", 0)) if same else 0) + (before.get("state") == "running" and same)
-    facts: dict[str, Any] = {"session": job.session, "crashes": crashes, "pid": os.getpid()}
+    crashes, died_at = (int(before.get("crashes", 0)), int(before.get("died_at", -1))) if same else (0, -1)
+    if same and before.get("state") == "running":  # yet its lock was free: whoever ran it died
+        step = int(before.get("step", 0))
+        crashes = crashes + 1 if step <= died_at else 1  # only deaths without progress add up
+        died_at = max(step, died_at)
+    facts: dict[str, Any] = {
+        "session": job.session, "crashes": crashes, "died_at": died_at, "pid": os.getpid()
+    }  # fmt: skip
     if crashes >= CRASHES:
-        store.note(run_id, **facts, state="failed", error=f"its worker died {crashes} times")
+        store.note(run_id, **facts, state="failed", error=f"its worker died {crashes} times without progress")
         return
     last: dict[str, Any] = {name: before[name] for name in ("step", "loss") if name in before}
 

@@ -91,7 +91,7 @@ def test_a_worker_that_dies_is_replaced_and_its_run_resumed(sweep, tmp_path):
 
 def test_a_run_that_always_kills_its_worker_is_given_up(sweep):
     result, _ = sweep({"64x1/2": "die"})
-    assert list(result.failed.values()) == ["its worker died 3 times"]
+    assert list(result.failed.values()) == ["its worker died 3 times without progress"]
     assert len(result.table) == 3
 
 
