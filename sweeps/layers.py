@@ -6,6 +6,8 @@ width, n heads, d head dimension, E experts.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,6 +34,50 @@ class Embedding(nn.Embedding):
         """Leave the memory as it is."""
 
 
+class _LeanNorm(torch.autograd.Function):
+    """RMS norm that keeps its input and one number a row for the backward pass, and no float32 copy.
+
+    With n = x r, r = 1/rms(x), y = gain n: dx = r (g - n mean(g n)) for g = gain dy, dgain = sum dy n.
+    The compiler finds this by itself; eager autograd does not.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gain: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+        """(..., h), (h,) -> (..., h) of type `dtype`."""
+        wide = x.float()
+        r = torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + eps)
+        ctx.save_for_backward(x, gain, r)
+        return (wide * r).mul_(gain).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        """Give dx in the type of x and dgain in float32."""
+        x, gain, r = ctx.saved_tensors
+        n, dy = x.float() * r, grads[0].float()
+        d_gain = (dy * n).flatten(0, -2).sum(dim=0)
+        g = dy * gain
+        dx = (g - n * (g * n).mean(dim=-1, keepdim=True)) * r
+        return dx.to(x.dtype), d_gain, None, None
+
+
+class _LeanSwiGLU(torch.autograd.Function):
+    """silu(gate) * up that keeps its two inputs and makes silu(gate) again in the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
+        """(..., f), (..., f) -> (..., f)."""
+        ctx.save_for_backward(gate, up)
+        return F.silu(gate) * up
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        """By d silu(z)/dz = s (1 + z (1 - s)), s the sigmoid."""
+        gate, up = ctx.saved_tensors
+        s = torch.sigmoid(gate)
+        d_silu = s * (1 + gate * (1 - s))
+        return grads[0] * up * d_silu, grads[0] * (gate * s)
+
+
 class RMSNorm(nn.Module):
     """Root-mean-square norm with gain, computed in float32, returned in the type of the matmuls."""
 
@@ -42,8 +88,11 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., h) -> (..., h)."""
-        gain = self.weight.float()
-        return F.rms_norm(x.float(), x.shape[-1:], gain, self.eps).to(compute_dtype(x))
+        gain, dtype = self.weight.float(), compute_dtype(x)
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            lean: Tensor = _LeanNorm.apply(x, gain, self.eps, dtype)  # type: ignore[no-untyped-call]
+            return lean
+        return F.rms_norm(x.float(), x.shape[-1:], gain, self.eps).to(dtype)
 
 
 def rotary(positions: Tensor, head_dim: int, base: float) -> tuple[Tensor, Tensor]:
@@ -105,7 +154,12 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., h) -> (..., h)."""
-        out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = self.gate_proj(x), self.up_proj(x)
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            inner: Tensor = _LeanSwiGLU.apply(gate, up)  # type: ignore[no-untyped-call]
+        else:
+            inner = F.silu(gate) * up
+        out: Tensor = self.down_proj(inner)
         return out
 
 
