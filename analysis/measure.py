@@ -189,7 +189,13 @@ def measure(
             latency, memory = one(config, batch, device=device, dtype=dtype, repeats=repeats, **lengths)
             overhead, _ = one(narrow, 1, device=device, dtype=dtype, repeats=repeats, **lengths)
             cost = estimate(**shape, batch=batch, hardware=machine, dtype=dtype, **lengths)
-            row = {"width": config.width, "layers": config.layers, "P": config.P, "batch": batch, **lengths}
+            row: dict[str, float] = {
+                "width": config.width,
+                "layers": config.layers,
+                "P": config.P,
+                "batch": batch,
+                **lengths,
+            }
             row |= {"latency_s": latency, "memory_bytes": memory, "roofline_s": float(cost.latency_s)}
             row |= {"overhead_s": overhead, "predicted_memory_bytes": float(cost.memory_bytes)}
             rows.append(row)

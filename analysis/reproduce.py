@@ -232,17 +232,22 @@ def _page(
 
 
 def _readme(made: Mapping[str, tuple[str, pd.DataFrame, Formats]], base: Path) -> Path:
-    """The claims, and published against ours, where one opens the folder."""
+    """The claims, and published against ours, where one opens the folder; words of others there stay."""
+    begin, end = f"<!-- begin: {COMMAND} -->", f"<!-- end: {COMMAND} -->"
     parts = [
-        "# Results",
+        begin,
         f"Written by `{COMMAND}`: `fits/` (JSON), `tables/` (CSV, Markdown, LaTeX), `figures/` (PNG, PDF), "
-        "`paper.html` (all on one page). The published numbers and whence they come: `published/README.md`.",
+        "`paper.html` (all on one page).",
     ]
     for name in ("claims", "constants", "comparison", "cost_ratios"):
         caption, table, formats = made[name]
-        parts += [f"## {caption}", tables.markdown(table, formats)]
+        parts += [f"## {caption}", tables.markdown(table, formats).rstrip()]
     target = base / "README.md"
+    old = target.read_text(encoding="utf-8") if target.exists() else "# Results\n"
+    before, _, rest = old.partition(begin)
+    after = rest.partition(end)[2]
     temporary = base / ".README.md.tmp"
-    temporary.write_text("\n\n".join(parts), encoding="utf-8")
+    text = before.rstrip() + "\n\n" + "\n\n".join([*parts, end]) + "\n" + after.lstrip("\n")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(target)
     return target

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis import claims, derived, reproduce, tables
+from analysis import claims, derived, paper, reproduce, tables
 from analysis.published import read_published
 
 from .conftest import PUBLISHED
@@ -121,6 +121,7 @@ def test_backtests_have_the_published_quality(published):
 @pytest.mark.slow
 def test_everything_is_made_and_says_whence(tmp_path):
     heard = []
+    (tmp_path / "README.md").write_text("# Mine\n\nKept.\n")
     result = reproduce.run(tmp_path, published=PUBLISHED, progress=heard.append)
     assert heard[0] == "fits"
     assert heard[-1] == "done"
@@ -138,3 +139,14 @@ def test_everything_is_made_and_says_whence(tmp_path):
             assert json.loads(path.read_text())
         else:
             assert b"parscale reproduce" in path.read_bytes(), path
+    readme = (tmp_path / "README.md").read_text()
+    assert readme.startswith("# Mine\n\nKept.\n")
+    assert "| does not follow |" in readme
+    made = reproduce.table_set(
+        paper.Inputs(read_published(PUBLISHED), paper.fit_all(pd.read_csv(PUBLISHED / "losses.csv")))
+    )
+    reproduce._readme(made, tmp_path)
+    assert (tmp_path / "README.md").read_text() == readme  # written twice it is written once
+    page = (tmp_path / "paper.html").read_text()
+    assert page.count("<figure>") == len([n for n in names if n.startswith("figures/")]) / 2
+    assert all(said in page for said in ("Claims, recomputed", "holds under conditions", "-52.3% (points)"))
