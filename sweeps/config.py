@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 
 from scaling.accounting import Shape, training_flops
 
@@ -102,7 +102,7 @@ class RunConfig:
     batch: int  # sequences a step
     seq_len: int  # tokens a sequence
     corpus_hash: str = ""  # hash of the token files' manifest; filled in when the corpus is built
-    tokenizer: str = "bpe"  # bpe: trained on the corpus; hf:NAME: the tokenizer of that checkpoint
+    tokenizer: str = "bpe"  # bpe: trained on the corpus; else the path of a tokenizer.json
     repeat: bool = False  # True: more tokens than the corpus holds are read again, epoch after epoch
 
     # Optimisation.
@@ -121,8 +121,10 @@ class RunConfig:
     final_lr: float = 0.1  # learning rate at the last step, in units of the peak
 
     # Recipe.
-    recipe: str = "scratch"  # scratch, two-stage, continual, peft
-    parent: str = ""  # run_id of stage 1 (two-stage) or checkpoint folder (continual, peft)
+    recipe: str = "scratch"  # scratch, stage-1, two-stage, continual, peft
+    parent: str = ""  # run_id of stage 1 (two-stage) or folder of a checkpoint (continual, peft)
+    parent_hash: str = ""  # of that folder's files; filled in with corpus_hash
+    start_step: int = 0  # steps of the data order, and of D, that stage 1 has used
 
     # Numerics.
     precision: str = "float32"  # float32; bf16: bfloat16 autocast over float32 weights
@@ -151,13 +153,17 @@ class RunConfig:
 
     @property
     def D(self) -> int:
-        """Training tokens."""
-        return self.steps * self.batch_tokens
+        """Training tokens, those of stage 1 included; a downloaded checkpoint's own are not known."""
+        return (self.start_step + self.steps) * self.batch_tokens
 
     @property
     def C(self) -> float:
-        """Training FLOPs, ParScale's streams counted."""
-        return training_flops(self.model.shape, self.D, self.seq_len)
+        """Training FLOPs, ParScale's streams counted; stage 1 ran at P = 1."""
+        own = training_flops(self.model.shape, self.steps * self.batch_tokens, self.seq_len)
+        if not self.start_step:
+            return own
+        plain = replace(self.model, P=1).shape
+        return own + training_flops(plain, self.start_step * self.batch_tokens, self.seq_len)
 
     @property
     def run_id(self) -> str:
@@ -182,7 +188,7 @@ class RunConfig:
 CHOICES = {
     "optimizer": ("adamw", "muon"),
     "schedule": ("cosine", "linear", "wsd"),
-    "recipe": ("scratch", "two-stage", "continual", "peft"),
+    "recipe": ("scratch", "stage-1", "two-stage", "continual", "peft"),
     "precision": ("float32", "bf16"),
 }
 
@@ -208,5 +214,9 @@ def _check_run(run: RunConfig) -> None:
     for name in ("lr", "muon_lr", "extras_lr", "clip", "spike"):
         if not getattr(run, name) > 0:
             raise ValueError(f"{name}={getattr(run, name)!r}: must be positive")
+    if (run.recipe in ("two-stage", "continual", "peft")) != bool(run.parent):
+        raise ValueError(f"recipe={run.recipe!r} with parent={run.parent!r}: give --base to start from one")
+    if run.recipe == "peft" and run.model.P == 1:
+        raise ValueError("recipe='peft' at P = 1 has nothing to train: leave 1 out of --streams")
     if run.batch % run.accumulate:
         raise ValueError(f"accumulate={run.accumulate} does not divide batch={run.batch}")

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sweeps import tokens
+from sweeps import parents, tokens
 from sweeps.config import RunConfig
 from sweeps.sources import Document, Source, Unreadable, source_of
 
@@ -75,14 +75,15 @@ def cache_folder() -> Path:
     return Path(os.environ.get("PARSCALE_CACHE") or platformdirs.user_cache_dir("parscale"))
 
 
-def load(name: str, vocab: int, report: Report | None = None) -> Corpus:
+def load(name: str, vocab: int, report: Report | None = None, tokenizer: str = "bpe") -> Corpus:
     """The corpus under `name` tokenised with `vocab` entries: from the cache if it verifies, else built.
 
-    `report` is told, in one line each, of a build and of a cache that failed its checksums.
+    `tokenizer` is bpe, trained on the corpus, or the path of a tokenizer.json. `report` is told,
+    in one line each, of a build and of a cache that failed its checksums.
     """
     say = report or logging.getLogger(__name__).warning
     source = source_of(name)
-    recipe = {"format": FORMAT, "corpus": name, "vocab": vocab, "tokenizer": tokens.RECIPE}
+    recipe = {"format": FORMAT, "corpus": name, "vocab": vocab, "tokenizer": tokens.recipe(tokenizer)}
     recipe |= {"val_share": source.val_share, "source": source.recipe()}
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     root = cache_folder()
@@ -95,7 +96,7 @@ def load(name: str, vocab: int, report: Report | None = None) -> Corpus:
             say(f"corpus {name}: the cache in {folder} is damaged ({fault}); building it again")
             shutil.rmtree(folder)
         say(f"corpus {name}: building it (vocabulary {vocab}); kept in {folder}")
-        _build(source, recipe, vocab, folder, root / "downloads")
+        _build(source, recipe, vocab, tokenizer, folder, root / "downloads")
     return _open(folder)
 
 
@@ -104,20 +105,25 @@ def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[Run
 
     A run that wants more tokens than its corpus holds is refused here, before any is trained.
     """
-    built: dict[tuple[str, int], Corpus] = {}
-    bound = []
-    for config in configs:
-        key = (config.corpus, config.model.vocab)
+    built: dict[tuple[str, int, str], Corpus] = {}
+    bound: list[RunConfig] = []
+    renamed: dict[str, str] = {}
+    for config in sorted(configs, key=lambda config: bool(config.parent)):  # a stage 1 before its stages 2
+        key = (config.corpus, config.model.vocab, config.tokenizer)
         if key not in built:
-            built[key] = load(*key, report)
+            built[key] = load(config.corpus, config.model.vocab, report, config.tokenizer)
         windows_of(config, built[key])
-        bound.append(replace(config, corpus_hash=built[key].hash))
+        parent = renamed.get(config.parent, config.parent)
+        of_parent = "" if not parent or config.parent in renamed else parents.fingerprint(Path(parent))
+        new = replace(config, corpus_hash=built[key].hash, parent=parent, parent_hash=of_parent)
+        renamed[config.run_id] = new.run_id
+        bound.append(new)
     return bound
 
 
 def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
     """The run's corpus, refused if it is not the one the configuration was made with."""
-    corpus = load(run.corpus, run.model.vocab, report)
+    corpus = load(run.corpus, run.model.vocab, report, run.tokenizer)
     if run.corpus_hash and corpus.hash != run.corpus_hash:
         raise ValueError(
             f"corpus {run.corpus}: its tokens differ from those the run was planned with "
@@ -129,7 +135,7 @@ def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
 def windows_of(run: RunConfig, corpus: Corpus) -> tokens.Windows:
     """The run's training windows; more tokens than there are is refused unless the run repeats."""
     windows = tokens.Windows(corpus.train, run.seq_len, run.batch, run.seed)
-    if windows.count < 1 or (windows.epochs(run.steps) > 1 and not run.repeat):
+    if windows.count < 1 or (windows.epochs(run.start_step + run.steps) > 1 and not run.repeat):
         raise ValueError(
             f"corpus {run.corpus} holds {len(corpus.train):,} training tokens, "
             f"run {run.size} P={run.model.P} wants {run.D:,}; "
@@ -170,19 +176,20 @@ def _open(folder: Path) -> Corpus:
     return Corpus(folder, manifest, train, valid)
 
 
-def _build(source: Source, recipe: dict[str, Any], vocab: int, folder: Path, downloads: Path) -> None:
+def _build(
+    source: Source, recipe: dict[str, Any], vocab: int, tokenizer: str, folder: Path, downloads: Path
+) -> None:
     """Build in a temporary folder beside the final one, then rename: never a half-built corpus."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     kept, dropped = clean(source.documents(downloads))
     parts = split(kept, source.val_share)
     scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
-        tokenizer = tokens.train_tokenizer([document.text for document in parts["train"]], vocab)
-        tokenizer.save(str(scratch / "tokenizer.json"))
+        encoder = tokens.make_tokenizer(tokenizer, [d.text for d in parts["train"]], vocab)
+        encoder.save(str(scratch / "tokenizer.json"))
         dtype = "uint16" if vocab <= 2**16 else "uint32"
         counts = {
-            part: tokens.write_tokens(tokenizer, parts[part], scratch / f"{part}.bin", dtype)
-            for part in parts
+            part: tokens.write_tokens(encoder, parts[part], scratch / f"{part}.bin", dtype) for part in parts
         }
         manifest = {"recipe": recipe, "dtype": dtype, "dropped": dropped, **counts}
         manifest["licences"] = dict(Counter(f"{d.domain}: {d.licence}" for d in kept).most_common())

@@ -15,20 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sweeps import recipes
+from sweeps.axes import ALL, Axes
 from sweeps.config import ModelConfig, RunConfig
-
-
-@dataclass(frozen=True)
-class Axes:
-    """What a call may narrow or override; None leaves the grid's own choice."""
-
-    sizes: Sequence[str] | None = None  # WIDTHxLAYERS, or a size the grid names
-    streams: Sequence[int] | None = None
-    corpora: Sequence[str] | None = None
-    seeds: Sequence[int] | None = None
-    tokens: int | None = None  # training tokens a run
-    recipe: str | None = None
-    repeat: bool | None = None  # read a corpus again when it holds fewer tokens
 
 
 @dataclass(frozen=True)
@@ -39,9 +28,9 @@ class Grid:
     rule: str
     make: Callable[[Axes], list[RunConfig]]
 
-    def __call__(self, axes: Axes = Axes()) -> list[RunConfig]:
+    def __call__(self, axes: Axes = ALL) -> list[RunConfig]:
         """Every configuration of the grid on `axes`, checked."""
-        configs = list(self.make(axes))
+        configs = recipes.apply(list(self.make(replace(axes, recipe=None))), axes)
         for index, config in enumerate(configs):
             if not isinstance(config, RunConfig):
                 kind = type(config).__name__
@@ -153,7 +142,6 @@ class SmallRule:
             lr=self.lr * (64 / model.width) ** 0.5,
             muon_lr=self.muon_lr * (64 / model.width) ** 0.5,
             extras_lr=self.extras_lr,
-            recipe=axes.recipe or "scratch",
             repeat=bool(axes.repeat),
             **dict(self.settings),
         )
@@ -189,7 +177,6 @@ def paper_run(sweep: str, size: str, P: int, corpus: str, seed: int, axes: Axes)
         warmup=min(0.5, 2000 / steps),
         final_lr=1 / 30,
         precision="bf16",
-        recipe=axes.recipe or "scratch",
         repeat=bool(axes.repeat),
     )
 
@@ -207,7 +194,7 @@ PAPER_RULE = (
 
 
 def _small(name: str, rule: SmallRule, sizes: Sequence[str], default: Axes) -> Grid:
-    axes = replace(default, sizes=sizes, recipe="scratch")
+    axes = replace(default, sizes=sizes)
     return Grid(name, rule.describe(), product(axes, partial(rule.run, name)))
 
 

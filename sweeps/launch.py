@@ -115,7 +115,7 @@ def run_sweep(
     store = Store(out)
     store.create(name or configs[0].sweep, rule)
     bound = corpora.bind(configs, report=lambda line: console.print(line, highlight=False))
-    runs = store.add(sorted(bound, key=lambda config: -config.C))
+    runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
     if retry_diverged:
         store.forget(run.run_id for run in Observer(out).look(runs) if run.state == "diverged")
     before = store.finished() & set(runs)

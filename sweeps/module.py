@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sweeps import checkpoint
 from sweeps.compiling import compile_if_possible
 from sweeps.config import RunConfig
 from sweeps.evaluate import Evaluation
@@ -105,7 +107,7 @@ class ParScaleModule(L.LightningModule):
         self.history.points.append(
             {
                 "step": step,
-                "tokens": step * self.run.batch_tokens,
+                "tokens": (self.run.start_step + step) * self.run.batch_tokens,
                 "lr": self.run.lr * learning_rate_factor(self.run, step - 1),
                 "train_loss": self.history.mean(over),
                 "val_loss": None,
@@ -165,15 +167,33 @@ class _Batches:
     def __iter__(self) -> Iterator[Tensor]:
         run, trainer = self.module.run, self.module.trainer
         for step in range(trainer.global_step, run.steps):
-            ids = self.module.windows.step(step, trainer.global_rank, trainer.world_size)
+            place = run.start_step + step
+            ids = self.module.windows.step(place, trainer.global_rank, trainer.world_size)
             yield from torch.from_numpy(ids).chunk(run.accumulate)
 
 
-def build_model(run: RunConfig) -> ParScaleLM:
-    """A fresh model: per seed the same backbone for every P. peft freezes the backbone."""
+def build_model(run: RunConfig, base: Path | None = None) -> ParScaleLM:
+    """The model a run starts from: per seed the same backbone for every P.
+
+    With a `base` checkpoint the backbone is its own, and what ParScale adds is drawn from the seed.
+    peft freezes the backbone.
+    """
     torch.manual_seed(run.seed)
-    model = ParScaleLM(run.model)
+    model = ParScaleLM(run.model) if base is None else _grown(run, base)
     if run.recipe == "peft":
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(is_extra(name))
     return model
+
+
+def _grown(run: RunConfig, base: Path) -> ParScaleLM:
+    """The base checkpoint's model with the run's streams."""
+    model = checkpoint.load(base, dtype=torch.float32)
+    want = run.model
+    if want.P != model.config.P:
+        if model.config.P > 1:
+            raise ValueError(f"{base} has P = {model.config.P}: it can start P = {model.config.P} only")
+        model = checkpoint.grow(model, want.P, want.prefix_tokens, want.smoothing)
+    if model.config.shape != want.shape:
+        raise ValueError(f"{base} is {model.config.shape}, run {run.size} wants {want.shape}")
+    return model.train()

@@ -8,6 +8,7 @@ with one seed see the same data whatever their P.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +30,34 @@ QWEN2_SPLIT = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 TRAINING_BYTES = 10_000_000  # of text the merges are learnt from
-RECIPE = {"kind": "byte-level BPE", "split": QWEN2_SPLIT, "training_bytes": TRAINING_BYTES, "end": END}
 CHUNK = 2000  # documents encoded at a time
 
 Tokens = npt.NDArray[np.integer[Any]]
+
+
+def recipe(tokenizer: str) -> dict[str, Any]:
+    """What decides the tokenizer `bpe`, or the one in a tokenizer.json."""
+    if tokenizer == "bpe":
+        return {"kind": "byte-level BPE", "split": QWEN2_SPLIT, "training_bytes": TRAINING_BYTES, "end": END}
+    try:
+        return {"kind": "file", "sha256": hashlib.sha256(Path(tokenizer).read_bytes()).hexdigest()}
+    except OSError as error:
+        raise ValueError(f"tokenizer {tokenizer}: {error.strerror}; give bpe or a tokenizer.json") from None
+
+
+def make_tokenizer(tokenizer: str, texts: Sequence[str], vocab: int) -> Tokenizer:
+    """The tokenizer `bpe`, learnt from `texts`, or the one in a tokenizer.json, which must fit `vocab`."""
+    from tokenizers import Tokenizer
+
+    if tokenizer == "bpe":
+        return train_tokenizer(texts, vocab)
+    read = Tokenizer.from_file(tokenizer)
+    if read.get_vocab_size() > vocab:
+        size = read.get_vocab_size()
+        raise ValueError(f"tokenizer {tokenizer} has {size} entries, the model's vocabulary {vocab}")
+    if read.token_to_id(END) is None:
+        raise ValueError(f"tokenizer {tokenizer} has no entry {END}, which ends a document")
+    return read
 
 
 def train_tokenizer(texts: Sequence[str], vocab: int) -> Tokenizer:

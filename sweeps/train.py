@@ -20,7 +20,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 
-from sweeps import checkpoint, corpora, snapshots
+from sweeps import checkpoint, corpora, parents, snapshots
 from sweeps.config import RunConfig
 from sweeps.evaluate import Evaluation, evaluate
 from sweeps.execution import DEFAULT, Execution
@@ -143,7 +143,8 @@ def train(
         torch.set_num_threads(execution.threads)
     reset_peak_memory()
     corpus = corpora.open_for(run, say)
-    module = ParScaleModule(run, build_model(run), corpora.windows_of(run, corpus))
+    base = parents.folder(run.parent, folder.parent) if run.parent else None
+    module = ParScaleModule(run, build_model(run, base), corpora.windows_of(run, corpus))
     watch = _Watch(run, folder, corpus, execution, stop)
     watch.progress = progress
     snapshot, damaged = snapshots.latest(folder)

@@ -64,7 +64,8 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
         left = [run_id for run_id in left if not _given_up(store, run_id, job.session)]
         if not left:
             return
-        if not any(_attempt(store, locks, job, run_id, train, stop) for run_id in left):
+        ready = [run_id for run_id in left if _parent_ready(store, run_id, job)]
+        if not any(_attempt(store, locks, job, run_id, train, stop) for run_id in ready):
             time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
 
 
@@ -76,6 +77,16 @@ def _resolve(name: str) -> Callable[..., dict[str, Any]]:
 def _given_up(store: Store, run_id: str, session: str) -> bool:
     noted = store.noted(run_id)
     return noted.get("state") == "failed" and noted.get("session") == session
+
+
+def _parent_ready(store: Store, run_id: str, job: Job) -> bool:
+    """False while a run's stage 1 is not finished; a run whose stage 1 failed fails with it."""
+    parent = store.config(run_id).parent
+    if parent not in job.run_ids or parent in store.finished():
+        return True
+    if _given_up(store, parent, job.session):
+        store.note(run_id, session=job.session, state="failed", error=f"its stage 1, {parent}, failed")
+    return False
 
 
 def _attempt(

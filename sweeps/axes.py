@@ -1,0 +1,24 @@
+"""The axes of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What a call may narrow or override; None leaves the grid's own choice."""
+
+    sizes: Sequence[str] | None = None  # WIDTHxLAYERS, or a size the grid names
+    streams: Sequence[int] | None = None
+    corpora: Sequence[str] | None = None
+    seeds: Sequence[int] | None = None
+    tokens: int | None = None  # training tokens a run
+    recipe: str | None = None
+    base: str | None = None  # checkpoint folder that continual and peft start from
+    stage2_share: float | None = None  # two-stage: share of the tokens spent on stage 2; 2% if not given
+    repeat: bool | None = None  # read a corpus again when it holds fewer tokens
+
+
+ALL = Axes()  # a grid as it stands

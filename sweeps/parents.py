@@ -1,0 +1,27 @@
+"""Where a run that does not start from scratch gets its weights."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def folder(parent: str, checkpoints: Path) -> Path:
+    """The checkpoint folder of a parent: another run of the sweep, or a folder the user named."""
+    sibling = checkpoints / parent
+    found = sibling if (sibling / "config.json").exists() else Path(parent)
+    if not (found / "config.json").exists():
+        raise ValueError(f"{parent} is no checkpoint: neither a trained run of this sweep nor a folder")
+    return found
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 over a checkpoint folder's configuration and weights."""
+    files = sorted([*path.glob("config.json"), *path.glob("*.safetensors")])
+    if len(files) < 2:
+        raise ValueError(f"{path} is no checkpoint: it needs config.json and *.safetensors")
+    total = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            total.update(f"{file.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,94 @@
+"""Recipes: how the runs of a grid get from initial weights to a loss.
+
+scratch    warm-up and decay from random weights.
+two-stage  stage 1 at P = 1 with a constant learning rate (the flat part of WSD), shared by every P
+           of a size and seed; stage 2 grows its checkpoint to P streams and anneals (arXiv
+           2505.10475, section 4). Stage 1's row says recipe stage-1.
+continual  every parameter of a given checkpoint is trained on, with the streams grown onto it.
+peft       the checkpoint's backbone stays frozen: only prefixes and aggregation are trained.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from sweeps import hf_config
+from sweeps.axes import Axes
+from sweeps.config import ModelConfig, RunConfig
+
+STAGE2_SHARE = 0.02  # of the tokens: 20B of 1T in the paper
+STAGE2_WARMUP = 0.1  # of stage 2's steps: its optimiser starts without moments
+
+
+def apply(runs: list[RunConfig], axes: Axes) -> list[RunConfig]:
+    """The grid's runs under the recipe that `axes` asks for."""
+    recipe = axes.recipe or "scratch"
+    if recipe == "scratch":
+        return runs
+    if recipe == "two-stage":
+        return list(dict.fromkeys(staged for run in runs for staged in _two_stages(run, axes)))
+    if recipe in ("continual", "peft"):
+        return _from_checkpoint(runs, recipe, axes)
+    raise ValueError(f"recipe={recipe!r}: choose one of scratch, two-stage, continual, peft")
+
+
+def _two_stages(run: RunConfig, axes: Axes) -> list[RunConfig]:
+    """Stage 1, the same for every P, and stage 2 at the run's P."""
+    share = STAGE2_SHARE if axes.stage2_share is None else axes.stage2_share
+    second = round(share * run.steps)
+    if not 1 <= second < run.steps:
+        raise ValueError(
+            f"run {run.size}: stage 2 with {share:g} of {run.steps} steps has {second} of them; "
+            "raise --tokens or --stage2-share"
+        )
+    plain = replace(run.model, P=1)
+    first = replace(
+        run, model=plain, recipe="stage-1", steps=run.steps - second, schedule="wsd", decay_share=0.0
+    )
+    then = replace(
+        run,
+        recipe="two-stage",
+        parent=first.run_id,
+        start_step=first.steps,
+        steps=second,
+        schedule="linear",
+        warmup=STAGE2_WARMUP,
+    )
+    return [first, then]
+
+
+def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[RunConfig]:
+    """The data and optimiser of the grid's first size on the checkpoint's own shape.
+
+    peft has nothing to train at P = 1: those points are left out.
+    """
+    if not axes.base:
+        raise ValueError(f"recipe={recipe!r} starts from a checkpoint: name its folder with --base")
+    base = Path(axes.base)
+    shape = _read_shape(base)
+    tokenizer = base / "tokenizer.json"
+    own = str(tokenizer.resolve()) if tokenizer.exists() else "bpe"
+    found = []
+    for run in runs:
+        if run.size == runs[0].size and not (recipe == "peft" and run.model.P == 1):
+            model = replace(
+                shape, P=run.model.P, prefix_tokens=run.model.prefix_tokens, smoothing=run.model.smoothing
+            )
+            parent = str(base.resolve())
+            found.append(
+                replace(run, model=model, recipe=recipe, parent=parent, size=base.name, tokenizer=own)
+            )
+    return found
+
+
+def _read_shape(base: Path) -> ModelConfig:
+    path = base / "config.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"--base {base}: {error.strerror}; name a checkpoint folder") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return hf_config.from_json(content, where=str(path))

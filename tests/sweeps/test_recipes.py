@@ -1,0 +1,81 @@
+"""Recipes: stage 1 shared, stage 2 and fine-tuning on a given checkpoint, frozen backbones."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from sweeps import corpora
+from sweeps.checkpoint import load
+from sweeps.execution import Execution
+from sweeps.grids import Axes, find
+from sweeps.layers import is_extra
+from sweeps.train import train
+
+ONE = Execution(threads=1, accelerator="cpu")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    root = tmp_path_factory.mktemp("corpus")
+    generator = np.random.default_rng(8)
+    for number in range(150):
+        words = generator.choice(["ash", "birch", "cedar", "elm", "fir"], 120)
+        (root / f"{number}.txt").write_text("\n".join(f"{w} {number} {w}" for w in words))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARSCALE_CACHE", str(root / "cache"))
+        yield f"files:{root}/*.txt"
+
+
+def plan(corpus, **axes):
+    runs = find("ci")(Axes(sizes=["32x1"], corpora=[corpus], tokens=15_360, **axes))
+    quick = [replace(run, eval_tokens=2000) for run in runs]
+    renamed = {old.run_id: new.run_id for old, new in zip(runs, quick, strict=True)}
+    return corpora.bind([replace(run, parent=renamed.get(run.parent, run.parent)) for run in quick])
+
+
+def test_one_stage_1_feeds_every_P_and_the_data_goes_on(corpus, tmp_path):
+    first, *then = plan(corpus, recipe="two-stage", stage2_share=0.2)
+    assert [run.model.P for run in then] == [1, 2, 4]
+    assert (first.recipe, first.steps, {run.parent for run in then}) == ("stage-1", 24, {first.run_id})
+    assert {(run.start_step, run.steps, run.D) for run in then} == {(24, 6, 30 * 512)}
+    row_1 = train(first, tmp_path / first.run_id, execution=ONE)
+    rows = [train(run, tmp_path / run.run_id, execution=ONE) for run in then[:2]]
+    assert rows[0]["loss"] < row_1["loss"]  # stage 2 goes on from stage 1, not from scratch
+    assert rows[1]["loss"] < row_1["loss"] + 0.3
+    assert [row["recipe"] for row in rows] == ["two-stage"] * 2
+    assert rows[1]["C"] < replace(then[1], start_step=0, steps=30, parent="", recipe="scratch").C
+
+
+def test_continual_and_peft_start_from_a_checkpoint(corpus, tmp_path):
+    (base,) = plan(corpus, streams=[1])
+    row = train(base, tmp_path / "base", execution=ONE)
+    runs = plan(corpus, recipe="peft", base=str(tmp_path / "base"))
+    assert [run.model.P for run in runs] == [2, 4]
+    assert len({run.parent_hash for run in runs}) == 1
+    frozen = train(runs[0], tmp_path / "peft", execution=ONE)
+    before, after = load(tmp_path / "base").state_dict(), load(tmp_path / "peft").state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert any(is_extra(name) for name in after)
+    assert frozen["loss"] < row["loss"] + 0.5
+    (more,) = plan(corpus, recipe="continual", base=str(tmp_path / "base"), streams=[2])
+    tuned = train(more, tmp_path / "continual", execution=ONE)
+    assert tuned["loss"] < row["loss"]
+    assert not torch.equal(
+        load(tmp_path / "continual").model.embed_tokens.weight, before["model.embed_tokens.weight"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"recipe": "magic"}, "recipe='magic': choose one of scratch, two-stage"),
+        ({"recipe": "peft"}, "starts from a checkpoint: name its folder with --base"),
+        ({"recipe": "continual", "base": "/nowhere"}, "--base /nowhere: No such file"),
+        ({"recipe": "two-stage", "stage2_share": 0.0}, "stage 2 with 0 of 30 steps has 0 of them"),
+    ],
+)
+def test_refusals(axes, message):
+    with pytest.raises(ValueError, match=message):
+        find("ci")(Axes(sizes=["32x1"], tokens=15_360, **axes))
