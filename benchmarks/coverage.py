@@ -2,114 +2,189 @@
 
 Losses are drawn around a known law with normal noise on the log loss, fitted, and each method's 95%
 interval is checked against the truth. Designs: the paper's 24 points with the noise of its own fit, and
-a 3 x 3 grid (N, P) with one seed. Writes results/tables/coverage.csv and docs/coverage.md.
+a 3 x 3 grid (N, P) with one seed. All trials of a design are fitted as one batch, from the truth.
+Results go to results/tables/coverage.csv a cell at a time, so that a study cut short goes on where it
+was; `--report` writes docs/coverage.md's table from it.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import multiprocessing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import scaling
-from scaling.law import Array
-from scaling.uncertainty import Method, at_points
+from scaling.law import Array, Law
+from scaling.method import Quantity, errors_batch, evaluate, t_of
+from scaling.problem import Problem
+from scaling.solver import minimise
 
+ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "results/tables/coverage.csv"
+MARKS = ("<!-- coverage -->", "<!-- end of coverage -->")
 LEVEL = 0.95
 OBJECTIVES = {"least squares": scaling.LeastSquares(log=True), "Huber 1e-3": scaling.LogHuber(1e-3)}
-METHODS: dict[str, Method] = {
+METHODS = {
     "covariance": scaling.Covariance(),
     "profile": scaling.Profile(),
+    "bootstrap normal": scaling.Bootstrap(999, kind="normal"),
     "bootstrap residual": scaling.Bootstrap(999, kind="residual"),
     "bootstrap wild": scaling.Bootstrap(999, kind="wild"),
-    "bootstrap case": scaling.Bootstrap(999, kind="case"),
     "bootstrap residual, percentile": scaling.Bootstrap(999, kind="residual", studentised=False),
 }
+KEYS = ["design", "objective", "method"]
 
 
 @dataclass(frozen=True)
 class Design:
     """Where runs are taken, the truth they are drawn from, and where it is predicted."""
 
-    law: scaling.Law
+    law: Law
     N: Array
     P: Array
     noise: float  # standard deviation of the log loss
     points: dict[str, tuple[float, float]]  # name -> (N, P)
 
+    def quantity(self, law: Law) -> Array:
+        """Parameters (A on the logarithm) and predictions at the points, (B, K)."""
+        values = [np.log(np.maximum(law.A, 1e-300)) if n == "A" else getattr(law, n) for n in law.names()]  # type: ignore[attr-defined]
+        N, P = (np.array(v) for v in zip(*self.points.values(), strict=True))
+        fields = {n: np.asarray(getattr(law, n))[..., None] for n in law.names()}
+        return np.concatenate([np.stack(values, -1), type(law)(**fields).predict(N=N, P=P)], axis=-1)
 
+    @property
+    def names(self) -> list[str]:
+        """What `quantity` returns."""
+        return [*self.law.names(), *self.points]
+
+
+@cache
 def designs() -> dict[str, Design]:
     """The paper's design with its own law and noise, and a small grid."""
-    runs = scaling.read_runs(Path(__file__).parents[1] / "results/published/losses.csv")
+    runs = scaling.read_runs(ROOT / "results/published/losses.csv")
     stack = runs[runs.corpus == "stack-v2-python"]
     fit = scaling.fit(scaling.ParallelLaw, stack, scaling.LeastSquares(log=True))
-    sizes, streams = (np.array(v) for v in zip(*itertools.product((2e5, 8e5, 3.2e6), (1.0, 2.0, 4.0)), strict=True))
+    N, P = (np.array(v) for v in zip(*itertools.product((2e5, 8e5, 3.2e6), (1.0, 2.0, 4.0)), strict=True))
     small = scaling.ParallelLaw(E=1.7, A=2.3e5, alpha=0.31, k=0.37)
+    far = {"inside": (1.7e9, 4.0), "N x 4": (1.8e10, 8.0), "P x 4": (5.4e8, 32.0)}
+    near = {"inside": (8e5, 2.0), "N x 4": (1.28e7, 4.0), "P x 4": (2e5, 16.0)}
     return {
-        "paper, 24 points": Design(
-            fit.law, *fit.problem.x, fit.noise, {"inside": (1.7e9, 4.0), "N x 4": (1.8e10, 8.0), "P x 4": (5.4e8, 32.0)}
-        ),
-        "3 x 3 grid, 1 seed": Design(
-            small, sizes, streams, 2e-3, {"inside": (8e5, 2.0), "N x 4": (1.28e7, 4.0), "P x 4": (2e5, 16.0)}
-        ),
+        "paper, 24 points": Design(fit.law, *fit.problem.x, fit.noise, far),
+        "3 x 3 grid, 1 seed": Design(small, N, P, 2e-3, near),
     }
 
 
-def trial(job: tuple[str, str, int, tuple[str, ...]]) -> list[dict[str, object]]:
-    """One simulated experiment: whether each method's interval of each quantity holds the truth."""
-    name, objective, seed, methods = job
-    design = designs()[name]
+def simulate(design: Design, objective: scaling.Objective, trials: int, seed: int) -> tuple[Problem, Array]:
+    """Problems with y (T, n) drawn from the design's truth, and their optima θ (T, p)."""
     rng = np.random.default_rng(seed)
-    truth = design.law.predict(N=design.N, P=design.P)
-    loss = truth * np.exp(design.noise * rng.standard_normal(truth.size))
-    fit = scaling.fit(type(design.law), {"N": design.N, "P": design.P, "loss": loss}, OBJECTIVES[objective])
-    N, P = (np.array(v) for v in zip(*design.points.values(), strict=True))
-    quantity = at_points({"N": N, "P": P}, fit.law.axes)
-    expected = np.concatenate([[getattr(design.law, p) for p in fit.law.free()], design.law.predict(N=N, P=P)])
-    rows = []
-    for method in methods:
-        table = METHODS[method].parameters(fit, LEVEL)
-        _, low, high = METHODS[method].interval(fit, quantity, LEVEL)
-        low, high = np.concatenate([table.lower, low]), np.concatenate([table.upper, high])
-        for what, lo, hi, true in zip([*table.index, *design.points], low, high, expected, strict=True):
-            known = np.isfinite(lo) and np.isfinite(hi)
-            rows.append(
-                {"design": name, "objective": objective, "method": method, "quantity": what, "status": str(fit.status),
-                 "covered": bool(lo <= true <= hi), "length": hi - lo if known else np.nan}
-            )  # fmt: skip
-    return rows
+    truth = np.asarray(design.law.predict(N=design.N, P=design.P))
+    y = truth * np.exp(design.noise * rng.standard_normal((trials, truth.size)))
+    problem = Problem(type(design.law), (design.N, design.P), y, np.ones(truth.size), objective)
+    start = np.repeat(problem.internal(design.law)[None], trials, 0)
+    return problem, minimise(problem, start, tolerance=1e-12).theta
 
 
-def study(trials: int, methods: tuple[str, ...], workers: int) -> pd.DataFrame:
-    """Coverage and median length, one row a design, objective, method and quantity."""
-    jobs = [(d, o, s, methods) for d, o in itertools.product(designs(), OBJECTIVES) for s in range(trials)]
-    with multiprocessing.Pool(workers) as pool:
-        rows = [row for part in pool.imap_unordered(trial, jobs, chunksize=8) for row in part]
-    keys = ["design", "objective", "method", "quantity"]
-    grouped = pd.DataFrame(rows).groupby(keys, sort=False)
-    out = grouped.agg(coverage=("covered", "mean"), length=("length", "median"), trials=("covered", "size"))
-    out["standard_error"] = np.sqrt(out.coverage * (1 - out.coverage) / out.trials)
-    return out.reset_index()
+def intervals(method: Any, problem: Problem, theta: Array, quantity: Quantity) -> tuple[Array, Array]:
+    """Lower and upper ends, (T, K), of every trial."""
+    if isinstance(method, scaling.Profile):
+        _, ends = method.batch(problem, theta, quantity, LEVEL)
+        return ends[:, 0], ends[:, 1]
+    if isinstance(method, scaling.Covariance):
+        half = t_of(problem, LEVEL) * errors_batch(problem, theta, quantity)
+        estimate = evaluate(problem, theta, quantity)
+        return estimate - half, estimate + half
+    base = scaling.fit(
+        problem.law, dict(zip("NP", problem.x, strict=True)) | {"loss": problem.y[0]}, problem.objective
+    )
+    ends = []
+    for i in range(len(theta)):
+        law = problem.law.from_vector(problem.named(theta[i : i + 1])[0])
+        one = replace(base, law=law, problem=replace(problem, y=problem.y[i]), theta=theta[i])
+        ends.append(replace(method, seed=i).interval(one, quantity, LEVEL)[1:])
+    low, high = (np.stack(side) for side in zip(*ends, strict=True))
+    return low, high
+
+
+def cell(name: str, objective: str, method: str, trials: int, seed: int = 20260) -> pd.DataFrame:
+    """Coverage of one method for one objective at one design, one row a quantity."""
+    design = designs()[name]
+    problem, theta = simulate(design, OBJECTIVES[objective], trials, seed)
+    low, high = intervals(METHODS[method], problem, theta, design.quantity)
+    truth = design.quantity(type(design.law).from_vector(design.law.vector[None]))
+    held = (low <= truth) & (truth <= high)
+    length = np.where(np.isfinite(high - low), high - low, np.nan)
+    rate = held.mean(0)
+    return pd.DataFrame(
+        {"design": name, "objective": objective, "method": method, "quantity": design.names, "coverage": rate,
+         "below": (high < truth).mean(0), "above": (low > truth).mean(0),
+         "standard_error": np.sqrt(rate * (1 - rate) / trials), "median_length": np.nanmedian(length, 0),
+         "infinite": (~np.isfinite(high - low)).mean(0), "trials": trials}
+    )  # fmt: skip
+
+
+def study(trials: int, methods: list[str], table: Path) -> pd.DataFrame:
+    """Measure what the table lacks and write it after each cell."""
+    done = pd.read_csv(table) if table.exists() else pd.DataFrame(columns=[*KEYS, "trials"])
+    for name, objective, method in itertools.product(designs(), OBJECTIVES, methods):
+        same = (done[KEYS] == [name, objective, method]).all(axis=1)
+        if same.any() and done.trials[same].min() >= trials:
+            continue
+        fresh = cell(name, objective, method, trials)
+        done = pd.concat([done[~same], fresh], ignore_index=True) if len(done) else fresh
+        table.parent.mkdir(parents=True, exist_ok=True)
+        done.to_csv(table, index=False, float_format="%.6g")
+    return done
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Coverage in per cent, one row a design, objective and method."""
+    order = {m: i for i, m in enumerate(METHODS)}
+    lines = [
+        "| design | objective | method | trials | E | A | alpha | k | inside | N x 4 | P x 4 |",
+        "|---" * 11 + "|",
+    ]
+    for keys, part in table.groupby(KEYS, sort=False):
+        rate = part.set_index("quantity").coverage
+        cells = " | ".join(f"{100 * rate[q]:.1f}" for q in rate.index)
+        lines.append(f"| {' | '.join(keys)} | {part.trials.min()} | {cells} |")
+    rank = {line: i for i, line in enumerate(lines)}
+    return "\n".join(
+        sorted(lines, key=lambda t: (rank[t] > 1, *(_place(t, order) if rank[t] > 1 else (rank[t], 0, 0))))
+    )
+
+
+def _place(line: str, order: dict[str, int]) -> tuple[int, int, int]:
+    _, design, objective, method, *_ = (part.strip() for part in line.split("|"))
+    return list(designs()).index(design), list(OBJECTIVES).index(objective), order[method]
+
+
+def report(table: pd.DataFrame, page: Path) -> None:
+    """Put the table between the page's marks."""
+    before, _, rest = page.read_text().partition(MARKS[0])
+    page.write_text(f"{before}{MARKS[0]}\n{markdown(table)}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}")
 
 
 def main() -> None:
     """Run the study and write its table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--methods", default=",".join(METHODS))
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1])
+    parser.add_argument("--methods", default=",".join(METHODS), help="comma-separated, in this order")
+    parser.add_argument("--report", action="store_true", help="only write docs/coverage.md from the table")
+    parser.add_argument("--table", type=Path, default=TABLE)
     args = parser.parse_args()
-    table = study(args.trials, tuple(args.methods.split(",")), args.workers)
-    (args.out / "results/tables").mkdir(parents=True, exist_ok=True)
-    table.to_csv(args.out / "results/tables/coverage.csv", index=False)
-    wide = table.pivot_table(index=["design", "objective", "method"], columns="quantity", values="coverage", sort=False)
-    print((100 * wide).round(1).to_string())
+    methods = [m.strip() for m in args.methods.split(",") if m.strip()]
+    names = ",".join(METHODS)
+    methods = list(METHODS) if args.methods == names else methods
+    table = pd.read_csv(args.table) if args.report else study(args.trials, methods, args.table)
+    if (ROOT / "docs/coverage.md").exists() and args.table == TABLE:
+        report(table, ROOT / "docs/coverage.md")
+    print(markdown(table))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.law import Array, Law
-from scaling.method import Method, Quantity, covariance_batch, evaluate, slopes, standard_errors
+from scaling.method import Method, Quantity, errors_batch, evaluate, standard_errors
 from scaling.problem import Problem
 from scaling.solver import minimise
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from scaling.result import Fit
 
 CHUNK = 2_500  # replicates refitted at once: bounds memory, and fits a processor's cache
-KINDS = ("wild", "residual", "case")
+KINDS = ("normal", "wild", "residual", "case")
 WEBB = np.sqrt(np.array([1.5, 1.0, 0.5]))  # six-point weights: two would give few distinct samples
 
 
 @dataclass(frozen=True)
 class Bootstrap(Method):
-    """Refits to resampled data. kind: wild (residuals change sign and size in place), residual, case (rows).
+    """Refits to resampled data. kind: normal (noise drawn with the fit's standard deviation), residual,
+    wild (residuals change sign and size in place), case (rows).
 
     Residuals are divided by sqrt(1 - leverage), so that few points do not make them too small. With
     groups on the fit, a whole group is resampled (or changes sign) together. `studentised` divides each
@@ -68,10 +69,8 @@ class Bootstrap(Method):
         if not self.studentised:
             low, high = np.nanquantile(values, tails, axis=0)
             return estimate, low, high
-        gradient = slopes(problem, theta, quantity)
-        variance = np.einsum("rpk,rpq,rqk->rk", gradient, covariance_batch(problem, theta), gradient)
         with np.errstate(all="ignore"):
-            t = (values - estimate) / np.sqrt(variance)
+            t = (values - estimate) / errors_batch(problem, theta, quantity)
         t = np.where(np.isfinite(t), t, np.nan)
         low, high = np.nanquantile(t, tails, axis=0)
         se = standard_errors(fit, quantity)
@@ -85,7 +84,9 @@ class Bootstrap(Method):
             times = rng.multinomial(count, np.full(count, 1 / count), R).astype(np.float64)
             return replace(problem, w=problem.w * times[:, codes])
         residual = _inflated(fit)
-        if self.kind == "wild":
+        if self.kind == "normal":
+            new = fit.noise * rng.standard_normal((R, count))[:, codes]
+        elif self.kind == "wild":
             sign = np.where(rng.random((R, count)) < 0.5, -1.0, 1.0) * WEBB[rng.integers(0, 3, (R, count))]
             new = residual * sign[:, codes]
         else:

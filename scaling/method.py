@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from scaling.law import Array, Law
+from scaling.objectives import Objective
 from scaling.problem import Problem
 
 if TYPE_CHECKING:
@@ -48,64 +49,86 @@ def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
 
 
 def spread(fit: Fit) -> tuple[Array, float]:
-    """Covariance of θ, (p, p), and the objective's rise that one squared standard error is worth.
-
-    Least squares: s² (JᵀWJ)⁻¹ and s². Robust losses: the sandwich of an M-estimator with homogeneous
-    errors, K² mean(ψ²)/mean(ψ')² (JᵀJ)⁻¹ with K = 1 + p/n (1 - m)/m, m = mean(ψ') (Huber 1981, section 7.6).
-    Parameters at a bound or fixed take no part (their rows are zero).
-    """
-    cov, unit = _sandwich(fit.problem, fit.theta[None])
+    """Covariance of θ, (p, p), and the objective's rise that one squared standard error is worth."""
+    cov, unit, _ = spread_batch(fit.problem, fit.theta[None])
     return cov[0], float(unit[0])
 
 
-def covariance_batch(problem: Problem, theta: Array) -> Array:
-    """`spread`'s covariance at each row's optimum θ (B, p): (B, p, p)."""
-    return _sandwich(problem, theta)[0]
+def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array, Array]:
+    """Covariance (B, p, p) at optima θ (B, p), rise (B,) worth one squared standard error, E ψ' (B,).
 
-
-def _sandwich(problem: Problem, theta: Array) -> tuple[Array, Array]:
+    τ² (JᵀWJ)⁻¹ with τ² = E ψ² / (E ψ')², an M-estimator's with homogeneous errors (Huber 1981, section
+    7.6). For least squares τ is the noise. For robust losses both expectations are those of normal
+    errors of the residuals' robust scale: at few points the residuals' own density near zero, of which
+    p residuals are zero by construction, says far too much. Parameters at a bound have zero rows.
+    """
     r, J = problem.linearised(theta)
-    w = np.broadcast_to(problem.w, r.shape)
     free = (theta > problem.lower) & (theta < problem.upper)
-    n, p = w.sum(-1), free.sum(-1)
-    mean_square = (w * problem.objective.psi(r) ** 2).sum(-1) / np.maximum(n - p, 1)
-    slope = (w * problem.objective.curvature(r)).sum(-1) / n
-    K = np.ones(len(r))
-    if problem.objective.robust:
-        slope = np.maximum(slope, _slope_from_density(problem, r))
-        K += p / n * (1 - np.minimum(slope, 1)) / slope
+    w = np.broadcast_to(problem.w, r.shape)
+    square, slope = _moments(problem.objective, *location_scale(problem, r, w, free.sum(-1)))
     J = J * free[..., None] * np.sqrt(w)[:, None]
     length = np.sqrt((J * J).sum(-1))
     length = np.where(length > 0, length, 1.0)
     J = J / length[..., None]
     inverse = np.linalg.pinv(np.matmul(J, J.swapaxes(1, 2)), rcond=1e-13, hermitian=True)
-    scale2 = K**2 * mean_square / slope**2
-    cov = scale2[:, None, None] * inverse / length[:, :, None] / length[:, None]
-    return cov, 0.5 * K**2 * mean_square / slope
+    cov = (square / slope**2)[:, None, None] * inverse / length[:, :, None] / length[:, None]
+    return cov, 0.5 * square / slope, slope
 
 
-def _slope_from_density(problem: Problem, r: Array) -> Array:
-    """E ψ' where few residuals lie inside delta: 2 delta times the density of residuals at zero, (B,).
+def location_scale(problem: Problem, r: Array, w: Array, free: Any) -> tuple[Array, Array]:
+    """Centre (B,) and standard deviation (B,) of one run about the law, in the objective's residual.
 
-    A kernel estimate of normal-reference width keeps least absolute deviations (delta near 0) finite.
+    Robust losses: residuals beyond three robust deviations count as three. The deviation is the median
+    of the absolute residuals without the p smallest, which a robust fit makes zero (Maronna, Martin
+    and Yohai 2006, section 4.4).
     """
-    width = np.maximum(np.median(np.abs(r), axis=-1) / 0.6745 * r.shape[1] ** -0.2 * 1.06, 1e-300)
-    density = (np.abs(r) < width[:, None]).mean(-1) / (2 * width)
-    jump = np.ptp(problem.objective.psi(np.array([-1e9, 1e9])))
-    return np.asarray(np.minimum(density * jump, problem.objective.curvature(np.zeros(1))))
+    n = r.shape[-1]
+    centre = np.zeros(len(r)) if problem.objective.symmetric else np.median(r, axis=-1)
+    spread = np.abs(r - centre[:, None])
+    if problem.objective.robust:
+        p = min(int(np.max(free)), n - 1)
+        middle = (p + n) // 2
+        s0 = np.partition(spread, middle, axis=-1)[:, middle] / 0.6745
+        spread = np.minimum(spread, 3 * s0[:, None])
+    dof = np.maximum(w.sum(-1) - free, 1)
+    return centre, np.asarray(np.sqrt((w * spread**2).sum(-1) / dof))
+
+
+NORMAL = stats.norm.ppf((np.arange(400) + 0.5) / 400)  # evenly likely values of a standard normal
+
+
+def _moments(objective: Objective, centre: Array, scale: Array) -> tuple[Array, Array]:
+    """E ψ² and E ψ' under normal errors, (B,); E ψ' = E[ψ z]/scale (Stein) needs no derivative."""
+    scale = np.maximum(scale, 1e-300)
+    if not objective.robust:
+        return 4 * scale**2, np.full(len(scale), 2.0)
+    psi = objective.psi(centre[:, None] + scale[:, None] * NORMAL)
+    psi = psi - psi.mean(-1, keepdims=True)
+    return (psi**2).mean(-1), np.maximum((psi * NORMAL).mean(-1) / scale, 1e-300)
 
 
 def standard_errors(fit: Fit, quantity: Quantity) -> Array:
     """Standard errors of K quantities by the delta method, (K,); nan where they are not determined."""
-    cov, _ = spread(fit)
-    gradient = slopes(fit.problem, fit.theta[None], quantity)[0]
-    variance = np.einsum("pk,pq,qk->k", gradient, cov, gradient)
-    return np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), np.nan)
+    return errors_batch(fit.problem, fit.theta[None], quantity)[0]
+
+
+def errors_batch(problem: Problem, theta: Array, quantity: Quantity) -> Array:
+    """`standard_errors` at each row's optimum θ (B, p): (B, K)."""
+    cov, _, _ = spread_batch(problem, theta)
+    gradient = slopes(problem, theta, quantity)
+    with np.errstate(all="ignore"):
+        variance = np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient)
+        return np.asarray(np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), np.nan))
 
 
 def t_quantile(fit: Fit, level: float) -> float:
     """Student's t for a two-sided interval; inf where no degrees of freedom are left."""
-    dof = fit.degrees_of_freedom
+    return t_of(fit.problem, level)
+
+
+def t_of(problem: Problem, level: float) -> float:
+    """`t_quantile` of a problem: rows minus free parameters are its degrees of freedom."""
+    dof = problem.y.shape[-1] - len(problem.law.free())
     return float(stats.t.ppf(0.5 + level / 2, dof)) if dof > 0 else float("inf")
 
 

@@ -32,6 +32,11 @@ class Objective:
         return False
 
     @property
+    def symmetric(self) -> bool:
+        """Whether over- and underprediction cost the same: residuals then centre on zero."""
+        return True
+
+    @property
     def smoother(self) -> tuple[tuple[Self, float], ...]:
         """Objectives to minimise first, each from the last's answer, with the tolerance of each."""
         return ()
@@ -76,7 +81,11 @@ class LogHuber(Objective):
 
     @property
     def smoother(self) -> tuple[tuple[Self, float], ...]:
-        return ((type(self)(100 * self.delta, self.log), 1e-3),)
+        widths, width = [], self.delta
+        while width < 1e-2:  # far below any noise a step of 10 is the most Newton steps can follow
+            width *= 10 if width < 9e-5 else 100
+            widths.append(width)
+        return tuple((type(self)(w, self.log), 1e-3 if w > 2e-4 else 1e-15) for w in reversed(widths))
 
     def rho(self, r: Array) -> Array:
         a = np.abs(r)
@@ -115,6 +124,10 @@ class Asymmetric(Objective):
     def smoother(self) -> tuple[tuple[Self, float], ...]:
         widths = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
         return tuple((replace(self, delta=d), 1e-15) for d in widths if d > self.delta)
+
+    @property
+    def symmetric(self) -> bool:
+        return self.over == 1.0
 
     def _side(self, r: Array) -> Array:
         return np.where(r > 0, self.over, 1.0)

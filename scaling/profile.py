@@ -1,6 +1,6 @@
 """Profile likelihood: a value is in the interval while refitting around it costs little.
 
-Shapes as in `scaling.problem`; K quantities have 2 K ends, one row of the batch each.
+Shapes as in `scaling.problem`: a batch of B optima, K quantities, two ends each: R = 2 B K rows.
 """
 
 from __future__ import annotations
@@ -11,34 +11,43 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling.law import Array
-from scaling.method import Method, Quantity, evaluate, slopes, spread, standard_errors, t_quantile
+from scaling.method import Method, Quantity, evaluate, slopes, spread, spread_batch, standard_errors, t_of
+from scaling.problem import TINY, Problem
 from scaling.solver import minimise
 
 if TYPE_CHECKING:
     from scaling.result import Fit
 
+FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
+
 
 @dataclass(frozen=True)
 class Profile(Method):
-    """Profile likelihood with an F threshold: a value is in while refitting around it costs little.
+    """Profile likelihood with an F threshold.
 
-    The end points solve  min{objective: quantity = t} = minimum + c F(1, n - p), where c is the rise one
-    squared standard error is worth (`spread`). Asymmetric where the data are; inf where no value is
-    ruled out.
+    The ends are the extremes of the quantity over {θ: objective(θ) <= minimum + c F(1, n - p)}, which is
+    where a refit with the quantity held costs that much; c is the rise one squared standard error is
+    worth (`spread_batch`). Asymmetric where the data are; infinite where no value is ruled out.
     """
 
-    tolerance: float = 1e-3  # of the threshold, on the scale of standard errors
-    steps: int = 40
+    tolerance: float = 1e-3  # of the distance to the end
+    steps: int = 60
 
     def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`; an end is ±inf where the objective never rises to the threshold."""
-        se = standard_errors(fit, quantity)
-        target = t_quantile(fit, level)
-        estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
-        if not np.isfinite(target):
-            return estimate, np.full_like(estimate, -np.inf), np.full_like(estimate, np.inf)
-        ends = _profile_ends(fit, quantity, estimate, se, target, self)
-        return estimate, ends[0], ends[1]
+        estimate, ends = self.batch(fit.problem, fit.theta[None], quantity, level)
+        return estimate[0], ends[0, 0], ends[0, 1]
+
+    def batch(self, problem: Problem, theta: Array, quantity: Quantity, level: float) -> tuple[Array, Array]:
+        """Estimates (B, K) and ends (B, 2, K) at a batch of optima θ (B, p)."""
+        estimate = evaluate(problem, theta, quantity)
+        B, K = estimate.shape
+        t = t_of(problem, level)
+        if not np.isfinite(t):
+            return estimate, np.broadcast_to(np.array([-np.inf, np.inf])[:, None], (B, 2, K))
+        with np.errstate(all="ignore"):
+            climb = _Climb(problem, theta, quantity, estimate, t)
+            return estimate, climb.run(self.steps, self.tolerance).reshape(B, 2, K)
 
     def curve(self, fit: Fit, quantity: Quantity, at: Any) -> Array:
         """Rise of the objective, in squared standard errors, with one quantity held at values `at` (G,).
@@ -46,77 +55,95 @@ class Profile(Method):
         The square root of this against `at` is a straight line where the covariance tells the truth.
         """
         at = np.asarray(at, dtype=np.float64)
-        se = standard_errors(fit, quantity)[:1]
-        theta = np.repeat(fit.theta[None], at.size, 0)
-        search = _Search(
-            fit, quantity, np.zeros(at.size, int), np.where(np.isfinite(se), se, 0.1)[[0] * at.size]
-        )
-        _, rise, _ = search.at(theta, at)
-        return np.asarray(rise**2)
+        se = standard_errors(fit, quantity)[0]
+        _, unit = spread(fit)
+        stiffness = 300 * np.sqrt(max(unit, TINY)) / (se if np.isfinite(se) else 0.1)
+
+        def pull(theta: Array, rows: Any) -> tuple[Array, Array]:
+            value = evaluate(fit.problem, theta, quantity)[:, 0] - at[rows]
+            return stiffness * value, stiffness * slopes(fit.problem, theta, quantity)[:, :, 0]
+
+        start = np.repeat(fit.theta[None], at.size, 0)
+        end = minimise(fit.problem, start, pull, tolerance=1e-9, iterations=60).theta
+        return np.asarray(np.maximum(fit.problem.value(end) - fit.objective_value, 0) / unit)
 
 
-class _Search:
-    """Refits with quantity k_i held near t_i by a stiff pull, one row i a side of an interval."""
+class _Climb:
+    """Pushes each quantity to its extreme inside its likelihood region, all rows (R,) at once.
 
-    def __init__(self, fit: Fit, quantity: Quantity, k: Any, se: Array) -> None:
-        self.problem, self.quantity, self.k = fit.problem, quantity, k
-        _, self.unit = spread(fit)
-        self.lowest = fit.objective_value
-        self.stiffness = 300 * np.sqrt(max(self.unit, 1e-300)) / se
+    A step solves  max ±aᵀδ  subject to  g·δ + ½ δᵀHδ = room  (a the quantity's slope, g and H the
+    objective's, room what is left under the threshold): δ = -H⁻¹g ± H⁻¹a sqrt((2 room + gᵀH⁻¹g) / aᵀH⁻¹a).
+    Its fixed points are those of Venzon and Moolgavkar 1988; unlike Newton steps on their equations it
+    needs no second derivative of the law.
+    """
 
-    def at(self, theta: Array, t: Array, rows: Any = slice(None)) -> tuple[Array, Array, Array]:
-        """θ, rise in standard errors and the quantity reached, with rows held at t."""
-        k, stiffness = self.k[rows], self.stiffness[rows]
+    def __init__(self, problem: Problem, theta: Array, quantity: Quantity, estimate: Array, t: float) -> None:
+        B, K = estimate.shape
+        b, side, k = (v.ravel() for v in np.meshgrid(np.arange(B), [-1.0, 1.0], np.arange(K), indexing="ij"))
+        cov, unit, curvature = spread_batch(problem, theta)
+        self.problem, self.quantity, self.k, self.side = problem.rows(b), quantity, k, side
+        self.theta, self.estimate = theta[b], estimate[b, k]
+        self.allowed, self.curvature = t**2 * unit[b], curvature[b]
+        self.lowest = problem.value(theta)[b]
+        gradient = slopes(problem, theta, quantity)
+        se = np.sqrt(np.maximum(np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient), 0))[b, k]
+        self.se = np.where(se > 0, se, 0.1 * np.maximum(np.abs(self.estimate), 1e-3))
 
-        def pull(at: Array, some: Any) -> tuple[Array, Array]:
-            pick = np.arange(len(at)), k[some]
-            value = evaluate(self.problem, at, self.quantity)[pick]
-            gradient = slopes(self.problem, at, self.quantity)[pick[0], :, pick[1]]
-            return stiffness[some] * (value - t[some]), stiffness[some][:, None] * gradient
+    def run(self, steps: int, tolerance: float) -> Array:
+        """The ends, (R,)."""
+        reached = np.full(self.k.size, np.nan)  # the furthest value seen inside the region
+        last, trust = self.estimate.copy(), np.ones(self.k.size)
+        rows = np.arange(self.k.size)
+        theta, rise = self.theta.copy(), np.zeros(self.k.size)
+        for _ in range(steps):
+            trial = self._step(theta[rows], rows, rise[rows], trust[rows])
+            up = self.problem.rows(rows).value(trial) - self.lowest[rows]
+            allowed = self.allowed[rows]
+            inside = up <= 1.5 * allowed  # further out the quadratic is no guide: try half the step
+            trust[rows] = np.where(inside, np.minimum(1.0, 2 * trust[rows]), 0.4 * trust[rows])
+            moved = rows[inside]
+            theta[moved], rise[moved] = trial[inside], up[inside]
+            value = evaluate(self.problem.rows(rows), theta[rows], self.quantity)[
+                np.arange(rows.size), self.k[rows]
+            ]
+            out = self.side[rows] * (value - self.estimate[rows])
+            change = np.abs(value - last[rows])
+            close = np.abs(rise[rows] - allowed) <= 2 * tolerance * allowed
+            settled = inside & (change <= tolerance * np.maximum(out, 1e-9 * self.se[rows]))
+            last[rows] = reached[rows] = value
+            done = (settled & (close | (rise[rows] < allowed))) | (trust[rows] < 1e-6)
+            far = (out > FAR * self.se[rows]) | ~np.isfinite(value)
+            reached[rows[far]] = self.side[rows[far]] * np.inf
+            rows = rows[~(done | far)]
+            if not rows.size:
+                break
+        return reached
 
-        end = minimise(self.problem, theta, pull, tolerance=1e-9, iterations=60).theta
-        rise = np.sqrt(np.maximum(self.problem.value(end) - self.lowest, 0) / self.unit)
-        return end, rise, evaluate(self.problem, end, self.quantity)[np.arange(len(end)), k]
+    def _step(self, theta: Array, rows: Any, rise: Array, trust: Array) -> Array:
+        """θ after one step of size `trust`, (r, p), clipped to the law's bounds."""
+        problem = self.problem.rows(rows)
+        slope = slopes(problem, theta, self.quantity)[np.arange(rows.size), :, self.k[rows]]
+        r, J = problem.linearised(theta)
+        a = self.side[rows, None] * slope
+        g = np.matmul(J, (problem.w * problem.objective.psi(r))[..., None])[..., 0]
+        weight = np.broadcast_to(problem.w, (len(J), J.shape[2]))
+        H = self.curvature[rows, None, None] * np.matmul(J * weight[:, None], J.swapaxes(1, 2))
+        room = self.allowed[rows] - rise
+        free = np.ones_like(theta, dtype=bool)
+        for _ in range(2):  # the second time without what would leave the bounds
+            free &= problem.lower < problem.upper
+            delta = _extreme(a * free, g * free, H, free, room)
+            free &= ~((theta <= problem.lower) & (delta < 0) | (theta >= problem.upper) & (delta > 0))
+        return np.clip(theta + trust[:, None] * delta, problem.lower, problem.upper)
 
 
-def _profile_ends(
-    fit: Fit, quantity: Quantity, estimate: Array, se: Array, target: float, how: Profile
-) -> Array:
-    """Both end points of K quantities, (2, K), by a bracketed secant on (distance, rise)."""
-    K = estimate.size
-    k, side = np.tile(np.arange(K), 2), np.repeat([-1.0, 1.0], K)
-    start = np.where(np.isfinite(se), se, 0.1 * np.maximum(np.abs(estimate), 1e-3))[k]
-    search = _Search(fit, quantity, k, start)
-    theta = np.repeat(fit.theta[None], 2 * K, 0)
-    inner, z_inner = np.zeros(2 * K), np.zeros(2 * K)  # distance and rise known to be inside
-    outer, z_outer = np.full(2 * K, np.inf), np.full(2 * K, np.inf)
-    d, found = target * start, np.full(2 * K, np.nan)
-    for _ in range(how.steps):
-        rows = np.flatnonzero(np.isnan(found))
-        if not rows.size:
-            break
-        theta[rows], z, reached = search.at(theta[rows], estimate[k[rows]] + side[rows] * d[rows], rows)
-        went = side[rows] * (reached - estimate[k[rows]])  # the distance really reached
-        stuck = (went < 0.9 * d[rows]) & (z < target)  # a bound of the law stops the quantity here
-        done = (np.abs(z - target) <= how.tolerance * target) | stuck
-        found[rows[done]] = reached[done]
-        far = ~done & (d[rows] > 1e4 * start[rows]) & (z < target)
-        found[rows[far]] = side[rows[far]] * np.inf
-        low = z < target
-        inner[rows] = np.where(low, np.maximum(went, inner[rows]), inner[rows])
-        z_inner[rows] = np.where(low, z, z_inner[rows])
-        outer[rows] = np.where(low, outer[rows], went)
-        z_outer[rows] = np.where(low, z_outer[rows], z)
-        d[rows] = _next_distance(inner[rows], z_inner[rows], outer[rows], z_outer[rows], went, z, target)
-    d = np.where(np.isnan(found), np.where(np.isfinite(outer), outer, np.inf), 0)
-    return np.where(np.isnan(found), estimate[k] + side * d, found).reshape(2, K)
-
-
-def _next_distance(
-    inner: Array, z_inner: Array, outer: Array, z_outer: Array, went: Array, z: Array, target: float
-) -> Array:
-    grow = went * np.clip(1.05 * target / np.maximum(z, 1e-12), 1.3, 5.0)
-    with np.errstate(invalid="ignore"):
-        share = np.clip((target - z_inner) / (z_outer - z_inner), 0.02, 0.98)
-        between = inner + share * (outer - inner)
-    return np.where(np.isfinite(outer), between, np.maximum(grow, 1e-300))
+def _extreme(a: Array, g: Array, H: Array, free: Any, room: Array) -> Array:
+    """δ (R, p) that takes aᵀδ furthest on the model's contour."""
+    scale = np.sqrt(np.maximum(np.einsum("bii->bi", H), TINY))
+    scaled = H / scale[:, :, None] / scale[:, None] * free[:, :, None] * free[:, None]
+    diagonal = np.einsum("bii->bi", scaled)  # a view
+    diagonal += np.where(free, 1e-10, 1.0)
+    both = np.linalg.solve(scaled, np.stack([g / scale, a / scale], axis=-1))
+    down, along = both[..., 0] / scale, both[..., 1] / scale
+    reach = np.maximum(2 * room + (g * down).sum(-1), 0) / np.maximum((a * along).sum(-1), TINY)
+    return np.asarray((np.sqrt(reach)[:, None] * along - down) * free)

@@ -95,13 +95,12 @@ class Fit:
 
     @cached_property
     def noise(self) -> float:
-        """Standard deviation of one run about the law, in the objective's residual (normal-consistent)."""
-        r = self.problem.residual(self.problem.predict(self.theta[None]))[0]
-        dof = max(self.degrees_of_freedom, 1)
-        if self.problem.objective.robust:
-            spread = np.median(np.abs(r)) / 0.6745
-            return float(spread * np.sqrt(r.size / dof))
-        return float(np.sqrt((self.problem.w * r * r).sum() / dof))
+        """Standard deviation of one run about the law, in the objective's residual (robust where it is)."""
+        from scaling.method import location_scale
+
+        r = self.problem.residual(self.problem.predict(self.theta[None]))
+        free = np.array([len(self.law.free())])
+        return float(location_scale(self.problem, r, self.problem.w[None], free)[1][0])
 
     @property
     def delta_over_noise(self) -> float:

@@ -117,7 +117,9 @@ def test_gradient_is_the_central_difference(law: Law) -> None:
     assert analytic.shape == (axes["N"].size, len(law.names()))
     for i in range(len(law.names())):
         step = 1e-6 * law.vector[i]
-        up, down = (type(law).from_vector(law.vector + s * np.eye(len(law.names()))[i]) for s in (step, -step))
+        up, down = (
+            type(law).from_vector(law.vector + s * np.eye(len(law.names()))[i]) for s in (step, -step)
+        )
         numeric = (up.predict(**axes) - down.predict(**axes)) / (2 * step)
         np.testing.assert_allclose(analytic[:, i], numeric, rtol=2e-6, atol=1e-9 * abs(numeric).max())
 

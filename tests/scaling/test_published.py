@@ -44,7 +44,9 @@ def test_the_papers_fits_to_their_printed_digits(losses: pd.DataFrame, corpus: s
     assert fit.status == scaling.Status.CONVERGED
     for name, digits in PRINTED[corpus].items():
         mine = fit.r2 if name == "r2" else getattr(fit.law, name)
-        assert mine == pytest.approx(float(digits), abs=10 ** -(len(digits) - 2) / 2 if "e" not in digits else 5e-4 * mine)
+        assert mine == pytest.approx(
+            float(digits), abs=10 ** -(len(digits) - 2) / 2 if "e" not in digits else 5e-4 * mine
+        )
     optimum = TARGETS["../paper/losses.csv"]["true_optimum"][corpus]
     assert fit.objective_value <= optimum["objective"] * (1 + 2e-8)  # its own printed digits
     printed = TARGETS["../paper/losses.csv"]["published (Figure 2)"][corpus]
@@ -133,7 +135,9 @@ def test_least_squares_agrees_with_scipy(kyo: pd.DataFrame) -> None:
     def residual(v: np.ndarray) -> np.ndarray:
         return v[0] + np.exp(v[1] - v[3] * np.log(N)) + np.exp(v[2] - v[4] * np.log(D)) - y
 
-    at = least_squares(residual, [1.7, 6.0, 7.0, 0.34, 0.34], xtol=1e-15, ftol=1e-15, gtol=1e-15, x_scale="jac")
+    at = least_squares(
+        residual, [1.7, 6.0, 7.0, 0.34, 0.34], xtol=1e-15, ftol=1e-15, gtol=1e-15, x_scale="jac"
+    )
     assert fit.objective_value == pytest.approx(2 * at.cost, rel=1e-10)
     np.testing.assert_allclose(fit.law.alpha, at.x[3], rtol=1e-5)
 

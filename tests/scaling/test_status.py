@@ -1,0 +1,225 @@
+"""How a fit ends: every status has a case that must show it."""
+
+import dataclasses
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling
+from scaling import AdditiveLaw, ChinchillaLaw, DenseLaw, FitError, ParallelLaw, Status
+
+TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
+N, P = (v.ravel() for v in np.meshgrid(np.geomspace(5e7, 5e9, 5), [1.0, 2.0, 4.0, 8.0]))
+
+
+def runs(sigma: float = 1e-3, seed: int = 5) -> pd.DataFrame:
+    noise = np.exp(sigma * np.random.default_rng(seed).standard_normal(N.size))
+    return pd.DataFrame({"N": N, "P": P, "loss": TRUTH.predict(N=N, P=P) * noise})
+
+
+def test_converged_and_its_evidence() -> None:
+    fit = scaling.fit(ParallelLaw, runs())
+    c = fit.certificate
+    assert fit.status == Status.CONVERGED
+    assert c.starts_agreeing >= 2
+    assert f"{c.starts_agreeing} of {c.starts} starts agree" in c.detail
+    assert c.gradient_norm < 1e-6
+    assert abs(c.second_gap) < 1e-3
+    assert c.second_algorithm == "scipy L-BFGS-B"
+    assert 10 < c.condition_number < 1e5
+    assert "together shift the predictions by only" in c.worst_direction
+    assert not c.at_bound
+    assert not c.notes
+
+
+def test_the_worst_direction_really_changes_little() -> None:
+    fit = scaling.fit(ParallelLaw, runs())
+    moves = dict(
+        part.split(" ") for part in fit.certificate.worst_direction.split(" together")[0].split(", ")
+    )
+    moved = dataclasses.replace(
+        fit.law, **{n: getattr(fit.law, n) * (1 + float(m.rstrip("%")) / 100) for n, m in moves.items()}
+    )
+    along = np.abs(np.log(moved.predict(N=N, P=P) / fit.predicted)).max()
+    name = max(moves, key=lambda n: abs(float(moves[n].rstrip("%"))))
+    alone = dataclasses.replace(fit.law, **{name: getattr(moved, name)})
+    assert along < 0.5 * np.abs(np.log(alone.predict(N=N, P=P) / fit.predicted)).max()
+
+
+def test_one_P_level_leaves_k_unidentified() -> None:
+    fit = scaling.fit(ParallelLaw, runs()[P == 2])
+    assert fit.status == Status.FLAT
+    assert "P takes one value: its effect cannot be told apart; add runs at others" in fit.certificate.detail
+    assert "no intervals: not identifiable" in repr(fit)
+
+
+def test_one_N_level() -> None:
+    fit = scaling.fit(ParallelLaw, runs()[N == N[0]])
+    assert fit.status == Status.FLAT
+    assert fit.certificate.detail.startswith("N takes one value")
+
+
+def test_two_N_levels_cannot_tell_E_A_and_alpha_apart() -> None:
+    two = runs()[np.isin(N, np.unique(N)[:2])]
+    fit = scaling.fit(AdditiveLaw, two)
+    assert fit.status in (Status.FLAT, Status.AT_BOUND)
+    assert any(note.startswith("N takes 2 values") for note in fit.certificate.notes)
+
+
+def test_all_losses_equal() -> None:
+    fit = scaling.fit(ParallelLaw, runs().assign(loss=2.5))
+    assert fit.status == Status.FLAT
+    assert "all losses are equal" in fit.certificate.detail
+    assert np.isnan(fit.r2)
+
+
+def test_too_few_points() -> None:
+    with pytest.raises(FitError, match="3 usable rows for the 4 parameters of ParallelLaw"):
+        scaling.fit(ParallelLaw, runs()[:3])
+    exact = scaling.fit(ParallelLaw, runs().iloc[[0, 3, 9, 19]])
+    assert exact.status == Status.TOO_FEW
+    assert "4 distinct points for 4 parameters" in exact.certificate.detail
+    assert exact.degrees_of_freedom == 0
+    table = exact.intervals()
+    assert np.isinf(table.upper - table.lower).all()
+
+
+def test_repeats_are_not_new_points() -> None:
+    four = runs().iloc[[0, 3, 9, 19]]
+    fit = scaling.fit(ParallelLaw, pd.concat([four, four]))
+    assert fit.status == Status.TOO_FEW
+    assert any("4 rows repeat another exactly" in note for note in fit.certificate.notes)
+
+
+def test_streams_that_do_not_help_end_at_the_bound() -> None:
+    flat = runs().assign(loss=DenseLaw(E=1.37, A=3.1e7, alpha=0.213).predict(N=N) * (1 + 2e-3 * np.log(P)))
+    fit = scaling.fit(ParallelLaw, flat)
+    assert fit.status == Status.AT_BOUND
+    assert fit.certificate.at_bound == ("k",)
+    assert fit.law.k == 0
+    assert "the data do not support that term" in fit.certificate.detail
+
+
+def test_starts_that_disagree(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["scaling.fit"]
+    monkeypatch.setattr(module, "AGREE", -1e-3)  # no start, not even the best, is that close
+    fit = scaling.fit(ParallelLaw, runs())
+    assert fit.starts_agreeing == 0
+    assert fit.status == Status.DISAGREE
+    assert "try more starts" in fit.certificate.detail
+
+
+def test_a_law_that_ignores_a_parameter_is_flat() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Idle(DenseLaw):
+        extra: float
+
+        nonlinear = {"alpha": DenseLaw.nonlinear["alpha"], "extra": scaling.Range(0.5, 2.0, 3)}
+
+        @staticmethod
+        def terms(N, alpha, extra):
+            return 1.0, N**-alpha
+
+        @classmethod
+        def terms_gradient(cls, N, alpha, extra):
+            return [[0.0, -np.log(N) * N**-alpha], [0.0, 0.0]]
+
+    fit = scaling.fit(Idle, runs()[P == 1])
+    assert fit.status == Status.FLAT
+    assert "extra changes no prediction" in fit.certificate.worst_direction
+
+
+def test_deterministic() -> None:
+    one, two = scaling.fit(ParallelLaw, runs()), scaling.fit(ParallelLaw, runs())
+    assert one.law == two.law
+    assert (one.theta == two.theta).all()
+
+
+def test_units_of_the_axes_do_not_matter() -> None:
+    table = runs()
+    small = scaling.fit(ChinchillaLaw, table.assign(D=N * (20 + P)))
+    large = scaling.fit(ChinchillaLaw, table.assign(N=N / 1e9, D=N * (20 + P) / 1e9))
+    assert small.law.alpha == pytest.approx(large.law.alpha, rel=1e-7)
+    assert small.objective_value == pytest.approx(large.objective_value, rel=1e-10)
+
+
+def test_weights_count_rows() -> None:
+    table = runs()
+    twice = pd.concat([table, table[:6]], ignore_index=True)
+    weights = np.where(np.arange(len(table)) < 6, 2.0, 1.0)
+    for objective in (scaling.LeastSquares(), scaling.LogHuber()):
+        a = scaling.fit(ParallelLaw, twice, objective)
+        b = scaling.fit(ParallelLaw, table, objective, weights=weights)
+        assert a.objective_value == pytest.approx(b.objective_value, rel=1e-10)
+        assert a.law.k == pytest.approx(b.law.k, rel=1e-6)
+
+
+def test_a_weight_of_zero_leaves_a_row_out() -> None:
+    table = runs()
+    broken = table.copy()
+    broken.loc[7, "loss"] = 30.0
+    weights = (np.arange(len(table)) != 7).astype(float)
+    fit = scaling.fit(ParallelLaw, broken, weights=weights)
+    assert fit.excluded == 1
+    assert fit.loss.size == len(table) - 1
+    assert fit.law == scaling.fit(ParallelLaw, table.drop(index=7)).law
+
+
+def test_standard_errors_weigh_rows() -> None:
+    table = runs(0.0)
+    table.loc[7, "loss"] *= 1.05
+    table["loss_se"] = np.where(np.arange(len(table)) == 7, 1.0, 1e-3)
+    fit = scaling.fit(ParallelLaw, table, scaling.LeastSquares(), se="loss_se")
+    assert fit.law.k == pytest.approx(TRUTH.k, rel=1e-3)
+    plain = scaling.fit(ParallelLaw, table, scaling.LeastSquares())
+    assert abs(plain.law.k / TRUTH.k - 1) > 0.02
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"weights": np.ones(3)}, r"weights has shape \(3,\) for 20 rows"),
+        ({"weights": np.zeros(20)}, "row 1 is 0; it must be >= 0, not all 0"),
+        ({"weights": -np.ones(20)}, "weights: row 1 is -1"),
+        ({"se": np.r_[np.ones(4), 0.0, np.ones(15)]}, "se: row 5 is 0; it must be > 0"),
+    ],
+)
+def test_refused_weights(keywords: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        scaling.fit(ParallelLaw, runs(), **keywords)
+
+
+def test_delta_far_below_the_noise_is_said() -> None:
+    fit = scaling.fit(ParallelLaw, runs(5e-3), scaling.LogHuber(1e-4))
+    assert fit.delta_over_noise < 0.1
+    assert "acts as least absolute deviations" in repr(fit)
+    lad = scaling.fit(ParallelLaw, runs(5e-3), scaling.LAD())
+    assert lad.law.k == pytest.approx(
+        scaling.fit(ParallelLaw, runs(5e-3), scaling.LogHuber(1e-7)).law.k, rel=1e-3
+    )
+
+
+def test_robust_losses_resist_a_wild_run() -> None:
+    table = runs()
+    table.loc[4, "loss"] *= 1.3
+    error = {
+        o.name: abs(scaling.fit(ParallelLaw, table, o).law.k / TRUTH.k - 1)
+        for o in (scaling.LeastSquares(log=True), scaling.LogHuber(), scaling.LAD())
+    }
+    squares, huber, lad = error.values()
+    assert huber < 0.1
+    assert lad < 0.1
+    assert squares > 0.3
+
+
+def test_summary_says_what_was_fitted() -> None:
+    table = runs().assign(status="ok")
+    table.loc[3, "status"] = "diverged"
+    text = repr(scaling.fit(ParallelLaw, table))
+    assert "19 fitted, 1 left out; 15 degrees of freedom" in text
+    assert "without P" in text  # R2 never alone
+    html = scaling.fit(ParallelLaw, table)._repr_html_()
+    assert html.count("<tr>") >= 12
+    assert "<th>k</th>" in html
