@@ -132,6 +132,39 @@ def backtest(p: Parser) -> None:
     numbers(p)
 
 
+def generate(p: Parser) -> None:
+    """Continue a prompt with a checkpoint, the text appearing as it is made."""
+    p.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="folder with config.json, weights, tokenizer.json"
+    )
+    p.add_argument("--prompt", required=True, help="text to continue")
+    p.add_argument(
+        "--streams", type=int, metavar="P", help="streams (default the checkpoint's; 1 its backbone)"
+    )
+    p.add_argument("--max-tokens", type=int, default=64, help="new tokens at most (default 64)")
+    p.add_argument("--temperature", type=float, default=0.0, help="0 (default) takes the likeliest token")
+    p.add_argument("--top-k", type=int, default=0, help="sample from the k likeliest (default all)")
+    p.add_argument(
+        "--top-p", type=float, default=1.0, help="sample from the likeliest of this mass (default 1)"
+    )
+    p.add_argument("--seed", type=int, default=0, help="of the sampling (default 0)")
+    p.add_argument("--stop", action="append", metavar="TOKEN", help="end at this token; may be repeated")
+    p.add_argument("--guidance", type=float, metavar="W", help="classifier-free guidance of weight W")
+
+
+def import_(p: Parser) -> None:
+    """Check and describe an official checkpoint; with --out write it as one of ours."""
+    p.add_argument("checkpoint", metavar="DIR", help="config.json and safetensors, Qwen2, Qwen3 or ParScale")
+    p.add_argument("--streams", type=int, metavar="P", help="grow a checkpoint of P = 1 to P streams")
+    out(p, "folder to write to (default: only check)")
+
+
+def export(p: Parser) -> None:
+    """Write a run's model in the released checkpoint format."""
+    p.add_argument("checkpoint", metavar="RUN", help="a run's folder in a sweep, or any checkpoint")
+    p.add_argument("--out", metavar="DIR", required=True, help="folder to write to")
+
+
 def figures(p: Parser) -> None:
     """Draw the paper's figures, or the same figures for a sweep, as PNG and PDF."""
     p.add_argument("source", nargs="?", metavar="RUNS", help=f"{RUNS}; without it the paper's numbers")
@@ -180,6 +213,9 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "predict": ("scaling.commands:predict", predict),
     "compare": ("scaling.commands:compare", compare),
     "backtest": ("scaling.commands:backtest", backtest),
+    "generate": ("sweeps.model_commands:generate", generate),
+    "import": ("sweeps.model_commands:import_", import_),
+    "export": ("sweeps.model_commands:export", export),
     "figures": ("analysis.commands:figures", figures),
     "reproduce": ("analysis.commands:reproduce", reproduce),
     "cost": ("analysis.commands:cost", cost),

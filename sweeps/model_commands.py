@@ -1,0 +1,93 @@
+"""What `parscale generate`, `import` and `export` do with parsed arguments; each returns the exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from sweeps import checkpoint
+from sweeps.bank import StreamBank, view
+from sweeps.generate import Guided, Sampling, load_tokenizer, stream_text
+from sweeps.model import ParScaleLM
+
+
+def generate(args: Any) -> int:
+    """Continue a prompt, the text appearing as it is made."""
+    model, tokenizer = with_streams(args.checkpoint, args.streams), load_tokenizer(args.checkpoint)
+    ends = [tokenizer.token_to_id(token) for token in (args.stop or ["<|endoftext|>"])]
+    unknown = [token for token, known in zip(args.stop or [], ends, strict=False) if known is None]
+    if unknown:
+        raise ValueError(f"--stop {unknown[0]!r}: no such token in {args.checkpoint}/tokenizer.json")
+    sampling = Sampling(args.temperature, args.top_k, args.top_p, args.seed)
+    decoder = None if args.guidance is None else Guided(model, weight=args.guidance)
+    stop = [end for end in ends if end is not None]
+    for piece in stream_text(model, tokenizer, args.prompt, args.max_tokens, sampling, stop, decoder):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    print()
+    return 0
+
+
+def with_streams(folder: str, P: int | None) -> ParScaleLM:
+    """The checkpoint, its backbone alone (P = 1), or another of the stream sets beside it."""
+    if P is None:
+        return checkpoint.load(folder)
+    if list(Path(folder).glob("P*/streams.safetensors")):
+        return StreamBank.load(Path(folder)).at(P).eval()
+    model = checkpoint.load(folder)
+    if P == model.config.P:
+        return model
+    if P == 1:
+        return view(model, 1).eval()
+    raise ValueError(f"--streams {P}: {folder} holds P = {model.config.P} (1 gives its backbone alone)")
+
+
+def import_(args: Any) -> int:
+    """Check a checkpoint, describe it, and with --out write it as one of ours, grown to --streams."""
+    model = checkpoint.load(args.checkpoint)
+    if args.streams and args.streams != model.config.P:
+        if model.config.P != 1:
+            raise ValueError(
+                f"--streams {args.streams}: only a checkpoint of P = 1 can be grown, not {model.config.P}"
+            )
+        model = checkpoint.grow(model, args.streams)
+    describe(model, args.checkpoint)
+    return write(model, args) if args.out else 0
+
+
+def export(args: Any) -> int:
+    """Write a run's model in the released format."""
+    return write(checkpoint.load(args.checkpoint), args)
+
+
+def write(model: ParScaleLM, args: Any) -> int:
+    """Save into args.out with the tokenizer that lies beside the source, if any."""
+    tokenizer = Path(args.checkpoint) / "tokenizer.json"
+    saved = checkpoint.save(model, args.out, tokenizer=tokenizer if tokenizer.exists() else None)
+    print(f"written {saved}")
+    return 0
+
+
+def describe(model: ParScaleLM, source: str) -> None:
+    """The configuration and the counts of a model."""
+    c = model.config
+    table = Table(box=SIMPLE_HEAD, title=source, show_header=False)
+    heads, vocab = f"{c.heads}/{c.kv_heads} heads", f"vocabulary {c.vocab:,}"
+    rows: dict[str, Any] = {
+        "streams P": c.P,
+        "non-embedding parameters N": f"{c.N:,}",
+        "shape": f"{c.layers} layers x {c.width}, {heads}, ffn {c.ffn}, {vocab}",
+        "ParScale": f"{c.prefix_tokens} prefix tokens, smoothing {c.smoothing}"
+        if c.P > 1
+        else "none (P = 1)",
+        "embeddings": "tied" if c.tied_embeddings else "untied",
+        "precision": str(model.head.dtype).removeprefix("torch."),
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    Console().print(table)
