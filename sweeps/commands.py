@@ -13,6 +13,7 @@ from rich.table import Table
 
 from scaling.data import parse_size
 from sweeps import grids
+from sweeps.axes import Axes
 from sweeps.config import RunConfig
 
 SWEEPS = Path("results/sweeps")
@@ -51,9 +52,9 @@ def whole(text: str | None, option: str) -> list[int] | None:
         raise ValueError(f"--{option} {text}: give whole numbers separated by commas") from None
 
 
-def axes_of(args: Any) -> grids.Axes:
+def axes_of(args: Any) -> Axes:
     """The grid's axes as the command line narrows them."""
-    return grids.Axes(
+    return Axes(
         sizes=items(args.sizes),
         streams=whole(args.streams, "streams"),
         corpora=items(args.corpora),
