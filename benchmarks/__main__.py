@@ -1,0 +1,17 @@
+"""`make bench`: every benchmark beside its baseline, one after the other; tables in results/benchmarks/."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PARTS = ("fit", "model")
+
+
+def main() -> int:
+    """Run each part in a process of its own, so that one's memory and threads leave the next alone."""
+    return max(subprocess.call([sys.executable, "-m", f"benchmarks.{part}"]) for part in PARTS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
