@@ -57,10 +57,10 @@ class Corpus:
         """Where each domain stands in `valid`: {domain: (first token, one past the last)}."""
         return {name: (int(a), int(b)) for name, (a, b) in self.manifest["valid"]["spans"].items()}
 
-    @property
-    def valid_bytes_per_token(self) -> float:
-        """Turns nats per token into bits per byte: loss / ln 2 / bytes_per_token."""
-        return float(self.manifest["valid"]["bytes"] / self.manifest["valid"]["tokens"])
+    def bytes_per_token(self, domain: str | None = None) -> float:
+        """Of the held-out text; bits per byte = loss / ln 2 / bytes_per_token compares tokenizers."""
+        counts = self.manifest["valid"] if domain is None else self.manifest["valid"]["domains"][domain]
+        return float(counts["bytes"] / counts["tokens"])
 
 
 def manifest_hash(manifest: dict[str, Any]) -> str:

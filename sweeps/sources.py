@@ -110,14 +110,14 @@ class Wheels:
 
     def recipe(self) -> dict[str, Any]:
         """The pinned versions and hashes themselves."""
-        lines = [line for pin in self.pins for line in _data_lines(pin)]
+        lines = [line for pin in self.pins for line in data_lines(pin)]
         return {"source": "wheels", "kind": self.kind, "tests": True, "pins": lines}
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
         """The members wanted, wheel after wheel; nothing is written outside `folder`."""
         for pin in self.pins:
             wheels = folder / f"wheels-{Path(pin).stem}"
-            _download(_data_lines(pin), wheels)
+            _download(data_lines(pin), wheels)
             for wheel in sorted(wheels.glob("*.whl")):
                 yield from self._members(wheel)
 
@@ -146,7 +146,7 @@ class Wheels:
         return path.suffix.lower() in TEXT_SUFFIXES
 
 
-def _data_lines(name: str) -> list[str]:
+def data_lines(name: str) -> list[str]:
     """The lines of a list packaged in sweeps/data."""
     text = package_files("sweeps").joinpath("data", name).read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line.strip()]
@@ -272,11 +272,14 @@ def _parquet(path: Path, domain: str) -> Iterator[Document | Unreadable]:
 
 def source_of(corpus: str) -> Source:
     """The source a corpus name stands for; an unknown name is refused with the list of known ones."""
+    from sweeps.debian import DebianPackages
+
     named: dict[str, Source] = {
         "stdlib": StandardLibrary(),
         "code": Wheels(("code-small.txt",), "code"),
         "code-large": Wheels(("code-large.txt",), "code"),
         "text": Wheels(("text-pypi.txt",), "text"),
+        "text-debian": DebianPackages("text-debian.tsv"),
     }
     if corpus in named:
         return named[corpus]

@@ -4,7 +4,7 @@ sweep.json             the grid's name and rule
 configs/<run_id>.json  each run's complete configuration
 rows/<run_id>.json     a finished run's row, until it is gathered into runs.parquet
 curves/<run_id>.parquet  a finished run's curve, until it is gathered into curves.parquet
-runs.parquet, curves.parquet, domains.csv
+runs.parquet, curves.parquet, domains.parquet
 checkpoints/<run_id>/  training state, final weights, status.json   (ignored by git)
 locks/<run_id>.lock    who trains the run                           (ignored by git)
 """
@@ -163,6 +163,20 @@ class Store:
                 write_parquet(whole, table.drop_duplicates(["run_id", "step"], keep="last"))
                 for path in pieces:
                     path.unlink()
+                self._gather_domains()
+
+    def _gather_domains(self) -> None:
+        """The held-out loss of every finished run, domain by domain."""
+        parts = [
+            part
+            for path in sorted((self.folder / "checkpoints").glob("*/domains.json"))
+            for part in json.loads(path.read_text(encoding="utf-8"))
+        ]
+        whole = self.folder / "domains.parquet"
+        tables = [_read_table(whole)] if whole.exists() else []
+        if parts:
+            table = pd.concat([*tables, pd.DataFrame(parts)], ignore_index=True)
+            write_parquet(whole, table.drop_duplicates(["run_id", "domain"], keep="last"))
 
     def forget(self, run_ids: Iterable[str]) -> None:
         """Drop rows, so that these runs are trained again."""

@@ -158,7 +158,7 @@ def train(
     if watch.interrupted:
         raise Interrupted(f"run {run.run_id} stopped at step {trainer.global_step}; its state is in {folder}")
     module.history.wall_s = watch.wall_s
-    write_results(run, module, folder)
+    write_results(run, module, corpus, folder)
     if not module.history.diverged:
         checkpoint.save(module.model, folder, tokenizer=corpus.folder / "tokenizer.json")
     return row_of(run, module, watch.evaluation, started_at)
@@ -202,7 +202,7 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def write_results(run: RunConfig, module: ParScaleModule, folder: Path) -> None:
+def write_results(run: RunConfig, module: ParScaleModule, corpus: corpora.Corpus, folder: Path) -> None:
     """Curve and per-domain losses of a run that has ended."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -216,4 +216,14 @@ def write_results(run: RunConfig, module: ParScaleModule, folder: Path) -> None:
     temporary = folder / ".curve.tmp"
     pq.write_table(pa.table(columns), temporary)
     temporary.replace(folder / "curve.parquet")
-    (folder / "domains.json").write_text(json.dumps(module.history.domains), encoding="utf-8")
+    by_domain = [
+        {
+            "run_id": run.run_id,
+            "domain": name,
+            "tokens": int(count),
+            "loss": loss,
+            "bits_per_byte": loss / math.log(2) / corpus.bytes_per_token(name),
+        }
+        for name, (loss, count) in module.history.domains.items()
+    ]
+    (folder / "domains.json").write_text(json.dumps(by_domain), encoding="utf-8")

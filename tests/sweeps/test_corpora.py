@@ -41,7 +41,7 @@ def test_a_corpus_is_built_once_and_verified_on_reuse(documents):
     counts = first.manifest
     assert counts["train"]["documents"] + counts["valid"]["documents"] == 150
     assert first.train.dtype == np.uint16
-    assert 1 < first.valid_bytes_per_token < 10
+    assert 1 < first.bytes_per_token() < 10
 
 
 @pytest.mark.parametrize("name", ["train.bin", "valid.bin", "tokenizer.json", "manifest.json"])

@@ -80,7 +80,9 @@ def test_training_learns_and_leaves_a_complete_row(corpus, tmp_path, P):
     assert curve.val_loss.notna().sum() == 2
     assert curve.val_loss.iloc[-1] == row["loss"]
     assert curve[f"weight_{P - 1}"].dropna().between(0, 1).all()
-    assert set(json.loads((tmp_path / "run" / "domains.json").read_text())) == {"lists", "poems"}
+    by_domain = json.loads((tmp_path / "run" / "domains.json").read_text())
+    assert {part["domain"] for part in by_domain} == {"lists", "poems"}
+    assert all(part["bits_per_byte"] < part["loss"] for part in by_domain)
 
 
 def test_the_saved_model_has_the_loss_of_the_row(corpus, tmp_path):
@@ -208,7 +210,7 @@ def test_only_matrices_decay_and_extras_have_their_own_rate(corpus):
 
 
 def test_peft_trains_only_what_parscale_adds(corpus):
-    run = config(corpus, P=2, recipe="peft")
+    run = config(corpus, P=2, recipe="peft", parent="a checkpoint")
     groups = parameter_groups(build_model(run), run)
     assert not groups["matrices"]
     assert not groups["other"]
