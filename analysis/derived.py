@@ -67,6 +67,8 @@ def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
     """
     columns = ["corpus", "split", "N", "P", "loss", "held_out", "predicted", "error"]
     parts = [pd.DataFrame(columns=columns)]
+    if runs and all("size" in rows for rows in runs.values()):
+        columns.insert(2, "size")
     for corpus, fitted in fits.items():
         rows = runs[corpus]
         line = np.sort(rows.loc[rows["P"] == rows["P"].min(), "N"].unique())

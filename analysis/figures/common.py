@@ -34,6 +34,13 @@ def by_streams(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
     return [(int(P), table[table["P"] == P]) for P in sorted(table["P"].unique())]
 
 
+def backbones(table: pd.DataFrame) -> list[float]:
+    """One N a size, at its smallest P: in small models ParScale's own parameters move N a good deal."""
+    if "size" in table and table["size"].notna().all():
+        return sorted(table.groupby("size")["N"].min())
+    return sorted(set(table["N"]))
+
+
 def number(value: float) -> str:
     """A coefficient for a panel: .6912 as 0.6912, 11310000 as 1.131 x 10^7."""
     if not np.isfinite(value):

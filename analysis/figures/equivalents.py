@@ -49,7 +49,7 @@ def equivalent_parameters(
                     label=f"{corpus_name(name)}: read off the points",
                 )
         _ground(axes, drawn)
-        axes.legend(loc="upper left")
+        axes.legend(loc="best")
     return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.cost_ratios import CostRatio
 from analysis.equivalent import usable
-from analysis.figures.common import LOSS_LABEL, N_LABEL, law_text, note, say_empty
+from analysis.figures.common import LOSS_LABEL, N_LABEL, backbones, law_text, note, say_empty
 
 
 def fig1_law(table: pd.DataFrame, law: Any, *, streams: tuple[int, int] = (1, 8)) -> Figure:
@@ -36,7 +36,7 @@ def fig1_law(table: pd.DataFrame, law: Any, *, streams: tuple[int, int] = (1, 8)
             N = np.geomspace(runs["N"].min() / 1.08, runs["N"].max() * 1.08, 120)
             axes.plot(N, law.predict(N=N, P=np.full_like(N, P)), color=looks[P]["color"])
             axes.plot(rows["N"], rows["loss"], linestyle="none", label=f"$P = {P}$", **looks[P])
-        style.size_ticks(axes, runs["N"].tolist())
+        style.size_ticks(axes, backbones(runs))
         _saving_arrow(axes, law, float(runs.loc[runs["P"] == few, "N"].max()), few, many)
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.14 * (high - low))

@@ -16,6 +16,7 @@ from analysis.equivalent import usable
 from analysis.figures.common import (
     LOSS_LABEL,
     N_LABEL,
+    backbones,
     by_streams,
     corpus_name,
     goodness,
@@ -85,7 +86,7 @@ def _panel(
             N = np.geomspace(good["N"].min() / pad, good["N"].max() * pad, 120)
             curve = np.asarray(law.predict(**{"N": N, "P": np.full_like(N, P), **_held(law, good)}))
             axes.plot(N, curve, color=look["color"], linewidth=1.2, zorder=3)
-    style.size_ticks(axes, good["N"].tolist())
+    style.size_ticks(axes, backbones(good))
     axes.set_xlabel(N_LABEL)
     lines = [line for line in (*_law_lines(law, good), remark, _left_out(runs, good)) if line]
     low, high = axes.get_ylim()

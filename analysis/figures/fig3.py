@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analysis import style
 from analysis.equivalent import usable
-from analysis.figures.common import N_LABEL, P_LABEL, corpus_name, say_empty, split_by_corpus
+from analysis.figures.common import N_LABEL, P_LABEL, backbones, corpus_name, say_empty, split_by_corpus
 
 
 def fig3(table: pd.DataFrame, laws: Mapping[str, Any], *, levels: int = 12) -> Figure:
@@ -80,7 +80,7 @@ def _panel(figure: Figure, axes: Axes, runs: pd.DataFrame, law: Any, levels: int
         zorder=4,
         clip_on=False,
     )
-    style.size_ticks(axes, runs["N"].tolist())
+    style.size_ticks(axes, backbones(runs))
     axes.set_yscale("log", base=2)
     axes.set_yticks(sorted(runs["P"].unique()), labels=[f"{p:g}" for p in sorted(runs["P"].unique())])
     axes.minorticks_off()

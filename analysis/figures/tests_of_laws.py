@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from analysis import style
 from analysis.equivalent import usable
@@ -16,6 +17,7 @@ from analysis.figures.common import (
     LOSS_LABEL,
     N_LABEL,
     P_LABEL,
+    backbones,
     corpus_name,
     note,
     say_empty,
@@ -68,8 +70,26 @@ def _errors(axes: Axes, rows: pd.DataFrame, gap: float) -> None:
         if len(out):
             note(axes, f"{corpus_name(corpus)}: mean error {mean}", x=0.03, y=0.97 - 0.08 * i, ha="left")
     axes.axhline(0, color=style.GREY, linewidth=0.8)
-    style.size_ticks(axes, rows["N"].tolist(), gap=gap)
+    style.size_ticks(axes, backbones(rows), gap=gap)
     axes.set_xlabel(N_LABEL)
+
+
+def _of_size(runs: pd.DataFrame, N: float) -> pd.DataFrame:
+    """The runs of the model that has N parameters at its smallest P."""
+    if "size" in runs:
+        closest = (np.log(runs["N"]) - np.log(N)).abs().idxmin()
+        return pd.DataFrame(runs.loc[runs["size"] == runs.loc[closest, "size"]])
+    return pd.DataFrame(runs.loc[np.abs(runs["N"] / N - 1) < 0.05])
+
+
+def _size_along(near: pd.DataFrame, N: float, P: NDArray[np.float64]) -> NDArray[np.float64]:
+    """N of one model at each P: from P = 2 on every stream adds the same; between 1 and 2 a straight line."""
+    more = near[near["P"] > 1].drop_duplicates("P")
+    if len(more) < 2:
+        return np.full_like(P, N)
+    slope, start = np.polyfit(more["P"].astype(float), more["N"].astype(float), 1)
+    sized: NDArray[np.float64] = np.where(P < 2, N + (P - 1) * (start + 2 * slope - N), start + slope * P)
+    return sized
 
 
 def rivals(
@@ -81,8 +101,10 @@ def rivals(
 ) -> Figure:
     """Predicted loss against P for rival laws fitted to the same runs, a panel a size, out to `up_to`.
 
-    table: N, P, loss of one corpus; laws: name -> fitted law. Runs within 5% of a size are drawn. The
-    laws agree where there are runs; the panels show where, and by how much, they part.
+    table: N, P, loss of one corpus and perhaps size; laws: name -> fitted law; sizes: N at the smallest
+    P. The runs of a size (or within 5% of it) are drawn, and the curves follow its N, to which every
+    stream adds ParScale's own parameters. The laws agree where there are runs; the panels show where,
+    and by how much, they part.
     """
     figure, panels = style.new_figure(1, max(len(sizes), 1), height=2.9)
     runs = usable(table)
@@ -93,12 +115,13 @@ def rivals(
         P = np.geomspace(1, up_to, 80)
         for axes, N, label in zip(panels, sizes, style.count_labels(sizes), strict=True):
             ends = []
+            near = _of_size(runs, N)
+            sized = _size_along(near, N, P)
             for i, (name, law) in enumerate(laws.items()):
-                loss = np.asarray(law.predict(N=np.full_like(P, N), P=P))
+                loss = np.asarray(law.predict(N=sized, P=P))
                 dash = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))[i % 4]
                 axes.plot(P, loss, color=style.CYCLE[i % len(style.CYCLE)], linestyle=dash, label=name)
                 ends.append(loss[-1])
-            near = runs[np.abs(runs["N"] / N - 1) < 0.05]
             axes.plot(near["P"], near["loss"], "o", color=style.BLACK, zorder=5, label="runs")
             axes.axvspan(runs["P"].max(), up_to * 1.2, color="#F2F2F2", zorder=0)
             style.stream_ticks(axes, 2.0 ** np.arange(0, np.log2(up_to) + 1e-9))

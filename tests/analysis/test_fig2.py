@@ -136,3 +136,10 @@ def test_equivalent_figure_marks_where_it_leaves_the_runs(printed_laws, stack):
     assert axes.get_xlabel() == "parallel streams $P$"
     (axes,) = equivalent_parameters({}).axes
     assert "no law was fitted" in text(axes)
+
+
+def test_a_small_model_has_one_tick_a_size_though_streams_add_parameters():
+    rows = [("a", 12448, 1), ("a", 14850, 2), ("a", 17220, 4), ("b", 46400, 1), ("b", 64132, 4)]
+    table = pd.DataFrame(rows, columns=["size", "N", "P"]).assign(loss=[4.5, 4.4, 4.3, 4.0, 3.9])
+    (axes,) = fig2(table, {}).axes
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["12.4k", "46.4k"]
