@@ -1,0 +1,1 @@
+"""Timings and studies that write the tables of results/ and docs/."""

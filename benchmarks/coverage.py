@@ -36,7 +36,7 @@ METHODS = {
     "bootstrap normal": scaling.Bootstrap(999, kind="normal"),
     "bootstrap residual": scaling.Bootstrap(999, kind="residual"),
     "bootstrap wild": scaling.Bootstrap(999, kind="wild"),
-    "bootstrap residual, percentile": scaling.Bootstrap(999, kind="residual", studentised=False),
+    "bootstrap percentile": scaling.Bootstrap(999, kind="residual", studentised=False),
 }
 KEYS = ["design", "objective", "method"]
 
@@ -144,24 +144,14 @@ def study(trials: int, methods: list[str], table: Path) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """Coverage in per cent, one row a design, objective and method."""
-    order = {m: i for i, m in enumerate(METHODS)}
-    lines = [
-        "| design | objective | method | trials | E | A | alpha | k | inside | N x 4 | P x 4 |",
-        "|---" * 11 + "|",
-    ]
-    for keys, part in table.groupby(KEYS, sort=False):
-        rate = part.set_index("quantity").coverage
-        cells = " | ".join(f"{100 * rate[q]:.1f}" for q in rate.index)
-        lines.append(f"| {' | '.join(keys)} | {part.trials.min()} | {cells} |")
-    rank = {line: i for i, line in enumerate(lines)}
-    return "\n".join(
-        sorted(lines, key=lambda t: (rank[t] > 1, *(_place(t, order) if rank[t] > 1 else (rank[t], 0, 0))))
-    )
-
-
-def _place(line: str, order: dict[str, int]) -> tuple[int, int, int]:
-    _, design, objective, method, *_ = (part.strip() for part in line.split("|"))
-    return list(designs()).index(design), list(OBJECTIVES).index(objective), order[method]
+    order = [*designs(), *OBJECTIVES, *METHODS]
+    head = "| design | objective | method | trials | E | A | alpha | k | inside | N x 4 | P x 4 |"
+    lines = [head, "|---" * 11 + "|"]
+    parts = dict(tuple(table.groupby(KEYS, sort=False)))
+    for keys in sorted(parts, key=lambda k: tuple(order.index(part) for part in k)):
+        cells = " | ".join(f"{100 * rate:.1f}" for rate in parts[keys].coverage)
+        lines.append(f"| {' | '.join(keys)} | {parts[keys].trials.min()} | {cells} |")
+    return "\n".join(lines)
 
 
 def report(table: pd.DataFrame, page: Path) -> None:
@@ -178,9 +168,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="only write docs/coverage.md from the table")
     parser.add_argument("--table", type=Path, default=TABLE)
     args = parser.parse_args()
-    methods = [m.strip() for m in args.methods.split(",") if m.strip()]
-    names = ",".join(METHODS)
-    methods = list(METHODS) if args.methods == names else methods
+    methods = args.methods.split(",")
     table = pd.read_csv(args.table) if args.report else study(args.trials, methods, args.table)
     if (ROOT / "docs/coverage.md").exists() and args.table == TABLE:
         report(table, ROOT / "docs/coverage.md")

@@ -44,7 +44,12 @@ def cases() -> Iterator[tuple[str, Any, scaling.Law, scaling.Objective]]:
         ("published_asymmetric_mae", scaling.Asymmetric(log=False, over=10.0)),
     ):
         c = targets["chinchilla_kyo.csv"][name]
-        yield f"chinchilla_kyo, {name}", kyo, ChinchillaLaw(**{k: c[k] for k in ChinchillaLaw.names()}), objective
+        yield (
+            f"chinchilla_kyo, {name}",
+            kyo,
+            ChinchillaLaw(**{k: c[k] for k in ChinchillaLaw.names()}),
+            objective,
+        )
 
 
 def digits(x: float) -> int:
@@ -70,16 +75,18 @@ def rows() -> list[dict[str, Any]]:
         moved = {n: float(getattr(fit.law, n) / getattr(law, n) - 1) for n in law.names()}
         worst = max(moved, key=lambda n: abs(moved[n]))
         verdict = judge(fit.law, law, excess)
-        out.append(
-            {"data": name, "rows": fit.loss.size, "published": theirs, "ours": fit.objective_value, "excess": excess,
-             "verdict": verdict, "largest_move": worst, "moved_by": moved[worst], "status": str(fit.status)}
-        )  # fmt: skip
+        row = {"data": name, "rows": fit.loss.size, "published": theirs, "ours": fit.objective_value}
+        row |= {"excess": excess, "verdict": verdict, "largest_move": worst, "moved_by": moved[worst]}
+        out.append(row | {"status": str(fit.status)})
     return out
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The table for docs/fitting.md."""
-    lines = ["| data | rows | objective published | ours | excess | verdict | largest move |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| data | rows | objective published | ours | excess | verdict | largest move |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for r in table.itertuples():
         lines.append(
             f"| {r.data} | {r.rows} | {r.published:.7g} | {r.ours:.7g} | {r.excess:.1e} | {r.verdict} "

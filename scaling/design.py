@@ -120,29 +120,37 @@ class _Precision:
 
 
 class _Discrimination:
-    """Tell two fitted laws apart: expected log likelihood ratio where their predictions part."""
+    """Tell two fitted laws apart: the log likelihood ratio expected where their predictions part.
+
+    Each law in turn is taken for true and the other refitted, by linear theory, to what it predicts at
+    the runs chosen so far: what misfit is left counts (T-optimal design, Atkinson and Fedorov 1975).
+    """
 
     name = "evidence"
 
     def __init__(self, fit: Fit, rival: Fit, axes: Mapping[str, Array]) -> None:
-        self.sides = [_information(one, {a: axes[a] for a in one.law.axes}, True) for one in (fit, rival)]
-        self.gap = np.log(np.asarray(fit.law.predict(**{a: axes[a] for a in fit.law.axes})))
-        self.gap = self.gap - np.log(np.asarray(rival.law.predict(**{a: axes[a] for a in rival.law.axes})))
+        own = [{a: axes[a] for a in one.law.axes} for one in (fit, rival)]
+        self.sides = [_information(one, x, True) for one, x in zip((fit, rival), own, strict=True)]
+        gap = np.log(np.asarray(fit.law.predict(**own[0]))) - np.log(np.asarray(rival.law.predict(**own[1])))
+        self.gaps = [gap, gap]
         self.now = 0.0
 
     def gains(self) -> Array:
-        """Expected log likelihood ratio of a run at each candidate, after each law has learnt what it can."""
-        room = np.mean([noise2 for _, _, noise2 in self.sides], axis=0)
-        for cov, rows, _ in self.sides:
-            room = room + np.einsum("kp,pq,kq->k", rows, cov, rows)
-        return np.asarray(self.gap**2 / (2 * room))
+        """Expected log likelihood ratio of one more run at each candidate, nats."""
+        ratios = [
+            gap**2 / (2 * (noise2 + np.einsum("kp,pq,kq->k", rows, cov, rows)))
+            for gap, (cov, rows, noise2) in zip(self.gaps, self.sides, strict=True)
+        ]
+        return np.asarray(np.mean(ratios, axis=0))
 
     def take(self, i: int) -> None:
-        """Both laws learn from candidate i."""
+        """Each law learns the other's prediction at candidate i: its gap and its covariance shrink."""
         self.now += float(self.gains()[i])
         for j, (cov, rows, noise2) in enumerate(self.sides):
             v = cov @ rows[i]
-            self.sides[j] = (cov - np.outer(v, v) / (noise2[i] + rows[i] @ v), rows, noise2)
+            room = noise2[i] + rows[i] @ v
+            self.gaps[j] = self.gaps[j] - rows @ v * (self.gaps[j][i] / room)
+            self.sides[j] = (cov - np.outer(v, v) / room, rows, noise2)
 
 
 def _quantity(fit: Fit, target: str | Mapping[str, float] | Quantity) -> Quantity:

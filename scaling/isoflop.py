@@ -38,7 +38,7 @@ def optimum_estimates(runs: Any) -> pd.DataFrame:
             "exponent": a,
             "standard_error": np.nan,
             "factor": G,
-            "budgets": len(np.unique(C)),
+            "budgets": 1 + int(_groups(C).max()),
         }
     )
     table = pd.DataFrame(rows).set_index("method")
@@ -90,25 +90,21 @@ def _envelope(N: Array, C: Array, loss: Array) -> tuple[Array, Array]:
 
 
 def _power_law(method: str, C: Array, N: Array) -> dict[str, Any]:
-    if C.size < 3:
-        return {
-            "method": method,
-            "exponent": np.nan,
-            "standard_error": np.nan,
-            "factor": np.nan,
-            "budgets": C.size,
-        }
+    budgets = 1 + int(_groups(C).max()) if C.size else 0
+    out = {
+        "method": method,
+        "exponent": np.nan,
+        "standard_error": np.nan,
+        "factor": np.nan,
+        "budgets": budgets,
+    }
+    if budgets < 3:
+        return out
     x, y = np.log(C), np.log(N)
     slope, intercept = np.polyfit(x, y, 1)
     left = y - slope * x - intercept
     se = np.sqrt((left**2).sum() / (C.size - 2) / ((x - x.mean()) ** 2).sum())
-    return {
-        "method": method,
-        "exponent": slope,
-        "standard_error": se,
-        "factor": np.exp(intercept),
-        "budgets": C.size,
-    }
+    return out | {"exponent": slope, "standard_error": se, "factor": np.exp(intercept)}
 
 
 def _note(name: str, table: pd.DataFrame) -> str:

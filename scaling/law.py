@@ -120,9 +120,14 @@ class Law:
                 raise ValueError(f"{cls.__name__} cannot fix {name!r}; its nonlinear parameters are {known}")
             if not (np.isfinite(value) and cls.nonlinear[name].lower <= value <= cls.nonlinear[name].upper):
                 raise ValueError(f"{name}={value!r} is outside {cls.__name__}'s range for it")
-        label = ",".join(f"{k}={v:g}" for k, v in values.items())
-        held = {k: Range(float(v), float(v), 1, float(v), float(v)) for k, v in values.items()}
-        body = {"fixed": dict(cls.fixed) | values, "nonlinear": dict(cls.nonlinear) | held}
+        return cls._held(tuple(sorted((k, float(v)) for k, v in values.items())))
+
+    @classmethod
+    @cache  # one class a set of values: two fits of one law compare equal
+    def _held(cls, values: tuple[tuple[str, float], ...]) -> type[Self]:
+        label = ",".join(f"{k}={v:g}" for k, v in values)
+        held = {k: Range(v, v, 1, v, v) for k, v in values}
+        body = {"fixed": dict(cls.fixed) | dict(values), "nonlinear": dict(cls.nonlinear) | held}
         body |= {"__doc__": cls.__doc__, "__module__": cls.__module__}
         return type(f"{cls.__name__}({label})", (cls,), body)
 

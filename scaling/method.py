@@ -109,7 +109,7 @@ def _moments(objective: Objective, centre: Array, scale: Array) -> tuple[Array, 
 
 def standard_errors(fit: Fit, quantity: Quantity) -> Array:
     """Standard errors of K quantities by the delta method, (K,); nan where they are not determined."""
-    return errors_batch(fit.problem, fit.theta[None], quantity)[0]
+    return np.asarray(errors_batch(fit.problem, fit.theta[None], quantity)[0])
 
 
 def errors_batch(problem: Problem, theta: Array, quantity: Quantity) -> Array:

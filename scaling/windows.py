@@ -15,6 +15,8 @@ from scaling.objectives import Objective
 from scaling.result import Fit
 from scaling.selection import axis_levels, name_of
 
+WINDOWS = 12
+
 
 @dataclass(frozen=True)
 class Backtest:
@@ -37,17 +39,19 @@ def backtest(
 ) -> Backtest:
     """Fit the runs up to each level of axis `by` ("N", "P", "D" or "C") and predict all larger ones.
 
-    The window expands a level at a time, from the smallest that leaves a degree of freedom and spans
-    two levels. `table`: up_to, train, test, status, bias (observed minus predicted, nats per token),
-    rmse, worst, r2 (on the unseen runs), multiplier (median factor in N that the error is worth: 1.3
-    means the law must be told 1.3 N to predict what was seen; inf beyond its floor), coverage of the
-    new-run intervals at `level`. Raises ValueError for an unknown axis, FitError if no window can be fitted.
+    The window expands a level at a time (in WINDOWS steps where there are more levels), from the
+    smallest that leaves a degree of freedom and spans two levels. `table`: up_to, train, test, status,
+    bias (observed minus predicted, nats per token), rmse, worst, r2 (on the unseen runs), multiplier
+    (median factor in N that the error is worth: 1.3 means the law must be told 1.3 N to predict what
+    was seen; inf beyond its floor), coverage of the new-run intervals at `level`. Raises ValueError for
+    an unknown axis, FitError if no window can be fitted.
     """
     data, _ = arrays(runs, law.axes)
     along = _along(by, runs, data)
     level_of = axis_levels(along)
     windows, points = [], []
-    for last in range(1, level_of.max()):
+    most = level_of.max() - 1
+    for last in np.unique(np.linspace(1, most, WINDOWS).round().astype(int)) if most >= 1 else ():
         try:
             one = fit(law, {a: v[level_of <= last] for a, v in data.items()}, objective)
         except FitError:

@@ -20,7 +20,7 @@ class RootLaw(Law):
     C: float
     g: float
 
-    nonlinear = {"alpha": Range(0.02, 1.6), "g": Range(0.05, 20.0)}
+    nonlinear = {"alpha": Range(0.02, 1.6), "g": Range(0.05, 20.0)}  # noqa: RUF012 - as a user would write it
 
     @staticmethod
     def terms(N, P, alpha, g):

@@ -56,7 +56,7 @@ def test_one_P_level_leaves_k_unidentified() -> None:
 
 
 def test_one_N_level() -> None:
-    fit = scaling.fit(ParallelLaw, runs()[N == N[0]])
+    fit = scaling.fit(ParallelLaw, runs()[N[0] == N])
     assert fit.status == Status.FLAT
     assert fit.certificate.detail.startswith("N takes one value")
 
@@ -116,7 +116,7 @@ def test_a_law_that_ignores_a_parameter_is_flat() -> None:
     class Idle(DenseLaw):
         extra: float
 
-        nonlinear = {"alpha": DenseLaw.nonlinear["alpha"], "extra": scaling.Range(0.5, 2.0, 3)}
+        nonlinear = {"alpha": DenseLaw.nonlinear["alpha"], "extra": scaling.Range(0.5, 2.0, 3)}  # noqa: RUF012
 
         @staticmethod
         def terms(N, alpha, extra):

@@ -1,0 +1,60 @@
+"""Counts against the published ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scaling.accounting import Shape, forward_flops_per_token, training_flops, training_memory_bytes
+
+ROOT = __import__("pathlib").Path(__file__).parents[2] / "results" / "published"
+LOSSES = pd.read_csv(ROOT / "losses.csv")
+SHAPES = pd.read_csv(ROOT / "architectures.csv", dtype={"status": str}).set_index("paper_size_label")
+PUBLISHED = LOSSES[["size", "P", "N"]].drop_duplicates().to_records(index=False).tolist()
+
+
+def shape(size: str, P: int) -> Shape:
+    a = SHAPES.loc[size]
+    return Shape(
+        width=int(a.hidden), ffn=int(a.intermediate), layers=int(a.layers), heads=int(a.heads),
+        kv_heads=int(a.kv_heads), vocab=int(a.vocab), P=P,
+    )  # fmt: skip
+
+
+def test_there_are_twenty_four() -> None:
+    assert len(PUBLISHED) == 24
+
+
+@pytest.mark.parametrize(("size", "P", "N"), PUBLISHED)
+def test_published_counts_exactly(size: str, P: int, N: int) -> None:
+    assert shape(size, P).N == N
+
+
+@pytest.mark.parametrize("size", list(SHAPES.index))
+def test_embeddings_tied(size: str) -> None:
+    if "total_params_tied_emb" in SHAPES:
+        assert shape(size, 1).parameters == SHAPES.total_params_tied_emb[size]
+
+
+def test_training_flops_against_6ND() -> None:
+    """Our count is 6 N P D plus attention and the head, which the rule of thumb leaves out."""
+    one = shape("4.4B", 8)
+    rule = 6.0 * one.matrix_parameters * 8 * 42e9
+    ours = training_flops(one, 42e9, 2048)
+    assert 1.0 < ours / rule < 1.3
+    assert ours > np.iinfo(np.int64).max  # what int64 could not have held
+    assert isinstance(training_flops(one, 42_000_000_000, 2048), float)
+    assert training_flops(one, 42_000_000_000, 2048) == ours
+
+
+def test_streams_multiply_the_layers_not_the_head() -> None:
+    one, eight = shape("0.5B", 1), shape("0.5B", 8)
+    head = 2.0 * one.width * one.vocab
+    ratio = (forward_flops_per_token(eight, 2048) - head) / (forward_flops_per_token(one, 2048) - head)
+    assert 8 < ratio < 8.5
+
+
+def test_memory_grows_with_streams_and_falls_with_shards_and_checkpointing() -> None:
+    plain = training_memory_bytes(shape("0.5B", 2), 4, 2048)
+    assert training_memory_bytes(shape("0.5B", 4), 4, 2048) > plain
+    assert training_memory_bytes(shape("0.5B", 2), 4, 2048, checkpointing=True) < plain
+    assert training_memory_bytes(shape("0.5B", 2), 4, 2048, shards=8) < plain
