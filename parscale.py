@@ -177,17 +177,42 @@ def reproduce(p: Parser) -> None:
     out(p, "folder for fits/, tables/ and figures/ (default results)")
 
 
+def serving(p: Parser, batch: str) -> None:
+    """Options that say what is served, and on what."""
+    p.add_argument("--batch", default="1", help=batch)
+    p.add_argument("--in", dest="input_tokens", type=int, default=64, help="input tokens (default 64)")
+    p.add_argument("--output-tokens", "--out-tokens", type=int, default=64, help="output tokens (default 64)")
+    p.add_argument("--gpu", default="a100", help="a100, h100, h200, cpu, or a JSON file (default a100)")
+    p.add_argument("--dtype", default="bf16", help="bf16 (default), fp32, ...")
+
+
 def cost(p: Parser) -> None:
-    """Memory and latency of inference for sizes and streams, by the paper's model."""
+    """Memory and latency of inference for sizes and streams, by the paper's model; training too."""
     p.add_argument("--N", default="1.6B", help="non-embedding parameters (default 1.6B)")
     p.add_argument("--P", default="1,2,4,8", help="streams (default 1,2,4,8)")
-    p.add_argument("--batch", default="1", help="batch sizes (default 1)")
-    p.add_argument("--in", dest="input_tokens", type=int, default=64, help="input tokens (default 64)")
-    p.add_argument("--out", dest="output_tokens", type=int, default=64, help="output tokens (default 64)")
-    p.add_argument(
-        "--gpu", default="a100", help="a100, h100, h200, cpu, or a JSON file of your own (default a100)"
-    )
+    serving(p, "batch sizes, of inference or training (default 1)")
+    p.add_argument("--out", dest="output_tokens", type=int, help="output tokens (default 64)")
+    p.add_argument("--train", metavar="D", help="also what training on D tokens costs")
     numbers(p, level=False)
+
+
+def advise(p: Parser) -> None:
+    """The cheapest (N, P) within limits, under a fitted law and the cost model; the frontier drawn."""
+    p.add_argument("--fit", metavar="FIT", help="a fit file (default: the published law of Stack-V2 Python)")
+    p.add_argument("--loss", type=float, help="loss to reach; without it the lowest within the limits")
+    p.add_argument("--memory", help="e.g. 4GB")
+    p.add_argument("--latency", help="e.g. 0.6s")
+    p.add_argument("--flops", help="training FLOPs, with --tokens; e.g. 1e22")
+    p.add_argument("--tokens", metavar="D", help="training tokens that --flops pays for")
+    serving(p, "batch size (default 1)")
+    numbers(p)
+    out(p, "folder of the figure (default results/figures)")
+
+
+def report(p: Parser) -> None:
+    """One self-contained page of a sweep: runs, curves, fits, comparison, costs, provenance."""
+    p.add_argument("source", metavar="SWEEP", help=RUNS)
+    out(p, "file or folder (default report.html in the sweep's folder)")
 
 
 def run_demo(args: argparse.Namespace) -> int:
@@ -218,7 +243,9 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "export": ("sweeps.model_commands:export", export),
     "figures": ("analysis.commands:figures", figures),
     "reproduce": ("analysis.commands:reproduce", reproduce),
-    "cost": ("analysis.commands:cost", cost),
+    "report": ("analysis.commands:report", report),
+    "cost": ("analysis.decide:cost", cost),
+    "advise": ("analysis.decide:advise", advise),
 }
 
 

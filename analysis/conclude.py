@@ -26,6 +26,18 @@ def terminal() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
+def show(frame: Any, title: str = "") -> None:
+    """A DataFrame as a table on the terminal."""
+    table = Table(box=SIMPLE_HEAD, title=title or None)
+    for name in frame.columns:
+        table.add_column(
+            str(name), justify="right" if frame[name].dtype.kind in "fiu" else "left", overflow="fold"
+        )
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{v:.5g}" if isinstance(v, float) else str(v) for v in row))
+    terminal().print(table)
+
+
 def conclude(folder: Path, command: str, console: Console | None = None) -> None:
     """Fit the sweep in `folder`, save fits and figures into it, and print what it says, doubts included."""
     console = console or terminal()

@@ -1,0 +1,108 @@
+"""What `parscale cost` and `parscale advise` do with their parsed arguments; each returns the exit code."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import scaling
+from analysis import advise as advice
+from analysis import figures, style
+from analysis.conclude import show, terminal
+from analysis.hardware import read_hardware
+from analysis.inference_cost import GIB, estimate
+from analysis.paper import STACK
+from analysis.published import FOLDER, read_published
+from analysis.shapes import FamilyShape, shape_of
+from analysis.training_cost import training_cost
+from analysis.units import parse_bytes, parse_seconds
+from scaling.data import parse_size
+
+
+def counts(text: str, option: str) -> list[int]:
+    """Whole numbers >= 1 from "1,2,4"; ValueError names the option."""
+    values = [parse_size(part) for part in text.split(",")]
+    bad = next((v for v in values if not (v >= 1 and v == int(v))), None)
+    if bad is not None:
+        raise ValueError(f"{option} {text}: {bad:g} is no whole number of at least 1")
+    return [int(v) for v in values]
+
+
+def cost(args: Any) -> int:
+    """Memory and latency of inference; with --train D also what training costs."""
+    axes = itertools.product(args.N.split(","), counts(args.P, "--P"), counts(args.batch, "--batch"))
+    frame = pd.DataFrame([_cost_row(args, N, P, batch) for N, P, batch in axes])
+    if args.json:
+        print(json.dumps(frame.to_dict("records"), indent=1))
+        return 0
+    show(frame, f"{args.input_tokens} tokens in, {args.output_tokens} out, {args.dtype}, {args.gpu}")
+    return 0
+
+
+def _cost_row(args: Any, N: str, P: int, batch: int) -> dict[str, Any]:
+    hardware = read_hardware(args.gpu)
+    shape = shape_of(N, read_published(FOLDER).architectures if Path(FOLDER).is_dir() else None)
+    tokens = {"input_tokens": args.input_tokens, "output_tokens": args.output_tokens}
+    found = estimate(
+        width=shape.width, ffn=shape.ffn, P=P, batch=batch, hardware=hardware, dtype=args.dtype, **tokens
+    )
+    row = {"N": N, "P": P, "batch": batch}
+    row |= {"memory GiB": float(found.memory_bytes) / GIB, "latency s": float(found.latency_s)}
+    return row | _training(args, shape, P, batch, hardware) if args.train else row
+
+
+def _training(args: Any, shape: FamilyShape, P: int, batch: int, hardware: Any) -> dict[str, float]:
+    out: dict[str, float] = {}
+    D, whole = parse_size(args.train), shape.accounting(P)
+    for checkpointing, name in ((False, "train"), (True, "recomputing")):
+        found = training_cost(whole, D=D, batch=batch, checkpointing=checkpointing, hardware=hardware)
+        out |= {f"{name} FLOPs": found.flops, f"{name} GiB": found.memory_bytes / GIB}
+        out |= {f"{name} device h": found.seconds / 3600}
+    return out
+
+
+def advise(args: Any) -> int:
+    """The cheapest (N, P) that meets the limits under a fitted law and the cost model."""
+    fit = scaling.Fit.load(args.fit) if args.fit else _published_fit()
+    batch, D = counts(args.batch, "--batch")[0], parse_size(args.tokens) if args.tokens else None
+    hardware = read_hardware(args.gpu)
+    work = advice.Workload(batch, args.input_tokens, args.output_tokens, hardware, args.dtype, D)
+    found = advice.advise(
+        fit,
+        loss=args.loss,
+        memory_bytes=parse_bytes(args.memory) if args.memory else None,
+        latency_s=parse_seconds(args.latency) if args.latency else None,
+        training_flops=parse_size(args.flops) if args.flops else None,
+        workload=work,
+        level=args.level,
+    )
+    if args.json:
+        answer = {"chosen": found.chosen, "reason": found.reason}
+        print(json.dumps(answer | {"options": found.options.to_dict("records")}, indent=1))
+        return 0
+    table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
+    show(table, f"options under {fit.law} ({fit.status})")
+    terminal().print(_answer(found), highlight=False)
+    figure = figures.frontier(advice.frontier(fit, found, work), budget=found.limits)
+    target = Path(args.out or "results/figures") / "frontier"
+    for path in style.save(figure, target, command="parscale advise", data=args.fit or str(FOLDER)):
+        print(path)
+    return 0
+
+
+def _answer(found: advice.Advice) -> str:
+    best = found.chosen
+    if best is None:
+        return found.reason
+    outside = "" if best["inside"] else "; outside the runs, so the interval takes the law's form for granted"
+    what = f"take N = {best['N']:.3g}, P = {best['P']:.0f}"
+    return f"{what}: loss {best['loss']:.4f}, {best['latency_s']:.3f} s{outside}"
+
+
+def _published_fit() -> scaling.Fit:
+    losses = read_published(FOLDER).losses
+    return scaling.fit(scaling.ParallelLaw, losses[losses["corpus"] == STACK])
