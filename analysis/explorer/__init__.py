@@ -1,0 +1,49 @@
+"""`parscale explore`: one self-contained page that answers for any (N, P) under any fitted law.
+
+explorer.write(["results/published/losses.csv"], "explore.html")
+
+The page evaluates the laws and the cost model itself (`law.js`, `cost.js`); nothing it loads lies
+outside the file, and its content policy forbids any request.
+"""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.explorer.page import build
+from analysis.explorer.sources import read_sources
+from analysis.published import FOLDER
+
+__all__ = ["open_in_browser", "write"]
+
+
+def write(
+    sources: Sequence[Path | str] = (), out: Path | str = "explore.html", *, command: str = "parscale explore"
+) -> Path:
+    """Write the page of fit files, sweep folders or runs tables; return its path.
+
+    sources: the paper's losses where there are none. out: the file. Raises ValueError for a file that
+    is no fit or runs table, a law with another axis than N and P, and a sweep with no finished run.
+    """
+    given = list(sources) or [Path(FOLDER) / "losses.csv"]
+    text = build(read_sources(given), command=command, origin=", ".join(str(s) for s in given))
+    target = Path(out)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def open_in_browser(page: Path) -> bool:
+    """Show the page in the user's browser; False where there is none to be had."""
+    try:
+        return webbrowser.open(page.resolve().as_uri())
+    except webbrowser.Error:
+        return False

@@ -1,0 +1,183 @@
+"use strict";
+// The page: controls to state, state to numbers, charts, tables and the address.
+const App = (() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const $ = (id) => document.getElementById(id);
+  const BOXES = ["N", "P", "batch", "input", "output"];
+  const first = data.sources[0];
+  const base = { source: first.id, law: first.start, N: first.example.N, P: first.example.P, batch: 1,
+    input: 512, output: 512, device: Object.keys(data.devices)[0], axis: "latency", rivals: [] };
+  let state = base, drawn = false, pending = false;
+
+  // All that the answers, charts and tables are made from.
+  function view() {
+    const source = data.sources.find((s) => s.id === state.source), law = source.laws[state.law];
+    const rivals = state.rivals.filter((name) => name !== state.law).map((name) => source.laws[name]);
+    const work = { batch: state.batch, input: state.input, output: state.output };
+    const device = data.devices[state.device];
+    return { source, law, rivals, state, device,
+      cost: (N, P) => (Number.isFinite(N) ? Cost.estimate(N, P, work, device, data.model) : null),
+      now: Law.predict(law, state.N, state.P), dense: Law.equivalent(law, state.N, state.P, 1) };
+  }
+
+  function options(select, entries, chosen) {
+    select.replaceChildren(...entries.map(([value, text]) => new Option(text, value, false, value === chosen)));
+  }
+
+  function controls() {
+    const source = data.sources.find((s) => s.id === state.source), laws = Object.entries(source.laws);
+    options($("source"), data.sources.map((s) => [s.id, s.title]), state.source);
+    options($("law"), laws.map(([name, law]) => [name, law.title]), state.law);
+    options($("device"), Object.entries(data.devices).map(([k, d]) => [k, d.name]), state.device);
+    $("axis").value = state.axis;
+    $("rivals").replaceChildren(...laws.filter(([name]) => name !== state.law).map(([name, law]) => {
+      const label = document.createElement("label"), box = document.createElement("input");
+      Object.assign(box, { type: "checkbox", value: name, checked: state.rivals.includes(name) });
+      box.addEventListener("change", () => set({ rivals: state.rivals.filter((r) => r !== name).concat(box.checked ? [name] : []) }));
+      label.append(box, ` ${law.title}`);
+      return label;
+    }));
+    $("rival-box").hidden = laws.length < 2;
+  }
+
+  const exact = (v) => { // the shortest text that reads back as the same number
+    const short = Format.count(v);
+    return State.parseSize(short) === v ? short : String(v);
+  };
+  function showInputs() {
+    for (const name of BOXES) if (document.activeElement !== $(name)) $(name).value = name === "N" ? exact(state.N) : state[name];
+    $("N-slider").value = Math.log10(state.N);
+    $("N-slider").setAttribute("aria-valuetext", Format.count(state.N));
+    $("P-slider").value = state.P;
+  }
+
+  function warnings(v) {
+    const { runs } = v.source, out = [], N = [Math.min(...runs.N), Math.max(...runs.N)], P = [Math.min(...runs.P), Math.max(...runs.P)];
+    const past = [];
+    if (state.N < N[0] || state.N > N[1]) past.push(`N was run from ${Format.count(N[0])} to ${Format.count(N[1])}`);
+    if (state.P < P[0] || state.P > P[1]) past.push(P[0] === P[1] ? `only P = ${P[0]} was run` : `P was run from ${P[0]} to ${P[1]}`);
+    if (past.length) out.push(`Outside the data: ${past.join("; ")}. The interval takes the law's form for granted; compare the rival laws.`);
+    if (!v.law.sound) out.push(`This fit is in doubt: ${v.law.status} (${v.law.detail}).`);
+    const mine = v.cost(state.N, state.P);
+    if (mine === null) out.push("No transformer of the paper's family is that small: no cost is given.");
+    else if (mine.memory > v.device.memory) out.push(`It does not fit: ${v.device.name} holds ${Format.bytes(v.device.memory)}.`);
+    return out;
+  }
+
+  function answers(v) {
+    const { now, law } = v;
+    $("loss").textContent = Format.loss(now.loss);
+    $("mean").textContent = Format.range(now.lower, now.upper, Format.loss);
+    $("run").textContent = Format.range(now.newLower, now.newUpper, Format.loss);
+    $("formula").textContent = `${law.formula} ${law.fields}. R² ${law.r2.toFixed(4)} on ${v.source.runs.N.length} runs; fit ${law.status}.`;
+    Tables.fill($("equivalents"), "Sizes with the same loss, 95% interval.", ["streams", "N", "interval"],
+      Charts.STREAMS.map((Q) => {
+        const e = Law.equivalent(law, state.N, state.P, Q);
+        return [`P = ${Q}`, Format.count(e.N), state.P === Q ? "the point itself" : Format.range(e.lower, e.upper, Format.count)];
+      }));
+    $("warning").replaceChildren(...warnings(v).map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+    $("rival-table").hidden = v.rivals.length === 0;
+    Tables.fill($("rival-table"), "What the laws switched on say of this point.", ["law", "loss", "less this law's", "same loss at P = 1", "R²"],
+      [law, ...v.rivals].map((r) => {
+        const value = Law.loss(r, state.N, state.P);
+        return [r.title, Format.loss(value), r === law ? "" : (value - now.loss).toFixed(4), Format.count(Law.equivalent(r, state.N, state.P, 1).N), r.r2.toFixed(4)];
+      }));
+    costs(v);
+  }
+
+  // The streams' price beside that of the one-stream model with the same loss.
+  function costs(v) {
+    const small = v.cost(state.N, 1), mine = v.cost(state.N, state.P), dense = v.cost(v.dense.N, 1);
+    const text = (c, key, how) => (c === null ? "—" : how(c[key]));
+    const row = (label, c) => [label, text(c, "memory", Format.bytes), text(c, "latency", Format.seconds)];
+    const rows = [row(`N ${Format.count(state.N)}, P = ${state.P}`, mine)];
+    if (state.P > 1) rows.push(row(`the same N, P = 1 (higher loss)`, small), row(`same loss, P = 1: N ${Format.count(v.dense.N)}`, dense));
+    Tables.fill($("costs"), `Batch ${state.batch}, ${state.input} tokens in, ${state.output} out, ${v.device.name}.`, ["model", "memory", "latency"], rows);
+    $("verdict").textContent = state.P > 1 && small && mine && dense ? verdict(small, mine, dense) : "";
+  }
+  function verdict(small, mine, dense) {
+    const say = (key, name) => {
+      const streams = mine[key] - small[key], size = dense[key] - small[key];
+      if (!(streams > 0 && size > 0)) return `${name}: the increases cannot be compared`;
+      return streams <= size ? `adding parameters takes ${Format.times(size / streams)} as much extra ${name}`
+        : `adding streams takes ${Format.times(streams / size)} as much extra ${name}`;
+    };
+    return `To reach this loss from N at P = 1, ${say("memory", "memory")}; ${say("latency", "latency")}.`;
+  }
+
+  const DRAW = [["loss-chart", "lossChart", "loss-table", "loss"], ["contour-chart", "contourChart", "contour-table", "contour"],
+    ["cost-chart", "costChart", "cost-table", "cost"]];
+  function draw(v) {
+    for (const [id, chart, table, rows] of DRAW) {
+      Tables[rows]($(table), v);
+      if (!window.Plotly) continue;
+      const [traces, layout] = Charts[chart](v);
+      Plotly.react(id, traces, layout, { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false });
+    }
+  }
+  function schedule() {
+    if (pending) return;
+    pending = true;
+    requestAnimationFrame(() => { pending = false; draw(view()); });
+  }
+
+  function set(change, write = true) {
+    const before = state;
+    state = { ...state, ...change };
+    const source = data.sources.find((s) => s.id === state.source);
+    if (!(state.law in source.laws)) state.law = source.start;
+    state.rivals = state.rivals.filter((name) => name in source.laws && name !== state.law);
+    if (before.source !== state.source || before.law !== state.law || !drawn) controls();
+    drawn = true;
+    showInputs();
+    answers(view());
+    if (write) history.replaceState(null, "", `#${State.toFragment(state)}`);
+    schedule();
+  }
+
+  function complain(text, id) {
+    $("message").textContent = text;
+    for (const name of BOXES) $(name).setAttribute("aria-invalid", String(name === id));
+  }
+  function typed(name) {
+    const box = $(name), { value, error } = State.check(name, box.value);
+    complain(error ? `${error}. The answers are still for ${name === "N" ? exact(state.N) : state[name]}.` : "", error ? name : null);
+    if (!error) { set({ [name]: value }); box.value = name === "N" ? exact(value) : value; }
+  }
+
+  function read() {
+    const found = State.fromFragment(location.hash, { ...base, ...(drawn ? state : {}) }, data);
+    complain(found.errors.join("; "), null);
+    controls.stale = drawn = false;
+    set(found.state, false);
+  }
+
+  function listen() {
+    for (const name of BOXES) $(name).addEventListener("change", () => typed(name));
+    $("N-slider").addEventListener("input", (e) => { complain("", null); $("N").value = ""; set({ N: Number((10 ** Number(e.target.value)).toPrecision(3)) }); });
+    $("P-slider").addEventListener("input", (e) => { complain("", null); set({ P: Number(e.target.value) }); });
+    for (const id of ["source", "law", "device", "axis"]) $(id).addEventListener("change", (e) => set({ [id]: e.target.value }));
+    addEventListener("hashchange", read);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", schedule);
+    addEventListener("beforeprint", () => { document.querySelectorAll("details").forEach((d) => { d.open = true; }); draw(view()); });
+    addEventListener("resize", schedule);
+  }
+
+  // Called once plotly has been read; the numbers have answered since before.
+  function charts() {
+    draw(view());
+    const jump = (id, y) => $(id).on("plotly_click", ({ points: [p] }) => {
+      const N = Math.min(Math.max(Number(p.x.toPrecision(3)), 1e4), 1e12);
+      set(y ? { N, P: Math.min(Math.max(Math.round(p.y), 1), 64) } : { N });
+    });
+    jump("loss-chart", false);
+    jump("contour-chart", true);
+    document.documentElement.dataset.ready = "charts";
+  }
+
+  document.documentElement.classList.add("js");
+  listen();
+  read();
+  document.documentElement.dataset.ready = "numbers";
+  return { data, view, set, charts, get state() { return state; } };
+})();

@@ -1,0 +1,105 @@
+"""The page's text: template, styles, scripts, data and, for readers without JavaScript, tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from html import escape
+from importlib.metadata import version
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+import scaling
+from analysis.explorer.payload import payload, start
+from analysis.explorer.sources import Source
+from analysis.style import count_text
+
+SCRIPTS = ("law.js", "cost.js", "state.js", "tables.js", "charts.js", "app.js")
+STREAMS = (1, 2, 4, 8)
+
+
+def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
+    """The whole page as one text."""
+    data = json.dumps(payload(sources), allow_nan=False, separators=(",", ":"))
+    footer = (
+        f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. Laws, intervals "
+        "and costs are evaluated in this file; it asks nothing of the network. Cost model and published "
+        "losses: Chen et al. 2025, arXiv 2505.10475. The page holds plotly.js (MIT licence)."
+    )
+    parts = {
+        "CSS": _text("page.css"),
+        "STATIC": "".join(static_tables(source) for source in sources),
+        "FOOTER": footer,
+        "DATA": data.replace("<", "\\u003c"),
+        "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
+        "PLOTLY": get_plotlyjs().replace("</script", "<\\/script"),
+    }
+    return re.sub(r"@([A-Z]+)@", lambda match: parts[match[1]], _text("page.html"))
+
+
+def _text(name: str) -> str:
+    return files("analysis.explorer").joinpath(name).read_text(encoding="utf-8")
+
+
+def static_tables(source: Source) -> str:
+    """Parameters, runs and predictions of one source as HTML tables."""
+    fitted = source.fits[start(source)]
+    heading = f"<h2>{escape(source.title)}</h2>"
+    return "".join([heading, _laws(source), _runs(source, fitted), _predictions(source, fitted)])
+
+
+def _laws(source: Source) -> str:
+    rows = [
+        {
+            "law": name,
+            "parameters": ", ".join(f"{n} = {float(getattr(f.law, n)):.4g}" for n in f.law.names()),
+            "R²": f"{f.r2:.4f}",
+            "fit": str(f.status),
+        }
+        for name, f in source.fits.items()
+    ]
+    return _table(pd.DataFrame(rows), "Fitted laws")
+
+
+def _runs(source: Source, fitted: scaling.Fit) -> str:
+    runs = source.runs.sort_values(["P", "N"])
+    shown = pd.DataFrame(
+        {
+            "N": runs["N"].map(count_text),
+            "P": runs["P"].map("{:g}".format),
+            "loss of the run": runs["loss"].map("{:.4f}".format),
+            "loss by the law": [f"{v:.4f}" for v in fitted.law.predict(**_axes(fitted, runs))],
+        }
+    )
+    return _table(shown, f"Loss against size: the runs and the law ({type(fitted.law).__name__})")
+
+
+def _predictions(source: Source, fitted: scaling.Fit) -> str:
+    """Loss with interval and equivalent sizes over six sizes of the data's range and P = 1, 2, 4, 8."""
+    N = np.geomspace(source.runs["N"].min(), source.runs["N"].max(), 6)
+    grid = pd.DataFrame([(n, p) for n in N for p in STREAMS], columns=["N", "P"]).astype(float)
+    seen = fitted.predict(method=scaling.Covariance(), **_axes(fitted, grid))
+    shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
+    shown["loss"] = seen["loss"].map("{:.4f}".format).to_numpy()
+    known = np.isfinite(seen["lower"]) & np.isfinite(seen["upper"])
+    shown["95% interval"] = np.where(
+        known, [f"{a:.4f} to {b:.4f}" for a, b in zip(seen["lower"], seen["upper"], strict=True)], "—"
+    )
+    for at in STREAMS:
+        if "P" in fitted.law.axes:
+            sizes = fitted.law.equivalent_N(grid["N"].to_numpy(), grid["P"].to_numpy(), at)
+            shown[f"same loss at P = {at}"] = [count_text(v) if np.isfinite(v) else "no size" for v in sizes]
+    return _table(shown, "Predicted loss (interval: linearised covariance) and equivalent sizes")
+
+
+def _axes(fitted: scaling.Fit, table: pd.DataFrame) -> dict[str, np.ndarray]:
+    return {axis: table[axis].to_numpy(dtype=float) for axis in fitted.law.axes}
+
+
+def _table(frame: pd.DataFrame, caption: str) -> str:
+    body = frame.to_html(index=False, border=0, escape=True)
+    return f'<div class="wide">{body.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)}</div>'

@@ -1,0 +1,123 @@
+"""What the page's JavaScript is given: laws, covariances, runs, devices, as plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import scaling
+from analysis import shapes
+from analysis.explorer.sources import Source
+from analysis.hardware import DTYPE_BYTES, KNOWN
+from analysis.inference_cost import PREFIX_TOKENS
+from scaling.law import Array
+from scaling.uncertainty import slopes, spread, t_quantile
+
+LEVEL = 0.95
+TITLES = {
+    "parallel": "N (k ln P + 1), the paper's",
+    "diversity": "correlated streams (Eq 4)",
+    "power": "N times a power of P",
+    "additive": "additive, C / P^beta",
+    "additive-half": "additive, C / sqrt(P)",
+    "saturating": "saturating in P",
+    "log-multiplicative": "power of 1 + log2 P",
+    "dense": "no streams (baseline)",
+}
+
+
+def payload(sources: Sequence[Source]) -> dict[str, Any]:
+    """Everything the page needs; sources are known by their place, s0, s1, ..."""
+    return {
+        "level": LEVEL,
+        "sources": [_source(f"s{i}", source) for i, source in enumerate(sources)],
+        "devices": {name: _device(name) for name in KNOWN},
+        "model": {
+            "layers": shapes.LAYERS,
+            "heads": shapes.HEADS,
+            "kvHeads": shapes.KV_HEADS,
+            "vocab": shapes.VOCAB,
+            "ffnPerWidth": shapes.FFN_PER_WIDTH,
+            "prefix": PREFIX_TOKENS,
+        },
+    }
+
+
+def _device(name: str) -> dict[str, Any]:
+    device = KNOWN[name]
+    return {
+        "name": device.name,
+        "flops": device.reached_flops("bf16"),
+        "bandwidth": device.reached_bandwidth,
+        "memory": device.memory_bytes,
+        "bytes": DTYPE_BYTES["bf16"],
+    }
+
+
+def _source(identity: str, source: Source) -> dict[str, Any]:
+    columns = {name: [float(v) for v in source.runs[name]] for name in ("N", "P", "loss")}
+    return {
+        "id": identity,
+        "title": source.title,
+        "runs": columns,
+        "laws": {name: law_payload(name, fitted) for name, fitted in source.fits.items()},
+        "start": start(source),
+        "example": example(source),
+    }
+
+
+def start(source: Source) -> str:
+    """The law shown first: the paper's, unless it is missing or in doubt and another is not."""
+    order = sorted(
+        source.fits, key=lambda name: (source.fits[name].status != "converged", name != "parallel")
+    )
+    return order[0]
+
+
+def example(source: Source) -> dict[str, float]:
+    """The point shown first: the second largest one-stream size, to two digits, at a middle P."""
+    runs = source.runs
+    sizes = sorted(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())
+    streams = sorted({int(p) for p in runs["P"]})
+    return {"N": float(f"{sizes[max(len(sizes) - 2, 0)]:.2g}"), "P": streams[len(streams) // 2]}
+
+
+def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
+    """One fitted law as coefficients and nonlinear parameters (c, η), with their covariance."""
+    law = fitted.law
+    c, eta = law.to_linear()
+    covariance = linear_covariance(fitted)
+    t = t_quantile(fitted, LEVEL)
+    sure = covariance is not None and math.isfinite(t) and math.isfinite(fitted.noise)
+    return {
+        "form": type(law).__name__.partition("(")[0],
+        "title": TITLES.get(name, name),
+        "formula": (law.__doc__ or "").splitlines()[0].partition(":")[0].removesuffix("."),
+        "fields": "(" + ", ".join(f"{n} {float(getattr(law, n)):.4g}" for n in law.names()) + ")",
+        "c": [float(v) for v in c],
+        "eta": [float(v) for v in eta],
+        "cov": covariance.tolist() if covariance is not None and sure else None,
+        "t": t if sure else 0.0,
+        "noise": fitted.noise if sure else 0.0,
+        "log": bool(fitted.problem.objective.log),
+        "r2": fitted.r2 if math.isfinite(fitted.r2) else 0.0,
+        "status": str(fitted.status),
+        "detail": fitted.certificate.detail,
+        "sound": str(fitted.status) == "converged",
+    }
+
+
+def linear_covariance(fitted: scaling.Fit) -> Array | None:
+    """Covariance of (c, η), (p, p), by the chain rule from the solver's coordinates; None if not finite."""
+
+    def linear(law: Any) -> Array:
+        c, eta = law.to_linear()
+        return np.stack(np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in [*c, *eta])), axis=-1)
+
+    covariance, _ = spread(fitted)
+    change = slopes(fitted.problem, fitted.theta[None], linear)[0]  # (p, K): ∂(c, η)/∂θ
+    out = np.asarray(change.T @ covariance @ change)
+    return out if np.isfinite(out).all() else None
