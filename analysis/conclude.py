@@ -49,9 +49,10 @@ def conclude(folder: Path, command: str, console: Console | None = None) -> None
         files.append(folder / "fits" / f"parallel-{draw.file_name(corpus)}.json")
         fit.save(files[-1])
         console.print(law_table(corpus, fit))
+        console.print(goodness(fit), highlight=False)
         console.print(worth_table(fit))
-        console.print(verdict(fit), highlight=False)
-    for missing in seen.missing:
+        console.print(f"[bold]{verdict(fit)}[/]", highlight=False)
+    for missing in seen.missing if not seen.parallel else ():
         console.print(missing, highlight=False)
     known = draw.sweep_figures(seen)
     only = [name for name in FIGURES if name in known]
@@ -77,17 +78,21 @@ def runs_table(runs: pd.DataFrame) -> Table:
 
 
 def law_table(corpus: str, fit: Fit) -> Table:
-    """The law's parameters with intervals; its R2 beside the baseline's and its errors."""
-    baseline = baseline_r2(fit)
-    error = f"rmse {fit.rmse:.1e}, largest error {fit.max_error:.1e} nats"
-    goodness = f"R2 {fit.r2:.4f} (without P {baseline:.4f}), {error}; {fit.status}: {fit.certificate.detail}"
-    table = Table(box=SIMPLE_HEAD, title=f"{corpus}: L = E + (A / (N (k ln P + 1)))^alpha", caption=goodness)
+    """The law's parameters with intervals."""
+    table = Table(box=SIMPLE_HEAD, title=f"{corpus}: L = E + (A / (N (k ln P + 1)))^alpha")
     for name in ("parameter", "estimate", f"lower {LEVEL:.0%}", f"upper {LEVEL:.0%}"):
         table.add_column(name, justify="left" if name == "parameter" else "right")
     intervals = fit.intervals(LEVEL)
     for name, values in zip(intervals.index, intervals.to_numpy(), strict=True):
         table.add_row(str(name), *map(number, values))
     return table
+
+
+def goodness(fit: Fit) -> str:
+    """R2 beside that of the law without P, the errors, the status."""
+    baseline, error = baseline_r2(fit), f"rmse {fit.rmse:.1e}, largest error {fit.max_error:.1e} nats"
+    without = "" if baseline is None else f" (without P {baseline:.4f})"
+    return f"R2 {fit.r2:.4f}{without}, {error}\n{fit.status}: {fit.certificate.detail}"
 
 
 def worth_table(fit: Fit) -> Table:
