@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast lint bench clean
+.PHONY: demo test fast lint bench browser docs clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "parscale needs Python >= 3.11")'
@@ -24,6 +24,12 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+browser:  ## Debian's chromium, which the tests of the page drive; nothing to do where it is installed
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
+
+docs: $(VENV)/.installed  ## the documentation as a static site in site/
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.installed  ## timings, side by side with a baseline; writes results/benchmarks/
 	$(BIN)/python -m benchmarks
