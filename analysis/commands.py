@@ -46,3 +46,15 @@ def report(args: Any) -> int:
 
     print(write(args.source, args.out, command=f"parscale report {args.source}"))
     return 0
+
+
+def explore(args: Any) -> int:
+    """Write the page to explore laws and show it."""
+    from analysis import explorer
+
+    words = ["parscale explore", *map(str, args.sources)]
+    page = explorer.write(args.sources, args.out or Path("results") / "explore.html", command=" ".join(words))
+    if not args.no_open and not explorer.open_in_browser(page):
+        terminal().print(f"no browser could be opened; open the file yourself: {page}", highlight=False)
+    print(page)
+    return 0

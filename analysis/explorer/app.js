@@ -96,13 +96,13 @@ const App = (() => {
     $("verdict").textContent = state.P > 1 && small && mine && dense ? verdict(small, mine, dense) : "";
   }
   function verdict(small, mine, dense) {
-    const say = (key, name) => {
+    const say = (key) => {
       const streams = mine[key] - small[key], size = dense[key] - small[key];
-      if (!(streams > 0 && size > 0)) return `${name}: the increases cannot be compared`;
-      return streams <= size ? `adding parameters takes ${Format.times(size / streams)} as much extra ${name}`
-        : `adding streams takes ${Format.times(streams / size)} as much extra ${name}`;
+      if (!(streams > 0 && size > 0)) return `extra ${key} that cannot be compared`;
+      return streams <= size ? `${Format.times(size / streams)} the extra ${key}`
+        : `only ${Format.times(size / streams)} the extra ${key} (streams cost more)`;
     };
-    return `To reach this loss from N at P = 1, ${say("memory", "memory")}; ${say("latency", "latency")}.`;
+    return `Reaching this loss with parameters instead of streams takes ${say("memory")} and ${say("latency")}.`;
   }
 
   const DRAW = [["loss-chart", "lossChart", "loss-table", "loss"], ["contour-chart", "contourChart", "contour-table", "contour"],
@@ -148,7 +148,7 @@ const App = (() => {
   function read() {
     const found = State.fromFragment(location.hash, { ...base, ...(drawn ? state : {}) }, data);
     complain(found.errors.join("; "), null);
-    controls.stale = drawn = false;
+    drawn = false;
     set(found.state, false);
   }
 
@@ -172,12 +172,15 @@ const App = (() => {
     });
     jump("loss-chart", false);
     jump("contour-chart", true);
+    performance.mark("charts");
     document.documentElement.dataset.ready = "charts";
   }
 
   document.documentElement.classList.add("js");
+  $("rival-box").open = innerWidth > 800;
   listen();
   read();
+  performance.mark("numbers");
   document.documentElement.dataset.ready = "numbers";
   return { data, view, set, charts, get state() { return state; } };
 })();

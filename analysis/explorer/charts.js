@@ -32,6 +32,15 @@ const Charts = (() => {
       for (const m of wide ? [1] : [1, 2, 5]) if (m * 10 ** e >= low && m * 10 ** e <= high) tickvals.push(m * 10 ** e);
     return { tickvals, ticktext: tickvals.map(Format.count) };
   };
+  // A log axis of costs labelled 0.2, 0.5, 1, 2, ... in plain digits.
+  function costTicks(traces) {
+    const all = traces.flatMap((t) => t.x).filter((v) => v > 0), tickvals = [];
+    for (let e = -6; e < 7; e++) for (const m of [1, 2, 5]) tickvals.push(m * 10 ** e);
+    const kept = tickvals.filter((v) => v >= Math.min(...all) / 1.1 && v <= Math.max(...all) * 1.1);
+    const wide = kept.length > 9;
+    const few = wide ? kept.filter((v) => String(v.toExponential()).startsWith("1e")) : kept;
+    return { tickvals: few, ticktext: few.map((v) => String(Number(v.toPrecision(3)))) };
+  }
   const sizeAxis = (Ns) => ({
     type: "log", title: { text: "non-embedding parameters N" }, ...countTicks(Ns[0], Ns[Ns.length - 1]),
     range: [Math.log10(Ns[0]), Math.log10(Ns[Ns.length - 1])],
@@ -112,7 +121,7 @@ const Charts = (() => {
     });
     if (mine !== null) traces.push(here(mine, view.now.loss));
     const title = axis === "memory" ? "memory (GiB)" : "latency (s)";
-    return [traces, layout({ type: "log", title: { text: title }, dtick: "D2" }, { title: { text: "loss (nats per token)" } })];
+    return [traces, layout({ type: "log", title: { text: title }, ...costTicks(traces) }, { title: { text: "loss (nats per token)" } })];
   }
 
   return { STREAMS, streamsOf, lossChart, contourChart, costChart };

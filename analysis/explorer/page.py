@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from plotly.offline import get_plotlyjs
 
 import scaling
-from analysis.explorer.payload import payload, start
+from analysis.explorer.payload import LEVEL, payload, start
 from analysis.explorer.sources import Source
 from analysis.style import count_text
 
@@ -26,9 +27,9 @@ def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
     """The whole page as one text."""
     data = json.dumps(payload(sources), allow_nan=False, separators=(",", ":"))
     footer = (
-        f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. Laws, intervals "
-        "and costs are evaluated in this file; it asks nothing of the network. Cost model and published "
-        "losses: Chen et al. 2025, arXiv 2505.10475. The page holds plotly.js (MIT licence)."
+        f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. "
+        "Laws, intervals and costs are evaluated in this file; it asks nothing of the network. "
+        "Cost model and published losses: Chen et al. 2025, arXiv 2505.10475. The page holds plotly.js (MIT licence)."
     )
     parts = {
         "CSS": _text("page.css"),
@@ -82,7 +83,7 @@ def _predictions(source: Source, fitted: scaling.Fit) -> str:
     """Loss with interval and equivalent sizes over six sizes of the data's range and P = 1, 2, 4, 8."""
     N = np.geomspace(source.runs["N"].min(), source.runs["N"].max(), 6)
     grid = pd.DataFrame([(n, p) for n in N for p in STREAMS], columns=["N", "P"]).astype(float)
-    seen = fitted.predict(method=scaling.Covariance(), **_axes(fitted, grid))
+    seen = fitted.predict(LEVEL, scaling.Covariance(), **_axes(fitted, grid))
     shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
     shown["loss"] = seen["loss"].map("{:.4f}".format).to_numpy()
     known = np.isfinite(seen["lower"]) & np.isfinite(seen["upper"])
@@ -96,10 +97,11 @@ def _predictions(source: Source, fitted: scaling.Fit) -> str:
     return _table(shown, "Predicted loss (interval: linearised covariance) and equivalent sizes")
 
 
-def _axes(fitted: scaling.Fit, table: pd.DataFrame) -> dict[str, np.ndarray]:
+def _axes(fitted: scaling.Fit, table: pd.DataFrame) -> dict[str, Any]:
     return {axis: table[axis].to_numpy(dtype=float) for axis in fitted.law.axes}
 
 
 def _table(frame: pd.DataFrame, caption: str) -> str:
     body = frame.to_html(index=False, border=0, escape=True)
-    return f'<div class="wide">{body.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)}</div>'
+    body = body.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
+    return f'<div class="wide">{body}</div>'

@@ -1,0 +1,40 @@
+"""A headless Chromium for tests: Debian's, driven by playwright, with no way off the machine."""
+
+import os
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+def require_chromium() -> str:
+    """Its path; where it is missing the test fails on CI and is skipped elsewhere, with the reason."""
+    path = CHROMIUM if os.path.exists(CHROMIUM) else shutil.which("chromium")
+    if path is None:
+        reason = "no chromium on this machine: apt-get install chromium"
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(f"{reason} (CI must test the page in a browser)")
+        pytest.skip(reason)
+    return path
+
+
+@contextmanager
+def browser(profile):
+    """A persistent context in an empty profile folder."""
+    pytest.importorskip("playwright")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(profile), executable_path=require_chromium(), args=FLAGS, viewport={"width": 1280, "height": 900}
+        )
+        try:
+            yield context
+        finally:
+            context.close()

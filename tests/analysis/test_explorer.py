@@ -1,0 +1,132 @@
+"""What the page is given and what is refused, without a browser."""
+
+import json
+import re
+from argparse import Namespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling
+from analysis import commands, explorer
+from analysis.explorer.page import build
+from analysis.explorer.payload import linear_covariance, payload
+from analysis.explorer.sources import read_sources
+from scaling.uncertainty import standard_errors
+
+
+@pytest.fixture(scope="module")
+def stack_fits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fits")
+    runs = scaling.read_runs("results/published/losses.csv")
+    rows = runs[runs.corpus == "stack-v2-python"]
+    for name in ("parallel", "additive", "dense"):
+        scaling.fit(scaling.by_name(name), rows).save(folder / f"{name}-stack-v2-python.json")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch, request):
+    monkeypatch.chdir(request.config.rootpath)
+
+
+def test_fits_to_the_same_runs_are_one_source(stack_fits):
+    order = ["dense", "parallel", "additive"]
+    (source,) = read_sources([stack_fits / f"{name}-stack-v2-python.json" for name in order])
+    assert list(source.fits) == order
+    assert source.title == "Stack-V2 Python"
+    assert source.runs["P"].max() == 8  # the baseline's file knows no P: the others' do
+    (shown,) = payload([source])["sources"]
+    assert shown["start"] == "parallel"
+    assert shown["example"] == {"N": 2.8e9, "P": 4}
+
+
+def test_the_covariance_is_that_of_the_solver(stack_fits):
+    fit = scaling.Fit.load(stack_fits / "additive-stack-v2-python.json")
+    covariance = linear_covariance(fit)
+
+    def linear(law):
+        c, eta = law.to_linear()
+        return np.stack([*c, *eta], axis=-1)
+
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), standard_errors(fit, linear), rtol=1e-9)
+
+
+def test_the_page_refers_to_nothing_outside(stack_fits):
+    text = build(read_sources([stack_fits / "parallel-stack-v2-python.json"]), command="c", origin="o")
+    ours = text[: text.index("plotly.js v")] + text[text.rindex("</script>\n<script>") :]
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", ours)
+    assert "url(" not in ours
+    assert "default-src 'none'" in ours
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    assert [s["title"] for s in data["sources"]] == ["Stack-V2 Python"]
+
+
+def test_names_cannot_become_markup(tmp_path):
+    runs = pd.read_csv("results/published/losses.csv").query("corpus == 'pile'")
+    runs.assign(corpus="</script><b>x</b>").to_csv(tmp_path / "runs.csv")
+    text = build(read_sources([tmp_path / "runs.csv"]), command="<i>", origin="<i>")
+    assert "<b>x" not in text
+    assert "<i>" not in text
+
+
+def test_without_javascript_there_are_tables(stack_fits):
+    text = build(read_sources([stack_fits / "parallel-stack-v2-python.json"]), command="c", origin="o")
+    static = re.search(r"<noscript>(.*?)</noscript>", text, re.DOTALL)[1]
+    assert static.count("<table") == 3
+    assert "1.1722" in static  # the first run
+    assert "same loss at P = 8" in static
+
+
+def test_what_is_no_fit_is_refused(tmp_path, stack_fits):
+    bad = tmp_path / "bad.json"
+    for content in ("[1, 2]", "no json", "{}"):
+        bad.write_text(content)
+        with pytest.raises(ValueError, match=r"bad\.json: not a fit file"):
+            explorer.write([bad], tmp_path / "page.html")
+    edited = (stack_fits / "parallel-stack-v2-python.json").read_text().replace('"k": 0.39', '"k": 0.49')
+    bad.write_text(edited)
+    with pytest.raises(ValueError, match="changed since it was written"):
+        explorer.write([bad], tmp_path / "page.html")
+    with pytest.raises(FileNotFoundError, match=r"none\.json: no such file"):
+        explorer.write([tmp_path / "none.json"], tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_law_with_another_axis_is_refused(tmp_path):
+    runs = {"N": np.geomspace(1e7, 1e9, 9), "D": np.tile([1e9, 3e9, 9e9], 3)}
+    law = scaling.ChinchillaLaw(1.7, 410.0, 390.0, 0.33, 0.27)
+    scaling.fit(scaling.ChinchillaLaw, runs | {"loss": law.predict(**runs)}).save(tmp_path / "c.json")
+    with pytest.raises(ValueError, match="ChinchillaLaw needs N, D; the page explores laws of N and P"):
+        read_sources([tmp_path / "c.json"])
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [("diverged", "no finished run"), ("ok", "2 finished runs are too few to fit a law")],
+)
+def test_a_sweep_without_a_usable_run_is_refused(tmp_path, status, message):
+    rows = pd.DataFrame({"N": [1e6, 2e6], "P": [1, 2], "loss": [3.1, 2.9], "status": [status] * 2})
+    rows.to_parquet(tmp_path / "runs.parquet")
+    with pytest.raises(ValueError, match=message):
+        read_sources([tmp_path])
+
+
+def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monkeypatch, capsys):
+    monkeypatch.setattr("webbrowser.open", lambda url: False)
+    args = Namespace(
+        sources=[stack_fits / "parallel-stack-v2-python.json"], out=tmp_path / "p.html", no_open=False
+    )
+    assert commands.explore(args) == 0
+    said = capsys.readouterr()
+    assert "no browser could be opened" in said.out + said.err
+    assert (tmp_path / "p.html").stat().st_size > 4e6
+
+
+def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
+    monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
+    args = Namespace(
+        sources=[stack_fits / "parallel-stack-v2-python.json"], out=tmp_path / "p.html", no_open=True
+    )
+    assert commands.explore(args) == 0

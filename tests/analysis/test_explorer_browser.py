@@ -1,0 +1,293 @@
+"""The page in a real browser: what it computes against Python, what it does with people's input."""
+
+import numpy as np
+import pytest
+
+import scaling
+from analysis import explorer
+from analysis.equivalent import equivalents
+from analysis.explorer.sources import read_sources
+from analysis.hardware import KNOWN
+from analysis.inference_cost import estimate
+from analysis.shapes import shape_of
+from tests.analysis.browser import browser
+
+pytestmark = pytest.mark.slow
+STACK = "results/published/losses.csv"
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory, request):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(request.config.rootpath)
+        return explorer.write([STACK], tmp_path_factory.mktemp("page") / "explore.html")
+
+
+@pytest.fixture(scope="module")
+def sources(request):
+    return read_sources([request.config.rootpath / STACK])
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("profile")) as context:
+        yield context
+
+
+@pytest.fixture
+def page(chromium, page_file):
+    """A fresh tab at the page; at the end, that it said nothing wrong and asked for nothing."""
+    tab = chromium.new_page()
+    wrong, asked = [], []
+    tab.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda e: wrong.append(str(e)))
+    tab.on("request", lambda r: asked.append(r.url))
+    load(tab, page_file)
+    yield tab
+    tab.close()
+    assert wrong == []
+    assert [url for url in asked if not url.startswith(("file://", "data:", "blob:"))] == []
+    assert {url.split("#")[0] for url in asked if url.startswith("file://")} == {page_file.as_uri()}
+
+
+def load(tab, file, fragment=""):
+    tab.goto("about:blank")
+    tab.goto(file.as_uri() + fragment)
+    tab.wait_for_selector("html[data-ready=charts]")
+
+
+def type_in(tab, box, text):
+    tab.fill(f"#{box}", text)
+    tab.press(f"#{box}", "Enter")
+
+
+def cells(tab, table):
+    return tab.eval_on_selector_all(
+        f"#{table} tr", "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
+    )
+
+
+def test_size_and_time_to_interactive(page, page_file, capsys):
+    numbers, charts = page.evaluate(
+        "['numbers', 'charts'].map(n => performance.getEntriesByName(n)[0].startTime)"
+    )
+    with capsys.disabled():
+        size = page_file.stat().st_size
+        print(f"\nexplore page: {size / 1e6:.2f} MB, numbers after {numbers:.0f} ms, charts {charts:.0f} ms")
+    assert size < 6e6
+    assert numbers < 10_000
+    assert charts < 30_000
+
+
+def test_laws_agree_with_python_on_random_points(page, sources):
+    rng = np.random.default_rng(11)
+    N, P = np.exp(rng.uniform(np.log(1e4), np.log(1e12), 1000)), rng.uniform(1, 64, 1000)
+    got = page.evaluate(
+        """([N, P]) => App.data.sources.map((s) => Object.fromEntries(Object.entries(s.laws).map(([name, law]) =>
+             [name, N.map((n, i) => [Law.loss(law, n, P[i]), ...[1, 2, 4, 8].map((q) =>
+                 Law.equivalent(law, n, P[i], q).N)].map((v) => v === Infinity ? -1 : v))])))""",
+        [N.tolist(), P.tolist()],
+    )
+    for source, by_law in zip(sources, got, strict=True):
+        assert list(by_law) == list(source.fits)
+        for name, fitted in source.fits.items():
+            ours = np.array(by_law[name], dtype=float)
+            axes = {"N": N, "P": P} if "P" in fitted.law.axes else {"N": N}
+            np.testing.assert_allclose(ours[:, 0], fitted.law.predict(**axes), rtol=1e-9, atol=0)
+            if name != "dense":
+                for column, at in enumerate((1, 2, 4, 8), 1):
+                    sizes = fitted.law.equivalent_N(N, P, at)
+                    known = np.isfinite(sizes) & (ours[:, column] > 0)
+                    # An equivalent size is a root of a flat curve: 1e-9 of the loss is less of the size.
+                    back = fitted.law.predict(N=ours[known, column], P=at)
+                    np.testing.assert_allclose(back, ours[known, 0], rtol=1e-9)
+                    mine = (ours[:, column] > 0) & (ours[:, column] < 1e280)  # Python looks no further
+                    np.testing.assert_array_equal(np.isfinite(sizes), mine)
+
+
+def test_intervals_agree_with_python(page, sources):
+    rng = np.random.default_rng(5)
+    N, P = np.exp(rng.uniform(np.log(1e7), np.log(1e11), 200)), rng.uniform(1, 32, 200)
+    got = page.evaluate(
+        """([N, P]) => App.data.sources.map((s) => Object.fromEntries(Object.entries(s.laws).map(([name, law]) =>
+             [name, N.map((n, i) => { const p = Law.predict(law, n, P[i]), e = Law.equivalent(law, n, P[i], 1);
+               return [p.lower, p.upper, p.newLower, p.newUpper, e.lower, e.upper]; })])))""",
+        [N.tolist(), P.tolist()],
+    )
+    method = scaling.Covariance()
+    for source, by_law in zip(sources, got, strict=True):
+        for name in ("parallel", "additive", "diversity", "saturating", "power", "log-multiplicative"):
+            fitted, ours = source.fits[name], np.array(by_law[name], dtype=float)
+            python = fitted.predict(0.95, method, N=N, P=P)
+            half = (python["upper"] - python["lower"]).to_numpy()
+            columns = ["lower", "upper", "new_lower", "new_upper"]
+            error = np.abs(ours[:, :4] - python[columns].to_numpy()) / half[:, None]
+            assert error.max() < 1e-4, (name, error.max())
+        fitted, ours = source.fits["parallel"], np.array(by_law["parallel"], dtype=float)
+        python = equivalents(fitted, N=N, P=P, method=method)
+        np.testing.assert_allclose(ours[:, 4:], python[["lower", "upper"]], rtol=1e-5)
+
+
+def test_costs_agree_with_python(page):
+    rng = np.random.default_rng(3)
+    rows = [
+        (float(np.exp(rng.uniform(np.log(1e8), np.log(1e12)))), int(P), int(b), int(i), int(o), device)
+        for P, b, i, o in rng.integers([1, 1, 1, 1], [65, 300, 9000, 2000], (250, 4))
+        for device in KNOWN
+    ]
+    got = page.evaluate(
+        """(rows) => rows.map(([N, P, batch, input, output, device]) => { const c = Cost.estimate(N, P,
+             { batch, input, output }, App.data.devices[device], App.data.model); return [c.memory, c.latency]; })""",
+        rows,
+    )
+    for (N, P, batch, n_in, n_out, device), ours in zip(rows, got, strict=True):
+        shape = shape_of(N, P=P)
+        python = estimate(
+            width=shape.width, ffn=shape.ffn, P=P, batch=batch, input_tokens=n_in, output_tokens=n_out,
+            hardware=KNOWN[device],
+        )  # fmt: skip
+        np.testing.assert_allclose(ours, [float(python.memory_bytes), float(python.latency_s)], rtol=1e-9)
+
+
+def test_the_published_example(page, sources):
+    assert page.text_content("#loss") == "1.0155"
+    assert page.input_value("#N") == "2.8B"
+    assert page.input_value("#P") == "4"
+    shown = {row[0]: row[1] for row in cells(page, "equivalents")[1:]}
+    assert shown == {"P = 1": "4.33B", "P = 2": "3.4B", "P = 4": "2.8B", "P = 8": "2.38B"}
+    python = sources[0].fits["parallel"].predict(0.95, scaling.Covariance(), N=2.8e9, P=4).iloc[0]
+    assert page.text_content("#mean") == f"{python.lower:.4f} to {python.upper:.4f}"
+    assert page.text_content("#run") == f"{python.new_lower:.4f} to {python.new_upper:.4f}"
+    assert page.inner_text("#warning") == ""
+
+
+def test_typing_and_sliding(page, sources):
+    law = sources[0].fits["parallel"].law
+    type_in(page, "N", "700M")
+    type_in(page, "P", "8")
+    assert page.text_content("#loss") == f"{law.predict(N=7e8, P=8):.4f}"
+    page.focus("#N-slider")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    N = page.evaluate("App.state.N")
+    assert 7e8 < N < 8e8
+    assert page.text_content("#loss") == f"{law.predict(N=N, P=8):.4f}"
+    assert page.evaluate("x => State.parseSize(x)", page.input_value("#N")) == N
+    page.focus("#P-slider")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("App.state.P") == 7
+    assert page.input_value("#P") == "7"
+    page.fill("#batch", "16")
+    page.keyboard.press("Tab")
+    assert "Batch 16" in page.inner_text("#costs")
+    page.select_option("#device", "h200")
+    assert "H200" in page.inner_text("#costs")
+
+
+@pytest.mark.parametrize(
+    ("box", "text", "message"),
+    [
+        ("N", "abc", "N: “abc” is not a number"),
+        ("N", "0", "N: 0 is out of range; from 0.01M to 1000B"),
+        ("N", "1e99", "N: 1e99 is out of range"),
+        ("N", "", "N: “” is not a number"),
+        ("N", "-3B", "N: -3B is out of range"),
+        ("P", "65", "P: 65 is out of range; from 1 to 64"),
+        ("P", "2.5", "P: 2.5 is not a whole number"),
+        ("batch", "0", "batch: 0 is out of range"),
+        ("output", "many", "output tokens: “many” is not a number"),
+    ],
+)
+def test_bad_values_get_a_message_and_change_nothing(page, box, text, message):
+    type_in(page, "N", "1.6B")
+    before, loss = page.evaluate("App.state"), page.text_content("#loss")
+    type_in(page, box, text)
+    assert message in page.text_content("#message")
+    assert page.get_attribute(f"#{box}", "aria-invalid") == "true"
+    assert page.evaluate("App.state") == before
+    assert page.text_content("#loss") == loss
+    type_in(page, box, "2B" if box == "N" else "4")
+    assert page.text_content("#message") == ""
+    assert page.get_attribute(f"#{box}", "aria-invalid") == "false"
+
+
+def test_outside_the_data_is_said(page):
+    type_in(page, "N", "30B")
+    assert "Outside the data: N was run from 536M to 4.41B" in page.inner_text("#warning")
+    type_in(page, "P", "16")
+    assert "P was run from 1 to 8" in page.inner_text("#warning")
+    type_in(page, "N", "1000B")
+    assert "does not fit: A100 80GB" in page.inner_text("#warning")
+    type_in(page, "N", "0.01M")
+    assert "no cost is given" in page.inner_text("#warning")
+
+
+def test_the_address_carries_the_point(page, page_file, sources):
+    page.select_option("#source", label="The Pile")
+    type_in(page, "N", "1.23B")
+    type_in(page, "P", "2")
+    page.check("#rivals input[value=additive-half]")
+    fragment = page.evaluate("location.hash")
+    loss = page.text_content("#loss")
+    assert loss == f"{sources[1].fits['parallel'].law.predict(N=1.23e9, P=2):.4f}"
+    load(page, page_file, fragment)
+    assert page.evaluate("App.state").items() >= {"N": 1.23e9, "P": 2, "rivals": ["additive-half"]}.items()
+    assert page.text_content("#loss") == loss
+    load(page, page_file, "#N=abc&P=99&source=nowhere&law=none&rivals=x")
+    assert page.evaluate("App.state.N") == 2.8e9
+    assert "“abc” is not a number" in page.text_content("#message")
+
+
+def test_rivals_are_drawn_and_listed(page, sources):
+    count = "document.getElementById('loss-chart').data.length"
+    before = page.evaluate(count)
+    page.check("#rivals input[value=additive]")
+    page.wait_for_function(f"{count} === {before + 1}")
+    row = next(r for r in cells(page, "rival-table") if r[0].startswith("additive"))
+    assert row[1] == f"{sources[0].fits['additive'].law.predict(N=2.8e9, P=4):.4f}"
+    page.select_option("#law", "additive")
+    assert page.text_content("#loss") == row[1]
+    assert page.is_hidden("#rival-table")
+
+
+def test_charts_have_tables_and_move_the_point(page, sources):
+    for chart, table in (("loss", 25), ("contour", 8), ("cost", 29)):
+        assert page.locator(f"#{chart}-chart .main-svg").count() > 0
+        assert len(cells(page, f"{chart}-table")) == table
+    law = sources[0].fits["parallel"].law
+    row = cells(page, "loss-table")[1]
+    assert row == ["536M", "1", "1.1722", f"{law.predict(N=535813376, P=1):.4f}"]
+    box = page.locator("#contour-chart .nsewdrag").first.bounding_box()
+    page.locator("#contour-chart").scroll_into_view_if_needed()
+    box = page.locator("#contour-chart .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.wait_for_timeout(300)
+    page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.wait_for_function("App.state.N < 1.5e9 && App.state.P > 4")
+
+
+def test_phone_dark_and_print(page):
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(background) == "rgb(255, 255, 255)"
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(background) == "rgb(20, 23, 27)"
+    page.wait_for_function("document.getElementById('loss-chart').layout.font.color === '#e7eaee'")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(background) == "rgb(255, 255, 255)"
+    assert page.locator("#N-slider").is_hidden()
+
+
+def test_without_javascript_the_tables_are_shown(chromium, page_file):
+    other = chromium.browser.new_context(java_script_enabled=False) if chromium.browser else None
+    if other is None:
+        from playwright.sync_api import Error  # noqa: F401
+
+        pytest.skip("this playwright gives no second context")
+    tab = other.new_page()
+    tab.goto(page_file.as_uri())
+    assert tab.locator("noscript table").count() == 6
+    assert tab.locator("form").is_hidden()
+    other.close()
