@@ -145,8 +145,9 @@ const App = (() => {
     if (!error) { set({ [name]: value }); box.value = name === "N" ? exact(value) : value; }
   }
 
+  // An empty fragment is the way back to the first point.
   function read() {
-    const found = State.fromFragment(location.hash, { ...base, ...(drawn ? state : {}) }, data);
+    const found = State.fromFragment(location.hash, location.hash.length > 1 ? state : base, data);
     complain(found.errors.join("; "), null);
     drawn = false;
     set(found.state, false);

@@ -29,7 +29,8 @@ def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
     footer = (
         f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. "
         "Laws, intervals and costs are evaluated in this file; it asks nothing of the network. "
-        "Cost model and published losses: Chen et al. 2025, arXiv 2505.10475. The page holds plotly.js (MIT licence)."
+        "Cost model and published losses: Chen et al. 2025, arXiv 2505.10475. "
+        "The page holds plotly.js (MIT licence)."
     )
     parts = {
         "CSS": _text("page.css"),

@@ -7,10 +7,16 @@ from contextlib import contextmanager
 import pytest
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def require_chromium() -> str:
@@ -32,7 +38,10 @@ def browser(profile):
 
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=require_chromium(), args=FLAGS, viewport={"width": 1280, "height": 900}
+            str(profile),
+            executable_path=require_chromium(),
+            args=FLAGS,
+            viewport={"width": 1280, "height": 900},
         )
         try:
             yield context

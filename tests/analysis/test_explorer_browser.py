@@ -34,17 +34,27 @@ def chromium(tmp_path_factory):
         yield context
 
 
-@pytest.fixture
-def page(chromium, page_file):
-    """A fresh tab at the page; at the end, that it said nothing wrong and asked for nothing."""
+@pytest.fixture(scope="module")
+def tab(chromium, page_file):
+    """One tab for all tests, with what it complained of and asked for; loading takes seconds."""
     tab = chromium.new_page()
     wrong, asked = [], []
     tab.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
     tab.on("pageerror", lambda e: wrong.append(str(e)))
     tab.on("request", lambda r: asked.append(r.url))
     load(tab, page_file)
+    return tab, wrong, asked
+
+
+@pytest.fixture
+def page(tab, page_file):
+    """The tab at the first point; at the end, that it said nothing wrong and asked for nothing."""
+    tab, wrong, asked = tab
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.emulate_media(media="screen", color_scheme="light")
+    tab.evaluate("location.hash = ''")
+    tab.wait_for_function("location.hash === '' && App.state.N === 2.8e9 && App.state.P === 4")
     yield tab
-    tab.close()
     assert wrong == []
     assert [url for url in asked if not url.startswith(("file://", "data:", "blob:"))] == []
     assert {url.split("#")[0] for url in asked if url.startswith("file://")} == {page_file.as_uri()}
@@ -83,7 +93,8 @@ def test_laws_agree_with_python_on_random_points(page, sources):
     rng = np.random.default_rng(11)
     N, P = np.exp(rng.uniform(np.log(1e4), np.log(1e12), 1000)), rng.uniform(1, 64, 1000)
     got = page.evaluate(
-        """([N, P]) => App.data.sources.map((s) => Object.fromEntries(Object.entries(s.laws).map(([name, law]) =>
+        """([N, P]) => App.data.sources.map((s) => Object.fromEntries(
+             Object.entries(s.laws).map(([name, law]) =>
              [name, N.map((n, i) => [Law.loss(law, n, P[i]), ...[1, 2, 4, 8].map((q) =>
                  Law.equivalent(law, n, P[i], q).N)].map((v) => v === Infinity ? -1 : v))])))""",
         [N.tolist(), P.tolist()],
@@ -109,8 +120,10 @@ def test_intervals_agree_with_python(page, sources):
     rng = np.random.default_rng(5)
     N, P = np.exp(rng.uniform(np.log(1e7), np.log(1e11), 200)), rng.uniform(1, 32, 200)
     got = page.evaluate(
-        """([N, P]) => App.data.sources.map((s) => Object.fromEntries(Object.entries(s.laws).map(([name, law]) =>
-             [name, N.map((n, i) => { const p = Law.predict(law, n, P[i]), e = Law.equivalent(law, n, P[i], 1);
+        """([N, P]) => App.data.sources.map((s) => Object.fromEntries(
+             Object.entries(s.laws).map(([name, law]) =>
+             [name, N.map((n, i) => {
+               const p = Law.predict(law, n, P[i]), e = Law.equivalent(law, n, P[i], 1);
                return [p.lower, p.upper, p.newLower, p.newUpper, e.lower, e.upper]; })])))""",
         [N.tolist(), P.tolist()],
     )
@@ -137,7 +150,8 @@ def test_costs_agree_with_python(page):
     ]
     got = page.evaluate(
         """(rows) => rows.map(([N, P, batch, input, output, device]) => { const c = Cost.estimate(N, P,
-             { batch, input, output }, App.data.devices[device], App.data.model); return [c.memory, c.latency]; })""",
+             { batch, input, output }, App.data.devices[device], App.data.model);
+             return [c.memory, c.latency]; })""",
         rows,
     )
     for (N, P, batch, n_in, n_out, device), ours in zip(rows, got, strict=True):
@@ -219,6 +233,7 @@ def test_outside_the_data_is_said(page):
     type_in(page, "N", "1000B")
     assert "does not fit: A100 80GB" in page.inner_text("#warning")
     type_in(page, "N", "0.01M")
+    type_in(page, "P", "64")
     assert "no cost is given" in page.inner_text("#warning")
 
 
@@ -236,6 +251,13 @@ def test_the_address_carries_the_point(page, page_file, sources):
     load(page, page_file, "#N=abc&P=99&source=nowhere&law=none&rivals=x")
     assert page.evaluate("App.state.N") == 2.8e9
     assert "“abc” is not a number" in page.text_content("#message")
+
+
+def test_back_to_the_first_point(page):
+    type_in(page, "N", "1B")
+    page.click("text=Back to the first point")
+    page.wait_for_function("App.state.N === 2.8e9")
+    assert page.text_content("#loss") == "1.0155"
 
 
 def test_rivals_are_drawn_and_listed(page, sources):
@@ -283,8 +305,6 @@ def test_phone_dark_and_print(page):
 def test_without_javascript_the_tables_are_shown(chromium, page_file):
     other = chromium.browser.new_context(java_script_enabled=False) if chromium.browser else None
     if other is None:
-        from playwright.sync_api import Error  # noqa: F401
-
         pytest.skip("this playwright gives no second context")
     tab = other.new_page()
     tab.goto(page_file.as_uri())
