@@ -55,24 +55,7 @@ def numbers(p: Parser, level: bool = True) -> None:
 def sweep(p: Parser) -> None:
     """Train what a grid's folder does not hold yet; stopped at any moment, the same command goes on."""
     p.add_argument("grid", metavar="GRID", help="ci, demo, laptop, paper, or your own: FILE.py[:FUNCTION]")
-    for axis, example in (
-        ("sizes", "64x2,96x3"),
-        ("streams", "1,2,4"),
-        ("corpora", "stdlib,code"),
-        ("seeds", "0,1,2"),
-    ):
-        p.add_argument(f"--{axis}", metavar="A,B", help=f"only these, e.g. {example}")
-    p.add_argument("--tokens", metavar="D", help="training tokens a run, e.g. 10M")
-    p.add_argument("--recipe", help="scratch, two-stage, continual, peft")
-    p.add_argument("--repeat", action="store_true", help="read a corpus again when it holds too few tokens")
-    p.add_argument("--workers", default="auto", help="runs at a time (default auto: one a core)")
-    p.add_argument("--launcher", default="local", help="where runs are trained (default local)")
-    p.add_argument("--retry-diverged", action="store_true", help="train diverged runs again")
-    p.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="print every run's shape, N, D, FLOPs and memory, train nothing",
-    )
+    import_module("sweeps.options").add(p)
     out(p, "the sweep's folder (default results/sweeps/GRID)")
 
 

@@ -11,9 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from scaling.data import parse_size
-from sweeps import grids
-from sweeps.axes import Axes
+from sweeps import grids, options
 from sweeps.config import RunConfig
 
 SWEEPS = Path("results/sweeps")
@@ -39,32 +37,6 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
-def items(text: str | None) -> list[str] | None:
-    """["a", "b"] from "a,b"."""
-    return [part.strip() for part in text.split(",") if part.strip()] if text else None
-
-
-def whole(text: str | None, option: str) -> list[int] | None:
-    """[1, 2] from "1,2"; ValueError names the option and the value that is no whole number."""
-    try:
-        return [int(part) for part in items(text) or []] or None
-    except ValueError:
-        raise ValueError(f"--{option} {text}: give whole numbers separated by commas") from None
-
-
-def axes_of(args: Any) -> Axes:
-    """The grid's axes as the command line narrows them."""
-    return Axes(
-        sizes=items(args.sizes),
-        streams=whole(args.streams, "streams"),
-        corpora=items(args.corpora),
-        seeds=whole(args.seeds, "seeds"),
-        tokens=int(parse_size(args.tokens)) if args.tokens else None,
-        recipe=args.recipe,
-        repeat=args.repeat or None,
-    )
-
-
 def folder_of(name: str, out: str | None) -> Path:
     """Where a grid's runs go."""
     return Path(out) if out else SWEEPS / Path(name.partition(":")[0]).stem
@@ -73,7 +45,8 @@ def folder_of(name: str, out: str | None) -> Path:
 def sweep(args: Any) -> int:
     """Plan a grid, or train it."""
     grid = grids.find(args.grid)
-    configs = grid(axes_of(args))
+    options.execution_of(args)  # what is wrong is said before anything is planned
+    configs = grid(options.axes_of(args))
     if args.dry_run:
         show_plan(grid.rule, configs)
         return 0
@@ -91,6 +64,7 @@ def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -
         rule=grid.rule,
         workers=args.workers,
         launcher=getattr(args, "launcher", "local"),
+        execution=options.execution_of(args),
         retry_diverged=getattr(args, "retry_diverged", False),
     )
     console().print(result.summary, highlight=False)

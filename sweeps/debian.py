@@ -19,7 +19,8 @@ from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sweeps.sources import Document, Unreadable, data_lines
+from sweeps.documents import Document, Unreadable
+from sweeps.sources import data_lines
 
 PIECE = 20_000  # characters: longer texts are cut at blank lines into pieces of about this size
 LEAST = 400  # characters: a shorter page is navigation, not text

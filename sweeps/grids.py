@@ -17,7 +17,8 @@ from typing import Any
 
 from sweeps import recipes
 from sweeps.axes import ALL, Axes
-from sweeps.config import ModelConfig, RunConfig
+from sweeps.config import RunConfig
+from sweeps.rules import PAPER_SIZES, SmallRule, paper_run
 
 
 @dataclass(frozen=True)
@@ -66,119 +67,6 @@ def _values(axis: str, values: Sequence[Any] | None) -> Sequence[Any]:
     if len(set(values)) != len(values):
         raise ValueError(f"--{axis} repeats a value: {', '.join(map(str, values))}")
     return values
-
-
-def parse_size(size: str) -> tuple[int, int]:
-    """`64x4` -> (width 64, 4 layers)."""
-    width, x, layers = size.partition("x")
-    if not (x and width.isdigit() and layers.isdigit() and int(width) and int(layers)):
-        raise ValueError(f"size {size!r}: write WIDTHxLAYERS, such as 64x4")
-    return int(width), int(layers)
-
-
-def small_model(size: str, P: int, vocab: int, head_dim: int, prefix_tokens: int) -> ModelConfig:
-    """Heads of `head_dim`, two of them a KV head, an MLP of 8/3 h rounded up to a multiple of 16."""
-    width, layers = parse_size(size)
-    if width % (2 * head_dim):
-        raise ValueError(
-            f"size {size}: width {width} is not a multiple of {2 * head_dim} (two heads of {head_dim})"
-        )
-    heads = width // head_dim
-    return ModelConfig(
-        vocab=vocab,
-        width=width,
-        ffn=-(-width * 8 // 3 // 16) * 16,
-        layers=layers,
-        heads=heads,
-        kv_heads=heads // 2,
-        P=P,
-        prefix_tokens=prefix_tokens,
-    )
-
-
-def steps_for(tokens: int, batch: int, seq_len: int) -> int:
-    """Whole steps nearest to `tokens`, at least one."""
-    return max(1, round(tokens / (batch * seq_len)))
-
-
-@dataclass(frozen=True)
-class SmallRule:
-    """How a small grid derives a run from its size and P; printed by `describe`."""
-
-    vocab: int
-    batch: int
-    seq_len: int
-    lr: float  # AdamW's peak at width 64
-    muon_lr: float  # Muon's, likewise
-    extras_lr: float = 0.3
-    prefix_tokens: int = 4
-    head_dim: int = 16
-    settings: tuple[tuple[str, Any], ...] = ()  # further fields of RunConfig, the same for every run
-
-    def describe(self) -> str:
-        """The rule in one line."""
-        more = "".join(f", {name}={value}" for name, value in self.settings)
-        return (
-            f"size WIDTHxLAYERS: heads of {self.head_dim}, two a KV head, MLP 8/3 width rounded up to 16s, "
-            f"{self.prefix_tokens} prefix tokens; vocabulary {self.vocab}, "
-            f"batch {self.batch} x {self.seq_len}, Muon on matrices at {self.muon_lr:g} sqrt(64/width), "
-            f"AdamW on the rest at {self.lr:g} sqrt(64/width), "
-            f"{self.extras_lr:g} of it for prefixes and aggregation{more}"
-        )
-
-    def run(self, sweep: str, size: str, P: int, corpus: str, seed: int, axes: Axes) -> RunConfig:
-        """One complete configuration."""
-        model = small_model(size, P, self.vocab, self.head_dim, self.prefix_tokens)
-        return RunConfig(
-            model=model,
-            sweep=sweep,
-            size=size,
-            seed=seed,
-            corpus=corpus,
-            steps=steps_for(axes.tokens or 0, self.batch, self.seq_len),
-            batch=self.batch,
-            seq_len=self.seq_len,
-            optimizer="muon",
-            lr=self.lr * (64 / model.width) ** 0.5,
-            muon_lr=self.muon_lr * (64 / model.width) ** 0.5,
-            extras_lr=self.extras_lr,
-            repeat=bool(axes.repeat),
-            **dict(self.settings),
-        )
-
-
-PAPER_SIZES = {  # width, ffn; arXiv 2505.10475: 36 layers, 16 heads, 2 KV heads at every size
-    "0.5B": (896, 4864),
-    "0.7B": (1024, 5504),
-    "1.1B": (1280, 6912),
-    "1.6B": (1536, 8320),
-    "2.8B": (2048, 11008),
-    "4.4B": (2560, 13824),
-}
-
-
-def paper_run(sweep: str, size: str, P: int, corpus: str, seed: int, axes: Axes) -> RunConfig:
-    """One of the paper's runs: its shape exactly; learning rate and decay as summaries report them."""
-    if size not in PAPER_SIZES:
-        raise ValueError(f"unknown size {size!r}; choose among {', '.join(PAPER_SIZES)}")
-    width, ffn = PAPER_SIZES[size]
-    steps = steps_for(axes.tokens or 0, 1024, 2048)
-    return RunConfig(
-        model=ModelConfig(vocab=151_936, width=width, ffn=ffn, layers=36, heads=16, kv_heads=2, P=P),
-        sweep=sweep,
-        size=size,
-        seed=seed,
-        corpus=corpus,
-        tokenizer="hf:Qwen/Qwen2.5-0.5B",
-        steps=steps,
-        batch=1024,
-        seq_len=2048,
-        lr=3e-4,
-        warmup=min(0.5, 2000 / steps),
-        final_lr=1 / 30,
-        precision="bf16",
-        repeat=bool(axes.repeat),
-    )
 
 
 CI = SmallRule(

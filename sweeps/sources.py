@@ -6,10 +6,7 @@ recipe gives the same documents, so it is part of the key under which a built co
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import json
-import os
 import subprocess
 import sys
 import sysconfig
@@ -19,7 +16,10 @@ from dataclasses import dataclass
 from email.parser import HeaderParser
 from importlib.resources import files as package_files
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
+
+from sweeps.documents import Document, Source, Unreadable, decode
+from sweeps.user_files import UserFiles
 
 TEST_FOLDERS = {"test", "tests", "testing", "idle_test", "_test", "lib2to3/tests"}
 NOT_STDLIB = {"site-packages", "dist-packages", "__pycache__", "ensurepip", "config-3"}
@@ -27,51 +27,11 @@ TEXT_SUFFIXES = {".md", ".rst", ".txt", ".license", ".rule"}
 MAX_DOCUMENT_BYTES = 4_000_000  # a longer member is data, not a document
 
 
-@dataclass(frozen=True)
-class Document:
-    """One text and what is known of it."""
-
-    name: str  # unique within the source
-    text: str
-    domain: str
-    licence: str = "unknown"
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A document that could not be read: skipped, counted, listed in the manifest."""
-
-    name: str
-    reason: str
-
-
-class Source(Protocol):
-    """A named supply of documents."""
-
-    @property
-    def val_share(self) -> float:
-        """Share of the documents held out, by content hash."""
-
-    def recipe(self) -> dict[str, Any]:
-        """Everything that decides which documents come out."""
-
-    def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
-        """The documents, in a fixed order; `folder` is scratch and download space."""
-
-
 def _is_test(path: PurePosixPath) -> bool:
     """True for test modules and anything inside a folder of tests."""
     stem = path.name
     named = stem.startswith("test_") or stem.endswith("_test.py") or stem in {"tests.py", "conftest.py"}
     return named or any(part in TEST_FOLDERS for part in path.parts[:-1])
-
-
-def _decode(name: str, raw: bytes, domain: str, licence: str) -> Document | Unreadable:
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return Unreadable(name, f"not UTF-8: {error.reason} at byte {error.start}")
-    return Document(name, text.replace("\r\n", "\n"), domain, licence)
 
 
 @dataclass(frozen=True)
@@ -97,7 +57,7 @@ class StandardLibrary:
             except OSError as error:
                 yield Unreadable(str(name), str(error.strerror))
                 continue
-            yield _decode(str(name), raw, domain="stdlib", licence="PSF-2.0")
+            yield decode(str(name), raw, domain="stdlib", licence="PSF-2.0")
 
 
 @dataclass(frozen=True)
@@ -136,7 +96,7 @@ class Wheels:
                 except (zipfile.BadZipFile, OSError) as error:
                     yield Unreadable(name, str(error))
                     continue
-                yield _decode(name, raw, domain, licence)
+                yield decode(name, raw, domain, licence)
 
     def _wanted(self, path: PurePosixPath) -> bool:
         if any(part.endswith(".dist-info") for part in path.parts):
@@ -189,85 +149,6 @@ def _wheel_licence(archive: zipfile.ZipFile) -> str:
     declared = headers.get("License-Expression") or headers.get("License") or ""
     lines = declared.strip().splitlines() or classifiers
     return lines[0][:80] if lines else "unknown"
-
-
-@dataclass(frozen=True)
-class UserFiles:
-    """The user's own documents: text files whole, jsonl and parquet a document a row."""
-
-    pattern: str
-    val_share: float = 0.05
-
-    def recipe(self) -> dict[str, Any]:
-        """Path, size and content hash of every file."""
-        entries = [[str(p), p.stat().st_size, _sha256(p)] for p in self._paths()]
-        return {"source": "files", "pattern": self.pattern, "files": entries}
-
-    def _paths(self) -> list[Path]:
-        found = (Path(name) for name in glob.glob(os.path.expanduser(self.pattern), recursive=True))
-        paths = sorted(path for path in found if path.is_file())
-        if not paths:
-            raise ValueError(f"corpus files:{self.pattern} matches no file; quote the pattern for the shell")
-        return paths
-
-    def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
-        """The documents of every matching file, in the order of their paths."""
-        for path in self._paths():
-            domain = path.parent.name or "files"
-            try:
-                if path.suffix == ".jsonl":
-                    yield from _jsonl(path, domain)
-                elif path.suffix == ".parquet":
-                    yield from _parquet(path, domain)
-                else:
-                    yield _decode(str(path), path.read_bytes(), domain, "unknown")
-            except OSError as error:
-                yield Unreadable(str(path), str(error))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _jsonl(path: Path, domain: str) -> Iterator[Document | Unreadable]:
-    """One document a line: {"text": ..., "domain"?: ..., "licence"?: ...}."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            name = f"{path}:{number}"
-            try:
-                row = json.loads(line)
-                text = row["text"]
-                if not isinstance(text, str):
-                    raise TypeError("`text` is not a string")
-            except (ValueError, KeyError, TypeError) as error:
-                yield Unreadable(name, f"no JSON object with a string `text`: {error}")
-                continue
-            yield Document(name, text, str(row.get("domain", domain)), str(row.get("licence", "unknown")))
-
-
-def _parquet(path: Path, domain: str) -> Iterator[Document | Unreadable]:
-    """One document a row, from the column `text` (or `content`)."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        yield Unreadable(str(path), str(error).splitlines()[0])
-        return
-    column = next((name for name in ("text", "content") if name in file.schema_arrow.names), None)
-    if column is None:
-        yield Unreadable(str(path), "no column `text` or `content`")
-        return
-    number = 0
-    for batch in file.iter_batches(batch_size=1024, columns=[column]):
-        for value in batch.column(0).to_pylist():
-            number += 1
-            if isinstance(value, str):
-                yield Document(f"{path}:{number}", value, domain)
-            else:
-                yield Unreadable(f"{path}:{number}", "the text is empty")
 
 
 def source_of(corpus: str) -> Source:

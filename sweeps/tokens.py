@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sweeps.sources import Document
+from sweeps.documents import Document
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -6,8 +6,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from sweeps import corpora
-from sweeps.sources import Document, Unreadable, Wheels, source_of
+from sweeps import cleaning, corpora
+from sweeps.documents import Document, Unreadable
+from sweeps.sources import Wheels, source_of
 from sweeps.tokens import END
 
 
@@ -74,8 +75,8 @@ def test_the_hash_follows_content_and_vocabulary(documents, cache):
 
 def test_the_split_depends_on_content_alone():
     many = [Document(str(i), text_of(i), "x") for i in range(400)]
-    parts = corpora.split(many, 0.2)
-    few = corpora.split(many[:200], 0.2)
+    parts = cleaning.split(many, 0.2)
+    few = cleaning.split(many[:200], 0.2)
     assert 40 <= len(parts["valid"]) <= 120
     held = {d.text for d in parts["valid"]}
     assert {d.text for d in few["valid"]} == held & {d.text for d in many[:200]}
@@ -95,7 +96,7 @@ def test_cleaning_drops_copies_generated_files_and_near_duplicates():
         Unreadable("g", "not UTF-8"),
         Document("h", text_of(3), "x"),
     ]
-    kept, dropped = corpora.clean(iter(given))
+    kept, dropped = cleaning.clean(iter(given))
     assert [d.name for d in kept] == ["a", "h"]
     assert dropped["duplicate"] == dropped["near_duplicate"] == dropped["empty"] == 1
     assert dropped["generated"] == 2

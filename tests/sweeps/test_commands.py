@@ -1,0 +1,43 @@
+"""The options of `parscale sweep`: what they come to, and what is refused in one line."""
+
+import pytest
+
+import parscale
+from sweeps import options
+
+
+def parsed(*argv):
+    return parscale.build_parser().parse_args(["sweep", "ci", *argv])
+
+
+def test_options_reach_the_axes_and_the_execution():
+    args = parsed("--recipe", "two-stage", "--stage2-share", "0.1", "--checkpoint-minutes", "0.5")
+    assert options.axes_of(args).stage2_share == 0.1
+    assert options.execution_of(args).checkpoint_minutes == 0.5
+    args = parsed("--recipe", "peft", "--base", "there", "--threads", "3", "--accelerator", "cpu")
+    assert options.axes_of(args).base == "there"
+    execution = options.execution_of(args)
+    assert (execution.threads, execution.accelerator, execution.checkpoint_minutes) == (3, "cpu", 5.0)
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--threads", "0"], "--threads 0: give a whole number of at least 1"),
+        (["--threads", "two"], "--threads two: give a whole number"),
+        (["--checkpoint-minutes", "-1"], "--checkpoint-minutes -1: give a number of minutes above 0"),
+        (["--checkpoint-minutes", "nan"], "--checkpoint-minutes nan: give a number of minutes above 0"),
+        (["--accelerator", "abacus"], "--accelerator abacus: choose one of auto, cpu, gpu"),
+        (["--recipe", "two-stage", "--stage2-share", "2"], "--stage2-share 2: give a share between 0 and 1"),
+        (["--stage2-share", "0.1"], "only --recipe two-stage has a stage 2"),
+        (["--base", "x"], "only --recipe continual and peft start from a checkpoint"),
+        (["--recipe", "peft", "--base", "nowhere"], "--base nowhere: No such file or directory"),
+        (["--seeds", "a"], "--seeds a: give whole numbers separated by commas"),
+    ],
+)
+def test_wrong_values_are_one_line_and_exit_code_2(capsys, argv, says):
+    assert parscale.main(["sweep", "ci", "--dry-run", *argv]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert len(err.splitlines()) == 1
+    assert says in err
