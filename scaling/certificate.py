@@ -72,8 +72,19 @@ def scaled_jacobian(problem: Problem, law: Any) -> tuple[Array, Array]:
     if problem.objective.log:
         J = J / law.predict(**dict(zip(law.axes, problem.x, strict=True)))[:, None]
     J = J * np.broadcast_to(problem.scale, J.shape[:1])[:, None]
+    J = np.where(np.isfinite(J), J, 0.0) if len(J) < MANY else J
     length = np.sqrt((J * J).sum(0))
     return J / np.where(length > 0, length, 1.0), length
+
+
+def internal_condition(problem: Problem, theta: Array) -> float:
+    """Condition number of the Jacobian in the solver's coordinates at θ (1, p), columns of length 1."""
+    _, J = problem.linearised(theta)
+    J = J[0][problem.lower < problem.upper]
+    length = np.sqrt((J * J).sum(-1))
+    if not ((length > 0) & np.isfinite(length)).all():
+        return float("inf")
+    return float(np.linalg.cond((J / length[:, None]).T))
 
 
 def worst_direction(law: Any, unit: Array, length: Array) -> tuple[float, str]:

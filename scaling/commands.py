@@ -1,4 +1,4 @@
-"""What `parscale fit` and `predict` do, from parsed arguments to printed text."""
+"""What `parscale fit`, `predict`, `compare` and `backtest` do, from parsed arguments to printed text."""
 
 from __future__ import annotations
 
@@ -13,10 +13,19 @@ import pandas as pd
 from scaling import published, serial
 from scaling.data import parse_size, read_runs
 from scaling.fit import fit as fit_law
-from scaling.laws import by_name
+from scaling.law import Law
+from scaling.laws import REGISTRY, by_name
+from scaling.next_runs import suggest
 from scaling.objectives import OBJECTIVES, LogHuber, Objective
 from scaling.result import Fit
+from scaling.selection import Comparison, name_of
+from scaling.selection import compare as compare_laws
+from scaling.structure import adequacy
 from scaling.summary import number, table, text
+from scaling.windows import Backtest
+from scaling.windows import backtest as backtest_law
+
+__all__ = ["backtest", "compare", "fit", "predict", "suggest"]
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:
@@ -135,3 +144,61 @@ def _points(frame: pd.DataFrame, level: float) -> Iterator[str]:
             yield f"  the same loss takes N = {', '.join(sizes)}"
         if not row.inside:
             yield "  outside the data: the interval takes the law's form for granted"
+
+
+def compare(args: Any) -> str:
+    """Rank laws on each group of a runs table."""
+    found = {
+        name: compare_laws(laws_for(args.laws, part), part, objective_of(args), args.holdout)
+        for name, part in split(runs_of(args), args.by, args.runs)
+    }
+    if args.json:
+        return json.dumps({name: compared(one) for name, one in found.items()}, indent=1)
+    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items())
+
+
+def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
+    """The laws named, or every registered one whose axes the runs have with two values at least."""
+    if given:
+        return [by_name(name.strip()) for name in given.split(",")]
+    varied = {axis for axis in ("N", "P", "D") if axis in runs and len(runs[axis].unique()) > 1}
+    return [law for law in REGISTRY.values() if set(law.axes) <= varied]
+
+
+def compared(one: Comparison) -> dict[str, Any]:
+    """A comparison as JSON values."""
+    rows = json.loads(one.table.to_json(orient="index", double_precision=15))
+    return {"laws": rows, "verdict": one.verdict, "adequacy": {n: doubts(f) for n, f in one.fits.items()}}
+
+
+def doubts(one: Fit) -> dict[str, Any]:
+    """What the residuals of a fit say."""
+    found = adequacy(one)
+    return {"structure_p": found.structure_p, "replicate_p": found.replicate_p, "verdict": found.verdict}
+
+
+def ranking(one: Comparison) -> str:
+    """A comparison for the terminal: table, verdict, and what the best law's residuals say."""
+    shown = one.table[["status", "r2", "rmse", "delta_aicc", "delta_bic", "loo_rmse", "holdout_rmse"]]
+    lines = [shown.to_string(float_format=lambda x: f"{x:.4g}"), "", one.verdict]
+    best = str(one.table.index[0])
+    return "\n".join([*lines, f"Residuals of {best}: {adequacy(one.fits[best]).verdict}"])
+
+
+def backtest(args: Any) -> str:
+    """Fit the small runs of each group, predict the large ones."""
+    law, objective = by_name(args.law), objective_of(args)
+    found = {
+        name: backtest_law(law, part, args.along, objective, args.level)
+        for name, part in split(runs_of(args), args.by, args.runs)
+    }
+    if args.json:
+        return json.dumps({name: backtested(law, one) for name, one in found.items()}, indent=1)
+    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items())
+
+
+def backtested(law: type[Law], one: Backtest) -> dict[str, Any]:
+    """A backtest as JSON values."""
+    windows = json.loads(one.table.reset_index().to_json(orient="records", double_precision=15))
+    points = json.loads(one.points.to_json(orient="records", double_precision=15))
+    return {"law": name_of(law), "windows": windows, "points": points, "verdict": one.verdict}

@@ -65,6 +65,24 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.
     return table
 
 
+def read_candidates(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Runs that could be trained: N, P, D and, where given, C as float64, from any file `read_runs` reads.
+
+    Raises as `read_runs` does; a table with only N has P = 1.
+    """
+    source = Path(path)
+    if not source.exists():
+        raise FileNotFoundError(f"{source}: no such file; give a table of candidate runs")
+    table = _rename(_load(source), columns or {}, source)
+    if "N" not in table:
+        raise ValueError(f"{source}: {_missing('N', table)}")
+    if "P" not in table:
+        table["P"] = 1.0
+    for name in [n for n in AXES if n in table]:
+        table[name] = _numbers(table[name], name, source)
+    return table
+
+
 def _load(source: Path) -> pd.DataFrame:
     readers = {
         ".parquet": pd.read_parquet,

@@ -12,16 +12,18 @@ from scaling.certificate import (
     Certificate,
     axis_notes,
     find_status,
+    internal_condition,
     scaled_jacobian,
     worst_direction,
 )
 from scaling.law import Array, Law
 from scaling.objectives import LogHuber, Objective
-from scaling.problem import Problem
+from scaling.problem import TINY, Problem
 from scaling.result import Fit
 from scaling.solver import Solution, minimise, starts
 
 STARTS = 16
+QUICK = 30  # steps of a start; stragglers go on only if no two starts agree by then
 SUBSAMPLE = 2_000  # rows that starts are tried on; the best is polished on all
 CROSS_CHECK_ROWS = 20_000  # above this the second algorithm would cost more than the fit
 
@@ -100,18 +102,23 @@ def solve(problem: Problem, start: int = STARTS, excluded: int = 0, groups: Any 
         problem = replace(problem, x=x, y=problem.y[used], w=problem.w[used], scale=scale)
         groups = None if groups is None else groups[used]
         excluded += int((~used).sum())
+    with np.errstate(all="ignore"):  # what overflows is refused or ends in the status
+        return _certified(problem, start, excluded, groups)
+
+
+def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Fit:
     small = _subsample(problem)
-    rough = minimise(small, starts(small, start), tolerance=1e-7)
-    order = np.argsort(rough.value, kind="stable")
-    best = minimise(problem, rough.theta[order[:1]])
-    agreeing = int((rough.value <= rough.value[order[0]] * (1 + AGREE) + 1e-26).sum())
-    best, name, gap = _cross_check(problem, rough.theta[order[-1:]], best)
+    begin = starts(small, start)
+    rough = minimise(small, begin, tolerance=1e-7, iterations=QUICK)
+    if agreement(rough) < 2:
+        rough = minimise(small, rough.theta, tolerance=1e-7, warm=True)
+    lowest, agreeing = int(np.argmin(rough.value)), agreement(rough)
+    warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
+    exact = 1e-15 if small is problem else 1e-12  # of a sum over many rows no more digits are known
+    best = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
+    best, name, gap = _cross_check(problem, begin[min(1, len(begin) - 1)], best)
     law = problem.law.from_vector(problem.named(best.theta)[0])
-    _, J = problem.linearised(best.theta)
-    length = np.sqrt((J[0] ** 2).sum(-1))
-    live = problem.lower < problem.upper
-    unit = (J[0] / np.where(length > 0, length, 1.0)[:, None])[live]
-    condition = float(np.linalg.cond(unit.T)) if (length[live] > 0).all() else float("inf")
+    condition = internal_condition(problem, best.theta)
     status, detail, at_bound = find_status(problem, best, condition, agreeing, len(rough.value))
     own, worst = worst_direction(law, *scaled_jacobian(problem, law))
     certificate = Certificate(
@@ -119,6 +126,11 @@ def solve(problem: Problem, start: int = STARTS, excluded: int = 0, groups: Any 
         at_bound, axis_notes(problem),
     )  # fmt: skip
     return Fit(law, problem, best.theta[0], certificate, excluded, groups)
+
+
+def agreement(ends: Solution) -> int:
+    """Starts that ended at the best objective."""
+    return int((ends.value <= ends.value.min() * (1 + AGREE) + 1e-26).sum())
 
 
 def _subsample(problem: Problem) -> Problem:
@@ -132,29 +144,42 @@ def _subsample(problem: Problem) -> Problem:
     return replace(problem, x=x, y=problem.y[rows], w=problem.w[rows], scale=scale)
 
 
-def _cross_check(problem: Problem, theta: Array, ours: Solution) -> tuple[Solution, str, float]:
-    """Minimise again with scipy's L-BFGS-B from another start; keep whichever ends lower."""
+def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Solution, str, float]:
+    """Minimise again with scipy's L-BFGS-B from a start of the grid, (p,); keep whichever ends lower."""
     name = "scipy L-BFGS-B"
     value = max(float(ours.value[0]), 1e-26)
     if problem.y.size > CROSS_CHECK_ROWS:
         return ours, f"{name}: not run on more than {CROSS_CHECK_ROWS:,} rows", float("nan")
-    from scipy.optimize import minimize
+    from scipy.optimize import minimize as scipy_minimise
 
-    # In units of the curvature at our answer; scipy's tests are absolute, so the value is scaled too.
-    unit = 1 / np.sqrt(np.maximum(problem.normal(ours.theta)[3][0] / value, 1e-300))
+    to_theta, bounds = _whitened(problem, ours.theta, value)
 
     def scaled(z: Array) -> tuple[float, Array]:
-        f, g, _, _ = problem.normal((z * unit)[None])
-        return float(f[0]) / value, g[0] * unit / value
+        f, g = problem.slope(to_theta @ z)
+        return f / value, to_theta.T @ g / value
 
-    with np.errstate(all="ignore"):
-        bounds = list(zip(problem.lower / unit, problem.upper / unit, strict=True))
-        other = minimize(
-            scaled, theta[0] / unit, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 300}
-        )
+    begin = np.linalg.solve(to_theta, start)
+    options = {"maxiter": 200, "ftol": 1e-7, "gtol": 1e-7}
+    other = scipy_minimise(scaled, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     gap = float(other.fun) - 1.0
     if gap < -1e-9:
-        better = minimise(problem, other.x[None] * unit)
+        better = minimise(problem, (to_theta @ other.x)[None], warm=True)
         if better.value[0] < ours.value[0]:
             ours = better
     return ours, name, gap
+
+
+def _whitened(problem: Problem, theta: Array, value: float) -> tuple[Array, Any]:
+    """θ = T z in which the objective, in units of its least value, curves alike in every direction.
+
+    scipy's tests are absolute, and its first step is a unit step. At a bound the axes stay apart, so
+    that bounds remain bounds.
+    """
+    _, _, H, D, _ = problem.normal(theta)
+    size = 1 / np.sqrt(np.maximum(D[0] / value, TINY))
+    held = (theta[0] <= problem.lower) | (theta[0] >= problem.upper)
+    scaled = H[0] / value * size[:, None] * size
+    if held.any() or not np.linalg.cond(scaled) < 1e10:
+        return np.diag(size), list(zip(problem.lower / size, problem.upper / size, strict=True))
+    half = np.linalg.cholesky(scaled)
+    return size[:, None] * np.linalg.inv(half).T, None

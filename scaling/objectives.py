@@ -41,6 +41,11 @@ class Objective:
         """Objectives to minimise first, each from the last's answer, with the tolerance of each."""
         return ()
 
+    def parts(self, r: Array) -> tuple[Array, Array, Array, Array]:
+        """ρ, ψ, ψ' and the reweighted least-squares weight ψ/r at r."""
+        psi = self.psi(r)
+        return self.rho(r), psi, self.curvature(r), np.abs(psi) / np.maximum(np.abs(r), 1e-12)
+
     def rho(self, r: Array) -> Array:
         """ρ(r)."""
         return r * r
@@ -57,6 +62,10 @@ class Objective:
 @dataclass(frozen=True)
 class LeastSquares(Objective):
     """ρ(r) = r²; of the log loss with `log=True`, which weighs relative errors."""
+
+    def parts(self, r: Array) -> tuple[Array, Array, Array, Array]:
+        two = np.full_like(r, 2.0)
+        return r * r, 2 * r, two, two
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,17 @@ class LogHuber(Objective):
             width *= 10 if width < 9e-5 else 100
             widths.append(width)
         return tuple((type(self)(w, self.log), 1e-3 if w > 2e-4 else 1e-15) for w in reversed(widths))
+
+    def parts(self, r: Array) -> tuple[Array, Array, Array, Array]:
+        a = np.abs(r)
+        inside = np.minimum(a, self.delta)
+        curvature = (a <= self.delta).astype(np.float64)
+        return (
+            inside * (a - 0.5 * inside),
+            np.copysign(inside, r),
+            curvature,
+            self.delta / np.maximum(a, self.delta),
+        )
 
     def rho(self, r: Array) -> Array:
         a = np.abs(r)

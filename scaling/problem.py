@@ -10,6 +10,7 @@ Shapes: n rows of data, m terms, q nonlinear parameters, p = m + q.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,23 +32,30 @@ class Problem:
     objective: Objective
     scale: Array | float = 1.0  # multiplies residuals, (n,): one over a row's relative standard error
 
-    @property
+    @cached_property
     def m(self) -> int:
         """Number of coefficients."""
         return len(self.law.linear())
 
-    @property
+    @cached_property
     def lower(self) -> Array:
         """Lower bounds of θ, (p,): coefficients are never negative."""
         return np.array([0.0] * self.m + [r.lower for r in self.law.nonlinear.values()])
 
-    @property
+    @cached_property
     def upper(self) -> Array:
         """Upper bounds of θ, (p,)."""
         return np.array([np.inf] * self.m + [r.upper for r in self.law.nonlinear.values()])
 
+    @cached_property
+    def target(self) -> Array:
+        """What predictions are held against: y, or its logarithm."""
+        return np.log(self.y) if self.objective.log else self.y
+
     def rows(self, keep: Any) -> Problem:
         """The same problem for some rows of the batch."""
+        if self.y.ndim == 1 and self.w.ndim == 1:
+            return self
         y, w = (a[keep] if a.ndim == 2 else a for a in (self.y, self.w))
         return replace(self, y=y, w=w)
 
@@ -57,7 +65,7 @@ class Problem:
         out = np.empty((len(eta), self.m, self.x[0].size))
         for j, phi in enumerate(self.law.terms(*self.x, *columns)):
             out[:, j] = phi
-        mean = np.maximum(out.mean(-1), TINY)
+        mean = np.maximum(np.add.reduce(out, -1) / out.shape[2], TINY)
         out /= mean[..., None]
         return out, mean
 
@@ -66,28 +74,29 @@ class Problem:
         psi, _ = self.basis(theta[:, self.m :])
         return np.asarray(np.matmul(theta[:, None, : self.m], psi)[:, 0])
 
-    def jacobian(self, theta: Array) -> tuple[Array, Array]:
-        """L (B, n) and ∂L/∂θ as (B, p, n)."""
+    def jacobian(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+        """L (B, n) and ∂L/∂θ as (B, p, n); `basis` spares computing it again."""
         b, eta = theta[:, : self.m], theta[:, self.m :]
-        psi, mean = self.basis(eta)
-        J = np.empty((len(theta), theta.shape[1], psi.shape[2]))
+        psi, mean = basis or self.basis(eta)
+        n = psi.shape[2]
+        J = np.empty((len(theta), theta.shape[1], n))
         J[:, : self.m] = psi
-        columns = [eta[:, i, None] for i in range(eta.shape[1])]
-        for i, row in enumerate(self.law.terms_gradient(*self.x, *columns)):
-            J[:, self.m + i] = 0.0
+        amount = (b / mean)[..., None]
+        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None])):
+            total: Any = 0.0
             for j, d in enumerate(row):
-                if np.ndim(d) == 0 and d == 0.0:
+                if isinstance(d, float) and d == 0.0:
                     continue
-                d = np.broadcast_to(d, psi.shape[::2])
-                centred = d - psi[:, j] * d.mean(-1, keepdims=True)
-                J[:, self.m + i] += centred * (b[:, j] / mean[:, j])[:, None]
+                d = d if np.ndim(d) else np.full(n, d)
+                total = total + (d - psi[:, j] * (np.add.reduce(d, -1, keepdims=True) / n)) * amount[:, j]
+            J[:, self.m + i] = total
         return np.asarray(np.matmul(b[:, None], psi)[:, 0]), J
 
     def residual(self, predicted: Array) -> Array:
         """Scaled prediction minus observation, of the log loss where the objective says so, (B, n)."""
         if self.objective.log:
-            return np.asarray(self.scale * (np.log(np.maximum(predicted, TINY)) - np.log(self.y)))
-        return np.asarray(self.scale * (predicted - self.y))
+            predicted = np.log(np.maximum(predicted, TINY))
+        return np.asarray(self.scale * (predicted - self.target))
 
     def value(self, theta: Array) -> Array:
         """The objective, (B,)."""
@@ -96,26 +105,61 @@ class Problem:
     def linearised(self, theta: Array) -> tuple[Array, Array]:
         """Residuals (B, n) and their derivatives (B, p, n)."""
         predicted, J = self.jacobian(theta)
-        J *= self.scale / np.maximum(predicted, TINY)[:, None] if self.objective.log else self.scale
+        J *= self.unit(predicted)[:, None]
         return self.residual(predicted), J
 
-    def normal(self, theta: Array) -> tuple[Array, Array, Array, Array]:
-        """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), its damping diagonal (B, p)."""
-        r, J = self.linearised(theta)
-        psi, curvature = self.objective.psi(r), self.objective.curvature(r)
+    def unit(self, predicted: Array) -> Array:
+        """∂residual/∂L, (B, n) or (1, n)."""
+        if self.objective.log:
+            return np.asarray(self.scale / np.maximum(predicted, TINY))
+        return np.broadcast_to(self.scale, (1, self.x[0].size))
+
+    def normal(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, ...]:
+        """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), damping (B, p), weights (B, n).
+
+        Damping is the matrix's diagonal had each row its reweighted least-squares weight; the last
+        are those weights per squared nat of loss, for re-solving the coefficients elsewhere.
+        """
+        predicted, J = self.jacobian(theta, basis)
+        unit = self.unit(predicted)
+        r = self.residual(predicted)
+        rho, psi, curvature, weight = self.objective.parts(r)
+        J *= unit[:, None]
         gradient = np.matmul(J, (self.w * psi)[..., None])[..., 0]
         hessian = np.matmul(J * (self.w * curvature)[:, None], J.swapaxes(1, 2))
-        if not self.objective.robust:
-            return (self.w * self.objective.rho(r)).sum(-1), gradient, hessian, np.einsum("bii->bi", hessian)
-        slope = self.w * np.abs(psi) / np.maximum(np.abs(r), 1e-12)  # the reweighted least-squares weight
-        damping = np.matmul(np.square(J), slope[..., None])[..., 0]
-        return (self.w * self.objective.rho(r)).sum(-1), gradient, hessian, damping
+        weight = self.w * weight
+        damping = np.einsum("bii->bi", hessian)
+        if self.objective.robust:
+            damping = np.matmul(np.square(J), weight[..., None])[..., 0]
+        return np.add.reduce(self.w * rho, -1), gradient, hessian, damping, weight * np.square(unit)
+
+    def slope(self, theta: Array) -> tuple[float, Array]:
+        """Objective and its gradient (p,) at one θ (p,): lean, for algorithms that ask point by point."""
+        b, eta = theta[: self.m], theta[self.m :]
+        n = self.x[0].size
+        phi = np.empty((self.m, n))
+        for j, column in enumerate(self.law.terms(*self.x, *eta)):
+            phi[j] = column
+        mean = np.maximum(np.add.reduce(phi, -1) / n, TINY)
+        predicted = (b / mean) @ phi
+        rho, slope, _, _ = self.objective.parts(self.residual(predicted))
+        back = self.w * slope * self.unit(predicted).reshape(-1)  # ∂objective/∂L
+        g = np.empty(theta.size)
+        g[: self.m] = phi @ back / mean
+        sums = g[: self.m].copy()
+        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta)):
+            pairs = ((j, d) for j, d in enumerate(row) if not (isinstance(d, float) and d == 0.0))
+            g[self.m + i] = sum(
+                b[j] / mean[j] * (np.vdot(back, d) - sums[j] * np.add.reduce(d) / n) for j, d in pairs
+            )
+        return float(np.add.reduce(self.w * rho)), g
 
     def named(self, theta: Array) -> Array:
         """Field values (B, p) of θ (B, p), in the law's field order."""
         _, mean = self.basis(theta[:, self.m :])
         c = (theta[:, : self.m] / mean).T
-        out = self.law.to_fields(list(c), list(theta[:, self.m :].T))
+        with np.errstate(over="ignore"):
+            out = self.law.to_fields(list(c), list(theta[:, self.m :].T))
         return np.stack([np.broadcast_to(out[name], len(theta)) for name in self.law.names()], axis=-1)
 
     def internal(self, law: Law) -> Array:

@@ -15,6 +15,8 @@ import numpy as np
 from scaling.law import Array
 from scaling.problem import TINY, Problem
 
+SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
+NEARLY = 1e-6  # tolerance above which a smoother objective is only passed through
 PROJECTED = 5  # first steps of a descent that re-solve the coefficients (variable projection)
 Constraint = Callable[[Array, Any], tuple[Array, Array]]  # θ (B, p), rows -> pull (B,), its gradient (B, p)
 
@@ -54,21 +56,6 @@ def _linear_fit(psi: Array, w: Array, y: Array) -> Array:
     )
 
 
-def _coefficients(problem: Problem, theta: Array, eta: Array) -> Array:
-    """Coefficients at new η: one reweighted least-squares step with the weights of the residuals at θ.
-
-    Variable projection: with the coefficients eliminated, the long curved valley between E and the
-    exponents is gone and far starts take tens of steps fewer.
-    """
-    predicted = problem.predict(theta)
-    r = problem.residual(predicted)
-    w = problem.w * problem.objective.psi(r) / np.where(r == 0, 1.0, r)
-    w = np.where(r == 0, problem.w * problem.objective.curvature(r), w)
-    psi, _ = problem.basis(eta)
-    unit = problem.scale / predicted if problem.objective.log else problem.scale
-    return _linear_fit(psi, w * np.square(unit), problem.y)
-
-
 def _nonnegative(gram: Array, moment: Array) -> Array:
     """Least squares with coefficients >= 0, (S, m), by trying every set of them: m is small."""
     m = moment.shape[-1]
@@ -98,77 +85,101 @@ def minimise(
     constraint: Constraint | None = None,
     tolerance: float = 1e-15,
     iterations: int = 200,
+    warm: bool = False,
 ) -> Solution:
     """Minimise each row from θ (B, p) until a step would gain less than `tolerance` of the value.
 
-    A constraint adds a pull on each row.
+    A constraint adds a pull on each row. `warm`: θ is near the answer, nothing needs smoothing first.
     """
     with np.errstate(
         all="ignore"
     ):  # a trial step that overflows has an objective of nan or inf and is refused
-        for objective, close in problem.objective.smoother:
+        projected = 0 if warm or constraint is not None else PROJECTED
+        for objective, close in () if warm else problem.objective.smoother:
             smooth = replace(problem, objective=objective)
-            theta = _descend(smooth, theta, constraint, close, iterations).theta
-        return _descend(problem, theta, constraint, tolerance, iterations)
+            theta = (
+                _Descent(smooth, theta, constraint)
+                .run(close, SMOOTHING if close > NEARLY else iterations, projected)
+                .theta
+            )
+        return _Descent(problem, theta, constraint).run(tolerance, iterations, projected)
 
 
-def _descend(
-    problem: Problem, theta: Array, constraint: Constraint | None, tolerance: float, iterations: int
-) -> Solution:
-    theta = np.clip(theta, problem.lower, problem.upper)
-    rows = np.arange(len(theta))
-    damping = np.full(len(theta), 1e-3)
-    value, slope, done = np.full(len(theta), np.inf), np.full(len(theta), np.inf), np.zeros(len(theta), bool)
-    state = _normal(problem, theta, rows, constraint)
-    for turn in range(iterations):
-        f, g, H, D = state
-        at = theta[rows]
-        free = ~(
-            (at <= problem.lower) & (g > 0)
-            | (at >= problem.upper) & (g < 0)
-            | (problem.lower == problem.upper)
-        )
-        cosine = (np.abs(g) * free / np.sqrt(np.maximum(D * f[:, None], TINY))).max(-1)
-        step = _step(g * free, H, D, free, damping[rows])
-        predicted = -(g * free * step).sum(-1)
-        finished = (cosine < 1e-11) | (predicted <= tolerance * f) | (f < 1e-26)
-        value[rows], slope[rows], done[rows] = f, cosine, finished
-        stop = finished | (damping[rows] > 1e13)
-        if stop.all():
-            break
-        keep = ~stop
-        rows, at, step = rows[keep], at[keep], step[keep]
-        f, state = f[keep], tuple(s[keep] for s in state)
-        trial = np.clip(at + step, problem.lower, problem.upper)
-        if constraint is None and turn < PROJECTED:
-            trial[:, : problem.m] = _coefficients(problem.rows(rows), at, trial[:, problem.m :])
-        new = _normal(problem, trial, rows, constraint)
-        better = new[0] <= f
-        theta[rows[better]] = trial[better]
-        damping[rows] = np.where(better, np.maximum(damping[rows] * 0.1, 1e-12), damping[rows] * 8)
-        state = tuple(
-            np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(new, state, strict=True)
-        )
-    return Solution(theta, value, slope, done)
+class _Descent:
+    """The iteration: rows that have not arrived step together."""
 
+    def __init__(self, problem: Problem, theta: Array, constraint: Constraint | None) -> None:
+        self.problem, self.constraint = problem, constraint
+        self.theta = np.minimum(np.maximum(theta, problem.lower), problem.upper)
+        self.fixed = problem.lower == problem.upper
 
-def _normal(problem: Problem, theta: Array, rows: Any, constraint: Constraint | None) -> tuple[Array, ...]:
-    f, g, H, D = problem.rows(rows).normal(theta)
-    if constraint is None:
-        return f, g, H, D
-    pull, grad = constraint(theta, rows)
-    return (
-        f + 0.5 * pull**2,
-        g + pull[:, None] * grad,
-        H + grad[:, :, None] * grad[:, None],
-        D + grad**2,
-    )
+    def run(self, tolerance: float, iterations: int, projected: int) -> Solution:
+        """Descend until every row has arrived; the first `projected` steps re-solve the coefficients."""
+        theta, B = self.theta, len(self.theta)
+        value, slope, done = np.full(B, np.inf), np.full(B, np.inf), np.zeros(B, bool)
+        rows, damping = np.arange(B), np.full(B, 1e-3)
+        state = self.state(theta, rows)
+        for turn in range(iterations):
+            f, at = state[0], theta[rows]
+            step, predicted, cosine = self.step(at, state, damping)
+            finished = (cosine < 1e-11) | (predicted <= tolerance * f) | (f < 1e-26)
+            value[rows], slope[rows], done[rows] = f, cosine, finished
+            keep = ~(finished | (damping > 1e13))
+            if not keep.any():
+                break
+            if not keep.all():
+                rows, at, step, damping = rows[keep], at[keep], step[keep], damping[keep]
+                state = tuple(s[keep] for s in state)
+            trial = np.minimum(np.maximum(at + step, self.problem.lower), self.problem.upper)
+            basis = self.project(trial, state[4], rows) if turn < projected else None
+            new = self.state(trial, rows, basis)
+            better = new[0] <= state[0]
+            damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
+            theta[rows[better]] = trial[better]
+            if better.all():
+                state = new
+            else:
+                shape = [(-1, *[1] * (a.ndim - 1)) for a in new]
+                both = zip(new, state, shape, strict=True)
+                state = tuple(np.where(better.reshape(s), a, b) for a, b, s in both)
+        return Solution(theta, value, slope, done)
+
+    def state(self, theta: Array, rows: Any, basis: Any = None) -> tuple[Array, ...]:
+        """`Problem.normal` with the constraint's pull added."""
+        f, g, H, D, weight = self.problem.rows(rows).normal(theta, basis)
+        if self.constraint is None:
+            return f, g, H, D, weight
+        pull, grad = self.constraint(theta, rows)
+        H = H + grad[:, :, None] * grad[:, None]
+        return f + 0.5 * pull**2, g + pull[:, None] * grad, H, D + grad**2, weight
+
+    def step(self, at: Array, state: tuple[Array, ...], damping: Array) -> tuple[Array, Array, Array]:
+        """The step, the fall it promises, and the largest cosine of the residuals with a free column."""
+        f, g, H, D, _ = state
+        free = ~((at <= self.problem.lower) & (g > 0) | (at >= self.problem.upper) & (g < 0) | self.fixed)
+        g = g * free
+        cosine = np.maximum.reduce(np.abs(g) / np.sqrt(np.maximum(D * f[:, None], TINY)), -1)
+        step = _step(g, H, D, free, damping)
+        return step, -np.add.reduce(g * step, -1), cosine
+
+    def project(self, trial: Array, weight: Array, rows: Any) -> tuple[Array, Array]:
+        """Re-solve the coefficients of `trial` in place; the basis there.
+
+        Variable projection: one reweighted least-squares step with the weights at the last point. With
+        the coefficients eliminated the long curved valley between E and the exponents is gone, and far
+        starts take tens of steps fewer.
+        """
+        problem = self.problem.rows(rows)
+        psi, mean = problem.basis(trial[:, problem.m :])
+        trial[:, : problem.m] = _linear_fit(psi, weight, problem.y)
+        return psi, mean
 
 
 def _step(g: Array, H: Array, D: Array, free: Any, damping: Array) -> Array:
     """The damped Newton step of the free coordinates, scaled to a unit diagonal before it is solved."""
     scale = np.sqrt(np.maximum(np.maximum(D, np.einsum("bii->bi", H)), TINY))
-    scaled = H / scale[:, :, None] / scale[:, None] * free[:, :, None] * free[:, None]
+    unit = free / scale
+    scaled = H * unit[:, :, None] * unit[:, None]
     diagonal = np.einsum("bii->bi", scaled)  # a view
     diagonal += np.where(free, damping[:, None] + 1e-14, 1.0)
     return np.asarray(np.linalg.solve(scaled, -(g / scale)[..., None])[..., 0] / scale)

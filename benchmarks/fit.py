@@ -1,0 +1,140 @@
+"""Speed of fitting beside the released procedure: `python -m benchmarks.fit`.
+
+The baseline is the published recipe re-implemented plainly (arXiv 2505.10475, its released fitting
+code's settings): 300 starts of L-BFGS-B with default tolerances and numeric gradients, sum of
+Huber(1e-3) on log loss, N in units of 1e9, every parameter at least 1e-8. Both run in one process, one
+thread, one after the other. Writes results/benchmarks/fit.md.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+import scipy
+from scipy.optimize import minimize
+
+import scaling
+
+ROOT = Path(__file__).parents[1]
+STARTS = (np.exp([-1, -0.5, 0]), np.exp([-4, -2, 0, 2, 4]), [0, 0.5, 1, 1.5, 2], [0.2, 0.4, 0.6, 0.8])
+DELTA = 1e-3
+ROWS = 1_000_000
+
+
+def released(N: Any, P: Any, loss: Any) -> tuple[float, int]:
+    """The released procedure: best objective and how many of its starts came within 0.1 % of it."""
+    size, log_P, target = N / 1e9, np.log(P), np.log(loss)
+
+    def objective(v: Any) -> float:  # far starts overflow on the way: the recipe does not care
+        E, A, alpha, k = v
+        r = np.log(E + (A / (size * (k * log_P + 1))) ** alpha) - target
+        a = np.abs(r)
+        return float(np.where(a <= DELTA, 0.5 * a * a, DELTA * (a - 0.5 * DELTA)).sum())
+
+    bounds = [(1e-8, None)] * 4
+    with np.errstate(all="ignore"):
+        starts = itertools.product(*STARTS)
+        ends = [minimize(objective, s, method="L-BFGS-B", bounds=bounds).fun for s in starts]
+    best = min(ends)
+    return best, sum(end <= best * 1.001 for end in ends)
+
+
+def seconds(what: Callable[[], Any], repeats: int) -> list[float]:
+    """Wall times of repeated calls."""
+    out = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        what()
+        out.append(time.perf_counter() - start)
+    return out
+
+
+def large() -> tuple[float, float, float]:
+    """Seconds and peak GiB of a fit of 10^6 rows and 5 parameters, and the error of its exponent."""
+    rng = np.random.default_rng(0)
+    truth = scaling.ChinchillaLaw(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
+    N, D = 10 ** rng.uniform(7, 11, ROWS), 10 ** rng.uniform(9, 13, ROWS)
+    table = {"N": N, "D": D, "loss": truth.predict(N=N, D=D) * np.exp(2e-3 * rng.standard_normal(ROWS))}
+    start = time.perf_counter()
+    fit = scaling.fit(scaling.ChinchillaLaw, table)
+    took = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return took, peak, abs(fit.law.vector[3] - truth.alpha)
+
+
+def apart(code: str) -> str:
+    """What a line of Python prints in a process of its own, whose memory and import time are its alone."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return done.stdout.strip()
+
+
+def corpus_rows(corpus: str, data: dict[str, Any]) -> list[str]:
+    """The released procedure, our fit and our bootstrap on one corpus, as lines of the table."""
+    scaling.fit(scaling.ParallelLaw, data)  # warm: scipy is loaded by both
+    start = time.perf_counter()
+    theirs, near = released(**data)
+    base = time.perf_counter() - start
+    fit = scaling.fit(scaling.ParallelLaw, data)
+    times = seconds(lambda: scaling.fit(scaling.ParallelLaw, data), 200)
+    boot = min(seconds(lambda: scaling.Bootstrap(10_000, kind="case").refits(fit), 2))
+    if fit.objective_value > theirs:
+        raise AssertionError(f"{corpus}: {fit.objective_value} is above the baseline's {theirs}")
+    ours, median, best = f"{fit.objective_value:.8g}", float(np.median(times)), min(times)
+    return [
+        f"| {corpus} | released procedure ({near} of 300 starts near) | {base:.2f} | {theirs:.8g} | 1 |",
+        f"| {corpus} | scaling.fit, median of 200 | {median:.4f} | {ours} | {base / median:.0f} |",
+        f"| {corpus} | scaling.fit, best of 200 | {best:.4f} | {ours} | {base / best:.0f} |",
+        f"| {corpus} | 10,000 bootstrap refits | {boot:.2f} | | {base / boot:.1f} |",
+    ]
+
+
+def other_rows() -> list[str]:
+    """The million rows and the import, each in a process of its own."""
+    took, peak, error = map(float, apart("from benchmarks.fit import large; print(*large())").split())
+    clock = "import time; t = time.perf_counter(); import scaling; print(time.perf_counter() - t)"
+    load = min(float(apart(clock)) for _ in range(5))
+    what = f"{ROWS:,} rows x 5 parameters (peak {peak:.2f} GiB, alpha off by {error:.1e})"
+    return [f"| made | {what} | {took:.2f} | | |", f"| | import scaling | {load:.3f} | | |"]
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    runs = scaling.read_runs(ROOT / "results/published/losses.csv")
+    lines = ["| corpus | what | seconds | objective | times faster |", "|---|---|---|---|---|"]
+    for corpus, part in runs.groupby("corpus"):
+        lines += corpus_rows(str(corpus), {c: part[c].to_numpy() for c in ("N", "P", "loss")})
+    lines += other_rows()
+    stamp = (
+        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {cpu()} with a load of "
+        f"{os.getloadavg()[0]:.1f}, one thread; Python {platform.python_version()}, numpy {np.__version__}, "
+        f"scipy {scipy.__version__}. Baseline and fit run one after the other, so a busy machine slows both."
+    )
+    text = f"# Speed of fitting\n\n`python -m benchmarks.fit`. {stamp}\n\n" + "\n".join(lines) + "\n"
+    (ROOT / "results/benchmarks").mkdir(parents=True, exist_ok=True)
+    (ROOT / "results/benchmarks/fit.md").write_text(text)
+    print(text)
+
+
+def cpu() -> str:
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "an unnamed processor"
+
+
+if __name__ == "__main__":
+    main()

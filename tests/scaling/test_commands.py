@@ -1,0 +1,166 @@
+"""The bodies of fit, predict, compare, backtest and suggest: text for people, JSON at full precision."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import scaling
+from scaling import commands
+
+LOSSES = str(Path(__file__).parents[2] / "results" / "published" / "losses.csv")
+
+
+def given(**more: object) -> Namespace:
+    """What the command line leaves unless told."""
+    plain = {"runs": LOSSES, "objective": "huber", "delta": 1e-3, "level": 0.95, "json": False}
+    plain |= {"law": "parallel", "holdout": "N", "along": "N", "target": "k", "count": 5}
+    unset = [
+        "columns",
+        "where",
+        "by",
+        "out",
+        "laws",
+        "N",
+        "P",
+        "D",
+        "candidates",
+        "sizes",
+        "streams",
+        "tokens",
+        "budget",
+        "fit",
+    ]
+    return Namespace(**(dict.fromkeys(unset) | plain | more))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("results")
+    for law in ("parallel", "additive:beta=0.5"):
+        commands.fit(given(by="corpus", law=law, out=str(path)))
+    return path / "fits"
+
+
+def test_fit_prints_the_papers_numbers_and_saves(folder: Path, tmp_path: Path) -> None:
+    text = commands.fit(given(by="corpus", out=str(tmp_path)))
+    for digits in (
+        "0.6912",
+        "1.131e+07",
+        "0.1894",
+        "0.3935",
+        "0.9978",
+        "1.2886",
+        "1.975e+08",
+        "0.1963",
+        "0.3344",
+        "0.9987",
+    ):
+        assert digits in text
+    assert "24 fitted, 0 left out; 20 degrees of freedom" in text
+    assert "their objective is" in text  # the note on the printed constants
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "additive-beta-0.5-pile.json",
+        "additive-beta-0.5-stack-v2-python.json",
+        "parallel-pile.json",
+        "parallel-stack-v2-python.json",
+    ]
+    body = json.loads(commands.fit(given(where="corpus=pile", out=str(tmp_path), json=True)))
+    assert body["all"]["parameters"]["k"] == pytest.approx(0.33444, abs=1e-5)
+    assert list(body["all"]["intervals"]) == ["E", "A", "alpha", "k"]
+
+
+def test_predict(folder: Path) -> None:
+    file = str(folder / "parallel-stack-v2-python.json")
+    text = commands.predict(given(fit=file, N="2.8B", P="4"))
+    assert "loss 1.015" in text  # a published page prints 1.01548
+    assert "95% interval of a new run" in text
+    assert "outside the data" not in text
+    body = json.loads(commands.predict(given(fit=file, N="2.8e9,1e12", P="4", json=True)))
+    point, far = body["points"]
+    assert point["loss"] == pytest.approx(1.01548, abs=5e-5)
+    assert point["lower"] < point["loss"] < point["upper"]
+    assert point["new_lower"] < point["lower"]
+    assert point["N at P=1"] == pytest.approx(4.33e9, rel=2e-3)
+    assert point["N at P=8"] == pytest.approx(2.38e9, rel=2e-3)
+    assert far["inside"] is False
+    with pytest.raises(ValueError, match="needs --P as well"):
+        commands.predict(given(fit=file, N="2.8B"))
+
+
+def test_compare(losses: pd.DataFrame) -> None:
+    body = json.loads(commands.compare(given(objective="least-squares", by="corpus", json=True)))
+    assert body["pile"]["laws"]["ParallelLaw"]["delta_aicc"] > 30
+    assert body["pile"]["adequacy"]["ParallelLaw"]["structure_p"] < 0.01
+    assert "ChinchillaLaw" not in body["pile"]["laws"]  # D does not vary
+    text = commands.compare(
+        given(objective="least-squares", where="corpus=pile", laws="parallel,dense", holdout="P")
+    )
+    assert "ParallelLaw has the lowest AICc." in text
+    assert "hold-out in P" in text
+    with pytest.raises(ValueError, match="unknown law 'cubic'"):
+        commands.compare(given(laws="parallel,cubic"))
+
+
+def test_backtest() -> None:
+    text = commands.backtest(given(by="corpus"))
+    assert text.count("every one on the same side") == 2
+    body = json.loads(commands.backtest(given(where="corpus=pile", along="P", json=True)))
+    assert body["all"]["windows"][-1]["up_to"] == 4
+    assert len(body["all"]["points"]) == 6 + 12
+    with pytest.raises(ValueError, match="by='Q'"):
+        commands.backtest(given(along="Q"))
+
+
+def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -> None:
+    file, rival = str(folder / "parallel-pile.json"), str(folder / "additive-beta-0.5-pile.json")
+    text = commands.suggest(given(fit=file, tokens="42B", count=2))
+    assert text.startswith("half width of k: 0.0")
+    assert text.count("FLOPs") == 2
+    body = json.loads(
+        commands.suggest(given(fit=file, target="N=1e11,P=8", tokens="42B", budget="1e21", json=True))
+    )
+    assert body["runs"][-1]["total_C"] <= 1e21
+    assert body["runs"][0]["half_width"] < body["before"]
+    table = tmp_path / "candidates.csv"
+    table.write_text("N,P,D\n500M,32,42B\n4.4B,1,42B\n")
+    body = json.loads(
+        commands.suggest(given(fit=file, target=rival, candidates=str(table), count=1, json=True))
+    )
+    assert (body["runs"][0]["N"], body["runs"][0]["P"]) == (5e8, 32)
+    assert "only the ratios" in commands.suggest(given(fit=file, sizes="0.5B,1B", streams="1,2"))
+
+
+def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
+    file = str(folder / "parallel-pile.json")
+    with pytest.raises(ValueError, match="write a point as N=1e11,P=8"):
+        commands.suggest(given(fit=file, target="N=big"))
+    with pytest.raises(ValueError, match="leave out --sizes"):
+        commands.suggest(given(fit=file, candidates="x.csv", sizes="1B"))
+    with pytest.raises(ValueError, match="fitted to other runs"):
+        commands.suggest(given(fit=file, target=str(folder / "parallel-stack-v2-python.json")))
+    with pytest.raises(FileNotFoundError, match="no such file; give a table of candidate runs"):
+        commands.suggest(given(fit=file, candidates=str(tmp_path / "none.csv")))
+    with pytest.raises(ValueError, match="--sizes: 'tiny' is not a number"):
+        commands.suggest(given(fit=file, sizes="tiny"))
+
+
+def test_wrong_options_quote_what_was_given(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--objective 'cubes': known are huber"):
+        commands.fit(given(objective="cubes", out=str(tmp_path)))
+    with pytest.raises(ValueError, match=r"--by colour: no such column"):
+        commands.fit(given(by="colour", out=str(tmp_path)))
+    with pytest.raises(ValueError, match=r"--where corpus=wiki: no row of .* there are pile, stack"):
+        commands.fit(given(where="corpus=wiki", out=str(tmp_path)))
+    with pytest.raises(ValueError, match="write NAME=VALUE"):
+        commands.fit(given(columns="N", out=str(tmp_path)))
+    with pytest.raises(ValueError, match=r"delta=-1\.0 must be a positive number"):
+        commands.fit(given(delta=-1.0, out=str(tmp_path)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fixed_laws_round_trip_through_the_command(folder: Path) -> None:
+    fit = scaling.Fit.load(folder / "additive-beta-0.5-pile.json")
+    assert type(fit.law) is scaling.REGISTRY["additive-half"]
