@@ -1,8 +1,10 @@
 """Measured coverage of every interval method: `python -m benchmarks.coverage [--trials 2000]`.
 
-Losses are drawn around a known law with normal noise on the log loss, fitted, and each method's 95%
-interval is checked against the truth. Designs: the paper's 24 points with the noise of its own fit, and
-a 3 x 3 grid (N, P) with one seed. All trials of a design are fitted as one batch, from the truth.
+Losses are drawn around a known law with noise on the log loss, fitted, and each method's 95% interval
+is checked against the truth. Designs: the paper's 24 points with the normal noise of its own fit; a 3 x 3
+grid (N, P) with one seed; the paper's points with heavy tails, which no method assumes; and the paper's
+points with three rows each whose noise is mostly shared, as that of checkpoints of one run.
+All trials of a design are fitted as one batch, from the truth.
 Results go to results/tables/coverage.csv a cell at a time, so that a study cut short goes on where it
 was; `--report` writes docs/coverage.md's table from it.
 """
@@ -50,6 +52,8 @@ class Design:
     P: Array
     noise: float  # standard deviation of the log loss
     points: dict[str, tuple[float, float]]  # name -> (N, P)
+    tails: float = np.inf  # degrees of freedom of Student's t: inf is normal noise
+    rows: int = 1  # rows a run, sharing 80 % of the noise's variance
 
     def quantity(self, law: Law) -> Array:
         """Parameters (A on the logarithm) and predictions at the points, (B, K)."""
@@ -66,7 +70,7 @@ class Design:
 
 @cache
 def designs() -> dict[str, Design]:
-    """The paper's design with its own law and noise, and a small grid."""
+    """The paper's design with its own law and noise, a small grid, and heavy tails."""
     runs = scaling.read_runs(ROOT / "results/published/losses.csv")
     stack = runs[runs.corpus == "stack-v2-python"]
     fit = scaling.fit(scaling.ParallelLaw, stack, scaling.LeastSquares(log=True))
@@ -77,6 +81,8 @@ def designs() -> dict[str, Design]:
     return {
         "paper, 24 points": Design(fit.law, *fit.problem.x, fit.noise, far),
         "3 x 3 grid, 1 seed": Design(small, N, P, 2e-3, near),
+        "paper, t noise (3 dof)": Design(fit.law, *fit.problem.x, fit.noise, far, tails=3.0),
+        "paper, 3 rows a run": Design(fit.law, *np.repeat(fit.problem.x, 3, 1), fit.noise, far, rows=3),
     }
 
 
@@ -84,13 +90,20 @@ def simulate(design: Design, objective: scaling.Objective, trials: int, seed: in
     """Problems with y (T, n) drawn from the design's truth, and their optima θ (T, p)."""
     rng = np.random.default_rng(seed)
     truth = np.asarray(design.law.predict(N=design.N, P=design.P))
-    y = truth * np.exp(design.noise * rng.standard_normal((trials, truth.size)))
+    shape = (trials, truth.size)
+    unit = rng.standard_normal(shape) if np.isinf(design.tails) else rng.standard_t(design.tails, shape)
+    if design.rows > 1:
+        shared = rng.standard_normal((trials, truth.size // design.rows))
+        unit = np.sqrt(0.8) * np.repeat(shared, design.rows, 1) + np.sqrt(0.2) * unit
+    y = truth * np.exp(design.noise * unit)
     problem = Problem(type(design.law), (design.N, design.P), y, np.ones(truth.size), objective)
     start = np.repeat(problem.internal(design.law)[None], trials, 0)
     return problem, minimise(problem, start, tolerance=1e-12).theta
 
 
-def intervals(method: Any, problem: Problem, theta: Array, quantity: Quantity) -> tuple[Array, Array]:
+def intervals(
+    method: Any, problem: Problem, theta: Array, quantity: Quantity, rows: int = 1
+) -> tuple[Array, Array]:
     """Lower and upper ends, (T, K), of every trial."""
     if isinstance(method, scaling.Profile):
         _, ends = method.batch(problem, theta, quantity, LEVEL)
@@ -105,7 +118,8 @@ def intervals(method: Any, problem: Problem, theta: Array, quantity: Quantity) -
     ends = []
     for i in range(len(theta)):
         law = problem.law.from_vector(problem.named(theta[i : i + 1])[0])
-        one = replace(base, law=law, problem=replace(problem, y=problem.y[i]), theta=theta[i])
+        groups = np.arange(base.loss.size) // rows if rows > 1 else None
+        one = replace(base, law=law, problem=replace(problem, y=problem.y[i]), theta=theta[i], groups=groups)
         ends.append(replace(method, seed=i).interval(one, quantity, LEVEL)[1:])
     low, high = (np.stack(side) for side in zip(*ends, strict=True))
     return low, high
@@ -115,7 +129,7 @@ def cell(name: str, objective: str, method: str, trials: int, seed: int = 20260)
     """Coverage of one method for one objective at one design, one row a quantity."""
     design = designs()[name]
     problem, theta = simulate(design, OBJECTIVES[objective], trials, seed)
-    low, high = intervals(METHODS[method], problem, theta, design.quantity)
+    low, high = intervals(METHODS[method], problem, theta, design.quantity, design.rows)
     truth = design.quantity(type(design.law).from_vector(design.law.vector[None]))
     held = (low <= truth) & (truth <= high)
     length = np.where(np.isfinite(high - low), high - low, np.nan)

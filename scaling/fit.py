@@ -11,6 +11,7 @@ from scaling.certificate import (
     AGREE,
     Certificate,
     axis_notes,
+    fields_at_bound,
     find_status,
     internal_condition,
     scaled_jacobian,
@@ -116,7 +117,7 @@ def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Fit:
     warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
     exact = 1e-15 if small is problem else 1e-12  # of a sum over many rows no more digits are known
     best = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
-    best, name, gap = _cross_check(problem, begin[min(1, len(begin) - 1)], best)
+    best, name, gap = _cross_check(problem, begin[0], best)
     law = problem.law.from_vector(problem.named(best.theta)[0])
     condition = internal_condition(problem, best.theta)
     status, detail, at_bound = find_status(problem, best, condition, agreeing, len(rough.value))
@@ -145,41 +146,60 @@ def _subsample(problem: Problem) -> Problem:
 
 
 def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Solution, str, float]:
-    """Minimise again with scipy's L-BFGS-B from a start of the grid, (p,); keep whichever ends lower."""
-    name = "scipy L-BFGS-B"
-    value = max(float(ours.value[0]), 1e-26)
+    """Minimise again with scipy from the best of the grid, (p,); keep whichever ends lower.
+
+    MINPACK's trust region where nothing is bounded or narrow, L-BFGS-B where something is.
+    """
     if problem.y.size > CROSS_CHECK_ROWS:
-        return ours, f"{name}: not run on more than {CROSS_CHECK_ROWS:,} rows", float("nan")
-    from scipy.optimize import minimize as scipy_minimise
-
-    to_theta, bounds = _whitened(problem, ours.theta, value)
-
-    def scaled(z: Array) -> tuple[float, Array]:
-        f, g = problem.slope(to_theta @ z)
-        return f / value, to_theta.T @ g / value
-
-    begin = np.linalg.solve(to_theta, start)
-    options = {"maxiter": 200, "ftol": 1e-7, "gtol": 1e-7}
-    other = scipy_minimise(scaled, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    gap = float(other.fun) - 1.0
-    if gap < -1e-9:
-        better = minimise(problem, (to_theta @ other.x)[None], warm=True)
+        return ours, f"scipy: not run on more than {CROSS_CHECK_ROWS:,} rows", float("nan")
+    inside = not fields_at_bound(problem, ours.theta[0]) and (problem.lower < problem.upper).all()
+    smooth = inside and len(problem.objective.smoother) < 2
+    name, second = ("scipy MINPACK lmder", _minpack) if smooth else ("scipy L-BFGS-B", _lbfgsb)
+    theta = second(problem, start, ours)[None]
+    found = float(problem.value(theta)[0])
+    value = max(float(ours.value[0]), 1e-26)
+    gap = found / value - 1.0 if found > 1e-26 else 0.0
+    within = bool(((theta >= problem.lower) & (theta <= problem.upper)).all())
+    if gap < -1e-9 and within:
+        better = minimise(problem, theta, warm=True)
         if better.value[0] < ours.value[0]:
             ours = better
-    return ours, name, gap
+    return ours, name, gap if within else float("nan")
 
 
-def _whitened(problem: Problem, theta: Array, value: float) -> tuple[Array, Any]:
-    """θ = T z in which the objective, in units of its least value, curves alike in every direction.
+def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
+    """Least squares of s(r) = sign(r) sqrt(2 ρ(r)), whose sum of squares is twice the objective."""
+    from scipy.optimize import leastsq
 
-    scipy's tests are absolute, and its first step is a unit step. At a bound the axes stay apart, so
-    that bounds remain bounds.
-    """
-    _, _, H, D, _ = problem.normal(theta)
-    size = 1 / np.sqrt(np.maximum(D[0] / value, TINY))
-    held = (theta[0] <= problem.lower) | (theta[0] >= problem.upper)
-    scaled = H[0] / value * size[:, None] * size
-    if held.any() or not np.linalg.cond(scaled) < 1e10:
-        return np.diag(size), list(zip(problem.lower / size, problem.upper / size, strict=True))
-    half = np.linalg.cholesky(scaled)
-    return size[:, None] * np.linalg.inv(half).T, None
+    root_w = np.sqrt(problem.w)
+
+    def signed(theta: Array) -> Array:
+        rho, psi, _, _ = problem.objective.parts(problem.residual(problem.predict(theta[None])[0]))
+        return np.asarray(root_w * np.copysign(np.sqrt(2 * rho), psi))
+
+    def slope(theta: Array) -> Array:
+        r, J = problem.linearised(theta[None])
+        rho, psi, curvature, _ = problem.objective.parts(r[0])
+        s = np.sqrt(2 * rho)
+        rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
+        return np.asarray(J[0] * (root_w * rate))
+
+    return np.asarray(leastsq(signed, start, Dfun=slope, full_output=True, col_deriv=True, maxfev=400)[0])
+
+
+def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:
+    """L-BFGS-B within the bounds, in units of the curvature at our answer: scipy's tests are absolute."""
+    from scipy.optimize import minimize as scipy_minimise
+
+    value = max(float(ours.value[0]), 1e-26)
+    size = 1 / np.sqrt(np.maximum(problem.normal(ours.theta)[3][0] / value, TINY))
+
+    def scaled(z: Array) -> tuple[float, Array]:
+        f, g = problem.slope(z * size)
+        return f / value, g * size / value
+
+    bounds = list(zip(problem.lower / size, problem.upper / size, strict=True))
+    options = {"maxiter": 300, "ftol": 1e-9, "gtol": 1e-7}
+    begin = np.clip(start, problem.lower, problem.upper) / size
+    end = scipy_minimise(scaled, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return np.asarray(end.x * size)

@@ -177,9 +177,8 @@ class _Descent:
 
 def _step(g: Array, H: Array, D: Array, free: Any, damping: Array) -> Array:
     """The damped Newton step of the free coordinates, scaled to a unit diagonal before it is solved."""
-    scale = np.sqrt(np.maximum(np.maximum(D, np.einsum("bii->bi", H)), TINY))
-    unit = free / scale
+    diagonal = np.einsum("bii->bi", H)  # a view
+    unit = free / np.sqrt(np.maximum(np.maximum(D, diagonal), TINY))
     scaled = H * unit[:, :, None] * unit[:, None]
-    diagonal = np.einsum("bii->bi", scaled)  # a view
-    diagonal += np.where(free, damping[:, None] + 1e-14, 1.0)
-    return np.asarray(np.linalg.solve(scaled, -(g / scale)[..., None])[..., 0] / scale)
+    np.einsum("bii->bi", scaled)[...] += np.where(free, damping[:, None] + 1e-14, 1.0)
+    return np.asarray(np.linalg.solve(scaled, (-g * unit)[..., None])[..., 0] * unit)

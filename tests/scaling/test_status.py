@@ -27,7 +27,7 @@ def test_converged_and_its_evidence() -> None:
     assert f"{c.starts_agreeing} of {c.starts} starts agree" in c.detail
     assert c.gradient_norm < 1e-6
     assert abs(c.second_gap) < 1e-3
-    assert c.second_algorithm == "scipy L-BFGS-B"
+    assert c.second_algorithm == "scipy MINPACK lmder"
     assert 10 < c.condition_number < 1e5
     assert "together shift the predictions by only" in c.worst_direction
     assert not c.at_bound
