@@ -160,7 +160,12 @@ const App = (() => {
     for (const id of ["source", "law", "device", "axis"]) $(id).addEventListener("change", (e) => set({ [id]: e.target.value }));
     addEventListener("hashchange", read);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", schedule);
-    addEventListener("beforeprint", () => { document.querySelectorAll("details").forEach((d) => { d.open = true; }); draw(view()); });
+    addEventListener("beforeprint", () => {
+      document.querySelectorAll("figure details").forEach((d) => { d.open = true; });
+      document.documentElement.classList.add("printing");
+      draw(view());
+    });
+    addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); schedule(); });
     addEventListener("resize", schedule);
   }
 

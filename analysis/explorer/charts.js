@@ -19,7 +19,10 @@ const Charts = (() => {
   function layout(x, y, more = {}) {
     const axis = { gridcolor: css("--line"), linecolor: css("--soft"), zeroline: false, automargin: true };
     const narrow = window.innerWidth < 620;
+    // Paper is narrower than a window: 640 px fit A4 and letter. The colours are then those of light mode.
+    const printing = document.documentElement.classList.contains("printing");
     return {
+      ...(printing ? { width: 640 } : { autosize: true }),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: narrow ? 340 : 400,
       font: { family: "system-ui, sans-serif", size: 12, color: css("--text") }, hovermode: "closest",
       margin: { l: 10, r: 10, t: 8, b: 10 }, legend: { orientation: "h", y: -0.22, font: { size: 11 } },

@@ -302,6 +302,17 @@ def test_phone_dark_and_print(page):
     assert page.locator("#N-slider").is_hidden()
 
 
+def test_paper_is_light_and_narrow(page):
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    chart = "document.getElementById('cost-chart').layout"
+    assert page.evaluate(f"[{chart}.width, {chart}.font.color]") == [640, "#1d2126"]
+    assert page.locator("figure details[open]").count() == 3
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.wait_for_function(f"{chart}.font.color === '#e7eaee'")
+    assert len(page.pdf(format="A4")) > 20_000
+
+
 def test_without_javascript_the_tables_are_shown(chromium, page_file):
     other = chromium.browser.new_context(java_script_enabled=False) if chromium.browser else None
     if other is None:
