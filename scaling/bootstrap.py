@@ -31,6 +31,7 @@ class Bootstrap(Method):
     replicate's error by its own standard error: better coverage at few points than percentiles.
     """
 
+    label = "bootstrap"
     replicates: int = 2_000
     kind: str = "wild"
     studentised: bool = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -159,6 +159,8 @@ def draw_laws(fit: Fit, count: int, seed: int) -> Law:
 class Method:
     """A way to form intervals. Subclasses give `interval`; the rest follows."""
 
+    label: ClassVar[str] = "interval"
+
     def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """Estimate, lower and upper of K quantities, each (K,)."""
         raise NotImplementedError
@@ -180,5 +182,9 @@ class Method:
         out = np.stack(self.interval(fit, named, level), axis=1)
         with np.errstate(over="ignore"):
             out = np.where(logs[:, None], np.exp(out), out)
+        from scaling.uncertainty import caveat
+
         index = pd.Index(names, name="parameter")
-        return pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
+        table = pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
+        table.attrs |= {"method": self.label, "caveat": caveat(fit, self)}
+        return table

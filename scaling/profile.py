@@ -30,6 +30,7 @@ class Profile(Method):
     worth (`spread_batch`). Asymmetric where the data are; infinite where no value is ruled out.
     """
 
+    label = "profile likelihood"
     tolerance: float = 1e-3  # of the distance to the end
     steps: int = 60
 
@@ -111,8 +112,9 @@ class _Climb:
             close = np.abs(rise[rows] - allowed) <= 2 * tolerance * allowed
             settled = inside & (change <= tolerance * np.maximum(out, 1e-9 * self.se[rows]))
             last[rows] = reached[rows] = value
-            done = (settled & (close | (rise[rows] < allowed))) | (trust[rows] < 1e-6)
-            far = (out > FAR * self.se[rows]) | ~np.isfinite(value)
+            stuck = trust[rows] < 1e-6
+            done = (settled & (close | (rise[rows] < allowed))) | stuck
+            far = (out > FAR * self.se[rows]) | ~np.isfinite(value) | (stuck & (rise[rows] < 0.5 * allowed))
             reached[rows[far]] = self.side[rows[far]] * np.inf
             rows = rows[~(done | far)]
             if not rows.size:
@@ -140,6 +142,7 @@ class _Climb:
 def _extreme(a: Array, g: Array, H: Array, free: Any, room: Array) -> Array:
     """δ (R, p) that takes aᵀδ furthest on the model's contour."""
     scale = np.sqrt(np.maximum(np.einsum("bii->bi", H), TINY))
+    scale = np.maximum(scale, 1e-6 * scale.max(-1, keepdims=True))  # what changes nothing still has a step
     scaled = H / scale[:, :, None] / scale[:, None] * free[:, :, None] * free[:, None]
     diagonal = np.einsum("bii->bi", scaled)  # a view
     diagonal += np.where(free, 1e-10, 1.0)

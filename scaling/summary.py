@@ -81,13 +81,14 @@ def text(fit: Fit, level: float = LEVEL) -> str:
     if intervals is None:
         lines += [f"{name:<12}{number(float(getattr(fit.law, name)))}" for name in fit.law.names()]
         return "\n".join([*lines, f"no intervals: {fit.status}"])
-    lines.append(
-        f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}   {level:.0%} profile likelihood"
-    )
+    head = f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}"
+    lines.append(f"{head}   {level:.0%} {intervals.attrs['method']}")
     lines += [
         f"{name:<12}{''.join(f'{number(v):>12}' for v in row)}"
         for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
     ]
+    if intervals.attrs["caveat"]:
+        lines.append(f"note        {intervals.attrs['caveat']}")
     return "\n".join(lines)
 
 
@@ -110,4 +111,5 @@ def html(fit: Fit) -> str:
         f"<tr><th>{escape(str(n))}</th>{''.join(f'<td>{number(v)}</td>' for v in row)}</tr>"
         for n, row in rows
     )
-    return f"<table>{top}</table><table><tr><th>parameter</th>{head}</tr>{body}</table>"
+    note = "" if intervals is None else escape(intervals.attrs["caveat"])
+    return f"<table>{top}</table><table><tr><th>parameter</th>{head}</tr>{body}</table>{note}"

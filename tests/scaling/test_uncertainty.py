@@ -1,0 +1,177 @@
+"""Intervals: their ends, what they cover, and what is said where they fall short."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+
+import scaling
+from benchmarks import coverage
+from scaling import AdditiveLaw, Bootstrap, Covariance, ParallelLaw, Profile
+from scaling.method import spread, t_quantile
+from scaling.uncertainty import caveat, default_method
+
+SQUARES = scaling.LeastSquares(log=True)
+
+
+@pytest.fixture(scope="module")
+def fit(pile: pd.DataFrame) -> scaling.Fit:
+    return scaling.fit(ParallelLaw, pile, SQUARES)
+
+
+def test_profile_ends_are_where_a_refit_costs_the_threshold(fit: scaling.Fit) -> None:
+    """scipy's SLSQP takes each parameter to its extreme under the same rise of the objective."""
+
+    def room(v: np.ndarray) -> float:
+        return float(allowed - fit.problem.value((fit.theta * v)[None])[0]) / unit
+
+    _, unit = spread(fit)
+    allowed = fit.objective_value + t_quantile(fit, 0.95) ** 2 * unit
+    table = fit.intervals(method=Profile())
+    for name, side in itertools.product(("alpha", "k"), (1, -1)):
+        i = fit.law.names().index(name)
+        end = minimize(
+            lambda v, i=i, side=side: side * fit.problem.named((fit.theta * v)[None])[0][i],
+            np.ones(4) + 1e-4 * side, method="SLSQP", options={"ftol": 1e-13, "maxiter": 400},
+            bounds=[(0.3, 3)] * 4,
+            constraints={"type": "ineq", "fun": room},
+        )  # fmt: skip
+        mine = table.lower[name] if side == 1 else table.upper[name]
+        assert mine == pytest.approx(side * end.fun, rel=2e-4), (name, side)
+
+
+def test_profile_curve_meets_its_ends(fit: scaling.Fit) -> None:
+    table = fit.intervals(method=Profile())
+    rise = Profile().curve(
+        fit, lambda law: np.asarray(law.k), [table.lower["k"], fit.law.k, table.upper["k"]]
+    )
+    np.testing.assert_allclose(
+        rise, [t_quantile(fit, 0.95) ** 2, 0, t_quantile(fit, 0.95) ** 2], rtol=5e-3, atol=1e-4
+    )
+
+
+def test_covariance_is_the_textbook_formula(fit: scaling.Fit) -> None:
+    J = fit.law.gradient(**fit.axes) / fit.predicted[:, None]
+    r = np.log(fit.predicted / fit.loss)
+    s2 = (r @ r) / 20
+    se = np.sqrt(np.diag(s2 * np.linalg.inv(J.T @ J)))
+    table = fit.intervals(method=Covariance())
+    for i, name in enumerate(fit.law.names()):
+        if name != "A":  # its interval is formed on the logarithm
+            assert (table.upper[name] - table.lower[name]) / 2 == pytest.approx(2.0859634 * se[i], rel=1e-4)
+
+
+def test_methods_agree_where_the_law_is_nearly_linear() -> None:
+    N, P = (
+        np.array(v)
+        for v in zip(*itertools.product(np.geomspace(1e7, 1e10, 12), [1.0, 2.0, 4.0, 8.0, 16.0]), strict=True)
+    )
+    loss = ParallelLaw(1.2, 3e7, 0.31, 0.41).predict(N=N, P=P) * np.exp(
+        1e-4 * np.random.default_rng(4).standard_normal(60)
+    )
+    fit = scaling.fit(ParallelLaw, {"N": N, "P": P, "loss": loss}, SQUARES)
+    one = fit.intervals(method=Covariance())
+    for method in (
+        Profile(),
+        Bootstrap(4000, kind="residual"),
+        Bootstrap(4000),
+        Bootstrap(4000, kind="normal"),
+    ):
+        other = fit.intervals(method=method)
+        np.testing.assert_allclose((other.upper - other.lower) / (one.upper - one.lower), 1, atol=0.2)
+
+
+def test_bootstrap_refits_are_full_refits(fit: scaling.Fit) -> None:
+    problem, theta = Bootstrap(100, kind="case", seed=3).refits(fit)
+    for i in (0, 57):
+        alone = scaling.fit(ParallelLaw, {**fit.axes, "loss": fit.loss}, SQUARES, weights=problem.w[i])
+        np.testing.assert_allclose(problem.named(theta[i : i + 1])[0], alone.law.vector, rtol=2e-4)
+
+
+def test_bootstrap_is_seeded_and_refuses_nonsense(fit: scaling.Fit) -> None:
+    assert fit.intervals(method=Bootstrap(200)).equals(fit.intervals(method=Bootstrap(200)))
+    assert not fit.intervals(method=Bootstrap(200)).equals(fit.intervals(method=Bootstrap(200, seed=1)))
+    with pytest.raises(ValueError, match="kind='jackknife': known are normal, wild"):
+        Bootstrap(kind="jackknife")
+    with pytest.raises(ValueError, match="fewer than 100 give no interval"):
+        Bootstrap(10)
+    with pytest.raises(ValueError, match="level=95 must lie between 0 and 1"):
+        fit.intervals(level=95)
+
+
+def test_new_runs_scatter_more_than_the_mean(fit: scaling.Fit) -> None:
+    at = fit.predict(N=2.8e9, P=4).iloc[0]
+    half, new = (at.upper - at.lower) / 2, (at.new_upper - at.new_lower) / 2
+    expected = np.hypot(half, t_quantile(fit, 0.95) * fit.noise * at.loss)
+    assert new == pytest.approx(expected, rel=0.01)
+
+
+def test_an_undetermined_rate_has_an_infinite_end() -> None:
+    """Streams that act like noise: beta of the additive law is anything."""
+    N, P = (np.array(v) for v in zip(*itertools.product([1e8, 4e8, 2e9], [1.0, 2.0, 4.0]), strict=True))
+    noise = np.exp(2e-3 * np.random.default_rng(1).standard_normal(9))
+    loss = AdditiveLaw(E=1.3, A=90.0, alpha=0.28, C=0.004, beta=0.9).predict(N=N, P=P) * noise
+    fit = scaling.fit(AdditiveLaw, {"N": N, "P": P, "loss": loss}, SQUARES)
+    ends = fit.intervals()
+    assert ends.upper["beta"] - ends.lower["beta"] > 5 or np.isinf(ends.upper["beta"])
+
+
+def test_clusters_get_the_cluster_bootstrap(pile: pd.DataFrame) -> None:
+    three = pd.concat([pile] * 3, ignore_index=True)
+    wobble = 1e-4 * np.random.default_rng(0).standard_normal(72)
+    three["loss"] *= np.exp(wobble)
+    three["run"] = np.tile(np.arange(24), 3)
+    naive, honest = (scaling.fit(ParallelLaw, three, SQUARES, groups=g) for g in (None, "run"))
+    assert isinstance(default_method(naive), Profile)
+    assert isinstance(default_method(honest), Bootstrap)
+    k = [f.intervals().loc["k"] for f in (naive, honest)]
+    assert (k[1].upper - k[1].lower) > 1.4 * (k[0].upper - k[0].lower)  # sqrt(3) were the rows all alike
+    assert "takes rows of one run as independent" in caveat(honest, Profile())
+    assert "bootstrap" in repr(honest)
+
+
+def test_where_a_method_falls_short_it_is_said(fit: scaling.Fit) -> None:
+    assert fit.intervals().attrs == {"method": "profile likelihood", "caveat": ""}
+    assert "measured 80-96 % for 95 %" in fit.intervals(method=Bootstrap(200)).attrs["caveat"]
+    assert "prefactors measured" in fit.intervals(method=Covariance()).attrs["caveat"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", list(coverage.OBJECTIVES))
+@pytest.mark.parametrize("design", ["paper, 24 points", "3 x 3 grid, 1 seed"])
+def test_measured_coverage_of_the_default(design: str, objective: str) -> None:
+    """A short run of docs/coverage.md: 500 trials tell 95 % from 92 % at three standard errors."""
+    part = coverage.cell(design, objective, "profile", 500)
+    assert part.coverage.between(0.92, 0.985).all(), part.to_string()
+
+
+def test_a_method_that_is_too_short_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The study itself: intervals at the 80 % threshold must not pass for 95 %."""
+    monkeypatch.setattr(coverage, "LEVEL", 0.80)
+    part = coverage.cell("3 x 3 grid, 1 seed", "least squares", "covariance", 400)
+    assert part.coverage.max() < 0.88
+
+
+def test_the_published_coverage_table_is_complete() -> None:
+    table = pd.read_csv(coverage.TABLE)
+    cells = table.set_index(coverage.KEYS).coverage
+    for design, objective in itertools.product(
+        ["paper, 24 points", "3 x 3 grid, 1 seed"], coverage.OBJECTIVES
+    ):
+        low, high = (0.94, 0.96) if objective == "least squares" else (0.93, 0.97)
+        profile = cells.loc[(design, objective, "profile")]
+        assert len(profile) == 7
+        assert profile.between(low, high).all()
+    assert {d for d, _, _ in cells.index} >= {"paper, t noise (3 dof)"}
+
+
+def test_simulated_trials_are_optima() -> None:
+    design = coverage.designs()["3 x 3 grid, 1 seed"]
+    problem, theta = coverage.simulate(design, SQUARES, 20, 7)
+    for i in (0, 13):
+        alone = scaling.fit(ParallelLaw, {"N": design.N, "P": design.P, "loss": problem.y[i]}, SQUARES)
+        one = replace(problem, y=problem.y[i])
+        assert one.value(theta[i : i + 1])[0] == pytest.approx(alone.objective_value, rel=1e-9)
