@@ -93,9 +93,10 @@ const App = (() => {
     const rows = [row(`N ${Format.count(state.N)}, P = ${state.P}`, mine)];
     if (state.P > 1) rows.push(row(`the same N, P = 1 (higher loss)`, small), row(`same loss, P = 1: N ${Format.count(v.dense.N)}`, dense));
     Tables.fill($("costs"), `Batch ${state.batch}, ${state.input} tokens in, ${state.output} out, ${v.device.name}.`, ["model", "memory", "latency"], rows);
-    $("verdict").textContent = state.P > 1 && small && mine && dense ? verdict(small, mine, dense) : "";
+    $("verdict").textContent = state.P > 1 && small && mine && dense ? verdict(small, mine, dense, v.dense.N) : "";
   }
-  function verdict(small, mine, dense) {
+  function verdict(small, mine, dense, size) {
+    if (size < state.N * (1 + 1e-6)) return "By this law streams gain nothing here.";
     const say = (key) => {
       const streams = mine[key] - small[key], size = dense[key] - small[key];
       if (!(streams > 0 && size > 0)) return `extra ${key} that cannot be compared`;

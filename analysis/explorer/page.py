@@ -87,7 +87,7 @@ def _predictions(source: Source, fitted: scaling.Fit) -> str:
     seen = fitted.predict(LEVEL, scaling.Covariance(), **_axes(fitted, grid))
     shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
     shown["loss"] = seen["loss"].map("{:.4f}".format).to_numpy()
-    known = np.isfinite(seen["lower"]) & np.isfinite(seen["upper"])
+    known = np.isfinite(seen["lower"]) & np.isfinite(seen["upper"]) & (str(fitted.status) == "converged")
     shown["95% interval"] = np.where(
         known, [f"{a:.4f} to {b:.4f}" for a, b in zip(seen["lower"], seen["upper"], strict=True)], "—"
     )

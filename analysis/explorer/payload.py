@@ -91,7 +91,8 @@ def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
     c, eta = law.to_linear()
     covariance = linear_covariance(fitted)
     t = t_quantile(fitted, LEVEL)
-    sure = covariance is not None and math.isfinite(t) and math.isfinite(fitted.noise)
+    sound = str(fitted.status) == "converged"  # an interval of a fit in doubt would only look like one
+    sure = sound and covariance is not None and math.isfinite(t) and math.isfinite(fitted.noise)
     return {
         "form": type(law).__name__.partition("(")[0],
         "title": TITLES.get(name, name),
@@ -106,7 +107,7 @@ def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
         "r2": fitted.r2 if math.isfinite(fitted.r2) else 0.0,
         "status": str(fitted.status),
         "detail": fitted.certificate.detail,
-        "sound": str(fitted.status) == "converged",
+        "sound": sound,
     }
 
 

@@ -53,6 +53,20 @@ def test_the_covariance_is_that_of_the_solver(stack_fits):
     np.testing.assert_allclose(np.sqrt(np.diag(covariance)), standard_errors(fit, linear), rtol=1e-9)
 
 
+def test_a_fit_in_doubt_gets_no_interval(tmp_path):
+    # Six runs of a tiny grid, trained on the standard library: k ends at zero.
+    rows = {
+        "N": [12448, 14850, 17220, 46400, 55298, 64132],
+        "P": [1, 2, 4, 1, 2, 4],
+        "loss": [4.472318, 4.46, 4.457788, 4.255118, 4.23675, 4.232655],
+    }
+    pd.DataFrame(rows).to_csv(tmp_path / "tiny.csv", index=False)
+    (shown,) = payload(read_sources([tmp_path / "tiny.csv"]))["sources"]
+    assert shown["laws"]["parallel"]["status"] == "at bound"
+    assert shown["laws"]["parallel"]["cov"] is None
+    assert not shown["laws"]["parallel"]["sound"]
+
+
 def test_the_page_refers_to_nothing_outside(stack_fits):
     text = build(read_sources([stack_fits / "parallel-stack-v2-python.json"]), command="c", origin="o")
     ours = text[: text.index("plotly.js v")] + text[text.rindex("</script>\n<script>") :]
