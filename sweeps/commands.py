@@ -46,6 +46,7 @@ def sweep(args: Any) -> int:
     """Plan a grid, or train it."""
     grid = grids.find(args.grid)
     options.execution_of(args)  # what is wrong is said before anything is planned
+    options.place_of(args)
     configs = grid(options.axes_of(args))
     if args.dry_run:
         show_plan(grid.rule, configs)
@@ -55,15 +56,16 @@ def sweep(args: Any) -> int:
 
 def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -> int:
     """Train what the folder lacks; 1 unless every run has a row."""
-    from sweeps.launch import run_sweep
+    from sweeps.launch import find_launcher, run_sweep
 
+    place, settings = options.place_of(args)
     result = run_sweep(
         configs,
         folder,
         name=grid.name,
         rule=grid.rule,
         workers=args.workers,
-        launcher=getattr(args, "launcher", "local"),
+        launcher=find_launcher(place, **settings),
         execution=options.execution_of(args),
         retry_diverged=getattr(args, "retry_diverged", False),
     )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from sweeps.model import ParScaleLM
+from sweeps.parallel import dealt, rank, ranks
 from sweeps.tokens import Tokens
 
 Context = Callable[[], AbstractContextManager[object]]
@@ -50,7 +51,11 @@ def evaluate(
     training = model.training
     model.eval()
     with torch.no_grad(), context():
-        parts = [_losses(model, np.stack([tokens[a:b] for a, b in windows])) for windows in batches]
+        # Every rank reads its turn of the batches; as many calls on each, for sharded weights.
+        turns = -(-len(batches) // ranks())
+        mine = [batches[min(turn * ranks() + rank(), len(batches) - 1)] for turn in range(turns)]
+        parts = dealt([_losses(model, np.stack([tokens[a:b] for a, b in windows])) for windows in mine])
+        parts = parts[: len(batches)]
         weights, similarity = _streams(model, tokens, seq_len)
     model.train(training)
     losses = np.concatenate(parts)

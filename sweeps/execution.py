@@ -14,6 +14,14 @@ class Execution:
     threads: int | None = None  # CPU threads; None leaves torch's choice
     checkpoint_minutes: float = 5.0
     report_seconds: float = 1.0  # least time between two progress reports
+    devices: int = 1  # of one run, on this node
+    strategy: str = "ddp"  # ddp, fsdp2: how a run on several devices shares them
+    loggers: str = ""  # of Lightning's csv, tensorboard, wandb, separated by commas
+
+    @property
+    def ranks(self) -> int:
+        """Processes of one run."""
+        return self.devices
 
 
 DEFAULT = Execution()

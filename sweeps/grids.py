@@ -31,7 +31,10 @@ class Grid:
 
     def __call__(self, axes: Axes = ALL) -> list[RunConfig]:
         """Every configuration of the grid on `axes`, checked."""
-        configs = recipes.apply(list(self.make(replace(axes, recipe=None))), axes)
+        made = list(self.make(replace(axes, recipe=None)))
+        if axes.precision:
+            made = [replace(config, precision=axes.precision) for config in made]
+        configs = recipes.apply(made, axes)
         for index, config in enumerate(configs):
             if not isinstance(config, RunConfig):
                 kind = type(config).__name__

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 from rich.console import Console
@@ -41,6 +41,9 @@ GATHER_S = 5.0
 
 class Launcher(Protocol):
     """Something that keeps workers going on a sweep folder."""
+
+    def share(self, workers: int | str, runs: int) -> tuple[int, int]:
+        """(workers at a time, threads each) for so many runs; `workers` is a number or auto."""
 
     def start(self, job: Job, workers: int) -> None:
         """Start the workers."""
@@ -106,12 +109,13 @@ def run_sweep(
 ) -> SweepResult:
     """Train what `out` does not hold of `configs`, gather the tables, say what happened.
 
-    `workers` is a number or auto (one a core, as many as there are runs). `trainer` names the
-    function that trains one run, for tests.
+    `workers` is a number or auto (what suits the launcher, at most as many as there are runs).
+    `trainer` names the function that trains one run, for tests.
     """
     console = console or Console()
     chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher
     share_out(workers, len(configs))
+    chosen.share(workers, len(configs))  # a cluster that is not there is refused before anything is written
     store = Store(out)
     store.create(name or configs[0].sweep, rule)
     bound = corpora.bind(configs, report=lambda line: console.print(line, highlight=False))
@@ -122,7 +126,7 @@ def run_sweep(
     todo = {run_id: config for run_id, config in runs.items() if run_id not in before}
     fatal, interrupted = "", False
     if todo:
-        count, threads = share_out(workers, len(todo))
+        count, threads = chosen.share(workers, len(todo))
         execution = execution if execution.threads else replace(execution, threads=threads)
         job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer)
         fatal, interrupted = _watch(store, job, chosen, count, todo, console)
@@ -130,11 +134,19 @@ def run_sweep(
     return _result(store, runs, before, fatal, interrupted)
 
 
-def find_launcher(name: str) -> Launcher:
-    """The launcher under a name."""
+def find_launcher(name: str, **settings: Any) -> Launcher:
+    """The launcher under a name; `settings` are the fields of its class."""
     if name == "local":
         return LocalLauncher()
-    raise ValueError(f"unknown launcher {name!r}; choose local")
+    if name == "slurm":
+        from sweeps.slurm import SlurmLauncher
+
+        return SlurmLauncher(**settings)
+    if name == "ray":
+        from sweeps.ray_cluster import RayLauncher
+
+        return RayLauncher(**settings)
+    raise ValueError(f"unknown launcher {name!r}; choose local, slurm or ray")
 
 
 def _watch(

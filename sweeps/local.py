@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from sweeps.execution import share_out
 from sweeps.worker import EXIT_FATAL, Job
 
 RESTARTS = 20  # of dead workers in one call; a run that kills its worker is given up long before
@@ -24,6 +25,10 @@ class LocalLauncher:
     def __init__(self) -> None:
         self.processes: list[subprocess.Popen[str]] = []
         self.restarts = 0
+
+    def share(self, workers: int | str, runs: int) -> tuple[int, int]:
+        """(worker processes, threads each) of this machine."""
+        return share_out(workers, runs)
 
     def start(self, job: Job, workers: int) -> None:
         """Start the workers, each with its share of the cores."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sweeps import checkpoint
+from sweeps import checkpoint, parallel
 from sweeps.compiling import compile_if_possible
 from sweeps.config import RunConfig
 from sweeps.evaluate import Evaluation
@@ -55,6 +55,11 @@ class ParScaleModule(L.LightningModule):
             compile_if_possible(model)
         self._pending: list[Tensor] = []  # losses of this step's micro-batches
         self._grad_norm = math.nan
+
+    def configure_model(self) -> None:
+        """Under FSDP2, which brings a mesh of devices: shard the model over it."""
+        if self._device_mesh is not None and not parallel.is_sharded(self.model):
+            parallel.shard(self.model, self._device_mesh["data_parallel"])
 
     def train_dataloader(self) -> Iterator[Tensor]:
         """(B, T + 1) token ids, micro-batch after micro-batch, from the step the run has reached."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -33,6 +34,7 @@ def what(p: ArgumentParser) -> None:
     p.add_argument("--recipe", help="scratch, two-stage, continual, peft")
     p.add_argument("--base", metavar="DIR", help="checkpoint folder that continual and peft start from")
     p.add_argument("--stage2-share", metavar="X", help="two-stage: stage 2's share of the tokens, e.g. 0.02")
+    p.add_argument("--precision", help="float32, bf16 (default the grid's own)")
     p.add_argument("--repeat", action="store_true", help="read a corpus again when it holds too few tokens")
     p.add_argument("--retry-diverged", action="store_true", help="train diverged runs again")
     p.add_argument(
@@ -47,12 +49,23 @@ def how(p: ArgumentParser) -> None:
     p.add_argument("--accelerator", help="auto (default), cpu, gpu, ...: Lightning's names")
     p.add_argument("--threads", metavar="N", help="CPU threads a run (default: the cores shared out)")
     p.add_argument("--checkpoint-minutes", metavar="M", help="minutes between checkpoints (default 5)")
+    p.add_argument("--devices", metavar="N", help="devices of one run, each with a share of the batch")
+    p.add_argument("--num-nodes", metavar="N", help="nodes of one run (1: several are not supported yet)")
+    p.add_argument("--strategy", help="ddp (default): a whole model a device; fsdp2: a share of it")
+    p.add_argument("--logger", metavar="A,B", help="also log to csv, tensorboard, wandb")
 
 
 def where(p: ArgumentParser) -> None:
     """Options that decide where runs are trained."""
     p.add_argument("--workers", default="auto", help="runs at a time (default auto: one a core)")
-    p.add_argument("--launcher", default="local", help="where runs are trained (default local)")
+    p.add_argument("--launcher", default="local", help="where runs are trained: local (default), slurm, ray")
+    p.add_argument("--cpus", metavar="N", help="slurm, ray: CPU cores a run (default 1)")
+    p.add_argument("--gpus", metavar="N", help="slurm, ray: GPUs a run (default none)")
+    p.add_argument("--partition", help="slurm: where to submit (default the cluster's own)")
+    p.add_argument("--time", metavar="T", help="slurm: limit, minutes or H:MM (default 24:00; requeued)")
+    p.add_argument(
+        "--ray-address", metavar="HOST:PORT", help="ray: the cluster's head (default this machine's)"
+    )
 
 
 def items(text: str | None) -> list[str] | None:
@@ -114,6 +127,7 @@ def axes_of(args: Any) -> Axes:
         recipe=recipe,
         base=base,
         stage2_share=share,
+        precision=one_of(args, "precision", ("float32", "bf16")),
         repeat=args.repeat or None,
     )
 
@@ -121,13 +135,65 @@ def axes_of(args: Any) -> Axes:
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
 
+LOGGERS = {"csv": "", "tensorboard": "tensorboard", "wandb": "wandb"}  # name: the package it needs
+
+
+def check_logger(name: str) -> None:
+    """Refuse a logger that is unknown, or whose package is not installed."""
+    if name not in LOGGERS:
+        raise ValueError(f"--logger {name}: choose among {', '.join(LOGGERS)}")
+    if LOGGERS[name] and importlib.util.find_spec(LOGGERS[name]) is None:
+        raise ValueError(f"--logger {name}: {name} is not installed: pip install {name}")
+
+
 def execution_of(args: Any) -> Execution:
     """How the runs are carried out."""
     minutes = number(
         args, "checkpoint-minutes", float, lambda m: 0 < m < 1e6, "a number of minutes above 0, e.g. 5"
     )
+    nodes = count(args, "num-nodes") or 1
+    if nodes > 1:
+        raise ValueError(f"--num-nodes {nodes}: a run trains on the devices of one node; give 1")
+    loggers = items(getattr(args, "logger", None)) or []
+    for name in loggers:
+        check_logger(name)
     return Execution(
+        devices=count(args, "devices") or 1,
+        strategy=one_of(args, "strategy", ("ddp", "fsdp2")) or DEFAULT.strategy,
+        loggers=",".join(loggers),
         accelerator=one_of(args, "accelerator", ACCELERATORS) or DEFAULT.accelerator,
         threads=count(args, "threads"),
         checkpoint_minutes=DEFAULT.checkpoint_minutes if minutes is None else minutes,
     )
+
+
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "local": (),
+    "slurm": ("cpus", "gpus", "partition", "time"),
+    "ray": ("cpus", "gpus", "ray_address"),
+}
+
+
+def minutes(text: str) -> int:
+    """90 from "90" or "1:30"; ValueError if it is neither."""
+    hours, _, rest = text.rpartition(":")
+    return 60 * int(hours or 0) + int(rest)
+
+
+def place_of(args: Any) -> tuple[str, dict[str, Any]]:
+    """The launcher's name and its settings; an option that it does not know is refused."""
+    name = one_of(args, "launcher", tuple(SETTINGS)) or "local"
+    every = dict.fromkeys(option for options in SETTINGS.values() for option in options)
+    for option in every:
+        if getattr(args, option, None) is not None and option not in SETTINGS[name]:
+            where = " and ".join(key for key, options in SETTINGS.items() if option in options)
+            raise ValueError(f"--{option.replace('_', '-')}: only --launcher {where} takes it")
+    limit = number(args, "time", minutes, lambda m: m >= 1, "a number of minutes, or hours as H:MM")
+    given = {
+        "cpus": count(args, "cpus"),
+        "gpus": count(args, "gpus"),
+        "partition": getattr(args, "partition", None),
+        "minutes": limit,
+        "address": getattr(args, "ray_address", None),
+    }
+    return name, {key: value for key, value in given.items() if value is not None}

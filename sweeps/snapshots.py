@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,20 @@ class SnapshotError(ValueError):
 
 
 def checksum(path: Path) -> str:
-    """The first 16 hex digits of the file's SHA-256."""
+    """The first 16 hex digits of the SHA-256 of the file, or of a folder's file names and hashes."""
+    if path.is_dir():  # a sharded snapshot
+        parts = "".join(f"{part.name} {checksum(part)}\n" for part in sorted(path.iterdir()))
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def remove(path: Path) -> None:
+    """Delete a snapshot, whole or sharded, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -40,13 +52,21 @@ def sync(path: Path) -> None:
 
 def publish(temporary: Path, step: int) -> Path:
     """Give a finished temporary file its final name, then drop all but the last snapshots."""
+    for part in temporary.iterdir() if temporary.is_dir() else ():
+        sync(part)
     sync(temporary)
     final = temporary.parent / f"step-{step:09d}-{checksum(temporary)}.ckpt"
     temporary.replace(final)
     sync(final.parent)
     for old in _by_step(final.parent)[KEPT:]:
-        old.unlink(missing_ok=True)
+        remove(old)
     return final
+
+
+def step_of(path: Path) -> int:
+    """The step a snapshot was taken after."""
+    match = NAME.fullmatch(path.name)
+    return int(match[1]) if match else 0
 
 
 def _by_step(folder: Path) -> list[Path]:
@@ -70,7 +90,8 @@ def latest(folder: Path) -> tuple[Path | None, list[Path]]:
 
 def check(path: Path, run: RunConfig) -> None:
     """Refuse a snapshot of another configuration or another torch: it would not go on exactly."""
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    file = path / "meta.pt" if path.is_dir() else path  # Lightning's name, in a sharded snapshot
+    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     if RunConfig.from_json(state["run"]) != run:
         raise SnapshotError(f"{path}: a snapshot of another configuration; delete it to start the run anew")
     if state["torch"] != str(torch.__version__):

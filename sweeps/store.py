@@ -120,7 +120,7 @@ class Store:
             temporary.replace(self.folder / "curves" / f"{run_id}.parquet")
         write_text(self.folder / "rows" / f"{run_id}.json", json.dumps({**row, "run_id": run_id}))
         for snapshot in self.checkpoint(run_id).glob("step-*.ckpt"):
-            snapshot.unlink(missing_ok=True)
+            shutil.rmtree(snapshot) if snapshot.is_dir() else snapshot.unlink(missing_ok=True)
 
     def finished(self) -> set[str]:
         """Identities of the runs that have a row."""

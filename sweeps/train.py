@@ -5,121 +5,28 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.callbacks import Callback
 
-from sweeps import checkpoint, corpora, parents, snapshots
+from sweeps import checkpoint, corpora, parents, ranks, snapshots
 from sweeps.config import RunConfig
-from sweeps.evaluate import Evaluation, evaluate
 from sweeps.execution import DEFAULT, Execution
 from sweeps.interrupt import Interrupted
+from sweeps.loggers import loggers_of
 from sweeps.module import ParScaleModule, build_model
+from sweeps.parallel import rank, strategy_of, whole_model
 from sweeps.row import reset_peak_memory, row_of
+from sweeps.watch import Progress, Watch
 
-Progress = Callable[[dict[str, Any]], None]
 PRECISION = {"float32": "32-true", "bf16": "bf16-mixed"}
-
-
-class _Watch(Callback):
-    """Evaluates when due, reports, snapshots every n minutes and when asked to stop."""
-
-    def __init__(
-        self,
-        run: RunConfig,
-        folder: Path,
-        corpus: corpora.Corpus,
-        execution: Execution,
-        stop: Callable[[], bool],
-    ) -> None:
-        self.run, self.folder, self.corpus, self.execution, self.stop = run, folder, corpus, execution, stop
-        self.progress: Progress | None = None
-        self.evaluation: Evaluation | None = None
-        self.interrupted = False
-        self.started = self.last_snapshot = time.monotonic()
-        self.last_report = -math.inf
-        self.before_s = 0.0  # training time of earlier sessions
-
-    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        assert isinstance(module, ParScaleModule)
-        self.before_s = module.history.wall_s
-        self.first_step = trainer.global_step
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        assert isinstance(module, ParScaleModule)
-        step = trainer.global_step
-        if not module.finish_step() or module.history.diverged:
-            return
-        if step in _evaluation_steps(self.run):
-            self.evaluation = self._evaluate(trainer, module)
-            module.record_evaluation(self.evaluation)
-        self._report(module, step)
-        if step == self.run.steps:
-            return
-        due = time.monotonic() - self.last_snapshot > 60 * self.execution.checkpoint_minutes
-        self.interrupted = self.stop()
-        if due or self.interrupted:
-            module.history.wall_s = self.wall_s
-            self._snapshot(trainer, step)
-        if self.interrupted:
-            trainer.should_stop = True
-
-    @property
-    def wall_s(self) -> float:
-        """Seconds spent on this run, earlier sessions included."""
-        return self.before_s + time.monotonic() - self.started
-
-    def _evaluate(self, trainer: L.Trainer, module: ParScaleModule) -> Evaluation:
-        return evaluate(
-            module.model,
-            self.corpus.valid,
-            self.run.seq_len,
-            self.run.eval_batch,
-            self.corpus.valid_spans,
-            trainer.precision_plugin.forward_context,
-            self.run.eval_tokens,
-        )
-
-    def _report(self, module: ParScaleModule, step: int) -> None:
-        now = time.monotonic()
-        if self.progress is None or (now - self.last_report < self.execution.report_seconds):
-            return
-        self.last_report = now
-        done = (step - self.first_step) * self.run.batch_tokens
-        speed = done / max(now - self.started, 1e-9)
-        left = (self.run.steps - step) * self.run.batch_tokens / max(speed, 1e-9)
-        loss = module.history.mean(20)
-        self.progress(
-            {"step": step, "loss": loss, "tokens_per_s": speed, "eta_s": left, "wall_s": self.wall_s}
-        )
-
-    def _snapshot(self, trainer: L.Trainer, step: int) -> None:
-        temporary = self.folder / f".snapshot-{os.getpid()}.tmp"
-        try:
-            trainer.save_checkpoint(temporary)
-            snapshots.publish(temporary, step)
-        finally:
-            temporary.unlink(missing_ok=True)
-        self.last_snapshot = time.monotonic()
-
-
-@cache
-def _evaluation_steps(run: RunConfig) -> frozenset[int]:
-    """The steps after which the held-out loss is measured; the last step is one of them."""
-    return frozenset(round(run.steps * (i + 1) / run.evaluations) for i in range(run.evaluations))
 
 
 def train(
@@ -136,6 +43,8 @@ def train(
     Leaves the model in the released format, `curve.parquet` and `domains.json` in `folder`.
     `stop` is asked after every step; once true, the state is written and Interrupted raised.
     """
+    if execution.ranks > 1 and not ranks.inside():
+        return ranks.train(run, folder, execution=execution, stop=stop, progress=progress, report=report)
     say = report or logging.getLogger(__name__).warning
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,29 +54,35 @@ def train(
     corpus = corpora.open_for(run, say)
     base = parents.folder(run.parent, folder.parent) if run.parent else None
     module = ParScaleModule(run, build_model(run, base), corpora.windows_of(run, corpus))
-    watch = _Watch(run, folder, corpus, execution, stop)
+    watch = Watch(run, folder, corpus, execution, stop)
     watch.progress = progress
     snapshot, damaged = snapshots.latest(folder)
     for path in damaged:
         say(f"{path}: fails its checksum; set aside")
+    step = snapshots.step_of(snapshot) if snapshot else 0
     if snapshot is not None:
         snapshots.check(snapshot, run)
+        say(f"run {run.run_id}: goes on from step {step}")
     with quiet():
         trainer = _trainer(run, folder, execution, watch)
+        trainer.loggers = loggers_of(execution.loggers, run, folder, step)
         trainer.fit(module, ckpt_path=snapshot, weights_only=True if snapshot else None)
     if watch.interrupted:
         raise Interrupted(f"run {run.run_id} stopped at step {trainer.global_step}; its state is in {folder}")
     module.history.wall_s = watch.wall_s
-    write_results(run, module, corpus, folder)
-    if not module.history.diverged:
-        checkpoint.save(module.model, folder, tokenizer=corpus.folder / "tokenizer.json")
+    model = whole_model(module.model)
+    if rank() == 0:
+        write_results(run, module, corpus, folder)
+        if not module.history.diverged:
+            checkpoint.save(model, folder, tokenizer=corpus.folder / "tokenizer.json")
     return row_of(run, module, watch.evaluation, started_at)
 
 
-def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: _Watch) -> L.Trainer:
+def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -> L.Trainer:
     return L.Trainer(
         accelerator=execution.accelerator,
-        devices=1,
+        devices=execution.devices,
+        strategy=strategy_of(execution),
         plugins=[LightningEnvironment()],  # never Slurm's: requeueing is the launcher's
         precision=PRECISION[run.precision],  # type: ignore[arg-type]
         max_steps=run.steps,

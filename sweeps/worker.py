@@ -171,7 +171,7 @@ def _log(line: str) -> None:
 def main() -> int:
     """Read the job, watch for the end of the launcher, work."""
     asked = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):  # the last is Slurm's warning
         signal.signal(number, lambda *_: asked.set())
     # The bare descriptor: a thread blocked in sys.stdin would hold its buffer's lock at exit.
     text = b""

@@ -4,6 +4,7 @@ import pytest
 
 import parscale
 from sweeps import options
+from sweeps.grids import find
 
 
 def parsed(*argv):
@@ -20,6 +21,21 @@ def test_options_reach_the_axes_and_the_execution():
     assert (execution.threads, execution.accelerator, execution.checkpoint_minutes) == (3, "cpu", 5.0)
 
 
+def test_devices_strategy_precision_and_loggers():
+    args = parsed(
+        "--devices", "8", "--strategy", "fsdp2", "--precision", "bf16", "--logger", "csv,tensorboard"
+    )
+    execution = options.execution_of(args)
+    assert (execution.devices, execution.strategy, execution.loggers) == (8, "fsdp2", "csv,tensorboard")
+    assert {run.precision for run in find("ci")(options.axes_of(args))} == {"bf16"}
+
+
+def test_a_logger_whose_package_is_missing_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="--logger wandb: wandb is not installed: pip install wandb"):
+        options.execution_of(parsed("--logger", "wandb"))
+
+
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
@@ -32,6 +48,11 @@ def test_options_reach_the_axes_and_the_execution():
         (["--stage2-share", "0.1"], "only --recipe two-stage has a stage 2"),
         (["--base", "x"], "only --recipe continual and peft start from a checkpoint"),
         (["--recipe", "peft", "--base", "nowhere"], "--base nowhere: No such file or directory"),
+        (["--devices", "0"], "--devices 0: give a whole number of at least 1"),
+        (["--num-nodes", "2"], "--num-nodes 2: a run trains on the devices of one node"),
+        (["--strategy", "pipeline"], "--strategy pipeline: choose one of ddp, fsdp2"),
+        (["--precision", "fp8"], "--precision fp8: choose one of float32, bf16"),
+        (["--logger", "csv,paper"], "--logger paper: choose among csv, tensorboard, wandb"),
         (["--seeds", "a"], "--seeds a: give whole numbers separated by commas"),
     ],
 )

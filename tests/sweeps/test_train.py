@@ -131,6 +131,26 @@ def interrupted_at(run, folder, step):
         )
 
 
+def test_loggers_hold_the_whole_curve_after_a_resumption(corpus, tmp_path):
+    run = config(corpus, P=2, log_points=6)
+    both = replace(ONE, loggers="csv,tensorboard")
+    seen = []
+    with pytest.raises(Interrupted):
+        train(
+            run,
+            tmp_path,
+            execution=both,
+            progress=seen.append,
+            stop=lambda: bool(seen) and seen[-1]["step"] >= 10,
+        )
+    train(run, tmp_path, execution=both)
+    logged = pd.read_csv(tmp_path / "csv" / "metrics.csv").groupby("step").first()
+    curve = pd.read_parquet(tmp_path / "curve.parquet").set_index("step")
+    assert list(logged.index) == list(curve.index)
+    assert list(logged.train_loss) == pytest.approx(list(curve.train_loss))
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+
+
 def test_a_damaged_snapshot_is_set_aside_and_the_one_before_used(corpus, tmp_path):
     run = config(corpus)
     whole = train(run, tmp_path / "whole", execution=ONE)

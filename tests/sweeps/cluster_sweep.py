@@ -1,0 +1,86 @@
+"""Small sweeps through a launcher, as programs: `python cluster_sweep.py ray|slurm|local OUT CORPUS`.
+
+ray starts two nodes on this machine and kills one, with all it runs, once its run has left a snapshot.
+"""
+
+import json
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from sweeps.execution import Execution
+from sweeps.grids import Axes, find
+from sweeps.launch import run_sweep
+from sweeps.ray_cluster import RayLauncher
+from sweeps.slurm import SlurmLauncher
+
+OFTEN = Execution(accelerator="cpu", checkpoint_minutes=0.005, threads=1)
+
+
+def runs(corpus):
+    made = find("ci")(Axes(sizes=("32x1",), streams=(1, 2), corpora=(corpus,), tokens=100_000))
+    return [replace(run, eval_tokens=2000) for run in made]
+
+
+def sweep(out, corpus, launcher, workers):
+    result = run_sweep(runs(corpus), Path(out), launcher=launcher, workers=workers, execution=OFTEN)
+    print(json.dumps({"ok": result.ok, "summary": result.summary, "trained": result.trained}))
+
+
+def on_ray(out, corpus):
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = cluster.add_node(num_cpus=1)
+    threading.Thread(target=kill, args=(cluster, second, Path(out)), daemon=True).start()
+    try:
+        sweep(out, corpus, RayLauncher(cluster.address), "auto")
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def wait_for_snapshots(out):
+    """Until both runs have one."""
+    while len({path.parent for path in out.glob("checkpoints/*/step-*.ckpt")}) < 2:
+        time.sleep(0.05)
+
+
+def kill(cluster, node, out):
+    """Once both runs have a snapshot, end a node and every process below it, unannounced."""
+    wait_for_snapshots(out)
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    for process in [raylet, *raylet.children(recursive=True)]:
+        if "sweeps.worker" in process.cmdline():
+            (out / "killed").write_text(str(process.pid))
+        process.kill()
+    cluster.remove_node(node, allow_graceful=False)
+
+
+def on_slurm(out, corpus):
+    """submitit's local executor: one element is told that its time is up, as Slurm would."""
+    launcher = SlurmLauncher(cluster="local", minutes=10)
+
+    def warn():
+        wait_for_snapshots(Path(out))
+        below = psutil.Process(launcher.jobs[0]._process.pid).children(recursive=True)
+        [task] = [process for process in below if "submitit.core._submit" in process.cmdline()]
+        task.send_signal(signal.SIGUSR2)
+        (Path(out) / "warned").touch()
+
+    threading.Thread(target=warn, daemon=True).start()
+    sweep(out, corpus, launcher, 2)
+
+
+def on_local(out, corpus):
+    sweep(out, corpus, "local", 2)
+
+
+if __name__ == "__main__":
+    {"ray": on_ray, "slurm": on_slurm, "local": on_local}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,96 @@
+"""One run on two devices: the loss of one, through DDP and FSDP2; stopped, killed, resumed."""
+
+import threading
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from sweeps import corpora
+from sweeps.checkpoint import load
+from sweeps.config import ModelConfig, RunConfig
+from sweeps.execution import Execution
+from sweeps.interrupt import Interrupted
+from sweeps.train import train
+
+ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
+
+
+@pytest.fixture(scope="module")
+def corpus(documents, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARSCALE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        corpora.load(documents, 300, lambda line: None)
+        yield documents
+
+
+def config(corpus, **changes):
+    model = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1, P=2, prefix_tokens=4)
+    run = RunConfig(
+        model, "test", "32x2", seed=3, corpus=corpus, steps=20, batch=4, seq_len=32, lr=5e-3, eval_tokens=4000
+    )
+    return replace(run, **changes)
+
+
+@pytest.fixture(scope="module")
+def alone(corpus, tmp_path_factory):
+    """One process's row and model."""
+    folder = tmp_path_factory.mktemp("alone")
+    return train(config(corpus), folder, execution=ONE), load(folder).state_dict()
+
+
+def assert_same(row, folder, alone):
+    for name in ("loss", "loss_se", "train_loss"):
+        assert row[name] == pytest.approx(alone[0][name], abs=1e-5), name
+    ours = load(folder).state_dict()
+    assert ours.keys() == alone[1].keys()
+    assert max(float((ours[name] - value).abs().max()) for name, value in alone[1].items()) < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
+def test_two_processes_have_the_loss_of_one_even_interrupted(corpus, alone, tmp_path, strategy):
+    two = replace(ONE, devices=2, strategy=strategy)
+    seen = []
+    with pytest.raises(Interrupted):
+        train(
+            config(corpus),
+            tmp_path,
+            execution=two,
+            progress=seen.append,
+            stop=lambda: bool(seen) and seen[-1]["step"] >= 5,
+        )
+    left = list(tmp_path.glob("step-*.ckpt"))
+    assert len(left) == 1
+    assert left[0].is_dir() == (strategy == "fsdp2")
+    said = []
+    row = train(config(corpus), tmp_path, execution=two, report=said.append)
+    assert any("goes on from step" in line for line in said)
+    assert_same(row, tmp_path, alone)
+
+
+@pytest.mark.slow
+def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, tmp_path):
+    two = replace(ONE, devices=2, checkpoint_minutes=0.01)
+    run, said = config(corpus, steps=120), []
+
+    def kill():
+        while not list(tmp_path.glob("step-*.ckpt")):
+            time.sleep(0.02)
+        [second] = [
+            child for child in psutil.Process().children() if child.environ().get("PARSCALE_RANK") == "1"
+        ]
+        second.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    row = train(run, tmp_path, execution=two, report=said.append)
+    killer.join()
+    assert row["status"] == "ok"
+    assert any("goes on from step" in line for line in said)
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(corpus, tmp_path):
+    with pytest.raises(ValueError, match="batch=4 does not divide by 3 devices x 1 micro-batches"):
+        train(config(corpus), tmp_path, execution=replace(ONE, devices=3))
