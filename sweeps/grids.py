@@ -33,7 +33,10 @@ class Grid:
         """Every configuration of the grid on `axes`, checked."""
         made = list(self.make(replace(axes, recipe=None)))
         if axes.precision:
-            made = [replace(config, precision=axes.precision) for config in made]
+            made = [
+                replace(config, precision=axes.precision) if isinstance(config, RunConfig) else config
+                for config in made
+            ]
         configs = recipes.apply(made, axes)
         for index, config in enumerate(configs):
             if not isinstance(config, RunConfig):

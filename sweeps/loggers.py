@@ -20,7 +20,7 @@ def loggers_of(names: str, run: RunConfig, folder: Path, step: int) -> list[Logg
         elif name == "tensorboard":  # what was written after the snapshot is dropped
             made.append(TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step + 1))
         else:
-            same = {"name": run.run_id, "id": run.run_id, "resume": "allow"}
+            same: dict[str, Any] = {"name": run.run_id, "id": run.run_id, "resume": "allow"}
             config = json.loads(run.to_json())
             made.append(WandbLogger(save_dir=folder, project=run.sweep, config=config, **same))
     return made

@@ -62,3 +62,18 @@ def test_wrong_values_are_one_line_and_exit_code_2(capsys, argv, says):
     assert not out
     assert len(err.splitlines()) == 1
     assert says in err
+
+
+def test_memory_is_planned_for_a_number_of_devices(capsys):
+    largest = ("sweep", "paper", "--sizes", "4.4B", "--streams", "8", "--corpora", "pile", "--dry-run")
+    planned = []
+    for more in ((), ("--devices", "8", "--strategy", "fsdp2"), ("--devices", "8", "--strategy", "ddp")):
+        assert parscale.main([*largest, *more]) == 0
+        out, _ = capsys.readouterr()
+        [row] = [line.split() for line in out.splitlines() if line.split()[:2] == ["pile", "4.4B"]]
+        planned.append((float(row[-2]), float(row[-1])))
+    (alone, sequence), (sharded, same), copied = planned
+    assert alone == pytest.approx(16 * 4.8e9 / 2**30, rel=0.1)  # weights, gradients, two moments: 16 bytes
+    assert sharded == pytest.approx(alone / 8, rel=0.01)
+    assert copied == (alone, sequence)
+    assert same == pytest.approx(sequence, rel=0.01)
