@@ -115,6 +115,23 @@ def backtest(p: Parser) -> None:
     numbers(p)
 
 
+def suggest(p: Parser) -> None:
+    """Which runs to train next: those that shrink the interval of what you ask most per FLOP."""
+    p.add_argument("fit", metavar="FIT", help="a fit file")
+    p.add_argument(
+        "--target", default="k", help="a parameter (default k), a point N=1e11,P=8, or a rival's fit file"
+    )
+    p.add_argument(
+        "--candidates", metavar="FILE", help="table of runs to choose from: N, P, D, or C in FLOPs"
+    )
+    p.add_argument("--sizes", metavar="N,...", help="or a grid: sizes, e.g. 0.5B,1B")
+    p.add_argument("--streams", metavar="P,...", help="streams of the grid, e.g. 1,8,32")
+    p.add_argument("--tokens", metavar="D", help="training tokens of the grid's runs")
+    p.add_argument("--budget", metavar="C", help="training FLOPs to spend in all, e.g. 1e21")
+    p.add_argument("--count", type=int, default=5, help="runs at most (default 5)")
+    numbers(p)
+
+
 def generate(p: Parser) -> None:
     """Continue a prompt with a checkpoint, the text appearing as it is made."""
     p.add_argument(
@@ -198,6 +215,15 @@ def report(p: Parser) -> None:
     out(p, "file or folder (default report.html in the sweep's folder)")
 
 
+def explore(p: Parser) -> None:
+    """Write one self-contained page to explore laws, and open it: any N and P, intervals, costs."""
+    p.add_argument(
+        "sources", nargs="*", metavar="SOURCE", help=f"fit files, {RUNS}; without them the paper's"
+    )
+    p.add_argument("--no-open", action="store_true", help="do not open it in a browser")
+    out(p, "file (default results/explore.html)")
+
+
 def run_demo(args: argparse.Namespace) -> int:
     """Sweep, then fit and draw: the one command that needs every package."""
     from analysis.conclude import conclude
@@ -221,12 +247,14 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "predict": ("scaling.commands:predict", predict),
     "compare": ("scaling.commands:compare", compare),
     "backtest": ("scaling.commands:backtest", backtest),
+    "suggest": ("scaling.commands:suggest", suggest),
     "generate": ("sweeps.model_commands:generate", generate),
     "import": ("sweeps.model_commands:import_", import_),
     "export": ("sweeps.model_commands:export", export),
     "figures": ("analysis.commands:figures", figures),
     "reproduce": ("analysis.commands:reproduce", reproduce),
     "report": ("analysis.commands:report", report),
+    "explore": ("analysis.commands:explore", explore),
     "cost": ("analysis.decide:cost", cost),
     "advise": ("analysis.decide:advise", advise),
 }
