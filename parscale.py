@@ -55,7 +55,7 @@ def numbers(p: Parser, level: bool = True) -> None:
 def sweep(p: Parser) -> None:
     """Train what a grid's folder does not hold yet; stopped at any moment, the same command goes on."""
     p.add_argument("grid", metavar="GRID", help="ci, demo, laptop, paper, or your own: FILE.py[:FUNCTION]")
-    import_module("sweeps.options").add(p)
+    import_module("sweeps.flags").add(p)
     out(p, "the sweep's folder (default results/sweeps/GRID)")
 
 
