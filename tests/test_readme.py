@@ -3,9 +3,13 @@
 import re
 from pathlib import Path
 
+import pandas as pd
+
 import parscale
+import scaling
 
 ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "results/sweeps/demo"
 TEXT = (ROOT / "README.md").read_text()
 
 
@@ -30,7 +34,23 @@ def test_every_link_leads_somewhere():
 
 
 def test_every_column_of_the_runs_table_is_explained():
-    from sweeps.row import COLUMNS
-
-    for column in COLUMNS:
+    for column in pd.read_parquet(DEMO / "runs.parquet").columns:
         assert re.search(rf"\b{column}\b", TEXT), column
+
+
+def test_the_demos_numbers_are_those_of_its_table():
+    runs = scaling.read_runs(DEMO)
+    for size, rows in runs.groupby("size"):
+        losses = " | ".join(f"{loss:.4f}" for loss in rows.sort_values("P").loss)
+        assert f"| {rows.N.min():,.0f} | {losses} |" in TEXT, size
+    fit = scaling.fit(scaling.ParallelLaw, runs)
+    upper = float(fit.intervals().upper["k"])
+    assert f"0 to {upper:.4f}".replace("0.", ".") in TEXT
+    assert "k" in fit.certificate.at_bound
+
+
+def test_the_published_intervals_are_what_a_fit_gives():
+    runs = scaling.read_runs(ROOT / "results/published/losses.csv")
+    for corpus, rows in runs.groupby("corpus"):
+        k = scaling.fit(scaling.ParallelLaw, rows).intervals().loc["k"]
+        assert f"| {k.lower:.3f} to {k.upper:.3f} |".replace(" 0.", " .") in TEXT, corpus
