@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -23,10 +24,11 @@ SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status"]
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     quiet = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
-    quiet |= {"RAY_TMPDIR": str(tmp_path_factory.mktemp("r")), "RAY_NODE_IP_ADDRESS": "127.0.0.1"}
     cache = str(tmp_path_factory.mktemp("cache"))
     path = f"{HERE}{os.pathsep}{HERE.parents[1]}"
-    return {**os.environ, **quiet, "PARSCALE_CACHE": cache, "PYTHONPATH": path}
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as short:  # sockets: 107 bytes
+        quiet |= {"RAY_TMPDIR": short, "RAY_NODE_IP_ADDRESS": "127.0.0.1"}
+        yield {**os.environ, **quiet, "PARSCALE_CACHE": cache, "PYTHONPATH": path}
 
 
 def program(*argv, settings):
