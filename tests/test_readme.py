@@ -9,7 +9,7 @@ import parscale
 import scaling
 
 ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "results/sweeps/demo"
+DEMO = ROOT / "results/demo"
 TEXT = (ROOT / "README.md").read_text()
 
 
