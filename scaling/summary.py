@@ -17,10 +17,12 @@ LEVEL = 0.95
 
 
 def number(x: float) -> str:
-    """Four decimals, or four digits in scientific notation where that says little."""
+    """Four decimals; from 100 five digits; in scientific notation where that says little."""
     if not np.isfinite(x):
         return "—" if np.isnan(x) else ("∞" if x > 0 else "-∞")
-    return f"{x:.4f}" if x == 0 or 1e-3 <= abs(x) < 1e4 else f"{x:.3e}"
+    if x != 0 and not 1e-3 <= abs(x) < 1e5:
+        return f"{x:.3e}"
+    return f"{x:.5g}" if abs(x) >= 100 else f"{x:.4f}"
 
 
 def cross_check(name: str, gap: float) -> str:
