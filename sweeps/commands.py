@@ -13,24 +13,8 @@ from rich.table import Table
 
 from sweeps import grids, options
 from sweeps.config import RunConfig
-from sweeps.execution import DEFAULT, Execution
 
 SWEEPS = Path("results/sweeps")
-PLAN = (
-    "corpus",
-    "size",
-    "P",
-    "seed",
-    "layers x width",
-    "heads",
-    "ffn",
-    "N",
-    "D",
-    "lr",
-    "FLOPs",
-    "state GiB",
-    "GiB/sequence",
-)
 
 
 def console() -> Console:
@@ -48,11 +32,21 @@ def sweep(args: Any) -> int:
     grid = grids.find(args.grid)
     options.execution_of(args)  # what is wrong is said before anything is planned
     options.place_of(args)
-    configs = grid(options.axes_of(args))
+    configs, folder = grid(options.axes_of(args)), folder_of(args.grid, args.out)
     if args.dry_run:
-        show_plan(grid.rule, configs, options.execution_of(args))
-        return 0
-    return train(grid, configs, folder_of(args.grid, args.out), args)
+        return dry_run(grid, configs, folder, args)
+    return train(grid, configs, folder, args)
+
+
+def dry_run(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -> int:
+    """Print what the grid would take."""
+    from sweeps import plan
+
+    execution = options.execution_of(args)
+    place, _ = options.place_of(args)
+    forecast = plan.forecast(configs, folder, execution, args.workers, place, options.rate_of(args))
+    plan.show(console(), grid.rule, configs, execution, forecast)
+    return 0
 
 
 def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -> int:
@@ -72,36 +66,6 @@ def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -
     )
     console().print(result.summary, highlight=False)
     return 0 if result.ok else 1
-
-
-def show_plan(rule: str, configs: list[RunConfig], execution: Execution = DEFAULT) -> None:
-    """Every run's derived shape, N, D, FLOPs and memory, largest first."""
-    table = Table(box=SIMPLE_HEAD, title=f"{len(configs)} runs", caption=rule, caption_justify="left")
-    for name in PLAN:
-        table.add_column(name, justify="left" if name in ("corpus", "size") else "right", no_wrap=True)
-    for run in sorted(configs, key=lambda run: -run.C):
-        table.add_row(*plan_cells(run, execution))
-    console().print(table)
-    memory = "state: weights, gradients, Adam moments; a sequence: what it keeps for the backward pass"
-    console().print(f"{memory}, bf16 activations", highlight=False)
-    if execution.devices > 1:
-        shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"
-        console().print(f"both on each of {execution.devices} devices: {execution.strategy}, {shares}")
-    flops, tokens = sum(run.C for run in configs), sum(run.D for run in configs)
-    console().print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
-
-
-def plan_cells(run: RunConfig, execution: Execution = DEFAULT) -> list[str]:
-    """A run's row of the plan."""
-    from scaling.accounting import training_memory_bytes
-
-    m = run.model
-    shards = execution.devices if execution.strategy == "fsdp2" else 1
-    state = training_memory_bytes(m.shape, 0, run.seq_len, shards=shards) / 2**30
-    one = training_memory_bytes(m.shape, 1, run.seq_len, shards=shards) / 2**30 - state
-    shape = (f"{m.layers} x {m.width}", f"{m.heads}/{m.kv_heads}", m.ffn)
-    counts = (f"{m.N:,}", f"{run.D:,}", f"{run.lr:.3g}", f"{run.C:.2e}", f"{state:.3g}", f"{one:.3g}")
-    return [str(cell) for cell in (run.corpus, run.size, m.P, run.seed, *shape, *counts)]
 
 
 def status(args: Any) -> int:

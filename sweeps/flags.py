@@ -31,8 +31,9 @@ def what(p: ArgumentParser) -> None:
     p.add_argument(
         "--dry-run",
         action="store_true",
-        help="print every run's shape, N, D, FLOPs and memory, train nothing",
+        help="print every run's shape, N, D, FLOPs, memory and hours, train nothing",
     )
+    p.add_argument("--rate", metavar="F", help="--dry-run: FLOP/s one run sustains (default: timed here)")
 
 
 def how(p: ArgumentParser) -> None:

@@ -112,6 +112,11 @@ def execution_of(args: Any) -> Execution:
     )
 
 
+def rate_of(args: Any) -> float | None:
+    """The FLOP/s that --rate says one run sustains."""
+    return number(args, "rate", float, lambda rate: 0 < rate < 1e21, "FLOP/s of one run, e.g. 1.5e14")
+
+
 SETTINGS: dict[str, tuple[str, ...]] = {
     "local": (),
     "slurm": ("cpus", "gpus", "partition", "time"),

@@ -1,0 +1,100 @@
+"""What `--dry-run` prints: every run's derived shape, N, D, FLOPs, memory, and time if it can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from scaling.accounting import training_memory_bytes
+from sweeps import estimate
+from sweeps.config import RunConfig
+from sweeps.execution import Execution, share_out
+from sweeps.progress import clock
+
+COLUMNS = (
+    "corpus",
+    "size",
+    "P",
+    "seed",
+    "layers x width",
+    "heads",
+    "ffn",
+    "N",
+    "D",
+    "lr",
+    "FLOPs",
+    "state GiB",
+    "GiB/sequence",
+    "time",
+)
+MEMORY = "state: weights, gradients, Adam moments; a sequence: what it keeps for the backward pass"
+UNKNOWN = (
+    "time is not estimated: this machine cannot try these runs within seconds, and none is finished; "
+    "train one and plan again, or give --rate, the FLOP/s that one run sustains"
+)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Hours of each run, in the order of the configurations, and where they come from."""
+
+    hours: list[float | None]
+    words: str
+
+
+def forecast(
+    runs: list[RunConfig], folder: Path, execution: Execution, workers: str, place: str, rate: float | None
+) -> Forecast:
+    """Hours as finished runs in `folder` took; else at `rate` FLOP/s; else as steps timed here do."""
+    finished = estimate.finished_speeds(folder)
+    left = [run for run in runs if estimate.shape_of(run) not in finished]
+    count, threads = share_out(workers, len(runs))
+    how = "as finished runs here took"
+    speeds: dict[estimate.Shape, float] = {}
+    if left and rate:
+        speeds, how = estimate.rated_speeds(left, rate), f"at {rate:.3g} FLOP/s a run"
+    elif left and place == "local" and execution.ranks == 1:
+        speeds = estimate.timed_speeds(left, count, execution.threads or threads, execution.accelerator)
+        how = "training steps alone, as timed just now; a held-out token costs a third of a training token"
+    hours = [estimate.hours_of(run, {**speeds, **finished}) for run in runs]
+    known = [one for one in hours if one is not None]
+    if len(known) < len(runs):
+        return Forecast(hours, UNKNOWN)
+    if place != "local":
+        count = len(runs) if workers == "auto" else int(workers)
+    at_once = f"{count} at a time" if count > 1 else "one at a time"
+    return Forecast(hours, f"in all {clock(3600 * estimate.together(known, count))}, {at_once}: {how}")
+
+
+def show(
+    console: Console, rule: str, runs: list[RunConfig], execution: Execution, forecast: Forecast
+) -> None:
+    """The table of runs, largest first, and the sums."""
+    table = Table(box=SIMPLE_HEAD, title=f"{len(runs)} runs", caption=rule, caption_justify="left")
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name in ("corpus", "size") else "right", no_wrap=True)
+    for run, hours in sorted(zip(runs, forecast.hours, strict=True), key=lambda pair: -pair[0].C):
+        table.add_row(*cells(run, execution), clock(3600 * hours) if hours is not None else "")
+    console.print(table)
+    console.print(f"{MEMORY}, bf16 activations", highlight=False)
+    if execution.devices > 1:
+        shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"
+        console.print(f"both on each of {execution.devices} devices: {execution.strategy}, {shares}")
+    flops, tokens = sum(run.C for run in runs), sum(run.D for run in runs)
+    console.print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
+    console.print(forecast.words, highlight=False)
+
+
+def cells(run: RunConfig, execution: Execution) -> list[str]:
+    """A run's row of the table but its hours."""
+    m = run.model
+    shards = execution.devices if execution.strategy == "fsdp2" else 1
+    state = training_memory_bytes(m.shape, 0, run.seq_len, shards=shards) / 2**30
+    one = training_memory_bytes(m.shape, 1, run.seq_len, shards=shards) / 2**30 - state
+    shape = (f"{m.layers} x {m.width}", f"{m.heads}/{m.kv_heads}", m.ffn)
+    counts = (f"{m.N:,}", f"{run.D:,}", f"{run.lr:.3g}", f"{run.C:.2e}", f"{state:.3g}", f"{one:.3g}")
+    return [str(cell) for cell in (run.corpus, run.size, m.P, run.seed, *shape, *counts)]

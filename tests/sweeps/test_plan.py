@@ -1,0 +1,73 @@
+"""What `--dry-run` says of time: as finished runs took, at a given rate, as timed here, or nothing."""
+
+import pytest
+import torch
+
+import parscale
+from sweeps import estimate, plan
+from sweeps.execution import Execution
+from sweeps.grids import Axes, find
+from sweeps.store import Store
+
+CPU = Execution(accelerator="cpu")
+RUNS = find("ci")(Axes(sizes=("32x1",), streams=(1, 2), seeds=(0, 1)))
+
+
+def test_finished_runs_tell_the_speed_of_their_shape(tmp_path):
+    store = Store(tmp_path)
+    store.create("ci", "")
+    for run, speed in zip(RUNS, (100.0, 50.0, 300.0, 70.0), strict=True):
+        store.finish(
+            run.run_id,
+            {"corpus": "stdlib", "N": 1, "P": 1, "seed": run.seed, "status": "ok"}
+            | {"config": run.to_json(), "tokens_per_s": speed},
+        )
+    told = plan.forecast(RUNS, tmp_path, CPU, "2", "local", None)
+    assert told.hours == pytest.approx([50_176 / s / 3600 for s in (200, 60, 200, 60)])
+    assert told.words == "in all 18m07s, 2 at a time: as finished runs here took"
+
+
+def test_a_rate_tells_the_rest(tmp_path):
+    told = plan.forecast(RUNS[:1], tmp_path, CPU, "auto", "slurm", 1e6)
+    assert told.hours == [pytest.approx(RUNS[0].C / 1e6 / 3600)]
+    assert told.words.endswith("one at a time: at 1e+06 FLOP/s a run")
+
+
+def test_a_grid_takes_as_long_as_its_busiest_worker():
+    assert estimate.together([3.0, 5.0, 2.0, 4.0], 2) == 7.0
+    assert estimate.together([3.0, 5.0, 2.0, 4.0], 1) == 14.0
+    assert estimate.together([3.0, 5.0, 2.0, 4.0], 9) == 5.0
+
+
+def test_what_is_timed_is_a_training_step(monkeypatch):
+    threads = torch.get_num_threads()
+    clock = iter(range(100))
+    monkeypatch.setattr(estimate.time, "perf_counter", lambda: float(next(clock)))
+    speed = estimate.time_training(RUNS[0], threads)  # a second a pass, a second an update
+    batch = 8 * 64  # the whole batch is tried: it is small
+    assert 1 / speed == pytest.approx(1 / batch + 1 / batch)
+    assert estimate.time_training(RUNS[0], threads, "gpu") == 0.0
+
+
+@pytest.mark.slow
+def test_a_small_grid_is_timed_in_processes_of_their_own(tmp_path):
+    told = plan.forecast(RUNS, tmp_path, CPU, "2", "local", None)
+    assert all(0 < hours < 1 for hours in told.hours)
+    assert told.hours[0] == told.hours[2]  # a shape is timed once
+    assert "2 at a time: training steps alone" in told.words
+
+
+@pytest.mark.parametrize("argv", [("paper",), ("ci", "--launcher", "slurm"), ("ci", "--devices", "2")])
+def test_what_cannot_be_tried_here_is_not_guessed_at(capsys, tmp_path, argv):
+    assert parscale.main(["sweep", *argv, "--dry-run", "--out", str(tmp_path / "none")]) == 0
+    out, _ = capsys.readouterr()
+    assert "time is not estimated" in out
+    assert not (tmp_path / "none").exists()
+    assert parscale.main(["sweep", *argv, "--dry-run", "--out", str(tmp_path), "--rate", "1.5e14"]) == 0
+    out, _ = capsys.readouterr()
+    assert "at 1.5e+14 FLOP/s a run" in out
+
+
+def test_a_rate_that_is_none_is_refused(capsys):
+    assert parscale.main(["sweep", "paper", "--dry-run", "--rate", "fast"]) == 2
+    assert "--rate fast: give FLOP/s of one run, e.g. 1.5e14" in capsys.readouterr().err
