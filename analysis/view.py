@@ -56,6 +56,10 @@ def read(source: Path | str) -> View:
     cannot be fitted is named in `missing` with the reason; the rest is there all the same.
     """
     path = Path(source)
+    if path.is_dir() and not (path / "runs.parquet").exists():
+        raise ValueError(
+            f"{path}: no finished run in it (no runs.parquet); see `parscale status {path}` if it is a sweep"
+        )
     runs = scaling.read_runs(path)
     if "recipe" in runs and len(runs["recipe"].unique()) > 1:
         corpus = runs["corpus"].astype(str) + ", " if "corpus" in runs else ""

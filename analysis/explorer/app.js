@@ -57,7 +57,9 @@ const App = (() => {
     if (state.N < N[0] || state.N > N[1]) past.push(`N was run from ${Format.count(N[0])} to ${Format.count(N[1])}`);
     if (state.P < P[0] || state.P > P[1]) past.push(P[0] === P[1] ? `only P = ${P[0]} was run` : `P was run from ${P[0]} to ${P[1]}`);
     if (past.length) out.push(`Outside the data: ${past.join("; ")}. The interval takes the law's form for granted; compare the rival laws.`);
+    const paper = v.source.laws.parallel;
     if (!v.law.sound) out.push(`This fit is in doubt: ${v.law.status} (${v.law.detail}).`);
+    else if (paper && !paper.sound) out.push(`On these runs the paper's law is in doubt: ${paper.status} (${paper.detail}). Shown is another.`);
     const mine = v.cost(state.N, state.P);
     if (mine === null) out.push("No transformer of the paper's family is that small: no cost is given.");
     else if (mine.memory > v.device.memory) out.push(`It does not fit: ${v.device.name} holds ${Format.bytes(v.device.memory)}.`);
@@ -67,13 +69,14 @@ const App = (() => {
   function answers(v) {
     const { now, law } = v;
     $("loss").textContent = Format.loss(now.loss);
-    $("mean").textContent = Format.range(now.lower, now.upper, Format.loss);
-    $("run").textContent = Format.range(now.newLower, now.newUpper, Format.loss);
+    const range = (low, high, how) => (law.sound ? Format.range(low, high, how) : "none: fit in doubt");
+    $("mean").textContent = range(now.lower, now.upper, Format.loss);
+    $("run").textContent = range(now.newLower, now.newUpper, Format.loss);
     $("formula").textContent = `${law.formula} ${law.fields}. R² ${law.r2.toFixed(4)} on ${v.source.runs.N.length} runs; fit ${law.status}.`;
     Tables.fill($("equivalents"), "Sizes with the same loss, 95% interval.", ["streams", "N", "interval"],
       Charts.STREAMS.map((Q) => {
         const e = Law.equivalent(law, state.N, state.P, Q);
-        return [`P = ${Q}`, Format.count(e.N), state.P === Q ? "the point itself" : Format.range(e.lower, e.upper, Format.count)];
+        return [`P = ${Q}`, Format.count(e.N), state.P === Q ? "the point itself" : law.streams ? range(e.lower, e.upper, Format.count) : "this law knows no P"];
       }));
     $("warning").replaceChildren(...warnings(v).map((text) => Object.assign(document.createElement("p"), { textContent: text })));
     $("rival-table").hidden = v.rivals.length === 0;
@@ -91,12 +94,14 @@ const App = (() => {
     const text = (c, key, how) => (c === null ? "—" : how(c[key]));
     const row = (label, c) => [label, text(c, "memory", Format.bytes), text(c, "latency", Format.seconds)];
     const rows = [row(`N ${Format.count(state.N)}, P = ${state.P}`, mine)];
-    if (state.P > 1) rows.push(row(`the same N, P = 1 (higher loss)`, small), row(`same loss, P = 1: N ${Format.count(v.dense.N)}`, dense));
+    const higher = gains(v) ? " (higher loss)" : "";
+    if (state.P > 1) rows.push(row(`the same N, P = 1${higher}`, small), row(`same loss, P = 1: N ${Format.count(v.dense.N)}`, dense));
     Tables.fill($("costs"), `Batch ${state.batch}, ${state.input} tokens in, ${state.output} out, ${v.device.name}.`, ["model", "memory", "latency"], rows);
-    $("verdict").textContent = state.P > 1 && small && mine && dense ? verdict(small, mine, dense, v.dense.N) : "";
+    $("verdict").textContent = state.P > 1 && small && mine && dense ? verdict(v, small, mine, dense) : "";
   }
-  function verdict(small, mine, dense, size) {
-    if (size < state.N * (1 + 1e-6)) return "By this law streams gain nothing here.";
+  const gains = (v) => v.dense.N > state.N * (1 + 1e-6);
+  function verdict(v, small, mine, dense) {
+    if (!gains(v)) return "By this law streams gain nothing here.";
     const say = (key) => {
       const streams = mine[key] - small[key], size = dense[key] - small[key];
       if (!(streams > 0 && size > 0)) return `extra ${key} that cannot be compared`;

@@ -10,23 +10,26 @@ const Charts = (() => {
   // Sizes drawn: the runs' range with a margin, widened to hold the point.
   function sizes(view, count) {
     const { N } = view.source.runs;
-    return spaced(Math.min(...N, view.state.N) / 1.6, Math.max(...N, view.state.N) * 1.6, count);
+    const low = Math.min(...N, view.state.N), high = Math.max(...N, view.state.N), margin = high > 2 * low ? 1.6 : 5;
+    return spaced(low / margin, high * margin, count);
   }
   const streamsOf = (view) =>
     [...new Set([...view.source.runs.P.filter((p) => STREAMS.includes(p)), ...STREAMS, view.state.P])].sort((a, b) => a - b);
   const color = (i, count) => css(`--ramp-${Math.min(Math.round((i * 4) / Math.max(count - 1, 1)), 4)}`);
 
-  function layout(x, y, more = {}) {
+  function layout(traces, x, y) {
+    const named = traces.filter((t) => t.showlegend !== false).length;
     const axis = { gridcolor: css("--line"), linecolor: css("--soft"), zeroline: false, automargin: true };
     const narrow = window.innerWidth < 620;
     // Paper is narrower than a window: 640 px fit A4 and letter. The colours are then those of light mode.
     const printing = document.documentElement.classList.contains("printing");
     return {
       ...(printing ? { width: 640 } : { autosize: true }),
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: narrow ? 340 : 400,
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: narrow ? 280 + 19 * named : 400,
       font: { family: "system-ui, sans-serif", size: 12, color: css("--text") }, hovermode: "closest",
-      margin: { l: 10, r: 10, t: 8, b: 10 }, legend: { orientation: "h", y: -0.22, font: { size: 11 } },
-      xaxis: { ...axis, ...x }, yaxis: { ...axis, ...y }, ...more,
+      // Above the plot, where it pushes and covers nothing; on a phone one line a name.
+      margin: { l: 10, r: 10, t: 8, b: 10 }, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 } },
+      xaxis: { ...axis, ...x }, yaxis: { ...axis, ...y },
     };
   }
   const countTicks = (low, high) => {
@@ -77,7 +80,7 @@ const Charts = (() => {
     const error = Number.isFinite(lower)
       ? { error_y: { type: "constant", value: loss - lower, color: css("--accent") } } : {};
     traces.push(here(view.state.N, loss, error));
-    return [traces, layout(sizeAxis(Ns), { title: { text: "loss (nats per token)" } })];
+    return [traces, layout(traces, sizeAxis(Ns), { title: { text: "loss (nats per token)" } })];
   }
 
   // The loss over the (N, P) plane; the lines through the point join sizes of equal loss.
@@ -104,7 +107,7 @@ const Charts = (() => {
     const ticks = [1, 2, 4, 8, 16, 32, 64];
     const y = { type: "log", title: { text: "streams P" }, tickvals: ticks, ticktext: ticks.map(String),
       range: [-0.04, Math.log10(Ps[Ps.length - 1])] };
-    return [traces, layout(sizeAxis(Ns), y)];
+    return [traces, layout(traces, sizeAxis(Ns), y)];
   }
 
   // Cost against loss as N grows, a line for each P; the diamond reaches the point's loss with P = 1.
@@ -124,7 +127,7 @@ const Charts = (() => {
     });
     if (mine !== null) traces.push(here(mine, view.now.loss));
     const title = axis === "memory" ? "memory (GiB)" : "latency (s)";
-    return [traces, layout({ type: "log", title: { text: title }, ...costTicks(traces) }, { title: { text: "loss (nats per token)" } })];
+    return [traces, layout(traces, { type: "log", title: { text: title }, ...costTicks(traces) }, { title: { text: "loss (nats per token)" } })];
   }
 
   return { STREAMS, streamsOf, lossChart, contourChart, costChart };

@@ -15,12 +15,15 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 import scaling
-from analysis.explorer.payload import LEVEL, payload, start
+from analysis.explorer.payload import LEVEL, TITLES, payload, start
 from analysis.explorer.sources import Source
+from analysis.inference_cost import A100, GIB, estimate
+from analysis.shapes import shape_of
 from analysis.style import count_text
 
 SCRIPTS = ("law.js", "cost.js", "state.js", "tables.js", "charts.js", "app.js")
 STREAMS = (1, 2, 4, 8)
+TOKENS = 512  # read and written by the batch whose cost is told
 
 
 def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
@@ -48,16 +51,17 @@ def _text(name: str) -> str:
 
 
 def static_tables(source: Source) -> str:
-    """Parameters, runs and predictions of one source as HTML tables."""
+    """Parameters, runs, predictions and costs of one source as HTML tables."""
     fitted = source.fits[start(source)]
     heading = f"<h2>{escape(source.title)}</h2>"
-    return "".join([heading, _laws(source), _runs(source, fitted), _predictions(source, fitted)])
+    tables = (_runs(source, fitted), _predictions(source, fitted), _costs(source, fitted))
+    return "".join([heading, _laws(source), *tables])
 
 
 def _laws(source: Source) -> str:
     rows = [
         {
-            "law": name,
+            "law": TITLES.get(name, name),
             "parameters": ", ".join(f"{n} = {float(getattr(f.law, n)):.4g}" for n in f.law.names()),
             "R²": f"{f.r2:.4f}",
             "fit": str(f.status),
@@ -77,13 +81,19 @@ def _runs(source: Source, fitted: scaling.Fit) -> str:
             "loss by the law": [f"{v:.4f}" for v in fitted.law.predict(**_axes(fitted, runs))],
         }
     )
-    return _table(shown, f"Loss against size: the runs and the law ({type(fitted.law).__name__})")
+    name = start(source)
+    return _table(shown, f"Loss against size: the runs and the law, {TITLES.get(name, name)}")
+
+
+def _grid(source: Source) -> pd.DataFrame:
+    """Six sizes of the data's range at P = 1, 2, 4, 8."""
+    N = np.geomspace(source.runs["N"].min(), source.runs["N"].max(), 6)
+    return pd.DataFrame([(n, p) for n in np.unique(N) for p in STREAMS], columns=["N", "P"]).astype(float)
 
 
 def _predictions(source: Source, fitted: scaling.Fit) -> str:
-    """Loss with interval and equivalent sizes over six sizes of the data's range and P = 1, 2, 4, 8."""
-    N = np.geomspace(source.runs["N"].min(), source.runs["N"].max(), 6)
-    grid = pd.DataFrame([(n, p) for n in N for p in STREAMS], columns=["N", "P"]).astype(float)
+    """Loss with interval, and equivalent sizes."""
+    grid = _grid(source)
     seen = fitted.predict(LEVEL, scaling.Covariance(), **_axes(fitted, grid))
     shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
     shown["loss"] = seen["loss"].map("{:.4f}".format).to_numpy()
@@ -96,6 +106,21 @@ def _predictions(source: Source, fitted: scaling.Fit) -> str:
             sizes = fitted.law.equivalent_N(grid["N"].to_numpy(), grid["P"].to_numpy(), at)
             shown[f"same loss at P = {at}"] = [count_text(v) if np.isfinite(v) else "no size" for v in sizes]
     return _table(shown, "Predicted loss (interval: linearised covariance) and equivalent sizes")
+
+
+def _costs(source: Source, fitted: scaling.Fit) -> str:
+    """Memory and latency of one batch under the cost model."""
+    grid = _grid(source)
+    shapes = [shape_of(n, P=p) for n, p in grid.to_numpy()]
+    found = estimate(
+        width=[s.width for s in shapes], ffn=[s.ffn for s in shapes], P=grid["P"],
+        batch=1, input_tokens=TOKENS, output_tokens=TOKENS, hardware=A100,
+    )  # fmt: skip
+    shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
+    shown["loss"] = [f"{v:.4f}" for v in fitted.law.predict(**_axes(fitted, grid))]
+    shown["memory, GiB"] = [f"{v / GIB:.3g}" for v in found.memory_bytes]
+    shown["latency, s"] = [f"{v:.3g}" for v in found.latency_s]
+    return _table(shown, f"Cost and loss: batch 1, {TOKENS} tokens in, {TOKENS} out, {A100.name}")
 
 
 def _axes(fitted: scaling.Fit, table: pd.DataFrame) -> dict[str, Any]:

@@ -89,14 +89,15 @@ def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
     """One fitted law as coefficients and nonlinear parameters (c, η), with their covariance."""
     law = fitted.law
     c, eta = law.to_linear()
-    covariance = linear_covariance(fitted)
-    t = t_quantile(fitted, LEVEL)
     sound = str(fitted.status) == "converged"  # an interval of a fit in doubt would only look like one
-    sure = sound and covariance is not None and math.isfinite(t) and math.isfinite(fitted.noise)
+    covariance = linear_covariance(fitted) if sound else None
+    t = t_quantile(fitted, LEVEL)
+    sure = covariance is not None and math.isfinite(t) and math.isfinite(fitted.noise)
     return {
         "form": type(law).__name__.partition("(")[0],
         "title": TITLES.get(name, name),
         "formula": (law.__doc__ or "").splitlines()[0].partition(":")[0].removesuffix("."),
+        "streams": "P" in law.axes,
         "fields": "(" + ", ".join(f"{n} {float(getattr(law, n)):.4g}" for n in law.names()) + ")",
         "c": [float(v) for v in c],
         "eta": [float(v) for v in eta],

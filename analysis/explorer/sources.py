@@ -45,11 +45,18 @@ def _from_fit(path: Path) -> Source:
             f"{path}: {type(fit.law).__name__} needs {', '.join(fit.law.axes)}; "
             "the page explores laws of N and P: fit one of those"
         )
+    if not finite(fit):
+        raise ValueError(f"{path}: {fit.law} has a constant that is not finite ({fit.certificate.detail})")
     law, corpus = _law_name(fit, path), corpus_of(fit)
     title = corpus_name(corpus) if corpus else path.stem.removeprefix(f"{law}-")
     streams = fit.axes["P"] if "P" in fit.law.axes else np.ones(fit.loss.size)
     runs = pd.DataFrame({"N": fit.axes["N"], "P": streams, "loss": fit.loss})
     return Source(title, runs, {law: fit})
+
+
+def finite(fit: scaling.Fit) -> bool:
+    """Whether the page can evaluate a fit: where N takes one value constants may run off to infinity."""
+    return all(bool(np.isfinite(v).all()) for part in fit.law.to_linear() for v in part)
 
 
 def _law_name(fit: scaling.Fit, path: Path) -> str:
@@ -65,9 +72,10 @@ def _law_name(fit: scaling.Fit, path: Path) -> str:
 def _from_runs(path: Path) -> list[Source]:
     seen = view.read(path)
     out = []
-    for corpus, fits in seen.fits.items():
+    for corpus, by_law in seen.fits.items():
         runs = usable(seen.of(corpus))
-        if len(fits):
+        fits = {name: fit for name, fit in by_law.items() if finite(fit)}
+        if fits:
             title = corpus_name(corpus) or path.stem
             out.append(Source(title, runs[["N", "P", "loss"]].astype(float), fits))
     if not out:

@@ -88,9 +88,10 @@ def test_names_cannot_become_markup(tmp_path):
 def test_without_javascript_there_are_tables(stack_fits):
     text = build(read_sources([stack_fits / "parallel-stack-v2-python.json"]), command="c", origin="o")
     static = re.search(r"<noscript>(.*?)</noscript>", text, re.DOTALL)[1]
-    assert static.count("<table") == 3
+    assert static.count("<table") == 4
     assert "1.1722" in static  # the first run
     assert "same loss at P = 8" in static
+    assert "Cost and loss: batch 1, 512 tokens in, 512 out, A100 80GB" in static
 
 
 def test_what_is_no_fit_is_refused(tmp_path, stack_fits):
@@ -124,6 +125,20 @@ def test_a_sweep_without_a_usable_run_is_refused(tmp_path, status, message):
     rows = pd.DataFrame({"N": [1e6, 2e6], "P": [1, 2], "loss": [3.1, 2.9], "status": [status] * 2})
     rows.to_parquet(tmp_path / "runs.parquet")
     with pytest.raises(ValueError, match=message):
+        read_sources([tmp_path])
+
+
+def test_a_sweep_of_one_size_is_shown_without_the_laws_that_ran_off(tmp_path):
+    rows = pd.DataFrame({"N": [51234] * 4, "P": [1, 2, 4, 8], "loss": [5.0012, 4.8846, 4.8079, 4.7495]})
+    rows.to_csv(tmp_path / "runs.csv")
+    (source,) = read_sources([tmp_path / "runs.csv"])
+    assert "parallel" in source.fits
+    assert "diversity" not in source.fits  # its A is infinite
+    assert "not identifiable" in build([source], command="c", origin="o")
+
+
+def test_a_sweep_that_has_only_begun_is_told_from_a_missing_file(tmp_path):
+    with pytest.raises(ValueError, match=r"no finished run in it .* see `parscale status"):
         read_sources([tmp_path])
 
 

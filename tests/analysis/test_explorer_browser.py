@@ -312,6 +312,32 @@ def test_phone_dark_and_print(page):
     assert page.locator("#N-slider").is_hidden()
 
 
+def test_on_a_phone_no_legend_covers_an_axis(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    for name in ("additive-half", "power"):
+        page.set_checked(f"#rivals input[value={name}]", True, force=True)
+    page.wait_for_timeout(300)
+    for chart in ("loss", "contour", "cost"):
+        legend = page.locator(f"#{chart}-chart .legend").bounding_box()
+        plot = page.locator(f"#{chart}-chart .nsewdrag").first.bounding_box()
+        assert legend["y"] + legend["height"] <= plot["y"] + 1
+        assert plot["height"] > 150
+
+
+def test_a_fit_at_a_bound_is_told_and_gets_no_interval(chromium, tmp_path, request):
+    file = explorer.write([request.config.rootpath / "results" / "demo"], tmp_path / "demo.html")
+    tab = chromium.new_page()
+    load(tab, file)
+    assert "On these runs the paper's law is in doubt: at bound" in tab.inner_text("#warning")
+    assert {row[2] for row in cells(tab, "equivalents")[1:]} == {"this law knows no P", "the point itself"}
+    assert "higher loss" not in tab.inner_text("#costs")
+    tab.select_option("#law", "parallel")
+    assert "This fit is in doubt: at bound" in tab.inner_text("#warning")
+    assert tab.text_content("#mean") == "none: fit in doubt"
+    assert tab.text_content("#verdict") == "By this law streams gain nothing here."
+    tab.close()
+
+
 def test_paper_is_light_and_narrow(page):
     page.emulate_media(color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -329,6 +355,6 @@ def test_without_javascript_the_tables_are_shown(chromium, page_file):
         pytest.skip("this playwright gives no second context")
     tab = other.new_page()
     tab.goto(page_file.as_uri())
-    assert tab.locator("noscript table").count() == 6
+    assert tab.locator("noscript table").count() == 8
     assert tab.locator("form").is_hidden()
     other.close()
