@@ -63,6 +63,7 @@ def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -
         launcher=find_launcher(place, **settings),
         execution=options.execution_of(args),
         retry_diverged=getattr(args, "retry_diverged", False),
+        fork=getattr(args, "fork", False),
     )
     console().print(result.summary, highlight=False)
     return 0 if result.ok else 1

@@ -28,6 +28,7 @@ def what(p: ArgumentParser) -> None:
     p.add_argument("--precision", help="float32, bf16 (default the grid's own)")
     p.add_argument("--repeat", action="store_true", help="read a corpus again when it holds too few tokens")
     p.add_argument("--retry-diverged", action="store_true", help="train diverged runs again")
+    p.add_argument("--fork", action="store_true", help="go on though code or configurations have changed")
     p.add_argument(
         "--dry-run",
         action="store_true",

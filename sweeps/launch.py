@@ -29,6 +29,7 @@ from rich.console import Console
 from sweeps import corpora
 from sweeps.config import RunConfig
 from sweeps.execution import DEFAULT, Execution, share_out
+from sweeps.fork import go_on
 from sweeps.local import LocalLauncher
 from sweeps.progress import ENDED, View
 from sweeps.status import Observer, RunStatus
@@ -104,12 +105,14 @@ def run_sweep(
     launcher: str | Launcher = "local",
     execution: Execution = DEFAULT,
     retry_diverged: bool = False,
+    fork: bool = False,
     console: Console | None = None,
     trainer: str = "sweeps.train:train",
 ) -> SweepResult:
     """Train what `out` does not hold of `configs`, gather the tables, say what happened.
 
     `workers` is a number or auto (what suits the launcher, at most as many as there are runs).
+    `fork` lets a sweep go on whose code or configurations are not those it was begun with.
     `trainer` names the function that trains one run, for tests.
     """
     console = console or Console()
@@ -119,6 +122,7 @@ def run_sweep(
     store = Store(out)
     store.create(name or configs[0].sweep, rule)
     bound = corpora.bind(configs, report=lambda line: console.print(line, highlight=False))
+    go_on(store, bound, fork)
     runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
     if retry_diverged:
         store.forget(run.run_id for run in Observer(out).look(runs) if run.state == "diverged")

@@ -15,6 +15,7 @@ import lightning as L
 import numpy as np
 import torch
 
+from sweeps import fork
 from sweeps.config import RunConfig
 from sweeps.evaluate import Evaluation
 from sweeps.module import ParScaleModule
@@ -108,4 +109,5 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "device": device,
         "threads": str(torch.get_num_threads()),
+        "code": fork.fingerprint(),
     }

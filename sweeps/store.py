@@ -1,6 +1,7 @@
 """A sweep on disk: one folder, one writer a file, every file written whole or not at all.
 
 sweep.json             the grid's name and rule
+code.json              the training code it was begun with (sweeps/fork.py)
 configs/<run_id>.json  each run's complete configuration
 rows/<run_id>.json     a finished run's row, until it is gathered into runs.parquet
 curves/<run_id>.parquet  a finished run's curve, until it is gathered into curves.parquet
@@ -119,6 +120,14 @@ class Store:
             shutil.copyfile(curve, temporary)
             temporary.replace(self.folder / "curves" / f"{run_id}.parquet")
         write_text(self.folder / "rows" / f"{run_id}.json", json.dumps({**row, "run_id": run_id}))
+        self.drop_snapshots(run_id)
+
+    def has_snapshot(self, run_id: str) -> bool:
+        """True if the run has state to go on from."""
+        return any(self.checkpoint(run_id).glob("step-*.ckpt"))
+
+    def drop_snapshots(self, run_id: str) -> None:
+        """Delete the state that the run would go on from."""
         for snapshot in self.checkpoint(run_id).glob("step-*.ckpt"):
             shutil.rmtree(snapshot) if snapshot.is_dir() else snapshot.unlink(missing_ok=True)
 

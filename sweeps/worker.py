@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.execution import Execution
+from sweeps.fork import other_code
 from sweeps.locks import Locks
 from sweeps.store import Store
 
@@ -59,6 +60,8 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
     """Train what is left of the job's runs until all are finished, failed or `stop` says so."""
     store, locks = Store(Path(job.folder)), Locks(Path(job.folder) / "locks")
     train = _resolve(job.trainer)
+    if changed := other_code(store.folder):
+        raise Fatal(f"this worker's code is not the sweep's ({changed}): start the sweep again")
     while not stop():
         left = [run_id for run_id in job.run_ids if run_id not in store.finished()]
         left = [run_id for run_id in left if not _given_up(store, run_id, job.session)]
