@@ -182,7 +182,7 @@ def serving(p: Parser, batch: str) -> None:
     p.add_argument("--batch", default="1", help=batch)
     p.add_argument("--in", dest="input_tokens", type=int, default=64, help="input tokens (default 64)")
     p.add_argument("--output-tokens", "--out-tokens", type=int, default=64, help="output tokens (default 64)")
-    p.add_argument("--gpu", default="a100", help="a100, h100, h200, cpu, or a JSON file (default a100)")
+    p.add_argument("--gpu", default="a100", help="a100, h100, h200, laptop, or a JSON file (default a100)")
     p.add_argument("--dtype", default="bf16", help="bf16 (default), fp32, ...")
 
 
