@@ -50,12 +50,12 @@ def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
 
 def spread(fit: Fit) -> tuple[Array, float]:
     """Covariance of θ, (p, p), and the objective's rise that one squared standard error is worth."""
-    cov, unit, _ = spread_batch(fit.problem, fit.theta[None])
+    cov, unit = spread_batch(fit.problem, fit.theta[None])
     return cov[0], float(unit[0])
 
 
-def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array, Array]:
-    """Covariance (B, p, p) at optima θ (B, p), rise (B,) worth one squared standard error, E ψ' (B,).
+def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array]:
+    """Covariance (B, p, p) at optima θ (B, p), and the rise (B,) worth one squared standard error.
 
     τ² (JᵀWJ)⁻¹ with τ² = E ψ² / (E ψ')², an M-estimator's with homogeneous errors (Huber 1981, section
     7.6). For least squares τ is the noise. For robust losses both expectations are those of normal
@@ -72,7 +72,7 @@ def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array, Array]:
     J = J / length[..., None]
     inverse = np.linalg.pinv(np.matmul(J, J.swapaxes(1, 2)), rcond=1e-13, hermitian=True)
     cov = (square / slope**2)[:, None, None] * inverse / length[:, :, None] / length[:, None]
-    return cov, 0.5 * square / slope, slope
+    return cov, 0.5 * square / slope
 
 
 def location_scale(problem: Problem, r: Array, w: Array, free: Any) -> tuple[Array, Array]:
@@ -114,7 +114,7 @@ def standard_errors(fit: Fit, quantity: Quantity) -> Array:
 
 def errors_batch(problem: Problem, theta: Array, quantity: Quantity) -> Array:
     """`standard_errors` at each row's optimum θ (B, p): (B, K)."""
-    cov, _, _ = spread_batch(problem, theta)
+    cov, _ = spread_batch(problem, theta)
     gradient = slopes(problem, theta, quantity)
     with np.errstate(all="ignore"):
         variance = np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient)

@@ -31,8 +31,8 @@ class Profile(Method):
     """
 
     label = "profile likelihood"
-    tolerance: float = 1e-3  # of the distance to the end
-    steps: int = 60
+    tolerance: float = 1e-4  # of the distance to the end
+    steps: int = 200
 
     def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`; an end is ±inf where the objective never rises to the threshold."""
@@ -58,33 +58,37 @@ class Profile(Method):
         at = np.asarray(at, dtype=np.float64)
         se = standard_errors(fit, quantity)[0]
         _, unit = spread(fit)
-        stiffness = 300 * np.sqrt(max(unit, TINY)) / (se if np.isfinite(se) else 0.1)
+        stiffness = 10 * np.sqrt(max(unit, TINY)) / (se if np.isfinite(se) else 0.1)
+        theta, aim = np.repeat(fit.theta[None], at.size, 0), at.copy()
 
         def pull(theta: Array, rows: Any) -> tuple[Array, Array]:
-            value = evaluate(fit.problem, theta, quantity)[:, 0] - at[rows]
+            value = evaluate(fit.problem, theta, quantity)[:, 0] - aim[rows]
             return stiffness * value, stiffness * slopes(fit.problem, theta, quantity)[:, :, 0]
 
-        start = np.repeat(fit.theta[None], at.size, 0)
-        end = minimise(fit.problem, start, pull, tolerance=1e-9, iterations=60).theta
-        return np.asarray(np.maximum(fit.problem.value(end) - fit.objective_value, 0) / unit)
+        for _ in range(3):  # method of multipliers: a pull stiff enough to hold at once would stall
+            theta = minimise(fit.problem, theta, pull, tolerance=1e-9, iterations=60).theta
+            aim += at - evaluate(fit.problem, theta, quantity)[:, 0]
+        return np.asarray(np.maximum(fit.problem.value(theta) - fit.objective_value, 0) / unit)
 
 
 class _Climb:
     """Pushes each quantity to its extreme inside its likelihood region, all rows (R,) at once.
 
-    A step solves  max ±aᵀδ  subject to  g·δ + ½ δᵀHδ = room  (a the quantity's slope, g and H the
-    objective's, room what is left under the threshold): δ = -H⁻¹g ± H⁻¹a sqrt((2 room + gᵀH⁻¹g) / aᵀH⁻¹a).
-    Its fixed points are those of Venzon and Moolgavkar 1988; unlike Newton steps on their equations it
-    needs no second derivative of the law.
+    A step solves  max ±aᵀδ  subject to  g·δ + ½ δᵀHδ = room  (a the quantity's slope, g the objective's,
+    room what is left under the threshold): δ = -H⁻¹g ± H⁻¹a sqrt((2 room + gᵀH⁻¹g) / aᵀH⁻¹a).
+    H is the Hessian of the reweighted least squares: a parabola through a robust loss that lies nowhere
+    below it, so that a step stays inside the region and the quantity only rises. With the loss's expected
+    curvature in its place the steps of a narrow Huber run in circles around its kinks. Fixed points are
+    those of Venzon and Moolgavkar 1988; no second derivative of the law is needed.
     """
 
     def __init__(self, problem: Problem, theta: Array, quantity: Quantity, estimate: Array, t: float) -> None:
         B, K = estimate.shape
         b, side, k = (v.ravel() for v in np.meshgrid(np.arange(B), [-1.0, 1.0], np.arange(K), indexing="ij"))
-        cov, unit, curvature = spread_batch(problem, theta)
+        cov, unit = spread_batch(problem, theta)
         self.problem, self.quantity, self.k, self.side = problem.rows(b), quantity, k, side
         self.theta, self.estimate = theta[b], estimate[b, k]
-        self.allowed, self.curvature = t**2 * unit[b], curvature[b]
+        self.allowed = t**2 * unit[b]
         self.lowest = problem.value(theta)[b]
         gradient = slopes(problem, theta, quantity)
         se = np.sqrt(np.maximum(np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient), 0))[b, k]
@@ -110,7 +114,9 @@ class _Climb:
             out = self.side[rows] * (value - self.estimate[rows])
             change = np.abs(value - last[rows])
             close = np.abs(rise[rows] - allowed) <= 2 * tolerance * allowed
-            settled = inside & (change <= tolerance * np.maximum(out, 1e-9 * self.se[rows]))
+            settled = (
+                inside & (trust[rows] == 1) & (change <= tolerance * np.maximum(out, 1e-9 * self.se[rows]))
+            )
             last[rows] = reached[rows] = value
             stuck = trust[rows] < 1e-6
             done = (settled & (close | (rise[rows] < allowed))) | stuck
@@ -127,9 +133,9 @@ class _Climb:
         slope = slopes(problem, theta, self.quantity)[np.arange(rows.size), :, self.k[rows]]
         r, J = problem.linearised(theta)
         a = self.side[rows, None] * slope
-        g = np.matmul(J, (problem.w * problem.objective.psi(r))[..., None])[..., 0]
-        weight = np.broadcast_to(problem.w, (len(J), J.shape[2]))
-        H = self.curvature[rows, None, None] * np.matmul(J * weight[:, None], J.swapaxes(1, 2))
+        _, psi, _, weight = problem.objective.parts(r)
+        g = np.matmul(J, (problem.w * psi)[..., None])[..., 0]
+        H = np.matmul(J * (problem.w * weight)[:, None], J.swapaxes(1, 2))
         room = self.allowed[rows] - rise
         free = np.ones_like(theta, dtype=bool)
         for _ in range(2):  # the second time without what would leave the bounds

@@ -53,6 +53,24 @@ def test_profile_curve_meets_its_ends(fit: scaling.Fit) -> None:
     )
 
 
+@pytest.mark.parametrize("corpus", ["pile", "stack-v2-python"])
+@pytest.mark.parametrize("objective", [SQUARES, scaling.LogHuber()], ids=lambda o: type(o).__name__)
+def test_profile_ends_move_smoothly_with_the_point(
+    losses: pd.DataFrame, corpus: str, objective: scaling.Objective
+) -> None:
+    """Along N and along P in steps of 1 %, half-widths move by a few; each end costs the threshold."""
+    fit = scaling.fit(ParallelLaw, losses[losses.corpus == corpus], objective)
+    for N, P in ((np.geomspace(5e8, 1.6e10, 350), 2.0), (3.82e9, np.geomspace(1, 16, 280))):
+        table = fit.predict(N=N, P=P)
+        for half in (table.loss - table.lower, table.upper - table.loss):
+            assert np.abs(np.diff(np.log(half))).max() < 0.035
+    for at, row in table.iloc[::70].iterrows():
+        rise = Profile().curve(
+            fit, lambda law, P=row.P: np.asarray(law.predict(N=3.82e9, P=P)), [row.lower, row.upper]
+        )
+        np.testing.assert_allclose(rise, t_quantile(fit, 0.95) ** 2, rtol=5e-3, err_msg=str(at))
+
+
 def test_covariance_is_the_textbook_formula(fit: scaling.Fit) -> None:
     J = fit.law.gradient(**fit.axes) / fit.predicted[:, None]
     r = np.log(fit.predicted / fit.loss)
