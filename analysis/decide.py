@@ -85,7 +85,7 @@ def advise(args: Any) -> int:
         print(json.dumps(answer | {"options": found.options.to_dict("records")}, indent=1))
         return 0
     table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
-    show(table, f"options under {fit.law} ({fit.status})")
+    show(table.dropna(axis="columns", how="all"), f"options under {type(fit.law).__name__} ({fit.status})")
     terminal().print(_answer(found), highlight=False)
     figure = figures.frontier(advice.frontier(fit, found, work), budget=found.limits)
     target = Path(args.out or "results/figures") / "frontier"
@@ -99,8 +99,10 @@ def _answer(found: advice.Advice) -> str:
     if best is None:
         return found.reason
     outside = "" if best["inside"] else "; outside the runs, so the interval takes the law's form for granted"
-    what = f"take N = {best['N']:.3g}, P = {best['P']:.0f}"
-    return f"{what}: loss {best['loss']:.4f}, {best['latency_s']:.3f} s{outside}"
+    what = f"take N = {style.count_text(best['N'])}, P = {best['P']:.0f}"
+    interval = f"{best['loss']:.4f} ({best['loss_lower']:.4f} to {best['loss_upper']:.4f})"
+    cost = f"{best['latency_s']:.3g} s, {best['memory_bytes'] / GIB:.3g} GiB"
+    return f"{what}: loss {interval}, {cost}{outside}"
 
 
 def _published_fit() -> scaling.Fit:

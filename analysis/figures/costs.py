@@ -120,7 +120,7 @@ def frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = None) 
         style.plain_log_ticks(axes.xaxis)
         axes.set_xlabel("latency (s)")
         axes.set_ylabel("predicted loss (nats per token)")
-        axes.legend(title="marked: within the budget", loc="upper right", frameon=True, edgecolor="none")
+        axes.legend(title="marked: within the budget", loc="best", frameon=True, edgecolor="none")
     return figure
 
 
