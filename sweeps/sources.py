@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sweeps.documents import Document, Source, Unreadable, decode
+from sweeps.hub import HubDataset
 from sweeps.user_files import UserFiles
 
 TEST_FOLDERS = {"test", "tests", "testing", "idle_test", "_test", "lib2to3/tests"}
@@ -167,5 +168,7 @@ def source_of(corpus: str) -> Source:
     kind, _, rest = corpus.partition(":")
     if kind == "files" and rest:
         return UserFiles(rest)
-    known = ", ".join([*named, "files:GLOB"])
+    if kind == "hf" and rest:
+        return HubDataset(rest)
+    known = ", ".join([*named, "files:GLOB", "hf:NAME"])
     raise ValueError(f"unknown corpus {corpus!r}; choose one of {known}")

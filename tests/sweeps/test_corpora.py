@@ -6,7 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from sweeps import cleaning, corpora
+import parscale
+from sweeps import cleaning, corpora, hub
 from sweeps.documents import Document, Unreadable
 from sweeps.sources import Wheels, source_of
 from sweeps.tokens import END
@@ -130,6 +131,36 @@ def test_parquet_documents(cache):
     pd.DataFrame({"text": [text_of(i) for i in range(150)]}).to_parquet(cache / "d.parquet")
     corpus = corpora.load(f"files:{cache}/*.parquet", 300, lambda line: None)
     assert corpus.manifest["train"]["documents"] + corpus.manifest["valid"]["documents"] == 150
+
+
+def test_a_dataset_folder_is_read_as_the_hub_is(cache):
+    folder = cache / "dataset"
+    folder.mkdir()
+    rows = [{"text": text_of(i), "meta": {"pile_set_name": "ab"[i % 2]}} for i in range(200)]
+    (folder / "train.jsonl").write_text("\n".join(map(json.dumps, [*rows, {"text": None, "meta": None}])))
+    corpus = corpora.load(f"hf:{folder}", 300, lambda line: None)
+    assert corpus.manifest["train"]["documents"] + corpus.manifest["valid"]["documents"] == 200
+    assert set(corpus.manifest["valid"]["domains"]) == {"a", "b"}
+    assert corpus.manifest["dropped"]["unreadable"] == 1
+    before = corpus.hash
+    (folder / "train.jsonl").write_text("\n".join(map(json.dumps, rows[:150])))
+    assert corpora.load(f"hf:{folder}", 300, lambda line: None).hash != before
+
+
+def test_a_dataset_is_read_up_to_a_limit(monkeypatch, tmp_path):
+    monkeypatch.setattr(hub.HubDataset, "_rows", lambda self: ({"content": "word " * 20} for _ in range(99)))
+    monkeypatch.setattr(hub, "MOST", 950)
+    assert len(list(hub.HubDataset("someone/something").documents(tmp_path))) == 10
+
+
+def test_a_dataset_that_cannot_be_reached_is_one_line(cache, monkeypatch, capsys):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    assert parscale.main(["corpus", "hf:nobody/nothing"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("parscale corpus: cannot read hf:nobody/nothing: Couldn't reach")
+    assert said.endswith("check the name and the connection, or take files you have with files:GLOB")
 
 
 @pytest.mark.parametrize(

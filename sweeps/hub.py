@@ -1,0 +1,76 @@
+"""Documents of a dataset: one of the Hugging Face hub, or a folder that its library can read."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeps.documents import Document, Unreadable
+
+MOST = 200_000_000  # characters that are read of a dataset, from its start: a corpus is cleaned in memory
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """The split `train` of NAME or NAME:CONFIGURATION, streamed; the text is its column text or content."""
+
+    name: str
+    val_share: float = 0.05
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.name).expanduser()
+
+    def recipe(self) -> dict[str, Any]:
+        """The name, and a folder's files; a hub's dataset is not asked for anew once it is cached."""
+        files = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        entries = [[str(path.relative_to(self._folder)), _sha256(path)] for path in files]
+        return {"source": "hf", "name": self.name, "most": MOST, "files": entries}
+
+    def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
+        """The rows in the dataset's order, until MOST characters have been read."""
+        read = 0
+        for number, row in enumerate(self._rows()):
+            document = self._document(number, row)
+            yield document
+            read += len(document.text) if isinstance(document, Document) else 0
+            if read >= MOST:
+                return
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        try:
+            import datasets
+        except ModuleNotFoundError:
+            raise ValueError(
+                f"hf:{self.name} needs the package datasets: pip install 'parscale[hf]'"
+            ) from None
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every attempt
+        local = self._folder.is_dir()
+        path, _, configuration = (str(self._folder), "", "") if local else self.name.partition(":")
+        try:
+            yield from datasets.load_dataset(path, configuration or None, split="train", streaming=True)
+        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ValueError(
+                f"cannot read hf:{self.name}: {reason}; check the name and the connection, "
+                "or take files you have with files:GLOB"
+            ) from None
+
+    def _document(self, number: int, row: dict[str, Any]) -> Document | Unreadable:
+        text = row.get("text", row.get("content"))
+        name = f"{self.name}#{number}"
+        if not isinstance(text, str):
+            return Unreadable(name, f"no string in a column text or content, only in {', '.join(row)}")
+        meta = row.get("meta")
+        of_pile = meta.get("pile_set_name") if isinstance(meta, dict) else None
+        domain = row.get("domain") or of_pile or Path(self.name.partition(":")[0]).name
+        return Document(name, text, str(domain), str(row.get("licence") or row.get("license") or "unknown"))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
