@@ -6,13 +6,15 @@ grid (N, P) with one seed; the paper's points with heavy tails, which no method 
 points with three rows each whose noise is mostly shared, as that of checkpoints of one run.
 All trials of a design are fitted as one batch, from the truth.
 Results go to results/tables/coverage.csv a cell at a time, so that a study cut short goes on where it
-was; `--report` writes docs/coverage.md's table from it.
+was; `--report` writes docs/coverage.md's table from it. A part alone, e.g. the clustered bootstrap:
+`--designs "paper, 3 rows a run" --objectives "least squares" --methods "bootstrap residual"`.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -142,12 +144,12 @@ def cell(name: str, objective: str, method: str, trials: int, seed: int = 20260)
     )  # fmt: skip
 
 
-def study(trials: int, methods: list[str], table: Path) -> pd.DataFrame:
-    """Measure what the table lacks and write it after each cell."""
+def study(cells: Iterable[tuple[str, str, str]], trials: int, table: Path, again: bool) -> pd.DataFrame:
+    """Measure what the table lacks, or `again` all that is asked for, and write it after each cell."""
     done = pd.read_csv(table) if table.exists() else pd.DataFrame(columns=[*KEYS, "trials"])
-    for name, objective, method in itertools.product(designs(), OBJECTIVES, methods):
+    for name, objective, method in cells:
         same = (done[KEYS] == [name, objective, method]).all(axis=1)
-        if same.any() and done.trials[same].min() >= trials:
+        if same.any() and done.trials[same].min() >= trials and not again:
             continue
         fresh = cell(name, objective, method, trials)
         done = pd.concat([done[~same], fresh], ignore_index=True) if len(done) else fresh
@@ -178,12 +180,14 @@ def main() -> None:
     """Run the study and write its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--methods", default=",".join(METHODS), help="comma-separated, in this order")
+    for what, known in (("designs", designs()), ("objectives", OBJECTIVES), ("methods", METHODS)):
+        parser.add_argument(f"--{what}", nargs="+", default=list(known), choices=list(known), metavar="NAME")
+    parser.add_argument("--again", action="store_true", help="measure even what the table has")
     parser.add_argument("--report", action="store_true", help="only write docs/coverage.md from the table")
     parser.add_argument("--table", type=Path, default=TABLE)
     args = parser.parse_args()
-    methods = args.methods.split(",")
-    table = pd.read_csv(args.table) if args.report else study(args.trials, methods, args.table)
+    cells = itertools.product(args.designs, args.objectives, args.methods)
+    table = pd.read_csv(args.table) if args.report else study(cells, args.trials, args.table, args.again)
     if (ROOT / "docs/coverage.md").exists() and args.table == TABLE:
         report(table, ROOT / "docs/coverage.md")
     print(markdown(table))
