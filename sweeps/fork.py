@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import cache
 from importlib import metadata
@@ -20,22 +20,42 @@ from sweeps.config import RunConfig
 from sweeps.locks import Locks
 from sweeps.store import Store, write_text
 
-# The modules that decide what a configuration's weights, loss and data order come to.
-TRAINING = (
-    "bank", "checkpoint", "compiling", "evaluate", "layers", "loss", "model", "module", "optim", "parallel",
-    "tokens", "train", "watch",
-)  # fmt: skip
+HERE = Path(__file__).parent
+NEUTRAL = {"config", "documents", "execution"}  # a configuration is stored whole; the others train nothing
 
 
 @cache
 def code() -> dict[str, str]:
     """What trains here: torch's version, and a hash of each module without its comments and docstrings."""
-    files = {name: Path(__file__).with_name(f"{name}.py") for name in TRAINING}
-    return {"torch": metadata.version("torch"), **{name: _hash(path) for name, path in files.items()}}
+    return {"torch": metadata.version("torch"), **{name: _hash(name) for name in sorted(_training())}}
 
 
-def _hash(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _training() -> set[str]:
+    """The modules that decide a run's weights and losses: what `sweeps.module` is made of, and the loop."""
+    found, left = {"train", "watch"}, {"module"}
+    while left:
+        found |= left
+        left = {name for module in left for name in _imported(module)} - found - NEUTRAL
+    return found
+
+
+def _imported(module: str) -> Iterator[str]:
+    """Names of the package's modules that one imports."""
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.ImportFrom):
+            package, _, name = (f"sweeps.{node.module or ''}" if node.level else str(node.module)).partition(
+                "."
+            )
+            if package == "sweeps":
+                yield from [name] if name else [alias.name for alias in node.names]
+
+
+def _tree(module: str) -> ast.Module:
+    return ast.parse((HERE / f"{module}.py").read_text(encoding="utf-8"))
+
+
+def _hash(module: str) -> str:
+    tree = _tree(module)
     for node in ast.walk(tree):
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         if documented and ast.get_docstring(node) is not None:  # type: ignore[arg-type]

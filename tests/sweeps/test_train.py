@@ -1,7 +1,9 @@
 """Training: it learns, records, resumes to the bit, refuses, and notices divergence."""
 
+import importlib
 import json
 import math
+import os
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,6 +14,7 @@ import torch
 
 from sweeps import corpora, snapshots
 from sweeps.checkpoint import load
+from sweeps.compiling import cxx_compiler
 from sweeps.config import ModelConfig, RunConfig
 from sweeps.evaluate import evaluate
 from sweeps.execution import Execution
@@ -117,6 +120,22 @@ def test_a_resumed_run_ends_bit_identical(corpus, tmp_path, changes):
             )
     parts = train(run, tmp_path / "parts", execution=ONE)
     assert_same_end(tmp_path / "whole", tmp_path / "parts", whole, parts)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    cxx_compiler() is None and "CI" not in os.environ, reason="torch.compile needs a C++ compiler"
+)
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # torch's own, compiling
+def test_a_compiled_run_resumes_bit_identical(corpus, tmp_path):
+    counters = importlib.import_module("torch._dynamo.utils").counters
+    counters.clear()
+    run = config(corpus, P=2, steps=12, compile=True)
+    whole = train(run, tmp_path / "whole", execution=ONE)
+    interrupted_at(run, tmp_path / "parts", 5)
+    parts = train(run, tmp_path / "parts", execution=ONE)
+    assert_same_end(tmp_path / "whole", tmp_path / "parts", whole, parts)
+    assert counters["stats"]["unique_graphs"] > 0  # it was compiled
 
 
 def interrupted_at(run, folder, step):
