@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast lint bench browser docs clean
+.PHONY: demo test fast soak lint bench browser docs clean
 
 # --no-compile halves the time: Python compiles what is imported, when it is.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -20,6 +20,9 @@ test: lint  ## lint, types, every test
 
 fast: lint  ## what to run while editing: under two minutes
 	$(BIN)/pytest -n 2 -m "not slow"
+
+soak: $(VENV)/.installed  ## KILLS (default 20) of driver or worker at random moments: the sweep ends as an undisturbed one
+	PARSCALE_KILLS=$(or $(KILLS),20) $(BIN)/pytest tests/sweeps/test_faults.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
