@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -29,6 +30,7 @@ from scaling.accounting import forward_flops_per_token
 from sweeps.compiling import compile_if_possible
 from sweeps.config import ModelConfig
 from sweeps.generate import generate
+from sweeps.local import KEEP_FREED
 from sweeps.model import ParScaleLM
 
 from . import model_plain
@@ -74,14 +76,13 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def measure_training(shape: str, P: int, variant: str, seconds: float) -> dict[str, object]:
-    """One row: a training step without the optimiser, bf16 autocast."""
-    config = replace(SHAPES[shape], P=P)
+def training_step(config: ModelConfig, variant: str, tokens: int = TOKENS) -> Callable[[], None]:
+    """Forward and backward pass of one batch, no optimiser, bf16 autocast."""
     model = ParScaleLM(config).train()
     model.gradient_checkpointing = variant.endswith("checkpointing")
     if variant.startswith("compiled") and not compile_if_possible(model):
         raise SystemExit("no C++ compiler: nothing to measure compiled")
-    ids, targets = torch.randint(config.vocab, (2, BATCH, TOKENS))
+    ids, targets = torch.randint(config.vocab, (2, BATCH, tokens))
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16):
@@ -89,6 +90,13 @@ def measure_training(shape: str, P: int, variant: str, seconds: float) -> dict[s
         model.zero_grad()
         loss.backward()
 
+    return step
+
+
+def measure_training(shape: str, P: int, variant: str, seconds: float) -> dict[str, object]:
+    """One row: speed, memory and share of the GEMM rate of a training step."""
+    config = replace(SHAPES[shape], P=P)
+    step = training_step(config, variant)
     before = psutil.Process().memory_info().rss
     elapsed = best(step, seconds)
     peak = peak_bytes() - before
@@ -141,7 +149,8 @@ def measure_decoding(shape: str, P: int, variant: str, seconds: float) -> dict[s
 def in_own_process(kind: str, shape: str, P: int, variant: str, seconds: float) -> dict[str, object]:
     """Run one measurement in a fresh interpreter; its row is the last line that it prints."""
     call = [sys.executable, "-m", "benchmarks.model", "--one", kind, shape, str(P), variant, str(seconds)]
-    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    allocator = {**os.environ, **KEEP_FREED}  # as a sweep's workers have it
+    done = subprocess.run(call, capture_output=True, text=True, check=True, env=allocator)
     row = json.loads(done.stdout.splitlines()[-1])
     print(row, flush=True)
     return row

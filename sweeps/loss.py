@@ -29,17 +29,18 @@ def compute_dtype(hidden: Tensor) -> torch.dtype:
 
 
 def _chunk_loss(x: Tensor, weight: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Loss of each row, float32 logits and their log partition."""
+    """Loss of each row, e^(logits - their maximum) in float32 and its sum over the vocabulary."""
     logits = (x @ weight.T).float()
-    log_Z = torch.logsumexp(logits, dim=-1)
+    logits -= logits.amax(dim=-1, keepdim=True)
     picked = logits.gather(1, target.clamp_min(0)[:, None])[:, 0]
-    return torch.where(target == IGNORE, 0.0, log_Z - picked), logits, log_Z
+    Z = logits.exp_().sum(dim=-1)
+    return torch.where(target == IGNORE, 0.0, Z.log() - picked), logits, Z
 
 
-def _logit_gradient(logits: Tensor, log_Z: Tensor, target: Tensor, scale: Tensor) -> Tensor:
-    """d(sum of scale * loss)/d logits = scale (softmax - one-hot), written over the logits."""
+def _logit_gradient(exponentials: Tensor, Z: Tensor, target: Tensor, scale: Tensor) -> Tensor:
+    """d(sum of scale * loss)/d logits = scale (softmax - one-hot), written over the exponentials."""
     scale = torch.where(target == IGNORE, 0.0, scale)[:, None]
-    gradient = logits.sub_(log_Z[:, None]).exp_().mul_(scale)
+    gradient = exponentials.mul_(scale / Z[:, None])
     return gradient.scatter_add_(1, target.clamp_min(0)[:, None], -scale)
 
 
@@ -58,10 +59,10 @@ class _MeanLoss(torch.autograd.Function):
         step = chunk_rows(weight.shape[0])
         for start in range(0, x.shape[0], step):
             rows = slice(start, start + step)
-            loss, logits, log_Z = _chunk_loss(x[rows], w, target[rows])
+            loss, exponentials, Z = _chunk_loss(x[rows], w, target[rows])
             total = total + loss.sum()
             if d_hidden is not None and d_weight is not None:
-                gradient = _logit_gradient(logits, log_Z, target[rows], scale).to(dtype)
+                gradient = _logit_gradient(exponentials, Z, target[rows], scale).to(dtype)
                 d_hidden[rows] = gradient @ w
                 d_weight += gradient.T @ x[rows]
         if needed:
@@ -97,8 +98,8 @@ class _TokenLoss(torch.autograd.Function):
         d_weight = torch.zeros(weight.shape, device=weight.device)
         for start in range(0, x.shape[0], step):
             rows = slice(start, start + step)
-            _, logits, log_Z = _chunk_loss(x[rows], w, target[rows])
-            gradient = _logit_gradient(logits, log_Z, target[rows], grads[0][rows]).to(ctx.dtype)
+            _, exponentials, Z = _chunk_loss(x[rows], w, target[rows])
+            gradient = _logit_gradient(exponentials, Z, target[rows], grads[0][rows]).to(ctx.dtype)
             d_hidden[rows] = gradient @ w
             d_weight += gradient.T @ x[rows]
         return d_hidden, d_weight.to(weight.dtype), None, None

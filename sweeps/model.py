@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from .attention import attend
 from .cache import KVCache, LayerCache
 from .config import ModelConfig
 from .layers import (
@@ -79,11 +80,7 @@ class Attention(nn.Module):
             k, v = cache.extend(k, v)
         elif self.P > 1:
             k, v = self.behind_prefix(self.prefix_k, k), self.behind_prefix(self.prefix_v, v)
-        causal = mask is None and q.shape[2] > 1
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=self.heads != self.kv_heads
-        )
-        out: Tensor = self.o_proj(y.transpose(1, 2).flatten(2))
+        out: Tensor = self.o_proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
         return out
 
 
