@@ -1,6 +1,12 @@
 """What every test relies on."""
 
+import os
 import signal
+
+# Tests run side by side share the cores out, as do the commands they start: two threads that spin for one
+# core each wait ten times as long as they work. Read when torch and numpy are first loaded.
+workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 # A runner started in the background ignores Ctrl-C, and every process it starts inherits that: the tests
 # that interrupt a command need it heard.
