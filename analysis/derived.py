@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 import scaling
 from analysis.figures.common import corpus_name
@@ -38,23 +39,35 @@ def interval_table(fits: Mapping[str, scaling.Fit], printed: pd.DataFrame | None
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
+def _profile_grid(row: pd.Series[float], points: int, least: float) -> NDArray[np.float64]:
+    """Values somewhat past both ends of an interval; an open end is drawn as far out as the other, twice.
+
+    least: the coefficient's own bound, beyond which there is no fit to compare with.
+    """
+    middle, low, high = (float(row[name]) for name in ("estimate", "lower", "upper"))
+    far = [abs(end - middle) for end in (low, high) if np.isfinite(end)]
+    reach = 2 * max([*far, 0.05 * abs(middle)])
+    low, high = (low if np.isfinite(low) else middle - reach), (high if np.isfinite(high) else middle + reach)
+    margin = 0.2 * (high - low)
+    grid: NDArray[np.float64] = np.linspace(max(low - margin, least), high + margin, points)
+    return grid
+
+
 def profile_table(fits: Mapping[str, scaling.Fit], *, points: int = 25, level: float = 0.95) -> pd.DataFrame:
     """The rise of the objective, in squared standard errors, with each coefficient held off its best."""
     parts = [pd.DataFrame(columns=["corpus", "parameter", "value", "rise"])]
     for corpus, fitted in fits.items():
-        for name, (_, lower, upper) in fitted.intervals(level).iterrows():
+        for name, row in fitted.intervals(level).iterrows():
             log = name == "A"  # spreads over decades
-            ends = np.log([lower, upper]) if log else np.array([lower, upper])
-            if not np.isfinite(ends).all():
-                continue
-            margin = 0.2 * (ends[1] - ends[0])
-            at = np.linspace(ends[0] - margin, ends[1] + margin, points)
+            at = _profile_grid(np.log(row) if log else row, points, -np.inf if log else 0.0)
+            # At a bound there is no standard error to scale the search by: units of the grid's width do.
+            unit = float(np.ptp(at)) if name in fitted.certificate.at_bound else 1.0
 
-            def one(laws: Any, name: str = str(name), log: bool = log) -> Any:
-                value = np.asarray(getattr(laws, name))[:, None]
+            def one(laws: Any, name: str = str(name), log: bool = log, unit: float = unit) -> Any:
+                value = np.asarray(getattr(laws, name))[:, None] / unit
                 return np.log(value) if log else value
 
-            rise = Profile().curve(fitted, one, at)
+            rise = Profile().curve(fitted, one, at / unit)
             value = np.exp(at) if log else at
             parts.append(pd.DataFrame({"corpus": corpus, "parameter": name, "value": value, "rise": rise}))
     return pd.concat(parts[1:] or parts, ignore_index=True)

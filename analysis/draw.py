@@ -17,6 +17,7 @@ from analysis.paper import Inputs, fit_all
 from analysis.published import FOLDER, read_published
 from analysis.reproduce import RIVALS, figure_set
 from analysis.view import View, equivalent_tables, read
+from scaling import Status
 from scaling.uncertainty import t_quantile
 
 Drawing = Callable[[], Figure]
@@ -67,7 +68,8 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         known[name] = lambda corpus=corpus: _rivals(view, corpus)  # type: ignore[misc]
     curves = view.curves
     if curves is not None:
-        known["training"] = lambda: figures.training_curves(curves, panel=_panel(view))
+        ordered = curves.sort_values("N", kind="stable")  # panels of sizes from small to large
+        known["training"] = lambda: figures.training_curves(ordered, panel=_panel(view))
     return known
 
 
@@ -92,7 +94,8 @@ def _threshold(view: View) -> dict[str, float]:
 def _rivals(view: View, corpus: str) -> Figure:
     """Rival laws of one corpus at its smallest, middle and largest size."""
     fits = view.fits[corpus]
-    laws = {name: fits[law].law for name, law in RIVALS.items() if law in fits}
+    known = {name: fits[law] for name, law in RIVALS.items() if law in fits}
+    laws = {name: fitted.law for name, fitted in known.items() if fitted.status != Status.FLAT}
     runs = view.of(corpus)
     sizes = np.sort(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())
     chosen = sorted({float(sizes[0]), float(sizes[len(sizes) // 2]), float(sizes[-1])})

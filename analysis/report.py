@@ -14,6 +14,7 @@ import pandas as pd
 
 import scaling
 from analysis import derived, draw, figures
+from analysis.conclude import verdict
 from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.figures.common import corpus_name
 from analysis.hardware import A100, Hardware
@@ -38,6 +39,18 @@ _RUNS = [
     "status",
 ]
 _COSTS = ["size", "N", "P", "precision", "wall_s", "tokens_per_s", "peak_memory_bytes"]
+_COMPARED = [
+    "law",
+    "parameters",
+    "status",
+    "r2",
+    "rmse",
+    "delta_aicc",
+    "delta_bic",
+    "loo_rmse",
+    "holdout_rmse",
+]
+_WHEN = "started_at"
 _SHAPE = ["width", "ffn", "layers", "heads", "kv_heads", "vocab"]
 
 
@@ -62,9 +75,11 @@ def write(
 def build(view: View, *, command: str = "parscale report", hardware: Hardware = A100) -> Page:
     """The page of a view."""
     name = Path(view.source).name or view.source
-    page = Page(f"Sweep {name}", f"made by: {command} {view.source}; from: {view.source}")
+    page = Page(f"Sweep {name}", f"made by: {command}; from: {view.source}")
     done = sum(len(view.of(corpus)) for corpus in view.fits)
     page.text(f"{len(view.runs)} runs, {done} finished; corpora: {_listed(view)}.")
+    for corpus, fitted in view.parallel.items():
+        page.text(f"{corpus_name(corpus)}: {verdict(fitted)}".removeprefix(": "))
     page.missing(view.missing)
     known = draw.sweep_figures(view)
     _runs(page, view, known)
@@ -107,6 +122,7 @@ def _fits(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
         )
         page.attempt("intervals", lambda fitted=fitted: _interval_table(page, fitted))  # type: ignore[misc]
     if view.sound:
+        page.figure(known["intervals"](), "Constants with intervals by two methods; one-sided at a bound.")
         page.figure(known["profiles"](), "Profiles: how much worse the fit gets off the best value.")
     if view.parallel:
         page.figure(known["residuals"](), "What the law misses: observed minus fitted loss.")
@@ -124,7 +140,9 @@ def _laws(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
     page.heading("Comparison of laws")
     for corpus in view.parallel:
         found = scaling.compare([scaling.by_name(law) for law in LAWS], view.of(corpus))
-        page.table(found.table.reset_index(), corpus_name(corpus), {"r2": ".4f", "parameters": "d"})
+        table = found.table.rename_axis("law").reset_index()
+        short = {"r2": ".4f", "parameters": ".0f", "delta_aicc": ".1f", "delta_bic": ".1f", "rmse": ".2g"}
+        page.table(table[[c for c in _COMPARED if c in table]], corpus_name(corpus), short)
         page.verbatim(found.verdict)
     for name, make in known.items():
         if name.startswith("rivals"):
@@ -134,6 +152,9 @@ def _laws(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
 def _backtest(page: Page, view: View) -> None:
     """Predictions of runs that were held out."""
     page.heading("Backtest")
+    if not view.sound:
+        page.missing(["no fit of Eq 5 that could be relied on: nothing is predicted from it"])
+        return
     for corpus in view.sound:
         for by in ("N", "P"):
             page.attempt(f"along {by}", lambda by=by, c=corpus: page.verbatim(  # type: ignore[misc]
@@ -147,7 +168,7 @@ def _equivalents(page: Page, view: View) -> None:
     page.heading("Equivalent parameters")
     by_law, by_points = equivalent_tables(view)
     page.figure(figures.equivalent_parameters(by_law, by_points), "The multiple of N that P streams replace.")
-    for corpus, fitted in view.parallel.items():
+    for corpus, fitted in view.determined.items():
         asked = view.of(corpus)[["N", "P"]].drop_duplicates()
         asked = asked[asked["P"] > 1]
         if not len(asked):
@@ -166,7 +187,11 @@ def _costs(page: Page, view: View, hardware: Hardware) -> None:
     page.heading("Costs")
     measured = [c for c in _COSTS if c in view.runs]
     if "wall_s" in measured:
-        page.table(view.runs[measured], "Measured in training", dict.fromkeys(("N", "P"), ",.0f"))
+        table = view.runs[measured].rename(columns={"peak_memory_bytes": "peak_memory_gib"})
+        if "peak_memory_gib" in table:
+            table["peak_memory_gib"] = table["peak_memory_gib"] / GIB
+        whole = dict.fromkeys(("N", "P", "tokens_per_s"), ",.0f")
+        page.table(table, "Measured in training", {**whole, "wall_s": ",.1f", "peak_memory_gib": ".2f"})
     else:
         page.missing(["the runs hold no wall_s: nothing measured in training"])
     lacking = [c for c in _SHAPE if c not in view.runs]
@@ -177,11 +202,8 @@ def _costs(page: Page, view: View, hardware: Hardware) -> None:
     given: dict[str, Any] = {name: shapes[name].to_numpy(float) for name in (*_SHAPE, "P")}
     cost = estimate(**given, input_tokens=512, output_tokens=512, hardware=hardware)
     table = shapes[["N", "P"]].assign(memory_gib=cost.memory_bytes / GIB, latency_s=cost.latency_s)
-    page.table(
-        table,
-        formats={"N": ",.0f", "P": "g"},
-        caption=f"Predicted on {hardware.name}: batch 1, 512 tokens in, 512 out",
-    )
+    page.text(f"Serving them, by the cost model, on {hardware.name}: batch 1, 512 tokens in, 512 out.")
+    page.table(table, formats={"N": ",.0f", "P": "g", "memory_gib": ".3g", "latency_s": ".3g"})
 
 
 def _provenance(page: Page, view: View) -> None:
@@ -189,9 +211,12 @@ def _provenance(page: Page, view: View) -> None:
     page.heading("Provenance")
     rows = [("runs", view.source)]
     rows += [(f"data hash, {corpus_name(c)}", f.data_hash) for c, f in view.parallel.items()]
-    for column in ("git_commit", "started_at", "sweep"):
+    for column in ("git_commit", "sweep"):
         if column in view.runs:
             rows.append((column, ", ".join(sorted(set(view.runs[column].dropna().astype(str)))[:6])))
+    if _WHEN in view.runs and view.runs[_WHEN].notna().any():
+        when = view.runs[_WHEN].dropna().astype(str)
+        rows.append(("first and last run started", f"{when.min()}, {when.max()}"))
     if "versions" in view.runs:
         rows += [
             ("versions", text) for text in sorted(set(view.runs["versions"].dropna().map(_one_line)))[:3]

@@ -35,18 +35,37 @@ class View:
 
     @property
     def sound(self) -> dict[str, scaling.Fit]:
-        """The fits of Eq 5 that converged: only of these are intervals worth drawing."""
-        return {c: f for c, f in self.parallel.items() if f.status == scaling.Status.CONVERGED}
+        """The fits of Eq 5 whose intervals are worth drawing: converged, or at a bound, then one-sided."""
+        worth = (scaling.Status.CONVERGED, scaling.Status.AT_BOUND)
+        return {corpus: fitted for corpus, fitted in self.parallel.items() if fitted.status in worth}
+
+    @property
+    def determined(self) -> dict[str, scaling.Fit]:
+        """The fits of Eq 5 whose constants the runs determine: what they say of streams may be drawn."""
+        return {c: f for c, f in self.parallel.items() if f.status != scaling.Status.FLAT}
 
     @property
     def notes(self) -> dict[str, str]:
-        """A line for the figure of each corpus whose fit is in doubt."""
-        doubtful = {c: f for c, f in self.parallel.items() if c not in self.sound}
-        return {corpus: f"in doubt: {fitted.status}" for corpus, fitted in doubtful.items()}
+        """A line for the figure of each corpus whose fit did not simply converge."""
+        doubtful = {c: f for c, f in self.parallel.items() if f.status != scaling.Status.CONVERGED}
+        return {corpus: one_sided(f) or f"in doubt: {f.status}" for corpus, f in doubtful.items()}
 
     def of(self, corpus: str) -> pd.DataFrame:
         """The finished runs of one corpus."""
         return usable(split_by_corpus(self.runs)[corpus])
+
+
+def one_sided(fitted: scaling.Fit, level: float = 0.95) -> str:
+    """What a fit at a bound still says, e.g. "k = 0, at its bound; 95% interval up to 0.0487"."""
+    if fitted.status != scaling.Status.AT_BOUND:
+        return ""
+    ends: dict[Any, Any] = fitted.intervals(level).to_dict("index")
+    parts = []
+    for name in (name for name in fitted.certificate.at_bound if name in ends):
+        value, low, high = ends[name]["estimate"], ends[name]["lower"], ends[name]["upper"]
+        side = f"up to {high:.3g}" if high > value else f"down to {low:.3g}"
+        parts.append(f"{name} = {value:.3g}, at its bound; {level:.0%} interval {side}")
+    return "; ".join(parts)
 
 
 def read(source: Path | str) -> View:
@@ -89,8 +108,9 @@ def _fit_all(corpus: str, rows: pd.DataFrame, missing: list[str]) -> dict[str, s
         count = f"{len(usable(rows))} finished runs are too few to fit {', '.join(too_many)}"
         missing.append(f"{corpus_name(corpus)}: {count}".removeprefix(": "))
     if "parallel" in found and found["parallel"].status != scaling.Status.CONVERGED:
-        detail = found["parallel"].certificate.detail
-        missing.append(f"{corpus_name(corpus)}: Eq 5 is in doubt: {detail}".removeprefix(": "))
+        detail, bound = found["parallel"].certificate.detail, one_sided(found["parallel"])
+        line = f"{corpus_name(corpus)}: Eq 5 is in doubt: {detail}" + (f" ({bound})" if bound else "")
+        missing.append(line.removeprefix(": "))
     return found
 
 
@@ -107,7 +127,7 @@ def _read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
 def equivalent_tables(view: View) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     """Equivalents out to BEYOND times the largest P at each corpus' middle size, and by the points."""
     curves, points = {}, {}
-    for corpus, fitted in view.parallel.items():
+    for corpus, fitted in view.determined.items():
         runs = view.of(corpus)
         sizes = np.sort(runs["N"].unique())
         streams = np.union1d(np.geomspace(1, BEYOND * runs["P"].max(), 24), runs["P"].unique())

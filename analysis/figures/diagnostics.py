@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures.common import N_LABEL, P_LABEL, corpus_name, number, say_empty, split_by_corpus
 
+# What a coefficient's panel may be measured in; "" is percent.
+OWN, TIMES = "own units", "times the estimate"
+MANY_TIMES = 5.0  # the end from which percent are unreadable
 _SYMBOLS = {"alpha": r"$\alpha$", "beta": r"$\beta$", "gamma": r"$\gamma$", "rho": r"$\rho$"}
 
 
@@ -26,7 +29,9 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
 
     table: parameter, label (which fit or method), estimate, lower, upper and, if there, printed (the
     published constant, drawn as a bar). The estimate is written beside its dot; an end that is
-    infinite reaches the panel's edge.
+    infinite reaches the panel's edge. Percent mean nothing where an estimate is 0, at its bound: that
+    panel is in the coefficient's own units, its interval one-sided; nor where an end is many times the
+    estimate: that panel is in multiples of it.
     """
     names = list(dict.fromkeys(table["parameter"]))
     labels = list(dict.fromkeys(table["label"]))
@@ -43,28 +48,60 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
             axes.set_title(symbol(name))
             axes.set_ylim(-0.6, len(labels) - 0.4)
         panels[0].set_yticks(y, labels=labels)
-        marks = f"percent from the estimate (written above its dot); line: {level:.0%} interval"
+        marks = f"line: {level:.0%} interval, percent from the estimate (above its dot) unless said"
         figure.supxlabel(marks + ("; bar: printed" if "printed" in table else ""), fontsize=8)
     return figure
 
 
 def _interval_panel(axes: Axes, rows: pd.DataFrame, y: Any) -> None:
     """One coefficient of every fit; rows are in the order of y."""
-    center = rows["estimate"].to_numpy(float)
-    ends = 100 * (rows[["lower", "upper"]].to_numpy(float).T / center - 1)
-    finite = ends[np.isfinite(ends)]
-    reach = 1.15 * float(np.abs(finite).max()) if finite.size else 1.0
-    bars = np.abs(np.clip(ends, -2 * reach, 2 * reach))
-    axes.errorbar(np.zeros_like(center), y, xerr=bars, fmt="o", color=style.BLUE, capsize=2.5, linewidth=1.2)
+    center, raw = rows["estimate"].to_numpy(float), rows[["lower", "upper"]].to_numpy(float).T
+    scale = _scale(center, raw)
+
+    def place(values: Any) -> Any:
+        if scale == OWN:
+            return values
+        return np.maximum(values / center, 1e-9) if scale == TIMES else 100 * (values / center - 1)
+
+    at, ends = place(center), place(raw)
+    low, high = _reach(at, ends, scale)
+    bars = np.abs(np.clip(ends, low - 2 * (high - low), high + 2 * (high - low)) - at)
+    axes.errorbar(at, y, xerr=bars, fmt="o", color=style.BLUE, capsize=2.5, linewidth=1.2)
     if "printed" in rows:
-        off = 100 * (rows["printed"].to_numpy(float) / center - 1)
+        off = place(rows["printed"].to_numpy(float))
         axes.plot(off, y, "|", color=style.ORANGE, markersize=13, markeredgewidth=1.8)
-    for value, height in zip(center, y, strict=True):
+    for value, x, height in zip(center, at, y, strict=True):
         if np.isfinite(value):
-            text = f"${number(value)}$"
-            axes.annotate(text, (0, height), (0, 8), textcoords="offset points", ha="center", fontsize=7)
-    axes.set_xlim(-reach, reach)
-    axes.locator_params(axis="x", nbins=5)
+            text, side = (f"${number(value)}$", "center") if value else ("0, at its bound", "left")
+            axes.annotate(text, (x, height), (0, 8), textcoords="offset points", ha=side, fontsize=7)
+    if scale == TIMES:
+        axes.set_xscale("log")
+        style.plain_log_ticks(axes.xaxis, subs=(1.0,))
+    else:
+        axes.locator_params(axis="x", nbins=4)
+    axes.set_xlim(low, high)
+    axes.set_xlabel(scale)
+
+
+def _scale(center: Any, ends: Any) -> str:
+    """What a coefficient's panel is measured in; nothing said: percent."""
+    if (center == 0).any():
+        return OWN
+    finite = np.isfinite(ends)
+    return TIMES if np.abs((ends / center)[finite]).max(initial=0) > MANY_TIMES else ""
+
+
+def _reach(at: Any, ends: Any, scale: str) -> tuple[float, float]:
+    """Limits of a panel: even about the estimates in percent, else what there is with a margin."""
+    finite = np.concatenate([ends[np.isfinite(ends)], at[np.isfinite(at)]])
+    low, high = float(finite.min(initial=0)), float(finite.max(initial=0))
+    if scale == TIMES:
+        low = float(finite[finite > 1e-6].min())
+        return low / 3, high * 3
+    if scale:
+        return low - 0.08 * (high - low), high + 0.15 * (high - low)
+    reach = 1.15 * max(-low, high) or 1.0
+    return -reach, reach
 
 
 def residuals(table: pd.DataFrame) -> Figure:
@@ -137,10 +174,16 @@ def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None)
                 axes.plot(line["value"], line["rise"], color=style.CYCLE[i % len(style.CYCLE)])
                 for text, rise in levels.items():
                     axes.axhline(rise, color=style.GREY, linewidth=0.8, linestyle="--")
-                    axes.text(0.02, rise, text, transform=axes.get_yaxis_transform(), fontsize=7, va="bottom")
+                    axes.annotate(
+                        text, (0.5, rise), (0, 2), xycoords=axes.get_yaxis_transform(), fontsize=7,
+                        textcoords="offset points", ha="center",
+                    )  # fmt: skip
                 axes.set_xlabel(symbol(name))
-                axes.ticklabel_format(axis="x", useMathText=True, scilimits=(-2, 4))
-                axes.locator_params(axis="x", nbins=4)
+                if name == "A" and line["value"].max() > 30 * line["value"].min():
+                    axes.set_xscale("log")
+                else:
+                    axes.ticklabel_format(axis="x", useMathText=True, scilimits=(-2, 4))
+                    axes.locator_params(axis="x", nbins=4)
             panels[i * len(names)].set_ylabel(f"{corpus_name(corpus)}\nrise (s.e.$^2$)".strip())
         panels[0].set_ylim(0, 2.5 * max(levels.values()) if levels else 10)
     return figure

@@ -33,7 +33,7 @@ def equivalent_parameters(
         axes.set_ylabel("equivalent parameters / $N$")
         drawn = {name: t for name, t in by_law.items() if len(t)}
         if not drawn:
-            say_empty(axes, "no law was fitted: nothing to say about equivalent parameters")
+            say_empty(axes, "no law of P that these runs determine")
             return figure
         for i, (name, table) in enumerate(drawn.items()):
             _curve(axes, table.sort_values("P"), style.CYCLE[i % len(style.CYCLE)], corpus_name(name), level)

@@ -35,7 +35,7 @@ def backtest(table: pd.DataFrame) -> Figure:
     figure, panels = style.new_figure(1, max(len(splits), 1), height=2.9, sharey=True)
     with style.context():
         if not splits:
-            say_empty(panels[0], "too few runs to hold any out")
+            say_empty(panels[0], "nothing to hold out: too few runs,\nor no fit of Eq 5 to be relied on")
             return figure
         for axes, split in zip(panels, splits, strict=True):
             rows = table[table["split"] == split]
@@ -106,11 +106,12 @@ def rivals(
     stream adds ParScale's own parameters. The laws agree where there are runs; the panels show where,
     and by how much, they part.
     """
-    figure, panels = style.new_figure(1, max(len(sizes), 1), height=2.9)
     runs = usable(table)
+    sizes = sizes if laws and len(runs) else []
+    figure, panels = style.new_figure(1, max(len(sizes), 1), height=2.9)
     with style.context():
-        if not laws or not len(runs) or not len(sizes):
-            say_empty(panels[0], "no law was fitted")
+        if not len(sizes):
+            say_empty(panels[0], "no law that these runs determine")
             return figure
         P = np.geomspace(1, up_to, 80)
         for axes, N, label in zip(panels, sizes, style.count_labels(sizes), strict=True):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import draw, report, view
+from analysis import derived, draw, report, view
 from scaling import ParallelLaw
 
 LAW = ParallelLaw(E=3.1, A=4e5, alpha=0.31, k=0.27)
@@ -64,7 +64,23 @@ def test_a_sweep_that_lacks_something_says_so_and_shows_the_rest(tmp_path, sizes
     assert any("no curves.parquet" in line for line in seen.missing)
     drawn = {name: make() for name, make in draw.sweep_figures(seen).items()}
     assert "fig2" in drawn
+    if "equivalents" in drawn and "too few" not in said:
+        assert "no law of P" in drawn["equivalents"].axes[0].texts[0].get_text()
     assert all(figure.axes for figure in drawn.values())
+
+
+def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
+    seen = view.read(request.config.rootpath / "results" / "demo")
+    upper = seen.parallel["stdlib"].intervals().loc["k", "upper"]
+    assert seen.notes == {"stdlib": f"k = 0, at its bound; 95% interval up to {upper:.3g}"}
+    assert any("k ended at the edge" in line and f"up to {upper:.3g}" in line for line in seen.missing)
+    table = derived.profile_table(seen.sound, points=9).query("parameter == 'k'")
+    assert table["value"].min() == 0  # there is nothing below
+    assert np.all(np.diff(table["rise"]) > 0.2)
+    curves, _ = view.equivalent_tables(seen)
+    last = curves["stdlib"].iloc[-1]
+    assert last["lower"] == pytest.approx(last["N"])
+    assert last["upper"] == pytest.approx(last["N"] * (upper * np.log(last["P"]) + 1), rel=1e-3)
 
 
 def test_mixed_recipes_are_fitted_apart(tmp_path):
@@ -98,7 +114,7 @@ def test_the_report_is_one_page_that_asks_nothing_of_the_network(tmp_path):
         assert f"<h2>{section}" in html
     for said in ("51,234", "torch 2.13", "abc1234", "12.5", "made by: parscale report", "no curves.parquet"):
         assert said in html
-    assert html.count("<figure>") == html.count("<img alt=") == 7
+    assert html.count("<figure>") == html.count("<img alt=") == 8
 
 
 def test_the_report_of_a_sweep_without_results_says_what_is_missing(tmp_path):
@@ -106,5 +122,6 @@ def test_the_report_of_a_sweep_without_results_says_what_is_missing(tmp_path):
     html = report.write(tmp_path / "s").read_text()
     assert report.write(tmp_path / "s", tmp_path / "other.html").read_text() == html
     assert "4 of 4 runs diverged" in html
+    assert "no fit of Eq 5 that could be relied on" in html
     assert "no wall_s" in html
     assert "<td" in html

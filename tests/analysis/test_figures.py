@@ -104,6 +104,17 @@ def test_intervals_are_percent_of_the_estimate():
     assert "no fit has intervals" in text(figures.intervals(table.iloc[:0]).axes[0])
 
 
+def test_an_interval_at_a_bound_goes_to_one_side_in_its_own_units():
+    rows = [("k", "a", 0.0, 0.0, 0.05), ("k", "b", 0.3, 0.2, 0.4), ("A", "a", 2.0, 1.0, 400.0)]
+    table = pd.DataFrame(rows, columns=["parameter", "label", "estimate", "lower", "upper"])
+    k, A = figures.intervals(table).axes
+    np.testing.assert_allclose(k.collections[0].get_segments()[0][:, 0], [0, 0.05])
+    assert (k.get_xlabel(), A.get_xlabel()) == ("own units", "times the estimate")
+    assert k.get_xlim()[0] > -0.05
+    assert "0, at its bound" in text(k)
+    np.testing.assert_allclose(A.collections[0].get_segments()[0][:, 0], [0.5, 200])
+
+
 def test_profiles_draw_each_coefficient_and_threshold():
     rows = [("pile", p, v, (v - 1) ** 2) for p in ("E", "k") for v in (0.8, 1.0, 1.2)]
     table = pd.DataFrame(rows, columns=["corpus", "parameter", "value", "rise"])
@@ -132,7 +143,7 @@ def test_rivals_write_how_far_they_part(stack, printed_laws):
     assert f"{apart:.3f} nats" in text(axes)
     assert len(axes.lines[2].get_xdata()) == 4
     assert axes.get_title() == "$N$ = 536M"
-    assert "no law was fitted" in text(figures.rivals(stack, {}, sizes=[1e9]).axes[0])
+    assert "no law that these runs determine" in text(figures.rivals(stack, {}, sizes=[1e9]).axes[0])
 
 
 def test_ratio_map_frames_where_it_does_not_pay(stack, architectures):
