@@ -74,7 +74,7 @@ def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
     upper = seen.parallel["stdlib"].intervals().loc["k", "upper"]
     assert seen.notes == {"stdlib": f"k = 0, at its bound; 95% interval up to {upper:.3g}"}
     assert any("k ended at the edge" in line and f"up to {upper:.3g}" in line for line in seen.missing)
-    table = derived.profile_table(seen.sound, points=9).query("parameter == 'k'")
+    table = derived.profile_table(seen.sound).query("parameter == 'k'")
     assert table["value"].min() == 0  # there is nothing below
     assert np.all(np.diff(table["rise"]) > 0.2)
     curves, _ = view.equivalent_tables(seen)
