@@ -32,6 +32,8 @@ SKIPPED_NAMES = re.compile(r"changelog|copyright|readme\.debian|genindex|search|
 SKIPPED_PATHS = re.compile(
     r"/rust-doc/html/(std|core|alloc|proc_macro|test|src|implementors)/|/descript/[a-z]{2}/|print\.html$"
 )
+WORDNET = {"data.noun", "data.verb", "data.adj", "data.adv"}
+SYNSET = re.compile(r"^\d{8} \d\d \w \w\w (\S+) .*?\| *(.+?) *$", re.M)  # its first word, its gloss
 BLOCKS = {"p", "div", "br", "li", "tr", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "table"}
 UNSEEN = {"script", "style", "head", "nav", "footer"}
 
@@ -52,7 +54,7 @@ class DebianPackages:
     def recipe(self) -> dict[str, Any]:
         """The pinned versions and hashes."""
         pins = [[row["package"], row["version"], row["domain"], row["sha256"]] for row in self._rows()]
-        return {"source": "debian", "pins": pins, "piece": PIECE, "most": MOST, "least": LEAST}
+        return {"source": "debian", "reader": 2, "pins": pins, "piece": PIECE, "most": MOST, "least": LEAST}
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
         """The texts of every package, in the order of the list."""
@@ -89,9 +91,12 @@ def texts_of(archive: Path, package: str, domain: str) -> Iterator[Document | Un
         yield Unreadable(package, done.stderr.decode("utf-8", "replace").strip())
         return
     found: dict[str, str] = {}
+    licence = "unknown"
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as members:
         for member in members:
             path = PurePosixPath(member.name)
+            if path.match(f"usr/share/doc/{package}/copyright") and (file := members.extractfile(member)):
+                licence = licence_of(file.read().decode("utf-8", "replace"))
             if not member.isfile() or SKIPPED_NAMES.search(path.name) or SKIPPED_PATHS.search(str(path)):
                 continue
             file = members.extractfile(member)
@@ -99,11 +104,19 @@ def texts_of(archive: Path, package: str, domain: str) -> Iterator[Document | Un
             if text is not None and len(text) >= LEAST:
                 found[str(path)] = text
     pieces = [
-        Document(f"{package}/{name}#{number}", piece, domain)
+        Document(f"{package}/{name}#{number}", piece, domain, licence)
         for name in sorted(found)
         for number, piece in enumerate(_pieces(found[name]))
     ]
     yield from _most(pieces)
+
+
+def licence_of(copyright: str) -> str:
+    """The licence a package's copyright file states first, which is that of most of its files."""
+    stated = re.search(r"^License: *(\S.*?)\s*$", copyright, re.M)
+    common = re.search(r"/usr/share/common-licenses/([\w.+-]*\w)", copyright)
+    found = stated or common
+    return found[1][:80] if found else "unknown"
 
 
 def _most(pieces: list[Document]) -> list[Document]:
@@ -130,13 +143,17 @@ def _text(path: PurePosixPath, raw: bytes) -> str | None:
     last = suffixes[-1] if suffixes else ""
     manual = "/man/" in f"/{path}" and re.fullmatch(r"\.[1-9]\w*", last)
     fortune = path.parent.name == "fortunes" and not last
-    if not (last in PAGES | PLAIN | {".dict"} or manual or fortune):
+    wordnet = path.name in WORDNET
+    if not (last in PAGES | PLAIN | {".dict"} or manual or fortune or wordnet):
         return None
     text = raw.decode("utf-8", "replace")
     if text.count("\ufffd") > len(text) / 200:
         text = raw.decode("latin-1")
     if last in PAGES:
         return _Page.strip(text)
+    if wordnet:
+        entries = SYNSET.findall(text)
+        return "\n\n".join(f"{word.replace('_', ' ')}: {gloss}" for word, gloss in entries)
     return _unroff(text) if manual else text
 
 

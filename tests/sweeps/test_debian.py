@@ -24,7 +24,7 @@ def package(tmp_path):
     )
     head = "<html><head><title>T</title></head><body><script>bad()</script>"
     (doc / "page.html").write_text(f"{head}<p>{SENTENCE * 10}&amp; so</p></body>")
-    (doc / "copyright").write_text(SENTENCE * 20)
+    (doc / "copyright").write_text(f"Files: *\nLicense: GPL-2+\n {SENTENCE * 20}\nLicense: MIT\n")
     (doc / "data.bin").write_bytes(bytes(range(256)) * 20)
     (doc / "short.txt").write_text("tiny")
     (doc / "words.txt.gz").write_bytes(gzip.compress("\n\n".join([SENTENCE * 30] * 30).encode()))
@@ -44,7 +44,18 @@ def test_pages_manuals_and_long_texts_become_documents(package):
     assert "bad()" not in page
     assert page.endswith("& so\n")
     assert "fox - The quick" in manual
-    assert {d.domain for d in found} == {"essays"}
+    assert {(d.domain, d.licence) for d in found} == {("essays", "GPL-2+")}
+
+
+def test_a_licence_is_the_first_one_stated():
+    assert debian.licence_of("All of it: /usr/share/common-licenses/GFDL-1.2.\n") == "GFDL-1.2"
+    assert debian.licence_of("Do what you like.") == "unknown"
+
+
+def test_wordnets_glosses_are_text(tmp_path):
+    lines = [f"0000174{i} 03 n 01 a_thing 0 003 ~ 00001930 n 0000 | {SENTENCE}" for i in range(9)]
+    text = debian._text(debian.PurePosixPath("usr/share/wordnet/data.noun"), "\n".join(lines).encode())
+    assert text.split("\n\n") == [f"a thing: {SENTENCE.strip()}"] * 9
 
 
 def test_no_package_outweighs_the_others(package, monkeypatch):
