@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("fit", "model")
+PARTS = ("fit", "model", "sweeps")
 
 
 def main() -> int:

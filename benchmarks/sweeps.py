@@ -1,0 +1,179 @@
+"""What a sweep spends beside training: `python -m benchmarks.sweeps [--tiny]`.
+
+- share: seconds inside training steps of one run of the laptop grid, over the run's whole time
+- workers: the ci grid with --workers auto beside one run at a time with every core
+- overhead: a sweep's time outside its runs' own, by the run, imports included
+- reading: 10,000 rows and 10^7 curve points from a sweep's folder
+
+Writes results/benchmarks/sweeps.md. `--tiny` tries everything with small settings and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pandas as pd
+import torch
+
+import scaling
+from sweeps import corpora, train
+from sweeps.axes import Axes
+from sweeps.execution import Execution, cores
+from sweeps.grids import find
+from sweeps.store import Store
+from sweeps.watch import Watch
+
+from .fit import cpu
+
+ROOT = Path(__file__).parents[1]
+Line = tuple[str, str, str]  # what, measured, wanted
+
+
+class TimedWatch(Watch):
+    """Adds up the seconds from a micro-batch at hand to its weights updated."""
+
+    step_s = 0.0
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        """The batch has been read."""
+        self.began = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Forward, backward and update are done; what follows is not training."""
+        TimedWatch.step_s += time.perf_counter() - self.began
+        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
+
+
+def share(size: str, P: int, corpus: str, tokens: int | None, eval_tokens: int, folder: Path) -> Line:
+    """Seconds in training steps over seconds in `sweeps.train.train`, of a run with one thread."""
+    axes = Axes(sizes=(size,), streams=(P,), corpora=(corpus,), seeds=(0,), tokens=tokens)
+    (run,) = corpora.bind(replace(run, eval_tokens=eval_tokens) for run in find("laptop")(axes))
+    train.Watch = TimedWatch  # type: ignore[misc]
+    start = time.perf_counter()
+    row = train.train(run, folder, execution=Execution(accelerator="cpu", threads=1))
+    wall = time.perf_counter() - start
+    held_out = eval_tokens or len(corpora.open_for(run).valid)
+    what = f"share: laptop {size} P={P}, {run.D:,} tokens of {corpus}, {held_out:,} held out, {row['status']}"
+    return what, f"{TimedWatch.step_s / wall:.1%} of {wall:.0f} s", ">= 95% over 300 s"
+
+
+def sweep_s(folder: Path, workers: str, tokens: int) -> float:
+    """Seconds of `parscale sweep ci`."""
+    command = [sys.executable, "-m", "parscale", "sweep", "ci", "--workers", workers, "--out", str(folder)]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [*command, "--tokens", str(tokens)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    return time.perf_counter() - start
+
+
+def workers(tokens: int, repeats: int, folder: Path) -> list[Line]:
+    """The ci grid both ways, in turns; and what it costs beside its runs when they go one at a time."""
+    corpora.bind(find("ci")())  # built before the clock starts
+    shared, alone, beside = [], [], []
+    for turn in range(repeats):
+        shared.append(sweep_s(folder / f"auto-{turn}", "auto", tokens))
+        alone.append(sweep_s(folder / f"one-{turn}", "1", tokens))
+        runs = Store(folder / f"one-{turn}").table()
+        beside.append((alone[-1] - runs["wall_s"].sum()) / len(runs))
+    times = f"{min(alone):.1f} s / {min(shared):.1f} s"
+    what = f"workers: ci grid, {tokens:,} tokens a run, one run at a time on {cores()} cores / --workers auto"
+    return [
+        (what, f"{min(alone) / min(shared):.2f} x ({times})", ">= 1.6 x on 2 cores"),
+        (
+            f"overhead: the same grid one run at a time, best of {repeats}",
+            f"{min(beside):.2f} s a run",
+            "< 2 s",
+        ),
+    ]
+
+
+def reading(rows: int, points: int, folder: Path) -> Line:
+    """Read a folder's tables of so many rows and points back, as a fit and a figure do."""
+    (run,) = find("ci")(Axes(sizes=("64x1",), streams=(4,)))
+    rng = np.random.default_rng(0)
+    names = [f"{number:016x}" for number in range(rows)]
+    shape = {"N": run.model.N, "P": 4, "D": run.D, "C": run.C, "seed": 0, "corpus": "stdlib", "status": "ok"}
+    table = pd.DataFrame({"run_id": names, **shape, "loss": 3 + rng.random(rows), "config": run.to_json()})
+    table.to_parquet(folder / "runs.parquet")
+    each = points // rows
+    columns = (
+        "lr",
+        "train_loss",
+        "val_loss",
+        "grad_norm",
+        "stream_similarity",
+        *(f"weight_{i}" for i in range(4)),
+    )
+    curve = {"run_id": np.repeat(names, each), "step": np.tile(np.arange(each), rows)}
+    curve |= {"tokens": curve["step"] * 512, **{name: rng.random(rows * each) for name in columns}}
+    pd.DataFrame(curve).to_parquet(folder / "curves.parquet")
+    start = time.perf_counter()
+    runs = scaling.read_runs(folder)
+    after_rows = time.perf_counter() - start
+    curves = pd.read_parquet(folder / "curves.parquet")
+    total = time.perf_counter() - start
+    assert len(runs) == rows
+    assert len(curves) == rows * each
+    what = f"reading: {len(runs):,} rows and {len(curves):,} curve points of {curves.shape[1]} columns"
+    return what, f"{total:.2f} s, the rows {after_rows:.2f} s", "< 3 s"
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--size", default="64x3", help="of the run whose share is measured (default 64x3)")
+    parser.add_argument("--P", type=int, default=1, help="its streams (default 1)")
+    parser.add_argument("--corpus", default="code", help="its corpus (default code)")
+    parser.add_argument("--tokens", type=int, help="its tokens (default the laptop grid's)")
+    parser.add_argument("--eval-tokens", type=int, default=0, help="its held-out tokens (default 0: all)")
+    parser.add_argument("--tiny", action="store_true", help="try everything, write nothing")
+    args = parser.parse_args()
+    few = args.tiny
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        lines = [reading(*((100, 10_000) if few else (10_000, 10**7)), folder)]
+        lines += workers(*((5_000, 1) if few else (50_000, 3)), folder)
+        tokens = 100_000 if few else args.tokens
+        held_out = 10_000 if few else args.eval_tokens
+        lines += [share(args.size, args.P, args.corpus, tokens, held_out, folder / "run")]
+    text = report(lines)
+    print(text)
+    if not few:
+        (ROOT / "results/benchmarks").mkdir(parents=True, exist_ok=True)
+        (ROOT / "results/benchmarks/sweeps.md").write_text(text)
+
+
+def report(lines: list[Line]) -> str:
+    """The page: where and when it was measured, and the table."""
+    stamp = (
+        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {cpu()} with a load of "
+        f"{os.getloadavg()[0]:.1f} at the end; Python {platform.python_version()}, "
+        f"torch {torch.__version__}, lightning {L.__version__}, pandas {pd.__version__}."
+    )
+    rows = [f"| {' | '.join(line)} |" for line in (("what", "measured", "wanted"), ("---",) * 3, *lines)]
+    return (
+        f"# Sweeps: what is spent beside training\n\n`python -m benchmarks.sweeps`. {stamp}\n\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
