@@ -70,14 +70,23 @@ def _generated(text: str) -> bool:
 def split(documents: list[Document], val_share: float) -> dict[str, list[Document]]:
     """Held out or not by the text's hash alone: no other choice, and no change with the vocabulary.
 
-    Training documents stand in the order of their hashes, held-out ones domain after domain.
+    Of a domain large enough for one document to be expected, the one with the lowest hash is held out
+    whatever its hash: no such domain is left without a loss of its own. Training documents stand in the
+    order of their hashes, held-out ones domain after domain.
     """
     hashed = sorted(
         ((hashlib.sha256(d.text.encode()).digest(), d) for d in documents), key=lambda pair: pair[0]
     )
+    place = {code: int.from_bytes(code[-8:], "big") for code, _ in hashed}
+    sizes = Counter(d.domain for d in documents)
+    lowest: dict[str, int] = {}
+    for code, d in hashed:
+        if sizes[d.domain] * val_share >= 1:
+            lowest[d.domain] = min(place[code], lowest.get(d.domain, 2**64))
     limit = int(val_share * 2**64)
-    train = [d for code, d in hashed if int.from_bytes(code[-8:], "big") >= limit]
-    valid = [d for code, d in hashed if int.from_bytes(code[-8:], "big") < limit]
+    limits = {domain: max(limit, lowest.get(domain, 0) + 1) for domain in sizes}
+    train = [d for code, d in hashed if place[code] >= limits[d.domain]]
+    valid = [d for code, d in hashed if place[code] < limits[d.domain]]
     if not train or not valid:
         raise ValueError(
             f"{len(documents)} documents are too few to hold out {val_share:.0%} of them; add documents"

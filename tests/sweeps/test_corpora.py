@@ -1,7 +1,9 @@
 """Corpora: cleaning, splitting, caching, and the names a user may give."""
 
+import hashlib
 import json
 import zipfile
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -82,6 +84,20 @@ def test_the_split_depends_on_content_alone():
     held = {d.text for d in parts["valid"]}
     assert {d.text for d in few["valid"]} == held & {d.text for d in many[:200]}
     assert not held & {d.text for d in parts["train"]}
+
+
+def test_a_domain_large_enough_is_never_without_held_out_documents():
+    hashes = {i: hashlib.sha256(text_of(i).encode()).digest()[-8:] for i in range(400)}
+    late = [i for i, code in hashes.items() if code[0] >= 128]  # none of them below the limit
+    small = [Document(str(i), text_of(i), "small") for i in late[:19]]
+    large = [Document(str(i), text_of(i), "large") for i in late[19:60]]
+    rest = [Document(str(i), text_of(i), "rest") for i in hashes if i not in late]
+    held = cleaning.split(small + large + rest, 0.05)["valid"]
+    assert Counter(d.domain for d in held)["large"] == 1
+    assert not [d for d in held if d.domain == "small"]
+    assert {d.name for d in held if d.domain == "rest"} == {
+        str(i) for i, code in hashes.items() if int.from_bytes(code, "big") < 0.05 * 2**64
+    }
 
 
 def test_cleaning_drops_copies_generated_files_and_near_duplicates():
