@@ -136,11 +136,29 @@ def _from_file(path: Path, attribute: str) -> Grid:
     except SyntaxError as error:
         raise ValueError(f"{path}:{error.lineno}: {error.msg}") from None
     except Exception as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        raise ValueError(f"{path}:{lines[-1] if lines else 1}: {type(error).__name__}: {error}") from None
+        raise _blame(path, error, 1) from None
     found = space.get(attribute)
     if isinstance(found, Grid):
-        return found
+        return replace(found, make=_guarded(path, found.make))
     if not callable(found):
         raise ValueError(f"{path} defines no Grid and no function of Axes named `{attribute}`")
-    return Grid(path.stem, inspect.getdoc(found) or f"defined in {path}", found)
+    return Grid(path.stem, inspect.getdoc(found) or f"defined in {path}", _guarded(path, found))
+
+
+def _guarded(path: Path, make: Callable[[Axes], list[RunConfig]]) -> Callable[[Axes], list[RunConfig]]:
+    """The user's function, its faults named with file and line."""
+
+    def made(axes: Axes) -> list[RunConfig]:
+        try:
+            return list(make(axes))
+        except Exception as error:
+            raise _blame(path, error, getattr(getattr(make, "__code__", None), "co_firstlineno", 1)) from None
+
+    return made
+
+
+def _blame(path: Path, error: Exception, default: int) -> ValueError:
+    """The error with the last line of the user's file that led to it."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return ValueError(f"{path}:{lines[-1] if lines else default}: {words}")

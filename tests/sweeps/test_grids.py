@@ -97,6 +97,14 @@ def test_a_user_s_grid_file(tmp_path):
         ("grids = 3\n", "defines no Grid and no function of Axes named `grid`"),
         ("def grid(axes):\n    return ['x']\n", "item 0 is a str, not a RunConfig"),
         ("def grid(axes):\n    return []\n", "has no run on these axes"),
+        ("x = 1\ndef grid():\n    return []\n", r"bad.py:2: TypeError: grid\(\) takes 0 positional"),
+        ("def grid(axes):\n    return None\n", "bad.py:1: TypeError: 'NoneType' object is not iterable"),
+        ("def grid(axes):\n    x = {}\n    return x[1]\n", "bad.py:3: KeyError: 1"),
+        (
+            "from sweeps.config import ModelConfig as M\n\ndef grid(axes):\n"
+            "    return [M(vocab=9, width=50, ffn=8, layers=1, heads=3, kv_heads=1)]\n",
+            "bad.py:4: heads = 3 does not divide width = 50",
+        ),
     ],
 )
 def test_a_faulty_grid_file_is_named_with_its_line(tmp_path, body, message):
