@@ -11,6 +11,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from sweeps import model_flags
+
 EXAMPLES = """\
 examples:
   parscale demo                                train 3 sizes x P in {1, 2, 4}, fit, draw (6 minutes)
@@ -132,26 +134,6 @@ def suggest(p: Parser) -> None:
     numbers(p)
 
 
-def generate(p: Parser) -> None:
-    """Continue a prompt with a checkpoint, the text appearing as it is made."""
-    p.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="folder with config.json, weights, tokenizer.json"
-    )
-    p.add_argument("--prompt", required=True, help="text to continue")
-    p.add_argument(
-        "--streams", type=int, metavar="P", help="streams (default the checkpoint's; 1 its backbone)"
-    )
-    p.add_argument("--max-tokens", type=int, default=64, help="new tokens at most (default 64)")
-    p.add_argument("--temperature", type=float, default=0.0, help="0 (default) takes the likeliest token")
-    p.add_argument("--top-k", type=int, default=0, help="sample from the k likeliest (default all)")
-    p.add_argument(
-        "--top-p", type=float, default=1.0, help="sample from the likeliest of this mass (default 1)"
-    )
-    p.add_argument("--seed", type=int, default=0, help="of the sampling (default 0)")
-    p.add_argument("--stop", action="append", metavar="TOKEN", help="end at this token; may be repeated")
-    p.add_argument("--guidance", type=float, metavar="W", help="classifier-free guidance of weight W")
-
-
 def import_(p: Parser) -> None:
     """Check and describe an official checkpoint; with --out write it as one of ours."""
     p.add_argument("checkpoint", metavar="DIR", help="config.json and safetensors, Qwen2, Qwen3 or ParScale")
@@ -248,7 +230,8 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "compare": ("scaling.commands:compare", compare),
     "backtest": ("scaling.commands:backtest", backtest),
     "suggest": ("scaling.commands:suggest", suggest),
-    "generate": ("sweeps.model_commands:generate", generate),
+    "streams": ("sweeps.ensembles:streams", model_flags.streams),
+    "generate": ("sweeps.model_commands:generate", model_flags.generate),
     "import": ("sweeps.model_commands:import_", import_),
     "export": ("sweeps.model_commands:export", export),
     "figures": ("analysis.commands:figures", figures),

@@ -73,6 +73,21 @@ def profile_table(fits: Mapping[str, scaling.Fit], *, points: int = 25, level: f
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
+def ensemble_table(streams: pd.DataFrame, fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
+    """The streams' gains with rho, the correlation that Proposition 1 reads from their slope.
+
+    slope = (L_1 - E)(1 - rho), E that of the corpus' fit of Eq 5; missing where there is no such fit,
+    or its E is not below the loss of one stream.
+    """
+    table = streams.sort_values(["N", "P", "m"], kind="stable").reset_index(drop=True)
+    corpus = table["corpus"] if "corpus" in table else pd.Series("", index=table.index)
+    floors = {name: float(fitted.law.E) for name, fitted in fits.items()}  # type: ignore[attr-defined]
+    E = corpus.map(floors).astype(float)
+    single = table.groupby("run_id")["loss"].transform("first")  # m = 1 comes first
+    slope = table.groupby("run_id")["line"].transform("last") / (1 - 1 / table["P"])
+    return table.assign(rho=(1 - slope / (single - E)).where(single > E))
+
+
 def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The law fitted without the largest P, then without the largest third of sizes, and asked for them.
 

@@ -70,6 +70,9 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
     if curves is not None:
         ordered = curves.sort_values("N", kind="stable")  # panels of sizes from small to large
         known["training"] = lambda: figures.training_curves(ordered, panel=_panel(view))
+    streams = view.streams
+    if streams is not None:
+        known["ensemble"] = lambda: figures.ensemble(derived.ensemble_table(streams, view.sound))
     return known
 
 

@@ -87,6 +87,8 @@ def build(view: View, *, command: str = "parscale report", hardware: Hardware = 
     page.attempt("comparison of laws", lambda: _laws(page, view, known))
     page.attempt("backtest", lambda: _backtest(page, view))
     page.attempt("equivalent parameters", lambda: _equivalents(page, view))
+    if "ensemble" in known:
+        page.attempt("streams", lambda: _ensemble(page, known))
     page.attempt("costs", lambda: _costs(page, view, hardware))
     _provenance(page, view)
     return page
@@ -180,6 +182,17 @@ def _equivalents(page: Page, view: View) -> None:
         sizes = dict.fromkeys(("N", "equivalent_N", "lower", "upper", "by_points"), ",.0f")
         whole = table.merge(named.astype(float), how="left", on=["N", "P"])
         page.table(whole, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
+
+
+def _ensemble(page: Page, known: Mapping[str, draw.Drawing]) -> None:
+    """What averaging streams gains, against Proposition 1."""
+    page.heading("Streams averaged")
+    page.text(
+        "Equal-weight averages of the predictions of m of a run's streams. Proposition 1 of the paper says "
+        "that the gain is (L1 - E)(1 - rho)(1 - 1/m): points off their line speak against that form, and "
+        "a small 1 - rho says that the streams predict almost the same."
+    )
+    page.figure(known["ensemble"](), "Gain of averaging m streams over one; bars: 95% over sequences.")
 
 
 def _costs(page: Page, view: View, hardware: Hardware) -> None:

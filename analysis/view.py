@@ -27,6 +27,7 @@ class View:
     curves: pd.DataFrame | None
     fits: Mapping[str, Mapping[str, scaling.Fit]]
     missing: tuple[str, ...]
+    streams: pd.DataFrame | None = None  # what `parscale streams` wrote beside the runs
 
     @property
     def parallel(self) -> dict[str, scaling.Fit]:
@@ -93,7 +94,7 @@ def read(source: Path | str) -> View:
     curves = _read_curves(path, runs)
     if curves is None:
         missing.append("no curves.parquet beside the runs: no training curves")
-    return View(str(source), runs, curves, fits, tuple(missing))
+    return View(str(source), runs, curves, fits, tuple(missing), _read_streams(path, runs))
 
 
 def _fit_all(corpus: str, rows: pd.DataFrame, missing: list[str]) -> dict[str, scaling.Fit]:
@@ -122,6 +123,15 @@ def _read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
     known = [c for c in ("run_id", "N", "P", "recipe", "corpus", "size") if c in runs]
     curves = pd.read_parquet(file)
     return curves.drop(columns=[c for c in known[1:] if c in curves]).merge(runs[known], on="run_id")
+
+
+def _read_streams(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
+    """What averaging the streams of each run gained, with the run's corpus."""
+    file = (path if path.is_dir() else path.parent) / "streams.parquet"
+    if not file.is_file() or "run_id" not in runs:
+        return None
+    known = [c for c in ("run_id", "corpus") if c in runs]
+    return pd.read_parquet(file).merge(runs[known], on="run_id")
 
 
 def equivalent_tables(view: View) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:

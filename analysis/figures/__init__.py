@@ -2,12 +2,13 @@
 
 from analysis.figures.costs import frontier, measured, ratio_map
 from analysis.figures.diagnostics import intervals, profiles, residuals
+from analysis.figures.ensemble import ensemble
 from analysis.figures.equivalents import equivalent_parameters
 from analysis.figures.fig1 import fig1_cost, fig1_law
 from analysis.figures.fig2 import fig2
 from analysis.figures.fig3 import fig3
 from analysis.figures.fig4 import fig4
-from analysis.figures.tests_of_laws import backtest, ensemble, rivals
+from analysis.figures.tests_of_laws import backtest, rivals
 from analysis.figures.training import against_streams, training_curves
 
 __all__ = [

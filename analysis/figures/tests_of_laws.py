@@ -1,4 +1,4 @@
-"""Laws put to the test: extrapolation backtests, rivals and where they part, Proposition 1."""
+"""Laws put to the test: extrapolation backtests, rivals and where they part."""
 
 from __future__ import annotations
 
@@ -133,36 +133,4 @@ def rivals(
         panels[0].set_ylabel(LOSS_LABEL)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 5))
-    return figure
-
-
-def ensemble(table: pd.DataFrame) -> Figure:
-    """The ensemble test of Proposition 1: measured loss of averaged predictors against what rho predicts.
-
-    table: P, measured (loss of the average of P models' probabilities), measured_se, predicted (Eq 4
-    with the correlation measured on the same models), rho; perhaps `independent` (Eq 4 at rho = 0).
-    """
-    figure, (axes,) = style.new_figure(width=4.6, height=3.2)
-    with style.context():
-        if not len(table):
-            say_empty(axes, "no ensemble was measured")
-            return figure
-        rows = table.sort_values("P")
-        bars = 1.96 * rows["measured_se"] if "measured_se" in rows else None
-        axes.errorbar(rows["P"], rows["measured"], yerr=bars, fmt="o", color=style.BLACK, label="measured")
-        rho = rows["rho"].dropna()
-        label = rf"Proposition 1, measured $\rho$ = {rho.mean():.3f}" if len(rho) else "Proposition 1"
-        axes.plot(rows["P"], rows["predicted"], color=style.BLUE, label=label)
-        if "independent" in rows:
-            axes.plot(
-                rows["P"],
-                rows["independent"],
-                color=style.ORANGE,
-                linestyle="--",
-                label=r"independent models, $\rho$ = 0",
-            )
-        style.stream_ticks(axes, rows["P"])
-        axes.set_xlabel("models averaged $P$")
-        axes.set_ylabel(LOSS_LABEL)
-        axes.legend()
     return figure

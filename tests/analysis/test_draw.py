@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis import derived, draw, report, view
+from analysis.page import Page
 from scaling import ParallelLaw
 
 LAW = ParallelLaw(E=3.1, A=4e5, alpha=0.31, k=0.27)
@@ -81,6 +82,23 @@ def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
     last = curves["stdlib"].iloc[-1]
     assert last["lower"] == pytest.approx(last["N"])
     assert last["upper"] == pytest.approx(last["N"] * (upper * np.log(last["P"]) + 1), rel=1e-3)
+
+
+def test_a_table_of_averaged_streams_beside_the_runs_is_drawn(tmp_path):
+    runs = sweep(tmp_path / "s", (51234, 181000, 702000), (1, 2, 4))
+    seen = view.read(tmp_path / "s")
+    assert "ensemble" not in draw.sweep_figures(seen)
+    run, m = runs[runs["P"] == 4].iloc[0], np.arange(1, 5)
+    gain = 0.07 * (run["loss"] - seen.sound["stdlib"].law.E) * (1 - 1 / m)
+    table = pd.DataFrame({"m": m, "loss": run["loss"] - gain, "gain": gain, "gain_se": 1e-4, "line": gain})
+    table.assign(run_id=run["run_id"], size="s", N=51234, P=4).to_parquet(tmp_path / "s" / "streams.parquet")
+    seen = view.read(tmp_path / "s")
+    assert derived.ensemble_table(seen.streams, seen.sound)["rho"].to_numpy() == pytest.approx(0.93)
+    assert derived.ensemble_table(seen.streams, {})["rho"].isna().all()
+    assert "= 0.07" in draw.sweep_figures(seen)["ensemble"]().axes[0].texts[0].get_text()
+    page = Page("t", "o")
+    report._ensemble(page, draw.sweep_figures(seen))
+    assert "<h2>Streams averaged" in page.html
 
 
 def test_mixed_recipes_are_fitted_apart(tmp_path):

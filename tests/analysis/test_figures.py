@@ -154,10 +154,13 @@ def test_ratio_map_frames_where_it_does_not_pay(stack, architectures):
 
 
 def test_ensemble_and_measured_and_frontier():
-    table = pd.DataFrame({"P": [1, 2, 4], "measured": [3.0, 2.9, 2.85], "predicted": [3.0, 2.91, 2.86]})
-    (axes,) = figures.ensemble(table.assign(rho=[np.nan, 0.8, 0.9])).axes
-    assert any("0.850" in t.get_text() for t in axes.get_legend().get_texts())
-    assert "no ensemble" in text(figures.ensemble(table.iloc[:0].assign(rho=[])).axes[0])
+    table = pd.DataFrame({"size": "s", "P": 4, "m": [1, 2, 3, 4], "gain": [0, 0.011, 0.0135, 0.0149]})
+    table = table.assign(gain_se=0.001, line=0.02 * (1 - 1 / table["m"]), rho=0.96)
+    (axes,) = figures.ensemble(table).axes
+    np.testing.assert_allclose(axes.lines[0].get_ydata()[[0, -1]], [0, 15], atol=1e-12)
+    np.testing.assert_allclose(axes.lines[1].get_ydata().astype(float), [0, 11, 13.5, 14.9])
+    assert "= 0.04" in text(axes)
+    assert "no ensemble" in text(figures.ensemble(table.iloc[:0]).axes[0])
     cost = pd.DataFrame({"P": [1, 2], "latency_s": [0.2, 0.4], "predicted_latency_s": [0.22, 0.3]})
     cost = cost.assign(memory_bytes=np.nan, predicted_memory_bytes=1e9)
     latency, memory = figures.measured(cost).axes

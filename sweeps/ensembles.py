@@ -1,0 +1,81 @@
+"""`parscale streams SWEEP`: what averaging the streams of each trained run gives, for Proposition 1's test.
+
+Writes streams.parquet beside the sweep's runs.parquet; `parscale figures` and `report` draw it. Columns:
+run_id, size, N, P, m (streams averaged), subsets, loss, loss_se, gain (L_1 - L_m, nats per token),
+gain_se, line (the gain Proposition 1 gives at the best-fitting slope), entropy, similarity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from torch import Tensor
+
+from scaling.data import parse_size
+from sweeps import checkpoint, corpora
+from sweeps.commands import cell, console
+from sweeps.config import RunConfig
+from sweeps.store import Store, write_parquet
+from sweeps.streams import diagnose
+
+TABLE = "streams.parquet"
+
+
+def streams(args: Any) -> int:
+    """Read held-out text with every finished run of P > 1, write the table and print its last rows."""
+    folder = Path(args.sweep)
+    if not (folder / "sweep.json").exists():
+        raise ValueError(f"{folder}: no sweep folder (it has no sweep.json)")
+    found = measure(folder, int(parse_size(args.tokens)))
+    write_parquet(folder / TABLE, found)
+    shown = found[found["m"] == found["P"]][["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]]
+    table = Table(
+        box=SIMPLE_HEAD,
+        title="averaging all P streams of a run",
+        caption="gain: nats per token below one stream alone; line: by Proposition 1, fitted to every m",
+    )
+    for name in shown:
+        table.add_column(str(name), justify="left" if name == "size" else "right")
+    for row in shown.itertuples(index=False):
+        table.add_row(*map(cell, row))
+    console().print(table)
+    console().print(f"written {folder / TABLE}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
+    """The table of every finished run of several streams whose weights are kept, on about so many tokens."""
+    store, parts = Store(folder), []
+    for run_id, config in store.configs().items():
+        kept = (store.checkpoint(run_id) / "config.json").exists() and run_id in store.finished()
+        if config.model.P > 1 and kept:
+            parts.append(_of_run(store.checkpoint(run_id), config, tokens).assign(run_id=run_id))
+    if not parts:
+        raise ValueError(f"{folder}: no finished run of P > 1 whose weights are kept under checkpoints/")
+    return pd.concat(parts, ignore_index=True).sort_values(["N", "P", "run_id", "m"], ignore_index=True)
+
+
+def _of_run(weights: Path, config: RunConfig, tokens: int) -> pd.DataFrame:
+    """One run's rows."""
+    report = diagnose(checkpoint.load(weights).eval(), _windows(config, tokens))
+    facts: dict[str, Any] = {"size": config.size, "N": config.model.N, "P": config.model.P}
+    facts |= {"line": report.gain_slope * (1 - 1 / report.ensemble["m"]), "entropy": report.entropy}
+    return report.ensemble.assign(**facts, similarity=report.pairs["hidden_similarity"].mean())
+
+
+def _windows(config: RunConfig, tokens: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Held-out windows of the run's length, evenly spread, eight at a time: inputs and targets (B, T)."""
+    held = corpora.open_for(config).valid
+    T = min(config.seq_len, len(held) - 1)
+    count = max(1, min(tokens, len(held) - 1) // T)
+    starts = np.linspace(0, len(held) - T - 1, count).astype(int)
+    for block in np.array_split(starts, -(-count // 8)):
+        ids = torch.from_numpy(np.stack([held[a : a + T + 1] for a in block]).astype(np.int64))
+        yield ids[:, :-1], ids[:, 1:]

@@ -1,0 +1,78 @@
+"""`parscale streams`: from a trained model's folder to the table that figures and report draw."""
+
+from argparse import Namespace
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from sweeps import checkpoint, corpora, ensembles  # noqa: E402
+from sweeps.config import ModelConfig, RunConfig  # noqa: E402
+from sweeps.model import ParScaleLM  # noqa: E402
+from sweeps.store import Store  # noqa: E402
+
+MODEL = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5, init_std=0.3)
+
+
+def run_of(P, text):
+    """A model of P streams trained for a moment on `text`, and its configuration."""
+    torch.manual_seed(P)
+    config = RunConfig(replace(MODEL, P=P), "test", "24x2", seed=P, corpus="x", steps=1, batch=4, seq_len=16)
+    model = ParScaleLM(config.model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for step in range(3):
+        ids = torch.from_numpy(text[step * 64 : step * 64 + 65])
+        optimizer.zero_grad()
+        model.loss(ids[None, :-1], ids[None, 1:]).backward()
+        optimizer.step()
+    return model, config
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch):
+    """A folder with finished runs of P = 1 and 4 and an unfinished one of P = 2."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    text = np.tile(np.arange(61), 40).astype(np.int64)
+    monkeypatch.setattr(corpora, "open_for", lambda run: SimpleNamespace(valid=text[:1000].astype(np.uint16)))
+    store = Store(tmp_path / "s")
+    store.create("test", "")
+    for P in (1, 2, 4):
+        model, config = run_of(P, text)
+        (run_id,) = store.add([config])
+        if P != 2:
+            checkpoint.save(model, store.checkpoint(run_id))
+            row = {"corpus": "x", "size": config.size, "N": config.model.N, "P": P, "seed": P, "loss": 3.0}
+            store.finish(run_id, row)
+    store.gather()
+    yield tmp_path / "s"
+    torch.set_num_threads(before)
+
+
+def test_every_finished_run_of_several_streams_is_in_the_table(sweep, capsys):
+    assert ensembles.streams(Namespace(sweep=str(sweep), tokens="500")) == 0
+    table = pd.read_parquet(sweep / "streams.parquet")
+    assert table["P"].tolist() == [4, 4, 4, 4]
+    assert table["m"].tolist() == [1, 2, 3, 4]
+    assert table["subsets"].tolist() == [4, 6, 4, 1]
+    assert (table["gain"].diff().dropna() > 0).all()  # -log is convex: averaging never loses
+    slope = table["line"].iloc[-1] / 0.75
+    assert table["line"].to_numpy() == pytest.approx(slope * (1 - 1 / table["m"]))
+    runs = pd.read_parquet(sweep / "runs.parquet")
+    assert set(table["run_id"]) <= set(runs["run_id"])
+    said = capsys.readouterr().out
+    assert "streams.parquet" in said
+    assert "24x2" in said
+
+
+def test_what_has_no_weights_is_refused(sweep, tmp_path):
+    with pytest.raises(ValueError, match="no sweep folder"):
+        ensembles.streams(Namespace(sweep=str(tmp_path), tokens="500"))
+    for weights in (sweep / "checkpoints").glob("*/config.json"):
+        weights.unlink()
+    with pytest.raises(ValueError, match="no finished run of P > 1 whose weights are kept"):
+        ensembles.measure(sweep)
