@@ -46,9 +46,16 @@ class Certificate:
     notes: tuple[str, ...] = ()
 
 
+def distinct(*columns: Array) -> int:
+    """Distinct rows of columns (n,); n where there are too many to compare and more columns than one."""
+    if columns[0].size > MANY:
+        return len(np.unique(columns[0])) if len(columns) == 1 else columns[0].size
+    return len(set(zip(*(column.tolist() for column in columns), strict=True)))
+
+
 def levels(problem: Problem) -> dict[str, int]:
     """Distinct values an axis takes."""
-    return {axis: len(np.unique(x)) for axis, x in zip(problem.law.axes, problem.x, strict=True)}
+    return {axis: distinct(x) for axis, x in zip(problem.law.axes, problem.x, strict=True)}
 
 
 def axis_notes(problem: Problem) -> tuple[str, ...]:
@@ -58,8 +65,7 @@ def axis_notes(problem: Problem) -> tuple[str, ...]:
         for axis, count in levels(problem).items()
         if count == 2
     ]
-    rows = np.stack([*problem.x, problem.y])
-    doubles = rows.shape[1] - np.unique(rows, axis=1).shape[1] if rows.shape[1] <= MANY else 0
+    doubles = problem.y.size - distinct(*problem.x, problem.y)
     if doubles:
         notes.append(f"{doubles} rows repeat another exactly and count twice: drop them if they are one run")
     return tuple(notes)
@@ -113,7 +119,7 @@ def find_status(
     """The status of the best solution (a batch of one), its sentence, and the fields at a bound."""
     at = fields_at_bound(problem, best.theta[0])
     single = [axis for axis, count in levels(problem).items() if count == 1]
-    points, p = distinct_points(problem), len(problem.law.free())
+    points, p = distinct(*problem.x), len(problem.law.free())
     judgements = (
         (bool(single), Status.FLAT,
          f"{', '.join(single)} takes one value: its effect cannot be told apart; add runs at others"),
@@ -141,9 +147,3 @@ def fields_at_bound(problem: Problem, theta: Array) -> tuple[str, ...]:
     free = np.array([*(True for _ in law.linear()), *(name not in law.fixed for name in law.nonlinear)])
     hit = free & ((theta <= problem.lower) | (theta >= problem.upper))
     return tuple(str(n) for n in np.array([*law.linear(), *law.nonlinear])[hit])
-
-
-def distinct_points(problem: Problem) -> int:
-    """Places at which a loss was measured (rows, where there are too many to compare)."""
-    n = int(problem.x[0].size)
-    return n if n > MANY else len(np.unique(np.stack(problem.x), axis=1).T)

@@ -26,6 +26,7 @@ from scaling.solver import Solution, minimise, starts
 STARTS = 16
 QUICK = 30  # steps of a start; stragglers go on only if no two starts agree by then
 SUBSAMPLE = 2_000  # rows that starts are tried on; the best is polished on all
+SAME = 1e-6  # relative gain at which the second algorithm stops: a tenth of what counts as agreement
 CROSS_CHECK_ROWS = 20_000  # above this the second algorithm would cost more than the fit
 
 
@@ -115,7 +116,7 @@ def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Fit:
         rough = minimise(small, rough.theta, tolerance=1e-7, warm=True)
     lowest, agreeing = int(np.argmin(rough.value)), agreement(rough)
     warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
-    exact = 1e-15 if small is problem else 1e-12  # of a sum over many rows no more digits are known
+    exact = 1e-18 if small is problem else 1e-12  # of a sum over many rows no more digits are known
     best = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
     best, name, gap = _cross_check(problem, begin[0], best)
     law = problem.law.from_vector(problem.named(best.theta)[0])
@@ -172,19 +173,23 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
     from scipy.optimize import leastsq
 
     root_w = np.sqrt(problem.w)
+    last: dict[str, Array] = {}  # MINPACK asks for the slope where it has just asked for the value
 
     def signed(theta: Array) -> Array:
-        rho, psi, _, _ = problem.objective.parts(problem.residual(problem.predict(theta[None])[0]))
-        return np.asarray(root_w * np.copysign(np.sqrt(2 * rho), psi))
-
-    def slope(theta: Array) -> Array:
-        r, J = problem.linearised(theta[None])
-        rho, psi, curvature, _ = problem.objective.parts(r[0])
+        predicted, J = problem.point(theta)
+        rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
         s = np.sqrt(2 * rho)
         rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
-        return np.asarray(J[0] * (root_w * rate))
+        last.update(theta=theta.copy(), slope=J * (root_w * rate * problem.unit(predicted).reshape(-1)))
+        return np.asarray(root_w * np.copysign(s, psi))
 
-    return np.asarray(leastsq(signed, start, Dfun=slope, full_output=True, col_deriv=True, maxfev=400)[0])
+    def slope(theta: Array) -> Array:
+        if not np.array_equal(theta, last["theta"]):
+            signed(theta)
+        return last["slope"]
+
+    tests = {"ftol": SAME, "xtol": SAME, "maxfev": 400}
+    return np.asarray(leastsq(signed, start, Dfun=slope, full_output=True, col_deriv=True, **tests)[0])
 
 
 def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:
@@ -202,4 +207,5 @@ def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:
     options = {"maxiter": 300, "ftol": 1e-9, "gtol": 1e-7}
     begin = np.clip(start, problem.lower, problem.upper) / size
     end = scipy_minimise(scaled, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return np.asarray(end.x * size)
+    inside = np.clip(end.x * size, problem.lower, problem.upper)  # units and back can cost a bit
+    return np.asarray(inside)

@@ -21,6 +21,12 @@ from scaling.objectives import Objective
 TINY = 1e-300
 
 
+def _moving(row: Any, n: int) -> list[tuple[int, Array]]:
+    """The terms that a nonlinear parameter moves, and their derivatives by it, (n,) or (B, n)."""
+    live = [(j, d) for j, d in enumerate(row) if not (isinstance(d, float) and d == 0.0)]
+    return [(j, d if isinstance(d, np.ndarray) and d.ndim else np.full(n, d)) for j, d in live]
+
+
 @dataclass(frozen=True)
 class Problem:
     """Data, law and objective of a fit; `y` and `w` are (n,) or, one set a batch row, (B, n)."""
@@ -83,13 +89,11 @@ class Problem:
         J[:, : self.m] = psi
         amount = (b / mean)[..., None]
         for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None])):
-            total: Any = 0.0
-            for j, d in enumerate(row):
-                if isinstance(d, float) and d == 0.0:
-                    continue
-                d = d if np.ndim(d) else np.full(n, d)
-                total = total + (d - psi[:, j] * (np.add.reduce(d, -1, keepdims=True) / n)) * amount[:, j]
-            J[:, self.m + i] = total
+            parts = [
+                (d - psi[:, j] * (np.add.reduce(d, -1, keepdims=True) / n)) * amount[:, j]
+                for j, d in _moving(row, n)
+            ]
+            J[:, self.m + i] = sum(parts[1:], parts[0]) if parts else 0.0
         return np.asarray(np.matmul(b[:, None], psi)[:, 0]), J
 
     def residual(self, predicted: Array) -> Array:
@@ -122,37 +126,37 @@ class Problem:
         """
         predicted, J = self.jacobian(theta, basis)
         unit = self.unit(predicted)
-        r = self.residual(predicted)
-        rho, psi, curvature, weight = self.objective.parts(r)
+        rho, psi, curvature, weight = self.objective.parts(self.residual(predicted))
         J *= unit[:, None]
         gradient = np.matmul(J, (self.w * psi)[..., None])[..., 0]
         hessian = np.matmul(J * (self.w * curvature)[:, None], J.swapaxes(1, 2))
         weight = self.w * weight
-        damping = np.einsum("bii->bi", hessian)
+        damping = hessian.diagonal(axis1=1, axis2=2)
         if self.objective.robust:
             damping = np.matmul(np.square(J), weight[..., None])[..., 0]
         return np.add.reduce(self.w * rho, -1), gradient, hessian, damping, weight * np.square(unit)
 
-    def slope(self, theta: Array) -> tuple[float, Array]:
-        """Objective and its gradient (p,) at one θ (p,): lean, for algorithms that ask point by point."""
+    def point(self, theta: Array) -> tuple[Array, Array]:
+        """L (n,) and ∂L/∂θ as (p, n) at one θ (p,): lean, for algorithms that ask point by point."""
         b, eta = theta[: self.m], theta[self.m :]
         n = self.x[0].size
-        phi = np.empty((self.m, n))
-        for j, column in enumerate(self.law.terms(*self.x, *eta)):
-            phi[j] = column
-        mean = np.maximum(np.add.reduce(phi, -1) / n, TINY)
-        predicted = (b / mean) @ phi
-        rho, slope, _, _ = self.objective.parts(self.residual(predicted))
-        back = self.w * slope * self.unit(predicted).reshape(-1)  # ∂objective/∂L
-        g = np.empty(theta.size)
-        g[: self.m] = phi @ back / mean
-        sums = g[: self.m].copy()
-        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta)):
-            pairs = ((j, d) for j, d in enumerate(row) if not (isinstance(d, float) and d == 0.0))
-            g[self.m + i] = sum(
-                b[j] / mean[j] * (np.vdot(back, d) - sums[j] * np.add.reduce(d) / n) for j, d in pairs
-            )
-        return float(np.add.reduce(self.w * rho)), g
+        J = np.empty((theta.size, n))
+        psi = J[: self.m]
+        for j, phi in enumerate(self.law.terms(*self.x, *eta)):
+            psi[j] = phi
+        mean = np.maximum(np.add.reduce(psi, -1) / n, TINY)
+        psi /= mean[:, None]
+        amount = b / mean
+        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta), start=self.m):
+            J[i] = sum(amount[j] * (d - psi[j] * (np.add.reduce(d) / n)) for j, d in _moving(row, n))
+        return b @ psi, J
+
+    def slope(self, theta: Array) -> tuple[float, Array]:
+        """Objective and its gradient (p,) at one θ (p,)."""
+        predicted, J = self.point(theta)
+        rho, psi, _, _ = self.objective.parts(self.residual(predicted))
+        back = self.w * psi * self.unit(predicted).reshape(-1)  # ∂objective/∂L
+        return float(np.add.reduce(self.w * rho)), J @ back
 
     def named(self, theta: Array) -> Array:
         """Field values (B, p) of θ (B, p), in the law's field order."""

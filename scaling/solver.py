@@ -8,16 +8,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from scaling.law import Array
+from scaling.law import Array, Range
 from scaling.problem import TINY, Problem
 
 SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
 NEARLY = 1e-6  # tolerance above which a smoother objective is only passed through
-PROJECTED = 5  # first steps of a descent that re-solve the coefficients (variable projection)
+PROJECTED, AGAIN = 5, 2  # first steps that re-solve the coefficients, of a descent and of one that goes on
+FAR, NEAR = 1e-3, 1e-7  # damping of the first step from a start, and from near the answer
+ROUNDING = 1e-13  # relative rise of an objective that is no rise: residuals are small differences
 Constraint = Callable[[Array, Any], tuple[Array, Array]]  # θ (B, p), rows -> pull (B,), its gradient (B, p)
 
 
@@ -31,13 +34,19 @@ class Solution:
     converged: Any  # (B,) bool
 
 
+@cache
+def _grid(ranges: tuple[Range, ...]) -> Array:
+    """Every combination of start values, (S, q)."""
+    grids = [r.starts() for r in ranges]
+    return np.array(list(itertools.product(*grids))).reshape(-1, len(grids))
+
+
 def starts(problem: Problem, keep: int) -> Array:
     """Start points θ (S, p): a grid of η, coefficients solved for; the best and a spread of the rest."""
-    grids = [r.starts() for r in problem.law.nonlinear.values()]
-    eta = np.array(list(itertools.product(*grids))).reshape(-1, len(grids))
+    eta = _grid(tuple(problem.law.nonlinear.values()))
     psi, _ = problem.basis(eta)
     w = problem.w * np.square(problem.scale / problem.y if problem.objective.log else problem.scale)
-    b = _linear_fit(psi, w, problem.y)
+    b = _nonnegative(*_linear_fit(psi, w, problem.y))
     r = np.matmul(b[:, None], psi)[:, 0] - problem.y
     order = np.argsort((w * r * r).sum(-1), kind="stable")
     best = min(len(order), max(1, keep // 2))
@@ -48,23 +57,21 @@ def starts(problem: Problem, keep: int) -> Array:
     return np.asarray(np.concatenate([b, eta], axis=1)[chosen])
 
 
-def _linear_fit(psi: Array, w: Array, y: Array) -> Array:
-    """Coefficients b >= 0 (S, m) of the weighted least-squares fit of y on the basis (S, m, n)."""
+def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Coefficients b (S, m) of the weighted least-squares fit of y on the basis (S, m, n), their
+    matrix (S, m, m) and its right-hand side (S, m).
+    """
     weighted = psi * (w if w.ndim == 1 else w[:, None])
-    return _nonnegative(
-        np.matmul(weighted, psi.swapaxes(1, 2)), (weighted * (y if y.ndim == 1 else y[:, None])).sum(-1)
-    )
+    gram, moment = np.matmul(weighted, psi.swapaxes(1, 2)), np.matmul(weighted, y[..., None])
+    diagonal = gram.reshape(len(gram), -1)[:, :: gram.shape[1] + 1]  # a view
+    diagonal += 1e-12 * np.maximum.reduce(diagonal, -1, keepdims=True)  # terms may be alike
+    return np.linalg.solve(gram, moment)[..., 0], gram, moment[..., 0]
 
 
-def _nonnegative(gram: Array, moment: Array) -> Array:
-    """Least squares with coefficients >= 0, (S, m), by trying every set of them: m is small."""
-    m = moment.shape[-1]
-    ridge = 1e-12 * np.einsum("sii->si", gram).max(-1)[:, None, None] * np.eye(m)
-    b = np.linalg.solve(gram + ridge, moment[..., None])[..., 0]
-    bad = np.flatnonzero((b < 0).any(-1))
-    if not len(bad):
-        return np.asarray(b)
-    gram, moment, best = gram[bad] + ridge[bad], moment[bad], np.zeros((len(bad), m))
+def _nonnegative(b: Array, gram: Array, moment: Array) -> Array:
+    """The fit with coefficients >= 0, (S, m), by trying every set of them: m is small."""
+    m, bad = moment.shape[-1], np.flatnonzero(np.minimum.reduce(b, -1) < 0)
+    gram, moment, best = gram[bad], moment[bad], np.zeros((len(bad), m))
     lowest = np.zeros(len(bad))
     for size in range(m - 1, 0, -1):
         for some in itertools.combinations(range(m), size):
@@ -76,7 +83,7 @@ def _nonnegative(gram: Array, moment: Array) -> Array:
             best[better] = 0.0
             best[np.ix_(better, ix)] = part[better]
     b[bad] = best
-    return np.asarray(b)
+    return b
 
 
 def minimise(
@@ -91,18 +98,15 @@ def minimise(
 
     A constraint adds a pull on each row. `warm`: θ is near the answer, nothing needs smoothing first.
     """
-    with np.errstate(
-        all="ignore"
-    ):  # a trial step that overflows has an objective of nan or inf and is refused
-        projected = 0 if warm or constraint is not None else PROJECTED
+    projected = 0 if warm or constraint is not None else PROJECTED
+    with np.errstate(all="ignore"):  # a trial step that overflows is refused: its objective is inf or nan
         for objective, close in () if warm else problem.objective.smoother:
-            smooth = replace(problem, objective=objective)
-            theta = (
-                _Descent(smooth, theta, constraint)
-                .run(close, SMOOTHING if close > NEARLY else iterations, projected)
-                .theta
-            )
-        return _Descent(problem, theta, constraint).run(tolerance, iterations, projected)
+            steps = SMOOTHING if close > NEARLY else iterations
+            smooth = _Descent(replace(problem, objective=objective), theta, constraint)
+            theta, projected = smooth.run(close, steps, projected).theta, min(projected, AGAIN)
+        return _Descent(problem, theta, constraint).run(
+            tolerance, iterations, projected, NEAR if warm else FAR
+        )
 
 
 class _Descent:
@@ -113,11 +117,11 @@ class _Descent:
         self.theta = np.minimum(np.maximum(theta, problem.lower), problem.upper)
         self.fixed = problem.lower == problem.upper
 
-    def run(self, tolerance: float, iterations: int, projected: int) -> Solution:
+    def run(self, tolerance: float, iterations: int, projected: int, damped: float = FAR) -> Solution:
         """Descend until every row has arrived; the first `projected` steps re-solve the coefficients."""
         theta, B = self.theta, len(self.theta)
         value, slope, done = np.full(B, np.inf), np.full(B, np.inf), np.zeros(B, bool)
-        rows, damping = np.arange(B), np.full(B, 1e-3)
+        rows, damping = np.arange(B), np.full(B, damped)
         state = self.state(theta, rows)
         for turn in range(iterations):
             f, at = state[0], theta[rows]
@@ -133,7 +137,7 @@ class _Descent:
             trial = np.minimum(np.maximum(at + step, self.problem.lower), self.problem.upper)
             basis = self.project(trial, state[4], rows) if turn < projected else None
             new = self.state(trial, rows, basis)
-            better = new[0] <= state[0]
+            better = new[0] <= state[0] * (1 + ROUNDING)
             damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
             theta[rows[better]] = trial[better]
             if better.all():
@@ -171,14 +175,16 @@ class _Descent:
         """
         problem = self.problem.rows(rows)
         psi, mean = problem.basis(trial[:, problem.m :])
-        trial[:, : problem.m] = _linear_fit(psi, weight, problem.y)
+        b = _linear_fit(psi, weight, problem.y)[0]
+        inside = np.minimum.reduce(b, -1, keepdims=True) >= 0
+        trial[:, : problem.m] = np.where(inside, b, trial[:, : problem.m])
         return psi, mean
 
 
 def _step(g: Array, H: Array, D: Array, free: Any, damping: Array) -> Array:
     """The damped Newton step of the free coordinates, scaled to a unit diagonal before it is solved."""
-    diagonal = np.einsum("bii->bi", H)  # a view
-    unit = free / np.sqrt(np.maximum(np.maximum(D, diagonal), TINY))
-    scaled = H * unit[:, :, None] * unit[:, None]
-    np.einsum("bii->bi", scaled)[...] += np.where(free, damping[:, None] + 1e-14, 1.0)
+    B, p = g.shape
+    unit = free / np.sqrt(np.maximum(np.maximum(D, H.diagonal(axis1=1, axis2=2)), TINY))
+    scaled = H * (unit[:, :, None] * unit[:, None])
+    scaled.reshape(B, p * p)[:, :: p + 1] += np.where(free, damping[:, None] + 1e-14, 1.0)
     return np.asarray(np.linalg.solve(scaled, (-g * unit)[..., None])[..., 0] * unit)
