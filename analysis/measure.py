@@ -2,6 +2,7 @@
 
 The one module of `analysis` that imports `sweeps`: it times real models.
 
+    python -m analysis.measure --width 512 --layers 8     # into results/measured; --help says what else
     table = measure.measure(measure.grid(width=512, layers=8), input_tokens=64, output_tokens=16)
     measure.write(table, Path("results/measured"))          # table (CSV, Markdown, LaTeX) and figure
 
@@ -11,10 +12,12 @@ dispatching the operations takes, read off the same model made too narrow to com
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import gc
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,6 +28,8 @@ import pandas as pd
 import torch
 
 from analysis import figures, style, tables
+from analysis.conclude import show
+from analysis.decide import counts
 from analysis.hardware import DTYPE_BYTES, Hardware
 from analysis.inference_cost import estimate
 from sweeps.config import ModelConfig
@@ -213,7 +218,39 @@ def write(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") 
     """The table and its figure into `out`, named by what they are."""
     machine = str(table.attrs["hardware"])
     signed = {"latency_error": "+.0%", "memory_error": "+.0%"}
+    signed |= {"memory_bytes": ",.0f", "predicted_memory_bytes": ",.0f"}
+    signed |= dict.fromkeys(("latency_s", "roofline_s", "overhead_s", "predicted_latency_s"), ".3g")
     caption = f"Measured and predicted cost of generation on {machine}"
     made = {"command": command, "data": f"timings on {machine}"}
     files = tables.write(table, out / "cost", caption=caption, formats=signed, **made)
     return files + style.save(figures.measured(table, hardware=machine), out / "cost", **made)
+
+
+OPTIONS: dict[str, int | str] = {
+    "width": 512, "layers": 8, "heads": 8, "vocab": 8192, "P": "1,2,4", "batch": "1,2,4", "input-tokens": 64,
+    "output-tokens": 16, "device": "cpu", "dtype": "fp32", "repeats": REPEATS, "out": "results/measured",
+}  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure on this machine, write table and figure, print the errors."""
+    parser = argparse.ArgumentParser("python -m analysis.measure", description=(__doc__ or "").split("\n")[0])
+    for name, default in OPTIONS.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"default {default}")
+    args = parser.parse_args(argv)
+    shape = {name: getattr(args, name) for name in ("width", "layers", "heads", "vocab")}
+    how = {n: getattr(args, n) for n in ("input_tokens", "output_tokens", "device", "dtype", "repeats")}
+    try:
+        configs = grid(**shape, streams=counts(args.P, "--P"))
+        table = measure(configs, batches=counts(args.batch, "--batch"), **how)
+    except ValueError as error:
+        parser.error(str(error))
+    words = ["python -m analysis.measure", *(sys.argv[1:] if argv is None else argv)]
+    files = write(table, Path(args.out), command=" ".join(words))
+    show(table[["P", "batch", "latency_s", "predicted_latency_s", "latency_error", "memory_error"]])
+    print(*files, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

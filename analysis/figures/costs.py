@@ -88,8 +88,11 @@ def measured(table: pd.DataFrame, *, hardware: str = "") -> Figure:
             axes.set_ylabel(f"measured {label}")
             error = np.abs(x / y - 1)
             axes.set_title(f"median error {error.median():.0%}, largest {error.max():.0%}")
-        if looks:
-            panels[0].legend(loc="upper left", title=hardware or None)
+        handles, names = panels[0].get_legend_handles_labels()
+        if names:
+            figure.legend(
+                handles, names, loc="outside upper center", ncols=len(names), title=hardware or None
+            )
     return figure
 
 

@@ -21,6 +21,11 @@ def test_measured_beside_predicted(tmp_path):
     assert (table["predicted_memory_bytes"] > 4 * 64 * 256).all()
     files = measure.write(table, tmp_path, command="a test")
     assert [f.name for f in files] == ["cost.csv", "cost.md", "cost.tex", "cost.png", "cost.pdf"]
+    words = "--width 32 --layers 1 --heads 4 --vocab 64 --P 2 --batch 1 --input-tokens 4 --output-tokens 2"
+    assert measure.main([*words.split(), "--repeats", "1", "--out", str(tmp_path / "o")]) == 0
+    assert "made by: python -m analysis.measure --width 32" in (tmp_path / "o" / "cost.csv").read_text()
+    with pytest.raises(SystemExit):
+        measure.main(["--P", "0"])
     with pytest.raises(ValueError, match="dtype='fp8' cannot be measured; use one of fp32, bf16, fp16"):
         measure.measure(configs, dtype="fp8", hardware=HERE)
 
