@@ -92,21 +92,22 @@ def default_method(fit: Fit) -> Method:
     """The method with the best measured coverage (docs/coverage.md).
 
     The profile likelihood; for rows in clusters, which it would take for independent (73-81 % measured
-    where 95 % was promised), the cluster bootstrap: of whole runs' residuals, or, for robust losses,
-    of normal noise shared by a run's rows.
+    where 95 % was promised), the cluster bootstrap of normal noise that a run's rows share (94-98 %).
     """
     if not clustered(fit):
         return Profile()
     from scaling.bootstrap import Bootstrap
 
-    return Bootstrap(kind="normal" if fit.problem.objective.robust else "residual")
+    return Bootstrap(kind="normal")
 
 
 def caveat(fit: Fit, method: Method) -> str:
     """What the measured coverage says against a method on such data; empty where nothing does."""
     name = method.label
-    if clustered(fit) and isinstance(method, (Profile, Covariance)):
-        return f"{name} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
+    if clustered(fit):
+        naive = isinstance(method, (Profile, Covariance))
+        words = f"{name} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
+        return words if naive else ""
     small = fit.loss.size <= SMALL
     if not small or isinstance(method, Profile):
         return ""

@@ -149,6 +149,8 @@ def test_clusters_get_the_cluster_bootstrap(pile: pd.DataFrame) -> None:
     assert (k[1].upper - k[1].lower) > 1.4 * (k[0].upper - k[0].lower)  # sqrt(3) were the rows all alike
     assert "takes rows of one run as independent" in caveat(honest, Profile())
     assert "bootstrap" in repr(honest)
+    pairs = scaling.fit(ParallelLaw, pile, SQUARES, groups=np.arange(24) // 2)
+    assert caveat(pairs, default_method(pairs)) == ""  # no advice to take what counts rows as independent
 
 
 def test_where_a_method_falls_short_it_is_said(fit: scaling.Fit) -> None:
@@ -183,6 +185,8 @@ def test_the_published_coverage_table_is_complete() -> None:
         profile = cells.loc[(design, objective, "profile")]
         assert len(profile) == 7
         assert profile.between(low, high).all()
+    for objective in coverage.OBJECTIVES:  # what rows in clusters get
+        assert cells.loc[("paper, 3 rows a run", objective, "bootstrap normal")].between(0.94, 0.985).all()
     assert {d for d, _, _ in cells.index} >= {"paper, t noise (3 dof)"}
 
 
