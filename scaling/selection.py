@@ -16,6 +16,7 @@ from scaling.result import Fit
 from scaling.solver import minimise
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
+EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
 AXIS_GAP = 1.15  # sizes within 15 % are one level: ParScale's extras move N a little with P
 
 
@@ -75,9 +76,9 @@ def compare(
 
 def _scores(one: Fit) -> dict[str, Any]:
     n, p = one.loss.size, len(one.law.free())
-    rss = float((one.residuals**2).sum())
+    rss = max(float((one.residuals**2).sum()), n * (EXACT * float(one.loss.mean())) ** 2)
     k = p + 1  # the noise is estimated too
-    deviance = n * np.log(max(rss, 1e-300) / n)
+    deviance = n * np.log(rss / n)
     small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else float("nan")
     return {
         "parameters": p,

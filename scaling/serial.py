@@ -67,7 +67,9 @@ def save(fit: Fit, path: Any) -> None:
 
 
 def load(path: Any) -> Fit:
-    """Read a fit; ValueError names what is wrong with the file."""
+    """Read a fit; ValueError names what is wrong with the file, FileNotFoundError where there is none."""
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: no such file; write a fit with `parscale fit` or Fit.save")
     try:
         body = json.loads(Path(path).read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -154,3 +154,10 @@ def test_lack_of_fit_against_seeds() -> None:
     assert "misses by more than the seeds differ" in scaling.adequacy(wrong).verdict
     alone = scaling.adequacy(scaling.fit(ParallelLaw, made()))
     assert np.isnan(alone.replicate_p)
+
+
+def test_rounding_is_no_evidence(pile: pd.DataFrame) -> None:
+    """Equal losses fit every law to the last digits, which rank none."""
+    table = scaling.compare([ParallelLaw, AdditiveLaw, DenseLaw], pile.assign(loss=2.0)).table
+    assert table.index[0] == "DenseLaw"  # the fewest parameters
+    assert table.delta_aicc.max() < 10

@@ -103,3 +103,8 @@ def test_nothing_half_written_is_left(pile_fit: Fit, tmp_path: Path, monkeypatch
         pile_fit.save(tmp_path / "fit.json")
     assert (tmp_path / "fit.json").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["fit.json"]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.json: no such file; write a fit with"):
+        Fit.load(tmp_path / "none.json")
