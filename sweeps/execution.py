@@ -14,14 +14,15 @@ class Execution:
     threads: int | None = None  # CPU threads; None leaves torch's choice
     checkpoint_minutes: float = 5.0
     report_seconds: float = 1.0  # least time between two progress reports
-    devices: int = 1  # of one run, on this node
+    devices: int = 1  # of one run, on each of its nodes
+    num_nodes: int = 1  # of one run
     strategy: str = "ddp"  # ddp, fsdp2: how a run on several devices shares them
     loggers: str = ""  # of Lightning's csv, tensorboard, wandb, separated by commas
 
     @property
     def ranks(self) -> int:
         """Processes of one run."""
-        return self.devices
+        return self.devices * self.num_nodes
 
 
 DEFAULT = Execution()

@@ -42,8 +42,10 @@ def how(p: ArgumentParser) -> None:
     p.add_argument("--accelerator", help="auto (default), cpu, gpu, ...: Lightning's names")
     p.add_argument("--threads", metavar="N", help="CPU threads a run (default: the cores shared out)")
     p.add_argument("--checkpoint-minutes", metavar="M", help="minutes between checkpoints (default 5)")
-    p.add_argument("--devices", metavar="N", help="devices of one run, each with a share of the batch")
-    p.add_argument("--num-nodes", metavar="N", help="nodes of one run (1: several are not supported yet)")
+    p.add_argument(
+        "--devices", metavar="N", help="devices of a run on a node, each with a share of the batch"
+    )
+    p.add_argument("--num-nodes", metavar="N", help="slurm: nodes of one run, each with as many devices")
     p.add_argument("--strategy", help="ddp (default): a whole model a device; fsdp2: a share of it")
     p.add_argument("--logger", metavar="A,B", help="also log to csv, tensorboard, wandb")
 

@@ -97,13 +97,14 @@ def execution_of(args: Any) -> Execution:
         args, "checkpoint-minutes", float, lambda m: 0 < m < 1e6, "a number of minutes above 0, e.g. 5"
     )
     nodes = count(args, "num-nodes") or 1
-    if nodes > 1:
-        raise ValueError(f"--num-nodes {nodes}: a run trains on the devices of one node; give 1")
+    if nodes > 1 and getattr(args, "launcher", None) != "slurm":
+        raise ValueError(f"--num-nodes {nodes}: only --launcher slurm starts a run on several nodes")
     loggers = items(getattr(args, "logger", None)) or []
     for name in loggers:
         check_logger(name)
     return Execution(
         devices=count(args, "devices") or 1,
+        num_nodes=nodes,
         strategy=one_of(args, "strategy", ("ddp", "fsdp2")) or DEFAULT.strategy,
         loggers=",".join(loggers),
         accelerator=one_of(args, "accelerator", ACCELERATORS) or DEFAULT.accelerator,

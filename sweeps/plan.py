@@ -81,9 +81,9 @@ def show(
         table.add_row(*cells(run, execution), clock(3600 * hours) if hours is not None else "")
     console.print(table)
     console.print(f"{MEMORY}, bf16 activations", highlight=False)
-    if execution.devices > 1:
+    if execution.ranks > 1:
         shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"
-        console.print(f"both on each of {execution.devices} devices: {execution.strategy}, {shares}")
+        console.print(f"both on each of {execution.ranks} devices: {execution.strategy}, {shares}")
     flops, tokens = sum(run.C for run in runs), sum(run.D for run in runs)
     console.print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
     console.print(forecast.words, highlight=False)
@@ -92,7 +92,7 @@ def show(
 def cells(run: RunConfig, execution: Execution) -> list[str]:
     """A run's row of the table but its hours."""
     m = run.model
-    shards = execution.devices if execution.strategy == "fsdp2" else 1
+    shards = execution.ranks if execution.strategy == "fsdp2" else 1
     state = training_memory_bytes(m.shape, 0, run.seq_len, shards=shards) / 2**30
     one = training_memory_bytes(m.shape, 1, run.seq_len, shards=shards) / 2**30 - state
     shape = (f"{m.layers} x {m.width}", f"{m.heads}/{m.kv_heads}", m.ffn)

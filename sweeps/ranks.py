@@ -1,11 +1,13 @@
 """One run as several processes, a device each: started, listened to, stopped and started again together.
 
-The worker that holds the run's lock is their parent. It sends each one the run on standard input and
-hears from rank 0, a JSON object a line on standard output; when that input closes, they stop.
+The worker that holds the run's lock is their parent, on further nodes of the run `answer` is. Each one
+is sent the run on standard input, and stops when that closes; rank 0 speaks on its standard output, a
+JSON object a line.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -13,16 +15,19 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sweeps.box import Box
 from sweeps.config import RunConfig
 from sweeps.execution import Execution
 from sweeps.interrupt import Interrupted
 
 CRASHES = 3  # deaths of a rank without progress, after which the run has failed
 POLL_S = 0.1
+WORD_S = 5.0  # after which another node's word of a death has come through the shared folder
 Say = Callable[[Any], None]
 
 
@@ -74,27 +79,23 @@ class Group:
     """The processes of one attempt at a run."""
 
     def __init__(self, run: RunConfig, folder: Path, execution: Execution) -> None:
-        spec = {"run": run.to_json(), "folder": str(folder), "execution": execution.__dict__}
-        port = str(_free_port())
-        self.processes = [self._start(rank, port, execution) for rank in range(execution.ranks)]
-        for process in self.processes:
-            _send(process, json.dumps(spec))
+        several = execution.num_nodes > 1
+        self.box = Box.mine() if several else None
+        self.key = uuid.uuid4().hex
+        spec = {
+            "run": run.to_json(),
+            "folder": str(folder.resolve()),
+            "execution": execution.__dict__,
+            "key": self.key,
+            "host": os.environ.get("MASTER_ADDR", socket.gethostname()) if several else "127.0.0.1",
+            "port": _free_port(),
+        }
+        if self.box:
+            self.box.call(spec)
+        self.processes = start(spec, node=0)
         self.heard: list[dict[str, Any]] = []
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
-
-    def _start(self, rank: int, port: str, execution: Execution) -> subprocess.Popen[str]:
-        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "NODE_RANK": "0", "LOCAL_RANK": str(rank)}
-        root = str(Path(__file__).resolve().parents[1])
-        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        threads = {"OMP_NUM_THREADS": str(max(1, (execution.threads or 1) // execution.devices))}
-        return subprocess.Popen(
-            [sys.executable, "-m", "sweeps.ranks"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, **place, **threads, "PARSCALE_RANK": str(rank), "PYTHONPATH": path},
-        )
 
     def _listen(self) -> None:
         out = self.processes[0].stdout
@@ -127,6 +128,8 @@ class Group:
             dead = [rank for rank, code in enumerate(codes) if code]
             if dead:
                 raise RankDied(f"rank {dead[0]} ended with code {codes[dead[0]]}")
+            if self.box and (code := self.box.mourned(self.key)):
+                raise RankDied(f"a rank on another node ended with code {code}")
             if codes[0] == 0:
                 time.sleep(POLL_S)
                 if not self.heard:
@@ -139,29 +142,80 @@ class Group:
 
     def _blame(self) -> None:
         """Rank 0's error may be only the echo of another's death: RankDied if one was killed."""
-        for rank, process in enumerate(self.processes[1:], 1):
-            code = process.poll()
-            if code is not None and code < 0:
-                raise RankDied(f"rank {rank} ended with code {code}")
+        codes = [process.poll() or 0 for process in self.processes[1:]]
+        deadline = time.monotonic() + WORD_S
+        while self.box and self.box.mourned(self.key) == 0 and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        codes += [self.box.mourned(self.key)] if self.box else []
+        if min(codes, default=0) < 0:
+            raise RankDied(f"another rank ended with code {min(codes)}")
 
     def end(self) -> None:
-        """End what is left of the processes, after a moment to leave by themselves."""
-        for process in self.processes:
-            if process.stdin and not process.stdin.closed:
-                try:
-                    process.stdin.close()
-                except BrokenPipeError:
-                    continue
-        deadline = time.monotonic() + 10
-        for process in self.processes:
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """End what is left of the processes, those on other nodes too."""
+        if self.box:
+            self.box.hang_up()
+        end(self.processes)
         self.listener.join()
         if self.processes[0].stdout:
             self.processes[0].stdout.close()
+
+
+def start(spec: dict[str, Any], node: int) -> list[subprocess.Popen[str]]:
+    """A node's share of the ranks of an attempt, one a device."""
+    execution = Execution(**spec["execution"])
+    root = str(Path(__file__).resolve().parents[1])
+    settings = {
+        "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "OMP_NUM_THREADS": str(max(1, (execution.threads or 1) // execution.devices)),
+        "MASTER_ADDR": spec["host"],
+        "MASTER_PORT": str(spec["port"]),
+        "NODE_RANK": str(node),
+    }
+    processes = []
+    for local in range(execution.devices):
+        rank = node * execution.devices + local
+        place = {"LOCAL_RANK": str(local), "PARSCALE_RANK": str(rank)}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sweeps.rank"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **settings, **place},
+        )
+        _send(process, json.dumps(spec))
+        processes.append(process)
+    return processes
+
+
+def end(processes: list[subprocess.Popen[str]]) -> None:
+    """End what is left of the processes, after a moment to leave by themselves."""
+    for process in processes:
+        if process.stdin and not process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+    deadline = time.monotonic() + 10
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answer(box: Box, node: int) -> None:
+    """Start this node's ranks whenever its group's first node calls, until it closes the box."""
+    key, processes = "", list[subprocess.Popen[str]]()
+    while not box.over:
+        spec = box.wanted()
+        if spec.get("key", "") != key:
+            end(processes)
+            key = spec.get("key", "")
+            processes = start(spec, node) if key else []
+        codes = [code for process in processes if (code := process.poll())]
+        if codes:
+            box.mourn(key, min(codes))
+        time.sleep(POLL_S)
+    end(processes)
 
 
 def _send(process: subprocess.Popen[str], line: str) -> None:
@@ -183,46 +237,3 @@ def _error(said: dict[str, Any]) -> Exception:
     if said["errno"]:
         return OSError(said["errno"], said["text"])
     return RuntimeError(f"{said['kind']}: {said['text']}")
-
-
-def main() -> int:
-    """A rank: read the run, train it, say what came of it."""
-    asked = threading.Event()
-    spec = json.loads(sys.stdin.readline())
-
-    def listen() -> None:
-        while os.read(0, 1):  # a word or the end: both mean stop
-            break
-        asked.set()
-
-    threading.Thread(target=listen, daemon=True).start()
-    say: Say = (lambda fact: print(json.dumps(fact), flush=True)) if _first() else (lambda fact: None)
-    from sweeps.train import train as train_here
-
-    run = RunConfig.from_json(spec["run"])
-    try:
-        row = train_here(
-            run,
-            Path(spec["folder"]),
-            execution=Execution(**spec["execution"]),
-            stop=asked.is_set,
-            progress=(lambda now: say({"progress": now})) if _first() else None,
-            report=lambda line: say({"report": line}),
-        )
-        say({"row": row})
-    except Interrupted as stopped:
-        say({"interrupted": str(stopped)})
-    except Exception as error:
-        say(
-            {"error": {"kind": type(error).__name__, "text": str(error), "errno": getattr(error, "errno", 0)}}
-        )
-        raise
-    return 0
-
-
-def _first() -> bool:
-    return os.environ["PARSCALE_RANK"] == "0"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeps.box import VARIABLE, Box
 from sweeps.node import Node, stop_file
+from sweeps.ranks import answer
 from sweeps.worker import Job
 
 RESUBMISSIONS = 20  # of ended tasks in one call
@@ -25,8 +28,20 @@ class SlurmTask:
         self.node = Node()
 
     def __call__(self, text: str) -> str:
-        """Work on the job until nothing is left."""
-        return self.node.serve(text)
+        """Work on the job until nothing is left; on a run's further nodes, help the first one."""
+        job = Job.from_json(text)
+        if job.execution.num_nodes == 1:
+            return self.node.serve(text)
+        element = f"{os.environ['SLURM_JOB_ID']}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
+        box = Box(Path(job.folder) / "checkpoints" / "slurm" / element)
+        if int(os.environ["SLURM_NODEID"]):
+            answer(box, int(os.environ["SLURM_NODEID"]))
+            return ""
+        os.environ[VARIABLE] = str(box.folder)
+        try:
+            return self.node.serve(text)
+        finally:
+            box.close()
 
     def checkpoint(self, text: str) -> Any:
         """Called by submitit in the signal's handler, while `__call__` waits below it on the stack."""
@@ -67,7 +82,11 @@ class SlurmLauncher:
         folder = Path(self.job.folder) / "checkpoints" / "slurm"
         executor = submitit.AutoExecutor(folder, cluster=self.cluster, slurm_max_num_timeout=REQUEUES)
         executor.update_parameters(
-            name="parscale", timeout_min=self.minutes, cpus_per_task=self.cpus, nodes=1, tasks_per_node=1
+            name="parscale",
+            timeout_min=self.minutes,
+            cpus_per_task=self.cpus,
+            nodes=self.job.execution.num_nodes,
+            tasks_per_node=1,
         )
         if self.gpus:
             executor.update_parameters(gpus_per_node=self.gpus)
@@ -99,8 +118,8 @@ class SlurmLauncher:
             elif (error := job.exception()) is not None:
                 ended += 1
                 last = (str(error).strip().splitlines() or ["no reason given"])[-1]
-            elif job.result():
-                raise OSError(job.result())
+            elif fatal := next(filter(None, job.results()), ""):  # one a node
+                raise OSError(fatal)
         self.jobs = going
         if ended:
             self.resubmitted += ended

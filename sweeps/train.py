@@ -82,6 +82,7 @@ def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -
     return L.Trainer(
         accelerator=execution.accelerator,
         devices=execution.devices,
+        num_nodes=execution.num_nodes,
         strategy=strategy_of(execution),
         plugins=[LightningEnvironment()],  # never Slurm's: requeueing is the launcher's
         precision=PRECISION[run.precision],  # type: ignore[arg-type]

@@ -49,7 +49,7 @@ def test_a_logger_whose_package_is_missing_is_named(monkeypatch):
         (["--base", "x"], "only --recipe continual and peft start from a checkpoint"),
         (["--recipe", "peft", "--base", "nowhere"], "--base nowhere: No such file or directory"),
         (["--devices", "0"], "--devices 0: give a whole number of at least 1"),
-        (["--num-nodes", "2"], "--num-nodes 2: a run trains on the devices of one node"),
+        (["--num-nodes", "2"], "--num-nodes 2: only --launcher slurm starts a run on several"),
         (["--strategy", "pipeline"], "--strategy pipeline: choose one of ddp, fsdp2"),
         (["--precision", "fp8"], "--precision fp8: choose one of float32, bf16"),
         (["--logger", "csv,paper"], "--logger paper: choose among csv, tensorboard, wandb"),

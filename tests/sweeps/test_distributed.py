@@ -8,10 +8,12 @@ import psutil
 import pytest
 
 from sweeps import corpora
+from sweeps.box import VARIABLE, Box
 from sweeps.checkpoint import load
 from sweeps.config import ModelConfig, RunConfig
 from sweeps.execution import Execution
 from sweeps.interrupt import Interrupted
+from sweeps.ranks import answer
 from sweeps.train import train
 
 ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
@@ -89,6 +91,41 @@ def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, tmp_pa
     killer.join()
     assert row["status"] == "ok"
     assert any("goes on from step" in line for line in said)
+
+
+@pytest.mark.slow
+def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
+    corpus, alone, tmp_path, monkeypatch
+):
+    box = Box(tmp_path / "box")
+    monkeypatch.setenv(VARIABLE, str(box.folder))
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    second = threading.Thread(target=answer, args=(box, 1))
+    second.start()
+    killed = []
+
+    def kill(now):
+        if not killed and now["step"] >= 5:
+            [process] = [
+                child for child in psutil.Process().children() if child.environ().get("NODE_RANK") == "1"
+            ]
+            killed.append(process.pid)
+            process.kill()
+
+    two = replace(ONE, num_nodes=2, checkpoint_minutes=0.001)
+    try:
+        row = train(config(corpus), tmp_path / "run", execution=two, progress=kill)
+    finally:
+        box.close()
+        second.join()
+    assert killed
+    assert_same(row, tmp_path / "run", alone)
+
+
+def test_a_node_that_belongs_to_no_group_says_so(corpus, tmp_path, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(ValueError, match="only --launcher slurm starts a run on several nodes"):
+        train(config(corpus), tmp_path, execution=replace(ONE, num_nodes=2))
 
 
 def test_a_batch_that_devices_cannot_share_is_refused(corpus, tmp_path):

@@ -12,9 +12,11 @@ import pytest
 
 import parscale
 from sweeps import options
+from sweeps.box import VARIABLE, Box
+from sweeps.execution import Execution
 from sweeps.launch import find_launcher
 from sweeps.ray_cluster import RayLauncher
-from sweeps.slurm import SlurmLauncher
+from sweeps.slurm import SlurmLauncher, SlurmTask
 from sweeps.worker import Job
 
 HERE = Path(__file__).parent
@@ -100,6 +102,31 @@ def test_what_cannot_be_launched_is_one_line(tmp_path, capsys, monkeypatch, argv
     assert len(err.splitlines()) == 1
     assert says in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_on_several_nodes_asks_slurm_for_them(tmp_path, monkeypatch):
+    for name, line in (("sbatch", "echo Submitted batch job 7"), ("srun", "exit 0"), ("scancel", "exit 0")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "checkpoints").mkdir()
+    SlurmLauncher().start(Job(str(tmp_path), [], "session", Execution(num_nodes=3)), 2)
+    script = next((tmp_path / "checkpoints" / "slurm").glob("*submission*.sh"))
+    assert "#SBATCH --nodes=3\n" in script.read_text()
+    assert "#SBATCH --ntasks-per-node=1\n" in script.read_text()
+
+
+def test_further_nodes_help_until_the_first_is_done(tmp_path, monkeypatch):
+    job = Job(str(tmp_path), [], "session", Execution(num_nodes=2))
+    box, seen = Box(tmp_path / "checkpoints" / "slurm" / "7-0"), []
+    monkeypatch.setattr("sweeps.node.Node.serve", lambda self, text: seen.append(Box.mine()) or "full")
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.setenv("SLURM_NODEID", "0")
+    assert SlurmTask()(job.to_json()) == "full"
+    assert seen == [box]
+    monkeypatch.setenv("SLURM_NODEID", "1")
+    assert SlurmTask()(job.to_json()) == ""  # the box is closed
 
 
 def test_a_refused_partition_is_named_with_slurm_s_own_words(tmp_path, monkeypatch):
