@@ -76,8 +76,9 @@ def evaluate(
 def _batches(count: int, seq_len: int, batch: int, limit: int) -> list[list[tuple[int, int]]]:
     """Batches of windows (first token, one past the last) that together predict every token but the first."""
     whole = (count - 1) // seq_len
-    every = max(1, whole * seq_len // limit) if limit else 1
-    windows = [(i * seq_len, (i + 1) * seq_len + 1) for i in range(0, whole, every)]
+    count_read = min(whole, -(-limit // seq_len)) if limit else whole
+    starts = [place * whole // count_read * seq_len for place in range(count_read)]  # evenly spread
+    windows = [(start, start + seq_len + 1) for start in starts]
     batches = [windows[i : i + batch] for i in range(0, len(windows), batch)]
     rest = (whole * seq_len, count)
     return [*batches, [rest]] if rest[1] - rest[0] > 1 and not limit else batches

@@ -16,7 +16,7 @@ from sweeps import corpora, snapshots
 from sweeps.checkpoint import load
 from sweeps.compiling import cxx_compiler
 from sweeps.config import ModelConfig, RunConfig
-from sweeps.evaluate import evaluate
+from sweeps.evaluate import _batches, evaluate
 from sweeps.execution import Execution
 from sweeps.interrupt import Interrupted
 from sweeps.module import build_model
@@ -266,6 +266,16 @@ def test_schedules_rise_hold_and_fall(corpus, schedule):
     assert factors[65] == pytest.approx(
         {"cosine": 0.45016, "linear": 0.50222, "wsd": 1.0}[schedule], abs=1e-4
     )
+
+
+def test_a_limited_evaluation_reads_as_many_tokens_as_it_is_told_evenly_spread():
+    windows = [window for batch in _batches(10_001, 10, 7, limit=6400) for window in batch]
+    assert len(windows) == 640
+    gaps = np.diff([first for first, _ in windows])
+    assert set(gaps) == {10, 20}
+    assert all(last - first == 11 for first, last in windows)
+    assert windows[-1][0] >= 9_970
+    assert sum(map(len, _batches(10_001, 10, 7, limit=10**6))) == 1000
 
 
 def test_evaluation_reads_every_token_once_whatever_the_batch(corpus):
