@@ -11,14 +11,26 @@ from numpy.typing import NDArray
 
 import scaling
 from analysis.figures.common import corpus_name
+from analysis.style import count_labels
 from scaling.uncertainty import Profile
+
+
+def _with_sizes(rows: pd.DataFrame) -> pd.DataFrame:
+    """Where runs have no `size`, the i-th smallest N of every P are one size: streams add some N."""
+    by_P = rows.groupby("P")["N"]
+    sizes = by_P.nunique()
+    if "size" in rows or sizes.min() != sizes.max():
+        return rows
+    rank = by_P.rank("dense")
+    least = rows["N"].groupby(rank).min()
+    return rows.assign(size=rank.map(dict(zip(least.index, count_labels(least.tolist()), strict=True))))
 
 
 def residual_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Observed minus fitted loss of every run of each corpus."""
     parts = []
     for corpus, fitted in fits.items():
-        rows = runs[corpus]
+        rows = _with_sizes(runs[corpus])
         axes = {axis: rows[axis].to_numpy(float) for axis in fitted.law.axes}
         residual = rows["loss"].to_numpy(float) - np.asarray(fitted.law.predict(**axes))
         parts.append(rows.assign(residual=residual, corpus=corpus))

@@ -1,8 +1,11 @@
 """Which (N, P) to build: the choice meets every limit, and is the cheapest that does."""
 
+import re
+
 import numpy as np
 import pytest
 
+import parscale
 import scaling
 from analysis.advise import Workload, advise, frontier
 from analysis.figures import frontier as frontier_figure
@@ -104,3 +107,15 @@ def test_a_shape_at_many_streams_has_the_size_asked_for():
         own = P * 2 * 48 * 2 * shape.width / 16 * 36 + P * shape.width**2 + (1 + P) * shape.width + P
         backbone = shape_of(N - (own if P > 1 else 0))
         assert backbone.width == pytest.approx(shape.width, rel=1e-9)
+
+
+def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, request, monkeypatch):
+    monkeypatch.chdir(request.config.rootpath)
+    words = ["advise", "--loss", "1.05", "--memory", "4GB", "--latency", "0.6s", "--out", str(tmp_path)]
+    assert parscale.main(words) == 0
+    said = capsys.readouterr().out
+    assert re.search(
+        r"take N = 1\.4B, P = 8: loss 1\.0500 \(1\.04\d\d to 1\.05\d\d\), 0\.127 s, 3\.06 GiB", said
+    )
+    assert "nan" not in said
+    assert {path.name for path in tmp_path.iterdir()} == {"frontier.png", "frontier.pdf"}

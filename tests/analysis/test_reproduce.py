@@ -101,6 +101,15 @@ def test_a_folder_without_the_published_numbers_is_named(tmp_path):
         reproduce.run(tmp_path / "out", published=tmp_path)
 
 
+def test_runs_without_a_size_are_grouped_into_sizes(published):
+    runs = published.corpus("pile").drop(columns="size")
+    fits = {"pile": scaling.fit(scaling.ParallelLaw, runs)}
+    table = derived.residual_table(fits, {"pile": runs})
+    assert sorted(table["size"].unique()) == ["0.5B", "0.7B", "1.1B", "1.6B", "2.8B", "4.4B"]
+    assert (table.groupby("size")["P"].nunique() == 4).all()
+    assert "size" not in derived.residual_table(fits, {"pile": runs.iloc[:-1]})
+
+
 def test_backtests_have_the_published_quality(published):
     runs = {c: published.corpus(c) for c in ("stack-v2-python", "pile")}
     fits = {c: scaling.fit(scaling.ParallelLaw, rows) for c, rows in runs.items()}
