@@ -64,7 +64,8 @@ def one_sided(fitted: scaling.Fit, level: float = 0.95) -> str:
     parts = []
     for name in (name for name in fitted.certificate.at_bound if name in ends):
         value, low, high = ends[name]["estimate"], ends[name]["lower"], ends[name]["upper"]
-        side = f"up to {high:.3g}" if high > value else f"down to {low:.3g}"
+        end, side = (high, "up") if high > value else (low, "down")
+        side = f"{side} to {end:.3g}" if np.isfinite(end) else f"open {side}wards"
         parts.append(f"{name} = {value:.3g}, at its bound; {level:.0%} interval {side}")
     return "; ".join(parts)
 
