@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test fast soak lint bench browser docs clean
 
-# --no-compile halves the time: Python compiles what is imported, when it is.
+# --no-compile halves the time: Python compiles what is imported, when it is first imported, and keeps it
+# even where the surroundings ask it not to.
+unexport PYTHONDONTWRITEBYTECODE
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "parscale needs Python >= 3.11")'
 	$(PYTHON) -m venv $(VENV)

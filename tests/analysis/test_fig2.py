@@ -135,7 +135,7 @@ def test_equivalent_figure_marks_where_it_leaves_the_runs(printed_laws, stack):
     assert "beyond the runs" in text(axes)
     assert axes.get_xlabel() == "parallel streams $P$"
     (axes,) = equivalent_parameters({}).axes
-    assert "no law was fitted" in text(axes)
+    assert "no law of P that these runs determine" in text(axes)
 
 
 def test_a_small_model_has_one_tick_a_size_though_streams_add_parameters():
