@@ -41,7 +41,8 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.
     `columns` maps our names to the file's, e.g. {"N": "params", "D": "tokens", "loss": "val_loss"}.
     N, P, D, C and loss become float64 (sizes may be written "2.8B"); P is 1 where the file has none.
     Raises ValueError naming the file, row, column and value of the first thing wrong, FileNotFoundError
-    where there is no file. Rows whose status is not "ok" are kept and need no loss.
+    where there is no file. Rows whose status is not "ok" are kept and need no loss; in a Weights & Biases
+    export, status is the column State, and "ok" what is finished there.
     """
     source = Path(path)
     if source.is_dir():
@@ -58,6 +59,8 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.
             raise ValueError(f"{source}: {_missing(name, table)}")
     if "P" not in table:
         table["P"] = 1.0
+    if "State" in table and "status" not in table:
+        table["status"] = table["State"].replace("finished", OK)
     for name in (*AXES, "loss", "loss_se"):
         if name in table:
             table[name] = _numbers(table[name], name, source)

@@ -71,10 +71,14 @@ def test_a_wandb_export(tmp_path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
     runs = scaling.read_runs(path, {"N": "model.n_params", "P": "config.streams", "loss": "val/loss"})
     assert scaling.fit(ParallelLaw, runs).law.k == pytest.approx(TRUTH.k, rel=1e-6)
-    crashed = path.read_text().replace('"quiet-sea-3","finished"', '"quiet-sea-3","crashed"')
-    path.write_text(crashed.replace(repr(TRUTH.predict(N=N[3], P=P[3])), ""))
+    gone = path.read_text().replace(repr(TRUTH.predict(N=N[3], P=P[3])), "")
+    path.write_text(gone)
     with pytest.raises(ValueError, match="row 4, column loss: nan must be a number"):
         scaling.read_runs(path, {"N": "model.n_params", "P": "config.streams", "loss": "val/loss"})
+    path.write_text(gone.replace('"quiet-sea-3","finished"', '"quiet-sea-3","crashed"'))
+    runs = scaling.read_runs(path, {"N": "model.n_params", "P": "config.streams", "loss": "val/loss"})
+    fit = scaling.fit(ParallelLaw, runs)
+    assert (fit.excluded, fit.law.k) == (1, pytest.approx(TRUTH.k, rel=1e-6))
 
 
 @pytest.mark.parametrize(
