@@ -34,7 +34,7 @@ lint: $(VENV)/.installed
 browser:  ## Debian's chromium, which the tests of the page drive; nothing to do where it is installed
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
 
-docs: $(VENV)/.installed  ## the documentation as a static site in site/
+docs: $(VENV)/.installed  ## the documentation as a static site in build/site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.installed  ## timings, side by side with a baseline; writes results/benchmarks/
