@@ -72,14 +72,12 @@ def profile_table(fits: Mapping[str, scaling.Fit], *, points: int = 25, level: f
         for name, row in fitted.intervals(level).iterrows():
             log = name == "A"  # spreads over decades
             at = _profile_grid(np.log(row) if log else row, points, -np.inf if log else 0.0)
-            # At a bound there is no standard error to scale the search by: units of the grid's width do.
-            unit = float(np.ptp(at)) if name in fitted.certificate.at_bound else 1.0
 
-            def one(laws: Any, name: str = str(name), log: bool = log, unit: float = unit) -> Any:
-                value = np.asarray(getattr(laws, name))[:, None] / unit
+            def one(laws: Any, name: str = str(name), log: bool = log) -> Any:
+                value = np.asarray(getattr(laws, name))[:, None]
                 return np.log(value) if log else value
 
-            rise = Profile().curve(fitted, one, at / unit)
+            rise = Profile().curve(fitted, one, at)
             value = np.exp(at) if log else at
             parts.append(pd.DataFrame({"corpus": corpus, "parameter": name, "value": value, "rise": rise}))
     return pd.concat(parts[1:] or parts, ignore_index=True)

@@ -17,6 +17,7 @@ SUFFIX = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 NUMBER = re.compile(r"^\s*([+-]?(?:\d[\d,_]*)?\.?\d*(?:e[+-]?\d+)?)\s*([kmbgt]?)\s*$", re.IGNORECASE)
 AXES = ("N", "P", "D", "C")
 OK = "ok"
+WANDB_STATES = {"finished", "running", "crashed", "failed", "killed", "pending", "preempted", "preempting"}
 
 
 def parse_size(text: Any) -> float:
@@ -59,7 +60,7 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.
             raise ValueError(f"{source}: {_missing(name, table)}")
     if "P" not in table:
         table["P"] = 1.0
-    if "State" in table and "status" not in table:
+    if "status" not in table and "State" in table and set(table["State"].dropna()) <= WANDB_STATES:
         table["status"] = table["State"].replace("finished", OK)
     for name in (*AXES, "loss", "loss_se"):
         if name in table:

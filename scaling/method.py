@@ -45,7 +45,8 @@ def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
     offsets = step[:, :, None] * np.eye(p)  # (B, p, p)
     up = evaluate(problem, (theta[:, None] + offsets).reshape(B * p, p), quantity)
     down = evaluate(problem, (theta[:, None] - offsets).reshape(B * p, p), quantity)
-    return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
+    with np.errstate(invalid="ignore"):  # where the quantity is infinite there is no slope: nan
+        return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
 
 
 def spread(fit: Fit) -> tuple[Array, float]:

@@ -58,7 +58,8 @@ class Profile(Method):
         at = np.asarray(at, dtype=np.float64)
         se = standard_errors(fit, quantity)[0]
         _, unit = spread(fit)
-        stiffness = 10 * np.sqrt(max(unit, TINY)) / (se if np.isfinite(se) else 0.1)
+        scale = se if np.isfinite(se) else 0.1 * (np.ptp(at) or 1.0)  # none at a bound
+        stiffness = 10 * np.sqrt(max(unit, TINY)) / scale
         theta, aim = np.repeat(fit.theta[None], at.size, 0), at.copy()
 
         def pull(theta: Array, rows: Any) -> tuple[Array, Array]:

@@ -73,7 +73,9 @@ def load(path: Any) -> Fit:
     try:
         body = json.loads(Path(path).read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a fit file ({error})") from None
+        raise ValueError(
+            f"{path}: not a fit file ({error}): write one with `parscale fit` or Fit.save"
+        ) from None
     if not isinstance(body, dict) or "format" not in body or "law" not in body:
         raise ValueError(f"{path}: not a fit file (write one with `parscale fit` or Fit.save)")
     if body["format"] != FORMAT:

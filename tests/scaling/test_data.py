@@ -81,6 +81,11 @@ def test_a_wandb_export(tmp_path: Path) -> None:
     assert (fit.excluded, fit.law.k) == (1, pytest.approx(TRUTH.k, rel=1e-6))
 
 
+def test_a_column_state_of_something_else_is_no_status(table: pd.DataFrame, tmp_path: Path) -> None:
+    runs = scaling.read_runs(write(table.assign(State="Oregon"), tmp_path, "csv"))
+    assert "status" not in runs
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("2.8B", 2.8e9), ("57M", 57e6), ("1,000", 1000), ("42_000", 42000), (" 1.5k ", 1500), ("3e8", 3e8),

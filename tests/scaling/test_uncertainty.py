@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from scipy.optimize import minimize
 import scaling
 from benchmarks import coverage
 from scaling import AdditiveLaw, Bootstrap, Covariance, ParallelLaw, Profile
-from scaling.method import spread, t_quantile
+from scaling.method import slopes, spread, t_quantile
 from scaling.uncertainty import caveat, default_method
 
 SQUARES = scaling.LeastSquares(log=True)
@@ -51,6 +52,22 @@ def test_profile_curve_meets_its_ends(fit: scaling.Fit) -> None:
     np.testing.assert_allclose(
         rise, [t_quantile(fit, 0.95) ** 2, 0, t_quantile(fit, 0.95) ** 2], rtol=5e-3, atol=1e-4
     )
+
+
+def test_profile_curve_at_a_bound_is_the_same_in_any_units() -> None:
+    fit = scaling.fit(ParallelLaw, scaling.read_runs(Path(__file__).parents[2] / "results" / "demo"))
+    assert fit.certificate.at_bound == ("k",)
+    at = np.linspace(0, 0.06, 13)
+    rise = Profile().curve(fit, lambda law: np.asarray(law.k), at)
+    assert np.all(np.diff(rise) > 0)
+    for unit in (1e-3, 1e3):
+        scaled = Profile().curve(fit, lambda law, u=unit: np.asarray(law.k) * u, at * unit)
+        np.testing.assert_allclose(scaled, rise, rtol=1e-3, atol=1e-6)
+
+
+def test_an_infinite_quantity_has_no_slope_and_no_warning(fit: scaling.Fit) -> None:
+    infinite = slopes(fit.problem, fit.theta[None], lambda law: np.full(np.shape(law.k), np.inf))
+    assert np.isnan(infinite).all()
 
 
 @pytest.mark.parametrize("corpus", ["pile", "stack-v2-python"])
