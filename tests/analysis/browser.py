@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -47,3 +48,28 @@ def browser(profile):
             yield context
         finally:
             context.close()
+
+
+def load(tab, file, fragment=""):
+    tab.goto("about:blank")
+    tab.goto(file.as_uri() + fragment)
+    tab.wait_for_selector("html[data-ready=charts]")
+
+
+def until(tab, condition, seconds=30):
+    """Wait for a condition: playwright's own waiting evaluates text in the page, which the page forbids."""
+    end = time.monotonic() + seconds
+    while not tab.evaluate(condition):
+        assert time.monotonic() < end, f"not within {seconds} s: {condition}"
+        tab.wait_for_timeout(50)
+
+
+def type_in(tab, box, text):
+    tab.fill(f"#{box}", text)
+    tab.press(f"#{box}", "Enter")
+
+
+def cells(tab, table):
+    return tab.eval_on_selector_all(
+        f"#{table} tr", "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
+    )

@@ -1,4 +1,4 @@
-"""The published runs and the laws printed for them, for the tests of this folder."""
+"""The published runs, the laws printed for them, and the explore page in a browser."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from scaling.laws import ParallelLaw
+from tests.analysis.browser import browser, load, until
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 
@@ -33,3 +34,53 @@ def printed_laws():
         corpus: ParallelLaw(**{c: float(table.loc[row, c]) for c in ("E", "A", "alpha", "k")})
         for corpus, row in names.items()
     }
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory, request):
+    from analysis import explorer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(request.config.rootpath)
+        return explorer.write(
+            ["results/published/losses.csv"], tmp_path_factory.mktemp("page") / "explore.html"
+        )
+
+
+@pytest.fixture(scope="module")
+def sources(request):
+    from analysis.explorer.sources import read_sources
+
+    return read_sources([request.config.rootpath / "results/published/losses.csv"])
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("profile")) as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def tab(chromium, page_file):
+    """One tab for all tests, with what it complained of and asked for; loading takes seconds."""
+    tab = chromium.new_page()
+    wrong, asked = [], []
+    tab.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda e: wrong.append(str(e)))
+    tab.on("request", lambda r: asked.append(r.url))
+    load(tab, page_file)
+    return tab, wrong, asked
+
+
+@pytest.fixture
+def page(tab, page_file):
+    """The tab at the first point; at the end, that it said nothing wrong and asked for nothing."""
+    tab, wrong, asked = tab
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.emulate_media(media="screen", color_scheme="light")
+    tab.evaluate("location.hash = ''")
+    until(tab, "location.hash === '' && App.state.N === 2.8e9 && App.state.P === 4")
+    yield tab
+    assert wrong == []
+    assert [url for url in asked if not url.startswith(("file://", "data:", "blob:"))] == []
+    assert {url.split("#")[0] for url in asked if url.startswith("file://")} == {page_file.as_uri()}

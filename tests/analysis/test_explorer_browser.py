@@ -1,90 +1,16 @@
 """The page in a real browser: what it computes against Python, what it does with people's input."""
 
-import time
-
 import numpy as np
 import pytest
 
 import scaling
-from analysis import explorer
 from analysis.equivalent import equivalents
-from analysis.explorer.sources import read_sources
 from analysis.hardware import KNOWN
 from analysis.inference_cost import estimate
 from analysis.shapes import shape_of
-from tests.analysis.browser import browser
+from tests.analysis.browser import cells, load, type_in, until
 
 pytestmark = pytest.mark.slow
-STACK = "results/published/losses.csv"
-
-
-@pytest.fixture(scope="module")
-def page_file(tmp_path_factory, request):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(request.config.rootpath)
-        return explorer.write([STACK], tmp_path_factory.mktemp("page") / "explore.html")
-
-
-@pytest.fixture(scope="module")
-def sources(request):
-    return read_sources([request.config.rootpath / STACK])
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    with browser(tmp_path_factory.mktemp("profile")) as context:
-        yield context
-
-
-@pytest.fixture(scope="module")
-def tab(chromium, page_file):
-    """One tab for all tests, with what it complained of and asked for; loading takes seconds."""
-    tab = chromium.new_page()
-    wrong, asked = [], []
-    tab.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-    tab.on("pageerror", lambda e: wrong.append(str(e)))
-    tab.on("request", lambda r: asked.append(r.url))
-    load(tab, page_file)
-    return tab, wrong, asked
-
-
-@pytest.fixture
-def page(tab, page_file):
-    """The tab at the first point; at the end, that it said nothing wrong and asked for nothing."""
-    tab, wrong, asked = tab
-    tab.set_viewport_size({"width": 1280, "height": 900})
-    tab.emulate_media(media="screen", color_scheme="light")
-    tab.evaluate("location.hash = ''")
-    until(tab, "location.hash === '' && App.state.N === 2.8e9 && App.state.P === 4")
-    yield tab
-    assert wrong == []
-    assert [url for url in asked if not url.startswith(("file://", "data:", "blob:"))] == []
-    assert {url.split("#")[0] for url in asked if url.startswith("file://")} == {page_file.as_uri()}
-
-
-def load(tab, file, fragment=""):
-    tab.goto("about:blank")
-    tab.goto(file.as_uri() + fragment)
-    tab.wait_for_selector("html[data-ready=charts]")
-
-
-def until(tab, condition, seconds=30):
-    """Wait for a condition: playwright's own waiting evaluates text in the page, which the page forbids."""
-    end = time.monotonic() + seconds
-    while not tab.evaluate(condition):
-        assert time.monotonic() < end, f"not within {seconds} s: {condition}"
-        tab.wait_for_timeout(50)
-
-
-def type_in(tab, box, text):
-    tab.fill(f"#{box}", text)
-    tab.press(f"#{box}", "Enter")
-
-
-def cells(tab, table):
-    return tab.eval_on_selector_all(
-        f"#{table} tr", "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
-    )
 
 
 def test_size_and_time_to_interactive(page, page_file, capsys):
@@ -296,65 +222,3 @@ def test_charts_have_tables_and_move_the_point(page, sources):
     page.wait_for_timeout(300)
     page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
     until(page, "App.state.N < 1.5e9 && App.state.P > 4")
-
-
-def test_phone_dark_and_print(page):
-    page.set_viewport_size({"width": 360, "height": 740})
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    background = "getComputedStyle(document.body).backgroundColor"
-    assert page.evaluate(background) == "rgb(255, 255, 255)"
-    page.emulate_media(color_scheme="dark")
-    assert page.evaluate(background) == "rgb(20, 23, 27)"
-    until(page, "document.getElementById('loss-chart').layout.font.color === '#e7eaee'")
-    page.emulate_media(media="print", color_scheme="dark")
-    assert page.evaluate(background) == "rgb(255, 255, 255)"
-    assert page.locator("#N-slider").is_hidden()
-
-
-def test_on_a_phone_no_legend_covers_an_axis(page):
-    page.set_viewport_size({"width": 390, "height": 844})
-    for name in ("additive-half", "power"):
-        page.set_checked(f"#rivals input[value={name}]", True, force=True)
-    page.wait_for_timeout(300)
-    for chart in ("loss", "contour", "cost"):
-        legend = page.locator(f"#{chart}-chart .legend").bounding_box()
-        plot = page.locator(f"#{chart}-chart .nsewdrag").first.bounding_box()
-        assert legend["y"] + legend["height"] <= plot["y"] + 1
-        assert plot["height"] > 150
-
-
-def test_a_fit_at_a_bound_is_told_and_gets_no_interval(chromium, tmp_path, request):
-    file = explorer.write([request.config.rootpath / "results" / "demo"], tmp_path / "demo.html")
-    tab = chromium.new_page()
-    load(tab, file)
-    assert "On these runs the paper's law is in doubt: at bound" in tab.inner_text("#warning")
-    assert {row[2] for row in cells(tab, "equivalents")[1:]} == {"this law knows no P", "the point itself"}
-    assert "higher loss" not in tab.inner_text("#costs")
-    tab.select_option("#law", "parallel")
-    assert "This fit is in doubt: at bound" in tab.inner_text("#warning")
-    assert tab.text_content("#mean") == "none: fit in doubt"
-    assert tab.text_content("#verdict") == "By this law streams gain nothing here."
-    tab.close()
-
-
-def test_paper_is_light_and_narrow(page):
-    page.emulate_media(color_scheme="dark")
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    chart = "document.getElementById('cost-chart').layout"
-    assert page.evaluate(f"[{chart}.width, {chart}.font.color]") == [640, "#1d2126"]
-    assert page.locator("figure details[open]").count() == 3
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
-    until(page, f"{chart}.font.color === '#e7eaee'")
-    assert len(page.pdf(format="A4")) > 20_000
-
-
-def test_without_javascript_the_tables_are_shown(chromium, page_file):
-    other = chromium.browser.new_context(java_script_enabled=False) if chromium.browser else None
-    if other is None:
-        pytest.skip("this playwright gives no second context")
-    tab = other.new_page()
-    tab.goto(page_file.as_uri())
-    assert tab.locator("noscript table").count() == 8
-    assert tab.locator("form").is_hidden()
-    other.close()
