@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 # --no-compile halves the time: Python compiles what is imported, when it is first imported, and keeps it
 # even where the surroundings ask it not to.
 unexport PYTHONDONTWRITEBYTECODE
+
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "parscale needs Python >= 3.11")'
 	$(PYTHON) -m venv $(VENV)

@@ -17,7 +17,7 @@ from sweeps.worker import EXIT_FATAL, Job
 
 RESTARTS = 20  # of dead workers in one call; a run that kills its worker is given up long before
 # glibc hands large blocks back to the kernel when they are freed, and takes them again, zeroed, a moment
-# later: a third of a training step of a small model. Other C libraries do not read these.
+# later: a sixth of a training step of a small model. Other C libraries do not read these.
 KEEP_FREED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 STOP_S = 120.0  # patience for a worker to write its state
 

@@ -2,7 +2,7 @@
 
     parscale sweep results/grids/variance.py [--sizes 64x4] [--tokens 10M] [--corpora text]
 
-A folder of its own for each choice (--out results/sweeps/variance-64x4): the table has no column for it.
+Written to results/sweeps/variance unless --out says otherwise.
 """
 
 from collections.abc import Sequence
