@@ -10,6 +10,7 @@ the same process. OMP_NUM_THREADS sets the threads; load_average says whether th
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -172,15 +173,14 @@ def stamp(rows: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(**about)
 
 
-def save(rows: list[dict[str, object]], name: str) -> None:
-    """Replace the measured rows in the table, keep the others."""
+def save(row: dict[str, object], name: str) -> None:
+    """Put a measured row into the table, in its predecessor's place: a study cut short keeps what it has."""
     OUT.mkdir(parents=True, exist_ok=True)
-    path, table = OUT / name, stamp(rows)
+    path, table = OUT / name, stamp([row])
     if path.exists():
         keys = ["shape", "P", "variant"]
         table = pd.concat([pd.read_csv(path), table]).drop_duplicates(keys, keep="last").sort_values(keys)
     table.to_csv(path, index=False)
-    print(f"{path}: {len(table)} rows")
 
 
 def main() -> None:
@@ -201,12 +201,10 @@ def main() -> None:
         row = measure(shape, int(P), variant, float(seconds))
         print(json.dumps(row | {"threads": torch.get_num_threads(), "load_average": psutil.getloadavg()[0]}))
         return
-    cells = [(s, P, v) for s in options.shape for P in options.P for v in options.variant]
-    if cells:
-        save([in_own_process("training", *cell, options.seconds) for cell in cells], "model_training.csv")
-    if not options.no_decoding:
-        cells = [("100m", P, v) for v in ("bfloat16", "float32") for P in options.P]
-        save([in_own_process("decoding", *cell, options.seconds) for cell in cells], "model_decoding.csv")
+    for cell in itertools.product(options.shape, options.P, options.variant):
+        save(in_own_process("training", *cell, options.seconds), "model_training.csv")
+    for P, dtype in () if options.no_decoding else itertools.product(options.P, ("bfloat16", "float32")):
+        save(in_own_process("decoding", "100m", P, dtype, options.seconds), "model_decoding.csv")
 
 
 if __name__ == "__main__":
