@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import IO
 
 from sweeps.execution import share_out
+from sweeps.nursery import Nursery, Worker
 from sweeps.worker import EXIT_FATAL, Job
 
 RESTARTS = 20  # of dead workers in one call; a run that kills its worker is given up long before
@@ -26,7 +19,7 @@ class LocalLauncher:
     """Keeps a number of worker processes going."""
 
     def __init__(self) -> None:
-        self.processes: list[subprocess.Popen[str]] = []
+        self.nursery: Nursery | None = None
         self.restarts = 0
 
     def share(self, workers: int | str, runs: int) -> tuple[int, int]:
@@ -36,76 +29,45 @@ class LocalLauncher:
     def start(self, job: Job, workers: int) -> None:
         """Start the workers, each with its share of the cores."""
         self.job = job
-        self.processes = [self._spawn() for _ in range(workers)]
+        self.log = Path(job.folder) / "checkpoints" / "workers.log"
+        self.nursery = self._nursery()
+        self.going = [self.nursery.start(job.to_json()) for _ in range(workers)]
 
-    def _spawn(self) -> subprocess.Popen[str]:
-        threads = str(self.job.execution.threads or "")
+    def _nursery(self) -> Nursery:
         settings = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1", **KEEP_FREED}
-        if threads:
+        settings["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # CUDA, once begun, does not survive a fork
+        if self.job.execution.threads:
+            threads = str(self.job.execution.threads)
             settings |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        root = str(Path(__file__).resolve().parents[1])
-        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        log: IO[str]
-        with (Path(self.job.folder) / "checkpoints" / "workers.log").open("a") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "sweeps.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,  # Ctrl-C reaches the launcher alone, which then asks the workers
-                env={**os.environ, **settings, "PYTHONPATH": path},
-            )
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # died at once: poll() will see it
-            process.stdin.write(self.job.to_json() + "\n")
-            process.stdin.flush()
-        return process
+        return Nursery(self.job.trainer.partition(":")[0], self.log, settings)
 
     def poll(self) -> bool:
         """Replace workers that died; False once all have ended."""
-        going = []
-        for process in self.processes:
-            code = process.poll()
-            if code is None:
-                going.append(process)
-                continue
-            words = _last_words(process)
-            if code == EXIT_FATAL:
-                raise OSError(words)
-            if code != 0:
-                self.restarts += 1
-                if self.restarts > RESTARTS:
-                    log = Path(self.job.folder) / "checkpoints" / "workers.log"
-                    raise OSError(f"workers died {self.restarts} times, the last with code {code}; see {log}")
-                going.append(self._spawn())
-        self.processes = going
-        return bool(going)
+        assert self.nursery is not None
+        self.nursery.look()
+        ended = [worker for worker in self.going if worker.code is not None]
+        self.going = [worker for worker in self.going if worker.code is None]
+        for worker in ended:
+            if worker.code == EXIT_FATAL:
+                raise OSError(worker.fatal or "a worker could not write to the sweep's folder")
+            if worker.code != 0:
+                self.going.append(self._replace(worker))
+        return bool(self.going)
+
+    def _replace(self, dead: Worker) -> Worker:
+        self.restarts += 1
+        if self.restarts > RESTARTS:
+            raise OSError(
+                f"workers died {self.restarts} times, the last with code {dead.code}; see {self.log}"
+            )
+        assert self.nursery is not None
+        if self.nursery.process.poll() is not None:
+            self.nursery.close(0)
+            self.nursery = self._nursery()
+        return self.nursery.start(self.job.to_json())
 
     def stop(self) -> None:
         """Ask every worker to write its state; a second Ctrl-C, or long silence, ends them at once."""
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        try:
-            deadline = time.monotonic() + STOP_S
-            for process in self.processes:
-                process.wait(max(0.1, deadline - time.monotonic()))
-        except (KeyboardInterrupt, subprocess.TimeoutExpired):
-            for process in self.processes:
-                process.kill()
-                process.wait()
-        for process in self.processes:
-            _last_words(process)
-        self.processes = []
-
-
-def _last_words(process: subprocess.Popen[str]) -> str:
-    """Why an ended worker could not go on, if it said so; closes its pipes."""
-    said, _ = process.communicate()
-    for line in reversed(said.splitlines()):
-        try:
-            return str(json.loads(line)["fatal"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return "a worker could not write to the sweep's folder"
+        if self.nursery:
+            self.nursery.close(STOP_S)
+        self.nursery = None

@@ -1,8 +1,7 @@
 """A worker: takes the next run of a sweep folder that nobody holds, trains it, publishes it, repeats.
 
-Started by a launcher as `python -m sweeps.worker`, with one JSON object on its standard input. When
-that input closes the launcher is gone, and the worker writes its state and stops, as it does at
-SIGTERM and SIGINT.
+A process that `sweeps.nursery` starts for a launcher. When its standard input closes both are gone, and
+the worker writes its state and stops, as it does at SIGTERM and SIGINT.
 """
 
 from __future__ import annotations
@@ -171,18 +170,11 @@ def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def main() -> int:
-    """Read the job, watch for the end of the launcher, work."""
+def serve(job: Job, say: Callable[[str], None]) -> int:
+    """Work until done, or told to stop by a signal or the end of standard input; `say` why none can."""
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):  # the last is Slurm's warning
         signal.signal(number, lambda *_: asked.set())
-    # The bare descriptor: a thread blocked in sys.stdin would hold its buffer's lock at exit.
-    text = b""
-    while not text.endswith(b"\n"):
-        text += (piece := os.read(0, 65536))
-        if not piece:
-            return 0
-    job = Job.from_json(text.decode())
 
     def until_closed() -> None:
         while os.read(0, 1):
@@ -193,10 +185,6 @@ def main() -> int:
     try:
         work(job, asked.is_set)
     except Fatal as fatal:
-        print(json.dumps({"fatal": str(fatal)}), flush=True)
+        say(str(fatal))
         return EXIT_FATAL
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

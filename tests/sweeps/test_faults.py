@@ -59,12 +59,15 @@ def start(corpus, tmp_path_factory):
 
 
 def kill_something(driver, generator):
-    """Kill the driver or one of its workers, at once and for good."""
+    """Kill the driver, the process its workers are forked from or a worker, at once and for good."""
     try:
-        processes = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children()]
-        generator.choice(processes).kill()
+        processes = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
+        victim = generator.choice(processes)
+        victim.kill()
     except psutil.NoSuchProcess:
         return False
+    if victim.pid == driver.pid:
+        driver.wait()
     return True
 
 
