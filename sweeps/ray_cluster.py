@@ -29,7 +29,7 @@ class RayLauncher:
         self._connect()
         import ray
 
-        total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        total: dict[str, float] = ray.cluster_resources()
         room = int(total.get("CPU", 0) // self.cpus)
         if self.gpus:
             room = min(room, int(total.get("GPU", 0) // self.gpus))
