@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scaling import published, serial
-from scaling.data import parse_size, read_runs
+from scaling.data import parse_size, read_runs, usable
 from scaling.fit import fit as fit_law
 from scaling.law import Law
 from scaling.laws import REGISTRY, by_name
@@ -64,6 +64,20 @@ def split(runs: pd.DataFrame, by: str | None, source: Any) -> Iterator[tuple[str
         yield str(value), part
 
 
+def mixed(args: Any) -> str:
+    """A warning where corpora or recipes are fitted as one: their losses are not comparable; else nothing."""
+    runs = runs_of(args)
+    runs = runs[usable(runs)]
+    for column in ("corpus", "recipe"):
+        if column in runs and runs[column].nunique() > 1 and args.by != column:
+            names = ", ".join(map(str, runs[column].unique()[:4]))
+            apart = (
+                f"--by {column} takes each apart" if args.by is None else f"--where {column}=... takes one"
+            )
+            return f"\n\nnote: rows of more than one {column} ({names}) are fitted as one; {apart}"
+    return ""
+
+
 def objective_of(args: Any) -> Objective:
     """The objective named on the command line."""
     if args.objective not in OBJECTIVES:
@@ -83,7 +97,9 @@ def fit(args: Any) -> str:
         one.save(paths[name])
     if args.json:
         return json.dumps({name: as_json(one, args.level) for name, one in fits.items()}, indent=1)
-    return "\n\n".join(describe(name, one, paths[name], args.level) for name, one in fits.items())
+    return "\n\n".join(describe(name, one, paths[name], args.level) for name, one in fits.items()) + mixed(
+        args
+    )
 
 
 def slug(name: str) -> str:
@@ -154,7 +170,7 @@ def compare(args: Any) -> str:
     }
     if args.json:
         return json.dumps({name: compared(one) for name, one in found.items()}, indent=1)
-    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items())
+    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + mixed(args)
 
 
 def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
@@ -194,7 +210,7 @@ def backtest(args: Any) -> str:
     }
     if args.json:
         return json.dumps({name: backtested(law, one) for name, one in found.items()}, indent=1)
-    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items())
+    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + mixed(args)
 
 
 def backtested(law: type[Law], one: Backtest) -> dict[str, Any]:

@@ -17,6 +17,7 @@ SUFFIX = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 NUMBER = re.compile(r"^\s*([+-]?(?:\d[\d,_]*)?\.?\d*(?:e[+-]?\d+)?)\s*([kmbgt]?)\s*$", re.IGNORECASE)
 AXES = ("N", "P", "D", "C")
 OK = "ok"
+FIRST_STAGE, SECOND_STAGE = "stage-1", "two-stage"  # recipes
 WANDB_STATES = {"finished", "running", "crashed", "failed", "killed", "pending", "preempted", "preempting"}
 
 
@@ -134,10 +135,18 @@ def _numbers(column: pd.Series[Any], name: str, source: Path) -> Array:
 
 
 def usable(table: Any) -> Any:
-    """Which rows a fit may use: those whose status, where there is one, is "ok"; a bool array."""
-    if "status" not in table:
-        return np.ones(len(table["loss"]), bool)
-    return np.asarray(table["status"]) == OK
+    """Which rows a fit may use: status "ok" where there is one, and no first stages; a bool array.
+
+    Stage 1 of a two-stage run (recipe "stage-1") is what every P goes on from, on fewer tokens and
+    before the learning rate falls: beside rows of stage 2 it is no result of its own.
+    """
+    keep = np.ones(len(table["loss"]), bool)
+    if "status" in table:
+        keep &= np.asarray(table["status"]) == OK
+    if "recipe" in table:
+        recipe = np.asarray(table["recipe"], dtype=object)
+        keep &= (recipe != FIRST_STAGE) | ~(recipe == SECOND_STAGE).any()
+    return keep
 
 
 def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
@@ -180,11 +189,8 @@ def arrays(table: Any, names: tuple[str, ...], loss: str = "loss") -> tuple[dict
     for name in (*names, loss):
         if name not in table:
             raise ValueError(_missing(name, table))
-    keep = usable(
-        table
-        if loss == "loss"
-        else {"loss": table[loss], **({"status": table["status"]} if "status" in table else {})}
-    )
+    known = {name: table[name] for name in ("status", "recipe") if name in table}
+    keep = usable({"loss": table[loss], **known})
     out = {}
     for name in (*names, loss):
         raw = np.asarray(table[name], dtype=object) if not _is_float(table[name]) else np.asarray(table[name])

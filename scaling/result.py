@@ -27,7 +27,7 @@ class Fit:
     problem: Problem
     theta: Array  # the optimum in the solver's coordinates, (p,)
     certificate: Certificate
-    excluded: int = 0  # rows left out because their status was not "ok"
+    excluded: int = 0  # rows left out: their status is not "ok", or they are stage 1 of others
     groups: Any = None  # cluster label a row (one configuration or run), or None
 
     # ---- how it ended -----------------------------------------------------------------------

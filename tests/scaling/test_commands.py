@@ -72,6 +72,16 @@ def test_fit_prints_the_papers_numbers_and_saves(folder: Path, tmp_path: Path) -
     assert list(body["all"]["intervals"]) == ["E", "A", "alpha", "k"]
 
 
+def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_path: Path) -> None:
+    said = "rows of more than one corpus (stack-v2-python, pile) are fitted as one; --by corpus takes each"
+    assert said in commands.backtest(given(law="dense"))
+    assert "fitted as one" not in commands.backtest(given(by="corpus", law="dense"))
+    assert "fitted as one" not in commands.backtest(given(where="corpus=pile", law="dense"))
+    losses.assign(recipe=["scratch", "peft"] * 24).to_csv(tmp_path / "runs.csv")
+    text = commands.fit(given(runs=str(tmp_path / "runs.csv"), by="corpus", law="dense", out=str(tmp_path)))
+    assert "more than one recipe (scratch, peft) are fitted as one; --where recipe=... takes one" in text
+
+
 def test_predict(folder: Path) -> None:
     file = str(folder / "parallel-stack-v2-python.json")
     text = commands.predict(given(fit=file, N="2.8B", P="4"))

@@ -199,6 +199,16 @@ def test_a_diverged_run_is_kept_and_never_fitted(table: pd.DataFrame, tmp_path: 
     assert "9 fitted, 1 left out" in repr(fit)
 
 
+def test_stage_1_is_no_result_beside_the_stage_2_that_goes_on_from_it(table: pd.DataFrame) -> None:
+    table["recipe"] = "two-stage"
+    first = table.iloc[:3].assign(recipe="stage-1", loss=9.0, P=1.0)
+    both = pd.concat([first, table], ignore_index=True)
+    assert usable(both).tolist() == [False] * 3 + [True] * 9
+    assert scaling.fit(ParallelLaw, both).law == scaling.fit(ParallelLaw, table).law
+    assert scaling.fit(ParallelLaw, both).excluded == 3
+    assert usable(first).all()  # alone they may be fitted
+
+
 def test_sixND_does_not_overflow(kyo: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """6 N D in int64 is wrong on 200 of these rows; ours is float64 from the door on."""
     N, D = kyo.N.to_numpy().astype(np.int64), kyo.D.to_numpy().astype(np.int64)
