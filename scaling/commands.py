@@ -69,7 +69,7 @@ def mixed(args: Any) -> str:
     runs = runs_of(args)
     runs = runs[usable(runs)]
     for column in ("corpus", "recipe"):
-        if column in runs and runs[column].nunique() > 1 and args.by != column:
+        if column in runs and len(runs[column].unique()) > 1 and args.by != column:
             names = ", ".join(map(str, runs[column].unique()[:4]))
             apart = (
                 f"--by {column} takes each apart" if args.by is None else f"--where {column}=... takes one"
