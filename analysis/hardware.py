@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from scaling import limits
+
 # Bytes of one value, weights and activations alike.
 DTYPE_BYTES: dict[str, int] = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
@@ -90,7 +92,7 @@ def read_hardware(source: str | Path) -> Hardware:
             f"hardware {str(source)!r} is neither known ({', '.join(KNOWN)}) nor a JSON file that exists"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(limits.read_json(path))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"hardware file {str(path)!r} is not JSON: {error}") from None
     if not isinstance(content, dict) or not isinstance(content.get("flops", {}), dict):

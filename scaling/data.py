@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling import limits
 from scaling.law import Array
 
 SUFFIX = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
@@ -18,6 +19,7 @@ NUMBER = re.compile(r"^\s*([+-]?(?:\d[\d,_]*)?\.?\d*(?:e[+-]?\d+)?)\s*([kmbgt]?)
 AXES = ("N", "P", "D", "C")
 OK = "ok"
 FIRST_STAGE, SECOND_STAGE = "stage-1", "two-stage"  # recipes
+SMALLER = "keep the rows and columns that the fit needs"
 WANDB_STATES = {"finished", "running", "crashed", "failed", "killed", "pending", "preempted", "preempting"}
 
 
@@ -99,13 +101,27 @@ def _load(source: Path) -> pd.DataFrame:
         raise ValueError(
             f"{source}: cannot read {source.suffix or 'a file without ending'}; use {', '.join(readers)}"
         )
+    limits.check(source, source.stat().st_size, limits.TABLE, SMALLER)
     try:
+        if source.suffix == ".parquet":
+            limits.check(source, _unpacked(source), limits.TABLE, SMALLER)
         return readers[source.suffix](source)  # type: ignore[operator, no-any-return]
+    except limits.TooLarge:
+        raise
     except (ValueError, OSError, pd.errors.ParserError) as error:
         if isinstance(error, PermissionError):
             raise
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{source}: not a readable {source.suffix[1:]} table ({first})") from error
+
+
+def _unpacked(source: Path) -> int:
+    """Bytes of a parquet file's values once they are read; a few pages may hold any number of rows."""
+    from pyarrow.parquet import read_metadata
+
+    found = read_metadata(source)
+    pages = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
+    return max(pages, 8 * found.num_rows * found.num_columns)
 
 
 def _rename(table: pd.DataFrame, columns: Mapping[str, str], source: Path) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import scaling.objectives as objectives
+from scaling import limits
 from scaling.certificate import Certificate, Status
 from scaling.law import Law
 from scaling.laws import REGISTRY
@@ -71,7 +72,7 @@ def load(path: Any) -> Fit:
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file; write a fit with `parscale fit` or Fit.save")
     try:
-        body = json.loads(Path(path).read_text())
+        body = json.loads(limits.read_json(path))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(
             f"{path}: not a fit file ({error}): write one with `parscale fit` or Fit.save"

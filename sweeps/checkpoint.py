@@ -20,6 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from scaling import limits
+
 from .config import ModelConfig
 from .hf_config import CheckpointError, from_json, to_json
 from .layers import is_extra
@@ -33,9 +35,11 @@ FINGERPRINT = "checkpoint_sha256"  # in every shard we write: which checkpoint i
 def read_json(path: Path) -> dict[str, Any]:
     """One JSON object, or an error that names the file."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(limits.read_json(path))
     except FileNotFoundError:
         raise CheckpointError(f"{path.parent} is no checkpoint: it has no {path.name}") from None
+    except limits.TooLarge as error:
+        raise CheckpointError(str(error)) from None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from None
     if not isinstance(found, dict):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from scaling import limits
 from sweeps.documents import Document, Unreadable
 
 SHINGLE_LINES = 3  # near-duplicates share runs of this many lines
@@ -27,7 +28,7 @@ def clean(documents: Iterator[Document | Unreadable]) -> tuple[list[Document], d
     unreadable: list[list[str]] = []
     exact: set[bytes] = set()
     shingles: set[int] = set()
-    for document in documents:
+    for document in _bounded(documents):
         if isinstance(document, Unreadable):
             unreadable.append([document.name, document.reason])
             continue
@@ -46,6 +47,19 @@ def clean(documents: Iterator[Document | Unreadable]) -> tuple[list[Document], d
             exact.add(digest)
             shingles |= mine
     return kept, {**dropped, "unreadable": len(unreadable), "unreadable_documents": unreadable[:1000]}
+
+
+def _bounded(documents: Iterator[Document | Unreadable]) -> Iterator[Document | Unreadable]:
+    """The documents, refused at the one with which they are more than memory is meant for."""
+    size = 0
+    for document in documents:
+        size += len(document.text) if isinstance(document, Document) else 0
+        if size > limits.CORPUS:
+            raise ValueError(
+                f"{document.name}: with it the corpus has more than {limits.CORPUS:,} characters, "
+                "which are cleaned in memory; take fewer files"
+            )
+        yield document
 
 
 def _shingles(text: str) -> set[int]:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scaling import limits
 from sweeps.documents import Document, Unreadable
-
-MOST = 200_000_000  # characters that are read of a dataset, from its start: a corpus is cleaned in memory
 
 
 @dataclass(frozen=True)
@@ -29,16 +28,16 @@ class HubDataset:
         """The name, and a folder's files; a hub's dataset is not asked for anew once it is cached."""
         files = sorted(path for path in self._folder.rglob("*") if path.is_file())
         entries = [[str(path.relative_to(self._folder)), _sha256(path)] for path in files]
-        return {"source": "hf", "name": self.name, "most": MOST, "files": entries}
+        return {"source": "hf", "name": self.name, "most": limits.HUB, "files": entries}
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
-        """The rows in the dataset's order, until MOST characters have been read."""
+        """The rows in the dataset's order, until limits.HUB characters have been read."""
         read = 0
         for number, row in enumerate(self._rows()):
             document = self._document(number, row)
             yield document
             read += len(document.text) if isinstance(document, Document) else 0
-            if read >= MOST:
+            if read >= limits.HUB:
                 return
 
     def _rows(self) -> Iterator[dict[str, Any]]:

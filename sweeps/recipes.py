@@ -14,6 +14,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from scaling import limits
 from sweeps import hf_config
 from sweeps.axes import Axes
 from sweeps.config import ModelConfig, RunConfig
@@ -86,9 +87,11 @@ def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[Run
 def _read_shape(base: Path) -> ModelConfig:
     path = base / "config.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(limits.read_json(path))
     except OSError as error:
         raise ValueError(f"--base {base}: {error.strerror}; name a checkpoint folder") from None
+    except limits.TooLarge:
+        raise
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return hf_config.from_json(content, where=str(path))

@@ -18,6 +18,7 @@ from importlib.resources import files as package_files
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from scaling import limits
 from sweeps.documents import Document, Source, Unreadable, decode
 from sweeps.hub import HubDataset
 from sweeps.user_files import UserFiles
@@ -25,7 +26,6 @@ from sweeps.user_files import UserFiles
 TEST_FOLDERS = {"test", "tests", "testing", "idle_test", "_test", "lib2to3/tests"}
 NOT_STDLIB = {"site-packages", "dist-packages", "__pycache__", "ensurepip", "config-3"}
 TEXT_SUFFIXES = {".md", ".rst", ".txt", ".license", ".rule"}
-MAX_DOCUMENT_BYTES = 4_000_000  # a longer member is data, not a document
 
 
 def _is_test(path: PurePosixPath) -> bool:
@@ -89,7 +89,7 @@ class Wheels:
             licence = _wheel_licence(archive)
             for info in sorted(archive.infolist(), key=lambda info: info.filename):
                 path = PurePosixPath(info.filename)
-                if info.is_dir() or info.file_size > MAX_DOCUMENT_BYTES or not self._wanted(path):
+                if info.is_dir() or info.file_size > limits.MEMBER or not self._wanted(path):
                     continue
                 name = f"{domain}/{path}"
                 try:

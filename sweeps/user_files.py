@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scaling import limits
 from sweeps.documents import Document, Unreadable, decode
 
 
@@ -43,7 +44,7 @@ class UserFiles:
                 elif path.suffix == ".parquet":
                     yield from _parquet(path, domain)
                 else:
-                    yield decode(str(path), path.read_bytes(), domain, "unknown")
+                    yield decode(str(path), _whole(path), domain, "unknown")
             except OSError as error:
                 yield Unreadable(str(path), str(error))
 
@@ -53,20 +54,33 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _whole(path: Path) -> bytes:
+    return limits.read_bytes(
+        path, limits.DOCUMENT, "cut it into documents: jsonl with one a line, or parquet"
+    )
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, none read further than a document may be long."""
+    with path.open("rb") as file:
+        while line := file.readline(limits.DOCUMENT + 1):
+            limits.check(path, len(line), limits.DOCUMENT, "jsonl holds one document a line")
+            yield line
+
+
 def _jsonl(path: Path, domain: str) -> Iterator[Document | Unreadable]:
     """One document a line: {"text": ..., "domain"?: ..., "licence"?: ...}."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            name = f"{path}:{number}"
-            try:
-                row = json.loads(line)
-                text = row["text"]
-                if not isinstance(text, str):
-                    raise TypeError("`text` is not a string")
-            except (ValueError, KeyError, TypeError) as error:
-                yield Unreadable(name, f"no JSON object with a string `text`: {error}")
-                continue
-            yield Document(name, text, str(row.get("domain", domain)), str(row.get("licence", "unknown")))
+    for number, line in enumerate(_lines(path), 1):
+        name = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+            text = row["text"]
+            if not isinstance(text, str):
+                raise TypeError("`text` is not a string")
+        except (ValueError, KeyError, TypeError) as error:
+            yield Unreadable(name, f"no JSON object with a string `text`: {error}")
+            continue
+        yield Document(name, text, str(row.get("domain", domain)), str(row.get("licence", "unknown")))
 
 
 def _parquet(path: Path, domain: str) -> Iterator[Document | Unreadable]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import parscale
+from scaling import limits
 from sweeps import cleaning, corpora, hub
 from sweeps.documents import Document, Unreadable
 from sweeps.sources import Wheels, source_of
@@ -165,7 +166,7 @@ def test_a_dataset_folder_is_read_as_the_hub_is(cache):
 
 def test_a_dataset_is_read_up_to_a_limit(monkeypatch, tmp_path):
     monkeypatch.setattr(hub.HubDataset, "_rows", lambda self: ({"content": "word " * 20} for _ in range(99)))
-    monkeypatch.setattr(hub, "MOST", 950)
+    monkeypatch.setattr(limits, "HUB", 950)
     assert len(list(hub.HubDataset("someone/something").documents(tmp_path))) == 10
 
 

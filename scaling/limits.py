@@ -1,0 +1,39 @@
+"""How large a file may be that is read whole: the wrong file is refused by name, not read until memory ends.
+
+One number a kind of file, far above what a sweep, a fit or a corpus of this size of study holds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TABLE = 1_000_000_000  # bytes of a runs table, unpacked: some ten million runs
+JSON = 256_000_000  # bytes of a fit, a configuration or another description; a fit holds its data
+DOCUMENT = 100_000_000  # bytes of one document of a corpus, or of one line that holds one
+MEMBER = 4_000_000  # bytes of a wheel's member: a longer one is data, not a document
+HUB = 200_000_000  # characters that are read of a dataset of the hub, from its start
+CORPUS = 2_000_000_000  # characters of a corpus before it is cleaned, which is done in memory
+
+
+class TooLarge(ValueError):
+    """A file above the limit of its kind: the message names it, its size and the limit."""
+
+
+def check(path: str | Path, size: int, most: int, remedy: str) -> None:
+    """Raise TooLarge where `size`, in bytes, is above `most`; `remedy` says what to do instead."""
+    if size > most:
+        raise TooLarge(f"{path}: {size:,} bytes, more than the {most:,} read at once; {remedy}")
+
+
+def read_bytes(path: Path, most: int, remedy: str) -> bytes:
+    """A whole file of at most `most` bytes; raises TooLarge where it holds more. It may be a pipe."""
+    check(path, path.stat().st_size, most, remedy)
+    with path.open("rb") as file:
+        found = file.read(most + 1)  # a pipe or a device states no size
+    check(path, len(found), most, remedy)
+    return found
+
+
+def read_json(path: str | Path, remedy: str = "this is not the file meant") -> str:
+    """The text of a JSON file of at most JSON bytes; raises TooLarge, or ValueError where it is not UTF-8."""
+    return read_bytes(Path(path), JSON, remedy).decode("utf-8")
