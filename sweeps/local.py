@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sweeps.execution import share_out
-from sweeps.nursery import Nursery, Worker
+from sweeps.nursery import Child, Nursery
 from sweeps.worker import EXIT_FATAL, Job
 
 RESTARTS = 20  # of dead workers in one call; a run that kills its worker is given up long before
@@ -28,18 +28,17 @@ class LocalLauncher:
 
     def start(self, job: Job, workers: int) -> None:
         """Start the workers, each with its share of the cores."""
+        settings = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1", **KEEP_FREED}
+        if job.execution.threads:
+            threads = str(job.execution.threads)
+            settings |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         self.job = job
         self.log = Path(job.folder) / "checkpoints" / "workers.log"
-        self.nursery = self._nursery()
-        self.going = [self.nursery.start(job.to_json()) for _ in range(workers)]
+        self.nursery = Nursery(job.trainer.partition(":")[0], settings, self.log)
+        self.going = [self._spawn(self.nursery) for _ in range(workers)]
 
-    def _nursery(self) -> Nursery:
-        settings = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1", **KEEP_FREED}
-        settings["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # CUDA, once begun, does not survive a fork
-        if self.job.execution.threads:
-            threads = str(self.job.execution.threads)
-            settings |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        return Nursery(self.job.trainer.partition(":")[0], self.log, settings)
+    def _spawn(self, nursery: Nursery) -> Child:
+        return nursery.start("sweeps.worker:serve", self.job.to_json())
 
     def poll(self) -> bool:
         """Replace workers that died; False once all have ended."""
@@ -49,25 +48,18 @@ class LocalLauncher:
         self.going = [worker for worker in self.going if worker.code is None]
         for worker in ended:
             if worker.code == EXIT_FATAL:
-                raise OSError(worker.fatal or "a worker could not write to the sweep's folder")
+                raise OSError(worker.said[-1]["fatal"])
             if worker.code != 0:
-                self.going.append(self._replace(worker))
+                self.restarts += 1
+                if self.restarts > RESTARTS:
+                    often = f"{self.restarts} times, the last with code {worker.code}"
+                    raise OSError(f"workers died {often}; see {self.log}")
+                self.going.append(self._spawn(self.nursery))
         return bool(self.going)
-
-    def _replace(self, dead: Worker) -> Worker:
-        self.restarts += 1
-        if self.restarts > RESTARTS:
-            raise OSError(
-                f"workers died {self.restarts} times, the last with code {dead.code}; see {self.log}"
-            )
-        assert self.nursery is not None
-        if self.nursery.process.poll() is not None:
-            self.nursery.close(0)
-            self.nursery = self._nursery()
-        return self.nursery.start(self.job.to_json())
 
     def stop(self) -> None:
         """Ask every worker to write its state; a second Ctrl-C, or long silence, ends them at once."""
         if self.nursery:
-            self.nursery.close(STOP_S)
+            self.nursery.end(STOP_S)
+            self.nursery.close()
         self.nursery = None

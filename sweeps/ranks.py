@@ -1,19 +1,14 @@
 """One run as several processes, a device each: started, listened to, stopped and started again together.
 
-The worker that holds the run's lock is their parent, on further nodes of the run `answer` is. Each one
-is sent the run on standard input, and stops when that closes; rank 0 speaks on its standard output, a
-JSON object a line.
+The worker that holds the run's lock starts them through a nursery, on further nodes of the run `answer`
+does. Rank 0 says what comes of the run.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
-import subprocess
-import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -24,9 +19,11 @@ from sweeps.box import Box
 from sweeps.config import RunConfig
 from sweeps.execution import Execution
 from sweeps.interrupt import Interrupted
+from sweeps.nursery import Child, Nursery
 
 CRASHES = 3  # deaths of a rank without progress, after which the run has failed
 POLL_S = 0.1
+END_S = 10.0  # patience with ranks that are to end
 WORD_S = 5.0  # after which another node's word of a death has come through the shared folder
 Say = Callable[[Any], None]
 
@@ -58,17 +55,18 @@ def train(
         if progress:
             progress(now)
 
-    while True:
-        group = Group(run, folder, execution)
-        try:
-            return group.follow(stop, noticed, report or (lambda line: None))
-        except RankDied as error:
-            deaths = 1 if reached > last_death else deaths + 1
-            last_death = max(reached, last_death)
-            if deaths >= CRASHES:
-                raise RuntimeError(f"{error}, {deaths} times without progress") from None
-        finally:
-            group.end()
+    with _nursery() as nursery:
+        while True:
+            group = Group(run, folder, execution, nursery)
+            try:
+                return group.follow(stop, noticed, report or (lambda line: None))
+            except RankDied as error:
+                deaths = 1 if reached > last_death else deaths + 1
+                last_death = max(reached, last_death)
+                if deaths >= CRASHES:
+                    raise RuntimeError(f"{error}, {deaths} times without progress") from None
+            finally:
+                group.end()
 
 
 class RankDied(RuntimeError):
@@ -78,7 +76,7 @@ class RankDied(RuntimeError):
 class Group:
     """The processes of one attempt at a run."""
 
-    def __init__(self, run: RunConfig, folder: Path, execution: Execution) -> None:
+    def __init__(self, run: RunConfig, folder: Path, execution: Execution, nursery: Nursery) -> None:
         several = execution.num_nodes > 1
         self.box = Box.mine() if several else None
         self.key = uuid.uuid4().hex
@@ -92,29 +90,17 @@ class Group:
         }
         if self.box:
             self.box.call(spec)
-        self.processes = start(spec, node=0)
-        self.heard: list[dict[str, Any]] = []
-        self.listener = threading.Thread(target=self._listen, daemon=True)
-        self.listener.start()
-
-    def _listen(self) -> None:
-        out = self.processes[0].stdout
-        assert out is not None
-        for line in out:
-            try:
-                said = json.loads(line)
-            except ValueError:
-                continue  # a library's print
-            if isinstance(said, dict):
-                self.heard.append(said)
+        self.nursery = nursery
+        self.ranks = start(nursery, spec, node=0)
 
     def follow(self, stop: Callable[[], bool], progress: Say, report: Say) -> dict[str, Any]:
         """Pass on what rank 0 says until it has the row; Interrupted, RankDied or what it raised."""
         told = False
         while True:
-            codes = [process.poll() for process in self.processes]  # before reading: no word is missed
-            while self.heard:
-                said = self.heard.pop(0)
+            self.nursery.look()
+            codes = [rank.code for rank in self.ranks]
+            while self.ranks[0].said:
+                said = self.ranks[0].said.pop(0)
                 for kind, pass_on in (("progress", progress), ("report", report)):
                     if kind in said:
                         pass_on(said[kind])
@@ -131,18 +117,15 @@ class Group:
             if self.box and (code := self.box.mourned(self.key)):
                 raise RankDied(f"a rank on another node ended with code {code}")
             if codes[0] == 0:
-                time.sleep(POLL_S)
-                if not self.heard:
-                    raise RankDied("rank 0 ended without a row")
+                raise RankDied("rank 0 ended without a row")
             if not told and stop():
                 told = True
-                for process in self.processes:
-                    _send(process, "stop")
+                self.nursery.stop()
             time.sleep(POLL_S)
 
     def _blame(self) -> None:
         """Rank 0's error may be only the echo of another's death: RankDied if one was killed."""
-        codes = [process.poll() or 0 for process in self.processes[1:]]
+        codes = [rank.code or 0 for rank in self.ranks[1:]]
         deadline = time.monotonic() + WORD_S
         while self.box and self.box.mourned(self.key) == 0 and time.monotonic() < deadline:
             time.sleep(POLL_S)
@@ -154,77 +137,44 @@ class Group:
         """End what is left of the processes, those on other nodes too."""
         if self.box:
             self.box.hang_up()
-        end(self.processes)
-        self.listener.join()
-        if self.processes[0].stdout:
-            self.processes[0].stdout.close()
+        self.nursery.end(END_S)
 
 
-def start(spec: dict[str, Any], node: int) -> list[subprocess.Popen[str]]:
+def _nursery() -> Nursery:
+    return Nursery("sweeps.train", {})
+
+
+def start(nursery: Nursery, spec: dict[str, Any], node: int) -> list[Child]:
     """A node's share of the ranks of an attempt, one a device."""
     execution = Execution(**spec["execution"])
-    root = str(Path(__file__).resolve().parents[1])
     settings = {
-        "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "OMP_NUM_THREADS": str(max(1, (execution.threads or 1) // execution.devices)),
         "MASTER_ADDR": spec["host"],
         "MASTER_PORT": str(spec["port"]),
         "NODE_RANK": str(node),
     }
-    processes = []
+    ranks = []
     for local in range(execution.devices):
-        rank = node * execution.devices + local
-        place = {"LOCAL_RANK": str(local), "PARSCALE_RANK": str(rank)}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sweeps.rank"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, **settings, **place},
-        )
-        _send(process, json.dumps(spec))
-        processes.append(process)
-    return processes
-
-
-def end(processes: list[subprocess.Popen[str]]) -> None:
-    """End what is left of the processes, after a moment to leave by themselves."""
-    for process in processes:
-        if process.stdin and not process.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
-    deadline = time.monotonic() + 10
-    for process in processes:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        place = {"LOCAL_RANK": str(local), "PARSCALE_RANK": str(node * execution.devices + local)}
+        ranks.append(nursery.start("sweeps.rank:serve", json.dumps(spec), **settings, **place))
+    return ranks
 
 
 def answer(box: Box, node: int) -> None:
     """Start this node's ranks whenever its group's first node calls, until it closes the box."""
-    key, processes = "", list[subprocess.Popen[str]]()
-    while not box.over:
-        spec = box.wanted()
-        if spec.get("key", "") != key:
-            end(processes)
-            key = spec.get("key", "")
-            processes = start(spec, node) if key else []
-        codes = [code for process in processes if (code := process.poll())]
-        if codes:
-            box.mourn(key, min(codes))
-        time.sleep(POLL_S)
-    end(processes)
-
-
-def _send(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None
-    try:
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-    except BrokenPipeError:
-        return  # it died: poll() will tell
+    key, ranks = "", list[Child]()
+    with _nursery() as nursery:
+        while not box.over:
+            spec = box.wanted()
+            if spec.get("key", "") != key:
+                nursery.end(END_S)
+                key = spec.get("key", "")
+                ranks = start(nursery, spec, node) if key else []
+            nursery.look()
+            codes = [rank.code for rank in ranks if rank.code]
+            if codes:
+                box.mourn(key, min(codes))
+            time.sleep(POLL_S)
+        nursery.end(END_S)
 
 
 def _free_port() -> int:

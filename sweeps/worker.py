@@ -1,7 +1,6 @@
 """A worker: takes the next run of a sweep folder that nobody holds, trains it, publishes it, repeats.
 
-A process that `sweeps.nursery` starts for a launcher. When its standard input closes both are gone, and
-the worker writes its state and stops, as it does at SIGTERM and SIGINT.
+A process that `sweeps.nursery` starts for a launcher. Told to stop, it writes its state first.
 """
 
 from __future__ import annotations
@@ -9,9 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -170,21 +167,11 @@ def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def serve(job: Job, say: Callable[[str], None]) -> int:
-    """Work until done, or told to stop by a signal or the end of standard input; `say` why none can."""
-    asked = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):  # the last is Slurm's warning
-        signal.signal(number, lambda *_: asked.set())
-
-    def until_closed() -> None:
-        while os.read(0, 1):
-            pass
-        asked.set()
-
-    threading.Thread(target=until_closed, daemon=True).start()
+def serve(text: str, stop: Callable[[], bool], say: Callable[[Any], None]) -> int:
+    """Work on a job (its JSON) until done or told to stop; `say` why no run can go on."""
     try:
-        work(job, asked.is_set)
+        work(Job.from_json(text), stop)
     except Fatal as fatal:
-        say(str(fatal))
+        say({"fatal": str(fatal)})
         return EXIT_FATAL
     return 0

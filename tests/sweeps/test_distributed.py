@@ -7,7 +7,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from sweeps import corpora
+from sweeps import corpora, ranks
 from sweeps.box import VARIABLE, Box
 from sweeps.checkpoint import load
 from sweeps.config import ModelConfig, RunConfig
@@ -72,18 +72,28 @@ def test_two_processes_have_the_loss_of_one_even_interrupted(corpus, alone, tmp_
     assert_same(row, tmp_path, alone)
 
 
+@pytest.fixture
+def started(monkeypatch):
+    """The ranks started last: {node: [children]}."""
+    last, start = {}, ranks.start
+
+    def record(nursery, spec, node):
+        last[node] = start(nursery, spec, node)
+        return last[node]
+
+    monkeypatch.setattr(ranks, "start", record)
+    return last
+
+
 @pytest.mark.slow
-def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, tmp_path):
+def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, started, tmp_path):
     two = replace(ONE, devices=2, checkpoint_minutes=0.01)
     run, said = config(corpus, steps=120), []
 
     def kill():
         while not list(tmp_path.glob("step-*.ckpt")):
             time.sleep(0.02)
-        [second] = [
-            child for child in psutil.Process().children() if child.environ().get("PARSCALE_RANK") == "1"
-        ]
-        second.kill()
+        psutil.Process(started[0][1].pid).kill()
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -95,7 +105,7 @@ def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, tmp_pa
 
 @pytest.mark.slow
 def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
-    corpus, alone, tmp_path, monkeypatch
+    corpus, alone, started, tmp_path, monkeypatch
 ):
     box = Box(tmp_path / "box")
     monkeypatch.setenv(VARIABLE, str(box.folder))
@@ -106,11 +116,8 @@ def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
 
     def kill(now):
         if not killed and now["step"] >= 5:
-            [process] = [
-                child for child in psutil.Process().children() if child.environ().get("NODE_RANK") == "1"
-            ]
-            killed.append(process.pid)
-            process.kill()
+            killed.append(started[1][0].pid)
+            psutil.Process(killed[0]).kill()
 
     two = replace(ONE, num_nodes=2, checkpoint_minutes=0.001)
     try:
