@@ -6,11 +6,15 @@ N is non-embedding parameters, P parallel streams, D training tokens, loss in na
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from analysis import flags
+from analysis.flags import RUNS, numbers, out
+from sweeps import flags as sweep_flags
 from sweeps import model_flags
 
 EXAMPLES = """\
@@ -25,12 +29,6 @@ exit codes: 0 done, 1 the work failed (and says what is safe), 2 the call or its
 """
 
 Parser = argparse.ArgumentParser
-RUNS = "runs table (parquet, csv, tsv, jsonl) or sweep folder"
-
-
-def out(p: Parser, what: str) -> None:
-    """The --out option."""
-    p.add_argument("--out", metavar="PATH", help=what)
 
 
 def runs(p: Parser, objective: str = "huber") -> None:
@@ -47,17 +45,10 @@ def runs(p: Parser, objective: str = "huber") -> None:
     p.add_argument("--delta", type=float, default=1e-3, help="Huber's delta on log loss (default 1e-3)")
 
 
-def numbers(p: Parser, level: bool = True) -> None:
-    """Options of commands that print numbers."""
-    if level:
-        p.add_argument("--level", type=float, default=0.95, help="level of the intervals (default 0.95)")
-    p.add_argument("--json", action="store_true", help="print JSON at full precision")
-
-
 def sweep(p: Parser) -> None:
     """Train what a grid's folder does not hold yet; stopped at any moment, the same command goes on."""
     p.add_argument("grid", metavar="GRID", help="ci, demo, laptop, paper, or your own: FILE.py[:FUNCTION]")
-    import_module("sweeps.flags").add(p)
+    sweep_flags.add(p)
     out(p, "the sweep's folder (default results/sweeps/GRID)")
 
 
@@ -147,65 +138,6 @@ def export(p: Parser) -> None:
     p.add_argument("--out", metavar="DIR", required=True, help="folder to write to")
 
 
-def figures(p: Parser) -> None:
-    """Draw the paper's figures, or the same figures for a sweep, as PNG and PDF."""
-    p.add_argument("source", nargs="?", metavar="RUNS", help=f"{RUNS}; without it the paper's numbers")
-    p.add_argument("--only", metavar="NAME,...", help="only these, e.g. fig2")
-    out(p, "folder (default results/figures, or figures/ in the sweep's folder)")
-
-
-def reproduce(p: Parser) -> None:
-    """Regenerate the paper: every fit, table and figure, and an audit of its claims."""
-    out(p, "folder for fits/, tables/ and figures/ (default results)")
-
-
-def serving(p: Parser, batch: str) -> None:
-    """Options that say what is served, and on what."""
-    p.add_argument("--batch", default="1", help=batch)
-    p.add_argument("--in", dest="input_tokens", type=int, default=64, help="input tokens (default 64)")
-    p.add_argument("--output-tokens", "--out-tokens", type=int, default=64, help="output tokens (default 64)")
-    p.add_argument("--gpu", default="a100", help="a100, h100, h200, laptop, or a JSON file (default a100)")
-    p.add_argument("--dtype", default="bf16", help="bf16 (default), fp32, ...")
-
-
-def cost(p: Parser) -> None:
-    """Memory and latency of inference for sizes and streams, by the paper's model; training too."""
-    p.add_argument("--N", default="1.6B", help="non-embedding parameters (default 1.6B)")
-    p.add_argument("--P", default="1,2,4,8", help="streams (default 1,2,4,8)")
-    serving(p, "batch sizes, of inference or training (default 1)")
-    p.add_argument("--out", dest="output_tokens", type=int, help="output tokens (default 64)")
-    p.add_argument("--train", metavar="D", help="also what training on D tokens costs")
-    numbers(p, level=False)
-
-
-def advise(p: Parser) -> None:
-    """The cheapest (N, P) within limits, under a fitted law and the cost model; the frontier drawn."""
-    p.add_argument("--fit", metavar="FIT", help="a fit file (default: the published law of Stack-V2 Python)")
-    p.add_argument("--loss", type=float, help="loss to reach; without it the lowest within the limits")
-    p.add_argument("--memory", help="e.g. 4GB")
-    p.add_argument("--latency", help="e.g. 0.6s")
-    p.add_argument("--flops", help="training FLOPs, with --tokens; e.g. 1e22")
-    p.add_argument("--tokens", metavar="D", help="training tokens that --flops pays for")
-    serving(p, "batch size (default 1)")
-    numbers(p)
-    out(p, "folder of the figure (default results/figures)")
-
-
-def report(p: Parser) -> None:
-    """One self-contained page of a sweep: runs, curves, fits, comparison, costs, provenance."""
-    p.add_argument("source", metavar="SWEEP", help=RUNS)
-    out(p, "file or folder (default report.html in the sweep's folder)")
-
-
-def explore(p: Parser) -> None:
-    """Write one self-contained page to explore laws, and open it: any N and P, intervals, costs."""
-    p.add_argument(
-        "sources", nargs="*", metavar="SOURCE", help=f"fit files, {RUNS}; without them the paper's"
-    )
-    p.add_argument("--no-open", action="store_true", help="do not open it in a browser")
-    out(p, "file (default results/explore.html)")
-
-
 def run_demo(args: argparse.Namespace) -> int:
     """Sweep, then fit and draw: the one command that needs every package."""
     from analysis.conclude import conclude
@@ -234,19 +166,43 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "generate": ("sweeps.model_commands:generate", model_flags.generate),
     "import": ("sweeps.model_commands:import_", import_),
     "export": ("sweeps.model_commands:export", export),
-    "figures": ("analysis.commands:figures", figures),
-    "reproduce": ("analysis.commands:reproduce", reproduce),
-    "report": ("analysis.commands:report", report),
-    "explore": ("analysis.commands:explore", explore),
-    "cost": ("analysis.decide:cost", cost),
-    "advise": ("analysis.decide:advise", advise),
+    "figures": ("analysis.commands:figures", flags.figures),
+    "reproduce": ("analysis.commands:reproduce", flags.reproduce),
+    "report": ("analysis.commands:report", flags.report),
+    "explore": ("analysis.commands:explore", flags.explore),
+    "cost": ("analysis.decide:cost", flags.cost),
+    "advise": ("analysis.decide:advise", flags.advise),
 }
+
+
+class Version(argparse.Action):
+    """--version; looked up only where it is asked for."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(nargs=0, **given)
+
+    def __call__(self, parser: Parser, *_: Any) -> None:
+        """Print the installed package's version, which pyproject.toml states."""
+        from importlib.metadata import version
+
+        print(f"parscale {version('parscale')}")
+        parser.exit()
+
+
+def missing(name: str) -> str:
+    """What to install where the module `name` is not found: the extra that asks for it, or itself."""
+    from importlib.metadata import requires
+
+    asked = [line for line in requires("parscale") or [] if re.match(rf"{re.escape(name)}\b", line)]
+    extra = next((found[1] for line in asked if (found := re.search(r"extra == \W(\w+)", line))), None)
+    return f"{name} is not installed: pip install '{f'parscale[{extra}]' if extra else name}'"
 
 
 def build_parser() -> Parser:
     """The command line, one subparser a command."""
     raw: Any = {"formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = Parser("parscale", description=__doc__, epilog=EXAMPLES, **raw)
+    parser.add_argument("--version", action=Version, help="print the version and exit")
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (_, add) in COMMANDS.items():
         help_line = (add.__doc__ or "").strip()
@@ -266,7 +222,7 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         message, code = str(error), 2
     except ModuleNotFoundError as error:
-        message, code = f"{error.name} is not installed: pip install 'parscale[train]'", 2
+        message, code = missing((error.name or "").partition(".")[0]), 2
     except OSError as error:
         message, code = (
             f"{error.strerror or error}: {error.filename or 'output'}; what was finished is safe",

@@ -7,7 +7,7 @@ a grid, runs differ only in N, P and seed: tokens, batch, schedule and held-out 
 from __future__ import annotations
 
 import inspect
-import runpy
+import runpy  # noqa: TID251 (a grid file is code)
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -111,6 +112,29 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys):
     assert code in (1, 2)
     assert "file" in err
     assert len(err.splitlines()) == 1
+
+
+def test_the_version_is_the_projects(capsys):
+    with pytest.raises(SystemExit) as end:
+        parscale.main(["--version"])
+    assert end.value.code == 0
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert capsys.readouterr().out == f"parscale {stated}\n"
+    assert f"\nversion: {stated}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+@pytest.mark.parametrize(
+    ("module", "install"),
+    [("torch", "parscale[train]"), ("ray", "parscale[cluster]"), ("datasets", "parscale[hf]"), ("own", "own")],
+)  # fmt: skip
+def test_a_package_that_is_not_there_is_named_with_what_brings_it(capsys, monkeypatch, module, install):
+    def absent(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named '{module}.part'", name=f"{module}.part")
+
+    monkeypatch.setattr(parscale, "import_module", absent)
+    code, _, err = run("demo", capsys=capsys)
+    assert code == 2
+    assert err == f"parscale demo: {module} is not installed: pip install '{install}'\n"
 
 
 def test_dry_run_lists_the_papers_48_runs(capsys):

@@ -1,0 +1,146 @@
+"""What SECURITY.md says of pins and of code, held without a network."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+CODE = sorted(p for d in ("scaling", "sweeps", "analysis", "benchmarks") for p in (ROOT / d).rglob("*.py"))
+LINES = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line[:1] not in ("", "#")]
+PINS = {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in LINES}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+STATED = [
+    Requirement(text)
+    for group in (
+        PROJECT["project"]["dependencies"],
+        *PROJECT["project"]["optional-dependencies"].values(),
+        PROJECT["build-system"]["requires"],
+    )
+    for text in group
+]
+SET_UP = {"pip"}  # pinned for the set-up itself
+MALICIOUS = dict.fromkeys(("lightning", "pytorch-lightning"), ("2.6.2", "2.6.3"))
+
+
+def parts(wanted: Requirement, here: bool) -> Iterator[Requirement]:
+    """What an installed requirement asks for: on this machine and Python, or on any."""
+    extras = {"", *wanted.extras}
+    for part in map(Requirement, requires(wanted.name) or []):
+        marker = part.marker
+        of_extra = re.search(r"extra == ['\"]([\w.-]+)", str(marker or ""))
+        asked = of_extra is None or of_extra[1] in wanted.extras
+        if marker is None or (any(marker.evaluate({"extra": e}) for e in extras) if here else asked):
+            yield part
+
+
+def closure(begin: Iterable[Requirement], here: bool) -> set[str]:
+    """Names of everything that is asked for, and of what that asks for in turn."""
+    todo, seen = list(begin), set()
+    while todo:
+        wanted = todo.pop()
+        key = (canonicalize_name(wanted.name), frozenset(wanted.extras))
+        if key not in seen and key[0] != "parscale":
+            seen.add(key)
+            try:
+                todo += parts(wanted, here)
+            except PackageNotFoundError:
+                assert not here, f"{key[0]} is not installed"
+    return {name for name, _ in seen}
+
+
+def test_every_pin_is_exact():
+    assert len(LINES) > 100
+    for line in LINES:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==\d[\w.]*", line), line
+    assert len(PINS) == len(LINES), "a package is pinned twice"
+
+
+@pytest.mark.parametrize("wanted", STATED, ids=str)
+def test_what_the_project_asks_for_is_what_is_pinned(wanted):
+    if wanted.name != "parscale":
+        assert PINS[canonicalize_name(wanted.name)] in wanted.specifier
+
+
+def test_malicious_releases_are_neither_pinned_nor_allowed():
+    for name, versions in MALICIOUS.items():
+        assert PINS[name] not in versions
+    (wanted,) = [stated for stated in STATED if stated.name == "lightning"]
+    assert not [version for version in MALICIOUS["lightning"] if version in wanted.specifier]
+
+
+def test_everything_that_is_needed_is_pinned():
+    assert closure(STATED, here=True) <= PINS.keys()
+
+
+def test_nothing_is_pinned_that_nothing_needs():
+    assert PINS.keys() - closure(STATED, here=False) == SET_UP
+
+
+UNSAFE = {
+    "import pickle\npickle.load(open('x', 'rb'))": "S301",
+    "import pandas as pd\npd.read_pickle('x')": "S301",
+    "import shelve\nshelve.open('x')": "S301",
+    "import marshal\nmarshal.loads(b'')": "S302",
+    "import cloudpickle": "TID251",
+    "import numpy as np\nnp.load('x', allow_pickle=True)": "TID251",
+    "import yaml\nyaml.load('x', Loader=yaml.Loader)": "S506",
+    "import yaml\nyaml.unsafe_load('x')": "TID251",
+    "eval('1')": "S307",
+    "exec('1')": "S102",
+    "import runpy": "TID251",
+    "import subprocess\nsubprocess.run('x', shell=True)": "S602",
+    "import os\nos.system('x')": "S605",
+    "import tarfile\ntarfile.open('x').extractall('y')": "S202",
+    "import tempfile\ntempfile.mktemp()": "S306",
+}
+
+
+@pytest.mark.parametrize(("code", "rule"), UNSAFE.items(), ids=range(len(UNSAFE)))
+def test_the_linter_refuses_what_is_promised_not_to_be_there(code, rule):
+    call = [sys.executable, "-m", "ruff", "check", "--output-format", "json"]
+    said = subprocess.run(
+        [*call, "--stdin-filename", "sweeps/new.py", "-"],
+        input=code,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert rule in {fault["code"] for fault in json.loads(said.stdout)}
+
+
+def test_only_grid_files_are_excused():
+    excused = {path.name for path in CODE if re.search(r"noqa: .*(S\d{3}|TID251)", path.read_text())}
+    assert excused == {"grids.py"}
+
+
+def calls(name: str) -> Iterator[ast.Call]:
+    """Every call of a function or method of that name, with its module if the name has one."""
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                if called == name or called.endswith(f".{name}"):
+                    yield node
+
+
+def test_torch_loads_tensors_and_plain_values_alone():
+    found = list(calls("torch.load"))
+    assert found
+    for call in found:
+        given = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        assert given.get("weights_only") == "True"
+
+
+@pytest.mark.parametrize("name", ["extractall", "extract", "unpack_archive"])
+def test_no_archive_is_unpacked_to_disk(name):
+    assert not [ast.unparse(call) for call in calls(name)]
