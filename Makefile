@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast soak lint bench browser docs clean
+.PHONY: demo test fast soak lint bench browser docs release clean
 
 # A current pip takes half the time of the one Python brings; --no-compile halves it again: Python compiles
 # what is imported, when it is first imported, and keeps it even where the surroundings ask it not to.
@@ -38,6 +38,11 @@ browser:  ## Debian's chromium, which the tests of the page drive; nothing to do
 
 docs: $(VENV)/.installed  ## the documentation as a static site in build/site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+release: $(VENV)/.installed  ## sdist, and from it the wheel, in dist/; installed and tried where only the base dependencies are
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation >/dev/null
+	$(BIN)/pytest -q tests/test_wheel.py
 
 bench: $(VENV)/.installed  ## timings, side by side with a baseline; writes results/benchmarks/
 	$(BIN)/python -m benchmarks

@@ -55,8 +55,8 @@ def read_published(folder: Path | str = FOLDER) -> Published:
     for name, file in _FILES.items():
         if not (base / file).is_file():
             raise ValueError(
-                f"{base / file} is not there; run in a checkout of the project, or name the folder "
-                "that holds the published tables"
+                f"{base / file} is not there: the paper's tables are in a checkout of the project; "
+                "run there, or name a table or a fit of your own"
             )
         tables[name] = pd.read_csv(base / file)
     ours = {theirs: corpus for corpus, theirs in CORPORA.items()}

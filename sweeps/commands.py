@@ -101,7 +101,7 @@ def corpus(args: Any) -> int:
     from sweeps import corpora
 
     say = Console(stderr=True)
-    built = corpora.load(args.name, args.vocab, report=lambda line: say.print(line, highlight=False))
+    built = corpora.load(args.name, args.vocab, report=lambda line: say.print(line, highlight=False, soft_wrap=True))
     facts = built.manifest
     if args.json:
         print(json.dumps(facts, indent=1))

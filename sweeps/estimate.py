@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
+from importlib.util import find_spec
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -96,6 +97,8 @@ def timed_speeds(
 ) -> dict[Shape, float]:
     """Tokens per second of each shape, `workers` of them timed at once; empty if that would take long."""
     shapes = {shape_of(run): run for run in runs}
+    if find_spec("torch") is None:  # planning needs no training packages
+        return {}
     if any(run.compile for run in runs) or sum(map(trial_flops, shapes.values())) > TRIAL_FLOPS:
         return {}
     largest_first = sorted(shapes.values(), key=lambda run: -run.C)

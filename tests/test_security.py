@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, requires
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.closure import closure
 
 ROOT = Path(__file__).parents[1]
 CODE = sorted(p for d in ("scaling", "sweeps", "analysis", "benchmarks") for p in (ROOT / d).rglob("*.py"))
@@ -30,32 +31,6 @@ STATED = [
 ]
 SET_UP = {"pip"}  # pinned for the set-up itself
 MALICIOUS = dict.fromkeys(("lightning", "pytorch-lightning"), ("2.6.2", "2.6.3"))
-
-
-def parts(wanted: Requirement, here: bool) -> Iterator[Requirement]:
-    """What an installed requirement asks for: on this machine and Python, or on any."""
-    extras = {"", *wanted.extras}
-    for part in map(Requirement, requires(wanted.name) or []):
-        marker = part.marker
-        of_extra = re.search(r"extra == ['\"]([\w.-]+)", str(marker or ""))
-        asked = of_extra is None or of_extra[1] in wanted.extras
-        if marker is None or (any(marker.evaluate({"extra": e}) for e in extras) if here else asked):
-            yield part
-
-
-def closure(begin: Iterable[Requirement], here: bool) -> set[str]:
-    """Names of everything that is asked for, and of what that asks for in turn."""
-    todo, seen = list(begin), set()
-    while todo:
-        wanted = todo.pop()
-        key = (canonicalize_name(wanted.name), frozenset(wanted.extras))
-        if key not in seen and key[0] != "parscale":
-            seen.add(key)
-            try:
-                todo += parts(wanted, here)
-            except PackageNotFoundError:
-                assert not here, f"{key[0]} is not installed"
-    return {name for name, _ in seen}
 
 
 def test_every_pin_is_exact():

@@ -97,7 +97,7 @@ def test_a_written_table_names_its_origin_and_reads_back(tmp_path):
 
 
 def test_a_folder_without_the_published_numbers_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"losses\.csv is not there; run in a checkout"):
+    with pytest.raises(ValueError, match=r"losses\.csv is not there: the paper"):
         reproduce.run(tmp_path / "out", published=tmp_path)
 
 
