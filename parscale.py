@@ -212,7 +212,11 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line and exit code 2, failed work exit code 1."""
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help()
+        return 2
+    args = parser.parse_args(argv)
     module, _, function = COMMANDS[args.command][0].partition(":")
     try:
         outcome = getattr(import_module(module), function)(args)

@@ -51,6 +51,10 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.
     source = Path(path)
     if source.is_dir():
         source = source / "runs.parquet"
+        if not source.exists():
+            raise FileNotFoundError(
+                f"{path}: no {source.name} in this folder: no sweep, or no run of it is done"
+            )
     if not source.exists():
         raise FileNotFoundError(
             f"{source}: no such file; give a runs table (parquet, csv, jsonl) or a sweep folder"
@@ -101,7 +105,10 @@ def _load(source: Path) -> pd.DataFrame:
         raise ValueError(
             f"{source}: cannot read {source.suffix or 'a file without ending'}; use {', '.join(readers)}"
         )
-    limits.check(source, source.stat().st_size, limits.TABLE, SMALLER)
+    size = source.stat().st_size
+    limits.check(source, size, limits.TABLE, SMALLER)
+    if size == 0 and source.is_file():
+        raise ValueError(f"{source}: the file is empty")
     try:
         if source.suffix == ".parquet":
             limits.check(source, _unpacked(source), limits.TABLE, SMALLER)
@@ -135,6 +142,9 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str], source: Path) -> pd
 
 def _missing(name: str, table: Any) -> str:
     have = ", ".join(map(str, list(table)[:12]))
+    other = re.search(r"[;|\t]", have) if len(list(table)) == 1 else None
+    if other:
+        return f"one column only, {have!r}: columns stand between commas, not {other[0]!r}; in a .tsv, between tabs"
     return f"no column {name!r} (it has {have}); name it with --columns {name}=COLUMN or columns={{...}}"
 
 

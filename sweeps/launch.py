@@ -121,7 +121,7 @@ def run_sweep(
     chosen.share(workers, len(configs))  # a cluster that is not there is refused before anything is written
     store = Store(out)
     store.create(name or configs[0].sweep, rule)
-    bound = corpora.bind(configs, report=lambda line: console.print(line, highlight=False))
+    bound = corpora.bind(configs, report=lambda line: console.print(line, highlight=False, soft_wrap=True))
     go_on(store, bound, fork)
     runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
     if retry_diverged:

@@ -114,6 +114,12 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys):
     assert len(err.splitlines()) == 1
 
 
+def test_a_call_without_a_command_shows_what_there_is(capsys):
+    code, out, err = run(capsys=capsys)
+    assert (code, err) == (2, "")
+    assert "parscale fit" in out
+
+
 def test_the_version_is_the_projects(capsys):
     with pytest.raises(SystemExit) as end:
         parscale.main(["--version"])
@@ -125,8 +131,8 @@ def test_the_version_is_the_projects(capsys):
 
 @pytest.mark.parametrize(
     ("module", "install"),
-    [("torch", "parscale[train]"), ("ray", "parscale[cluster]"), ("datasets", "parscale[hf]"), ("own", "own")],
-)  # fmt: skip
+    [("torch", "parscale[train]"), ("ray", "parscale[cluster]"), ("datasets", "parscale[hf]"), ("x", "x")],
+)
 def test_a_package_that_is_not_there_is_named_with_what_brings_it(capsys, monkeypatch, module, install):
     def absent(name: str) -> None:
         raise ModuleNotFoundError(f"No module named '{module}.part'", name=f"{module}.part")

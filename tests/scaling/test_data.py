@@ -236,3 +236,24 @@ def test_the_index_of_the_table_does_not_matter(table: pd.DataFrame) -> None:
     shuffled.loc[shuffled.index[5], "loss"] = np.nan
     with pytest.raises(ValueError, match="row 6, column loss"):
         scaling.fit(ParallelLaw, shuffled)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("empty.csv", "", "empty.csv: the file is empty"),
+        ("semicolons.csv", "N;P;loss\n1e7;1;3.1\n", "one column only, 'N;P;loss': .* commas, not ';'"),
+        ("tabs.csv", "N\tP\tloss\n1e7\t1\t3.1\n", r"not '\\t'; in a \.tsv, between tabs"),
+    ],
+)  # fmt: skip
+def test_files_as_they_are_saved_by_mistake(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        scaling.read_runs(tmp_path / name)
+
+
+def test_a_folder_that_holds_no_runs(tmp_path: Path) -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"no runs\.parquet in this folder: no sweep, or no run of it is done"
+    ):
+        scaling.read_runs(tmp_path)
