@@ -177,7 +177,8 @@ def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
     """The laws named, or every registered one whose axes the runs have with two values at least."""
     if given:
         return [by_name(name.strip()) for name in given.split(",")]
-    varied = {axis for axis in ("N", "P", "D") if axis in runs and len(runs[axis].unique()) > 1}
+    good = runs[usable(runs)] if usable(runs).any() else runs
+    varied = {axis for axis in ("N", "P", "D") if axis in good and len(good[axis].unique()) > 1}
     return [law for law in REGISTRY.values() if set(law.axes) <= varied]
 
 
@@ -196,7 +197,8 @@ def doubts(one: Fit) -> dict[str, Any]:
 def ranking(one: Comparison) -> str:
     """A comparison for the terminal: table, verdict, and what the best law's residuals say."""
     shown = one.table[["status", "r2", "rmse", "delta_aicc", "delta_bic", "loo_rmse", "holdout_rmse"]]
-    lines = [shown.to_string(float_format=lambda x: f"{x:.4g}"), "", one.verdict]
+    shown = shown.assign(status=shown["status"].where(shown.index.isin(list(one.fits)), "too few runs"))
+    lines = [shown.to_string(float_format=lambda x: f"{x:.4g}", na_rep=""), "", one.verdict]
     best = str(one.table.index[0])
     return "\n".join([*lines, f"Residuals of {best}: {adequacy(one.fits[best]).verdict}"])
 

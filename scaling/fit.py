@@ -61,7 +61,8 @@ def fit(
     n, p = y.size, len(law.free())
     if n < p:
         raise FitError(
-            f"{n} usable rows for the {p} parameters of {law.__name__}: add runs or take a smaller law"
+            f"{n} usable rows for the {p} parameters of {law.__name__}"
+            f"{f' ({excluded} left out)' * bool(excluded)}: add runs or take a smaller law"
         )
     problem = Problem(
         law,

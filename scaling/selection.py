@@ -54,6 +54,7 @@ def compare(
     """
     objective = objective or LeastSquares()
     rows, fits, refused = [], {}, {}
+    laws = list(laws)
     for law in laws:
         try:
             one = fit(law, runs, objective)
@@ -63,7 +64,8 @@ def compare(
         fits[name_of(law)] = one
         rows.append({"law": name_of(law), **_scores(one), **_holdout(one, holdout)})
     if not rows:
-        raise FitError("; ".join(refused.values()) or "no laws given")
+        least = min(laws, key=lambda law: len(law.free()), default=None)
+        raise FitError(refused[name_of(least)] if least else "no laws given")
     table = pd.DataFrame(rows).set_index("law")
     for score in ("aicc", "bic"):
         place = list(table.columns).index(score) + 1

@@ -71,6 +71,8 @@ def load(path: Any) -> Fit:
     """Read a fit; ValueError names what is wrong with the file, FileNotFoundError where there is none."""
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file; write a fit with `parscale fit` or Fit.save")
+    if Path(path).is_dir():
+        raise ValueError(f"{path}: a folder, not a fit file: write one with `parscale fit {path}`")
     try:
         body = json.loads(limits.read_json(path))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -64,7 +64,7 @@ def backtest(
         windows.append(_window(one, ahead, float(along[level_of <= last].max())))
     if not windows:
         raise FitError(
-            f"no window along {by} holds enough runs: {len(along)} runs on {level_of.max() + 1} levels"
+            f"no window along {by} holds enough runs: {len(along)} runs at {level_of.max() + 1} values of it"
         )
     table = pd.DataFrame(windows).set_index("up_to")
     return Backtest(table, pd.concat(points, ignore_index=True), _backtest_verdict(law, by, table, level))

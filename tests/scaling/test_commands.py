@@ -82,6 +82,19 @@ def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_pa
     assert "more than one recipe (scratch, peft) are fitted as one; --where recipe=... takes one" in text
 
 
+def test_a_folder_of_runs_is_no_fit_and_few_runs_are_said_once(losses: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a folder, not a fit file: write one with `parscale fit"):
+        commands.predict(given(fit=str(tmp_path), N="1e9", P="2"))
+    losses[:3].to_csv(tmp_path / "three.csv")
+    text = commands.compare(given(runs=str(tmp_path / "three.csv"), laws="parallel,dense"))
+    assert "too few runs" in text
+    assert "usable rows" not in text
+    losses[:2].assign(status=["ok", "diverged"]).to_csv(tmp_path / "one.csv")
+    said = r"1 usable rows for the 3 parameters of DenseLaw \(1 left out\): add runs"
+    with pytest.raises(scaling.FitError, match=said):
+        commands.compare(given(runs=str(tmp_path / "one.csv"), laws="parallel,dense"))
+
+
 def test_predict(folder: Path) -> None:
     file = str(folder / "parallel-stack-v2-python.json")
     text = commands.predict(given(fit=file, N="2.8B", P="4"))
