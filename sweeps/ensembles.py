@@ -2,7 +2,9 @@
 
 Writes streams.parquet beside the sweep's runs.parquet; `parscale figures` and `report` draw it. Columns:
 run_id, size, N, P, m (streams averaged), subsets, loss, loss_se, gain (L_1 - L_m, nats per token),
-gain_se, line (the gain Proposition 1 gives at the best-fitting slope), entropy, similarity.
+gain_se, line (the gain Proposition 1 gives at the best-fitting slope), entropy, similarity, own and
+own_se (the model's loss, its own aggregation). Where a backbone was frozen: backbone (its loss alone,
+P = 1), over_backbone and over_backbone_se (what P streams gain over it, paired sequence by sequence).
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ from torch import Tensor
 
 from scaling.data import parse_size
 from sweeps import checkpoint, corpora
+from sweeps.bank import view
 from sweeps.commands import cell, console
 from sweeps.config import RunConfig
 from sweeps.store import Store, write_parquet
-from sweeps.streams import diagnose
+from sweeps.streams import diagnose, mean_and_se
 
 TABLE = "streams.parquet"
 
@@ -35,11 +38,15 @@ def streams(args: Any) -> int:
         raise ValueError(f"{folder}: no sweep folder (it has no sweep.json)")
     found = measure(folder, int(parse_size(args.tokens)))
     write_parquet(folder / TABLE, found)
-    shown = found[found["m"] == found["P"]][["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]]
+    whole = found[found["m"] == found["P"]]
+    names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]
+    frozen = [c for c in ("backbone", "own", "over_backbone", "over_backbone_se") if "backbone" in whole]
+    shown = whole[names + frozen]
     table = Table(
         box=SIMPLE_HEAD,
         title="averaging all P streams of a run",
-        caption="gain: nats per token below one stream alone; line: by Proposition 1, fitted to every m",
+        caption="gain: nats per token below one stream alone; line: by Proposition 1, fitted to every m"
+        + ("; over_backbone: own below backbone, the frozen one at P = 1" if frozen else ""),
     )
     for name in shown:
         table.add_column(str(name), justify="left" if name == "size" else "right")
@@ -64,10 +71,17 @@ def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
 
 def _of_run(weights: Path, config: RunConfig, tokens: int) -> pd.DataFrame:
     """One run's rows."""
-    report = diagnose(checkpoint.load(weights).eval(), _windows(config, tokens))
+    model = checkpoint.load(weights).eval()
+    report = diagnose(model, _windows(config, tokens))
     facts: dict[str, Any] = {"size": config.size, "N": config.model.N, "P": config.model.P}
     facts |= {"line": report.gain_slope * (1 - 1 / report.ensemble["m"]), "entropy": report.entropy}
-    return report.ensemble.assign(**facts, similarity=report.pairs["hidden_similarity"].mean())
+    facts |= {"similarity": report.pairs["hidden_similarity"].mean()}
+    facts |= {"own": report.loss, "own_se": report.loss_se}
+    if config.recipe == "peft":
+        alone = diagnose(view(model, P=1), _windows(config, tokens))
+        gain, gain_se = mean_and_se(alone.by_sequence - report.by_sequence)
+        facts |= {"backbone": alone.loss, "over_backbone": gain, "over_backbone_se": gain_se}
+    return report.ensemble.assign(**facts)
 
 
 def _windows(config: RunConfig, tokens: int) -> Iterator[tuple[Tensor, Tensor]]:

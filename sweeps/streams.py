@@ -34,6 +34,7 @@ class StreamReport:
     streams: pd.DataFrame  # stream, weight, loss, loss_se: each stream read by the LM head alone
     pairs: pd.DataFrame  # first, second, hidden_similarity (cosine), prediction_overlap (Bhattacharyya)
     ensemble: pd.DataFrame  # m, subsets, loss, loss_se, gain, gain_se: see `ensemble_table`
+    by_sequence: np.ndarray  # (Q,) the model's loss on each sequence
 
     @property
     def gain_slope(self) -> float:
@@ -160,7 +161,8 @@ def diagnose(
     if not sums.tokens:
         raise ValueError("no held-out text was given: batches is empty")
     alone = torch.cat(sums.alone, dim=1).numpy()  # (P, Q, T)
-    loss, loss_se = mean_and_se(torch.cat(sums.own).numpy().mean(axis=1))
+    by_sequence = torch.cat(sums.own).numpy().mean(axis=1)
+    loss, loss_se = mean_and_se(by_sequence)
     weight = (sums.weights / sums.tokens).tolist()
     by_stream = [(i, weight[i], *mean_and_se(alone[i].mean(axis=1))) for i in range(P)]
     cosine, overlaps = sums.cosine / sums.tokens, sums.overlap / sums.tokens
@@ -175,4 +177,5 @@ def diagnose(
         streams=pd.DataFrame(by_stream, columns=["stream", "weight", "loss", "loss_se"]),
         pairs=pd.DataFrame(pairs, columns=pair_names),
         ensemble=ensemble_table(alone, limit),
+        by_sequence=by_sequence,
     )

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sweeps import checkpoint, corpora, ensembles  # noqa: E402
+from sweeps.bank import view  # noqa: E402
 from sweeps.config import ModelConfig, RunConfig  # noqa: E402
 from sweeps.model import ParScaleLM  # noqa: E402
 from sweeps.store import Store  # noqa: E402
@@ -18,10 +19,12 @@ from sweeps.store import Store  # noqa: E402
 MODEL = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5, init_std=0.3)
 
 
-def run_of(P, text):
+def run_of(P, text, **more):
     """A model of P streams trained for a moment on `text`, and its configuration."""
     torch.manual_seed(P)
-    config = RunConfig(replace(MODEL, P=P), "test", "24x2", seed=P, corpus="x", steps=1, batch=4, seq_len=16)
+    config = RunConfig(
+        replace(MODEL, P=P), "test", "24x2", seed=P, corpus="x", steps=1, batch=4, seq_len=16, **more
+    )
     model = ParScaleLM(config.model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for step in range(3):
@@ -67,6 +70,28 @@ def test_every_finished_run_of_several_streams_is_in_the_table(sweep, capsys):
     said = capsys.readouterr().out
     assert "streams.parquet" in said
     assert "24x2" in said
+
+
+def test_a_frozen_backbone_is_read_beside_its_streams(sweep, capsys):
+    store = Store(sweep)
+    text = np.tile(np.arange(61), 40).astype(np.int64)
+    model, config = run_of(3, text, recipe="peft", parent="base")
+    (run_id,) = store.add([config])
+    checkpoint.save(model, store.checkpoint(run_id))
+    store.finish(run_id, {"corpus": "x", "size": "24x2", "N": 1, "P": 3, "seed": 3, "loss": 3.0})
+    store.gather()
+    assert ensembles.streams(Namespace(sweep=str(sweep), tokens="500")) == 0
+    table = pd.read_parquet(sweep / "streams.parquet")
+    assert table["backbone"].isna().tolist() == (table["P"] != 3).tolist()
+    row = table[table["P"] == 3].iloc[0]
+    inputs, targets = next(ensembles._windows(config, 8 * 16))
+    with torch.no_grad():
+        alone = view(model, P=1).loss(inputs, targets).item()
+    again = ensembles._of_run(store.checkpoint(run_id), config, 8 * 16).iloc[0]
+    assert again["backbone"] == pytest.approx(alone, rel=1e-5)
+    assert row["over_backbone"] == pytest.approx(row["backbone"] - row["own"])
+    assert 0 < row["over_backbone_se"] < 1
+    assert "over_backbone" in capsys.readouterr().out
 
 
 def test_what_has_no_weights_is_refused(sweep, tmp_path):
