@@ -228,10 +228,8 @@ def main(argv: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         message, code = missing((error.name or "").partition(".")[0]), 2
     except OSError as error:
-        message, code = (
-            f"{error.strerror or error}: {error.filename or 'output'}; what was finished is safe",
-            1,
-        )
+        what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        message, code = f"{what}; what was finished is safe", 1
     except KeyboardInterrupt:
         message, code = "stopped; what was finished is safe", 1
     print(f"parscale {args.command}: {message}", file=sys.stderr)

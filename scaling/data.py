@@ -144,7 +144,7 @@ def _missing(name: str, table: Any) -> str:
     have = ", ".join(map(str, list(table)[:12]))
     other = re.search(r"[;|\t]", have) if len(list(table)) == 1 else None
     if other:
-        return f"one column only, {have!r}: columns stand between commas, not {other[0]!r}; in a .tsv, between tabs"
+        return f"one column only, {have!r}: write commas, not {other[0]!r}, between columns; in a .tsv tabs"
     return f"no column {name!r} (it has {have}); name it with --columns {name}=COLUMN or columns={{...}}"
 
 

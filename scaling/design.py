@@ -31,6 +31,8 @@ def suggest(
     target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
     Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted.
     """
+    if count < 1:
+        raise ValueError(f"count={count!r} must be at least 1")
     names = dict.fromkeys((*fit.law.axes, *(target.law.axes if isinstance(target, Fit) else ())))
     axes = clean_axes(tuple(names), {a: candidates[a] for a in names if a in candidates})
     cost = _flops(candidates, axes)
@@ -67,10 +69,12 @@ def _state(fit: Fit, target: Target, axes: Mapping[str, Array], level: float) ->
 
 
 def _flops(candidates: pd.DataFrame, axes: Mapping[str, Array]) -> Array:
-    if "C" in candidates:
-        return np.asarray(candidates["C"], dtype=np.float64)
-    D = np.asarray(candidates["D"], dtype=np.float64) if "D" in candidates else 1.0
-    return np.asarray(6.0 * axes["N"] * axes.get("P", np.ones(1)) * D)
+    given = "C" if "C" in candidates else "D"
+    paid = np.asarray(candidates[given], dtype=np.float64) if given in candidates else np.ones(len(axes["N"]))
+    bad = np.flatnonzero(~(np.isfinite(paid) & (paid > 0)))
+    if bad.size:
+        raise ValueError(f"candidates: row {bad[0] + 1}, column {given}: {paid[bad[0]]:g} must be > 0")
+    return paid if given == "C" else np.asarray(6.0 * axes["N"] * axes.get("P", np.ones(1)) * paid)
 
 
 def _information(fit: Fit, axes: Mapping[str, Array], log: bool) -> tuple[Array, Array, Array]:

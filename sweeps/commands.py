@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -
         retry_diverged=getattr(args, "retry_diverged", False),
         fork=getattr(args, "fork", False),
     )
-    console().print(result.summary, highlight=False)
+    console().print(result.summary, highlight=False, soft_wrap=True)
     return 0 if result.ok else 1
 
 
@@ -100,8 +101,8 @@ def corpus(args: Any) -> int:
     """Build or verify a corpus and describe it."""
     from sweeps import corpora
 
-    say = Console(stderr=True)
-    built = corpora.load(args.name, args.vocab, report=lambda line: say.print(line, highlight=False, soft_wrap=True))
+    say = partial(Console(stderr=True).print, highlight=False, soft_wrap=True)
+    built = corpora.load(args.name, args.vocab, report=say)
     facts = built.manifest
     if args.json:
         print(json.dumps(facts, indent=1))

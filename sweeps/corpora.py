@@ -92,8 +92,7 @@ def load(name: str, vocab: int, report: Report | None = None, tokenizer: str = "
                 return _open(folder)
             say(f"corpus {name}: the cache in {folder} is damaged ({fault}); building it again")
             shutil.rmtree(folder)
-        import tokenizers  # noqa: F401  where it is missing, that is said before anything is read
-
+        tokens.check(tokenizer, vocab)
         say(f"corpus {name}: building it (vocabulary {vocab}); kept in {folder}")
         _build(source, recipe, vocab, tokenizer, folder, root / "downloads")
     return _open(folder)

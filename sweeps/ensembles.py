@@ -21,7 +21,7 @@ from rich.table import Table
 from torch import Tensor
 
 from scaling.data import parse_size
-from sweeps import checkpoint, corpora
+from sweeps import checkpoint, corpora, options
 from sweeps.bank import view
 from sweeps.commands import cell, console
 from sweeps.config import RunConfig
@@ -36,7 +36,10 @@ def streams(args: Any) -> int:
     folder = Path(args.sweep)
     if not (folder / "sweep.json").exists():
         raise ValueError(f"{folder}: no sweep folder (it has no sweep.json)")
-    found = measure(folder, int(parse_size(args.tokens)))
+    tokens = options.number(
+        args, "tokens", parse_size, lambda n: 1 <= n < 1e18, "a number of tokens, e.g. 50k"
+    )
+    found = measure(folder, int(tokens or 0))
     write_parquet(folder / TABLE, found)
     whole = found[found["m"] == found["P"]]
     names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from sweeps import checkpoint
 from sweeps.bank import StreamBank, view
+from sweeps.commands import console
 from sweeps.generate import Guided, Sampling, load_tokenizer, stream_text
 from sweeps.model import ParScaleLM
 
@@ -90,4 +90,4 @@ def describe(model: ParScaleLM, source: str) -> None:
     }
     for name, value in rows.items():
         table.add_row(name, str(value))
-    Console().print(table)
+    console().print(table)

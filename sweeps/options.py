@@ -63,12 +63,13 @@ def axes_of(args: Any) -> Axes:
         raise ValueError(f"--stage2-share {share:g}: only --recipe two-stage has a stage 2")
     if base is not None and recipe not in ("continual", "peft"):
         raise ValueError(f"--base {base}: only --recipe continual and peft start from a checkpoint")
+    tokens = number(args, "tokens", parse_size, lambda D: 1 <= D < 1e18, "a number of tokens, e.g. 10M")
     return Axes(
         sizes=items(args.sizes),
         streams=whole(args.streams, "streams"),
         corpora=items(args.corpora),
         seeds=whole(args.seeds, "seeds"),
-        tokens=int(parse_size(args.tokens)) if args.tokens else None,
+        tokens=None if tokens is None else int(tokens),
         recipe=recipe,
         base=base,
         stage2_share=share,

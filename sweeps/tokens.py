@@ -45,6 +45,14 @@ def recipe(tokenizer: str) -> dict[str, Any]:
         raise ValueError(f"tokenizer {tokenizer}: {error.strerror}; give bpe or a tokenizer.json") from None
 
 
+def check(tokenizer: str, vocab: int) -> None:
+    """Refuse what would fail once the documents are read: no package tokenizers, too small a vocabulary."""
+    import tokenizers  # noqa: F401
+
+    if tokenizer == "bpe" and vocab < 257:
+        raise ValueError(f"vocabulary {vocab}: byte-level BPE needs at least 257 entries")
+
+
 def make_tokenizer(tokenizer: str, texts: Sequence[str], vocab: int) -> Tokenizer:
     """The tokenizer `bpe`, learnt from `texts`, or the one in a tokenizer.json, which must fit `vocab`."""
     from tokenizers import Tokenizer
@@ -64,8 +72,7 @@ def train_tokenizer(texts: Sequence[str], vocab: int) -> Tokenizer:
     """Byte-level BPE of `vocab` entries (fewer if the text has no more), from the first 10 MB of `texts`."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    if vocab < 257:
-        raise ValueError(f"vocabulary {vocab}: byte-level BPE needs at least 257 entries")
+    check("bpe", vocab)
     tokenizer = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(QWEN2_SPLIT), behavior="isolated")
     levels = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

@@ -95,6 +95,8 @@ def test_fit_refuses_bad_tables_in_one_line(tmp_path, capsys, change, says):
         (("status", "nothing-here"), "nothing-here"),
         (("figures", "--only", "fig99"), "fig99"),
         (("predict", LOSSES, "--N", "1e9"), "not a fit file"),
+        (("streams", str(ROOT / "results/demo"), "--tokens", "-3"), "--tokens -3: give a number of tokens"),
+        (("corpus", "stdlib", "--vocab", "3"), "vocabulary 3: byte-level BPE needs at least 257 entries"),
     ],
 )  # fmt: skip
 def test_mistakes_in_the_call_get_one_line_and_exit_code_2(argv, says, capsys, tmp_path, monkeypatch):
@@ -141,6 +143,13 @@ def test_a_package_that_is_not_there_is_named_with_what_brings_it(capsys, monkey
     code, _, err = run("demo", capsys=capsys)
     assert code == 2
     assert err == f"parscale demo: {module} is not installed: pip install '{install}'\n"
+
+
+def test_a_sweep_into_a_file_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    code, _, err = run("sweep", "ci", "--out", str(tmp_path / "file" / "sweep"), capsys=capsys)
+    assert code in (1, 2)
+    assert err.endswith("choose another --out; what was finished is safe\n")
 
 
 def test_dry_run_lists_the_papers_48_runs(capsys):

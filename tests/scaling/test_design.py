@@ -66,6 +66,11 @@ def test_the_budget_is_kept(pile: pd.DataFrame) -> None:
         scaling.suggest(fit, CANDIDATES, budget_flops=1e3)
     with pytest.raises(ValueError, match="target 'q' is no free parameter of ParallelLaw: E, A, alpha, k"):
         scaling.suggest(fit, CANDIDATES, target="q")
+    with pytest.raises(ValueError, match="count=0 must be at least 1"):
+        scaling.suggest(fit, CANDIDATES, count=0)
+    for column in ("C", "D"):
+        with pytest.raises(ValueError, match=f"candidates: row 1, column {column}: -1 must be > 0"):
+            scaling.suggest(fit, CANDIDATES.assign(**{column: -1.0}))
     with pytest.raises(ValueError, match="N=nan must be finite"):
         scaling.suggest(fit, CANDIDATES.assign(N=np.nan))
     with pytest.raises(ValueError, match="missing P"):

@@ -53,6 +53,9 @@ def test_a_logger_whose_package_is_missing_is_named(monkeypatch):
         (["--strategy", "pipeline"], "--strategy pipeline: choose one of ddp, fsdp2"),
         (["--precision", "fp8"], "--precision fp8: choose one of float32, bf16"),
         (["--logger", "csv,paper"], "--logger paper: choose among csv, tensorboard, wandb"),
+        (["--tokens", "-5"], "--tokens -5: give a number of tokens, e.g. 10M"),
+        (["--tokens", "inf"], "--tokens inf: give a number of tokens"),
+        (["--tokens", "many"], "--tokens many: give a number of tokens"),
         (["--seeds", "a"], "--seeds a: give whole numbers separated by commas"),
     ],
 )
