@@ -58,7 +58,7 @@ def _profile_grid(row: pd.Series[float], points: int, least: float) -> NDArray[n
     """
     middle, low, high = (float(row[name]) for name in ("estimate", "lower", "upper"))
     far = [abs(end - middle) for end in (low, high) if np.isfinite(end)]
-    reach = 2 * max([*far, 0.05 * abs(middle)])
+    reach = 2 * max([*far, 0.05 * abs(middle)]) or 1.0  # at zero and open: one nat, or one of its own units
     low, high = (low if np.isfinite(low) else middle - reach), (high if np.isfinite(high) else middle + reach)
     margin = 0.2 * (high - low)
     grid: NDArray[np.float64] = np.linspace(max(low - margin, least), high + margin, points)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis import derived, figures, style
+from analysis import derived, figures, recipe_tables, style
+from analysis.figures.common import LOSS_LABEL
 from analysis.paper import Inputs, fit_all
 from analysis.published import FOLDER, read_published
 from analysis.reproduce import RIVALS, figure_set
@@ -54,38 +55,64 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
     """Every figure that a runs table gives something for: name -> a function that draws it."""
     runs = {corpus: view.of(corpus) for corpus in view.parallel}
     laws = {corpus: fitted.law for corpus, fitted in view.parallel.items()}
-    known: dict[str, Drawing] = {
-        "fig2": lambda: figures.fig2(view.runs, laws, notes=view.notes),
-        "fig3": lambda: figures.fig3(view.runs, laws),
-        "equivalents": lambda: figures.equivalent_parameters(*equivalent_tables(view)),
-        "residuals": lambda: figures.residuals(derived.residual_table(view.parallel, runs)),
-        "backtest": lambda: figures.backtest(derived.backtest_table(view.sound, runs)),
-        "intervals": lambda: figures.intervals(derived.interval_table(view.sound)),
-        "profiles": lambda: figures.profiles(derived.profile_table(view.sound), _threshold(view)),
-    }
+    known: dict[str, Drawing] = {"fig2": lambda: figures.fig2(view.runs, laws, notes=view.notes)}
+    if view.parallel:
+        known["fig3"] = lambda: figures.fig3(view.runs, laws)
+        known["residuals"] = lambda: figures.residuals(derived.residual_table(view.parallel, runs))
+    if view.determined:
+        known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(view))
+    tested = derived.backtest_table(view.sound, {corpus: runs[corpus] for corpus in view.sound})
+    if len(tested):
+        known["backtest"] = lambda: figures.backtest(tested)
+    if view.sound:
+        known["intervals"] = lambda: figures.intervals(derived.interval_table(view.sound))
+        known["profiles"] = lambda: figures.profiles(derived.profile_table(view.sound), _threshold(view))
     for corpus in view.parallel:
         name = "rivals" if len(view.parallel) == 1 else f"rivals-{file_name(corpus)}"
         known[name] = lambda corpus=corpus: _rivals(view, corpus)  # type: ignore[misc]
-    curves = view.curves
-    if curves is not None:
-        ordered = curves.sort_values("N", kind="stable")  # panels of sizes from small to large
-        known["training"] = lambda: figures.training_curves(ordered, panel=_panel(view))
+    return known | _of_training(view) | _of_streams(view)
+
+
+def _of_training(view: View) -> dict[str, Drawing]:
+    """Curves: of the training loss, of the held-out loss where it was read on the way, and P beside one."""
+    if view.curves is None or not len(view.curves):
+        return {}
+    curves = recipe_tables.panelled(view)
+    known: dict[str, Drawing] = {"training": lambda: figures.training_curves(curves, panel="panel")}
+    if recipe_tables.evaluated(view):
+        known["held-out"] = lambda: figures.training_curves(curves, column="val_loss", panel="panel")
+    beside = recipe_tables.beside_one(view)
+    if len(beside):
+        known["beside-one"] = lambda: figures.beside_one(beside, staged=recipe_tables.staged(view))
+    return known
+
+
+def _of_streams(view: View) -> dict[str, Drawing]:
+    """What averaging streams gains, and P chosen on one backbone."""
+    known: dict[str, Drawing] = {}
     streams = view.streams
     if streams is not None:
         known["ensemble"] = lambda: figures.ensemble(derived.ensemble_table(streams, view.sound))
+    table, words, measured = recipe_tables.chosen(view)
+    if len(table):
+        apart = "bars: 95% of each loss alone;\nthe text is the same for all"
+        remark = "bars: 95% of the difference\nfrom $P = 1$ on the same text" if measured else apart
+        frozen = set(view.runs["recipe"]) == {"peft"}
+        known["by-P"] = lambda: figures.against_streams(
+            table,
+            words,
+            label=f"held-out {LOSS_LABEL}",
+            title="one frozen backbone, $P$ chosen" if frozen else "tuned from one checkpoint",
+            errors={name: f"{name} bar" for name in words},
+            form=".4f",
+            remark=remark,
+        )
     return known
 
 
 def file_name(corpus: str) -> str:
     """A corpus as part of a file's name."""
     return "".join(c if c.isalnum() else "-" for c in corpus).strip("-")
-
-
-def _panel(view: View) -> str:
-    """What training curves are set side by side by: the first column that takes few values."""
-    assert view.curves is not None
-    several = [c for c in ("size", "recipe", "corpus") if c in view.curves and view.curves[c].nunique() > 1]
-    return several[0] if several else "recipe"
 
 
 def _threshold(view: View) -> dict[str, float]:

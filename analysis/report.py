@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import scaling
-from analysis import derived, draw, figures
+from analysis import draw, recipe_page
 from analysis.conclude import verdict
 from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.figures.common import corpus_name
@@ -21,10 +21,11 @@ from analysis.hardware import A100, Hardware
 from analysis.inference_cost import GIB, estimate
 from analysis.page import Page
 from analysis.paper import LAWS
-from analysis.view import View, equivalent_tables, read
+from analysis.view import View, read
 
 _RUNS = [
     "corpus",
+    "recipe",
     "size",
     "N",
     "P",
@@ -50,7 +51,6 @@ _COMPARED = [
     "loo_rmse",
     "holdout_rmse",
 ]
-_WHEN = "started_at"
 _SHAPE = ["width", "ffn", "layers", "heads", "kv_heads", "vocab"]
 
 
@@ -85,8 +85,8 @@ def build(view: View, *, command: str = "parscale report", hardware: Hardware = 
     _runs(page, view, known)
     _fits(page, view, known)
     page.attempt("comparison of laws", lambda: _laws(page, view, known))
-    page.attempt("backtest", lambda: _backtest(page, view))
-    page.attempt("equivalent parameters", lambda: _equivalents(page, view))
+    page.attempt("backtest", lambda: _backtest(page, view, known))
+    page.attempt("equivalent parameters", lambda: _equivalents(page, view, known))
     if "ensemble" in known:
         page.attempt("streams", lambda: _ensemble(page, known))
     page.attempt("costs", lambda: _costs(page, view, hardware))
@@ -102,12 +102,12 @@ def _listed(view: View) -> str:
 def _runs(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
     """The runs and their curves."""
     page.heading("Runs")
-    shown = view.runs[[c for c in _RUNS if c in view.runs]].astype(
-        {c: "int64" for c in ("N", "P") if view.runs[c].notna().all()}
+    shown = view.table[[c for c in _RUNS if c in view.table]].astype(
+        {c: "int64" for c in ("N", "P") if view.table[c].notna().all()}
     )
     page.table(shown, formats={"loss": ".4f", "loss_se": ".4f", "train_loss": ".4f", "D": ".3g", "C": ".3g"})
-    if "training" in known:
-        page.attempt("curves", lambda: page.figure(known["training"](), "Training loss; faint: each run."))
+    recipe_page.curves(page, view, known)
+    page.attempt("P chosen on one backbone", lambda: recipe_page.chosen(page, view, known))
 
 
 def _fits(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
@@ -140,6 +140,8 @@ def _interval_table(page: Page, fitted: scaling.Fit) -> None:
 def _laws(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
     """Laws ranked, and where they part."""
     page.heading("Comparison of laws")
+    if not view.parallel:
+        page.missing(["no law of N and P could be fitted: see what is missing above"])
     for corpus in view.parallel:
         found = scaling.compare([scaling.by_name(law) for law in LAWS], view.of(corpus))
         table = found.table.rename_axis("law").reset_index()
@@ -151,7 +153,7 @@ def _laws(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
             page.figure(make(), "Rival laws fitted to the same runs, drawn out to many streams.")
 
 
-def _backtest(page: Page, view: View) -> None:
+def _backtest(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
     """Predictions of runs that were held out."""
     page.heading("Backtest")
     if not view.sound:
@@ -161,22 +163,24 @@ def _backtest(page: Page, view: View) -> None:
         for by in ("N", "P"):
             page.attempt(f"along {by}", lambda by=by, c=corpus: page.verbatim(  # type: ignore[misc]
                 scaling.backtest(scaling.ParallelLaw, view.of(c), by=by).verdict))  # fmt: skip
-    runs = {corpus: view.of(corpus) for corpus in view.sound}
-    page.figure(figures.backtest(derived.backtest_table(view.sound, runs)), "Errors on runs not fitted.")
+    if "backtest" in known:
+        page.figure(known["backtest"](), "Errors on runs not fitted.")
 
 
-def _equivalents(page: Page, view: View) -> None:
+def _equivalents(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
     """What streams are worth in parameters."""
     page.heading("Equivalent parameters")
-    by_law, by_points = equivalent_tables(view)
-    page.figure(figures.equivalent_parameters(by_law, by_points), "The multiple of N that P streams replace.")
+    if "equivalents" not in known:
+        page.missing(["no law of P that these runs determine: see what is missing above"])
+        return
+    page.figure(known["equivalents"](), "The multiple of N that P streams replace.")
     for corpus, fitted in view.determined.items():
         asked = view.of(corpus)[["N", "P"]].drop_duplicates()
         asked = asked[asked["P"] > 1]
         if not len(asked):
             continue
-        known: Any = fitted if corpus in view.sound else fitted.law
-        table = equivalents(known, N=asked["N"], P=asked["P"], data=view.of(corpus))
+        by: Any = fitted if corpus in view.sound else fitted.law
+        table = equivalents(by, N=asked["N"], P=asked["P"], data=view.of(corpus))
         points = equivalents_by_points(view.of(corpus))[["N", "P", "equivalent_N"]]
         named = points.rename(columns={"equivalent_N": "by_points"}).drop_duplicates(["N", "P"])
         sizes = dict.fromkeys(("N", "equivalent_N", "lower", "upper", "by_points"), ",.0f")
@@ -198,9 +202,9 @@ def _ensemble(page: Page, known: Mapping[str, draw.Drawing]) -> None:
 def _costs(page: Page, view: View, hardware: Hardware) -> None:
     """What the runs took, and what serving their shapes would take."""
     page.heading("Costs")
-    measured = [c for c in _COSTS if c in view.runs]
+    measured = [c for c in _COSTS if c in view.table]
     if "wall_s" in measured:
-        table = view.runs[measured].rename(columns={"peak_memory_bytes": "peak_memory_gib"})
+        table = view.table[measured].rename(columns={"peak_memory_bytes": "peak_memory_gib"})
         if "peak_memory_gib" in table:
             table["peak_memory_gib"] = table["peak_memory_gib"] / GIB
         whole = dict.fromkeys(("N", "P", "tokens_per_s"), ",.0f")
@@ -227,8 +231,8 @@ def _provenance(page: Page, view: View) -> None:
     for column in ("git_commit", "sweep"):
         if column in view.runs:
             rows.append((column, ", ".join(sorted(set(view.runs[column].dropna().astype(str)))[:6])))
-    if _WHEN in view.runs and view.runs[_WHEN].notna().any():
-        when = view.runs[_WHEN].dropna().astype(str)
+    if "started_at" in view.runs and view.runs["started_at"].notna().any():
+        when = view.runs["started_at"].dropna().astype(str)
         rows.append(("first and last run started", f"{when.min()}, {when.max()}"))
     if "versions" in view.runs:
         rows += [

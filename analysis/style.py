@@ -209,8 +209,8 @@ def stream_ticks(axes: Axes, streams: Iterable[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def plain_log_ticks(axis: Axis, subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
-    """A log axis labelled 0.1, 0.2, 0.5, 1, 2, ... (or at other `subs` of each decade) in plain digits."""
-    axis.set_major_locator(LogLocator(subs=subs, numticks=9))
+def plain_log_ticks(axis: Axis, subs: Sequence[float] = (1.0, 2.0, 5.0), most: int = 9) -> None:
+    """A log axis labelled 0.1, 0.2, 0.5, 1, 2, ... (or at other `subs` of each decade), `most` of them."""
+    axis.set_major_locator(LogLocator(subs=subs, numticks=most))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from analysis import folder
 from analysis.equivalent import equivalents, equivalents_by_points, usable
 from analysis.figures.common import corpus_name, split_by_corpus
 from analysis.paper import LAWS
@@ -20,9 +21,13 @@ BEYOND = 8  # how many times past the largest P that was run the equivalents are
 
 @dataclass(frozen=True)
 class View:
-    """Runs, curves where there are any, and the fits by corpus and law; `missing` says what there is not."""
+    """Runs, curves where there are any, and the fits by corpus and law; `missing` says what there is not.
+
+    `runs` holds results; `table` every row, the first stages of two-stage runs too.
+    """
 
     source: str
+    table: pd.DataFrame
     runs: pd.DataFrame
     curves: pd.DataFrame | None
     fits: Mapping[str, Mapping[str, scaling.Fit]]
@@ -47,9 +52,12 @@ class View:
 
     @property
     def notes(self) -> dict[str, str]:
-        """A line for the figure of each corpus whose fit did not simply converge."""
+        """What a figure says of a fit that did not simply converge: a line a coefficient at its bound."""
         doubtful = {c: f for c, f in self.parallel.items() if f.status != scaling.Status.CONVERGED}
-        return {corpus: one_sided(f) or f"in doubt: {f.status}" for corpus, f in doubtful.items()}
+        found = {corpus: one_sided(f) or f"in doubt: {f.status}" for corpus, f in doubtful.items()}
+        return {
+            corpus: line.replace("; ", "\n").replace("bound\n", "bound; ") for corpus, line in found.items()
+        }
 
     def of(self, corpus: str) -> pd.DataFrame:
         """The finished runs of one corpus."""
@@ -81,10 +89,8 @@ def read(source: Path | str) -> View:
         raise ValueError(
             f"{path}: no finished run in it (no runs.parquet); see `parscale status {path}` if it is a sweep"
         )
-    runs = scaling.read_runs(path)
-    if "recipe" in runs and len(runs["recipe"].unique()) > 1:
-        corpus = runs["corpus"].astype(str) + ", " if "corpus" in runs else ""
-        runs = runs.assign(corpus=corpus + runs["recipe"].astype(str))
+    table = _by_recipe(scaling.read_runs(path))
+    runs = table[~folder.is_first_stage(table)]
     missing: list[str] = []
     fits = {corpus: _fit_all(corpus, rows, missing) for corpus, rows in split_by_corpus(runs).items()}
     gone = len(runs) - len(usable(runs))
@@ -92,10 +98,20 @@ def read(source: Path | str) -> View:
         missing.append(
             f"{gone} of {len(runs)} runs diverged or did not finish: kept in the table, not fitted"
         )
-    curves = _read_curves(path, runs)
-    if curves is None:
-        missing.append("no curves.parquet beside the runs: no training curves")
-    return View(str(source), runs, curves, fits, tuple(missing), _read_streams(path, runs))
+    curves = folder.read_curves(path, table)
+    streams = folder.read_streams(path, runs)
+    missing += folder.remarks(path, table, curves, streams)
+    return View(str(source), table, runs, curves, fits, tuple(missing), streams)
+
+
+def _by_recipe(table: pd.DataFrame) -> pd.DataFrame:
+    """Where recipes are mixed, corpus reads "corpus, recipe"; a first stage goes with its second."""
+    if "recipe" not in table:
+        return table
+    recipe = table["recipe"].astype(str).mask(folder.is_first_stage(table), folder.SECOND_STAGE)
+    if len(recipe.unique()) < 2:
+        return table
+    return table.assign(corpus=(table["corpus"].astype(str) + ", " if "corpus" in table else "") + recipe)
 
 
 def _fit_all(corpus: str, rows: pd.DataFrame, missing: list[str]) -> dict[str, scaling.Fit]:
@@ -114,25 +130,6 @@ def _fit_all(corpus: str, rows: pd.DataFrame, missing: list[str]) -> dict[str, s
         line = f"{corpus_name(corpus)}: Eq 5 is in doubt: {detail}" + (f" ({bound})" if bound else "")
         missing.append(line.removeprefix(": "))
     return found
-
-
-def _read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
-    """The curves of a sweep folder with P, recipe and corpus of their runs."""
-    file = (path if path.is_dir() else path.parent) / "curves.parquet"
-    if not file.is_file() or "run_id" not in runs:
-        return None
-    known = [c for c in ("run_id", "N", "P", "recipe", "corpus", "size") if c in runs]
-    curves = pd.read_parquet(file)
-    return curves.drop(columns=[c for c in known[1:] if c in curves]).merge(runs[known], on="run_id")
-
-
-def _read_streams(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
-    """What averaging the streams of each run gained, with the run's corpus."""
-    file = (path if path.is_dir() else path.parent) / "streams.parquet"
-    if not file.is_file() or "run_id" not in runs:
-        return None
-    known = [c for c in ("run_id", "corpus") if c in runs]
-    return pd.read_parquet(file).merge(runs[known], on="run_id")
 
 
 def equivalent_tables(view: View) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:

@@ -1,5 +1,6 @@
 """Figures: pure functions from tables (and laws) to a matplotlib Figure. They load, fit and save nothing."""
 
+from analysis.figures.against import against_streams
 from analysis.figures.costs import frontier, measured, ratio_map
 from analysis.figures.diagnostics import intervals, profiles, residuals
 from analysis.figures.ensemble import ensemble
@@ -9,11 +10,12 @@ from analysis.figures.fig2 import fig2
 from analysis.figures.fig3 import fig3
 from analysis.figures.fig4 import fig4
 from analysis.figures.tests_of_laws import backtest, rivals
-from analysis.figures.training import against_streams, training_curves
+from analysis.figures.training import beside_one, training_curves
 
 __all__ = [
     "against_streams",
     "backtest",
+    "beside_one",
     "ensemble",
     "equivalent_parameters",
     "fig1_cost",

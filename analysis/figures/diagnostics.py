@@ -76,7 +76,7 @@ def _interval_panel(axes: Axes, rows: pd.DataFrame, y: Any) -> None:
             axes.annotate(text, (x, height), (0, 8), textcoords="offset points", ha=side, fontsize=7)
     if scale == TIMES:
         axes.set_xscale("log")
-        style.plain_log_ticks(axes.xaxis, subs=(1.0,))
+        style.plain_log_ticks(axes.xaxis, subs=(1.0,), most=4)
     else:
         axes.locator_params(axis="x", nbins=4)
     axes.set_xlim(low, high)
@@ -99,7 +99,8 @@ def _reach(at: Any, ends: Any, scale: str) -> tuple[float, float]:
         low = float(finite[finite > 1e-6].min())
         return low / 3, high * 3
     if scale:
-        return low - 0.08 * (high - low), high + 0.15 * (high - low)
+        span = high - low or 1.0  # all open: the bar leaves the panel
+        return low - 0.08 * span, high + 0.15 * span
     reach = 1.15 * max(-low, high) or 1.0
     return -reach, reach
 

@@ -33,7 +33,7 @@ def ensemble(table: pd.DataFrame) -> Figure:
         if not sizes:
             say_empty(panels[0], "no ensemble was measured")
             return figure
-        looks = style.stream_looks(table["P"])
+        looks = style.stream_looks([1, *table["P"]])  # as where there are runs of P = 1
         for axes, size in zip(panels, sizes, strict=False):
             _panel(axes, table[table["size"] == size], looks)
             axes.set_title(str(size))

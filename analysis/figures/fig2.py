@@ -36,7 +36,7 @@ def fig2(
     """A panel a corpus: runs as markers, one a P; the fitted law as curves, its constants and R2 written in.
 
     table: N, P, loss, and if there corpus, loss_se (drawn as 95% bars), status. laws: the fitted law by
-    corpus (key "" without that column); a corpus that has none shows its points. notes: a line more
+    corpus (key "" without that column); a corpus that has none shows its points. notes: lines
     under the law of a corpus, e.g. the status of a fit that is in doubt.
     """
     groups = split_by_corpus(table)
@@ -44,7 +44,7 @@ def fig2(
     rows = -(-len(groups) // columns)
     width = style.TEXT_WIDTH if columns > 1 else 4.6
     figure, panels = style.new_figure(rows, columns, width=width, height=3.1 * rows + 0.25)
-    looks = style.stream_looks(usable(table)["P"]) if len(usable(table)) else {}
+    looks = style.stream_looks([1, *usable(table)["P"]]) if len(usable(table)) else {}
     with style.context():
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
             _panel(axes, runs, laws.get(corpus), looks, (notes or {}).get(corpus, ""))
@@ -53,7 +53,8 @@ def fig2(
             axes.set_axis_off()
         for axes in panels[::columns]:
             axes.set_ylabel(LOSS_LABEL)
-        handles = [Line2D([], [], **look, label=f"$P = {P}$") for P, look in looks.items()]
+        there = set(usable(table)["P"])
+        handles = [Line2D([], [], **look, label=f"$P = {P}$") for P, look in looks.items() if P in there]
         if handles:
             figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8))
     return figure
@@ -88,7 +89,7 @@ def _panel(
             axes.plot(N, curve, color=look["color"], linewidth=1.2, zorder=3)
     style.size_ticks(axes, backbones(good))
     axes.set_xlabel(N_LABEL)
-    lines = [line for line in (*_law_lines(law, good), remark, _left_out(runs, good)) if line]
+    lines = [line for line in (*_law_lines(law, good), *remark.split("\n"), _left_out(runs, good)) if line]
     low, high = axes.get_ylim()
     room = 0.08 + 0.075 * len(lines)  # for the law, in the corner the curves leave free
     axes.set_ylim(low, high + room * (high - low))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import derived, draw, report, view
+from analysis import derived, draw, figures, report, view
 from analysis.page import Page
 from scaling import ParallelLaw
 
@@ -82,6 +82,19 @@ def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
     last = curves["stdlib"].iloc[-1]
     assert last["lower"] == pytest.approx(last["N"])
     assert last["upper"] == pytest.approx(last["N"] * (upper * np.log(last["P"]) + 1), rel=1e-3)
+
+
+def test_every_coefficient_at_its_bound_has_a_line_in_the_figure(tmp_path, monkeypatch):
+    both = "E = 0, at its bound; 95% interval open upwards; k = 0, at its bound; 95% interval up to 0.3"
+    monkeypatch.setattr(view, "one_sided", lambda fitted: both)
+    table = sweep(tmp_path / "t", (51234, 181000, 702000, 900000), (1,))  # no P to fit
+    seen = view.read(tmp_path / "t")
+    lines = ["E = 0, at its bound; 95% interval open upwards", "k = 0, at its bound; 95% interval up to 0.3"]
+    assert seen.notes["stdlib"].split("\n") == lines
+    low, high = (
+        figures.fig2(table, {}, notes={"stdlib": text}).axes[0].get_ylim() for text in ("one", "one\ntwo")
+    )
+    assert high[1] > low[1]  # room for each line
 
 
 def test_a_table_of_averaged_streams_beside_the_runs_is_drawn(tmp_path):

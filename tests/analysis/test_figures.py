@@ -7,6 +7,7 @@ import pytest
 from analysis import figures
 from analysis.cost_ratios import ratio, ratio_grid
 from analysis.cost_table import cost_table
+from analysis.derived import _profile_grid
 from scaling.laws import AdditiveLaw, ParallelLaw
 
 
@@ -115,6 +116,15 @@ def test_an_interval_at_a_bound_goes_to_one_side_in_its_own_units():
     np.testing.assert_allclose(A.collections[0].get_segments()[0][:, 0], [0.5, 200])
 
 
+def test_an_interval_at_zero_and_open_leaves_its_panel_and_has_a_profile(recwarn):
+    table = pd.DataFrame({"parameter": ["E"], "label": "a", "estimate": 0.0, "lower": 0.0, "upper": np.inf})
+    (axes,) = figures.intervals(table).axes
+    assert axes.collections[0].get_segments()[0][1, 0] > axes.get_xlim()[1] > 0
+    assert not [w for w in recwarn if "identical" in str(w.message)]
+    grid = _profile_grid(table.loc[0, ["estimate", "lower", "upper"]], 5, 0.0)
+    assert np.all(np.diff(grid) > 0.1)
+
+
 def test_profiles_draw_each_coefficient_and_threshold():
     rows = [("pile", p, v, (v - 1) ** 2) for p in ("E", "k") for v in (0.8, 1.0, 1.2)]
     table = pd.DataFrame(rows, columns=["corpus", "parameter", "value", "rise"])
@@ -181,7 +191,7 @@ def test_training_curves_say_when_each_stream_count_passes_one():
     (axes,) = figures.training_curves(pd.concat(frames)).axes
     assert axes.get_title() == "two-stage"
     assert "$P = 2$: from 5M tokens" in text(axes)
-    assert "$P = 4$: not yet" in text(axes)
+    assert "$P = 4$: not within the run" in text(axes)
     assert axes.get_xlabel() == "training tokens"
     empty = frames[0].assign(train_loss=np.nan)
     assert "no training loss was logged" in text(figures.training_curves(empty).axes[0])
@@ -192,6 +202,11 @@ def test_against_streams_writes_both_ends():
     (axes,) = figures.against_streams(table, {"score": "pass@1"}, label="code average (%)").axes
     assert text(axes) == "47.4\n53"
     assert axes.get_ylabel() == "code average (%)"
+    bars = table.assign(score=table["score"] / 10, half=0.25)
+    given = {"errors": {"score": "half"}, "form": ".3f", "remark": "bars: 95%"}
+    (axes,) = figures.against_streams(bars, {"score": "pass@1"}, label="x", **given).axes
+    assert text(axes) == "4.740\n5.300\nbars: 95%"
+    assert axes.collections[0].get_segments()[1][:, 1] == pytest.approx([5.05, 5.55])
 
 
 def test_a_law_of_any_form_is_written_out():
