@@ -93,11 +93,16 @@ def _when(tokens: Floats, low: int, place: int, high: int, *, known: bool) -> st
     """Where a curve passes, with the range that noise leaves."""
     if not place:
         return "from the start"
-    words = f"from {count_text(tokens[place])} tokens"
+    words = f"from {_short(tokens[place])} tokens"
     if not known or low == high:
         return words
-    last = count_text(tokens[high]) if high < len(tokens) else "the end"
-    return f"{words} ({count_text(tokens[low])} to {last})"
+    last = _short(tokens[high]) if high < len(tokens) else "the end"
+    return f"{words} ({_short(tokens[low])} to {last})"
+
+
+def _short(tokens: float) -> str:
+    """Tokens to two digits: more than the noise allows would not fit a small panel either."""
+    return count_text(float(f"{tokens:.2g}"))
 
 
 def _end(gap: Floats) -> tuple[float, float]:
