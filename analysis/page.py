@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.tables import Formats, cell
+from scaling.files import replacing
 
 _CSS = """
 :root { color-scheme: light; }
@@ -116,9 +117,8 @@ class Page:
         return head + f"<h1>{escape(self.title)}</h1>" + "\n".join(self.parts) + foot
 
     def write(self, path: Path) -> Path:
-        """Write the page under a temporary name, then rename."""
+        """Write the page, making its folder."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(self.html, encoding="utf-8")
-        temporary.replace(path)
+        with replacing(path) as partial:
+            partial.write_text(self.html, encoding="utf-8")
         return path

@@ -24,6 +24,7 @@ from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.page import Page
 from analysis.paper import STACK, Inputs
 from analysis.published import FOLDER, read_published
+from scaling.files import replacing
 from scaling.uncertainty import t_quantile
 
 COMMAND = "parscale reproduce"
@@ -254,8 +255,7 @@ def _readme(made: Mapping[str, tuple[str, pd.DataFrame, Formats]], base: Path) -
     old = target.read_text(encoding="utf-8") if target.exists() else "# Results\n"
     before, _, rest = old.partition(begin)
     after = rest.partition(end)[2]
-    temporary = base / ".README.md.tmp"
     text = before.rstrip() + "\n\n" + "\n\n".join([*parts, end]) + "\n" + after.lstrip("\n")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
+    with replacing(target) as partial:
+        partial.write_text(text, encoding="utf-8")
     return target

@@ -29,6 +29,8 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from scaling.files import replacing
+
 # Okabe and Ito's palette: told apart under all common colour-vision deficiencies.
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, AMBER, GREY, BLACK = "#56B4E9", "#E69F00", "#7F7F7F", "#222222"
@@ -118,8 +120,7 @@ def new_figure(
 def save(figure: Figure, path: Path | str, *, command: str, data: str) -> list[Path]:
     """Write `path`.png and `path`.pdf with the command and data that made them; return both paths.
 
-    No date is written, so equal input gives equal files. Each is written under a temporary name and
-    then renamed: a reader never meets half a file.
+    No date is written, so equal input gives equal files. A reader never meets half a file.
     """
     base = Path(path)
     base.parent.mkdir(parents=True, exist_ok=True)
@@ -129,11 +130,9 @@ def save(figure: Figure, path: Path | str, *, command: str, data: str) -> list[P
     written = []
     for suffix, metadata in (("png", png), ("pdf", pdf)):
         target = base.with_name(f"{base.name}.{suffix}")
-        temporary = target.with_name(f".{target.name}.tmp")
-        with context():
+        with replacing(target) as temporary, context():
             figure.savefig(temporary, format=suffix, metadata=metadata)
             figure.set_layout_engine("none")  # the axes stay where they are: laying out again costs a second
-        temporary.replace(target)
         written.append(target)
     return written
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.published import Published
 from scaling import Fit
+from scaling.files import replacing
 
 Formats = Mapping[str, str]
 
@@ -84,9 +85,8 @@ def write(
     written = []
     for suffix, text in texts.items():
         target = base.with_name(base.name + suffix)
-        temporary = target.with_name(f".{target.name}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
+        with replacing(target) as partial:
+            partial.write_text(text, encoding="utf-8")
         written.append(target)
     return written
 

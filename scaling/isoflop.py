@@ -11,8 +11,8 @@ from scaling.data import arrays
 from scaling.fit import fit
 from scaling.law import Array
 from scaling.laws import ChinchillaLaw
+from scaling.selection import axis_levels
 
-SAME_C = 1.15  # budgets within 15 % are one isoFLOP group
 LEAST = 4  # sizes a group needs for a parabola with something to spare
 
 
@@ -38,7 +38,7 @@ def optimum_estimates(runs: Any) -> pd.DataFrame:
             "exponent": a,
             "standard_error": np.nan,
             "factor": G,
-            "budgets": 1 + int(_groups(C).max()),
+            "budgets": 1 + int(axis_levels(C).max()),
         }
     )
     table = pd.DataFrame(rows).set_index("method")
@@ -46,17 +46,9 @@ def optimum_estimates(runs: Any) -> pd.DataFrame:
     return table
 
 
-def _groups(C: Array) -> Any:
-    order = np.argsort(C, kind="stable")
-    jump = np.concatenate([[0], np.cumsum(C[order][1:] > SAME_C * C[order][:-1])])
-    out = np.empty(C.size, int)
-    out[order] = jump
-    return out
-
-
 def _isoflop(N: Array, C: Array, loss: Array, degree: int) -> tuple[Array, Array]:
     """Budgets and the N at the minimum of a polynomial in log N through each budget's losses."""
-    group = _groups(C)
+    group = axis_levels(C)
     found = []
     for g in range(int(group.max()) + 1):
         here = group == g
@@ -90,7 +82,7 @@ def _envelope(N: Array, C: Array, loss: Array) -> tuple[Array, Array]:
 
 
 def _power_law(method: str, C: Array, N: Array) -> dict[str, Any]:
-    budgets = 1 + int(_groups(C).max()) if C.size else 0
+    budgets = 1 + int(axis_levels(C).max()) if C.size else 0
     out = {
         "method": method,
         "exponent": np.nan,

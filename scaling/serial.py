@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from dataclasses import asdict, fields
 from importlib.metadata import version
@@ -16,6 +15,7 @@ import numpy as np
 import scaling.objectives as objectives
 from scaling import limits
 from scaling.certificate import Certificate, Status
+from scaling.files import replacing
 from scaling.law import Law
 from scaling.laws import REGISTRY
 from scaling.problem import Problem
@@ -57,14 +57,9 @@ def to_json(fit: Fit) -> dict[str, Any]:
 
 
 def save(fit: Fit, path: Any) -> None:
-    """Write the JSON under a temporary name, then rename: a reader never sees half a file."""
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    """Write the JSON; a reader never sees half a file."""
+    with replacing(Path(path)) as partial:
         partial.write_text(json.dumps(to_json(fit), indent=1, allow_nan=True) + "\n")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load(path: Any) -> Fit:

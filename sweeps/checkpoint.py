@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from scaling import limits
+from scaling.files import replacing
 
 from .config import ModelConfig
 from .hf_config import CheckpointError, from_json, to_json
@@ -216,8 +216,8 @@ def save(
     names = [f"model-{i + 1:05}-of-{len(shards):05}.safetensors" for i in range(len(shards))]
     names = names if len(shards) > 1 else [SINGLE]
     for name, shard in zip(names, shards, strict=True):
-        save_file(shard, folder / f"{name}.tmp", metadata=stamp)
-        os.replace(folder / f"{name}.tmp", folder / name)
+        with replacing(folder / name) as temporary:
+            save_file(shard, temporary, metadata=stamp)
     if len(shards) > 1:
         placed = {tensor: name for name, shard in zip(names, shards, strict=True) for tensor in shard}
         total = sum(tensor.nbytes for tensor in state.values())
@@ -232,10 +232,9 @@ def save(
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write, then rename."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
-    os.replace(temporary, path)
+    """Write the object, readably."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def grow(model: ParScaleLM, P: int, prefix_tokens: int = 48, smoothing: float = 0.1) -> ParScaleLM:

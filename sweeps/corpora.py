@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scaling.files import sha256
 from sweeps import parents, tokens
 from sweeps.cleaning import clean, split
 from sweeps.config import RunConfig
@@ -156,9 +157,8 @@ def _fault(folder: Path) -> str | None:
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         for name, wanted in manifest["sha256"].items():
-            with (folder / name).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != wanted:
-                    return f"{name} fails its checksum"
+            if sha256(folder / name) != wanted:
+                return f"{name} fails its checksum"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -191,14 +191,9 @@ def _build(
         }
         manifest = {"recipe": recipe, "dtype": dtype, "dropped": dropped, **counts}
         manifest["licences"] = dict(Counter(f"{d.domain}: {d.licence}" for d in kept).most_common())
-        manifest["sha256"] = {path.name: _file_hash(path) for path in sorted(scratch.iterdir())}
+        manifest["sha256"] = {path.name: sha256(path) for path in sorted(scratch.iterdir())}
         (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         scratch.chmod(0o755)
         scratch.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,6 +19,7 @@ from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from scaling.files import sha256
 from sweeps.documents import Document, Unreadable
 from sweeps.sources import data_lines
 
@@ -68,7 +69,7 @@ def _fetch(row: dict[str, str], folder: Path) -> Path:
     """The package's archive, downloaded if it is not there, refused if its hash differs."""
     have = set(folder.glob(f"{row['package']}_*.deb"))
     for path in have:
-        if hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256"]:
+        if sha256(path) == row["sha256"]:
             return path
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise OSError("the corpus text-debian needs apt-get and dpkg-deb; use the corpus text instead")
@@ -76,7 +77,7 @@ def _fetch(row: dict[str, str], folder: Path) -> Path:
     command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", wanted]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     for path in set(folder.glob(f"{row['package']}_*.deb")) - have:
-        if hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256"]:
+        if sha256(path) == row["sha256"]:
             return path
         path.unlink()
     why = (done.stderr.strip().splitlines() or ["its hash differs from the pinned one"])[-1]

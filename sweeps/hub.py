@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling import limits
+from scaling.files import sha256
 from sweeps.documents import Document, Unreadable
 
 
@@ -27,7 +27,7 @@ class HubDataset:
     def recipe(self) -> dict[str, Any]:
         """The name, and a folder's files; a hub's dataset is not asked for anew once it is cached."""
         files = sorted(path for path in self._folder.rglob("*") if path.is_file())
-        entries = [[str(path.relative_to(self._folder)), _sha256(path)] for path in files]
+        entries = [[str(path.relative_to(self._folder)), sha256(path)] for path in files]
         return {"source": "hf", "name": self.name, "most": limits.HUB, "files": entries}
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
@@ -68,8 +68,3 @@ class HubDataset:
         of_pile = meta.get("pile_set_name") if isinstance(meta, dict) else None
         domain = row.get("domain") or of_pile or Path(self.name.partition(":")[0]).name
         return Document(name, text, str(domain), str(row.get("licence") or row.get("license") or "unknown"))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from scaling.files import sha256
+
 
 def folder(parent: str, checkpoints: Path) -> Path:
     """The checkpoint folder of a parent: another run of the sweep, or a folder the user named."""
@@ -22,6 +24,5 @@ def fingerprint(path: Path) -> str:
         raise ValueError(f"{path} is no checkpoint: it needs config.json and *.safetensors")
     total = hashlib.sha256()
     for file in files:
-        with file.open("rb") as stream:
-            total.update(f"{file.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+        total.update(f"{file.name} {sha256(file)}\n".encode())
     return total.hexdigest()

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from scaling.files import sha256
 from sweeps.config import RunConfig
 
 NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.ckpt")
@@ -29,8 +30,7 @@ def checksum(path: Path) -> str:
     if path.is_dir():  # a sharded snapshot
         parts = "".join(f"{part.name} {checksum(part)}\n" for part in sorted(path.iterdir()))
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return sha256(path)[:16]
 
 
 def remove(path: Path) -> None:

@@ -6,7 +6,6 @@ recipe gives the same documents, so it is part of the key under which a built co
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 import sysconfig
@@ -19,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scaling import limits
+from scaling.files import sha256
 from sweeps.documents import Document, Source, Unreadable, decode
 from sweeps.hub import HubDataset
 from sweeps.user_files import UserFiles
@@ -136,7 +136,7 @@ def _download(pins: list[str], folder: Path) -> None:
 def _complete(pins: list[str], folder: Path) -> bool:
     """True if `folder` holds exactly the wheels whose hashes are pinned."""
     wanted = {pin.rsplit("sha256:", 1)[1].strip() for pin in pins}
-    found = {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.whl")}
+    found = {sha256(path) for path in folder.glob("*.whl")}
     return wanted == found
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 
+from scaling.files import replacing
 from sweeps.config import RunConfig
 from sweeps.locks import Mutex
 
@@ -32,28 +33,19 @@ INTEGERS = (
 
 def write_text(path: Path, text: str, durable: bool = True) -> None:
     """Write under a temporary name, force to disk if durable, rename: readers see old or new, whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> None:
     """The same for a table."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         table.to_parquet(temporary, index=False)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class Store:
@@ -116,9 +108,8 @@ class Store:
         """Publish a finished run: its curve, then its row, which makes it finished; drop its snapshots."""
         curve = self.checkpoint(run_id) / "curve.parquet"
         if curve.exists():
-            temporary = self.folder / "curves" / f".{run_id}.tmp"
-            shutil.copyfile(curve, temporary)
-            temporary.replace(self.folder / "curves" / f"{run_id}.parquet")
+            with replacing(self.folder / "curves" / f"{run_id}.parquet") as temporary:
+                shutil.copyfile(curve, temporary)
         write_text(self.folder / "rows" / f"{run_id}.json", json.dumps({**row, "run_id": run_id}))
         self.drop_snapshots(run_id)
 

@@ -53,11 +53,6 @@ class StreamReport:
             raise ValueError(f"E = {E} must be below the loss of one stream, {single:.4f}")
         return 1 - self.gain_slope / (single - E)
 
-    def fit_error(self) -> float:
-        """Largest distance of a measured gain from the proposition's line, in nats."""
-        x = 1 - 1 / self.ensemble["m"].to_numpy(float)
-        return float(np.abs(self.ensemble["gain"].to_numpy(float) - self.gain_slope * x).max())
-
 
 def mean_and_se(by_sequence: np.ndarray) -> tuple[float, float]:
     """Mean over sequences and its standard error; NaN from fewer than two."""

@@ -8,7 +8,6 @@ with one seed see the same data whatever their P.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from scaling.files import sha256
 from sweeps.documents import Document
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def recipe(tokenizer: str) -> dict[str, Any]:
     if tokenizer == "bpe":
         return {"kind": "byte-level BPE", "split": QWEN2_SPLIT, "training_bytes": TRAINING_BYTES, "end": END}
     try:
-        return {"kind": "file", "sha256": hashlib.sha256(Path(tokenizer).read_bytes()).hexdigest()}
+        return {"kind": "file", "sha256": sha256(Path(tokenizer))}
     except OSError as error:
         raise ValueError(f"tokenizer {tokenizer}: {error.strerror}; give bpe or a tokenizer.json") from None
 

@@ -16,6 +16,7 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
+from scaling.files import replacing
 from sweeps import checkpoint, corpora, parents, ranks, snapshots
 from sweeps.config import RunConfig
 from sweeps.execution import DEFAULT, Execution
@@ -129,9 +130,8 @@ def write_results(run: RunConfig, module: ParScaleModule, corpus: corpora.Corpus
     for name in names:
         kind = pa.int64() if name in ("step", "tokens") else pa.float64()
         columns[name] = pa.array([point.get(name) for point in points], kind)
-    temporary = folder / ".curve.tmp"
-    pq.write_table(pa.table(columns), temporary)
-    temporary.replace(folder / "curve.parquet")
+    with replacing(folder / "curve.parquet") as temporary:
+        pq.write_table(pa.table(columns), temporary)
     by_domain = [
         {
             "run_id": run.run_id,

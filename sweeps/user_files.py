@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling import limits
+from scaling.files import sha256
 from sweeps.documents import Document, Unreadable, decode
 
 
@@ -24,7 +24,7 @@ class UserFiles:
 
     def recipe(self) -> dict[str, Any]:
         """Path, size and content hash of every file."""
-        entries = [[str(p), p.stat().st_size, _sha256(p)] for p in self._paths()]
+        entries = [[str(p), p.stat().st_size, sha256(p)] for p in self._paths()]
         return {"source": "files", "pattern": self.pattern, "files": entries}
 
     def _paths(self) -> list[Path]:
@@ -47,11 +47,6 @@ class UserFiles:
                     yield decode(str(path), _whole(path), domain, "unknown")
             except OSError as error:
                 yield Unreadable(str(path), str(error))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _whole(path: Path) -> bytes:

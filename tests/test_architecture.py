@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for d in ("scaling", "sweeps", "analysis") for p in (ROOT / d).rglob("*.py"))
 HEAVY = {"torch", "lightning", "matplotlib", "plotly", "ray"}
-SWEEPS_MAY = {"scaling.accounting", "scaling.data", "scaling.limits"}
+SWEEPS_MAY = {"scaling.accounting", "scaling.data", "scaling.files", "scaling.limits"}
 MEETING = {"analysis/measure.py"}  # times real models: the one place where analysis may import sweeps
 
 

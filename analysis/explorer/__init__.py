@@ -8,7 +8,6 @@ outside the file, and its content policy forbids any request.
 
 from __future__ import annotations
 
-import os
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from analysis.explorer.page import build
 from analysis.explorer.sources import read_sources
 from analysis.published import FOLDER
+from scaling.files import replacing
 
 __all__ = ["open_in_browser", "write"]
 
@@ -32,12 +32,8 @@ def write(
     text = build(read_sources(given), command=command, origin=", ".join(str(s) for s in given))
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(target) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 
