@@ -58,12 +58,12 @@ def _columns(count: int) -> int:
     return min(3, count)
 
 
-def _panels(rows: pd.DataFrame, panel: str) -> tuple[Figure, dict[Any, Axes]]:
-    """A figure with an axes for each value of the panel's column."""
+def _panels(rows: pd.DataFrame, panel: str, each: float = 3.3) -> tuple[Figure, dict[Any, Axes]]:
+    """A figure with an axes, `each` inches wide, for each value of the panel's column."""
     names = list(dict.fromkeys(rows[panel])) if panel in rows else [""] * bool(len(rows))
     columns = _columns(max(1, len(names)))
     high = -(-max(1, len(names)) // columns)
-    figure, every = style.new_figure(high, columns, width=max(4.6, 3.3 * columns), height=2.9 * high)
+    figure, every = style.new_figure(high, columns, width=max(4.6, each * columns), height=2.9 * high)
     for axes in every[max(1, len(names)) :]:
         axes.set_axis_off()
     return figure, dict(zip(names, every, strict=False))
@@ -144,7 +144,7 @@ def beside_one(table: pd.DataFrame, *, panel: str = "panel", staged: Collection[
     with its 95% band; the bar at the end is the mean of the last tenth. staged: panels whose tokens
     are stage 2's.
     """
-    figure, panels = _panels(table, panel)
+    figure, panels = _panels(table, panel, each=3.9)  # room for the words
     if not panels:
         with style.context():
             say_empty(figure.axes[0], "no run of $P > 1$ beside one\nof $P = 1$, seed and corpus alike")
