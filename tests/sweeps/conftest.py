@@ -1,4 +1,4 @@
-"""Documents that tests of whole sweeps share."""
+"""What tests of models and of whole sweeps share."""
 
 import random
 
@@ -15,3 +15,15 @@ def documents(tmp_path_factory):
         text = "\n".join(" ".join(generator.choices(words, k=12)) for _ in range(60))
         (folder / f"{number}.txt").write_text(text)
     return f"files:{folder}/*.txt"
+
+
+@pytest.fixture
+def one_thread():
+    """Torch on one thread, its generator seeded: sums come out the same on every machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(before)

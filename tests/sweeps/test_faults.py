@@ -36,23 +36,12 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("documents")
-    generator = random.Random(3)
-    words = [f"{a}{b}" for a in "bdfgklm" for b in ("a", "en", "ir", "os", "ul")]
-    for number in range(300):
-        text = "\n".join(" ".join(generator.choices(words, k=12)) for _ in range(60))
-        (folder / f"{number}.txt").write_text(text)
-    return f"files:{folder}/*.txt"
-
-
-@pytest.fixture(scope="module")
-def start(corpus, tmp_path_factory):
+def start(documents, tmp_path_factory):
     cache = str(tmp_path_factory.mktemp("cache"))
     settings = {**os.environ, "PARSCALE_CACHE": cache, "PYTHONPATH": str(ROOT)}
 
     def begin(out):
-        command = [sys.executable, "-c", SWEEP, str(out), corpus]
+        command = [sys.executable, "-c", SWEEP, str(out), documents]
         return subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, text=True)
 
     return begin

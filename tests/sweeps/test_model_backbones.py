@@ -14,13 +14,7 @@ TINY = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, pr
 MOE = replace(TINY, experts=4, experts_per_token=2, qk_norm=True, qkv_bias=False, head_dim=8)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def reference(family, tied, **kwargs):

@@ -22,13 +22,7 @@ TEXT = "".join(p.read_text() for p in sorted((Path(__file__).parents[2] / "scali
 DATA = torch.tensor(list(TEXT.encode()), dtype=torch.long)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def batch(rows=8, tokens=48):
