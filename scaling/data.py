@@ -128,7 +128,7 @@ def _unpacked(source: Path) -> int:
 
     found = read_metadata(source)
     pages = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
-    return max(pages, 8 * found.num_rows * found.num_columns)
+    return int(max(pages, 8 * found.num_rows * found.num_columns))
 
 
 def _rename(table: pd.DataFrame, columns: Mapping[str, str], source: Path) -> pd.DataFrame:
