@@ -8,6 +8,8 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 
 from scaling.accounting import Shape, training_flops
 
+LATER = {"prefix_std"}  # fields younger than trained runs, whose ids must not change with them
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -29,6 +31,7 @@ class ModelConfig:
     qkv_bias: bool = True
     qk_norm: bool = False  # Qwen3: RMSNorm with gain on queries and keys, a head at a time
     init_std: float = 0.02
+    prefix_std: float = 0.02  # of the prefixes' keys and values, which is how far apart streams begin
     context: int | None = None  # longest sequence the model is meant for; None: no limit
     experts: int = 0  # 0: dense MLP; else that many SwiGLU experts of inner width ffn in every layer
     experts_per_token: int = 2  # experts a token is sent to (unused when dense)
@@ -171,8 +174,12 @@ class RunConfig:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
-        """Canonical JSON: keys sorted, no spaces, the model nested."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """Canonical JSON: sorted keys, no spaces, the model nested, no `LATER` field at its default."""
+        values = asdict(self)
+        for field in fields(ModelConfig):
+            if field.name in LATER and values["model"][field.name] == field.default:
+                del values["model"][field.name]
+        return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> RunConfig:

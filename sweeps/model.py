@@ -128,7 +128,7 @@ class StreamSummary:
 
 
 class ParScaleLM(nn.Module):
-    """Language model of `config`; freshly initialised (normal, std `init_std`; biases 0, gains 1).
+    """Language model of `config`; freshly initialised (normal, biases 0, gains 1).
 
     Initial weights follow torch's global seed. The backbone's are bit-identical for every P and on
     every device, and the global generator is left in the same state whatever P is.
@@ -161,7 +161,8 @@ class ParScaleLM(nn.Module):
                 parameter.zero_()
             else:
                 generator = extras if is_extra(name) else backbone
-                drawn = torch.empty(parameter.shape).normal_(0, self.config.init_std, generator=generator)
+                std = self.config.prefix_std if "prefix_" in name else self.config.init_std
+                drawn = torch.empty(parameter.shape).normal_(0, std, generator=generator)
                 parameter.copy_(drawn)
 
     @property

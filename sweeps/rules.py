@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sweeps.axes import Axes
@@ -53,6 +53,7 @@ class SmallRule:
     muon_lr: float  # Muon's, likewise
     extras_lr: float = 0.3
     prefix_tokens: int = 4
+    prefix_std: float = 0.02
     head_dim: int = 16
     settings: tuple[tuple[str, Any], ...] = ()  # further fields of RunConfig, the same for every run
 
@@ -61,7 +62,7 @@ class SmallRule:
         more = "".join(f", {name}={value}" for name, value in self.settings)
         return (
             f"size WIDTHxLAYERS: heads of {self.head_dim}, two a KV head, MLP 8/3 width rounded up to 16s, "
-            f"{self.prefix_tokens} prefix tokens; vocabulary {self.vocab}, "
+            f"{self.prefix_tokens} prefix tokens of std {self.prefix_std:g}; vocabulary {self.vocab}, "
             f"batch {self.batch} x {self.seq_len}, Muon on matrices at {self.muon_lr:g} sqrt(64/width), "
             f"AdamW on the rest at {self.lr:g} sqrt(64/width), "
             f"{self.extras_lr:g} of it for prefixes and aggregation{more}"
@@ -70,6 +71,7 @@ class SmallRule:
     def run(self, sweep: str, size: str, P: int, corpus: str, seed: int, axes: Axes) -> RunConfig:
         """One complete configuration."""
         model = small_model(size, P, self.vocab, self.head_dim, self.prefix_tokens)
+        model = replace(model, prefix_std=self.prefix_std)
         return RunConfig(
             model=model,
             sweep=sweep,

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -120,7 +121,10 @@ RUN = RunConfig(MODEL, sweep="s", size="32x2", seed=1, corpus="stdlib", steps=7,
 
 def test_a_configuration_survives_json_and_every_field_counts():
     assert RunConfig.from_json(RUN.to_json()) == RUN
+    parted = replace(RUN, model=replace(MODEL, prefix_std=1.0))
+    assert RunConfig.from_json(parted.to_json()) == parted
     assert replace(RUN, seed=2).run_id != RUN.run_id
+    assert parted.run_id != RUN.run_id
     assert replace(RUN, model=replace(MODEL, rope_base=5e3)).run_id != RUN.run_id
     with pytest.raises(FrozenInstanceError):
         RUN.seed = 3
@@ -151,3 +155,10 @@ def test_planning_never_imports_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_runs_trained_before_a_field_was_added_keep_their_ids():
+    paths = list(Path(__file__).parents[2].glob("results/demo/configs/*.json"))
+    assert paths
+    for path in paths:
+        assert RunConfig.from_json(path.read_text()).run_id == path.stem

@@ -122,6 +122,17 @@ def test_left_padding_changes_nothing(P):
     torch.testing.assert_close(model(padded, mask)[:, 4:], model(ids), atol=2e-5, rtol=1e-4)
 
 
+def test_prefixes_may_begin_further_apart_than_the_rest():
+    made = []
+    for std in (0.02, 1.0):
+        torch.manual_seed(7)
+        made.append(dict(ParScaleLM(replace(TINY, P=2, prefix_std=std)).named_parameters()))
+    plain, parted = made
+    for name, parameter in plain.items():
+        factor = 50 if "prefix_" in name else 1
+        torch.testing.assert_close(parted[name], factor * parameter)
+
+
 def test_streams_part():
     model = ParScaleLM(replace(TINY, P=3, init_std=0.3))
     summary = model.stream_summary(random_ids(TINY))
