@@ -18,11 +18,10 @@ import pandas as pd
 
 from analysis.cost_ratios import headline_ratios, ratio, ratio_grid
 from analysis.equivalent import equivalents_by_points
-from analysis.published import Published
+from analysis.published import PILE, STACK, Published
 
 HOLDS, PARTLY = "holds", "holds under conditions"
 FALSE, UNKNOWN = "does not follow", "cannot be checked"
-STACK, PILE = "stack-v2-python", "pile"
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from analysis import figures, style
 from analysis.conclude import show, terminal
 from analysis.hardware import read_hardware
 from analysis.inference_cost import GIB, estimate
-from analysis.paper import STACK
-from analysis.published import FOLDER, read_published
+from analysis.published import FOLDER, STACK, read_published
 from analysis.shapes import FamilyShape, shape_of
 from analysis.training_cost import training_cost
 from analysis.units import parse_bytes, parse_seconds

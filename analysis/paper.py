@@ -12,11 +12,10 @@ import scaling
 from analysis.cost_table import cost_table
 from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.hardware import A100, H100, H200, LAPTOP
-from analysis.published import Published
+from analysis.published import STACK, Published
 from analysis.shapes import shape_of
 from analysis.training_cost import training_costs
 
-STACK = "stack-v2-python"
 # The laws of N and P, by the names the command line knows them by.
 LAWS = (
     "parallel",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 FOLDER = Path("results/published")
-CORPORA = {"stack-v2-python": "Stack-V2-Python", "pile": "Pile"}
+STACK, PILE = "stack-v2-python", "pile"
+CORPORA = {STACK: "Stack-V2-Python", PILE: "Pile"}  # as printed
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from analysis.cost_ratios import break_even, headline_ratios, ratio, ratio_grid
 from analysis.cost_table import cost_table
 from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.page import Page
-from analysis.paper import STACK, Inputs
-from analysis.published import FOLDER, read_published
+from analysis.paper import Inputs
+from analysis.published import FOLDER, STACK, read_published
 from scaling.files import replacing
 from scaling.uncertainty import t_quantile
 

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
 
 def _resolve(name: str) -> Callable[..., dict[str, Any]]:
     module, _, function = name.partition(":")
-    return getattr(__import__(module, fromlist=[function]), function)  # type: ignore[no-any-return]
+    return getattr(import_module(module), function)  # type: ignore[no-any-return]
 
 
 def _given_up(store: Store, run_id: str, session: str) -> bool:
