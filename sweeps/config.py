@@ -31,7 +31,7 @@ class ModelConfig:
     qkv_bias: bool = True
     qk_norm: bool = False  # Qwen3: RMSNorm with gain on queries and keys, a head at a time
     init_std: float = 0.02
-    prefix_std: float = 0.02  # of the prefixes' keys and values, which is how far apart streams begin
+    prefix_std: float | None = None  # of prefixes, so how far apart the streams begin; None: init_std
     context: int | None = None  # longest sequence the model is meant for; None: no limit
     experts: int = 0  # 0: dense MLP; else that many SwiGLU experts of inner width ffn in every layer
     experts_per_token: int = 2  # experts a token is sent to (unused when dense)

@@ -82,11 +82,7 @@ def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
 
 def to_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
     """The config.json of a model: what other tools know by name, and ParScale's own keys."""
-    qwen3 = config.qk_norm
-    family = ("qwen3_moe" if config.experts else "qwen3") if qwen3 or config.experts else "qwen2"
-    known = {"qwen2": (True, False), "qwen3": (False, True), "qwen3_moe": (False, True)}
-    plain = config.P == 1 and (config.qkv_bias, config.qk_norm) == known[family]
-    class_name = {"qwen2": "Qwen2", "qwen3": "Qwen3", "qwen3_moe": "Qwen3Moe"}[family]
+    family, class_name, plain = _family(config)
     written: dict[str, Any] = {
         "architectures": [f"{class_name}{'' if plain else 'ParScale'}ForCausalLM"],
         "model_type": family if plain else f"{family}_parscale",
@@ -111,14 +107,27 @@ def to_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
     if config.context is not None:
         written["max_position_embeddings"] = config.context
     if config.experts:
-        written |= {
-            "moe_intermediate_size": config.ffn,
-            "num_experts": config.experts,
-            "num_experts_per_tok": config.experts_per_token,
-            "norm_topk_prob": True,
-            "decoder_sparse_step": 1,
-            "router_aux_loss_coef": config.balance_weight,
-        }
+        written |= _mixture(config)
     if not plain:
         written |= {"parscale_qkv_bias": config.qkv_bias, "parscale_qk_norm": config.qk_norm}
     return written
+
+
+def _family(config: ModelConfig) -> tuple[str, str, bool]:
+    """Model type, class name, and whether they say all there is to say."""
+    qwen3 = config.qk_norm
+    family = ("qwen3_moe" if config.experts else "qwen3") if qwen3 or config.experts else "qwen2"
+    known = {"qwen2": (True, False), "qwen3": (False, True), "qwen3_moe": (False, True)}
+    plain = config.P == 1 and (config.qkv_bias, config.qk_norm) == known[family]
+    return family, {"qwen2": "Qwen2", "qwen3": "Qwen3", "qwen3_moe": "Qwen3Moe"}[family], plain
+
+
+def _mixture(config: ModelConfig) -> dict[str, Any]:
+    return {
+        "moe_intermediate_size": config.ffn,
+        "num_experts": config.experts,
+        "num_experts_per_tok": config.experts_per_token,
+        "norm_topk_prob": True,
+        "decoder_sparse_step": 1,
+        "router_aux_loss_coef": config.balance_weight,
+    }

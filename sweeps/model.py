@@ -161,7 +161,8 @@ class ParScaleLM(nn.Module):
                 parameter.zero_()
             else:
                 generator = extras if is_extra(name) else backbone
-                std = self.config.prefix_std if "prefix_" in name else self.config.init_std
+                own = self.config.prefix_std if "prefix_" in name else None
+                std = self.config.init_std if own is None else own
                 drawn = torch.empty(parameter.shape).normal_(0, std, generator=generator)
                 parameter.copy_(drawn)
 

@@ -24,6 +24,7 @@ from sweeps.nursery import Child, Nursery
 CRASHES = 3  # deaths of a rank without progress, after which the run has failed
 POLL_S = 0.1
 END_S = 10.0  # patience with ranks that are to end
+REAPED_S = 1.0  # after which a death here is known
 WORD_S = 5.0  # after which another node's word of a death has come through the shared folder
 Say = Callable[[Any], None]
 
@@ -125,13 +126,16 @@ class Group:
 
     def _blame(self) -> None:
         """Rank 0's error may be only the echo of another's death: RankDied if one was killed."""
-        codes = [rank.code or 0 for rank in self.ranks[1:]]
-        deadline = time.monotonic() + WORD_S
-        while self.box and self.box.mourned(self.key) == 0 and time.monotonic() < deadline:
+        deadline = time.monotonic() + (WORD_S if self.box else REAPED_S)
+        while True:
+            self.nursery.look()
+            codes = [rank.code or 0 for rank in self.ranks[1:]]
+            codes += [self.box.mourned(self.key)] if self.box else []
+            if min(codes, default=0) < 0:
+                raise RankDied(f"another rank ended with code {min(codes)}")
+            if time.monotonic() > deadline:
+                return
             time.sleep(POLL_S)
-        codes += [self.box.mourned(self.key)] if self.box else []
-        if min(codes, default=0) < 0:
-            raise RankDied(f"another rank ended with code {min(codes)}")
 
     def end(self) -> None:
         """End what is left of the processes, those on other nodes too."""

@@ -53,16 +53,17 @@ class SmallRule:
     muon_lr: float  # Muon's, likewise
     extras_lr: float = 0.3
     prefix_tokens: int = 4
-    prefix_std: float = 0.02
+    prefix_std: float | None = None  # None: as the other weights
     head_dim: int = 16
     settings: tuple[tuple[str, Any], ...] = ()  # further fields of RunConfig, the same for every run
 
     def describe(self) -> str:
         """The rule in one line."""
         more = "".join(f", {name}={value}" for name, value in self.settings)
+        apart = "" if self.prefix_std is None else f" of std {self.prefix_std:g}"
         return (
             f"size WIDTHxLAYERS: heads of {self.head_dim}, two a KV head, MLP 8/3 width rounded up to 16s, "
-            f"{self.prefix_tokens} prefix tokens of std {self.prefix_std:g}; vocabulary {self.vocab}, "
+            f"{self.prefix_tokens} prefix tokens{apart}; vocabulary {self.vocab}, "
             f"batch {self.batch} x {self.seq_len}, Muon on matrices at {self.muon_lr:g} sqrt(64/width), "
             f"AdamW on the rest at {self.lr:g} sqrt(64/width), "
             f"{self.extras_lr:g} of it for prefixes and aggregation{more}"

@@ -57,13 +57,7 @@ def train(
     module = ParScaleModule(run, build_model(run, base), corpora.windows_of(run, corpus))
     watch = Watch(run, folder, corpus, execution, stop)
     watch.progress = progress
-    snapshot, damaged = snapshots.latest(folder)
-    for path in damaged:
-        say(f"{path}: fails its checksum; set aside")
-    step = snapshots.step_of(snapshot) if snapshot else 0
-    if snapshot is not None:
-        snapshots.check(snapshot, run)
-        say(f"run {run.run_id}: goes on from step {step}")
+    snapshot, step = _last_snapshot(run, folder, say)
     with quiet():
         trainer = _trainer(run, folder, execution, watch)
         trainer.loggers = loggers_of(execution.loggers, run, folder, step)
@@ -77,6 +71,19 @@ def train(
         if not module.history.diverged:
             checkpoint.save(model, folder, tokenizer=corpus.folder / "tokenizer.json")
     return row_of(run, module, watch.evaluation, started_at)
+
+
+def _last_snapshot(run: RunConfig, folder: Path, say: Callable[[str], None]) -> tuple[Path | None, int]:
+    """Where the run goes on from, and its step; (None, 0) at the beginning."""
+    snapshot, damaged = snapshots.latest(folder)
+    for path in damaged:
+        say(f"{path}: fails its checksum; set aside")
+    if snapshot is None:
+        return None, 0
+    snapshots.check(snapshot, run)
+    step = snapshots.step_of(snapshot)
+    say(f"run {run.run_id}: goes on from step {step}")
+    return snapshot, step
 
 
 def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -> L.Trainer:

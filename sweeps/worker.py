@@ -121,16 +121,8 @@ def _train(
     from sweeps.interrupt import Interrupted
 
     before = store.noted(run_id)
-    same = before.get("session") == job.session
-    crashes, died_at = (int(before.get("crashes", 0)), int(before.get("died_at", -1))) if same else (0, -1)
-    if same and before.get("state") == "running":  # yet its lock was free: whoever ran it died
-        step = int(before.get("step", 0))
-        crashes = crashes + 1 if step <= died_at else 1  # only deaths without progress add up
-        died_at = max(step, died_at)
-    facts: dict[str, Any] = {
-        "session": job.session, "crashes": crashes, "died_at": died_at, "pid": os.getpid()
-    }  # fmt: skip
-    if crashes >= CRASHES:
+    facts = {"session": job.session, "pid": os.getpid(), **_deaths(before, job.session)}
+    if (crashes := facts["crashes"]) >= CRASHES:
         store.note(run_id, **facts, state="failed", error=f"its worker died {crashes} times without progress")
         return
     last: dict[str, Any] = {name: before[name] for name in ("step", "loss") if name in before}
@@ -140,16 +132,9 @@ def _train(
         store.note(run_id, **facts, **last, state="running")
 
     store.note(run_id, **facts, **last, state="running")
-    config = store.config(run_id)
+    config, folder = store.config(run_id), store.checkpoint(run_id)
     try:
-        row = train(
-            config,
-            store.checkpoint(run_id),
-            execution=job.execution,
-            stop=stop,
-            progress=progress,
-            report=_log,
-        )
+        row = train(config, folder, execution=job.execution, stop=stop, progress=progress, report=_log)
     except Interrupted:
         store.note(run_id, **facts, **last, state="interrupted")
     except Exception as error:
@@ -162,6 +147,18 @@ def _train(
         store.finish(run_id, row)
         state = "done" if row["status"] == "ok" else row["status"]
         store.note(run_id, **facts, **{**last, "step": config.steps, "loss": row["loss"]}, state=state)
+
+
+def _deaths(before: dict[str, Any], session: str) -> dict[str, Any]:
+    """How often the run's workers died in this session without progress, and at which step the last did."""
+    if before.get("session") != session:
+        return {"crashes": 0, "died_at": -1}
+    crashes, died_at = int(before.get("crashes", 0)), int(before.get("died_at", -1))
+    if before.get("state") == "running":  # yet its lock was free: whoever ran it died
+        step = int(before.get("step", 0))
+        crashes = crashes + 1 if step <= died_at else 1  # only deaths without progress add up
+        died_at = max(step, died_at)
+    return {"crashes": crashes, "died_at": died_at}
 
 
 def _log(line: str) -> None:
