@@ -213,17 +213,20 @@ class ParScaleLM(nn.Module):
     def aggregate(self, streams: Tensor) -> tuple[Tensor, Tensor]:
         """Weigh the streams token by token: (P, B, T, h) -> their sum (B, T, h), weights (B, T, P).
 
-        The released layout concatenates the streams with the stream index fastest. Reordering the
-        small weight instead leaves the (P, B, T, h) block where it is.
+        The released layout concatenates the streams with the stream index fastest. Many tokens: reordering
+        the small weight leaves the (P, B, T, h) block where it is. Few, as in decoding: the tokens are less.
         """
         P, B, T, h = streams.shape
         if P == 1:
             return streams[0], torch.ones(B, T, 1, device=streams.device)
         net = dict(self.model.aggregate_layer.named_parameters())
-        by_stream = net["0.weight"].view(-1, h, P).permute(2, 1, 0)  # (P, h in, h out)
-        inner = net["0.bias"].to(streams.dtype)
-        for x, weight in zip(streams.flatten(1, 2), by_stream.to(streams.dtype), strict=True):
-            inner = torch.addmm(inner, x, weight)
+        weight, inner = net["0.weight"], net["0.bias"].to(streams.dtype)
+        if B * T < h:
+            inner = F.linear(streams.permute(1, 2, 3, 0).reshape(B * T, h * P), weight, inner)
+        else:
+            by_stream = weight.view(-1, h, P).permute(2, 1, 0).to(streams.dtype)  # (P, h in, h out)
+            for x, part in zip(streams.flatten(1, 2), by_stream, strict=True):
+                inner = torch.addmm(inner, x, part)
         scores = F.linear(F.silu(inner), net["2.weight"], net["2.bias"])
         weights = scores.float().softmax(dim=-1).view(B, T, P)
         weights = weights * (1 - self.config.smoothing) + self.config.smoothing / P

@@ -16,7 +16,7 @@ import pytest
 import parscale
 
 ROOT = Path(__file__).parents[1]
-TWO = ("--sizes", "32x1", "--streams", "1,2")  # of the ci grid: enough to stop between
+TWO = ("--sizes", "32x1", "--streams", "1,2", "--tokens", "20k")  # of the ci grid: enough to stop between
 LOSSES = str(ROOT / "results/published/losses.csv")
 GOOD = "N,P,loss\n" + "\n".join(
     f"{N},{P},{1.5 + (2e6 / (N * (1 + 0.4 * P))) ** 0.3:.4f}" for N in (1e7, 4e7, 2e8) for P in (1, 2, 4)

@@ -133,6 +133,17 @@ def test_prefixes_may_begin_further_apart_than_the_rest():
         torch.testing.assert_close(parted[name], factor * parameter)
 
 
+@pytest.mark.parametrize("P", [2, 3])
+def test_aggregating_few_tokens_and_many_is_the_same(P):
+    model = ParScaleLM(replace(TINY, P=P, init_std=0.3))
+    streams = torch.randn(P, 2, TINY.width, TINY.width)
+    mixed, weights = model.aggregate(streams)
+    for token in range(3):
+        few = model.aggregate(streams[:, :, token : token + 1])
+        torch.testing.assert_close(few[0], mixed[:, token : token + 1])
+        torch.testing.assert_close(few[1], weights[:, token : token + 1])
+
+
 def test_streams_part():
     model = ParScaleLM(replace(TINY, P=3, init_std=0.3))
     summary = model.stream_summary(random_ids(TINY))
