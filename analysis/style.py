@@ -25,6 +25,7 @@ from matplotlib.ticker import (
     FixedLocator,
     FuncFormatter,
     LogLocator,
+    MaxNLocator,
     NullFormatter,
     NullLocator,
 )
@@ -210,6 +211,10 @@ def stream_ticks(axes: Axes, streams: Iterable[float]) -> None:
 
 def plain_log_ticks(axis: Axis, subs: Sequence[float] = (1.0, 2.0, 5.0), most: int = 9) -> None:
     """A log axis labelled 0.1, 0.2, 0.5, 1, 2, ... (or at other `subs` of each decade), `most` of them."""
-    axis.set_major_locator(LogLocator(subs=subs, numticks=most))
+    low, high = axis.get_view_interval()
+    narrow = 0 < high < 3 * low  # too few of `subs` inside: matplotlib would fill the axis with others
+    axis.set_major_locator(
+        MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]) if narrow else LogLocator(subs=subs, numticks=most)
+    )
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
