@@ -41,7 +41,8 @@ def allocate(
 ) -> Allocation:
     """The (N, P, D) of least loss with 6 N P D = training_flops and cost(N, P, D) <= limit.
 
-    law: one with axes N and D (P where it has it), or a fit of one, which gives intervals over draws.
+    law: one with axes N and D (P where it has it), or a fit of one, which gives intervals at `level` over
+    draws.
     cost: inference memory or latency of the caller's choosing, of arrays N, P, D. Says "no interior
     optimum" where the best lies at the end of what was searched (six decades of N, the given streams).
     Raises ValueError for a law without D and for budgets that nothing meets.

@@ -56,7 +56,7 @@ class Bootstrap(Method):
         return problem, np.concatenate(parts)
 
     def draws(self, fit: Fit, count: int = 1000, seed: int = 0) -> Law:
-        """The replicates' laws."""
+        """The laws of `count` replicates of `fit`, drawn from `seed`: fields of shape (count,)."""
         how = replace(self, replicates=max(count, 100), seed=seed)
         problem, theta = how.refits(fit)
         return problem.law.from_vector(problem.named(theta[:count]))

@@ -40,7 +40,7 @@ def parse_size(text: Any) -> float:
 
 
 def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """The runs in a parquet, csv or jsonl file, or in a sweep folder, validated.
+    """The runs in a parquet, csv or jsonl file at `path`, or in a sweep folder, validated.
 
     `columns` maps our names to the file's, e.g. {"N": "params", "D": "tokens", "loss": "val_loss"}.
     N, P, D, C and loss become float64 (sizes may be written "2.8B"); P is 1 where the file has none.

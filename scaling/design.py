@@ -22,8 +22,9 @@ def suggest(
     count: int = 5,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Which candidate runs to train next, greedily by what they add per FLOP.
+    """Which candidate runs to train next, at most `count`, greedily by what they add to `fit` per FLOP.
 
+    budget_flops: what they may cost together; no limit unless given. level: of the intervals told.
     candidates: one row a run with the law's axes, and C in FLOPs (6 N P D or 6 N P where it is missing:
     then only ratios mean anything). target: a parameter's name; a point {"N": ..., "P": ...} whose loss
     is wanted; a rival Fit, to tell the two laws apart; or any quantity (see `scaling.uncertainty`).

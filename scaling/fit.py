@@ -49,9 +49,9 @@ def fit(
     objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475).
     weights: how much each row counts, a column name or (n,), >= 0. se: standard error of each row's
     loss in nats per token, a column name or (n,); residuals are divided by it. groups: column name or
-    labels of the configuration or run a row belongs to (checkpoints of one run are one cluster).
-    Deterministic. Raises ValueError naming the first bad row and value, FitError where there are fewer
-    rows than parameters. A doubtful answer is returned with a status, not raised.
+    labels of the configuration or run a row belongs to (checkpoints of one run are one cluster). start:
+    how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
+    where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
     from scaling.data import arrays, usable
 

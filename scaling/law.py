@@ -132,7 +132,7 @@ class Law:
         return type(f"{cls.__name__}({label})", (cls,), body)
 
     def predict(self, **axes: Any) -> Any:
-        """L in nats per token at N=, P=, D= (those this law knows): scalars, arrays or Series, broadcast.
+        """L in nats per token at `axes` N=, P=, D= (those the law knows): numbers or arrays, broadcast.
 
         Raises ValueError for a missing axis, a value that is not finite, N <= 0 or P < 1.
         """
@@ -140,7 +140,7 @@ class Law:
         return like(self._loss(*x.values()), axes)
 
     def limit(self, axis: str, **axes: Any) -> Any:
-        """The loss as one axis goes to infinity, the others given."""
+        """The loss, nats per token, as `axis` goes to infinity, the other `axes` given."""
         if axis not in self.axes:
             raise ValueError(f"{type(self).__name__} has no axis {axis!r}; it has {', '.join(self.axes)}")
         x = clean_axes(tuple(a for a in self.axes if a != axis), axes)
@@ -156,7 +156,7 @@ class Law:
         return np.asarray(total + np.zeros(np.broadcast_shapes(*(np.shape(v) for v in x))))
 
     def gradient(self, **axes: Any) -> Array:
-        """∂L/∂fields, shape (..., p) in field order."""
+        """∂L/∂fields at `axes` N=, P=, ..., shape (..., p) in field order."""
         x = clean_axes(self.axes, axes)
         c, eta = self.to_linear()
         shape = np.broadcast_shapes(*(v.shape for v in x.values()))
@@ -171,11 +171,14 @@ class Law:
         return self._solve("N", loss, axes)
 
     def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
-        """The N that gives at `at_P` streams the loss that (N, P) gives."""
+        """The N that gives at `at_P` streams the loss that (N, P) gives, other `axes` equal; broadcast."""
         return self.inverse(self.predict(N=N, P=P, **axes), P=at_P, **axes)
 
     def equivalent_P(self, N: Any, P: Any, at_N: Any, **axes: Any) -> Any:
-        """The P (real, >= 1) that gives size `at_N` the loss of (N, P); nan below P = 1, inf if none."""
+        """The P (real, >= 1) that gives size `at_N` the loss of (N, P), other `axes` equal.
+
+        nan below P = 1, inf if none; broadcast.
+        """
         return self._solve("P", self.predict(N=N, P=P, **axes), {"N": at_N, **axes})
 
     def _solve(self, axis: str, loss: Any, axes: Mapping[str, Any]) -> Any:

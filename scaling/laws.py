@@ -158,7 +158,7 @@ REGISTRY: dict[str, type[Law]] = {
 
 
 def by_name(name: str) -> type[Law]:
-    """The law a command line names: a key of REGISTRY, or one with fixed values, `additive:beta=0.4`."""
+    """The law of a name on a command line: a key of REGISTRY, also with fixed values, `additive:beta=0.4`."""
     key, _, fixed = name.partition(":")
     if key not in REGISTRY:
         raise ValueError(f"unknown law {key!r}; known: {', '.join(REGISTRY)}")

@@ -163,7 +163,7 @@ class Method:
     label: ClassVar[str] = "interval"
 
     def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
-        """Estimate, lower and upper of K quantities, each (K,)."""
+        """Estimate, lower and upper of `quantity` (K of them) of `fit` at `level`, each (K,)."""
         raise NotImplementedError
 
     def draws(self, fit: Fit, count: int = 1000, seed: int = 0) -> Law:

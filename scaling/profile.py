@@ -40,7 +40,7 @@ class Profile(Method):
         return estimate[0], ends[0, 0], ends[0, 1]
 
     def batch(self, problem: Problem, theta: Array, quantity: Quantity, level: float) -> tuple[Array, Array]:
-        """Estimates (B, K) and ends (B, 2, K) at a batch of optima θ (B, p)."""
+        """Estimates (B, K) of a quantity and ends (B, 2, K) at `level`, of a problem's optima theta."""
         estimate = evaluate(problem, theta, quantity)
         B, K = estimate.shape
         t = t_of(problem, level)
@@ -51,7 +51,7 @@ class Profile(Method):
             return estimate, climb.run(self.steps, self.tolerance).reshape(B, 2, K)
 
     def curve(self, fit: Fit, quantity: Quantity, at: Any) -> Array:
-        """Rise of the objective, in squared standard errors, with one quantity held at values `at` (G,).
+        """Rise of the objective of `fit`, in squared standard errors, one quantity held at values `at` (G,).
 
         The square root of this against `at` is a straight line where the covariance tells the truth.
         """

@@ -118,14 +118,18 @@ class Fit:
 
     # ---- what it says -----------------------------------------------------------------------
     def intervals(self, level: float = 0.95, method: Method | None = None) -> pd.DataFrame:
-        """Intervals of the parameters: index name, columns estimate, lower, upper."""
+        """Intervals of the parameters at `level`, by `method` (unless given: what covers here).
+
+        Index name, columns estimate, lower, upper.
+        """
         from scaling.uncertainty import default_method
 
         return (method or default_method(self)).parameters(self, level)
 
     def predict(self, level: float = 0.95, method: Method | None = None, **axes: Any) -> pd.DataFrame:
-        """Predicted loss at N=, P=, ... with the interval of the mean and of a new run, one row a point.
+        """Predicted loss at `axes` N=, P=, ... with intervals of the mean and of a new run, one row a point.
 
+        Intervals are at `level`, by `method` (unless given: what covers here).
         Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
         inside (whether the point lies within the ranges of the data).
         """
@@ -134,7 +138,7 @@ class Fit:
         return predict(self, axes, level, method or default_method(self))
 
     def save(self, path: Any) -> None:
-        """Write as JSON, full precision: `Fit.load` gives bit-identical predictions."""
+        """Write to `path` as JSON, full precision: `Fit.load` gives bit-identical predictions."""
         from scaling.serial import save
 
         save(self, path)

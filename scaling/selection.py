@@ -44,7 +44,7 @@ def name_of(law: type[Law]) -> str:
 def compare(
     laws: Iterable[type[Law]], runs: Any, objective: Objective | None = None, holdout: str = "N"
 ) -> Comparison:
-    """Fit each law to the same runs and rank them.
+    """Fit each of the laws to the same runs and rank them.
 
     objective: LeastSquares() unless told: information criteria are Gaussian likelihoods of the loss.
     Columns: parameters, status, r2, rmse, max_error, aicc, delta_aicc, bic, delta_bic, loo_rmse (each

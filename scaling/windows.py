@@ -44,7 +44,7 @@ def backtest(
     bias (observed minus predicted, nats per token), rmse, worst, r2 (on the unseen runs), multiplier
     (median factor in N that the error is worth: 1.3 means the law must be told 1.3 N to predict what
     was seen; inf beyond its floor), coverage of the new-run intervals at `level`. Raises ValueError for
-    an unknown axis, FitError if no window can be fitted.
+    an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
     """
     data, _ = arrays(runs, law.axes)
     along = _along(by, runs, data)

@@ -1,6 +1,7 @@
 """Rules of the house that a machine can hold: who imports whom, how long a file or function may be."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -8,6 +9,9 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+
+import scaling
+from scaling.uncertainty import Method
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for d in ("scaling", "sweeps", "analysis") for p in (ROOT / d).rglob("*.py"))
@@ -54,6 +58,39 @@ def test_sizes(path):
             length = node.end_lineno - first.lineno + 1
             limit = 60 if "figures" in path.parts else 50
             assert length <= limit, f"{node.name} has {length} lines"
+
+
+def public_functions():
+    """Everything the scaling package offers to call, by name, with all that is written about it."""
+    for name in scaling.__all__:
+        thing = getattr(scaling, name)
+        if inspect.isclass(thing):
+            for method, function in vars(thing).items():
+                if inspect.isfunction(function) and not method.startswith("_"):
+                    inherited = [getattr(base, method, None) for base in (*thing.__mro__, Method)]
+                    yield f"{name}.{method}", function, [thing, *inherited]
+        elif callable(thing):
+            yield name, thing, [thing]
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "told"),
+    list(public_functions()),
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_parameter_is_told(name, function, told):
+    words = " ".join(inspect.getdoc(one) or "" for one in told if one is not None)
+    assert inspect.getdoc(function), name
+    assert not [
+        p for p in inspect.signature(function).parameters if not re.search(rf"\b{p}\b", f"self cls {words}")
+    ]
+
+
+@pytest.mark.parametrize("package", ["scaling", "sweeps"])
+def test_tests_look_no_higher_than_their_package(package):
+    above = {"scaling": {"sweeps", "analysis", "torch", "lightning"}, "sweeps": {"analysis"}}[package]
+    for path in (ROOT / "tests" / package).glob("*.py"):
+        assert not {name.partition(".")[0] for name in imports_of(path)} & above, path.name
 
 
 def test_importing_scaling_loads_nothing_heavy():
