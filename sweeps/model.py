@@ -221,7 +221,7 @@ class ParScaleLM(nn.Module):
             return streams[0], torch.ones(B, T, 1, device=streams.device)
         net = dict(self.model.aggregate_layer.named_parameters())
         weight, inner = net["0.weight"], net["0.bias"].to(streams.dtype)
-        if B * T < h:
+        if h > B * T:
             inner = F.linear(streams.permute(1, 2, 3, 0).reshape(B * T, h * P), weight, inner)
         else:
             by_stream = weight.view(-1, h, P).permute(2, 1, 0).to(streams.dtype)  # (P, h in, h out)
