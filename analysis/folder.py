@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-FIRST_STAGE, SECOND_STAGE = "stage-1", "two-stage"  # recipes; stage 1 is what every P goes on from
+from scaling.data import FIRST_STAGE, SECOND_STAGE
+
 _ABOUT = ("run_id", "N", "P", "recipe", "corpus", "size", "seed", "status")
 
 

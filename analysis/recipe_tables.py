@@ -63,7 +63,7 @@ def passings(view: View) -> pd.DataFrame:
     """Where each P passes P = 1, and the gap at the end with half its 95% interval, for reading."""
     found = paired.passing(beside_one(view), ["panel"])
     table = found.rename(columns={"when": "ahead of P = 1", "panel": "runs"})
-    return table.assign(noise=1.96 * table["gap_se"])[["runs", "P", "ahead of P = 1", "gap", "noise"]]
+    return table[["runs", "P", "ahead of P = 1", "gap", "noise"]]
 
 
 def chosen(view: View) -> tuple[pd.DataFrame, dict[str, str], bool]:

@@ -15,6 +15,7 @@ from analysis import folder
 from analysis.equivalent import equivalents, equivalents_by_points, usable
 from analysis.figures.common import corpus_name, split_by_corpus
 from analysis.paper import LAWS
+from scaling.data import SECOND_STAGE
 
 BEYOND = 8  # how many times past the largest P that was run the equivalents are drawn
 
@@ -108,7 +109,7 @@ def _by_recipe(table: pd.DataFrame) -> pd.DataFrame:
     """Where recipes are mixed, corpus reads "corpus, recipe"; a first stage goes with its second."""
     if "recipe" not in table:
         return table
-    recipe = table["recipe"].astype(str).mask(folder.is_first_stage(table), folder.SECOND_STAGE)
+    recipe = table["recipe"].astype(str).mask(folder.is_first_stage(table), SECOND_STAGE)
     if len(recipe.unique()) < 2:
         return table
     return table.assign(corpus=(table["corpus"].astype(str) + ", " if "corpus" in table else "") + recipe)

@@ -175,9 +175,9 @@ def _gap_lines(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, Mapping[str, 
         axes.plot(tokens, smooth, color=color, linewidth=width_of(i), label=f"$P = {P}$")
         end = paired.passing(group).iloc[0]
         place = tokens.max() + (0.02 + 0.03 * i) * np.ptp(tokens)
-        axes.errorbar(place, 1e3 * end["gap"], yerr=1.96e3 * end["gap_se"], color=color, marker=marker)
+        axes.errorbar(place, 1e3 * end["gap"], yerr=1e3 * end["noise"], color=color, marker=marker)
         seen.append(smooth.to_numpy())
-        last = paired.signed(1e3 * end["gap"], 1e3 * end["gap_se"], 1)
+        last = paired.signed(1e3 * end["gap"], 1e3 * end["noise"], 1)
         words.append(f"$P = {P}$: {end['when']}; {last}")
     every = np.concatenate(seen)
     low, high = float(every.min()), max(0.0, float(np.quantile(every, 0.97)))

@@ -49,20 +49,21 @@ def test_where_each_P_passes_one_stream_and_how_sure_that_is():
     assert found.loc[2, "when"].startswith("from 1")
     assert (found.loc[4, "when"], found.loc[8, "when"]) == ("not within the run", "from the start")
     assert found.loc[16, "when"] == "level within noise"
-    assert found.loc[4, "gap"] == pytest.approx(0.02, abs=3 * found.loc[4, "gap_se"])
-    assert 0.0002 < found.loc[4, "gap_se"] < 0.0015  # the noise of ten points, not the batches' 0.2
+    assert found.loc[4, "gap"] == pytest.approx(0.02, abs=2 * found.loc[4, "noise"])
+    assert 0.0005 < found.loc[4, "noise"] < 0.0035  # the noise of ten points, not the batches' 0.2
     assert np.isnan(found.loc[4, "tokens"])
 
 
 def test_the_noise_stated_is_the_noise_there_is():
     """Over many draws the end's interval holds the truth about as often as it says."""
     rng = np.random.default_rng(0)
-    ends = [paired._end(rng.normal(0.01, 0.003, POINTS)) for _ in range(600)]
-    held = np.mean([abs(gap - 0.01) < 1.96 * se for gap, se in ends])
-    assert 0.85 < held < 0.97
-    gap, se = paired._end(np.array([0.1, 0.2]))
+    for points in (60, POINTS):
+        ends = [paired._end(rng.normal(0.01, 0.003, points)) for _ in range(3000)]
+        held = np.mean([abs(gap - 0.01) < noise for gap, noise in ends])
+        assert 0.94 < held < 0.97
+    gap, noise = paired._end(np.array([0.1, 0.2]))
     assert gap == 0.2
-    assert np.isnan(se)
+    assert np.isnan(noise)
 
 
 def test_seeds_are_paired_with_their_own():
