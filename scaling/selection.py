@@ -17,7 +17,9 @@ from scaling.solver import minimise
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
+TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
 AXIS_GAP = 1.15  # sizes within 15 % are one level: ParScale's extras move N a little with P
+LONE_GAP = 1.5  # a size without a run of P = 1 is a level of its own if it lies this far above the last
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def leave_one_out(one: Fit) -> Array:
 
 
 def _holdout(one: Fit, axis: str) -> dict[str, float]:
-    level = axis_levels(one.axes[axis]) if axis in one.axes else np.zeros(one.loss.size, int)
+    level = levels_along(axis, one.axes[axis], one.axes) if axis in one.axes else np.zeros(one.loss.size, int)
     far = level >= int(np.ceil((level.max() + 1) * 2 / 3))
     try:
         trained = fit(type(one.law), rows_of(one, ~far), one.problem.objective) if far.any() else None
@@ -120,13 +122,28 @@ def rows_of(one: Fit, keep: Any) -> dict[str, Array]:
     return {a: x[keep] for a, x in one.axes.items()} | {"loss": one.loss[keep]}
 
 
-def axis_levels(x: Array) -> Any:
-    """Level 0, 1, ... of each value, values within 15 % of the next smaller one being the same level."""
+def axis_levels(x: Array, P: Array | None = None) -> Any:
+    """Level 0, 1, ... of each value, values within 15 % of the next smaller one being the same level.
+
+    With the runs' streams P, x is N, and a level begins where a run of P = 1 is larger than the last of
+    them by as much: what streams add to a small model is more than 15 % and no size of its own.
+    """
     order = np.argsort(x, kind="stable")
-    jump = np.concatenate([[0], np.cumsum(x[order][1:] > AXIS_GAP * x[order][:-1])])
+    ascending = x[order]
+    jump = ascending[1:] > AXIS_GAP * ascending[:-1]
+    if P is not None and (P == 1).any():
+        single = P[order] == 1
+        largest = np.maximum.accumulate(np.where(single, ascending, 0.0))
+        begins = single[1:] & (ascending[1:] > AXIS_GAP * largest[:-1])
+        jump = begins | (ascending[1:] > LONE_GAP * ascending[:-1])
     out = np.empty(x.size, int)
-    out[order] = jump
+    out[order] = np.concatenate([[0], np.cumsum(jump)])
     return out
+
+
+def levels_along(axis: str, x: Array, axes: dict[str, Array]) -> Any:
+    """`axis_levels` of a fit's axis: sizes with regard to their streams."""
+    return axis_levels(x, axes.get("P") if axis == "N" else None)
 
 
 def _verdict(table: pd.DataFrame, holdout: str) -> str:
@@ -146,11 +163,15 @@ def _verdict(table: pd.DataFrame, holdout: str) -> str:
         lines.append(f"{name}: +{gap:.1f}, {words}.")
     for column, what in (("loo_rmse", "leave-one-out"), ("holdout_rmse", f"the hold-out in {holdout}")):
         if ranked[column].notna().any():
-            winner = ranked[column].idxmin()
-            lines.append(
-                f"By {what} the best is {winner}" + (" too." if winner == best else f", not {best}.")
-            )
+            lines.append(f"By {what} the best is {_winner(ranked[column], best)}.")
     doubtful = [str(n) for n, s in ranked.status.items() if s != "converged"]
     if doubtful:
         lines.append(f"In doubt (status): {', '.join(doubtful)}.")
     return "\n".join(lines)
+
+
+def _winner(errors: pd.Series, best: str) -> str:
+    """Who predicts best, in words; laws whose term ended at its edge differ only by rounding."""
+    if errors[best] <= errors.min() * (1 + TIE):
+        return f"{best} too"
+    return f"{errors.idxmin()}, not {best}"

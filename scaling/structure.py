@@ -10,7 +10,7 @@ from scipy import stats
 
 from scaling.law import Array
 from scaling.result import Fit
-from scaling.selection import axis_levels
+from scaling.selection import levels_along
 
 DOUBT = 0.05
 
@@ -52,15 +52,16 @@ def residual_grid(fit: Fit) -> pd.DataFrame:
     """Mean residual by level of N (rows) and of the second axis (columns)."""
     axes = fit.axes
     second = next((a for a in axes if a != "N"), "N")
-    names = {a: _level_names(axes[a]) for a in {"N", second}}
+    names = {a: _level_names(a, axes) for a in {"N", second}}
     frame = pd.DataFrame({"N": names["N"], "_": names[second], "residual": fit.residuals})
     grid = frame.pivot_table(index="N", columns="_", values="residual", aggfunc="mean")
     grid.columns.name = second
     return grid
 
 
-def _level_names(x: Array) -> Array:
-    level = axis_levels(x)
+def _level_names(axis: str, axes: dict[str, Array]) -> Array:
+    x = axes[axis]
+    level = levels_along(axis, x, axes)
     return np.asarray(pd.Series(x).groupby(level).transform("min"))
 
 

@@ -13,7 +13,7 @@ from scaling.fit import FitError, fit
 from scaling.law import Array, Law
 from scaling.objectives import Objective
 from scaling.result import Fit
-from scaling.selection import axis_levels, name_of
+from scaling.selection import levels_along, name_of
 
 WINDOWS = 12
 
@@ -48,7 +48,7 @@ def backtest(
     """
     data, _ = arrays(runs, law.axes)
     along = _along(by, runs, data)
-    level_of = axis_levels(along)
+    level_of = levels_along(by, along, data)
     windows, points = [], []
     most = level_of.max() - 1
     for last in np.unique(np.linspace(1, most, WINDOWS).round().astype(int)) if most >= 1 else ():

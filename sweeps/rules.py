@@ -50,7 +50,10 @@ class SmallRule:
     batch: int
     seq_len: int
     lr: float  # AdamW's peak at width 64
-    muon_lr: float  # Muon's, likewise
+    muon_lr: float  # Muon's, likewise; it falls with the root of the width
+    lr_power: float = (
+        0.5  # with which power of the width AdamW's falls; 0: it stays, as maximal update has it
+    )
     extras_lr: float = 0.3
     prefix_tokens: int = 4
     prefix_std: float | None = None  # None: as the other weights
@@ -60,12 +63,13 @@ class SmallRule:
     def describe(self) -> str:
         """The rule in one line."""
         more = "".join(f", {name}={value}" for name, value in self.settings)
+        falls = {0.0: "", 0.5: " sqrt(64/width)"}.get(self.lr_power, f" (64/width)^{self.lr_power:g}")
         apart = "" if self.prefix_std is None else f" of std {self.prefix_std:g}"
         return (
             f"size WIDTHxLAYERS: heads of {self.head_dim}, two a KV head, MLP 8/3 width rounded up to 16s, "
             f"{self.prefix_tokens} prefix tokens{apart}; vocabulary {self.vocab}, "
             f"batch {self.batch} x {self.seq_len}, Muon on matrices at {self.muon_lr:g} sqrt(64/width), "
-            f"AdamW on the rest at {self.lr:g} sqrt(64/width), "
+            f"AdamW on the rest at {self.lr:g}{falls}, "
             f"{self.extras_lr:g} of it for prefixes and aggregation{more}"
         )
 
@@ -83,7 +87,7 @@ class SmallRule:
             batch=self.batch,
             seq_len=self.seq_len,
             optimizer="muon",
-            lr=self.lr * (64 / model.width) ** 0.5,
+            lr=self.lr * (64 / model.width) ** self.lr_power,
             muon_lr=self.muon_lr * (64 / model.width) ** 0.5,
             extras_lr=self.extras_lr,
             repeat=bool(axes.repeat),

@@ -8,6 +8,7 @@ import pytest
 
 import scaling
 from scaling import REGISTRY, AdditiveLaw, DenseLaw, FitError, ParallelLaw
+from scaling.selection import _winner, axis_levels, leave_one_out
 
 HALF = REGISTRY["additive-half"]
 TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
@@ -43,8 +44,6 @@ def test_information_criteria_written_out(pile: pd.DataFrame) -> None:
 
 
 def test_leave_one_out_equals_refitting_one_by_one(pile: pd.DataFrame) -> None:
-    from scaling.selection import leave_one_out
-
     fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares())
     batch = leave_one_out(fit)
     for i in (0, 11, 23):
@@ -161,3 +160,24 @@ def test_rounding_is_no_evidence(pile: pd.DataFrame) -> None:
     table = scaling.compare([ParallelLaw, AdditiveLaw, DenseLaw], pile.assign(loss=2.0)).table
     assert table.index[0] == "DenseLaw"  # the fewest parameters
     assert table.delta_aicc.max() < 10
+
+
+def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():
+    backbone = np.repeat([24_864.0, 49_696.0, 139_072.0], 4)
+    P = np.tile([1, 2, 4, 8], 3)
+    N = backbone * np.tile([1.0, 1.1, 1.21, 1.42], 3)
+    assert axis_levels(N, P).tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert axis_levels(N).max() > 2
+    shuffled = np.random.default_rng(0).permutation(N.size)
+    assert (axis_levels(N[shuffled], P[shuffled]) == axis_levels(N, P)[shuffled]).all()
+
+
+def test_sizes_without_a_run_of_one_stream_are_levels_if_far_apart():
+    N = np.asarray([1e6, 1.1e6, 2e6, 4e6])
+    assert axis_levels(N, np.asarray([1, 2, 2, 2])).tolist() == [0, 0, 1, 2]
+
+
+def test_laws_that_predict_alike_are_not_told_apart_by_their_last_digits():
+    errors = pd.Series({"DenseLaw": 1.0005, "SaturatingLaw": 1.0, "AdditiveLaw": 1.2})
+    assert _winner(errors, "DenseLaw") == "DenseLaw too"
+    assert _winner(errors, "AdditiveLaw") == "SaturatingLaw, not AdditiveLaw"
