@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis import derived, figures, recipe_tables, style
+from analysis import derived, figures, gains, recipe_tables, style
 from analysis.figures.common import LOSS_LABEL
 from analysis.paper import Inputs, fit_all
 from analysis.published import FOLDER, read_published
@@ -61,6 +61,8 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         known["residuals"] = lambda: figures.residuals(derived.residual_table(view.parallel, runs))
     if view.determined:
         known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(view))
+    if len(gained := gains.gains(view.runs)):
+        known["gains"] = lambda: figures.gains(gained, gains.one_stream_laws(view.runs))
     tested = derived.backtest_table(view.sound, {corpus: runs[corpus] for corpus in view.sound})
     if len(tested):
         known["backtest"] = lambda: figures.backtest(tested)

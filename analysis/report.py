@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import scaling
-from analysis import draw, recipe_page
+from analysis import draw, recipe_page, stream_page
 from analysis.conclude import verdict
 from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.figures.common import corpus_name
@@ -84,11 +84,12 @@ def build(view: View, *, command: str = "parscale report", hardware: Hardware = 
     known = draw.sweep_figures(view)
     _runs(page, view, known)
     _fits(page, view, known)
+    page.attempt("streams beside one", lambda: stream_page.gained(page, view, known))
     page.attempt("comparison of laws", lambda: _laws(page, view, known))
     page.attempt("backtest", lambda: _backtest(page, view, known))
     page.attempt("equivalent parameters", lambda: _equivalents(page, view, known))
     if "ensemble" in known:
-        page.attempt("streams", lambda: _ensemble(page, known))
+        page.attempt("streams", lambda: stream_page.averaged(page, known))
     page.attempt("costs", lambda: _costs(page, view, hardware))
     _provenance(page, view)
     return page
@@ -186,17 +187,6 @@ def _equivalents(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> N
         sizes = dict.fromkeys(("N", "equivalent_N", "lower", "upper", "by_points"), ",.0f")
         whole = table.merge(named.astype(float), how="left", on=["N", "P"])
         page.table(whole, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
-
-
-def _ensemble(page: Page, known: Mapping[str, draw.Drawing]) -> None:
-    """What averaging streams gains, against Proposition 1."""
-    page.heading("Streams averaged")
-    page.text(
-        "Equal-weight averages of the predictions of m of a run's streams. Proposition 1 of the paper says "
-        "that the gain is (L1 - E)(1 - rho)(1 - 1/m): points off their line speak against that form, and "
-        "a small 1 - rho says that the streams predict almost the same."
-    )
-    page.figure(known["ensemble"](), "Gain of averaging m streams over one; bars: 95% over sequences.")
 
 
 def _costs(page: Page, view: View, hardware: Hardware) -> None:

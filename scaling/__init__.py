@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scaling.data import read_runs
     from scaling.design import suggest
     from scaling.isoflop import optimum_estimates
+    from scaling.power import detectable
     from scaling.profile import Profile
     from scaling.selection import compare
     from scaling.structure import adequacy
@@ -44,6 +45,7 @@ _LATER = {
     "allocate": "scaling.allocation",
     "backtest": "scaling.windows",
     "compare": "scaling.selection",
+    "detectable": "scaling.power",
     "optimum_estimates": "scaling.isoflop",
     "read_runs": "scaling.data",
     "suggest": "scaling.design",
@@ -82,6 +84,7 @@ __all__ = [
     "backtest",
     "by_name",
     "compare",
+    "detectable",
     "fit",
     "optimum_estimates",
     "read_runs",

@@ -91,7 +91,21 @@ def text(fit: Fit, level: float = LEVEL) -> str:
     ]
     if intervals.attrs["caveat"]:
         lines.append(f"note        {intervals.attrs['caveat']}")
+    if seen := power_note(fit, intervals, level):
+        lines.append(f"power       {seen}")
     return "\n".join(lines)
+
+
+def power_note(fit: Fit, intervals: pd.DataFrame, level: float = LEVEL) -> str:
+    """How large k would have to be to be seen, where its interval holds 0; else nothing."""
+    from scaling.power import POWER, detectable
+
+    if "k" not in fit.law.free() or not intervals.lower["k"] <= 0:
+        return ""
+    least = detectable(fit, "k", level)
+    if not np.isfinite(least):
+        return "these runs cannot tell any k from 0"
+    return f"a k of {number(least)} or more would be told from 0 by {POWER:.0%} of such sets of runs"
 
 
 def html(fit: Fit) -> str:
@@ -113,5 +127,6 @@ def html(fit: Fit) -> str:
         f"<tr><th>{escape(str(n))}</th>{''.join(f'<td>{number(v)}</td>' for v in row)}</tr>"
         for n, row in rows
     )
-    note = "" if intervals is None else escape(intervals.attrs["caveat"])
+    notes = [] if intervals is None else [intervals.attrs["caveat"], power_note(fit, intervals)]
+    note = "".join(f"<p>{escape(words)}</p>" for words in notes if words)
     return f"<table>{top}</table><table><tr><th>parameter</th>{head}</tr>{body}</table>{note}"

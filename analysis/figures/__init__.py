@@ -9,6 +9,7 @@ from analysis.figures.fig1 import fig1_cost, fig1_law
 from analysis.figures.fig2 import fig2
 from analysis.figures.fig3 import fig3
 from analysis.figures.fig4 import fig4
+from analysis.figures.gains import gains
 from analysis.figures.tests_of_laws import backtest, rivals
 from analysis.figures.training import beside_one, training_curves
 
@@ -24,6 +25,7 @@ __all__ = [
     "fig3",
     "fig4",
     "frontier",
+    "gains",
     "intervals",
     "measured",
     "profiles",

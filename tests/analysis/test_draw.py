@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import derived, draw, figures, report, view
+from analysis import derived, draw, figures, report, stream_page, view
 from analysis.page import Page
 from scaling import ParallelLaw
 
@@ -110,7 +110,7 @@ def test_a_table_of_averaged_streams_beside_the_runs_is_drawn(tmp_path):
     assert derived.ensemble_table(seen.streams, {})["rho"].isna().all()
     assert "= 0.07" in draw.sweep_figures(seen)["ensemble"]().axes[0].texts[0].get_text()
     page = Page("t", "o")
-    report._ensemble(page, draw.sweep_figures(seen))
+    stream_page.averaged(page, draw.sweep_figures(seen))
     assert "<h2>Streams averaged" in page.html
 
 
@@ -145,7 +145,7 @@ def test_the_report_is_one_page_that_asks_nothing_of_the_network(tmp_path):
         assert f"<h2>{section}" in html
     for said in ("51,234", "torch 2.13", "abc1234", "12.5", "made by: parscale report", "no curves.parquet"):
         assert said in html
-    assert html.count("<figure>") == html.count("<img alt=") == 8
+    assert html.count("<figure>") == html.count("<img alt=") == 9
 
 
 def test_the_report_of_a_sweep_without_results_says_what_is_missing(tmp_path):

@@ -1,0 +1,104 @@
+"""What streams gained at each size, seed by seed, beside what the parameters they bring are worth.
+
+In a small model prefixes and aggregation add a good part of N: a fall of the loss from P = 1 to P is no
+gain of the streams until it passes what so many parameters would have given anyway.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+import scaling
+from analysis.equivalent import usable
+from analysis.figures.common import split_by_corpus
+from scaling import DenseLaw, LeastSquares
+
+COLUMNS = ("corpus", "size", "N_one", "P", "N", "seeds", "change", "low", "high", "spread", "by_parameters")
+
+
+def paired(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a run of P > 1 that has a run of P = 1 of its size, corpus and seed.
+
+    Columns: corpus, size, seed, N_one (of P = 1), P, N, change (loss minus that of P = 1, nats per token).
+    """
+    if "size" not in runs or not (runs["P"] == 1).any():
+        return pd.DataFrame(columns=["corpus", "size", "seed", "N_one", "P", "N", "change"])
+    known = usable(runs)
+    known = known.assign(**{c: known.get(c, default) for c, default in (("corpus", ""), ("seed", 0))})
+    keys = ["corpus", "size", "seed"]
+    one = known[known["P"] == 1].groupby(keys, as_index=False)[["N", "loss"]].mean()
+    both = known[known["P"] > 1].merge(one, on=keys, suffixes=("", "_one"))
+    both["change"] = both["loss"] - both["loss_one"]
+    return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "P", "seed"])
+
+
+def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """`paired` averaged over seeds: COLUMNS, a row each corpus, size and P.
+
+    low, high: Student's interval of the mean change over seeds; spread: standard deviation of a change
+    over seeds (all three missing with one seed); by_parameters: the change that N / N_one alone predicts,
+    by the law of N fitted to the runs of P = 1 (missing where they are too few to fit).
+    """
+    by_one = one_stream_laws(runs)
+    rows = [
+        _mean(group, level) | {"by_parameters": worth(by_one.get(corpus), group["N_one"], group["N"])}
+        for corpus, part in split_by_corpus(runs).items()
+        for _, group in paired(part).groupby(["N_one", "P"])
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _mean(group: pd.DataFrame, level: float) -> dict[str, Any]:
+    """One size and P over its seeds."""
+    change, n = group["change"], len(group)
+    spread = float(change.std(ddof=1)) if n > 1 else float("nan")
+    half = student.ppf(0.5 + level / 2, n - 1) * spread / np.sqrt(n) if n > 1 else float("nan")
+    first = {name: group[name].iloc[0] for name in ("corpus", "size", "N_one", "P", "N")}
+    mean = float(change.mean())
+    return first | {"seeds": n, "change": mean, "low": mean - half, "high": mean + half, "spread": spread}
+
+
+def one_stream_laws(runs: pd.DataFrame) -> dict[str, scaling.Law]:
+    """By corpus, L = E + (A / N)^alpha fitted to the runs of P = 1 by least squares, where it can be."""
+    found = {}
+    for corpus, rows in split_by_corpus(usable(runs)).items():
+        try:
+            found[corpus] = scaling.fit(DenseLaw, rows[rows["P"] == 1], LeastSquares()).law
+        except scaling.FitError:
+            continue
+    return found
+
+
+def worth(law: scaling.Law | None, N_one: pd.Series, N: pd.Series) -> float:
+    """Mean change of the loss that going from N_one to N parameters at P = 1 brings; nan without a law."""
+    if law is None:
+        return float("nan")
+    return float(np.mean(law.predict(N=N.to_numpy(float)) - law.predict(N=N_one.to_numpy(float))))
+
+
+def noise_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
+    """How far seeds scatter, pooled over sizes: of one run and of a paired change, by corpus.
+
+    Columns: corpus, seeds (most at one configuration), of_a_run, of_a_change (standard deviations, nats
+    per token; missing with one seed), pairs (degrees of freedom of the latter).
+    """
+    known = usable(runs)
+    rows = []
+    for corpus, part in split_by_corpus(known).items():
+        single = part.groupby(["size", "P"])["loss"] if "size" in part else part.groupby(["N", "P"])["loss"]
+        change = paired(part).groupby(["size", "P"])["change"]
+        of_a_run, _ = _pooled(single)
+        of_a_change, dof = _pooled(change)
+        rows.append((corpus, int(single.size().max()), of_a_run, of_a_change, dof))
+    return pd.DataFrame(rows, columns=["corpus", "seeds", "of_a_run", "of_a_change", "pairs"])
+
+
+def _pooled(groups: Any) -> tuple[float, int]:
+    """Standard deviation within groups, pooled, and its degrees of freedom."""
+    dof = int((groups.size() - 1).sum())
+    squares = float((groups.var(ddof=1).fillna(0) * (groups.size() - 1)).sum())
+    return (np.sqrt(squares / dof) if dof else float("nan")), dof

@@ -1,0 +1,58 @@
+"""What a report says of streams: what they gain at each size, and what averaging them gains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.gains import gains, noise_over_seeds
+from analysis.page import Page
+from analysis.view import View
+
+GAINED = (
+    "Loss of P streams minus that of one at the same size, corpus and seed (same initialisation, same data "
+    "order), in nats per token, averaged over seeds with Student's 95% interval. by_parameters: what the "
+    "parameters that streams bring would change alone, by the law of N fitted to the runs of P = 1. Streams "
+    "are worth more than their parameters where the change lies below that."
+)
+AVERAGED = (
+    "Equal-weight averages of the predictions of m of a run's streams. Proposition 1 of the paper says "
+    "that the gain is (L1 - E)(1 - rho)(1 - 1/m): points off their line speak against that form, and "
+    "a small 1 - rho says that the streams predict almost the same."
+)
+
+
+def gained(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) -> None:
+    """Each size and P beside P = 1, and how far seeds scatter."""
+    if "gains" not in known:
+        return
+    page.heading("What streams gained at each size")
+    page.text(GAINED)
+    page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
+    signed = dict.fromkeys(("change", "low", "high", "by_parameters"), "+.4f")
+    table = gains(view.runs).dropna(axis="columns", how="all")
+    page.table(table, formats=signed | {"spread": ".4f", "P": "g", "N": ",.0f", "N_one": ",.0f"})
+    for words in map(scatter, noise_over_seeds(view.runs).to_dict("records")):
+        page.text(words)
+
+
+def scatter(row: Mapping[Any, Any]) -> str:
+    """A row of `noise_over_seeds` in words."""
+    where = f"{row['corpus']}: " if row["corpus"] else ""
+    if np.isnan(row["of_a_run"]):
+        return f"{where}one seed: what another would have given is not known."
+    words = f"{where}seeds scatter by {row['of_a_run']:.4f} (standard deviation of one run)"
+    if np.isnan(row["of_a_change"]):
+        return f"{words}."
+    paired = f"{row['of_a_change']:.4f} for a change at equal seed"
+    return f"{words}, {paired} ({row['pairs']} degrees of freedom)."
+
+
+def averaged(page: Page, known: Mapping[str, Callable[[], Figure]]) -> None:
+    """What averaging streams gains, against Proposition 1."""
+    page.heading("Streams averaged")
+    page.text(AVERAGED)
+    page.figure(known["ensemble"](), "Gain of averaging m streams over one; bars: 95% over sequences.")

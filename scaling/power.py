@@ -1,0 +1,32 @@
+"""How large an effect would have to be for runs like these to see it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from scaling.method import check_level, errors_batch, t_of
+from scaling.result import Fit
+
+POWER = 0.8  # the usual demand on a design: four times in five
+
+
+def detectable(fit: Fit, parameter: str = "k", level: float = 0.95, power: float = POWER) -> float:
+    """Smallest value of a parameter that runs like those of `fit` would tell from zero.
+
+    Were it the truth, the interval at `level` of a repetition (the same N and P, the same noise) would
+    leave zero out with probability `power`. Linear theory about the fitted law, a parameter at its
+    bound let go; in the parameter's own unit (k: none). Raises ValueError for a name the law does not
+    fit, a level or power outside (0, 1); inf or nan where the runs do not determine the parameter.
+    """
+    check_level(level)
+    check_level(power)
+    names = fit.law.free()
+    if parameter not in names:
+        raise ValueError(f"{type(fit.law).__name__} fits {', '.join(names)}, no {parameter!r}")
+    i = names.index(parameter)
+    theta = fit.theta.copy()
+    inside = 1e-6 * max(1.0, abs(theta[i]))
+    theta[i] = np.clip(theta[i], fit.problem.lower[i] + inside, fit.problem.upper[i] - inside)
+    error = errors_batch(fit.problem, theta[None], lambda law: getattr(law, parameter))[0, 0]
+    return float((t_of(fit.problem, level) + stats.norm.ppf(power)) * error)

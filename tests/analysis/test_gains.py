@@ -1,0 +1,92 @@
+"""What streams gained at each size, against runs whose gains are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import draw, figures, report, view
+from analysis.gains import gains, noise_over_seeds, one_stream_laws, paired
+from analysis.stream_page import scatter
+from scaling import DenseLaw
+
+LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
+GAIN = {2: -0.01, 4: -0.03}
+
+
+def made(seeds: int = 3, noise: float = 0.0, apart: float = 0.0) -> pd.DataFrame:
+    """Four sizes, P in {1, 2, 4}; `apart` moves a seed's runs together, `noise` each on its own."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for width in (32, 64, 96, 128):
+        for seed in range(seeds):
+            together = apart * rng.standard_normal()
+            for P in (1, 2, 4):
+                N = 20.0 * width**2 * (1 + 0.05 * np.log2(P))
+                loss = LAW.predict(N=20.0 * width**2) + GAIN.get(P, 0.0) + together
+                rows.append(("made", f"{width}x2", N, P, seed, loss + noise * rng.standard_normal(), "ok"))
+    return pd.DataFrame(rows, columns=["corpus", "size", "N", "P", "seed", "loss", "status"])
+
+
+def test_a_change_at_equal_seed_is_free_of_what_seeds_share() -> None:
+    runs = made(apart=0.05)
+    table = gains(runs)
+    assert len(paired(runs)) == 24
+    assert len(table) == 8
+    assert (table["seeds"] == 3).all()
+    for P, gain in GAIN.items():
+        assert table[table["P"] == P]["change"].to_numpy() == pytest.approx(gain, abs=1e-12)
+    assert table["spread"].to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_parameters_that_streams_bring_are_priced_by_the_runs_of_one() -> None:
+    runs = made()
+    (law,) = one_stream_laws(runs).values()
+    assert law.predict(N=5e5) == pytest.approx(LAW.predict(N=5e5), rel=1e-4)
+    row = gains(runs).iloc[1]  # the smallest size at P = 4
+    expected = LAW.predict(N=20.0 * 32**2 * 1.1) - LAW.predict(N=20.0 * 32**2)
+    assert (row["P"], row["by_parameters"]) == (4, pytest.approx(expected, rel=1e-2))
+
+
+def test_the_interval_over_seeds_is_students() -> None:
+    table = gains(made(noise=0.01))
+    half = (table["high"] - table["low"]) / 2
+    assert half.to_numpy() == pytest.approx(4.3027 / np.sqrt(3) * table["spread"].to_numpy(), rel=1e-3)
+    assert ((table["low"] + table["high"]) / 2).to_numpy() == pytest.approx(table["change"].to_numpy())
+
+
+def test_seeds_scatter_less_in_a_change_than_in_a_run() -> None:
+    (row,) = noise_over_seeds(made(seeds=40, noise=0.01, apart=0.05)).to_dict("records")
+    assert row["of_a_run"] == pytest.approx(np.hypot(0.05, 0.01), rel=0.2)
+    assert row["of_a_change"] == pytest.approx(0.01 * np.sqrt(2), rel=0.1)
+    assert row["pairs"] == 8 * 39
+    assert "degrees of freedom" in scatter(row)
+
+
+def test_one_seed_says_so() -> None:
+    runs = made(seeds=1)
+    assert gains(runs)[["low", "high", "spread"]].isna().all().all()
+    (row,) = noise_over_seeds(runs).to_dict("records")
+    assert "one seed" in scatter(row)
+
+
+def test_diverged_runs_and_runs_without_a_partner_are_left_out() -> None:
+    runs = made(seeds=1)
+    runs.loc[(runs["size"] == "32x2") & (runs["P"] == 1), "status"] = "diverged"
+    assert set(gains(runs)["size"]) == {"64x2", "96x2", "128x2"}
+    assert len(gains(runs.drop(columns="size"))) == 0
+
+
+def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> None:
+    runs = made(noise=0.005)
+    table, laws = gains(runs), one_stream_laws(runs)
+    figure = figures.gains(table, laws)
+    assert [axes.get_title() for axes in figure.axes] == ["$P = 2$", "$P = 4$"]
+    drawn = figure.axes[1].containers[0].lines[0].get_ydata()
+    assert drawn == pytest.approx(table[table["P"] == 4]["change"].to_numpy())
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["the paper's $k$, 0.33 to 0.39", "added $N$ alone", "measured, 95% over seeds"]
+    runs.to_csv(tmp_path / "runs.csv", index=False)
+    assert "gains" in draw.sweep_figures(view.read(tmp_path / "runs.csv"))
+    page = report.write(tmp_path / "runs.csv").read_text()
+    assert "What streams gained at each size" in page
+    assert "for a change at equal seed" in page

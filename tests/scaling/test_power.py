@@ -1,0 +1,49 @@
+"""The smallest effect that can be seen, against simulation."""
+
+import numpy as np
+import pytest
+
+import scaling
+from scaling import DenseLaw, LeastSquares, ParallelLaw
+
+N = np.repeat([24_864.0, 49_696, 139_072, 231_744, 407_136], 4)
+P = np.tile([1.0, 2, 4, 8], 5)
+TRUTH = {"E": 1.5, "A": 2e5, "alpha": 0.25}
+
+
+def runs(k: float, seed: int) -> dict:
+    noise = 0.008 * np.random.default_rng(seed).standard_normal(N.size)
+    return {"N": N, "P": P, "loss": ParallelLaw(**TRUTH, k=k).predict(N=N, P=P) + noise}
+
+
+def test_what_is_called_detectable_is_seen_four_times_in_five() -> None:
+    said = [
+        scaling.detectable(scaling.fit(ParallelLaw, runs(0.0, seed), LeastSquares())) for seed in range(20)
+    ]
+    k = float(np.mean(said))
+    assert 0.01 < k < 0.05
+    fits = [scaling.fit(ParallelLaw, runs(k, seed), LeastSquares()) for seed in range(100, 150)]
+    seen = np.mean([fit.intervals().lower["k"] > 0 for fit in fits])
+    assert 0.6 <= seen <= 0.95  # 0.8, four standard errors of fifty either side
+
+
+def test_less_noise_and_more_seeds_see_smaller_effects() -> None:
+    one = runs(0.0, 0)
+    fit = scaling.fit(ParallelLaw, one, LeastSquares())
+    four = {name: np.tile(v, 4) for name, v in one.items()}
+    assert scaling.detectable(fit, power=0.5) < scaling.detectable(fit) < scaling.detectable(fit, power=0.95)
+    more = scaling.detectable(scaling.fit(ParallelLaw, four, LeastSquares()))
+    assert more == pytest.approx(scaling.detectable(fit) / 2, rel=0.15)
+
+
+def test_the_summary_says_it_only_where_k_may_be_zero() -> None:
+    assert "would be told from 0 by 80%" in repr(scaling.fit(ParallelLaw, runs(0.0, 1)))
+    assert "told from 0" not in repr(scaling.fit(ParallelLaw, runs(0.4, 1)))
+
+
+def test_a_law_without_the_parameter_says_what_it_has() -> None:
+    fit = scaling.fit(DenseLaw, runs(0.0, 0))
+    with pytest.raises(ValueError, match="DenseLaw fits E, A, alpha, no 'k'"):
+        scaling.detectable(fit)
+    with pytest.raises(ValueError, match="level=1"):
+        scaling.detectable(fit, "A", level=1)
