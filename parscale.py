@@ -6,6 +6,7 @@ N is non-embedding parameters, P parallel streams, D training tokens, loss in na
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -168,6 +169,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "export": ("sweeps.model_commands:export", export),
     "figures": ("analysis.commands:figures", flags.figures),
     "reproduce": ("analysis.commands:reproduce", flags.reproduce),
+    "gains": ("analysis.commands:gains", flags.gains),
     "report": ("analysis.commands:report", flags.report),
     "explore": ("analysis.commands:explore", flags.explore),
     "cost": ("analysis.decide:cost", flags.cost),
@@ -221,12 +223,15 @@ def main(argv: list[str] | None = None) -> int:
     try:
         outcome = getattr(import_module(module), function)(args)
         if isinstance(outcome, str):  # text to print: the work is done
-            print(outcome)
+            print(outcome, flush=True)
         return outcome if isinstance(outcome, int) else 0
     except (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         message, code = str(error), 2
     except ModuleNotFoundError as error:
         message, code = missing((error.name or "").partition(".")[0]), 2
+    except BrokenPipeError:  # who reads the pipe, `head` say, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         message, code = f"{what}; what was finished is safe", 1

@@ -1,7 +1,8 @@
-"""What `parscale figures`, `reproduce` and `report` do with parsed arguments; each returns the exit code."""
+"""What `parscale figures`, `reproduce`, `gains`, `report` and `explore` do with parsed arguments."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,21 @@ def reproduce(args: Any) -> int:
     show(made.claims, "claims")
     console.print(f"{len(made.files)} files in {made.out}, {made.seconds:.0f} s", highlight=False)
     return 0
+
+
+def gains(args: Any) -> str:
+    """Each size and P beside P = 1, in words and numbers."""
+    from analysis import gains as known
+    from analysis.view import read_results
+
+    runs = read_results(args.source)
+    table = known.gains(runs, args.level)
+    if not len(table):
+        raise ValueError(f"{args.source}: no size was run at P = 1 and at more with the same seed")
+    noise = known.noise_over_seeds(runs)
+    if args.json:
+        return json.dumps({"gains": table.to_dict("records"), "noise": noise.to_dict("records")}, indent=1)
+    return "\n".join([known.text(table), "", *map(known.scatter, noise.to_dict("records"))])
 
 
 def report(args: Any) -> int:

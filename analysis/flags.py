@@ -63,6 +63,12 @@ def advise(p: ArgumentParser) -> None:
     out(p, "folder of the figure (default results/figures)")
 
 
+def gains(p: ArgumentParser) -> None:
+    """What streams gained at each size, seed by seed, beside what the parameters they bring are worth."""
+    p.add_argument("source", metavar="SWEEP", help=RUNS)
+    numbers(p)
+
+
 def report(p: ArgumentParser) -> None:
     """One self-contained page of a sweep: runs, curves, fits, comparison, costs, provenance."""
     p.add_argument("source", metavar="SWEEP", help=RUNS)

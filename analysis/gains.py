@@ -6,6 +6,7 @@ gain of the streams until it passes what so many parameters would have given any
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,13 @@ from analysis.equivalent import usable
 from analysis.figures.common import split_by_corpus
 from scaling import DenseLaw, LeastSquares
 
+FORMATS = {
+    "N_one": ",.0f",
+    "P": "g",
+    "N": ",.0f",
+    **dict.fromkeys(("change", "low", "high", "by_parameters"), "+.4f"),
+    "spread": ".4f",
+}
 COLUMNS = ("corpus", "size", "N_one", "P", "N", "seeds", "change", "low", "high", "spread", "by_parameters")
 
 
@@ -63,14 +71,13 @@ def _mean(group: pd.DataFrame, level: float) -> dict[str, Any]:
 
 
 def one_stream_laws(runs: pd.DataFrame) -> dict[str, scaling.Law]:
-    """By corpus, L = E + (A / N)^alpha fitted to the runs of P = 1 by least squares, where it can be."""
-    found = {}
-    for corpus, rows in split_by_corpus(usable(runs)).items():
-        try:
-            found[corpus] = scaling.fit(DenseLaw, rows[rows["P"] == 1], LeastSquares()).law
-        except scaling.FitError:
-            continue
-    return found
+    """By corpus, L = E + (A / N)^alpha fitted to the runs of P = 1 by least squares, given three sizes."""
+    single = split_by_corpus(runs[runs["P"] == 1])
+    return {
+        corpus: scaling.fit(DenseLaw, rows, LeastSquares()).law
+        for corpus, rows in single.items()
+        if usable(rows)["N"].nunique() >= len(DenseLaw.names())
+    }
 
 
 def worth(law: scaling.Law | None, N_one: pd.Series, N: pd.Series) -> float:
@@ -102,3 +109,24 @@ def _pooled(groups: Any) -> tuple[float, int]:
     dof = int((groups.size() - 1).sum())
     squares = float((groups.var(ddof=1).fillna(0) * (groups.size() - 1)).sum())
     return (np.sqrt(squares / dof) if dof else float("nan")), dof
+
+
+def scatter(row: Mapping[Any, Any]) -> str:
+    """A row of `noise_over_seeds` in words."""
+    where = f"{row['corpus']}: " if row["corpus"] else ""
+    if np.isnan(row["of_a_run"]):
+        return f"{where}one seed: what another would have given is not known."
+    words = f"{where}seeds scatter by {row['of_a_run']:.4f} (standard deviation of one run)"
+    if np.isnan(row["of_a_change"]):
+        return f"{words}."
+    paired = f"{row['of_a_change']:.4f} for a change at equal seed"
+    return f"{words}, {paired} ({row['pairs']} degrees of freedom)."
+
+
+def text(table: pd.DataFrame) -> str:
+    """`gains` for the terminal, without the columns that one seed or one corpus leaves empty."""
+    shown = table.dropna(axis="columns", how="all")
+    if (shown["corpus"] == "").all():
+        shown = shown.drop(columns="corpus")
+    how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
+    return str(shown.to_string(index=False, formatters=how, na_rep=""))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.gains import gains, noise_over_seeds
+from analysis.gains import FORMATS, gains, noise_over_seeds, scatter
 from analysis.page import Page
 from analysis.view import View
 
@@ -32,23 +30,9 @@ def gained(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) ->
     page.heading("What streams gained at each size")
     page.text(GAINED)
     page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
-    signed = dict.fromkeys(("change", "low", "high", "by_parameters"), "+.4f")
-    table = gains(view.runs).dropna(axis="columns", how="all")
-    page.table(table, formats=signed | {"spread": ".4f", "P": "g", "N": ",.0f", "N_one": ",.0f"})
+    page.table(gains(view.runs).dropna(axis="columns", how="all"), formats=FORMATS)
     for words in map(scatter, noise_over_seeds(view.runs).to_dict("records")):
         page.text(words)
-
-
-def scatter(row: Mapping[Any, Any]) -> str:
-    """A row of `noise_over_seeds` in words."""
-    where = f"{row['corpus']}: " if row["corpus"] else ""
-    if np.isnan(row["of_a_run"]):
-        return f"{where}one seed: what another would have given is not known."
-    words = f"{where}seeds scatter by {row['of_a_run']:.4f} (standard deviation of one run)"
-    if np.isnan(row["of_a_change"]):
-        return f"{words}."
-    paired = f"{row['of_a_change']:.4f} for a change at equal seed"
-    return f"{words}, {paired} ({row['pairs']} degrees of freedom)."
 
 
 def averaged(page: Page, known: Mapping[str, Callable[[], Figure]]) -> None:

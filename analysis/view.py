@@ -86,11 +86,7 @@ def read(source: Path | str) -> View:
     cannot be fitted is named in `missing` with the reason; the rest is there all the same.
     """
     path = Path(source)
-    if path.is_dir() and not (path / "runs.parquet").exists():
-        raise ValueError(
-            f"{path}: no finished run in it (no runs.parquet); see `parscale status {path}` if it is a sweep"
-        )
-    table = _by_recipe(scaling.read_runs(path))
+    table = read_table(path)
     runs = table[~folder.is_first_stage(table)]
     missing: list[str] = []
     fits = {corpus: _fit_all(corpus, rows, missing) for corpus, rows in split_by_corpus(runs).items()}
@@ -103,6 +99,21 @@ def read(source: Path | str) -> View:
     streams = folder.read_streams(path, runs)
     missing += folder.remarks(path, table, curves, streams)
     return View(str(source), table, runs, curves, fits, tuple(missing), streams)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Every row of a sweep folder or runs table, recipes told apart; a folder without runs is refused."""
+    if path.is_dir() and not (path / "runs.parquet").exists():
+        raise ValueError(
+            f"{path}: no finished run in it (no runs.parquet); see `parscale status {path}` if it is a sweep"
+        )
+    return _by_recipe(scaling.read_runs(path))
+
+
+def read_results(source: Path | str) -> pd.DataFrame:
+    """The rows that are results: without the first stages of two-stage runs."""
+    table = read_table(Path(source))
+    return table[~folder.is_first_stage(table)]
 
 
 def _by_recipe(table: pd.DataFrame) -> pd.DataFrame:

@@ -231,3 +231,11 @@ def test_ctrl_c_keeps_finished_runs_and_the_same_command_goes_on(tmp_path):
     assert process.returncode == 0, out
     assert f"{2 - done} runs trained, {done} already there" in out
     shutil.rmtree(tmp_path)
+
+
+def test_a_reader_that_has_enough_of_a_pipe_hears_nothing():
+    words = [sys.executable, "-m", "parscale", "gains", LOSSES]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 1

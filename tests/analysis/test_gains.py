@@ -1,12 +1,14 @@
 """What streams gained at each size, against runs whose gains are known."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import parscale
 from analysis import draw, figures, report, view
-from analysis.gains import gains, noise_over_seeds, one_stream_laws, paired
-from analysis.stream_page import scatter
+from analysis.gains import gains, noise_over_seeds, one_stream_laws, paired, scatter
 from scaling import DenseLaw
 
 LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
@@ -62,6 +64,13 @@ def test_seeds_scatter_less_in_a_change_than_in_a_run() -> None:
     assert "degrees of freedom" in scatter(row)
 
 
+def test_two_sizes_price_no_parameters() -> None:
+    runs = made()
+    few = runs[runs["size"].isin(["32x2", "64x2"])]
+    assert one_stream_laws(few) == {}
+    assert gains(few)["by_parameters"].isna().all()
+
+
 def test_one_seed_says_so() -> None:
     runs = made(seeds=1)
     assert gains(runs)[["low", "high", "spread"]].isna().all().all()
@@ -90,3 +99,19 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
     page = report.write(tmp_path / "runs.csv").read_text()
     assert "What streams gained at each size" in page
     assert "for a change at equal seed" in page
+
+
+def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
+    runs = made(noise=0.005)
+    runs.to_csv(tmp_path / "runs.csv", index=False)
+    assert parscale.main(["gains", str(tmp_path / "runs.csv")]) == 0
+    out = capsys.readouterr().out
+    row = gains(runs).iloc[0]
+    assert f"{row['change']:+.4f}" in out
+    assert f"{row['by_parameters']:+.4f}" in out
+    assert "degrees of freedom" in out
+    assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["gains"][0]["change"] == pytest.approx(row["change"])
+    runs[runs["P"] > 1].to_csv(tmp_path / "more.csv", index=False)
+    assert parscale.main(["gains", str(tmp_path / "more.csv")]) == 2
+    assert "no size was run at P = 1" in capsys.readouterr().err
