@@ -119,9 +119,9 @@ def run_sweep(
     chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher
     share_out(workers, len(configs))
     chosen.share(workers, len(configs))  # a cluster that is not there is refused before anything is written
-    store = Store(out)
-    store.create(name or configs[0].sweep, rule)
     bound = corpora.bind(configs, report=lambda line: console.print(line, highlight=False, soft_wrap=True))
+    store = Store(out)  # what is refused up to here leaves no folder behind
+    store.create(name or configs[0].sweep, rule)
     go_on(store, bound, fork)
     runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
     if retry_diverged:

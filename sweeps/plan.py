@@ -60,6 +60,7 @@ def forecast(
     elif left and place == "local" and execution.ranks == 1:
         speeds = estimate.timed_speeds(left, count, execution.threads or threads, execution.accelerator)
         how = "training steps alone, as timed just now; a held-out token costs a third of a training token"
+        how += "; timed eagerly, compiled they take less" if any(run.compile for run in left) else ""
     hours = [estimate.hours_of(run, {**speeds, **finished}) for run in runs]
     known = [one for one in hours if one is not None]
     if len(known) < len(runs):

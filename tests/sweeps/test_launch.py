@@ -158,9 +158,16 @@ def test_workers_stop_when_their_driver_is_killed(tmp_path):
     assert list(sweep_status(tmp_path / "out").state) == ["interrupted"]
 
 
-def test_wrong_calls_are_refused_before_anything_is_written(sweep, tmp_path):
+def test_wrong_calls_are_refused_before_anything_is_written(sweep, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="--workers none: give a number"):
         sweep(workers="none")
+
+    def too_few_tokens(configs, report):
+        raise ValueError("corpus tiny holds 5 training tokens")
+
+    with monkeypatch.context() as small, pytest.raises(ValueError, match="holds 5 training tokens"):
+        small.setattr(corpora, "bind", too_few_tokens)
+        sweep()
     with pytest.raises(ValueError, match="unknown launcher 'cloud'"):
         find_launcher("cloud")
     assert not (tmp_path / "out").exists()

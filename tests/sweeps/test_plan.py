@@ -1,5 +1,7 @@
 """What `--dry-run` says of time: as finished runs took, at a given rate, as timed here, or nothing."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -47,6 +49,27 @@ def test_what_is_timed_is_a_training_step(monkeypatch):
     batch = 8 * 64  # the whole batch is tried: it is small
     assert 1 / speed == pytest.approx(1 / batch + 1 / batch)
     assert estimate.time_training(RUNS[0], threads, "gpu") == 0.0
+
+
+def test_compiled_runs_are_timed_eagerly_and_it_says_so(tmp_path, monkeypatch):
+    compiled = [replace(run, compile=True) for run in RUNS]
+    monkeypatch.setattr(estimate, "ProcessPoolExecutor", lambda *_, **__: Here())
+    monkeypatch.setattr(estimate, "time_training", lambda run, *_: 1000.0 / run.model.P)
+    told = plan.forecast(compiled, tmp_path, CPU, "1", "local", None)
+    assert told.hours == pytest.approx([50_176 * P / 1000 / 3600 for P in (1, 2, 1, 2)])
+    assert told.words.endswith("timed eagerly, compiled they take less")
+
+
+class Here:
+    """A pool of this process alone."""
+
+    map = map
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
 
 
 @pytest.mark.slow
