@@ -18,7 +18,7 @@ NUMBER = re.compile(r"(?<![\w.])[+-]?\d*\.\d{2,}")  # at least two decimals: mea
 @pytest.fixture
 def beside_results(tmp_path, monkeypatch):
     """The committed runs where the commands look for them, so that what they write lands elsewhere."""
-    for folder in {words for words in re.findall(r"results/sweeps/[\w-]+", TEXT)}:
+    for folder in set(re.findall(r"results/sweeps/[\w-]+", TEXT)):
         if (ROOT / folder).is_dir():
             shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)

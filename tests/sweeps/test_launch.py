@@ -165,9 +165,10 @@ def test_wrong_calls_are_refused_before_anything_is_written(sweep, tmp_path, mon
     def too_few_tokens(configs, report):
         raise ValueError("corpus tiny holds 5 training tokens")
 
-    with monkeypatch.context() as small, pytest.raises(ValueError, match="holds 5 training tokens"):
+    with monkeypatch.context() as small:
         small.setattr(corpora, "bind", too_few_tokens)
-        sweep()
+        with pytest.raises(ValueError, match="holds 5 training tokens"):
+            sweep()
     with pytest.raises(ValueError, match="unknown launcher 'cloud'"):
         find_launcher("cloud")
     assert not (tmp_path / "out").exists()
