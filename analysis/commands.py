@@ -43,17 +43,20 @@ def reproduce(args: Any) -> int:
 
 def gains(args: Any) -> str:
     """Each size and P beside P = 1, in words and numbers."""
+    from analysis import folder
     from analysis import gains as known
     from analysis.view import read_results
 
     runs = read_results(args.source)
+    streams = folder.read_streams(Path(args.source), runs)
     table = known.gains(runs, args.level)
     if not len(table):
         raise ValueError(f"{args.source}: no size was run at P = 1 and at more with the same seed")
     noise = known.noise_over_seeds(runs)
     if args.json:
         return json.dumps({"gains": table.to_dict("records"), "noise": noise.to_dict("records")}, indent=1)
-    return "\n".join([known.text(table), "", *map(known.scatter, noise.to_dict("records"))])
+    parts = [known.text(table), "\n".join(map(known.scatter, noise.to_dict("records")))]
+    return "\n\n".join([*parts, *([] if streams is None else [known.averaged(streams)])])
 
 
 def report(args: Any) -> int:

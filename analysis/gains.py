@@ -130,3 +130,13 @@ def text(table: pd.DataFrame) -> str:
         shown = shown.drop(columns="corpus")
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
     return str(shown.to_string(index=False, formatters=how, na_rep=""))
+
+
+def averaged(streams: pd.DataFrame) -> str:
+    """What averaging all P streams of each run gained over one of them, for the terminal."""
+    one = streams[streams["m"] == 1].set_index("run_id")["loss"]
+    whole = streams[streams["m"] == streams["P"]].assign(one=lambda t: t["run_id"].map(one))
+    how: Any = {"one": "{:.4f}".format, **dict.fromkeys(("gain", "gain_se", "line"), "{:+.1e}".format)}
+    how |= {"similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
+    head = "one: loss of one stream alone; gain: of the average of all P below it; line: by Proposition 1"
+    return f"{head}\n{whole[['size', 'P', *how]].to_string(index=False, formatters=how)}"

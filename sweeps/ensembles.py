@@ -39,7 +39,7 @@ def streams(args: Any) -> int:
     tokens = options.number(
         args, "tokens", parse_size, lambda n: 1 <= n < 1e18, "a number of tokens, e.g. 50k"
     )
-    found = measure(folder, int(tokens or 0))
+    found = beside_earlier(measure(folder, int(tokens or 0)), folder)
     write_parquet(folder / TABLE, found)
     whole = found[found["m"] == found["P"]]
     names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]
@@ -69,7 +69,16 @@ def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
             parts.append(_of_run(store.checkpoint(run_id), config, tokens).assign(run_id=run_id))
     if not parts:
         raise ValueError(f"{folder}: no finished run of P > 1 whose weights are kept under checkpoints/")
-    return pd.concat(parts, ignore_index=True).sort_values(["N", "P", "run_id", "m"], ignore_index=True)
+    return pd.concat(parts, ignore_index=True)
+
+
+def beside_earlier(found: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """What was found and what the folder's table holds of finished runs whose weights are gone."""
+    if (folder / TABLE).exists():
+        earlier = pd.read_parquet(folder / TABLE)
+        gone = earlier["run_id"].isin(Store(folder).finished()) & ~earlier["run_id"].isin(found["run_id"])
+        found = pd.concat([earlier[gone], found], ignore_index=True)
+    return found.sort_values(["N", "P", "run_id", "m"], ignore_index=True)
 
 
 def _of_run(weights: Path, config: RunConfig, tokens: int) -> pd.DataFrame:

@@ -72,6 +72,19 @@ def test_every_finished_run_of_several_streams_is_in_the_table(sweep, capsys):
     assert "24x2" in said
 
 
+def test_what_was_read_of_runs_whose_weights_are_gone_stays(sweep, capsys):
+    ensembles.streams(Namespace(sweep=str(sweep), tokens="500"))
+    table = pd.read_parquet(sweep / "streams.parquet")
+    finished = table["run_id"].iloc[0]
+    others = table.assign(run_id="unknown")
+    pd.concat([table.assign(loss=9.0), others]).to_parquet(sweep / "streams.parquet")
+    ensembles.streams(Namespace(sweep=str(sweep), tokens="500"))
+    pd.testing.assert_frame_equal(pd.read_parquet(sweep / "streams.parquet"), table)  # read anew
+    found = ensembles.beside_earlier(others, sweep)
+    assert set(found["run_id"]) == {finished, "unknown"}  # its weights may be gone: it is finished
+    assert capsys.readouterr().out.count("written") == 2
+
+
 def test_a_frozen_backbone_is_read_beside_its_streams(sweep, capsys):
     store = Store(sweep)
     text = np.tile(np.arange(61), 40).astype(np.int64)

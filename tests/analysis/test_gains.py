@@ -115,3 +115,15 @@ def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
     runs[runs["P"] > 1].to_csv(tmp_path / "more.csv", index=False)
     assert parscale.main(["gains", str(tmp_path / "more.csv")]) == 2
     assert "no size was run at P = 1" in capsys.readouterr().err
+
+
+def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
+    runs = made(seeds=1).assign(run_id=lambda t: t.index.astype(str))
+    runs.to_parquet(tmp_path / "runs.parquet")
+    m = np.arange(1, 5)
+    table = pd.DataFrame({"m": m, "loss": 4.2 - 0.001 * m, "gain": 0.001 * (m - 1), "gain_se": 1e-4})
+    table = table.assign(run_id="2", size="32x2", N=1, P=4, line=table["gain"], similarity=0.998, entropy=1.3)
+    table.to_parquet(tmp_path / "streams.parquet")
+    assert parscale.main(["gains", str(tmp_path)]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.split() == ["32x2", "4", "4.1990", "+3.0e-03", "+1.0e-04", "+3.0e-03", "0.9980", "1.300"]
