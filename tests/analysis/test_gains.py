@@ -8,7 +8,7 @@ import pytest
 
 import parscale
 from analysis import draw, figures, report, view
-from analysis.gains import gains, noise_over_seeds, one_stream_laws, paired, scatter
+from analysis.gains import _mean, gains, noise_over_seeds, one_stream_laws, paired, scatter
 from scaling import DenseLaw
 
 LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
@@ -54,6 +54,17 @@ def test_the_interval_over_seeds_is_students() -> None:
     half = (table["high"] - table["low"]) / 2
     assert half.to_numpy() == pytest.approx(4.3027 / np.sqrt(3) * table["spread"].to_numpy(), rel=1e-3)
     assert ((table["low"] + table["high"]) / 2).to_numpy() == pytest.approx(table["change"].to_numpy())
+
+
+@pytest.mark.parametrize("seeds", [2, 4])
+def test_the_interval_over_seeds_covers(seeds) -> None:
+    rng, held = np.random.default_rng(seeds), []
+    for _ in range(1000):
+        one, four = 0.01 * rng.standard_normal((2, seeds))
+        rows = {"corpus": "x", "size": "s", "N_one": 1.0, "P": 4, "N": 1.2, "change": four - one - 0.02}
+        found = _mean(pd.DataFrame(rows), 0.95)
+        held.append(found["low"] <= -0.02 <= found["high"])
+    assert 0.93 <= np.mean(held) <= 0.97  # standard error 0.007
 
 
 def test_seeds_scatter_less_in_a_change_than_in_a_run() -> None:
