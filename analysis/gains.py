@@ -115,7 +115,7 @@ def scatter(row: Mapping[Any, Any]) -> str:
     """A row of `noise_over_seeds` in words."""
     where = f"{row['corpus']}: " if row["corpus"] else ""
     if np.isnan(row["of_a_run"]):
-        return f"{where}one seed: what another would have given is not known."
+        return f"{where}one seed only; what another would have given is not known."
     words = f"{where}seeds scatter by {row['of_a_run']:.4f} (standard deviation of one run)"
     if np.isnan(row["of_a_change"]):
         return f"{words}."

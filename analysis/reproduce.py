@@ -24,7 +24,7 @@ from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.page import Page
 from analysis.paper import Inputs
 from analysis.published import FOLDER, STACK, read_published
-from scaling.files import replacing
+from scaling.files import write_between
 from scaling.uncertainty import t_quantile
 
 COMMAND = "parscale reproduce"
@@ -242,20 +242,16 @@ def _page(
 
 def _readme(made: Mapping[str, tuple[str, pd.DataFrame, Formats]], base: Path) -> Path:
     """The claims, and published against ours, where one opens the folder; words of others there stay."""
-    begin, end = f"<!-- begin: {COMMAND} -->", f"<!-- end: {COMMAND} -->"
     parts = [
-        begin,
         f"Written by `{COMMAND}`: `fits/` (JSON), `tables/` (CSV, Markdown, LaTeX), `figures/` (PNG, PDF), "
         "`paper.html` (all on one page).",
     ]
     for name in ("claims", "constants", "comparison", "cost_ratios"):
         caption, table, formats = made[name]
         parts += [f"## {caption}", tables.markdown(table, formats).rstrip()]
+    body = "\n\n".join(parts)
     target = base / "README.md"
-    old = target.read_text(encoding="utf-8") if target.exists() else "# Results\n"
-    before, _, rest = old.partition(begin)
-    after = rest.partition(end)[2]
-    text = before.rstrip() + "\n\n" + "\n\n".join([*parts, end]) + "\n" + after.lstrip("\n")
-    with replacing(target) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_between(
+        target, (f"<!-- begin: {COMMAND} -->", f"<!-- end: {COMMAND} -->"), f"\n{body}\n", "# Results\n"
+    )
     return target

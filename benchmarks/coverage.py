@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from scaling.files import write_between
 from scaling.law import Array, Law
 from scaling.method import Quantity, errors_batch, evaluate, t_of
 from scaling.problem import Problem
@@ -170,12 +171,6 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def report(table: pd.DataFrame, page: Path) -> None:
-    """Put the table between the page's marks."""
-    before, _, rest = page.read_text().partition(MARKS[0])
-    page.write_text(f"{before}{MARKS[0]}\n{markdown(table)}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}")
-
-
 def main() -> None:
     """Run the study and write its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -189,7 +184,7 @@ def main() -> None:
     cells = itertools.product(args.designs, args.objectives, args.methods)
     table = pd.read_csv(args.table) if args.report else study(cells, args.trials, args.table, args.again)
     if (ROOT / "docs/coverage.md").exists() and args.table == TABLE:
-        report(table, ROOT / "docs/coverage.md")
+        write_between(ROOT / "docs/coverage.md", MARKS, markdown(table))
     print(markdown(table))
 
 

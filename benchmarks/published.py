@@ -17,6 +17,7 @@ import pandas as pd
 
 import scaling
 from scaling import ChinchillaLaw, LogHuber, ParallelLaw
+from scaling.files import write_between
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "results/published/runs"
@@ -103,8 +104,7 @@ def main() -> None:
     text = markdown(table)
     page = ROOT / "docs/fitting.md"
     if page.exists():
-        before, _, rest = page.read_text().partition(MARKS[0])
-        page.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}")
+        write_between(page, MARKS, text)
     print(text)
 
 

@@ -31,3 +31,17 @@ def sha256(path: Path) -> str:
     """The hex digest of a file's bytes, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_between(path: Path, marks: tuple[str, str], body: str, new: str = "") -> None:
+    """Write `body` between two marks of a text file; what stands outside them stays as it is.
+
+    Marks that are not there yet are set at the end; `new` is the text of a file that is not there yet.
+    """
+    begin, end = marks
+    old = path.read_text(encoding="utf-8") if path.exists() else new
+    before, found, rest = old.partition(begin)
+    before = before if found else f"{before.rstrip()}\n\n"
+    after = rest.partition(end)[2] if found else "\n"
+    with replacing(path) as temporary:
+        temporary.write_text(f"{before}{begin}\n{body}\n{end}{after}", encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scaling.files import replacing, sha256
+from scaling.files import replacing, sha256, write_between
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -38,3 +38,12 @@ def test_a_folder_that_is_not_there_is_named_by_the_file_asked_for(tmp_path: Pat
 def test_the_digest_is_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(bytes(range(256)))
     assert sha256(tmp_path / "file") == hashlib.sha256(bytes(range(256))).hexdigest()
+
+
+def test_what_stands_outside_the_marks_stays(tmp_path: Path) -> None:
+    path, marks = tmp_path / "page.md", ("<!-- a -->", "<!-- b -->")
+    write_between(path, marks, "one", new="# Title\n")
+    assert path.read_text() == "# Title\n\n<!-- a -->\none\n<!-- b -->\n"
+    path.write_text(f"{path.read_text()}\nAfter.\n")
+    write_between(path, marks, "two\nlines")
+    assert path.read_text() == "# Title\n\n<!-- a -->\ntwo\nlines\n<!-- b -->\n\nAfter.\n"
