@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from analysis import derived, figures, gains, recipe_tables, style
 from analysis.figures.common import LOSS_LABEL
 from analysis.paper import Inputs, fit_all
+from analysis.paper_figures import RIVALS, figure_set
 from analysis.published import FOLDER, read_published
-from analysis.reproduce import RIVALS, figure_set
 from analysis.view import View, equivalent_tables, read
 from scaling import Status
 from scaling.uncertainty import t_quantile
