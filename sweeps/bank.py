@@ -31,7 +31,7 @@ def share_backbone(model: ParScaleLM, backbone: ParScaleLM) -> ParScaleLM:
 def view(model: ParScaleLM, P: int = 1) -> ParScaleLM:
     """A model of P streams on the very parameters of `model`; P = 1 is its backbone."""
     with torch.device("meta"):
-        made = ParScaleLM(replace(model.config, P=P))
+        made = ParScaleLM(replace(model.config, P=P, prefix_at_one=False))
     for name, parameter in list(made.named_parameters()):
         if is_extra(name):
             owner, _, leaf = name.rpartition(".")

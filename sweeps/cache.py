@@ -48,7 +48,7 @@ class KVCache:
         """`attentions` are the model's, layer by layer: where the prefixes come from."""
         self.P, self.batch, self.capacity = config.P, batch, capacity
         self.length = 0  # tokens so far, padding included
-        K = config.prefix_tokens if config.P > 1 else 0
+        K = config.K
         size = (config.P * batch, config.kv_heads, K + capacity, config.shape.head_size)
         device = attentions[0].q_proj.weight.device
         self._refuse_too_much(2 * config.layers * math.prod(size) * dtype.itemsize, K, device)

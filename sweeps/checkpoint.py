@@ -163,7 +163,7 @@ def merged_state(model: ParScaleLM) -> dict[str, Tensor]:
         if ".parametrizations." not in name:
             state[name] = tensor
     for index, attention in enumerate(model.attentions):
-        if model.config.P > 1:
+        if model.config.K:
             for prefix in ("prefix_k", "prefix_v"):
                 state[f"model.layers.{index}.self_attn.{prefix}"] = getattr(attention, prefix)
     return {name: tensor.detach().to("cpu").contiguous() for name, tensor in state.items()}
@@ -242,7 +242,7 @@ def grow(model: ParScaleLM, P: int, prefix_tokens: int = 48, smoothing: float = 
 
     `sweeps.start.quiet` then makes it start at the backbone's own loss.
     """
-    config = replace(model.config, P=P, prefix_tokens=prefix_tokens, smoothing=smoothing)
+    config = replace(model.config, P=P, prefix_tokens=prefix_tokens, smoothing=smoothing, prefix_at_one=False)
     grown = ParScaleLM(config)
     backbone = {name: tensor for name, tensor in merged_state(model).items() if not is_extra(name)}
     grown.load_state_dict(backbone, strict=False)

@@ -8,7 +8,10 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 
 from scaling.accounting import Shape, training_flops
 
-LATER = {"prefix_std"}  # fields younger than trained runs, whose ids must not change with them
+LATER = {
+    "prefix_std",
+    "prefix_at_one",
+}  # fields younger than trained runs, whose ids must not change with them
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class ModelConfig:
     qk_norm: bool = False  # Qwen3: RMSNorm with gain on queries and keys, a head at a time
     init_std: float = 0.02
     prefix_std: float | None = None  # of prefixes, so how far apart the streams begin; None: init_std
+    prefix_at_one: bool = False  # P = 1 has a prefix too: the control that tells prefixes from streams
     context: int | None = None  # longest sequence the model is meant for; None: no limit
     experts: int = 0  # 0: dense MLP; else that many SwiGLU experts of inner width ffn in every layer
     experts_per_token: int = 2  # experts a token is sent to (unused when dense)
@@ -41,7 +45,7 @@ class ModelConfig:
         for name in ("vocab", "width", "ffn", "layers", "heads", "kv_heads", "P"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.P > 1 and self.prefix_tokens < 1:
+        if (self.P > 1 or self.prefix_at_one) and self.prefix_tokens < 1:
             raise ValueError(f"P = {self.P} streams need prefix_tokens >= 1, got {self.prefix_tokens}")
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads = {self.kv_heads} does not divide heads = {self.heads}")
@@ -60,7 +64,13 @@ class ModelConfig:
         qk = 2 * self.shape.head_size * self.layers if self.qk_norm else 0
         mlp = 3 * self.width * self.ffn
         moe = self.layers * (mlp * (self.experts - 1) + self.width * self.experts) if self.experts else 0
-        return self.shape.N + qk + moe
+        alone = 2 * self.K * self.kv_heads * self.shape.head_size * self.layers if self.P == 1 else 0
+        return self.shape.N + qk + moe + alone
+
+    @property
+    def K(self) -> int:
+        """Prefix tokens before each stream: none at P = 1 unless that is asked for."""
+        return self.prefix_tokens if self.P > 1 or self.prefix_at_one else 0
 
     @property
     def active_N(self) -> int:

@@ -70,6 +70,7 @@ def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
             norm_eps=found.get("rms_norm_eps", 1e-6),
             qkv_bias=found.get("parscale_qkv_bias", "qwen2" in family),
             qk_norm=found.get("parscale_qk_norm", "qwen3" in family),
+            prefix_at_one=found.get("parscale_prefix_at_one", False),
             init_std=found.get("initializer_range", 0.02),
             context=found.get("max_position_embeddings"),
             experts=(found.get("num_experts") or found["num_local_experts"]) if moe else 0,
@@ -110,6 +111,8 @@ def to_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
         written |= _mixture(config)
     if not plain:
         written |= {"parscale_qkv_bias": config.qkv_bias, "parscale_qk_norm": config.qk_norm}
+    if config.prefix_at_one:
+        written["parscale_prefix_at_one"] = True
     return written
 
 
@@ -118,7 +121,7 @@ def _family(config: ModelConfig) -> tuple[str, str, bool]:
     qwen3 = config.qk_norm
     family = ("qwen3_moe" if config.experts else "qwen3") if qwen3 or config.experts else "qwen2"
     known = {"qwen2": (True, False), "qwen3": (False, True), "qwen3_moe": (False, True)}
-    plain = config.P == 1 and (config.qkv_bias, config.qk_norm) == known[family]
+    plain = config.P == 1 and not config.prefix_at_one and (config.qkv_bias, config.qk_norm) == known[family]
     return family, {"qwen2": "Qwen2", "qwen3": "Qwen3", "qwen3_moe": "Qwen3Moe"}[family], plain
 
 

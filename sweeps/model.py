@@ -54,8 +54,9 @@ class Attention(nn.Module):
         self.o_proj = Linear(self.heads * d, h, bias=False)
         self.q_norm = RMSNorm(d, config.norm_eps) if config.qk_norm else nn.Identity()
         self.k_norm = RMSNorm(d, config.norm_eps) if config.qk_norm else nn.Identity()
-        if config.P > 1:
-            prefix = (config.P, self.kv_heads, config.prefix_tokens, d)
+        self.K = config.K
+        if self.K:
+            prefix = (config.P, self.kv_heads, self.K, d)
             self.prefix_k = nn.Parameter(torch.empty(prefix))
             self.prefix_v = nn.Parameter(torch.empty(prefix))
 
@@ -78,7 +79,7 @@ class Attention(nn.Module):
         q, k, v = (tile(part, self.fan_out) for part in self.project(x, rope))
         if cache is not None:
             k, v = cache.extend(k, v)
-        elif self.P > 1:
+        elif self.K:
             k, v = self.behind_prefix(self.prefix_k, k), self.behind_prefix(self.prefix_v, v)
         out: Tensor = self.o_proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
         return out
@@ -193,8 +194,7 @@ class ParScaleLM(nn.Module):
             positions = (real.cumsum(dim=1) - 1).clamp_min(0)
         else:
             positions = torch.arange(T, device=device)[None]
-        K = self.config.prefix_tokens if P > 1 else 0
-        mask = visibility(T, S, K, real, device)
+        mask = visibility(T, S, self.config.K, real, device)
         if mask is not None and mask.dim() == 4:
             mask = tile(mask, P)
         rope = rotary(positions, self.config.shape.head_size, self.config.rope_base)

@@ -52,7 +52,7 @@ def row_of(
         "heads": model.heads,
         "kv_heads": model.kv_heads,
         "ffn": model.ffn,
-        "prefix_tokens": model.prefix_tokens if model.P > 1 else 0,
+        "prefix_tokens": model.K,
         "precision": run.precision,
         "wall_s": wall_s,
         "tokens_per_s": len(history.losses) * run.batch_tokens / max(wall_s, 1e-9),

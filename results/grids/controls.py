@@ -1,0 +1,32 @@
+"""Controls of the laptop grid: what of the streams' gain is the prefix's, and what the aggregation's.
+
+    parscale sweep results/grids/controls.py:prefix_alone --seeds 0 --out results/sweeps/laptop-prefix-alone
+
+P > 1 has two things that P = 1 lacks besides its streams: prefix tokens, which attention may rest on where
+nothing else fits, and a small network after the last layer. `prefix_alone` gives P = 1 the prefix;
+`even` gives P > 1 equal weights in place of the network's.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sweeps.axes import Axes
+from sweeps.config import RunConfig
+from sweeps.grids import Grid, find
+
+LAPTOP = find("laptop")
+
+
+def changed(name: str, P: tuple[int, ...], **model: Any) -> Grid:
+    """The laptop grid at these P with fields of the model changed."""
+
+    def make(axes: Axes) -> list[RunConfig]:
+        runs = LAPTOP(replace(axes, streams=axes.streams or P))
+        return [replace(run, sweep=name, model=replace(run.model, **model)) for run in runs]
+
+    return Grid(name, f"{LAPTOP.rule}; {', '.join(f'{k}={v}' for k, v in model.items())}", make)
+
+
+prefix_alone: Callable[..., Any] = changed("prefix-alone", (1,), prefix_at_one=True)
+even: Callable[..., Any] = changed("even", (2, 4), smoothing=1.0)
