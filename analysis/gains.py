@@ -17,6 +17,7 @@ import scaling
 from analysis.equivalent import usable
 from analysis.figures.common import split_by_corpus
 from scaling import DenseLaw, LeastSquares
+from scaling.summary import number
 
 FORMATS = {
     "N_one": ",.0f",
@@ -136,7 +137,7 @@ def averaged(streams: pd.DataFrame) -> str:
     """What averaging all P streams of each run gained over one of them, for the terminal."""
     one = streams[streams["m"] == 1].set_index("run_id")["loss"]
     whole = streams[streams["m"] == streams["P"]].assign(one=lambda t: t["run_id"].map(one))
-    how: Any = {"one": "{:.4f}".format, **dict.fromkeys(("gain", "gain_se", "line"), "{:+.1e}".format)}
+    how: Any = {"one": "{:.4f}".format, **dict.fromkeys(("gain", "gain_se", "line"), number)}
     how |= {"similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
     head = "one: loss of one stream alone; gain: of the average of all P below it; line: by Proposition 1"
     return f"{head}\n{whole[['size', 'P', *how]].to_string(index=False, formatters=how)}"

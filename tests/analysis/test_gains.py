@@ -137,4 +137,4 @@ def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
     table.to_parquet(tmp_path / "streams.parquet")
     assert parscale.main(["gains", str(tmp_path)]) == 0
     *_, last = capsys.readouterr().out.splitlines()
-    assert last.split() == ["32x2", "4", "4.1990", "+3.0e-03", "+1.0e-04", "+3.0e-03", "0.9980", "1.300"]
+    assert last.split() == ["32x2", "4", "4.1990", "0.0030", "1.000e-04", "0.0030", "0.9980", "1.300"]
