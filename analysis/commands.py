@@ -54,9 +54,15 @@ def gains(args: Any) -> str:
         raise ValueError(f"{args.source}: no size was run at P = 1 and at more with the same seed")
     noise = known.noise_over_seeds(runs)
     if args.json:
-        return json.dumps({"gains": table.to_dict("records"), "noise": noise.to_dict("records")}, indent=1)
-    parts = [known.text(table), "\n".join(map(known.scatter, noise.to_dict("records")))]
+        return json.dumps({"gains": _records(table), "noise": _records(noise)}, indent=1)
+    scatter = "\n".join(map(known.scatter, noise.to_dict("records")))
+    parts = [known.text(table), known.grounds(runs, args.level), scatter]
     return "\n\n".join([*parts, *([] if streams is None else [known.averaged(streams)])])
+
+
+def _records(table: Any) -> list[dict[str, Any]]:
+    """Rows as JSON can hold them: what is missing is null."""
+    return list(table.astype(object).where(table.notna(), None).to_dict("records"))
 
 
 def report(args: Any) -> int:

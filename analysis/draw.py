@@ -62,7 +62,8 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
     if view.determined:
         known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(view))
     if len(gained := gains.gains(view.runs)):
-        known["gains"] = lambda: figures.gains(gained, gains.one_stream_laws(view.runs))
+        one = {corpus: fitted.law for corpus, fitted in gains.one_stream_fits(view.runs).items()}
+        known["gains"] = lambda: figures.gains(gained, one)
     tested = derived.backtest_table(view.sound, {corpus: runs[corpus] for corpus in view.sound})
     if len(tested):
         known["backtest"] = lambda: figures.backtest(tested)

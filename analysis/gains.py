@@ -17,6 +17,7 @@ import scaling
 from analysis.equivalent import usable
 from analysis.figures.common import split_by_corpus
 from scaling import DenseLaw, LeastSquares
+from scaling.method import check_level
 from scaling.summary import number
 
 FORMATS = {
@@ -52,7 +53,8 @@ def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     over seeds (all three missing with one seed); by_parameters: the change that N / N_one alone predicts,
     by the law of N fitted to the runs of P = 1 (missing where they are too few to fit).
     """
-    by_one = one_stream_laws(runs)
+    check_level(level)
+    by_one = one_stream_fits(runs)
     rows = [
         _mean(group, level) | {"by_parameters": worth(by_one.get(corpus), group["N_one"], group["N"])}
         for corpus, part in split_by_corpus(runs).items()
@@ -71,21 +73,36 @@ def _mean(group: pd.DataFrame, level: float) -> dict[str, Any]:
     return first | {"seeds": n, "change": mean, "low": mean - half, "high": mean + half, "spread": spread}
 
 
-def one_stream_laws(runs: pd.DataFrame) -> dict[str, scaling.Law]:
+def one_stream_fits(runs: pd.DataFrame) -> dict[str, scaling.Fit]:
     """By corpus, L = E + (A / N)^alpha fitted to the runs of P = 1 by least squares, given three sizes."""
     single = split_by_corpus(runs[runs["P"] == 1])
     return {
-        corpus: scaling.fit(DenseLaw, rows, LeastSquares()).law
+        corpus: scaling.fit(DenseLaw, rows, LeastSquares())
         for corpus, rows in single.items()
         if usable(rows)["N"].nunique() >= len(DenseLaw.names())
     }
 
 
-def worth(law: scaling.Law | None, N_one: pd.Series, N: pd.Series) -> float:
-    """Mean change of the loss that going from N_one to N parameters at P = 1 brings; nan without a law."""
-    if law is None:
+def worth(one: scaling.Fit | None, N_one: pd.Series, N: pd.Series) -> float:
+    """Mean change of the loss that going from N_one to N parameters at P = 1 brings; nan without a fit."""
+    if one is None:
         return float("nan")
-    return float(np.mean(law.predict(N=N.to_numpy(float)) - law.predict(N=N_one.to_numpy(float))))
+    return float(np.mean(one.law.predict(N=N.to_numpy(float)) - one.law.predict(N=N_one.to_numpy(float))))
+
+
+def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
+    """What the columns of `gains` rest on: the interval's kind, the status of each corpus' fit at P = 1."""
+    fits = [
+        f"{corpus or 'all'}: {one.status}, {one.loss.size} runs of P = 1, "
+        f"{one.degrees_of_freedom} degrees of freedom"
+        for corpus, one in one_stream_fits(runs).items()
+    ]
+    lines = [
+        "change: loss minus that of P = 1 at the same seed, nats per token; "
+        f"low, high: its {level:.0%} interval over seeds (Student)",
+        "by_parameters: what N / N_one alone would change, by L = E + (A / N)^alpha fitted to P = 1",
+    ]
+    return "\n".join([*lines, *(fits or ["too few sizes at P = 1 to fit"])])
 
 
 def noise_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:

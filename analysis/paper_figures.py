@@ -50,6 +50,7 @@ def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
     drop = float(t_quantile(inputs.parallel[STACK], 0.95) ** 2)
     peft = {"code_avg_pass1_pct": "pass@1", "code_avg_pass10_pct": "pass@10"}
     rivals = {name: inputs.fits[STACK, law].law for name, law in RIVALS.items()}
+    one = {corpus: fitted.law for corpus, fitted in gains.one_stream_fits(losses).items()}
     dense = stack.loc[stack["P"] == 1, "N"].sort_values().tolist()
     return {
         "fig1_2": lambda: figures.fig1_law(stack, laws[STACK]),
@@ -65,7 +66,7 @@ def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
         "profiles": lambda: figures.profiles(derived.profile_table(inputs.parallel), {"95%": drop}),
         "backtest": lambda: figures.backtest(derived.backtest_table(inputs.parallel, inputs.runs)),
         "rivals": lambda: figures.rivals(stack, rivals, sizes=[dense[0], dense[3], dense[-1]]),
-        "gains": lambda: figures.gains(gains.gains(losses), gains.one_stream_laws(losses)),
+        "gains": lambda: figures.gains(gains.gains(losses), one),
         "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),
         "ratio_latency": lambda: figures.ratio_map(grid),
         "ratio_memory": lambda: figures.ratio_map(grid, column="memory_ratio", what="memory"),

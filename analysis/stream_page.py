@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from matplotlib.figure import Figure
 
-from analysis.gains import FORMATS, gains, noise_over_seeds, scatter
+from analysis.gains import FORMATS, gains, grounds, noise_over_seeds, scatter
 from analysis.page import Page
 from analysis.view import View
 
@@ -30,6 +30,7 @@ def gained(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) ->
     page.heading("What streams gained at each size")
     page.text(GAINED)
     page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
+    page.verbatim(grounds(view.runs))
     page.table(gains(view.runs).dropna(axis="columns", how="all"), formats=FORMATS)
     for words in map(scatter, noise_over_seeds(view.runs).to_dict("records")):
         page.text(words)

@@ -201,4 +201,6 @@ def _grown(run: RunConfig, base: Path) -> ParScaleLM:
         model = checkpoint.grow(model, want.P, want.prefix_tokens, want.smoothing)
     if model.config.shape != want.shape:
         raise ValueError(f"{base} is {model.config.shape}, run {run.size} wants {want.shape}")
+    if model.config.K != want.K:
+        raise ValueError(f"{base} has {model.config.K} prefix tokens, run {run.size} wants {want.K}")
     return model.train()

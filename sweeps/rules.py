@@ -51,9 +51,7 @@ class SmallRule:
     seq_len: int
     lr: float  # AdamW's peak at width 64
     muon_lr: float  # Muon's, likewise; it falls with the root of the width
-    lr_power: float = (
-        0.5  # with which power of the width AdamW's falls; 0: it stays, as maximal update has it
-    )
+    lr_power: float = 0.5  # AdamW's falls with this power of the width; 0, as in maximal update: not at all
     extras_lr: float = 0.3
     prefix_tokens: int = 4
     prefix_std: float | None = None  # None: as the other weights

@@ -39,8 +39,11 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
             style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
         figure.supylabel("change of the loss from $P = 1$ (nats)", fontsize=9)
         figure.supxlabel("non-embedding parameters $N$ at $P = 1$", fontsize=9)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+        known: dict[str, Any] = {}  # a corpus may lack a P: no one panel has every label
+        for axes in panels:
+            handles, labels = axes.get_legend_handles_labels()
+            known |= dict(zip(labels, handles, strict=True))
+        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=len(known))
     return figure
 
 

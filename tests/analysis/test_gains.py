@@ -8,7 +8,7 @@ import pytest
 
 import parscale
 from analysis import draw, figures, report, view
-from analysis.gains import _mean, gains, noise_over_seeds, one_stream_laws, paired, scatter
+from analysis.gains import _mean, gains, noise_over_seeds, one_stream_fits, paired, scatter
 from scaling import DenseLaw
 
 LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
@@ -42,8 +42,8 @@ def test_a_change_at_equal_seed_is_free_of_what_seeds_share() -> None:
 
 def test_the_parameters_that_streams_bring_are_priced_by_the_runs_of_one() -> None:
     runs = made()
-    (law,) = one_stream_laws(runs).values()
-    assert law.predict(N=5e5) == pytest.approx(LAW.predict(N=5e5), rel=1e-4)
+    (one,) = one_stream_fits(runs).values()
+    assert one.law.predict(N=5e5) == pytest.approx(LAW.predict(N=5e5), rel=1e-4)
     row = gains(runs).iloc[1]  # the smallest size at P = 4
     expected = LAW.predict(N=20.0 * 32**2 * 1.1) - LAW.predict(N=20.0 * 32**2)
     assert (row["P"], row["by_parameters"]) == (4, pytest.approx(expected, rel=1e-2))
@@ -78,7 +78,7 @@ def test_seeds_scatter_less_in_a_change_than_in_a_run() -> None:
 def test_two_sizes_price_no_parameters() -> None:
     runs = made()
     few = runs[runs["size"].isin(["32x2", "64x2"])]
-    assert one_stream_laws(few) == {}
+    assert one_stream_fits(few) == {}
     assert gains(few)["by_parameters"].isna().all()
 
 
@@ -98,7 +98,8 @@ def test_diverged_runs_and_runs_without_a_partner_are_left_out() -> None:
 
 def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> None:
     runs = made(noise=0.005)
-    table, laws = gains(runs), one_stream_laws(runs)
+    table = gains(runs)
+    laws = {corpus: one.law for corpus, one in one_stream_fits(runs).items()}
     figure = figures.gains(table, laws)
     assert [axes.get_title() for axes in figure.axes] == ["$P = 2$", "$P = 4$"]
     drawn = figure.axes[1].containers[0].lines[0].get_ydata()
@@ -112,6 +113,14 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
     assert "for a change at equal seed" in page
 
 
+def test_the_legend_is_whole_where_a_corpus_lacks_a_p() -> None:
+    runs = made(seeds=1)
+    both = pd.concat([runs[runs["P"] != 2], runs.assign(corpus="other")])
+    laws = {corpus: one.law for corpus, one in one_stream_fits(both).items()}
+    labels = [text.get_text() for text in figures.gains(gains(both), laws).legends[0].get_texts()]
+    assert set(labels) == {"the paper's $k$, 0.33 to 0.39", "added $N$ alone", "measured"}
+
+
 def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
     runs = made(noise=0.005)
     runs.to_csv(tmp_path / "runs.csv", index=False)
@@ -121,8 +130,18 @@ def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
     assert f"{row['change']:+.4f}" in out
     assert f"{row['by_parameters']:+.4f}" in out
     assert "degrees of freedom" in out
+    assert "its 95% interval over seeds (Student)" in out
+    (one,) = one_stream_fits(runs).values()
+    assert f"made: {one.status}, 12 runs of P = 1, 9 degrees of freedom" in out
+    assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--level", "2"]) == 2
+    assert "level=2.0" in capsys.readouterr().err
     assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["gains"][0]["change"] == pytest.approx(row["change"])
+    runs[runs["seed"] == 0].to_csv(tmp_path / "one.csv", index=False)
+    assert parscale.main(["gains", str(tmp_path / "one.csv"), "--json"]) == 0
+    said = capsys.readouterr().out
+    assert "NaN" not in said
+    assert json.loads(said)["gains"][0]["low"] is None
     runs[runs["P"] > 1].to_csv(tmp_path / "more.csv", index=False)
     assert parscale.main(["gains", str(tmp_path / "more.csv")]) == 2
     assert "no size was run at P = 1" in capsys.readouterr().err
