@@ -24,7 +24,7 @@ def detectable(fit: Fit, parameter: str = "k", level: float = 0.95, power: float
     names = fit.law.free()
     if parameter not in names:
         raise ValueError(f"{type(fit.law).__name__} fits {', '.join(names)}, no {parameter!r}")
-    i = names.index(parameter)
+    i = [*fit.law.linear(), *fit.law.nonlinear].index(parameter)  # theta's order, not the fields'
     theta = fit.theta.copy()
     inside = 1e-6 * max(1.0, abs(theta[i]))
     theta[i] = np.clip(theta[i], fit.problem.lower[i] + inside, fit.problem.upper[i] - inside)

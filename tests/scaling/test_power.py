@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scaling
-from scaling import DenseLaw, LeastSquares, ParallelLaw
+from scaling import AdditiveLaw, DenseLaw, LeastSquares, ParallelLaw
 
 N = np.repeat([24_864.0, 49_696, 139_072, 231_744, 407_136], 4)
 P = np.tile([1.0, 2, 4, 8], 5)
@@ -47,3 +47,13 @@ def test_a_law_without_the_parameter_says_what_it_has() -> None:
         scaling.detectable(fit)
     with pytest.raises(ValueError, match="level=1"):
         scaling.detectable(fit, "A", level=1)
+
+
+def test_a_coefficient_at_its_bound_is_let_go_whatever_its_place() -> None:
+    up = runs(0.0, 2)
+    up["loss"] = up["loss"] + 0.02 * (1 - P**-0.5)  # streams that harm: C ends at 0
+    fit = scaling.fit(AdditiveLaw.with_fixed(beta=0.5), up, LeastSquares())
+    assert fit.law.C == 0
+    found = scaling.detectable(fit, "C")
+    assert np.isfinite(found)
+    assert 0.001 < found < 0.1
