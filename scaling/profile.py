@@ -93,7 +93,11 @@ class _Climb:
         self.lowest = problem.value(theta)[b]
         gradient = slopes(problem, theta, quantity)
         se = np.sqrt(np.maximum(np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient), 0))[b, k]
-        self.se = np.where(se > 0, se, 0.1 * np.maximum(np.abs(self.estimate), 1e-3))
+        # A quantity at its bound has no standard error; off the bound the first step tells its scale.
+        delta, slope = self._aim(self.theta, np.arange(self.k.size), np.zeros(self.k.size))
+        first = np.abs((slope * delta).sum(-1)) / t
+        least = 0.1 * np.maximum(np.abs(self.estimate), 1e-3)
+        self.se = np.where(se > 0, se, np.where(np.isfinite(first), np.maximum(first, least), least))
 
     def run(self, steps: int, tolerance: float) -> Array:
         """The ends, (R,)."""
@@ -130,6 +134,11 @@ class _Climb:
 
     def _step(self, theta: Array, rows: Any, rise: Array, trust: Array) -> Array:
         """θ after one step of size `trust`, (r, p), clipped to the law's bounds."""
+        delta, _ = self._aim(theta, rows, rise)
+        return np.clip(theta + trust[:, None] * delta, self.problem.lower, self.problem.upper)
+
+    def _aim(self, theta: Array, rows: Any, rise: Array) -> tuple[Array, Array]:
+        """The whole step of each row and its quantity's slope, (r, p) both; none through a bound."""
         problem = self.problem.rows(rows)
         slope = slopes(problem, theta, self.quantity)[np.arange(rows.size), :, self.k[rows]]
         r, J = problem.linearised(theta)
@@ -143,7 +152,7 @@ class _Climb:
             free &= problem.lower < problem.upper
             delta = _extreme(a * free, g * free, H, free, room)
             free &= ~((theta <= problem.lower) & (delta < 0) | (theta >= problem.upper) & (delta > 0))
-        return np.clip(theta + trust[:, None] * delta, problem.lower, problem.upper)
+        return delta, slope
 
 
 def _extreme(a: Array, g: Array, H: Array, free: Any, room: Array) -> Array:

@@ -108,6 +108,9 @@ def caveat(fit: Fit, method: Method) -> str:
         naive = isinstance(method, (Profile, Covariance))
         words = f"{name} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
         return words if naive else ""
+    if isinstance(method, Covariance) and fit.certificate.at_bound:
+        bound = ", ".join(fit.certificate.at_bound)
+        return f"{name} takes {bound}, at its bound, as known: measured 51-66 % for 95 %; use Profile"
     small = fit.loss.size <= SMALL
     if not small or isinstance(method, Profile):
         return ""

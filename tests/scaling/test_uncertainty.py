@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import least_squares, minimize
 
 import scaling
 from benchmarks import coverage
@@ -152,6 +152,28 @@ def test_an_undetermined_rate_has_an_infinite_end() -> None:
     fit = scaling.fit(AdditiveLaw, {"N": N, "P": P, "loss": loss}, SQUARES)
     ends = fit.intervals()
     assert ends.upper["beta"] - ends.lower["beta"] > 5 or np.isinf(ends.upper["beta"])
+
+
+def test_an_estimate_at_its_bound_has_the_end_that_refits_give() -> None:
+    """E estimated 0: losses down to 2.74 were seen, so its upper end lies below, where refits put it."""
+    one = np.array([24864, 49696, 139072, 231744, 407136.0])
+    N, P = np.concatenate([one, 1.06 * one, 1.14 * one]), np.repeat([1.0, 2.0, 4.0], 5)
+    loss = np.array(
+        [3.77, 3.63, 3.19, 3.03, 2.85, 3.73, 3.60, 2.98, 2.96, 2.74, 3.73, 3.45, 2.99, 2.93, 2.74]
+    )
+    fit = scaling.fit(ParallelLaw, {"N": N, "P": P, "loss": loss}, scaling.LeastSquares())
+    assert fit.law.E == 0
+    assert "takes E, at its bound, as known" in fit.intervals(method=Covariance()).attrs["caveat"]
+    (upper,) = fit.intervals().loc[["E"], "upper"]
+    assert upper < loss.min()
+
+    def residual(v: np.ndarray) -> np.ndarray:
+        size = N / 1e5 * (v[2] ** 2 * np.log(P) + 1)
+        return upper + np.exp(v[0]) * size ** -v[1] - loss
+
+    held = min(least_squares(residual, [0.0, slope, 0.4]).cost for slope in (0.2, 0.5))
+    variance = fit.objective_value / (15 - 3)  # E, at its bound, explains nothing
+    assert (2 * held - fit.objective_value) / variance == pytest.approx(t_quantile(fit, 0.95) ** 2, rel=0.02)
 
 
 def test_clusters_get_the_cluster_bootstrap(pile: pd.DataFrame) -> None:
