@@ -164,6 +164,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "backtest": ("scaling.commands:backtest", backtest),
     "suggest": ("scaling.commands:suggest", suggest),
     "streams": ("sweeps.ensembles:streams", model_flags.streams),
+    "context": ("sweeps.context:context", model_flags.context),
     "generate": ("sweeps.model_commands:generate", model_flags.generate),
     "import": ("sweeps.model_commands:import_", import_),
     "export": ("sweeps.model_commands:export", export),

@@ -43,12 +43,13 @@ def reproduce(args: Any) -> int:
 
 def gains(args: Any) -> str:
     """Each size and P beside P = 1, in words and numbers."""
-    from analysis import folder
+    from analysis import by_context, folder
     from analysis import gains as known
     from analysis.view import read_results
 
     runs = read_results(args.source)
-    streams = folder.read_streams(Path(args.source), runs)
+    streams = folder.read_beside(Path(args.source), runs, folder.STREAMS)
+    context = folder.read_beside(Path(args.source), runs, folder.CONTEXT)
     table = known.gains(runs, args.level)
     if not len(table):
         raise ValueError(f"{args.source}: no size was run at P = 1 and at more with the same seed")
@@ -57,7 +58,11 @@ def gains(args: Any) -> str:
         return json.dumps({"gains": _records(table), "noise": _records(noise)}, indent=1)
     scatter = "\n".join(map(known.scatter, noise.to_dict("records")))
     parts = [known.text(table), known.grounds(runs, args.level), scatter]
-    return "\n\n".join([*parts, *([] if streams is None else [known.averaged(streams)])])
+    if context is not None:
+        parts.append(by_context.text(context, args.level))
+    if streams is not None:
+        parts.append(known.averaged(streams))
+    return "\n\n".join(parts)
 
 
 def _records(table: Any) -> list[dict[str, Any]]:

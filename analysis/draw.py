@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis import derived, figures, gains, recipe_tables, style
+from analysis import by_context, derived, figures, gains, recipe_tables, style
 from analysis.figures.common import LOSS_LABEL
 from analysis.paper import Inputs, fit_all
 from analysis.paper_figures import RIVALS, figure_set
@@ -91,8 +91,10 @@ def _of_training(view: View) -> dict[str, Drawing]:
 
 
 def _of_streams(view: View) -> dict[str, Drawing]:
-    """What averaging streams gains, and P chosen on one backbone."""
+    """What averaging streams gains, where in the text P changes the loss, and P chosen on one backbone."""
     known: dict[str, Drawing] = {}
+    if view.context is not None and len(changed := by_context.changes(view.context)):
+        known["context"] = lambda: figures.by_context(changed)
     streams = view.streams
     if streams is not None:
         known["ensemble"] = lambda: figures.ensemble(derived.ensemble_table(streams, view.sound))

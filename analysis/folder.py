@@ -9,6 +9,7 @@ import pandas as pd
 
 from scaling.data import FIRST_STAGE, SECOND_STAGE
 
+STREAMS, CONTEXT = "streams.parquet", "context.parquet"  # what `parscale streams`, `context` write
 _ABOUT = ("run_id", "N", "P", "recipe", "corpus", "size", "seed", "status")
 
 
@@ -50,13 +51,14 @@ def _begin(runs: pd.DataFrame) -> pd.Series[float]:
     return none.mask(second, before).mask(first, runs["D"].astype(float))
 
 
-def read_streams(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
-    """What averaging the streams of each run gained, with the run's corpus and recipe."""
-    file = folder_of(path) / "streams.parquet"
-    if not file.is_file() or "run_id" not in runs:
+def read_beside(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
+    """What was measured of each run in the table `name` beside them, with the run's corpus and recipe."""
+    file = folder_of(path) / name
+    if not file.is_file() or "run_id" not in runs or file == path:
         return None
     known = [c for c in ("run_id", "corpus", "recipe") if c in runs]
-    return pd.read_parquet(file).merge(runs[known], on="run_id")
+    measured = pd.read_parquet(file)
+    return measured.drop(columns=[c for c in known[1:] if c in measured]).merge(runs[known], on="run_id")
 
 
 def remarks(

@@ -85,6 +85,8 @@ def build(view: View, *, command: str = "parscale report", hardware: Hardware = 
     _runs(page, view, known)
     _fits(page, view, known)
     page.attempt("streams beside one", lambda: stream_page.gained(page, view, known))
+    if "context" in known:
+        page.attempt("context", lambda: stream_page.by_what_came_before(page, view, known))
     page.attempt("comparison of laws", lambda: _laws(page, view, known))
     page.attempt("backtest", lambda: _backtest(page, view, known))
     page.attempt("equivalent parameters", lambda: _equivalents(page, view, known))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from matplotlib.figure import Figure
 
+from analysis import by_context
 from analysis.gains import FORMATS, gains, grounds, noise_over_seeds, scatter
 from analysis.page import Page
 from analysis.view import View
@@ -15,6 +16,12 @@ GAINED = (
     "order), in nats per token, averaged over seeds with Student's 95% interval. by_parameters: what the "
     "parameters that streams bring would change alone, by the law of N fitted to the runs of P = 1. Streams "
     "are worth more than their parameters where the change lies below that."
+)
+COPIED = (
+    "Held-out loss split by whether the target could be copied from its window: the pair of its predecessor "
+    "and itself stood there before, the token alone did, or neither. Small models learn to copy all at once, "
+    "sooner or later by chance: a change in repeated pairs alone tells when that was. The start of a window "
+    "shows what a prefix is worth where attention has little else to rest on."
 )
 AVERAGED = (
     "Equal-weight averages of the predictions of m of a run's streams. Proposition 1 of the paper says "
@@ -34,6 +41,15 @@ def gained(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) ->
     page.table(gains(view.runs).dropna(axis="columns", how="all"), formats=FORMATS)
     for words in map(scatter, noise_over_seeds(view.runs).to_dict("records")):
         page.text(words)
+
+
+def by_what_came_before(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) -> None:
+    """The change with P in what can be copied, and in what cannot."""
+    page.heading("Where in the text streams gain")
+    page.text(COPIED)
+    page.figure(known["context"](), "Change of the loss from P = 1 by what the window held before.")
+    if view.context is not None:
+        page.verbatim(by_context.text(view.context))
 
 
 def averaged(page: Page, known: Mapping[str, Callable[[], Figure]]) -> None:

@@ -34,6 +34,7 @@ class View:
     fits: Mapping[str, Mapping[str, scaling.Fit]]
     missing: tuple[str, ...]
     streams: pd.DataFrame | None = None  # what `parscale streams` wrote beside the runs
+    context: pd.DataFrame | None = None  # what `parscale context` wrote
 
     @property
     def parallel(self) -> dict[str, scaling.Fit]:
@@ -96,9 +97,10 @@ def read(source: Path | str) -> View:
             f"{gone} of {len(runs)} runs diverged or did not finish: kept in the table, not fitted"
         )
     curves = folder.read_curves(path, table)
-    streams = folder.read_streams(path, runs)
+    streams = folder.read_beside(path, runs, folder.STREAMS)
+    context = folder.read_beside(path, runs, folder.CONTEXT)
     missing += folder.remarks(path, table, curves, streams)
-    return View(str(source), table, runs, curves, fits, tuple(missing), streams)
+    return View(str(source), table, runs, curves, fits, tuple(missing), streams, context)
 
 
 def read_table(path: Path) -> pd.DataFrame:

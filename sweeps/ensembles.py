@@ -9,23 +9,18 @@ P = 1), over_backbone and over_backbone_se (what P streams gain over it, paired 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from torch import Tensor
 
-from scaling.data import parse_size
-from sweeps import checkpoint, corpora, options
+from sweeps import checkpoint, kept
 from sweeps.bank import view
 from sweeps.commands import cell, console
 from sweeps.config import RunConfig
-from sweeps.store import Store, write_parquet
+from sweeps.store import write_parquet
 from sweeps.streams import diagnose, mean_and_se
 
 TABLE = "streams.parquet"
@@ -33,13 +28,9 @@ TABLE = "streams.parquet"
 
 def streams(args: Any) -> int:
     """Read held-out text with every finished run of P > 1, write the table and print its last rows."""
-    folder = Path(args.sweep)
-    if not (folder / "sweep.json").exists():
-        raise ValueError(f"{folder}: no sweep folder (it has no sweep.json)")
-    tokens = options.number(
-        args, "tokens", parse_size, lambda n: 1 <= n < 1e18, "a number of tokens, e.g. 50k"
-    )
-    found = beside_earlier(measure(folder, int(tokens or 0)), folder)
+    folder, tokens = kept.asked(args)
+    found = kept.beside_earlier(measure(folder, tokens), folder, TABLE)
+    found = found.sort_values(["N", "P", "run_id", "m"], ignore_index=True)
     write_parquet(folder / TABLE, found)
     whole = found[found["m"] == found["P"]]
     names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]
@@ -62,46 +53,25 @@ def streams(args: Any) -> int:
 
 def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
     """The table of every finished run of several streams whose weights are kept, on about so many tokens."""
-    store, parts = Store(folder), []
-    for run_id, config in store.configs().items():
-        kept = (store.checkpoint(run_id) / "config.json").exists() and run_id in store.finished()
-        if config.model.P > 1 and kept:
-            parts.append(_of_run(store.checkpoint(run_id), config, tokens).assign(run_id=run_id))
-    if not parts:
+    several = [known for known in kept.runs(folder) if known[1].model.P > 1]
+    if not several:
         raise ValueError(f"{folder}: no finished run of P > 1 whose weights are kept under checkpoints/")
+    parts = [
+        _of_run(path, config, tokens).assign(run_id=run_id) for run_id, config, path in kept.progress(several)
+    ]
     return pd.concat(parts, ignore_index=True)
-
-
-def beside_earlier(found: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """What was found and what the folder's table holds of finished runs whose weights are gone."""
-    if (folder / TABLE).exists():
-        earlier = pd.read_parquet(folder / TABLE)
-        gone = earlier["run_id"].isin(Store(folder).finished()) & ~earlier["run_id"].isin(found["run_id"])
-        found = pd.concat([earlier[gone], found], ignore_index=True)
-    return found.sort_values(["N", "P", "run_id", "m"], ignore_index=True)
 
 
 def _of_run(weights: Path, config: RunConfig, tokens: int) -> pd.DataFrame:
     """One run's rows."""
     model = checkpoint.load(weights).eval()
-    report = diagnose(model, _windows(config, tokens))
+    report = diagnose(model, kept.windows(config, tokens))
     facts: dict[str, Any] = {"size": config.size, "N": config.model.N, "P": config.model.P}
     facts |= {"line": report.gain_slope * (1 - 1 / report.ensemble["m"]), "entropy": report.entropy}
     facts |= {"similarity": report.pairs["hidden_similarity"].mean()}
     facts |= {"own": report.loss, "own_se": report.loss_se}
     if config.recipe == "peft":
-        alone = diagnose(view(model, P=1), _windows(config, tokens))
+        alone = diagnose(view(model, P=1), kept.windows(config, tokens))
         gain, gain_se = mean_and_se(alone.by_sequence - report.by_sequence)
         facts |= {"backbone": alone.loss, "over_backbone": gain, "over_backbone_se": gain_se}
     return report.ensemble.assign(**facts)
-
-
-def _windows(config: RunConfig, tokens: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Held-out windows of the run's length, evenly spread, eight at a time: inputs and targets (B, T)."""
-    held = corpora.open_for(config).valid
-    T = min(config.seq_len, len(held) - 1)
-    count = max(1, min(tokens, len(held) - 1) // T)
-    starts = np.linspace(0, len(held) - T - 1, count).astype(int)
-    for block in np.array_split(starts, -(-count // 8)):
-        ids = torch.from_numpy(np.stack([held[a : a + T + 1] for a in block]).astype(np.int64))
-        yield ids[:, :-1], ids[:, 1:]

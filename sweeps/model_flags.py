@@ -11,6 +11,12 @@ def streams(p: ArgumentParser) -> None:
     p.add_argument("--tokens", default="50k", help="held-out tokens read with each run (default 50k)")
 
 
+def context(p: ArgumentParser) -> None:
+    """Held-out loss of a sweep's runs by what could be copied: repeated pairs, seen and new tokens."""
+    p.add_argument("sweep", metavar="SWEEP", help="a sweep folder whose checkpoints/ are kept")
+    p.add_argument("--tokens", default="200k", help="held-out tokens read with each run (default 200k)")
+
+
 def generate(p: ArgumentParser) -> None:
     """Continue a prompt with a checkpoint, the text appearing as it is made."""
     p.add_argument(

@@ -1,7 +1,8 @@
-"""`parscale streams`: from a trained model's folder to the table that figures and report draw."""
+"""`parscale streams` and `context`: from a trained model's folder to the tables that figures draw."""
 
 from argparse import Namespace
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sweeps import checkpoint, corpora, ensembles  # noqa: E402
+from hypothesis import given  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+import scaling  # noqa: E402
+from sweeps import checkpoint, context, corpora, ensembles, kept  # noqa: E402
 from sweeps.bank import view  # noqa: E402
 from sweeps.config import ModelConfig, RunConfig  # noqa: E402
 from sweeps.model import ParScaleLM  # noqa: E402
@@ -80,7 +85,7 @@ def test_what_was_read_of_runs_whose_weights_are_gone_stays(sweep, capsys):
     pd.concat([table.assign(loss=9.0), others]).to_parquet(sweep / "streams.parquet")
     ensembles.streams(Namespace(sweep=str(sweep), tokens="500"))
     pd.testing.assert_frame_equal(pd.read_parquet(sweep / "streams.parquet"), table)  # read anew
-    found = ensembles.beside_earlier(others, sweep)
+    found = kept.beside_earlier(others, sweep, "streams.parquet")
     assert set(found["run_id"]) == {finished, "unknown"}  # its weights may be gone: it is finished
     assert capsys.readouterr().out.count("written") == 2
 
@@ -97,7 +102,7 @@ def test_a_frozen_backbone_is_read_beside_its_streams(sweep, capsys):
     table = pd.read_parquet(sweep / "streams.parquet")
     assert table["backbone"].isna().tolist() == (table["P"] != 3).tolist()
     row = table[table["P"] == 3].iloc[0]
-    inputs, targets = next(ensembles._windows(config, 8 * 16))
+    inputs, targets = next(kept.windows(config, 8 * 16))
     with torch.no_grad():
         alone = view(model, P=1).loss(inputs, targets).item()
     again = ensembles._of_run(store.checkpoint(run_id), config, 8 * 16).iloc[0]
@@ -114,3 +119,61 @@ def test_what_has_no_weights_is_refused(sweep, tmp_path):
         weights.unlink()
     with pytest.raises(ValueError, match="no finished run of P > 1 whose weights are kept"):
         ensembles.measure(sweep)
+
+
+def by_hand(row):
+    """Repeated, seen, new, start of each target of one window, token by token."""
+    pairs, tokens, found = set(), {row[0]}, []
+    for place, (last, target) in enumerate(pairwise(row)):
+        repeated, seen = (last, target) in pairs, target in tokens
+        found.append([repeated, seen and not repeated, not seen, place < context.START])
+        pairs.add((last, target))
+        tokens.add(target)
+    return found
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=40))
+def test_parts_are_what_counting_by_hand_gives(row):
+    assert context.parts(torch.tensor([row]))[0].tolist() == by_hand(row)
+
+
+def test_the_losses_of_the_parts_add_up_to_the_whole(sweep, capsys):
+    assert context.context(Namespace(sweep=str(sweep), tokens="500")) == 0
+    table = pd.read_parquet(sweep / "context.parquet")
+    assert table["P"].tolist() == [1, 4]  # the run of P = 2 is not finished
+    rng, row = np.random.default_rng(0), table.iloc[1]
+    model = checkpoint.load(Store(sweep).checkpoint(row["run_id"]))
+    ids = torch.from_numpy(rng.integers(0, 5, (6, 17)))
+    found = context.split(model, [(ids[:4, :-1], ids[:4, 1:]), (ids[4:, :-1], ids[4:, 1:])])
+    assert sum(found[f"share_{part}"] for part in ("repeated", "seen", "new")) == pytest.approx(1)
+    whole = model.loss(ids[:, :-1], ids[:, 1:]).item()
+    parts = sum(found[f"share_{part}"] * found[f"loss_{part}"] for part in ("repeated", "seen", "new"))
+    assert parts == pytest.approx(whole, rel=1e-5)
+    assert found["loss_start"] == pytest.approx(whole, rel=1e-5)  # windows of 16: all of it is their start
+    said = capsys.readouterr().out
+    assert "context.parquet" in said
+    assert "loss_new" in said
+
+
+def test_the_standard_error_is_that_of_a_ratio():
+    total, count = np.array([3.0, 5.0, 1.0]), np.array([2.0, 2.0, 1.0])
+    mean, se = context.ratio(total, count)
+    assert mean == pytest.approx(9 / 5)
+    assert se == pytest.approx(np.sqrt(1.5 * ((3 - 3.6) ** 2 + (5 - 3.6) ** 2 + (1 - 1.8) ** 2)) / 5)
+    assert np.isnan(context.ratio(np.zeros(3), np.zeros(3))).all()
+
+
+def test_a_fit_reads_a_part_as_its_loss(sweep):
+    context.context(Namespace(sweep=str(sweep), tokens="500"))
+    runs = scaling.read_runs(sweep / "context.parquet", {"loss": "loss_start"})
+    table = pd.read_parquet(sweep / "context.parquet")
+    assert runs["loss"].tolist() == table["loss_start"].tolist()
+
+
+def test_no_run_of_any_P_is_refused(sweep, tmp_path):
+    with pytest.raises(ValueError, match="no sweep folder"):
+        context.context(Namespace(sweep=str(tmp_path), tokens="500"))
+    for weights in (sweep / "checkpoints").glob("*/config.json"):
+        weights.unlink()
+    with pytest.raises(ValueError, match="no finished run whose weights are kept"):
+        context.measure(sweep)

@@ -1,6 +1,7 @@
 """Figures: pure functions from tables (and laws) to a matplotlib Figure. They load, fit and save nothing."""
 
 from analysis.figures.against import against_streams
+from analysis.figures.by_context import by_context
 from analysis.figures.costs import frontier, measured, ratio_map
 from analysis.figures.diagnostics import intervals, profiles, residuals
 from analysis.figures.ensemble import ensemble
@@ -17,6 +18,7 @@ __all__ = [
     "against_streams",
     "backtest",
     "beside_one",
+    "by_context",
     "ensemble",
     "equivalent_parameters",
     "fig1_cost",

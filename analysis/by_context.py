@@ -1,0 +1,70 @@
+"""Where in the text a change with P is: in what can be copied from context, or in what must be known.
+
+Reads the table of `parscale context`: by run, loss_PART and share_PART (sweeps.context says what the parts
+are). Each part's loss is treated as `analysis.gains` treats the whole's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.gains import gains, noise_over_seeds
+
+HEAD = (
+    "change of the loss by what the window held before: a pair repeated, a token seen, a new one; "
+    "start: its first tokens"
+)
+
+
+def parts(table: pd.DataFrame) -> list[str]:
+    """The parts of the text that the table tells apart."""
+    names = [str(c).removeprefix("share_") for c in table if str(c).startswith("share_")]
+    return [name for name in names if f"loss_{name}" in table]
+
+
+def changes(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """The rows of `analysis.gains.gains` for every part: part, share (of the text) and its columns.
+
+    Nothing here is worth parameters: by_parameters is left out, for a part has no law of its own.
+    """
+    found = []
+    for part in parts(table):
+        rows = gains(table.assign(loss=table[f"loss_{part}"]), level).drop(columns="by_parameters")
+        rows.insert(0, "part", part)
+        found.append(rows.assign(share=float(table[f"share_{part}"].mean())))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["part"])
+
+
+def noise(table: pd.DataFrame) -> pd.DataFrame:
+    """How far seeds scatter in each part: `analysis.gains.noise_over_seeds` with the part's name."""
+    found = [
+        noise_over_seeds(table.assign(loss=table[f"loss_{part}"])).assign(part=part) for part in parts(table)
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
+def text(table: pd.DataFrame, level: float = 0.95) -> str:
+    """Changes with the parts side by side, their share of the text and their scatter over seeds."""
+    known = changes(table, level)
+    keys = ["corpus", "size", "N_one", "P", "seeds"]
+    wide = known.pivot_table(index=keys, columns="part", values="change", sort=False).reset_index()
+    wide = wide.drop(
+        columns=["corpus", "N_one"] if (wide["corpus"] == wide["corpus"].iloc[0]).all() else ["N_one"]
+    )
+    how: Any = dict.fromkeys(parts(table), "{:+.4f}".format) | {"P": "{:g}".format}
+    shares = ", ".join(f"{part} {table[f'share_{part}'].mean():.0%}" for part in parts(table))
+    lines = [HEAD, wide.to_string(index=False, formatters=how, na_rep=""), f"of the text: {shares}"]
+    return "\n".join([*lines, *_scatter(noise(table))])
+
+
+def _scatter(found: pd.DataFrame) -> list[str]:
+    """A line a corpus: the standard deviation of a change over seeds in each part."""
+    known = found.dropna(subset=["of_a_change"])
+    return [
+        f"{str(corpus) or 'all'}: over seeds a change scatters by "
+        + ", ".join(f"{part} {sd:.4f}" for part, sd in zip(rows["part"], rows["of_a_change"], strict=True))
+        + f" ({rows['pairs'].iloc[0]} degrees of freedom)"
+        for corpus, rows in known.groupby("corpus", sort=False)
+    ]

@@ -1,0 +1,116 @@
+"""`parscale context SWEEP`: each run's held-out loss split by what its context could have told it.
+
+A target is `repeated` where the same pair of tokens (its predecessor and itself) stands earlier in the
+window, so that copying from context finds it; `seen` where only the token does; `new` where it does not.
+`start` are the first START targets of a window of any kind: attention has little to rest on there. Small
+models learn to copy all at once, sooner or later by chance, and gain .1 to .3 nats by it: a change with P
+that is in `repeated` alone came from when that was, not from what streams can hold.
+
+Writes context.parquet beside the sweep's runs.parquet, a row a run: its run_id, corpus, size, N, P, D,
+seed, recipe and status; for every part loss_PART (nats per token), loss_PART_se (over windows) and
+share_PART (of the targets). `parscale gains`, `report` and `figures` read it, and so does any fit:
+`parscale fit SWEEP/context.parquet --columns loss=loss_new`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from torch import Tensor
+
+from sweeps import checkpoint, kept
+from sweeps.commands import cell, console
+from sweeps.model import ParScaleLM
+from sweeps.store import write_parquet
+
+TABLE = "context.parquet"
+PARTS = ("repeated", "seen", "new", "start")
+START = 16
+_OF_RUN = ("run_id", "corpus", "size", "N", "P", "D", "seed", "recipe", "status")
+
+
+def context(args: Any) -> int:
+    """Read held-out text with every finished run, write the table and print it."""
+    folder, tokens = kept.asked(args)
+    found = kept.beside_earlier(measure(folder, tokens), folder, TABLE)
+    found = found.sort_values(["N", "P", "run_id"], ignore_index=True)
+    write_parquet(folder / TABLE, found)
+    shares = ", ".join(f"{part} {found[f'share_{part}'].mean():.0%}" for part in PARTS)
+    table = Table(
+        box=SIMPLE_HEAD, title="held-out loss by what came before", caption=f"of the text: {shares}"
+    )
+    names = ["size", "P", "seed", *(f"loss_{part}" for part in PARTS)]
+    for name in names:
+        table.add_column(name, justify="left" if name == "size" else "right")
+    for row in found[names].itertuples(index=False):
+        table.add_row(*map(cell, row))
+    console().print(table)
+    console().print(f"written {folder / TABLE}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def measure(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
+    """The table of every finished run whose weights are kept, on about so many held-out tokens."""
+    several = list(kept.runs(folder))
+    if not several:
+        raise ValueError(f"{folder}: no finished run whose weights are kept under checkpoints/")
+    rows = [
+        {"run_id": run_id, **split(checkpoint.load(path), kept.windows(config, tokens))}
+        for run_id, config, path in kept.progress(several)
+    ]
+    runs = pd.read_parquet(folder / "runs.parquet")
+    return runs[[name for name in _OF_RUN if name in runs]].merge(pd.DataFrame(rows), on="run_id")
+
+
+@torch.no_grad()
+def split(model: ParScaleLM, windows: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+    """Loss, its standard error over windows and share of each of PARTS.
+
+    Args:
+        model: any P.
+        windows: pairs of inputs and targets, (B, T) each, targets already shifted, no padding.
+
+    """
+    model.eval()
+    sums, counts = [], []  # (B, len(PARTS)) each
+    for inputs, targets in windows:
+        losses = model.loss(inputs, targets, reduction="none").reshape(targets.shape).double()
+        masks = parts(torch.cat([inputs, targets[:, -1:]], dim=1))
+        sums.append(torch.einsum("bt,btk->bk", losses, masks.double()).numpy())
+        counts.append(masks.sum(dim=1).double().numpy())
+    total, count = np.concatenate(sums), np.concatenate(counts)
+    found: dict[str, float] = {}
+    for index, part in enumerate(PARTS):
+        loss, se = ratio(total[:, index], count[:, index])
+        share = float(count[:, index].sum() / count[:, :3].sum())
+        found |= {f"loss_{part}": loss, f"loss_{part}_se": se, f"share_{part}": share}
+    return found
+
+
+def parts(ids: Tensor) -> Tensor:
+    """(B, T + 1) token ids -> (B, T, 4) bool: whether a target is repeated, seen, new, at the start."""
+    same = ids[:, :, None] == ids[:, None, :]  # (B, T + 1, T + 1)
+    before = torch.ones(same.shape[1:], dtype=torch.bool).tril(-1)
+    seen = (same & before).any(dim=2)[:, 1:]
+    pairs = same[:, 1:, 1:] & same[:, :-1, :-1]  # (B, T, T): target and predecessor both the same
+    repeated = (pairs & before[1:, 1:]).any(dim=2)
+    start = (torch.arange(seen.shape[1]) < START).expand_as(seen)
+    return torch.stack([repeated, seen & ~repeated, ~seen, start], dim=2)
+
+
+def ratio(total: np.ndarray, count: np.ndarray) -> tuple[float, float]:
+    """Sum of total over sum of count, and its standard error over the windows (one each); nan of nothing."""
+    n = count.sum()
+    if not n:
+        return float("nan"), float("nan")
+    mean = total.sum() / n
+    windows = len(count)
+    spread = windows / max(1, windows - 1) * np.sum((total - mean * count) ** 2)
+    return float(mean), float(np.sqrt(spread) / n)

@@ -1,0 +1,71 @@
+"""The trained runs of a sweep whose weights are kept, and held-out text to read with them.
+
+What is read of them goes into a table of its own beside the sweep's runs.parquet; rows of finished runs whose
+weights have since gone stay in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from scaling.data import parse_size
+from sweeps import corpora, options
+from sweeps.config import RunConfig
+from sweeps.store import Store
+
+BLOCK = 8  # windows read at once
+Known = tuple[str, RunConfig, Path]
+
+
+def asked(args: Any) -> tuple[Path, int]:
+    """The sweep folder and the number of held-out tokens that a command was given."""
+    folder = Path(args.sweep)
+    if not (folder / "sweep.json").exists():
+        raise ValueError(f"{folder}: no sweep folder (it has no sweep.json)")
+    tokens = options.number(
+        args, "tokens", parse_size, lambda n: 1 <= n < 1e18, "a number of tokens, e.g. 50k"
+    )
+    return folder, int(tokens or 0)
+
+
+def runs(folder: Path) -> Iterator[Known]:
+    """Every finished run whose weights are kept: run_id, configuration, checkpoint."""
+    store = Store(folder)
+    finished = store.finished()
+    for run_id, config in store.configs().items():
+        if run_id in finished and (store.checkpoint(run_id) / "config.json").exists():
+            yield run_id, config, store.checkpoint(run_id)
+
+
+def progress(several: list[Known]) -> Iterable[Known]:
+    """The runs one after the other, with a bar on a terminal's stderr while they are read."""
+    return track(several, "reading held-out text", console=Console(stderr=True), transient=True)
+
+
+def windows(config: RunConfig, tokens: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Held-out windows of the run's length, evenly spread, BLOCK at a time: inputs and targets (B, T)."""
+    held = corpora.open_for(config).valid
+    T = min(config.seq_len, len(held) - 1)
+    count = max(1, min(tokens, len(held) - 1) // T)
+    starts = np.linspace(0, len(held) - T - 1, count).astype(int)
+    for block in np.array_split(starts, -(-count // BLOCK)):
+        ids = torch.from_numpy(np.stack([held[a : a + T + 1] for a in block]).astype(np.int64))
+        yield ids[:, :-1], ids[:, 1:]
+
+
+def beside_earlier(found: pd.DataFrame, folder: Path, table: str) -> pd.DataFrame:
+    """What was found and what the folder's table holds of finished runs whose weights are gone."""
+    if (folder / table).exists():
+        earlier = pd.read_parquet(folder / table)
+        gone = earlier["run_id"].isin(Store(folder).finished()) & ~earlier["run_id"].isin(found["run_id"])
+        found = pd.concat([earlier[gone], found], ignore_index=True)
+    return found
