@@ -1,16 +1,14 @@
 """The claims audit: every number claimed for parallel scaling, recomputed from data where data exist.
 
-A verdict follows from the numbers alone. Each value found under the claim's own conditions is rounded
-to the digits the claim prints: all agree, `holds`; some do, `holds under conditions`; none does,
-`does not follow`. Where there is nothing to compute from, `cannot be checked`. What lies outside the
-claim's conditions stands in `note` and moves no verdict.
+A verdict follows from the numbers alone (`analysis.verdicts`). Where there is nothing to compute from,
+`cannot be checked`. What lies outside the claim's conditions stands in `note` and moves no verdict.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,32 +17,7 @@ import pandas as pd
 from analysis.cost_ratios import headline_ratios, ratio, ratio_grid
 from analysis.equivalent import equivalents_by_points
 from analysis.published import PILE, STACK, Published
-
-HOLDS, PARTLY = "holds", "holds under conditions"
-FALSE, UNKNOWN = "does not follow", "cannot be checked"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One row of the audit."""
-
-    claim: str
-    claimed: str
-    found: str
-    method: str
-    verdict: str
-    note: str = ""
-
-
-def verdict(claimed: float, found: Sequence[float], digits: int) -> str:
-    """By how many of the values found round to the claimed one at the digits it prints."""
-    agree = [round(value, digits) == round(claimed, digits) for value in found]
-    return HOLDS if all(agree) else PARTLY if any(agree) else FALSE
-
-
-def _together(verdicts: Sequence[str]) -> str:
-    """One verdict for a claim of several numbers."""
-    return HOLDS if set(verdicts) == {HOLDS} else FALSE if set(verdicts) == {FALSE} else PARTLY
+from analysis.verdicts import FALSE, HOLDS, UNKNOWN, Claim, together, verdict
 
 
 def audit(published: Published, laws: Mapping[str, Any]) -> pd.DataFrame:
@@ -91,19 +64,12 @@ def _costs(published: Published) -> list[Claim]:
 
 def _parameters(published: Published, laws: Mapping[str, Any]) -> list[Claim]:
     """What the law of Eq 5 says of parameters, on Stack."""
-    law = laws[STACK]
-    stack = published.corpus(STACK)
+    law, stack = laws[STACK], published.corpus(STACK)
     saved = float(law.equivalent_N(N=1.0, P=1, at_P=8)) - 1
     largest = stack[(stack["P"] == 1) & (stack["size"] == "4.4B")]
     by_points = float(_size_at(stack, 8, float(largest["loss"].iloc[0])) / largest["N"].iloc[0]) - 1
     teaser = {"E": (0.7, 1), "A": (1.1e7, -6), "k": (0.4, 1), "alpha": (0.2, 1)}
     agree = [verdict(value, [float(getattr(law, n))], digits) for n, (value, digits) in teaser.items()]
-    companion = (
-        law.predict(N=2.8e9, P=4),
-        *(law.equivalent_N(N=2.8e9, P=4, at_P=p) / 1e9 for p in (1, 2, 4, 8)),
-    )
-    told = (1.01548, 4.33, 3.4, 2.8, 2.38)
-    near = [verdict(t, [float(c)], d) for t, c, d in zip(told, companion, (5, 2, 1, 1, 2), strict=True)]
     return [
         Claim(
             "parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack",
@@ -118,17 +84,28 @@ def _parameters(published: Published, laws: Mapping[str, Any]) -> list[Claim]:
             "0.7 + [1.1e7 / (N (0.4 log P + 1))]^0.2",
             f"{law.E:.4f} + [{law.A:.4g} / (N ({law.k:.4f} ln P + 1))]^{law.alpha:.4f}",
             "fit of Eq 5 to the 24 Stack losses, rounded to the printed digits",
-            _together(agree),
+            together(agree),
         ),
-        Claim(
-            "companion page: 2.8B at P = 4 on Stack",
-            "loss 1.01548 = 4.33B, 3.4B, 2.8B, 2.38B at P = 1, 2, 4, 8",
-            f"loss {companion[0]:.5f} = " + ", ".join(f"{c:.2f}B" for c in companion[1:]),
-            "fit of Eq 5 to the 24 Stack losses",
-            _together(near),
-            "the page uses the printed constants" if set(near) != {HOLDS} else "",
-        ),
+        _companion(law),
     ]
+
+
+def _companion(law: Any) -> Claim:
+    """What the paper's companion page computes, with the law of Stack."""
+    found = (
+        law.predict(N=2.8e9, P=4),
+        *(law.equivalent_N(N=2.8e9, P=4, at_P=p) / 1e9 for p in (1, 2, 4, 8)),
+    )
+    told = (1.01548, 4.33, 3.4, 2.8, 2.38)
+    near = [verdict(t, [float(c)], d) for t, c, d in zip(told, found, (5, 2, 1, 1, 2), strict=True)]
+    return Claim(
+        "companion page: 2.8B at P = 4 on Stack",
+        "loss 1.01548 = 4.33B, 3.4B, 2.8B, 2.38B at P = 1, 2, 4, 8",
+        f"loss {found[0]:.5f} = " + ", ".join(f"{c:.2f}B" for c in found[1:]),
+        "fit of Eq 5 to the 24 Stack losses",
+        together(near),
+        "the page uses the printed constants" if set(near) != {HOLDS} else "",
+    )
 
 
 def _size_at(runs: pd.DataFrame, P: int, loss: float) -> float:
@@ -163,7 +140,7 @@ def _equal_sizes(published: Published, laws: Mapping[str, Any]) -> list[Claim]:
                 f"averages {ours:g} v {theirs:g}; by loss {by_law / 1e9:.2f}B (law)"
                 + "".join(f", {s / 1e9:.2f}B (points)" for s in by_points),
                 f"tables of the paper, within half a point; equal {runs['corpus'].iloc[0]} loss",
-                _together(every),
+                together(every),
                 f"compares task averages, not losses; {by_law / one['N'].iloc[0] * backbone / 1e9:.2f}B if "
                 "the size of 1.6B is taken without ParScale's own parameters",
             )
@@ -214,7 +191,7 @@ def _downstream(published: Published) -> list[Claim]:
                 f"{points}+{relative}% relative",
                 f"{start:g} to {end:g}: {end - start:+.1f} points, {share:+.1f}% relative",
                 "table 4",
-                _together(checks),
+                together(checks),
                 "relative gain, not points",
             )
         )
@@ -223,7 +200,7 @@ def _downstream(published: Published) -> list[Claim]:
     checks = [verdict(v, [gains[c]], 1) for c, v in claimed.items()]
     told, found = (", ".join(f"{c} {v:+.1f}" for c, v in values.items()) for values in (claimed, gains))
     what = "average gains, 1.8B, 1T tokens, P = 1 to 8, points"
-    rows.append(Claim(what, told, found, "table 4", _together(checks)))
+    rows.append(Claim(what, told, found, "table 4", together(checks)))
     return rows
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,15 +60,8 @@ def ratio(
 
     def costs(label: str, streams: int) -> CostEstimate:
         row = shapes.loc[label]
-        return estimate(
-            width=row["hidden"],
-            ffn=row["intermediate"],
-            P=streams,
-            batch=batch,
-            input_tokens=n,
-            output_tokens=n,
-            hardware=hardware,
-        )
+        shape: dict[str, Any] = {"width": row["hidden"], "ffn": row["intermediate"], "P": streams}
+        return estimate(**shape, batch=batch, input_tokens=n, output_tokens=n, hardware=hardware)
 
     base, parallel = costs(size, 1), costs(size, P)
     line = [costs(label, 1) for label in dense["size"]]

@@ -13,9 +13,6 @@ dispatching the operations takes, read off the same model made too narrow to com
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
-import platform
 import statistics
 import sys
 import time
@@ -27,7 +24,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analysis import figures, style, tables
+from analysis import figures, machine, style, tables
 from analysis.conclude import show
 from analysis.decide import counts
 from analysis.hardware import DTYPE_BYTES, Hardware
@@ -80,55 +77,7 @@ def calibrate(device: str = "cpu", dtype: str = "fp32") -> Hardware:
     rows = (2**30 if where.type == "cuda" else 2**27) // DTYPE_BYTES[dtype] // 4096
     weights, vector = torch.randn(rows, 4096, device=where).to(kind), torch.randn(4096, device=where).to(kind)
     bandwidth = weights.numel() * DTYPE_BYTES[dtype] / median_s(lambda: weights @ vector, where)
-    return Hardware(_name(where), {dtype: flops}, bandwidth, float(_capacity(where)), 1.0, 1.0)
-
-
-def _name(device: torch.device) -> str:
-    """What the machine is called."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return f"{model or platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
-
-
-def _capacity(device: torch.device) -> int:
-    """Bytes of memory."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    import psutil
-
-    return int(psutil.virtual_memory().total)
-
-
-def _status_kib(field: str) -> float:
-    """A line of /proc/self/status in KiB; nan where there is none."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((float(line.split()[1]) for line in lines if line.startswith(field)), float("nan"))
-
-
-class PeakMemory:
-    """The most memory taken between two points, in bytes: allocator on a GPU, resident set on Linux."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        gc.collect()
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-            self.start = float(torch.cuda.memory_allocated(device))
-            return
-        if platform.system() == "Linux":
-            ctypes.CDLL(None).malloc_trim(0)  # give back what earlier models left, or it hides growth
-            Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
-        self.start = 1024 * _status_kib("VmRSS")
-
-    def taken(self) -> float:
-        """Bytes above the start; nan where the system does not say."""
-        if self.device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device) - self.start
-        return 1024 * _status_kib("VmHWM") - self.start
+    return Hardware(machine.name(where), {dtype: flops}, bandwidth, float(machine.capacity(where)), 1.0, 1.0)
 
 
 def _generate(model: ParScaleLM, ids: torch.Tensor, output_tokens: int) -> None:
@@ -157,7 +106,7 @@ def one(
 ) -> tuple[float, float]:  # fmt: skip
     """Latency in seconds and peak memory in bytes of one batch."""
     where = torch.device(device)
-    memory = PeakMemory(where)
+    memory = machine.PeakMemory(where)
     model = _build(config, where, _DTYPES[dtype])
     # As long as the model reads and writes: its capacity holds the token after the last as well.
     ids = torch.randint(config.vocab, (batch, input_tokens), device=where)
@@ -184,7 +133,7 @@ def measure(
     """
     if dtype not in _DTYPES:
         raise ValueError(f"dtype={dtype!r} cannot be measured; use one of {', '.join(_DTYPES)}")
-    machine = hardware or calibrate(device, dtype)
+    known = hardware or calibrate(device, dtype)
     lengths = {"input_tokens": input_tokens, "output_tokens": output_tokens}
     rows = []
     for config in configs:
@@ -193,7 +142,7 @@ def measure(
         for batch in batches:
             latency, memory = one(config, batch, device=device, dtype=dtype, repeats=repeats, **lengths)
             overhead, _ = one(narrow, 1, device=device, dtype=dtype, repeats=repeats, **lengths)
-            cost = estimate(**shape, batch=batch, hardware=machine, dtype=dtype, **lengths)
+            cost = estimate(**shape, batch=batch, hardware=known, dtype=dtype, **lengths)
             row: dict[str, float] = {
                 "width": config.width,
                 "layers": config.layers,
@@ -210,20 +159,20 @@ def measure(
     table["memory_error"] = np.where(
         table["memory_bytes"] > 0, table["predicted_memory_bytes"] / table["memory_bytes"] - 1, np.nan
     )
-    table.attrs["hardware"] = machine.name
+    table.attrs["hardware"] = known.name
     return table
 
 
 def write(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") -> list[Path]:
     """The table and its figure into `out`, named by what they are."""
-    machine = str(table.attrs["hardware"])
+    where = str(table.attrs["hardware"])
     signed = {"latency_error": "+.0%", "memory_error": "+.0%"}
     signed |= {"memory_bytes": ",.0f", "predicted_memory_bytes": ",.0f"}
     signed |= dict.fromkeys(("latency_s", "roofline_s", "overhead_s", "predicted_latency_s"), ".3g")
-    caption = f"Measured and predicted cost of generation on {machine}"
-    made = {"command": command, "data": f"timings on {machine}"}
+    caption = f"Measured and predicted cost of generation on {where}"
+    made = {"command": command, "data": f"timings on {where}"}
     files = tables.write(table, out / "cost", caption=caption, formats=signed, **made)
-    return files + style.save(figures.measured(table, hardware=machine), out / "cost", **made)
+    return files + style.save(figures.measured(table, hardware=where), out / "cost", **made)
 
 
 OPTIONS: dict[str, int | str] = {

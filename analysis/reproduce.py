@@ -88,13 +88,20 @@ SHOWN = ("constants", "claims", "comparison", "cost_ratios", "cost_break_even", 
 
 def table_set(inputs: Inputs) -> dict[str, tuple[str, pd.DataFrame, Formats]]:
     """Every table: name -> (caption, table, number formats of the printed forms)."""
-    given, losses = inputs.published, {"N": ",d", "loss": ".4f", "true": ".4f", "predicted": ".4f"}
-    out: dict[str, tuple[str, pd.DataFrame, Formats]] = {
+    losses = {"N": ",d", "loss": ".4f", "true": ".4f", "predicted": ".4f"}
+    printed: dict[str, tuple[str, pd.DataFrame, Formats]] = {
         name: (caption, table, {str(c): ".1f" for c in table if c != "P"})
-        for name, (caption, table) in tables.paper_tables(given).items()
+        for name, (caption, table) in tables.paper_tables(inputs.published).items()
     }
+    audit = claims.audit(inputs.published, inputs.laws)
+    claimed: dict[str, tuple[str, pd.DataFrame, Formats]] = {"claims": ("Claims, recomputed", audit, {})}
+    return printed | _law_tables(inputs, losses) | _cost_tables(inputs, losses) | claimed
+
+
+def _law_tables(inputs: Inputs, losses: Formats) -> dict[str, tuple[str, pd.DataFrame, Formats]]:
+    given = inputs.published
     signed = {"printed": ".5g", "ours": ".5g", "difference": "+.2%", "lower": ".4g", "upper": ".4g"}
-    out |= {
+    return {
         "constants": (
             "Constants of Eq 5, printed and refitted, with 95% profile intervals",
             tables.constants(inputs.parallel, given.constants),
@@ -121,10 +128,6 @@ def table_set(inputs: Inputs) -> dict[str, tuple[str, pd.DataFrame, Formats]]:
             {**losses, "error": "+.4f"},
         ),
     }
-    claimed: dict[str, tuple[str, pd.DataFrame, Formats]] = {
-        "claims": ("Claims, recomputed", claims.audit(given, inputs.laws), {})
-    }
-    return out | _cost_tables(inputs, losses) | claimed
 
 
 def _cost_tables(inputs: Inputs, losses: Formats) -> dict[str, tuple[str, pd.DataFrame, Formats]]:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sweeps.decoder import Attention
 from sweeps.layers import MLP, RMSNorm, rotary
 from sweeps.loss import compute_dtype
-from sweeps.model import Attention, ParScaleLM
+from sweeps.model import ParScaleLM
 
 
 def norm(part: RMSNorm, x: Tensor) -> Tensor:

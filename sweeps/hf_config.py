@@ -49,9 +49,8 @@ def _refuse_unknown(found: dict[str, Any], where: str) -> None:
 def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
     """The model that a config.json describes; whatever is not computed here is refused by name."""
     _refuse_unknown(found, where)
-    family, heads = found["model_type"], found["num_attention_heads"]
+    family, heads, moe = found["model_type"], found["num_attention_heads"], "moe" in found["model_type"]
     rope = found.get("rope_parameters") or {}
-    moe = "moe" in family
     head_dim = found.get("head_dim", 128 if "qwen3" in family else None)
     try:
         return ModelConfig(
@@ -105,6 +104,12 @@ def to_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
         "parscale_n_tokens": config.prefix_tokens,
         "parscale_attn_smooth": config.smoothing,
     }
+    return written | _where_it_differs(config, plain)
+
+
+def _where_it_differs(config: ModelConfig, plain: bool) -> dict[str, Any]:
+    """Keys that only some models have."""
+    written: dict[str, Any] = {}
     if config.context is not None:
         written["max_position_embeddings"] = config.context
     if config.experts:

@@ -25,15 +25,10 @@ def row_of(
     run: RunConfig, module: ParScaleModule, evaluation: Evaluation | None, started_at: str
 ) -> dict[str, Any]:
     """The row of the runs table, its columns in the order of the table."""
-    model, history = run.model, module.history
+    model, history, wall_s = run.model, module.history, module.history.wall_s
     share = max(1, round(run.train_loss_share * run.steps))
-    wall_s = history.wall_s
     return {
-        "run_id": run.run_id,
-        "sweep": run.sweep,
-        "recipe": run.recipe,
-        "corpus": run.corpus,
-        "size": run.size,
+        **{name: getattr(run, name) for name in ("run_id", "sweep", "recipe", "corpus", "size")},
         "N": model.N,
         "P": model.P,
         "D": run.D,
@@ -41,17 +36,8 @@ def row_of(
         "loss": evaluation.loss if evaluation else math.nan,
         "loss_se": evaluation.loss_se if evaluation else math.nan,
         "train_loss": history.mean(share),
-        "seed": run.seed,
-        "steps": run.steps,
-        "batch_tokens": run.batch_tokens,
-        "seq_len": run.seq_len,
-        "lr": run.lr,
-        "vocab": model.vocab,
-        "layers": model.layers,
-        "width": model.width,
-        "heads": model.heads,
-        "kv_heads": model.kv_heads,
-        "ffn": model.ffn,
+        **{name: getattr(run, name) for name in ("seed", "steps", "batch_tokens", "seq_len", "lr")},
+        **{name: getattr(model, name) for name in ("vocab", "layers", "width", "heads", "kv_heads", "ffn")},
         "prefix_tokens": model.K,
         "precision": run.precision,
         "wall_s": wall_s,

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from .bank import view
+from .decoder import Attention, Block
 from .layers import rotary
-from .model import Attention, Block, ParScaleLM
+from .model import ParScaleLM
 
 RIDGE = 1e-5  # on the squared norm of the quiet key: ends the descent once no attention is left
 

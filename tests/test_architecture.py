@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for d in ("scaling", "sweeps", "analysis") for p in (ROOT / d).rglob("*.py"))
 HEAVY = {"torch", "lightning", "matplotlib", "plotly", "ray"}
 SWEEPS_MAY = {"scaling.accounting", "scaling.data", "scaling.files", "scaling.limits"}
-MEETING = {"analysis/measure.py"}  # times real models: the one place where analysis may import sweeps
+MEETING = {"analysis/measure.py", "analysis/machine.py"}  # time real models: here analysis meets torch
 
 
 def imports_of(path: Path) -> set[str]:
@@ -51,13 +51,12 @@ def test_import_direction(path):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_sizes(path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 300, "split the file: 250 lines are the aim, 300 the stop"
+    assert len(text.splitlines()) <= 250, "split the file"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
             length = node.end_lineno - first.lineno + 1
-            limit = 60 if "figures" in path.parts else 50
-            assert length <= limit, f"{node.name} has {length} lines"
+            assert length <= 30, f"{node.name} has {length} lines"
 
 
 def public_functions():

@@ -8,10 +8,12 @@ import pytest
 pytest.importorskip("torch")
 
 from sweeps import grids
+from sweeps.axes import Axes
 
 ROOT = Path(__file__).parents[1]
 SWEEPS = ROOT / "results/sweeps"
-MADE_BY = {"laptop": "laptop", "laptop-prefix-alone": f"{ROOT}/results/grids/controls.py:prefix_alone"}
+MADE_BY = {"laptop": "laptop", "laptop-text": "laptop"}
+MADE_BY |= {"laptop-prefix-alone": f"{ROOT}/results/grids/controls.py:prefix_alone"}
 MADE_BY |= {
     f"recipe/{folder.name}": f"{ROOT}/results/grids/recipe.py:{folder.name}"
     for folder in sorted((SWEEPS / "recipe").iterdir())
@@ -25,8 +27,16 @@ def settings(text: str) -> dict:
 
 @pytest.mark.parametrize("sweep", MADE_BY)
 def test_its_grid_gives_every_configuration_of_a_sweep(sweep):
-    known = [settings(run.to_json()) for run in grids.find(MADE_BY[sweep])()]
-    files = list((SWEEPS / sweep / "configs").glob("*.json"))
+    grid, files = grids.find(MADE_BY[sweep]), list((SWEEPS / sweep / "configs").glob("*.json"))
     assert files
     for file in files:
-        assert settings(file.read_text()) in known, file.name
+        found = settings(file.read_text())
+        one = {"sizes": found["size"], "streams": found["model"]["P"]}
+        one |= {"corpora": found["corpus"], "seeds": found["seed"]}
+        (run,) = grid(Axes(**{axis: (value,) for axis, value in one.items()}))
+        assert settings(run.to_json()) == found, file.name
+
+
+def test_every_committed_sweep_is_held():
+    folders = {path.parent.relative_to(SWEEPS).as_posix() for path in SWEEPS.glob("**/sweep.json")}
+    assert {name for name in folders if name.startswith(("laptop", "recipe"))} <= set(MADE_BY)

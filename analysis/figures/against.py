@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures.common import P_LABEL, note, say_empty
 
+_END: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "bottom", "fontsize": 8}
+
 
 def against_streams(
     table: pd.DataFrame,
@@ -39,20 +41,11 @@ def against_streams(
         for i, (column, words) in enumerate(columns.items()):
             known = rows[rows[column].notna()]
             bars = known[errors[column]] if errors and column in errors else None
-            look: dict[str, Any] = {
-                "color": style.CYCLE[i % len(style.CYCLE)],
-                "marker": style.MARKERS[i],
-                "capsize": 2,
-            }
+            color = style.CYCLE[i % len(style.CYCLE)]
+            look: dict[str, Any] = {"color": color, "marker": style.MARKERS[i], "capsize": 2}
             axes.errorbar(known["P"], known[column], yerr=bars, label=words, **look)
             for P, value in known.iloc[[0, -1]][["P", column]].drop_duplicates().to_numpy():
-                at: dict[str, Any] = {
-                    "textcoords": "offset points",
-                    "ha": "left",
-                    "va": "bottom",
-                    "fontsize": 8,
-                }
-                axes.annotate(f"{value:{form}}", (P, value), (4, 3), **at)
+                axes.annotate(f"{value:{form}}", (P, value), (4, 3), **_END)
         style.stream_ticks(axes, rows["P"])
         axes.margins(x=0.16, y=0.2)
         if remark:

@@ -67,19 +67,9 @@ def _panel(figure: Figure, axes: Axes, runs: pd.DataFrame, law: Any, levels: int
     axes.pcolormesh(N, P, loss, cmap="cividis", vmin=low, vmax=high, shading="gouraud", rasterized=True)
     lines = axes.contour(N, P, loss, levels=steps, colors="white", linewidths=0.9)
     axes.clabel(lines, fmt="%.3g", fontsize=7, manual=_label_places(N, P, loss, steps, runs))
-    points = axes.scatter(
-        runs["N"],
-        runs["P"],
-        c=runs["loss"],
-        cmap="cividis",
-        vmin=low,
-        vmax=high,
-        s=34,
-        edgecolor="white",
-        linewidth=0.9,
-        zorder=4,
-        clip_on=False,
-    )
+    look: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.9, "zorder": 4, "clip_on": False}
+    shade: dict[str, Any] = {"c": runs["loss"], "cmap": "cividis", "vmin": low, "vmax": high}
+    points = axes.scatter(runs["N"], runs["P"], s=34, **shade, **look)
     style.size_ticks(axes, backbones(runs))
     axes.set_yscale("log", base=2)
     axes.set_yticks(sorted(runs["P"].unique()), labels=[f"{p:g}" for p in sorted(runs["P"].unique())])

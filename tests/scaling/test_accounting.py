@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import scaling
 from scaling.accounting import Shape, forward_flops_per_token, training_flops, training_memory_bytes
+from scaling.data import arrays
 
 ROOT = __import__("pathlib").Path(__file__).parents[2] / "results" / "published"
 LOSSES = pd.read_csv(ROOT / "losses.csv")
@@ -58,3 +60,24 @@ def test_memory_grows_with_streams_and_falls_with_shards_and_checkpointing() -> 
     assert training_memory_bytes(shape("0.5B", 4), 4, 2048) > plain
     assert training_memory_bytes(shape("0.5B", 2), 4, 2048, checkpointing=True) < plain
     assert training_memory_bytes(shape("0.5B", 2), 4, 2048, shards=8) < plain
+
+
+def test_sixND_does_not_overflow(kyo: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """6 N D in int64 is wrong on 200 of these rows; ours is float64 from the door on."""
+    N, D = kyo.N.to_numpy().astype(np.int64), kyo.D.to_numpy().astype(np.int64)
+    with np.errstate(over="ignore"):
+        wrapped = 6 * N * D
+    exact = np.array([float(6 * int(n) * int(d)) for n, d in zip(N, D, strict=True)])
+    assert (wrapped.astype(float) != exact).sum() >= 190
+    whole = kyo.assign(N=N, D=D)
+    assert kyo.N.dtype == kyo.D.dtype == np.float64
+    columns, _ = arrays(whole, ("N", "D"))
+    np.testing.assert_allclose(6 * columns["N"] * columns["D"], exact, rtol=1e-15)
+    ours = scaling.optimum_estimates(whole)
+    np.testing.assert_allclose(
+        ours.exponent, scaling.optimum_estimates(kyo.assign(C=exact)).exponent, rtol=1e-9
+    )
+    monkeypatch.setattr("scaling.windows.WINDOWS", 2)
+    report = scaling.backtest(scaling.ChinchillaLaw, whole, by="C")
+    assert report.table.index.max() < exact.max()
+    assert (report.table.index > 0).all()

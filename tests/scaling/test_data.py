@@ -8,7 +8,7 @@ import pytest
 
 import scaling
 from scaling import ParallelLaw
-from scaling.data import arrays, parse_size, usable
+from scaling.data import parse_size, usable
 
 TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
 N, P = (v.ravel() for v in np.meshgrid([57e6, 310e6, 2.8e9], [1.0, 2.0, 4.0]))
@@ -204,27 +204,6 @@ def test_stage_1_is_no_result_beside_the_stage_2_that_goes_on_from_it(table: pd.
     assert scaling.fit(ParallelLaw, both).law == scaling.fit(ParallelLaw, table).law
     assert scaling.fit(ParallelLaw, both).excluded == 3
     assert usable(first).all()  # alone they may be fitted
-
-
-def test_sixND_does_not_overflow(kyo: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    """6 N D in int64 is wrong on 200 of these rows; ours is float64 from the door on."""
-    N, D = kyo.N.to_numpy().astype(np.int64), kyo.D.to_numpy().astype(np.int64)
-    with np.errstate(over="ignore"):
-        wrapped = 6 * N * D
-    exact = np.array([float(6 * int(n) * int(d)) for n, d in zip(N, D, strict=True)])
-    assert (wrapped.astype(float) != exact).sum() >= 190
-    whole = kyo.assign(N=N, D=D)
-    assert kyo.N.dtype == kyo.D.dtype == np.float64
-    columns, _ = arrays(whole, ("N", "D"))
-    np.testing.assert_allclose(6 * columns["N"] * columns["D"], exact, rtol=1e-15)
-    ours = scaling.optimum_estimates(whole)
-    np.testing.assert_allclose(
-        ours.exponent, scaling.optimum_estimates(kyo.assign(C=exact)).exponent, rtol=1e-9
-    )
-    monkeypatch.setattr("scaling.windows.WINDOWS", 2)
-    report = scaling.backtest(scaling.ChinchillaLaw, whole, by="C")
-    assert report.table.index.max() < exact.max()
-    assert (report.table.index > 0).all()
 
 
 def test_the_index_of_the_table_does_not_matter(table: pd.DataFrame) -> None:

@@ -5,7 +5,6 @@ import json
 import math
 import os
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,10 @@ from sweeps import corpora, snapshots
 from sweeps.checkpoint import load
 from sweeps.compiling import cxx_compiler
 from sweeps.config import ModelConfig, RunConfig
-from sweeps.evaluate import _batches, evaluate
+from sweeps.evaluate import evaluate
 from sweeps.execution import Execution
 from sweeps.interrupt import Interrupted
 from sweeps.module import build_model
-from sweeps.optim import build_optimizer, learning_rate_factor, parameter_groups
 from sweeps.train import train
 
 ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
@@ -226,66 +224,3 @@ def test_more_tokens_than_the_corpus_holds_are_refused_unless_repeated(corpus, t
 def test_another_corpus_than_planned_is_refused(corpus):
     with pytest.raises(ValueError, match="its tokens differ from those the run was planned with"):
         corpora.open_for(config(corpus, corpus_hash="f" * 64))
-
-
-def test_backbones_are_paired_across_streams(corpus):
-    plain = build_model(config(corpus, P=1)).state_dict()
-    wide = build_model(config(corpus, P=4)).state_dict()
-    assert all(torch.equal(plain[name], wide[name]) for name in plain)
-    other = build_model(config(corpus, seed=4)).state_dict()
-    assert any(not torch.equal(plain[name], other[name]) for name in plain)
-
-
-def test_only_matrices_decay_and_extras_have_their_own_rate(corpus):
-    run = config(corpus, P=2, extras_lr=0.25)
-    model = build_model(run)
-    groups = parameter_groups(model, run)
-    assert sum(len(g) for g in groups.values()) == len(list(model.parameters()))
-    assert all(name.endswith("proj.weight") for name, _ in groups["matrices"])
-    assert {name.split(".")[-1] for name, _ in groups["extras_other"]} == {"prefix_k", "prefix_v", "bias"}
-    for kind in ("adamw", "muon"):
-        for group in build_optimizer(model, replace(run, optimizer=kind)).param_groups:
-            decays = {p.dim() == 2 and p is not model.model.embed_tokens.weight for p in group["params"]}
-            assert decays == {group["weight_decay"] > 0}
-
-
-def test_peft_trains_only_what_parscale_adds(corpus):
-    run = config(corpus, P=2, recipe="peft", parent="a checkpoint")
-    groups = parameter_groups(build_model(run), run)
-    assert not groups["matrices"]
-    assert not groups["other"]
-    assert groups["extras_matrices"]
-
-
-@pytest.mark.parametrize("schedule", ["cosine", "linear", "wsd"])
-def test_schedules_rise_hold_and_fall(corpus, schedule):
-    run = config(corpus, steps=100, schedule=schedule, warmup=0.1, decay_share=0.3, final_lr=0.2)
-    factors = [learning_rate_factor(run, step) for step in range(100)]
-    assert factors[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
-    assert factors[-1] == pytest.approx(0.2)
-    assert all(a >= b for a, b in pairwise(factors[9:]))
-    assert factors[65] == pytest.approx(
-        {"cosine": 0.45016, "linear": 0.50222, "wsd": 1.0}[schedule], abs=1e-4
-    )
-
-
-def test_a_limited_evaluation_reads_as_many_tokens_as_it_is_told_evenly_spread():
-    windows = [window for batch in _batches(10_001, 10, 7, limit=6400) for window in batch]
-    assert len(windows) == 640
-    gaps = np.diff([first for first, _ in windows])
-    assert set(gaps) == {10, 20}
-    assert all(last - first == 11 for first, last in windows)
-    assert windows[-1][0] >= 9_970
-    assert sum(map(len, _batches(10_001, 10, 7, limit=10**6))) == 1000
-
-
-def test_evaluation_reads_every_token_once_whatever_the_batch(corpus):
-    run = config(corpus)
-    model, valid = build_model(run), corpora.open_for(run).valid[:1500]
-    spans = {"a": (0, 700), "b": (700, 1500)}
-    one = evaluate(model, valid, 32, 5, spans)
-    other = evaluate(model, valid, 32, 64, spans)
-    assert one.loss == pytest.approx(other.loss, abs=1e-6)
-    assert sum(count for _, count in one.domains.values()) == len(valid) - 1
-    mean = sum(loss * count for loss, count in one.domains.values()) / (len(valid) - 1)
-    assert mean == pytest.approx(one.loss, abs=1e-9)
