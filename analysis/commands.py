@@ -43,13 +43,10 @@ def reproduce(args: Any) -> int:
 
 def gains(args: Any) -> str:
     """Each size and P beside P = 1, in words and numbers."""
-    from analysis import by_context, folder
+    from analysis import by_context
     from analysis import gains as known
-    from analysis.view import read_results
 
-    runs = read_results(args.source)
-    streams = folder.read_beside(Path(args.source), runs, folder.STREAMS)
-    context = folder.read_beside(Path(args.source), runs, folder.CONTEXT)
+    runs, context, streams = _measured(args.source, args.baseline)
     table = known.gains(runs, args.level)
     if not len(table):
         raise ValueError(f"{args.source}: no size was run at P = 1 and at more with the same seed")
@@ -63,6 +60,21 @@ def gains(args: Any) -> str:
     if streams is not None:
         parts.append(known.averaged(streams))
     return "\n\n".join(parts)
+
+
+def _measured(source: str, baseline: str | None) -> tuple[Any, Any, Any]:
+    """Runs and what `parscale context` and `streams` wrote beside them, P = 1 from a baseline."""
+    from analysis import folder
+    from analysis.gains import beside
+    from analysis.view import read_results
+
+    runs = read_results(source)
+    context: Any = folder.read_beside(Path(source), runs, folder.CONTEXT)
+    if not baseline:
+        return runs, context, folder.read_beside(Path(source), runs, folder.STREAMS)
+    one, one_context, _ = _measured(baseline, None)
+    both = context is not None and one_context is not None
+    return beside(runs, one), beside(context, one_context) if both else None, None
 
 
 def _records(table: Any) -> list[dict[str, Any]]:

@@ -66,6 +66,11 @@ def advise(p: ArgumentParser) -> None:
 def gains(p: ArgumentParser) -> None:
     """What streams gained at each size, seed by seed, beside what the parameters they bring are worth."""
     p.add_argument("source", metavar="SWEEP", help=RUNS)
+    p.add_argument(
+        "--baseline",
+        metavar="SWEEP",
+        help="take the runs of P = 1 from this sweep, a control with a prefix, say",
+    )
     numbers(p)
 
 

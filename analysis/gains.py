@@ -46,6 +46,11 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "P", "seed"])
 
 
+def beside(runs: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
+    """The runs of P > 1 with those of P = 1 from another sweep, so that changes are from the latter."""
+    return pd.concat([baseline[baseline["P"] == 1], runs[runs["P"] > 1]], ignore_index=True)
+
+
 def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     """`paired` averaged over seeds: COLUMNS, a row each corpus, size and P.
 

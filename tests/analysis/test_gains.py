@@ -147,6 +147,17 @@ def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
     assert "no size was run at P = 1" in capsys.readouterr().err
 
 
+def test_the_runs_of_one_stream_may_be_another_sweeps(tmp_path, capsys) -> None:
+    runs = made(seeds=2)
+    runs.to_csv(tmp_path / "runs.csv", index=False)
+    runs.assign(loss=runs["loss"] - 0.03).to_csv(tmp_path / "control.csv", index=False)
+    words = ["gains", str(tmp_path / "runs.csv"), "--baseline", str(tmp_path / "control.csv"), "--json"]
+    assert parscale.main(words) == 0
+    found = pd.DataFrame(json.loads(capsys.readouterr().out)["gains"]).groupby("P")["change"]
+    assert found.mean().to_dict() == pytest.approx({2: GAIN[2] + 0.03, 4: GAIN[4] + 0.03})
+    assert found.std().max() == pytest.approx(0, abs=1e-9)
+
+
 def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
     runs = made(seeds=1).assign(run_id=lambda t: t.index.astype(str))
     runs.to_parquet(tmp_path / "runs.parquet")
