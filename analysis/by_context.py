@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+import scaling
+from analysis.figures.common import split_by_corpus
 from analysis.gains import gains, noise_over_seeds
 
 HEAD = (
@@ -56,7 +58,38 @@ def text(table: pd.DataFrame, level: float = 0.95) -> str:
     how: Any = dict.fromkeys(parts(table), "{:+.4f}".format) | {"P": "{:g}".format}
     shares = ", ".join(f"{part} {table[f'share_{part}'].mean():.0%}" for part in parts(table))
     lines = [HEAD, wide.to_string(index=False, formatters=how, na_rep=""), f"of the text: {shares}"]
-    return "\n".join([*lines, *_scatter(noise(table))])
+    return "\n".join([*lines, *_scatter(noise(table)), *_worth(worth(table, level), level)])
+
+
+def worth(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """The k of Eq 5 (arXiv 2505.10475) fitted to each part's losses by least squares, where they allow it.
+
+    Columns: corpus, part, k, lower, upper (profile interval), status of the fit; k is missing where
+    it is not identifiable.
+    """
+    rows = []
+    for corpus, runs in split_by_corpus(table).items():
+        for part in parts(runs):
+            try:
+                fitted = scaling.fit(
+                    scaling.ParallelLaw, runs.assign(loss=runs[f"loss_{part}"]), scaling.LeastSquares()
+                )
+            except scaling.FitError:  # fewer runs than parameters
+                continue
+            known = fitted.status != scaling.Status.FLAT
+            ends = list(fitted.intervals(level).loc["k"]) if known else [float("nan")] * 3
+            rows.append((corpus, part, *ends, str(fitted.status)))
+    return pd.DataFrame(rows, columns=["corpus", "part", "k", "lower", "upper", "status"])
+
+
+def _worth(found: pd.DataFrame, level: float) -> list[str]:
+    """The table of `worth` for the terminal."""
+    if not len(found):
+        return []
+    shown = found if len(set(found["corpus"])) > 1 else found.drop(columns="corpus")
+    how: Any = dict.fromkeys(("k", "lower", "upper"), "{:.4f}".format)
+    head = f"k of Eq 5 fitted to each part alone, least squares, {level:.0%} profile interval"
+    return ["", head, shown.to_string(index=False, formatters=how, na_rep="")]
 
 
 def _scatter(found: pd.DataFrame) -> list[str]:

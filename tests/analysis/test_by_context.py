@@ -18,8 +18,9 @@ def made(seeds: int = 3, noise: float = 0.0) -> pd.DataFrame:
     for size, N in (("32x2", 2e4), ("64x2", 8e4), ("96x2", 2e5)):
         for seed in range(seeds):
             for P in (1, 2, 4):
-                lost = {"repeated": 2.0 - 0.1 * np.log2(P) + noise * rng.standard_normal()}
-                lost |= {"seen": 3.0, "new": 4.0, "start": 4.1}
+                more = (1e5 / N) ** 0.3
+                lost = {"repeated": 2.0 + more - 0.1 * np.log2(P) + noise * rng.standard_normal()}
+                lost |= {"seen": 3.0 + more, "new": 4.0 + more, "start": 4.1}
                 whole = sum(SHARES[part] * lost[part] for part in ("repeated", "seen", "new"))
                 run = {"run_id": f"{size}-{P}-{seed}", "corpus": "made", "size": size, "N": N * (1 + P / 99)}
                 run |= {"P": P, "seed": seed, "status": "ok", "loss": whole}
@@ -50,6 +51,18 @@ def test_the_scatter_over_seeds_is_told_part_by_part() -> None:
     assert found.loc["repeated", "of_a_change"] == pytest.approx(0.05 * np.sqrt(2), rel=0.5)
     assert found.loc["new", "of_a_change"] == pytest.approx(0, abs=1e-12)
     assert found["pairs"].tolist() == [12] * 4
+
+
+def test_k_is_that_of_each_part() -> None:
+    found = by_context.worth(made(noise=0.005)).set_index("part")
+    assert found.loc["repeated", "lower"] > 0.1
+    assert found.loc[["seen", "new"], "k"].max() < 0.01
+    assert found.loc["start", ["k", "status"]].isna().tolist() == [
+        True,
+        False,
+    ]  # nothing changes, not even with N
+    few = made(seeds=1)
+    assert not len(by_context.worth(few[(few["P"] == 1)]))
 
 
 def test_gains_report_and_figures_tell_the_parts(tmp_path, capsys) -> None:
