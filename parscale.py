@@ -68,7 +68,7 @@ def demo(p: Parser) -> None:
 
 def corpus(p: Parser) -> None:
     """Build a corpus, or verify the cached one, and describe it."""
-    p.add_argument("name", metavar="NAME", help="stdlib, code, text, files:GLOB, hf:NAME")
+    p.add_argument("name", metavar="NAME", help="stdlib, code[-large], text[-debian], files:GLOB, hf:NAME")
     p.add_argument("--vocab", type=int, default=2048, help="tokenizer entries (default 2048)")
     numbers(p, level=False)
 

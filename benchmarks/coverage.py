@@ -74,7 +74,7 @@ class Design:
 
 @cache
 def designs() -> dict[str, Design]:
-    """The paper's design with its own law and noise, a small grid, and heavy tails."""
+    """The designs that the module's docstring names."""
     runs = scaling.read_runs(ROOT / "results/published/losses.csv")
     stack = runs[runs.corpus == "stack-v2-python"]
     fit = scaling.fit(scaling.ParallelLaw, stack, scaling.LeastSquares(log=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -19,32 +20,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from scaling import limits
 from scaling.files import replacing
 
 from .config import ModelConfig
-from .hf_config import CheckpointError, from_json, to_json
+from .hf_config import CheckpointError, from_json, read_json, to_json
 from .layers import is_extra
 from .model import ParScaleLM
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 FINGERPRINT = "checkpoint_sha256"  # in every shard we write: which checkpoint it belongs to
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """One JSON object, or an error that names the file."""
-    try:
-        found = json.loads(limits.read_json(path))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path.parent} is no checkpoint: it has no {path.name}") from None
-    except limits.TooLarge as error:
-        raise CheckpointError(str(error)) from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise CheckpointError(f"{path} must hold a JSON object, got {type(found).__name__}")
-    return found
 
 
 def read_config(folder: str | Path) -> ModelConfig:
@@ -59,6 +44,9 @@ def shard_map(folder: Path) -> dict[Path, set[str] | None]:
         weight_map = read_json(folder / INDEX).get("weight_map")
         if not isinstance(weight_map, dict) or not weight_map:
             raise CheckpointError(f"{folder / INDEX} has no weight_map")
+        for shard in weight_map.values():  # a stranger's index names files in its own folder only
+            if not (isinstance(shard, str) and re.fullmatch(r"[\w.-]+\.safetensors", shard)):
+                raise CheckpointError(f"{folder / INDEX} names a shard {shard!r}: no safetensors file here")
         return {
             folder / shard: {tensor for tensor, place in weight_map.items() if place == shard}
             for shard in sorted(set(weight_map.values()))
@@ -237,12 +225,20 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
-def grow(model: ParScaleLM, P: int, prefix_tokens: int = 48, smoothing: float = 0.1) -> ParScaleLM:
-    """A model of P streams on a copy of the given backbone, what ParScale adds drawn anew (std .02).
+def grow(
+    model: ParScaleLM,
+    P: int,
+    prefix_tokens: int = 48,
+    smoothing: float = 0.1,
+    prefix_std: float | None = None,
+) -> ParScaleLM:
+    """A model of P streams on a copy of the given backbone, what ParScale adds drawn anew.
 
-    `sweeps.start.quiet` then makes it start at the backbone's own loss.
+    Drawn with the backbone's init_std, prefixes with prefix_std where it is given. `sweeps.start.quiet`
+    then makes the model start at the backbone's own loss.
     """
-    config = replace(model.config, P=P, prefix_tokens=prefix_tokens, smoothing=smoothing, prefix_at_one=False)
+    added: dict[str, Any] = {"prefix_tokens": prefix_tokens, "smoothing": smoothing, "prefix_std": prefix_std}
+    config = replace(model.config, P=P, prefix_at_one=False, **added)
     grown = ParScaleLM(config)
     backbone = {name: tensor for name, tensor in merged_state(model).items() if not is_extra(name)}
     grown.load_state_dict(backbone, strict=False)

@@ -98,9 +98,9 @@ def split(documents: list[Document], val_share: float) -> dict[str, list[Documen
         if sizes[d.domain] * val_share >= 1:
             lowest[d.domain] = min(place[code], lowest.get(d.domain, 2**64))
     limit = int(val_share * 2**64)
-    limits = {domain: max(limit, lowest.get(domain, 0) + 1) for domain in sizes}
-    train = [d for code, d in hashed if place[code] >= limits[d.domain]]
-    valid = [d for code, d in hashed if place[code] < limits[d.domain]]
+    ends = {domain: max(limit, lowest.get(domain, 0) + 1) for domain in sizes}
+    train = [d for code, d in hashed if place[code] >= ends[d.domain]]
+    valid = [d for code, d in hashed if place[code] < ends[d.domain]]
     if not train or not valid:
         raise ValueError(
             f"{len(documents)} documents are too few to hold out {val_share:.0%} of them; add documents"

@@ -14,8 +14,7 @@ from rich.table import Table
 
 from sweeps import grids, options
 from sweeps.config import RunConfig
-
-SWEEPS = Path("results/sweeps")
+from sweeps.status import SWEEPS
 
 
 def console() -> Console:
@@ -25,7 +24,8 @@ def console() -> Console:
 
 def folder_of(name: str, out: str | None) -> Path:
     """Where a grid's runs go."""
-    return Path(out) if out else SWEEPS / Path(name.partition(":")[0]).stem
+    path, _, function = name.partition(":")
+    return Path(out) if out else SWEEPS / "-".join([Path(path).stem, *([function] if function else [])])
 
 
 def sweep(args: Any) -> int:
@@ -72,11 +72,9 @@ def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -
 
 def status(args: Any) -> int:
     """How a sweep stands."""
-    from sweeps.status import sweep_status
+    from sweeps.status import sweep_folder, sweep_status
 
-    folder = Path(args.sweep) if Path(args.sweep).is_dir() else SWEEPS / args.sweep
-    if not folder.is_dir():
-        raise ValueError(f"{args.sweep}: no sweep folder of that name, nor under {SWEEPS}")
+    folder = sweep_folder(args.sweep)
     frame = sweep_status(folder)
     if args.json:
         print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1))

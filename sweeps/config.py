@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 
-from scaling.accounting import Shape, training_flops
+from scaling.accounting import Shape, forward_flops_per_token
 
 LATER = {
     "prefix_std",
@@ -78,9 +78,16 @@ class ModelConfig:
         idle = self.experts - self.experts_per_token if self.experts else 0
         return self.N - self.layers * idle * 3 * self.width * self.ffn
 
+    def forward_flops(self, seq_len: int) -> float:
+        """FLOPs of one token's forward pass: the chosen experts and the router, and a prefix at P = 1."""
+        chosen = replace(self.shape, ffn=self.ffn * (self.experts_per_token if self.experts else 1))
+        keys = 4.0 * self.layers * self.heads * self.shape.head_size * (self.K if self.P == 1 else 0)
+        router = 2.0 * self.P * self.layers * self.width * self.experts
+        return forward_flops_per_token(chosen, seq_len) + keys + router
+
     @property
     def shape(self) -> Shape:
-        """The integers `scaling.accounting` counts with."""
+        """The integers `scaling.accounting` counts with; of a mixture, one expert's."""
         return Shape(
             width=self.width,
             ffn=self.ffn,
@@ -110,7 +117,9 @@ class RunConfig:
     seed: int  # draws the backbone's initialisation and the data order, the same for every P
 
     # Data.
-    corpus: str  # a name `sweeps.corpora` knows: stdlib, code, text, files:GLOB, hf:NAME
+    corpus: (
+        str  # a name `sweeps.corpora` knows: stdlib, code, code-large, text, text-debian, files:GLOB, hf:NAME
+    )
     steps: int  # optimiser steps
     batch: int  # sequences a step
     seq_len: int  # tokens a sequence
@@ -172,11 +181,9 @@ class RunConfig:
     @property
     def C(self) -> float:
         """Training FLOPs, ParScale's streams counted; stage 1 ran at P = 1."""
-        own = training_flops(self.model.shape, self.steps * self.batch_tokens, self.seq_len)
-        if not self.start_step:
-            return own
-        plain = replace(self.model, P=1).shape
-        return own + training_flops(plain, self.start_step * self.batch_tokens, self.seq_len)
+        own = 3.0 * self.model.forward_flops(self.seq_len) * (self.steps * self.batch_tokens)
+        plain = replace(self.model, P=1)
+        return own + 3.0 * plain.forward_flops(self.seq_len) * (self.start_step * self.batch_tokens)
 
     @property
     def run_id(self) -> str:
@@ -224,10 +231,14 @@ def _check_run(run: RunConfig) -> None:
     for name, allowed in CHOICES.items():
         if getattr(run, name) not in allowed:
             raise ValueError(f"{name}={getattr(run, name)!r}: choose one of {', '.join(allowed)}")
-    for name in ("steps", "batch", "seq_len", "accumulate", "evaluations", "eval_batch", "log_points"):
-        value = getattr(run, name)
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name}={value!r}: must be a whole number of at least 1")
+    positive = ("steps", "batch", "seq_len", "accumulate", "evaluations", "eval_batch", "log_points")
+    for name in (*positive, "seed", "eval_tokens", "start_step"):
+        value, least = getattr(run, name), int(name in positive)
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"{name}={value!r}: must be a whole number of at least {least}")
+    for name in ("warmup", "decay_share", "train_loss_share", "spike_share"):
+        if not 0 <= getattr(run, name) <= 1:
+            raise ValueError(f"{name}={getattr(run, name)!r}: must lie between 0 and 1")
     for name in ("lr", "muon_lr", "extras_lr", "clip", "spike"):
         if not getattr(run, name) > 0:
             raise ValueError(f"{name}={getattr(run, name)!r}: must be positive")

@@ -44,13 +44,12 @@ class DebianPackages:
     """The packages of a list: name, version, domain, ..., sha256, tab-separated with a header."""
 
     pins: str
-    frozen_only: bool = True  # leave out packages that security updates replace
     val_share: float = 0.04
 
     def _rows(self) -> list[dict[str, str]]:
         header, *lines = (line.split("\t") for line in data_lines(self.pins))
         rows = [dict(zip(header, line, strict=True)) for line in lines]
-        return [row for row in rows if row["frozen"] == "1" or not self.frozen_only]
+        return [row for row in rows if row["frozen"] == "1"]  # the others security updates replace
 
     def recipe(self) -> dict[str, Any]:
         """The pinned versions and hashes."""

@@ -19,7 +19,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from scaling.accounting import forward_flops_per_token
 from sweeps.config import RunConfig
 from sweeps.store import Store
 
@@ -43,7 +42,7 @@ def trial_batch(run: RunConfig) -> int:
 def trial_flops(run: RunConfig) -> float:
     """FLOPs of a run's trial."""
     tokens = TRIALS * trial_batch(run) * run.seq_len
-    return 3 * forward_flops_per_token(run.model.shape, run.seq_len) * tokens
+    return 3 * run.model.forward_flops(run.seq_len) * tokens
 
 
 def finished_speeds(folder: Path) -> dict[Shape, float]:
@@ -57,7 +56,7 @@ def finished_speeds(folder: Path) -> dict[Shape, float]:
 
 def rated_speeds(runs: Sequence[RunConfig], rate: float) -> dict[Shape, float]:
     """Tokens per second of each shape where a run sustains `rate` FLOP/s."""
-    return {shape_of(run): rate / (3 * forward_flops_per_token(run.model.shape, run.seq_len)) for run in runs}
+    return {shape_of(run): rate / (3 * run.model.forward_flops(run.seq_len)) for run in runs}
 
 
 def time_training(run: RunConfig, threads: int, accelerator: str = "cpu") -> float:

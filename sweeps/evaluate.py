@@ -81,7 +81,7 @@ def _batches(count: int, seq_len: int, batch: int, limit: int) -> list[list[tupl
     windows = [(start, start + seq_len + 1) for start in starts]
     batches = [windows[i : i + batch] for i in range(0, len(windows), batch)]
     rest = (whole * seq_len, count)
-    return [*batches, [rest]] if rest[1] - rest[0] > 1 and not limit else batches
+    return [*batches, [rest]] if rest[1] - rest[0] > 1 and not (limit and whole) else batches
 
 
 def _losses(model: ParScaleLM, ids: Tokens) -> npt.NDArray[np.float64]:

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from .model import ParScaleLM
+from .tokens import read_tokenizer
 
 
 class PromptError(ValueError):
@@ -63,7 +64,7 @@ class Sampling:
         return logits
 
 
-class Decoder(Protocol):
+class Stepper(Protocol):
     """What turns tokens into the next token's logits: a model behind its cache, or two of them."""
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor | None, capacity: int) -> Tensor:
@@ -150,7 +151,7 @@ def stream(
     max_new_tokens: int,
     sampling: Sampling | None = None,
     stop: Sequence[int] = (),
-    decoder: Decoder | None = None,
+    decoder: Stepper | None = None,
 ) -> Iterator[list[int | None]]:
     """Continue every prompt, a step at a time: one new token each, None for those that have ended.
 
@@ -190,7 +191,7 @@ def generate(
     max_new_tokens: int,
     sampling: Sampling | None = None,
     stop: Sequence[int] = (),
-    decoder: Decoder | None = None,
+    decoder: Stepper | None = None,
 ) -> list[list[int]]:
     """The new tokens of every prompt; arguments as in `stream`."""
     made: list[list[int]] = [[] for _ in prompts]
@@ -205,7 +206,7 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
     path = Path(folder) / "tokenizer.json"
     if not path.exists():
         raise PromptError(f"{path} is missing: text needs the checkpoint's tokenizer")
-    return Tokenizer.from_file(str(path))
+    return read_tokenizer(path)
 
 
 def stream_text(
@@ -215,7 +216,7 @@ def stream_text(
     max_new_tokens: int,
     sampling: Sampling | None = None,
     stop: Sequence[int] = (),
-    decoder: Decoder | None = None,
+    decoder: Stepper | None = None,
 ) -> Iterator[str]:
     """The continuation of one prompt in pieces of text, each as soon as its characters are whole."""
     made: list[int] = []

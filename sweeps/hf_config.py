@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
+
+from scaling import limits
 
 from .config import ModelConfig
 
@@ -22,15 +26,32 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be read, or that is not what its configuration says."""
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """One JSON object, or an error that names the file."""
+    try:
+        found = json.loads(limits.read_json(path))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path.parent} is no checkpoint: it has no {path.name}") from None
+    except limits.TooLarge as error:
+        raise CheckpointError(str(error)) from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path} must hold a JSON object, got {type(found).__name__}")
+    return found
+
+
 def _refuse_unknown(found: dict[str, Any], where: str) -> None:
     """Everything this model does not compute is an error, not a silent difference."""
     family = found.get("model_type")
     if family not in FAMILIES:
         raise CheckpointError(f"{where}: model_type {family!r} is not one of {', '.join(FAMILIES)}")
-    missing = [key for key in REQUIRED if not isinstance(found.get(key), int)]
+    missing = [key for key in REQUIRED if not isinstance(found.get(key), int) or found[key] < 1]
     if missing:
-        raise CheckpointError(f"{where}: missing or not an integer: {', '.join(missing)}")
+        raise CheckpointError(f"{where}: missing or not a positive integer: {', '.join(missing)}")
     rope = found.get("rope_parameters") or found.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise CheckpointError(f"{where}: the rope settings must be an object, got {type(rope).__name__}")
     kind = rope.get("rope_type", rope.get("type", "default"))
     refused = {
         "use_sliding_window": bool(found.get("use_sliding_window")),

@@ -20,6 +20,7 @@ from torch import Tensor
 from scaling.data import parse_size
 from sweeps import corpora, options
 from sweeps.config import RunConfig
+from sweeps.status import sweep_folder
 from sweeps.store import Store
 
 BLOCK = 8  # windows read at once
@@ -28,9 +29,7 @@ Known = tuple[str, RunConfig, Path]
 
 def asked(args: Any) -> tuple[Path, int]:
     """The sweep folder and the number of held-out tokens that a command was given."""
-    folder = Path(args.sweep)
-    if not (folder / "sweep.json").exists():
-        raise ValueError(f"{folder}: no sweep folder (it has no sweep.json)")
+    folder = sweep_folder(args.sweep)
     tokens = options.number(
         args, "tokens", parse_size, lambda n: 1 <= n < 1e18, "a number of tokens, e.g. 50k"
     )

@@ -123,6 +123,7 @@ def run_sweep(
     store = Store(out)  # what is refused up to here leaves no folder behind
     store.create(name or configs[0].sweep, rule)
     go_on(store, bound, fork)
+    store.state(name or configs[0].sweep, rule)
     runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
     if retry_diverged:
         store.forget(run.run_id for run in Observer(out).look(runs) if run.state == "diverged")

@@ -67,6 +67,8 @@ def export(args: Any) -> int:
 
 def write(model: ParScaleLM, args: Any) -> int:
     """Save into args.out with the tokenizer that lies beside the source, if any."""
+    if Path(args.out).resolve() == Path(args.checkpoint).resolve():
+        raise ValueError(f"--out {args.out} is the checkpoint itself, which would be lost; choose another")
     tokenizer = Path(args.checkpoint) / "tokenizer.json"
     saved = checkpoint.save(model, args.out, tokenizer=tokenizer if tokenizer.exists() else None)
     print(f"written {saved}")

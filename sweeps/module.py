@@ -20,8 +20,9 @@ from sweeps import checkpoint, parallel
 from sweeps.compiling import compile_if_possible
 from sweeps.config import RunConfig
 from sweeps.evaluate import Evaluation
+from sweeps.layers import is_extra
 from sweeps.model import ParScaleLM
-from sweeps.optim import build_optimizer, is_extra, learning_rate_factor
+from sweeps.optim import build_optimizer, learning_rate_factor
 from sweeps.tokens import Windows
 
 
@@ -198,7 +199,7 @@ def _grown(run: RunConfig, base: Path) -> ParScaleLM:
     if want.P != model.config.P:
         if model.config.P > 1:
             raise ValueError(f"{base} has P = {model.config.P}: it can start P = {model.config.P} only")
-        model = checkpoint.grow(model, want.P, want.prefix_tokens, want.smoothing)
+        model = checkpoint.grow(model, want.P, want.prefix_tokens, want.smoothing, want.prefix_std)
     if model.config.shape != want.shape:
         raise ValueError(f"{base} is {model.config.shape}, run {run.size} wants {want.shape}")
     if model.config.K != want.K:

@@ -11,13 +11,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from sweeps.config import RunConfig
-
-EXTRAS = ("prefix_k", "prefix_v", "aggregate_layer")
-
-
-def is_extra(name: str) -> bool:
-    """True for the parameters ParScale adds: prefixes and aggregation."""
-    return any(part in name for part in EXTRAS)
+from sweeps.layers import is_extra
 
 
 def learning_rate_factor(run: RunConfig, step: int) -> float:

@@ -94,8 +94,17 @@ def cells(run: RunConfig, execution: Execution) -> list[str]:
     """A run's row of the table but its hours."""
     m = run.model
     shards = execution.ranks if execution.strategy == "fsdp2" else 1
-    state = training_memory_bytes(m.shape, 0, run.seq_len, shards=shards) / 2**30
-    one = training_memory_bytes(m.shape, 1, run.seq_len, shards=shards) / 2**30 - state
+    kept = 2 if run.precision == "bf16" else 4  # bytes of an activation
+    none, one = (training_memory_bytes(m.shape, rows, run.seq_len, kept, shards=shards) for rows in (0, 1))
+    more = 16.0 * (m.N - m.shape.N) / shards  # a mixture's other experts, a prefix at P = 1
+    state, one = (none + more) / 2**30, (one - none) / 2**30
     shape = (f"{m.layers} x {m.width}", f"{m.heads}/{m.kv_heads}", m.ffn)
-    counts = (f"{m.N:,}", f"{run.D:,}", f"{run.lr:.3g}", f"{run.C:.2e}", f"{state:.3g}", f"{one:.3g}")
+    counts = (
+        f"{m.N:,}",
+        f"{run.D:,}",
+        f"{run.lr:.3g}",
+        f"{run.C:.2e}",
+        f"{state:.3g}",
+        f"{one:.3g}",
+    )
     return [str(cell) for cell in (run.corpus, run.size, m.P, run.seed, *shape, *counts)]

@@ -10,11 +10,9 @@ peft       the checkpoint's backbone stays frozen: only prefixes and aggregation
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
-from scaling import limits
 from sweeps import hf_config
 from sweeps.axes import Axes
 from sweeps.config import ModelConfig, RunConfig
@@ -74,9 +72,7 @@ def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[Run
     found = []
     for run in runs:
         if run.size == runs[0].size and not (recipe == "peft" and run.model.P == 1):
-            model = replace(
-                shape, P=run.model.P, prefix_tokens=run.model.prefix_tokens, smoothing=run.model.smoothing
-            )
+            model = _on_base(shape, run.model, base)
             parent = str(base.resolve())
             found.append(
                 replace(run, model=model, recipe=recipe, parent=parent, size=base.name, tokenizer=own)
@@ -84,14 +80,19 @@ def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[Run
     return found
 
 
+def _on_base(base: ModelConfig, wanted: ModelConfig, where: Path) -> ModelConfig:
+    """The base as it is where P is its own; grown from one stream, with the prefixes the grid asks for."""
+    if wanted.P == base.P:
+        return base
+    if base.P > 1:
+        raise ValueError(f"--base {where} has P = {base.P}: it can start P = {base.P} only")
+    return replace(
+        base, P=wanted.P, prefix_tokens=wanted.prefix_tokens, smoothing=wanted.smoothing, prefix_at_one=False
+    )
+
+
 def _read_shape(base: Path) -> ModelConfig:
     path = base / "config.json"
-    try:
-        content = json.loads(limits.read_json(path))
-    except OSError as error:
-        raise ValueError(f"--base {base}: {error.strerror}; name a checkpoint folder") from None
-    except limits.TooLarge:
-        raise
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return hf_config.from_json(content, where=str(path))
+    if not path.exists():
+        raise ValueError(f"--base {base}: it has no config.json; name a checkpoint folder")
+    return hf_config.from_json(hf_config.read_json(path), where=str(path))

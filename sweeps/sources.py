@@ -79,7 +79,7 @@ class Wheels:
         for pin in self.pins:
             wheels = folder / f"wheels-{Path(pin).stem}"
             _download(data_lines(pin), wheels)
-            for wheel in sorted(wheels.glob("*.whl")):
+            for wheel in _pinned(data_lines(pin), wheels):
                 yield from self._members(wheel)
 
     def _members(self, wheel: Path) -> Iterator[Document | Unreadable]:
@@ -116,7 +116,7 @@ def data_lines(name: str) -> list[str]:
 def _download(pins: list[str], folder: Path) -> None:
     """Fetch the pinned wheels with pip, which refuses a wheel whose hash differs."""
     folder.mkdir(parents=True, exist_ok=True)
-    if _complete(pins, folder):
+    if len(_pinned(pins, folder)) == len(pins):
         return
     requirements = folder / "requirements.txt"
     requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
@@ -125,7 +125,7 @@ def _download(pins: list[str], folder: Path) -> None:
     done = subprocess.run(
         [*command, "-r", str(requirements), "-d", str(folder)], capture_output=True, text=True, check=False
     )
-    if done.returncode or not _complete(pins, folder):
+    if done.returncode or len(_pinned(pins, folder)) < len(pins):
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise OSError(
             f"cannot download {len(pins)} pinned packages: {last}; "
@@ -133,11 +133,11 @@ def _download(pins: list[str], folder: Path) -> None:
         )
 
 
-def _complete(pins: list[str], folder: Path) -> bool:
-    """True if `folder` holds exactly the wheels whose hashes are pinned."""
+def _pinned(pins: list[str], folder: Path) -> list[Path]:
+    """The wheels in `folder` whose hashes are pinned, by name: others, of earlier pins, are no part of it."""
     wanted = {pin.rsplit("sha256:", 1)[1].strip() for pin in pins}
-    found = {sha256(path) for path in folder.glob("*.whl")}
-    return wanted == found
+    found = {sha256(path): path for path in sorted(folder.glob("*.whl"))}
+    return sorted(path for mark, path in found.items() if mark in wanted)
 
 
 def _wheel_licence(archive: zipfile.ZipFile) -> str:

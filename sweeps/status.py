@@ -12,6 +12,18 @@ from sweeps.config import RunConfig
 from sweeps.locks import Locks
 from sweeps.store import Store
 
+SWEEPS = Path("results/sweeps")  # where a grid's runs go unless told
+
+
+def sweep_folder(name: str) -> Path:
+    """The folder of a sweep, given as such or as a grid's name; ValueError where there is none."""
+    folder = Path(name) if Path(name).is_dir() else SWEEPS / name
+    if not (folder / "configs").is_dir():
+        raise ValueError(
+            f"{name} is no sweep folder, nor is one of that name under {SWEEPS}; `parscale sweep` writes them"
+        )
+    return folder
+
 
 @dataclass(frozen=True)
 class RunStatus:
@@ -57,8 +69,9 @@ class Observer:
     def _one(self, run_id: str, config: RunConfig, finished: bool) -> RunStatus:
         noted = self.store.noted(run_id)
         state = str(noted.get("state", "pending"))
-        if finished:
-            state = "diverged" if state == "diverged" else "done"
+        row = self.store.outcome(run_id) if finished else {}
+        if finished:  # the row says how: what was noted beside the weights may be gone with them
+            state = "diverged" if row.get("status") == "diverged" else "done"
         elif state in ("running", "done", "diverged"):  # noted as ended, yet no row: not ended
             state = "running" if self.locks.owner(run_id) else "interrupted"
         elif state == "failed" and self.session and noted.get("session") != self.session:
@@ -68,7 +81,7 @@ class Observer:
             config,
             state,
             step=config.steps if finished else int(noted.get("step", 0)),
-            loss=noted.get("loss"),
+            loss=noted.get("loss", row.get("loss")),
             tokens_per_s=noted.get("tokens_per_s"),
             eta_s=noted.get("eta_s"),
             error=str(noted.get("error", "")),
@@ -77,10 +90,6 @@ class Observer:
 
 def sweep_status(folder: Path) -> pd.DataFrame:
     """One row a run: run_id, size, P, corpus, seed, state, step, steps, loss, tokens_per_s, eta_s, error."""
-    if not (folder / "configs").is_dir():
-        raise ValueError(
-            f"{folder} is no sweep folder: it has no configs/; name a folder `parscale sweep` wrote"
-        )
     observer = Observer(folder)
     runs = observer.look(observer.store.configs())
     rows = [

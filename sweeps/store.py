@@ -53,19 +53,33 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._gathered: tuple[float, frozenset[str]] = (-1.0, frozenset())
+        self._gathered: tuple[float, dict[str, dict[str, Any]]] = (-1.0, {})
 
     def create(self, name: str, rule: str) -> None:
-        """Make the folder's parts; a folder that cannot be written is refused by name."""
+        """Make the folder's parts; one that cannot be written, or is another grid's, is refused by name."""
+        said = self.folder / "sweep.json"
+        try:
+            owner = json.loads(said.read_text(encoding="utf-8")).get("name", name)
+        except (OSError, ValueError, AttributeError):
+            owner = name
+        if owner != name:
+            raise ValueError(
+                f"{self.folder} holds the runs of grid {owner}, not of {name}; choose another --out"
+            )
         try:
             for part in ("configs", "rows", "curves", "checkpoints", "locks"):
                 (self.folder / part).mkdir(parents=True, exist_ok=True)
             write_text(self.folder / ".gitignore", "checkpoints/\nlocks/\nrows/\ncurves/\n*.tmp\n")
-            write_text(self.folder / "sweep.json", json.dumps({"name": name, "rule": rule}, indent=1))
+            if not said.exists():
+                self.state(name, rule)
         except FileExistsError as error:
             raise OSError(f"{error.filename} is a file, not a folder; choose another --out") from None
         except OSError as error:
             raise OSError(f"cannot write to {self.folder}: {error.strerror}; choose another --out") from None
+
+    def state(self, name: str, rule: str) -> None:
+        """Say which grid the folder holds, and by what rule its runs are derived."""
+        write_text(self.folder / "sweep.json", json.dumps({"name": name, "rule": rule}, indent=1))
 
     # Configurations.
 
@@ -95,7 +109,7 @@ class Store:
         path = self.folder / "configs" / f"{run_id}.json"
         try:
             return RunConfig.from_json(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {error}; remove it, or plan the sweep in a new folder") from None
 
     # Rows.
@@ -119,21 +133,31 @@ class Store:
 
     def drop_snapshots(self, run_id: str) -> None:
         """Delete the state that the run would go on from."""
-        for snapshot in self.checkpoint(run_id).glob("step-*.ckpt"):
+        folder = self.checkpoint(run_id)
+        for snapshot in [p for kind in ("step-*", ".snapshot-*.tmp") for p in folder.glob(kind)]:
             shutil.rmtree(snapshot) if snapshot.is_dir() else snapshot.unlink(missing_ok=True)
 
     def finished(self) -> set[str]:
         """Identities of the runs that have a row."""
-        return {path.stem for path in (self.folder / "rows").glob("*.json")} | self._in_table()
+        return {path.stem for path in (self.folder / "rows").glob("*.json")} | set(self._in_table())
 
-    def _in_table(self) -> frozenset[str]:
+    def outcome(self, run_id: str) -> dict[str, Any]:
+        """Status and loss of a finished run, as its row has them."""
+        try:
+            return dict(json.loads((self.folder / "rows" / f"{run_id}.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:  # gathered
+            return self._in_table().get(run_id, {})
+
+    def _in_table(self) -> dict[str, dict[str, Any]]:
         path = self.folder / "runs.parquet"
         try:
             stamp = path.stat().st_mtime
         except FileNotFoundError:
-            return frozenset()
+            return {}
         if stamp != self._gathered[0]:
-            self._gathered = (stamp, frozenset(_read_table(path, ["run_id"])["run_id"]))
+            table = _read_table(path).set_index("run_id")
+            known: Any = table[[name for name in ("status", "loss") if name in table]].to_dict("index")
+            self._gathered = (stamp, known)
         return self._gathered[1]
 
     def table(self) -> pd.DataFrame:
@@ -167,9 +191,11 @@ class Store:
 
     def _gather_domains(self) -> None:
         """The held-out loss of every finished run, domain by domain."""
+        finished = self.finished()
         parts = [
             part
             for path in sorted((self.folder / "checkpoints").glob("*/domains.json"))
+            if path.parent.name in finished
             for part in json.loads(path.read_text(encoding="utf-8"))
         ]
         whole = self.folder / "domains.parquet"
@@ -210,7 +236,8 @@ def _read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         return pd.read_parquet(path, columns=columns)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"{path} is damaged ({reason}); move it away: the sweep rebuilds it") from None
+        remedy = "restore it from a copy or from git; without it its runs are trained again"
+        raise ValueError(f"{path} is damaged ({reason}); {remedy}") from None
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

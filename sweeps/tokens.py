@@ -53,13 +53,22 @@ def check(tokenizer: str, vocab: int) -> None:
         raise ValueError(f"vocabulary {vocab}: byte-level BPE needs at least 257 entries")
 
 
-def make_tokenizer(tokenizer: str, texts: Sequence[str], vocab: int) -> Tokenizer:
-    """The tokenizer `bpe`, learnt from `texts`, or the one in a tokenizer.json, which must fit `vocab`."""
+def read_tokenizer(path: str | Path) -> Tokenizer:
+    """The tokenizer in a tokenizer.json; ValueError names a file that holds none."""
     from tokenizers import Tokenizer
 
+    try:
+        found: Tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing more precise
+        raise ValueError(f"{path} is no tokenizer.json that can be read: {error}") from None
+    return found
+
+
+def make_tokenizer(tokenizer: str, texts: Sequence[str], vocab: int) -> Tokenizer:
+    """The tokenizer `bpe`, learnt from `texts`, or the one in a tokenizer.json, which must fit `vocab`."""
     if tokenizer == "bpe":
         return train_tokenizer(texts, vocab)
-    read = Tokenizer.from_file(tokenizer)
+    read = read_tokenizer(tokenizer)
     if read.get_vocab_size() > vocab:
         size = read.get_vocab_size()
         raise ValueError(f"tokenizer {tokenizer} has {size} entries, the model's vocabulary {vocab}")

@@ -25,6 +25,7 @@ from sweeps.loggers import loggers_of
 from sweeps.module import ParScaleModule, build_model
 from sweeps.parallel import rank, strategy_of, whole_model
 from sweeps.row import reset_peak_memory, row_of
+from sweeps.store import write_text
 from sweeps.watch import Progress, Watch
 
 PRECISION = {"float32": "32-true", "bf16": "bf16-mixed"}
@@ -149,4 +150,4 @@ def write_results(run: RunConfig, module: ParScaleModule, corpus: corpora.Corpus
         }
         for name, (loss, count) in module.history.domains.items()
     ]
-    (folder / "domains.json").write_text(json.dumps(by_domain), encoding="utf-8")
+    write_text(folder / "domains.json", json.dumps(by_domain))

@@ -72,6 +72,7 @@ def _jsonl(path: Path, domain: str) -> Iterator[Document | Unreadable]:
             text = row["text"]
             if not isinstance(text, str):
                 raise TypeError("`text` is not a string")
+            text.encode()  # half a surrogate pair is a string to JSON, and no text
         except (ValueError, KeyError, TypeError) as error:
             yield Unreadable(name, f"no JSON object with a string `text`: {error}")
             continue

@@ -100,18 +100,19 @@ def _attempt(
     """Train one run if its lock can be had; True if it was (or was found finished)."""
     if stop():
         return True
-    lock = locks.take(run_id)
-    if lock is None:
-        return False
     try:
-        if run_id not in store.finished() and not _given_up(store, run_id, job.session):
-            _train(store, job, run_id, train, lambda: stop() or lock.lost)
+        lock = locks.take(run_id)
+        if lock is None:
+            return False
+        try:
+            if run_id not in store.finished() and not _given_up(store, run_id, job.session):
+                _train(store, job, run_id, train, lambda: stop() or lock.lost)
+        finally:
+            lock.release()
     except OSError as error:
         if error.errno in FATAL_ERRNO:
             raise Fatal(f"{error.filename or store.folder}: {error.strerror}") from error
         raise
-    finally:
-        lock.release()
     return True
 
 

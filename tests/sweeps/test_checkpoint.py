@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import parscale
 from sweeps import checkpoint
 from sweeps.config import ModelConfig
 from sweeps.hf_config import CheckpointError, from_json, to_json
@@ -113,6 +114,14 @@ def test_grown_backbone_is_the_old_one(P):
     assert torch.isfinite(grown(random_ids(TINY))).all()
 
 
+def test_a_checkpoint_is_not_written_over_itself(tmp_path, capsys):
+    checkpoint.save(ParScaleLM(TINY), tmp_path)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    assert parscale.main(["import", str(tmp_path), "--streams", "4", "--out", f"{tmp_path}/."]) == 2
+    assert "is the checkpoint itself" in capsys.readouterr().err
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
 def test_one_error_lists_everything(p2):
     tensors = load_file(p2 / "model.safetensors")
     del tensors["model.norm.weight"], tensors["model.layers.1.self_attn.prefix_k"]
@@ -160,7 +169,9 @@ def test_shard_of_another_checkpoint(tmp_path):
     ("change", "message"),
     [
         ({"model_type": "llama"}, "model_type 'llama' is not one of qwen2"),
-        ({"hidden_size": None}, "missing or not an integer: hidden_size"),
+        ({"hidden_size": None}, "missing or not a positive integer: hidden_size"),
+        ({"num_attention_heads": 0}, "missing or not a positive integer: num_attention_heads"),
+        ({"rope_scaling": ["yarn"]}, "the rope settings must be an object, got list"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "rope scaling 'yarn'"),
         ({"use_sliding_window": True, "hidden_act": "gelu"}, "use_sliding_window, hidden_act 'gelu'"),
         ({"parscale_n": 0}, "P must be at least 1, got 0"),
@@ -171,6 +182,13 @@ def test_wrong_config(p2, change, message):
     path = p2 / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(CheckpointError, match=message):
+        checkpoint.load(p2)
+
+
+@pytest.mark.parametrize("shard", ["../model.safetensors", "/etc/passwd", 3])
+def test_a_shard_outside_the_folder_is_refused(p2, shard):
+    (p2 / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"norm": shard}}))
+    with pytest.raises(CheckpointError, match=r"names a shard .*: no safetensors file here"):
         checkpoint.load(p2)
 
 

@@ -1,9 +1,12 @@
 """The options of `parscale sweep`: what they come to, and what is refused in one line."""
 
+from pathlib import Path
+
 import pytest
 
 import parscale
 from sweeps import options
+from sweeps.commands import folder_of
 from sweeps.grids import find
 
 
@@ -47,7 +50,7 @@ def test_a_logger_whose_package_is_missing_is_named(monkeypatch):
         (["--recipe", "two-stage", "--stage2-share", "2"], "--stage2-share 2: give a share between 0 and 1"),
         (["--stage2-share", "0.1"], "only --recipe two-stage has a stage 2"),
         (["--base", "x"], "only --recipe continual and peft start from a checkpoint"),
-        (["--recipe", "peft", "--base", "nowhere"], "--base nowhere: No such file or directory"),
+        (["--recipe", "peft", "--base", "nowhere"], "--base nowhere: it has no config.json"),
         (["--devices", "0"], "--devices 0: give a whole number of at least 1"),
         (["--num-nodes", "2"], "--num-nodes 2: only --launcher slurm starts a run on several"),
         (["--strategy", "pipeline"], "--strategy pipeline: choose one of ddp, fsdp2"),
@@ -65,6 +68,13 @@ def test_wrong_values_are_one_line_and_exit_code_2(capsys, argv, says):
     assert not out
     assert len(err.splitlines()) == 1
     assert says in err
+
+
+def test_each_function_of_a_grid_file_has_its_own_folder():
+    assert folder_of("laptop", None) == Path("results/sweeps/laptop")
+    assert folder_of("grids/mine.py", None) == Path("results/sweeps/mine")
+    assert folder_of("grids/mine.py:wide", None) == Path("results/sweeps/mine-wide")
+    assert folder_of("grids/mine.py:wide", "here") == Path("here")
 
 
 def test_memory_is_planned_for_a_number_of_devices(capsys):

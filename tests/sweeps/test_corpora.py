@@ -133,9 +133,10 @@ def test_unreadable_documents_are_skipped_counted_and_listed(documents, cache):
 def test_jsonl_keeps_domains_and_skips_bad_lines(cache):
     path = cache / "d.jsonl"
     rows = [json.dumps({"text": text_of(i), "domain": "ab"[i % 2]}) for i in range(200)]
-    path.write_text("\n".join([*rows, "{not json", json.dumps({"no": "text"})]))
+    half = r'{"text": "\ud83d"}'  # of a surrogate pair, as scraped text has it
+    path.write_text("\n".join([*rows, "{not json", json.dumps({"no": "text"}), half]))
     corpus = corpora.load(f"files:{path}", 300, lambda line: None)
-    assert corpus.manifest["dropped"]["unreadable"] == 2
+    assert corpus.manifest["dropped"]["unreadable"] == 3
     assert set(corpus.manifest["train"]["domains"]) == {"a", "b"}
     spans = sorted(corpus.valid_spans.values())
     assert spans[0][0] == 0

@@ -30,3 +30,7 @@ def test_evaluation_reads_every_token_once_whatever_the_batch():
     assert sum(count for _, count in one.domains.values()) == len(valid) - 1
     mean = sum(loss * count for loss, count in one.domains.values()) / (len(valid) - 1)
     assert mean == pytest.approx(one.loss, abs=1e-9)
+
+
+def test_a_limit_leaves_what_is_shorter_than_a_window():
+    assert _batches(9, 32, 5, limit=4000) == [[(0, 9)]]

@@ -172,6 +172,9 @@ def test_wrong_prompts(tmp_path):
         generate(model, PROMPTS, 0)
     with pytest.raises(PromptError, match=r"tokenizer.json is missing"):
         load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_text('{"half')
+    with pytest.raises(ValueError, match=r"tokenizer.json is no tokenizer.json that can be read"):
+        load_tokenizer(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from sweeps import corpora
 from sweeps.execution import share_out
 from sweeps.grids import Axes, find
 from sweeps.launch import find_launcher, run_sweep
-from sweeps.status import sweep_status
+from sweeps.status import sweep_folder, sweep_status
 from sweeps.store import Store
 
 HERE = Path(__file__).parent
@@ -173,7 +173,7 @@ def test_wrong_calls_are_refused_before_anything_is_written(sweep, tmp_path, mon
         find_launcher("cloud")
     assert not (tmp_path / "out").exists()
     with pytest.raises(ValueError, match="is no sweep folder"):
-        sweep_status(tmp_path / "out")
+        sweep_folder(str(tmp_path / "out"))
 
 
 def test_cores_are_shared_out(monkeypatch):

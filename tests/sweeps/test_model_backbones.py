@@ -98,6 +98,22 @@ def test_counts(base, P):
     assert config.active_N == config.N - sum(idle)
 
 
+@pytest.mark.parametrize("experts", [0, 4])
+def test_flops_but_attentions_are_those_that_torch_counts(experts):
+    """A token meets the chosen experts and the router."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    config, T = replace(MOE, experts=experts), 16
+    model, ids = ParScaleLM(config).eval(), torch.arange(T)[None]
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(ids)
+    counted = sum(n for op, n in counter.get_flop_counts()["Global"].items() if "attention" not in str(op))
+    attention = 4 * config.layers * config.heads * 8 * (T + 1) / 2  # a query and the keys it sees, twice
+    assert config.forward_flops(T) - attention == pytest.approx(counted / T)
+    behind = replace(config, prefix_at_one=True, prefix_tokens=5)
+    assert behind.forward_flops(T) - config.forward_flops(T) == 4 * config.layers * config.heads * 8 * 5
+
+
 def test_mixture_is_the_weighted_sum_of_the_best_experts():
     mixture = MixtureOfExperts(6, 10, experts=4, per_token=2)
     for parameter in mixture.parameters():

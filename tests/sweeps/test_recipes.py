@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from sweeps import corpora
-from sweeps.checkpoint import load
+from sweeps.checkpoint import grow, load, save
+from sweeps.config import ModelConfig
 from sweeps.execution import Execution
 from sweeps.grids import Axes, find
 from sweeps.layers import is_extra
+from sweeps.model import ParScaleLM
+from sweeps.module import build_model
 from sweeps.train import train
 
 ONE = Execution(threads=1, accelerator="cpu")
@@ -67,12 +70,37 @@ def test_continual_and_peft_start_from_a_checkpoint(corpus, tmp_path):
     )
 
 
+def test_a_base_with_streams_starts_its_own_P_alone(tmp_path):
+    base = ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1, P=2, prefix_tokens=7, smoothing=0.3))
+    save(base, tmp_path / "base")
+    axes = {"recipe": "continual", "base": str(tmp_path / "base"), "sizes": ["32x1"]}
+    (run,) = find("ci")(Axes(streams=[2], **axes))
+    assert (run.model.prefix_tokens, run.model.smoothing) == (7, 0.3)  # the base's, not the grid's
+    assert build_model(run, tmp_path / "base").config == run.model
+    with pytest.raises(ValueError, match="has P = 2: it can start P = 2 only"):
+        find("ci")(Axes(streams=[4], **axes))
+
+
+def test_a_plain_base_goes_on_as_it_is(tmp_path):
+    """Its config.json says nothing of prefixes: the default of the format is no other shape."""
+    save(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), tmp_path / "base")
+    axes = Axes(recipe="continual", base=str(tmp_path / "base"), sizes=["32x1"], streams=[1, 2])
+    one, two = find("ci")(axes)
+    assert build_model(one, tmp_path / "base").config.P == 1
+    assert build_model(two, tmp_path / "base").config.K == two.model.prefix_tokens == 4
+
+
+def test_grown_prefixes_are_drawn_as_the_run_asks():
+    wide = grow(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), 4, 8, prefix_std=1.0)
+    assert wide.attentions[0].prefix_k.std().item() == pytest.approx(1.0, rel=0.2)
+
+
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
         ({"recipe": "magic"}, "recipe='magic': choose one of scratch, two-stage"),
         ({"recipe": "peft"}, "starts from a checkpoint: name its folder with --base"),
-        ({"recipe": "continual", "base": "/nowhere"}, "--base /nowhere: No such file"),
+        ({"recipe": "continual", "base": "/nowhere"}, "--base /nowhere: it has no config.json"),
         ({"recipe": "two-stage", "stage2_share": 0.0}, "stage 2 with 0 of 30 steps has 0 of them"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 from sweeps import locks as locks_module
 from sweeps.config import ModelConfig, RunConfig
 from sweeps.locks import Locks
+from sweeps.status import Observer
 from sweeps.store import Store, write_text
 
 
@@ -155,3 +157,33 @@ def test_an_owner_learns_that_its_lock_was_taken(store, monkeypatch):
     assert lock.lost
     lock.release()
     assert json.loads(lock.path.read_text())["key"] == "another"
+
+
+def test_how_a_run_ended_is_read_from_its_row_where_its_weights_are_gone(store):
+    runs = [config(seed=seed) for seed in (0, 1)]
+    store.add(runs)
+    for run, status in zip(runs, ("ok", "diverged"), strict=True):
+        store.finish(run.run_id, row(run, 3.0) | {"status": status})
+        store.note(run.run_id, state="running")  # killed between its row and the last note
+    for _ in range(2):
+        states = {run.run_id: run.state for run in Observer(store.folder).look(store.configs())}
+        assert states == {runs[0].run_id: "done", runs[1].run_id: "diverged"}
+        store.gather()
+        shutil.rmtree(store.folder / "checkpoints", ignore_errors=True)
+
+
+def test_another_grids_folder_is_refused_and_keeps_its_name(store):
+    with pytest.raises(ValueError, match="holds the runs of grid s, not of other; choose another --out"):
+        store.create("other", "")
+    assert json.loads((store.folder / "sweep.json").read_text())["rule"] == "a rule"
+
+
+def test_domains_of_unfinished_runs_are_not_gathered(store):
+    done, half = config(seed=0), config(seed=1)
+    finish(store, done)
+    good = [{"run_id": done.run_id, "domain": "a", "tokens": 3, "loss": 2.0, "bits_per_byte": 1.0}]
+    (store.checkpoint(done.run_id) / "domains.json").write_text(json.dumps(good))
+    store.checkpoint(half.run_id).mkdir(parents=True)
+    (store.checkpoint(half.run_id) / "domains.json").write_text('[{"half')
+    store.gather(curves=True)
+    assert pd.read_parquet(store.folder / "domains.parquet")["run_id"].tolist() == [done.run_id]
