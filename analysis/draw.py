@@ -62,8 +62,11 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
     if view.determined:
         known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(view))
     if len(gained := gains.gains(view.runs)):
-        one = {corpus: fitted.law for corpus, fitted in gains.one_stream_fits(view.runs).items()}
-        known["gains"] = lambda: figures.gains(gained, one)
+        one = gains.one_stream_fits(view.runs)
+        doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
+        words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
+        law = {corpus: fitted.law for corpus, fitted in one.items()}
+        known["gains"] = lambda: figures.gains(gained, law, words)
     tested = derived.backtest_table(view.sound, {corpus: runs[corpus] for corpus in view.sound})
     if len(tested):
         known["backtest"] = lambda: figures.backtest(tested)

@@ -16,12 +16,12 @@ from analysis.figures.common import corpus_name, say_empty
 PAPER_K = (0.33, 0.39)  # arXiv 2505.10475: The Pile, Stack-V2 Python
 
 
-def gains(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
+def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figure:
     """Change of the loss from P = 1 to P at one size against N, a panel each P and a row each corpus.
 
     table: the columns of `analysis.gains.gains`; laws: the law of N at P = 1 by corpus. Grey: what the
     parameters that streams bring would give alone; band: what they would give if P streams were worth
-    N (k ln P + 1) with the paper's two k.
+    N (k ln P + 1) with the paper's two k. doubt: what stands against that law, for the legend.
     """
     corpora, streams = list(dict.fromkeys(table["corpus"])), sorted(table["P"].unique())
     rows, columns = max(len(corpora), 1), max(len(streams), 1)
@@ -33,7 +33,7 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
         for index, axes in enumerate(panels):
             corpus, P = corpora[index // columns], streams[index % columns]
             part = table[(table["corpus"] == corpus) & (table["P"] == P)]
-            _panel(axes, part, laws.get(corpus))
+            _panel(axes, part, laws.get(corpus), doubt)
             name = f"{corpus_name(str(corpus))}, " if len(corpora) > 1 else ""
             axes.set_title(f"{name}$P = {int(P)}$")
             style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
@@ -47,7 +47,7 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, law: Any) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str) -> None:
     """One P of one corpus."""
     axes.axhline(0, color=style.GREY, linewidth=0.8)
     axes.set_xscale("log")
@@ -58,7 +58,9 @@ def _panel(axes: Axes, rows: pd.DataFrame, law: Any) -> None:
         color: Any = style.CYCLE[1]
         words = f"the paper's $k$, {PAPER_K[0]:g} to {PAPER_K[1]:g}"
         axes.fill_between(one, *promised, color=color, alpha=0.35, label=words)
-        axes.plot(one, rows["by_parameters"], color=style.GREY, linestyle="--", label="added $N$ alone")
+        axes.plot(
+            one, rows["by_parameters"], color=style.GREY, linestyle="--", label=f"added $N$ alone{doubt}"
+        )
     bars = None
     if rows["low"].notna().any():
         bars = np.abs(rows[["low", "high"]].to_numpy(float).T - rows["change"].to_numpy(float))

@@ -113,6 +113,17 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
     assert "for a change at equal seed" in page
 
 
+def test_the_legend_says_what_stands_against_the_law_behind_it(tmp_path) -> None:
+    def labels(bend: float) -> list[str]:
+        runs = made(seeds=1).assign(loss=lambda t: 4 + (2e5 / t["N"]) ** 0.3 - bend * np.log(t["N"]) ** 2)
+        runs.to_csv(tmp_path / "runs.csv", index=False)
+        figure = draw.sweep_figures(view.read(tmp_path / "runs.csv"))["gains"]()
+        return [text.get_text() for text in figure.legends[0].get_texts()]
+
+    assert "added $N$ alone" in labels(0.0)
+    assert "added $N$ alone (law of $P = 1$ at bound)" in labels(0.02)  # falls ever faster: no E above 0
+
+
 def test_the_legend_is_whole_where_a_corpus_lacks_a_p() -> None:
     runs = made(seeds=1)
     both = pd.concat([runs[runs["P"] != 2], runs.assign(corpus="other")])
