@@ -22,7 +22,7 @@ from scaling.uncertainty import Method, check_level, default_method
 
 COSTS = ("latency_s", "memory_bytes", "training_flops")
 SMALLEST, LARGEST = 1e6, 1e13  # sizes looked at when a budget decides N
-AROUND = 3.0  # the interval of N is looked for this many times up and down
+AROUND, LOOKS = 10.0, 21  # the interval of N is looked for so many times up and down, at so many sizes
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ def advise(
     limits = {"memory_bytes": memory_bytes, "latency_s": latency_s, "training_flops": training_flops}
     bounds = {name: float(value) for name, value in limits.items() if value is not None}
     _check(loss, bounds, minimise, work)
+    if set(fit.law.axes) != {"N", "P"}:
+        raise ValueError(f"{type(fit.law).__name__} is no law of N and P: it says nothing of streams")
     seen = fit.axes
     candidates = sorted(streams or 2 ** np.arange(0, np.log2(seen["P"].max()) + 1e-9))
     how = method or default_method(fit)
@@ -161,12 +163,12 @@ def _with_intervals(
     known = table[table["N"].between(SMALLEST / 1e3, LARGEST)]
     if not len(known):
         return table
-    N = known["N"].to_numpy()[:, None] * np.geomspace(1 / AROUND, AROUND, 13)  # the middle one is N itself
+    N = known["N"].to_numpy()[:, None] * np.geomspace(1 / AROUND, AROUND, LOOKS)  # the middle one is N
     P = np.broadcast_to(known["P"].to_numpy()[:, None], N.shape)
     seen = fit.predict(N=N.ravel(), P=P.ravel(), level=level, method=how)
     for i, row in enumerate(known.index):
-        line = seen.iloc[13 * i : 13 * (i + 1)]
-        table.loc[row, columns[:3]] = line.iloc[6][["loss", "lower", "upper"]].to_numpy()
+        line = seen.iloc[LOOKS * i : LOOKS * (i + 1)]
+        table.loc[row, columns[:3]] = line.iloc[LOOKS // 2][["loss", "lower", "upper"]].to_numpy()
         if loss is not None:
             ends = [_crossing(line["N"], line[end], loss) for end in ("lower", "upper")]
             table.loc[row, columns[3:]] = ends

@@ -50,6 +50,8 @@ def noise(table: pd.DataFrame) -> pd.DataFrame:
 def text(table: pd.DataFrame, level: float = 0.95) -> str:
     """Changes with the parts side by side, their share of the text and their scatter over seeds."""
     known = changes(table, level)
+    if not len(known):
+        return "context: measured of no size at P = 1 and at more"
     keys = ["corpus", "size", "N_one", "P", "seeds"]
     wide = known.pivot_table(index=keys, columns="part", values="change", sort=False).reset_index()
     wide = wide.drop(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from analysis.conclude import show, terminal
+from scaling import serial
 
 
 def figures(args: Any) -> int:
@@ -49,10 +49,15 @@ def gains(args: Any) -> str:
     runs, context, streams = _measured(args.source, args.baseline)
     table = known.gains(runs, args.level)
     if not len(table):
-        raise ValueError(f"{args.source}: no size was run at P = 1 and at more with the same seed")
+        lacks = "no size was run at P = 1 and at more with the same seed and tokens"
+        raise ValueError(f"{args.source}: {lacks if 'size' in runs else 'no column size, which pairs runs'}")
     noise = known.noise_over_seeds(runs)
     if args.json:
-        return json.dumps({"gains": _records(table), "noise": _records(noise)}, indent=1)
+        tables = {"gains": table, "noise": noise, **({} if streams is None else {"streams": streams})}
+        if context is not None:
+            tables["parts"] = by_context.changes(context, args.level)
+            tables["k of parts"] = by_context.worth(context, args.level)
+        return serial.dumps({name: known.to_dict("records") for name, known in tables.items()})
     scatter = "\n".join(map(known.scatter, noise.to_dict("records")))
     parts = [known.text(table), known.grounds(runs, args.level), scatter]
     if context is not None:
@@ -75,11 +80,6 @@ def _measured(source: str, baseline: str | None) -> tuple[Any, Any, Any]:
     one, one_context, _ = _measured(baseline, None)
     both = context is not None and one_context is not None
     return beside(runs, one), beside(context, one_context) if both else None, None
-
-
-def _records(table: Any) -> list[dict[str, Any]]:
-    """Rows as JSON can hold them: what is missing is null."""
-    return list(table.astype(object).where(table.notna(), None).to_dict("records"))
 
 
 def report(args: Any) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from analysis.published import FOLDER, STACK, read_published
 from analysis.shapes import FamilyShape, shape_of
 from analysis.training_cost import training_cost
 from analysis.units import parse_bytes, parse_seconds
+from scaling import serial
 from scaling.data import parse_size
 
 
@@ -36,7 +36,7 @@ def cost(args: Any) -> int:
     axes = itertools.product(args.N.split(","), counts(args.P, "--P"), counts(args.batch, "--batch"))
     frame = pd.DataFrame([_cost_row(args, N, P, batch) for N, P, batch in axes])
     if args.json:
-        print(json.dumps(frame.to_dict("records"), indent=1))
+        print(serial.dumps(frame.to_dict("records")))
         return 0
     show(frame, f"{args.input_tokens} tokens in, {args.output_tokens} out, {args.dtype}, {args.gpu}")
     return 0
@@ -56,9 +56,9 @@ def _cost_row(args: Any, N: str, P: int, batch: int) -> dict[str, Any]:
 
 def _training(args: Any, shape: FamilyShape, P: int, batch: int, hardware: Any) -> dict[str, float]:
     out: dict[str, float] = {}
-    D, whole = parse_size(args.train), shape.accounting(P)
+    how = {"D": parse_size(args.train), "batch": batch, "hardware": hardware, "dtype": args.dtype}
     for checkpointing, name in ((False, "train"), (True, "recomputing")):
-        found = training_cost(whole, D=D, batch=batch, checkpointing=checkpointing, hardware=hardware)
+        found = training_cost(shape.accounting(P), checkpointing=checkpointing, **how)
         out |= {f"{name} FLOPs": found.flops, f"{name} GiB": found.memory_bytes / GIB}
         out |= {f"{name} device h": found.seconds / 3600}
     return out
@@ -67,7 +67,10 @@ def _training(args: Any, shape: FamilyShape, P: int, batch: int, hardware: Any) 
 def advise(args: Any) -> int:
     """The cheapest (N, P) that meets the limits under a fitted law and the cost model."""
     fit = scaling.Fit.load(args.fit) if args.fit else _published_fit()
-    batch, D = counts(args.batch, "--batch")[0], parse_size(args.tokens) if args.tokens else None
+    batch, *more = counts(args.batch, "--batch")
+    if more:
+        raise ValueError(f"--batch {args.batch}: advise takes one batch size")
+    D = parse_size(args.tokens) if args.tokens else None
     hardware = read_hardware(args.gpu)
     work = advice.Workload(batch, args.input_tokens, args.output_tokens, hardware, args.dtype, D)
     found = advice.advise(
@@ -81,7 +84,7 @@ def advise(args: Any) -> int:
     )
     if args.json:
         answer = {"chosen": found.chosen, "reason": found.reason}
-        print(json.dumps(answer | {"options": found.options.to_dict("records")}, indent=1))
+        print(serial.dumps(answer | {"options": found.options.to_dict("records")}))
         return 0
     table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
     show(table.dropna(axis="columns", how="all"), f"options under {type(fit.law).__name__} ({fit.status})")

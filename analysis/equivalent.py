@@ -84,16 +84,17 @@ def _in_data(N: Any, P: Any, found: Any, data: pd.DataFrame | None) -> NDArray[n
 def equivalents_by_points(table: pd.DataFrame, at_P: float = 1) -> pd.DataFrame:
     """The same question without a law: log N read off the runs at `at_P`, linear in the loss between two.
 
-    Only runs whose loss lies between two of those are answered. Columns N, P, loss, equivalent_N, multiple.
+    Runs of one (N, P) are averaged; only losses between two of those at `at_P` are answered. Columns N, P,
+    loss, equivalent_N, multiple.
     """
     rows = usable(table)
     line = rows[rows["P"] == at_P].groupby("N")["loss"].mean()
-    others = rows[rows["P"] != at_P].sort_values(["P", "N"])
+    others = rows[rows["P"] != at_P].groupby(["P", "N"], as_index=False)["loss"].mean()
     if len(line) < 2 or not len(others):
         return pd.DataFrame(columns=["N", "P", "loss", "equivalent_N", "multiple"])
     losses, log_N = line.to_numpy(), np.log(line.index.to_numpy(dtype=float))
     order = np.argsort(losses)
     target = others["loss"].to_numpy(dtype=float)
     found = np.exp(np.interp(target, losses[order], log_N[order], left=np.nan, right=np.nan))
-    result = others[["N", "P", "loss"]].assign(equivalent_N=found, multiple=found / others["N"])
+    result: pd.DataFrame = others[["N", "P", "loss"]].assign(equivalent_N=found, multiple=found / others["N"])
     return result.dropna(subset="equivalent_N").reset_index(drop=True)

@@ -42,7 +42,7 @@ def serving(p: ArgumentParser, batch: str) -> None:
 
 def cost(p: ArgumentParser) -> None:
     """Memory and latency of inference for sizes and streams, by the paper's model; training too."""
-    p.add_argument("--N", default="1.6B", help="non-embedding parameters (default 1.6B)")
+    p.add_argument("--N", default="1.6B", help="non-embedding parameters at P = 1 (default 1.6B)")
     p.add_argument("--P", default="1,2,4,8", help="streams (default 1,2,4,8)")
     serving(p, "batch sizes, of inference or training (default 1)")
     p.add_argument("--out", dest="output_tokens", type=int, help="output tokens (default 64)")

@@ -40,8 +40,9 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     known = usable(runs)
     known = known.assign(**{c: known.get(c, default) for c, default in (("corpus", ""), ("seed", 0))})
     keys = ["corpus", "size", "seed"]
-    one = known[known["P"] == 1].groupby(keys, as_index=False)[["N", "loss"]].mean()
-    both = known[known["P"] > 1].merge(one, on=keys, suffixes=("", "_one"))
+    tokens = [c for c in ("D",) if c in known and known["D"].notna().all()]  # paired at equal tokens
+    one = known[known["P"] == 1].groupby(keys + tokens, as_index=False)[["N", "loss"]].mean()
+    both = known[known["P"] > 1].merge(one, on=keys + tokens, suffixes=("", "_one"))
     both["change"] = both["loss"] - both["loss_one"]
     return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "P", "seed"])
 

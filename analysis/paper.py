@@ -1,4 +1,4 @@
-"""What is worked out from the published numbers: fits, equivalents, backtests, costs, profiles, intervals."""
+"""What is worked out from the published numbers: fits, comparison, equivalents, costs."""
 
 from __future__ import annotations
 

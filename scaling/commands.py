@@ -96,7 +96,7 @@ def fit(args: Any) -> str:
         paths[name] = folder / f"{slug(args.law)}-{slug(name)}.json"
         one.save(paths[name])
     if args.json:
-        return json.dumps({name: as_json(one, args.level) for name, one in fits.items()}, indent=1)
+        return serial.dumps({name: as_json(one, args.level) for name, one in fits.items()})
     return "\n\n".join(describe(name, one, paths[name], args.level) for name, one in fits.items()) + mixed(
         args
     )
@@ -135,6 +135,10 @@ def predict(args: Any) -> str:
     missing = [axis for axis in one.law.axes if axis not in axes]
     if missing:
         raise ValueError(f"{args.fit} needs {', '.join('--' + axis for axis in missing)} as well")
+    many = {len(values) for values in axes.values()} - {1}
+    if len(many) > 1:
+        have = ", ".join(f"--{axis} {values.size}" for axis, values in axes.items())
+        raise ValueError(f"values are taken together, so give as many of each, or one: {have}")
     frame = one.predict(args.level, None, **axes)
     if "P" in one.law.axes:
         others = {axis: frame[axis].to_numpy() for axis in one.law.axes if axis not in ("N", "P")}
@@ -143,8 +147,8 @@ def predict(args: Any) -> str:
                 frame["N"].to_numpy(), frame["P"].to_numpy(), at, **others
             )
     if args.json:
-        return json.dumps(
-            {"status": str(one.status), "level": args.level, "points": frame.to_dict("records")}, indent=1
+        return serial.dumps(
+            {"status": str(one.status), "level": args.level, "points": frame.to_dict("records")}
         )
     return "\n".join([f"status      {one.status} ({one.certificate.detail})", *_points(frame, args.level)])
 
@@ -169,7 +173,7 @@ def compare(args: Any) -> str:
         for name, part in split(runs_of(args), args.by, args.runs)
     }
     if args.json:
-        return json.dumps({name: compared(one) for name, one in found.items()}, indent=1)
+        return serial.dumps({name: compared(one) for name, one in found.items()})
     return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + mixed(args)
 
 
@@ -211,7 +215,7 @@ def backtest(args: Any) -> str:
         for name, part in split(runs_of(args), args.by, args.runs)
     }
     if args.json:
-        return json.dumps({name: backtested(law, one) for name, one in found.items()}, indent=1)
+        return serial.dumps({name: backtested(law, one) for name, one in found.items()})
     return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + mixed(args)
 
 

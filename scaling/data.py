@@ -40,9 +40,10 @@ def parse_size(text: Any) -> float:
 
 
 def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """The runs in a parquet, csv or jsonl file at `path`, or in a sweep folder, validated.
+    """The runs in a parquet, csv, tsv or jsonl file at `path`, or in a sweep folder, validated.
 
-    `columns` maps our names to the file's, e.g. {"N": "params", "D": "tokens", "loss": "val_loss"}.
+    `columns` maps our names to the file's, e.g. {"N": "params", "D": "tokens", "loss": "val_loss"}; a column
+    of the file's that has one of our names already gives way.
     N, P, D, C and loss become float64 (sizes may be written "2.8B"); P is 1 where the file has none.
     Raises ValueError naming the file, row, column and value of the first thing wrong, FileNotFoundError
     where there is no file. Rows whose status is not "ok" are kept and need no loss; in a Weights & Biases
@@ -98,7 +99,7 @@ def _load(source: Path) -> pd.DataFrame:
     readers = {
         ".parquet": pd.read_parquet,
         ".csv": lambda f: pd.read_csv(f, dtype_backend="numpy_nullable", comment="#"),
-        ".tsv": lambda f: pd.read_csv(f, sep="\t", comment="#"),
+        ".tsv": lambda f: pd.read_csv(f, sep="\t", dtype_backend="numpy_nullable", comment="#"),
         ".jsonl": lambda f: pd.read_json(f, lines=True),
     }
     if source.suffix not in readers:
@@ -137,7 +138,8 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str], source: Path) -> pd
             close = difflib.get_close_matches(theirs, list(map(str, table.columns)), 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"{source}: no column {theirs!r} to use as {ours}{hint}")
-    return table.rename(columns={theirs: ours for ours, theirs in columns.items()})
+    replaced = [name for name in columns if name in table and name not in columns.values()]
+    return table.drop(columns=replaced).rename(columns={theirs: ours for ours, theirs in columns.items()})
 
 
 def _missing(name: str, table: Any) -> str:
@@ -168,11 +170,16 @@ def usable(table: Any) -> Any:
     """
     keep = np.ones(len(table["loss"]), bool)
     if "status" in table:
-        keep &= np.asarray(table["status"]) == OK
+        keep &= _words(table["status"]) == OK
     if "recipe" in table:
-        recipe = np.asarray(table["recipe"], dtype=object)
+        recipe = _words(table["recipe"])
         keep &= (recipe != FIRST_STAGE) | ~(recipe == SECOND_STAGE).any()
     return keep
+
+
+def _words(column: Any) -> Any:
+    """A column of words as an array, nothing where a cell is empty: that is no status and no recipe."""
+    return pd.Series(np.asarray(column, dtype=object)).fillna("").to_numpy(dtype=object)
 
 
 def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.law import Array, clean_axes
-from scaling.method import Quantity, at_points, slopes, spread, t_quantile
+from scaling.method import Quantity, at_points, check_level, slopes, spread, t_quantile
 from scaling.result import Fit
 
 Target = str | Mapping[str, float] | Fit | Quantity
@@ -99,6 +99,7 @@ class _Precision:
     def __init__(
         self, fit: Fit, target: str | Mapping[str, float] | Quantity, axes: Mapping[str, Array], level: float
     ) -> None:
+        check_level(level)
         self.cov, self.rows, self.noise2 = _information(fit, axes, fit.problem.objective.log)
         self.wanted = slopes(fit.problem, fit.theta[None], _quantity(fit, target))[0][:, 0]
         self.factor = t_quantile(fit, level)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling.law import EXPONENT, Law, Range, like
+from scaling.law import EXPONENT, Law, Range, clean_axes, like
 from scaling.prefactor import GAIN, PARSCALE, RootA, power
 from scaling.rivals import AdditiveLaw, DiversityLaw, LogMultiplicativeLaw, ParallelPowerLaw, SaturatingLaw
 
@@ -87,6 +87,8 @@ class ParallelLaw(RootA):
 
     def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
         """N (k ln P + 1) / (k ln at_P + 1), the paper's equivalent size."""
+        clean_axes(("N", "P"), {"N": N, "P": P})
+        clean_axes(("P",), {"P": at_P})
         N, P, at_P = (np.asarray(v, dtype=float) if not hasattr(v, "index") else v for v in (N, P, at_P))
         return like(N * (self.k * np.log(P) + 1) / (self.k * np.log(at_P) + 1), {"N": N, "P": P})
 

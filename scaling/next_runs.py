@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling import serial
 from scaling.data import parse_size, read_candidates
 from scaling.design import Target
 from scaling.design import suggest as suggest_runs
@@ -30,7 +30,7 @@ def suggest(args: Any) -> str:
     before = float(chosen.attrs["before"])
     if args.json:
         rows = chosen.to_dict("records")
-        return json.dumps({"target": args.target, "before": before, "runs": rows}, indent=1)
+        return serial.dumps({"target": args.target, "before": before, "runs": rows})
     return describe(chosen, before, args)
 
 

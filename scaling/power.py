@@ -20,7 +20,8 @@ def detectable(fit: Fit, parameter: str = "k", level: float = 0.95, power: float
     fit, a level or power outside (0, 1); inf or nan where the runs do not determine the parameter.
     """
     check_level(level)
-    check_level(power)
+    if not 0 < power < 1:
+        raise ValueError(f"power={power:g} must lie between 0 and 1")
     names = fit.law.free()
     if parameter not in names:
         raise ValueError(f"{type(fit.law).__name__} fits {', '.join(names)}, no {parameter!r}")

@@ -8,7 +8,7 @@ from scaling.laws import ParallelLaw
 from scaling.objectives import LogHuber
 from scaling.result import Fit
 
-# Printed constants by the hash of the 24 losses they were fitted to (results/published/losses.csv).
+# Printed constants by the corpus whose 24 losses they were fitted to (results/published/losses.csv).
 PRINTED = {
     "stack-v2-python": (ParallelLaw(E=0.6912, A=1.131e7, alpha=0.1894, k=0.3935), 0.9978),
     "pile": (ParallelLaw(E=1.2888, A=1.974e8, alpha=0.1963, k=0.3345), 0.9987),

@@ -11,6 +11,7 @@ import numpy as np
 
 from scaling.certificate import Certificate, Status
 from scaling.law import Array, Law
+from scaling.objectives import LogHuber
 from scaling.problem import Problem
 
 if TYPE_CHECKING:
@@ -104,8 +105,9 @@ class Fit:
 
     @property
     def delta_over_noise(self) -> float:
-        """Huber's delta over the noise: far below 1 it is least absolute deviations; nan if no delta."""
-        delta = getattr(self.problem.objective, "delta", float("nan"))
+        """Huber's delta over the noise: far below 1 it is least absolute deviations; nan for other losses."""
+        huber = isinstance(self.problem.objective, LogHuber)
+        delta = float(getattr(self.problem.objective, "delta", np.nan)) if huber else np.nan
         return float(delta / self.noise) if self.noise > 0 else float("nan")
 
     @property

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling.data import arrays
 from scaling.fit import FitError, fit
 from scaling.law import Array, Law
 from scaling.objectives import LeastSquares, Objective
@@ -56,7 +57,8 @@ def compare(
     """
     objective = objective or LeastSquares()
     rows, fits, refused = [], {}, {}
-    laws = list(laws)
+    laws = list({name_of(law): law for law in laws}.values())
+    far = _largest_third(runs, holdout)
     for law in laws:
         try:
             one = fit(law, runs, objective)
@@ -64,7 +66,7 @@ def compare(
             refused[name_of(law)] = str(error)
             continue
         fits[name_of(law)] = one
-        rows.append({"law": name_of(law), **_scores(one), **_holdout(one, holdout)})
+        rows.append({"law": name_of(law), **_scores(one), **_holdout(one, far)})
     if not rows:
         least = min(laws, key=lambda law: len(law.free()), default=None)
         raise FitError(refused[name_of(least)] if least else "no laws given")
@@ -104,9 +106,16 @@ def leave_one_out(one: Fit) -> Array:
     return np.asarray(one.loss - np.diagonal(problem.predict(theta)))
 
 
-def _holdout(one: Fit, axis: str) -> dict[str, float]:
-    level = levels_along(axis, one.axes[axis], one.axes) if axis in one.axes else np.zeros(one.loss.size, int)
-    far = level >= int(np.ceil((level.max() + 1) * 2 / 3))
+def _largest_third(runs: Any, axis: str) -> Any:
+    """The usable runs on the largest third of an axis' levels, (n,) bool: the same whatever the law."""
+    if axis not in runs:
+        raise ValueError(f"holdout={axis!r}: no such axis or column; use N, P, D or C")
+    x = arrays(runs, (axis,))[0][axis]
+    level = levels_along(axis, x, streams_of(runs))
+    return level >= int(np.ceil((level.max() + 1) * 2 / 3))
+
+
+def _holdout(one: Fit, far: Any) -> dict[str, float]:
     try:
         trained = fit(type(one.law), rows_of(one, ~far), one.problem.objective) if far.any() else None
     except FitError:
@@ -141,9 +150,14 @@ def axis_levels(x: Array, P: Array | None = None) -> Any:
     return out
 
 
-def levels_along(axis: str, x: Array, axes: dict[str, Array]) -> Any:
-    """`axis_levels` of a fit's axis: sizes with regard to their streams."""
+def levels_along(axis: str, x: Array, axes: Mapping[str, Array]) -> Any:
+    """`axis_levels` of the values x of an axis: sizes with regard to their streams, if the axes have P."""
     return axis_levels(x, axes.get("P") if axis == "N" else None)
+
+
+def streams_of(runs: Any) -> dict[str, Array]:
+    """P of the usable runs where the table has it, whether or not a law looks at it."""
+    return {"P": arrays(runs, ("P",))[0]["P"]} if "P" in runs else {}
 
 
 def _verdict(table: pd.DataFrame, holdout: str) -> str:

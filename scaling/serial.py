@@ -24,6 +24,20 @@ from scaling.result import Fit
 FORMAT = 1
 
 
+def dumps(content: Any) -> str:
+    """Strict JSON, indented: null for a number that is missing or infinite, which JSON has no word for."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(name): plain(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(one) for one in value]
+        value = value.item() if isinstance(value, np.generic) else value
+        return None if isinstance(value, float) and not np.isfinite(value) else value
+
+    return json.dumps(plain(content), indent=1, allow_nan=False)
+
+
 def to_json(fit: Fit) -> dict[str, Any]:
     """The fit as plain JSON values, with a checksum over them."""
     problem, objective = fit.problem, fit.problem.objective

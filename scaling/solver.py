@@ -50,9 +50,7 @@ def starts(problem: Problem, keep: int) -> Array:
     r = np.matmul(b[:, None], psi)[:, 0] - problem.y
     order = np.argsort((w * r * r).sum(-1), kind="stable")
     best = min(len(order), max(1, keep // 2))
-    spread = (
-        np.linspace(best, len(order) - 1, keep - best).astype(int) if len(order) > keep else order[best:] * 0
-    )
+    spread = np.linspace(best, len(order) - 1, keep - best).astype(int)  # the rest whole, if there is no more
     chosen = order[np.unique(np.concatenate([np.arange(best), spread]))]
     return np.asarray(np.concatenate([b, eta], axis=1)[chosen])
 

@@ -13,7 +13,7 @@ from scaling.fit import FitError, fit
 from scaling.law import Array, Law
 from scaling.objectives import Objective
 from scaling.result import Fit
-from scaling.selection import levels_along, name_of
+from scaling.selection import levels_along, name_of, streams_of
 
 WINDOWS = 12
 
@@ -48,7 +48,7 @@ def backtest(
     """
     data, _ = arrays(runs, law.axes)
     along = _along(by, runs, data)
-    level_of = levels_along(by, along, data)
+    level_of = levels_along(by, along, streams_of(runs))
     windows, points = [], []
     most = level_of.max() - 1
     for last in np.unique(np.linspace(1, most, WINDOWS).round().astype(int)) if most >= 1 else ():
@@ -117,7 +117,7 @@ def _backtest_verdict(law: type[Law], by: str, table: pd.DataFrame, level: float
     lines = [
         f"{name_of(law)} fitted up to {by} = {table.index[row]:.4g} predicts the {last.test:.0f} larger runs "
         f"with an rmse of {last.rmse:.2e} nats (R2 there {last.r2:.2f}), {side}; "
-        f"mean error {last.bias:+.2e}.",
+        f"mean error, observed minus predicted, {last.bias:+.2e}.",
         f"Its {level:.0%} intervals of a new run held {last.coverage:.0%} of them.",
     ]
     if last.coverage < level - 0.15:

@@ -127,7 +127,7 @@ def residuals(table: pd.DataFrame) -> Figure:
             # Purple and orange: a diverging pair told apart without red and green.
             mesh = axes.imshow(grid, cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto", origin="lower")
             _cells(axes, grid, reach)
-            axes.set_xlabel(N_LABEL)
+            axes.set_xlabel("size" if column == "size" else N_LABEL)
         panels[0].set_ylabel(P_LABEL)
         if mesh is not None:
             label = "observed - fitted ($10^{-3}$ nats)".replace("-", "\N{MINUS SIGN}", 1)

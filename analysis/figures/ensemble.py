@@ -15,14 +15,17 @@ from analysis.figures.common import by_streams, note, say_empty
 
 
 def ensemble(table: pd.DataFrame) -> Figure:
-    """Measured gain of averaging m of a run's streams, and the proposition's line, a panel a size.
+    """Measured gain of averaging m of a run's streams, and the proposition's line, a panel a size and corpus.
 
     L_1 - L_m = (L_1 - E)(1 - rho)(1 - 1/m), arXiv 2505.10475, Proposition 1. table: size, P, m, gain,
     gain_se (nats per token), line (the gain by the proposition, its one slope fitted to every m) and
     rho (what that slope means given a fitted E; missing where there is none). Bars are 95% intervals
     over held-out sequences. Points off their line say that the proposition's form fails.
     """
-    sizes = list(dict.fromkeys(table["size"])) if len(table) else []
+    named = table.assign(panel=table["size"].astype(str))
+    if "corpus" in table and len(set(table["corpus"])) > 1:
+        named["panel"] = table["corpus"].astype(str) + ", " + named["panel"]
+    sizes = list(dict.fromkeys(named["panel"]))
     columns = min(3, max(len(sizes), 1))
     rows = -(-max(len(sizes), 1) // columns)
     width = max(4.6, 2.9 * columns)
@@ -35,7 +38,7 @@ def ensemble(table: pd.DataFrame) -> Figure:
             return figure
         looks = style.stream_looks([1, *table["P"]])  # as where there are runs of P = 1
         for axes, size in zip(panels, sizes, strict=False):
-            _panel(axes, table[table["size"] == size], looks)
+            _panel(axes, named[named["panel"] == size], looks)
             axes.set_title(str(size))
         for axes in panels[::columns]:
             axes.set_ylabel("gain over one stream\n($10^{-3}$ nats per token)")

@@ -1,8 +1,10 @@
 """Which (N, P) to build: the choice meets every limit, and is the cheapest that does."""
 
+import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import parscale
@@ -119,3 +121,17 @@ def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, reque
     )
     assert "nan" not in said
     assert {path.name for path in tmp_path.iterdir()} == {"frontier.png", "frontier.pdf"}
+
+
+def test_a_law_without_streams_is_refused(capsys, tmp_path):
+    runs = pd.DataFrame({"N": [1e7, 4e7, 2e8, 1e9], "loss": [3.1, 2.7, 2.3, 2.1]})
+    scaling.fit(scaling.DenseLaw, runs).save(tmp_path / "dense.json")
+    assert parscale.main(["advise", "--fit", str(tmp_path / "dense.json"), "--loss", "2.5"]) == 2
+    assert "DenseLaw is no law of N and P" in capsys.readouterr().err
+
+
+def test_json_has_null_for_what_is_not_known(capsys):
+    assert parscale.main(["advise", "--memory", "4GB", "--json"]) == 0
+    said = capsys.readouterr().out
+    assert "NaN" not in said
+    assert json.loads(said)["options"][0]["N_lower"] is None

@@ -233,3 +233,21 @@ def test_a_folder_that_holds_no_runs(tmp_path: Path) -> None:
         FileNotFoundError, match=r"no runs\.parquet in this folder: no sweep, or no run of it is done"
     ):
         scaling.read_runs(tmp_path)
+
+
+def test_a_column_of_our_name_gives_way_to_the_one_asked_for(table: pd.DataFrame, tmp_path: Path) -> None:
+    path = write(table.assign(val_loss=table["loss"] + 1, P=1, streams=table["P"]), tmp_path, "csv")
+    read = scaling.read_runs(path, {"loss": "val_loss", "P": "streams"})
+    assert read["loss"].tolist() == pytest.approx((table["loss"] + 1).tolist())
+    assert read["P"].tolist() == table["P"].tolist()
+    swapped = scaling.read_runs(
+        write(table.rename(columns={"N": "P", "P": "N"}), tmp_path, "csv"), {"N": "P", "P": "N"}
+    )
+    assert swapped["N"].tolist() == table["N"].tolist()
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
+def test_an_empty_status_is_no_result(table: pd.DataFrame, tmp_path: Path, ending: str) -> None:
+    status = ["ok"] * 8 + [None]
+    path = write(table.assign(status=status, recipe=[None] * 9), tmp_path, ending)
+    assert scaling.fit(scaling.DenseLaw, scaling.read_runs(path)).excluded == 1

@@ -8,7 +8,7 @@ import pytest
 
 import scaling
 from scaling import REGISTRY, AdditiveLaw, DenseLaw, FitError, ParallelLaw
-from scaling.selection import _winner, axis_levels, leave_one_out
+from scaling.selection import _largest_third, _winner, axis_levels, leave_one_out
 
 HALF = REGISTRY["additive-half"]
 TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
@@ -181,3 +181,16 @@ def test_laws_that_predict_alike_are_not_told_apart_by_their_last_digits():
     errors = pd.Series({"DenseLaw": 1.0005, "SaturatingLaw": 1.0, "AdditiveLaw": 1.2})
     assert _winner(errors, "DenseLaw") == "DenseLaw too"
     assert _winner(errors, "AdditiveLaw") == "SaturatingLaw, not AdditiveLaw"
+
+
+def test_every_law_is_held_out_on_the_same_runs() -> None:
+    """What streams add to small models is no size of its own, to a law without P either."""
+    one = np.array([24864, 49696, 139072, 231744, 407136.0])
+    N = np.concatenate([one, one * [1.42, 1.36, 1.28, 1.19, 1.21]])
+    runs = pd.DataFrame({"N": N, "P": np.repeat([1.0, 8.0], 5), "loss": 2 + (1e5 / N) ** 0.3 * 1.001})
+    far = _largest_third(runs, "N")
+    assert far.tolist() == ([False] * 4 + [True]) * 2
+    windows = [scaling.backtest(law, runs).table["test"].tolist() for law in (DenseLaw, ParallelLaw)]
+    assert windows[0][-1] == windows[1][-1] == 2
+    with pytest.raises(ValueError, match="holdout='X': no such axis"):
+        scaling.compare([DenseLaw], runs, holdout="X")
