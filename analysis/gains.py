@@ -100,7 +100,7 @@ def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
     """What the columns of `gains` rest on: the interval's kind, the status of each corpus' fit at P = 1."""
     fits = [
         f"{corpus or 'all'}: {one.status}, {one.loss.size} runs of P = 1, "
-        f"{one.degrees_of_freedom} degrees of freedom"
+        f"{one.degrees_of_freedom:g} degrees of freedom"
         for corpus, one in one_stream_fits(runs).items()
     ]
     lines = [

@@ -47,7 +47,8 @@ def fit(
     """Fit a law class to a runs table (DataFrame or mapping with the law's axes and `loss`).
 
     objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475).
-    weights: how much each row counts, a column name or (n,), >= 0. se: standard error of each row's
+    weights: how often each row counts, a column name or (n,), >= 0: counts, not shares, for degrees of
+    freedom follow from their sum. se: standard error of each row's
     loss in nats per token, a column name or (n,); residuals are divided by it. groups: column name or
     labels of the configuration or run a row belongs to (checkpoints of one run are one cluster). start:
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError

@@ -128,8 +128,8 @@ def t_quantile(fit: Fit, level: float) -> float:
 
 
 def t_of(problem: Problem, level: float) -> float:
-    """`t_quantile` of a problem: rows minus free parameters are its degrees of freedom."""
-    dof = problem.y.shape[-1] - len(problem.law.free())
+    """`t_quantile` of a problem: counted rows minus free parameters are its degrees of freedom."""
+    dof = problem.count - len(problem.law.free())
     return float(stats.t.ppf(0.5 + level / 2, dof)) if dof > 0 else float("inf")
 
 

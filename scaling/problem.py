@@ -38,6 +38,11 @@ class Problem:
     objective: Objective
     scale: Array | float = 1.0  # multiplies residuals, (n,): one over a row's relative standard error
 
+    @property
+    def count(self) -> float:
+        """Rows, each as often as it counts; of a batch with weights of its own, rows."""
+        return float(self.w.sum()) if self.w.ndim == 1 else float(self.y.shape[-1])
+
     @cached_property
     def m(self) -> int:
         """Number of coefficients."""

@@ -90,9 +90,9 @@ class Fit:
         return float(np.abs(self.residuals).max())
 
     @property
-    def degrees_of_freedom(self) -> int:
-        """Rows minus free parameters."""
-        return self.loss.size - len(self.law.free())
+    def degrees_of_freedom(self) -> float:
+        """Rows, each as often as its weight counts it, minus free parameters."""
+        return self.problem.count - len(self.law.free())
 
     @cached_property
     def noise(self) -> float:

@@ -38,7 +38,7 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
         ("law", f"{type(fit.law).__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
         ("source", fit.law.source),
         ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
-        ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof} degrees of freedom"),
+        ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
         ("status", f"{c.status} ({c.detail})"),
         ("R2", f"{fit.r2:.4f}" + (f"; without P {baseline:.4f}" if baseline is not None else "")),
         ("error", f"rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} nats per token"),

@@ -176,6 +176,15 @@ def test_an_estimate_at_its_bound_has_the_end_that_refits_give() -> None:
     assert (2 * held - fit.objective_value) / variance == pytest.approx(t_quantile(fit, 0.95) ** 2, rel=0.02)
 
 
+def test_a_row_that_counts_twice_is_two_rows(pile: pd.DataFrame) -> None:
+    weights = np.where(np.arange(24) % 3 == 0, 2.0, 1.0)
+    twice = pile.loc[np.repeat(pile.index, weights.astype(int))].reset_index(drop=True)
+    a = scaling.fit(ParallelLaw, pile, SQUARES, weights=weights)
+    b = scaling.fit(ParallelLaw, twice, SQUARES)
+    assert a.degrees_of_freedom == b.degrees_of_freedom == 28
+    np.testing.assert_allclose(a.intervals(), b.intervals(), rtol=1e-3)
+
+
 def test_clusters_get_the_cluster_bootstrap(pile: pd.DataFrame) -> None:
     three = pd.concat([pile] * 3, ignore_index=True)
     wobble = 1e-4 * np.random.default_rng(0).standard_normal(72)
