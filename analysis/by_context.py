@@ -78,8 +78,7 @@ def worth(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
                 )
             except scaling.FitError:  # fewer runs than parameters
                 continue
-            known = fitted.status != scaling.Status.FLAT
-            ends = list(fitted.intervals(level).loc["k"]) if known else [float("nan")] * 3
+            ends = list(fitted.intervals(level).loc["k"]) if fitted.determined else [float("nan")] * 3
             rows.append((corpus, part, *ends, str(fitted.status)))
     return pd.DataFrame(rows, columns=["corpus", "part", "k", "lower", "upper", "status"])
 

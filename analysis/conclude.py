@@ -48,9 +48,10 @@ def conclude(folder: Path, command: str, console: Console | None = None) -> None
     for corpus, fit in seen.parallel.items():
         files.append(folder / "fits" / f"parallel-{draw.file_name(corpus)}.json")
         fit.save(files[-1])
-        console.print(law_table(corpus, fit))
+        if fit.determined:
+            console.print(law_table(corpus, fit))
+            console.print(worth_table(fit))
         console.print(goodness(fit), highlight=False)
-        console.print(worth_table(fit))
         console.print(f"[bold]{verdict(fit)}[/]", highlight=False)
     for missing in seen.missing if not seen.parallel else ():
         console.print(missing, highlight=False)

@@ -125,6 +125,8 @@ def _fits(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
             f"R² {fitted.r2:.4f} (without P: {base}), RMSE {fitted.rmse:.2g}, condition number "
             f"{fitted.condition_number:.3g}."
         )
+        if not fitted.determined:
+            continue
         page.attempt("intervals", lambda fitted=fitted: _interval_table(page, fitted))  # type: ignore[misc]
     if view.sound:
         page.figure(known["intervals"](), "Constants with intervals by two methods; one-sided at a bound.")

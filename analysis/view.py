@@ -50,7 +50,7 @@ class View:
     @property
     def determined(self) -> dict[str, scaling.Fit]:
         """The fits of Eq 5 whose constants the runs determine: what they say of streams may be drawn."""
-        return {c: f for c, f in self.parallel.items() if f.status != scaling.Status.FLAT}
+        return {c: f for c, f in self.parallel.items() if f.determined}
 
     @property
     def notes(self) -> dict[str, str]:

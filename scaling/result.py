@@ -94,6 +94,12 @@ class Fit:
         """Rows, each as often as its weight counts it, minus free parameters."""
         return self.problem.count - len(self.law.free())
 
+    @property
+    def determined(self) -> bool:
+        """Whether the rows determine the parameters, so that an interval says something."""
+        doubtful = (Status.TOO_FEW, Status.FLAT)
+        return self.status not in doubtful and self.degrees_of_freedom >= 1
+
     @cached_property
     def noise(self) -> float:
         """Standard deviation of one run about the law, in the objective's residual (robust where it is)."""

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling.certificate import Status
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -70,9 +68,7 @@ def baseline_r2(fit: Fit) -> float | None:
 
 def table(fit: Fit, level: float = LEVEL) -> pd.DataFrame | None:
     """Parameters with intervals, or None where the status leaves none to give."""
-    if fit.status in (Status.TOO_FEW, Status.FLAT) or fit.degrees_of_freedom < 1:
-        return None
-    return fit.intervals(level)
+    return fit.intervals(level) if fit.determined else None
 
 
 def text(fit: Fit, level: float = LEVEL) -> str:
