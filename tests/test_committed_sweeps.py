@@ -13,7 +13,8 @@ from sweeps.axes import Axes
 ROOT = Path(__file__).parents[1]
 SWEEPS = ROOT / "results/sweeps"
 MADE_BY = {"laptop": "laptop", "laptop-text": "laptop"}
-MADE_BY |= {"laptop-prefix-alone": f"{ROOT}/results/grids/controls.py:prefix_alone"}
+CONTROL = f"{ROOT}/results/grids/controls.py:prefix_alone"
+MADE_BY |= {"laptop-prefix-alone": CONTROL, "laptop-text-prefix-alone": CONTROL}
 MADE_BY |= {
     f"recipe/{folder.name}": f"{ROOT}/results/grids/recipe.py:{folder.name}"
     for folder in sorted((SWEEPS / "recipe").iterdir())

@@ -30,10 +30,11 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figu
         if not len(table):
             say_empty(panels[0], "no size was run at P = 1 and at more")
             return figure
+        words = "measured, 95% over seeds" if table["low"].notna().any() else "measured"
         for index, axes in enumerate(panels):
             corpus, P = corpora[index // columns], streams[index % columns]
             part = table[(table["corpus"] == corpus) & (table["P"] == P)]
-            _panel(axes, part, laws.get(corpus), doubt)
+            _panel(axes, part, laws.get(corpus), doubt, words)
             name = f"{corpus_name(str(corpus))}, " if len(corpora) > 1 else ""
             axes.set_title(f"{name}$P = {int(P)}$")
             style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
@@ -47,7 +48,7 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figu
     return figure
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str, measured: str) -> None:
     """One P of one corpus."""
     axes.axhline(0, color=style.GREY, linewidth=0.8)
     axes.set_xscale("log")
@@ -64,6 +65,5 @@ def _panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str) -> None:
     bars = None
     if rows["low"].notna().any():
         bars = np.abs(rows[["low", "high"]].to_numpy(float).T - rows["change"].to_numpy(float))
-    words = "measured" if bars is None else "measured, 95% over seeds"
     look: dict[str, Any] = {"linestyle": "none", "marker": "o", "capsize": 2, "color": style.CYCLE[0]}
-    axes.errorbar(rows["N_one"], rows["change"], yerr=bars, label=words, **look)
+    axes.errorbar(rows["N_one"], rows["change"], yerr=bars, label=measured, **look)
