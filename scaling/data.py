@@ -42,8 +42,7 @@ def parse_size(text: Any) -> float:
 def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
     """The runs in a parquet, csv, tsv or jsonl file at `path`, or in a sweep folder, validated.
 
-    `columns` maps our names to the file's, e.g. {"N": "params", "D": "tokens", "loss": "val_loss"}; a column
-    of the file's that has one of our names already gives way.
+    `columns` maps our names to the file's, e.g. {"N": "params", "loss": "val_loss"}; a same name gives way.
     N, P, D, C and loss become float64 (sizes may be written "2.8B"); P is 1 where the file has none.
     Raises ValueError naming the file, row, column and value of the first thing wrong, FileNotFoundError
     where there is no file. Rows whose status is not "ok" are kept and need no loss; in a Weights & Biases
