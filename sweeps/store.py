@@ -155,7 +155,7 @@ class Store:
         except FileNotFoundError:
             return {}
         if stamp != self._gathered[0]:
-            table = _read_table(path).set_index("run_id")
+            table = _read_table(path).drop_duplicates("run_id", keep="last").set_index("run_id")
             known: Any = table[[name for name in ("status", "loss") if name in table]].to_dict("index")
             self._gathered = (stamp, known)
         return self._gathered[1]

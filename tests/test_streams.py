@@ -112,13 +112,15 @@ def test_a_frozen_backbone_is_read_beside_its_streams(sweep, capsys):
     assert "over_backbone" in capsys.readouterr().out
 
 
-def test_what_has_no_weights_is_refused(sweep, tmp_path):
+@pytest.mark.parametrize(("command", "which"), [("streams", "run of P > 1"), ("context", "run")])
+def test_what_has_no_weights_is_refused(sweep, tmp_path, command, which):
+    module = {"streams": ensembles, "context": context}[command]
     with pytest.raises(ValueError, match="no sweep folder"):
-        ensembles.streams(Namespace(sweep=str(tmp_path), tokens="500"))
+        getattr(module, command)(Namespace(sweep=str(tmp_path), tokens="500"))
     for weights in (sweep / "checkpoints").glob("*/config.json"):
         weights.unlink()
-    with pytest.raises(ValueError, match="no finished run of P > 1 whose weights are kept"):
-        ensembles.measure(sweep)
+    with pytest.raises(ValueError, match=f"no finished {which} whose weights are kept"):
+        module.measure(sweep)
 
 
 def by_hand(row):
@@ -168,12 +170,3 @@ def test_a_fit_reads_a_part_as_its_loss(sweep):
     runs = scaling.read_runs(sweep / "context.parquet", {"loss": "loss_start"})
     table = pd.read_parquet(sweep / "context.parquet")
     assert runs["loss"].tolist() == table["loss_start"].tolist()
-
-
-def test_no_run_of_any_P_is_refused(sweep, tmp_path):
-    with pytest.raises(ValueError, match="no sweep folder"):
-        context.context(Namespace(sweep=str(tmp_path), tokens="500"))
-    for weights in (sweep / "checkpoints").glob("*/config.json"):
-        weights.unlink()
-    with pytest.raises(ValueError, match="no finished run whose weights are kept"):
-        context.measure(sweep)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.common import corpus_name, say_empty
+from analysis.figures.changes import change_panels
 
 PAPER_K = (0.33, 0.39)  # arXiv 2505.10475: The Pile, Stack-V2 Python
 
@@ -23,35 +23,19 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figu
     parameters that streams bring would give alone; band: what they would give if P streams were worth
     N (k ln P + 1) with the paper's two k. doubt: what stands against that law, for the legend.
     """
-    corpora, streams = list(dict.fromkeys(table["corpus"])), sorted(table["P"].unique())
-    rows, columns = max(len(corpora), 1), max(len(streams), 1)
-    figure, panels = style.new_figure(rows, columns, height=2.4 * rows + 0.5, sharey="row", sharex=True)
-    with style.context():
-        if not len(table):
-            say_empty(panels[0], "no size was run at P = 1 and at more")
-            return figure
-        words = "measured, 95% over seeds" if table["low"].notna().any() else "measured"
-        for index, axes in enumerate(panels):
-            corpus, P = corpora[index // columns], streams[index % columns]
-            part = table[(table["corpus"] == corpus) & (table["P"] == P)]
-            _panel(axes, part, laws.get(corpus), doubt, words)
-            name = f"{corpus_name(str(corpus))}, " if len(corpora) > 1 else ""
-            axes.set_title(f"{name}$P = {int(P)}$")
-            style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
-        figure.supylabel("change of the loss from $P = 1$ (nats)", fontsize=9)
-        figure.supxlabel("non-embedding parameters $N$ at $P = 1$", fontsize=9)
-        known: dict[str, Any] = {}  # a corpus may lack a P: no one panel has every label
-        for axes in panels:
-            handles, labels = axes.get_legend_handles_labels()
-            known |= dict(zip(labels, handles, strict=True))
-        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=len(known))
-    return figure
+    words = "measured, 95% over seeds" if len(table) and table["low"].notna().any() else "measured"
+
+    def title(P: float, _: pd.DataFrame) -> str:
+        return f"$P = {int(P)}$"
+
+    def draw(axes: Axes, corpus: str, rows: pd.DataFrame) -> None:
+        _panel(axes, rows, laws.get(corpus), doubt, words)
+
+    return change_panels(table, "P", sorted(table["P"].unique()), title, draw)
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str, measured: str) -> None:
     """One P of one corpus."""
-    axes.axhline(0, color=style.GREY, linewidth=0.8)
-    axes.set_xscale("log")
     if len(rows) and law is not None:
         one, N, P = (rows[c].to_numpy(float) for c in ("N_one", "N", "P"))
         base = np.asarray(law.predict(N=one))

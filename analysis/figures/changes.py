@@ -1,0 +1,50 @@
+"""The frame of figures that show a change of the loss from P = 1 against N."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures.common import corpus_name, say_empty
+
+
+def change_panels(
+    table: pd.DataFrame,
+    column: str,
+    values: Sequence[Any],
+    title: Callable[[Any, pd.DataFrame], str],
+    draw: Callable[[Axes, str, pd.DataFrame], None],
+) -> Figure:
+    """A row of panels each corpus, a panel each of a column's values, under one legend.
+
+    table: corpus, N_one (N at P = 1) and the column; title: of a value and its rows; draw: puts one
+    corpus' rows into axes that have the line of no change and N on a logarithm.
+    """
+    corpora = list(dict.fromkeys(table["corpus"]))
+    rows, columns = max(len(corpora), 1), max(len(values), 1)
+    figure, panels = style.new_figure(rows, columns, height=2.4 * rows + 0.6, sharey="row", sharex=True)
+    with style.context():
+        if not len(table):
+            say_empty(panels[0], "no size was run at P = 1 and at more")
+            return figure
+        known: dict[str, Any] = {}  # a corpus may lack a P: no one panel has every label
+        for index, axes in enumerate(panels):
+            corpus, value = corpora[index // columns], values[index % columns]
+            part = table[(table["corpus"] == corpus) & (table[column] == value)]
+            axes.axhline(0, color=style.GREY, linewidth=0.8)
+            axes.set_xscale("log")
+            draw(axes, corpus, part)
+            name = f"{corpus_name(str(corpus))}, " if len(corpora) > 1 else ""
+            axes.set_title(name + title(value, part))
+            style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
+            handles, labels = axes.get_legend_handles_labels()
+            known = dict(zip(labels, handles, strict=True)) | known
+        figure.supylabel("change of the loss from $P = 1$ (nats)", fontsize=9)
+        figure.supxlabel("non-embedding parameters $N$ at $P = 1$", fontsize=9)
+        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=len(known))
+    return figure
