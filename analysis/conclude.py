@@ -50,8 +50,9 @@ def conclude(folder: Path, command: str, console: Console | None = None) -> None
         fit.save(files[-1])
         if fit.determined:
             console.print(law_table(corpus, fit))
-            console.print(worth_table(fit))
         console.print(goodness(fit), highlight=False)
+        if fit.determined:
+            console.print(worth_table(fit))
         console.print(f"[bold]{verdict(fit)}[/]", highlight=False)
     for missing in seen.missing if not seen.parallel else ():
         console.print(missing, highlight=False)
