@@ -1,4 +1,4 @@
-"""What this machine is called, how much memory it has, and the most that some work takes of it."""
+"""What this machine is called, how much memory it has, and the most that is taken of it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,46 @@ import ctypes
 import gc
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
+
+
+def processor() -> str:
+    """The processor's name, as far as the system says."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    return model or platform.processor() or platform.machine()
 
 
 def name(device: torch.device) -> str:
     """What the machine is called."""
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return f"{model or platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    return f"{processor()}, {torch.get_num_threads()} threads"
 
 
 def capacity(device: torch.device) -> int:
     """Bytes of memory."""
     if device.type == "cuda":
+        import torch
+
         return int(torch.cuda.get_device_properties(device).total_memory)
     import psutil
 
     return int(psutil.virtual_memory().total)
+
+
+def peak_bytes() -> int:
+    """Most memory that this process has had so far."""
+    import resource  # not on every system
+
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _status_kib(field: str) -> float:
@@ -43,6 +62,8 @@ class PeakMemory:
         self.device = device
         gc.collect()
         if device.type == "cuda":
+            import torch
+
             torch.cuda.reset_peak_memory_stats(device)
             self.start = float(torch.cuda.memory_allocated(device))
             return
@@ -54,5 +75,7 @@ class PeakMemory:
     def taken(self) -> float:
         """Bytes above the start; nan where the system does not say."""
         if self.device.type == "cuda":
+            import torch
+
             return torch.cuda.max_memory_allocated(self.device) - self.start
         return 1024 * _status_kib("VmHWM") - self.start

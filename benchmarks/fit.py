@@ -12,7 +12,6 @@ import datetime
 import itertools
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ import scipy
 from scipy.optimize import minimize
 
 import scaling
+from analysis import machine
 
 ROOT = Path(__file__).parents[1]
 STARTS = (np.exp([-1, -0.5, 0]), np.exp([-4, -2, 0, 2, 4]), [0, 0.5, 1, 1.5, 2], [0.2, 0.4, 0.6, 0.8])
@@ -82,8 +82,7 @@ def large() -> tuple[float, float, float]:
     start = time.process_time()
     fit = scaling.fit(scaling.ChinchillaLaw, table)
     took = time.process_time() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return took, peak, abs(fit.law.vector[3] - truth.alpha)
+    return took, machine.peak_bytes() / 2**30, abs(fit.law.vector[3] - truth.alpha)
 
 
 def apart(code: str) -> str:
@@ -129,7 +128,7 @@ def main() -> None:
         lines += corpus_rows(str(corpus), {c: part[c].to_numpy() for c in ("N", "P", "loss")})
     lines += other_rows()
     stamp = (
-        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {cpu()} with a load of "
+        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {machine.processor()} with a load of "
         f"{os.getloadavg()[0]:.1f}, one thread; Python {platform.python_version()}, numpy {np.__version__}, "
         f"scipy {scipy.__version__}. Processor seconds; baseline and fit take turns in one process."
     )
@@ -137,14 +136,6 @@ def main() -> None:
     (ROOT / "results/benchmarks").mkdir(parents=True, exist_ok=True)
     (ROOT / "results/benchmarks/fit.md").write_text(text)
     print(text)
-
-
-def cpu() -> str:
-    """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "an unnamed processor"
 
 
 if __name__ == "__main__":

@@ -10,20 +10,15 @@ is found.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import psutil
 
 from sweeps.compiling import cxx_compiler
-from sweeps.local import KEEP_FREED
 
-from .model import BATCH, OUT, SHAPES, TOKENS, best, peak_bytes, stamp, training_step
+from .model import BATCH, SHAPES, TOKENS, training_step
+from .timing import OUT, Row, best, in_own_process, memory_of, stamp
 
 DIALS = {
     "T": (64, 128, 256, 512, 1024),
@@ -34,7 +29,7 @@ MIDDLE = {"T": TOKENS, "P": 4, "width": 128}
 LABELS = {"T": "tokens a sequence T", "P": "streams P", "N": "parameters N"}
 
 
-def measure(dial: str, value: int, seconds: float) -> dict[str, object]:
+def measure(dial: str, value: int, seconds: float) -> Row:
     """One row: a step with one dial away from the middle."""
     at = {**MIDDLE, dial: value}
     width = at["width"]
@@ -42,29 +37,10 @@ def measure(dial: str, value: int, seconds: float) -> dict[str, object]:
     config = replace(config, kv_heads=max(1, config.heads // 2))
     variant = "compiled" if cxx_compiler() else "eager"
     step = training_step(config, variant, at["T"])
-    before = psutil.Process().memory_info().rss
+    peak = memory_of(step)
     elapsed = best(step, seconds)
-    peak = peak_bytes() - before
     row = {"dial": dial, **at, "N": config.N, "variant": variant, "step_s": elapsed}
     return {**row, "tokens_per_s": BATCH * at["T"] / elapsed, "step_memory_bytes": peak}
-
-
-def in_own_process(dial: str, value: int, seconds: float) -> dict[str, object]:
-    """Run one measurement in a fresh interpreter."""
-    call = [
-        sys.executable,
-        "-m",
-        "benchmarks.model_growth",
-        "--one",
-        dial,
-        str(value),
-        "--seconds",
-        str(seconds),
-    ]
-    done = subprocess.run(call, capture_output=True, text=True, check=True, env={**os.environ, **KEEP_FREED})
-    row: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    print(row, flush=True)
-    return row
 
 
 def draw(table: pd.DataFrame) -> plt.Figure:
@@ -100,12 +76,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        print(json.dumps(measure(options.one[0], int(options.one[1]), options.seconds)))
-        return
-    rows = [in_own_process(dial, value, options.seconds) for dial in DIALS for value in DIALS[dial]]
+    rows = [in_own_process(measure, dial, value, options.seconds) for dial in DIALS for value in DIALS[dial]]
     table = stamp(rows)
     table.to_csv(OUT / "model_growth.csv", index=False)
     draw(table).savefig(OUT / "model_growth.png", dpi=150)

@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +27,23 @@ import pandas as pd
 import torch
 
 import scaling
+from analysis import machine
 from sweeps import corpora, train
 from sweeps.axes import Axes
+from sweeps.evaluate import Evaluation
 from sweeps.execution import Execution, cores
 from sweeps.grids import find
 from sweeps.store import Store
 from sweeps.watch import Watch
-
-from .fit import cpu
 
 ROOT = Path(__file__).parents[1]
 Line = tuple[str, str, str]  # what, measured, wanted
 
 
 class TimedWatch(Watch):
-    """Adds up the seconds from a micro-batch at hand to its weights updated."""
+    """Adds up the seconds from a micro-batch at hand to its weights updated, and those of evaluation."""
 
-    step_s = 0.0
+    step_s = evaluation_s = 0.0
 
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         """The batch has been read."""
@@ -55,18 +54,28 @@ class TimedWatch(Watch):
         TimedWatch.step_s += time.perf_counter() - self.began
         super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
 
+    def _evaluate(self, *args: Any) -> Evaluation:
+        start = time.perf_counter()
+        found = super()._evaluate(*args)
+        TimedWatch.evaluation_s += time.perf_counter() - start
+        return found
 
-def share(size: str, P: int, corpus: str, tokens: int | None, eval_tokens: int, folder: Path) -> Line:
+
+def share(size: str, P: int, corpus: str, tokens: int | None, folder: Path) -> Line:
     """Seconds in training steps over seconds in `sweeps.train.train`, of a run with one thread."""
     axes = Axes(sizes=(size,), streams=(P,), corpora=(corpus,), seeds=(0,), tokens=tokens)
-    (run,) = corpora.bind(replace(run, eval_tokens=eval_tokens) for run in find("laptop")(axes))
+    (run,) = corpora.bind(find("laptop")(axes))
     train.Watch = TimedWatch  # type: ignore[misc]
     start = time.perf_counter()
     row = train.train(run, folder, execution=Execution(accelerator="cpu", threads=1))
     wall = time.perf_counter() - start
-    held_out = eval_tokens or len(corpora.open_for(run).valid)
-    what = f"share: laptop {size} P={P}, {run.D:,} tokens of {corpus}, {held_out:,} held out, {row['status']}"
-    return what, f"{TimedWatch.step_s / wall:.1%} of {wall:.0f} s", ">= 95% over 300 s"
+    what = (
+        f"share of training steps: laptop {size} P={P}, {run.D:,} tokens of {corpus}, "
+        f"{run.eval_tokens:,} held out, {row['status']}"
+    )
+    steps, held_out = TimedWatch.step_s / wall, TimedWatch.evaluation_s / wall
+    rest = f"evaluation {held_out:.1%}, all else {1 - steps - held_out:.1%}"
+    return what, f"{steps:.1%} of {wall:.0f} s; {rest}", ">= 95% over 300 s"
 
 
 def sweep_s(folder: Path, workers: str, tokens: int) -> float:
@@ -142,7 +151,6 @@ def main() -> None:
     parser.add_argument("--P", type=int, default=1, help="its streams (default 1)")
     parser.add_argument("--corpus", default="code", help="its corpus (default code)")
     parser.add_argument("--tokens", type=int, help="its tokens (default the laptop grid's)")
-    parser.add_argument("--eval-tokens", type=int, default=0, help="its held-out tokens (default 0: all)")
     parser.add_argument("--tiny", action="store_true", help="try everything, write nothing")
     args = parser.parse_args()
     few = args.tiny
@@ -151,8 +159,7 @@ def main() -> None:
         lines = [reading(*((100, 10_000) if few else (10_000, 10**7)), folder)]
         lines += workers(*((5_000, 1) if few else (50_000, 3)), folder)
         tokens = 100_000 if few else args.tokens
-        held_out = 10_000 if few else args.eval_tokens
-        lines += [share(args.size, args.P, args.corpus, tokens, held_out, folder / "run")]
+        lines += [share(args.size, args.P, args.corpus, tokens, folder / "run")]
     text = report(lines)
     print(text)
     if not few:
@@ -163,7 +170,7 @@ def main() -> None:
 def report(lines: list[Line]) -> str:
     """The page: where and when it was measured, and the table."""
     stamp = (
-        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {cpu()} with a load of "
+        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {machine.processor()} with a load of "
         f"{os.getloadavg()[0]:.1f} at the end; Python {platform.python_version()}, "
         f"torch {torch.__version__}, lightning {L.__version__}, pandas {pd.__version__}."
     )
