@@ -13,6 +13,7 @@ has begun is told in the result: `result.ok`, `result.failed`, `result.interrupt
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -133,7 +134,7 @@ def run_sweep(
     if todo:
         count, threads = chosen.share(workers, len(todo))
         execution = execution if execution.threads else replace(execution, threads=threads)
-        job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer)
+        job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd())
         fatal, interrupted = _watch(store, job, chosen, count, todo, console)
     store.gather(curves=True)
     return _result(store, runs, before, fatal, interrupted)

@@ -34,7 +34,10 @@ class LocalLauncher:
             settings |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         self.job = job
         self.log = Path(job.folder) / "checkpoints" / "workers.log"
-        self.nursery = Nursery(job.trainer.partition(":")[0], settings, self.log)
+        cwd = Path(job.cwd)
+        self.nursery = Nursery(
+            job.trainer.partition(":")[0], settings, self.log, cwd if cwd.is_dir() else None
+        )
         self.going = [self._spawn(self.nursery) for _ in range(workers)]
 
     def _spawn(self, nursery: Nursery) -> Child:

@@ -48,9 +48,14 @@ class Child:
 class Nursery:
     """The other end: starts children, hears what they say, and of their ends."""
 
-    def __init__(self, module: str, settings: dict[str, str], log: Path | None = None) -> None:
-        """`module` is what children import, `settings` joins their environment, `log` takes their prints."""
-        self.module, self.log = module, log
+    def __init__(
+        self, module: str, settings: dict[str, str], log: Path | None = None, cwd: Path | None = None
+    ) -> None:
+        """`module` is what children import, `settings` joins their environment, `log` takes their prints.
+
+        `cwd` is the folder that they start in, by default this process's.
+        """
+        self.module, self.log, self.cwd = module, log, cwd
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         self.environment = {**os.environ, **settings, "PYTHONPATH": path}
@@ -73,6 +78,7 @@ class Nursery:
                 stderr=errors,
                 start_new_session=True,  # Ctrl-C reaches the driver alone, which then tells the children
                 env=self.environment,
+                cwd=self.cwd,
             )
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)

@@ -61,22 +61,22 @@ def _two_stages(run: RunConfig, axes: Axes) -> list[RunConfig]:
 def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[RunConfig]:
     """The data and optimiser of the grid's first size on the checkpoint's own shape.
 
-    peft has nothing to train at P = 1: those points are left out.
+    peft has nothing to train at P = 1: those points are left out. The runs keep the size's name where the
+    checkpoint has its shape, else they take the checkpoint's. Its folder is part of a run's identity as it
+    is named: a relative one is seen from where the sweep is started.
     """
     if not axes.base:
         raise ValueError(f"recipe={recipe!r} starts from a checkpoint: name its folder with --base")
     base = Path(axes.base)
     shape = _read_shape(base)
     tokenizer = base / "tokenizer.json"
-    own = str(tokenizer.resolve()) if tokenizer.exists() else "bpe"
+    own = str(tokenizer) if tokenizer.exists() else "bpe"
     found = []
     for run in runs:
         if run.size == runs[0].size and not (recipe == "peft" and run.model.P == 1):
             model = _on_base(shape, run.model, base)
-            parent = str(base.resolve())
-            found.append(
-                replace(run, model=model, recipe=recipe, parent=parent, size=base.name, tokenizer=own)
-            )
+            size = run.size if model.shape == run.model.shape else base.resolve().name
+            found.append(replace(run, model=model, recipe=recipe, parent=str(base), size=size, tokenizer=own))
     return found
 
 

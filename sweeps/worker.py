@@ -41,6 +41,7 @@ class Job:
     session: str  # the launcher's; what failed in it is not tried again in it
     execution: Execution = field(default_factory=Execution)
     trainer: str = "sweeps.train:train"  # module:function, the signature of `sweeps.train.train`
+    cwd: str = ""  # where the sweep was started: what its runs name relatively is seen from there
 
     def to_json(self) -> str:
         """One line."""

@@ -21,6 +21,11 @@ def recite(text, stop, say):
     return 7
 
 
+def where(text, stop, say):
+    say(os.getcwd())
+    return 0
+
+
 def wait(text, stop, say):
     print("waits")
     say("ready")
@@ -78,6 +83,16 @@ def test_children_stop_when_told_and_when_the_nursery_is_gone(nursery, tmp_path,
         nursery.close()
     until((tmp_path / "end").exists)
     assert (tmp_path / "log").read_text() == "waits\n"
+
+
+def test_children_start_where_they_are_told(tmp_path, monkeypatch):
+    (tmp_path / "children.py").write_text(CHILDREN)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "there").mkdir()
+    with Nursery("children", {}, cwd=tmp_path / "there") as nursery:
+        child = nursery.start("children:where", "")
+        until(lambda: not nursery.look())
+    assert child.said == [str(tmp_path / "there")]
 
 
 def test_a_deaf_child_is_killed(nursery):

@@ -90,6 +90,15 @@ def test_a_plain_base_goes_on_as_it_is(tmp_path):
     assert build_model(two, tmp_path / "base").config.K == two.model.prefix_tokens == 4
 
 
+def test_a_base_is_named_as_it_was_and_a_size_by_its_shape(tmp_path, monkeypatch):
+    save(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
+    monkeypatch.chdir(tmp_path)
+    grid = find("ci")
+    for name, sizes, size in (("base", ["32x1"], "32x1"), ("./base", ["64x1"], "base")):
+        (run,) = grid(Axes(recipe="peft", base=name, sizes=sizes, streams=[2]))
+        assert (run.parent, run.size) == ("base", size)
+
+
 def test_grown_prefixes_are_drawn_as_the_run_asks():
     wide = grow(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), 4, 8, prefix_std=1.0)
     assert wide.attentions[0].prefix_k.std().item() == pytest.approx(1.0, rel=0.2)
