@@ -86,9 +86,8 @@ def _on_base(base: ModelConfig, wanted: ModelConfig, where: Path) -> ModelConfig
         return base
     if base.P > 1:
         raise ValueError(f"--base {where} has P = {base.P}: it can start P = {base.P} only")
-    return replace(
-        base, P=wanted.P, prefix_tokens=wanted.prefix_tokens, smoothing=wanted.smoothing, prefix_at_one=False
-    )
+    asked = {name: getattr(wanted, name) for name in ("P", "prefix_tokens", "prefix_std", "smoothing")}
+    return replace(base, **asked, prefix_at_one=False)
 
 
 def _read_shape(base: Path) -> ModelConfig:

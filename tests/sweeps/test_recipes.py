@@ -14,6 +14,7 @@ from sweeps.grids import Axes, find
 from sweeps.layers import is_extra
 from sweeps.model import ParScaleLM
 from sweeps.module import build_model
+from sweeps.recipes import apply
 from sweeps.train import train
 
 ONE = Execution(threads=1, accelerator="cpu")
@@ -97,6 +98,15 @@ def test_a_base_is_named_as_it_was_and_a_size_by_its_shape(tmp_path, monkeypatch
     for name, sizes, size in (("base", ["32x1"], "32x1"), ("./base", ["64x1"], "base")):
         (run,) = grid(Axes(recipe="peft", base=name, sizes=sizes, streams=[2]))
         assert (run.parent, run.size) == ("base", size)
+
+
+def test_a_frozen_backbone_gets_the_prefixes_the_grid_asks_for(tmp_path):
+    save(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
+    axes = Axes(recipe="peft", base=str(tmp_path / "base"))
+    (run,) = find("ci")(Axes(sizes=["32x1"], streams=[4]))
+    (far,) = apply([replace(run, model=replace(run.model, prefix_std=1.0))], axes)
+    prefix = build_model(far, tmp_path / "base").attentions[0].prefix_k
+    assert prefix.std().item() == pytest.approx(1.0, rel=0.2)
 
 
 def test_grown_prefixes_are_drawn_as_the_run_asks():
