@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 import scaling
 from analysis.equivalent import usable
@@ -73,7 +73,7 @@ def _mean(group: pd.DataFrame, level: float) -> dict[str, Any]:
     """One size and P over its seeds."""
     change, n = group["change"], len(group)
     spread = float(change.std(ddof=1)) if n > 1 else float("nan")
-    half = student.ppf(0.5 + level / 2, n - 1) * spread / np.sqrt(n) if n > 1 else float("nan")
+    half = stdtrit(n - 1, 0.5 + level / 2) * spread / np.sqrt(n) if n > 1 else float("nan")
     first = {name: group[name].iloc[0] for name in ("corpus", "size", "N_one", "P", "N")}
     mean = float(change.mean())
     return first | {"seeds": n, "change": mean, "low": mean - half, "high": mean + half, "spread": spread}

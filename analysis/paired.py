@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from analysis.style import count_text
 
@@ -118,7 +118,7 @@ def _end(gap: Floats) -> tuple[float, float]:
         return float(last.mean()), np.nan
     error = np.sqrt(np.mean(np.diff(last) ** 2) / 2 / count)
     freedom = 2 * (count - 1) ** 2 / (3 * count - 4)
-    return float(last.mean()), float(student.ppf(0.975, freedom) * error)
+    return float(last.mean()), float(stdtrit(freedom, 0.975) * error)
 
 
 def signed(value: float, noise: float, digits: int) -> str:

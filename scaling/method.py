@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from scaling.law import Array, Law
 from scaling.objectives import Objective
@@ -95,7 +95,7 @@ def location_scale(problem: Problem, r: Array, w: Array, free: Any) -> tuple[Arr
     return centre, np.asarray(np.sqrt((w * spread**2).sum(-1) / dof))
 
 
-NORMAL = stats.norm.ppf((np.arange(400) + 0.5) / 400)  # evenly likely values of a standard normal
+NORMAL = special.ndtri((np.arange(400) + 0.5) / 400)  # evenly likely values of a standard normal
 
 
 def _moments(objective: Objective, centre: Array, scale: Array) -> tuple[Array, Array]:
@@ -130,7 +130,7 @@ def t_quantile(fit: Fit, level: float) -> float:
 def t_of(problem: Problem, level: float) -> float:
     """`t_quantile` of a problem: counted rows minus free parameters are its degrees of freedom."""
     dof = problem.count - len(problem.law.free())
-    return float(stats.t.ppf(0.5 + level / 2, dof)) if dof > 0 else float("inf")
+    return float(special.stdtrit(dof, 0.5 + level / 2)) if dof > 0 else float("inf")
 
 
 def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from scaling.method import check_level, errors_batch, t_of
 from scaling.result import Fit
@@ -30,4 +30,4 @@ def detectable(fit: Fit, parameter: str = "k", level: float = 0.95, power: float
     inside = 1e-6 * max(1.0, abs(theta[i]))
     theta[i] = np.clip(theta[i], fit.problem.lower[i] + inside, fit.problem.upper[i] - inside)
     error = errors_batch(fit.problem, theta[None], lambda law: getattr(law, parameter))[0, 0]
-    return float((t_of(fit.problem, level) + stats.norm.ppf(power)) * error)
+    return float((t_of(fit.problem, level) + special.ndtri(power)) * error)

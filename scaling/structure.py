@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from scaling.law import Array
 from scaling.result import Fit
@@ -87,7 +87,7 @@ def structure_test(fit: Fit) -> float:
     if dof < 1 or q < 1:
         return float("nan")
     left = float((r**2).sum()) - gained
-    return float(stats.f.sf(gained / q / max(left / dof, 1e-300), q, dof))
+    return float(special.fdtrc(q, dof, gained / q / max(left / dof, 1e-300)))
 
 
 def _basis(columns: Array) -> Array:
@@ -107,4 +107,4 @@ def replicate_test(fit: Fit) -> float:
     if pure < 1 or lack < 1 or within <= 0:
         return float("nan")
     between = float((fit.residuals**2).sum()) - within
-    return float(stats.f.sf(between / lack / (within / pure), lack, pure))
+    return float(special.fdtrc(lack, pure, between / lack / (within / pure)))

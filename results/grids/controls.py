@@ -1,12 +1,12 @@
 """Controls of the laptop grid: what of the streams' gain is the prefix's, and what the aggregation's.
 
     parscale sweep results/grids/controls.py:prefix_alone --seeds 0 --out results/sweeps/laptop-prefix-alone
-    parscale sweep results/grids/controls.py:apart --recipe peft --base CHECKPOINT --out results/sweeps/laptop-peft-apart
+    parscale sweep results/grids/controls.py:apart --recipe peft --base CHECKPOINT
 
 P > 1 has two things that P = 1 lacks besides its streams: prefix tokens, which attention may rest on where
 nothing else fits, and a small network after the last layer. `prefix_alone` gives P = 1 the prefix;
-`even` gives P > 1 equal weights in place of the network's. `apart` draws prefixes of std 1, not .02: streams grown
-onto a trained backbone begin as different as tokens are.
+`even` gives P > 1 equal weights in place of the network's. `apart` draws prefixes of std 1, not .02: streams
+grown onto a trained backbone begin as different as tokens are.
 """
 
 from collections.abc import Callable
