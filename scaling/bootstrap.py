@@ -47,12 +47,13 @@ class Bootstrap(Method):
     def refits(self, fit: Fit) -> tuple[Problem, Array]:
         """The resampled problem (y or w of shape (R, n)) and its optima θ (R, p)."""
         rng = np.random.default_rng(self.seed)
+        fit = _row_by_row(fit)
         problem = self._resample(fit, rng)
         parts = []
         for first in range(0, self.replicates, CHUNK):
             rows = slice(first, min(first + CHUNK, self.replicates))
             start = np.repeat(fit.theta[None], rows.stop - rows.start, 0)
-            parts.append(minimise(problem.rows(rows), start, tolerance=1e-8, iterations=60).theta)
+            parts.append(minimise(problem.batch(rows), start, tolerance=1e-8, iterations=60).theta)
         return problem, np.concatenate(parts)
 
     def draws(self, fit: Fit, count: int = 1000, seed: int = 0) -> Law:
@@ -83,7 +84,7 @@ class Bootstrap(Method):
         count = int(codes.max()) + 1
         if self.kind == "case":
             times = rng.multinomial(count, np.full(count, 1 / count), R).astype(np.float64)
-            return replace(problem, w=problem.w * times[:, codes])
+            return replace(problem, w=times[:, codes])
         residual = _inflated(fit)
         if self.kind == "normal":
             new = fit.noise * rng.standard_normal((R, count))[:, codes]
@@ -98,10 +99,22 @@ class Bootstrap(Method):
         )
 
 
+def _row_by_row(fit: Fit) -> Fit:
+    """The fit with a row that counts four times as four rows, each of which can be drawn."""
+    w = fit.problem.w
+    if (w == 1).all():
+        return fit
+    if (w % 1 != 0).any():
+        raise ValueError("the bootstrap draws whole rows and the weights are no counts: use Profile()")
+    rows = np.repeat(np.arange(w.size), w.astype(int))
+    problem = replace(fit.problem.take(rows), w=np.ones(rows.size))
+    return replace(fit, problem=problem, groups=None if fit.groups is None else np.asarray(fit.groups)[rows])
+
+
 def _inflated(fit: Fit) -> Array:
     """Residuals over sqrt(1 - leverage), (n,)."""
     r, J = fit.problem.linearised(fit.theta[None])
-    columns = J[0] * np.sqrt(fit.problem.w)
+    columns = J[0]
     columns = columns[(columns != 0).any(-1)]
     q, _ = np.linalg.qr(columns.T / np.sqrt((columns**2).sum(-1)))
     leverage = np.minimum((q**2).sum(-1), 0.99)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scaling.law import Array
+from scaling.levels import levels_along
 from scaling.problem import Problem
 from scaling.solver import Solution
 
@@ -54,8 +55,12 @@ def distinct(*columns: Array) -> int:
 
 
 def levels(problem: Problem) -> dict[str, int]:
-    """Distinct values an axis takes."""
-    return {axis: distinct(x) for axis, x in zip(problem.law.axes, problem.x, strict=True)}
+    """Values an axis takes: sizes that only their streams part are one."""
+    axes = dict(zip(problem.law.axes, problem.x, strict=True))
+    found = {axis: distinct(x) for axis, x in axes.items()}
+    if "N" in axes and "P" in axes:
+        found["N"] = int(levels_along("N", axes["N"], axes).max()) + 1
+    return found
 
 
 def axis_notes(problem: Problem) -> tuple[str, ...]:

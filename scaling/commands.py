@@ -11,14 +11,17 @@ import numpy as np
 import pandas as pd
 
 from scaling import published, serial
-from scaling.data import parse_size, read_runs, usable
+from scaling.data import parse_size, usable
+from scaling.fit import FitError
 from scaling.fit import fit as fit_law
+from scaling.groups import each, mixed, runs_of, slug
 from scaling.law import Law
 from scaling.laws import REGISTRY, by_name
+from scaling.method import check_level
 from scaling.next_runs import suggest
 from scaling.objectives import OBJECTIVES, LogHuber, Objective
 from scaling.result import Fit
-from scaling.selection import Comparison, name_of
+from scaling.selection import Comparison
 from scaling.selection import compare as compare_laws
 from scaling.structure import adequacy
 from scaling.summary import number, table, text
@@ -26,56 +29,6 @@ from scaling.windows import Backtest
 from scaling.windows import backtest as backtest_law
 
 __all__ = ["backtest", "compare", "fit", "predict", "suggest"]
-
-
-def mapping(given: str | None, option: str) -> dict[str, str]:
-    """{"N": "params"} from "N=params,loss=val_loss"."""
-    pairs = [pair.partition("=") for pair in (given or "").split(",") if pair]
-    bad = next((p[0] for p in pairs if not (p[0].strip() and p[2].strip())), None)
-    if bad is not None:
-        raise ValueError(f"{option} {given!r}: write NAME=VALUE,NAME=VALUE (at {bad!r})")
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def runs_of(args: Any) -> pd.DataFrame:
-    """The runs a command was pointed at, its columns mapped and its rows narrowed."""
-    runs = read_runs(args.runs, mapping(args.columns, "--columns"))
-    for column, value in mapping(args.where, "--where").items():
-        if column not in runs:
-            raise ValueError(
-                f"--where {column}: no such column in {args.runs}; it has {', '.join(runs.columns)}"
-            )
-        keep = runs[column].astype(str) == value
-        if not keep.any():
-            some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
-            raise ValueError(f"--where {column}={value}: no row of {args.runs} has it; there are {some}")
-        runs = runs[keep]
-    return runs
-
-
-def split(runs: pd.DataFrame, by: str | None, source: Any) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The table in groups: one a value of column `by`, or all of it."""
-    if by is None:
-        yield "all", runs
-        return
-    if by not in runs:
-        raise ValueError(f"--by {by}: no such column in {source}; it has {', '.join(runs.columns)}")
-    for value, part in runs.groupby(by, sort=False):
-        yield str(value), part
-
-
-def mixed(args: Any) -> str:
-    """A warning where corpora or recipes are fitted as one: their losses are not comparable; else nothing."""
-    runs = runs_of(args)
-    runs = runs[usable(runs)]
-    for column in ("corpus", "recipe"):
-        if column in runs and len(runs[column].unique()) > 1 and args.by != column:
-            names = ", ".join(map(str, runs[column].unique()[:4]))
-            apart = (
-                f"--by {column} takes each apart" if args.by is None else f"--where {column}=... takes one"
-            )
-            return f"\n\nnote: rows of more than one {column} ({names}) are fitted as one; {apart}"
-    return ""
 
 
 def objective_of(args: Any) -> Objective:
@@ -88,7 +41,9 @@ def objective_of(args: Any) -> Objective:
 def fit(args: Any) -> str:
     """Fit a law to each group of a runs table, save the fits, describe them."""
     law, objective = by_name(args.law), objective_of(args)
-    fits = {name: fit_law(law, part, objective) for name, part in split(runs_of(args), args.by, args.runs)}
+    check_level(args.level)
+    runs = runs_of(args)
+    fits = each(args, runs, lambda part: fit_law(law, part, objective))
     folder = Path(args.out or "results") / "fits"
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
@@ -97,14 +52,8 @@ def fit(args: Any) -> str:
         one.save(paths[name])
     if args.json:
         return serial.dumps({name: as_json(one, args.level) for name, one in fits.items()})
-    return "\n\n".join(describe(name, one, paths[name], args.level) for name, one in fits.items()) + mixed(
-        args
-    )
-
-
-def slug(name: str) -> str:
-    """A name as part of a file name."""
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+    told = [describe(name, one, paths[name], args.level) for name, one in fits.items()]
+    return "\n\n".join(told) + mixed(runs, args.by)
 
 
 def as_json(one: Fit, level: float) -> dict[str, Any]:
@@ -168,13 +117,13 @@ def _points(frame: pd.DataFrame, level: float) -> Iterator[str]:
 
 def compare(args: Any) -> str:
     """Rank laws on each group of a runs table."""
-    found = {
-        name: compare_laws(laws_for(args.laws, part), part, objective_of(args), args.holdout)
-        for name, part in split(runs_of(args), args.by, args.runs)
-    }
+    runs, objective = runs_of(args), objective_of(args)
+    found = each(
+        args, runs, lambda part: compare_laws(laws_for(args.laws, part), part, objective, args.holdout)
+    )
     if args.json:
         return serial.dumps({name: compared(one) for name, one in found.items()})
-    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + mixed(args)
+    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + mixed(runs, args.by)
 
 
 def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
@@ -182,8 +131,13 @@ def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
     if given:
         return [by_name(name.strip()) for name in given.split(",")]
     good = runs[usable(runs)] if usable(runs).any() else runs
-    varied = {axis for axis in ("N", "P", "D") if axis in good and len(good[axis].unique()) > 1}
-    return [law for law in REGISTRY.values() if set(law.axes) <= varied]
+    known = [axis for axis in ("N", "P", "D") if axis in good and good[axis].notna().all()]
+    varied = {axis for axis in known if len(good[axis].unique()) > 1}
+    found = [law for law in REGISTRY.values() if set(law.axes) <= varied]
+    if not found:
+        single = ", ".join(f"{axis} takes one value" for axis in known if axis not in varied)
+        raise FitError(f"no law to compare: {single}; add runs at others")
+    return found
 
 
 def compared(one: Comparison) -> dict[str, Any]:
@@ -210,17 +164,15 @@ def ranking(one: Comparison) -> str:
 def backtest(args: Any) -> str:
     """Fit the small runs of each group, predict the large ones."""
     law, objective = by_name(args.law), objective_of(args)
-    found = {
-        name: backtest_law(law, part, args.along, objective, args.level)
-        for name, part in split(runs_of(args), args.by, args.runs)
-    }
+    runs = runs_of(args)
+    found = each(args, runs, lambda part: backtest_law(law, part, args.along, objective, args.level))
     if args.json:
         return serial.dumps({name: backtested(law, one) for name, one in found.items()})
-    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + mixed(args)
+    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + mixed(runs, args.by)
 
 
 def backtested(law: type[Law], one: Backtest) -> dict[str, Any]:
     """A backtest as JSON values."""
     windows = json.loads(one.table.reset_index().to_json(orient="records", double_precision=15))
     points = json.loads(one.points.to_json(orient="records", double_precision=15))
-    return {"law": name_of(law), "windows": windows, "points": points, "verdict": one.verdict}
+    return {"law": law.__name__, "windows": windows, "points": points, "verdict": one.verdict}

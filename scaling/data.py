@@ -11,20 +11,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling import limits
+from scaling import tables
 from scaling.law import Array
 
 SUFFIX = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
-NUMBER = re.compile(r"^\s*([+-]?(?:\d[\d,_]*)?\.?\d*(?:e[+-]?\d+)?)\s*([kmbgt]?)\s*$", re.IGNORECASE)
+NUMBER = re.compile(
+    r"^\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d[\d_]*)?\.?\d*(?:e[+-]?\d+)?)\s*([kmbgt]?)\s*$", re.IGNORECASE
+)
 AXES = ("N", "P", "D", "C")
+AMOUNTS = ("loss", "loss_se")  # where 2,111 may mean 2.111
 OK = "ok"
 FIRST_STAGE, SECOND_STAGE = "stage-1", "two-stage"  # recipes
-SMALLER = "keep the rows and columns that the fit needs"
 WANDB_STATES = {"finished", "running", "crashed", "failed", "killed", "pending", "preempted", "preempting"}
 
 
 def parse_size(text: Any) -> float:
-    """A number from 2.8e9, "2.8B", "42_000", "1,000" or 7; ValueError quotes what is not one."""
+    """A number from 2.8e9, "2.8B", "42_000", "1,000" or 7; ValueError quotes what is not one.
+
+    Commas part thousands, in groups of three; a decimal comma is refused.
+    """
     if isinstance(text, str):
         match = NUMBER.match(text)
         try:
@@ -32,7 +37,8 @@ def parse_size(text: Any) -> float:
         except (TypeError, ValueError):
             if text.strip().lower() in ("nan", "inf", "-inf", "+inf", "infinity", ""):
                 return float(text.strip() or "nan")
-            raise ValueError(f"{text!r} is not a number (write 2800000000, 2.8e9 or 2.8B)") from None
+            how = "write 2800000000, 2.8e9 or 2.8B, with a point before decimals"
+            raise ValueError(f"{text!r} is not a number ({how})") from None
     try:
         return float(text)
     except (TypeError, ValueError, OverflowError):
@@ -59,14 +65,13 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.
         raise FileNotFoundError(
             f"{source}: no such file; give a runs table (parquet, csv, jsonl) or a sweep folder"
         )
-    table = _rename(_load(source), columns or {}, source)
+    table = _rename(tables.load(source), columns or {}, source)
     if table.empty:
         raise ValueError(f"{source}: the table has no rows")
     for name in ("N", "loss"):
         if name not in table:
             raise ValueError(f"{source}: {_missing(name, table)}")
-    if "P" not in table:
-        table["P"] = 1.0
+    _one_stream(table, source)
     if "status" not in table and "State" in table and set(table["State"].dropna()) <= WANDB_STATES:
         table["status"] = table["State"].replace("finished", OK)
     for name in (*AXES, "loss", "loss_se"):
@@ -84,51 +89,23 @@ def read_candidates(path: str | Path, columns: Mapping[str, str] | None = None) 
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(f"{source}: no such file; give a table of candidate runs")
-    table = _rename(_load(source), columns or {}, source)
+    table = _rename(tables.load(source), columns or {}, source)
     if "N" not in table:
         raise ValueError(f"{source}: {_missing('N', table)}")
-    if "P" not in table:
-        table["P"] = 1.0
+    _one_stream(table, source)
     for name in [n for n in AXES if n in table]:
         table[name] = _numbers(table[name], name, source)
     return table
 
 
-def _load(source: Path) -> pd.DataFrame:
-    readers = {
-        ".parquet": pd.read_parquet,
-        ".csv": lambda f: pd.read_csv(f, dtype_backend="numpy_nullable", comment="#"),
-        ".tsv": lambda f: pd.read_csv(f, sep="\t", dtype_backend="numpy_nullable", comment="#"),
-        ".jsonl": lambda f: pd.read_json(f, lines=True),
-    }
-    if source.suffix not in readers:
-        raise ValueError(
-            f"{source}: cannot read {source.suffix or 'a file without ending'}; use {', '.join(readers)}"
-        )
-    size = source.stat().st_size
-    limits.check(source, size, limits.TABLE, SMALLER)
-    if size == 0 and source.is_file():
-        raise ValueError(f"{source}: the file is empty")
-    try:
-        if source.suffix == ".parquet":
-            limits.check(source, _unpacked(source), limits.TABLE, SMALLER)
-        return readers[source.suffix](source)  # type: ignore[operator, no-any-return]
-    except limits.TooLarge:
-        raise
-    except (ValueError, OSError, pd.errors.ParserError) as error:
-        if isinstance(error, PermissionError):
-            raise
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{source}: not a readable {source.suffix[1:]} table ({first})") from error
-
-
-def _unpacked(source: Path) -> int:
-    """Bytes of a parquet file's values once they are read; a few pages may hold any number of rows."""
-    from pyarrow.parquet import read_metadata
-
-    found = read_metadata(source)
-    pages = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
-    return int(max(pages, 8 * found.num_rows * found.num_columns))
+def _one_stream(table: pd.DataFrame, source: Path) -> None:
+    """P = 1 where the table has none, unless a column looks like it under another name."""
+    if "P" in table:
+        return
+    alike = next((name for name in map(str, table) if name.casefold() in ("p", "streams")), None)
+    if alike:
+        raise ValueError(f"{source}: is column {alike!r} the streams? then say --columns P={alike}")
+    table["P"] = 1.0
 
 
 def _rename(table: pd.DataFrame, columns: Mapping[str, str], source: Path) -> pd.DataFrame:
@@ -155,6 +132,8 @@ def _numbers(column: pd.Series[Any], name: str, source: Path) -> Array:
     out = np.empty(len(column))
     for row, value in enumerate(column):
         try:
+            if name in AMOUNTS and "," in str(value):
+                raise ValueError(f"{value!r} is not a number: write a point before decimals")
             out[row] = np.nan if value is None or value is pd.NA else parse_size(value)
         except ValueError as error:
             raise ValueError(f"{source}: row {row + 1}, column {name}: {error}") from None
@@ -198,7 +177,7 @@ def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
         {name: pa.Column(float, checks, required=False, nullable=name in ("loss_se", "D", "C"))
          for name, checks in rules.items()}
     )  # fmt: skip
-    good = table[usable(table)]
+    good = table[usable(table)].reset_index(drop=True)
     try:
         schema.validate(good, lazy=True)
     except pa.errors.SchemaErrors as errors:
@@ -206,7 +185,7 @@ def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
         cases = cases[cases["index"].notna()].sort_values("index", kind="stable")
         first = cases.iloc[0]
         what = {"not_nullable": "a number"}.get(str(first["check"]), str(first["check"]))
-        row = list(table.index).index(first["index"])
+        row = int(np.flatnonzero(usable(table))[int(first["index"])])
         raise ValueError(
             f"{source}: row {row + 1}, column {first['column']}: {first['failure_case']} must be {what}"
         ) from None
@@ -223,6 +202,9 @@ def arrays(table: Any, names: tuple[str, ...], loss: str = "loss") -> tuple[dict
             raise ValueError(_missing(name, table))
     known = {name: table[name] for name in ("status", "recipe") if name in table}
     keep = usable({"loss": table[loss], **known})
+    if keep.size and not keep.any() and "status" in known:
+        found = ", ".join(sorted({str(word) or "nothing" for word in _words(table["status"])})[:5])
+        raise ValueError(f"no row has status {OK!r}: the column holds {found}; map its words or drop it")
     out = {}
     for name in (*names, loss):
         raw = np.asarray(table[name], dtype=object) if not _is_float(table[name]) else np.asarray(table[name])

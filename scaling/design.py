@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from scaling.law import Array, clean_axes
-from scaling.method import Quantity, at_points, check_level, slopes, spread, t_quantile
+from scaling.method import Quantity, at_points, check_level, slopes, spread_batch, t_quantile
+from scaling.power import let_go, one_row_a_run
 from scaling.result import Fit
 
 Target = str | Mapping[str, float] | Fit | Quantity
@@ -30,8 +31,10 @@ def suggest(
     is wanted; a rival Fit, to tell the two laws apart; or any quantity (see `scaling.uncertainty`).
     Returns the chosen runs in order with C, total_C and what is expected after each: half_width of the
     target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
-    Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted.
+    Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted. A parameter
+    at its bound is let go: what would be known of it then. Raises ValueError for rows that share a run.
     """
+    one_row_a_run(fit)
     if count < 1:
         raise ValueError(f"count={count!r} must be at least 1")
     names = dict.fromkeys((*fit.law.axes, *(target.law.axes if isinstance(target, Fit) else ())))
@@ -78,13 +81,13 @@ def _flops(candidates: pd.DataFrame, axes: Mapping[str, Array]) -> Array:
     return paid if given == "C" else np.asarray(6.0 * axes["N"] * axes.get("P", np.ones(1)) * paid)
 
 
-def _information(fit: Fit, axes: Mapping[str, Array], log: bool) -> tuple[Array, Array, Array]:
-    """Covariance of θ (p, p), the candidates' gradients (K, p) and noise variance (K,).
+def _information(fit: Fit, axes: Mapping[str, Array], log: bool, theta: Array) -> tuple[Array, Array, Array]:
+    """Covariance of θ (p,), (p, p), the candidates' gradients (K, p) and noise variance (K,).
 
     Gradient and noise are those of the log loss where `log`, else of the loss in nats per token.
     """
-    cov, _ = spread(fit)
-    gradient = slopes(fit.problem, fit.theta[None], at_points(dict(axes), fit.law.axes))[0].T
+    cov = spread_batch(fit.problem, theta[None])[0][0]
+    gradient = slopes(fit.problem, theta[None], at_points(dict(axes), fit.law.axes))[0].T
     predicted = np.asarray(fit.law.predict(**axes))
     noise = fit.noise * (predicted if fit.problem.objective.log else np.ones_like(predicted))
     unit = predicted if log else np.ones_like(predicted)
@@ -100,8 +103,10 @@ class _Precision:
         self, fit: Fit, target: str | Mapping[str, float] | Quantity, axes: Mapping[str, Array], level: float
     ) -> None:
         check_level(level)
-        self.cov, self.rows, self.noise2 = _information(fit, axes, fit.problem.objective.log)
-        self.wanted = slopes(fit.problem, fit.theta[None], _quantity(fit, target))[0][:, 0]
+        quantity = _quantity(fit, target)
+        theta = let_go(fit, target) if isinstance(target, str) else fit.theta
+        self.cov, self.rows, self.noise2 = _information(fit, axes, fit.problem.objective.log, theta)
+        self.wanted = slopes(fit.problem, theta[None], quantity)[0][:, 0]
         self.factor = t_quantile(fit, level)
         if not self.now > 0:
             raise ValueError(
@@ -136,7 +141,7 @@ class _Discrimination:
 
     def __init__(self, fit: Fit, rival: Fit, axes: Mapping[str, Array]) -> None:
         own = [{a: axes[a] for a in one.law.axes} for one in (fit, rival)]
-        self.sides = [_information(one, x, True) for one, x in zip((fit, rival), own, strict=True)]
+        self.sides = [_information(one, x, True, one.theta) for one, x in zip((fit, rival), own, strict=True)]
         gap = np.log(np.asarray(fit.law.predict(**own[0]))) - np.log(np.asarray(rival.law.predict(**own[1])))
         self.gaps = [gap, gap]
         self.now = 0.0

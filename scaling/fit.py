@@ -27,6 +27,7 @@ STARTS = 16
 QUICK = 30  # steps of a start; stragglers go on only if no two starts agree by then
 SUBSAMPLE = 2_000  # rows that starts are tried on; the best is polished on all
 SAME = 1e-6  # relative gain at which the second algorithm stops: a tenth of what counts as agreement
+CHECKED = 1e-3  # a second algorithm this far off, relatively, has confirmed nothing
 CROSS_CHECK_ROWS = 20_000  # above this the second algorithm would cost more than the fit
 
 
@@ -58,54 +59,64 @@ def fit(
 
     data, excluded = arrays(table, law.axes)
     keep = usable(table)
+    if start < 1:
+        raise ValueError(f"start={start}: at least one starting point is needed")
     y = data.pop("loss")
-    n, p = y.size, len(law.free())
-    if n < p:
-        raise FitError(
-            f"{n} usable rows for the {p} parameters of {law.__name__}"
-            f"{f' ({excluded} left out)' * bool(excluded)}: add runs or take a smaller law"
-        )
-    problem = Problem(
-        law,
-        tuple(data.values()),
-        y,
-        _column(table, weights, keep, "weights", zero=True),
-        objective or LogHuber(),
-    )
+    w = _column(table, weights, keep, "weights", zero=True)
+    problem = Problem(law, tuple(data.values()), y, w, objective or LogHuber())
     if se is not None:
         spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    labels = (
-        None if groups is None else np.asarray(table[groups] if isinstance(groups, str) else groups)[keep]
-    )
-    return solve(problem, start, excluded, labels)
+    return solve(problem, start, excluded, _labels(table, groups, keep))
+
+
+def _given(table: Any, given: Any, keep: Any, name: str) -> Any:
+    """A column of the table, by name, or an array of as many values as it has rows."""
+    if isinstance(given, str) and given not in table:
+        raise ValueError(f"{name}={given!r}: no such column; there are {', '.join(map(str, table))}")
+    values = np.asarray(table[given] if isinstance(given, str) else given)
+    if values.shape != keep.shape:
+        raise ValueError(f"{name} has shape {values.shape} for {keep.size} rows")
+    return values
 
 
 def _column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) -> Array:
     if given is None:
         return np.ones(int(keep.sum()))
-    values = np.asarray(table[given] if isinstance(given, str) else given, dtype=np.float64)
-    if values.shape != keep.shape:
-        raise ValueError(f"{name} has shape {values.shape} for {keep.size} rows")
-    values = values[keep]
-    bad = ~(np.isfinite(values) & (values >= 0 if zero else values > 0))
-    if bad.any() or not values.any():
-        row = int(np.flatnonzero(bad)[0]) if bad.any() else 0
+    values = _given(table, given, keep, name).astype(np.float64)
+    bad = keep & ~(np.isfinite(values) & (values >= 0 if zero else values > 0))
+    if bad.any() or not values[keep].any():
+        row = int(np.flatnonzero(bad if bad.any() else keep)[0])
         raise ValueError(
             f"{name}: row {row + 1} is {values[row]:g}; it must be {'>= 0, not all 0' if zero else '> 0'}"
         )
-    return np.asarray(values)
+    return np.asarray(values[keep])
+
+
+def _labels(table: Any, given: Any, keep: Any) -> Any:
+    """The cluster of each usable row, or None."""
+    if given is None:
+        return None
+    labels = _given(table, given, keep, "groups").astype(object)[keep]
+    empty = np.array([label is None or label != label for label in labels], dtype=bool)
+    if empty.any():
+        row = int(np.flatnonzero(keep)[np.flatnonzero(empty)[0]])
+        raise ValueError(f"groups: row {row + 1} has no label")
+    return labels
 
 
 def solve(problem: Problem, start: int = STARTS, excluded: int = 0, groups: Any = None) -> Fit:
     """Minimise a problem from many starts, cross-check it and certify the answer."""
     if (problem.w == 0).any():  # a weight of zero leaves the row out, of the counts and centres too
         used = problem.w > 0
-        scale = problem.scale[used] if isinstance(problem.scale, np.ndarray) else problem.scale
-        x = tuple(a[used] for a in problem.x)
-        problem = replace(problem, x=x, y=problem.y[used], w=problem.w[used], scale=scale)
-        groups = None if groups is None else groups[used]
+        problem, groups = problem.take(used), None if groups is None else groups[used]
         excluded += int((~used).sum())
+    n, p = problem.y.size, len(problem.law.free())
+    if n < p:
+        raise FitError(
+            f"{n} usable rows for the {p} parameters of {problem.law.__name__}"
+            f"{f' ({excluded} left out)' * bool(excluded)}: add runs or take a smaller law"
+        )
     with np.errstate(all="ignore"):  # what overflows is refused or ends in the status
         return _certified(problem, start, excluded, groups)
 
@@ -119,22 +130,30 @@ def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Fit:
     lowest, agreeing = int(np.argmin(rough.value)), agreement(rough)
     warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
     exact = 1e-18 if small is problem else 1e-12  # of a sum over many rows no more digits are known
-    best = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
-    best, name, gap = _cross_check(problem, begin[0], best)
+    ours = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
+    best, name, gap = _cross_check(problem, begin[0], ours)
+    if best is not ours and small is problem:
+        agreeing = agreement(rough, float(best.value[0]))
     law = problem.law.from_vector(problem.named(best.theta)[0])
     condition = internal_condition(problem, best.theta)
     status, detail, at_bound = find_status(problem, best, condition, agreeing, len(rough.value))
     own, worst = worst_direction(law, *scaled_jacobian(problem, law))
     certificate = Certificate(
         status, detail, len(rough.value), agreeing, float(best.slope[0]), own, worst, name, gap,
-        at_bound, axis_notes(problem),
+        at_bound, (*axis_notes(problem), *_second_note(name, gap)),
     )  # fmt: skip
     return Fit(law, problem, best.theta[0], certificate, excluded, groups)
 
 
-def agreement(ends: Solution) -> int:
-    """Starts that ended at the best objective."""
-    return int((ends.value <= ends.value.min() * (1 + AGREE) + 1e-26).sum())
+def agreement(ends: Solution, best: float = np.inf) -> int:
+    """Starts that ended at the best objective, their own or one found since."""
+    return int((ends.value <= min(best, float(ends.value.min())) * (1 + AGREE) + 1e-26).sum())
+
+
+def _second_note(name: str, gap: float) -> tuple[str, ...]:
+    """What a second algorithm that stopped elsewhere does not say."""
+    far = abs(gap) > CHECKED
+    return (f"{name} stopped {gap:+.1%} away: it does not confirm this optimum",) if far else ()
 
 
 def _subsample(problem: Problem) -> Problem:
@@ -142,10 +161,7 @@ def _subsample(problem: Problem) -> Problem:
     n = problem.y.size
     if n <= SUBSAMPLE:
         return problem
-    rows = np.argsort(problem.y, kind="stable")[np.linspace(0, n - 1, SUBSAMPLE).astype(int)]
-    scale = problem.scale[rows] if isinstance(problem.scale, np.ndarray) else problem.scale
-    x = tuple(a[rows] for a in problem.x)
-    return replace(problem, x=x, y=problem.y[rows], w=problem.w[rows], scale=scale)
+    return problem.take(np.argsort(problem.y, kind="stable")[np.linspace(0, n - 1, SUBSAMPLE).astype(int)])
 
 
 def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Solution, str, float]:
@@ -167,6 +183,7 @@ def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Soluti
         better = minimise(problem, theta, warm=True)
         if better.value[0] < ours.value[0]:
             ours = better
+            gap = found / max(float(ours.value[0]), 1e-26) - 1.0
     return ours, name, gap if within else float("nan")
 
 

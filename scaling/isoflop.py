@@ -7,11 +7,12 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from scaling.certificate import Status
 from scaling.data import arrays
 from scaling.fit import fit
 from scaling.law import Array
 from scaling.laws import ChinchillaLaw
-from scaling.selection import axis_levels
+from scaling.levels import axis_levels
 
 LEAST = 4  # sizes a group needs for a parabola with something to spare
 
@@ -29,9 +30,8 @@ def optimum_estimates(runs: Any) -> pd.DataFrame:
     C = arrays(runs, ("C",))[0]["C"] if "C" in runs else 6.0 * N * D
     rows = [_power_law(f"isoFLOP, degree {k}", *_isoflop(N, C, loss, k)) for k in (2, 3)]
     rows.append(_power_law("envelope", *_envelope(N, C, loss)))
-    law = cast(ChinchillaLaw, fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss}).law)
-    a = law.beta / (law.alpha + law.beta)
-    G = (law.alpha * law.A / (law.beta * law.B)) ** (1 / (law.alpha + law.beta)) * 6**-a
+    one = fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss})
+    a, G = _parametric(cast(ChinchillaLaw, one.law))
     rows.append(
         {
             "method": "parametric",
@@ -43,7 +43,18 @@ def optimum_estimates(runs: Any) -> pd.DataFrame:
     )
     table = pd.DataFrame(rows).set_index("method")
     table["note"] = [_note(name, table) for name in table.index]
+    if one.status != Status.CONVERGED:
+        table.loc["parametric", "note"] = f"the fit of L(N, D): {one.status} ({one.certificate.detail})"
     return table
+
+
+def _parametric(law: ChinchillaLaw) -> tuple[float, float]:
+    """Exponent and factor of N_opt = G C^a in closed form; nan where a term has vanished."""
+    if min(law.A * law.alpha, law.B * law.beta) <= 0:
+        return float("nan"), float("nan")
+    a = law.beta / (law.alpha + law.beta)
+    ratio = law.alpha * law.A / (law.beta * law.B)
+    return a, ratio ** (1 / (law.alpha + law.beta)) * 6**-a
 
 
 def _isoflop(N: Array, C: Array, loss: Array, degree: int) -> tuple[Array, Array]:

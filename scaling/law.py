@@ -167,7 +167,10 @@ class Law:
         return np.asarray(jacobian @ self.linear_gradient())
 
     def inverse(self, loss: Any, **axes: Any) -> Any:
-        """N at which this law predicts `loss`, the other axes given; inf where no N is large enough."""
+        """N at which this law predicts `loss`, the other axes given.
+
+        inf where no N is large enough, nan where no loss is given or none so high is predicted.
+        """
         return self._solve("N", loss, axes)
 
     def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
@@ -197,7 +200,8 @@ class Law:
             middle = (low + high) / 2
             high_side = at(middle) > target
             low, high = np.where(high_side, middle, low), np.where(high_side, high, middle)
-        found = np.where(above, np.nan, np.where(below, np.inf, np.exp((low + high) / 2)))
+        found = np.where(below, np.inf, np.exp((low + high) / 2))
+        found = np.where(above | np.isnan(target), np.nan, found)
         return like(found, {"loss": loss, **axes})
 
 

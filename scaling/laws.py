@@ -87,10 +87,10 @@ class ParallelLaw(RootA):
 
     def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
         """N (k ln P + 1) / (k ln at_P + 1), the paper's equivalent size."""
-        clean_axes(("N", "P"), {"N": N, "P": P})
-        clean_axes(("P",), {"P": at_P})
-        N, P, at_P = (np.asarray(v, dtype=float) if not hasattr(v, "index") else v for v in (N, P, at_P))
-        return like(N * (self.k * np.log(P) + 1) / (self.k * np.log(at_P) + 1), {"N": N, "P": P})
+        x = clean_axes(("N", "P"), {"N": N, "P": P, **axes})
+        at = clean_axes(("P",), {"P": at_P})["P"]
+        found = x["N"] * (self.k * np.log(x["P"]) + 1) / (self.k * np.log(at) + 1)
+        return like(found, {"N": N, "P": P, "at_P": at_P})
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ def suggest(args: Any) -> str:
     target = target_of(args.target, one)
     candidates = candidates_of(args, one)
     budget = None if args.budget is None else parse_size(args.budget)
+    if budget is not None and "D" not in candidates and "C" not in candidates:
+        raise ValueError("--budget counts FLOPs: say with --tokens how long the candidates are trained")
     chosen = suggest_runs(one, candidates, budget, target, args.count, args.level)
     before = float(chosen.attrs["before"])
     if args.json:
@@ -38,7 +40,7 @@ def target_of(given: str, one: Fit) -> Target:
     """A parameter's name, a point N=1e11,P=8, or a rival's fit file."""
     if given.endswith(".json") or Path(given).is_file():
         rival = Fit.load(given)
-        if rival.data_hash != one.data_hash:
+        if not one.same_runs(rival):
             raise ValueError(f"--target {given}: fitted to other runs than {type(one.law).__name__}'s")
         return rival
     if "=" not in given:

@@ -68,6 +68,13 @@ class LeastSquares(Objective):
         return r * r, 2 * r, two, two
 
 
+def huber(r: Array, delta: float) -> Array:
+    """r²/2 within delta of zero, delta (|r| - delta/2) beyond."""
+    a = np.abs(r)
+    inside = np.minimum(a, delta)
+    return np.asarray(inside * (a - 0.5 * inside))
+
+
 @dataclass(frozen=True)
 class LogHuber(Objective):
     """Huber on log loss: r²/2 up to `delta`, then delta (|r| - delta/2). The published procedure's choice.
@@ -108,15 +115,10 @@ class LogHuber(Objective):
         )
 
     def rho(self, r: Array) -> Array:
-        a = np.abs(r)
-        inside = np.minimum(a, self.delta)
-        return inside * (a - 0.5 * inside)
+        return huber(r, self.delta)
 
     def psi(self, r: Array) -> Array:
         return np.clip(r, -self.delta, self.delta)
-
-    def curvature(self, r: Array) -> Array:
-        return (np.abs(r) <= self.delta).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,7 @@ class Asymmetric(Objective):
         return np.where(r > 0, self.over, 1.0)
 
     def rho(self, r: Array) -> Array:
-        a = np.abs(r)
-        inside = np.minimum(a, self.delta)
-        return self._side(r) * inside * (a - 0.5 * inside) / self.delta
+        return self._side(r) * huber(r, self.delta) / self.delta
 
     def psi(self, r: Array) -> Array:
         return self._side(r) * np.clip(r / self.delta, -1.0, 1.0)

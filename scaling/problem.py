@@ -63,7 +63,13 @@ class Problem:
         """What predictions are held against: y, or its logarithm."""
         return np.log(self.y) if self.objective.log else self.y
 
-    def rows(self, keep: Any) -> Problem:
+    def take(self, rows: Any) -> Problem:
+        """The problem of some of the data's rows; not of a batch."""
+        scale = self.scale[rows] if isinstance(self.scale, np.ndarray) else self.scale
+        x = tuple(a[rows] for a in self.x)
+        return replace(self, x=x, y=self.y[rows], w=self.w[rows], scale=scale)
+
+    def batch(self, keep: Any) -> Problem:
         """The same problem for some rows of the batch."""
         if self.y.ndim == 1 and self.w.ndim == 1:
             return self

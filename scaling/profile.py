@@ -87,7 +87,7 @@ class _Climb:
         B, K = estimate.shape
         b, side, k = (v.ravel() for v in np.meshgrid(np.arange(B), [-1.0, 1.0], np.arange(K), indexing="ij"))
         cov, unit = spread_batch(problem, theta)
-        self.problem, self.quantity, self.k, self.side = problem.rows(b), quantity, k, side
+        self.problem, self.quantity, self.k, self.side = problem.batch(b), quantity, k, side
         self.theta, self.estimate = theta[b], estimate[b, k]
         self.allowed = t**2 * unit[b]
         self.lowest = problem.value(theta)[b]
@@ -107,13 +107,13 @@ class _Climb:
         theta, rise = self.theta.copy(), np.zeros(self.k.size)
         for _ in range(steps):
             trial = self._step(theta[rows], rows, rise[rows], trust[rows])
-            up = self.problem.rows(rows).value(trial) - self.lowest[rows]
+            up = self.problem.batch(rows).value(trial) - self.lowest[rows]
             allowed = self.allowed[rows]
             inside = up <= 1.5 * allowed  # further out the quadratic is no guide: try half the step
             trust[rows] = np.where(inside, np.minimum(1.0, 2 * trust[rows]), 0.4 * trust[rows])
             moved = rows[inside]
             theta[moved], rise[moved] = trial[inside], up[inside]
-            value = evaluate(self.problem.rows(rows), theta[rows], self.quantity)[
+            value = evaluate(self.problem.batch(rows), theta[rows], self.quantity)[
                 np.arange(rows.size), self.k[rows]
             ]
             out = self.side[rows] * (value - self.estimate[rows])
@@ -139,7 +139,7 @@ class _Climb:
 
     def _aim(self, theta: Array, rows: Any, rise: Array) -> tuple[Array, Array]:
         """The whole step of each row and its quantity's slope, (r, p) both; none through a bound."""
-        problem = self.problem.rows(rows)
+        problem = self.problem.batch(rows)
         slope = slopes(problem, theta, self.quantity)[np.arange(rows.size), :, self.k[rows]]
         r, J = problem.linearised(theta)
         a = self.side[rows, None] * slope

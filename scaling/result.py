@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scaling.uncertainty import Method
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A fitted law with its data and certificate: a value, never changed."""
 
@@ -76,13 +76,14 @@ class Fit:
     @property
     def r2(self) -> float:
         """1 - SS_res / SS_tot on the loss; nan when all losses are equal. Never read it alone."""
-        total = float(((self.loss - self.loss.mean()) ** 2).sum())
-        return 1 - float((self.residuals**2).sum()) / total if total > 0 else float("nan")
+        w = self.problem.w
+        total = float((w * (self.loss - np.average(self.loss, weights=w)) ** 2).sum())
+        return 1 - float((w * self.residuals**2).sum()) / total if total > 0 else float("nan")
 
     @property
     def rmse(self) -> float:
-        """Root mean squared residual, nats per token."""
-        return float(np.sqrt((self.residuals**2).mean()))
+        """Root mean squared residual, nats per token, each row as often as it counts."""
+        return float(np.sqrt(np.average(self.residuals**2, weights=self.problem.w)))
 
     @property
     def max_error(self) -> float:
@@ -99,6 +100,12 @@ class Fit:
         """Whether the rows determine the parameters, so that an interval says something."""
         doubtful = (Status.TOO_FEW, Status.FLAT)
         return self.status not in doubtful and self.degrees_of_freedom >= 1
+
+    @property
+    def clustered(self) -> bool:
+        """Whether rows share a run or configuration (`groups`), so that they are not independent."""
+        labels = None if self.groups is None else np.unique(np.asarray(self.groups).astype(str))
+        return labels is not None and len(labels) < self.loss.size
 
     @cached_property
     def noise(self) -> float:
@@ -118,11 +125,17 @@ class Fit:
 
     @property
     def data_hash(self) -> str:
-        """sha256 of the fitted rows."""
+        """sha256 of the fitted rows, on this law's axes."""
         digest = hashlib.sha256()
         for column in (*self.problem.x, self.problem.y):
             digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()[:16]
+
+    def same_runs(self, other: Fit) -> bool:
+        """Whether `other` was fitted to the same losses with the same weights, on the axes both laws have."""
+        pairs = [(self.loss, other.loss), (self.problem.w, other.problem.w)]
+        pairs += [(x, other.axes[axis]) for axis, x in self.axes.items() if axis in other.axes]
+        return all(np.array_equal(own, theirs) for own, theirs in pairs)
 
     # ---- what it says -----------------------------------------------------------------------
     def intervals(self, level: float = 0.95, method: Method | None = None) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,15 +12,15 @@ import pandas as pd
 from scaling.data import arrays
 from scaling.fit import FitError, fit
 from scaling.law import Array, Law
+from scaling.levels import levels_along
 from scaling.objectives import LeastSquares, Objective
 from scaling.result import Fit
 from scaling.solver import minimise
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
+LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs
 TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
-AXIS_GAP = 1.15  # sizes within 15 % are one level: ParScale's extras move N a little with P
-LONE_GAP = 1.5  # a size without a run of P = 1 is a level of its own if it lies this far above the last
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,6 @@ class Comparison:
         return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}')}<p>{self.verdict}</p>"
 
 
-def name_of(law: type[Law]) -> str:
-    """How tables call a law."""
-    return law.__name__
-
-
 def compare(
     laws: Iterable[type[Law]], runs: Any, objective: Objective | None = None, holdout: str = "N"
 ) -> Comparison:
@@ -57,19 +52,19 @@ def compare(
     """
     objective = objective or LeastSquares()
     rows, fits, refused = [], {}, {}
-    laws = list({name_of(law): law for law in laws}.values())
+    laws = list({law.__name__: law for law in laws}.values())
     far = _largest_third(runs, holdout)
     for law in laws:
         try:
             one = fit(law, runs, objective)
         except FitError as error:
-            refused[name_of(law)] = str(error)
+            refused[law.__name__] = str(error)
             continue
-        fits[name_of(law)] = one
-        rows.append({"law": name_of(law), **_scores(one), **_holdout(one, far)})
+        fits[law.__name__] = one
+        rows.append({"law": law.__name__, **_scores(one), **_holdout(one, far)})
     if not rows:
         least = min(laws, key=lambda law: len(law.free()), default=None)
-        raise FitError(refused[name_of(least)] if least else "no laws given")
+        raise FitError(refused[least.__name__] if least else "no laws given")
     table = pd.DataFrame(rows).set_index("law")
     for score in ("aicc", "bic"):
         place = list(table.columns).index(score) + 1
@@ -81,8 +76,8 @@ def compare(
 
 
 def _scores(one: Fit) -> dict[str, Any]:
-    n, p = one.loss.size, len(one.law.free())
-    rss = max(float((one.residuals**2).sum()), n * (EXACT * float(one.loss.mean())) ** 2)
+    n, p = one.problem.count, len(one.law.free())
+    rss = max(n * one.rmse**2, n * (EXACT * float(one.loss.mean())) ** 2)
     k = p + 1  # the noise is estimated too
     deviance = n * np.log(rss / n)
     small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else float("nan")
@@ -99,19 +94,20 @@ def _scores(one: Fit) -> dict[str, Any]:
 
 
 def leave_one_out(one: Fit) -> Array:
-    """Each run's loss minus its prediction from all the others, (n,): n refits as one batch."""
-    n = one.loss.size
-    problem = replace(one.problem, w=one.problem.w * (1 - np.eye(n)))
-    theta = minimise(problem, np.repeat(one.theta[None], n, 0), tolerance=1e-10).theta
-    return np.asarray(one.loss - np.diagonal(problem.predict(theta)))
+    """Each run's loss minus its prediction from all the others, (n,): refits in batches of LEFT_OUT."""
+    parts = []
+    for left_out in np.array_split(np.arange(one.loss.size), -(-one.loss.size // LEFT_OUT)):
+        w = np.repeat(one.problem.w[None], left_out.size, 0)
+        w[np.arange(left_out.size), left_out] = 0.0
+        problem = replace(one.problem, w=w)
+        theta = minimise(problem, np.repeat(one.theta[None], left_out.size, 0), tolerance=1e-10).theta
+        parts.append(problem.predict(theta)[np.arange(left_out.size), left_out])
+    return np.asarray(one.loss - np.concatenate(parts))
 
 
 def _largest_third(runs: Any, axis: str) -> Any:
     """The usable runs on the largest third of an axis' levels, (n,) bool: the same whatever the law."""
-    if axis not in runs:
-        raise ValueError(f"holdout={axis!r}: no such axis or column; use N, P, D or C")
-    x = arrays(runs, (axis,))[0][axis]
-    level = levels_along(axis, x, streams_of(runs))
+    level = levels_along(axis, along(axis, runs, "holdout"), streams_of(runs))
     return level >= int(np.ceil((level.max() + 1) * 2 / 3))
 
 
@@ -131,28 +127,14 @@ def rows_of(one: Fit, keep: Any) -> dict[str, Array]:
     return {a: x[keep] for a, x in one.axes.items()} | {"loss": one.loss[keep]}
 
 
-def axis_levels(x: Array, P: Array | None = None) -> Any:
-    """Level 0, 1, ... of each value, values within 15 % of the next smaller one being the same level.
-
-    With the runs' streams P, x is N, and a level begins where a run of P = 1 is larger than the last of
-    them by as much: what streams add to a small model is more than 15 % and no size of its own.
-    """
-    order = np.argsort(x, kind="stable")
-    ascending = x[order]
-    jump = ascending[1:] > AXIS_GAP * ascending[:-1]
-    if P is not None and (P == 1).any():
-        single = P[order] == 1
-        largest = np.maximum.accumulate(np.where(single, ascending, 0.0))
-        begins = single[1:] & (ascending[1:] > AXIS_GAP * largest[:-1])
-        jump = begins | (ascending[1:] > LONE_GAP * ascending[:-1])
-    out = np.empty(x.size, int)
-    out[order] = np.concatenate([[0], np.cumsum(jump)])
-    return out
-
-
-def levels_along(axis: str, x: Array, axes: Mapping[str, Array]) -> Any:
-    """`axis_levels` of the values x of an axis: sizes with regard to their streams, if the axes have P."""
-    return axis_levels(x, axes.get("P") if axis == "N" else None)
+def along(axis: str, runs: Any, option: str) -> Array:
+    """The values of an axis of the usable runs; C is 6 N P D where the table does not say."""
+    if axis in runs:
+        return arrays(runs, (axis,))[0][axis]
+    if axis == "C" and "N" in runs:
+        parts, _ = arrays(runs, tuple(a for a in ("N", "P", "D") if a in runs))
+        return np.asarray(6.0 * parts["N"] * parts.get("P", 1.0) * parts.get("D", 1.0))
+    raise ValueError(f"{option}={axis!r}: no such axis or column; use N, P, D or C")
 
 
 def streams_of(runs: Any) -> dict[str, Array]:

@@ -148,7 +148,7 @@ class _Descent:
 
     def state(self, theta: Array, rows: Any, basis: Any = None) -> tuple[Array, ...]:
         """`Problem.normal` with the constraint's pull added."""
-        f, g, H, D, weight = self.problem.rows(rows).normal(theta, basis)
+        f, g, H, D, weight = self.problem.batch(rows).normal(theta, basis)
         if self.constraint is None:
             return f, g, H, D, weight
         pull, grad = self.constraint(theta, rows)
@@ -171,7 +171,7 @@ class _Descent:
         the coefficients eliminated the long curved valley between E and the exponents is gone, and far
         starts take tens of steps fewer.
         """
-        problem = self.problem.rows(rows)
+        problem = self.problem.batch(rows)
         psi, mean = problem.basis(trial[:, problem.m :])
         b = _linear_fit(psi, weight, problem.y)[0]
         inside = np.minimum.reduce(b, -1, keepdims=True) >= 0

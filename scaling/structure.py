@@ -9,10 +9,11 @@ import pandas as pd
 from scipy import special
 
 from scaling.law import Array
+from scaling.levels import levels_along
 from scaling.result import Fit
-from scaling.selection import levels_along
 
 DOUBT = 0.05
+SAME = 1e-6  # a term this little beyond the law's own tangent, by its length, is the tangent's rounding
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,24 @@ def structure_test(fit: Fit) -> float:
     fitted form, with all its freedom, still misses.
     """
     r, J = fit.problem.linearised(fit.theta[None])
-    r, J = r[0], J[0]
+    root_w = np.sqrt(fit.problem.w)
+    r, J = r[0] * root_w, J[0] * root_w
     logs = [np.log(x) for x in fit.problem.x if np.unique(x).size > 2]
     logs = [(v - v.mean()) / v.std() for v in logs]
     extra = [v * v for v in logs] + [a * b for i, a in enumerate(logs) for b in logs[i + 1 :]]
     if not extra:
         return float("nan")
     tangent = _basis(J[(J != 0).any(-1)].T)
-    more = np.stack(extra, axis=1)
-    more = _basis(more - tangent @ (tangent.T @ more))
+    more = np.stack(extra, axis=1) * root_w[:, None]
+    rest = more - tangent @ (tangent.T @ more)
+    beyond = np.linalg.norm(rest, axis=0) > SAME * np.linalg.norm(more, axis=0)
+    if not beyond.any():
+        return float("nan")
+    more = _basis(rest[:, beyond])
     r = r - tangent @ (tangent.T @ r)
     gained = float(((more.T @ r) ** 2).sum())
-    q, dof = more.shape[1], r.size - tangent.shape[1] - more.shape[1]
+    q = more.shape[1]
+    dof = round(fit.problem.count) - tangent.shape[1] - q
     if dof < 1 or q < 1:
         return float("nan")
     left = float((r**2).sum()) - gained
@@ -99,12 +106,12 @@ def _basis(columns: Array) -> Array:
 
 def replicate_test(fit: Fit) -> float:
     """P of the lack-of-fit F test: misfit of configuration means against the spread within them."""
-    codes = np.unique(np.stack(fit.problem.x), axis=1, return_inverse=True)[1].ravel()
-    means = np.bincount(codes, fit.residuals) / np.bincount(codes)
-    within = float(((fit.residuals - means[codes]) ** 2).sum())
-    pure = fit.loss.size - means.size
+    codes, w = np.unique(np.stack(fit.problem.x), axis=1, return_inverse=True)[1].ravel(), fit.problem.w
+    means = np.bincount(codes, w * fit.residuals) / np.bincount(codes, w)
+    within = float((w * (fit.residuals - means[codes]) ** 2).sum())
+    pure = fit.problem.count - means.size
     lack = means.size - len(fit.law.free())
     if pure < 1 or lack < 1 or within <= 0:
         return float("nan")
-    between = float((fit.residuals**2).sum()) - within
+    between = float((w * fit.residuals**2).sum()) - within
     return float(special.fdtrc(lack, pure, between / lack / (within / pure)))

@@ -96,7 +96,7 @@ def power_note(fit: Fit, intervals: pd.DataFrame, level: float = LEVEL) -> str:
     """How large k would have to be to be seen, where its interval holds 0; else nothing."""
     from scaling.power import POWER, detectable
 
-    if "k" not in fit.law.free() or not intervals.lower["k"] <= 0:
+    if "k" not in fit.law.free() or not intervals.lower["k"] <= 0 or fit.clustered:
         return ""
     least = detectable(fit, "k", level)
     if not np.isfinite(least):

@@ -40,7 +40,6 @@ __all__ = [
     "at_points",
     "caveat",
     "check_level",
-    "clustered",
     "default_method",
     "evaluate",
     "predict",
@@ -83,18 +82,13 @@ def predict(fit: Fit, axes: Mapping[str, Any], level: float, method: Method) -> 
     return frame
 
 
-def clustered(fit: Fit) -> bool:
-    """Whether rows share a run or configuration, so that they are not independent."""
-    return fit.groups is not None and len(np.unique(np.asarray(fit.groups).astype(str))) < fit.loss.size
-
-
 def default_method(fit: Fit) -> Method:
     """The method with the best measured coverage (docs/coverage.md).
 
-    The profile likelihood; for rows in clusters, which it would take for independent (73-81 % measured
+    The profile likelihood; for rows in clusters, which it would take for independent (73-87 % measured
     where 95 % was promised), the cluster bootstrap of normal noise that a run's rows share (94-98 %).
     """
-    if not clustered(fit):
+    if not fit.clustered:
         return Profile()
     from scaling.bootstrap import Bootstrap
 
@@ -104,7 +98,7 @@ def default_method(fit: Fit) -> Method:
 def caveat(fit: Fit, method: Method) -> str:
     """What the measured coverage says against a method on such data; empty where nothing does."""
     name = method.label
-    if clustered(fit):
+    if fit.clustered:
         naive = isinstance(method, (Profile, Covariance))
         words = f"{name} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
         return words if naive else ""

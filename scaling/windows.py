@@ -11,9 +11,10 @@ import pandas as pd
 from scaling.data import arrays
 from scaling.fit import FitError, fit
 from scaling.law import Array, Law
+from scaling.levels import levels_along
 from scaling.objectives import Objective
 from scaling.result import Fit
-from scaling.selection import levels_along, name_of, streams_of
+from scaling.selection import along, streams_of
 
 WINDOWS = 12
 
@@ -47,8 +48,8 @@ def backtest(
     an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
     """
     data, _ = arrays(runs, law.axes)
-    along = _along(by, runs, data)
-    level_of = levels_along(by, along, streams_of(runs))
+    where = along(by, runs, "by")
+    level_of = levels_along(by, where, streams_of(runs))
     windows, points = [], []
     most = level_of.max() - 1
     for last in np.unique(np.linspace(1, most, WINDOWS).round().astype(int)) if most >= 1 else ():
@@ -59,27 +60,15 @@ def backtest(
         if one.degrees_of_freedom < 1:
             continue
         ahead = _ahead(one, data, level_of > last, level)
-        ahead["up_to"], ahead[by] = along[level_of <= last].max(), along[level_of > last]
+        ahead["up_to"], ahead[by] = where[level_of <= last].max(), where[level_of > last]
         points.append(ahead)
-        windows.append(_window(one, ahead, float(along[level_of <= last].max())))
+        windows.append(_window(one, ahead, float(where[level_of <= last].max())))
     if not windows:
         raise FitError(
-            f"no window along {by} holds enough runs: {len(along)} runs at {level_of.max() + 1} values of it"
+            f"no window along {by} holds enough runs: {len(where)} runs at {level_of.max() + 1} values of it"
         )
     table = pd.DataFrame(windows).set_index("up_to")
     return Backtest(table, pd.concat(points, ignore_index=True), _backtest_verdict(law, by, table, level))
-
-
-def _along(by: str, runs: Any, data: dict[str, Array]) -> Array:
-    """The axis a window expands along; C is 6 N P D where the table does not say."""
-    if by in data:
-        return data[by]
-    if by in runs:
-        return arrays(runs, (by,))[0][by]
-    if by == "C":
-        extra, _ = arrays(runs, tuple(a for a in ("P", "D") if a in runs))
-        return np.asarray(6.0 * data["N"] * extra.get("P", 1.0) * extra.get("D", 1.0))
-    raise ValueError(f"by={by!r}: no such axis or column; use N, P, D or C")
 
 
 def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.DataFrame:
@@ -115,7 +104,7 @@ def _backtest_verdict(law: type[Law], by: str, table: pd.DataFrame, level: float
     last = table.iloc[row]
     side = "every one on the same side" if last.one_sided else "on both sides"
     lines = [
-        f"{name_of(law)} fitted up to {by} = {table.index[row]:.4g} predicts the {last.test:.0f} larger runs "
+        f"{law.__name__} fitted up to {by} = {table.index[row]:.4g} predicts the {last.test:.0f} larger runs "
         f"with an rmse of {last.rmse:.2e} nats (R2 there {last.r2:.2f}), {side}; "
         f"mean error, observed minus predicted, {last.bias:+.2e}.",
         f"Its {level:.0%} intervals of a new run held {last.coverage:.0%} of them.",

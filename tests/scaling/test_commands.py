@@ -187,3 +187,37 @@ def test_wrong_options_quote_what_was_given(tmp_path: Path) -> None:
 def test_fixed_laws_round_trip_through_the_command(folder: Path) -> None:
     fit = scaling.Fit.load(folder / "additive-beta-0.5-pile.json")
     assert type(fit.law) is scaling.REGISTRY["additive-half"]
+
+
+def test_groups_are_all_there_and_named(losses: pd.DataFrame, tmp_path: Path) -> None:
+    part = losses.assign(corpus=losses.corpus.where(losses.corpus == "pile"))
+    part.to_csv(tmp_path / "runs.csv")
+    rows = given(runs=str(tmp_path / "runs.csv"), by="corpus", law="dense", out=str(tmp_path))
+    text = commands.fit(rows)
+    assert "== none ==" in text
+    assert "== pile ==" in text
+    losses.assign(corpus=["a b", "a-b"] * 24).to_csv(tmp_path / "runs.csv")
+    with pytest.raises(ValueError, match="'a b' and 'a-b' would be one file"):
+        commands.fit(rows)
+    losses.assign(corpus=["a"] * 46 + ["b"] * 2).to_csv(tmp_path / "runs.csv")
+    with pytest.raises(scaling.FitError, match="corpus=b: 2 usable rows"):
+        commands.fit(rows)
+
+
+def test_where_takes_numbers_as_they_are_written(tmp_path: Path) -> None:
+    for value in ("P=1", "P=1.0"):
+        text = commands.compare(given(where=f"{value},corpus=pile"))
+        assert "DenseLaw has the lowest AICc" in text
+    with pytest.raises(scaling.FitError, match="no law to compare: N takes one value, P takes one value"):
+        commands.compare(given(where="N=535813376,corpus=pile"))
+
+
+def test_a_budget_wants_to_know_the_tokens(folder: Path) -> None:
+    with pytest.raises(ValueError, match="say with --tokens how long"):
+        commands.suggest(given(fit=str(folder / "parallel-pile.json"), budget="1e12"))
+
+
+def test_a_level_is_refused_before_a_file_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="level"):
+        commands.fit(given(level=95.0, out=str(tmp_path)))
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import pytest
 
 import scaling
 from scaling import ParallelLaw
-from scaling.data import parse_size, usable
+from scaling.data import arrays, parse_size, read_runs, usable, validate
 
 TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
 N, P = (v.ravel() for v in np.meshgrid([57e6, 310e6, 2.8e9], [1.0, 2.0, 4.0]))
@@ -251,3 +251,46 @@ def test_an_empty_status_is_no_result(table: pd.DataFrame, tmp_path: Path, endin
     status = ["ok"] * 8 + [None]
     path = write(table.assign(status=status, recipe=[None] * 9), tmp_path, ending)
     assert scaling.fit(scaling.DenseLaw, scaling.read_runs(path)).excluded == 1
+
+
+HEAD = "N,P,loss,name\n"
+ROWS = ["1e9,1,2.5,run#1", "2e9,2,2.4,b", "3e9,4,2.3,c"]
+
+
+def test_a_hash_in_a_cell_is_no_remark(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("# two remarks\n# before the header\n" + HEAD.replace("P,", "P , ") + "\n".join(ROWS))
+    runs = read_runs(path)
+    assert list(runs["name"]) == ["run#1", "b", "c"]
+    assert list(runs["loss"]) == [2.5, 2.4, 2.3]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        ("N,P,loss\n", "1e9,1,2.0,4.0", "not a readable csv table"),
+        ("N,p,loss\n", "1e9,1,2.0", "is column 'p' the streams\\? then say --columns P=p"),
+        ("N,P,loss\n", '1e9,1,"2,111"', "column loss: '2,111' is not a number: write a point"),
+        ("N,P,loss\n", '"2,8B",1,2.1', "column N: '2,8B' is not a number"),
+    ],
+)
+def test_rows_that_could_be_misread_are_refused(header, row, message, tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text(header + row + "\n")
+    with pytest.raises(ValueError, match=message):
+        read_runs(path)
+
+
+def test_words_that_are_no_status_are_named():
+    table = {"N": [1e9, 2e9], "loss": [2.5, 2.4], "status": ["FINISHED", "FINISHED"]}
+    with pytest.raises(ValueError, match="no row has status 'ok': the column holds FINISHED; map its words"):
+        arrays(table, ("N",))
+
+
+def test_the_first_bad_row_is_counted_in_the_file(tmp_path):
+    table = pd.DataFrame(
+        {"N": [1e9] * 3, "P": 1.0, "loss": [2.5, 2.4, -1.0], "status": ["failed", "ok", "ok"]}
+    )
+    table.index = [7, 7, 7]
+    with pytest.raises(ValueError, match="row 3, column loss: -1"):
+        validate(table)

@@ -1,6 +1,7 @@
 """The smallest effect that can be seen, against simulation."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling
@@ -57,3 +58,21 @@ def test_a_coefficient_at_its_bound_is_let_go_whatever_its_place() -> None:
     found = scaling.detectable(fit, "C")
     assert np.isfinite(found)
     assert 0.001 < found < 0.1
+
+
+def test_rows_that_share_a_run_are_no_plan() -> None:
+    table = runs(0.0, 1)
+    fit = scaling.fit(ParallelLaw, table, LeastSquares(), groups=np.arange(20) // 2)
+    with pytest.raises(ValueError, match="rows of this fit share runs"):
+        scaling.detectable(fit)
+    with pytest.raises(ValueError, match="rows of this fit share runs"):
+        scaling.suggest(fit, pd.DataFrame({"N": N, "P": P}))
+    assert "power " not in repr(fit)
+
+
+def test_more_runs_are_suggested_where_a_parameter_ended_at_its_bound() -> None:
+    fit = next(f for s in range(9) if not (f := scaling.fit(ParallelLaw, runs(0.0, s), LeastSquares())).law.k)
+    assert fit.law.k == 0
+    chosen = scaling.suggest(fit, pd.DataFrame({"N": N, "P": P}), count=3)
+    assert chosen["half_width"].is_monotonic_decreasing
+    assert chosen.attrs["before"] > chosen["half_width"].iloc[0] > 0

@@ -8,7 +8,8 @@ import pytest
 
 import scaling
 from scaling import REGISTRY, AdditiveLaw, DenseLaw, FitError, ParallelLaw
-from scaling.selection import _largest_third, _winner, axis_levels, leave_one_out
+from scaling.levels import axis_levels
+from scaling.selection import _largest_third, _winner, leave_one_out
 
 HALF = REGISTRY["additive-half"]
 TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
@@ -194,3 +195,40 @@ def test_every_law_is_held_out_on_the_same_runs() -> None:
     assert windows[0][-1] == windows[1][-1] == 2
     with pytest.raises(ValueError, match="holdout='X': no such axis"):
         scaling.compare([DenseLaw], runs, holdout="X")
+
+
+def test_a_term_that_the_law_already_has_is_no_structure() -> None:
+    """Rounding left of a projected term is no direction to look for structure in."""
+    size = np.repeat([1e8, 3e8, 1e9], 4)
+    loss = scaling.DenseLaw(E=1.4, A=3e7, alpha=0.2).predict(N=size)
+    loss = loss + 1e-3 * np.random.default_rng(2).standard_normal(12)
+    assert np.isnan(
+        scaling.adequacy(
+            scaling.fit(scaling.DenseLaw, {"N": size, "loss": loss}, scaling.LeastSquares())
+        ).structure_p
+    )
+
+
+def test_the_structure_test_is_right_as_often_as_it_says() -> None:
+    size, streams = (v.ravel() for v in np.meshgrid([1e8, 3e8, 1e9], [1.0, 2.0, 4.0]))
+    law = scaling.AdditiveLaw(E=1.2, A=60.0, alpha=0.2, C=0.1, beta=0.5)
+    found = []
+    for seed in range(60):
+        noise = 1e-3 * np.random.default_rng(seed).standard_normal(9)
+        table = {"N": size, "P": streams, "loss": law.predict(N=size, P=streams) + noise}
+        found.append(scaling.adequacy(scaling.fit(type(law), table, scaling.LeastSquares())).structure_p)
+    p = np.array(found)
+    assert 0.2 < np.nanmean(p < 0.5) < 0.8
+    assert np.isfinite(p).mean() > 0.9
+
+
+def test_leave_one_out_in_batches_is_one_by_one(pile: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares())
+    whole = leave_one_out(fit)
+    monkeypatch.setattr("scaling.selection.LEFT_OUT", 5)
+    np.testing.assert_allclose(leave_one_out(fit), whole, rtol=1e-6, atol=1e-12)
+
+
+def test_a_holdout_in_compute_needs_no_column() -> None:
+    runs = {**made(), "D": np.full(len(made()["N"]), 1e9)}
+    assert "hold-out in C" in scaling.compare([ParallelLaw], runs, holdout="C").verdict

@@ -61,6 +61,16 @@ def test_one_N_level() -> None:
     assert fit.certificate.detail.startswith("N takes one value")
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_sizes_that_only_their_streams_part_are_one(seed: int) -> None:
+    size, noise = np.repeat([1.0, 1.1, 1.21, 1.42, 1.84], 2) * 1e8, np.random.default_rng(seed)
+    streams = np.repeat([1.0, 2, 4, 8, 16], 2)
+    loss = TRUTH.predict(N=size, P=streams) * np.exp(1e-3 * noise.standard_normal(10))
+    fit = scaling.fit(ParallelLaw, {"N": size, "P": streams, "loss": loss})
+    assert fit.status == Status.FLAT
+    assert "N takes one value" in fit.certificate.detail
+
+
 def test_two_N_levels_cannot_tell_E_A_and_alpha_apart() -> None:
     two = runs()[np.isin(N, np.unique(N)[:2])]
     fit = scaling.fit(AdditiveLaw, two)
@@ -224,3 +234,42 @@ def test_summary_says_what_was_fitted() -> None:
     html = scaling.fit(ParallelLaw, table)._repr_html_()
     assert html.count("<tr>") >= 12
     assert "<th>k</th>" in html
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"groups": "run_id"}, "groups='run_id': no such column; there are N, P, loss"),
+        ({"weights": "w"}, "weights='w': no such column"),
+        ({"groups": ["a"]}, r"groups has shape \(1,\) for 20 rows"),
+        ({"groups": ["a"] * 19 + [None]}, "groups: row 20 has no label"),
+        ({"start": 0}, "start=0: at least one"),
+    ],
+)
+def test_refused_keywords(keywords: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        scaling.fit(ParallelLaw, runs(), **keywords)
+
+
+def test_a_bad_standard_error_is_counted_in_the_table() -> None:
+    table = runs().assign(status=["failed"] * 2 + ["ok"] * 18, se=[1e-3] * 5 + [0.0] + [1e-3] * 14)
+    with pytest.raises(ValueError, match="se: row 6 is 0"):
+        scaling.fit(ParallelLaw, table, se="se")
+
+
+def test_weights_that_leave_too_few_rows() -> None:
+    with pytest.raises(FitError, match=r"2 usable rows for the 4 parameters of ParallelLaw \(18 left out\)"):
+        scaling.fit(ParallelLaw, runs(), weights=np.eye(20)[0] + np.eye(20)[7])
+
+
+def test_a_second_algorithm_that_stops_elsewhere_confirms_nothing(losses: pd.DataFrame) -> None:
+    fit = scaling.fit(ParallelLaw, losses[losses.corpus == "pile"], scaling.Asymmetric())
+    notes = " ".join(fit.certificate.notes)
+    assert ("does not confirm this optimum" in notes) == (abs(fit.certificate.second_gap) > 1e-3)
+    assert abs(fit.certificate.second_gap) > 1e-3
+
+
+def test_fits_are_compared_as_values_of_their_own() -> None:
+    fit = scaling.fit(ParallelLaw, runs())
+    assert fit == fit
+    assert fit != scaling.fit(ParallelLaw, runs())

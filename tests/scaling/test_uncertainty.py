@@ -245,3 +245,13 @@ def test_simulated_trials_are_optima() -> None:
         alone = scaling.fit(ParallelLaw, {"N": design.N, "P": design.P, "loss": problem.y[i]}, SQUARES)
         one = replace(problem, y=problem.y[i])
         assert one.value(theta[i : i + 1])[0] == pytest.approx(alone.objective_value, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["normal", "residual", "case"])
+def test_a_bootstrap_of_rows_that_count_four_times(pile: pd.DataFrame, kind: str) -> None:
+    four = scaling.fit(ParallelLaw, pile, SQUARES, weights=np.full(24, 4.0))
+    repeated = scaling.fit(ParallelLaw, pd.concat([pile] * 4, ignore_index=True), SQUARES)
+    boot = Bootstrap(400, kind=kind)
+    width = [(f.intervals(0.9, boot).upper - f.intervals(0.9, boot).lower)["k"] for f in (four, repeated)]
+    assert width[0] == pytest.approx(width[1], rel=0.25)
+    assert (four.r2, four.rmse) == pytest.approx((repeated.r2, repeated.rmse))

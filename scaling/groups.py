@@ -1,0 +1,85 @@
+"""The runs that a command was pointed at: columns mapped, rows narrowed, one group after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from scaling.data import parse_size, read_runs, usable
+from scaling.fit import FitError
+
+
+def mapping(given: str | None, option: str) -> dict[str, str]:
+    """{"N": "params"} from "N=params,loss=val_loss"."""
+    pairs = [pair.partition("=") for pair in (given or "").split(",") if pair]
+    bad = next((p[0] for p in pairs if not (p[0].strip() and p[2].strip())), None)
+    if bad is not None:
+        raise ValueError(f"{option} {given!r}: write NAME=VALUE,NAME=VALUE (at {bad!r})")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def runs_of(args: Any) -> pd.DataFrame:
+    """The runs a command was pointed at, its columns mapped and its rows narrowed."""
+    runs = read_runs(args.runs, mapping(args.columns, "--columns"))
+    for column, value in mapping(args.where, "--where").items():
+        if column not in runs:
+            raise ValueError(
+                f"--where {column}: no such column in {args.runs}; it has {', '.join(runs.columns)}"
+            )
+        keep = _is(runs[column], value)
+        if not keep.any():
+            some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
+            raise ValueError(f"--where {column}={value}: no row of {args.runs} has it; there are {some}")
+        runs = runs[keep]
+    return runs
+
+
+def _is(column: pd.Series[Any], value: str) -> Any:
+    """Which cells are what a user wrote: numbers however they are written, words to the letter."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return (column == parse_size(value)).fillna(False)
+    return column.astype(str) == value
+
+
+def split(runs: pd.DataFrame, by: str | None, source: Any) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The table in groups: one a value of column `by`, or all of it."""
+    if by is None:
+        yield "all", runs
+        return
+    if by not in runs:
+        raise ValueError(f"--by {by}: no such column in {source}; it has {', '.join(runs.columns)}")
+    named = runs[by].astype(object).where(runs[by].notna(), "none")
+    files: dict[str, str] = {}
+    for value, part in runs.groupby(named, sort=False):
+        if (other := files.setdefault(slug(str(value)), str(value))) != str(value):
+            raise ValueError(f"--by {by}: {other!r} and {value!r} would be one file; rename one")
+        yield str(value), part
+
+
+def each(args: Any, runs: pd.DataFrame, work: Callable[[pd.DataFrame], Any]) -> dict[str, Any]:
+    """What `work` makes of each group of the runs; an error names its group."""
+    found = {}
+    for name, part in split(runs, args.by, args.runs):
+        try:
+            found[name] = work(part)
+        except FitError as error:
+            raise FitError(f"{args.by}={name}: {error}" if args.by else str(error)) from None
+    return found
+
+
+def mixed(runs: pd.DataFrame, by: str | None) -> str:
+    """A warning where corpora or recipes are fitted as one: their losses are not comparable; else nothing."""
+    runs = runs[usable(runs)]
+    for column in ("corpus", "recipe"):
+        if column in runs and len(runs[column].unique()) > 1 and by != column:
+            names = ", ".join(map(str, runs[column].unique()[:4]))
+            apart = f"--by {column} takes each apart" if by is None else f"--where {column}=... takes one"
+            return f"\n\nnote: rows of more than one {column} ({names}) are fitted as one; {apart}"
+    return ""
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

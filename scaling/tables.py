@@ -1,0 +1,62 @@
+"""Files of tables: csv, tsv, jsonl and parquet, no larger than is stated, read as they are."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from scaling import limits
+
+SMALLER = "keep the rows and columns that the fit needs"
+
+
+def _text(source: Path, sep: str) -> pd.DataFrame:
+    """A csv or tsv file; lines before its header that begin with # are remarks."""
+    with source.open(encoding="utf-8", errors="replace") as file:
+        remarks = sum(1 for _ in itertools.takewhile(lambda line: line.startswith("#"), file))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+        return pd.read_csv(
+            source, sep=sep, dtype_backend="numpy_nullable", skiprows=remarks, index_col=False
+        ).rename(columns=lambda name: str(name).strip())
+
+
+def load(source: Path) -> pd.DataFrame:
+    """The table in a file; ValueError names the file and what is wrong with it."""
+    readers = {
+        ".parquet": pd.read_parquet,
+        ".csv": lambda f: _text(f, ","),
+        ".tsv": lambda f: _text(f, "\t"),
+        ".jsonl": lambda f: pd.read_json(f, lines=True),
+    }
+    if source.suffix not in readers:
+        raise ValueError(
+            f"{source}: cannot read {source.suffix or 'a file without ending'}; use {', '.join(readers)}"
+        )
+    size = source.stat().st_size
+    limits.check(source, size, limits.TABLE, SMALLER)
+    if size == 0 and source.is_file():
+        raise ValueError(f"{source}: the file is empty")
+    try:
+        if source.suffix == ".parquet":
+            limits.check(source, _unpacked(source), limits.TABLE, SMALLER)
+        return readers[source.suffix](source)  # type: ignore[operator, no-any-return]
+    except limits.TooLarge:
+        raise
+    except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        if isinstance(error, PermissionError):
+            raise
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{source}: not a readable {source.suffix[1:]} table ({first})") from error
+
+
+def _unpacked(source: Path) -> int:
+    """Bytes of a parquet file's values once they are read; a few pages may hold any number of rows."""
+    from pyarrow.parquet import read_metadata
+
+    found = read_metadata(source)
+    pages = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
+    return int(max(pages, 8 * found.num_rows * found.num_columns))
