@@ -1,4 +1,4 @@
-"""A law of one's own gets everything: the class below is the one docs/fitting.md shows."""
+"""A law of one's own gets everything: one such as docs/guides/own-law.md shows."""
 
 from dataclasses import dataclass
 from pathlib import Path
