@@ -10,14 +10,18 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """A name beside `path` to write under; renamed to it at the end, so that no reader sees half a file.
 
-    OSError names `path`, not the other name; nothing is left of what could not be written.
+    Forced to disk before that if `durable`: what is renamed survives a power cut whole. OSError names
+    `path`, not the other name; nothing is left of what could not be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        if durable:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         if error.filename == str(temporary):

@@ -6,18 +6,16 @@ Nothing here unpickles.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from scaling.files import replacing
@@ -26,6 +24,7 @@ from .config import ModelConfig
 from .hf_config import CheckpointError, from_json, read_json, to_json
 from .layers import is_extra
 from .model import ParScaleLM
+from .shards import fingerprint, split_shards, write_shard
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -157,28 +156,6 @@ def merged_state(model: ParScaleLM) -> dict[str, Tensor]:
     return {name: tensor.detach().to("cpu").contiguous() for name, tensor in state.items()}
 
 
-def split_shards(state: Mapping[str, Tensor], shard_bytes: int) -> Iterator[dict[str, Tensor]]:
-    """Consecutive tensors, at most `shard_bytes` a shard unless one tensor alone is larger."""
-    shard: dict[str, Tensor] = {}
-    size = 0
-    for name, tensor in state.items():
-        if shard and size + tensor.nbytes > shard_bytes:
-            yield shard
-            shard, size = {}, 0
-        shard[name] = tensor
-        size += tensor.nbytes
-    yield shard
-
-
-def fingerprint(state: Mapping[str, Tensor]) -> str:
-    """Names the checkpoint: the hash of its names and bytes."""
-    digest = hashlib.sha256()
-    for name, tensor in state.items():
-        digest.update(name.encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
 def save(
     model: ParScaleLM,
     folder: str | Path,
@@ -205,7 +182,7 @@ def save(
     names = names if len(shards) > 1 else [SINGLE]
     for name, shard in zip(names, shards, strict=True):
         with replacing(folder / name) as temporary:
-            save_file(shard, temporary, metadata=stamp)
+            write_shard(shard, temporary, stamp)
     if len(shards) > 1:
         placed = {tensor: name for name, shard in zip(names, shards, strict=True) for tensor in shard}
         total = sum(tensor.nbytes for tensor in state.values())
@@ -213,7 +190,8 @@ def save(
     else:
         (folder / INDEX).unlink(missing_ok=True)  # of a larger model once saved here
     if tokenizer is not None:
-        shutil.copyfile(tokenizer, folder / "tokenizer.json")
+        with replacing(folder / "tokenizer.json") as temporary:
+            shutil.copyfile(tokenizer, temporary)
     dtype_name = str(next(iter(state.values())).dtype).removeprefix("torch.")
     write_json(folder / "config.json", to_json(model.config, dtype_name))
     return folder

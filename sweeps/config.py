@@ -88,19 +88,7 @@ class ModelConfig:
     @property
     def shape(self) -> Shape:
         """The integers `scaling.accounting` counts with; of a mixture, one expert's."""
-        return Shape(
-            width=self.width,
-            ffn=self.ffn,
-            layers=self.layers,
-            heads=self.heads,
-            kv_heads=self.kv_heads,
-            vocab=self.vocab,
-            P=self.P,
-            prefix_tokens=self.prefix_tokens,
-            head_dim=self.head_dim,
-            tied_embeddings=self.tied_embeddings,
-            qkv_bias=self.qkv_bias,
-        )
+        return Shape(**{field.name: getattr(self, field.name) for field in fields(Shape)})
 
 
 @dataclass(frozen=True)
@@ -181,9 +169,14 @@ class RunConfig:
     @property
     def C(self) -> float:
         """Training FLOPs, ParScale's streams counted; stage 1 ran at P = 1."""
-        own = 3.0 * self.model.forward_flops(self.seq_len) * (self.steps * self.batch_tokens)
         plain = replace(self.model, P=1)
-        return own + 3.0 * plain.forward_flops(self.seq_len) * (self.start_step * self.batch_tokens)
+        before = 3.0 * plain.forward_flops(self.seq_len) * (self.start_step * self.batch_tokens)
+        return self.own_C + before
+
+    @property
+    def own_C(self) -> float:
+        """Training FLOPs without those of stage 1, which another run spends."""
+        return 3.0 * self.model.forward_flops(self.seq_len) * (self.steps * self.batch_tokens)
 
     @property
     def run_id(self) -> str:

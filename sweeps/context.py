@@ -28,7 +28,7 @@ from torch import Tensor
 from sweeps import checkpoint, kept
 from sweeps.commands import cell, console
 from sweeps.model import ParScaleLM
-from sweeps.store import write_parquet
+from sweeps.store import Store, write_parquet
 
 TABLE = "context.parquet"
 PARTS = ("repeated", "seen", "new", "start")
@@ -65,7 +65,7 @@ def measure(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
         {"run_id": run_id, **split(checkpoint.load(path), kept.windows(config, tokens))}
         for run_id, config, path in kept.progress(several)
     ]
-    runs = pd.read_parquet(folder / "runs.parquet")
+    runs = Store(folder).table()
     return runs[[name for name in _OF_RUN if name in runs]].merge(pd.DataFrame(rows), on="run_id")
 
 
@@ -112,5 +112,7 @@ def ratio(total: np.ndarray, count: np.ndarray) -> tuple[float, float]:
         return float("nan"), float("nan")
     mean = total.sum() / n
     windows = len(count)
-    spread = windows / max(1, windows - 1) * np.sum((total - mean * count) ** 2)
+    if windows < 2:
+        return float(mean), float("nan")
+    spread = windows / (windows - 1) * np.sum((total - mean * count) ** 2)
     return float(mean), float(np.sqrt(spread) / n)

@@ -107,16 +107,22 @@ def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[Run
     built: dict[tuple[str, int, str], Corpus] = {}
     bound: list[RunConfig] = []
     renamed: dict[str, str] = {}
+    most: dict[str, float] = {}  # {corpus: how often a run reads it}
     for config in sorted(configs, key=lambda config: bool(config.parent)):  # a stage 1 before its stages 2
         key = (config.corpus, config.model.vocab, config.tokenizer)
         if key not in built:
             built[key] = load(config.corpus, config.model.vocab, report, config.tokenizer)
-        windows_of(config, built[key])
+        windows = windows_of(config, built[key])
+        epochs = windows.epochs(config.start_step + config.steps)
+        most[config.corpus] = max(most.get(config.corpus, 0.0), epochs)
         parent = renamed.get(config.parent, config.parent)
         of_parent = "" if not parent or config.parent in renamed else parents.fingerprint(Path(parent))
         new = replace(config, corpus_hash=built[key].hash, parent=parent, parent_hash=of_parent)
         renamed[config.run_id] = new.run_id
         bound.append(new)
+    for name, epochs in most.items():
+        if epochs > 1 and report:
+            report(f"corpus {name} is read up to {epochs:.1f} times by a run")
     return bound
 
 

@@ -64,7 +64,8 @@ def evaluate(
     shares = np.array([len(part) for part in parts]) / len(losses)
     loss = float(losses.mean())
     # Variance of a weighted mean of len(means) batches, shares as weights.
-    spread = len(means) / max(1, len(means) - 1) * np.sum((shares * (means - loss)) ** 2)
+    several = len(means) / (len(means) - 1) if len(means) > 1 else math.nan
+    spread = several * np.sum((shares * (means - loss)) ** 2)
     domains = {}
     for name, (first, last) in (spans or {}).items():
         own = losses[(predicted >= first) & (predicted < last)]

@@ -52,7 +52,7 @@ class HubDataset:
         path, _, configuration = (str(self._folder), "", "") if local else self.name.partition(":")
         try:
             yield from datasets.load_dataset(path, configuration or None, split="train", streaming=True)
-        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ValueError(
                 f"cannot read hf:{self.name}: {reason}; check the name and the connection, "

@@ -136,7 +136,10 @@ def run_sweep(
         execution = execution if execution.threads else replace(execution, threads=threads)
         job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd())
         fatal, interrupted = _watch(store, job, chosen, count, todo, console)
-    store.gather(curves=True)
+    try:
+        store.gather(curves=True)
+    except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
+        fatal = fatal or f"{error.filename or out}: {error.strerror}"
     return _result(store, runs, before, fatal, interrupted)
 
 

@@ -78,19 +78,15 @@ def _group(named: list[tuple[str, nn.Parameter]], peak: float, decay: float) -> 
 
 
 class Together(Optimizer):
-    """Several optimisers that step as one, so that a trainer sees a single one."""
+    """Several optimisers that step as one, so that a trainer sees a single one.
+
+    Groups and state are the parts' own objects: what is saved is one optimiser's, as DDP and FSDP2 expect.
+    """
 
     def __init__(self, parts: Iterable[Optimizer]) -> None:
         self.parts = list(parts)
         super().__init__([group for part in self.parts for group in part.param_groups], {})
-        self._link()
-
-    def _link(self) -> None:
-        """Share groups and state with the parts: what is set here is set there."""
         self.param_groups = [group for part in self.parts for group in part.param_groups]
-        self.state.clear()
-        for part in self.parts:
-            self.state.update(part.state)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step of every part, on gradients computed once."""
@@ -100,14 +96,15 @@ class Together(Optimizer):
                 loss = closure()
         for part in self.parts:
             part.step()
+            self.state.update(part.state)
         return loss
 
-    def state_dict(self) -> dict[str, Any]:
-        """The parts' own state dictionaries."""
-        return {"parts": [part.state_dict() for part in self.parts]}
-
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore every part."""
-        for part, state in zip(self.parts, state_dict["parts"], strict=True):
-            part.load_state_dict(state)
-        self._link()
+        """Restore every part: its groups in the order they were taken in, its parameters' state."""
+        super().load_state_dict(state_dict)
+        groups = iter(self.param_groups)
+        for part in self.parts:
+            part.param_groups = [next(groups) for _ in part.param_groups]
+            own = [p for group in part.param_groups for p in group["params"] if p in self.state]
+            part.state.clear()
+            part.state.update({p: self.state[p] for p in own})

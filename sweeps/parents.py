@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from scaling.files import sha256
+from sweeps.config import RunConfig
 
 
 def folder(parent: str, checkpoints: Path) -> Path:
@@ -14,6 +15,14 @@ def folder(parent: str, checkpoints: Path) -> Path:
     found = sibling if (sibling / "config.json").exists() else Path(parent)
     if not (found / "config.json").exists():
         raise ValueError(f"{parent} is no checkpoint: neither a trained run of this sweep nor a folder")
+    return found
+
+
+def of(run: RunConfig, checkpoints: Path) -> Path:
+    """The checkpoint folder a run starts from, refused if it is not what the run was planned with."""
+    found = folder(run.parent, checkpoints)
+    if run.parent_hash and fingerprint(found) != run.parent_hash:
+        raise ValueError(f"{found} has changed since the run was planned; plan the sweep in a new folder")
     return found
 
 

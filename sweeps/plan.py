@@ -85,7 +85,7 @@ def show(
     if execution.ranks > 1:
         shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"
         console.print(f"both on each of {execution.ranks} devices: {execution.strategy}, {shares}")
-    flops, tokens = sum(run.C for run in runs), sum(run.D for run in runs)
+    flops, tokens = sum(run.own_C for run in runs), sum(run.steps * run.batch_tokens for run in runs)
     console.print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
     console.print(forecast.words, highlight=False)
 

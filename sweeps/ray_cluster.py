@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -95,7 +96,8 @@ class RayLauncher:
             return
         import ray
 
-        stop_file(self.job).touch()
+        with contextlib.suppress(OSError):  # on a full disk: the cancelling below still ends them
+            stop_file(self.job).touch()
         deadline = time.monotonic() + STOP_S
         left = self.tasks
         while left and time.monotonic() < deadline and ray.is_initialized():

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from scaling.accounting import Shape
 from sweeps import hf_config
 from sweeps.axes import Axes
 from sweeps.config import ModelConfig, RunConfig
@@ -59,7 +60,7 @@ def _two_stages(run: RunConfig, axes: Axes) -> list[RunConfig]:
 
 
 def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[RunConfig]:
-    """The data and optimiser of the grid's first size on the checkpoint's own shape.
+    """The checkpoint's own shape with data and optimiser of the grid's size like it, or of its first size.
 
     peft has nothing to train at P = 1: those points are left out. The runs keep the size's name where the
     checkpoint has its shape, else they take the checkpoint's. Its folder is part of a run's identity as it
@@ -72,12 +73,21 @@ def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[Run
     tokenizer = base / "tokenizer.json"
     own = str(tokenizer) if tokenizer.exists() else "bpe"
     found = []
+    alike = (run.size for run in runs if _backbone(run.model) == _backbone(shape))
+    size_of_base = next(alike, runs[0].size)
     for run in runs:
-        if run.size == runs[0].size and not (recipe == "peft" and run.model.P == 1):
+        if run.model.prefix_at_one and not shape.prefix_at_one:
+            raise ValueError(f"{base}: recipe {recipe!r} cannot give P = 1 a prefix that its base lacks")
+        if run.size == size_of_base and not (recipe == "peft" and run.model.P == 1):
             model = _on_base(shape, run.model, base)
-            size = run.size if model.shape == run.model.shape else base.resolve().name
+            size = run.size if _backbone(model) == _backbone(run.model) else base.resolve().name
             found.append(replace(run, model=model, recipe=recipe, parent=str(base), size=size, tokenizer=own))
     return found
+
+
+def _backbone(model: ModelConfig) -> Shape:
+    """The shape without what streams add."""
+    return replace(model.shape, P=1, prefix_tokens=0)
 
 
 def _on_base(base: ModelConfig, wanted: ModelConfig, where: Path) -> ModelConfig:

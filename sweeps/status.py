@@ -17,7 +17,7 @@ SWEEPS = Path("results/sweeps")  # where a grid's runs go unless told
 
 def sweep_folder(name: str) -> Path:
     """The folder of a sweep, given as such or as a grid's name; ValueError where there is none."""
-    folder = Path(name) if Path(name).is_dir() else SWEEPS / name
+    folder = Path(name) if (Path(name) / "configs").is_dir() else SWEEPS / name
     if not (folder / "configs").is_dir():
         raise ValueError(
             f"{name} is no sweep folder, nor is one of that name under {SWEEPS}; `parscale sweep` writes them"
@@ -41,13 +41,15 @@ class RunStatus:
     @property
     def label(self) -> str:
         """What to call the run on one line."""
-        return f"{self.config.size} P={self.config.model.P} {self.config.corpus} seed {self.config.seed}"
+        c = self.config
+        recipe = "" if c.recipe == "scratch" else f" {c.recipe}"
+        return f"{c.size} P={c.model.P} {c.corpus} seed {c.seed}{recipe}"
 
     @property
     def done_C(self) -> float:
-        """Training FLOPs spent so far."""
+        """Training FLOPs spent on it so far, stage 1 not counted."""
         over = self.state in ("done", "diverged")
-        return self.config.C * (1.0 if over else self.step / self.config.steps)
+        return self.config.own_C * (1.0 if over else self.step / self.config.steps)
 
 
 class Observer:
@@ -74,14 +76,14 @@ class Observer:
             state = "diverged" if row.get("status") == "diverged" else "done"
         elif state in ("running", "done", "diverged"):  # noted as ended, yet no row: not ended
             state = "running" if self.locks.owner(run_id) else "interrupted"
-        elif state == "failed" and self.session and noted.get("session") != self.session:
+        elif state == "failed" and self.session and self.session not in noted.get("failed_in", ()):
             state = "pending"
         return RunStatus(
             run_id,
             config,
             state,
             step=config.steps if finished else int(noted.get("step", 0)),
-            loss=noted.get("loss", row.get("loss")),
+            loss=row.get("loss") if finished else noted.get("loss"),
             tokens_per_s=noted.get("tokens_per_s"),
             eta_s=noted.get("eta_s"),
             error=str(noted.get("error", "")),

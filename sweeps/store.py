@@ -12,8 +12,8 @@ locks/<run_id>.lock    who trains the run                           (ignored by 
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,19 +33,14 @@ INTEGERS = (
 
 def write_text(path: Path, text: str, durable: bool = True) -> None:
     """Write under a temporary name, force to disk if durable, rename: readers see old or new, whole."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
+    with replacing(path, durable) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> None:
     """The same for a table."""
     with replacing(path) as temporary:
         table.to_parquet(temporary, index=False)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
 
 
 class Store:
@@ -162,8 +157,11 @@ class Store:
 
     def table(self) -> pd.DataFrame:
         """Every finished run, gathered or not, smallest N first."""
+        rows = []
+        for path in sorted((self.folder / "rows").glob("*.json")):
+            with contextlib.suppress(FileNotFoundError):  # gathered meanwhile: the table, read next, has it
+                rows.append(json.loads(path.read_text()))
         parts = [_read_table(self.folder / "runs.parquet")] if (self.folder / "runs.parquet").exists() else []
-        rows = [json.loads(path.read_text()) for path in sorted((self.folder / "rows").glob("*.json"))]
         if rows:
             parts.append(_typed(pd.DataFrame(rows)))
         if not parts:
@@ -231,9 +229,9 @@ class Store:
         return facts if isinstance(facts, dict) else {}
 
 
-def _read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def _read_table(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path, columns=columns)
+        return pd.read_parquet(path)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         remedy = "restore it from a copy or from git; without it its runs are trained again"

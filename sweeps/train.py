@@ -54,7 +54,7 @@ def train(
         torch.set_num_threads(execution.threads)
     reset_peak_memory()
     corpus = corpora.open_for(run, say)
-    base = parents.folder(run.parent, folder.parent) if run.parent else None
+    base = parents.of(run, folder.parent) if run.parent else None
     module = ParScaleModule(run, build_model(run, base), corpora.windows_of(run, corpus))
     watch = Watch(run, folder, corpus, execution, stop)
     watch.progress = progress

@@ -12,7 +12,7 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, Logger
 
 from sweeps import corpora, snapshots
 from sweeps.config import RunConfig
@@ -48,9 +48,10 @@ class Watch(Callback):
         assert isinstance(module, ParScaleModule)
         self.before_s = module.history.wall_s
         self.first_step = trainer.global_step
-        self.logged = 0  # points of the curve; a logger that starts anew gets those of earlier sessions
-        if not any(isinstance(logger, CSVLogger) for logger in trainer.loggers):
-            self.logged = len(module.history.points)
+        self.logged = len(module.history.points)  # points of the curve that the loggers have
+        csv: list[Logger] = [logger for logger in trainer.loggers if isinstance(logger, CSVLogger)]
+        for point in module.history.points if csv else ():  # it starts its file anew
+            log_point(csv, point)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int

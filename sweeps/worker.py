@@ -61,11 +61,12 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
     if changed := other_code(store.folder):
         raise Fatal(f"this worker's code is not the sweep's ({changed}): start the sweep again")
     while not stop():
-        left = [run_id for run_id in job.run_ids if run_id not in store.finished()]
+        finished = store.finished()
+        left = [run_id for run_id in job.run_ids if run_id not in finished]
         left = [run_id for run_id in left if not _given_up(store, run_id, job.session)]
         if not left:
             return
-        ready = [run_id for run_id in left if _parent_ready(store, run_id, job)]
+        ready = [run_id for run_id in left if _parent_ready(store, run_id, job, finished)]
         if not any(_attempt(store, locks, job, run_id, train, stop) for run_id in ready):
             time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
 
@@ -77,17 +78,29 @@ def _resolve(name: str) -> Callable[..., dict[str, Any]]:
 
 def _given_up(store: Store, run_id: str, session: str) -> bool:
     noted = store.noted(run_id)
-    return noted.get("state") == "failed" and noted.get("session") == session
+    return noted.get("state") == "failed" and session in noted.get("failed_in", ())
 
 
-def _parent_ready(store: Store, run_id: str, job: Job) -> bool:
-    """False while a run's stage 1 is not finished; a run whose stage 1 failed fails with it."""
+def _fail(store: Store, run_id: str, session: str, error: str, **facts: Any) -> None:
+    """Note that a run failed in this session, beside those it failed in before: drivers may be several."""
+    earlier = [one for one in store.noted(run_id).get("failed_in", ()) if one != session]
+    failed_in = [*earlier[-9:], session]
+    told = {**facts, "session": session, "state": "failed", "failed_in": failed_in, "error": error}
+    store.note(run_id, **told)
+
+
+def _parent_ready(store: Store, run_id: str, job: Job, finished: set[str]) -> bool:
+    """False while a run's stage 1 is not finished; a run whose stage 1 left no weights fails with it."""
     parent = store.config(run_id).parent
-    if parent not in job.run_ids or parent in store.finished():
-        return True
-    if _given_up(store, parent, job.session):
-        store.note(run_id, session=job.session, state="failed", error=f"its stage 1, {parent}, failed")
-    return False
+    why = ""
+    if parent in finished and not (store.checkpoint(parent) / "config.json").exists():
+        ended = store.outcome(parent).get("status")
+        why = "diverged: --retry-diverged" if ended == "diverged" else "has no weights any more"
+    elif parent in job.run_ids and _given_up(store, parent, job.session):
+        why = "failed"
+    if why:
+        _fail(store, run_id, job.session, f"its stage 1, {parent}, {why}")
+    return not why and (parent not in job.run_ids or parent in finished)
 
 
 def _attempt(
@@ -122,12 +135,10 @@ def _train(
 ) -> None:
     from sweeps.interrupt import Interrupted
 
-    before = store.noted(run_id)
-    facts = {"session": job.session, "pid": os.getpid(), **_deaths(before, job.session)}
+    facts, last = _before(store, job, run_id)
     if (crashes := facts["crashes"]) >= CRASHES:
-        store.note(run_id, **facts, state="failed", error=f"its worker died {crashes} times without progress")
+        _fail(store, run_id, error=f"its worker died {crashes} times without progress", **facts)
         return
-    last: dict[str, Any] = {name: before[name] for name in ("step", "loss") if name in before}
 
     def progress(now: dict[str, Any]) -> None:
         last.update(now)
@@ -144,11 +155,20 @@ def _train(
             raise
         traceback.print_exc()
         reason = str(error).splitlines()[0] if str(error) else ""
-        store.note(run_id, **facts, **last, state="failed", error=f"{type(error).__name__}: {reason}")
+        _fail(store, run_id, error=f"{type(error).__name__}: {reason}", **facts, **last)
     else:
         store.finish(run_id, row)
         state = "done" if row["status"] == "ok" else row["status"]
         store.note(run_id, **facts, **{**last, "step": config.steps, "loss": row["loss"]}, state=state)
+
+
+def _before(store: Store, job: Job, run_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is noted of a run whatever comes, and how far it has come; one that had ended begins anew."""
+    before = store.noted(run_id)
+    facts = {"session": job.session, "pid": os.getpid(), **_deaths(before, job.session)}
+    facts |= {name: before[name] for name in ("failed_in",) if name in before}
+    ended = before.get("state") in ("done", "diverged")
+    return facts, {name: before[name] for name in ("step", "loss") if name in before and not ended}
 
 
 def _deaths(before: dict[str, Any], session: str) -> dict[str, Any]:

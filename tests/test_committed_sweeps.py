@@ -7,14 +7,22 @@ import pytest
 
 pytest.importorskip("torch")
 
-from sweeps import grids
+from sweeps import grids, hf_config
 from sweeps.axes import Axes
 
 ROOT = Path(__file__).parents[1]
 SWEEPS = ROOT / "results/sweeps"
-MADE_BY = {"laptop": "laptop", "laptop-text": "laptop"}
-CONTROL = f"{ROOT}/results/grids/controls.py:prefix_alone"
-MADE_BY |= {"laptop-prefix-alone": CONTROL, "laptop-text-prefix-alone": CONTROL}
+MADE_BY = dict.fromkeys(("laptop", "laptop-text", "laptop-two-stage", "laptop-peft"), "laptop")
+CONTROLS = f"{ROOT}/results/grids/controls.py"
+MADE_BY |= dict.fromkeys(("laptop-prefix-alone", "laptop-text-prefix-alone"), f"{CONTROLS}:prefix_alone")
+MADE_BY |= {"laptop-peft-apart": f"{CONTROLS}:apart"}
+BASE = "results/sweeps/laptop-text/checkpoints/948c0f3ec0964da4"  # 64x3, P = 1, seed 0
+PEFT = {"recipe": "peft", "tokens": 1_000_000, "base": BASE}
+OPTIONS = {  # of the command beside the grid's axes
+    "laptop-two-stage": {"recipe": "two-stage", "stage2_share": 0.1},
+    "laptop-peft": PEFT,
+    "laptop-peft-apart": PEFT,
+}
 MADE_BY |= {
     f"recipe/{folder.name}": f"{ROOT}/results/grids/recipe.py:{folder.name}"
     for folder in sorted((SWEEPS / "recipe").iterdir())
@@ -22,20 +30,34 @@ MADE_BY |= {
 
 
 def settings(text: str) -> dict:
-    """A configuration without the hash of the corpus, which is filled in when the corpus is built."""
-    return {**json.loads(text), "corpus_hash": ""}
+    """A configuration without what is filled in from the corpus, the base's files and other runs' names."""
+    found = json.loads(text)
+    own = {} if found["recipe"] != "two-stage" else {"parent": ""}
+    return found | {"corpus_hash": "", "parent_hash": ""} | own
 
 
-@pytest.mark.parametrize("sweep", MADE_BY)
-def test_its_grid_gives_every_configuration_of_a_sweep(sweep):
-    grid, files = grids.find(MADE_BY[sweep]), list((SWEEPS / sweep / "configs").glob("*.json"))
-    assert files
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """The configuration and tokenizer of the checkpoint that frozen backbones come from."""
+    folder = tmp_path / BASE
+    folder.mkdir(parents=True)
+    (run,) = grids.find("laptop")(Axes(sizes=("64x3",), streams=(1,), seeds=(0,)))
+    (folder / "config.json").write_text(json.dumps(hf_config.to_json(run.model, "float32")))
+    (folder / "tokenizer.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("sweep", [name for name in MADE_BY if (SWEEPS / name).exists()])
+def test_its_grid_gives_every_configuration_of_a_sweep(sweep, base):
+    if not (files := list((SWEEPS / sweep / "configs").glob("*.json"))):
+        pytest.fail(f"{sweep} has no configurations")
+    grid = grids.find(MADE_BY[sweep])
     for file in files:
         found = settings(file.read_text())
         one = {"sizes": found["size"], "streams": found["model"]["P"]}
         one |= {"corpora": found["corpus"], "seeds": found["seed"]}
-        (run,) = grid(Axes(**{axis: (value,) for axis, value in one.items()}))
-        assert settings(run.to_json()) == found, file.name
+        runs = grid(Axes(**{axis: (value,) for axis, value in one.items()}, **OPTIONS.get(sweep, {})))
+        assert found in [settings(run.to_json()) for run in runs], file.name
 
 
 def test_every_committed_sweep_is_held():

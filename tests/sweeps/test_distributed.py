@@ -51,6 +51,18 @@ def assert_same(row, folder, alone):
 
 
 @pytest.mark.slow
+def test_two_shards_of_muon_have_the_loss_of_one_even_interrupted(corpus, tmp_path):
+    run = config(corpus, optimizer="muon", muon_lr=1e-2)
+    alone = train(run, tmp_path / "alone", execution=ONE)
+    two, seen = replace(ONE, devices=2, strategy="fsdp2"), []
+    stop = {"progress": seen.append, "stop": lambda: bool(seen) and seen[-1]["step"] >= 5}
+    with pytest.raises(Interrupted):
+        train(run, tmp_path / "two", execution=two, **stop)
+    row = train(run, tmp_path / "two", execution=two)
+    assert row["loss"] == pytest.approx(alone["loss"], abs=1e-4)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
 def test_two_processes_have_the_loss_of_one_even_interrupted(corpus, alone, tmp_path, strategy):
     two = replace(ONE, devices=2, strategy=strategy)

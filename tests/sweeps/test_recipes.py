@@ -126,3 +126,33 @@ def test_grown_prefixes_are_drawn_as_the_run_asks():
 def test_refusals(axes, message):
     with pytest.raises(ValueError, match=message):
         find("ci")(Axes(sizes=["32x1"], tokens=15_360, **axes))
+
+
+def test_a_base_takes_the_rates_of_the_size_it_is_like(tmp_path):
+    save(ParScaleLM(ModelConfig(512, 64, 176, 1, 4, 2)), tmp_path / "base")
+    grid, of_64 = find("ci"), find("ci")(Axes(sizes=["64x1"], streams=[2]))[0]
+    (run,) = grid(Axes(recipe="continual", base=str(tmp_path / "base"), streams=[2]))
+    assert (run.size, run.muon_lr) == ("64x1", of_64.muon_lr)
+
+
+def test_what_a_base_lacks_at_one_stream_is_refused(tmp_path):
+    save(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
+    (run,) = find("ci")(Axes(sizes=["32x1"], streams=[1]))
+    asked = replace(run, model=replace(run.model, prefix_at_one=True))
+    with pytest.raises(ValueError, match="cannot give P = 1 a prefix that its base lacks"):
+        apply([asked], Axes(recipe="continual", base=str(tmp_path / "base")))
+
+
+def test_a_base_that_has_changed_since_planning_is_refused(corpus, tmp_path):
+    (base,) = plan(corpus, streams=[1])
+    train(base, tmp_path / "base", execution=ONE)
+    (run,) = plan(corpus, recipe="continual", base=str(tmp_path / "base"), streams=[2])
+    save(ParScaleLM(base.model), tmp_path / "base")
+    with pytest.raises(ValueError, match="has changed since the run was planned"):
+        train(run, tmp_path / "run", execution=ONE)
+
+
+def test_stage_1_is_paid_for_once(corpus):
+    first, *then = plan(corpus, recipe="two-stage", stage2_share=0.2)
+    assert then[0].own_C + first.C == pytest.approx(then[0].C)
+    assert sum(run.own_C for run in [first, *then]) < sum(run.C for run in then)

@@ -1,0 +1,46 @@
+"""Tensors in safetensors files: split by size, named by their bytes, written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def split_shards(state: Mapping[str, Tensor], shard_bytes: int) -> Iterator[dict[str, Tensor]]:
+    """Consecutive tensors, at most `shard_bytes` a shard unless one tensor alone is larger."""
+    shard: dict[str, Tensor] = {}
+    size = 0
+    for name, tensor in state.items():
+        if shard and size + tensor.nbytes > shard_bytes:
+            yield shard
+            shard, size = {}, 0
+        shard[name] = tensor
+        size += tensor.nbytes
+    yield shard
+
+
+def fingerprint(state: Mapping[str, Tensor]) -> str:
+    """Names the checkpoint: the hash of its names and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in state.items():
+        digest.update(name.encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def write_shard(shard: dict[str, Tensor], path: Path, stamp: dict[str, str]) -> None:
+    """A safetensors file; a full disk is the OSError it is, which the library does not say."""
+    try:
+        save_file(shard, path, metadata=stamp)
+    except SafetensorError as error:
+        if code := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+        raise
