@@ -12,7 +12,7 @@ import pandas as pd
 
 import scaling
 from analysis.figures.common import split_by_corpus
-from analysis.gains import gains, noise_over_seeds
+from analysis.gains import WORTH, gains, noise_over_seeds
 
 HEAD = (
     "change of the loss by what the window held before: a pair repeated, a token seen, a new one; "
@@ -33,7 +33,7 @@ def changes(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     """
     found = []
     for part in parts(table):
-        rows = gains(table.assign(loss=table[f"loss_{part}"]), level).drop(columns="by_parameters")
+        rows = gains(table.assign(loss=table[f"loss_{part}"]), level).drop(columns=list(WORTH))
         rows.insert(0, "part", part)
         found.append(rows.assign(share=float(table[f"share_{part}"].mean())))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["part"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.conclude import show, terminal
 from scaling import serial
+from scaling.objectives import Objective, named
 
 
 def figures(args: Any) -> int:
@@ -20,12 +21,20 @@ def figures(args: Any) -> int:
         "parscale figures",
         *([args.source] if args.source else []),
         *(["--only", args.only] if args.only else []),
+        *(["--objective", args.objective] if args.objective else []),
     ]
     target = Path(args.out) if args.out else folder / "figures"
     only = [name.strip() for name in args.only.split(",")] if args.only else None
-    for path in draw(args.source, out=target, only=only, command=" ".join(words)):
+    for path in draw(
+        args.source, out=target, only=only, command=" ".join(words), objective=objective_of(args)
+    ):
         print(path)
     return 0
+
+
+def objective_of(args: Any) -> Objective | None:
+    """The objective of a sweep's fits, if one was named."""
+    return named(args.objective) if args.objective else None
 
 
 def reproduce(args: Any) -> int:
@@ -86,7 +95,8 @@ def report(args: Any) -> int:
     """Write the page of a sweep."""
     from analysis.report import write
 
-    print(write(args.source, args.out, command=f"parscale report {args.source}"))
+    words = f"parscale report {args.source}" + (f" --objective {args.objective}" if args.objective else "")
+    print(write(args.source, args.out, command=words, objective=objective_of(args)))
     return 0
 
 

@@ -119,8 +119,8 @@ def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
             kept = rows[~held]
             if not held.any() or kept["P"].nunique() < 2 or len(kept) <= len(fitted.law.free()):
                 continue
-            law = scaling.fit(type(fitted.law), kept).law
+            law = scaling.fit(type(fitted.law), kept, fitted.problem.objective).law
             predicted = np.asarray(law.predict(**{a: rows[a].to_numpy(float) for a in law.axes}))
             part = rows.assign(corpus=corpus, split=split, held_out=held, predicted=predicted)
-            parts.append(part.assign(error=part["predicted"] - part["loss"])[columns])
+            parts.append(part.assign(error=part["loss"] - part["predicted"])[columns])
     return pd.concat(parts[1:] or parts, ignore_index=True)

@@ -19,6 +19,7 @@ from analysis.paper_figures import RIVALS, figure_set
 from analysis.published import FOLDER, read_published
 from analysis.view import View, equivalent_tables, read
 from scaling import Status
+from scaling.objectives import Objective
 from scaling.uncertainty import t_quantile
 
 Drawing = Callable[[], Figure]
@@ -31,17 +32,19 @@ def draw(
     only: Sequence[str] | None = None,
     command: str = "parscale figures",
     published: Path | str = FOLDER,
+    objective: Objective | None = None,
 ) -> list[Path]:
     """Draw the figures named in `only` (all unless told) as PNG and PDF; return the paths.
 
-    source: a sweep folder or runs table; the paper's published numbers where it is None.
+    source: a sweep folder or runs table; the paper's published numbers where it is None. objective: of a
+    sweep's fits, that of `scaling.fit` unless given.
     """
     if source is None:
         given = read_published(published)
         known: Mapping[str, Drawing] = figure_set(Inputs(given, fit_all(given.losses)))
         data = str(given.folder)
     else:
-        known, data = sweep_figures(read(source)), str(source)
+        known, data = sweep_figures(read(source, objective)), str(source)
     unknown = [name for name in only or () if name not in known]
     if unknown:
         raise ValueError(f"no figure {unknown[0]!r}; there are {', '.join(known)}")

@@ -19,11 +19,18 @@ def numbers(p: ArgumentParser, level: bool = True) -> None:
     p.add_argument("--json", action="store_true", help="print JSON at full precision")
 
 
+def objective(p: ArgumentParser) -> None:
+    """The objective of a sweep's fits."""
+    known = "huber, log-least-squares, least-squares, lad, asymmetric"
+    p.add_argument("--objective", help=f"of a sweep's fits: {known} (default huber)")
+
+
 def figures(p: ArgumentParser) -> None:
     """Draw the paper's figures, or the same figures for a sweep, as PNG and PDF."""
     p.add_argument("source", nargs="?", metavar="RUNS", help=f"{RUNS}; without it the paper's numbers")
     p.add_argument("--only", metavar="NAME,...", help="only these, e.g. fig2")
     out(p, "folder (default results/figures, or figures/ in the sweep's folder)")
+    objective(p)
 
 
 def reproduce(p: ArgumentParser) -> None:
@@ -78,6 +85,7 @@ def report(p: ArgumentParser) -> None:
     """One self-contained page of a sweep: runs, curves, fits, comparison, costs, provenance."""
     p.add_argument("source", metavar="SWEEP", help=RUNS)
     out(p, "file or folder (default report.html in the sweep's folder)")
+    objective(p)
 
 
 def explore(p: ArgumentParser) -> None:

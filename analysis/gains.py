@@ -17,34 +17,39 @@ import scaling
 from analysis.equivalent import usable
 from analysis.figures.common import split_by_corpus
 from scaling import DenseLaw, LeastSquares
-from scaling.method import check_level
+from scaling.method import at_points, check_level
 from scaling.summary import number
 
 FORMATS = {
     "N_one": ",.0f",
     "P": "g",
     "N": ",.0f",
-    **dict.fromkeys(("change", "low", "high", "by_parameters"), "+.4f"),
+    "D": ",.0f",
+    **dict.fromkeys(("change", "low", "high", "by_parameters", "by_low", "by_high"), "+.4f"),
     "spread": ".4f",
 }
-COLUMNS = ("corpus", "size", "N_one", "P", "N", "seeds", "change", "low", "high", "spread", "by_parameters")
+WORTH = ("by_parameters", "by_low", "by_high")
+COLUMNS = ("corpus", "size", "D", "N_one", "P", "N", "seeds", "change", "low", "high", "spread", *WORTH)
 
 
 def paired(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a run of P > 1 that has a run of P = 1 of its size, corpus and seed.
 
-    Columns: corpus, size, seed, N_one (of P = 1), P, N, change (loss minus that of P = 1, nats per token).
+    Columns: corpus, size, D (0 where it is not known), seed, N_one (of P = 1), P, N, change (loss minus
+    that of P = 1 at the same tokens, nats per token).
     """
+    keys = ["corpus", "size", "D", "seed"]
     if "size" not in runs or not (runs["P"] == 1).any():
-        return pd.DataFrame(columns=["corpus", "size", "seed", "N_one", "P", "N", "change"])
+        return pd.DataFrame(columns=[*keys, "N_one", "P", "N", "change"])
     known = usable(runs)
-    known = known.assign(**{c: known.get(c, default) for c, default in (("corpus", ""), ("seed", 0))})
-    keys = ["corpus", "size", "seed"]
-    tokens = [c for c in ("D",) if c in known and known["D"].notna().all()]  # paired at equal tokens
-    one = known[known["P"] == 1].groupby(keys + tokens, as_index=False)[["N", "loss"]].mean()
-    both = known[known["P"] > 1].merge(one, on=keys + tokens, suffixes=("", "_one"))
+    absent: dict[str, Any] = {"corpus": "", "seed": 0, "D": 0.0}
+    known = known.assign(**{name: known.get(name, value) for name, value in absent.items()})
+    if known["D"].isna().any():
+        known["D"] = 0.0
+    one = known[known["P"] == 1].groupby(keys, as_index=False)[["N", "loss"]].mean()
+    both = known[known["P"] > 1].merge(one, on=keys, suffixes=("", "_one"))
     both["change"] = both["loss"] - both["loss_one"]
-    return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "P", "seed"])
+    return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "D", "P", "seed"])
 
 
 def beside(runs: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
@@ -56,15 +61,16 @@ def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     """`paired` averaged over seeds: COLUMNS, a row each corpus, size and P.
 
     low, high: Student's interval of the mean change over seeds; spread: standard deviation of a change
-    over seeds (all three missing with one seed); by_parameters: the change that N / N_one alone predicts,
-    by the law of N fitted to the runs of P = 1 (missing where they are too few to fit).
+    over seeds (all three missing with one seed); by_parameters, by_low, by_high: the change that N / N_one
+    alone predicts, by the law of N fitted to the runs of P = 1, and its profile interval (missing where
+    they are too few).
     """
     check_level(level)
     by_one = one_stream_fits(runs)
     rows = [
-        _mean(group, level) | {"by_parameters": worth(by_one.get(corpus), group["N_one"], group["N"])}
+        _mean(group, level) | dict(zip(WORTH, worth(by_one.get(corpus), group, level), strict=True))
         for corpus, part in split_by_corpus(runs).items()
-        for _, group in paired(part).groupby(["N_one", "P"])
+        for _, group in paired(part).groupby(["N_one", "D", "P"])
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -74,7 +80,7 @@ def _mean(group: pd.DataFrame, level: float) -> dict[str, Any]:
     change, n = group["change"], len(group)
     spread = float(change.std(ddof=1)) if n > 1 else float("nan")
     half = stdtrit(n - 1, 0.5 + level / 2) * spread / np.sqrt(n) if n > 1 else float("nan")
-    first = {name: group[name].iloc[0] for name in ("corpus", "size", "N_one", "P", "N")}
+    first = {name: group[name].iloc[0] for name in ("corpus", "size", "D", "N_one", "P", "N")}
     mean = float(change.mean())
     return first | {"seeds": n, "change": mean, "low": mean - half, "high": mean + half, "spread": spread}
 
@@ -89,11 +95,19 @@ def one_stream_fits(runs: pd.DataFrame) -> dict[str, scaling.Fit]:
     }
 
 
-def worth(one: scaling.Fit | None, N_one: pd.Series, N: pd.Series) -> float:
-    """Mean change of the loss that going from N_one to N parameters at P = 1 brings; nan without a fit."""
+def worth(one: scaling.Fit | None, group: pd.DataFrame, level: float) -> tuple[float, float, float]:
+    """Mean change of the loss from N_one to N parameters at P = 1, and its interval; nan without a fit."""
     if one is None:
-        return float("nan")
-    return float(np.mean(one.law.predict(N=N.to_numpy(float)) - one.law.predict(N=N_one.to_numpy(float))))
+        return (float("nan"),) * 3
+    at, before = (at_points({"N": group[name].to_numpy(float)}, ("N",)) for name in ("N", "N_one"))
+
+    def change(law: Any) -> Any:
+        return (at(law) - before(law)).mean(axis=-1, keepdims=True)
+
+    if not one.determined:
+        return float(change(one.law)[0]), float("nan"), float("nan")
+    estimate, low, high = (float(part[0]) for part in scaling.Profile().interval(one, change, level))
+    return estimate, low, high
 
 
 def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
@@ -106,7 +120,8 @@ def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
     lines = [
         "change: loss minus that of P = 1 at the same seed, nats per token; "
         f"low, high: its {level:.0%} interval over seeds (Student)",
-        "by_parameters: what N / N_one alone would change, by L = E + (A / N)^alpha fitted to P = 1",
+        "by_parameters: what N / N_one alone would change, by L = E + (A / N)^alpha fitted to P = 1; "
+        f"by_low, by_high: its {level:.0%} profile interval",
     ]
     return "\n".join([*lines, *(fits or ["too few sizes at P = 1 to fit"])])
 
@@ -120,8 +135,9 @@ def noise_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
     known = usable(runs)
     rows = []
     for corpus, part in split_by_corpus(known).items():
-        single = part.groupby(["size", "P"])["loss"] if "size" in part else part.groupby(["N", "P"])["loss"]
-        change = paired(part).groupby(["size", "P"])["change"]
+        known_by = [c for c in ("size" if "size" in part else "N", "D", "P") if c in part]
+        single = part.groupby(known_by, dropna=False)["loss"]
+        change = paired(part).groupby(["size", "D", "P"])["change"]
         of_a_run, _ = _pooled(single)
         of_a_change, dof = _pooled(change)
         rows.append((corpus, int(single.size().max()), of_a_run, of_a_change, dof))
@@ -152,6 +168,8 @@ def text(table: pd.DataFrame) -> str:
     shown = table.dropna(axis="columns", how="all")
     if (shown["corpus"] == "").all():
         shown = shown.drop(columns="corpus")
+    if "D" in shown and len(shown["D"].unique()) == 1:
+        shown = shown.drop(columns="D")
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
     return str(shown.to_string(index=False, formatters=how, na_rep=""))
 

@@ -92,8 +92,10 @@ def _passed(rows: pd.DataFrame) -> dict[str, object]:
 
 def _when(tokens: Floats, low: int, place: int, high: int, *, known: bool) -> str:
     """Where a curve passes, with the range that noise leaves."""
-    if not place:
+    if not place and (not high or not known):
         return "from the start"
+    if not place:
+        return f"from the start (to {_short(tokens[high]) if high < len(tokens) else 'the end'})"
     words = f"from {_short(tokens[place])} tokens"
     if not known or low == high:
         return words

@@ -22,6 +22,7 @@ from analysis.inference_cost import GIB, estimate
 from analysis.page import Page
 from analysis.paper import LAWS
 from analysis.view import View, read
+from scaling.objectives import Objective
 
 _RUNS = [
     "corpus",
@@ -60,6 +61,7 @@ def write(
     *,
     command: str = "parscale report",
     hardware: Hardware = A100,
+    objective: Objective | None = None,
 ) -> Path:
     """Write the page of a sweep folder or runs table; return its path.
 
@@ -69,7 +71,7 @@ def write(
     given = Path(source)
     where = Path(out) if out is not None else (given if given.is_dir() else given.parent)
     target = where if where.suffix == ".html" else where / "report.html"
-    return build(read(given), command=command, hardware=hardware).write(target)
+    return build(read(given, objective), command=command, hardware=hardware).write(target)
 
 
 def build(view: View, *, command: str = "parscale report", hardware: Hardware = A100) -> Page:
@@ -148,7 +150,7 @@ def _laws(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
     if not view.parallel:
         page.missing(["no law of N and P could be fitted: see what is missing above"])
     for corpus in view.parallel:
-        found = scaling.compare([scaling.by_name(law) for law in LAWS], view.of(corpus))
+        found = scaling.compare([scaling.by_name(law) for law in LAWS], view.of(corpus), view.objective)
         table = found.table.rename_axis("law").reset_index()
         short = {"r2": ".4f", "parameters": ".0f", "delta_aicc": ".1f", "delta_bic": ".1f", "rmse": ".2g"}
         page.table(table[[c for c in _COMPARED if c in table]], corpus_name(corpus), short)
@@ -167,7 +169,7 @@ def _backtest(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None
     for corpus in view.sound:
         for by in ("N", "P"):
             page.attempt(f"along {by}", lambda by=by, c=corpus: page.verbatim(  # type: ignore[misc]
-                scaling.backtest(scaling.ParallelLaw, view.of(c), by=by).verdict))  # fmt: skip
+                scaling.backtest(scaling.ParallelLaw, view.of(c), by, view.objective).verdict))  # fmt: skip
     if "backtest" in known:
         page.figure(known["backtest"](), "Errors on runs not fitted.")
 

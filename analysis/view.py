@@ -16,6 +16,7 @@ from analysis.equivalent import equivalents, equivalents_by_points, usable
 from analysis.figures.common import corpus_name, split_by_corpus
 from analysis.paper import LAWS
 from scaling.data import SECOND_STAGE
+from scaling.objectives import Objective
 
 BEYOND = 8  # how many times past the largest P that was run the equivalents are drawn
 
@@ -35,6 +36,7 @@ class View:
     missing: tuple[str, ...]
     streams: pd.DataFrame | None = None  # what `parscale streams` wrote beside the runs
     context: pd.DataFrame | None = None  # what `parscale context` wrote
+    objective: Objective | None = None  # of every fit; None: each one's own default
 
     @property
     def parallel(self) -> dict[str, scaling.Fit]:
@@ -80,17 +82,19 @@ def one_sided(fitted: scaling.Fit, level: float = 0.95) -> str:
     return "; ".join(parts)
 
 
-def read(source: Path | str) -> View:
+def read(source: Path | str, objective: Objective | None = None) -> View:
     """Read a sweep folder or a runs table and fit every law of N and P to each corpus.
 
     Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". A law that
-    cannot be fitted is named in `missing` with the reason; the rest is there all the same.
+    cannot be fitted is named in `missing` with the reason; the rest is there all the same. objective: that
+    of `scaling.fit` unless given.
     """
     path = Path(source)
     table = read_table(path)
     runs = table[~folder.is_first_stage(table)]
     missing: list[str] = []
-    fits = {corpus: _fit_all(corpus, rows, missing) for corpus, rows in split_by_corpus(runs).items()}
+    parts = split_by_corpus(runs).items()
+    fits = {corpus: _fit_all(corpus, rows, missing, objective) for corpus, rows in parts}
     gone = len(runs) - len(usable(runs))
     if gone:
         missing.append(
@@ -100,7 +104,7 @@ def read(source: Path | str) -> View:
     streams = folder.read_beside(path, runs, folder.STREAMS)
     context = folder.read_beside(path, runs, folder.CONTEXT)
     missing += folder.remarks(path, table, curves, streams)
-    return View(str(source), table, runs, curves, fits, tuple(missing), streams, context)
+    return View(str(source), table, runs, curves, fits, tuple(missing), streams, context, objective)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -128,12 +132,14 @@ def _by_recipe(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(corpus=(table["corpus"].astype(str) + ", " if "corpus" in table else "") + recipe)
 
 
-def _fit_all(corpus: str, rows: pd.DataFrame, missing: list[str]) -> dict[str, scaling.Fit]:
+def _fit_all(
+    corpus: str, rows: pd.DataFrame, missing: list[str], objective: Objective | None
+) -> dict[str, scaling.Fit]:
     """Every law that the rows allow."""
     found, too_many = {}, []
     for law in LAWS:
         try:
-            found[law] = scaling.fit(scaling.by_name(law), rows)
+            found[law] = scaling.fit(scaling.by_name(law), rows, objective)
         except scaling.FitError:  # fewer runs than parameters, the one way a fit has no answer
             too_many.append(law)
     if too_many:

@@ -19,7 +19,7 @@ from scaling.law import Law
 from scaling.laws import REGISTRY, by_name
 from scaling.method import check_level
 from scaling.next_runs import suggest
-from scaling.objectives import OBJECTIVES, LogHuber, Objective
+from scaling.objectives import LogHuber, Objective, named
 from scaling.result import Fit
 from scaling.selection import Comparison
 from scaling.selection import compare as compare_laws
@@ -33,9 +33,7 @@ __all__ = ["backtest", "compare", "fit", "predict", "suggest"]
 
 def objective_of(args: Any) -> Objective:
     """The objective named on the command line."""
-    if args.objective not in OBJECTIVES:
-        raise ValueError(f"--objective {args.objective!r}: known are {', '.join(OBJECTIVES)}")
-    return LogHuber(args.delta) if args.objective == "huber" else OBJECTIVES[args.objective]
+    return LogHuber(args.delta) if args.objective == "huber" else named(args.objective)
 
 
 def fit(args: Any) -> str:

@@ -22,6 +22,7 @@ AXES = ("N", "P", "D", "C")
 AMOUNTS = ("loss", "loss_se")  # where 2,111 may mean 2.111
 OK = "ok"
 FIRST_STAGE, SECOND_STAGE = "stage-1", "two-stage"  # recipes
+STATUSES = {OK, "diverged", "failed"}
 WANDB_STATES = {"finished", "running", "crashed", "failed", "killed", "pending", "preempted", "preempting"}
 
 
@@ -202,7 +203,7 @@ def arrays(table: Any, names: tuple[str, ...], loss: str = "loss") -> tuple[dict
             raise ValueError(_missing(name, table))
     known = {name: table[name] for name in ("status", "recipe") if name in table}
     keep = usable({"loss": table[loss], **known})
-    if keep.size and not keep.any() and "status" in known:
+    if keep.size and "status" in known and STATUSES.isdisjoint(_words(table["status"])):
         found = ", ".join(sorted({str(word) or "nothing" for word in _words(table["status"])})[:5])
         raise ValueError(f"no row has status {OK!r}: the column holds {found}; map its words or drop it")
     out = {}

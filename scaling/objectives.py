@@ -178,3 +178,10 @@ OBJECTIVES: dict[str, Objective] = {
     "lad": LAD(),
     "asymmetric": Asymmetric(),
 }
+
+
+def named(name: str) -> Objective:
+    """The objective of that name; ValueError lists those there are."""
+    if name not in OBJECTIVES:
+        raise ValueError(f"--objective {name!r}: known are {', '.join(OBJECTIVES)}")
+    return OBJECTIVES[name]

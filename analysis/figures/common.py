@@ -57,7 +57,7 @@ def law_text(law: Any) -> str:
     value = {n: number(float(getattr(law, n))) for n in names}
     if names == ["E", "A", "alpha", "k"]:
         size = rf"N\,({value['k']}\,\ln P + 1)"
-        return rf"$L = {value['E']} + [\,{value['A']}\,/\,{size}\,]^{{\,{value['alpha']}}}$"
+        return rf"$L = {value['E']} + [\,{value['A']}\,/\,({size})\,]^{{\,{value['alpha']}}}$"
     symbols = {"alpha": r"\alpha", "beta": r"\beta", "gamma": r"\gamma", "rho": r"\rho"}
     body = r",\ ".join(f"{symbols.get(n, n)} = {value[n]}" for n in names)
     return f"{type(law).__name__}: ${body}$"

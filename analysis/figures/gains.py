@@ -20,10 +20,12 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figu
     """Change of the loss from P = 1 to P at one size against N, a panel each P and a row each corpus.
 
     table: the columns of `analysis.gains.gains`; laws: the law of N at P = 1 by corpus. Grey: what the
-    parameters that streams bring would give alone; band: what they would give if P streams were worth
-    N (k ln P + 1) with the paper's two k. doubt: what stands against that law, for the legend.
+    parameters that streams bring would give alone, with its interval; band: what they would give if P
+    streams were worth N (k ln P + 1) with the paper's two k. doubt: what stands against that law, for the
+    legend.
     """
-    words = "measured, 95% over seeds" if len(table) and table["low"].notna().any() else "measured"
+    several = len(table) and table["low"].notna().any()
+    words = "measured; bar: 95% over seeds, where several" if several else "measured"
 
     def title(P: float, _: pd.DataFrame) -> str:
         return f"$P = {int(P)}$"
@@ -43,9 +45,10 @@ def _panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str, measured: str) 
         color: Any = style.CYCLE[1]
         words = f"the paper's $k$, {PAPER_K[0]:g} to {PAPER_K[1]:g}"
         axes.fill_between(one, *promised, color=color, alpha=0.35, label=words)
-        axes.plot(
-            one, rows["by_parameters"], color=style.GREY, linestyle="--", label=f"added $N$ alone{doubt}"
-        )
+        alone = f"added $N$ alone{doubt}"
+        axes.plot(one, rows["by_parameters"], color=style.GREY, linestyle="--", label=alone)
+        if rows["by_low"].notna().all():
+            axes.fill_between(one, rows["by_low"], rows["by_high"], color=style.GREY, alpha=0.2)
     bars = None
     if rows["low"].notna().any():
         bars = np.abs(rows[["low", "high"]].to_numpy(float).T - rows["change"].to_numpy(float))

@@ -28,8 +28,8 @@ from analysis.figures.common import (
 def backtest(table: pd.DataFrame) -> Figure:
     """Fit the cheaper runs, predict the dearer: error of each prediction, a panel a split.
 
-    table: split (what was held out, in words), corpus, N, P, loss, predicted, held_out (bool). Open
-    markers were fitted, filled ones predicted; a one-sided cloud of filled ones is bias.
+    table: split (what was held out, in words), corpus, N, P, error (observed minus predicted), held_out
+    (bool). Open markers were fitted, filled ones predicted; a one-sided cloud of filled ones is bias.
     """
     splits = list(dict.fromkeys(table["split"]))
     figure, panels = style.new_figure(1, max(len(splits), 1), height=2.9, sharey=True)
@@ -43,7 +43,7 @@ def backtest(table: pd.DataFrame) -> Figure:
             axes.set_title(split)
         low, high = panels[0].get_ylim()
         panels[0].set_ylim(low, high + 0.2 * (high - low))  # shared: room for the notes in all panels
-        panels[0].set_ylabel("predicted \N{MINUS SIGN} observed\n($10^{-3}$ nats)")
+        panels[0].set_ylabel("observed \N{MINUS SIGN} predicted\n($10^{-3}$ nats)")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure
@@ -57,7 +57,7 @@ def _errors(axes: Axes, rows: pd.DataFrame, gap: float) -> None:
             part = runs[runs["held_out"] == held]
             axes.plot(
                 part["N"],
-                1e3 * (part["predicted"] - part["loss"]),
+                1e3 * part["error"],
                 linestyle="none",
                 marker="o",
                 color=color,
@@ -65,7 +65,7 @@ def _errors(axes: Axes, rows: pd.DataFrame, gap: float) -> None:
                 label=f"{corpus_name(corpus)}, {'predicted' if held else 'fitted'}",
             )
         out = runs[runs["held_out"]]
-        error = 1e3 * (out["predicted"] - out["loss"])
+        error = 1e3 * out["error"]
         mean = f"{error.mean():+.1f}".replace("-", "\N{MINUS SIGN}")
         if len(out):
             note(axes, f"{corpus_name(corpus)}: mean error {mean}", x=0.03, y=0.97 - 0.08 * i, ha="left")

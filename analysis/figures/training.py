@@ -116,7 +116,7 @@ def _line(axes: Axes, rows: pd.DataFrame, column: str, look: Mapping[str, Any], 
     for _, run in rows.groupby("run_id" if "run_id" in rows else "P"):
         ordered = run.sort_values("seen")
         axes.plot(ordered["seen"], ordered[column], color=look["color"], alpha=0.25, linewidth=0.6)
-    smooth = mean.rolling(max(1, round(SMOOTHING * len(mean))), min_periods=1).mean()
+    smooth = mean.rolling(max(1, round(SMOOTHING * len(mean))), center=True, min_periods=1).mean()
     axes.plot(smooth.index, smooth, **look, markersize=3.5, label=label)
 
 

@@ -137,10 +137,10 @@ def test_profiles_draw_each_coefficient_and_threshold():
 def test_backtest_writes_the_bias_of_what_was_held_out():
     table = pd.DataFrame(
         {"split": "N > 1e6", "N": [1e5, 1e6, 2e6, 3e6], "P": 1, "loss": [3.0, 2.8, 2.7, 2.6]}
-    ).assign(predicted=[3.0, 2.801, 2.69, 2.58], held_out=[False, False, True, True], corpus="c")
+    ).assign(error=[0, -0.001, 0.01, 0.02], held_out=[False, False, True, True], corpus="c")
     (axes,) = figures.backtest(table).axes
-    np.testing.assert_allclose(axes.lines[1].get_ydata(), [-10, -20])
-    assert "c: mean error \N{MINUS SIGN}15.0" in text(axes)
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), [10, 20])
+    assert "c: mean error +15.0" in text(axes)
     assert "too few runs" in text(figures.backtest(table.iloc[:0]).axes[0])
 
 

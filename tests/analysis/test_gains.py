@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import parscale
+import scaling
 from analysis import draw, figures, report, view
-from analysis.gains import _mean, gains, noise_over_seeds, one_stream_fits, paired, scatter
+from analysis.gains import _mean, gains, noise_over_seeds, one_stream_fits, paired, scatter, text
 from scaling import DenseLaw
 
 LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
@@ -61,7 +62,15 @@ def test_the_interval_over_seeds_covers(seeds) -> None:
     rng, held = np.random.default_rng(seeds), []
     for _ in range(1000):
         one, four = 0.01 * rng.standard_normal((2, seeds))
-        rows = {"corpus": "x", "size": "s", "N_one": 1.0, "P": 4, "N": 1.2, "change": four - one - 0.02}
+        rows = {
+            "corpus": "x",
+            "size": "s",
+            "D": 1.0,
+            "N_one": 1.0,
+            "P": 4,
+            "N": 1.2,
+            "change": four - one - 0.02,
+        }
         found = _mean(pd.DataFrame(rows), 0.95)
         held.append(found["low"] <= -0.02 <= found["high"])
     assert 0.93 <= np.mean(held) <= 0.97  # standard error 0.007
@@ -105,7 +114,11 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
     drawn = figure.axes[1].containers[0].lines[0].get_ydata()
     assert drawn == pytest.approx(table[table["P"] == 4]["change"].to_numpy())
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["the paper's $k$, 0.33 to 0.39", "added $N$ alone", "measured, 95% over seeds"]
+    assert labels == [
+        "the paper's $k$, 0.33 to 0.39",
+        "added $N$ alone",
+        "measured; bar: 95% over seeds, where several",
+    ]
     runs.to_csv(tmp_path / "runs.csv", index=False)
     assert "gains" in draw.sweep_figures(view.read(tmp_path / "runs.csv"))
     page = report.write(tmp_path / "runs.csv").read_text()
@@ -179,3 +192,23 @@ def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
     assert parscale.main(["gains", str(tmp_path)]) == 0
     *_, last = capsys.readouterr().out.splitlines()
     assert last.split() == ["32x2", "4", "4.1990", "0.0030", "1.000e-04", "0.0030", "0.9980", "1.300"]
+
+
+def test_token_budgets_are_no_seeds() -> None:
+    runs = made(seeds=1)
+    longer = runs.assign(D=4e6, loss=runs["loss"] - 0.3 * (runs["P"] > 1))
+    table = gains(pd.concat([runs.assign(D=1e6), longer], ignore_index=True))
+    assert (table["seeds"] == 1).all()
+    by_D = table.pivot_table(index=["size", "P"], columns="D", values="change")
+    assert (by_D[1e6] - by_D[4e6]).to_numpy() == pytest.approx(0.3)
+    assert " D " in text(table).splitlines()[0]
+
+
+def test_what_parameters_are_worth_has_the_profile_interval() -> None:
+    runs = made(noise=0.004)
+    (one,) = one_stream_fits(runs).values()
+    row = gains(runs).iloc[-1]
+    assert row["by_low"] < row["by_parameters"] < row["by_high"]
+    draws = scaling.Bootstrap(400).draws(one, 400)
+    spread = np.std(draws.predict(N=np.array([[row["N"]]])) - draws.predict(N=np.array([[row["N_one"]]])))
+    assert row["by_high"] - row["by_low"] == pytest.approx(4 * spread, rel=0.5)
