@@ -24,6 +24,8 @@ from scaling.uncertainty import t_quantile
 
 Drawing = Callable[[], Figure]
 
+BARS = "bars: 95% over held-out text, the same for all runs"
+
 
 def draw(
     source: Path | str | None = None,
@@ -58,7 +60,9 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
     """Every figure that a runs table gives something for: name -> a function that draws it."""
     runs = {corpus: view.of(corpus) for corpus in view.parallel}
     laws = {corpus: fitted.law for corpus, fitted in view.parallel.items()}
-    known: dict[str, Drawing] = {"fig2": lambda: figures.fig2(view.runs, laws, notes=view.notes)}
+    bars = BARS if "loss_se" in view.runs and view.runs["loss_se"].notna().any() else ""
+    notes = {c: "\n".join(filter(None, (view.notes.get(c), bars))) for c in view.fits}
+    known: dict[str, Drawing] = {"fig2": lambda: figures.fig2(view.runs, laws, notes=notes)}
     if view.parallel:
         known["fig3"] = lambda: figures.fig3(view.runs, laws)
         known["residuals"] = lambda: figures.residuals(derived.residual_table(view.parallel, runs))

@@ -7,6 +7,7 @@ weights have since gone stay in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,16 @@ def runs(folder: Path) -> Iterator[Known]:
     store = Store(folder)
     finished = store.finished()
     for run_id, config in store.configs().items():
-        if run_id in finished and (store.checkpoint(run_id) / "config.json").exists():
-            yield run_id, config, store.checkpoint(run_id)
+        weights = store.checkpoint(run_id)
+        if run_id in finished and (weights / "config.json").exists():
+            yield run_id, _readable(config, weights), weights
+
+
+def _readable(config: RunConfig, weights: Path) -> RunConfig:
+    """The configuration with the tokenizer beside the weights, where the one it names is not here."""
+    own = weights / "tokenizer.json"
+    here = config.tokenizer == "bpe" or Path(config.tokenizer).is_file()
+    return config if here or not own.is_file() else replace(config, tokenizer=str(own))
 
 
 def progress(several: list[Known]) -> Iterable[Known]:

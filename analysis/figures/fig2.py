@@ -56,7 +56,7 @@ def fig2(
         there = set(usable(table)["P"])
         handles = [Line2D([], [], **look, label=f"$P = {P}$") for P, look in looks.items() if P in there]
         if handles:
-            figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8))
+            figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4 * columns))
     return figure
 
 

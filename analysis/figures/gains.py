@@ -25,7 +25,7 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figu
     legend.
     """
     several = len(table) and table["low"].notna().any()
-    words = "measured; bar: 95% over seeds, where several" if several else "measured"
+    words = "measured, 95% over seeds" if several else "measured"
 
     def title(P: float, _: pd.DataFrame) -> str:
         return f"$P = {int(P)}$"

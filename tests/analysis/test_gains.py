@@ -117,7 +117,7 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
     assert labels == [
         "the paper's $k$, 0.33 to 0.39",
         "added $N$ alone",
-        "measured; bar: 95% over seeds, where several",
+        "measured, 95% over seeds",
     ]
     runs.to_csv(tmp_path / "runs.csv", index=False)
     assert "gains" in draw.sweep_figures(view.read(tmp_path / "runs.csv"))
