@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from sweeps import grids, options
 from sweeps.config import RunConfig
+from sweeps.progress import clock
 from sweeps.status import SWEEPS
 
 
@@ -79,13 +81,33 @@ def status(args: Any) -> int:
     if args.json:
         print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1))
         return 0
-    table = Table(box=SIMPLE_HEAD, title=str(folder))
+    show(_standing(frame), str(folder))
+    for run in frame[frame["error"] != ""].to_dict("records"):
+        console().print(f"{run['size']} P={run['P']} seed {run['seed']}: {run['error']}", highlight=False)
+    counts = frame["state"].value_counts()
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    console().print(f"{len(frame)} runs: {told}", highlight=False)
+    return 0
+
+
+def _standing(frame: pd.DataFrame) -> pd.DataFrame:
+    """What of a sweep's state is worth a glance, within a terminal's width."""
+    told = frame.assign(step=frame["step"].astype(str) + "/" + frame["steps"].astype(str))
+    told["loss"] = [f"{loss:.4f}" if loss is not None and loss == loss else "" for loss in frame["loss"]]
+    told["left"] = [clock(eta) if eta is not None and eta == eta else "" for eta in frame["eta_s"]]
+    varied = [name for name in ("corpus", "recipe") if len(frame[name].unique()) > 1]
+    going = ["tokens_per_s", "left"] if (frame["state"] == "running").any() else []
+    return told[[*varied, "size", "P", "seed", "state", "step", "loss", *going]]
+
+
+def show(frame: pd.DataFrame, title: str, caption: str = "") -> None:
+    """Print a table, numbers to the right."""
+    table = Table(box=SIMPLE_HEAD, title=title, caption=caption or None)
     for name in frame.columns:
         table.add_column(str(name), justify="left" if frame[name].dtype.kind not in "fiu" else "right")
     for row in frame.itertuples(index=False):
         table.add_row(*map(cell, row))
     console().print(table)
-    return 0
 
 
 def cell(value: Any) -> str:

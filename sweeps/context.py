@@ -21,12 +21,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from torch import Tensor
 
 from sweeps import checkpoint, kept
-from sweeps.commands import cell, console
+from sweeps.commands import console, show
 from sweeps.model import ParScaleLM
 from sweeps.store import Store, write_parquet
 
@@ -43,15 +41,8 @@ def context(args: Any) -> int:
     found = found.sort_values(["N", "P", "run_id"], ignore_index=True)
     write_parquet(folder / TABLE, found)
     shares = ", ".join(f"{part} {found[f'share_{part}'].mean():.0%}" for part in PARTS)
-    table = Table(
-        box=SIMPLE_HEAD, title="held-out loss by what came before", caption=f"of the text: {shares}"
-    )
     names = ["size", "P", "seed", *(f"loss_{part}" for part in PARTS)]
-    for name in names:
-        table.add_column(name, justify="left" if name == "size" else "right")
-    for row in found[names].itertuples(index=False):
-        table.add_row(*map(cell, row))
-    console().print(table)
+    show(found[names], "held-out loss by what came before", f"of the text: {shares}")
     console().print(f"written {folder / TABLE}", highlight=False, soft_wrap=True)
     return 0
 

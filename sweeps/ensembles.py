@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from sweeps import checkpoint, kept
 from sweeps.bank import view
-from sweeps.commands import cell, console
+from sweeps.commands import console, show
 from sweeps.config import RunConfig
 from sweeps.store import write_parquet
 from sweeps.streams import diagnose, mean_and_se
@@ -35,18 +33,9 @@ def streams(args: Any) -> int:
     whole = found[found["m"] == found["P"]]
     names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]
     frozen = [c for c in ("backbone", "own", "over_backbone", "over_backbone_se") if "backbone" in whole]
-    shown = whole[names + frozen]
-    table = Table(
-        box=SIMPLE_HEAD,
-        title="averaging all P streams of a run",
-        caption="gain: nats per token below one stream alone; line: by Proposition 1, fitted to every m"
-        + ("; over_backbone: own below backbone, the frozen one at P = 1" if frozen else ""),
-    )
-    for name in shown:
-        table.add_column(str(name), justify="left" if name == "size" else "right")
-    for row in shown.itertuples(index=False):
-        table.add_row(*map(cell, row))
-    console().print(table)
+    words = "gain: nats per token below one stream alone; line: by Proposition 1, fitted to every m"
+    more = "; over_backbone: own below backbone, the frozen one at P = 1" if frozen else ""
+    show(whole[names + frozen], "averaging all P streams of a run", words + more)
     console().print(f"written {folder / TABLE}", highlight=False, soft_wrap=True)
     return 0
 

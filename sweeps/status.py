@@ -91,7 +91,9 @@ class Observer:
 
 
 def sweep_status(folder: Path) -> pd.DataFrame:
-    """One row a run: run_id, size, P, corpus, seed, state, step, steps, loss, tokens_per_s, eta_s, error."""
+    """One row a run: run_id, size, P, corpus, recipe, seed, state, step, steps, loss and, where they are
+    known, tokens_per_s, eta_s, error; N.
+    """
     observer = Observer(folder)
     runs = observer.look(observer.store.configs())
     rows = [
@@ -100,6 +102,7 @@ def sweep_status(folder: Path) -> pd.DataFrame:
             "size": run.config.size,
             "P": run.config.model.P,
             "corpus": run.config.corpus,
+            "recipe": run.config.recipe,
             "seed": run.config.seed,
             "state": run.state,
             "step": run.step,

@@ -1,11 +1,13 @@
 """The options of `parscale sweep`: what they come to, and what is refused in one line."""
 
+import re
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 import parscale
-from sweeps import options
+from sweeps import commands, options
 from sweeps.commands import folder_of
 from sweeps.grids import find
 
@@ -90,3 +92,13 @@ def test_memory_is_planned_for_a_number_of_devices(capsys):
     assert sharded == pytest.approx(alone / 8, rel=0.01)
     assert copied == (alone, sequence)
     assert same == pytest.approx(sequence, rel=0.01)
+
+
+def test_status_fits_a_terminal_and_counts(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    folder = Path(__file__).parents[2] / "results/sweeps/laptop-two-stage"
+    assert commands.status(Namespace(sweep=str(folder), json=False)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(re.search(r"two-stage +64x3 +8 +0 +done +195/195 +3\.1356", line) for line in lines)
+    assert lines[-1] == "5 runs: 5 done"
