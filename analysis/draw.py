@@ -24,7 +24,7 @@ from scaling.uncertainty import t_quantile
 
 Drawing = Callable[[], Figure]
 
-BARS = "bars: 95% over held-out text, the same for all runs"
+BARS = "bars: 95% over held-out text, not over seeds"
 
 
 def draw(
@@ -41,6 +41,8 @@ def draw(
     source: a sweep folder or runs table; the paper's published numbers where it is None. objective: of a
     sweep's fits, that of `scaling.fit` unless given.
     """
+    if source is None and objective is not None:
+        raise ValueError("--objective is of a sweep's fits: the paper's figures have the paper's")
     if source is None:
         given = read_published(published)
         known: Mapping[str, Drawing] = figure_set(Inputs(given, fit_all(given.losses)))

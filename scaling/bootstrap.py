@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scaling.result import Fit
 
 CHUNK = 2_500  # replicates refitted at once: bounds memory, and fits a processor's cache
+MOST = 10_000  # rows that counted ones are laid out to
 KINDS = ("normal", "wild", "residual", "case")
 WEBB = np.sqrt(np.array([1.5, 1.0, 0.5]))  # six-point weights: two would give few distinct samples
 
@@ -84,7 +85,7 @@ class Bootstrap(Method):
         count = int(codes.max()) + 1
         if self.kind == "case":
             times = rng.multinomial(count, np.full(count, 1 / count), R).astype(np.float64)
-            return replace(problem, w=times[:, codes])
+            return replace(problem, w=problem.w * times[:, codes])
         residual = _inflated(fit)
         if self.kind == "normal":
             new = fit.noise * rng.standard_normal((R, count))[:, codes]
@@ -100,12 +101,14 @@ class Bootstrap(Method):
 
 
 def _row_by_row(fit: Fit) -> Fit:
-    """The fit with a row that counts four times as four rows, each of which can be drawn."""
+    """The fit with a row that counts four times as four rows, each of which can be drawn.
+
+    Weights that are no whole numbers, or stand for more than MOST rows, stay in the objective: a row is then
+    drawn as one, and the intervals come out too wide where weights are large.
+    """
     w = fit.problem.w
-    if (w == 1).all():
+    if (w == 1).all() or (w % 1 != 0).any() or w.sum() > MOST:
         return fit
-    if (w % 1 != 0).any():
-        raise ValueError("the bootstrap draws whole rows and the weights are no counts: use Profile()")
     rows = np.repeat(np.arange(w.size), w.astype(int))
     problem = replace(fit.problem.take(rows), w=np.ones(rows.size))
     return replace(fit, problem=problem, groups=None if fit.groups is None else np.asarray(fit.groups)[rows])
@@ -114,7 +117,7 @@ def _row_by_row(fit: Fit) -> Fit:
 def _inflated(fit: Fit) -> Array:
     """Residuals over sqrt(1 - leverage), (n,)."""
     r, J = fit.problem.linearised(fit.theta[None])
-    columns = J[0]
+    columns = J[0] * np.sqrt(fit.problem.w)
     columns = columns[(columns != 0).any(-1)]
     q, _ = np.linalg.qr(columns.T / np.sqrt((columns**2).sum(-1)))
     leverage = np.minimum((q**2).sum(-1), 0.99)

@@ -55,12 +55,19 @@ def distinct(*columns: Array) -> int:
 
 
 def levels(problem: Problem) -> dict[str, int]:
-    """Values an axis takes: sizes that only their streams part are one."""
+    """Values an axis takes: one size at several P is one, though its streams' own parameters move N."""
     axes = dict(zip(problem.law.axes, problem.x, strict=True))
     found = {axis: distinct(x) for axis, x in axes.items()}
-    if "N" in axes and "P" in axes:
-        found["N"] = int(levels_along("N", axes["N"], axes).max()) + 1
+    if "N" in axes and "P" in axes and _one_size(axes):
+        found["N"] = 1
     return found
+
+
+def _one_size(axes: dict[str, Array]) -> bool:
+    """Whether N has one value at each P, rises with P, and is one level: what streams add, and no more."""
+    P, N = np.unique(np.stack([axes["P"], axes["N"]]), axis=1)
+    alone = bool((np.diff(P) > 0).all() and (np.diff(N) >= 0).all())
+    return alone and not levels_along("N", axes["N"], axes).any()
 
 
 def axis_notes(problem: Problem) -> tuple[str, ...]:

@@ -105,7 +105,9 @@ def _one_stream(table: pd.DataFrame, source: Path) -> None:
         return
     alike = next((name for name in map(str, table) if name.casefold() in ("p", "streams")), None)
     if alike:
-        raise ValueError(f"{source}: is column {alike!r} the streams? then say --columns P={alike}")
+        raise ValueError(
+            f"{source}: is column {alike!r} the streams? then say --columns P={alike}; if not, rename it"
+        )
     table["P"] = 1.0
 
 

@@ -255,3 +255,12 @@ def test_a_bootstrap_of_rows_that_count_four_times(pile: pd.DataFrame, kind: str
     width = [(f.intervals(0.9, boot).upper - f.intervals(0.9, boot).lower)["k"] for f in (four, repeated)]
     assert width[0] == pytest.approx(width[1], rel=0.25)
     assert (four.r2, four.rmse) == pytest.approx((repeated.r2, repeated.rmse))
+
+
+def test_weights_that_are_no_counts_leave_a_fit_its_intervals(pile: pd.DataFrame) -> None:
+    fit = scaling.fit(ParallelLaw, pile, SQUARES, groups=np.arange(24) // 2, weights=np.full(24, 0.5))
+    assert "bootstrap" in repr(fit)
+    large = scaling.fit(ParallelLaw, pile, SQUARES, weights=np.full(24, 1e9))
+    assert (
+        np.isfinite(large.intervals(method=Bootstrap(100, kind="case"))).all().all()
+    )  # and no memory for it
