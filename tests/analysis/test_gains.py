@@ -9,8 +9,8 @@ import pytest
 import parscale
 import scaling
 from analysis import draw, figures, report, view
-from analysis.gains import _mean, gains, noise_over_seeds, one_stream_fits, paired, scatter, text
-from scaling import DenseLaw
+from analysis.gains import _mean, gains, noise_over_seeds, one_stream_fits, paired, scatter, text, worth
+from scaling import DenseLaw, LeastSquares
 
 LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
 GAIN = {2: -0.01, 4: -0.03}
@@ -212,3 +212,16 @@ def test_what_parameters_are_worth_has_the_profile_interval() -> None:
     draws = scaling.Bootstrap(400).draws(one, 400)
     spread = np.std(draws.predict(N=np.array([[row["N"]]])) - draws.predict(N=np.array([[row["N_one"]]])))
     assert row["by_high"] - row["by_low"] == pytest.approx(4 * spread, rel=0.5)
+
+
+@pytest.mark.parametrize("sigma", [0.005, 0.04])
+def test_what_parameters_are_worth_is_covered_at_six_runs(sigma) -> None:
+    sizes = np.array([24_864.0, 49_696, 139_072, 139_072, 231_744, 407_136])  # two seeds of one
+    pair = pd.DataFrame({"N_one": [139_072.0], "N": [158_852.0]})
+    truth, rng, held = DenseLaw(E=1.5, A=2e5, alpha=0.25), np.random.default_rng(1), []
+    true = truth.predict(N=158_852.0) - truth.predict(N=139_072.0)
+    for _ in range(300):
+        loss = truth.predict(N=sizes) + sigma * rng.standard_normal(6)
+        _, low, high = worth(scaling.fit(DenseLaw, {"N": sizes, "loss": loss}, LeastSquares()), pair, 0.95)
+        held.append(low <= true <= high)
+    assert 0.92 <= np.mean(held) <= 0.98  # standard error 0.013
