@@ -214,6 +214,7 @@ def test_what_parameters_are_worth_has_the_profile_interval() -> None:
     assert row["by_high"] - row["by_low"] == pytest.approx(4 * spread, rel=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.005, 0.04])
 def test_what_parameters_are_worth_is_covered_at_six_runs(sigma) -> None:
     sizes = np.array([24_864.0, 49_696, 139_072, 139_072, 231_744, 407_136])  # two seeds of one
