@@ -89,14 +89,13 @@ def _generate(model: ParScaleLM, ids: torch.Tensor, output_tokens: int) -> None:
 
 
 def _build(config: ModelConfig, device: torch.device, kind: torch.dtype) -> ParScaleLM:
-    """The model in the dtype it is timed in, never held twice."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(kind)
-    try:
-        with device:
-            return ParScaleLM(config).eval()
-    finally:
-        torch.set_default_dtype(before)
+    """The model in the dtype it is timed in, never held twice, its weights drawn where it is."""
+    with torch.device("meta"):
+        model = ParScaleLM(config).to(kind)
+    model = model.to_empty(device=device).eval()
+    for parameter in model.parameters():
+        parameter.normal_(0, config.init_std)
+    return model
 
 
 @torch.inference_mode()

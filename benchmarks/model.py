@@ -1,11 +1,11 @@
 """Speed and memory of a training step, beside a straightforward implementation.
 
-    python -m benchmarks.model [--shape w128] [--P 1 8] [--rounds 5]
+    python -m benchmarks.model [--shape w128] [--P 1 8] [--rounds 5] [--device cuda]
 
-Writes results/benchmarks/model_training.csv. All steps of a shape, and the matrix products they consist of,
-take turns in one process, and the shortest of the rounds counts: a machine that is slower for a minute is so
-for all of them. Memory is that of a process of its own. OMP_NUM_THREADS sets the threads; load_average says
-whether the machine was quiet.
+Writes results/benchmarks/model_training.csv, or model_training_cuda.csv. All steps of a shape, and the matrix
+products they consist of, take turns in one process, and the shortest of the rounds counts: a machine that is
+slower for a minute is so for all of them. Memory is that of a process of its own. OMP_NUM_THREADS sets the
+threads; load_average says whether the machine was quiet.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ class Product:
         return 2.0 * self.a.shape[0] * self.a.shape[1] * self.b.shape[1]
 
 
-def products(config: ModelConfig) -> list[Product]:
+def products(config: ModelConfig, device: str) -> list[Product]:
     """The step's own, in bfloat16: every matrix of a block, forward and its two backward ones."""
+    torch.set_default_device(device)
     h, f, d, rows = config.width, config.ffn, config.shape.head_size, config.P * BATCH * TOKENS
     kv = config.kv_heads * d
     shapes = {(h, config.heads * d): 1, (h, kv): 2, (config.heads * d, h): 1, (h, f): 2, (f, h): 1}
@@ -64,16 +65,17 @@ def products(config: ModelConfig) -> list[Product]:
     return found
 
 
-def training_step(config: ModelConfig, variant: str, tokens: int = TOKENS) -> Work:
+def training_step(config: ModelConfig, variant: str, tokens: int = TOKENS, device: str = "cpu") -> Work:
     """Forward and backward pass of one batch, no optimiser, bf16 autocast."""
-    model = ParScaleLM(config).train()
+    torch.set_default_device("cpu")  # weights are drawn there, whatever they are for
+    model = ParScaleLM(config).to(device).train()
     model.gradient_checkpointing = variant.endswith("checkpointing")
     if variant.startswith("compiled") and not compile_if_possible(model):
         raise SystemExit("no C++ compiler: nothing to measure compiled")
-    ids, targets = torch.randint(config.vocab, (2, BATCH, tokens))
+    ids, targets = torch.randint(config.vocab, (2, BATCH, tokens), device=device)
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16):
             loss = (model_plain.loss if variant == "plain" else ParScaleLM.loss)(model, ids, targets)
         model.zero_grad()
         loss.backward()
@@ -81,14 +83,16 @@ def training_step(config: ModelConfig, variant: str, tokens: int = TOKENS) -> Wo
     return step
 
 
-def measure_speed(shape: str, Ps: list[int], variants: list[str], rounds: int) -> list[Row]:
+def measure_speed(shape: str, Ps: list[int], variants: list[str], rounds: int, device: str) -> list[Row]:
     """Speed of the steps, and their share of the rate of their own matrix products."""
     configs = {P: replace(SHAPES[shape], P=P) for P in Ps}
     cells = list(itertools.product(Ps, variants))
-    parts = {P: products(configs[P]) for P in Ps}
-    works: dict[Any, Work] = {(P, variant): training_step(configs[P], variant) for P, variant in cells}
+    works: dict[Any, Work] = {
+        (P, variant): training_step(configs[P], variant, device=device) for P, variant in cells
+    }
+    parts = {P: products(configs[P], device) for P in Ps}
     works |= {part: part for own in parts.values() for part in own}
-    times = in_turns(works, rounds)
+    times = in_turns(works, rounds, device)
     rows = []
     for P, variant in cells:
         rate = sum(p.count * p.flops for p in parts[P]) / sum(p.count * times[p] for p in parts[P])
@@ -99,9 +103,9 @@ def measure_speed(shape: str, Ps: list[int], variants: list[str], rounds: int) -
     return rows
 
 
-def measure_memory(shape: str, P: int, variant: str) -> int:
-    """What a step adds to the memory of this process, bytes."""
-    return memory_of(training_step(replace(SHAPES[shape], P=P), variant))
+def measure_memory(shape: str, P: int, variant: str, device: str) -> int:
+    """What a step adds to the memory of this process, or of the GPU, bytes."""
+    return memory_of(training_step(replace(SHAPES[shape], P=P), variant, device=device), device)
 
 
 def main() -> None:
@@ -115,12 +119,15 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=5, help="the shortest time of so many counts (default 5)"
     )
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options = parser.parse_args()
+    device = options.device
+    name = "model_training.csv" if device == "cpu" else f"model_training_{device}.csv"
     for shape in options.shape:
-        rows = in_own_process(measure_speed, shape, options.P, options.variant, options.rounds)
+        rows = in_own_process(measure_speed, shape, options.P, options.variant, options.rounds, device)
         for row in rows:
-            row["step_memory_bytes"] = in_own_process(measure_memory, shape, row["P"], row["variant"])
-        save(rows, "model_training.csv")
+            row["step_memory_bytes"] = in_own_process(measure_memory, shape, row["P"], row["variant"], device)
+        save(rows, name, device)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Speed of decoding one sequence, beside a loop without cache and the memory's bandwidth.
 
-    python -m benchmarks.model_decoding [--P 1 8] [--seconds 6]
+    python -m benchmarks.model_decoding [--P 1 8] [--seconds 6] [--device cuda]
 
-Writes results/benchmarks/model_decoding.csv. Every measurement is a process of its own.
+Writes results/benchmarks/model_decoding.csv, or model_decoding_cuda.csv. Every measurement is a process of
+its own.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ def without_cache(model: ParScaleLM, ids: torch.Tensor, new: int) -> None:
         ids = torch.cat((ids, model(ids)[:, -1:].argmax(dim=-1)), dim=1)
 
 
-def measure(P: int, dtype: str, seconds: float) -> Row:
+def measure(P: int, dtype: str, seconds: float, device: str) -> Row:
     """One row: batch 1, 64 tokens in, 64 out, greedy; `dtype` is the weights' type."""
-    model = ParScaleLM(replace(SHAPE, P=P)).to(getattr(torch, dtype)).eval()
-    ids = torch.randint(model.config.vocab, (1, 64))
-    cached = best(lambda: generate(model, ids.tolist(), 64), seconds)
-    plain = best(lambda: without_cache(model, ids, 64), 0, at_least=1)
+    model = ParScaleLM(replace(SHAPE, P=P)).to(device, getattr(torch, dtype)).eval()
+    ids = torch.randint(model.config.vocab, (1, 64), device=device)
+    cached = best(lambda: generate(model, ids.tolist(), 64), seconds, device=device)
+    plain = best(lambda: without_cache(model, ids, 64), 0, 1, device)
     weights = model.head.new_empty(64 * 2**20)  # a copy reads and writes: the bandwidth there is
     copied = torch.empty_like(weights)
-    bandwidth = 2 * weights.nbytes / best(lambda: copied.copy_(weights), 1)
+    bandwidth = 2 * weights.nbytes / best(lambda: copied.copy_(weights), 1, device=device)
     read = sum(p.nbytes for p in model.parameters())
     return {
         "shape": "100m",
@@ -59,9 +60,12 @@ def main() -> None:
     )
     parser.add_argument("--P", nargs="*", type=int, default=[1, 2, 4, 8])
     parser.add_argument("--seconds", type=float, default=6.0, help="of one measurement (default 6)")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options = parser.parse_args()
+    device = options.device
+    name = "model_decoding.csv" if device == "cpu" else f"model_decoding_{device}.csv"
     for P, dtype in itertools.product(options.P, ("bfloat16", "float32")):
-        save([in_own_process(measure, P, dtype, options.seconds)], "model_decoding.csv")
+        save([in_own_process(measure, P, dtype, options.seconds, device)], name, device)
 
 
 if __name__ == "__main__":

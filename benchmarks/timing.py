@@ -26,35 +26,46 @@ Row = dict[str, Any]
 Work = Callable[[], object]
 
 
-def best(work: Work, seconds: float, at_least: int = 3) -> float:
-    """Shortest time of one call, over repetitions that last `seconds` together; the first is not counted."""
+def once(work: Work, device: str = "cpu") -> float:
+    """Seconds of one call, until the device has done what it was given."""
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    wait()
+    start = time.perf_counter()
     work()
+    wait()
+    return time.perf_counter() - start
+
+
+def best(work: Work, seconds: float, at_least: int = 3, device: str = "cpu") -> float:
+    """Shortest time of one call, over repetitions that last `seconds` together; the first is not counted."""
+    once(work, device)
     times: list[float] = []
     while len(times) < at_least or sum(times) < seconds:
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
+        times.append(once(work, device))
     return min(times)
 
 
-def in_turns(works: Mapping[Any, Work], rounds: int) -> dict[Any, float]:
+def in_turns(works: Mapping[Any, Work], rounds: int, device: str = "cpu") -> dict[Any, float]:
     """Shortest time of each work over the rounds; a round before them is not counted."""
+    for work in works.values():
+        once(work, device)
     times = dict.fromkeys(works, float("inf"))
-    for turn in range(rounds + 1):
+    for _ in range(rounds):
         for key, work in works.items():
-            start = time.perf_counter()
-            work()
-            if turn:
-                times[key] = min(times[key], time.perf_counter() - start)
+            times[key] = min(times[key], once(work, device))
     return times
 
 
-def memory_of(work: Work) -> int:
-    """What doing it twice adds to the memory of this process at its peak, bytes."""
-    before = psutil.Process().memory_info().rss
+def memory_of(work: Work, device: str = "cpu") -> int:
+    """What doing it twice adds to the memory of this process, or of the GPU, at its peak, bytes."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+    else:
+        before = psutil.Process().memory_info().rss
     work()
     work()
-    return machine.peak_bytes() - before
+    return (torch.cuda.max_memory_allocated() if device == "cuda" else machine.peak_bytes()) - before
 
 
 def in_own_process(measure: Callable[..., Any], *args: object) -> Any:
@@ -69,10 +80,11 @@ def in_own_process(measure: Callable[..., Any], *args: object) -> Any:
     return found
 
 
-def stamp(rows: list[Row]) -> pd.DataFrame:
+def stamp(rows: list[Row], device: str = "cpu") -> pd.DataFrame:
     """Machine, versions, date, threads and load beside every row."""
+    on_gpu = f"{torch.cuda.get_device_name()}, " if device == "cuda" else ""
     about = {
-        "machine": f"{machine.processor()}, {psutil.cpu_count()} cores",
+        "machine": f"{on_gpu}{machine.processor()}, {psutil.cpu_count()} cores",
         "torch": torch.__version__,
         "python": platform.python_version(),
         "date": date.today().isoformat(),
@@ -82,10 +94,10 @@ def stamp(rows: list[Row]) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(**about)
 
 
-def save(rows: list[Row], name: str) -> None:
+def save(rows: list[Row], name: str, device: str = "cpu") -> None:
     """Put measured rows into the table, in their predecessors' place: a study cut short keeps what it has."""
     OUT.mkdir(parents=True, exist_ok=True)
-    path, table = OUT / name, stamp(rows)
+    path, table = OUT / name, stamp(rows, device)
     if path.exists():
         keys = ["shape", "P", "variant"]
         table = pd.concat([pd.read_csv(path), table]).drop_duplicates(keys, keep="last").sort_values(keys)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention.bias import causal_lower_right
 
 
 class _MixedFlash(torch.autograd.Function):
@@ -53,12 +54,15 @@ def _mixed(q: Tensor, mask: Tensor | None) -> bool:
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """Attention of q (R, n, T, d) over k, v (R, m, S, d), giving (R, n, T, d).
 
-    `mask` is True where a query sees a key, (T, S) or (R, 1, T, S); without one, attention is causal
-    where there are several queries, and a single query sees every key.
+    `mask` is True where a query sees a key, (T, S) or (R, 1, T, S); without one the last query sees every
+    key, the one before it all but the last, and so on: causal, behind whatever the keys begin with.
     """
-    causal = mask is None and q.shape[2] > 1
+    T, S = q.shape[2], k.shape[2]
+    causal, grouped = mask is None and T > 1, q.shape[1] != k.shape[1]
+    if causal and S > T:  # a GPU's flash kernel knows this mask by its name: none is read
+        behind = causal_lower_right(T, S)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=behind, enable_gqa=grouped)
     if not _mixed(q, mask):
-        grouped = q.shape[1] != k.shape[1]
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
     added = None
     if mask is not None:

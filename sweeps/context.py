@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sweeps import checkpoint, kept
+from sweeps import kept
 from sweeps.commands import console, show
 from sweeps.model import ParScaleLM
 from sweeps.store import Store, write_parquet
@@ -53,7 +53,7 @@ def measure(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
     if not several:
         raise ValueError(f"{folder}: no finished run whose weights are kept under checkpoints/")
     rows = [
-        {"run_id": run_id, **split(checkpoint.load(path), kept.windows(config, tokens))}
+        {"run_id": run_id, **split(kept.load(path), kept.windows(config, tokens))}
         for run_id, config, path in kept.progress(several)
     ]
     runs = Store(folder).table()
@@ -72,7 +72,8 @@ def split(model: ParScaleLM, windows: Iterable[tuple[Tensor, Tensor]]) -> dict[s
     model.eval()
     sums, counts = [], []  # (B, len(PARTS)) each
     for inputs, targets in windows:
-        losses = model.loss(inputs, targets, reduction="none").reshape(targets.shape).double()
+        there = (inputs.to(model.head.device), targets.to(model.head.device))
+        losses = model.loss(*there, reduction="none").reshape(targets.shape).double().cpu()
         masks = parts(torch.cat([inputs, targets[:, -1:]], dim=1))
         sums.append(torch.einsum("bt,btk->bk", losses, masks.double()).numpy())
         counts.append(masks.sum(dim=1).double().numpy())

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from sweeps import checkpoint, kept
+from sweeps import kept
 from sweeps.bank import view
 from sweeps.commands import console, show
 from sweeps.config import RunConfig
@@ -53,7 +53,7 @@ def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
 
 def _of_run(weights: Path, config: RunConfig, tokens: int) -> pd.DataFrame:
     """One run's rows."""
-    model = checkpoint.load(weights).eval()
+    model = kept.load(weights)
     report = diagnose(model, kept.windows(config, tokens))
     facts: dict[str, Any] = {"size": config.size, "N": config.model.N, "P": config.model.P}
     facts |= {"line": report.gain_slope * (1 - 1 / report.ensemble["m"]), "entropy": report.entropy}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,30 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def share_out(workers: int | str, runs: int) -> tuple[int, int]:
+def gpus() -> list[str]:
+    """The NVIDIA GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [one for one in named.split(",") if one and one != "-1"]
+    return [str(i) for i, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+
+
+def gpus_of(worker: int, execution: Execution) -> list[str]:
+    """The GPUs of one worker's runs: those of the machine in turn, `devices` of them a worker."""
+    found = gpus() if execution.accelerator in ("auto", "gpu", "cuda") else []
+    first = worker * execution.devices
+    return [found[i % len(found)] for i in range(first, first + execution.devices)] if found else []
+
+
+def share_out(workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:
     """(worker processes, threads each): as many workers as cores, and the cores shared among them.
 
     Small models lose more to thread synchronisation than they gain: one thread a run and as many
-    runs at once as there are cores gives the grid's best throughput.
+    runs at once as there are cores gives the grid's best throughput. With GPUs: as many runs at once
+    as have GPUs of their own; more workers, asked for, share them.
     """
     if workers != "auto" and (not str(workers).isdigit() or int(workers) < 1):
         raise ValueError(f"--workers {workers}: give a number of at least 1, or auto")
-    count = min(cores() if workers == "auto" else int(workers), max(1, runs))
+    on_gpus = len(gpus()) // execution.devices if gpus_of(0, execution) else 0
+    count = min((on_gpus or cores()) if workers == "auto" else int(workers), max(1, runs))
     return count, max(1, cores() // count)

@@ -19,8 +19,9 @@ from rich.progress import track
 from torch import Tensor
 
 from scaling.data import parse_size
-from sweeps import corpora, options
+from sweeps import checkpoint, corpora, options
 from sweeps.config import RunConfig
+from sweeps.model import ParScaleLM
 from sweeps.status import sweep_folder
 from sweeps.store import Store
 
@@ -52,6 +53,12 @@ def _readable(config: RunConfig, weights: Path) -> RunConfig:
     own = weights / "tokenizer.json"
     here = config.tokenizer == "bpe" or Path(config.tokenizer).is_file()
     return config if here or not own.is_file() else replace(config, tokenizer=str(own))
+
+
+def load(weights: Path) -> ParScaleLM:
+    """A kept model, on the GPU where there is one."""
+    model = checkpoint.load(weights).eval()
+    return model.cuda() if torch.cuda.is_available() else model
 
 
 def progress(several: list[Known]) -> Iterable[Known]:

@@ -44,7 +44,7 @@ GATHER_S = 5.0
 class Launcher(Protocol):
     """Something that keeps workers going on a sweep folder."""
 
-    def share(self, workers: int | str, runs: int) -> tuple[int, int]:
+    def share(self, workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:
         """(workers at a time, threads each) for so many runs; `workers` is a number or auto."""
 
     def start(self, job: Job, workers: int) -> None:
@@ -132,7 +132,7 @@ def run_sweep(
     todo = {run_id: config for run_id, config in runs.items() if run_id not in before}
     fatal, interrupted = "", False
     if todo:
-        count, threads = chosen.share(workers, len(todo))
+        count, threads = chosen.share(workers, len(todo), execution)
         execution = execution if execution.threads else replace(execution, threads=threads)
         job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd())
         fatal, interrupted = _watch(store, job, chosen, count, todo, console)

@@ -128,12 +128,12 @@ def check_ids(input_ids: Tensor, vocab: int) -> None:
 
 
 def visibility(T: int, S: int, K: int, real: Tensor | None, device: torch.device) -> Tensor | None:
-    """Who sees whom, (T, K+S+T) or (B, 1, T, K+S+T); None where SDPA needs no mask.
+    """Who sees whom, (T, K+S+T) or (B, 1, T, K+S+T); None where `attend` needs no mask.
 
     `real` (B, S+T) is False at padding. A padding token still sees itself: a row of the softmax
     with nothing to see would be NaN.
     """
-    if real is None and (T == 1 or K + S == 0):
+    if real is None and (T == 1 or K + S == 0 or device.type == "cuda"):
         return None
     query = torch.arange(S, S + T, device=device)[:, None]
     key = torch.arange(S + T, device=device)[None, :]

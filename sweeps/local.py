@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweeps.execution import share_out
+from sweeps.execution import DEFAULT, Execution, gpus_of, share_out
 from sweeps.nursery import Child, Nursery
 from sweeps.worker import EXIT_FATAL, Job
 
@@ -22,9 +22,9 @@ class LocalLauncher:
         self.nursery: Nursery | None = None
         self.restarts = 0
 
-    def share(self, workers: int | str, runs: int) -> tuple[int, int]:
+    def share(self, workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:
         """(worker processes, threads each) of this machine."""
-        return share_out(workers, runs)
+        return share_out(workers, runs, execution)
 
     def start(self, job: Job, workers: int) -> None:
         """Start the workers, each with its share of the cores."""
@@ -38,18 +38,21 @@ class LocalLauncher:
         self.nursery = Nursery(
             job.trainer.partition(":")[0], settings, self.log, cwd if cwd.is_dir() else None
         )
-        self.going = [self._spawn(self.nursery) for _ in range(workers)]
+        self.going = {place: self._spawn(self.nursery, place) for place in range(workers)}
 
-    def _spawn(self, nursery: Nursery) -> Child:
-        return nursery.start("sweeps.worker:serve", self.job.to_json())
+    def _spawn(self, nursery: Nursery, place: int) -> Child:
+        """The worker of a place: it sees the GPUs of that place alone."""
+        own = gpus_of(place, self.job.execution)
+        visible = {"CUDA_VISIBLE_DEVICES": ",".join(own)} if own else {}
+        return nursery.start("sweeps.worker:serve", self.job.to_json(), **visible)
 
     def poll(self) -> bool:
         """Replace workers that died; False once all have ended."""
         assert self.nursery is not None
         self.nursery.look()
-        ended = [worker for worker in self.going if worker.code is not None]
-        self.going = [worker for worker in self.going if worker.code is None]
-        for worker in ended:
+        ended = {place: worker for place, worker in self.going.items() if worker.code is not None}
+        for place, worker in ended.items():
+            del self.going[place]
             if worker.code == EXIT_FATAL:
                 raise OSError(worker.said[-1]["fatal"])
             if worker.code != 0:
@@ -57,7 +60,7 @@ class LocalLauncher:
                 if self.restarts > RESTARTS:
                     often = f"{self.restarts} times, the last with code {worker.code}"
                     raise OSError(f"workers died {often}; see {self.log}")
-                self.going.append(self._spawn(self.nursery))
+                self.going[place] = self._spawn(self.nursery, place)
         return bool(self.going)
 
     def stop(self) -> None:

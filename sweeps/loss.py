@@ -13,12 +13,18 @@ from torch import Tensor
 
 IGNORE = -100  # a target that counts for nothing: padding
 CHUNK_ELEMENTS = 1 << 22  # logits alive at a time: 16 MiB in float32
+GPU_CHUNK_ELEMENTS = 1 << 26  # there 256 MiB are little, and small products starve the cores
 MIN_CHUNK = 256  # fewer rows would starve the matrix multiplication
 
 
-def chunk_rows(vocab: int) -> int:
-    """How many tokens' logits are held at a time."""
-    return max(MIN_CHUNK, CHUNK_ELEMENTS // vocab)
+def chunk_elements(device: torch.device) -> int:
+    """How many logits are held at a time."""
+    return GPU_CHUNK_ELEMENTS if device.type == "cuda" else CHUNK_ELEMENTS
+
+
+def chunk_rows(weight: Tensor) -> int:
+    """How many tokens' logits are held at a time, for an LM head (V, h)."""
+    return max(MIN_CHUNK, chunk_elements(weight.device) // weight.shape[0])
 
 
 def compute_dtype(hidden: Tensor) -> torch.dtype:
@@ -56,7 +62,7 @@ class _MeanLoss(torch.autograd.Function):
         d_weight = torch.zeros(weight.shape, device=weight.device) if needed else None
         scale = 1.0 / (target != IGNORE).sum().clamp_min(1)
         total = torch.zeros((), device=hidden.device)
-        step = chunk_rows(weight.shape[0])
+        step = chunk_rows(weight)
         for start in range(0, x.shape[0], step):
             rows = slice(start, start + step)
             loss, exponentials, Z = _chunk_loss(x[rows], w, target[rows])
@@ -83,7 +89,7 @@ class _TokenLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor, dtype: torch.dtype) -> Tensor:
         """(R, h), (V, h), (R,) -> (R,)."""
-        w, x, step = weight.to(dtype), hidden.to(dtype), chunk_rows(weight.shape[0])
+        w, x, step = weight.to(dtype), hidden.to(dtype), chunk_rows(weight)
         ctx.save_for_backward(hidden, weight, target)
         ctx.dtype = dtype
         parts = [slice(start, start + step) for start in range(0, x.shape[0], step)]
@@ -93,7 +99,7 @@ class _TokenLoss(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """One pass over the chunks."""
         hidden, weight, target = ctx.saved_tensors
-        w, x, step = weight.to(ctx.dtype), hidden.to(ctx.dtype), chunk_rows(weight.shape[0])
+        w, x, step = weight.to(ctx.dtype), hidden.to(ctx.dtype), chunk_rows(weight)
         d_hidden = torch.empty_like(hidden)
         d_weight = torch.zeros(weight.shape, device=weight.device)
         for start in range(0, x.shape[0], step):

@@ -59,8 +59,8 @@ class ParScaleLM(nn.Module):
     @torch.no_grad()
     def initialise(self) -> None:
         """Draw every weight anew: the backbone from one generator, what ParScale adds from another."""
-        seed = int(torch.randint(2**62, ()))
-        backbone, extras = (torch.Generator().manual_seed(seed + i) for i in range(2))
+        seed = int(torch.randint(2**62, (), device="cpu"))  # whatever device the model is built on
+        backbone, extras = (torch.Generator("cpu").manual_seed(seed + i) for i in range(2))
         for name, parameter in self.named_parameters():
             if "norm" in name:
                 parameter.fill_(1.0)
@@ -70,7 +70,7 @@ class ParScaleLM(nn.Module):
                 generator = extras if is_extra(name) else backbone
                 own = self.config.prefix_std if "prefix_" in name else None
                 std = self.config.init_std if own is None else own
-                drawn = torch.empty(parameter.shape).normal_(0, std, generator=generator)
+                drawn = torch.empty(parameter.shape, device="cpu").normal_(0, std, generator=generator)
                 parameter.copy_(drawn)
 
     @property

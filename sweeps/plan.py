@@ -52,7 +52,7 @@ def forecast(
     """Hours as finished runs in `folder` took; else at `rate` FLOP/s; else as steps timed here do."""
     finished = estimate.finished_speeds(folder)
     left = [run for run in runs if estimate.shape_of(run) not in finished]
-    count, threads = share_out(workers, len(runs))
+    count, threads = share_out(workers, len(runs), execution)
     how = "as finished runs here took"
     speeds: dict[estimate.Shape, float] = {}
     if left and rate:

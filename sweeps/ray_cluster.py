@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from sweeps.execution import DEFAULT, Execution
 from sweeps.node import serve, stop_file
 from sweeps.worker import Job
 
@@ -25,7 +26,7 @@ class RayLauncher:
     cpus: int = 1  # a run
     gpus: float = 0.0  # a run
 
-    def share(self, workers: int | str, runs: int) -> tuple[int, int]:
+    def share(self, workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:
         """(tasks at a time, threads each): auto is as many as the cluster has room for."""
         self._connect()
         import ray

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.box import VARIABLE, Box
+from sweeps.execution import DEFAULT, Execution
 from sweeps.node import Node, stop_file
 from sweeps.ranks import answer
 from sweeps.worker import Job
@@ -61,7 +62,7 @@ class SlurmLauncher:
     cpus: int = 1  # a run
     cluster: str = "slurm"  # local: submitit's executor on this machine
 
-    def share(self, workers: int | str, runs: int) -> tuple[int, int]:
+    def share(self, workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:
         """(array elements at a time, threads each): auto is one an unfinished run."""
         if importlib.util.find_spec("submitit") is None:
             raise ValueError("submitit is not installed: pip install 'parscale[cluster]'")

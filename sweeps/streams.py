@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .loss import CHUNK_ELEMENTS, linear_cross_entropy
+from .loss import chunk_elements, linear_cross_entropy
 from .model import ParScaleLM
 
 SUBSETS = 64  # of the P streams, at most, for each number of streams
@@ -99,7 +99,7 @@ def overlap(streams: Tensor, head: Tensor) -> Tensor:
     """Mean over tokens of sum_v sqrt(p_i(v) p_j(v)), (P, P): 1 where two streams predict the same."""
     P, X, _ = streams.shape
     total = torch.zeros(P, P, dtype=torch.float64)
-    for rows in torch.split(streams, max(1, CHUNK_ELEMENTS // (P * len(head))), dim=1):
+    for rows in torch.split(streams, max(1, chunk_elements(head.device) // (P * len(head))), dim=1):
         root = (0.5 * F.linear(rows, head).float().log_softmax(dim=-1)).exp()
         total += torch.einsum("pxv,qxv->pq", root, root).double().cpu()
     return total / X
@@ -120,6 +120,7 @@ class _Sums:
 
 def _add(model: ParScaleLM, inputs: Tensor, targets: Tensor, sums: _Sums) -> None:
     """Run one batch through the model and add what it says."""
+    inputs, targets = inputs.to(model.head.device), targets.to(model.head.device)
     streams = model.streams(inputs)
     mixed, weights = model.aggregate(streams)
     X = inputs.numel()
