@@ -23,9 +23,16 @@ OPTIONS = {  # of the command beside the grid's axes
     "laptop-peft": PEFT,
     "laptop-peft-apart": PEFT,
 }
+GPU = f"{ROOT}/results/grids/gpu.py"
+MADE_BY |= {"gpu": f"{GPU}:muon_double", "gpu-prefix-alone": f"{GPU}:prefix_alone"}
+MADE_BY |= {
+    f"recipe/gpu/{folder.name}": f"{GPU}:{folder.name}" for folder in (SWEEPS / "recipe/gpu").iterdir()
+}
+OPTIONS |= {name: {"tokens": 10_000_000} for name in MADE_BY if name.startswith("recipe/gpu/")}
 MADE_BY |= {
     f"recipe/{folder.name}": f"{ROOT}/results/grids/recipe.py:{folder.name}"
     for folder in sorted((SWEEPS / "recipe").iterdir())
+    if folder.name != "gpu"
 }
 
 
@@ -62,4 +69,4 @@ def test_its_grid_gives_every_configuration_of_a_sweep(sweep, base):
 
 def test_every_committed_sweep_is_held():
     folders = {path.parent.relative_to(SWEEPS).as_posix() for path in SWEEPS.glob("**/sweep.json")}
-    assert {name for name in folders if name.startswith(("laptop", "recipe"))} <= set(MADE_BY)
+    assert folders <= set(MADE_BY)

@@ -24,14 +24,16 @@ SIZES = ("64x8", "128x8", "192x8", "256x8", "384x8")
 DEFAULT = Axes(SIZES, (1, 2, 4, 8), ("code-large",), (0,), tokens=32_000_000)
 
 
-def at(name: str, **rates: Any) -> Grid:
-    """The grid at other learning rates than the laptop's."""
+def at(name: str, prefix_at_one: bool = False, **rates: Any) -> Grid:
+    """The grid at other learning rates than the laptop's; `prefix_at_one` gives P = 1 a prefix too."""
     rule = replace(RULE, **rates)
+    more = ", P = 1 with a prefix" if prefix_at_one else ""
 
     def point(size: str, P: int, corpus: str, seed: int, axes: Axes) -> RunConfig:
-        return rule.run(f"gpu-{name}", size, P, corpus, seed, axes)
+        run = rule.run(f"gpu-{name}", size, P, corpus, seed, axes)
+        return replace(run, model=replace(run.model, prefix_at_one=prefix_at_one))
 
-    return Grid(f"gpu-{name}", rule.describe(), product(DEFAULT, point))
+    return Grid(f"gpu-{name}", rule.describe() + more, product(DEFAULT, point))
 
 
 same = at("same")
@@ -39,3 +41,4 @@ adam_half = at("adam_half", lr=0.02)
 adam_double = at("adam_double", lr=0.08)
 muon_double = at("muon_double", muon_lr=2e-2)
 both_double = at("both_double", lr=0.08, muon_lr=2e-2)
+prefix_alone = at("prefix_alone", prefix_at_one=True, muon_lr=2e-2)
