@@ -29,11 +29,11 @@ def parts(table: pd.DataFrame) -> list[str]:
 def changes(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     """The rows of `analysis.gains.gains` for every part: part, share (of the text) and its columns.
 
-    Nothing here is worth parameters: by_parameters is left out, for a part has no law of its own.
+    Nothing here is worth parameters: by_parameters and k are left out, for a part has no law of its own.
     """
     found = []
     for part in parts(table):
-        rows = gains(table.assign(loss=table[f"loss_{part}"]), level).drop(columns=list(WORTH))
+        rows = gains(table.assign(loss=table[f"loss_{part}"]), level).drop(columns=[*WORTH, "k"])
         rows.insert(0, "part", part)
         found.append(rows.assign(share=float(table[f"share_{part}"].mean())))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["part"])

@@ -51,6 +51,12 @@ def interval_table(fits: Mapping[str, scaling.Fit], printed: pd.DataFrame | None
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
+def fitted_k(fits: Mapping[str, scaling.Fit]) -> dict[str, tuple[float, float, float]]:
+    """Eq 5's k and its 95% profile interval, by corpus."""
+    known = {corpus: fit.intervals(0.95, Profile()).loc["k"] for corpus, fit in fits.items()}
+    return {c: (float(k["estimate"]), float(k["lower"]), float(k["upper"])) for c, k in known.items()}
+
+
 def _profile_grid(row: pd.Series[float], points: int, least: float) -> NDArray[np.float64]:
     """Values somewhat past both ends of an interval; an open end is drawn as far out as the other, twice.
 

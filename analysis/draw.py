@@ -76,6 +76,7 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
         law = {corpus: fitted.law for corpus, fitted in one.items()}
         known["gains"] = lambda: figures.gains(gained, law, words)
+        known["pair_k"] = lambda: figures.pair_k(gained, derived.fitted_k(view.sound), words)
     tested = derived.backtest_table(view.sound, {corpus: runs[corpus] for corpus in view.sound})
     if len(tested):
         known["backtest"] = lambda: figures.backtest(tested)

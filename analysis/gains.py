@@ -27,9 +27,10 @@ FORMATS = {
     "D": ",.0f",
     **dict.fromkeys(("change", "low", "high", "by_parameters", "by_low", "by_high"), "+.4f"),
     "spread": ".4f",
+    "k": ".2f",
 }
 WORTH = ("by_parameters", "by_low", "by_high")
-COLUMNS = ("corpus", "size", "D", "N_one", "P", "N", "seeds", "change", "low", "high", "spread", *WORTH)
+COLUMNS = ("corpus", "size", "D", "N_one", "P", "N", "seeds", "change", "low", "high", "spread", *WORTH, "k")
 
 
 def paired(runs: pd.DataFrame) -> pd.DataFrame:
@@ -63,12 +64,15 @@ def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     low, high: Student's interval of the mean change over seeds; spread: standard deviation of a change
     over seeds (all three missing with one seed); by_parameters, by_low, by_high: the change that N / N_one
     alone predicts, by the law of N fitted to the runs of P = 1, and its profile interval (missing where
-    they are too few; it covers 94 to 95% of the time at six runs of five sizes).
+    they are too few; it covers 94 to 95% of the time at six runs of five sizes). k: that of Eq 5 for which,
+    by the same law of N, the mean change would come out; where Eq 5 holds, it is the same in every row.
     """
     check_level(level)
     by_one = one_stream_fits(runs)
     rows = [
-        _mean(group, level) | dict(zip(WORTH, worth(by_one.get(corpus), group, level), strict=True))
+        _mean(group, level)
+        | dict(zip(WORTH, worth(by_one.get(corpus), group, level), strict=True))
+        | {"k": needed_k(by_one.get(corpus), group)}
         for corpus, part in split_by_corpus(runs).items()
         for _, group in paired(part).groupby(["N_one", "D", "P"])
     ]
@@ -110,6 +114,18 @@ def worth(one: scaling.Fit | None, group: pd.DataFrame, level: float) -> tuple[f
     return estimate, low, high
 
 
+def needed_k(one: scaling.Fit | None, group: pd.DataFrame) -> float:
+    """The k whose N (k ln P + 1) parameters have, at P = 1, the loss that the mean change leads to.
+
+    Infinite where that loss is below the law's E; nan without a fit.
+    """
+    if one is None:
+        return float("nan")
+    row = group.iloc[0]
+    loss = float(one.law.predict(N=row["N_one"])) + float(group["change"].mean())
+    return (float(one.law.inverse(loss)) / float(row["N"]) - 1) / float(np.log(row["P"]))
+
+
 def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
     """What the columns of `gains` rest on: the interval's kind, the status of each corpus' fit at P = 1."""
     fits = [
@@ -122,6 +138,7 @@ def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
         f"low, high: its {level:.0%} interval over seeds (Student)",
         "by_parameters: what N / N_one alone would change, by L = E + (A / N)^alpha fitted to P = 1; "
         f"by_low, by_high: its {level:.0%} profile interval",
+        "k: of Eq 5 for this change alone, by the same law of N; one number in every row where Eq 5 holds",
     ]
     return "\n".join([*lines, *(fits or ["too few sizes at P = 1 to fit"])])
 

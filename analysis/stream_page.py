@@ -15,7 +15,8 @@ GAINED = (
     "Loss of P streams minus that of one at the same size, corpus and seed (same initialisation, same data "
     "order), in nats per token, averaged over seeds with Student's 95% interval. by_parameters: what the "
     "parameters that streams bring would change alone, by the law of N fitted to the runs of P = 1. Streams "
-    "are worth more than their parameters where the change lies below that."
+    "are worth more than their parameters where the change lies below that. k: that of Eq 5 for which this "
+    "change alone would come out; where it moves with P or N, that law has the wrong form."
 )
 COPIED = (
     "Held-out loss split by whether the target could be copied from its window: the pair of its predecessor "
@@ -37,6 +38,7 @@ def gained(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) ->
     page.heading("What streams gained at each size")
     page.text(GAINED)
     page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
+    page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
     page.verbatim(grounds(view.runs))
     page.table(gains(view.runs).dropna(axis="columns", how="all"), formats=FORMATS)
     for words in map(scatter, noise_over_seeds(view.runs).to_dict("records")):

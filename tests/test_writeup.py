@@ -13,7 +13,7 @@ from analysis.quote import BLOCK, quoted
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "results/README.md").read_text(encoding="utf-8")
 TEXT = README.partition("<!-- begin: parscale reproduce -->")[0]
-FOLDERS = sorted({ROOT / found for found in re.findall(r"results/sweeps/laptop[\w-]*", TEXT)})
+FOLDERS = sorted({ROOT / found for found in re.findall(r"results/sweeps/(?:laptop|gpu)[\w-]*", TEXT)})
 NUMBER = re.compile(r"(?<![\w.])[+-]?\d*\.\d{2,}")  # at least two decimals: measured, not chosen
 
 

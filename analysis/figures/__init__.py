@@ -11,6 +11,7 @@ from analysis.figures.fig2 import fig2
 from analysis.figures.fig3 import fig3
 from analysis.figures.fig4 import fig4
 from analysis.figures.gains import gains
+from analysis.figures.pair_k import pair_k
 from analysis.figures.tests_of_laws import backtest, rivals
 from analysis.figures.training import beside_one, training_curves
 
@@ -30,6 +31,7 @@ __all__ = [
     "gains",
     "intervals",
     "measured",
+    "pair_k",
     "profiles",
     "ratio_map",
     "residuals",

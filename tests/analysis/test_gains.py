@@ -9,7 +9,17 @@ import pytest
 import parscale
 import scaling
 from analysis import draw, figures, report, view
-from analysis.gains import _mean, gains, noise_over_seeds, one_stream_fits, paired, scatter, text, worth
+from analysis.gains import (
+    _mean,
+    gains,
+    needed_k,
+    noise_over_seeds,
+    one_stream_fits,
+    paired,
+    scatter,
+    text,
+    worth,
+)
 from scaling import DenseLaw, LeastSquares
 
 LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
@@ -48,6 +58,19 @@ def test_the_parameters_that_streams_bring_are_priced_by_the_runs_of_one() -> No
     row = gains(runs).iloc[1]  # the smallest size at P = 4
     expected = LAW.predict(N=20.0 * 32**2 * 1.1) - LAW.predict(N=20.0 * 32**2)
     assert (row["P"], row["by_parameters"]) == (4, pytest.approx(expected, rel=1e-2))
+
+
+def test_k_is_that_of_the_law_where_it_holds_and_moves_where_it_does_not() -> None:
+    runs = made()
+    law = scaling.ParallelLaw(E=1.5, A=2e5, alpha=0.3, k=0.4)
+    held = runs.assign(loss=law.predict(N=runs["N"], P=runs["P"]))
+    assert gains(held)["k"].to_numpy() == pytest.approx(0.4, rel=1e-3)
+    flat = gains(runs).groupby("size")["k"].agg(["first", "last"])  # the loss falls by as much at every size
+    assert np.ptp(flat["first"]) > 0.02
+    (one,) = one_stream_fits(runs).values()
+    below = paired(runs).assign(change=-2.0)
+    assert needed_k(one, below[below["P"] == 2]) == np.inf
+    assert np.isnan(gains(runs[runs["size"] == "32x2"])["k"]).all()
 
 
 def test_the_interval_over_seeds_is_students() -> None:
