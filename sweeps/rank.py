@@ -30,6 +30,7 @@ def serve(text: str, stop: Callable[[], bool], say: Say) -> int:
             RunConfig.from_json(spec["run"]),
             Path(spec["folder"]),
             execution=execution,
+            snapshot=Path(spec["folder"]) / spec["snapshot"] if spec["snapshot"] else None,
             stop=stop,
             progress=(lambda now: tell({"progress": now})) if first else None,
             report=lambda line: tell({"report": line}),

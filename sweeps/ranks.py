@@ -48,6 +48,8 @@ def train(
         raise ValueError(
             f"batch={run.batch} does not divide by {execution.ranks} devices x {run.accumulate} micro-batches"
         )
+    from sweeps import snapshots  # imports torch, which a launcher has no need of
+
     reached, deaths, last_death = 0, 0, -1
 
     def noticed(now: dict[str, Any]) -> None:
@@ -58,7 +60,8 @@ def train(
 
     with _nursery() as nursery:
         while True:
-            group = Group(run, folder, execution, nursery)
+            snapshot = snapshots.choose(run, folder, report or (lambda line: None))
+            group = Group(run, folder, execution, nursery, snapshot)
             try:
                 return group.follow(stop, noticed, report or (lambda line: None))
             except RankDied as error:
@@ -77,7 +80,9 @@ class RankDied(RuntimeError):
 class Group:
     """The processes of one attempt at a run."""
 
-    def __init__(self, run: RunConfig, folder: Path, execution: Execution, nursery: Nursery) -> None:
+    def __init__(
+        self, run: RunConfig, folder: Path, execution: Execution, nursery: Nursery, snapshot: Path | None
+    ) -> None:
         several = execution.num_nodes > 1
         self.box = Box.mine() if several else None
         self.key = uuid.uuid4().hex
@@ -85,6 +90,9 @@ class Group:
             "run": run.to_json(),
             "folder": str(folder.resolve()),
             "execution": execution.__dict__,
+            "snapshot": snapshot.name
+            if snapshot
+            else "",  # one word for all: a shared folder may show each another
             "key": self.key,
             "host": os.environ.get("MASTER_ADDR", socket.gethostname()) if several else "127.0.0.1",
             "port": _free_port(),

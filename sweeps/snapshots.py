@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,9 @@ def publish(temporary: Path, step: int) -> Path:
     return final
 
 
-def step_of(path: Path) -> int:
-    """The step a snapshot was taken after."""
-    match = NAME.fullmatch(path.name)
+def step_of(path: Path | None) -> int:
+    """The step a snapshot was taken after; 0 of none."""
+    match = NAME.fullmatch(path.name) if path else None
     return int(match[1]) if match else 0
 
 
@@ -86,6 +87,19 @@ def latest(folder: Path) -> tuple[Path | None, list[Path]]:
         path.replace(damaged)
         aside.append(damaged)
     return None, aside
+
+
+def choose(run: RunConfig, folder: Path, say: Callable[[str], None]) -> Path | None:
+    """Where a run goes on from; None at the beginning. What a killed writer left half written is removed."""
+    for path in folder.glob(".snapshot-*.tmp"):  # whoever holds the run's lock is its only writer
+        remove(path)
+    snapshot, damaged = latest(folder)
+    for path in damaged:
+        say(f"{path}: fails its checksum; set aside")
+    if snapshot is not None:
+        check(snapshot, run)
+        say(f"run {run.run_id}: goes on from step {step_of(snapshot)}")
+    return snapshot
 
 
 def check(path: Path, run: RunConfig) -> None:

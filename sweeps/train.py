@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -39,11 +39,13 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     progress: Progress | None = None,
     report: Callable[[str], None] | None = None,
+    snapshot: Path | Literal["last"] | None = "last",
 ) -> dict[str, Any]:
     """Train `run` to its end, from its last snapshot in `folder` if there is one; returns its row.
 
     Leaves the model in the released format, `curve.parquet` and `domains.json` in `folder`.
     `stop` is asked after every step; once true, the state is written and Interrupted raised.
+    `snapshot` names another to go on from, or none: the ranks of a run are told theirs.
     """
     if execution.ranks > 1 and not ranks.inside():
         return ranks.train(run, folder, execution=execution, stop=stop, progress=progress, report=report)
@@ -58,10 +60,11 @@ def train(
     module = ParScaleModule(run, build_model(run, base), corpora.windows_of(run, corpus))
     watch = Watch(run, folder, corpus, execution, stop)
     watch.progress = progress
-    snapshot, step = _last_snapshot(run, folder, say)
+    if snapshot == "last":
+        snapshot = snapshots.choose(run, folder, say)
     with quiet():
         trainer = _trainer(run, folder, execution, watch)
-        trainer.loggers = loggers_of(execution.loggers, run, folder, step)
+        trainer.loggers = loggers_of(execution.loggers, run, folder, snapshots.step_of(snapshot))
         trainer.fit(module, ckpt_path=snapshot, weights_only=True if snapshot else None)
     if watch.interrupted:
         raise Interrupted(f"run {run.run_id} stopped at step {trainer.global_step}; its state is in {folder}")
@@ -72,19 +75,6 @@ def train(
         if not module.history.diverged:
             checkpoint.save(model, folder, tokenizer=corpus.folder / "tokenizer.json")
     return row_of(run, module, watch.evaluation, started_at)
-
-
-def _last_snapshot(run: RunConfig, folder: Path, say: Callable[[str], None]) -> tuple[Path | None, int]:
-    """Where the run goes on from, and its step; (None, 0) at the beginning."""
-    snapshot, damaged = snapshots.latest(folder)
-    for path in damaged:
-        say(f"{path}: fails its checksum; set aside")
-    if snapshot is None:
-        return None, 0
-    snapshots.check(snapshot, run)
-    step = snapshots.step_of(snapshot)
-    say(f"run {run.run_id}: goes on from step {step}")
-    return snapshot, step
 
 
 def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -> L.Trainer:

@@ -14,6 +14,7 @@ from sweeps.config import ModelConfig, RunConfig
 from sweeps.execution import Execution
 from sweeps.interrupt import Interrupted
 from sweeps.ranks import answer
+from sweeps.snapshots import step_of
 from sweeps.train import train
 
 ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
@@ -78,9 +79,14 @@ def test_two_processes_have_the_loss_of_one_even_interrupted(corpus, alone, tmp_
     left = list(tmp_path.glob("step-*.ckpt"))
     assert len(left) == 1
     assert left[0].is_dir() == (strategy == "fsdp2")
+    newer = (
+        tmp_path / "step-000000019-0123456789abcdef.ckpt"
+    )  # which no rank may choose, or set aside for another
+    newer.write_bytes(b"damaged")
     said = []
     row = train(config(corpus), tmp_path, execution=two, report=said.append)
-    assert any("goes on from step" in line for line in said)
+    goes_on = f"goes on from step {step_of(left[0])}"
+    assert [line.split(": ")[1] for line in said] == ["fails its checksum; set aside", goes_on]
     assert_same(row, tmp_path, alone)
 
 

@@ -169,6 +169,19 @@ def test_loggers_hold_the_whole_curve_after_a_resumption(corpus, tmp_path):
     assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
 
 
+def test_a_run_goes_on_from_the_snapshot_it_is_told_and_half_written_ones_are_removed(corpus, tmp_path):
+    run, told = config(corpus), []
+    interrupted_at(run, tmp_path, 5)
+    half = tmp_path / ".snapshot-12.tmp"
+    half.write_bytes(b"half")
+    assert snapshots.choose(run, tmp_path, told.append) == next(tmp_path.glob("step-*.ckpt"))
+    assert told == [f"run {run.run_id}: goes on from step 5"]
+    assert not half.exists()
+    begun = []
+    train(run, tmp_path, execution=ONE, progress=begun.append, snapshot=None)
+    assert begun[0]["step"] == 1
+
+
 def test_a_damaged_snapshot_is_set_aside_and_the_one_before_used(corpus, tmp_path):
     run = config(corpus)
     whole = train(run, tmp_path / "whole", execution=ONE)
