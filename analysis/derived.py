@@ -53,8 +53,11 @@ def interval_table(fits: Mapping[str, scaling.Fit], printed: pd.DataFrame | None
 
 def fitted_k(fits: Mapping[str, scaling.Fit]) -> dict[str, tuple[float, float, float]]:
     """Eq 5's k and its 95% profile interval, by corpus."""
-    known = {corpus: fit.intervals(0.95, Profile()).loc["k"] for corpus, fit in fits.items()}
-    return {c: (float(k["estimate"]), float(k["lower"]), float(k["upper"])) for c, k in known.items()}
+    found = {}
+    for corpus, fit in fits.items():
+        row = fit.intervals(0.95, Profile()).loc["k"].to_numpy(float)  # estimate, lower, upper
+        found[corpus] = (float(row[0]), float(row[1]), float(row[2]))
+    return found
 
 
 def _profile_grid(row: pd.Series[float], points: int, least: float) -> NDArray[np.float64]:

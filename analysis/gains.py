@@ -180,13 +180,19 @@ def scatter(row: Mapping[Any, Any]) -> str:
     return f"{words}, {paired} ({row['pairs']} degrees of freedom)."
 
 
+def telling(table: pd.DataFrame) -> pd.DataFrame:
+    """`gains` without columns that are empty, and without the corpus or the budget where there is but one."""
+    told = table.dropna(axis="columns", how="all")
+    if (told["corpus"] == "").all():
+        told = told.drop(columns="corpus")
+    if "D" in told and len(told["D"].unique()) == 1:
+        told = told.drop(columns="D")
+    return told
+
+
 def text(table: pd.DataFrame) -> str:
-    """`gains` for the terminal, without the columns that one seed or one corpus leaves empty."""
-    shown = table.dropna(axis="columns", how="all")
-    if (shown["corpus"] == "").all():
-        shown = shown.drop(columns="corpus")
-    if "D" in shown and len(shown["D"].unique()) == 1:
-        shown = shown.drop(columns="D")
+    """`gains` for the terminal."""
+    shown = telling(table)
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
     return str(shown.to_string(index=False, formatters=how, na_rep=""))
 

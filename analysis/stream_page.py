@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from matplotlib.figure import Figure
 
 from analysis import by_context
-from analysis.gains import FORMATS, gains, grounds, noise_over_seeds, scatter
+from analysis.gains import FORMATS, gains, grounds, noise_over_seeds, scatter, telling
 from analysis.page import Page
 from analysis.view import View
 
@@ -40,7 +40,7 @@ def gained(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) ->
     page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
     page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
     page.verbatim(grounds(view.runs))
-    page.table(gains(view.runs).dropna(axis="columns", how="all"), formats=FORMATS)
+    page.table(telling(gains(view.runs)), formats=FORMATS)
     for words in map(scatter, noise_over_seeds(view.runs).to_dict("records")):
         page.text(words)
 
