@@ -15,7 +15,7 @@ SWEEPS = ROOT / "results/sweeps"
 MADE_BY = dict.fromkeys(("laptop", "laptop-text", "laptop-two-stage", "laptop-peft"), "laptop")
 CONTROLS = f"{ROOT}/results/grids/controls.py"
 MADE_BY |= dict.fromkeys(("laptop-prefix-alone", "laptop-text-prefix-alone"), f"{CONTROLS}:prefix_alone")
-MADE_BY |= {"laptop-peft-apart": f"{CONTROLS}:apart"}
+MADE_BY |= {"laptop-peft-apart": f"{CONTROLS}:apart", "laptop-text-slow": f"{CONTROLS}:slow"}
 BASE = "results/sweeps/laptop-text/checkpoints/948c0f3ec0964da4"  # 64x3, P = 1, seed 0
 PEFT = {"recipe": "peft", "tokens": 1_000_000, "base": BASE}
 OPTIONS = {  # of the command beside the grid's axes
