@@ -2,13 +2,13 @@
 
     parscale sweep results/grids/controls.py:prefix_alone --seeds 0 --out results/sweeps/laptop-prefix-alone
     parscale sweep results/grids/controls.py:apart --recipe peft --base CHECKPOINT
-    parscale sweep results/grids/controls.py:slow --corpora text --seeds 0 --out results/sweeps/laptop-text-slow
+    parscale sweep results/grids/controls.py:slow --corpora text --out results/sweeps/laptop-text-slow
 
 P > 1 has two things that P = 1 lacks besides its streams: prefix tokens, which attention may rest on where
 nothing else fits, and a small network after the last layer. `prefix_alone` gives P = 1 the prefix;
 `even` gives P > 1 equal weights in place of the network's. `apart` draws prefixes of std 1, not .02: streams
-grown onto a trained backbone begin as different as tokens are. `slow` lets prefixes and aggregation learn at a
-tenth of the grid's rate: the aggregation of 8 streams adds up four times as many numbers as that of 2.
+grown onto a trained backbone begin as different as tokens are. `slow` lets prefixes and aggregation learn at
+a tenth of the grid's rate: the aggregation of 8 streams adds up four times as many numbers as that of 2.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ LAPTOP = find("laptop")
 
 
 def changed(name: str, P: tuple[int, ...], extras_lr: float = 0.3, **model: Any) -> Grid:
-    """The laptop grid at these P with fields of the model changed, or the rate of prefixes and aggregation."""
+    """The laptop grid at these P, fields of the model or the rate of prefixes and aggregation changed."""
     told = {**model, **({} if extras_lr == 0.3 else {"extras_lr": extras_lr})}
 
     def make(axes: Axes) -> list[RunConfig]:
