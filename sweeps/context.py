@@ -7,9 +7,9 @@ models learn to copy all at once, sooner or later by chance, and gain .1 to .3 n
 that is in `repeated` alone came from when that was, not from what streams can hold.
 
 Writes context.parquet beside the sweep's runs.parquet, a row a run: its run_id, corpus, size, N, P, D,
-seed, recipe and status; for every part loss_PART (nats per token), loss_PART_se (over windows) and
-share_PART (of the targets). `parscale gains`, `report` and `figures` read it, and so does any fit:
-`parscale fit SWEEP/context.parquet --columns loss=loss_new`.
+seed, recipe and status, tokens_read; for every part loss_PART (nats per token), loss_PART_se (over
+windows) and share_PART (of the targets). `parscale gains`, `report` and `figures` read it, and so does any
+fit: `parscale fit SWEEP/context.parquet --columns loss=loss_new`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,13 @@ from sweeps.store import Store, write_parquet
 TABLE = "context.parquet"
 PARTS = ("repeated", "seen", "new", "start")
 START = 16
-_OF_RUN = ("run_id", "corpus", "size", "N", "P", "D", "seed", "recipe", "status")
+_OF_RUN = ("corpus", "size", "N", "P", "D", "seed", "recipe", "status")
 
 
 def context(args: Any) -> int:
     """Read held-out text with every finished run, write the table and print it."""
     folder, tokens = kept.asked(args)
-    found = kept.beside_earlier(measure(folder, tokens), folder, TABLE)
-    found = found.sort_values(["N", "P", "run_id"], ignore_index=True)
+    found = measure(folder, tokens).sort_values(["N", "P", "run_id"], ignore_index=True)
     write_parquet(folder / TABLE, found)
     shares = ", ".join(f"{part} {found[f'share_{part}'].mean():.0%}" for part in PARTS)
     names = ["size", "P", "seed", *(f"loss_{part}" for part in PARTS)]
@@ -48,16 +47,18 @@ def context(args: Any) -> int:
 
 
 def measure(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
-    """The table of every finished run whose weights are kept, on about so many held-out tokens."""
+    """The table of every finished run whose weights are kept, on about so many held-out tokens; written."""
     several = list(kept.runs(folder))
     if not several:
         raise ValueError(f"{folder}: no finished run whose weights are kept under checkpoints/")
-    rows = [
-        {"run_id": run_id, **split(kept.load(path), kept.windows(config, tokens))}
-        for run_id, config, path in kept.progress(several)
-    ]
-    runs = Store(folder).table()
-    return runs[[name for name in _OF_RUN if name in runs]].merge(pd.DataFrame(rows), on="run_id")
+    runs = Store(folder).table().set_index("run_id")
+
+    def of_run(known: kept.Known) -> pd.DataFrame:
+        run_id, config, weights = known
+        facts = {name: runs.loc[run_id, name] for name in _OF_RUN if name in runs}
+        return pd.DataFrame([{**facts, **split(kept.load(weights), kept.windows(config, tokens))}])
+
+    return kept.complete(folder, TABLE, tokens, of_run, several)
 
 
 @torch.no_grad()

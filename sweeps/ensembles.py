@@ -3,8 +3,9 @@
 Writes streams.parquet beside the sweep's runs.parquet; `parscale figures` and `report` draw it. Columns:
 run_id, size, N, P, m (streams averaged), subsets, loss, loss_se, gain (L_1 - L_m, nats per token),
 gain_se, line (the gain Proposition 1 gives at the best-fitting slope), entropy, similarity, own and
-own_se (the model's loss, its own aggregation). Where a backbone was frozen: backbone (its loss alone,
-P = 1), over_backbone and over_backbone_se (what P streams gain over it, paired sequence by sequence).
+own_se (the model's loss, its own aggregation), tokens_read. Where a backbone was frozen: backbone (its
+loss alone, P = 1), over_backbone and over_backbone_se (what P streams gain over it, paired sequence by
+sequence).
 """
 
 from __future__ import annotations
@@ -27,8 +28,7 @@ TABLE = "streams.parquet"
 def streams(args: Any) -> int:
     """Read held-out text with every finished run of P > 1, write the table and print its last rows."""
     folder, tokens = kept.asked(args)
-    found = kept.beside_earlier(measure(folder, tokens), folder, TABLE)
-    found = found.sort_values(["N", "P", "run_id", "m"], ignore_index=True)
+    found = measure(folder, tokens).sort_values(["N", "P", "run_id", "m"], ignore_index=True)
     write_parquet(folder / TABLE, found)
     whole = found[found["m"] == found["P"]]
     names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]
@@ -41,14 +41,11 @@ def streams(args: Any) -> int:
 
 
 def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
-    """The table of every finished run of several streams whose weights are kept, on about so many tokens."""
+    """The table of every finished run of P > 1 whose weights are kept, on about so many tokens; written."""
     several = [known for known in kept.runs(folder) if known[1].model.P > 1]
     if not several:
         raise ValueError(f"{folder}: no finished run of P > 1 whose weights are kept under checkpoints/")
-    parts = [
-        _of_run(path, config, tokens).assign(run_id=run_id) for run_id, config, path in kept.progress(several)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return kept.complete(folder, TABLE, tokens, lambda known: _of_run(known[2], known[1], tokens), several)
 
 
 def _of_run(weights: Path, config: RunConfig, tokens: int) -> pd.DataFrame:

@@ -1,12 +1,12 @@
 """The trained runs of a sweep whose weights are kept, and held-out text to read with them.
 
-What is read of them goes into a table of its own beside the sweep's runs.parquet; rows of finished runs whose
-weights have since gone stay in it.
+What is read of them goes into a table of its own beside the sweep's runs.parquet, and is not read twice; rows
+of finished runs whose weights have since gone stay in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from sweeps import checkpoint, corpora, options
 from sweeps.config import RunConfig
 from sweeps.model import ParScaleLM
 from sweeps.status import sweep_folder
-from sweeps.store import Store
+from sweeps.store import Store, write_parquet
 
 BLOCK = 8  # windows read at once
 Known = tuple[str, RunConfig, Path]
@@ -77,10 +77,19 @@ def windows(config: RunConfig, tokens: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield ids[:, :-1], ids[:, 1:]
 
 
-def beside_earlier(found: pd.DataFrame, folder: Path, table: str) -> pd.DataFrame:
-    """What was found and what the folder's table holds of finished runs whose weights are gone."""
-    if (folder / table).exists():
-        earlier = pd.read_parquet(folder / table)
-        gone = earlier["run_id"].isin(Store(folder).finished()) & ~earlier["run_id"].isin(found["run_id"])
-        found = pd.concat([earlier[gone], found], ignore_index=True)
-    return found
+def complete(
+    folder: Path, table: str, tokens: int, of_run: Callable[[Known], pd.DataFrame], several: list[Known]
+) -> pd.DataFrame:
+    """What `of_run` finds in each of `several` runs, in a table beside the sweep's, written run by run.
+
+    A run that the table holds already, read on as many tokens (tokens_read), is not read again; rows of
+    finished runs whose weights have gone stay.
+    """
+    found = pd.read_parquet(folder / table) if (folder / table).exists() else pd.DataFrame({"run_id": []})
+    found = found[found["run_id"].isin(Store(folder).finished())]
+    held = found["run_id"][found["tokens_read"] == tokens] if "tokens_read" in found else ()
+    for known in progress([known for known in several if known[0] not in set(held)]):
+        rows = of_run(known).assign(run_id=known[0], tokens_read=tokens)
+        found = pd.concat([found[found["run_id"] != known[0]], rows], ignore_index=True)
+        write_parquet(folder / table, found)
+    return pd.read_parquet(folder / table)

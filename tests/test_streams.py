@@ -77,17 +77,36 @@ def test_every_finished_run_of_several_streams_is_in_the_table(sweep, capsys):
     assert "24x2" in said
 
 
-def test_what_was_read_of_runs_whose_weights_are_gone_stays(sweep, capsys):
-    ensembles.streams(Namespace(sweep=str(sweep), tokens="500"))
-    table = pd.read_parquet(sweep / "streams.parquet")
-    finished = table["run_id"].iloc[0]
-    others = table.assign(run_id="unknown")
-    pd.concat([table.assign(loss=9.0), others]).to_parquet(sweep / "streams.parquet")
-    ensembles.streams(Namespace(sweep=str(sweep), tokens="500"))
-    pd.testing.assert_frame_equal(pd.read_parquet(sweep / "streams.parquet"), table)  # read anew
-    found = kept.beside_earlier(others, sweep, "streams.parquet")
-    assert set(found["run_id"]) == {finished, "unknown"}  # its weights may be gone: it is finished
-    assert capsys.readouterr().out.count("written") == 2
+@pytest.mark.parametrize("module", [ensembles, context])
+def test_a_run_is_read_once_and_again_on_more_tokens(sweep, module, monkeypatch):
+    table, read, load = module.TABLE, [], kept.load
+    monkeypatch.setattr(kept, "load", lambda weights: read.append(weights.name) or load(weights))
+    first = module.measure(sweep, 500)
+    several = first["run_id"].nunique()
+    assert len(read) == several
+    pd.testing.assert_frame_equal(module.measure(sweep, 500), first)
+    assert len(read) == several
+    first.assign(size="wrong").drop(columns="tokens_read").to_parquet(sweep / table)
+    pd.testing.assert_frame_equal(module.measure(sweep, 500), first)  # on how many is not known
+    assert set(module.measure(sweep, 900)["tokens_read"]) == {900}
+    assert len(read) == 3 * several
+    assert set(pd.read_parquet(sweep / table)["tokens_read"]) == {900}
+
+
+def test_what_was_read_is_safe_when_reading_stops_and_stays_when_weights_go(sweep, monkeypatch):
+    split = context.split
+    monkeypatch.setattr(context, "split", lambda *given: split(*given) if given[0].config.P == 1 else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        context.measure(sweep, 500)
+    (kept_row,) = pd.read_parquet(sweep / "context.parquet").to_dict("records")
+    monkeypatch.setattr(context, "split", split)
+    for weights in (sweep / "checkpoints").glob(f"{kept_row['run_id']}/config.json"):
+        weights.unlink()
+    table = pd.concat([pd.DataFrame([kept_row]), pd.DataFrame([kept_row]).assign(run_id="unfinished")])
+    table.to_parquet(sweep / "context.parquet")
+    found = context.measure(sweep, 900)
+    assert sorted(found["P"]) == [1, 4]
+    assert found.set_index("P")["tokens_read"].to_dict() == {1: 500, 4: 900}
 
 
 def test_a_frozen_backbone_is_read_beside_its_streams(sweep, capsys):
