@@ -145,7 +145,7 @@ def test_the_report_is_one_page_that_asks_nothing_of_the_network(tmp_path):
         assert f"<h2>{section}" in html
     for said in ("51,234", "torch 2.13", "abc1234", "12.5", "made by: parscale report", "no curves.parquet"):
         assert said in html
-    assert html.count("<figure>") == html.count("<img alt=") == 9
+    assert html.count("<figure>") == html.count("<img alt=") == 10
 
 
 def test_the_report_of_a_sweep_without_results_says_what_is_missing(tmp_path):
