@@ -90,9 +90,7 @@ class Group:
             "run": run.to_json(),
             "folder": str(folder.resolve()),
             "execution": execution.__dict__,
-            "snapshot": snapshot.name
-            if snapshot
-            else "",  # one word for all: a shared folder may show each another
+            "snapshot": snapshot.name if snapshot else "",  # for all: a shared folder may show each another
             "key": self.key,
             "host": os.environ.get("MASTER_ADDR", socket.gethostname()) if several else "127.0.0.1",
             "port": _free_port(),

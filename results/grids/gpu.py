@@ -1,14 +1,14 @@
-"""The grid for one GPU: four to twenty times the laptop grid's N, deeper shapes, the larger `code` corpus.
+"""The grid for one GPU: up to thirty times the laptop grid's N, deeper shapes, the larger `code` corpus.
 
-    parscale sweep results/grids/gpu.py --accelerator gpu --workers 8 --out results/sweeps/gpu
+    parscale sweep results/grids/gpu.py:muon_double --workers 8 --out results/sweeps/gpu
 
 The recipe is the laptop grid's but for what the size asks: bfloat16, 16,384 tokens a step in windows of 512,
 heads of 32. Its two learning rates were tried before any run of the grid, at 128x8 with 10M tokens:
 
-    parscale sweep results/grids/gpu.py:muon_double --sizes 128x8 --streams 1,4 --tokens 10M
-    --accelerator gpu --out results/sweeps/recipe/gpu/muon_double
+    parscale sweep results/grids/gpu.py:same --sizes 128x8 --streams 1,4 --tokens 10M
 
-and the pair with the lowest mean of the losses at P = 1 and 4 was taken: that rule stood before the trial.
+and so for the four after it; the pair with the lowest mean of the losses at P = 1 and 4 was to be taken: that
+rule stood before the trial. It was `muon_double`. `prefix_alone` is its control: P = 1 with a prefix.
 """
 
 from dataclasses import replace

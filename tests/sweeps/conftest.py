@@ -17,6 +17,17 @@ def documents(tmp_path_factory):
     return f"files:{folder}/*.txt"
 
 
+@pytest.fixture(scope="module")
+def corpus(documents, tmp_path_factory):
+    """The same, built with a vocabulary of 300 in a cache of the module's own."""
+    from sweeps import corpora
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARSCALE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        corpora.load(documents, 300, lambda line: None)
+        yield documents
+
+
 @pytest.fixture
 def one_thread():
     """Torch on one thread, its generator seeded: sums come out the same on every machine."""

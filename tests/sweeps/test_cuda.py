@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.nn import functional as F
 
-from sweeps import attention, checkpoint, compiling, corpora, parallel
+from sweeps import attention, checkpoint, compiling, parallel
 from sweeps.config import ModelConfig, RunConfig
 from sweeps.execution import Execution
 from sweeps.generate import Sampling, generate
@@ -123,14 +123,6 @@ def test_greedy_continuation_is_the_cpus(P):
     prompts = [[5, 9, 2, 40], [7], [1, 2, 3, 4, 5, 6, 7, 8, 9]]
     wanted = generate(model, prompts, 20, Sampling(temperature=0))
     assert generate(model.cuda(), prompts, 20, Sampling(temperature=0)) == wanted
-
-
-@pytest.fixture(scope="module")
-def corpus(documents, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PARSCALE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        corpora.load(documents, 300, lambda line: None)
-        yield documents
 
 
 def run_of(corpus, P=2, **changes):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from sweeps import corpora, ranks
+from sweeps import ranks
 from sweeps.box import VARIABLE, Box
 from sweeps.checkpoint import load
 from sweeps.config import ModelConfig, RunConfig
@@ -18,14 +18,6 @@ from sweeps.snapshots import step_of
 from sweeps.train import train
 
 ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
-
-
-@pytest.fixture(scope="module")
-def corpus(documents, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PARSCALE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        corpora.load(documents, 300, lambda line: None)
-        yield documents
 
 
 def config(corpus, **changes):
