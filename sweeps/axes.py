@@ -18,6 +18,7 @@ class Axes:
     recipe: str | None = None
     base: str | None = None  # checkpoint folder that continual and peft start from
     stage2_share: float | None = None  # two-stage: share of the tokens spent on stage 2; 2% if not given
+    start: str | None = None  # two-stage, continual, peft: random or quiet, how grown streams begin
     precision: str | None = None  # float32 or bf16
     repeat: bool | None = None  # read a corpus again when it holds fewer tokens
 

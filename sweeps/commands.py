@@ -15,8 +15,11 @@ from rich.table import Table
 
 from sweeps import grids, options
 from sweeps.config import RunConfig
+from sweeps.execution import slow_bfloat16
 from sweeps.progress import clock
 from sweeps.status import SWEEPS
+
+SLOW = "bf16: this CPU has no instructions for bfloat16, products take 5 to 100 times float32's time"
 
 
 def console() -> Console:
@@ -36,6 +39,8 @@ def sweep(args: Any) -> int:
     options.execution_of(args)  # what is wrong is said before anything is planned
     options.place_of(args)
     configs, folder = grid(options.axes_of(args)), folder_of(args.grid, args.out)
+    if any(run.precision == "bf16" for run in configs) and slow_bfloat16(options.execution_of(args)):
+        console().print(SLOW, highlight=False, soft_wrap=True)
     if args.dry_run:
         return dry_run(grid, configs, folder, args)
     return train(grid, configs, folder, args)

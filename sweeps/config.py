@@ -8,10 +8,8 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 
 from scaling.accounting import Shape, forward_flops_per_token
 
-LATER = {
-    "prefix_std",
-    "prefix_at_one",
-}  # fields younger than trained runs, whose ids must not change with them
+# Fields younger than trained runs, whose ids must not change with them.
+LATER = {"prefix_std", "prefix_at_one", "prefix_mlp", "start"}
 
 
 @dataclass(frozen=True)
@@ -135,6 +133,8 @@ class RunConfig:
     parent: str = ""  # run_id of stage 1 (two-stage) or folder of a checkpoint (continual, peft)
     parent_hash: str = ""  # of that folder's files; filled in with corpus_hash
     start_step: int = 0  # steps of the data order, and of D, that stage 1 has used
+    start: str = "random"  # streams grown onto a parent: random, or quiet (they begin at its loss)
+    prefix_mlp: int = 0  # inner width of a network that prefixes are trained through; 0: none
 
     # Numerics.
     precision: str = "float32"  # float32; bf16: bfloat16 autocast over float32 weights
@@ -186,9 +186,10 @@ class RunConfig:
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, the model nested, no `LATER` field at its default."""
         values = asdict(self)
-        for field in fields(ModelConfig):
-            if field.name in LATER and values["model"][field.name] == field.default:
-                del values["model"][field.name]
+        for cls, kept in ((RunConfig, values), (ModelConfig, values["model"])):
+            for field in fields(cls):
+                if field.name in LATER and kept[field.name] == field.default:
+                    del kept[field.name]
         return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     @classmethod
@@ -207,6 +208,7 @@ CHOICES = {
     "schedule": ("cosine", "linear", "wsd"),
     "recipe": ("scratch", "stage-1", "two-stage", "continual", "peft"),
     "precision": ("float32", "bf16"),
+    "start": ("random", "quiet"),
 }
 
 
@@ -225,7 +227,7 @@ def _check_run(run: RunConfig) -> None:
         if getattr(run, name) not in allowed:
             raise ValueError(f"{name}={getattr(run, name)!r}: choose one of {', '.join(allowed)}")
     positive = ("steps", "batch", "seq_len", "accumulate", "evaluations", "eval_batch", "log_points")
-    for name in (*positive, "seed", "eval_tokens", "start_step"):
+    for name in (*positive, "seed", "eval_tokens", "start_step", "prefix_mlp"):
         value, least = getattr(run, name), int(name in positive)
         if not isinstance(value, int) or value < least:
             raise ValueError(f"{name}={value!r}: must be a whole number of at least {least}")
@@ -239,5 +241,7 @@ def _check_run(run: RunConfig) -> None:
         raise ValueError(f"recipe={run.recipe!r} with parent={run.parent!r}: give --base to start from one")
     if run.recipe == "peft" and run.model.P == 1:
         raise ValueError("recipe='peft' at P = 1 has nothing to train: leave 1 out of --streams")
+    if run.start == "quiet" and not (run.parent and run.model.P > 1):
+        raise ValueError(f"start='quiet' with P = {run.model.P}, parent={run.parent!r}: no streams to grow")
     if run.batch % run.accumulate:
         raise ValueError(f"accumulate={run.accumulate} does not divide batch={run.batch}")

@@ -25,6 +25,10 @@ def what(p: ArgumentParser) -> None:
     p.add_argument("--recipe", help="scratch, two-stage, continual, peft")
     p.add_argument("--base", metavar="DIR", help="checkpoint folder that continual and peft start from")
     p.add_argument("--stage2-share", metavar="X", help="two-stage: stage 2's share of the tokens, e.g. 0.02")
+    p.add_argument(
+        "--start",
+        help="two-stage, continual, peft: streams begin random (default), or quiet: at their base's loss",
+    )
     p.add_argument("--precision", help="float32, bf16 (default the grid's own)")
     p.add_argument("--repeat", action="store_true", help="read a corpus again when it holds too few tokens")
     p.add_argument("--retry-diverged", action="store_true", help="train diverged runs again")
@@ -47,6 +51,9 @@ def how(p: ArgumentParser) -> None:
     )
     p.add_argument("--num-nodes", metavar="N", help="slurm: nodes of one run, each with as many devices")
     p.add_argument("--strategy", help="ddp (default): a whole model a device; fsdp2: a share of it")
+    p.add_argument(
+        "--gradient-checkpointing", action="store_true", help="less memory, a third more time a step"
+    )
     p.add_argument("--logger", metavar="A,B", help="also log to csv, tensorboard, wandb")
 
 

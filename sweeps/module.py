@@ -23,7 +23,10 @@ from sweeps.evaluate import Evaluation
 from sweeps.layers import is_extra
 from sweeps.model import ParScaleLM
 from sweeps.optim import build_optimizer, learning_rate_factor
+from sweeps.start import quiet, reparameterise
 from sweeps.tokens import Windows
+
+QUIET_ROWS, QUIET_TOKENS = 16, 512  # of text that a quiet start is fitted to; its scores are (T, T) a head
 
 
 @dataclass
@@ -178,18 +181,29 @@ class _Batches:
             yield from torch.from_numpy(ids).chunk(run.accumulate)
 
 
-def build_model(run: RunConfig, base: Path | None = None) -> ParScaleLM:
+def build_model(run: RunConfig, base: Path | None = None, windows: Windows | None = None) -> ParScaleLM:
     """The model a run starts from: per seed the same backbone for every P.
 
-    With a `base` checkpoint the backbone is its own, and what ParScale adds is drawn from the seed.
-    peft freezes the backbone.
+    With a `base` checkpoint the backbone is its own, and what ParScale adds is drawn from the seed, or
+    made quiet on the first of the run's `windows`. peft freezes the backbone.
     """
     torch.manual_seed(run.seed)
     model = ParScaleLM(run.model) if base is None else _grown(run, base)
+    if run.start == "quiet" and windows is not None:
+        quiet(model, _text(run, windows))
     if run.recipe == "peft":
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(is_extra(name))
+    if run.prefix_mlp and run.model.K:
+        reparameterise(model, run.prefix_mlp)
     return model
+
+
+def _text(run: RunConfig, windows: Windows) -> Tensor:
+    """The first of what the run reads, enough to see what its queries look like: (rows, tokens)."""
+    steps = range(run.start_step, run.start_step + math.ceil(QUIET_ROWS / run.batch))
+    rows = torch.cat([torch.from_numpy(windows.step(step)) for step in steps])
+    return rows[:QUIET_ROWS, :QUIET_TOKENS]
 
 
 def _grown(run: RunConfig, base: Path) -> ParScaleLM:

@@ -63,6 +63,9 @@ def axes_of(args: Any) -> Axes:
         raise ValueError(f"--stage2-share {share:g}: only --recipe two-stage has a stage 2")
     if base is not None and recipe not in ("continual", "peft"):
         raise ValueError(f"--base {base}: only --recipe continual and peft start from a checkpoint")
+    start = one_of(args, "start", ("random", "quiet"))
+    if start is not None and recipe not in ("two-stage", "continual", "peft"):
+        raise ValueError(f"--start {start}: only --recipe two-stage, continual and peft grow streams")
     tokens = number(args, "tokens", parse_size, lambda D: 1 <= D < 1e18, "a number of tokens, e.g. 10M")
     return Axes(
         sizes=items(args.sizes),
@@ -73,6 +76,7 @@ def axes_of(args: Any) -> Axes:
         recipe=recipe,
         base=base,
         stage2_share=share,
+        start=start,
         precision=one_of(args, "precision", ("float32", "bf16")),
         repeat=args.repeat or None,
     )
@@ -106,6 +110,7 @@ def execution_of(args: Any) -> Execution:
     return Execution(
         devices=count(args, "devices") or 1,
         num_nodes=nodes,
+        gradient_checkpointing=getattr(args, "gradient_checkpointing", False),
         strategy=one_of(args, "strategy", ("ddp", "fsdp2")) or DEFAULT.strategy,
         loggers=",".join(loggers),
         accelerator=one_of(args, "accelerator", ACCELERATORS) or DEFAULT.accelerator,

@@ -10,6 +10,7 @@ from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Str
 
 from sweeps.execution import Execution
 from sweeps.model import ParScaleLM
+from sweeps.start import network_width, reparameterise
 
 
 def strategy_of(execution: Execution) -> str | Strategy:
@@ -46,6 +47,8 @@ def whole_model(model: ParScaleLM) -> ParScaleLM:
     state = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
     with torch.device("meta"):
         whole = ParScaleLM(model.config)
+        if width := network_width(model):
+            reparameterise(whole, width)
     if state:
         whole.load_state_dict(state, assign=True)
     return whole

@@ -32,6 +32,7 @@ COLUMNS = (
     "time",
 )
 MEMORY = "state: weights, gradients, Adam moments; a sequence: what it keeps for the backward pass"
+BYTES = {"float32": 4, "bf16": 2}  # of an activation
 UNKNOWN = (
     "time is not estimated: this machine cannot try these runs within seconds, and none is finished; "
     "train one and plan again, or give --rate, the FLOP/s that one run sustains"
@@ -81,7 +82,9 @@ def show(
     for run, hours in sorted(zip(runs, forecast.hours, strict=True), key=lambda pair: -pair[0].C):
         table.add_row(*cells(run, execution), clock(3600 * hours) if hours is not None else "")
     console.print(table)
-    console.print(f"{MEMORY}, bf16 activations", highlight=False)
+    precisions = sorted({run.precision for run in runs})
+    kept = ", one block's at a time and every block's input" if execution.gradient_checkpointing else ""
+    console.print(f"{MEMORY}, {' and '.join(precisions)} activations{kept}", highlight=False)
     if execution.ranks > 1:
         shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"
         console.print(f"both on each of {execution.ranks} devices: {execution.strategy}, {shares}")
@@ -94,8 +97,8 @@ def cells(run: RunConfig, execution: Execution) -> list[str]:
     """A run's row of the table but its hours."""
     m = run.model
     shards = execution.ranks if execution.strategy == "fsdp2" else 1
-    kept = 2 if run.precision == "bf16" else 4  # bytes of an activation
-    none, one = (training_memory_bytes(m.shape, rows, run.seq_len, kept, shards=shards) for rows in (0, 1))
+    kept = (BYTES[run.precision], execution.gradient_checkpointing, shards)
+    none, one = (training_memory_bytes(m.shape, rows, run.seq_len, *kept) for rows in (0, 1))
     more = 16.0 * (m.N - m.shape.N) / shards  # a mixture's other experts, a prefix at P = 1
     state, one = (none + more) / 2**30, (one - none) / 2**30
     shape = (f"{m.layers} x {m.width}", f"{m.heads}/{m.kv_heads}", m.ffn)

@@ -55,8 +55,14 @@ def _two_stages(run: RunConfig, axes: Axes) -> list[RunConfig]:
         steps=second,
         schedule="linear",
         warmup=STAGE2_WARMUP,
+        start=_start(run.model, axes),
     )
     return [first, then]
+
+
+def _start(model: ModelConfig, axes: Axes) -> str:
+    """How the streams of a model begin that is grown from one stream."""
+    return (axes.start or "random") if model.P > 1 else "random"
 
 
 def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[RunConfig]:
@@ -81,7 +87,9 @@ def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[Run
         if run.size == size_of_base and not (recipe == "peft" and run.model.P == 1):
             model = _on_base(shape, run.model, base)
             size = run.size if _backbone(model) == _backbone(run.model) else base.resolve().name
-            found.append(replace(run, model=model, recipe=recipe, parent=str(base), size=size, tokenizer=own))
+            start = _start(model, axes) if shape.P == 1 else "random"
+            grown = replace(run, model=model, recipe=recipe, parent=str(base), start=start)
+            found.append(replace(grown, size=size, tokenizer=own))
     return found
 
 

@@ -165,6 +165,15 @@ def reparameterise(model: ParScaleLM, width: int = 512) -> None:
             parametrize.register_parametrization(attention, name, network)
 
 
+def network_width(model: ParScaleLM) -> int:
+    """Inner width of the networks that the prefixes are seen through; 0: there are none."""
+    first = model.attentions[0]
+    if not parametrize.is_parametrized(first, "prefix_k"):
+        return 0
+    network = first.get_submodule("parametrizations.prefix_k.0.inner")
+    return int(network.get_parameter("bias").shape[0])
+
+
 def merge(model: ParScaleLM) -> None:
     """Replace reparameterised prefixes by what they evaluate to; `checkpoint.save` does so by itself."""
     for attention in model.attentions:

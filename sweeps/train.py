@@ -57,7 +57,9 @@ def train(
     reset_peak_memory()
     corpus = corpora.open_for(run, say)
     base = parents.of(run, folder.parent) if run.parent else None
-    module = ParScaleModule(run, build_model(run, base), corpora.windows_of(run, corpus))
+    windows = corpora.windows_of(run, corpus)
+    module = ParScaleModule(run, build_model(run, base, windows), windows)
+    module.model.gradient_checkpointing = execution.gradient_checkpointing
     watch = Watch(run, folder, corpus, execution, stop)
     watch.progress = progress
     if snapshot == "last":

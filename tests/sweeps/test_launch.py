@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from sweeps import corpora
-from sweeps.execution import Execution, gpus_of, share_out
+from sweeps.execution import Execution, gpus_of, share_out, slow_bfloat16
 from sweeps.grids import Axes, find
 from sweeps.launch import find_launcher, run_sweep
 from sweeps.local import LocalLauncher
@@ -219,3 +219,20 @@ def test_a_worker_sees_its_own_gpu_even_after_another_died(tmp_path, monkeypatch
     assert launcher.poll()
     launcher.stop()
     assert [seen["CUDA_VISIBLE_DEVICES"] for seen, _ in started] == ["4", "5", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "accelerator", "slow"),
+    [
+        ("fpu avx2 fma", "auto", True),
+        ("fpu avx2 fma", "gpu", False),
+        ("fpu avx2 avx512f", "cpu", False),
+        ("fpu avx2 avx_ne_convert", "cpu", False),
+        ("fp asimd", "cpu", False),
+    ],
+)
+def test_a_cpu_without_bfloat16_is_known(tmp_path, monkeypatch, flags, accelerator, slow):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: none avx512f\n")
+    assert slow_bfloat16(Execution(accelerator=accelerator), tmp_path / "cpuinfo") == slow
+    assert not slow_bfloat16(Execution(accelerator=accelerator), tmp_path / "nowhere")
