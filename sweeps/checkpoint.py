@@ -209,13 +209,15 @@ def grow(
     prefix_tokens: int = 48,
     smoothing: float = 0.1,
     prefix_std: float | None = None,
+    aggregation_std: float | None = None,
 ) -> ParScaleLM:
     """A model of P streams on a copy of the given backbone, what ParScale adds drawn anew.
 
-    Drawn with the backbone's init_std, prefixes with prefix_std where it is given. `sweeps.start.quiet`
-    then makes the model start at the backbone's own loss.
+    Drawn with the backbone's init_std, prefixes and aggregation with a std of their own where it is given.
+    `sweeps.start.quiet` then makes the model start at the backbone's own loss.
     """
-    added: dict[str, Any] = {"prefix_tokens": prefix_tokens, "smoothing": smoothing, "prefix_std": prefix_std}
+    drawn: dict[str, Any] = {"prefix_std": prefix_std, "aggregation_std": aggregation_std}
+    added: dict[str, Any] = {"prefix_tokens": prefix_tokens, "smoothing": smoothing, **drawn}
     config = replace(model.config, P=P, prefix_at_one=False, **added)
     grown = ParScaleLM(config)
     backbone = {name: tensor for name, tensor in merged_state(model).items() if not is_extra(name)}

@@ -9,7 +9,9 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from scaling.accounting import Shape, forward_flops_per_token
 
 # Fields younger than trained runs, whose ids must not change with them.
-LATER = {"prefix_std", "prefix_at_one", "prefix_mlp", "start"}
+LATER = {"prefix_std", "prefix_at_one", "prefix_mlp", "start", "aggregation_std"}
+# What streams grown onto a backbone bring with them.
+ADDED = ("P", "prefix_tokens", "smoothing", "prefix_std", "aggregation_std")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class ModelConfig:
     qk_norm: bool = False  # Qwen3: RMSNorm with gain on queries and keys, a head at a time
     init_std: float = 0.02
     prefix_std: float | None = None  # of prefixes, so how far apart the streams begin; None: init_std
+    aggregation_std: float | None = None  # of the aggregation's matrices; None: init_std
     prefix_at_one: bool = False  # P = 1 has a prefix too: the control that tells prefixes from streams
     context: int | None = None  # longest sequence the model is meant for; None: no limit
     experts: int = 0  # 0: dense MLP; else that many SwiGLU experts of inner width ffn in every layer

@@ -68,10 +68,15 @@ class ParScaleLM(nn.Module):
                 parameter.zero_()
             else:
                 generator = extras if is_extra(name) else backbone
-                own = self.config.prefix_std if "prefix_" in name else None
-                std = self.config.init_std if own is None else own
+                std = self._std_of(name)
                 drawn = torch.empty(parameter.shape, device="cpu").normal_(0, std, generator=generator)
                 parameter.copy_(drawn)
+
+    def _std_of(self, name: str) -> float:
+        """Standard deviation a weight is drawn with: what ParScale adds may have one of its own."""
+        own = self.config.prefix_std if "prefix_" in name else None
+        own = self.config.aggregation_std if "aggregate_layer" in name else own
+        return self.config.init_std if own is None else own
 
     @property
     def attentions(self) -> list[Attention]:

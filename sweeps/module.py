@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from sweeps import checkpoint, parallel
 from sweeps.compiling import compile_if_possible
-from sweeps.config import RunConfig
+from sweeps.config import ADDED, RunConfig
 from sweeps.evaluate import Evaluation
 from sweeps.layers import is_extra
 from sweeps.model import ParScaleLM
@@ -213,7 +213,8 @@ def _grown(run: RunConfig, base: Path) -> ParScaleLM:
     if want.P != model.config.P:
         if model.config.P > 1:
             raise ValueError(f"{base} has P = {model.config.P}: it can start P = {model.config.P} only")
-        model = checkpoint.grow(model, want.P, want.prefix_tokens, want.smoothing, want.prefix_std)
+        added = {name: getattr(want, name) for name in ADDED}
+        model = checkpoint.grow(model, **added)
     if model.config.shape != want.shape:
         raise ValueError(f"{base} is {model.config.shape}, run {run.size} wants {want.shape}")
     if model.config.K != want.K:

@@ -16,7 +16,7 @@ from pathlib import Path
 from scaling.accounting import Shape
 from sweeps import hf_config
 from sweeps.axes import Axes
-from sweeps.config import ModelConfig, RunConfig
+from sweeps.config import ADDED, ModelConfig, RunConfig
 
 STAGE2_SHARE = 0.02  # of the tokens: 20B of 1T in the paper
 STAGE2_WARMUP = 0.1  # of stage 2's steps: its optimiser starts without moments
@@ -104,7 +104,7 @@ def _on_base(base: ModelConfig, wanted: ModelConfig, where: Path) -> ModelConfig
         return base
     if base.P > 1:
         raise ValueError(f"--base {where} has P = {base.P}: it can start P = {base.P} only")
-    asked = {name: getattr(wanted, name) for name in ("P", "prefix_tokens", "prefix_std", "smoothing")}
+    asked = {name: getattr(wanted, name) for name in ADDED}
     return replace(base, **asked, prefix_at_one=False)
 
 

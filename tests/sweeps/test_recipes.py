@@ -110,8 +110,9 @@ def test_a_frozen_backbone_gets_the_prefixes_the_grid_asks_for(tmp_path):
 
 
 def test_grown_prefixes_are_drawn_as_the_run_asks():
-    wide = grow(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), 4, 8, prefix_std=1.0)
+    wide = grow(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), 4, 8, prefix_std=1.0, aggregation_std=0.2)
     assert wide.attentions[0].prefix_k.std().item() == pytest.approx(1.0, rel=0.2)
+    assert wide.model.aggregate_layer[0].weight.std().item() == pytest.approx(0.2, rel=0.1)
 
 
 @pytest.mark.parametrize(
