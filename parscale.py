@@ -126,19 +126,6 @@ def suggest(p: Parser) -> None:
     numbers(p)
 
 
-def import_(p: Parser) -> None:
-    """Check and describe an official checkpoint; with --out write it as one of ours."""
-    p.add_argument("checkpoint", metavar="DIR", help="config.json and safetensors, Qwen2, Qwen3 or ParScale")
-    p.add_argument("--streams", type=int, metavar="P", help="grow a checkpoint of P = 1 to P streams")
-    out(p, "folder to write to (default: only check)")
-
-
-def export(p: Parser) -> None:
-    """Write a run's model in the released checkpoint format."""
-    p.add_argument("checkpoint", metavar="RUN", help="a run's folder in a sweep, or any checkpoint")
-    p.add_argument("--out", metavar="DIR", required=True, help="folder to write to")
-
-
 def run_demo(args: argparse.Namespace) -> int:
     """Sweep, then fit and draw: the one command that needs every package."""
     from analysis.conclude import conclude
@@ -166,8 +153,8 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "streams": ("sweeps.ensembles:streams", model_flags.streams),
     "context": ("sweeps.context:context", model_flags.context),
     "generate": ("sweeps.model_commands:generate", model_flags.generate),
-    "import": ("sweeps.model_commands:import_", import_),
-    "export": ("sweeps.model_commands:export", export),
+    "import": ("sweeps.model_commands:import_", model_flags.import_),
+    "export": ("sweeps.model_commands:export", model_flags.export),
     "figures": ("analysis.commands:figures", flags.figures),
     "reproduce": ("analysis.commands:reproduce", flags.reproduce),
     "gains": ("analysis.commands:gains", flags.gains),

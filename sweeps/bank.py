@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from scaling.files import replacing
+
 from . import checkpoint
-from .hf_config import to_json
+from .hf_config import CheckpointError, to_json
 from .layers import is_extra
 from .model import ParScaleLM
+from .shards import write_shard
 
 
 def share_backbone(model: ParScaleLM, backbone: ParScaleLM) -> ParScaleLM:
@@ -87,23 +92,68 @@ class StreamBank(nn.Module):
         for P, model in self.sets.items():
             assert isinstance(model, ParScaleLM)
             if P != "1":
-                (folder / f"P{P}").mkdir(exist_ok=True)
-                extras = {n: t for n, t in checkpoint.merged_state(model).items() if is_extra(n)}
-                save_file(extras, folder / f"P{P}" / "streams.safetensors")
-                about = to_json(model.config, "float32")
-                checkpoint.write_json(folder / f"P{P}" / "config.json", about)
+                write_streams(model, folder / f"P{P}", "..")
         return folder
 
     @classmethod
     def load(cls, folder: str | Path) -> StreamBank:
-        """What `save` wrote."""
+        """What `save` wrote, or a backbone that `save_apart` left with the sets beside it."""
         bank = cls(checkpoint.load(folder))
         backbone = dict(bank.at(1).named_parameters())
-        for place in sorted(Path(folder).glob("P*/streams.safetensors")):
-            extras, _ = checkpoint.read_shard(place)
+        found: dict[int, Path] = {}
+        for place in places(Path(folder)):
+            config = checkpoint.read_config(place)
+            if config.P in found:
+                both = f"{found[config.P]} and {place}"
+                raise CheckpointError(f"{folder}: two sets for P = {config.P}, {both}: load the one you want")
+            found[config.P] = place
+            extras, _ = checkpoint.read_shard(place / checkpoint.STREAMS)
             with torch.device("meta"):
-                model = ParScaleLM(checkpoint.read_config(place.parent))
+                model = ParScaleLM(config)
             kept = checkpoint.fit_tensors(model, backbone | extras, str(place))
             model.load_state_dict(kept, assign=True)
             bank.add(model.eval())
         return bank
+
+
+def places(backbone: Path) -> list[Path]:
+    """The folders of stream sets that name this backbone: within it, or beside it."""
+    whole = backbone.resolve()
+    near = [*whole.glob(f"P*/{checkpoint.STREAMS}"), *whole.parent.glob(f"*/{checkpoint.STREAMS}")]
+    return sorted(path.parent for path in near if _named(path.parent) == whole)
+
+
+def _named(folder: Path) -> Path | None:
+    """The backbone that a folder of streams names; None of one that cannot be read: it is not asked for."""
+    try:
+        found = checkpoint.backbone_of(folder)
+    except CheckpointError:
+        return None
+    return found and found.resolve()
+
+
+def write_streams(model: ParScaleLM, folder: Path, backbone: str) -> None:
+    """What ParScale adds to a backbone, whose folder is named as seen from this one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    extras = {name: tensor for name, tensor in checkpoint.merged_state(model).items() if is_extra(name)}
+    with replacing(folder / checkpoint.STREAMS) as temporary:
+        write_shard(extras, temporary, {"format": "pt", checkpoint.BACKBONE: backbone})
+    checkpoint.write_json(folder / "config.json", to_json(model.config, "float32"))
+
+
+def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path) -> Path:
+    """Save what was trained on a frozen backbone; the backbone once, as `name`, for all folders beside.
+
+    Whoever comes first writes it: it is the same for all. Returns its folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    backbone = folder.resolve().parent / name
+    if not backbone.exists():
+        with tempfile.TemporaryDirectory(dir=backbone.parent, prefix=f".{name}-", suffix=".tmp") as scratch:
+            made = checkpoint.save(view(model), Path(scratch) / name, tokenizer=tokenizer)
+            with contextlib.suppress(OSError):  # another run's was sooner
+                made.replace(backbone)
+    write_streams(model, folder, f"../{name}")
+    with replacing(folder / "tokenizer.json") as temporary:
+        shutil.copyfile(tokenizer, temporary)
+    return backbone

@@ -21,6 +21,13 @@ class CacheError(ValueError):
     """A cache that does not fit the call."""
 
 
+def refuse_too_much(needed: int, what: str) -> None:
+    """Name the sizes that do not fit this machine, before the allocator does something worse."""
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise CacheError(f"{what}: {needed / 2**30:.1f} GiB exceed the {free / 2**30:.1f} GiB of free memory")
+
+
 class LayerCache:
     """Keys and values of one layer, (R, m, K + C, d) each; the prefix stands in the first K places."""
 
@@ -51,7 +58,10 @@ class KVCache:
         K = config.K
         size = (config.P * batch, config.kv_heads, K + capacity, config.shape.head_size)
         device = attentions[0].q_proj.weight.device
-        self._refuse_too_much(2 * config.layers * math.prod(size) * dtype.itemsize, K, device)
+        if device.type == "cpu":
+            needed = 2 * config.layers * math.prod(size) * dtype.itemsize
+            tokens = f"({K} prefix + {capacity}) tokens"
+            refuse_too_much(needed, f"a cache of {config.P} streams x {batch} sequences x {tokens}")
         self.layers = [LayerCache(size, dtype, device) for _ in attentions]
         if K:
             for layer, attention in zip(self.layers, attentions, strict=True):
@@ -60,17 +70,6 @@ class KVCache:
         self.real = torch.ones(batch, capacity, dtype=torch.bool, device=device)
         self.counts = torch.zeros(batch, dtype=torch.long, device=device)  # real tokens so far
         self.padded = False
-
-    def _refuse_too_much(self, needed: int, K: int, device: torch.device) -> None:
-        """Name the sizes that do not fit, before the allocator does something worse."""
-        if device.type != "cpu":
-            return
-        free = psutil.virtual_memory().available
-        if needed > free:
-            raise CacheError(
-                f"a cache of {needed / 2**30:.1f} GiB ({self.P} streams x {self.batch} sequences x "
-                f"({K} prefix + {self.capacity}) tokens) exceeds the {free / 2**30:.1f} GiB of free memory"
-            )
 
     @property
     def memory_bytes(self) -> int:

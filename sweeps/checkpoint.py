@@ -1,7 +1,8 @@
 """Checkpoints in the released ParScale format: config.json and one or several safetensors shards.
 
-The same format holds plain Qwen2 and Qwen3 models, which load as P = 1 and can be grown to any P.
-Nothing here unpickles.
+The same format holds plain Qwen2 and Qwen3 models, which load as P = 1 and can be grown to any P. A model
+whose backbone is frozen may keep `streams.safetensors` alone, what ParScale adds, which names the folder of
+its backbone (`sweeps.bank` writes it). Nothing here unpickles.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from .shards import fingerprint, split_shards, write_shard
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+STREAMS = "streams.safetensors"
+BACKBONE = "backbone"  # in STREAMS: the backbone's folder, seen from there
 FINGERPRINT = "checkpoint_sha256"  # in every shard we write: which checkpoint it belongs to
 
 
@@ -69,8 +72,25 @@ def read_shard(path: Path) -> tuple[dict[str, Tensor], str | None]:
         raise CheckpointError(f"{path} is truncated or no safetensors file: {error}") from None
 
 
+def backbone_of(folder: Path) -> Path | None:
+    """Where the backbone of a folder that holds streams alone lies: the folder above, or one beside it."""
+    path = folder / STREAMS
+    if not path.exists() or (folder / SINGLE).exists() or (folder / INDEX).exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as shard:
+            told = str((shard.metadata() or {}).get(BACKBONE, ".."))  # a file's word: it leads no further
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is truncated or no safetensors file: {error}") from None
+    if not re.fullmatch(r"\.\.(/[\w-]+)?", told):
+        raise CheckpointError(f"{path} names a backbone {told!r}: not the folder above, nor one beside it")
+    return folder.resolve() / told
+
+
 def read_tensors(folder: str | Path) -> dict[str, Tensor]:
     """Every tensor of a checkpoint; shards that do not belong together are refused."""
+    if backbone := backbone_of(Path(folder)):
+        return read_tensors(backbone) | read_shard(Path(folder) / STREAMS)[0]
     tensors: dict[str, Tensor] = {}
     stamps: dict[str, str] = {}
     for path, promised in shard_map(Path(folder)).items():
@@ -115,7 +135,9 @@ def choose_dtype(
     if not chosen.is_floating_point:
         raise CheckpointError(f"weights of type {chosen}: quantised checkpoints are not supported")
     if chosen == torch.float16 and device.type == "cpu":
-        raise CheckpointError("float16 weights overflow and crawl on a CPU: load with dtype=torch.float32")
+        raise CheckpointError(
+            "float16 weights overflow and crawl on a CPU: load with dtype=torch.float32 (--dtype)"
+        )
     return chosen
 
 

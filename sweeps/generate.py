@@ -14,6 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from .layers import check_ids
 from .model import ParScaleLM
 from .tokens import read_tokenizer
 
@@ -131,7 +132,9 @@ class Guided:
         return self.weight * full + (1 - self.weight) * degraded
 
 
-def left_pad(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor | None]:
+def left_pad(
+    prompts: Sequence[Sequence[int]], vocab: int, device: torch.device
+) -> tuple[Tensor, Tensor | None]:
     """Prompts of unequal length as (B, T) with zeros on the left, and their mask (None: all equal)."""
     if not prompts or any(len(prompt) == 0 for prompt in prompts):
         raise PromptError("empty prompt: every prompt needs at least one token")
@@ -141,6 +144,7 @@ def left_pad(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Te
     for row, prompt in enumerate(prompts):
         ids[row, longest - len(prompt) :] = torch.as_tensor(prompt)
         mask[row, longest - len(prompt) :] = True
+    check_ids(ids, vocab)  # here, before a GPU has them: it could only say that something is wrong
     return ids.to(device), None if bool(mask.all()) else mask.to(device)
 
 
@@ -167,7 +171,7 @@ def stream(
     if max_new_tokens < 1:
         raise PromptError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
     device = model.head.device
-    ids, mask = left_pad(prompts, device)
+    ids, mask = left_pad(prompts, model.config.vocab, device)
     needed, context = ids.shape[1] + max_new_tokens, model.config.context
     if context is not None and needed > context:
         raise PromptError(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from .cache import KVCache
+from .cache import KVCache, refuse_too_much
 from .config import ModelConfig
 from .decoder import Attention, Decoder
 from .layers import Linear, MixtureOfExperts, check_ids, is_extra, rotary, tile, visibility
@@ -46,6 +46,12 @@ class ParScaleLM(nn.Module):
         super().__init__()
         self.config = config
         self.gradient_checkpointing = False
+        if torch.get_default_device().type == "cpu":
+            needed = config.N + config.shape.embedding_parameters
+            shape = (
+                f"P = {config.P}, {config.K} prefix tokens, {config.layers} layers of width {config.width}"
+            )
+            refuse_too_much(needed * torch.get_default_dtype().itemsize, f"a model of {shape}")
         self.model = Decoder(config)
         if not config.tied_embeddings:
             self.lm_head = Linear(config.width, config.vocab, bias=False)

@@ -6,19 +6,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from sweeps import checkpoint
-from sweeps.bank import StreamBank, view
+from sweeps.bank import StreamBank, places, view
 from sweeps.commands import console
 from sweeps.generate import Guided, Sampling, load_tokenizer, stream_text
 from sweeps.model import ParScaleLM
 
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
 
 def generate(args: Any) -> int:
     """Continue a prompt, the text appearing as it is made."""
-    model, tokenizer = with_streams(args.checkpoint, args.streams), load_tokenizer(args.checkpoint)
+    model, tokenizer = with_streams(args), load_tokenizer(args.checkpoint)
     ends = [tokenizer.token_to_id(token) for token in (args.stop or ["<|endoftext|>"])]
     unknown = [token for token, known in zip(args.stop or [], ends, strict=False) if known is None]
     if unknown:
@@ -33,24 +36,23 @@ def generate(args: Any) -> int:
     return 0
 
 
-def with_streams(folder: str, P: int | None) -> ParScaleLM:
+def with_streams(args: Any) -> ParScaleLM:
     """The checkpoint, its backbone alone (P = 1), or another of the stream sets beside it."""
-    if P is None:
-        return checkpoint.load(folder)
-    if list(Path(folder).glob("P*/streams.safetensors")):
-        return StreamBank.load(Path(folder)).at(P).eval()
-    model = checkpoint.load(folder)
-    if P == model.config.P:
+    folder, P, dtype = args.checkpoint, args.streams, DTYPES.get(args.dtype)
+    model = checkpoint.load(folder, dtype=dtype)
+    if P is None or P == model.config.P:
         return model
     if P == 1:
         return view(model, 1).eval()
+    if model.config.P == 1 and places(Path(folder)):
+        return StreamBank.load(Path(folder)).at(P).eval().to(dtype or model.head.dtype)
     raise ValueError(f"--streams {P}: {folder} holds P = {model.config.P} (1 gives its backbone alone)")
 
 
 def import_(args: Any) -> int:
     """Check a checkpoint, describe it, and with --out write it as one of ours, grown to --streams."""
-    model = checkpoint.load(args.checkpoint)
-    if args.streams and args.streams != model.config.P:
+    model = checkpoint.load(args.checkpoint, dtype=DTYPES.get(args.dtype))
+    if args.streams is not None and args.streams != model.config.P:
         if model.config.P != 1:
             raise ValueError(
                 f"--streams {args.streams}: only a checkpoint of P = 1 can be grown, not {model.config.P}"
@@ -62,7 +64,7 @@ def import_(args: Any) -> int:
 
 def export(args: Any) -> int:
     """Write a run's model in the released format."""
-    return write(checkpoint.load(args.checkpoint), args)
+    return write(checkpoint.load(args.checkpoint, dtype=DTYPES.get(args.dtype)), args)
 
 
 def write(model: ParScaleLM, args: Any) -> int:

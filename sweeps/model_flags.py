@@ -35,3 +35,24 @@ def generate(p: ArgumentParser) -> None:
     p.add_argument("--seed", type=int, default=0, help="of the sampling (default 0)")
     p.add_argument("--stop", action="append", metavar="TOKEN", help="end at this token; may be repeated")
     p.add_argument("--guidance", type=float, metavar="W", help="classifier-free guidance of weight W")
+    dtype(p)
+
+
+def import_(p: ArgumentParser) -> None:
+    """Check and describe an official checkpoint; with --out write it as one of ours."""
+    p.add_argument("checkpoint", metavar="DIR", help="config.json and safetensors, Qwen2, Qwen3 or ParScale")
+    p.add_argument("--streams", type=int, metavar="P", help="grow a checkpoint of P = 1 to P streams")
+    p.add_argument("--out", metavar="DIR", help="folder to write to (default: only check)")
+    dtype(p)
+
+
+def export(p: ArgumentParser) -> None:
+    """Write a run's model in the released checkpoint format."""
+    p.add_argument("checkpoint", metavar="RUN", help="a run's folder in a sweep, or any checkpoint")
+    p.add_argument("--out", metavar="DIR", required=True, help="folder to write to")
+    dtype(p)
+
+
+def dtype(p: ArgumentParser) -> None:
+    """The type of the weights."""
+    p.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the weights (default their own)")

@@ -156,6 +156,10 @@ class ParScaleModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What was recorded, and what must be equal for the run to go on exactly."""
+        if self._device_mesh is None:  # a frozen backbone is in a file of its own
+            frozen = {f"model.{name}" for name, p in self.model.named_parameters() if not p.requires_grad}
+            kept = {name: part for name, part in checkpoint["state_dict"].items() if name not in frozen}
+            checkpoint["state_dict"] = kept
         checkpoint["history"] = asdict(self.history)
         checkpoint["run"] = self.run.to_json()
         checkpoint["torch"] = str(torch.__version__)
@@ -163,6 +167,8 @@ class ParScaleModule(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore what was recorded."""
+        if self._device_mesh is None:
+            checkpoint["state_dict"] = {**self.state_dict(), **checkpoint["state_dict"]}
         self.history = History(**checkpoint["history"])
         torch.set_rng_state(checkpoint["rng"])
 

@@ -18,10 +18,12 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
 from scaling.files import replacing
 from sweeps import checkpoint, corpora, parents, ranks, snapshots
+from sweeps.bank import save_apart
 from sweeps.config import RunConfig
 from sweeps.execution import DEFAULT, Execution
 from sweeps.interrupt import Interrupted
 from sweeps.loggers import loggers_of
+from sweeps.model import ParScaleLM
 from sweeps.module import ParScaleModule, build_model
 from sweeps.parallel import rank, strategy_of, whole_model
 from sweeps.row import reset_peak_memory, row_of
@@ -75,8 +77,16 @@ def train(
     if rank() == 0:
         write_results(run, module, corpus, folder)
         if not module.history.diverged:
-            checkpoint.save(model, folder, tokenizer=corpus.folder / "tokenizer.json")
+            save(run, model, folder, corpus.folder / "tokenizer.json")
     return row_of(run, module, watch.evaluation, started_at)
+
+
+def save(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:
+    """Write the model in the released format; runs on one frozen backbone share its file."""
+    if run.recipe == "peft":
+        save_apart(model, folder, f"backbone-{run.parent_hash[:16]}", tokenizer)
+    else:
+        checkpoint.save(model, folder, tokenizer=tokenizer)
 
 
 def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -> L.Trainer:

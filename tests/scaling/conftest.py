@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +7,6 @@ import scaling
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
-sys.path.append(str(ROOT))  # benchmarks/ is not installed; two tests run what it writes tables with
 
 
 @pytest.fixture(scope="session")

@@ -154,10 +154,10 @@ def test_text_comes_in_whole_characters(tmp_path):
 
 
 def test_left_pad():
-    ids, mask = left_pad([[3, 4], [5]], torch.device("cpu"))
+    ids, mask = left_pad([[3, 4], [5]], 6, torch.device("cpu"))
     assert ids.tolist() == [[3, 4], [0, 5]]
     assert mask.tolist() == [[True, True], [False, True]]
-    assert left_pad([[3], [5]], torch.device("cpu"))[1] is None
+    assert left_pad([[3], [5]], 6, torch.device("cpu"))[1] is None
 
 
 def test_wrong_prompts(tmp_path):
@@ -200,10 +200,20 @@ def test_prefix_longer_than_memory():
     with torch.device("meta"):
         model = ParScaleLM(replace(TINY, P=2, prefix_tokens=10**12))
     model.model.layers[0].self_attn.q_proj.weight = torch.nn.Parameter(torch.zeros(24, 24))
-    with pytest.raises(CacheError, match=r"GiB .*1000000000000 prefix \+ 4\) tokens\) exceeds"):
+    with pytest.raises(CacheError, match=r"1000000000000 prefix \+ 4\) tokens: .* GiB exceed the"):
         model.new_cache(1, 4)
 
 
 def test_cache_memory():
     cache = tiny(3).new_cache(2, 7)
     assert cache.memory_bytes == 2 * 2 * (3 * 2) * 2 * (5 + 7) * 6 * 4
+
+
+def test_a_model_larger_than_memory_is_refused_before_it_is_built():
+    with pytest.raises(CacheError, match=r"a model of P = 2, 1000000000000 prefix tokens.* GiB exceed the"):
+        ParScaleLM(replace(TINY, P=2, prefix_tokens=10**12))
+
+
+def test_unknown_tokens_are_named_before_they_reach_a_device():
+    with pytest.raises(ValueError, match=r"unknown token 7: the vocabulary has 0\.\.5"):
+        left_pad([[3], [7]], 6, torch.device("meta"))

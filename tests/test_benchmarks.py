@@ -1,0 +1,25 @@
+"""What benchmarks compare is the same thing, done another way."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks import model_plain
+from sweeps.config import ModelConfig
+from sweeps.model import ParScaleLM
+
+TINY = ModelConfig(vocab=61, width=32, ffn=48, layers=2, heads=4, kv_heads=2, prefix_tokens=5)
+
+
+@pytest.mark.parametrize("P", [1, 2, 5])
+def test_the_yardstick_is_the_same_model(P):
+    torch.manual_seed(0)
+    model, (ids, targets) = ParScaleLM(replace(TINY, P=P)), torch.randint(61, (2, 3, 12))
+    found = []
+    for loss in (ParScaleLM.loss, model_plain.loss):
+        model.zero_grad()
+        value = loss(model, ids, targets)
+        value.backward()
+        found.append([value.detach(), *(p.grad.clone() for p in model.parameters())])
+    torch.testing.assert_close(*found, atol=1e-6, rtol=1e-4)
