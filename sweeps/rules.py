@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,26 +10,31 @@ from sweeps.axes import Axes
 from sweeps.config import ModelConfig, RunConfig
 
 
-def parse_size(size: str) -> tuple[int, int]:
-    """`64x4` -> (width 64, 4 layers)."""
-    width, x, layers = size.partition("x")
-    if not (x and width.isdigit() and layers.isdigit() and int(width) and int(layers)):
-        raise ValueError(f"size {size!r}: write WIDTHxLAYERS, such as 64x4")
-    return int(width), int(layers)
+def parse_size(size: str) -> tuple[int, int, int]:
+    """`64x4` -> (width 64, 4 layers, dense: 0 experts); `64x4e8` -> the same with 8 experts."""
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(?:e([2-9]|[1-9]\d+))?", size)
+    if not found:
+        raise ValueError(f"size {size!r}: write WIDTHxLAYERS, such as 64x4, or 64x4e8 for 8 experts")
+    return int(found[1]), int(found[2]), int(found[3] or 0)
 
 
 def small_model(size: str, P: int, vocab: int, head_dim: int, prefix_tokens: int) -> ModelConfig:
-    """Heads of `head_dim`, two of them a KV head, an MLP of 8/3 h rounded up to a multiple of 16."""
-    width, layers = parse_size(size)
+    """Heads of `head_dim`, two of them a KV head, an MLP of 8/3 h rounded up to a multiple of 16.
+
+    A mixture's experts have half that width, and a token two of them: as many active parameters as the
+    dense model of the size, but for the router.
+    """
+    width, layers, experts = parse_size(size)
     if width % (2 * head_dim):
         raise ValueError(
             f"size {size}: width {width} is not a multiple of {2 * head_dim} (two heads of {head_dim})"
         )
-    heads = width // head_dim
+    heads, ffn = width // head_dim, -(-width * 8 // 3 // 16) * 16
     return ModelConfig(
         vocab=vocab,
         width=width,
-        ffn=-(-width * 8 // 3 // 16) * 16,
+        ffn=ffn // 2 if experts else ffn,
+        experts=experts,
         layers=layers,
         heads=heads,
         kv_heads=heads // 2,
