@@ -69,7 +69,8 @@ def demo(p: Parser) -> None:
 def corpus(p: Parser) -> None:
     """Build a corpus, or verify the cached one, and describe it."""
     p.add_argument("name", metavar="NAME", help="stdlib, code[-large], text[-debian], files:GLOB, hf:NAME")
-    p.add_argument("--vocab", type=int, default=2048, help="tokenizer entries (default 2048)")
+    p.add_argument("--tokenizer", metavar="T", default="bpe", help=sweep_flags.TOKENIZER)
+    p.add_argument("--vocab", type=int, help="entries (default 2048, or as many as the tokenizer has)")
     numbers(p, level=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from sweeps.execution import slow_bfloat16
 from sweeps.progress import clock
 from sweeps.status import SWEEPS
 
+VOCAB = 2048  # of `parscale corpus` where nothing else is said
+MOST = 12  # domains of a corpus that it shows one by one
 SLOW = "bf16: this CPU has no instructions for bfloat16, products take 5 to 100 times float32's time"
 
 
@@ -38,7 +41,11 @@ def sweep(args: Any) -> int:
     grid = grids.find(args.grid)
     options.execution_of(args)  # what is wrong is said before anything is planned
     options.place_of(args)
-    configs, folder = grid(options.axes_of(args)), folder_of(args.grid, args.out)
+    axes, folder = options.axes_of(args), folder_of(args.grid, args.out)
+    configs = grid(axes)
+    if axes.tokenizer:  # which the rule, as the grid states it, does not know of
+        vocab = ", ".join(sorted({f"{run.model.vocab:,}" for run in configs}))
+        grid = replace(grid, rule=f"{grid.rule}; but tokenizer {axes.tokenizer}, vocabulary {vocab}")
     if any(run.precision == "bf16" for run in configs) and slow_bfloat16(options.execution_of(args)):
         console().print(SLOW, highlight=False, soft_wrap=True)
     if args.dry_run:
@@ -124,21 +131,37 @@ def cell(value: Any) -> str:
 
 def corpus(args: Any) -> int:
     """Build or verify a corpus and describe it."""
-    from sweeps import corpora
+    from sweeps import corpora, documents, hub, tokens
 
     say = partial(Console(stderr=True).print, highlight=False, soft_wrap=True)
-    built = corpora.load(args.name, args.vocab, report=say)
-    facts = built.manifest
+    own = None if args.tokenizer == "bpe" else tokens.entries(hub.tokenizer_file(args.tokenizer))
+    vocab = args.vocab or own or VOCAB
+    built = corpora.load(args.name, vocab, report=say, tokenizer=args.tokenizer)
     if args.json:
-        print(json.dumps(facts, indent=1))
+        print(json.dumps(built.manifest, indent=1))
         return 0
-    table = Table(box=SIMPLE_HEAD, title=f"corpus {args.name}, vocabulary {args.vocab}", show_header=False)
-    for part in ("train", "valid"):
-        tokens, size = facts[part]["tokens"], facts[part]["bytes"]
-        table.add_row(part, f"{tokens:,} tokens, {size:,} bytes, {size / tokens:.2f} bytes a token")
-    for key, value in facts.items():
-        if key not in ("train", "valid"):
-            table.add_row(str(key), json.dumps(value) if isinstance(value, dict | list) else str(value))
-    table.add_row("folder", str(built.folder))
-    console().print(table)
+    parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}
+    _counted(f"corpus {args.name}: tokenizer {args.tokenizer}, vocabulary {vocab:,}", parts)
+    domains = documents.domains_of(built.manifest)
+    if len(domains) > 1:
+        _counted(f"{len(domains)} domains", domains)
+    for line in [*documents.described(built.manifest), f"hash {built.hash[:12]}, in {built.folder}"]:
+        console().print(line, highlight=False, soft_wrap=True, markup=False)
     return 0
+
+
+def _counted(title: str, parts: dict[str, dict[str, int]]) -> None:
+    """Print documents, bytes, tokens and bytes a token of the largest parts, and of the others together."""
+    order = sorted(parts, key=lambda name: -parts[name]["bytes"])
+    rows = {name: parts[name] for name in order[:MOST]}
+    if others := order[MOST:]:
+        rest = {key: sum(parts[name][key] for name in others) for key in ("documents", "bytes", "tokens")}
+        rows[f"{len(others)} more"] = rest
+    table = Table(box=SIMPLE_HEAD, title=title)
+    table.add_column("", overflow="ellipsis", no_wrap=True)
+    for name in ("documents", "bytes", "tokens", "bytes a token"):
+        table.add_column(name, justify="right")
+    for name, of in rows.items():
+        each = f"{of['bytes'] / of['tokens']:.2f}"
+        table.add_row(name, f"{of['documents']:,}", f"{of['bytes']:,}", f"{of['tokens']:,}", each)
+    console().print(table)

@@ -78,6 +78,7 @@ def axes_of(args: Any) -> Axes:
         stage2_share=share,
         start=start,
         precision=one_of(args, "precision", ("float32", "bf16")),
+        tokenizer=getattr(args, "tokenizer", None),
         repeat=args.repeat or None,
     )
 
