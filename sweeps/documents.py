@@ -72,7 +72,7 @@ def described(manifest: dict[str, Any]) -> list[str]:
     """What was dropped, the licences, the unreadable documents and the source, in a few lines."""
     dropped = dict(manifest["dropped"])
     listed, unlisted = dropped.pop("unreadable_documents"), dropped.pop("unreadable_unlisted", 0)
-    told = [f"{dropped[name]:,} {words}" for name, words in DROPPED.items() if dropped.get(name)]
+    told = [f"{words} {dropped[name]:,}" for name, words in DROPPED.items() if dropped.get(name)]
     licences: Counter[str] = Counter()
     for key, count in manifest["licences"].items():
         licences[key.partition(": ")[2]] += count
