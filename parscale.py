@@ -56,6 +56,7 @@ def sweep(p: Parser) -> None:
 def status(p: Parser) -> None:
     """How a sweep stands, from its folder, while it runs or after."""
     p.add_argument("sweep", metavar="SWEEP", help="a sweep folder, or a grid's name under results/sweeps")
+    p.add_argument("--domains", action="store_true", help="the held-out loss of finished runs by domain")
     numbers(p, level=False)
 
 

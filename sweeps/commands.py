@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -89,9 +90,13 @@ def status(args: Any) -> int:
     from sweeps.status import sweep_folder, sweep_status
 
     folder = sweep_folder(args.sweep)
-    frame = sweep_status(folder)
+    by_domain = getattr(args, "domains", False)
+    frame = _domains(folder) if by_domain else _in_bits(sweep_status(folder), folder)
     if args.json:
         print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1))
+        return 0
+    if by_domain:
+        show(_told(frame, ["domain"], ["tokens"]), f"{folder}: held-out loss by domain")
         return 0
     show(_standing(frame), str(folder))
     for run in frame[frame["error"] != ""].to_dict("records"):
@@ -102,14 +107,56 @@ def status(args: Any) -> int:
     return 0
 
 
+def _in_bits(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The state of a sweep's runs, with the tokens they count in and the finished ones' bits per byte."""
+    from sweeps.store import Store
+
+    store = Store(folder)
+    table = store.table()
+    bits = table.set_index("run_id")["bits_per_byte"] if "bits_per_byte" in table else pd.Series(dtype=float)
+    configs, run_ids = store.configs(), list(frame.get("run_id", ()))
+    return frame.assign(
+        tokenizer=[configs[run_id].tokenizer for run_id in run_ids],
+        vocab=[configs[run_id].model.vocab for run_id in run_ids],
+        bits_per_byte=[bits.get(run_id) for run_id in run_ids],
+    )
+
+
+def _domains(folder: Path) -> pd.DataFrame:
+    """Held-out loss of each finished run, domain by domain, small models first."""
+    from sweeps.store import Store
+
+    path = folder / "domains.parquet"
+    if not path.exists():
+        raise ValueError(f"{folder} has no losses by domain yet: they are gathered when the sweep ends")
+    facts = [
+        {"run_id": run_id, "N": run.model.N, "P": run.model.P, "vocab": run.model.vocab}
+        | {name: getattr(run, name) for name in ("corpus", "tokenizer", "recipe", "size", "seed")}
+        for run_id, run in Store(folder).configs().items()
+    ]
+    found = pd.read_parquet(path).merge(pd.DataFrame(facts), on="run_id")
+    return found.sort_values(["corpus", "domain", "N", "P", "seed"], ignore_index=True)
+
+
 def _standing(frame: pd.DataFrame) -> pd.DataFrame:
     """What of a sweep's state is worth a glance, within a terminal's width."""
     told = frame.assign(step=frame["step"].astype(str) + "/" + frame["steps"].astype(str))
-    told["loss"] = [f"{loss:.4f}" if loss is not None and loss == loss else "" for loss in frame["loss"]]
     told["left"] = [clock(eta) if eta is not None and eta == eta else "" for eta in frame["eta_s"]]
-    varied = [name for name in ("corpus", "recipe") if len(frame[name].unique()) > 1]
+    if len(frame[["corpus", "tokenizer", "vocab"]].drop_duplicates()) == 1:  # nats per token compare
+        del told["bits_per_byte"]
     going = ["tokens_per_s", "left"] if (frame["state"] == "running").any() else []
-    return told[[*varied, "size", "P", "seed", "state", "step", "loss", *going]]
+    return _told(told, [], ["state", "step"], going)
+
+
+def _told(frame: pd.DataFrame, first: list[str], then: list[str], last: Sequence[str] = ()) -> pd.DataFrame:
+    """Columns of a table of runs: what names a run, `then`, its losses to four decimals, `last`."""
+    losses = [name for name in ("loss", "bits_per_byte") if name in frame]
+    written = {name: [f"{x:.4f}" if x is not None and x == x else "" for x in frame[name]] for name in losses}
+    names = ("corpus", "tokenizer", "vocab", "recipe")
+    varied = [name for name in names if len(frame[name].unique()) > 1]
+    return frame.assign(**written)[[*varied, *first, "size", "P", "seed", *then, *losses, *last]].rename(
+        columns={"bits_per_byte": "bits/byte"}
+    )
 
 
 def show(frame: pd.DataFrame, title: str, caption: str = "") -> None:

@@ -128,13 +128,20 @@ def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[Run
 
 
 def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
-    """The run's corpus, refused if it is not the one the configuration was made with."""
+    """The run's corpus, refused if it is not the one the configuration was made with.
+
+    `report` is told of a build, and of text that the run reads again.
+    """
     corpus = load(run.corpus, run.model.vocab, report, run.tokenizer)
     if run.corpus_hash and corpus.hash != run.corpus_hash:
         raise ValueError(
             f"corpus {run.corpus}: its tokens differ from those the run was planned with "
             f"({corpus.hash[:12]}, planned {run.corpus_hash[:12]}); plan the sweep in a new folder"
         )
+    if run.repeat and report:
+        epochs = windows_of(run, corpus).epochs(run.start_step + run.steps)
+        if epochs > 1:
+            report(f"run {run.size} P={run.model.P} seed {run.seed} reads its corpus {epochs:.1f} times")
     return corpus
 
 
