@@ -56,6 +56,7 @@ def sweep(p: Parser) -> None:
 def status(p: Parser) -> None:
     """How a sweep stands, from its folder, while it runs or after."""
     p.add_argument("sweep", metavar="SWEEP", help="a sweep folder, or a grid's name under results/sweeps")
+    p.add_argument("--domains", action="store_true", help="the held-out loss of finished runs by domain")
     numbers(p, level=False)
 
 
@@ -69,7 +70,8 @@ def demo(p: Parser) -> None:
 def corpus(p: Parser) -> None:
     """Build a corpus, or verify the cached one, and describe it."""
     p.add_argument("name", metavar="NAME", help="stdlib, code[-large], text[-debian], files:GLOB, hf:NAME")
-    p.add_argument("--vocab", type=int, default=2048, help="tokenizer entries (default 2048)")
+    p.add_argument("--tokenizer", metavar="T", default="bpe", help=sweep_flags.TOKENIZER)
+    p.add_argument("--vocab", type=int, help="entries (default 2048, or as many as the tokenizer has)")
     numbers(p, level=False)
 
 

@@ -20,6 +20,7 @@ class Axes:
     stage2_share: float | None = None  # two-stage: share of the tokens spent on stage 2; 2% if not given
     start: str | None = None  # two-stage, continual, peft: random or quiet, how grown streams begin
     precision: str | None = None  # float32 or bf16
+    tokenizer: str | None = None  # bpe, a tokenizer.json, or hf:NAME; models that start anew take its size
     repeat: bool | None = None  # read a corpus again when it holds fewer tokens
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from sweeps.execution import slow_bfloat16
 from sweeps.progress import clock
 from sweeps.status import SWEEPS
 
+VOCAB = 2048  # of `parscale corpus` where nothing else is said
+MOST = 12  # domains of a corpus that it shows one by one
 SLOW = "bf16: this CPU has no instructions for bfloat16, products take 5 to 100 times float32's time"
 
 
@@ -38,7 +42,11 @@ def sweep(args: Any) -> int:
     grid = grids.find(args.grid)
     options.execution_of(args)  # what is wrong is said before anything is planned
     options.place_of(args)
-    configs, folder = grid(options.axes_of(args)), folder_of(args.grid, args.out)
+    axes, folder = options.axes_of(args), folder_of(args.grid, args.out)
+    configs = grid(axes)
+    if axes.tokenizer:  # which the rule, as the grid states it, does not know of
+        vocab = ", ".join(sorted({f"{run.model.vocab:,}" for run in configs}))
+        grid = replace(grid, rule=f"{grid.rule}; but tokenizer {axes.tokenizer}, vocabulary {vocab}")
     if any(run.precision == "bf16" for run in configs) and slow_bfloat16(options.execution_of(args)):
         console().print(SLOW, highlight=False, soft_wrap=True)
     if args.dry_run:
@@ -82,9 +90,13 @@ def status(args: Any) -> int:
     from sweeps.status import sweep_folder, sweep_status
 
     folder = sweep_folder(args.sweep)
-    frame = sweep_status(folder)
+    by_domain = getattr(args, "domains", False)
+    frame = _domains(folder) if by_domain else _in_bits(sweep_status(folder), folder)
     if args.json:
         print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1))
+        return 0
+    if by_domain:
+        show(_told(frame, ["domain"], ["tokens"]), f"{folder}: held-out loss by domain")
         return 0
     show(_standing(frame), str(folder))
     for run in frame[frame["error"] != ""].to_dict("records"):
@@ -95,14 +107,56 @@ def status(args: Any) -> int:
     return 0
 
 
+def _in_bits(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The state of a sweep's runs, with the tokens they count in and the finished ones' bits per byte."""
+    from sweeps.store import Store
+
+    store = Store(folder)
+    table = store.table()
+    bits = table.set_index("run_id")["bits_per_byte"] if "bits_per_byte" in table else pd.Series(dtype=float)
+    configs, run_ids = store.configs(), list(frame.get("run_id", ()))
+    return frame.assign(
+        tokenizer=[configs[run_id].tokenizer for run_id in run_ids],
+        vocab=[configs[run_id].model.vocab for run_id in run_ids],
+        bits_per_byte=[bits.get(run_id) for run_id in run_ids],
+    )
+
+
+def _domains(folder: Path) -> pd.DataFrame:
+    """Held-out loss of each finished run, domain by domain, small models first."""
+    from sweeps.store import Store
+
+    path = folder / "domains.parquet"
+    if not path.exists():
+        raise ValueError(f"{folder} has no losses by domain yet: they are gathered when the sweep ends")
+    facts = [
+        {"run_id": run_id, "N": run.model.N, "P": run.model.P, "vocab": run.model.vocab}
+        | {name: getattr(run, name) for name in ("corpus", "tokenizer", "recipe", "size", "seed")}
+        for run_id, run in Store(folder).configs().items()
+    ]
+    found = pd.read_parquet(path).merge(pd.DataFrame(facts), on="run_id")
+    return found.sort_values(["corpus", "domain", "N", "P", "seed"], ignore_index=True)
+
+
 def _standing(frame: pd.DataFrame) -> pd.DataFrame:
     """What of a sweep's state is worth a glance, within a terminal's width."""
     told = frame.assign(step=frame["step"].astype(str) + "/" + frame["steps"].astype(str))
-    told["loss"] = [f"{loss:.4f}" if loss is not None and loss == loss else "" for loss in frame["loss"]]
     told["left"] = [clock(eta) if eta is not None and eta == eta else "" for eta in frame["eta_s"]]
-    varied = [name for name in ("corpus", "recipe") if len(frame[name].unique()) > 1]
+    if len(frame[["corpus", "tokenizer", "vocab"]].drop_duplicates()) == 1:  # nats per token compare
+        del told["bits_per_byte"]
     going = ["tokens_per_s", "left"] if (frame["state"] == "running").any() else []
-    return told[[*varied, "size", "P", "seed", "state", "step", "loss", *going]]
+    return _told(told, [], ["state", "step"], going)
+
+
+def _told(frame: pd.DataFrame, first: list[str], then: list[str], last: Sequence[str] = ()) -> pd.DataFrame:
+    """Columns of a table of runs: what names a run, `then`, its losses to four decimals, `last`."""
+    losses = [name for name in ("loss", "bits_per_byte") if name in frame]
+    written = {name: [f"{x:.4f}" if x is not None and x == x else "" for x in frame[name]] for name in losses}
+    names = ("corpus", "tokenizer", "vocab", "recipe")
+    varied = [name for name in names if len(frame[name].unique()) > 1]
+    return frame.assign(**written)[[*varied, *first, "size", "P", "seed", *then, *losses, *last]].rename(
+        columns={"bits_per_byte": "bits/byte"}
+    )
 
 
 def show(frame: pd.DataFrame, title: str, caption: str = "") -> None:
@@ -124,21 +178,37 @@ def cell(value: Any) -> str:
 
 def corpus(args: Any) -> int:
     """Build or verify a corpus and describe it."""
-    from sweeps import corpora
+    from sweeps import corpora, documents, hub, tokens
 
     say = partial(Console(stderr=True).print, highlight=False, soft_wrap=True)
-    built = corpora.load(args.name, args.vocab, report=say)
-    facts = built.manifest
+    own = None if args.tokenizer == "bpe" else tokens.entries(hub.tokenizer_file(args.tokenizer))
+    vocab = args.vocab or own or VOCAB
+    built = corpora.load(args.name, vocab, report=say, tokenizer=args.tokenizer)
     if args.json:
-        print(json.dumps(facts, indent=1))
+        print(json.dumps(built.manifest, indent=1))
         return 0
-    table = Table(box=SIMPLE_HEAD, title=f"corpus {args.name}, vocabulary {args.vocab}", show_header=False)
-    for part in ("train", "valid"):
-        tokens, size = facts[part]["tokens"], facts[part]["bytes"]
-        table.add_row(part, f"{tokens:,} tokens, {size:,} bytes, {size / tokens:.2f} bytes a token")
-    for key, value in facts.items():
-        if key not in ("train", "valid"):
-            table.add_row(str(key), json.dumps(value) if isinstance(value, dict | list) else str(value))
-    table.add_row("folder", str(built.folder))
-    console().print(table)
+    parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}
+    _counted(f"corpus {args.name}: tokenizer {args.tokenizer}, vocabulary {vocab:,}", parts)
+    domains = documents.domains_of(built.manifest)
+    if len(domains) > 1:
+        _counted(f"{len(domains)} domains", domains)
+    for line in [*documents.described(built.manifest), f"hash {built.hash[:12]}, in {built.folder}"]:
+        console().print(line, highlight=False, soft_wrap=True, markup=False)
     return 0
+
+
+def _counted(title: str, parts: dict[str, dict[str, int]]) -> None:
+    """Print documents, bytes, tokens and bytes a token of the largest parts, and of the others together."""
+    order = sorted(parts, key=lambda name: -parts[name]["bytes"])
+    rows = {name: parts[name] for name in order[:MOST]}
+    if others := order[MOST:]:
+        rest = {key: sum(parts[name][key] for name in others) for key in ("documents", "bytes", "tokens")}
+        rows[f"{len(others)} more"] = rest
+    table = Table(box=SIMPLE_HEAD, title=title)
+    table.add_column("", overflow="ellipsis", no_wrap=True)
+    for name in ("documents", "bytes", "tokens", "bytes a token"):
+        table.add_column(name, justify="right")
+    for name, of in rows.items():
+        each = f"{of['bytes'] / of['tokens']:.2f}"
+        table.add_row(name, f"{of['documents']:,}", f"{of['bytes']:,}", f"{of['tokens']:,}", each)
+    console().print(table)

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scaling.files import sha256
-from sweeps import parents, tokens
+from sweeps import hub, parents, tokens
 from sweeps.cleaning import clean, split
 from sweeps.config import RunConfig
 from sweeps.documents import Source
@@ -76,12 +76,13 @@ def cache_folder() -> Path:
 def load(name: str, vocab: int, report: Report | None = None, tokenizer: str = "bpe") -> Corpus:
     """The corpus under `name` tokenised with `vocab` entries: from the cache if it verifies, else built.
 
-    `tokenizer` is bpe, trained on the corpus, or the path of a tokenizer.json. `report` is told,
-    in one line each, of a build and of a cache that failed its checksums.
+    `tokenizer` is bpe, trained on the corpus, the path of a tokenizer.json, or hf:NAME. `report` is
+    told, in one line each, of a build and of a cache that failed its checksums.
     """
     say = report or logging.getLogger(__name__).warning
     source = source_of(name)
-    recipe = {"format": FORMAT, "corpus": name, "vocab": vocab, "tokenizer": tokens.recipe(tokenizer)}
+    path = "bpe" if tokenizer == "bpe" else str(hub.tokenizer_file(tokenizer))
+    recipe = {"format": FORMAT, "corpus": name, "vocab": vocab, "tokenizer": tokens.recipe(path)}
     recipe |= {"val_share": source.val_share, "source": source.recipe()}
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     root = cache_folder()
@@ -93,9 +94,9 @@ def load(name: str, vocab: int, report: Report | None = None, tokenizer: str = "
                 return _open(folder)
             say(f"corpus {name}: the cache in {folder} is damaged ({fault}); building it again")
             shutil.rmtree(folder)
-        tokens.check(tokenizer, vocab)
+        tokens.check(tokenizer, vocab, path)
         say(f"corpus {name}: building it (vocabulary {vocab}); kept in {folder}")
-        _build(source, recipe, vocab, tokenizer, folder, root / "downloads")
+        _build(source, recipe, vocab, path, folder, root / "downloads")
     return _open(folder)
 
 
@@ -127,13 +128,20 @@ def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[Run
 
 
 def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
-    """The run's corpus, refused if it is not the one the configuration was made with."""
+    """The run's corpus, refused if it is not the one the configuration was made with.
+
+    `report` is told of a build, and of text that the run reads again.
+    """
     corpus = load(run.corpus, run.model.vocab, report, run.tokenizer)
     if run.corpus_hash and corpus.hash != run.corpus_hash:
         raise ValueError(
             f"corpus {run.corpus}: its tokens differ from those the run was planned with "
             f"({corpus.hash[:12]}, planned {run.corpus_hash[:12]}); plan the sweep in a new folder"
         )
+    if run.repeat and report:
+        epochs = windows_of(run, corpus).epochs(run.start_step + run.steps)
+        if epochs > 1:
+            report(f"run {run.size} P={run.model.P} seed {run.seed} reads its corpus {epochs:.1f} times")
     return corpus
 
 
@@ -190,11 +198,16 @@ def _build(
     scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
         encoder = tokens.make_tokenizer(tokenizer, [d.text for d in parts["train"]], vocab)
-        encoder.save(str(scratch / "tokenizer.json"))
+        if tokenizer == "bpe":
+            encoder.save(str(scratch / "tokenizer.json"))
+        else:  # the file as it is, so that a corpus is the same by the copy beside a run's weights
+            shutil.copyfile(tokenizer, scratch / "tokenizer.json")
         dtype = "uint16" if vocab <= 2**16 else "uint32"
         counts = {
             part: tokens.write_tokens(encoder, parts[part], scratch / f"{part}.bin", dtype) for part in parts
         }
+        if (more := dropped["unreadable"] - len(dropped["unreadable_documents"])) > 0:
+            dropped["unreadable_unlisted"] = more  # the list ends; not that there were no more
         manifest = {"recipe": recipe, "dtype": dtype, "dropped": dropped, **counts}
         manifest["licences"] = dict(Counter(f"{d.domain}: {d.licence}" for d in kept).most_common())
         manifest["sha256"] = {path.name: sha256(path) for path in sorted(scratch.iterdir())}

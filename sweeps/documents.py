@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+DROPPED = {  # how `described` calls what cleaning counts
+    "duplicate": "duplicates",
+    "near_duplicate": "near-duplicates",
+    "generated": "generated",
+    "empty": "empty",
+    "unreadable": "unreadable",
+}
+LISTED = 8  # licences and unreadable documents that it names
 
 
 @dataclass(frozen=True)
@@ -47,3 +57,31 @@ def decode(name: str, raw: bytes, domain: str, licence: str) -> Document | Unrea
     except UnicodeDecodeError as error:
         return Unreadable(name, f"not UTF-8: {error.reason} at byte {error.start}")
     return Document(name, text.replace("\r\n", "\n"), domain, licence)
+
+
+def domains_of(manifest: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """Documents, bytes and tokens of each domain, held out or not."""
+    found: dict[str, Counter[str]] = {}
+    for part in ("train", "valid"):
+        for domain, counts in manifest[part]["domains"].items():
+            found.setdefault(domain, Counter()).update(counts)
+    return {domain: dict(counts) for domain, counts in found.items()}
+
+
+def described(manifest: dict[str, Any]) -> list[str]:
+    """What was dropped, the licences, the unreadable documents and the source, in a few lines."""
+    dropped = dict(manifest["dropped"])
+    listed, unlisted = dropped.pop("unreadable_documents"), dropped.pop("unreadable_unlisted", 0)
+    told = [f"{words} {dropped[name]:,}" for name, words in DROPPED.items() if dropped.get(name)]
+    licences: Counter[str] = Counter()
+    for key, count in manifest["licences"].items():
+        licences[key.partition(": ")[2]] += count
+    names = [f"{name} ({count:,})" for name, count in licences.most_common(LISTED)]
+    names += [f"{len(licences) - LISTED} more"] * (len(licences) > LISTED)
+    lines = [f"dropped: {', '.join(told) or 'nothing'}", f"licences (documents): {', '.join(names)}"]
+    lines += [f"unreadable: {name}: {reason}" for name, reason in listed[:LISTED]]
+    if (more := len(listed) - LISTED + unlisted) > 0:
+        lines.append(f"unreadable: {more:,} more; --json lists the first {len(listed):,}")
+    source = manifest["recipe"]["source"]
+    facts = [f"{len(of):,} {name}" if isinstance(of, list) else f"{name} {of}" for name, of in source.items()]
+    return [*lines, ", ".join(facts)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
+TOKENIZER = "bpe (default: learnt from the corpus), a tokenizer.json, or hf:NAME; it sets the vocabulary"
+
 
 def add(p: ArgumentParser) -> None:
     """Every option but GRID and --out."""
@@ -29,6 +31,7 @@ def what(p: ArgumentParser) -> None:
         "--start",
         help="two-stage, continual, peft: streams begin random (default), or quiet: at their base's loss",
     )
+    p.add_argument("--tokenizer", metavar="T", help=TOKENIZER)
     p.add_argument("--precision", help="float32, bf16 (default the grid's own)")
     p.add_argument("--repeat", action="store_true", help="read a corpus again when it holds too few tokens")
     p.add_argument("--retry-diverged", action="store_true", help="train diverged runs again")

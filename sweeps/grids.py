@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweeps import recipes
+from sweeps import hub, recipes, tokens
 from sweeps.axes import ALL, Axes
 from sweeps.config import RunConfig
 from sweeps.rules import PAPER_SIZES, SmallRule, paper_run
@@ -37,7 +37,11 @@ class Grid:
                 replace(config, precision=axes.precision) if isinstance(config, RunConfig) else config
                 for config in made
             ]
+        if axes.tokenizer and not axes.base:
+            made = _tokenized(made, axes.tokenizer)
         configs = recipes.apply(made, axes)
+        if axes.tokenizer and axes.base:  # the base's vocabulary stands, whatever tokenizer lies beside it
+            configs = [replace(config, tokenizer=axes.tokenizer) for config in configs]
         for index, config in enumerate(configs):
             if not isinstance(config, RunConfig):
                 kind = type(config).__name__
@@ -45,6 +49,18 @@ class Grid:
         if not configs:
             raise ValueError(f"grid {self.name} has no run on these axes")
         return configs
+
+
+def _tokenized(configs: list[RunConfig], tokenizer: str) -> list[RunConfig]:
+    """The configurations with another tokenizer, and as many rows of the embedding as it has entries."""
+    other = [config for config in configs if getattr(config, "tokenizer", tokenizer) != tokenizer]
+    vocab = tokens.entries(hub.tokenizer_file(tokenizer)) if other and tokenizer != "bpe" else None
+
+    def changed(config: RunConfig) -> RunConfig:
+        model = replace(config.model, vocab=vocab or config.model.vocab)
+        return replace(config, tokenizer=tokenizer, model=model)
+
+    return [changed(config) if config in other else config for config in configs]
 
 
 Point = Callable[[str, int, str, int, Axes], RunConfig]  # (size, P, corpus, seed, filled axes) -> run

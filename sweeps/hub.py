@@ -1,4 +1,4 @@
-"""Documents of a dataset: one of the Hugging Face hub, or a folder that its library can read."""
+"""What the Hugging Face hub supplies: documents of a dataset, or of a folder it can read, and tokenizers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from typing import Any
 from scaling import limits
 from scaling.files import sha256
 from sweeps.documents import Document, Unreadable
+
+
+def _hush() -> None:
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every attempt
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class HubDataset:
             raise ValueError(
                 f"hf:{self.name} needs the package datasets: pip install 'parscale[hf]'"
             ) from None
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every attempt
+        _hush()
         local = self._folder.is_dir()
         path, _, configuration = (str(self._folder), "", "") if local else self.name.partition(":")
         try:
@@ -68,3 +72,25 @@ class HubDataset:
         of_pile = meta.get("pile_set_name") if isinstance(meta, dict) else None
         domain = row.get("domain") or of_pile or Path(self.name.partition(":")[0]).name
         return Document(name, text, str(domain), str(row.get("licence") or row.get("license") or "unknown"))
+
+
+def tokenizer_file(tokenizer: str) -> Path:
+    """The tokenizer.json that its path or hf:NAME stands for; the hub is asked for what its cache lacks."""
+    name = tokenizer.removeprefix("hf:")
+    if name == tokenizer:
+        if not Path(tokenizer).is_file():
+            raise ValueError(f"tokenizer {tokenizer}: no such file; give bpe, a tokenizer.json, or hf:NAME")
+        return Path(tokenizer)
+    from huggingface_hub import hf_hub_download
+
+    _hush()
+    reason = ""
+    for cached in (True, False):  # the cache first: what changes on the hub changes no sweep under way
+        try:
+            return Path(hf_hub_download(name, "tokenizer.json", local_files_only=cached))
+        except Exception as error:  # those of its transport too
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    raise ValueError(
+        f"cannot fetch tokenizer {tokenizer}: {reason.rstrip('.')}; check the name, run once where there is "
+        "a connection (the hub's cache keeps the file), or give the path of its tokenizer.json"
+    )

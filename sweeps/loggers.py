@@ -20,10 +20,19 @@ def loggers_of(names: str, run: RunConfig, folder: Path, step: int) -> list[Logg
         elif name == "tensorboard":  # what was written after the snapshot is dropped
             made.append(TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step + 1))
         else:
+            _end_wandb()
             same: dict[str, Any] = {"name": run.run_id, "id": run.run_id, "resume": "allow"}
             config = json.loads(run.to_json())
             made.append(WandbLogger(save_dir=folder, project=run.sweep, config=config, **same))
     return made
+
+
+def _end_wandb() -> None:
+    """End what an earlier run of this process has left open: Lightning would add this run's points to it."""
+    import wandb
+
+    if wandb.run is not None:
+        wandb.finish()
 
 
 def log_point(loggers: list[Logger], point: dict[str, Any]) -> None:

@@ -78,6 +78,7 @@ def axes_of(args: Any) -> Axes:
         stage2_share=share,
         start=start,
         precision=one_of(args, "precision", ("float32", "bf16")),
+        tokenizer=getattr(args, "tokenizer", None),
         repeat=args.repeat or None,
     )
 
@@ -85,15 +86,15 @@ def axes_of(args: Any) -> Axes:
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
 
-LOGGERS = {"csv": "", "tensorboard": "tensorboard", "wandb": "wandb"}  # name: the package it needs
+LOGGERS = {"csv": "", "tensorboard": "tb", "wandb": "wandb"}  # name, of its package too: the extra with it
 
 
 def check_logger(name: str) -> None:
     """Refuse a logger that is unknown, or whose package is not installed."""
     if name not in LOGGERS:
         raise ValueError(f"--logger {name}: choose among {', '.join(LOGGERS)}")
-    if LOGGERS[name] and importlib.util.find_spec(LOGGERS[name]) is None:
-        raise ValueError(f"--logger {name}: {name} is not installed: pip install {name}")
+    if LOGGERS[name] and importlib.util.find_spec(name) is None:
+        raise ValueError(f"--logger {name}: {name} is not installed: pip install 'parscale[{LOGGERS[name]}]'")
 
 
 def execution_of(args: Any) -> Execution:

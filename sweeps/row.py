@@ -17,14 +17,19 @@ import torch
 
 from sweeps import fork
 from sweeps.config import RunConfig
+from sweeps.corpora import Corpus
 from sweeps.evaluate import Evaluation
 from sweeps.module import ParScaleModule
 
 
 def row_of(
-    run: RunConfig, module: ParScaleModule, evaluation: Evaluation | None, started_at: str
+    run: RunConfig,
+    module: ParScaleModule,
+    evaluation: Evaluation | None,
+    started_at: str,
+    corpus: Corpus | None = None,
 ) -> dict[str, Any]:
-    """The row of the runs table, its columns in the order of the table."""
+    """The row of the runs table, its columns in the order of the table; without a corpus no bits per byte."""
     model, history, wall_s = run.model, module.history, module.history.wall_s
     share = max(1, round(run.train_loss_share * run.steps))
     return {
@@ -35,7 +40,9 @@ def row_of(
         "C": run.C,
         "loss": evaluation.loss if evaluation else math.nan,
         "loss_se": evaluation.loss_se if evaluation else math.nan,
+        "bits_per_byte": bits_per_byte(evaluation.loss, corpus) if evaluation and corpus else math.nan,
         "train_loss": history.mean(share),
+        "epochs": module.windows.epochs(run.start_step + run.steps),
         **{name: getattr(run, name) for name in ("seed", "steps", "batch_tokens", "seq_len", "lr")},
         **{name: getattr(model, name) for name in ("vocab", "layers", "width", "heads", "kv_heads", "ffn")},
         "prefix_tokens": model.K,
@@ -49,6 +56,11 @@ def row_of(
         "versions": json.dumps(versions()),
         "config": run.to_json(),
     }
+
+
+def bits_per_byte(loss: float, corpus: Corpus) -> float:
+    """A held-out loss in nats per token as bits per byte of the held-out text: so tokenizers compare."""
+    return loss / math.log(2) / corpus.bytes_per_token()
 
 
 def reset_peak_memory() -> None:

@@ -23,6 +23,7 @@ from sweeps.documents import Document, Source, Unreadable, decode
 from sweeps.hub import HubDataset
 from sweeps.user_files import UserFiles
 
+PAPERS = ("stack-v2-python", "pile")  # corpora of the grid `paper`, which is planned, not trained
 TEST_FOLDERS = {"test", "tests", "testing", "idle_test", "_test", "lib2to3/tests"}
 NOT_STDLIB = {"site-packages", "dist-packages", "__pycache__", "ensurepip", "config-3"}
 TEXT_SUFFIXES = {".md", ".rst", ".txt", ".license", ".rule"}
@@ -170,5 +171,10 @@ def source_of(corpus: str) -> Source:
         return UserFiles(rest)
     if kind == "hf" and rest:
         return HubDataset(rest)
+    if corpus in PAPERS:
+        raise ValueError(
+            f"corpus {corpus} is the paper's, too large to bring along: name a dataset that has it, "
+            "--corpora hf:NAME, or files of yours, --corpora 'files:GLOB'"
+        )
     known = ", ".join([*named, "files:GLOB", "hf:NAME"])
     raise ValueError(f"unknown corpus {corpus!r}; choose one of {known}")

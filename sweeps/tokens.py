@@ -45,12 +45,29 @@ def recipe(tokenizer: str) -> dict[str, Any]:
         raise ValueError(f"tokenizer {tokenizer}: {error.strerror}; give bpe or a tokenizer.json") from None
 
 
-def check(tokenizer: str, vocab: int) -> None:
-    """Refuse what would fail once the documents are read: no package tokenizers, too small a vocabulary."""
+def check(tokenizer: str, vocab: int, path: str | Path = "") -> None:
+    """Refuse what would fail once the documents are read: no package tokenizers, a vocabulary too small.
+
+    `path` is where a tokenizer that is not bpe lies, `tokenizer` what the user calls it.
+    """
     import tokenizers  # noqa: F401
 
-    if tokenizer == "bpe" and vocab < 257:
-        raise ValueError(f"vocabulary {vocab}: byte-level BPE needs at least 257 entries")
+    if tokenizer == "bpe":
+        if vocab < 257:
+            raise ValueError(f"vocabulary {vocab}: byte-level BPE needs at least 257 entries")
+        return
+    if (size := entries(path)) > vocab:
+        raise ValueError(
+            f"tokenizer {tokenizer} has {size:,} entries, the model a vocabulary of {vocab:,}: "
+            f"give the model {size:,}, as --tokenizer does where it starts from nothing"
+        )
+    if read_tokenizer(path).token_to_id(END) is None:
+        raise ValueError(f"tokenizer {tokenizer} has no entry {END}, which ends a document")
+
+
+def entries(path: str | Path) -> int:
+    """Rows that an embedding needs for the tokenizer in a tokenizer.json."""
+    return max(read_tokenizer(path).get_vocab().values(), default=-1) + 1
 
 
 def read_tokenizer(path: str | Path) -> Tokenizer:
@@ -65,15 +82,12 @@ def read_tokenizer(path: str | Path) -> Tokenizer:
 
 
 def make_tokenizer(tokenizer: str, texts: Sequence[str], vocab: int) -> Tokenizer:
-    """The tokenizer `bpe`, learnt from `texts`, or the one in a tokenizer.json, which must fit `vocab`."""
+    """The tokenizer `bpe`, learnt from `texts`, or the one in a tokenizer.json that `check` lets pass."""
     if tokenizer == "bpe":
         return train_tokenizer(texts, vocab)
     read = read_tokenizer(tokenizer)
-    if read.get_vocab_size() > vocab:
-        size = read.get_vocab_size()
-        raise ValueError(f"tokenizer {tokenizer} has {size} entries, the model's vocabulary {vocab}")
-    if read.token_to_id(END) is None:
-        raise ValueError(f"tokenizer {tokenizer} has no entry {END}, which ends a document")
+    read.no_truncation()  # some files say that texts are to be cut or filled up
+    read.no_padding()
     return read
 
 

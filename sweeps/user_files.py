@@ -15,6 +15,14 @@ from scaling.files import sha256
 from sweeps.documents import Document, Unreadable, decode
 
 
+def _mark(path: Path) -> tuple[int, str]:
+    """Size and content hash; of a file that the system does not read, which gives no document, -1 and why."""
+    try:
+        return path.stat().st_size, sha256(path)
+    except OSError as error:
+        return -1, str(error.strerror)
+
+
 @dataclass(frozen=True)
 class UserFiles:
     """The user's own documents: text files whole, jsonl and parquet a document a row."""
@@ -23,8 +31,8 @@ class UserFiles:
     val_share: float = 0.05
 
     def recipe(self) -> dict[str, Any]:
-        """Path, size and content hash of every file."""
-        entries = [[str(p), p.stat().st_size, sha256(p)] for p in self._paths()]
+        """Path, size and content hash of every file; of one that cannot be read, why."""
+        entries = [[str(path), *_mark(path)] for path in self._paths()]
         return {"source": "files", "pattern": self.pattern, "files": entries}
 
     def _paths(self) -> list[Path]:

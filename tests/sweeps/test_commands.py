@@ -1,6 +1,7 @@
 """The options of `parscale sweep`: what they come to, and what is refused in one line."""
 
 import re
+import tomllib
 from argparse import Namespace
 from pathlib import Path
 
@@ -35,10 +36,14 @@ def test_devices_strategy_precision_and_loggers():
     assert {run.precision for run in find("ci")(options.axes_of(args))} == {"bf16"}
 
 
-def test_a_logger_whose_package_is_missing_is_named(monkeypatch):
+@pytest.mark.parametrize(("name", "extra"), [("wandb", "wandb"), ("tensorboard", "tb")])
+def test_a_logger_whose_package_is_missing_is_named(monkeypatch, name, extra):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="--logger wandb: wandb is not installed: pip install wandb"):
-        options.execution_of(parsed("--logger", "wandb"))
+    said = rf"--logger {name}: {name} is not installed: pip install 'parscale\[{extra}\]'"
+    with pytest.raises(ValueError, match=said):
+        options.execution_of(parsed("--logger", name))
+    stated = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert stated["project"]["optional-dependencies"][extra][0].startswith(name)
 
 
 @pytest.mark.parametrize(
