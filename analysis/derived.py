@@ -10,20 +10,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import scaling
-from analysis.figures.common import corpus_name
+from analysis.figures.common import backbones, corpus_name
 from analysis.style import count_labels
+from scaling.levels import size_levels
 from scaling.uncertainty import Profile
 
 
 def _with_sizes(rows: pd.DataFrame) -> pd.DataFrame:
-    """Where runs have no `size`, the i-th smallest N of every P are one size: streams add some N."""
-    by_P = rows.groupby("P")["N"]
-    sizes = by_P.nunique()
-    if "size" in rows or sizes.min() != sizes.max():
+    """Where runs have no `size`, the N of its smallest run names each."""
+    if "size" in rows and rows["size"].notna().all():
         return rows
-    rank = by_P.rank("dense")
-    least = rows["N"].groupby(rank).min()
-    return rows.assign(size=rank.map(dict(zip(least.index, count_labels(least.tolist()), strict=True))))
+    level = size_levels(rows)
+    return rows.assign(size=np.array(count_labels(backbones(rows)))[level])
 
 
 def residual_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -118,11 +116,11 @@ def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
         columns.insert(2, "size")
     for corpus, fitted in fits.items():
         rows = runs[corpus]
-        line = np.sort(rows.loc[rows["P"] == rows["P"].min(), "N"].unique())
-        cut = float(np.sqrt(line[-1 - len(line) // 3] * line[-(len(line) // 3)])) if len(line) > 2 else np.inf
+        level = size_levels(rows)
+        count = int(level.max()) + 1
         splits = {
             "without the largest P": rows["P"] == rows["P"].max(),
-            "without the largest N": rows["N"] > cut,
+            "without the largest N": pd.Series(level >= count - count // 3, index=rows.index),
         }
         for split, held in splits.items():
             kept = rows[~held]

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.style import BLACK, GREY
+from scaling.levels import size_levels
 
 _CORPUS_NAMES = {"stack-v2-python": "Stack-V2 Python", "pile": "The Pile"}
 N_LABEL = "non-embedding parameters $N$"
@@ -35,10 +36,8 @@ def by_streams(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
 
 
 def backbones(table: pd.DataFrame) -> list[float]:
-    """One N a size, at its smallest P: in small models ParScale's own parameters move N a good deal."""
-    if "size" in table and table["size"].notna().all():
-        return sorted(table.groupby("size")["N"].min())
-    return sorted(set(table["N"]))
+    """One N a size, that of its smallest run, ascending: `scaling.levels` says which runs are of one size."""
+    return [float(N) for N in table["N"].groupby(size_levels(table)).min()]
 
 
 def number(value: float) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 import scaling
 from scaling import REGISTRY, AdditiveLaw, DenseLaw, FitError, ParallelLaw
-from scaling.levels import axis_levels
+from scaling.levels import axis_levels, size_levels
 from scaling.selection import _largest_third, _winner, leave_one_out
 
 HALF = REGISTRY["additive-half"]
@@ -171,6 +171,14 @@ def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():
     assert axis_levels(N).max() > 2
     shuffled = np.random.default_rng(0).permutation(N.size)
     assert (axis_levels(N[shuffled], P[shuffled]) == axis_levels(N, P)[shuffled]).all()
+
+
+def test_named_sizes_are_levels_however_much_streams_add():
+    rows = [("a", 24_864, 1), ("a", 66_912, 32), ("b", 49_696, 1), ("c", 139_072, 1), ("b", 62_280, 8)]
+    runs = pd.DataFrame(rows, columns=["size", "N", "P"])
+    assert size_levels(runs).tolist() == [0, 0, 1, 2, 1]
+    assert size_levels(runs.drop(columns="size")).tolist() == [0, 1, 1, 2, 1]  # N alone cannot tell
+    assert size_levels(runs.assign(size=["a", None, "b", "c", "b"])).tolist() == [0, 1, 1, 2, 1]
 
 
 def test_sizes_without_a_run_of_one_stream_are_levels_if_far_apart():
