@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import scaling
 from analysis.figures.common import backbones, corpus_name
+from analysis.figures.pair_k import FittedK
 from analysis.style import count_labels
 from scaling.levels import size_levels
 from scaling.uncertainty import Profile
@@ -49,12 +50,12 @@ def interval_table(fits: Mapping[str, scaling.Fit], printed: pd.DataFrame | None
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def fitted_k(fits: Mapping[str, scaling.Fit]) -> dict[str, tuple[float, float, float]]:
-    """Eq 5's k and its 95% profile interval, by corpus."""
+def fitted_k(fits: Mapping[str, scaling.Fit]) -> dict[str, FittedK]:
+    """Eq 5's k, its 95% profile interval and what ended at a bound, by corpus."""
     found = {}
     for corpus, fit in fits.items():
-        row = fit.intervals(0.95, Profile()).loc["k"].to_numpy(float)  # estimate, lower, upper
-        found[corpus] = (float(row[0]), float(row[1]), float(row[2]))
+        estimate, lower, upper = map(float, fit.intervals(0.95, Profile()).loc["k"])
+        found[corpus] = FittedK(estimate, lower, upper, fit.certificate.at_bound)
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import by_context, derived, figures, gains, recipe_tables, style
@@ -70,7 +71,7 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         known["residuals"] = lambda: figures.residuals(derived.residual_table(view.parallel, runs))
     if view.determined:
         known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(view))
-    if len(gained := gains.gains(view.runs)):
+    if len(gained := _gained(view)):
         one = gains.one_stream_fits(view.runs)
         doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
         words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
@@ -87,6 +88,14 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         name = "rivals" if len(view.parallel) == 1 else f"rivals-{file_name(corpus)}"
         known[name] = lambda corpus=corpus: _rivals(view, corpus)  # type: ignore[misc]
     return known | _of_training(view) | _of_streams(view)
+
+
+def _gained(view: View) -> pd.DataFrame:
+    """The table of gains; empty where runs cannot be paired, which the report says."""
+    try:
+        return gains.gains(view.runs)
+    except ValueError:
+        return pd.DataFrame()
 
 
 def _of_training(view: View) -> dict[str, Drawing]:

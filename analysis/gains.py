@@ -37,7 +37,8 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a run of P > 1 that has a run of P = 1 of its size, corpus and seed.
 
     Columns: corpus, size, D (0 where it is not known), seed, N_one (of P = 1), P, N, change (loss minus
-    that of P = 1 at the same tokens, nats per token).
+    that of P = 1 at the same tokens, nats per token). Raises ValueError where runs of P = 1 of one size differ
+    in N: they are of two models, and their mean is of none.
     """
     keys = ["corpus", "size", "D", "seed"]
     if "size" not in runs or not (runs["P"] == 1).any():
@@ -47,10 +48,23 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     known = known.assign(**{name: known.get(name, value) for name, value in absent.items()})
     if known["D"].isna().any():
         known["D"] = 0.0
-    one = known[known["P"] == 1].groupby(keys, as_index=False)[["N", "loss"]].mean()
+    single = known[known["P"] == 1]
+    _one_model(single)
+    one = single.groupby(keys, as_index=False)[["N", "loss"]].mean()
     both = known[known["P"] > 1].merge(one, on=keys, suffixes=("", "_one"))
     both["change"] = both["loss"] - both["loss_one"]
     return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "D", "P", "seed"])
+
+
+def _one_model(single: pd.DataFrame) -> None:
+    """Refuse a size whose runs of P = 1 have more than one N."""
+    for (corpus, size), N in single.groupby(["corpus", "size"], sort=False)["N"]:
+        if N.nunique() > 1:
+            where = f"{corpus}: " if corpus else ""
+            raise ValueError(
+                f"{where}runs of P = 1 of size {size} have N = {N.min():,.0f} and {N.max():,.0f}: "
+                "name these models apart in column size"
+            )
 
 
 def beside(runs: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +88,7 @@ def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         | dict(zip(WORTH, worth(by_one.get(corpus), group, level), strict=True))
         | {"k": needed_k(by_one.get(corpus), group)}
         for corpus, part in split_by_corpus(runs).items()
-        for _, group in paired(part).groupby(["N_one", "D", "P"])
+        for _, group in paired(part).groupby(["N_one", "size", "D", "P"])
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

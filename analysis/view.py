@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,8 @@ def one_sided(fitted: scaling.Fit, level: float = 0.95) -> str:
 def read(source: Path | str, objective: Objective | None = None) -> View:
     """Read a sweep folder or a runs table and fit every law of N and P to each corpus.
 
-    Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". A law that
+    Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". Where one size goes
+    on from several checkpoints, `size` tells them apart. A law that
     cannot be fitted is named in `missing` with the reason; the rest is there all the same. objective: that
     of `scaling.fit` unless given.
     """
@@ -113,7 +115,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(
             f"{path}: no finished run in it (no runs.parquet); see `parscale status {path}` if it is a sweep"
         )
-    return _by_recipe(scaling.read_runs(path))
+    return _by_base(_by_recipe(scaling.read_runs(path)))
 
 
 def read_results(source: Path | str) -> pd.DataFrame:
@@ -130,6 +132,25 @@ def _by_recipe(table: pd.DataFrame) -> pd.DataFrame:
     if len(recipe.unique()) < 2:
         return table
     return table.assign(corpus=(table["corpus"].astype(str) + ", " if "corpus" in table else "") + recipe)
+
+
+def _by_base(table: pd.DataFrame) -> pd.DataFrame:
+    """Where runs of one size go on from several given checkpoints, size reads "SIZE from CHECKPOINT"."""
+    if not {"config", "size"} <= set(table):
+        return table
+    base = table["config"].map(_base)
+    same = [table[name] for name in ("corpus", "size") if name in table]
+    several = base.where(base != "").groupby(same).transform("nunique") > 1
+    return table.assign(size=table["size"].where(~several, table["size"].astype(str) + " from " + base))
+
+
+def _base(config: Any) -> str:
+    """The checkpoint that a run was given to go on from, by the start of its hash; nothing for any other run."""
+    try:
+        known = json.loads(config)
+    except (TypeError, ValueError):
+        return ""
+    return str(known.get("parent_hash", ""))[:8] if isinstance(known, dict) else ""
 
 
 def _fit_all(

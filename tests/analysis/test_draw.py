@@ -14,14 +14,18 @@ LAW = ParallelLaw(E=3.1, A=4e5, alpha=0.31, k=0.27)
 def sweep(folder, sizes, streams, **columns):
     rng = np.random.default_rng(3)
     rows = [
-        {"run_id": f"{n}-{p}", "N": n, "P": p, "loss": LAW.predict(N=n, P=p) + rng.normal(0, 0.003)}
+        {
+            "run_id": f"{n}-{p}",
+            "size": f"s{n}",
+            "N": n,
+            "P": p,
+            "loss": LAW.predict(N=n, P=p) + rng.normal(0, 0.003),
+        }
         for n in sizes
         for p in streams
     ]
     folder.mkdir()
-    table = pd.DataFrame(rows).assign(
-        **{"corpus": "stdlib", "recipe": "scratch", "status": "ok", "size": "s", **columns}
-    )
+    table = pd.DataFrame(rows).assign(**{"corpus": "stdlib", "recipe": "scratch", "status": "ok", **columns})
     table.to_parquet(folder / "runs.parquet")
     return table
 
