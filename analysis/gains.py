@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 import scaling
 from analysis.equivalent import usable
 from analysis.figures.common import split_by_corpus
-from scaling import DenseLaw, LeastSquares
+from scaling import DenseLaw, LeastSquares, terminal
 from scaling.method import at_points, check_level
 from scaling.summary import number
 
@@ -29,16 +29,17 @@ FORMATS = {
     "spread": ".4f",
     "k": ".2f",
 }
+KEYS = ("corpus", "size", "D", "N_one", "P")  # what names a row
 WORTH = ("by_parameters", "by_low", "by_high")
-COLUMNS = ("corpus", "size", "D", "N_one", "P", "N", "seeds", "change", "low", "high", "spread", *WORTH, "k")
+COLUMNS = (*KEYS, "N", "seeds", "change", "low", "high", "spread", *WORTH, "k")
 
 
 def paired(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a run of P > 1 that has a run of P = 1 of its size, corpus and seed.
 
     Columns: corpus, size, D (0 where it is not known), seed, N_one (of P = 1), P, N, change (loss minus
-    that of P = 1 at the same tokens, nats per token). Raises ValueError where runs of P = 1 of one size differ
-    in N: they are of two models, and their mean is of none.
+    that of P = 1 at the same tokens, nats per token). Raises ValueError where runs of P = 1 of one size
+    differ in N: they are of two models, and their mean is of none.
     """
     keys = ["corpus", "size", "D", "seed"]
     if "size" not in runs or not (runs["P"] == 1).any():
@@ -59,7 +60,7 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
 def _one_model(single: pd.DataFrame) -> None:
     """Refuse a size whose runs of P = 1 have more than one N."""
     for (corpus, size), N in single.groupby(["corpus", "size"], sort=False)["N"]:
-        if N.nunique() > 1:
+        if N.min() < N.max():
             where = f"{corpus}: " if corpus else ""
             raise ValueError(
                 f"{where}runs of P = 1 of size {size} have N = {N.min():,.0f} and {N.max():,.0f}: "
@@ -204,18 +205,19 @@ def telling(table: pd.DataFrame) -> pd.DataFrame:
     return told
 
 
-def text(table: pd.DataFrame) -> str:
-    """`gains` for the terminal."""
+def text(table: pd.DataFrame, room: int | None = None) -> str:
+    """`gains` for the terminal; columns in blocks where its room in characters is too small."""
     shown = telling(table)
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
-    return str(shown.to_string(index=False, formatters=how, na_rep=""))
+    keys = sum(name in KEYS for name in shown)
+    return terminal.table(shown, room, keys, index=False, formatters=how, na_rep="")
 
 
-def averaged(streams: pd.DataFrame) -> str:
+def averaged(streams: pd.DataFrame, room: int | None = None) -> str:
     """What averaging all P streams of each run gained over one of them, for the terminal."""
     one = streams[streams["m"] == 1].set_index("run_id")["loss"]
     whole = streams[streams["m"] == streams["P"]].assign(one=lambda t: t["run_id"].map(one))
     how: Any = {"one": "{:.4f}".format, **dict.fromkeys(("gain", "gain_se", "line"), number)}
     how |= {"similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
     head = "one: loss of one stream alone; gain: of the average of all P below it; line: by Proposition 1"
-    return f"{head}\n{whole[['size', 'P', *how]].to_string(index=False, formatters=how)}"
+    return f"{head}\n{terminal.table(whole[['size', 'P', *how]], room, 2, index=False, formatters=how)}"

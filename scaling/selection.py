@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling import terminal
 from scaling.data import arrays
 from scaling.fit import FitError, fit
 from scaling.law import Array, Law
@@ -33,7 +34,12 @@ class Comparison:
 
     def __repr__(self) -> str:
         """Table and verdict."""
-        return f"{self.table.to_string(float_format=lambda x: f'{x:.4g}')}\n\n{self.verdict}"
+        return self.text(terminal.width())
+
+    def text(self, room: int | None = None) -> str:
+        """Table and verdict, fitted to the `room` of a terminal in characters; None: as wide as they are."""
+        shown = terminal.table(self.table, room, float_format=lambda x: f"{x:.4g}")
+        return f"{shown}\n\n{terminal.fold(self.verdict, room)}"
 
     def _repr_html_(self) -> str:
         return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}')}<p>{self.verdict}</p>"

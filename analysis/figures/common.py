@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 
 from analysis.style import BLACK, GREY
 from scaling.levels import size_levels
+from scaling.published import TITLES
 
-_CORPUS_NAMES = {"stack-v2-python": "Stack-V2 Python", "pile": "The Pile"}
 N_LABEL = "non-embedding parameters $N$"
 LOSS_LABEL = "loss (nats per token)"
 P_LABEL = "parallel streams $P$"
@@ -20,7 +20,7 @@ P_LABEL = "parallel streams $P$"
 
 def corpus_name(corpus: str) -> str:
     """A corpus as a heading."""
-    return _CORPUS_NAMES.get(corpus, corpus)
+    return TITLES.get(corpus, corpus)
 
 
 def split_by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

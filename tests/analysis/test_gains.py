@@ -238,6 +238,19 @@ def test_the_runs_of_one_stream_may_be_another_sweeps(tmp_path, capsys) -> None:
     assert found.std().max() == pytest.approx(0, abs=1e-9)
 
 
+def test_eighty_columns_hold_every_number_of_the_command(tmp_path, capsys, monkeypatch) -> None:
+    made(noise=0.005).to_csv(tmp_path / "runs.csv", index=False)
+    said = []
+    for room in (None, 80):
+        monkeypatch.setattr("scaling.terminal.width", lambda room=room: room)
+        assert parscale.main(["gains", str(tmp_path / "runs.csv")]) == 0
+        said.append(capsys.readouterr().out)
+    wide, narrow = said
+    assert max(map(len, wide.splitlines())) > 100
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert set(wide.split()) == set(narrow.split())
+
+
 def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
     runs = made(seeds=1).assign(run_id=lambda t: t.index.astype(str))
     runs.to_parquet(tmp_path / "runs.parquet")

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis import claims, derived, paper, reproduce, tables, verdicts
+from analysis import claims, conclude, derived, paper, reproduce, tables, verdicts
+from analysis.figures.common import corpus_name
 from analysis.published import read_published
+from scaling.published import PRINTED, printed_k
 
 from .conftest import PUBLISHED
 
@@ -109,6 +111,14 @@ def test_runs_without_a_size_are_grouped_into_sizes(published):
     assert (table.groupby("size")["P"].nunique() == 4).all()
     fewer = derived.residual_table(fits, {"pile": runs.iloc[:-1]})  # a run short: five of its size are left
     assert fewer["size"].tolist() == table["size"].tolist()[:-1]
+
+
+def test_the_constants_beside_the_law_are_those_of_the_published_table(published):
+    for corpus, row in published.constants.iterrows():
+        law, r2 = PRINTED[corpus]
+        assert (*law.vector, r2) == tuple(row[["E", "A", "alpha", "k", "R2"]])
+        assert f"{row['k']:.2f} ({corpus_name(corpus)})" in printed_k()
+    assert printed_k() in conclude.verdict(scaling.fit(scaling.ParallelLaw, published.corpus("pile")))
 
 
 def test_the_largest_third_of_sizes_is_held_out_whatever_streams_add():
