@@ -16,6 +16,8 @@ from analysis.style import count_labels
 from scaling.levels import size_levels
 from scaling.uncertainty import Profile
 
+POINTS = 25  # values of a coefficient at which its profile is taken
+
 
 def _with_sizes(rows: pd.DataFrame) -> pd.DataFrame:
     """Where runs have no `size`, the N of its smallest run names each."""
@@ -73,13 +75,13 @@ def _profile_grid(row: pd.Series[float], points: int, least: float) -> NDArray[n
     return grid
 
 
-def profile_table(fits: Mapping[str, scaling.Fit], *, points: int = 25, level: float = 0.95) -> pd.DataFrame:
+def profile_table(fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
     """The rise of the objective, in squared standard errors, with each coefficient held off its best."""
     parts = [pd.DataFrame(columns=["corpus", "parameter", "value", "rise"])]
     for corpus, fitted in fits.items():
-        for name, row in fitted.intervals(level).iterrows():
+        for name, row in fitted.intervals().iterrows():
             log = name == "A"  # spreads over decades
-            at = _profile_grid(np.log(row) if log else row, points, -np.inf if log else 0.0)
+            at = _profile_grid(np.log(row) if log else row, POINTS, -np.inf if log else 0.0)
 
             def one(laws: Any, name: str = str(name), log: bool = log) -> Any:
                 value = np.asarray(getattr(laws, name))[:, None]

@@ -34,7 +34,6 @@ def draw(
     out: Path | str,
     only: Sequence[str] | None = None,
     command: str = "parscale figures",
-    published: Path | str = FOLDER,
     objective: Objective | None = None,
 ) -> list[Path]:
     """Draw the figures named in `only` (all unless told) as PNG and PDF; return the paths.
@@ -45,7 +44,7 @@ def draw(
     if source is None and objective is not None:
         raise ValueError("--objective is of a sweep's fits: the paper's figures have the paper's")
     if source is None:
-        given = read_published(published)
+        given = read_published(FOLDER)
         known: Mapping[str, Drawing] = figure_set(Inputs(given, fit_all(given.losses)))
         data = str(given.folder)
     else:

@@ -81,15 +81,15 @@ def _in_data(N: Any, P: Any, found: Any, data: pd.DataFrame | None) -> NDArray[n
     return np.asarray(asked & (found >= dense.min()) & (found <= dense.max()))
 
 
-def equivalents_by_points(table: pd.DataFrame, at_P: float = 1) -> pd.DataFrame:
-    """The same question without a law: log N read off the runs at `at_P`, linear in the loss between two.
+def equivalents_by_points(table: pd.DataFrame) -> pd.DataFrame:
+    """The same question without a law: log N read off the runs of P = 1, linear in the loss between two.
 
-    Runs of one (N, P) are averaged; only losses between two of those at `at_P` are answered. Columns N, P,
+    Runs of one (N, P) are averaged; only losses between two of those of P = 1 are answered. Columns N, P,
     loss, equivalent_N, multiple.
     """
     rows = usable(table)
-    line = rows[rows["P"] == at_P].groupby("N")["loss"].mean()
-    others = rows[rows["P"] != at_P].groupby(["P", "N"], as_index=False)["loss"].mean()
+    line = rows[rows["P"] == 1].groupby("N")["loss"].mean()
+    others = rows[rows["P"] != 1].groupby(["P", "N"], as_index=False)["loss"].mean()
     if len(line) < 2 or not len(others):
         return pd.DataFrame(columns=["N", "P", "loss", "equivalent_N", "multiple"])
     losses, log_N = line.to_numpy(), np.log(line.index.to_numpy(dtype=float))

@@ -114,14 +114,14 @@ def paper_tables(published: Published) -> dict[str, tuple[str, pd.DataFrame]]:
     }
 
 
-def constants(fits: Mapping[str, Fit], printed: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def constants(fits: Mapping[str, Fit], printed: pd.DataFrame) -> pd.DataFrame:
     """Printed and fitted constants side by side: corpus, constant, printed, ours, difference, lower, upper.
 
     fits: the fit of Eq 5 by corpus; printed: `Published.constants`. difference: (ours - printed) / printed.
     """
     rows = []
     for corpus, fitted in fits.items():
-        ends: dict[Any, Any] = fitted.intervals(level).to_dict("index")
+        ends: dict[Any, Any] = fitted.intervals(0.95).to_dict("index")
         known: dict[Any, Any] = printed.to_dict("index")[corpus]
         for name in ("E", "A", "k", "alpha"):
             told, (ours, lower, upper) = known[name], ends[name].values()

@@ -69,27 +69,26 @@ class View:
         return usable(split_by_corpus(self.runs)[corpus])
 
 
-def one_sided(fitted: scaling.Fit, level: float = 0.95) -> str:
+def one_sided(fitted: scaling.Fit) -> str:
     """What a fit at a bound still says, e.g. "k = 0, at its bound; 95% interval up to 0.0487"."""
     if fitted.status != scaling.Status.AT_BOUND:
         return ""
-    ends: dict[Any, Any] = fitted.intervals(level).to_dict("index")
+    ends: dict[Any, Any] = fitted.intervals(0.95).to_dict("index")
     parts = []
     for name in (name for name in fitted.certificate.at_bound if name in ends):
         value, low, high = ends[name]["estimate"], ends[name]["lower"], ends[name]["upper"]
         end, side = (high, "up") if high > value else (low, "down")
         side = f"{side} to {end:.3g}" if np.isfinite(end) else f"open {side}wards"
-        parts.append(f"{name} = {value:.3g}, at its bound; {level:.0%} interval {side}")
+        parts.append(f"{name} = {value:.3g}, at its bound; 95% interval {side}")
     return "; ".join(parts)
 
 
 def read(source: Path | str, objective: Objective | None = None) -> View:
     """Read a sweep folder or a runs table and fit every law of N and P to each corpus.
 
-    Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". Where one size goes
-    on from several checkpoints, `size` tells them apart. A law that
-    cannot be fitted is named in `missing` with the reason; the rest is there all the same. objective: that
-    of `scaling.fit` unless given.
+    Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". Where one size
+    goes on from several checkpoints, `size` tells them apart. A law that cannot be fitted is named in
+    `missing` with the reason; the rest is there all the same. objective: that of `scaling.fit` unless given.
     """
     path = Path(source)
     table = read_table(path)
@@ -145,7 +144,7 @@ def _by_base(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _base(config: Any) -> str:
-    """The checkpoint that a run was given to go on from, by the start of its hash; nothing for any other run."""
+    """The start of the hash of the checkpoint that a run was given to go on from; nothing for other runs."""
     try:
         known = json.loads(config)
     except (TypeError, ValueError):

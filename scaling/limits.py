@@ -34,6 +34,6 @@ def read_bytes(path: Path, most: int, remedy: str) -> bytes:
     return found
 
 
-def read_json(path: str | Path, remedy: str = "this is not the file meant") -> str:
+def read_json(path: str | Path) -> str:
     """The text of a JSON file of at most JSON bytes; raises TooLarge, or ValueError where it is not UTF-8."""
-    return read_bytes(Path(path), JSON, remedy).decode("utf-8")
+    return read_bytes(Path(path), JSON, "this is not the file meant").decode("utf-8")

@@ -26,9 +26,10 @@ class FittedK(NamedTuple):
 def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") -> Figure:
     """The column k of `analysis.gains.gains` against N at P = 1, a panel each corpus.
 
-    fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the legend
-    says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the pairs' k. Level: Eq 5 holds in N; together: in P. Open
-    where the size that a pair is worth lies beyond the runs of P = 1, and their law is extrapolated.
+    fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
+    legend says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the
+    pairs' k. Level: Eq 5 holds in N; together: in P. Open where the size that a pair is worth lies beyond
+    the runs of P = 1, and their law is extrapolated.
     """
     shown = table[np.isfinite(table["k"])]
     corpora = list(dict.fromkeys(shown["corpus"]))
