@@ -15,6 +15,7 @@ from rich.table import Table
 from analysis import draw, view
 from analysis.equivalent import equivalents
 from scaling import Fit, Status, published
+from scaling.groups import slug
 from scaling.summary import baseline_r2, number
 from scaling.terminal import blocks
 
@@ -61,7 +62,7 @@ def conclude(folder: Path, command: str) -> None:
     (folder / "fits").mkdir(exist_ok=True)
     files = [folder / "runs.parquet"]
     for corpus, fit in seen.parallel.items():
-        files.append(folder / "fits" / f"parallel-{draw.file_name(corpus)}.json")
+        files.append(folder / "fits" / f"parallel-{slug(corpus)}.json")
         fit.save(files[-1])
         if fit.determined:
             console.print(law_table(corpus, fit))

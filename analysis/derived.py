@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import scaling
+from analysis.equivalent import predicted
 from analysis.figures.common import backbones, corpus_name
 from analysis.figures.pair_k import FittedK
 from analysis.style import count_labels
@@ -32,8 +33,7 @@ def residual_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
     parts = []
     for corpus, fitted in fits.items():
         rows = _with_sizes(runs[corpus])
-        axes = {axis: rows[axis].to_numpy(float) for axis in fitted.law.axes}
-        residual = rows["loss"].to_numpy(float) - np.asarray(fitted.law.predict(**axes))
+        residual = rows["loss"].to_numpy(float) - predicted(fitted.law, rows)
         parts.append(rows.assign(residual=residual, corpus=corpus))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["N", "P", "residual"])
 
@@ -130,7 +130,6 @@ def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
             if not held.any() or kept["P"].nunique() < 2 or len(kept) <= len(fitted.law.free()):
                 continue
             law = scaling.fit(type(fitted.law), kept, fitted.problem.objective).law
-            predicted = np.asarray(law.predict(**{a: rows[a].to_numpy(float) for a in law.axes}))
-            part = rows.assign(corpus=corpus, split=split, held_out=held, predicted=predicted)
+            part = rows.assign(corpus=corpus, split=split, held_out=held, predicted=predicted(law, rows))
             parts.append(part.assign(error=part["loss"] - part["predicted"])[columns])
     return pd.concat(parts[1:] or parts, ignore_index=True)

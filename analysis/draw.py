@@ -20,6 +20,7 @@ from analysis.paper_figures import RIVALS, figure_set
 from analysis.published import FOLDER, read_published
 from analysis.view import View, equivalent_tables, read
 from scaling import Status
+from scaling.groups import slug
 from scaling.objectives import Objective
 from scaling.uncertainty import t_quantile
 
@@ -84,7 +85,7 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         known["intervals"] = lambda: figures.intervals(derived.interval_table(view.sound))
         known["profiles"] = lambda: figures.profiles(derived.profile_table(view.sound), _threshold(view))
     for corpus in view.parallel:
-        name = "rivals" if len(view.parallel) == 1 else f"rivals-{file_name(corpus)}"
+        name = "rivals" if len(view.parallel) == 1 else f"rivals-{slug(corpus)}"
         known[name] = lambda corpus=corpus: _rivals(view, corpus)  # type: ignore[misc]
     return known | _of_training(view) | _of_streams(view)
 
@@ -134,11 +135,6 @@ def _of_streams(view: View) -> dict[str, Drawing]:
             remark=remark,
         )
     return known
-
-
-def file_name(corpus: str) -> str:
-    """A corpus as part of a file's name."""
-    return "".join(c if c.isalnum() else "-" for c in corpus).strip("-")
 
 
 def _threshold(view: View) -> dict[str, float]:

@@ -22,6 +22,11 @@ def usable(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table.loc[keep])
 
 
+def predicted(law: Law, runs: pd.DataFrame) -> Array:
+    """The law's loss at each run, (n,), nats per token; runs: a column each axis of the law."""
+    return np.asarray(law.predict(**{axis: runs[axis].to_numpy(float) for axis in law.axes}))
+
+
 def equivalents(
     law: Law | Fit,
     *,
@@ -98,3 +103,14 @@ def equivalents_by_points(table: pd.DataFrame) -> pd.DataFrame:
     found = np.exp(np.interp(target, losses[order], log_N[order], left=np.nan, right=np.nan))
     result: pd.DataFrame = others[["N", "P", "loss"]].assign(equivalent_N=found, multiple=found / others["N"])
     return result.dropna(subset="equivalent_N").reset_index(drop=True)
+
+
+def beside_points(law: Law | Fit, runs: pd.DataFrame) -> pd.DataFrame:
+    """`equivalents` of every (N, P) of one corpus' runs with P > 1, and `by_points`, what the runs alone say.
+
+    by_points is missing where `equivalents_by_points` has no answer.
+    """
+    asked = runs.loc[runs["P"] > 1, ["N", "P"]].drop_duplicates()
+    table = equivalents(law, N=asked["N"], P=asked["P"], data=runs)
+    points = equivalents_by_points(runs)[["N", "P", "equivalent_N"]].astype(float)
+    return table.merge(points.rename(columns={"equivalent_N": "by_points"}), how="left", on=["N", "P"])

@@ -15,7 +15,7 @@ import pandas as pd
 import scaling
 from analysis import draw, recipe_page, stream_page
 from analysis.conclude import verdict
-from analysis.equivalent import equivalents, equivalents_by_points
+from analysis.equivalent import beside_points
 from analysis.figures.common import corpus_name
 from analysis.hardware import A100
 from analysis.inference_cost import GIB, estimate
@@ -181,17 +181,12 @@ def _equivalents(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> N
         return
     page.figure(known["equivalents"](), "The multiple of N that P streams replace.")
     for corpus, fitted in view.determined.items():
-        asked = view.of(corpus)[["N", "P"]].drop_duplicates()
-        asked = asked[asked["P"] > 1]
-        if not len(asked):
-            continue
         by: Any = fitted if corpus in view.sound else fitted.law
-        table = equivalents(by, N=asked["N"], P=asked["P"], data=view.of(corpus))
-        points = equivalents_by_points(view.of(corpus))[["N", "P", "equivalent_N"]]
-        named = points.rename(columns={"equivalent_N": "by_points"}).drop_duplicates(["N", "P"])
+        table = beside_points(by, view.of(corpus))
+        if not len(table):
+            continue
         sizes = dict.fromkeys(("N", "equivalent_N", "lower", "upper", "by_points"), ",.0f")
-        whole = table.merge(named.astype(float), how="left", on=["N", "P"])
-        page.table(whole, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
+        page.table(table, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
 
 
 def _costs(page: Page, view: View) -> None:

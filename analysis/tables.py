@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.equivalent import predicted
 from analysis.published import Published
 from scaling import Fit
 from scaling.files import replacing
@@ -137,9 +138,9 @@ def predictions(fits: Mapping[tuple[str, str], Fit], runs: pd.DataFrame) -> pd.D
     parts = []
     for (corpus, law), fitted in fits.items():
         rows = runs[runs["corpus"] == corpus]
-        axes = {axis: rows[axis].to_numpy(float) for axis in fitted.law.axes}
-        predicted = np.asarray(fitted.law.predict(**axes))
-        part = rows[["corpus", "size", "N", "P"]].assign(true=rows["loss"], predicted=predicted)
+        part = rows[["corpus", "size", "N", "P"]].assign(
+            true=rows["loss"], predicted=predicted(fitted.law, rows)
+        )
         parts.append(part.assign(error=part["predicted"] - part["true"], law=law))
     columns = ["corpus", "law", "size", "N", "P", "true", "predicted", "error"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

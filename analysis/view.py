@@ -59,20 +59,17 @@ class View:
     def notes(self) -> dict[str, str]:
         """What a figure says of a fit that did not simply converge: a line a coefficient at its bound."""
         doubtful = {c: f for c, f in self.parallel.items() if f.status != scaling.Status.CONVERGED}
-        found = {corpus: one_sided(f) or f"in doubt: {f.status}" for corpus, f in doubtful.items()}
-        return {
-            corpus: line.replace("; ", "\n").replace("bound\n", "bound; ") for corpus, line in found.items()
-        }
+        return {c: "\n".join(one_sided(f)) or f"in doubt: {f.status}" for c, f in doubtful.items()}
 
     def of(self, corpus: str) -> pd.DataFrame:
         """The finished runs of one corpus."""
         return usable(split_by_corpus(self.runs)[corpus])
 
 
-def one_sided(fitted: scaling.Fit) -> str:
-    """What a fit at a bound still says, e.g. "k = 0, at its bound; 95% interval up to 0.0487"."""
+def one_sided(fitted: scaling.Fit) -> list[str]:
+    """What a fit at a bound still says, e.g. ["k = 0, at its bound; 95% interval up to 0.0487"]."""
     if fitted.status != scaling.Status.AT_BOUND:
-        return ""
+        return []
     ends: dict[Any, Any] = fitted.intervals(0.95).to_dict("index")
     parts = []
     for name in (name for name in fitted.certificate.at_bound if name in ends):
@@ -80,7 +77,7 @@ def one_sided(fitted: scaling.Fit) -> str:
         end, side = (high, "up") if high > value else (low, "down")
         side = f"{side} to {end:.3g}" if np.isfinite(end) else f"open {side}wards"
         parts.append(f"{name} = {value:.3g}, at its bound; 95% interval {side}")
-    return "; ".join(parts)
+    return parts
 
 
 def read(source: Path | str, objective: Objective | None = None) -> View:
@@ -166,7 +163,7 @@ def _fit_all(
         count = f"{len(usable(rows))} finished runs are too few to fit {', '.join(too_many)}"
         missing.append(f"{corpus_name(corpus)}: {count}".removeprefix(": "))
     if "parallel" in found and found["parallel"].status != scaling.Status.CONVERGED:
-        detail, bound = found["parallel"].certificate.detail, one_sided(found["parallel"])
+        detail, bound = found["parallel"].certificate.detail, "; ".join(one_sided(found["parallel"]))
         line = f"{corpus_name(corpus)}: Eq 5 is in doubt: {detail}" + (f" ({bound})" if bound else "")
         missing.append(line.removeprefix(": "))
     return found

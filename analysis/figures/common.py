@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.equivalent import predicted
 from analysis.style import BLACK, GREY
 from scaling.levels import size_levels
 from scaling.published import TITLES
@@ -65,7 +66,7 @@ def law_text(law: Any) -> str:
 def goodness(law: Any, rows: pd.DataFrame) -> tuple[float, float]:
     """R2 and root mean square error of a law on the loss of some runs."""
     loss = rows["loss"].to_numpy(dtype=float)
-    residual = loss - np.asarray(law.predict(**{axis: rows[axis].to_numpy(float) for axis in law.axes}))
+    residual = loss - predicted(law, rows)
     total = float(((loss - loss.mean()) ** 2).sum())
     r2 = 1 - float((residual**2).sum()) / total if total > 0 else float("nan")
     return r2, float(np.sqrt((residual**2).mean()))

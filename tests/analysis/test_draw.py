@@ -89,11 +89,10 @@ def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
 
 
 def test_every_coefficient_at_its_bound_has_a_line_in_the_figure(tmp_path, monkeypatch):
-    both = "E = 0, at its bound; 95% interval open upwards; k = 0, at its bound; 95% interval up to 0.3"
-    monkeypatch.setattr(view, "one_sided", lambda fitted: both)
+    lines = ["E = 0, at its bound; 95% interval open upwards", "k = 0, at its bound; 95% interval up to 0.3"]
+    monkeypatch.setattr(view, "one_sided", lambda fitted: lines)
     table = sweep(tmp_path / "t", (51234, 181000, 702000, 900000), (1,))  # no P to fit
     seen = view.read(tmp_path / "t")
-    lines = ["E = 0, at its bound; 95% interval open upwards", "k = 0, at its bound; 95% interval up to 0.3"]
     assert seen.notes["stdlib"].split("\n") == lines
     low, high = (
         figures.fig2(table, {}, notes={"stdlib": text}).axes[0].get_ylim() for text in ("one", "one\ntwo")
