@@ -52,7 +52,10 @@ def _begin(runs: pd.DataFrame) -> pd.Series[float]:
 
 
 def read_beside(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
-    """What was measured of each run in the table `name` beside them, with its corpus, recipe and size."""
+    """What was measured of each run in the table `name` beside them, with its corpus, recipe and size.
+
+    path: of the sweep's folder or its table of runs. None without such a table, or without run_id.
+    """
     file = folder_of(path) / name
     if not file.is_file() or "run_id" not in runs or file == path:
         return None

@@ -115,7 +115,10 @@ def one_stream_fits(runs: pd.DataFrame) -> dict[str, scaling.Fit]:
 
 
 def worth(one: scaling.Fit | None, group: pd.DataFrame, level: float) -> tuple[float, float, float]:
-    """Mean change of the loss from N_one to N parameters at P = 1, and its interval; nan without a fit."""
+    """Mean change of the loss, nats per token, from N_one to N at P = 1, and its interval at `level`.
+
+    one: the law of N fitted to P = 1; group: rows of `paired` of one size and P. nan without a fit.
+    """
     if one is None:
         return (float("nan"),) * 3
     at, before = (at_points({"N": group[name].to_numpy(float)}, ("N",)) for name in ("N", "N_one"))

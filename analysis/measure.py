@@ -55,7 +55,7 @@ def _wait(device: torch.device) -> None:
 
 
 def median_s(work: Callable[[], object], device: torch.device, repeats: int = REPEATS) -> float:
-    """Median wall time of `work` after one warm-up."""
+    """Median wall time of `work` on a device, in seconds, of so many repeats after one warm-up."""
     work()
     times = []
     for _ in range(repeats):

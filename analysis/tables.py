@@ -49,7 +49,7 @@ def _tex(text: str) -> str:
 
 
 def latex(table: pd.DataFrame, caption: str, formats: Formats | None = None) -> str:
-    """A booktabs table."""
+    """A booktabs table under its caption; formats: of numbers, by column."""
     align = "".join("r" if pd.api.types.is_numeric_dtype(table[c]) else "l" for c in table)
     body = [
         " & ".join(_tex(cell(v, (formats or {}).get(str(c), ""))) for v, c in zip(row, table, strict=True))
@@ -75,7 +75,11 @@ def write(
     data: str,
     formats: Formats | None = None,
 ) -> list[Path]:
-    """`base`.csv, .md and .tex; the CSV's first line is a comment with its origin (read with comment="#")."""
+    """Write `base`.csv, .md and .tex of a table; return their paths.
+
+    The CSV's first line is a comment with command and data, its origin (read it with comment="#"); caption
+    and formats (of numbers, by column) are those of the printed forms.
+    """
     base.parent.mkdir(parents=True, exist_ok=True)
     origin = f"made by: {command}; from: {data}"
     texts = {

@@ -49,7 +49,10 @@ def training_cost(
 
 
 def training_costs(shape: Shape, *, D: float, batch: int, devices: int = 1) -> list[TrainingCost]:
-    """`training_cost` at P = 1, 2, 4 and 8, each without and with checkpointing."""
+    """`training_cost` of the shape at P = 1, 2, 4 and 8 on A100s, each without and with checkpointing.
+
+    D, batch, devices: as `training_cost` takes them.
+    """
     return [
         training_cost(replace(shape, P=P), D=D, batch=batch, checkpointing=recomputed, devices=devices)
         for P in (1, 2, 4, 8)

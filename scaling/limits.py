@@ -26,7 +26,7 @@ def check(path: str | Path, size: int, most: int, remedy: str) -> None:
 
 
 def read_bytes(path: Path, most: int, remedy: str) -> bytes:
-    """A whole file of at most `most` bytes; raises TooLarge where it holds more. It may be a pipe."""
+    """A whole file, or pipe, of at most `most` bytes; where it holds more TooLarge tells the remedy."""
     check(path, path.stat().st_size, most, remedy)
     with path.open("rb") as file:
         found = file.read(most + 1)  # a pipe or a device states no size

@@ -95,7 +95,7 @@ def text(fit: Fit, level: float = LEVEL, room: int | None = None) -> str:
 
 
 def power_note(fit: Fit, intervals: pd.DataFrame, level: float = LEVEL) -> str:
-    """How large k would have to be to be seen, where its interval holds 0; else nothing."""
+    """How large k would have to be to be seen, where its interval among `intervals` holds 0; else nothing."""
     from scaling.power import POWER, detectable
 
     if "k" not in fit.law.free() or not intervals.lower["k"] <= 0 or fit.clustered:

@@ -49,7 +49,7 @@ def table(frame: pd.DataFrame, room: int | None, keys: int = 0, **how: Any) -> s
 
 
 def fold(text: str, room: int | None, indent: int = 2) -> str:
-    """The text with each line that is too long broken between words, and set in from its second line on."""
+    """The text, each line too long for the room broken between words, its rest set in by `indent`."""
     if room is None:
         return text
     how: Any = {"subsequent_indent": " " * indent, "break_long_words": False, "break_on_hyphens": False}

@@ -27,7 +27,7 @@ TOKENS = 512  # read and written by the batch whose cost is told
 
 
 def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
-    """The whole page as one text."""
+    """The whole page of the sources as one text; command and origin (of the data) stand at its foot."""
     data = json.dumps(payload(sources), allow_nan=False, separators=(",", ":"))
     footer = (
         f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. "
