@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling import terminal
 from scaling.data import arrays
 from scaling.fit import FitError, fit
 from scaling.law import Array, Law
@@ -17,6 +16,7 @@ from scaling.levels import levels_along
 from scaling.objectives import LeastSquares, Objective
 from scaling.result import Fit
 from scaling.solver import minimise
+from scaling.terminal import Judged
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
@@ -24,25 +24,13 @@ LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any num
 TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Judged):
     """Laws ranked on the same rows: `table` (one row a law, best first), `verdict` in words, the fits."""
 
     table: pd.DataFrame
     verdict: str
     fits: dict[str, Fit]
-
-    def __repr__(self) -> str:
-        """Table and verdict."""
-        return self.text(terminal.width())
-
-    def text(self, room: int | None = None) -> str:
-        """Table and verdict, fitted to the `room` of a terminal in characters; None: as wide as they are."""
-        shown = terminal.table(self.table, room, float_format=lambda x: f"{x:.4g}")
-        return f"{shown}\n\n{terminal.fold(self.verdict, room)}"
-
-    def _repr_html_(self) -> str:
-        return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}')}<p>{self.verdict}</p>"
 
 
 def compare(

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling import terminal
 from scaling.data import arrays
 from scaling.fit import FitError, fit
 from scaling.law import Array, Law
@@ -16,29 +15,18 @@ from scaling.levels import levels_along
 from scaling.objectives import Objective
 from scaling.result import Fit
 from scaling.selection import along, streams_of
+from scaling.terminal import Judged
 
 WINDOWS = 12
 
 
-@dataclass(frozen=True)
-class Backtest:
+@dataclass(frozen=True, repr=False)
+class Backtest(Judged):
     """How a law would have predicted unseen runs: `table` one row a window, `points` one a prediction."""
 
     table: pd.DataFrame
     points: pd.DataFrame
     verdict: str
-
-    def __repr__(self) -> str:
-        """Table and verdict."""
-        return self.text(terminal.width())
-
-    def text(self, room: int | None = None) -> str:
-        """Table and verdict, fitted to the `room` of a terminal in characters; None: as wide as they are."""
-        shown = terminal.table(self.table, room, float_format=lambda x: f"{x:.4g}")
-        return f"{shown}\n\n{terminal.fold(self.verdict, room)}"
-
-    def _repr_html_(self) -> str:
-        return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}')}<p>{self.verdict}</p>"
 
 
 def backtest(
