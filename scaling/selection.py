@@ -21,6 +21,7 @@ from scaling.terminal import Judged
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
 LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs
+DIGITS = 6  # of a criterion: what lies beyond them differs from machine to machine
 TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
 
 
@@ -62,10 +63,11 @@ def compare(
     table = pd.DataFrame(rows).set_index("law")
     for score in ("aicc", "bic"):
         place = list(table.columns).index(score) + 1
-        table.insert(place, f"delta_{score}", table[score] - table[score].min())
+        table.insert(place, f"delta_{score}", (table[score] - table[score].min()).round(DIGITS))
     for name, reason in refused.items():
         table.loc[name, "status"] = reason
-    table = table.sort_values("aicc")
+    order = table["aicc"].round(DIGITS).sort_values(kind="stable")  # laws that tie stay in the order given
+    table = table.loc[order.index]
     return Comparison(table, _verdict(table, holdout), fits)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling.solver import ROUNDING
 from scaling.terminal import fold
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def number(x: float) -> str:
 
 def cross_check(name: str, gap: float) -> str:
     """How the second algorithm's objective compares, in words."""
-    return name if np.isnan(gap) else f"{name} ends {gap:+.1e} of the objective away"
+    if np.isnan(gap):
+        return name
+    return f"{name} ends " + (
+        f"{gap:+.1e} of the objective away" if abs(gap) > ROUNDING else "at the same objective"
+    )
 
 
 def facts(fit: Fit) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import REGISTRY, AdditiveLaw, DenseLaw, FitError, ParallelLaw
+from scaling import REGISTRY, AdditiveLaw, DenseLaw, DiversityLaw, FitError, ParallelLaw, selection, summary
 from scaling.levels import axis_levels, size_levels
 from scaling.selection import _largest_third, _winner, leave_one_out
 
@@ -161,6 +161,19 @@ def test_rounding_is_no_evidence(pile: pd.DataFrame) -> None:
     table = scaling.compare([ParallelLaw, AdditiveLaw, DenseLaw], pile.assign(loss=2.0)).table
     assert table.index[0] == "DenseLaw"  # the fewest parameters
     assert table.delta_aicc.max() < 10
+
+
+def test_laws_that_tie_stand_in_the_order_given(pile, monkeypatch):
+    """Their last digits differ from machine to machine, and would rank them."""
+    real, criterion = selection._scores, {"ParallelLaw": 1 + 1e-12, "DiversityLaw": 1.0, "DenseLaw": 0.0}
+    monkeypatch.setattr(
+        selection, "_scores", lambda one: real(one) | {"aicc": criterion[type(one.law).__name__]}
+    )
+    table = scaling.compare([ParallelLaw, DiversityLaw, DenseLaw], pile).table
+    assert table.index.tolist() == ["DenseLaw", "ParallelLaw", "DiversityLaw"]
+    assert table["delta_aicc"].tolist() == [0, 1, 1]
+    assert summary.cross_check("scipy", 3.3e-15) == "scipy ends at the same objective"
+    assert summary.cross_check("scipy", 2.4e-10) == "scipy ends +2.4e-10 of the objective away"
 
 
 def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():
