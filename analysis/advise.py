@@ -211,7 +211,11 @@ def _reason(table: pd.DataFrame, loss: float | None, fit: Fit) -> str:
 
 
 def frontier(fit: Fit, advice: Advice, workload: Workload | None = None, points: int = 40) -> pd.DataFrame:
-    """Loss and cost of every size at every P of the advice, for `analysis.figures.frontier`."""
+    """Loss and cost of `points` sizes at every P of the advice, for `analysis.figures.frontier`.
+
+    fit, workload: those that `advise` was given. Columns: N, P, loss and the ends of its interval (of the
+    chosen option alone), latency_s, memory_bytes, memory_gib, training_flops, meets, chosen.
+    """
     work = workload or Workload()
     known = advice.options[np.isfinite(advice.options["N"])]
     ends = np.concatenate([fit.axes["N"], known["N"]])

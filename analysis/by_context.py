@@ -13,6 +13,7 @@ import pandas as pd
 import scaling
 from analysis.figures.common import split_by_corpus
 from analysis.gains import WORTH, gains, noise_over_seeds
+from scaling import terminal
 
 HEAD = (
     "change of the loss by what the window held before: a pair repeated, a token seen, a new one; "
@@ -47,8 +48,11 @@ def noise(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def text(table: pd.DataFrame, level: float = 0.95) -> str:
-    """Changes with the parts side by side, their share of the text and their scatter over seeds."""
+def text(table: pd.DataFrame, level: float = 0.95, room: int | None = None) -> str:
+    """Changes with the parts side by side, their share of the text and their scatter over seeds.
+
+    room: of the terminal, in characters; None: as wide as the tables are.
+    """
     known = changes(table, level)
     if not len(known):
         return "context: measured of no size at P = 1 and at more"
@@ -59,7 +63,9 @@ def text(table: pd.DataFrame, level: float = 0.95) -> str:
     )
     how: Any = dict.fromkeys(parts(table), "{:+.4f}".format) | {"P": "{:g}".format}
     shares = ", ".join(f"{part} {table[f'share_{part}'].mean():.0%}" for part in parts(table))
-    lines = [HEAD, wide.to_string(index=False, formatters=how, na_rep=""), f"of the text: {shares}"]
+    keyed = sum(c in keys for c in wide)
+    shown = terminal.table(wide, room, keyed, index=False, formatters=how, na_rep="")
+    lines = [HEAD, shown, f"of the text: {shares}"]
     return "\n".join([*lines, *_scatter(noise(table)), *_worth(worth(table, level), level)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import scaling.terminal
 from analysis.conclude import show, terminal
 from scaling import serial
 from scaling.objectives import Objective, named
@@ -44,7 +45,7 @@ def reproduce(args: Any) -> int:
     console = terminal()
     with console.status("reproducing") as state:
         made = job.run(Path(args.out or "results"), progress=lambda step: state.update(step))
-    show(made.constants, "published and ours")
+    show(made.constants, "published and ours", keys=2)
     show(made.claims, "claims")
     console.print(f"{len(made.files)} files in {made.out}, {made.seconds:.0f} s", highlight=False)
     return 0
@@ -68,12 +69,13 @@ def gains(args: Any) -> str:
             tables["k of parts"] = by_context.worth(context, args.level)
         return serial.dumps({name: known.to_dict("records") for name, known in tables.items()})
     scatter = "\n".join(map(known.scatter, noise.to_dict("records")))
-    parts = [known.text(table), known.grounds(runs, args.level), scatter]
+    room = scaling.terminal.width()
+    parts = [known.text(table, room), known.grounds(runs, args.level), scatter]
     if context is not None:
-        parts.append(by_context.text(context, args.level))
+        parts.append(by_context.text(context, args.level, room))
     if streams is not None:
-        parts.append(known.averaged(streams))
-    return "\n\n".join(parts)
+        parts.append(known.averaged(streams, room))
+    return scaling.terminal.fold("\n\n".join(parts), room)
 
 
 def _measured(source: str, baseline: str | None) -> tuple[Any, Any, Any]:

@@ -14,10 +14,13 @@ from rich.table import Table
 
 from analysis import draw, view
 from analysis.equivalent import equivalents
-from scaling import Fit, Status
+from scaling import Fit, Status, published
+from scaling.groups import slug
 from scaling.summary import baseline_r2, number
+from scaling.terminal import blocks
 
 LEVEL = 0.95
+WORD, PADDING = 9, 3  # characters a column of words may shrink to, and what rich puts between columns
 FIGURES = ("fig2", "equivalents", "training")
 
 
@@ -26,27 +29,40 @@ def terminal() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
-def show(frame: Any, title: str = "") -> None:
-    """A DataFrame as a table on the terminal."""
-    table = Table(box=SIMPLE_HEAD, title=title or None)
-    for name in frame.columns:
-        table.add_column(
-            str(name), justify="right" if frame[name].dtype.kind in "fiu" else "left", overflow="fold"
-        )
-    for row in frame.itertuples(index=False):
-        table.add_row(*(f"{v:.5g}" if isinstance(v, float) else str(v) for v in row))
-    terminal().print(table)
+def show(frame: Any, title: str = "", keys: int = 1) -> None:
+    """A DataFrame as a table on the terminal, no number broken: where that is too narrow, in several tables.
+
+    Each of them begins with the first `keys` columns. Words are folded.
+    """
+    console = terminal()
+    cells = [[f"{v:.5g}" if isinstance(v, float) else str(v) for v in frame[name]] for name in frame]
+    whole = [frame[name].dtype.kind in "fiub" for name in frame]
+    least = [
+        max(map(len, (*str(name).split(), *column))) if one else WORD
+        for name, column, one in zip(frame, cells, whole, strict=True)
+    ]
+    for places in blocks([PADDING + w for w in least], console.width - 1, keys):
+        table = Table(box=SIMPLE_HEAD, title=title or None)
+        for i in places:
+            right = frame.iloc[:, i].dtype.kind in "fiu"
+            table.add_column(
+                str(frame.columns[i]), justify="right" if right else "left", overflow="fold",
+                min_width=least[i] if whole[i] else None,
+            )  # fmt: skip
+        for row in zip(*(cells[i] for i in places), strict=True):
+            table.add_row(*row)
+        console.print(table)
 
 
-def conclude(folder: Path, command: str, console: Console | None = None) -> None:
+def conclude(folder: Path, command: str) -> None:
     """Fit the sweep in `folder`, save fits and figures into it, and print what it says, doubts included."""
-    console = console or terminal()
+    console = terminal()
     seen = view.read(folder)
     console.print(runs_table(seen.runs))
     (folder / "fits").mkdir(exist_ok=True)
     files = [folder / "runs.parquet"]
     for corpus, fit in seen.parallel.items():
-        files.append(folder / "fits" / f"parallel-{draw.file_name(corpus)}.json")
+        files.append(folder / "fits" / f"parallel-{slug(corpus)}.json")
         fit.save(files[-1])
         if fit.determined:
             console.print(law_table(corpus, fit))
@@ -125,4 +141,4 @@ def verdict(fit: Fit) -> str:
         return f"P helps in these runs, but how much is not determined: {interval}."
     if fit.status != Status.CONVERGED:
         return f"The fit is in doubt ({fit.status}: {fit.certificate.detail}); {interval}."
-    return f"P helps in these runs: {interval}. The paper found .39 (Stack) and .33 (Pile) at .5B-4.4B."
+    return f"P helps in these runs: {interval}. The paper's k, at .5B to 4.4B: {published.printed_k()}."

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.hardware import A100, Hardware
 from analysis.inference_cost import CostEstimate, estimate
 
 LENGTHS = (64, 128, 256, 512)
@@ -40,9 +39,8 @@ def ratio(
     batches: Sequence[int] = (1,),
     lengths: Sequence[int] = LENGTHS,
     log_cost: bool = False,
-    hardware: Hardware = A100,
 ) -> CostRatio:
-    """The ratio for one size and P, over the mean of `batches` x `lengths` (input = output).
+    """The ratio for one size and P, over the mean of `batches` x `lengths` (input = output), on an A100.
 
     losses: size, P, loss of one corpus; architectures: paper_size_label, hidden, intermediate.
     log_cost: interpolate the logarithm of the cost between the P = 1 points, not the cost.
@@ -61,7 +59,7 @@ def ratio(
     def costs(label: str, streams: int) -> CostEstimate:
         row = shapes.loc[label]
         shape: dict[str, Any] = {"width": row["hidden"], "ffn": row["intermediate"], "P": streams}
-        return estimate(**shape, batch=batch, input_tokens=n, output_tokens=n, hardware=hardware)
+        return estimate(**shape, batch=batch, input_tokens=n, output_tokens=n)
 
     base, parallel = costs(size, 1), costs(size, P)
     line = [costs(label, 1) for label in dense["size"]]
@@ -98,39 +96,32 @@ def ratio_grid(
     losses: pd.DataFrame,
     architectures: pd.DataFrame,
     *,
-    size: str = "1.6B",
     streams: Sequence[int] = (2, 4, 8),
     batches: Sequence[int] = (1, 2, 4, 8, 16, 32),
     lengths: Sequence[int] = LENGTHS,
-    hardware: Hardware = A100,
 ) -> pd.DataFrame:
-    """The ratio at every P, batch and length on its own: P, batch, length, memory_ratio, latency_ratio."""
+    """The ratio of 1.6B at every P, batch and length on its own, on an A100.
+
+    losses, architectures: as `ratio` takes them. Columns: P, batch, length, memory_ratio, latency_ratio.
+    """
     rows = []
     for P in streams:
         for batch in batches:
             for length in lengths:
-                r = ratio(
-                    losses,
-                    architectures,
-                    size=size,
-                    P=P,
-                    batches=(batch,),
-                    lengths=(length,),
-                    hardware=hardware,
-                )
+                r = ratio(losses, architectures, P=P, batches=(batch,), lengths=(length,))
                 rows.append((P, batch, length, r.memory, r.latency))
     return pd.DataFrame(rows, columns=["P", "batch", "length", "memory_ratio", "latency_ratio"])
 
 
-def break_even(grid: pd.DataFrame, column: str = "latency_ratio") -> pd.DataFrame:
-    """Per P and length, the largest batch of the grid at which parallel scaling still adds less.
+def break_even(grid: pd.DataFrame) -> pd.DataFrame:
+    """Per P and length, the largest batch of the grid at which parallel scaling still adds less latency.
 
     Columns P, length, last_batch (0: none) and first_failing_batch (missing: none in the grid).
     """
     rows = []
     for (P, length), group in grid.groupby(["P", "length"]):
-        paying = group.loc[group[column] > 1, "batch"]
-        failing = group.loc[group[column] <= 1, "batch"]
+        pays = group["latency_ratio"] > 1
+        paying, failing = group.loc[pays, "batch"], group.loc[~pays, "batch"]
         rows.append((P, length, paying.max() if len(paying) else 0, failing.min() if len(failing) else pd.NA))
     table = pd.DataFrame(rows, columns=["P", "length", "last_batch", "first_failing_batch"])
     return table.astype("Int64")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -15,16 +13,12 @@ COST_COLUMNS = ["size", "N", "P", "batch", "loss", "memory_gib", "latency_s"]
 
 
 def cost_table(
-    losses: pd.DataFrame,
-    architectures: pd.DataFrame,
-    *,
-    batches: Sequence[int] = BATCHES,
-    lengths: Sequence[int] = LENGTHS,
-    hardware: Hardware = A100,
+    losses: pd.DataFrame, architectures: pd.DataFrame, *, hardware: Hardware = A100
 ) -> pd.DataFrame:
-    """Memory and latency of every run at every batch, mean over input = output in `lengths`.
+    """Memory and latency of every run at every batch of BATCHES, mean over input = output in LENGTHS.
 
     losses: size, N, P, loss of one corpus; architectures: paper_size_label, hidden, intermediate.
+    Columns COST_COLUMNS, memory in GiB, latency in seconds. Raises ValueError for a size without a shape.
     """
     shapes = architectures.set_index("paper_size_label")
     unknown = sorted(set(losses["size"]) - set(shapes.index))
@@ -33,9 +27,9 @@ def cost_table(
             f"size {unknown[0]!r} has no row in the architectures; they hold {list(shapes.index)}"
         )
     shape = shapes.loc[losses["size"]]
-    n = np.asarray(lengths, dtype=float)
+    n = np.asarray(LENGTHS, dtype=float)
     rows = []
-    for batch in batches:
+    for batch in BATCHES:
         cost = estimate(
             width=shape["hidden"].to_numpy()[:, None],
             ffn=shape["intermediate"].to_numpy()[:, None],

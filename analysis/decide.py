@@ -38,7 +38,7 @@ def cost(args: Any) -> int:
     if args.json:
         print(serial.dumps(frame.to_dict("records")))
         return 0
-    show(frame, f"{args.input_tokens} tokens in, {args.output_tokens} out, {args.dtype}, {args.gpu}")
+    show(frame, f"{args.input_tokens} tokens in, {args.output_tokens} out, {args.dtype}, {args.gpu}", keys=3)
     return 0
 
 

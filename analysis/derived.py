@@ -10,20 +10,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import scaling
-from analysis.figures.common import corpus_name
+from analysis.equivalent import predicted
+from analysis.figures.common import backbones, corpus_name
+from analysis.figures.pair_k import FittedK
 from analysis.style import count_labels
+from scaling.levels import size_levels
 from scaling.uncertainty import Profile
+
+POINTS = 25  # values of a coefficient at which its profile is taken
 
 
 def _with_sizes(rows: pd.DataFrame) -> pd.DataFrame:
-    """Where runs have no `size`, the i-th smallest N of every P are one size: streams add some N."""
-    by_P = rows.groupby("P")["N"]
-    sizes = by_P.nunique()
-    if "size" in rows or sizes.min() != sizes.max():
+    """Where runs have no `size`, the N of its smallest run names each."""
+    if "size" in rows and rows["size"].notna().all():
         return rows
-    rank = by_P.rank("dense")
-    least = rows["N"].groupby(rank).min()
-    return rows.assign(size=rank.map(dict(zip(least.index, count_labels(least.tolist()), strict=True))))
+    level = size_levels(rows)
+    return rows.assign(size=np.array(count_labels(backbones(rows)))[level])
 
 
 def residual_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -31,8 +33,7 @@ def residual_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
     parts = []
     for corpus, fitted in fits.items():
         rows = _with_sizes(runs[corpus])
-        axes = {axis: rows[axis].to_numpy(float) for axis in fitted.law.axes}
-        residual = rows["loss"].to_numpy(float) - np.asarray(fitted.law.predict(**axes))
+        residual = rows["loss"].to_numpy(float) - predicted(fitted.law, rows)
         parts.append(rows.assign(residual=residual, corpus=corpus))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["N", "P", "residual"])
 
@@ -51,12 +52,12 @@ def interval_table(fits: Mapping[str, scaling.Fit], printed: pd.DataFrame | None
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def fitted_k(fits: Mapping[str, scaling.Fit]) -> dict[str, tuple[float, float, float]]:
-    """Eq 5's k and its 95% profile interval, by corpus."""
+def fitted_k(fits: Mapping[str, scaling.Fit]) -> dict[str, FittedK]:
+    """Eq 5's k, its 95% profile interval and what ended at a bound, by corpus."""
     found = {}
     for corpus, fit in fits.items():
-        row = fit.intervals(0.95, Profile()).loc["k"].to_numpy(float)  # estimate, lower, upper
-        found[corpus] = (float(row[0]), float(row[1]), float(row[2]))
+        estimate, lower, upper = map(float, fit.intervals(0.95, Profile()).loc["k"])
+        found[corpus] = FittedK(estimate, lower, upper, fit.certificate.at_bound)
     return found
 
 
@@ -74,13 +75,13 @@ def _profile_grid(row: pd.Series[float], points: int, least: float) -> NDArray[n
     return grid
 
 
-def profile_table(fits: Mapping[str, scaling.Fit], *, points: int = 25, level: float = 0.95) -> pd.DataFrame:
+def profile_table(fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
     """The rise of the objective, in squared standard errors, with each coefficient held off its best."""
     parts = [pd.DataFrame(columns=["corpus", "parameter", "value", "rise"])]
     for corpus, fitted in fits.items():
-        for name, row in fitted.intervals(level).iterrows():
+        for name, row in fitted.intervals().iterrows():
             log = name == "A"  # spreads over decades
-            at = _profile_grid(np.log(row) if log else row, points, -np.inf if log else 0.0)
+            at = _profile_grid(np.log(row) if log else row, POINTS, -np.inf if log else 0.0)
 
             def one(laws: Any, name: str = str(name), log: bool = log) -> Any:
                 value = np.asarray(getattr(laws, name))[:, None]
@@ -118,18 +119,17 @@ def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
         columns.insert(2, "size")
     for corpus, fitted in fits.items():
         rows = runs[corpus]
-        line = np.sort(rows.loc[rows["P"] == rows["P"].min(), "N"].unique())
-        cut = float(np.sqrt(line[-1 - len(line) // 3] * line[-(len(line) // 3)])) if len(line) > 2 else np.inf
+        level = size_levels(rows)
+        count = int(level.max()) + 1
         splits = {
             "without the largest P": rows["P"] == rows["P"].max(),
-            "without the largest N": rows["N"] > cut,
+            "without the largest N": pd.Series(level >= count - count // 3, index=rows.index),
         }
         for split, held in splits.items():
             kept = rows[~held]
             if not held.any() or kept["P"].nunique() < 2 or len(kept) <= len(fitted.law.free()):
                 continue
             law = scaling.fit(type(fitted.law), kept, fitted.problem.objective).law
-            predicted = np.asarray(law.predict(**{a: rows[a].to_numpy(float) for a in law.axes}))
-            part = rows.assign(corpus=corpus, split=split, held_out=held, predicted=predicted)
+            part = rows.assign(corpus=corpus, split=split, held_out=held, predicted=predicted(law, rows))
             parts.append(part.assign(error=part["loss"] - part["predicted"])[columns])
     return pd.concat(parts[1:] or parts, ignore_index=True)

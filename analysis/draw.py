@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import by_context, derived, figures, gains, recipe_tables, style
@@ -19,6 +20,7 @@ from analysis.paper_figures import RIVALS, figure_set
 from analysis.published import FOLDER, read_published
 from analysis.view import View, equivalent_tables, read
 from scaling import Status
+from scaling.groups import slug
 from scaling.objectives import Objective
 from scaling.uncertainty import t_quantile
 
@@ -33,7 +35,6 @@ def draw(
     out: Path | str,
     only: Sequence[str] | None = None,
     command: str = "parscale figures",
-    published: Path | str = FOLDER,
     objective: Objective | None = None,
 ) -> list[Path]:
     """Draw the figures named in `only` (all unless told) as PNG and PDF; return the paths.
@@ -44,7 +45,7 @@ def draw(
     if source is None and objective is not None:
         raise ValueError("--objective is of a sweep's fits: the paper's figures have the paper's")
     if source is None:
-        given = read_published(published)
+        given = read_published(FOLDER)
         known: Mapping[str, Drawing] = figure_set(Inputs(given, fit_all(given.losses)))
         data = str(given.folder)
     else:
@@ -70,7 +71,7 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         known["residuals"] = lambda: figures.residuals(derived.residual_table(view.parallel, runs))
     if view.determined:
         known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(view))
-    if len(gained := gains.gains(view.runs)):
+    if len(gained := _gained(view)):
         one = gains.one_stream_fits(view.runs)
         doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
         words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
@@ -84,9 +85,17 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         known["intervals"] = lambda: figures.intervals(derived.interval_table(view.sound))
         known["profiles"] = lambda: figures.profiles(derived.profile_table(view.sound), _threshold(view))
     for corpus in view.parallel:
-        name = "rivals" if len(view.parallel) == 1 else f"rivals-{file_name(corpus)}"
+        name = "rivals" if len(view.parallel) == 1 else f"rivals-{slug(corpus)}"
         known[name] = lambda corpus=corpus: _rivals(view, corpus)  # type: ignore[misc]
     return known | _of_training(view) | _of_streams(view)
+
+
+def _gained(view: View) -> pd.DataFrame:
+    """The table of gains; empty where runs cannot be paired, which the report says."""
+    try:
+        return gains.gains(view.runs)
+    except ValueError:
+        return pd.DataFrame()
 
 
 def _of_training(view: View) -> dict[str, Drawing]:
@@ -126,11 +135,6 @@ def _of_streams(view: View) -> dict[str, Drawing]:
             remark=remark,
         )
     return known
-
-
-def file_name(corpus: str) -> str:
-    """A corpus as part of a file's name."""
-    return "".join(c if c.isalnum() else "-" for c in corpus).strip("-")
 
 
 def _threshold(view: View) -> dict[str, float]:

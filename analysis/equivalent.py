@@ -22,6 +22,11 @@ def usable(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table.loc[keep])
 
 
+def predicted(law: Law, runs: pd.DataFrame) -> Array:
+    """The law's loss at each run, (n,), nats per token; runs: a column each axis of the law."""
+    return np.asarray(law.predict(**{axis: runs[axis].to_numpy(float) for axis in law.axes}))
+
+
 def equivalents(
     law: Law | Fit,
     *,
@@ -81,15 +86,15 @@ def _in_data(N: Any, P: Any, found: Any, data: pd.DataFrame | None) -> NDArray[n
     return np.asarray(asked & (found >= dense.min()) & (found <= dense.max()))
 
 
-def equivalents_by_points(table: pd.DataFrame, at_P: float = 1) -> pd.DataFrame:
-    """The same question without a law: log N read off the runs at `at_P`, linear in the loss between two.
+def equivalents_by_points(table: pd.DataFrame) -> pd.DataFrame:
+    """The same question without a law: log N read off the runs of P = 1, linear in the loss between two.
 
-    Runs of one (N, P) are averaged; only losses between two of those at `at_P` are answered. Columns N, P,
+    Runs of one (N, P) are averaged; only losses between two of those of P = 1 are answered. Columns N, P,
     loss, equivalent_N, multiple.
     """
     rows = usable(table)
-    line = rows[rows["P"] == at_P].groupby("N")["loss"].mean()
-    others = rows[rows["P"] != at_P].groupby(["P", "N"], as_index=False)["loss"].mean()
+    line = rows[rows["P"] == 1].groupby("N")["loss"].mean()
+    others = rows[rows["P"] != 1].groupby(["P", "N"], as_index=False)["loss"].mean()
     if len(line) < 2 or not len(others):
         return pd.DataFrame(columns=["N", "P", "loss", "equivalent_N", "multiple"])
     losses, log_N = line.to_numpy(), np.log(line.index.to_numpy(dtype=float))
@@ -98,3 +103,14 @@ def equivalents_by_points(table: pd.DataFrame, at_P: float = 1) -> pd.DataFrame:
     found = np.exp(np.interp(target, losses[order], log_N[order], left=np.nan, right=np.nan))
     result: pd.DataFrame = others[["N", "P", "loss"]].assign(equivalent_N=found, multiple=found / others["N"])
     return result.dropna(subset="equivalent_N").reset_index(drop=True)
+
+
+def beside_points(law: Law | Fit, runs: pd.DataFrame) -> pd.DataFrame:
+    """`equivalents` of every (N, P) of one corpus' runs with P > 1, and `by_points`, what the runs alone say.
+
+    by_points is missing where `equivalents_by_points` has no answer.
+    """
+    asked = runs.loc[runs["P"] > 1, ["N", "P"]].drop_duplicates()
+    table = equivalents(law, N=asked["N"], P=asked["P"], data=runs)
+    points = equivalents_by_points(runs)[["N", "P", "equivalent_N"]].astype(float)
+    return table.merge(points.rename(columns={"equivalent_N": "by_points"}), how="left", on=["N", "P"])

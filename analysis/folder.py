@@ -52,11 +52,14 @@ def _begin(runs: pd.DataFrame) -> pd.Series[float]:
 
 
 def read_beside(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
-    """What was measured of each run in the table `name` beside them, with the run's corpus and recipe."""
+    """What was measured of each run in the table `name` beside them, with its corpus, recipe and size.
+
+    path: of the sweep's folder or its table of runs. None without such a table, or without run_id.
+    """
     file = folder_of(path) / name
     if not file.is_file() or "run_id" not in runs or file == path:
         return None
-    known = [c for c in ("run_id", "corpus", "recipe") if c in runs]
+    known = [c for c in ("run_id", "corpus", "recipe", "size") if c in runs]
     measured = pd.read_parquet(file)
     return measured.drop(columns=[c for c in known[1:] if c in measured]).merge(runs[known], on="run_id")
 

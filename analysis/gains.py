@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 import scaling
 from analysis.equivalent import usable
 from analysis.figures.common import split_by_corpus
-from scaling import DenseLaw, LeastSquares
+from scaling import DenseLaw, LeastSquares, terminal
 from scaling.method import at_points, check_level
 from scaling.summary import number
 
@@ -29,15 +29,17 @@ FORMATS = {
     "spread": ".4f",
     "k": ".2f",
 }
+KEYS = ("corpus", "size", "D", "N_one", "P")  # what names a row
 WORTH = ("by_parameters", "by_low", "by_high")
-COLUMNS = ("corpus", "size", "D", "N_one", "P", "N", "seeds", "change", "low", "high", "spread", *WORTH, "k")
+COLUMNS = (*KEYS, "N", "seeds", "change", "low", "high", "spread", *WORTH, "k")
 
 
 def paired(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a run of P > 1 that has a run of P = 1 of its size, corpus and seed.
 
     Columns: corpus, size, D (0 where it is not known), seed, N_one (of P = 1), P, N, change (loss minus
-    that of P = 1 at the same tokens, nats per token).
+    that of P = 1 at the same tokens, nats per token). Raises ValueError where runs of P = 1 of one size
+    differ in N: they are of two models, and their mean is of none.
     """
     keys = ["corpus", "size", "D", "seed"]
     if "size" not in runs or not (runs["P"] == 1).any():
@@ -47,10 +49,23 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     known = known.assign(**{name: known.get(name, value) for name, value in absent.items()})
     if known["D"].isna().any():
         known["D"] = 0.0
-    one = known[known["P"] == 1].groupby(keys, as_index=False)[["N", "loss"]].mean()
+    single = known[known["P"] == 1]
+    _one_model(single)
+    one = single.groupby(keys, as_index=False)[["N", "loss"]].mean()
     both = known[known["P"] > 1].merge(one, on=keys, suffixes=("", "_one"))
     both["change"] = both["loss"] - both["loss_one"]
     return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "D", "P", "seed"])
+
+
+def _one_model(single: pd.DataFrame) -> None:
+    """Refuse a size whose runs of P = 1 have more than one N."""
+    for (corpus, size), N in single.groupby(["corpus", "size"], sort=False)["N"]:
+        if N.min() < N.max():
+            where = f"{corpus}: " if corpus else ""
+            raise ValueError(
+                f"{where}runs of P = 1 of size {size} have N = {N.min():,.0f} and {N.max():,.0f}: "
+                "name these models apart in column size"
+            )
 
 
 def beside(runs: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +89,7 @@ def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         | dict(zip(WORTH, worth(by_one.get(corpus), group, level), strict=True))
         | {"k": needed_k(by_one.get(corpus), group)}
         for corpus, part in split_by_corpus(runs).items()
-        for _, group in paired(part).groupby(["N_one", "D", "P"])
+        for _, group in paired(part).groupby(["N_one", "size", "D", "P"])
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -100,7 +115,10 @@ def one_stream_fits(runs: pd.DataFrame) -> dict[str, scaling.Fit]:
 
 
 def worth(one: scaling.Fit | None, group: pd.DataFrame, level: float) -> tuple[float, float, float]:
-    """Mean change of the loss from N_one to N parameters at P = 1, and its interval; nan without a fit."""
+    """Mean change of the loss, nats per token, from N_one to N at P = 1, and its interval at `level`.
+
+    one: the law of N fitted to P = 1; group: rows of `paired` of one size and P. nan without a fit.
+    """
     if one is None:
         return (float("nan"),) * 3
     at, before = (at_points({"N": group[name].to_numpy(float)}, ("N",)) for name in ("N", "N_one"))
@@ -190,18 +208,19 @@ def telling(table: pd.DataFrame) -> pd.DataFrame:
     return told
 
 
-def text(table: pd.DataFrame) -> str:
-    """`gains` for the terminal."""
+def text(table: pd.DataFrame, room: int | None = None) -> str:
+    """`gains` for the terminal; columns in blocks where its room in characters is too small."""
     shown = telling(table)
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
-    return str(shown.to_string(index=False, formatters=how, na_rep=""))
+    keys = sum(name in KEYS for name in shown)
+    return terminal.table(shown, room, keys, index=False, formatters=how, na_rep="")
 
 
-def averaged(streams: pd.DataFrame) -> str:
+def averaged(streams: pd.DataFrame, room: int | None = None) -> str:
     """What averaging all P streams of each run gained over one of them, for the terminal."""
     one = streams[streams["m"] == 1].set_index("run_id")["loss"]
     whole = streams[streams["m"] == streams["P"]].assign(one=lambda t: t["run_id"].map(one))
     how: Any = {"one": "{:.4f}".format, **dict.fromkeys(("gain", "gain_se", "line"), number)}
     how |= {"similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
     head = "one: loss of one stream alone; gain: of the average of all P below it; line: by Proposition 1"
-    return f"{head}\n{whole[['size', 'P', *how]].to_string(index=False, formatters=how)}"
+    return f"{head}\n{terminal.table(whole[['size', 'P', *how]], room, 2, index=False, formatters=how)}"

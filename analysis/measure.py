@@ -55,7 +55,7 @@ def _wait(device: torch.device) -> None:
 
 
 def median_s(work: Callable[[], object], device: torch.device, repeats: int = REPEATS) -> float:
-    """Median wall time of `work` after one warm-up."""
+    """Median wall time of `work` on a device, in seconds, of so many repeats after one warm-up."""
     work()
     times = []
     for _ in range(repeats):
@@ -195,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     words = ["python -m analysis.measure", *(sys.argv[1:] if argv is None else argv)]
     files = write(table, Path(args.out), command=" ".join(words))
-    show(table[["P", "batch", "latency_s", "predicted_latency_s", "latency_error", "memory_error"]])
+    show(table[["P", "batch", "latency_s", "predicted_latency_s", "latency_error", "memory_error"]], keys=2)
     print(*files, sep="\n")
     return 0
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 import scaling
 from analysis.cost_table import cost_table
-from analysis.equivalent import equivalents, equivalents_by_points
+from analysis.equivalent import beside_points
 from analysis.hardware import A100, H100, H200, LAPTOP
 from analysis.published import STACK, Published
 from analysis.shapes import shape_of
@@ -63,14 +63,7 @@ def fit_all(losses: pd.DataFrame) -> dict[tuple[str, str], scaling.Fit]:
 
 def equivalents_table(inputs: Inputs) -> pd.DataFrame:
     """For every published (N, P): equivalent size by law with interval, and by the points."""
-    parts = []
-    for corpus, fitted in inputs.parallel.items():
-        runs = inputs.published.corpus(corpus)
-        asked = runs[runs["P"] > 1]
-        table = equivalents(fitted, N=asked["N"], P=asked["P"], data=runs)
-        points = equivalents_by_points(runs)[["N", "P", "equivalent_N"]]
-        named = points.rename(columns={"equivalent_N": "by_points"}).astype({"N": float, "P": float})
-        parts.append(table.merge(named, how="left", on=["N", "P"]).assign(corpus=corpus))
+    parts = [beside_points(fit, inputs.runs[c]).assign(corpus=c) for c, fit in inputs.parallel.items()]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -50,13 +50,13 @@ def ended_well(curves: pd.DataFrame) -> pd.Series[bool]:
     return curves["status"] == "ok" if "status" in curves else curves["tokens"].notna()
 
 
-def beside_one(view: View, column: str = "train_loss") -> pd.DataFrame:
+def beside_one(view: View) -> pd.DataFrame:
     """`paired.gaps` of every panel, tokens of stage 2 where there are stages; empty where nothing pairs."""
     if view.curves is None:
         return pd.DataFrame()
     curves = panelled(view)
     curves = curves.assign(tokens=curves["tokens"] - curves["begin"])
-    return paired.gaps(curves[(curves["tokens"] > 0) & ended_well(curves)], column, ["panel"])
+    return paired.gaps(curves[(curves["tokens"] > 0) & ended_well(curves)], "train_loss", ["panel"])
 
 
 def passings(view: View) -> pd.DataFrame:

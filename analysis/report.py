@@ -15,9 +15,9 @@ import pandas as pd
 import scaling
 from analysis import draw, recipe_page, stream_page
 from analysis.conclude import verdict
-from analysis.equivalent import equivalents, equivalents_by_points
+from analysis.equivalent import beside_points
 from analysis.figures.common import corpus_name
-from analysis.hardware import A100, Hardware
+from analysis.hardware import A100
 from analysis.inference_cost import GIB, estimate
 from analysis.page import Page
 from analysis.paper import LAWS
@@ -60,7 +60,6 @@ def write(
     out: Path | str | None = None,
     *,
     command: str = "parscale report",
-    hardware: Hardware = A100,
     objective: Objective | None = None,
 ) -> Path:
     """Write the page of a sweep folder or runs table; return its path.
@@ -71,10 +70,10 @@ def write(
     given = Path(source)
     where = Path(out) if out is not None else (given if given.is_dir() else given.parent)
     target = where if where.suffix == ".html" else where / "report.html"
-    return build(read(given, objective), command=command, hardware=hardware).write(target)
+    return build(read(given, objective), command=command).write(target)
 
 
-def build(view: View, *, command: str = "parscale report", hardware: Hardware = A100) -> Page:
+def build(view: View, *, command: str = "parscale report") -> Page:
     """The page of a view."""
     name = Path(view.source).name or view.source
     page = Page(f"Sweep {name}", f"made by: {command}; from: {view.source}")
@@ -94,7 +93,7 @@ def build(view: View, *, command: str = "parscale report", hardware: Hardware = 
     page.attempt("equivalent parameters", lambda: _equivalents(page, view, known))
     if "ensemble" in known:
         page.attempt("streams", lambda: stream_page.averaged(page, known))
-    page.attempt("costs", lambda: _costs(page, view, hardware))
+    page.attempt("costs", lambda: _costs(page, view))
     _provenance(page, view)
     return page
 
@@ -182,20 +181,15 @@ def _equivalents(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> N
         return
     page.figure(known["equivalents"](), "The multiple of N that P streams replace.")
     for corpus, fitted in view.determined.items():
-        asked = view.of(corpus)[["N", "P"]].drop_duplicates()
-        asked = asked[asked["P"] > 1]
-        if not len(asked):
-            continue
         by: Any = fitted if corpus in view.sound else fitted.law
-        table = equivalents(by, N=asked["N"], P=asked["P"], data=view.of(corpus))
-        points = equivalents_by_points(view.of(corpus))[["N", "P", "equivalent_N"]]
-        named = points.rename(columns={"equivalent_N": "by_points"}).drop_duplicates(["N", "P"])
+        table = beside_points(by, view.of(corpus))
+        if not len(table):
+            continue
         sizes = dict.fromkeys(("N", "equivalent_N", "lower", "upper", "by_points"), ",.0f")
-        whole = table.merge(named.astype(float), how="left", on=["N", "P"])
-        page.table(whole, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
+        page.table(table, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
 
 
-def _costs(page: Page, view: View, hardware: Hardware) -> None:
+def _costs(page: Page, view: View) -> None:
     """What the runs took, and what serving their shapes would take."""
     page.heading("Costs")
     measured = [c for c in _COSTS if c in view.table]
@@ -213,9 +207,9 @@ def _costs(page: Page, view: View, hardware: Hardware) -> None:
         return
     shapes = view.runs[[*_SHAPE, "N", "P"]].drop_duplicates(["N", "P"]).dropna()
     given: dict[str, Any] = {name: shapes[name].to_numpy(float) for name in (*_SHAPE, "P")}
-    cost = estimate(**given, input_tokens=512, output_tokens=512, hardware=hardware)
+    cost = estimate(**given, input_tokens=512, output_tokens=512, hardware=A100)
     table = shapes[["N", "P"]].assign(memory_gib=cost.memory_bytes / GIB, latency_s=cost.latency_s)
-    page.text(f"Serving them, by the cost model, on {hardware.name}: batch 1, 512 tokens in, 512 out.")
+    page.text(f"Serving them, by the cost model, on {A100.name}: batch 1, 512 tokens in, 512 out.")
     page.table(table, formats={"N": ",.0f", "P": "g", "memory_gib": ".3g", "latency_s": ".3g"})
 
 

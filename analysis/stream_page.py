@@ -33,14 +33,15 @@ AVERAGED = (
 
 def gained(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) -> None:
     """Each size and P beside P = 1, and how far seeds scatter."""
-    if "gains" not in known:
+    table = gains(view.runs)
+    if not len(table):
         return
     page.heading("What streams gained at each size")
     page.text(GAINED)
     page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
     page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
     page.verbatim(grounds(view.runs))
-    page.table(telling(gains(view.runs)), formats=FORMATS)
+    page.table(telling(table), formats=FORMATS)
     for words in map(scatter, noise_over_seeds(view.runs).to_dict("records")):
         page.text(words)
 

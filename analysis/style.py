@@ -6,7 +6,6 @@ shown, `save` writes PNG and PDF that are the same bytes for the same input.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -16,7 +15,6 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from cycler import cycler
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -41,7 +39,7 @@ RAMP = "viridis"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 TEXT_WIDTH = 7.2  # inches; two panels side by side on a page
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same letters on every machine
     "mathtext.fontset": "dejavusans",
     "font.size": 8.5,
@@ -73,24 +71,12 @@ _SETTINGS: dict[str, Any] = {
     "pdf.compression": 6,
     "svg.hashsalt": "parscale",
 }
-_fonts: list[str] = ["DejaVu Sans"]
-
-
-def use_font(name: str) -> None:
-    """Draw in an installed font from now on; one that is not there is named in a warning and not used."""
-    try:
-        font_manager.findfont(name, fallback_to_default=False)
-    except ValueError:
-        warnings.warn(f"font {name!r} is not installed; figures stay in {_fonts[0]}", stacklevel=2)
-        return
-    _fonts[:] = [name, "DejaVu Sans"]
 
 
 @contextmanager
 def context() -> Iterator[None]:
     """Matplotlib's settings for the time of a `with` block, then as they were."""
-    settings: Any = {**_SETTINGS, "font.family": list(_fonts)}
-    with mpl.rc_context(settings):
+    with mpl.rc_context(_SETTINGS):
         yield
 
 
@@ -174,15 +160,14 @@ def count_labels(values: Sequence[float]) -> list[str]:
     return [text.removesuffix(".0") + suffix for text in texts]
 
 
-def size_ticks(axes: Axes, sizes: Sequence[float], *, gap: float = 0.085, axis: str = "x") -> None:
-    """Log axis of sizes, labelled at the sizes there are, leaving out labels that would touch.
+def size_ticks(axes: Axes, sizes: Sequence[float], *, gap: float = 0.085) -> None:
+    """Log axis of N, labelled at the sizes there are, leaving out labels that would touch.
 
     `gap` is the least distance of two labels as a fraction of the axis. Sizes within 5% (the same
     backbone at another P) share one tick, at the smallest.
     """
-    one = axes.xaxis if axis == "x" else axes.yaxis
-    (axes.set_xscale if axis == "x" else axes.set_yscale)("log")
-    low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
     span = np.log(high / low)
     ticks: list[float] = []
     for size in sorted(set(sizes)):
@@ -194,10 +179,10 @@ def size_ticks(axes: Axes, sizes: Sequence[float], *, gap: float = 0.085, axis: 
         free = np.log(tick) - last >= gap * span
         labels[i] = labels[i] if free else ""
         last = np.log(tick) if free else last
-    one.set_major_locator(FixedLocator(ticks))
-    one.set_major_formatter(FixedFormatter(labels))
-    one.set_minor_locator(NullLocator())
-    one.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FixedFormatter(labels))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def stream_ticks(axes: Axes, streams: Iterable[float]) -> None:

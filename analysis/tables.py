@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.equivalent import predicted
 from analysis.published import Published
 from scaling import Fit
 from scaling.files import replacing
@@ -48,7 +49,7 @@ def _tex(text: str) -> str:
 
 
 def latex(table: pd.DataFrame, caption: str, formats: Formats | None = None) -> str:
-    """A booktabs table."""
+    """A booktabs table under its caption; formats: of numbers, by column."""
     align = "".join("r" if pd.api.types.is_numeric_dtype(table[c]) else "l" for c in table)
     body = [
         " & ".join(_tex(cell(v, (formats or {}).get(str(c), ""))) for v, c in zip(row, table, strict=True))
@@ -74,7 +75,11 @@ def write(
     data: str,
     formats: Formats | None = None,
 ) -> list[Path]:
-    """`base`.csv, .md and .tex; the CSV's first line is a comment with its origin (read with comment="#")."""
+    """Write `base`.csv, .md and .tex of a table; return their paths.
+
+    The CSV's first line is a comment with command and data, its origin (read it with comment="#"); caption
+    and formats (of numbers, by column) are those of the printed forms.
+    """
     base.parent.mkdir(parents=True, exist_ok=True)
     origin = f"made by: {command}; from: {data}"
     texts = {
@@ -114,14 +119,14 @@ def paper_tables(published: Published) -> dict[str, tuple[str, pd.DataFrame]]:
     }
 
 
-def constants(fits: Mapping[str, Fit], printed: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def constants(fits: Mapping[str, Fit], printed: pd.DataFrame) -> pd.DataFrame:
     """Printed and fitted constants side by side: corpus, constant, printed, ours, difference, lower, upper.
 
     fits: the fit of Eq 5 by corpus; printed: `Published.constants`. difference: (ours - printed) / printed.
     """
     rows = []
     for corpus, fitted in fits.items():
-        ends: dict[Any, Any] = fitted.intervals(level).to_dict("index")
+        ends: dict[Any, Any] = fitted.intervals(0.95).to_dict("index")
         known: dict[Any, Any] = printed.to_dict("index")[corpus]
         for name in ("E", "A", "k", "alpha"):
             told, (ours, lower, upper) = known[name], ends[name].values()
@@ -137,9 +142,9 @@ def predictions(fits: Mapping[tuple[str, str], Fit], runs: pd.DataFrame) -> pd.D
     parts = []
     for (corpus, law), fitted in fits.items():
         rows = runs[runs["corpus"] == corpus]
-        axes = {axis: rows[axis].to_numpy(float) for axis in fitted.law.axes}
-        predicted = np.asarray(fitted.law.predict(**axes))
-        part = rows[["corpus", "size", "N", "P"]].assign(true=rows["loss"], predicted=predicted)
+        part = rows[["corpus", "size", "N", "P"]].assign(
+            true=rows["loss"], predicted=predicted(fitted.law, rows)
+        )
         parts.append(part.assign(error=part["predicted"] - part["true"], law=law))
     columns = ["corpus", "law", "size", "N", "P", "true", "predicted", "error"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

@@ -48,27 +48,13 @@ def training_cost(
     return TrainingCost(shape.P, shape.N, float(D), checkpointing, flops, memory, seconds)
 
 
-def training_costs(
-    shape: Shape,
-    *,
-    streams: tuple[int, ...] = (1, 2, 4, 8),
-    D: float,
-    batch: int,
-    seq_len: int = 2048,
-    devices: int = 1,
-    hardware: Hardware = A100,
-) -> list[TrainingCost]:
-    """Every P with and without checkpointing."""
+def training_costs(shape: Shape, *, D: float, batch: int, devices: int = 1) -> list[TrainingCost]:
+    """`training_cost` of the shape at P = 1, 2, 4 and 8 on A100s, each without and with checkpointing.
+
+    D, batch, devices: as `training_cost` takes them.
+    """
     return [
-        training_cost(
-            replace(shape, P=P),
-            D=D,
-            batch=batch,
-            seq_len=seq_len,
-            checkpointing=checkpointing,
-            devices=devices,
-            hardware=hardware,
-        )
-        for P in streams
-        for checkpointing in (False, True)
+        training_cost(replace(shape, P=P), D=D, batch=batch, checkpointing=recomputed, devices=devices)
+        for P in (1, 2, 4, 8)
+        for recomputed in (False, True)
     ]

@@ -26,10 +26,10 @@ def _read(text: str, units: dict[str, float], example: str) -> float:
 
 
 def parse_bytes(text: str) -> float:
-    """Bytes from 4GB (10^9), 4GiB (2^30), 512MB, 4096."""
+    """Bytes from 4GB (10^9), 4GiB (2^30), 512MB, 4096; ValueError quotes what is none, or not above 0."""
     return _read(text, _BYTES, "4GB, 3.5GiB or 512MB")
 
 
 def parse_seconds(text: str) -> float:
-    """Seconds from 0.6s, 80ms, 2min, 0.6."""
+    """Seconds from 0.6s, 80ms, 2min, 0.6; ValueError quotes what is none, or not above 0."""
     return _read(text, _SECONDS, "0.6s, 80ms or 2min")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,36 +59,33 @@ class View:
     def notes(self) -> dict[str, str]:
         """What a figure says of a fit that did not simply converge: a line a coefficient at its bound."""
         doubtful = {c: f for c, f in self.parallel.items() if f.status != scaling.Status.CONVERGED}
-        found = {corpus: one_sided(f) or f"in doubt: {f.status}" for corpus, f in doubtful.items()}
-        return {
-            corpus: line.replace("; ", "\n").replace("bound\n", "bound; ") for corpus, line in found.items()
-        }
+        return {c: "\n".join(one_sided(f)) or f"in doubt: {f.status}" for c, f in doubtful.items()}
 
     def of(self, corpus: str) -> pd.DataFrame:
         """The finished runs of one corpus."""
         return usable(split_by_corpus(self.runs)[corpus])
 
 
-def one_sided(fitted: scaling.Fit, level: float = 0.95) -> str:
-    """What a fit at a bound still says, e.g. "k = 0, at its bound; 95% interval up to 0.0487"."""
+def one_sided(fitted: scaling.Fit) -> list[str]:
+    """What a fit at a bound still says, e.g. ["k = 0, at its bound; 95% interval up to 0.0487"]."""
     if fitted.status != scaling.Status.AT_BOUND:
-        return ""
-    ends: dict[Any, Any] = fitted.intervals(level).to_dict("index")
+        return []
+    ends: dict[Any, Any] = fitted.intervals(0.95).to_dict("index")
     parts = []
     for name in (name for name in fitted.certificate.at_bound if name in ends):
         value, low, high = ends[name]["estimate"], ends[name]["lower"], ends[name]["upper"]
         end, side = (high, "up") if high > value else (low, "down")
         side = f"{side} to {end:.3g}" if np.isfinite(end) else f"open {side}wards"
-        parts.append(f"{name} = {value:.3g}, at its bound; {level:.0%} interval {side}")
-    return "; ".join(parts)
+        parts.append(f"{name} = {value:.3g}, at its bound; 95% interval {side}")
+    return parts
 
 
 def read(source: Path | str, objective: Objective | None = None) -> View:
     """Read a sweep folder or a runs table and fit every law of N and P to each corpus.
 
-    Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". A law that
-    cannot be fitted is named in `missing` with the reason; the rest is there all the same. objective: that
-    of `scaling.fit` unless given.
+    Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". Where one size
+    goes on from several checkpoints, `size` tells them apart. A law that cannot be fitted is named in
+    `missing` with the reason; the rest is there all the same. objective: that of `scaling.fit` unless given.
     """
     path = Path(source)
     table = read_table(path)
@@ -113,7 +111,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(
             f"{path}: no finished run in it (no runs.parquet); see `parscale status {path}` if it is a sweep"
         )
-    return _by_recipe(scaling.read_runs(path))
+    return _by_base(_by_recipe(scaling.read_runs(path)))
 
 
 def read_results(source: Path | str) -> pd.DataFrame:
@@ -132,6 +130,25 @@ def _by_recipe(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(corpus=(table["corpus"].astype(str) + ", " if "corpus" in table else "") + recipe)
 
 
+def _by_base(table: pd.DataFrame) -> pd.DataFrame:
+    """Where runs of one size go on from several given checkpoints, size reads "SIZE from CHECKPOINT"."""
+    if not {"config", "size"} <= set(table):
+        return table
+    base = table["config"].map(_base)
+    same = [table[name] for name in ("corpus", "size") if name in table]
+    several = base.where(base != "").groupby(same).transform("nunique") > 1
+    return table.assign(size=table["size"].where(~several, table["size"].astype(str) + " from " + base))
+
+
+def _base(config: Any) -> str:
+    """The start of the hash of the checkpoint that a run was given to go on from; nothing for other runs."""
+    try:
+        known = json.loads(config)
+    except (TypeError, ValueError):
+        return ""
+    return str(known.get("parent_hash", ""))[:8] if isinstance(known, dict) else ""
+
+
 def _fit_all(
     corpus: str, rows: pd.DataFrame, missing: list[str], objective: Objective | None
 ) -> dict[str, scaling.Fit]:
@@ -146,7 +163,7 @@ def _fit_all(
         count = f"{len(usable(rows))} finished runs are too few to fit {', '.join(too_many)}"
         missing.append(f"{corpus_name(corpus)}: {count}".removeprefix(": "))
     if "parallel" in found and found["parallel"].status != scaling.Status.CONVERGED:
-        detail, bound = found["parallel"].certificate.detail, one_sided(found["parallel"])
+        detail, bound = found["parallel"].certificate.detail, "; ".join(one_sided(found["parallel"]))
         line = f"{corpus_name(corpus)}: Eq 5 is in doubt: {detail}" + (f" ({bound})" if bound else "")
         missing.append(line.removeprefix(": "))
     return found

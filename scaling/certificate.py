@@ -106,7 +106,10 @@ def internal_condition(problem: Problem, theta: Array) -> float:
 
 
 def worst_direction(law: Any, unit: Array, length: Array) -> tuple[float, str]:
-    """Condition number of the scaled Jacobian and its weakest combination in words."""
+    """Condition number of a law's scaled Jacobian and its weakest combination in words.
+
+    unit: its columns, (n, p), each of the length 1; length: what they were divided by, (p,).
+    """
     if not np.isfinite(unit).all() or (length == 0).any():
         dead = ", ".join(name for name, size in zip(law.free(), length, strict=True) if not size > 0)
         return float("inf"), f"{dead or 'a parameter'} changes no prediction"

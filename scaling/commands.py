@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling import published, serial
+from scaling import published, serial, terminal
 from scaling.data import parse_size, usable
 from scaling.fit import FitError
 from scaling.fit import fit as fit_law
@@ -51,7 +51,7 @@ def fit(args: Any) -> str:
     if args.json:
         return serial.dumps({name: as_json(one, args.level) for name, one in fits.items()})
     told = [describe(name, one, paths[name], args.level) for name, one in fits.items()]
-    return "\n\n".join(told) + mixed(runs, args.by)
+    return "\n\n".join(told) + _mixed(runs, args)
 
 
 def as_json(one: Fit, level: float) -> dict[str, Any]:
@@ -67,11 +67,15 @@ def as_json(one: Fit, level: float) -> dict[str, Any]:
 
 def describe(name: str, one: Fit, path: Path, level: float) -> str:
     """A fit for the terminal: its summary, what the paper printed, where it was saved."""
-    note = published.note(one)
-    lines = [f"== {name} ==", text(one, level)]
+    note, room = published.note(one), terminal.width()
+    lines = [f"== {name} ==", text(one, level, room)]
     if note:
-        lines.append(f"note        {note}")
+        lines.append(terminal.fold(f"note        {note}", room, 12))
     return "\n".join([*lines, f"saved       {path}"])
+
+
+def _mixed(runs: pd.DataFrame, args: Any) -> str:
+    return terminal.fold(mixed(runs, args.by), terminal.width())
 
 
 def predict(args: Any) -> str:
@@ -121,7 +125,7 @@ def compare(args: Any) -> str:
     )
     if args.json:
         return serial.dumps({name: compared(one) for name, one in found.items()})
-    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + mixed(runs, args.by)
+    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + _mixed(runs, args)
 
 
 def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
@@ -154,9 +158,10 @@ def ranking(one: Comparison) -> str:
     """A comparison for the terminal: table, verdict, and what the best law's residuals say."""
     shown = one.table[["status", "r2", "rmse", "delta_aicc", "delta_bic", "loo_rmse", "holdout_rmse"]]
     shown = shown.assign(status=shown["status"].where(shown.index.isin(list(one.fits)), "too few runs"))
-    lines = [shown.to_string(float_format=lambda x: f"{x:.4g}", na_rep=""), "", one.verdict]
-    best = str(one.table.index[0])
-    return "\n".join([*lines, f"Residuals of {best}: {adequacy(one.fits[best]).verdict}"])
+    best, room = str(one.table.index[0]), terminal.width()
+    words = f"{one.verdict}\nResiduals of {best}: {adequacy(one.fits[best]).verdict}"
+    ranks = terminal.table(shown, room, float_format=lambda x: f"{x:.4g}", na_rep="")
+    return f"{ranks}\n\n{terminal.fold(words, room)}"
 
 
 def backtest(args: Any) -> str:
@@ -166,7 +171,7 @@ def backtest(args: Any) -> str:
     found = each(args, runs, lambda part: backtest_law(law, part, args.along, objective, args.level))
     if args.json:
         return serial.dumps({name: backtested(law, one) for name, one in found.items()})
-    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + mixed(runs, args.by)
+    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + _mixed(runs, args)
 
 
 def backtested(law: type[Law], one: Backtest) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.
     return table
 
 
-def read_candidates(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read_candidates(path: str | Path) -> pd.DataFrame:
     """Runs that could be trained: N, P, D and, where given, C as float64, from any file `read_runs` reads.
 
     Raises as `read_runs` does; a table with only N has P = 1.
@@ -90,7 +90,7 @@ def read_candidates(path: str | Path, columns: Mapping[str, str] | None = None) 
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(f"{source}: no such file; give a table of candidate runs")
-    table = _rename(tables.load(source), columns or {}, source)
+    table = tables.load(source)
     if "N" not in table:
         raise ValueError(f"{source}: {_missing('N', table)}")
     _one_stream(table, source)
@@ -195,21 +195,21 @@ def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
     return table
 
 
-def arrays(table: Any, names: tuple[str, ...], loss: str = "loss") -> tuple[dict[str, Array], int]:
+def arrays(table: Any, names: tuple[str, ...]) -> tuple[dict[str, Array], int]:
     """The named columns and the loss of a table's usable rows as float64, and how many rows were left out.
 
     `table` is a DataFrame or a mapping of sequences. ValueError names the first bad row, column and value.
     """
-    for name in (*names, loss):
+    for name in (*names, "loss"):
         if name not in table:
             raise ValueError(_missing(name, table))
     known = {name: table[name] for name in ("status", "recipe") if name in table}
-    keep = usable({"loss": table[loss], **known})
+    keep = usable({"loss": table["loss"], **known})
     if keep.size and "status" in known and STATUSES.isdisjoint(_words(table["status"])):
         found = ", ".join(sorted({str(word) or "nothing" for word in _words(table["status"])})[:5])
         raise ValueError(f"no row has status {OK!r}: the column holds {found}; map its words or drop it")
     out = {}
-    for name in (*names, loss):
+    for name in (*names, "loss"):
         raw = np.asarray(table[name], dtype=object) if not _is_float(table[name]) else np.asarray(table[name])
         try:
             values = raw.astype(np.float64)
@@ -220,7 +220,7 @@ def arrays(table: Any, names: tuple[str, ...], loss: str = "loss") -> tuple[dict
             row = int(np.flatnonzero(bad)[0])
             need = ">= 1" if name == "P" else "> 0"
             raise ValueError(f"row {row + 1}, column {name}: {values[row]:g} must be finite and {need}")
-        out["loss" if name == loss else name] = values[keep]
+        out[name] = values[keep]
     return out, int((~keep).sum())
 
 

@@ -106,7 +106,11 @@ def _labels(table: Any, given: Any, keep: Any) -> Any:
 
 
 def solve(problem: Problem, start: int = STARTS, excluded: int = 0, groups: Any = None) -> Fit:
-    """Minimise a problem from many starts, cross-check it and certify the answer."""
+    """Minimise a problem from many starts, cross-check it and certify the answer.
+
+    start: starting points; excluded: rows left out before, to be told; groups: the cluster of each row, (n,).
+    Raises FitError where rows are fewer than parameters.
+    """
     if (problem.w == 0).any():  # a weight of zero leaves the row out, of the counts and centres too
         used = problem.w > 0
         problem, groups = problem.take(used), None if groups is None else groups[used]

@@ -44,7 +44,10 @@ def _is(column: pd.Series[Any], value: str) -> Any:
 
 
 def split(runs: pd.DataFrame, by: str | None, source: Any) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The table in groups: one a value of column `by`, or all of it."""
+    """The runs in groups, each with its name: one a value of column `by`, or all of them.
+
+    Raises ValueError, which names the source, where there is no such column or two names would be one file's.
+    """
     if by is None:
         yield "all", runs
         return

@@ -32,16 +32,9 @@ def optimum_estimates(runs: Any) -> pd.DataFrame:
     rows.append(_power_law("envelope", *_envelope(N, C, loss)))
     one = fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss})
     a, G = _parametric(cast(ChinchillaLaw, one.law))
-    rows.append(
-        {
-            "method": "parametric",
-            "exponent": a,
-            "standard_error": np.nan,
-            "factor": G,
-            "budgets": 1 + int(axis_levels(C).max()),
-        }
-    )
-    table = pd.DataFrame(rows).set_index("method")
+    rows.append(("parametric", a, np.nan, G, _count(C)))
+    columns = ["method", "exponent", "standard_error", "factor", "budgets"]
+    table = pd.DataFrame(rows, columns=columns).set_index("method")
     table["note"] = [_note(name, table) for name in table.index]
     if one.status != Status.CONVERGED:
         table.loc["parametric", "note"] = f"the fit of L(N, D): {one.status} ({one.certificate.detail})"
@@ -92,22 +85,21 @@ def _envelope(N: Array, C: Array, loss: Array) -> tuple[Array, Array]:
     return C[frontier], N[frontier]
 
 
-def _power_law(method: str, C: Array, N: Array) -> dict[str, Any]:
-    budgets = 1 + int(axis_levels(C).max()) if C.size else 0
-    out = {
-        "method": method,
-        "exponent": np.nan,
-        "standard_error": np.nan,
-        "factor": np.nan,
-        "budgets": budgets,
-    }
+def _count(C: Array) -> int:
+    """Budgets that are told apart."""
+    return 1 + int(axis_levels(C).max()) if C.size else 0
+
+
+def _power_law(method: str, C: Array, N: Array) -> tuple[str, float, float, float, int]:
+    """A row of the table: method, exponent, its standard error, factor, budgets; nan from too few."""
+    budgets = _count(C)
     if budgets < 3:
-        return out
+        return method, np.nan, np.nan, np.nan, budgets
     x, y = np.log(C), np.log(N)
     slope, intercept = np.polyfit(x, y, 1)
     left = y - slope * x - intercept
     se = np.sqrt((left**2).sum() / (C.size - 2) / ((x - x.mean()) ** 2).sum())
-    return out | {"exponent": slope, "standard_error": se, "factor": np.exp(intercept)}
+    return method, float(slope), float(se), float(np.exp(intercept)), budgets
 
 
 def _note(name: str, table: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Which values along an axis are one level: N moves a little with P, budgets are never quite equal."""
+"""Which values along an axis are one level, and which runs are of one size: N moves a little with P."""
 
 from __future__ import annotations
 
@@ -35,3 +35,14 @@ def axis_levels(x: Array, P: Array | None = None) -> Any:
 def levels_along(axis: str, x: Array, axes: Mapping[str, Array]) -> Any:
     """`axis_levels` of the values x of an axis: sizes with regard to their streams, if the axes have P."""
     return axis_levels(x, axes.get("P") if axis == "N" else None)
+
+
+def size_levels(runs: Any) -> Any:
+    """Level 0, 1, ... of the size of each run of a table, (n,): by its column `size`, else by N and P.
+
+    runs: a DataFrame with N and P. A size is named in every row or in none; its N is its smallest.
+    """
+    if "size" in runs and runs["size"].notna().all():
+        least = runs.groupby("size")["N"].transform("min")
+        return np.unique(least.to_numpy(np.float64), return_inverse=True)[1].ravel()
+    return axis_levels(*(runs[axis].to_numpy(np.float64) for axis in ("N", "P")))

@@ -26,7 +26,7 @@ def check(path: str | Path, size: int, most: int, remedy: str) -> None:
 
 
 def read_bytes(path: Path, most: int, remedy: str) -> bytes:
-    """A whole file of at most `most` bytes; raises TooLarge where it holds more. It may be a pipe."""
+    """A whole file, or pipe, of at most `most` bytes; where it holds more TooLarge tells the remedy."""
     check(path, path.stat().st_size, most, remedy)
     with path.open("rb") as file:
         found = file.read(most + 1)  # a pipe or a device states no size
@@ -34,6 +34,6 @@ def read_bytes(path: Path, most: int, remedy: str) -> bytes:
     return found
 
 
-def read_json(path: str | Path, remedy: str = "this is not the file meant") -> str:
+def read_json(path: str | Path) -> str:
     """The text of a JSON file of at most JSON bytes; raises TooLarge, or ValueError where it is not UTF-8."""
-    return read_bytes(Path(path), JSON, remedy).decode("utf-8")
+    return read_bytes(Path(path), JSON, "this is not the file meant").decode("utf-8")

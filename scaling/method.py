@@ -32,7 +32,7 @@ def check_level(level: float) -> None:
 
 
 def evaluate(problem: Problem, theta: Array, quantity: Quantity) -> Array:
-    """A quantity (B, K) at θ (B, p)."""
+    """A quantity (B, K) of a problem's law at θ (B, p), in its own unit."""
     with np.errstate(all="ignore"):
         values = np.asarray(quantity(problem.law.from_vector(problem.named(theta))), dtype=np.float64)
     return values if values.ndim == 2 else values[:, None]
@@ -144,7 +144,7 @@ def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:
 
 
 def draw_laws(fit: Fit, count: int, seed: int) -> Law:
-    """Laws drawn from the multivariate t of the covariance, kept inside the bounds."""
+    """`count` laws of the multivariate t of a fit's covariance, from `seed`, kept inside the bounds."""
     rng = np.random.default_rng(seed)
     cov, _ = spread(fit)
     values, vectors = np.linalg.eigh(cov)

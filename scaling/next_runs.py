@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling import serial
+from scaling import serial, terminal
 from scaling.data import parse_size, read_candidates
 from scaling.design import Target
 from scaling.design import suggest as suggest_runs
@@ -97,4 +97,4 @@ def describe(chosen: pd.DataFrame, before: float, args: Any) -> str:
     if not args.tokens and not args.candidates:
         lines.append("without --tokens only the ratios of the FLOPs mean anything (6 N P)")
     lines.append("expected by linear theory at the fitted law; fit again after each run")
-    return "\n".join(lines)
+    return terminal.fold("\n".join(lines), terminal.width(), 4)

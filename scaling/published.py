@@ -13,7 +13,13 @@ PRINTED = {
     "stack-v2-python": (ParallelLaw(E=0.6912, A=1.131e7, alpha=0.1894, k=0.3935), 0.9978),
     "pile": (ParallelLaw(E=1.2888, A=1.974e8, alpha=0.1963, k=0.3345), 0.9987),
 }
+TITLES = {"stack-v2-python": "Stack-V2 Python", "pile": "The Pile"}  # the corpora as headings
 FIRST_LOSS = {1.1722: "stack-v2-python", 2.1113: "pile"}  # of the smallest model at P = 1
+
+
+def printed_k() -> str:
+    """The k that the paper prints for each corpus, in words."""
+    return ", ".join(f"{law.k:.2f} ({TITLES[corpus]})" for corpus, (law, _) in PRINTED.items())
 
 
 def corpus_of(fit: Fit) -> str | None:

@@ -174,8 +174,9 @@ class Fit:
     def __repr__(self) -> str:
         """A table for people."""
         from scaling.summary import text
+        from scaling.terminal import width
 
-        return text(self)
+        return text(self, room=width())
 
     def _repr_html_(self) -> str:
         from scaling.summary import html

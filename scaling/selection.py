@@ -16,27 +16,22 @@ from scaling.levels import levels_along
 from scaling.objectives import LeastSquares, Objective
 from scaling.result import Fit
 from scaling.solver import minimise
+from scaling.terminal import Judged
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
 LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs
+DIGITS = 6  # of a criterion: what lies beyond them differs from machine to machine
 TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Judged):
     """Laws ranked on the same rows: `table` (one row a law, best first), `verdict` in words, the fits."""
 
     table: pd.DataFrame
     verdict: str
     fits: dict[str, Fit]
-
-    def __repr__(self) -> str:
-        """Table and verdict."""
-        return f"{self.table.to_string(float_format=lambda x: f'{x:.4g}')}\n\n{self.verdict}"
-
-    def _repr_html_(self) -> str:
-        return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}')}<p>{self.verdict}</p>"
 
 
 def compare(
@@ -68,10 +63,11 @@ def compare(
     table = pd.DataFrame(rows).set_index("law")
     for score in ("aicc", "bic"):
         place = list(table.columns).index(score) + 1
-        table.insert(place, f"delta_{score}", table[score] - table[score].min())
+        table.insert(place, f"delta_{score}", (table[score] - table[score].min()).round(DIGITS))
     for name, reason in refused.items():
         table.loc[name, "status"] = reason
-    table = table.sort_values("aicc")
+    order = table["aicc"].round(DIGITS).sort_values(kind="stable")  # laws that tie stay in the order given
+    table = table.loc[order.index]
     return Comparison(table, _verdict(table, holdout), fits)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from scaling import terminal
 from scaling.law import Array
 from scaling.levels import levels_along
 from scaling.result import Fit
@@ -27,7 +28,9 @@ class Adequacy:
 
     def __repr__(self) -> str:
         """Grid and verdict."""
-        return f"{self.grid.to_string(float_format=lambda x: f'{x:+.1e}')}\n\n{self.verdict}"
+        room = terminal.width()
+        grid = terminal.table(self.grid, room, float_format=lambda x: f"{x:+.1e}")
+        return f"{grid}\n\n{terminal.fold(self.verdict, room)}"
 
 
 def adequacy(fit: Fit) -> Adequacy:

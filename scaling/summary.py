@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling.solver import ROUNDING
+from scaling.terminal import fold
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -25,7 +28,11 @@ def number(x: float) -> str:
 
 def cross_check(name: str, gap: float) -> str:
     """How the second algorithm's objective compares, in words."""
-    return name if np.isnan(gap) else f"{name} ends {gap:+.1e} of the objective away"
+    if np.isnan(gap):
+        return name
+    return f"{name} ends " + (
+        f"{gap:+.1e} of the objective away" if abs(gap) > ROUNDING else "at the same objective"
+    )
 
 
 def facts(fit: Fit) -> list[tuple[str, str]]:
@@ -71,14 +78,14 @@ def table(fit: Fit, level: float = LEVEL) -> pd.DataFrame | None:
     return fit.intervals(level) if fit.determined else None
 
 
-def text(fit: Fit, level: float = LEVEL) -> str:
-    """The summary as aligned lines."""
+def text(fit: Fit, level: float = LEVEL, room: int | None = None) -> str:
+    """The summary as aligned lines, folded to the room of a terminal."""
     lines = [f"{key:<12}{value}" for key, value in facts(fit)]
     intervals = table(fit, level)
     lines.append("")
     if intervals is None:
         lines += [f"{name:<12}{number(float(getattr(fit.law, name)))}" for name in fit.law.names()]
-        return "\n".join([*lines, f"no intervals: {fit.status}"])
+        return fold("\n".join([*lines, f"no intervals: {fit.status}"]), room, 12)
     head = f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}"
     lines.append(f"{head}   {level:.0%} {intervals.attrs['method']}")
     lines += [
@@ -89,11 +96,11 @@ def text(fit: Fit, level: float = LEVEL) -> str:
         lines.append(f"note        {intervals.attrs['caveat']}")
     if seen := power_note(fit, intervals, level):
         lines.append(f"power       {seen}")
-    return "\n".join(lines)
+    return fold("\n".join(lines), room, 12)
 
 
 def power_note(fit: Fit, intervals: pd.DataFrame, level: float = LEVEL) -> str:
-    """How large k would have to be to be seen, where its interval holds 0; else nothing."""
+    """How large k would have to be to be seen, where its interval among `intervals` holds 0; else nothing."""
     from scaling.power import POWER, detectable
 
     if "k" not in fit.law.free() or not intervals.lower["k"] <= 0 or fit.clustered:

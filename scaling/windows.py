@@ -15,24 +15,18 @@ from scaling.levels import levels_along
 from scaling.objectives import Objective
 from scaling.result import Fit
 from scaling.selection import along, streams_of
+from scaling.terminal import Judged
 
 WINDOWS = 12
 
 
-@dataclass(frozen=True)
-class Backtest:
+@dataclass(frozen=True, repr=False)
+class Backtest(Judged):
     """How a law would have predicted unseen runs: `table` one row a window, `points` one a prediction."""
 
     table: pd.DataFrame
     points: pd.DataFrame
     verdict: str
-
-    def __repr__(self) -> str:
-        """Table and verdict."""
-        return f"{self.table.to_string(float_format=lambda x: f'{x:.4g}')}\n\n{self.verdict}"
-
-    def _repr_html_(self) -> str:
-        return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}')}<p>{self.verdict}</p>"
 
 
 def backtest(

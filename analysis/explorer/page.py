@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from plotly.offline import get_plotlyjs
 
 import scaling
+from analysis.equivalent import predicted
 from analysis.explorer.payload import LEVEL, TITLES, payload, start
 from analysis.explorer.sources import Source
 from analysis.inference_cost import A100, GIB, estimate
@@ -27,7 +27,7 @@ TOKENS = 512  # read and written by the batch whose cost is told
 
 
 def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
-    """The whole page as one text."""
+    """The whole page of the sources as one text; command and origin (of the data) stand at its foot."""
     data = json.dumps(payload(sources), allow_nan=False, separators=(",", ":"))
     footer = (
         f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. "
@@ -78,7 +78,7 @@ def _runs(source: Source, fitted: scaling.Fit) -> str:
             "N": runs["N"].map(count_text),
             "P": runs["P"].map("{:g}".format),
             "loss of the run": runs["loss"].map("{:.4f}".format),
-            "loss by the law": [f"{v:.4f}" for v in fitted.law.predict(**_axes(fitted, runs))],
+            "loss by the law": [f"{v:.4f}" for v in predicted(fitted.law, runs)],
         }
     )
     name = start(source)
@@ -94,7 +94,7 @@ def _grid(source: Source) -> pd.DataFrame:
 def _predictions(source: Source, fitted: scaling.Fit) -> str:
     """Loss with interval, and equivalent sizes."""
     grid = _grid(source)
-    seen = fitted.predict(LEVEL, scaling.Covariance(), **_axes(fitted, grid))
+    seen = fitted.predict(LEVEL, scaling.Covariance(), **{axis: grid[axis] for axis in fitted.law.axes})
     shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
     shown["loss"] = seen["loss"].map("{:.4f}".format).to_numpy()
     known = np.isfinite(seen["lower"]) & np.isfinite(seen["upper"]) & (str(fitted.status) == "converged")
@@ -117,14 +117,10 @@ def _costs(source: Source, fitted: scaling.Fit) -> str:
         batch=1, input_tokens=TOKENS, output_tokens=TOKENS, hardware=A100,
     )  # fmt: skip
     shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
-    shown["loss"] = [f"{v:.4f}" for v in fitted.law.predict(**_axes(fitted, grid))]
+    shown["loss"] = [f"{v:.4f}" for v in predicted(fitted.law, grid)]
     shown["memory, GiB"] = [f"{v / GIB:.3g}" for v in found.memory_bytes]
     shown["latency, s"] = [f"{v:.3g}" for v in found.latency_s]
     return _table(shown, f"Cost and loss: batch 1, {TOKENS} tokens in, {TOKENS} out, {A100.name}")
-
-
-def _axes(fitted: scaling.Fit, table: pd.DataFrame) -> dict[str, Any]:
-    return {axis: table[axis].to_numpy(dtype=float) for axis in fitted.law.axes}
 
 
 def _table(frame: pd.DataFrame, caption: str) -> str:

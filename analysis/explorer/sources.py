@@ -11,7 +11,6 @@ import pandas as pd
 
 import scaling
 from analysis import view
-from analysis.equivalent import usable
 from analysis.figures.common import corpus_name
 from scaling.published import corpus_of
 
@@ -73,7 +72,7 @@ def _from_runs(path: Path) -> list[Source]:
     seen = view.read(path)
     out = []
     for corpus, by_law in seen.fits.items():
-        runs = usable(seen.of(corpus))
+        runs = seen.of(corpus)
         fits = {name: fit for name, fit in by_law.items() if finite(fit)}
         if fits:
             title = corpus_name(corpus) or path.stem

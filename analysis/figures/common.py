@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.equivalent import predicted
 from analysis.style import BLACK, GREY
+from scaling.levels import size_levels
+from scaling.published import TITLES
 
-_CORPUS_NAMES = {"stack-v2-python": "Stack-V2 Python", "pile": "The Pile"}
 N_LABEL = "non-embedding parameters $N$"
 LOSS_LABEL = "loss (nats per token)"
 P_LABEL = "parallel streams $P$"
@@ -19,7 +21,7 @@ P_LABEL = "parallel streams $P$"
 
 def corpus_name(corpus: str) -> str:
     """A corpus as a heading."""
-    return _CORPUS_NAMES.get(corpus, corpus)
+    return TITLES.get(corpus, corpus)
 
 
 def split_by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -35,10 +37,8 @@ def by_streams(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
 
 
 def backbones(table: pd.DataFrame) -> list[float]:
-    """One N a size, at its smallest P: in small models ParScale's own parameters move N a good deal."""
-    if "size" in table and table["size"].notna().all():
-        return sorted(table.groupby("size")["N"].min())
-    return sorted(set(table["N"]))
+    """One N a size, that of its smallest run, ascending: `scaling.levels` says which runs are of one size."""
+    return [float(N) for N in table["N"].groupby(size_levels(table)).min()]
 
 
 def number(value: float) -> str:
@@ -66,7 +66,7 @@ def law_text(law: Any) -> str:
 def goodness(law: Any, rows: pd.DataFrame) -> tuple[float, float]:
     """R2 and root mean square error of a law on the loss of some runs."""
     loss = rows["loss"].to_numpy(dtype=float)
-    residual = loss - np.asarray(law.predict(**{axis: rows[axis].to_numpy(float) for axis in law.axes}))
+    residual = loss - predicted(law, rows)
     total = float(((loss - loss.mean()) ** 2).sum())
     r2 = 1 - float((residual**2).sum()) / total if total > 0 else float("nan")
     return r2, float(np.sqrt((residual**2).mean()))

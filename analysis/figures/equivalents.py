@@ -16,14 +16,11 @@ MARGIN = 1.25  # how far beyond its ends an axis reaches, as a factor
 
 
 def equivalent_parameters(
-    by_law: Mapping[str, pd.DataFrame],
-    by_points: Mapping[str, pd.DataFrame] | None = None,
-    *,
-    level: float = 0.95,
+    by_law: Mapping[str, pd.DataFrame], by_points: Mapping[str, pd.DataFrame] | None = None
 ) -> Figure:
     """The multiple of parameters that P streams replace: a curve a corpus, its interval, the points alone.
 
-    by_law: tables of `analysis.equivalent.equivalents` for one size each (in_data may be absent); the
+    by_law: tables of `analysis.equivalent.equivalents` at 95% for one size each (in_data may be absent); the
     curve is dashed and its ground shaded where P leaves the runs. by_points: tables of
     `equivalents_by_points`, drawn as open circles, one a size.
     """
@@ -36,7 +33,7 @@ def equivalent_parameters(
             say_empty(axes, "no law of P that these runs determine")
             return figure
         for i, (name, table) in enumerate(drawn.items()):
-            _curve(axes, table.sort_values("P"), style.CYCLE[i % len(style.CYCLE)], corpus_name(name), level)
+            _curve(axes, table.sort_values("P"), style.CYCLE[i % len(style.CYCLE)], corpus_name(name))
             points = (by_points or {}).get(name, pd.DataFrame())
             if len(points):
                 axes.plot(
@@ -67,14 +64,14 @@ def _ground(axes: Axes, drawn: Mapping[str, pd.DataFrame]) -> None:
     axes.axhline(1, color=style.GREY, linewidth=0.8)
 
 
-def _curve(axes: Axes, table: pd.DataFrame, color: str, label: str, level: float) -> None:
+def _curve(axes: Axes, table: pd.DataFrame, color: str, label: str) -> None:
     """One corpus: solid within the runs, dashed beyond, the interval as a band."""
     finite = table[np.isfinite(table["multiple"])]
     inside = finite[finite["in_data"]]
     outside = finite[finite["P"] >= (inside["P"].max() if len(inside) else 0)]
     label = f"{label}: law at $N$ = {style.count_text(table['N'].iloc[0])}"
     if table["lower"].notna().any():
-        label = f"{label}, {level:.0%} interval"
+        label = f"{label}, 95% interval"
         axes.fill_between(
             table["P"],
             table["lower"] / table["N"],

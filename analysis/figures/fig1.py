@@ -14,30 +14,31 @@ from analysis.cost_ratios import CostRatio
 from analysis.equivalent import usable
 from analysis.figures.common import LOSS_LABEL, N_LABEL, backbones, law_text, note, say_empty
 
+SIZE, FEW, MANY = "1.6B", 1, 8  # the size and the two P that the paper's teasers show
 
-def fig1_law(table: pd.DataFrame, law: Any, *, streams: tuple[int, int] = (1, 8)) -> Figure:
-    """Loss against N at two P with the arrow between equal losses (the form of Figure 1(2)).
+
+def fig1_law(table: pd.DataFrame, law: Any) -> Figure:
+    """Loss against N at P = 1 and 8 with the arrow between equal losses (the form of Figure 1(2)).
 
     table: N, P, loss of one corpus. The arrow starts at the largest one-stream run's size and its
     length is the law's: 1 - 1 / (k ln P + 1) of the parameters for the law of Eq 5.
     """
     figure, (axes,) = style.new_figure(width=4.6, height=3.5)
-    few, many = streams
     runs = usable(table)
     with style.context():
         axes.set_xlabel(N_LABEL)
         axes.set_ylabel(LOSS_LABEL)
-        if not {few, many} <= set(runs["P"]):
-            say_empty(axes, f"needs runs at P = {few} and P = {many}; there are {sorted(set(runs['P']))}")
+        if not {FEW, MANY} <= set(runs["P"]):
+            say_empty(axes, f"needs runs at P = {FEW} and P = {MANY}; there are {sorted(set(runs['P']))}")
             return figure
         looks = style.stream_looks(runs["P"])
-        for P in streams:
+        for P in (FEW, MANY):
             rows = runs[runs["P"] == P]
             N = np.geomspace(runs["N"].min() / 1.08, runs["N"].max() * 1.08, 120)
             axes.plot(N, law.predict(N=N, P=np.full_like(N, P)), color=looks[P]["color"])
             axes.plot(rows["N"], rows["loss"], linestyle="none", label=f"$P = {P}$", **looks[P])
         style.size_ticks(axes, backbones(runs))
-        _saving_arrow(axes, law, float(runs.loc[runs["P"] == few, "N"].max()), few, many)
+        _saving_arrow(axes, law, float(runs.loc[runs["P"] == FEW, "N"].max()))
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.14 * (high - low))
         note(axes, law_text(law))
@@ -45,10 +46,10 @@ def fig1_law(table: pd.DataFrame, law: Any, *, streams: tuple[int, int] = (1, 8)
     return figure
 
 
-def _saving_arrow(axes: Axes, law: Any, N: float, few: int, many: int) -> None:
-    """From (N, few) to the size that has the same loss with `many` streams."""
-    loss = float(law.predict(N=N, P=few))
-    there = float(law.equivalent_N(N=N, P=few, at_P=many))
+def _saving_arrow(axes: Axes, law: Any, N: float) -> None:
+    """From N at few streams to the size that has the same loss with many."""
+    loss = float(law.predict(N=N, P=FEW))
+    there = float(law.equivalent_N(N=N, P=FEW, at_P=MANY))
     arrow = {"arrowstyle": "-|>", "color": style.ORANGE, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", xy=(there, loss), xytext=(N, loss), arrowprops=arrow, zorder=5)
     axes.annotate(
@@ -64,14 +65,14 @@ def _saving_arrow(axes: Axes, law: Any, N: float, few: int, many: int) -> None:
     )
 
 
-def fig1_cost(table: pd.DataFrame, found: CostRatio, *, size: str = "1.6B", P: int = 8) -> Figure:
+def fig1_cost(table: pd.DataFrame, found: CostRatio) -> Figure:
     """Loss against memory and against latency for both ways of scaling (the form of Figure 1(3)).
 
     table: rows of `analysis.cost_table.cost_table` at one batch size; found: the ratio of increases.
     """
     figure, panels = style.new_figure(1, 2, height=3.1, sharey=True)
     dense = table[table["P"] == 1].sort_values("loss")
-    parallel = table[table["size"] == size].sort_values("P")
+    parallel = table[table["size"] == SIZE].sort_values("P")
     listed = ", ".join(map(str, parallel["P"]))
     with style.context():
         for axes, column, label, unit, times in (
@@ -85,24 +86,22 @@ def fig1_cost(table: pd.DataFrame, found: CostRatio, *, size: str = "1.6B", P: i
                 parallel["loss"],
                 "s-",
                 color=style.ORANGE,
-                label=f"more streams ({size}, $P$ = {listed})",
+                label=f"more streams ({SIZE}, $P$ = {listed})",
             )
             axes.set_xlabel(label)
-            _increases(axes, dense, parallel, column, P, unit)
+            _increases(axes, dense, parallel, column, unit)
             what = label.split(" (")[0].removeprefix("inference ")
-            note(axes, f"{times:.1f} times less increase in {what}\nat the loss of {size}, $P = {P}$")
+            note(axes, f"{times:.1f} times less increase in {what}\nat the loss of {SIZE}, $P = {MANY}$")
         panels[0].set_ylabel(LOSS_LABEL)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2)
     return figure
 
 
-def _increases(
-    axes: Axes, dense: pd.DataFrame, parallel: pd.DataFrame, column: str, P: int, unit: str
-) -> None:
-    """From the cost at P = 1 to both costs at the loss of P: an arrow each, with its length written."""
-    start = float(parallel.loc[parallel["P"] == 1, column].iloc[0])
-    end, loss = (float(parallel.loc[parallel["P"] == P, c].iloc[0]) for c in (column, "loss"))
+def _increases(axes: Axes, dense: pd.DataFrame, parallel: pd.DataFrame, column: str, unit: str) -> None:
+    """From the cost at few streams to both costs at the loss of many: two arrows, their lengths written."""
+    start = float(parallel.loc[parallel["P"] == FEW, column].iloc[0])
+    end, loss = (float(parallel.loc[parallel["P"] == MANY, c].iloc[0]) for c in (column, "loss"))
     grown = float(np.interp(loss, dense["loss"], dense[column]))
     axes.axvline(start, color=style.GREY, linewidth=0.8, linestyle=":")
     step = 0.055 * float(dense["loss"].max() - dense["loss"].min())

@@ -16,8 +16,10 @@ from analysis import style
 from analysis.equivalent import usable
 from analysis.figures.common import N_LABEL, P_LABEL, backbones, corpus_name, say_empty, split_by_corpus
 
+LINES = 12  # contours at most
 
-def fig3(table: pd.DataFrame, laws: Mapping[str, Any], *, levels: int = 12) -> Figure:
+
+def fig3(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     """A panel a corpus: lines of equal predicted loss, the runs as circles filled with their own loss.
 
     table: N, P, loss and perhaps corpus; laws: the fitted law by corpus. Circle and ground share one
@@ -31,7 +33,7 @@ def fig3(table: pd.DataFrame, laws: Mapping[str, Any], *, levels: int = 12) -> F
     with style.context():
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
             axes.set_title(corpus_name(corpus))
-            _panel(figure, axes, usable(runs), laws.get(corpus), levels)
+            _panel(figure, axes, usable(runs), laws.get(corpus))
         for axes in panels[len(groups) :]:
             axes.set_axis_off()
         for axes in panels[::columns]:
@@ -54,7 +56,7 @@ def _label_places(
     return [(float(np.exp(np.interp(-s, -line, np.log(N)))), float(P[row])) for s in inside]
 
 
-def _panel(figure: Figure, axes: Axes, runs: pd.DataFrame, law: Any, levels: int) -> None:
+def _panel(figure: Figure, axes: Axes, runs: pd.DataFrame, law: Any) -> None:
     """One corpus."""
     if law is None or runs["P"].nunique() < 2 or runs["N"].max() < 1.2 * runs["N"].min():
         say_empty(axes, "contours need a fitted law and\nat least two sizes and two P")
@@ -63,7 +65,7 @@ def _panel(figure: Figure, axes: Axes, runs: pd.DataFrame, law: Any, levels: int
     P = np.geomspace(max(1.0, runs["P"].min() / 1.12), runs["P"].max() * 1.12, 120)
     loss = np.asarray(law.predict(N=N[None, :], P=P[:, None]))
     low, high = min(loss.min(), runs["loss"].min()), max(loss.max(), runs["loss"].max())
-    steps = np.asarray(MaxNLocator(levels, steps=[1, 2, 2.5, 5, 10]).tick_values(loss.min(), loss.max()))
+    steps = np.asarray(MaxNLocator(LINES, steps=[1, 2, 2.5, 5, 10]).tick_values(loss.min(), loss.max()))
     axes.pcolormesh(N, P, loss, cmap="cividis", vmin=low, vmax=high, shading="gouraud", rasterized=True)
     lines = axes.contour(N, P, loss, levels=steps, colors="white", linewidths=0.9)
     axes.clabel(lines, fmt="%.3g", fontsize=7, manual=_label_places(N, P, loss, steps, runs))

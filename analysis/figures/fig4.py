@@ -13,11 +13,12 @@ from matplotlib.transforms import offset_copy
 from analysis import style
 from analysis.figures.common import LOSS_LABEL, by_streams, say_empty
 
+SIZES = ("1.6B", "2.8B", "4.4B")  # whose streams the paper shows
 _PANELS = (("memory_gib", "inference memory (GiB)"), ("latency_s", "latency (s)"))
 
 
-def fig4(table: pd.DataFrame, *, sizes: tuple[str, ...] = ("1.6B", "2.8B", "4.4B")) -> Figure:
-    """Memory above, latency below, a column a batch size: the P = 1 line and, from each size, its streams.
+def fig4(table: pd.DataFrame) -> Figure:
+    """Memory above, latency below, a column a batch size: the P = 1 line and the streams of SIZES.
 
     table: rows of `analysis.cost_table.cost_table` for one corpus. Arrows name the two ways to scale.
     """
@@ -32,24 +33,22 @@ def fig4(table: pd.DataFrame, *, sizes: tuple[str, ...] = ("1.6B", "2.8B", "4.4B
         for row, (column, label) in enumerate(_PANELS):
             for i, batch in enumerate(batches):
                 axes = panels[row * len(batches) + i]
-                _panel(axes, table[table["batch"] == batch], column, sizes, looks)
+                _panel(axes, table[table["batch"] == batch], column, looks)
                 axes.set_xlabel(label)
                 if row == 0:
                     axes.set_title(f"batch {batch}")
             panels[row * len(batches)].set_ylabel(LOSS_LABEL)
-        _name_arrows(figure, panels[0], table[table["batch"] == batches[0]], sizes)
+        _name_arrows(figure, panels[0], table[table["batch"] == batches[0]])
         handles = [Line2D([], [], linestyle="none", **look, label=f"$P = {P}$") for P, look in looks.items()]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
 
 
-def _panel(
-    axes: Axes, table: pd.DataFrame, column: str, sizes: tuple[str, ...], looks: dict[int, dict[str, Any]]
-) -> None:
+def _panel(axes: Axes, table: pd.DataFrame, column: str, looks: dict[int, dict[str, Any]]) -> None:
     """One cost at one batch size."""
     dense = table[table["P"] == 1].sort_values("N")
     axes.plot(dense[column], dense["loss"], color=style.GREY, linewidth=1.1, zorder=2)
-    shown = [s for s in sizes if s in set(table["size"])]
+    shown = [s for s in SIZES if s in set(table["size"])]
     for size in shown:
         streams = table[table["size"] == size].sort_values("P")
         axes.plot(streams[column], streams["loss"], color=style.ORANGE, linewidth=1.0, zorder=2)
@@ -58,10 +57,10 @@ def _panel(
         axes.plot(rows[column], rows["loss"], linestyle="none", zorder=3, **looks[P])
 
 
-def _name_arrows(figure: Figure, axes: Axes, table: pd.DataFrame, sizes: tuple[str, ...]) -> None:
+def _name_arrows(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
     """In the first panel: an arrow beside each way of scaling, and the size each orange line starts at."""
     dense = table[table["P"] == 1].sort_values("N")
-    starts = dense[dense["size"].isin(sizes)]
+    starts = dense[dense["size"].isin(SIZES)]
     for size, x, y in starts[["size", "memory_gib", "loss"]].itertuples(index=False):
         axes.annotate(size, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
     if not len(starts) or len(dense) < 2:

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures.changes import change_panels
+from scaling.published import PRINTED
 
-PAPER_K = (0.33, 0.39)  # arXiv 2505.10475: The Pile, Stack-V2 Python
+PAPER_K = sorted(law.k for law, _ in PRINTED.values())
 
 
 def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figure:
@@ -43,7 +44,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str, measured: str) 
         base = np.asarray(law.predict(N=one))
         promised = [np.asarray(law.predict(N=N * (k * np.log(P) + 1))) - base for k in PAPER_K]
         color: Any = style.CYCLE[1]
-        words = f"the paper's $k$, {PAPER_K[0]:g} to {PAPER_K[1]:g}"
+        words = f"the paper's $k$, {PAPER_K[0]:.2f} to {PAPER_K[-1]:.2f}"
         axes.fill_between(one, *promised, color=color, alpha=0.35, label=words)
         alone = f"added $N$ alone{doubt}"
         axes.plot(one, rows["by_parameters"], color=style.GREY, linestyle="--", label=alone)

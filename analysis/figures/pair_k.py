@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,22 @@ from analysis import style
 from analysis.figures.common import by_streams, corpus_name, say_empty
 
 
-def pair_k(table: pd.DataFrame, fitted: Mapping[str, tuple[float, float, float]], doubt: str = "") -> Figure:
+class FittedK(NamedTuple):
+    """k of Eq 5 fitted to all runs of a corpus, its interval, and the coefficients that ended at a bound."""
+
+    k: float
+    lower: float
+    upper: float
+    at_bound: tuple[str, ...] = ()
+
+
+def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") -> Figure:
     """The column k of `analysis.gains.gains` against N at P = 1, a panel each corpus.
 
-    fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band. doubt: what
-    stands against the law of P = 1 that gives the pairs' k. Level: Eq 5 holds in N; together: in P. Open
-    where the size that a pair is worth lies beyond the runs of P = 1, and their law is extrapolated.
+    fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
+    legend says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the
+    pairs' k. Level: Eq 5 holds in N; together: in P. Open where the size that a pair is worth lies beyond
+    the runs of P = 1, and their law is extrapolated.
     """
     shown = table[np.isfinite(table["k"])]
     corpora = list(dict.fromkeys(shown["corpus"]))
@@ -39,15 +49,15 @@ def pair_k(table: pd.DataFrame, fitted: Mapping[str, tuple[float, float, float]]
     return figure
 
 
-def _panel(
-    axes: Axes, rows: pd.DataFrame, k: tuple[float, float, float] | None, looks: Mapping[int, Any]
-) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping[int, Any]) -> None:
     """One corpus: a line each P, and what is fitted to all of them."""
     axes.set_xscale("log")
     axes.axhline(0, color=style.GREY, linewidth=0.8)
-    if k is not None:
-        axes.axhline(k[0], color=style.GREY, linestyle="--", label="fitted to all runs, 95%")
-        axes.axhspan(k[1], k[2], color=style.GREY, alpha=0.2)
+    if fit is not None:
+        bound = ", ".join(fit.at_bound)
+        words = "fitted to all runs, 95%" + (f" ({bound} at a bound)" if bound else "")
+        axes.axhline(fit.k, color=style.GREY, linestyle="--", label=words)
+        axes.axhspan(fit.lower, fit.upper, color=style.GREY, alpha=0.2)
     for P, of_P in by_streams(rows):
         axes.plot(of_P["N_one"], of_P["k"], label=f"$P = {P}$", **looks[P])
         beyond = of_P[of_P["N"] * (of_P["k"] * np.log(P) + 1) > rows["N_one"].max()]

@@ -23,6 +23,7 @@ from analysis.figures.common import (
     say_empty,
     split_by_corpus,
 )
+from scaling.levels import size_levels
 
 
 def backtest(table: pd.DataFrame) -> Figure:
@@ -75,11 +76,9 @@ def _errors(axes: Axes, rows: pd.DataFrame, gap: float) -> None:
 
 
 def _of_size(runs: pd.DataFrame, N: float) -> pd.DataFrame:
-    """The runs of the model that has N parameters at its smallest P."""
-    if "size" in runs:
-        closest = (np.log(runs["N"]) - np.log(N)).abs().idxmin()
-        return pd.DataFrame(runs.loc[runs["size"] == runs.loc[closest, "size"]])
-    return pd.DataFrame(runs.loc[np.abs(runs["N"] / N - 1) < 0.05])
+    """The runs of the size that the run closest to N is of."""
+    level = size_levels(runs)
+    return pd.DataFrame(runs[level == level[np.argmin(np.abs(np.log(runs["N"].to_numpy(float) / N)))]])
 
 
 def _size_along(near: pd.DataFrame, N: float, P: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -102,7 +101,7 @@ def rivals(
     """Predicted loss against P for rival laws fitted to the same runs, a panel a size, out to `up_to`.
 
     table: N, P, loss of one corpus and perhaps size; laws: name -> fitted law; sizes: N at the smallest
-    P. The runs of a size (or within 5% of it) are drawn, and the curves follow its N, to which every
+    P. The runs of a size are drawn, and the curves follow its N, to which every
     stream adds ParScale's own parameters. The laws agree where there are runs; the panels show where,
     and by how much, they part.
     """

@@ -137,14 +137,14 @@ def _passings(rows: pd.DataFrame, column: str) -> list[str]:
     return ["ahead of $P = 1$", *lines] if lines else []
 
 
-def beside_one(table: pd.DataFrame, *, panel: str = "panel", staged: Collection[str] = ()) -> Figure:
+def beside_one(table: pd.DataFrame, *, staged: Collection[str] = ()) -> Figure:
     """Loss of each P > 1 minus that of P = 1 on the same text, against tokens: below zero is ahead.
 
-    table: of `analysis.paired.gaps` by the panel's column. Faint: as logged; strong: running median
+    table: of `analysis.paired.gaps` by column `panel`. Faint: as logged; strong: running median
     with its 95% band; the bar at the end is the mean of the last tenth. staged: panels whose tokens
     are stage 2's.
     """
-    figure, panels = _panels(table, panel, each=3.9)  # room for the words
+    figure, panels = _panels(table, "panel", each=3.9)  # room for the words
     if not panels:
         with style.context():
             say_empty(figure.axes[0], "no run of $P > 1$ beside one\nof $P = 1$, seed and corpus alike")
@@ -152,7 +152,7 @@ def beside_one(table: pd.DataFrame, *, panel: str = "panel", staged: Collection[
     looks = style.stream_looks([1, *table["P"]])
     with style.context():
         for name, axes in panels.items():
-            rows = table[table[panel] == name] if panel in table else table
+            rows = table[table["panel"] == name] if "panel" in table else table
             axes.set_title(str(name))
             axes.set_xlabel("training tokens of stage 2" if name in staged else "training tokens")
             axes.axhline(0, color=style.GREY, linewidth=0.8)

@@ -14,14 +14,18 @@ LAW = ParallelLaw(E=3.1, A=4e5, alpha=0.31, k=0.27)
 def sweep(folder, sizes, streams, **columns):
     rng = np.random.default_rng(3)
     rows = [
-        {"run_id": f"{n}-{p}", "N": n, "P": p, "loss": LAW.predict(N=n, P=p) + rng.normal(0, 0.003)}
+        {
+            "run_id": f"{n}-{p}",
+            "size": f"s{n}",
+            "N": n,
+            "P": p,
+            "loss": LAW.predict(N=n, P=p) + rng.normal(0, 0.003),
+        }
         for n in sizes
         for p in streams
     ]
     folder.mkdir()
-    table = pd.DataFrame(rows).assign(
-        **{"corpus": "stdlib", "recipe": "scratch", "status": "ok", "size": "s", **columns}
-    )
+    table = pd.DataFrame(rows).assign(**{"corpus": "stdlib", "recipe": "scratch", "status": "ok", **columns})
     table.to_parquet(folder / "runs.parquet")
     return table
 
@@ -85,11 +89,10 @@ def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
 
 
 def test_every_coefficient_at_its_bound_has_a_line_in_the_figure(tmp_path, monkeypatch):
-    both = "E = 0, at its bound; 95% interval open upwards; k = 0, at its bound; 95% interval up to 0.3"
-    monkeypatch.setattr(view, "one_sided", lambda fitted: both)
+    lines = ["E = 0, at its bound; 95% interval open upwards", "k = 0, at its bound; 95% interval up to 0.3"]
+    monkeypatch.setattr(view, "one_sided", lambda fitted: lines)
     table = sweep(tmp_path / "t", (51234, 181000, 702000, 900000), (1,))  # no P to fit
     seen = view.read(tmp_path / "t")
-    lines = ["E = 0, at its bound; 95% interval open upwards", "k = 0, at its bound; 95% interval up to 0.3"]
     assert seen.notes["stdlib"].split("\n") == lines
     low, high = (
         figures.fig2(table, {}, notes={"stdlib": text}).axes[0].get_ylim() for text in ("one", "one\ntwo")

@@ -8,6 +8,7 @@ from analysis import figures
 from analysis.cost_ratios import ratio, ratio_grid
 from analysis.cost_table import cost_table
 from analysis.derived import _profile_grid
+from analysis.figures.common import backbones
 from scaling.laws import AdditiveLaw, ParallelLaw
 
 
@@ -154,6 +155,14 @@ def test_rivals_write_how_far_they_part(stack, printed_laws):
     assert len(axes.lines[2].get_xdata()) == 4
     assert axes.get_title() == "$N$ = 536M"
     assert "no law that these runs determine" in text(figures.rivals(stack, {}, sizes=[1e9]).axes[0])
+
+
+def test_small_models_keep_their_streams_without_a_column_size(printed_laws):
+    rows = [(N * (1 + 0.05 * P * (P > 1)), P) for N in (24_864, 49_696) for P in (1, 2, 4, 8)]
+    runs = pd.DataFrame(rows, columns=["N", "P"]).assign(loss=4.0)
+    assert backbones(runs) == [24_864, 49_696]
+    panels = figures.rivals(runs, {"log": printed_laws["pile"]}, sizes=[24_864, 49_696]).axes
+    assert [len(axes.lines[1].get_xdata()) for axes in panels] == [4, 4]
 
 
 def test_ratio_map_frames_where_it_does_not_pay(stack, architectures):

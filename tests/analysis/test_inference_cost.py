@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
+import parscale
+from analysis import conclude
 from analysis.cost_ratios import break_even, headline_ratios, ratio, ratio_grid
 from analysis.hardware import A100, H100, Hardware, read_hardware
 from analysis.inference_cost import GIB, estimate
@@ -158,3 +161,14 @@ def test_training_cost_with_and_without_checkpointing(architectures):
     assert [(c.P, c.checkpointing) for c in costs] == [(P, c) for P in (1, 2, 4, 8) for c in (False, True)]
     with pytest.raises(ValueError, match="devices is 0"):
         training_cost(shape, D=3e9, batch=3, devices=0)
+
+
+def test_no_number_of_a_table_is_broken_on_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(conclude, "terminal", lambda: Console(width=80))
+    words = "cost --N 1.6B --P 1,8 --train 42B --batch 1"
+    assert parscale.main(words.split()) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    for number in ("3.3831", "0.14356", "4.8333e+20", "72.711", "4413.9", "6.4444e+20", "31.332", "5885.2"):
+        assert number in out.split()
+    assert out.count("1.6B") == 4  # each of two tables says whose its numbers are

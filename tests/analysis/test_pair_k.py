@@ -31,6 +31,16 @@ def test_where_the_law_holds_every_line_lies_on_the_fitted_one(runs) -> None:
     assert level.get_ydata()[0] == pytest.approx(0.4, rel=0.01)
 
 
+def test_a_fit_at_a_bound_says_so_beside_its_k(runs) -> None:
+    found = derived.fitted_k({"": scaling.fit(scaling.ParallelLaw, runs.assign(loss=2 + 1e3 / runs["N"]))})
+    (label,) = (
+        text.get_text()
+        for text in figures.pair_k(gains(runs), found).legends[0].get_texts()
+        if "fitted" in text.get_text()
+    )
+    assert label == "fitted to all runs, 95% (k at a bound)"
+
+
 def test_what_lies_beyond_the_runs_of_one_stream_is_open(runs) -> None:
     axes = figures.pair_k(gains(runs), {}).axes[0]
     bare = [line for line in axes.lines if colors.same_color(line.get_markerfacecolor(), "white")]

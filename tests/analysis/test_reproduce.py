@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis import claims, derived, paper, reproduce, tables, verdicts
+from analysis import claims, conclude, derived, paper, reproduce, tables, verdicts
+from analysis.figures.common import corpus_name
 from analysis.published import read_published
+from scaling.published import PRINTED, printed_k
 
 from .conftest import PUBLISHED
 
@@ -107,7 +109,26 @@ def test_runs_without_a_size_are_grouped_into_sizes(published):
     table = derived.residual_table(fits, {"pile": runs})
     assert sorted(table["size"].unique()) == ["0.5B", "0.7B", "1.1B", "1.6B", "2.8B", "4.4B"]
     assert (table.groupby("size")["P"].nunique() == 4).all()
-    assert "size" not in derived.residual_table(fits, {"pile": runs.iloc[:-1]})
+    fewer = derived.residual_table(fits, {"pile": runs.iloc[:-1]})  # a run short: five of its size are left
+    assert fewer["size"].tolist() == table["size"].tolist()[:-1]
+
+
+def test_the_constants_beside_the_law_are_those_of_the_published_table(published):
+    for corpus, row in published.constants.iterrows():
+        law, r2 = PRINTED[corpus]
+        assert (*law.vector, r2) == tuple(row[["E", "A", "alpha", "k", "R2"]])
+        assert f"{row['k']:.2f} ({corpus_name(corpus)})" in printed_k()
+    assert printed_k() in conclude.verdict(scaling.fit(scaling.ParallelLaw, published.corpus("pile")))
+
+
+def test_the_largest_third_of_sizes_is_held_out_whatever_streams_add():
+    rows = [(N * (1 + 0.06 * P * (P > 1)), P) for N in (1e5, 2e5, 4e5) for P in (1, 2, 4, 8)]
+    runs = pd.DataFrame(rows, columns=["N", "P"])
+    law = scaling.ParallelLaw(E=1.5, A=2e5, alpha=0.3, k=0.4)
+    runs["loss"] = law.predict(N=runs["N"], P=runs["P"])
+    table = derived.backtest_table({"": scaling.fit(scaling.ParallelLaw, runs)}, {"": runs})
+    held = table[(table["split"] == "without the largest N") & table["held_out"]]
+    assert held["N"].tolist() == runs["N"].tolist()[-4:]
 
 
 def test_backtests_have_the_published_quality(published):

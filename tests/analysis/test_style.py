@@ -40,12 +40,6 @@ def test_no_window_and_no_pyplot_is_needed():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_font_that_is_not_there_is_named_and_not_used():
-    with pytest.warns(UserWarning, match="font 'No Such Font' is not installed; figures stay in DejaVu Sans"):
-        style.use_font("No Such Font")
-    assert style.new_figure()[0]._repr_png_()
-
-
 def test_each_stream_count_has_its_own_look():
     looks = style.stream_looks([8, 1, 2, 2, 64])
     assert list(looks) == [1, 2, 8, 64]

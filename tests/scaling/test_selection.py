@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import REGISTRY, AdditiveLaw, DenseLaw, FitError, ParallelLaw
-from scaling.levels import axis_levels
+from scaling import REGISTRY, AdditiveLaw, DenseLaw, DiversityLaw, FitError, ParallelLaw, selection, summary
+from scaling.levels import axis_levels, size_levels
 from scaling.selection import _largest_third, _winner, leave_one_out
 
 HALF = REGISTRY["additive-half"]
@@ -163,6 +163,19 @@ def test_rounding_is_no_evidence(pile: pd.DataFrame) -> None:
     assert table.delta_aicc.max() < 10
 
 
+def test_laws_that_tie_stand_in_the_order_given(pile, monkeypatch):
+    """Their last digits differ from machine to machine, and would rank them."""
+    real, criterion = selection._scores, {"ParallelLaw": 1 + 1e-12, "DiversityLaw": 1.0, "DenseLaw": 0.0}
+    monkeypatch.setattr(
+        selection, "_scores", lambda one: real(one) | {"aicc": criterion[type(one.law).__name__]}
+    )
+    table = scaling.compare([ParallelLaw, DiversityLaw, DenseLaw], pile).table
+    assert table.index.tolist() == ["DenseLaw", "ParallelLaw", "DiversityLaw"]
+    assert table["delta_aicc"].tolist() == [0, 1, 1]
+    assert summary.cross_check("scipy", 3.3e-15) == "scipy ends at the same objective"
+    assert summary.cross_check("scipy", 2.4e-10) == "scipy ends +2.4e-10 of the objective away"
+
+
 def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():
     backbone = np.repeat([24_864.0, 49_696.0, 139_072.0], 4)
     P = np.tile([1, 2, 4, 8], 3)
@@ -171,6 +184,14 @@ def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():
     assert axis_levels(N).max() > 2
     shuffled = np.random.default_rng(0).permutation(N.size)
     assert (axis_levels(N[shuffled], P[shuffled]) == axis_levels(N, P)[shuffled]).all()
+
+
+def test_named_sizes_are_levels_however_much_streams_add():
+    rows = [("a", 24_864, 1), ("a", 66_912, 32), ("b", 49_696, 1), ("c", 139_072, 1), ("b", 62_280, 8)]
+    runs = pd.DataFrame(rows, columns=["size", "N", "P"])
+    assert size_levels(runs).tolist() == [0, 0, 1, 2, 1]
+    assert size_levels(runs.drop(columns="size")).tolist() == [0, 1, 1, 2, 1]  # N alone cannot tell
+    assert size_levels(runs.assign(size=["a", None, "b", "c", "b"])).tolist() == [0, 1, 1, 2, 1]
 
 
 def test_sizes_without_a_run_of_one_stream_are_levels_if_far_apart():

@@ -1,0 +1,73 @@
+"""Text that fits a terminal: tables in blocks of columns, long lines folded between words.
+
+`room` is the terminal's width in characters; None where lines may be of any length, in a file or a pipe.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def width() -> int | None:
+    """The room of standard output: a terminal's columns, None where it is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def blocks(widths: Sequence[int], room: int | None, keys: int = 0) -> list[list[int]]:
+    """The places of columns so wide, a list each block that fits the room; the first `keys` begin each."""
+    every = list(range(len(widths)))
+    if room is None or sum(widths) <= room:
+        return [every]
+    out = [every[:keys]]
+    for place in every[keys:]:
+        if len(out[-1]) > keys and sum(widths[i] for i in (*out[-1], place)) > room:
+            out.append(every[:keys])
+        out[-1] = [*out[-1], place]
+    return out
+
+
+def table(frame: pd.DataFrame, room: int | None, keys: int = 0, **how: Any) -> str:
+    """A DataFrame as text by its `to_string`, told `how`; block under block where the room is too small.
+
+    Each block begins with the index, where it is shown, and the first `keys` columns.
+    """
+    index = 0
+    if how.get("index", True):
+        index = max(len(str(name)) for name in (frame.index.name or "", *frame.index))
+    alone = how | {"index": False}
+    cells = [frame.iloc[:, [i]].to_string(**alone).splitlines() for i in range(frame.shape[1])]
+    widths = [max(map(len, lines)) + (2 if index else 1) for lines in cells]
+    parts = blocks(widths, None if room is None else room - index, keys)
+    return "\n\n".join(str(frame.iloc[:, places].to_string(**how)) for places in parts)
+
+
+def fold(text: str, room: int | None, indent: int = 2) -> str:
+    """The text, each line too long for the room broken between words, its rest set in by `indent`."""
+    if room is None:
+        return text
+    how: Any = {"subsequent_indent": " " * indent, "break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(
+        textwrap.fill(line, room, **how) if len(line) > room else line for line in text.split("\n")
+    )
+
+
+class Judged:
+    """A result that is a table and a verdict in words: both as text that fits the terminal, or as HTML."""
+
+    table: pd.DataFrame
+    verdict: str
+
+    def __repr__(self) -> str:
+        """Table and verdict."""
+        room = width()
+        return f"{table(self.table, room, float_format='{:.4g}'.format)}\n\n{fold(self.verdict, room)}"
+
+    def _repr_html_(self) -> str:
+        return f"{self.table.to_html(float_format='{:.4g}'.format)}<p>{self.verdict}</p>"
