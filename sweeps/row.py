@@ -27,20 +27,21 @@ def row_of(
     module: ParScaleModule,
     evaluation: Evaluation | None,
     started_at: str,
-    corpus: Corpus | None = None,
+    corpus: Corpus,
 ) -> dict[str, Any]:
-    """The row of the runs table, its columns in the order of the table; without a corpus no bits per byte."""
+    """The row of the runs table, its columns in the order of the table."""
     model, history, wall_s = run.model, module.history, module.history.wall_s
     share = max(1, round(run.train_loss_share * run.steps))
     return {
         **{name: getattr(run, name) for name in ("run_id", "sweep", "recipe", "corpus", "size")},
         "N": model.N,
+        "N_active": model.active_N,
         "P": model.P,
         "D": run.D,
         "C": run.C,
         "loss": evaluation.loss if evaluation else math.nan,
         "loss_se": evaluation.loss_se if evaluation else math.nan,
-        "bits_per_byte": bits_per_byte(evaluation.loss, corpus) if evaluation and corpus else math.nan,
+        "bits_per_byte": bits_per_byte(evaluation.loss, corpus) if evaluation else math.nan,
         "train_loss": history.mean(share),
         "epochs": module.windows.epochs(run.start_step + run.steps),
         **{name: getattr(run, name) for name in ("seed", "steps", "batch_tokens", "seq_len", "lr")},

@@ -78,7 +78,7 @@ def train(
         write_results(run, module, corpus, folder)
         if not module.history.diverged:
             save(run, model, folder, corpus.folder / "tokenizer.json")
-    return row_of(run, module, watch.evaluation, started_at)
+    return row_of(run, module, watch.evaluation, started_at, corpus)
 
 
 def save(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:

@@ -35,4 +35,5 @@ def test_a_mixture_trains_with_streams(corpus, tmp_path):
     (run,) = corpora.bind([planned])
     row = train(run, tmp_path, execution=Execution(threads=1, accelerator="cpu"))
     assert (row["status"], row["size"], row["N"]) == ("ok", "32x1e4", run.model.N)
+    assert row["N_active"] == run.model.N - 2 * 3 * 32 * run.model.ffn
     assert load(tmp_path).config == run.model
