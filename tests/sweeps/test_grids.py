@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import parscale
 from sweeps.config import ModelConfig, RunConfig
 from sweeps.grids import GRIDS, Axes, find
 
@@ -34,6 +35,18 @@ def test_runs_of_a_grid_differ_only_in_size_streams_and_seed(name):
         alike = replace(r, model=replace(r.model, P=1))
         pairs.setdefault((r.size, r.corpus, r.seed), set()).add(alike)
     assert all(len(group) == 1 for group in pairs.values())
+
+
+@pytest.mark.parametrize("name", ["demo", "laptop", "paper"])
+def test_a_loss_is_of_a_million_held_out_tokens_where_the_corpus_has_them(name):
+    assert all(r.eval_tokens == 0 or r.eval_tokens >= 1_000_000 for r in find(name)())  # 0: all there are
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_dry_run_prints_the_rule(name, capsys, tmp_path):
+    words = ["sweep", name, "--dry-run", "--rate", "1e12", "--out", str(tmp_path)]
+    assert parscale.main(words) == 0
+    assert GRIDS[name].rule in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("name", ["ci", "demo", "laptop"])

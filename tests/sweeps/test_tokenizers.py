@@ -60,7 +60,7 @@ def test_a_run_trains_with_a_tokenizer_of_others(documents, file, tmp_path, monk
         hashlib.sha256(path.read_bytes()).hexdigest() for path in (file, tmp_path / "run/tokenizer.json")
     }
     assert marks == {built.manifest["sha256"]["tokenizer.json"]}  # the file as it was
-    assert len(built.valid) > 4 * built.manifest["valid"]["documents"]  # texts are not cut
+    assert len(built.valid) > 50 * built.manifest["valid"]["documents"]  # texts are not cut
     copied = replace(run, tokenizer=str(tmp_path / "run/tokenizer.json"))
     assert corpora.open_for(copied).hash == built.hash
 
