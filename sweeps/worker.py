@@ -20,6 +20,7 @@ from typing import Any
 from sweeps.execution import Execution
 from sweeps.fork import other_code
 from sweeps.locks import Locks
+from sweeps.sealed import Damaged
 from sweeps.store import Store
 
 FATAL_ERRNO = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
@@ -61,14 +62,18 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
     if changed := other_code(store.folder):
         raise Fatal(f"this worker's code is not the sweep's ({changed}): start the sweep again")
     while not stop():
-        finished = store.finished()
-        left = [run_id for run_id in job.run_ids if run_id not in finished]
-        left = [run_id for run_id in left if not _given_up(store, run_id, job.session)]
-        if not left:
-            return
-        ready = [run_id for run_id in left if _parent_ready(store, run_id, job, finished)]
-        if not any(_attempt(store, locks, job, run_id, train, stop) for run_id in ready):
-            time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
+        try:
+            finished = store.finished()
+            left = [run_id for run_id in job.run_ids if run_id not in finished]
+            left = [run_id for run_id in left if not _given_up(store, run_id, job.session)]
+            if not left:
+                return
+            ready = [run_id for run_id in left if _parent_ready(store, run_id, job, finished)]
+            if not any(_attempt(store, locks, job, run_id, train, stop) for run_id in ready):
+                time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
+        except Damaged:
+            store.gather()  # sets it aside
+            _log("\n".join(store.said))
 
 
 def _resolve(name: str) -> Callable[..., dict[str, Any]]:

@@ -20,6 +20,13 @@ def train(run, folder, *, execution, stop, progress, report):
     if behaviour == "die once" and not (folder / "died").exists():
         (folder / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "set aside":
+        (folder / f"step-{1:09d}-{0:016x}.ckpt.damaged").touch()
+    if behaviour == "damage":  # what others have finished
+        table = folder.parents[1] / "runs.parquet"
+        data = bytearray(table.read_bytes())
+        data[len(data) // 2] ^= 1
+        table.write_bytes(data)
     if behaviour == "full":
         raise OSError(28, "No space left on device", str(folder))
     steps = 200 if behaviour == "slow" else 3
@@ -30,6 +37,11 @@ def train(run, folder, *, execution, stop, progress, report):
         time.sleep(0.02)
     status = "diverged" if behaviour == "diverge" else "ok"
     return row(run, status)
+
+
+def starts(folder):
+    """How often each run of a sweep was begun: {run_id: times}."""
+    return {path.parent.name: len(path.read_text().split()) for path in folder.glob("checkpoints/*/started")}
 
 
 def row(run, status="ok"):

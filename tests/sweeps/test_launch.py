@@ -1,6 +1,5 @@
 """The driver, with a fake trainer: what is skipped, kept, restarted, refused, and said."""
 
-import io
 import json
 import os
 import signal
@@ -10,45 +9,19 @@ import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from sweeps import corpora
 from sweeps.execution import Execution, gpus_of, share_out, slow_bfloat16
-from sweeps.grids import Axes, find
-from sweeps.launch import find_launcher, run_sweep
+from sweeps.grids import Axes
+from sweeps.launch import find_launcher
 from sweeps.local import LocalLauncher
 from sweeps.nursery import Child, Nursery
 from sweeps.status import sweep_folder, sweep_status
 from sweeps.store import Store
 from sweeps.worker import Job
+from tests.sweeps.fake_trainer import starts
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def sweep(tmp_path, monkeypatch):
-    """Run part of the ci grid with the fake trainer; behaviour by {size/P: what to do}."""
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
-    monkeypatch.setattr(corpora, "bind", lambda configs, report: list(configs))
-
-    def run(behaviour=None, axes=Axes(streams=(1, 2)), **more):  # noqa: B008 -- frozen
-        monkeypatch.setenv("FAKE", json.dumps(behaviour or {}))
-        console = Console(file=io.StringIO(), width=200)
-        result = run_sweep(
-            find("ci")(axes),
-            tmp_path / "out",
-            name="ci",
-            console=console,
-            trainer="fake_trainer:train",
-            **more,
-        )
-        return result, console.file.getvalue()
-
-    return run
-
-
-def starts(folder):
-    return {path.parent.name: len(path.read_text().split()) for path in folder.glob("checkpoints/*/started")}
 
 
 def test_a_sweep_trains_each_run_once_and_a_second_one_nothing(sweep, tmp_path):
