@@ -20,7 +20,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -97,8 +96,8 @@ def run_sweep(
     fatal, interrupted = "", False
     if todo:
         count, threads = chosen.share(workers, len(todo), execution)
-        execution = execution if execution.threads else replace(execution, threads=threads)
-        job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd())
+        session = uuid.uuid4().hex
+        job = Job(str(out.resolve()), list(todo), session, execution, trainer, os.getcwd(), threads)
         fatal, interrupted = _watch(store, job, chosen, count, todo, console)
     try:
         store.gather(curves=True)

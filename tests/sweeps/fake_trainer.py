@@ -12,6 +12,8 @@ def train(run, folder, *, execution, stop, progress, report):
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "started").open("a") as file:
         file.write(f"{os.getpid()}\n")
+    with (folder / "threads").open("a") as file:
+        file.write(f"{execution.threads}\n")
     behaviour = json.loads(os.environ.get("FAKE", "{}")).get(f"{run.size}/{run.model.P}", "")
     if behaviour == "raise":
         raise RuntimeError("the model caught fire")
@@ -20,6 +22,9 @@ def train(run, folder, *, execution, stop, progress, report):
     if behaviour == "die once" and not (folder / "died").exists():
         (folder / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "stop":
+        (folder / f"step-{1:09d}-{0:016x}.ckpt").touch()
+        raise RuntimeError("it wants to go on later")
     if behaviour == "set aside":
         (folder / f"step-{1:09d}-{0:016x}.ckpt.damaged").touch()
     if behaviour == "damage":  # what others have finished

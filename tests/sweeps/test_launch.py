@@ -82,6 +82,21 @@ def test_a_diverged_run_is_kept_and_tried_again_only_if_asked(sweep):
     assert set(retried.table.status) == {"ok"}
 
 
+def test_a_run_goes_on_with_the_threads_it_began_with_unless_told_otherwise(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr("sweeps.execution.cores", lambda: 2)
+    sweep({"64x1/2": "stop", "64x1/1": "raise"})  # two at a time, a thread each; one leaves a snapshot
+    sweep({"64x1/2": "stop", "64x1/1": "raise"}, workers=1)
+    sweep({"64x1/2": "stop", "64x1/1": "raise"}, execution=Execution(threads=3))
+    assert sweep(workers=1)[0].ok
+    configs = Store(tmp_path / "out").configs()
+    told = {
+        configs[path.parent.name].model.P: path.read_text().split()
+        for path in tmp_path.glob("out/checkpoints/*/threads")
+        if configs[path.parent.name].size == "64x1"
+    }
+    assert told == {2: ["1", "1", "3", "3"], 1: ["1", "2", "3", "2"]}
+
+
 def test_a_full_disk_stops_the_sweep_in_one_line(sweep):
     result, _ = sweep({"64x1/2": "full"}, workers=1)
     assert not result.ok
