@@ -3,8 +3,11 @@
 import json
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 
+from sweeps import sealed
 from sweeps.interrupt import Interrupted
 
 
@@ -34,6 +37,13 @@ def train(run, folder, *, execution, stop, progress, report):
         table.write_bytes(data)
     if behaviour == "full":
         raise OSError(28, "No space left on device", str(folder))
+    if behaviour.startswith("no file "):  # with this error number, from here on
+        number = int(behaviour.removeprefix("no file "))
+
+        def refuse(path, durable=True):
+            raise OSError(number, os.strerror(number), str(path))
+
+        sealed.replacing = refuse
     steps = 200 if behaviour == "slow" else 3
     for step in range(steps):
         if stop():
@@ -57,3 +67,20 @@ def row(run, status="ok"):
         "loss": 3.0 + 1 / model.N, "loss_se": 0.01,
         "train_loss": 3.0, "seed": run.seed, "status": status, "config": run.to_json(),
     }  # fmt: skip
+
+
+def main():
+    """The ci grid's runs of P = 1 and 2 in the folder given."""
+    from sweeps import corpora
+    from sweeps.grids import Axes, find
+    from sweeps.launch import run_sweep
+
+    corpora.bind = lambda configs, report: list(configs)
+    configs = find("ci")(Axes(streams=(1, 2)))
+    result = run_sweep(configs, Path(sys.argv[1]), name="ci", trainer="fake_trainer:train")
+    print(result.summary)
+    return not result.ok
+
+
+if __name__ == "__main__":
+    sys.exit(main())
