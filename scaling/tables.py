@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from scaling import limits
+from scaling import files, limits
 
 SMALLER = "keep the rows and columns that the fit needs"
 
@@ -24,10 +25,15 @@ def _text(source: Path, sep: str) -> pd.DataFrame:
         ).rename(columns=lambda name: str(name).strip())
 
 
+def _parquet(source: Path) -> pd.DataFrame:
+    """A parquet file, its pages compared with their checksums where it has them."""
+    return pd.read_parquet(source, page_checksum_verification=True)
+
+
 def load(source: Path) -> pd.DataFrame:
     """The table in a file; ValueError names the file and what is wrong with it."""
-    readers = {
-        ".parquet": pd.read_parquet,
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
+        ".parquet": _parquet,
         ".csv": lambda f: _text(f, ","),
         ".tsv": lambda f: _text(f, "\t"),
         ".jsonl": lambda f: pd.read_json(f, lines=True),
@@ -40,10 +46,12 @@ def load(source: Path) -> pd.DataFrame:
     limits.check(source, size, limits.TABLE, SMALLER)
     if size == 0 and source.is_file():
         raise ValueError(f"{source}: the file is empty")
+    if source.suffix == ".parquet" and source.is_file() and files.intact(source) is False:
+        raise ValueError(f"{source} is damaged: it fails its checksum; restore it from a copy or from git")
     try:
         if source.suffix == ".parquet":
             limits.check(source, _unpacked(source), limits.TABLE, SMALLER)
-        return readers[source.suffix](source)  # type: ignore[operator, no-any-return]
+        return readers[source.suffix](source)
     except limits.TooLarge:
         raise
     except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:

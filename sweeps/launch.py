@@ -20,11 +20,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import pandas as pd
 from rich.console import Console
 
 from sweeps import corpora
@@ -33,6 +31,8 @@ from sweeps.execution import DEFAULT, Execution, share_out
 from sweeps.fork import go_on
 from sweeps.local import LocalLauncher
 from sweeps.progress import ENDED, View
+from sweeps.result import SweepResult, result_of
+from sweeps.sealed import Damaged
 from sweeps.status import Observer, RunStatus
 from sweeps.store import Store
 from sweeps.worker import Job
@@ -55,45 +55,6 @@ class Launcher(Protocol):
 
     def stop(self) -> None:
         """Ask the workers to write their state and end, and wait for them."""
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """What a call of run_sweep came to."""
-
-    folder: Path
-    table: pd.DataFrame  # every finished run of the folder
-    trained: int  # runs finished in this call
-    skipped: int  # runs that were finished before
-    failed: dict[str, str]  # {label: reason}
-    diverged: list[str]  # labels
-    interrupted: bool
-    fatal: str  # why nothing could go on; empty if all went well
-
-    @property
-    def ok(self) -> bool:
-        """True if every run has a row."""
-        return not (self.failed or self.interrupted or self.fatal)
-
-    @property
-    def summary(self) -> str:
-        """What happened, what is safe, what to do: a few lines."""
-        where = self.folder / "runs.parquet"
-        lines = []
-        if self.fatal:
-            lines.append(f"stopped: {self.fatal}")
-        if self.interrupted:
-            lines.append("interrupted")
-        lines += [f"failed: {label}: {reason}" for label, reason in self.failed.items()]
-        lines += [f"diverged: {label}: kept in the table, left out of fits" for label in self.diverged]
-        if self.ok and not self.trained:
-            lines.append(f"nothing to train: all {self.skipped} runs are in {where}")
-        elif self.ok:
-            lines.append(f"{self.trained} runs trained, {self.skipped} already there: {where}")
-        else:
-            safe = f"{len(self.table)} finished runs are safe in {where}"
-            lines.append(f"{safe}; the same command goes on from the last checkpoints")
-        return "\n".join(lines)
 
 
 def run_sweep(
@@ -123,6 +84,8 @@ def run_sweep(
     bound = corpora.bind(configs, report=lambda line: console.print(line, highlight=False, soft_wrap=True))
     store = Store(out)  # what is refused up to here leaves no folder behind
     store.create(name or configs[0].sweep, rule)
+    aside = store.damaged()
+    store.gather(curves=True)  # what is damaged is known before anything is trained
     go_on(store, bound, fork)
     store.state(name or configs[0].sweep, rule)
     runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
@@ -133,14 +96,14 @@ def run_sweep(
     fatal, interrupted = "", False
     if todo:
         count, threads = chosen.share(workers, len(todo), execution)
-        execution = execution if execution.threads else replace(execution, threads=threads)
-        job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd())
+        session = uuid.uuid4().hex
+        job = Job(str(out.resolve()), list(todo), session, execution, trainer, os.getcwd(), threads)
         fatal, interrupted = _watch(store, job, chosen, count, todo, console)
     try:
         store.gather(curves=True)
     except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
         fatal = fatal or f"{error.filename or out}: {error.strerror}"
-    return _result(store, runs, before, fatal, interrupted)
+    return result_of(store, runs, before, fatal, interrupted, aside)
 
 
 def find_launcher(name: str, **settings: Any) -> Launcher:
@@ -168,16 +131,15 @@ def _watch(
         try:
             launcher.start(job, workers)
             while launcher.poll():
-                runs = observer.look(todo)
-                view.show(runs)
+                view.show(runs := _look(observer, store, todo))
                 ended = sum(run.state in ENDED for run in runs)
-                if ended == len(runs):
+                if ended == len(todo):
                     break
                 if ended > gathered and time.monotonic() - last_gather > GATHER_S:
                     store.gather()
                     last_gather, gathered = time.monotonic(), ended
                 time.sleep(POLL_S)
-            view.show(observer.look(todo))
+            view.show(_look(observer, store, todo))
             launcher.stop()
         except KeyboardInterrupt:
             console.print("stopping: the runs under way write their state ...", highlight=False)
@@ -190,6 +152,15 @@ def _watch(
             launcher.stop()
             raise
     return "", False
+
+
+def _look(observer: Observer, store: Store, todo: dict[str, RunConfig]) -> list[RunStatus]:
+    """The state of each run; what is found damaged is set aside, and seen again in what is left."""
+    try:
+        return observer.look(todo)
+    except Damaged:
+        store.gather()
+        return observer.look(todo)
 
 
 @contextmanager
@@ -207,23 +178,3 @@ def _terminate_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, handler)
-
-
-def _result(
-    store: Store, runs: dict[str, RunConfig], before: set[str], fatal: str, interrupted: bool
-) -> SweepResult:
-    states: list[RunStatus] = Observer(store.folder).look(runs)
-    left = [run for run in states if run.state not in ("done", "diverged")]
-    failed = {run.label: run.error for run in left if run.state == "failed"}
-    if not fatal and not interrupted:
-        failed |= {run.label: "its worker ended early" for run in left if run.state != "failed"}
-    return SweepResult(
-        folder=store.folder,
-        table=store.table(),
-        trained=len(runs) - len(before) - len(left),
-        skipped=len(before),
-        failed=failed,
-        diverged=[run.label for run in states if run.state == "diverged"],
-        interrupted=interrupted,
-        fatal=fatal,
-    )

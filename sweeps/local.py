@@ -29,8 +29,7 @@ class LocalLauncher:
     def start(self, job: Job, workers: int) -> None:
         """Start the workers, each with its share of the cores."""
         settings = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1", **KEEP_FREED}
-        if job.execution.threads:
-            threads = str(job.execution.threads)
+        if threads := str(job.execution.threads or job.threads or ""):
             settings |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         self.job = job
         self.log = Path(job.folder) / "checkpoints" / "workers.log"

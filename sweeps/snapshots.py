@@ -17,6 +17,7 @@ import torch
 
 from scaling.files import sha256
 from sweeps.config import RunConfig
+from sweeps.sealed import set_aside
 
 NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.ckpt")
 KEPT = 2
@@ -83,9 +84,7 @@ def latest(folder: Path) -> tuple[Path | None, list[Path]]:
         match = NAME.fullmatch(path.name)
         if match and checksum(path) == match[2]:
             return path, aside
-        damaged = path.with_suffix(".damaged")
-        path.replace(damaged)
-        aside.append(damaged)
+        aside.append(set_aside(path))
     return None, aside
 
 

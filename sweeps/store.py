@@ -6,8 +6,10 @@ configs/<run_id>.json  each run's complete configuration
 rows/<run_id>.json     a finished run's row, until it is gathered into runs.parquet
 curves/<run_id>.parquet  a finished run's curve, until it is gathered into curves.parquet
 runs.parquet, curves.parquet, domains.parquet
-checkpoints/<run_id>/  training state, final weights, status.json   (ignored by git)
+checkpoints/<run_id>/  training state, final weights, status.json, and the row and curve once more
+                                                                    (ignored by git)
 locks/<run_id>.lock    who trains the run                           (ignored by git)
+*.damaged              what failed its checksum (sweeps/repair.py)
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ import pandas as pd
 from scaling.files import replacing
 from sweeps.config import RunConfig
 from sweeps.locks import Mutex
+from sweeps.repair import repair
+from sweeps.sealed import copy_parquet, read_parquet, read_row, write_row
+from sweeps.sealed import write_parquet as write_parquet
+from sweeps.sealed import write_text as write_text
 
 INTEGERS = (
     "N", "P", "D", "seed", "steps", "batch_tokens", "seq_len", "vocab", "layers", "width", "heads",
@@ -31,24 +37,13 @@ INTEGERS = (
 )  # fmt: skip
 
 
-def write_text(path: Path, text: str, durable: bool = True) -> None:
-    """Write under a temporary name, force to disk if durable, rename: readers see old or new, whole."""
-    with replacing(path, durable) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def write_parquet(path: Path, table: pd.DataFrame) -> None:
-    """The same for a table."""
-    with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
-
-
 class Store:
     """The folder of one sweep."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._gathered: tuple[float, dict[str, dict[str, Any]]] = (-1.0, {})
+        self.said: list[str] = []  # on what this process found damaged
+        self._gathered: tuple[tuple[int, ...], dict[str, dict[str, Any]]] = ((), {})
 
     def create(self, name: str, rule: str) -> None:
         """Make the folder's parts; one that cannot be written, or is another grid's, is refused by name."""
@@ -117,9 +112,12 @@ class Store:
         """Publish a finished run: its curve, then its row, which makes it finished; drop its snapshots."""
         curve = self.checkpoint(run_id) / "curve.parquet"
         if curve.exists():
+            copy_parquet(curve, curve)  # with its checksums from here on
             with replacing(self.folder / "curves" / f"{run_id}.parquet") as temporary:
                 shutil.copyfile(curve, temporary)
-        write_text(self.folder / "rows" / f"{run_id}.json", json.dumps({**row, "run_id": run_id}))
+        self.checkpoint(run_id).mkdir(parents=True, exist_ok=True)
+        for path in (self.checkpoint(run_id) / "row.json", self.folder / "rows" / f"{run_id}.json"):
+            write_row(path, {**row, "run_id": run_id})
         self.drop_snapshots(run_id)
 
     def has_snapshot(self, run_id: str) -> bool:
@@ -129,7 +127,7 @@ class Store:
     def drop_snapshots(self, run_id: str) -> None:
         """Delete the state that the run would go on from."""
         folder = self.checkpoint(run_id)
-        for snapshot in [p for kind in ("step-*", ".snapshot-*.tmp") for p in folder.glob(kind)]:
+        for snapshot in [p for kind in ("step-*.ckpt", ".snapshot-*.tmp") for p in folder.glob(kind)]:
             shutil.rmtree(snapshot) if snapshot.is_dir() else snapshot.unlink(missing_ok=True)
 
     def finished(self) -> set[str]:
@@ -139,18 +137,19 @@ class Store:
     def outcome(self, run_id: str) -> dict[str, Any]:
         """Status and loss of a finished run, as its row has them."""
         try:
-            return dict(json.loads((self.folder / "rows" / f"{run_id}.json").read_text(encoding="utf-8")))
+            return read_row(self.folder / "rows" / f"{run_id}.json")
         except FileNotFoundError:  # gathered
             return self._in_table().get(run_id, {})
 
     def _in_table(self) -> dict[str, dict[str, Any]]:
         path = self.folder / "runs.parquet"
         try:
-            stamp = path.stat().st_mtime
+            found = path.stat()
         except FileNotFoundError:
             return {}
+        stamp = (found.st_ino, found.st_size, found.st_mtime_ns)  # a clock set back may give a time again
         if stamp != self._gathered[0]:
-            table = _read_table(path).drop_duplicates("run_id", keep="last").set_index("run_id")
+            table = read_parquet(path).drop_duplicates("run_id", keep="last").set_index("run_id")
             known: Any = table[[name for name in ("status", "loss") if name in table]].to_dict("index")
             self._gathered = (stamp, known)
         return self._gathered[1]
@@ -160,8 +159,9 @@ class Store:
         rows = []
         for path in sorted((self.folder / "rows").glob("*.json")):
             with contextlib.suppress(FileNotFoundError):  # gathered meanwhile: the table, read next, has it
-                rows.append(json.loads(path.read_text()))
-        parts = [_read_table(self.folder / "runs.parquet")] if (self.folder / "runs.parquet").exists() else []
+                rows.append(read_row(path))
+        whole = self.folder / "runs.parquet"
+        parts = [read_parquet(whole)] if whole.exists() else []
         if rows:
             parts.append(_typed(pd.DataFrame(rows)))
         if not parts:
@@ -170,8 +170,12 @@ class Store:
         return table.sort_values(["corpus", "N", "P", "seed", "run_id"], ignore_index=True)
 
     def gather(self, curves: bool = False) -> None:
-        """Fold the rows (and, once at the end, the curves) into the tables; safe to repeat or to kill."""
+        """Fold the rows (and, once at the end, the curves) into the tables; safe to repeat or to kill.
+
+        What is damaged is set aside before that; `said` tells of it.
+        """
         with Mutex(self.folder / "locks" / "gather.mutex"):
+            self.said += repair(self.folder, self.finished, curves)
             rows = sorted((self.folder / "rows").glob("*.json"))
             if rows:
                 write_parquet(self.folder / "runs.parquet", self.table())
@@ -181,10 +185,11 @@ class Store:
             if pieces:
                 whole = self.folder / "curves.parquet"
                 sources = [whole] * whole.exists() + pieces
-                table = pd.concat([_read_table(path) for path in sources], ignore_index=True)
+                table = pd.concat([read_parquet(path) for path in sources], ignore_index=True)
                 write_parquet(whole, table.drop_duplicates(["run_id", "step"], keep="last"))
                 for path in pieces:
                     path.unlink()
+            if pieces or (curves and not (self.folder / "domains.parquet").exists()):
                 self._gather_domains()
 
     def _gather_domains(self) -> None:
@@ -197,7 +202,7 @@ class Store:
             for part in json.loads(path.read_text(encoding="utf-8"))
         ]
         whole = self.folder / "domains.parquet"
-        tables = [_read_table(whole)] if whole.exists() else []
+        tables = [read_parquet(whole)] if whole.exists() else []
         if parts:
             table = pd.concat([*tables, pd.DataFrame(parts)], ignore_index=True)
             write_parquet(whole, table.drop_duplicates(["run_id", "domain"], keep="last"))
@@ -208,9 +213,15 @@ class Store:
         with Mutex(self.folder / "locks" / "gather.mutex"):
             table = self.table()
             for run_id in gone:
-                (self.folder / "rows" / f"{run_id}.json").unlink(missing_ok=True)
+                for path in (self.folder / "rows" / f"{run_id}.json", self.checkpoint(run_id) / "row.json"):
+                    path.unlink(missing_ok=True)
             if len(table) and (self.folder / "runs.parquet").exists():
                 write_parquet(self.folder / "runs.parquet", table[~table["run_id"].isin(gone)])
+
+    def damaged(self) -> set[Path]:
+        """What has been set aside, by whoever found it."""
+        places = ("", "rows/", "curves/", "checkpoints/*/")
+        return {path for place in places for path in self.folder.glob(f"{place}*.damaged")}
 
     # Status.
 
@@ -227,15 +238,6 @@ class Store:
         except (FileNotFoundError, ValueError):
             return {}
         return facts if isinstance(facts, dict) else {}
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        remedy = "restore it from a copy or from git; without it its runs are trained again"
-        raise ValueError(f"{path} is damaged ({reason}); {remedy}") from None
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

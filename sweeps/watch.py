@@ -66,7 +66,11 @@ class Watch(Callback):
             module.record_evaluation(self.evaluation)
         self._log(trainer, module)
         self._report(module, step)
-        if step == self.run.steps:
+        held_out = self.evaluation.loss if self.evaluation else 0.0
+        if not math.isfinite(held_out):
+            module.history.diverged = f"the held-out loss is {held_out} at step {step}"
+            trainer.should_stop = True
+        if step == self.run.steps or module.history.diverged:
             return
         due = time.monotonic() - self.last_snapshot > 60 * self.execution.checkpoint_minutes
         # One rank's word is every rank's: they must write and stop after the same step.

@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from typing import Any
 from sweeps.execution import Execution
 from sweeps.fork import other_code
 from sweeps.locks import Locks
+from sweeps.sealed import Damaged
 from sweeps.store import Store
 
 FATAL_ERRNO = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
 CRASHES = 3  # a run whose worker died so often without progress is given up for this session
 IDLE_S = 0.5
 EXIT_FATAL = 3
+KEPT = ("failed_in", "threads")  # noted of a run whatever comes
 
 
 class Fatal(Exception):
@@ -42,6 +44,7 @@ class Job:
     execution: Execution = field(default_factory=Execution)
     trainer: str = "sweeps.train:train"  # module:function, the signature of `sweeps.train.train`
     cwd: str = ""  # where the sweep was started: what its runs name relatively is seen from there
+    threads: int = 0  # of a run that begins now and is told no number; 0 leaves torch's choice
 
     def to_json(self) -> str:
         """One line."""
@@ -61,14 +64,18 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
     if changed := other_code(store.folder):
         raise Fatal(f"this worker's code is not the sweep's ({changed}): start the sweep again")
     while not stop():
-        finished = store.finished()
-        left = [run_id for run_id in job.run_ids if run_id not in finished]
-        left = [run_id for run_id in left if not _given_up(store, run_id, job.session)]
-        if not left:
-            return
-        ready = [run_id for run_id in left if _parent_ready(store, run_id, job, finished)]
-        if not any(_attempt(store, locks, job, run_id, train, stop) for run_id in ready):
-            time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
+        try:
+            finished = store.finished()
+            left = [run_id for run_id in job.run_ids if run_id not in finished]
+            left = [run_id for run_id in left if not _given_up(store, run_id, job.session)]
+            if not left:
+                return
+            ready = [run_id for run_id in left if _parent_ready(store, run_id, job, finished)]
+            if not any(_attempt(store, locks, job, run_id, train, stop) for run_id in ready):
+                time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
+        except Damaged:
+            store.gather()  # sets it aside
+            _log("\n".join(store.said))
 
 
 def _resolve(name: str) -> Callable[..., dict[str, Any]]:
@@ -83,8 +90,9 @@ def _given_up(store: Store, run_id: str, session: str) -> bool:
 
 def _fail(store: Store, run_id: str, session: str, error: str, **facts: Any) -> None:
     """Note that a run failed in this session, beside those it failed in before: drivers may be several."""
-    earlier = [one for one in store.noted(run_id).get("failed_in", ()) if one != session]
-    failed_in = [*earlier[-9:], session]
+    before = store.noted(run_id)
+    failed_in = [*[one for one in before.get("failed_in", ()) if one != session][-9:], session]
+    facts = {name: before[name] for name in KEPT if name in before} | facts
     told = {**facts, "session": session, "state": "failed", "failed_in": failed_in, "error": error}
     store.note(run_id, **told)
 
@@ -136,6 +144,7 @@ def _train(
     from sweeps.interrupt import Interrupted
 
     facts, last = _before(store, job, run_id)
+    execution = replace(job.execution, threads=facts["threads"])
     if (crashes := facts["crashes"]) >= CRASHES:
         _fail(store, run_id, error=f"its worker died {crashes} times without progress", **facts)
         return
@@ -147,7 +156,7 @@ def _train(
     store.note(run_id, **facts, **last, state="running")
     config, folder = store.config(run_id), store.checkpoint(run_id)
     try:
-        row = train(config, folder, execution=job.execution, stop=stop, progress=progress, report=_log)
+        row = train(config, folder, execution=execution, stop=stop, progress=progress, report=_log)
     except Interrupted:
         store.note(run_id, **facts, **last, state="interrupted")
     except Exception as error:
@@ -166,7 +175,10 @@ def _before(store: Store, job: Job, run_id: str) -> tuple[dict[str, Any], dict[s
     """What is noted of a run whatever comes, and how far it has come; one that had ended begins anew."""
     before = store.noted(run_id)
     facts = {"session": job.session, "pid": os.getpid(), **_deaths(before, job.session)}
-    facts |= {name: before[name] for name in ("failed_in",) if name in before}
+    facts |= {name: before[name] for name in KEPT if name in before}
+    # Sums depend on how many threads share them: a run goes on with as many as it began with.
+    begun = before.get("threads") if store.has_snapshot(run_id) else None
+    facts["threads"] = job.execution.threads or begun or job.threads or None
     ended = before.get("state") in ("done", "diverged")
     return facts, {name: before[name] for name in ("step", "loss") if name in before and not ended}
 

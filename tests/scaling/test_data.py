@@ -9,6 +9,7 @@ import pytest
 import scaling
 from scaling import ParallelLaw
 from scaling.data import arrays, parse_size, read_runs, usable, validate
+from scaling.files import seal
 
 TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
 N, P = (v.ravel() for v in np.meshgrid([57e6, 310e6, 2.8e9], [1.0, 2.0, 4.0]))
@@ -294,3 +295,25 @@ def test_the_first_bad_row_is_counted_in_the_file(tmp_path):
     table.index = [7, 7, 7]
     with pytest.raises(ValueError, match="row 3, column loss: -1"):
         validate(table)
+
+
+def test_a_table_that_fails_its_checksum_is_named(table: pd.DataFrame, tmp_path: Path) -> None:
+    path = write(table, tmp_path, "parquet")
+    seal(path)
+    assert len(read_runs(path)) == 9
+    damaged = bytearray(path.read_bytes())
+    damaged[-40] ^= 1  # in the footer, where the pages' checksums do not reach
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"runs\.parquet is damaged: it fails its checksum; restore it"):
+        read_runs(path)
+    assert path.exists()
+
+
+def test_pages_of_any_table_are_held_against_their_checksums(table: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.parquet"
+    table.to_parquet(path, write_page_checksum=True, compression=None, use_dictionary=False)
+    damaged = bytearray(path.read_bytes())
+    damaged[damaged.index(np.float64(N[4]).tobytes())] ^= 1  # a number as good as any
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"theirs\.parquet: not a readable parquet table"):
+        read_runs(path)

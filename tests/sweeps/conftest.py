@@ -1,6 +1,9 @@
 """What tests of models and of whole sweeps share."""
 
+import io
+import json
 import random
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +41,31 @@ def one_thread():
     torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch):
+    """Run part of the ci grid with the fake trainer; behaviour by {size/P: what to do}."""
+    from rich.console import Console
+
+    from sweeps import corpora
+    from sweeps.grids import Axes, find
+    from sweeps.launch import run_sweep
+
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr(corpora, "bind", lambda configs, report: list(configs))
+
+    def run(behaviour=None, axes=Axes(streams=(1, 2)), **more):  # noqa: B008 -- frozen
+        monkeypatch.setenv("FAKE", json.dumps(behaviour or {}))
+        console = Console(file=io.StringIO(), width=200)
+        result = run_sweep(
+            find("ci")(axes),
+            tmp_path / "out",
+            name="ci",
+            console=console,
+            trainer="fake_trainer:train",
+            **more,
+        )
+        return result, console.file.getvalue()
+
+    return run

@@ -3,8 +3,11 @@
 import json
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 
+from sweeps import sealed
 from sweeps.interrupt import Interrupted
 
 
@@ -12,6 +15,8 @@ def train(run, folder, *, execution, stop, progress, report):
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "started").open("a") as file:
         file.write(f"{os.getpid()}\n")
+    with (folder / "threads").open("a") as file:
+        file.write(f"{execution.threads}\n")
     behaviour = json.loads(os.environ.get("FAKE", "{}")).get(f"{run.size}/{run.model.P}", "")
     if behaviour == "raise":
         raise RuntimeError("the model caught fire")
@@ -20,8 +25,25 @@ def train(run, folder, *, execution, stop, progress, report):
     if behaviour == "die once" and not (folder / "died").exists():
         (folder / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "stop":
+        (folder / f"step-{1:09d}-{0:016x}.ckpt").touch()
+        raise RuntimeError("it wants to go on later")
+    if behaviour == "set aside":
+        (folder / f"step-{1:09d}-{0:016x}.ckpt.damaged").touch()
+    if behaviour == "damage":  # what others have finished
+        table = folder.parents[1] / "runs.parquet"
+        data = bytearray(table.read_bytes())
+        data[len(data) // 2] ^= 1
+        table.write_bytes(data)
     if behaviour == "full":
         raise OSError(28, "No space left on device", str(folder))
+    if behaviour.startswith("no file "):  # with this error number, from here on
+        number = int(behaviour.removeprefix("no file "))
+
+        def refuse(path, durable=True):
+            raise OSError(number, os.strerror(number), str(path))
+
+        sealed.replacing = refuse
     steps = 200 if behaviour == "slow" else 3
     for step in range(steps):
         if stop():
@@ -32,6 +54,11 @@ def train(run, folder, *, execution, stop, progress, report):
     return row(run, status)
 
 
+def starts(folder):
+    """How often each run of a sweep was begun: {run_id: times}."""
+    return {path.parent.name: len(path.read_text().split()) for path in folder.glob("checkpoints/*/started")}
+
+
 def row(run, status="ok"):
     model = run.model
     return {
@@ -40,3 +67,20 @@ def row(run, status="ok"):
         "loss": 3.0 + 1 / model.N, "loss_se": 0.01,
         "train_loss": 3.0, "seed": run.seed, "status": status, "config": run.to_json(),
     }  # fmt: skip
+
+
+def main():
+    """The ci grid's runs of P = 1 and 2 in the folder given."""
+    from sweeps import corpora
+    from sweeps.grids import Axes, find
+    from sweeps.launch import run_sweep
+
+    corpora.bind = lambda configs, report: list(configs)
+    configs = find("ci")(Axes(streams=(1, 2)))
+    result = run_sweep(configs, Path(sys.argv[1]), name="ci", trainer="fake_trainer:train")
+    print(result.summary)
+    return not result.ok
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """The driver, with a fake trainer: what is skipped, kept, restarted, refused, and said."""
 
-import io
+import errno
 import json
 import os
 import signal
@@ -9,46 +9,22 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from rich.console import Console
 
+from scaling import read_runs
 from sweeps import corpora
 from sweeps.execution import Execution, gpus_of, share_out, slow_bfloat16
-from sweeps.grids import Axes, find
-from sweeps.launch import find_launcher, run_sweep
+from sweeps.grids import Axes
+from sweeps.launch import find_launcher
 from sweeps.local import LocalLauncher
 from sweeps.nursery import Child, Nursery
 from sweeps.status import sweep_folder, sweep_status
 from sweeps.store import Store
 from sweeps.worker import Job
+from tests.sweeps.fake_trainer import starts
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def sweep(tmp_path, monkeypatch):
-    """Run part of the ci grid with the fake trainer; behaviour by {size/P: what to do}."""
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
-    monkeypatch.setattr(corpora, "bind", lambda configs, report: list(configs))
-
-    def run(behaviour=None, axes=Axes(streams=(1, 2)), **more):  # noqa: B008 -- frozen
-        monkeypatch.setenv("FAKE", json.dumps(behaviour or {}))
-        console = Console(file=io.StringIO(), width=200)
-        result = run_sweep(
-            find("ci")(axes),
-            tmp_path / "out",
-            name="ci",
-            console=console,
-            trainer="fake_trainer:train",
-            **more,
-        )
-        return result, console.file.getvalue()
-
-    return run
-
-
-def starts(folder):
-    return {path.parent.name: len(path.read_text().split()) for path in folder.glob("checkpoints/*/started")}
 
 
 def test_a_sweep_trains_each_run_once_and_a_second_one_nothing(sweep, tmp_path):
@@ -109,26 +85,77 @@ def test_a_diverged_run_is_kept_and_tried_again_only_if_asked(sweep):
     assert set(retried.table.status) == {"ok"}
 
 
-def test_a_full_disk_stops_the_sweep_in_one_line(sweep):
+def test_a_run_goes_on_with_the_threads_it_began_with_unless_told_otherwise(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr("sweeps.execution.cores", lambda: 2)
+    sweep({"64x1/2": "stop", "64x1/1": "raise"})  # two at a time, a thread each; one leaves a snapshot
+    sweep({"64x1/2": "stop", "64x1/1": "raise"}, workers=1)
+    sweep({"64x1/2": "stop", "64x1/1": "raise"}, execution=Execution(threads=3))
+    assert sweep(workers=1)[0].ok
+    configs = Store(tmp_path / "out").configs()
+    told = {
+        configs[path.parent.name].model.P: path.read_text().split()
+        for path in tmp_path.glob("out/checkpoints/*/threads")
+        if configs[path.parent.name].size == "64x1"
+    }
+    assert told == {2: ["1", "1", "3", "3"], 1: ["1", "2", "3", "2"]}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_place_that_cannot_be_written_stops_the_sweep_and_keeps_what_is_finished(sweep, tmp_path, number):
+    result, _ = sweep({"32x1/2": f"no file {number}"}, workers=1)
+    assert not result.ok
+    assert result.fatal.endswith(os.strerror(number))
+    assert f"stopped: {tmp_path}" in result.summary
+    assert "2 finished runs are safe in" in result.summary
+    assert list(result.table.status) == ["ok", "ok"]
+    kept = result.table
+    again, _ = sweep()
+    assert (again.ok, again.trained, again.skipped) == (True, 2, 2)
+    after = again.table.set_index("run_id").loc[kept.run_id].reset_index()
+    pd.testing.assert_frame_equal(after, kept, check_like=True)
+    assert set(starts(tmp_path / "out").values()) == {1, 2}  # the one that could not be written, twice
+
+
+def test_a_full_disk_stops_a_run_in_one_line(sweep):
     result, _ = sweep({"64x1/2": "full"}, workers=1)
     assert not result.ok
     assert result.fatal.endswith("No space left on device")
-    assert "stopped: " in result.summary
+
+
+def test_tables_that_cannot_be_written_leave_the_rows_where_they_are(sweep, tmp_path, monkeypatch):
+    def refuse(path, table):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as full:
+        full.setattr("sweeps.store.write_parquet", refuse)
+        result, _ = sweep()
+    assert result.fatal == f"{tmp_path / 'out' / 'runs.parquet'}: No space left on device"
+    assert len(result.table) == len(list((tmp_path / "out" / "rows").glob("*.json"))) == 4
+    again, _ = sweep()
+    assert (again.ok, again.trained) == (True, 0)
+    pd.testing.assert_frame_equal(again.table, result.table, check_like=True)
+
+
+def test_two_drivers_on_one_folder_start_each_run_once(tmp_path):
+    settings = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
+    command = [sys.executable, str(HERE / "fake_trainer.py"), str(tmp_path / "out")]
+    drivers = [subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [driver.communicate(timeout=120)[0] for driver in drivers]
+    assert [driver.returncode for driver in drivers] == [0, 0], said
+    assert sorted(starts(tmp_path / "out").values()) == [1, 1, 1, 1]
+    assert len(read_runs(tmp_path / "out")) == 4
+    assert not list((tmp_path / "out" / "rows").glob("*"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_sweep_keeps_what_is_finished(tmp_path, number):
-    code = (
-        "import sys; from pathlib import Path; from sweeps import corpora, launch, grids\n"
-        "corpora.bind = lambda configs, report: list(configs)\n"
-        "configs = grids.find('ci')(grids.Axes(streams=(1, 2)))\n"
-        "result = launch.run_sweep(configs, Path(sys.argv[1]), trainer='fake_trainer:train')\n"
-        "print(result.summary); sys.exit(not result.ok)"
-    )
     slow = {"32x1/1": "slow", "32x1/2": "slow"}
     settings = {**os.environ, "FAKE": json.dumps(slow), "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "out")], env=settings, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / "fake_trainer.py"), str(tmp_path / "out")],
+        env=settings,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 30
     while len(starts(tmp_path / "out")) < 4 and time.monotonic() < deadline:

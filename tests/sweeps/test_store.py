@@ -1,10 +1,12 @@
 """A sweep on disk: whole files, stable identities, locks that survive their owners."""
 
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -187,3 +189,34 @@ def test_domains_of_unfinished_runs_are_not_gathered(store):
     (store.checkpoint(half.run_id) / "domains.json").write_text('[{"half')
     store.gather(curves=True)
     assert pd.read_parquet(store.folder / "domains.parquet")["run_id"].tolist() == [done.run_id]
+
+
+def test_a_clock_that_jumps_takes_no_lock_and_gives_none(store, monkeypatch):
+    monkeypatch.setattr(locks_module, "BEAT_S", 0.01)
+    right, day = time.time, itertools.cycle([-86_400, 86_400])
+    monkeypatch.setattr(time, "time", lambda: right() + next(day))
+    lock = Locks(store.folder / "locks").take("r")
+    facts = {"host": "elsewhere", "pid": 1, "started": "", "key": "k", "count": 4}
+    (store.folder / "locks" / "far.lock").write_text(json.dumps(facts))
+    watcher = Locks(store.folder / "locks")
+    for _ in range(10):
+        assert watcher.take("r") is None
+        assert watcher.take("far") is None
+        os.utime(lock.path, (0, 0))  # nor do the times of files count
+        time.sleep(0.01)
+    assert not lock.lost
+    lock.release()
+    watcher.take("r").release()
+
+
+def test_a_table_written_when_the_clock_was_set_back_is_read(store):
+    one, other = config(seed=0), config(seed=1)
+    finish(store, one)
+    store.gather()
+    path = store.folder / "runs.parquet"
+    when = path.stat().st_mtime_ns
+    assert store.finished() == {one.run_id}
+    finish(Store(store.folder), other)
+    Store(store.folder).gather()
+    os.utime(path, ns=(when, when))
+    assert store.finished() == {one.run_id, other.run_id}
