@@ -145,7 +145,7 @@ def _standing(frame: pd.DataFrame) -> pd.DataFrame:
     if len(frame[["corpus", "tokenizer", "vocab"]].drop_duplicates()) == 1:  # nats per token compare
         del told["bits_per_byte"]
     going = ["tokens_per_s", "left"] if (frame["state"] == "running").any() else []
-    return _told(told, [], ["state", "step"], going)
+    return _told(told, [], ["state", "step"], going or ["run_id"])  # the folder under checkpoints/
 
 
 def _told(frame: pd.DataFrame, first: list[str], then: list[str], last: Sequence[str] = ()) -> pd.DataFrame:

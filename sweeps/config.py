@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 from scaling.accounting import Shape, forward_flops_per_token
+from sweeps import checks
 
 # Fields younger than trained runs, whose ids must not change with them.
 LATER = {"prefix_std", "prefix_at_one", "prefix_mlp", "start", "aggregation_std"}
@@ -43,21 +44,7 @@ class ModelConfig:
     balance_weight: float = 0.01  # weight of the load-balance loss in the gradient (unused when dense)
 
     def __post_init__(self) -> None:
-        for name in ("vocab", "width", "ffn", "layers", "heads", "kv_heads", "P"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if (self.P > 1 or self.prefix_at_one) and self.prefix_tokens < 1:
-            raise ValueError(f"P = {self.P} streams need prefix_tokens >= 1, got {self.prefix_tokens}")
-        if self.heads % self.kv_heads:
-            raise ValueError(f"kv_heads = {self.kv_heads} does not divide heads = {self.heads}")
-        if self.head_dim is None and self.width % self.heads:
-            raise ValueError(f"heads = {self.heads} does not divide width = {self.width}: set head_dim")
-        if self.shape.head_size % 2:
-            raise ValueError(f"head_dim must be even for rotary positions, got {self.shape.head_size}")
-        if not 0 <= self.smoothing <= 1:
-            raise ValueError(f"smoothing must lie in [0, 1], got {self.smoothing}")
-        if self.experts and not 1 <= self.experts_per_token <= self.experts:
-            raise ValueError(f"experts_per_token = {self.experts_per_token} of {self.experts} experts")
+        checks.model(self)
 
     @property
     def N(self) -> int:
@@ -157,7 +144,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, naming the field."""
-        _check_run(self)
+        checks.run(self)
 
     @property
     def batch_tokens(self) -> int:
@@ -201,50 +188,6 @@ class RunConfig:
         values = json.loads(text)
         if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
             raise ValueError("not a run configuration: expected a JSON object with a `model` object")
-        _check_names(cls, values)
-        _check_names(ModelConfig, values["model"])
+        checks.names(cls, values)
+        checks.names(ModelConfig, values["model"])
         return cls(**{**values, "model": ModelConfig(**values["model"])})
-
-
-CHOICES = {
-    "optimizer": ("adamw", "muon"),
-    "schedule": ("cosine", "linear", "wsd"),
-    "recipe": ("scratch", "stage-1", "two-stage", "continual", "peft"),
-    "precision": ("float32", "bf16"),
-    "start": ("random", "quiet"),
-}
-
-
-def _check_names(cls: type, values: dict[str, object]) -> None:
-    """Raise if `values` has a key that is no field of `cls`, or lacks one without a default."""
-    known = {field.name: field for field in fields(cls)}
-    unknown = sorted(set(values) - set(known))
-    needed = {name for name, field in known.items() if field.default is MISSING}
-    missing = sorted(needed - set(values))
-    if unknown or missing:
-        raise ValueError(f"{cls.__name__}: unknown fields {unknown}, missing fields {missing}")
-
-
-def _check_run(run: RunConfig) -> None:
-    for name, allowed in CHOICES.items():
-        if getattr(run, name) not in allowed:
-            raise ValueError(f"{name}={getattr(run, name)!r}: choose one of {', '.join(allowed)}")
-    positive = ("steps", "batch", "seq_len", "accumulate", "evaluations", "eval_batch", "log_points")
-    for name in (*positive, "seed", "eval_tokens", "start_step", "prefix_mlp"):
-        value, least = getattr(run, name), int(name in positive)
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}={value!r}: must be a whole number of at least {least}")
-    for name in ("warmup", "decay_share", "train_loss_share", "spike_share"):
-        if not 0 <= getattr(run, name) <= 1:
-            raise ValueError(f"{name}={getattr(run, name)!r}: must lie between 0 and 1")
-    for name in ("lr", "muon_lr", "extras_lr", "clip", "spike"):
-        if not getattr(run, name) > 0:
-            raise ValueError(f"{name}={getattr(run, name)!r}: must be positive")
-    if (run.recipe in ("two-stage", "continual", "peft")) != bool(run.parent):
-        raise ValueError(f"recipe={run.recipe!r} with parent={run.parent!r}: give --base to start from one")
-    if run.recipe == "peft" and run.model.P == 1:
-        raise ValueError("recipe='peft' at P = 1 has nothing to train: leave 1 out of --streams")
-    if run.start == "quiet" and not (run.parent and run.model.P > 1):
-        raise ValueError(f"start='quiet' with P = {run.model.P}, parent={run.parent!r}: no streams to grow")
-    if run.batch % run.accumulate:
-        raise ValueError(f"accumulate={run.accumulate} does not divide batch={run.batch}")

@@ -32,23 +32,42 @@ class Grid:
     def __call__(self, axes: Axes = ALL) -> list[RunConfig]:
         """Every configuration of the grid on `axes`, checked."""
         made = list(self.make(replace(axes, recipe=None)))
+        self._check(made)
+        self._heeds(made, axes)
         if axes.precision:
-            made = [
-                replace(config, precision=axes.precision) if isinstance(config, RunConfig) else config
-                for config in made
-            ]
+            made = [replace(config, precision=axes.precision) for config in made]
         if axes.tokenizer and not axes.base:
             made = _tokenized(made, axes.tokenizer)
         configs = recipes.apply(made, axes)
         if axes.tokenizer and axes.base:  # the base's vocabulary stands, whatever tokenizer lies beside it
             configs = [replace(config, tokenizer=axes.tokenizer) for config in configs]
-        for index, config in enumerate(configs):
+        return configs
+
+    def _check(self, made: list[RunConfig]) -> None:
+        """What a user's function returns is runs, each once."""
+        for index, config in enumerate(made):
             if not isinstance(config, RunConfig):
                 kind = type(config).__name__
                 raise ValueError(f"grid {self.name}: item {index} is a {kind}, not a RunConfig")
-        if not configs:
+        if len({config.run_id for config in made}) < len(made):
+            raise ValueError(f"grid {self.name} has one run several times")
+        if not made:
             raise ValueError(f"grid {self.name} has no run on these axes")
-        return configs
+
+    def _heeds(self, made: list[RunConfig], axes: Axes) -> None:
+        """A user's function may pass over an axis: then what was asked for is not what would be trained."""
+        got: dict[str, set[Any]] = {
+            "sizes": {config.size for config in made},
+            "streams": {config.model.P for config in made},
+            "corpora": {config.corpus for config in made},
+            "seeds": {config.seed for config in made},
+        }
+        for axis, found in got.items():
+            if strange := found - set(getattr(axes, axis) or found):
+                told = ", ".join(sorted(map(str, strange)))
+                raise ValueError(f"grid {self.name} does not heed --{axis}: it has {told} all the same")
+        if axes.tokens and any(abs(config.D - axes.tokens) > config.batch_tokens for config in made):
+            raise ValueError(f"grid {self.name} does not heed --tokens {axes.tokens:,}")
 
 
 def _tokenized(configs: list[RunConfig], tokenizer: str) -> list[RunConfig]:
@@ -160,7 +179,7 @@ def _from_file(path: Path, attribute: str) -> Grid:
         space = runpy.run_path(str(path), run_name=path.stem)
     except SyntaxError as error:
         raise ValueError(f"{path}:{error.lineno}: {error.msg}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _blame(path, error, 1) from None
     found = space.get(attribute)
     if isinstance(found, Grid):
@@ -176,13 +195,13 @@ def _guarded(path: Path, make: Callable[[Axes], list[RunConfig]]) -> Callable[[A
     def made(axes: Axes) -> list[RunConfig]:
         try:
             return list(make(axes))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _blame(path, error, getattr(getattr(make, "__code__", None), "co_firstlineno", 1)) from None
 
     return made
 
 
-def _blame(path: Path, error: Exception, default: int) -> ValueError:
+def _blame(path: Path, error: BaseException, default: int) -> ValueError:
     """The error with the last line of the user's file that led to it."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"

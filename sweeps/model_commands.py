@@ -26,6 +26,8 @@ def generate(args: Any) -> int:
     unknown = [token for token, known in zip(args.stop or [], ends, strict=False) if known is None]
     if unknown:
         raise ValueError(f"--stop {unknown[0]!r}: no such token in {args.checkpoint}/tokenizer.json")
+    if args.temperature == 0 and (args.top_k or args.top_p < 1):
+        raise ValueError("--top-k and --top-p change nothing at --temperature 0: it takes the likeliest")
     sampling = Sampling(args.temperature, args.top_k, args.top_p, args.seed)
     decoder = None if args.guidance is None else Guided(model, weight=args.guidance)
     stop = [end for end in ends if end is not None]
@@ -57,7 +59,8 @@ def import_(args: Any) -> int:
             raise ValueError(
                 f"--streams {args.streams}: only a checkpoint of P = 1 can be grown, not {model.config.P}"
             )
-        model = checkpoint.grow(model, args.streams)
+        kept = model.config.prefix_tokens if args.prefix_tokens is None else args.prefix_tokens
+        model = checkpoint.grow(model, args.streams, kept, model.config.smoothing)
     describe(model, args.checkpoint)
     return write(model, args) if args.out else 0
 

@@ -42,6 +42,9 @@ def import_(p: ArgumentParser) -> None:
     """Check and describe an official checkpoint; with --out write it as one of ours."""
     p.add_argument("checkpoint", metavar="DIR", help="config.json and safetensors, Qwen2, Qwen3 or ParScale")
     p.add_argument("--streams", type=int, metavar="P", help="grow a checkpoint of P = 1 to P streams")
+    p.add_argument(
+        "--prefix-tokens", type=int, metavar="K", help="of grown streams (default: as config.json says)"
+    )
     p.add_argument("--out", metavar="DIR", help="folder to write to (default: only check)")
     dtype(p)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from scaling.data import parse_size
 from sweeps.axes import Axes
-from sweeps.execution import DEFAULT, Execution
+from sweeps.execution import DEFAULT, Execution, gpus
 
 T = TypeVar("T", int, float)
 
@@ -105,6 +106,10 @@ def execution_of(args: Any) -> Execution:
     nodes = count(args, "num-nodes") or 1
     if nodes > 1 and getattr(args, "launcher", None) != "slurm":
         raise ValueError(f"--num-nodes {nodes}: only --launcher slurm starts a run on several nodes")
+    accelerator = one_of(args, "accelerator", ACCELERATORS) or DEFAULT.accelerator
+    here = getattr(args, "launcher", None) in (None, "local")
+    if accelerator in ("gpu", "cuda") and here and sys.platform == "linux" and not gpus():
+        raise ValueError(f"--accelerator {accelerator}: this machine has none")
     loggers = items(getattr(args, "logger", None)) or []
     for name in loggers:
         check_logger(name)
@@ -114,7 +119,7 @@ def execution_of(args: Any) -> Execution:
         gradient_checkpointing=getattr(args, "gradient_checkpointing", False),
         strategy=one_of(args, "strategy", ("ddp", "fsdp2")) or DEFAULT.strategy,
         loggers=",".join(loggers),
-        accelerator=one_of(args, "accelerator", ACCELERATORS) or DEFAULT.accelerator,
+        accelerator=accelerator,
         threads=count(args, "threads"),
         checkpoint_minutes=DEFAULT.checkpoint_minutes if minutes is None else minutes,
     )

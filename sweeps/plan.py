@@ -31,6 +31,7 @@ COLUMNS = (
     "GiB/sequence",
     "time",
 )
+GO_FIRST = ("ffn", "heads", "lr", "state GiB", "GiB/sequence", "layers x width", "FLOPs", "seed", "corpus")
 MEMORY = "state: weights, gradients, Adam moments; a sequence: what it keeps for the backward pass"
 BYTES = {"float32": 4, "bf16": 2}  # of an activation
 UNKNOWN = (
@@ -77,20 +78,38 @@ def show(
 ) -> None:
     """The table of runs, largest first, and the sums."""
     table = Table(box=SIMPLE_HEAD, title=f"{len(runs)} runs", caption=rule, caption_justify="left")
-    for name in COLUMNS:
+    rows = [
+        [*cells(run, execution), clock(3600 * hours) if hours is not None else ""]
+        for run, hours in sorted(zip(runs, forecast.hours, strict=True), key=lambda pair: -pair[0].C)
+    ]
+    kept = fitting(rows, console.width)
+    for index in kept:
+        name = COLUMNS[index]
         table.add_column(name, justify="left" if name in ("corpus", "size") else "right", no_wrap=True)
-    for run, hours in sorted(zip(runs, forecast.hours, strict=True), key=lambda pair: -pair[0].C):
-        table.add_row(*cells(run, execution), clock(3600 * hours) if hours is not None else "")
+    for row in rows:
+        table.add_row(*(row[index] for index in kept))
     console.print(table)
+    if left_out := [name for index, name in enumerate(COLUMNS) if index not in kept]:
+        console.print(f"without {', '.join(left_out)}, for which the terminal is too narrow", highlight=False)
     precisions = sorted({run.precision for run in runs})
-    kept = ", one block's at a time and every block's input" if execution.gradient_checkpointing else ""
-    console.print(f"{MEMORY}, {' and '.join(precisions)} activations{kept}", highlight=False)
+    less = ", one block's at a time and every block's input" if execution.gradient_checkpointing else ""
+    console.print(f"{MEMORY}, {' and '.join(precisions)} activations{less}", highlight=False)
     if execution.ranks > 1:
         shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"
         console.print(f"both on each of {execution.ranks} devices: {execution.strategy}, {shares}")
     flops, tokens = sum(run.own_C for run in runs), sum(run.steps * run.batch_tokens for run in runs)
     console.print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
     console.print(forecast.words, highlight=False)
+
+
+def fitting(rows: list[list[str]], width: int) -> list[int]:
+    """The columns, by number, that fit a terminal whole: what tells least of a run goes first."""
+    needed = [max(map(len, column)) + 3 for column in zip(COLUMNS, *rows, strict=True)]  # and what parts them
+    kept = list(range(len(COLUMNS)))
+    for name in GO_FIRST:
+        if sum(needed[index] for index in kept) + 1 > width:
+            kept.remove(COLUMNS.index(name))
+    return kept
 
 
 def cells(run: RunConfig, execution: Execution) -> list[str]:

@@ -112,6 +112,11 @@ def test_a_user_s_grid_file(tmp_path):
         ("def grid(axes):\n    return ['x']\n", "item 0 is a str, not a RunConfig"),
         ("def grid(axes):\n    return []\n", "has no run on these axes"),
         ("x = 1\ndef grid():\n    return []\n", r"bad.py:2: TypeError: grid\(\) takes 0 positional"),
+        ("import sys\nsys.exit(3)\n", r"bad.py:2: SystemExit: 3"),
+        (
+            "from sweeps.grids import find\ndef grid(axes):\n    return 2 * find('ci')()\n",
+            "grid bad has one run several times",
+        ),
         ("def grid(axes):\n    return None\n", "bad.py:1: TypeError: 'NoneType' object is not iterable"),
         ("def grid(axes):\n    x = {}\n    return x[1]\n", "bad.py:3: KeyError: 1"),
         (
@@ -143,6 +148,39 @@ def test_a_configuration_survives_json_and_every_field_counts():
         RUN.seed = 3
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"P": 2.5}, "P=2.5: must be a whole number"),
+        ({"width": "32"}, "width='32': must be a whole number"),
+        ({"prefix_tokens": True}, "prefix_tokens=True: must be a whole number"),
+        ({"head_dim": 8.0}, "head_dim=8.0: must be a whole number"),
+    ],
+)
+def test_models_of_wrong_types_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(MODEL, **change)
+    assert replace(MODEL, head_dim=None, prefix_std=1, smoothing=0).smoothing == 0
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        (Axes(sizes=("32x1",)), "grid mine does not heed --sizes: it has 32x2, 64x2, 96x2 all the same"),
+        (Axes(streams=(4,)), "does not heed --streams: it has 1, 2 all the same"),
+        (Axes(seeds=(3,)), "does not heed --seeds: it has 0 all the same"),
+        (Axes(tokens=10_000), "does not heed --tokens 10,000"),
+    ],
+)
+def test_a_grid_that_passes_over_an_axis_is_refused(tmp_path, axes, message):
+    path = tmp_path / "mine.py"
+    body = "def grid(axes):\n    return find('demo')(Axes(streams=(1, 2)))\n"
+    path.write_text(f"from sweeps.grids import Axes, find\n{body}")
+    assert len(find(str(path))(Axes(streams=(1, 2, 4)))) == 6
+    with pytest.raises(ValueError, match=message):
+        find(str(path))(axes)
+
+
 def test_unknown_fields_are_named():
     with pytest.raises(ValueError, match=r"RunConfig: unknown fields \['speed'\]"):
         RunConfig.from_json(RUN.to_json().replace('"seed"', '"speed":1,"seed"'))
@@ -155,6 +193,11 @@ def test_unknown_fields_are_named():
         ({"lr": -1.0}, "lr=-1.0: must be positive"),
         ({"accumulate": 3}, "accumulate=3 does not divide batch=4"),
         ({"schedule": "step"}, "schedule='step': choose one of cosine, linear, wsd"),
+        ({"lr": "1e-3"}, "lr='1e-3': must be a number"),
+        ({"steps": 7.0}, "steps=7.0: must be a whole number"),
+        ({"seed": True}, "seed=True: must be a whole number"),
+        ({"corpus": 3}, "corpus=3: must be text"),
+        ({"compile": 1}, "compile=1: must be True or False"),
     ],
 )
 def test_impossible_configurations_are_refused(change, message):

@@ -46,7 +46,9 @@ def test_import_describes_and_grows(checkpoint, tmp_path, capsys):
     assert "none (P = 1)" in told
     assert call("import", checkpoint, "--streams", 4, "--out", tmp_path / "grown") == 0
     grown = load(tmp_path / "grown")
-    assert (grown.config.P, grown.config.prefix_tokens) == (4, 48)
+    assert (grown.config.P, grown.config.prefix_tokens) == (4, TINY.prefix_tokens)
+    assert call("import", checkpoint, "--streams", 2, "--prefix-tokens", 9, "--out", tmp_path / "long") == 0
+    assert load(tmp_path / "long").config.K == 9
     assert torch.equal(grown.head, load(checkpoint).head)
     assert (tmp_path / "grown" / "tokenizer.json").exists()
     assert call("import", checkpoint, "--streams", 0) == 2
@@ -80,6 +82,8 @@ def test_generate_writes_the_text_it_makes(checkpoint, capsys):
     assert capsys.readouterr().out.split() == []
     assert call(*argv, "--stop", "oak") == 2
     assert "--stop 'oak': no such token" in capsys.readouterr().err
+    assert call(*argv, "--top-k", 3) == 2
+    assert "change nothing at --temperature 0" in capsys.readouterr().err
     assert call(*argv, "--streams", 3) == 2
     assert "holds P = 1" in capsys.readouterr().err
 
