@@ -25,8 +25,8 @@ test: lint  ## lint, types, every test
 fast: lint  ## what to run while editing: under two minutes
 	$(BIN)/pytest -n 2 -m "not slow"
 
-soak: $(VENV)/.installed  ## KILLS (default 20) of driver or worker at random moments: the sweep ends as an undisturbed one
-	PARSCALE_KILLS=$(or $(KILLS),20) $(BIN)/pytest tests/sweeps/test_faults.py
+soak: $(VENV)/.installed  ## KILLS (default 100) of driver or worker at random moments: the sweep ends as an undisturbed one
+	PARSCALE_KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/sweeps/test_faults.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

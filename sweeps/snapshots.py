@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from scaling.files import sha256
 from sweeps.config import RunConfig
 from sweeps.sealed import set_aside
@@ -103,6 +101,8 @@ def choose(run: RunConfig, folder: Path, say: Callable[[str], None]) -> Path | N
 
 def check(path: Path, run: RunConfig) -> None:
     """Refuse a snapshot of another configuration or another torch: it would not go on exactly."""
+    import torch  # only a snapshot that is gone on from is opened
+
     file = path / "meta.pt" if path.is_dir() else path  # Lightning's name, in a sharded snapshot
     state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     if RunConfig.from_json(state["run"]) != run:

@@ -1,6 +1,7 @@
 """A sweep whose driver and workers are killed at random moments ends as an undisturbed one does.
 
-PARSCALE_KILLS sets how many kills (20 for a soak); PARSCALE_KILL_SEED when and whom.
+Twenty kills of a trainer of a few lines, whose steps take no time to speak of, and four of the real one;
+PARSCALE_KILLS sets how many of the real one (100 for a soak), PARSCALE_KILL_SEED when and whom.
 """
 
 import os
@@ -17,7 +18,10 @@ import torch
 from safetensors.torch import load_file
 
 KILLS = int(os.environ.get("PARSCALE_KILLS", "4"))
-ROOT = Path(__file__).parents[2]
+QUICK_KILLS = max(20, KILLS)
+SEED = int(os.environ.get("PARSCALE_KILL_SEED", "11"))
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 SWEEP = """
 import sys
 from dataclasses import replace
@@ -37,14 +41,25 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def start(documents, tmp_path_factory):
+    """Start the real sweep."""
     cache = str(tmp_path_factory.mktemp("cache"))
-    settings = {**os.environ, "PARSCALE_CACHE": cache, "PYTHONPATH": str(ROOT)}
 
     def begin(out):
         command = [sys.executable, "-c", SWEEP, str(out), documents]
-        return subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, text=True)
+        return popen(command, PARSCALE_CACHE=cache, PYTHONPATH=str(ROOT))
 
     return begin
+
+
+def start_quick(out):
+    """Start a sweep of the other trainer; the more kills, the longer."""
+    steps = str(15 * QUICK_KILLS)
+    command = [sys.executable, str(HERE / "mortal_trainer.py"), str(out)]
+    return popen(command, MORTAL_STEPS=steps, PYTHONPATH=f"{HERE}{os.pathsep}{ROOT}")
+
+
+def popen(command, **settings):
+    return subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True)
 
 
 def kill_something(driver, generator):
@@ -60,37 +75,54 @@ def kill_something(driver, generator):
     return True
 
 
-@pytest.mark.slow
-def test_kills_at_random_moments_change_nothing(start, tmp_path):
-    calm = start(tmp_path / "calm")
+def survive(start, folder, kills, pause):
+    """A calm sweep in `folder`/calm, and a rough one in `folder`/rough: killed after pauses, in seconds."""
+    calm = start(folder / "calm")
     said, _ = calm.communicate(timeout=300)
     assert calm.returncode == 0, said
 
-    generator = random.Random(int(os.environ.get("PARSCALE_KILL_SEED", "11")))
-    driver, killed, deadline = start(tmp_path / "rough"), 0, time.monotonic() + 60 + 45 * KILLS
-    while killed < KILLS and time.monotonic() < deadline:
-        time.sleep(generator.uniform(1.0, 12.0))
+    generator = random.Random(SEED)
+    driver, killed, deadline = start(folder / "rough"), 0, time.monotonic() + 60 + 45 * kills
+    while killed < kills and time.monotonic() < deadline:
+        time.sleep(generator.uniform(*pause))
         killed += kill_something(driver, generator)
         if driver.poll() is not None:
             driver.communicate()
-            driver = start(tmp_path / "rough")
+            driver = start(folder / "rough")
     said, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, said
-    assert killed == KILLS
+    assert killed == kills
 
-    tables = [pd.read_parquet(tmp_path / name / "runs.parquet") for name in ("calm", "rough")]
+
+def assert_equal_tables(folder):
+    """The rows and curves of both sweeps are the same, to the bit; returns their identities."""
+    tables = [pd.read_parquet(folder / name / "runs.parquet") for name in ("calm", "rough")]
     same = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status", "config"]
     pd.testing.assert_frame_equal(tables[0][same], tables[1][same], check_exact=True)
     curves = [
-        pd.read_parquet(tmp_path / name / "curves.parquet").sort_values(["run_id", "step"], ignore_index=True)
+        pd.read_parquet(folder / name / "curves.parquet").sort_values(["run_id", "step"], ignore_index=True)
         for name in ("calm", "rough")
     ]
     pd.testing.assert_frame_equal(curves[0], curves[1], check_exact=True, check_like=True)
-    for run_id in tables[0].run_id:
+    assert not [*(folder / "rough").rglob("step-*.ckpt"), *(folder / "rough").rglob("*.damaged")]
+    return list(tables[0].run_id)
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_change_nothing(start, tmp_path):
+    survive(start, tmp_path, KILLS, pause=(1.0, 12.0))
+    for run_id in assert_equal_tables(tmp_path):
         weights = [
             load_file(tmp_path / name / "checkpoints" / run_id / "model.safetensors")
             for name in ("calm", "rough")
         ]
         assert weights[0].keys() == weights[1].keys()
         assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
-    assert not list((tmp_path / "rough").rglob("step-*.ckpt"))
+
+
+@pytest.mark.slow
+def test_many_kills_of_driver_and_workers_change_nothing(tmp_path):
+    survive(start_quick, tmp_path, QUICK_KILLS, pause=(0.1, 1.5))
+    for run_id in assert_equal_tables(tmp_path):
+        ends = [(tmp_path / n / "checkpoints" / run_id / "state.json").read_text() for n in ("calm", "rough")]
+        assert ends[0] == ends[1]
