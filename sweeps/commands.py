@@ -113,7 +113,8 @@ def _in_bits(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
     store = Store(folder)
     table = store.table()
-    bits = table.set_index("run_id")["bits_per_byte"] if "bits_per_byte" in table else pd.Series(dtype=float)
+    known = "bits_per_byte" in table  # not in tables of old
+    bits: dict[str, float] = dict(zip(table["run_id"], table["bits_per_byte"], strict=True)) if known else {}
     configs, run_ids = store.configs(), list(frame.get("run_id", ()))
     return frame.assign(
         tokenizer=[configs[run_id].tokenizer for run_id in run_ids],
@@ -182,7 +183,7 @@ def corpus(args: Any) -> int:
 
     say = partial(Console(stderr=True).print, highlight=False, soft_wrap=True)
     own = None if args.tokenizer == "bpe" else tokens.entries(hub.tokenizer_file(args.tokenizer))
-    vocab = args.vocab or own or VOCAB
+    vocab = own or VOCAB if args.vocab is None else args.vocab
     built = corpora.load(args.name, vocab, report=say, tokenizer=args.tokenizer)
     if args.json:
         print(json.dumps(built.manifest, indent=1))

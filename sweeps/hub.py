@@ -89,7 +89,7 @@ def tokenizer_file(tokenizer: str) -> Path:
         try:
             return Path(hf_hub_download(name, "tokenizer.json", local_files_only=cached))
         except Exception as error:  # those of its transport too
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].partition(". ")[0]
     raise ValueError(
         f"cannot fetch tokenizer {tokenizer}: {reason.rstrip('.')}; check the name, run once where there is "
         "a connection (the hub's cache keeps the file), or give the path of its tokenizer.json"

@@ -38,7 +38,7 @@ def hub(file, monkeypatch):
         asked.append((name, filename, local_files_only))
         if name == "some/name" and (not local_files_only or len(asked) > 2):
             return str(file)
-        raise FileNotFoundError("no such thing in the cache.\nsecond line")
+        raise FileNotFoundError("no such thing in the cache. Second sentence.\nsecond line")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     return asked
