@@ -119,7 +119,7 @@ def _in_bits(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
     return frame.assign(
         tokenizer=[configs[run_id].tokenizer for run_id in run_ids],
         vocab=[configs[run_id].model.vocab for run_id in run_ids],
-        bits_per_byte=bits.reindex(run_ids).to_numpy(),
+        bits_per_byte=[bits.get(run_id, math.nan) for run_id in run_ids],
     )
 
 

@@ -32,7 +32,7 @@ from sweeps.sealed import write_parquet as write_parquet
 from sweeps.sealed import write_text as write_text
 
 INTEGERS = (
-    "N", "N_active", "P", "D", "seed", "steps", "batch_tokens", "seq_len", "vocab", "layers", "width", "heads",
+    "N", "P", "D", "seed", "steps", "batch_tokens", "seq_len", "vocab", "layers", "width", "heads",
     "kv_heads", "ffn", "prefix_tokens", "peak_memory_bytes",
 )  # fmt: skip
 
