@@ -58,11 +58,17 @@ def sweep(args: Any) -> int:
 def dry_run(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -> int:
     """Print what the grid would take."""
     from sweeps import plan
+    from sweeps.sources import source_of
 
     execution = options.execution_of(args)
     place, _ = options.place_of(args)
     forecast = plan.forecast(configs, folder, execution, args.workers, place, options.rate_of(args))
     plan.show(console(), grid.rule, configs, execution, forecast)
+    for name in dict.fromkeys(run.corpus for run in configs):
+        try:
+            source_of(name)
+        except ValueError as error:  # planned they can be: the paper's corpora are not to be had
+            console().print(f"cannot be trained here: {error}", highlight=False, soft_wrap=True)
     return 0
 
 

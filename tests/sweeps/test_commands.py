@@ -77,6 +77,16 @@ def test_wrong_values_are_one_line_and_exit_code_2(capsys, argv, says):
     assert says in err
 
 
+def test_a_plan_says_which_corpora_are_not_to_be_had(capsys, tmp_path):
+    call = ("sweep", "ci", "--dry-run", "--rate", "1e9", "--out", str(tmp_path / "none"), "--corpora")
+    assert parscale.main([*call, "stdlib,nope"]) == 0
+    assert (
+        capsys.readouterr().out.splitlines()[-1].startswith("cannot be trained here: unknown corpus 'nope'")
+    )
+    assert parscale.main([*call, "stdlib"]) == 0
+    assert "cannot be trained" not in capsys.readouterr().out
+
+
 def test_each_function_of_a_grid_file_has_its_own_folder():
     assert folder_of("laptop", None) == Path("results/sweeps/laptop")
     assert folder_of("grids/mine.py", None) == Path("results/sweeps/mine")
