@@ -100,7 +100,7 @@ class RunConfig:
     batch: int  # sequences a step
     seq_len: int  # tokens a sequence
     corpus_hash: str = ""  # hash of the token files' manifest; filled in when the corpus is built
-    tokenizer: str = "bpe"  # bpe: trained on the corpus; else the path of a tokenizer.json
+    tokenizer: str = "bpe"  # bpe: learnt from the corpus; a tokenizer.json's path; hf:NAME
     repeat: bool = False  # True: more tokens than the corpus holds are read again, epoch after epoch
 
     # Optimisation.
