@@ -174,4 +174,5 @@ def _quantity(fit: Fit, target: str | Mapping[str, float] | Quantity) -> Quantit
                 f"{', '.join(fit.law.free())}"
             )
         return lambda law: np.asarray(getattr(law, target))
-    return at_points({a: np.array([float(v)]) for a, v in target.items()}, fit.law.axes)
+    point = clean_axes(fit.law.axes, target)
+    return at_points({a: v.reshape(1) for a, v in point.items()}, fit.law.axes)

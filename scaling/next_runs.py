@@ -13,7 +13,7 @@ from scaling import serial, terminal
 from scaling.data import parse_size, read_candidates
 from scaling.design import Target
 from scaling.design import suggest as suggest_runs
-from scaling.law import Array
+from scaling.law import Array, clean_axes
 from scaling.result import Fit
 from scaling.summary import number
 
@@ -47,9 +47,17 @@ def target_of(given: str, one: Fit) -> Target:
         return given
     try:
         pairs = dict(pair.split("=") for pair in given.split(","))
-        return {axis.strip(): parse_size(value) for axis, value in pairs.items()}
+        point = {axis.strip(): parse_size(value) for axis, value in pairs.items()}
     except ValueError as error:
         raise ValueError(f"--target {given!r}: write a point as N=1e11,P=8 ({error})") from None
+    if set(point) != set(one.law.axes):
+        takes = f"{type(one.law).__name__} takes {', '.join(one.law.axes)}"
+        raise ValueError(f"--target {given!r}: {takes}; write {','.join(f'{a}=...' for a in one.law.axes)}")
+    try:
+        clean_axes(one.law.axes, point)
+    except ValueError as error:
+        raise ValueError(f"--target {given!r}: {error}") from None
+    return point
 
 
 def candidates_of(args: Any, one: Fit) -> pd.DataFrame:

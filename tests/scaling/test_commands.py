@@ -1,6 +1,7 @@
 """The bodies of fit, predict, compare, backtest and suggest: text for people, JSON at full precision."""
 
 import json
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -160,6 +161,13 @@ def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
     file = str(folder / "parallel-pile.json")
     with pytest.raises(ValueError, match="write a point as N=1e11,P=8"):
         commands.suggest(given(fit=file, target="N=big"))
+    for point, says in (
+        ("N=1e11", "ParallelLaw takes N, P; write N=...,P=..."),
+        ("N=1e11,P=2,D=1e9", "ParallelLaw takes N, P; write"),
+        ("N=1e11,P=0.5", "P=0.5 must be finite and >= 1"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"--target '{point}': {says}")):
+            commands.suggest(given(fit=file, target=point, sizes="0.5B,1B", streams="8,32"))
     with pytest.raises(ValueError, match="leave out --sizes"):
         commands.suggest(given(fit=file, candidates="x.csv", sizes="1B"))
     with pytest.raises(ValueError, match="fitted to other runs"):
