@@ -84,7 +84,7 @@ def fit(p: Parser) -> None:
         help="parallel (default), additive, dense, ...; additive:beta=0.5 holds one",
     )
     numbers(p)
-    out(p, "folder whose fits/ the fits go to (default results)")
+    out(p, "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)")
 
 
 def predict(p: Parser) -> None:

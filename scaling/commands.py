@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,13 @@ from scaling import published, serial, terminal
 from scaling.data import parse_size, usable
 from scaling.fit import FitError
 from scaling.fit import fit as fit_law
-from scaling.groups import each, mixed, runs_of, slug
+from scaling.groups import each, mixed, runs_of
 from scaling.law import Law
 from scaling.laws import REGISTRY, by_name
 from scaling.method import check_level
 from scaling.next_runs import suggest
 from scaling.objectives import LogHuber, Objective, named
+from scaling.places import path_of, replaced
 from scaling.result import Fit
 from scaling.selection import Comparison
 from scaling.selection import compare as compare_laws
@@ -42,15 +42,15 @@ def fit(args: Any) -> str:
     check_level(args.level)
     runs = runs_of(args)
     fits = each(args, runs, lambda part: fit_law(law, part, objective))
-    folder = Path(args.out or "results") / "fits"
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {}
+    places = {}
     for name, one in fits.items():
-        paths[name] = folder / f"{slug(args.law)}-{slug(name)}.json"
-        one.save(paths[name])
+        path = path_of(args, name, one)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        places[name] = f"{path}{replaced(path, one)}"
+        one.save(path)
     if args.json:
         return serial.dumps({name: as_json(one, args.level) for name, one in fits.items()})
-    told = [describe(name, one, paths[name], args.level) for name, one in fits.items()]
+    told = [describe(name, one, places[name], args.level) for name, one in fits.items()]
     return "\n\n".join(told) + _mixed(runs, args)
 
 
@@ -65,13 +65,13 @@ def as_json(one: Fit, level: float) -> dict[str, Any]:
     return serial.to_json(one) | {"level": level, "intervals": rows}
 
 
-def describe(name: str, one: Fit, path: Path, level: float) -> str:
+def describe(name: str, one: Fit, place: str, level: float) -> str:
     """A fit for the terminal: its summary, what the paper printed, where it was saved."""
     note, room = published.note(one), terminal.width()
     lines = [f"== {name} ==", text(one, level, room)]
     if note:
         lines.append(terminal.fold(f"note        {note}", room, 12))
-    return "\n".join([*lines, f"saved       {path}"])
+    return "\n".join([*lines, f"saved       {place}"])
 
 
 def _mixed(runs: pd.DataFrame, args: Any) -> str:
