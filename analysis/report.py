@@ -217,7 +217,9 @@ def _provenance(page: Page, view: View) -> None:
     """Where the runs and fits come from."""
     page.heading("Provenance")
     rows = [("runs", view.source)]
-    rows += [(f"data hash, {corpus_name(c)}", f.data_hash) for c, f in view.parallel.items()]
+    rows += [
+        (f"data hash, {corpus_name(c)}".removesuffix(", "), f.data_hash) for c, f in view.parallel.items()
+    ]
     for column in ("git_commit", "sweep"):
         if column in view.runs:
             rows.append((column, ", ".join(sorted(set(view.runs[column].dropna().astype(str)))[:6])))
