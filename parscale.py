@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from analysis import flags
-from analysis.flags import RUNS, numbers, out
+from analysis.flags import RUNS, columns, numbers, out
 from sweeps import flags as sweep_flags
 from sweeps import model_flags
 
@@ -35,8 +35,7 @@ Parser = argparse.ArgumentParser
 def runs(p: Parser, objective: str = "huber") -> None:
     """Options of every command that reads a runs table and fits it."""
     p.add_argument("runs", metavar="RUNS", help=RUNS)
-    p.add_argument("--columns", metavar="OURS=THEIRS,...", help="names in the file: N=params,loss=val_loss")
-    p.add_argument("--where", metavar="COLUMN=VALUE,...", help="only rows with these values")
+    columns(p)
     p.add_argument("--by", metavar="COLUMN", help="treat each value of a column apart, e.g. corpus")
     p.add_argument(
         "--objective",

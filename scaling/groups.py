@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -18,6 +19,26 @@ def mapping(given: str | None, option: str) -> dict[str, str]:
     if bad is not None:
         raise ValueError(f"{option} {given!r}: write NAME=VALUE,NAME=VALUE (at {bad!r})")
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+class Asked(NamedTuple):
+    """A table as the command line asks for it: the options --columns and --where."""
+
+    columns: str | None = None
+    where: str | None = None
+
+    def read(self, source: Any) -> pd.DataFrame:
+        """The runs of a file or folder, columns mapped and rows narrowed."""
+        return runs_of(SimpleNamespace(runs=source, **self._asdict()))
+
+    @property
+    def words(self) -> list[str]:
+        """The options as they were written."""
+        given = (("--columns", self.columns), ("--where", self.where))
+        return [word for pair in given if pair[1] for word in pair if word]
+
+
+WHOLE = Asked()  # every row, under the names of the file
 
 
 def runs_of(args: Any) -> pd.DataFrame:
