@@ -9,6 +9,7 @@ import scaling.terminal
 from analysis.conclude import show, terminal
 from scaling import serial
 from scaling.groups import Asked
+from scaling.method import check_level
 from scaling.objectives import Objective, named
 
 
@@ -62,6 +63,7 @@ def gains(args: Any) -> str:
     from analysis import by_context
     from analysis import gains as known
 
+    check_level(args.level, "--level ")
     runs, context, streams = _measured(args.source, args.baseline, asked(args))
     table = known.gains(runs, args.level)
     if not len(table):

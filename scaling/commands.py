@@ -13,7 +13,7 @@ from scaling import published, serial, terminal
 from scaling.data import parse_size, usable
 from scaling.fit import FitError
 from scaling.fit import fit as fit_law
-from scaling.groups import each, mixed, runs_of
+from scaling.groups import check_axis, each, mixed, runs_of
 from scaling.law import Law
 from scaling.laws import REGISTRY, by_name
 from scaling.method import check_level
@@ -33,13 +33,15 @@ __all__ = ["backtest", "compare", "fit", "predict", "suggest"]
 
 def objective_of(args: Any) -> Objective:
     """The objective named on the command line."""
+    if not (np.isfinite(args.delta) and args.delta > 0):
+        raise ValueError(f"--delta {args.delta:g} must be a positive number")
     return LogHuber(args.delta) if args.objective == "huber" else named(args.objective)
 
 
 def fit(args: Any) -> str:
     """Fit a law to each group of a runs table, save the fits, describe them."""
     law, objective = by_name(args.law), objective_of(args)
-    check_level(args.level)
+    check_level(args.level, "--level ")
     runs = runs_of(args)
     fits = each(args, runs, lambda part: fit_law(law, part, objective))
     places = {}
@@ -51,7 +53,7 @@ def fit(args: Any) -> str:
     if args.json:
         return serial.dumps({name: as_json(one, args.level) for name, one in fits.items()})
     told = [describe(name, one, places[name], args.level) for name, one in fits.items()]
-    return "\n\n".join(told) + _mixed(runs, args)
+    return "\n\n".join(told) + _mixed(runs, args, law.axes)
 
 
 def as_json(one: Fit, level: float) -> dict[str, Any]:
@@ -74,15 +76,19 @@ def describe(name: str, one: Fit, place: str, level: float) -> str:
     return "\n".join([*lines, f"saved       {place}"])
 
 
-def _mixed(runs: pd.DataFrame, args: Any) -> str:
-    return terminal.fold(mixed(runs, args.by), terminal.width())
+def _mixed(runs: pd.DataFrame, args: Any, axes: tuple[str, ...] = ("D",)) -> str:
+    return terminal.fold(mixed(runs, args.by, axes), terminal.width())
 
 
 def predict(args: Any) -> str:
     """Predict from a saved fit, with intervals and equivalent sizes."""
+    check_level(args.level, "--level ")
     one = Fit.load(args.fit)
     given = {axis: getattr(args, axis) for axis in ("N", "P", "D") if getattr(args, axis) is not None}
     axes = {axis: np.array([parse_size(v) for v in text.split(",")]) for axis, text in given.items()}
+    if strange := [axis for axis in axes if axis not in one.law.axes]:
+        takes = f"{type(one.law).__name__}, a law of {', '.join(one.law.axes)}"
+        raise ValueError(f"--{strange[0]}: {args.fit} is {takes}; leave --{strange[0]} out")
     missing = [axis for axis in one.law.axes if axis not in axes]
     if missing:
         raise ValueError(f"{args.fit} needs {', '.join('--' + axis for axis in missing)} as well")
@@ -120,6 +126,7 @@ def _points(frame: pd.DataFrame, level: float) -> Iterator[str]:
 def compare(args: Any) -> str:
     """Rank laws on each group of a runs table."""
     runs, objective = runs_of(args), objective_of(args)
+    check_axis(runs, args.holdout, "--holdout", args.runs)
     found = each(
         args, runs, lambda part: compare_laws(laws_for(args.laws, part), part, objective, args.holdout)
     )
@@ -167,11 +174,13 @@ def ranking(one: Comparison) -> str:
 def backtest(args: Any) -> str:
     """Fit the small runs of each group, predict the large ones."""
     law, objective = by_name(args.law), objective_of(args)
+    check_level(args.level, "--level ")
     runs = runs_of(args)
+    check_axis(runs, args.along, "--along", args.runs)
     found = each(args, runs, lambda part: backtest_law(law, part, args.along, objective, args.level))
     if args.json:
         return serial.dumps({name: backtested(law, one) for name, one in found.items()})
-    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + _mixed(runs, args)
+    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + _mixed(runs, args, law.axes)
 
 
 def backtested(law: type[Law], one: Backtest) -> dict[str, Any]:

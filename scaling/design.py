@@ -58,7 +58,7 @@ def suggest(
         )
     if not chosen:
         raise ValueError(
-            f"budget_flops={budget_flops!r} pays for none of the candidates: "
+            f"a budget of {budget_flops:g} FLOPs pays for none of the candidates: "
             f"the cheapest costs {cost.min():.3g}"
         )
     frame = pd.DataFrame(chosen)

@@ -57,6 +57,13 @@ def runs_of(args: Any) -> pd.DataFrame:
     return runs
 
 
+def check_axis(runs: pd.DataFrame, axis: str, option: str, source: Any) -> None:
+    """Refuse an axis that the runs do not have; C follows from the others."""
+    if axis not in runs and axis != "C":
+        have = [*(known for known in ("N", "P", "D") if known in runs), "C"]
+        raise ValueError(f"{option} {axis}: no such axis or column in {source}; use {', '.join(have)}")
+
+
 def _is(column: pd.Series[Any], value: str) -> Any:
     """Which cells are what a user wrote: numbers however they are written, words to the letter."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
@@ -93,12 +100,16 @@ def each(args: Any, runs: pd.DataFrame, work: Callable[[pd.DataFrame], Any]) -> 
     return found
 
 
-def mixed(runs: pd.DataFrame, by: str | None) -> str:
-    """A warning where corpora or recipes are fitted as one: their losses are not comparable; else nothing."""
+def mixed(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:
+    """A warning where corpora, recipes or, by a law whose axes lack it, D are fitted as one; else nothing.
+
+    Their losses are not comparable.
+    """
     runs = runs[usable(runs)]
-    for column in ("corpus", "recipe"):
+    for column in ("corpus", "recipe", *({"D"} - {*axes})):
         if column in runs and len(runs[column].unique()) > 1 and by != column:
-            names = ", ".join(map(str, runs[column].unique()[:4]))
+            shown = runs[column].unique()[:4]
+            names = ", ".join(f"{v:g}" if column == "D" else str(v) for v in shown)
             apart = f"--by {column} takes each apart" if by is None else f"--where {column}=... takes one"
             return f"\n\nnote: rows of more than one {column} ({names}) are fitted as one; {apart}"
     return ""

@@ -14,6 +14,7 @@ from scaling.data import parse_size, read_candidates
 from scaling.design import Target
 from scaling.design import suggest as suggest_runs
 from scaling.law import Array, clean_axes
+from scaling.method import check_level
 from scaling.result import Fit
 from scaling.summary import number
 
@@ -22,6 +23,9 @@ DOUBLINGS = 2  # how far beyond the fitted runs the default candidates go, in fa
 
 def suggest(args: Any) -> str:
     """Which runs to train next for a quantity, greedily by what they add per FLOP."""
+    check_level(args.level, "--level ")
+    if args.count < 1:
+        raise ValueError(f"--count {args.count} must be at least 1")
     one = Fit.load(args.fit)
     target = target_of(args.target, one)
     candidates = candidates_of(args, one)

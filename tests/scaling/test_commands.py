@@ -4,6 +4,7 @@ import json
 import re
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -78,6 +79,13 @@ def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_pa
     assert said in commands.backtest(given(law="dense"))
     assert "fitted as one" not in commands.backtest(given(by="corpus", law="dense"))
     assert "fitted as one" not in commands.backtest(given(where="corpus=pile", law="dense"))
+    budgets = losses[losses["corpus"] == "pile"].assign(D=[1e9, 4e10] * 12)
+    budgets.to_csv(tmp_path / "budgets.csv")
+    rows: dict[str, Any] = {"runs": str(tmp_path / "budgets.csv"), "law": "dense", "out": str(tmp_path)}
+    said = "rows of more than one D (1e+09, 4e+10) are fitted as one; --by D takes each apart"
+    assert said in commands.fit(given(**rows))
+    assert "fitted as one" not in commands.fit(given(**rows | {"law": "chinchilla"}))
+    assert "fitted as one" not in commands.fit(given(**rows, by="D"))
     losses.assign(recipe=["scratch", "peft"] * 24).to_csv(tmp_path / "runs.csv")
     text = commands.fit(given(runs=str(tmp_path / "runs.csv"), by="corpus", law="dense", out=str(tmp_path)))
     assert "more than one recipe (scratch, peft) are fitted as one; --where recipe=... takes one" in text
@@ -134,7 +142,7 @@ def test_backtest() -> None:
     body = json.loads(commands.backtest(given(where="corpus=pile", along="P", json=True)))
     assert body["all"]["windows"][-1]["up_to"] == 4
     assert len(body["all"]["points"]) == 6 + 12
-    with pytest.raises(ValueError, match="by='Q'"):
+    with pytest.raises(ValueError, match=r"--along Q: no such axis or column in .*; use N, P, D, C"):
         commands.backtest(given(along="Q"))
 
 
@@ -187,9 +195,24 @@ def test_wrong_options_quote_what_was_given(tmp_path: Path) -> None:
         commands.fit(given(where="corpus=wiki", out=str(tmp_path)))
     with pytest.raises(ValueError, match="write NAME=VALUE"):
         commands.fit(given(columns="N", out=str(tmp_path)))
-    with pytest.raises(ValueError, match=r"delta=-1\.0 must be a positive number"):
+    with pytest.raises(ValueError, match=r"--holdout Q: no such axis or column"):
+        commands.compare(given(holdout="Q"))
+    with pytest.raises(ValueError, match=r"--delta -1 must be a positive number"):
         commands.fit(given(delta=-1.0, out=str(tmp_path)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_options_are_named_as_they_are_given(folder: Path) -> None:
+    file = str(folder / "parallel-pile.json")
+    for work in (commands.predict, commands.suggest, commands.backtest):
+        with pytest.raises(ValueError, match=r"--level 95\.0 must lie"):
+            work(given(fit=file, level=95.0))
+    with pytest.raises(ValueError, match="--count 0 must be at least 1"):
+        commands.suggest(given(fit=file, count=0))
+    with pytest.raises(ValueError, match="a budget of 1 FLOPs pays for none of the candidates"):
+        commands.suggest(given(fit=file, tokens="1B", budget="1"))
+    with pytest.raises(ValueError, match=r"--D: .* is ParallelLaw, a law of N, P; leave --D out"):
+        commands.predict(given(fit=file, N="1e9", P="2", D="1e9"))
 
 
 def test_fixed_laws_round_trip_through_the_command(folder: Path) -> None:
