@@ -89,6 +89,9 @@ def predict(args: Any) -> str:
     if strange := [axis for axis in axes if axis not in one.law.axes]:
         takes = f"{type(one.law).__name__}, a law of {', '.join(one.law.axes)}"
         raise ValueError(f"--{strange[0]}: {args.fit} is {takes}; leave --{strange[0]} out")
+    broken = [value for value in axes.get("P", ()) if value % 1]
+    if broken:
+        raise ValueError(f"--P {broken[0]:g} must be a whole number: streams are counted")
     missing = [axis for axis in one.law.axes if axis not in axes]
     if missing:
         raise ValueError(f"{args.fit} needs {', '.join('--' + axis for axis in missing)} as well")
@@ -132,7 +135,17 @@ def compare(args: Any) -> str:
     )
     if args.json:
         return serial.dumps({name: compared(one) for name, one in found.items()})
-    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + _mixed(runs, args)
+    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + one_stream(
+        runs, args
+    )
+
+
+def one_stream(runs: pd.DataFrame, args: Any) -> str:
+    """Why no law of P was compared where no law was named and P takes one value; and what was mixed."""
+    streams = runs["P"][usable(runs)].unique()
+    note = f"\n\nnote: P is {streams[0]:g} in every run: no law of P is compared"
+    alone = not args.laws and len(streams) == 1
+    return terminal.fold(note * alone, terminal.width()) + _mixed(runs, args)
 
 
 def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:

@@ -238,7 +238,9 @@ def test_groups_are_all_there_and_named(losses: pd.DataFrame, tmp_path: Path) ->
 def test_where_takes_numbers_as_they_are_written(tmp_path: Path) -> None:
     for value in ("P=1", "P=1.0"):
         text = commands.compare(given(where=f"{value},corpus=pile"))
-        assert "DenseLaw has the lowest AICc" in text
+        assert "DenseLaw (converged) is the only law with an AICc: there is none to prefer" in text
+        assert "note: P is 1 in every run: no law of P is compared" in text
+    assert "no law of P" not in commands.compare(given(where="corpus=pile", laws="parallel,dense"))
     with pytest.raises(scaling.FitError, match="no law to compare: N takes one value, P takes one value"):
         commands.compare(given(where="N=535813376,corpus=pile"))
 
