@@ -74,7 +74,7 @@ def advise(args: Any) -> int:
     hardware = read_hardware(args.gpu)
     work = advice.Workload(batch, args.input_tokens, args.output_tokens, hardware, args.dtype, D)
     check_level(args.level, "--level ")
-    limits = {
+    limits: dict[str, Any] = {
         "memory_bytes": parse_bytes(args.memory) if args.memory else None,
         "latency_s": parse_seconds(args.latency) if args.latency else None,
         "training_flops": parse_size(args.flops) if args.flops else None,

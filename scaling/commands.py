@@ -48,7 +48,7 @@ def fit(args: Any) -> str:
     for name, one in fits.items():
         path = path_of(args, name, one)
         path.parent.mkdir(parents=True, exist_ok=True)
-        places[name] = f"{path}{replaced(path, one)}"
+        places[name] = f"{path}{replaced(path, one) if args.out is None else ''}"
         one.save(path)
     if args.json:
         return serial.dumps({name: as_json(one, args.level) for name, one in fits.items()})

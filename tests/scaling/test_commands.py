@@ -254,3 +254,13 @@ def test_a_level_is_refused_before_a_file_is_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="level"):
         commands.fit(given(level=95.0, out=str(tmp_path)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_verdict_says_what_its_fits_are_worth(tmp_path: Path) -> None:
+    sizes = [1e6 * 2**i for i in range(6)]
+    flat = pd.DataFrame({"N": sizes * 2, "P": [1] * 6 + [2] * 6, "loss": 2.5})
+    flat.to_csv(tmp_path / "flat.csv")
+    text = commands.compare(given(runs=str(tmp_path / "flat.csv"), laws="dense,parallel"))
+    assert "Every law meets the runs exactly" in text
+    text = commands.backtest(given(runs=str(tmp_path / "flat.csv")))
+    assert "That fit is in doubt (" in text
