@@ -9,11 +9,12 @@ import argparse
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from analysis import flags
+from analysis import examples, flags
 from analysis.flags import RUNS, columns, numbers, out
 from sweeps import flags as sweep_flags
 from sweeps import model_flags
@@ -166,6 +167,12 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
 }
 
 
+SHORT = {  # for the list of commands, where the part before the colon says too little
+    "demo": "Train the demo grid on this machine, fit the law, draw it",
+    "reproduce": "Regenerate the paper's fits, tables and figures, and audit its claims",
+}
+
+
 class Version(argparse.Action):
     """--version; looked up only where it is asked for."""
 
@@ -197,7 +204,16 @@ def build_parser() -> Parser:
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (_, add) in COMMANDS.items():
         help_line = (add.__doc__ or "").strip()
-        add(sub.add_parser(name, help=help_line.split(":")[0].rstrip("."), description=help_line))
+        brief = SHORT.get(name, help_line.split(":")[0].rstrip("."))
+        add(
+            sub.add_parser(
+                name,
+                help=brief,
+                description=textwrap.fill(help_line, 79),
+                epilog=examples.epilog(name),
+                **raw,
+            )
+        )
     return parser
 
 
