@@ -76,13 +76,18 @@ def load(source: Path) -> pd.DataFrame:
     except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         if isinstance(error, PermissionError):
             raise
-        if source.suffix == ".csv" and _decimal_commas(source):
-            how = "write commas between columns and a point before decimals"
-            raise ValueError(f"{source}: semicolons between columns and commas in numbers: {how}") from error
-        if isinstance(error, UnicodeDecodeError):
-            raise ValueError(f"{source}: it is not UTF-8 text: save it so") from error
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{source}: not a readable {source.suffix[1:]} table ({first})") from error
+        raise ValueError(f"{source}: {_reason(source, error)}") from error
+
+
+def _reason(source: Path, error: Exception) -> str:
+    """Why a table cannot be read, with the remedy where it is known."""
+    if source.suffix == ".csv" and _decimal_commas(source):
+        how = "write commas between columns and a point before decimals"
+        return f"semicolons between columns and commas in numbers: {how}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text: save it so"
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"not a readable {source.suffix[1:]} table ({first})"
 
 
 def _unpacked(source: Path) -> int:
