@@ -9,12 +9,13 @@ import argparse
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from analysis import flags
-from analysis.flags import RUNS, numbers, out
+from analysis import examples, flags
+from analysis.flags import RUNS, columns, numbers, out
 from sweeps import flags as sweep_flags
 from sweeps import model_flags
 
@@ -35,8 +36,7 @@ Parser = argparse.ArgumentParser
 def runs(p: Parser, objective: str = "huber") -> None:
     """Options of every command that reads a runs table and fits it."""
     p.add_argument("runs", metavar="RUNS", help=RUNS)
-    p.add_argument("--columns", metavar="OURS=THEIRS,...", help="names in the file: N=params,loss=val_loss")
-    p.add_argument("--where", metavar="COLUMN=VALUE,...", help="only rows with these values")
+    columns(p)
     p.add_argument("--by", metavar="COLUMN", help="treat each value of a column apart, e.g. corpus")
     p.add_argument(
         "--objective",
@@ -84,7 +84,7 @@ def fit(p: Parser) -> None:
         help="parallel (default), additive, dense, ...; additive:beta=0.5 holds one",
     )
     numbers(p)
-    out(p, "folder whose fits/ the fits go to (default results)")
+    out(p, "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)")
 
 
 def predict(p: Parser) -> None:
@@ -167,6 +167,12 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
 }
 
 
+SHORT = {  # for the list of commands, where the part before the colon says too little
+    "demo": "Train the demo grid on this machine, fit the law, draw it",
+    "reproduce": "Regenerate the paper's fits, tables and figures, and audit its claims",
+}
+
+
 class Version(argparse.Action):
     """--version; looked up only where it is asked for."""
 
@@ -198,7 +204,16 @@ def build_parser() -> Parser:
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (_, add) in COMMANDS.items():
         help_line = (add.__doc__ or "").strip()
-        add(sub.add_parser(name, help=help_line.split(":")[0].rstrip("."), description=help_line))
+        brief = SHORT.get(name, help_line.split(":")[0].rstrip("."))
+        add(
+            sub.add_parser(
+                name,
+                help=brief,
+                description=textwrap.fill(help_line, 79),
+                epilog=examples.epilog(name),
+                **raw,
+            )
+        )
     return parser
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import scaling.terminal
 from analysis.conclude import show, terminal
 from scaling import serial
+from scaling.groups import Asked
+from scaling.method import check_level
 from scaling.objectives import Objective, named
 
 
@@ -23,12 +25,12 @@ def figures(args: Any) -> int:
         *([args.source] if args.source else []),
         *(["--only", args.only] if args.only else []),
         *(["--objective", args.objective] if args.objective else []),
+        *asked(args).words,
     ]
     target = Path(args.out) if args.out else folder / "figures"
     only = [name.strip() for name in args.only.split(",")] if args.only else None
-    for path in draw(
-        args.source, out=target, only=only, command=" ".join(words), objective=objective_of(args)
-    ):
+    how: Any = {"command": " ".join(words), "objective": objective_of(args), "asked": asked(args)}
+    for path in draw(args.source, out=target, only=only, **how):
         print(path)
     return 0
 
@@ -36,6 +38,11 @@ def figures(args: Any) -> int:
 def objective_of(args: Any) -> Objective | None:
     """The objective of a sweep's fits, if one was named."""
     return named(args.objective) if args.objective else None
+
+
+def asked(args: Any) -> Asked:
+    """Which columns and rows of the table were asked for."""
+    return Asked(args.columns, args.where)
 
 
 def reproduce(args: Any) -> int:
@@ -56,7 +63,8 @@ def gains(args: Any) -> str:
     from analysis import by_context
     from analysis import gains as known
 
-    runs, context, streams = _measured(args.source, args.baseline)
+    check_level(args.level, "--level ")
+    runs, context, streams = _measured(args.source, args.baseline, asked(args))
     table = known.gains(runs, args.level)
     if not len(table):
         lacks = "no size was run at P = 1 and at more with the same seed and tokens"
@@ -78,17 +86,17 @@ def gains(args: Any) -> str:
     return scaling.terminal.fold("\n\n".join(parts), room)
 
 
-def _measured(source: str, baseline: str | None) -> tuple[Any, Any, Any]:
+def _measured(source: str, baseline: str | None, of: Asked) -> tuple[Any, Any, Any]:
     """Runs and what `parscale context` and `streams` wrote beside them, P = 1 from a baseline."""
     from analysis import folder
     from analysis.gains import beside
     from analysis.view import read_results
 
-    runs = read_results(source)
+    runs = read_results(source, of)
     context: Any = folder.read_beside(Path(source), runs, folder.CONTEXT)
     if not baseline:
         return runs, context, folder.read_beside(Path(source), runs, folder.STREAMS)
-    one, one_context, _ = _measured(baseline, None)
+    one, one_context, _ = _measured(baseline, None, of)
     both = context is not None and one_context is not None
     return beside(runs, one), beside(context, one_context) if both else None, None
 
@@ -98,7 +106,8 @@ def report(args: Any) -> int:
     from analysis.report import write
 
     words = f"parscale report {args.source}" + (f" --objective {args.objective}" if args.objective else "")
-    print(write(args.source, args.out, command=words, objective=objective_of(args)))
+    words = " ".join([words, *asked(args).words])
+    print(write(args.source, args.out, command=words, objective=objective_of(args), asked=asked(args)))
     return 0
 
 
@@ -106,8 +115,9 @@ def explore(args: Any) -> int:
     """Write the page to explore laws and show it."""
     from analysis import explorer
 
-    words = ["parscale explore", *map(str, args.sources)]
-    page = explorer.write(args.sources, args.out or Path("results") / "explore.html", command=" ".join(words))
+    words = ["parscale explore", *map(str, args.sources), *asked(args).words]
+    target = args.out or Path("results") / "explore.html"
+    page = explorer.write(args.sources, target, command=" ".join(words), asked=asked(args))
     if not args.no_open and not explorer.open_in_browser(page):
         terminal().print(f"no browser could be opened; open the file yourself: {page}", highlight=False)
     print(page)

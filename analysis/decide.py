@@ -20,6 +20,7 @@ from analysis.training_cost import training_cost
 from analysis.units import parse_bytes, parse_seconds
 from scaling import serial
 from scaling.data import parse_size
+from scaling.method import check_level
 
 
 def counts(text: str, option: str) -> list[int]:
@@ -66,27 +67,26 @@ def _training(args: Any, shape: FamilyShape, P: int, batch: int, hardware: Any) 
 
 def advise(args: Any) -> int:
     """The cheapest (N, P) that meets the limits under a fitted law and the cost model."""
-    fit = scaling.Fit.load(args.fit) if args.fit else _published_fit()
     batch, *more = counts(args.batch, "--batch")
     if more:
         raise ValueError(f"--batch {args.batch}: advise takes one batch size")
     D = parse_size(args.tokens) if args.tokens else None
     hardware = read_hardware(args.gpu)
     work = advice.Workload(batch, args.input_tokens, args.output_tokens, hardware, args.dtype, D)
-    found = advice.advise(
-        fit,
-        loss=args.loss,
-        memory_bytes=parse_bytes(args.memory) if args.memory else None,
-        latency_s=parse_seconds(args.latency) if args.latency else None,
-        training_flops=parse_size(args.flops) if args.flops else None,
-        workload=work,
-        level=args.level,
-    )
+    check_level(args.level, "--level ")
+    limits: dict[str, Any] = {
+        "memory_bytes": parse_bytes(args.memory) if args.memory else None,
+        "latency_s": parse_seconds(args.latency) if args.latency else None,
+        "training_flops": parse_size(args.flops) if args.flops else None,
+    }
+    fit = scaling.Fit.load(args.fit) if args.fit else _published_fit()
+    found = advice.advise(fit, loss=args.loss, **limits, workload=work, level=args.level)
     if args.json:
         answer = {"chosen": found.chosen, "reason": found.reason}
         print(serial.dumps(answer | {"options": found.options.to_dict("records")}))
         return 0
     table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
+    table["broken"] = table["broken"].map(_in_gib)
     show(table.dropna(axis="columns", how="all"), f"options under {type(fit.law).__name__} ({fit.status})")
     terminal().print(_answer(found), highlight=False)
     figure = figures.frontier(advice.frontier(fit, found, work), budget=found.limits)
@@ -96,10 +96,15 @@ def advise(args: Any) -> int:
     return 0
 
 
+def _in_gib(words: str) -> str:
+    """Words with the memory's column called as the table shown calls it."""
+    return words.replace("memory_bytes", "memory_gib")
+
+
 def _answer(found: advice.Advice) -> str:
     best = found.chosen
     if best is None:
-        return found.reason
+        return _in_gib(found.reason)
     outside = "" if best["inside"] else "; outside the runs, so the interval takes the law's form for granted"
     what = f"take N = {style.count_text(best['N'])}, P = {best['P']:.0f}"
     interval = f"{best['loss']:.4f} ({best['loss_lower']:.4f} to {best['loss_upper']:.4f})"

@@ -20,7 +20,7 @@ from analysis.paper_figures import RIVALS, figure_set
 from analysis.published import FOLDER, read_published
 from analysis.view import View, equivalent_tables, read
 from scaling import Status
-from scaling.groups import slug
+from scaling.groups import WHOLE, Asked, slug
 from scaling.objectives import Objective
 from scaling.uncertainty import t_quantile
 
@@ -36,20 +36,22 @@ def draw(
     only: Sequence[str] | None = None,
     command: str = "parscale figures",
     objective: Objective | None = None,
+    asked: Asked = WHOLE,
 ) -> list[Path]:
     """Draw the figures named in `only` (all unless told) as PNG and PDF; return the paths.
 
     source: a sweep folder or runs table; the paper's published numbers where it is None. objective: of a
-    sweep's fits, that of `scaling.fit` unless given.
+    sweep's fits, that of `scaling.fit` unless given. asked: which of the table's columns and rows.
     """
-    if source is None and objective is not None:
-        raise ValueError("--objective is of a sweep's fits: the paper's figures have the paper's")
+    if source is None and (objective is not None or asked.words):
+        option = "--objective" if objective is not None else asked.words[0]
+        raise ValueError(f"{option} is of a table of runs: the paper's figures have the paper's")
     if source is None:
         given = read_published(FOLDER)
         known: Mapping[str, Drawing] = figure_set(Inputs(given, fit_all(given.losses)))
         data = str(given.folder)
     else:
-        known, data = sweep_figures(read(source, objective)), str(source)
+        known, data = sweep_figures(read(source, objective, asked)), str(source)
     unknown = [name for name in only or () if name not in known]
     if unknown:
         raise ValueError(f"no figure {unknown[0]!r}; there are {', '.join(known)}")

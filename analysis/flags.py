@@ -19,6 +19,12 @@ def numbers(p: ArgumentParser, level: bool = True) -> None:
     p.add_argument("--json", action="store_true", help="print JSON at full precision")
 
 
+def columns(p: ArgumentParser) -> None:
+    """Which columns and rows of a table."""
+    p.add_argument("--columns", metavar="OURS=THEIRS,...", help="names in the file: N=params,loss=val_loss")
+    p.add_argument("--where", metavar="COLUMN=VALUE,...", help="only rows with these values")
+
+
 def objective(p: ArgumentParser) -> None:
     """The objective of a sweep's fits."""
     known = "huber, log-least-squares, least-squares, lad, asymmetric"
@@ -30,6 +36,7 @@ def figures(p: ArgumentParser) -> None:
     p.add_argument("source", nargs="?", metavar="RUNS", help=f"{RUNS}; without it the paper's numbers")
     p.add_argument("--only", metavar="NAME,...", help="only these, e.g. fig2")
     out(p, "folder (default results/figures, or figures/ in the sweep's folder)")
+    columns(p)
     objective(p)
 
 
@@ -78,6 +85,7 @@ def gains(p: ArgumentParser) -> None:
         metavar="SWEEP",
         help="take the runs of P = 1 from this sweep, a control with a prefix, say",
     )
+    columns(p)
     numbers(p)
 
 
@@ -85,6 +93,7 @@ def report(p: ArgumentParser) -> None:
     """One self-contained page of a sweep: runs, curves, fits, comparison, costs, provenance."""
     p.add_argument("source", metavar="SWEEP", help=RUNS)
     out(p, "file or folder (default report.html in the sweep's folder)")
+    columns(p)
     objective(p)
 
 
@@ -93,5 +102,6 @@ def explore(p: ArgumentParser) -> None:
     p.add_argument(
         "sources", nargs="*", metavar="SOURCE", help=f"fit files, {RUNS}; without them the paper's"
     )
+    columns(p)
     p.add_argument("--no-open", action="store_true", help="do not open it in a browser")
     out(p, "file (default results/explore.html)")

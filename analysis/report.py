@@ -22,6 +22,7 @@ from analysis.inference_cost import GIB, estimate
 from analysis.page import Page
 from analysis.paper import LAWS
 from analysis.view import View, read
+from scaling.groups import WHOLE, Asked
 from scaling.objectives import Objective
 
 _RUNS = [
@@ -61,16 +62,17 @@ def write(
     *,
     command: str = "parscale report",
     objective: Objective | None = None,
+    asked: Asked = WHOLE,
 ) -> Path:
     """Write the page of a sweep folder or runs table; return its path.
 
     out: a file, or a folder to put report.html in; the sweep's own folder unless told. What a sweep
-    lacks for a part of the page is said there, and the rest is shown.
+    lacks for a part of the page is said there, and the rest is shown. asked: which columns and rows.
     """
     given = Path(source)
     where = Path(out) if out is not None else (given if given.is_dir() else given.parent)
     target = where if where.suffix == ".html" else where / "report.html"
-    return build(read(given, objective), command=command).write(target)
+    return build(read(given, objective, asked), command=command).write(target)
 
 
 def build(view: View, *, command: str = "parscale report") -> Page:
@@ -217,7 +219,8 @@ def _provenance(page: Page, view: View) -> None:
     """Where the runs and fits come from."""
     page.heading("Provenance")
     rows = [("runs", view.source)]
-    rows += [(f"data hash, {corpus_name(c)}", f.data_hash) for c, f in view.parallel.items()]
+    for corpus, fitted in view.parallel.items():
+        rows.append((f"data hash, {corpus_name(corpus)}".removesuffix(", "), fitted.data_hash))
     for column in ("git_commit", "sweep"):
         if column in view.runs:
             rows.append((column, ", ".join(sorted(set(view.runs[column].dropna().astype(str)))[:6])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _NUMBER = re.compile(r"^\s*(\d+(?:\.\d*)?|\.\d+)(?:e([+-]?\d+))?\s*([a-zA-Z]*)\s*$")
-_BYTES = {"": 1.0, "B": 1.0} | {
+_BYTES = {"B": 1.0} | {
     f"{letter}{kind}": (1024.0 if kind == "iB" else 1000.0) ** (i + 1)
     for i, letter in enumerate("KMGT")
     for kind in ("B", "iB")
@@ -26,7 +26,7 @@ def _read(text: str, units: dict[str, float], example: str) -> float:
 
 
 def parse_bytes(text: str) -> float:
-    """Bytes from 4GB (10^9), 4GiB (2^30), 512MB, 4096; ValueError quotes what is none, or not above 0."""
+    """Bytes from 4GB (10^9), 4GiB (2^30), 512MB, 4096B; ValueError quotes what lacks a unit or is not > 0."""
     return _read(text, _BYTES, "4GB, 3.5GiB or 512MB")
 
 

@@ -17,6 +17,7 @@ from analysis.equivalent import equivalents, equivalents_by_points, usable
 from analysis.figures.common import corpus_name, split_by_corpus
 from analysis.paper import LAWS
 from scaling.data import SECOND_STAGE
+from scaling.groups import WHOLE, Asked
 from scaling.objectives import Objective
 
 BEYOND = 8  # how many times past the largest P that was run the equivalents are drawn
@@ -80,15 +81,16 @@ def one_sided(fitted: scaling.Fit) -> list[str]:
     return parts
 
 
-def read(source: Path | str, objective: Objective | None = None) -> View:
+def read(source: Path | str, objective: Objective | None = None, asked: Asked = WHOLE) -> View:
     """Read a sweep folder or a runs table and fit every law of N and P to each corpus.
 
     Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". Where one size
     goes on from several checkpoints, `size` tells them apart. A law that cannot be fitted is named in
     `missing` with the reason; the rest is there all the same. objective: that of `scaling.fit` unless given.
+    asked: which columns and rows of the table.
     """
     path = Path(source)
-    table = read_table(path)
+    table = read_table(path, asked)
     runs = table[~folder.is_first_stage(table)]
     missing: list[str] = []
     parts = split_by_corpus(runs).items()
@@ -105,18 +107,18 @@ def read(source: Path | str, objective: Objective | None = None) -> View:
     return View(str(source), table, runs, curves, fits, tuple(missing), streams, context, objective)
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, asked: Asked = WHOLE) -> pd.DataFrame:
     """Every row of a sweep folder or runs table, recipes told apart; a folder without runs is refused."""
     if path.is_dir() and not (path / "runs.parquet").exists():
         raise ValueError(
             f"{path}: no finished run in it (no runs.parquet); see `parscale status {path}` if it is a sweep"
         )
-    return _by_base(_by_recipe(scaling.read_runs(path)))
+    return _by_base(_by_recipe(asked.read(path)))
 
 
-def read_results(source: Path | str) -> pd.DataFrame:
+def read_results(source: Path | str, asked: Asked = WHOLE) -> pd.DataFrame:
     """The rows that are results: without the first stages of two-stage runs."""
-    table = read_table(Path(source))
+    table = read_table(Path(source), asked)
     return table[~folder.is_first_stage(table)]
 
 

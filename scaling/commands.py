@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,13 @@ from scaling import published, serial, terminal
 from scaling.data import parse_size, usable
 from scaling.fit import FitError
 from scaling.fit import fit as fit_law
-from scaling.groups import each, mixed, runs_of, slug
+from scaling.groups import check_axis, each, mixed, runs_of
 from scaling.law import Law
 from scaling.laws import REGISTRY, by_name
 from scaling.method import check_level
 from scaling.next_runs import suggest
 from scaling.objectives import LogHuber, Objective, named
+from scaling.places import path_of, replaced
 from scaling.result import Fit
 from scaling.selection import Comparison
 from scaling.selection import compare as compare_laws
@@ -33,25 +33,27 @@ __all__ = ["backtest", "compare", "fit", "predict", "suggest"]
 
 def objective_of(args: Any) -> Objective:
     """The objective named on the command line."""
+    if not (np.isfinite(args.delta) and args.delta > 0):
+        raise ValueError(f"--delta {args.delta:g} must be a positive number")
     return LogHuber(args.delta) if args.objective == "huber" else named(args.objective)
 
 
 def fit(args: Any) -> str:
     """Fit a law to each group of a runs table, save the fits, describe them."""
     law, objective = by_name(args.law), objective_of(args)
-    check_level(args.level)
+    check_level(args.level, "--level ")
     runs = runs_of(args)
     fits = each(args, runs, lambda part: fit_law(law, part, objective))
-    folder = Path(args.out or "results") / "fits"
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {}
+    places = {}
     for name, one in fits.items():
-        paths[name] = folder / f"{slug(args.law)}-{slug(name)}.json"
-        one.save(paths[name])
+        path = path_of(args, name, one)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        places[name] = f"{path}{replaced(path, one) if args.out is None else ''}"
+        one.save(path)
     if args.json:
         return serial.dumps({name: as_json(one, args.level) for name, one in fits.items()})
-    told = [describe(name, one, paths[name], args.level) for name, one in fits.items()]
-    return "\n\n".join(told) + _mixed(runs, args)
+    told = [describe(name, one, places[name], args.level) for name, one in fits.items()]
+    return "\n\n".join(told) + _mixed(runs, args, law.axes)
 
 
 def as_json(one: Fit, level: float) -> dict[str, Any]:
@@ -65,24 +67,31 @@ def as_json(one: Fit, level: float) -> dict[str, Any]:
     return serial.to_json(one) | {"level": level, "intervals": rows}
 
 
-def describe(name: str, one: Fit, path: Path, level: float) -> str:
+def describe(name: str, one: Fit, place: str, level: float) -> str:
     """A fit for the terminal: its summary, what the paper printed, where it was saved."""
     note, room = published.note(one), terminal.width()
     lines = [f"== {name} ==", text(one, level, room)]
     if note:
         lines.append(terminal.fold(f"note        {note}", room, 12))
-    return "\n".join([*lines, f"saved       {path}"])
+    return "\n".join([*lines, f"saved       {place}"])
 
 
-def _mixed(runs: pd.DataFrame, args: Any) -> str:
-    return terminal.fold(mixed(runs, args.by), terminal.width())
+def _mixed(runs: pd.DataFrame, args: Any, axes: tuple[str, ...] = ("D",)) -> str:
+    return terminal.fold(mixed(runs, args.by, axes), terminal.width())
 
 
 def predict(args: Any) -> str:
     """Predict from a saved fit, with intervals and equivalent sizes."""
+    check_level(args.level, "--level ")
     one = Fit.load(args.fit)
     given = {axis: getattr(args, axis) for axis in ("N", "P", "D") if getattr(args, axis) is not None}
     axes = {axis: np.array([parse_size(v) for v in text.split(",")]) for axis, text in given.items()}
+    if strange := [axis for axis in axes if axis not in one.law.axes]:
+        takes = f"{type(one.law).__name__}, a law of {', '.join(one.law.axes)}"
+        raise ValueError(f"--{strange[0]}: {args.fit} is {takes}; leave --{strange[0]} out")
+    broken = [value for value in axes.get("P", ()) if value % 1]
+    if broken:
+        raise ValueError(f"--P {broken[0]:g} must be a whole number: streams are counted")
     missing = [axis for axis in one.law.axes if axis not in axes]
     if missing:
         raise ValueError(f"{args.fit} needs {', '.join('--' + axis for axis in missing)} as well")
@@ -120,12 +129,23 @@ def _points(frame: pd.DataFrame, level: float) -> Iterator[str]:
 def compare(args: Any) -> str:
     """Rank laws on each group of a runs table."""
     runs, objective = runs_of(args), objective_of(args)
+    check_axis(runs, args.holdout, "--holdout", args.runs)
     found = each(
         args, runs, lambda part: compare_laws(laws_for(args.laws, part), part, objective, args.holdout)
     )
     if args.json:
         return serial.dumps({name: compared(one) for name, one in found.items()})
-    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + _mixed(runs, args)
+    return "\n\n".join(f"== {name} ==\n{ranking(one)}" for name, one in found.items()) + one_stream(
+        runs, args
+    )
+
+
+def one_stream(runs: pd.DataFrame, args: Any) -> str:
+    """Why no law of P was compared where no law was named and P takes one value; and what was mixed."""
+    streams = runs["P"][usable(runs)].unique()
+    note = f"\n\nnote: P is {streams[0]:g} in every run: no law of P is compared"
+    alone = not args.laws and len(streams) == 1
+    return terminal.fold(note * alone, terminal.width()) + _mixed(runs, args)
 
 
 def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
@@ -167,11 +187,13 @@ def ranking(one: Comparison) -> str:
 def backtest(args: Any) -> str:
     """Fit the small runs of each group, predict the large ones."""
     law, objective = by_name(args.law), objective_of(args)
+    check_level(args.level, "--level ")
     runs = runs_of(args)
+    check_axis(runs, args.along, "--along", args.runs)
     found = each(args, runs, lambda part: backtest_law(law, part, args.along, objective, args.level))
     if args.json:
         return serial.dumps({name: backtested(law, one) for name, one in found.items()})
-    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + _mixed(runs, args)
+    return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + _mixed(runs, args, law.axes)
 
 
 def backtested(law: type[Law], one: Backtest) -> dict[str, Any]:

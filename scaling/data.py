@@ -175,7 +175,8 @@ def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
         "loss": positive,
         "loss_se": [pa.Check.ge(0, error=">= 0")],
     }
-    rules["P"] = [positive[0], pa.Check.ge(1, error=">= 1")]
+    whole = pa.Check(lambda s: s % 1 == 0, error="a whole number")
+    rules["P"] = [positive[0], pa.Check.ge(1, error=">= 1"), whole]
     schema = pa.DataFrameSchema(
         {name: pa.Column(float, checks, required=False, nullable=name in ("loss_se", "D", "C"))
          for name, checks in rules.items()}

@@ -58,7 +58,7 @@ def suggest(
         )
     if not chosen:
         raise ValueError(
-            f"budget_flops={budget_flops!r} pays for none of the candidates: "
+            f"a budget of {budget_flops:g} FLOPs pays for none of the candidates: "
             f"the cheapest costs {cost.min():.3g}"
         )
     frame = pd.DataFrame(chosen)
@@ -174,4 +174,5 @@ def _quantity(fit: Fit, target: str | Mapping[str, float] | Quantity) -> Quantit
                 f"{', '.join(fit.law.free())}"
             )
         return lambda law: np.asarray(getattr(law, target))
-    return at_points({a: np.array([float(v)]) for a, v in target.items()}, fit.law.axes)
+    point = clean_axes(fit.law.axes, target)
+    return at_points({a: v.reshape(1) for a, v in point.items()}, fit.law.axes)

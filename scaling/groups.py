@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -20,6 +21,26 @@ def mapping(given: str | None, option: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
+class Asked(NamedTuple):
+    """A table as the command line asks for it: the options --columns and --where."""
+
+    columns: str | None = None
+    where: str | None = None
+
+    def read(self, source: Any) -> pd.DataFrame:
+        """The runs of a file or folder, columns mapped and rows narrowed."""
+        return runs_of(SimpleNamespace(runs=source, **self._asdict()))
+
+    @property
+    def words(self) -> list[str]:
+        """The options as they were written."""
+        given = (("--columns", self.columns), ("--where", self.where))
+        return [word for pair in given if pair[1] for word in pair if word]
+
+
+WHOLE = Asked()  # every row, under the names of the file
+
+
 def runs_of(args: Any) -> pd.DataFrame:
     """The runs a command was pointed at, its columns mapped and its rows narrowed."""
     runs = read_runs(args.runs, mapping(args.columns, "--columns"))
@@ -34,6 +55,13 @@ def runs_of(args: Any) -> pd.DataFrame:
             raise ValueError(f"--where {column}={value}: no row of {args.runs} has it; there are {some}")
         runs = runs[keep]
     return runs
+
+
+def check_axis(runs: pd.DataFrame, axis: str, option: str, source: Any) -> None:
+    """Refuse an axis that the runs do not have; C follows from the others."""
+    if axis not in runs and axis != "C":
+        have = [*(known for known in ("N", "P", "D") if known in runs), "C"]
+        raise ValueError(f"{option} {axis}: no such axis or column in {source}; use {', '.join(have)}")
 
 
 def _is(column: pd.Series[Any], value: str) -> Any:
@@ -72,12 +100,16 @@ def each(args: Any, runs: pd.DataFrame, work: Callable[[pd.DataFrame], Any]) -> 
     return found
 
 
-def mixed(runs: pd.DataFrame, by: str | None) -> str:
-    """A warning where corpora or recipes are fitted as one: their losses are not comparable; else nothing."""
+def mixed(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:
+    """A warning where corpora, recipes or, by a law whose axes lack it, D are fitted as one; else nothing.
+
+    Their losses are not comparable.
+    """
     runs = runs[usable(runs)]
-    for column in ("corpus", "recipe"):
+    for column in ("corpus", "recipe", *({"D"} - {*axes})):
         if column in runs and len(runs[column].unique()) > 1 and by != column:
-            names = ", ".join(map(str, runs[column].unique()[:4]))
+            shown = runs[column].unique()[:4]
+            names = ", ".join(f"{v:g}" if column == "D" else str(v) for v in shown)
             apart = f"--by {column} takes each apart" if by is None else f"--where {column}=... takes one"
             return f"\n\nnote: rows of more than one {column} ({names}) are fitted as one; {apart}"
     return ""

@@ -25,10 +25,10 @@ Quantity = Callable[[Law], Any]
 LOGARITHMIC = {"A", "B"}  # prefactors vary over decades: their intervals are formed on the logarithm
 
 
-def check_level(level: float) -> None:
-    """ValueError unless 0 < level < 1."""
+def check_level(level: float, name: str = "level=") -> None:
+    """ValueError unless 0 < level < 1, beginning with what the caller calls it."""
     if not 0 < level < 1:
-        raise ValueError(f"level={level!r} must lie between 0 and 1, e.g. 0.95")
+        raise ValueError(f"{name}{level!r} must lie between 0 and 1, e.g. 0.95")
 
 
 def evaluate(problem: Problem, theta: Array, quantity: Quantity) -> Array:

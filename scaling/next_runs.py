@@ -13,7 +13,8 @@ from scaling import serial, terminal
 from scaling.data import parse_size, read_candidates
 from scaling.design import Target
 from scaling.design import suggest as suggest_runs
-from scaling.law import Array
+from scaling.law import Array, clean_axes
+from scaling.method import check_level
 from scaling.result import Fit
 from scaling.summary import number
 
@@ -22,6 +23,9 @@ DOUBLINGS = 2  # how far beyond the fitted runs the default candidates go, in fa
 
 def suggest(args: Any) -> str:
     """Which runs to train next for a quantity, greedily by what they add per FLOP."""
+    check_level(args.level, "--level ")
+    if args.count < 1:
+        raise ValueError(f"--count {args.count} must be at least 1")
     one = Fit.load(args.fit)
     target = target_of(args.target, one)
     candidates = candidates_of(args, one)
@@ -47,9 +51,17 @@ def target_of(given: str, one: Fit) -> Target:
         return given
     try:
         pairs = dict(pair.split("=") for pair in given.split(","))
-        return {axis.strip(): parse_size(value) for axis, value in pairs.items()}
+        point = {axis.strip(): parse_size(value) for axis, value in pairs.items()}
     except ValueError as error:
         raise ValueError(f"--target {given!r}: write a point as N=1e11,P=8 ({error})") from None
+    if set(point) != set(one.law.axes):
+        takes = f"{type(one.law).__name__} takes {', '.join(one.law.axes)}"
+        raise ValueError(f"--target {given!r}: {takes}; write {','.join(f'{a}=...' for a in one.law.axes)}")
+    try:
+        clean_axes(one.law.axes, point)
+    except ValueError as error:
+        raise ValueError(f"--target {given!r}: {error}") from None
+    return point
 
 
 def candidates_of(args: Any, one: Fit) -> pd.DataFrame:

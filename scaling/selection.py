@@ -143,6 +143,10 @@ def _verdict(table: pd.DataFrame, holdout: str) -> str:
     if ranked.empty:
         return "Too few runs for an information criterion: no law can be preferred."
     best = ranked.index[0]
+    if len(ranked) == 1:
+        return f"{best} ({ranked.status[best]}) is the only law with an AICc: there is none to prefer it to."
+    if ranked.rmse.max() < EXACT:
+        return "Every law meets the runs exactly: nothing is left to tell them apart."
     lines = [f"{best} has the lowest AICc."]
     for name, row in ranked.iloc[1:].iterrows():
         gap = row.delta_aicc

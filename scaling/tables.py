@@ -25,6 +25,23 @@ def _text(source: Path, sep: str) -> pd.DataFrame:
         ).rename(columns=lambda name: str(name).strip())
 
 
+def _is_text(source: Path) -> None:
+    """Refuse, with the remedy, a file that is no UTF-8 text: UTF-16 as spreadsheets save it, or bytes."""
+    with source.open("rb") as file:
+        start = file.read(4096)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise ValueError("it is UTF-16; save it as UTF-8, in a spreadsheet 'CSV UTF-8'")
+    if b"\0" in start:
+        raise ValueError("it is no text but bytes; save the table as text, or name it by its own ending")
+
+
+def _decimal_commas(source: Path) -> bool:
+    """Whether a text file looks as spreadsheets of some languages write it: 1;2,5."""
+    with source.open(encoding="utf-8", errors="replace") as file:
+        lines = [line for line in itertools.islice(file, 20) if not line.startswith("#")]
+    return bool(lines) and ";" in lines[0] and any("," in line for line in lines[1:])
+
+
 def _parquet(source: Path) -> pd.DataFrame:
     """A parquet file, its pages compared with their checksums where it has them."""
     return pd.read_parquet(source, page_checksum_verification=True)
@@ -51,14 +68,26 @@ def load(source: Path) -> pd.DataFrame:
     try:
         if source.suffix == ".parquet":
             limits.check(source, _unpacked(source), limits.TABLE, SMALLER)
+        else:
+            _is_text(source)
         return readers[source.suffix](source)
     except limits.TooLarge:
         raise
     except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         if isinstance(error, PermissionError):
             raise
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{source}: not a readable {source.suffix[1:]} table ({first})") from error
+        raise ValueError(f"{source}: {_reason(source, error)}") from error
+
+
+def _reason(source: Path, error: Exception) -> str:
+    """Why a table cannot be read, with the remedy where it is known."""
+    if source.suffix == ".csv" and _decimal_commas(source):
+        how = "write commas between columns and a point before decimals"
+        return f"semicolons between columns and commas in numbers: {how}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text: save it so"
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"not a readable {source.suffix[1:]} table ({first})"
 
 
 def _unpacked(source: Path) -> int:

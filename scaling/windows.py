@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.certificate import Status
 from scaling.data import arrays
 from scaling.fit import FitError, fit
 from scaling.law import Array, Law
@@ -103,6 +104,8 @@ def _backtest_verdict(law: type[Law], by: str, table: pd.DataFrame, level: float
         f"mean error, observed minus predicted, {last.bias:+.2e}.",
         f"Its {level:.0%} intervals of a new run held {last.coverage:.0%} of them.",
     ]
+    if last.status not in (Status.CONVERGED, Status.AT_BOUND):
+        lines.append(f"That fit is in doubt ({last.status}): its errors say little of the law.")
     if last.coverage < level - 0.15:
         lines.append(
             "Do not extrapolate with these intervals: they take the form for granted, and it misses here."

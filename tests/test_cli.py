@@ -18,6 +18,7 @@ import parscale
 ROOT = Path(__file__).parents[1]
 TWO = ("--sizes", "32x1", "--streams", "1,2", "--tokens", "20k")  # of the ci grid: enough to stop between
 LOSSES = str(ROOT / "results/published/losses.csv")
+PILE = str(ROOT / "results/fits/parallel-pile.json")
 GOOD = "N,P,loss\n" + "\n".join(
     f"{N},{P},{1.5 + (2e6 / (N * (1 + 0.4 * P))) ** 0.3:.4f}" for N in (1e7, 4e7, 2e8) for P in (1, 2, 4)
 )
@@ -64,6 +65,7 @@ def test_fit_json_and_predict(tmp_path, capsys):
         (lambda t: t.replace("10000000.0,1,", "10000000.0,1,nan #"), ["row 1", "loss"]),
         (lambda t: t.replace("10000000.0,2,", "-3,2,"), ["row 2", "column N", "-3"]),
         (lambda t: t.replace("40000000.0,1,", "40000000.0,0.5,"), ["row 4", "column P", "0.5", ">= 1"]),
+        (lambda t: t.replace("40000000.0,1,", "4e7,1.5,"), ["row 4, column P: 1.5 must be a whole number"]),
         (lambda t: t.replace("40000000.0,1,", "many,1,"), ["row 4", "column N", "'many'"]),
         (lambda t: "\n".join(t.splitlines()[:4]), ["3 usable rows", "4 parameters"]),
         (lambda t: "N,P,loss\n", ["no rows"]),
@@ -95,6 +97,8 @@ def test_fit_refuses_bad_tables_in_one_line(tmp_path, capsys, change, says):
         (("status", "nothing-here"), "nothing-here"),
         (("figures", "--only", "fig99"), "fig99"),
         (("predict", LOSSES, "--N", "1e9"), "not a fit file"),
+        (("predict", PILE, "--N", "1e9", "--P", "1.5"), "--P 1.5 must be a whole number"),
+        (("advise", "--fit", "nowhere.json", "--memory", "4"), "'4' is not understood; write it as 4GB"),
         (("streams", str(ROOT / "results/demo"), "--tokens", "-3"), "--tokens -3: give a number of tokens"),
         (("corpus", "stdlib", "--vocab", "3"), "vocabulary 3: byte-level BPE needs at least 257 entries"),
     ],

@@ -16,20 +16,26 @@ from analysis.explorer.page import build
 from analysis.explorer.sources import read_sources
 from analysis.published import FOLDER
 from scaling.files import replacing
+from scaling.groups import WHOLE, Asked
 
 __all__ = ["open_in_browser", "write"]
 
 
 def write(
-    sources: Sequence[Path | str] = (), out: Path | str = "explore.html", *, command: str = "parscale explore"
+    sources: Sequence[Path | str] = (),
+    out: Path | str = "explore.html",
+    *,
+    command: str = "parscale explore",
+    asked: Asked = WHOLE,
 ) -> Path:
     """Write the page of fit files, sweep folders or runs tables; return its path.
 
-    sources: the paper's losses where there are none. out: the file. Raises ValueError for a file that
+    sources: the paper's losses where there are none. out: the file. asked: which columns and rows of a
+    table. Raises ValueError for a file that
     is no fit or runs table, a law with another axis than N and P, and a sweep with no finished run.
     """
     given = list(sources) or [Path(FOLDER) / "losses.csv"]
-    text = build(read_sources(given), command=command, origin=", ".join(str(s) for s in given))
+    text = build(read_sources(given, asked), command=command, origin=", ".join(str(s) for s in given))
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as partial:

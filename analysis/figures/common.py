@@ -24,6 +24,12 @@ def corpus_name(corpus: str) -> str:
     return TITLES.get(corpus, corpus)
 
 
+def labelled(corpus: str, words: str, sep: str = ": ") -> str:
+    """Words about a corpus, after its name where it has one."""
+    name = corpus_name(corpus)
+    return f"{name}{sep}{words}" if name else words
+
+
 def split_by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Rows by corpus in order of appearance; one nameless group where there is no such column."""
     if "corpus" not in table:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.common import P_LABEL, corpus_name, say_empty
+from analysis.figures.common import P_LABEL, labelled, say_empty
 
 MARGIN = 1.25  # how far beyond its ends an axis reaches, as a factor
 
@@ -33,7 +33,7 @@ def equivalent_parameters(
             say_empty(axes, "no law of P that these runs determine")
             return figure
         for i, (name, table) in enumerate(drawn.items()):
-            _curve(axes, table.sort_values("P"), style.CYCLE[i % len(style.CYCLE)], corpus_name(name))
+            _curve(axes, table.sort_values("P"), style.CYCLE[i % len(style.CYCLE)], name)
             points = (by_points or {}).get(name, pd.DataFrame())
             if len(points):
                 axes.plot(
@@ -43,7 +43,7 @@ def equivalent_parameters(
                     marker="o",
                     markerfacecolor="none",
                     color=style.CYCLE[i % len(style.CYCLE)],
-                    label=f"{corpus_name(name)}: read off the points",
+                    label=labelled(name, "read off the points"),
                 )
         _ground(axes, drawn)
         axes.legend(loc="best")
@@ -64,12 +64,12 @@ def _ground(axes: Axes, drawn: Mapping[str, pd.DataFrame]) -> None:
     axes.axhline(1, color=style.GREY, linewidth=0.8)
 
 
-def _curve(axes: Axes, table: pd.DataFrame, color: str, label: str) -> None:
+def _curve(axes: Axes, table: pd.DataFrame, color: str, corpus: str) -> None:
     """One corpus: solid within the runs, dashed beyond, the interval as a band."""
     finite = table[np.isfinite(table["multiple"])]
     inside = finite[finite["in_data"]]
     outside = finite[finite["P"] >= (inside["P"].max() if len(inside) else 0)]
-    label = f"{label}: law at $N$ = {style.count_text(table['N'].iloc[0])}"
+    label = labelled(corpus, f"law at $N$ = {style.count_text(table['N'].iloc[0])}")
     if table["lower"].notna().any():
         label = f"{label}, 95% interval"
         axes.fill_between(

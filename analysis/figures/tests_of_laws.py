@@ -18,7 +18,7 @@ from analysis.figures.common import (
     N_LABEL,
     P_LABEL,
     backbones,
-    corpus_name,
+    labelled,
     note,
     say_empty,
     split_by_corpus,
@@ -63,13 +63,13 @@ def _errors(axes: Axes, rows: pd.DataFrame, gap: float) -> None:
                 marker="o",
                 color=color,
                 markerfacecolor=face,
-                label=f"{corpus_name(corpus)}, {'predicted' if held else 'fitted'}",
+                label=labelled(corpus, "predicted" if held else "fitted", ", "),
             )
         out = runs[runs["held_out"]]
         error = 1e3 * out["error"]
         mean = f"{error.mean():+.1f}".replace("-", "\N{MINUS SIGN}")
         if len(out):
-            note(axes, f"{corpus_name(corpus)}: mean error {mean}", x=0.03, y=0.97 - 0.08 * i, ha="left")
+            note(axes, labelled(corpus, f"mean error {mean}"), x=0.03, y=0.97 - 0.08 * i, ha="left")
     axes.axhline(0, color=style.GREY, linewidth=0.8)
     style.size_ticks(axes, backbones(rows), gap=gap)
     axes.set_xlabel(N_LABEL)

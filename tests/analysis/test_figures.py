@@ -145,6 +145,18 @@ def test_backtest_writes_the_bias_of_what_was_held_out():
     assert "too few runs" in text(figures.backtest(table.iloc[:0]).axes[0])
 
 
+def test_a_table_without_corpora_has_labels_without_gaps():
+    table = pd.DataFrame({"split": "N > 1e6", "N": [1e5, 2e6], "P": 1, "loss": [3.0, 2.7], "corpus": ""})
+    figure = figures.backtest(table.assign(error=[0, 0.01], held_out=[False, True]))
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["fitted", "predicted"]
+    assert text(figure.axes[0]) == "mean error +10.0"
+    worth = {"N": 1e6, "P": [1, 2], "multiple": [1, 1.2], "lower": np.nan, "upper": np.nan, "in_data": True}
+    points = pd.DataFrame({"P": [2], "multiple": [1.1]})
+    (axes,) = figures.equivalent_parameters({"": pd.DataFrame(worth)}, {"": points}).axes
+    names = [t.get_text() for t in axes.get_legend().get_texts()]
+    assert names == ["law at $N$ = 1M", "read off the points"]
+
+
 def test_rivals_write_how_far_they_part(stack, printed_laws):
     rival = AdditiveLaw(E=0.7, A=30.0, alpha=0.21, C=0.12, beta=0.45)
     laws = {"log": printed_laws["stack-v2-python"], "additive": rival}

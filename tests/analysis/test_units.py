@@ -11,7 +11,7 @@ from analysis.units import parse_bytes, parse_seconds
         ("4GB", 4e9),
         ("3.5 GiB", 3.5 * 2**30),
         ("512mb", 5.12e8),
-        ("4096", 4096),
+        ("4096B", 4096),
         ("1e3 KiB", 1024e3),
         ("2TB", 2e12),
     ],
@@ -31,3 +31,18 @@ def test_what_is_not_understood_is_quoted(text):
         parse_bytes(text)
     with pytest.raises(ValueError, match=r"write it as 0\.6s"):
         parse_seconds(text.replace("GB", "s"))
+
+
+def test_a_bare_number_is_no_memory():
+    with pytest.raises(ValueError, match="'4' is not understood; write it as 4GB"):
+        parse_bytes("4")
+
+
+def test_advice_calls_the_memory_as_its_table_does(capsys):
+    import parscale
+
+    words = ["advise", "--loss", "1.05", "--memory", "1GB", "--out"]
+    assert parscale.main([*words, "/dev/null/none"]) in (0, 1, 2)
+    out = capsys.readouterr().out
+    assert "memory_gib" in out
+    assert "memory_bytes" not in out

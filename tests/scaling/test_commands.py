@@ -1,8 +1,10 @@
 """The bodies of fit, predict, compare, backtest and suggest: text for people, JSON at full precision."""
 
 import json
+import re
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -77,6 +79,13 @@ def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_pa
     assert said in commands.backtest(given(law="dense"))
     assert "fitted as one" not in commands.backtest(given(by="corpus", law="dense"))
     assert "fitted as one" not in commands.backtest(given(where="corpus=pile", law="dense"))
+    budgets = losses[losses["corpus"] == "pile"].assign(D=[1e9, 4e10] * 12)
+    budgets.to_csv(tmp_path / "budgets.csv")
+    rows: dict[str, Any] = {"runs": str(tmp_path / "budgets.csv"), "law": "dense", "out": str(tmp_path)}
+    said = "rows of more than one D (1e+09, 4e+10) are fitted as one; --by D takes each apart"
+    assert said in commands.fit(given(**rows))
+    assert "fitted as one" not in commands.fit(given(**rows | {"law": "chinchilla"}))
+    assert "fitted as one" not in commands.fit(given(**rows, by="D"))
     losses.assign(recipe=["scratch", "peft"] * 24).to_csv(tmp_path / "runs.csv")
     text = commands.fit(given(runs=str(tmp_path / "runs.csv"), by="corpus", law="dense", out=str(tmp_path)))
     assert "more than one recipe (scratch, peft) are fitted as one; --where recipe=... takes one" in text
@@ -133,7 +142,7 @@ def test_backtest() -> None:
     body = json.loads(commands.backtest(given(where="corpus=pile", along="P", json=True)))
     assert body["all"]["windows"][-1]["up_to"] == 4
     assert len(body["all"]["points"]) == 6 + 12
-    with pytest.raises(ValueError, match="by='Q'"):
+    with pytest.raises(ValueError, match=r"--along Q: no such axis or column in .*; use N, P, D, C"):
         commands.backtest(given(along="Q"))
 
 
@@ -160,6 +169,13 @@ def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
     file = str(folder / "parallel-pile.json")
     with pytest.raises(ValueError, match="write a point as N=1e11,P=8"):
         commands.suggest(given(fit=file, target="N=big"))
+    for point, says in (
+        ("N=1e11", "ParallelLaw takes N, P; write N=...,P=..."),
+        ("N=1e11,P=2,D=1e9", "ParallelLaw takes N, P; write"),
+        ("N=1e11,P=0.5", "P=0.5 must be finite and >= 1"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"--target '{point}': {says}")):
+            commands.suggest(given(fit=file, target=point, sizes="0.5B,1B", streams="8,32"))
     with pytest.raises(ValueError, match="leave out --sizes"):
         commands.suggest(given(fit=file, candidates="x.csv", sizes="1B"))
     with pytest.raises(ValueError, match="fitted to other runs"):
@@ -179,9 +195,24 @@ def test_wrong_options_quote_what_was_given(tmp_path: Path) -> None:
         commands.fit(given(where="corpus=wiki", out=str(tmp_path)))
     with pytest.raises(ValueError, match="write NAME=VALUE"):
         commands.fit(given(columns="N", out=str(tmp_path)))
-    with pytest.raises(ValueError, match=r"delta=-1\.0 must be a positive number"):
+    with pytest.raises(ValueError, match=r"--holdout Q: no such axis or column"):
+        commands.compare(given(holdout="Q"))
+    with pytest.raises(ValueError, match=r"--delta -1 must be a positive number"):
         commands.fit(given(delta=-1.0, out=str(tmp_path)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_options_are_named_as_they_are_given(folder: Path) -> None:
+    file = str(folder / "parallel-pile.json")
+    for work in (commands.predict, commands.suggest, commands.backtest):
+        with pytest.raises(ValueError, match=r"--level 95\.0 must lie"):
+            work(given(fit=file, level=95.0))
+    with pytest.raises(ValueError, match="--count 0 must be at least 1"):
+        commands.suggest(given(fit=file, count=0))
+    with pytest.raises(ValueError, match="a budget of 1 FLOPs pays for none of the candidates"):
+        commands.suggest(given(fit=file, tokens="1B", budget="1"))
+    with pytest.raises(ValueError, match=r"--D: .* is ParallelLaw, a law of N, P; leave --D out"):
+        commands.predict(given(fit=file, N="1e9", P="2", D="1e9"))
 
 
 def test_fixed_laws_round_trip_through_the_command(folder: Path) -> None:
@@ -207,7 +238,9 @@ def test_groups_are_all_there_and_named(losses: pd.DataFrame, tmp_path: Path) ->
 def test_where_takes_numbers_as_they_are_written(tmp_path: Path) -> None:
     for value in ("P=1", "P=1.0"):
         text = commands.compare(given(where=f"{value},corpus=pile"))
-        assert "DenseLaw has the lowest AICc" in text
+        assert "DenseLaw (converged) is the only law with an AICc: there is none to prefer" in text
+        assert "note: P is 1 in every run: no law of P is compared" in text
+    assert "no law of P" not in commands.compare(given(where="corpus=pile", laws="parallel,dense"))
     with pytest.raises(scaling.FitError, match="no law to compare: N takes one value, P takes one value"):
         commands.compare(given(where="N=535813376,corpus=pile"))
 
@@ -221,3 +254,13 @@ def test_a_level_is_refused_before_a_file_is_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="level"):
         commands.fit(given(level=95.0, out=str(tmp_path)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_verdict_says_what_its_fits_are_worth(tmp_path: Path) -> None:
+    sizes = [1e6 * 2**i for i in range(6)]
+    flat = pd.DataFrame({"N": sizes * 2, "P": [1] * 6 + [2] * 6, "loss": 2.5})
+    flat.to_csv(tmp_path / "flat.csv")
+    text = commands.compare(given(runs=str(tmp_path / "flat.csv"), laws="dense,parallel"))
+    assert "Every law meets the runs exactly" in text
+    text = commands.backtest(given(runs=str(tmp_path / "flat.csv")))
+    assert "That fit is in doubt (" in text
