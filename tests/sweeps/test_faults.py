@@ -125,18 +125,21 @@ def assert_equal_tables(calm, rough):
 
 @pytest.mark.slow
 def test_kills_at_random_moments_change_nothing(start, tmp_path):
-    calm, rough = survive(start, tmp_path, KILLS, pause=(1.0, 12.0))
-    for out, run_id in [(out, run_id) for out in rough for run_id in assert_equal_tables(calm, out)]:
-        weights = [load_file(one / "checkpoints" / run_id / "model.safetensors") for one in (calm, out)]
-        assert weights[0].keys() == weights[1].keys()
-        assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+    calm, several = survive(start, tmp_path, KILLS, pause=(1.0, 12.0))
+    for rough in several:
+        for run_id in assert_equal_tables(calm, rough):
+            files = [out / "checkpoints" / run_id / "model.safetensors" for out in (calm, rough)]
+            weights = [load_file(file) for file in files]
+            assert weights[0].keys() == weights[1].keys()
+            assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
 @pytest.mark.slow
 def test_many_kills_of_driver_and_workers_change_nothing(tmp_path):
-    calm, rough = survive(start_quick, tmp_path, QUICK_KILLS, (0.0, 0.5), until_a_snapshot)
-    for out, run_id in [(out, run_id) for out in rough for run_id in assert_equal_tables(calm, out)]:
-        ends = [(one / "checkpoints" / run_id / "state.json").read_text() for one in (calm, out)]
-        assert ends[0] == ends[1]
-    log = "".join((out / "checkpoints" / "workers.log").read_text() for out in rough)
+    calm, several = survive(start_quick, tmp_path, QUICK_KILLS, (0.0, 0.5), until_a_snapshot)
+    for rough in several:
+        for run_id in assert_equal_tables(calm, rough):
+            files = [out / "checkpoints" / run_id / "state.json" for out in (calm, rough)]
+            assert files[0].read_text() == files[1].read_text()
+    log = "".join((rough / "checkpoints" / "workers.log").read_text() for rough in several)
     assert log.count("goes on from step") >= QUICK_KILLS // 2
