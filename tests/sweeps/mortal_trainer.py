@@ -16,6 +16,8 @@ from sweeps.launch import run_sweep
 from sweeps.store import write_text
 from tests.sweeps.fake_trainer import row
 
+STEPS = 100
+
 
 def train(run, folder, *, execution, stop, progress, report):
     """A random walk: where it ends tells every step it took."""
@@ -23,8 +25,10 @@ def train(run, folder, *, execution, stop, progress, report):
     for half in folder.glob(".snapshot-*.tmp"):
         snapshots.remove(half)
     snapshot, _ = snapshots.latest(folder)
+    if snapshot:
+        report(f"{run.run_id} goes on from step {snapshots.step_of(snapshot)}")
     state = json.loads(snapshot.read_text()) if snapshot else {"loss": 3.0, "walk": []}
-    for step in range(len(state["walk"]), int(os.environ["MORTAL_STEPS"])):
+    for step in range(len(state["walk"]), STEPS):
         if stop():
             save(state, folder)
             raise Interrupted("stopped")

@@ -52,10 +52,9 @@ def start(documents, tmp_path_factory):
 
 
 def start_quick(out):
-    """Start a sweep of the other trainer; the more kills, the longer."""
-    steps = str(15 * QUICK_KILLS)
+    """Start a sweep of the other trainer."""
     command = [sys.executable, str(HERE / "mortal_trainer.py"), str(out)]
-    return popen(command, MORTAL_STEPS=steps, PYTHONPATH=f"{HERE}{os.pathsep}{ROOT}")
+    return popen(command, PYTHONPATH=f"{HERE}{os.pathsep}{ROOT}")
 
 
 def popen(command, **settings):
@@ -64,6 +63,8 @@ def popen(command, **settings):
 
 def kill_something(driver, generator):
     """Kill the driver, the process its workers are forked from or a worker, at once and for good."""
+    if driver.poll() is not None:
+        return False
     try:
         processes = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
         victim = generator.choice(processes)
@@ -75,54 +76,70 @@ def kill_something(driver, generator):
     return True
 
 
-def survive(start, folder, kills, pause):
-    """A calm sweep in `folder`/calm, and a rough one in `folder`/rough: killed after pauses, in seconds."""
-    calm = start(folder / "calm")
-    said, _ = calm.communicate(timeout=300)
-    assert calm.returncode == 0, said
+def survive(start, folder, kills, pause, training=lambda driver, out: None):
+    """A calm sweep, and rough ones as long as there are kills left: the folders of both.
+
+    Kills come after pauses of so many seconds, once a sweep is `training`.
+    """
+    calm, rough = folder / "calm", [folder / "rough 1"]
+    driver = start(calm)
+    said, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, said
 
     generator = random.Random(SEED)
-    driver, killed, deadline = start(folder / "rough"), 0, time.monotonic() + 60 + 45 * kills
+    driver, killed, deadline = start(rough[-1]), 0, time.monotonic() + 60 + 45 * kills
     while killed < kills and time.monotonic() < deadline:
+        training(driver, rough[-1])
         time.sleep(generator.uniform(*pause))
         killed += kill_something(driver, generator)
         if driver.poll() is not None:
             driver.communicate()
-            driver = start(folder / "rough")
+            rough += [folder / f"rough {len(rough) + 1}"] * (driver.returncode == 0)
+            driver = start(rough[-1])
     said, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, said
     assert killed == kills
+    return calm, rough
 
 
-def assert_equal_tables(folder):
+def until_a_snapshot(driver, out):
+    """Wait until one more is written, or the sweep has ended."""
+    before = set(out.glob("checkpoints/*/step-*.ckpt"))
+    while driver.poll() is None and set(out.glob("checkpoints/*/step-*.ckpt")) <= before:
+        time.sleep(0.01)
+
+
+def assert_equal_tables(calm, rough):
     """The rows and curves of both sweeps are the same, to the bit; returns their identities."""
-    tables = [pd.read_parquet(folder / name / "runs.parquet") for name in ("calm", "rough")]
+    tables = [pd.read_parquet(out / "runs.parquet") for out in (calm, rough)]
     same = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status", "config"]
     pd.testing.assert_frame_equal(tables[0][same], tables[1][same], check_exact=True)
     curves = [
-        pd.read_parquet(folder / name / "curves.parquet").sort_values(["run_id", "step"], ignore_index=True)
-        for name in ("calm", "rough")
+        pd.read_parquet(out / "curves.parquet").sort_values(["run_id", "step"], ignore_index=True)
+        for out in (calm, rough)
     ]
     pd.testing.assert_frame_equal(curves[0], curves[1], check_exact=True, check_like=True)
-    assert not [*(folder / "rough").rglob("step-*.ckpt"), *(folder / "rough").rglob("*.damaged")]
+    assert not [*rough.rglob("step-*.ckpt"), *rough.rglob("*.damaged")]
     return list(tables[0].run_id)
 
 
 @pytest.mark.slow
 def test_kills_at_random_moments_change_nothing(start, tmp_path):
-    survive(start, tmp_path, KILLS, pause=(1.0, 12.0))
-    for run_id in assert_equal_tables(tmp_path):
-        weights = [
-            load_file(tmp_path / name / "checkpoints" / run_id / "model.safetensors")
-            for name in ("calm", "rough")
-        ]
-        assert weights[0].keys() == weights[1].keys()
-        assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+    calm, several = survive(start, tmp_path, KILLS, pause=(1.0, 12.0))
+    for rough in several:
+        for run_id in assert_equal_tables(calm, rough):
+            files = [out / "checkpoints" / run_id / "model.safetensors" for out in (calm, rough)]
+            weights = [load_file(file) for file in files]
+            assert weights[0].keys() == weights[1].keys()
+            assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
 @pytest.mark.slow
 def test_many_kills_of_driver_and_workers_change_nothing(tmp_path):
-    survive(start_quick, tmp_path, QUICK_KILLS, pause=(0.1, 1.5))
-    for run_id in assert_equal_tables(tmp_path):
-        ends = [(tmp_path / n / "checkpoints" / run_id / "state.json").read_text() for n in ("calm", "rough")]
-        assert ends[0] == ends[1]
+    calm, several = survive(start_quick, tmp_path, QUICK_KILLS, (0.0, 0.5), until_a_snapshot)
+    for rough in several:
+        for run_id in assert_equal_tables(calm, rough):
+            files = [out / "checkpoints" / run_id / "state.json" for out in (calm, rough)]
+            assert files[0].read_text() == files[1].read_text()
+    log = "".join((rough / "checkpoints" / "workers.log").read_text() for rough in several)
+    assert log.count("goes on from step") >= QUICK_KILLS // 2
