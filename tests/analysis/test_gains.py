@@ -182,6 +182,16 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
     assert "for a change at equal seed" in page
 
 
+def test_an_interval_of_two_seeds_does_not_set_the_scale() -> None:
+    table = gains(made(noise=0.005))
+    table["low"], table["high"] = table["change"] - 50.0, table["change"] + 50.0
+    for axes in figures.gains(table, {}).axes:
+        low, high = axes.get_ylim()
+        assert low < table["change"].min()
+        assert high > table["change"].max()
+        assert high - low < 10 * np.abs(table["change"]).max()
+
+
 def test_the_legend_says_what_stands_against_the_law_behind_it(tmp_path) -> None:
     def labels(bend: float) -> list[str]:
         runs = made(seeds=1).assign(loss=lambda t: 4 + (2e5 / t["N"]) ** 0.3 - bend * np.log(t["N"]) ** 2)
