@@ -196,7 +196,8 @@ def corpus(args: Any) -> int:
         print(json.dumps(built.manifest, indent=1))
         return 0
     parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}
-    _counted(f"corpus {args.name}: tokenizer {args.tokenizer}, vocabulary {vocab:,}", parts)
+    console().print(f"corpus {args.name}", highlight=False, soft_wrap=True, markup=False)  # may be long
+    _counted(f"tokenizer {args.tokenizer}, vocabulary {vocab:,}", parts)
     domains = documents.domains_of(built.manifest)
     if len(domains) > 1:
         _counted(f"{len(domains)} domains", domains)

@@ -151,7 +151,7 @@ def test_training_says_in_one_line_which_extra_to_install(used, name):
 
 def test_a_launcher_and_a_logger_name_what_they_need(used):
     assert used["told"]["ray"][2].endswith("ray is not installed: pip install 'parscale[cluster]'\n")
-    assert used["told"]["hf"][2].endswith("tensorboard is not installed: pip install tensorboard\n")
+    assert used["told"]["hf"][2].endswith("tensorboard is not installed: pip install 'parscale[tb]'\n")
 
 
 def test_the_papers_tables_are_named_where_they_are_missing(used):

@@ -41,7 +41,7 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figu
 
 
 def _frame(figure: Figure, changes: np.ndarray[Any, Any]) -> None:
-    """Intervals of two seeds can be ten times what was measured: they run out of the frame, not it to them."""
+    """Intervals of two seeds can be ten times what was measured: they run out of the frame."""
     room = 2.5 * max(np.ptp(changes), np.abs(changes).max())
     for axes in figure.axes:
         low, high = axes.get_ylim()

@@ -149,7 +149,11 @@ def test_a_sweep_that_has_only_begun_is_told_from_a_missing_file(tmp_path):
 def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monkeypatch, capsys):
     monkeypatch.setattr("webbrowser.open", lambda url: False)
     args = Namespace(
-        sources=[stack_fits / "parallel-stack-v2-python.json"], out=tmp_path / "p.html", no_open=False
+        sources=[stack_fits / "parallel-stack-v2-python.json"],
+        out=tmp_path / "p.html",
+        no_open=False,
+        columns=None,
+        where=None,
     )
     assert commands.explore(args) == 0
     said = capsys.readouterr()
@@ -160,6 +164,10 @@ def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monke
 def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
     args = Namespace(
-        sources=[stack_fits / "parallel-stack-v2-python.json"], out=tmp_path / "p.html", no_open=True
+        sources=[stack_fits / "parallel-stack-v2-python.json"],
+        out=tmp_path / "p.html",
+        no_open=True,
+        columns=None,
+        where=None,
     )
     assert commands.explore(args) == 0

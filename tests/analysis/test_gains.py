@@ -224,7 +224,7 @@ def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
     (one,) = one_stream_fits(runs).values()
     assert f"made: {one.status}, 12 runs of P = 1, 9 degrees of freedom" in out
     assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--level", "2"]) == 2
-    assert "level=2.0" in capsys.readouterr().err
+    assert "--level 2.0" in capsys.readouterr().err
     assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["gains"][0]["change"] == pytest.approx(row["change"])
     runs[runs["seed"] == 0].to_csv(tmp_path / "one.csv", index=False)

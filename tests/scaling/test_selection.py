@@ -252,4 +252,4 @@ def test_leave_one_out_in_batches_is_one_by_one(pile: pd.DataFrame, monkeypatch:
 
 def test_a_holdout_in_compute_needs_no_column() -> None:
     runs = {**made(), "D": np.full(len(made()["N"]), 1e9)}
-    assert "hold-out in C" in scaling.compare([ParallelLaw], runs, holdout="C").verdict
+    assert "hold-out in C" in scaling.compare([ParallelLaw, scaling.DenseLaw], runs, holdout="C").verdict

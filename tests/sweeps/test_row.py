@@ -87,8 +87,8 @@ def test_status_compares_tokenizers_in_bits_per_byte(store, capsys):
     assert parscale.main(["status", str(store.folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     head = next(line.split() for line in lines if "size" in line)
-    assert head == ["vocab", "size", "P", "seed", "state", "step", "loss", "bits/byte"]
-    found = [line.split() for line in lines if "16x1" in line]
+    assert head == ["vocab", "size", "P", "seed", "state", "step", "loss", "bits/byte", "run_id"]
+    found = [line.split()[:-1] for line in lines if "16x1" in line]  # all but the run's name
     assert sorted(found) == [
         ["300", "16x1", "1", "0", "done", "3/3", "2.5000"],
         ["400", "16x1", "1", "0", "done", "3/3", "2.5000", "1.2500"],
