@@ -87,7 +87,7 @@ def axes_of(args: Any) -> Axes:
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
 
-LOGGERS = {"csv": "", "tensorboard": "tb", "wandb": "wandb"}  # name, of its package too: the extra with it
+LOGGERS = {"csv": "", "tensorboard": "'parscale[tb]'", "wandb": "wandb"}  # name: what pip is to install
 
 
 def check_logger(name: str) -> None:
@@ -95,7 +95,7 @@ def check_logger(name: str) -> None:
     if name not in LOGGERS:
         raise ValueError(f"--logger {name}: choose among {', '.join(LOGGERS)}")
     if LOGGERS[name] and importlib.util.find_spec(name) is None:
-        raise ValueError(f"--logger {name}: {name} is not installed: pip install 'parscale[{LOGGERS[name]}]'")
+        raise ValueError(f"--logger {name}: {name} is not installed: pip install {LOGGERS[name]}")
 
 
 def execution_of(args: Any) -> Execution:
