@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
 from dataclasses import replace
@@ -151,8 +150,11 @@ def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path) -> P
     if not backbone.exists():
         with tempfile.TemporaryDirectory(dir=backbone.parent, prefix=f".{name}-", suffix=".tmp") as scratch:
             made = checkpoint.save(view(model), Path(scratch) / name, tokenizer=tokenizer)
-            with contextlib.suppress(OSError):  # another run's was sooner
+            try:
                 made.replace(backbone)
+            except OSError:
+                if not backbone.exists():  # else another run's was sooner
+                    raise
     write_streams(model, folder, f"../{name}")
     with replacing(folder / "tokenizer.json") as temporary:
         shutil.copyfile(tokenizer, temporary)
