@@ -42,13 +42,14 @@ def sweep(args: Any) -> int:
     """Plan a grid, or train it."""
     grid = grids.find(args.grid)
     options.execution_of(args)  # what is wrong is said before anything is planned
-    options.place_of(args)
+    place, _ = options.place_of(args)
     axes, folder = options.axes_of(args), folder_of(args.grid, args.out)
     configs = grid(axes)
     if axes.tokenizer:  # which the rule, as the grid states it, does not know of
         vocab = ", ".join(sorted({f"{run.model.vocab:,}" for run in configs}))
         grid = replace(grid, rule=f"{grid.rule}; but tokenizer {axes.tokenizer}, vocabulary {vocab}")
-    if any(run.precision == "bf16" for run in configs) and slow_bfloat16(options.execution_of(args)):
+    low = place == "local" and any(run.precision == "bf16" for run in configs)
+    if low and slow_bfloat16(options.execution_of(args)):
         console().print(SLOW, highlight=False, soft_wrap=True)
     if args.dry_run:
         return dry_run(grid, configs, folder, args)

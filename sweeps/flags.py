@@ -55,7 +55,7 @@ def how(p: ArgumentParser) -> None:
     p.add_argument("--num-nodes", metavar="N", help="slurm: nodes of one run, each with as many devices")
     p.add_argument("--strategy", help="ddp (default): a whole model a device; fsdp2: a share of it")
     p.add_argument(
-        "--gradient-checkpointing", action="store_true", help="less memory, a third more time a step"
+        "--gradient-checkpointing", action="store_true", help="less memory, a forward pass more a step"
     )
     p.add_argument("--logger", metavar="A,B", help="also log to csv, tensorboard, wandb")
 
