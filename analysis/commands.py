@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def gains(args: Any) -> str:
     """Each size and P beside P = 1, in words and numbers."""
     from analysis import by_context
     from analysis import gains as known
+    from analysis.pooled import pooled_k
 
     check_level(args.level, "--level ")
     runs, context, streams = _measured(args.source, args.baseline, asked(args))
@@ -69,16 +71,17 @@ def gains(args: Any) -> str:
     if not len(table):
         lacks = "no size was run at P = 1 and at more with the same seed and tokens"
         raise ValueError(f"{args.source}: {lacks if 'size' in runs else 'no column size, which pairs runs'}")
-    noise = known.noise_over_seeds(runs)
+    noise, pooled = known.noise_over_seeds(runs), pooled_k(runs, args.level)
     if args.json:
         tables = {"gains": table, "noise": noise, **({} if streams is None else {"streams": streams})}
         if context is not None:
             tables["parts"] = by_context.changes(context, args.level)
             tables["k of parts"] = by_context.worth(context, args.level)
-        return serial.dumps({name: known.to_dict("records") for name, known in tables.items()})
+        records = {name: known.to_dict("records") for name, known in tables.items()}
+        return serial.dumps(records | {"k": [asdict(one) for one in pooled]})
     scatter = "\n".join(map(known.scatter, noise.to_dict("records")))
     room = scaling.terminal.width()
-    parts = [known.text(table, room), known.grounds(runs, args.level), scatter]
+    parts = [known.text(table, room), known.grounds(runs, args.level), *map(str, pooled), scatter]
     if context is not None:
         parts.append(by_context.text(context, args.level, room))
     if streams is not None:

@@ -66,7 +66,7 @@ def _training(args: Any, shape: FamilyShape, P: int, batch: int, hardware: Any) 
 
 
 def advise(args: Any) -> int:
-    """The cheapest (N, P) that meets the limits under a fitted law and the cost model."""
+    """The cheapest (N, P) that meets the limits under a fitted law and the cost model; 1 where none does."""
     batch, *more = counts(args.batch, "--batch")
     if more:
         raise ValueError(f"--batch {args.batch}: advise takes one batch size")
@@ -84,16 +84,26 @@ def advise(args: Any) -> int:
     if args.json:
         answer = {"chosen": found.chosen, "reason": found.reason}
         print(serial.dumps(answer | {"options": found.options.to_dict("records")}))
-        return 0
+        return int(found.chosen is None)
     table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
     table["broken"] = table["broken"].map(_in_gib)
     show(table.dropna(axis="columns", how="all"), f"options under {type(fit.law).__name__} ({fit.status})")
     terminal().print(_answer(found), highlight=False)
     figure = figures.frontier(advice.frontier(fit, found, work), budget=found.limits)
-    target = Path(args.out or "results/figures") / "frontier"
-    for path in style.save(figure, target, command="parscale advise", data=args.fit or str(FOLDER)):
+    target = Path(args.out) if args.out else _figures_of(args.fit)
+    for path in style.save(
+        figure, target / "frontier", command="parscale advise", data=args.fit or str(FOLDER)
+    ):
         print(path)
-    return 0
+    return int(found.chosen is None)
+
+
+def _figures_of(fit: str | None) -> Path:
+    """Where figures about a fit go: figures/ beside the folder fits/ it lies in, else beside the file."""
+    if fit is None:
+        return Path("results/figures")
+    folder = Path(fit).parent
+    return folder.parent / "figures" if folder.name == "fits" else folder
 
 
 def _in_gib(words: str) -> str:

@@ -74,7 +74,7 @@ def advise(p: ArgumentParser) -> None:
     p.add_argument("--tokens", metavar="D", help="training tokens that --flops pays for")
     serving(p, "batch size (default 1)")
     numbers(p)
-    out(p, "folder of the figure (default results/figures)")
+    out(p, "folder of the figure (default results/figures, with --fit figures/ beside its folder)")
 
 
 def gains(p: ArgumentParser) -> None:

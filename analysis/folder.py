@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scaling import limits, tables
 from scaling.data import FIRST_STAGE, SECOND_STAGE
 
 STREAMS, CONTEXT = "streams.parquet", "context.parquet"  # what `parscale streams`, `context` write
@@ -34,7 +35,7 @@ def read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
     files = [*folder.glob("curves.parquet"), *sorted((folder / "curves").glob("*.parquet"))]
     if not files or "run_id" not in runs:
         return None
-    curves = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+    curves = pd.concat([tables.load(file, limits.CURVES) for file in files], ignore_index=True)
     if "step" in curves:
         curves = curves.drop_duplicates(["run_id", "step"], keep="last")
     about = runs[[c for c in _ABOUT if c in runs]].assign(begin=_begin(runs))
@@ -60,7 +61,7 @@ def read_beside(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | Non
     if not file.is_file() or "run_id" not in runs or file == path:
         return None
     known = [c for c in ("run_id", "corpus", "recipe", "size") if c in runs]
-    measured = pd.read_parquet(file)
+    measured = tables.load(file)
     return measured.drop(columns=[c for c in known[1:] if c in measured]).merge(runs[known], on="run_id")
 
 

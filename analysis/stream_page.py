@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from analysis import by_context
 from analysis.gains import FORMATS, gains, grounds, noise_over_seeds, scatter, telling
 from analysis.page import Page
+from analysis.pooled import pooled_k
 from analysis.view import View
 
 GAINED = (
@@ -42,7 +43,10 @@ def gained(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) ->
     page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
     page.verbatim(grounds(view.runs))
     page.table(telling(table), formats=FORMATS)
-    for words in map(scatter, noise_over_seeds(view.runs).to_dict("records")):
+    for words in (
+        *map(str, pooled_k(view.runs)),
+        *map(scatter, noise_over_seeds(view.runs).to_dict("records")),
+    ):
         page.text(words)
 
 

@@ -1,6 +1,6 @@
 """Speed of decoding one sequence, beside a loop without cache and the memory's bandwidth.
 
-    python -m benchmarks.model_decoding [--P 1 8] [--seconds 6] [--device cuda]
+    python -m benchmarks.model_decoding [--P 1 8] [--precision bf16] [--seconds 6] [--device cuda]
 
 Writes results/benchmarks/model_decoding.csv, or model_decoding_cuda.csv. Every measurement is a process of
 its own.
@@ -18,6 +18,7 @@ from sweeps.config import ModelConfig
 from sweeps.generate import generate
 from sweeps.model import ParScaleLM
 
+from .model import PRECISIONS
 from .timing import Row, best, in_own_process, save
 
 SHAPE = ModelConfig(vocab=8192, width=768, ffn=3072, layers=12, heads=12, kv_heads=2)  # 108M parameters
@@ -30,9 +31,9 @@ def without_cache(model: ParScaleLM, ids: torch.Tensor, new: int) -> None:
         ids = torch.cat((ids, model(ids)[:, -1:].argmax(dim=-1)), dim=1)
 
 
-def measure(P: int, dtype: str, seconds: float, device: str) -> Row:
-    """One row: batch 1, 64 tokens in, 64 out, greedy; `dtype` is the weights' type."""
-    model = ParScaleLM(replace(SHAPE, P=P)).to(device, getattr(torch, dtype)).eval()
+def measure(P: int, precision: str, seconds: float, device: str) -> Row:
+    """One row: batch 1, 64 tokens in, 64 out, greedy; `precision` is that of weights and arithmetic."""
+    model = ParScaleLM(replace(SHAPE, P=P)).to(device, PRECISIONS[precision]).eval()
     ids = torch.randint(model.config.vocab, (1, 64), device=device)
     cached = best(lambda: generate(model, ids.tolist(), 64), seconds, device=device)
     plain = best(lambda: without_cache(model, ids, 64), 0, 1, device)
@@ -43,7 +44,7 @@ def measure(P: int, dtype: str, seconds: float, device: str) -> Row:
     return {
         "shape": "100m",
         "P": P,
-        "variant": dtype,
+        "precision": precision,
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": cached,
         "tokens_per_s": 64 / cached,
@@ -59,13 +60,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--P", nargs="*", type=int, default=[1, 2, 4, 8])
+    parser.add_argument("--precision", nargs="*", default=list(PRECISIONS), choices=list(PRECISIONS))
     parser.add_argument("--seconds", type=float, default=6.0, help="of one measurement (default 6)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options = parser.parse_args()
     device = options.device
     name = "model_decoding.csv" if device == "cpu" else f"model_decoding_{device}.csv"
-    for P, dtype in itertools.product(options.P, ("bfloat16", "float32")):
-        save([in_own_process(measure, P, dtype, options.seconds, device)], name, device)
+    for P, precision in itertools.product(options.P, options.precision):
+        save([in_own_process(measure, P, precision, options.seconds, device)], name, device)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def measure(dial: str, value: int, seconds: float) -> Row:
     config = replace(SHAPES["w128"], P=at["P"], width=width, ffn=3 * width, heads=width // 32)
     config = replace(config, kv_heads=max(1, config.heads // 2))
     variant = "compiled" if cxx_compiler() else "eager"
-    step = training_step(config, variant, at["T"])
+    step = training_step(config, variant, tokens=at["T"])
     peak = memory_of(step)
     elapsed = best(step, seconds)
     row = {"dial": dial, **at, "N": config.N, "variant": variant, "step_s": elapsed}

@@ -99,7 +99,7 @@ def save(rows: list[Row], name: str, device: str = "cpu") -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     path, table = OUT / name, stamp(rows, device)
     if path.exists():
-        keys = ["shape", "P", "variant"]
+        keys = [key for key in ("shape", "precision", "P", "variant") if key in table]
         table = pd.concat([pd.read_csv(path), table]).drop_duplicates(keys, keep="last").sort_values(keys)
     table.to_csv(path, index=False)
 

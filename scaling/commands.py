@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling import published, serial, terminal
-from scaling.data import parse_size, usable
+from scaling.data import OK, parse_size, usable
 from scaling.fit import FitError
 from scaling.fit import fit as fit_law
 from scaling.groups import check_axis, each, mixed, runs_of
@@ -53,7 +53,7 @@ def fit(args: Any) -> str:
     if args.json:
         return serial.dumps({name: as_json(one, args.level) for name, one in fits.items()})
     told = [describe(name, one, places[name], args.level) for name, one in fits.items()]
-    return "\n\n".join(told) + _mixed(runs, args, law.axes)
+    return "\n\n".join(told) + _left_out(runs) + _mixed(runs, args, law.axes)
 
 
 def as_json(one: Fit, level: float) -> dict[str, Any]:
@@ -74,6 +74,16 @@ def describe(name: str, one: Fit, place: str, level: float) -> str:
     if note:
         lines.append(terminal.fold(f"note        {note}", room, 12))
     return "\n".join([*lines, f"saved       {place}"])
+
+
+def _left_out(runs: pd.DataFrame) -> str:
+    """Why rows of the table are in no fit, as a line; empty where all are."""
+    known = runs[~usable(runs)]
+    if not len(known):
+        return ""
+    status = known["status"].fillna("none") if "status" in known else pd.Series("ok", known.index)
+    why = status.where(status != OK, "first stage of others").value_counts()
+    return f"\nleft out    {', '.join(f'{count} {word}' for word, count in why.items())}"
 
 
 def _mixed(runs: pd.DataFrame, args: Any, axes: tuple[str, ...] = ("D",)) -> str:

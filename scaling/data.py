@@ -139,7 +139,7 @@ def _numbers(column: pd.Series[Any], name: str, source: Path) -> Array:
                 raise ValueError(f"{value!r} is not a number: write a point before decimals")
             out[row] = np.nan if value is None or value is pd.NA else parse_size(value)
         except ValueError as error:
-            raise ValueError(f"{source}: row {row + 1}, column {name}: {error}") from None
+            raise ValueError(f"{source}: {tables.place(source, row)}, column {name}: {error}") from None
     return out
 
 
@@ -190,9 +190,8 @@ def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
         first = cases.iloc[0]
         what = {"not_nullable": "a number"}.get(str(first["check"]), str(first["check"]))
         row = int(np.flatnonzero(usable(table))[int(first["index"])])
-        raise ValueError(
-            f"{source}: row {row + 1}, column {first['column']}: {first['failure_case']} must be {what}"
-        ) from None
+        at, found = tables.place(Path(source), row), f"column {first['column']}: {first['failure_case']}"
+        raise ValueError(f"{source}: {at}, {found} must be {what}") from None
     return table
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 TABLE = 1_000_000_000  # bytes of a runs table, unpacked: some ten million runs
+CURVES = 10_000_000_000  # bytes of a sweep's training curves, unpacked: some hundred million points
 JSON = 256_000_000  # bytes of a fit, a configuration or another description; a fit holds its data
 DOCUMENT = 100_000_000  # bytes of one document of a corpus, or of one line that holds one
 MEMBER = 4_000_000  # bytes of a wheel's member: a longer one is data, not a document

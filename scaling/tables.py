@@ -11,6 +11,7 @@ import pandas as pd
 
 from scaling import files, limits
 
+TEXT = (".csv", ".tsv", ".jsonl")
 SMALLER = "keep the rows and columns that the fit needs"
 
 
@@ -47,8 +48,8 @@ def _parquet(source: Path) -> pd.DataFrame:
     return pd.read_parquet(source, page_checksum_verification=True)
 
 
-def load(source: Path) -> pd.DataFrame:
-    """The table in a file; ValueError names the file and what is wrong with it."""
+def load(source: Path, most: int = limits.TABLE) -> pd.DataFrame:
+    """The table in a file of at most `most` bytes; ValueError names the file and what is wrong with it."""
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         ".parquet": _parquet,
         ".csv": lambda f: _text(f, ","),
@@ -60,14 +61,14 @@ def load(source: Path) -> pd.DataFrame:
             f"{source}: cannot read {source.suffix or 'a file without ending'}; use {', '.join(readers)}"
         )
     size = source.stat().st_size
-    limits.check(source, size, limits.TABLE, SMALLER)
+    limits.check(source, size, most, SMALLER)
     if size == 0 and source.is_file():
         raise ValueError(f"{source}: the file is empty")
     if source.suffix == ".parquet" and source.is_file() and files.intact(source) is False:
         raise ValueError(f"{source} is damaged: it fails its checksum; restore it from a copy or from git")
     try:
         if source.suffix == ".parquet":
-            limits.check(source, _unpacked(source), limits.TABLE, SMALLER)
+            limits.check(source, _unpacked(source), most, SMALLER)
         else:
             _is_text(source)
         return readers[source.suffix](source)
@@ -88,6 +89,16 @@ def _reason(source: Path, error: Exception) -> str:
         return "it is not UTF-8 text: save it so"
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
     return f"not a readable {source.suffix[1:]} table ({first})"
+
+
+def place(source: Path, row: int) -> str:
+    """Where row number `row` (from 0) of a table is, in words: of a text file with its line."""
+    if source.suffix not in TEXT or not source.is_file():
+        return f"row {row + 1}"
+    with source.open(encoding="utf-8", errors="replace") as file:
+        told = (number for number, line in enumerate(file, 1) if line.strip() and not line.startswith("#"))
+        header = source.suffix != ".jsonl"
+        return f"row {row + 1} (line {next(itertools.islice(told, row + header, None), '?')})"
 
 
 def _unpacked(source: Path) -> int:

@@ -133,6 +133,7 @@ def _in_bits(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 def _domains(folder: Path) -> pd.DataFrame:
     """Held-out loss of each finished run, domain by domain, small models first."""
+    from sweeps.sealed import read_parquet
     from sweeps.store import Store
 
     path = folder / "domains.parquet"
@@ -143,7 +144,7 @@ def _domains(folder: Path) -> pd.DataFrame:
         | {name: getattr(run, name) for name in ("corpus", "tokenizer", "recipe", "size", "seed")}
         for run_id, run in Store(folder).configs().items()
     ]
-    found = pd.read_parquet(path).merge(pd.DataFrame(facts), on="run_id")
+    found = read_parquet(path).merge(pd.DataFrame(facts), on="run_id")
     return found.sort_values(["corpus", "domain", "N", "P", "seed"], ignore_index=True)
 
 

@@ -26,7 +26,8 @@ from torch import Tensor
 from sweeps import kept
 from sweeps.commands import console, show
 from sweeps.model import ParScaleLM
-from sweeps.store import Store, write_parquet
+from sweeps.sealed import write_parquet
+from sweeps.store import Store
 
 TABLE = "context.parquet"
 PARTS = ("repeated", "seen", "new", "start")

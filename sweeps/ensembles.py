@@ -19,7 +19,7 @@ from sweeps import kept
 from sweeps.bank import view
 from sweeps.commands import console, show
 from sweeps.config import RunConfig
-from sweeps.store import write_parquet
+from sweeps.sealed import write_parquet
 from sweeps.streams import diagnose, mean_and_se
 
 TABLE = "streams.parquet"

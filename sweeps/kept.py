@@ -22,8 +22,9 @@ from scaling.data import parse_size
 from sweeps import checkpoint, corpora, options
 from sweeps.config import RunConfig
 from sweeps.model import ParScaleLM
+from sweeps.sealed import read_parquet, write_parquet
 from sweeps.status import sweep_folder
-from sweeps.store import Store, write_parquet
+from sweeps.store import Store
 
 BLOCK = 8  # windows read at once
 Known = tuple[str, RunConfig, Path]
@@ -85,11 +86,11 @@ def complete(
     A run that the table holds already, read on as many tokens (tokens_read), is not read again; rows of
     finished runs whose weights have gone stay.
     """
-    found = pd.read_parquet(folder / table) if (folder / table).exists() else pd.DataFrame({"run_id": []})
+    found = read_parquet(folder / table) if (folder / table).exists() else pd.DataFrame({"run_id": []})
     found = found[found["run_id"].isin(Store(folder).finished())]
     held = found["run_id"][found["tokens_read"] == tokens] if "tokens_read" in found else ()
     for known in progress([known for known in several if known[0] not in set(held)]):
         rows = of_run(known).assign(run_id=known[0], tokens_read=tokens)
         found = pd.concat([found[found["run_id"] != known[0]], rows], ignore_index=True)
         write_parquet(folder / table, found)
-    return pd.read_parquet(folder / table)
+    return read_parquet(folder / table)

@@ -1,14 +1,17 @@
 """What benchmarks compare is the same thing, done another way."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
-from benchmarks import model_plain
+from benchmarks import model, model_plain
 from sweeps.config import ModelConfig
 from sweeps.model import ParScaleLM
 
+ROOT = Path(__file__).parents[1]
 TINY = ModelConfig(vocab=61, width=32, ffn=48, layers=2, heads=4, kv_heads=2, prefix_tokens=5)
 
 
@@ -23,3 +26,9 @@ def test_the_yardstick_is_the_same_model(P):
         value.backward()
         found.append([value.detach(), *(p.grad.clone() for p in model.parameters())])
     torch.testing.assert_close(*found, atol=1e-6, rtol=1e-4)
+
+
+def test_the_page_of_training_steps_is_that_of_its_table():
+    """results/benchmarks/model_training.md is what `python -m benchmarks.model` makes of the rows."""
+    table = ROOT / "results/benchmarks/model_training.csv"
+    assert table.with_suffix(".md").read_text() == model.page(pd.read_csv(table))

@@ -123,6 +123,16 @@ def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, reque
     assert {path.name for path in tmp_path.iterdir()} == {"frontier.png", "frontier.pdf"}
 
 
+def test_a_fit_of_ones_own_has_its_frontier_beside_it_and_no_answer_is_exit_1(tmp_path, capsys, fit):
+    path = tmp_path / "mine/fits/parallel.json"
+    path.parent.mkdir(parents=True)
+    fit.save(path)
+    assert parscale.main(["advise", "--fit", str(path), "--loss", "1.05", "--memory", "1MB"]) == 1
+    assert "nothing meets every limit" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "mine/figures").iterdir()} == {"frontier.png", "frontier.pdf"}
+    assert parscale.main(["advise", "--fit", str(path), "--loss", "0.5", "--json"]) == 1
+
+
 def test_a_law_without_streams_is_refused(capsys, tmp_path):
     runs = pd.DataFrame({"N": [1e7, 4e7, 2e8, 1e9], "loss": [3.1, 2.7, 2.3, 2.1]})
     scaling.fit(scaling.DenseLaw, runs).save(tmp_path / "dense.json")

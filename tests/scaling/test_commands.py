@@ -91,6 +91,13 @@ def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_pa
     assert "more than one recipe (scratch, peft) are fitted as one; --where recipe=... takes one" in text
 
 
+def test_why_rows_are_in_no_fit_is_said(losses: pd.DataFrame, tmp_path: Path) -> None:
+    status = ["diverged", "failed", "diverged", *["ok"] * (len(losses) - 3)]
+    losses.assign(status=status).to_csv(tmp_path / "some.csv", index=False)
+    said = commands.fit(given(runs=str(tmp_path / "some.csv"), out=str(tmp_path)))
+    assert said.splitlines()[-3:].count("left out    2 diverged, 1 failed") == 1
+
+
 def test_a_folder_of_runs_is_no_fit_and_few_runs_are_said_once(losses: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a folder, not a fit file: write one with `parscale fit"):
         commands.predict(given(fit=str(tmp_path), N="1e9", P="2"))

@@ -74,7 +74,7 @@ def test_a_wandb_export(tmp_path: Path) -> None:
     assert scaling.fit(ParallelLaw, runs).law.k == pytest.approx(TRUTH.k, rel=1e-6)
     gone = path.read_text().replace(repr(TRUTH.predict(N=N[3], P=P[3])), "")
     path.write_text(gone)
-    with pytest.raises(ValueError, match="row 4, column loss: nan must be a number"):
+    with pytest.raises(ValueError, match=r"row 4 \(line 5\), column loss: nan must be a number"):
         scaling.read_runs(path, {"N": "model.n_params", "P": "config.streams", "loss": "val/loss"})
     path.write_text(gone.replace('"quiet-sea-3","finished"', '"quiet-sea-3","crashed"'))
     runs = scaling.read_runs(path, {"N": "model.n_params", "P": "config.streams", "loss": "val/loss"})
@@ -141,7 +141,7 @@ def test_bad_numbers_in_tables_given_to_fit(
 def test_strings_in_numbers(table: pd.DataFrame, tmp_path: Path) -> None:
     words = table.astype(object)
     words.loc[4, "N"] = "many"
-    with pytest.raises(ValueError, match="row 5, column N: 'many' is not a number"):
+    with pytest.raises(ValueError, match=r"row 5 \(line 6\), column N: 'many' is not a number"):
         scaling.read_runs(write(words, tmp_path, "csv"))
     with pytest.raises(ValueError, match="row 5, column N: 'many' is not a number"):
         scaling.fit(ParallelLaw, words)

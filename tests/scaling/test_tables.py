@@ -25,3 +25,14 @@ def test_the_remedy_is_told(content: bytes, says: str, tmp_path: Path) -> None:
         scaling.read_runs(path)
     assert says in str(told.value)
     assert "codec" not in str(told.value)
+
+
+def test_a_bad_value_is_told_with_its_line(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("# a remark\n\nN,loss\n1e6,3.0\n\n2e6,many\n")
+    with pytest.raises(ValueError, match=r"row 2 \(line 6\), column loss: 'many' is not a number"):
+        scaling.read_runs(path)
+    path = tmp_path / "runs.jsonl"
+    path.write_text('{"N": 1e6, "loss": 3.0}\n{"N": 2e6, "loss": -1}\n')
+    with pytest.raises(ValueError, match=r"row 2 \(line 2\), column loss: -1.0 must be > 0"):
+        scaling.read_runs(path)
