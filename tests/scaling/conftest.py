@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 import scaling
+from tests.scaling.nine_runs import TRUTH, N, P
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
@@ -32,3 +33,9 @@ def pile_fit(pile: pd.DataFrame) -> scaling.Fit:
 @pytest.fixture(scope="session")
 def kyo() -> pd.DataFrame:
     return scaling.read_runs(PUBLISHED / "runs" / "chinchilla_kyo.csv")
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Nine runs without noise: three sizes, P in {1, 2, 4}."""
+    return pd.DataFrame({"N": N, "P": P, "loss": TRUTH.predict(N=N, P=P)})

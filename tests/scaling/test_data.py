@@ -8,30 +8,8 @@ import pytest
 
 import scaling
 from scaling import ParallelLaw
-from scaling.data import arrays, parse_size, read_runs, usable, validate
-from scaling.files import seal
-
-TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
-N, P = (v.ravel() for v in np.meshgrid([57e6, 310e6, 2.8e9], [1.0, 2.0, 4.0]))
-
-
-@pytest.fixture
-def table() -> pd.DataFrame:
-    return pd.DataFrame({"N": N, "P": P, "loss": TRUTH.predict(N=N, P=P)})
-
-
-def write(table: pd.DataFrame, folder: Path, ending: str) -> Path:
-    path = folder / f"runs.{ending}"
-    match ending:
-        case "csv":
-            table.to_csv(path, index=False)
-        case "tsv":
-            table.to_csv(path, index=False, sep="\t")
-        case "jsonl":
-            table.to_json(path, orient="records", lines=True, double_precision=15)
-        case "parquet":
-            table.to_parquet(path)
-    return path
+from scaling.data import arrays, parse_size, usable, validate
+from tests.scaling.nine_runs import TRUTH, N, P, write
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
@@ -164,27 +142,6 @@ def test_a_mapped_column_that_is_not_there(table: pd.DataFrame, tmp_path: Path) 
         scaling.read_runs(path, {"N": "parms"})
 
 
-def test_files_that_cannot_be_read(table: pd.DataFrame, tmp_path: Path) -> None:
-    whole = write(table, tmp_path, "parquet")
-    cut = tmp_path / "cut.parquet"
-    cut.write_bytes(whole.read_bytes()[:-200])
-    with pytest.raises(ValueError, match=r"cut\.parquet: not a readable parquet table"):
-        scaling.read_runs(cut)
-    garbled = tmp_path / "runs.jsonl"
-    garbled.write_text('{"N": 1e9, "loss"\n')
-    with pytest.raises(ValueError, match=r"runs\.jsonl: not a readable jsonl table"):
-        scaling.read_runs(garbled)
-    empty = tmp_path / "runs.csv"
-    empty.write_text("N,P,loss\n")
-    with pytest.raises(ValueError, match="the table has no rows"):
-        scaling.read_runs(empty)
-    (tmp_path / "runs.xls").write_text("")
-    with pytest.raises(ValueError, match=r"cannot read \.xls; use \.parquet, \.csv"):
-        scaling.read_runs(tmp_path / "runs.xls")
-    with pytest.raises(FileNotFoundError, match="no such file; give a runs table"):
-        scaling.read_runs(tmp_path / "none.csv")
-
-
 def test_a_diverged_run_is_kept_and_never_fitted(table: pd.DataFrame, tmp_path: Path) -> None:
     table["status"] = "ok"
     table.loc[9] = [57e6, 8.0, np.nan, "diverged"]
@@ -215,20 +172,6 @@ def test_the_index_of_the_table_does_not_matter(table: pd.DataFrame) -> None:
         scaling.fit(ParallelLaw, shuffled)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("empty.csv", "", "empty.csv: the file is empty"),
-        ("other.csv", "N;P;loss\n1e7;1;3.1\n", "one column only, 'N;P;loss': write commas, not ';', between"),
-        ("tabs.csv", "N\tP\tloss\n1e7\t1\t3.1\n", r"not '\\t', between columns; in a \.tsv tabs"),
-    ],
-)  # fmt: skip
-def test_files_as_they_are_saved_by_mistake(tmp_path: Path, name: str, text: str, message: str) -> None:
-    (tmp_path / name).write_text(text)
-    with pytest.raises(ValueError, match=message):
-        scaling.read_runs(tmp_path / name)
-
-
 def test_a_folder_that_holds_no_runs(tmp_path: Path) -> None:
     with pytest.raises(
         FileNotFoundError, match=r"no runs\.parquet in this folder: no sweep, or no run of it is done"
@@ -254,34 +197,6 @@ def test_an_empty_status_is_no_result(table: pd.DataFrame, tmp_path: Path, endin
     assert scaling.fit(scaling.DenseLaw, scaling.read_runs(path)).excluded == 1
 
 
-HEAD = "N,P,loss,name\n"
-ROWS = ["1e9,1,2.5,run#1", "2e9,2,2.4,b", "3e9,4,2.3,c"]
-
-
-def test_a_hash_in_a_cell_is_no_remark(tmp_path):
-    path = tmp_path / "runs.csv"
-    path.write_text("# two remarks\n# before the header\n" + HEAD.replace("P,", "P , ") + "\n".join(ROWS))
-    runs = read_runs(path)
-    assert list(runs["name"]) == ["run#1", "b", "c"]
-    assert list(runs["loss"]) == [2.5, 2.4, 2.3]
-
-
-@pytest.mark.parametrize(
-    ("header", "row", "message"),
-    [
-        ("N,P,loss\n", "1e9,1,2.0,4.0", "not a readable csv table"),
-        ("N,p,loss\n", "1e9,1,2.0", "is column 'p' the streams\\? then say --columns P=p"),
-        ("N,P,loss\n", '1e9,1,"2,111"', "column loss: '2,111' is not a number: write a point"),
-        ("N,P,loss\n", '"2,8B",1,2.1', "column N: '2,8B' is not a number"),
-    ],
-)
-def test_rows_that_could_be_misread_are_refused(header, row, message, tmp_path):
-    path = tmp_path / "runs.csv"
-    path.write_text(header + row + "\n")
-    with pytest.raises(ValueError, match=message):
-        read_runs(path)
-
-
 def test_words_that_are_no_status_are_named():
     table = {"N": [1e9, 2e9], "loss": [2.5, 2.4], "status": ["FINISHED", "FINISHED"]}
     with pytest.raises(ValueError, match="no row has status 'ok': the column holds FINISHED; map its words"):
@@ -295,25 +210,3 @@ def test_the_first_bad_row_is_counted_in_the_file(tmp_path):
     table.index = [7, 7, 7]
     with pytest.raises(ValueError, match="row 3, column loss: -1"):
         validate(table)
-
-
-def test_a_table_that_fails_its_checksum_is_named(table: pd.DataFrame, tmp_path: Path) -> None:
-    path = write(table, tmp_path, "parquet")
-    seal(path)
-    assert len(read_runs(path)) == 9
-    damaged = bytearray(path.read_bytes())
-    damaged[-40] ^= 1  # in the footer, where the pages' checksums do not reach
-    path.write_bytes(damaged)
-    with pytest.raises(ValueError, match=r"runs\.parquet is damaged: it fails its checksum; restore it"):
-        read_runs(path)
-    assert path.exists()
-
-
-def test_pages_of_any_table_are_held_against_their_checksums(table: pd.DataFrame, tmp_path: Path) -> None:
-    path = tmp_path / "theirs.parquet"
-    table.to_parquet(path, write_page_checksum=True, compression=None, use_dictionary=False)
-    damaged = bytearray(path.read_bytes())
-    damaged[damaged.index(np.float64(N[4]).tobytes())] ^= 1  # a number as good as any
-    path.write_bytes(damaged)
-    with pytest.raises(ValueError, match=r"theirs\.parquet: not a readable parquet table"):
-        read_runs(path)

@@ -1,9 +1,7 @@
 """Training: it learns, records, resumes to the bit, refuses, and notices divergence."""
 
 import importlib
-import itertools
 import json
-import math
 import os
 import random
 import time
@@ -17,15 +15,12 @@ import torch
 from sweeps import corpora, snapshots
 from sweeps.checkpoint import load
 from sweeps.compiling import cxx_compiler
-from sweeps.config import ModelConfig, RunConfig
 from sweeps.evaluate import evaluate
-from sweeps.execution import Execution
 from sweeps.interrupt import Interrupted
-from sweeps.model import ParScaleLM
 from sweeps.module import build_model
 from sweeps.train import train
+from tests.sweeps.small_run import ONE, config
 
-ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
 
 
@@ -45,14 +40,6 @@ def corpus(tmp_path_factory):
         name = f"files:{root}/*/*.txt"
         corpora.load(name, 300, lambda line: None)
         yield name
-
-
-def config(corpus, P=1, **changes):
-    model = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1, P=P, prefix_tokens=4)
-    run = RunConfig(
-        model, "test", "32x2", seed=3, corpus=corpus, steps=24, batch=4, seq_len=32, lr=5e-3, eval_tokens=4000
-    )
-    return replace(run, **changes)
 
 
 def weights_of(folder):
@@ -221,61 +208,6 @@ def test_a_snapshot_of_another_configuration_or_torch_is_refused(corpus, tmp_pat
         train(run, tmp_path / "run", execution=ONE)
 
 
-@pytest.fixture
-def training_loss(monkeypatch):
-    """Add to a run's training loss what a function of the step says."""
-    loss = ParScaleLM.loss
-
-    def change(added):
-        steps = itertools.count()
-
-        def changed(model, *args, **more):
-            return loss(model, *args, **more) + (added(next(steps)) if model.training else 0.0)
-
-        monkeypatch.setattr(ParScaleLM, "loss", changed)
-
-    return change
-
-
-def test_a_training_loss_that_is_no_number_ends_the_run_as_diverged(corpus, tmp_path, training_loss):
-    training_loss(lambda step: math.nan if step == 6 else 0.0)
-    row = train(config(corpus, spike=1e9), tmp_path, execution=ONE)  # no spike is that high
-    assert row["status"] == "diverged"
-    curve = pd.read_parquet(tmp_path / "curve.parquet")
-    assert curve.train_loss.iloc[:6].notna().all()
-    assert curve.step.max() <= 7
-    assert not (tmp_path / "config.json").exists()
-
-
-def test_a_spike_ends_the_run_as_diverged(corpus, tmp_path, training_loss):
-    training_loss(lambda step: 6.0 if step >= 30 else 0.0)
-    row = train(config(corpus, steps=60, spike=5.0), tmp_path / "high", execution=ONE)
-    assert row["status"] == "diverged"
-    curve = pd.read_parquet(tmp_path / "high" / "curve.parquet")
-    assert curve.step.max() == 40  # the end of the first interval of 10 steps that is so high
-    assert np.isfinite(curve.train_loss).all()
-    row = train(config(corpus, steps=60, spike=7.0), tmp_path / "lower", execution=ONE)
-    assert row["status"] == "ok"
-
-
-@pytest.mark.parametrize("bad_at", [1, 2])
-def test_a_held_out_loss_that_is_no_number_ends_the_run_as_diverged(corpus, tmp_path, monkeypatch, bad_at):
-    seen = []
-
-    def measured(*args):
-        seen.append(evaluate(*args))
-        return replace(seen[-1], loss=math.nan) if len(seen) == bad_at else seen[-1]
-
-    monkeypatch.setattr("sweeps.watch.evaluate", measured)
-    row = train(config(corpus, evaluations=2), tmp_path, execution=ONE)
-    assert row["status"] == "diverged"
-    assert math.isnan(row["loss"])
-    curve = pd.read_parquet(tmp_path / "curve.parquet")
-    assert curve.step.max() == 12 * bad_at
-    assert np.isfinite(curve.train_loss).all()
-    assert not (tmp_path / "config.json").exists()
-
-
 def test_a_clock_that_jumps_changes_nothing(corpus, tmp_path, monkeypatch):
     calm = train(config(corpus), tmp_path / "calm", execution=ONE)
     right, days, published = time.time, random.Random(5), []
@@ -289,14 +221,6 @@ def test_a_clock_that_jumps_changes_nothing(corpus, tmp_path, monkeypatch):
     train(config(corpus), tmp_path / "often", execution=replace(ONE, checkpoint_minutes=1e-9))
     assert len(published) == config(corpus).steps - 1
     assert_same_end(tmp_path / "calm", tmp_path / "jumping", calm, row)
-
-
-def test_a_loss_that_explodes_ends_the_run_as_diverged(corpus, tmp_path):
-    run = config(corpus, steps=80, lr=300.0, clip=1e9, warmup=0.7, spike=0.5)
-    row = train(run, tmp_path / "run", execution=ONE)
-    assert row["status"] == "diverged"
-    assert math.isnan(row["loss"])
-    assert len(pd.read_parquet(tmp_path / "run" / "curve.parquet")) < 80
 
 
 def test_more_tokens_than_the_corpus_holds_are_refused_unless_repeated(corpus, tmp_path):
