@@ -118,9 +118,10 @@ def explore(args: Any) -> int:
     """Write the page to explore laws and show it."""
     from analysis import explorer
 
-    words = ["parscale explore", *map(str, args.sources), *asked(args).words]
-    target = args.out or Path("results") / "explore.html"
-    page = explorer.write(args.sources, target, command=" ".join(words), asked=asked(args))
+    named_as = ["--objective", args.objective] if args.objective else []
+    words = ["parscale explore", *map(str, args.sources), *named_as, *asked(args).words]
+    how: Any = {"command": " ".join(words), "objective": objective_of(args), "asked": asked(args)}
+    page = explorer.write(args.sources, args.out or Path("results") / "explore.html", **how)
     if not args.no_open and not explorer.open_in_browser(page):
         terminal().print(f"no browser could be opened; open the file yourself: {page}", highlight=False)
     print(page)

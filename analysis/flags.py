@@ -28,7 +28,7 @@ def columns(p: ArgumentParser) -> None:
 def objective(p: ArgumentParser) -> None:
     """The objective of a sweep's fits."""
     known = "huber, log-least-squares, least-squares, lad, asymmetric"
-    p.add_argument("--objective", help=f"of a sweep's fits: {known} (default huber)")
+    p.add_argument("--objective", help=f"of the fits made of runs: {known} (default huber)")
 
 
 def figures(p: ArgumentParser) -> None:
@@ -103,5 +103,6 @@ def explore(p: ArgumentParser) -> None:
         "sources", nargs="*", metavar="SOURCE", help=f"fit files, {RUNS}; without them the paper's"
     )
     columns(p)
+    objective(p)
     p.add_argument("--no-open", action="store_true", help="do not open it in a browser")
     out(p, "file (default results/explore.html)")

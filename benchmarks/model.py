@@ -184,3 +184,7 @@ def main() -> None:
             row["step_memory_bytes"] = in_own_process(measure_memory, *cell)
         save(rows, name, device)
     (OUT / name).with_suffix(".md").write_text(page(pd.read_csv(OUT / name)))
+
+
+if __name__ == "__main__":
+    main()

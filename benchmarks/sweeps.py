@@ -1,11 +1,12 @@
-"""What a sweep spends beside training: `python -m benchmarks.sweeps [--tiny]`.
+"""What a sweep spends beside training: `python -m benchmarks.sweeps [--part share] [--tiny]`.
 
-- share: seconds inside training steps of one run of the laptop grid, over the run's whole time
-- workers: the ci grid with --workers auto beside one run at a time with every core
-- overhead: a sweep's time outside its runs' own, by the run, imports included
 - reading: 10,000 rows and 10^7 curve points from a sweep's folder
+- workers: the ci grid with --workers auto beside one run at a time with every core; and a sweep's time
+  outside its runs' own, by the run, imports included
+- share: seconds inside training steps of one run of the laptop grid, over the run's whole time
 
-Writes results/benchmarks/sweeps.md. `--tiny` tries everything with small settings and writes nothing.
+Writes results/benchmarks/sweeps.md; parts not asked for stay as they were measured. `--tiny` tries everything
+with small settings and writes nothing.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from sweeps.store import Store
 from sweeps.watch import Watch
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "results/benchmarks/sweeps.md"
+PARTS = ("reading", "workers", "share")
 Line = tuple[str, str, str]  # what, measured, wanted
 
 
@@ -70,7 +73,7 @@ def share(size: str, P: int, corpus: str, tokens: int | None, folder: Path) -> L
     row = train.train(run, folder, execution=Execution(accelerator="cpu", threads=1))
     wall = time.perf_counter() - start
     what = (
-        f"share of training steps: laptop {size} P={P}, {run.D:,} tokens of {corpus}, "
+        f"training steps of laptop {size} P={P}, {run.D:,} tokens of {corpus}, "
         f"{run.eval_tokens:,} held out, {row['status']}"
     )
     steps, held_out = TimedWatch.step_s / wall, TimedWatch.evaluation_s / wall
@@ -90,7 +93,7 @@ def sweep_s(folder: Path, workers: str, tokens: int) -> float:
     return time.perf_counter() - start
 
 
-def workers(tokens: int, repeats: int, folder: Path) -> list[Line]:
+def workers(tokens: int, repeats: int, folder: Path) -> Line:
     """The ci grid both ways, in turns; and what it costs beside its runs when they go one at a time."""
     corpora.bind(find("ci")())  # built before the clock starts
     shared, alone, beside = [], [], []
@@ -99,16 +102,10 @@ def workers(tokens: int, repeats: int, folder: Path) -> list[Line]:
         alone.append(sweep_s(folder / f"one-{turn}", "1", tokens))
         runs = Store(folder / f"one-{turn}").table()
         beside.append((alone[-1] - runs["wall_s"].sum()) / len(runs))
-    times = f"{min(alone):.1f} s / {min(shared):.1f} s"
-    what = f"workers: ci grid, {tokens:,} tokens a run, one run at a time on {cores()} cores / --workers auto"
-    return [
-        (what, f"{min(alone) / min(shared):.2f} x ({times})", ">= 1.6 x on 2 cores"),
-        (
-            f"overhead: the same grid one run at a time, best of {repeats}",
-            f"{min(beside):.2f} s a run",
-            "< 2 s",
-        ),
-    ]
+    what = f"ci grid, {tokens:,} tokens a run, one run at a time on {cores()} cores / --workers auto"
+    times = f"{min(alone) / min(shared):.2f} x ({min(alone):.1f} s / {min(shared):.1f} s)"
+    spare = f"one at a time {min(beside):.2f} s a run beside training, best of {repeats}"
+    return what, f"{times}; {spare}", ">= 1.6 x on 2 cores; < 2 s"
 
 
 def reading(rows: int, points: int, folder: Path) -> Line:
@@ -138,7 +135,7 @@ def reading(rows: int, points: int, folder: Path) -> Line:
     total = time.perf_counter() - start
     assert len(runs) == rows
     assert len(curves) == rows * each
-    what = f"reading: {len(runs):,} rows and {len(curves):,} curve points of {curves.shape[1]} columns"
+    what = f"{len(runs):,} rows and {len(curves):,} curve points of {curves.shape[1]} columns"
     return what, f"{total:.2f} s, the rows {after_rows:.2f} s", "< 3 s"
 
 
@@ -147,6 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--part", nargs="*", default=list(PARTS), choices=PARTS, help="default all")
     parser.add_argument("--size", default="64x3", help="of the run whose share is measured (default 64x3)")
     parser.add_argument("--P", type=int, default=1, help="its streams (default 1)")
     parser.add_argument("--corpus", default="code", help="its corpus (default code)")
@@ -154,31 +152,41 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="try everything, write nothing")
     args = parser.parse_args()
     few = args.tiny
+    known = PAGE.read_text().splitlines() if PAGE.exists() and not few else []
+    rows = {
+        line.split(" | ")[0][2:]: line for line in known if line.startswith(tuple(f"| {p} |" for p in PARTS))
+    }
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        lines = [reading(*((100, 10_000) if few else (10_000, 10**7)), folder)]
-        lines += workers(*((5_000, 1) if few else (50_000, 3)), folder)
-        tokens = 100_000 if few else args.tokens
-        lines += [share(args.size, args.P, args.corpus, tokens, folder / "run")]
-    text = report(lines)
+        works = {
+            "reading": lambda: reading(*((100, 10_000) if few else (10_000, 10**7)), folder),
+            "workers": lambda: workers(*((5_000, 1) if few else (50_000, 3)), folder),
+            "share": lambda: share(
+                args.size, args.P, args.corpus, 100_000 if few else args.tokens, folder / "run"
+            ),
+        }
+        for part in args.part:
+            rows[part] = f"| {part} | {' | '.join(works[part]())} | {where()} |"
+    text = page(rows)
     print(text)
     if not few:
-        (ROOT / "results/benchmarks").mkdir(parents=True, exist_ok=True)
-        (ROOT / "results/benchmarks/sweeps.md").write_text(text)
+        PAGE.parent.mkdir(parents=True, exist_ok=True)
+        PAGE.write_text(text)
 
 
-def report(lines: list[Line]) -> str:
-    """The page: where and when it was measured, and the table."""
-    stamp = (
-        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {machine.processor()} with a load of "
-        f"{os.getloadavg()[0]:.1f} at the end; Python {platform.python_version()}, "
-        f"torch {torch.__version__}, lightning {L.__version__}, pandas {pd.__version__}."
-    )
-    rows = [f"| {' | '.join(line)} |" for line in (("what", "measured", "wanted"), ("---",) * 3, *lines)]
-    return (
-        f"# Sweeps: what is spent beside training\n\n`python -m benchmarks.sweeps`. {stamp}\n\n"
-        + "\n".join(rows)
-        + "\n"
+def where() -> str:
+    """When and where a line was measured."""
+    versions = f"torch {torch.__version__}, lightning {L.__version__}, pandas {pd.__version__}"
+    on = f"{os.cpu_count()} cores of {machine.processor()}, load {os.getloadavg()[0]:.1f} at the end"
+    return f"{datetime.date.today()}, {on}; Python {platform.python_version()}, {versions}"
+
+
+def page(rows: dict[str, str]) -> str:
+    """The page: a line a part, measured now or before."""
+    head = "| part | what | measured | wanted | where |\n" + "| --- " * 5 + "|"
+    lines = [rows[part] for part in PARTS if part in rows]
+    return "\n".join(
+        ("# Sweeps: what is spent beside training\n\n`python -m benchmarks.sweeps`\n", head, *lines, "")
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchmarks import model, model_plain
+from benchmarks.__main__ import PARTS
 from sweeps.config import ModelConfig
 from sweeps.model import ParScaleLM
 
@@ -32,3 +33,8 @@ def test_the_page_of_training_steps_is_that_of_its_table():
     """results/benchmarks/model_training.md is what `python -m benchmarks.model` makes of the rows."""
     table = ROOT / "results/benchmarks/model_training.csv"
     assert table.with_suffix(".md").read_text() == model.page(pd.read_csv(table))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_make_bench_runs_when_it_is_run(part):
+    assert (ROOT / f"benchmarks/{part}.py").read_text().endswith('if __name__ == "__main__":\n    main()\n')

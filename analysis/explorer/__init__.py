@@ -17,6 +17,7 @@ from analysis.explorer.sources import read_sources
 from analysis.published import FOLDER
 from scaling.files import replacing
 from scaling.groups import WHOLE, Asked
+from scaling.objectives import Objective
 
 __all__ = ["open_in_browser", "write"]
 
@@ -27,15 +28,17 @@ def write(
     *,
     command: str = "parscale explore",
     asked: Asked = WHOLE,
+    objective: Objective | None = None,
 ) -> Path:
     """Write the page of fit files, sweep folders or runs tables; return its path.
 
     sources: the paper's losses where there are none. out: the file. asked: which columns and rows of a
-    table. Raises ValueError for a file that
-    is no fit or runs table, a law with another axis than N and P, and a sweep with no finished run.
+    table; objective: of the fits made of it, that of `scaling.fit` unless given. Raises ValueError for a file
+    that is no fit or runs table, a law with another axis than N and P, and a sweep with no finished run.
     """
     given = list(sources) or [Path(FOLDER) / "losses.csv"]
-    text = build(read_sources(given, asked), command=command, origin=", ".join(str(s) for s in given))
+    found = read_sources(given, asked, objective)
+    text = build(found, command=command, origin=", ".join(str(s) for s in given))
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as partial:

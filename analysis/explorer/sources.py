@@ -13,6 +13,7 @@ import scaling
 from analysis import view
 from analysis.figures.common import corpus_name
 from scaling.groups import WHOLE, Asked
+from scaling.objectives import Objective
 from scaling.published import corpus_of
 
 
@@ -25,12 +26,17 @@ class Source:
     fits: Mapping[str, scaling.Fit]
 
 
-def read_sources(paths: Sequence[Path | str], asked: Asked = WHOLE) -> list[Source]:
-    """Every source named, in order; fit files to the same runs are one source. asked: of a table."""
+def read_sources(
+    paths: Sequence[Path | str], asked: Asked = WHOLE, objective: Objective | None = None
+) -> list[Source]:
+    """Every source named, in order; fit files to the same runs are one source.
+
+    asked: of a table; objective: of the fits made of one.
+    """
     found: list[Source] = []
     for given in paths:
         path = Path(given)
-        parts = _from_runs(path, asked) if path.suffix != ".json" else [_from_fit(path)]
+        parts = _from_runs(path, asked, objective) if path.suffix != ".json" else [_from_fit(path)]
         for part in parts:
             found = _merged(found, part)
     return found
@@ -69,8 +75,8 @@ def _law_name(fit: scaling.Fit, path: Path) -> str:
     raise ValueError(f"{path}: {type(fit.law).__name__} is a law of your own, which the page cannot evaluate")
 
 
-def _from_runs(path: Path, asked: Asked) -> list[Source]:
-    seen = view.read(path, asked=asked)
+def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[Source]:
+    seen = view.read(path, objective, asked)
     out = []
     for corpus, by_law in seen.fits.items():
         runs = seen.of(corpus)
