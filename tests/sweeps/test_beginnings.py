@@ -8,24 +8,21 @@ import torch
 import parscale
 from sweeps import corpora, plan
 from sweeps.checkpoint import load
-from sweeps.config import ModelConfig, RunConfig
 from sweeps.evaluate import evaluate
-from sweeps.execution import Execution
 from sweeps.grids import Axes, find
 from sweeps.interrupt import Interrupted
 from sweeps.module import build_model
 from sweeps.recipes import apply
 from sweeps.train import train
+from tests.sweeps import small_run
+from tests.sweeps.small_run import ONE
 
-ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
+LONGER = {"steps": 60, "batch": 8, "lr": 1e-2, "eval_tokens": 8000}
 
 
 def config(corpus, P=1, **changes):
-    model = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1, P=P, prefix_tokens=8)
-    run = RunConfig(
-        model, "test", "32x2", seed=3, corpus=corpus, steps=60, batch=8, seq_len=32, lr=1e-2, eval_tokens=8000
-    )
-    return replace(run, **changes)
+    run = small_run.config(corpus, P, **LONGER | changes)
+    return replace(run, model=replace(run.model, prefix_tokens=8))  # prefixes that are felt
 
 
 @pytest.fixture(scope="module")

@@ -10,22 +10,16 @@ import pytest
 from sweeps import ranks
 from sweeps.box import VARIABLE, Box
 from sweeps.checkpoint import load
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.execution import Execution
 from sweeps.interrupt import Interrupted
 from sweeps.ranks import answer
 from sweeps.snapshots import step_of
 from sweeps.train import train
-
-ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
+from tests.sweeps import small_run
+from tests.sweeps.small_run import ONE
 
 
 def config(corpus, **changes):
-    model = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1, P=2, prefix_tokens=4)
-    run = RunConfig(
-        model, "test", "32x2", seed=3, corpus=corpus, steps=20, batch=4, seq_len=32, lr=5e-3, eval_tokens=4000
-    )
-    return replace(run, **changes)
+    return small_run.config(corpus, P=2, **{"steps": 20} | changes)
 
 
 @pytest.fixture(scope="module")
