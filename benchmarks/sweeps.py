@@ -29,11 +29,13 @@ import torch
 
 import scaling
 from analysis import machine
+from scaling import limits, tables
 from sweeps import corpora, train
 from sweeps.axes import Axes
 from sweeps.evaluate import Evaluation
 from sweeps.execution import Execution, cores
 from sweeps.grids import find
+from sweeps.sealed import write_parquet
 from sweeps.store import Store
 from sweeps.watch import Watch
 
@@ -109,13 +111,13 @@ def workers(tokens: int, repeats: int, folder: Path) -> Line:
 
 
 def reading(rows: int, points: int, folder: Path) -> Line:
-    """Read a folder's tables of so many rows and points back, as a fit and a figure do."""
+    """Read a folder's tables of so many rows and points back, as a fit and a figure do, checksums and all."""
     (run,) = find("ci")(Axes(sizes=("64x1",), streams=(4,)))
     rng = np.random.default_rng(0)
     names = [f"{number:016x}" for number in range(rows)]
     shape = {"N": run.model.N, "P": 4, "D": run.D, "C": run.C, "seed": 0, "corpus": "stdlib", "status": "ok"}
     table = pd.DataFrame({"run_id": names, **shape, "loss": 3 + rng.random(rows), "config": run.to_json()})
-    table.to_parquet(folder / "runs.parquet")
+    write_parquet(folder / "runs.parquet", table)
     each = points // rows
     columns = (
         "lr",
@@ -127,11 +129,11 @@ def reading(rows: int, points: int, folder: Path) -> Line:
     )
     curve = {"run_id": np.repeat(names, each), "step": np.tile(np.arange(each), rows)}
     curve |= {"tokens": curve["step"] * 512, **{name: rng.random(rows * each) for name in columns}}
-    pd.DataFrame(curve).to_parquet(folder / "curves.parquet")
+    write_parquet(folder / "curves.parquet", pd.DataFrame(curve))
     start = time.perf_counter()
     runs = scaling.read_runs(folder)
     after_rows = time.perf_counter() - start
-    curves = pd.read_parquet(folder / "curves.parquet")
+    curves = tables.load(folder / "curves.parquet", limits.CURVES)
     total = time.perf_counter() - start
     assert len(runs) == rows
     assert len(curves) == rows * each

@@ -9,6 +9,7 @@ import pytest
 import parscale
 from analysis import report, view
 from analysis.gains import gains, one_stream_fits
+from analysis.pooled import pooled_k
 from tests.analysis.test_gains import GAIN, made
 
 
@@ -57,10 +58,15 @@ def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
     assert "its 95% interval over seeds (Student)" in out
     (one,) = one_stream_fits(runs).values()
     assert f"made: {one.status}, 12 runs of P = 1, 9 degrees of freedom" in out
+    (pooled,) = pooled_k(runs)
+    assert str(pooled) in " ".join(out.split())
+    assert "k of all 24 changes together" in str(pooled)
     assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--level", "2"]) == 2
     assert "--level 2.0" in capsys.readouterr().err
     assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["gains"][0]["change"] == pytest.approx(row["change"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["gains"][0]["change"] == pytest.approx(row["change"])
+    assert (told["k"][0]["k"], told["k"][0]["sizes"]) == (pytest.approx(pooled.k), 4)
     runs[runs["seed"] == 0].to_csv(tmp_path / "one.csv", index=False)
     assert parscale.main(["gains", str(tmp_path / "one.csv"), "--json"]) == 0
     said = capsys.readouterr().out
