@@ -48,6 +48,11 @@ def test_import_direction(path):
         assert not tops & {"sweeps", "torch", "lightning"}
 
 
+def test_files_beside_the_packages_are_no_longer():
+    beside = [ROOT / "parscale.py", *(p for d in ("tests", "benchmarks") for p in (ROOT / d).rglob("*.py"))]
+    assert [str(p) for p in beside if len(p.read_text().splitlines()) > 250] == []
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_sizes(path):
     text = path.read_text()

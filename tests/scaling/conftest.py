@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 
 import scaling
+from scaling import commands
+from tests.scaling.command_line import given
 from tests.scaling.nine_runs import TRUTH, N, P
 
 ROOT = Path(__file__).parents[2]
@@ -39,3 +41,12 @@ def kyo() -> pd.DataFrame:
 def table() -> pd.DataFrame:
     """Nine runs without noise: three sizes, P in {1, 2, 4}."""
     return pd.DataFrame({"N": N, "P": P, "loss": TRUTH.predict(N=N, P=P)})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fits of two laws to the published losses, saved."""
+    path = tmp_path_factory.mktemp("results")
+    for law in ("parallel", "additive:beta=0.5"):
+        commands.fit(given(by="corpus", law=law, out=str(path)))
+    return path / "fits"

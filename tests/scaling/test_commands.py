@@ -1,8 +1,6 @@
 """The bodies of fit, predict, compare, backtest and suggest: text for people, JSON at full precision."""
 
 import json
-import re
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +9,7 @@ import pytest
 
 import scaling
 from scaling import commands
-
-LOSSES = str(Path(__file__).parents[2] / "results" / "published" / "losses.csv")
-
-
-def given(**more: object) -> Namespace:
-    """What the command line leaves unless told."""
-    plain = {"runs": LOSSES, "objective": "huber", "delta": 1e-3, "level": 0.95, "json": False}
-    plain |= {"law": "parallel", "holdout": "N", "along": "N", "target": "k", "count": 5}
-    unset = [
-        "columns",
-        "where",
-        "by",
-        "out",
-        "laws",
-        "N",
-        "P",
-        "D",
-        "candidates",
-        "sizes",
-        "streams",
-        "tokens",
-        "budget",
-        "fit",
-    ]
-    return Namespace(**(dict.fromkeys(unset) | plain | more))
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("results")
-    for law in ("parallel", "additive:beta=0.5"):
-        commands.fit(given(by="corpus", law=law, out=str(path)))
-    return path / "fits"
+from tests.scaling.command_line import given
 
 
 def test_fit_prints_the_papers_numbers_and_saves(folder: Path, tmp_path: Path) -> None:
@@ -153,46 +119,6 @@ def test_backtest() -> None:
         commands.backtest(given(along="Q"))
 
 
-def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -> None:
-    file, rival = str(folder / "parallel-pile.json"), str(folder / "additive-beta-0.5-pile.json")
-    text = commands.suggest(given(fit=file, tokens="42B", count=2))
-    assert text.startswith("half width of k: 0.0")
-    assert text.count("FLOPs") == 2
-    body = json.loads(
-        commands.suggest(given(fit=file, target="N=1e11,P=8", tokens="42B", budget="1e21", json=True))
-    )
-    assert body["runs"][-1]["total_C"] <= 1e21
-    assert body["runs"][0]["half_width"] < body["before"]
-    table = tmp_path / "candidates.csv"
-    table.write_text("N,P,D\n500M,32,42B\n4.4B,1,42B\n")
-    body = json.loads(
-        commands.suggest(given(fit=file, target=rival, candidates=str(table), count=1, json=True))
-    )
-    assert (body["runs"][0]["N"], body["runs"][0]["P"]) == (5e8, 32)
-    assert "only the ratios" in commands.suggest(given(fit=file, sizes="0.5B,1B", streams="1,2"))
-
-
-def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
-    file = str(folder / "parallel-pile.json")
-    with pytest.raises(ValueError, match="write a point as N=1e11,P=8"):
-        commands.suggest(given(fit=file, target="N=big"))
-    for point, says in (
-        ("N=1e11", "ParallelLaw takes N, P; write N=...,P=..."),
-        ("N=1e11,P=2,D=1e9", "ParallelLaw takes N, P; write"),
-        ("N=1e11,P=0.5", "P=0.5 must be finite and >= 1"),
-    ):
-        with pytest.raises(ValueError, match=re.escape(f"--target '{point}': {says}")):
-            commands.suggest(given(fit=file, target=point, sizes="0.5B,1B", streams="8,32"))
-    with pytest.raises(ValueError, match="leave out --sizes"):
-        commands.suggest(given(fit=file, candidates="x.csv", sizes="1B"))
-    with pytest.raises(ValueError, match="fitted to other runs"):
-        commands.suggest(given(fit=file, target=str(folder / "parallel-stack-v2-python.json")))
-    with pytest.raises(FileNotFoundError, match="no such file; give a table of candidate runs"):
-        commands.suggest(given(fit=file, candidates=str(tmp_path / "none.csv")))
-    with pytest.raises(ValueError, match="--sizes: 'tiny' is not a number"):
-        commands.suggest(given(fit=file, sizes="tiny"))
-
-
 def test_wrong_options_quote_what_was_given(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"--objective 'cubes': known are huber"):
         commands.fit(given(objective="cubes", out=str(tmp_path)))
@@ -250,11 +176,6 @@ def test_where_takes_numbers_as_they_are_written(tmp_path: Path) -> None:
     assert "no law of P" not in commands.compare(given(where="corpus=pile", laws="parallel,dense"))
     with pytest.raises(scaling.FitError, match="no law to compare: N takes one value, P takes one value"):
         commands.compare(given(where="N=535813376,corpus=pile"))
-
-
-def test_a_budget_wants_to_know_the_tokens(folder: Path) -> None:
-    with pytest.raises(ValueError, match="say with --tokens how long"):
-        commands.suggest(given(fit=str(folder / "parallel-pile.json"), budget="1e12"))
 
 
 def test_a_level_is_refused_before_a_file_is_written(tmp_path: Path) -> None:

@@ -166,52 +166,6 @@ def test_units_of_the_axes_do_not_matter() -> None:
     assert small.objective_value == pytest.approx(large.objective_value, rel=1e-10)
 
 
-def test_weights_count_rows() -> None:
-    table = runs()
-    twice = pd.concat([table, table[:6]], ignore_index=True)
-    weights = np.where(np.arange(len(table)) < 6, 2.0, 1.0)
-    for objective in (scaling.LeastSquares(), scaling.LogHuber()):
-        a = scaling.fit(ParallelLaw, twice, objective)
-        b = scaling.fit(ParallelLaw, table, objective, weights=weights)
-        assert a.objective_value == pytest.approx(b.objective_value, rel=1e-10)
-        assert a.law.k == pytest.approx(b.law.k, rel=1e-6)
-
-
-def test_a_weight_of_zero_leaves_a_row_out() -> None:
-    table = runs()
-    broken = table.copy()
-    broken.loc[7, "loss"] = 30.0
-    weights = (np.arange(len(table)) != 7).astype(float)
-    fit = scaling.fit(ParallelLaw, broken, weights=weights)
-    assert fit.excluded == 1
-    assert fit.loss.size == len(table) - 1
-    assert fit.law == scaling.fit(ParallelLaw, table.drop(index=7)).law
-
-
-def test_standard_errors_weigh_rows() -> None:
-    table = runs(0.0)
-    table.loc[7, "loss"] *= 1.05
-    table["loss_se"] = np.where(np.arange(len(table)) == 7, 1.0, 1e-3)
-    fit = scaling.fit(ParallelLaw, table, scaling.LeastSquares(), se="loss_se")
-    assert fit.law.k == pytest.approx(TRUTH.k, rel=1e-3)
-    plain = scaling.fit(ParallelLaw, table, scaling.LeastSquares())
-    assert abs(plain.law.k / TRUTH.k - 1) > 0.02
-
-
-@pytest.mark.parametrize(
-    ("keywords", "message"),
-    [
-        ({"weights": np.ones(3)}, r"weights has shape \(3,\) for 20 rows"),
-        ({"weights": np.zeros(20)}, "row 1 is 0; it must be >= 0, not all 0"),
-        ({"weights": -np.ones(20)}, "weights: row 1 is -1"),
-        ({"se": np.r_[np.ones(4), 0.0, np.ones(15)]}, "se: row 5 is 0; it must be > 0"),
-    ],
-)
-def test_refused_weights(keywords: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        scaling.fit(ParallelLaw, runs(), **keywords)
-
-
 def test_delta_far_below_the_noise_is_said() -> None:
     fit = scaling.fit(ParallelLaw, runs(5e-3), scaling.LogHuber(1e-4))
     assert fit.delta_over_noise < 0.1
@@ -259,17 +213,6 @@ def test_summary_says_what_was_fitted() -> None:
 def test_refused_keywords(keywords: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         scaling.fit(ParallelLaw, runs(), **keywords)
-
-
-def test_a_bad_standard_error_is_counted_in_the_table() -> None:
-    table = runs().assign(status=["failed"] * 2 + ["ok"] * 18, se=[1e-3] * 5 + [0.0] + [1e-3] * 14)
-    with pytest.raises(ValueError, match="se: row 6 is 0"):
-        scaling.fit(ParallelLaw, table, se="se")
-
-
-def test_weights_that_leave_too_few_rows() -> None:
-    with pytest.raises(FitError, match=r"2 usable rows for the 4 parameters of ParallelLaw \(18 left out\)"):
-        scaling.fit(ParallelLaw, runs(), weights=np.eye(20)[0] + np.eye(20)[7])
 
 
 def test_a_second_algorithm_that_stops_elsewhere_confirms_nothing(losses: pd.DataFrame) -> None:

@@ -1,7 +1,6 @@
 """Intervals: their ends, what they cover, and what is said where they fall short."""
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from scipy.optimize import least_squares, minimize
 
 import scaling
-from benchmarks import coverage
 from scaling import AdditiveLaw, Bootstrap, Covariance, ParallelLaw, Profile
 from scaling.method import slopes, spread, t_quantile
 from scaling.uncertainty import caveat, default_method
@@ -176,15 +174,6 @@ def test_an_estimate_at_its_bound_has_the_end_that_refits_give() -> None:
     assert (2 * held - fit.objective_value) / variance == pytest.approx(t_quantile(fit, 0.95) ** 2, rel=0.02)
 
 
-def test_a_row_that_counts_twice_is_two_rows(pile: pd.DataFrame) -> None:
-    weights = np.where(np.arange(24) % 3 == 0, 2.0, 1.0)
-    twice = pile.loc[np.repeat(pile.index, weights.astype(int))].reset_index(drop=True)
-    a = scaling.fit(ParallelLaw, pile, SQUARES, weights=weights)
-    b = scaling.fit(ParallelLaw, twice, SQUARES)
-    assert a.degrees_of_freedom == b.degrees_of_freedom == 28
-    np.testing.assert_allclose(a.intervals(), b.intervals(), rtol=1e-3)
-
-
 def test_clusters_get_the_cluster_bootstrap(pile: pd.DataFrame) -> None:
     three = pd.concat([pile] * 3, ignore_index=True)
     wobble = 1e-4 * np.random.default_rng(0).standard_normal(72)
@@ -205,62 +194,3 @@ def test_where_a_method_falls_short_it_is_said(fit: scaling.Fit) -> None:
     assert fit.intervals().attrs == {"method": "profile likelihood", "caveat": ""}
     assert "measured 80-96 % for 95 %" in fit.intervals(method=Bootstrap(200)).attrs["caveat"]
     assert "prefactors measured" in fit.intervals(method=Covariance()).attrs["caveat"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("objective", list(coverage.OBJECTIVES))
-@pytest.mark.parametrize("design", ["paper, 24 points", "3 x 3 grid, 1 seed"])
-def test_measured_coverage_of_the_default(design: str, objective: str) -> None:
-    """A short run of docs/coverage.md: 500 trials tell 95 % from 92 % at three standard errors."""
-    part = coverage.cell(design, objective, "profile", 500)
-    assert part.coverage.between(0.92, 0.985).all(), part.to_string()
-
-
-def test_a_method_that_is_too_short_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The study itself: intervals at the 80 % threshold must not pass for 95 %."""
-    monkeypatch.setattr(coverage, "LEVEL", 0.80)
-    part = coverage.cell("3 x 3 grid, 1 seed", "least squares", "covariance", 400)
-    assert part.coverage.max() < 0.88
-
-
-def test_the_published_coverage_table_is_complete() -> None:
-    table = pd.read_csv(coverage.TABLE)
-    cells = table.set_index(coverage.KEYS).coverage
-    for design, objective in itertools.product(
-        ["paper, 24 points", "3 x 3 grid, 1 seed"], coverage.OBJECTIVES
-    ):
-        low, high = (0.94, 0.96) if objective == "least squares" else (0.93, 0.97)
-        profile = cells.loc[(design, objective, "profile")]
-        assert len(profile) == 7
-        assert profile.between(low, high).all()
-    for objective in coverage.OBJECTIVES:  # what rows in clusters get
-        assert cells.loc[("paper, 3 rows a run", objective, "bootstrap normal")].between(0.94, 0.985).all()
-    assert {d for d, _, _ in cells.index} >= {"paper, t noise (3 dof)"}
-
-
-def test_simulated_trials_are_optima() -> None:
-    design = coverage.designs()["3 x 3 grid, 1 seed"]
-    problem, theta = coverage.simulate(design, SQUARES, 20, 7)
-    for i in (0, 13):
-        alone = scaling.fit(ParallelLaw, {"N": design.N, "P": design.P, "loss": problem.y[i]}, SQUARES)
-        one = replace(problem, y=problem.y[i])
-        assert one.value(theta[i : i + 1])[0] == pytest.approx(alone.objective_value, rel=1e-9)
-
-
-@pytest.mark.parametrize("kind", ["normal", "residual", "case"])
-def test_a_bootstrap_of_rows_that_count_four_times(pile: pd.DataFrame, kind: str) -> None:
-    four = scaling.fit(ParallelLaw, pile, SQUARES, weights=np.full(24, 4.0))
-    repeated = scaling.fit(ParallelLaw, pd.concat([pile] * 4, ignore_index=True), SQUARES)
-    boot = Bootstrap(400, kind=kind)
-    width = [(f.intervals(0.9, boot).upper - f.intervals(0.9, boot).lower)["k"] for f in (four, repeated)]
-    assert width[0] == pytest.approx(width[1], rel=0.25)
-    assert (four.r2, four.rmse) == pytest.approx((repeated.r2, repeated.rmse))
-
-
-def test_weights_that_are_no_counts_leave_a_fit_its_intervals(pile: pd.DataFrame) -> None:
-    fit = scaling.fit(ParallelLaw, pile, SQUARES, groups=np.arange(24) // 2, weights=np.full(24, 0.5))
-    assert "bootstrap" in repr(fit)
-    large = scaling.fit(ParallelLaw, pile, SQUARES, weights=np.full(24, 1e9))
-    assert (
-        np.isfinite(large.intervals(method=Bootstrap(100, kind="case"))).all().all()
-    )  # and no memory for it
