@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import scaling
-from analysis import folder
 from scaling.files import intact
 from sweeps import sealed
 from sweeps.grids import Axes
@@ -104,21 +103,6 @@ def test_a_damaged_table_is_refused_by_name_and_stays(store):
     with pytest.raises(ValueError, match=r"runs\.parquet is damaged .*`parscale sweep` sets it aside"):
         Store(store.folder).finished()
     assert path.exists()
-
-
-def test_no_figure_is_drawn_of_damaged_curves_or_measured_streams(store):
-    runs = scaling.read_runs(store.folder)
-    streams = store.folder / folder.STREAMS
-    sealed.write_parquet(streams, pd.DataFrame({"run_id": runs["run_id"], "m": 1, "loss": 2.0}))
-    assert len(folder.read_beside(store.folder, runs, folder.STREAMS)) == 3
-    for path, read in (
-        (streams, lambda: folder.read_beside(store.folder, runs, folder.STREAMS)),
-        (store.folder / "curves.parquet", lambda: folder.read_curves(store.folder, runs)),
-    ):
-        assert read() is not None
-        flip(path, path.stat().st_size // 2)
-        with pytest.raises(ValueError, match=f"{path.name} is damaged"):
-            read()
 
 
 @pytest.mark.parametrize("name", ["runs", "curves", "domains"])
