@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.store import write_text
+from sweeps.sealed import write_text
 
 VARIABLE = "PARSCALE_NODES"  # names the first node's box to the worker on it
 

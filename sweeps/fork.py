@@ -18,7 +18,8 @@ from typing import Any
 
 from sweeps.config import RunConfig
 from sweeps.locks import Locks
-from sweeps.store import Store, write_text
+from sweeps.sealed import write_text
+from sweeps.store import Store
 
 HERE = Path(__file__).parent
 NEUTRAL = {"config", "documents", "execution"}  # a configuration is stored whole; the others train nothing

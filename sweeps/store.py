@@ -27,8 +27,7 @@ from scaling.files import replacing
 from sweeps.config import RunConfig
 from sweeps.locks import Mutex
 from sweeps.repair import repair
-from sweeps.sealed import copy_parquet, read_parquet, read_row, write_parquet, write_row
-from sweeps.sealed import write_text as write_text
+from sweeps.sealed import copy_parquet, read_parquet, read_row, write_parquet, write_row, write_text
 
 INTEGERS = (
     "N", "P", "D", "seed", "steps", "batch_tokens", "seq_len", "vocab", "layers", "width", "heads",

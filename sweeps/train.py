@@ -27,7 +27,7 @@ from sweeps.model import ParScaleLM
 from sweeps.module import ParScaleModule, build_model
 from sweeps.parallel import rank, strategy_of, whole_model
 from sweeps.row import reset_peak_memory, row_of
-from sweeps.store import write_text
+from sweeps.sealed import write_text
 from sweeps.watch import Progress, Watch
 
 PRECISION = {"float32": "32-true", "bf16": "bf16-mixed"}

@@ -13,7 +13,7 @@ from sweeps import corpora, snapshots
 from sweeps.grids import Axes, find
 from sweeps.interrupt import Interrupted
 from sweeps.launch import run_sweep
-from sweeps.store import write_text
+from sweeps.sealed import write_text
 from tests.sweeps.fake_trainer import row
 
 STEPS = 100

@@ -14,8 +14,9 @@ import pytest
 from sweeps import locks as locks_module
 from sweeps.config import ModelConfig, RunConfig
 from sweeps.locks import Locks
+from sweeps.sealed import write_text
 from sweeps.status import Observer
-from sweeps.store import Store, write_text
+from sweeps.store import Store
 
 
 def config(P=1, seed=0):

@@ -118,7 +118,7 @@ def test_a_dry_run_says_what_the_vocabulary_has_become(file, capsys):
 
 def test_a_base_keeps_its_vocabulary(file, tmp_path):
     from sweeps import hf_config
-    from sweeps.store import write_text
+    from sweeps.sealed import write_text
 
     base = tmp_path / "base"
     base.mkdir()
