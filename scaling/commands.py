@@ -181,7 +181,7 @@ def compared(one: Comparison) -> dict[str, Any]:
 def doubts(one: Fit) -> dict[str, Any]:
     """What the residuals of a fit say."""
     found = adequacy(one)
-    return {"structure_p": found.structure_p, "replicate_p": found.replicate_p, "verdict": found.verdict}
+    return {name: getattr(found, name) for name in ("structure_p", "replicate_p", "size_p", "verdict")}
 
 
 def ranking(one: Comparison) -> str:

@@ -24,6 +24,7 @@ class Adequacy:
     grid: pd.DataFrame  # mean residual (observed - fitted, nats per token), rows N, columns P (or D)
     structure_p: float  # F test of smooth curves in log N, log P, log D left in the residuals
     replicate_p: float  # F test of the law's misfit against the spread of seeds at one configuration
+    size_p: float  # F test that runs of one size miss the law alike
     verdict: str
 
     def __repr__(self) -> str:
@@ -35,7 +36,7 @@ class Adequacy:
 
 def adequacy(fit: Fit) -> Adequacy:
     """Residual grid and the two tests, for a fit of two axes or one."""
-    structure, replicate = structure_test(fit), replicate_test(fit)
+    structure, replicate, size = structure_test(fit), replicate_test(fit), size_test(fit)
     lines = []
     if np.isnan(structure):
         lines.append("Too few runs to test the residuals for structure.")
@@ -49,7 +50,9 @@ def adequacy(fit: Fit) -> Adequacy:
         lines.append(f"The law misses by more than the seeds differ (p = {replicate:.2g}).")
     elif not np.isnan(replicate):
         lines.append(f"The law misses by no more than the seeds differ (p = {replicate:.2g}).")
-    return Adequacy(residual_grid(fit), structure, replicate, " ".join(lines))
+    if size < DOUBT:
+        lines.append(f"Runs of one size miss it alike (p = {size:.2g}): they are not independent.")
+    return Adequacy(residual_grid(fit), structure, replicate, size, " ".join(lines))
 
 
 def residual_grid(fit: Fit) -> pd.DataFrame:
@@ -72,19 +75,36 @@ def _level_names(axis: str, axes: dict[str, Array]) -> Array:
 def structure_test(fit: Fit) -> float:
     """P of the F test that quadratics and products of the log axes explain nothing beyond the law.
 
-    The law's own tangent is projected out first (a Lagrange multiplier test), so this asks what the
-    fitted form, with all its freedom, still misses.
+    It asks what the fitted form, with all its freedom, still misses.
+    """
+    logs = [np.log(x) for x in fit.problem.x if np.unique(x).size > 2]
+    logs = [(v - v.mean()) / v.std() for v in logs]
+    extra = [v * v for v in logs] + [a * b for i, a in enumerate(logs) for b in logs[i + 1 :]]
+    return _beyond(fit, np.stack(extra, axis=1)) if extra else float("nan")
+
+
+def size_test(fit: Fit) -> float:
+    """P of the F test that a level of its own for each size explains nothing beyond the law.
+
+    Sizes that the law misses, as it does where depth and width are not scaled together, make rows of one size
+    alike: intervals that take them for independent are too short (docs/coverage.md).
+    """
+    size = levels_along("N", fit.axes["N"], fit.axes) if "N" in fit.axes else np.zeros(1)
+    if size.max() < 1 or size.size <= size.max() + 1:
+        return float("nan")
+    return _beyond(fit, (size[:, None] == np.arange(size.max())).astype(np.float64))
+
+
+def _beyond(fit: Fit, extra: Array) -> float:
+    """P of the F test that the columns of extra (n, q) explain nothing beyond the law; nan without room.
+
+    The law's own tangent is projected out first (a Lagrange multiplier test).
     """
     r, J = fit.problem.linearised(fit.theta[None])
     root_w = np.sqrt(fit.problem.w)
     r, J = r[0] * root_w, J[0] * root_w
-    logs = [np.log(x) for x in fit.problem.x if np.unique(x).size > 2]
-    logs = [(v - v.mean()) / v.std() for v in logs]
-    extra = [v * v for v in logs] + [a * b for i, a in enumerate(logs) for b in logs[i + 1 :]]
-    if not extra:
-        return float("nan")
     tangent = _basis(J[(J != 0).any(-1)].T)
-    more = np.stack(extra, axis=1) * root_w[:, None]
+    more = extra * root_w[:, None]
     rest = more - tangent @ (tangent.T @ more)
     beyond = np.linalg.norm(rest, axis=0) > SAME * np.linalg.norm(more, axis=0)
     if not beyond.any():
