@@ -23,6 +23,7 @@ from analysis.page import Page
 from analysis.paper import LAWS
 from analysis.view import View, read
 from scaling.groups import WHOLE, Asked
+from scaling.summary import notes_under
 from scaling.objectives import Objective
 
 _RUNS = [
@@ -140,9 +141,11 @@ def _fits(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
 
 
 def _interval_table(page: Page, fitted: scaling.Fit) -> None:
-    """Coefficients with 95% intervals."""
-    table = fitted.intervals(0.95).rename_axis("coefficient").reset_index()
-    page.table(table, "95% profile intervals")
+    """Coefficients with 95% intervals, and what is to be said of these."""
+    table = fitted.intervals(0.95)
+    page.table(table.rename_axis("coefficient").reset_index(), "95% profile intervals")
+    for words in filter(None, notes_under(fitted, table)):
+        page.text(f"{words[0].upper()}{words[1:]}.")
 
 
 def _laws(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:

@@ -92,13 +92,14 @@ def text(fit: Fit, level: float = LEVEL, room: int | None = None) -> str:
         f"{name:<12}{''.join(f'{number(v):>12}' for v in row)}"
         for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
     ]
-    if intervals.attrs["caveat"]:
-        lines.append(f"note        {intervals.attrs['caveat']}")
-    if alike := size_note(fit):
-        lines.append(f"note        {alike}")
-    if seen := power_note(fit, intervals, level):
-        lines.append(f"power       {seen}")
+    *notes, seen = notes_under(fit, intervals, level)
+    lines += [f"{key:<12}{words}" for key, words in (*(("note", n) for n in notes), ("power", seen)) if words]
     return fold("\n".join(lines), room, 12)
+
+
+def notes_under(fit: Fit, intervals: pd.DataFrame, level: float = LEVEL) -> list[str]:
+    """What is to be said of intervals, empty where nothing is: of the method, of sizes, of power."""
+    return [intervals.attrs["caveat"], size_note(fit), power_note(fit, intervals, level)]
 
 
 def size_note(fit: Fit) -> str:
@@ -144,6 +145,6 @@ def html(fit: Fit) -> str:
         f"<tr><th>{escape(str(n))}</th>{''.join(f'<td>{number(v)}</td>' for v in row)}</tr>"
         for n, row in rows
     )
-    notes = [] if intervals is None else [intervals.attrs["caveat"], power_note(fit, intervals)]
+    notes = [] if intervals is None else notes_under(fit, intervals)
     note = "".join(f"<p>{escape(words)}</p>" for words in notes if words)
     return f"<table>{top}</table><table><tr><th>parameter</th>{head}</tr>{body}</table>{note}"
