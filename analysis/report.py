@@ -23,8 +23,8 @@ from analysis.page import Page
 from analysis.paper import LAWS
 from analysis.view import View, read
 from scaling.groups import WHOLE, Asked
-from scaling.summary import notes_under
 from scaling.objectives import Objective
+from scaling.summary import notes_under
 
 _RUNS = [
     "corpus",
