@@ -43,15 +43,10 @@ def _decimal_commas(source: Path) -> bool:
     return bool(lines) and ";" in lines[0] and any("," in line for line in lines[1:])
 
 
-def _parquet(source: Path) -> pd.DataFrame:
-    """A parquet file, its pages compared with their checksums where it has them."""
-    return pd.read_parquet(source, page_checksum_verification=True)
-
-
 def load(source: Path, most: int = limits.TABLE) -> pd.DataFrame:
     """The table in a file of at most `most` bytes; ValueError names the file and what is wrong with it."""
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".parquet": _parquet,
+        ".parquet": lambda f: pd.read_parquet(f, page_checksum_verification=not whole),
         ".csv": lambda f: _text(f, ","),
         ".tsv": lambda f: _text(f, "\t"),
         ".jsonl": lambda f: pd.read_json(f, lines=True),
@@ -64,7 +59,8 @@ def load(source: Path, most: int = limits.TABLE) -> pd.DataFrame:
     limits.check(source, size, most, SMALLER)
     if size == 0 and source.is_file():
         raise ValueError(f"{source}: the file is empty")
-    if source.suffix == ".parquet" and source.is_file() and files.intact(source) is False:
+    whole = files.intact(source) if source.suffix == ".parquet" and source.is_file() else None
+    if whole is False:
         raise ValueError(f"{source} is damaged: it fails its checksum; restore it from a copy or from git")
     try:
         if source.suffix == ".parquet":

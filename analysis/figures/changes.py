@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,11 +20,14 @@ def change_panels(
     values: Sequence[Any],
     title: Callable[[Any, pd.DataFrame], str],
     draw: Callable[[Axes, str, pd.DataFrame], None],
+    room: float = 1.0,
 ) -> Figure:
     """A row of panels each corpus, a panel each of a column's values, under one legend.
 
-    table: corpus, N_one (N at P = 1) and the column; title: of a value and its rows; draw: puts one
-    corpus' rows into axes that have the line of no change and N on a logarithm.
+    table: corpus, N_one (N at P = 1), change, the ends of its interval (low, high) and the column; title: of
+    a value and its rows; draw: puts one corpus' rows into axes that have the line of no change and N on a
+    logarithm. Intervals of two seeds can be ten times what was measured: they run out of a frame that goes
+    `room` times the range of the changes beyond it.
     """
     corpora = list(dict.fromkeys(table["corpus"]))
     rows, columns = max(len(corpora), 1), max(len(values), 1)
@@ -44,7 +48,17 @@ def change_panels(
             style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
             handles, labels = axes.get_legend_handles_labels()
             known = dict(zip(labels, handles, strict=True)) | known
+        if table["low"].notna().any():
+            _frame(figure, table["change"].to_numpy(float), room)
         figure.supylabel("change of the loss from $P = 1$ (nats)", fontsize=9)
         figure.supxlabel("non-embedding parameters $N$ at $P = 1$", fontsize=9)
         figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=len(known))
     return figure
+
+
+def _frame(figure: Figure, changes: np.ndarray[Any, Any], room: float) -> None:
+    """Limits of the panels that no interval decides."""
+    beyond = room * max(np.ptp(changes), np.abs(changes).max())
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, changes.min() - beyond), min(high, changes.max() + beyond))

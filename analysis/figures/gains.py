@@ -34,18 +34,7 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figu
     def draw(axes: Axes, corpus: str, rows: pd.DataFrame) -> None:
         _panel(axes, rows, laws.get(corpus), doubt, words)
 
-    figure = change_panels(table, "P", sorted(table["P"].unique()), title, draw)
-    if several:
-        _frame(figure, table["change"].to_numpy(float))
-    return figure
-
-
-def _frame(figure: Figure, changes: np.ndarray[Any, Any]) -> None:
-    """Intervals of two seeds can be ten times what was measured: they run out of the frame."""
-    room = 2.5 * max(np.ptp(changes), np.abs(changes).max())
-    for axes in figure.axes:
-        low, high = axes.get_ylim()
-        axes.set_ylim(max(low, changes.min() - room), min(high, changes.max() + room))
+    return change_panels(table, "P", sorted(table["P"].unique()), title, draw, room=2.5)
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str, measured: str) -> None:
