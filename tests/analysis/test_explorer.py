@@ -135,7 +135,7 @@ def test_a_sweep_of_one_size_is_shown_without_the_laws_that_ran_off(tmp_path, mo
     seen = view.read(tmp_path / "runs.csv")
     law = replace(seen.fits[""]["diversity"].law, A=np.inf)  # where such a fit may end
     fits = seen.fits[""] | {"diversity": replace(seen.fits[""]["diversity"], law=law)}
-    monkeypatch.setattr(view, "read", lambda path, **_: replace(seen, fits={"": fits}))
+    monkeypatch.setattr(view, "read", lambda path, *_: replace(seen, fits={"": fits}))
     (source,) = read_sources([tmp_path / "runs.csv"])
     assert set(fits) - set(source.fits) == {"diversity"}
     assert "not identifiable" in build([source], command="c", origin="o")
@@ -146,16 +146,16 @@ def test_a_sweep_that_has_only_begun_is_told_from_a_missing_file(tmp_path):
         read_sources([tmp_path])
 
 
+def given(fits, folder, no_open):
+    """What the command line gives for one fit file."""
+    unset = dict.fromkeys(("columns", "where", "objective"))
+    source = [fits / "parallel-stack-v2-python.json"]
+    return Namespace(sources=source, out=folder / "p.html", no_open=no_open, **unset)
+
+
 def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monkeypatch, capsys):
     monkeypatch.setattr("webbrowser.open", lambda url: False)
-    args = Namespace(
-        sources=[stack_fits / "parallel-stack-v2-python.json"],
-        out=tmp_path / "p.html",
-        no_open=False,
-        columns=None,
-        where=None,
-    )
-    assert commands.explore(args) == 0
+    assert commands.explore(given(stack_fits, tmp_path, no_open=False)) == 0
     said = capsys.readouterr()
     assert "no browser could be opened" in said.out + said.err
     assert (tmp_path / "p.html").stat().st_size > 4e6
@@ -163,11 +163,4 @@ def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monke
 
 def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
-    args = Namespace(
-        sources=[stack_fits / "parallel-stack-v2-python.json"],
-        out=tmp_path / "p.html",
-        no_open=True,
-        columns=None,
-        where=None,
-    )
-    assert commands.explore(args) == 0
+    assert commands.explore(given(stack_fits, tmp_path, no_open=True)) == 0
