@@ -43,8 +43,8 @@ def _decimal_commas(source: Path) -> bool:
     return bool(lines) and ";" in lines[0] and any("," in line for line in lines[1:])
 
 
-def load(source: Path, most: int = limits.TABLE) -> pd.DataFrame:
-    """The table in a file of at most `most` bytes; ValueError names the file and what is wrong with it."""
+def load(source: Path, most: int | None = None) -> pd.DataFrame:
+    """The table in a file of at most `most` bytes, limits.TABLE unless told; ValueError tells what is wrong."""
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         ".parquet": lambda f: pd.read_parquet(f, page_checksum_verification=not whole),
         ".csv": lambda f: _text(f, ","),
@@ -55,7 +55,7 @@ def load(source: Path, most: int = limits.TABLE) -> pd.DataFrame:
         raise ValueError(
             f"{source}: cannot read {source.suffix or 'a file without ending'}; use {', '.join(readers)}"
         )
-    size = source.stat().st_size
+    size, most = source.stat().st_size, limits.TABLE if most is None else most
     limits.check(source, size, most, SMALLER)
     if size == 0 and source.is_file():
         raise ValueError(f"{source}: the file is empty")
