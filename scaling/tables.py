@@ -44,7 +44,7 @@ def _decimal_commas(source: Path) -> bool:
 
 
 def load(source: Path, most: int | None = None) -> pd.DataFrame:
-    """The table in a file of at most `most` bytes, limits.TABLE unless told; ValueError tells what is wrong."""
+    """The table in a file of at most `most` bytes, limits.TABLE unless told; ValueError tells the fault."""
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         ".parquet": lambda f: pd.read_parquet(f, page_checksum_verification=not whole),
         ".csv": lambda f: _text(f, ","),

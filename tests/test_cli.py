@@ -65,7 +65,7 @@ def test_fit_json_and_predict(tmp_path, capsys):
         (lambda t: t.replace("10000000.0,1,", "10000000.0,1,nan #"), ["row 1", "loss"]),
         (lambda t: t.replace("10000000.0,2,", "-3,2,"), ["row 2", "column N", "-3"]),
         (lambda t: t.replace("40000000.0,1,", "40000000.0,0.5,"), ["row 4", "column P", "0.5", ">= 1"]),
-        (lambda t: t.replace("40000000.0,1,", "4e7,1.5,"), ["row 4 (line 5)", "P: 1.5 must be a whole number"]),
+        (lambda t: t.replace("40000000.0,1,", "4e7,1.5,"), ["row 4 (line 5)", "P: 1.5 must be a whole"]),
         (lambda t: t.replace("40000000.0,1,", "many,1,"), ["row 4", "column N", "'many'"]),
         (lambda t: "\n".join(t.splitlines()[:4]), ["3 usable rows", "4 parameters"]),
         (lambda t: "N,P,loss\n", ["no rows"]),
