@@ -2,7 +2,7 @@
 
     python -m benchmarks.model [--shape w128] [--P 1 8] [--precision float32] [--rounds 5] [--device cuda]
 
-Writes results/benchmarks/model_training.csv, or model_training_cuda.csv, and the page beside it that compares
+Writes results/benchmarks/model_training.csv, or model_training_cuda.csv, and beside it a page that compares
 its rows. All steps of a shape, and the matrix
 products they consist of, take turns in one process, and the shortest of the rounds counts: a machine that is
 slower for a minute is so for all of them. Memory is that of a process of its own. OMP_NUM_THREADS sets the

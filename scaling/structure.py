@@ -87,7 +87,8 @@ def size_test(fit: Fit) -> float:
     """P of the F test that a level of its own for each size explains nothing beyond the law.
 
     Sizes that the law misses, as it does where depth and width are not scaled together, make rows of one size
-    alike: intervals that take them for independent are too short (docs/coverage.md).
+    alike: intervals that take them for independent are too short, but for k where every size has every P
+    (docs/coverage.md).
     """
     size = levels_along("N", fit.axes["N"], fit.axes) if "N" in fit.axes else np.zeros(1)
     if size.max() < 1 or size.size <= size.max() + 1:
