@@ -29,16 +29,20 @@ def is_first_stage(runs: pd.DataFrame) -> pd.Series[bool]:
 def read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
     """The curves with P, recipe, corpus, size and seed of their runs; of a sweep in progress, what there is.
 
-    Column `begin`: the tokens after which stage 2 begins; 0 for runs of one stage.
+    Column `begin`: the tokens after which stage 2 begins; 0 for runs of one stage. Text is in categories:
+    of ten million points each says which of some thousand runs it belongs to.
     """
     folder = folder_of(path)
     files = [*folder.glob("curves.parquet"), *sorted((folder / "curves").glob("*.parquet"))]
     if not files or "run_id" not in runs:
         return None
-    curves = pd.concat([tables.load(file, limits.CURVES) for file in files], ignore_index=True)
+    parts = [tables.load(file, limits.CURVES, repeated=["run_id"]) for file in files]
+    curves = pd.concat(parts, ignore_index=True).astype({"run_id": "category"})
     if "step" in curves:
         curves = curves.drop_duplicates(["run_id", "step"], keep="last")
     about = runs[[c for c in _ABOUT if c in runs]].assign(begin=_begin(runs))
+    words = [c for c in about.columns[1:] if not pd.api.types.is_numeric_dtype(about[c])]
+    about = about.astype({"run_id": curves["run_id"].dtype} | dict.fromkeys(words, "category"))
     return curves.drop(columns=[c for c in about.columns[1:] if c in curves]).merge(about, on="run_id")
 
 

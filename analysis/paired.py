@@ -34,8 +34,8 @@ def gaps(curves: pd.DataFrame, column: str, by: Sequence[str] = ()) -> pd.DataFr
     """
     known = curves[curves[column].notna()] if column in curves else curves.iloc[:0]
     keys = [*by, *(["seed"] if "seed" in known else []), "tokens"]
-    base = known[known["P"] == 1].groupby(keys, as_index=False)[column].mean()
-    more = known[known["P"] > 1].groupby([*keys, "P"], as_index=False)[column].mean()
+    base = known[known["P"] == 1].groupby(keys, as_index=False, observed=True)[column].mean()
+    more = known[known["P"] > 1].groupby([*keys, "P"], as_index=False, observed=True)[column].mean()
     both = more.merge(base, on=keys, suffixes=("", "_one"))
     both["gap"] = both[column] - both[f"{column}_one"]
     parts = [pd.DataFrame(columns=[*by, "P", "tokens", "gap", "smooth", "se"])]

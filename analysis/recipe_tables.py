@@ -19,7 +19,8 @@ def panelled(view: View) -> pd.DataFrame:
     curves = view.curves.sort_values("N", kind="stable") if "N" in view.curves else view.curves
     several = [c for c in ("size", "corpus") if c in curves and len(curves[c].unique()) > 1]
     if several:
-        return curves.assign(panel=curves[several].astype(str).agg(", ".join, axis=1))
+        runs = curves.drop_duplicates("run_id").set_index("run_id")[several]
+        return curves.assign(panel=curves["run_id"].map(runs.astype(str).agg(", ".join, axis=1)))
     return curves.assign(panel=_only(view.runs, "recipe"))
 
 
@@ -34,7 +35,7 @@ def evaluated(view: View) -> bool:
     curves = view.curves
     if curves is None or "val_loss" not in curves:
         return False
-    return bool(curves["val_loss"].notna().groupby(curves["run_id"]).sum().max() > 1)
+    return bool(curves["val_loss"].notna().groupby(curves["run_id"], observed=True).sum().max() > 1)
 
 
 def staged(view: View) -> list[str]:

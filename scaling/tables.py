@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +26,17 @@ def _text(source: Path, sep: str) -> pd.DataFrame:
         ).rename(columns=lambda name: str(name).strip())
 
 
+def _parquet(source: Path, repeated: Sequence[str], *, verify: bool) -> pd.DataFrame:
+    """A parquet file, as `load` says; verify: the checksums of its pages."""
+    if not repeated:
+        return pd.read_parquet(source, page_checksum_verification=verify)
+    from pyarrow.parquet import read_table
+
+    table = read_table(source, page_checksum_verification=verify, read_dictionary=list(repeated))
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame
+
+
 def _is_text(source: Path) -> None:
     """Refuse, with the remedy, a file that is no UTF-8 text: UTF-16 as spreadsheets save it, or bytes."""
     with source.open("rb") as file:
@@ -43,10 +54,14 @@ def _decimal_commas(source: Path) -> bool:
     return bool(lines) and ";" in lines[0] and any("," in line for line in lines[1:])
 
 
-def load(source: Path, most: int | None = None) -> pd.DataFrame:
-    """The table in a file of at most `most` bytes, limits.TABLE unless told; ValueError tells the fault."""
+def load(source: Path, most: int | None = None, repeated: Sequence[str] = ()) -> pd.DataFrame:
+    """The table in a file of at most `most` bytes, limits.TABLE unless told; ValueError tells the fault.
+
+    repeated: columns of text that say the same many times over. A parquet file is then read for millions
+    of rows: such columns as categories, and all without a second copy in memory, so not to be written to.
+    """
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".parquet": lambda f: pd.read_parquet(f, page_checksum_verification=not whole),
+        ".parquet": lambda f: _parquet(f, repeated, verify=not whole),
         ".csv": lambda f: _text(f, ","),
         ".tsv": lambda f: _text(f, "\t"),
         ".jsonl": lambda f: pd.read_json(f, lines=True),

@@ -26,3 +26,22 @@ def test_a_damaged_table_is_drawn_by_no_figure(name, read, tmp_path):
     path.write_bytes(damaged)
     with pytest.raises(ValueError, match=f"{name} is damaged: it fails its checksum"):
         read(tmp_path)
+
+
+def test_each_point_has_its_run_and_what_goes_on_replaces_what_was_gathered(tmp_path):
+    write_parquet(tmp_path / "curves.parquet", points(["b", "b", "gone"], [1, 2, 1], 3.0))
+    (tmp_path / "curves").mkdir()
+    write_parquet(tmp_path / "curves" / "a.parquet", points(["a", "b"], [1, 2], 2.0))
+    curves = folder.read_curves(tmp_path, RUNS.assign(corpus=["code", "text"]))
+    found = curves[["run_id", "step", "loss", "P", "corpus", "begin"]].astype({"corpus": str, "run_id": str})
+    assert found.to_numpy().tolist() == [
+        ["b", 1, 3.0, 2, "text", 0.0],
+        ["a", 1, 2.0, 1, "code", 0.0],
+        ["b", 2, 2.0, 2, "text", 0.0],
+    ]
+    assert isinstance(curves["run_id"].dtype, pd.CategoricalDtype)
+    curves.loc[0, "step"] = 7  # joined columns are the reader's own
+
+
+def points(run_ids, steps, loss):
+    return pd.DataFrame({"run_id": run_ids, "step": steps, "loss": loss})

@@ -60,7 +60,7 @@ def _columns(count: int) -> int:
 
 def _panels(rows: pd.DataFrame, panel: str, each: float = 3.3) -> tuple[Figure, dict[Any, Axes]]:
     """A figure with an axes, `each` inches wide, for each value of the panel's column."""
-    names = list(dict.fromkeys(rows[panel])) if panel in rows else [""] * bool(len(rows))
+    names = list(rows[panel].unique()) if panel in rows else [""] * bool(len(rows))
     columns = _columns(max(1, len(names)))
     high = -(-max(1, len(names)) // columns)
     figure, every = style.new_figure(high, columns, width=max(4.6, each * columns), height=2.9 * high)
@@ -113,7 +113,7 @@ def _line(axes: Axes, rows: pd.DataFrame, column: str, look: Mapping[str, Any], 
     if not len(rows):
         return
     mean = rows.groupby("seen")[column].mean().sort_index()
-    for _, run in rows.groupby("run_id" if "run_id" in rows else "P"):
+    for _, run in rows.groupby("run_id" if "run_id" in rows else "P", observed=True):
         ordered = run.sort_values("seen")
         axes.plot(ordered["seen"], ordered[column], color=look["color"], alpha=0.25, linewidth=0.6)
     smooth = mean.rolling(max(1, round(SMOOTHING * len(mean))), center=True, min_periods=1).mean()
