@@ -27,6 +27,7 @@ from scaling.method import check_level
 Array = NDArray[np.float64]
 FEWEST = 4  # sizes: the law of N has three parameters, and one size is left out
 MOST = 10.0  # of k that is looked for
+NEAR = 1e-4  # an end of what is looked for
 STARTS = 4  # of the law of N, which is fitted once a size
 
 
@@ -35,6 +36,7 @@ class PooledK:
     """k of Eq 5 from `changes` paired changes of `sizes` sizes, with its interval at `level`.
 
     k may be below 0: streams then cost more than their parameters bring. status: of the law of N at P = 1.
+    low and high are infinite where k, with all sizes or without one, is where the search ends.
     """
 
     corpus: str
@@ -49,9 +51,12 @@ class PooledK:
     def __str__(self) -> str:
         """In words."""
         where = f"{self.corpus}: " if self.corpus else ""
+        k, ends = f"{self.k:+.4f}", f"{self.low:+.4f} to {self.high:+.4f}"
+        if np.isinf(self.high):
+            k, ends = "not identifiable", "without end"
         return (
-            f"{where}k of all {self.changes} changes together {self.k:+.4f}, {self.level:.0%} interval "
-            f"{self.low:+.4f} to {self.high:+.4f} (jackknife over {self.sizes} sizes; law of N {self.status})"
+            f"{where}k of all {self.changes} changes together {k}, {self.level:.0%} interval {ends} "
+            f"(jackknife over {self.sizes} sizes; law of N {self.status})"
         )
 
 
@@ -72,6 +77,7 @@ def pooled_k(runs: pd.DataFrame, level: float = 0.95) -> list[PooledK]:
             k, status = _k(changes, single)
             left = [_k(changes[changes["size"] != s], single[single["size"] != s])[0] for s in sizes]
             half = stdtrit(len(sizes) - 1, 0.5 + level / 2) * jackknife_error(np.array(left))
+            half = np.inf if any(_at_an_end(one, changes["P"].max()) for one in (k, *left)) else half
             found.append(PooledK(corpus, k, k - half, k + half, level, len(sizes), len(changes), status))
     return found
 
@@ -81,18 +87,28 @@ def jackknife_error(left: Array) -> float:
     return float(np.sqrt((left.size - 1) / left.size * ((left - left.mean()) ** 2).sum()))
 
 
+def _lowest(P: float) -> float:
+    """Of k: k ln P + 1 stays positive up to this P."""
+    return -1 / float(np.log(P)) + 1e-6
+
+
+def _at_an_end(k: float, P: float) -> bool:
+    """Whether the search for k came to its end, where the best k is not."""
+    return bool(k < _lowest(P) + NEAR or k > MOST - NEAR)
+
+
 def _k(changes: pd.DataFrame, single: pd.DataFrame) -> tuple[float, str]:
     """The k of these changes by the law of N of these runs of P = 1, and that law's status."""
     one = scaling.fit(DenseLaw, single, LeastSquares(), start=STARTS)
     N_one, N, P, d = (changes[name].to_numpy(float) for name in ("N_one", "N", "P", "change"))
     pair = changes.groupby(["size", "D", "seed"]).ngroup().to_numpy()
     before = np.asarray(one.law.predict(N=N_one))
-    lowest = -1 / float(np.log(P.max())) + 1e-6  # k ln P + 1 stays positive
 
     def misfit(k: float) -> float:
         return _shared_squares(d - np.asarray(one.law.predict(N=N * (k * np.log(P) + 1))) + before, pair)
 
-    return float(minimize_scalar(misfit, bounds=(lowest, MOST), options={"xatol": 1e-8}).x), one.status
+    found = minimize_scalar(misfit, bounds=(_lowest(P.max()), MOST), options={"xatol": 1e-8})
+    return float(found.x), one.status
 
 
 def _shared_squares(residual: Array, pair: Any) -> float:

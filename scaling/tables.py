@@ -107,7 +107,8 @@ def place(source: Path, row: int) -> str:
     if source.suffix not in TEXT or not source.is_file():
         return f"row {row + 1}"
     with source.open(encoding="utf-8", errors="replace") as file:
-        told = (number for number, line in enumerate(file, 1) if line.strip() and not line.startswith("#"))
+        table = itertools.dropwhile(lambda line: line[1].startswith("#"), enumerate(file, 1))  # after remarks
+        told = (number for number, line in table if line.strip())
         header = source.suffix != ".jsonl"
         return f"row {row + 1} (line {next(itertools.islice(told, row + header, None), '?')})"
 

@@ -92,6 +92,13 @@ def test_a_hash_in_a_cell_is_no_remark(tmp_path):
     assert list(runs["loss"]) == [2.5, 2.4, 2.3]
 
 
+def test_a_line_that_begins_with_a_hash_is_counted_after_the_header(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("# a remark\nname,N,P,loss\n#1,1e9,1,2.5\n\n#2,2e9,2,many\n")
+    with pytest.raises(ValueError, match=r"row 2 \(line 5\), column loss: 'many' is not a number"):
+        read_runs(path)
+
+
 @pytest.mark.parametrize(
     ("header", "row", "message"),
     [
