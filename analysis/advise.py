@@ -205,7 +205,9 @@ def _reason(table: pd.DataFrame, loss: float | None, fit: Fit) -> str:
         doubt = "" if fit.status == "converged" else f"; the fit is in doubt: {fit.status}"
         return f"N = {row['N']:.3g}, P = {row['P']:g}{warning}{doubt}"
     if loss is not None and table["N"].isin([np.inf]).all():
-        return f"no size reaches loss {loss:g}: the law's floor is {float(fit.law.limit('N', P=1)):.4g}"
+        P = float(table["P"].max())  # an additive law's floor falls with P
+        floor = float(fit.law.limit("N", P=P))
+        return f"no size reaches loss {loss:g}: the law's floor is {floor:.4g} at P = {P:g}"
     broken = "; ".join(f"P = {row.P:g}: {row.broken}" for row in table.itertuples())
     return f"nothing meets every limit ({broken}): loosen one"
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 import scaling
 from analysis.figures.common import split_by_corpus
-from analysis.gains import WORTH, gains, noise_over_seeds
+from analysis.gains import mean_changes, noise_over_seeds
 from scaling import terminal
 
 HEAD = (
@@ -28,13 +28,13 @@ def parts(table: pd.DataFrame) -> list[str]:
 
 
 def changes(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """The rows of `analysis.gains.gains` for every part: part, share (of the text) and its columns.
+    """The rows of `analysis.gains.mean_changes` for every part: part, share (of the text) and its columns.
 
-    Nothing here is worth parameters: by_parameters and k are left out, for a part has no law of its own.
+    Nothing here is worth parameters: a part has no law of N of its own.
     """
     found = []
     for part in parts(table):
-        rows = gains(table.assign(loss=table[f"loss_{part}"]), level).drop(columns=[*WORTH, "k"])
+        rows = mean_changes(table.assign(loss=table[f"loss_{part}"]), level)
         rows.insert(0, "part", part)
         found.append(rows.assign(share=float(table[f"share_{part}"].mean())))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["part"])
@@ -95,7 +95,7 @@ def _worth(found: pd.DataFrame, level: float) -> list[str]:
         return []
     shown = found if len(set(found["corpus"])) > 1 else found.drop(columns="corpus")
     how: Any = dict.fromkeys(("k", "lower", "upper"), "{:.4f}".format)
-    head = f"k of Eq 5 fitted to each part alone, least squares, {level:.0%} profile interval"
+    head = f"k of Eq 5 fitted to each part alone, least squares, {100 * level:g}% profile interval"
     return ["", head, shown.to_string(index=False, formatters=how, na_rep="")]
 
 

@@ -92,7 +92,7 @@ def gains(args: Any) -> str:
 def _measured(source: str, baseline: str | None, of: Asked) -> tuple[Any, Any, Any]:
     """Runs and what `parscale context` and `streams` wrote beside them, P = 1 from a baseline."""
     from analysis import folder
-    from analysis.gains import beside
+    from analysis.changes import beside
     from analysis.view import read_results
 
     runs = read_results(source, of)

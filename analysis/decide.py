@@ -23,10 +23,18 @@ from scaling.data import parse_size
 from scaling.method import check_level
 
 
+def amount(text: str, option: str) -> float:
+    """A number from 2.8e9 or "2.8B"; ValueError names the option."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+
+
 def counts(text: str, option: str) -> list[int]:
     """Whole numbers >= 1 from "1,2,4"; ValueError names the option."""
-    values = [parse_size(part) for part in text.split(",")]
-    bad = next((v for v in values if not (v >= 1 and v == int(v))), None)
+    values = [amount(part, option) for part in text.split(",")]
+    bad = next((v for v in values if not (v >= 1 and v % 1 == 0)), None)  # inf % 1 is nan
     if bad is not None:
         raise ValueError(f"{option} {text}: {bad:g} is no whole number of at least 1")
     return [int(v) for v in values]
@@ -45,7 +53,8 @@ def cost(args: Any) -> int:
 
 def _cost_row(args: Any, N: str, P: int, batch: int) -> dict[str, Any]:
     hardware = read_hardware(args.gpu)
-    shape = shape_of(N, read_published(FOLDER).architectures if Path(FOLDER).is_dir() else None)
+    published = read_published(FOLDER).architectures if Path(FOLDER).is_dir() else None
+    shape = shape_of(amount(N, "--N"), published)
     tokens = {"input_tokens": args.input_tokens, "output_tokens": args.output_tokens}
     found = estimate(
         width=shape.width, ffn=shape.ffn, P=P, batch=batch, hardware=hardware, dtype=args.dtype, **tokens
@@ -57,7 +66,7 @@ def _cost_row(args: Any, N: str, P: int, batch: int) -> dict[str, Any]:
 
 def _training(args: Any, shape: FamilyShape, P: int, batch: int, hardware: Any) -> dict[str, float]:
     out: dict[str, float] = {}
-    how = {"D": parse_size(args.train), "batch": batch, "hardware": hardware, "dtype": args.dtype}
+    how = {"D": amount(args.train, "--train"), "batch": batch, "hardware": hardware, "dtype": args.dtype}
     for checkpointing, name in ((False, "train"), (True, "recomputing")):
         found = training_cost(shape.accounting(P), checkpointing=checkpointing, **how)
         out |= {f"{name} FLOPs": found.flops, f"{name} GiB": found.memory_bytes / GIB}
@@ -70,14 +79,14 @@ def advise(args: Any) -> int:
     batch, *more = counts(args.batch, "--batch")
     if more:
         raise ValueError(f"--batch {args.batch}: advise takes one batch size")
-    D = parse_size(args.tokens) if args.tokens else None
+    D = amount(args.tokens, "--tokens") if args.tokens else None
     hardware = read_hardware(args.gpu)
     work = advice.Workload(batch, args.input_tokens, args.output_tokens, hardware, args.dtype, D)
     check_level(args.level, "--level ")
     limits: dict[str, Any] = {
         "memory_bytes": parse_bytes(args.memory) if args.memory else None,
         "latency_s": parse_seconds(args.latency) if args.latency else None,
-        "training_flops": parse_size(args.flops) if args.flops else None,
+        "training_flops": amount(args.flops, "--flops") if args.flops else None,
     }
     fit = scaling.Fit.load(args.fit) if args.fit else _published_fit()
     found = advice.advise(fit, loss=args.loss, **limits, workload=work, level=args.level)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import by_context, derived, figures, gains, recipe_tables, style
+from analysis import by_context, changes, derived, figures, gains, recipe_tables, style
 from analysis.figures.common import LOSS_LABEL
 from analysis.paper import Inputs, fit_all
 from analysis.paper_figures import RIVALS, figure_set
@@ -74,7 +74,7 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
     if view.determined:
         known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(view))
     if len(gained := _gained(view)):
-        one = gains.one_stream_fits(view.runs)
+        one = changes.one_stream_fits(view.runs)
         doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
         words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
         law = {corpus: fitted.law for corpus, fitted in one.items()}

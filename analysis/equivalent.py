@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 import scaling.data
 from scaling import Fit
 from scaling.law import Array, Law
-from scaling.uncertainty import Method, check_level, default_method
+from scaling.uncertainty import Method, check_level, equivalent_interval
 
 EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "upper", "in_data"]
 
@@ -50,30 +50,9 @@ def equivalents(
     found = np.asarray(known.equivalent_N(N=N, P=P, at_P=at_P))
     lower = upper = np.full(N.size, np.nan)
     if isinstance(law, Fit):
-        lower, upper = _ends(law, N, P, at_P, level, method)
+        lower, upper = equivalent_interval(law, N, P, at_P, level, method)
     values = (N, P, known.predict(N=N, P=P), found, found / N, lower, upper, _in_data(N, P, found, data))
     return pd.DataFrame(dict(zip(EQUIVALENT_COLUMNS, values, strict=True)))
-
-
-def _ends(
-    fit: Fit, N: Array, P: Array, at_P: float, level: float, method: Method | None
-) -> tuple[Array, Array]:
-    """Interval of the equivalent size; exact where P is at_P, open where a law knows no such size."""
-    moving = np.asarray(at_P != P)
-    how = method or default_method(fit)
-    lower, upper = N.copy(), N.copy()
-    if not moving.any():
-        return lower, upper
-
-    def log_multiple(laws: Law) -> Array:
-        batch: Any = type(laws).from_vector(laws.vector[:, None, :])
-        sizes: Array = np.asarray(batch.equivalent_N(N=N[moving], P=P[moving], at_P=at_P))
-        multiple: Array = np.log(sizes / N[moving])
-        return multiple
-
-    _, low, high = how.interval(fit, log_multiple, level)
-    lower[moving], upper[moving] = N[moving] * np.exp(low), N[moving] * np.exp(high)
-    return lower, upper
 
 
 def _in_data(N: Any, P: Any, found: Any, data: pd.DataFrame | None) -> NDArray[np.bool_]:

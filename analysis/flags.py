@@ -105,4 +105,4 @@ def explore(p: ArgumentParser) -> None:
     columns(p)
     objective(p)
     p.add_argument("--no-open", action="store_true", help="do not open it in a browser")
-    out(p, "file (default results/explore.html)")
+    out(p, "file or folder (default results/explore.html)")

@@ -6,7 +6,7 @@ gain of the streams until it passes what so many parameters would have given any
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,10 @@ import pandas as pd
 from scipy.special import stdtrit
 
 import scaling
+from analysis.changes import of_one_law, one_stream_fits, paired
 from analysis.equivalent import usable
 from analysis.figures.common import split_by_corpus
-from scaling import DenseLaw, LeastSquares, terminal
+from scaling import terminal
 from scaling.method import at_points, check_level
 from scaling.summary import number
 
@@ -34,45 +35,6 @@ WORTH = ("by_parameters", "by_low", "by_high")
 COLUMNS = (*KEYS, "N", "seeds", "change", "low", "high", "spread", *WORTH, "k")
 
 
-def paired(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a run of P > 1 that has a run of P = 1 of its size, corpus and seed.
-
-    Columns: corpus, size, D (0 where it is not known), seed, N_one (of P = 1), P, N, change (loss minus
-    that of P = 1 at the same tokens, nats per token). Raises ValueError where runs of P = 1 of one size
-    differ in N: they are of two models, and their mean is of none.
-    """
-    keys = ["corpus", "size", "D", "seed"]
-    if "size" not in runs or not (runs["P"] == 1).any():
-        return pd.DataFrame(columns=[*keys, "N_one", "P", "N", "change"])
-    known = usable(runs)
-    absent: dict[str, Any] = {"corpus": "", "seed": 0, "D": 0.0}
-    known = known.assign(**{name: known.get(name, value) for name, value in absent.items()})
-    if known["D"].isna().any():
-        known["D"] = 0.0
-    single = known[known["P"] == 1]
-    _one_model(single)
-    one = single.groupby(keys, as_index=False)[["N", "loss"]].mean()
-    both = known[known["P"] > 1].merge(one, on=keys, suffixes=("", "_one"))
-    both["change"] = both["loss"] - both["loss_one"]
-    return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "D", "P", "seed"])
-
-
-def _one_model(single: pd.DataFrame) -> None:
-    """Refuse a size whose runs of P = 1 have more than one N."""
-    for (corpus, size), N in single.groupby(["corpus", "size"], sort=False)["N"]:
-        if N.min() < N.max():
-            where = f"{corpus}: " if corpus else ""
-            raise ValueError(
-                f"{where}runs of P = 1 of size {size} have N = {N.min():,.0f} and {N.max():,.0f}: "
-                "name these models apart in column size"
-            )
-
-
-def beside(runs: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
-    """The runs of P > 1 with those of P = 1 from another sweep, so that changes are from the latter."""
-    return pd.concat([baseline[baseline["P"] == 1], runs[runs["P"] > 1]], ignore_index=True)
-
-
 def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     """`paired` averaged over seeds: COLUMNS, a row each corpus, size and P.
 
@@ -82,36 +44,39 @@ def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     they are too few; it covers 94 to 95% of the time at six runs of five sizes). k: that of Eq 5 for which,
     by the same law of N, the mean change would come out; where Eq 5 holds, it is the same in every row.
     """
-    check_level(level)
     by_one = one_stream_fits(runs)
     rows = [
-        _mean(group, level)
-        | dict(zip(WORTH, worth(by_one.get(corpus), group, level), strict=True))
-        | {"k": needed_k(by_one.get(corpus), group)}
-        for corpus, part in split_by_corpus(runs).items()
-        for _, group in paired(part).groupby(["N_one", "size", "D", "P"])
+        mean_change(group, level)
+        | dict(zip(WORTH, worth(by_one.get(name), group, level), strict=True))
+        | {"k": needed_k(by_one.get(name), group)}
+        for name, group in _groups(runs)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _mean(group: pd.DataFrame, level: float) -> dict[str, Any]:
+def mean_changes(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """`gains` without what rests on a law of N."""
+    rows = [mean_change(group, level) for _, group in _groups(runs)]
+    return pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in (*WORTH, "k")])
+
+
+def _groups(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The changes of each size, budget and P, with the name of the law of N that is theirs."""
+    paired(runs)  # what cannot be paired is refused as a whole
+    for name, part in of_one_law(runs).items():
+        for _, group in paired(part).groupby(["N_one", "size", "D", "P"]):
+            yield name, group
+
+
+def mean_change(group: pd.DataFrame, level: float) -> dict[str, Any]:
     """One size and P over its seeds."""
+    check_level(level)
     change, n = group["change"], len(group)
     spread = float(change.std(ddof=1)) if n > 1 else float("nan")
     half = stdtrit(n - 1, 0.5 + level / 2) * spread / np.sqrt(n) if n > 1 else float("nan")
     first = {name: group[name].iloc[0] for name in ("corpus", "size", "D", "N_one", "P", "N")}
     mean = float(change.mean())
     return first | {"seeds": n, "change": mean, "low": mean - half, "high": mean + half, "spread": spread}
-
-
-def one_stream_fits(runs: pd.DataFrame) -> dict[str, scaling.Fit]:
-    """By corpus, L = E + (A / N)^alpha fitted to the runs of P = 1 by least squares, given three sizes."""
-    single = split_by_corpus(runs[runs["P"] == 1])
-    return {
-        corpus: scaling.fit(DenseLaw, rows, LeastSquares())
-        for corpus, rows in single.items()
-        if usable(rows)["N"].nunique() >= len(DenseLaw.names())
-    }
 
 
 def worth(one: scaling.Fit | None, group: pd.DataFrame, level: float) -> tuple[float, float, float]:
@@ -145,17 +110,17 @@ def needed_k(one: scaling.Fit | None, group: pd.DataFrame) -> float:
 
 
 def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
-    """What the columns of `gains` rest on: the interval's kind, the status of each corpus' fit at P = 1."""
+    """What the columns of `gains` rest on: the interval's kind, the status of each fit at P = 1."""
     fits = [
-        f"{corpus or 'all'}: {one.status}, {one.loss.size} runs of P = 1, "
+        f"{name or 'all'}: {one.status}, {one.loss.size} runs of P = 1, "
         f"{one.degrees_of_freedom:g} degrees of freedom"
-        for corpus, one in one_stream_fits(runs).items()
+        for name, one in one_stream_fits(runs).items()
     ]
     lines = [
         "change: loss minus that of P = 1 at the same seed, nats per token; "
-        f"low, high: its {level:.0%} interval over seeds (Student)",
+        f"low, high: its {100 * level:g}% interval over seeds (Student)",
         "by_parameters: what N / N_one alone would change, by L = E + (A / N)^alpha fitted to P = 1; "
-        f"by_low, by_high: its {level:.0%} profile interval",
+        f"by_low, by_high: its {100 * level:g}% profile interval",
         "k: of Eq 5 for this change alone, by the same law of N; one number in every row where Eq 5 holds",
     ]
     return "\n".join([*lines, *(fits or ["too few sizes at P = 1 to fit"])])

@@ -1,9 +1,9 @@
 """Memory and latency of generating text with a ParScale transformer: the roofline behind arXiv 2505.10475.
 
 Legend: h width, f ffn, V vocabulary, b bytes a value, B = batch x P rows in the layers, S prompt
-tokens (48 prefix tokens included when P > 1), F FLOP/s reached, W bytes/s reached. Every step takes
-the longer of its arithmetic and its memory traffic; generation is one pass over the prompt and one
-pass a token. A GB in the paper's figures is a GiB.
+tokens (prefix included), F FLOP/s reached, W bytes/s reached. Every step takes the longer of its
+arithmetic and its memory traffic; generation is one pass over the prompt and one pass a token. A GB in
+the paper's figures is a GiB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from analysis.hardware import A100, DTYPE_BYTES, H100, H200, LAPTOP, Hardware, r
 __all__ = ["A100", "GIB", "H100", "H200", "LAPTOP", "CostEstimate", "Hardware", "estimate", "read_hardware"]
 
 GIB = 2.0**30
-PREFIX_TOKENS = 48
+PREFIX_TOKENS = 48  # of a stream of the published models
 
 Array = NDArray[np.float64]
 
@@ -111,18 +111,28 @@ def estimate(
     heads: ArrayLike = 16,
     kv_heads: ArrayLike = 2,
     vocab: ArrayLike = 151936,
+    prefix_tokens: ArrayLike | None = None,
     dtype: str = "bf16",
 ) -> CostEstimate:
     """Memory and latency of one batch: prompt of `input_tokens`, then `output_tokens` generated.
 
     The model is the one behind Figures 1(3) and 4 of arXiv 2505.10475. Numbers or arrays that
-    broadcast; widths may be fractions, for sizes between the published ones. Returns numbers where
-    every argument is one. `dtype` sets the bytes of weights, cache and activations alike.
+    broadcast; widths may be fractions, for sizes between the published ones. `dtype` sets the bytes of
+    weights, cache and activations alike. prefix_tokens: of each stream, at P = 1 too; unless given 48
+    where P > 1 and none at P = 1. Returns memory in bytes and latency in seconds, numbers where every
+    argument is one. Raises ValueError, which quotes the value, for a number below 1 (below 0 of
+    prefix_tokens) or not finite, an unknown dtype, and hardware that is no `Hardware` or lacks the dtype.
     """
     given: dict[str, ArrayLike] = {"width": width, "ffn": ffn, "P": P, "batch": batch}
     given |= {"input_tokens": input_tokens, "output_tokens": output_tokens, "layers": layers}
     given |= {"heads": heads, "kv_heads": kv_heads, "vocab": vocab}
-    x = {name: _positive(name, value) for name, value in given.items()}
+    x = {name: _at_least(1, name, value) for name, value in given.items()}
+    if prefix_tokens is None:
+        prefix = np.where(x["P"] > 1, float(PREFIX_TOKENS), 0.0)
+    else:
+        prefix = _at_least(0, "prefix_tokens", prefix_tokens)
+    if not isinstance(hardware, Hardware):
+        raise ValueError(f"hardware is {hardware!r}; give a Hardware, e.g. read_hardware('a100')")
     if dtype not in DTYPE_BYTES:
         raise ValueError(f"dtype={dtype!r} is not known; use one of {', '.join(DTYPE_BYTES)}")
     machine = _Machine(
@@ -136,21 +146,21 @@ def estimate(
         flops=hardware.reached_flops(dtype),
         bandwidth=hardware.reached_bandwidth,
     )
-    return _generate(machine, x["P"], x["batch"], x["input_tokens"], x["output_tokens"])
+    return _generate(machine, x["P"], x["batch"], x["input_tokens"], x["output_tokens"], prefix)
 
 
-def _positive(name: str, value: ArrayLike) -> Array:
-    """The argument as a float64 array, refused if any entry is no finite number of at least 1."""
+def _at_least(least: int, name: str, value: ArrayLike) -> Array:
+    """The argument as a float64 array, refused if any entry is no finite number of at least so much."""
     array = np.asarray(value, dtype=np.float64)
-    wrong = array[~(np.isfinite(array) & (array >= 1))]
+    wrong = array[~(np.isfinite(array) & (array >= least))]
     if wrong.size:
-        raise ValueError(f"{name} is {wrong.flat[0]:g}; give a number of at least 1")
+        raise ValueError(f"{name} is {wrong.flat[0]:g}; give a number of at least {least}")
     return array
 
 
-def _generate(m: _Machine, P: Array, batch: Array, n_in: Array, n_out: Array) -> CostEstimate:
+def _generate(m: _Machine, P: Array, batch: Array, n_in: Array, n_out: Array, prefix: Array) -> CostEstimate:
     """The three memories and the two phases of one generation."""
-    B, S = batch * P, n_in + np.where(P > 1, PREFIX_TOKENS, 0)
+    B, S = batch * P, n_in + prefix
     kv = 2 * B * (S + n_out) * m.h * m.kv_share * m.b * m.layers
     aggregation = np.where(P > 1, (m.h + 1) * m.h * P, 0.0)
     layer = m.attention_weights + m.mlp_weights + 2 * m.h

@@ -36,6 +36,11 @@ footer { margin-top: 3rem; font-size: .8rem; color: #555; border-top: 1px solid 
 """
 
 
+def file_of(out: Path, name: str) -> Path:
+    """Where a page goes: to `out` where that names one, ending in .html, else into that folder as `name`."""
+    return out if out.suffix == ".html" and not out.is_dir() else out / name
+
+
 @dataclass
 class Page:
     """A page that is filled from above; `html` is the whole of it."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import derived, figures, gains
+from analysis import changes, derived, figures, gains
 from analysis.cost_ratios import ratio, ratio_grid
 from analysis.cost_table import cost_table
 from analysis.equivalent import equivalents, equivalents_by_points
@@ -51,7 +51,7 @@ def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
     drop = float(t_quantile(inputs.parallel[STACK], 0.95) ** 2)
     peft = {"code_avg_pass1_pct": "pass@1", "code_avg_pass10_pct": "pass@10"}
     rivals = {name: inputs.fits[STACK, law].law for name, law in RIVALS.items()}
-    one = {corpus: fitted.law for corpus, fitted in gains.one_stream_fits(losses).items()}
+    one = {corpus: fitted.law for corpus, fitted in changes.one_stream_fits(losses).items()}
     dense = stack.loc[stack["P"] == 1, "N"].sort_values().tolist()
     return {
         "fig1_2": lambda: figures.fig1_law(stack, laws[STACK]),

@@ -18,9 +18,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import stdtrit
 
 import scaling
-from analysis.equivalent import usable
-from analysis.figures.common import split_by_corpus
-from analysis.gains import paired
+from analysis.changes import of_one_law, paired
 from scaling import DenseLaw, LeastSquares
 from scaling.method import check_level
 
@@ -55,13 +53,15 @@ class PooledK:
         if np.isinf(self.high):
             k, ends = "not identifiable", "without end"
         return (
-            f"{where}k of all {self.changes} changes together {k}, {self.level:.0%} interval {ends} "
+            f"{where}k of all {self.changes} changes together {k}, {100 * self.level:g}% interval {ends} "
             f"(jackknife over {self.sizes} sizes; law of N {self.status})"
         )
 
 
 def pooled_k(runs: pd.DataFrame, level: float = 0.95) -> list[PooledK]:
     """One k for each corpus that has four sizes with paired changes and runs of P = 1.
+
+    Where it has several budgets of tokens, one for each of them.
 
     Least squares of d on f(N (k ln P + 1)) - f(N_one), the runs of equal size and seed sharing the noise of
     their one run of P = 1; f is fitted to the runs of P = 1. The interval is Student's, with one degree of
@@ -70,7 +70,7 @@ def pooled_k(runs: pd.DataFrame, level: float = 0.95) -> list[PooledK]:
     """
     check_level(level)
     found = []
-    for corpus, part in split_by_corpus(usable(runs)).items():
+    for corpus, part in of_one_law(runs).items():
         changes, single = paired(part), part[part["P"] == 1]
         sizes = sorted(set(changes["size"])) if len(changes) else []
         if len(sizes) >= FEWEST:

@@ -20,7 +20,6 @@ class Published:
     losses: pd.DataFrame
     constants: pd.DataFrame
     architectures: pd.DataFrame
-    costs: pd.DataFrame
     claims: pd.DataFrame
     strategies: pd.DataFrame
     code: pd.DataFrame
@@ -38,7 +37,6 @@ _FILES = {
     "losses": "losses.csv",
     "constants": "fit_constants.csv",
     "architectures": "architectures.csv",
-    "costs": "cost_grid_sample.csv",
     "claims": "claims.csv",
     "strategies": "table1_strategies.csv",
     "code": "table2_code_average.csv",

@@ -13,17 +13,15 @@ from typing import Any
 import pandas as pd
 
 import scaling
-from analysis import draw, recipe_page, stream_page
+from analysis import cost_page, draw, recipe_page, stream_page
 from analysis.conclude import verdict
 from analysis.equivalent import beside_points
 from analysis.figures.common import corpus_name
-from analysis.hardware import A100
-from analysis.inference_cost import GIB, estimate
-from analysis.page import Page
-from analysis.paper import LAWS
+from analysis.page import Page, file_of
 from analysis.view import View, read
 from scaling.groups import WHOLE, Asked
 from scaling.objectives import Objective
+from scaling.selection import laws_of
 from scaling.summary import notes_under
 
 _RUNS = [
@@ -42,7 +40,6 @@ _RUNS = [
     "lr",
     "status",
 ]
-_COSTS = ["size", "N", "P", "precision", "wall_s", "tokens_per_s", "peak_memory_bytes"]
 _COMPARED = [
     "law",
     "parameters",
@@ -54,7 +51,6 @@ _COMPARED = [
     "loo_rmse",
     "holdout_rmse",
 ]
-_SHAPE = ["width", "ffn", "layers", "heads", "kv_heads", "vocab"]
 
 
 def write(
@@ -72,8 +68,7 @@ def write(
     """
     given = Path(source)
     where = Path(out) if out is not None else (given if given.is_dir() else given.parent)
-    target = where if where.suffix == ".html" else where / "report.html"
-    return build(read(given, objective, asked), command=command).write(target)
+    return build(read(given, objective, asked), command=command).write(file_of(where, "report.html"))
 
 
 def build(view: View, *, command: str = "parscale report") -> Page:
@@ -96,7 +91,8 @@ def build(view: View, *, command: str = "parscale report") -> Page:
     page.attempt("equivalent parameters", lambda: _equivalents(page, view, known))
     if "ensemble" in known:
         page.attempt("streams", lambda: stream_page.averaged(page, known))
-    page.attempt("costs", lambda: _costs(page, view))
+    page.attempt("costs", lambda: cost_page.trained(page, view))
+    page.attempt("cost of inference", lambda: cost_page.served(page, view))
     _provenance(page, view)
     return page
 
@@ -154,14 +150,20 @@ def _laws(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
     if not view.parallel:
         page.missing(["no law of N and P could be fitted: see what is missing above"])
     for corpus in view.parallel:
-        found = scaling.compare([scaling.by_name(law) for law in LAWS], view.of(corpus), view.objective)
-        table = found.table.rename_axis("law").reset_index()
-        short = {"r2": ".4f", "parameters": ".0f", "delta_aicc": ".1f", "delta_bic": ".1f", "rmse": ".2g"}
-        page.table(table[[c for c in _COMPARED if c in table]], corpus_name(corpus), short)
-        page.verbatim(found.verdict)
+        page.attempt("a comparison", lambda c=corpus: _ranked(page, view, c))  # type: ignore[misc]
     for name, make in known.items():
         if name.startswith("rivals"):
             page.figure(make(), "Rival laws fitted to the same runs, drawn out to many streams.")
+
+
+def _ranked(page: Page, view: View, corpus: str) -> None:
+    """Every law that a corpus' runs allow, those of D too."""
+    runs = view.of(corpus)
+    found = scaling.compare(laws_of(runs), runs, view.objective)
+    table = found.table.rename_axis("law").reset_index()
+    short = {"r2": ".4f", "parameters": ".0f", "delta_aicc": ".1f", "delta_bic": ".1f", "rmse": ".2g"}
+    page.table(table[[c for c in _COMPARED if c in table]], corpus_name(corpus), short)
+    page.verbatim(found.verdict)
 
 
 def _backtest(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> None:
@@ -192,30 +194,6 @@ def _equivalents(page: Page, view: View, known: Mapping[str, draw.Drawing]) -> N
             continue
         sizes = dict.fromkeys(("N", "equivalent_N", "lower", "upper", "by_points"), ",.0f")
         page.table(table, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
-
-
-def _costs(page: Page, view: View) -> None:
-    """What the runs took, and what serving their shapes would take."""
-    page.heading("Costs")
-    measured = [c for c in _COSTS if c in view.table]
-    if "wall_s" in measured:
-        table = view.table[measured].rename(columns={"peak_memory_bytes": "peak_memory_gib"})
-        if "peak_memory_gib" in table:
-            table["peak_memory_gib"] = table["peak_memory_gib"] / GIB
-        whole = dict.fromkeys(("N", "P", "tokens_per_s"), ",.0f")
-        page.table(table, "Measured in training", {**whole, "wall_s": ",.1f", "peak_memory_gib": ".2f"})
-    else:
-        page.missing(["the runs hold no wall_s: nothing measured in training"])
-    lacking = [c for c in _SHAPE if c not in view.runs]
-    if lacking:
-        page.missing([f"the runs hold no {', '.join(lacking)}: no inference cost"])
-        return
-    shapes = view.runs[[*_SHAPE, "N", "P"]].drop_duplicates(["N", "P"]).dropna()
-    given: dict[str, Any] = {name: shapes[name].to_numpy(float) for name in (*_SHAPE, "P")}
-    cost = estimate(**given, input_tokens=512, output_tokens=512, hardware=A100)
-    table = shapes[["N", "P"]].assign(memory_gib=cost.memory_bytes / GIB, latency_s=cost.latency_s)
-    page.text(f"Serving them, by the cost model, on {A100.name}: batch 1, 512 tokens in, 512 out.")
-    page.table(table, formats={"N": ",.0f", "P": "g", "memory_gib": ".3g", "latency_s": ".3g"})
 
 
 def _provenance(page: Page, view: View) -> None:

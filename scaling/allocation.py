@@ -66,7 +66,7 @@ def allocate(
         at_edge = float(np.mean([bool(grid.ends(i)) for i in picks]))
     N, P_best, D = (float(v[best[0]]) for v in (grid.N, grid.P, grid.D))
     loss = float(grid.loss(known, best)[0])
-    return Allocation(N, P_best, D, loss, intervals, at_edge, grid.verdict(int(best[0])))
+    return Allocation(N, P_best, D, loss, intervals, at_edge, grid.verdict(int(best[0]), known))
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ class _Grid:
             raise ValueError(f"limit={limit!r}: no (N, P) searched costs that little")
         return cls(N, P, D, allowed, around.size)
 
-    def best(self, law: Law) -> Any:
-        """Index of the least allowed loss for each law of a batch, (B,)."""
+    def best(self, law: Law, limited: bool = True) -> Any:
+        """Index of the least loss, of what is allowed if `limited`, for each law of a batch, (B,)."""
         fields = {n: np.atleast_1d(getattr(law, n))[:, None] for n in law.names()}
         loss = self._loss(type(law)(**fields), self.N, self.P, self.D)
-        return np.argmin(np.where(self.allowed, loss, np.inf), axis=-1)
+        return np.argmin(np.where(self.allowed | (not limited), loss, np.inf), axis=-1)
 
     def loss(self, law: Law, picks: Any) -> Array:
         """Each law's loss at its own pick, (B,)."""
@@ -111,10 +111,9 @@ class _Grid:
         streams = len(self.N) // self.width
         return "P" if streams > 1 and i // self.width == streams - 1 else ""
 
-    def verdict(self, i: int) -> str:
-        """The optimum in words."""
-        beyond = (i + 1 if i % self.width < self.width - 1 else i, i - 1 if i % self.width else i)
-        if not self.allowed[list(beyond)].all():
+    def verdict(self, i: int, law: Law) -> str:
+        """The optimum i of a law in words."""
+        if i != int(self.best(law, limited=False)[0]):
             return "limited by the inference cost, not by the training budget"
         if self.ends(i) == "N":
             return "no interior optimum: the loss still falls at the end of the N searched"

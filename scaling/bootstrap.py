@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.law import Array, Law
-from scaling.method import Method, Quantity, errors_batch, evaluate, standard_errors
+from scaling.method import Method, Quantity, errors_batch, evaluate, leverage, standard_errors
 from scaling.problem import Problem
 from scaling.solver import minimise
 
@@ -116,12 +116,8 @@ def _row_by_row(fit: Fit) -> Fit:
 
 def _inflated(fit: Fit) -> Array:
     """Residuals over sqrt(1 - leverage), (n,)."""
-    r, J = fit.problem.linearised(fit.theta[None])
-    columns = J[0] * np.sqrt(fit.problem.w)
-    columns = columns[(columns != 0).any(-1)]
-    q, _ = np.linalg.qr(columns.T / np.sqrt((columns**2).sum(-1)))
-    leverage = np.minimum((q**2).sum(-1), 0.99)
-    return np.asarray(r[0] / np.sqrt(1 - leverage))
+    r, _ = fit.problem.linearised(fit.theta[None])
+    return np.asarray(r[0] / np.sqrt(1 - leverage(fit)))
 
 
 def _residual_sample(residual: Array, codes: Any, rng: np.random.Generator, R: int) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scaling.solver import Solution
 FLAT = 1e8  # condition number above which a direction is not determined in float64
 STEEP = 1e-5  # cosine between residuals and a free column above which a fit has not arrived
 MANY = 100_000  # rows above which duplicates are not looked for
+COLLINEAR = 0.99  # correlation of two axes' logarithms above which they are said to move together
 AGREE = 1e-5  # relative difference in the objective under which two starts ended at the same place
 
 
@@ -58,16 +60,18 @@ def levels(problem: Problem) -> dict[str, int]:
     """Values an axis takes: one size at several P is one, though its streams' own parameters move N."""
     axes = dict(zip(problem.law.axes, problem.x, strict=True))
     found = {axis: distinct(x) for axis, x in axes.items()}
-    if "N" in axes and "P" in axes and _one_size(axes):
-        found["N"] = 1
+    if "N" in axes and "P" in axes:
+        size = levels_along("N", axes["N"], axes)
+        sizes = range(int(size.max()) + 1)
+        if found["N"] > len(sizes) and all(_one_size(axes, size == one) for one in sizes):
+            found["N"] = len(sizes)
     return found
 
 
-def _one_size(axes: dict[str, Array]) -> bool:
-    """Whether N has one value at each P, rises with P, and is one level: what streams add, and no more."""
-    P, N = np.unique(np.stack([axes["P"], axes["N"]]), axis=1)
-    alone = bool((np.diff(P) > 0).all() and (np.diff(N) >= 0).all())
-    return alone and not levels_along("N", axes["N"], axes).any()
+def _one_size(axes: dict[str, Array], rows: Any) -> bool:
+    """Whether N has one value at each P and rises with P in these rows: what streams add, and no more."""
+    P, N = np.unique(np.stack([axes["P"][rows], axes["N"][rows]]), axis=1)
+    return bool((np.diff(P) > 0).all() and (np.diff(N) >= 0).all())
 
 
 def axis_notes(problem: Problem) -> tuple[str, ...]:
@@ -77,9 +81,16 @@ def axis_notes(problem: Problem) -> tuple[str, ...]:
         for axis, count in levels(problem).items()
         if count == 2
     ]
+    logs = {axis: np.log(x) for axis, x in zip(problem.law.axes, problem.x, strict=True) if np.ptp(x) > 0}
+    notes += [
+        f"{b} moves with {a} (correlation {r:+.4f} of their logarithms): their terms are hardly told apart; "
+        "add runs that part them"
+        for a, b in combinations(logs, 2)
+        if abs(r := float(np.corrcoef(logs[a], logs[b])[0, 1])) > COLLINEAR
+    ]
     doubles = problem.y.size - distinct(*problem.x, problem.y)
     if doubles:
-        notes.append(f"{doubles} rows repeat another exactly and count twice: drop them if they are one run")
+        notes.append(f"{doubles} rows repeat another exactly, and each counts: drop them if they are one run")
     return tuple(notes)
 
 

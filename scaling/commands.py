@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,23 +9,25 @@ import numpy as np
 import pandas as pd
 
 from scaling import published, serial, terminal
-from scaling.data import OK, parse_size, usable
-from scaling.fit import FitError
+from scaling.data import OK, usable
 from scaling.fit import fit as fit_law
-from scaling.groups import check_axis, each, mixed, runs_of
+from scaling.groups import check_axis, each, mixed, runs_of, values
 from scaling.law import Law
-from scaling.laws import REGISTRY, by_name
+from scaling.laws import by_name
 from scaling.method import check_level
 from scaling.next_runs import suggest
 from scaling.objectives import LogHuber, Objective, named
 from scaling.places import path_of, replaced
 from scaling.result import Fit
-from scaling.selection import Comparison
+from scaling.selection import Comparison, laws_of
 from scaling.selection import compare as compare_laws
 from scaling.structure import adequacy
 from scaling.summary import number, table, text
+from scaling.uncertainty import equivalent_interval
 from scaling.windows import Backtest
 from scaling.windows import backtest as backtest_law
+
+SMALLEST = 1e-6  # of the largest size that is asked for: a smaller one is a slip of the pen
 
 __all__ = ["backtest", "compare", "fit", "predict", "suggest"]
 
@@ -95,7 +96,7 @@ def predict(args: Any) -> str:
     check_level(args.level, "--level ")
     one = Fit.load(args.fit)
     given = {axis: getattr(args, axis) for axis in ("N", "P", "D") if getattr(args, axis) is not None}
-    axes = {axis: np.array([parse_size(v) for v in text.split(",")]) for axis, text in given.items()}
+    axes = {axis: values(text, f"--{axis}") for axis, text in given.items()}
     if strange := [axis for axis in axes if axis not in one.law.axes]:
         takes = f"{type(one.law).__name__}, a law of {', '.join(one.law.axes)}"
         raise ValueError(f"--{strange[0]}: {args.fit} is {takes}; leave --{strange[0]} out")
@@ -105,17 +106,15 @@ def predict(args: Any) -> str:
     missing = [axis for axis in one.law.axes if axis not in axes]
     if missing:
         raise ValueError(f"{args.fit} needs {', '.join('--' + axis for axis in missing)} as well")
-    many = {len(values) for values in axes.values()} - {1}
+    many = {len(given) for given in axes.values()} - {1}
     if len(many) > 1:
-        have = ", ".join(f"--{axis} {values.size}" for axis, values in axes.items())
+        have = ", ".join(f"--{axis} {given.size}" for axis, given in axes.items())
         raise ValueError(f"values are taken together, so give as many of each, or one: {have}")
+    if (sizes := axes.get("N", np.ones(1))).min() < SMALLEST * sizes.max():
+        raise ValueError(f"--N {args.N}: sizes so far apart are no question; decimals take a point, 2.8B")
     frame = one.predict(args.level, None, **axes)
     if "P" in one.law.axes:
-        others = {axis: frame[axis].to_numpy() for axis in one.law.axes if axis not in ("N", "P")}
-        for at in (1, 2, 4, 8):
-            frame[f"N at P={at}"] = one.law.equivalent_N(
-                frame["N"].to_numpy(), frame["P"].to_numpy(), at, **others
-            )
+        _equivalents(one, frame, args.level)
     if args.json:
         return serial.dumps(
             {"status": str(one.status), "level": args.level, "points": frame.to_dict("records")}
@@ -123,17 +122,40 @@ def predict(args: Any) -> str:
     return "\n".join([f"status      {one.status} ({one.certificate.detail})", *_points(frame, args.level)])
 
 
+def _equivalents(one: Fit, frame: pd.DataFrame, level: float) -> None:
+    """Add, where the fit determines it, the N of the same loss at other P; by a law of N and P its ends."""
+    N, P = (frame[axis].to_numpy() for axis in ("N", "P"))
+    others = {axis: frame[axis].to_numpy() for axis in one.law.axes if axis not in ("N", "P")}
+    for at in (1, 2, 4, 8) if one.determined else ():
+        frame[f"N at P={at}"] = one.law.equivalent_N(N, P, at, **others)
+        if not others:
+            ends = equivalent_interval(one, N, P, at, level)
+            frame[f"lower N at P={at}"], frame[f"upper N at P={at}"] = ends
+
+
 def _points(frame: pd.DataFrame, level: float) -> Iterator[str]:
     for _, row in frame.iterrows():
         where = ", ".join(f"{axis} = {row[axis]:.4g}" for axis in ("N", "P", "D") if axis in frame)
         yield f"\n{where}: loss {row.loss:.4f} nats per token"
-        yield f"  {level:.0%} interval of the law   {row.lower:.4f} to {row.upper:.4f}"
-        yield f"  {level:.0%} interval of a new run {row.new_lower:.4f} to {row.new_upper:.4f}"
-        sizes = [f"{number(row[c])} at {c[5:]}" for c in frame.columns if str(c).startswith("N at ")]
+        if np.isnan(row.lower):
+            yield "  no interval, and no equivalent size: these runs do not determine the law"
+            continue
+        yield f"  {100 * level:g}% interval of the law   {row.lower:.4f} to {row.upper:.4f}"
+        yield f"  {100 * level:g}% interval of a new run {row.new_lower:.4f} to {row.new_upper:.4f}"
+        sizes = [_size(row, at) for at in (1, 2, 4, 8) if f"N at P={at}" in row]
         if sizes:
-            yield f"  the same loss takes N = {', '.join(sizes)}"
+            yield "  the same loss takes"
+            yield from (f"    {size}" for size in sizes)
         if not row.inside:
-            yield "  outside the data: the interval takes the law's form for granted"
+            how = f"{row.beyond:.3g} times beyond them" if row.beyond > 1 else "none at such values together"
+            yield f"  outside the runs ({how}): the interval takes the law's form for granted"
+
+
+def _size(row: Any, at: int) -> str:
+    """The equivalent size at P = at, with its interval where it has one."""
+    ends = [row.get(f"{end} N at P={at}", row["N"]) for end in ("lower", "upper")]
+    known = f" ({' to '.join(map(number, ends))})" if at != row["P"] and ends[0] != ends[1] else ""
+    return f"N = {number(row[f'N at P={at}'])} at P = {at}{known}"
 
 
 def compare(args: Any) -> str:
@@ -159,22 +181,15 @@ def one_stream(runs: pd.DataFrame, args: Any) -> str:
 
 
 def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
-    """The laws named, or every registered one whose axes the runs have with two values at least."""
+    """The laws named, or every registered one that the runs allow."""
     if given:
         return [by_name(name.strip()) for name in given.split(",")]
-    good = runs[usable(runs)] if usable(runs).any() else runs
-    known = [axis for axis in ("N", "P", "D") if axis in good and good[axis].notna().all()]
-    varied = {axis for axis in known if len(good[axis].unique()) > 1}
-    found = [law for law in REGISTRY.values() if set(law.axes) <= varied]
-    if not found:
-        single = ", ".join(f"{axis} takes one value" for axis in known if axis not in varied)
-        raise FitError(f"no law to compare: {single}; add runs at others")
-    return found
+    return laws_of(runs)
 
 
 def compared(one: Comparison) -> dict[str, Any]:
     """A comparison as JSON values."""
-    rows = json.loads(one.table.to_json(orient="index", double_precision=15))
+    rows = one.table.to_dict("index")
     return {"laws": rows, "verdict": one.verdict, "adequacy": {n: doubts(f) for n, f in one.fits.items()}}
 
 
@@ -208,6 +223,5 @@ def backtest(args: Any) -> str:
 
 def backtested(law: type[Law], one: Backtest) -> dict[str, Any]:
     """A backtest as JSON values."""
-    windows = json.loads(one.table.reset_index().to_json(orient="records", double_precision=15))
-    points = json.loads(one.points.to_json(orient="records", double_precision=15))
+    windows, points = (frame.to_dict("records") for frame in (one.table.reset_index(), one.points))
     return {"law": law.__name__, "windows": windows, "points": points, "verdict": one.verdict}

@@ -117,6 +117,9 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str], source: Path) -> pd
             close = difflib.get_close_matches(theirs, list(map(str, table.columns)), 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"{source}: no column {theirs!r} to use as {ours}{hint}")
+        other = next(name for name in columns if columns[name] == theirs)
+        if other != ours:
+            raise ValueError(f"{source}: column {theirs!r} cannot be both {other} and {ours}")
     replaced = [name for name in columns if name in table and name not in columns.values()]
     return table.drop(columns=replaced).rename(columns={theirs: ours for ours, theirs in columns.items()})
 
@@ -191,6 +194,8 @@ def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
         what = {"not_nullable": "a number"}.get(str(first["check"]), str(first["check"]))
         row = int(np.flatnonzero(usable(table))[int(first["index"])])
         at, found = tables.place(Path(source), row), f"column {first['column']}: {first['failure_case']}"
+        if what == "a number":
+            found, what = f"column {first['column']}: the cell is empty: it", "a number, or the row left out"
         raise ValueError(f"{source}: {at}, {found} must be {what}") from None
     return table
 

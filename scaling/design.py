@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.law import Array, clean_axes
+from scaling.levels import approximate_C
 from scaling.method import Quantity, at_points, check_level, slopes, spread_batch, t_quantile
 from scaling.power import let_go, one_row_a_run
 from scaling.result import Fit
@@ -26,20 +27,19 @@ def suggest(
     """Which candidate runs to train next, at most `count`, greedily by what they add to `fit` per FLOP.
 
     budget_flops: what they may cost together; no limit unless given. level: of the intervals told.
-    candidates: one row a run with the law's axes, and C in FLOPs (6 N P D or 6 N P where it is missing:
-    then only ratios mean anything). target: a parameter's name; a point {"N": ..., "P": ...} whose loss
-    is wanted; a rival Fit, to tell the two laws apart; or any quantity (see `scaling.uncertainty`).
+    candidates: one row a run with the law's axes, and C in FLOPs (6 N P D where it is missing; without D
+    6 N P, which has no unit: a budget is then refused). target: a parameter's name; a point {"N": ...,
+    "P": ...} whose loss is wanted; a rival Fit, to tell the two laws apart; or any quantity (see
+    `scaling.method`).
     Returns the chosen runs in order with C, total_C and what is expected after each: half_width of the
     target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
     Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted. A parameter
     at its bound is let go: what would be known of it then. Raises ValueError for rows that share a run.
     """
-    one_row_a_run(fit)
-    if count < 1:
-        raise ValueError(f"count={count!r} must be at least 1")
+    _check(fit, count)
     names = dict.fromkeys((*fit.law.axes, *(target.law.axes if isinstance(target, Fit) else ())))
     axes = clean_axes(tuple(names), {a: candidates[a] for a in names if a in candidates})
-    cost = _flops(candidates, axes)
+    cost = _flops(candidates, axes["N"], budget_flops)
     chosen: list[dict[str, float]] = []
     left, spent = np.ones(len(cost), bool), 0.0
     state = _state(fit, target, axes, level)
@@ -66,19 +66,32 @@ def suggest(
     return frame
 
 
+def _check(fit: Fit, count: int) -> None:
+    """Refuse a fit that linear theory says nothing of, and no runs at all."""
+    one_row_a_run(fit)
+    if not fit.determined:
+        raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}; what to add is that, first")
+    if count < 1:
+        raise ValueError(f"count={count!r} must be at least 1")
+
+
 def _state(fit: Fit, target: Target, axes: Mapping[str, Array], level: float) -> _Precision | _Discrimination:
     if isinstance(target, Fit):
         return _Discrimination(fit, target, axes)
     return _Precision(fit, target, axes, level)
 
 
-def _flops(candidates: pd.DataFrame, axes: Mapping[str, Array]) -> Array:
+def _flops(candidates: pd.DataFrame, N: Array, budget: float | None) -> Array:
+    """C of each candidate, (K,)."""
     given = "C" if "C" in candidates else "D"
-    paid = np.asarray(candidates[given], dtype=np.float64) if given in candidates else np.ones(len(axes["N"]))
+    if given not in candidates and budget is not None:
+        raise ValueError(f"budget_flops={budget:g}: candidates have neither D nor C, so no cost in FLOPs")
+    paid = np.asarray(candidates[given], dtype=np.float64) if given in candidates else np.ones(N.size)
     bad = np.flatnonzero(~(np.isfinite(paid) & (paid > 0)))
     if bad.size:
         raise ValueError(f"candidates: row {bad[0] + 1}, column {given}: {paid[bad[0]]:g} must be > 0")
-    return paid if given == "C" else np.asarray(6.0 * axes["N"] * axes.get("P", np.ones(1)) * paid)
+    P = np.asarray(candidates["P"], dtype=np.float64) if "P" in candidates else 1.0
+    return paid if given == "C" else approximate_C(N, paid, P)
 
 
 def _information(fit: Fit, axes: Mapping[str, Array], log: bool, theta: Array) -> tuple[Array, Array, Array]:

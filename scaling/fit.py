@@ -18,7 +18,7 @@ from scaling.certificate import (
     worst_direction,
 )
 from scaling.law import Array, Law
-from scaling.objectives import LogHuber, Objective
+from scaling.objectives import LogHuber, Objective, checked
 from scaling.problem import TINY, Problem
 from scaling.result import Fit
 from scaling.solver import Solution, minimise, starts
@@ -45,7 +45,7 @@ def fit(
     groups: Any = None,
     start: int = STARTS,
 ) -> Fit:
-    """Fit a law class to a runs table (DataFrame or mapping with the law's axes and `loss`).
+    """Fit a law (its class) to a runs table (DataFrame or mapping with the law's axes and `loss`).
 
     objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475).
     weights: how often each row counts, a column name or (n,), >= 0: counts, not shares, for degrees of
@@ -57,13 +57,16 @@ def fit(
     """
     from scaling.data import arrays, usable
 
+    law, objective = Law.of(law), checked(objective, LogHuber())
+    if isinstance(table, str):
+        raise ValueError(f"table={table!r}: read it first, with scaling.read_runs")
     data, excluded = arrays(table, law.axes)
     keep = usable(table)
     if start < 1:
         raise ValueError(f"start={start}: at least one starting point is needed")
     y = data.pop("loss")
     w = _column(table, weights, keep, "weights", zero=True)
-    problem = Problem(law, tuple(data.values()), y, w, objective or LogHuber())
+    problem = Problem(law, tuple(data.values()), y, w, objective)
     if se is not None:
         spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
@@ -97,8 +100,10 @@ def _labels(table: Any, given: Any, keep: Any) -> Any:
     """The cluster of each usable row, or None."""
     if given is None:
         return None
+    import pandas as pd  # knows what an empty cell is, of every kind
+
     labels = _given(table, given, keep, "groups").astype(object)[keep]
-    empty = np.array([label is None or label != label for label in labels], dtype=bool)
+    empty = np.asarray(pd.isna(labels), dtype=bool)
     if empty.any():
         row = int(np.flatnonzero(keep)[np.flatnonzero(empty)[0]])
         raise ValueError(f"groups: row {row + 1} has no label")

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from scaling.data import parse_size, read_runs, usable
 from scaling.fit import FitError
+from scaling.law import Array
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:
@@ -57,6 +59,14 @@ def runs_of(args: Any) -> pd.DataFrame:
     return runs
 
 
+def values(text: str, option: str) -> Array:
+    """The numbers of an option, e.g. 1B,2.8B, (n,)."""
+    try:
+        return np.array([parse_size(value) for value in text.split(",")])
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+
+
 def check_axis(runs: pd.DataFrame, axis: str, option: str, source: Any) -> None:
     """Refuse an axis that the runs do not have; C follows from the others."""
     if axis not in runs and axis != "C":
@@ -95,8 +105,9 @@ def each(args: Any, runs: pd.DataFrame, work: Callable[[pd.DataFrame], Any]) -> 
     for name, part in split(runs, args.by, args.runs):
         try:
             found[name] = work(part)
-        except FitError as error:
-            raise FitError(f"{args.by}={name}: {error}" if args.by else str(error)) from None
+        except ValueError as error:
+            kind = FitError if isinstance(error, FitError) else ValueError
+            raise kind(f"{args.by}={name}: {error}" if args.by else str(error)) from None
     return found
 
 
@@ -111,6 +122,9 @@ def mixed(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) ->
             shown = runs[column].unique()[:4]
             names = ", ".join(f"{v:g}" if column == "D" else str(v) for v in shown)
             apart = f"--by {column} takes each apart" if by is None else f"--where {column}=... takes one"
+            if column == "D":
+                several = "P" in runs and len(runs["P"].unique()) > 1
+                apart = f"--law {'parallel-data' if several else 'chinchilla'} has D in it; {apart}"
             return f"\n\nnote: rows of more than one {column} ({names}) are fitted as one; {apart}"
     return ""
 

@@ -12,7 +12,8 @@ from scaling.data import arrays
 from scaling.fit import fit
 from scaling.law import Array
 from scaling.laws import ChinchillaLaw
-from scaling.levels import axis_levels
+from scaling.levels import approximate_C, axis_levels
+from scaling.selection import streams_of
 
 LEAST = 4  # sizes a group needs for a parabola with something to spare
 
@@ -22,12 +23,16 @@ def optimum_estimates(runs: Any) -> pd.DataFrame:
 
     (Hoffmann et al. 2022, section 3.)
 
-    runs: N, D, loss and C (6 N D where missing). One row a method: exponent a, standard error over the
-    budgets, the factor G, budgets used, and a note on what may part it from the others.
+    runs: N, D, loss and C (6 N P D where missing). One row a method: exponent a, standard error over the
+    budgets, the factor G, budgets used (of envelope and parametric fit every C), and a note on what may part
+    it from the others. Raises ValueError for runs of more than one P, whose optima differ.
     """
     data, _ = arrays(runs, ("N", "D"))
     N, D, loss = data["N"], data["D"], data["loss"]
-    C = arrays(runs, ("C",))[0]["C"] if "C" in runs else 6.0 * N * D
+    P = streams_of(runs).get("P", np.ones(1))
+    if np.ptp(P) > 0:
+        raise ValueError(f"runs of P = {', '.join(f'{p:g}' for p in np.unique(P))}: take one P at a time")
+    C = arrays(runs, ("C",))[0]["C"] if "C" in runs else approximate_C(N, D, P[0])
     rows = [_power_law(f"isoFLOP, degree {k}", *_isoflop(N, C, loss, k)) for k in (2, 3)]
     rows.append(_power_law("envelope", *_envelope(N, C, loss)))
     one = fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss})
@@ -86,8 +91,8 @@ def _envelope(N: Array, C: Array, loss: Array) -> tuple[Array, Array]:
 
 
 def _count(C: Array) -> int:
-    """Budgets that are told apart."""
-    return 1 + int(axis_levels(C).max()) if C.size else 0
+    """Budgets, each C one."""
+    return np.unique(C).size
 
 
 def _power_law(method: str, C: Array, N: Array) -> tuple[str, float, float, float, int]:

@@ -104,6 +104,8 @@ class Law:
     def from_vector(cls, values: Any) -> Self:
         """The law whose fields are values[..., i] in field order; arrays make a batch of laws."""
         columns = np.moveaxis(np.asarray(values, dtype=np.float64), -1, 0)
+        if len(columns) != len(cls.names()):
+            raise ValueError(f"{len(columns)} values for {', '.join(cls.names())} of {cls.__name__}")
         return cls(*(float(c) if c.ndim == 0 else c for c in columns))
 
     @property
@@ -125,11 +127,19 @@ class Law:
     @classmethod
     @cache  # one class a set of values: two fits of one law compare equal
     def _held(cls, values: tuple[tuple[str, float], ...]) -> type[Self]:
-        label = ",".join(f"{k}={v:g}" for k, v in values)
+        label = ",".join(f"{k}={v!r}" for k, v in values)
         held = {k: Range(v, v, 1, v, v) for k, v in values}
         body = {"fixed": dict(cls.fixed) | dict(values), "nonlinear": dict(cls.nonlinear) | held}
         body |= {"__doc__": cls.__doc__, "__module__": cls.__module__}
         return type(f"{cls.__name__}({label})", (cls,), body)
+
+    @classmethod
+    def of(cls, given: Any) -> type[Law]:
+        """The class of a law that a caller gave: a class, or a law, fitted or not; else ValueError."""
+        found = type(given) if isinstance(given, Law) else given
+        if not (isinstance(found, type) and issubclass(found, Law)):
+            raise ValueError(f"{given!r} is no law: give scaling.ParallelLaw or scaling.by_name(NAME)")
+        return found
 
     def predict(self, **axes: Any) -> Any:
         """L in nats per token at `axes` N=, P=, D= (those the law knows): numbers or arrays, broadcast.

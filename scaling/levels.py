@@ -1,4 +1,4 @@
-"""Which values along an axis are one level, and which runs are of one size: N moves a little with P."""
+"""Which values along an axis are one level, which runs are of one size, and what a run costs in short."""
 
 from __future__ import annotations
 
@@ -32,8 +32,18 @@ def axis_levels(x: Array, P: Array | None = None) -> Any:
     return out
 
 
+def approximate_C(N: Array, D: Array, P: Array | float = 1.0) -> Array:
+    """Training FLOPs where a table does not tell them: 6 N P D (Kaplan et al. 2020, every stream counted)."""
+    return np.asarray(6.0 * N * P * D)
+
+
 def levels_along(axis: str, x: Array, axes: Mapping[str, Array]) -> Any:
-    """`axis_levels` of the values x of an axis: sizes with regard to their streams, if the axes have P."""
+    """`axis_levels` of the values x of an axis: sizes with regard to their streams, if the axes have P.
+
+    P itself is a count: 7 and 8 streams are two levels.
+    """
+    if axis == "P":
+        return np.unique(x, return_inverse=True)[1].ravel()
     return axis_levels(x, axes.get("P") if axis == "N" else None)
 
 

@@ -6,7 +6,7 @@ parameters, predictions at K points, an equivalent size. Shapes as in `scaling.p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +16,7 @@ from scipy import special
 
 from scaling.law import Array, Law
 from scaling.objectives import Objective
-from scaling.problem import Problem
+from scaling.problem import TINY, Problem
 
 if TYPE_CHECKING:
     from scaling.result import Fit
@@ -29,6 +29,12 @@ def check_level(level: float, name: str = "level=") -> None:
     """ValueError unless 0 < level < 1, beginning with what the caller calls it."""
     if not 0 < level < 1:
         raise ValueError(f"{name}{level!r} must lie between 0 and 1, e.g. 0.95")
+
+
+def checked(given: Any) -> None:
+    """ValueError for an interval's method that is none."""
+    if not isinstance(given, Method):
+        raise ValueError(f"method={given!r} is none: give one, e.g. scaling.Profile() or scaling.Bootstrap()")
 
 
 def evaluate(problem: Problem, theta: Array, quantity: Quantity) -> Array:
@@ -76,6 +82,15 @@ def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array]:
     return cov, 0.5 * square / slope
 
 
+def leverage(fit: Fit) -> Array:
+    """How much of its own prediction each row decides, (n,), at most .99."""
+    _, J = fit.problem.linearised(fit.theta[None])
+    columns = J[0] * np.sqrt(fit.problem.w)
+    columns = columns[(columns != 0).any(-1)]
+    q, _ = np.linalg.qr(columns.T / np.sqrt((columns**2).sum(-1)))
+    return np.asarray(np.minimum((q**2).sum(-1), 0.99))
+
+
 def location_scale(problem: Problem, r: Array, w: Array, free: Any) -> tuple[Array, Array]:
     """Centre (B,) and standard deviation (B,) of one run about the law, in the objective's residual.
 
@@ -83,16 +98,25 @@ def location_scale(problem: Problem, r: Array, w: Array, free: Any) -> tuple[Arr
     of the absolute residuals without the p smallest, which a robust fit makes zero (Maronna, Martin
     and Yohai 2006, section 4.4).
     """
-    n = r.shape[-1]
-    centre = np.zeros(len(r)) if problem.objective.symmetric else np.median(r, axis=-1)
+    n = w.sum(-1)  # rows, each as often as it counts
+    if problem.objective.symmetric:
+        centre = np.zeros(len(r))
+    else:
+        centre = (_placed(r, w, (n - 1) // 2) + _placed(r, w, n // 2)) / 2
     spread = np.abs(r - centre[:, None])
     if problem.objective.robust:
-        p = min(int(np.max(free)), n - 1)
-        middle = (p + n) // 2
-        s0 = np.partition(spread, middle, axis=-1)[:, middle] / 0.6745
-        spread = np.minimum(spread, 3 * s0[:, None])
-    dof = np.maximum(w.sum(-1) - free, 1)
+        p = np.minimum(np.max(free), n - 1)
+        spread = np.minimum(spread, 3 / 0.6745 * _placed(spread, w, (p + n) // 2)[:, None])
+    dof = np.maximum(n - free, 1)
     return centre, np.asarray(np.sqrt((w * spread**2).sum(-1) / dof))
+
+
+def _placed(values: Array, w: Array, place: Array) -> Array:
+    """Of values (B, n) in ascending order, each as often as w counts it, those at a place (B,) from 0."""
+    order = np.argsort(values, axis=-1)
+    before = np.cumsum(np.take_along_axis(w, order, -1), axis=-1)
+    at = np.minimum((before <= place[:, None]).sum(-1), values.shape[-1] - 1)
+    return np.asarray(np.take_along_axis(values, np.take_along_axis(order, at[:, None], -1), -1)[:, 0])
 
 
 NORMAL = special.ndtri((np.arange(400) + 0.5) / 400)  # evenly likely values of a standard normal
@@ -156,6 +180,22 @@ def draw_laws(fit: Fit, count: int, seed: int) -> Law:
     )
 
 
+def _open_ended(law: Law, names: Sequence[str], ends: Array) -> Array:
+    """Ends (K, 2) of parameters without those where only the search ends: 0, or infinity, is meant there.
+
+    A bound of 1 or less is the law's own, a share's.
+    """
+    out = ends.copy()
+    for i, name in enumerate(names):
+        known = law.nonlinear.get(name)
+        low, high = (known.lower, known.upper) if known else (TINY, np.inf)
+        if low > 0 and out[i, 0] <= low * (1 + 1e-9):
+            out[i, 0] = 0.0
+        if high > 1 and out[i, 1] >= high * (1 - 1e-9):
+            out[i, 1] = np.inf
+    return out
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to form intervals. Subclasses give `interval`; the rest follows."""
@@ -183,6 +223,7 @@ class Method:
         out = np.stack(self.interval(fit, named, level), axis=1)
         with np.errstate(over="ignore"):
             out = np.where(logs[:, None], np.exp(out), out)
+        out[:, 1:] = _open_ended(fit.law, names, out[:, 1:])
         from scaling.uncertainty import caveat
 
         index = pd.Index(names, name="parameter")

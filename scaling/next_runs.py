@@ -13,6 +13,7 @@ from scaling import serial, terminal
 from scaling.data import parse_size, read_candidates
 from scaling.design import Target
 from scaling.design import suggest as suggest_runs
+from scaling.groups import values
 from scaling.law import Array, clean_axes
 from scaling.method import check_level
 from scaling.result import Fit
@@ -36,8 +37,9 @@ def suggest(args: Any) -> str:
     before = float(chosen.attrs["before"])
     if args.json:
         rows = chosen.to_dict("records")
-        return serial.dumps({"target": args.target, "before": before, "runs": rows})
-    return describe(chosen, before, args)
+        found = {"status": str(one.status), "target": args.target, "before": before, "runs": rows}
+        return serial.dumps(found)
+    return describe(chosen, before, args, one)
 
 
 def target_of(given: str, one: Fit) -> Target:
@@ -71,22 +73,15 @@ def candidates_of(args: Any, one: Fit) -> pd.DataFrame:
             raise ValueError("--candidates is a whole table: leave out --sizes, --streams and --tokens")
         return read_candidates(args.candidates)
     seen = one.axes
-    sizes = _values(args.sizes, "--sizes") if args.sizes else _about(seen["N"])
+    sizes = values(args.sizes, "--sizes") if args.sizes else _about(seen["N"])
     streams = np.ones(1)
     if "P" in seen:
-        streams = _values(args.streams, "--streams") if args.streams else _about(seen["P"], lowest=1.0)
+        streams = values(args.streams, "--streams") if args.streams else _about(seen["P"], lowest=1.0)
     if args.tokens is None and "D" in seen:
         raise ValueError(f"{args.fit} is a law of D: name the tokens of the candidates with --tokens")
-    grid = itertools.product(sizes, streams, _values(args.tokens or "1", "--tokens"))
+    grid = itertools.product(sizes, streams, values(args.tokens or "1", "--tokens"))
     table = pd.DataFrame(list(grid), columns=["N", "P", "D"])
     return table if args.tokens else table.drop(columns="D")
-
-
-def _values(text: str, option: str) -> Array:
-    try:
-        return np.array([parse_size(part) for part in text.split(",")])
-    except ValueError as error:
-        raise ValueError(f"{option}: {error}") from None
 
 
 def _about(x: Array, lowest: float = 0.0) -> Array:
@@ -97,15 +92,19 @@ def _about(x: Array, lowest: float = 0.0) -> Array:
     return np.asarray(grid[grid >= lowest])
 
 
-def describe(chosen: pd.DataFrame, before: float, args: Any) -> str:
+def describe(chosen: pd.DataFrame, before: float, args: Any, one: Fit) -> str:
     """The runs for the terminal."""
     rival = "evidence" in chosen
     what = "evidence between the laws (nats; 3 is strong)" if rival else f"half width of {args.target}"
-    lines = [f"{what}: {number(before)} now"]
+    lines = [f"status: {one.status} ({one.certificate.detail})", f"{what}: {number(before)} now"]
     for row in chosen.to_dict("records"):
         where = ", ".join(f"{axis} = {row[axis]:.4g}" for axis in ("N", "P", "D") if axis in row)
         cost = f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all"
-        lines.append(f"  {where}: then {number(row['evidence' if rival else 'half_width'])}   ({cost})")
+        seen = [axis for axis, x in one.axes.items() if not x.min() <= row[axis] <= x.max()]
+        beyond = f"; {' and '.join(seen)} outside the runs" if seen else ""
+        lines.append(
+            f"  {where}: then {number(row['evidence' if rival else 'half_width'])}   ({cost}{beyond})"
+        )
     if not args.tokens and not args.candidates:
         lines.append("without --tokens only the ratios of the FLOPs mean anything (6 N P)")
     lines.append("expected by linear theory at the fitted law; fit again after each run")

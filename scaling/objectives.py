@@ -7,7 +7,7 @@ r is the residual, prediction minus observation, of the loss or of its logarithm
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -134,9 +134,10 @@ class Asymmetric(Objective):
     delta: float = 1e-9
 
     def __post_init__(self) -> None:
-        """Refuse a weight that is not positive."""
-        if not (np.isfinite(self.over) and self.over > 0):
-            raise ValueError(f"over={self.over!r} must be a positive number")
+        """Refuse a weight or a rounding that is not positive."""
+        for name in ("over", "delta"):
+            if not (np.isfinite(value := getattr(self, name)) and value > 0):
+                raise ValueError(f"{name}={value!r} must be a positive number")
 
     @property
     def robust(self) -> bool:
@@ -178,6 +179,13 @@ OBJECTIVES: dict[str, Objective] = {
     "lad": LAD(),
     "asymmetric": Asymmetric(),
 }
+
+
+def checked(given: Any, default: Objective) -> Objective:
+    """The objective that a caller gave, `default` for None; ValueError for what is none."""
+    if given is not None and not isinstance(given, Objective):
+        raise ValueError(f"objective={given!r} is none: give one, e.g. scaling.LogHuber(1e-3)")
+    return default if given is None else given
 
 
 def named(name: str) -> Objective:

@@ -35,8 +35,8 @@ class RootA(Law):
 
     def to_linear(self) -> tuple[list[Any], list[Any]]:
         c, eta = super().to_linear()
-        i = self.linear().index("A")
-        c[i] = np.where(np.asarray(c[i]) > 0, np.exp(eta[0] * np.log(np.maximum(c[i], 1e-300))), 0.0)
+        i, alpha = self.linear().index("A"), np.asarray(self.alpha)  # type: ignore[attr-defined]
+        c[i] = np.where(np.asarray(c[i]) > 0, np.exp(alpha * np.log(np.maximum(c[i], 1e-300))), 0.0)
         return c, eta
 
     def linear_gradient(self) -> Array:

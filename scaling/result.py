@@ -143,20 +143,27 @@ class Fit:
 
         Index name, columns estimate, lower, upper.
         """
+        from scaling.method import checked
         from scaling.uncertainty import default_method
 
-        return (method or default_method(self)).parameters(self, level)
+        method = default_method(self) if method is None else method
+        checked(method)
+        return method.parameters(self, level)
 
     def predict(self, level: float = 0.95, method: Method | None = None, **axes: Any) -> pd.DataFrame:
         """Predicted loss at `axes` N=, P=, ... with intervals of the mean and of a new run, one row a point.
 
         Intervals are at `level`, by `method` (unless given: what covers here).
         Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
-        inside (whether the point lies within the ranges of the data).
+        beyond (by what factor the point lies outside the range of an axis, the largest; 1 within) and
+        inside (whether it lies within the convex hull of the runs, axes on logarithms).
         """
+        from scaling.method import checked
         from scaling.uncertainty import default_method, predict
 
-        return predict(self, axes, level, method or default_method(self))
+        method = default_method(self) if method is None else method
+        checked(method)
+        return predict(self, axes, level, method)
 
     def save(self, path: Any) -> None:
         """Write to `path` as JSON, full precision: `Fit.load` gives bit-identical predictions."""

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data import arrays
+from scaling.data import arrays, usable
 from scaling.fit import FitError, fit
 from scaling.law import Array, Law
-from scaling.levels import levels_along
-from scaling.objectives import LeastSquares, Objective
+from scaling.laws import REGISTRY
+from scaling.levels import approximate_C, levels_along
+from scaling.method import leverage
+from scaling.objectives import LeastSquares, Objective, checked
 from scaling.result import Fit
 from scaling.solver import minimise
 from scaling.terminal import Judged
@@ -21,6 +23,7 @@ from scaling.terminal import Judged
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
 LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs
+MANY = 2_000  # runs above which none is left out in a refit
 DIGITS = 6  # of a criterion: what lies beyond them differs from machine to machine
 TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
 
@@ -45,9 +48,9 @@ def compare(
     axis `holdout` predicted from the smaller ones; bias is observed minus predicted). A law that
     cannot be fitted has its reason as status. Raises FitError if none can.
     """
-    objective = objective or LeastSquares()
+    objective = checked(objective, LeastSquares())
     rows, fits, refused = [], {}, {}
-    laws = list({law.__name__: law for law in laws}.values())
+    laws = list({law.__name__: law for law in map(Law.of, _several(laws))}.values())
     far = _largest_third(runs, holdout)
     for law in laws:
         try:
@@ -66,9 +69,28 @@ def compare(
         table.insert(place, f"delta_{score}", (table[score] - table[score].min()).round(DIGITS))
     for name, reason in refused.items():
         table.loc[name, "status"] = reason
-    order = table["aicc"].round(DIGITS).sort_values(kind="stable")  # laws that tie stay in the order given
+    order = table[["aicc", "bic"]].round(DIGITS).sort_values(["aicc", "bic"], kind="stable")  # ties as given
     table = table.loc[order.index]
     return Comparison(table, _verdict(table, holdout), fits)
+
+
+def laws_of(runs: pd.DataFrame) -> list[type[Law]]:
+    """Every registered law whose axes the runs have, with two values at least; FitError without one."""
+    good = runs[usable(runs)] if usable(runs).any() else runs
+    known = [axis for axis in ("N", "P", "D") if axis in good and good[axis].notna().all()]
+    varied = {axis for axis in known if len(good[axis].unique()) > 1}
+    found = [law for law in REGISTRY.values() if set(law.axes) <= varied]
+    if not found:
+        single = ", ".join(f"{axis} takes one value" for axis in known if axis not in varied)
+        raise FitError(f"no law to compare: {single}; add runs at others")
+    return found
+
+
+def _several(laws: Any) -> Iterable[Any]:
+    """Laws, of which one by itself is refused."""
+    if isinstance(laws, (str, type)):
+        raise ValueError(f"laws={laws!r}: give a list of laws, [scaling.ParallelLaw, scaling.AdditiveLaw]")
+    return laws  # type: ignore[no-any-return]
 
 
 def _scores(one: Fit) -> dict[str, Any]:
@@ -90,7 +112,12 @@ def _scores(one: Fit) -> dict[str, Any]:
 
 
 def leave_one_out(one: Fit) -> Array:
-    """Each run's loss minus its prediction from all the others, (n,): refits in batches of LEFT_OUT."""
+    """Each run's loss minus its prediction from all the others, (n,): refits in batches of LEFT_OUT.
+
+    Of more than MANY runs by their leverage, to first order: refits' time grows as the square of the runs.
+    """
+    if one.loss.size > MANY:
+        return np.asarray(one.residuals / (1 - leverage(one)))
     parts = []
     for left_out in np.array_split(np.arange(one.loss.size), -(-one.loss.size // LEFT_OUT)):
         w = np.repeat(one.problem.w[None], left_out.size, 0)
@@ -129,7 +156,7 @@ def along(axis: str, runs: Any, option: str) -> Array:
         return arrays(runs, (axis,))[0][axis]
     if axis == "C" and "N" in runs:
         parts, _ = arrays(runs, tuple(a for a in ("N", "P", "D") if a in runs))
-        return np.asarray(6.0 * parts["N"] * parts.get("P", 1.0) * parts.get("D", 1.0))
+        return approximate_C(parts["N"], parts.get("D", np.ones(1)), parts.get("P", 1.0))
     raise ValueError(f"{option}={axis!r}: no such axis or column; use N, P, D or C")
 
 
@@ -144,7 +171,10 @@ def _verdict(table: pd.DataFrame, holdout: str) -> str:
         return "Too few runs for an information criterion: no law can be preferred."
     best = ranked.index[0]
     if len(ranked) == 1:
-        return f"{best} ({ranked.status[best]}) is the only law with an AICc: there is none to prefer it to."
+        known = table[table.bic.notna()]
+        alone = f"{best} ({ranked.status[best]}) is the only law with an AICc: there is none to prefer it to."
+        other = f" BIC, of all {len(known)}, is lowest for {known.bic.idxmin()}."
+        return alone + other * (len(known) > 1)
     if ranked.rmse.max() < EXACT:
         return "Every law meets the runs exactly: nothing is left to tell them apart."
     lines = [f"{best} has the lowest AICc."]

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-import scaling.objectives as objectives
 from scaling import limits
 from scaling.certificate import Certificate, Status
 from scaling.files import replacing
 from scaling.law import Law
 from scaling.laws import REGISTRY
+from scaling.objectives import Objective
 from scaling.problem import Problem
 from scaling.result import Fit
 
@@ -105,12 +105,14 @@ def _rebuild(body: dict[str, Any], path: Any) -> Fit:
         raise ValueError(f"{path}: the law {body['law']} is not defined here: import it before loading")
     law_class = known[body["law"]]
     law_class = law_class.with_fixed(**body["fixed"]) if body["fixed"] else law_class
-    objective_class = getattr(objectives, body["objective"].pop("name"))
+    objectives = {one.__name__: one for one in _descendants(Objective)}
+    if (name := body["objective"].pop("name")) not in objectives:
+        raise ValueError(f"{path}: the objective {name} is not defined here: import it before loading")
     data = {name: np.array(column, dtype=np.float64) for name, column in body["data"].items()}
     x = tuple(data[axis] for axis in law_class.axes)
     scale: Any = data["scale"] if data["scale"].ndim else float(data["scale"])
     problem = Problem(
-        law_class, x, data["loss"], data["weights"], objective_class(**body["objective"]), scale
+        law_class, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale
     )
     facts = {f.name: body["certificate"][f.name] for f in fields(Certificate)}
     facts |= {
@@ -128,8 +130,8 @@ def _base(law: type[Law]) -> type[Law]:
     return _base(law.__bases__[0]) if "(" in law.__name__ else law
 
 
-def _descendants(law: type[Law]) -> list[type[Law]]:
-    return [d for c in law.__subclasses__() for d in (c, *_descendants(c)) if "(" not in d.__name__]
+def _descendants(base: Any) -> list[Any]:
+    return [d for c in base.__subclasses__() for d in (c, *_descendants(c)) if "(" not in d.__name__]
 
 
 def _checksum(body: dict[str, Any]) -> str:

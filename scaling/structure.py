@@ -35,7 +35,7 @@ class Adequacy:
 
 
 def adequacy(fit: Fit) -> Adequacy:
-    """Residual grid and the two tests, for a fit of two axes or one."""
+    """Residual grid and the tests, for a fit of two axes or one."""
     structure, replicate, size = structure_test(fit), replicate_test(fit), size_test(fit)
     lines = []
     if np.isnan(structure):
@@ -56,12 +56,12 @@ def adequacy(fit: Fit) -> Adequacy:
 
 
 def residual_grid(fit: Fit) -> pd.DataFrame:
-    """Mean residual by level of N (rows) and of the second axis (columns)."""
+    """Mean residual by level of the law's first axis, N if it has it (rows), and of its second (columns)."""
     axes = fit.axes
-    second = next((a for a in axes if a != "N"), "N")
-    names = {a: _level_names(a, axes) for a in {"N", second}}
-    frame = pd.DataFrame({"N": names["N"], "_": names[second], "residual": fit.residuals})
-    grid = frame.pivot_table(index="N", columns="_", values="residual", aggfunc="mean")
+    first, second = (*axes, *axes)[:2]
+    names = {a: _level_names(a, axes) for a in {first, second}}
+    frame = pd.DataFrame({"row": names[first], "_": names[second], "residual": fit.residuals})
+    grid = frame.pivot_table(index="row", columns="_", values="residual", aggfunc="mean").rename_axis(first)
     grid.columns.name = second
     return grid
 

@@ -50,25 +50,37 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
         ("condition", f"{c.condition_number:.3g}: {c.worst_direction}"),
         ("cross-check", cross_check(c.second_algorithm, c.second_gap)),
     ]  # fmt: skip
+    if (prime := getattr(fit.law, "A_prime", None)) is not None:
+        rows.append(("note", f"also printed A' / (N (k ln P + 1))^alpha: A' = A^alpha = {number(prime)}"))
+    if fit.r2 < 0:
+        rows.append(("note", "the mean of the losses is nearer than the law: are corpora or budgets mixed?"))
     ratio = fit.delta_over_noise
     if ratio < 0.5:
-        rows.append(
-            ("note", f"delta is {ratio:.2f} of the noise: the objective acts as least absolute deviations")
-        )
+        rows.append(("note", f"delta is {_share(ratio)} of the noise: it acts as least absolute deviations"))
     return rows + [("note", text) for text in c.notes]
 
 
-def baseline_r2(fit: Fit) -> float | None:
-    """R2 of the same objective with no P (DenseLaw) on the same rows; None where P plays no part."""
-    from scaling.fit import FitError, solve
-    from scaling.laws import DenseLaw
+def _share(x: float) -> str:
+    return f"{x:.2f}" if x >= 0.01 else "less than .01"
 
-    if "P" not in fit.law.axes or "D" in fit.law.axes:
-        return None
+
+def baseline_r2(fit: Fit) -> float | None:
+    """R2 of the same objective by the law without P (DenseLaw, ChinchillaLaw) on the same rows.
+
+    None where P plays no part.
+    """
     from dataclasses import replace
 
+    from scaling.fit import FitError, solve
+    from scaling.laws import ChinchillaLaw, DenseLaw
+
+    without: dict[Any, Any] = {frozenset("NP"): DenseLaw, frozenset("NPD"): ChinchillaLaw}
+    plain = without.get(frozenset(fit.law.axes))
+    if plain is None:
+        return None
     try:
-        return solve(replace(fit.problem, law=DenseLaw, x=(fit.axes["N"],)), start=8).r2
+        x = tuple(fit.axes[axis] for axis in plain.axes)
+        return solve(replace(fit.problem, law=plain, x=x), start=8).r2
     except (FitError, np.linalg.LinAlgError):
         return None
 
@@ -87,7 +99,7 @@ def text(fit: Fit, level: float = LEVEL, room: int | None = None) -> str:
         lines += [f"{name:<12}{number(float(getattr(fit.law, name)))}" for name in fit.law.names()]
         return fold("\n".join([*lines, f"no intervals: {fit.status}"]), room, 12)
     head = f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}"
-    lines.append(f"{head}   {level:.0%} {intervals.attrs['method']}")
+    lines.append(f"{head}   {100 * level:g}% {intervals.attrs['method']}")
     lines += [
         f"{name:<12}{''.join(f'{number(v):>12}' for v in row)}"
         for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
@@ -120,7 +132,7 @@ def power_note(fit: Fit, intervals: pd.DataFrame, level: float = LEVEL) -> str:
     if "k" not in fit.law.free() or not intervals.lower["k"] <= 0 or fit.clustered:
         return ""
     least = detectable(fit, "k", level)
-    if not np.isfinite(least):
+    if not np.isfinite(least) or np.isinf(intervals.upper["k"]):
         return "these runs cannot tell any k from 0"
     return f"a k of {number(least)} or more would be told from 0 by {POWER:.0%} of such sets of runs"
 

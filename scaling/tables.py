@@ -64,7 +64,7 @@ def load(source: Path, most: int | None = None, repeated: Sequence[str] = ()) ->
         ".parquet": lambda f: _parquet(f, repeated, verify=not whole),
         ".csv": lambda f: _text(f, ","),
         ".tsv": lambda f: _text(f, "\t"),
-        ".jsonl": lambda f: pd.read_json(f, lines=True),
+        ".jsonl": lambda f: pd.read_json(f, lines=True, dtype=False),
     }
     if source.suffix not in readers:
         raise ValueError(

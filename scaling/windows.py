@@ -19,6 +19,7 @@ from scaling.selection import along, streams_of
 from scaling.terminal import Judged
 
 WINDOWS = 12
+FEW = 4  # unseen runs below which no side and no coverage is told
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +43,7 @@ def backtest(
     was seen; inf beyond its floor), coverage of the new-run intervals at `level`. Raises ValueError for
     an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
     """
+    law = Law.of(law)
     data, _ = arrays(runs, law.axes)
     where = along(by, runs, "by")
     level_of = levels_along(by, where, streams_of(runs))
@@ -72,7 +74,9 @@ def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.Data
     frame["observed"] = data["loss"][test]
     frame["error"] = frame.observed - frame.loss
     others = {a: v for a, v in axes.items() if a != "N"}
-    frame["multiplier"] = np.asarray(one.law.inverse(frame.observed.to_numpy(), **others)) / axes["N"]
+    frame["multiplier"] = np.nan
+    if "N" in axes:
+        frame["multiplier"] = np.asarray(one.law.inverse(frame.observed.to_numpy(), **others)) / axes["N"]
     frame["covered"] = (frame.new_lower <= frame.observed) & (frame.observed <= frame.new_upper)
     return frame
 
@@ -97,16 +101,21 @@ def _window(one: Fit, ahead: pd.DataFrame, up_to: float) -> dict[str, Any]:
 def _backtest_verdict(law: type[Law], by: str, table: pd.DataFrame, level: float) -> str:
     row = max(len(table) - 2, 0)  # two levels left out, where there are that many
     last = table.iloc[row]
-    side = "every one on the same side" if last.one_sided else "on both sides"
+    many = bool(last.test >= FEW)
+    side = (", every one on the same side" if last.one_sided else ", on both sides") * many
+    runs = f"the {last.test:.0f} larger runs" if last.test > 1 else "the one larger run"
+    r2 = f" (R2 there {last.r2:.4g})" if np.isfinite(last.r2) else ""
     lines = [
-        f"{law.__name__} fitted up to {by} = {table.index[row]:.4g} predicts the {last.test:.0f} larger runs "
-        f"with an rmse of {last.rmse:.2e} nats (R2 there {last.r2:.2f}), {side}; "
+        f"{law.__name__} fitted up to {by} = {table.index[row]:.4g} predicts {runs} "
+        f"with an rmse of {last.rmse:.2e} nats{r2}{side}; "
         f"mean error, observed minus predicted, {last.bias:+.2e}.",
-        f"Its {level:.0%} intervals of a new run held {last.coverage:.0%} of them.",
+        f"Its {100 * level:g}% intervals of a new run held {last.coverage:.0%} of them."
+        if many
+        else f"Fewer than {FEW} unseen runs: too few to judge the law by.",
     ]
     if last.status not in (Status.CONVERGED, Status.AT_BOUND):
         lines.append(f"That fit is in doubt ({last.status}): its errors say little of the law.")
-    if last.coverage < level - 0.15:
+    if many and last.coverage < level - 0.15:
         lines.append(
             "Do not extrapolate with these intervals: they take the form for granted, and it misses here."
         )

@@ -70,9 +70,9 @@ class StreamBank(nn.Module):
         self.sets[str(model.config.P)] = share_backbone(model, self.at(1))
         return model
 
-    def new(self, P: int, prefix_tokens: int = 48, smoothing: float = 0.1) -> ParScaleLM:
+    def new(self, P: int, prefix_tokens: int = 48) -> ParScaleLM:
         """A freshly drawn set (std .02), ready to be trained."""
-        return self.add(checkpoint.grow(self.at(1), P, prefix_tokens, smoothing))
+        return self.add(checkpoint.grow(self.at(1), P, prefix_tokens))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, P: int = 1) -> Tensor:
         """Logits (B, T, V) of P streams."""

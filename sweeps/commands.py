@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -59,18 +59,30 @@ def sweep(args: Any) -> int:
 def dry_run(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -> int:
     """Print what the grid would take."""
     from sweeps import plan
-    from sweeps.sources import source_of
 
+    remarks = _out_of_reach(dict.fromkeys(run.corpus for run in configs))
     execution = options.execution_of(args)
     place, _ = options.place_of(args)
     forecast = plan.forecast(configs, folder, execution, args.workers, place, options.rate_of(args))
     plan.show(console(), grid.rule, configs, execution, forecast)
-    for name in dict.fromkeys(run.corpus for run in configs):
+    for words in remarks:
+        console().print(f"cannot be trained here: {words}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _out_of_reach(corpora: Iterable[str]) -> list[str]:
+    """Why the paper's corpora, which can be planned, are not to be had; an unknown one is refused."""
+    from sweeps.sources import PAPERS, source_of
+
+    remarks = []
+    for name in corpora:
         try:
             source_of(name)
-        except ValueError as error:  # planned they can be: the paper's corpora are not to be had
-            console().print(f"cannot be trained here: {error}", highlight=False, soft_wrap=True)
-    return 0
+        except ValueError as error:
+            if name not in PAPERS:
+                raise
+            remarks.append(str(error))
+    return remarks
 
 
 def train(grid: grids.Grid, configs: list[RunConfig], folder: Path, args: Any) -> int:
@@ -101,7 +113,7 @@ def status(args: Any) -> int:
     by_domain = getattr(args, "domains", False)
     frame = _domains(folder) if by_domain else _in_bits(sweep_status(folder), folder)
     if args.json:
-        print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1))
+        print(json.dumps(_records(frame), indent=1, allow_nan=False))
         return 0
     if by_domain:
         show(_told(frame, ["domain"], ["tokens"]), f"{folder}: held-out loss by domain")
@@ -113,6 +125,15 @@ def status(args: Any) -> int:
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
     console().print(f"{len(frame)} runs: {told}", highlight=False)
     return 0
+
+
+def _records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Rows as JSON values at full precision; null for a number that is missing or infinite."""
+
+    def known(value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return [{name: known(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _in_bits(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:

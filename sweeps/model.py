@@ -94,9 +94,9 @@ class ParScaleLM(nn.Module):
         """The LM head, (V, h)."""
         return self.model.embed_tokens.weight if self.config.tied_embeddings else self.lm_head.weight
 
-    def new_cache(self, batch: int, capacity: int, dtype: torch.dtype | None = None) -> KVCache:
+    def new_cache(self, batch: int, capacity: int) -> KVCache:
         """Memory for the keys and values of `batch` sequences of at most `capacity` tokens."""
-        return KVCache(self.config, self.attentions, batch, capacity, dtype or self.head.dtype)
+        return KVCache(self.config, self.attentions, batch, capacity, self.head.dtype)
 
     def streams(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None

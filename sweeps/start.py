@@ -18,6 +18,8 @@ from .decoder import Attention, Block
 from .layers import rotary
 from .model import ParScaleLM
 
+NOISE = 0.005  # std of what is added to the quiet keys and values
+TRIMS = 4  # steps of Newton's method
 RIDGE = 1e-5  # on the squared norm of the quiet key: ends the descent once no attention is left
 
 
@@ -70,18 +72,17 @@ def quiet_prefix(sample: HeadSample, K: int) -> tuple[Tensor, Tensor, Tensor]:
     return key.detach(), value, share.mean()
 
 
-def quiet(model: ParScaleLM, input_ids: Tensor, noise: float = 0.005) -> Tensor:
+def quiet(model: ParScaleLM, input_ids: Tensor) -> Tensor:
     """Make a grown model start at its backbone's loss; returns the mean share of attention, (layers, m).
 
     The prefix keys are those that draw least attention from this text's queries, the prefix values those
     that move the outputs least where some share is left, and what difference in loss is left is then
-    trimmed away. The last aggregation layer is zero: equal weights. `noise` tells the streams apart, or
-    they never would part.
+    trimmed away. The last aggregation layer is zero: equal weights. A little noise tells the streams
+    apart, or they never would part.
 
     Args:
         model: P > 1, on a trained backbone.
         input_ids: text like the training text, (B, T).
-        noise: std of what is added to keys and values.
 
     """
     if model.config.P == 1:
@@ -96,7 +97,7 @@ def quiet(model: ParScaleLM, input_ids: Tensor, noise: float = 0.005) -> Tensor:
         with torch.no_grad():
             samples = sample_heads(block.self_attn, block.input_layernorm(x), rope)
             x = block(x, rope, None, None)
-        shares.append(set_prefixes(quieted, samples, noise))
+        shares.append(set_prefixes(quieted, samples))
     with torch.no_grad():
         for name, parameter in model.model.aggregate_layer.named_parameters():
             if name.startswith("2."):
@@ -105,7 +106,7 @@ def quiet(model: ParScaleLM, input_ids: Tensor, noise: float = 0.005) -> Tensor:
     return torch.stack(shares)
 
 
-def trim(model: ParScaleLM, backbone: ParScaleLM, input_ids: Tensor, steps: int = 4) -> None:
+def trim(model: ParScaleLM, backbone: ParScaleLM, input_ids: Tensor) -> None:
     """Bring the loss on this text to the backbone's by the smallest change of the prefix values.
 
     Newton's method for one equation: along its gradient g the loss reaches the target at difference / g.g.
@@ -114,7 +115,7 @@ def trim(model: ParScaleLM, backbone: ParScaleLM, input_ids: Tensor, steps: int 
     values = [attention.prefix_v for attention in model.attentions]
     with torch.no_grad():
         target = backbone.loss(inputs, targets)
-    for _ in range(steps):
+    for _ in range(TRIMS):
         loss = model.loss(inputs, targets)
         gradients = torch.autograd.grad(loss, values)
         step = (loss.detach() - target) / torch.stack([g.square().sum() for g in gradients]).sum()
@@ -123,7 +124,7 @@ def trim(model: ParScaleLM, backbone: ParScaleLM, input_ids: Tensor, steps: int 
                 value.sub_(step * gradient)
 
 
-def set_prefixes(attention: Attention, samples: list[HeadSample], noise: float) -> Tensor:
+def set_prefixes(attention: Attention, samples: list[HeadSample]) -> Tensor:
     """Write one layer's quiet prefixes; returns the mean share each key-value head still gives them."""
     keys, values, shares = [], [], []
     for sample in samples:
@@ -133,7 +134,7 @@ def set_prefixes(attention: Attention, samples: list[HeadSample], noise: float) 
         shares.append(share)
     with torch.no_grad():
         for prefix, heads in ((attention.prefix_k, keys), (attention.prefix_v, values)):
-            drawn = torch.randn(prefix.shape, device=prefix.device) * noise
+            drawn = torch.randn(prefix.shape, device=prefix.device) * NOISE
             prefix.copy_(drawn + torch.stack(heads)[None, :, None, :])
     return torch.stack(shares)
 

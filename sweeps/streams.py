@@ -71,22 +71,20 @@ def chosen_subsets(P: int, m: int, limit: int, rng: np.random.Generator) -> list
     return sorted(drawn)
 
 
-def ensemble_table(losses: np.ndarray, limit: int = SUBSETS, seed: int = 0) -> pd.DataFrame:
+def ensemble_table(losses: np.ndarray) -> pd.DataFrame:
     """L_m: the loss of the equal-weight average of the predictions of m streams, for every m.
 
     Only the probability of the true token enters. The gain is L_1 - L_m sequence by sequence, so that
-    what all streams find hard cancels in its standard error.
+    what all streams find hard cancels in its standard error. At most SUBSETS subsets for each m.
 
     Args:
         losses: -log probability of the true token, (P, Q, T).
-        limit: at most so many subsets for each m.
-        seed: of the subsets' choice.
 
     """
-    P, rng = len(losses), np.random.default_rng(seed)
+    P, rng = len(losses), np.random.default_rng(0)
     single, rows = losses.mean(axis=(0, 2)), []
     for m in range(1, P + 1):
-        subsets = chosen_subsets(P, m, limit, rng)
+        subsets = chosen_subsets(P, m, SUBSETS, rng)
         averaged = np.stack([-np.logaddexp.reduce(-losses[list(s)], axis=0) + math.log(m) for s in subsets])
         by_sequence = averaged.mean(axis=(0, 2))
         gain, gain_se = mean_and_se(single - by_sequence)
@@ -138,15 +136,12 @@ def _add(model: ParScaleLM, inputs: Tensor, targets: Tensor, sums: _Sums) -> Non
 
 
 @torch.no_grad()
-def diagnose(
-    model: ParScaleLM, batches: Iterable[tuple[Tensor, Tensor]], limit: int = SUBSETS
-) -> StreamReport:
+def diagnose(model: ParScaleLM, batches: Iterable[tuple[Tensor, Tensor]]) -> StreamReport:
     """Every diagnostic of a model's streams on held-out text.
 
     Args:
         model: any P; at P = 1 the tables have one row and nothing is gained.
         batches: pairs of inputs and targets, (B, T) each, targets already shifted, no padding.
-        limit: at most so many subsets of streams for each m.
 
     """
     P = model.config.P
@@ -172,6 +167,6 @@ def diagnose(
         entropy=sums.entropy / sums.tokens,
         streams=pd.DataFrame(by_stream, columns=["stream", "weight", "loss", "loss_se"]),
         pairs=pd.DataFrame(pairs, columns=pair_names),
-        ensemble=ensemble_table(alone, limit),
+        ensemble=ensemble_table(alone),
         by_sequence=by_sequence,
     )

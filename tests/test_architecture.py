@@ -38,7 +38,7 @@ def test_import_direction(path):
     tops = {name.partition(".")[0] for name in names}
     assert "parscale" not in tops
     if package == "scaling":
-        assert not tops & (HEAVY | {"sweeps", "analysis"})
+        assert not tops & (HEAVY | {"sweeps", "analysis", "benchmarks"})
     if package == "sweeps":
         assert "analysis" not in tops
         ours = {name for name in names if name.startswith("scaling")}
@@ -102,7 +102,7 @@ def test_importing_scaling_loads_nothing_heavy():
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert not (HEAVY | {"pandas", "scipy"}) & set(loaded.stdout.split())
+    assert not (HEAVY | {"pandas", "scipy", "pandera", "pyarrow"}) & set(loaded.stdout.split())
 
 
 def test_help_loads_no_package():

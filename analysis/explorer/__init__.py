@@ -14,6 +14,7 @@ from pathlib import Path
 
 from analysis.explorer.page import build
 from analysis.explorer.sources import read_sources
+from analysis.page import file_of
 from analysis.published import FOLDER
 from scaling.files import replacing
 from scaling.groups import WHOLE, Asked
@@ -32,14 +33,15 @@ def write(
 ) -> Path:
     """Write the page of fit files, sweep folders or runs tables; return its path.
 
-    sources: the paper's losses where there are none. out: the file. asked: which columns and rows of a
-    table; objective: of the fits made of it, that of `scaling.fit` unless given. Raises ValueError for a file
-    that is no fit or runs table, a law with another axis than N and P, and a sweep with no finished run.
+    sources: the paper's losses where there are none. out: the file, or a folder to put explore.html
+    in. asked: which columns and rows of a table; objective: of the fits made of it, that of `scaling.fit`
+    unless given. Raises ValueError for a file that is no fit or runs table, a law with another axis than
+    N and P, and a sweep with no finished run.
     """
     given = list(sources) or [Path(FOLDER) / "losses.csv"]
     found = read_sources(given, asked, objective)
     text = build(found, command=command, origin=", ".join(str(s) for s in given))
-    target = Path(out)
+    target = file_of(Path(out), "explore.html")
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as partial:
         partial.write_text(text, encoding="utf-8")

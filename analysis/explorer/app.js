@@ -66,13 +66,18 @@ const App = (() => {
     return out;
   }
 
+  // Never R² alone: beside it what the law reaches without P, and the error.
+  const known = (v, how) => (v === null ? "none" : how(v));
+  const quality = (law) => [known(law.r2, Format.loss), law.streams ? known(law.withoutP, Format.loss) : "", known(law.rmse, (e) => e.toPrecision(2))];
+
   function answers(v) {
     const { now, law } = v;
     $("loss").textContent = Format.loss(now.loss);
     const range = (low, high, how) => (law.sound ? Format.range(low, high, how) : "none: fit in doubt");
     $("mean").textContent = range(now.lower, now.upper, Format.loss);
     $("run").textContent = range(now.newLower, now.newUpper, Format.loss);
-    $("formula").textContent = `${law.formula} ${law.fields}. R² ${law.r2.toFixed(4)} on ${v.source.runs.N.length} runs; fit ${law.status}.`;
+    const [r2, withoutP, rmse] = quality(law);
+    $("formula").textContent = `${law.formula} ${law.fields}. R² ${r2}${withoutP && ` (without P: ${withoutP})`}, RMSE ${rmse} on ${v.source.runs.N.length} runs; fit ${law.status}.`;
     Tables.fill($("equivalents"), "Sizes with the same loss, 95% interval.", ["streams", "N", "interval"],
       Charts.STREAMS.map((Q) => {
         const e = Law.equivalent(law, state.N, state.P, Q);
@@ -80,10 +85,10 @@ const App = (() => {
       }));
     $("warning").replaceChildren(...warnings(v).map((text) => Object.assign(document.createElement("p"), { textContent: text })));
     $("rival-table").hidden = v.rivals.length === 0;
-    Tables.fill($("rival-table"), "What the laws switched on say of this point.", ["law", "loss", "less this law's", "same loss at P = 1", "R²"],
+    Tables.fill($("rival-table"), "What the laws switched on say of this point.", ["law", "loss", "less this law's", "same loss at P = 1", "R²", "R² without P", "RMSE"],
       [law, ...v.rivals].map((r) => {
         const value = Law.loss(r, state.N, state.P);
-        return [r.title, Format.loss(value), r === law ? "" : (value - now.loss).toFixed(4), Format.count(Law.equivalent(r, state.N, state.P, 1).N), r.r2.toFixed(4)];
+        return [r.title, Format.loss(value), r === law ? "" : (value - now.loss).toFixed(4), Format.count(Law.equivalent(r, state.N, state.P, 1).N), ...quality(r)];
       }));
     costs(v);
   }

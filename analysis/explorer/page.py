@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,8 @@ TOKENS = 512  # read and written by the batch whose cost is told
 
 def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
     """The whole page of the sources as one text; command and origin (of the data) stand at its foot."""
-    data = json.dumps(payload(sources), allow_nan=False, separators=(",", ":"))
+    told = payload(sources)
+    data = json.dumps(told, allow_nan=False, separators=(",", ":"))
     footer = (
         f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. "
         "Laws, intervals and costs are evaluated in this file; it asks nothing of the network. "
@@ -37,7 +39,7 @@ def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
     )
     parts = {
         "CSS": _text("page.css"),
-        "STATIC": "".join(static_tables(source) for source in sources),
+        "STATIC": "".join(map(static_tables, sources, [one["laws"] for one in told["sources"]])),
         "FOOTER": footer,
         "DATA": data.replace("<", "\\u003c"),
         "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
@@ -50,20 +52,27 @@ def _text(name: str) -> str:
     return files("analysis.explorer").joinpath(name).read_text(encoding="utf-8")
 
 
-def static_tables(source: Source) -> str:
-    """Parameters, runs, predictions and costs of one source as HTML tables."""
+def static_tables(source: Source, told: dict[str, Any]) -> str:
+    """Parameters, runs, predictions and costs of one source as HTML tables; told: the payload of its laws."""
     fitted = source.fits[start(source)]
     heading = f"<h2>{escape(source.title)}</h2>"
     tables = (_runs(source, fitted), _predictions(source, fitted), _costs(source, fitted))
-    return "".join([heading, _laws(source), *tables])
+    return "".join([heading, _laws(source, told), *tables])
 
 
-def _laws(source: Source) -> str:
+def _laws(source: Source, told: dict[str, Any]) -> str:
+    """What was fitted, and how well: R² beside that of the law without P, and the error."""
+
+    def number(value: float | None, form: str) -> str:
+        return "none" if value is None else f"{value:{form}}"
+
     rows = [
         {
             "law": TITLES.get(name, name),
             "parameters": ", ".join(f"{n} = {float(getattr(f.law, n)):.4g}" for n in f.law.names()),
-            "R²": f"{f.r2:.4f}",
+            "R²": number(told[name]["r2"], ".4f"),
+            "R² without P": number(told[name]["withoutP"], ".4f") if "P" in f.law.axes else "",
+            "RMSE": number(told[name]["rmse"], ".2g"),
             "fit": str(f.status),
         }
         for name, f in source.fits.items()

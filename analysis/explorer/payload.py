@@ -14,6 +14,7 @@ from analysis.explorer.sources import Source
 from analysis.hardware import DTYPE_BYTES, KNOWN
 from analysis.inference_cost import PREFIX_TOKENS
 from scaling.law import Array
+from scaling.summary import baseline_r2
 from scaling.uncertainty import slopes, spread, t_quantile
 
 LEVEL = 0.95
@@ -102,14 +103,21 @@ def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
         "c": [float(v) for v in c],
         "eta": [float(v) for v in eta],
         "cov": covariance.tolist() if covariance is not None and sure else None,
-        "t": t if sure else 0.0,
-        "noise": fitted.noise if sure else 0.0,
+        "t": t if sure else None,
+        "noise": fitted.noise if sure else None,
         "log": bool(fitted.problem.objective.log),
-        "r2": fitted.r2 if math.isfinite(fitted.r2) else 0.0,
+        "r2": _known(fitted.r2),
+        "withoutP": _known(baseline_r2(fitted)),
+        "rmse": _known(fitted.rmse),
         "status": str(fitted.status),
         "detail": fitted.certificate.detail,
         "sound": sound,
     }
+
+
+def _known(value: float | None) -> float | None:
+    """A number, or None for what is none: JSON has no word for it."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def linear_covariance(fitted: scaling.Fit) -> Array | None:

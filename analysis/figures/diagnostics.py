@@ -48,7 +48,7 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
             axes.set_title(symbol(name))
             axes.set_ylim(-0.6, len(labels) - 0.4)
         panels[0].set_yticks(y, labels=labels)
-        marks = f"line: {level:.0%} interval, percent from the estimate (above its dot) unless said"
+        marks = f"line: {100 * level:g}% interval, percent from the estimate (above its dot) unless said"
         figure.supxlabel(marks + ("; bar: printed" if "printed" in table else ""), fontsize=8)
     return figure
 

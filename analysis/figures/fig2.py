@@ -35,9 +35,9 @@ def fig2(
 ) -> Figure:
     """A panel a corpus: runs as markers, one a P; the fitted law as curves, its constants and R2 written in.
 
-    table: N, P, loss, and if there corpus, loss_se (drawn as 95% bars), status. laws: the fitted law by
-    corpus (key "" without that column); a corpus that has none shows its points. notes: lines
-    under the law of a corpus, e.g. the status of a fit that is in doubt.
+    table: N, P, loss, and if there corpus, loss_se (drawn as 95% bars), status. laws: the fitted law of
+    N and P by corpus (key "" without that column); a corpus that has none shows its points. notes:
+    lines under the law of a corpus, e.g. the status of a fit that is in doubt.
     """
     groups = split_by_corpus(table)
     columns = min(2, len(groups))
@@ -85,7 +85,7 @@ def _panel(
         )
         if law is not None:
             N = np.geomspace(good["N"].min() / pad, good["N"].max() * pad, 120)
-            curve = np.asarray(law.predict(**{"N": N, "P": np.full_like(N, P), **_held(law, good)}))
+            curve = np.asarray(law.predict(N=N, P=np.full_like(N, P)))
             axes.plot(N, curve, color=look["color"], linewidth=1.2, zorder=3)
     style.size_ticks(axes, backbones(good))
     axes.set_xlabel(N_LABEL)
@@ -94,11 +94,6 @@ def _panel(
     room = 0.08 + 0.075 * len(lines)  # for the law, in the corner the curves leave free
     axes.set_ylim(low, high + room * (high - low))
     note(axes, "\n".join(lines))
-
-
-def _held(law: Any, good: pd.DataFrame) -> dict[str, Any]:
-    """Axes other than N and P, held at the runs' median."""
-    return {axis: np.float64(good[axis].median()) for axis in law.axes if axis not in ("N", "P")}
 
 
 def _law_lines(law: Any, good: pd.DataFrame) -> tuple[str, ...]:

@@ -75,6 +75,12 @@ def test_no_answer_is_explained(fit):
     assert "outside the runs" in far.reason
 
 
+def test_the_floor_is_that_of_the_most_streams(losses):
+    additive = scaling.fit(scaling.AdditiveLaw, losses[losses["corpus"] == "pile"])
+    reason = advise(additive, loss=1.3978).reason
+    assert reason == "no size reaches loss 1.3978: the law's floor is 1.408 at P = 8"  # at P = 1 it is 1.475
+
+
 @pytest.mark.parametrize(
     ("question", "message"),
     [

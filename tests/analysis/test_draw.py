@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from analysis import derived, draw, figures, report, stream_page, view
+from analysis.inference_cost import estimate
 from analysis.page import Page
 from scaling import ParallelLaw
 
 LAW = ParallelLaw(E=3.1, A=4e5, alpha=0.31, k=0.27)
+SHAPE = {"width": 96, "ffn": 256, "layers": 4, "heads": 4, "kv_heads": 2, "vocab": 2048}
 
 
 def sweep(folder, sizes, streams, **columns):
@@ -129,9 +131,8 @@ def test_mixed_recipes_are_fitted_apart(tmp_path):
 
 @pytest.mark.slow
 def test_the_report_is_one_page_that_asks_nothing_of_the_network(tmp_path):
-    shape = {"width": 96, "ffn": 256, "layers": 4, "heads": 4, "kv_heads": 2, "vocab": 2048}
     more = {"wall_s": 12.5, "versions": '{"torch": "2.13"}', "git_commit": "abc1234"}
-    sweep(tmp_path / "s", (51234, 181000, 702000), (1, 2, 4), **shape, **more)
+    sweep(tmp_path / "s", (51234, 181000, 702000), (1, 2, 4), **SHAPE, **more)
     path = report.write(tmp_path / "s", command="parscale report")
     assert path == tmp_path / "s" / "report.html"
     html = path.read_text()
@@ -149,6 +150,22 @@ def test_the_report_is_one_page_that_asks_nothing_of_the_network(tmp_path):
     for said in ("51,234", "torch 2.13", "abc1234", "12.5", "made by: parscale report", "no curves.parquet"):
         assert said in html
     assert html.count("<figure>") == html.count("<img alt=") == 10
+
+
+def test_the_report_serves_the_prefix_that_the_runs_have(tmp_path):
+    sweep(tmp_path / "s", (51234,), (4,), status="diverged", loss=np.nan, prefix_tokens=4, **SHAPE)
+    html = report.write(tmp_path / "s").read_text()
+    lengths = {"input_tokens": 512, "output_tokens": 512}
+    short, long = (estimate(**SHAPE, P=4, **lengths, prefix_tokens=K).memory_gib for K in (4, 48))
+    assert f">{short:.3g}</td>" in html
+    assert f">{long:.3g}</td>" not in html
+
+
+def test_the_report_gives_no_inference_cost_of_a_mixture_of_experts(tmp_path):
+    sweep(tmp_path / "s", (773184,), (1,), status="diverged", loss=np.nan, N_active=254528, **SHAPE)
+    html = report.write(tmp_path / "s").read_text()
+    assert "no inference cost: mixtures of experts are not modelled" in html
+    assert "latency_s" not in html
 
 
 def test_the_report_of_a_sweep_without_results_says_what_is_missing(tmp_path):

@@ -66,6 +66,33 @@ def test_a_fit_in_doubt_gets_no_interval(tmp_path):
     assert shown["laws"]["parallel"]["status"] == "at bound"
     assert shown["laws"]["parallel"]["cov"] is None
     assert not shown["laws"]["parallel"]["sound"]
+    assert [shown["laws"]["parallel"][name] for name in ("t", "noise")] == [None, None]
+
+
+def test_r2_is_told_beside_that_without_p_and_the_error(stack_fits):
+    sources = read_sources([stack_fits / f"{name}-stack-v2-python.json" for name in ("parallel", "dense")])
+    laws = payload(sources)["sources"][0]["laws"]
+    assert laws["parallel"]["withoutP"] == pytest.approx(laws["dense"]["r2"], abs=1e-6)
+    assert laws["dense"]["withoutP"] is None
+    text = build(sources, command="c", origin="o")
+    static = re.search(r"<noscript>(.*?)</noscript>", text, re.DOTALL)[1]
+    for said in ("R² without P", "RMSE", "<td>0.9978</td>", "<td>0.9017</td>", "<td>0.0026</td>"):
+        assert said in static
+
+
+def test_where_r2_is_no_number_none_is_told(stack_fits, monkeypatch):
+    monkeypatch.setattr(scaling.Fit, "r2", float("nan"))
+    sources = read_sources([stack_fits / "parallel-stack-v2-python.json"])
+    assert payload(sources)["sources"][0]["laws"]["parallel"]["r2"] is None
+    assert "<td>none</td>" in build(sources, command="c", origin="o")
+
+
+def test_into_a_folder_the_page_goes_under_its_own_name(tmp_path, stack_fits):
+    fits, made = [stack_fits / "parallel-stack-v2-python.json"], tmp_path / "there"
+    made.mkdir()
+    for out in (made, tmp_path / "new"):
+        assert explorer.write(fits, out) == out / "explore.html"
+    assert explorer.write(fits, made / "mine.html") == made / "mine.html"
 
 
 def test_the_page_refers_to_nothing_outside(stack_fits):

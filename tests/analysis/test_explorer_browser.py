@@ -109,6 +109,16 @@ def test_the_published_example(page, sources):
     assert page.text_content("#mean") == f"{python.lower:.4f} to {python.upper:.4f}"
     assert page.text_content("#run") == f"{python.new_lower:.4f} to {python.new_upper:.4f}"
     assert page.inner_text("#warning") == ""
+    said = "R² 0.9978 (without P: 0.9017), RMSE 0.0026 on 24 runs; fit converged."
+    assert page.text_content("#formula").endswith(said)
+
+
+def test_a_measure_of_fit_that_is_no_number_is_none(page):
+    law = "App.data.sources[0].laws.parallel"
+    kept = page.evaluate(f"{law}.r2")
+    page.evaluate(f"{law}.r2 = null; App.set({{}})")
+    assert "R² none (without P" in page.text_content("#formula")
+    page.evaluate(f"{law}.r2 = {kept}; App.set({{}})")
 
 
 def test_typing_and_sliding(page, sources):
@@ -203,6 +213,7 @@ def test_rivals_are_drawn_and_listed(page, sources):
     until(page, f"{count} === {before + 1}")
     row = next(r for r in cells(page, "rival-table") if r[0].startswith("additive"))
     assert row[1] == f"{sources[0].fits['additive'].law.predict(N=2.8e9, P=4):.4f}"
+    assert row[-3:] == ["0.9984", "0.9017", "0.0022"]  # R², without P, RMSE
     page.select_option("#law", "additive")
     assert page.text_content("#loss") == row[1]
     assert page.is_hidden("#rival-table")

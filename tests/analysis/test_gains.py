@@ -6,17 +6,8 @@ import pytest
 
 import scaling
 from analysis import draw, figures, report, view
-from analysis.gains import (
-    _mean,
-    gains,
-    needed_k,
-    noise_over_seeds,
-    one_stream_fits,
-    paired,
-    scatter,
-    text,
-    worth,
-)
+from analysis.changes import one_stream_fits, paired
+from analysis.gains import gains, mean_change, needed_k, noise_over_seeds, scatter, text, worth
 from scaling import DenseLaw, LeastSquares
 
 LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
@@ -91,7 +82,7 @@ def test_the_interval_over_seeds_covers(seeds) -> None:
             "N": 1.2,
             "change": four - one - 0.02,
         }
-        found = _mean(pd.DataFrame(rows), 0.95)
+        found = mean_change(pd.DataFrame(rows), 0.95)
         held.append(found["low"] <= -0.02 <= found["high"])
     assert 0.93 <= np.mean(held) <= 0.97  # standard error 0.007
 

@@ -8,7 +8,8 @@ import pytest
 
 import parscale
 from analysis import report, view
-from analysis.gains import gains, one_stream_fits
+from analysis.changes import one_stream_fits
+from analysis.gains import gains
 from analysis.pooled import pooled_k
 from tests.analysis.test_gains import GAIN, made
 

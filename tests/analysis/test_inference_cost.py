@@ -61,6 +61,32 @@ def test_more_of_anything_costs_more_and_faster_hardware_costs_less():
     assert estimate(**start, dtype="fp32").weight_bytes == pytest.approx(2 * base.weight_bytes)
 
 
+def test_a_prefix_costs_as_the_tokens_it_is_of():
+    shape = {"width": 128, "ffn": 700, "vocab": 2048, "P": np.array([1, 4])}
+    short = estimate(**shape, input_tokens=60, prefix_tokens=[0, 4])
+    assert short.kv_cache_bytes[1] == estimate(**shape, input_tokens=16).kv_cache_bytes[1]  # 48 + 16 tokens
+    plain = estimate(**shape, input_tokens=60)
+    assert short.latency_s[0] == plain.latency_s[0]
+    assert short.memory_bytes[1] < plain.memory_bytes[1]
+    alone = estimate(**shape | {"P": 1}, input_tokens=60, prefix_tokens=4)  # a control: a prefix at P = 1
+    assert alone.kv_cache_bytes > short.kv_cache_bytes[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--P inf", "--P inf: inf is no whole number of at least 1"),
+        ("--P 1,nan", "--P 1,nan: nan is no whole number of at least 1"),
+        ("--batch two", "--batch: 'two' is not a number"),
+        ("--N 1.6B,foo", "--N: 'foo' is not a number"),
+        ("--train foo", "--train: 'foo' is not a number"),
+    ],
+)
+def test_a_wrong_option_of_cost_is_named(words, says, capsys):
+    assert parscale.main(["cost", *words.split()]) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_headline_ratios_under_both_interpolations(stack, architectures):
     table = headline_ratios(stack, architectures).set_index(["quantity", "batches"])
     expected = {
@@ -103,6 +129,8 @@ def test_a_loss_beyond_the_one_stream_points_is_refused(stack, architectures):
         ({"width": float("nan")}, "width is nan"),
         ({"batch": [1, -3]}, "batch is -3"),
         ({"dtype": "fp4"}, "dtype='fp4' is not known"),
+        ({"prefix_tokens": -2}, "prefix_tokens is -2; give a number of at least 0"),
+        ({"hardware": "A100"}, "hardware is 'A100'; give a Hardware"),
     ],
 )
 def test_refusals_name_the_value(change, message):

@@ -48,7 +48,7 @@ def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_pa
     budgets = losses[losses["corpus"] == "pile"].assign(D=[1e9, 4e10] * 12)
     budgets.to_csv(tmp_path / "budgets.csv")
     rows: dict[str, Any] = {"runs": str(tmp_path / "budgets.csv"), "law": "dense", "out": str(tmp_path)}
-    said = "rows of more than one D (1e+09, 4e+10) are fitted as one; --by D takes each apart"
+    said = "rows of more than one D (1e+09, 4e+10) are fitted as one; --law parallel-data has D in it"
     assert said in commands.fit(given(**rows))
     assert "fitted as one" not in commands.fit(given(**rows | {"law": "chinchilla"}))
     assert "fitted as one" not in commands.fit(given(**rows, by="D"))

@@ -52,7 +52,7 @@ def test_a_wandb_export(tmp_path: Path) -> None:
     assert scaling.fit(ParallelLaw, runs).law.k == pytest.approx(TRUTH.k, rel=1e-6)
     gone = path.read_text().replace(repr(TRUTH.predict(N=N[3], P=P[3])), "")
     path.write_text(gone)
-    with pytest.raises(ValueError, match=r"row 4 \(line 5\), column loss: nan must be a number"):
+    with pytest.raises(ValueError, match=r"row 4 \(line 5\), column loss: the cell is empty: it must be"):
         scaling.read_runs(path, {"N": "model.n_params", "P": "config.streams", "loss": "val/loss"})
     path.write_text(gone.replace('"quiet-sea-3","finished"', '"quiet-sea-3","crashed"'))
     runs = scaling.read_runs(path, {"N": "model.n_params", "P": "config.streams", "loss": "val/loss"})
@@ -81,7 +81,7 @@ def test_what_is_no_size(text: object) -> None:
 
 
 BAD = [
-    ("loss", np.nan, "row 3, column loss: nan must be a number"),
+    ("loss", np.nan, "row 3, column loss: the cell is empty: it must be a number"),
     ("loss", np.inf, "row 3, column loss: inf must be finite"),
     ("loss", -2.0, "row 3, column loss: -2.0 must be > 0"),
     ("loss", 0.0, "row 3, column loss: 0.0 must be > 0"),
@@ -89,7 +89,7 @@ BAD = [
     ("N", -1e9, "row 3, column N: -1000000000.0 must be > 0"),
     ("N", np.inf, "row 3, column N: inf must be finite"),
     ("P", 0.5, "row 3, column P: 0.5 must be >= 1"),
-    ("P", np.nan, "row 3, column P: nan must be a number"),
+    ("P", np.nan, "row 3, column P: the cell is empty: it must be a number"),
 ]
 
 

@@ -1,5 +1,6 @@
 """The options of `parscale sweep`: what they come to, and what is refused in one line."""
 
+import json
 import re
 import tomllib
 from argparse import Namespace
@@ -66,6 +67,7 @@ def test_a_logger_whose_package_is_missing_is_named(monkeypatch, name, what):
         (["--tokens", "-5"], "--tokens -5: give a number of tokens, e.g. 10M"),
         (["--tokens", "inf"], "--tokens inf: give a number of tokens"),
         (["--tokens", "many"], "--tokens many: give a number of tokens"),
+        (["--corpora", "stdlib,nope"], "unknown corpus 'nope'; choose one of stdlib, code"),
         (["--seeds", "a"], "--seeds a: give whole numbers separated by commas"),
     ],
 )
@@ -79,9 +81,9 @@ def test_wrong_values_are_one_line_and_exit_code_2(capsys, argv, says):
 
 def test_a_plan_says_which_corpora_are_not_to_be_had(capsys, tmp_path):
     call = ("sweep", "ci", "--dry-run", "--rate", "1e9", "--out", str(tmp_path / "none"), "--corpora")
-    assert parscale.main([*call, "stdlib,nope"]) == 0
+    assert parscale.main([*call, "stdlib,pile"]) == 0
     told = capsys.readouterr().out.splitlines()[-1]
-    assert told.startswith("cannot be trained here: unknown corpus 'nope'")
+    assert told.startswith("cannot be trained here: corpus pile is the paper's")
     assert parscale.main([*call, "stdlib"]) == 0
     assert "cannot be trained" not in capsys.readouterr().out
 
@@ -106,6 +108,17 @@ def test_memory_is_planned_for_a_number_of_devices(capsys):
     assert sharded == pytest.approx(alone / 8, rel=0.01)
     assert copied == (alone, sequence)
     assert same == pytest.approx(sequence, rel=0.01)
+
+
+def test_json_of_a_sweep_is_at_full_precision_and_null_where_nothing_is_known(capsys, monkeypatch):
+    losses = [2.123456789012345, float("inf"), float("nan")]
+    monkeypatch.setattr(commands, "_in_bits", lambda frame, _: frame.head(3).assign(loss=losses))
+    folder = Path(__file__).parents[2] / "results/sweeps/laptop-two-stage"
+    assert commands.status(Namespace(sweep=str(folder), json=True)) == 0
+    rows = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert [row["loss"] for row in rows] == [2.123456789012345, None, None]
+    assert [row["eta_s"] for row in rows] == [None] * 3
+    assert all(isinstance(row["N"], int) for row in rows)
 
 
 def test_status_fits_a_terminal_and_counts(capsys, monkeypatch):
