@@ -20,7 +20,7 @@ from scaling import Fit
 from scaling.accounting import training_flops as count_flops
 from scaling.uncertainty import Method, check_level, default_method
 
-COSTS = ("latency_s", "memory_bytes", "training_flops")
+COSTS = {"latency_s": "latency", "memory_bytes": "memory", "training_flops": "training FLOPs"}
 SMALLEST, LARGEST = 1e6, 1e13  # sizes looked at when a budget decides N
 AROUND, LOOKS = 10.0, 21  # the interval of N is looked for so many times up and down, at so many sizes
 
@@ -76,6 +76,16 @@ class Advice:
         """The option to take, or None."""
         rows = self.options[self.options["chosen"]].to_dict("records")
         return {str(k): v for k, v in rows[0].items()} if rows else None
+
+    @property
+    def why(self) -> str:
+        """What the chosen option is best in, and its training FLOPs, which go as N P at equal tokens."""
+        row, one = self.chosen, self.options.loc[self.options["P"] == 1, "N"]
+        least = f"least {COSTS.get(self.minimise, self.minimise)} of what meets the limits"
+        if row is None or row["P"] == 1 or not np.isfinite(one).any():
+            return least * (row is not None)
+        ratio = row["N"] * row["P"] / one.iloc[0]
+        return f"{least}; to train it takes {ratio:.2g} times the FLOPs of P = 1 at equal tokens"
 
 
 def advise(

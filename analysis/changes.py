@@ -22,11 +22,13 @@ from scaling.levels import axis_levels, size_levels
 def paired(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a run of P > 1 that has a run of P = 1 of its size, corpus and seed.
 
+    Without a column size, runs of one N are of one size, if every run of P > 1 has one of P = 1 there.
     Columns: corpus, size, D (0 where it is not known), seed, N_one (of P = 1), P, N, change (loss minus
     that of P = 1 at the same tokens, nats per token). Raises ValueError where runs of P = 1 of one size
     differ in N: they are of two models, and their mean is of none; and where D is known of some runs only.
     """
     keys = ["corpus", "size", "D", "seed"]
+    runs = _sized(runs)
     if "size" not in runs or not (runs["P"] == 1).any():
         return pd.DataFrame(columns=[*keys, "N_one", "P", "N", "change"])
     known = usable(runs)
@@ -40,6 +42,14 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     both = known[known["P"] > 1].merge(one, on=keys, suffixes=("", "_one"))
     both["change"] = both["loss"] - both["loss_one"]
     return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "D", "P", "seed"])
+
+
+def _sized(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with a column `size`: their N, where they name no size and streams are not counted in N."""
+    several = set(runs.loc[runs["P"] > 1, "N"])
+    if "size" in runs or not several or not several <= set(runs.loc[runs["P"] == 1, "N"]):
+        return runs
+    return runs.assign(size=[f"{N:.6g}" for N in runs["N"]])
 
 
 def _same_tokens(runs: pd.DataFrame) -> None:

@@ -70,7 +70,8 @@ def gains(args: Any) -> str:
     table = known.gains(runs, args.level)
     if not len(table):
         lacks = "no size was run at P = 1 and at more with the same seed and tokens"
-        raise ValueError(f"{args.source}: {lacks if 'size' in runs else 'no column size, which pairs runs'}")
+        unnamed = "add a column size, one label for the runs that share a backbone: it pairs them"
+        raise ValueError(f"{args.source}: {lacks if 'size' in runs else unnamed}")
     noise, pooled = known.noise_over_seeds(runs), pooled_k(runs, args.level)
     if args.json:
         tables = {"gains": table, "noise": noise, **({} if streams is None else {"streams": streams})}

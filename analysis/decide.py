@@ -91,7 +91,7 @@ def advise(args: Any) -> int:
     fit = scaling.Fit.load(args.fit) if args.fit else _published_fit()
     found = advice.advise(fit, loss=args.loss, **limits, workload=work, level=args.level)
     if args.json:
-        answer = {"chosen": found.chosen, "reason": found.reason}
+        answer = {"chosen": found.chosen, "reason": found.reason, "why": found.why}
         print(serial.dumps(answer | {"options": found.options.to_dict("records")}))
         return int(found.chosen is None)
     table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
@@ -128,7 +128,7 @@ def _answer(found: advice.Advice) -> str:
     what = f"take N = {style.count_text(best['N'])}, P = {best['P']:.0f}"
     interval = f"{best['loss']:.4f} ({best['loss_lower']:.4f} to {best['loss_upper']:.4f})"
     cost = f"{best['latency_s']:.3g} s, {best['memory_bytes'] / GIB:.3g} GiB"
-    return f"{what}: loss {interval}, {cost}{outside}"
+    return f"{what}: loss {interval}, {cost}{outside}\n{found.why}"
 
 
 def _published_fit() -> scaling.Fit:

@@ -123,7 +123,8 @@ def frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = None) 
         style.plain_log_ticks(axes.xaxis)
         axes.set_xlabel("latency (s)")
         axes.set_ylabel("predicted loss (nats per token)")
-        axes.legend(title="marked: within the budget", loc="best", frameon=True, edgecolor="none")
+        title = "marked: within the limits" if budget else None
+        axes.legend(title=title, loc="best", frameon=True, edgecolor="none")
     return figure
 
 
@@ -134,5 +135,12 @@ def _chosen(axes: Axes, row: Mapping[Any, Any]) -> None:
     axes.errorbar([x], [y], yerr=bars, fmt="none", ecolor=style.ORANGE, capsize=3)
     axes.plot([x], [y], "o", mfc="none", mec=style.ORANGE, ms=9, mew=1.6)
     text = f"$N$ = {style.count_text(row['N'])}, $P = {row['P']:g}$\n{row['memory_gib']:.2f} GiB"
-    look: dict[str, Any] = {"color": style.ORANGE, "fontsize": 8, "ha": "right", "va": "top"}
-    axes.annotate(text, (x, y), (-9, -7), textcoords="offset points", **look)  # the side no curve crosses
+    low, high = axes.get_ylim()
+    below = y - low > 0.25 * (high - low)  # there is room under it, the side that no curve crosses
+    look: dict[str, Any] = {
+        "color": style.ORANGE,
+        "fontsize": 8,
+        "ha": "right",
+        "va": "top" if below else "bottom",
+    }
+    axes.annotate(text, (x, y), (-9, -7 if below else 7), textcoords="offset points", **look)

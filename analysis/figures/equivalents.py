@@ -80,7 +80,8 @@ def _curve(axes: Axes, table: pd.DataFrame, color: str, corpus: str) -> None:
             alpha=0.18,
             linewidth=0,
         )
-    axes.plot(inside["P"], inside["multiple"], color=color, label=label)
+    if len(inside):
+        axes.plot(inside["P"], inside["multiple"], color=color, label=label)
     axes.plot(
         outside["P"],
         outside["multiple"],

@@ -36,6 +36,8 @@ def test_the_cheapest_that_reaches_a_loss(fit):
     assert chosen["N_lower"] < chosen["N"] < chosen["N_upper"]
     assert chosen["loss_lower"] < 1.05 < chosen["loss_upper"]
     assert advice.reason == "N = 1.4e+09, P = 8"
+    latency = "least latency of what meets the limits"
+    assert advice.why == f"{latency}; to train it takes 4.4 times the FLOPs of P = 1 at equal tokens"
 
 
 def test_interval_of_the_size_ends_where_the_interval_of_the_loss_does(fit):

@@ -51,3 +51,10 @@ def test_runs_of_which_some_do_not_tell_their_tokens_are_refused():
     with pytest.raises(ValueError, match="D is missing in 1 of 15 runs"):
         gains(some)
     assert (paired(some.assign(D=np.nan))["D"] == 0).all()
+
+
+def test_runs_of_one_N_are_of_one_size_where_none_is_named():
+    unnamed = runs({1e8: range(5)}).drop(columns="size")
+    assert gains(unnamed)["k"].to_numpy() == pytest.approx(0.3, abs=1e-6)
+    unnamed["N"] *= np.where(unnamed["P"] > 1, 1.01, 1.0)
+    assert not len(gains(unnamed))
