@@ -15,7 +15,7 @@ from analysis.figures.common import backbones, corpus_name
 from analysis.figures.pair_k import FittedK
 from analysis.style import count_labels
 from scaling.levels import size_levels
-from scaling.uncertainty import Profile
+from scaling.profile import Profile
 
 POINTS = 25  # values of a coefficient at which its profile is taken
 

@@ -21,8 +21,8 @@ from analysis.published import FOLDER, read_published
 from analysis.view import View, equivalent_tables, read
 from scaling import Status
 from scaling.groups import WHOLE, Asked, slug
+from scaling.method import t_quantile
 from scaling.objectives import Objective
-from scaling.uncertainty import t_quantile
 
 Drawing = Callable[[], Figure]
 

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 import scaling.data
 from scaling import Fit
 from scaling.law import Array, Law
-from scaling.uncertainty import Method, check_level, equivalent_interval
+from scaling.method import Method, check_level
+from scaling.uncertainty import equivalent_interval
 
 EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "upper", "in_data"]
 

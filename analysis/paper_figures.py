@@ -14,7 +14,7 @@ from analysis.cost_table import cost_table
 from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.paper import Inputs
 from analysis.published import STACK
-from scaling.uncertainty import t_quantile
+from scaling.method import t_quantile
 
 RIVALS = {
     "Eq 5: log P": "parallel",

@@ -161,13 +161,18 @@ def _fit_all(
             found[law] = scaling.fit(scaling.by_name(law), rows, objective)
         except scaling.FitError:  # fewer runs than parameters, the one way a fit has no answer
             too_many.append(law)
+    where = f"{corpus_name(corpus)}: ".removeprefix(": ")
+    if "D" in rows and len(usable(rows)["D"].dropna().unique()) > 1:
+        apart = "--where D=... takes one; `parscale compare` ranks laws of D"
+        missing.append(
+            f"{where}laws of N and P fit runs of more than one D as if they were one budget: {apart}"
+        )
     if too_many:
         count = f"{len(usable(rows))} finished runs are too few to fit {', '.join(too_many)}"
-        missing.append(f"{corpus_name(corpus)}: {count}".removeprefix(": "))
+        missing.append(where + count)
     if "parallel" in found and found["parallel"].status != scaling.Status.CONVERGED:
         detail, bound = found["parallel"].certificate.detail, "; ".join(one_sided(found["parallel"]))
-        line = f"{corpus_name(corpus)}: Eq 5 is in doubt: {detail}" + (f" ({bound})" if bound else "")
-        missing.append(line.removeprefix(": "))
+        missing.append(f"{where}Eq 5 is in doubt: {detail}" + (f" ({bound})" if bound else ""))
     return found
 
 

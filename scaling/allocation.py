@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from scaling.law import Array, Law
+from scaling.method import check_level
 from scaling.result import Fit
-from scaling.uncertainty import check_level, default_method
+from scaling.uncertainty import default_method
 
 Cost = Callable[..., Any]  # N, P, D arrays -> memory or latency, same shape
 SIDE = 600  # grid points in log N on each side of the middle, over three decades

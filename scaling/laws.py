@@ -122,9 +122,9 @@ class ParallelDataLaw(RootA):
 
     E: float
     A: float
-    B: float
     alpha: float
     k: float
+    B: float
     beta: float
 
     axes = ("N", "P", "D")

@@ -17,7 +17,7 @@ from scaling.problem import Problem
 if TYPE_CHECKING:
     import pandas as pd
 
-    from scaling.uncertainty import Method
+    from scaling.method import Method
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +149,24 @@ class Fit:
         method = default_method(self) if method is None else method
         checked(method)
         return method.parameters(self, level)
+
+    def correlations(self) -> pd.DataFrame:
+        """Correlations of the free parameters' estimates, (p, p), by linear theory; nan for one at its bound.
+
+        Source: the covariance of `scaling.method.spread`, by the delta method.
+        """
+        import pandas as pd
+
+        from scaling.method import slopes, spread
+
+        names = list(self.law.free())
+        gradient = slopes(
+            self.problem, self.theta[None], lambda law: np.stack([getattr(law, n) for n in names], axis=-1)
+        )[0]
+        covariance = gradient.T @ spread(self)[0] @ gradient
+        error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return pd.DataFrame(covariance / np.outer(error, error), index=names, columns=names)
 
     def predict(self, level: float = 0.95, method: Method | None = None, **axes: Any) -> pd.DataFrame:
         """Predicted loss at `axes` N=, P=, ... with intervals of the mean and of a new run, one row a point.

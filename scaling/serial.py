@@ -64,7 +64,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "groups": None if fit.groups is None else [str(g) for g in fit.groups],
         "data_hash": fit.data_hash,
         "seed": "none: the fit is deterministic",
-        "versions": {name: version(name) for name in ("parscale", "numpy")}
+        "versions": {name: version(name) for name in ("parscale", "numpy", "scipy")}
         | {"python": platform.python_version()},
     }
     return body | {"checksum": _checksum(body)}

@@ -20,8 +20,6 @@ from scaling.method import (
     at_points,
     check_level,
     evaluate,
-    slopes,
-    spread,
     standard_errors,
     t_quantile,
 )
@@ -33,24 +31,6 @@ if TYPE_CHECKING:
 
 HULL = 1e-6  # of the runs' range: a point this near to their hull is in it
 SMALL = 30  # rows up to which docs/coverage.md measured the methods
-
-__all__ = [
-    "Covariance",
-    "Method",
-    "Profile",
-    "Quantity",
-    "at_points",
-    "caveat",
-    "check_level",
-    "default_method",
-    "equivalent_interval",
-    "evaluate",
-    "predict",
-    "slopes",
-    "spread",
-    "standard_errors",
-    "t_quantile",
-]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import scaling
-from scaling.uncertainty import Method
+from scaling.method import Method
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for d in ("scaling", "sweeps", "analysis") for p in (ROOT / d).rglob("*.py"))

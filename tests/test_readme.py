@@ -54,3 +54,10 @@ def test_the_published_intervals_are_what_a_fit_gives():
     for corpus, rows in runs.groupby("corpus"):
         k = scaling.fit(scaling.ParallelLaw, rows).intervals().loc["k"]
         assert f"| {k.lower:.3f} to {k.upper:.3f} |".replace(" 0.", " .") in TEXT, corpus
+
+
+def test_the_runs_of_our_own_sweeps_are_counted():
+    (said,) = re.findall(r"\((\d+) runs so far\)", TEXT)
+    sweeps = ("laptop", "laptop-text", "gpu")
+    tables = [pd.read_parquet(ROOT / "results/sweeps" / name / "runs.parquet") for name in sweeps]
+    assert int(said) == sum(map(len, tables))

@@ -14,8 +14,8 @@ from analysis.explorer.sources import Source
 from analysis.hardware import DTYPE_BYTES, KNOWN
 from analysis.inference_cost import PREFIX_TOKENS
 from scaling.law import Array
+from scaling.method import slopes, spread, t_quantile
 from scaling.summary import baseline_r2
-from scaling.uncertainty import slopes, spread, t_quantile
 
 LEVEL = 0.95
 TITLES = {

@@ -14,7 +14,7 @@ from analysis import commands, explorer, view
 from analysis.explorer.page import build
 from analysis.explorer.payload import linear_covariance, payload
 from analysis.explorer.sources import read_sources
-from scaling.uncertainty import standard_errors
+from scaling.method import standard_errors
 
 
 @pytest.fixture(scope="module")

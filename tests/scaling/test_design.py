@@ -97,7 +97,7 @@ def test_no_interior_optimum_is_said() -> None:
     streams = ParallelDataLaw(E=1.4, A=2.9e7, B=1e-6, alpha=0.317, k=5.0, beta=0.277)
     cheap = scaling.allocate(streams, 1e21, cost=lambda N, P, D: N, limit=1e7)
     assert cheap.verdict.startswith("limited by the inference cost")
-    free = scaling.allocate(ParallelDataLaw(1.4, 2.9e7, 411.0, 0.317, 9.0, 0.277), 1e21, streams=(1, 2))
+    free = scaling.allocate(ParallelDataLaw(1.4, 2.9e7, 0.317, 9.0, 411.0, 0.277), 1e21, streams=(1, 2))
     assert free.P == 2
     assert "no interior optimum in P" in free.verdict
 

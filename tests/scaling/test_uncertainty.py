@@ -194,3 +194,20 @@ def test_where_a_method_falls_short_it_is_said(fit: scaling.Fit) -> None:
     assert fit.intervals().attrs == {"method": "profile likelihood", "caveat": ""}
     assert "measured 80-96 % for 95 %" in fit.intervals(method=Bootstrap(200)).attrs["caveat"]
     assert "prefactors measured" in fit.intervals(method=Covariance()).attrs["caveat"]
+
+
+def test_correlations_are_those_of_the_replicates(pile):
+    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares())
+    found = fit.correlations()
+    assert list(found.index) == list(found.columns) == ["E", "A", "alpha", "k"]
+    laws = Bootstrap(kind="normal", replicates=2_000).draws(fit, 2_000)
+    drawn = np.corrcoef([laws.E, np.log(laws.A), laws.alpha, laws.k])
+    np.testing.assert_allclose(found.to_numpy(), drawn, atol=0.1)
+
+
+def test_a_parameter_at_its_bound_correlates_with_nothing():
+    N, P = (v.ravel() for v in np.meshgrid(np.geomspace(1e8, 1e9, 6), [1, 2, 4]))
+    worse = {"N": N, "P": P, "loss": 1.5 + (2e8 / N) ** 0.3 * (1 + 0.05 * np.log(P))}
+    found = scaling.fit(ParallelLaw, worse, scaling.LeastSquares()).correlations()
+    assert found["k"].isna().all()
+    assert found.loc["E", "E"] == pytest.approx(1)
