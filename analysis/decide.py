@@ -43,7 +43,10 @@ def counts(text: str, option: str) -> list[int]:
 def cost(args: Any) -> int:
     """Memory and latency of inference; with --train D also what training costs."""
     axes = itertools.product(args.N.split(","), counts(args.P, "--P"), counts(args.batch, "--batch"))
-    frame = pd.DataFrame([_cost_row(args, N, P, batch) for N, P, batch in axes])
+    published = read_published(FOLDER).architectures if Path(FOLDER).is_dir() else None
+    shapes = {N: shape_of(amount(N, "--N"), published) for N in args.N.split(",")}
+    hardware = read_hardware(args.gpu)
+    frame = pd.DataFrame([{"N": N} | _cost_of(args, shapes[N], P, batch, hardware) for N, P, batch in axes])
     if args.json:
         print(serial.dumps(frame.to_dict("records")))
         return 0
@@ -51,16 +54,13 @@ def cost(args: Any) -> int:
     return 0
 
 
-def _cost_row(args: Any, N: str, P: int, batch: int) -> dict[str, Any]:
-    hardware = read_hardware(args.gpu)
-    published = read_published(FOLDER).architectures if Path(FOLDER).is_dir() else None
-    shape = shape_of(amount(N, "--N"), published)
+def _cost_of(args: Any, shape: FamilyShape, P: int, batch: int, hardware: Any) -> dict[str, Any]:
     tokens = {"input_tokens": args.input_tokens, "output_tokens": args.output_tokens}
     found = estimate(
         width=shape.width, ffn=shape.ffn, P=P, batch=batch, hardware=hardware, dtype=args.dtype, **tokens
     )
-    row = {"N": N, "P": P, "batch": batch}
-    row |= {"memory GiB": float(found.memory_bytes) / GIB, "latency s": float(found.latency_s)}
+    memory, latency = float(found.memory_bytes) / GIB, float(found.latency_s)
+    row = {"P": P, "batch": batch, "memory GiB": memory, "latency s": latency}
     return row | _training(args, shape, P, batch, hardware) if args.train else row
 
 
