@@ -71,7 +71,7 @@ class ParallelLaw(RootA):
     @property
     def A_prime(self) -> Any:
         """A^alpha, the coefficient of the other printed form."""
-        return np.exp(self.alpha * np.log(self.A))
+        return self.A**self.alpha  # 0 where A is
 
     @staticmethod
     def terms(N: Any, P: Any, alpha: Any, k: Any) -> Sequence[Any]:

@@ -162,3 +162,9 @@ def test_one_size_or_one_line_has_a_hull_too(pile):
     N = np.geomspace(1e8, 1e10, 12)
     runs = {"N": N, "D": 20 * N, "loss": 1.7 + 400 / N**0.34 + 410 / (20 * N) ** 0.28}
     assert list(scaling.fit(ChinchillaLaw, runs).predict(N=1e9, D=[2e10, 3e10])["inside"]) == [True, False]
+
+
+def test_a_law_without_a_term_in_N_has_no_coefficient_in_either_form():
+    assert ParallelLaw(E=2.0, A=0.0, alpha=0.3, k=0.2).A_prime == 0
+    level = {"N": [1e6, 1e6, 1e6, 1.1e6], "P": [1.0] * 4, "loss": [2.0] * 4}
+    assert "A' = A^alpha = 0.0000" in str(scaling.fit(ParallelLaw, level))
