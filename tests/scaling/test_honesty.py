@@ -168,3 +168,21 @@ def test_a_law_without_a_term_in_N_has_no_coefficient_in_either_form():
     assert ParallelLaw(E=2.0, A=0.0, alpha=0.3, k=0.2).A_prime == 0
     level = {"N": [1e6, 1e6, 1e6, 1.1e6], "P": [1.0] * 4, "loss": [2.0] * 4}
     assert "A' = A^alpha = 0.0000" in str(scaling.fit(ParallelLaw, level))
+
+
+def test_a_root_law_may_name_its_exponents_in_any_order(pile):
+    class Turned(ParallelLaw):
+        """Eq 5, k before alpha."""
+
+        nonlinear = {name: ParallelLaw.nonlinear[name] for name in ("k", "alpha")}  # noqa: RUF012
+
+        @staticmethod
+        def terms(N, P, k, alpha):
+            return ParallelLaw.terms(N, P, alpha, k)
+
+        @classmethod
+        def terms_gradient(cls, N, P, k, alpha):
+            return ParallelLaw.terms_gradient(N, P, alpha, k)[::-1]
+
+    fit, own = (scaling.fit(law, pile, scaling.LeastSquares()) for law in (ParallelLaw, Turned))
+    assert own.law.predict(N=1e9, P=4) == pytest.approx(fit.law.predict(N=1e9, P=4), rel=1e-6)
