@@ -131,7 +131,8 @@ def caveat(fit: Fit, method: Method) -> str:
         if isinstance(method, (Profile, Covariance)):
             return f"{name} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
         bound = ", ".join(fit.certificate.at_bound)
-        return f"{bound}, at its bound, has no standard error, and so no interval by {name}" if bound else ""
+        none = f"{bound}, at its bound, has no standard error, and so no interval by {name}"
+        return none if bound and getattr(method, "studentised", False) else ""
     if isinstance(method, Covariance) and fit.certificate.at_bound:
         bound = ", ".join(fit.certificate.at_bound)
         return f"{name} takes {bound}, at its bound, as known: measured 51-66 % for 95 %; use Profile"
