@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from sweeps.config import RunConfig
 from sweeps.layers import is_extra
+from sweeps.muon import StackedMuon
+from sweeps.parallel import is_sharded
 
 
 def learning_rate_factor(run: RunConfig, step: int) -> float:
@@ -69,8 +72,9 @@ def build_optimizer(model: nn.Module, run: RunConfig) -> Optimizer:
     )
     if run.optimizer == "adamw" or not groups["matrices"]:
         return adamw
-    matrices = [_group(groups["matrices"], run.muon_lr, run.weight_decay)]
-    return Together([adamw, Muon(matrices, lr=run.muon_lr, adjust_lr_fn="match_rms_adamw")])
+    matrices = _group(groups["matrices"], run.muon_lr, run.weight_decay)
+    muon = partial(Muon, adjust_lr_fn="match_rms_adamw") if is_sharded(model) else StackedMuon
+    return Together([adamw, muon([matrices], lr=run.muon_lr)])
 
 
 def _group(named: list[tuple[str, nn.Parameter]], peak: float, decay: float) -> dict[str, Any]:

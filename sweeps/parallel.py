@@ -33,7 +33,7 @@ def shard(model: ParScaleLM, mesh: Any) -> None:
         register_fsdp_forward_method(model, method)
 
 
-def is_sharded(model: ParScaleLM) -> bool:
+def is_sharded(model: torch.nn.Module) -> bool:
     """True once `shard` has been applied."""
     return any(hasattr(parameter, "full_tensor") for parameter in model.parameters())
 

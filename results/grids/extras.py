@@ -2,7 +2,8 @@
 
     parscale sweep results/grids/extras.py:network --out results/sweeps/extras/network
 
-32x2, 2M tokens, P = 4, seeds 0 and 1; `same`, `late` and `cosine` also P = 1, which they concern too. The
+32x2, 2M tokens, P = 4, seeds 0 and 1; `same`, `late` and `cosine` also P = 1, which they concern too, and
+`same`, `slow` and `fast` P = 8, where what streams bring may want another rate than at P = 4. The
 rule of choice, stated before any of them was run: a change is better than the grid's own if it lowers the
 loss at P = 4, less that at P = 1 under the same rule, by more than .0054 on average over the seeds: twice the
 standard error of a mean of two paired changes, which scatter by .0038 on `text`. results/LOG.md has the rest.
@@ -32,7 +33,7 @@ def trial(name: str, P: tuple[int, ...] = (4,), **changes: Any) -> Grid:
     )
 
 
-same = trial("same", (1, 4))
+same = trial("same", (1, 4, 8))
 network = trial("network", prefix_mlp=64)
 sharp = trial("sharp", smoothing=0.0)
 level = trial("level", smoothing=0.5)
@@ -41,5 +42,7 @@ large_start = trial("large_start", aggregation_std=0.2)
 one_prefix = trial("one_prefix", prefix_tokens=1)
 many_prefixes = trial("many_prefixes", prefix_tokens=16)
 wide_prefixes = trial("wide_prefixes", prefix_std=0.2)
+slow = trial("slow", (4, 8), extras_lr=0.1)
+fast = trial("fast", (4, 8), extras_lr=1.0)
 late = trial("late", (1, 4), warmup=0.2)
 cosine = trial("cosine", (1, 4), schedule="cosine")
