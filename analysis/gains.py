@@ -182,10 +182,20 @@ def text(table: pd.DataFrame, room: int | None = None) -> str:
 
 
 def averaged(streams: pd.DataFrame, room: int | None = None) -> str:
-    """What averaging all P streams of each run gained over one of them, for the terminal."""
+    """What averaging all P streams gained over one of them, a size's runs in the mean, for the terminal."""
     one = streams[streams["m"] == 1].set_index("run_id")["loss"]
     whole = streams[streams["m"] == streams["P"]].assign(one=lambda t: t["run_id"].map(one))
-    how: Any = {"one": "{:.4f}".format, **dict.fromkeys(("gain", "gain_se", "line"), number)}
+    names = ["one", "gain", "line", "similarity", "entropy"]
+    groups = whole.groupby(["size", "P"], sort=False)
+    table = groups[names].mean()
+    table.insert(0, "runs", groups.size())
+    table.insert(3, "spread", groups["gain"].std())
+    how: Any = {"one": "{:.4f}".format, **dict.fromkeys(("gain", "spread", "line"), number)}
     how |= {"similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
-    head = "one: loss of one stream alone; gain: of the average of all P below it; line: by Proposition 1"
-    return f"{head}\n{terminal.table(whole[['size', 'P', *how]], room, 2, index=False, formatters=how)}"
+    head = (
+        "one: loss of one stream alone; gain: of the average of all P below it; spread: its standard "
+        "deviation over runs; line: by Proposition 1"
+    )
+    told = table.reset_index().dropna(axis="columns", how="all")
+    how = {name: form for name, form in how.items() if name in told}
+    return f"{head}\n{terminal.table(told, room, 2, index=False, formatters=how, na_rep='')}"

@@ -111,4 +111,9 @@ def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
     table.to_parquet(tmp_path / "streams.parquet")
     assert parscale.main(["gains", str(tmp_path)]) == 0
     *_, last = capsys.readouterr().out.splitlines()
-    assert last.split() == ["32x2", "4", "4.1990", "0.0030", "1.000e-04", "0.0030", "0.9980", "1.300"]
+    assert last.split() == ["32x2", "4", "1", "4.1990", "0.0030", "0.0030", "0.9980", "1.300"]
+    other = table.assign(run_id="3", gain=0.003 * (m - 1), similarity=0.996)
+    pd.concat([table, other]).to_parquet(tmp_path / "streams.parquet")
+    assert parscale.main(["gains", str(tmp_path)]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.split() == ["32x2", "4", "2", "4.1990", "0.0060", "0.0042", "0.0030", "0.9970", "1.300"]
