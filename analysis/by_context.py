@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 import scaling
-from analysis.figures.common import split_by_corpus
+from analysis.corpora import split_by_corpus
 from analysis.gains import mean_changes, noise_over_seeds
 from scaling import terminal
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from analysis.corpora import split_by_corpus
 from analysis.equivalent import usable
-from analysis.figures.common import split_by_corpus
-from analysis.style import count_text
+from analysis.units import count_text
 from scaling import DenseLaw, LeastSquares
 from scaling.levels import axis_levels, size_levels
 

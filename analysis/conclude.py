@@ -12,7 +12,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from analysis import draw, view
 from analysis.equivalent import equivalents
 from scaling import Fit, Status, published
 from scaling.groups import slug
@@ -56,6 +55,8 @@ def show(frame: Any, title: str = "", keys: int = 1) -> None:
 
 def conclude(folder: Path, command: str) -> None:
     """Fit the sweep in `folder`, save fits and figures into it, and print what it says, doubts included."""
+    from analysis import draw, view  # matplotlib: the other commands that print tables do without
+
     console = terminal()
     seen = view.read(folder)
     console.print(runs_table(seen.runs))

@@ -17,7 +17,7 @@ from analysis.inference_cost import GIB, estimate
 from analysis.published import FOLDER, STACK, read_published
 from analysis.shapes import FamilyShape, shape_of
 from analysis.training_cost import training_cost
-from analysis.units import parse_bytes, parse_seconds
+from analysis.units import count_text, parse_bytes, parse_seconds
 from scaling import serial
 from scaling.data import parse_size
 from scaling.method import check_level
@@ -125,7 +125,7 @@ def _answer(found: advice.Advice) -> str:
     if best is None:
         return _in_gib(found.reason)
     outside = "" if best["inside"] else "; outside the runs, so the interval takes the law's form for granted"
-    what = f"take N = {style.count_text(best['N'])}, P = {best['P']:.0f}"
+    what = f"take N = {count_text(best['N'])}, P = {best['P']:.0f}"
     interval = f"{best['loss']:.4f} ({best['loss_lower']:.4f} to {best['loss_upper']:.4f})"
     cost = f"{best['latency_s']:.3g} s, {best['memory_bytes'] / GIB:.3g} GiB"
     return f"{what}: loss {interval}, {cost}{outside}\n{found.why}"

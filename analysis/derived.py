@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import scaling
+from analysis.corpora import backbones, corpus_name
 from analysis.equivalent import predicted
-from analysis.figures.common import backbones, corpus_name
 from analysis.figures.pair_k import FittedK
-from analysis.style import count_labels
+from analysis.units import count_labels
 from scaling.levels import size_levels
 from scaling.profile import Profile
 

@@ -15,8 +15,8 @@ from scipy.special import stdtrit
 
 import scaling
 from analysis.changes import of_one_law, one_stream_fits, paired
+from analysis.corpora import split_by_corpus
 from analysis.equivalent import usable
-from analysis.figures.common import split_by_corpus
 from scaling import terminal
 from scaling.method import at_points, check_level
 from scaling.summary import number

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from analysis.style import count_text
+from analysis.units import count_text
 
 POINTS = 9  # logged points under the running median, which keeps a steep start where it is
 SMOOTH = 3  # medians averaged, for the eye

@@ -15,8 +15,8 @@ import pandas as pd
 import scaling
 from analysis import cost_page, draw, recipe_page, stream_page
 from analysis.conclude import verdict
+from analysis.corpora import corpus_name
 from analysis.equivalent import beside_points
-from analysis.figures.common import corpus_name
 from analysis.page import Page, file_of
 from analysis.view import View, read
 from scaling.groups import WHOLE, Asked

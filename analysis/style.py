@@ -28,6 +28,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from analysis.units import count_labels
 from scaling.files import replacing
 
 # Okabe and Ito's palette: told apart under all common colour-vision deficiencies.
@@ -133,31 +134,6 @@ def stream_looks(streams: Iterable[int]) -> dict[int, dict[str, Any]]:
         p: {"color": mpl.colors.to_hex(ramp(spots[i])), "marker": MARKERS[i % len(MARKERS)]}
         for i, p in enumerate(values)
     }
-
-
-_SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
-
-
-def count_text(value: float) -> str:
-    """A count to two or three digits with its suffix: 50k, 535M, 1.57B."""
-    for scale, suffix in _SCALES:
-        if abs(value) >= scale * 0.9995:
-            return f"{value / scale:.3g}{suffix}"
-    return f"{value:.3g}"
-
-
-def count_labels(values: Sequence[float]) -> list[str]:
-    """Short labels of counts on one axis: one suffix where the sizes are within a factor 30 of each other."""
-    if not len(values):
-        return []
-    top = max(values)
-    scale, suffix = next(((s, t) for s, t in _SCALES if top >= s * 0.9995), (1.0, ""))
-    if top / min(values) > 30:
-        return [count_text(float(f"{v:.2g}")) for v in values]
-    texts = [f"{v / scale:.1f}" if top < 100 * scale else f"{v / scale:.0f}" for v in values]
-    if len(set(texts)) < len(texts):
-        texts = [f"{v / scale:.3g}" for v in values]
-    return [text.removesuffix(".0") + suffix for text in texts]
 
 
 def size_ticks(axes: Axes, sizes: Sequence[float], *, gap: float = 0.085) -> None:

@@ -13,8 +13,8 @@ import pandas as pd
 
 import scaling
 from analysis import folder
+from analysis.corpora import corpus_name, split_by_corpus
 from analysis.equivalent import equivalents, equivalents_by_points, usable
-from analysis.figures.common import corpus_name, split_by_corpus
 from analysis.paper import LAWS
 from scaling.data import SECOND_STAGE
 from scaling.groups import WHOLE, Asked

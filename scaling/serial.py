@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -22,20 +23,27 @@ from scaling.problem import Problem
 from scaling.result import Fit
 
 FORMAT = 1
+WORDS = {"nan": float("nan"), "inf": float("inf"), "-inf": -float("inf")}  # what JSON has no number for
 
 
 def dumps(content: Any) -> str:
     """Strict JSON, indented: null for a number that is missing or infinite, which JSON has no word for."""
+    return json.dumps(_finite(content, lambda value: None), indent=1, allow_nan=False)
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {str(name): plain(one) for name, one in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(one) for one in value]
-        value = value.item() if isinstance(value, np.generic) else value
-        return None if isinstance(value, float) and not np.isfinite(value) else value
 
-    return json.dumps(plain(content), indent=1, allow_nan=False)
+def _finite(content: Any, word: Callable[[float], Any]) -> Any:
+    """Plain values, `word` of those that are missing or infinite."""
+    if isinstance(content, dict):
+        return {str(name): _finite(one, word) for name, one in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(one, word) for one in content]
+    value = content.item() if isinstance(content, np.generic) else content
+    return word(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
+    """Values by name as they were before `save` wrote words for some."""
+    return {name: WORDS.get(v, v) if isinstance(v, str) else v for name, v in facts.items()}
 
 
 def to_json(fit: Fit) -> dict[str, Any]:
@@ -73,7 +81,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
 def save(fit: Fit, path: Any) -> None:
     """Write the JSON; a reader never sees half a file."""
     with replacing(Path(path)) as partial:
-        partial.write_text(json.dumps(to_json(fit), indent=1, allow_nan=True) + "\n")
+        partial.write_text(json.dumps(_finite(to_json(fit), str), indent=1, allow_nan=False) + "\n")
 
 
 def load(path: Any) -> Fit:
@@ -94,6 +102,9 @@ def load(path: Any) -> Fit:
         raise ValueError(
             f"{path}: fit file of format {body['format']}, this version reads {FORMAT}: fit again"
         )
+    body = _numbers(body)
+    if isinstance(body.get("certificate"), dict):
+        body["certificate"] = _numbers(body["certificate"])
     if body.pop("checksum", None) != _checksum(body):
         raise ValueError(f"{path}: changed since it was written (its checksum differs): fit again")
     return _rebuild(body, path)

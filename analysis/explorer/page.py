@@ -20,7 +20,7 @@ from analysis.explorer.payload import LEVEL, TITLES, payload, start
 from analysis.explorer.sources import Source
 from analysis.inference_cost import A100, GIB, estimate
 from analysis.shapes import shape_of
-from analysis.style import count_text
+from analysis.units import count_text
 
 SCRIPTS = ("law.js", "cost.js", "state.js", "tables.js", "charts.js", "app.js")
 STREAMS = (1, 2, 4, 8)

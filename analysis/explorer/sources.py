@@ -11,7 +11,7 @@ import pandas as pd
 
 import scaling
 from analysis import view
-from analysis.figures.common import corpus_name
+from analysis.corpora import corpus_name
 from scaling.groups import WHOLE, Asked
 from scaling.objectives import Objective
 from scaling.published import corpus_of

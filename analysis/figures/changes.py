@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.common import corpus_name, say_empty
+from analysis.corpora import corpus_name
+from analysis.figures.common import say_empty
 
 
 def change_panels(

@@ -1,4 +1,4 @@
-"""What the figures share: names of corpora, a law written out, goodness of fit, an empty panel."""
+"""What the figures share: labels, a law written out, goodness of fit, an empty panel."""
 
 from __future__ import annotations
 
@@ -11,40 +11,15 @@ from matplotlib.axes import Axes
 
 from analysis.equivalent import predicted
 from analysis.style import BLACK, GREY
-from scaling.levels import size_levels
-from scaling.published import TITLES
 
 N_LABEL = "non-embedding parameters $N$"
 LOSS_LABEL = "loss (nats per token)"
 P_LABEL = "parallel streams $P$"
 
 
-def corpus_name(corpus: str) -> str:
-    """A corpus as a heading."""
-    return TITLES.get(corpus, corpus)
-
-
-def labelled(corpus: str, words: str, sep: str = ": ") -> str:
-    """Words about a corpus, after its name where it has one."""
-    name = corpus_name(corpus)
-    return f"{name}{sep}{words}" if name else words
-
-
-def split_by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Rows by corpus in order of appearance; one nameless group where there is no such column."""
-    if "corpus" not in table:
-        return {"": table}
-    return {str(name): rows for name, rows in table.groupby("corpus", sort=False)}
-
-
 def by_streams(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
     """Rows of each P, P ascending."""
     return [(int(P), table[table["P"] == P]) for P in sorted(table["P"].unique())]
-
-
-def backbones(table: pd.DataFrame) -> list[float]:
-    """One N a size, that of its smallest run, ascending: `scaling.levels` says which runs are of one size."""
-    return [float(N) for N in table["N"].groupby(size_levels(table)).min()]
 
 
 def number(value: float) -> str:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures.common import by_streams, say_empty
+from analysis.units import count_text
 
 
 def ratio_map(grid: pd.DataFrame, *, column: str = "latency_ratio", what: str = "latency") -> Figure:
@@ -134,7 +135,7 @@ def _chosen(axes: Axes, row: Mapping[Any, Any]) -> None:
     bars = [[y - row["loss_lower"]], [row["loss_upper"] - y]]
     axes.errorbar([x], [y], yerr=bars, fmt="none", ecolor=style.ORANGE, capsize=3)
     axes.plot([x], [y], "o", mfc="none", mec=style.ORANGE, ms=9, mew=1.6)
-    text = f"$N$ = {style.count_text(row['N'])}, $P = {row['P']:g}$\n{row['memory_gib']:.2f} GiB"
+    text = f"$N$ = {count_text(row['N'])}, $P = {row['P']:g}$\n{row['memory_gib']:.2f} GiB"
     low, high = axes.get_ylim()
     below = y - low > 0.25 * (high - low)  # there is room under it, the side that no curve crosses
     look: dict[str, Any] = {

@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.common import N_LABEL, P_LABEL, corpus_name, number, say_empty, split_by_corpus
+from analysis.corpora import corpus_name, split_by_corpus
+from analysis.figures.common import N_LABEL, P_LABEL, number, say_empty
+from analysis.units import count_text
 
 # What a coefficient's panel may be measured in; "" is percent.
 OWN, TIMES = "own units", "times the estimate"
@@ -146,7 +148,7 @@ def _cells(axes: Axes, grid: pd.DataFrame, reach: float) -> None:
                 axes.text(
                     j, i, text, ha="center", va="center", fontsize=7, color="white" if dark else "black"
                 )
-    names = [c if isinstance(c, str) else style.count_text(float(f"{c:.2g}")) for c in grid.columns]
+    names = [c if isinstance(c, str) else count_text(float(f"{c:.2g}")) for c in grid.columns]
     axes.set_xticks(range(len(names)), labels=names)
     axes.set_yticks(range(len(grid.index)), labels=[f"{p:g}" for p in grid.index])
     axes.grid(visible=False)

@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.common import P_LABEL, labelled, say_empty
+from analysis.corpora import labelled
+from analysis.figures.common import P_LABEL, say_empty
+from analysis.units import count_text
 
 MARGIN = 1.25  # how far beyond its ends an axis reaches, as a factor
 
@@ -69,7 +71,7 @@ def _curve(axes: Axes, table: pd.DataFrame, color: str, corpus: str) -> None:
     finite = table[np.isfinite(table["multiple"])]
     inside = finite[finite["in_data"]]
     outside = finite[finite["P"] >= (inside["P"].max() if len(inside) else 0)]
-    label = labelled(corpus, f"law at $N$ = {style.count_text(table['N'].iloc[0])}")
+    label = labelled(corpus, f"law at $N$ = {count_text(table['N'].iloc[0])}")
     if table["lower"].notna().any():
         label = f"{label}, 95% interval"
         axes.fill_between(

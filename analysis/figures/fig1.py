@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.corpora import backbones
 from analysis.cost_ratios import CostRatio
 from analysis.equivalent import usable
-from analysis.figures.common import LOSS_LABEL, N_LABEL, backbones, law_text, note, say_empty
+from analysis.figures.common import LOSS_LABEL, N_LABEL, law_text, note, say_empty
 
 SIZE, FEW, MANY = "1.6B", 1, 8  # the size and the two P that the paper's teasers show
 

@@ -12,19 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis import style
+from analysis.corpora import backbones, corpus_name, split_by_corpus
 from analysis.equivalent import usable
-from analysis.figures.common import (
-    LOSS_LABEL,
-    N_LABEL,
-    backbones,
-    by_streams,
-    corpus_name,
-    goodness,
-    law_text,
-    note,
-    say_empty,
-    split_by_corpus,
-)
+from analysis.figures.common import LOSS_LABEL, N_LABEL, by_streams, goodness, law_text, note, say_empty
 
 
 def fig2(

@@ -13,8 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis import style
+from analysis.corpora import backbones, corpus_name, split_by_corpus
 from analysis.equivalent import usable
-from analysis.figures.common import N_LABEL, P_LABEL, backbones, corpus_name, say_empty, split_by_corpus
+from analysis.figures.common import N_LABEL, P_LABEL, say_empty
 
 LINES = 12  # contours at most
 

@@ -12,17 +12,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis import style
+from analysis.corpora import backbones, labelled, split_by_corpus
 from analysis.equivalent import usable
-from analysis.figures.common import (
-    LOSS_LABEL,
-    N_LABEL,
-    P_LABEL,
-    backbones,
-    labelled,
-    note,
-    say_empty,
-    split_by_corpus,
-)
+from analysis.figures.common import LOSS_LABEL, N_LABEL, P_LABEL, note, say_empty
+from analysis.units import count_labels
 from scaling.levels import size_levels
 
 
@@ -113,7 +106,7 @@ def rivals(
             say_empty(panels[0], "no law that these runs determine")
             return figure
         P = np.geomspace(1, up_to, 80)
-        for axes, N, label in zip(panels, sizes, style.count_labels(sizes), strict=True):
+        for axes, N, label in zip(panels, sizes, count_labels(sizes), strict=True):
             ends = []
             near = _of_size(runs, N)
             sized = _size_along(near, N, P)

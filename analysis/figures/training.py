@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis import paired, style
 from analysis.figures.common import LOSS_LABEL, by_streams, note, say_empty
+from analysis.units import count_text
 
 SMOOTHING = 0.08  # share of a curve that the moving mean spans
 BEFORE = 0.3  # of stage 2's tokens: how much of stage 1 is drawn before it
@@ -123,7 +124,7 @@ def _line(axes: Axes, rows: pd.DataFrame, column: str, look: Mapping[str, Any], 
 def token_ticks(axes: Axes) -> None:
     """Tokens in short, few enough for a small panel."""
     axes.xaxis.set_major_formatter(
-        lambda value, _: style.count_text(value).replace("-", "\N{MINUS SIGN}") if value else "0"
+        lambda value, _: count_text(value).replace("-", "\N{MINUS SIGN}") if value else "0"
     )
     axes.locator_params(axis="x", nbins=5)
 

@@ -112,7 +112,10 @@ def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
     assert parscale.main(["gains", str(tmp_path)]) == 0
     *_, last = capsys.readouterr().out.splitlines()
     assert last.split() == ["32x2", "4", "1", "4.1990", "0.0030", "0.0030", "0.9980", "1.300"]
-    other = table.assign(run_id="3", gain=0.003 * (m - 1), similarity=0.996)
+    runs = made(seeds=2).assign(run_id=lambda t: t.index.astype(str))
+    runs.to_parquet(tmp_path / "runs.parquet")
+    one, two = runs[(runs["size"] == "32x2") & (runs["P"] == 4)]["run_id"]
+    table, other = table.assign(run_id=one), table.assign(run_id=two, gain=0.003 * (m - 1), similarity=0.996)
     pd.concat([table, other]).to_parquet(tmp_path / "streams.parquet")
     assert parscale.main(["gains", str(tmp_path)]) == 0
     *_, last = capsys.readouterr().out.splitlines()

@@ -8,7 +8,7 @@ import pytest
 
 import scaling
 from analysis import claims, conclude, derived, paper, reproduce, tables, verdicts
-from analysis.figures.common import corpus_name
+from analysis.corpora import corpus_name
 from analysis.published import read_published
 from scaling.published import PRINTED, printed_k
 

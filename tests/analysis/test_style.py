@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import style
+from analysis.units import count_labels
 
 
 def make():
@@ -64,7 +65,7 @@ def test_neighbouring_streams_differ_in_lightness():
     ],
 )
 def test_sizes_of_any_magnitude_have_short_labels(sizes, labels):
-    assert style.count_labels(sizes) == labels
+    assert count_labels(sizes) == labels
 
 
 def test_crowded_sizes_keep_their_ticks_and_lose_labels():

@@ -1,6 +1,7 @@
 """A fit written is the fit read, and nothing else is read as one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,17 @@ def test_nothing_half_written_is_left(pile_fit: Fit, tmp_path: Path, monkeypatch
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.json: no such file; write a fit with"):
         Fit.load(tmp_path / "none.json")
+
+
+def test_what_is_missing_or_infinite_is_strict_json_and_comes_back(pile_fit: Fit, tmp_path: Path) -> None:
+    certificate = replace(pile_fit.certificate, second_gap=np.nan, condition_number=np.inf)
+    replace(pile_fit, certificate=certificate, groups=np.array(["nan", "inf"] * 12)).save(tmp_path / "f.json")
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    json.loads((tmp_path / "f.json").read_text(), parse_constant=refuse)
+    again = Fit.load(tmp_path / "f.json")
+    assert np.isnan(again.certificate.second_gap)
+    assert again.certificate.condition_number == np.inf
+    assert list(again.groups) == ["nan", "inf"] * 12
