@@ -230,7 +230,10 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(outcome, str):  # text to print: the work is done
             print(outcome, flush=True)
         return outcome if isinstance(outcome, int) else 0
-    except (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+    except (NotADirectoryError, FileExistsError) as error:
+        blocked = "a part of this path is a file where a folder is wanted; choose another"
+        message, code = f"{error.filename}: {blocked}" if error.filename else str(error), 2
+    except (ValueError, FileNotFoundError, IsADirectoryError) as error:
         message, code = str(error), 2
     except ModuleNotFoundError as error:
         message, code = missing((error.name or "").partition(".")[0]), 2

@@ -41,6 +41,7 @@ def read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
     if "step" in curves:
         curves = curves.drop_duplicates(["run_id", "step"], keep="last")
     about = runs[[c for c in _ABOUT if c in runs]].assign(begin=_begin(runs))
+    about = about[about["run_id"].isin(curves["run_id"].cat.categories)]
     words = [c for c in about.columns[1:] if not pd.api.types.is_numeric_dtype(about[c])]
     about = about.astype({"run_id": curves["run_id"].dtype} | dict.fromkeys(words, "category"))
     return curves.drop(columns=[c for c in about.columns[1:] if c in curves]).merge(about, on="run_id")

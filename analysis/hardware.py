@@ -54,6 +54,13 @@ class Hardware:
         return self.bandwidth * self.bandwidth_efficiency
 
 
+def device(hardware: Hardware) -> Hardware:
+    """The hardware; ValueError where it is none, such as a name."""
+    if not isinstance(hardware, Hardware):
+        raise ValueError(f"hardware is {hardware!r}; give a Hardware, e.g. read_hardware('a100')")
+    return hardware
+
+
 def _require_positive(name: str, key: str, value: object) -> None:
     """Refuse a rate or size that is no positive number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:

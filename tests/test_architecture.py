@@ -115,10 +115,11 @@ def test_help_loads_no_package():
 
 def test_a_command_that_prints_gains_loads_no_figures():
     code = "import sys, parscale; parscale.main(['gains', 'results/sweeps/gpu']); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert "analysis.gains" in loaded.stdout
     assert not {"matplotlib", "torch", "plotly"} & set(loaded.stdout.splitlines()[-1].split())
-
 
 
 def test_no_path_of_a_machine_is_committed():

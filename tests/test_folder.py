@@ -45,3 +45,10 @@ def test_each_point_has_its_run_and_what_goes_on_replaces_what_was_gathered(tmp_
 
 def points(run_ids, steps, loss):
     return pd.DataFrame({"run_id": run_ids, "step": steps, "loss": loss})
+
+
+def test_a_run_without_a_curve_leaves_the_others_theirs(tmp_path):
+    write_parquet(tmp_path / "curves.parquet", points(["b", "b"], [1, 2], 3.0))
+    curves = folder.read_curves(tmp_path, RUNS)
+    assert curves["run_id"].tolist() == ["b", "b"]
+    assert curves["P"].tolist() == [2, 2]
