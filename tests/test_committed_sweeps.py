@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from results.grids import extras
 from sweeps import grids, hf_config
 from sweeps.axes import Axes
 
@@ -33,6 +34,12 @@ MADE_BY |= {
     f"recipe/{folder.name}": f"{ROOT}/results/grids/recipe.py:{folder.name}"
     for folder in sorted((SWEEPS / "recipe").iterdir())
     if folder.name != "gpu"
+}
+EXTRAS = f"{ROOT}/results/grids/extras.py"
+MADE_BY |= {
+    f"extras/{folder.name}": f"{EXTRAS}:{folder.name}"
+    for folder in (SWEEPS / "extras").iterdir()
+    if folder.is_dir()
 }
 
 
@@ -70,3 +77,8 @@ def test_its_grid_gives_every_configuration_of_a_sweep(sweep, base):
 def test_every_committed_sweep_is_held():
     folders = {path.parent.relative_to(SWEEPS).as_posix() for path in SWEEPS.glob("**/sweep.json")}
     assert folders <= set(MADE_BY)
+
+
+def test_the_page_of_trials_is_that_of_their_tables():
+    assert (SWEEPS / "extras/README.md").read_text() == extras.page()
+    assert set(extras.TRIALS) == {folder.name for folder in (SWEEPS / "extras").iterdir() if folder.is_dir()}

@@ -6,11 +6,17 @@
 `same`, `slow` and `fast` P = 8, where what streams bring may want another rate than at P = 4. The
 rule of choice, stated before any of them was run: a change is better than the grid's own if it lowers the
 loss at P = 4, less that at P = 1 under the same rule, by more than .0054 on average over the seeds: twice the
-standard error of a mean of two paired changes, which scatter by .0038 on `text`. results/LOG.md has the rest.
+standard error of a mean of two paired changes, which scatter by .0038 on `text`. (`slow`, `fast` and P = 8 of
+`same` were added on the day they were run, before any trial had ended.) What came of them:
+
+    python -m results.grids.extras        writes results/sweeps/extras/README.md
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from sweeps.axes import Axes
 from sweeps.config import RunConfig
@@ -46,3 +52,45 @@ slow = trial("slow", (4, 8), extras_lr=0.1)
 fast = trial("fast", (4, 8), extras_lr=1.0)
 late = trial("late", (1, 4), warmup=0.2)
 cosine = trial("cosine", (1, 4), schedule="cosine")
+
+OUT = Path(__file__).parents[1] / "sweeps/extras"
+TRIALS = {name: made.rule.rpartition("; ")[2] for name, made in globals().items() if isinstance(made, Grid)}
+BETTER = 0.0054
+HEAD = f"""# What streams add, tuned
+
+`python -m results.grids.extras`, from the trials' tables. Losses of seeds 0 and 1, nats per token; change: P
+streams less P = 1 under the same rule (that of `same` where a trial does not concern P = 1), mean over the
+seeds; gained: how much lower than the change of `same`. By the rule stated before, {BETTER} were to count.
+Trained on one H100, `cosine` and `wide_prefixes` on a CPU.
+
+| trial | what is changed | P | loss | change | gained |
+| --- | --- | --- | --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """The table of all trials, those that gained most at P = 4 first."""
+    losses = {name: _losses(name) for name in TRIALS}
+    change = {
+        (name, P): float((found[P] - found.get(1, losses["same"][1])).mean())
+        for name, found in losses.items()
+        for P in found
+        if P > 1
+    }
+    ranked = sorted(change, key=lambda cell: (cell[1], change[cell]))
+    lines = [
+        f"| {name} | {TRIALS[name]} | {P} | {', '.join(f'{loss:.4f}' for loss in losses[name][P])} "
+        f"| {change[name, P]:+.4f} | {change['same', P] - change[name, P]:+.4f} |"
+        for name, P in ranked
+    ]
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def _losses(name: str) -> dict[int, "pd.Series[float]"]:
+    """{P: loss by seed}."""
+    runs = pd.read_parquet(OUT / name / "runs.parquet").set_index("seed").sort_index()
+    return {int(P): rows["loss"] for P, rows in runs.groupby("P")}
+
+
+if __name__ == "__main__":
+    (OUT / "README.md").write_text(page(), encoding="utf-8")
