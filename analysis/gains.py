@@ -181,21 +181,22 @@ def text(table: pd.DataFrame, room: int | None = None) -> str:
     return terminal.table(shown, room, keys, index=False, formatters=how, na_rep="")
 
 
+AVERAGED = """\
+one: loss of one stream alone; gain: of the average of all P below it; spread: its standard deviation
+over runs; line: the gain by Proposition 1; slope: its (L1 - E)(1 - rho), equal for every P where rho is"""
+
+
 def averaged(streams: pd.DataFrame, room: int | None = None) -> str:
     """What averaging all P streams gained over one of them, a size's runs in the mean, for the terminal."""
     one = streams[streams["m"] == 1].set_index("run_id")["loss"]
     whole = streams[streams["m"] == streams["P"]].assign(one=lambda t: t["run_id"].map(one))
-    names = ["one", "gain", "line", "similarity", "entropy"]
+    whole["slope"] = whole["line"] / (1 - 1 / whole["P"])
     groups = whole.groupby(["size", "P"], sort=False)
-    table = groups[names].mean()
+    table = groups[["one", "gain", "line", "slope", "similarity", "entropy"]].mean()
     table.insert(0, "runs", groups.size())
     table.insert(3, "spread", groups["gain"].std())
-    how: Any = {"one": "{:.4f}".format, **dict.fromkeys(("gain", "spread", "line"), number)}
-    how |= {"similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
-    head = (
-        "one: loss of one stream alone; gain: of the average of all P below it; spread: its standard "
-        "deviation over runs; line: by Proposition 1"
-    )
     told = table.reset_index().dropna(axis="columns", how="all")
-    how = {name: form for name, form in how.items() if name in told}
-    return f"{head}\n{terminal.table(told, room, 2, index=False, formatters=how, na_rep='')}"
+    form: dict[str, Any] = {"one": "{:.4f}".format, "similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
+    form |= dict.fromkeys(("gain", "spread", "line", "slope"), number)
+    how: Any = {name: one for name, one in form.items() if name in told}
+    return f"{AVERAGED}\n{terminal.table(told, room, 2, index=False, formatters=how, na_rep='')}"

@@ -111,7 +111,7 @@ def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
     table.to_parquet(tmp_path / "streams.parquet")
     assert parscale.main(["gains", str(tmp_path)]) == 0
     *_, last = capsys.readouterr().out.splitlines()
-    assert last.split() == ["32x2", "4", "1", "4.1990", "0.0030", "0.0030", "0.9980", "1.300"]
+    assert last.split() == ["32x2", "4", "1", "4.1990", "0.0030", "0.0030", "0.0040", "0.9980", "1.300"]
     runs = made(seeds=2).assign(run_id=lambda t: t.index.astype(str))
     runs.to_parquet(tmp_path / "runs.parquet")
     one, two = runs[(runs["size"] == "32x2") & (runs["P"] == 4)]["run_id"]
@@ -119,4 +119,15 @@ def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
     pd.concat([table, other]).to_parquet(tmp_path / "streams.parquet")
     assert parscale.main(["gains", str(tmp_path)]) == 0
     *_, last = capsys.readouterr().out.splitlines()
-    assert last.split() == ["32x2", "4", "2", "4.1990", "0.0060", "0.0042", "0.0030", "0.9970", "1.300"]
+    assert last.split() == [
+        "32x2",
+        "4",
+        "2",
+        "4.1990",
+        "0.0060",
+        "0.0042",
+        "0.0030",
+        "0.0040",
+        "0.9970",
+        "1.300",
+    ]
