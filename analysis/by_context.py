@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 import scaling
+from analysis import gains
 from analysis.corpora import split_by_corpus
 from analysis.gains import mean_changes, noise_over_seeds
 from scaling import terminal
@@ -38,6 +39,12 @@ def changes(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         rows.insert(0, "part", part)
         found.append(rows.assign(share=float(table[f"share_{part}"].mean())))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["part"])
+
+
+def pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """The changes that `changes` averages, each seed's: the columns of `analysis.gains.pairs`, and part."""
+    found = [gains.pairs(table.assign(loss=table[f"loss_{part}"])).assign(part=part) for part in parts(table)]
+    return pd.concat(found, ignore_index=True)
 
 
 def noise(table: pd.DataFrame) -> pd.DataFrame:

@@ -78,7 +78,7 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
         doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
         words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
         law = {corpus: fitted.law for corpus, fitted in one.items()}
-        known["gains"] = lambda: figures.gains(gained, law, words)
+        known["gains"] = lambda: figures.gains(gained, law, words, gains.pairs(view.runs))
         known["pair_k"] = lambda: figures.pair_k(gained, derived.fitted_k(view.sound), words)
     tested = derived.backtest_table(view.sound, {corpus: runs[corpus] for corpus in view.sound})
     if len(tested):
@@ -117,8 +117,9 @@ def _of_training(view: View) -> dict[str, Drawing]:
 def _of_streams(view: View) -> dict[str, Drawing]:
     """What averaging streams gains, where in the text P changes the loss, and P chosen on one backbone."""
     known: dict[str, Drawing] = {}
-    if view.context is not None and len(changed := by_context.changes(view.context)):
-        known["context"] = lambda: figures.by_context(changed)
+    context = view.context
+    if context is not None and len(changed := by_context.changes(context)):
+        known["context"] = lambda: figures.by_context(changed, by_context.pairs(context))
     streams = view.streams
     if streams is not None:
         known["ensemble"] = lambda: figures.ensemble(derived.ensemble_table(streams, view.sound))

@@ -60,6 +60,11 @@ def mean_changes(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in (*WORTH, "k")])
 
 
+def pairs(runs: pd.DataFrame) -> pd.DataFrame:
+    """`paired`, each budget of tokens by itself: the changes that `gains` averages."""
+    return pd.concat([group for _, group in _groups(runs)] or [paired(runs)], ignore_index=True)
+
+
 def _groups(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The changes of each size, budget and P, with the name of the law of N that is theirs."""
     paired(runs)  # what cannot be paired is refused as a whole

@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.changes import change_panels
+from analysis.figures.changes import change_panels, dots
 from analysis.figures.common import by_streams
 
+APART = 1.08  # ratio of the N at which neighbouring P of one size are drawn
 WORDS = {
     "repeated": "a pair seen before",
     "seen": "a token seen before",
@@ -22,11 +23,12 @@ WORDS = {
 }
 
 
-def by_context(table: pd.DataFrame) -> Figure:
+def by_context(table: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Figure:
     """Change of the loss from P = 1 against N at P = 1, a panel each part of the text, a row each corpus.
 
-    table: the columns of `analysis.by_context.changes`. Bars are 95% intervals over seeds, where there are
-    several. A change in copied pairs alone says when a run learned to copy, not what streams can hold.
+    table: the columns of `analysis.by_context.changes`; pairs: of `analysis.by_context.pairs`, each seed's
+    change: small dots. Bars are 95% intervals over seeds, where there are several. A change in copied pairs
+    alone says when a run learned to copy, not what streams can hold.
     """
     looks = style.stream_looks([1, *table["P"]]) if len(table) else {}  # as where there are runs of P = 1
 
@@ -34,16 +36,24 @@ def by_context(table: pd.DataFrame) -> Figure:
         share = f"{rows['share'].iloc[0]:.0%} of the text" if len(rows) else ""
         return f"{WORDS.get(part, part)}\n{share}"
 
-    def draw(axes: Axes, _: str, rows: pd.DataFrame) -> None:
-        _panel(axes, rows, looks)
+    def draw(axes: Axes, corpus: str, rows: pd.DataFrame) -> None:
+        own = None
+        if pairs is not None and rows["low"].notna().any():
+            own = pairs[(pairs["corpus"] == corpus) & (pairs["part"] == rows["part"].iloc[0])]
+        _panel(axes, rows, own, looks)
 
-    return change_panels(table, "part", list(dict.fromkeys(table["part"])), title, draw)
+    return change_panels(table, "part", list(dict.fromkeys(table["part"])), title, draw, pairs=pairs)
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str, Any]]) -> None:
-    """One part of one corpus: a line each P."""
-    for P, of_P in by_streams(rows):
+def _panel(
+    axes: Axes, rows: pd.DataFrame, pairs: pd.DataFrame | None, looks: Mapping[int, dict[str, Any]]
+) -> None:
+    """One part of one corpus: a line each P, a little apart."""
+    for index, (P, of_P) in enumerate(by_streams(rows)):
+        shift = APART ** (index - (rows["P"].nunique() - 1) / 2)
         bars = None
         if of_P["low"].notna().any():
             bars = np.abs(of_P[["low", "high"]].to_numpy(float).T - of_P["change"].to_numpy(float))
-        axes.errorbar(of_P["N_one"], of_P["change"], yerr=bars, capsize=2, label=f"$P = {P}$", **looks[P])
+        at, label = of_P["N_one"] * shift, f"$P = {P}$"
+        axes.errorbar(at, of_P["change"], yerr=bars, capsize=2, label=label, **looks[P])
+        dots(axes, None if pairs is None else pairs[pairs["P"] == P], looks[P], shift)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,14 @@ def change_panels(
     title: Callable[[Any, pd.DataFrame], str],
     draw: Callable[[Axes, str, pd.DataFrame], None],
     room: float = 1.0,
+    pairs: pd.DataFrame | None = None,
 ) -> Figure:
     """A row of panels each corpus, a panel each of a column's values, under one legend.
 
     table: corpus, N_one (N at P = 1), change, the ends of its interval (low, high) and the column; title: of
     a value and its rows; draw: puts one corpus' rows into axes that have the line of no change and N on a
-    logarithm. Intervals of two seeds can be ten times what was measured: they run out of a frame that goes
-    `room` times the range of the changes beyond it.
+    logarithm; pairs: the changes of single seeds, where they are drawn too. Intervals of two seeds can be ten
+    times what was measured: they run out of a frame that goes `room` times the changes' range beyond it.
     """
     corpora = list(dict.fromkeys(table["corpus"]))
     rows, columns = max(len(corpora), 1), max(len(values), 1)
@@ -50,11 +51,19 @@ def change_panels(
             handles, labels = axes.get_legend_handles_labels()
             known = dict(zip(labels, handles, strict=True)) | known
         if table["low"].notna().any():
-            _frame(figure, table["change"].to_numpy(float), room)
+            drawn = table if pairs is None else pd.concat([table, pairs])
+            _frame(figure, drawn["change"].to_numpy(float), room)
         figure.supylabel("change of the loss from $P = 1$ (nats)", fontsize=9)
         figure.supxlabel("non-embedding parameters $N$ at $P = 1$", fontsize=9)
         figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=len(known))
     return figure
+
+
+def dots(axes: Axes, pairs: pd.DataFrame | None, look: Mapping[str, Any], shift: float = 1.0) -> None:
+    """Each seed's change, small and pale, N times `shift`."""
+    if pairs is not None and len(pairs):
+        pale = {**look, "linestyle": "none", "markersize": 2.5, "alpha": 0.45}
+        axes.plot(pairs["N_one"] * shift, pairs["change"], **pale)
 
 
 def _frame(figure: Figure, changes: np.ndarray[Any, Any], room: float) -> None:

@@ -11,21 +11,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.changes import change_panels
+from analysis.figures.changes import change_panels, dots
 from scaling.published import PRINTED
 
 PAPER_K = sorted(law.k for law, _ in PRINTED.values())
 
 
-def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figure:
+def gains(
+    table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "", pairs: pd.DataFrame | None = None
+) -> Figure:
     """Change of the loss from P = 1 to P at one size against N, a panel each P and a row each corpus.
 
     table: the columns of `analysis.gains.gains`; laws: the law of N at P = 1 by corpus. Grey: what the
     parameters that streams bring would give alone, with its interval; band: what they would give if P
     streams were worth N (k ln P + 1) with the paper's two k. doubt: what stands against that law, for the
-    legend.
+    legend. pairs: `analysis.gains.pairs`, each seed's change: small dots.
     """
-    several = len(table) and table["low"].notna().any()
+    several = bool(len(table)) and table["low"].notna().any()
     words = "measured, 95% over seeds" if several else "measured"
 
     def title(P: float, _: pd.DataFrame) -> str:
@@ -33,8 +35,11 @@ def gains(table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "") -> Figu
 
     def draw(axes: Axes, corpus: str, rows: pd.DataFrame) -> None:
         _panel(axes, rows, laws.get(corpus), doubt, words)
+        if several and pairs is not None and len(rows):
+            own = pairs[(pairs["corpus"] == corpus) & (pairs["P"] == rows["P"].iloc[0])]
+            dots(axes, own, {"marker": "o", "color": style.CYCLE[0], "label": "one seed"}, shift=1.1)
 
-    return change_panels(table, "P", sorted(table["P"].unique()), title, draw, room=2.5)
+    return change_panels(table, "P", sorted(table["P"].unique()), title, draw, room=2.5, pairs=pairs)
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str, measured: str) -> None:

@@ -95,3 +95,12 @@ def test_a_sweep_without_the_table_says_nothing_of_it(tmp_path, capsys) -> None:
     (tmp_path / "s" / "context.parquet").unlink()
     assert parscale.main(["gains", str(tmp_path / "s")]) == 0
     assert by_context.HEAD not in capsys.readouterr().out
+
+
+def test_each_seed_is_a_dot_in_its_part_of_the_text() -> None:
+    table = made(seeds=3, noise=0.01)
+    found = by_context.pairs(table)
+    assert found.groupby("part").size().to_dict() == dict.fromkeys(("new", "repeated", "seen", "start"), 18)
+    figure = figures.by_context(by_context.changes(table), found)
+    drawn = [y for line in figure.axes[0].lines if line.get_markersize() < 3 for y in line.get_ydata()]
+    assert sorted(drawn) == pytest.approx(sorted(found[found["part"] == "repeated"]["change"]))

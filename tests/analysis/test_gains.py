@@ -7,7 +7,7 @@ import pytest
 import scaling
 from analysis import draw, figures, report, view
 from analysis.changes import one_stream_fits, paired
-from analysis.gains import gains, mean_change, needed_k, noise_over_seeds, scatter, text, worth
+from analysis.gains import gains, mean_change, needed_k, noise_over_seeds, pairs, scatter, text, worth
 from scaling import DenseLaw, LeastSquares
 
 LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
@@ -198,3 +198,20 @@ def test_what_parameters_are_worth_is_covered_at_six_runs(sigma) -> None:
         _, low, high = worth(scaling.fit(DenseLaw, {"N": sizes, "loss": loss}, LeastSquares()), pair, 0.95)
         held.append(low <= true <= high)
     assert 0.92 <= np.mean(held) <= 0.98  # standard error 0.013
+
+
+def test_each_seed_is_a_dot_beside_the_mean_of_several():
+    runs = made(seeds=3, noise=0.01)
+    found = pairs(runs)
+    assert len(found) == 24  # four sizes, three seeds, P = 2 and 4
+    two, _ = figures.gains(gains(runs), {}, pairs=found).axes
+    (dots,) = (line for line in two.lines if line.get_label() == "one seed")
+    assert sorted(dots.get_ydata()) == pytest.approx(sorted(found[found["P"] == 2]["change"]))
+    single = made(seeds=1)
+    alone, _ = figures.gains(gains(single), {}, pairs=pairs(single)).axes
+    assert not any(line.get_label() == "one seed" for line in alone.lines)
+
+
+def test_changes_of_two_budgets_of_tokens_are_pairs_of_their_own():
+    runs = pd.concat([made(seeds=1).assign(D=1e6), made(seeds=1).assign(D=2e6)])
+    assert pairs(runs)["D"].value_counts().to_dict() == {1e6: 8, 2e6: 8}
