@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("torch")
@@ -41,6 +42,7 @@ MADE_BY |= {
     for folder in (SWEEPS / "extras").iterdir()
     if folder.is_dir()
 }
+MADE_BY["again"] = f"{EXTRAS}:same"  # on a CPU what an H100 had trained
 
 
 def settings(text: str) -> dict:
@@ -82,3 +84,14 @@ def test_every_committed_sweep_is_held():
 def test_the_page_of_trials_is_that_of_their_tables():
     assert (SWEEPS / "extras/README.md").read_text() == extras.page()
     assert set(extras.TRIALS) == {folder.name for folder in (SWEEPS / "extras").iterdir() if folder.is_dir()}
+
+
+def test_runs_trained_again_on_other_hardware_have_the_same_losses():
+    one, other = (
+        pd.read_parquet(SWEEPS / name / "runs.parquet").set_index("run_id")
+        for name in ("extras/same", "again")
+    )
+    devices = [set(runs["versions"].map(lambda text: json.loads(text)["device"])) for runs in (one, other)]
+    assert not devices[0] & devices[1]
+    assert set(other.index) < set(one.index)
+    assert (other["loss"] - one["loss"]).abs().max() < 0.002
