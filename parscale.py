@@ -30,6 +30,7 @@ examples:
 exit codes: 0 done, 1 the work failed (and says what is safe), 2 the call or its input is wrong
 """
 
+BLOCKED = "a part of this path is a file where a folder is wanted; choose another"
 Parser = argparse.ArgumentParser
 
 
@@ -205,15 +206,8 @@ def build_parser() -> Parser:
     for name, (_, add) in COMMANDS.items():
         help_line = (add.__doc__ or "").strip()
         brief = SHORT.get(name, help_line.split(":")[0].rstrip("."))
-        add(
-            sub.add_parser(
-                name,
-                help=brief,
-                description=textwrap.fill(help_line, 79),
-                epilog=examples.epilog(name),
-                **raw,
-            )
-        )
+        words = {"help": brief, "description": textwrap.fill(help_line, 79), "epilog": examples.epilog(name)}
+        add(sub.add_parser(name, **words, **raw))
     return parser
 
 
@@ -231,8 +225,7 @@ def main(argv: list[str] | None = None) -> int:
             print(outcome, flush=True)
         return outcome if isinstance(outcome, int) else 0
     except (NotADirectoryError, FileExistsError) as error:
-        blocked = "a part of this path is a file where a folder is wanted; choose another"
-        message, code = f"{error.filename}: {blocked}" if error.filename else str(error), 2
+        message, code = f"{error.filename}: {BLOCKED}" if error.filename else str(error), 2
     except (ValueError, FileNotFoundError, IsADirectoryError) as error:
         message, code = str(error), 2
     except ModuleNotFoundError as error:

@@ -19,7 +19,6 @@ ROOT = Path(__file__).parents[1]
 TWO = ("--sizes", "32x1", "--streams", "1,2", "--tokens", "20k")  # of the ci grid: enough to stop between
 LOSSES = str(ROOT / "results/published/losses.csv")
 PILE = str(ROOT / "results/fits/parallel-pile.json")
-GPU_RUNS = str(ROOT / "results/sweeps/gpu")
 GOOD = "N,P,loss\n" + "\n".join(
     f"{N},{P},{1.5 + (2e6 / (N * (1 + 0.4 * P))) ** 0.3:.4f}" for N in (1e7, 4e7, 2e8) for P in (1, 2, 4)
 )
@@ -149,25 +148,6 @@ def test_a_package_that_is_not_there_is_named_with_what_brings_it(capsys, monkey
     code, _, err = run("demo", capsys=capsys)
     assert code == 2
     assert err == f"parscale demo: {module} is not installed: pip install '{install}'\n"
-
-
-def test_a_sweep_into_a_file_is_one_line(tmp_path, capsys):
-    (tmp_path / "file").write_text("not a folder")
-    code, _, err = run("sweep", "ci", "--out", str(tmp_path / "file" / "sweep"), capsys=capsys)
-    assert code in (1, 2)
-    assert err.endswith("choose another --out; what was finished is safe\n")
-
-
-@pytest.mark.parametrize(
-    "words",
-    [("fit", GPU_RUNS), ("report", GPU_RUNS), ("figures", GPU_RUNS, "--only", "gains"), ("reproduce",)],
-)
-def test_an_out_below_a_file_names_the_place(words, tmp_path, capsys):
-    (tmp_path / "file").write_text("not a folder")
-    code, _, err = run(*words, "--out", str(tmp_path / "file" / "x" / "y.html"), capsys=capsys)
-    assert code == 2
-    assert str(tmp_path / "file") in err
-    assert err.endswith("a part of this path is a file where a folder is wanted; choose another\n")
 
 
 def test_dry_run_lists_the_papers_48_runs(capsys):
