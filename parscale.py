@@ -206,8 +206,8 @@ def build_parser() -> Parser:
     for name, (_, add) in COMMANDS.items():
         help_line = (add.__doc__ or "").strip()
         brief = SHORT.get(name, help_line.split(":")[0].rstrip("."))
-        words = {"help": brief, "description": textwrap.fill(help_line, 79), "epilog": examples.epilog(name)}
-        add(sub.add_parser(name, **words, **raw))
+        words = {"description": textwrap.fill(help_line, 79), "epilog": examples.epilog(name)}
+        add(sub.add_parser(name, help=brief, **raw | words))
     return parser
 
 
