@@ -38,7 +38,7 @@ def by_context(table: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Figure
 
     def draw(axes: Axes, corpus: str, rows: pd.DataFrame) -> None:
         own = None
-        if pairs is not None and rows["low"].notna().any():
+        if pairs is not None and len(rows):
             own = pairs[(pairs["corpus"] == corpus) & (pairs["part"] == rows["part"].iloc[0])]
         _panel(axes, rows, own, looks)
 

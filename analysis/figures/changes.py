@@ -14,6 +14,8 @@ from analysis import style
 from analysis.corpora import corpus_name
 from analysis.figures.common import say_empty
 
+LEGEND = 110  # letters, and room for a mark each, that a legend has beside each other
+
 
 def change_panels(
     table: pd.DataFrame,
@@ -55,12 +57,16 @@ def change_panels(
             _frame(figure, drawn["change"].to_numpy(float), room)
         figure.supylabel("change of the loss from $P = 1$ (nats)", fontsize=9)
         figure.supxlabel("non-embedding parameters $N$ at $P = 1$", fontsize=9)
-        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=len(known))
+        lines = 1 + (sum(len(label) + 8 for label in known) > LEGEND)
+        columns = -(-len(known) // lines)
+        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=columns)
     return figure
 
 
 def dots(axes: Axes, pairs: pd.DataFrame | None, look: Mapping[str, Any], shift: float = 1.0) -> None:
-    """Each seed's change, small and pale, N times `shift`."""
+    """Each seed's change where there are several, small and pale, N times `shift`."""
+    if pairs is not None:
+        pairs = pairs[pairs.groupby(["N_one", "P"])["change"].transform("size") > 1]
     if pairs is not None and len(pairs):
         pale = {**look, "linestyle": "none", "markersize": 2.5, "alpha": 0.45}
         axes.plot(pairs["N_one"] * shift, pairs["change"], **pale)

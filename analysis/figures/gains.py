@@ -27,7 +27,7 @@ def gains(
     streams were worth N (k ln P + 1) with the paper's two k. doubt: what stands against that law, for the
     legend. pairs: `analysis.gains.pairs`, each seed's change: small dots.
     """
-    several = bool(len(table)) and table["low"].notna().any()
+    several = len(table) and table["low"].notna().any()
     words = "measured, 95% over seeds" if several else "measured"
 
     def title(P: float, _: pd.DataFrame) -> str:
@@ -35,7 +35,7 @@ def gains(
 
     def draw(axes: Axes, corpus: str, rows: pd.DataFrame) -> None:
         _panel(axes, rows, laws.get(corpus), doubt, words)
-        if several and pairs is not None and len(rows):
+        if pairs is not None and len(rows):
             own = pairs[(pairs["corpus"] == corpus) & (pairs["P"] == rows["P"].iloc[0])]
             dots(axes, own, {"marker": "o", "color": style.CYCLE[0], "label": "one seed"}, shift=1.1)
 
