@@ -204,14 +204,13 @@ def _provenance(page: Page, view: View) -> None:
         rows.append((f"data hash, {corpus_name(corpus)}".removesuffix(", "), fitted.data_hash))
     for column in ("git_commit", "sweep"):
         if column in view.runs:
-            rows.append((column, ", ".join(sorted(set(view.runs[column].dropna().astype(str)))[:6])))
+            rows.append((column, ", ".join(sorted(set(view.runs[column].dropna().astype(str))))))
     if "started_at" in view.runs and view.runs["started_at"].notna().any():
         when = view.runs["started_at"].dropna().astype(str)
         rows.append(("first and last run started", f"{when.min()}, {when.max()}"))
     if "versions" in view.runs:
-        rows += [
-            ("versions", text) for text in sorted(set(view.runs["versions"].dropna().map(_one_line)))[:3]
-        ]
+        counts = view.runs["versions"].dropna().map(_one_line).value_counts(sort=False).sort_index()
+        rows += [("versions", f"{text} ({count} runs)") for text, count in counts.items()]
     page.table(pd.DataFrame(rows, columns=["what", "value"]))
 
 

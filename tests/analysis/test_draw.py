@@ -1,5 +1,7 @@
 """Figures of any sweep: what is missing is said, and the rest is drawn."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -150,6 +152,17 @@ def test_the_report_is_one_page_that_asks_nothing_of_the_network(tmp_path):
     for said in ("51,234", "torch 2.13", "abc1234", "12.5", "made by: parscale report", "no curves.parquet"):
         assert said in html
     assert html.count("<figure>") == html.count("<img alt=") == 10
+
+
+def test_the_report_tells_every_machine_that_trained_a_run(tmp_path):
+    sweep(tmp_path / "s", (51234,), (1, 2, 4, 8), **SHAPE)
+    table = pd.read_parquet(tmp_path / "s" / "runs.parquet")
+    devices = ["a", "b", "c", *["d"] * (len(table) - 3)]
+    table["versions"] = [json.dumps({"device": name}) for name in devices]
+    table.to_parquet(tmp_path / "s" / "runs.parquet")
+    html = report.write(tmp_path / "s").read_text()
+    for name, count in (("a", 1), ("b", 1), ("c", 1), ("d", len(table) - 3)):
+        assert f"device {name} ({count} runs)" in html
 
 
 def test_the_report_serves_the_prefix_that_the_runs_have(tmp_path):
