@@ -196,7 +196,8 @@ def averaged(streams: pd.DataFrame, room: int | None = None) -> str:
     one = streams[streams["m"] == 1].set_index("run_id")["loss"]
     whole = streams[streams["m"] == streams["P"]].assign(one=lambda t: t["run_id"].map(one))
     whole["slope"] = whole["line"] / (1 - 1 / whole["P"])
-    groups = whole.groupby(["size", "P"], sort=False)
+    apart = [c for c in ("corpus", "recipe") if c in whole and len(set(whole[c])) > 1]
+    groups = whole.groupby([*apart, "size", "P"], sort=False)
     table = groups[["one", "gain", "line", "slope", "similarity", "entropy"]].mean()
     table.insert(0, "runs", groups.size())
     table.insert(3, "spread", groups["gain"].std())
@@ -204,4 +205,4 @@ def averaged(streams: pd.DataFrame, room: int | None = None) -> str:
     form: dict[str, Any] = {"one": "{:.4f}".format, "similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
     form |= dict.fromkeys(("gain", "spread", "line", "slope"), number)
     how: Any = {name: one for name, one in form.items() if name in told}
-    return f"{AVERAGED}\n{terminal.table(told, room, 2, index=False, formatters=how, na_rep='')}"
+    return f"{AVERAGED}\n{terminal.table(told, room, len(apart) + 2, index=False, formatters=how, na_rep='')}"

@@ -9,7 +9,7 @@ import pytest
 import parscale
 from analysis import report, view
 from analysis.changes import one_stream_fits
-from analysis.gains import gains
+from analysis.gains import averaged, gains
 from analysis.pooled import pooled_k
 from tests.analysis.test_gains import GAIN, made
 
@@ -130,4 +130,14 @@ def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
         "0.0040",
         "0.9970",
         "1.300",
+    ]
+
+
+def test_what_averaging_gained_on_two_corpora_is_not_averaged():
+    table = pd.DataFrame({"m": [1, 2, 1, 2], "run_id": ["a", "a", "b", "b"], "corpus": ["x", "x", "y", "y"]})
+    table = table.assign(size="32x2", P=2, loss=4.0, line=0.1, similarity=0.9, entropy=0.5)
+    said = averaged(table.assign(gain=[0.0, 0.1, 0.0, 0.3])).splitlines()
+    assert [line.split()[:6] for line in said[-2:]] == [
+        ["x", "32x2", "2", "1", "4.0000", "0.1000"],
+        ["y", "32x2", "2", "1", "4.0000", "0.3000"],
     ]
