@@ -1,6 +1,6 @@
 """One run as several processes, a device each: started, listened to, stopped and started again together.
 
-The worker that holds the run's lock starts them through a nursery, on further nodes of the run `answer`
+The worker that holds the run's lock starts them through a process pool, on further nodes of the run `answer`
 does. Rank 0 says what comes of the run.
 """
 
@@ -19,7 +19,7 @@ from sweeps.box import Box
 from sweeps.config import RunConfig
 from sweeps.execution import Execution
 from sweeps.interrupt import Interrupted
-from sweeps.nursery import Child, Nursery
+from sweeps.process_pool import Child, ProcessPool
 
 CRASHES = 3  # deaths of a rank without progress, after which the run has failed
 POLL_S = 0.1
@@ -58,10 +58,10 @@ def train(
         if progress:
             progress(now)
 
-    with _nursery() as nursery:
+    with _pool() as pool:
         while True:
             snapshot = snapshots.choose(run, folder, report or (lambda line: None))
-            group = Group(run, folder, execution, nursery, snapshot)
+            group = Group(run, folder, execution, pool, snapshot)
             try:
                 return group.follow(stop, noticed, report or (lambda line: None))
             except RankDied as error:
@@ -81,7 +81,7 @@ class Group:
     """The processes of one attempt at a run."""
 
     def __init__(
-        self, run: RunConfig, folder: Path, execution: Execution, nursery: Nursery, snapshot: Path | None
+        self, run: RunConfig, folder: Path, execution: Execution, pool: ProcessPool, snapshot: Path | None
     ) -> None:
         several = execution.num_nodes > 1
         self.box = Box.mine() if several else None
@@ -97,17 +97,17 @@ class Group:
         }
         if self.box:
             self.box.call(spec)
-        self.nursery = nursery
-        self.ranks = start(nursery, spec, node=0)
+        self.pool = pool
+        self.ranks = start(pool, spec, node=0)
 
     def follow(self, stop: Callable[[], bool], progress: Say, report: Say) -> dict[str, Any]:
         """Pass on what rank 0 says until it has the row; Interrupted, RankDied or what it raised."""
         told = False
         while True:
-            self.nursery.look()
+            self.pool.look()
             codes = [rank.code for rank in self.ranks]
-            while self.ranks[0].said:
-                said = self.ranks[0].said.pop(0)
+            while self.ranks[0].received:
+                said = self.ranks[0].received.pop(0)
                 for kind, pass_on in (("progress", progress), ("report", report)):
                     if kind in said:
                         pass_on(said[kind])
@@ -127,14 +127,14 @@ class Group:
                 raise RankDied("rank 0 ended without a row")
             if not told and stop():
                 told = True
-                self.nursery.stop()
+                self.pool.stop()
             time.sleep(POLL_S)
 
     def _blame(self) -> None:
         """Rank 0's error may be only the echo of another's death: RankDied if one was killed."""
         deadline = time.monotonic() + (WORD_S if self.box else REAPED_S)
         while True:
-            self.nursery.look()
+            self.pool.look()
             codes = [rank.code or 0 for rank in self.ranks[1:]]
             codes += [self.box.mourned(self.key)] if self.box else []
             if min(codes, default=0) < 0:
@@ -147,14 +147,14 @@ class Group:
         """End what is left of the processes, those on other nodes too."""
         if self.box:
             self.box.hang_up()
-        self.nursery.end(END_S)
+        self.pool.end(END_S)
 
 
-def _nursery() -> Nursery:
-    return Nursery("sweeps.train", {})
+def _pool() -> ProcessPool:
+    return ProcessPool("sweeps.train", {})
 
 
-def start(nursery: Nursery, spec: dict[str, Any], node: int) -> list[Child]:
+def start(pool: ProcessPool, spec: dict[str, Any], node: int) -> list[Child]:
     """A node's share of the ranks of an attempt, one a device."""
     execution = Execution(**spec["execution"])
     settings = {
@@ -165,26 +165,26 @@ def start(nursery: Nursery, spec: dict[str, Any], node: int) -> list[Child]:
     ranks = []
     for local in range(execution.devices):
         place = {"LOCAL_RANK": str(local), "PARSCALE_RANK": str(node * execution.devices + local)}
-        ranks.append(nursery.start("sweeps.rank:serve", json.dumps(spec), **settings, **place))
+        ranks.append(pool.start("sweeps.rank:serve", json.dumps(spec), **settings, **place))
     return ranks
 
 
 def answer(box: Box, node: int) -> None:
     """Start this node's ranks whenever its group's first node calls, until it closes the box."""
     key, ranks = "", list[Child]()
-    with _nursery() as nursery:
+    with _pool() as pool:
         while not box.over:
             spec = box.wanted()
             if spec.get("key", "") != key:
-                nursery.end(END_S)
+                pool.end(END_S)
                 key = spec.get("key", "")
-                ranks = start(nursery, spec, node) if key else []
-            nursery.look()
+                ranks = start(pool, spec, node) if key else []
+            pool.look()
             codes = [rank.code for rank in ranks if rank.code]
             if codes:
                 box.mourn(key, min(codes))
             time.sleep(POLL_S)
-        nursery.end(END_S)
+        pool.end(END_S)
 
 
 def _free_port() -> int:

@@ -1,6 +1,6 @@
 """A worker: takes the next run of a sweep folder that nobody holds, trains it, publishes it, repeats.
 
-A process that `sweeps.nursery` starts for a launcher. Told to stop, it writes its state first.
+A child of a launcher's `sweeps.process_pool`. Told to stop, it writes its state first.
 """
 
 from __future__ import annotations

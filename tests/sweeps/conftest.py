@@ -52,7 +52,7 @@ def sweep(tmp_path, monkeypatch):
     from sweeps.grids import Axes, find
     from sweeps.launch import run_sweep
 
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.setattr(corpora, "bind", lambda configs, report: list(configs))
 
     def run(behaviour=None, axes=Axes(streams=(1, 2)), **more):  # noqa: B008 -- frozen

@@ -81,8 +81,8 @@ def started(monkeypatch):
     """The ranks started last: {node: [children]}."""
     last, start = {}, ranks.start
 
-    def record(nursery, spec, node):
-        last[node] = start(nursery, spec, node)
+    def record(pool, spec, node):
+        last[node] = start(pool, spec, node)
         return last[node]
 
     monkeypatch.setattr(ranks, "start", record)
@@ -97,7 +97,7 @@ def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, starte
     def kill():
         while not list(tmp_path.glob("step-*.ckpt")):
             time.sleep(0.02)
-        psutil.Process(started[0][1].pid).kill()
+        psutil.Process(started[0][1].process.pid).kill()
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -120,7 +120,7 @@ def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
 
     def kill(now):
         if not killed and now["step"] >= 5:
-            killed.append(started[1][0].pid)
+            killed.append(started[1][0].process.pid)
             psutil.Process(killed[0]).kill()
 
     two = replace(ONE, num_nodes=2, checkpoint_minutes=0.001)
