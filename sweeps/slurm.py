@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.box import VARIABLE, Box
+from sweeps.box import VARIABLE, NodeMailbox
 from sweeps.execution import DEFAULT, Execution
 from sweeps.node import Node, stop_file
-from sweeps.ranks import answer
+from sweeps.ranks import serve_node
 from sweeps.worker import Job
 
 RESUBMISSIONS = 20  # of ended tasks in one call
@@ -34,15 +34,15 @@ class SlurmTask:
         if job.execution.num_nodes == 1:
             return self.node.serve(text)
         element = f"{os.environ['SLURM_JOB_ID']}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
-        box = Box(Path(job.folder) / "checkpoints" / "slurm" / element)
+        mailbox = NodeMailbox(Path(job.folder) / "checkpoints" / "slurm" / element)
         if int(os.environ["SLURM_NODEID"]):
-            answer(box, int(os.environ["SLURM_NODEID"]))
+            serve_node(mailbox, int(os.environ["SLURM_NODEID"]))
             return ""
-        os.environ[VARIABLE] = str(box.folder)
+        os.environ[VARIABLE] = str(mailbox.folder)
         try:
             return self.node.serve(text)
         finally:
-            box.close()
+            mailbox.close()
 
     def checkpoint(self, text: str) -> Any:
         """Called by submitit in the signal's handler, while `__call__` waits below it on the stack."""

@@ -1,6 +1,6 @@
 """A worker: takes the next run of a sweep folder that nobody holds, trains it, publishes it, repeats.
 
-A child of a launcher's `sweeps.process_pool`. Told to stop, it writes its state first.
+A child of a launcher's process pool. When asked to stop, it first writes its state.
 """
 
 from __future__ import annotations
@@ -199,11 +199,11 @@ def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def serve(text: str, stop: Callable[[], bool], say: Callable[[Any], None]) -> int:
-    """Work on a job (its JSON) until done or told to stop; `say` why no run can go on."""
+def serve(text: str, stop: Callable[[], bool], send: Callable[[Any], None]) -> int:
+    """Work on a job (its JSON) until it is done or asked to stop; `send` why no run can go on."""
     try:
         work(Job.from_json(text), stop)
     except Fatal as fatal:
-        say({"fatal": str(fatal)})
+        send({"fatal": str(fatal)})
         return EXIT_FATAL
     return 0

@@ -3,19 +3,26 @@
 import threading
 import time
 from dataclasses import replace
+from multiprocessing import forkserver
 
 import psutil
 import pytest
 
 from sweeps import ranks
-from sweeps.box import VARIABLE, Box
+from sweeps.box import VARIABLE, NodeMailbox
 from sweeps.checkpoint import load
 from sweeps.interrupt import Interrupted
-from sweeps.ranks import answer
+from sweeps.ranks import serve_node
 from sweeps.snapshots import step_of
 from sweeps.train import train
 from tests.sweeps import small_run
 from tests.sweeps.small_run import ONE
+
+
+@pytest.fixture(scope="module", autouse=True)
+def new_server():
+    """A fork server that imports torch: one of an earlier test may have imported something else."""
+    forkserver._forkserver._stop()
 
 
 def config(corpus, **changes):
@@ -111,10 +118,10 @@ def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, starte
 def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
     corpus, alone, started, tmp_path, monkeypatch
 ):
-    box = Box(tmp_path / "box")
-    monkeypatch.setenv(VARIABLE, str(box.folder))
+    mailbox = NodeMailbox(tmp_path / "mailbox")
+    monkeypatch.setenv(VARIABLE, str(mailbox.folder))
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
-    second = threading.Thread(target=answer, args=(box, 1))
+    second = threading.Thread(target=serve_node, args=(mailbox, 1))
     second.start()
     killed = []
 
@@ -127,7 +134,7 @@ def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
     try:
         row = train(config(corpus), tmp_path / "run", execution=two, progress=kill)
     finally:
-        box.close()
+        mailbox.close()
         second.join()
     assert killed
     assert_same(row, tmp_path / "run", alone)

@@ -12,7 +12,7 @@ import pytest
 
 import parscale
 from sweeps import options
-from sweeps.box import VARIABLE, Box
+from sweeps.box import VARIABLE, NodeMailbox
 from sweeps.execution import Execution
 from sweeps.launch import find_launcher
 from sweeps.ray_cluster import RayLauncher
@@ -118,15 +118,17 @@ def test_a_run_on_several_nodes_asks_slurm_for_them(tmp_path, monkeypatch):
 
 def test_further_nodes_help_until_the_first_is_done(tmp_path, monkeypatch):
     job = Job(str(tmp_path), [], "session", Execution(num_nodes=2))
-    box, seen = Box(tmp_path / "checkpoints" / "slurm" / "7-0"), []
-    monkeypatch.setattr("sweeps.node.Node.serve", lambda self, text: seen.append(Box.mine()) or "full")
+    mailbox, seen = NodeMailbox(tmp_path / "checkpoints" / "slurm" / "7-0"), []
+    monkeypatch.setattr(
+        "sweeps.node.Node.serve", lambda self, text: seen.append(NodeMailbox.mine()) or "full"
+    )
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.setenv("SLURM_NODEID", "0")
     assert SlurmTask()(job.to_json()) == "full"
-    assert seen == [box]
+    assert seen == [mailbox]
     monkeypatch.setenv("SLURM_NODEID", "1")
-    assert SlurmTask()(job.to_json()) == ""  # the box is closed
+    assert SlurmTask()(job.to_json()) == ""  # the mailbox is closed
 
 
 def test_a_refused_partition_is_named_with_slurm_s_own_words(tmp_path, monkeypatch):
