@@ -20,15 +20,16 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
 
 from sweeps import corpora
+from sweeps.compatibility import check_resumable
 from sweeps.config import RunConfig
 from sweeps.execution import DEFAULT, Execution, share_out
-from sweeps.fork import go_on
 from sweeps.local import LocalLauncher
 from sweeps.progress import ENDED, View
 from sweeps.result import SweepResult, result_of
@@ -81,12 +82,13 @@ def run_sweep(
     chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher
     share_out(workers, len(configs))
     chosen.share(workers, len(configs))  # a cluster that is not there is refused before anything is written
-    bound = corpora.bind(configs, report=lambda line: console.print(line, highlight=False, soft_wrap=True))
+    report = partial(console.print, highlight=False, soft_wrap=True)
+    bound = corpora.bind(configs, report=report)
     store = Store(out)  # what is refused up to here leaves no folder behind
     store.create(name or configs[0].sweep, rule)
     aside = store.damaged()
     store.gather(curves=True)  # what is damaged is known before anything is trained
-    go_on(store, bound, fork)
+    check_resumable(store, bound, fork, report)
     store.state(name or configs[0].sweep, rule)
     runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
     if retry_diverged:

@@ -15,7 +15,7 @@ import lightning as L
 import numpy as np
 import torch
 
-from sweeps import fork
+from sweeps.compatibility import TRAINING_VERSION
 from sweeps.config import RunConfig
 from sweeps.corpora import Corpus
 from sweeps.evaluate import Evaluation
@@ -108,5 +108,5 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "device": device,
         "threads": str(torch.get_num_threads()),
-        "code": fork.fingerprint(),
+        "training_version": str(TRAINING_VERSION),
     }

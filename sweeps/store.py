@@ -1,7 +1,7 @@
 """A sweep on disk: one folder, one writer a file, every file written whole or not at all.
 
 sweep.json             the grid's name and rule
-code.json              the training code it was begun with (sweeps/fork.py)
+code.json              training version and torch it began with (sweeps/compatibility.py)
 configs/<run_id>.json  each run's complete configuration
 rows/<run_id>.json     a finished run's row, until it is gathered into runs.parquet
 curves/<run_id>.parquet  a finished run's curve, until it is gathered into curves.parquet

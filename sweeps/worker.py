@@ -17,8 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from sweeps.compatibility import changed_code
 from sweeps.execution import Execution
-from sweeps.fork import other_code
 from sweeps.locks import Locks
 from sweeps.sealed import Damaged
 from sweeps.store import Store
@@ -61,7 +61,7 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
     """Train what is left of the job's runs until all are finished, failed or `stop` says so."""
     store, locks = Store(Path(job.folder)), Locks(Path(job.folder) / "locks")
     train = _resolve(job.trainer)
-    if changed := other_code(store.folder):
+    if changed := changed_code(store):
         raise Fatal(f"this worker's code is not the sweep's ({changed}): start the sweep again")
     while not stop():
         try:
