@@ -19,7 +19,7 @@ from analysis.shapes import shape_of
 from scaling import Fit
 from scaling.accounting import training_flops as count_flops
 from scaling.method import Method, check_level
-from scaling.uncertainty import default_method
+from scaling.prediction import default_method
 
 COSTS = {"latency_s": "latency", "memory_bytes": "memory", "training_flops": "training FLOPs"}
 SMALLEST, LARGEST = 1e6, 1e13  # sizes looked at when a budget decides N

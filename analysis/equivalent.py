@@ -12,7 +12,7 @@ import scaling.data
 from scaling import Fit
 from scaling.law import Array, Law
 from scaling.method import Method, check_level
-from scaling.uncertainty import equivalent_interval
+from scaling.prediction import equivalent_interval
 
 EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "upper", "in_data"]
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from scaling.law import Array, Law
 from scaling.method import check_level
+from scaling.prediction import default_method
 from scaling.result import Fit
-from scaling.uncertainty import default_method
 
 Cost = Callable[..., Any]  # N, P, D arrays -> memory or latency, same shape
 SIDE = 600  # grid points in log N on each side of the middle, over three decades

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling.estimate import Estimate
 from scaling.law import Array, Law
-from scaling.method import Method, Quantity, errors_batch, evaluate, leverage, standard_errors
+from scaling.method import SMALL, Method, Quantity, errors_batch, evaluate, leverage, standard_errors
 from scaling.problem import Problem
 from scaling.solver import minimise
-
-if TYPE_CHECKING:
-    from scaling.result import Fit
 
 CHUNK = 2_500  # replicates refitted at once: bounds memory, and fits a processor's cache
 MOST = 10_000  # rows that counted ones are laid out to
@@ -45,7 +43,16 @@ class Bootstrap(Method):
         if self.replicates < 100:
             raise ValueError(f"replicates={self.replicates}: fewer than 100 give no interval")
 
-    def refits(self, fit: Fit) -> tuple[Problem, Array]:
+    def caveat(self, fit: Estimate) -> str:
+        """As `Method.caveat`."""
+        bound = ", ".join(fit.certificate.at_bound)
+        if fit.clustered and bound and self.studentised:
+            return f"{bound}, at its bound, has no standard error, and so no interval by {self.label}"
+        if fit.clustered or fit.loss.size > SMALL:
+            return ""
+        return f"{self.label} at so few rows: measured 80-96 % for 95 %; the profile likelihood holds"
+
+    def refits(self, fit: Estimate) -> tuple[Problem, Array]:
         """The resampled problem (y or w of shape (R, n)) and its optima θ (R, p)."""
         rng = np.random.default_rng(self.seed)
         fit = _row_by_row(fit)
@@ -57,13 +64,13 @@ class Bootstrap(Method):
             parts.append(minimise(problem.batch(rows), start, tolerance=1e-8, iterations=60).theta)
         return problem, np.concatenate(parts)
 
-    def draws(self, fit: Fit, count: int = 1000, seed: int = 0) -> Law:
+    def draws(self, fit: Estimate, count: int = 1000, seed: int = 0) -> Law:
         """The laws of `count` replicates of `fit`, drawn from `seed`: fields of shape (count,)."""
         how = replace(self, replicates=max(count, 100), seed=seed)
         problem, theta = how.refits(fit)
         return problem.law.from_vector(problem.named(theta[:count]))
 
-    def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
+    def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`."""
         problem, theta = self.refits(fit)
         estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
@@ -79,7 +86,7 @@ class Bootstrap(Method):
         se = standard_errors(fit, quantity)
         return estimate, estimate - high * se, estimate - low * se
 
-    def _resample(self, fit: Fit, rng: np.random.Generator) -> Problem:
+    def _resample(self, fit: Estimate, rng: np.random.Generator) -> Problem:
         problem, R, n = fit.problem, self.replicates, fit.loss.size
         codes = np.arange(n) if fit.groups is None else pd.factorize(np.asarray(fit.groups))[0]
         count = int(codes.max()) + 1
@@ -100,7 +107,7 @@ class Bootstrap(Method):
         )
 
 
-def _row_by_row(fit: Fit) -> Fit:
+def _row_by_row(fit: Estimate) -> Estimate:
     """The fit with a row that counts four times as four rows, each of which can be drawn.
 
     Weights that are no whole numbers, or stand for more than MOST rows, stay in the objective: a row is then
@@ -114,7 +121,7 @@ def _row_by_row(fit: Fit) -> Fit:
     return replace(fit, problem=problem, groups=None if fit.groups is None else np.asarray(fit.groups)[rows])
 
 
-def _inflated(fit: Fit) -> Array:
+def _inflated(fit: Estimate) -> Array:
     """Residuals over sqrt(1 - leverage), (n,)."""
     r, _ = fit.problem.linearised(fit.theta[None])
     return np.asarray(r[0] / np.sqrt(1 - leverage(fit)))

@@ -18,12 +18,12 @@ from scaling.method import check_level
 from scaling.next_runs import suggest
 from scaling.objectives import LogHuber, Objective, named
 from scaling.places import path_of, replaced
+from scaling.prediction import equivalent_interval
 from scaling.result import Fit
 from scaling.selection import Comparison, laws_of
 from scaling.selection import compare as compare_laws
 from scaling.structure import adequacy
 from scaling.summary import number, table, text
-from scaling.uncertainty import equivalent_interval
 from scaling.windows import Backtest
 from scaling.windows import backtest as backtest_law
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from scaling.data import parse_size, read_runs, usable
-from scaling.fit import FitError
 from scaling.law import Array
+from scaling.optimum import FitError
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:

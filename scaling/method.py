@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from scaling.estimate import Estimate
 from scaling.law import Array, Law
 from scaling.objectives import Objective
 from scaling.problem import TINY, Problem
-
-if TYPE_CHECKING:
-    from scaling.result import Fit
+from scaling.robust_scale import location_scale
 
 Quantity = Callable[[Law], Any]
+SMALL = 30  # rows up to which docs/coverage.md measured the methods
 LOGARITHMIC = {"A", "B"}  # prefactors vary over decades: their intervals are formed on the logarithm
 
 
@@ -55,7 +55,7 @@ def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
         return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
 
 
-def spread(fit: Fit) -> tuple[Array, float]:
+def spread(fit: Estimate) -> tuple[Array, float]:
     """Covariance of θ, (p, p), and the objective's rise that one squared standard error is worth."""
     cov, unit = spread_batch(fit.problem, fit.theta[None])
     return cov[0], float(unit[0])
@@ -82,41 +82,13 @@ def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array]:
     return cov, 0.5 * square / slope
 
 
-def leverage(fit: Fit) -> Array:
+def leverage(fit: Estimate) -> Array:
     """How much of its own prediction each row decides, (n,), at most .99."""
     _, J = fit.problem.linearised(fit.theta[None])
     columns = J[0] * np.sqrt(fit.problem.w)
     columns = columns[(columns != 0).any(-1)]
     q, _ = np.linalg.qr(columns.T / np.sqrt((columns**2).sum(-1)))
     return np.asarray(np.minimum((q**2).sum(-1), 0.99))
-
-
-def location_scale(problem: Problem, r: Array, w: Array, free: Any) -> tuple[Array, Array]:
-    """Centre (B,) and standard deviation (B,) of one run about the law, in the objective's residual.
-
-    Robust losses: residuals beyond three robust deviations count as three. The deviation is the median
-    of the absolute residuals without the p smallest, which a robust fit makes zero (Maronna, Martin
-    and Yohai 2006, section 4.4).
-    """
-    n = w.sum(-1)  # rows, each as often as it counts
-    if problem.objective.symmetric:
-        centre = np.zeros(len(r))
-    else:
-        centre = (_placed(r, w, (n - 1) // 2) + _placed(r, w, n // 2)) / 2
-    spread = np.abs(r - centre[:, None])
-    if problem.objective.robust:
-        p = np.minimum(np.max(free), n - 1)
-        spread = np.minimum(spread, 3 / 0.6745 * _placed(spread, w, (p + n) // 2)[:, None])
-    dof = np.maximum(n - free, 1)
-    return centre, np.asarray(np.sqrt((w * spread**2).sum(-1) / dof))
-
-
-def _placed(values: Array, w: Array, place: Array) -> Array:
-    """Of values (B, n) in ascending order, each as often as w counts it, those at a place (B,) from 0."""
-    order = np.argsort(values, axis=-1)
-    before = np.cumsum(np.take_along_axis(w, order, -1), axis=-1)
-    at = np.minimum((before <= place[:, None]).sum(-1), values.shape[-1] - 1)
-    return np.asarray(np.take_along_axis(values, np.take_along_axis(order, at[:, None], -1), -1)[:, 0])
 
 
 NORMAL = special.ndtri((np.arange(400) + 0.5) / 400)  # evenly likely values of a standard normal
@@ -132,7 +104,7 @@ def _moments(objective: Objective, centre: Array, scale: Array) -> tuple[Array, 
     return (psi**2).mean(-1), np.maximum((psi * NORMAL).mean(-1) / scale, 1e-300)
 
 
-def standard_errors(fit: Fit, quantity: Quantity) -> Array:
+def standard_errors(fit: Estimate, quantity: Quantity) -> Array:
     """Standard errors of K quantities by the delta method, (K,); nan where they are not determined."""
     return np.asarray(errors_batch(fit.problem, fit.theta[None], quantity)[0])
 
@@ -146,7 +118,7 @@ def errors_batch(problem: Problem, theta: Array, quantity: Quantity) -> Array:
         return np.asarray(np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), np.nan))
 
 
-def t_quantile(fit: Fit, level: float) -> float:
+def t_quantile(fit: Estimate, level: float) -> float:
     """Student's t for a two-sided interval; inf where no degrees of freedom are left."""
     return t_of(fit.problem, level)
 
@@ -155,6 +127,11 @@ def t_of(problem: Problem, level: float) -> float:
     """`t_quantile` of a problem: counted rows minus free parameters are its degrees of freedom."""
     dof = problem.count - len(problem.law.free())
     return float(special.stdtrit(dof, 0.5 + level / 2)) if dof > 0 else float("inf")
+
+
+def rows_taken_as_independent(method: Method) -> str:
+    """The caveat of a method that takes rows of one run as independent, on such rows."""
+    return f"{method.label} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
 
 
 def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:
@@ -167,7 +144,7 @@ def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:
     return loss
 
 
-def draw_laws(fit: Fit, count: int, seed: int) -> Law:
+def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
     """`count` laws of the multivariate t of a fit's covariance, from `seed`, kept inside the bounds."""
     rng = np.random.default_rng(seed)
     cov, _ = spread(fit)
@@ -202,15 +179,19 @@ class Method:
 
     label: ClassVar[str] = "interval"
 
-    def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
+    def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """Estimate, lower and upper of `quantity` (K of them) of `fit` at `level`, each (K,)."""
         raise NotImplementedError
 
-    def draws(self, fit: Fit, count: int = 1000, seed: int = 0) -> Law:
+    def caveat(self, fit: Estimate) -> str:
+        """What the measured coverage says against this method on such data; empty where nothing does."""
+        return ""
+
+    def draws(self, fit: Estimate, count: int = 1000, seed: int = 0) -> Law:
         """A batch of laws, fields (count,), spread as the data leave them uncertain."""
         return draw_laws(fit, count, seed)
 
-    def parameters(self, fit: Fit, level: float = 0.95) -> pd.DataFrame:
+    def parameters(self, fit: Estimate, level: float = 0.95) -> pd.DataFrame:
         """Intervals of the free parameters: index name, columns estimate, lower, upper."""
         check_level(level)
         names = list(fit.law.free())
@@ -224,9 +205,7 @@ class Method:
         with np.errstate(over="ignore"):
             out = np.where(logs[:, None], np.exp(out), out)
         out[:, 1:] = _open_ended(fit.law, names, out[:, 1:])
-        from scaling.uncertainty import caveat
-
         index = pd.Index(names, name="parameter")
         table = pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
-        table.attrs |= {"method": self.label, "caveat": caveat(fit, self)}
+        table.attrs |= {"method": self.label, "caveat": self.caveat(fit)}
         return table

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
+from scaling.estimate import Estimate
 from scaling.law import Array
 from scaling.method import check_level, errors_batch, t_of
-from scaling.result import Fit
 
 POWER = 0.8  # the usual demand on a design: four times in five
 
 
-def detectable(fit: Fit, parameter: str = "k", level: float = 0.95, power: float = POWER) -> float:
+def detectable(fit: Estimate, parameter: str = "k", level: float = 0.95, power: float = POWER) -> float:
     """Smallest value of a parameter that runs like those of `fit` would tell from zero.
 
     Were it the truth, the interval at `level` of a repetition (the same N and P, the same noise) would
@@ -33,7 +33,7 @@ def detectable(fit: Fit, parameter: str = "k", level: float = 0.95, power: float
     return float((t_of(fit.problem, level) + special.ndtri(power)) * error)
 
 
-def let_go(fit: Fit, parameter: str) -> Array:
+def let_go(fit: Estimate, parameter: str) -> Array:
     """The optimum (p,) with a parameter that ended at its bound moved just inside: free to be uncertain."""
     i = [*fit.law.linear(), *fit.law.nonlinear].index(parameter)  # theta's order, not the fields'
     theta = fit.theta.copy()
@@ -42,7 +42,7 @@ def let_go(fit: Fit, parameter: str) -> Array:
     return theta
 
 
-def one_row_a_run(fit: Fit) -> None:
+def one_row_a_run(fit: Estimate) -> None:
     """Refuse a fit whose rows share runs: they say less together than as many runs would."""
     if fit.clustered:
         raise ValueError("rows of this fit share runs (groups): fit one row a run to plan with it")

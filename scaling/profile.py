@@ -6,17 +6,25 @@ Shapes as in `scaling.problem`: a batch of B optima, K quantities, two ends each
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from scaling.estimate import Estimate
 from scaling.law import Array
-from scaling.method import Method, Quantity, evaluate, slopes, spread, spread_batch, standard_errors, t_of
+from scaling.method import (
+    Method,
+    Quantity,
+    evaluate,
+    rows_taken_as_independent,
+    slopes,
+    spread,
+    spread_batch,
+    standard_errors,
+    t_of,
+)
 from scaling.problem import TINY, Problem
 from scaling.solver import minimise
-
-if TYPE_CHECKING:
-    from scaling.result import Fit
 
 FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
 
@@ -34,10 +42,14 @@ class Profile(Method):
     tolerance: float = 1e-4  # of the distance to the end
     steps: int = 200
 
-    def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
+    def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`; an end is ±inf where the objective never rises to the threshold."""
         estimate, ends = self.batch(fit.problem, fit.theta[None], quantity, level)
         return estimate[0], ends[0, 0], ends[0, 1]
+
+    def caveat(self, fit: Estimate) -> str:
+        """As `Method.caveat`."""
+        return rows_taken_as_independent(self) if fit.clustered else ""
 
     def batch(self, problem: Problem, theta: Array, quantity: Quantity, level: float) -> tuple[Array, Array]:
         """Estimates (B, K) of a quantity and ends (B, 2, K) at `level`, of a problem's optima theta."""
@@ -50,7 +62,7 @@ class Profile(Method):
             climb = _Climb(problem, theta, quantity, estimate, t)
             return estimate, climb.run(self.steps, self.tolerance).reshape(B, 2, K)
 
-    def curve(self, fit: Fit, quantity: Quantity, at: Any) -> Array:
+    def curve(self, fit: Estimate, quantity: Quantity, at: Any) -> Array:
         """Rise of the objective of `fit`, in squared standard errors, one quantity held at values `at` (G,).
 
         The square root of this against `at` is a straight line where the covariance tells the truth.

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from scaling.data import arrays, usable
-from scaling.fit import FitError, fit
+from scaling.fit import fit
 from scaling.law import Array, Law
 from scaling.laws import REGISTRY
 from scaling.levels import approximate_C, levels_along
 from scaling.method import leverage
 from scaling.objectives import LeastSquares, Objective, checked
+from scaling.optimum import FitError
 from scaling.result import Fit
 from scaling.solver import minimise
 from scaling.terminal import Judged

@@ -15,12 +15,12 @@ import numpy as np
 
 from scaling import limits
 from scaling.certificate import Certificate, Status
+from scaling.estimate import Estimate
 from scaling.files import replacing
 from scaling.law import Law
 from scaling.laws import REGISTRY
 from scaling.objectives import Objective
 from scaling.problem import Problem
-from scaling.result import Fit
 
 FORMAT = 1
 WORDS = {"nan": float("nan"), "inf": float("inf"), "-inf": -float("inf")}  # what JSON has no number for
@@ -46,7 +46,7 @@ def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: WORDS.get(v, v) if isinstance(v, str) else v for name, v in facts.items()}
 
 
-def to_json(fit: Fit) -> dict[str, Any]:
+def to_json(fit: Estimate) -> dict[str, Any]:
     """The fit as plain JSON values, with a checksum over them."""
     problem, objective = fit.problem, fit.problem.objective
     body: dict[str, Any] = {
@@ -78,13 +78,13 @@ def to_json(fit: Fit) -> dict[str, Any]:
     return body | {"checksum": _checksum(body)}
 
 
-def save(fit: Fit, path: Any) -> None:
+def save(fit: Estimate, path: Any) -> None:
     """Write the JSON; a reader never sees half a file."""
     with replacing(Path(path)) as partial:
         partial.write_text(json.dumps(_finite(to_json(fit), str), indent=1, allow_nan=False) + "\n")
 
 
-def load(path: Any) -> Fit:
+def load(path: Any) -> Estimate:
     """Read a fit; ValueError names what is wrong with the file, FileNotFoundError where there is none."""
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file; write a fit with `parscale fit` or Fit.save")
@@ -110,7 +110,7 @@ def load(path: Any) -> Fit:
     return _rebuild(body, path)
 
 
-def _rebuild(body: dict[str, Any], path: Any) -> Fit:
+def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
     known = {_base(c).__name__: _base(c) for c in [*REGISTRY.values(), *_descendants(Law)]}
     if body["law"] not in known:
         raise ValueError(f"{path}: the law {body['law']} is not defined here: import it before loading")
@@ -133,7 +133,7 @@ def _rebuild(body: dict[str, Any], path: Any) -> Fit:
     }
     groups = None if body["groups"] is None else np.array(body["groups"])
     law = law_class(**body["parameters"])
-    return Fit(law, problem, np.array(body["theta"]), Certificate(**facts), body["excluded"], groups)
+    return Estimate(law, problem, np.array(body["theta"]), Certificate(**facts), body["excluded"], groups)
 
 
 def _base(law: type[Law]) -> type[Law]:

@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import special
 
 from scaling import terminal
+from scaling.estimate import Estimate
 from scaling.law import Array
 from scaling.levels import levels_along
-from scaling.result import Fit
 
 DOUBT = 0.05
 SAME = 1e-6  # a term this little beyond the law's own tangent, by its length, is the tangent's rounding
@@ -34,7 +34,7 @@ class Adequacy:
         return f"{grid}\n\n{terminal.fold(self.verdict, room)}"
 
 
-def adequacy(fit: Fit) -> Adequacy:
+def adequacy(fit: Estimate) -> Adequacy:
     """Residual grid and the tests, for a fit of two axes or one."""
     structure, replicate, size = structure_test(fit), replicate_test(fit), size_test(fit)
     lines = []
@@ -55,7 +55,7 @@ def adequacy(fit: Fit) -> Adequacy:
     return Adequacy(residual_grid(fit), structure, replicate, size, " ".join(lines))
 
 
-def residual_grid(fit: Fit) -> pd.DataFrame:
+def residual_grid(fit: Estimate) -> pd.DataFrame:
     """Mean residual by level of the law's first axis, N if it has it (rows), and of its second (columns)."""
     axes = fit.axes
     first, second = (*axes, *axes)[:2]
@@ -72,7 +72,7 @@ def _level_names(axis: str, axes: dict[str, Array]) -> Array:
     return np.asarray(pd.Series(x).groupby(level).transform("min"))
 
 
-def structure_test(fit: Fit) -> float:
+def structure_test(fit: Estimate) -> float:
     """P of the F test that quadratics and products of the log axes explain nothing beyond the law.
 
     It asks what the fitted form, with all its freedom, still misses.
@@ -83,7 +83,7 @@ def structure_test(fit: Fit) -> float:
     return _beyond(fit, np.stack(extra, axis=1)) if extra else float("nan")
 
 
-def size_test(fit: Fit) -> float:
+def size_test(fit: Estimate) -> float:
     """P of the F test that a level of its own for each size explains nothing beyond the law.
 
     Sizes that the law misses, as it does where depth and width are not scaled together, make rows of one size
@@ -96,7 +96,7 @@ def size_test(fit: Fit) -> float:
     return _beyond(fit, (size[:, None] == np.arange(size.max())).astype(np.float64))
 
 
-def _beyond(fit: Fit, extra: Array) -> float:
+def _beyond(fit: Estimate, extra: Array) -> float:
     """P of the F test that the columns of extra (n, q) explain nothing beyond the law; nan without room.
 
     The law's own tangent is projected out first (a Lagrange multiplier test).
@@ -128,7 +128,7 @@ def _basis(columns: Array) -> Array:
     return np.asarray(u[:, s > 1e-8])
 
 
-def replicate_test(fit: Fit) -> float:
+def replicate_test(fit: Estimate) -> float:
     """P of the lack-of-fit F test: misfit of configuration means against the spread within them."""
     codes, w = np.unique(np.stack(fit.problem.x), axis=1, return_inverse=True)[1].ravel(), fit.problem.w
     means = np.bincount(codes, w * fit.residuals) / np.bincount(codes, w)

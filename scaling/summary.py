@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from html import escape
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from scaling.estimate import Estimate
+from scaling.laws import ChinchillaLaw, DenseLaw
+from scaling.optimum import FitError, solve
+from scaling.power import POWER, detectable
+from scaling.prediction import default_method
 from scaling.solver import ROUNDING
+from scaling.structure import DOUBT, size_test
 from scaling.terminal import fold
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from scaling.result import Fit
 
 LEVEL = 0.95
 
@@ -35,7 +39,7 @@ def cross_check(name: str, gap: float) -> str:
     )
 
 
-def facts(fit: Fit) -> list[tuple[str, str]]:
+def facts(fit: Estimate) -> list[tuple[str, str]]:
     """What stands above the parameters: law, data, status, errors; never R2 alone."""
     c, dof = fit.certificate, fit.degrees_of_freedom
     baseline = baseline_r2(fit)
@@ -64,16 +68,11 @@ def _share(x: float) -> str:
     return f"{x:.2f}" if x >= 0.01 else "less than .01"
 
 
-def baseline_r2(fit: Fit) -> float | None:
+def baseline_r2(fit: Estimate) -> float | None:
     """R2 of the same objective by the law without P (DenseLaw, ChinchillaLaw) on the same rows.
 
     None where P plays no part.
     """
-    from dataclasses import replace
-
-    from scaling.fit import FitError, solve
-    from scaling.laws import ChinchillaLaw, DenseLaw
-
     without: dict[Any, Any] = {frozenset("NP"): DenseLaw, frozenset("NPD"): ChinchillaLaw}
     plain = without.get(frozenset(fit.law.axes))
     if plain is None:
@@ -85,12 +84,12 @@ def baseline_r2(fit: Fit) -> float | None:
         return None
 
 
-def table(fit: Fit, level: float = LEVEL) -> pd.DataFrame | None:
+def table(fit: Estimate, level: float = LEVEL) -> pd.DataFrame | None:
     """Parameters with intervals, or None where the status leaves none to give."""
-    return fit.intervals(level) if fit.determined else None
+    return default_method(fit).parameters(fit, level) if fit.determined else None
 
 
-def text(fit: Fit, level: float = LEVEL, room: int | None = None) -> str:
+def text(fit: Estimate, level: float = LEVEL, room: int | None = None) -> str:
     """The summary as aligned lines, folded to the room of a terminal."""
     lines = [f"{key:<12}{value}" for key, value in facts(fit)]
     intervals = table(fit, level)
@@ -109,15 +108,13 @@ def text(fit: Fit, level: float = LEVEL, room: int | None = None) -> str:
     return fold("\n".join(lines), room, 12)
 
 
-def notes_under(fit: Fit, intervals: pd.DataFrame, level: float = LEVEL) -> list[str]:
+def notes_under(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> list[str]:
     """What is to be said of intervals, empty where nothing is: of the method, of sizes, of power."""
     return [intervals.attrs["caveat"], size_note(fit), power_note(fit, intervals, level)]
 
 
-def size_note(fit: Fit) -> str:
+def size_note(fit: Estimate) -> str:
     """What intervals are worth where runs of one size miss a law of N and P alike; else nothing."""
-    from scaling.structure import DOUBT, size_test
-
     if not {"N", "P"} <= set(fit.law.axes) or fit.clustered or not (p := size_test(fit)) < DOUBT:
         return ""
     held = "65-73 % for 95 % of E, A and alpha, 83-96 % of k, by how balanced the runs are"
@@ -125,10 +122,8 @@ def size_note(fit: Fit) -> str:
     return f"runs of one size miss the law alike (p = {p:.1g}); {words}"
 
 
-def power_note(fit: Fit, intervals: pd.DataFrame, level: float = LEVEL) -> str:
+def power_note(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> str:
     """How large k would have to be to be seen, where its interval among `intervals` holds 0; else nothing."""
-    from scaling.power import POWER, detectable
-
     if "k" not in fit.law.free() or not intervals.lower["k"] <= 0 or fit.clustered:
         return ""
     least = detectable(fit, "k", level)
@@ -137,10 +132,8 @@ def power_note(fit: Fit, intervals: pd.DataFrame, level: float = LEVEL) -> str:
     return f"a k of {number(least)} or more would be told from 0 by {POWER:.0%} of such sets of runs"
 
 
-def html(fit: Fit) -> str:
+def html(fit: Estimate) -> str:
     """The summary as two HTML tables."""
-    from html import escape
-
     top = "".join(
         f"<tr><th style='text-align:left'>{escape(k)}</th><td style='text-align:left'>{escape(v)}</td></tr>"
         for k, v in facts(fit)

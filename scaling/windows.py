@@ -10,10 +10,11 @@ import pandas as pd
 
 from scaling.certificate import Status
 from scaling.data import arrays
-from scaling.fit import FitError, fit
+from scaling.fit import fit
 from scaling.law import Array, Law
 from scaling.levels import levels_along
 from scaling.objectives import Objective
+from scaling.optimum import FitError
 from scaling.result import Fit
 from scaling.selection import along, streams_of
 from scaling.terminal import Judged

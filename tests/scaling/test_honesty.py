@@ -12,8 +12,8 @@ from scaling.isoflop import optimum_estimates
 from scaling.law import EXPONENT, Law
 from scaling.levels import approximate_C, levels_along
 from scaling.method import leverage
+from scaling.prediction import equivalent_interval
 from scaling.selection import MANY, leave_one_out
-from scaling.uncertainty import equivalent_interval
 
 rng = np.random.default_rng(0)
 

@@ -11,7 +11,7 @@ from scipy.optimize import least_squares, minimize
 import scaling
 from scaling import AdditiveLaw, Bootstrap, Covariance, ParallelLaw, Profile
 from scaling.method import slopes, spread, t_quantile
-from scaling.uncertainty import caveat, default_method
+from scaling.prediction import default_method
 
 SQUARES = scaling.LeastSquares(log=True)
 
@@ -184,10 +184,10 @@ def test_clusters_get_the_cluster_bootstrap(pile: pd.DataFrame) -> None:
     assert isinstance(default_method(honest), Bootstrap)
     k = [f.intervals().loc["k"] for f in (naive, honest)]
     assert (k[1].upper - k[1].lower) > 1.4 * (k[0].upper - k[0].lower)  # sqrt(3) were the rows all alike
-    assert "takes rows of one run as independent" in caveat(honest, Profile())
+    assert "takes rows of one run as independent" in Profile().caveat(honest)
     assert "bootstrap" in repr(honest)
     pairs = scaling.fit(ParallelLaw, pile, SQUARES, groups=np.arange(24) // 2)
-    assert caveat(pairs, default_method(pairs)) == ""  # no advice to take what counts rows as independent
+    assert default_method(pairs).caveat(pairs) == ""  # no advice to take what counts rows as independent
 
 
 def test_where_a_method_falls_short_it_is_said(fit: scaling.Fit) -> None:

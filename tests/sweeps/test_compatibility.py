@@ -81,7 +81,7 @@ def test_a_folder_of_version_0_1_is_resumed_and_mentioned_once(begun):
 
 def test_a_folder_of_version_0_1_is_refused_under_another_torch(begun):
     (begun.folder / "code.json").write_text(json.dumps({**OLD, "torch": "1.0"}))
-    with pytest.raises(ValueError, match="torch 1.0"):
+    with pytest.raises(ValueError, match=r"torch 1\.0"):
         check_resumable(begun, RUNS, fork=False)
 
 

@@ -12,7 +12,8 @@ import parscale
 from scaling import read_runs
 
 FIXTURE = Path(__file__).parents[1] / "fixtures/version_0_1/sweep"
-ARGUMENTS = ["sweep", "ci", "--sizes", "32x1", "--streams", "1,2", "--tokens", "800000", "--repeat", "--workers", "1", "--threads", "1"]
+ARGUMENTS = ["ci", "--sizes", "32x1", "--streams", "1,2", "--tokens", "800000", "--repeat"]
+ONE_THREAD = ["--workers", "1", "--threads", "1"]
 UNDISTURBED = 4.056331002049155  # validation loss of P = 1 of the run that was not stopped
 
 
@@ -51,7 +52,9 @@ def test_it_is_resumed_to_the_loss_of_an_undisturbed_run(folder, capsys):
     begun = json.loads((folder / "code.json").read_text())["torch"]
     if begun.partition("+")[0] != torch.__version__.partition("+")[0]:
         pytest.skip("the snapshot was written by another torch")
-    code = parscale.main([*ARGUMENTS, "--corpora", "files:text/*.txt", "--out", str(folder)])
+    code = parscale.main(
+        ["sweep", *ARGUMENTS, *ONE_THREAD, "--corpora", "files:text/*.txt", "--out", str(folder)]
+    )
     assert code == 0
     shown = capsys.readouterr()
     assert "version 0.1" in shown.out

@@ -1,52 +1,27 @@
-"""How far a fit can be wrong: intervals for parameters, predictions and anything derived from a law.
+"""Predictions of a fitted law with intervals: of its mean, of a new run, of an equivalent size.
 
-Methods are objects: `Covariance` here, `Profile` in `scaling.profile`, `Bootstrap` in
-`scaling.bootstrap`. The coverage of each, measured by simulation, is in docs/coverage.md.
+The coverage of each method, measured by simulation, is in docs/coverage.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling.bootstrap import Bootstrap
+from scaling.estimate import Estimate
 from scaling.law import Array, Law, clean_axes
-from scaling.method import (
-    Method,
-    Quantity,
-    at_points,
-    check_level,
-    evaluate,
-    standard_errors,
-    t_quantile,
-)
+from scaling.method import Method, at_points, check_level, t_quantile
 from scaling.problem import TINY
 from scaling.profile import Profile
 
-if TYPE_CHECKING:
-    from scaling.result import Fit
-
 HULL = 1e-6  # of the runs' range: a point this near to their hull is in it
-SMALL = 30  # rows up to which docs/coverage.md measured the methods
 
 
-@dataclass(frozen=True)
-class Covariance(Method):
-    """Linearised: estimate ± t se. Quick, and symmetric even where the data are not."""
-
-    label = "covariance"
-
-    def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
-        """As `Method.interval`; nan where the quantity rests on a parameter at its bound alone."""
-        estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
-        half = t_quantile(fit, level) * standard_errors(fit, quantity)
-        return estimate, estimate - half, estimate + half
-
-
-def predict(fit: Fit, axes: Mapping[str, Any], level: float, method: Method) -> pd.DataFrame:
+def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method) -> pd.DataFrame:
     """What `Fit.predict` returns: predictions with the interval of the mean and of a new run."""
     check_level(level)
     x = clean_axes(fit.law.axes, axes)
@@ -89,7 +64,7 @@ def _in_hull(asked: Array, runs: Array) -> Any:
 
 
 def equivalent_interval(
-    fit: Fit, N: Array, P: Array, at_P: float, level: float, method: Method | None = None
+    fit: Estimate, N: Array, P: Array, at_P: float, level: float, method: Method | None = None
 ) -> tuple[Array, Array]:
     """Ends of the size that has at at_P streams the loss of (N, P), (K,) each, formed on the logarithm.
 
@@ -111,7 +86,7 @@ def equivalent_interval(
     return lower, upper
 
 
-def default_method(fit: Fit) -> Method:
+def default_method(fit: Estimate) -> Method:
     """The method with the best measured coverage (docs/coverage.md).
 
     The profile likelihood; for rows in clusters, which it would take for independent (73-87 % measured
@@ -119,26 +94,4 @@ def default_method(fit: Fit) -> Method:
     """
     if not fit.clustered:
         return Profile()
-    from scaling.bootstrap import Bootstrap
-
     return Bootstrap(kind="normal")
-
-
-def caveat(fit: Fit, method: Method) -> str:
-    """What the measured coverage says against a method on such data; empty where nothing does."""
-    name = method.label
-    if fit.clustered:
-        if isinstance(method, (Profile, Covariance)):
-            return f"{name} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
-        bound = ", ".join(fit.certificate.at_bound)
-        none = f"{bound}, at its bound, has no standard error, and so no interval by {name}"
-        return none if bound and getattr(method, "studentised", False) else ""
-    if isinstance(method, Covariance) and fit.certificate.at_bound:
-        bound = ", ".join(fit.certificate.at_bound)
-        return f"{name} takes {bound}, at its bound, as known: measured 51-66 % for 95 %; use Profile"
-    small = fit.loss.size <= SMALL
-    if not small or isinstance(method, Profile):
-        return ""
-    if isinstance(method, Covariance):
-        return f"{name} at so few rows: prefactors measured 94.7-98.9 % for 95 %, symmetric by construction"
-    return f"{name} at so few rows: measured 80-96 % for 95 %; the profile likelihood holds"
