@@ -8,58 +8,72 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scaling.allocation import allocate
-    from scaling.bootstrap import Bootstrap
-    from scaling.certificate import Certificate, Status
-    from scaling.covariance import Covariance
-    from scaling.data import read_runs
-    from scaling.design import suggest
-    from scaling.fit import fit
-    from scaling.isoflop import optimum_estimates
-    from scaling.law import Law, Range
+    from scaling.data.runs import read_runs
+    from scaling.design.allocate import allocate
+    from scaling.design.suggest import suggest
+    from scaling.fitting.fit import fit
+    from scaling.fitting.result import Fit
     from scaling.laws import (
         REGISTRY,
         AdditiveLaw,
         ChinchillaLaw,
         DenseLaw,
         DiversityLaw,
+        Law,
         LogMultiplicativeLaw,
         ParallelDataLaw,
         ParallelLaw,
         ParallelPowerLaw,
+        Range,
         SaturatingLaw,
         by_name,
     )
-    from scaling.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
-    from scaling.optimum import FitError
-    from scaling.power import detectable
-    from scaling.profile import Profile
-    from scaling.result import Fit
-    from scaling.selection import compare
-    from scaling.structure import adequacy
-    from scaling.windows import backtest
+    from scaling.optimise.certificate import Certificate, Status
+    from scaling.optimise.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
+    from scaling.optimise.optimum import FitError
+    from scaling.selection.backtest import backtest
+    from scaling.selection.compare import compare
+    from scaling.selection.isoflop import optimum_estimates
+    from scaling.uncertainty.adequacy import adequacy
+    from scaling.uncertainty.bootstrap import Bootstrap
+    from scaling.uncertainty.covariance import Covariance
+    from scaling.uncertainty.power import detectable
+    from scaling.uncertainty.profile import Profile
 
 _HOMES = {
-    "allocation": "allocate",
-    "bootstrap": "Bootstrap",
-    "certificate": "Certificate Status",
-    "covariance": "Covariance",
-    "data": "read_runs",
-    "design": "suggest",
-    "fit": "fit",
-    "isoflop": "optimum_estimates",
-    "law": "Law Range",
-    "laws": "AdditiveLaw ChinchillaLaw DenseLaw DiversityLaw LogMultiplicativeLaw ParallelDataLaw ParallelLaw ParallelPowerLaw REGISTRY SaturatingLaw by_name",
-    "objectives": "Asymmetric LAD LeastSquares LogHuber Objective",
-    "optimum": "FitError",
-    "power": "detectable",
-    "profile": "Profile",
-    "result": "Fit",
-    "selection": "compare",
-    "structure": "adequacy",
-    "windows": "backtest",
+    "data.runs": ["read_runs"],
+    "design.allocate": ["allocate"],
+    "design.suggest": ["suggest"],
+    "fitting.fit": ["fit"],
+    "fitting.result": ["Fit"],
+    "laws": [
+        "AdditiveLaw",
+        "ChinchillaLaw",
+        "DenseLaw",
+        "DiversityLaw",
+        "Law",
+        "LogMultiplicativeLaw",
+        "ParallelDataLaw",
+        "ParallelLaw",
+        "ParallelPowerLaw",
+        "REGISTRY",
+        "Range",
+        "SaturatingLaw",
+        "by_name",
+    ],
+    "optimise.certificate": ["Certificate", "Status"],
+    "optimise.objectives": ["Asymmetric", "LAD", "LeastSquares", "LogHuber", "Objective"],
+    "optimise.optimum": ["FitError"],
+    "selection.backtest": ["backtest"],
+    "selection.compare": ["compare"],
+    "selection.isoflop": ["optimum_estimates"],
+    "uncertainty.adequacy": ["adequacy"],
+    "uncertainty.bootstrap": ["Bootstrap"],
+    "uncertainty.covariance": ["Covariance"],
+    "uncertainty.power": ["detectable"],
+    "uncertainty.profile": ["Profile"],
 }
-_HOME_OF = {name: f"scaling.{module}" for module, names in _HOMES.items() for name in names.split()}
+_HOME_OF = {name: f"scaling.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "LAD",

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import scaling
-from scaling.method import Method
+from scaling.uncertainty.base import Method
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for d in ("scaling", "sweeps", "analysis") for p in (ROOT / d).rglob("*.py"))
 HEAVY = {"torch", "lightning", "matplotlib", "plotly", "ray"}
-SWEEPS_MAY = {"scaling.accounting", "scaling.data", "scaling.files", "scaling.limits"}
-MEETING = {"analysis/measure.py", "analysis/machine.py"}  # time real models: here analysis meets torch
+SWEEPS_MAY = {"scaling.accounting", "scaling.data.runs", "scaling.data.atomic_files", "scaling.data.limits"}
+MEETING = {"analysis/measure.py", "analysis/costs/machine.py"}  # time real models: here analysis meets torch
 
 
 def imports_of(path: Path) -> set[str]:
@@ -118,7 +118,7 @@ def test_a_command_that_prints_gains_loads_no_figures():
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "analysis.gains" in loaded.stdout
+    assert "analysis.report.gains_text" in loaded.stdout
     assert not {"matplotlib", "torch", "plotly"} & set(loaded.stdout.splitlines()[-1].split())
 
 

@@ -9,8 +9,8 @@ import torch
 
 from benchmarks import model, model_plain
 from benchmarks.__main__ import PARTS
-from sweeps.config import ModelConfig
-from sweeps.model import ParScaleLM
+from sweeps.config.run import ModelConfig
+from sweeps.model.parscale import ParScaleLM
 
 ROOT = Path(__file__).parents[1]
 TINY = ModelConfig(vocab=61, width=32, ffn=48, layers=2, heads=4, kv_heads=2, prefix_tokens=5)

@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("torch")
 
 from results.grids import extras
-from sweeps import grids, hf_config
-from sweeps.axes import Axes
+from sweeps.checkpoint import hf_config
+from sweeps.grids import grids
+from sweeps.grids.axes import Axes
 
 ROOT = Path(__file__).parents[1]
 SWEEPS = ROOT / "results/sweeps"

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from analysis import folder
-from sweeps.sealed import write_parquet
+from analysis.sweep import sweep_folder
+from sweeps.store.checksums import write_parquet
 
 RUNS = pd.DataFrame({"run_id": ["a", "b"], "N": 1e6, "P": [1, 2], "loss": [2.5, 2.4], "corpus": "code"})
 
@@ -12,9 +12,9 @@ RUNS = pd.DataFrame({"run_id": ["a", "b"], "N": 1e6, "P": [1, 2], "loss": [2.5, 
 @pytest.mark.parametrize(
     ("name", "read"),
     [
-        (folder.STREAMS, lambda path: folder.read_beside(path, RUNS, folder.STREAMS)),
-        (folder.CONTEXT, lambda path: folder.read_beside(path, RUNS, folder.CONTEXT)),
-        ("curves.parquet", lambda path: folder.read_curves(path, RUNS)),
+        (sweep_folder.STREAMS, lambda path: sweep_folder.read_beside(path, RUNS, sweep_folder.STREAMS)),
+        (sweep_folder.CONTEXT, lambda path: sweep_folder.read_beside(path, RUNS, sweep_folder.CONTEXT)),
+        ("curves.parquet", lambda path: sweep_folder.read_curves(path, RUNS)),
     ],
 )
 def test_a_damaged_table_is_drawn_by_no_figure(name, read, tmp_path):
@@ -32,7 +32,7 @@ def test_each_point_has_its_run_and_what_goes_on_replaces_what_was_gathered(tmp_
     write_parquet(tmp_path / "curves.parquet", points(["b", "b", "gone"], [1, 2, 1], 3.0))
     (tmp_path / "curves").mkdir()
     write_parquet(tmp_path / "curves" / "a.parquet", points(["a", "b"], [1, 2], 2.0))
-    curves = folder.read_curves(tmp_path, RUNS.assign(corpus=["code", "text"]))
+    curves = sweep_folder.read_curves(tmp_path, RUNS.assign(corpus=["code", "text"]))
     found = curves[["run_id", "step", "loss", "P", "corpus", "begin"]].astype({"corpus": str, "run_id": str})
     assert found.to_numpy().tolist() == [
         ["b", 1, 3.0, 2, "text", 0.0],
@@ -49,6 +49,6 @@ def points(run_ids, steps, loss):
 
 def test_a_run_without_a_curve_leaves_the_others_theirs(tmp_path):
     write_parquet(tmp_path / "curves.parquet", points(["b", "b"], [1, 2], 3.0))
-    curves = folder.read_curves(tmp_path, RUNS)
+    curves = sweep_folder.read_curves(tmp_path, RUNS)
     assert curves["run_id"].tolist() == ["b", "b"]
     assert curves["P"].tolist() == [2, 2]

@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 import parscale
-from analysis import examples
+from parscale.cli import examples
 
 
 @pytest.mark.parametrize("command", list(parscale.COMMANDS))

@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 
 import parscale
-from analysis.hardware import read_hardware
-from scaling import Fit, limits, read_runs
-from sweeps import checkpoint, recipes
-from sweeps.cleaning import clean
-from sweeps.documents import Document
-from sweeps.user_files import UserFiles
+from analysis.costs.hardware import read_hardware
+from scaling import Fit, read_runs
+from scaling.data import limits
+from sweeps.checkpoint import released_format
+from sweeps.corpora.cleaning import clean
+from sweeps.corpora.documents import Document
+from sweeps.corpora.sources.user_files import UserFiles
+from sweeps.grids import recipes
 
 ROWS = pd.DataFrame({"N": [1e7, 4e7], "P": [1, 2], "loss": [3.1, 2.9], "note": ["x" * 40, "y" * 40]})
 
@@ -47,7 +49,7 @@ def test_a_parquet_table_of_few_bytes_and_many_rows(tmp_path, monkeypatch):
     [
         lambda path: Fit.load(path),
         lambda path: read_hardware(path),
-        lambda path: checkpoint.read_config(path.parent),
+        lambda path: released_format.read_config(path.parent),
         lambda path: recipes._read_shape(path.parent),
     ],
     ids=["fit", "hardware", "checkpoint", "base"],

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import parscale
-from analysis.quote import BLOCK, quoted
+from benchmarks.refresh_quotes import BLOCK, quoted
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "results/README.md").read_text(encoding="utf-8")

@@ -9,9 +9,9 @@ import pytest
 
 import parscale
 import scaling
-from analysis.advise import Workload, advise, frontier
+from analysis.costs.advise import Workload, advise, frontier
+from analysis.costs.shapes import shape_of
 from analysis.figures import frontier as frontier_figure
-from analysis.shapes import shape_of
 from scaling import Covariance
 
 

@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis import report
-from analysis.changes import of_one_law, one_stream_fits, paired
-from analysis.gains import gains
-from analysis.pooled import pooled_k
+from analysis.report import report
+from scaling.selection.paired_gains import gains, of_one_law, one_stream_fits, paired
+from scaling.selection.pooled_k import pooled_k
 
 LAW = scaling.ParallelLaw(E=1.5, A=2e5, alpha=0.3, k=0.3)
 SIZES = np.geomspace(1e6, 3e7, 5)

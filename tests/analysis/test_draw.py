@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import derived, draw, figures, report, stream_page, view
+from analysis import figures
 from analysis.inference_cost import estimate
-from analysis.page import Page
+from analysis.output.html_page import Page
+from analysis.report import report, section_streams, sweep_figures
+from analysis.sweep import figure_tables, results
 from scaling import ParallelLaw
 
 LAW = ParallelLaw(E=3.1, A=4e5, alpha=0.31, k=0.27)
@@ -41,20 +43,22 @@ def test_a_whole_sweep(tmp_path):
         for r in table["run_id"]
     ]
     pd.concat(curves).to_parquet(tmp_path / "s" / "curves.parquet")
-    seen = view.read(tmp_path / "s")
+    seen = results.read(tmp_path / "s")
     assert seen.missing == ()
     assert seen.notes == {}
     assert seen.sound["stdlib"].law.k == pytest.approx(0.27, abs=0.05)
     assert seen.curves["P"].isin([1, 2, 4]).all()
-    known = draw.sweep_figures(seen)
+    known = sweep_figures.sweep_figures(seen)
     assert {"fig2", "equivalents", "rivals", "training"} <= set(known)
     (axes,) = known["equivalents"]().axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "4", "8", "16", "32"]
-    files = draw.draw(tmp_path / "s", out=tmp_path / "f", only=["fig2"], command="parscale figures s")
+    files = sweep_figures.draw(
+        tmp_path / "s", out=tmp_path / "f", only=["fig2"], command="parscale figures s"
+    )
     assert [p.name for p in files] == ["fig2.png", "fig2.pdf"]
     assert b"parscale figures s" in files[0].read_bytes()
     with pytest.raises(ValueError, match="no figure 'fig9'; there are fig2, fig3"):
-        draw.draw(tmp_path / "s", out=tmp_path / "f", only=["fig9"])
+        sweep_figures.draw(tmp_path / "s", out=tmp_path / "f", only=["fig9"])
 
 
 @pytest.mark.parametrize(
@@ -68,10 +72,10 @@ def test_a_whole_sweep(tmp_path):
 )
 def test_a_sweep_that_lacks_something_says_so_and_shows_the_rest(tmp_path, sizes, streams, columns, said):
     sweep(tmp_path / "s", sizes, streams, **columns)
-    seen = view.read(tmp_path / "s")
+    seen = results.read(tmp_path / "s")
     assert any(said in line for line in seen.missing), seen.missing
     assert any("no curves.parquet" in line for line in seen.missing)
-    drawn = {name: make() for name, make in draw.sweep_figures(seen).items()}
+    drawn = {name: make() for name, make in sweep_figures.sweep_figures(seen).items()}
     assert "fig2" in drawn
     if "equivalents" in drawn and "too few" not in said:
         assert "no law of P" in drawn["equivalents"].axes[0].texts[0].get_text()
@@ -79,14 +83,14 @@ def test_a_sweep_that_lacks_something_says_so_and_shows_the_rest(tmp_path, sizes
 
 
 def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
-    seen = view.read(request.config.rootpath / "results" / "demo")
+    seen = results.read(request.config.rootpath / "results" / "demo")
     upper = seen.parallel["stdlib"].intervals().loc["k", "upper"]
     assert seen.notes == {"stdlib": f"k = 0, at its bound; 95% interval up to {upper:.3g}"}
     assert any("k ended at the edge" in line and f"up to {upper:.3g}" in line for line in seen.missing)
-    table = derived.profile_table(seen.sound).query("parameter == 'k'")
+    table = figure_tables.profile_table(seen.sound).query("parameter == 'k'")
     assert table["value"].min() == 0  # there is nothing below
     assert np.all(np.diff(table["rise"]) > 0.2)
-    curves, _ = view.equivalent_tables(seen)
+    curves, _ = results.equivalent_tables(seen)
     last = curves["stdlib"].iloc[-1]
     assert last["lower"] == pytest.approx(last["N"])
     assert last["upper"] == pytest.approx(last["N"] * (upper * np.log(last["P"]) + 1), rel=1e-3)
@@ -94,9 +98,9 @@ def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
 
 def test_every_coefficient_at_its_bound_has_a_line_in_the_figure(tmp_path, monkeypatch):
     lines = ["E = 0, at its bound; 95% interval open upwards", "k = 0, at its bound; 95% interval up to 0.3"]
-    monkeypatch.setattr(view, "one_sided", lambda fitted: lines)
+    monkeypatch.setattr(results, "one_sided", lambda fitted: lines)
     table = sweep(tmp_path / "t", (51234, 181000, 702000, 900000), (1,))  # no P to fit
-    seen = view.read(tmp_path / "t")
+    seen = results.read(tmp_path / "t")
     assert seen.notes["stdlib"].split("\n") == lines
     low, high = (
         figures.fig2(table, {}, notes={"stdlib": text}).axes[0].get_ylim() for text in ("one", "one\ntwo")
@@ -106,18 +110,18 @@ def test_every_coefficient_at_its_bound_has_a_line_in_the_figure(tmp_path, monke
 
 def test_a_table_of_averaged_streams_beside_the_runs_is_drawn(tmp_path):
     runs = sweep(tmp_path / "s", (51234, 181000, 702000), (1, 2, 4))
-    seen = view.read(tmp_path / "s")
-    assert "ensemble" not in draw.sweep_figures(seen)
+    seen = results.read(tmp_path / "s")
+    assert "ensemble" not in sweep_figures.sweep_figures(seen)
     run, m = runs[runs["P"] == 4].iloc[0], np.arange(1, 5)
     gain = 0.07 * (run["loss"] - seen.sound["stdlib"].law.E) * (1 - 1 / m)
     table = pd.DataFrame({"m": m, "loss": run["loss"] - gain, "gain": gain, "gain_se": 1e-4, "line": gain})
     table.assign(run_id=run["run_id"], size="s", N=51234, P=4).to_parquet(tmp_path / "s" / "streams.parquet")
-    seen = view.read(tmp_path / "s")
-    assert derived.ensemble_table(seen.streams, seen.sound)["rho"].to_numpy() == pytest.approx(0.93)
-    assert derived.ensemble_table(seen.streams, {})["rho"].isna().all()
-    assert "= 0.07" in draw.sweep_figures(seen)["ensemble"]().axes[0].texts[0].get_text()
+    seen = results.read(tmp_path / "s")
+    assert figure_tables.ensemble_table(seen.streams, seen.sound)["rho"].to_numpy() == pytest.approx(0.93)
+    assert figure_tables.ensemble_table(seen.streams, {})["rho"].isna().all()
+    assert "= 0.07" in sweep_figures.sweep_figures(seen)["ensemble"]().axes[0].texts[0].get_text()
     page = Page("t", "o")
-    stream_page.averaged(page, draw.sweep_figures(seen))
+    section_streams.averaged(page, sweep_figures.sweep_figures(seen))
     assert "<h2>Streams averaged" in page.html
 
 
@@ -125,9 +129,9 @@ def test_mixed_recipes_are_fitted_apart(tmp_path):
     table = sweep(tmp_path / "s", (51234, 181000, 702000), (1, 2, 4))
     both = pd.concat([table, table.assign(recipe="two-stage", loss=table["loss"] - 0.1)])
     both.to_parquet(tmp_path / "s" / "runs.parquet")
-    seen = view.read(tmp_path / "s")
+    seen = results.read(tmp_path / "s")
     assert list(seen.fits) == ["stdlib, scratch", "stdlib, two-stage"]
-    names = list(draw.sweep_figures(seen))
+    names = list(sweep_figures.sweep_figures(seen))
     assert "rivals-stdlib--scratch" in names
 
 

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis import commands, explorer, view
-from analysis.explorer.page import build
+from analysis import explorer
+from analysis.explorer.explored_runs import read_sources
+from analysis.explorer.explorer_page import build
 from analysis.explorer.payload import linear_covariance, payload
-from analysis.explorer.sources import read_sources
-from scaling.method import standard_errors
+from analysis.sweep import results
+from parscale.cli import analysis_commands
+from scaling.uncertainty.base import standard_errors
 
 
 @pytest.fixture(scope="module")
@@ -159,10 +161,10 @@ def test_a_sweep_without_a_usable_run_is_refused(tmp_path, status, message):
 def test_a_sweep_of_one_size_is_shown_without_the_laws_that_ran_off(tmp_path, monkeypatch):
     rows = pd.DataFrame({"N": [51234] * 4, "P": [1, 2, 4, 8], "loss": [5.0012, 4.8846, 4.8079, 4.7495]})
     rows.to_csv(tmp_path / "runs.csv")
-    seen = view.read(tmp_path / "runs.csv")
+    seen = results.read(tmp_path / "runs.csv")
     law = replace(seen.fits[""]["diversity"].law, A=np.inf)  # where such a fit may end
     fits = seen.fits[""] | {"diversity": replace(seen.fits[""]["diversity"], law=law)}
-    monkeypatch.setattr(view, "read", lambda path, *_: replace(seen, fits={"": fits}))
+    monkeypatch.setattr(results, "read", lambda path, *_: replace(seen, fits={"": fits}))
     (source,) = read_sources([tmp_path / "runs.csv"])
     assert set(fits) - set(source.fits) == {"diversity"}
     assert "not identifiable" in build([source], command="c", origin="o")
@@ -182,7 +184,7 @@ def given(fits, folder, no_open):
 
 def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monkeypatch, capsys):
     monkeypatch.setattr("webbrowser.open", lambda url: False)
-    assert commands.explore(given(stack_fits, tmp_path, no_open=False)) == 0
+    assert analysis_commands.explore(given(stack_fits, tmp_path, no_open=False)) == 0
     said = capsys.readouterr()
     assert "no browser could be opened" in said.out + said.err
     assert (tmp_path / "p.html").stat().st_size > 4e6
@@ -190,4 +192,4 @@ def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monke
 
 def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
-    assert commands.explore(given(stack_fits, tmp_path, no_open=True)) == 0
+    assert analysis_commands.explore(given(stack_fits, tmp_path, no_open=True)) == 0

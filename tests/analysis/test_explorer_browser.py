@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import scaling
-from analysis.equivalent import equivalents
-from analysis.hardware import KNOWN
+from analysis.costs.hardware import KNOWN
+from analysis.costs.shapes import shape_of
 from analysis.inference_cost import estimate
-from analysis.shapes import shape_of
+from scaling.selection.equivalent_size import equivalents
 from tests.analysis.browser import cells, load, type_in, until
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis.equivalent import equivalents, equivalents_by_points
 from analysis.figures import equivalent_parameters, fig2
 from scaling.laws import AdditiveLaw, ParallelLaw
+from scaling.selection.equivalent_size import equivalents, equivalents_by_points
 
 
 def markers(axes):

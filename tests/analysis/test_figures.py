@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from analysis import figures
-from analysis.corpora import backbones
-from analysis.cost_ratios import ratio, ratio_grid
-from analysis.cost_table import cost_table
-from analysis.derived import _profile_grid
+from analysis.costs.cost_ratios import ratio, ratio_grid
+from analysis.costs.cost_table import cost_table
+from analysis.sweep.figure_tables import _profile_grid
+from scaling.data.groups import backbones
 from scaling.laws import AdditiveLaw, ParallelLaw
 
 

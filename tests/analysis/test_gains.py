@@ -5,10 +5,21 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis import draw, figures, report, view
-from analysis.changes import one_stream_fits, paired
-from analysis.gains import gains, mean_change, needed_k, noise_over_seeds, pairs, scatter, text, worth
+from analysis import figures
+from analysis.report import report, sweep_figures
+from analysis.report.gains_text import scatter, text
+from analysis.sweep import results
 from scaling import DenseLaw, LeastSquares
+from scaling.selection.paired_gains import (
+    gains,
+    mean_change,
+    needed_k,
+    noise_over_seeds,
+    one_stream_fits,
+    paired,
+    pairs,
+    worth,
+)
 
 LAW = DenseLaw(E=1.5, A=2e5, alpha=0.3)
 GAIN = {2: -0.01, 4: -0.03}
@@ -131,7 +142,7 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
         "measured, 95% over seeds",
     ]
     runs.to_csv(tmp_path / "runs.csv", index=False)
-    assert "gains" in draw.sweep_figures(view.read(tmp_path / "runs.csv"))
+    assert "gains" in sweep_figures.sweep_figures(results.read(tmp_path / "runs.csv"))
     page = report.write(tmp_path / "runs.csv").read_text()
     assert "What streams gained at each size" in page
     assert "for a change at equal seed" in page
@@ -151,7 +162,7 @@ def test_the_legend_says_what_stands_against_the_law_behind_it(tmp_path) -> None
     def labels(bend: float) -> list[str]:
         runs = made(seeds=1).assign(loss=lambda t: 4 + (2e5 / t["N"]) ** 0.3 - bend * np.log(t["N"]) ** 2)
         runs.to_csv(tmp_path / "runs.csv", index=False)
-        figure = draw.sweep_figures(view.read(tmp_path / "runs.csv"))["gains"]()
+        figure = sweep_figures.sweep_figures(results.read(tmp_path / "runs.csv"))["gains"]()
         return [text.get_text() for text in figure.legends[0].get_texts()]
 
     assert "added $N$ alone" in labels(0.0)

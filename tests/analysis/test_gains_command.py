@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 import parscale
-from analysis import report, view
-from analysis.changes import one_stream_fits
-from analysis.gains import averaged, gains
-from analysis.pooled import pooled_k
+from analysis.report import report
+from analysis.report.gains_text import averaged
+from analysis.sweep import results
+from scaling.selection.paired_gains import gains, one_stream_fits
+from scaling.selection.pooled_k import pooled_k
 from tests.analysis.test_gains import GAIN, made
 
 
@@ -22,7 +23,7 @@ def test_models_grown_from_two_checkpoints_are_paired_apart(tmp_path, capsys) ->
     context = both[["run_id", "N", "P", "size", "seed", "loss"]].assign(loss_new=both["loss"], share_new=1.0)
     context.to_parquet(tmp_path / "context.parquet")
     both.to_parquet(tmp_path / "runs.parquet")
-    table = gains(view.read_results(tmp_path))
+    table = gains(results.read_results(tmp_path))
     assert set(table["size"]) == {f"{w}x2 from {b * 8}" for w in (32, 64, 96, 128) for b in "ab"}
     assert table.groupby("P")["change"].agg(["min", "max"]).to_numpy() == pytest.approx(
         np.array([[GAIN[2] - 0.2, GAIN[2]], [GAIN[4] - 0.2, GAIN[4]]])
@@ -31,7 +32,7 @@ def test_models_grown_from_two_checkpoints_are_paired_apart(tmp_path, capsys) ->
     _, parts = capsys.readouterr().out.split("change of the loss by what")
     assert "32x2 from aaaaaaaa" in parts
     runs.assign(config=bases[0]).to_parquet(tmp_path / "runs.parquet")
-    assert set(view.read_results(tmp_path)["size"]) == set(runs["size"])
+    assert set(results.read_results(tmp_path)["size"]) == set(runs["size"])
 
 
 def test_a_size_of_two_models_is_refused_and_the_rest_of_the_report_is_there(tmp_path, capsys) -> None:
@@ -93,7 +94,7 @@ def test_eighty_columns_hold_every_number_of_the_command(tmp_path, capsys, monke
     made(noise=0.005).to_csv(tmp_path / "runs.csv", index=False)
     said = []
     for room in (None, 80):
-        monkeypatch.setattr("scaling.terminal.width", lambda room=room: room)
+        monkeypatch.setattr("scaling.terminal_text.width", lambda room=room: room)
         assert parscale.main(["gains", str(tmp_path / "runs.csv")]) == 0
         said.append(capsys.readouterr().out)
     wide, narrow = said

@@ -6,8 +6,9 @@ import pytest
 from matplotlib import colors
 
 import scaling
-from analysis import derived, figures
-from analysis.gains import gains
+from analysis import figures
+from analysis.sweep import figure_tables
+from scaling.selection.paired_gains import gains
 
 LAW = scaling.ParallelLaw(E=1.5, A=2e5, alpha=0.3, k=0.4)
 
@@ -22,7 +23,7 @@ def runs() -> pd.DataFrame:
 
 def test_where_the_law_holds_every_line_lies_on_the_fitted_one(runs) -> None:
     fit = scaling.fit(scaling.ParallelLaw, runs, scaling.LeastSquares())
-    axes = figures.pair_k(gains(runs), derived.fitted_k({"": fit})).axes[0]
+    axes = figures.pair_k(gains(runs), figure_tables.fitted_k({"": fit})).axes[0]
     drawn = [line for line in axes.lines if len(line.get_xdata()) == 4]
     assert len(drawn) == 2
     for line in drawn:
@@ -32,7 +33,9 @@ def test_where_the_law_holds_every_line_lies_on_the_fitted_one(runs) -> None:
 
 
 def test_a_fit_at_a_bound_says_so_beside_its_k(runs) -> None:
-    found = derived.fitted_k({"": scaling.fit(scaling.ParallelLaw, runs.assign(loss=2 + 1e3 / runs["N"]))})
+    found = figure_tables.fitted_k(
+        {"": scaling.fit(scaling.ParallelLaw, runs.assign(loss=2 + 1e3 / runs["N"]))}
+    )
     (label,) = (
         text.get_text()
         for text in figures.pair_k(gains(runs), found).legends[0].get_texts()

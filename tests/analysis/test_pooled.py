@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis.pooled import FEWEST, jackknife_error, pooled_k
+from scaling.selection.pooled_k import FEWEST, jackknife_error, pooled_k
 
 SIZES = np.geomspace(2.5e4, 4e5, 5)
 LAW = {"E": 1.0, "A": 1e7, "alpha": 0.17}

@@ -1,6 +1,6 @@
 """Quoted commands of a text are run anew; everything else stays."""
 
-from analysis.quote import quoted
+from benchmarks.refresh_quotes import quoted
 
 TEXT = """before
 

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import draw, figures, paired, recipe_tables, report, view
+from analysis import figures
 from analysis.figures.common import LOSS_LABEL
+from analysis.report import report, sweep_figures
+from analysis.sweep import recipe_tables, results, training_gap
 
 STEP, POINTS = 1000.0, 100
 
@@ -39,7 +41,7 @@ PASSES = {
 
 
 def test_where_each_P_passes_one_stream_and_how_sure_that_is():
-    found = paired.passing(paired.gaps(curves_of(PASSES), "train_loss")).set_index("P")
+    found = training_gap.passing(training_gap.gaps(curves_of(PASSES), "train_loss")).set_index("P")
     truth = 10_000 * np.log(4)
     assert found.loc[2, "low"] <= truth <= found.loc[2, "high"]
     assert found.loc[2, "tokens"] == pytest.approx(
@@ -58,10 +60,10 @@ def test_the_noise_stated_is_the_noise_there_is():
     """Over many draws the end's interval holds the truth about as often as it says."""
     rng = np.random.default_rng(0)
     for points in (60, POINTS):
-        ends = [paired._end(rng.normal(0.01, 0.003, points)) for _ in range(3000)]
+        ends = [training_gap._end(rng.normal(0.01, 0.003, points)) for _ in range(3000)]
         held = np.mean([abs(gap - 0.01) < noise for gap, noise in ends])
         assert 0.94 < held < 0.97
-    gap, noise = paired._end(np.array([0.1, 0.2]))
+    gap, noise = training_gap._end(np.array([0.1, 0.2]))
     assert gap == 0.2
     assert np.isnan(noise)
 
@@ -70,9 +72,9 @@ def test_seeds_are_paired_with_their_own():
     one, two = curves_of({2: PASSES[8]}, noise=0), curves_of({2: PASSES[4]}, noise=0).assign(seed=1)
     two["train_loss"] += 0.5  # the other seed's batches are harder
     alone = one[one["P"] == 1].assign(seed=2, train_loss=9.0)  # no P > 1 of its seed
-    both = paired.gaps(pd.concat([one, two, alone]), "train_loss")
+    both = training_gap.gaps(pd.concat([one, two, alone]), "train_loss")
     assert both["gap"].to_numpy() == pytest.approx(0.0, abs=1e-12)
-    assert len(paired.gaps(one[one["P"] == 2], "train_loss")) == 0
+    assert len(training_gap.gaps(one[one["P"] == 2], "train_loss")) == 0
 
 
 def test_tokens_of_stage_2_are_counted_from_its_beginning():
@@ -93,7 +95,7 @@ def test_tokens_of_stage_2_are_counted_from_its_beginning():
 
 
 def test_gaps_are_drawn_in_thousandths_with_their_end():
-    table = paired.gaps(curves_of(PASSES).assign(panel="64x2"), "train_loss", ["panel"])
+    table = training_gap.gaps(curves_of(PASSES).assign(panel="64x2"), "train_loss", ["panel"])
     (axes,) = figures.beside_one(table).axes
     assert axes.get_title() == "64x2"
     assert axes.get_ylabel().startswith("training loss above $P = 1$\n($10^{-3}$ nats")
@@ -141,12 +143,12 @@ def sweep(folder, recipe="two-stage", sizes=("32x2", "64x2"), streams=(1, 2, 4))
 
 def test_a_two_stage_sweep_is_fitted_and_drawn_by_its_second_stage(tmp_path):
     sweep(tmp_path / "s")
-    seen = view.read(tmp_path / "s")
+    seen = results.read(tmp_path / "s")
     assert list(seen.fits) == ["c"]
     assert (len(seen.runs), len(seen.table)) == (6, 8)
     assert any("stage-1 are what every P goes on from" in line for line in seen.missing)
     assert not any("diverged" in line for line in seen.missing)
-    known = draw.sweep_figures(seen)
+    known = sweep_figures.sweep_figures(seen)
     assert {"fig2", "training", "held-out", "beside-one"} <= set(known)
     assert "by-P" not in known
     assert [axes.get_title() for axes in known["training"]().axes] == ["32x2", "64x2"]
@@ -167,24 +169,31 @@ def test_an_interrupted_sweep_says_what_is_left_and_shows_the_curves_there_are(t
     for run_id in kept["run_id"]:
         curves[curves["run_id"] == run_id].to_parquet(folder / "curves" / f"{run_id}.parquet")
     kept.to_parquet(folder / "runs.parquet")
-    seen = view.read(folder)
+    seen = results.read(folder)
     assert any("5 of 8 planned runs have no row yet" in line for line in seen.missing)
     assert not any("no curves" in line for line in seen.missing)
-    assert set(draw.sweep_figures(seen)) == {"fig2", "gains", "pair_k", "training", "held-out", "beside-one"}
+    assert set(sweep_figures.sweep_figures(seen)) == {
+        "fig2",
+        "gains",
+        "pair_k",
+        "training",
+        "held-out",
+        "beside-one",
+    }
 
 
 def test_a_diverged_run_is_not_set_beside_one_stream(tmp_path):
     runs = sweep(tmp_path / "s", "continual", sizes=("b",))
     runs.assign(status=np.where(runs["P"] == 4, "diverged", "ok")).to_parquet(tmp_path / "s" / "runs.parquet")
-    seen = view.read(tmp_path / "s")
+    seen = results.read(tmp_path / "s")
     assert recipe_tables.passings(seen)["P"].tolist() == [2]
     assert recipe_tables.chosen(seen)[0]["P"].tolist() == [1, 2]
-    assert "$P = 4$:" not in draw.sweep_figures(seen)["training"]().axes[0].texts[0].get_text()
+    assert "$P = 4$:" not in sweep_figures.sweep_figures(seen)["training"]().axes[0].texts[0].get_text()
 
 
 def test_a_frozen_backbone_stands_at_P_1_once_it_is_measured(tmp_path):
     runs, folder = sweep(tmp_path / "s", "peft", sizes=("base",), streams=(2, 4)), tmp_path / "s"
-    seen = view.read(folder)
+    seen = results.read(folder)
     assert any("`parscale streams` measures" in line for line in seen.missing)
     table, words, measured = recipe_tables.chosen(seen)
     assert (table["P"].tolist(), list(words.values()), measured) == ([2, 4], ["base, c: peft"], False)
@@ -205,9 +214,9 @@ def test_a_frozen_backbone_stands_at_P_1_once_it_is_measured(tmp_path):
     streams = pd.DataFrame(rows).assign(loss=3.9, backbone=3.91, over_backbone_se=0.001)
     streams["own"] = 3.91 - 0.004 * streams["P"] / 2
     streams.assign(over_backbone=3.91 - streams["own"]).to_parquet(folder / "streams.parquet")
-    seen = view.read(folder)
+    seen = results.read(folder)
     assert not any("parscale streams" in line for line in seen.missing)
-    (axes,) = draw.sweep_figures(seen)["by-P"]().axes
+    (axes,) = sweep_figures.sweep_figures(seen)["by-P"]().axes
     assert axes.lines[0].get_xdata().tolist() == [1, 2, 4]
     assert axes.lines[0].get_ydata() == pytest.approx([3.91, 3.906, 3.902])
     bars = [np.ptp(segment[:, 1]) for c in axes.collections for segment in c.get_segments()]
@@ -225,9 +234,11 @@ def test_recipes_side_by_side_keep_their_own_tokens(tmp_path):
     pd.concat([two, one]).to_parquet(tmp_path / "s" / "runs.parquet")
     parts = [pd.read_parquet(tmp_path / name / "curves.parquet") for name in "st"]
     pd.concat(parts).to_parquet(tmp_path / "s" / "curves.parquet")
-    seen = view.read(tmp_path / "s")
+    seen = results.read(tmp_path / "s")
     assert list(seen.fits) == ["c, two-stage", "c, scratch"]
-    labels = {axes.get_title(): axes.get_xlabel() for axes in draw.sweep_figures(seen)["training"]().axes}
+    labels = {
+        axes.get_title(): axes.get_xlabel() for axes in sweep_figures.sweep_figures(seen)["training"]().axes
+    }
     labels.pop("", None)  # a place that no panel takes
     assert labels == {
         "32x2, c, two-stage": "training tokens of stage 2",

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis import claims, conclude, derived, paper, reproduce, tables, verdicts
-from analysis.corpora import corpus_name
-from analysis.published import read_published
-from scaling.published import PRINTED, printed_k
+from analysis.output import formatted_tables
+from analysis.paper import claim_verdicts, claims, refit, reproduce
+from analysis.paper.published_numbers import read_published
+from analysis.sweep import figure_tables, verdict
+from scaling.data.groups import corpus_name
+from scaling.fitting.printed_constants import PRINTED, printed_k
 
 from .conftest import PUBLISHED
 
@@ -30,15 +32,15 @@ def test_every_claim_has_the_verdict_of_its_numbers(published, laws):
     assert len(table) >= len(published.claims)
     given = dict(zip(table["claim"], table["verdict"], strict=True))
     expected = {
-        "memory increase against parameter scaling, 1.6B, P = 8, batch 1": verdicts.PARTLY,
-        "latency increase against parameter scaling, 1.6B, P = 8, batch 1": verdicts.HOLDS,
-        "memory increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": verdicts.HOLDS,
-        "latency increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": verdicts.PARTLY,
-        "parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack": verdicts.PARTLY,
-        "30B at P = 8 is worth 42.5B (in no copy of the paper)": verdicts.FALSE,
-        "8 streams are worth 3 times the parameters (not in the paper)": verdicts.FALSE,
-        "tokens after which the second stage passes P = 1": verdicts.UNKNOWN,
-        "released checkpoints": verdicts.HOLDS,
+        "memory increase against parameter scaling, 1.6B, P = 8, batch 1": claim_verdicts.PARTLY,
+        "latency increase against parameter scaling, 1.6B, P = 8, batch 1": claim_verdicts.HOLDS,
+        "memory increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": claim_verdicts.HOLDS,
+        "latency increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": claim_verdicts.PARTLY,
+        "parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack": claim_verdicts.PARTLY,
+        "30B at P = 8 is worth 42.5B (in no copy of the paper)": claim_verdicts.FALSE,
+        "8 streams are worth 3 times the parameters (not in the paper)": claim_verdicts.FALSE,
+        "tokens after which the second stage passes P = 1": claim_verdicts.UNKNOWN,
+        "released checkpoints": claim_verdicts.HOLDS,
     }
     assert {claim: given[claim] for claim in expected} == expected
     found = dict(zip(table["claim"], table["found"], strict=True))
@@ -57,28 +59,28 @@ def test_another_law_changes_the_verdict(published, laws):
     law = scaling.ParallelLaw(E=0.7, A=1.1e7, alpha=0.19, k=0.2)
     table = claims.audit(published, {**laws, "stack-v2-python": law}).set_index("claim")
     saved = table.loc["parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack"]
-    assert saved["verdict"] == verdicts.FALSE
+    assert saved["verdict"] == claim_verdicts.FALSE
     assert saved["found"].startswith("-29.4% (law)")
 
 
 @pytest.mark.parametrize(
     ("claimed", "found", "digits", "expected"),
     [
-        (22, [22.4, 21.6], 0, verdicts.HOLDS),
-        (22, [22.6, 21.6], 0, verdicts.PARTLY),
-        (1.7, [1.64, 1.76], 1, verdicts.FALSE),
+        (22, [22.4, 21.6], 0, claim_verdicts.HOLDS),
+        (22, [22.6, 21.6], 0, claim_verdicts.PARTLY),
+        (1.7, [1.64, 1.76], 1, claim_verdicts.FALSE),
     ],
 )
 def test_verdict_rounds_to_the_printed_digits(claimed, found, digits, expected):
-    assert verdicts.verdict(claimed, found, digits) == expected
+    assert claim_verdicts.verdict(claimed, found, digits) == expected
 
 
 def test_printed_tables_leave_the_unknown_blank(published):
-    made = tables.paper_tables(published)
+    made = formatted_tables.paper_tables(published)
     assert list(made) == [f"table{i}" for i in range(1, 6)]
     _, instruct = made["table5"]
     assert instruct["P"].tolist() == [1, 2, 4, 8]
-    lines = tables.markdown(instruct).splitlines()
+    lines = formatted_tables.markdown(instruct).splitlines()
     assert lines[0] == "| P | IFEval (0-shot) | MMLU (5-shot) | GSM8K (4-shot) |"
     assert lines[3] == "| 2 |  |  |  |"
     assert "HumanEval+ pass@10" in made["table4"][1]
@@ -87,7 +89,9 @@ def test_printed_tables_leave_the_unknown_blank(published):
 
 def test_a_written_table_names_its_origin_and_reads_back(tmp_path):
     table = pd.DataFrame({"a_b": [1.23456789, -np.inf], "law": ["x & y", "50%|"], "ok": [True, False]})
-    files = tables.write(table, tmp_path / "t", caption="A 5% case", command="parscale x", data="y.csv")
+    files = formatted_tables.write(
+        table, tmp_path / "t", caption="A 5% case", command="parscale x", data="y.csv"
+    )
     assert [f.suffix for f in files] == [".csv", ".md", ".tex"]
     assert all("made by: parscale x; from: y.csv" in f.read_text() for f in files)
     pd.testing.assert_frame_equal(pd.read_csv(files[0], comment="#"), table)
@@ -106,10 +110,12 @@ def test_a_folder_without_the_published_numbers_is_named(tmp_path):
 def test_runs_without_a_size_are_grouped_into_sizes(published):
     runs = published.corpus("pile").drop(columns="size")
     fits = {"pile": scaling.fit(scaling.ParallelLaw, runs)}
-    table = derived.residual_table(fits, {"pile": runs})
+    table = figure_tables.residual_table(fits, {"pile": runs})
     assert sorted(table["size"].unique()) == ["0.5B", "0.7B", "1.1B", "1.6B", "2.8B", "4.4B"]
     assert (table.groupby("size")["P"].nunique() == 4).all()
-    fewer = derived.residual_table(fits, {"pile": runs.iloc[:-1]})  # a run short: five of its size are left
+    fewer = figure_tables.residual_table(
+        fits, {"pile": runs.iloc[:-1]}
+    )  # a run short: five of its size are left
     assert fewer["size"].tolist() == table["size"].tolist()[:-1]
 
 
@@ -118,7 +124,7 @@ def test_the_constants_beside_the_law_are_those_of_the_published_table(published
         law, r2 = PRINTED[corpus]
         assert (*law.vector, r2) == tuple(row[["E", "A", "alpha", "k", "R2"]])
         assert f"{row['k']:.2f} ({corpus_name(corpus)})" in printed_k()
-    assert printed_k() in conclude.verdict(scaling.fit(scaling.ParallelLaw, published.corpus("pile")))
+    assert printed_k() in verdict.verdict(scaling.fit(scaling.ParallelLaw, published.corpus("pile")))
 
 
 def test_the_largest_third_of_sizes_is_held_out_whatever_streams_add():
@@ -126,7 +132,7 @@ def test_the_largest_third_of_sizes_is_held_out_whatever_streams_add():
     runs = pd.DataFrame(rows, columns=["N", "P"])
     law = scaling.ParallelLaw(E=1.5, A=2e5, alpha=0.3, k=0.4)
     runs["loss"] = law.predict(N=runs["N"], P=runs["P"])
-    table = derived.backtest_table({"": scaling.fit(scaling.ParallelLaw, runs)}, {"": runs})
+    table = figure_tables.backtest_table({"": scaling.fit(scaling.ParallelLaw, runs)}, {"": runs})
     held = table[(table["split"] == "without the largest N") & table["held_out"]]
     assert held["N"].tolist() == runs["N"].tolist()[-4:]
 
@@ -134,7 +140,7 @@ def test_the_largest_third_of_sizes_is_held_out_whatever_streams_add():
 def test_backtests_have_the_published_quality(published):
     runs = {c: published.corpus(c) for c in ("stack-v2-python", "pile")}
     fits = {c: scaling.fit(scaling.ParallelLaw, rows) for c, rows in runs.items()}
-    table = derived.backtest_table(fits, runs)
+    table = figure_tables.backtest_table(fits, runs)
     held = table[table["held_out"]]
 
     def r2(rows):
@@ -173,7 +179,7 @@ def test_everything_is_made_and_says_whence(tmp_path):
     assert readme.startswith("# Mine\n\nKept.\n")
     assert "| does not follow |" in readme
     made = reproduce.table_set(
-        paper.Inputs(read_published(PUBLISHED), paper.fit_all(pd.read_csv(PUBLISHED / "losses.csv")))
+        refit.Inputs(read_published(PUBLISHED), refit.fit_all(pd.read_csv(PUBLISHED / "losses.csv")))
     )
     reproduce._readme(made, tmp_path)
     assert (tmp_path / "README.md").read_text() == readme  # written twice it is written once

@@ -7,19 +7,23 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from analysis import style
-from analysis.units import count_labels
+from analysis.output import figure_style
+from scaling.data.units import count_labels
 
 
 def make():
-    figure, (axes,) = style.new_figure(width=2, height=1.5)
+    figure, (axes,) = figure_style.new_figure(width=2, height=1.5)
     axes.plot([1, 2], [3, 5])
     return figure
 
 
 def test_saved_files_are_equal_bytes_and_name_their_origin(tmp_path):
-    first = style.save(make(), tmp_path / "a" / "figure", command="parscale figures", data="losses.csv")
-    second = style.save(make(), tmp_path / "b" / "figure", command="parscale figures", data="losses.csv")
+    first = figure_style.save(
+        make(), tmp_path / "a" / "figure", command="parscale figures", data="losses.csv"
+    )
+    second = figure_style.save(
+        make(), tmp_path / "b" / "figure", command="parscale figures", data="losses.csv"
+    )
     assert [p.name for p in first] == ["figure.png", "figure.pdf"]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -37,18 +41,18 @@ def test_settings_do_not_leak_and_the_figure_carries_them():
 
 
 def test_no_window_and_no_pyplot_is_needed():
-    code = "import sys, analysis.figures, analysis.style; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, analysis.figures, analysis.output.figure_style; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_each_stream_count_has_its_own_look():
-    looks = style.stream_looks([8, 1, 2, 2, 64])
+    looks = figure_style.stream_looks([8, 1, 2, 2, 64])
     assert list(looks) == [1, 2, 8, 64]
     assert len({look["color"] for look in looks.values()}) == len({v["marker"] for v in looks.values()}) == 4
 
 
 def test_neighbouring_streams_differ_in_lightness():
-    colors = [look["color"] for look in style.stream_looks([1, 2, 4, 8]).values()]
+    colors = [look["color"] for look in figure_style.stream_looks([1, 2, 4, 8]).values()]
     weights = np.array([0.2126, 0.7152, 0.0722])
     lightness = [float(weights @ np.array(mpl.colors.to_rgb(c))) for c in colors]
     assert np.all(np.diff(lightness) > 0.08)
@@ -69,10 +73,10 @@ def test_sizes_of_any_magnitude_have_short_labels(sizes, labels):
 
 
 def test_crowded_sizes_keep_their_ticks_and_lose_labels():
-    _, (axes,) = style.new_figure()
+    _, (axes,) = figure_style.new_figure()
     sizes = np.geomspace(1e6, 1e9, 60)
     axes.plot(sizes, sizes)
-    style.size_ticks(axes, sizes)
+    figure_style.size_ticks(axes, sizes)
     labels = [t.get_text() for t in axes.get_xticklabels()]
     assert len(labels) == 60
     assert 5 < sum(bool(t) for t in labels) < 13

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.units import parse_bytes, parse_seconds
+from scaling.data.units import parse_bytes, parse_seconds
 
 
 @pytest.mark.parametrize(

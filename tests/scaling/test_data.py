@@ -8,7 +8,8 @@ import pytest
 
 import scaling
 from scaling import ParallelLaw
-from scaling.data import arrays, parse_size, usable, validate
+from scaling.data.runs import arrays, usable, validate
+from scaling.data.units import parse_size
 from tests.scaling.nine_runs import TRUTH, N, P, write
 
 

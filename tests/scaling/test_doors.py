@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import AdditiveLaw, ParallelLaw, serial
-from scaling.commands import compared
-from scaling.groups import each, mapping
-from scaling.objectives import LAD, Objective
+from parscale.cli.fit_commands import compared
+from scaling import AdditiveLaw, ParallelLaw
+from scaling.data.query import each, mapping
+from scaling.fitting import save
+from scaling.optimise.objectives import LAD, Objective
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_an_objective_that_is_not_defined_is_named_when_its_fit_is_loaded(pile, 
     body = json.loads((tmp_path / "fit.json").read_text())
     body["objective"]["name"] = "Gone"
     body.pop("checksum")
-    (tmp_path / "fit.json").write_text(json.dumps(body | {"checksum": serial._checksum(body)}))
+    (tmp_path / "fit.json").write_text(json.dumps(body | {"checksum": save._checksum(body)}))
     with pytest.raises(ValueError, match="the objective Gone is not defined here: import it before loading"):
         scaling.Fit.load(tmp_path / "fit.json")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scaling.files import replacing, sha256, write_between
+from scaling.data.atomic_files import replacing, sha256, write_between
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 import scaling
 from scaling import AdditiveLaw, ChinchillaLaw, LogHuber, ParallelDataLaw, ParallelLaw
-from scaling.isoflop import optimum_estimates
-from scaling.law import EXPONENT, Law
-from scaling.levels import approximate_C, levels_along
-from scaling.method import leverage
-from scaling.prediction import equivalent_interval
-from scaling.selection import MANY, leave_one_out
+from scaling.data.levels import approximate_C, levels_along
+from scaling.laws.base import EXPONENT, Law
+from scaling.selection.compare import MANY, leave_one_out
+from scaling.selection.isoflop import optimum_estimates
+from scaling.uncertainty.base import leverage
+from scaling.uncertainty.prediction import equivalent_interval
 
 rng = np.random.default_rng(0)
 

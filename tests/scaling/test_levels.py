@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling.levels import axis_levels, size_levels
-from scaling.structure import size_test
+from scaling.data.levels import axis_levels, size_levels
+from scaling.uncertainty.adequacy import size_test
 
 
 def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():

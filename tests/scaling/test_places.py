@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import parscale
-from scaling import places
+from parscale.cli import fit_paths
 
 LOSSES = Path(__file__).parents[2] / "results" / "published" / "losses.csv"
 
@@ -55,6 +55,6 @@ def test_a_fit_of_other_runs_is_not_replaced_unsaid(tables: Path, capsys: pytest
 
 
 def test_a_table_without_a_name_of_its_own_takes_its_folders() -> None:
-    assert places.table_name("a/b/runs.parquet") == "b"
-    assert places.table_name("a/b.csv") == "b"
-    assert places.table_name("..") == Path("..").resolve().name
+    assert fit_paths.table_name("a/b/runs.parquet") == "b"
+    assert fit_paths.table_name("a/b.csv") == "b"
+    assert fit_paths.table_name("..") == Path("..").resolve().name

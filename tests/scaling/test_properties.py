@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import scaling
 from scaling import REGISTRY, FitError, ParallelLaw, Status
-from scaling.data import parse_size
+from scaling.data.units import parse_size
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 SIZE = st.floats(1e5, 1e12)

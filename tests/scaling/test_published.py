@@ -32,7 +32,7 @@ def value_at(fit: Fit, law: scaling.Law) -> float:
 
 
 def huber(fit: Fit, law: scaling.Law) -> float:
-    """The objective written out again, independently of scaling.objectives."""
+    """The objective written out again, independently of scaling.optimise.objectives."""
     r = np.abs(np.log(law.predict(**fit.axes)) - np.log(fit.loss))
     d = fit.problem.objective.delta  # type: ignore[attr-defined]
     return float(np.where(r <= d, r**2 / 2, d * (r - d / 2)).sum())

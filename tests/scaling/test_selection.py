@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import REGISTRY, AdditiveLaw, DenseLaw, DiversityLaw, FitError, ParallelLaw, selection, summary
-from scaling.selection import _largest_third, _winner, leave_one_out
+from scaling import REGISTRY, AdditiveLaw, DenseLaw, DiversityLaw, FitError, ParallelLaw
+from scaling.fitting import summary
+from scaling.selection import compare
+from scaling.selection.compare import _largest_third, _winner, leave_one_out
 
 HALF = REGISTRY["additive-half"]
 TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
@@ -164,9 +166,9 @@ def test_rounding_is_no_evidence(pile: pd.DataFrame) -> None:
 
 def test_laws_that_tie_stand_in_the_order_given(pile, monkeypatch):
     """Their last digits differ from machine to machine, and would rank them."""
-    real, criterion = selection._scores, {"ParallelLaw": 1 + 1e-12, "DiversityLaw": 1.0, "DenseLaw": 0.0}
+    real, criterion = compare._scores, {"ParallelLaw": 1 + 1e-12, "DiversityLaw": 1.0, "DenseLaw": 0.0}
     monkeypatch.setattr(
-        selection, "_scores", lambda one: real(one) | {"aicc": criterion[type(one.law).__name__]}
+        compare, "_scores", lambda one: real(one) | {"aicc": criterion[type(one.law).__name__]}
     )
     table = scaling.compare([ParallelLaw, DiversityLaw, DenseLaw], pile).table
     assert table.index.tolist() == ["DenseLaw", "ParallelLaw", "DiversityLaw"]
@@ -222,7 +224,7 @@ def test_the_structure_test_is_right_as_often_as_it_says() -> None:
 def test_leave_one_out_in_batches_is_one_by_one(pile: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares())
     whole = leave_one_out(fit)
-    monkeypatch.setattr("scaling.selection.LEFT_OUT", 5)
+    monkeypatch.setattr("scaling.selection.compare.LEFT_OUT", 5)
     np.testing.assert_allclose(leave_one_out(fit), whole, rtol=1e-6, atol=1e-12)
 
 

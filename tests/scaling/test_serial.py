@@ -86,7 +86,7 @@ def test_what_is_no_fit_file(tmp_path: Path, text: str) -> None:
 
 
 def test_a_law_that_is_not_defined_here(saved: Path) -> None:
-    from scaling.serial import _checksum
+    from scaling.fitting.save import _checksum
 
     body = json.loads(saved.read_text())
     body["law"] = "SomebodysLaw"

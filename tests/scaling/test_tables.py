@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling.data import read_runs
-from scaling.files import seal
+from scaling.data.atomic_files import seal
+from scaling.data.runs import read_runs
 from tests.scaling.nine_runs import N, write
 
 TABLE = "N,P,loss\n1e9,1,2.5\n"

@@ -10,8 +10,8 @@ from scipy.optimize import least_squares, minimize
 
 import scaling
 from scaling import AdditiveLaw, Bootstrap, Covariance, ParallelLaw, Profile
-from scaling.method import slopes, spread, t_quantile
-from scaling.prediction import default_method
+from scaling.uncertainty.base import slopes, spread, t_quantile
+from scaling.uncertainty.prediction import default_method
 
 SQUARES = scaling.LeastSquares(log=True)
 

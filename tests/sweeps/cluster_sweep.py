@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 
-from sweeps.execution import Execution
-from sweeps.grids import Axes, find
-from sweeps.launch import run_sweep
-from sweeps.ray_cluster import RayLauncher
-from sweeps.slurm import SlurmLauncher
+from sweeps.config.execution import Execution
+from sweeps.driver.ray_cluster import RayLauncher
+from sweeps.driver.run_sweep import run_sweep
+from sweeps.driver.slurm import SlurmLauncher
+from sweeps.grids.grids import Axes, find
 
 OFTEN = Execution(accelerator="cpu", checkpoint_minutes=0.005, threads=1)
 
@@ -57,7 +57,7 @@ def kill(cluster, node, out):
     wait_for_snapshots(out)
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
     for process in [raylet, *raylet.children(recursive=True)]:
-        if "sweeps.nursery" in process.cmdline():
+        if "sweeps.driver.nursery" in process.cmdline():
             (out / "killed").write_text(str(process.pid))
         process.kill()
     cluster.remove_node(node, allow_graceful=False)

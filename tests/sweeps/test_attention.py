@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from sweeps import attention
-from sweeps.config import ModelConfig
-from sweeps.layers import visibility
-from sweeps.model import ParScaleLM
+from sweeps.config.run import ModelConfig
+from sweeps.model import attention
+from sweeps.model.layers import visibility
+from sweeps.model.parscale import ParScaleLM
 
 R, T, D = 3, 40, 16
 

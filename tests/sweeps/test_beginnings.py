@@ -6,14 +6,15 @@ import pytest
 import torch
 
 import parscale
-from sweeps import corpora, plan
-from sweeps.checkpoint import load
-from sweeps.evaluate import evaluate
-from sweeps.grids import Axes, find
-from sweeps.interrupt import Interrupted
-from sweeps.module import build_model
-from sweeps.recipes import apply
-from sweeps.train import train
+from sweeps.checkpoint.released_format import load
+from sweeps.corpora import build as corpora
+from sweeps.driver import dry_run
+from sweeps.grids.grids import Axes, find
+from sweeps.grids.recipes import apply
+from sweeps.training.evaluate import evaluate
+from sweeps.training.interrupt import Interrupted
+from sweeps.training.lightning_module import build_model
+from sweeps.training.train import train
 from tests.sweeps import small_run
 from tests.sweeps.small_run import ONE
 
@@ -108,7 +109,7 @@ def test_checkpointing_is_the_same_run_in_less_memory(corpus, tmp_path):
     ]
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
     (paper,) = find("paper")(Axes(sizes=("1.6B",), streams=(8,), corpora=("pile",)))
-    kept, saved = (float(plan.cells(paper, how)[-1]) for how in (ONE, saving))
+    kept, saved = (float(dry_run.cells(paper, how)[-1]) for how in (ONE, saving))
     assert saved < 0.3 * kept
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import parscale
-from sweeps import commands, options
-from sweeps.commands import folder_of
-from sweeps.grids import find
+from parscale.cli import sweep_commands, sweep_options
+from parscale.cli.sweep_commands import folder_of
+from sweeps.grids.grids import find
 
 
 def parsed(*argv):
@@ -20,11 +20,11 @@ def parsed(*argv):
 
 def test_options_reach_the_axes_and_the_execution():
     args = parsed("--recipe", "two-stage", "--stage2-share", "0.1", "--checkpoint-minutes", "0.5")
-    assert options.axes_of(args).stage2_share == 0.1
-    assert options.execution_of(args).checkpoint_minutes == 0.5
+    assert sweep_options.axes_of(args).stage2_share == 0.1
+    assert sweep_options.execution_of(args).checkpoint_minutes == 0.5
     args = parsed("--recipe", "peft", "--base", "there", "--threads", "3", "--accelerator", "cpu")
-    assert options.axes_of(args).base == "there"
-    execution = options.execution_of(args)
+    assert sweep_options.axes_of(args).base == "there"
+    execution = sweep_options.execution_of(args)
     assert (execution.threads, execution.accelerator, execution.checkpoint_minutes) == (3, "cpu", 5.0)
 
 
@@ -32,9 +32,9 @@ def test_devices_strategy_precision_and_loggers():
     args = parsed(
         "--devices", "8", "--strategy", "fsdp2", "--precision", "bf16", "--logger", "csv,tensorboard"
     )
-    execution = options.execution_of(args)
+    execution = sweep_options.execution_of(args)
     assert (execution.devices, execution.strategy, execution.loggers) == (8, "fsdp2", "csv,tensorboard")
-    assert {run.precision for run in find("ci")(options.axes_of(args))} == {"bf16"}
+    assert {run.precision for run in find("ci")(sweep_options.axes_of(args))} == {"bf16"}
 
 
 @pytest.mark.parametrize(("name", "what"), [("wandb", "wandb"), ("tensorboard", "'parscale[tb]'")])
@@ -42,7 +42,7 @@ def test_a_logger_whose_package_is_missing_is_named(monkeypatch, name, what):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     said = f"--logger {name}: {name} is not installed: pip install {what}"
     with pytest.raises(ValueError, match=re.escape(said)):
-        options.execution_of(parsed("--logger", name))
+        sweep_options.execution_of(parsed("--logger", name))
     stated = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     assert stated["project"]["optional-dependencies"]["tb"][0].startswith("tensorboard")
 
@@ -112,9 +112,9 @@ def test_memory_is_planned_for_a_number_of_devices(capsys):
 
 def test_json_of_a_sweep_is_at_full_precision_and_null_where_nothing_is_known(capsys, monkeypatch):
     losses = [2.123456789012345, float("inf"), float("nan")]
-    monkeypatch.setattr(commands, "_in_bits", lambda frame, _: frame.head(3).assign(loss=losses))
+    monkeypatch.setattr(sweep_commands, "_in_bits", lambda frame, _: frame.head(3).assign(loss=losses))
     folder = Path(__file__).parents[2] / "results/sweeps/laptop-two-stage"
-    assert commands.status(Namespace(sweep=str(folder), json=True)) == 0
+    assert sweep_commands.status(Namespace(sweep=str(folder), json=True)) == 0
     rows = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert [row["loss"] for row in rows] == [2.123456789012345, None, None]
     assert [row["eta_s"] for row in rows] == [None] * 3
@@ -124,7 +124,7 @@ def test_json_of_a_sweep_is_at_full_precision_and_null_where_nothing_is_known(ca
 def test_status_fits_a_terminal_and_counts(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     folder = Path(__file__).parents[2] / "results/sweeps/laptop-two-stage"
-    assert commands.status(Namespace(sweep=str(folder), json=False)) == 0
+    assert sweep_commands.status(Namespace(sweep=str(folder), json=False)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert any(re.search(r"two-stage +64x3 +8 +0 +done +195/195 +3\.1356", line) for line in lines)

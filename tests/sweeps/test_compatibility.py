@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from sweeps import compatibility, corpora
-from sweeps.compatibility import check_resumable
-from sweeps.execution import Execution
-from sweeps.grids import Axes, find
-from sweeps.launch import run_sweep
-from sweeps.store import Store
-from sweeps.worker import Fatal, Job, work
+from sweeps.config.execution import Execution
+from sweeps.corpora import build as corpora
+from sweeps.driver.run_sweep import run_sweep
+from sweeps.driver.worker import Fatal, Job, work
+from sweeps.grids.grids import Axes, find
+from sweeps.store import compatibility
+from sweeps.store.compatibility import check_resumable
+from sweeps.store.store import Store
 
 RUNS = find("ci")(Axes(sizes=("32x1",), streams=(1, 2)))
 OLD = {"torch": compatibility.training_code()["torch"], "model": "88a50bac7e5d", "optim": "1614ae5322a1"}

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import parscale
-from scaling import limits
-from sweeps import cleaning, corpora, hub
-from sweeps.documents import Document, Unreadable
-from sweeps.sources import Wheels, source_of
-from sweeps.tokens import END
+from scaling.data import limits
+from sweeps.corpora import build as corpora
+from sweeps.corpora import cleaning
+from sweeps.corpora.documents import Document, Unreadable
+from sweeps.corpora.sources import huggingface
+from sweeps.corpora.sources.registry import Wheels, source_of
+from sweeps.corpora.tokens import END
 
 
 def text_of(number, lines=30):
@@ -166,9 +168,11 @@ def test_a_dataset_folder_is_read_as_the_hub_is(cache):
 
 
 def test_a_dataset_is_read_up_to_a_limit(monkeypatch, tmp_path):
-    monkeypatch.setattr(hub.HubDataset, "_rows", lambda self: ({"content": "word " * 20} for _ in range(99)))
+    monkeypatch.setattr(
+        huggingface.HubDataset, "_rows", lambda self: ({"content": "word " * 20} for _ in range(99))
+    )
     monkeypatch.setattr(limits, "HUB", 950)
-    assert len(list(hub.HubDataset("someone/something").documents(tmp_path))) == 10
+    assert len(list(huggingface.HubDataset("someone/something").documents(tmp_path))) == 10
 
 
 def test_a_dataset_that_cannot_be_reached_is_one_line(cache, monkeypatch, capsys):

@@ -9,15 +9,17 @@ import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.nn import functional as F
 
-from sweeps import attention, checkpoint, compiling, parallel
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.execution import Execution
-from sweeps.generate import Sampling, generate
-from sweeps.interrupt import Interrupted
-from sweeps.launch import run_sweep
-from sweeps.layers import visibility
-from sweeps.model import ParScaleLM
-from sweeps.train import train
+from sweeps.checkpoint import released_format
+from sweeps.config.execution import Execution
+from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.driver.run_sweep import run_sweep
+from sweeps.inspect.generate import Sampling, generate
+from sweeps.model import attention
+from sweeps.model.layers import visibility
+from sweeps.model.parscale import ParScaleLM
+from sweeps.training import compiling, strategies
+from sweeps.training.interrupt import Interrupted
+from sweeps.training.train import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")]
 
@@ -140,7 +142,7 @@ def test_a_run_learns_what_it_learns_on_a_cpu(corpus, tmp_path, precision):
     there = train(run, tmp_path / "gpu", execution=GPU)
     assert there["loss"] == pytest.approx(here["loss"], abs=0.03)
     assert 0 < there["peak_memory_bytes"] < 2**30
-    reloaded = checkpoint.load(tmp_path / "gpu")
+    reloaded = released_format.load(tmp_path / "gpu")
     assert all(torch.isfinite(value).all() for value in reloaded.state_dict().values())
 
 
@@ -158,9 +160,9 @@ def test_a_shard_on_nccl_learns_the_same(corpus, tmp_path, monkeypatch):
     run = run_of(corpus)
     whole = train(run, tmp_path / "whole", execution=GPU)
     one = ModelParallelStrategy(data_parallel_size=1, tensor_parallel_size=1)
-    monkeypatch.setattr("sweeps.train.strategy_of", lambda execution: one)
-    shard, seen = parallel.shard, []
-    monkeypatch.setattr(parallel, "shard", lambda model, mesh: seen.append(mesh) or shard(model, mesh))
+    monkeypatch.setattr("sweeps.training.train.strategy_of", lambda execution: one)
+    shard, seen = strategies.shard, []
+    monkeypatch.setattr(strategies, "shard", lambda model, mesh: seen.append(mesh) or shard(model, mesh))
     sharded = train(run, tmp_path / "sharded", execution=GPU)
     assert [mesh.device_type for mesh in seen] == ["cuda"]
     assert sharded["loss"] == pytest.approx(whole["loss"], abs=2e-3)

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import scaling
-from scaling.files import intact
-from sweeps import sealed
-from sweeps.grids import Axes
-from sweeps.sealed import Damaged
-from sweeps.store import Store
+from scaling.data.atomic_files import intact
+from sweeps.grids.grids import Axes
+from sweeps.store import checksums
+from sweeps.store.checksums import Damaged
+from sweeps.store.store import Store
 from tests.sweeps.fake_trainer import starts
 from tests.sweeps.test_store import config, finish
 
@@ -52,25 +52,25 @@ def flips(path, count, last):
 def test_no_flipped_bit_changes_a_table(tmp_path):
     path = tmp_path / "runs.parquet"
     table = pd.DataFrame({"run_id": ["a", "b", "c"], "N": [1, 2, 3], "loss": [3.0, 2.5, None]})
-    sealed.write_parquet(path, table)
-    pd.testing.assert_frame_equal(sealed.read_parquet(path), table)
+    checksums.write_parquet(path, table)
+    pd.testing.assert_frame_equal(checksums.read_parquet(path), table)
     seal_at = path.read_bytes().index(b"sha256 ")
     for bit in flips(path, 400, last=12):
         if seal_at <= bit // 8 < seal_at + 7:  # no seal, then: the table is what it was
-            pd.testing.assert_frame_equal(sealed.read_parquet(path), table)
+            pd.testing.assert_frame_equal(checksums.read_parquet(path), table)
         else:
             with pytest.raises(Damaged, match=r"runs\.parquet is damaged"):
-                sealed.read_parquet(path)
+                checksums.read_parquet(path)
 
 
 def test_no_flipped_bit_changes_a_row(tmp_path):
     path = tmp_path / "r.json"
     row = {"run_id": "r", "loss": 3.25, "status": "ok", "lr": 1e-3, "similarity": float("nan")}
-    sealed.write_row(path, row)
+    checksums.write_row(path, row)
     for _ in flips(path, 400, last=1):
         with pytest.raises(Damaged, match=r"r\.json is damaged"):
-            sealed.read_row(path)
-    assert json.dumps(sealed.read_row(path)) == json.dumps(row)
+            checksums.read_row(path)
+    assert json.dumps(checksums.read_row(path)) == json.dumps(row)
 
 
 def test_files_without_checksums_are_read(tmp_path, store):

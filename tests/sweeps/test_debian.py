@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from sweeps import debian
-from sweeps.debian import DebianPackages, texts_of
+from sweeps.corpora.sources import debian
+from sweeps.corpora.sources.debian import DebianPackages, texts_of
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
 SENTENCE = "The quick brown fox jumps over the lazy dog and goes on its way. "

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import parscale
-from sweeps import documents, tokens
-from sweeps.documents import described
+from sweeps.corpora import documents, tokens
+from sweeps.corpora.documents import described
 
 
 def text_of(number):

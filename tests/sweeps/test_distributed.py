@@ -7,13 +7,13 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from sweeps import ranks
-from sweeps.box import VARIABLE, Box
-from sweeps.checkpoint import load
-from sweeps.interrupt import Interrupted
-from sweeps.ranks import answer
-from sweeps.snapshots import step_of
-from sweeps.train import train
+from sweeps.checkpoint.released_format import load
+from sweeps.driver import ranks
+from sweeps.driver.node_mailbox import VARIABLE, Box
+from sweeps.driver.ranks import answer
+from sweeps.training.interrupt import Interrupted
+from sweeps.training.snapshots import step_of
+from sweeps.training.train import train
 from tests.sweeps import small_run
 from tests.sweeps.small_run import ONE
 

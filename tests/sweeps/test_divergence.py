@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweeps.evaluate import evaluate
-from sweeps.model import ParScaleLM
-from sweeps.train import train
+from sweeps.model.parscale import ParScaleLM
+from sweeps.training.evaluate import evaluate
+from sweeps.training.train import train
 from tests.sweeps.small_run import ONE, config
 
 
@@ -59,7 +59,7 @@ def test_a_held_out_loss_that_is_no_number_ends_the_run_as_diverged(corpus, tmp_
         seen.append(evaluate(*args))
         return replace(seen[-1], loss=math.nan) if len(seen) == bad_at else seen[-1]
 
-    monkeypatch.setattr("sweeps.watch.evaluate", measured)
+    monkeypatch.setattr("sweeps.training.callbacks.evaluate", measured)
     row = train(config(corpus, evaluations=2), tmp_path, execution=ONE)
     assert row["status"] == "diverged"
     assert math.isnan(row["loss"])

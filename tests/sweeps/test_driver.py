@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import scaling
-from sweeps import snapshots
+from sweeps.training import snapshots
 
 ROOT = Path(__file__).parents[2]
 

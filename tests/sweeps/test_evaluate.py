@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from sweeps.config import ModelConfig
-from sweeps.evaluate import _batches, evaluate
-from sweeps.model import ParScaleLM
+from sweeps.config.run import ModelConfig
+from sweeps.model.parscale import ParScaleLM
+from sweeps.training.evaluate import _batches, evaluate
 
 
 def test_a_limited_evaluation_reads_as_many_tokens_as_it_is_told_evenly_spread():

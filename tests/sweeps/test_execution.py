@@ -2,14 +2,14 @@
 
 import pytest
 
-from sweeps.execution import Execution, gpus_of, share_out, slow_bfloat16
-from sweeps.local import LocalLauncher
-from sweeps.nursery import Child, Nursery
-from sweeps.worker import Job
+from sweeps.config.execution import Execution, gpus_of, share_out, slow_bfloat16
+from sweeps.driver.local import LocalLauncher
+from sweeps.driver.nursery import Child, Nursery
+from sweeps.driver.worker import Job
 
 
 def test_cores_are_shared_out(monkeypatch):
-    monkeypatch.setattr("sweeps.execution.cores", lambda: 8)
+    monkeypatch.setattr("sweeps.config.execution.cores", lambda: 8)
     assert share_out("auto", 100) == (8, 1)
     assert share_out("auto", 2) == (2, 4)
     assert share_out("3", 100) == (3, 2)
@@ -17,7 +17,7 @@ def test_cores_are_shared_out(monkeypatch):
 
 
 def test_gpus_are_dealt_out(monkeypatch):
-    monkeypatch.setattr("sweeps.execution.cores", lambda: 8)
+    monkeypatch.setattr("sweeps.config.execution.cores", lambda: 8)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-e2,7")
     pairs = Execution(devices=2)
     assert share_out("auto", 100) == (4, 2)

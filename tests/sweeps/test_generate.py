@@ -8,10 +8,9 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from sweeps import checkpoint
-from sweeps.cache import CacheError
-from sweeps.config import ModelConfig
-from sweeps.generate import (
+from sweeps.checkpoint import released_format
+from sweeps.config.run import ModelConfig
+from sweeps.inspect.generate import (
     Guided,
     PromptError,
     Sampling,
@@ -21,7 +20,8 @@ from sweeps.generate import (
     stream,
     stream_text,
 )
-from sweeps.model import ParScaleLM
+from sweeps.model.kv_cache import CacheError
+from sweeps.model.parscale import ParScaleLM
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 TINY = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5, init_std=0.4)
@@ -46,7 +46,7 @@ def greedy_without_cache(model, prompt, steps):
 @pytest.mark.parametrize("P", [1, 2, 4])
 def test_published_greedy_continuation(P):
     folder = FIXTURES / f"official_p{P}"
-    model, expected = checkpoint.load(folder), load_file(folder / "expected.safetensors")
+    model, expected = released_format.load(folder), load_file(folder / "expected.safetensors")
     prompt = expected["input_ids"][0].tolist()
     wanted = expected["greedy_ids"][0, len(prompt) :].tolist()
     assert generate(model, [prompt], len(wanted)) == [wanted]

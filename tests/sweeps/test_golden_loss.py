@@ -1,15 +1,15 @@
 """The golden loss: what the training code gives for tiny runs, to the last digit.
 
 Where it changes, a run's weights or losses have changed: raise `TRAINING_VERSION` in
-sweeps/compatibility.py and write the new digits here. Processors and versions of torch sum in another
+sweeps/store/compatibility.py and write the new digits here. Processors and versions of torch sum in another
 order, which moves the eighth digit: there the test allows 1e-6.
 """
 
 import pytest
 import torch
 
-from sweeps.compatibility import TRAINING_VERSION
-from sweeps.train import train
+from sweeps.store.compatibility import TRAINING_VERSION
+from sweeps.training.train import train
 from tests.sweeps.small_run import ONE, config
 
 MADE_WITH = ("2.13.0", "AVX512")  # torch, and the instructions it used

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import parscale
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.grids import GRIDS, Axes, find
+from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.grids.grids import GRIDS, Axes, find
 
 
 def test_the_paper_grid_is_the_paper_s():
@@ -96,7 +96,7 @@ def test_refusals(grid, axes, message):
 def test_a_user_s_grid_file(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
-        "from sweeps.grids import Axes, find\n"
+        "from sweeps.grids.grids import Axes, find\n"
         "def grid(axes):\n    'Half the demo.'\n    return find('demo')(Axes(streams=(1, 2)))\n"
     )
     mine = find(str(path))
@@ -114,13 +114,13 @@ def test_a_user_s_grid_file(tmp_path):
         ("x = 1\ndef grid():\n    return []\n", r"bad.py:2: TypeError: grid\(\) takes 0 positional"),
         ("import sys\nsys.exit(3)\n", r"bad.py:2: SystemExit: 3"),
         (
-            "from sweeps.grids import find\ndef grid(axes):\n    return 2 * find('ci')()\n",
+            "from sweeps.grids.grids import find\ndef grid(axes):\n    return 2 * find('ci')()\n",
             "grid bad has one run several times",
         ),
         ("def grid(axes):\n    return None\n", "bad.py:1: TypeError: 'NoneType' object is not iterable"),
         ("def grid(axes):\n    x = {}\n    return x[1]\n", "bad.py:3: KeyError: 1"),
         (
-            "from sweeps.config import ModelConfig as M\n\ndef grid(axes):\n"
+            "from sweeps.config.run import ModelConfig as M\n\ndef grid(axes):\n"
             "    return [M(vocab=9, width=50, ffn=8, layers=1, heads=3, kv_heads=1)]\n",
             "bad.py:4: heads = 3 does not divide width = 50",
         ),
@@ -175,7 +175,7 @@ def test_models_of_wrong_types_are_refused(change, message):
 def test_a_grid_that_passes_over_an_axis_is_refused(tmp_path, axes, message):
     path = tmp_path / "mine.py"
     body = "def grid(axes):\n    return find('demo')(Axes(streams=(1, 2)))\n"
-    path.write_text(f"from sweeps.grids import Axes, find\n{body}")
+    path.write_text(f"from sweeps.grids.grids import Axes, find\n{body}")
     assert len(find(str(path))(Axes(streams=(1, 2, 4)))) == 6
     with pytest.raises(ValueError, match=message):
         find(str(path))(axes)
@@ -206,9 +206,7 @@ def test_impossible_configurations_are_refused(change, message):
 
 
 def test_planning_never_imports_torch():
-    code = (
-        "import sys, sweeps.launch, sweeps.grids; sweeps.grids.find('paper')(); print('torch' in sys.modules)"
-    )
+    code = "import sys, sweeps.driver.run_sweep, sweeps.grids as grids; grids.find('paper')(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import torch
 
-from sweeps.checkpoint import load
-from sweeps.compiling import cxx_compiler
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.sealed import read_row
+from sweeps.checkpoint.released_format import load
+from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.store.checksums import read_row
+from sweeps.training.compiling import cxx_compiler
 
 ROOT = Path(__file__).parents[2]
 RUN = """

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 from scaling import read_runs
-from sweeps import corpora
-from sweeps.execution import Execution
-from sweeps.grids import Axes
-from sweeps.launch import find_launcher
-from sweeps.status import sweep_folder, sweep_status
-from sweeps.store import Store
+from sweeps.config.execution import Execution
+from sweeps.corpora import build as corpora
+from sweeps.driver.run_sweep import find_launcher
+from sweeps.grids.grids import Axes
+from sweeps.store.status import sweep_folder, sweep_status
+from sweeps.store.store import Store
 from tests.sweeps.fake_trainer import starts
 
 HERE = Path(__file__).parent
@@ -83,7 +83,7 @@ def test_a_diverged_run_is_kept_and_tried_again_only_if_asked(sweep):
 
 
 def test_a_run_goes_on_with_the_threads_it_began_with_unless_told_otherwise(sweep, tmp_path, monkeypatch):
-    monkeypatch.setattr("sweeps.execution.cores", lambda: 2)
+    monkeypatch.setattr("sweeps.config.execution.cores", lambda: 2)
     sweep({"64x1/2": "stop", "64x1/1": "raise"})  # two at a time, a thread each; one leaves a snapshot
     sweep({"64x1/2": "stop", "64x1/1": "raise"}, workers=1)
     sweep({"64x1/2": "stop", "64x1/1": "raise"}, execution=Execution(threads=3))
@@ -124,7 +124,7 @@ def test_tables_that_cannot_be_written_leave_the_rows_where_they_are(sweep, tmp_
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     with monkeypatch.context() as full:
-        full.setattr("sweeps.store.write_parquet", refuse)
+        full.setattr("sweeps.store.store.write_parquet", refuse)
         result, _ = sweep()
     assert result.fatal == f"{tmp_path / 'out' / 'runs.parquet'}: No space left on device"
     assert len(result.table) == len(list((tmp_path / "out" / "rows").glob("*.json"))) == 4

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 import parscale
-from sweeps import options
-from sweeps.box import VARIABLE, Box
-from sweeps.execution import Execution
-from sweeps.launch import find_launcher
-from sweeps.ray_cluster import RayLauncher
-from sweeps.slurm import SlurmLauncher, SlurmTask
-from sweeps.worker import Job
+from parscale.cli import sweep_options
+from sweeps.config.execution import Execution
+from sweeps.driver.node_mailbox import VARIABLE, Box
+from sweeps.driver.ray_cluster import RayLauncher
+from sweeps.driver.run_sweep import find_launcher
+from sweeps.driver.slurm import SlurmLauncher, SlurmTask
+from sweeps.driver.worker import Job
 
 HERE = Path(__file__).parent
 SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status"]
@@ -72,7 +72,7 @@ def test_a_warned_slurm_job_writes_its_state_and_is_requeued(documents, settings
 
 def test_options_reach_the_launcher():
     def place(*argv):
-        name, settings = options.place_of(parscale.build_parser().parse_args(["sweep", "ci", *argv]))
+        name, settings = sweep_options.place_of(parscale.build_parser().parse_args(["sweep", "ci", *argv]))
         return find_launcher(name, **settings)
 
     slurm = place(
@@ -119,7 +119,7 @@ def test_a_run_on_several_nodes_asks_slurm_for_them(tmp_path, monkeypatch):
 def test_further_nodes_help_until_the_first_is_done(tmp_path, monkeypatch):
     job = Job(str(tmp_path), [], "session", Execution(num_nodes=2))
     box, seen = Box(tmp_path / "checkpoints" / "slurm" / "7-0"), []
-    monkeypatch.setattr("sweeps.node.Node.serve", lambda self, text: seen.append(Box.mine()) or "full")
+    monkeypatch.setattr("sweeps.driver.node.Node.serve", lambda self, text: seen.append(Box.mine()) or "full")
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.setenv("SLURM_NODEID", "0")

@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.execution import Execution
+from sweeps.config.execution import Execution
+from sweeps.config.run import ModelConfig, RunConfig
 
 
 class FakeRun:
@@ -47,7 +47,7 @@ def wandb(monkeypatch):
 
 
 def test_every_run_of_a_worker_is_a_run_of_its_own_there(corpus, tmp_path, wandb):
-    from sweeps.train import train
+    from sweeps.training.train import train
 
     model = ModelConfig(vocab=300, width=16, ffn=32, layers=1, heads=2, kv_heads=1, P=2, prefix_tokens=2)
     first = RunConfig(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sweeps import corpora
-from sweeps.checkpoint import load
-from sweeps.execution import Execution
-from sweeps.grids import Axes, find
-from sweeps.train import train
+from sweeps.checkpoint.released_format import load
+from sweeps.config.execution import Execution
+from sweeps.corpora import build as corpora
+from sweeps.grids.grids import Axes, find
+from sweeps.training.train import train
 
 
 def test_a_mixture_is_a_size_beside_the_dense_one():

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sweeps.config import ModelConfig
-from sweeps.model import ParScaleLM
+from sweeps.config.run import ModelConfig
+from sweeps.model.parscale import ParScaleLM
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -175,7 +175,7 @@ def test_backbone_starts_the_same_for_every_P(P):
 
 
 def test_loss_is_cross_entropy_of_the_logits(monkeypatch):
-    monkeypatch.setattr("sweeps.loss.chunk_rows", lambda weight: 5)
+    monkeypatch.setattr("sweeps.model.chunked_loss.chunk_rows", lambda weight: 5)
     model = ParScaleLM(replace(TINY, P=2, init_std=0.2))
     ids, targets = random_ids(TINY), random_ids(TINY)
     targets[0, :4] = -100

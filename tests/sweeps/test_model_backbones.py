@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sweeps import checkpoint
-from sweeps.config import ModelConfig
-from sweeps.layers import MLP, MixtureOfExperts
-from sweeps.model import ParScaleLM
+from sweeps.checkpoint import released_format
+from sweeps.config.run import ModelConfig
+from sweeps.model.layers import MLP, MixtureOfExperts
+from sweeps.model.parscale import ParScaleLM
 
 TINY = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5)
 MOE = replace(TINY, experts=4, experts_per_token=2, qk_norm=True, qkv_bias=False, head_dim=8)
@@ -63,7 +63,7 @@ FAMILIES = [
 def test_transformers_own_logits(family, tied, kwargs, tmp_path):
     theirs = reference(family, tied, **kwargs)
     theirs.save_pretrained(tmp_path)
-    ours, ids = checkpoint.load(tmp_path), torch.randint(61, (2, 17))
+    ours, ids = released_format.load(tmp_path), torch.randint(61, (2, 17))
     mask = torch.ones(2, 17, dtype=torch.long)
     mask[1, :5] = 0
     with torch.no_grad():
@@ -71,7 +71,7 @@ def test_transformers_own_logits(family, tied, kwargs, tmp_path):
         positions = (mask.cumsum(-1) - 1).clamp_min(0)
         padded = theirs(ids, attention_mask=mask, position_ids=positions).logits
         torch.testing.assert_close(ours(ids, mask)[1, 5:], padded[1, 5:], atol=1e-4, rtol=1e-4)
-    grown = checkpoint.grow(ours, 3, prefix_tokens=4)
+    grown = released_format.grow(ours, 3, prefix_tokens=4)
     assert torch.isfinite(grown(ids)).all()
 
 
@@ -80,7 +80,7 @@ def test_transformers_own_logits(family, tied, kwargs, tmp_path):
 def test_transformers_reads_our_plain_exports(change, tmp_path):
     transformers = pytest.importorskip("transformers")
     ours = ParScaleLM(replace(TINY, init_std=0.2, rope_base=3e4, **change)).eval()
-    checkpoint.save(ours, tmp_path)
+    released_format.save(ours, tmp_path)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
     ids = torch.randint(61, (2, 17))
     with torch.no_grad():

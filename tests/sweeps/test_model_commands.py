@@ -8,18 +8,18 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import parscale
-from sweeps import snapshots
-from sweeps.axes import Axes
-from sweeps.bank import StreamBank, save_apart
-from sweeps.checkpoint import backbone_of, load, save
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.execution import Execution
-from sweeps.hf_config import CheckpointError
-from sweeps.interrupt import Interrupted
-from sweeps.layers import is_extra
-from sweeps.model import ParScaleLM
-from sweeps.recipes import apply
-from sweeps.train import train
+from sweeps.checkpoint.hf_config import CheckpointError
+from sweeps.checkpoint.released_format import backbone_of, load, save
+from sweeps.checkpoint.stream_bank import StreamBank, save_apart
+from sweeps.config.execution import Execution
+from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.grids.axes import Axes
+from sweeps.grids.recipes import apply
+from sweeps.model.layers import is_extra
+from sweeps.model.parscale import ParScaleLM
+from sweeps.training import snapshots
+from sweeps.training.interrupt import Interrupted
+from sweeps.training.train import train
 
 TINY = ModelConfig(vocab=12, width=32, ffn=96, layers=2, heads=2, kv_heads=1, prefix_tokens=4)
 WORDS = ("<|endoftext|>", "ash", "birch", "cedar", "elm", "fir")

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweeps import checkpoint, compiling
-from sweeps.bank import StreamBank
-from sweeps.config import ModelConfig
-from sweeps.hf_config import CheckpointError
-from sweeps.layers import is_extra
-from sweeps.model import ParScaleLM
-from sweeps.start import merge, quiet, reparameterise
+from sweeps.checkpoint import released_format
+from sweeps.checkpoint.hf_config import CheckpointError
+from sweeps.checkpoint.stream_bank import StreamBank
+from sweeps.config.run import ModelConfig
+from sweeps.model.layers import is_extra
+from sweeps.model.parscale import ParScaleLM
+from sweeps.model.stream_initialisation import merge, quiet, reparameterise
+from sweeps.training import compiling
 
 TINY = ModelConfig(vocab=256, width=32, ffn=64, layers=2, heads=4, kv_heads=2, prefix_tokens=6)
 TEXT = Path(textwrap.__file__).read_text() + Path(heapq.__file__).read_text()  # does not change with our code
@@ -143,7 +144,7 @@ def held_out(model):
 def test_quiet_start_is_the_backbones_loss(trained, P):
     base = held_out(trained)
     assert base < 3.5  # of ln 256 = 5.5
-    grown = checkpoint.grow(trained, P, prefix_tokens=48)
+    grown = released_format.grow(trained, P, prefix_tokens=48)
     shares = quiet(grown, batch(16, 64))
     assert abs(held_out(grown) - base) < 1e-3
     assert shares.shape == (2, 2)
@@ -168,8 +169,8 @@ def test_reparameterised_prefix(tmp_path):
     train(model, 5)
     trained = model(ids)
     assert not torch.allclose(trained, before, atol=1e-4)
-    checkpoint.save(model, tmp_path)
-    torch.testing.assert_close(checkpoint.load(tmp_path)(ids), trained)
+    released_format.save(model, tmp_path)
+    torch.testing.assert_close(released_format.load(tmp_path)(ids), trained)
     merge(model)
     assert set(model.state_dict()) == set(ParScaleLM(model.config).state_dict())
     torch.testing.assert_close(model(ids), trained)
@@ -206,6 +207,6 @@ def test_set_of_another_backbone_is_refused(trained, tmp_path):
     bank = StreamBank(trained)
     bank.new(2)
     bank.save(tmp_path)
-    checkpoint.save(ParScaleLM(replace(TINY, layers=3)), tmp_path)
+    released_format.save(ParScaleLM(replace(TINY, layers=3)), tmp_path)
     with pytest.raises(CheckpointError, match=r"extra model.layers.2"):
         StreamBank.load(tmp_path)

@@ -9,9 +9,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from benchmarks import model_plain
-from sweeps.config import ModelConfig
-from sweeps.loss import MIN_CHUNK
-from sweeps.model import ParScaleLM
+from sweeps.config.run import ModelConfig
+from sweeps.model.chunked_loss import MIN_CHUNK
+from sweeps.model.parscale import ParScaleLM
 
 B, T, V = 4, 128, 1 << 15
 CONFIG = ModelConfig(vocab=V, width=16, ffn=32, layers=3, heads=2, kv_heads=1, prefix_tokens=3)

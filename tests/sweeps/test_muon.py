@@ -10,8 +10,8 @@ pytest.importorskip("torch")
 import torch
 from torch.optim import Muon
 
-from sweeps import muon
-from sweeps.muon import StackedMuon, orthogonal
+from sweeps.training import muon
+from sweeps.training.muon import StackedMuon, orthogonal
 
 SHAPES = [(8, 8), (24, 8), (8, 24), (8, 8), (24, 8), (8, 24), (8, 8), (1, 8)]
 TORCHS = partial(Muon, adjust_lr_fn="match_rms_adamw")

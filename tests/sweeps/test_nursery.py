@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sweeps.nursery import Nursery
+from sweeps.driver.nursery import Nursery
 
 CHILDREN = '''
 """Imported once a nursery."""

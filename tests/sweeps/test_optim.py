@@ -9,9 +9,9 @@ pytest.importorskip("torch")
 
 import torch
 
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.module import build_model
-from sweeps.optim import build_optimizer, learning_rate_factor, parameter_groups
+from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.training.lightning_module import build_model
+from sweeps.training.optimizers import build_optimizer, learning_rate_factor, parameter_groups
 
 
 def config(P=1, **changes):

@@ -8,10 +8,10 @@ import torch
 from rich.console import Console
 
 import parscale
-from sweeps import estimate, plan
-from sweeps.execution import Execution
-from sweeps.grids import Axes, find
-from sweeps.store import Store
+from sweeps.config.execution import Execution
+from sweeps.driver import dry_run, time_estimate
+from sweeps.grids.grids import Axes, find
+from sweeps.store.store import Store
 
 CPU = Execution(accelerator="cpu")
 RUNS = find("ci")(Axes(sizes=("32x1",), streams=(1, 2), seeds=(0, 1)))
@@ -26,38 +26,38 @@ def test_finished_runs_tell_the_speed_of_their_shape(tmp_path):
             {"corpus": "stdlib", "N": 1, "P": 1, "seed": run.seed, "status": "ok"}
             | {"config": run.to_json(), "tokens_per_s": speed},
         )
-    told = plan.forecast(RUNS, tmp_path, CPU, "2", "local", None)
+    told = dry_run.forecast(RUNS, tmp_path, CPU, "2", "local", None)
     assert told.hours == pytest.approx([50_176 / s / 3600 for s in (200, 60, 200, 60)])
     assert told.words == "in all 18m07s, 2 at a time: as finished runs here took"
 
 
 def test_a_rate_tells_the_rest(tmp_path):
-    told = plan.forecast(RUNS[:1], tmp_path, CPU, "auto", "slurm", 1e6)
+    told = dry_run.forecast(RUNS[:1], tmp_path, CPU, "auto", "slurm", 1e6)
     assert told.hours == [pytest.approx(RUNS[0].C / 1e6 / 3600)]
     assert told.words.endswith("one at a time: at 1e+06 FLOP/s a run")
 
 
 def test_a_grid_takes_as_long_as_its_busiest_worker():
-    assert estimate.together([3.0, 5.0, 2.0, 4.0], 2) == 7.0
-    assert estimate.together([3.0, 5.0, 2.0, 4.0], 1) == 14.0
-    assert estimate.together([3.0, 5.0, 2.0, 4.0], 9) == 5.0
+    assert time_estimate.together([3.0, 5.0, 2.0, 4.0], 2) == 7.0
+    assert time_estimate.together([3.0, 5.0, 2.0, 4.0], 1) == 14.0
+    assert time_estimate.together([3.0, 5.0, 2.0, 4.0], 9) == 5.0
 
 
 def test_what_is_timed_is_a_training_step(monkeypatch):
     threads = torch.get_num_threads()
     clock = iter(range(100))
-    monkeypatch.setattr(estimate.time, "perf_counter", lambda: float(next(clock)))
-    speed = estimate.time_training(RUNS[0], threads)  # a second a pass, a second an update
+    monkeypatch.setattr(time_estimate.time, "perf_counter", lambda: float(next(clock)))
+    speed = time_estimate.time_training(RUNS[0], threads)  # a second a pass, a second an update
     batch = 8 * 64  # the whole batch is tried: it is small
     assert 1 / speed == pytest.approx(1 / batch + 1 / batch)
-    assert estimate.time_training(RUNS[0], threads, "gpu") == 0.0
+    assert time_estimate.time_training(RUNS[0], threads, "gpu") == 0.0
 
 
 def test_compiled_runs_are_timed_eagerly_and_it_says_so(tmp_path, monkeypatch):
     compiled = [replace(run, compile=True) for run in RUNS]
-    monkeypatch.setattr(estimate, "ProcessPoolExecutor", lambda *_, **__: Here())
-    monkeypatch.setattr(estimate, "time_training", lambda run, *_: 1000.0 / run.model.P)
-    told = plan.forecast(compiled, tmp_path, CPU, "1", "local", None)
+    monkeypatch.setattr(time_estimate, "ProcessPoolExecutor", lambda *_, **__: Here())
+    monkeypatch.setattr(time_estimate, "time_training", lambda run, *_: 1000.0 / run.model.P)
+    told = dry_run.forecast(compiled, tmp_path, CPU, "1", "local", None)
     assert told.hours == pytest.approx([50_176 * P / 1000 / 3600 for P in (1, 2, 1, 2)])
     assert told.words.endswith("timed eagerly, compiled they take less")
 
@@ -76,7 +76,7 @@ class Here:
 
 @pytest.mark.slow
 def test_a_small_grid_is_timed_in_processes_of_their_own(tmp_path):
-    told = plan.forecast(RUNS, tmp_path, CPU, "2", "local", None)
+    told = dry_run.forecast(RUNS, tmp_path, CPU, "2", "local", None)
     assert all(0 < hours < 1 for hours in told.hours)
     assert told.hours[0] == told.hours[2]  # a shape is timed once
     assert "2 at a time: training steps alone" in told.words
@@ -102,7 +102,7 @@ def test_a_rate_that_is_none_is_refused(capsys):
 def test_the_plan_fits_its_terminal_with_numbers_whole(width):
     console = Console(file=StringIO(), width=width)
     runs = find("paper")()
-    plan.show(console, "the rule", runs, CPU, plan.Forecast([None] * len(runs), "no time"))
+    dry_run.show(console, "the rule", runs, CPU, dry_run.Forecast([None] * len(runs), "no time"))
     lines = console.file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     [row] = [line.split() for line in lines if line.split()[:3] == ["pile", "4.4B", "8"]] or [

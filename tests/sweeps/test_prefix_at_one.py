@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sweeps import checkpoint  # noqa: E402
-from sweeps.bank import view  # noqa: E402
-from sweeps.config import ModelConfig  # noqa: E402
-from sweeps.grids import Axes, find  # noqa: E402
-from sweeps.model import ParScaleLM  # noqa: E402
+from sweeps.checkpoint import released_format  # noqa: E402
+from sweeps.checkpoint.stream_bank import view  # noqa: E402
+from sweeps.config.run import ModelConfig  # noqa: E402
+from sweeps.grids.grids import Axes, find  # noqa: E402
+from sweeps.model.parscale import ParScaleLM  # noqa: E402
 
 PLAIN = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5, init_std=0.3)
 ALONE = replace(PLAIN, prefix_at_one=True)
@@ -43,10 +43,10 @@ def test_it_is_causal_and_a_cache_holds_the_prefix():
 
 def test_it_is_saved_loaded_and_left_behind_when_streams_are_grown(tmp_path):
     model = made(ALONE)
-    loaded = checkpoint.load(checkpoint.save(model, tmp_path))
+    loaded = released_format.load(released_format.save(model, tmp_path))
     assert loaded.config == replace(ALONE, init_std=loaded.config.init_std)
     assert torch.equal(loaded(IDS), model(IDS))
-    grown = checkpoint.grow(model, 2, prefix_tokens=3)
+    grown = released_format.grow(model, 2, prefix_tokens=3)
     assert (grown.config.P, grown.config.K, grown.config.prefix_at_one) == (2, 3, False)
 
 

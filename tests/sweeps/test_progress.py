@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from sweeps import progress
-from sweeps.axes import Axes
-from sweeps.grids import find
-from sweeps.progress import View, describe
-from sweeps.status import RunStatus
+from sweeps.driver import progress
+from sweeps.driver.progress import View, describe
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import find
+from sweeps.store.status import RunStatus
 
 CONFIGS = find("ci")(Axes(streams=[1, 2, 4], seeds=range(10)))  # 60 runs
 

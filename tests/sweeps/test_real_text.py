@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from sweeps import corpora, grids
-from sweeps.axes import Axes
-from sweeps.evaluate import evaluate
-from sweeps.execution import Execution
-from sweeps.module import build_model
-from sweeps.train import train
+from sweeps.config.execution import Execution
+from sweeps.corpora import build as corpora
+from sweeps.grids import grids
+from sweeps.grids.axes import Axes
+from sweeps.training.evaluate import evaluate
+from sweeps.training.lightning_module import build_model
+from sweeps.training.train import train
 
 
 @pytest.mark.slow

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from sweeps import corpora
-from sweeps.checkpoint import grow, load, save
-from sweeps.config import ModelConfig
-from sweeps.execution import Execution
-from sweeps.grids import Axes, find
-from sweeps.layers import is_extra
-from sweeps.model import ParScaleLM
-from sweeps.module import build_model
-from sweeps.recipes import apply
-from sweeps.train import train
+from sweeps.checkpoint.released_format import grow, load, save
+from sweeps.config.execution import Execution
+from sweeps.config.run import ModelConfig
+from sweeps.corpora import build as corpora
+from sweeps.grids.grids import Axes, find
+from sweeps.grids.recipes import apply
+from sweeps.model.layers import is_extra
+from sweeps.model.parscale import ParScaleLM
+from sweeps.training.lightning_module import build_model
+from sweeps.training.train import train
 
 ONE = Execution(threads=1, accelerator="cpu")
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import parscale
-from sweeps import corpora
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.store import Store
-from sweeps.tokens import END, read_tokenizer
+from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.corpora import build as corpora
+from sweeps.corpora.tokens import END, read_tokenizer
+from sweeps.store.store import Store
 
 MODEL = ModelConfig(vocab=300, width=16, ffn=32, layers=1, heads=2, kv_heads=1)
 
@@ -22,9 +22,9 @@ def config(corpus, steps=3, **changes):
 
 def row_of(run, loss=2.5):
     """The row of a run that ended with a held-out loss, without training it."""
-    from sweeps import row
-    from sweeps.evaluate import Evaluation
-    from sweeps.module import ParScaleModule, build_model
+    from sweeps.training import row
+    from sweeps.training.evaluate import Evaluation
+    from sweeps.training.lightning_module import ParScaleModule, build_model
 
     corpus = corpora.open_for(run)
     module = ParScaleModule(run, build_model(run), corpora.windows_of(run, corpus))

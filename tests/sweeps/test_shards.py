@@ -5,9 +5,9 @@ import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 
-from sweeps import parallel
-from sweeps.config import ModelConfig
-from sweeps.model import ParScaleLM
+from sweeps.config.run import ModelConfig
+from sweeps.model.parscale import ParScaleLM
+from sweeps.training import strategies
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_each_block_is_a_group_of_its_own(mesh):
         ModelConfig(vocab=300, width=32, ffn=96, layers=3, heads=2, kv_heads=1, P=2, prefix_tokens=4)
     )
     names = {name for name, _ in model.named_parameters()}
-    parallel.shard(model, mesh)
+    strategies.shard(model, mesh)
     groups = []
     for module in (*model.model.layers, model):
         assert not gathered(model)

@@ -11,12 +11,12 @@ import time
 import pandas as pd
 import pytest
 
-from sweeps import locks as locks_module
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.locks import Locks
-from sweeps.sealed import write_text
-from sweeps.status import Observer
-from sweeps.store import Store
+from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.store import locks as locks_module
+from sweeps.store.checksums import write_text
+from sweeps.store.locks import Locks
+from sweeps.store.status import Observer
+from sweeps.store.store import Store
 
 
 def config(P=1, seed=0):
@@ -123,7 +123,7 @@ def test_a_lock_excludes_and_is_given_back(store):
 
 def test_a_dead_owner_s_lock_is_taken_over_at_once(store):
     code = (
-        "import sys, os; from pathlib import Path; from sweeps.locks import Locks\n"
+        "import sys, os; from pathlib import Path; from sweeps.store.locks import Locks\n"
         "assert Locks(Path(sys.argv[1])).take('r'); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code, str(store.folder / "locks")], check=False)

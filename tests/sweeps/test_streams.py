@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from sweeps.config import ModelConfig
-from sweeps.model import ParScaleLM
-from sweeps.streams import chosen_subsets, diagnose, ensemble_table
+from sweeps.config.run import ModelConfig
+from sweeps.inspect.stream_diagnostics import chosen_subsets, diagnose, ensemble_table
+from sweeps.model.parscale import ParScaleLM
 
 TINY = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5, init_std=0.3)
 

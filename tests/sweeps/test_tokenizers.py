@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 import parscale
-from sweeps import corpora, tokens
-from sweeps.axes import Axes
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.execution import Execution
-from sweeps.grids import find
+from sweeps.config.execution import Execution
+from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.corpora import build as corpora
+from sweeps.corpora import tokens
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import find
 
 TEXTS = [inspect.getsource(json.decoder), inspect.getsource(shutil)]
 SIZE = 320
@@ -45,7 +46,7 @@ def hub(file, monkeypatch):
 
 
 def test_a_run_trains_with_a_tokenizer_of_others(documents, file, tmp_path, monkeypatch):
-    from sweeps.train import train
+    from sweeps.training.train import train
 
     monkeypatch.setenv("PARSCALE_CACHE", str(tmp_path / "cache"))
     model = ModelConfig(vocab=SIZE, width=16, ffn=32, layers=1, heads=2, kv_heads=1)
@@ -117,8 +118,8 @@ def test_a_dry_run_says_what_the_vocabulary_has_become(file, capsys):
 
 
 def test_a_base_keeps_its_vocabulary(file, tmp_path):
-    from sweeps import hf_config
-    from sweeps.sealed import write_text
+    from sweeps.checkpoint import hf_config
+    from sweeps.store.checksums import write_text
 
     base = tmp_path / "base"
     base.mkdir()
@@ -132,7 +133,9 @@ def test_a_base_keeps_its_vocabulary(file, tmp_path):
 
 
 def test_a_vocabulary_too_small_is_refused_before_the_documents_are_read(documents, file, monkeypatch):
-    monkeypatch.setattr("sweeps.user_files.UserFiles.documents", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(
+        "sweeps.corpora.sources.user_files.UserFiles.documents", lambda *_: pytest.fail("read")
+    )
     with pytest.raises(
         ValueError, match="has 320 entries, the model a vocabulary of 300: give the model 320"
     ):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sweeps.documents import Document
-from sweeps.tokens import END, Windows, open_tokens, train_tokenizer, write_tokens
+from sweeps.corpora.documents import Document
+from sweeps.corpora.tokens import END, Windows, open_tokens, train_tokenizer, write_tokens
 
 TEXTS = [f"def f_{i}(x):\n    return x + {i}  # größe {i}\n" for i in range(60)]
 

@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 import torch
 
-from sweeps import corpora, snapshots
-from sweeps.checkpoint import load
-from sweeps.compiling import cxx_compiler
-from sweeps.evaluate import evaluate
-from sweeps.interrupt import Interrupted
-from sweeps.module import build_model
-from sweeps.train import train
+from sweeps.checkpoint.released_format import load
+from sweeps.corpora import build as corpora
+from sweeps.training import snapshots
+from sweeps.training.compiling import cxx_compiler
+from sweeps.training.evaluate import evaluate
+from sweeps.training.interrupt import Interrupted
+from sweeps.training.lightning_module import build_model
+from sweeps.training.train import train
 from tests.sweeps.small_run import ONE, config
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")

@@ -1,0 +1,45 @@
+"""A rank of a run, as a process that `sweeps.driver.ranks` starts; rank 0 says what comes of the run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sweeps.config.execution import Execution
+from sweeps.config.run import RunConfig
+from sweeps.training.interrupt import Interrupted
+
+Say = Callable[[Any], None]
+
+
+def serve(text: str, stop: Callable[[], bool], say: Say) -> int:
+    """Train a run (`text` is JSON: run, folder, execution) until done or told to stop."""
+    from sweeps.training.train import train as train_here
+
+    spec = json.loads(text)
+    first = os.environ["PARSCALE_RANK"] == "0"
+    tell: Say = say if first else (lambda fact: None)
+    given = Execution(**spec["execution"])
+    execution = replace(given, threads=max(1, (given.threads or 1) // given.devices))  # its share
+    try:
+        row = train_here(
+            RunConfig.from_json(spec["run"]),
+            Path(spec["folder"]),
+            execution=execution,
+            snapshot=Path(spec["folder"]) / spec["snapshot"] if spec["snapshot"] else None,
+            stop=stop,
+            progress=(lambda now: tell({"progress": now})) if first else None,
+            report=lambda line: tell({"report": line}),
+        )
+        tell({"row": row})
+    except Interrupted as stopped:
+        tell({"interrupted": str(stopped)})
+    except Exception as error:
+        kind, number = type(error).__name__, getattr(error, "errno", 0)
+        tell({"error": {"kind": kind, "text": str(error), "errno": number}})
+        raise
+    return 0
