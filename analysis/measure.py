@@ -31,7 +31,7 @@ from analysis.inference_cost import estimate
 from analysis.output import figure_style, formatted_tables
 from analysis.sweep.verdict import show
 from parscale.cli.cost_commands import counts
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import Cached
 from sweeps.model.parscale import ParScaleLM
 

@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 
 from scaling.accounting import forward_flops_per_token
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training.compiling import compile_if_possible
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import torch
 
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import generate
 from sweeps.model.parscale import ParScaleLM
 

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import model, model_plain
 from benchmarks.__main__ import PARTS
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
 ROOT = Path(__file__).parents[1]

@@ -17,7 +17,8 @@ from hypothesis import strategies as st  # noqa: E402
 import scaling  # noqa: E402
 from sweeps.checkpoint import released_format  # noqa: E402
 from sweeps.checkpoint.stream_bank import view  # noqa: E402
-from sweeps.config.run import ModelConfig, RunConfig  # noqa: E402
+from sweeps.config.model import ModelConfig  # noqa: E402
+from sweeps.config.run import RunConfig  # noqa: E402
 from sweeps.corpora import build as corpora  # noqa: E402
 from sweeps.inspect import loss_by_context, stream_ensembles, trained_runs  # noqa: E402
 from sweeps.model.parscale import ParScaleLM  # noqa: E402

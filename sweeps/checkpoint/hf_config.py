@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling.data import limits
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 
 PREFIX_TOKENS = 48  # what the released configurations mean when they say nothing
 SMOOTHING = 0.01  # likewise: the default of the released code

@@ -1,4 +1,4 @@
-"""Configurations: complete, frozen, documented. Nothing here imports torch."""
+"""The configuration of a run: complete, frozen, documented. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -6,77 +6,18 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
 
-from scaling.accounting import Shape, forward_flops_per_token
-from sweeps.config import validation
+from sweeps.config.model import ModelConfig
+from sweeps.config.validation import check_names, check_types
 
 # Fields younger than trained runs, whose ids must not change with them.
 LATER = {"prefix_std", "prefix_at_one", "prefix_mlp", "start", "aggregation_std"}
-# What streams grown onto a backbone bring with them.
-ADDED = ("P", "prefix_tokens", "smoothing", "prefix_std", "aggregation_std")
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Everything that fixes a model's mathematics (shape, ParScale's settings, initialisation)."""
-
-    vocab: int  # rows of the embedding
-    width: int  # h, the residual stream
-    ffn: int  # f, inner width of the SwiGLU MLP
-    layers: int
-    heads: int  # query heads
-    kv_heads: int  # key and value heads; divides heads
-    P: int = 1  # parallel streams; 1 is a plain Qwen2 transformer
-    prefix_tokens: int = 48  # learnable prefix positions a stream and layer (unused at P = 1)
-    smoothing: float = 0.1  # epsilon: every stream keeps at least epsilon / P of the aggregation
-    rope_base: float = 10_000.0
-    head_dim: int | None = None  # None: width // heads
-    tied_embeddings: bool = True
-    norm_eps: float = 1e-6
-    qkv_bias: bool = True
-    qk_norm: bool = False  # Qwen3: RMSNorm with gain on queries and keys, a head at a time
-    init_std: float = 0.02
-    prefix_std: float | None = None  # of prefixes, so how far apart the streams begin; None: init_std
-    aggregation_std: float | None = None  # of the aggregation's matrices; None: init_std
-    prefix_at_one: bool = False  # P = 1 has a prefix too: the control that tells prefixes from streams
-    context: int | None = None  # longest sequence the model is meant for; None: no limit
-    experts: int = 0  # 0: dense MLP; else that many SwiGLU experts of inner width ffn in every layer
-    experts_per_token: int = 2  # experts a token is sent to (unused when dense)
-    balance_weight: float = 0.01  # weight of the load-balance loss in the gradient (unused when dense)
-
-    def __post_init__(self) -> None:
-        validation.model(self)
-
-    @property
-    def N(self) -> int:
-        """Non-embedding parameters, ParScale's own, query-key norms and every expert included."""
-        qk = 2 * self.shape.head_size * self.layers if self.qk_norm else 0
-        mlp = 3 * self.width * self.ffn
-        moe = self.layers * (mlp * (self.experts - 1) + self.width * self.experts) if self.experts else 0
-        alone = 2 * self.K * self.kv_heads * self.shape.head_size * self.layers if self.P == 1 else 0
-        return self.shape.N + qk + moe + alone
-
-    @property
-    def K(self) -> int:
-        """Prefix tokens before each stream: none at P = 1 unless that is asked for."""
-        return self.prefix_tokens if self.P > 1 or self.prefix_at_one else 0
-
-    @property
-    def active_N(self) -> int:
-        """The part of N that one token uses: all of it when dense, the chosen experts of a mixture."""
-        idle = self.experts - self.experts_per_token if self.experts else 0
-        return self.N - self.layers * idle * 3 * self.width * self.ffn
-
-    def forward_flops(self, seq_len: int) -> float:
-        """FLOPs of one token's forward pass: the chosen experts and the router, and a prefix at P = 1."""
-        chosen = replace(self.shape, ffn=self.ffn * (self.experts_per_token if self.experts else 1))
-        keys = 4.0 * self.layers * self.heads * self.shape.head_size * (self.K if self.P == 1 else 0)
-        router = 2.0 * self.P * self.layers * self.width * self.experts
-        return forward_flops_per_token(chosen, seq_len) + keys + router
-
-    @property
-    def shape(self) -> Shape:
-        """The integers `scaling.accounting` counts with; of a mixture, one expert's."""
-        return Shape(**{field.name: getattr(self, field.name) for field in fields(Shape)})
+CHOICES = {
+    "optimizer": ("adamw", "muon"),
+    "schedule": ("cosine", "linear", "wsd"),
+    "recipe": ("scratch", "stage-1", "two-stage", "continual", "peft"),
+    "precision": ("float32", "bf16"),
+    "start": ("random", "quiet"),
+}
 
 
 @dataclass(frozen=True)
@@ -142,7 +83,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, naming the field."""
-        validation.run(self)
+        _check(self)
 
     @property
     def batch_tokens(self) -> int:
@@ -186,6 +127,40 @@ class RunConfig:
         values = json.loads(text)
         if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
             raise ValueError("not a run configuration: expected a JSON object with a `model` object")
-        validation.names(cls, values)
-        validation.names(ModelConfig, values["model"])
+        check_names(cls, values)
+        check_names(ModelConfig, values["model"])
         return cls(**{**values, "model": ModelConfig(**values["model"])})
+
+
+def _check(config: RunConfig) -> None:
+    """Raise if a run of these numbers cannot be trained."""
+    check_types(config)
+    for name, allowed in CHOICES.items():
+        if getattr(config, name) not in allowed:
+            raise ValueError(f"{name}={getattr(config, name)!r}: choose one of {', '.join(allowed)}")
+    _ranges(config)
+    if (config.recipe in ("two-stage", "continual", "peft")) != bool(config.parent):
+        raise ValueError(
+            f"recipe={config.recipe!r} with parent={config.parent!r}: give --base to start from one"
+        )
+    if config.recipe == "peft" and config.model.P == 1:
+        raise ValueError("recipe='peft' at P = 1 has nothing to train: leave 1 out of --streams")
+    if config.start == "quiet" and not (config.parent and config.model.P > 1):
+        told = f"P = {config.model.P}, parent={config.parent!r}"
+        raise ValueError(f"start='quiet' with {told}: no streams to grow")
+    if config.batch % config.accumulate:
+        raise ValueError(f"accumulate={config.accumulate} does not divide batch={config.batch}")
+
+
+def _ranges(config: RunConfig) -> None:
+    positive = ("steps", "batch", "seq_len", "accumulate", "evaluations", "eval_batch", "log_points")
+    for name in (*positive, "seed", "eval_tokens", "start_step", "prefix_mlp"):
+        value, least = getattr(config, name), int(name in positive)
+        if value < least:
+            raise ValueError(f"{name}={value!r}: must be a whole number of at least {least}")
+    for name in ("warmup", "decay_share", "train_loss_share", "spike_share"):
+        if not 0 <= getattr(config, name) <= 1:
+            raise ValueError(f"{name}={getattr(config, name)!r}: must lie between 0 and 1")
+    for name in ("lr", "muon_lr", "extras_lr", "clip", "spike"):
+        if not getattr(config, name) > 0:
+            raise ValueError(f"{name}={getattr(config, name)!r}: must be positive")

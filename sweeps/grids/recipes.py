@@ -15,7 +15,8 @@ from pathlib import Path
 
 from scaling.accounting import Shape
 from sweeps.checkpoint import hf_config
-from sweeps.config.run import ADDED, ModelConfig, RunConfig
+from sweeps.config.model import ADDED, ModelConfig
+from sweeps.config.run import RunConfig
 from sweeps.grids.axes import Axes
 
 STAGE2_SHARE = 0.02  # of the tokens: 20B of 1T in the paper

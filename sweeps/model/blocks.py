@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.model.attention import attend
 from sweeps.model.kv_cache import LayerCache
 from sweeps.model.layers import MLP, Embedding, Linear, MixtureOfExperts, RMSNorm, rotate, tile

@@ -14,7 +14,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 
 
 class CacheError(ValueError):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.model.blocks import Attention, Decoder
 from sweeps.model.chunked_loss import IGNORE, linear_cross_entropy
 from sweeps.model.kv_cache import KVCache, refuse_too_much

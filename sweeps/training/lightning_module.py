@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sweeps.checkpoint import released_format
-from sweeps.config.run import ADDED, RunConfig
+from sweeps.config.model import ADDED
+from sweeps.config.run import RunConfig
 from sweeps.corpora.tokens import Windows
 from sweeps.model.layers import is_extra
 from sweeps.model.parscale import ParScaleLM

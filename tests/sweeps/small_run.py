@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from sweeps.config.execution import Execution
-from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 
 ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
 

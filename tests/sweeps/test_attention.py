@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.model import attention
 from sweeps.model.layers import visibility
 from sweeps.model.parscale import ParScaleLM

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 import parscale
 from sweeps.checkpoint import released_format
 from sweeps.checkpoint.hf_config import CheckpointError, from_json, to_json
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

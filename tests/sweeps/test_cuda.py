@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from sweeps.checkpoint import released_format
 from sweeps.config.execution import Execution
-from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 from sweeps.driver.run_sweep import run_sweep
 from sweeps.inspect.generate import Sampling, generate
 from sweeps.model import attention

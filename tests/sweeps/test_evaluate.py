@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training.evaluate import _batches, evaluate
 

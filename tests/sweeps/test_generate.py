@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from sweeps.checkpoint import released_format
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import (
     Guided,
     PromptError,

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from sweeps.checkpoint.released_format import load
-from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 from sweeps.store.checksums import read_row
 from sweeps.training.compiling import cxx_compiler
 

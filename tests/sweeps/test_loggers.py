@@ -7,7 +7,8 @@ from types import ModuleType
 import pytest
 
 from sweeps.config.execution import Execution
-from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 
 
 class FakeRun:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
 ROOT = Path(__file__).parents[2]

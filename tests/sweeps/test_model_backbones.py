@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sweeps.checkpoint import released_format
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.model.layers import MLP, MixtureOfExperts
 from sweeps.model.parscale import ParScaleLM
 

@@ -12,7 +12,8 @@ from sweeps.checkpoint.hf_config import CheckpointError
 from sweeps.checkpoint.released_format import backbone_of, load, save
 from sweeps.checkpoint.stream_bank import StreamBank, save_apart
 from sweeps.config.execution import Execution
-from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 from sweeps.grids.axes import Axes
 from sweeps.grids.recipes import apply
 from sweeps.model.layers import is_extra

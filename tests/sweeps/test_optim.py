@@ -9,7 +9,8 @@ pytest.importorskip("torch")
 
 import torch
 
-from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 from sweeps.training.lightning_module import build_model
 from sweeps.training.optimizers import build_optimizer, learning_rate_factor, parameter_groups
 

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from sweeps.checkpoint import released_format  # noqa: E402
 from sweeps.checkpoint.stream_bank import view  # noqa: E402
-from sweeps.config.run import ModelConfig  # noqa: E402
+from sweeps.config.model import ModelConfig  # noqa: E402
 from sweeps.grids.grids import Axes, find  # noqa: E402
 from sweeps.model.parscale import ParScaleLM  # noqa: E402
 

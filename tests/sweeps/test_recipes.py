@@ -8,7 +8,7 @@ import torch
 
 from sweeps.checkpoint.released_format import grow, load, save
 from sweeps.config.execution import Execution
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.corpora import build as corpora
 from sweeps.grids.grids import Axes, find
 from sweeps.grids.recipes import apply

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import parscale
-from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 from sweeps.corpora import build as corpora
 from sweeps.corpora.tokens import END, read_tokenizer
 from sweeps.store.store import Store

@@ -11,7 +11,8 @@ import time
 import pandas as pd
 import pytest
 
-from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 from sweeps.store import locks as locks_module
 from sweeps.store.checksums import write_text
 from sweeps.store.locks import Locks

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from sweeps.config.run import ModelConfig
+from sweeps.config.model import ModelConfig
 from sweeps.inspect.stream_diagnostics import chosen_subsets, diagnose, ensemble_table
 from sweeps.model.parscale import ParScaleLM
 

@@ -10,7 +10,8 @@ import pytest
 
 import parscale
 from sweeps.config.execution import Execution
-from sweeps.config.run import ModelConfig, RunConfig
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 from sweeps.corpora import build as corpora
 from sweeps.corpora import tokens
 from sweeps.grids.axes import Axes

@@ -21,7 +21,7 @@ from typing import Any
 
 from scaling.data.atomic_files import sha256
 from sweeps.corpora.documents import Document, Unreadable
-from sweeps.corpora.sources.registry import data_lines
+from sweeps.corpora.sources.packages import data_lines
 
 PIECE = 20_000  # characters: longer texts are cut at blank lines into pieces of about this size
 LEAST = 400  # characters: a shorter page is navigation, not text
