@@ -52,7 +52,7 @@ class Bootstrap(Method):
             raise ValueError(f"replicates={self.replicates}: fewer than 100 give no interval")
 
     def caveat(self, fit: Estimate) -> str:
-        """As `Method.caveat`."""
+        """What measured coverage says against it on the rows of `fit`; empty where nothing does."""
         bound = ", ".join(fit.certificate.at_bound)
         if fit.clustered and bound and self.studentised:
             return f"{bound}, at its bound, has no standard error, and so no interval by {self.label}"

@@ -30,7 +30,7 @@ class Covariance(Method):
         return estimate, estimate - half, estimate + half
 
     def caveat(self, fit: Estimate) -> str:
-        """As `Method.caveat`."""
+        """What measured coverage says against it on the rows of `fit`; empty where nothing does."""
         if fit.clustered:
             return rows_taken_as_independent(self)
         if fit.certificate.at_bound:

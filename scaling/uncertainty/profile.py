@@ -48,7 +48,7 @@ class Profile(Method):
         return estimate[0], ends[0, 0], ends[0, 1]
 
     def caveat(self, fit: Estimate) -> str:
-        """As `Method.caveat`."""
+        """What measured coverage says against it on the rows of `fit`; empty where nothing does."""
         return rows_taken_as_independent(self) if fit.clustered else ""
 
     def batch(self, problem: Problem, theta: Array, quantity: Quantity, level: float) -> tuple[Array, Array]:
