@@ -26,7 +26,7 @@ fast: lint  ## what to run while editing: under two minutes
 	$(BIN)/pytest -n 2 -m "not slow"
 
 soak: $(VENV)/.installed  ## KILLS (default 100) of driver or worker at random moments: the sweep ends as an undisturbed one
-	PARSCALE_KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/sweeps/test_faults.py
+	PARSCALE_KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/sweeps/behaviour/test_random_kills.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

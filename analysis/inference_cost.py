@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.hardware import A100, DTYPE_BYTES, H100, H200, LAPTOP, Hardware, device, read_hardware
+from analysis.costs.hardware import A100, DTYPE_BYTES, H100, H200, LAPTOP, Hardware, device, read_hardware
 
 __all__ = ["A100", "GIB", "H100", "H200", "LAPTOP", "CostEstimate", "Hardware", "estimate", "read_hardware"]
 

@@ -24,14 +24,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analysis import figures, machine, style, tables
-from analysis.conclude import show
-from analysis.decide import counts
-from analysis.hardware import DTYPE_BYTES, Hardware
+from analysis import figures
+from analysis.costs import machine
+from analysis.costs.hardware import DTYPE_BYTES, Hardware
 from analysis.inference_cost import estimate
-from sweeps.config import ModelConfig
-from sweeps.generate import Cached
-from sweeps.model import ParScaleLM
+from analysis.output import figure_style, formatted_tables
+from analysis.sweep.verdict import show
+from parscale.cli.cost_commands import counts
+from sweeps.config.model import ModelConfig
+from sweeps.inspect.generate import Cached
+from sweeps.model.parscale import ParScaleLM
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 NARROW = 16  # width of the model whose time is all dispatch
@@ -170,8 +172,8 @@ def write(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") 
     signed |= dict.fromkeys(("latency_s", "roofline_s", "overhead_s", "predicted_latency_s"), ".3g")
     caption = f"Measured and predicted cost of generation on {where}"
     made = {"command": command, "data": f"timings on {where}"}
-    files = tables.write(table, out / "cost", caption=caption, formats=signed, **made)
-    return files + style.save(figures.measured(table, hardware=where), out / "cost", **made)
+    files = formatted_tables.write(table, out / "cost", caption=caption, formats=signed, **made)
+    return files + figure_style.save(figures.measured(table, hardware=where), out / "cost", **made)
 
 
 OPTIONS: dict[str, int | str] = {

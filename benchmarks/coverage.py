@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 
 import scaling
-from scaling.files import write_between
-from scaling.law import Array, Law
-from scaling.method import Quantity, errors_batch, evaluate, t_of
-from scaling.problem import Problem
-from scaling.solver import minimise
+from scaling.data.atomic_files import write_between
+from scaling.laws.base import Array, Law
+from scaling.optimise.problem import Problem
+from scaling.optimise.solver import minimise
+from scaling.uncertainty.base import Quantity, errors_batch, evaluate, t_of
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "results/tables/coverage.csv"

@@ -26,7 +26,7 @@ import scipy
 from scipy.optimize import minimize
 
 import scaling
-from analysis import machine
+from analysis.costs import machine
 
 ROOT = Path(__file__).parents[1]
 STARTS = (np.exp([-1, -0.5, 0]), np.exp([-4, -2, 0, 2, 4]), [0, 0.5, 1, 1.5, 2], [0.2, 0.4, 0.6, 0.8])

@@ -23,7 +23,7 @@ import numpy as np
 from .timing import OUT, in_turns, stamp
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("scaling", "sweeps", "analysis")
+PACKAGES = ("parscale", "scaling", "sweeps", "analysis")
 COMMANDS = {
     "first figure: `parscale figures --only fig2`": ["figures", "--only", "fig2"],
     "`parscale --help`": ["--help"],

@@ -20,9 +20,9 @@ import pandas as pd
 import torch
 
 from scaling.accounting import forward_flops_per_token
-from sweeps.compiling import compile_if_possible
-from sweeps.config import ModelConfig
-from sweeps.model import ParScaleLM
+from sweeps.config.model import ModelConfig
+from sweeps.model.parscale import ParScaleLM
+from sweeps.training.compiling import compile_if_possible
 
 from . import model_plain
 from .timing import OUT, Row, Work, in_own_process, in_turns, memory_of, save

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import torch
 
-from sweeps.config import ModelConfig
-from sweeps.generate import generate
-from sweeps.model import ParScaleLM
+from sweeps.config.model import ModelConfig
+from sweeps.inspect.generate import generate
+from sweeps.model.parscale import ParScaleLM
 
 from .model import PRECISIONS
 from .timing import Row, best, in_own_process, save

@@ -15,7 +15,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from sweeps.compiling import cxx_compiler
+from sweeps.training.compiling import cxx_compiler
 
 from .model import BATCH, SHAPES, TOKENS, training_step
 from .timing import OUT, Row, best, in_own_process, memory_of, stamp

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sweeps.decoder import Attention
-from sweeps.layers import MLP, RMSNorm, rotary
-from sweeps.loss import compute_dtype
-from sweeps.model import ParScaleLM
+from sweeps.model.blocks import Attention
+from sweeps.model.chunked_loss import compute_dtype
+from sweeps.model.layers import MLP, RMSNorm, rotary
+from sweeps.model.parscale import ParScaleLM
 
 
 def norm(part: RMSNorm, x: Tensor) -> Tensor:

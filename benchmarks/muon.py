@@ -17,11 +17,11 @@ import pandas as pd
 import torch
 from torch.optim import Muon
 
-from sweeps.axes import Axes
-from sweeps.grids import LAPTOP
-from sweeps.module import build_model
-from sweeps.muon import StackedMuon
-from sweeps.optim import parameter_groups
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import LAPTOP
+from sweeps.training.lightning_module import build_model
+from sweeps.training.muon import StackedMuon
+from sweeps.training.optimizers import parameter_groups
 
 from .timing import OUT, Row, Work, in_turns, stamp
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 import scaling
 from scaling import ChinchillaLaw, LogHuber, ParallelLaw
-from scaling.files import write_between
+from scaling.data.atomic_files import write_between
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "results/published/runs"

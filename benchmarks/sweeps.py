@@ -28,17 +28,18 @@ import pandas as pd
 import torch
 
 import scaling
-from analysis import machine
-from analysis.folder import read_curves
-from scaling import limits, tables
-from sweeps import corpora, train
-from sweeps.axes import Axes
-from sweeps.evaluate import Evaluation
-from sweeps.execution import Execution, cores
-from sweeps.grids import find
-from sweeps.sealed import write_parquet
-from sweeps.store import Store
-from sweeps.watch import Watch
+from analysis.costs import machine
+from analysis.sweep.sweep_folder import read_curves
+from scaling.data import limits, table_files
+from sweeps.config.execution import Execution, cores
+from sweeps.corpora import build as corpora
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import find
+from sweeps.store.checksums import write_parquet
+from sweeps.store.store import Store
+from sweeps.training import train
+from sweeps.training.callbacks import Watch
+from sweeps.training.evaluate import Evaluation
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "results/benchmarks/sweeps.md"
@@ -68,7 +69,7 @@ class TimedWatch(Watch):
 
 
 def share(size: str, P: int, corpus: str, tokens: int | None, folder: Path) -> Line:
-    """Seconds in training steps over seconds in `sweeps.train.train`, of a run with one thread."""
+    """Seconds in training steps over seconds in `sweeps.training.train.train`, of a run with one thread."""
     axes = Axes(sizes=(size,), streams=(P,), corpora=(corpus,), seeds=(0,), tokens=tokens)
     (run,) = corpora.bind(find("laptop")(axes))
     train.Watch = TimedWatch  # type: ignore[misc]
@@ -138,7 +139,7 @@ def reading(rows: int, points: int, folder: Path) -> Line:
     start = time.perf_counter()
     runs = scaling.read_runs(folder)
     after_rows = time.perf_counter() - start
-    curves = tables.load(folder / "curves.parquet", limits.CURVES, repeated=["run_id"])
+    curves = table_files.load(folder / "curves.parquet", limits.CURVES, repeated=["run_id"])
     total = time.perf_counter() - start
     assert len(runs) == rows
     assert len(curves) == rows * each

@@ -18,8 +18,8 @@ import pandas as pd
 import psutil
 import torch
 
-from analysis import machine
-from sweeps.local import KEEP_FREED
+from analysis.costs import machine
+from sweeps.driver.local import KEEP_FREED
 
 OUT = Path("results/benchmarks")
 Row = dict[str, Any]

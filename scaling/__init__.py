@@ -1,58 +1,79 @@
 """Fit and question neural scaling laws: `runs = read_runs(...); fit(ParallelLaw, runs)`.
 
 N non-embedding parameters, P streams, D training tokens, L loss in nats per token, C training FLOPs.
-The core (laws, fitting) needs numpy alone and is loaded at once; what needs pandas or scipy loads
-when first used.
+Each name loads its module when it is first used: importing the package costs next to nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from scaling.certificate import Certificate, Status
-from scaling.fit import FitError, fit
-from scaling.law import Law, Range
-from scaling.laws import (
-    REGISTRY,
-    AdditiveLaw,
-    ChinchillaLaw,
-    DenseLaw,
-    DiversityLaw,
-    LogMultiplicativeLaw,
-    ParallelDataLaw,
-    ParallelLaw,
-    ParallelPowerLaw,
-    SaturatingLaw,
-    by_name,
-)
-from scaling.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
-from scaling.result import Fit
-
 if TYPE_CHECKING:
-    from scaling.allocation import allocate
-    from scaling.bootstrap import Bootstrap
-    from scaling.data import read_runs
-    from scaling.design import suggest
-    from scaling.isoflop import optimum_estimates
-    from scaling.power import detectable
-    from scaling.profile import Profile
-    from scaling.selection import compare
-    from scaling.structure import adequacy
-    from scaling.uncertainty import Covariance
-    from scaling.windows import backtest
+    from scaling.data.runs import read_runs
+    from scaling.design.allocate import allocate
+    from scaling.design.suggest import suggest
+    from scaling.fitting.fit import fit
+    from scaling.fitting.result import Fit
+    from scaling.laws import (
+        REGISTRY,
+        AdditiveLaw,
+        ChinchillaLaw,
+        DenseLaw,
+        DiversityLaw,
+        Law,
+        LogMultiplicativeLaw,
+        ParallelDataLaw,
+        ParallelLaw,
+        ParallelPowerLaw,
+        Range,
+        SaturatingLaw,
+        by_name,
+    )
+    from scaling.optimise.certificate import Certificate, Status
+    from scaling.optimise.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
+    from scaling.optimise.optimum import FitError
+    from scaling.selection.backtest import backtest
+    from scaling.selection.compare import compare
+    from scaling.selection.isoflop import optimum_estimates
+    from scaling.uncertainty.adequacy import adequacy
+    from scaling.uncertainty.bootstrap import Bootstrap
+    from scaling.uncertainty.covariance import Covariance
+    from scaling.uncertainty.power import detectable
+    from scaling.uncertainty.profile import Profile
 
-_LATER = {
-    "adequacy": "scaling.structure",
-    "allocate": "scaling.allocation",
-    "backtest": "scaling.windows",
-    "compare": "scaling.selection",
-    "detectable": "scaling.power",
-    "optimum_estimates": "scaling.isoflop",
-    "read_runs": "scaling.data",
-    "suggest": "scaling.design",
-    "Bootstrap": "scaling.bootstrap",
-    "Covariance": "scaling.uncertainty",
-    "Profile": "scaling.profile",
+_HOMES = {
+    "data.runs": ["read_runs"],
+    "design.allocate": ["allocate"],
+    "design.suggest": ["suggest"],
+    "fitting.fit": ["fit"],
+    "fitting.result": ["Fit"],
+    "laws": [
+        "AdditiveLaw",
+        "ChinchillaLaw",
+        "DenseLaw",
+        "DiversityLaw",
+        "Law",
+        "LogMultiplicativeLaw",
+        "ParallelDataLaw",
+        "ParallelLaw",
+        "ParallelPowerLaw",
+        "REGISTRY",
+        "Range",
+        "SaturatingLaw",
+        "by_name",
+    ],
+    "optimise.certificate": ["Certificate", "Status"],
+    "optimise.objectives": ["Asymmetric", "LAD", "LeastSquares", "LogHuber", "Objective"],
+    "optimise.optimum": ["FitError"],
+    "selection.backtest": ["backtest"],
+    "selection.compare": ["compare"],
+    "selection.isoflop": ["optimum_estimates"],
+    "uncertainty.adequacy": ["adequacy"],
+    "uncertainty.bootstrap": ["Bootstrap"],
+    "uncertainty.covariance": ["Covariance"],
+    "uncertainty.power": ["detectable"],
+    "uncertainty.profile": ["Profile"],
 }
+_HOME_OF = {name: f"scaling.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "LAD",
@@ -93,6 +114,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'scaling' has no attribute {name!r}")
-    return globals().setdefault(name, getattr(import_module(_LATER[name]), name))
+    return globals().setdefault(name, getattr(import_module(_HOME_OF[name]), name))

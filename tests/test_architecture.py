@@ -1,4 +1,4 @@
-"""Rules of the house that a machine can hold: who imports whom, how long a file or function may be."""
+"""Rules of the house that a machine can hold: who imports whom, no circles, sizes of folders and functions."""
 
 import ast
 import inspect
@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 import scaling
-from scaling.method import Method
+from scaling.uncertainty.base import Method
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(p for d in ("scaling", "sweeps", "analysis") for p in (ROOT / d).rglob("*.py"))
+PACKAGES = ("parscale", "scaling", "sweeps", "analysis")
+SOURCES = sorted(p for d in PACKAGES for p in (ROOT / d).rglob("*.py"))
 HEAVY = {"torch", "lightning", "matplotlib", "plotly", "ray"}
-SWEEPS_MAY = {"scaling.accounting", "scaling.data", "scaling.files", "scaling.limits"}
-MEETING = {"analysis/measure.py", "analysis/machine.py"}  # time real models: here analysis meets torch
+SWEEPS_MAY = {"scaling.accounting", "scaling.data"}
+MEETING = {"analysis/measure.py", "analysis/costs/machine.py"}  # time real models: here analysis meets torch
 
 
 def imports_of(path: Path) -> set[str]:
@@ -36,7 +37,7 @@ def imports_of(path: Path) -> set[str]:
 def test_import_direction(path):
     package, names = path.relative_to(ROOT).parts[0], imports_of(path)
     tops = {name.partition(".")[0] for name in names}
-    assert "parscale" not in tops
+    assert package == "parscale" or "parscale" not in tops
     if package == "scaling":
         assert not tops & (HEAVY | {"sweeps", "analysis", "benchmarks"})
     if package == "sweeps":
@@ -48,15 +49,57 @@ def test_import_direction(path):
         assert not tops & {"sweeps", "torch", "lightning"}
 
 
-def test_files_beside_the_packages_are_no_longer():
-    beside = [ROOT / "parscale.py", *(p for d in ("tests", "benchmarks") for p in (ROOT / d).rglob("*.py"))]
-    assert [str(p) for p in beside if len(p.read_text().splitlines()) > 250] == []
+def edges() -> dict[str, set[str]]:
+    """Which module of ours imports which, at any depth, lazy imports and those for types included."""
+    names = {
+        ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in SOURCES
+    }
+    found = {}
+    for name, path in names.items():
+        wanted = imports_of(path)
+        longest = {w for w in wanted if w in names}
+        inside = {w for w in longest if any(other.startswith(f"{w}.") for other in longest)}
+        found[name] = longest - inside - {name}
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Modules that can be reached from themselves, a set a circle."""
+
+    def reached(start: str) -> set[str]:
+        seen, left = set(), [start]
+        while left:
+            new = graph[left.pop()] - seen
+            seen |= new
+            left += new
+        return seen
+
+    of = {name: reached(name) for name in graph}
+    return [ring for name in graph if name in of[name] and (ring := {m for m in of[name] if name in of[m]})]
+
+
+def test_no_module_imports_in_a_circle():
+    assert circles(edges()) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [{"b", "c"}, {"b", "c"}]
+
+
+def test_no_folder_is_crowded():
+    folders = {path.parent for path in SOURCES}
+    crowded = {
+        f: n for f in folders if (n := len([p for p in f.glob("*.py") if p.name != "__init__.py"])) > 15
+    }
+    assert crowded == {}
+
+
+def test_no_file_name_stands_for_two_things():
+    stems = [path.stem for path in SOURCES if not path.stem.startswith("__")]
+    assert {stem for stem in stems if stems.count(stem) > 1} == set()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_sizes(path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 250, "split the file"
+    assert len(text.splitlines()) <= 500, "split the file"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
@@ -93,7 +136,7 @@ def test_every_parameter_is_told(name, function, told):
 @pytest.mark.parametrize("package", ["scaling", "sweeps"])
 def test_tests_look_no_higher_than_their_package(package):
     above = {"scaling": {"sweeps", "analysis", "torch", "lightning"}, "sweeps": {"analysis"}}[package]
-    for path in (ROOT / "tests" / package).glob("*.py"):
+    for path in (ROOT / "tests" / package).rglob("*.py"):
         assert not {name.partition(".")[0] for name in imports_of(path)} & above, path.name
 
 
@@ -118,7 +161,7 @@ def test_a_command_that_prints_gains_loads_no_figures():
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "analysis.gains" in loaded.stdout
+    assert "analysis.report.gains_text" in loaded.stdout
     assert not {"matplotlib", "torch", "plotly"} & set(loaded.stdout.splitlines()[-1].split())
 
 

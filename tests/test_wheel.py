@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 from tests.closure import closure
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("scaling", "sweeps", "analysis", "tests", "benchmarks")
-FILES = ("parscale.py", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("parscale", "scaling", "sweeps", "analysis", "tests", "benchmarks")
+FILES = ("pyproject.toml", "README.md", "LICENSE")
 pytestmark = pytest.mark.slow
 
 # Runs commands one after the other as a terminal would, and says what each ended with.
@@ -109,11 +109,13 @@ def test_the_wheel_holds_the_packages_and_their_data_and_nothing_else(wheel):
     tracked = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"],
                              cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()  # fmt: skip
     wanted = {
-        n for n in tracked if n.startswith(("scaling/", "sweeps/", "analysis/")) and (ROOT / n).exists()
+        n
+        for n in tracked
+        if n.startswith(("parscale/", "scaling/", "sweeps/", "analysis/")) and (ROOT / n).exists()
     }
-    assert held == {*wanted, "parscale.py"}
+    assert held == wanted
     assert {"sweeps/data/code-small.txt", "analysis/explorer/page.html", "analysis/explorer/app.js"} <= held
-    assert "parscale = parscale:main" in scripts
+    assert "parscale = parscale.cli.main:main" in scripts
     assert re.search(r"^License-Expression: Apache-2.0$", metadata, re.M)
     assert not re.search(r"^Requires-Dist: (torch|lightning|ray|datasets)\b(?!.*extra ==)", metadata, re.M)
 

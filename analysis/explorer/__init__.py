@@ -12,13 +12,13 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.explorer.page import build
-from analysis.explorer.sources import read_sources
-from analysis.page import file_of
-from analysis.published import FOLDER
-from scaling.files import replacing
-from scaling.groups import WHOLE, Asked
-from scaling.objectives import Objective
+from analysis.explorer.explored_runs import read_sources
+from analysis.explorer.explorer_page import build
+from analysis.output.html_page import file_of
+from analysis.paper.published_numbers import FOLDER
+from scaling.data.atomic_files import replacing
+from scaling.data.query import WHOLE, Asked
+from scaling.optimise.objectives import Objective
 
 __all__ = ["open_in_browser", "write"]
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 import scaling
-from analysis import shapes
-from analysis.explorer.sources import Source
-from analysis.hardware import DTYPE_BYTES, KNOWN
+from analysis.costs import shapes
+from analysis.costs.hardware import DTYPE_BYTES, KNOWN
+from analysis.explorer.explored_runs import Source
 from analysis.inference_cost import PREFIX_TOKENS
-from scaling.law import Array
-from scaling.method import slopes, spread, t_quantile
-from scaling.summary import baseline_r2
+from scaling.fitting.summary import baseline_r2
+from scaling.laws.base import Array
+from scaling.uncertainty.base import slopes, spread, t_quantile
 
 LEVEL = 0.95
 TITLES = {

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import style
 from analysis.figures.common import P_LABEL, note, say_empty
+from analysis.output import figure_style
 
 _END: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "bottom", "fontsize": 8}
 
@@ -29,8 +29,8 @@ def against_streams(
     table: P and the columns; columns: name -> words; label: the axis and its unit. errors: name -> column
     of half an interval, drawn as a bar. Each end is written out as `form` says; a remark stands above.
     """
-    figure, (axes,) = style.new_figure(width=4.4, height=3.0)
-    with style.context():
+    figure, (axes,) = figure_style.new_figure(width=4.4, height=3.0)
+    with figure_style.context():
         axes.set_xlabel(P_LABEL)
         axes.set_ylabel(label)
         axes.set_title(title)
@@ -41,12 +41,12 @@ def against_streams(
         for i, (column, words) in enumerate(columns.items()):
             known = rows[rows[column].notna()]
             bars = known[errors[column]] if errors and column in errors else None
-            color = style.CYCLE[i % len(style.CYCLE)]
-            look: dict[str, Any] = {"color": color, "marker": style.MARKERS[i], "capsize": 2}
+            color = figure_style.CYCLE[i % len(figure_style.CYCLE)]
+            look: dict[str, Any] = {"color": color, "marker": figure_style.MARKERS[i], "capsize": 2}
             axes.errorbar(known["P"], known[column], yerr=bars, label=words, **look)
             for P, value in known.iloc[[0, -1]][["P", column]].drop_duplicates().to_numpy():
                 axes.annotate(f"{value:{form}}", (P, value), (4, 3), **_END)
-        style.stream_ticks(axes, rows["P"])
+        figure_style.stream_ticks(axes, rows["P"])
         axes.margins(x=0.16, y=0.2)
         if remark:
             low, high = axes.get_ylim()

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import style
 from analysis.figures.changes import change_panels, dots
 from analysis.figures.common import by_streams
+from analysis.output import figure_style
 
 APART = 1.08  # ratio of the N at which neighbouring P of one size are drawn
 WORDS = {
@@ -26,11 +26,13 @@ WORDS = {
 def by_context(table: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Figure:
     """Change of the loss from P = 1 against N at P = 1, a panel each part of the text, a row each corpus.
 
-    table: the columns of `analysis.by_context.changes`; pairs: of `analysis.by_context.pairs`, each seed's
+    table: the columns of `analysis.report.context_text.changes`; pairs: of `analysis.report.context_text.pairs`, each seed's
     change: small dots. Bars are 95% intervals over seeds, where there are several. A change in copied pairs
     alone says when a run learned to copy, not what streams can hold.
     """
-    looks = style.stream_looks([1, *table["P"]]) if len(table) else {}  # as where there are runs of P = 1
+    looks = (
+        figure_style.stream_looks([1, *table["P"]]) if len(table) else {}
+    )  # as where there are runs of P = 1
 
     def title(part: str, rows: pd.DataFrame) -> str:
         share = f"{rows['share'].iloc[0]:.0%} of the text" if len(rows) else ""

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import style
-from analysis.corpora import corpus_name
 from analysis.figures.common import say_empty
+from analysis.output import figure_style
+from scaling.data.groups import corpus_name
 
 LEGEND = 110  # letters, and room for a mark each, that a legend has beside each other
 
@@ -35,8 +35,10 @@ def change_panels(
     """
     corpora = list(dict.fromkeys(table["corpus"]))
     rows, columns = max(len(corpora), 1), max(len(values), 1)
-    figure, panels = style.new_figure(rows, columns, height=2.4 * rows + 0.6, sharey="row", sharex=True)
-    with style.context():
+    figure, panels = figure_style.new_figure(
+        rows, columns, height=2.4 * rows + 0.6, sharey="row", sharex=True
+    )
+    with figure_style.context():
         if not len(table):
             say_empty(panels[0], "no size was run at P = 1 and at more")
             return figure
@@ -44,12 +46,12 @@ def change_panels(
         for index, axes in enumerate(panels):
             corpus, value = corpora[index // columns], values[index % columns]
             part = table[(table["corpus"] == corpus) & (table[column] == value)]
-            axes.axhline(0, color=style.GREY, linewidth=0.8)
+            axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
             axes.set_xscale("log")
             draw(axes, corpus, part)
             name = f"{corpus_name(str(corpus))}, " if len(corpora) > 1 else ""
             axes.set_title(name + title(value, part))
-            style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
+            figure_style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
             handles, labels = axes.get_legend_handles_labels()
             known = dict(zip(labels, handles, strict=True)) | known
         if table["low"].notna().any():

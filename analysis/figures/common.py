@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.equivalent import predicted
-from analysis.style import BLACK, GREY
+from analysis.output.figure_style import BLACK, GREY
+from scaling.selection.equivalent_size import predicted
 
 N_LABEL = "non-embedding parameters $N$"
 LOSS_LABEL = "loss (nats per token)"

@@ -11,20 +11,20 @@ from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import style
 from analysis.figures.common import by_streams, say_empty
-from analysis.units import count_text
+from analysis.output import figure_style
+from scaling.data.units import count_text
 
 
 def ratio_map(grid: pd.DataFrame, *, column: str = "latency_ratio", what: str = "latency") -> Figure:
     """How many times less P streams add than parameters do, over batch and length, a panel a P.
 
-    grid: rows of `analysis.cost_ratios.ratio_grid`. Framed cells, at or below 1, are where parallel
+    grid: rows of `analysis.costs.cost_ratios.ratio_grid`. Framed cells, at or below 1, are where parallel
     scaling adds as much or more.
     """
     streams = sorted(grid["P"].unique())
-    figure, panels = style.new_figure(1, max(len(streams), 1), height=2.5, sharey=True)
-    with style.context():
+    figure, panels = figure_style.new_figure(1, max(len(streams), 1), height=2.5, sharey=True)
+    with figure_style.context():
         if not streams:
             say_empty(panels[0], "no ratio to show")
             return figure
@@ -65,13 +65,13 @@ def measured(table: pd.DataFrame, *, hardware: str = "") -> Figure:
 
     table: P, batch, and memory_bytes, latency_s, each with its predicted_ twin. The diagonal is agreement.
     """
-    figure, panels = style.new_figure(1, 2, height=3.2)
-    looks = style.stream_looks(table["P"]) if len(table) else {}
+    figure, panels = figure_style.new_figure(1, 2, height=3.2)
+    looks = figure_style.stream_looks(table["P"]) if len(table) else {}
     labels: Mapping[str, tuple[str, float]] = {
         "latency_s": ("latency (s)", 1.0),
         "memory_bytes": ("memory (GiB)", 2.0**-30),
     }
-    with style.context():
+    with figure_style.context():
         for axes, (column, (label, unit)) in zip(panels, labels.items(), strict=True):
             rows = table[table[column].notna() & table[f"predicted_{column}"].notna()]
             if not len(rows):
@@ -79,12 +79,12 @@ def measured(table: pd.DataFrame, *, hardware: str = "") -> Figure:
                 continue
             x, y = unit * rows[f"predicted_{column}"], unit * rows[column]
             ends = [0.8 * min(x.min(), y.min()), 1.25 * max(x.max(), y.max())]
-            axes.plot(ends, ends, color=style.GREY, linewidth=0.9)
+            axes.plot(ends, ends, color=figure_style.GREY, linewidth=0.9)
             for P, group in by_streams(rows):
                 axes.plot(x[group.index], y[group.index], linestyle="none", label=f"$P = {P}$", **looks[P])
             for scale, axis in ((axes.set_xscale, axes.xaxis), (axes.set_yscale, axes.yaxis)):
                 scale("log")
-                style.plain_log_ticks(axis)
+                figure_style.plain_log_ticks(axis)
             axes.set_xlabel(f"predicted {label}")
             axes.set_ylabel(f"measured {label}")
             error = np.abs(x / y - 1)
@@ -98,17 +98,17 @@ def measured(table: pd.DataFrame, *, hardware: str = "") -> Figure:
 
 
 def frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = None) -> Figure:
-    """Every candidate (N, P) of `analysis.advise`: predicted loss against latency, and the chosen one.
+    """Every candidate (N, P) of `analysis.costs.advise`: predicted loss against latency, and the chosen one.
 
     table: N, P, loss, loss_lower, loss_upper, latency_s, memory_gib, meets (bool), chosen (bool).
     budget: loss and latency_s limits, drawn as lines.
     """
-    figure, (axes,) = style.new_figure(width=5.6, height=3.6)
-    with style.context():
+    figure, (axes,) = figure_style.new_figure(width=5.6, height=3.6)
+    with figure_style.context():
         if not len(table):
             say_empty(axes, "no candidate")
             return figure
-        looks = style.stream_looks(table["P"])
+        looks = figure_style.stream_looks(table["P"])
         for P, rows in by_streams(table):
             ordered = rows.sort_values("N")
             axes.plot(ordered["latency_s"], ordered["loss"], color=looks[P]["color"], linewidth=1)
@@ -117,11 +117,11 @@ def frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = None) 
             axes.plot([], [], **looks[P], label=f"$P = {P}$")
         for key, draw in (("loss", axes.axhline), ("latency_s", axes.axvline)):
             if budget and key in budget:
-                draw(budget[key], color=style.GREY, linewidth=0.9, linestyle="--")
+                draw(budget[key], color=figure_style.GREY, linewidth=0.9, linestyle="--")
         for row in table[table["chosen"]].to_dict("records"):
             _chosen(axes, row)
         axes.set_xscale("log")
-        style.plain_log_ticks(axes.xaxis)
+        figure_style.plain_log_ticks(axes.xaxis)
         axes.set_xlabel("latency (s)")
         axes.set_ylabel("predicted loss (nats per token)")
         title = "marked: within the limits" if budget else None
@@ -133,13 +133,13 @@ def _chosen(axes: Axes, row: Mapping[Any, Any]) -> None:
     """The chosen candidate: a ring, the loss interval, its size, streams and memory."""
     x, y = row["latency_s"], row["loss"]
     bars = [[y - row["loss_lower"]], [row["loss_upper"] - y]]
-    axes.errorbar([x], [y], yerr=bars, fmt="none", ecolor=style.ORANGE, capsize=3)
-    axes.plot([x], [y], "o", mfc="none", mec=style.ORANGE, ms=9, mew=1.6)
+    axes.errorbar([x], [y], yerr=bars, fmt="none", ecolor=figure_style.ORANGE, capsize=3)
+    axes.plot([x], [y], "o", mfc="none", mec=figure_style.ORANGE, ms=9, mew=1.6)
     text = f"$N$ = {count_text(row['N'])}, $P = {row['P']:g}$\n{row['memory_gib']:.2f} GiB"
     low, high = axes.get_ylim()
     below = y - low > 0.25 * (high - low)  # there is room under it, the side that no curve crosses
     look: dict[str, Any] = {
-        "color": style.ORANGE,
+        "color": figure_style.ORANGE,
         "fontsize": 8,
         "ha": "right",
         "va": "top" if below else "bottom",

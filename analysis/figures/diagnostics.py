@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import style
-from analysis.corpora import corpus_name, split_by_corpus
 from analysis.figures.common import N_LABEL, P_LABEL, number, say_empty
-from analysis.units import count_text
+from analysis.output import figure_style
+from scaling.data.groups import corpus_name, split_by_corpus
+from scaling.data.units import count_text
 
 # What a coefficient's panel may be measured in; "" is percent.
 OWN, TIMES = "own units", "times the estimate"
@@ -38,9 +38,9 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
     names = list(dict.fromkeys(table["parameter"]))
     labels = list(dict.fromkeys(table["label"]))
     height = max(1.0 + 0.36 * len(labels), 1.7)
-    figure, panels = style.new_figure(1, max(len(names), 1), height=height, sharey=True)
+    figure, panels = figure_style.new_figure(1, max(len(names), 1), height=height, sharey=True)
     y = np.arange(len(labels))[::-1]
-    with style.context():
+    with figure_style.context():
         if not names:
             say_empty(panels[0], "no fit has intervals")
             return figure
@@ -68,17 +68,17 @@ def _interval_panel(axes: Axes, rows: pd.DataFrame, y: Any) -> None:
     at, ends = place(center), place(raw)
     low, high = _reach(at, ends, scale)
     bars = np.abs(np.clip(ends, low - 2 * (high - low), high + 2 * (high - low)) - at)
-    axes.errorbar(at, y, xerr=bars, fmt="o", color=style.BLUE, capsize=2.5, linewidth=1.2)
+    axes.errorbar(at, y, xerr=bars, fmt="o", color=figure_style.BLUE, capsize=2.5, linewidth=1.2)
     if "printed" in rows:
         off = place(rows["printed"].to_numpy(float))
-        axes.plot(off, y, "|", color=style.ORANGE, markersize=13, markeredgewidth=1.8)
+        axes.plot(off, y, "|", color=figure_style.ORANGE, markersize=13, markeredgewidth=1.8)
     for value, x, height in zip(center, at, y, strict=True):
         if np.isfinite(value):
             text, side = (f"${number(value)}$", "center") if value else ("0, at its bound", "left")
             axes.annotate(text, (x, height), (0, 8), textcoords="offset points", ha=side, fontsize=7)
     if scale == TIMES:
         axes.set_xscale("log")
-        style.plain_log_ticks(axes.xaxis, subs=(1.0,), most=4)
+        figure_style.plain_log_ticks(axes.xaxis, subs=(1.0,), most=4)
     else:
         axes.locator_params(axis="x", nbins=4)
     axes.set_xlim(low, high)
@@ -114,9 +114,9 @@ def residuals(table: pd.DataFrame) -> Figure:
     A good law leaves no pattern: rows or columns of one sign say what it misses.
     """
     groups = split_by_corpus(table)
-    figure, panels = style.new_figure(1, len(groups), width=3.7 * len(groups), height=2.7)
+    figure, panels = figure_style.new_figure(1, len(groups), width=3.7 * len(groups), height=2.7)
     reach = 1e3 * float(table["residual"].abs().max()) if len(table) else 1.0
-    with style.context():
+    with figure_style.context():
         mesh = None
         for axes, (corpus, rows) in zip(panels, groups.items(), strict=True):
             axes.set_title(corpus_name(corpus))
@@ -164,9 +164,9 @@ def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None)
     names = list(dict.fromkeys(table["parameter"]))
     groups = split_by_corpus(table)
     size = (max(len(groups), 1), max(len(names), 1))
-    figure, panels = style.new_figure(*size, height=0.4 + 1.8 * size[0], sharey=True)
+    figure, panels = figure_style.new_figure(*size, height=0.4 + 1.8 * size[0], sharey=True)
     levels = dict(thresholds or {})
-    with style.context():
+    with figure_style.context():
         if not names:
             say_empty(panels[0], "no profile to show")
             return figure
@@ -174,9 +174,9 @@ def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None)
             for j, name in enumerate(names):
                 axes = panels[i * len(names) + j]
                 line = rows[rows["parameter"] == name].sort_values("value")
-                axes.plot(line["value"], line["rise"], color=style.CYCLE[i % len(style.CYCLE)])
+                axes.plot(line["value"], line["rise"], color=figure_style.CYCLE[i % len(figure_style.CYCLE)])
                 for text, rise in levels.items():
-                    axes.axhline(rise, color=style.GREY, linewidth=0.8, linestyle="--")
+                    axes.axhline(rise, color=figure_style.GREY, linewidth=0.8, linestyle="--")
                     axes.annotate(
                         text, (0.5, rise), (0, 2), xycoords=axes.get_yaxis_transform(), fontsize=7,
                         textcoords="offset points", ha="center",

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import style
 from analysis.figures.common import by_streams, note, say_empty
+from analysis.output import figure_style
 
 
 def ensemble(table: pd.DataFrame) -> Figure:
@@ -29,14 +29,14 @@ def ensemble(table: pd.DataFrame) -> Figure:
     columns = min(3, max(len(sizes), 1))
     rows = -(-max(len(sizes), 1) // columns)
     width = max(4.6, 2.9 * columns)
-    figure, panels = style.new_figure(rows, columns, width=width, height=2.9 * rows)
-    with style.context():
+    figure, panels = figure_style.new_figure(rows, columns, width=width, height=2.9 * rows)
+    with figure_style.context():
         for axes in panels[max(len(sizes), 1) :]:
             axes.set_axis_off()
         if not sizes:
             say_empty(panels[0], "no ensemble was measured")
             return figure
-        looks = style.stream_looks([1, *table["P"]])  # as where there are runs of P = 1
+        looks = figure_style.stream_looks([1, *table["P"]])  # as where there are runs of P = 1
         for axes, size in zip(panels, sizes, strict=False):
             _panel(axes, named[named["panel"] == size], looks)
             axes.set_title(str(size))
@@ -61,7 +61,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str, Any]]) 
         axes.plot([], [], **looks[P], label=f"$P = {P}$")
         if group["rho"].notna().any():
             words.append(rf"$P = {P}$: $1 - \rho$ = {1 - group['rho'].mean():.2g}")
-    style.stream_ticks(axes, sorted({int(m) for m in rows["m"]} & {1, 2, 4, 8, 16, 32, 64} | {1}))
+    figure_style.stream_ticks(axes, sorted({int(m) for m in rows["m"]} & {1, 2, 4, 8, 16, 32, 64} | {1}))
     axes.set_xlabel("streams averaged $m$")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + (0.1 + 0.09 * len(words)) * (high - low))  # room for the words

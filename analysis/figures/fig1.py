@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import style
-from analysis.corpora import backbones
-from analysis.cost_ratios import CostRatio
-from analysis.equivalent import usable
+from analysis.costs.cost_ratios import CostRatio
 from analysis.figures.common import LOSS_LABEL, N_LABEL, law_text, note, say_empty
+from analysis.output import figure_style
+from scaling.data.groups import backbones
+from scaling.data.runs import finished_runs
 
 SIZE, FEW, MANY = "1.6B", 1, 8  # the size and the two P that the paper's teasers show
 
@@ -24,21 +24,21 @@ def fig1_law(table: pd.DataFrame, law: Any) -> Figure:
     table: N, P, loss of one corpus. The arrow starts at the largest one-stream run's size and its
     length is the law's: 1 - 1 / (k ln P + 1) of the parameters for the law of Eq 5.
     """
-    figure, (axes,) = style.new_figure(width=4.6, height=3.5)
-    runs = usable(table)
-    with style.context():
+    figure, (axes,) = figure_style.new_figure(width=4.6, height=3.5)
+    runs = finished_runs(table)
+    with figure_style.context():
         axes.set_xlabel(N_LABEL)
         axes.set_ylabel(LOSS_LABEL)
         if not {FEW, MANY} <= set(runs["P"]):
             say_empty(axes, f"needs runs at P = {FEW} and P = {MANY}; there are {sorted(set(runs['P']))}")
             return figure
-        looks = style.stream_looks(runs["P"])
+        looks = figure_style.stream_looks(runs["P"])
         for P in (FEW, MANY):
             rows = runs[runs["P"] == P]
             N = np.geomspace(runs["N"].min() / 1.08, runs["N"].max() * 1.08, 120)
             axes.plot(N, law.predict(N=N, P=np.full_like(N, P)), color=looks[P]["color"])
             axes.plot(rows["N"], rows["loss"], linestyle="none", label=f"$P = {P}$", **looks[P])
-        style.size_ticks(axes, backbones(runs))
+        figure_style.size_ticks(axes, backbones(runs))
         _saving_arrow(axes, law, float(runs.loc[runs["P"] == FEW, "N"].max()))
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.14 * (high - low))
@@ -51,14 +51,14 @@ def _saving_arrow(axes: Axes, law: Any, N: float) -> None:
     """From N at few streams to the size that has the same loss with many."""
     loss = float(law.predict(N=N, P=FEW))
     there = float(law.equivalent_N(N=N, P=FEW, at_P=MANY))
-    arrow = {"arrowstyle": "-|>", "color": style.ORANGE, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0}
+    arrow = {"arrowstyle": "-|>", "color": figure_style.ORANGE, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", xy=(there, loss), xytext=(N, loss), arrowprops=arrow, zorder=5)
     axes.annotate(
         f"{there / N - 1:+.0%} parameters".replace("-", "\N{MINUS SIGN}"),
         (there, loss),
         xytext=(-7, 0),
         textcoords="offset points",
-        color=style.ORANGE,
+        color=figure_style.ORANGE,
         weight="bold",
         ha="right",
         va="center",
@@ -69,24 +69,24 @@ def _saving_arrow(axes: Axes, law: Any, N: float) -> None:
 def fig1_cost(table: pd.DataFrame, found: CostRatio) -> Figure:
     """Loss against memory and against latency for both ways of scaling (the form of Figure 1(3)).
 
-    table: rows of `analysis.cost_table.cost_table` at one batch size; found: the ratio of increases.
+    table: rows of `analysis.costs.cost_table.cost_table` at one batch size; found: the ratio of increases.
     """
-    figure, panels = style.new_figure(1, 2, height=3.1, sharey=True)
+    figure, panels = figure_style.new_figure(1, 2, height=3.1, sharey=True)
     dense = table[table["P"] == 1].sort_values("loss")
     parallel = table[table["size"] == SIZE].sort_values("P")
     listed = ", ".join(map(str, parallel["P"]))
-    with style.context():
+    with figure_style.context():
         for axes, column, label, unit, times in (
             (panels[0], "memory_gib", "inference memory (GiB)", "GiB", found.memory),
             (panels[1], "latency_s", "latency (s)", "s", found.latency),
         ):
             x = dense[column]
-            axes.plot(x, dense["loss"], "o-", color=style.BLUE, label="more parameters ($P = 1$)")
+            axes.plot(x, dense["loss"], "o-", color=figure_style.BLUE, label="more parameters ($P = 1$)")
             axes.plot(
                 parallel[column],
                 parallel["loss"],
                 "s-",
-                color=style.ORANGE,
+                color=figure_style.ORANGE,
                 label=f"more streams ({SIZE}, $P$ = {listed})",
             )
             axes.set_xlabel(label)
@@ -104,11 +104,14 @@ def _increases(axes: Axes, dense: pd.DataFrame, parallel: pd.DataFrame, column: 
     start = float(parallel.loc[parallel["P"] == FEW, column].iloc[0])
     end, loss = (float(parallel.loc[parallel["P"] == MANY, c].iloc[0]) for c in (column, "loss"))
     grown = float(np.interp(loss, dense["loss"], dense[column]))
-    axes.axvline(start, color=style.GREY, linewidth=0.8, linestyle=":")
+    axes.axvline(start, color=figure_style.GREY, linewidth=0.8, linestyle=":")
     step = 0.055 * float(dense["loss"].max() - dense["loss"].min())
     axes.set_ylim(bottom=loss - 4.2 * step)
-    for x, y, color in ((grown, loss - step, style.BLUE), (end, loss - 3.2 * step, style.ORANGE)):
-        blue = color == style.BLUE
+    for x, y, color in (
+        (grown, loss - step, figure_style.BLUE),
+        (end, loss - 3.2 * step, figure_style.ORANGE),
+    ):
+        blue = color == figure_style.BLUE
         arrow = {"arrowstyle": "-|>", "color": color, "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (x, y), xytext=(start, y), arrowprops=arrow, zorder=5)
         axes.annotate(

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis import style
-from analysis.corpora import backbones, corpus_name, split_by_corpus
-from analysis.equivalent import usable
 from analysis.figures.common import LOSS_LABEL, N_LABEL, by_streams, goodness, law_text, note, say_empty
+from analysis.output import figure_style
+from scaling.data.groups import backbones, corpus_name, split_by_corpus
+from scaling.data.runs import finished_runs
 
 
 def fig2(
@@ -32,10 +32,10 @@ def fig2(
     groups = split_by_corpus(table)
     columns = min(2, len(groups))
     rows = -(-len(groups) // columns)
-    width = style.TEXT_WIDTH if columns > 1 else 4.6
-    figure, panels = style.new_figure(rows, columns, width=width, height=3.1 * rows + 0.25)
-    looks = style.stream_looks([1, *usable(table)["P"]]) if len(usable(table)) else {}
-    with style.context():
+    width = figure_style.TEXT_WIDTH if columns > 1 else 4.6
+    figure, panels = figure_style.new_figure(rows, columns, width=width, height=3.1 * rows + 0.25)
+    looks = figure_style.stream_looks([1, *finished_runs(table)["P"]]) if len(finished_runs(table)) else {}
+    with figure_style.context():
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
             _panel(axes, runs, laws.get(corpus), looks, (notes or {}).get(corpus, ""))
             axes.set_title(corpus_name(corpus))
@@ -43,7 +43,7 @@ def fig2(
             axes.set_axis_off()
         for axes in panels[::columns]:
             axes.set_ylabel(LOSS_LABEL)
-        there = set(usable(table)["P"])
+        there = set(finished_runs(table)["P"])
         handles = [Line2D([], [], **look, label=f"$P = {P}$") for P, look in looks.items() if P in there]
         if handles:
             figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4 * columns))
@@ -54,7 +54,7 @@ def _panel(
     axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, dict[str, Any]], remark: str
 ) -> None:
     """One corpus."""
-    good = usable(runs)
+    good = finished_runs(runs)
     if not len(good):
         say_empty(axes, f"no finished run among {len(runs)} row{'s' * (len(runs) != 1)}")
         return
@@ -77,7 +77,7 @@ def _panel(
             N = np.geomspace(good["N"].min() / pad, good["N"].max() * pad, 120)
             curve = np.asarray(law.predict(N=N, P=np.full_like(N, P)))
             axes.plot(N, curve, color=look["color"], linewidth=1.2, zorder=3)
-    style.size_ticks(axes, backbones(good))
+    figure_style.size_ticks(axes, backbones(good))
     axes.set_xlabel(N_LABEL)
     lines = [line for line in (*_law_lines(law, good), *remark.split("\n"), _left_out(runs, good)) if line]
     low, high = axes.get_ylim()

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from analysis import style
-from analysis.corpora import backbones, corpus_name, split_by_corpus
-from analysis.equivalent import usable
 from analysis.figures.common import N_LABEL, P_LABEL, say_empty
+from analysis.output import figure_style
+from scaling.data.groups import backbones, corpus_name, split_by_corpus
+from scaling.data.runs import finished_runs
 
 LINES = 12  # contours at most
 
@@ -29,12 +29,12 @@ def fig3(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     groups = split_by_corpus(table)
     columns = min(2, len(groups))
     rows = -(-len(groups) // columns)
-    width = style.TEXT_WIDTH if columns > 1 else 4.4
-    figure, panels = style.new_figure(rows, columns, width=width, height=3.0 * rows)
-    with style.context():
+    width = figure_style.TEXT_WIDTH if columns > 1 else 4.4
+    figure, panels = figure_style.new_figure(rows, columns, width=width, height=3.0 * rows)
+    with figure_style.context():
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
             axes.set_title(corpus_name(corpus))
-            _panel(figure, axes, usable(runs), laws.get(corpus))
+            _panel(figure, axes, finished_runs(runs), laws.get(corpus))
         for axes in panels[len(groups) :]:
             axes.set_axis_off()
         for axes in panels[::columns]:
@@ -73,7 +73,7 @@ def _panel(figure: Figure, axes: Axes, runs: pd.DataFrame, law: Any) -> None:
     look: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.9, "zorder": 4, "clip_on": False}
     shade: dict[str, Any] = {"c": runs["loss"], "cmap": "cividis", "vmin": low, "vmax": high}
     points = axes.scatter(runs["N"], runs["P"], s=34, **shade, **look)
-    style.size_ticks(axes, backbones(runs))
+    figure_style.size_ticks(axes, backbones(runs))
     axes.set_yscale("log", base=2)
     axes.set_yticks(sorted(runs["P"].unique()), labels=[f"{p:g}" for p in sorted(runs["P"].unique())])
     axes.minorticks_off()

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import offset_copy
 
-from analysis import style
 from analysis.figures.common import LOSS_LABEL, by_streams, say_empty
+from analysis.output import figure_style
 
 SIZES = ("1.6B", "2.8B", "4.4B")  # whose streams the paper shows
 _PANELS = (("memory_gib", "inference memory (GiB)"), ("latency_s", "latency (s)"))
@@ -20,16 +20,16 @@ _PANELS = (("memory_gib", "inference memory (GiB)"), ("latency_s", "latency (s)"
 def fig4(table: pd.DataFrame) -> Figure:
     """Memory above, latency below, a column a batch size: the P = 1 line and the streams of SIZES.
 
-    table: rows of `analysis.cost_table.cost_table` for one corpus. Arrows name the two ways to scale.
+    table: rows of `analysis.costs.cost_table.cost_table` for one corpus. Arrows name the two ways to scale.
     """
     batches = sorted(table["batch"].unique())
     if not batches:
-        figure, (axes,) = style.new_figure()
+        figure, (axes,) = figure_style.new_figure()
         say_empty(axes, "no run has a cost")
         return figure
-    figure, panels = style.new_figure(2, len(batches), width=9.6, height=4.9, sharey=True)
-    looks = style.stream_looks(table["P"])
-    with style.context():
+    figure, panels = figure_style.new_figure(2, len(batches), width=9.6, height=4.9, sharey=True)
+    looks = figure_style.stream_looks(table["P"])
+    with figure_style.context():
         for row, (column, label) in enumerate(_PANELS):
             for i, batch in enumerate(batches):
                 axes = panels[row * len(batches) + i]
@@ -47,11 +47,11 @@ def fig4(table: pd.DataFrame) -> Figure:
 def _panel(axes: Axes, table: pd.DataFrame, column: str, looks: dict[int, dict[str, Any]]) -> None:
     """One cost at one batch size."""
     dense = table[table["P"] == 1].sort_values("N")
-    axes.plot(dense[column], dense["loss"], color=style.GREY, linewidth=1.1, zorder=2)
+    axes.plot(dense[column], dense["loss"], color=figure_style.GREY, linewidth=1.1, zorder=2)
     shown = [s for s in SIZES if s in set(table["size"])]
     for size in shown:
         streams = table[table["size"] == size].sort_values("P")
-        axes.plot(streams[column], streams["loss"], color=style.ORANGE, linewidth=1.0, zorder=2)
+        axes.plot(streams[column], streams["loss"], color=figure_style.ORANGE, linewidth=1.0, zorder=2)
     drawn = table[table["size"].isin(shown) | (table["P"] == 1)]
     for P, rows in by_streams(drawn):
         axes.plot(rows[column], rows["loss"], linestyle="none", zorder=3, **looks[P])
@@ -67,8 +67,8 @@ def _name_arrows(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
         return
     first = table[table["size"] == starts["size"].iloc[0]].sort_values("P")
     for text, rows, color, shift, side in (
-        ("parameter scaling", dense.iloc[-3:-1], style.GREY, (16, 18), "left"),
-        ("parallel scaling", first.iloc[[0, -1]], style.ORANGE, (-8, 0), "right"),
+        ("parameter scaling", dense.iloc[-3:-1], figure_style.GREY, (16, 18), "left"),
+        ("parallel scaling", first.iloc[[0, -1]], figure_style.ORANGE, (-8, 0), "right"),
     ):
         beside = offset_copy(axes.transData, fig=figure, x=shift[0], y=shift[1], units="points")
         start, end = rows[["memory_gib", "loss"]].to_numpy()[[0, -1]]

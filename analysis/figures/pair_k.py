@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import style
-from analysis.corpora import corpus_name
 from analysis.figures.common import by_streams, say_empty
+from analysis.output import figure_style
+from scaling.data.groups import corpus_name
 
 
 class FittedK(NamedTuple):
@@ -25,7 +25,7 @@ class FittedK(NamedTuple):
 
 
 def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") -> Figure:
-    """The column k of `analysis.gains.gains` against N at P = 1, a panel each corpus.
+    """The column k of `analysis.report.paired_gains.gains` against N at P = 1, a panel each corpus.
 
     fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
     legend says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the
@@ -34,12 +34,12 @@ def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") 
     """
     shown = table[np.isfinite(table["k"])]
     corpora = list(dict.fromkeys(shown["corpus"]))
-    figure, panels = style.new_figure(1, max(len(corpora), 1), height=2.9, sharey=True)
-    with style.context():
+    figure, panels = figure_style.new_figure(1, max(len(corpora), 1), height=2.9, sharey=True)
+    with figure_style.context():
         if not len(shown):
             say_empty(panels[0], "too few sizes at P = 1 to say what k a pair of runs asks for")
             return figure
-        looks = style.stream_looks([1, *shown["P"]])
+        looks = figure_style.stream_looks([1, *shown["P"]])
         for corpus, axes in zip(corpora, panels, strict=True):
             _panel(axes, shown[shown["corpus"] == corpus], fitted.get(corpus), looks)
             axes.set_title(corpus_name(str(corpus)) if corpus else "")
@@ -53,15 +53,15 @@ def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") 
 def _panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping[int, Any]) -> None:
     """One corpus: a line each P, and what is fitted to all of them."""
     axes.set_xscale("log")
-    axes.axhline(0, color=style.GREY, linewidth=0.8)
+    axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
     if fit is not None:
         bound = ", ".join(fit.at_bound)
         words = "fitted to all runs, 95%" + (f" ({bound} at a bound)" if bound else "")
-        axes.axhline(fit.k, color=style.GREY, linestyle="--", label=words)
-        axes.axhspan(fit.lower, fit.upper, color=style.GREY, alpha=0.2)
+        axes.axhline(fit.k, color=figure_style.GREY, linestyle="--", label=words)
+        axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2)
     for P, of_P in by_streams(rows):
         axes.plot(of_P["N_one"], of_P["k"], label=f"$P = {P}$", **looks[P])
         beyond = of_P[of_P["N"] * (of_P["k"] * np.log(P) + 1) > rows["N_one"].max()]
         bare: Any = {**looks[P], "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
         axes.plot(beyond["N_one"], beyond["k"], **bare)
-    style.size_ticks(axes, sorted(rows["N_one"].unique()), gap=0.12)
+    figure_style.size_ticks(axes, sorted(rows["N_one"].unique()), gap=0.12)

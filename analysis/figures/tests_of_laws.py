@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis import style
-from analysis.corpora import backbones, labelled, split_by_corpus
-from analysis.equivalent import usable
 from analysis.figures.common import LOSS_LABEL, N_LABEL, P_LABEL, note, say_empty
-from analysis.units import count_labels
-from scaling.levels import size_levels
+from analysis.output import figure_style
+from scaling.data.groups import backbones, labelled, split_by_corpus
+from scaling.data.levels import size_levels
+from scaling.data.runs import finished_runs
+from scaling.data.units import count_labels
 
 
 def backtest(table: pd.DataFrame) -> Figure:
@@ -26,8 +26,8 @@ def backtest(table: pd.DataFrame) -> Figure:
     (bool). Open markers were fitted, filled ones predicted; a one-sided cloud of filled ones is bias.
     """
     splits = list(dict.fromkeys(table["split"]))
-    figure, panels = style.new_figure(1, max(len(splits), 1), height=2.9, sharey=True)
-    with style.context():
+    figure, panels = figure_style.new_figure(1, max(len(splits), 1), height=2.9, sharey=True)
+    with figure_style.context():
         if not splits:
             say_empty(panels[0], "nothing to hold out: too few runs,\nor no fit of Eq 5 to be relied on")
             return figure
@@ -46,7 +46,7 @@ def backtest(table: pd.DataFrame) -> Figure:
 def _errors(axes: Axes, rows: pd.DataFrame, gap: float) -> None:
     """Signed errors against N, fitted runs open and held-out ones filled."""
     for i, (corpus, runs) in enumerate(split_by_corpus(rows).items()):
-        color = style.CYCLE[i % len(style.CYCLE)]
+        color = figure_style.CYCLE[i % len(figure_style.CYCLE)]
         for held, face in ((False, "none"), (True, color)):
             part = runs[runs["held_out"] == held]
             axes.plot(
@@ -63,8 +63,8 @@ def _errors(axes: Axes, rows: pd.DataFrame, gap: float) -> None:
         mean = f"{error.mean():+.1f}".replace("-", "\N{MINUS SIGN}")
         if len(out):
             note(axes, labelled(corpus, f"mean error {mean}"), x=0.03, y=0.97 - 0.08 * i, ha="left")
-    axes.axhline(0, color=style.GREY, linewidth=0.8)
-    style.size_ticks(axes, backbones(rows), gap=gap)
+    axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
+    figure_style.size_ticks(axes, backbones(rows), gap=gap)
     axes.set_xlabel(N_LABEL)
 
 
@@ -98,10 +98,10 @@ def rivals(
     stream adds ParScale's own parameters. The laws agree where there are runs; the panels show where,
     and by how much, they part.
     """
-    runs = usable(table)
+    runs = finished_runs(table)
     sizes = sizes if laws and len(runs) else []
-    figure, panels = style.new_figure(1, max(len(sizes), 1), height=2.9)
-    with style.context():
+    figure, panels = figure_style.new_figure(1, max(len(sizes), 1), height=2.9)
+    with figure_style.context():
         if not len(sizes):
             say_empty(panels[0], "no law that these runs determine")
             return figure
@@ -113,11 +113,13 @@ def rivals(
             for i, (name, law) in enumerate(laws.items()):
                 loss = np.asarray(law.predict(N=sized, P=P))
                 dash = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))[i % 4]
-                axes.plot(P, loss, color=style.CYCLE[i % len(style.CYCLE)], linestyle=dash, label=name)
+                axes.plot(
+                    P, loss, color=figure_style.CYCLE[i % len(figure_style.CYCLE)], linestyle=dash, label=name
+                )
                 ends.append(loss[-1])
-            axes.plot(near["P"], near["loss"], "o", color=style.BLACK, zorder=5, label="runs")
+            axes.plot(near["P"], near["loss"], "o", color=figure_style.BLACK, zorder=5, label="runs")
             axes.axvspan(runs["P"].max(), up_to * 1.2, color="#F2F2F2", zorder=0)
-            style.stream_ticks(axes, 2.0 ** np.arange(0, np.log2(up_to) + 1e-9))
+            figure_style.stream_ticks(axes, 2.0 ** np.arange(0, np.log2(up_to) + 1e-9))
             axes.set_xlim(0.85, up_to * 1.2)
             axes.set_xlabel(P_LABEL)
             axes.set_title(f"$N$ = {label}")

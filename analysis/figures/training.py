@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import paired, style
 from analysis.figures.common import LOSS_LABEL, by_streams, note, say_empty
-from analysis.units import count_text
+from analysis.output import figure_style
+from analysis.sweep import training_gap
+from scaling.data.units import count_text
 
 SMOOTHING = 0.08  # share of a curve that the moving mean spans
 BEFORE = 0.3  # of stage 2's tokens: how much of stage 1 is drawn before it
@@ -33,11 +34,13 @@ def training_curves(curves: pd.DataFrame, *, column: str = "train_loss", panel: 
     logged = logged.assign(seen=logged["tokens"] - logged.get("begin", 0))
     figure, panels = _panels(logged, panel)
     if not panels:
-        with style.context():
+        with figure_style.context():
             say_empty(figure.axes[0], f"no {_KINDS.get(column, column)} loss was logged")
         return figure
-    looks = style.stream_looks([1, *logged["P"]])  # P = 2 looks the same with and without runs of P = 1
-    with style.context():
+    looks = figure_style.stream_looks(
+        [1, *logged["P"]]
+    )  # P = 2 looks the same with and without runs of P = 1
+    with figure_style.context():
         for name, axes in panels.items():
             rows = logged[logged[panel] == name] if panel in logged else logged
             axes.set_title(str(name))
@@ -64,7 +67,7 @@ def _panels(rows: pd.DataFrame, panel: str, each: float = 3.3) -> tuple[Figure, 
     names = list(rows[panel].unique()) if panel in rows else [""] * bool(len(rows))
     columns = _columns(max(1, len(names)))
     high = -(-max(1, len(names)) // columns)
-    figure, every = style.new_figure(high, columns, width=max(4.6, each * columns), height=2.9 * high)
+    figure, every = figure_style.new_figure(high, columns, width=max(4.6, each * columns), height=2.9 * high)
     for axes in every[max(1, len(names)) :]:
         axes.set_axis_off()
     return figure, dict(zip(names, every, strict=False))
@@ -85,9 +88,9 @@ def _curves(axes: Axes, rows: pd.DataFrame, column: str, looks: Mapping[int, Map
     if len(second) < len(rows):
         first = rows[(rows["seen"] <= 0) & (rows["seen"] >= -BEFORE * second["seen"].max())]
         marker = "o" if column == "val_loss" else ""
-        look = {"color": style.GREY, "marker": marker, "linewidth": 1.4}
+        look = {"color": figure_style.GREY, "marker": marker, "linewidth": 1.4}
         _line(axes, first, column, look, "stage 1, $P = 1$")
-        axes.axvline(0, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 2)))
+        axes.axvline(0, color=figure_style.GREY, linewidth=0.8, linestyle=(0, (4, 2)))
         rows = pd.concat([first, second])
     for i, (P, group) in enumerate(by_streams(second)):
         look = {**looks[P], "linewidth": width_of(i)} | ({} if column == "val_loss" else {"marker": ""})
@@ -132,8 +135,8 @@ def token_ticks(axes: Axes) -> None:
 def _passings(rows: pd.DataFrame, column: str) -> list[str]:
     """When each P > 1 is ahead of P = 1."""
     good = rows["status"] == "ok" if "status" in rows else True
-    table = paired.gaps(rows[(rows["seen"] > 0) & good].assign(tokens=rows["seen"]), column)
-    passed = paired.passing(table)
+    table = training_gap.gaps(rows[(rows["seen"] > 0) & good].assign(tokens=rows["seen"]), column)
+    passed = training_gap.passing(table)
     lines = [f"$P = {P:.0f}$: {when}" for P, when in passed[["P", "when"]].itertuples(index=False)]
     return ["ahead of $P = 1$", *lines] if lines else []
 
@@ -141,22 +144,22 @@ def _passings(rows: pd.DataFrame, column: str) -> list[str]:
 def beside_one(table: pd.DataFrame, *, staged: Collection[str] = ()) -> Figure:
     """Loss of each P > 1 minus that of P = 1 on the same text, against tokens: below zero is ahead.
 
-    table: of `analysis.paired.gaps` by column `panel`. Faint: as logged; strong: running median
+    table: of `analysis.sweep.training_gap.gaps` by column `panel`. Faint: as logged; strong: running median
     with its 95% band; the bar at the end is the mean of the last tenth. staged: panels whose tokens
     are stage 2's.
     """
     figure, panels = _panels(table, "panel", each=3.9)  # room for the words
     if not panels:
-        with style.context():
+        with figure_style.context():
             say_empty(figure.axes[0], "no run of $P > 1$ beside one\nof $P = 1$, seed and corpus alike")
         return figure
-    looks = style.stream_looks([1, *table["P"]])
-    with style.context():
+    looks = figure_style.stream_looks([1, *table["P"]])
+    with figure_style.context():
         for name, axes in panels.items():
             rows = table[table["panel"] == name] if "panel" in table else table
             axes.set_title(str(name))
             axes.set_xlabel("training tokens of stage 2" if name in staged else "training tokens")
-            axes.axhline(0, color=style.GREY, linewidth=0.8)
+            axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
             _gap_lines(axes, rows, looks)
             token_ticks(axes)
         for axes in figure.axes[:: _columns(len(panels))]:
@@ -174,11 +177,11 @@ def _gap_lines(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, Mapping[str, 
         axes.plot(tokens, 1e3 * group["gap"], color=color, alpha=0.25, linewidth=0.6)
         axes.fill_between(tokens, smooth - band, smooth + band, color=color, alpha=0.18, linewidth=0)
         axes.plot(tokens, smooth, color=color, linewidth=width_of(i), label=f"$P = {P}$")
-        end = paired.passing(group).iloc[0]
+        end = training_gap.passing(group).iloc[0]
         place = tokens.max() + (0.02 + 0.03 * i) * np.ptp(tokens)
         axes.errorbar(place, 1e3 * end["gap"], yerr=1e3 * end["noise"], color=color, marker=marker)
         seen.append(smooth.to_numpy())
-        last = paired.signed(1e3 * end["gap"], 1e3 * end["noise"], 1)
+        last = training_gap.signed(1e3 * end["gap"], 1e3 * end["noise"], 1)
         words.append(f"$P = {P}$: {end['when']}; {last}")
     every = np.concatenate(seen)
     low, high = float(every.min()), max(0.0, float(np.quantile(every, 0.97)))

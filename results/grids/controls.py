@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sweeps.axes import Axes
-from sweeps.config import RunConfig
-from sweeps.grids import Grid, find
+from sweeps.config.run import RunConfig
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import Grid, find
 
 LAPTOP = find("laptop")
 

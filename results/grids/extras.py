@@ -18,9 +18,9 @@ from typing import Any
 
 import pandas as pd
 
-from sweeps.axes import Axes
-from sweeps.config import RunConfig
-from sweeps.grids import LAPTOP, Grid, product
+from sweeps.config.run import RunConfig
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import LAPTOP, Grid, product
 
 
 def trial(name: str, P: tuple[int, ...] = (4,), **changes: Any) -> Grid:

@@ -14,9 +14,9 @@ rule stood before the trial. It was `muon_double`. `prefix_alone` is its control
 from dataclasses import replace
 from typing import Any
 
-from sweeps.axes import Axes
-from sweeps.config import RunConfig
-from sweeps.grids import LAPTOP, LAPTOP_SETTINGS, Grid, product
+from sweeps.config.run import RunConfig
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import LAPTOP, LAPTOP_SETTINGS, Grid, product
 
 SETTINGS = {**LAPTOP_SETTINGS, "precision": "bf16", "eval_batch": 64}
 RULE = replace(LAPTOP, batch=32, seq_len=512, head_dim=32, settings=tuple(SETTINGS.items()))

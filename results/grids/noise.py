@@ -9,9 +9,9 @@ be copied from earlier in it. The other corpus and more tokens need no file: `pa
 
 from dataclasses import replace
 
-from sweeps.axes import Axes
-from sweeps.config import RunConfig
-from sweeps.grids import LAPTOP, Grid, product
+from sweeps.config.run import RunConfig
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import LAPTOP, Grid, product
 
 RULE = replace(LAPTOP, batch=32, seq_len=64)
 

@@ -9,10 +9,10 @@ held-out tokens: 32x4 with 3M tokens, then 32x2 with 2M, then two wider sizes. r
 from dataclasses import replace
 from typing import Any
 
-from sweeps.axes import Axes
-from sweeps.config import RunConfig
-from sweeps.grids import Grid, product
-from sweeps.rules import SmallRule
+from sweeps.config.run import RunConfig
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import Grid, product
+from sweeps.grids.scaling_rules import SmallRule
 
 SETTINGS = {"compile": True, "evaluations": 3, "eval_tokens": 500_000, "schedule": "linear", "final_lr": 0.0}
 BASE = SmallRule(2048, batch=32, seq_len=256, lr=3e-3, muon_lr=1e-2)

@@ -49,7 +49,7 @@ def page_file(tmp_path_factory, request):
 
 @pytest.fixture(scope="module")
 def sources(request):
-    from analysis.explorer.sources import read_sources
+    from analysis.explorer.explored_runs import read_sources
 
     return read_sources([request.config.rootpath / "results/published/losses.csv"])
 

@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 import parscale
-from analysis import conclude
-from analysis.cost_ratios import break_even, headline_ratios, ratio, ratio_grid
-from analysis.hardware import A100, H100, Hardware, read_hardware
+from analysis.costs.cost_ratios import break_even, headline_ratios, ratio, ratio_grid
+from analysis.costs.hardware import A100, H100, Hardware, read_hardware
+from analysis.costs.shapes import shape_of
+from analysis.costs.training_cost import training_cost, training_costs
 from analysis.inference_cost import GIB, estimate
-from analysis.shapes import shape_of
-from analysis.training_cost import training_cost, training_costs
+from analysis.sweep import verdict
 from scaling.accounting import training_flops
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
@@ -194,7 +194,7 @@ def test_training_cost_with_and_without_checkpointing(architectures):
 
 
 def test_no_number_of_a_table_is_broken_on_a_narrow_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(conclude, "terminal", lambda: Console(width=80))
+    monkeypatch.setattr(verdict, "terminal", lambda: Console(width=80))
     words = "cost --N 1.6B --P 1,8 --train 42B --batch 1"
     assert parscale.main(words.split()) == 0
     out = capsys.readouterr().out

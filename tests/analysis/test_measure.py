@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from analysis import measure  # noqa: E402
-from analysis.hardware import Hardware  # noqa: E402
+from analysis.costs.hardware import Hardware  # noqa: E402
 
 HERE = Hardware("here", {"fp32": 1e11}, 2e10, 8e9, 1.0, 1.0)
 

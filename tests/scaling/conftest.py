@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import commands
+from parscale.cli import fit_commands
 from tests.scaling.command_line import given
 from tests.scaling.nine_runs import TRUTH, N, P
 
@@ -48,5 +48,5 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fits of two laws to the published losses, saved."""
     path = tmp_path_factory.mktemp("results")
     for law in ("parallel", "additive:beta=0.5"):
-        commands.fit(given(by="corpus", law=law, out=str(path)))
+        fit_commands.fit(given(by="corpus", law=law, out=str(path)))
     return path / "fits"

@@ -6,7 +6,7 @@ import pytest
 
 import scaling
 from scaling.accounting import Shape, forward_flops_per_token, training_flops, training_memory_bytes
-from scaling.data import arrays
+from scaling.data.runs import arrays
 
 ROOT = __import__("pathlib").Path(__file__).parents[2] / "results" / "published"
 LOSSES = pd.read_csv(ROOT / "losses.csv")
@@ -77,7 +77,7 @@ def test_sixND_does_not_overflow(kyo: pd.DataFrame, monkeypatch: pytest.MonkeyPa
     np.testing.assert_allclose(
         ours.exponent, scaling.optimum_estimates(kyo.assign(C=exact)).exponent, rtol=1e-9
     )
-    monkeypatch.setattr("scaling.windows.WINDOWS", 2)
+    monkeypatch.setattr("scaling.selection.backtest.WINDOWS", 2)
     report = scaling.backtest(scaling.ChinchillaLaw, whole, by="C")
     assert report.table.index.max() < exact.max()
     assert (report.table.index > 0).all()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 
-from sweeps.execution import Execution
-from sweeps.grids import Axes, find
-from sweeps.launch import run_sweep
-from sweeps.ray_cluster import RayLauncher
-from sweeps.slurm import SlurmLauncher
+from sweeps.config.execution import Execution
+from sweeps.driver.ray_cluster import RayLauncher
+from sweeps.driver.run_sweep import run_sweep
+from sweeps.driver.slurm import SlurmLauncher
+from sweeps.grids.grids import Axes, find
 
 OFTEN = Execution(accelerator="cpu", checkpoint_minutes=0.005, threads=1)
 

@@ -23,7 +23,7 @@ def documents(tmp_path_factory):
 @pytest.fixture(scope="module")
 def corpus(documents, tmp_path_factory):
     """The same, built with a vocabulary of 300 in a cache of the module's own."""
-    from sweeps import corpora
+    from sweeps.corpora import build as corpora
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PARSCALE_CACHE", str(tmp_path_factory.mktemp("cache")))
@@ -48,9 +48,9 @@ def sweep(tmp_path, monkeypatch):
     """Run part of the ci grid with the fake trainer; behaviour by {size/P: what to do}."""
     from rich.console import Console
 
-    from sweeps import corpora
-    from sweeps.grids import Axes, find
-    from sweeps.launch import run_sweep
+    from sweeps.corpora import build as corpora
+    from sweeps.driver.run_sweep import run_sweep
+    from sweeps.grids.grids import Axes, find
 
     monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.setattr(corpora, "bind", lambda configs, report: list(configs))

@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from sweeps import sealed
-from sweeps.interrupt import Interrupted
+from sweeps.store import checksums
+from sweeps.training.interrupt import Interrupted
 
 
 def train(run, folder, *, execution, stop, progress, report):
@@ -43,7 +43,7 @@ def train(run, folder, *, execution, stop, progress, report):
         def refuse(path, durable=True):
             raise OSError(number, os.strerror(number), str(path))
 
-        sealed.replacing = refuse
+        checksums.replacing = refuse
     steps = 200 if behaviour == "slow" else 3
     for step in range(steps):
         if stop():
@@ -71,9 +71,9 @@ def row(run, status="ok"):
 
 def main():
     """The ci grid's runs of P = 1 and 2 in the folder given."""
-    from sweeps import corpora
-    from sweeps.grids import Axes, find
-    from sweeps.launch import run_sweep
+    from sweeps.corpora import build as corpora
+    from sweeps.driver.run_sweep import run_sweep
+    from sweeps.grids.grids import Axes, find
 
     corpora.bind = lambda configs, report: list(configs)
     configs = find("ci")(Axes(streams=(1, 2)))

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweeps import corpora, snapshots
-from sweeps.grids import Axes, find
-from sweeps.interrupt import Interrupted
-from sweeps.launch import run_sweep
-from sweeps.sealed import write_text
+from sweeps.corpora import build as corpora
+from sweeps.driver.run_sweep import run_sweep
+from sweeps.grids.grids import Axes, find
+from sweeps.store.checksums import write_text
+from sweeps.training import snapshots
+from sweeps.training.interrupt import Interrupted
 from tests.sweeps.fake_trainer import row
 
 STEPS = 100

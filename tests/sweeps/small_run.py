@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from sweeps.config import ModelConfig, RunConfig
-from sweeps.execution import Execution
+from sweeps.config.execution import Execution
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 
 ONE = Execution(threads=1, accelerator="cpu", report_seconds=0.0)
 

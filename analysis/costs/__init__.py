@@ -1,0 +1,1 @@
+"""What training and inference cost, and which (N, P) to build for it."""

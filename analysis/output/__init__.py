@@ -1,0 +1,1 @@
+"""One look for figures, tables and HTML pages, and the one way they reach a file."""

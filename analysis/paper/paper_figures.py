@@ -1,0 +1,91 @@
+"""The figures of the paper's numbers: which there are, how each is drawn, what stands under it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis import figures
+from analysis.costs.cost_ratios import ratio, ratio_grid
+from analysis.costs.cost_table import cost_table
+from analysis.paper.published_numbers import STACK
+from analysis.paper.refit import Inputs
+from analysis.sweep import figure_tables
+from scaling.selection import paired_gains
+from scaling.selection.equivalent_size import equivalents, equivalents_by_points
+from scaling.uncertainty.base import t_quantile
+
+RIVALS = {
+    "Eq 5: log P": "parallel",
+    r"Eq 4: constant $\rho$": "diversity",
+    "power of P": "power",
+    "additive": "additive",
+}
+CAPTIONS = {
+    "fig1_2": "Equal loss with fewer parameters: the law's saving from P = 1 to P = 8 (form of Figure 1(2)).",
+    "fig1_3": "What each way of scaling adds, batch 1, mean over 64 to 512 tokens (form of Figure 1(3)).",
+    "fig2": "Loss against non-embedding parameters with the refitted law (form of Figure 2).",
+    "fig3": "Contours of the fitted loss; circles are runs, filled with their own loss (form of Figure 3).",
+    "fig4": "Loss against memory and latency at four batch sizes (form of Figure 4).",
+    "fig6c": "A frozen backbone with trained streams: the two published points (form of Figure 6(c)).",
+    "intervals": "Constants with intervals; the printed ones as bars.",
+    "residuals": "What the law of Eq 5 misses, run by run.",
+    "profiles": "Profiles: how much worse the fit gets with one constant held off its best.",
+    "backtest": "Predictions of runs held out: without the largest P, without the largest third of sizes.",
+    "rivals": "Rival laws agree on the runs and part beyond them.",
+    "gains": "Change of the loss from P = 1 at each size: it hardly shrinks with N; by Eq 5 it should.",
+    "pair_k": "The k that each pair of runs asks for: alike for every P, rising with N; by Eq 5 one number.",
+    "equivalents": "What P streams are worth in parameters, by the law and read off the points.",
+    "ratio_latency": "How many times less latency streams add than parameters, 1.6B; framed: they add more.",
+    "ratio_memory": "How many times less memory streams add than parameters, 1.6B; framed: they add more.",
+}
+
+
+def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
+    """Every figure: name -> a function that draws it."""
+    given = inputs.published
+    stack, losses, laws = given.corpus(STACK), given.losses, inputs.laws
+    costs = cost_table(stack, given.architectures)
+    grid = ratio_grid(stack, given.architectures)
+    drop = float(t_quantile(inputs.parallel[STACK], 0.95) ** 2)
+    peft = {"code_avg_pass1_pct": "pass@1", "code_avg_pass10_pct": "pass@10"}
+    rivals = {name: inputs.fits[STACK, law].law for name, law in RIVALS.items()}
+    one = {corpus: fitted.law for corpus, fitted in paired_gains.one_stream_fits(losses).items()}
+    dense = stack.loc[stack["P"] == 1, "N"].sort_values().tolist()
+    return {
+        "fig1_2": lambda: figures.fig1_law(stack, laws[STACK]),
+        "fig1_3": lambda: figures.fig1_cost(costs[costs["batch"] == 1], ratio(stack, given.architectures)),
+        "fig2": lambda: figures.fig2(losses, laws),
+        "fig3": lambda: figures.fig3(losses, laws),
+        "fig4": lambda: figures.fig4(costs),
+        "fig6c": lambda: figures.against_streams(
+            given.peft, peft, label="code average (%)", title="Qwen2.5-3B, frozen"
+        ),
+        "intervals": lambda: figures.intervals(
+            figure_tables.interval_table(inputs.parallel, given.constants)
+        ),
+        "residuals": lambda: figures.residuals(figure_tables.residual_table(inputs.parallel, inputs.runs)),
+        "profiles": lambda: figures.profiles(figure_tables.profile_table(inputs.parallel), {"95%": drop}),
+        "backtest": lambda: figures.backtest(figure_tables.backtest_table(inputs.parallel, inputs.runs)),
+        "rivals": lambda: figures.rivals(stack, rivals, sizes=[dense[0], dense[3], dense[-1]]),
+        "gains": lambda: figures.gains(paired_gains.gains(losses), one),
+        "pair_k": lambda: figures.pair_k(paired_gains.gains(losses), figure_tables.fitted_k(inputs.parallel)),
+        "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),
+        "ratio_latency": lambda: figures.ratio_map(grid),
+        "ratio_memory": lambda: figures.ratio_map(grid, column="memory_ratio", what="memory"),
+    }
+
+
+def _equivalent_curves(inputs: Inputs) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Curves out to P = 64 at the size 1.6B, and the points alone, by corpus."""
+    streams = np.geomspace(1, 64, 25)  # holds every power of two
+    curves, points = {}, {}
+    for corpus, fitted in inputs.parallel.items():
+        runs = inputs.published.corpus(corpus)
+        size = float(runs.loc[(runs["size"] == "1.6B") & (runs["P"] == 1), "N"].iloc[0])
+        curves[corpus] = equivalents(fitted, N=size, P=streams, data=runs)
+        points[corpus] = equivalents_by_points(runs)
+    return curves, points

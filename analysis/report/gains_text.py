@@ -1,0 +1,96 @@
+"""What streams gained at each size, seed by seed, beside what the parameters they bring are worth.
+
+In a small model prefixes and aggregation add a good part of N: a fall of the loss from P = 1 to P is no
+gain of the streams until it passes what so many parameters would have given anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling import terminal_text
+from scaling.fitting.summary import number
+from scaling.selection.paired_gains import KEYS, one_stream_fits
+
+FORMATS = {
+    "N_one": ",.0f",
+    "P": "g",
+    "N": ",.0f",
+    "D": ",.0f",
+    **dict.fromkeys(("change", "low", "high", "by_parameters", "by_low", "by_high"), "+.4f"),
+    "spread": ".4f",
+    "k": ".2f",
+}
+
+
+def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
+    """What the columns of `gains` rest on: the interval's kind, the status of each fit at P = 1."""
+    fits = [
+        f"{name or 'all'}: {one.status}, {one.loss.size} runs of P = 1, "
+        f"{one.degrees_of_freedom:g} degrees of freedom"
+        for name, one in one_stream_fits(runs).items()
+    ]
+    lines = [
+        "change: loss minus that of P = 1 at the same seed, nats per token; "
+        f"low, high: its {100 * level:g}% interval over seeds (Student)",
+        "by_parameters: what N / N_one alone would change, by L = E + (A / N)^alpha fitted to P = 1; "
+        f"by_low, by_high: its {100 * level:g}% profile interval",
+        "k: of Eq 5 for this change alone, by the same law of N; one number in every row where Eq 5 holds",
+    ]
+    return "\n".join([*lines, *(fits or ["too few sizes at P = 1 to fit"])])
+
+
+def scatter(row: Mapping[Any, Any]) -> str:
+    """A row of `noise_over_seeds` in words."""
+    where = f"{row['corpus']}: " if row["corpus"] else ""
+    if np.isnan(row["of_a_run"]):
+        return f"{where}one seed only; what another would have given is not known."
+    words = f"{where}seeds scatter by {row['of_a_run']:.4f} (standard deviation of one run)"
+    if np.isnan(row["of_a_change"]):
+        return f"{words}."
+    paired = f"{row['of_a_change']:.4f} for a change at equal seed"
+    return f"{words}, {paired} ({row['pairs']} degrees of freedom)."
+
+
+def telling(table: pd.DataFrame) -> pd.DataFrame:
+    """`gains` without columns that are empty, and without the corpus or the budget where there is but one."""
+    told = table.dropna(axis="columns", how="all")
+    if (told["corpus"] == "").all():
+        told = told.drop(columns="corpus")
+    if "D" in told and len(told["D"].unique()) == 1:
+        told = told.drop(columns="D")
+    return told
+
+
+def text(table: pd.DataFrame, room: int | None = None) -> str:
+    """`gains` for the terminal; columns in blocks where its room in characters is too small."""
+    shown = telling(table)
+    how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
+    keys = sum(name in KEYS for name in shown)
+    return terminal_text.table(shown, room, keys, index=False, formatters=how, na_rep="")
+
+
+AVERAGED = """\
+one: loss of one stream alone; gain: of the average of all P below it; spread: its standard deviation
+over runs; line: the gain by Proposition 1; slope: its (L1 - E)(1 - rho), equal for every P where rho is"""
+
+
+def averaged(streams: pd.DataFrame, room: int | None = None) -> str:
+    """What averaging all P streams gained over one of them, a size's runs in the mean, for the terminal."""
+    one = streams[streams["m"] == 1].set_index("run_id")["loss"]
+    whole = streams[streams["m"] == streams["P"]].assign(one=lambda t: t["run_id"].map(one))
+    whole["slope"] = whole["line"] / (1 - 1 / whole["P"])
+    apart = [c for c in ("corpus", "recipe") if c in whole and len(set(whole[c])) > 1]
+    groups = whole.groupby([*apart, "size", "P"], sort=False)
+    table = groups[["one", "gain", "line", "slope", "similarity", "entropy"]].mean()
+    table.insert(0, "runs", groups.size())
+    table.insert(3, "spread", groups["gain"].std())
+    told = table.reset_index().dropna(axis="columns", how="all")
+    form: dict[str, Any] = {"one": "{:.4f}".format, "similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
+    form |= dict.fromkeys(("gain", "spread", "line", "slope"), number)
+    how: Any = {name: one for name, one in form.items() if name in told}
+    return f"{AVERAGED}\n{terminal_text.table(told, room, len(apart) + 2, index=False, formatters=how, na_rep='')}"

@@ -1,0 +1,1 @@
+"""What a sweep's folder holds, and what is worked out from it."""

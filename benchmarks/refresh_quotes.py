@@ -1,0 +1,47 @@
+"""Keep a text true to what it quotes: every ```console block that begins with `$ parscale ...` is run anew.
+
+python -m benchmarks.refresh_quotes results/README.md
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from scaling.data.atomic_files import replacing
+
+BLOCK = re.compile(r"(```console\n\$ parscale )(.+)\n(?:.*\n)*?(```)")
+
+
+def quoted(text: str, run: Callable[[list[str]], str]) -> str:
+    """The text with the output of each quoted command as `run`, given its words, returns it now."""
+
+    def now(block: re.Match[str]) -> str:
+        lines = (line.rstrip() for line in run(block[2].split()).strip("\n").splitlines())
+        return "\n".join([f"{block[1]}{block[2]}", *lines, block[3]])
+
+    return BLOCK.sub(now, text)
+
+
+def parscale(words: list[str]) -> str:
+    """What a command prints; it ends this program if it fails."""
+    print("parscale", *words, flush=True)
+    done = subprocess.run([sys.executable, "-m", "parscale", *words], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(done.returncode)
+    return done.stdout
+
+
+def main(names: list[str]) -> None:
+    """Refresh each file."""
+    for path in map(Path, names):
+        text = quoted(path.read_text(encoding="utf-8"), parscale)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

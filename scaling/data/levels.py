@@ -1,0 +1,58 @@
+"""Which values along an axis are one level, which runs are of one size, and what a run costs in short."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scaling.laws.base import Array
+
+AXIS_GAP = 1.15  # sizes within 15 % are one level: ParScale's extras move N a little with P
+LONE_GAP = 1.5  # a size without a run of P = 1 is a level of its own if it lies this far above the last
+
+
+def axis_levels(x: Array, P: Array | None = None) -> Any:
+    """Level 0, 1, ... of each value, values within 15 % of the next smaller one being the same level.
+
+    With the runs' streams P, x is N, and a level begins where a run of P = 1 is larger than the last of
+    them by as much: what streams add to a small model is more than 15 % and no size of its own.
+    """
+    order = np.argsort(x, kind="stable")
+    ascending = x[order]
+    jump = ascending[1:] > AXIS_GAP * ascending[:-1]
+    if P is not None and (P == 1).any():
+        single = P[order] == 1
+        largest = np.maximum.accumulate(np.where(single, ascending, 0.0))
+        begins = single[1:] & (ascending[1:] > AXIS_GAP * largest[:-1])
+        jump = begins | (ascending[1:] > LONE_GAP * ascending[:-1])
+    out = np.empty(x.size, int)
+    out[order] = np.concatenate([[0], np.cumsum(jump)])
+    return out
+
+
+def approximate_C(N: Array, D: Array, P: Array | float = 1.0) -> Array:
+    """Training FLOPs where a table does not tell them: 6 N P D (Kaplan et al. 2020, every stream counted)."""
+    return np.asarray(6.0 * N * P * D)
+
+
+def levels_along(axis: str, x: Array, axes: Mapping[str, Array]) -> Any:
+    """`axis_levels` of the values x of an axis: sizes with regard to their streams, if the axes have P.
+
+    P itself is a count: 7 and 8 streams are two levels.
+    """
+    if axis == "P":
+        return np.unique(x, return_inverse=True)[1].ravel()
+    return axis_levels(x, axes.get("P") if axis == "N" else None)
+
+
+def size_levels(runs: Any) -> Any:
+    """Level 0, 1, ... of the size of each run of a table, (n,): by its column `size`, else by N and P.
+
+    runs: a DataFrame with N and P. A size is named in every row or in none; its N is its smallest.
+    """
+    if "size" in runs and runs["size"].notna().all():
+        least = runs.groupby("size")["N"].transform("min")
+        return np.unique(least.to_numpy(np.float64), return_inverse=True)[1].ravel()
+    return axis_levels(*(runs[axis].to_numpy(np.float64) for axis in ("N", "P")))

@@ -1,0 +1,1 @@
+"""What to train next: suggested runs and compute-optimal allocations."""

@@ -1,0 +1,191 @@
+"""What to run next: the candidates that teach most about a chosen quantity per FLOP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from scaling.data.levels import approximate_C
+from scaling.fitting.result import Fit
+from scaling.laws.base import Array, clean_axes
+from scaling.uncertainty.base import Quantity, at_points, check_level, slopes, spread_batch, t_quantile
+from scaling.uncertainty.power import let_go, one_row_a_run
+
+Target = str | Mapping[str, float] | Fit | Quantity
+
+
+def suggest(
+    fit: Fit,
+    candidates: pd.DataFrame,
+    budget_flops: float | None = None,
+    target: Target = "k",
+    count: int = 5,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Which candidate runs to train next, at most `count`, greedily by what they add to `fit` per FLOP.
+
+    budget_flops: what they may cost together; no limit unless given. level: of the intervals told.
+    candidates: one row a run with the law's axes, and C in FLOPs (6 N P D where it is missing; without D
+    6 N P, which has no unit: a budget is then refused). target: a parameter's name; a point {"N": ...,
+    "P": ...} whose loss is wanted; a rival Fit, to tell the two laws apart; or any quantity (see
+    `scaling.uncertainty.base`).
+    Returns the chosen runs in order with C, total_C and what is expected after each: half_width of the
+    target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
+    Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted. A parameter
+    at its bound is let go: what would be known of it then. Raises ValueError for rows that share a run.
+    """
+    _check(fit, count)
+    names = dict.fromkeys((*fit.law.axes, *(target.law.axes if isinstance(target, Fit) else ())))
+    axes = clean_axes(tuple(names), {a: candidates[a] for a in names if a in candidates})
+    cost = _flops(candidates, axes["N"], budget_flops)
+    chosen: list[dict[str, float]] = []
+    left, spent = np.ones(len(cost), bool), 0.0
+    state = _state(fit, target, axes, level)
+    before = state.now
+    for _ in range(min(count, len(cost))):
+        possible = left & (spent + cost <= (np.inf if budget_flops is None else budget_flops))
+        if not possible.any():
+            break
+        gain = np.where(possible, state.gains() / cost, -np.inf)
+        best = int(np.argmax(gain))
+        state.take(best)
+        left[best], spent = False, spent + cost[best]
+        chosen.append(
+            {a: float(x[best]) for a, x in axes.items()}
+            | {"C": cost[best], "total_C": spent, state.name: state.now}
+        )
+    if not chosen:
+        raise ValueError(
+            f"a budget of {budget_flops:g} FLOPs pays for none of the candidates: "
+            f"the cheapest costs {cost.min():.3g}"
+        )
+    frame = pd.DataFrame(chosen)
+    frame.attrs["before"] = before
+    return frame
+
+
+def _check(fit: Fit, count: int) -> None:
+    """Refuse a fit that linear theory says nothing of, and no runs at all."""
+    one_row_a_run(fit)
+    if not fit.determined:
+        raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}; what to add is that, first")
+    if count < 1:
+        raise ValueError(f"count={count!r} must be at least 1")
+
+
+def _state(fit: Fit, target: Target, axes: Mapping[str, Array], level: float) -> _Precision | _Discrimination:
+    if isinstance(target, Fit):
+        return _Discrimination(fit, target, axes)
+    return _Precision(fit, target, axes, level)
+
+
+def _flops(candidates: pd.DataFrame, N: Array, budget: float | None) -> Array:
+    """C of each candidate, (K,)."""
+    given = "C" if "C" in candidates else "D"
+    if given not in candidates and budget is not None:
+        raise ValueError(f"budget_flops={budget:g}: candidates have neither D nor C, so no cost in FLOPs")
+    paid = np.asarray(candidates[given], dtype=np.float64) if given in candidates else np.ones(N.size)
+    bad = np.flatnonzero(~(np.isfinite(paid) & (paid > 0)))
+    if bad.size:
+        raise ValueError(f"candidates: row {bad[0] + 1}, column {given}: {paid[bad[0]]:g} must be > 0")
+    P = np.asarray(candidates["P"], dtype=np.float64) if "P" in candidates else 1.0
+    return paid if given == "C" else approximate_C(N, paid, P)
+
+
+def _information(fit: Fit, axes: Mapping[str, Array], log: bool, theta: Array) -> tuple[Array, Array, Array]:
+    """Covariance of θ (p,), (p, p), the candidates' gradients (K, p) and noise variance (K,).
+
+    Gradient and noise are those of the log loss where `log`, else of the loss in nats per token.
+    """
+    cov = spread_batch(fit.problem, theta[None])[0][0]
+    gradient = slopes(fit.problem, theta[None], at_points(dict(axes), fit.law.axes))[0].T
+    predicted = np.asarray(fit.law.predict(**axes))
+    noise = fit.noise * (predicted if fit.problem.objective.log else np.ones_like(predicted))
+    unit = predicted if log else np.ones_like(predicted)
+    return cov, gradient / unit[:, None], (noise / unit) ** 2
+
+
+class _Precision:
+    """Shrink the interval of one quantity."""
+
+    name = "half_width"
+
+    def __init__(
+        self, fit: Fit, target: str | Mapping[str, float] | Quantity, axes: Mapping[str, Array], level: float
+    ) -> None:
+        check_level(level)
+        quantity = _quantity(fit, target)
+        theta = let_go(fit, target) if isinstance(target, str) else fit.theta
+        self.cov, self.rows, self.noise2 = _information(fit, axes, fit.problem.objective.log, theta)
+        self.wanted = slopes(fit.problem, theta[None], quantity)[0][:, 0]
+        self.factor = t_quantile(fit, level)
+        if not self.now > 0:
+            raise ValueError(
+                f"target {target!r} has no uncertainty in this fit ({fit.status}): nothing to shrink"
+            )
+
+    @property
+    def now(self) -> float:
+        return float(self.factor * np.sqrt(self.wanted @ self.cov @ self.wanted))
+
+    def gains(self) -> Array:
+        """Fall of log variance from one more run at each candidate."""
+        spread_there = np.einsum("kp,pq,kq->k", self.rows, self.cov, self.rows)
+        shared = self.rows @ self.cov @ self.wanted
+        fall = shared**2 / (self.noise2 + spread_there) / (self.wanted @ self.cov @ self.wanted)
+        return np.asarray(-np.log1p(-np.minimum(fall, 1 - 1e-12)))
+
+    def take(self, i: int) -> None:
+        """Add candidate i's run to the information (a rank-one update)."""
+        v = self.cov @ self.rows[i]
+        self.cov = self.cov - np.outer(v, v) / (self.noise2[i] + self.rows[i] @ v)
+
+
+class _Discrimination:
+    """Tell two fitted laws apart: the log likelihood ratio expected where their predictions part.
+
+    Each law in turn is taken for true and the other refitted, by linear theory, to what it predicts at
+    the runs chosen so far: what misfit is left counts (T-optimal design, Atkinson and Fedorov 1975).
+    """
+
+    name = "evidence"
+
+    def __init__(self, fit: Fit, rival: Fit, axes: Mapping[str, Array]) -> None:
+        own = [{a: axes[a] for a in one.law.axes} for one in (fit, rival)]
+        self.sides = [_information(one, x, True, one.theta) for one, x in zip((fit, rival), own, strict=True)]
+        gap = np.log(np.asarray(fit.law.predict(**own[0]))) - np.log(np.asarray(rival.law.predict(**own[1])))
+        self.gaps = [gap, gap]
+        self.now = 0.0
+
+    def gains(self) -> Array:
+        """Expected log likelihood ratio of one more run at each candidate, nats."""
+        ratios = [
+            gap**2 / (2 * (noise2 + np.einsum("kp,pq,kq->k", rows, cov, rows)))
+            for gap, (cov, rows, noise2) in zip(self.gaps, self.sides, strict=True)
+        ]
+        return np.asarray(np.mean(ratios, axis=0))
+
+    def take(self, i: int) -> None:
+        """Each law learns the other's prediction at candidate i: its gap and its covariance shrink."""
+        self.now += float(self.gains()[i])
+        for j, (cov, rows, noise2) in enumerate(self.sides):
+            v = cov @ rows[i]
+            room = noise2[i] + rows[i] @ v
+            self.gaps[j] = self.gaps[j] - rows @ v * (self.gaps[j][i] / room)
+            self.sides[j] = (cov - np.outer(v, v) / room, rows, noise2)
+
+
+def _quantity(fit: Fit, target: str | Mapping[str, float] | Quantity) -> Quantity:
+    if callable(target):
+        return target
+    if isinstance(target, str):
+        if target not in fit.law.free():
+            raise ValueError(
+                f"target {target!r} is no free parameter of {type(fit.law).__name__}: "
+                f"{', '.join(fit.law.free())}"
+            )
+        return lambda law: np.asarray(getattr(law, target))
+    point = clean_axes(fit.law.axes, target)
+    return at_points({a: v.reshape(1) for a, v in point.items()}, fit.law.axes)

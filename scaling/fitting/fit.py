@@ -1,0 +1,87 @@
+"""Fitting a law to runs: one call in, one value out, with its certificate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.data.runs import arrays, usable
+from scaling.fitting.result import Fit
+from scaling.laws.base import Array, Law
+from scaling.optimise.objectives import LogHuber, Objective, checked
+from scaling.optimise.optimum import STARTS, solve
+from scaling.optimise.problem import Problem
+
+
+def fit(
+    law: type[Law],
+    table: Any,
+    objective: Objective | None = None,
+    *,
+    weights: Any = None,
+    se: Any = None,
+    groups: Any = None,
+    start: int = STARTS,
+) -> Fit:
+    """Fit a law (its class) to a runs table (DataFrame or mapping with the law's axes and `loss`).
+
+    objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475).
+    weights: how often each row counts, a column name or (n,), >= 0: counts, not shares, for degrees of
+    freedom follow from their sum. se: standard error of each row's
+    loss in nats per token, a column name or (n,); residuals are divided by it. groups: column name or
+    labels of the configuration or run a row belongs to (checkpoints of one run are one cluster). start:
+    how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
+    where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
+    """
+    law, objective = Law.of(law), checked(objective, LogHuber())
+    if isinstance(table, str):
+        raise ValueError(f"table={table!r}: read it first, with scaling.read_runs")
+    data, excluded = arrays(table, law.axes)
+    keep = usable(table)
+    if start < 1:
+        raise ValueError(f"start={start}: at least one starting point is needed")
+    y = data.pop("loss")
+    w = _column(table, weights, keep, "weights", zero=True)
+    problem = Problem(law, tuple(data.values()), y, w, objective)
+    if se is not None:
+        spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
+        problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
+    return Fit.of(solve(problem, start, excluded, _labels(table, groups, keep)))
+
+
+def _given(table: Any, given: Any, keep: Any, name: str) -> Any:
+    """A column of the table, by name, or an array of as many values as it has rows."""
+    if isinstance(given, str) and given not in table:
+        raise ValueError(f"{name}={given!r}: no such column; there are {', '.join(map(str, table))}")
+    values = np.asarray(table[given] if isinstance(given, str) else given)
+    if values.shape != keep.shape:
+        raise ValueError(f"{name} has shape {values.shape} for {keep.size} rows")
+    return values
+
+
+def _column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) -> Array:
+    if given is None:
+        return np.ones(int(keep.sum()))
+    values = _given(table, given, keep, name).astype(np.float64)
+    bad = keep & ~(np.isfinite(values) & (values >= 0 if zero else values > 0))
+    if bad.any() or not values[keep].any():
+        row = int(np.flatnonzero(bad if bad.any() else keep)[0])
+        raise ValueError(
+            f"{name}: row {row + 1} is {values[row]:g}; it must be {'>= 0, not all 0' if zero else '> 0'}"
+        )
+    return np.asarray(values[keep])
+
+
+def _labels(table: Any, given: Any, keep: Any) -> Any:
+    """The cluster of each usable row, or None."""
+    if given is None:
+        return None
+    labels = _given(table, given, keep, "groups").astype(object)[keep]
+    empty = np.asarray(pd.isna(labels), dtype=bool)
+    if empty.any():
+        row = int(np.flatnonzero(keep)[np.flatnonzero(empty)[0]])
+        raise ValueError(f"groups: row {row + 1} has no label")
+    return labels

@@ -1,0 +1,149 @@
+"""A fit as JSON and back: full precision, so that predictions after a reload are bit-identical."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scaling.data import limits
+from scaling.data.atomic_files import replacing
+from scaling.laws import REGISTRY
+from scaling.laws.base import Law
+from scaling.optimise.certificate import Certificate, Status
+from scaling.optimise.estimate import Estimate
+from scaling.optimise.objectives import Objective
+from scaling.optimise.problem import Problem
+
+FORMAT = 1
+WORDS = {"nan": float("nan"), "inf": float("inf"), "-inf": -float("inf")}  # what JSON has no number for
+
+
+def dumps(content: Any) -> str:
+    """Strict JSON, indented: null for a number that is missing or infinite, which JSON has no word for."""
+    return json.dumps(_finite(content, lambda value: None), indent=1, allow_nan=False)
+
+
+def _finite(content: Any, word: Callable[[float], Any]) -> Any:
+    """Plain values, `word` of those that are missing or infinite."""
+    if isinstance(content, dict):
+        return {str(name): _finite(one, word) for name, one in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(one, word) for one in content]
+    value = content.item() if isinstance(content, np.generic) else content
+    return word(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
+    """Values by name as they were before `save` wrote words for some."""
+    return {name: WORDS.get(v, v) if isinstance(v, str) else v for name, v in facts.items()}
+
+
+def to_json(fit: Estimate) -> dict[str, Any]:
+    """The fit as plain JSON values, with a checksum over them."""
+    problem, objective = fit.problem, fit.problem.objective
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "law": _base(type(fit.law)).__name__,
+        "fixed": dict(fit.law.fixed),
+        "parameters": {name: float(getattr(fit.law, name)) for name in fit.law.names()},
+        "source": fit.law.source,
+        "objective": {"name": type(objective).__name__, **asdict(objective)},
+        "objective_value": fit.objective_value,
+        "r2": fit.r2,
+        "rmse": fit.rmse,
+        "max_error": fit.max_error,
+        "certificate": asdict(fit.certificate),
+        "excluded": fit.excluded,
+        "theta": fit.theta.tolist(),
+        "data": {axis: x.tolist() for axis, x in fit.axes.items()}
+        | {
+            "loss": fit.loss.tolist(),
+            "weights": problem.w.tolist(),
+            "scale": np.asarray(problem.scale).tolist(),
+        },
+        "groups": None if fit.groups is None else [str(g) for g in fit.groups],
+        "data_hash": fit.data_hash,
+        "seed": "none: the fit is deterministic",
+        "versions": {name: version(name) for name in ("parscale", "numpy", "scipy")}
+        | {"python": platform.python_version()},
+    }
+    return body | {"checksum": _checksum(body)}
+
+
+def save(fit: Estimate, path: Any) -> None:
+    """Write the JSON; a reader never sees half a file."""
+    with replacing(Path(path)) as partial:
+        partial.write_text(json.dumps(_finite(to_json(fit), str), indent=1, allow_nan=False) + "\n")
+
+
+def load(path: Any) -> Estimate:
+    """Read a fit; ValueError names what is wrong with the file, FileNotFoundError where there is none."""
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: no such file; write a fit with `parscale fit` or Fit.save")
+    if Path(path).is_dir():
+        raise ValueError(f"{path}: a folder, not a fit file: write one with `parscale fit {path}`")
+    try:
+        body = json.loads(limits.read_json(path))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path}: not a fit file ({error}): write one with `parscale fit` or Fit.save"
+        ) from None
+    if not isinstance(body, dict) or "format" not in body or "law" not in body:
+        raise ValueError(f"{path}: not a fit file (write one with `parscale fit` or Fit.save)")
+    if body["format"] != FORMAT:
+        raise ValueError(
+            f"{path}: fit file of format {body['format']}, this version reads {FORMAT}: fit again"
+        )
+    body = _numbers(body)
+    if isinstance(body.get("certificate"), dict):
+        body["certificate"] = _numbers(body["certificate"])
+    if body.pop("checksum", None) != _checksum(body):
+        raise ValueError(f"{path}: changed since it was written (its checksum differs): fit again")
+    return _rebuild(body, path)
+
+
+def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
+    known = {_base(c).__name__: _base(c) for c in [*REGISTRY.values(), *_descendants(Law)]}
+    if body["law"] not in known:
+        raise ValueError(f"{path}: the law {body['law']} is not defined here: import it before loading")
+    law_class = known[body["law"]]
+    law_class = law_class.with_fixed(**body["fixed"]) if body["fixed"] else law_class
+    objectives = {one.__name__: one for one in _descendants(Objective)}
+    if (name := body["objective"].pop("name")) not in objectives:
+        raise ValueError(f"{path}: the objective {name} is not defined here: import it before loading")
+    data = {name: np.array(column, dtype=np.float64) for name, column in body["data"].items()}
+    x = tuple(data[axis] for axis in law_class.axes)
+    scale: Any = data["scale"] if data["scale"].ndim else float(data["scale"])
+    problem = Problem(
+        law_class, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale
+    )
+    facts = {f.name: body["certificate"][f.name] for f in fields(Certificate)}
+    facts |= {
+        "status": Status(facts["status"]),
+        "at_bound": tuple(facts["at_bound"]),
+        "notes": tuple(facts["notes"]),
+    }
+    groups = None if body["groups"] is None else np.array(body["groups"])
+    law = law_class(**body["parameters"])
+    return Estimate(law, problem, np.array(body["theta"]), Certificate(**facts), body["excluded"], groups)
+
+
+def _base(law: type[Law]) -> type[Law]:
+    """The class a `with_fixed` law was made from."""
+    return _base(law.__bases__[0]) if "(" in law.__name__ else law
+
+
+def _descendants(base: Any) -> list[Any]:
+    return [d for c in base.__subclasses__() for d in (c, *_descendants(c)) if "(" not in d.__name__]
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,154 @@
+"""A fit as a table for people: text for terminals, HTML for Jupyter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.laws import ChinchillaLaw, DenseLaw
+from scaling.optimise.estimate import Estimate
+from scaling.optimise.optimum import FitError, solve
+from scaling.optimise.solver import ROUNDING
+from scaling.terminal_text import fold
+from scaling.uncertainty.adequacy import DOUBT, size_test
+from scaling.uncertainty.power import POWER, detectable
+from scaling.uncertainty.prediction import default_method
+
+LEVEL = 0.95
+
+
+def number(x: float) -> str:
+    """Four decimals; from 100 five digits; in scientific notation where that says little."""
+    if not np.isfinite(x):
+        return "—" if np.isnan(x) else ("∞" if x > 0 else "-∞")
+    if x != 0 and not 1e-3 <= abs(x) < 1e5:
+        return f"{x:.3e}"
+    return f"{x:.5g}" if abs(x) >= 100 else f"{x:.4f}"
+
+
+def cross_check(name: str, gap: float) -> str:
+    """How the second algorithm's objective compares, in words."""
+    if np.isnan(gap):
+        return name
+    return f"{name} ends " + (
+        f"{gap:+.1e} of the objective away" if abs(gap) > ROUNDING else "at the same objective"
+    )
+
+
+def facts(fit: Estimate) -> list[tuple[str, str]]:
+    """What stands above the parameters: law, data, status, errors; never R2 alone."""
+    c, dof = fit.certificate, fit.degrees_of_freedom
+    baseline = baseline_r2(fit)
+    rows = [
+        ("law", f"{type(fit.law).__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
+        ("source", fit.law.source),
+        ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
+        ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
+        ("status", f"{c.status} ({c.detail})"),
+        ("R2", f"{fit.r2:.4f}" + (f"; without P {baseline:.4f}" if baseline is not None else "")),
+        ("error", f"rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} nats per token"),
+        ("condition", f"{c.condition_number:.3g}: {c.worst_direction}"),
+        ("cross-check", cross_check(c.second_algorithm, c.second_gap)),
+    ]  # fmt: skip
+    if (prime := getattr(fit.law, "A_prime", None)) is not None:
+        rows.append(("note", f"also printed A' / (N (k ln P + 1))^alpha: A' = A^alpha = {number(prime)}"))
+    if fit.r2 < 0:
+        rows.append(("note", "the mean of the losses is nearer than the law: are corpora or budgets mixed?"))
+    ratio = fit.delta_over_noise
+    if ratio < 0.5:
+        rows.append(("note", f"delta is {_share(ratio)} of the noise: it acts as least absolute deviations"))
+    return rows + [("note", text) for text in c.notes]
+
+
+def _share(x: float) -> str:
+    return f"{x:.2f}" if x >= 0.01 else "less than .01"
+
+
+def baseline_r2(fit: Estimate) -> float | None:
+    """R2 of the same objective by the law without P (DenseLaw, ChinchillaLaw) on the same rows.
+
+    None where P plays no part.
+    """
+    without: dict[Any, Any] = {frozenset("NP"): DenseLaw, frozenset("NPD"): ChinchillaLaw}
+    plain = without.get(frozenset(fit.law.axes))
+    if plain is None:
+        return None
+    try:
+        x = tuple(fit.axes[axis] for axis in plain.axes)
+        return solve(replace(fit.problem, law=plain, x=x), start=8).r2
+    except (FitError, np.linalg.LinAlgError):
+        return None
+
+
+def table(fit: Estimate, level: float = LEVEL) -> pd.DataFrame | None:
+    """Parameters with intervals, or None where the status leaves none to give."""
+    return default_method(fit).parameters(fit, level) if fit.determined else None
+
+
+def text(fit: Estimate, level: float = LEVEL, room: int | None = None) -> str:
+    """The summary as aligned lines, folded to the room of a terminal."""
+    lines = [f"{key:<12}{value}" for key, value in facts(fit)]
+    intervals = table(fit, level)
+    lines.append("")
+    if intervals is None:
+        lines += [f"{name:<12}{number(float(getattr(fit.law, name)))}" for name in fit.law.names()]
+        return fold("\n".join([*lines, f"no intervals: {fit.status}"]), room, 12)
+    head = f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}"
+    lines.append(f"{head}   {100 * level:g}% {intervals.attrs['method']}")
+    lines += [
+        f"{name:<12}{''.join(f'{number(v):>12}' for v in row)}"
+        for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
+    ]
+    *notes, seen = notes_under(fit, intervals, level)
+    lines += [f"{key:<12}{words}" for key, words in (*(("note", n) for n in notes), ("power", seen)) if words]
+    return fold("\n".join(lines), room, 12)
+
+
+def notes_under(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> list[str]:
+    """What is to be said of intervals, empty where nothing is: of the method, of sizes, of power."""
+    return [intervals.attrs["caveat"], size_note(fit), power_note(fit, intervals, level)]
+
+
+def size_note(fit: Estimate) -> str:
+    """What intervals are worth where runs of one size miss a law of N and P alike; else nothing."""
+    if not {"N", "P"} <= set(fit.law.axes) or fit.clustered or not (p := size_test(fit)) < DOUBT:
+        return ""
+    held = "65-73 % for 95 % of E, A and alpha, 83-96 % of k, by how balanced the runs are"
+    words = f"intervals here take rows for independent: measured {held}; `parscale gains` pairs runs"
+    return f"runs of one size miss the law alike (p = {p:.1g}); {words}"
+
+
+def power_note(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> str:
+    """How large k would have to be to be seen, where its interval among `intervals` holds 0; else nothing."""
+    if "k" not in fit.law.free() or not intervals.lower["k"] <= 0 or fit.clustered:
+        return ""
+    least = detectable(fit, "k", level)
+    if not np.isfinite(least) or np.isinf(intervals.upper["k"]):
+        return "these runs cannot tell any k from 0"
+    return f"a k of {number(least)} or more would be told from 0 by {POWER:.0%} of such sets of runs"
+
+
+def html(fit: Estimate) -> str:
+    """The summary as two HTML tables."""
+    top = "".join(
+        f"<tr><th style='text-align:left'>{escape(k)}</th><td style='text-align:left'>{escape(v)}</td></tr>"
+        for k, v in facts(fit)
+    )
+    intervals = table(fit)
+    if intervals is None:
+        rows: Any = [(n, [float(getattr(fit.law, n))]) for n in fit.law.names()]
+        head = "<th>estimate</th>"
+    else:
+        rows = list(zip(intervals.index, intervals.to_numpy(), strict=True))
+        head = f"<th>estimate</th><th>lower {LEVEL:.0%}</th><th>upper {LEVEL:.0%}</th>"
+    body = "".join(
+        f"<tr><th>{escape(str(n))}</th>{''.join(f'<td>{number(v)}</td>' for v in row)}</tr>"
+        for n, row in rows
+    )
+    notes = [] if intervals is None else notes_under(fit, intervals)
+    note = "".join(f"<p>{escape(words)}</p>" for words in notes if words)
+    return f"<table>{top}</table><table><tr><th>parameter</th>{head}</tr>{body}</table>{note}"

@@ -1,0 +1,244 @@
+"""What a law is: a frozen dataclass of coefficients, linear in some of them.
+
+Every law here reads  L = sum_j c_j φ_j(N, P, D; η)  with coefficients c_j >= 0 and a few nonlinear
+parameters η. A law states its nonlinear parameters (`nonlinear`) and its terms φ (`terms`); whatever
+is left of its fields are the coefficients, in order. Prediction, gradient, inverse, equivalent sizes
+and fitting follow from these two. A law knows no optimiser.
+
+Letters: N non-embedding parameters, P streams, D training tokens, L loss in nats per token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+LOWEST = {"N": 0.0, "P": 1.0, "D": 0.0, "C": 0.0}  # P may equal its lowest value, the others may not
+
+
+@dataclass(frozen=True)
+class Range:
+    """A nonlinear parameter: where starts are laid (geometrically from `low` to `high`) and its bounds."""
+
+    low: float
+    high: float
+    steps: int = 12
+    lower: float = 0.0
+    upper: float = float("inf")
+
+    def starts(self) -> Array:
+        """The start values, shape (steps,)."""
+        if self.low == self.high:
+            return np.array([self.low])
+        return np.geomspace(self.low, self.high, self.steps)
+
+
+EXPONENT = Range(0.02, 1.6, steps=14, lower=1e-4, upper=10.0)
+
+
+@dataclass(frozen=True)
+class Law:
+    """Base of every law. A subclass adds float fields, `nonlinear` and `terms`; see `scaling.laws.parallel`."""
+
+    axes: ClassVar[tuple[str, ...]] = ("N", "P")
+    nonlinear: ClassVar[Mapping[str, Range]] = {}
+    fixed: ClassVar[Mapping[str, float]] = {}
+    source: ClassVar[str] = ""
+
+    # ---- what a subclass states -------------------------------------------------------------
+    @staticmethod
+    def terms(*args: Any) -> Sequence[Any]:
+        """The φ_j for axes (n,) and nonlinear parameters (B, 1), each broadcasting to (B, n)."""
+        raise NotImplementedError("a law states its terms")
+
+    @classmethod
+    def terms_gradient(cls, *args: Any) -> Sequence[Sequence[Any]]:
+        """∂φ_j/∂η_i as [i][j]; central differences unless a law has better (every law here does)."""
+        axes, eta = args[: len(cls.axes)], list(args[len(cls.axes) :])
+        rows = []
+        for i, value in enumerate(eta):
+            step = 1e-6 * np.maximum(np.abs(value), 1e-3)
+            up, down = (cls.terms(*axes, *eta[:i], value + s, *eta[i + 1 :]) for s in (step, -step))
+            rows.append([(np.asarray(a) - b) / (2 * step) for a, b in zip(up, down, strict=True)])
+        return rows
+
+    @classmethod
+    def to_fields(cls, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:
+        """Fields by name from (c, η); overridden where a field is not itself a coefficient."""
+        return dict(zip(cls.linear(), coefficients, strict=True)) | dict(zip(cls.nonlinear, eta, strict=True))
+
+    def to_linear(self) -> tuple[list[Any], list[Any]]:
+        """(c, η) from the fields: the inverse of `to_fields`."""
+        return [getattr(self, f) for f in self.linear()], [getattr(self, f) for f in self.nonlinear]
+
+    def linear_gradient(self) -> Array:
+        """∂(c, η)/∂fields, shape (p, p), at scalar fields; the identity unless `to_linear` is not."""
+        order = [*self.linear(), *self.nonlinear]
+        return np.array([[float(f == g) for g in self.names()] for f in order])
+
+    # ---- what follows -----------------------------------------------------------------------
+    @classmethod
+    @cache
+    def names(cls) -> tuple[str, ...]:
+        """Field names, in order."""
+        return tuple(f.name for f in fields(cls))
+
+    @classmethod
+    def free(cls) -> tuple[str, ...]:
+        """Fields that a fit estimates (all but the fixed ones)."""
+        return tuple(name for name in cls.names() if name not in cls.fixed)
+
+    @classmethod
+    @cache
+    def linear(cls) -> tuple[str, ...]:
+        """Fields that are not nonlinear parameters."""
+        return tuple(name for name in cls.names() if name not in cls.nonlinear)
+
+    @classmethod
+    def from_vector(cls, values: Any) -> Self:
+        """The law whose fields are values[..., i] in field order; arrays make a batch of laws."""
+        columns = np.moveaxis(np.asarray(values, dtype=np.float64), -1, 0)
+        if len(columns) != len(cls.names()):
+            raise ValueError(f"{len(columns)} values for {', '.join(cls.names())} of {cls.__name__}")
+        return cls(*(float(c) if c.ndim == 0 else c for c in columns))
+
+    @property
+    def vector(self) -> Array:
+        """The fields as an array, shape (p,) or, for a batch, (..., p)."""
+        return np.stack([np.asarray(getattr(self, n), dtype=np.float64) for n in self.names()], axis=-1)
+
+    @classmethod
+    def with_fixed(cls, **values: float) -> type[Self]:
+        """The law with nonlinear parameters held at given values: `AdditiveLaw.with_fixed(beta=0.5)`."""
+        for name, value in values.items():
+            if name not in cls.nonlinear:
+                known = ", ".join(cls.nonlinear)
+                raise ValueError(f"{cls.__name__} cannot fix {name!r}; its nonlinear parameters are {known}")
+            if not (np.isfinite(value) and cls.nonlinear[name].lower <= value <= cls.nonlinear[name].upper):
+                raise ValueError(f"{name}={value!r} is outside {cls.__name__}'s range for it")
+        return cls._held(tuple(sorted((k, float(v)) for k, v in values.items())))
+
+    @classmethod
+    @cache  # one class a set of values: two fits of one law compare equal
+    def _held(cls, values: tuple[tuple[str, float], ...]) -> type[Self]:
+        label = ",".join(f"{k}={v!r}" for k, v in values)
+        held = {k: Range(v, v, 1, v, v) for k, v in values}
+        body = {"fixed": dict(cls.fixed) | dict(values), "nonlinear": dict(cls.nonlinear) | held}
+        body |= {"__doc__": cls.__doc__, "__module__": cls.__module__}
+        return type(f"{cls.__name__}({label})", (cls,), body)
+
+    @classmethod
+    def of(cls, given: Any) -> type[Law]:
+        """The class of a law that a caller gave: a class, or a law, fitted or not; else ValueError."""
+        found = type(given) if isinstance(given, Law) else given
+        if not (isinstance(found, type) and issubclass(found, Law)):
+            raise ValueError(f"{given!r} is no law: give scaling.ParallelLaw or scaling.by_name(NAME)")
+        return found
+
+    def predict(self, **axes: Any) -> Any:
+        """L in nats per token at `axes` N=, P=, D= (those the law knows): numbers or arrays, broadcast.
+
+        Raises ValueError for a missing axis, a value that is not finite, N <= 0 or P < 1.
+        """
+        x = clean_axes(self.axes, axes)
+        return like(self._loss(*x.values()), axes)
+
+    def limit(self, axis: str, **axes: Any) -> Any:
+        """The loss, nats per token, as `axis` goes to infinity, the other `axes` given."""
+        if axis not in self.axes:
+            raise ValueError(f"{type(self).__name__} has no axis {axis!r}; it has {', '.join(self.axes)}")
+        x = clean_axes(tuple(a for a in self.axes if a != axis), axes)
+        with np.errstate(invalid="ignore"):
+            far, large = (
+                self._loss(*((x | {axis: np.array(v)})[a] for a in self.axes)) for v in (np.inf, 1e300)
+            )
+        return like(np.where(np.isnan(far), large, far), axes)  # nan: 0 * inf, a law that ignores the axis
+
+    def _loss(self, *x: Array) -> Array:
+        c, eta = self.to_linear()
+        total = sum(cj * phi for cj, phi in zip(c, self.terms(*x, *eta), strict=True))
+        return np.asarray(total + np.zeros(np.broadcast_shapes(*(np.shape(v) for v in x))))
+
+    def gradient(self, **axes: Any) -> Array:
+        """∂L/∂fields at `axes` N=, P=, ..., shape (..., p) in field order."""
+        x = clean_axes(self.axes, axes)
+        c, eta = self.to_linear()
+        shape = np.broadcast_shapes(*(v.shape for v in x.values()))
+        columns = list(self.terms(*x.values(), *eta))
+        for row in self.terms_gradient(*x.values(), *eta):
+            columns.append(sum(cj * d for cj, d in zip(c, row, strict=True)))
+        jacobian = np.stack([np.broadcast_to(np.asarray(q, dtype=np.float64), shape) for q in columns], -1)
+        return np.asarray(jacobian @ self.linear_gradient())
+
+    def inverse(self, loss: Any, **axes: Any) -> Any:
+        """N at which this law predicts `loss`, the other axes given.
+
+        inf where no N is large enough, nan where no loss is given or none so high is predicted.
+        """
+        return self._solve("N", loss, axes)
+
+    def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
+        """The N that gives at `at_P` streams the loss that (N, P) gives, other `axes` equal; broadcast."""
+        return self.inverse(self.predict(N=N, P=P, **axes), P=at_P, **axes)
+
+    def equivalent_P(self, N: Any, P: Any, at_N: Any, **axes: Any) -> Any:
+        """The P (real, >= 1) that gives size `at_N` the loss of (N, P), other `axes` equal.
+
+        nan below P = 1, inf if none; broadcast.
+        """
+        return self._solve("P", self.predict(N=N, P=P, **axes), {"N": at_N, **axes})
+
+    def _solve(self, axis: str, loss: Any, axes: Mapping[str, Any]) -> Any:
+        """Solve L(axis) = loss by bisection on log(axis): every law falls along N and P."""
+        x = clean_axes(tuple(a for a in self.axes if a != axis), axes)
+        target = np.asarray(loss, dtype=np.float64)
+        shape = np.broadcast_shapes(target.shape, *(v.shape for v in x.values()), self.vector.shape[:-1])
+        low = np.full(shape, 0.0 if axis == "P" else -50.0)
+        high = np.full(shape, 650.0)
+
+        def at(u: Array) -> Array:
+            return self._loss(*((x | {axis: np.exp(u)})[a] for a in self.axes))
+
+        above, below = at(low) < target - 1e-12, at(high) > target
+        for _ in range(100):
+            middle = (low + high) / 2
+            high_side = at(middle) > target
+            low, high = np.where(high_side, middle, low), np.where(high_side, high, middle)
+        found = np.where(below, np.inf, np.exp((low + high) / 2))
+        found = np.where(above | np.isnan(target), np.nan, found)
+        return like(found, {"loss": loss, **axes})
+
+
+def clean_axes(names: Sequence[str], given: Mapping[str, Any]) -> dict[str, Array]:
+    """The named axes as float64 arrays; ValueError quotes the first value a law cannot take."""
+    extra = set(given) - set(LOWEST)
+    missing = [name for name in names if name not in given]
+    if missing or extra:
+        what = f"missing {', '.join(missing)}" if missing else f"unknown axis {', '.join(sorted(extra))}"
+        raise ValueError(f"{what}: this law takes {', '.join(names)}")
+    out = {}
+    for name in names:
+        try:
+            value = np.asarray(given[name], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}={given[name]!r} is not a number") from error
+        ok = np.isfinite(value) & ((value >= 1.0) if name == "P" else (value > LOWEST[name]))
+        if not ok.all():
+            bad = value[~ok].flat[0] if value.ndim else float(value)
+            raise ValueError(f"{name}={bad:g} must be finite and {'>= 1' if name == 'P' else '> 0'}")
+        out[name] = value
+    return out
+
+
+def like(result: Any, axes: Mapping[str, Any]) -> Any:
+    """A float for scalars, a Series when a Series came in, else the array."""
+    for value in axes.values():
+        if hasattr(value, "index") and hasattr(value, "to_numpy"):
+            return type(value)(result, index=value.index)
+    return float(result) if np.ndim(result) == 0 else result

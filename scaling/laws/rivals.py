@@ -1,0 +1,137 @@
+"""The rivals of the practical law: other ways in which P streams could lower the loss.
+
+Letters as in `scaling.laws.parallel`, which is where to import these from.
+"""
+
+# The methods are documented on the base class, and its class variables are typed there.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scaling.laws.base import EXPONENT, Law, Range
+from scaling.laws.parameterisation import PARSCALE, Mixture, RootA, power
+
+
+@dataclass(frozen=True)
+class ParallelPowerLaw(RootA):
+    """L = E + (A / (N P^gamma))^alpha: streams worth a power of P."""
+
+    E: float
+    A: float
+    alpha: float
+    gamma: float
+
+    nonlinear = {"alpha": EXPONENT, "gamma": Range(0.02, 1.5, steps=12, upper=10.0)}
+    source = "a rival of Eq 5: equivalent size N P^gamma"
+
+    @staticmethod
+    def terms(N: Any, P: Any, alpha: Any, gamma: Any) -> Sequence[Any]:
+        return 1.0, np.exp(-alpha * (np.log(N) + gamma * np.log(P)))
+
+    @classmethod
+    def terms_gradient(cls, N: Any, P: Any, alpha: Any, gamma: Any) -> Sequence[Sequence[Any]]:
+        log_P = np.log(P)
+        log_size = np.log(N) + gamma * log_P
+        phi = np.exp(-alpha * log_size)
+        return [[0.0, -log_size * phi], [0.0, -alpha * log_P * phi]]
+
+
+@dataclass(frozen=True)
+class DiversityLaw(Mixture):
+    """L = E + (A/N)^alpha (rho + (1 - rho)/P): rho, the streams' mean residual correlation, is a floor.
+
+    Proposition 1 (Eq 4) with DIVERSITY = [(P - 1) rho + 1]^(-1/alpha), written out.
+    """
+
+    E: float
+    A: float
+    alpha: float
+    rho: float
+
+    nonlinear = {"alpha": EXPONENT}
+    source = f"{PARSCALE}, Eq 4"
+
+    @staticmethod
+    def terms(N: Any, P: Any, alpha: Any) -> Sequence[Any]:
+        phi = power(N, alpha)
+        return 1.0, phi, phi / P
+
+    @classmethod
+    def terms_gradient(cls, N: Any, P: Any, alpha: Any) -> Sequence[Sequence[Any]]:
+        d = -np.log(N) * power(N, alpha)
+        return [[0.0, d, d / P]]
+
+
+@dataclass(frozen=True)
+class SaturatingLaw(Mixture):
+    """L = E + (A/N)^alpha (rho + (1 - rho) P^-gamma): DiversityLaw with a free rate in P."""
+
+    E: float
+    A: float
+    alpha: float
+    rho: float
+    gamma: float
+
+    nonlinear = {"alpha": EXPONENT, "gamma": Range(0.05, 3.0, steps=10, lower=1e-4, upper=20.0)}
+    source = "Eq 4 of the paper with P^-gamma for 1/P"
+
+    @staticmethod
+    def terms(N: Any, P: Any, alpha: Any, gamma: Any) -> Sequence[Any]:
+        phi = power(N, alpha)
+        return 1.0, phi, phi * power(P, gamma)
+
+    @classmethod
+    def terms_gradient(cls, N: Any, P: Any, alpha: Any, gamma: Any) -> Sequence[Sequence[Any]]:
+        phi, s = power(N, alpha), power(P, gamma)
+        d = -np.log(N) * phi
+        return [[0.0, d, d * s], [0.0, 0.0, -np.log(P) * phi * s]]
+
+
+@dataclass(frozen=True)
+class AdditiveLaw(Law):
+    """L = E + A/N^alpha + C/P^beta: streams lower the loss by an amount that does not depend on N."""
+
+    E: float
+    A: float
+    alpha: float
+    C: float
+    beta: float
+
+    nonlinear = {"alpha": EXPONENT, "beta": Range(0.05, 3.0, steps=10, lower=1e-4, upper=20.0)}
+    source = "a rival of Eq 5 that fits the paper's own losses better"
+
+    @staticmethod
+    def terms(N: Any, P: Any, alpha: Any, beta: Any) -> Sequence[Any]:
+        return 1.0, power(N, alpha), power(P, beta)
+
+    @classmethod
+    def terms_gradient(cls, N: Any, P: Any, alpha: Any, beta: Any) -> Sequence[Sequence[Any]]:
+        return [[0.0, -np.log(N) * power(N, alpha), 0.0], [0.0, 0.0, -np.log(P) * power(P, beta)]]
+
+
+@dataclass(frozen=True)
+class LogMultiplicativeLaw(Law):
+    """L = E + A N^-alpha (1 + log2 P)^-beta."""
+
+    E: float
+    A: float
+    alpha: float
+    beta: float
+
+    nonlinear = {"alpha": EXPONENT, "beta": Range(0.01, 2.0, steps=12, upper=20.0)}
+    source = "a rival of Eq 5: a power of 1 + log2 P"
+
+    @staticmethod
+    def terms(N: Any, P: Any, alpha: Any, beta: Any) -> Sequence[Any]:
+        return 1.0, np.exp(-alpha * np.log(N) - beta * np.log1p(np.log2(P)))
+
+    @classmethod
+    def terms_gradient(cls, N: Any, P: Any, alpha: Any, beta: Any) -> Sequence[Sequence[Any]]:
+        log_gain = np.log1p(np.log2(P))
+        phi = np.exp(-alpha * np.log(N) - beta * log_gain)
+        return [[0.0, -np.log(N) * phi], [0.0, -log_gain * phi]]

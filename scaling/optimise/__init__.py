@@ -1,0 +1,1 @@
+"""Finding the optimum of a problem, and certifying it."""

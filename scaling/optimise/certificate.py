@@ -1,0 +1,175 @@
+"""What a fit can be trusted for: a named status, and the numbers behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from scaling.data.levels import levels_along
+from scaling.laws.base import Array
+from scaling.optimise.problem import Problem
+from scaling.optimise.solver import Solution
+
+FLAT = 1e8  # condition number above which a direction is not determined in float64
+STEEP = 1e-5  # cosine between residuals and a free column above which a fit has not arrived
+MANY = 100_000  # rows above which duplicates are not looked for
+COLLINEAR = 0.99  # correlation of two axes' logarithms above which they are said to move together
+AGREE = 1e-5  # relative difference in the objective under which two starts ended at the same place
+
+
+class Status(StrEnum):
+    """How a fit ended. Only CONVERGED lets its numbers be read without looking further."""
+
+    CONVERGED = "converged"
+    TOO_FEW = "too few points"
+    FLAT = "not identifiable"
+    AT_BOUND = "at bound"
+    DISAGREE = "starts disagree"
+    STOPPED = "not converged"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The evidence that an optimum was found, and which parameters the data determine."""
+
+    status: Status
+    detail: str  # the status in a sentence, with its remedy
+    starts: int
+    starts_agreeing: int  # starts that reached the best objective to 1e-5 of it
+    gradient_norm: float  # largest cosine between the residuals and a free column of the Jacobian
+    condition_number: float  # of the Jacobian in the law's own parameters, columns scaled to length 1
+    worst_direction: str  # the combination of parameters the data say least about, in words
+    second_algorithm: str  # the independent check: its name and how its objective compares
+    second_gap: float  # (its objective - ours) / ours; nan if not run
+    at_bound: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def distinct(*columns: Array) -> int:
+    """Distinct rows of columns (n,); n where there are too many to compare and more columns than one."""
+    if columns[0].size > MANY:
+        return len(np.unique(columns[0])) if len(columns) == 1 else columns[0].size
+    return len(set(zip(*(column.tolist() for column in columns), strict=True)))
+
+
+def levels(problem: Problem) -> dict[str, int]:
+    """Values an axis takes: one size at several P is one, though its streams' own parameters move N."""
+    axes = dict(zip(problem.law.axes, problem.x, strict=True))
+    found = {axis: distinct(x) for axis, x in axes.items()}
+    if "N" in axes and "P" in axes:
+        size = levels_along("N", axes["N"], axes)
+        sizes = range(int(size.max()) + 1)
+        if found["N"] > len(sizes) and all(_one_size(axes, size == one) for one in sizes):
+            found["N"] = len(sizes)
+    return found
+
+
+def _one_size(axes: dict[str, Array], rows: Any) -> bool:
+    """Whether N has one value at each P and rises with P in these rows: what streams add, and no more."""
+    P, N = np.unique(np.stack([axes["P"][rows], axes["N"][rows]]), axis=1)
+    return bool((np.diff(P) > 0).all() and (np.diff(N) >= 0).all())
+
+
+def axis_notes(problem: Problem) -> tuple[str, ...]:
+    """What the design of the data leaves untested, in words."""
+    notes = [
+        f"{axis} takes {count} values: the law's form along {axis} is not tested (three are the least)"
+        for axis, count in levels(problem).items()
+        if count == 2
+    ]
+    logs = {axis: np.log(x) for axis, x in zip(problem.law.axes, problem.x, strict=True) if np.ptp(x) > 0}
+    notes += [
+        f"{b} moves with {a} (correlation {r:+.4f} of their logarithms): their terms are hardly told apart; "
+        "add runs that part them"
+        for a, b in combinations(logs, 2)
+        if abs(r := float(np.corrcoef(logs[a], logs[b])[0, 1])) > COLLINEAR
+    ]
+    doubles = problem.y.size - distinct(*problem.x, problem.y)
+    if doubles:
+        notes.append(f"{doubles} rows repeat another exactly, and each counts: drop them if they are one run")
+    return tuple(notes)
+
+
+def scaled_jacobian(problem: Problem, law: Any) -> tuple[Array, Array]:
+    """∂(residual)/∂(free fields) with unit columns, (n, p), and the columns' lengths (p,)."""
+    free = [law.names().index(name) for name in law.free()]
+    J = law.gradient(**dict(zip(law.axes, problem.x, strict=True)))[:, free]
+    if problem.objective.log:
+        J = J / law.predict(**dict(zip(law.axes, problem.x, strict=True)))[:, None]
+    J = J * np.broadcast_to(problem.scale, J.shape[:1])[:, None]
+    J = np.where(np.isfinite(J), J, 0.0) if len(J) < MANY else J
+    length = np.sqrt((J * J).sum(0))
+    return J / np.where(length > 0, length, 1.0), length
+
+
+def internal_condition(problem: Problem, theta: Array) -> float:
+    """Condition number of the Jacobian in the solver's coordinates at θ (1, p), columns of length 1."""
+    _, J = problem.linearised(theta)
+    J = J[0][problem.lower < problem.upper]
+    length = np.sqrt((J * J).sum(-1))
+    if not ((length > 0) & np.isfinite(length)).all():
+        return float("inf")
+    return float(np.linalg.cond((J / length[:, None]).T))
+
+
+def worst_direction(law: Any, unit: Array, length: Array) -> tuple[float, str]:
+    """Condition number of a law's scaled Jacobian and its weakest combination in words.
+
+    unit: its columns, (n, p), each of the length 1; length: what they were divided by, (p,).
+    """
+    if not np.isfinite(unit).all() or (length == 0).any():
+        dead = ", ".join(name for name, size in zip(law.free(), length, strict=True) if not size > 0)
+        return float("inf"), f"{dead or 'a parameter'} changes no prediction"
+    _, singular, vectors = np.linalg.svd(unit, full_matrices=False)
+    condition = float(singular[0] / max(singular[-1], 1e-300))
+    values = np.array([getattr(law, name) for name in law.free()])
+    change = vectors[-1] / length
+    relative = change / np.where(values == 0, 1.0, np.abs(values))
+    largest = np.abs(relative).max()  # report the move whose largest relative change is 10 %
+    parts = [
+        f"{name} {0.1 * r / largest:+.1%}"
+        for name, r in zip(law.free(), relative, strict=True)
+        if abs(r) > 0.03 * largest
+    ]
+    rms = 0.1 / largest * float(singular[-1]) / np.sqrt(len(unit))
+    return condition, f"{', '.join(parts)} together shift the predictions by only {rms:.2g} (relative, rms)"
+
+
+def find_status(
+    problem: Problem, best: Solution, internal_condition: float, agreeing: int, started: int
+) -> tuple[Status, str, tuple[str, ...]]:
+    """The status of the best solution (a batch of one), its sentence, and the fields at a bound."""
+    at = fields_at_bound(problem, best.theta[0])
+    single = [axis for axis, count in levels(problem).items() if count == 1]
+    points, p = distinct(*problem.x), len(problem.law.free())
+    judgements = (
+        (bool(single), Status.FLAT,
+         f"{', '.join(single)} takes one value: its effect cannot be told apart; add runs at others"),
+        (np.ptp(problem.y) == 0, Status.FLAT, "all losses are equal: no axis has an effect to be measured"),
+        (points <= p, Status.TOO_FEW,
+         f"{points} distinct points for {p} parameters: nothing is left to judge the fit by"),
+        (bool(at), Status.AT_BOUND,
+         f"{', '.join(at)} ended at the edge of what is allowed: the data do not support that term"),
+        (internal_condition > FLAT, Status.FLAT,
+         "some combination of parameters changes no prediction: see worst_direction"),
+        (not best.converged[0] and best.slope[0] > STEEP, Status.STOPPED,
+         f"the slope at the end is {best.slope[0]:.1e}: scale the losses or try another objective"),
+        (agreeing < 2 <= started, Status.DISAGREE,
+         f"only {agreeing} of {started} starts reached the best objective: try more starts"),
+    )  # fmt: skip
+    for applies, status, detail in judgements:
+        if applies:
+            return status, detail, at
+    return Status.CONVERGED, f"{agreeing} of {started} starts agree", at
+
+
+def fields_at_bound(problem: Problem, theta: Array) -> tuple[str, ...]:
+    """Free fields whose coordinate (p,) ended at a bound."""
+    law = problem.law
+    free = np.array([*(True for _ in law.linear()), *(name not in law.fixed for name in law.nonlinear)])
+    hit = free & ((theta <= problem.lower) | (theta >= problem.upper))
+    return tuple(str(n) for n in np.array([*law.linear(), *law.nonlinear])[hit])

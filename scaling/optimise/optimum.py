@@ -1,0 +1,162 @@
+"""The optimum of a problem: many starts, a second algorithm, and the certificate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scaling.laws.base import Array
+from scaling.optimise.certificate import (
+    AGREE,
+    Certificate,
+    axis_notes,
+    fields_at_bound,
+    find_status,
+    internal_condition,
+    scaled_jacobian,
+    worst_direction,
+)
+from scaling.optimise.estimate import Estimate
+from scaling.optimise.problem import TINY, Problem
+from scaling.optimise.solver import Solution, minimise, starts
+
+STARTS = 16
+QUICK = 30  # steps of a start; stragglers go on only if no two starts agree by then
+SUBSAMPLE = 2_000  # rows that starts are tried on; the best is polished on all
+SAME = 1e-6  # relative gain at which the second algorithm stops: a tenth of what counts as agreement
+CHECKED = 1e-3  # a second algorithm this far off, relatively, has confirmed nothing
+CROSS_CHECK_ROWS = 20_000  # above this the second algorithm would cost more than the fit
+
+
+class FitError(ValueError):
+    """No usable answer: the message says what is missing."""
+
+
+def solve(problem: Problem, start: int = STARTS, excluded: int = 0, groups: Any = None) -> Estimate:
+    """Minimise a problem from many starts, cross-check it and certify the answer.
+
+    start: starting points; excluded: rows left out before, to be told; groups: the cluster of each row, (n,).
+    Raises FitError where rows are fewer than parameters.
+    """
+    if (problem.w == 0).any():  # a weight of zero leaves the row out, of the counts and centres too
+        used = problem.w > 0
+        problem, groups = problem.take(used), None if groups is None else groups[used]
+        excluded += int((~used).sum())
+    n, p = problem.y.size, len(problem.law.free())
+    if n < p:
+        raise FitError(
+            f"{n} usable rows for the {p} parameters of {problem.law.__name__}"
+            f"{f' ({excluded} left out)' * bool(excluded)}: add runs or take a smaller law"
+        )
+    with np.errstate(all="ignore"):  # what overflows is refused or ends in the status
+        return _certified(problem, start, excluded, groups)
+
+
+def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Estimate:
+    small = _subsample(problem)
+    begin = starts(small, start)
+    rough = minimise(small, begin, tolerance=1e-7, iterations=QUICK)
+    if agreement(rough) < 2:
+        rough = minimise(small, rough.theta, tolerance=1e-7, warm=True)
+    lowest, agreeing = int(np.argmin(rough.value)), agreement(rough)
+    warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
+    exact = 1e-18 if small is problem else 1e-12  # of a sum over many rows no more digits are known
+    ours = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
+    best, name, gap = _cross_check(problem, begin[0], ours)
+    if best is not ours and small is problem:
+        agreeing = agreement(rough, float(best.value[0]))
+    law = problem.law.from_vector(problem.named(best.theta)[0])
+    condition = internal_condition(problem, best.theta)
+    status, detail, at_bound = find_status(problem, best, condition, agreeing, len(rough.value))
+    own, worst = worst_direction(law, *scaled_jacobian(problem, law))
+    certificate = Certificate(
+        status, detail, len(rough.value), agreeing, float(best.slope[0]), own, worst, name, gap,
+        at_bound, (*axis_notes(problem), *_second_note(name, gap)),
+    )  # fmt: skip
+    return Estimate(law, problem, best.theta[0], certificate, excluded, groups)
+
+
+def agreement(ends: Solution, best: float = np.inf) -> int:
+    """Starts that ended at the best objective, their own or one found since."""
+    return int((ends.value <= min(best, float(ends.value.min())) * (1 + AGREE) + 1e-26).sum())
+
+
+def _second_note(name: str, gap: float) -> tuple[str, ...]:
+    """What a second algorithm that stopped elsewhere does not say."""
+    far = abs(gap) > CHECKED
+    return (f"{name} stopped {gap:+.1%} away: it does not confirm this optimum",) if far else ()
+
+
+def _subsample(problem: Problem) -> Problem:
+    """Evenly spaced rows in order of loss, enough to find the basin of attraction on."""
+    n = problem.y.size
+    if n <= SUBSAMPLE:
+        return problem
+    return problem.take(np.argsort(problem.y, kind="stable")[np.linspace(0, n - 1, SUBSAMPLE).astype(int)])
+
+
+def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Solution, str, float]:
+    """Minimise again with scipy from the best of the grid, (p,); keep whichever ends lower.
+
+    MINPACK's trust region where nothing is bounded or narrow, L-BFGS-B where something is.
+    """
+    if problem.y.size > CROSS_CHECK_ROWS:
+        return ours, f"scipy: not run on more than {CROSS_CHECK_ROWS:,} rows", float("nan")
+    inside = not fields_at_bound(problem, ours.theta[0]) and (problem.lower < problem.upper).all()
+    smooth = inside and len(problem.objective.smoother) < 2
+    name, second = ("scipy MINPACK lmder", _minpack) if smooth else ("scipy L-BFGS-B", _lbfgsb)
+    theta = second(problem, start, ours)[None]
+    found = float(problem.value(theta)[0])
+    value = max(float(ours.value[0]), 1e-26)
+    gap = found / value - 1.0 if found > 1e-26 else 0.0
+    within = bool(((theta >= problem.lower) & (theta <= problem.upper)).all())
+    if gap < -1e-9 and within:
+        better = minimise(problem, theta, warm=True)
+        if better.value[0] < ours.value[0]:
+            ours = better
+            gap = found / max(float(ours.value[0]), 1e-26) - 1.0
+    return ours, name, gap if within else float("nan")
+
+
+def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
+    """Least squares of s(r) = sign(r) sqrt(2 ρ(r)), whose sum of squares is twice the objective."""
+    from scipy.optimize import leastsq
+
+    root_w = np.sqrt(problem.w)
+    last: dict[str, Array] = {}  # MINPACK asks for the slope where it has just asked for the value
+
+    def signed(theta: Array) -> Array:
+        predicted, J = problem.point(theta)
+        rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
+        s = np.sqrt(2 * rho)
+        rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
+        last.update(theta=theta.copy(), slope=J * (root_w * rate * problem.unit(predicted).reshape(-1)))
+        return np.asarray(root_w * np.copysign(s, psi))
+
+    def slope(theta: Array) -> Array:
+        if not np.array_equal(theta, last["theta"]):
+            signed(theta)
+        return last["slope"]
+
+    tests = {"ftol": SAME, "xtol": SAME, "maxfev": 400}
+    return np.asarray(leastsq(signed, start, Dfun=slope, full_output=True, col_deriv=True, **tests)[0])
+
+
+def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:
+    """L-BFGS-B within the bounds, in units of the curvature at our answer: scipy's tests are absolute."""
+    from scipy.optimize import minimize as scipy_minimise
+
+    value = max(float(ours.value[0]), 1e-26)
+    size = 1 / np.sqrt(np.maximum(problem.normal(ours.theta)[3][0] / value, TINY))
+
+    def scaled(z: Array) -> tuple[float, Array]:
+        f, g = problem.slope(z * size)
+        return f / value, g * size / value
+
+    bounds = list(zip(problem.lower / size, problem.upper / size, strict=True))
+    options = {"maxiter": 300, "ftol": 1e-9, "gtol": 1e-7}
+    begin = np.clip(start, problem.lower, problem.upper) / size
+    end = scipy_minimise(scaled, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    inside = np.clip(end.x * size, problem.lower, problem.upper)  # units and back can cost a bit
+    return np.asarray(inside)

@@ -1,0 +1,184 @@
+"""The problem a fit poses: data, law and objective, in centred coordinates, for a whole batch at once.
+
+A batch has B rows: starts of one fit, bootstrap replicates, left-out points, points of a profile.
+Coordinates are θ = (b, η), where b_j = c_j mean(φ_j) is the nats of loss that term j contributes at the
+middle of the data: of one scale, and nearly uncorrelated with the exponents η.
+
+Shapes: n rows of data, m terms, q nonlinear parameters, p = m + q.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from scaling.laws.base import Array, Law
+from scaling.optimise.objectives import Objective
+
+TINY = 1e-300
+
+
+def _moving(row: Any, n: int) -> list[tuple[int, Array]]:
+    """The terms that a nonlinear parameter moves, and their derivatives by it, (n,) or (B, n)."""
+    live = [(j, d) for j, d in enumerate(row) if not (isinstance(d, float) and d == 0.0)]
+    return [(j, d if isinstance(d, np.ndarray) and d.ndim else np.full(n, d)) for j, d in live]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Data, law and objective of a fit; `y` and `w` are (n,) or, one set a batch row, (B, n)."""
+
+    law: type[Law]
+    x: tuple[Array, ...]  # axes, each (n,)
+    y: Array
+    w: Array  # how often a row counts: w ρ(r)
+    objective: Objective
+    scale: Array | float = 1.0  # multiplies residuals, (n,): one over a row's relative standard error
+
+    @property
+    def count(self) -> float:
+        """Rows, each as often as it counts; of a batch with weights of its own, rows."""
+        return float(self.w.sum()) if self.w.ndim == 1 else float(self.y.shape[-1])
+
+    @cached_property
+    def m(self) -> int:
+        """Number of coefficients."""
+        return len(self.law.linear())
+
+    @cached_property
+    def lower(self) -> Array:
+        """Lower bounds of θ, (p,): coefficients are never negative."""
+        return np.array([0.0] * self.m + [r.lower for r in self.law.nonlinear.values()])
+
+    @cached_property
+    def upper(self) -> Array:
+        """Upper bounds of θ, (p,)."""
+        return np.array([np.inf] * self.m + [r.upper for r in self.law.nonlinear.values()])
+
+    @cached_property
+    def target(self) -> Array:
+        """What predictions are held against: y, or its logarithm."""
+        return np.log(self.y) if self.objective.log else self.y
+
+    def take(self, rows: Any) -> Problem:
+        """The problem of some of the data's rows; not of a batch."""
+        scale = self.scale[rows] if isinstance(self.scale, np.ndarray) else self.scale
+        x = tuple(a[rows] for a in self.x)
+        return replace(self, x=x, y=self.y[rows], w=self.w[rows], scale=scale)
+
+    def batch(self, keep: Any) -> Problem:
+        """The same problem for some rows of the batch."""
+        if self.y.ndim == 1 and self.w.ndim == 1:
+            return self
+        y, w = (a[keep] if a.ndim == 2 else a for a in (self.y, self.w))
+        return replace(self, y=y, w=w)
+
+    def basis(self, eta: Array) -> tuple[Array, Array]:
+        """ψ_j = φ_j / mean φ_j, shape (B, m, n), and the means (B, m), at η (B, q)."""
+        columns = [eta[:, i, None] for i in range(eta.shape[1])]
+        out = np.empty((len(eta), self.m, self.x[0].size))
+        for j, phi in enumerate(self.law.terms(*self.x, *columns)):
+            out[:, j] = phi
+        mean = np.maximum(np.add.reduce(out, -1) / out.shape[2], TINY)
+        out /= mean[..., None]
+        return out, mean
+
+    def predict(self, theta: Array) -> Array:
+        """L at the data, (B, n), for θ (B, p)."""
+        psi, _ = self.basis(theta[:, self.m :])
+        return np.asarray(np.matmul(theta[:, None, : self.m], psi)[:, 0])
+
+    def jacobian(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+        """L (B, n) and ∂L/∂θ as (B, p, n); `basis` spares computing it again."""
+        b, eta = theta[:, : self.m], theta[:, self.m :]
+        psi, mean = basis or self.basis(eta)
+        n = psi.shape[2]
+        J = np.empty((len(theta), theta.shape[1], n))
+        J[:, : self.m] = psi
+        amount = (b / mean)[..., None]
+        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None])):
+            parts = [
+                (d - psi[:, j] * (np.add.reduce(d, -1, keepdims=True) / n)) * amount[:, j]
+                for j, d in _moving(row, n)
+            ]
+            J[:, self.m + i] = sum(parts[1:], parts[0]) if parts else 0.0
+        return np.asarray(np.matmul(b[:, None], psi)[:, 0]), J
+
+    def residual(self, predicted: Array) -> Array:
+        """Scaled prediction minus observation, of the log loss where the objective says so, (B, n)."""
+        if self.objective.log:
+            predicted = np.log(np.maximum(predicted, TINY))
+        return np.asarray(self.scale * (predicted - self.target))
+
+    def value(self, theta: Array) -> Array:
+        """The objective, (B,)."""
+        return np.asarray((self.w * self.objective.rho(self.residual(self.predict(theta)))).sum(-1))
+
+    def linearised(self, theta: Array) -> tuple[Array, Array]:
+        """Residuals (B, n) and their derivatives (B, p, n)."""
+        predicted, J = self.jacobian(theta)
+        J *= self.unit(predicted)[:, None]
+        return self.residual(predicted), J
+
+    def unit(self, predicted: Array) -> Array:
+        """∂residual/∂L, (B, n) or (1, n)."""
+        if self.objective.log:
+            return np.asarray(self.scale / np.maximum(predicted, TINY))
+        return np.broadcast_to(self.scale, (1, self.x[0].size))
+
+    def normal(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, ...]:
+        """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), damping (B, p), weights (B, n).
+
+        Damping is the matrix's diagonal had each row its reweighted least-squares weight; the last
+        are those weights per squared nat of loss, for re-solving the coefficients elsewhere.
+        """
+        predicted, J = self.jacobian(theta, basis)
+        unit = self.unit(predicted)
+        rho, psi, curvature, weight = self.objective.parts(self.residual(predicted))
+        J *= unit[:, None]
+        gradient = np.matmul(J, (self.w * psi)[..., None])[..., 0]
+        hessian = np.matmul(J * (self.w * curvature)[:, None], J.swapaxes(1, 2))
+        weight = self.w * weight
+        damping = hessian.diagonal(axis1=1, axis2=2)
+        if self.objective.robust:
+            damping = np.matmul(np.square(J), weight[..., None])[..., 0]
+        return np.add.reduce(self.w * rho, -1), gradient, hessian, damping, weight * np.square(unit)
+
+    def point(self, theta: Array) -> tuple[Array, Array]:
+        """L (n,) and ∂L/∂θ as (p, n) at one θ (p,): lean, for algorithms that ask point by point."""
+        b, eta = theta[: self.m], theta[self.m :]
+        n = self.x[0].size
+        J = np.empty((theta.size, n))
+        psi = J[: self.m]
+        for j, phi in enumerate(self.law.terms(*self.x, *eta)):
+            psi[j] = phi
+        mean = np.maximum(np.add.reduce(psi, -1) / n, TINY)
+        psi /= mean[:, None]
+        amount = b / mean
+        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta), start=self.m):
+            J[i] = sum(amount[j] * (d - psi[j] * (np.add.reduce(d) / n)) for j, d in _moving(row, n))
+        return b @ psi, J
+
+    def slope(self, theta: Array) -> tuple[float, Array]:
+        """Objective and its gradient (p,) at one θ (p,)."""
+        predicted, J = self.point(theta)
+        rho, psi, _, _ = self.objective.parts(self.residual(predicted))
+        back = self.w * psi * self.unit(predicted).reshape(-1)  # ∂objective/∂L
+        return float(np.add.reduce(self.w * rho)), J @ back
+
+    def named(self, theta: Array) -> Array:
+        """Field values (B, p) of θ (B, p), in the law's field order."""
+        _, mean = self.basis(theta[:, self.m :])
+        c = (theta[:, : self.m] / mean).T
+        with np.errstate(over="ignore"):
+            out = self.law.to_fields(list(c), list(theta[:, self.m :].T))
+        return np.stack([np.broadcast_to(out[name], len(theta)) for name in self.law.names()], axis=-1)
+
+    def internal(self, law: Law) -> Array:
+        """θ (p,) of a law."""
+        c, eta = law.to_linear()
+        _, mean = self.basis(np.array([eta], dtype=np.float64))
+        return np.concatenate([np.asarray(c) * mean[0], np.asarray(eta, dtype=np.float64)])

@@ -1,0 +1,188 @@
+"""The solver: bounded Levenberg-Marquardt with variable projection on a whole batch of problems at once.
+
+Knows no law and no statistics. Shapes as in `scaling.optimise.problem`: batch B, rows n, terms m, parameters p.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from scaling.laws.base import Array, Range
+from scaling.optimise.problem import TINY, Problem
+
+SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
+NEARLY = 1e-6  # tolerance above which a smoother objective is only passed through
+PROJECTED, AGAIN = 5, 2  # first steps that re-solve the coefficients, of a descent and of one that goes on
+FAR, NEAR = 1e-3, 1e-7  # damping of the first step from a start, and from near the answer
+ROUNDING = 1e-13  # relative rise of an objective that is no rise: residuals are small differences
+Constraint = Callable[[Array, Any], tuple[Array, Array]]  # θ (B, p), rows -> pull (B,), its gradient (B, p)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where each row of a batch ended."""
+
+    theta: Array  # (B, p)
+    value: Array  # (B,)
+    slope: Array  # (B,): the largest cosine between the residuals and a free column; 0 at an optimum
+    converged: Any  # (B,) bool
+
+
+@cache
+def _grid(ranges: tuple[Range, ...]) -> Array:
+    """Every combination of start values, (S, q)."""
+    grids = [r.starts() for r in ranges]
+    return np.array(list(itertools.product(*grids))).reshape(-1, len(grids))
+
+
+def starts(problem: Problem, keep: int) -> Array:
+    """Start points θ (S, p): a grid of η, coefficients solved for; the best and a spread of the rest."""
+    eta = _grid(tuple(problem.law.nonlinear.values()))
+    psi, _ = problem.basis(eta)
+    w = problem.w * np.square(problem.scale / problem.y if problem.objective.log else problem.scale)
+    b = _nonnegative(*_linear_fit(psi, w, problem.y))
+    r = np.matmul(b[:, None], psi)[:, 0] - problem.y
+    order = np.argsort((w * r * r).sum(-1), kind="stable")
+    best = min(len(order), max(1, keep // 2))
+    spread = np.linspace(best, len(order) - 1, keep - best).astype(int)  # the rest whole, if there is no more
+    chosen = order[np.unique(np.concatenate([np.arange(best), spread]))]
+    return np.asarray(np.concatenate([b, eta], axis=1)[chosen])
+
+
+def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Coefficients b (S, m) of the weighted least-squares fit of y on the basis (S, m, n), their
+    matrix (S, m, m) and its right-hand side (S, m).
+    """
+    weighted = psi * (w if w.ndim == 1 else w[:, None])
+    gram, moment = np.matmul(weighted, psi.swapaxes(1, 2)), np.matmul(weighted, y[..., None])
+    diagonal = gram.reshape(len(gram), -1)[:, :: gram.shape[1] + 1]  # a view
+    diagonal += 1e-12 * np.maximum.reduce(diagonal, -1, keepdims=True)  # terms may be alike
+    return np.linalg.solve(gram, moment)[..., 0], gram, moment[..., 0]
+
+
+def _nonnegative(b: Array, gram: Array, moment: Array) -> Array:
+    """The fit with coefficients >= 0, (S, m), by trying every set of them: m is small."""
+    m, bad = moment.shape[-1], np.flatnonzero(np.minimum.reduce(b, -1) < 0)
+    gram, moment, best = gram[bad], moment[bad], np.zeros((len(bad), m))
+    lowest = np.zeros(len(bad))
+    for size in range(m - 1, 0, -1):
+        for some in itertools.combinations(range(m), size):
+            ix = np.array(some)
+            part = np.linalg.solve(gram[:, ix[:, None], ix], moment[:, ix, None])[..., 0]
+            gain = -(part * moment[:, ix]).sum(-1)
+            better = (part >= 0).all(-1) & (gain < lowest)
+            lowest[better] = gain[better]
+            best[better] = 0.0
+            best[np.ix_(better, ix)] = part[better]
+    b[bad] = best
+    return b
+
+
+def minimise(
+    problem: Problem,
+    theta: Array,
+    constraint: Constraint | None = None,
+    tolerance: float = 1e-15,
+    iterations: int = 200,
+    warm: bool = False,
+) -> Solution:
+    """Minimise each row from θ (B, p) until a step would gain less than `tolerance` of the value.
+
+    A constraint adds a pull on each row. `warm`: θ is near the answer, nothing needs smoothing first.
+    """
+    projected = 0 if warm or constraint is not None else PROJECTED
+    with np.errstate(all="ignore"):  # a trial step that overflows is refused: its objective is inf or nan
+        for objective, close in () if warm else problem.objective.smoother:
+            steps = SMOOTHING if close > NEARLY else iterations
+            smooth = _Descent(replace(problem, objective=objective), theta, constraint)
+            theta, projected = smooth.run(close, steps, projected).theta, min(projected, AGAIN)
+        return _Descent(problem, theta, constraint).run(
+            tolerance, iterations, projected, NEAR if warm else FAR
+        )
+
+
+class _Descent:
+    """The iteration: rows that have not arrived step together."""
+
+    def __init__(self, problem: Problem, theta: Array, constraint: Constraint | None) -> None:
+        self.problem, self.constraint = problem, constraint
+        self.theta = np.minimum(np.maximum(theta, problem.lower), problem.upper)
+        self.fixed = problem.lower == problem.upper
+
+    def run(self, tolerance: float, iterations: int, projected: int, damped: float = FAR) -> Solution:
+        """Descend until every row has arrived; the first `projected` steps re-solve the coefficients."""
+        theta, B = self.theta, len(self.theta)
+        value, slope, done = np.full(B, np.inf), np.full(B, np.inf), np.zeros(B, bool)
+        rows, damping = np.arange(B), np.full(B, damped)
+        state = self.state(theta, rows)
+        for turn in range(iterations):
+            f, at = state[0], theta[rows]
+            step, predicted, cosine = self.step(at, state, damping)
+            finished = (cosine < 1e-11) | (predicted <= tolerance * f) | (f < 1e-26)
+            value[rows], slope[rows], done[rows] = f, cosine, finished
+            keep = ~(finished | (damping > 1e13))
+            if not keep.any():
+                break
+            if not keep.all():
+                rows, at, step, damping = rows[keep], at[keep], step[keep], damping[keep]
+                state = tuple(s[keep] for s in state)
+            trial = np.minimum(np.maximum(at + step, self.problem.lower), self.problem.upper)
+            basis = self.project(trial, state[4], rows) if turn < projected else None
+            new = self.state(trial, rows, basis)
+            better = new[0] <= state[0] * (1 + ROUNDING)
+            damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
+            theta[rows[better]] = trial[better]
+            if better.all():
+                state = new
+            else:
+                shape = [(-1, *[1] * (a.ndim - 1)) for a in new]
+                both = zip(new, state, shape, strict=True)
+                state = tuple(np.where(better.reshape(s), a, b) for a, b, s in both)
+        return Solution(theta, value, slope, done)
+
+    def state(self, theta: Array, rows: Any, basis: Any = None) -> tuple[Array, ...]:
+        """`Problem.normal` with the constraint's pull added."""
+        f, g, H, D, weight = self.problem.batch(rows).normal(theta, basis)
+        if self.constraint is None:
+            return f, g, H, D, weight
+        pull, grad = self.constraint(theta, rows)
+        H = H + grad[:, :, None] * grad[:, None]
+        return f + 0.5 * pull**2, g + pull[:, None] * grad, H, D + grad**2, weight
+
+    def step(self, at: Array, state: tuple[Array, ...], damping: Array) -> tuple[Array, Array, Array]:
+        """The step, the fall it promises, and the largest cosine of the residuals with a free column."""
+        f, g, H, D, _ = state
+        free = ~((at <= self.problem.lower) & (g > 0) | (at >= self.problem.upper) & (g < 0) | self.fixed)
+        g = g * free
+        cosine = np.maximum.reduce(np.abs(g) / np.sqrt(np.maximum(D * f[:, None], TINY)), -1)
+        step = _step(g, H, D, free, damping)
+        return step, -np.add.reduce(g * step, -1), cosine
+
+    def project(self, trial: Array, weight: Array, rows: Any) -> tuple[Array, Array]:
+        """Re-solve the coefficients of `trial` in place; the basis there.
+
+        Variable projection: one reweighted least-squares step with the weights at the last point. With
+        the coefficients eliminated the long curved valley between E and the exponents is gone, and far
+        starts take tens of steps fewer.
+        """
+        problem = self.problem.batch(rows)
+        psi, mean = problem.basis(trial[:, problem.m :])
+        b = _linear_fit(psi, weight, problem.y)[0]
+        inside = np.minimum.reduce(b, -1, keepdims=True) >= 0
+        trial[:, : problem.m] = np.where(inside, b, trial[:, : problem.m])
+        return psi, mean
+
+
+def _step(g: Array, H: Array, D: Array, free: Any, damping: Array) -> Array:
+    """The damped Newton step of the free coordinates, scaled to a unit diagonal before it is solved."""
+    B, p = g.shape
+    unit = free / np.sqrt(np.maximum(np.maximum(D, H.diagonal(axis1=1, axis2=2)), TINY))
+    scaled = H * (unit[:, :, None] * unit[:, None])
+    scaled.reshape(B, p * p)[:, :: p + 1] += np.where(free, damping[:, None] + 1e-14, 1.0)
+    return np.asarray(np.linalg.solve(scaled, (-g * unit)[..., None])[..., 0] * unit)

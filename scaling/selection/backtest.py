@@ -1,0 +1,123 @@
+"""Backtests: fit what is small, predict what is large, and say how wrong that was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.data.levels import levels_along
+from scaling.data.runs import arrays
+from scaling.fitting.fit import fit
+from scaling.fitting.result import Fit
+from scaling.laws.base import Array, Law
+from scaling.optimise.certificate import Status
+from scaling.optimise.objectives import Objective
+from scaling.optimise.optimum import FitError
+from scaling.selection.compare import along, streams_of
+from scaling.terminal_text import Judged
+
+WINDOWS = 12
+FEW = 4  # unseen runs below which no side and no coverage is told
+
+
+@dataclass(frozen=True, repr=False)
+class Backtest(Judged):
+    """How a law would have predicted unseen runs: `table` one row a window, `points` one a prediction."""
+
+    table: pd.DataFrame
+    points: pd.DataFrame
+    verdict: str
+
+
+def backtest(
+    law: type[Law], runs: Any, by: str = "N", objective: Objective | None = None, level: float = 0.95
+) -> Backtest:
+    """Fit the runs up to each level of axis `by` ("N", "P", "D" or "C") and predict all larger ones.
+
+    The window expands a level at a time (in WINDOWS steps where there are more levels), from the
+    smallest that leaves a degree of freedom and spans two levels. `table`: up_to, train, test, status,
+    bias (observed minus predicted, nats per token), rmse, worst, r2 (on the unseen runs), multiplier
+    (median factor in N that the error is worth: 1.3 means the law must be told 1.3 N to predict what
+    was seen; inf beyond its floor), coverage of the new-run intervals at `level`. Raises ValueError for
+    an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
+    """
+    law = Law.of(law)
+    data, _ = arrays(runs, law.axes)
+    where = along(by, runs, "by")
+    level_of = levels_along(by, where, streams_of(runs))
+    windows, points = [], []
+    most = level_of.max() - 1
+    for last in np.unique(np.linspace(1, most, WINDOWS).round().astype(int)) if most >= 1 else ():
+        try:
+            one = fit(law, {a: v[level_of <= last] for a, v in data.items()}, objective)
+        except FitError:
+            continue
+        if one.degrees_of_freedom < 1:
+            continue
+        ahead = _ahead(one, data, level_of > last, level)
+        ahead["up_to"], ahead[by] = where[level_of <= last].max(), where[level_of > last]
+        points.append(ahead)
+        windows.append(_window(one, ahead, float(where[level_of <= last].max())))
+    if not windows:
+        raise FitError(
+            f"no window along {by} holds enough runs: {len(where)} runs at {level_of.max() + 1} values of it"
+        )
+    table = pd.DataFrame(windows).set_index("up_to")
+    return Backtest(table, pd.concat(points, ignore_index=True), _backtest_verdict(law, by, table, level))
+
+
+def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.DataFrame:
+    axes = {a: data[a][test] for a in one.law.axes}
+    frame = one.predict(level, None, **axes)
+    frame["observed"] = data["loss"][test]
+    frame["error"] = frame.observed - frame.loss
+    others = {a: v for a, v in axes.items() if a != "N"}
+    frame["multiplier"] = np.nan
+    if "N" in axes:
+        frame["multiplier"] = np.asarray(one.law.inverse(frame.observed.to_numpy(), **others)) / axes["N"]
+    frame["covered"] = (frame.new_lower <= frame.observed) & (frame.observed <= frame.new_upper)
+    return frame
+
+
+def _window(one: Fit, ahead: pd.DataFrame, up_to: float) -> dict[str, Any]:
+    total = float(((ahead.observed - ahead.observed.mean()) ** 2).sum())
+    return {
+        "up_to": up_to,
+        "train": one.loss.size,
+        "test": len(ahead),
+        "status": str(one.status),
+        "bias": float(ahead.error.mean()),
+        "rmse": float(np.sqrt((ahead.error**2).mean())),
+        "worst": float(ahead.error.abs().max()),
+        "r2": 1 - float((ahead.error**2).sum()) / total if total > 0 else float("nan"),
+        "multiplier": float(ahead.multiplier.median()),
+        "coverage": float(ahead.covered.mean()),
+        "one_sided": bool((ahead.error > 0).all() or (ahead.error < 0).all()),
+    }
+
+
+def _backtest_verdict(law: type[Law], by: str, table: pd.DataFrame, level: float) -> str:
+    row = max(len(table) - 2, 0)  # two levels left out, where there are that many
+    last = table.iloc[row]
+    many = bool(last.test >= FEW)
+    side = (", every one on the same side" if last.one_sided else ", on both sides") * many
+    runs = f"the {last.test:.0f} larger runs" if last.test > 1 else "the one larger run"
+    r2 = f" (R2 there {last.r2:.4g})" if np.isfinite(last.r2) else ""
+    lines = [
+        f"{law.__name__} fitted up to {by} = {table.index[row]:.4g} predicts {runs} "
+        f"with an rmse of {last.rmse:.2e} nats{r2}{side}; "
+        f"mean error, observed minus predicted, {last.bias:+.2e}.",
+        f"Its {100 * level:g}% intervals of a new run held {last.coverage:.0%} of them."
+        if many
+        else f"Fewer than {FEW} unseen runs: too few to judge the law by.",
+    ]
+    if last.status not in (Status.CONVERGED, Status.AT_BOUND):
+        lines.append(f"That fit is in doubt ({last.status}): its errors say little of the law.")
+    if many and last.coverage < level - 0.15:
+        lines.append(
+            "Do not extrapolate with these intervals: they take the form for granted, and it misses here."
+        )
+    return "\n".join(lines)

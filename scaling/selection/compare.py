@@ -1,0 +1,204 @@
+"""Which law, and how far to trust it: comparison of laws and extrapolation backtests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.data.levels import approximate_C, levels_along
+from scaling.data.runs import arrays, usable
+from scaling.fitting.fit import fit
+from scaling.fitting.result import Fit
+from scaling.laws import REGISTRY
+from scaling.laws.base import Array, Law
+from scaling.optimise.objectives import LeastSquares, Objective, checked
+from scaling.optimise.optimum import FitError
+from scaling.optimise.solver import minimise
+from scaling.terminal_text import Judged
+from scaling.uncertainty.base import leverage
+
+NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
+EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
+LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs
+MANY = 2_000  # runs above which none is left out in a refit
+DIGITS = 6  # of a criterion: what lies beyond them differs from machine to machine
+TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Judged):
+    """Laws ranked on the same rows: `table` (one row a law, best first), `verdict` in words, the fits."""
+
+    table: pd.DataFrame
+    verdict: str
+    fits: dict[str, Fit]
+
+
+def compare(
+    laws: Iterable[type[Law]], runs: Any, objective: Objective | None = None, holdout: str = "N"
+) -> Comparison:
+    """Fit each of the laws to the same runs and rank them.
+
+    objective: LeastSquares() unless told: information criteria are Gaussian likelihoods of the loss.
+    Columns: parameters, status, r2, rmse, max_error, aicc, delta_aicc, bic, delta_bic, loo_rmse (each
+    run predicted from all others), holdout_rmse and holdout_bias (the largest third of the levels of
+    axis `holdout` predicted from the smaller ones; bias is observed minus predicted). A law that
+    cannot be fitted has its reason as status. Raises FitError if none can.
+    """
+    objective = checked(objective, LeastSquares())
+    rows, fits, refused = [], {}, {}
+    laws = list({law.__name__: law for law in map(Law.of, _several(laws))}.values())
+    far = _largest_third(runs, holdout)
+    for law in laws:
+        try:
+            one = fit(law, runs, objective)
+        except FitError as error:
+            refused[law.__name__] = str(error)
+            continue
+        fits[law.__name__] = one
+        rows.append({"law": law.__name__, **_scores(one), **_holdout(one, far)})
+    if not rows:
+        least = min(laws, key=lambda law: len(law.free()), default=None)
+        raise FitError(refused[least.__name__] if least else "no laws given")
+    table = pd.DataFrame(rows).set_index("law")
+    for score in ("aicc", "bic"):
+        place = list(table.columns).index(score) + 1
+        table.insert(place, f"delta_{score}", (table[score] - table[score].min()).round(DIGITS))
+    for name, reason in refused.items():
+        table.loc[name, "status"] = reason
+    order = table[["aicc", "bic"]].round(DIGITS).sort_values(["aicc", "bic"], kind="stable")  # ties as given
+    table = table.loc[order.index]
+    return Comparison(table, _verdict(table, holdout), fits)
+
+
+def laws_of(runs: pd.DataFrame) -> list[type[Law]]:
+    """Every registered law whose axes the runs have, with two values at least; FitError without one."""
+    good = runs[usable(runs)] if usable(runs).any() else runs
+    known = [axis for axis in ("N", "P", "D") if axis in good and good[axis].notna().all()]
+    varied = {axis for axis in known if len(good[axis].unique()) > 1}
+    found = [law for law in REGISTRY.values() if set(law.axes) <= varied]
+    if not found:
+        single = ", ".join(f"{axis} takes one value" for axis in known if axis not in varied)
+        raise FitError(f"no law to compare: {single}; add runs at others")
+    return found
+
+
+def _several(laws: Any) -> Iterable[Any]:
+    """Laws, of which one by itself is refused."""
+    if isinstance(laws, (str, type)):
+        raise ValueError(f"laws={laws!r}: give a list of laws, [scaling.ParallelLaw, scaling.AdditiveLaw]")
+    return laws  # type: ignore[no-any-return]
+
+
+def _scores(one: Fit) -> dict[str, Any]:
+    n, p = one.problem.count, len(one.law.free())
+    rss = max(n * one.rmse**2, n * (EXACT * float(one.loss.mean())) ** 2)
+    k = p + 1  # the noise is estimated too
+    deviance = n * np.log(rss / n)
+    small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else float("nan")
+    return {
+        "parameters": p,
+        "status": str(one.status),
+        "r2": one.r2,
+        "rmse": one.rmse,
+        "max_error": one.max_error,
+        "aicc": deviance + 2 * k + small,
+        "bic": deviance + k * np.log(n),
+        "loo_rmse": float(np.sqrt((leave_one_out(one) ** 2).mean())),
+    }
+
+
+def leave_one_out(one: Fit) -> Array:
+    """Each run's loss minus its prediction from all the others, (n,): refits in batches of LEFT_OUT.
+
+    Of more than MANY runs by their leverage, to first order: refits' time grows as the square of the runs.
+    """
+    if one.loss.size > MANY:
+        return np.asarray(one.residuals / (1 - leverage(one)))
+    parts = []
+    for left_out in np.array_split(np.arange(one.loss.size), -(-one.loss.size // LEFT_OUT)):
+        w = np.repeat(one.problem.w[None], left_out.size, 0)
+        w[np.arange(left_out.size), left_out] = 0.0
+        problem = replace(one.problem, w=w)
+        theta = minimise(problem, np.repeat(one.theta[None], left_out.size, 0), tolerance=1e-10).theta
+        parts.append(problem.predict(theta)[np.arange(left_out.size), left_out])
+    return np.asarray(one.loss - np.concatenate(parts))
+
+
+def _largest_third(runs: Any, axis: str) -> Any:
+    """The usable runs on the largest third of an axis' levels, (n,) bool: the same whatever the law."""
+    level = levels_along(axis, along(axis, runs, "holdout"), streams_of(runs))
+    return level >= int(np.ceil((level.max() + 1) * 2 / 3))
+
+
+def _holdout(one: Fit, far: Any) -> dict[str, float]:
+    try:
+        trained = fit(type(one.law), rows_of(one, ~far), one.problem.objective) if far.any() else None
+    except FitError:
+        trained = None
+    if trained is None:
+        return {"holdout_rmse": float("nan"), "holdout_bias": float("nan")}
+    error = one.loss[far] - trained.law.predict(**{a: x[far] for a, x in one.axes.items()})
+    return {"holdout_rmse": float(np.sqrt((error**2).mean())), "holdout_bias": float(error.mean())}
+
+
+def rows_of(one: Fit, keep: Any) -> dict[str, Array]:
+    """Some rows of a fit's data as a table."""
+    return {a: x[keep] for a, x in one.axes.items()} | {"loss": one.loss[keep]}
+
+
+def along(axis: str, runs: Any, option: str) -> Array:
+    """The values of an axis of the usable runs; C is 6 N P D where the table does not say."""
+    if axis in runs:
+        return arrays(runs, (axis,))[0][axis]
+    if axis == "C" and "N" in runs:
+        parts, _ = arrays(runs, tuple(a for a in ("N", "P", "D") if a in runs))
+        return approximate_C(parts["N"], parts.get("D", np.ones(1)), parts.get("P", 1.0))
+    raise ValueError(f"{option}={axis!r}: no such axis or column; use N, P, D or C")
+
+
+def streams_of(runs: Any) -> dict[str, Array]:
+    """P of the usable runs where the table has it, whether or not a law looks at it."""
+    return {"P": arrays(runs, ("P",))[0]["P"]} if "P" in runs else {}
+
+
+def _verdict(table: pd.DataFrame, holdout: str) -> str:
+    ranked = table[table.aicc.notna()]
+    if ranked.empty:
+        return "Too few runs for an information criterion: no law can be preferred."
+    best = ranked.index[0]
+    if len(ranked) == 1:
+        known = table[table.bic.notna()]
+        alone = f"{best} ({ranked.status[best]}) is the only law with an AICc: there is none to prefer it to."
+        other = f" BIC, of all {len(known)}, is lowest for {known.bic.idxmin()}."
+        return alone + other * (len(known) > 1)
+    if ranked.rmse.max() < EXACT:
+        return "Every law meets the runs exactly: nothing is left to tell them apart."
+    lines = [f"{best} has the lowest AICc."]
+    for name, row in ranked.iloc[1:].iterrows():
+        gap = row.delta_aicc
+        words = (
+            "the data cannot tell it from the best" if gap < NONE
+            else "has less support" if gap < SOME
+            else "is clearly behind" if gap < STRONG
+            else "has practically no support"
+        )  # fmt: skip
+        lines.append(f"{name}: +{gap:.1f}, {words}.")
+    for column, what in (("loo_rmse", "leave-one-out"), ("holdout_rmse", f"the hold-out in {holdout}")):
+        if ranked[column].notna().any():
+            lines.append(f"By {what} the best is {_winner(ranked[column], best)}.")
+    doubtful = [str(n) for n, s in ranked.status.items() if s != "converged"]
+    if doubtful:
+        lines.append(f"In doubt (status): {', '.join(doubtful)}.")
+    return "\n".join(lines)
+
+
+def _winner(errors: pd.Series, best: str) -> str:
+    """Who predicts best, in words; laws whose term ended at its edge differ only by rounding."""
+    if errors[best] <= errors.min() * (1 + TIE):
+        return f"{best} too"
+    return f"{errors.idxmin()}, not {best}"

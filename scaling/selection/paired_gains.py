@@ -1,0 +1,232 @@
+"""Runs of P > 1 beside their runs of P = 1: paired changes of the loss, and the gains they average to.
+
+Changes are taken at one size, seed and number of tokens. A law of N is one corpus', and one budget's where
+sizes were trained on more budgets than one. In a small model prefixes and aggregation add a good part of N:
+a fall of the loss from P = 1 to P is no gain of the streams until it passes what so many parameters would
+have given anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from scaling.data.groups import split_by_corpus
+from scaling.data.levels import axis_levels, size_levels
+from scaling.data.runs import finished_runs
+from scaling.data.units import count_text
+from scaling.fitting.fit import fit
+from scaling.fitting.result import Fit
+from scaling.laws import DenseLaw
+from scaling.optimise.objectives import LeastSquares
+from scaling.uncertainty.base import at_points, check_level
+from scaling.uncertainty.profile import Profile
+
+KEYS = ("corpus", "size", "D", "N_one", "P")  # what names a row
+WORTH = ("by_parameters", "by_low", "by_high")
+COLUMNS = (*KEYS, "N", "seeds", "change", "low", "high", "spread", *WORTH, "k")
+
+
+def paired(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a run of P > 1 that has a run of P = 1 of its size, corpus and seed.
+
+    Without a column size, runs of one N are of one size, if every run of P > 1 has one of P = 1 there.
+    Columns: corpus, size, D (0 where it is not known), seed, N_one (of P = 1), P, N, change (loss minus
+    that of P = 1 at the same tokens, nats per token). Raises ValueError where runs of P = 1 of one size
+    differ in N: they are of two models, and their mean is of none; and where D is known of some runs only.
+    """
+    keys = ["corpus", "size", "D", "seed"]
+    runs = _sized(runs)
+    if "size" not in runs or not (runs["P"] == 1).any():
+        return pd.DataFrame(columns=[*keys, "N_one", "P", "N", "change"])
+    known = finished_runs(runs)
+    _same_tokens(known)
+    absent: dict[str, Any] = {"corpus": "", "seed": 0, "D": 0.0}
+    known = known.assign(**{name: known.get(name, value) for name, value in absent.items()})
+    known["D"] = known["D"].fillna(0.0)
+    single = known[known["P"] == 1]
+    _one_model(single)
+    one = single.groupby(keys, as_index=False)[["N", "loss"]].mean()
+    both = known[known["P"] > 1].merge(one, on=keys, suffixes=("", "_one"))
+    both["change"] = both["loss"] - both["loss_one"]
+    return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "D", "P", "seed"])
+
+
+def _sized(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with a column `size`: their N, where they name no size and streams are not counted in N."""
+    several = set(runs.loc[runs["P"] > 1, "N"])
+    if "size" in runs or not several or not several <= set(runs.loc[runs["P"] == 1, "N"]):
+        return runs
+    return runs.assign(size=[f"{N:.6g}" for N in runs["N"]])
+
+
+def _same_tokens(runs: pd.DataFrame) -> None:
+    """Refuse runs of which some tell their tokens and some do not."""
+    missing = int(runs["D"].isna().sum()) if "D" in runs else 0
+    if 0 < missing < len(runs):
+        raise ValueError(
+            f"D is missing in {missing} of {len(runs)} runs: changes are taken at equal tokens; fill it in, "
+            "or leave the column out"
+        )
+
+
+def _one_model(single: pd.DataFrame) -> None:
+    """Refuse a size whose runs of P = 1 have more than one N."""
+    for (corpus, size), N in single.groupby(["corpus", "size"], sort=False)["N"]:
+        if N.min() < N.max():
+            where = f"{corpus}: " if corpus else ""
+            raise ValueError(
+                f"{where}runs of P = 1 of size {size} have N = {N.min():,.0f} and {N.max():,.0f}: "
+                "name these models apart in column size"
+            )
+
+
+def beside(runs: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
+    """The runs of P > 1 with those of P = 1 from another sweep, so that changes are from the latter."""
+    return pd.concat([baseline[baseline["P"] == 1], runs[runs["P"] > 1]], ignore_index=True)
+
+
+def of_one_law(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The usable runs that one law of N can describe, by name: a corpus, and its tokens where it has several.
+
+    Budgets of tokens are told apart where some size was trained on more than one. Where each size has its
+    own, as on a compute-optimal diagonal, the law follows the diagonal.
+    """
+    parts = {}
+    for corpus, rows in split_by_corpus(finished_runs(runs)).items():
+        budget = _budgets(rows)
+        for level in np.unique(budget):
+            here = rows[budget == level]
+            tokens = f"{count_text(here['D'].median())} tokens" if budget.any() else ""
+            parts[", ".join(filter(None, (corpus, tokens)))] = here
+    return parts
+
+
+def _budgets(rows: pd.DataFrame) -> Any:
+    """Level 0, 1, ... of each run's tokens, (n,); all 0 where no size has two."""
+    if not len(rows) or "D" not in rows or rows["D"].isna().any():
+        return np.zeros(len(rows), int)
+    level = axis_levels(rows["D"].to_numpy(float))
+    of_size = pd.Series(level).groupby(size_levels(rows)).nunique()
+    return level if (of_size > 1).any() else np.zeros(len(rows), int)
+
+
+def one_stream_fits(runs: pd.DataFrame) -> dict[str, Fit]:
+    """By the names of `of_one_law`, L = E + (A / N)^alpha fitted to the runs of P = 1, given three sizes.
+
+    By least squares.
+    """
+    single = {name: rows[rows["P"] == 1] for name, rows in of_one_law(runs).items()}
+    return {
+        name: fit(DenseLaw, rows, LeastSquares())
+        for name, rows in single.items()
+        if rows["N"].nunique() >= len(DenseLaw.names())
+    }
+
+
+def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """`paired` averaged over seeds: COLUMNS, a row each corpus, size and P.
+
+    low, high: Student's interval of the mean change over seeds; spread: standard deviation of a change
+    over seeds (all three missing with one seed); by_parameters, by_low, by_high: the change that N / N_one
+    alone predicts, by the law of N fitted to the runs of P = 1, and its profile interval (missing where
+    they are too few; it covers 94 to 95% of the time at six runs of five sizes). k: that of Eq 5 for which,
+    by the same law of N, the mean change would come out; where Eq 5 holds, it is the same in every row.
+    """
+    by_one = one_stream_fits(runs)
+    rows = [
+        mean_change(group, level)
+        | dict(zip(WORTH, worth(by_one.get(name), group, level), strict=True))
+        | {"k": needed_k(by_one.get(name), group)}
+        for name, group in _groups(runs)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def mean_changes(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """`gains` without what rests on a law of N."""
+    rows = [mean_change(group, level) for _, group in _groups(runs)]
+    return pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in (*WORTH, "k")])
+
+
+def pairs(runs: pd.DataFrame) -> pd.DataFrame:
+    """`paired`, each budget of tokens by itself: the changes that `gains` averages."""
+    return pd.concat([group for _, group in _groups(runs)] or [paired(runs)], ignore_index=True)
+
+
+def _groups(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The changes of each size, budget and P, with the name of the law of N that is theirs."""
+    paired(runs)  # what cannot be paired is refused as a whole
+    for name, part in of_one_law(runs).items():
+        for _, group in paired(part).groupby(["N_one", "size", "D", "P"]):
+            yield name, group
+
+
+def mean_change(group: pd.DataFrame, level: float) -> dict[str, Any]:
+    """One size and P over its seeds."""
+    check_level(level)
+    change, n = group["change"], len(group)
+    spread = float(change.std(ddof=1)) if n > 1 else float("nan")
+    half = stdtrit(n - 1, 0.5 + level / 2) * spread / np.sqrt(n) if n > 1 else float("nan")
+    first = {name: group[name].iloc[0] for name in ("corpus", "size", "D", "N_one", "P", "N")}
+    mean = float(change.mean())
+    return first | {"seeds": n, "change": mean, "low": mean - half, "high": mean + half, "spread": spread}
+
+
+def worth(one: Fit | None, group: pd.DataFrame, level: float) -> tuple[float, float, float]:
+    """Mean change of the loss, nats per token, from N_one to N at P = 1, and its interval at `level`.
+
+    one: the law of N fitted to P = 1; group: rows of `paired` of one size and P. nan without a fit.
+    """
+    if one is None:
+        return (float("nan"),) * 3
+    at, before = (at_points({"N": group[name].to_numpy(float)}, ("N",)) for name in ("N", "N_one"))
+
+    def change(law: Any) -> Any:
+        return (at(law) - before(law)).mean(axis=-1, keepdims=True)
+
+    if not one.determined:
+        return float(change(one.law)[0]), float("nan"), float("nan")
+    estimate, low, high = (float(part[0]) for part in Profile().interval(one, change, level))
+    return estimate, low, high
+
+
+def needed_k(one: Fit | None, group: pd.DataFrame) -> float:
+    """The k whose N (k ln P + 1) parameters have, at P = 1, the loss that the mean change leads to.
+
+    Infinite where that loss is below the law's E; nan without a fit.
+    """
+    if one is None:
+        return float("nan")
+    row = group.iloc[0]
+    loss = float(one.law.predict(N=row["N_one"])) + float(group["change"].mean())
+    return (float(one.law.inverse(loss)) / float(row["N"]) - 1) / float(np.log(row["P"]))
+
+
+def noise_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
+    """How far seeds scatter, pooled over sizes: of one run and of a paired change, by corpus.
+
+    Columns: corpus, seeds (most at one configuration), of_a_run, of_a_change (standard deviations, nats
+    per token; missing with one seed), pairs (degrees of freedom of the latter).
+    """
+    known = finished_runs(runs)
+    rows = []
+    for corpus, part in split_by_corpus(known).items():
+        known_by = [c for c in ("size" if "size" in part else "N", "D", "P") if c in part]
+        single = part.groupby(known_by, dropna=False)["loss"]
+        change = paired(part).groupby(["size", "D", "P"])["change"]
+        of_a_run, _ = _pooled(single)
+        of_a_change, dof = _pooled(change)
+        rows.append((corpus, int(single.size().max()), of_a_run, of_a_change, dof))
+    return pd.DataFrame(rows, columns=["corpus", "seeds", "of_a_run", "of_a_change", "pairs"])
+
+
+def _pooled(groups: Any) -> tuple[float, int]:
+    """Standard deviation within groups, pooled, and its degrees of freedom."""
+    dof = int((groups.size() - 1).sum())
+    squares = float((groups.var(ddof=1).fillna(0) * (groups.size() - 1)).sum())
+    return (np.sqrt(squares / dof) if dof else float("nan")), dof

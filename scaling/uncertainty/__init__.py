@@ -1,0 +1,1 @@
+"""Intervals of parameters and predictions, and tests of what they rest on."""

@@ -1,0 +1,141 @@
+"""Does the law fit, or only correlate: residuals over N x P, and tests for structure left in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from scaling import terminal_text
+from scaling.data.levels import levels_along
+from scaling.laws.base import Array
+from scaling.optimise.estimate import Estimate
+
+DOUBT = 0.05
+SAME = 1e-6  # a term this little beyond the law's own tangent, by its length, is the tangent's rounding
+
+
+@dataclass(frozen=True)
+class Adequacy:
+    """What the residuals say. p values are nan where the data leave no room for the test."""
+
+    grid: pd.DataFrame  # mean residual (observed - fitted, nats per token), rows N, columns P (or D)
+    structure_p: float  # F test of smooth curves in log N, log P, log D left in the residuals
+    replicate_p: float  # F test of the law's misfit against the spread of seeds at one configuration
+    size_p: float  # F test that runs of one size miss the law alike
+    verdict: str
+
+    def __repr__(self) -> str:
+        """Grid and verdict."""
+        room = terminal_text.width()
+        grid = terminal_text.table(self.grid, room, float_format=lambda x: f"{x:+.1e}")
+        return f"{grid}\n\n{terminal_text.fold(self.verdict, room)}"
+
+
+def adequacy(fit: Estimate) -> Adequacy:
+    """Residual grid and the tests, for a fit of two axes or one."""
+    structure, replicate, size = structure_test(fit), replicate_test(fit), size_test(fit)
+    lines = []
+    if np.isnan(structure):
+        lines.append("Too few runs to test the residuals for structure.")
+    elif structure < DOUBT:
+        lines.append(
+            f"The residuals are not noise: smooth terms in the axes explain them (p = {structure:.2g})."
+        )
+    else:
+        lines.append(f"No structure found in the residuals (p = {structure:.2g}).")
+    if replicate < DOUBT:
+        lines.append(f"The law misses by more than the seeds differ (p = {replicate:.2g}).")
+    elif not np.isnan(replicate):
+        lines.append(f"The law misses by no more than the seeds differ (p = {replicate:.2g}).")
+    if size < DOUBT:
+        lines.append(f"Runs of one size miss it alike (p = {size:.2g}): they are not independent.")
+    return Adequacy(residual_grid(fit), structure, replicate, size, " ".join(lines))
+
+
+def residual_grid(fit: Estimate) -> pd.DataFrame:
+    """Mean residual by level of the law's first axis, N if it has it (rows), and of its second (columns)."""
+    axes = fit.axes
+    first, second = (*axes, *axes)[:2]
+    names = {a: _level_names(a, axes) for a in {first, second}}
+    frame = pd.DataFrame({"row": names[first], "_": names[second], "residual": fit.residuals})
+    grid = frame.pivot_table(index="row", columns="_", values="residual", aggfunc="mean").rename_axis(first)
+    grid.columns.name = second
+    return grid
+
+
+def _level_names(axis: str, axes: dict[str, Array]) -> Array:
+    x = axes[axis]
+    level = levels_along(axis, x, axes)
+    return np.asarray(pd.Series(x).groupby(level).transform("min"))
+
+
+def structure_test(fit: Estimate) -> float:
+    """P of the F test that quadratics and products of the log axes explain nothing beyond the law.
+
+    It asks what the fitted form, with all its freedom, still misses.
+    """
+    logs = [np.log(x) for x in fit.problem.x if np.unique(x).size > 2]
+    logs = [(v - v.mean()) / v.std() for v in logs]
+    extra = [v * v for v in logs] + [a * b for i, a in enumerate(logs) for b in logs[i + 1 :]]
+    return _beyond(fit, np.stack(extra, axis=1)) if extra else float("nan")
+
+
+def size_test(fit: Estimate) -> float:
+    """P of the F test that a level of its own for each size explains nothing beyond the law.
+
+    Sizes that the law misses, as it does where depth and width are not scaled together, make rows of one size
+    alike: intervals that take them for independent are too short, but for k where every size has every P
+    (docs/coverage.md).
+    """
+    size = levels_along("N", fit.axes["N"], fit.axes) if "N" in fit.axes else np.zeros(1)
+    if size.max() < 1 or size.size <= size.max() + 1:
+        return float("nan")
+    return _beyond(fit, (size[:, None] == np.arange(size.max())).astype(np.float64))
+
+
+def _beyond(fit: Estimate, extra: Array) -> float:
+    """P of the F test that the columns of extra (n, q) explain nothing beyond the law; nan without room.
+
+    The law's own tangent is projected out first (a Lagrange multiplier test).
+    """
+    r, J = fit.problem.linearised(fit.theta[None])
+    root_w = np.sqrt(fit.problem.w)
+    r, J = r[0] * root_w, J[0] * root_w
+    tangent = _basis(J[(J != 0).any(-1)].T)
+    more = extra * root_w[:, None]
+    rest = more - tangent @ (tangent.T @ more)
+    beyond = np.linalg.norm(rest, axis=0) > SAME * np.linalg.norm(more, axis=0)
+    if not beyond.any():
+        return float("nan")
+    more = _basis(rest[:, beyond])
+    r = r - tangent @ (tangent.T @ r)
+    gained = float(((more.T @ r) ** 2).sum())
+    q = more.shape[1]
+    dof = round(fit.problem.count) - tangent.shape[1] - q
+    if dof < 1 or q < 1:
+        return float("nan")
+    left = float((r**2).sum()) - gained
+    return float(special.fdtrc(q, dof, gained / q / max(left / dof, 1e-300)))
+
+
+def _basis(columns: Array) -> Array:
+    """An orthonormal basis of the columns' span, dropping directions that are nearly dependent."""
+    length = np.sqrt((columns**2).sum(0))
+    u, s, _ = np.linalg.svd(columns / np.where(length > 0, length, 1.0), full_matrices=False)
+    return np.asarray(u[:, s > 1e-8])
+
+
+def replicate_test(fit: Estimate) -> float:
+    """P of the lack-of-fit F test: misfit of configuration means against the spread within them."""
+    codes, w = np.unique(np.stack(fit.problem.x), axis=1, return_inverse=True)[1].ravel(), fit.problem.w
+    means = np.bincount(codes, w * fit.residuals) / np.bincount(codes, w)
+    within = float((w * (fit.residuals - means[codes]) ** 2).sum())
+    pure = fit.problem.count - means.size
+    lack = means.size - len(fit.law.free())
+    if pure < 1 or lack < 1 or within <= 0:
+        return float("nan")
+    between = float((w * fit.residuals**2).sum()) - within
+    return float(special.fdtrc(lack, pure, between / lack / (within / pure)))

@@ -1,0 +1,211 @@
+"""What every interval rests on: quantities of a law, their slopes, and the spread of the estimates.
+
+A quantity is a function of a batch of laws (fields of shape (B,)) that returns (B, K) numbers: the
+parameters, predictions at K points, an equivalent size. Shapes as in `scaling.optimise.problem`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from scaling.laws.base import Array, Law
+from scaling.optimise.estimate import Estimate
+from scaling.optimise.objectives import Objective
+from scaling.optimise.problem import TINY, Problem
+from scaling.optimise.robust_scale import location_scale
+
+Quantity = Callable[[Law], Any]
+SMALL = 30  # rows up to which docs/coverage.md measured the methods
+LOGARITHMIC = {"A", "B"}  # prefactors vary over decades: their intervals are formed on the logarithm
+
+
+def check_level(level: float, name: str = "level=") -> None:
+    """ValueError unless 0 < level < 1, beginning with what the caller calls it."""
+    if not 0 < level < 1:
+        raise ValueError(f"{name}{level!r} must lie between 0 and 1, e.g. 0.95")
+
+
+def checked(given: Any) -> None:
+    """ValueError for an interval's method that is none."""
+    if not isinstance(given, Method):
+        raise ValueError(f"method={given!r} is none: give one, e.g. scaling.Profile() or scaling.Bootstrap()")
+
+
+def evaluate(problem: Problem, theta: Array, quantity: Quantity) -> Array:
+    """A quantity (B, K) of a problem's law at θ (B, p), in its own unit."""
+    with np.errstate(all="ignore"):
+        values = np.asarray(quantity(problem.law.from_vector(problem.named(theta))), dtype=np.float64)
+    return values if values.ndim == 2 else values[:, None]
+
+
+def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
+    """∂quantity/∂θ by central differences, (B, p, K)."""
+    B, p = theta.shape
+    step = 1e-6 * np.maximum(np.abs(theta), 1e-4)
+    offsets = step[:, :, None] * np.eye(p)  # (B, p, p)
+    up = evaluate(problem, (theta[:, None] + offsets).reshape(B * p, p), quantity)
+    down = evaluate(problem, (theta[:, None] - offsets).reshape(B * p, p), quantity)
+    with np.errstate(invalid="ignore"):  # where the quantity is infinite there is no slope: nan
+        return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
+
+
+def spread(fit: Estimate) -> tuple[Array, float]:
+    """Covariance of θ, (p, p), and the objective's rise that one squared standard error is worth."""
+    cov, unit = spread_batch(fit.problem, fit.theta[None])
+    return cov[0], float(unit[0])
+
+
+def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array]:
+    """Covariance (B, p, p) at optima θ (B, p), and the rise (B,) worth one squared standard error.
+
+    τ² (JᵀWJ)⁻¹ with τ² = E ψ² / (E ψ')², an M-estimator's with homogeneous errors (Huber 1981, section
+    7.6). For least squares τ is the noise. For robust losses both expectations are those of normal
+    errors of the residuals' robust scale: at few points the residuals' own density near zero, of which
+    p residuals are zero by construction, says far too much. Parameters at a bound have zero rows.
+    """
+    r, J = problem.linearised(theta)
+    free = (theta > problem.lower) & (theta < problem.upper)
+    w = np.broadcast_to(problem.w, r.shape)
+    square, slope = _moments(problem.objective, *location_scale(problem, r, w, free.sum(-1)))
+    J = J * free[..., None] * np.sqrt(w)[:, None]
+    length = np.sqrt((J * J).sum(-1))
+    length = np.where(length > 0, length, 1.0)
+    J = J / length[..., None]
+    inverse = np.linalg.pinv(np.matmul(J, J.swapaxes(1, 2)), rcond=1e-13, hermitian=True)
+    cov = (square / slope**2)[:, None, None] * inverse / length[:, :, None] / length[:, None]
+    return cov, 0.5 * square / slope
+
+
+def leverage(fit: Estimate) -> Array:
+    """How much of its own prediction each row decides, (n,), at most .99."""
+    _, J = fit.problem.linearised(fit.theta[None])
+    columns = J[0] * np.sqrt(fit.problem.w)
+    columns = columns[(columns != 0).any(-1)]
+    q, _ = np.linalg.qr(columns.T / np.sqrt((columns**2).sum(-1)))
+    return np.asarray(np.minimum((q**2).sum(-1), 0.99))
+
+
+NORMAL = special.ndtri((np.arange(400) + 0.5) / 400)  # evenly likely values of a standard normal
+
+
+def _moments(objective: Objective, centre: Array, scale: Array) -> tuple[Array, Array]:
+    """E ψ² and E ψ' under normal errors, (B,); E ψ' = E[ψ z]/scale (Stein) needs no derivative."""
+    scale = np.maximum(scale, 1e-300)
+    if not objective.robust:
+        return 4 * scale**2, np.full(len(scale), 2.0)
+    psi = objective.psi(centre[:, None] + scale[:, None] * NORMAL)
+    psi = psi - psi.mean(-1, keepdims=True)
+    return (psi**2).mean(-1), np.maximum((psi * NORMAL).mean(-1) / scale, 1e-300)
+
+
+def standard_errors(fit: Estimate, quantity: Quantity) -> Array:
+    """Standard errors of K quantities by the delta method, (K,); nan where they are not determined."""
+    return np.asarray(errors_batch(fit.problem, fit.theta[None], quantity)[0])
+
+
+def errors_batch(problem: Problem, theta: Array, quantity: Quantity) -> Array:
+    """`standard_errors` at each row's optimum θ (B, p): (B, K)."""
+    cov, _ = spread_batch(problem, theta)
+    gradient = slopes(problem, theta, quantity)
+    with np.errstate(all="ignore"):
+        variance = np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient)
+        return np.asarray(np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), np.nan))
+
+
+def t_quantile(fit: Estimate, level: float) -> float:
+    """Student's t for a two-sided interval; inf where no degrees of freedom are left."""
+    return t_of(fit.problem, level)
+
+
+def t_of(problem: Problem, level: float) -> float:
+    """`t_quantile` of a problem: counted rows minus free parameters are its degrees of freedom."""
+    dof = problem.count - len(problem.law.free())
+    return float(special.stdtrit(dof, 0.5 + level / 2)) if dof > 0 else float("inf")
+
+
+def rows_taken_as_independent(method: Method) -> str:
+    """The caveat of a method that takes rows of one run as independent, on such rows."""
+    return f"{method.label} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
+
+
+def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:
+    """The quantity `predicted loss at K points`; axes are (K,)."""
+
+    def loss(law: Law) -> Array:
+        fields = {n: np.asarray(getattr(law, n))[..., None] for n in law.names()}
+        return np.asarray(type(law)(**fields)._loss(*(axes[a] for a in names)))
+
+    return loss
+
+
+def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
+    """`count` laws of the multivariate t of a fit's covariance, from `seed`, kept inside the bounds."""
+    rng = np.random.default_rng(seed)
+    cov, _ = spread(fit)
+    values, vectors = np.linalg.eigh(cov)
+    normal = rng.standard_normal((count, fit.theta.size)) * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    dof = max(fit.degrees_of_freedom, 1)
+    theta = fit.theta + normal / np.sqrt(rng.chisquare(dof, (count, 1)) / dof)
+    return fit.problem.law.from_vector(
+        fit.problem.named(np.clip(theta, fit.problem.lower, fit.problem.upper))
+    )
+
+
+def _open_ended(law: Law, names: Sequence[str], ends: Array) -> Array:
+    """Ends (K, 2) of parameters without those where only the search ends: 0, or infinity, is meant there.
+
+    A bound of 1 or less is the law's own, a share's.
+    """
+    out = ends.copy()
+    for i, name in enumerate(names):
+        known = law.nonlinear.get(name)
+        low, high = (known.lower, known.upper) if known else (TINY, np.inf)
+        if low > 0 and out[i, 0] <= low * (1 + 1e-9):
+            out[i, 0] = 0.0
+        if high > 1 and out[i, 1] >= high * (1 - 1e-9):
+            out[i, 1] = np.inf
+    return out
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to form intervals. Subclasses give `interval`; the rest follows."""
+
+    label: ClassVar[str] = "interval"
+
+    def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
+        """Estimate, lower and upper of `quantity` (K of them) of `fit` at `level`, each (K,)."""
+        raise NotImplementedError
+
+    def caveat(self, fit: Estimate) -> str:
+        """What the measured coverage says against this method on such data; empty where nothing does."""
+        return ""
+
+    def draws(self, fit: Estimate, count: int = 1000, seed: int = 0) -> Law:
+        """A batch of laws, fields (count,), spread as the data leave them uncertain."""
+        return draw_laws(fit, count, seed)
+
+    def parameters(self, fit: Estimate, level: float = 0.95) -> pd.DataFrame:
+        """Intervals of the free parameters: index name, columns estimate, lower, upper."""
+        check_level(level)
+        names = list(fit.law.free())
+        logs = np.array([name in LOGARITHMIC and getattr(fit.law, name) > 0 for name in names])
+
+        def named(law: Law) -> Array:
+            values = np.stack([np.asarray(getattr(law, n), dtype=np.float64) for n in names], axis=-1)
+            return np.where(logs, np.log(np.maximum(values, 1e-300)), values)
+
+        out = np.stack(self.interval(fit, named, level), axis=1)
+        with np.errstate(over="ignore"):
+            out = np.where(logs[:, None], np.exp(out), out)
+        out[:, 1:] = _open_ended(fit.law, names, out[:, 1:])
+        index = pd.Index(names, name="parameter")
+        table = pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
+        table.attrs |= {"method": self.label, "caveat": self.caveat(fit)}
+        return table

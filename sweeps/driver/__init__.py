@@ -1,0 +1,1 @@
+"""Running a sweep: planning, workers, launchers, progress."""

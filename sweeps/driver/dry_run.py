@@ -1,0 +1,132 @@
+"""What `--dry-run` prints: every run's derived shape, N, D, FLOPs, memory, and time if it can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from scaling.accounting import training_memory_bytes
+from sweeps.config.execution import Execution, share_out
+from sweeps.config.run import RunConfig
+from sweeps.driver import time_estimate
+from sweeps.driver.progress import clock
+
+COLUMNS = (
+    "corpus",
+    "size",
+    "P",
+    "seed",
+    "layers x width",
+    "heads",
+    "ffn",
+    "N",
+    "D",
+    "lr",
+    "FLOPs",
+    "state GiB",
+    "GiB/sequence",
+    "time",
+)
+GO_FIRST = ("ffn", "heads", "lr", "state GiB", "GiB/sequence", "layers x width", "FLOPs", "seed", "corpus")
+MEMORY = "state: weights, gradients, Adam moments; a sequence: what it keeps for the backward pass"
+BYTES = {"float32": 4, "bf16": 2}  # of an activation
+UNKNOWN = (
+    "time is not estimated: this machine cannot try these runs within seconds, and none is finished; "
+    "train one and plan again, or give --rate, the FLOP/s that one run sustains"
+)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Hours of each run, in the order of the configurations, and where they come from."""
+
+    hours: list[float | None]
+    words: str
+
+
+def forecast(
+    runs: list[RunConfig], folder: Path, execution: Execution, workers: str, place: str, rate: float | None
+) -> Forecast:
+    """Hours as finished runs in `folder` took; else at `rate` FLOP/s; else as steps timed here do."""
+    finished = time_estimate.finished_speeds(folder)
+    left = [run for run in runs if time_estimate.shape_of(run) not in finished]
+    count, threads = share_out(workers, len(runs), execution)
+    how = "as finished runs here took"
+    speeds: dict[time_estimate.Shape, float] = {}
+    if left and rate:
+        speeds, how = time_estimate.rated_speeds(left, rate), f"at {rate:.3g} FLOP/s a run"
+    elif left and place == "local" and execution.ranks == 1:
+        speeds = time_estimate.timed_speeds(left, count, execution.threads or threads, execution.accelerator)
+        how = "training steps alone, as timed just now; a held-out token costs a third of a training token"
+        how += "; timed eagerly, compiled they take less" if any(run.compile for run in left) else ""
+    hours = [time_estimate.hours_of(run, {**speeds, **finished}) for run in runs]
+    known = [one for one in hours if one is not None]
+    if len(known) < len(runs):
+        return Forecast(hours, UNKNOWN)
+    if place != "local":
+        count = len(runs) if workers == "auto" else int(workers)
+    at_once = f"{count} at a time" if count > 1 else "one at a time"
+    return Forecast(hours, f"in all {clock(3600 * time_estimate.together(known, count))}, {at_once}: {how}")
+
+
+def show(
+    console: Console, rule: str, runs: list[RunConfig], execution: Execution, forecast: Forecast
+) -> None:
+    """The table of runs, largest first, and the sums."""
+    table = Table(box=SIMPLE_HEAD, title=f"{len(runs)} runs", caption=rule, caption_justify="left")
+    rows = [
+        [*cells(run, execution), clock(3600 * hours) if hours is not None else ""]
+        for run, hours in sorted(zip(runs, forecast.hours, strict=True), key=lambda pair: -pair[0].C)
+    ]
+    kept = fitting(rows, console.width)
+    for index in kept:
+        name = COLUMNS[index]
+        table.add_column(name, justify="left" if name in ("corpus", "size") else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[index] for index in kept))
+    console.print(table)
+    if left_out := [name for index, name in enumerate(COLUMNS) if index not in kept]:
+        console.print(f"without {', '.join(left_out)}, for which the terminal is too narrow", highlight=False)
+    precisions = sorted({run.precision for run in runs})
+    less = ", one block's at a time and every block's input" if execution.gradient_checkpointing else ""
+    console.print(f"{MEMORY}, {' and '.join(precisions)} activations{less}", highlight=False)
+    if execution.ranks > 1:
+        shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"
+        console.print(f"both on each of {execution.ranks} devices: {execution.strategy}, {shares}")
+    flops, tokens = sum(run.own_C for run in runs), sum(run.steps * run.batch_tokens for run in runs)
+    console.print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
+    console.print(forecast.words, highlight=False)
+
+
+def fitting(rows: list[list[str]], width: int) -> list[int]:
+    """The columns, by number, that fit a terminal whole: what tells least of a run goes first."""
+    needed = [max(map(len, column)) + 3 for column in zip(COLUMNS, *rows, strict=True)]  # and what parts them
+    kept = list(range(len(COLUMNS)))
+    for name in GO_FIRST:
+        if sum(needed[index] for index in kept) + 1 > width:
+            kept.remove(COLUMNS.index(name))
+    return kept
+
+
+def cells(run: RunConfig, execution: Execution) -> list[str]:
+    """A run's row of the table but its hours."""
+    m = run.model
+    shards = execution.ranks if execution.strategy == "fsdp2" else 1
+    kept = (BYTES[run.precision], execution.gradient_checkpointing, shards)
+    none, one = (training_memory_bytes(m.shape, rows, run.seq_len, *kept) for rows in (0, 1))
+    more = 16.0 * (m.N - m.shape.N) / shards  # a mixture's other experts, a prefix at P = 1
+    state, one = (none + more) / 2**30, (one - none) / 2**30
+    shape = (f"{m.layers} x {m.width}", f"{m.heads}/{m.kv_heads}", m.ffn)
+    counts = (
+        f"{m.N:,}",
+        f"{run.D:,}",
+        f"{run.lr:.3g}",
+        f"{run.C:.2e}",
+        f"{state:.3g}",
+        f"{one:.3g}",
+    )
+    return [str(cell) for cell in (run.corpus, run.size, m.P, run.seed, *shape, *counts)]

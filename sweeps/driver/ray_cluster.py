@@ -1,0 +1,125 @@
+"""Workers as tasks of a Ray cluster the user has; a lost node's are started again on another."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.config.execution import DEFAULT, Execution
+from sweeps.driver.node import serve, stop_file
+from sweeps.driver.worker import Job
+
+RETRIES = 20  # of lost or failed tasks in one call
+STOP_S = 180.0
+PATIENCE_S = 30  # for a cluster's address to answer
+
+
+@dataclass
+class RayLauncher:
+    """Tasks that each claim the resources of one run and train run after run."""
+
+    address: str | None = None  # HOST:PORT of the cluster's head; else $RAY_ADDRESS, else this machine's
+    cpus: int = 1  # a run
+    gpus: float = 0.0  # a run
+
+    def share(self, workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:
+        """(tasks at a time, threads each): auto is as many as the cluster has room for."""
+        self._connect()
+        import ray
+
+        total: dict[str, float] = ray.cluster_resources()
+        room = int(total.get("CPU", 0) // self.cpus)
+        if self.gpus:
+            room = min(room, int(total.get("GPU", 0) // self.gpus))
+        if room < 1:
+            has = f"{total.get('CPU', 0):g} CPUs and {total.get('GPU', 0):g} GPUs"
+            raise ValueError(
+                f"a run wants {self.cpus} CPUs and {self.gpus:g} GPUs, the Ray cluster has {has}; "
+                "lower --cpus or --gpus"
+            )
+        return min(room if workers == "auto" else int(workers), runs), self.cpus
+
+    def _connect(self) -> None:
+        try:
+            import ray
+        except ModuleNotFoundError:
+            raise ValueError("ray is not installed: pip install 'parscale[cluster]'") from None
+        if ray.is_initialized():
+            return
+        address = self.address or os.environ.get("RAY_ADDRESS") or "auto"
+        _reachable(address)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = (str(error).strip().splitlines() or ["no answer"])[0]
+            raise ValueError(
+                f"--ray-address {address}: no Ray cluster answers there ({reason}); start one with "
+                "`ray start --head`, or name its HOST:PORT"
+            ) from None
+
+    def start(self, job: Job, workers: int) -> None:
+        """Start the tasks."""
+        self._connect()
+        import ray
+
+        self.job, self.retried = job, 0
+        self.task = ray.remote(serve).options(
+            num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0, scheduling_strategy="SPREAD"
+        )
+        self.tasks: list[Any] = [self.task.remote(job.to_json()) for _ in range(workers)]
+
+    def poll(self) -> bool:
+        """Start lost tasks again; False once every one has nothing left to do."""
+        import ray
+
+        ended, self.tasks = ray.wait(self.tasks, num_returns=len(self.tasks), timeout=0)
+        for task in ended:
+            try:
+                fatal = ray.get(task)
+            except ray.exceptions.RayError as error:
+                self.retried += 1
+                if self.retried > RETRIES:
+                    reason = str(error).strip().splitlines()[0]
+                    raise OSError(f"Ray lost {self.retried} tasks, the last: {reason}") from None
+                self.tasks.append(self.task.remote(self.job.to_json()))
+                continue
+            if fatal:
+                raise OSError(fatal)
+        return bool(self.tasks)
+
+    def stop(self) -> None:
+        """Tell every task to write its state and end; cancel those that do not."""
+        if not getattr(self, "tasks", None):
+            return
+        import ray
+
+        with contextlib.suppress(OSError):  # on a full disk: the cancelling below still ends them
+            stop_file(self.job).touch()
+        deadline = time.monotonic() + STOP_S
+        left = self.tasks
+        while left and time.monotonic() < deadline and ray.is_initialized():
+            _, left = ray.wait(left, num_returns=len(left), timeout=0.5)
+        for task in left:
+            ray.cancel(task, force=True)
+        self.tasks = []
+
+
+def _reachable(address: str) -> None:
+    """Refuse a HOST:PORT nobody listens at, at once: Ray itself would try for long."""
+    import socket
+
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if address in ("auto", "local") or not colon:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(
+            f"--ray-address {address}: no Ray cluster answers there ({reason}); "
+            "start one with `ray start --head`, or name its HOST:PORT"
+        ) from None

@@ -1,0 +1,182 @@
+"""Run a grid: plan, dispatch, watch, gather.
+
+    run_sweep(configs, out, name="demo", rule="...", workers="auto", launcher="local") -> SweepResult
+
+`configs` is a list of complete configurations (`sweeps.grids.grids.find(NAME)(Axes(...))`), `out` the
+sweep's folder. Runs that the folder already holds are skipped; the others are trained, largest
+first, by worker processes that share the folder: the folder is the queue, a lock a run decides who
+trains it, and everything `parscale status` shows is read back from it.
+
+A wrong call raises ValueError, a folder that cannot be written OSError; what happens after training
+has begun is told in the result: `result.ok`, `result.failed`, `result.interrupted`, `result.summary`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+
+from sweeps.config.execution import DEFAULT, Execution, share_out
+from sweeps.config.run import RunConfig
+from sweeps.corpora import build as corpora
+from sweeps.driver.local import LocalLauncher
+from sweeps.driver.progress import ENDED, View
+from sweeps.driver.sweep_result import SweepResult, result_of
+from sweeps.driver.worker import Job
+from sweeps.store.checksums import Damaged
+from sweeps.store.compatibility import check_resumable
+from sweeps.store.status import Observer, RunStatus
+from sweeps.store.store import Store
+
+POLL_S = 0.5
+GATHER_S = 5.0
+
+
+class Launcher(Protocol):
+    """Something that keeps workers going on a sweep folder."""
+
+    def share(self, workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:
+        """(workers at a time, threads each) for so many runs; `workers` is a number or auto."""
+
+    def start(self, job: Job, workers: int) -> None:
+        """Start the workers."""
+
+    def poll(self) -> bool:
+        """Restart what died; False once every worker has ended. Raises OSError if none can go on."""
+
+    def stop(self) -> None:
+        """Ask the workers to write their state and end, and wait for them."""
+
+
+def run_sweep(
+    configs: Sequence[RunConfig],
+    out: Path,
+    *,
+    name: str = "",
+    rule: str = "",
+    workers: int | str = "auto",
+    launcher: str | Launcher = "local",
+    execution: Execution = DEFAULT,
+    retry_diverged: bool = False,
+    fork: bool = False,
+    console: Console | None = None,
+    trainer: str = "sweeps.training.train:train",
+) -> SweepResult:
+    """Train what `out` does not hold of `configs`, gather the tables, say what happened.
+
+    `workers` is a number or auto (what suits the launcher, at most as many as there are runs).
+    `fork` lets a sweep go on whose code or configurations are not those it was begun with.
+    `trainer` names the function that trains one run, for tests.
+    """
+    console = console or Console()
+    chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher
+    share_out(workers, len(configs))
+    chosen.share(workers, len(configs))  # a cluster that is not there is refused before anything is written
+    report = partial(console.print, highlight=False, soft_wrap=True)
+    bound = corpora.bind(configs, report=report)
+    store = Store(out)  # what is refused up to here leaves no folder behind
+    store.create(name or configs[0].sweep, rule)
+    aside = store.damaged()
+    store.gather(curves=True)  # what is damaged is known before anything is trained
+    check_resumable(store, bound, fork, report)
+    store.state(name or configs[0].sweep, rule)
+    runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
+    if retry_diverged:
+        store.forget(run.run_id for run in Observer(out).look(runs) if run.state == "diverged")
+    before = store.finished() & set(runs)
+    todo = {run_id: config for run_id, config in runs.items() if run_id not in before}
+    fatal, interrupted = "", False
+    if todo:
+        count, threads = chosen.share(workers, len(todo), execution)
+        session = uuid.uuid4().hex
+        job = Job(str(out.resolve()), list(todo), session, execution, trainer, os.getcwd(), threads)
+        fatal, interrupted = _watch(store, job, chosen, count, todo, console)
+    try:
+        store.gather(curves=True)
+    except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
+        fatal = fatal or f"{error.filename or out}: {error.strerror}"
+    return result_of(store, runs, before, fatal, interrupted, aside)
+
+
+def find_launcher(name: str, **settings: Any) -> Launcher:
+    """The launcher under a name; `settings` are the fields of its class."""
+    if name == "local":
+        return LocalLauncher()
+    if name == "slurm":
+        from sweeps.driver.slurm import SlurmLauncher
+
+        return SlurmLauncher(**settings)
+    if name == "ray":
+        from sweeps.driver.ray_cluster import RayLauncher
+
+        return RayLauncher(**settings)
+    raise ValueError(f"unknown launcher {name!r}; choose local, slurm or ray")
+
+
+def _watch(
+    store: Store, job: Job, launcher: Launcher, workers: int, todo: dict[str, RunConfig], console: Console
+) -> tuple[str, bool]:
+    """Keep the workers going and the view up to date until all has ended; (why it stopped, interrupted)."""
+    observer = Observer(store.folder, job.session)
+    last_gather, gathered = time.monotonic(), 0
+    with _terminate_as_interrupt(), View(console) as view:
+        try:
+            launcher.start(job, workers)
+            while launcher.poll():
+                view.show(runs := _look(observer, store, todo))
+                ended = sum(run.state in ENDED for run in runs)
+                if ended == len(todo):
+                    break
+                if ended > gathered and time.monotonic() - last_gather > GATHER_S:
+                    store.gather()
+                    last_gather, gathered = time.monotonic(), ended
+                time.sleep(POLL_S)
+            view.show(_look(observer, store, todo))
+            launcher.stop()
+        except KeyboardInterrupt:
+            console.print("stopping: the runs under way write their state ...", highlight=False)
+            launcher.stop()
+            return "", True
+        except OSError as error:
+            launcher.stop()
+            return str(error), False
+        except BaseException:
+            launcher.stop()
+            raise
+    return "", False
+
+
+def _look(observer: Observer, store: Store, todo: dict[str, RunConfig]) -> list[RunStatus]:
+    """The state of each run; what is found damaged is set aside, and seen again in what is left."""
+    try:
+        return observer.look(todo)
+    except Damaged:
+        store.gather()
+        return observer.look(todo)
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that a driver told to go leaves its runs resumable."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    handler: Callable[..., object] | int | None = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)

@@ -1,0 +1,210 @@
+"""Grids: functions that return complete configurations. One dial, the size, decides the rest.
+
+Each grid states its derivation rule; `--dry-run` prints it with what it gives for every run. Within
+a grid, runs differ only in N, P and seed: tokens, batch, schedule and held-out set are the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+import runpy  # noqa: TID251 (a grid file is code)
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sweeps.config.run import RunConfig
+from sweeps.corpora import tokens
+from sweeps.corpora.sources import huggingface
+from sweeps.grids import recipes
+from sweeps.grids.axes import ALL, Axes
+from sweeps.grids.scaling_rules import PAPER_SIZES, SmallRule, paper_run
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A named grid: its derivation rule in words, and the function from axes to configurations."""
+
+    name: str
+    rule: str
+    make: Callable[[Axes], list[RunConfig]]
+
+    def __call__(self, axes: Axes = ALL) -> list[RunConfig]:
+        """Every configuration of the grid on `axes`, checked."""
+        made = list(self.make(replace(axes, recipe=None)))
+        self._check(made)
+        self._heeds(made, axes)
+        if axes.precision:
+            made = [replace(config, precision=axes.precision) for config in made]
+        if axes.tokenizer and not axes.base:
+            made = _tokenized(made, axes.tokenizer)
+        configs = recipes.apply(made, axes)
+        if axes.tokenizer and axes.base:  # the base's vocabulary stands, whatever tokenizer lies beside it
+            configs = [replace(config, tokenizer=axes.tokenizer) for config in configs]
+        return configs
+
+    def _check(self, made: list[RunConfig]) -> None:
+        """What a user's function returns is runs, each once."""
+        for index, config in enumerate(made):
+            if not isinstance(config, RunConfig):
+                kind = type(config).__name__
+                raise ValueError(f"grid {self.name}: item {index} is a {kind}, not a RunConfig")
+        if len({config.run_id for config in made}) < len(made):
+            raise ValueError(f"grid {self.name} has one run several times")
+        if not made:
+            raise ValueError(f"grid {self.name} has no run on these axes")
+
+    def _heeds(self, made: list[RunConfig], axes: Axes) -> None:
+        """A user's function may pass over an axis: then what was asked for is not what would be trained."""
+        got: dict[str, set[Any]] = {
+            "sizes": {config.size for config in made},
+            "streams": {config.model.P for config in made},
+            "corpora": {config.corpus for config in made},
+            "seeds": {config.seed for config in made},
+        }
+        for axis, found in got.items():
+            if strange := found - set(getattr(axes, axis) or found):
+                told = ", ".join(sorted(map(str, strange)))
+                raise ValueError(f"grid {self.name} does not heed --{axis}: it has {told} all the same")
+        if axes.tokens and any(abs(config.D - axes.tokens) > config.batch_tokens for config in made):
+            raise ValueError(f"grid {self.name} does not heed --tokens {axes.tokens:,}")
+
+
+def _tokenized(configs: list[RunConfig], tokenizer: str) -> list[RunConfig]:
+    """The configurations with another tokenizer, and as many rows of the embedding as it has entries."""
+    other = [config for config in configs if getattr(config, "tokenizer", tokenizer) != tokenizer]
+    vocab = tokens.entries(huggingface.tokenizer_file(tokenizer)) if other and tokenizer != "bpe" else None
+
+    def changed(config: RunConfig) -> RunConfig:
+        model = replace(config.model, vocab=vocab or config.model.vocab)
+        return replace(config, tokenizer=tokenizer, model=model)
+
+    return [changed(config) if config in other else config for config in configs]
+
+
+Point = Callable[[str, int, str, int, Axes], RunConfig]  # (size, P, corpus, seed, filled axes) -> run
+
+
+def product(default: Axes, point: Point) -> Callable[[Axes], list[RunConfig]]:
+    """A grid's `make`: one run for every corpus, seed, size and P, the default's where not overridden."""
+
+    def make(axes: Axes) -> list[RunConfig]:
+        chosen = {f.name: getattr(axes, f.name) for f in fields(axes)}
+        filled = replace(default, **{name: value for name, value in chosen.items() if value is not None})
+        return [
+            point(size, P, corpus, seed, filled)
+            for corpus in _values("corpora", filled.corpora)
+            for seed in _values("seeds", filled.seeds)
+            for size in _values("sizes", filled.sizes)
+            for P in _values("streams", filled.streams)
+        ]
+
+    return make
+
+
+def _values(axis: str, values: Sequence[Any] | None) -> Sequence[Any]:
+    if not values:
+        raise ValueError(f"--{axis} is empty: give it at least one value")
+    if len(set(values)) != len(values):
+        raise ValueError(f"--{axis} repeats a value: {', '.join(map(str, values))}")
+    return values
+
+
+CI = SmallRule(
+    512, batch=8, seq_len=64, lr=8e-3, muon_lr=1e-2, settings=(("log_points", 20), ("eval_tokens", 50_000))
+)
+DEMO = SmallRule(1024, batch=8, seq_len=128, lr=8e-3, muon_lr=1e-2, settings=(("log_points", 50),))
+LAPTOP_SETTINGS = {"compile": True, "eval_tokens": 1_000_000, "schedule": "linear", "final_lr": 0.0}
+LAPTOP = SmallRule(  # chosen by the search of results/grids/recipe.py, before any run of the grid
+    2048,
+    batch=8,
+    seq_len=256,
+    lr=0.04,
+    muon_lr=1e-2,
+    lr_power=0.0,
+    settings=tuple(LAPTOP_SETTINGS.items()),
+)
+
+PAPER_RULE = (
+    "the paper's shapes: 36 layers, 16 heads, 2 KV heads, 48 prefix tokens; batch 1024 x 2048, 42B tokens, "
+    "AdamW, 2K steps of warm-up to 3e-4, cosine to 1e-5, bf16; one learning rate for every size and P"
+)
+
+
+def _small(name: str, rule: SmallRule, sizes: Sequence[str], default: Axes) -> Grid:
+    axes = replace(default, sizes=sizes)
+    return Grid(name, rule.describe(), product(axes, partial(rule.run, name)))
+
+
+GRIDS = {
+    grid.name: grid
+    for grid in (
+        _small("ci", CI, ("32x1", "64x1"), Axes(None, (1, 2, 4), ("stdlib",), (0,), tokens=50_000)),
+        _small("demo", DEMO, ("32x2", "64x2", "96x2"), Axes(None, (1, 2, 4), ("stdlib",), (0,), 400_000)),
+        _small(
+            "laptop",
+            LAPTOP,
+            ("32x2", "32x4", "64x3", "64x5", "96x4"),
+            Axes(None, (1, 2, 4, 8), ("code",), (0, 1), 4_000_000),
+        ),
+        Grid(
+            "paper",
+            PAPER_RULE,
+            product(
+                Axes(tuple(PAPER_SIZES), (1, 2, 4, 8), ("stack-v2-python", "pile"), (0,), 42_000_000_000),
+                partial(paper_run, "paper"),
+            ),
+        ),
+    )
+}
+
+
+def find(name: str) -> Grid:
+    """The named grid, or the `grid` a user's Python file defines: FILE.py or FILE.py:NAME."""
+    if name in GRIDS:
+        return GRIDS[name]
+    path, colon, attribute = name.rpartition(":")
+    if not colon:
+        path, attribute = name, "grid"
+    if not path.endswith(".py"):
+        raise ValueError(f"unknown grid {name!r}; choose {', '.join(GRIDS)}, or name a file: FILE.py[:NAME]")
+    return _from_file(Path(path), attribute)
+
+
+def _from_file(path: Path, attribute: str) -> Grid:
+    """Run the user's own grid file; a fault in it is named with file and line."""
+    if not path.is_file():
+        raise ValueError(f"grid file {path} does not exist")
+    try:
+        space = runpy.run_path(str(path), run_name=path.stem)
+    except SyntaxError as error:
+        raise ValueError(f"{path}:{error.lineno}: {error.msg}") from None
+    except (Exception, SystemExit) as error:
+        raise _blame(path, error, 1) from None
+    found = space.get(attribute)
+    if isinstance(found, Grid):
+        return replace(found, make=_guarded(path, found.make))
+    if not callable(found):
+        raise ValueError(f"{path} defines no Grid and no function of Axes named `{attribute}`")
+    return Grid(path.stem, inspect.getdoc(found) or f"defined in {path}", _guarded(path, found))
+
+
+def _guarded(path: Path, make: Callable[[Axes], list[RunConfig]]) -> Callable[[Axes], list[RunConfig]]:
+    """The user's function, its faults named with file and line."""
+
+    def made(axes: Axes) -> list[RunConfig]:
+        try:
+            return list(make(axes))
+        except (Exception, SystemExit) as error:
+            raise _blame(path, error, getattr(getattr(make, "__code__", None), "co_firstlineno", 1)) from None
+
+    return made
+
+
+def _blame(path: Path, error: BaseException, default: int) -> ValueError:
+    """The error with the last line of the user's file that led to it."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return ValueError(f"{path}:{lines[-1] if lines else default}: {words}")

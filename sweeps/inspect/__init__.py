@@ -1,0 +1,1 @@
+"""Reading trained runs: streams, ensembles, loss by context, generation."""

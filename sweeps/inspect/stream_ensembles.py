@@ -1,0 +1,65 @@
+"""`parscale streams SWEEP`: what averaging the streams of each trained run gives, for Proposition 1's test.
+
+Writes streams.parquet beside the sweep's runs.parquet; `parscale figures` and `report` draw it. Columns:
+run_id, size, N, P, m (streams averaged), subsets, loss, loss_se, gain (L_1 - L_m, nats per token),
+gain_se, line (the gain Proposition 1 gives at the best-fitting slope), entropy, similarity, own and
+own_se (the model's loss, its own aggregation), tokens_read. Where a backbone was frozen: backbone (its
+loss alone, P = 1), over_backbone and over_backbone_se (what P streams gain over it, paired sequence by
+sequence).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from parscale.cli.sweep_commands import console, show
+from sweeps.checkpoint.stream_bank import view
+from sweeps.config.run import RunConfig
+from sweeps.inspect import trained_runs
+from sweeps.inspect.stream_diagnostics import diagnose, mean_and_se
+from sweeps.store.checksums import write_parquet
+
+TABLE = "streams.parquet"
+
+
+def streams(args: Any) -> int:
+    """Read held-out text with every finished run of P > 1, write the table and print its last rows."""
+    folder, tokens = trained_runs.asked(args)
+    found = measure(folder, tokens).sort_values(["N", "P", "run_id", "m"], ignore_index=True)
+    write_parquet(folder / TABLE, found)
+    whole = found[found["m"] == found["P"]]
+    names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]
+    frozen = [c for c in ("backbone", "own", "over_backbone", "over_backbone_se") if "backbone" in whole]
+    words = "gain: nats per token below one stream alone; line: by Proposition 1, fitted to every m"
+    more = "; over_backbone: own below backbone, the frozen one at P = 1" if frozen else ""
+    show(whole[names + frozen], "averaging all P streams of a run", words + more)
+    console().print(f"written {folder / TABLE}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
+    """The table of every finished run of P > 1 whose weights are kept, on about so many tokens; written."""
+    several = [known for known in trained_runs.runs(folder) if known[1].model.P > 1]
+    if not several:
+        raise ValueError(f"{folder}: no finished run of P > 1 whose weights are kept under checkpoints/")
+    return trained_runs.complete(
+        folder, TABLE, tokens, lambda known: _of_run(known[2], known[1], tokens), several
+    )
+
+
+def _of_run(weights: Path, config: RunConfig, tokens: int) -> pd.DataFrame:
+    """One run's rows."""
+    model = trained_runs.load(weights)
+    report = diagnose(model, trained_runs.windows(config, tokens))
+    facts: dict[str, Any] = {"size": config.size, "N": config.model.N, "P": config.model.P}
+    facts |= {"line": report.gain_slope * (1 - 1 / report.ensemble["m"]), "entropy": report.entropy}
+    facts |= {"similarity": report.pairs["hidden_similarity"].mean()}
+    facts |= {"own": report.loss, "own_se": report.loss_se}
+    if config.recipe == "peft":
+        alone = diagnose(view(model, P=1), trained_runs.windows(config, tokens))
+        gain, gain_se = mean_and_se(alone.by_sequence - report.by_sequence)
+        facts |= {"backbone": alone.loss, "over_backbone": gain, "over_backbone_se": gain_se}
+    return report.ensemble.assign(**facts)

@@ -1,0 +1,204 @@
+"""The ParScale transformer (arXiv 2505.10475): a Qwen2 or Qwen3 backbone run as P parallel streams.
+
+Each stream has its own learnable prefix keys and values in every layer; a small network weighs the
+streams' last hidden states, token by token, and one LM head reads the weighted sum. At P = 1 there is
+neither prefix nor aggregation: a plain Qwen2. Parameter names are those of the released checkpoints,
+so that `state_dict()` is a checkpoint.
+
+Shapes: B batch, T tokens, P streams, R rows (B before the streams part in the first layer, then P*B,
+row = stream * B + item), S tokens cached before these T, K prefix tokens, h width, n query heads,
+m key and value heads, d head dimension, V vocab.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from sweeps.config.model import ModelConfig
+from sweeps.model.blocks import Attention, Decoder
+from sweeps.model.chunked_loss import IGNORE, linear_cross_entropy
+from sweeps.model.kv_cache import KVCache, refuse_too_much
+from sweeps.model.layers import Linear, MixtureOfExperts, check_ids, is_extra, rotary, tile, visibility
+
+
+@dataclass(frozen=True)
+class StreamSummary:
+    """What the aggregation makes of the streams, averaged over the tokens of a batch."""
+
+    weights: Tensor  # (P,) mean aggregation weights, smoothing included
+    similarity: Tensor  # (P, P) mean cosine similarity of the streams' last hidden states
+
+
+class ParScaleLM(nn.Module):
+    """Language model of `config`; freshly initialised (normal, biases 0, gains 1).
+
+    Initial weights follow torch's global seed. The backbone's are bit-identical for every P and on
+    every device, and the global generator is left in the same state whatever P is.
+    Set `gradient_checkpointing` to keep only each block's input for the backward pass.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.gradient_checkpointing = False
+        if torch.get_default_device().type == "cpu":
+            needed = config.N + config.shape.embedding_parameters
+            shape = (
+                f"P = {config.P}, {config.K} prefix tokens, {config.layers} layers of width {config.width}"
+            )
+            refuse_too_much(needed * torch.get_default_dtype().itemsize, f"a model of {shape}")
+        self.model = Decoder(config)
+        if not config.tied_embeddings:
+            self.lm_head = Linear(config.width, config.vocab, bias=False)
+        counted = sum(p.numel() for p in self.parameters())
+        expected = config.N + config.shape.embedding_parameters
+        if counted != expected:
+            raise AssertionError(f"{counted} parameters built, {expected} counted from the shape")
+        if not self.model.embed_tokens.weight.is_meta:
+            self.initialise()
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Draw every weight anew: the backbone from one generator, what ParScale adds from another."""
+        seed = int(torch.randint(2**62, (), device="cpu"))  # whatever device the model is built on
+        backbone, extras = (torch.Generator("cpu").manual_seed(seed + i) for i in range(2))
+        for name, parameter in self.named_parameters():
+            if "norm" in name:
+                parameter.fill_(1.0)
+            elif name.endswith("bias"):
+                parameter.zero_()
+            else:
+                generator = extras if is_extra(name) else backbone
+                std = self._std_of(name)
+                drawn = torch.empty(parameter.shape, device="cpu").normal_(0, std, generator=generator)
+                parameter.copy_(drawn)
+
+    def _std_of(self, name: str) -> float:
+        """Standard deviation a weight is drawn with: what ParScale adds may have one of its own."""
+        own = self.config.prefix_std if "prefix_" in name else None
+        own = self.config.aggregation_std if "aggregate_layer" in name else own
+        return self.config.init_std if own is None else own
+
+    @property
+    def attentions(self) -> list[Attention]:
+        """The attention of every layer."""
+        return [part for part in self.modules() if isinstance(part, Attention)]
+
+    @property
+    def head(self) -> Tensor:
+        """The LM head, (V, h)."""
+        return self.model.embed_tokens.weight if self.config.tied_embeddings else self.lm_head.weight
+
+    def new_cache(self, batch: int, capacity: int) -> KVCache:
+        """Memory for the keys and values of `batch` sequences of at most `capacity` tokens."""
+        return KVCache(self.config, self.attentions, batch, capacity, self.head.dtype)
+
+    def streams(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor:
+        """Last hidden states of the streams after the final norm, (P, B, T, h)."""
+        check_ids(input_ids, self.config.vocab)
+        (B, T), P, device = input_ids.shape, self.config.P, input_ids.device
+        real, S = None if attention_mask is None else attention_mask.bool(), 0
+        if cache is not None:
+            real, S, positions = cache.append(P, real, B, T)
+        elif real is not None:
+            positions = (real.cumsum(dim=1) - 1).clamp_min(0)
+        else:
+            positions = torch.arange(T, device=device)[None]
+        mask = visibility(T, S, self.config.K, real, device)
+        if mask is not None and mask.dim() == 4:
+            mask = tile(mask, P)
+        rope = rotary(positions, self.config.shape.head_size, self.config.rope_base)
+        x: Tensor = self.model.embed_tokens(input_ids)
+        for index, layer in enumerate(self.model.layers):
+            kept = None if cache is None else cache.layers[index]
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(layer, x, rope, mask, kept, use_reentrant=False)
+            else:
+                x = layer(x, rope, mask, kept)
+            if index == 0 and positions.shape[0] > 1:
+                rope = (tile(rope[0], P), tile(rope[1], P))
+        x = self.model.norm(x)
+        return x.view(P, B, T, -1)
+
+    def aggregate(self, streams: Tensor) -> tuple[Tensor, Tensor]:
+        """Weigh the streams token by token: (P, B, T, h) -> their sum (B, T, h), weights (B, T, P).
+
+        The released layout concatenates the streams with the stream index fastest. Many tokens: reordering
+        the small weight leaves the (P, B, T, h) block where it is. Few, as in decoding: the tokens are less.
+        """
+        P, B, T, h = streams.shape
+        if P == 1:
+            return streams[0], torch.ones(B, T, 1, device=streams.device)
+        net = dict(self.model.aggregate_layer.named_parameters())
+        weight, inner = net["0.weight"], net["0.bias"].to(streams.dtype)
+        if h > B * T:
+            inner = F.linear(streams.permute(1, 2, 3, 0).reshape(B * T, h * P), weight, inner)
+        else:
+            by_stream = weight.view(-1, h, P).permute(2, 1, 0).to(streams.dtype)  # (P, h in, h out)
+            for x, part in zip(streams.flatten(1, 2), by_stream, strict=True):
+                inner = torch.addmm(inner, x, part)
+        scores = F.linear(F.silu(inner), net["2.weight"], net["2.bias"])
+        weights = scores.float().softmax(dim=-1).view(B, T, P)
+        weights = weights * (1 - self.config.smoothing) + self.config.smoothing / P
+        share = weights.to(streams.dtype)
+        mixed = streams[0] * share[..., 0, None]
+        for stream in range(1, P):
+            mixed = torch.addcmul(mixed, streams[stream], share[..., stream, None])
+        return mixed, weights
+
+    def hidden(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor:
+        """What the LM head reads, (B, T, h)."""
+        return self.aggregate(self.streams(input_ids, attention_mask, cache))[0]
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor:
+        """Logits (B, T, V) of input_ids (B, T); `attention_mask` (B, T) is 0 at padding.
+
+        With a cache the tokens continue what is in it, and the mask is that of the new tokens alone.
+        """
+        return F.linear(self.hidden(input_ids, attention_mask, cache), self.head)
+
+    def loss(
+        self,
+        input_ids: Tensor,
+        targets: Tensor,
+        reduction: str = "mean",
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Cross entropy, nats per token, of predicting `targets` (B, T): already shifted, -100 ignored.
+
+        In training a mixture of experts adds the gradient, not the value, of its load-balance loss.
+        """
+        if attention_mask is not None:
+            targets = targets.masked_fill(attention_mask == 0, IGNORE)
+        hidden = self.hidden(input_ids, attention_mask)
+        loss = linear_cross_entropy(hidden, self.head, targets, reduction)
+        if self.config.experts and self.training and reduction == "mean":
+            balance = self.config.balance_weight * self.balance()
+            loss = loss + (balance - balance.detach())
+        return loss
+
+    def balance(self) -> Tensor:
+        """Load-balance loss of the last call, averaged over the layers: 1 is even."""
+        mixtures = [part for part in self.modules() if isinstance(part, MixtureOfExperts)]
+        return torch.stack([part.balance for part in mixtures if part.balance is not None]).mean()
+
+    @torch.no_grad()
+    def stream_summary(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> StreamSummary:
+        """Mean aggregation weights and pairwise similarity of the streams on one batch."""
+        streams = self.streams(input_ids, attention_mask)
+        real = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        kept = streams[:, real.bool()].float()  # (P, tokens, h)
+        weights = self.aggregate(streams)[1][real.bool()].mean(dim=0)
+        unit = F.normalize(kept, dim=-1)
+        return StreamSummary(weights, torch.einsum("pth,qth->pq", unit, unit) / kept.shape[1])

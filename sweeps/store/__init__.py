@@ -1,0 +1,5 @@
+"""A sweep on disk: tables, locks, checksums, status."""
+
+from sweeps.store.store import Store
+
+__all__ = ["Store"]

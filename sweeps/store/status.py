@@ -1,0 +1,119 @@
+"""How a sweep stands, read from its folder: the same truth for the live view and `parscale status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sweeps.config.run import RunConfig
+from sweeps.store.locks import Locks
+from sweeps.store.store import Store
+
+SWEEPS = Path("results/sweeps")  # where a grid's runs go unless told
+
+
+def sweep_folder(name: str) -> Path:
+    """The folder of a sweep, given as such or as a grid's name; ValueError where there is none."""
+    folder = Path(name) if (Path(name) / "configs").is_dir() else SWEEPS / name
+    if not (folder / "configs").is_dir():
+        raise ValueError(
+            f"{name} is no sweep folder, nor is one of that name under {SWEEPS}; `parscale sweep` writes them"
+        )
+    return folder
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """What the disk says of one run."""
+
+    run_id: str
+    config: RunConfig
+    state: str  # done, diverged, running, interrupted, failed, pending
+    step: int = 0
+    loss: float | None = None
+    tokens_per_s: float | None = None
+    eta_s: float | None = None
+    error: str = ""
+
+    @property
+    def label(self) -> str:
+        """What to call the run on one line."""
+        c = self.config
+        recipe = "" if c.recipe == "scratch" else f" {c.recipe}"
+        return f"{c.size} P={c.model.P} {c.corpus} seed {c.seed}{recipe}"
+
+    @property
+    def done_C(self) -> float:
+        """Training FLOPs spent on it so far, stage 1 not counted."""
+        over = self.state in ("done", "diverged")
+        return self.config.own_C * (1.0 if over else self.step / self.config.steps)
+
+
+class Observer:
+    """Reads run after run from one sweep folder; keeps what it needs to tell a dead owner.
+
+    To the launcher of `session`, what failed in an earlier session is yet to be tried.
+    """
+
+    def __init__(self, folder: Path, session: str = "") -> None:
+        self.session = session
+        self.store = Store(folder)
+        self.locks = Locks(folder / "locks")
+
+    def look(self, configs: Mapping[str, RunConfig]) -> list[RunStatus]:
+        """The state of each run, in the order given."""
+        finished = self.store.finished()
+        return [self._one(run_id, config, run_id in finished) for run_id, config in configs.items()]
+
+    def _one(self, run_id: str, config: RunConfig, finished: bool) -> RunStatus:
+        noted = self.store.noted(run_id)
+        state = str(noted.get("state", "pending"))
+        row = self.store.outcome(run_id) if finished else {}
+        if finished:  # the row says how: what was noted beside the weights may be gone with them
+            state = "diverged" if row.get("status") == "diverged" else "done"
+        elif state in ("running", "done", "diverged"):  # noted as ended, yet no row: not ended
+            state = "running" if self.locks.owner(run_id) else "interrupted"
+        elif state == "failed" and self.session and self.session not in noted.get("failed_in", ()):
+            state = "pending"
+        return RunStatus(
+            run_id,
+            config,
+            state,
+            step=config.steps if finished else int(noted.get("step", 0)),
+            loss=row.get("loss") if finished else noted.get("loss"),
+            tokens_per_s=noted.get("tokens_per_s"),
+            eta_s=noted.get("eta_s"),
+            error=str(noted.get("error", "")),
+        )
+
+
+def sweep_status(folder: Path) -> pd.DataFrame:
+    """One row a run: run_id, size, P, corpus, recipe, seed, state, step, steps, loss and, where they are
+    known, tokens_per_s, eta_s, error; N.
+    """
+    observer = Observer(folder)
+    runs = observer.look(observer.store.configs())
+    rows = [
+        {
+            "run_id": run.run_id,
+            "size": run.config.size,
+            "P": run.config.model.P,
+            "corpus": run.config.corpus,
+            "recipe": run.config.recipe,
+            "seed": run.config.seed,
+            "state": run.state,
+            "step": run.step,
+            "steps": run.config.steps,
+            "loss": run.loss,
+            "tokens_per_s": run.tokens_per_s if run.state == "running" else None,
+            "eta_s": run.eta_s if run.state == "running" else None,
+            "error": run.error,
+            "N": run.config.model.N,
+        }
+        for run in runs
+    ]
+    order = ["corpus", "N", "P", "seed"]
+    return pd.DataFrame(rows).sort_values(order, ignore_index=True) if rows else pd.DataFrame(rows)

@@ -1,0 +1,244 @@
+"""A sweep on disk: one folder, one writer a file, every file written whole or not at all.
+
+sweep.json             the grid's name and rule
+code.json              training version and torch it began with (sweeps/store/compatibility.py)
+configs/<run_id>.json  each run's complete configuration
+rows/<run_id>.json     a finished run's row, until it is gathered into runs.parquet
+curves/<run_id>.parquet  a finished run's curve, until it is gathered into curves.parquet
+runs.parquet, curves.parquet, domains.parquet
+checkpoints/<run_id>/  training state, final weights, status.json, and the row and curve once more
+                                                                    (ignored by git)
+locks/<run_id>.lock    who trains the run                           (ignored by git)
+*.damaged              what failed its checksum (sweeps/store/repair.py)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scaling.data.atomic_files import replacing
+from sweeps.config.run import RunConfig
+from sweeps.store.checksums import copy_parquet, read_parquet, read_row, write_parquet, write_row, write_text
+from sweeps.store.locks import Mutex
+from sweeps.store.repair import repair
+
+INTEGERS = (
+    "N", "P", "D", "seed", "steps", "batch_tokens", "seq_len", "vocab", "layers", "width", "heads",
+    "kv_heads", "ffn", "prefix_tokens", "peak_memory_bytes",
+)  # fmt: skip
+
+
+class Store:
+    """The folder of one sweep."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.said: list[str] = []  # on what this process found damaged
+        self._gathered: tuple[tuple[int, ...], dict[str, dict[str, Any]]] = ((), {})
+
+    def create(self, name: str, rule: str) -> None:
+        """Make the folder's parts; one that cannot be written, or is another grid's, is refused by name."""
+        said = self.folder / "sweep.json"
+        try:
+            owner = json.loads(said.read_text(encoding="utf-8")).get("name", name)
+        except (OSError, ValueError, AttributeError):
+            owner = name
+        if owner != name:
+            raise ValueError(
+                f"{self.folder} holds the runs of grid {owner}, not of {name}; choose another --out"
+            )
+        try:
+            for part in ("configs", "rows", "curves", "checkpoints", "locks"):
+                (self.folder / part).mkdir(parents=True, exist_ok=True)
+            write_text(self.folder / ".gitignore", "checkpoints/\nlocks/\nrows/\ncurves/\n*.tmp\n")
+            if not said.exists():
+                self.state(name, rule)
+        except FileExistsError as error:
+            raise OSError(f"{error.filename} is a file, not a folder; choose another --out") from None
+        except OSError as error:
+            raise OSError(f"cannot write to {self.folder}: {error.strerror}; choose another --out") from None
+
+    def state(self, name: str, rule: str) -> None:
+        """Say which grid the folder holds, and by what rule its runs are derived."""
+        write_text(self.folder / "sweep.json", json.dumps({"name": name, "rule": rule}, indent=1))
+
+    # Configurations.
+
+    def add(self, configs: Iterable[RunConfig]) -> dict[str, RunConfig]:
+        """Record configurations; returns {run_id: configuration}.
+
+        A configuration equal to a stored one keeps the stored identity, so that a field added to the
+        code with a default does not make old runs look undone.
+        """
+        known = {config: run_id for run_id, config in self.configs().items()}
+        found = {}
+        for config in configs:
+            run_id = known.get(config, config.run_id)
+            if config not in known:
+                write_text(self.folder / "configs" / f"{run_id}.json", config.to_json())
+            found[run_id] = config
+        return found
+
+    def configs(self) -> dict[str, RunConfig]:
+        """Every recorded configuration."""
+        return {
+            path.stem: self.config(path.stem) for path in sorted((self.folder / "configs").glob("*.json"))
+        }
+
+    def config(self, run_id: str) -> RunConfig:
+        """One recorded configuration."""
+        path = self.folder / "configs" / f"{run_id}.json"
+        try:
+            return RunConfig.from_json(path.read_text(encoding="utf-8"))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path}: {error}; remove it, or plan the sweep in a new folder") from None
+
+    # Rows.
+
+    def checkpoint(self, run_id: str) -> Path:
+        """Where a run keeps its training state and final weights."""
+        return self.folder / "checkpoints" / run_id
+
+    def finish(self, run_id: str, row: dict[str, Any]) -> None:
+        """Publish a finished run: its curve, then its row, which makes it finished; drop its snapshots."""
+        curve = self.checkpoint(run_id) / "curve.parquet"
+        if curve.exists():
+            copy_parquet(curve, curve)  # with its checksums from here on
+            with replacing(self.folder / "curves" / f"{run_id}.parquet") as temporary:
+                shutil.copyfile(curve, temporary)
+        self.checkpoint(run_id).mkdir(parents=True, exist_ok=True)
+        for path in (self.checkpoint(run_id) / "row.json", self.folder / "rows" / f"{run_id}.json"):
+            write_row(path, {**row, "run_id": run_id})
+        self.drop_snapshots(run_id)
+
+    def has_snapshot(self, run_id: str) -> bool:
+        """True if the run has state to go on from."""
+        return any(self.checkpoint(run_id).glob("step-*.ckpt"))
+
+    def drop_snapshots(self, run_id: str) -> None:
+        """Delete the state that the run would go on from."""
+        folder = self.checkpoint(run_id)
+        for snapshot in [p for kind in ("step-*.ckpt", ".snapshot-*.tmp") for p in folder.glob(kind)]:
+            shutil.rmtree(snapshot) if snapshot.is_dir() else snapshot.unlink(missing_ok=True)
+
+    def finished(self) -> set[str]:
+        """Identities of the runs that have a row."""
+        return {path.stem for path in (self.folder / "rows").glob("*.json")} | set(self._in_table())
+
+    def outcome(self, run_id: str) -> dict[str, Any]:
+        """Status and loss of a finished run, as its row has them."""
+        try:
+            return read_row(self.folder / "rows" / f"{run_id}.json")
+        except FileNotFoundError:  # gathered
+            return self._in_table().get(run_id, {})
+
+    def _in_table(self) -> dict[str, dict[str, Any]]:
+        path = self.folder / "runs.parquet"
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return {}
+        stamp = (found.st_ino, found.st_size, found.st_mtime_ns)  # a clock set back may give a time again
+        if stamp != self._gathered[0]:
+            table = read_parquet(path).drop_duplicates("run_id", keep="last").set_index("run_id")
+            known: Any = table[[name for name in ("status", "loss") if name in table]].to_dict("index")
+            self._gathered = (stamp, known)
+        return self._gathered[1]
+
+    def table(self) -> pd.DataFrame:
+        """Every finished run, gathered or not, smallest N first."""
+        rows = []
+        for path in sorted((self.folder / "rows").glob("*.json")):
+            with contextlib.suppress(FileNotFoundError):  # gathered meanwhile: the table, read next, has it
+                rows.append(read_row(path))
+        whole = self.folder / "runs.parquet"
+        parts = [read_parquet(whole)] if whole.exists() else []
+        if rows:
+            parts.append(_typed(pd.DataFrame(rows)))
+        if not parts:
+            return pd.DataFrame()
+        table = pd.concat(parts, ignore_index=True).drop_duplicates("run_id", keep="last")
+        return table.sort_values(["corpus", "N", "P", "seed", "run_id"], ignore_index=True)
+
+    def gather(self, curves: bool = False) -> None:
+        """Fold the rows (and, once at the end, the curves) into the tables; safe to repeat or to kill.
+
+        What is damaged is set aside before that; `said` tells of it.
+        """
+        with Mutex(self.folder / "locks" / "gather.mutex"):
+            self.said += repair(self.folder, self.finished, curves)
+            rows = sorted((self.folder / "rows").glob("*.json"))
+            if rows:
+                write_parquet(self.folder / "runs.parquet", self.table())
+                for path in rows:
+                    path.unlink()
+            pieces = sorted((self.folder / "curves").glob("*.parquet")) if curves else []
+            if pieces:
+                whole = self.folder / "curves.parquet"
+                sources = [whole] * whole.exists() + pieces
+                table = pd.concat([read_parquet(path) for path in sources], ignore_index=True)
+                write_parquet(whole, table.drop_duplicates(["run_id", "step"], keep="last"))
+                for path in pieces:
+                    path.unlink()
+            if pieces or (curves and not (self.folder / "domains.parquet").exists()):
+                self._gather_domains()
+
+    def _gather_domains(self) -> None:
+        """The held-out loss of every finished run, domain by domain."""
+        finished = self.finished()
+        parts = [
+            part
+            for path in sorted((self.folder / "checkpoints").glob("*/domains.json"))
+            if path.parent.name in finished
+            for part in json.loads(path.read_text(encoding="utf-8"))
+        ]
+        whole = self.folder / "domains.parquet"
+        tables = [read_parquet(whole)] if whole.exists() else []
+        if parts:
+            table = pd.concat([*tables, pd.DataFrame(parts)], ignore_index=True)
+            write_parquet(whole, table.drop_duplicates(["run_id", "domain"], keep="last"))
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Drop rows, so that these runs are trained again."""
+        gone = set(run_ids)
+        with Mutex(self.folder / "locks" / "gather.mutex"):
+            table = self.table()
+            for run_id in gone:
+                for path in (self.folder / "rows" / f"{run_id}.json", self.checkpoint(run_id) / "row.json"):
+                    path.unlink(missing_ok=True)
+            if len(table) and (self.folder / "runs.parquet").exists():
+                write_parquet(self.folder / "runs.parquet", table[~table["run_id"].isin(gone)])
+
+    def damaged(self) -> set[Path]:
+        """What has been set aside, by whoever found it."""
+        places = ("", "rows/", "curves/", "checkpoints/*/")
+        return {path for place in places for path in self.folder.glob(f"{place}*.damaged")}
+
+    # Status.
+
+    def note(self, run_id: str, **facts: Any) -> None:
+        """Record how a run stands; its only writer is the process that holds the run's lock."""
+        folder = self.checkpoint(run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "status.json", json.dumps(facts), durable=False)
+
+    def noted(self, run_id: str) -> dict[str, Any]:
+        """What was last noted of a run; empty if nothing was."""
+        try:
+            facts = json.loads((self.checkpoint(run_id) / "status.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return facts if isinstance(facts, dict) else {}
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """The types the contract states; JSON does not tell 1 from 1.0."""
+    kinds = {name: "int64" for name in INTEGERS if name in table}
+    return table.astype({**kinds, **{name: "float64" for name in ("C", "loss", "lr") if name in table}})

@@ -1,0 +1,1 @@
+"""One training run: a configuration in, one row of the runs table out."""

@@ -1,0 +1,138 @@
+"""What goes on beside a run's training steps: evaluation, reports, snapshots, and stopping when asked."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import CSVLogger, Logger
+
+from sweeps.config.execution import Execution
+from sweeps.config.run import RunConfig
+from sweeps.corpora import build as corpora
+from sweeps.training import snapshots
+from sweeps.training.evaluate import Evaluation, evaluate
+from sweeps.training.lightning_module import ParScaleModule
+from sweeps.training.loggers import log_point
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+class Watch(Callback):
+    """Evaluates when due, reports, snapshots every n minutes and when asked to stop."""
+
+    def __init__(
+        self,
+        run: RunConfig,
+        folder: Path,
+        corpus: corpora.Corpus,
+        execution: Execution,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.run, self.folder, self.corpus, self.execution, self.stop = run, folder, corpus, execution, stop
+        self.progress: Progress | None = None
+        self.evaluation: Evaluation | None = None
+        self.interrupted = False
+        self.started = self.last_snapshot = time.monotonic()
+        self.last_report = -math.inf
+        self.before_s = 0.0  # training time of earlier sessions
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Note where this session starts."""
+        assert isinstance(module, ParScaleModule)
+        self.before_s = module.history.wall_s
+        self.first_step = trainer.global_step
+        self.logged = len(module.history.points)  # points of the curve that the loggers have
+        csv: list[Logger] = [logger for logger in trainer.loggers if isinstance(logger, CSVLogger)]
+        for point in module.history.points if csv else ():  # it starts its file anew
+            log_point(csv, point)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """After an optimiser step: what is due."""
+        assert isinstance(module, ParScaleModule)
+        step = trainer.global_step
+        if not module.finish_step() or module.history.diverged:
+            return
+        if step in evaluation_steps(self.run):
+            self.evaluation = self._evaluate(trainer, module)
+            module.record_evaluation(self.evaluation)
+        self._log(trainer, module)
+        self._report(module, step)
+        held_out = self.evaluation.loss if self.evaluation else 0.0
+        if not math.isfinite(held_out):
+            module.history.diverged = f"the held-out loss is {held_out} at step {step}"
+            trainer.should_stop = True
+        if step == self.run.steps or module.history.diverged:
+            return
+        due = time.monotonic() - self.last_snapshot > 60 * self.execution.checkpoint_minutes
+        # One rank's word is every rank's: they must write and stop after the same step.
+        due = trainer.strategy.reduce_boolean_decision(due, all=False)
+        self.interrupted = trainer.strategy.reduce_boolean_decision(self.stop(), all=False)
+        if due or self.interrupted:
+            module.history.wall_s = self.wall_s
+            self._snapshot(trainer, step)
+        if self.interrupted:
+            trainer.should_stop = True
+
+    def _log(self, trainer: L.Trainer, module: ParScaleModule) -> None:
+        """Pass the curve's new points to Lightning's loggers."""
+        for point in module.history.points[self.logged :] if trainer.loggers else ():
+            log_point(trainer.loggers, point)
+        self.logged = len(module.history.points)
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds spent on this run, earlier sessions included."""
+        return self.before_s + time.monotonic() - self.started
+
+    def _evaluate(self, trainer: L.Trainer, module: ParScaleModule) -> Evaluation:
+        return evaluate(
+            module.model,
+            self.corpus.valid,
+            self.run.seq_len,
+            self.run.eval_batch,
+            self.corpus.valid_spans,
+            trainer.precision_plugin.forward_context,
+            self.run.eval_tokens,
+        )
+
+    def _report(self, module: ParScaleModule, step: int) -> None:
+        now = time.monotonic()
+        if self.progress is None or (now - self.last_report < self.execution.report_seconds):
+            return
+        self.last_report = now
+        done = (step - self.first_step) * self.run.batch_tokens
+        speed = done / max(now - self.started, 1e-9)
+        left = (self.run.steps - step) * self.run.batch_tokens / max(speed, 1e-9)
+        loss = module.history.mean(20)
+        self.progress(
+            {"step": step, "loss": loss, "tokens_per_s": speed, "eta_s": left, "wall_s": self.wall_s}
+        )
+
+    def _snapshot(self, trainer: L.Trainer, step: int) -> None:
+        temporary = self.folder / f".snapshot-{os.getpid()}.tmp"
+        temporary = trainer.strategy.broadcast(temporary)
+        try:
+            trainer.save_checkpoint(temporary)  # by every rank: each may hold a share
+            if trainer.is_global_zero:
+                snapshots.publish(temporary, step)
+            trainer.strategy.barrier()
+        finally:
+            if trainer.is_global_zero:
+                snapshots.remove(temporary)
+        self.last_snapshot = time.monotonic()
+
+
+@cache
+def evaluation_steps(run: RunConfig) -> frozenset[int]:
+    """The steps after which the held-out loss is measured; the last step is one of them."""
+    return frozenset(round(run.steps * (i + 1) / run.evaluations) for i in range(run.evaluations))

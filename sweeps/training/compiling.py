@@ -1,0 +1,49 @@
+"""torch.compile where this machine can, eager where it cannot."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+import os
+import shutil
+import warnings
+
+from sweeps.model.parscale import ParScaleLM
+
+log = logging.getLogger(__name__)
+
+
+def cxx_compiler() -> str | None:
+    """The C++ compiler that torch.compile would call on a CPU."""
+    return shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
+
+
+@functools.cache
+def _say_once(reason: str) -> None:
+    log.warning("training runs eagerly: %s", reason)
+
+
+def _import_quietly() -> None:
+    """Torch's compiler trips over a deprecation of its own when it first imports this; not ours to heed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        importlib.import_module("torch.utils.mkldnn")
+
+
+def compile_if_possible(model: ParScaleLM) -> bool:
+    """Compile the model's blocks in place if its device allows; returns whether.
+
+    Mixtures of experts stay eager: how many tokens an expert gets is known only when it runs.
+    """
+    device = model.head.device.type
+    if model.config.experts:
+        _say_once("mixtures of experts are not compiled")
+    elif device == "cpu" and cxx_compiler() is None:
+        _say_once("torch.compile needs a C++ compiler (set CXX or install g++)")
+    else:
+        _import_quietly()
+        for block in model.model.layers:  # one by one: equal blocks share a kernel, and 36 cost what 2 do
+            block.compile()
+        return True
+    return False

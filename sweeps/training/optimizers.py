@@ -1,0 +1,114 @@
+"""Optimisers and schedules: what a run's configuration says about updating weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Muon, Optimizer
+
+from sweeps.config.run import RunConfig
+from sweeps.model.layers import is_extra
+from sweeps.training.muon import StackedMuon
+from sweeps.training.strategies import is_sharded
+
+
+def learning_rate_factor(run: RunConfig, step: int) -> float:
+    """The learning rate of optimiser step `step` (from 0), in units of the peak.
+
+    A linear rise over the warm-up, then cosine or linear decay to `final_lr`, or (wsd) the peak
+    until the last `decay_share` of the steps and a linear decay over those.
+    """
+    warm = max(1, round(run.warmup * run.steps))
+    if step < warm:
+        return (step + 1) / warm
+    start = warm if run.schedule != "wsd" else max(warm, round((1 - run.decay_share) * run.steps))
+    if step < start:
+        return 1.0
+    share = (step + 1 - start) / max(1, run.steps - start)
+    left = 0.5 * (1 + math.cos(math.pi * share)) if run.schedule == "cosine" else 1 - share
+    return run.final_lr + (1 - run.final_lr) * left
+
+
+def parameter_groups(model: nn.Module, run: RunConfig) -> dict[str, list[tuple[str, nn.Parameter]]]:
+    """The trainable parameters by treatment: matrices, other, extras_matrices, extras_other.
+
+    Matrices are the two-dimensional weights of linear maps: they alone decay, and they alone are
+    Muon's. Embeddings, gains, biases and prefixes are `other`.
+    """
+    groups: dict[str, list[tuple[str, nn.Parameter]]] = {
+        name: [] for name in ("matrices", "other", "extras_matrices", "extras_other")
+    }
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        matrix = parameter.dim() == 2 and "embed_tokens" not in name and "lm_head" not in name
+        kind = "matrices" if matrix else "other"
+        groups[f"extras_{kind}" if is_extra(name) else kind].append((name, parameter))
+    return groups
+
+
+def build_optimizer(model: nn.Module, run: RunConfig) -> Optimizer:
+    """AdamW over four groups, or Muon on the backbone's matrices beside AdamW on the rest.
+
+    Every group carries `peak`, the learning rate that the schedule's factor multiplies.
+    """
+    groups = parameter_groups(model, run)
+    extras = run.lr * run.extras_lr
+    adam = [
+        _group(groups["other"], run.lr, 0.0),
+        _group(groups["extras_matrices"], extras, run.weight_decay),
+        _group(groups["extras_other"], extras, 0.0),
+    ]
+    if run.optimizer == "adamw":
+        adam.append(_group(groups["matrices"], run.lr, run.weight_decay))
+    betas = (run.beta1, run.beta2)
+    adamw = AdamW(
+        [group for group in adam if group["params"]], lr=run.lr, betas=betas, eps=run.eps, fused=True
+    )
+    if run.optimizer == "adamw" or not groups["matrices"]:
+        return adamw
+    matrices = _group(groups["matrices"], run.muon_lr, run.weight_decay)
+    muon = partial(Muon, adjust_lr_fn="match_rms_adamw") if is_sharded(model) else StackedMuon
+    return Together([adamw, muon([matrices], lr=run.muon_lr)])
+
+
+def _group(named: list[tuple[str, nn.Parameter]], peak: float, decay: float) -> dict[str, Any]:
+    return {"params": [p for _, p in named], "lr": peak, "peak": peak, "weight_decay": decay}
+
+
+class Together(Optimizer):
+    """Several optimisers that step as one, so that a trainer sees a single one.
+
+    Groups and state are the parts' own objects: what is saved is one optimiser's, as DDP and FSDP2 expect.
+    """
+
+    def __init__(self, parts: Iterable[Optimizer]) -> None:
+        self.parts = list(parts)
+        super().__init__([group for part in self.parts for group in part.param_groups], {})
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step of every part, on gradients computed once."""
+        loss: Tensor | float | None = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part in self.parts:
+            part.step()
+            self.state.update(part.state)
+        return loss
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore every part: its groups in the order they were taken in, its parameters' state."""
+        super().load_state_dict(state_dict)
+        groups = iter(self.param_groups)
+        for part in self.parts:
+            part.param_groups = [next(groups) for _ in part.param_groups]
+            own = [p for group in part.param_groups for p in group["params"] if p in self.state]
+            part.state.clear()
+            part.state.update({p: self.state[p] for p in own})

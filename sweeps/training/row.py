@@ -1,0 +1,112 @@
+"""The row a run leaves in the runs table: its numbers, its cost, its stamp."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import resource
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+
+from sweeps.config.run import RunConfig
+from sweeps.corpora.build import Corpus
+from sweeps.store.compatibility import TRAINING_VERSION
+from sweeps.training.evaluate import Evaluation
+from sweeps.training.lightning_module import ParScaleModule
+
+
+def row_of(
+    run: RunConfig,
+    module: ParScaleModule,
+    evaluation: Evaluation | None,
+    started_at: str,
+    corpus: Corpus,
+) -> dict[str, Any]:
+    """The row of the runs table, its columns in the order of the table."""
+    model, history, wall_s = run.model, module.history, module.history.wall_s
+    share = max(1, round(run.train_loss_share * run.steps))
+    return {
+        **{name: getattr(run, name) for name in ("run_id", "sweep", "recipe", "corpus", "size")},
+        "N": model.N,
+        "N_active": model.active_N,
+        "P": model.P,
+        "D": run.D,
+        "C": run.C,
+        "loss": evaluation.loss if evaluation else math.nan,
+        "loss_se": evaluation.loss_se if evaluation else math.nan,
+        "bits_per_byte": bits_per_byte(evaluation.loss, corpus) if evaluation else math.nan,
+        "train_loss": history.mean(share),
+        "epochs": module.windows.epochs(run.start_step + run.steps),
+        **{name: getattr(run, name) for name in ("seed", "steps", "batch_tokens", "seq_len", "lr")},
+        **{name: getattr(model, name) for name in ("vocab", "layers", "width", "heads", "kv_heads", "ffn")},
+        "prefix_tokens": model.K,
+        "precision": run.precision,
+        "wall_s": wall_s,
+        "tokens_per_s": len(history.losses) * run.batch_tokens / max(wall_s, 1e-9),
+        "peak_memory_bytes": peak_memory(),
+        "status": "diverged" if history.diverged else "ok",
+        "started_at": started_at,
+        "git_commit": git_commit(),
+        "versions": json.dumps(versions()),
+        "config": run.to_json(),
+    }
+
+
+def bits_per_byte(loss: float, corpus: Corpus) -> float:
+    """A held-out loss in nats per token as bits per byte of the held-out text: so tokenizers compare."""
+    return loss / math.log(2) / corpus.bytes_per_token()
+
+
+def reset_peak_memory() -> None:
+    """Start the peak anew: a worker trains many runs."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # not Linux, or not allowed: the peak is then that of the process
+
+
+def peak_memory() -> int:
+    """Peak bytes since the reset: of the GPU where there is one, else resident memory."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError):
+        scale = 1 if platform.system() == "Darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+@cache
+def git_commit() -> str:
+    """The commit of the code, with `+` if files differ from it; empty outside a repository."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty=+"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """What a row was made with."""
+    cpu = torch.backends.cpu.get_cpu_capability()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu {cpu}"
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "lightning": str(L.__version__),
+        "numpy": np.__version__,
+        "device": device,
+        "threads": str(torch.get_num_threads()),
+        "training_version": str(TRAINING_VERSION),
+    }

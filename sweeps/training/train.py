@@ -1,0 +1,158 @@
+"""One run is one function: a configuration in, one row of the runs table out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+
+from scaling.data.atomic_files import replacing
+from sweeps.checkpoint import parents, released_format
+from sweeps.checkpoint.stream_bank import save_apart
+from sweeps.config.execution import DEFAULT, Execution
+from sweeps.config.run import RunConfig
+from sweeps.corpora import build as corpora
+from sweeps.driver import ranks
+from sweeps.model.parscale import ParScaleLM
+from sweeps.store.checksums import write_text
+from sweeps.training import snapshots
+from sweeps.training.callbacks import Progress, Watch
+from sweeps.training.interrupt import Interrupted
+from sweeps.training.lightning_module import ParScaleModule, build_model
+from sweeps.training.loggers import loggers_of
+from sweeps.training.row import reset_peak_memory, row_of
+from sweeps.training.strategies import rank, strategy_of, whole_model
+
+PRECISION = {"float32": "32-true", "bf16": "bf16-mixed"}
+
+
+def train(
+    run: RunConfig,
+    folder: Path,
+    *,
+    execution: Execution = DEFAULT,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Progress | None = None,
+    report: Callable[[str], None] | None = None,
+    snapshot: Path | Literal["last"] | None = "last",
+) -> dict[str, Any]:
+    """Train `run` to its end, from its last snapshot in `folder` if there is one; returns its row.
+
+    Leaves the model in the released format, `curve.parquet` and `domains.json` in `folder`.
+    `stop` is asked after every step; once true, the state is written and Interrupted raised.
+    `snapshot` names another to go on from, or none: the ranks of a run are told theirs.
+    """
+    if execution.ranks > 1 and not ranks.inside():
+        return ranks.train(run, folder, execution=execution, stop=stop, progress=progress, report=report)
+    say = report or logging.getLogger(__name__).warning
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    folder.mkdir(parents=True, exist_ok=True)
+    if execution.threads:
+        torch.set_num_threads(execution.threads)
+    reset_peak_memory()
+    corpus = corpora.open_for(run, say)
+    base = parents.of(run, folder.parent) if run.parent else None
+    windows = corpora.windows_of(run, corpus)
+    module = ParScaleModule(run, build_model(run, base, windows), windows)
+    module.model.gradient_checkpointing = execution.gradient_checkpointing
+    watch = Watch(run, folder, corpus, execution, stop)
+    watch.progress = progress
+    if snapshot == "last":
+        snapshot = snapshots.choose(run, folder, say)
+    with quiet():
+        trainer = _trainer(run, folder, execution, watch)
+        trainer.loggers = loggers_of(execution.loggers, run, folder, snapshots.step_of(snapshot))
+        trainer.fit(module, ckpt_path=snapshot, weights_only=True if snapshot else None)
+    if watch.interrupted:
+        raise Interrupted(f"run {run.run_id} stopped at step {trainer.global_step}; its state is in {folder}")
+    module.history.wall_s = watch.wall_s
+    model = whole_model(module.model)
+    if rank() == 0:
+        write_results(run, module, corpus, folder)
+        if not module.history.diverged:
+            save(run, model, folder, corpus.folder / "tokenizer.json")
+    return row_of(run, module, watch.evaluation, started_at, corpus)
+
+
+def save(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:
+    """Write the model in the released format; runs on one frozen backbone share its file."""
+    if run.recipe == "peft":
+        save_apart(model, folder, f"backbone-{run.parent_hash[:16]}", tokenizer)
+    else:
+        released_format.save(model, folder, tokenizer=tokenizer)
+
+
+def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -> L.Trainer:
+    return L.Trainer(
+        accelerator=execution.accelerator,
+        devices=execution.devices,
+        num_nodes=execution.num_nodes,
+        strategy=strategy_of(execution),
+        plugins=[LightningEnvironment()],  # never Slurm's: requeueing is the launcher's
+        precision=PRECISION[run.precision],  # type: ignore[arg-type]
+        max_steps=run.steps,
+        max_epochs=-1,
+        accumulate_grad_batches=run.accumulate,
+        callbacks=[watch],
+        default_root_dir=folder,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        deterministic=False,
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Lightning's advice, tips and progress out of the output; errors still raise."""
+    loggers = [
+        logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if "lightning" in name
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def write_results(run: RunConfig, module: ParScaleModule, corpus: corpora.Corpus, folder: Path) -> None:
+    """Curve and per-domain losses of a run that has ended."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    points = module.history.points
+    names = list(dict.fromkeys(name for point in points for name in point))
+    columns: dict[str, pa.Array] = {"run_id": pa.array([run.run_id] * len(points), pa.string())}
+    for name in names:
+        kind = pa.int64() if name in ("step", "tokens") else pa.float64()
+        columns[name] = pa.array([point.get(name) for point in points], kind)
+    with replacing(folder / "curve.parquet") as temporary:
+        pq.write_table(pa.table(columns), temporary)
+    by_domain = [
+        {
+            "run_id": run.run_id,
+            "domain": name,
+            "tokens": int(count),
+            "loss": loss,
+            "bits_per_byte": loss / math.log(2) / corpus.bytes_per_token(name),
+        }
+        for name, (loss, count) in module.history.domains.items()
+    ]
+    write_text(folder / "domains.json", json.dumps(by_domain))

@@ -1,0 +1,155 @@
+"""Which (N, P) to build: the choice meets every limit, and is the cheapest that does."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import parscale
+import scaling
+from analysis.costs.advise import Workload, advise, frontier
+from analysis.costs.shapes import shape_of
+from analysis.figures import frontier as frontier_figure
+from scaling import Covariance
+
+
+@pytest.fixture(scope="module")
+def fit(stack):
+    return scaling.fit(scaling.ParallelLaw, stack)
+
+
+SHORT = Workload(input_tokens=64, output_tokens=64)
+
+
+def test_the_cheapest_that_reaches_a_loss(fit):
+    advice = advise(
+        fit, loss=1.05, memory_bytes=4 * 2**30, latency_s=0.6, workload=SHORT, method=Covariance()
+    )
+    options = advice.options.set_index("P")
+    np.testing.assert_allclose(fit.law.predict(N=options["N"], P=options.index.to_numpy()), 1.05)
+    assert options["broken"].to_dict() == {1: "memory_bytes", 2: "memory_bytes", 4: "", 8: ""}
+    chosen = advice.chosen
+    assert chosen["P"] == 8
+    assert chosen["latency_s"] == options.loc[[4, 8], "latency_s"].min()
+    assert chosen["N_lower"] < chosen["N"] < chosen["N_upper"]
+    assert chosen["loss_lower"] < 1.05 < chosen["loss_upper"]
+    assert advice.reason == "N = 1.4e+09, P = 8"
+    latency = "least latency of what meets the limits"
+    assert advice.why == f"{latency}; to train it takes 4.4 times the FLOPs of P = 1 at equal tokens"
+
+
+def test_interval_of_the_size_ends_where_the_interval_of_the_loss_does(fit):
+    chosen = advise(fit, loss=1.06, streams=[2], method=Covariance()).chosen
+    for end, bound in (("N_lower", "lower"), ("N_upper", "upper")):
+        at = fit.predict(N=chosen[end], P=2, method=Covariance()).iloc[0]
+        assert at[bound] == pytest.approx(1.06, abs=2e-4)
+
+
+def test_what_to_minimise_changes_the_choice(fit):
+    heavy = Workload(batch=32, D=42e9)
+    picks = {m: advise(fit, loss=1.08, workload=heavy, minimise=m, method=Covariance()).chosen["P"] for m in
+             ("latency_s", "memory_bytes", "training_flops")}  # fmt: skip
+    assert picks["training_flops"] == 1
+    assert (
+        picks["memory_bytes"] == picks["latency_s"] == 1
+    )  # a batch of 32 fills the machine: streams no longer pay
+    light = advise(fit, loss=1.08, workload=SHORT, minimise="memory_bytes", method=Covariance())
+    assert light.chosen["P"] == 8
+
+
+def test_the_best_that_a_budget_buys(fit):
+    work = Workload(D=42e9)
+    advice = advise(fit, training_flops=1e21, latency_s=0.5, workload=work, method=Covariance())
+    options = advice.options
+    used = np.maximum(options["training_flops"] / 1e21, options["latency_s"] / 0.5)
+    np.testing.assert_allclose(used, 1, rtol=2e-3)
+    assert advice.chosen["loss"] == options["loss"].min()
+
+
+def test_no_answer_is_explained(fit):
+    assert "no size reaches loss 0.5: the law's floor is 0.69" in advise(fit, loss=0.5).reason
+    advice = advise(fit, loss=1.05, memory_bytes=1e9, method=Covariance())
+    assert advice.chosen is None
+    assert "P = 8: memory_bytes): loosen one" in advice.reason
+    far = advise(fit, loss=0.9, streams=[8], method=Covariance())
+    assert "outside the runs" in far.reason
+
+
+def test_the_floor_is_that_of_the_most_streams(losses):
+    additive = scaling.fit(scaling.AdditiveLaw, losses[losses["corpus"] == "pile"])
+    reason = advise(additive, loss=1.3978).reason
+    assert reason == "no size reaches loss 1.3978: the law's floor is 1.408 at P = 8"  # at P = 1 it is 1.475
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ({}, "nothing to aim at"),
+        ({"loss": -1.0}, r"loss=-1\.0; give a positive number"),
+        ({"loss": 1.1, "minimise": "money"}, "minimise='money' is not known"),
+        ({"training_flops": 1e20}, "needs the training tokens D"),
+        ({"loss": 1.1, "level": 2.0}, r"level=2\.0"),
+    ],
+)
+def test_questions_without_an_answer_are_refused(fit, question, message):
+    with pytest.raises(ValueError, match=message):
+        advise(fit, **question)
+
+
+def test_the_frontier_marks_what_is_within_the_limits(fit):
+    advice = advise(fit, loss=1.05, memory_bytes=4 * 2**30, workload=SHORT, method=Covariance())
+    table = frontier(fit, advice, SHORT, points=12)
+    assert len(table) == 4 * 12 + 1
+    good = table[table["meets"]]
+    assert (good["loss"] <= 1.05 + 1e-9).all()
+    assert (good["memory_gib"] <= 4 + 1e-9).all()
+    (axes,) = frontier_figure(table, budget=advice.limits).axes
+    assert any("$P = 8$" in t.get_text() for t in axes.texts)
+
+
+def test_a_shape_at_many_streams_has_the_size_asked_for():
+    for N, P in ((1.6e9, 8), (5e8, 3), (2.8e9, 1)):
+        whole = shape_of(N, P=P).accounting(P)
+        assert pytest.approx(N, rel=0.02) == whole.N
+        shape = shape_of(N, P=P)
+        own = P * 2 * 48 * 2 * shape.width / 16 * 36 + P * shape.width**2 + (1 + P) * shape.width + P
+        backbone = shape_of(N - (own if P > 1 else 0))
+        assert backbone.width == pytest.approx(shape.width, rel=1e-9)
+
+
+def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, request, monkeypatch):
+    monkeypatch.chdir(request.config.rootpath)
+    words = ["advise", "--loss", "1.05", "--memory", "4GB", "--latency", "0.6s", "--out", str(tmp_path)]
+    assert parscale.main(words) == 0
+    said = capsys.readouterr().out
+    assert re.search(
+        r"take N = 1\.4B, P = 8: loss 1\.0500 \(1\.04\d\d to 1\.05\d\d\), 0\.127 s, 3\.06 GiB", said
+    )
+    assert "nan" not in said
+    assert {path.name for path in tmp_path.iterdir()} == {"frontier.png", "frontier.pdf"}
+
+
+def test_a_fit_of_ones_own_has_its_frontier_beside_it_and_no_answer_is_exit_1(tmp_path, capsys, fit):
+    path = tmp_path / "mine/fits/parallel.json"
+    path.parent.mkdir(parents=True)
+    fit.save(path)
+    assert parscale.main(["advise", "--fit", str(path), "--loss", "1.05", "--memory", "1MB"]) == 1
+    assert "nothing meets every limit" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "mine/figures").iterdir()} == {"frontier.png", "frontier.pdf"}
+    assert parscale.main(["advise", "--fit", str(path), "--loss", "0.5", "--json"]) == 1
+
+
+def test_a_law_without_streams_is_refused(capsys, tmp_path):
+    runs = pd.DataFrame({"N": [1e7, 4e7, 2e8, 1e9], "loss": [3.1, 2.7, 2.3, 2.1]})
+    scaling.fit(scaling.DenseLaw, runs).save(tmp_path / "dense.json")
+    assert parscale.main(["advise", "--fit", str(tmp_path / "dense.json"), "--loss", "2.5"]) == 2
+    assert "DenseLaw is no law of N and P" in capsys.readouterr().err
+
+
+def test_json_has_null_for_what_is_not_known(capsys):
+    assert parscale.main(["advise", "--memory", "4GB", "--json"]) == 0
+    said = capsys.readouterr().out
+    assert "NaN" not in said
+    assert json.loads(said)["options"][0]["N_lower"] is None

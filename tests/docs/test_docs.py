@@ -1,0 +1,85 @@
+"""The site builds offline with warnings as errors; its programs run and its commands parse."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import parscale
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md") if p.name not in ("coverage.md", "fitting.md"))
+PROGRAMS = [
+    pytest.param(program, id=f"{page.stem}-{i}")
+    for page in PAGES
+    for i, program in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_programs_run(program, tmp_path, capsys):
+    shutil.copytree(ROOT / "results" / "published", tmp_path / "results" / "published")
+    (tmp_path / "build").mkdir()
+    (tmp_path / "program.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_every_command_parses(capsys):
+    lines = [
+        line.split("#")[0].strip()
+        for page in PAGES
+        for block in re.findall(r"```\n(.*?)```", page.read_text(), re.DOTALL)
+        for line in block.splitlines()
+        if line.startswith("parscale ")
+    ]
+    assert len(lines) >= 15
+    for line in lines:
+        words = [word.strip('"') for word in line.split()[1:]]
+        try:
+            parscale.build_parser().parse_args(words)
+        except SystemExit:
+            pytest.fail(f"{line}: {capsys.readouterr().err.splitlines()[-1]}")
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_asks_nothing_of_the_network(tmp_path):
+    pytest.importorskip("material")
+    build = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mkdocs",
+            "build",
+            "--strict",
+            "--quiet",
+            "--site-dir",
+            str(tmp_path / "site"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert build.returncode == 0, build.stderr
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) >= 16
+    for page in pages:
+        loads = re.findall(
+            r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=["']?(https?:)?//""", page.read_text()
+        )
+        assert not loads, page
+    reference = (tmp_path / "site" / "reference" / "scaling.html").read_text()
+    for name in ("scaling.fit", "scaling.Fit", "scaling.compare", "scaling.backtest"):
+        assert f'id="{name}"' in reference

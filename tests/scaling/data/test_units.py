@@ -1,0 +1,48 @@
+"""Limits as people write them."""
+
+import pytest
+
+from scaling.data.units import parse_bytes, parse_seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("4GB", 4e9),
+        ("3.5 GiB", 3.5 * 2**30),
+        ("512mb", 5.12e8),
+        ("4096B", 4096),
+        ("1e3 KiB", 1024e3),
+        ("2TB", 2e12),
+    ],
+)
+def test_bytes(text, value):
+    assert parse_bytes(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.6s", 0.6), ("80 ms", 0.08), (".5", 0.5), ("2min", 120)])
+def test_seconds(text, value):
+    assert parse_seconds(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "4 apples", "-3GB", "GB", "1e999GB", "0GB", "4G B"])
+def test_what_is_not_understood_is_quoted(text):
+    with pytest.raises(ValueError, match="write it as 4GB"):
+        parse_bytes(text)
+    with pytest.raises(ValueError, match=r"write it as 0\.6s"):
+        parse_seconds(text.replace("GB", "s"))
+
+
+def test_a_bare_number_is_no_memory():
+    with pytest.raises(ValueError, match="'4' is not understood; write it as 4GB"):
+        parse_bytes("4")
+
+
+def test_advice_calls_the_memory_as_its_table_does(capsys):
+    import parscale
+
+    words = ["advise", "--loss", "1.05", "--memory", "1GB", "--out"]
+    assert parscale.main([*words, "/dev/null/none"]) in (0, 1, 2)
+    out = capsys.readouterr().out
+    assert "memory_gib" in out
+    assert "memory_bytes" not in out

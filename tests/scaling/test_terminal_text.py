@@ -1,0 +1,48 @@
+"""What a terminal of 80 columns is shown: every number, no line too long; a pipe gets what it always got."""
+
+import re
+from argparse import Namespace
+
+import pandas as pd
+import pytest
+
+from parscale.cli import fit_commands
+from scaling import terminal_text
+from tests.scaling.command_line import given
+
+NUMBER = re.compile(r"[-+]?\d[\d.,e+-]*\d|\d")
+
+
+def test_columns_stand_in_as_few_blocks_as_the_room_allows() -> None:
+    assert terminal_text.blocks([5, 5, 5, 5], None, 1) == [[0, 1, 2, 3]]
+    assert terminal_text.blocks([5, 5, 5, 5], 20, 1) == [[0, 1, 2, 3]]
+    assert terminal_text.blocks([5, 5, 5, 5], 19, 1) == [[0, 1, 2], [0, 3]]
+    assert terminal_text.blocks([9, 9, 30], 15, 1) == [[0, 1], [0, 2]]  # too wide for any room: alone
+
+
+def test_each_block_begins_with_its_keys_and_index() -> None:
+    frame = pd.DataFrame({"N": [111, 222], "long": ["x" * 20] * 2, "more": ["y" * 20] * 2}, index=["a", "b"])
+    text = terminal_text.table(frame, 40, 1)
+    assert [line.split() for line in text.splitlines()[::3][:2]] == [["N", "long"], []]
+    assert max(map(len, text.splitlines())) <= 40
+    assert text.count("111") == 2
+    assert terminal_text.table(frame, None, index=False) == frame.to_string(index=False)
+
+
+def test_a_line_is_broken_between_words_and_set_in() -> None:
+    assert (
+        terminal_text.fold("k       " + "word " * 4 + "\nshort", 20, 8)
+        == "k       word word\n        word word\nshort"
+    )
+    assert terminal_text.fold("word " * 40, None) == "word " * 40
+
+
+@pytest.mark.parametrize("command", [fit_commands.fit, fit_commands.compare, fit_commands.backtest])
+def test_eighty_columns_drop_no_number(command, tmp_path, monkeypatch) -> None:
+    args: Namespace = given(by="corpus", out=str(tmp_path), laws="parallel,additive:beta=0.5,dense")
+    wide = command(args)
+    monkeypatch.setattr(terminal_text, "width", lambda: 80)
+    narrow = command(args)
+    assert max(len(line) for line in wide.splitlines() if str(tmp_path) not in line) > 80
+    assert max(len(line) for line in narrow.splitlines() if str(tmp_path) not in line) <= 80
+    assert set(NUMBER.findall(wide)) == set(NUMBER.findall(narrow))

@@ -1,0 +1,224 @@
+"""The released format: load, save, shards, growing, every way a checkpoint can be wrong."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import parscale
+from sweeps.checkpoint import released_format
+from sweeps.checkpoint.hf_config import CheckpointError, from_json, to_json
+from sweeps.config.model import ModelConfig
+from sweeps.model.parscale import ParScaleLM
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+TINY = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5)
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def p2(tmp_path):
+    """A copy of the official P = 2 checkpoint, to be damaged."""
+    return Path(shutil.copytree(FIXTURES / "official_p2", tmp_path / "p2"))
+
+
+def random_ids(config):
+    return torch.randint(config.vocab, (2, 12))
+
+
+@pytest.mark.parametrize("P", [1, 2, 4])
+def test_official_checkpoints_load(P):
+    folder = FIXTURES / f"official_p{P}"
+    model, expected = released_format.load(folder), load_file(folder / "expected.safetensors")
+    assert model.config.P == P
+    assert (model(expected["input_ids"]) - expected["logits"]).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("P", [1, 2, 4])
+def test_official_format_round_trip(P, tmp_path):
+    folder = FIXTURES / f"official_p{P}"
+    model = released_format.load(folder)
+    released_format.save(model, tmp_path)
+    written, original = load_file(tmp_path / "model.safetensors"), load_file(folder / "model.safetensors")
+    assert written.keys() == original.keys()
+    assert all(torch.equal(written[name], original[name]) for name in original)
+    assert released_format.load(tmp_path).config == model.config
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"P": 1},
+        {"P": 3, "tied_embeddings": False},
+        {"P": 6, "head_dim": 10, "rope_base": 5e5, "smoothing": 0.03, "context": 77},
+        {"P": 2, "kv_heads": 4, "prefix_tokens": 3},
+        {"P": 2, "kv_heads": 1, "qk_norm": True, "qkv_bias": False},
+        {"P": 1, "qk_norm": True, "qkv_bias": False},
+        {"P": 2, "qk_norm": True},
+        {"P": 2, "experts": 3, "experts_per_token": 2, "qk_norm": True, "qkv_bias": False},
+        {"P": 1, "experts": 3, "experts_per_token": 1, "qkv_bias": True},
+    ],
+)
+@pytest.mark.parametrize("shard_bytes", [1 << 40, 9_000])
+def test_any_shape_round_trips(change, shard_bytes, tmp_path):
+    model = ParScaleLM(replace(TINY, **change)).eval()
+    released_format.save(model, tmp_path, shard_bytes=shard_bytes)
+    loaded, ids = released_format.load(tmp_path), random_ids(TINY)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 1 or shard_bytes == 9_000
+    assert not list(tmp_path.glob("*.tmp"))
+    assert loaded.config == model.config
+    assert torch.equal(loaded(ids), model(ids))
+
+
+def test_saving_fewer_shards_leaves_no_stale_index(tmp_path):
+    released_format.save(ParScaleLM(TINY), tmp_path, shard_bytes=9_000)
+    model = ParScaleLM(TINY)
+    released_format.save(model, tmp_path)
+    assert torch.equal(released_format.load(tmp_path).head, model.head)
+
+
+def test_tokenizer_travels_along(tmp_path):
+    source = tmp_path / "made.json"
+    source.write_text('{"version": "1.0"}')
+    folder = released_format.save(ParScaleLM(TINY), tmp_path / "out", tokenizer=source)
+    assert (folder / "tokenizer.json").read_text() == source.read_text()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision(dtype, tmp_path):
+    model, ids = ParScaleLM(replace(TINY, P=2)), random_ids(TINY)
+    released_format.save(model, tmp_path, dtype=dtype)
+    loaded = released_format.load(tmp_path, dtype=torch.float32)
+    torch.testing.assert_close(loaded(ids), model(ids), atol=5e-3, rtol=0)
+    if dtype == torch.float16:
+        with pytest.raises(CheckpointError, match=r"float16 .* CPU: load with dtype=torch.float32"):
+            released_format.load(tmp_path)
+    else:
+        assert released_format.load(tmp_path)(ids).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("P", [2, 3, 8])
+def test_grown_backbone_is_the_old_one(P):
+    base = ParScaleLM(TINY)
+    grown = released_format.grow(base, P, prefix_tokens=7)
+    assert grown.config.P == P
+    state = grown.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in base.state_dict().items())
+    assert state["model.layers.1.self_attn.prefix_v"].shape == (P, 2, 7, 6)
+    assert torch.isfinite(grown(random_ids(TINY))).all()
+
+
+def test_a_checkpoint_is_not_written_over_itself(tmp_path, capsys):
+    released_format.save(ParScaleLM(TINY), tmp_path)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    assert parscale.main(["import", str(tmp_path), "--streams", "4", "--out", f"{tmp_path}/."]) == 2
+    assert "is the checkpoint itself" in capsys.readouterr().err
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+def test_one_error_lists_everything(p2):
+    tensors = load_file(p2 / "model.safetensors")
+    del tensors["model.norm.weight"], tensors["model.layers.1.self_attn.prefix_k"]
+    tensors["model.layers.9.mlp.up_proj.weight"] = torch.zeros(3, 4)
+    tensors["model.aggregate_layer.2.bias"] = torch.zeros(5)
+    save_file(tensors, p2 / "model.safetensors")
+    with pytest.raises(CheckpointError, match="4 tensors do not fit") as caught:
+        released_format.load(p2)
+    for part in (
+        "missing model.norm.weight (48,)",
+        "missing model.layers.1.self_attn.prefix_k (2, 2, 6, 12)",
+        "extra model.layers.9.mlp.up_proj.weight (3, 4)",
+        "model.aggregate_layer.2.bias has shape (5,), the configuration says (2,)",
+    ):
+        assert part in str(caught.value)
+
+
+def test_truncated_shard(p2):
+    path = p2 / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(CheckpointError, match=r"model.safetensors is truncated"):
+        released_format.load(p2)
+
+
+def test_missing_shard(tmp_path):
+    released_format.save(ParScaleLM(TINY), tmp_path, shard_bytes=9_000)
+    next(iter(sorted(tmp_path.glob("model-00002*")))).unlink()
+    with pytest.raises(CheckpointError, match=r"model-00002-of-.* is missing"):
+        released_format.load(tmp_path)
+
+
+def test_shard_of_another_checkpoint(tmp_path):
+    for name in ("a", "b"):
+        released_format.save(ParScaleLM(TINY), tmp_path / name, shard_bytes=9_000)
+    one, other = sorted((tmp_path / "b").glob("model-0000[12]*"))
+    shutil.copy(one, tmp_path / "a" / one.name)
+    with pytest.raises(CheckpointError, match="shards of different checkpoints"):
+        released_format.load(tmp_path / "a")
+    shutil.copy(one, tmp_path / "b" / other.name)
+    with pytest.raises(CheckpointError, match="is not the index's shard"):
+        released_format.load(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model_type": "llama"}, "model_type 'llama' is not one of qwen2"),
+        ({"hidden_size": None}, "missing or not a positive integer: hidden_size"),
+        ({"num_attention_heads": 0}, "missing or not a positive integer: num_attention_heads"),
+        ({"rope_scaling": ["yarn"]}, "the rope settings must be an object, got list"),
+        ({"rope_scaling": {"rope_type": "yarn"}}, "rope scaling 'yarn'"),
+        ({"use_sliding_window": True, "hidden_act": "gelu"}, "use_sliding_window, hidden_act 'gelu'"),
+        ({"parscale_n": 0}, "P must be at least 1, got 0"),
+        ({"num_key_value_heads": 3}, "kv_heads = 3 does not divide heads = 4"),
+    ],
+)
+def test_wrong_config(p2, change, message):
+    path = p2 / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CheckpointError, match=message):
+        released_format.load(p2)
+
+
+@pytest.mark.parametrize("shard", ["../model.safetensors", "/etc/passwd", 3])
+def test_a_shard_outside_the_folder_is_refused(p2, shard):
+    (p2 / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"norm": shard}}))
+    with pytest.raises(CheckpointError, match=r"names a shard .*: no safetensors file here"):
+        released_format.load(p2)
+
+
+def test_not_a_checkpoint(p2, tmp_path):
+    with pytest.raises(CheckpointError, match=r"has no config.json"):
+        released_format.load(tmp_path / "nowhere")
+    (p2 / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"has neither model.safetensors nor"):
+        released_format.load(p2)
+    (p2 / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="pickled weights only"):
+        released_format.load(p2)
+    (p2 / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"config.json cannot be read"):
+        released_format.load(p2)
+
+
+def test_defaults_of_the_released_configurations():
+    about = to_json(replace(TINY, P=2), "float32")
+    del about["parscale_n_tokens"], about["parscale_attn_smooth"]
+    config = from_json(about)
+    assert (config.prefix_tokens, config.smoothing) == (48, 0.01)
+
+
+def test_tied_matrix_written_twice(p2):
+    tensors = load_file(p2 / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+    save_file(tensors, p2 / "model.safetensors")
+    assert released_format.load(p2).config.tied_embeddings
+    tensors["lm_head.weight"] += 1
+    save_file(tensors, p2 / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"extra lm_head.weight"):
+        released_format.load(p2)

@@ -1,0 +1,69 @@
+"""What hardware runs are given: cores shared out, GPUs dealt out, processors known."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sweeps.config.execution import Execution, gpus_of, share_out, slow_bfloat16
+from sweeps.driver.local import LocalLauncher
+from sweeps.driver.process_pool import ProcessPool
+from sweeps.driver.worker import Job
+
+
+def test_cores_are_shared_out(monkeypatch):
+    monkeypatch.setattr("sweeps.config.execution.cores", lambda: 8)
+    assert share_out("auto", 100) == (8, 1)
+    assert share_out("auto", 2) == (2, 4)
+    assert share_out("3", 100) == (3, 2)
+    assert share_out(16, 100) == (16, 1)
+
+
+def test_gpus_are_dealt_out(monkeypatch):
+    monkeypatch.setattr("sweeps.config.execution.cores", lambda: 8)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-e2,7")
+    pairs = Execution(devices=2)
+    assert share_out("auto", 100) == (4, 2)
+    assert share_out("auto", 3) == (3, 2)
+    assert share_out(16, 100) == (16, 1)
+    assert share_out("auto", 100, pairs) == (2, 4)
+    assert [gpus_of(worker, Execution()) for worker in (0, 2, 5)] == [["4"], ["GPU-e2"], ["5"]]
+    assert [gpus_of(worker, pairs) for worker in (0, 1, 2)] == [["4", "5"], ["GPU-e2", "7"], ["4", "5"]]
+    on_cpu = Execution(accelerator="cpu")
+    assert (share_out("auto", 100, on_cpu), gpus_of(0, on_cpu)) == ((8, 1), [])
+    for nothing in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", nothing)
+        assert (share_out("auto", 100), gpus_of(0, Execution())) == ((8, 1), [])
+
+
+def test_a_worker_sees_its_own_gpu_even_after_another_died(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+    launcher, started = LocalLauncher(), []
+
+    def start(pool, target, text, **environment):
+        started.append((environment, SimpleNamespace(code=None)))
+        return started[-1][1]
+
+    monkeypatch.setattr(ProcessPool, "start", start)
+    (tmp_path / "checkpoints").mkdir()
+    launcher.start(Job(str(tmp_path), [], "session", trainer="json:loads"), 3)
+    started[1][1].code = 9
+    assert launcher.poll()
+    launcher.stop()
+    assert [seen["CUDA_VISIBLE_DEVICES"] for seen, _ in started] == ["4", "5", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "accelerator", "slow"),
+    [
+        ("fpu avx2 fma", "auto", True),
+        ("fpu avx2 fma", "gpu", False),
+        ("fpu avx2 avx512f", "cpu", False),
+        ("fpu avx2 avx_ne_convert", "cpu", False),
+        ("fp asimd", "cpu", False),
+    ],
+)
+def test_a_cpu_without_bfloat16_is_known(tmp_path, monkeypatch, flags, accelerator, slow):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: none avx512f\n")
+    assert slow_bfloat16(Execution(accelerator=accelerator), tmp_path / "cpuinfo") == slow
+    assert not slow_bfloat16(Execution(accelerator=accelerator), tmp_path / "nowhere")

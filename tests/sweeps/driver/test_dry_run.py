@@ -1,0 +1,113 @@
+"""What `--dry-run` says of time: as finished runs took, at a given rate, as timed here, or nothing."""
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+import torch
+from rich.console import Console
+
+import parscale
+from sweeps.config.execution import Execution
+from sweeps.driver import dry_run, time_estimate
+from sweeps.grids.grids import Axes, find
+from sweeps.store.store import Store
+
+CPU = Execution(accelerator="cpu")
+RUNS = find("ci")(Axes(sizes=("32x1",), streams=(1, 2), seeds=(0, 1)))
+
+
+def test_finished_runs_tell_the_speed_of_their_shape(tmp_path):
+    store = Store(tmp_path)
+    store.create("ci", "")
+    for run, speed in zip(RUNS, (100.0, 50.0, 300.0, 70.0), strict=True):
+        store.finish(
+            run.run_id,
+            {"corpus": "stdlib", "N": 1, "P": 1, "seed": run.seed, "status": "ok"}
+            | {"config": run.to_json(), "tokens_per_s": speed},
+        )
+    told = dry_run.forecast(RUNS, tmp_path, CPU, "2", "local", None)
+    assert told.hours == pytest.approx([50_176 / s / 3600 for s in (200, 60, 200, 60)])
+    assert told.words == "in all 18m07s, 2 at a time: as finished runs here took"
+
+
+def test_a_rate_tells_the_rest(tmp_path):
+    told = dry_run.forecast(RUNS[:1], tmp_path, CPU, "auto", "slurm", 1e6)
+    assert told.hours == [pytest.approx(RUNS[0].C / 1e6 / 3600)]
+    assert told.words.endswith("one at a time: at 1e+06 FLOP/s a run")
+
+
+def test_a_grid_takes_as_long_as_its_busiest_worker():
+    assert time_estimate.together([3.0, 5.0, 2.0, 4.0], 2) == 7.0
+    assert time_estimate.together([3.0, 5.0, 2.0, 4.0], 1) == 14.0
+    assert time_estimate.together([3.0, 5.0, 2.0, 4.0], 9) == 5.0
+
+
+def test_what_is_timed_is_a_training_step(monkeypatch):
+    threads = torch.get_num_threads()
+    clock = iter(range(100))
+    monkeypatch.setattr(time_estimate.time, "perf_counter", lambda: float(next(clock)))
+    speed = time_estimate.time_training(RUNS[0], threads)  # a second a pass, a second an update
+    batch = 8 * 64  # the whole batch is tried: it is small
+    assert 1 / speed == pytest.approx(1 / batch + 1 / batch)
+    assert time_estimate.time_training(RUNS[0], threads, "gpu") == 0.0
+
+
+def test_compiled_runs_are_timed_eagerly_and_it_says_so(tmp_path, monkeypatch):
+    compiled = [replace(run, compile=True) for run in RUNS]
+    monkeypatch.setattr(time_estimate, "ProcessPoolExecutor", lambda *_, **__: Here())
+    monkeypatch.setattr(time_estimate, "time_training", lambda run, *_: 1000.0 / run.model.P)
+    told = dry_run.forecast(compiled, tmp_path, CPU, "1", "local", None)
+    assert told.hours == pytest.approx([50_176 * P / 1000 / 3600 for P in (1, 2, 1, 2)])
+    assert told.words.endswith("timed eagerly, compiled they take less")
+
+
+class Here:
+    """A pool of this process alone."""
+
+    map = map
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.mark.slow
+def test_a_small_grid_is_timed_in_processes_of_their_own(tmp_path):
+    told = dry_run.forecast(RUNS, tmp_path, CPU, "2", "local", None)
+    assert all(0 < hours < 1 for hours in told.hours)
+    assert told.hours[0] == told.hours[2]  # a shape is timed once
+    assert "2 at a time: training steps alone" in told.words
+
+
+@pytest.mark.parametrize("argv", [("paper",), ("ci", "--launcher", "slurm"), ("ci", "--devices", "2")])
+def test_what_cannot_be_tried_here_is_not_guessed_at(capsys, tmp_path, argv):
+    assert parscale.main(["sweep", *argv, "--dry-run", "--out", str(tmp_path / "none")]) == 0
+    out, _ = capsys.readouterr()
+    assert "time is not estimated" in out
+    assert not (tmp_path / "none").exists()
+    assert parscale.main(["sweep", *argv, "--dry-run", "--out", str(tmp_path), "--rate", "1.5e14"]) == 0
+    out, _ = capsys.readouterr()
+    assert "at 1.5e+14 FLOP/s a run" in out
+
+
+def test_a_rate_that_is_none_is_refused(capsys):
+    assert parscale.main(["sweep", "paper", "--dry-run", "--rate", "fast"]) == 2
+    assert "--rate fast: give FLOP/s of one run, e.g. 1.5e14" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_the_plan_fits_its_terminal_with_numbers_whole(width):
+    console = Console(file=StringIO(), width=width)
+    runs = find("paper")()
+    dry_run.show(console, "the rule", runs, CPU, dry_run.Forecast([None] * len(runs), "no time"))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    [row] = [line.split() for line in lines if line.split()[:3] == ["pile", "4.4B", "8"]] or [
+        line.split() for line in lines if line.split()[:2] == ["4.4B", "8"]
+    ][:1]
+    assert f"{max(run.model.N for run in runs):,}" in row
+    assert f"{runs[0].D:,}" in row
+    assert ("\nwithout " in console.file.getvalue()) == (width < 160)

@@ -1,0 +1,219 @@
+"""Grids: complete configurations, one dial, paired runs, refusals."""
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import parscale
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
+from sweeps.grids.grids import GRIDS, Axes, find
+
+
+def test_the_paper_grid_is_the_paper_s():
+    runs = find("paper")()
+    assert len(runs) == 48
+    published = pd.read_csv("results/published/losses.csv")
+    ours = {(r.size, r.model.P): r.model.N for r in runs}
+    theirs = {(row.size_, row.P): row.N for row in published.rename(columns={"size": "size_"}).itertuples()}
+    assert ours == theirs
+    assert {r.D for r in runs} == {round(42e9 / 2**21) * 2**21}
+    assert 1.0 < runs[0].C / (6 * (535_813_376 + 151_936 * 896) * 42e9) < 1.25  # attention is the rest
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_runs_of_a_grid_differ_only_in_size_streams_and_seed(name):
+    runs = find(name)()
+    assert len({r.run_id for r in runs}) == len(runs)
+    for field in ("steps", "batch", "seq_len", "schedule", "warmup", "optimizer", "precision", "evaluations"):
+        assert len({getattr(r, field) for r in runs}) == 1, field
+    pairs = {}
+    for r in runs:
+        alike = replace(r, model=replace(r.model, P=1))
+        pairs.setdefault((r.size, r.corpus, r.seed), set()).add(alike)
+    assert all(len(group) == 1 for group in pairs.values())
+
+
+@pytest.mark.parametrize("name", ["demo", "laptop", "paper"])
+def test_a_loss_is_of_a_million_held_out_tokens_where_the_corpus_has_them(name):
+    assert all(r.eval_tokens == 0 or r.eval_tokens >= 1_000_000 for r in find(name)())  # 0: all there are
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_dry_run_prints_the_rule(name, capsys, tmp_path):
+    words = ["sweep", name, "--dry-run", "--rate", "1e12", "--out", str(tmp_path)]
+    assert parscale.main(words) == 0
+    assert GRIDS[name].rule in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("name", ["ci", "demo", "laptop"])
+def test_extras_stay_a_small_share_and_sizes_spread(name):
+    runs = find(name)()
+    plain = {r.size: r.model.N for r in runs if r.model.P == 1}
+    assert list(plain.values()) == sorted(plain.values())
+    for r in runs:
+        assert r.model.shape.parscale_parameters < 0.45 * plain[r.size]
+        assert r.model.vocab * r.model.width < 6 * r.model.N
+
+
+def test_the_laptop_grid_spans_sixteenfold():
+    sizes = {r.model.N for r in find("laptop")() if r.model.P == 1}
+    assert len(sizes) >= 5
+    assert max(sizes) >= 16 * min(sizes)
+
+
+def test_axes_narrow_and_override():
+    runs = find("demo")(Axes(sizes=["64x5"], streams=[3], seeds=[7, 8], tokens=10_000, corpora=["code"]))
+    assert [(r.size, r.model.P, r.seed, r.corpus) for r in runs] == [
+        ("64x5", 3, 7, "code"),
+        ("64x5", 3, 8, "code"),
+    ]
+    assert runs[0].model.layers == 5
+    assert abs(runs[0].D - 10_000) < 600
+
+
+@pytest.mark.parametrize(
+    ("grid", "axes", "message"),
+    [
+        ("demo", Axes(sizes=["big"]), "size 'big': write WIDTHxLAYERS"),
+        ("demo", Axes(sizes=["50x2"]), "width 50 is not a multiple of 32"),
+        ("demo", Axes(streams=[0]), "P must be at least 1"),
+        ("demo", Axes(streams=[2, 2]), "--streams repeats a value: 2, 2"),
+        ("demo", Axes(seeds=[]), "--seeds is empty"),
+        ("demo", Axes(recipe="magic"), "recipe='magic': choose one of scratch"),
+        ("paper", Axes(sizes=["9B"]), "unknown size '9B'; choose among 0.5B"),
+        ("nope", Axes(), "unknown grid 'nope'; choose ci, demo, laptop, paper"),
+    ],
+)
+def test_refusals(grid, axes, message):
+    with pytest.raises(ValueError, match=message):
+        find(grid)(axes)
+
+
+def test_a_user_s_grid_file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from sweeps.grids.grids import Axes, find\n"
+        "def grid(axes):\n    'Half the demo.'\n    return find('demo')(Axes(streams=(1, 2)))\n"
+    )
+    mine = find(str(path))
+    assert (mine.name, mine.rule, len(mine())) == ("mine", "Half the demo.", 6)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("def grid(axes:\n", r"bad.py:1: "),
+        ("x = 1\ny = 1 / 0\n", r"bad.py:2: ZeroDivisionError: division by zero"),
+        ("grids = 3\n", "defines no Grid and no function of Axes named `grid`"),
+        ("def grid(axes):\n    return ['x']\n", "item 0 is a str, not a RunConfig"),
+        ("def grid(axes):\n    return []\n", "has no run on these axes"),
+        ("x = 1\ndef grid():\n    return []\n", r"bad.py:2: TypeError: grid\(\) takes 0 positional"),
+        ("import sys\nsys.exit(3)\n", r"bad.py:2: SystemExit: 3"),
+        (
+            "from sweeps.grids.grids import find\ndef grid(axes):\n    return 2 * find('ci')()\n",
+            "grid bad has one run several times",
+        ),
+        ("def grid(axes):\n    return None\n", "bad.py:1: TypeError: 'NoneType' object is not iterable"),
+        ("def grid(axes):\n    x = {}\n    return x[1]\n", "bad.py:3: KeyError: 1"),
+        (
+            "from sweeps.config.run import ModelConfig as M\n\ndef gridaxes:\n"
+            "    return [M(vocab=9, width=50, ffn=8, layers=1, heads=3, kv_heads=1)]\n",
+            "bad.py:4: heads = 3 does not divide width = 50",
+        ),
+    ],
+)
+def test_a_faulty_grid_file_is_named_with_its_line(tmp_path, body, message):
+    path = tmp_path / "bad.py"
+    path.write_text(body)
+    with pytest.raises(ValueError, match=message):
+        find(str(path))()
+
+
+MODEL = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1)
+RUN = RunConfig(MODEL, sweep="s", size="32x2", seed=1, corpus="stdlib", steps=7, batch=4, seq_len=16)
+
+
+def test_a_configuration_survives_json_and_every_field_counts():
+    assert RunConfig.from_json(RUN.to_json()) == RUN
+    parted = replace(RUN, model=replace(MODEL, prefix_std=1.0))
+    assert RunConfig.from_json(parted.to_json()) == parted
+    assert replace(RUN, seed=2).run_id != RUN.run_id
+    assert parted.run_id != RUN.run_id
+    assert replace(RUN, model=replace(MODEL, rope_base=5e3)).run_id != RUN.run_id
+    with pytest.raises(FrozenInstanceError):
+        RUN.seed = 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"P": 2.5}, "P=2.5: must be a whole number"),
+        ({"width": "32"}, "width='32': must be a whole number"),
+        ({"prefix_tokens": True}, "prefix_tokens=True: must be a whole number"),
+        ({"head_dim": 8.0}, "head_dim=8.0: must be a whole number"),
+    ],
+)
+def test_models_of_wrong_types_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(MODEL, **change)
+    assert replace(MODEL, head_dim=None, prefix_std=1, smoothing=0).smoothing == 0
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        (Axes(sizes=("32x1",)), "grid mine does not heed --sizes: it has 32x2, 64x2, 96x2 all the same"),
+        (Axes(streams=(4,)), "does not heed --streams: it has 1, 2 all the same"),
+        (Axes(seeds=(3,)), "does not heed --seeds: it has 0 all the same"),
+        (Axes(tokens=10_000), "does not heed --tokens 10,000"),
+    ],
+)
+def test_a_grid_that_passes_over_an_axis_is_refused(tmp_path, axes, message):
+    path = tmp_path / "mine.py"
+    body = "def grid(axes):\n    return find('demo')(Axes(streams=(1, 2)))\n"
+    path.write_text(f"from sweeps.grids.grids import Axes, find\n{body}")
+    assert len(find(str(path))(Axes(streams=(1, 2, 4)))) == 6
+    with pytest.raises(ValueError, match=message):
+        find(str(path))(axes)
+
+
+def test_unknown_fields_are_named():
+    with pytest.raises(ValueError, match=r"RunConfig: unknown fields \['speed'\]"):
+        RunConfig.from_json(RUN.to_json().replace('"seed"', '"speed":1,"seed"'))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "steps=0: must be a whole number of at least 1"),
+        ({"lr": -1.0}, "lr=-1.0: must be positive"),
+        ({"accumulate": 3}, "accumulate=3 does not divide batch=4"),
+        ({"schedule": "step"}, "schedule='step': choose one of cosine, linear, wsd"),
+        ({"lr": "1e-3"}, "lr='1e-3': must be a number"),
+        ({"steps": 7.0}, "steps=7.0: must be a whole number"),
+        ({"seed": True}, "seed=True: must be a whole number"),
+        ({"corpus": 3}, "corpus=3: must be text"),
+        ({"compile": 1}, "compile=1: must be True or False"),
+    ],
+)
+def test_impossible_configurations_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(RUN, **change)
+
+
+def test_planning_never_imports_torch():
+    code = "import sys, sweeps.driver.run_sweep, sweeps.grids as grids; grids.find('paper')(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_runs_trained_before_a_field_was_added_keep_their_ids():
+    paths = list(Path(__file__).parents[3].glob("results/demo/configs/*.json"))
+    assert paths
+    for path in paths:
+        assert RunConfig.from_json(path.read_text()).run_id == path.stem

@@ -1,0 +1,219 @@
+"""Generation: the cache changes nothing, padding changes nothing, sampling does what it says."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from sweeps.checkpoint import released_format
+from sweeps.config.model import ModelConfig
+from sweeps.inspect.generate import (
+    Guided,
+    PromptError,
+    Sampling,
+    generate,
+    left_pad,
+    load_tokenizer,
+    stream,
+    stream_text,
+)
+from sweeps.model.kv_cache import CacheError
+from sweeps.model.parscale import ParScaleLM
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+TINY = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5, init_std=0.4)
+PROMPTS = [[5, 9, 2, 40], [7], [1, 2, 3, 4, 5, 6, 7, 8, 9]]
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def tiny(P):
+    return ParScaleLM(replace(TINY, P=P)).eval()
+
+
+@torch.no_grad()
+def greedy_without_cache(model, prompt, steps):
+    ids = torch.tensor([prompt])
+    for _ in range(steps):
+        ids = torch.cat([ids, model(ids)[:, -1:].argmax(dim=-1)], dim=1)
+    return ids[0, len(prompt) :].tolist()
+
+
+@pytest.mark.parametrize("P", [1, 2, 4])
+def test_published_greedy_continuation(P):
+    folder = FIXTURES / f"official_p{P}"
+    model, expected = released_format.load(folder), load_file(folder / "expected.safetensors")
+    prompt = expected["input_ids"][0].tolist()
+    wanted = expected["greedy_ids"][0, len(prompt) :].tolist()
+    assert generate(model, [prompt], len(wanted)) == [wanted]
+    assert greedy_without_cache(model, prompt, len(wanted)) == wanted
+
+
+@pytest.mark.parametrize("P", [1, 3, 6])
+def test_batch_of_unequal_prompts(P):
+    model = tiny(P)
+    together = generate(model, PROMPTS, 12)
+    assert together == [greedy_without_cache(model, prompt, 12) for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize("P", [1, 3])
+def test_chunked_prefill_gives_the_same_logits(P):
+    model, ids = tiny(P), torch.randint(61, (2, 11))
+    mask = torch.ones(2, 11, dtype=torch.bool)
+    mask[1, :3] = False
+    cache = model.new_cache(2, 11)
+    parts = [model(ids[:, a:b], mask[:, a:b], cache) for a, b in ((0, 4), (4, 5), (5, 11))]
+    whole = model(ids, mask)
+    assert cache.length == 11
+    torch.testing.assert_close(torch.cat(parts, dim=1)[mask], whole[mask], atol=2e-4, rtol=1e-4)
+
+
+def test_padding_that_comes_late():
+    model, ids = tiny(2), torch.randint(61, (2, 6))
+    mask = torch.tensor([[1, 1, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1]]).bool()
+    cache = model.new_cache(2, 6)
+    model(ids[:, :3], None, cache)
+    late = model(ids[:, 3:], mask[:, 3:], cache)
+    torch.testing.assert_close(late[mask[:, 3:]], model(ids, mask)[:, 3:][mask[:, 3:]], atol=2e-4, rtol=1e-4)
+
+
+def test_stop_tokens_end_one_prompt_and_not_the_others():
+    model = tiny(2)
+    free = generate(model, PROMPTS, 8)
+    stop = free[0][2]
+    ended = generate(model, PROMPTS, 8, stop=[stop])
+    for got, all_of_it in zip(ended, free, strict=True):
+        cut = all_of_it.index(stop) + 1 if stop in all_of_it else 8
+        assert got == all_of_it[:cut]
+
+
+def test_streaming_gives_one_step_at_a_time():
+    steps = stream(tiny(1), PROMPTS, 3)
+    assert len(next(steps)) == 3
+    assert len(list(steps)) == 2
+
+
+def test_seeds():
+    model, hot = tiny(2), Sampling(temperature=2.0, seed=3)
+    first = generate(model, PROMPTS, 10, hot)
+    assert first == generate(model, PROMPTS, 10, hot)
+    assert first != generate(model, PROMPTS, 10, replace(hot, seed=4))
+
+
+def test_sampling_frequencies():
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(20_000, 1)
+    device = torch.device("cpu")
+
+    def frequencies(**kwargs):
+        drawn = Sampling(temperature=1.0, seed=1, **kwargs).chooser(device)(logits)
+        return torch.bincount(drawn, minlength=4) / len(drawn)
+
+    close = {"atol": 0.015, "rtol": 0}
+    torch.testing.assert_close(frequencies(), torch.tensor([0.5, 0.3, 0.15, 0.05]), **close)
+    torch.testing.assert_close(frequencies(top_k=2), torch.tensor([0.625, 0.375, 0, 0]), **close)
+    torch.testing.assert_close(frequencies(top_p=0.7), torch.tensor([0.625, 0.375, 0, 0]), **close)
+    torch.testing.assert_close(frequencies(top_p=0.45), torch.tensor([1.0, 0, 0, 0]), **close)
+    assert Sampling(temperature=0.5).chooser(device)(logits[:5]).shape == (5,)
+
+
+def test_guidance_weight_one_is_the_model_itself():
+    model = tiny(2)
+    plain = generate(model, PROMPTS, 8)
+    assert generate(model, PROMPTS, 8, decoder=Guided(model, weight=1.0)) == plain
+    assert generate(model, PROMPTS, 8, decoder=Guided(model, weight=4.0)) != plain
+
+
+def test_guidance_is_the_weighted_sum():
+    model, prompt = tiny(1), [4, 8, 15, 16]
+    mixed = Guided(model, weight=1.7, keep=2).prefill(torch.tensor([prompt]), None, 5)
+    full = model(torch.tensor([prompt]))[:, -1].log_softmax(-1)
+    degraded = model(torch.tensor([prompt[2:]]))[:, -1].log_softmax(-1)
+    torch.testing.assert_close(mixed, 1.7 * full - 0.7 * degraded)
+
+
+def byte_tokenizer(folder):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator([], trainers.BpeTrainer(initial_alphabet=alphabet, show_progress=False))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return load_tokenizer(folder)
+
+
+def test_text_comes_in_whole_characters(tmp_path):
+    tokenizer = byte_tokenizer(tmp_path)
+    model = ParScaleLM(replace(TINY, vocab=256, P=2)).eval()
+    pieces = list(stream_text(model, tokenizer, "añ", 30, Sampling(temperature=1.5)))
+    tokens = generate(model, [tokenizer.encode("añ").ids], 30, Sampling(temperature=1.5))
+    assert "".join(pieces) == tokenizer.decode(tokens[0])
+
+
+def test_left_pad():
+    ids, mask = left_pad([[3, 4], [5]], 6, torch.device("cpu"))
+    assert ids.tolist() == [[3, 4], [0, 5]]
+    assert mask.tolist() == [[True, True], [False, True]]
+    assert left_pad([[3], [5]], 6, torch.device("cpu"))[1] is None
+
+
+def test_wrong_prompts(tmp_path):
+    model = ParScaleLM(replace(TINY, context=16))
+    with pytest.raises(PromptError, match="empty prompt"):
+        generate(model, [[3], []], 4)
+    with pytest.raises(PromptError, match="prompt of 9 and 8 new tokens exceed the context of 16"):
+        generate(model, PROMPTS, 8)
+    with pytest.raises(ValueError, match=r"unknown token 61: the vocabulary has 0\.\.60"):
+        generate(model, [[61]], 4)
+    with pytest.raises(PromptError, match="max_new_tokens must be at least 1"):
+        generate(model, PROMPTS, 0)
+    with pytest.raises(PromptError, match=r"tokenizer.json is missing"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_text('{"half')
+    with pytest.raises(ValueError, match=r"tokenizer.json is no tokenizer.json that can be read"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"temperature": -1}, "temperature"), ({"top_k": -1}, "top_k"), ({"top_p": 0.0}, "top_p")],
+)
+def test_wrong_sampling(wrong, message):
+    with pytest.raises(PromptError, match=message):
+        Sampling(**wrong)
+
+
+def test_wrong_caches():
+    cache, ids = tiny(2).new_cache(1, 4), torch.ones(1, 3, dtype=torch.long)
+    with pytest.raises(CacheError, match="made for P = 2, the model runs P = 3"):
+        tiny(3)(ids, None, cache)
+    with pytest.raises(CacheError, match="holds 1 sequences, the call has 2"):
+        tiny(2)(ids.repeat(2, 1), None, cache)
+    with pytest.raises(CacheError, match="no room in a cache of 4 tokens: 0 in it, 5 new"):
+        tiny(2)(ids.repeat(1, 2)[:, :5], None, cache)
+
+
+def test_prefix_longer_than_memory():
+    with torch.device("meta"):
+        model = ParScaleLM(replace(TINY, P=2, prefix_tokens=10**12))
+    model.model.layers[0].self_attn.q_proj.weight = torch.nn.Parameter(torch.zeros(24, 24))
+    with pytest.raises(CacheError, match=r"1000000000000 prefix \+ 4\) tokens: .* GiB exceed the"):
+        model.new_cache(1, 4)
+
+
+def test_cache_memory():
+    cache = tiny(3).new_cache(2, 7)
+    assert cache.memory_bytes == 2 * 2 * (3 * 2) * 2 * (5 + 7) * 6 * 4
+
+
+def test_a_model_larger_than_memory_is_refused_before_it_is_built():
+    with pytest.raises(CacheError, match=r"a model of P = 2, 1000000000000 prefix tokens.* GiB exceed the"):
+        ParScaleLM(replace(TINY, P=2, prefix_tokens=10**12))
+
+
+def test_unknown_tokens_are_named_before_they_reach_a_device():
+    with pytest.raises(ValueError, match=r"unknown token 7: the vocabulary has 0\.\.5"):
+        left_pad([[3], [7]], 6, torch.device("meta"))

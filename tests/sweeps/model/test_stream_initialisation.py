@@ -1,0 +1,119 @@
+"""How streams begin: at their base's own loss, through a network; and memory saved by checkpointing."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import parscale
+from sweeps.checkpoint.released_format import load
+from sweeps.corpora import build as corpora
+from sweeps.driver import dry_run
+from sweeps.grids.grids import Axes, find
+from sweeps.grids.recipes import apply
+from sweeps.training.evaluate import evaluate
+from sweeps.training.interrupt import Interrupted
+from sweeps.training.lightning_module import build_model
+from sweeps.training.train import train
+from tests.sweeps import small_run
+from tests.sweeps.small_run import ONE
+
+LONGER = {"steps": 60, "batch": 8, "lr": 1e-2, "eval_tokens": 8000}
+
+
+def config(corpus, P=1, **changes):
+    run = small_run.config(corpus, P, **LONGER | changes)
+    return replace(run, model=replace(run.model, prefix_tokens=8))  # prefixes that are felt
+
+
+@pytest.fixture(scope="module")
+def base(corpus, tmp_path_factory):
+    """A trained backbone's folder and its held-out loss."""
+    folder = tmp_path_factory.mktemp("base")
+    return folder, train(config(corpus), folder, execution=ONE)["loss"]
+
+
+def first_loss(run, folder):
+    """The held-out loss a run starts from."""
+    model = build_model(run, folder, corpora.windows_of(run, corpora.open_for(run)))
+    return evaluate(
+        model, corpora.open_for(run).valid, run.seq_len, run.eval_batch, limit=run.eval_tokens
+    ).loss
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["peft", "continual"])
+def test_a_quiet_start_is_the_bases_loss(corpus, base, recipe):
+    folder, loss = base
+    axes = Axes(recipe=recipe, base=str(folder), start="quiet")
+    (run,) = apply([config(corpus, P=4)], axes)
+    assert run.start == "quiet"
+    assert abs(first_loss(run, folder) - loss) < 1e-3
+    assert abs(first_loss(replace(run, start="random"), folder) - loss) > 1e-3
+
+
+def test_stage_2_can_begin_quietly_and_one_stream_has_nothing_to_quieten(corpus):
+    axes = Axes(recipe="two-stage", stage2_share=0.2, start="quiet")
+    runs = apply([config(corpus, P=P) for P in (1, 2)], axes)
+    assert [(run.recipe, run.model.P, run.start) for run in runs] == [
+        ("stage-1", 1, "random"),
+        ("two-stage", 1, "random"),
+        ("two-stage", 2, "quiet"),
+    ]
+    with pytest.raises(ValueError, match="start='quiet' with P = 2, parent='': no streams to grow"):
+        config(corpus, P=2, start="quiet")
+
+
+def test_the_option_is_for_grown_streams(capsys, tmp_path):
+    call = ["sweep", "ci", "--dry-run", "--out", str(tmp_path / "none"), "--start"]
+    assert parscale.main([*call, "quiet"]) == 2
+    assert "--start quiet: only --recipe two-stage, continual and peft" in capsys.readouterr().err
+    assert parscale.main([*call, "loud", "--recipe", "two-stage"]) == 2
+    assert "--start loud: choose one of random, quiet" in capsys.readouterr().err
+
+
+def test_prefixes_trained_through_a_network_end_as_prefixes(corpus, tmp_path):
+    plain = train(config(corpus, P=2, steps=12), tmp_path / "plain", execution=ONE)
+    run, seen = config(corpus, P=2, steps=12, prefix_mlp=24), []
+    whole = train(run, tmp_path / "whole", execution=ONE)
+    assert whole["N"] == plain["N"]
+    assert whole["loss"] != plain["loss"]
+    model = load(tmp_path / "whole")  # the released format knows no network
+    assert set(model.state_dict()) == set(load(tmp_path / "plain").state_dict())
+    held_out = corpora.open_for(run).valid
+    assert evaluate(model, held_out, 32, run.eval_batch, limit=run.eval_tokens).loss == pytest.approx(
+        whole["loss"]
+    )
+    stop = {"progress": seen.append, "stop": lambda: bool(seen) and seen[-1]["step"] >= 5}
+    with pytest.raises(Interrupted):
+        train(run, tmp_path / "again", execution=ONE, **stop)
+    assert train(run, tmp_path / "again", execution=ONE)["loss"] == whole["loss"]
+    assert all(map(torch.equal, model.state_dict().values(), load(tmp_path / "again").state_dict().values()))
+
+
+@pytest.mark.slow
+def test_two_shards_of_networks_have_the_loss_of_one(corpus, tmp_path):
+    run = config(corpus, P=2, steps=8, prefix_mlp=24)
+    alone = train(run, tmp_path / "alone", execution=ONE)
+    two = train(run, tmp_path / "two", execution=replace(ONE, devices=2, strategy="fsdp2"))
+    assert two["loss"] == pytest.approx(alone["loss"], abs=1e-5)
+    for name, value in load(tmp_path / "alone").state_dict().items():
+        torch.testing.assert_close(load(tmp_path / "two").state_dict()[name], value, atol=1e-3, rtol=0)
+
+
+def test_checkpointing_is_the_same_run_in_less_memory(corpus, tmp_path):
+    saving = replace(ONE, gradient_checkpointing=True)
+    run = config(corpus, P=2, steps=6)
+    losses = [
+        train(run, tmp_path / str(how.gradient_checkpointing), execution=how)["loss"] for how in (ONE, saving)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    (paper,) = find("paper")(Axes(sizes=("1.6B",), streams=(8,), corpora=("pile",)))
+    kept, saved = (float(dry_run.cells(paper, how)[-1]) for how in (ONE, saving))
+    assert saved < 0.3 * kept
+
+
+def test_checkpointing_has_a_flag(capsys, tmp_path):
+    call = ["sweep", "ci", "--dry-run", "--rate", "1e9", "--out", str(tmp_path / "none")]
+    assert parscale.main([*call, "--gradient-checkpointing"]) == 0
+    assert "float32 activations, one block's at a time and every block's input" in capsys.readouterr().out

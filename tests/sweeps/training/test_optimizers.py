@@ -1,0 +1,62 @@
+"""Which weights a run trains, at what rate, along which schedule; what its streams begin from."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
+from sweeps.training.lightning_module import build_model
+from sweeps.training.optimizers import build_optimizer, learning_rate_factor, parameter_groups
+
+
+def config(P=1, **changes):
+    model = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1, P=P, prefix_tokens=4)
+    run = RunConfig(model, "test", "32x2", seed=3, corpus="x", steps=24, batch=4, seq_len=32, lr=5e-3)
+    return replace(run, **changes)
+
+
+def test_backbones_are_paired_across_streams():
+    plain = build_model(config(P=1)).state_dict()
+    wide = build_model(config(P=4)).state_dict()
+    assert all(torch.equal(plain[name], wide[name]) for name in plain)
+    other = build_model(config(seed=4)).state_dict()
+    assert any(not torch.equal(plain[name], other[name]) for name in plain)
+
+
+def test_only_matrices_decay_and_extras_have_their_own_rate():
+    run = config(P=2, extras_lr=0.25)
+    model = build_model(run)
+    groups = parameter_groups(model, run)
+    assert sum(len(g) for g in groups.values()) == len(list(model.parameters()))
+    assert all(name.endswith("proj.weight") for name, _ in groups["matrices"])
+    assert {name.split(".")[-1] for name, _ in groups["extras_other"]} == {"prefix_k", "prefix_v", "bias"}
+    for kind in ("adamw", "muon"):
+        for group in build_optimizer(model, replace(run, optimizer=kind)).param_groups:
+            decays = {p.dim() == 2 and p is not model.model.embed_tokens.weight for p in group["params"]}
+            assert decays == {group["weight_decay"] > 0}
+
+
+def test_peft_trains_only_what_parscale_adds():
+    run = config(P=2, recipe="peft", parent="a checkpoint")
+    groups = parameter_groups(build_model(run), run)
+    assert not groups["matrices"]
+    assert not groups["other"]
+    assert groups["extras_matrices"]
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "wsd"])
+def test_schedules_rise_hold_and_fall(schedule):
+    run = config(steps=100, schedule=schedule, warmup=0.1, decay_share=0.3, final_lr=0.2)
+    factors = [learning_rate_factor(run, step) for step in range(100)]
+    assert factors[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
+    assert factors[-1] == pytest.approx(0.2)
+    assert all(a >= b for a, b in pairwise(factors[9:]))
+    assert factors[65] == pytest.approx(
+        {"cosine": 0.45016, "linear": 0.50222, "wsd": 1.0}[schedule], abs=1e-4
+    )

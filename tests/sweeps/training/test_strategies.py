@@ -1,0 +1,151 @@
+"""One run on two devices: the loss of one, through DDP and FSDP2; stopped, killed, resumed."""
+
+import threading
+import time
+from dataclasses import replace
+from multiprocessing import forkserver
+
+import psutil
+import pytest
+
+from sweeps.checkpoint.released_format import load
+from sweeps.driver import ranks
+from sweeps.driver.node_mailbox import VARIABLE, NodeMailbox
+from sweeps.driver.ranks import serve_node
+from sweeps.training.interrupt import Interrupted
+from sweeps.training.snapshots import step_of
+from sweeps.training.train import train
+from tests.sweeps import small_run
+from tests.sweeps.small_run import ONE
+
+
+@pytest.fixture(scope="module", autouse=True)
+def new_server():
+    """A fork server that imports torch: one of an earlier test may have imported something else."""
+    forkserver._forkserver._stop()
+
+
+def config(corpus, **changes):
+    return small_run.config(corpus, P=2, **{"steps": 20} | changes)
+
+
+@pytest.fixture(scope="module")
+def alone(corpus, tmp_path_factory):
+    """One process's row and model."""
+    folder = tmp_path_factory.mktemp("alone")
+    return train(config(corpus), folder, execution=ONE), load(folder).state_dict()
+
+
+def assert_same(row, folder, alone):
+    for name in ("loss", "loss_se", "train_loss"):
+        assert row[name] == pytest.approx(alone[0][name], abs=1e-5), name
+    ours = load(folder).state_dict()
+    assert ours.keys() == alone[1].keys()
+    assert max(float((ours[name] - value).abs().max()) for name, value in alone[1].items()) < 1e-3
+
+
+@pytest.mark.slow
+def test_two_shards_of_muon_have_the_loss_of_one_even_interrupted(corpus, tmp_path):
+    run = config(corpus, optimizer="muon", muon_lr=1e-2)
+    alone = train(run, tmp_path / "alone", execution=ONE)
+    two, seen = replace(ONE, devices=2, strategy="fsdp2"), []
+    stop = {"progress": seen.append, "stop": lambda: bool(seen) and seen[-1]["step"] >= 5}
+    with pytest.raises(Interrupted):
+        train(run, tmp_path / "two", execution=two, **stop)
+    row = train(run, tmp_path / "two", execution=two)
+    assert row["loss"] == pytest.approx(alone["loss"], abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
+def test_two_processes_have_the_loss_of_one_even_interrupted(corpus, alone, tmp_path, strategy):
+    two = replace(ONE, devices=2, strategy=strategy)
+    seen = []
+    with pytest.raises(Interrupted):
+        train(
+            config(corpus),
+            tmp_path,
+            execution=two,
+            progress=seen.append,
+            stop=lambda: bool(seen) and seen[-1]["step"] >= 5,
+        )
+    left = list(tmp_path.glob("step-*.ckpt"))
+    assert len(left) == 1
+    assert left[0].is_dir() == (strategy == "fsdp2")
+    newer = (
+        tmp_path / "step-000000019-0123456789abcdef.ckpt"
+    )  # which no rank may choose, or set aside for another
+    newer.write_bytes(b"damaged")
+    said = []
+    row = train(config(corpus), tmp_path, execution=two, report=said.append)
+    goes_on = f"goes on from step {step_of(left[0])}"
+    assert [line.split(": ")[1] for line in said] == ["fails its checksum; set aside", goes_on]
+    assert_same(row, tmp_path, alone)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The ranks started last: {node: [children]}."""
+    last, start = {}, ranks.start
+
+    def record(pool, spec, node):
+        last[node] = start(pool, spec, node)
+        return last[node]
+
+    monkeypatch.setattr(ranks, "start", record)
+    return last
+
+
+@pytest.mark.slow
+def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, started, tmp_path):
+    two = replace(ONE, devices=2, checkpoint_minutes=0.01)
+    run, said = config(corpus, steps=120), []
+
+    def kill():
+        while not list(tmp_path.glob("step-*.ckpt")):
+            time.sleep(0.02)
+        psutil.Process(started[0][1].process.pid).kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    row = train(run, tmp_path, execution=two, report=said.append)
+    killer.join()
+    assert row["status"] == "ok"
+    assert any("goes on from step" in line for line in said)
+
+
+@pytest.mark.slow
+def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
+    corpus, alone, started, tmp_path, monkeypatch
+):
+    mailbox = NodeMailbox(tmp_path / "mailbox")
+    monkeypatch.setenv(VARIABLE, str(mailbox.folder))
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    second = threading.Thread(target=serve_node, args=(mailbox, 1))
+    second.start()
+    killed = []
+
+    def kill(now):
+        if not killed and now["step"] >= 5:
+            killed.append(started[1][0].process.pid)
+            psutil.Process(killed[0]).kill()
+
+    two = replace(ONE, num_nodes=2, checkpoint_minutes=0.001)
+    try:
+        row = train(config(corpus), tmp_path / "run", execution=two, progress=kill)
+    finally:
+        mailbox.close()
+        second.join()
+    assert killed
+    assert_same(row, tmp_path / "run", alone)
+
+
+def test_a_node_that_belongs_to_no_group_says_so(corpus, tmp_path, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(ValueError, match="only --launcher slurm starts a run on several nodes"):
+        train(config(corpus), tmp_path, execution=replace(ONE, num_nodes=2))
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(corpus, tmp_path):
+    with pytest.raises(ValueError, match="batch=4 does not divide by 3 devices x 1 micro-batches"):
+        train(config(corpus), tmp_path, execution=replace(ONE, devices=3))
