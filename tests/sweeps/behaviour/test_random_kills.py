@@ -26,9 +26,9 @@ SWEEP = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from sweeps.execution import Execution
+from sweeps.config.execution import Execution
 from sweeps.grids import Axes, find
-from sweeps.launch import run_sweep
+from sweeps.driver.run_sweep import run_sweep
 
 if __name__ == "__main__":
     runs = find("ci")(Axes(streams=(1, 2), corpora=(sys.argv[2],), tokens=80_000))
