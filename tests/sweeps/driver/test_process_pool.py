@@ -86,9 +86,7 @@ def pool(tmp_path, monkeypatch, new_server):
 
 def server():
     """The process that children are forked from."""
-    below = psutil.Process().children()
-    [found] = [process for process in below if "multiprocessing.forkserver" in " ".join(process.cmdline())]
-    return found
+    return psutil.Process(forkserver._forkserver._forkserver_pid)
 
 
 def until(true, seconds=60.0):
