@@ -23,7 +23,7 @@ from scaling.data.atomic_files import replacing
 from sweeps.checkpoint.hf_config import CheckpointError, from_json, read_json, to_json
 from sweeps.checkpoint.shards import fingerprint, split_shards, write_shard
 from sweeps.config.model import ModelConfig
-from sweeps.model.layers import is_extra
+from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 
 INDEX = "model.safetensors.index.json"

@@ -14,7 +14,7 @@ from scaling.data.atomic_files import replacing
 from sweeps.checkpoint import released_format as checkpoint
 from sweeps.checkpoint.hf_config import CheckpointError, to_json
 from sweeps.checkpoint.shards import write_shard
-from sweeps.model.layers import is_extra
+from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 
 
