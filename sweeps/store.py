@@ -149,7 +149,8 @@ class Store:
         stamp = (found.st_ino, found.st_size, found.st_mtime_ns)  # a clock set back may give a time again
         if stamp != self._gathered[0]:
             table = read_parquet(path).drop_duplicates("run_id", keep="last").set_index("run_id")
-            known: Any = table[[name for name in ("status", "loss", "config") if name in table]].to_dict("index")
+            names = [name for name in ("status", "loss", "config") if name in table]
+            known: Any = table[names].to_dict("index")
             self._gathered = (stamp, known)
         return self._gathered[1]
 

@@ -64,7 +64,7 @@ def drop_configs(folder: Path, runs: Path) -> None:
 
 
 def remove(trial: Path, search: Path) -> None:
-    """Take away what of a trial's folder is in the search's; runs that are still to be trained go there too."""
+    """Take away what the search has of a trial; runs that are still to be trained move there."""
     for path in sorted((trial / "configs").glob("*.json")):
         (search / "configs").mkdir(exist_ok=True)
         path.replace(search / "configs" / path.name)
