@@ -63,7 +63,7 @@ def base(tmp_path, monkeypatch):
     folder = tmp_path / BASE
     folder.mkdir(parents=True)
     (run,) = grids.find("laptop")(Axes(sizes=("64x3",), streams=(1,), seeds=(0,)))
-    (folder / "config.json").write_text(json.dumps(hf_config.to_json(run.model, "float32")))
+    (folder / "config.json").write_text(json.dumps(hf_config.hf_json(run.model, "float32")))
     (folder / "tokenizer.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
 
