@@ -76,10 +76,11 @@ def remarks(
     """What a sweep's folder does not hold, in sentences."""
     first = is_first_stage(runs)
     planned = {file.stem for file in (folder_of(path) / "configs").glob("*.json")} if path.is_dir() else set()
-    left = planned - set(runs["run_id"]) if "run_id" in runs else set()
+    held = set(runs["run_id"]) if "run_id" in runs else planned
+    left = planned - held
     if left:
         yield (
-            f"{len(left)} of {len(planned)} planned runs have no row yet (`parscale status {path}`); "
+            f"{len(left)} of {len(planned | held)} planned runs have no row yet (`parscale status {path}`); "
             "the sweep's command trains them"
         )
     if first.any():

@@ -22,6 +22,7 @@ from sweeps.store.checksums import Damaged
 from sweeps.store.compatibility import changed_code
 from sweeps.store.locks import Locks
 from sweeps.store.store import Store
+from sweeps.training.interrupt import Interrupted
 
 FATAL_ERRNO = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
 CRASHES = 3  # a run whose worker died so often without progress is given up for this session
@@ -143,8 +144,6 @@ def _attempt(
 def _train(
     store: Store, job: Job, run_id: str, train: Callable[..., dict[str, Any]], stop: Callable[[], bool]
 ) -> None:
-    from sweeps.training.interrupt import Interrupted
-
     facts, last = _before(store, job, run_id)
     execution = replace(job.execution, threads=facts["threads"])
     if (crashes := facts["crashes"]) >= CRASHES:

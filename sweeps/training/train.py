@@ -80,11 +80,11 @@ def train(
     if rank() == 0:
         write_results(run, module, corpus, folder)
         if not module.history.diverged:
-            save(run, model, folder, corpus.folder / "tokenizer.json")
+            save_checkpoint(run, model, folder, corpus.folder / "tokenizer.json")
     return row_of(run, module, watch.evaluation, started_at, corpus)
 
 
-def save(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:
+def save_checkpoint(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:
     """Write the model in the released format; runs on one frozen backbone share its file."""
     if run.recipe == "peft":
         save_apart(model, folder, f"backbone-{run.parent_hash[:16]}", tokenizer)

@@ -16,7 +16,7 @@ from sweeps.config.model import ModelConfig
 from sweeps.config.run import RunConfig
 from sweeps.grids.axes import Axes
 from sweeps.grids.recipes import apply
-from sweeps.model.layers import is_extra
+from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training import snapshots
 from sweeps.training.interrupt import Interrupted
