@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import figures
-from analysis.figures.common import LOSS_LABEL
+from analysis.figures.panel_parts import LOSS_LABEL
 from analysis.output import figure_style
 from analysis.paper.paper_figures import RIVALS, figure_set
 from analysis.paper.published_numbers import FOLDER, read_published

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import scaling
-from analysis.figures.pair_k import FittedK
+from analysis.figures.stream_gains import FittedK
 from scaling.data.groups import backbones, corpus_name
 from scaling.data.levels import size_levels
 from scaling.data.units import count_labels

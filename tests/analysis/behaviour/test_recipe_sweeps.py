@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis import figures
-from analysis.figures.common import LOSS_LABEL
+from analysis.figures.panel_parts import LOSS_LABEL
 from analysis.report import report, sweep_figures
 from analysis.sweep import recipe_tables, results, training_gap
 

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import scaling
 from analysis import figures
 from analysis.costs.cost_ratios import ratio, ratio_grid
 from analysis.costs.cost_table import cost_table
+from analysis.figures.panel_parts import law_text
 from analysis.sweep.figure_tables import _profile_grid
 from scaling.data.groups import backbones
 from scaling.laws import AdditiveLaw, ParallelLaw
@@ -231,7 +233,29 @@ def test_against_streams_writes_both_ends():
 
 
 def test_a_law_of_any_form_is_written_out():
-    from analysis.figures.common import law_text
-
     assert "AdditiveLaw" in law_text(AdditiveLaw(E=0.7, A=30.0, alpha=0.21, C=0.12, beta=0.45))
     assert r"\infty" in law_text(ParallelLaw(E=0.7, A=np.inf, alpha=0.2, k=0.3))
+
+
+def test_a_fit_and_its_residuals_are_drawn_run_by_run(stack):
+    fit = scaling.fit(ParallelLaw, stack)
+    (axes,) = figures.plot_fit(fit).axes
+    marked = [line for line in axes.lines if line.get_marker() not in ("None", "")]
+    assert [len(line.get_xdata()) for line in marked] == [6, 6, 6, 6]
+    assert "R^2 = 0.9978" in text(axes)
+    figure = figures.plot_residuals(fit)
+    drawn = np.concatenate([line.get_ydata() for line in figure.axes[0].lines if len(line.get_xdata()) == 6])
+    np.testing.assert_allclose(np.sort(drawn), np.sort(1e3 * fit.residuals))
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == [f"$P = {P}$" for P in (1, 2, 4, 8)]
+
+
+def test_a_fit_of_a_law_without_streams_has_no_legend_and_one_of_D_is_observed_against_fitted(stack):
+    dense = scaling.fit(scaling.DenseLaw, stack)
+    assert figures.plot_fit(dense).legends == figures.plot_residuals(dense).legends == []
+    runs = {"N": np.tile([1e7, 3e7, 1.1e8, 9e8], 3), "D": np.repeat([1e9, 3e9, 9e9], 4)}
+    law = scaling.ChinchillaLaw(1.7, 410.0, 390.0, 0.33, 0.27)
+    fit = scaling.fit(scaling.ChinchillaLaw, runs | {"loss": law.predict(**runs)})
+    (axes,) = figures.plot_fit(fit).axes
+    np.testing.assert_array_equal(axes.lines[1].get_xdata(), fit.predicted)
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), fit.loss)
+    assert axes.get_xlabel() == "fitted loss (nats per token)"

@@ -11,7 +11,7 @@ from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.common import by_streams, say_empty
+from analysis.figures.panel_parts import by_streams, say_empty
 from analysis.output import figure_style
 from scaling.data.units import count_text
 
