@@ -2,6 +2,7 @@
 // The page: controls to state, state to numbers, charts, tables and the address.
 const App = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
+  Law.unpack(data);
   const $ = (id) => document.getElementById(id);
   const BOXES = ["N", "P", "batch", "input", "output"];
   const first = data.sources[0];

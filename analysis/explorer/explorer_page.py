@@ -22,7 +22,7 @@ from analysis.inference_cost import A100, GIB, estimate
 from scaling.data.units import count_text
 from scaling.selection.equivalent_size import predicted
 
-SCRIPTS = ("law.js", "cost.js", "state.js", "tables.js", "charts.js", "app.js")
+SCRIPTS = ("law_grid.js", "cost.js", "state.js", "tables.js", "charts.js", "app.js")
 STREAMS = (1, 2, 4, 8)
 TOKENS = 512  # read and written by the batch whose cost is told
 
@@ -33,7 +33,8 @@ def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
     data = json.dumps(told, allow_nan=False, separators=(",", ":"))
     footer = (
         f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. "
-        "Laws, intervals and costs are evaluated in this file; it asks nothing of the network. "
+        "Laws and intervals are interpolated on grids that this file holds, costs evaluated in it; "
+        "it asks nothing of the network. "
         "Cost model and published losses: Chen et al. 2025, arXiv 2505.10475. "
         "The page holds plotly.js (MIT licence)."
     )

@@ -13,10 +13,9 @@ import scaling
 from analysis import explorer
 from analysis.explorer.explored_runs import read_sources
 from analysis.explorer.explorer_page import build
-from analysis.explorer.payload import linear_covariance, payload
+from analysis.explorer.payload import payload
 from analysis.sweep import results
 from parscale.cli import analysis_commands
-from scaling.uncertainty.base import standard_errors
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +44,6 @@ def test_fits_to_the_same_runs_are_one_source(stack_fits):
     assert shown["example"] == {"N": 2.8e9, "P": 4}
 
 
-def test_the_covariance_is_that_of_the_solver(stack_fits):
-    fit = scaling.Fit.load(stack_fits / "additive-stack-v2-python.json")
-    covariance = linear_covariance(fit)
-
-    def linear(law):
-        c, eta = law.to_linear()
-        return np.stack([*c, *eta], axis=-1)
-
-    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), standard_errors(fit, linear), rtol=1e-9)
-
-
 def test_a_fit_in_doubt_gets_no_interval(tmp_path):
     # Six runs of a tiny grid, trained on the standard library: k ends at zero.
     rows = {
@@ -66,7 +54,7 @@ def test_a_fit_in_doubt_gets_no_interval(tmp_path):
     pd.DataFrame(rows).to_csv(tmp_path / "tiny.csv", index=False)
     (shown,) = payload(read_sources([tmp_path / "tiny.csv"]))["sources"]
     assert shown["laws"]["parallel"]["status"] == "at bound"
-    assert shown["laws"]["parallel"]["cov"] is None
+    assert shown["laws"]["parallel"]["sensitivities"] is None
     assert not shown["laws"]["parallel"]["sound"]
     assert [shown["laws"]["parallel"][name] for name in ("t", "noise")] == [None, None]
 
