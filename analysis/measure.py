@@ -13,6 +13,9 @@ dispatching the operations takes, read off the same model made too narrow to com
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
+import platform
 import statistics
 import sys
 import time
@@ -34,6 +37,7 @@ from parscale.cli.cost_commands import counts
 from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import Cached
 from sweeps.model.parscale import ParScaleLM
+from sweeps.training.peak_memory import memory_in_use_bytes, peak_memory_bytes, reset_peak_memory
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 NARROW = 16  # width of the model whose time is all dispatch
@@ -82,6 +86,15 @@ def calibrate(device: str = "cpu", dtype: str = "fp32") -> Hardware:
     return Hardware(machine.name(where), {dtype: flops}, bandwidth, float(machine.capacity(where)), 1.0, 1.0)
 
 
+def _memory_before(device: torch.device) -> float:
+    """Bytes held once earlier models are given back, from where the peak is counted; nan if not known."""
+    gc.collect()
+    if device.type != "cuda" and platform.system() == "Linux":
+        ctypes.CDLL(None).malloc_trim(0)  # what the allocator keeps would hide growth
+    reset_peak_memory(device)
+    return memory_in_use_bytes(device)
+
+
 def _generate(model: ParScaleLM, ids: torch.Tensor, output_tokens: int) -> None:
     """Read the prompts, then one token at a time; greedy."""
     decoder = Cached(model)
@@ -107,12 +120,12 @@ def one(
 ) -> tuple[float, float]:  # fmt: skip
     """Latency in seconds and peak memory in bytes of one batch."""
     where = torch.device(device)
-    memory = machine.PeakMemory(where)
+    before = _memory_before(where)
     model = _build(config, where, _DTYPES[dtype])
     # As long as the model reads and writes: its capacity holds the token after the last as well.
     ids = torch.randint(config.vocab, (batch, input_tokens), device=where)
     latency = median_s(lambda: _generate(model, ids, output_tokens), where, repeats)
-    return latency, memory.taken()
+    return latency, peak_memory_bytes(where) - before
 
 
 def measure(

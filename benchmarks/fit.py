@@ -27,6 +27,7 @@ from scipy.optimize import minimize
 
 import scaling
 from analysis.costs import machine
+from sweeps.training.peak_memory import peak_memory_bytes
 
 ROOT = Path(__file__).parents[1]
 STARTS = (np.exp([-1, -0.5, 0]), np.exp([-4, -2, 0, 2, 4]), [0, 0.5, 1, 1.5, 2], [0.2, 0.4, 0.6, 0.8])
@@ -82,7 +83,7 @@ def large() -> tuple[float, float, float]:
     start = time.process_time()
     fit = scaling.fit(scaling.ChinchillaLaw, table)
     took = time.process_time() - start
-    return took, machine.peak_bytes() / 2**30, abs(fit.law.vector[3] - truth.alpha)
+    return took, peak_memory_bytes() / 2**30, abs(fit.law.vector[3] - truth.alpha)
 
 
 def apart(code: str) -> str:

@@ -20,6 +20,7 @@ import torch
 
 from analysis.costs import machine
 from sweeps.driver.local import KEEP_FREED
+from sweeps.training.peak_memory import peak_memory_bytes
 
 OUT = Path("results/benchmarks")
 Row = dict[str, Any]
@@ -65,7 +66,7 @@ def memory_of(work: Work, device: str = "cpu") -> int:
         before = psutil.Process().memory_info().rss
     work()
     work()
-    return (torch.cuda.max_memory_allocated() if device == "cuda" else machine.peak_bytes()) - before
+    return (torch.cuda.max_memory_allocated() if device == "cuda" else peak_memory_bytes()) - before
 
 
 def in_own_process(measure: Callable[..., Any], *args: object) -> Any:
