@@ -33,7 +33,6 @@ from analysis.costs.hardware import DTYPE_BYTES, Hardware
 from analysis.inference_cost import estimate
 from analysis.output import figure_style, formatted_tables
 from analysis.sweep.verdict import show
-from parscale.cli.cost_commands import counts
 from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import Cached
 from sweeps.model.parscale import ParScaleLM
@@ -83,7 +82,14 @@ def calibrate(device: str = "cpu", dtype: str = "fp32") -> Hardware:
     rows = (2**30 if where.type == "cuda" else 2**27) // DTYPE_BYTES[dtype] // 4096
     weights, vector = torch.randn(rows, 4096, device=where).to(kind), torch.randn(4096, device=where).to(kind)
     bandwidth = weights.numel() * DTYPE_BYTES[dtype] / median_s(lambda: weights @ vector, where)
-    return Hardware(machine.name(where), {dtype: flops}, bandwidth, float(machine.capacity(where)), 1.0, 1.0)
+    return Hardware(
+        machine.device_name(where),
+        {dtype: flops},
+        bandwidth,
+        float(machine.memory_capacity_bytes(where)),
+        1.0,
+        1.0,
+    )
 
 
 def _memory_before(device: torch.device) -> float:
@@ -186,13 +192,21 @@ def write(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") 
     caption = f"Measured and predicted cost of generation on {where}"
     made = {"command": command, "data": f"timings on {where}"}
     files = formatted_tables.write(table, out / "cost", caption=caption, formats=signed, **made)
-    return files + figure_style.save(figures.measured(table, hardware=where), out / "cost", **made)
+    return files + figure_style.save_figure(figures.measured(table, hardware=where), out / "cost", **made)
 
 
 OPTIONS: dict[str, int | str] = {
     "width": 512, "layers": 8, "heads": 8, "vocab": 8192, "P": "1,2,4", "batch": "1,2,4", "input-tokens": 64,
     "output-tokens": 16, "device": "cpu", "dtype": "fp32", "repeats": REPEATS, "out": "results/measured",
 }  # fmt: skip
+
+
+def _whole_numbers(text: str, option: str) -> list[int]:
+    """Comma-separated counts of at least 1; ValueError quotes the text."""
+    parts = text.split(",")
+    if not all(part.strip().isdigit() and int(part) for part in parts):
+        raise ValueError(f"{option} {text}: give whole numbers of at least 1, such as 1,2,4")
+    return [int(part) for part in parts]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -204,8 +218,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     shape = {name: getattr(args, name) for name in ("width", "layers", "heads", "vocab")}
     how = {n: getattr(args, n) for n in ("input_tokens", "output_tokens", "device", "dtype", "repeats")}
     try:
-        configs = grid(**shape, streams=counts(args.P, "--P"))
-        table = measure(configs, batches=counts(args.batch, "--batch"), **how)
+        configs = grid(**shape, streams=_whole_numbers(args.P, "--P"))
+        table = measure(configs, batches=_whole_numbers(args.batch, "--batch"), **how)
     except ValueError as error:
         parser.error(str(error))
     words = ["python -m analysis.measure", *(sys.argv[1:] if argv is None else argv)]

@@ -129,7 +129,7 @@ def main() -> None:
         lines += corpus_rows(str(corpus), {c: part[c].to_numpy() for c in ("N", "P", "loss")})
     lines += other_rows()
     stamp = (
-        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {machine.processor()} with a load of "
+        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {machine.processor_name()} with a load of "
         f"{os.getloadavg()[0]:.1f}, one thread; Python {platform.python_version()}, numpy {np.__version__}, "
         f"scipy {scipy.__version__}. Processor seconds; baseline and fit take turns in one process."
     )

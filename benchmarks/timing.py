@@ -85,7 +85,7 @@ def stamp(rows: list[Row], device: str = "cpu") -> pd.DataFrame:
     """Machine, versions, date, threads and load beside every row."""
     on_gpu = f"{torch.cuda.get_device_name()}, " if device == "cuda" else ""
     about = {
-        "machine": f"{on_gpu}{machine.processor()}, {psutil.cpu_count()} cores",
+        "machine": f"{on_gpu}{machine.processor_name()}, {psutil.cpu_count()} cores",
         "torch": torch.__version__,
         "python": platform.python_version(),
         "date": date.today().isoformat(),

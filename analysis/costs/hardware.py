@@ -54,7 +54,7 @@ class Hardware:
         return self.bandwidth * self.bandwidth_efficiency
 
 
-def device(hardware: Hardware) -> Hardware:
+def checked_hardware(hardware: Hardware) -> Hardware:
     """The hardware; ValueError where it is none, such as a name."""
     if not isinstance(hardware, Hardware):
         raise ValueError(f"hardware is {hardware!r}; give a Hardware, e.g. read_hardware('a100')")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def processor() -> str:
+def processor_name() -> str:
     """The processor's name, as far as the system says."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
@@ -18,16 +18,16 @@ def processor() -> str:
     return model or platform.processor() or platform.machine()
 
 
-def name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     """What the machine is called."""
     import torch
 
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{processor()}, {torch.get_num_threads()} threads"
+    return f"{processor_name()}, {torch.get_num_threads()} threads"
 
 
-def capacity(device: torch.device) -> int:
+def memory_capacity_bytes(device: torch.device) -> int:
     """Bytes of memory."""
     if device.type == "cuda":
         import torch

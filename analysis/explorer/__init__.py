@@ -15,8 +15,8 @@ from pathlib import Path
 
 import scaling
 from analysis.explorer.explored_runs import read_sources
-from analysis.explorer.explorer_page import build
-from analysis.output.html_page import file_of
+from analysis.explorer.explorer_page import page_text
+from analysis.output.html_page import page_path
 from analysis.paper.published_numbers import FOLDER
 from scaling.data.atomic_files import replacing
 from scaling.data.query import WHOLE, Asked
@@ -42,8 +42,8 @@ def write(
     """
     given = list(sources) or [Path(FOLDER) / "losses.csv"]
     found = read_sources(given, asked, objective)
-    text = build(found, command=command, origin=", ".join(map(_origin, given)))
-    target = file_of(Path(out), "explore.html")
+    text = page_text(found, command=command, origin=", ".join(map(_origin, given)))
+    target = page_path(Path(out), "explore.html")
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as partial:
         partial.write_text(text, encoding="utf-8")

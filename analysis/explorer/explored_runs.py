@@ -79,7 +79,7 @@ def _law_name(fit: scaling.Fit) -> str:
 
 
 def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[Source]:
-    seen = results.read(path, objective, asked)
+    seen = results.read_sweep(path, objective, asked)
     out = []
     for corpus, by_law in seen.fits.items():
         runs = seen.of(corpus)

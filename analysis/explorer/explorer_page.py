@@ -17,8 +17,9 @@ from plotly.offline import get_plotlyjs
 import scaling
 from analysis.costs.shapes import shape_of
 from analysis.explorer.explored_runs import Source
-from analysis.explorer.payload import LEVEL, TITLES, payload, start
+from analysis.explorer.payload import LEVEL, TITLES, first_law, payload
 from analysis.inference_cost import A100, GIB, estimate
+from analysis.output.html_page import html_table
 from scaling.data.units import count_text
 from scaling.selection.equivalent_size import predicted
 
@@ -27,7 +28,7 @@ STREAMS = (1, 2, 4, 8)
 TOKENS = 512  # read and written by the batch whose cost is told
 
 
-def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
+def page_text(sources: Sequence[Source], *, command: str, origin: str) -> str:
     """The whole page of the sources as one text; command and origin (of the data) stand at its foot."""
     told = payload(sources)
     data = json.dumps(told, allow_nan=False, separators=(",", ":"))
@@ -55,7 +56,7 @@ def _text(name: str) -> str:
 
 def static_tables(source: Source, told: dict[str, Any]) -> str:
     """Parameters, runs, predictions and costs of one source as HTML tables; told: the payload of its laws."""
-    fitted = source.fits[start(source)]
+    fitted = source.fits[first_law(source)]
     heading = f"<h2>{escape(source.title)}</h2>"
     tables = (_runs(source, fitted), _predictions(source, fitted), _costs(source, fitted))
     return "".join([heading, _laws(source, told), *tables])
@@ -78,7 +79,7 @@ def _laws(source: Source, told: dict[str, Any]) -> str:
         }
         for name, f in source.fits.items()
     ]
-    return _table(pd.DataFrame(rows), "Fitted laws")
+    return html_table(pd.DataFrame(rows), "Fitted laws")
 
 
 def _runs(source: Source, fitted: scaling.Fit) -> str:
@@ -91,8 +92,8 @@ def _runs(source: Source, fitted: scaling.Fit) -> str:
             "loss by the law": [f"{v:.4f}" for v in predicted(fitted.law, runs)],
         }
     )
-    name = start(source)
-    return _table(shown, f"Loss against size: the runs and the law, {TITLES.get(name, name)}")
+    name = first_law(source)
+    return html_table(shown, f"Loss against size: the runs and the law, {TITLES.get(name, name)}")
 
 
 def _grid(source: Source) -> pd.DataFrame:
@@ -115,7 +116,7 @@ def _predictions(source: Source, fitted: scaling.Fit) -> str:
         if "P" in fitted.law.axes:
             sizes = fitted.law.equivalent_N(grid["N"].to_numpy(), grid["P"].to_numpy(), at)
             shown[f"same loss at P = {at}"] = [count_text(v) if np.isfinite(v) else "no size" for v in sizes]
-    return _table(shown, "Predicted loss (interval: linearised covariance) and equivalent sizes")
+    return html_table(shown, "Predicted loss (interval: linearised covariance) and equivalent sizes")
 
 
 def _costs(source: Source, fitted: scaling.Fit) -> str:
@@ -130,10 +131,4 @@ def _costs(source: Source, fitted: scaling.Fit) -> str:
     shown["loss"] = [f"{v:.4f}" for v in predicted(fitted.law, grid)]
     shown["memory, GiB"] = [f"{v / GIB:.3g}" for v in found.memory_bytes]
     shown["latency, s"] = [f"{v:.3g}" for v in found.latency_s]
-    return _table(shown, f"Cost and loss: batch 1, {TOKENS} tokens in, {TOKENS} out, {A100.name}")
-
-
-def _table(frame: pd.DataFrame, caption: str) -> str:
-    body = frame.to_html(index=False, border=0, escape=True)
-    body = body.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
-    return f'<div class="wide">{body}</div>'
+    return html_table(shown, f"Cost and loss: batch 1, {TOKENS} tokens in, {TOKENS} out, {A100.name}")

@@ -64,12 +64,12 @@ def _source(identity: str, source: Source) -> dict[str, Any]:
         "title": source.title,
         "runs": columns,
         "laws": {name: law_payload(name, fitted) for name, fitted in source.fits.items()},
-        "start": start(source),
-        "example": example(source),
+        "start": first_law(source),
+        "example": first_point(source),
     }
 
 
-def start(source: Source) -> str:
+def first_law(source: Source) -> str:
     """The law shown first: the paper's, unless it is missing or in doubt and another is not."""
     order = sorted(
         source.fits, key=lambda name: (source.fits[name].status != "converged", name != "parallel")
@@ -77,7 +77,7 @@ def start(source: Source) -> str:
     return order[0]
 
 
-def example(source: Source) -> dict[str, float]:
+def first_point(source: Source) -> dict[str, float]:
     """The point shown first: the second largest one-stream size, to two digits, at a middle P."""
     runs = source.runs
     sizes = sorted(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())

@@ -54,7 +54,7 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
     height = max(1.0 + 0.36 * len(labels), 1.7)
     figure, panels = figure_style.new_figure(1, max(len(names), 1), height=height, sharey=True)
     y = np.arange(len(labels))[::-1]
-    with figure_style.context():
+    with figure_style.house_style():
         if not names:
             say_empty(panels[0], "no fit has intervals")
             return figure
@@ -130,7 +130,7 @@ def residuals(table: pd.DataFrame) -> Figure:
     groups = split_by_corpus(table)
     figure, panels = figure_style.new_figure(1, len(groups), width=3.7 * len(groups), height=2.7)
     reach = 1e3 * float(table["residual"].abs().max()) if len(table) else 1.0
-    with figure_style.context():
+    with figure_style.house_style():
         mesh = None
         for axes, (corpus, rows) in zip(panels, groups.items(), strict=True):
             axes.set_title(corpus_name(corpus))
@@ -180,7 +180,7 @@ def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None)
     size = (max(len(groups), 1), max(len(names), 1))
     figure, panels = figure_style.new_figure(*size, height=0.4 + 1.8 * size[0], sharey=True)
     levels = dict(thresholds or {})
-    with figure_style.context():
+    with figure_style.house_style():
         if not names:
             say_empty(panels[0], "no profile to show")
             return figure
@@ -214,7 +214,7 @@ def backtest(table: pd.DataFrame) -> Figure:
     """
     splits = list(dict.fromkeys(table["split"]))
     figure, panels = figure_style.new_figure(1, max(len(splits), 1), height=2.9, sharey=True)
-    with figure_style.context():
+    with figure_style.house_style():
         if not splits:
             say_empty(panels[0], "nothing to hold out: too few runs,\nor no fit of Eq 5 to be relied on")
             return figure
@@ -288,7 +288,7 @@ def rivals(
     runs = finished_runs(table)
     sizes = sizes if laws and len(runs) else []
     figure, panels = figure_style.new_figure(1, max(len(sizes), 1), height=2.9)
-    with figure_style.context():
+    with figure_style.house_style():
         if not len(sizes):
             say_empty(panels[0], "no law that these runs determine")
             return figure
@@ -336,7 +336,7 @@ def plot_fit(fit: Fit) -> Figure:
 def _observed_against_fitted(fit: Fit) -> Figure:
     """Every run's loss against what the law predicts for it."""
     figure, (axes,) = figure_style.new_figure(width=5.6, height=3.6)
-    with figure_style.context():
+    with figure_style.house_style():
         ends = [min(fit.loss.min(), fit.predicted.min()), max(fit.loss.max(), fit.predicted.max())]
         axes.plot(ends, ends, color=figure_style.GREY, linewidth=0.9)
         axes.plot(fit.predicted, fit.loss, linestyle="none", marker="o", color=figure_style.BLUE)
@@ -355,7 +355,7 @@ def plot_residuals(fit: Fit) -> Figure:
     figure, (axes,) = figure_style.new_figure(width=4.6, height=3.1)
     runs = pd.DataFrame({"P": 1, **fit.axes, "residual": 1e3 * fit.residuals})
     looks = figure_style.stream_looks(runs["P"])
-    with figure_style.context():
+    with figure_style.house_style():
         axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
         for P, rows in by_streams(runs):
             axes.plot(rows["N"], rows["residual"], linestyle="none", label=f"$P = {P}$", **looks[P])

@@ -40,7 +40,7 @@ def fig1_law(table: pd.DataFrame, law: Any) -> Figure:
     """
     figure, (axes,) = figure_style.new_figure(width=4.6, height=3.5)
     runs = finished_runs(table)
-    with figure_style.context():
+    with figure_style.house_style():
         axes.set_xlabel(N_LABEL)
         axes.set_ylabel(LOSS_LABEL)
         if not {FEW, MANY} <= set(runs["P"]):
@@ -89,7 +89,7 @@ def fig1_cost(table: pd.DataFrame, found: CostRatio) -> Figure:
     dense = table[table["P"] == 1].sort_values("loss")
     parallel = table[table["size"] == SIZE].sort_values("P")
     listed = ", ".join(map(str, parallel["P"]))
-    with figure_style.context():
+    with figure_style.house_style():
         for axes, column, label, unit, times in (
             (panels[0], "memory_gib", "inference memory (GiB)", "GiB", found.memory),
             (panels[1], "latency_s", "latency (s)", "s", found.latency),
@@ -160,7 +160,7 @@ def fig2(
     width = figure_style.TEXT_WIDTH if columns > 1 else 4.6
     figure, panels = figure_style.new_figure(rows, columns, width=width, height=3.1 * rows + 0.25)
     looks = figure_style.stream_looks([1, *finished_runs(table)["P"]]) if len(finished_runs(table)) else {}
-    with figure_style.context():
+    with figure_style.house_style():
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
             _law_panel(axes, runs, laws.get(corpus), looks, (notes or {}).get(corpus, ""))
             axes.set_title(corpus_name(corpus))
@@ -239,7 +239,7 @@ def fig3(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     rows = -(-len(groups) // columns)
     width = figure_style.TEXT_WIDTH if columns > 1 else 4.4
     figure, panels = figure_style.new_figure(rows, columns, width=width, height=3.0 * rows)
-    with figure_style.context():
+    with figure_style.house_style():
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
             axes.set_title(corpus_name(corpus))
             _contour_panel(figure, axes, finished_runs(runs), laws.get(corpus))
@@ -308,7 +308,7 @@ def fig4(table: pd.DataFrame) -> Figure:
         return figure
     figure, panels = figure_style.new_figure(2, len(batches), width=9.6, height=4.9, sharey=True)
     looks = figure_style.stream_looks(table["P"])
-    with figure_style.context():
+    with figure_style.house_style():
         for row, (column, label) in enumerate(_COSTS):
             for i, batch in enumerate(batches):
                 axes = panels[row * len(batches) + i]

@@ -34,13 +34,13 @@ def training_curves(curves: pd.DataFrame, *, column: str = "train_loss", panel: 
     logged = logged.assign(seen=logged["tokens"] - logged.get("begin", 0))
     figure, panels = _panels(logged, panel)
     if not panels:
-        with figure_style.context():
+        with figure_style.house_style():
             say_empty(figure.axes[0], f"no {_KINDS.get(column, column)} loss was logged")
         return figure
     looks = figure_style.stream_looks(
         [1, *logged["P"]]
     )  # P = 2 looks the same with and without runs of P = 1
-    with figure_style.context():
+    with figure_style.house_style():
         for name, axes in panels.items():
             rows = logged[logged[panel] == name] if panel in logged else logged
             axes.set_title(str(name))
@@ -150,11 +150,11 @@ def beside_one(table: pd.DataFrame, *, staged: Collection[str] = ()) -> Figure:
     """
     figure, panels = _panels(table, "panel", each=3.9)  # room for the words
     if not panels:
-        with figure_style.context():
+        with figure_style.house_style():
             say_empty(figure.axes[0], "no run of $P > 1$ beside one\nof $P = 1$, seed and corpus alike")
         return figure
     looks = figure_style.stream_looks([1, *table["P"]])
-    with figure_style.context():
+    with figure_style.house_style():
         for name, axes in panels.items():
             rows = table[table["panel"] == name] if "panel" in table else table
             axes.set_title(str(name))
@@ -209,7 +209,7 @@ def against_streams(
     of half an interval, drawn as a bar. Each end is written out as `form` says; a remark stands above.
     """
     figure, (axes,) = figure_style.new_figure(width=4.4, height=3.0)
-    with figure_style.context():
+    with figure_style.house_style():
         axes.set_xlabel(P_LABEL)
         axes.set_ylabel(label)
         axes.set_title(title)

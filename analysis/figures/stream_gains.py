@@ -40,7 +40,7 @@ def change_panels(
     figure, panels = figure_style.new_figure(
         rows, columns, height=2.4 * rows + 0.6, sharey="row", sharex=True
     )
-    with figure_style.context():
+    with figure_style.house_style():
         if not len(table):
             say_empty(panels[0], "no size was run at P = 1 and at more")
             return figure
@@ -198,7 +198,7 @@ def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") 
     shown = table[np.isfinite(table["k"])]
     corpora = list(dict.fromkeys(shown["corpus"]))
     figure, panels = figure_style.new_figure(1, max(len(corpora), 1), height=2.9, sharey=True)
-    with figure_style.context():
+    with figure_style.house_style():
         if not len(shown):
             say_empty(panels[0], "too few sizes at P = 1 to say what k a pair of runs asks for")
             return figure
@@ -246,7 +246,7 @@ def ensemble(table: pd.DataFrame) -> Figure:
     rows = -(-max(len(sizes), 1) // columns)
     width = max(4.6, 2.9 * columns)
     figure, panels = figure_style.new_figure(rows, columns, width=width, height=2.9 * rows)
-    with figure_style.context():
+    with figure_style.house_style():
         for axes in panels[max(len(sizes), 1) :]:
             axes.set_axis_off()
         if not sizes:
@@ -297,7 +297,7 @@ def equivalent_parameters(
     `equivalents_by_points`, drawn as open circles, one a size.
     """
     figure, (axes,) = figure_style.new_figure(width=5.4, height=3.5)
-    with figure_style.context():
+    with figure_style.house_style():
         axes.set_xlabel(P_LABEL)
         axes.set_ylabel("equivalent parameters / $N$")
         drawn = {name: t for name, t in by_law.items() if len(t)}

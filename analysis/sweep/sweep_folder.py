@@ -57,7 +57,7 @@ def _begin(runs: pd.DataFrame) -> pd.Series[float]:
     return none.mask(second, before).mask(first, runs["D"].astype(float))
 
 
-def read_beside(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
+def read_measured(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
     """What was measured of each run in the table `name` beside them, with its corpus, recipe and size.
 
     path: of the sweep's folder or its table of runs. None without such a table, or without run_id.

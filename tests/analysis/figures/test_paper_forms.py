@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis import figures
-from analysis.costs.cost_ratios import ratio
+from analysis.costs.cost_ratios import cost_ratio
 from analysis.costs.cost_table import cost_table
 from analysis.figures import fig2
 from scaling.laws import ParallelLaw
@@ -94,7 +94,7 @@ def test_fig1_law_saves_45_percent(stack, printed_laws):
 
 
 def test_fig1_cost_writes_the_ratios_and_increases(costs, stack, architectures):
-    memory, latency = figures.fig1_cost(costs[costs["batch"] == 1], ratio(stack, architectures)).axes
+    memory, latency = figures.fig1_cost(costs[costs["batch"] == 1], cost_ratio(stack, architectures)).axes
     assert "22.5 times less increase in memory" in text(memory)
     assert "6.4 times less increase in latency" in text(latency)
     assert "+3.3 GiB" in text(memory)
