@@ -19,7 +19,7 @@ from scaling.optimise.objectives import Objective
 
 
 @dataclass(frozen=True)
-class Source:
+class ExploredRuns:
     """Runs (columns N, P, loss) under one title, and the fits to them by law name."""
 
     title: str
@@ -29,13 +29,13 @@ class Source:
 
 def read_sources(
     given: Sequence[Path | str | scaling.Fit], asked: Asked = WHOLE, objective: Objective | None = None
-) -> list[Source]:
+) -> list[ExploredRuns]:
     """Every source, in order; fits to the same runs are one source.
 
     given: fits, files of fits, sweep folders or tables of runs. asked: of a table; objective: of the fits
     made of one.
     """
-    found: list[Source] = []
+    found: list[ExploredRuns] = []
     for one in given:
         if isinstance(one, scaling.Fit):
             parts = [_of_fit(one, "fit")]
@@ -48,13 +48,13 @@ def read_sources(
     return found
 
 
-def _from_file(path: Path) -> Source:
+def _from_file(path: Path) -> ExploredRuns:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; give fits (write one with `parscale fit`) or sweeps")
     return _of_fit(scaling.Fit.load(path), str(path))
 
 
-def _of_fit(fit: scaling.Fit, where: str) -> Source:
+def _of_fit(fit: scaling.Fit, where: str) -> ExploredRuns:
     """A fit with its own runs; where: what an error calls it."""
     if "N" not in fit.law.axes or set(fit.law.axes) - {"N", "P"}:
         raise ValueError(
@@ -69,7 +69,7 @@ def _of_fit(fit: scaling.Fit, where: str) -> Source:
     title = corpus_name(corpus) if corpus else Path(where).stem.removeprefix(f"{law}-")
     streams = fit.axes["P"] if "P" in fit.law.axes else np.ones(fit.loss.size)
     runs = pd.DataFrame({"N": fit.axes["N"], "P": streams, "loss": fit.loss})
-    return Source(title, runs, {law: fit})
+    return ExploredRuns(title, runs, {law: fit})
 
 
 def _law_name(fit: scaling.Fit) -> str:
@@ -78,7 +78,7 @@ def _law_name(fit: scaling.Fit) -> str:
     return next((name for name, law in scaling.REGISTRY.items() if law.__name__ == own), own)
 
 
-def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[Source]:
+def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[ExploredRuns]:
     seen = results.read_sweep(path, objective, asked)
     out = []
     for corpus, by_law in seen.fits.items():
@@ -86,7 +86,7 @@ def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[So
         fits = {name: fit for name, fit in by_law.items() if can_be_explored(fit)}
         if fits:
             title = corpus_name(corpus) or path.stem
-            out.append(Source(title, runs[["N", "P", "loss"]].astype(float), fits))
+            out.append(ExploredRuns(title, runs[["N", "P", "loss"]].astype(float), fits))
     if not out:
         done = sum(len(seen.of(corpus)) for corpus in seen.fits)
         why = "no finished run" if not done else f"{done} finished runs are too few to fit a law"
@@ -94,7 +94,7 @@ def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[So
     return out
 
 
-def _merged(found: list[Source], part: Source) -> list[Source]:
+def _merged(found: list[ExploredRuns], part: ExploredRuns) -> list[ExploredRuns]:
     """`found` with one more source, added to the one with the same runs where there is one."""
     for i, known in enumerate(found):
         same = len(known.runs) == len(part.runs) and np.array_equal(
@@ -103,6 +103,6 @@ def _merged(found: list[Source], part: Source) -> list[Source]:
         if same:
             # A law that ignores P was fitted without it: the other table knows the streams.
             runs = known.runs if known.runs["P"].max() > 1 else part.runs
-            joined = Source(known.title, runs, {**known.fits, **part.fits})
+            joined = ExploredRuns(known.title, runs, {**known.fits, **part.fits})
             return [*found[:i], joined, *found[i + 1 :]]
     return [*found, part]

@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 
 import scaling
 from analysis.costs.shapes import shape_of
-from analysis.explorer.explored_runs import Source
+from analysis.explorer.explored_runs import ExploredRuns
 from analysis.explorer.payload import LEVEL, TITLES, first_law, payload
 from analysis.inference_cost import A100, GIB, estimate
 from analysis.output.html_page import html_table
@@ -28,7 +28,7 @@ STREAMS = (1, 2, 4, 8)
 TOKENS = 512  # read and written by the batch whose cost is told
 
 
-def page_text(sources: Sequence[Source], *, command: str, origin: str) -> str:
+def page_text(sources: Sequence[ExploredRuns], *, command: str, origin: str) -> str:
     """The whole page of the sources as one text; command and origin (of the data) stand at its foot."""
     told = payload(sources)
     data = json.dumps(told, allow_nan=False, separators=(",", ":"))
@@ -54,7 +54,7 @@ def _text(name: str) -> str:
     return files("analysis.explorer").joinpath(name).read_text(encoding="utf-8")
 
 
-def static_tables(source: Source, told: dict[str, Any]) -> str:
+def static_tables(source: ExploredRuns, told: dict[str, Any]) -> str:
     """Parameters, runs, predictions and costs of one source as HTML tables; told: the payload of its laws."""
     fitted = source.fits[first_law(source)]
     heading = f"<h2>{escape(source.title)}</h2>"
@@ -62,7 +62,7 @@ def static_tables(source: Source, told: dict[str, Any]) -> str:
     return "".join([heading, _laws(source, told), *tables])
 
 
-def _laws(source: Source, told: dict[str, Any]) -> str:
+def _laws(source: ExploredRuns, told: dict[str, Any]) -> str:
     """What was fitted, and how well: R² beside that of the law without P, and the error."""
 
     def number(value: float | None, form: str) -> str:
@@ -82,7 +82,7 @@ def _laws(source: Source, told: dict[str, Any]) -> str:
     return html_table(pd.DataFrame(rows), "Fitted laws")
 
 
-def _runs(source: Source, fitted: scaling.Fit) -> str:
+def _runs(source: ExploredRuns, fitted: scaling.Fit) -> str:
     runs = source.runs.sort_values(["P", "N"])
     shown = pd.DataFrame(
         {
@@ -96,13 +96,13 @@ def _runs(source: Source, fitted: scaling.Fit) -> str:
     return html_table(shown, f"Loss against size: the runs and the law, {TITLES.get(name, name)}")
 
 
-def _grid(source: Source) -> pd.DataFrame:
+def _grid(source: ExploredRuns) -> pd.DataFrame:
     """Six sizes of the data's range at P = 1, 2, 4, 8."""
     N = np.geomspace(source.runs["N"].min(), source.runs["N"].max(), 6)
     return pd.DataFrame([(n, p) for n in np.unique(N) for p in STREAMS], columns=["N", "P"]).astype(float)
 
 
-def _predictions(source: Source, fitted: scaling.Fit) -> str:
+def _predictions(source: ExploredRuns, fitted: scaling.Fit) -> str:
     """Loss with interval, and equivalent sizes."""
     grid = _grid(source)
     seen = fitted.predict(LEVEL, scaling.Covariance(), **{axis: grid[axis] for axis in fitted.law.axes})
@@ -119,7 +119,7 @@ def _predictions(source: Source, fitted: scaling.Fit) -> str:
     return html_table(shown, "Predicted loss (interval: linearised covariance) and equivalent sizes")
 
 
-def _costs(source: Source, fitted: scaling.Fit) -> str:
+def _costs(source: ExploredRuns, fitted: scaling.Fit) -> str:
     """Memory and latency of one batch under the cost model."""
     grid = _grid(source)
     shapes = [shape_of(n, P=p) for n, p in grid.to_numpy()]

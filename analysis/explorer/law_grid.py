@@ -24,18 +24,18 @@ AGREES = 1e-6  # relative error of an interpolated loss at whole P
 
 
 def log_sizes() -> Array:
-    """Ln N of the grid, ascending and evenly spaced."""
+    """Logarithms of the grid's sizes N, ascending and evenly spaced."""
     return np.linspace(np.log(LOW), np.log(HIGH), round(A_DECADE * np.log10(HIGH / LOW)) + 1)
 
 
-def streams_of(law: Any) -> Array:
+def grid_streams(law: Any) -> Array:
     """P of the grid: one value for a law that knows no P."""
     return np.array(STREAMS if "P" in law.axes else STREAMS[:1], dtype=np.float64)
 
 
 def _points(law: Any) -> dict[str, Array]:
     """The axes at every point of the grid, P the slow one, each (K,)."""
-    N, P = np.broadcast_arrays(np.exp(log_sizes()), streams_of(law)[:, None])
+    N, P = np.broadcast_arrays(np.exp(log_sizes()), grid_streams(law)[:, None])
     return {axis: {"N": N, "P": P}[axis].ravel() for axis in law.axes}
 
 
@@ -43,6 +43,16 @@ def losses(law: Any) -> Array:
     """The loss at every point, (K,), nats per token."""
     with np.errstate(all="ignore"):
         return np.asarray(law.predict(**_points(law)))
+
+
+def interpolation_error(law: Any) -> float:
+    """Largest relative error of the loss midway between two sizes of the grid: above AGREES where a law bends."""
+    sizes, middle = log_sizes(), np.array([3, -25, 150, 150, -25, 3]) / 256  # degree 5, evenly spaced
+    read = np.lib.stride_tricks.sliding_window_view(losses(law).reshape(-1, len(sizes)), 6, axis=1) @ middle
+    N, P = np.broadcast_arrays(np.exp((sizes[2:-3] + sizes[3:-2]) / 2), grid_streams(law)[:, None])
+    with np.errstate(all="ignore"):
+        true = np.asarray(law.predict(**{axis: {"N": N, "P": P}[axis] for axis in law.axes}))
+        return float(np.nanmax(np.abs(read / true - 1)))
 
 
 def can_be_explored(fit: scaling.Fit) -> bool:

@@ -10,7 +10,7 @@ import scaling
 from analysis.costs import shapes
 from analysis.costs.hardware import DTYPE_BYTES, KNOWN
 from analysis.explorer import law_grid
-from analysis.explorer.explored_runs import Source
+from analysis.explorer.explored_runs import ExploredRuns
 from analysis.inference_cost import PREFIX_TOKENS
 from scaling.fitting.summary import baseline_r2
 from scaling.uncertainty.base import t_quantile
@@ -28,7 +28,7 @@ TITLES = {
 }
 
 
-def payload(sources: Sequence[Source]) -> dict[str, Any]:
+def payload(sources: Sequence[ExploredRuns]) -> dict[str, Any]:
     """Everything the page needs; sources are known by their place, s0, s1, ..."""
     return {
         "level": LEVEL,
@@ -57,7 +57,7 @@ def _device(name: str) -> dict[str, Any]:
     }
 
 
-def _source(identity: str, source: Source) -> dict[str, Any]:
+def _source(identity: str, source: ExploredRuns) -> dict[str, Any]:
     columns = {name: [float(v) for v in source.runs[name]] for name in ("N", "P", "loss")}
     return {
         "id": identity,
@@ -69,7 +69,7 @@ def _source(identity: str, source: Source) -> dict[str, Any]:
     }
 
 
-def first_law(source: Source) -> str:
+def first_law(source: ExploredRuns) -> str:
     """The law shown first: the paper's, unless it is missing or in doubt and another is not."""
     order = sorted(
         source.fits, key=lambda name: (source.fits[name].status != "converged", name != "parallel")
@@ -77,7 +77,7 @@ def first_law(source: Source) -> str:
     return order[0]
 
 
-def first_point(source: Source) -> dict[str, float]:
+def first_point(source: ExploredRuns) -> dict[str, float]:
     """The point shown first: the second largest one-stream size, to two digits, at a middle P."""
     runs = source.runs
     sizes = sorted(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())
@@ -98,6 +98,7 @@ def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
         "streams": "P" in law.axes,
         "fields": "(" + ", ".join(f"{n} {float(getattr(law, n)):.4g}" for n in law.names()) + ")",
         "loss": law_grid.encoded(law_grid.losses(law), "<f8"),
+        "error": _known(law_grid.interpolation_error(law)),
         "sensitivities": None if moves is None else [law_grid.encoded(one, "<f4") for one in moves],
         "t": t if known else None,
         "noise": fitted.noise if known else None,

@@ -127,7 +127,7 @@ def _of_streams(sweep: SweepResults) -> dict[str, Drawing]:
         known["context"] = lambda: figures.by_context(changed, gains_by_context.pairs(context))
     streams = sweep.streams
     if streams is not None:
-        known["ensemble"] = lambda: figures.ensemble(figure_tables.ensemble_table(streams, sweep.sound))
+        known["ensemble"] = lambda: figures.ensemble(figure_tables.ensemble_rho_table(streams, sweep.sound))
     table, words, measured = recipe_tables.loss_by_P(sweep)
     if len(table):
         apart = "bars: 95% of each loss alone;\nthe text is the same for all"

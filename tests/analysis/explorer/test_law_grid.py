@@ -26,7 +26,7 @@ def weights(nodes, x):
 
 def between(values, law, N, P):
     """A quantity of the grid, (K,), at points N and P."""
-    log_P = np.log(law_grid.streams_of(law))
+    log_P = np.log(law_grid.grid_streams(law))
     table, out = values.reshape(len(log_P), -1), []
     for n, p in zip(N, P, strict=True):
         (i, across), (j, down) = weights(law_grid.log_sizes(), np.log(n)), weights(log_P, np.log(p))
@@ -86,6 +86,22 @@ def test_a_law_of_the_users_own_is_on_the_page(own, points, tmp_path):
         assert told["formula"] == "Loss that falls with ln N"
         assert len(told["sensitivities"]) == 3
     assert explorer.write([own], tmp_path / "own.html").stat().st_size > 4e6
+
+
+def test_a_law_that_bends_between_the_sizes_of_the_grid_has_its_error_told(own, sources):
+    class Kinked(SlowerLaw):
+        """A law with a step at 1e9."""
+
+        @staticmethod
+        def terms(N, P, alpha):
+            return np.ones_like(N * P * alpha), (np.log1p(N / 1e6) + 0.4 * np.log(P)) ** -alpha * (
+                1 + (N < 1e9)
+            )
+
+    law = Kinked(own.law.E, own.law.A, own.law.alpha)
+    assert law_grid.interpolation_error(law) > 1e-3
+    for fit in sources[0].fits.values():
+        assert law_grid.interpolation_error(fit.law) < law_grid.AGREES
 
 
 def test_a_law_that_runs_off_is_refused_where_it_is_asked_for(own):
