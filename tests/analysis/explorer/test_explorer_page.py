@@ -152,7 +152,7 @@ def test_a_sweep_of_one_size_is_shown_without_the_laws_that_ran_off(tmp_path, mo
     seen = results.read_sweep(tmp_path / "runs.csv")
     law = replace(seen.fits[""]["diversity"].law, A=np.inf)  # where such a fit may end
     fits = seen.fits[""] | {"diversity": replace(seen.fits[""]["diversity"], law=law)}
-    monkeypatch.setattr(results, "read", lambda path, *_: replace(seen, fits={"": fits}))
+    monkeypatch.setattr(results, "read_sweep", lambda path, *_: replace(seen, fits={"": fits}))
     (source,) = read_sources([tmp_path / "runs.csv"])
     assert set(fits) - set(source.fits) == {"diversity"}
     assert "not identifiable" in page_text([source], command="c", origin="o")
