@@ -60,7 +60,7 @@ def conclude(folder: Path, command: str) -> None:
     from analysis.sweep import results
 
     console = terminal()
-    seen = results.read(folder)
+    seen = results.read_sweep(folder)
     console.print(runs_table(seen.runs))
     (folder / "fits").mkdir(exist_ok=True)
     files = [folder / "runs.parquet"]
@@ -77,7 +77,7 @@ def conclude(folder: Path, command: str) -> None:
         console.print(missing, highlight=False)
     known = sweep_figures.sweep_figures(seen)
     only = [name for name in FIGURES if name in known]
-    files += sweep_figures.draw(folder, out=folder / "figures", only=only, command=command)
+    files += sweep_figures.save_figures(folder, out=folder / "figures", only=only, command=command)
     console.print("\n".join(["", *map(str, files)]), highlight=False, soft_wrap=True)
 
 

@@ -16,7 +16,7 @@ from scaling.uncertainty.base import check_level
 
 def figures(args: Any) -> int:
     """Draw the paper's figures or a sweep's."""
-    from analysis.report.sweep_figures import draw
+    from analysis.report.sweep_figures import save_figures
 
     folder = Path("results")
     if args.source is not None:
@@ -31,7 +31,7 @@ def figures(args: Any) -> int:
     target = Path(args.out) if args.out else folder / "figures"
     only = [name.strip() for name in args.only.split(",")] if args.only else None
     how: Any = {"command": " ".join(words), "objective": objective_of(args), "asked": asked(args)}
-    for path in draw(args.source, out=target, only=only, **how):
+    for path in save_figures(args.source, out=target, only=only, **how):
         print(path)
     return 0
 
@@ -61,7 +61,6 @@ def reproduce(args: Any) -> int:
 
 def gains(args: Any) -> str:
     """Each size and P beside P = 1, in words and numbers."""
-    from analysis.report import context_text
     from analysis.report import gains_text as known
     from scaling.selection import gains_by_context, paired_gains
     from scaling.selection.pooled_k import pooled_k
@@ -81,13 +80,13 @@ def gains(args: Any) -> str:
             tables["k of parts"] = gains_by_context.worth(context, args.level)
         records = {name: known.to_dict("records") for name, known in tables.items()}
         return save.dumps(records | {"k": [asdict(one) for one in pooled]})
-    scatter = "\n".join(map(known.scatter, noise.to_dict("records")))
+    scatter = "\n".join(map(known.seed_scatter_text, noise.to_dict("records")))
     room = terminal_text.width()
-    parts = [known.text(table, room), known.grounds(runs, args.level), *map(str, pooled), scatter]
+    parts = [known.gains_text(table, room), known.gains_notes(runs, args.level), *map(str, pooled), scatter]
     if context is not None:
-        parts.append(context_text.text(context, args.level, room))
+        parts.append(known.gains_by_context_text(context, args.level, room))
     if streams is not None:
-        parts.append(known.averaged(streams, room))
+        parts.append(known.averaged_streams_text(streams, room))
     return terminal_text.fold("\n\n".join(parts), room)
 
 
@@ -98,9 +97,9 @@ def _measured(source: str, baseline: str | None, of: Asked) -> tuple[Any, Any, A
     from scaling.selection.paired_gains import beside
 
     runs = read_results(source, of)
-    context: Any = sweep_folder.read_beside(Path(source), runs, sweep_folder.CONTEXT)
+    context: Any = sweep_folder.read_measured(Path(source), runs, sweep_folder.CONTEXT)
     if not baseline:
-        return runs, context, sweep_folder.read_beside(Path(source), runs, sweep_folder.STREAMS)
+        return runs, context, sweep_folder.read_measured(Path(source), runs, sweep_folder.STREAMS)
     one, one_context, _ = _measured(baseline, None, of)
     both = context is not None and one_context is not None
     return beside(runs, one), beside(context, one_context) if both else None, None
@@ -108,11 +107,11 @@ def _measured(source: str, baseline: str | None, of: Asked) -> tuple[Any, Any, A
 
 def report(args: Any) -> int:
     """Write the page of a sweep."""
-    from analysis.report.report import write
+    from analysis.report.sweep_report import write_report
 
     words = f"parscale report {args.source}" + (f" --objective {args.objective}" if args.objective else "")
     words = " ".join([words, *asked(args).words])
-    print(write(args.source, args.out, command=words, objective=objective_of(args), asked=asked(args)))
+    print(write_report(args.source, args.out, command=words, objective=objective_of(args), asked=asked(args)))
     return 0
 
 

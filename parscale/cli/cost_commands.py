@@ -98,9 +98,9 @@ def advise(args: Any) -> int:
     table["broken"] = table["broken"].map(_in_gib)
     show(table.dropna(axis="columns", how="all"), f"options under {type(fit.law).__name__} ({fit.status})")
     terminal().print(_answer(found), highlight=False)
-    figure = figures.frontier(advice.frontier(fit, found, work), budget=found.limits)
+    figure = figures.frontier(advice.candidate_costs(fit, found, work), budget=found.limits)
     target = Path(args.out) if args.out else _figures_of(args.fit)
-    for path in figure_style.save(
+    for path in figure_style.save_figure(
         figure, target / "frontier", command="parscale advise", data=args.fit or str(FOLDER)
     ):
         print(path)

@@ -53,10 +53,10 @@ def forecast(
 ) -> Forecast:
     """Hours as finished runs in `folder` took; else at `rate` FLOP/s; else as steps timed here do."""
     finished = time_estimate.finished_speeds(folder)
-    left = [run for run in runs if time_estimate.shape_of(run) not in finished]
+    left = [run for run in runs if time_estimate.speed_key(run) not in finished]
     count, threads = share_out(workers, len(runs), execution)
     how = "as finished runs here took"
-    speeds: dict[time_estimate.Shape, float] = {}
+    speeds: dict[time_estimate.SpeedKey, float] = {}
     if left and rate:
         speeds, how = time_estimate.rated_speeds(left, rate), f"at {rate:.3g} FLOP/s a run"
     elif left and place == "local" and execution.ranks == 1:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import parscale
-from analysis.report import report
-from analysis.report.gains_text import averaged
+from analysis.report import sweep_report
+from analysis.report.gains_text import averaged_streams_text
 from analysis.sweep import results
 from scaling.selection.paired_gains import gains, one_stream_fits
 from scaling.selection.pooled_k import pooled_k
@@ -43,7 +43,7 @@ def test_a_size_of_two_models_is_refused_and_the_rest_of_the_report_is_there(tmp
     runs.to_csv(tmp_path / "runs.csv", index=False)
     assert parscale.main(["gains", str(tmp_path / "runs.csv")]) == 2
     assert "name these models apart" in capsys.readouterr().err
-    page = report.write(tmp_path / "runs.csv").read_text()
+    page = sweep_report.write_report(tmp_path / "runs.csv").read_text()
     assert "streams beside one: made: runs of P = 1 of size 64x2" in page
     assert "<h2>Comparison of laws" in page
 
@@ -137,7 +137,7 @@ def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
 def test_what_averaging_gained_on_two_corpora_is_not_averaged():
     table = pd.DataFrame({"m": [1, 2, 1, 2], "run_id": ["a", "a", "b", "b"], "corpus": ["x", "x", "y", "y"]})
     table = table.assign(size="32x2", P=2, loss=4.0, line=0.1, similarity=0.9, entropy=0.5)
-    said = averaged(table.assign(gain=[0.0, 0.1, 0.0, 0.3])).splitlines()
+    said = averaged_streams_text(table.assign(gain=[0.0, 0.1, 0.0, 0.3])).splitlines()
     assert [line.split()[:6] for line in said[-2:]] == [
         ["x", "32x2", "2", "1", "4.0000", "0.1000"],
         ["y", "32x2", "2", "1", "4.0000", "0.3000"],

@@ -1,4 +1,4 @@
-"""What the figures share: labels, a law written out, goodness of fit, an empty panel."""
+"""The parts that panels of several figures share: labels, a law written out, an empty panel, a note."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def by_streams(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
     return [(int(P), table[table["P"] == P]) for P in sorted(table["P"].unique())]
 
 
-def number(value: float) -> str:
+def mathtext_number(value: float) -> str:
     """A coefficient for a panel: .6912 as 0.6912, 11310000 as 1.131 x 10^7."""
     if not np.isfinite(value):
         return r"\infty" if value > 0 else "?"
@@ -35,7 +35,7 @@ def number(value: float) -> str:
 def law_text(law: Any) -> str:
     """A fitted law written out with its constants, as mathtext on one or two lines."""
     names = [f.name for f in fields(law)]
-    value = {n: number(float(getattr(law, n))) for n in names}
+    value = {n: mathtext_number(float(getattr(law, n))) for n in names}
     if names == ["E", "A", "alpha", "k"]:
         size = rf"N\,({value['k']}\,\ln P + 1)"
         return rf"$L = {value['E']} + [\,{value['A']}\,/\,({size})\,]^{{\,{value['alpha']}}}$"
@@ -44,7 +44,7 @@ def law_text(law: Any) -> str:
     return f"{type(law).__name__}: ${body}$"
 
 
-def goodness(law: Any, rows: pd.DataFrame) -> tuple[float, float]:
+def r2_and_rmse(law: Any, rows: pd.DataFrame) -> tuple[float, float]:
     """R2 and root mean square error of a law on the loss of some runs."""
     loss = rows["loss"].to_numpy(dtype=float)
     residual = loss - predicted(law, rows)
@@ -60,7 +60,7 @@ def say_empty(axes: Axes, message: str) -> None:
     axes.set_yticks([])
 
 
-def note(axes: Axes, text: str, *, x: float = 0.97, y: float = 0.96, ha: str = "right") -> None:
+def corner_note(axes: Axes, text: str, *, x: float = 0.97, y: float = 0.96, ha: str = "right") -> None:
     """Text in an upper corner of a panel on a white ground, above the data."""
     box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
     look: dict[str, Any] = {"fontsize": 8, "linespacing": 1.35, "color": BLACK, "bbox": box, "zorder": 6}

@@ -11,7 +11,7 @@ from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.common import by_streams, say_empty
+from analysis.figures.panel_parts import by_streams, say_empty
 from analysis.output import figure_style
 from scaling.data.units import count_text
 
@@ -24,7 +24,7 @@ def ratio_map(grid: pd.DataFrame, *, column: str = "latency_ratio", what: str = 
     """
     streams = sorted(grid["P"].unique())
     figure, panels = figure_style.new_figure(1, max(len(streams), 1), height=2.5, sharey=True)
-    with figure_style.context():
+    with figure_style.house_style():
         if not streams:
             say_empty(panels[0], "no ratio to show")
             return figure
@@ -71,7 +71,7 @@ def measured(table: pd.DataFrame, *, hardware: str = "") -> Figure:
         "latency_s": ("latency (s)", 1.0),
         "memory_bytes": ("memory (GiB)", 2.0**-30),
     }
-    with figure_style.context():
+    with figure_style.house_style():
         for axes, (column, (label, unit)) in zip(panels, labels.items(), strict=True):
             rows = table[table[column].notna() & table[f"predicted_{column}"].notna()]
             if not len(rows):
@@ -104,7 +104,7 @@ def frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = None) 
     budget: loss and latency_s limits, drawn as lines.
     """
     figure, (axes,) = figure_style.new_figure(width=5.6, height=3.6)
-    with figure_style.context():
+    with figure_style.house_style():
         if not len(table):
             say_empty(axes, "no candidate")
             return figure

@@ -7,7 +7,7 @@ import pytest
 import parscale
 from analysis import figures
 from analysis.output.html_page import Page
-from analysis.report import context_text, section_streams, sweep_figures
+from analysis.report import gains_text, report_sections, sweep_figures
 from analysis.sweep import results
 from scaling.selection import gains_by_context
 
@@ -72,15 +72,15 @@ def test_gains_report_and_figures_tell_the_parts(tmp_path, capsys) -> None:
     write(tmp_path / "s", made(noise=0.02))
     assert parscale.main(["gains", str(tmp_path / "s")]) == 0
     said = capsys.readouterr().out
-    assert context_text.HEAD in said
+    assert gains_text.CONTEXT_HEAD in said
     assert "of the text: repeated 25%, seen 25%, new 50%, start 6%" in said
     assert "over seeds a change scatters by repeated 0.0" in said
-    seen = results.read(tmp_path / "s")
+    seen = results.read_sweep(tmp_path / "s")
     known = sweep_figures.sweep_figures(seen)
     panels = known["context"]().axes
     assert [axes.get_title().split("\n")[1] for axes in panels[:2]] == ["25% of the text"] * 2
     page = Page("t", "o")
-    section_streams.by_what_came_before(page, seen, known)
+    report_sections.add_gains_by_context(page, seen, known)
     assert "<h2>Where in the text streams gain" in page.html
     assert "repeated 25%" in page.html
 
@@ -88,7 +88,7 @@ def test_gains_report_and_figures_tell_the_parts(tmp_path, capsys) -> None:
 def test_one_stream_alone_gives_no_figure_but_no_error(tmp_path) -> None:
     table = made(seeds=1)
     write(tmp_path / "s", table[table["P"] == 1])
-    seen = results.read(tmp_path / "s")
+    seen = results.read_sweep(tmp_path / "s")
     assert "context" not in sweep_figures.sweep_figures(seen)
     assert figures.by_context(gains_by_context.changes(seen.context)).axes[0].texts
 
@@ -97,7 +97,7 @@ def test_a_sweep_without_the_table_says_nothing_of_it(tmp_path, capsys) -> None:
     write(tmp_path / "s", made())
     (tmp_path / "s" / "context.parquet").unlink()
     assert parscale.main(["gains", str(tmp_path / "s")]) == 0
-    assert context_text.HEAD not in capsys.readouterr().out
+    assert gains_text.CONTEXT_HEAD not in capsys.readouterr().out
 
 
 def test_each_seed_is_a_dot_in_its_part_of_the_text() -> None:

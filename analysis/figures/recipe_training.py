@@ -1,4 +1,4 @@
-"""Curves of training: two-stage, continual and PEFT runs (the forms of Figures 5 and 6(a), 6(b))."""
+"""Training curves of recipes, and what P does to one backbone (the forms of Figures 5 and 6)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.common import LOSS_LABEL, by_streams, note, say_empty
+from analysis.figures.panel_parts import LOSS_LABEL, P_LABEL, by_streams, corner_note, say_empty
 from analysis.output import figure_style
 from analysis.sweep import training_gap
 from scaling.data.units import count_text
@@ -34,13 +34,13 @@ def training_curves(curves: pd.DataFrame, *, column: str = "train_loss", panel: 
     logged = logged.assign(seen=logged["tokens"] - logged.get("begin", 0))
     figure, panels = _panels(logged, panel)
     if not panels:
-        with figure_style.context():
+        with figure_style.house_style():
             say_empty(figure.axes[0], f"no {_KINDS.get(column, column)} loss was logged")
         return figure
     looks = figure_style.stream_looks(
         [1, *logged["P"]]
     )  # P = 2 looks the same with and without runs of P = 1
-    with figure_style.context():
+    with figure_style.house_style():
         for name, axes in panels.items():
             rows = logged[logged[panel] == name] if panel in logged else logged
             axes.set_title(str(name))
@@ -50,7 +50,7 @@ def training_curves(curves: pd.DataFrame, *, column: str = "train_loss", panel: 
             words = _passings(rows, column)
             _headroom(axes, len(words))
             if words:
-                note(axes, "\n".join(words))
+                corner_note(axes, "\n".join(words))
         for axes in figure.axes[:: _columns(len(panels))]:
             axes.set_ylabel(f"{_KINDS.get(column, '')} {LOSS_LABEL}".strip())
         _legend(figure)
@@ -150,11 +150,11 @@ def beside_one(table: pd.DataFrame, *, staged: Collection[str] = ()) -> Figure:
     """
     figure, panels = _panels(table, "panel", each=3.9)  # room for the words
     if not panels:
-        with figure_style.context():
+        with figure_style.house_style():
             say_empty(figure.axes[0], "no run of $P > 1$ beside one\nof $P = 1$, seed and corpus alike")
         return figure
     looks = figure_style.stream_looks([1, *table["P"]])
-    with figure_style.context():
+    with figure_style.house_style():
         for name, axes in panels.items():
             rows = table[table["panel"] == name] if "panel" in table else table
             axes.set_title(str(name))
@@ -187,4 +187,49 @@ def _gap_lines(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, Mapping[str, 
     low, high = float(every.min()), max(0.0, float(np.quantile(every, 0.97)))
     axes.set_ylim(low - 0.25 * (high - low), high + 0.25 * (high - low))
     _headroom(axes, len(words))
-    note(axes, "\n".join(words))
+    corner_note(axes, "\n".join(words))
+
+
+_END_LABEL: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "bottom", "fontsize": 8}
+
+
+def against_streams(
+    table: pd.DataFrame,
+    columns: Mapping[str, str],
+    *,
+    label: str,
+    title: str = "",
+    errors: Mapping[str, str] | None = None,
+    form: str = "g",
+    remark: str = "",
+) -> Figure:
+    """One or more measures against P, e.g. the score of a frozen model with trained streams (Figure 6(c)).
+
+    table: P and the columns; columns: name -> words; label: the axis and its unit. errors: name -> column
+    of half an interval, drawn as a bar. Each end is written out as `form` says; a remark stands above.
+    """
+    figure, (axes,) = figure_style.new_figure(width=4.4, height=3.0)
+    with figure_style.house_style():
+        axes.set_xlabel(P_LABEL)
+        axes.set_ylabel(label)
+        axes.set_title(title)
+        rows = table.sort_values("P")
+        if not len(rows):
+            say_empty(axes, "nothing was measured")
+            return figure
+        for i, (column, words) in enumerate(columns.items()):
+            known = rows[rows[column].notna()]
+            bars = known[errors[column]] if errors and column in errors else None
+            color = figure_style.CYCLE[i % len(figure_style.CYCLE)]
+            look: dict[str, Any] = {"color": color, "marker": figure_style.MARKERS[i], "capsize": 2}
+            axes.errorbar(known["P"], known[column], yerr=bars, label=words, **look)
+            for P, value in known.iloc[[0, -1]][["P", column]].drop_duplicates().to_numpy():
+                axes.annotate(f"{value:{form}}", (P, value), (4, 3), **_END_LABEL)
+        figure_style.stream_ticks(axes, rows["P"])
+        axes.margins(x=0.16, y=0.2)
+        if remark:
+            low, high = axes.get_ylim()
+            axes.set_ylim(low, high + 0.2 * (high - low))
+            corner_note(axes, remark)
+        figure.legend(loc="outside lower center", ncols=min(2, len(columns)))
+    return figure
