@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from parscale.cli.options import argument, option
 from parscale.cli.table_options import JsonOptions
-from parscale.cli.train.sweep_command import TOKENIZER
+from parscale.cli.train.sweep_options import TOKENIZER
 
 EXAMPLES = ("corpus stdlib", "corpus 'files:texts/*.txt' --vocab 4096")
 VOCAB = 2048  # entries where neither --vocab nor the tokenizer says

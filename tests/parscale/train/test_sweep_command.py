@@ -10,7 +10,6 @@ import parscale
 from parscale.cli.options import read_options
 from parscale.cli.train import sweep_command
 from parscale.cli.train.sweep_command import folder_of
-from parscale.cli.train.sweep_settings import axes_of, execution_of
 from sweeps.grids.grids import find
 
 
@@ -20,11 +19,11 @@ def parsed(*argv):
 
 def test_options_reach_the_axes_and_the_execution():
     args = parsed("--recipe", "two-stage", "--stage2-share", "0.1", "--checkpoint-minutes", "0.5")
-    assert axes_of(args).stage2_share == 0.1
-    assert execution_of(args).checkpoint_minutes == 0.5
+    assert args.axes().stage2_share == 0.1
+    assert args.execution().checkpoint_minutes == 0.5
     args = parsed("--recipe", "peft", "--base", "there", "--threads", "3", "--accelerator", "cpu")
-    assert axes_of(args).base == "there"
-    execution = execution_of(args)
+    assert args.axes().base == "there"
+    execution = args.execution()
     assert (execution.threads, execution.accelerator, execution.checkpoint_minutes) == (3, "cpu", 5.0)
 
 
@@ -32,9 +31,9 @@ def test_devices_strategy_precision_and_loggers():
     args = parsed(
         "--devices", "8", "--strategy", "fsdp2", "--precision", "bf16", "--logger", "csv,tensorboard"
     )
-    execution = execution_of(args)
+    execution = args.execution()
     assert (execution.devices, execution.strategy, execution.loggers) == (8, "fsdp2", "csv,tensorboard")
-    assert {run.precision for run in find("ci")(axes_of(args))} == {"bf16"}
+    assert {run.precision for run in find("ci")(args.axes())} == {"bf16"}
 
 
 @pytest.mark.parametrize(("name", "what"), [("wandb", "wandb"), ("tensorboard", "'parscale[tb]'")])
@@ -42,7 +41,7 @@ def test_a_logger_whose_package_is_missing_is_named(monkeypatch, name, what):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     said = f"--logger {name}: {name} is not installed: pip install {what}"
     with pytest.raises(ValueError, match=re.escape(said)):
-        execution_of(parsed("--logger", name))
+        parsed("--logger", name).execution()
     stated = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     assert stated["project"]["optional-dependencies"]["tb"][0].startswith("tensorboard")
 

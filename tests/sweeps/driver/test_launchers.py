@@ -12,7 +12,7 @@ import pytest
 
 import parscale
 from parscale.cli.options import read_options
-from parscale.cli.train import sweep_command, sweep_settings
+from parscale.cli.train import sweep_command
 from sweeps.config.execution import Execution
 from sweeps.driver.node_mailbox import VARIABLE, Box
 from sweeps.driver.ray_cluster import RayLauncher
@@ -74,7 +74,7 @@ def test_a_warned_slurm_job_writes_its_state_and_is_requeued(documents, settings
 def test_options_reach_the_launcher():
     def place(*argv):
         parsed = parscale.build_parser().parse_args(["sweep", "ci", *argv])
-        name, settings = sweep_settings.launcher_of(read_options(sweep_command.Options, parsed))
+        name, settings = read_options(sweep_command.Options, parsed).place()
         return find_launcher(name, **settings)
 
     slurm = place(
