@@ -32,7 +32,8 @@ from analysis.costs import machine
 from analysis.costs.hardware import DTYPE_BYTES, Hardware
 from analysis.inference_cost import estimate
 from analysis.output import figure_style, formatted_tables
-from analysis.sweep.verdict import show
+from scaling import terminal_text
+from scaling.data.units import parse_counts
 from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import Cached
 from sweeps.model.parscale import ParScaleLM
@@ -218,13 +219,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     shape = {name: getattr(args, name) for name in ("width", "layers", "heads", "vocab")}
     how = {n: getattr(args, n) for n in ("input_tokens", "output_tokens", "device", "dtype", "repeats")}
     try:
-        configs = grid(**shape, streams=_whole_numbers(args.P, "--P"))
-        table = measure(configs, batches=_whole_numbers(args.batch, "--batch"), **how)
+        configs = grid(**shape, streams=parse_counts(args.P, "--P"))
+        table = measure(configs, batches=parse_counts(args.batch, "--batch"), **how)
     except ValueError as error:
         parser.error(str(error))
     words = ["python -m analysis.measure", *(sys.argv[1:] if argv is None else argv)]
     files = write(table, Path(args.out), command=" ".join(words))
-    show(table[["P", "batch", "latency_s", "predicted_latency_s", "latency_error", "memory_error"]], keys=2)
+    shown = table[["P", "batch", "latency_s", "predicted_latency_s", "latency_error", "memory_error"]]
+    print(terminal_text.table(shown, terminal_text.width(), 2, index=False, float_format="{:.5g}".format))
     print(*files, sep="\n")
     return 0
 

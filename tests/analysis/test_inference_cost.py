@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 import parscale
 from analysis.costs.cost_ratios import break_even, cost_ratio, headline_ratios, ratio_grid
@@ -14,7 +13,6 @@ from analysis.costs.hardware import A100, H100, Hardware, read_hardware
 from analysis.costs.shapes import shape_of
 from analysis.costs.training_cost import training_cost, training_costs
 from analysis.inference_cost import GIB, estimate
-from analysis.sweep import verdict
 from scaling.accounting import training_flops
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
@@ -191,14 +189,3 @@ def test_training_cost_with_and_without_checkpointing(architectures):
         training_cost(shape, D=3e9, batch=3, devices=0)
     with pytest.raises(ValueError, match="give a Hardware"):
         training_cost(shape, D=3e9, batch=3, hardware="A100")
-
-
-def test_no_number_of_a_table_is_broken_on_a_narrow_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(verdict, "terminal", lambda: Console(width=80))
-    words = "cost --N 1.6B --P 1,8 --train 42B --batch 1"
-    assert parscale.main(words.split()) == 0
-    out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= 80
-    for number in ("3.3831", "0.14356", "4.8333e+20", "72.711", "4413.9", "6.4444e+20", "31.332", "5885.2"):
-        assert number in out.split()
-    assert out.count("1.6B") == 4  # each of two tables says whose its numbers are

@@ -2,7 +2,6 @@
 
 import json
 import re
-from argparse import Namespace
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +14,7 @@ from analysis.explorer.explored_runs import read_sources
 from analysis.explorer.explorer_page import page_text
 from analysis.explorer.payload import payload
 from analysis.sweep import results
-from parscale.cli import analysis_commands
+from parscale.cli.publish import explore_command
 
 
 @pytest.fixture(scope="module")
@@ -165,14 +164,13 @@ def test_a_sweep_that_has_only_begun_is_told_from_a_missing_file(tmp_path):
 
 def given(fits, folder, no_open):
     """What the command line gives for one fit file."""
-    unset = dict.fromkeys(("columns", "where", "objective"))
-    source = [fits / "parallel-stack-v2-python.json"]
-    return Namespace(sources=source, out=folder / "p.html", no_open=no_open, **unset)
+    source = (str(fits / "parallel-stack-v2-python.json"),)
+    return explore_command.Options(sources=source, out=str(folder / "p.html"), no_open=no_open)
 
 
 def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monkeypatch, capsys):
     monkeypatch.setattr("webbrowser.open", lambda url: False)
-    assert analysis_commands.explore(given(stack_fits, tmp_path, no_open=False)) == 0
+    assert explore_command.run(given(stack_fits, tmp_path, no_open=False)) == 0
     said = capsys.readouterr()
     assert "no browser could be opened" in said.out + said.err
     assert (tmp_path / "p.html").stat().st_size > 4e6
@@ -180,4 +178,4 @@ def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monke
 
 def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
-    assert analysis_commands.explore(given(stack_fits, tmp_path, no_open=True)) == 0
+    assert explore_command.run(given(stack_fits, tmp_path, no_open=True)) == 0

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import parscale
-from parscale.cli import sweep_options
+from parscale.cli.options import read_options
+from parscale.cli.train import sweep_command
 from sweeps.config.execution import Execution
 from sweeps.driver.node_mailbox import VARIABLE, NodeMailbox
 from sweeps.driver.ray_cluster import RayLauncher
@@ -72,7 +73,8 @@ def test_a_warned_slurm_job_writes_its_state_and_is_requeued(documents, settings
 
 def test_options_reach_the_launcher():
     def place(*argv):
-        name, settings = sweep_options.place_of(parscale.build_parser().parse_args(["sweep", "ci", *argv]))
+        parsed = parscale.build_parser().parse_args(["sweep", "ci", *argv])
+        name, settings = read_options(sweep_command.Options, parsed).place()
         return find_launcher(name, **settings)
 
     slurm = place(
