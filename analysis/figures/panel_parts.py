@@ -23,7 +23,7 @@ def by_streams(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
 
 
 def mathtext_number(value: float) -> str:
-    """A coefficient for a panel: .6912 as 0.6912, 11310000 as 1.131 x 10^7."""
+    """A coefficient for a panel, as mathtext: 0.69116 as 0.6912, 11310000 as 1.131 x 10^7."""
     if not np.isfinite(value):
         return r"\infty" if value > 0 else "?"
     if value != 0 and not 1e-3 <= abs(value) < 1e4:
