@@ -46,6 +46,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "explore": "Write one self-contained page to explore laws, and open it",
     },
 }
+READ_MODELS = ("streams", "context")  # commands outside "train" that run trained models
 GROUP_OF = {command: group for group, commands in GROUPS.items() for command in commands}
 
 EXAMPLES = """\
@@ -125,6 +126,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     args = parser.parse_args(words)
+    if argv is None:
+        tune_process(args.command)
     if hidden := hidden_package():
         print(f"parscale: {hidden}", file=sys.stderr)
         return 2
@@ -132,6 +135,20 @@ def main(argv: list[str] | None = None) -> int:
     if message:
         print(f"parscale {args.command}: {message}", file=sys.stderr)
     return code
+
+
+def tune_process(command: str) -> None:
+    """Halve what a short command costs, in a process of its own: few collections, and one thread a fit.
+
+    Matrices of a law's few parameters are too small to share out: threads would only wait for each other.
+    """
+    import atexit
+    import gc
+
+    gc.set_threshold(100_000)
+    atexit.register(gc.freeze)  # the end of the process frees everything anyway
+    if GROUP_OF[command] != "train" and command not in READ_MODELS:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def hidden_package() -> str | None:

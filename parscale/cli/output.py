@@ -1,4 +1,4 @@
-"""The one writer of what a command prints: tables on a terminal, in a pipe or as JSON, and lines of text.
+"""The one writer of what a command prints: tables as text, Markdown, LaTeX or JSON, and lines of text.
 
 A table is shown whole at any width. Numbers are never broken: where the terminal is too narrow, the columns are
 split over several tables, each of which begins with the key columns. A pipe gets one plain table, however wide.
@@ -16,10 +16,13 @@ GAP = 3  # characters between two columns
 WORD = 9  # characters that a column of text may shrink to
 
 
-def show(frame: pd.DataFrame, title: str = "", caption: str = "", keys: int = 1) -> None:
+def show(frame: pd.DataFrame, title: str = "", caption: str = "", keys: int = 1, form: str = "text") -> None:
     """Print a table under its title, with its caption below; the first `keys` columns name a row."""
     from scaling import terminal_text
 
+    if form != "text":
+        print(marked_up(frame, title, caption, form), flush=True)
+        return
     columns = [str(name) for name in frame.columns]
     cells = [[cell(value) for value in frame[name]] for name in frame]
     right = [_is_right(frame[name].dtype.kind, column) for name, column in zip(frame, cells, strict=True)]
@@ -92,6 +95,16 @@ def _show_rich(
 
 def _widest(name: str, column: Sequence[str]) -> int:
     return max(map(len, (name, *column)))
+
+
+def marked_up(frame: pd.DataFrame, title: str, caption: str, form: str) -> str:
+    """A table for a document: form is "markdown" or "latex"."""
+    from analysis.output import formatted_tables
+
+    if form == "latex":
+        return formatted_tables.latex(frame, ". ".join(filter(None, (title, caption))))
+    parts = (title, formatted_tables.markdown(frame).rstrip(), caption)
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def say(text: str, bold: bool = False) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scaling.optimise.objectives import Objective
 
 RUNS = "runs table (parquet, csv, tsv, jsonl) or sweep folder"
+FORMATS = ("text", "markdown", "latex", "json")
 OBJECTIVES = "huber, log-least-squares, least-squares, lad, asymmetric"
 
 
@@ -22,6 +23,18 @@ class JsonOptions:
     """Options of commands that print numbers."""
 
     json: bool = switch("print JSON at full precision")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatOptions(JsonOptions):
+    """Options of commands that print one kind of table."""
+
+    format: str = option("text", "text (default), markdown, latex or json", choices=FORMATS)
+
+    @property
+    def form(self) -> str:
+        """The format that was asked for, --json included."""
+        return "json" if self.json else self.format
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import parscale
+from parscale.cli.main import GROUP_OF, tune_process
 
 ROOT = Path(__file__).parents[2]
 TWO = ("--sizes", "32x1", "--streams", "1,2", "--tokens", "20k")  # of the ci grid: enough to stop between
@@ -237,3 +238,52 @@ def test_a_reader_that_has_enough_of_a_pipe_hears_nothing():
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 1
+
+
+@pytest.mark.parametrize("name", ["analysis.py", "scaling.py", "sweeps/__init__.py"])
+def test_a_file_of_the_users_that_hides_a_package_is_named_with_the_remedy(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("raise SystemExit('this file must not run')\n")
+    words = [sys.executable, "-m", "parscale", "fit", LOSSES]
+    ended = subprocess.run(
+        words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert str(tmp_path / name) in line
+    assert "rename it" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (["fit", LOSSES, "--by", "corpus", "--law", "dense"], {"pandas", "scipy"}),
+        (["status", "none"], {"pandas"}),
+    ],
+)
+def test_a_command_loads_what_it_needs(words, allowed, tmp_path):
+    out = ["--out", str(tmp_path)] if words[0] == "fit" else []
+    code = f"import sys, parscale; parscale.main({[*words, *out]}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    heavy = {"matplotlib", "torch", "lightning", "plotly", "rich", "pandas", "scipy"}
+    assert heavy & set(done.stdout.splitlines()[-1].split()) <= allowed
+
+
+def test_every_command_is_light_to_import():
+    code = "import sys, parscale; parscale.build_parser(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert sum(name.endswith("_command") for name in loaded) == len(GROUP_OF)
+    assert not {"numpy", "pandas", "rich", "scaling", "sweeps", "analysis"} & loaded
+
+
+def test_a_process_of_its_own_fits_with_one_thread(monkeypatch):
+    monkeypatch.setattr("gc.set_threshold", lambda *_: None)
+    monkeypatch.setattr("atexit.register", lambda *_: None)
+    for command, threads in (("sweep", None), ("streams", None), ("compare", "1")):
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+        tune_process(command)
+        assert os.environ.get("OPENBLAS_NUM_THREADS") == threads
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    tune_process("fit")
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "4"

@@ -5,7 +5,9 @@ import json
 import pandas as pd
 import pytest
 
+import parscale
 from parscale.cli import output
+from tests.scaling.command_line import LOSSES
 
 FRAME = pd.DataFrame(
     {
@@ -47,3 +49,29 @@ def test_json_has_null_for_what_is_missing():
     text = output.as_json(FRAME.to_dict("records"))
     rows = json.loads(text, parse_constant=pytest.fail)
     assert [row["loss"] for row in rows] == [3.13561, None]
+
+
+def test_a_document_gets_markdown_or_latex(capsys):
+    output.show(FRAME, "title", "caption", form="markdown")
+    title, _, header, rule, first, *_ = capsys.readouterr().out.splitlines()
+    assert (title, header) == ("title", "| size | loss | words | count | ok |")
+    assert set(rule) == set("| -:")
+    assert first.startswith("| 64x2 | 3.136 |")
+    output.show(FRAME, "title", "caption", form="latex")
+    out = capsys.readouterr().out
+    assert r"\caption{title. caption}" in out
+    assert out.count(r"\\") == 3
+
+
+@pytest.mark.parametrize("words", ["cost --P 1", "compare LOSSES --where corpus=pile --laws dense,parallel"])
+@pytest.mark.parametrize(
+    ("form", "begins"), [("markdown", "| "), ("latex", r"\begin{tabular}"), ("json", '"')]
+)
+def test_commands_that_print_a_table_print_it_in_every_form(words, form, begins, capsys):
+    argv = words.replace("LOSSES", LOSSES).split()
+    assert parscale.main([*argv, "--format", form]) == 0
+    out = capsys.readouterr().out
+    assert any(line.strip().startswith(begins) for line in out.splitlines())
+    if form == "json":
+        assert parscale.main([*argv, "--json"]) == 0
+        assert capsys.readouterr().out == out

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from parscale.cli.decide.serving_options import ServingOptions
 from parscale.cli.option_values import amount
 from parscale.cli.options import option
-from parscale.cli.table_options import JsonOptions
+from parscale.cli.table_options import FormatOptions
 
 if TYPE_CHECKING:
     from analysis.costs.hardware import Hardware
@@ -18,7 +18,7 @@ EXAMPLES = ("cost --N 1.6B --P 1,2,4,8 --batch 1,8 --in 512 --out 512 --gpu a100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(JsonOptions, ServingOptions):
+class Options(FormatOptions, ServingOptions):
     """Options of `parscale cost`."""
 
     N: str = option("1.6B", "non-embedding parameters at P = 1 (default 1.6B)")
@@ -49,10 +49,10 @@ def run(options: Options) -> str | int:
     shapes = {N: shape_of(amount(N, "--N"), published) for N in options.N.split(",")}
     hardware = read_hardware(options.gpu)
     rows = [{"N": N} | _inference(options, shapes[N], P, batch, hardware) for N, P, batch in axes]
-    if options.json:
+    if options.form == "json":
         return as_json(rows)
     served = f"{options.input_tokens} tokens in, {options.output_tokens} out"
-    show(pd.DataFrame(rows), f"{served}, {options.dtype}, {options.gpu}", keys=3)
+    show(pd.DataFrame(rows), f"{served}, {options.dtype}, {options.gpu}", keys=3, form=options.form)
     return 0
 
 

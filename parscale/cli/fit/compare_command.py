@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from parscale.cli.fit.fit_command import mixed_note
 from parscale.cli.options import option
-from parscale.cli.table_options import OBJECTIVES, JsonOptions, RunsOptions
+from parscale.cli.table_options import OBJECTIVES, FormatOptions, RunsOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ EXAMPLES = ("compare results/published/losses.csv --by corpus", "compare runs.cs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(JsonOptions, RunsOptions):
+class Options(FormatOptions, RunsOptions):
     """Options of `parscale compare`."""
 
     objective: str = option("least-squares", f"{OBJECTIVES} (default least-squares)")
@@ -32,7 +32,7 @@ class Options(JsonOptions, RunsOptions):
 
 def run(options: Options) -> str:
     """Rank laws on each group of a runs table."""
-    from parscale.cli.output import as_json
+    from parscale.cli.output import as_json, marked_up
     from scaling.data.query import check_axis, each
     from scaling.selection.compare import compare
 
@@ -43,8 +43,13 @@ def run(options: Options) -> str:
         return compare(laws_for(options.laws, part), part, objective, options.holdout)
 
     found = each(runs, options.by, options.runs, rank)
-    if options.json:
+    if options.form == "json":
         return as_json({name: compared(one) for name, one in found.items()})
+    if options.form != "text":
+        tables = {name: shown(one).reset_index() for name, one in found.items()}
+        return "\n".join(
+            marked_up(table, name, found[name].verdict, options.form) for name, table in tables.items()
+        )
     told = [f"== {name} ==\n{ranking(one)}" for name, one in found.items()]
     return "\n\n".join(told) + _one_stream(runs, options) + mixed_note(runs, options.by)
 
@@ -83,14 +88,18 @@ def doubts(one: Fit) -> dict[str, Any]:
     return {name: getattr(found, name) for name in ("structure_p", "replicate_p", "size_p", "verdict")}
 
 
+def shown(one: Comparison) -> pd.DataFrame:
+    """The columns of a comparison that are printed."""
+    table = one.table[["status", "r2", "rmse", "delta_aicc", "delta_bic", "loo_rmse", "holdout_rmse"]]
+    return table.assign(status=table["status"].where(table.index.isin(list(one.fits)), "too few runs"))
+
+
 def ranking(one: Comparison) -> str:
     """A comparison for the terminal: table, verdict, and what the best law's residuals say."""
     from scaling import terminal_text
     from scaling.uncertainty.adequacy import adequacy
 
-    shown = one.table[["status", "r2", "rmse", "delta_aicc", "delta_bic", "loo_rmse", "holdout_rmse"]]
-    shown = shown.assign(status=shown["status"].where(shown.index.isin(list(one.fits)), "too few runs"))
     best, room = str(one.table.index[0]), terminal_text.width()
     words = f"{one.verdict}\nResiduals of {best}: {adequacy(one.fits[best]).verdict}"
-    ranks = terminal_text.table(shown, room, float_format=lambda x: f"{x:.4g}", na_rep="")
+    ranks = terminal_text.table(shown(one), room, float_format=lambda x: f"{x:.4g}", na_rep="")
     return f"{ranks}\n\n{terminal_text.fold(words, room)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parscale.cli.options import argument, switch
-from parscale.cli.table_options import JsonOptions
+from parscale.cli.table_options import FormatOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ EXAMPLES = ("status demo", "status demo --domains")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(JsonOptions):
+class Options(FormatOptions):
     """Options of `parscale status`."""
 
     sweep: str = argument("a sweep folder, or a grid's name under results/sweeps", metavar="SWEEP")
@@ -32,12 +32,15 @@ def run(options: Options) -> str | int:
 
     folder = sweep_folder(options.sweep)
     frame = domains(folder) if options.domains else states(folder)
-    if options.json:
+    if options.form == "json":
         return as_json(frame.to_dict("records"))
     if options.domains:
-        show(_shown(frame, ["domain"], ["tokens"]), f"{folder}: held-out loss by domain")
+        title = f"{folder}: held-out loss by domain"
+        show(_shown(frame, ["domain"], ["tokens"]), title, keys=3, form=options.form)
         return 0
-    show(_state_table(frame), str(folder), keys=3)
+    show(_state_table(frame), str(folder), keys=3, form=options.form)
+    if options.form != "text":
+        return 0
     for run in frame[frame["error"] != ""].to_dict("records"):
         print(f"{run['size']} P={run['P']} seed {run['seed']}: {run['error']}")
     counts = frame["state"].value_counts()
