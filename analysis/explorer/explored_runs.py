@@ -48,7 +48,7 @@ def _from_fit(path: Path) -> Source:
     fit = scaling.Fit.load(path)
     if set(fit.law.axes) - {"N", "P"}:
         raise ValueError(
-            f"{path}: {type(fit.law).__name__} needs {', '.join(fit.law.axes)}; "
+            f"{path}: {fit.form.__name__} needs {', '.join(fit.law.axes)}; "
             "the page explores laws of N and P: fit one of those"
         )
     if not finite(fit):
@@ -68,11 +68,11 @@ def finite(fit: scaling.Fit) -> bool:
 def _law_name(fit: scaling.Fit, path: Path) -> str:
     """The name the command line knows a fit's law by."""
     for name, law in scaling.REGISTRY.items():
-        if law.__name__ == type(fit.law).__name__:
+        if law.__name__ == fit.form.__name__:
             return name
-    if type(fit.law).__name__.partition("(")[0] in {law.__name__ for law in scaling.REGISTRY.values()}:
-        return type(fit.law).__name__
-    raise ValueError(f"{path}: {type(fit.law).__name__} is a law of your own, which the page cannot evaluate")
+    if fit.form.__name__.partition("(")[0] in {law.__name__ for law in scaling.REGISTRY.values()}:
+        return fit.form.__name__
+    raise ValueError(f"{path}: {fit.form.__name__} is a law of your own, which the page cannot evaluate")
 
 
 def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[Source]:

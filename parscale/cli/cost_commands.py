@@ -96,7 +96,7 @@ def advise(args: Any) -> int:
         return int(found.chosen is None)
     table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
     table["broken"] = table["broken"].map(_in_gib)
-    show(table.dropna(axis="columns", how="all"), f"options under {type(fit.law).__name__} ({fit.status})")
+    show(table.dropna(axis="columns", how="all"), f"options under {fit.form.__name__} ({fit.status})")
     terminal().print(_answer(found), highlight=False)
     figure = figures.frontier(advice.frontier(fit, found, work), budget=found.limits)
     target = Path(args.out) if args.out else _figures_of(args.fit)

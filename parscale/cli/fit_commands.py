@@ -99,7 +99,7 @@ def predict(args: Any) -> str:
     given = {axis: getattr(args, axis) for axis in ("N", "P", "D") if getattr(args, axis) is not None}
     axes = {axis: values(text, f"--{axis}") for axis, text in given.items()}
     if strange := [axis for axis in axes if axis not in one.law.axes]:
-        takes = f"{type(one.law).__name__}, a law of {', '.join(one.law.axes)}"
+        takes = f"{one.form.__name__}, a law of {', '.join(one.law.axes)}"
         raise ValueError(f"--{strange[0]}: {args.fit} is {takes}; leave --{strange[0]} out")
     broken = [value for value in axes.get("P", ()) if value % 1]
     if broken:

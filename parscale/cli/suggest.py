@@ -49,7 +49,7 @@ def target_of(given: str, one: Fit) -> Target:
     if given.endswith(".json") or Path(given).is_file():
         rival = Fit.load(given)
         if not one.same_runs(rival):
-            raise ValueError(f"--target {given}: fitted to other runs than {type(one.law).__name__}'s")
+            raise ValueError(f"--target {given}: fitted to other runs than {one.form.__name__}'s")
         return rival
     if "=" not in given:
         return given
@@ -59,7 +59,7 @@ def target_of(given: str, one: Fit) -> Target:
     except ValueError as error:
         raise ValueError(f"--target {given!r}: write a point as N=1e11,P=8 ({error})") from None
     if set(point) != set(one.law.axes):
-        takes = f"{type(one.law).__name__} takes {', '.join(one.law.axes)}"
+        takes = f"{one.form.__name__} takes {', '.join(one.law.axes)}"
         raise ValueError(f"--target {given!r}: {takes}; write {','.join(f'{a}=...' for a in one.law.axes)}")
     try:
         clean_axes(one.law.axes, point)

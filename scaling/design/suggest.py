@@ -181,10 +181,10 @@ def _quantity(fit: Fit, target: str | Mapping[str, float] | Quantity) -> Quantit
     if callable(target):
         return target
     if isinstance(target, str):
-        if target not in fit.law.free():
+        if target not in fit.form.free():
             raise ValueError(
-                f"target {target!r} is no free parameter of {type(fit.law).__name__}: "
-                f"{', '.join(fit.law.free())}"
+                f"target {target!r} is no free parameter of {fit.form.__name__}: "
+                f"{', '.join(fit.form.free())}"
             )
         return lambda law: np.asarray(getattr(law, target))
     point = clean_axes(fit.law.axes, target)

@@ -39,7 +39,7 @@ class Fit(Estimate):
 
         Source: the covariance of `scaling.uncertainty.base.spread`, by the delta method.
         """
-        names = list(self.law.free())
+        names = list(self.form.free())
         gradient = slopes(
             self.problem, self.theta[None], lambda law: np.stack([getattr(law, n) for n in names], axis=-1)
         )[0]

@@ -44,7 +44,7 @@ def facts(fit: Estimate) -> list[tuple[str, str]]:
     c, dof = fit.certificate, fit.degrees_of_freedom
     baseline = baseline_r2(fit)
     rows = [
-        ("law", f"{type(fit.law).__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
+        ("law", f"{fit.form.__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
         ("source", fit.law.source),
         ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
         ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
@@ -124,7 +124,7 @@ def size_note(fit: Estimate) -> str:
 
 def power_note(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> str:
     """How large k would have to be to be seen, where its interval among `intervals` holds 0; else nothing."""
-    if "k" not in fit.law.free() or not intervals.lower["k"] <= 0 or fit.clustered:
+    if "k" not in fit.form.free() or not intervals.lower["k"] <= 0 or fit.clustered:
         return ""
     least = detectable(fit, "k", level)
     if not np.isfinite(least) or np.isinf(intervals.upper["k"]):

@@ -15,6 +15,7 @@ from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.laws import REGISTRY
 from scaling.laws.base import Array, Law
+from scaling.optimise.estimate import EXACT
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.optimise.optimum import FitError
 from scaling.optimise.solver import minimise
@@ -22,7 +23,6 @@ from scaling.terminal_text import Judged
 from scaling.uncertainty.base import leverage
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
-EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
 LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs
 MANY = 2_000  # runs above which none is left out in a refit
 DIGITS = 6  # of a criterion: what lies beyond them differs from machine to machine
@@ -95,19 +95,14 @@ def _several(laws: Any) -> Iterable[Any]:
 
 
 def _scores(one: Fit) -> dict[str, Any]:
-    n, p = one.problem.count, len(one.law.free())
-    rss = max(n * one.rmse**2, n * (EXACT * float(one.loss.mean())) ** 2)
-    k = p + 1  # the noise is estimated too
-    deviance = n * np.log(rss / n)
-    small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else float("nan")
     return {
-        "parameters": p,
+        "parameters": len(one.form.free()),
         "status": str(one.status),
         "r2": one.r2,
         "rmse": one.rmse,
         "max_error": one.max_error,
-        "aicc": deviance + 2 * k + small,
-        "bic": deviance + k * np.log(n),
+        "aicc": one.aicc,
+        "bic": one.bic,
         "loo_rmse": float(np.sqrt((leave_one_out(one) ** 2).mean())),
     }
 
@@ -118,7 +113,7 @@ def leave_one_out(one: Fit) -> Array:
     Of more than MANY runs by their leverage, to first order: refits' time grows as the square of the runs.
     """
     if one.loss.size > MANY:
-        return np.asarray(one.residuals / (1 - leverage(one)))
+        return np.asarray(one.misfit / (1 - leverage(one)))
     parts = []
     for left_out in np.array_split(np.arange(one.loss.size), -(-one.loss.size // LEFT_OUT)):
         w = np.repeat(one.problem.w[None], left_out.size, 0)
@@ -137,7 +132,7 @@ def _largest_third(runs: Any, axis: str) -> Any:
 
 def _holdout(one: Fit, far: Any) -> dict[str, float]:
     try:
-        trained = fit(type(one.law), rows_of(one, ~far), one.problem.objective) if far.any() else None
+        trained = fit(one.form, rows_of(one, ~far), one.problem.objective) if far.any() else None
     except FitError:
         trained = None
     if trained is None:

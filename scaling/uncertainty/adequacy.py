@@ -60,7 +60,7 @@ def residual_grid(fit: Estimate) -> pd.DataFrame:
     axes = fit.axes
     first, second = (*axes, *axes)[:2]
     names = {a: _level_names(a, axes) for a in {first, second}}
-    frame = pd.DataFrame({"row": names[first], "_": names[second], "residual": fit.residuals})
+    frame = pd.DataFrame({"row": names[first], "_": names[second], "residual": fit.misfit})
     grid = frame.pivot_table(index="row", columns="_", values="residual", aggfunc="mean").rename_axis(first)
     grid.columns.name = second
     return grid
@@ -131,11 +131,11 @@ def _basis(columns: Array) -> Array:
 def replicate_test(fit: Estimate) -> float:
     """P of the lack-of-fit F test: misfit of configuration means against the spread within them."""
     codes, w = np.unique(np.stack(fit.problem.x), axis=1, return_inverse=True)[1].ravel(), fit.problem.w
-    means = np.bincount(codes, w * fit.residuals) / np.bincount(codes, w)
-    within = float((w * (fit.residuals - means[codes]) ** 2).sum())
+    means = np.bincount(codes, w * fit.misfit) / np.bincount(codes, w)
+    within = float((w * (fit.misfit - means[codes]) ** 2).sum())
     pure = fit.problem.count - means.size
-    lack = means.size - len(fit.law.free())
+    lack = means.size - len(fit.form.free())
     if pure < 1 or lack < 1 or within <= 0:
         return float("nan")
-    between = float((w * fit.residuals**2).sum()) - within
+    between = float((w * fit.misfit**2).sum()) - within
     return float(special.fdtrc(lack, pure, between / lack / (within / pure)))

@@ -194,7 +194,7 @@ class Method:
     def parameters(self, fit: Estimate, level: float = 0.95) -> pd.DataFrame:
         """Intervals of the free parameters: index name, columns estimate, lower, upper."""
         check_level(level)
-        names = list(fit.law.free())
+        names = list(fit.form.free())
         logs = np.array([name in LOGARITHMIC and getattr(fit.law, name) > 0 for name in names])
 
         def named(law: Law) -> Array:

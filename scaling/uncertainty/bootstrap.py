@@ -126,7 +126,8 @@ def _row_by_row(fit: Estimate) -> Estimate:
         return fit
     rows = np.repeat(np.arange(w.size), w.astype(int))
     problem = replace(fit.problem.take(rows), w=np.ones(rows.size))
-    return replace(fit, problem=problem, groups=None if fit.groups is None else np.asarray(fit.groups)[rows])
+    groups = None if fit.groups is None else np.asarray(fit.groups)[rows]
+    return replace(fit, problem=problem, groups=groups, index=None)
 
 
 def _inflated(fit: Estimate) -> Array:

@@ -25,9 +25,9 @@ def detectable(fit: Estimate, parameter: str = "k", level: float = 0.95, power: 
     check_level(level)
     if not 0 < power < 1:
         raise ValueError(f"power={power:g} must lie between 0 and 1")
-    names = fit.law.free()
+    names = fit.form.free()
     if parameter not in names:
-        raise ValueError(f"{type(fit.law).__name__} fits {', '.join(names)}, no {parameter!r}")
+        raise ValueError(f"{fit.form.__name__} fits {', '.join(names)}, no {parameter!r}")
     theta = let_go(fit, parameter)
     error = errors_batch(fit.problem, theta[None], lambda law: getattr(law, parameter))[0, 0]
     return float((t_of(fit.problem, level) + special.ndtri(power)) * error)
@@ -35,7 +35,7 @@ def detectable(fit: Estimate, parameter: str = "k", level: float = 0.95, power: 
 
 def let_go(fit: Estimate, parameter: str) -> Array:
     """The optimum (p,) with a parameter that ended at its bound moved just inside: free to be uncertain."""
-    i = [*fit.law.linear(), *fit.law.nonlinear].index(parameter)  # theta's order, not the fields'
+    i = [*fit.form.linear(), *fit.form.nonlinear].index(parameter)  # theta's order, not the fields'
     theta = fit.theta.copy()
     inside = 1e-6 * max(1.0, abs(theta[i]))
     theta[i] = np.clip(theta[i], fit.problem.lower[i] + inside, fit.problem.upper[i] - inside)
