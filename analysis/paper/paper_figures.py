@@ -71,8 +71,10 @@ def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
         "profiles": lambda: figures.profiles(figure_tables.profile_table(inputs.parallel), {"95%": drop}),
         "backtest": lambda: figures.backtest(figure_tables.backtest_table(inputs.parallel, inputs.runs)),
         "rivals": lambda: figures.rivals(stack, rivals, sizes=[dense[0], dense[3], dense[-1]]),
-        "gains": lambda: figures.gains(paired_gains.gains(losses), one),
-        "pair_k": lambda: figures.pair_k(paired_gains.gains(losses), figure_tables.fitted_k(inputs.parallel)),
+        "gains": lambda: figures.gains(paired_gains.gains(losses).table, one),
+        "pair_k": lambda: figures.pair_k(
+            paired_gains.gains(losses).table, figure_tables.fitted_k(inputs.parallel)
+        ),
         "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),
         "ratio_latency": lambda: figures.ratio_map(grid),
         "ratio_memory": lambda: figures.ratio_map(grid, column="memory_ratio", what="memory"),

@@ -35,7 +35,7 @@ AVERAGED = (
 
 def gained(page: Page, view: View, known: Mapping[str, Callable[[], Figure]]) -> None:
     """Each size and P beside P = 1, and how far seeds scatter."""
-    table = gains(view.runs)
+    table = gains(view.runs).table
     if not len(table):
         return
     page.heading("What streams gained at each size")

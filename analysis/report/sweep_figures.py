@@ -100,7 +100,7 @@ def sweep_figures(view: View) -> dict[str, Drawing]:
 def _gained(view: View) -> pd.DataFrame:
     """The table of gains; empty where runs cannot be paired, which the report says."""
     try:
-        return paired_gains.gains(view.runs)
+        return paired_gains.gains(view.runs).table
     except ValueError:
         return pd.DataFrame()
 

@@ -68,7 +68,7 @@ def gains(args: Any) -> str:
 
     check_level(args.level, "--level ")
     runs, context, streams = _measured(args.source, args.baseline, asked(args))
-    table = paired_gains.gains(runs, args.level)
+    table = paired_gains.gains(runs, args.level).table
     if not len(table):
         lacks = "no size was run at P = 1 and at more with the same seed and tokens"
         unnamed = "add a column size, one label for the runs that share a backbone: it pairs them"

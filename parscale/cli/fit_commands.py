@@ -18,7 +18,7 @@ from scaling.fitting.fit import fit as fit_law
 from scaling.fitting.result import Fit
 from scaling.fitting.summary import number, table, text
 from scaling.laws import by_name
-from scaling.laws.base import Law
+from scaling.laws.base import LawForm
 from scaling.optimise.objectives import LogHuber, Objective, named
 from scaling.selection.backtest import Backtest
 from scaling.selection.backtest import backtest as backtest_law
@@ -113,7 +113,7 @@ def predict(args: Any) -> str:
         raise ValueError(f"values are taken together, so give as many of each, or one: {have}")
     if (sizes := axes.get("N", np.ones(1))).min() < SMALLEST * sizes.max():
         raise ValueError(f"--N {args.N}: sizes so far apart are no question; decimals take a point, 2.8B")
-    frame = one.predict(args.level, None, **axes)
+    frame = one.predict(axes, level=args.level)
     if "P" in one.law.axes:
         _equivalents(one, frame, args.level)
     if args.json:
@@ -181,7 +181,7 @@ def one_stream(runs: pd.DataFrame, args: Any) -> str:
     return terminal_text.fold(note * alone, terminal_text.width()) + _mixed(runs, args)
 
 
-def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
+def laws_for(given: str | None, runs: pd.DataFrame) -> list[LawForm]:
     """The laws named, or every registered one that the runs allow."""
     if given:
         return [by_name(name.strip()) for name in given.split(",")]
@@ -222,7 +222,7 @@ def backtest(args: Any) -> str:
     return "\n\n".join(f"== {name} ==\n{one!r}" for name, one in found.items()) + _mixed(runs, args, law.axes)
 
 
-def backtested(law: type[Law], one: Backtest) -> dict[str, Any]:
+def backtested(law: LawForm, one: Backtest) -> dict[str, Any]:
     """A backtest as JSON values."""
     windows, points = (frame.to_dict("records") for frame in (one.table.reset_index(), one.points))
     return {"law": law.__name__, "windows": windows, "points": points, "verdict": one.verdict}

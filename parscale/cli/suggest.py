@@ -35,7 +35,7 @@ def suggest(args: Any) -> str:
     budget = None if args.budget is None else parse_size(args.budget)
     if budget is not None and "D" not in candidates and "C" not in candidates:
         raise ValueError("--budget counts FLOPs: say with --tokens how long the candidates are trained")
-    chosen = suggest_runs(one, candidates, budget, target, args.count, args.level)
+    chosen = suggest_runs(one, candidates, budget, target, args.count, args.level).table
     before = float(chosen.attrs["before"])
     if args.json:
         rows = chosen.to_dict("records")

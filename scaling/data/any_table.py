@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from scaling.data.runs import arrays
 from scaling.laws.base import Array, Law, LawForm
 from scaling.shown import shown
 
+T = TypeVar("T")
 TAKES = "give a DataFrame, a mapping of columns or a list of records"
 
 
@@ -37,7 +39,7 @@ def as_frame(given: Any, option: str = "table") -> pd.DataFrame:
         if hasattr(given, "collect_schema") and hasattr(given, "collect"):
             given = given.collect()  # a lazy polars frame
         for convert in (_by_pandas, _by_arrow):
-            if (found := _made(lambda convert=convert: convert(given), option)) is not None:
+            if (found := _made(partial(convert, given), option)) is not None:
                 return _columns_once(found, option)
     raise ValueError(f"{option}={shown(given)}: {TAKES}")
 
@@ -64,7 +66,7 @@ def _column(values: Any) -> Any:
     return values.array if isinstance(values, pd.Series) else values
 
 
-def _made(convert: Any, option: str) -> Any:
+def _made(convert: Callable[[], T], option: str) -> T:
     """What `convert` returns; any error of another library's as a ValueError of one line."""
     try:
         return convert()
@@ -102,3 +104,15 @@ def axis_columns(frame: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Array
         raise ValueError(f"no column {missing[0]!r}: the law takes {', '.join(names)}")
     columns, _ = arrays({**{name: frame[name] for name in names}, "loss": np.ones(len(frame))}, names)
     return {name: columns[name] for name in names}
+
+
+def runs_frame(given: Any, option: str = "runs") -> pd.DataFrame:
+    """A table of runs with N, P and loss, these as numbers; ValueError names the column, row and value that is not."""
+    frame = as_frame(given, option)
+    missing = [name for name in ("N", "P", "loss") if name not in frame]
+    if missing:
+        have = ", ".join(map(str, list(frame)[:12]))
+        raise ValueError(f"{option}: no column {missing[0]!r} (it has {have}); rename the one that holds it")
+    columns = axis_columns(frame, ("N", "P"))
+    words = [name for name in columns if getattr(frame[name].dtype, "kind", "O") not in "iuf"]
+    return frame.assign(**{name: columns[name] for name in words}) if words else frame

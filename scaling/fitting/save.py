@@ -137,9 +137,7 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
     data = {name: np.array(column, dtype=np.float64) for name, column in body["data"].items()}
     x = tuple(data[axis] for axis in law_class.axes)
     scale: Any = data["scale"] if data["scale"].ndim else float(data["scale"])
-    problem = Problem(
-        form, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale
-    )
+    problem = Problem(form, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale)
     facts = {f.name: body["certificate"][f.name] for f in fields(Certificate)}
     facts |= {
         "status": Status(facts["status"]),

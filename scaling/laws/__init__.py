@@ -68,4 +68,8 @@ def by_name(name: str) -> LawForm:
 
 def law_of(given: Any) -> LawForm:
     """The law that a caller gave: its class, a name of REGISTRY, or a law, fitted or not; else ValueError."""
-    return by_name(given) if isinstance(given, str) else Law.of(given.form if hasattr(type(given), "form") else given)
+    return (
+        by_name(given)
+        if isinstance(given, str)
+        else Law.of(given.form if hasattr(type(given), "form") else given)
+    )

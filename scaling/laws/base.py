@@ -32,7 +32,9 @@ class Law:
     axes: ClassVar[tuple[str, ...]] = ("N", "P")
     nonlinear: ClassVar[Mapping[str, Range]] = {}
     fixed: ClassVar[Mapping[str, float]] = {}
-    prefactors: ClassVar[frozenset[str]] = frozenset({"A", "B"})  # vary over decades: bounded on the logarithm
+    prefactors: ClassVar[frozenset[str]] = frozenset(
+        {"A", "B"}
+    )  # vary over decades: bounded on the logarithm
     source: ClassVar[str] = ""
 
     # ---- what a subclass states -------------------------------------------------------------

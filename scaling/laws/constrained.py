@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling.laws.ranges import Array, Range
+from scaling.laws.ranges import Range
 
 LOG_ZERO = float(np.log(1e-300))  # the coordinate of a prefactor of 0
 
@@ -217,7 +217,9 @@ class ConstrainedLaw:
 
 def _known(law: Any, name: str, option: str) -> tuple[float, float]:
     if name not in law.names():
-        raise ValueError(f"{option}: {law.__name__} has no parameter {name!r}; it has {', '.join(law.names())}")
+        raise ValueError(
+            f"{option}: {law.__name__} has no parameter {name!r}; it has {', '.join(law.names())}"
+        )
     low, high = law.allowed(name)
     return float(low), float(high)
 
@@ -230,7 +232,9 @@ def _fixed(law: Any, name: str, value: Any) -> float:
     except (TypeError, ValueError):
         raise ValueError(f"fixed: {name}={value!r} is not a number") from None
     if not (np.isfinite(number) and low <= number <= high):
-        raise ValueError(f"fixed: {name}={value!r} is outside {law.__name__}'s range for it, {low:g} to {high:g}")
+        raise ValueError(
+            f"fixed: {name}={value!r} is outside {law.__name__}'s range for it, {low:g} to {high:g}"
+        )
     return number
 
 
@@ -244,7 +248,11 @@ def _bounded(law: Any, name: str, given: Any) -> tuple[float, float]:
     except (TypeError, ValueError):
         raise ValueError(f"bounds: {name}={given!r}: give two numbers, such as (0, 1)") from None
     if not (low <= least <= high and low <= most <= high):
-        raise ValueError(f"bounds: {name}={given!r} reaches outside {law.__name__}'s range, {low:g} to {high:g}")
+        raise ValueError(
+            f"bounds: {name}={given!r} reaches outside {law.__name__}'s range, {low:g} to {high:g}"
+        )
     if not least < most:
-        raise ValueError(f"bounds: {name}={given!r}: the lower end must be below the upper; to hold it use fixed=")
+        raise ValueError(
+            f"bounds: {name}={given!r}: the lower end must be below the upper; to hold it use fixed="
+        )
     return least, most

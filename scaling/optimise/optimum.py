@@ -109,7 +109,8 @@ def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Soluti
     """
     if problem.y.size > CROSS_CHECK_ROWS:
         return ours, f"scipy: not run on more than {CROSS_CHECK_ROWS:,} rows", float("nan")
-    inside = not fields_at_bound(problem, ours.theta[0]) and (problem.lower < problem.upper).all()
+    free = problem.lower < problem.upper
+    inside = not fields_at_bound(problem, ours.theta[0]) and (problem.offset is not None or free.all())
     smooth = inside and len(problem.objective.smoother) < 2
     name, second = ("scipy MINPACK lmder", _minpack) if smooth else ("scipy L-BFGS-B", _lbfgsb)
     theta = second(problem, start, ours)[None]
@@ -131,9 +132,13 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
 
     root_w = np.sqrt(problem.w)
     last: dict[str, Array] = {}  # MINPACK asks for the slope where it has just asked for the value
+    free = problem.lower < problem.upper
+    whole = start.copy()
 
     def signed(theta: Array) -> Array:
-        predicted, J = problem.point(theta)
+        whole[free] = theta
+        predicted, J = problem.point(whole)
+        J = J[free]
         rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
         s = np.sqrt(2 * rho)
         rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
@@ -146,7 +151,8 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
         return last["slope"]
 
     tests = {"ftol": SAME, "xtol": SAME, "maxfev": 400}
-    return np.asarray(leastsq(signed, start, Dfun=slope, full_output=True, col_deriv=True, **tests)[0])
+    whole[free] = leastsq(signed, start[free], Dfun=slope, full_output=True, col_deriv=True, **tests)[0]
+    return whole
 
 
 def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:

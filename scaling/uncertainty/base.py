@@ -6,7 +6,7 @@ parameters, predictions at K points, an equivalent size. Shapes as in `scaling.o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,12 +29,6 @@ def check_level(level: float, name: str = "level=") -> None:
     """ValueError unless 0 < level < 1, beginning with what the caller calls it."""
     if not 0 < level < 1:
         raise ValueError(f"{name}{level!r} must lie between 0 and 1, e.g. 0.95")
-
-
-def checked(given: Any) -> None:
-    """ValueError for an interval's method that is none."""
-    if not isinstance(given, Method):
-        raise ValueError(f"method={given!r} is none: give one, e.g. scaling.Profile() or scaling.Bootstrap()")
 
 
 def evaluate(problem: Problem, theta: Array, quantity: Quantity) -> Array:
@@ -157,13 +151,15 @@ def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
     )
 
 
-def _open_ended(law: Law, names: Sequence[str], ends: Array) -> Array:
+def _open_ended(law: Law, names: Sequence[str], ends: Array, bounds: Collection[str]) -> Array:
     """Ends (K, 2) of parameters without those where only the search ends: 0, or infinity, is meant there.
 
-    A bound of 1 or less is the law's own, a share's.
+    A bound of 1 or less is the law's own, a share's; one that the caller set stays.
     """
     out = ends.copy()
     for i, name in enumerate(names):
+        if name in bounds:
+            continue
         known = law.nonlinear.get(name)
         low, high = (known.lower, known.upper) if known else (TINY, np.inf)
         if low > 0 and out[i, 0] <= low * (1 + 1e-9):
@@ -204,7 +200,7 @@ class Method:
         out = np.stack(self.interval(fit, named, level), axis=1)
         with np.errstate(over="ignore"):
             out = np.where(logs[:, None], np.exp(out), out)
-        out[:, 1:] = _open_ended(fit.law, names, out[:, 1:])
+        out[:, 1:] = _open_ended(fit.law, names, out[:, 1:], getattr(fit.form, "bounds", ()))
         index = pd.Index(names, name="parameter")
         table = pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
         table.attrs |= {"method": self.label, "caveat": self.caveat(fit)}

@@ -33,6 +33,9 @@ class Bootstrap(Method):
     """Refits to resampled data. kind: normal (noise drawn with the fit's standard deviation), residual,
     wild (residuals change sign and size in place), case (rows).
 
+    The default, normal, has the best measured coverage (docs/coverage.md): 91-96% for 95% at 24 and 9 rows and
+    94-98% with rows in clusters, where wild measures 80-94% and 89-93%, residual 91-96% and 90-94%. It takes noise for
+    normal and equal at every row; wild does not.
     Residuals are divided by sqrt(1 - leverage), so that few points do not make them too small. With
     groups on the fit, a whole group is resampled (or changes sign) together. `studentised` divides each
     replicate's error by its own standard error: better coverage at few points than percentiles.
@@ -40,7 +43,7 @@ class Bootstrap(Method):
 
     label = "bootstrap"
     replicates: int = 2_000
-    kind: str = "wild"
+    kind: str = "normal"
     studentised: bool = True
     seed: int = 0
 
