@@ -82,7 +82,9 @@ def pooled_k(runs: Any, level: float = 0.95) -> list[PooledK]:
             left = [_k(changes[changes["size"] != s], single[single["size"] != s])[0] for s in sizes]
             half = stdtrit(len(sizes) - 1, 0.5 + level / 2) * jackknife_error(np.array(left))
             half = np.inf if any(_at_an_end(one, changes["P"].max()) for one in (k, *left)) else half
-            found.append(PooledK(corpus, k, float(k - half), float(k + half), level, len(sizes), len(changes), status))
+            found.append(
+                PooledK(corpus, k, float(k - half), float(k + half), level, len(sizes), len(changes), status)
+            )
     return found
 
 
