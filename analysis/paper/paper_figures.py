@@ -51,7 +51,6 @@ def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
     costs = cost_table(stack, given.architectures)
     grid = ratio_grid(stack, given.architectures)
     drop = float(t_quantile(inputs.parallel[STACK], 0.95) ** 2)
-    peft = {"code_avg_pass1_pct": "pass@1", "code_avg_pass10_pct": "pass@10"}
     rivals = {name: inputs.fits[STACK, law].law for name, law in RIVALS.items()}
     one = {corpus: fitted.law for corpus, fitted in paired_gains.one_stream_fits(losses).items()}
     dense = stack.loc[stack["P"] == 1, "N"].sort_values().tolist()
@@ -61,9 +60,7 @@ def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
         "fig2": lambda: figures.fig2(losses, laws),
         "fig3": lambda: figures.fig3(losses, laws),
         "fig4": lambda: figures.fig4(costs),
-        "fig6c": lambda: figures.against_streams(
-            given.peft, peft, label="code average (%)", title="Qwen2.5-3B, frozen"
-        ),
+        "fig6c": lambda: _frozen_backbone(given.peft),
         "intervals": lambda: figures.intervals(
             figure_tables.interval_table(inputs.parallel, given.constants)
         ),
@@ -72,13 +69,23 @@ def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
         "backtest": lambda: figures.backtest(figure_tables.backtest_table(inputs.parallel, inputs.runs)),
         "rivals": lambda: figures.rivals(stack, rivals, sizes=[dense[0], dense[3], dense[-1]]),
         "gains": lambda: figures.gains(paired_gains.gains(losses).table, one),
-        "pair_k": lambda: figures.pair_k(
-            paired_gains.gains(losses).table, figure_tables.fitted_k(inputs.parallel)
-        ),
+        "pair_k": lambda: _pair_k(inputs),
         "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),
         "ratio_latency": lambda: figures.ratio_map(grid),
         "ratio_memory": lambda: figures.ratio_map(grid, column="memory_ratio", what="memory"),
     }
+
+
+def _frozen_backbone(peft: pd.DataFrame) -> Figure:
+    """The code averages of a frozen backbone with trained streams."""
+    columns = {"code_avg_pass1_pct": "pass@1", "code_avg_pass10_pct": "pass@10"}
+    return figures.against_streams(peft, columns, label="code average (%)", title="Qwen2.5-3B, frozen")
+
+
+def _pair_k(inputs: Inputs) -> Figure:
+    """The k of Eq 5 that each pair of the published losses asks for, beside the fitted one."""
+    changed = paired_gains.gains(inputs.published.losses).table
+    return figures.pair_k(changed, figure_tables.fitted_k(inputs.parallel))
 
 
 def _equivalent_curves(inputs: Inputs) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:

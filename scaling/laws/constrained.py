@@ -137,7 +137,7 @@ class ConstrainedLaw:
         return self.law(**(dict.fromkeys(self.linear(), 1.0) | self._values(eta)))
 
     def to_fields(self, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:
-        """Fields by name from the free coefficients and the coordinates."""
+        """Fields by name from the free `coefficients` and the coordinates `eta`."""
         values = self._values(eta)
         own = list(eta)[: len(self.law.nonlinear)]
         if not self.promoted:
@@ -159,7 +159,7 @@ class ConstrainedLaw:
         return free, [*eta, *(self.coordinate(n, getattr(law, n)) for n in self.promoted)]
 
     def coordinate(self, name: str, value: Any) -> Any:
-        """The coordinate of a promoted field's value: its logarithm for a prefactor, within the bounds."""
+        """The coordinate of a promoted field, by `name`, at `value`: the logarithm of a prefactor, in bounds."""
         known = self.nonlinear[name]
         if name in self.law.prefactors:
             value = np.log(np.maximum(value, 1e-300))
@@ -172,13 +172,13 @@ class ConstrainedLaw:
         return axes, eta[: len(self.law.nonlinear)], eta
 
     def terms(self, *args: Any) -> Sequence[Any]:
-        """The φ_j that free coefficients multiply."""
+        """The φ_j that free coefficients multiply; args: the axes (n,), then the coordinates (B, 1)."""
         axes, own, _ = self._split(args)
         phi = self.law.terms(*axes, *own)
         return [p for n, p in zip(self.law.linear(), phi, strict=True) if n not in self.promoted]
 
     def terms_gradient(self, *args: Any) -> Sequence[Sequence[Any]]:
-        """∂φ_j/∂(coordinate i) of those, as [i][j]."""
+        """∂φ_j/∂(coordinate i) of those, as [i][j]; args as of `terms`."""
         axes, own, _ = self._split(args)
         keep = [n not in self.promoted for n in self.law.linear()]
         rows = [
@@ -188,7 +188,7 @@ class ConstrainedLaw:
         return [*rows, *([0.0] * sum(keep) for _ in self.promoted)]
 
     def offset(self, *args: Any) -> Any:
-        """What the promoted fields contribute to L, broadcasting to (B, n)."""
+        """What the promoted fields contribute to L, broadcasting to (B, n); args as of `terms`."""
         axes, own, eta = self._split(args)
         held = self._whole(eta).to_linear()[0]
         phi = self.law.terms(*axes, *own)
@@ -196,7 +196,7 @@ class ConstrainedLaw:
         return sum(v * p for n, v, p in parts if n in self.promoted)
 
     def offset_gradient(self, *args: Any) -> list[Any]:
-        """∂offset/∂(coordinate i), each broadcasting to (B, n)."""
+        """∂offset/∂(coordinate i), each broadcasting to (B, n); args as of `terms`."""
         axes, own, eta = self._split(args)
         whole = self._whole(eta)
         slope, held = whole.linear_gradient(), whole.to_linear()[0]

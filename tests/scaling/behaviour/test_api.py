@@ -422,6 +422,16 @@ def test_too_few_rows_counts_free_parameters(pile):
 
 
 # ---- tables of other kinds -----------------------------------------------------------------------
+class Eager:
+    """What a polars frame looks like from outside."""
+
+    def __init__(self, frame):
+        self.frame, self.columns = frame, list(frame)
+
+    def to_pandas(self):
+        return self.frame
+
+
 class Lazy:
     """What a lazy polars frame looks like from outside."""
 
@@ -432,11 +442,7 @@ class Lazy:
         return list(self.frame)
 
     def collect(self):
-        class Eager:
-            columns = list(self.frame)
-            to_pandas = staticmethod(lambda: self.frame)
-
-        return Eager()
+        return Eager(self.frame)
 
 
 def tables(frame):
@@ -456,6 +462,7 @@ def tables(frame):
         "batch": pa.RecordBatch.from_pandas(plain),
         "datasets": datasets.Dataset.from_pandas(plain),
         "datasets, streamed": datasets.Dataset.from_pandas(plain).to_iterable_dataset(),
+        "eager": Eager(plain),
         "lazy": Lazy(plain),
     }
     try:
