@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.runs import arrays
-from scaling.laws.base import Array, Law, LawForm
+from scaling.laws import REGISTRY
+from scaling.laws.base import Array, Law
+from scaling.laws.constrained import ConstrainedLaw
 from scaling.shown import shown
 
 T = TypeVar("T")
@@ -36,8 +38,9 @@ def as_frame(given: Any, option: str = "table") -> pd.DataFrame:
     if isinstance(given, np.ndarray) and given.dtype.names:
         return _made(lambda: pd.DataFrame({name: given[name] for name in given.dtype.names}), option)
     if not isinstance(given, type):
-        if hasattr(given, "collect_schema") and hasattr(given, "collect"):
-            given = given.collect()  # a lazy polars frame
+        for marks, gather in (({"collect_schema", "collect"}, "collect"), ({"to_table"}, "to_table")):
+            if all(hasattr(given, mark) for mark in marks):  # a lazy polars frame, a pyarrow dataset
+                given = _made(getattr(given, gather), option)
         for convert in (_by_pandas, _by_arrow):
             if (found := _made(partial(convert, given), option)) is not None:
                 return _columns_once(found, option)
@@ -46,19 +49,19 @@ def as_frame(given: Any, option: str = "table") -> pd.DataFrame:
 
 def _refuse_others(given: Any, option: str) -> None:
     """Refuse what is often given in a table's place, with the remedy."""
-    if isinstance(given, str) or hasattr(given, "__fspath__"):
-        raise ValueError(f"{option}={shown(str(given))}: read it first, with scaling.read_runs")
     parts = given if isinstance(given, (list, tuple)) else [given]
     if any(_is_law(part) for part in parts):
         raise ValueError(f"{option}={shown(given)}: a law where the table belongs; the law comes first")
+    if isinstance(given, str) or hasattr(given, "__fspath__"):
+        raise ValueError(f"{option}={shown(str(given))}: read it first, with scaling.read_runs")
     if isinstance(given, pd.Series):
         raise ValueError(f"{option} is one column, {given.name!r}: {TAKES}")
 
 
 def _is_law(given: Any) -> bool:
-    return isinstance(given, (Law, *LawForm.__args__[1:])) or (
-        isinstance(given, type) and issubclass(given, Law)
-    )
+    if isinstance(given, type):
+        return issubclass(given, Law)
+    return isinstance(given, (Law, ConstrainedLaw)) or (isinstance(given, str) and given in REGISTRY)
 
 
 def _column(values: Any) -> Any:
@@ -77,6 +80,8 @@ def _made(convert: Callable[[], T], option: str) -> T:
 
 def _by_pandas(given: Any) -> pd.DataFrame | None:
     found = given.to_pandas() if hasattr(given, "to_pandas") else None
+    if isinstance(found, pd.Series):
+        raise ValueError("it is one column")
     return found if isinstance(found, pd.DataFrame) else None
 
 

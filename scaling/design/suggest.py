@@ -14,7 +14,6 @@ from scaling.data.levels import approximate_C
 from scaling.fitting.result import Fit
 from scaling.laws.base import Array, clean_axes
 from scaling.result_table import FrameResult
-from scaling.shown import shown
 from scaling.uncertainty.base import Quantity, at_points, check_level, slopes, spread_batch, t_quantile
 from scaling.uncertainty.power import let_go, one_row_a_run
 
@@ -96,8 +95,6 @@ def _verdict(frame: pd.DataFrame, name: str, before: float, target: Target) -> s
 
 def _check(fit: Fit, count: int) -> None:
     """Refuse a fit that linear theory says nothing of, and no runs at all."""
-    if not isinstance(fit, Fit):
-        raise ValueError(f"fit={shown(fit)} is no fit: give what scaling.fit returns")
     one_row_a_run(fit)
     if not fit.determined:
         raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}; what to add is that, first")

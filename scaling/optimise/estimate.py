@@ -108,7 +108,8 @@ class Estimate:
     @property
     def n(self) -> float:
         """Rows, each as often as its weight counts it."""
-        return self.problem.count
+        count = self.problem.count
+        return int(count) if count.is_integer() else count
 
     @property
     def aicc(self) -> float:

@@ -6,7 +6,7 @@ parameters, predictions at K points, an equivalent size. Shapes as in `scaling.o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -151,15 +151,13 @@ def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
     )
 
 
-def _open_ended(law: Law, names: Sequence[str], ends: Array, bounds: Collection[str]) -> Array:
+def _open_ended(law: Law, names: Sequence[str], ends: Array) -> Array:
     """Ends (K, 2) of parameters without those where only the search ends: 0, or infinity, is meant there.
 
-    A bound of 1 or less is the law's own, a share's; one that the caller set stays.
+    A bound of 1 or less is the law's own, a share's.
     """
     out = ends.copy()
     for i, name in enumerate(names):
-        if name in bounds:
-            continue
         known = law.nonlinear.get(name)
         low, high = (known.lower, known.upper) if known else (TINY, np.inf)
         if low > 0 and out[i, 0] <= low * (1 + 1e-9):
@@ -200,7 +198,7 @@ class Method:
         out = np.stack(self.interval(fit, named, level), axis=1)
         with np.errstate(over="ignore"):
             out = np.where(logs[:, None], np.exp(out), out)
-        out[:, 1:] = _open_ended(fit.law, names, out[:, 1:], getattr(fit.form, "bounds", ()))
+        out[:, 1:] = _open_ended(fit.law, names, out[:, 1:])
         index = pd.Index(names, name="parameter")
         table = pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
         table.attrs |= {"method": self.label, "caveat": self.caveat(fit)}

@@ -7,6 +7,7 @@ from scipy import special
 
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
+from scaling.shown import shown
 from scaling.uncertainty.base import check_level, errors_batch, t_of
 
 POWER = 0.8  # the usual demand on a design: four times in five
@@ -44,5 +45,7 @@ def let_go(fit: Estimate, parameter: str) -> Array:
 
 def one_row_a_run(fit: Estimate) -> None:
     """Refuse a fit whose rows share runs: they say less together than as many runs would."""
+    if not isinstance(fit, Estimate):
+        raise ValueError(f"fit={shown(fit)} is no fit: give what scaling.fit returns")
     if fit.clustered:
         raise ValueError("rows of this fit share runs (groups): fit one row a run to plan with it")

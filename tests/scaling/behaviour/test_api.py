@@ -121,6 +121,9 @@ def test_equivalent_sizes_have_intervals(one):
     assert list(several["multiple"]) == pytest.approx(
         [(one.law.k * np.log(8) + 1) / (one.law.k * np.log(2) + 1)] * 2
     )
+    wide = one.equivalent_N([1e9, 2e9], 8, at_P=2, level=0.95, method="covariance")
+    assert (wide["lower"] < several["lower"]).all()
+    assert (wide["upper"] > several["upper"]).all()
     same = one.equivalent_N(1e9, 4, at_P=4).iloc[0]
     assert (same.lower, same.equivalent_N, same.upper) == pytest.approx((1e9, 1e9, 1e9))
 
@@ -449,16 +452,18 @@ def tables(frame):
     """The same runs in every kind of table that is read."""
     import datasets
     import pyarrow as pa
+    import pyarrow.dataset
 
     plain = frame[["N", "P", "loss"]].reset_index(drop=True)
     kinds = {
         "mapping": {name: plain[name].to_numpy() for name in plain},
         "lists": plain.to_dict("list"),
-        "series": {"N": plain["N"], "P": plain["P"].sort_index(ascending=False)[::-1], "loss": plain["loss"]},
+        "series": {"N": plain["N"], "P": plain["P"].set_axis(range(24, 0, -1)), "loss": plain["loss"]},
         "records": plain.to_dict("records"),
         "structured": plain.to_records(index=False),
         "words": plain.assign(N=[f"{N / 1e9!r}B" for N in plain["N"]]),
         "pyarrow": pa.Table.from_pandas(plain),
+        "pyarrow dataset": pyarrow.dataset.dataset(pa.Table.from_pandas(plain)),
         "batch": pa.RecordBatch.from_pandas(plain),
         "datasets": datasets.Dataset.from_pandas(plain),
         "datasets, streamed": datasets.Dataset.from_pandas(plain).to_iterable_dataset(),
@@ -492,7 +497,7 @@ def splits(frame):
     ("call", "words"),
     [
         (lambda runs: scaling.fit(runs, ParallelLaw), "a law where the table belongs; the law comes first"),
-        (lambda runs: scaling.fit(runs, "parallel"), "table='parallel': read it first"),
+        (lambda runs: scaling.fit(runs, "parallel"), "table='parallel': a law where the table belongs"),
         (lambda runs: scaling.fit(runs, runs), r"a table \(DataFrame\) is no law"),
         (lambda runs: scaling.fit(runs.to_dict("records"), runs), r"a table \(list of records\) is no law"),
         (lambda runs: scaling.fit("cubic", runs), "unknown law 'cubic'"),
@@ -521,7 +526,7 @@ def splits(frame):
             "weights='size': its values must be numbers",
         ),
         (lambda runs: scaling.fit("parallel", runs, start="many"), "start='many'"),
-        (lambda runs: scaling.compare(runs, ["parallel"]), r"runs=\['parallel'\]|laws=a table"),
+        (lambda runs: scaling.compare(runs, ["parallel"]), r"runs=\['parallel'\]: a law where"),
         (lambda runs: scaling.compare("parallel", runs), "give a list of laws"),
         (lambda runs: scaling.compare(4, runs), "laws=4: give a list of laws"),
         (lambda runs: scaling.backtest(runs, ParallelLaw), "runs=.*ParallelLaw.*: a law where"),
@@ -531,6 +536,8 @@ def splits(frame):
         (lambda runs: scaling.adequacy(runs), r"fit=a table \(DataFrame\) is no fit"),
         (lambda runs: scaling.suggest(ParallelLaw, runs), "is no fit"),
         (lambda runs: scaling.allocate("chinchilla", 1e21), "give a fit, or a law with its constants"),
+        (lambda runs: scaling.detectable(runs), "fit=a table .* is no fit: give what"),
+        (lambda runs: scaling.optimum_estimates("runs.csv"), "runs='runs.csv': read it first"),
         (lambda runs: scaling.published("tables"), "no such table; there are losses"),
     ],
 )
