@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -72,15 +73,16 @@ class Fit(Estimate):
         """Predicted loss, nats per token, with intervals of the mean and of a new run, one row a point.
 
         table: points with the law's axes as columns, any table that `scaling.fit` takes; or the `axes` by keyword,
-        N=, P=, ..., numbers or arrays that broadcast. An axis by keyword replaces the table's.
+        N=, P=, ..., numbers or arrays that broadcast, as those of a mapping do. An axis by keyword replaces the table's.
         Intervals are at `level`, by `method` (as in `intervals`).
         Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
         beyond (by what factor the point lies outside the range of an axis, the largest; 1 within) and
         inside (whether it lies within the convex hull of the runs, axes on logarithms). Index: the table's.
         Raises ValueError for a missing axis, naming the first row and value that a law cannot take.
         """
-        if table is None:
-            return predict(self, axes, level, method_of(method, self))
+        if table is None or isinstance(table, Mapping):
+            given = {axis: table[axis] for axis in self.law.axes if axis in table} if table else {}
+            return predict(self, given | axes, level, method_of(method, self))
         frame = as_frame(table)
         wanted = tuple(axis for axis in self.law.axes if axis not in axes)
         found = predict(self, axis_columns(frame, wanted) | axes, level, method_of(method, self))

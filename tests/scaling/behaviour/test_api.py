@@ -48,6 +48,17 @@ def test_the_bootstrap_is_of_the_kind_that_covers_best():
     assert Bootstrap() == Bootstrap(kind="normal")
 
 
+def test_many_rows_that_determine_a_fit_take_the_covariance(pile, one, monkeypatch):
+    prediction = sys.modules["scaling.uncertainty.prediction"]
+    sure = scaling.fit("parallel", pile, fixed={"E": 1.2})
+    bound = scaling.fit("parallel", pile, fixed={"E": 1.2}, bounds={"k": (0, 0.2)})
+    assert isinstance(prediction.default_method(sure), Profile)
+    monkeypatch.setattr(prediction, "LARGE", 24)
+    assert isinstance(prediction.default_method(sure), Covariance)
+    assert isinstance(prediction.default_method(one), Profile)  # alpha is known to a tenth only
+    assert isinstance(prediction.default_method(bound), Profile)
+
+
 # ---- parameters ----------------------------------------------------------------------------------
 def test_parameters_and_their_errors(one):
     assert dict(one.params) == {n: getattr(one.law, n) for n in ("E", "A", "alpha", "k")}
@@ -92,6 +103,8 @@ def test_predictions_of_a_table(pile, one):
     narrow = one.predict({"N": [1e9], "P": [4]}, level=0.5, method="covariance").iloc[0]
     wide = one.predict([{"N": 1e9, "P": 4}], level=0.95, method="covariance").iloc[0]
     assert wide.lower < narrow.lower < narrow.loss < narrow.upper < wide.upper
+    assert one.predict({"N": [1e9, 2e9], "P": 4}).equals(one.predict(N=[1e9, 2e9], P=4))
+    assert len(one.predict({"N": 1e9, "P": 4})) == 1
     assert list(one.predict(pile.head(3)[["N"]], P=8)["P"]) == [8, 8, 8]
 
 
