@@ -17,7 +17,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/.installed  ## train 3 sizes x P in {1, 2, 4} on real text, fit the law, draw it (about 6 minutes)
-	$(BIN)/parscale demo
+	$(BIN)/parscale demo $(DEMO)
 
 test: lint  ## lint, types, every test
 	$(BIN)/pytest -n 2 --dist worksteal

@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.costs.hardware import A100, DTYPE_BYTES, H100, H200, LAPTOP, Hardware, device, read_hardware
+from analysis.costs.hardware import (
+    A100,
+    DTYPE_BYTES,
+    H100,
+    H200,
+    LAPTOP,
+    Hardware,
+    checked_hardware,
+    read_hardware,
+)
 
 __all__ = ["A100", "GIB", "H100", "H200", "LAPTOP", "CostEstimate", "Hardware", "estimate", "read_hardware"]
 
@@ -131,7 +140,7 @@ def estimate(
         prefix = np.where(x["P"] > 1, float(PREFIX_TOKENS), 0.0)
     else:
         prefix = _at_least(0, "prefix_tokens", prefix_tokens)
-    device(hardware)
+    checked_hardware(hardware)
     if dtype not in DTYPE_BYTES:
         raise ValueError(f"dtype={dtype!r} is not known; use one of {', '.join(DTYPE_BYTES)}")
     machine = _Machine(

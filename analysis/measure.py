@@ -13,6 +13,9 @@ dispatching the operations takes, read off the same model made too narrow to com
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
+import platform
 import statistics
 import sys
 import time
@@ -29,11 +32,12 @@ from analysis.costs import machine
 from analysis.costs.hardware import DTYPE_BYTES, Hardware
 from analysis.inference_cost import estimate
 from analysis.output import figure_style, formatted_tables
-from analysis.sweep.verdict import show
-from parscale.cli.cost_commands import counts
+from scaling import terminal_text
+from scaling.data.units import parse_counts
 from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import Cached
 from sweeps.model.parscale import ParScaleLM
+from sweeps.training.peak_memory import memory_in_use_bytes, peak_memory_bytes, reset_peak_memory
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 NARROW = 16  # width of the model whose time is all dispatch
@@ -79,7 +83,23 @@ def calibrate(device: str = "cpu", dtype: str = "fp32") -> Hardware:
     rows = (2**30 if where.type == "cuda" else 2**27) // DTYPE_BYTES[dtype] // 4096
     weights, vector = torch.randn(rows, 4096, device=where).to(kind), torch.randn(4096, device=where).to(kind)
     bandwidth = weights.numel() * DTYPE_BYTES[dtype] / median_s(lambda: weights @ vector, where)
-    return Hardware(machine.name(where), {dtype: flops}, bandwidth, float(machine.capacity(where)), 1.0, 1.0)
+    return Hardware(
+        machine.device_name(where),
+        {dtype: flops},
+        bandwidth,
+        float(machine.memory_capacity_bytes(where)),
+        1.0,
+        1.0,
+    )
+
+
+def _memory_before(device: torch.device) -> float:
+    """Bytes held once earlier models are given back, from where the peak is counted; nan if not known."""
+    gc.collect()
+    if device.type != "cuda" and platform.system() == "Linux":
+        ctypes.CDLL(None).malloc_trim(0)  # what the allocator keeps would hide growth
+    reset_peak_memory(device)
+    return memory_in_use_bytes(device)
 
 
 def _generate(model: ParScaleLM, ids: torch.Tensor, output_tokens: int) -> None:
@@ -107,12 +127,12 @@ def one(
 ) -> tuple[float, float]:  # fmt: skip
     """Latency in seconds and peak memory in bytes of one batch."""
     where = torch.device(device)
-    memory = machine.PeakMemory(where)
+    before = _memory_before(where)
     model = _build(config, where, _DTYPES[dtype])
     # As long as the model reads and writes: its capacity holds the token after the last as well.
     ids = torch.randint(config.vocab, (batch, input_tokens), device=where)
     latency = median_s(lambda: _generate(model, ids, output_tokens), where, repeats)
-    return latency, memory.taken()
+    return latency, peak_memory_bytes(where) - before
 
 
 def measure(
@@ -173,13 +193,21 @@ def write(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") 
     caption = f"Measured and predicted cost of generation on {where}"
     made = {"command": command, "data": f"timings on {where}"}
     files = formatted_tables.write(table, out / "cost", caption=caption, formats=signed, **made)
-    return files + figure_style.save(figures.measured(table, hardware=where), out / "cost", **made)
+    return files + figure_style.save_figure(figures.measured(table, hardware=where), out / "cost", **made)
 
 
 OPTIONS: dict[str, int | str] = {
     "width": 512, "layers": 8, "heads": 8, "vocab": 8192, "P": "1,2,4", "batch": "1,2,4", "input-tokens": 64,
     "output-tokens": 16, "device": "cpu", "dtype": "fp32", "repeats": REPEATS, "out": "results/measured",
 }  # fmt: skip
+
+
+def _whole_numbers(text: str, option: str) -> list[int]:
+    """Comma-separated counts of at least 1; ValueError quotes the text."""
+    parts = text.split(",")
+    if not all(part.strip().isdigit() and int(part) for part in parts):
+        raise ValueError(f"{option} {text}: give whole numbers of at least 1, such as 1,2,4")
+    return [int(part) for part in parts]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -191,13 +219,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     shape = {name: getattr(args, name) for name in ("width", "layers", "heads", "vocab")}
     how = {n: getattr(args, n) for n in ("input_tokens", "output_tokens", "device", "dtype", "repeats")}
     try:
-        configs = grid(**shape, streams=counts(args.P, "--P"))
-        table = measure(configs, batches=counts(args.batch, "--batch"), **how)
+        configs = grid(**shape, streams=parse_counts(args.P, "--P"))
+        table = measure(configs, batches=parse_counts(args.batch, "--batch"), **how)
     except ValueError as error:
         parser.error(str(error))
     words = ["python -m analysis.measure", *(sys.argv[1:] if argv is None else argv)]
     files = write(table, Path(args.out), command=" ".join(words))
-    show(table[["P", "batch", "latency_s", "predicted_latency_s", "latency_error", "memory_error"]], keys=2)
+    shown = table[["P", "batch", "latency_s", "predicted_latency_s", "latency_error", "memory_error"]]
+    print(terminal_text.table(shown, terminal_text.width(), 2, index=False, float_format="{:.5g}".format))
     print(*files, sep="\n")
     return 0
 

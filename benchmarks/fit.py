@@ -27,6 +27,7 @@ from scipy.optimize import minimize
 
 import scaling
 from analysis.costs import machine
+from sweeps.training.peak_memory import peak_memory_bytes
 
 ROOT = Path(__file__).parents[1]
 STARTS = (np.exp([-1, -0.5, 0]), np.exp([-4, -2, 0, 2, 4]), [0, 0.5, 1, 1.5, 2], [0.2, 0.4, 0.6, 0.8])
@@ -82,7 +83,7 @@ def large() -> tuple[float, float, float]:
     start = time.process_time()
     fit = scaling.fit(scaling.ChinchillaLaw, table)
     took = time.process_time() - start
-    return took, machine.peak_bytes() / 2**30, abs(fit.law.vector[3] - truth.alpha)
+    return took, peak_memory_bytes() / 2**30, abs(fit.law.vector[3] - truth.alpha)
 
 
 def apart(code: str) -> str:
@@ -128,7 +129,7 @@ def main() -> None:
         lines += corpus_rows(str(corpus), {c: part[c].to_numpy() for c in ("N", "P", "loss")})
     lines += other_rows()
     stamp = (
-        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {machine.processor()} with a load of "
+        f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {machine.processor_name()} with a load of "
         f"{os.getloadavg()[0]:.1f}, one thread; Python {platform.python_version()}, numpy {np.__version__}, "
         f"scipy {scipy.__version__}. Processor seconds; baseline and fit take turns in one process."
     )

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sweeps.model.blocks import Attention
+from sweeps.model.blocks import MLP, Attention, RMSNorm, rotary
 from sweeps.model.chunked_loss import compute_dtype
-from sweeps.model.layers import MLP, RMSNorm, rotary
 from sweeps.model.parscale import ParScaleLM
 
 

@@ -192,7 +192,7 @@ def main() -> None:
 def where() -> str:
     """When and where a line was measured."""
     versions = f"torch {torch.__version__}, lightning {L.__version__}, pandas {pd.__version__}"
-    on = f"{os.cpu_count()} cores of {machine.processor()}, load {os.getloadavg()[0]:.1f} at the end"
+    on = f"{os.cpu_count()} cores of {machine.processor_name()}, load {os.getloadavg()[0]:.1f} at the end"
     return f"{datetime.date.today()}, {on}; Python {platform.python_version()}, {versions}"
 
 

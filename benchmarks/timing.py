@@ -20,6 +20,7 @@ import torch
 
 from analysis.costs import machine
 from sweeps.driver.local import KEEP_FREED
+from sweeps.training.peak_memory import peak_memory_bytes
 
 OUT = Path("results/benchmarks")
 Row = dict[str, Any]
@@ -65,7 +66,7 @@ def memory_of(work: Work, device: str = "cpu") -> int:
         before = psutil.Process().memory_info().rss
     work()
     work()
-    return (torch.cuda.max_memory_allocated() if device == "cuda" else machine.peak_bytes()) - before
+    return (torch.cuda.max_memory_allocated() if device == "cuda" else peak_memory_bytes()) - before
 
 
 def in_own_process(measure: Callable[..., Any], *args: object) -> Any:
@@ -84,7 +85,7 @@ def stamp(rows: list[Row], device: str = "cpu") -> pd.DataFrame:
     """Machine, versions, date, threads and load beside every row."""
     on_gpu = f"{torch.cuda.get_device_name()}, " if device == "cuda" else ""
     about = {
-        "machine": f"{on_gpu}{machine.processor()}, {psutil.cpu_count()} cores",
+        "machine": f"{on_gpu}{machine.processor_name()}, {psutil.cpu_count()} cores",
         "torch": torch.__version__,
         "python": platform.python_version(),
         "date": date.today().isoformat(),

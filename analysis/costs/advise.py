@@ -223,7 +223,9 @@ def _reason(table: pd.DataFrame, loss: float | None, fit: Fit) -> str:
     return f"nothing meets every limit ({broken}): loosen one"
 
 
-def frontier(fit: Fit, advice: Advice, workload: Workload | None = None, points: int = 40) -> pd.DataFrame:
+def candidate_costs(
+    fit: Fit, advice: Advice, workload: Workload | None = None, points: int = 40
+) -> pd.DataFrame:
     """Loss and cost of `points` sizes at every P of the advice, for `analysis.figures.frontier`.
 
     fit, workload: those that `advise` was given. Columns: N, P, loss and the ends of its interval (of the

@@ -30,7 +30,7 @@ class CostRatio:
     latency: float
 
 
-def ratio(
+def cost_ratio(
     losses: pd.DataFrame,
     architectures: pd.DataFrame,
     *,
@@ -102,13 +102,13 @@ def ratio_grid(
 ) -> pd.DataFrame:
     """The ratio of 1.6B at every P, batch and length on its own, on an A100.
 
-    losses, architectures: as `ratio` takes them. Columns: P, batch, length, memory_ratio, latency_ratio.
+    losses, architectures: as `cost_ratio` takes them. Columns: P, batch, length, memory_ratio, latency_ratio.
     """
     rows = []
     for P in streams:
         for batch in batches:
             for length in lengths:
-                r = ratio(losses, architectures, P=P, batches=(batch,), lengths=(length,))
+                r = cost_ratio(losses, architectures, P=P, batches=(batch,), lengths=(length,))
                 rows.append((P, batch, length, r.memory, r.latency))
     return pd.DataFrame(rows, columns=["P", "batch", "length", "memory_ratio", "latency_ratio"])
 
@@ -132,7 +132,7 @@ def headline_ratios(losses: pd.DataFrame, architectures: pd.DataFrame) -> pd.Dat
     printed = {("memory", 1): 22.0, ("latency", 1): 6.0, ("memory", 4): 7.0, ("latency", 4): 1.7}
     rows = []
     for batches, label in (((1,), "1"), (BATCHES, "1, 2, 4, 8")):
-        found = [ratio(losses, architectures, batches=batches, log_cost=log) for log in (False, True)]
+        found = [cost_ratio(losses, architectures, batches=batches, log_cost=log) for log in (False, True)]
         for quantity in ("memory", "latency"):
             linear, log = (getattr(r, quantity) for r in found)
             rows.append((quantity, label, printed[quantity, len(batches)], linear, log))

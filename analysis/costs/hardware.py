@@ -17,7 +17,7 @@ DTYPE_BYTES: dict[str, int] = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 class Hardware:
     """A device: peak FLOP/s per dtype, bytes/s, bytes, and the fractions of the two peaks reached.
 
-    The default fractions .7 and .9 are those of the published cost analysis (arXiv 2505.10475);
+    The default fractions 0.7 and 0.9 are those of the published cost analysis (arXiv 2505.10475);
     `analysis.measure` replaces them by measured ones.
     """
 
@@ -54,7 +54,7 @@ class Hardware:
         return self.bandwidth * self.bandwidth_efficiency
 
 
-def device(hardware: Hardware) -> Hardware:
+def checked_hardware(hardware: Hardware) -> Hardware:
     """The hardware; ValueError where it is none, such as a name."""
     if not isinstance(hardware, Hardware):
         raise ValueError(f"hardware is {hardware!r}; give a Hardware, e.g. read_hardware('a100')")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from analysis.costs.hardware import A100, Hardware, device
+from analysis.costs.hardware import A100, Hardware, checked_hardware
 from scaling.accounting import Shape, training_flops, training_memory_bytes
 
 
@@ -44,7 +44,7 @@ def training_cost(
             raise ValueError(f"{name} is {value!r}; give a number of at least 1")
     flops = training_flops(shape, D, seq_len) * (4 / 3 if checkpointing else 1)
     memory = training_memory_bytes(shape, batch, seq_len, checkpointing=checkpointing, shards=devices)
-    seconds = flops / (device(hardware).reached_flops(dtype) * devices)
+    seconds = flops / (checked_hardware(hardware).reached_flops(dtype) * devices)
     return TrainingCost(shape.P, shape.N, float(D), checkpointing, flops, memory, seconds)
 
 

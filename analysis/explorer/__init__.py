@@ -2,8 +2,9 @@
 
 explorer.write(["results/published/losses.csv"], "explore.html")
 
-The page evaluates the laws and the cost model itself (`law.js`, `cost.js`); nothing it loads lies
-outside the file, and its content policy forbids any request.
+The page holds every law as numbers on a grid of N and P (`law_grid.py`), a user's own law too, and
+evaluates the cost model itself (`cost.js`). Nothing it loads lies outside the file, and its content
+policy forbids any request.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+import scaling
 from analysis.explorer.explored_runs import read_sources
-from analysis.explorer.explorer_page import build
-from analysis.output.html_page import file_of
+from analysis.explorer.explorer_page import page_text
+from analysis.output.html_page import page_path
 from analysis.paper.published_numbers import FOLDER
 from scaling.data.atomic_files import replacing
 from scaling.data.query import WHOLE, Asked
@@ -24,28 +26,33 @@ __all__ = ["open_in_browser", "write"]
 
 
 def write(
-    sources: Sequence[Path | str] = (),
+    sources: Sequence[Path | str | scaling.Fit] = (),
     out: Path | str = "explore.html",
     *,
     command: str = "parscale explore",
     asked: Asked = WHOLE,
     objective: Objective | None = None,
 ) -> Path:
-    """Write the page of fit files, sweep folders or runs tables; return its path.
+    """Write the page of fits, fit files, sweep folders or runs tables; return its path.
 
     sources: the paper's losses where there are none. out: the file, or a folder to put explore.html
     in. asked: which columns and rows of a table; objective: of the fits made of it, that of `scaling.fit`
     unless given. Raises ValueError for a file that is no fit or runs table, a law with another axis than
-    N and P, and a sweep with no finished run.
+    N and P or not finite on the grid, and a sweep with no finished run.
     """
     given = list(sources) or [Path(FOLDER) / "losses.csv"]
     found = read_sources(given, asked, objective)
-    text = build(found, command=command, origin=", ".join(str(s) for s in given))
-    target = file_of(Path(out), "explore.html")
+    text = page_text(found, command=command, origin=", ".join(map(_origin, given)))
+    target = page_path(Path(out), "explore.html")
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as partial:
         partial.write_text(text, encoding="utf-8")
     return target
+
+
+def _origin(given: Path | str | scaling.Fit) -> str:
+    """What the page's foot says it was made from."""
+    return f"a fit of {type(given.law).__name__}" if isinstance(given, scaling.Fit) else str(given)
 
 
 def open_in_browser(page: Path) -> bool:

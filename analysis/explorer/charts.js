@@ -85,7 +85,7 @@ const Charts = (() => {
 
   // The loss over the (N, P) plane; the lines through the point join sizes of equal loss.
   function contourChart(view) {
-    const Ns = sizes(view, 60), Ps = spaced(1, Math.max(16, view.state.P * 1.15), 40), { runs } = view.source;
+    const Ns = sizes(view, 60), Ps = spaced(1, Math.min(Math.max(16, view.state.P * 1.15), 64), 40), { runs } = view.source;
     const over = (law) => Ps.map((P) => Ns.map((N) => Law.loss(law, N, P)));
     const level = (law, name, line) => ({
       type: "contour", x: Ns, y: Ps, z: over(law), name, showscale: false, showlegend: true, hoverinfo: "skip",

@@ -1,5 +1,5 @@
 "use strict";
-// The inference cost model of analysis/inference_cost.py and the shapes of analysis/shapes.py.
+// The inference cost model of analysis/inference_cost.py and the shapes of analysis/costs/shapes.py.
 // h width, f ffn, B rows (batch x P), S prompt tokens with the prefix, F FLOP/s, W bytes/s, b bytes a value.
 const Cost = (() => {
   const { max, sqrt } = Math;

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from analysis.explorer.law_grid import can_be_explored
 from analysis.sweep import results
 from scaling.data.groups import corpus_name
 from scaling.data.query import WHOLE, Asked
@@ -18,7 +19,7 @@ from scaling.optimise.objectives import Objective
 
 
 @dataclass(frozen=True)
-class Source:
+class ExploredRuns:
     """Runs (columns N, P, loss) under one title, and the fits to them by law name."""
 
     title: str
@@ -27,63 +28,65 @@ class Source:
 
 
 def read_sources(
-    paths: Sequence[Path | str], asked: Asked = WHOLE, objective: Objective | None = None
-) -> list[Source]:
-    """Every source named, in order; fit files to the same runs are one source.
+    given: Sequence[Path | str | scaling.Fit], asked: Asked = WHOLE, objective: Objective | None = None
+) -> list[ExploredRuns]:
+    """Every source, in order; fits to the same runs are one source.
 
-    asked: of a table; objective: of the fits made of one.
+    given: fits, files of fits, sweep folders or tables of runs. asked: of a table; objective: of the fits
+    made of one.
     """
-    found: list[Source] = []
-    for given in paths:
-        path = Path(given)
-        parts = _from_runs(path, asked, objective) if path.suffix != ".json" else [_from_fit(path)]
+    found: list[ExploredRuns] = []
+    for one in given:
+        if isinstance(one, scaling.Fit):
+            parts = [_of_fit(one, "fit")]
+        elif Path(one).suffix == ".json":
+            parts = [_from_file(Path(one))]
+        else:
+            parts = _from_runs(Path(one), asked, objective)
         for part in parts:
             found = _merged(found, part)
     return found
 
 
-def _from_fit(path: Path) -> Source:
+def _from_file(path: Path) -> ExploredRuns:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; give fits (write one with `parscale fit`) or sweeps")
-    fit = scaling.Fit.load(path)
-    if set(fit.law.axes) - {"N", "P"}:
+    return _of_fit(scaling.Fit.load(path), str(path))
+
+
+def _of_fit(fit: scaling.Fit, where: str) -> ExploredRuns:
+    """A fit with its own runs; where: what an error calls it."""
+    if "N" not in fit.law.axes or set(fit.law.axes) - {"N", "P"}:
         raise ValueError(
-            f"{path}: {fit.form.__name__} needs {', '.join(fit.law.axes)}; "
+            f"{where}: {fit.form.__name__} needs {', '.join(fit.law.axes)}; "
             "the page explores laws of N and P: fit one of those"
         )
-    if not finite(fit):
-        raise ValueError(f"{path}: {fit.law} has a constant that is not finite ({fit.certificate.detail})")
-    law, corpus = _law_name(fit, path), corpus_of(fit)
-    title = corpus_name(corpus) if corpus else path.stem.removeprefix(f"{law}-")
+    if not can_be_explored(fit):
+        raise ValueError(
+            f"{where}: {fit.law} is not finite from N = 100 to 1000T ({fit.certificate.detail}): fit other runs"
+        )
+    law, corpus = _law_name(fit), corpus_of(fit)
+    title = corpus_name(corpus) if corpus else Path(where).stem.removeprefix(f"{law}-")
     streams = fit.axes["P"] if "P" in fit.law.axes else np.ones(fit.loss.size)
     runs = pd.DataFrame({"N": fit.axes["N"], "P": streams, "loss": fit.loss})
-    return Source(title, runs, {law: fit})
+    return ExploredRuns(title, runs, {law: fit})
 
 
-def finite(fit: scaling.Fit) -> bool:
-    """Whether the page can evaluate a fit: where N takes one value constants may run off to infinity."""
-    return all(bool(np.isfinite(v).all()) for part in fit.law.to_linear() for v in part)
+def _law_name(fit: scaling.Fit) -> str:
+    """The name the command line knows a fit's law by; a user's own law goes by its class."""
+    own = fit.form.__name__
+    return next((name for name, law in scaling.REGISTRY.items() if law.__name__ == own), own)
 
 
-def _law_name(fit: scaling.Fit, path: Path) -> str:
-    """The name the command line knows a fit's law by."""
-    for name, law in scaling.REGISTRY.items():
-        if law.__name__ == fit.form.__name__:
-            return name
-    if fit.form.__name__.partition("(")[0] in {law.__name__ for law in scaling.REGISTRY.values()}:
-        return fit.form.__name__
-    raise ValueError(f"{path}: {fit.form.__name__} is a law of your own, which the page cannot evaluate")
-
-
-def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[Source]:
-    seen = results.read(path, objective, asked)
+def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[ExploredRuns]:
+    seen = results.read_sweep(path, objective, asked)
     out = []
     for corpus, by_law in seen.fits.items():
         runs = seen.of(corpus)
-        fits = {name: fit for name, fit in by_law.items() if finite(fit)}
+        fits = {name: fit for name, fit in by_law.items() if can_be_explored(fit)}
         if fits:
             title = corpus_name(corpus) or path.stem
-            out.append(Source(title, runs[["N", "P", "loss"]].astype(float), fits))
+            out.append(ExploredRuns(title, runs[["N", "P", "loss"]].astype(float), fits))
     if not out:
         done = sum(len(seen.of(corpus)) for corpus in seen.fits)
         why = "no finished run" if not done else f"{done} finished runs are too few to fit a law"
@@ -91,7 +94,7 @@ def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[So
     return out
 
 
-def _merged(found: list[Source], part: Source) -> list[Source]:
+def _merged(found: list[ExploredRuns], part: ExploredRuns) -> list[ExploredRuns]:
     """`found` with one more source, added to the one with the same runs where there is one."""
     for i, known in enumerate(found):
         same = len(known.runs) == len(part.runs) and np.array_equal(
@@ -100,6 +103,6 @@ def _merged(found: list[Source], part: Source) -> list[Source]:
         if same:
             # A law that ignores P was fitted without it: the other table knows the streams.
             runs = known.runs if known.runs["P"].max() > 1 else part.runs
-            joined = Source(known.title, runs, {**known.fits, **part.fits})
+            joined = ExploredRuns(known.title, runs, {**known.fits, **part.fits})
             return [*found[:i], joined, *found[i + 1 :]]
     return [*found, part]

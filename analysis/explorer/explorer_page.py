@@ -16,24 +16,26 @@ from plotly.offline import get_plotlyjs
 
 import scaling
 from analysis.costs.shapes import shape_of
-from analysis.explorer.explored_runs import Source
-from analysis.explorer.payload import LEVEL, TITLES, payload, start
+from analysis.explorer.explored_runs import ExploredRuns
+from analysis.explorer.payload import LEVEL, TITLES, first_law, payload
 from analysis.inference_cost import A100, GIB, estimate
+from analysis.output.html_page import html_table
 from scaling.data.units import count_text
 from scaling.selection.equivalent_size import predicted
 
-SCRIPTS = ("law.js", "cost.js", "state.js", "tables.js", "charts.js", "app.js")
+SCRIPTS = ("law_grid.js", "cost.js", "state.js", "tables.js", "charts.js", "app.js")
 STREAMS = (1, 2, 4, 8)
 TOKENS = 512  # read and written by the batch whose cost is told
 
 
-def build(sources: Sequence[Source], *, command: str, origin: str) -> str:
+def page_text(sources: Sequence[ExploredRuns], *, command: str, origin: str) -> str:
     """The whole page of the sources as one text; command and origin (of the data) stand at its foot."""
     told = payload(sources)
     data = json.dumps(told, allow_nan=False, separators=(",", ":"))
     footer = (
         f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. "
-        "Laws, intervals and costs are evaluated in this file; it asks nothing of the network. "
+        "Laws and intervals are interpolated on grids that this file holds, costs evaluated in it; "
+        "it asks nothing of the network. "
         "Cost model and published losses: Chen et al. 2025, arXiv 2505.10475. "
         "The page holds plotly.js (MIT licence)."
     )
@@ -52,15 +54,15 @@ def _text(name: str) -> str:
     return files("analysis.explorer").joinpath(name).read_text(encoding="utf-8")
 
 
-def static_tables(source: Source, told: dict[str, Any]) -> str:
+def static_tables(source: ExploredRuns, told: dict[str, Any]) -> str:
     """Parameters, runs, predictions and costs of one source as HTML tables; told: the payload of its laws."""
-    fitted = source.fits[start(source)]
+    fitted = source.fits[first_law(source)]
     heading = f"<h2>{escape(source.title)}</h2>"
     tables = (_runs(source, fitted), _predictions(source, fitted), _costs(source, fitted))
     return "".join([heading, _laws(source, told), *tables])
 
 
-def _laws(source: Source, told: dict[str, Any]) -> str:
+def _laws(source: ExploredRuns, told: dict[str, Any]) -> str:
     """What was fitted, and how well: R² beside that of the law without P, and the error."""
 
     def number(value: float | None, form: str) -> str:
@@ -77,10 +79,10 @@ def _laws(source: Source, told: dict[str, Any]) -> str:
         }
         for name, f in source.fits.items()
     ]
-    return _table(pd.DataFrame(rows), "Fitted laws")
+    return html_table(pd.DataFrame(rows), "Fitted laws")
 
 
-def _runs(source: Source, fitted: scaling.Fit) -> str:
+def _runs(source: ExploredRuns, fitted: scaling.Fit) -> str:
     runs = source.runs.sort_values(["P", "N"])
     shown = pd.DataFrame(
         {
@@ -90,17 +92,17 @@ def _runs(source: Source, fitted: scaling.Fit) -> str:
             "loss by the law": [f"{v:.4f}" for v in predicted(fitted.law, runs)],
         }
     )
-    name = start(source)
-    return _table(shown, f"Loss against size: the runs and the law, {TITLES.get(name, name)}")
+    name = first_law(source)
+    return html_table(shown, f"Loss against size: the runs and the law, {TITLES.get(name, name)}")
 
 
-def _grid(source: Source) -> pd.DataFrame:
+def _grid(source: ExploredRuns) -> pd.DataFrame:
     """Six sizes of the data's range at P = 1, 2, 4, 8."""
     N = np.geomspace(source.runs["N"].min(), source.runs["N"].max(), 6)
     return pd.DataFrame([(n, p) for n in np.unique(N) for p in STREAMS], columns=["N", "P"]).astype(float)
 
 
-def _predictions(source: Source, fitted: scaling.Fit) -> str:
+def _predictions(source: ExploredRuns, fitted: scaling.Fit) -> str:
     """Loss with interval, and equivalent sizes."""
     grid = _grid(source)
     seen = fitted.predict(
@@ -116,10 +118,10 @@ def _predictions(source: Source, fitted: scaling.Fit) -> str:
         if "P" in fitted.law.axes:
             sizes = fitted.law.equivalent_N(grid["N"].to_numpy(), grid["P"].to_numpy(), at)
             shown[f"same loss at P = {at}"] = [count_text(v) if np.isfinite(v) else "no size" for v in sizes]
-    return _table(shown, "Predicted loss (interval: linearised covariance) and equivalent sizes")
+    return html_table(shown, "Predicted loss (interval: linearised covariance) and equivalent sizes")
 
 
-def _costs(source: Source, fitted: scaling.Fit) -> str:
+def _costs(source: ExploredRuns, fitted: scaling.Fit) -> str:
     """Memory and latency of one batch under the cost model."""
     grid = _grid(source)
     shapes = [shape_of(n, P=p) for n, p in grid.to_numpy()]
@@ -131,10 +133,4 @@ def _costs(source: Source, fitted: scaling.Fit) -> str:
     shown["loss"] = [f"{v:.4f}" for v in predicted(fitted.law, grid)]
     shown["memory, GiB"] = [f"{v / GIB:.3g}" for v in found.memory_bytes]
     shown["latency, s"] = [f"{v:.3g}" for v in found.latency_s]
-    return _table(shown, f"Cost and loss: batch 1, {TOKENS} tokens in, {TOKENS} out, {A100.name}")
-
-
-def _table(frame: pd.DataFrame, caption: str) -> str:
-    body = frame.to_html(index=False, border=0, escape=True)
-    body = body.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
-    return f'<div class="wide">{body}</div>'
+    return html_table(shown, f"Cost and loss: batch 1, {TOKENS} tokens in, {TOKENS} out, {A100.name}")

@@ -1,4 +1,4 @@
-"""What the page's JavaScript is given: laws, covariances, runs, devices, as plain values."""
+"""What the page's JavaScript is given: laws on a grid, runs, devices, as plain values."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 import scaling
 from analysis.costs import shapes
 from analysis.costs.hardware import DTYPE_BYTES, KNOWN
-from analysis.explorer.explored_runs import Source
+from analysis.explorer import law_grid
+from analysis.explorer.explored_runs import ExploredRuns
 from analysis.inference_cost import PREFIX_TOKENS
 from scaling.fitting.summary import baseline_r2
-from scaling.laws.base import Array
-from scaling.uncertainty.base import slopes, spread, t_quantile
+from scaling.uncertainty.base import t_quantile
 
 LEVEL = 0.95
 TITLES = {
@@ -30,10 +28,11 @@ TITLES = {
 }
 
 
-def payload(sources: Sequence[Source]) -> dict[str, Any]:
+def payload(sources: Sequence[ExploredRuns]) -> dict[str, Any]:
     """Everything the page needs; sources are known by their place, s0, s1, ..."""
     return {
         "level": LEVEL,
+        "grid": {"logN": law_grid.log_sizes().tolist(), "P": law_grid.STREAMS},
         "sources": [_source(f"s{i}", source) for i, source in enumerate(sources)],
         "devices": {name: _device(name) for name in KNOWN},
         "model": {
@@ -58,19 +57,19 @@ def _device(name: str) -> dict[str, Any]:
     }
 
 
-def _source(identity: str, source: Source) -> dict[str, Any]:
+def _source(identity: str, source: ExploredRuns) -> dict[str, Any]:
     columns = {name: [float(v) for v in source.runs[name]] for name in ("N", "P", "loss")}
     return {
         "id": identity,
         "title": source.title,
         "runs": columns,
         "laws": {name: law_payload(name, fitted) for name, fitted in source.fits.items()},
-        "start": start(source),
-        "example": example(source),
+        "start": first_law(source),
+        "example": first_point(source),
     }
 
 
-def start(source: Source) -> str:
+def first_law(source: ExploredRuns) -> str:
     """The law shown first: the paper's, unless it is missing or in doubt and another is not."""
     order = sorted(
         source.fits, key=lambda name: (source.fits[name].status != "converged", name != "parallel")
@@ -78,7 +77,7 @@ def start(source: Source) -> str:
     return order[0]
 
 
-def example(source: Source) -> dict[str, float]:
+def first_point(source: ExploredRuns) -> dict[str, float]:
     """The point shown first: the second largest one-stream size, to two digits, at a middle P."""
     runs = source.runs
     sizes = sorted(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())
@@ -87,24 +86,22 @@ def example(source: Source) -> dict[str, float]:
 
 
 def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
-    """One fitted law as coefficients and nonlinear parameters (c, η), with their covariance."""
+    """One fitted law: its loss and sensitivities on the grid, what it is, and how well it fits."""
     law = fitted.law
-    c, eta = law.to_linear()
     sound = str(fitted.status) == "converged"  # an interval of a fit in doubt would only look like one
-    covariance = linear_covariance(fitted) if sound else None
     t = t_quantile(fitted, LEVEL)
-    sure = covariance is not None and math.isfinite(t) and math.isfinite(fitted.noise)
+    known = sound and math.isfinite(t) and math.isfinite(fitted.noise)
+    moves = law_grid.sensitivities(fitted) if known else None
     return {
-        "form": type(law).__name__.partition("(")[0],
         "title": TITLES.get(name, name),
-        "formula": (law.__doc__ or "").splitlines()[0].partition(":")[0].removesuffix("."),
+        "formula": (law.__doc__ or type(law).__name__).splitlines()[0].partition(":")[0].removesuffix("."),
         "streams": "P" in law.axes,
         "fields": "(" + ", ".join(f"{n} {float(getattr(law, n)):.4g}" for n in law.names()) + ")",
-        "c": [float(v) for v in c],
-        "eta": [float(v) for v in eta],
-        "cov": covariance.tolist() if covariance is not None and sure else None,
-        "t": t if sure else None,
-        "noise": fitted.noise if sure else None,
+        "loss": law_grid.encoded(law_grid.losses(law), "<f8"),
+        "error": _known(law_grid.interpolation_error(law)),
+        "sensitivities": None if moves is None else [law_grid.encoded(one, "<f4") for one in moves],
+        "t": t if known else None,
+        "noise": fitted.noise if known else None,
         "log": bool(fitted.problem.objective.log),
         "r2": _known(fitted.r2),
         "withoutP": _known(baseline_r2(fitted)),
@@ -118,16 +115,3 @@ def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
 def _known(value: float | None) -> float | None:
     """A number, or None for what is none: JSON has no word for it."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def linear_covariance(fitted: scaling.Fit) -> Array | None:
-    """Covariance of (c, η), (p, p), by the chain rule from the solver's coordinates; None if not finite."""
-
-    def linear(law: Any) -> Array:
-        c, eta = law.to_linear()
-        return np.stack(np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in [*c, *eta])), axis=-1)
-
-    covariance, _ = spread(fitted)
-    change = slopes(fitted.problem, fitted.theta[None], linear)[0]  # (p, K): ∂(c, η)/∂θ
-    out = np.asarray(change.T @ covariance @ change)
-    return out if np.isfinite(out).all() else None

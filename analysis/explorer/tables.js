@@ -4,7 +4,7 @@ const Format = (() => {
   const three = (v) => String(Number(v.toPrecision(3)));
   const SCALES = [[1e9, "B"], [1e6, "M"], [1e3, "k"]];
   function count(v) {
-    if (!Number.isFinite(v)) return Number.isNaN(v) ? "—" : "no size";
+    if (!Number.isFinite(v)) return Number.isNaN(v) ? "—" : "none below 10¹⁵";
     const [scale, suffix] = SCALES.find(([s]) => v >= s * 0.9995) || [1, ""];
     return three(v / scale) + suffix;
   }

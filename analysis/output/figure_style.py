@@ -1,7 +1,7 @@
 """One look for every figure, and the one way a figure reaches a file.
 
-`context()` holds the settings, `new_figure` makes a figure that draws itself in them wherever it is
-shown, `save` writes PNG and PDF that are the same bytes for the same input.
+`house_style()` holds the settings, `new_figure` makes a figure that draws itself in them wherever it is
+shown, `save_figure` writes PNG and PDF that are the same bytes for the same input.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _SETTINGS: Any = {
 
 
 @contextmanager
-def context() -> Iterator[None]:
+def house_style() -> Iterator[None]:
     """Matplotlib's settings for the time of a `with` block, then as they were."""
     with mpl.rc_context(_SETTINGS):
         yield
@@ -86,7 +86,7 @@ class StyledFigure(Figure):
 
     def draw(self, renderer: Any) -> None:
         """Draw in the style; ticks made only now would take the caller's settings otherwise."""
-        with context():
+        with house_style():
             super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
@@ -99,13 +99,13 @@ def new_figure(
     rows: int = 1, columns: int = 1, *, width: float = TEXT_WIDTH, height: float = 3.0, **subplots: Any
 ) -> tuple[StyledFigure, list[Axes]]:
     """A styled figure and its axes, row by row. Width and height in inches."""
-    with context():
+    with house_style():
         figure = StyledFigure(figsize=(width, height), layout="constrained")
         axes = np.asarray(figure.subplots(rows, columns, squeeze=False, **subplots)).ravel()
     return figure, list(axes)
 
 
-def save(figure: Figure, path: Path | str, *, command: str, data: str) -> list[Path]:
+def save_figure(figure: Figure, path: Path | str, *, command: str, data: str) -> list[Path]:
     """Write `path`.png and `path`.pdf with the command and data that made them; return both paths.
 
     No date is written, so equal input gives equal files. A reader never meets half a file.
@@ -118,7 +118,7 @@ def save(figure: Figure, path: Path | str, *, command: str, data: str) -> list[P
     written = []
     for suffix, metadata in (("png", png), ("pdf", pdf)):
         target = base.with_name(f"{base.name}.{suffix}")
-        with replacing(target) as temporary, context():
+        with replacing(target) as temporary, house_style():
             figure.savefig(temporary, format=suffix, metadata=metadata)
             figure.set_layout_engine("none")  # the axes stay where they are: laying out again costs a second
         written.append(target)

@@ -36,9 +36,33 @@ footer { margin-top: 3rem; font-size: .8rem; color: #555; border-top: 1px solid 
 """
 
 
-def file_of(out: Path, name: str) -> Path:
+def page_path(out: Path, name: str) -> Path:
     """Where a page goes: to `out` where that names one, ending in .html, else into that folder as `name`."""
     return out if out.suffix == ".html" and not out.is_dir() else out / name
+
+
+def html_table(table: pd.DataFrame, caption: str = "", formats: Formats | None = None) -> str:
+    """A table that scrolls where it is too wide; numbers on the right, what is unknown blank.
+
+    formats: of numbers, by column.
+    """
+    forms = [(formats or {}).get(str(c), "") for c in table]
+    marks = [' class="n"' if pd.api.types.is_numeric_dtype(table[c]) else "" for c in table]
+    head = "".join(
+        f'<th scope="col"{mark}>{escape(str(c))}</th>' for c, mark in zip(table, marks, strict=True)
+    )
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{mark}>{escape(cell(value, form))}</td>"
+            for value, form, mark in zip(row, forms, marks, strict=True)
+        )
+        + "</tr>"
+        for row in table.itertuples(index=False)
+    )
+    words = f"<caption>{escape(caption)}</caption>" if caption else ""
+    body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f'<div class="wide"><table>{words}{body}</table></div>'
 
 
 @dataclass
@@ -68,27 +92,13 @@ class Page:
             self.parts.append(f'<p class="missing">{body}</p>')
 
     def table(self, table: pd.DataFrame, caption: str = "", formats: Formats | None = None) -> None:
-        """A table; what is unknown is blank, numbers stand to the right."""
-        kinds = ["n" if pd.api.types.is_numeric_dtype(table[c]) else "" for c in table]
-        head = "".join(
-            f'<th scope="col" class="{k}">{escape(str(c))}</th>' for c, k in zip(table, kinds, strict=True)
-        )
-        rows = []
-        for row in table.itertuples(index=False):
-            cells = zip(row, table, kinds, strict=True)
-            known = (
-                f'<td class="{k}">{escape(cell(v, (formats or {}).get(str(c), "")))}</td>'
-                for v, c, k in cells
-            )
-            rows.append(f"<tr>{''.join(known)}</tr>")
-        words = f"<caption>{escape(caption)}</caption>" if caption else ""
-        body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-        self.parts.append(f'<div class="wide"><table>{words}{body}</table></div>')
+        """A table, as `html_table` writes it."""
+        self.parts.append(html_table(table, caption, formats))
 
     def figure(self, figure: Figure, caption: str) -> None:
         """A figure as vector graphics inside the page."""
         buffer = BytesIO()
-        with figure_style.context():
+        with figure_style.house_style():
             figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "parscale"})
         self._image(buffer.getvalue(), "svg+xml", figure.get_figwidth(), caption)
 

@@ -1,23 +1,50 @@
 """The claims audit: every number claimed for parallel scaling, recomputed from data where data exist.
 
-A verdict follows from the numbers alone (`analysis.paper.claim_verdicts`). Where there is nothing to compute from,
-`cannot be checked`. What lies outside the claim's conditions stands in `note` and moves no verdict.
+A verdict follows from the numbers alone. Each value found under the claim's own conditions is rounded to
+the digits the claim prints: all agree, `holds`; some do, `holds under conditions`; none does, `does not
+follow`. Where there is nothing to compute from: `cannot be checked`. What lies outside the claim's
+conditions is in `note` and moves no verdict.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.costs.cost_ratios import headline_ratios, ratio, ratio_grid
-from analysis.paper.claim_verdicts import FALSE, HOLDS, UNKNOWN, Claim, together, verdict
+from analysis.costs.cost_ratios import cost_ratio, headline_ratios, ratio_grid
 from analysis.paper.published_numbers import PILE, STACK, Published
 from scaling.selection.equivalent_size import equivalents_by_points
+
+HOLDS, PARTLY = "holds", "holds under conditions"
+FALSE, UNKNOWN = "does not follow", "cannot be checked"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row of the audit."""
+
+    claim: str
+    claimed: str
+    found: str
+    method: str
+    verdict: str
+    note: str = ""
+
+
+def claim_verdict(claimed: float, found: Sequence[float], digits: int) -> str:
+    """By how many of the values found round to the claimed one at the digits it prints."""
+    agree = [round(value, digits) == round(claimed, digits) for value in found]
+    return HOLDS if all(agree) else PARTLY if any(agree) else FALSE
+
+
+def combined_verdict(verdicts: Sequence[str]) -> str:
+    """One verdict for a claim of several numbers."""
+    return HOLDS if set(verdicts) == {HOLDS} else FALSE if set(verdicts) == {FALSE} else PARTLY
 
 
 def audit(published: Published, laws: Mapping[str, Any]) -> pd.DataFrame:
@@ -44,7 +71,7 @@ def _costs(published: Published) -> list[Claim]:
     rows = []
     for row in headline.to_dict("records"):
         single = grid[grid["batch"] == 1][f"{row['quantity']}_ratio"]
-        at_8 = ratio(stack, shapes, batches=(8,)), ratio(stack, shapes, batches=(8,), log_cost=True)
+        at_8 = cost_ratio(stack, shapes, batches=(8,)), cost_ratio(stack, shapes, batches=(8,), log_cost=True)
         ends = sorted(getattr(r, row["quantity"]) for r in at_8)
         digits = 1 if row["printed"] % 1 else 0
         rows.append(
@@ -53,7 +80,7 @@ def _costs(published: Published) -> list[Claim]:
                 f"{row['printed']:g} times less",
                 f"{row['linear']:.2f} (linear), {row['log_cost']:.2f} (log cost)",
                 "cost model; P = 1 points read at equal Stack loss; mean of 64 to 512 tokens each way",
-                verdict(row["printed"], [row["linear"], row["log_cost"]], digits),
+                claim_verdict(row["printed"], [row["linear"], row["log_cost"]], digits),
                 f"single lengths at batch 1: {single.max():.1f} down to {single.min():.1f}; "
                 f"batch 8 alone: {ends[0]:.2f} to {ends[1]:.2f}"
                 + (" (below 1: parallel scaling adds more)" if ends[1] < 1 else ""),
@@ -69,14 +96,14 @@ def _parameters(published: Published, laws: Mapping[str, Any]) -> list[Claim]:
     largest = stack[(stack["P"] == 1) & (stack["size"] == "4.4B")]
     by_points = float(_size_at(stack, 8, float(largest["loss"].iloc[0])) / largest["N"].iloc[0]) - 1
     teaser = {"E": (0.7, 1), "A": (1.1e7, -6), "k": (0.4, 1), "alpha": (0.2, 1)}
-    agree = [verdict(value, [float(getattr(law, n))], digits) for n, (value, digits) in teaser.items()]
+    agree = [claim_verdict(value, [float(getattr(law, n))], digits) for n, (value, digits) in teaser.items()]
     return [
         Claim(
             "parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack",
             "-45%",
             f"{saved:.1%} (law), {by_points:.1%} (points)",
             "1 / (k ln 8 + 1) - 1 with the fitted k; log N read off the P = 8 points at the loss of 4.4B",
-            verdict(-0.45, [saved, by_points], 2),
+            claim_verdict(-0.45, [saved, by_points], 2),
             "the number is the fitted law's; read off the runs themselves it is larger",
         ),
         Claim(
@@ -84,7 +111,7 @@ def _parameters(published: Published, laws: Mapping[str, Any]) -> list[Claim]:
             "0.7 + [1.1e7 / (N (0.4 log P + 1))]^0.2",
             f"{law.E:.4f} + [{law.A:.4g} / (N ({law.k:.4f} ln P + 1))]^{law.alpha:.4f}",
             "fit of Eq 5 to the 24 Stack losses, rounded to the printed digits",
-            together(agree),
+            combined_verdict(agree),
         ),
         _companion(law),
     ]
@@ -97,13 +124,13 @@ def _companion(law: Any) -> Claim:
         *(law.equivalent_N(N=2.8e9, P=4, at_P=p) / 1e9 for p in (1, 2, 4, 8)),
     )
     told = (1.01548, 4.33, 3.4, 2.8, 2.38)
-    near = [verdict(t, [float(c)], d) for t, c, d in zip(told, found, (5, 2, 1, 1, 2), strict=True)]
+    near = [claim_verdict(t, [float(c)], d) for t, c, d in zip(told, found, (5, 2, 1, 1, 2), strict=True)]
     return Claim(
         "companion page: 2.8B at P = 4 on Stack",
         "loss 1.01548 = 4.33B, 3.4B, 2.8B, 2.38B at P = 1, 2, 4, 8",
         f"loss {found[0]:.5f} = " + ", ".join(f"{c:.2f}B" for c in found[1:]),
         "fit of Eq 5 to the 24 Stack losses",
-        together(near),
+        combined_verdict(near),
         "the page uses the printed constants" if set(near) != {HOLDS} else "",
     )
 
@@ -130,7 +157,7 @@ def _equal_sizes(published: Published, laws: Mapping[str, Any]) -> list[Claim]:
         backbone = float(runs.loc[(runs["size"] == "1.6B") & (runs["P"] == 1), "N"].iloc[0])
         by_points = points.loc[(points["P"] == 8) & (points["N"] == one["N"].iloc[0]), "equivalent_N"]
         sizes = [by_law / 1e9, *(by_points / 1e9)]
-        losses_agree = verdict(float(size[:-1]), sizes, 1)
+        losses_agree = claim_verdict(float(size[:-1]), sizes, 1)
         scores_agree = abs(ours - theirs) <= 0.5
         every = [losses_agree, HOLDS if scores_agree else FALSE]
         rows.append(
@@ -140,7 +167,7 @@ def _equal_sizes(published: Published, laws: Mapping[str, Any]) -> list[Claim]:
                 f"averages {ours:g} v {theirs:g}; by loss {by_law / 1e9:.2f}B (law)"
                 + "".join(f", {s / 1e9:.2f}B (points)" for s in by_points),
                 f"tables of the paper, within half a point; equal {runs['corpus'].iloc[0]} loss",
-                together(every),
+                combined_verdict(every),
                 f"compares task averages, not losses; {by_law / one['N'].iloc[0] * backbone / 1e9:.2f}B if "
                 "the size of 1.6B is taken without ParScale's own parameters",
             )
@@ -161,7 +188,7 @@ def _hearsay(laws: Mapping[str, Any]) -> list[Claim]:
             "42.5B",
             found,
             method,
-            verdict(42.5, [30 * m for m in multiple.values()], 1),
+            claim_verdict(42.5, [30 * m for m in multiple.values()], 1),
             outside,
         ),
         Claim(
@@ -169,7 +196,7 @@ def _hearsay(laws: Mapping[str, Any]) -> list[Claim]:
             "3 times",
             times,
             method,
-            verdict(3, list(multiple.values()), 0),
+            claim_verdict(3, list(multiple.values()), 0),
         ),
     ]
 
@@ -182,25 +209,25 @@ def _downstream(published: Published) -> list[Claim]:
     for column, points, relative in (("GSM8K", "+9.7 points, ", 34), ("MMLU", "", 23)):
         start, end = float(one[column]), float(eight[column])
         share = 100 * (end / start - 1)
-        checks = [verdict(relative, [share], 0)]
+        checks = [claim_verdict(relative, [share], 0)]
         if points:
-            checks.append(verdict(9.7, [end - start], 1))
+            checks.append(claim_verdict(9.7, [end - start], 1))
         rows.append(
             Claim(
                 f"{column} gain, 1.8B, 1T tokens, P = 1 to 8",
                 f"{points}+{relative}% relative",
                 f"{start:g} to {end:g}: {end - start:+.1f} points, {share:+.1f}% relative",
                 "table 4",
-                together(checks),
+                combined_verdict(checks),
                 "relative gain, not points",
             )
         )
     claimed = {"general": 2.6, "math": 7.3, "code": 4.3}
     gains = {c: float(eight[f"avg_{c}"]) - float(one[f"avg_{c}"]) for c in claimed}
-    checks = [verdict(v, [gains[c]], 1) for c, v in claimed.items()]
+    checks = [claim_verdict(v, [gains[c]], 1) for c, v in claimed.items()]
     told, found = (", ".join(f"{c} {v:+.1f}" for c, v in values.items()) for values in (claimed, gains))
     what = "average gains, 1.8B, 1T tokens, P = 1 to 8, points"
-    rows.append(Claim(what, told, found, "table 4", together(checks)))
+    rows.append(Claim(what, told, found, "table 4", combined_verdict(checks)))
     return rows
 
 
@@ -216,7 +243,7 @@ def _counts(published: Published) -> list[Claim]:
             "about 0.2%",
             f"{extra.min():.3f}% to {extra.max():.3f}% over the six sizes",
             "counted from the shapes at P = 8",
-            verdict(0.2, extra.tolist(), 1),
+            claim_verdict(0.2, extra.tolist(), 1),
             "counted with the whole backbone; it grows with P's own share of the prefixes",
         ),
         Claim("second-stage tokens", "20B, 2% of 1T", f"{20e9 / 1e12:.0%}", "arithmetic", HOLDS),
@@ -232,6 +259,6 @@ def _counts(published: Published) -> list[Claim]:
             row["value"],
             str(listed),
             "sum of the kinds listed",
-            verdict(float(row["value"]), [listed], 0),
+            claim_verdict(float(row["value"]), [listed], 0),
         ),
     ]

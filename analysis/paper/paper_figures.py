@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import figures
-from analysis.costs.cost_ratios import ratio, ratio_grid
+from analysis.costs.cost_ratios import cost_ratio, ratio_grid
 from analysis.costs.cost_table import cost_table
 from analysis.paper.published_numbers import STACK
 from analysis.paper.refit import Inputs
@@ -45,47 +45,50 @@ CAPTIONS = {
 
 
 def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
-    """Every figure: name -> a function that draws it."""
-    given = inputs.published
+    """Every figure, in the order of CAPTIONS: name -> a function that draws it."""
+    known = _of_laws(inputs) | _of_costs(inputs)
+    return {name: known[name] for name in CAPTIONS}
+
+
+def _of_laws(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
+    """Figures of losses and the laws fitted to them."""
+    given, fits, runs = inputs.published, inputs.parallel, inputs.runs
     stack, losses, laws = given.corpus(STACK), given.losses, inputs.laws
-    costs = cost_table(stack, given.architectures)
-    grid = ratio_grid(stack, given.architectures)
-    drop = float(t_quantile(inputs.parallel[STACK], 0.95) ** 2)
+    rise = {"95%": float(t_quantile(fits[STACK], 0.95) ** 2)}
     rivals = {name: inputs.fits[STACK, law].law for name, law in RIVALS.items()}
     one = {corpus: fitted.law for corpus, fitted in paired_gains.one_stream_fits(losses).items()}
     dense = stack.loc[stack["P"] == 1, "N"].sort_values().tolist()
+    gained = paired_gains.gains(losses).table
     return {
         "fig1_2": lambda: figures.fig1_law(stack, laws[STACK]),
-        "fig1_3": lambda: figures.fig1_cost(costs[costs["batch"] == 1], ratio(stack, given.architectures)),
         "fig2": lambda: figures.fig2(losses, laws),
         "fig3": lambda: figures.fig3(losses, laws),
-        "fig4": lambda: figures.fig4(costs),
-        "fig6c": lambda: _frozen_backbone(given.peft),
-        "intervals": lambda: figures.intervals(
-            figure_tables.interval_table(inputs.parallel, given.constants)
-        ),
-        "residuals": lambda: figures.residuals(figure_tables.residual_table(inputs.parallel, inputs.runs)),
-        "profiles": lambda: figures.profiles(figure_tables.profile_table(inputs.parallel), {"95%": drop}),
-        "backtest": lambda: figures.backtest(figure_tables.backtest_table(inputs.parallel, inputs.runs)),
+        "intervals": lambda: figures.intervals(figure_tables.interval_table(fits, given.constants)),
+        "residuals": lambda: figures.residuals(figure_tables.residual_table(fits, runs)),
+        "profiles": lambda: figures.profiles(figure_tables.profile_table(fits), rise),
+        "backtest": lambda: figures.backtest(figure_tables.backtest_table(fits, runs)),
         "rivals": lambda: figures.rivals(stack, rivals, sizes=[dense[0], dense[3], dense[-1]]),
-        "gains": lambda: figures.gains(paired_gains.gains(losses).table, one),
-        "pair_k": lambda: _pair_k(inputs),
+        "gains": lambda: figures.gains(gained, one),
+        "pair_k": lambda: figures.pair_k(gained, figure_tables.fitted_k(fits)),
         "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),
-        "ratio_latency": lambda: figures.ratio_map(grid),
-        "ratio_memory": lambda: figures.ratio_map(grid, column="memory_ratio", what="memory"),
     }
 
 
-def _frozen_backbone(peft: pd.DataFrame) -> Figure:
-    """The code averages of a frozen backbone with trained streams."""
-    columns = {"code_avg_pass1_pct": "pass@1", "code_avg_pass10_pct": "pass@10"}
-    return figures.against_streams(peft, columns, label="code average (%)", title="Qwen2.5-3B, frozen")
-
-
-def _pair_k(inputs: Inputs) -> Figure:
-    """The k of Eq 5 that each pair of the published losses asks for, beside the fitted one."""
-    changed = paired_gains.gains(inputs.published.losses).table
-    return figures.pair_k(changed, figure_tables.fitted_k(inputs.parallel))
+def _of_costs(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
+    """Figures of costs, and of scores at each P."""
+    given = inputs.published
+    stack, shapes = given.corpus(STACK), given.architectures
+    costs, grid = cost_table(stack, shapes), ratio_grid(stack, shapes)
+    scores = {"code_avg_pass1_pct": "pass@1", "code_avg_pass10_pct": "pass@10"}
+    return {
+        "fig1_3": lambda: figures.fig1_cost(costs[costs["batch"] == 1], cost_ratio(stack, shapes)),
+        "fig4": lambda: figures.fig4(costs),
+        "fig6c": lambda: figures.against_streams(
+            given.peft, scores, label="code average (%)", title="Qwen2.5-3B, frozen"
+        ),
+        "ratio_latency": lambda: figures.ratio_map(grid),
+        "ratio_memory": lambda: figures.ratio_map(grid, column="memory_ratio", what="memory"),
+    }
 
 
 def _equivalent_curves(inputs: Inputs) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:

@@ -63,7 +63,7 @@ def run(
     for name, draw in figure_set(inputs).items():
         progress(name)
         figure = draw()
-        saved = figure_style.save(figure, base / "figures" / name, **made_by)
+        saved = figure_style.save_figure(figure, base / "figures" / name, **made_by)
         drawn[name] = saved[0], figure.get_figwidth()
         files += saved
     progress("page")

@@ -1,7 +1,9 @@
-"""What streams gained at each size, seed by seed, beside what the parameters they bring are worth.
+"""Loss reduction from P > 1 at each size, in words and tables: seed by seed, by part of the text, by averaging.
 
 In a small model prefixes and aggregation add a good part of N: a fall of the loss from P = 1 to P is no
-gain of the streams until it passes what so many parameters would have given anyway.
+gain of the streams until it passes what so many parameters would have given anyway. By part of the text:
+the table of `parscale context` has loss_PART and share_PART of each run (sweeps.inspect.loss_by_context
+says what the parts are).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import pandas as pd
 
 from scaling import terminal_text
 from scaling.fitting.summary import number
+from scaling.selection.gains_by_context import changes, noise, parts, worth
 from scaling.selection.paired_gains import KEYS, one_stream_fits
 
 FORMATS = {
@@ -27,7 +30,7 @@ FORMATS = {
 }
 
 
-def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
+def gains_notes(runs: pd.DataFrame, level: float = 0.95) -> str:
     """What the columns of `gains` rest on: the interval's kind, the status of each fit at P = 1."""
     fits = [
         f"{name or 'all'}: {one.status}, {one.loss.size} runs of P = 1, "
@@ -44,7 +47,7 @@ def grounds(runs: pd.DataFrame, level: float = 0.95) -> str:
     return "\n".join([*lines, *(fits or ["too few sizes at P = 1 to fit"])])
 
 
-def scatter(row: Mapping[Any, Any]) -> str:
+def seed_scatter_text(row: Mapping[Any, Any]) -> str:
     """A row of `noise_over_seeds` in words."""
     where = f"{row['corpus']}: " if row["corpus"] else ""
     if np.isnan(row["of_a_run"]):
@@ -56,7 +59,7 @@ def scatter(row: Mapping[Any, Any]) -> str:
     return f"{words}, {paired} ({row['pairs']} degrees of freedom)."
 
 
-def telling(table: pd.DataFrame) -> pd.DataFrame:
+def without_empty_columns(table: pd.DataFrame) -> pd.DataFrame:
     """`gains` without columns that are empty, and without the corpus or the budget where there is but one."""
     told = table.dropna(axis="columns", how="all")
     if (told["corpus"] == "").all():
@@ -66,20 +69,20 @@ def telling(table: pd.DataFrame) -> pd.DataFrame:
     return told
 
 
-def text(table: pd.DataFrame, room: int | None = None) -> str:
+def gains_text(table: pd.DataFrame, room: int | None = None) -> str:
     """`gains` for the terminal; columns in blocks where its room in characters is too small."""
-    shown = telling(table)
+    shown = without_empty_columns(table)
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
     keys = sum(name in KEYS for name in shown)
     return terminal_text.table(shown, room, keys, index=False, formatters=how, na_rep="")
 
 
-AVERAGED = """\
+AVERAGED_HEAD = """\
 one: loss of one stream alone; gain: of the average of all P below it; spread: its standard deviation
 over runs; line: the gain by Proposition 1; slope: its (L1 - E)(1 - rho), equal for every P where rho is"""
 
 
-def averaged(streams: pd.DataFrame, room: int | None = None) -> str:
+def averaged_streams_text(streams: pd.DataFrame, room: int | None = None) -> str:
     """What averaging all P streams gained over one of them, a size's runs in the mean, for the terminal."""
     one = streams[streams["m"] == 1].set_index("run_id")["loss"]
     whole = streams[streams["m"] == streams["P"]].assign(one=lambda t: t["run_id"].map(one))
@@ -93,4 +96,52 @@ def averaged(streams: pd.DataFrame, room: int | None = None) -> str:
     form: dict[str, Any] = {"one": "{:.4f}".format, "similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
     form |= dict.fromkeys(("gain", "spread", "line", "slope"), number)
     how: Any = {name: one for name, one in form.items() if name in told}
-    return f"{AVERAGED}\n{terminal_text.table(told, room, len(apart) + 2, index=False, formatters=how, na_rep='')}"
+    return f"{AVERAGED_HEAD}\n{terminal_text.table(told, room, len(apart) + 2, index=False, formatters=how, na_rep='')}"
+
+
+CONTEXT_HEAD = (
+    "change of the loss by what the window held before: a pair repeated, a token seen, a new one; "
+    "start: its first tokens"
+)
+
+
+def gains_by_context_text(table: pd.DataFrame, level: float = 0.95, room: int | None = None) -> str:
+    """Changes with the parts side by side, their share of the text and their scatter over seeds.
+
+    room: of the terminal, in characters; None: as wide as the tables are.
+    """
+    known = changes(table, level)
+    if not len(known):
+        return "context: measured of no size at P = 1 and at more"
+    keys = ["corpus", "size", "N_one", "P", "seeds"]
+    wide = known.pivot_table(index=keys, columns="part", values="change", sort=False).reset_index()
+    wide = wide.drop(
+        columns=["corpus", "N_one"] if (wide["corpus"] == wide["corpus"].iloc[0]).all() else ["N_one"]
+    )
+    how: Any = dict.fromkeys(parts(table), "{:+.4f}".format) | {"P": "{:g}".format}
+    shares = ", ".join(f"{part} {table[f'share_{part}'].mean():.0%}" for part in parts(table))
+    keyed = sum(c in keys for c in wide)
+    shown = terminal_text.table(wide, room, keyed, index=False, formatters=how, na_rep="")
+    lines = [CONTEXT_HEAD, shown, f"of the text: {shares}"]
+    return "\n".join([*lines, *_seed_scatter_by_part(noise(table)), *_k_by_part(worth(table, level), level)])
+
+
+def _k_by_part(found: pd.DataFrame, level: float) -> list[str]:
+    """The table of `worth` for the terminal."""
+    if not len(found):
+        return []
+    shown = found if len(set(found["corpus"])) > 1 else found.drop(columns="corpus")
+    how: Any = dict.fromkeys(("k", "lower", "upper"), "{:.4f}".format)
+    head = f"k of Eq 5 fitted to each part alone, least squares, {100 * level:g}% profile interval"
+    return ["", head, shown.to_string(index=False, formatters=how, na_rep="")]
+
+
+def _seed_scatter_by_part(found: pd.DataFrame) -> list[str]:
+    """A line a corpus: the standard deviation of a change over seeds in each part."""
+    known = found.dropna(subset=["of_a_change"])
+    return [
+        f"{str(corpus) or 'all'}: over seeds a change scatters by "
+        + ", ".join(f"{part} {sd:.4f}" for part, sd in zip(rows["part"], rows["of_a_change"], strict=True))
+        + f" ({rows['pairs'].iloc[0]} degrees of freedom)"
+        for corpus, rows in known.groupby("corpus", sort=False)
+    ]

@@ -1,7 +1,7 @@
 """Which figures there are for the paper or for a sweep, and drawing some of them into files.
 
-draw.draw(out=Path("results/figures"), only=["fig2"])                 # the paper's
-draw.draw("results/sweeps/demo", out=Path("results/sweeps/demo/figures"))
+save_figures(out=Path("results/figures"), only=["fig2"])                 # the paper's
+save_figures("results/sweeps/demo", out=Path("results/sweeps/demo/figures"))
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import figures
-from analysis.figures.common import LOSS_LABEL
+from analysis.figures.panel_parts import LOSS_LABEL
 from analysis.output import figure_style
 from analysis.paper.paper_figures import RIVALS, figure_set
 from analysis.paper.published_numbers import FOLDER, read_published
 from analysis.paper.refit import Inputs, fit_all
 from analysis.sweep import figure_tables, recipe_tables
-from analysis.sweep.results import View, equivalent_tables, read
+from analysis.sweep.results import SweepResults, equivalent_tables, read_sweep
 from scaling import Status
 from scaling.data.query import WHOLE, Asked, slug
 from scaling.optimise.objectives import Objective
@@ -32,7 +32,7 @@ Drawing = Callable[[], Figure]
 BARS = "bars: 95% over held-out text, not over seeds"
 
 
-def draw(
+def save_figures(
     source: Path | str | None = None,
     *,
     out: Path | str,
@@ -54,85 +54,85 @@ def draw(
         known: Mapping[str, Drawing] = figure_set(Inputs(given, fit_all(given.losses)))
         data = str(given.folder)
     else:
-        known, data = sweep_figures(read(source, objective, asked)), str(source)
+        known, data = sweep_figures(read_sweep(source, objective, asked)), str(source)
     unknown = [name for name in only or () if name not in known]
     if unknown:
         raise ValueError(f"no figure {unknown[0]!r}; there are {', '.join(known)}")
     files: list[Path] = []
     for name in only or known:
-        files += figure_style.save(known[name](), Path(out) / name, command=command, data=data)
+        files += figure_style.save_figure(known[name](), Path(out) / name, command=command, data=data)
     return files
 
 
-def sweep_figures(view: View) -> dict[str, Drawing]:
+def sweep_figures(sweep: SweepResults) -> dict[str, Drawing]:
     """Every figure that a runs table gives something for: name -> a function that draws it."""
-    runs = {corpus: view.of(corpus) for corpus in view.parallel}
-    laws = {corpus: fitted.law for corpus, fitted in view.parallel.items()}
-    bars = BARS if "loss_se" in view.runs and view.runs["loss_se"].notna().any() else ""
-    notes = {c: "\n".join(filter(None, (view.notes.get(c), bars))) for c in view.fits}
-    known: dict[str, Drawing] = {"fig2": lambda: figures.fig2(view.runs, laws, notes=notes)}
-    if view.parallel:
-        known["fig3"] = lambda: figures.fig3(view.runs, laws)
-        known["residuals"] = lambda: figures.residuals(figure_tables.residual_table(view.parallel, runs))
-    if view.determined:
-        known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(view))
-    if len(gained := _gained(view)):
-        one = paired_gains.one_stream_fits(view.runs)
+    runs = {corpus: sweep.of(corpus) for corpus in sweep.parallel}
+    laws = {corpus: fitted.law for corpus, fitted in sweep.parallel.items()}
+    bars = BARS if "loss_se" in sweep.runs and sweep.runs["loss_se"].notna().any() else ""
+    notes = {c: "\n".join(filter(None, (sweep.notes.get(c), bars))) for c in sweep.fits}
+    known: dict[str, Drawing] = {"fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes)}
+    if sweep.parallel:
+        known["fig3"] = lambda: figures.fig3(sweep.runs, laws)
+        known["residuals"] = lambda: figures.residuals(figure_tables.residual_table(sweep.parallel, runs))
+    if sweep.determined:
+        known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(sweep))
+    if len(gained := _gained(sweep)):
+        one = paired_gains.one_stream_fits(sweep.runs)
         doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
         words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
         law = {corpus: fitted.law for corpus, fitted in one.items()}
-        known["gains"] = lambda: figures.gains(gained, law, words, paired_gains.pairs(view.runs))
-        known["pair_k"] = lambda: figures.pair_k(gained, figure_tables.fitted_k(view.sound), words)
-    tested = figure_tables.backtest_table(view.sound, {corpus: runs[corpus] for corpus in view.sound})
+        known["gains"] = lambda: figures.gains(gained, law, words, paired_gains.pairs(sweep.runs))
+        known["pair_k"] = lambda: figures.pair_k(gained, figure_tables.fitted_k(sweep.sound), words)
+    tested = figure_tables.backtest_table(sweep.sound, {corpus: runs[corpus] for corpus in sweep.sound})
     if len(tested):
         known["backtest"] = lambda: figures.backtest(tested)
-    if view.sound:
-        known["intervals"] = lambda: figures.intervals(figure_tables.interval_table(view.sound))
+    if sweep.sound:
+        known["intervals"] = lambda: figures.intervals(figure_tables.interval_table(sweep.sound))
         known["profiles"] = lambda: figures.profiles(
-            figure_tables.profile_table(view.sound), _threshold(view)
+            figure_tables.profile_table(sweep.sound), _threshold(sweep)
         )
-    for corpus in view.parallel:
-        name = "rivals" if len(view.parallel) == 1 else f"rivals-{slug(corpus)}"
-        known[name] = lambda corpus=corpus: _rivals(view, corpus)  # type: ignore[misc]
-    return known | _of_training(view) | _of_streams(view)
+    for corpus in sweep.parallel:
+        name = "rivals" if len(sweep.parallel) == 1 else f"rivals-{slug(corpus)}"
+        known[name] = lambda corpus=corpus: _rivals(sweep, corpus)  # type: ignore[misc]
+    return known | _of_training(sweep) | _of_streams(sweep)
 
 
-def _gained(view: View) -> pd.DataFrame:
+def _gained(sweep: SweepResults) -> pd.DataFrame:
     """The table of gains; empty where runs cannot be paired, which the report says."""
     try:
-        return paired_gains.gains(view.runs).table
+        return paired_gains.gains(sweep.runs).table
     except ValueError:
         return pd.DataFrame()
 
 
-def _of_training(view: View) -> dict[str, Drawing]:
+def _of_training(sweep: SweepResults) -> dict[str, Drawing]:
     """Curves: of the training loss, of the held-out loss where it was read on the way, and P beside one."""
-    if view.curves is None or not len(view.curves):
+    if sweep.curves is None or not len(sweep.curves):
         return {}
-    curves = recipe_tables.panelled(view)
+    curves = recipe_tables.panelled(sweep)
     known: dict[str, Drawing] = {"training": lambda: figures.training_curves(curves, panel="panel")}
-    if recipe_tables.evaluated(view):
+    if recipe_tables.evaluated(sweep):
         known["held-out"] = lambda: figures.training_curves(curves, column="val_loss", panel="panel")
-    beside = recipe_tables.beside_one(view)
+    beside = recipe_tables.gaps_to_one_stream(sweep)
     if len(beside):
-        known["beside-one"] = lambda: figures.beside_one(beside, staged=recipe_tables.staged(view))
+        known["beside-one"] = lambda: figures.beside_one(beside, staged=recipe_tables.staged(sweep))
     return known
 
 
-def _of_streams(view: View) -> dict[str, Drawing]:
+def _of_streams(sweep: SweepResults) -> dict[str, Drawing]:
     """What averaging streams gains, where in the text P changes the loss, and P chosen on one backbone."""
     known: dict[str, Drawing] = {}
-    context = view.context
+    context = sweep.context
     if context is not None and len(changed := gains_by_context.changes(context)):
         known["context"] = lambda: figures.by_context(changed, gains_by_context.pairs(context))
-    streams = view.streams
+    streams = sweep.streams
     if streams is not None:
-        known["ensemble"] = lambda: figures.ensemble(figure_tables.ensemble_table(streams, view.sound))
-    table, words, measured = recipe_tables.chosen(view)
+        known["ensemble"] = lambda: figures.ensemble(figure_tables.ensemble_rho_table(streams, sweep.sound))
+    table, words, measured = recipe_tables.loss_by_P(sweep)
     if len(table):
         apart = "bars: 95% of each loss alone;\nthe text is the same for all"
         remark = "bars: 95% of the difference\nfrom $P = 1$ on the same text" if measured else apart
-        frozen = set(view.runs["recipe"]) == {"peft"}
+        frozen = set(sweep.runs["recipe"]) == {"peft"}
         known["by-P"] = lambda: figures.against_streams(
             table,
             words,
@@ -145,18 +145,18 @@ def _of_streams(view: View) -> dict[str, Drawing]:
     return known
 
 
-def _threshold(view: View) -> dict[str, float]:
+def _threshold(sweep: SweepResults) -> dict[str, float]:
     """The rise at which a 95% profile interval ends."""
-    first = next(iter(view.sound.values()), None)
+    first = next(iter(sweep.sound.values()), None)
     return {} if first is None else {"95%": float(t_quantile(first, 0.95) ** 2)}
 
 
-def _rivals(view: View, corpus: str) -> Figure:
+def _rivals(sweep: SweepResults, corpus: str) -> Figure:
     """Rival laws of one corpus at its smallest, middle and largest size."""
-    fits = view.fits[corpus]
+    fits = sweep.fits[corpus]
     known = {name: fits[law] for name, law in RIVALS.items() if law in fits}
     laws = {name: fitted.law for name, fitted in known.items() if fitted.status != Status.FLAT}
-    runs = view.of(corpus)
+    runs = sweep.of(corpus)
     sizes = np.sort(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())
     chosen = sorted({float(sizes[0]), float(sizes[len(sizes) // 2]), float(sizes[-1])})
     return figures.rivals(runs, laws, sizes=chosen, up_to=float(8 * runs["P"].max()))

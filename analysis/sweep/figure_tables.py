@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import scaling
-from analysis.figures.pair_k import FittedK
+from analysis.figures.stream_gains import FittedK
 from scaling.data.groups import backbones, corpus_name
 from scaling.data.levels import size_levels
 from scaling.data.units import count_labels
@@ -93,7 +93,7 @@ def profile_table(fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def ensemble_table(streams: pd.DataFrame, fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
+def ensemble_rho_table(streams: pd.DataFrame, fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
     """The streams' gains with rho, the correlation that Proposition 1 reads from their slope.
 
     slope = (L_1 - E)(1 - rho), E that of the corpus' fit of Eq 5; missing where there is no such fit,

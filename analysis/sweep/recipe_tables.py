@@ -7,21 +7,21 @@ from typing import Any
 import pandas as pd
 
 from analysis.sweep import training_gap
-from analysis.sweep.results import View
+from analysis.sweep.results import SweepResults
 
 TUNED = ("continual", "peft")  # recipes that start from one given backbone
 BACKBONE = ("own", "backbone", "over_backbone_se")  # columns that `parscale streams` measures
 
 
-def panelled(view: View) -> pd.DataFrame:
+def panelled(sweep: SweepResults) -> pd.DataFrame:
     """The curves, small sizes first; `panel` is what sets panels apart, size and corpus where they vary."""
-    assert view.curves is not None
-    curves = view.curves.sort_values("N", kind="stable") if "N" in view.curves else view.curves
+    assert sweep.curves is not None
+    curves = sweep.curves.sort_values("N", kind="stable") if "N" in sweep.curves else sweep.curves
     several = [c for c in ("size", "corpus") if c in curves and len(curves[c].unique()) > 1]
     if several:
         runs = curves.drop_duplicates("run_id").set_index("run_id")[several]
         return curves.assign(panel=curves["run_id"].map(runs.astype(str).agg(", ".join, axis=1)))
-    return curves.assign(panel=_only(view.runs, "recipe"))
+    return curves.assign(panel=_only(sweep.runs, "recipe"))
 
 
 def _only(runs: pd.DataFrame, column: str) -> str:
@@ -30,19 +30,19 @@ def _only(runs: pd.DataFrame, column: str) -> str:
     return str(found[0]) if len(found) == 1 else ""
 
 
-def evaluated(view: View) -> bool:
+def evaluated(sweep: SweepResults) -> bool:
     """Whether some run was evaluated before its end."""
-    curves = view.curves
+    curves = sweep.curves
     if curves is None or "val_loss" not in curves:
         return False
     return bool(curves["val_loss"].notna().groupby(curves["run_id"], observed=True).sum().max() > 1)
 
 
-def staged(view: View) -> list[str]:
+def staged(sweep: SweepResults) -> list[str]:
     """The panels whose tokens are counted from where stage 2 begins."""
-    if view.curves is None:
+    if sweep.curves is None:
         return []
-    curves = panelled(view)
+    curves = panelled(sweep)
     return [str(name) for name in curves.loc[curves["begin"] > 0, "panel"].unique()]
 
 
@@ -51,31 +51,31 @@ def ended_well(curves: pd.DataFrame) -> pd.Series[bool]:
     return curves["status"] == "ok" if "status" in curves else curves["tokens"].notna()
 
 
-def beside_one(view: View) -> pd.DataFrame:
-    """`paired.gaps` of every panel, tokens of stage 2 where there are stages; empty where nothing pairs."""
-    if view.curves is None:
+def gaps_to_one_stream(sweep: SweepResults) -> pd.DataFrame:
+    """`training_gap.gaps` of every panel, tokens of stage 2 where there are stages; empty where nothing pairs."""
+    if sweep.curves is None:
         return pd.DataFrame()
-    curves = panelled(view)
+    curves = panelled(sweep)
     curves = curves.assign(tokens=curves["tokens"] - curves["begin"])
     return training_gap.gaps(curves[(curves["tokens"] > 0) & ended_well(curves)], "train_loss", ["panel"])
 
 
-def passings(view: View) -> pd.DataFrame:
+def crossings(sweep: SweepResults) -> pd.DataFrame:
     """Where each P passes P = 1, and the gap at the end with half its 95% interval, for reading."""
-    found = training_gap.passing(beside_one(view), ["panel"])
+    found = training_gap.passing(gaps_to_one_stream(sweep), ["panel"])
     table = found.rename(columns={"when": "ahead of P = 1", "panel": "runs"})
     return table[["runs", "P", "ahead of P = 1", "gap", "noise"]]
 
 
-def chosen(view: View) -> tuple[pd.DataFrame, dict[str, str], bool]:
+def loss_by_P(sweep: SweepResults) -> tuple[pd.DataFrame, dict[str, str], bool]:
     """Held-out loss by P of each tuned backbone: table, {column: its words}, whether P = 1 is measured.
 
     Where `parscale streams` has read a text with a frozen backbone and its streams, those losses are
     taken, and the bars are of the difference from P = 1; else the runs' own. A column "COLUMN bar" holds
     half of a 95% interval.
     """
-    runs = view.runs[view.runs["recipe"].isin(TUNED)] if "recipe" in view.runs else view.runs.iloc[:0]
-    measured = _measured(view)
+    runs = sweep.runs[sweep.runs["recipe"].isin(TUNED)] if "recipe" in sweep.runs else sweep.runs.iloc[:0]
+    measured = _measured(sweep)
     parts: list[Any] = []
     words = {}
     for (corpus, size), rows in _backbones(runs):
@@ -97,20 +97,20 @@ def _backbones(runs: pd.DataFrame) -> Any:
     return list(good.groupby(["corpus", "size"], sort=False))
 
 
-def _measured(view: View) -> pd.DataFrame:
+def _measured(sweep: SweepResults) -> pd.DataFrame:
     """One row a run whose frozen backbone was read beside its streams."""
-    streams = view.streams
+    streams = sweep.streams
     if streams is None or not set(BACKBONE) <= set(streams):
         return pd.DataFrame(columns=["run_id", *BACKBONE])
     return streams[streams["backbone"].notna()].drop_duplicates("run_id")
 
 
-def over_backbone(view: View) -> pd.DataFrame:
+def gains_over_backbone(sweep: SweepResults) -> pd.DataFrame:
     """What each P gains over its frozen backbone, and averaging over one stream; empty where not measured."""
-    rows = _measured(view)
-    if not len(rows) or view.streams is None:
+    rows = _measured(sweep)
+    if not len(rows) or sweep.streams is None:
         return pd.DataFrame()
-    whole = view.streams[view.streams["m"] == view.streams["P"]].set_index("run_id").loc[rows["run_id"]]
+    whole = sweep.streams[sweep.streams["m"] == sweep.streams["P"]].set_index("run_id").loc[rows["run_id"]]
     gains = {"over P = 1": "over_backbone", "by averaging": "gain"}
     table = whole[["size", "P", *gains.values()]].assign(
         **{f"{name} noise": 1.96 * whole[f"{column}_se"] for name, column in gains.items()}

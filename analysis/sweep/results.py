@@ -24,7 +24,7 @@ BEYOND = 8  # how many times past the largest P that was run the equivalents are
 
 
 @dataclass(frozen=True)
-class View:
+class SweepResults:
     """Runs, curves where there are any, and the fits by corpus and law; `missing` says what there is not.
 
     `runs` holds results; `table` every row, the first stages of two-stage runs too.
@@ -81,7 +81,7 @@ def one_sided(fitted: scaling.Fit) -> list[str]:
     return parts
 
 
-def read(source: Path | str, objective: Objective | None = None, asked: Asked = WHOLE) -> View:
+def read_sweep(source: Path | str, objective: Objective | None = None, asked: Asked = WHOLE) -> SweepResults:
     """Read a sweep folder or a runs table and fit every law of N and P to each corpus.
 
     Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". Where one size
@@ -101,10 +101,10 @@ def read(source: Path | str, objective: Objective | None = None, asked: Asked = 
             f"{gone} of {len(runs)} runs diverged or did not finish: kept in the table, not fitted"
         )
     curves = sweep_folder.read_curves(path, table)
-    streams = sweep_folder.read_beside(path, runs, sweep_folder.STREAMS)
-    context = sweep_folder.read_beside(path, runs, sweep_folder.CONTEXT)
+    streams = sweep_folder.read_measured(path, runs, sweep_folder.STREAMS)
+    context = sweep_folder.read_measured(path, runs, sweep_folder.CONTEXT)
     missing += sweep_folder.remarks(path, table, curves, streams)
-    return View(str(source), table, runs, curves, fits, tuple(missing), streams, context, objective)
+    return SweepResults(str(source), table, runs, curves, fits, tuple(missing), streams, context, objective)
 
 
 def read_table(path: Path, asked: Asked = WHOLE) -> pd.DataFrame:
@@ -176,14 +176,14 @@ def _fit_all(
     return found
 
 
-def equivalent_tables(view: View) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+def equivalent_tables(sweep: SweepResults) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     """Equivalents out to BEYOND times the largest P at each corpus' middle size, and by the points."""
     curves, points = {}, {}
-    for corpus, fitted in view.determined.items():
-        runs = view.of(corpus)
+    for corpus, fitted in sweep.determined.items():
+        runs = sweep.of(corpus)
         sizes = np.sort(runs["N"].unique())
         streams = np.union1d(np.geomspace(1, BEYOND * runs["P"].max(), 24), runs["P"].unique())
-        known: Any = fitted if corpus in view.sound else fitted.law
+        known: Any = fitted if corpus in sweep.sound else fitted.law
         curves[corpus] = equivalents(known, N=sizes[len(sizes) // 2], P=streams, data=runs)
         points[corpus] = equivalents_by_points(runs)
     return curves, points

@@ -14,7 +14,7 @@ STREAMS, CONTEXT = "streams.parquet", "context.parquet"  # what `parscale stream
 _ABOUT = ("run_id", "N", "P", "recipe", "corpus", "size", "seed", "status")
 
 
-def folder_of(path: Path) -> Path:
+def table_folder(path: Path) -> Path:
     """The folder of a sweep, or of a runs table."""
     return path if path.is_dir() else path.parent
 
@@ -32,7 +32,7 @@ def read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
     Column `begin`: the tokens after which stage 2 begins; 0 for runs of one stage. Text is in categories:
     of ten million points each says which of some thousand runs it belongs to.
     """
-    folder = folder_of(path)
+    folder = table_folder(path)
     files = [*folder.glob("curves.parquet"), *sorted((folder / "curves").glob("*.parquet"))]
     if not files or "run_id" not in runs:
         return None
@@ -57,12 +57,12 @@ def _begin(runs: pd.DataFrame) -> pd.Series[float]:
     return none.mask(second, before).mask(first, runs["D"].astype(float))
 
 
-def read_beside(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
+def read_measured(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
     """What was measured of each run in the table `name` beside them, with its corpus, recipe and size.
 
     path: of the sweep's folder or its table of runs. None without such a table, or without run_id.
     """
-    file = folder_of(path) / name
+    file = table_folder(path) / name
     if not file.is_file() or "run_id" not in runs or file == path:
         return None
     known = [c for c in ("run_id", "corpus", "recipe", "size") if c in runs]
@@ -75,11 +75,14 @@ def remarks(
 ) -> Iterator[str]:
     """What a sweep's folder does not hold, in sentences."""
     first = is_first_stage(runs)
-    planned = {file.stem for file in (folder_of(path) / "configs").glob("*.json")} if path.is_dir() else set()
-    left = planned - set(runs["run_id"]) if "run_id" in runs else set()
+    planned = (
+        {file.stem for file in (table_folder(path) / "configs").glob("*.json")} if path.is_dir() else set()
+    )
+    held = set(runs["run_id"]) if "run_id" in runs else planned
+    left = planned - held
     if left:
         yield (
-            f"{len(left)} of {len(planned)} planned runs have no row yet (`parscale status {path}`); "
+            f"{len(left)} of {len(planned | held)} planned runs have no row yet (`parscale status {path}`); "
             "the sweep's command trains them"
         )
     if first.any():

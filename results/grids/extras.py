@@ -9,7 +9,8 @@ loss at P = 4, less that at P = 1 under the same rule, by more than .0054 on ave
 standard error of a mean of two paired changes, which scatter by .0038 on `text`. (`slow`, `fast` and P = 8 of
 `same` were added on the day they were run, before any trial had ended.) What came of them:
 
-    python -m results.grids.extras        writes results/sweeps/extras/README.md
+    python -m results.grids.collect results/sweeps/extras    the trials in one table
+    python -m results.grids.extras                           writes results/sweeps/extras/README.md
 """
 
 from dataclasses import replace
@@ -58,7 +59,7 @@ TRIALS = {name: made.rule.rpartition("; ")[2] for name, made in globals().items(
 BETTER = 0.0054
 HEAD = f"""# What streams add, tuned
 
-`python -m results.grids.extras`, from the trials' tables. Losses of seeds 0 and 1, nats per token; change: P
+`python -m results.grids.extras`, from the trials' table. Losses of seeds 0 and 1, nats per token; change: P
 streams less P = 1 under the same rule (that of `same` where a trial does not concern P = 1), mean over the
 seeds; gained: how much lower than the change of `same`. By the rule stated before, {BETTER} were to count.
 Trained on one H100, `cosine` and `wide_prefixes` on a CPU.
@@ -70,7 +71,8 @@ Trained on one H100, `cosine` and `wide_prefixes` on a CPU.
 
 def page() -> str:
     """The table of all trials, those that gained most at P = 4 first."""
-    losses = {name: _losses(name) for name in TRIALS}
+    table = pd.read_parquet(OUT / "runs.parquet").set_index("seed").sort_index()
+    losses = {name: _losses(table[table["sweep"] == f"extras-{name}"]) for name in TRIALS}
     change = {
         (name, P): float((found[P] - found.get(1, losses["same"][1])).mean())
         for name, found in losses.items()
@@ -86,9 +88,8 @@ def page() -> str:
     return HEAD + "\n".join(lines) + "\n"
 
 
-def _losses(name: str) -> dict[int, "pd.Series[float]"]:
-    """{P: loss by seed}."""
-    runs = pd.read_parquet(OUT / name / "runs.parquet").set_index("seed").sort_index()
+def _losses(runs: pd.DataFrame) -> dict[int, "pd.Series[float]"]:
+    """{P: loss by seed} of one trial."""
     return {int(P): rows["loss"] for P, rows in runs.groupby("P")}
 
 

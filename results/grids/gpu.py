@@ -6,9 +6,11 @@ The recipe is the laptop grid's but for what the size asks: bfloat16, 16,384 tok
 heads of 32. Its two learning rates were tried before any run of the grid, at 128x8 with 10M tokens:
 
     parscale sweep results/grids/gpu.py:same --sizes 128x8 --streams 1,4 --tokens 10M
+        --out results/sweeps/gpu-recipe/same
+    python -m results.grids.collect results/sweeps/gpu-recipe    the trials in one table
 
-and so for the four after it; the pair with the lowest mean of the losses at P = 1 and 4 was to be taken: that
-rule stood before the trial. It was `muon_double`. `prefix_alone` is its control: P = 1 with a prefix.
+and so for the four after `same`; the pair with the lowest mean of the losses at P = 1 and 4 was to be taken:
+that rule stood before the trial. It was `muon_double`. `prefix_alone` is its control: P = 1 with a prefix.
 """
 
 from dataclasses import replace

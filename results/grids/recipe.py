@@ -1,6 +1,7 @@
 """The recipe search: one change of the training rule at a time, paired by seed.
 
     parscale sweep results/grids/recipe.py:b8 --out results/sweeps/recipe/b8 [--sizes 64x4] [--tokens 10M]
+    python -m results.grids.collect results/sweeps/recipe    the trials in one table
 
 Every trial trains one size at P in {1, 4} on `code`, compiled, linear decay to zero, with half a million
 held-out tokens: 32x4 with 3M tokens, then 32x2 with 2M, then two wider sizes. results/LOG.md has what came.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ from scaling.data.runs import read_runs, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
 from scaling.optimise.optimum import FitError
+
+T = TypeVar("T")
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:
@@ -30,9 +32,9 @@ class Asked(NamedTuple):
     columns: str | None = None
     where: str | None = None
 
-    def read(self, source: Any) -> pd.DataFrame:
+    def read(self, source: str | Path) -> pd.DataFrame:
         """The runs of a file or folder, columns mapped and rows narrowed."""
-        return runs_of(SimpleNamespace(runs=source, **self._asdict()))
+        return runs_of(source, self.columns, self.where)
 
     @property
     def words(self) -> list[str]:
@@ -44,18 +46,17 @@ class Asked(NamedTuple):
 WHOLE = Asked()  # every row, under the names of the file
 
 
-def runs_of(args: Any) -> pd.DataFrame:
-    """The runs a command was pointed at, its columns mapped and its rows narrowed."""
-    runs = read_runs(args.runs, mapping(args.columns, "--columns"))
-    for column, value in mapping(args.where, "--where").items():
+def runs_of(source: str | Path, columns: str | None = None, where: str | None = None) -> pd.DataFrame:
+    """The runs of a file or folder, columns mapped ("N=params") and rows narrowed ("corpus=pile")."""
+    runs = read_runs(source, mapping(columns, "--columns"))
+    for column, value in mapping(where, "--where").items():
         if column not in runs:
-            raise ValueError(
-                f"--where {column}: no such column in {args.runs}; it has {', '.join(runs.columns)}"
-            )
+            have = ", ".join(runs.columns)
+            raise ValueError(f"--where {column}: no such column in {source}; it has {have}")
         keep = _is(runs[column], value)
         if not keep.any():
             some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
-            raise ValueError(f"--where {column}={value}: no row of {args.runs} has it; there are {some}")
+            raise ValueError(f"--where {column}={value}: no row of {source} has it; there are {some}")
         runs = runs[keep]
     return runs
 
@@ -68,7 +69,7 @@ def values(text: str, option: str) -> Array:
         raise ValueError(f"{option}: {error}") from None
 
 
-def check_axis(runs: pd.DataFrame, axis: str, option: str, source: Any) -> None:
+def check_axis(runs: pd.DataFrame, axis: str, option: str, source: str | Path) -> None:
     """Refuse an axis that the runs do not have; C follows from the others."""
     if axis not in runs and axis != "C":
         have = [*(known for known in ("N", "P", "D") if known in runs), "C"]
@@ -82,7 +83,7 @@ def _is(column: pd.Series[Any], value: str) -> Any:
     return column.astype(str) == value
 
 
-def split(runs: pd.DataFrame, by: str | None, source: Any) -> Iterator[tuple[str, pd.DataFrame]]:
+def split(runs: pd.DataFrame, by: str | None, source: str | Path) -> Iterator[tuple[str, pd.DataFrame]]:
     """The runs in groups, each with its name: one a value of column `by`, or all of them.
 
     Raises ValueError, which names the source, where there is no such column or two names would be one file's.
@@ -100,15 +101,17 @@ def split(runs: pd.DataFrame, by: str | None, source: Any) -> Iterator[tuple[str
         yield str(value), part
 
 
-def each(args: Any, runs: pd.DataFrame, work: Callable[[pd.DataFrame], Any]) -> dict[str, Any]:
+def each(
+    runs: pd.DataFrame, by: str | None, source: str | Path, work: Callable[[pd.DataFrame], T]
+) -> dict[str, T]:
     """What `work` makes of each group of the runs; an error names its group."""
     found = {}
-    for name, part in split(runs, args.by, args.runs):
+    for name, part in split(runs, by, source):
         try:
             found[name] = work(part)
         except ValueError as error:
             kind = FitError if isinstance(error, FitError) else ValueError
-            raise kind(f"{args.by}={name}: {error}" if args.by else str(error)) from None
+            raise kind(f"{by}={name}: {error}" if by else str(error)) from None
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,38 +149,41 @@ def _words(column: Any) -> Any:
     return pd.Series(np.asarray(column, dtype=object)).fillna("").to_numpy(dtype=object)
 
 
-def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
-    """Check the axes and losses of a runs table with pandera; ValueError names the first bad row."""
-    import pandera.pandas as pa  # slow to import, and only reading needs it
+Rule = tuple[str, Callable[[Array], Any]]  # what a value must be, and whether it is
+FINITE: Rule = ("finite", np.isfinite)
+POSITIVE: Rule = ("> 0", lambda x: x > 0)
+RULES: dict[str, tuple[Rule, ...]] = {
+    "N": (FINITE, POSITIVE),
+    "D": (FINITE, POSITIVE),
+    "C": (FINITE, POSITIVE),
+    "loss": (FINITE, POSITIVE),
+    "loss_se": ((">= 0", lambda x: x >= 0),),
+    "P": (FINITE, (">= 1", lambda x: x >= 1), ("a whole number", lambda x: x % 1 == 0)),
+}
+MAY_BE_EMPTY = ("D", "C", "loss_se")
 
-    positive = [pa.Check(lambda s: np.isfinite(s), error="finite"), pa.Check.gt(0, error="> 0")]
-    rules = {
-        "N": positive,
-        "D": positive,
-        "C": positive,
-        "loss": positive,
-        "loss_se": [pa.Check.ge(0, error=">= 0")],
-    }
-    whole = pa.Check(lambda s: s % 1 == 0, error="a whole number")
-    rules["P"] = [positive[0], pa.Check.ge(1, error=">= 1"), whole]
-    schema = pa.DataFrameSchema(
-        {name: pa.Column(float, checks, required=False, nullable=name in ("loss_se", "D", "C"))
-         for name, checks in rules.items()}
-    )  # fmt: skip
-    good = table[usable(table)].reset_index(drop=True)
-    try:
-        schema.validate(good, lazy=True)
-    except pa.errors.SchemaErrors as errors:
-        cases = errors.failure_cases
-        cases = cases[cases["index"].notna()].sort_values("index", kind="stable")
-        first = cases.iloc[0]
-        what = {"not_nullable": "a number"}.get(str(first["check"]), str(first["check"]))
-        row = int(np.flatnonzero(usable(table))[int(first["index"])])
-        at, found = table_files.place(Path(source), row), f"column {first['column']}: {first['failure_case']}"
-        if what == "a number":
-            found, what = f"column {first['column']}: the cell is empty: it", "a number, or the row left out"
-        raise ValueError(f"{source}: {at}, {found} must be {what}") from None
-    return table
+
+def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
+    """Check the axes and losses of a runs table; ValueError names the first bad row, column and value."""
+    keep = usable(table)
+    bad = {name: np.flatnonzero(keep & _bad(name, table[name].to_numpy())) for name in RULES if name in table}
+    first = {name: int(rows[0]) for name, rows in bad.items() if rows.size}
+    if not first:
+        return table
+    name = min(first, key=lambda column: first[column])
+    value, place = float(table[name].iloc[first[name]]), table_files.place(Path(source), first[name])
+    if np.isnan(value):
+        need = "the cell is empty: it must be a number, or the row left out"
+    else:
+        need = f"{value} must be {next(need for need, test in RULES[name] if not test(np.array(value)))}"
+    raise ValueError(f"{source}: {place}, column {name}: {need}")
+
+
+def _bad(name: str, values: Array) -> Any:
+    """Which values of a column no run can have, (n,)."""
+    with np.errstate(invalid="ignore"):  # inf % 1
+        good = np.logical_and.reduce([test(values) for _, test in RULES[name]])
+    return ~(good | (np.isnan(values) & (name in MAY_BE_EMPTY)))
 
 
 def arrays(table: Any, names: tuple[str, ...]) -> tuple[dict[str, Array], int]:

@@ -40,6 +40,18 @@ def parse_size(text: Any) -> float:
         raise ValueError(f"{text!r} is not a number") from None
 
 
+def parse_counts(text: str, option: str) -> list[int]:
+    """Whole numbers of at least 1 from "1,2,4"; ValueError names the option."""
+    try:
+        values = [parse_size(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+    bad = next((v for v in values if not (v >= 1 and v % 1 == 0)), None)  # inf % 1 is nan
+    if bad is not None:
+        raise ValueError(f"{option} {text}: {bad:g} is no whole number of at least 1")
+    return [int(v) for v in values]
+
+
 def _read(text: str, units: dict[str, float], example: str) -> float:
     """A number times its unit; units are told apart without regard to case."""
     found = _NUMBER.match(text)

@@ -25,7 +25,7 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be read, or that is not what its configuration says."""
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_hf_json(path: Path) -> dict[str, Any]:
     """One JSON object, or an error that names the file."""
     try:
         found = json.loads(limits.read_json(path))
@@ -100,7 +100,7 @@ def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
         raise CheckpointError(f"{where}: {error}") from None
 
 
-def to_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
+def hf_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
     """The config.json of a model: what other tools know by name, and ParScale's own keys."""
     family, class_name, plain = _family(config)
     written: dict[str, Any] = {

@@ -21,12 +21,12 @@ def folder(parent: str, checkpoints: Path) -> Path:
 def of(run: RunConfig, checkpoints: Path) -> Path:
     """The checkpoint folder a run starts from, refused if it is not what the run was planned with."""
     found = folder(run.parent, checkpoints)
-    if run.parent_hash and fingerprint(found) != run.parent_hash:
+    if run.parent_hash and parent_fingerprint(found) != run.parent_hash:
         raise ValueError(f"{found} has changed since the run was planned; plan the sweep in a new folder")
     return found
 
 
-def fingerprint(path: Path) -> str:
+def parent_fingerprint(path: Path) -> str:
     """SHA-256 over a checkpoint folder's configuration and weights."""
     files = sorted([*path.glob("config.json"), *path.glob("*.safetensors")])
     if len(files) < 2:

@@ -20,10 +20,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from scaling.data.atomic_files import replacing
-from sweeps.checkpoint.hf_config import CheckpointError, from_json, read_json, to_json
-from sweeps.checkpoint.shards import fingerprint, split_shards, write_shard
+from sweeps.checkpoint.hf_config import CheckpointError, from_json, hf_json, read_hf_json
+from sweeps.checkpoint.shards import split_shards, tensors_fingerprint, write_shard
 from sweeps.config.model import ModelConfig
-from sweeps.model.layers import is_extra
+from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 
 INDEX = "model.safetensors.index.json"
@@ -36,13 +36,13 @@ FINGERPRINT = "checkpoint_sha256"  # in every shard we write: which checkpoint i
 def read_config(folder: str | Path) -> ModelConfig:
     """The configuration of a checkpoint folder (Qwen2, Qwen3, their ParScale and mixture variants)."""
     path = Path(folder) / "config.json"
-    return from_json(read_json(path), where=str(path))
+    return from_json(read_hf_json(path), where=str(path))
 
 
 def shard_map(folder: Path) -> dict[Path, set[str] | None]:
     """Each shard and the tensors the index says it holds (None where there is no index)."""
     if (folder / INDEX).exists():
-        weight_map = read_json(folder / INDEX).get("weight_map")
+        weight_map = read_hf_json(folder / INDEX).get("weight_map")
         if not isinstance(weight_map, dict) or not weight_map:
             raise CheckpointError(f"{folder / INDEX} has no weight_map")
         for shard in weight_map.values():  # a stranger's index names files in its own folder only
@@ -198,7 +198,7 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.to(dtype or tensor.dtype) for name, tensor in merged_state(model).items()}
     shards = list(split_shards(state, shard_bytes))
-    stamp = {"format": "pt", FINGERPRINT: fingerprint(state)}
+    stamp = {"format": "pt", FINGERPRINT: tensors_fingerprint(state)}
     names = [f"model-{i + 1:05}-of-{len(shards):05}.safetensors" for i in range(len(shards))]
     names = names if len(shards) > 1 else [SINGLE]
     for name, shard in zip(names, shards, strict=True):
@@ -214,7 +214,7 @@ def save(
         with replacing(folder / "tokenizer.json") as temporary:
             shutil.copyfile(tokenizer, temporary)
     dtype_name = str(next(iter(state.values())).dtype).removeprefix("torch.")
-    write_json(folder / "config.json", to_json(model.config, dtype_name))
+    write_json(folder / "config.json", hf_json(model.config, dtype_name))
     return folder
 
 

@@ -27,7 +27,7 @@ def split_shards(state: Mapping[str, Tensor], shard_bytes: int) -> Iterator[dict
     yield shard
 
 
-def fingerprint(state: Mapping[str, Tensor]) -> str:
+def tensors_fingerprint(state: Mapping[str, Tensor]) -> str:
     """Names the checkpoint: the hash of its names and bytes."""
     digest = hashlib.sha256()
     for name, tensor in state.items():

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from scaling.data.atomic_files import replacing
 from sweeps.checkpoint import released_format as checkpoint
-from sweeps.checkpoint.hf_config import CheckpointError, to_json
+from sweeps.checkpoint.hf_config import CheckpointError, hf_json
 from sweeps.checkpoint.shards import write_shard
-from sweeps.model.layers import is_extra
+from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 
 
@@ -136,7 +136,7 @@ def write_streams(model: ParScaleLM, folder: Path, backbone: str) -> None:
     extras = {name: tensor for name, tensor in checkpoint.merged_state(model).items() if is_extra(name)}
     with replacing(folder / checkpoint.STREAMS) as temporary:
         write_shard(extras, temporary, {"format": "pt", checkpoint.BACKBONE: backbone})
-    checkpoint.write_json(folder / "config.json", to_json(model.config, "float32"))
+    checkpoint.write_json(folder / "config.json", hf_json(model.config, "float32"))
 
 
 def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path) -> Path:

@@ -27,7 +27,7 @@ from scaling.data.atomic_files import sha256
 from sweeps.checkpoint import parents
 from sweeps.config.run import RunConfig
 from sweeps.corpora import tokens
-from sweeps.corpora.cleaning import clean, split
+from sweeps.corpora.cleaning import clean, split_documents
 from sweeps.corpora.documents import Source
 from sweeps.corpora.sources import huggingface
 from sweeps.corpora.sources.registry import source_of
@@ -96,7 +96,7 @@ def load(name: str, vocab: int, report: Report | None = None, tokenizer: str = "
                 return _open(folder)
             say(f"corpus {name}: the cache in {folder} is damaged ({fault}); building it again")
             shutil.rmtree(folder)
-        tokens.check(tokenizer, vocab, path)
+        tokens.check_vocabulary(tokenizer, vocab, path)
         say(f"corpus {name}: building it (vocabulary {vocab}); kept in {folder}")
         _build(source, recipe, vocab, path, folder, root / "downloads")
     return _open(folder)
@@ -119,7 +119,7 @@ def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[Run
         epochs = windows.epochs(config.start_step + config.steps)
         most[config.corpus] = max(most.get(config.corpus, 0.0), epochs)
         parent = renamed.get(config.parent, config.parent)
-        of_parent = "" if not parent or config.parent in renamed else parents.fingerprint(Path(parent))
+        of_parent = "" if not parent or config.parent in renamed else parents.parent_fingerprint(Path(parent))
         new = replace(config, corpus_hash=built[key].hash, parent=parent, parent_hash=of_parent)
         renamed[config.run_id] = new.run_id
         bound.append(new)
@@ -196,7 +196,7 @@ def _build(
     """Build in a temporary folder beside the final one, then rename: never a half-built corpus."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     kept, dropped = clean(source.documents(downloads))
-    parts = split(kept, source.val_share)
+    parts = split_documents(kept, source.val_share)
     scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
         encoder = tokens.make_tokenizer(tokenizer, [d.text for d in parts["train"]], vocab)

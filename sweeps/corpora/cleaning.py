@@ -81,7 +81,7 @@ def _generated(text: str) -> bool:
     return len(text) / len(lines) > 200 or max(map(len, lines)) > 4000 or letters < 0.25 * len(text)
 
 
-def split(documents: list[Document], val_share: float) -> dict[str, list[Document]]:
+def split_documents(documents: list[Document], val_share: float) -> dict[str, list[Document]]:
     """Held out or not by the text's hash alone: no other choice, and no change with the vocabulary.
 
     Of a domain large enough for one document to be expected, the one with the lowest hash is held out

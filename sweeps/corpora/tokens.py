@@ -45,7 +45,7 @@ def recipe(tokenizer: str) -> dict[str, Any]:
         raise ValueError(f"tokenizer {tokenizer}: {error.strerror}; give bpe or a tokenizer.json") from None
 
 
-def check(tokenizer: str, vocab: int, path: str | Path = "") -> None:
+def check_vocabulary(tokenizer: str, vocab: int, path: str | Path = "") -> None:
     """Refuse what would fail once the documents are read: no package tokenizers, a vocabulary too small.
 
     `path` is where a tokenizer that is not bpe lies, `tokenizer` what the user calls it.
@@ -95,7 +95,7 @@ def train_tokenizer(texts: Sequence[str], vocab: int) -> Tokenizer:
     """Byte-level BPE of `vocab` entries (fewer if the text has no more), from the first 10 MB of `texts`."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    check("bpe", vocab)
+    check_vocabulary("bpe", vocab)
     tokenizer = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(QWEN2_SPLIT), behavior="isolated")
     levels = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

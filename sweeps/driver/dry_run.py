@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+import pandas as pd
 
 from scaling.accounting import training_memory_bytes
 from sweeps.config.execution import Execution, share_out
@@ -31,7 +29,6 @@ COLUMNS = (
     "GiB/sequence",
     "time",
 )
-GO_FIRST = ("ffn", "heads", "lr", "state GiB", "GiB/sequence", "layers x width", "FLOPs", "seed", "corpus")
 MEMORY = "state: weights, gradients, Adam moments; a sequence: what it keeps for the backward pass"
 BYTES = {"float32": 4, "bf16": 2}  # of an activation
 UNKNOWN = (
@@ -53,10 +50,10 @@ def forecast(
 ) -> Forecast:
     """Hours as finished runs in `folder` took; else at `rate` FLOP/s; else as steps timed here do."""
     finished = time_estimate.finished_speeds(folder)
-    left = [run for run in runs if time_estimate.shape_of(run) not in finished]
+    left = [run for run in runs if time_estimate.speed_key(run) not in finished]
     count, threads = share_out(workers, len(runs), execution)
     how = "as finished runs here took"
-    speeds: dict[time_estimate.Shape, float] = {}
+    speeds: dict[time_estimate.SpeedKey, float] = {}
     if left and rate:
         speeds, how = time_estimate.rated_speeds(left, rate), f"at {rate:.3g} FLOP/s a run"
     elif left and place == "local" and execution.ranks == 1:
@@ -73,43 +70,25 @@ def forecast(
     return Forecast(hours, f"in all {clock(3600 * time_estimate.together(known, count))}, {at_once}: {how}")
 
 
-def show(
-    console: Console, rule: str, runs: list[RunConfig], execution: Execution, forecast: Forecast
-) -> None:
-    """The table of runs, largest first, and the sums."""
-    table = Table(box=SIMPLE_HEAD, title=f"{len(runs)} runs", caption=rule, caption_justify="left")
+def table(runs: list[RunConfig], execution: Execution, forecast: Forecast) -> pd.DataFrame:
+    """Every run's shape, counts, memory and time as text, largest first."""
     rows = [
         [*cells(run, execution), clock(3600 * hours) if hours is not None else ""]
         for run, hours in sorted(zip(runs, forecast.hours, strict=True), key=lambda pair: -pair[0].C)
     ]
-    kept = fitting(rows, console.width)
-    for index in kept:
-        name = COLUMNS[index]
-        table.add_column(name, justify="left" if name in ("corpus", "size") else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(row[index] for index in kept))
-    console.print(table)
-    if left_out := [name for index, name in enumerate(COLUMNS) if index not in kept]:
-        console.print(f"without {', '.join(left_out)}, for which the terminal is too narrow", highlight=False)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def sums(runs: list[RunConfig], execution: Execution, forecast: Forecast) -> list[str]:
+    """What the table's memory means, and what all runs take together, in lines."""
     precisions = sorted({run.precision for run in runs})
     less = ", one block's at a time and every block's input" if execution.gradient_checkpointing else ""
-    console.print(f"{MEMORY}, {' and '.join(precisions)} activations{less}", highlight=False)
+    lines = [f"{MEMORY}, {' and '.join(precisions)} activations{less}"]
     if execution.ranks > 1:
         shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"
-        console.print(f"both on each of {execution.ranks} devices: {execution.strategy}, {shares}")
+        lines.append(f"both on each of {execution.ranks} devices: {execution.strategy}, {shares}")
     flops, tokens = sum(run.own_C for run in runs), sum(run.steps * run.batch_tokens for run in runs)
-    console.print(f"in all {flops:.3g} FLOPs and {tokens:,} tokens", highlight=False)
-    console.print(forecast.words, highlight=False)
-
-
-def fitting(rows: list[list[str]], width: int) -> list[int]:
-    """The columns, by number, that fit a terminal whole: what tells least of a run goes first."""
-    needed = [max(map(len, column)) + 3 for column in zip(COLUMNS, *rows, strict=True)]  # and what parts them
-    kept = list(range(len(COLUMNS)))
-    for name in GO_FIRST:
-        if sum(needed[index] for index in kept) + 1 > width:
-            kept.remove(COLUMNS.index(name))
-    return kept
+    return [*lines, f"in all {flops:.3g} FLOPs and {tokens:,} tokens", forecast.words]
 
 
 def cells(run: RunConfig, execution: Execution) -> list[str]:

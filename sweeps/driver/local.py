@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sweeps.config.execution import DEFAULT, Execution, gpus_of, share_out
-from sweeps.driver.nursery import Child, Nursery
+from sweeps.driver.process_pool import Child, ProcessPool
 from sweeps.driver.worker import EXIT_FATAL, Job
 
 RESTARTS = 20  # of dead workers in one call; a run that kills its worker is given up long before
@@ -19,7 +19,7 @@ class LocalLauncher:
     """Keeps a number of worker processes going."""
 
     def __init__(self) -> None:
-        self.nursery: Nursery | None = None
+        self.pool: ProcessPool | None = None
         self.restarts = 0
 
     def share(self, workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:
@@ -34,37 +34,35 @@ class LocalLauncher:
         self.job = job
         self.log = Path(job.folder) / "checkpoints" / "workers.log"
         cwd = Path(job.cwd)
-        self.nursery = Nursery(
-            job.trainer.partition(":")[0], settings, self.log, cwd if cwd.is_dir() else None
-        )
-        self.going = {place: self._spawn(self.nursery, place) for place in range(workers)}
+        module = job.trainer.partition(":")[0]
+        self.pool = ProcessPool(module, settings, self.log, cwd if cwd.is_dir() else None)
+        self.going = {place: self._spawn(self.pool, place) for place in range(workers)}
 
-    def _spawn(self, nursery: Nursery, place: int) -> Child:
+    def _spawn(self, pool: ProcessPool, place: int) -> Child:
         """The worker of a place: it sees the GPUs of that place alone."""
         own = gpus_of(place, self.job.execution)
         visible = {"CUDA_VISIBLE_DEVICES": ",".join(own)} if own else {}
-        return nursery.start("sweeps.driver.worker:serve", self.job.to_json(), **visible)
+        return pool.start("sweeps.driver.worker:serve", self.job.to_json(), **visible)
 
     def poll(self) -> bool:
         """Replace workers that died; False once all have ended."""
-        assert self.nursery is not None
-        self.nursery.look()
+        assert self.pool is not None
+        self.pool.look()
         ended = {place: worker for place, worker in self.going.items() if worker.code is not None}
         for place, worker in ended.items():
             del self.going[place]
             if worker.code == EXIT_FATAL:
-                raise OSError(worker.said[-1]["fatal"])
+                raise OSError(worker.received[-1]["fatal"])
             if worker.code != 0:
                 self.restarts += 1
                 if self.restarts > RESTARTS:
                     often = f"{self.restarts} times, the last with code {worker.code}"
                     raise OSError(f"workers died {often}; see {self.log}")
-                self.going[place] = self._spawn(self.nursery, place)
+                self.going[place] = self._spawn(self.pool, place)
         return bool(self.going)
 
     def stop(self) -> None:
         """Ask every worker to write its state; a second Ctrl-C, or long silence, ends them at once."""
-        if self.nursery:
-            self.nursery.end(STOP_S)
-            self.nursery.close()
-        self.nursery = None
+        if self.pool:
+            self.pool.end(STOP_S)
+        self.pool = None

@@ -1,8 +1,8 @@
-"""How the nodes of one run speak to each other: through files in a folder that all of them see.
+"""How the nodes of one run exchange messages: through files in a folder that all of them see.
 
-The first node holds the run and calls for ranks, attempt after attempt; the others answer with their
-share (`sweeps.driver.ranks.answer`). A file a word: `call.json` says which ranks are wanted now, `dead-KEY` that
-one of the attempt KEY has died, `over` that none will be wanted any more.
+The first node holds the run and requests ranks, attempt after attempt. The others start their share of
+them (`sweeps.driver.ranks.serve_node`). Each message is a file: `request.json` says which ranks are wanted now,
+`failed-KEY` that a rank of the attempt KEY has failed, `closed` that no more will be wanted.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any
 
 from sweeps.store.checksums import write_text
 
-VARIABLE = "PARSCALE_NODES"  # names the first node's box to the worker on it
+VARIABLE = "PARSCALE_NODES"  # names the first node's mailbox to the worker on it
 
 
 @dataclass(frozen=True)
-class Box:
+class NodeMailbox:
     """The folder of one group of nodes."""
 
     folder: Path
 
     @classmethod
-    def mine(cls) -> Box:
+    def mine(cls) -> NodeMailbox:
         """That of the group whose first node this is."""
         if VARIABLE not in os.environ:
             raise ValueError(
@@ -33,39 +33,39 @@ class Box:
             )
         return cls(Path(os.environ[VARIABLE]))
 
-    def call(self, spec: dict[str, Any]) -> None:
-        """Ask for the ranks of an attempt."""
+    def request(self, spec: dict[str, Any]) -> None:
+        """Request the ranks of an attempt."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / "call.json", json.dumps(spec))
+        write_text(self.folder / "request.json", json.dumps(spec))
 
-    def hang_up(self) -> None:
-        """Ask for none until the next call."""
-        (self.folder / "call.json").unlink(missing_ok=True)
+    def withdraw(self) -> None:
+        """Want no ranks until the next request."""
+        (self.folder / "request.json").unlink(missing_ok=True)
 
-    def wanted(self) -> dict[str, Any]:
+    def requested(self) -> dict[str, Any]:
         """The attempt whose ranks are wanted; empty if there is none."""
         try:
-            return dict(json.loads((self.folder / "call.json").read_text(encoding="utf-8")))
+            return dict(json.loads((self.folder / "request.json").read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError):
             return {}
 
-    def mourn(self, key: str, code: int) -> None:
-        """Say that a rank of an attempt has ended with this code."""
-        write_text(self.folder / f"dead-{key}", str(code))
+    def report_failure(self, key: str, code: int) -> None:
+        """Report that a rank of an attempt has ended with this code."""
+        write_text(self.folder / f"failed-{key}", str(code))
 
-    def mourned(self, key: str) -> int:
+    def failure(self, key: str) -> int:
         """The code with which another node's rank of the attempt has ended; 0 if none has."""
         try:
-            return int((self.folder / f"dead-{key}").read_text())
+            return int((self.folder / f"failed-{key}").read_text())
         except (FileNotFoundError, ValueError):
             return 0
 
     def close(self) -> None:
-        """Let the other nodes go."""
+        """Want no ranks any more: the other nodes end."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "over").touch()
+        (self.folder / "closed").touch()
 
     @property
-    def over(self) -> bool:
-        """True once it has been closed."""
-        return (self.folder / "over").exists()
+    def closed(self) -> bool:
+        """True once no more ranks will be wanted."""
+        return (self.folder / "closed").exists()

@@ -1,4 +1,4 @@
-"""A rank of a run, as a process that `sweeps.driver.ranks` starts; rank 0 says what comes of the run."""
+"""A rank of a run, as a process that `sweeps.driver.ranks` starts; rank 0 sends progress and the result."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sweeps.config.execution import Execution
 from sweeps.config.run import RunConfig
+from sweeps.driver.process_pool import Send
 from sweeps.training.interrupt import Interrupted
 
-Say = Callable[[Any], None]
 
-
-def serve(text: str, stop: Callable[[], bool], say: Say) -> int:
-    """Train a run (`text` is JSON: run, folder, execution) until done or told to stop."""
+def serve(text: str, stop: Callable[[], bool], send: Send) -> int:
+    """Train a run (`text` is JSON: run, folder, execution) until it is done or asked to stop."""
     from sweeps.training.train import train as train_here
 
     spec = json.loads(text)
     first = os.environ["PARSCALE_RANK"] == "0"
-    tell: Say = say if first else (lambda fact: None)
+    report: Send = send if first else (lambda value: None)
     given = Execution(**spec["execution"])
     execution = replace(given, threads=max(1, (given.threads or 1) // given.devices))  # its share
     try:
@@ -32,14 +30,14 @@ def serve(text: str, stop: Callable[[], bool], say: Say) -> int:
             execution=execution,
             snapshot=Path(spec["folder"]) / spec["snapshot"] if spec["snapshot"] else None,
             stop=stop,
-            progress=(lambda now: tell({"progress": now})) if first else None,
-            report=lambda line: tell({"report": line}),
+            progress=(lambda now: report({"progress": now})) if first else None,
+            report=lambda line: report({"report": line}),
         )
-        tell({"row": row})
+        report({"row": row})
     except Interrupted as stopped:
-        tell({"interrupted": str(stopped)})
+        report({"interrupted": str(stopped)})
     except Exception as error:
         kind, number = type(error).__name__, getattr(error, "errno", 0)
-        tell({"error": {"kind": kind, "text": str(error), "errno": number}})
+        report({"error": {"kind": kind, "text": str(error), "errno": number}})
         raise
     return 0

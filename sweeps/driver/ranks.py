@@ -1,7 +1,7 @@
-"""One run as several processes, a device each: started, listened to, stopped and started again together.
+"""One run as several processes, one per device: started, followed, stopped and restarted together.
 
-The worker that holds the run's lock starts them through a nursery, on further nodes of the run `answer`
-does. Rank 0 says what comes of the run.
+The worker that holds the run's lock starts them through a process pool. On further nodes of the run
+`serve_node` does. Rank 0 sends progress and the result.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from typing import Any
 
 from sweeps.config.execution import Execution
 from sweeps.config.run import RunConfig
-from sweeps.driver.node_mailbox import Box
-from sweeps.driver.nursery import Child, Nursery
+from sweeps.driver.node_mailbox import NodeMailbox
+from sweeps.driver.process_pool import Child, ProcessPool, Send
 from sweeps.training.interrupt import Interrupted
 
 CRASHES = 3  # deaths of a rank without progress, after which the run has failed
 POLL_S = 0.1
-END_S = 10.0  # patience with ranks that are to end
-REAPED_S = 1.0  # after which a death here is known
-WORD_S = 5.0  # after which another node's word of a death has come through the shared folder
-Say = Callable[[Any], None]
+END_S = 10.0  # for ranks to end before they are killed
+LOCAL_FAILURE_S = 1.0  # until a death on this node is known
+NODE_FAILURE_S = 5.0  # until another node's report of a death has come through the shared folder
 
 
 def inside() -> bool:
@@ -58,10 +57,10 @@ def train(
         if progress:
             progress(now)
 
-    with _nursery() as nursery:
+    with _pool() as pool:
         while True:
             snapshot = snapshots.choose(run, folder, report or (lambda line: None))
-            group = Group(run, folder, execution, nursery, snapshot)
+            group = Group(run, folder, execution, pool, snapshot)
             try:
                 return group.follow(stop, noticed, report or (lambda line: None))
             except RankDied as error:
@@ -74,17 +73,17 @@ def train(
 
 
 class RankDied(RuntimeError):
-    """A rank ended without a word."""
+    """A rank ended without a result or an error of its own."""
 
 
 class Group:
     """The processes of one attempt at a run."""
 
     def __init__(
-        self, run: RunConfig, folder: Path, execution: Execution, nursery: Nursery, snapshot: Path | None
+        self, run: RunConfig, folder: Path, execution: Execution, pool: ProcessPool, snapshot: Path | None
     ) -> None:
         several = execution.num_nodes > 1
-        self.box = Box.mine() if several else None
+        self.mailbox = NodeMailbox.mine() if several else None
         self.key = uuid.uuid4().hex
         spec = {
             "run": run.to_json(),
@@ -95,48 +94,48 @@ class Group:
             "host": os.environ.get("MASTER_ADDR", socket.gethostname()) if several else "127.0.0.1",
             "port": _free_port(),
         }
-        if self.box:
-            self.box.call(spec)
-        self.nursery = nursery
-        self.ranks = start(nursery, spec, node=0)
+        if self.mailbox:
+            self.mailbox.request(spec)
+        self.pool = pool
+        self.ranks = start(pool, spec, node=0)
 
-    def follow(self, stop: Callable[[], bool], progress: Say, report: Say) -> dict[str, Any]:
-        """Pass on what rank 0 says until it has the row; Interrupted, RankDied or what it raised."""
-        told = False
+    def follow(self, stop: Callable[[], bool], progress: Send, report: Send) -> dict[str, Any]:
+        """Pass on what rank 0 sends until it has the row; raises Interrupted, RankDied or rank 0's error."""
+        stopping = False
         while True:
-            self.nursery.look()
+            self.pool.look()
             codes = [rank.code for rank in self.ranks]
-            while self.ranks[0].said:
-                said = self.ranks[0].said.pop(0)
+            while self.ranks[0].received:
+                sent = self.ranks[0].received.pop(0)
                 for kind, pass_on in (("progress", progress), ("report", report)):
-                    if kind in said:
-                        pass_on(said[kind])
-                if "row" in said:
-                    return dict(said["row"])
-                if "interrupted" in said:
-                    raise Interrupted(said["interrupted"])
-                if "error" in said:
-                    self._blame()
-                    raise _error(said["error"])
+                    if kind in sent:
+                        pass_on(sent[kind])
+                if "row" in sent:
+                    return dict(sent["row"])
+                if "interrupted" in sent:
+                    raise Interrupted(sent["interrupted"])
+                if "error" in sent:
+                    self._raise_if_another_died()
+                    raise _error(sent["error"])
             dead = [rank for rank, code in enumerate(codes) if code]
             if dead:
                 raise RankDied(f"rank {dead[0]} ended with code {codes[dead[0]]}")
-            if self.box and (code := self.box.mourned(self.key)):
+            if self.mailbox and (code := self.mailbox.failure(self.key)):
                 raise RankDied(f"a rank on another node ended with code {code}")
             if codes[0] == 0:
                 raise RankDied("rank 0 ended without a row")
-            if not told and stop():
-                told = True
-                self.nursery.stop()
+            if not stopping and stop():
+                stopping = True
+                self.pool.stop()
             time.sleep(POLL_S)
 
-    def _blame(self) -> None:
-        """Rank 0's error may be only the echo of another's death: RankDied if one was killed."""
-        deadline = time.monotonic() + (WORD_S if self.box else REAPED_S)
+    def _raise_if_another_died(self) -> None:
+        """RankDied if another rank was killed: then rank 0's error only follows from that."""
+        deadline = time.monotonic() + (NODE_FAILURE_S if self.mailbox else LOCAL_FAILURE_S)
         while True:
-            self.nursery.look()
+            self.pool.look()
             codes = [rank.code or 0 for rank in self.ranks[1:]]
-            codes += [self.box.mourned(self.key)] if self.box else []
+            codes += [self.mailbox.failure(self.key)] if self.mailbox else []
             if min(codes, default=0) < 0:
                 raise RankDied(f"another rank ended with code {min(codes)}")
             if time.monotonic() > deadline:
@@ -145,17 +144,17 @@ class Group:
 
     def end(self) -> None:
         """End what is left of the processes, those on other nodes too."""
-        if self.box:
-            self.box.hang_up()
-        self.nursery.end(END_S)
+        if self.mailbox:
+            self.mailbox.withdraw()
+        self.pool.end(END_S)
 
 
-def _nursery() -> Nursery:
-    return Nursery("sweeps.training.train", {})
+def _pool() -> ProcessPool:
+    return ProcessPool("sweeps.training.train", {})
 
 
-def start(nursery: Nursery, spec: dict[str, Any], node: int) -> list[Child]:
-    """A node's share of the ranks of an attempt, one a device."""
+def start(pool: ProcessPool, spec: dict[str, Any], node: int) -> list[Child]:
+    """Start a node's share of the ranks of an attempt, one per device."""
     execution = Execution(**spec["execution"])
     settings = {
         "MASTER_ADDR": spec["host"],
@@ -165,26 +164,26 @@ def start(nursery: Nursery, spec: dict[str, Any], node: int) -> list[Child]:
     ranks = []
     for local in range(execution.devices):
         place = {"LOCAL_RANK": str(local), "PARSCALE_RANK": str(node * execution.devices + local)}
-        ranks.append(nursery.start("sweeps.driver.rank_process:serve", json.dumps(spec), **settings, **place))
+        ranks.append(pool.start("sweeps.driver.rank_process:serve", json.dumps(spec), **settings, **place))
     return ranks
 
 
-def answer(box: Box, node: int) -> None:
-    """Start this node's ranks whenever its group's first node calls, until it closes the box."""
+def serve_node(mailbox: NodeMailbox, node: int) -> None:
+    """Start this node's ranks whenever the first node requests them, until it closes the mailbox."""
     key, ranks = "", list[Child]()
-    with _nursery() as nursery:
-        while not box.over:
-            spec = box.wanted()
+    with _pool() as pool:
+        while not mailbox.closed:
+            spec = mailbox.requested()
             if spec.get("key", "") != key:
-                nursery.end(END_S)
+                pool.end(END_S)
                 key = spec.get("key", "")
-                ranks = start(nursery, spec, node) if key else []
-            nursery.look()
+                ranks = start(pool, spec, node) if key else []
+            pool.look()
             codes = [rank.code for rank in ranks if rank.code]
             if codes:
-                box.mourn(key, min(codes))
+                mailbox.report_failure(key, min(codes))
             time.sleep(POLL_S)
-        nursery.end(END_S)
+        pool.end(END_S)
 
 
 def _free_port() -> int:
@@ -193,7 +192,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _error(said: dict[str, Any]) -> Exception:
-    if said["errno"]:
-        return OSError(said["errno"], said["text"])
-    return RuntimeError(f"{said['kind']}: {said['text']}")
+def _error(sent: dict[str, Any]) -> Exception:
+    if sent["errno"]:
+        return OSError(sent["errno"], sent["text"])
+    return RuntimeError(f"{sent['kind']}: {sent['text']}")

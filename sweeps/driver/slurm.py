@@ -12,8 +12,8 @@ from typing import Any
 
 from sweeps.config.execution import DEFAULT, Execution
 from sweeps.driver.node import Node, stop_file
-from sweeps.driver.node_mailbox import VARIABLE, Box
-from sweeps.driver.ranks import answer
+from sweeps.driver.node_mailbox import VARIABLE, NodeMailbox
+from sweeps.driver.ranks import serve_node
 from sweeps.driver.worker import Job
 
 RESUBMISSIONS = 20  # of ended tasks in one call
@@ -34,15 +34,15 @@ class SlurmTask:
         if job.execution.num_nodes == 1:
             return self.node.serve(text)
         element = f"{os.environ['SLURM_JOB_ID']}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
-        box = Box(Path(job.folder) / "checkpoints" / "slurm" / element)
+        mailbox = NodeMailbox(Path(job.folder) / "checkpoints" / "slurm" / element)
         if int(os.environ["SLURM_NODEID"]):
-            answer(box, int(os.environ["SLURM_NODEID"]))
+            serve_node(mailbox, int(os.environ["SLURM_NODEID"]))
             return ""
-        os.environ[VARIABLE] = str(box.folder)
+        os.environ[VARIABLE] = str(mailbox.folder)
         try:
             return self.node.serve(text)
         finally:
-            box.close()
+            mailbox.close()
 
     def checkpoint(self, text: str) -> Any:
         """Called by submitit in the signal's handler, while `__call__` waits below it on the stack."""

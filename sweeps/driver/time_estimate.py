@@ -26,10 +26,10 @@ TRIAL_ROWS = 2048  # tokens times streams of a timed batch: with fewer it is Pyt
 TRIAL_FLOPS = 6e11  # of a whole grid's trials, at most: some 20 s of two slow cores
 TRIALS = 3  # steps that a trial takes, the first not counted
 
-Shape = tuple[Any, ...]  # what a run's speed depends on
+SpeedKey = tuple[Any, ...]  # what a run's speed depends on
 
 
-def shape_of(run: RunConfig) -> Shape:
+def speed_key(run: RunConfig) -> SpeedKey:
     """Runs equal in this train equally fast."""
     return (run.model, run.batch, run.seq_len, run.accumulate, run.precision, run.optimizer, run.compile)
 
@@ -45,18 +45,18 @@ def trial_flops(run: RunConfig) -> float:
     return 3 * run.model.forward_flops(run.seq_len) * tokens
 
 
-def finished_speeds(folder: Path) -> dict[Shape, float]:
+def finished_speeds(folder: Path) -> dict[SpeedKey, float]:
     """Median tokens per second, evaluation included, of the folder's finished runs, by shape."""
     table = Store(folder).table()
-    found: dict[Shape, list[float]] = {}
+    found: dict[SpeedKey, list[float]] = {}
     for row in table[table["status"] == "ok"].to_dict("records") if len(table) else ():
-        found.setdefault(shape_of(RunConfig.from_json(row["config"])), []).append(row["tokens_per_s"])
+        found.setdefault(speed_key(RunConfig.from_json(row["config"])), []).append(row["tokens_per_s"])
     return {shape: median(speeds) for shape, speeds in found.items()}
 
 
-def rated_speeds(runs: Sequence[RunConfig], rate: float) -> dict[Shape, float]:
+def rated_speeds(runs: Sequence[RunConfig], rate: float) -> dict[SpeedKey, float]:
     """Tokens per second of each shape where a run sustains `rate` FLOP/s."""
-    return {shape_of(run): rate / (3 * run.model.forward_flops(run.seq_len)) for run in runs}
+    return {speed_key(run): rate / (3 * run.model.forward_flops(run.seq_len)) for run in runs}
 
 
 def time_training(run: RunConfig, threads: int, accelerator: str = "cpu") -> float:
@@ -93,12 +93,12 @@ def time_training(run: RunConfig, threads: int, accelerator: str = "cpu") -> flo
 
 def timed_speeds(
     runs: Sequence[RunConfig], workers: int, threads: int, accelerator: str
-) -> dict[Shape, float]:
+) -> dict[SpeedKey, float]:
     """Tokens per second of each shape, `workers` of them timed at once; empty if that would take long.
 
     Steps are timed eagerly: to compile a shape takes longer than all of its trial.
     """
-    shapes = {shape_of(run): run for run in runs}
+    shapes = {speed_key(run): run for run in runs}
     if find_spec("torch") is None:  # planning needs no training packages
         return {}
     if sum(map(trial_flops, shapes.values())) > TRIAL_FLOPS:
@@ -106,12 +106,12 @@ def timed_speeds(
     largest_first = sorted(shapes.values(), key=lambda run: -run.C)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         speeds = pool.map(time_training, largest_first, repeat(threads), repeat(accelerator))
-        return dict(zip(map(shape_of, largest_first), speeds, strict=True))
+        return dict(zip(map(speed_key, largest_first), speeds, strict=True))
 
 
-def hours_of(run: RunConfig, speeds: dict[Shape, float]) -> float | None:
+def hours_of(run: RunConfig, speeds: dict[SpeedKey, float]) -> float | None:
     """Hours of a run's own steps at its shape's speed; None if that is not known."""
-    speed = speeds.get(shape_of(run))
+    speed = speeds.get(speed_key(run))
     return run.steps * run.batch_tokens / speed / 3600 if speed else None
 
 

@@ -1,6 +1,6 @@
 """A worker: takes the next run of a sweep folder that nobody holds, trains it, publishes it, repeats.
 
-A process that `sweeps.driver.nursery` starts for a launcher. Told to stop, it writes its state first.
+A child of a launcher's process pool. When asked to stop, it first writes its state.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sweeps.store.checksums import Damaged
 from sweeps.store.compatibility import changed_code
 from sweeps.store.locks import Locks
 from sweeps.store.store import Store
+from sweeps.training.interrupt import Interrupted
 
 FATAL_ERRNO = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
 CRASHES = 3  # a run whose worker died so often without progress is given up for this session
@@ -143,8 +144,6 @@ def _attempt(
 def _train(
     store: Store, job: Job, run_id: str, train: Callable[..., dict[str, Any]], stop: Callable[[], bool]
 ) -> None:
-    from sweeps.training.interrupt import Interrupted
-
     facts, last = _before(store, job, run_id)
     execution = replace(job.execution, threads=facts["threads"])
     if (crashes := facts["crashes"]) >= CRASHES:
@@ -201,11 +200,11 @@ def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def serve(text: str, stop: Callable[[], bool], say: Callable[[Any], None]) -> int:
-    """Work on a job (its JSON) until done or told to stop; `say` why no run can go on."""
+def serve(text: str, stop: Callable[[], bool], send: Callable[[Any], None]) -> int:
+    """Work on a job (its JSON) until it is done or asked to stop; `send` why no run can go on."""
     try:
         work(Job.from_json(text), stop)
     except Fatal as fatal:
-        say({"fatal": str(fatal)})
+        send({"fatal": str(fatal)})
         return EXIT_FATAL
     return 0

@@ -113,4 +113,4 @@ def _read_shape(base: Path) -> ModelConfig:
     path = base / "config.json"
     if not path.exists():
         raise ValueError(f"--base {base}: it has no config.json; name a checkpoint folder")
-    return hf_config.from_json(hf_config.read_json(path), where=str(path))
+    return hf_config.from_json(hf_config.read_hf_json(path), where=str(path))

@@ -11,7 +11,7 @@ from sweeps.config.run import RunConfig
 from sweeps.grids.axes import Axes
 
 
-def parse_size(size: str) -> tuple[int, int, int]:
+def parse_width_layers(size: str) -> tuple[int, int, int]:
     """`64x4` -> (width 64, 4 layers, dense: 0 experts); `64x4e8` -> the same with 8 experts."""
     found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(?:e([2-9]|[1-9]\d+))?", size)
     if not found:
@@ -25,7 +25,7 @@ def small_model(size: str, P: int, vocab: int, head_dim: int, prefix_tokens: int
     A mixture's experts have half that width, and a token two of them: as many active parameters as the
     dense model of the size, but for the router.
     """
-    width, layers, experts = parse_size(size)
+    width, layers, experts = parse_width_layers(size)
     if width % (2 * head_dim):
         raise ValueError(
             f"size {size}: width {width} is not a multiple of {2 * head_dim} (two heads of {head_dim})"

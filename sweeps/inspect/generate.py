@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from sweeps.corpora.tokens import read_tokenizer
-from sweeps.model.layers import check_ids
+from sweeps.model.blocks import check_ids
 from sweeps.model.parscale import ParScaleLM
 
 

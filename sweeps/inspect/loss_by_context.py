@@ -1,4 +1,4 @@
-"""`parscale context SWEEP`: each run's held-out loss split by what its context could have told it.
+"""Each trained run's held-out loss split by what its context could have told it.
 
 A target is `repeated` where the same pair of tokens (its predecessor and itself) stands earlier in the
 window, so that copying from context finds it; `seen` where only the token does; `new` where it does not.
@@ -16,35 +16,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from parscale.cli.sweep_commands import console, show
 from sweeps.inspect import trained_runs
 from sweeps.model.parscale import ParScaleLM
-from sweeps.store.checksums import write_parquet
 from sweeps.store.store import Store
 
 TABLE = "context.parquet"
+ORDER = ("N", "P", "run_id")  # of the table's rows
 PARTS = ("repeated", "seen", "new", "start")
 START = 16
 _OF_RUN = ("corpus", "size", "N", "P", "D", "seed", "recipe", "status")
-
-
-def context(args: Any) -> int:
-    """Read held-out text with every finished run, write the table and print it."""
-    folder, tokens = trained_runs.asked(args)
-    found = measure(folder, tokens).sort_values(["N", "P", "run_id"], ignore_index=True)
-    write_parquet(folder / TABLE, found)
-    shares = ", ".join(f"{part} {found[f'share_{part}'].mean():.0%}" for part in PARTS)
-    names = ["size", "P", "seed", *(f"loss_{part}" for part in PARTS)]
-    show(found[names], "held-out loss by what came before", f"of the text: {shares}")
-    console().print(f"written {folder / TABLE}", highlight=False, soft_wrap=True)
-    return 0
 
 
 def measure(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
@@ -61,7 +47,7 @@ def measure(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
             [{**facts, **split(trained_runs.load(weights), trained_runs.windows(config, tokens))}]
         )
 
-    return trained_runs.complete(folder, TABLE, tokens, of_run, several)
+    return trained_runs.complete(folder, TABLE, tokens, of_run, several, order=ORDER)
 
 
 @torch.no_grad()

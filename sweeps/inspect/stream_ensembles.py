@@ -1,4 +1,4 @@
-"""`parscale streams SWEEP`: what averaging the streams of each trained run gives, for Proposition 1's test.
+"""What averaging the streams of each trained run of a sweep gives, for Proposition 1's test.
 
 Writes streams.parquet beside the sweep's runs.parquet; `parscale figures` and `report` draw it. Columns:
 run_id, size, N, P, m (streams averaged), subsets, loss, loss_se, gain (L_1 - L_m, nats per token),
@@ -15,29 +15,13 @@ from typing import Any
 
 import pandas as pd
 
-from parscale.cli.sweep_commands import console, show
 from sweeps.checkpoint.stream_bank import view
 from sweeps.config.run import RunConfig
 from sweeps.inspect import trained_runs
 from sweeps.inspect.stream_diagnostics import diagnose, mean_and_se
-from sweeps.store.checksums import write_parquet
 
 TABLE = "streams.parquet"
-
-
-def streams(args: Any) -> int:
-    """Read held-out text with every finished run of P > 1, write the table and print its last rows."""
-    folder, tokens = trained_runs.asked(args)
-    found = measure(folder, tokens).sort_values(["N", "P", "run_id", "m"], ignore_index=True)
-    write_parquet(folder / TABLE, found)
-    whole = found[found["m"] == found["P"]]
-    names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]
-    frozen = [c for c in ("backbone", "own", "over_backbone", "over_backbone_se") if "backbone" in whole]
-    words = "gain: nats per token below one stream alone; line: by Proposition 1, fitted to every m"
-    more = "; over_backbone: own below backbone, the frozen one at P = 1" if frozen else ""
-    show(whole[names + frozen], "averaging all P streams of a run", words + more)
-    console().print(f"written {folder / TABLE}", highlight=False, soft_wrap=True)
-    return 0
+ORDER = ("N", "P", "run_id", "m")  # of the table's rows
 
 
 def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
@@ -46,7 +30,7 @@ def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
     if not several:
         raise ValueError(f"{folder}: no finished run of P > 1 whose weights are kept under checkpoints/")
     return trained_runs.complete(
-        folder, TABLE, tokens, lambda known: _of_run(known[2], known[1], tokens), several
+        folder, TABLE, tokens, lambda known: _of_run(known[2], known[1], tokens), several, order=ORDER
     )
 
 

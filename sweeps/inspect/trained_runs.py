@@ -6,10 +6,9 @@ of finished runs whose weights have since gone stay in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,27 +17,15 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from parscale.cli import sweep_options
-from scaling.data.units import parse_size
 from sweeps.checkpoint import released_format
 from sweeps.config.run import RunConfig
 from sweeps.corpora import build as corpora
 from sweeps.model.parscale import ParScaleLM
 from sweeps.store.checksums import read_parquet, write_parquet
-from sweeps.store.status import sweep_folder
 from sweeps.store.store import Store
 
 BLOCK = 8  # windows read at once
 Known = tuple[str, RunConfig, Path]
-
-
-def asked(args: Any) -> tuple[Path, int]:
-    """The sweep folder and the number of held-out tokens that a command was given."""
-    folder = sweep_folder(args.sweep)
-    tokens = sweep_options.number(
-        args, "tokens", parse_size, lambda n: 1 <= n < 1e18, "a number of tokens, e.g. 50k"
-    )
-    return folder, int(tokens or 0)
 
 
 def runs(folder: Path) -> Iterator[Known]:
@@ -81,12 +68,18 @@ def windows(config: RunConfig, tokens: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def complete(
-    folder: Path, table: str, tokens: int, of_run: Callable[[Known], pd.DataFrame], several: list[Known]
+    folder: Path,
+    table: str,
+    tokens: int,
+    of_run: Callable[[Known], pd.DataFrame],
+    several: list[Known],
+    *,
+    order: Sequence[str],
 ) -> pd.DataFrame:
     """What `of_run` finds in each of `several` runs, in a table beside the sweep's, written run by run.
 
     A run that the table holds already, read on as many tokens (tokens_read), is not read again; rows of
-    finished runs whose weights have gone stay.
+    finished runs whose weights have gone stay. At the end the rows are sorted by the columns of `order`.
     """
     found = read_parquet(folder / table) if (folder / table).exists() else pd.DataFrame({"run_id": []})
     found = found[found["run_id"].isin(Store(folder).finished())]
@@ -95,4 +88,5 @@ def complete(
         rows = of_run(known).assign(run_id=known[0], tokens_read=tokens)
         found = pd.concat([found[found["run_id"] != known[0]], rows], ignore_index=True)
         write_parquet(folder / table, found)
+    write_parquet(folder / table, found.sort_values(list(order), ignore_index=True))
     return read_parquet(folder / table)

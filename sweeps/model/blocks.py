@@ -1,20 +1,202 @@
-"""The blocks of the ParScale transformer: attention behind each stream's prefix, MLP, norms.
+"""The blocks of the ParScale transformer: linear maps, norms, rotary positions, masks, attention, MLPs.
 
-Parameter names are those of the released checkpoints. Shapes as in `sweeps.model.parscale`: in the first layer the
-streams part, R rows become P*B, row = stream * B + item.
+Parameter names are those of the released checkpoints. In the first layer the streams part: R rows become
+P*B, row = stream * B + item. Shapes: R rows, T tokens, S tokens cached before them, K prefix tokens,
+P streams, h width, f inner width, n heads, d head dimension, E experts.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sweeps.config.model import ModelConfig
 from sweeps.model.attention import attend
+from sweeps.model.chunked_loss import compute_dtype
 from sweeps.model.kv_cache import LayerCache
-from sweeps.model.layers import MLP, Embedding, Linear, MixtureOfExperts, RMSNorm, rotate, tile
 
-Rope = tuple[Tensor, Tensor]
+Rope = tuple[Tensor, Tensor]  # cosines and sines of the rotary positions
+
+
+def is_extra(name: str) -> bool:
+    """Whether a parameter of this name is one that P > 1 adds to the backbone."""
+    return "prefix_" in name or "aggregate_layer" in name
+
+
+class Linear(nn.Linear):
+    """nn.Linear that draws nothing at construction: initialisation is the model's."""
+
+    def reset_parameters(self) -> None:
+        """Leave the memory as it is."""
+
+
+class Embedding(nn.Embedding):
+    """nn.Embedding that draws nothing at construction."""
+
+    def reset_parameters(self) -> None:
+        """Leave the memory as it is."""
+
+
+class _LeanNorm(torch.autograd.Function):
+    """RMS norm that keeps its input and one number a row for the backward pass, and no float32 copy.
+
+    With n = x r, r = 1/rms(x), y = gain n: dx = r (g - n mean(g n)) for g = gain dy, dgain = sum dy n.
+    The compiler finds this by itself; eager autograd does not.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gain: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+        """(..., h), (h,) -> (..., h) of type `dtype`."""
+        wide = x.float()
+        r = torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + eps)
+        ctx.save_for_backward(x, gain, r)
+        return (wide * r).mul_(gain).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        """Give dx in the type of x and dgain in float32."""
+        x, gain, r = ctx.saved_tensors
+        n, dy = x.float() * r, grads[0].float()
+        d_gain = (dy * n).flatten(0, -2).sum(dim=0)
+        g = dy * gain
+        dx = (g - n * (g * n).mean(dim=-1, keepdim=True)) * r
+        return dx.to(x.dtype), d_gain, None, None
+
+
+class _LeanSwiGLU(torch.autograd.Function):
+    """silu(gate) * up that keeps its two inputs and makes silu(gate) again in the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
+        """(..., f), (..., f) -> (..., f)."""
+        ctx.save_for_backward(gate, up)
+        return F.silu(gate) * up
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        """By d silu(z)/dz = s (1 + z (1 - s)), s the sigmoid."""
+        gate, up = ctx.saved_tensors
+        s = torch.sigmoid(gate)
+        d_silu = s * (1 + gate * (1 - s))
+        return grads[0] * up * d_silu, grads[0] * (gate * s)
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm with gain, computed in float32, returned in the type of the matmuls."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., h) -> (..., h)."""
+        gain, dtype = self.weight.float(), compute_dtype(x)
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            lean: Tensor = _LeanNorm.apply(x, gain, self.eps, dtype)  # type: ignore[no-untyped-call]
+            return lean
+        return F.rms_norm(x.float(), x.shape[-1:], gain, self.eps).to(dtype)
+
+
+def rotary(positions: Tensor, head_dim: int, base: float) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the rotary angles: positions (R, T) -> two of (R, T, 1, d/2), float32."""
+    exponent = torch.arange(0, head_dim, 2, device=positions.device, dtype=torch.float32) / head_dim
+    angle = positions[:, :, None, None].float() * base**-exponent
+    return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn the pairs (i, i + d/2) of x (R, T, n, d) by the angles of `rope`."""
+    cos, sin = rope[0].to(x.dtype), rope[1].to(x.dtype)
+    low, high = x.chunk(2, dim=-1)
+    return torch.cat((low * cos - high * sin, high * cos + low * sin), dim=-1)
+
+
+def tile(x: Tensor, P: int) -> Tensor:
+    """Repeat x (B, ...) for every stream, stream-major: (P*B, ...)."""
+    return x if P == 1 else x.unsqueeze(0).expand(P, *x.shape).reshape(P * x.shape[0], *x.shape[1:])
+
+
+def check_ids(input_ids: Tensor, vocab: int) -> None:
+    """Refuse empty input and unknown tokens by name, not by an index error inside the embedding."""
+    if input_ids.dim() != 2:
+        raise ValueError(f"input_ids must have shape (B, T), got {tuple(input_ids.shape)}")
+    if input_ids.numel() == 0:
+        raise ValueError(f"empty prompt: input_ids has shape {tuple(input_ids.shape)}")
+    if input_ids.device.type != "cpu" or torch.compiler.is_compiling():
+        return  # reading a value would stall the device or split the compiled graph
+    low, high = int(input_ids.min()), int(input_ids.max())
+    if low < 0 or high >= vocab:
+        raise ValueError(f"unknown token {low if low < 0 else high}: the vocabulary has 0..{vocab - 1}")
+
+
+def visibility(T: int, S: int, K: int, real: Tensor | None, device: torch.device) -> Tensor | None:
+    """Who sees whom, (T, K+S+T) or (B, 1, T, K+S+T); None where `attend` needs no mask.
+
+    `real` (B, S+T) is False at padding. A padding token still sees itself: a row of the softmax
+    with nothing to see would be NaN.
+    """
+    if real is None and (T == 1 or K + S == 0 or device.type == "cuda"):
+        return None
+    query = torch.arange(S, S + T, device=device)[:, None]
+    key = torch.arange(S + T, device=device)[None, :]
+    mask = key <= query
+    if real is not None:
+        mask = (mask & real[:, None, None, :]) | (key == query)
+    return F.pad(mask, (K, 0), value=True)
+
+
+class MLP(nn.Module):
+    """SwiGLU."""
+
+    def __init__(self, width: int, ffn: int) -> None:
+        super().__init__()
+        self.gate_proj = Linear(width, ffn, bias=False)
+        self.up_proj = Linear(width, ffn, bias=False)
+        self.down_proj = Linear(ffn, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., h) -> (..., h)."""
+        gate, up = self.gate_proj(x), self.up_proj(x)
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            inner: Tensor = _LeanSwiGLU.apply(gate, up)  # type: ignore[no-untyped-call]
+        else:
+            inner = F.silu(gate) * up
+        out: Tensor = self.down_proj(inner)
+        return out
+
+
+class MixtureOfExperts(nn.Module):
+    """Top-k routed SwiGLU experts, named as in Qwen3-MoE checkpoints.
+
+    A token's router probabilities (softmax over all experts) are kept for its k best experts and
+    divided by their sum. `balance` holds the load-balance loss of the last call, Fedus et al. 2021,
+    arXiv 2101.03961 Eq 4: E sum_e (share of assignments to e) (mean probability of e); 1 when even.
+    """
+
+    def __init__(self, width: int, ffn: int, experts: int, per_token: int) -> None:
+        super().__init__()
+        self.gate = Linear(width, experts, bias=False)
+        self.experts = nn.ModuleList(MLP(width, ffn) for _ in range(experts))
+        self.per_token = per_token
+        self.balance: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, T, h) -> (R, T, h)."""
+        rows = x.reshape(-1, x.shape[-1])
+        probability = self.gate(rows).float().softmax(dim=-1)  # (R*T, E)
+        kept, chosen = probability.topk(self.per_token, dim=-1)
+        kept = (kept / kept.sum(dim=-1, keepdim=True)).to(x.dtype)
+        load = F.one_hot(chosen, len(self.experts)).float().mean(dim=(0, 1))
+        self.balance = len(self.experts) * (load * probability.mean(dim=0)).sum()
+        out = torch.zeros_like(rows)
+        for index, expert in enumerate(self.experts):
+            token, slot = torch.where(chosen == index)
+            out = out.index_add(0, token, expert(rows[token]) * kept[token, slot, None])
+        return out.view(x.shape)
 
 
 class Attention(nn.Module):

@@ -20,10 +20,19 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from sweeps.config.model import ModelConfig
-from sweeps.model.blocks import Attention, Decoder
+from sweeps.model.blocks import (
+    Attention,
+    Decoder,
+    Linear,
+    MixtureOfExperts,
+    check_ids,
+    is_extra,
+    rotary,
+    tile,
+    visibility,
+)
 from sweeps.model.chunked_loss import IGNORE, linear_cross_entropy
 from sweeps.model.kv_cache import KVCache, refuse_too_much
-from sweeps.model.layers import Linear, MixtureOfExperts, check_ids, is_extra, rotary, tile, visibility
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from sweeps.checkpoint.stream_bank import view
-from sweeps.model.blocks import Attention, Block
-from sweeps.model.layers import rotary
+from sweeps.model.blocks import Attention, Block, rotary
 from sweeps.model.parscale import ParScaleLM
 
 NOISE = 0.005  # std of what is added to the quiet keys and values

@@ -42,7 +42,7 @@ def copy_parquet(source: Path, target: Path) -> None:
     """Write a table that may have no checksums where it has them."""
     from pyarrow.parquet import read_table, write_table  # its types as they are, not by way of pandas
 
-    check(source)
+    verify_checksum(source)
     with replacing(target) as temporary:
         write_table(read_table(source), temporary, write_page_checksum=True)
         seal(temporary)
@@ -66,7 +66,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise Damaged(path, str(error).splitlines()[0]) from None
 
 
-def check(path: Path) -> None:
+def verify_checksum(path: Path) -> None:
     """Raise Damaged as `read_parquet` would; a table with a seal need not be read for that."""
     if not intact(path):
         read_parquet(path)

@@ -32,7 +32,7 @@ class Kind:
 
 
 ROWS = Kind("rows", "json", "row.json", "runs.parquet", checksums.read_row, "trained again")
-CURVES = Kind("curves", "parquet", "curve.parquet", "curves.parquet", checksums.check, "lost")
+CURVES = Kind("curves", "parquet", "curve.parquet", "curves.parquet", checksums.verify_checksum, "lost")
 
 
 def repair(folder: Path, finished: Callable[[], set[str]], curves: bool) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _pieces(folder: Path, kind: Kind) -> Iterator[str]:
 
 def _whole(folder: Path, kind: Kind, run_ids: Callable[[], set[str]]) -> Iterator[str]:
     """A gathered table: the copies are gathered again."""
-    if not _good(checksums.check, folder / kind.table):
+    if not _good(checksums.verify_checksum, folder / kind.table):
         aside = checksums.set_aside(folder / kind.table)
         had = sum([_bring(folder, kind, run_id) for run_id in sorted(run_ids())])
         yield f"{aside}: {WHY}; made anew with the {kind.folder} of {had} runs, any others are {kind.lost}"
@@ -92,7 +92,7 @@ def _domains(folder: Path) -> Iterator[str]:
     for path in sorted(folder.glob("checkpoints/*/domains.json")):
         if not _good(_read_list, path):
             yield f"{checksums.set_aside(path)}: {WHY}; the run's losses by domain are lost"
-    if not _good(checksums.check, folder / "domains.parquet"):
+    if not _good(checksums.verify_checksum, folder / "domains.parquet"):
         aside = checksums.set_aside(folder / "domains.parquet")
         yield f"{aside}: {WHY}; made anew from the runs whose weights are there"
 

@@ -17,12 +17,16 @@ SWEEPS = Path("results/sweeps")  # where a grid's runs go unless told
 
 def sweep_folder(name: str) -> Path:
     """The folder of a sweep, given as such or as a grid's name; ValueError where there is none."""
-    folder = Path(name) if (Path(name) / "configs").is_dir() else SWEEPS / name
-    if not (folder / "configs").is_dir():
+    folder = Path(name) if _is_sweep(Path(name)) else SWEEPS / name
+    if not _is_sweep(folder):
         raise ValueError(
             f"{name} is no sweep folder, nor is one of that name under {SWEEPS}; `parscale sweep` writes them"
         )
     return folder
+
+
+def _is_sweep(folder: Path) -> bool:
+    return (folder / "sweep.json").is_file() or (folder / "configs").is_dir()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 sweep.json             the grid's name and rule
 code.json              training version and torch it began with (sweeps/store/compatibility.py)
-configs/<run_id>.json  each run's complete configuration
+configs/<run_id>.json  each run's complete configuration; once published, in its row alone
 rows/<run_id>.json     a finished run's row, until it is gathered into runs.parquet
 curves/<run_id>.parquet  a finished run's curve, until it is gathered into curves.parquet
 runs.parquet, curves.parquet, domains.parquet
@@ -88,15 +88,16 @@ class Store:
 
     def configs(self) -> dict[str, RunConfig]:
         """Every recorded configuration."""
-        return {
-            path.stem: self.config(path.stem) for path in sorted((self.folder / "configs").glob("*.json"))
-        }
+        known = {path.stem for path in (self.folder / "configs").glob("*.json")}
+        known |= {run_id for run_id, row in self._in_table().items() if isinstance(row.get("config"), str)}
+        return {run_id: self.config(run_id) for run_id in sorted(known)}
 
     def config(self, run_id: str) -> RunConfig:
         """One recorded configuration."""
         path = self.folder / "configs" / f"{run_id}.json"
+        row = {} if path.exists() else self._in_table().get(run_id, {})
         try:
-            return RunConfig.from_json(path.read_text(encoding="utf-8"))
+            return RunConfig.from_json(row.get("config") or path.read_text(encoding="utf-8"))
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {error}; remove it, or plan the sweep in a new folder") from None
 
@@ -148,7 +149,8 @@ class Store:
         stamp = (found.st_ino, found.st_size, found.st_mtime_ns)  # a clock set back may give a time again
         if stamp != self._gathered[0]:
             table = read_parquet(path).drop_duplicates("run_id", keep="last").set_index("run_id")
-            known: Any = table[[name for name in ("status", "loss") if name in table]].to_dict("index")
+            names = [name for name in ("status", "loss", "config") if name in table]
+            known: Any = table[names].to_dict("index")
             self._gathered = (stamp, known)
         return self._gathered[1]
 
@@ -211,6 +213,9 @@ class Store:
         with Mutex(self.folder / "locks" / "gather.mutex"):
             table = self.table()
             for run_id in gone:
+                config = self.folder / "configs" / f"{run_id}.json"
+                if not config.exists() and "config" in (row := self._in_table().get(run_id, {})):
+                    write_text(config, row["config"])
                 for path in (self.folder / "rows" / f"{run_id}.json", self.checkpoint(run_id) / "row.json"):
                     path.unlink(missing_ok=True)
             if len(table) and (self.folder / "runs.parquet").exists():

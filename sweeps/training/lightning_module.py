@@ -20,7 +20,7 @@ from sweeps.checkpoint import released_format
 from sweeps.config.model import ADDED
 from sweeps.config.run import RunConfig
 from sweeps.corpora.tokens import Windows
-from sweeps.model.layers import is_extra
+from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 from sweeps.model.stream_initialisation import quiet, reparameterise
 from sweeps.training import strategies

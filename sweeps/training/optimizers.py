@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from sweeps.config.run import RunConfig
-from sweeps.model.layers import is_extra
+from sweeps.model.blocks import is_extra
 from sweeps.training.muon import StackedMuon
 from sweeps.training.strategies import is_sharded
 

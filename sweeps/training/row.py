@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import platform
-import resource
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from sweeps.corpora.build import Corpus
 from sweeps.store.compatibility import TRAINING_VERSION
 from sweeps.training.evaluate import Evaluation
 from sweeps.training.lightning_module import ParScaleModule
+from sweeps.training.peak_memory import peak_memory_bytes
 
 
 def row_of(
@@ -50,7 +50,7 @@ def row_of(
         "precision": run.precision,
         "wall_s": wall_s,
         "tokens_per_s": len(history.losses) * run.batch_tokens / max(wall_s, 1e-9),
-        "peak_memory_bytes": peak_memory(),
+        "peak_memory_bytes": peak_memory_bytes(torch.device("cuda" if torch.cuda.is_available() else "cpu")),
         "status": "diverged" if history.diverged else "ok",
         "started_at": started_at,
         "git_commit": git_commit(),
@@ -62,28 +62,6 @@ def row_of(
 def bits_per_byte(loss: float, corpus: Corpus) -> float:
     """A held-out loss in nats per token as bits per byte of the held-out text: so tokenizers compare."""
     return loss / math.log(2) / corpus.bytes_per_token()
-
-
-def reset_peak_memory() -> None:
-    """Start the peak anew: a worker trains many runs."""
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return  # not Linux, or not allowed: the peak is then that of the process
-
-
-def peak_memory() -> int:
-    """Peak bytes since the reset: of the GPU where there is one, else resident memory."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    try:
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, IndexError):
-        scale = 1 if platform.system() == "Darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
 @cache

@@ -94,12 +94,12 @@ def choose(run: RunConfig, folder: Path, say: Callable[[str], None]) -> Path | N
     for path in damaged:
         say(f"{path}: fails its checksum; set aside")
     if snapshot is not None:
-        check(snapshot, run)
+        check_snapshot(snapshot, run)
         say(f"run {run.run_id}: goes on from step {step_of(snapshot)}")
     return snapshot
 
 
-def check(path: Path, run: RunConfig) -> None:
+def check_snapshot(path: Path, run: RunConfig) -> None:
     """Refuse a snapshot of another configuration or another torch: it would not go on exactly."""
     import torch  # only a snapshot that is gone on from is opened
 

@@ -30,7 +30,8 @@ from sweeps.training.callbacks import Progress, Watch
 from sweeps.training.interrupt import Interrupted
 from sweeps.training.lightning_module import ParScaleModule, build_model
 from sweeps.training.loggers import loggers_of
-from sweeps.training.row import reset_peak_memory, row_of
+from sweeps.training.peak_memory import reset_peak_memory
+from sweeps.training.row import row_of
 from sweeps.training.strategies import rank, strategy_of, whole_model
 
 PRECISION = {"float32": "32-true", "bf16": "bf16-mixed"}
@@ -59,7 +60,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     if execution.threads:
         torch.set_num_threads(execution.threads)
-    reset_peak_memory()
+    reset_peak_memory(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     corpus = corpora.open_for(run, say)
     base = parents.of(run, folder.parent) if run.parent else None
     windows = corpora.windows_of(run, corpus)
@@ -80,11 +81,11 @@ def train(
     if rank() == 0:
         write_results(run, module, corpus, folder)
         if not module.history.diverged:
-            save(run, model, folder, corpus.folder / "tokenizer.json")
+            save_checkpoint(run, model, folder, corpus.folder / "tokenizer.json")
     return row_of(run, module, watch.evaluation, started_at, corpus)
 
 
-def save(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:
+def save_checkpoint(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:
     """Write the model in the released format; runs on one frozen backbone share its file."""
     if run.recipe == "peft":
         save_apart(model, folder, f"backbone-{run.parent_hash[:16]}", tokenizer)

@@ -6,15 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 import parscale
-from analysis.costs.cost_ratios import break_even, headline_ratios, ratio, ratio_grid
+from analysis.costs.cost_ratios import break_even, cost_ratio, headline_ratios, ratio_grid
 from analysis.costs.hardware import A100, H100, Hardware, read_hardware
 from analysis.costs.shapes import shape_of
 from analysis.costs.training_cost import training_cost, training_costs
 from analysis.inference_cost import GIB, estimate
-from analysis.sweep import verdict
 from scaling.accounting import training_flops
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
@@ -101,7 +99,7 @@ def test_headline_ratios_under_both_interpolations(stack, architectures):
 
 
 def test_where_the_headlines_fail(stack, architectures):
-    at_8 = [ratio(stack, architectures, batches=(8,), log_cost=log).latency for log in (True, False)]
+    at_8 = [cost_ratio(stack, architectures, batches=(8,), log_cost=log).latency for log in (True, False)]
     assert [round(r, 2) for r in at_8] == [0.84, 0.88]
     grid = ratio_grid(stack, architectures, batches=(1, 8), lengths=(64, 512), streams=(2, 8))
     memory = grid.set_index(["P", "batch", "length"])["memory_ratio"]
@@ -111,15 +109,15 @@ def test_where_the_headlines_fail(stack, architectures):
     failing = break_even(grid).set_index(["P", "length"])["first_failing_batch"]
     assert failing[8, 512] == 8
     assert failing.isna()[2, 64]
-    p2 = ratio(stack, architectures, P=2)
+    p2 = cost_ratio(stack, architectures, P=2)
     assert (round(p2.memory), round(p2.latency)) == (34, 16)
 
 
 def test_a_loss_beyond_the_one_stream_points_is_refused(stack, architectures):
     with pytest.raises(ValueError, match=r"4\.4B at P=8 has loss 0\.9794, outside"):
-        ratio(stack, architectures, size="4.4B")
+        cost_ratio(stack, architectures, size="4.4B")
     with pytest.raises(ValueError, match="size '9B' at P=8 has 0 rows"):
-        ratio(stack, architectures, size="9B")
+        cost_ratio(stack, architectures, size="9B")
 
 
 @pytest.mark.parametrize(
@@ -191,14 +189,3 @@ def test_training_cost_with_and_without_checkpointing(architectures):
         training_cost(shape, D=3e9, batch=3, devices=0)
     with pytest.raises(ValueError, match="give a Hardware"):
         training_cost(shape, D=3e9, batch=3, hardware="A100")
-
-
-def test_no_number_of_a_table_is_broken_on_a_narrow_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(verdict, "terminal", lambda: Console(width=80))
-    words = "cost --N 1.6B --P 1,8 --train 42B --batch 1"
-    assert parscale.main(words.split()) == 0
-    out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= 80
-    for number in ("3.3831", "0.14356", "4.8333e+20", "72.711", "4413.9", "6.4444e+20", "31.332", "5885.2"):
-        assert number in out.split()
-    assert out.count("1.6B") == 4  # each of two tables says whose its numbers are

@@ -1,53 +1,84 @@
-"""No dead option: what a command's parser takes is read by the package that does its work."""
+"""Options are fields: no dead option, no field without a type, and what argparse leaves is what the class says."""
 
 import ast
+import inspect
+from argparse import ArgumentParser
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 import pytest
 
-import parscale
-from parscale.cli.main import COMMANDS
+from parscale.cli.main import GROUP_OF, command_module
+from parscale.cli.options import add_options, argument, option, read_options, required, switch
 
-ROOT = Path(__file__).parents[2]
-
-
-def read_of(function: ast.FunctionDef) -> set[str]:
-    """Options that a function takes from `args`: args.X, getattr(args, "X"), count(args, "x-y")."""
-    found, any_of = set(), False
-    for node in ast.walk(function):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "args":
-            found.add(node.attr)
-        if isinstance(node, ast.Call) and node.args and ast.unparse(node.args[0]) == "args":
-            found |= {one.value for one in node.args[1:2] if isinstance(one, ast.Constant)}
-            any_of |= ast.unparse(node.func) == "getattr" and not isinstance(node.args[1], ast.Constant)
-    if any_of:  # getattr(args, name): the names are among the function's texts
-        found |= {one.value for one in ast.walk(function) if isinstance(one, ast.Constant)}
-    return {one.replace("-", "_") for one in found if isinstance(one, str)}
+CLI = Path(__file__).parents[2] / "parscale" / "cli"
+OWNERS = ("self", "options")  # names under which an options object is read
 
 
 def read_in(path: Path) -> set[str]:
-    functions = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
-    return set().union(*map(read_of, functions))
+    """Attributes of an options object that a file reads."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id in OWNERS}
 
 
-@pytest.fixture(scope="module")
-def read() -> dict[str, set[str]]:
-    """Options read, by package."""
-    by = {
-        p: set().union(*map(read_in, (ROOT / p).rglob("*.py")))
-        for p in ("parscale", "scaling", "sweeps", "analysis")
-    }
-    return by | {"parscale": by["parscale"] | by["sweeps"]}  # the demo trains
+def files_of(command: str) -> set[Path]:
+    """A command's file and those of the command line that it imports, at any depth."""
+    found, left = set(), [Path(command_module(command).__file__)]
+    while left:
+        path = left.pop()
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("parscale.cli"):
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                files = [CLI.parents[1] / f"{name.replace('.', '/')}.py" for name in names]
+                left += [file for file in files if file.is_file() and file not in found]
+    return found
 
 
-@pytest.mark.parametrize("command", list(COMMANDS))
-def test_every_option_is_read(command, read):
-    (commands,) = parscale.build_parser()._subparsers._group_actions
-    package = COMMANDS[command][0].partition(":")[0].partition(".")[0]
-    taken = {action.dest for action in commands.choices[command]._actions} - {"help"}
-    assert taken - read[package] == set()
+@pytest.mark.parametrize("command", list(GROUP_OF))
+def test_every_option_is_read(command):
+    read = set().union(*map(read_in, files_of(command)))
+    assert {one.name for one in fields(command_module(command).Options)} - read == set()
 
 
-def test_an_option_that_nothing_reads_would_be_found():
-    (function,) = ast.parse('def f(args):\n    "only"\n    return args.out, count(args, "num-nodes")').body
-    assert read_of(function) == {"out", "num_nodes"}
+@pytest.mark.parametrize("command", list(GROUP_OF))
+def test_options_are_typed_frozen_and_hold_their_defaults(command):
+    options = command_module(command).Options
+    assert options.__dataclass_params__.frozen
+    parser = ArgumentParser()
+    add_options(parser, options)
+    types = {action.dest: action.type for action in parser._actions}
+    for one in fields(options):
+        assert isinstance(one.type, str)
+        if one.default is not MISSING:
+            assert parser.get_default(one.name) in (one.default, None)
+        if "int" in one.type.split(" | ") or "float" in one.type.split(" | "):
+            assert types[one.name].__name__ in one.type
+
+
+def test_a_field_says_all_that_argparse_needs():
+    @dataclass(frozen=True, kw_only=True)
+    class Some:
+        files: tuple[str, ...] = argument("files", nargs="*")
+        one: int = option(3, "a number", type=int)
+        other: str = option("x", "a word", "--word", "-w")
+        on: bool = switch("a switch")
+        name: str = required("a name")
+
+    parser = ArgumentParser()
+    add_options(parser, Some)
+    given = read_options(Some, parser.parse_args(["a", "b", "--one", "5", "-w", "y", "--on", "--name", "n"]))
+    assert given == Some(files=("a", "b"), one=5, other="y", on=True, name="n")
+    assert read_options(Some, parser.parse_args(["--name", "n"])) == Some(name="n")
+    with pytest.raises(SystemExit):
+        parser.parse_args([])
+
+
+def test_an_option_that_nothing_reads_would_be_found(tmp_path):
+    text = inspect.cleandoc("""
+        def run(options):
+            other.time
+            return options.out
+    """)
+    (tmp_path / "some.py").write_text(text)
+    assert read_in(tmp_path / "some.py") == {"out"}

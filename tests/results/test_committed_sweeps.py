@@ -1,6 +1,7 @@
 """The configurations of the committed sweeps are those that the commands named for them give today."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -26,24 +27,27 @@ OPTIONS = {  # of the command beside the grid's axes
     "laptop-peft": PEFT,
     "laptop-peft-apart": PEFT,
 }
-GPU = f"{ROOT}/results/grids/gpu.py"
-MADE_BY |= {"gpu": f"{GPU}:muon_double", "gpu-prefix-alone": f"{GPU}:prefix_alone"}
-MADE_BY |= {
-    f"recipe/gpu/{folder.name}": f"{GPU}:{folder.name}" for folder in (SWEEPS / "recipe/gpu").iterdir()
-}
-OPTIONS |= {name: {"tokens": 10_000_000} for name in MADE_BY if name.startswith("recipe/gpu/")}
-MADE_BY |= {
-    f"recipe/{folder.name}": f"{ROOT}/results/grids/recipe.py:{folder.name}"
-    for folder in sorted((SWEEPS / "recipe").iterdir())
-    if folder.name != "gpu"
-}
-EXTRAS = f"{ROOT}/results/grids/extras.py"
-MADE_BY |= {
-    f"extras/{folder.name}": f"{EXTRAS}:{folder.name}"
-    for folder in (SWEEPS / "extras").iterdir()
-    if folder.is_dir()
-}
-MADE_BY["again"] = f"{EXTRAS}:same"  # on a CPU what an H100 had trained
+GRIDS = f"{ROOT}/results/grids"
+MADE_BY |= {"gpu": f"{GRIDS}/gpu.py:muon_double", "gpu-prefix-alone": f"{GRIDS}/gpu.py:prefix_alone"}
+MADE_BY["again"] = f"{GRIDS}/extras.py:same"  # on a CPU what an H100 had trained
+SEARCHES = {name: f"{GRIDS}/{file}.py" for name, file in
+            {"recipe": "recipe", "gpu-recipe": "gpu", "extras": "extras"}.items()}  # fmt: skip
+OPTIONS["gpu-recipe"] = {"tokens": 10_000_000}
+
+
+def committed(pattern: str) -> list[Path]:
+    """The files below results/sweeps that git tracks; what a user has trained there is not among them."""
+    command = ["git", "ls-files", "-z", "--", f":(glob)results/sweeps/{pattern}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [path for name in done.stdout.split("\0") if name and (path := ROOT / name).exists()]
+
+
+def configurations(folder: Path) -> list[str]:
+    """What a sweep's folder says of its runs: a file each for those without a row."""
+    files = sorted((folder / "configs").glob("*.json"))
+    return [*pd.read_parquet(folder / "runs.parquet")["config"], *(file.read_text() for file in files)]
 
 
 def settings(text: str) -> dict:
@@ -59,39 +63,53 @@ def base(tmp_path, monkeypatch):
     folder = tmp_path / BASE
     folder.mkdir(parents=True)
     (run,) = grids.find("laptop")(Axes(sizes=("64x3",), streams=(1,), seeds=(0,)))
-    (folder / "config.json").write_text(json.dumps(hf_config.to_json(run.model, "float32")))
+    (folder / "config.json").write_text(json.dumps(hf_config.hf_json(run.model, "float32")))
     (folder / "tokenizer.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("sweep", [name for name in MADE_BY if (SWEEPS / name).exists()])
+@pytest.mark.parametrize("sweep", [name for name in (*MADE_BY, *SEARCHES) if (SWEEPS / name).exists()])
 def test_its_grid_gives_every_configuration_of_a_sweep(sweep, base):
-    if not (files := list((SWEEPS / sweep / "configs").glob("*.json"))):
-        pytest.fail(f"{sweep} has no configurations")
-    grid = grids.find(MADE_BY[sweep])
-    for file in files:
-        found = settings(file.read_text())
+    texts = configurations(SWEEPS / sweep)
+    assert texts
+    for text in texts:
+        found = settings(text)
+        trial = found["sweep"].partition("-")[2]  # e.g. recipe-b8
+        grid = grids.find(MADE_BY.get(sweep) or f"{SEARCHES[sweep]}:{trial}")
         one = {"sizes": found["size"], "streams": found["model"]["P"]}
         one |= {"corpora": found["corpus"], "seeds": found["seed"]}
         runs = grid(Axes(**{axis: (value,) for axis, value in one.items()}, **OPTIONS.get(sweep, {})))
-        assert found in [settings(run.to_json()) for run in runs], file.name
+        assert found in [settings(run.to_json()) for run in runs], (found["sweep"], found["size"])
 
 
 def test_every_committed_sweep_is_held():
-    folders = {path.parent.relative_to(SWEEPS).as_posix() for path in SWEEPS.glob("**/sweep.json")}
-    assert folders <= set(MADE_BY)
+    assert {path.parent.name for path in committed("*/sweep.json")} <= {*MADE_BY, *SEARCHES}
+    assert not committed("*/*/**/sweep.json")  # the trials of a search are rows of its table
+
+
+def test_no_committed_configuration_is_there_twice():
+    for file in committed("**/configs/*.json"):
+        runs = pd.read_parquet(file.parents[1] / "runs.parquet")
+        assert file.stem not in set(runs["run_id"]), file
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_a_search_tells_the_rule_of_each_trial(search):
+    told = json.loads((SWEEPS / search / "sweep.json").read_text())["trials"]
+    assert set(told) == set(pd.read_parquet(SWEEPS / search / "runs.parquet")["sweep"])
 
 
 def test_the_page_of_trials_is_that_of_their_tables():
     assert (SWEEPS / "extras/README.md").read_text() == extras.page()
-    assert set(extras.TRIALS) == {folder.name for folder in (SWEEPS / "extras").iterdir() if folder.is_dir()}
+    trials = pd.read_parquet(SWEEPS / "extras/runs.parquet")["sweep"]
+    assert {f"extras-{name}" for name in extras.TRIALS} == set(trials)
 
 
 def test_runs_trained_again_on_other_hardware_have_the_same_losses():
     one, other = (
-        pd.read_parquet(SWEEPS / name / "runs.parquet").set_index("run_id")
-        for name in ("extras/same", "again")
+        pd.read_parquet(SWEEPS / name / "runs.parquet").set_index("run_id") for name in ("extras", "again")
     )
+    one = one[one["sweep"] == "extras-same"]
     devices = [set(runs["versions"].map(lambda text: json.loads(text)["device"])) for runs in (one, other)]
     assert not devices[0] & devices[1]
     assert set(other.index) < set(one.index)

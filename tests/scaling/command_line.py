@@ -1,29 +1,14 @@
-"""What the command line gives a command, without the command line."""
+"""Commands called with options, without the command line."""
 
-from argparse import Namespace
+from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 LOSSES = str(Path(__file__).parents[2] / "results" / "published" / "losses.csv")
 
 
-def given(**more: object) -> Namespace:
-    """What the command line leaves unless told."""
-    plain = {"runs": LOSSES, "objective": "huber", "delta": 1e-3, "level": 0.95, "json": False}
-    plain |= {"law": "parallel", "holdout": "N", "along": "N", "target": "k", "count": 5}
-    unset = [
-        "columns",
-        "where",
-        "by",
-        "out",
-        "laws",
-        "N",
-        "P",
-        "D",
-        "candidates",
-        "sizes",
-        "streams",
-        "tokens",
-        "budget",
-        "fit",
-    ]
-    return Namespace(**(dict.fromkeys(unset) | plain | more))
+def run(command: ModuleType, **more: Any) -> Any:
+    """What a command returns, of the published losses where it reads runs; defaults but for `more`."""
+    known = {one.name for one in fields(command.Options)}
+    return command.run(command.Options(**({"runs": LOSSES} if "runs" in known else {}) | more))

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 import scaling
-from parscale.cli import fit_commands
-from tests.scaling.command_line import given
+from parscale.cli.fit import fit_command
+from tests.scaling.command_line import run
 from tests.scaling.nine_runs import TRUTH, N, P
 
 ROOT = Path(__file__).parents[2]
@@ -48,5 +48,5 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fits of two laws to the published losses, saved."""
     path = tmp_path_factory.mktemp("results")
     for law in ("parallel", "additive:beta=0.5"):
-        fit_commands.fit(given(by="corpus", law=law, out=str(path)))
+        run(fit_command, by="corpus", law=law, out=str(path))
     return path / "fits"

@@ -1,14 +1,13 @@
 """What a terminal of 80 columns is shown: every number, no line too long; a pipe gets what it always got."""
 
 import re
-from argparse import Namespace
 
 import pandas as pd
 import pytest
 
-from parscale.cli import fit_commands
+from parscale.cli.fit import backtest_command, compare_command, fit_command
 from scaling import terminal_text
-from tests.scaling.command_line import given
+from tests.scaling.command_line import run
 
 NUMBER = re.compile(r"[-+]?\d[\d.,e+-]*\d|\d")
 
@@ -37,12 +36,15 @@ def test_a_line_is_broken_between_words_and_set_in() -> None:
     assert terminal_text.fold("word " * 40, None) == "word " * 40
 
 
-@pytest.mark.parametrize("command", [fit_commands.fit, fit_commands.compare, fit_commands.backtest])
+@pytest.mark.parametrize("command", [fit_command, compare_command, backtest_command])
 def test_eighty_columns_drop_no_number(command, tmp_path, monkeypatch) -> None:
-    args: Namespace = given(by="corpus", out=str(tmp_path), laws="parallel,additive:beta=0.5,dense")
-    wide = command(args)
+    more = {
+        fit_command: {"out": str(tmp_path)},
+        compare_command: {"laws": "parallel,additive:beta=0.5,dense"},
+    }
+    wide = run(command, by="corpus", **more.get(command, {}))
     monkeypatch.setattr(terminal_text, "width", lambda: 80)
-    narrow = command(args)
+    narrow = run(command, by="corpus", **more.get(command, {}))
     assert max(len(line) for line in wide.splitlines() if str(tmp_path) not in line) > 80
     assert max(len(line) for line in narrow.splitlines() if str(tmp_path) not in line) <= 80
     assert set(NUMBER.findall(wide)) == set(NUMBER.findall(narrow))

@@ -57,7 +57,7 @@ def kill(cluster, node, out):
     wait_for_snapshots(out)
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
     for process in [raylet, *raylet.children(recursive=True)]:
-        if "sweeps.driver.nursery" in process.cmdline():
+        if "multiprocessing.forkserver" in " ".join(process.cmdline()):
             (out / "killed").write_text(str(process.pid))
         process.kill()
     cluster.remove_node(node, allow_graceful=False)

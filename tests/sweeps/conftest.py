@@ -52,7 +52,7 @@ def sweep(tmp_path, monkeypatch):
     from sweeps.driver.run_sweep import run_sweep
     from sweeps.grids.grids import Axes, find
 
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.setattr(corpora, "bind", lambda configs, report: list(configs))
 
     def run(behaviour=None, axes=Axes(streams=(1, 2)), **more):  # noqa: B008 -- frozen

@@ -6,8 +6,8 @@ import pytest
 
 import scaling
 from analysis import figures
-from analysis.report import report, sweep_figures
-from analysis.report.gains_text import scatter, text
+from analysis.report import sweep_figures, sweep_report
+from analysis.report.gains_text import gains_text, seed_scatter_text
 from analysis.sweep import results
 from scaling import DenseLaw, LeastSquares
 from scaling.selection.paired_gains import (
@@ -103,7 +103,7 @@ def test_seeds_scatter_less_in_a_change_than_in_a_run() -> None:
     assert row["of_a_run"] == pytest.approx(np.hypot(0.05, 0.01), rel=0.2)
     assert row["of_a_change"] == pytest.approx(0.01 * np.sqrt(2), rel=0.1)
     assert row["pairs"] == 8 * 39
-    assert "degrees of freedom" in scatter(row)
+    assert "degrees of freedom" in seed_scatter_text(row)
 
 
 def test_two_sizes_price_no_parameters() -> None:
@@ -117,7 +117,7 @@ def test_one_seed_says_so() -> None:
     runs = made(seeds=1)
     assert gains(runs)[["low", "high", "spread"]].isna().all().all()
     (row,) = noise_over_seeds(runs).to_dict("records")
-    assert "one seed" in scatter(row)
+    assert "one seed" in seed_scatter_text(row)
 
 
 def test_diverged_runs_and_runs_without_a_partner_are_left_out() -> None:
@@ -142,8 +142,8 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
         "measured, 95% over seeds",
     ]
     runs.to_csv(tmp_path / "runs.csv", index=False)
-    assert "gains" in sweep_figures.sweep_figures(results.read(tmp_path / "runs.csv"))
-    page = report.write(tmp_path / "runs.csv").read_text()
+    assert "gains" in sweep_figures.sweep_figures(results.read_sweep(tmp_path / "runs.csv"))
+    page = sweep_report.write_report(tmp_path / "runs.csv").read_text()
     assert "What streams gained at each size" in page
     assert "for a change at equal seed" in page
 
@@ -162,7 +162,7 @@ def test_the_legend_says_what_stands_against_the_law_behind_it(tmp_path) -> None
     def labels(bend: float) -> list[str]:
         runs = made(seeds=1).assign(loss=lambda t: 4 + (2e5 / t["N"]) ** 0.3 - bend * np.log(t["N"]) ** 2)
         runs.to_csv(tmp_path / "runs.csv", index=False)
-        figure = sweep_figures.sweep_figures(results.read(tmp_path / "runs.csv"))["gains"]()
+        figure = sweep_figures.sweep_figures(results.read_sweep(tmp_path / "runs.csv"))["gains"]()
         return [text.get_text() for text in figure.legends[0].get_texts()]
 
     assert "added $N$ alone" in labels(0.0)
@@ -184,7 +184,7 @@ def test_token_budgets_are_no_seeds() -> None:
     assert (table["seeds"] == 1).all()
     by_D = table.pivot_table(index=["size", "P"], columns="D", values="change")
     assert (by_D[1e6] - by_D[4e6]).to_numpy() == pytest.approx(0.3)
-    assert " D " in text(table).splitlines()[0]
+    assert " D " in gains_text(table).splitlines()[0]
 
 
 def test_what_parameters_are_worth_has_the_profile_interval() -> None:

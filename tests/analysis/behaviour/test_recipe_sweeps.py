@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from analysis import figures
-from analysis.figures.common import LOSS_LABEL
-from analysis.report import report, sweep_figures
+from analysis.figures.panel_parts import LOSS_LABEL
+from analysis.report import sweep_figures, sweep_report
 from analysis.sweep import recipe_tables, results, training_gap
 
 STEP, POINTS = 1000.0, 100
@@ -143,7 +143,7 @@ def sweep(folder, recipe="two-stage", sizes=("32x2", "64x2"), streams=(1, 2, 4))
 
 def test_a_two_stage_sweep_is_fitted_and_drawn_by_its_second_stage(tmp_path):
     sweep(tmp_path / "s")
-    seen = results.read(tmp_path / "s")
+    seen = results.read_sweep(tmp_path / "s")
     assert list(seen.fits) == ["c"]
     assert (len(seen.runs), len(seen.table)) == (6, 8)
     assert any("stage-1 are what every P goes on from" in line for line in seen.missing)
@@ -153,8 +153,8 @@ def test_a_two_stage_sweep_is_fitted_and_drawn_by_its_second_stage(tmp_path):
     assert "by-P" not in known
     assert [axes.get_title() for axes in known["training"]().axes] == ["32x2", "64x2"]
     assert {axes.get_xlabel() for axes in known["beside-one"]().axes} == {"training tokens of stage 2"}
-    assert recipe_tables.beside_one(seen)["tokens"].max() == STEP * POINTS
-    html = report.write(tmp_path / "s").read_text()
+    assert recipe_tables.gaps_to_one_stream(seen)["tokens"].max() == STEP * POINTS
+    html = sweep_report.write_report(tmp_path / "s").read_text()
     assert "P streams beside one on the same batches" in html
     assert "from the start" in html
     assert ">stage-1<" in html
@@ -169,7 +169,7 @@ def test_an_interrupted_sweep_says_what_is_left_and_shows_the_curves_there_are(t
     for run_id in kept["run_id"]:
         curves[curves["run_id"] == run_id].to_parquet(folder / "curves" / f"{run_id}.parquet")
     kept.to_parquet(folder / "runs.parquet")
-    seen = results.read(folder)
+    seen = results.read_sweep(folder)
     assert any("5 of 8 planned runs have no row yet" in line for line in seen.missing)
     assert not any("no curves" in line for line in seen.missing)
     assert set(sweep_figures.sweep_figures(seen)) == {
@@ -185,17 +185,17 @@ def test_an_interrupted_sweep_says_what_is_left_and_shows_the_curves_there_are(t
 def test_a_diverged_run_is_not_set_beside_one_stream(tmp_path):
     runs = sweep(tmp_path / "s", "continual", sizes=("b",))
     runs.assign(status=np.where(runs["P"] == 4, "diverged", "ok")).to_parquet(tmp_path / "s" / "runs.parquet")
-    seen = results.read(tmp_path / "s")
-    assert recipe_tables.passings(seen)["P"].tolist() == [2]
-    assert recipe_tables.chosen(seen)[0]["P"].tolist() == [1, 2]
+    seen = results.read_sweep(tmp_path / "s")
+    assert recipe_tables.crossings(seen)["P"].tolist() == [2]
+    assert recipe_tables.loss_by_P(seen)[0]["P"].tolist() == [1, 2]
     assert "$P = 4$:" not in sweep_figures.sweep_figures(seen)["training"]().axes[0].texts[0].get_text()
 
 
 def test_a_frozen_backbone_stands_at_P_1_once_it_is_measured(tmp_path):
     runs, folder = sweep(tmp_path / "s", "peft", sizes=("base",), streams=(2, 4)), tmp_path / "s"
-    seen = results.read(folder)
+    seen = results.read_sweep(folder)
     assert any("`parscale streams` measures" in line for line in seen.missing)
-    table, words, measured = recipe_tables.chosen(seen)
+    table, words, measured = recipe_tables.loss_by_P(seen)
     assert (table["P"].tolist(), list(words.values()), measured) == ([2, 4], ["base, c: peft"], False)
     rows = [
         {
@@ -214,7 +214,7 @@ def test_a_frozen_backbone_stands_at_P_1_once_it_is_measured(tmp_path):
     streams = pd.DataFrame(rows).assign(loss=3.9, backbone=3.91, over_backbone_se=0.001)
     streams["own"] = 3.91 - 0.004 * streams["P"] / 2
     streams.assign(over_backbone=3.91 - streams["own"]).to_parquet(folder / "streams.parquet")
-    seen = results.read(folder)
+    seen = results.read_sweep(folder)
     assert not any("parscale streams" in line for line in seen.missing)
     (axes,) = sweep_figures.sweep_figures(seen)["by-P"]().axes
     assert axes.lines[0].get_xdata().tolist() == [1, 2, 4]
@@ -223,10 +223,10 @@ def test_a_frozen_backbone_stands_at_P_1_once_it_is_measured(tmp_path):
     assert bars == pytest.approx([0, 2 * 1.96e-3, 2 * 1.96e-3])
     assert axes.get_title() == "one frozen backbone, $P$ chosen"
     assert axes.get_ylabel() == f"held-out {LOSS_LABEL}"
-    gains = recipe_tables.over_backbone(seen)
+    gains = recipe_tables.gains_over_backbone(seen)
     assert gains["over P = 1"].tolist() == pytest.approx([0.004, 0.008])
     assert gains["by averaging noise"].tolist() == pytest.approx([1.96e-5] * 2)
-    assert "averaging does not gain" in report.write(folder).read_text()
+    assert "averaging does not gain" in sweep_report.write_report(folder).read_text()
 
 
 def test_recipes_side_by_side_keep_their_own_tokens(tmp_path):
@@ -234,7 +234,7 @@ def test_recipes_side_by_side_keep_their_own_tokens(tmp_path):
     pd.concat([two, one]).to_parquet(tmp_path / "s" / "runs.parquet")
     parts = [pd.read_parquet(tmp_path / name / "curves.parquet") for name in "st"]
     pd.concat(parts).to_parquet(tmp_path / "s" / "curves.parquet")
-    seen = results.read(tmp_path / "s")
+    seen = results.read_sweep(tmp_path / "s")
     assert list(seen.fits) == ["c, two-stage", "c, scratch"]
     labels = {
         axes.get_title(): axes.get_xlabel() for axes in sweep_figures.sweep_figures(seen)["training"]().axes

@@ -9,7 +9,7 @@ import pytest
 
 import parscale
 import scaling
-from analysis.costs.advise import Workload, advise, frontier
+from analysis.costs.advise import Workload, advise, candidate_costs
 from analysis.costs.shapes import shape_of
 from analysis.figures import frontier as frontier_figure
 from scaling import Covariance
@@ -100,7 +100,7 @@ def test_questions_without_an_answer_are_refused(fit, question, message):
 
 def test_the_frontier_marks_what_is_within_the_limits(fit):
     advice = advise(fit, loss=1.05, memory_bytes=4 * 2**30, workload=SHORT, method=Covariance())
-    table = frontier(fit, advice, SHORT, points=12)
+    table = candidate_costs(fit, advice, SHORT, points=12)
     assert len(table) == 4 * 12 + 1
     good = table[table["meets"]]
     assert (good["loss"] <= 1.05 + 1e-9).all()

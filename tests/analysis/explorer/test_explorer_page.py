@@ -2,7 +2,6 @@
 
 import json
 import re
-from argparse import Namespace
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +11,10 @@ import pytest
 import scaling
 from analysis import explorer
 from analysis.explorer.explored_runs import read_sources
-from analysis.explorer.explorer_page import build
-from analysis.explorer.payload import linear_covariance, payload
+from analysis.explorer.explorer_page import page_text
+from analysis.explorer.payload import payload
 from analysis.sweep import results
-from parscale.cli import analysis_commands
-from scaling.uncertainty.base import standard_errors
+from parscale.cli.publish import explore_command
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +43,6 @@ def test_fits_to_the_same_runs_are_one_source(stack_fits):
     assert shown["example"] == {"N": 2.8e9, "P": 4}
 
 
-def test_the_covariance_is_that_of_the_solver(stack_fits):
-    fit = scaling.Fit.load(stack_fits / "additive-stack-v2-python.json")
-    covariance = linear_covariance(fit)
-
-    def linear(law):
-        c, eta = law.to_linear()
-        return np.stack([*c, *eta], axis=-1)
-
-    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), standard_errors(fit, linear), rtol=1e-9)
-
-
 def test_a_fit_in_doubt_gets_no_interval(tmp_path):
     # Six runs of a tiny grid, trained on the standard library: k ends at zero.
     rows = {
@@ -66,7 +53,7 @@ def test_a_fit_in_doubt_gets_no_interval(tmp_path):
     pd.DataFrame(rows).to_csv(tmp_path / "tiny.csv", index=False)
     (shown,) = payload(read_sources([tmp_path / "tiny.csv"]))["sources"]
     assert shown["laws"]["parallel"]["status"] == "at bound"
-    assert shown["laws"]["parallel"]["cov"] is None
+    assert shown["laws"]["parallel"]["sensitivities"] is None
     assert not shown["laws"]["parallel"]["sound"]
     assert [shown["laws"]["parallel"][name] for name in ("t", "noise")] == [None, None]
 
@@ -76,7 +63,7 @@ def test_r2_is_told_beside_that_without_p_and_the_error(stack_fits):
     laws = payload(sources)["sources"][0]["laws"]
     assert laws["parallel"]["withoutP"] == pytest.approx(laws["dense"]["r2"], abs=1e-6)
     assert laws["dense"]["withoutP"] is None
-    text = build(sources, command="c", origin="o")
+    text = page_text(sources, command="c", origin="o")
     static = re.search(r"<noscript>(.*?)</noscript>", text, re.DOTALL)[1]
     for said in ("R² without P", "RMSE", "<td>0.9978</td>", "<td>0.9017</td>", "<td>0.0026</td>"):
         assert said in static
@@ -86,7 +73,7 @@ def test_where_r2_is_no_number_none_is_told(stack_fits, monkeypatch):
     monkeypatch.setattr(scaling.Fit, "r2", float("nan"))
     sources = read_sources([stack_fits / "parallel-stack-v2-python.json"])
     assert payload(sources)["sources"][0]["laws"]["parallel"]["r2"] is None
-    assert "<td>none</td>" in build(sources, command="c", origin="o")
+    assert "<td>none</td>" in page_text(sources, command="c", origin="o")
 
 
 def test_into_a_folder_the_page_goes_under_its_own_name(tmp_path, stack_fits):
@@ -98,7 +85,7 @@ def test_into_a_folder_the_page_goes_under_its_own_name(tmp_path, stack_fits):
 
 
 def test_the_page_refers_to_nothing_outside(stack_fits):
-    text = build(read_sources([stack_fits / "parallel-stack-v2-python.json"]), command="c", origin="o")
+    text = page_text(read_sources([stack_fits / "parallel-stack-v2-python.json"]), command="c", origin="o")
     ours = text[: text.index("plotly.js v")] + text[text.rindex("</script>\n<script>") :]
     assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", ours)
     assert "url(" not in ours
@@ -110,13 +97,13 @@ def test_the_page_refers_to_nothing_outside(stack_fits):
 def test_names_cannot_become_markup(tmp_path):
     runs = pd.read_csv("results/published/losses.csv").query("corpus == 'pile'")
     runs.assign(corpus="</script><b>x</b>").to_csv(tmp_path / "runs.csv")
-    text = build(read_sources([tmp_path / "runs.csv"]), command="<i>", origin="<i>")
+    text = page_text(read_sources([tmp_path / "runs.csv"]), command="<i>", origin="<i>")
     assert "<b>x" not in text
     assert "<i>" not in text
 
 
 def test_without_javascript_there_are_tables(stack_fits):
-    text = build(read_sources([stack_fits / "parallel-stack-v2-python.json"]), command="c", origin="o")
+    text = page_text(read_sources([stack_fits / "parallel-stack-v2-python.json"]), command="c", origin="o")
     static = re.search(r"<noscript>(.*?)</noscript>", text, re.DOTALL)[1]
     assert static.count("<table") == 4
     assert "1.1722" in static  # the first run
@@ -161,13 +148,13 @@ def test_a_sweep_without_a_usable_run_is_refused(tmp_path, status, message):
 def test_a_sweep_of_one_size_is_shown_without_the_laws_that_ran_off(tmp_path, monkeypatch):
     rows = pd.DataFrame({"N": [51234] * 4, "P": [1, 2, 4, 8], "loss": [5.0012, 4.8846, 4.8079, 4.7495]})
     rows.to_csv(tmp_path / "runs.csv")
-    seen = results.read(tmp_path / "runs.csv")
+    seen = results.read_sweep(tmp_path / "runs.csv")
     law = replace(seen.fits[""]["diversity"].law, A=np.inf)  # where such a fit may end
     fits = seen.fits[""] | {"diversity": replace(seen.fits[""]["diversity"], law=law)}
-    monkeypatch.setattr(results, "read", lambda path, *_: replace(seen, fits={"": fits}))
+    monkeypatch.setattr(results, "read_sweep", lambda path, *_: replace(seen, fits={"": fits}))
     (source,) = read_sources([tmp_path / "runs.csv"])
     assert set(fits) - set(source.fits) == {"diversity"}
-    assert "not identifiable" in build([source], command="c", origin="o")
+    assert "not identifiable" in page_text([source], command="c", origin="o")
 
 
 def test_a_sweep_that_has_only_begun_is_told_from_a_missing_file(tmp_path):
@@ -177,14 +164,13 @@ def test_a_sweep_that_has_only_begun_is_told_from_a_missing_file(tmp_path):
 
 def given(fits, folder, no_open):
     """What the command line gives for one fit file."""
-    unset = dict.fromkeys(("columns", "where", "objective"))
-    source = [fits / "parallel-stack-v2-python.json"]
-    return Namespace(sources=source, out=folder / "p.html", no_open=no_open, **unset)
+    source = (str(fits / "parallel-stack-v2-python.json"),)
+    return explore_command.Options(sources=source, out=str(folder / "p.html"), no_open=no_open)
 
 
 def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monkeypatch, capsys):
     monkeypatch.setattr("webbrowser.open", lambda url: False)
-    assert analysis_commands.explore(given(stack_fits, tmp_path, no_open=False)) == 0
+    assert explore_command.run(given(stack_fits, tmp_path, no_open=False)) == 0
     said = capsys.readouterr()
     assert "no browser could be opened" in said.out + said.err
     assert (tmp_path / "p.html").stat().st_size > 4e6
@@ -192,4 +178,4 @@ def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monke
 
 def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
-    assert analysis_commands.explore(given(stack_fits, tmp_path, no_open=True)) == 0
+    assert explore_command.run(given(stack_fits, tmp_path, no_open=True)) == 0

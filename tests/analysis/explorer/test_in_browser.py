@@ -6,6 +6,7 @@ import pytest
 import scaling
 from analysis.costs.hardware import KNOWN
 from analysis.costs.shapes import shape_of
+from analysis.explorer.law_grid import AGREES, HIGH
 from analysis.inference_cost import estimate
 from scaling.selection.equivalent_size import equivalents
 from tests.analysis.browser import cells, load, type_in, until
@@ -27,7 +28,7 @@ def test_size_and_time_to_interactive(page, page_file, capsys):
 
 def test_laws_agree_with_python_on_random_points(page, sources):
     rng = np.random.default_rng(11)
-    N, P = np.exp(rng.uniform(np.log(1e4), np.log(1e12), 1000)), rng.uniform(1, 64, 1000)
+    N, P = np.exp(rng.uniform(np.log(1e4), np.log(1e12), 500)), rng.integers(1, 65, 500).astype(float)
     got = page.evaluate(
         """([N, P]) => App.data.sources.map((s) => Object.fromEntries(
              Object.entries(s.laws).map(([name, law]) =>
@@ -40,21 +41,22 @@ def test_laws_agree_with_python_on_random_points(page, sources):
         for name, fitted in source.fits.items():
             ours = np.array(by_law[name], dtype=float)
             axes = {"N": N, "P": P} if "P" in fitted.law.axes else {"N": N}
-            np.testing.assert_allclose(ours[:, 0], fitted.law.predict(**axes), rtol=1e-9, atol=0)
+            np.testing.assert_allclose(ours[:, 0], fitted.law.predict(**axes), rtol=AGREES, atol=0)
             if name != "dense":
                 for column, at in enumerate((1, 2, 4, 8), 1):
                     sizes = fitted.law.equivalent_N(N, P, at)
                     known = np.isfinite(sizes) & (ours[:, column] > 0)
-                    # An equivalent size is a root of a flat curve: 1e-9 of the loss is less of the size.
+                    # An equivalent size is a root of a flat curve: a small error of the loss is more of the size.
                     back = fitted.law.predict(N=ours[known, column], P=at)
-                    np.testing.assert_allclose(back, ours[known, 0], rtol=1e-9)
-                    mine = (ours[:, column] > 0) & (ours[:, column] < 1e280)  # Python looks no further
-                    np.testing.assert_array_equal(np.isfinite(sizes), mine)
+                    np.testing.assert_allclose(back, ours[known, 0], rtol=AGREES)
+                    within = np.isfinite(sizes) & (sizes < HIGH)  # the grid ends there
+                    near = np.isclose(sizes, HIGH, rtol=1e-2)
+                    np.testing.assert_array_equal(within[~near], ours[~near, column] > 0)
 
 
 def test_intervals_agree_with_python(page, sources):
     rng = np.random.default_rng(5)
-    N, P = np.exp(rng.uniform(np.log(1e7), np.log(1e11), 200)), rng.uniform(1, 32, 200)
+    N, P = np.exp(rng.uniform(np.log(1e7), np.log(1e11), 200)), rng.integers(1, 33, 200).astype(float)
     got = page.evaluate(
         """([N, P]) => App.data.sources.map((s) => Object.fromEntries(
              Object.entries(s.laws).map(([name, law]) =>
@@ -74,7 +76,7 @@ def test_intervals_agree_with_python(page, sources):
             assert error.max() < 1e-4, (name, error.max())
         fitted, ours = source.fits["parallel"], np.array(by_law["parallel"], dtype=float)
         python = equivalents(fitted, N=N, P=P, method=method)
-        np.testing.assert_allclose(ours[:, 4:], python[["lower", "upper"]], rtol=1e-5)
+        np.testing.assert_allclose(ours[:, 4:], python[["lower", "upper"]], rtol=1e-4)
 
 
 def test_costs_agree_with_python(page):

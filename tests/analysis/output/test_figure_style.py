@@ -18,10 +18,10 @@ def make():
 
 
 def test_saved_files_are_equal_bytes_and_name_their_origin(tmp_path):
-    first = figure_style.save(
+    first = figure_style.save_figure(
         make(), tmp_path / "a" / "figure", command="parscale figures", data="losses.csv"
     )
-    second = figure_style.save(
+    second = figure_style.save_figure(
         make(), tmp_path / "b" / "figure", command="parscale figures", data="losses.csv"
     )
     assert [p.name for p in first] == ["figure.png", "figure.pdf"]

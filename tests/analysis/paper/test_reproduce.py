@@ -8,7 +8,7 @@ import pytest
 
 import scaling
 from analysis.output import formatted_tables
-from analysis.paper import claim_verdicts, claims, refit, reproduce
+from analysis.paper import claims, refit, reproduce
 from analysis.paper.published_numbers import read_published
 from analysis.sweep import figure_tables, verdict
 from scaling.data.groups import corpus_name
@@ -31,15 +31,15 @@ def test_every_claim_has_the_verdict_of_its_numbers(published, laws):
     assert len(table) >= len(published.claims)
     given = dict(zip(table["claim"], table["verdict"], strict=True))
     expected = {
-        "memory increase against parameter scaling, 1.6B, P = 8, batch 1": claim_verdicts.PARTLY,
-        "latency increase against parameter scaling, 1.6B, P = 8, batch 1": claim_verdicts.HOLDS,
-        "memory increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": claim_verdicts.HOLDS,
-        "latency increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": claim_verdicts.PARTLY,
-        "parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack": claim_verdicts.PARTLY,
-        "30B at P = 8 is worth 42.5B (in no copy of the paper)": claim_verdicts.FALSE,
-        "8 streams are worth 3 times the parameters (not in the paper)": claim_verdicts.FALSE,
-        "tokens after which the second stage passes P = 1": claim_verdicts.UNKNOWN,
-        "released checkpoints": claim_verdicts.HOLDS,
+        "memory increase against parameter scaling, 1.6B, P = 8, batch 1": claims.PARTLY,
+        "latency increase against parameter scaling, 1.6B, P = 8, batch 1": claims.HOLDS,
+        "memory increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": claims.HOLDS,
+        "latency increase against parameter scaling, 1.6B, P = 8, batch 1, 2, 4, 8": claims.PARTLY,
+        "parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack": claims.PARTLY,
+        "30B at P = 8 is worth 42.5B (in no copy of the paper)": claims.FALSE,
+        "8 streams are worth 3 times the parameters (not in the paper)": claims.FALSE,
+        "tokens after which the second stage passes P = 1": claims.UNKNOWN,
+        "released checkpoints": claims.HOLDS,
     }
     assert {claim: given[claim] for claim in expected} == expected
     found = dict(zip(table["claim"], table["found"], strict=True))
@@ -58,20 +58,20 @@ def test_another_law_changes_the_verdict(published, laws):
     law = scaling.ParallelLaw(E=0.7, A=1.1e7, alpha=0.19, k=0.2)
     table = claims.audit(published, {**laws, "stack-v2-python": law}).set_index("claim")
     saved = table.loc["parameters saved at equal loss, 4.4B at P = 1 against P = 8, Stack"]
-    assert saved["verdict"] == claim_verdicts.FALSE
+    assert saved["verdict"] == claims.FALSE
     assert saved["found"].startswith("-29.4% (law)")
 
 
 @pytest.mark.parametrize(
     ("claimed", "found", "digits", "expected"),
     [
-        (22, [22.4, 21.6], 0, claim_verdicts.HOLDS),
-        (22, [22.6, 21.6], 0, claim_verdicts.PARTLY),
-        (1.7, [1.64, 1.76], 1, claim_verdicts.FALSE),
+        (22, [22.4, 21.6], 0, claims.HOLDS),
+        (22, [22.6, 21.6], 0, claims.PARTLY),
+        (1.7, [1.64, 1.76], 1, claims.FALSE),
     ],
 )
 def test_verdict_rounds_to_the_printed_digits(claimed, found, digits, expected):
-    assert claim_verdicts.verdict(claimed, found, digits) == expected
+    assert claims.claim_verdict(claimed, found, digits) == expected
 
 
 def test_printed_tables_leave_the_unknown_blank(published):

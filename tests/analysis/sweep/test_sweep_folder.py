@@ -12,8 +12,8 @@ RUNS = pd.DataFrame({"run_id": ["a", "b"], "N": 1e6, "P": [1, 2], "loss": [2.5, 
 @pytest.mark.parametrize(
     ("name", "read"),
     [
-        (sweep_folder.STREAMS, lambda path: sweep_folder.read_beside(path, RUNS, sweep_folder.STREAMS)),
-        (sweep_folder.CONTEXT, lambda path: sweep_folder.read_beside(path, RUNS, sweep_folder.CONTEXT)),
+        (sweep_folder.STREAMS, lambda path: sweep_folder.read_measured(path, RUNS, sweep_folder.STREAMS)),
+        (sweep_folder.CONTEXT, lambda path: sweep_folder.read_measured(path, RUNS, sweep_folder.CONTEXT)),
         ("curves.parquet", lambda path: sweep_folder.read_curves(path, RUNS)),
     ],
 )

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from parscale.cli.fit_commands import compared
+from parscale.cli.fit.compare_command import compared
 from scaling import AdditiveLaw, ParallelLaw
 from scaling.data.query import each, mapping
 from scaling.fitting import save
@@ -76,12 +76,9 @@ def test_names_in_jsonl_stay_words(tmp_path):
 
 
 def test_an_error_in_a_group_names_the_group(pile):
-    class Asked:
-        by, runs = "corpus", "runs.csv"
-
     runs = pd.concat([pile, pile.assign(corpus="other", loss=-1.0)])
     with pytest.raises(ValueError, match="corpus=other: row 1, column loss: -1 must be finite and > 0"):
-        each(Asked, runs, lambda part: scaling.fit(ParallelLaw, part))
+        each(runs, "corpus", "runs.csv", lambda part: scaling.fit(ParallelLaw, part))
 
 
 def test_an_objective_that_is_not_defined_is_named_when_its_fit_is_loaded(pile, tmp_path):

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis.report import report
 from scaling.selection.paired_gains import gains, of_one_law, one_stream_fits, paired
 from scaling.selection.pooled_k import pooled_k
 
@@ -58,11 +57,3 @@ def test_runs_of_one_N_are_of_one_size_where_none_is_named():
     assert gains(unnamed)["k"].to_numpy() == pytest.approx(0.3, abs=1e-6)
     unnamed["N"] *= np.where(unnamed["P"] > 1, 1.01, 1.0)
     assert not len(gains(unnamed))
-
-
-def test_a_report_says_that_laws_of_N_and_P_mix_budgets_and_ranks_those_of_D(tmp_path):
-    both = runs({1e8: range(5), 1e9: range(5)})
-    both.to_csv(tmp_path / "runs.csv", index=False)
-    text = report.write(tmp_path / "runs.csv", tmp_path / "report.html").read_text()
-    assert "laws of N and P fit runs of more than one D as if they were one budget" in text
-    assert "ParallelDataLaw" in text

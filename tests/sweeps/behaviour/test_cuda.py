@@ -16,7 +16,7 @@ from sweeps.config.run import RunConfig
 from sweeps.driver.run_sweep import run_sweep
 from sweeps.inspect.generate import Sampling, generate
 from sweeps.model import attention
-from sweeps.model.layers import visibility
+from sweeps.model.blocks import visibility
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training import compiling, strategies
 from sweeps.training.interrupt import Interrupted

@@ -22,9 +22,9 @@ RUN = """
 import sys
 from pathlib import Path
 from sweeps.config import RunConfig
-from sweeps.execution import Execution
-from sweeps.sealed import write_row
-from sweeps.train import train
+from sweeps.config.execution import Execution
+from sweeps.store.checksums import write_row
+from sweeps.training.train import train
 
 run, folder = RunConfig.from_json(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
 execution = Execution(threads=1, accelerator="cpu", report_seconds=0.0, checkpoint_minutes=float(sys.argv[3]))

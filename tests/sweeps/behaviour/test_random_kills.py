@@ -26,9 +26,9 @@ SWEEP = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from sweeps.execution import Execution
+from sweeps.config.execution import Execution
 from sweeps.grids import Axes, find
-from sweeps.launch import run_sweep
+from sweeps.driver.run_sweep import run_sweep
 
 if __name__ == "__main__":
     runs = find("ci")(Axes(streams=(1, 2), corpora=(sys.argv[2],), tokens=80_000))
@@ -62,7 +62,7 @@ def popen(command, **settings):
 
 
 def kill_something(driver, generator):
-    """Kill the driver, the process its workers are forked from or a worker, at once and for good."""
+    """Kill the driver, a worker or a helper of multiprocessing, at once and for good."""
     if driver.poll() is not None:
         return False
     try:
@@ -142,4 +142,5 @@ def test_many_kills_of_driver_and_workers_change_nothing(tmp_path):
             files = [out / "checkpoints" / run_id / "state.json" for out in (calm, rough)]
             assert files[0].read_text() == files[1].read_text()
     log = "".join((rough / "checkpoints" / "workers.log").read_text() for rough in several)
-    assert log.count("goes on from step") >= QUICK_KILLS // 2
+    # Three of the five processes, the driver and its workers, end a run when they are killed.
+    assert log.count("goes on from step") >= QUICK_KILLS // 4

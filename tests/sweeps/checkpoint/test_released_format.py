@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import parscale
 from sweeps.checkpoint import released_format
-from sweeps.checkpoint.hf_config import CheckpointError, from_json, to_json
+from sweeps.checkpoint.hf_config import CheckpointError, from_json, hf_json
 from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
@@ -207,7 +207,7 @@ def test_not_a_checkpoint(p2, tmp_path):
 
 
 def test_defaults_of_the_released_configurations():
-    about = to_json(replace(TINY, P=2), "float32")
+    about = hf_json(replace(TINY, P=2), "float32")
     del about["parscale_n_tokens"], about["parscale_attn_smooth"]
     config = from_json(about)
     assert (config.prefix_tokens, config.smoothing) == (48, 0.01)

@@ -1,10 +1,12 @@
 """What hardware runs are given: cores shared out, GPUs dealt out, processors known."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from sweeps.config.execution import Execution, gpus_of, share_out, slow_bfloat16
 from sweeps.driver.local import LocalLauncher
-from sweeps.driver.nursery import Child, Nursery
+from sweeps.driver.process_pool import ProcessPool
 from sweeps.driver.worker import Job
 
 
@@ -37,11 +39,11 @@ def test_a_worker_sees_its_own_gpu_even_after_another_died(tmp_path, monkeypatch
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
     launcher, started = LocalLauncher(), []
 
-    def start(nursery, target, text, **environment):
-        started.append((environment, Child()))
+    def start(pool, target, text, **environment):
+        started.append((environment, SimpleNamespace(code=None)))
         return started[-1][1]
 
-    monkeypatch.setattr(Nursery, "start", start)
+    monkeypatch.setattr(ProcessPool, "start", start)
     (tmp_path / "checkpoints").mkdir()
     launcher.start(Job(str(tmp_path), [], "session", trainer="json:loads"), 3)
     started[1][1].code = 9

@@ -81,8 +81,8 @@ def test_the_hash_follows_content_and_vocabulary(documents, cache):
 
 def test_the_split_depends_on_content_alone():
     many = [Document(str(i), text_of(i), "x") for i in range(400)]
-    parts = cleaning.split(many, 0.2)
-    few = cleaning.split(many[:200], 0.2)
+    parts = cleaning.split_documents(many, 0.2)
+    few = cleaning.split_documents(many[:200], 0.2)
     assert 40 <= len(parts["valid"]) <= 120
     held = {d.text for d in parts["valid"]}
     assert {d.text for d in few["valid"]} == held & {d.text for d in many[:200]}
@@ -95,7 +95,7 @@ def test_a_domain_large_enough_is_never_without_held_out_documents():
     small = [Document(str(i), text_of(i), "small") for i in late[:19]]
     large = [Document(str(i), text_of(i), "large") for i in late[19:60]]
     rest = [Document(str(i), text_of(i), "rest") for i in hashes if i not in late]
-    held = cleaning.split(small + large + rest, 0.05)["valid"]
+    held = cleaning.split_documents(small + large + rest, 0.05)["valid"]
     assert Counter(d.domain for d in held)["large"] == 1
     assert not [d for d in held if d.domain == "small"]
     assert {d.name for d in held if d.domain == "rest"} == {

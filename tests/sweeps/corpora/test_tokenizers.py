@@ -125,7 +125,7 @@ def test_a_base_keeps_its_vocabulary(file, tmp_path):
     base = tmp_path / "base"
     base.mkdir()
     (plain,) = find("ci")(Axes(sizes=["32x1"], streams=[1]))
-    write_text(base / "config.json", json.dumps(hf_config.to_json(plain.model, "float32")))
+    write_text(base / "config.json", json.dumps(hf_config.hf_json(plain.model, "float32")))
     shutil.copy(file, base / "tokenizer.json")
     axes = Axes(sizes=["32x1"], recipe="peft", base=str(base))
     assert {run.tokenizer for run in find("ci")(axes)} == {str(base / "tokenizer.json")}

@@ -1,11 +1,9 @@
 """What `--dry-run` says of time: as finished runs took, at a given rate, as timed here, or nothing."""
 
 from dataclasses import replace
-from io import StringIO
 
 import pytest
 import torch
-from rich.console import Console
 
 import parscale
 from sweeps.config.execution import Execution
@@ -96,18 +94,3 @@ def test_what_cannot_be_tried_here_is_not_guessed_at(capsys, tmp_path, argv):
 def test_a_rate_that_is_none_is_refused(capsys):
     assert parscale.main(["sweep", "paper", "--dry-run", "--rate", "fast"]) == 2
     assert "--rate fast: give FLOP/s of one run, e.g. 1.5e14" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("width", [60, 80, 100, 160])
-def test_the_plan_fits_its_terminal_with_numbers_whole(width):
-    console = Console(file=StringIO(), width=width)
-    runs = find("paper")()
-    dry_run.show(console, "the rule", runs, CPU, dry_run.Forecast([None] * len(runs), "no time"))
-    lines = console.file.getvalue().splitlines()
-    assert max(map(len, lines)) <= width
-    [row] = [line.split() for line in lines if line.split()[:3] == ["pile", "4.4B", "8"]] or [
-        line.split() for line in lines if line.split()[:2] == ["4.4B", "8"]
-    ][:1]
-    assert f"{max(run.model.N for run in runs):,}" in row
-    assert f"{runs[0].D:,}" in row
-    assert ("\nwithout " in console.file.getvalue()) == (width < 160)

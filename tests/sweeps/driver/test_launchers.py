@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 import parscale
-from parscale.cli import sweep_options
+from parscale.cli.options import read_options
+from parscale.cli.train import sweep_command
 from sweeps.config.execution import Execution
-from sweeps.driver.node_mailbox import VARIABLE, Box
+from sweeps.driver.node_mailbox import VARIABLE, NodeMailbox
 from sweeps.driver.ray_cluster import RayLauncher
 from sweeps.driver.run_sweep import find_launcher
 from sweeps.driver.slurm import SlurmLauncher, SlurmTask
@@ -72,7 +73,8 @@ def test_a_warned_slurm_job_writes_its_state_and_is_requeued(documents, settings
 
 def test_options_reach_the_launcher():
     def place(*argv):
-        name, settings = sweep_options.place_of(parscale.build_parser().parse_args(["sweep", "ci", *argv]))
+        parsed = parscale.build_parser().parse_args(["sweep", "ci", *argv])
+        name, settings = read_options(sweep_command.Options, parsed).place()
         return find_launcher(name, **settings)
 
     slurm = place(
@@ -118,15 +120,20 @@ def test_a_run_on_several_nodes_asks_slurm_for_them(tmp_path, monkeypatch):
 
 def test_further_nodes_help_until_the_first_is_done(tmp_path, monkeypatch):
     job = Job(str(tmp_path), [], "session", Execution(num_nodes=2))
-    box, seen = Box(tmp_path / "checkpoints" / "slurm" / "7-0"), []
-    monkeypatch.setattr("sweeps.driver.node.Node.serve", lambda self, text: seen.append(Box.mine()) or "full")
+    mailbox, seen = NodeMailbox(tmp_path / "checkpoints" / "slurm" / "7-0"), []
+
+    def serve(node, text):
+        seen.append(NodeMailbox.mine())
+        return "full"
+
+    monkeypatch.setattr("sweeps.driver.node.Node.serve", serve)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.setenv("SLURM_NODEID", "0")
     assert SlurmTask()(job.to_json()) == "full"
-    assert seen == [box]
+    assert seen == [mailbox]
     monkeypatch.setenv("SLURM_NODEID", "1")
-    assert SlurmTask()(job.to_json()) == ""  # the box is closed
+    assert SlurmTask()(job.to_json()) == ""  # the mailbox is closed
 
 
 def test_a_refused_partition_is_named_with_slurm_s_own_words(tmp_path, monkeypatch):

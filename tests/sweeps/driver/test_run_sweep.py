@@ -168,10 +168,10 @@ def test_an_interrupted_sweep_keeps_what_is_finished(tmp_path, number):
 
 def test_workers_stop_when_their_driver_is_killed(tmp_path):
     test_code = (
-        "import sys; from pathlib import Path; from sweeps import corpora, launch, grids\n"
+        "import sys; from pathlib import Path; from sweeps import corpora, grids; from sweeps.driver import run_sweep\n"
         "corpora.bind = lambda configs, report: list(configs)\n"
         "configs = grids.find('ci')(grids.Axes(streams=(1,), sizes=('32x1',)))\n"
-        "launch.run_sweep(configs, Path(sys.argv[1]), trainer='fake_trainer:train')"
+        "run_sweep.run_sweep(configs, Path(sys.argv[1]), trainer='fake_trainer:train')"
     )
     settings = {**os.environ, "FAKE": '{"32x1/1": "slow"}', "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
     process = subprocess.Popen([sys.executable, "-c", test_code, str(tmp_path / "out")], env=settings)

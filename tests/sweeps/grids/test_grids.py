@@ -121,7 +121,7 @@ def test_a_user_s_grid_file(tmp_path):
         ("def grid(axes):\n    return None\n", "bad.py:1: TypeError: 'NoneType' object is not iterable"),
         ("def grid(axes):\n    x = {}\n    return x[1]\n", "bad.py:3: KeyError: 1"),
         (
-            "from sweeps.config.run import ModelConfig as M\n\ndef gridaxes:\n"
+            "from sweeps.config import ModelConfig as M\n\ndef grid(axes):\n"
             "    return [M(vocab=9, width=50, ffn=8, layers=1, heads=3, kv_heads=1)]\n",
             "bad.py:4: heads = 3 does not divide width = 50",
         ),
@@ -213,7 +213,7 @@ def test_planning_never_imports_torch():
 
 
 def test_runs_trained_before_a_field_was_added_keep_their_ids():
-    paths = list(Path(__file__).parents[3].glob("results/demo/configs/*.json"))
-    assert paths
-    for path in paths:
-        assert RunConfig.from_json(path.read_text()).run_id == path.stem
+    runs = pd.read_parquet(Path(__file__).parents[3] / "results/demo/runs.parquet")
+    assert len(runs)
+    for run_id, config in zip(runs["run_id"], runs["config"], strict=True):
+        assert RunConfig.from_json(config).run_id == run_id

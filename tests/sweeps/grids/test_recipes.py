@@ -12,7 +12,7 @@ from sweeps.config.model import ModelConfig
 from sweeps.corpora import build as corpora
 from sweeps.grids.grids import Axes, find
 from sweeps.grids.recipes import apply
-from sweeps.model.layers import is_extra
+from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training.lightning_module import build_model
 from sweeps.training.train import train

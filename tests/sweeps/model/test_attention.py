@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from sweeps.config.model import ModelConfig
 from sweeps.model import attention
-from sweeps.model.layers import visibility
+from sweeps.model.blocks import visibility
 from sweeps.model.parscale import ParScaleLM
 
 R, T, D = 3, 40, 16

@@ -7,7 +7,7 @@ import torch
 
 from sweeps.checkpoint import released_format
 from sweeps.config.model import ModelConfig
-from sweeps.model.layers import MLP, MixtureOfExperts
+from sweeps.model.blocks import MLP, MixtureOfExperts
 from sweeps.model.parscale import ParScaleLM
 
 TINY = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5)

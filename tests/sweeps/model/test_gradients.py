@@ -15,7 +15,7 @@ from sweeps.checkpoint import released_format
 from sweeps.checkpoint.hf_config import CheckpointError
 from sweeps.checkpoint.stream_bank import StreamBank
 from sweeps.config.model import ModelConfig
-from sweeps.model.layers import is_extra
+from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 from sweeps.model.stream_initialisation import merge, quiet, reparameterise
 from sweeps.training import compiling

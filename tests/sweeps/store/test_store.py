@@ -16,7 +16,7 @@ from sweeps.config.run import RunConfig
 from sweeps.store import locks as locks_module
 from sweeps.store.checksums import write_text
 from sweeps.store.locks import Locks
-from sweeps.store.status import Observer
+from sweeps.store.status import Observer, sweep_folder, sweep_status
 from sweeps.store.store import Store
 
 
@@ -108,6 +108,33 @@ def test_forgotten_runs_are_to_be_trained_again(store):
     finish(store, b)
     store.forget([a.run_id, b.run_id])
     assert store.finished() == set()
+
+
+def published(store, run):
+    """The store with one run in its table, its configuration there alone."""
+    store.add([run])
+    store.finish(run.run_id, {**row(run), "config": run.to_json()})
+    store.gather()
+    shutil.rmtree(store.folder / "configs")
+    return Store(store.folder)
+
+
+def test_a_configuration_that_only_its_row_has_is_read_from_there(store):
+    run = config()
+    store = published(store, run)
+    assert store.configs() == {run.run_id: run}
+    assert list(store.add([run])) == [run.run_id]
+    assert not (store.folder / "configs").exists()
+    assert sweep_folder(str(store.folder)) == store.folder
+    assert list(sweep_status(store.folder)["state"]) == ["done"]
+
+
+def test_a_forgotten_run_keeps_its_configuration(store):
+    run = config()
+    store = published(store, run)
+    store.create("s", "a rule")
+    store.forget([run.run_id])
+    assert store.configs() == {run.run_id: run}
 
 
 def test_a_lock_excludes_and_is_given_back(store):

@@ -3,19 +3,26 @@
 import threading
 import time
 from dataclasses import replace
+from multiprocessing import forkserver
 
 import psutil
 import pytest
 
 from sweeps.checkpoint.released_format import load
 from sweeps.driver import ranks
-from sweeps.driver.node_mailbox import VARIABLE, Box
-from sweeps.driver.ranks import answer
+from sweeps.driver.node_mailbox import VARIABLE, NodeMailbox
+from sweeps.driver.ranks import serve_node
 from sweeps.training.interrupt import Interrupted
 from sweeps.training.snapshots import step_of
 from sweeps.training.train import train
 from tests.sweeps import small_run
 from tests.sweeps.small_run import ONE
+
+
+@pytest.fixture(scope="module", autouse=True)
+def new_server():
+    """A fork server that imports torch: one of an earlier test may have imported something else."""
+    forkserver._forkserver._stop()
 
 
 def config(corpus, **changes):
@@ -81,8 +88,8 @@ def started(monkeypatch):
     """The ranks started last: {node: [children]}."""
     last, start = {}, ranks.start
 
-    def record(nursery, spec, node):
-        last[node] = start(nursery, spec, node)
+    def record(pool, spec, node):
+        last[node] = start(pool, spec, node)
         return last[node]
 
     monkeypatch.setattr(ranks, "start", record)
@@ -97,7 +104,7 @@ def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, starte
     def kill():
         while not list(tmp_path.glob("step-*.ckpt")):
             time.sleep(0.02)
-        psutil.Process(started[0][1].pid).kill()
+        psutil.Process(started[0][1].process.pid).kill()
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -111,23 +118,23 @@ def test_a_rank_that_dies_starts_all_again_from_the_last_snapshot(corpus, starte
 def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
     corpus, alone, started, tmp_path, monkeypatch
 ):
-    box = Box(tmp_path / "box")
-    monkeypatch.setenv(VARIABLE, str(box.folder))
+    mailbox = NodeMailbox(tmp_path / "mailbox")
+    monkeypatch.setenv(VARIABLE, str(mailbox.folder))
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
-    second = threading.Thread(target=answer, args=(box, 1))
+    second = threading.Thread(target=serve_node, args=(mailbox, 1))
     second.start()
     killed = []
 
     def kill(now):
         if not killed and now["step"] >= 5:
-            killed.append(started[1][0].pid)
+            killed.append(started[1][0].process.pid)
             psutil.Process(killed[0]).kill()
 
     two = replace(ONE, num_nodes=2, checkpoint_minutes=0.001)
     try:
         row = train(config(corpus), tmp_path / "run", execution=two, progress=kill)
     finally:
-        box.close()
+        mailbox.close()
         second.join()
     assert killed
     assert_same(row, tmp_path / "run", alone)

@@ -1,0 +1,235 @@
+"""Training curves of recipes, and what P does to one backbone (the forms of Figures 5 and 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.panel_parts import LOSS_LABEL, P_LABEL, by_streams, corner_note, say_empty
+from analysis.output import figure_style
+from analysis.sweep import training_gap
+from scaling.data.units import count_text
+
+SMOOTHING = 0.08  # share of a curve that the moving mean spans
+BEFORE = 0.3  # of stage 2's tokens: how much of stage 1 is drawn before it
+LINE = 0.075  # of a panel's height that a line of a note takes
+_KINDS = {"train_loss": "training", "val_loss": "held-out"}
+
+
+def training_curves(curves: pd.DataFrame, *, column: str = "train_loss", panel: str = "recipe") -> Figure:
+    """Loss against tokens seen for every P, a panel a recipe (or corpus, or any column).
+
+    curves: P, tokens, the loss column, run_id and seed where a P has several runs, perhaps the panel's
+    column, and `begin`, the tokens of stage 1, where there was one: the axis then counts those of
+    stage 2, and the end of stage 1 stands before it. Faint: as logged; strong: moving mean. A note says
+    from how many tokens on each P > 1 is ahead of P = 1 (the range that noise leaves), or that it is not.
+    """
+    logged = curves[curves[column].notna()] if column in curves else curves.iloc[:0]
+    logged = logged.reset_index(drop=True)
+    logged = logged.assign(seen=logged["tokens"] - logged.get("begin", 0))
+    figure, panels = _panels(logged, panel)
+    if not panels:
+        with figure_style.house_style():
+            say_empty(figure.axes[0], f"no {_KINDS.get(column, column)} loss was logged")
+        return figure
+    looks = figure_style.stream_looks(
+        [1, *logged["P"]]
+    )  # P = 2 looks the same with and without runs of P = 1
+    with figure_style.house_style():
+        for name, axes in panels.items():
+            rows = logged[logged[panel] == name] if panel in logged else logged
+            axes.set_title(str(name))
+            staged = "begin" in rows and bool((rows["begin"] > 0).any())
+            axes.set_xlabel("training tokens of stage 2" if staged else "training tokens")
+            _curves(axes, rows, column, looks)
+            words = _passings(rows, column)
+            _headroom(axes, len(words))
+            if words:
+                corner_note(axes, "\n".join(words))
+        for axes in figure.axes[:: _columns(len(panels))]:
+            axes.set_ylabel(f"{_KINDS.get(column, '')} {LOSS_LABEL}".strip())
+        _legend(figure)
+    return figure
+
+
+def _columns(count: int) -> int:
+    """Panels side by side."""
+    return min(3, count)
+
+
+def _panels(rows: pd.DataFrame, panel: str, each: float = 3.3) -> tuple[Figure, dict[Any, Axes]]:
+    """A figure with an axes, `each` inches wide, for each value of the panel's column."""
+    names = list(rows[panel].unique()) if panel in rows else [""] * bool(len(rows))
+    columns = _columns(max(1, len(names)))
+    high = -(-max(1, len(names)) // columns)
+    figure, every = figure_style.new_figure(high, columns, width=max(4.6, each * columns), height=2.9 * high)
+    for axes in every[max(1, len(names)) :]:
+        axes.set_axis_off()
+    return figure, dict(zip(names, every, strict=False))
+
+
+def _legend(figure: Figure) -> None:
+    """One legend above the panels, of all that is in them."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        found |= {name: h for h, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    if found:
+        figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=min(len(found), 6))
+
+
+def _curves(axes: Axes, rows: pd.DataFrame, column: str, looks: Mapping[int, Mapping[str, str]]) -> None:
+    """One panel: each run faint, the mean of each P strong, the end of stage 1 in grey."""
+    second = rows[rows["seen"] > 0]
+    if len(second) < len(rows):
+        first = rows[(rows["seen"] <= 0) & (rows["seen"] >= -BEFORE * second["seen"].max())]
+        marker = "o" if column == "val_loss" else ""
+        look = {"color": figure_style.GREY, "marker": marker, "linewidth": 1.4}
+        _line(axes, first, column, look, "stage 1, $P = 1$")
+        axes.axvline(0, color=figure_style.GREY, linewidth=0.8, linestyle=(0, (4, 2)))
+        rows = pd.concat([first, second])
+    for i, (P, group) in enumerate(by_streams(second)):
+        look = {**looks[P], "linewidth": width_of(i)} | ({} if column == "val_loss" else {"marker": ""})
+        _line(axes, group, column, look, f"$P = {P}$")
+    low, high = (float(np.quantile(rows[column], q)) for q in (0.0, 0.97 if len(rows) > 100 else 1.0))
+    axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    token_ticks(axes)
+
+
+def width_of(i: int) -> float:
+    """Lines of larger P are thinner: where they run on one another, each is still seen."""
+    return max(0.8, 2.6 - 0.7 * i)
+
+
+def _headroom(axes: Axes, lines: int) -> None:
+    """Free the top of a panel for a note of so many lines."""
+    low, high = axes.get_ylim()
+    share = min(0.6, LINE * lines + 0.04 * (lines > 0))
+    axes.set_ylim(low, low + (high - low) / (1 - share))
+
+
+def _line(axes: Axes, rows: pd.DataFrame, column: str, look: Mapping[str, Any], label: str) -> None:
+    """The runs of one P: as logged, and their moving mean."""
+    if not len(rows):
+        return
+    mean = rows.groupby("seen")[column].mean().sort_index()
+    for _, run in rows.groupby("run_id" if "run_id" in rows else "P", observed=True):
+        ordered = run.sort_values("seen")
+        axes.plot(ordered["seen"], ordered[column], color=look["color"], alpha=0.25, linewidth=0.6)
+    smooth = mean.rolling(max(1, round(SMOOTHING * len(mean))), center=True, min_periods=1).mean()
+    axes.plot(smooth.index, smooth, **look, markersize=3.5, label=label)
+
+
+def token_ticks(axes: Axes) -> None:
+    """Tokens in short, few enough for a small panel."""
+    axes.xaxis.set_major_formatter(
+        lambda value, _: count_text(value).replace("-", "\N{MINUS SIGN}") if value else "0"
+    )
+    axes.locator_params(axis="x", nbins=5)
+
+
+def _passings(rows: pd.DataFrame, column: str) -> list[str]:
+    """When each P > 1 is ahead of P = 1."""
+    good = rows["status"] == "ok" if "status" in rows else True
+    table = training_gap.gaps(rows[(rows["seen"] > 0) & good].assign(tokens=rows["seen"]), column)
+    passed = training_gap.passing(table)
+    lines = [f"$P = {P:.0f}$: {when}" for P, when in passed[["P", "when"]].itertuples(index=False)]
+    return ["ahead of $P = 1$", *lines] if lines else []
+
+
+def beside_one(table: pd.DataFrame, *, staged: Collection[str] = ()) -> Figure:
+    """Loss of each P > 1 minus that of P = 1 on the same text, against tokens: below zero is ahead.
+
+    table: of `analysis.sweep.training_gap.gaps` by column `panel`. Faint: as logged; strong: running median
+    with its 95% band; the bar at the end is the mean of the last tenth. staged: panels whose tokens
+    are stage 2's.
+    """
+    figure, panels = _panels(table, "panel", each=3.9)  # room for the words
+    if not panels:
+        with figure_style.house_style():
+            say_empty(figure.axes[0], "no run of $P > 1$ beside one\nof $P = 1$, seed and corpus alike")
+        return figure
+    looks = figure_style.stream_looks([1, *table["P"]])
+    with figure_style.house_style():
+        for name, axes in panels.items():
+            rows = table[table["panel"] == name] if "panel" in table else table
+            axes.set_title(str(name))
+            axes.set_xlabel("training tokens of stage 2" if name in staged else "training tokens")
+            axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
+            _gap_lines(axes, rows, looks)
+            token_ticks(axes)
+        for axes in figure.axes[:: _columns(len(panels))]:
+            axes.set_ylabel("training loss above $P = 1$\n($10^{-3}$ nats per token)")
+        _legend(figure)
+    return figure
+
+
+def _gap_lines(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, Mapping[str, str]]) -> None:
+    """One panel: every P's gap, its band, its end."""
+    seen, words = [np.zeros(1)], ["ahead of $P = 1$; gap at the end"]
+    for i, (P, group) in enumerate(by_streams(rows)):
+        tokens, smooth, band = group["tokens"], 1e3 * group["smooth"], 1.96e3 * group["se"].astype(float)
+        color, marker = looks[P]["color"], looks[P]["marker"]
+        axes.plot(tokens, 1e3 * group["gap"], color=color, alpha=0.25, linewidth=0.6)
+        axes.fill_between(tokens, smooth - band, smooth + band, color=color, alpha=0.18, linewidth=0)
+        axes.plot(tokens, smooth, color=color, linewidth=width_of(i), label=f"$P = {P}$")
+        end = training_gap.passing(group).iloc[0]
+        place = tokens.max() + (0.02 + 0.03 * i) * np.ptp(tokens)
+        axes.errorbar(place, 1e3 * end["gap"], yerr=1e3 * end["noise"], color=color, marker=marker)
+        seen.append(smooth.to_numpy())
+        last = training_gap.signed(1e3 * end["gap"], 1e3 * end["noise"], 1)
+        words.append(f"$P = {P}$: {end['when']}; {last}")
+    every = np.concatenate(seen)
+    low, high = float(every.min()), max(0.0, float(np.quantile(every, 0.97)))
+    axes.set_ylim(low - 0.25 * (high - low), high + 0.25 * (high - low))
+    _headroom(axes, len(words))
+    corner_note(axes, "\n".join(words))
+
+
+_END_LABEL: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "bottom", "fontsize": 8}
+
+
+def against_streams(
+    table: pd.DataFrame,
+    columns: Mapping[str, str],
+    *,
+    label: str,
+    title: str = "",
+    errors: Mapping[str, str] | None = None,
+    form: str = "g",
+    remark: str = "",
+) -> Figure:
+    """One or more measures against P, e.g. the score of a frozen model with trained streams (Figure 6(c)).
+
+    table: P and the columns; columns: name -> words; label: the axis and its unit. errors: name -> column
+    of half an interval, drawn as a bar. Each end is written out as `form` says; a remark stands above.
+    """
+    figure, (axes,) = figure_style.new_figure(width=4.4, height=3.0)
+    with figure_style.house_style():
+        axes.set_xlabel(P_LABEL)
+        axes.set_ylabel(label)
+        axes.set_title(title)
+        rows = table.sort_values("P")
+        if not len(rows):
+            say_empty(axes, "nothing was measured")
+            return figure
+        for i, (column, words) in enumerate(columns.items()):
+            known = rows[rows[column].notna()]
+            bars = known[errors[column]] if errors and column in errors else None
+            color = figure_style.CYCLE[i % len(figure_style.CYCLE)]
+            look: dict[str, Any] = {"color": color, "marker": figure_style.MARKERS[i], "capsize": 2}
+            axes.errorbar(known["P"], known[column], yerr=bars, label=words, **look)
+            for P, value in known.iloc[[0, -1]][["P", column]].drop_duplicates().to_numpy():
+                axes.annotate(f"{value:{form}}", (P, value), (4, 3), **_END_LABEL)
+        figure_style.stream_ticks(axes, rows["P"])
+        axes.margins(x=0.16, y=0.2)
+        if remark:
+            low, high = axes.get_ylim()
+            axes.set_ylim(low, high + 0.2 * (high - low))
+            corner_note(axes, remark)
+        figure.legend(loc="outside lower center", ncols=min(2, len(columns)))
+    return figure

@@ -1,0 +1,367 @@
+"""Loss reduction from P > 1: by model size, part of the text and averaging; as k of Eq 5, as parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.panel_parts import P_LABEL, by_streams, corner_note, say_empty
+from analysis.output import figure_style
+from scaling.data.groups import corpus_name, labelled
+from scaling.data.units import count_text
+from scaling.fitting.printed_constants import PRINTED
+
+LEGEND = 110  # letters, and room for a mark each, that a legend has beside each other
+
+
+def change_panels(
+    table: pd.DataFrame,
+    column: str,
+    values: Sequence[Any],
+    title: Callable[[Any, pd.DataFrame], str],
+    draw: Callable[[Axes, str, pd.DataFrame], None],
+    room: float = 1.0,
+    pairs: pd.DataFrame | None = None,
+) -> Figure:
+    """A row of panels each corpus, a panel each of a column's values, under one legend.
+
+    table: corpus, N_one (N at P = 1), change, the ends of its interval (low, high) and the column; title: of
+    a value and its rows; draw: puts one corpus' rows into axes that have the line of no change and N on a
+    logarithm; pairs: the changes of single seeds, where they are drawn too. Intervals of two seeds can be ten
+    times what was measured: they run out of a frame that goes `room` times the changes' range beyond it.
+    """
+    corpora = list(dict.fromkeys(table["corpus"]))
+    rows, columns = max(len(corpora), 1), max(len(values), 1)
+    figure, panels = figure_style.new_figure(
+        rows, columns, height=2.4 * rows + 0.6, sharey="row", sharex=True
+    )
+    with figure_style.house_style():
+        if not len(table):
+            say_empty(panels[0], "no size was run at P = 1 and at more")
+            return figure
+        known: dict[str, Any] = {}  # a corpus may lack a P: no one panel has every label
+        for index, axes in enumerate(panels):
+            corpus, value = corpora[index // columns], values[index % columns]
+            part = table[(table["corpus"] == corpus) & (table[column] == value)]
+            axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
+            axes.set_xscale("log")
+            draw(axes, corpus, part)
+            name = f"{corpus_name(str(corpus))}, " if len(corpora) > 1 else ""
+            axes.set_title(name + title(value, part))
+            figure_style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
+            handles, labels = axes.get_legend_handles_labels()
+            known = dict(zip(labels, handles, strict=True)) | known
+        if table["low"].notna().any():
+            drawn = table if pairs is None else pd.concat([table, pairs])
+            _limit_loss_axes(figure, drawn["change"].to_numpy(float), room)
+        figure.supylabel("change of the loss from $P = 1$ (nats)", fontsize=9)
+        figure.supxlabel("non-embedding parameters $N$ at $P = 1$", fontsize=9)
+        lines = 1 + (sum(len(label) + 8 for label in known) > LEGEND)
+        columns = -(-len(known) // lines)
+        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=columns)
+    return figure
+
+
+def dots(axes: Axes, pairs: pd.DataFrame | None, look: Mapping[str, Any], shift: float = 1.0) -> None:
+    """Each seed's change where there are several, small and pale, N times `shift`."""
+    if pairs is not None:
+        pairs = pairs[pairs.groupby(["N_one", "P"])["change"].transform("size") > 1]
+    if pairs is not None and len(pairs):
+        pale = {**look, "linestyle": "none", "markersize": 2.5, "alpha": 0.45}
+        axes.plot(pairs["N_one"] * shift, pairs["change"], **pale)
+
+
+def _limit_loss_axes(figure: Figure, changes: np.ndarray[Any, Any], room: float) -> None:
+    """Limits of the panels that no interval decides."""
+    beyond = room * max(np.ptp(changes), np.abs(changes).max())
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, changes.min() - beyond), min(high, changes.max() + beyond))
+
+
+PAPER_K = sorted(law.k for law, _ in PRINTED.values())
+
+
+def gains(
+    table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "", pairs: pd.DataFrame | None = None
+) -> Figure:
+    """Change of the loss from P = 1 to P at one size against N, a panel each P and a row each corpus.
+
+    table: the columns of `scaling.selection.paired_gains.gains`; laws: the law of N at P = 1 by corpus. Grey: what the
+    parameters that streams bring would give alone, with its interval; band: what they would give if P
+    streams were worth N (k ln P + 1) with the paper's two k. doubt: what stands against that law, for the
+    legend. pairs: `scaling.selection.paired_gains.pairs`, each seed's change: small dots.
+    """
+    several = len(table) and table["low"].notna().any()
+    words = "measured, 95% over seeds" if several else "measured"
+
+    def title(P: float, _: pd.DataFrame) -> str:
+        return f"$P = {int(P)}$"
+
+    def draw(axes: Axes, corpus: str, rows: pd.DataFrame) -> None:
+        _gain_panel(axes, rows, laws.get(corpus), doubt, words)
+        if pairs is not None and len(rows):
+            own = pairs[(pairs["corpus"] == corpus) & (pairs["P"] == rows["P"].iloc[0])]
+            dots(axes, own, {"marker": "o", "color": figure_style.CYCLE[0], "label": "one seed"}, shift=1.1)
+
+    return change_panels(table, "P", sorted(table["P"].unique()), title, draw, room=2.5, pairs=pairs)
+
+
+def _gain_panel(axes: Axes, rows: pd.DataFrame, law: Any, doubt: str, measured: str) -> None:
+    """One P of one corpus."""
+    if len(rows) and law is not None:
+        one, N, P = (rows[c].to_numpy(float) for c in ("N_one", "N", "P"))
+        base = np.asarray(law.predict(N=one))
+        promised = [np.asarray(law.predict(N=N * (k * np.log(P) + 1))) - base for k in PAPER_K]
+        color: Any = figure_style.CYCLE[1]
+        words = f"the paper's $k$, {PAPER_K[0]:.2f} to {PAPER_K[-1]:.2f}"
+        axes.fill_between(one, *promised, color=color, alpha=0.35, label=words)
+        alone = f"added $N$ alone{doubt}"
+        axes.plot(one, rows["by_parameters"], color=figure_style.GREY, linestyle="--", label=alone)
+        if rows["by_low"].notna().all():
+            axes.fill_between(one, rows["by_low"], rows["by_high"], color=figure_style.GREY, alpha=0.2)
+    bars = None
+    if rows["low"].notna().any():
+        bars = np.abs(rows[["low", "high"]].to_numpy(float).T - rows["change"].to_numpy(float))
+    look: dict[str, Any] = {"linestyle": "none", "marker": "o", "capsize": 2, "color": figure_style.CYCLE[0]}
+    axes.errorbar(rows["N_one"], rows["change"], yerr=bars, label=measured, **look)
+
+
+STREAM_SPACING = 1.08  # ratio of the N at which neighbouring P of one size are drawn
+PARTS_OF_TEXT = {
+    "repeated": "a pair seen before",
+    "seen": "a token seen before",
+    "new": "a new token",
+    "start": "a window's start",
+}
+
+
+def by_context(table: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Figure:
+    """Change of the loss from P = 1 against N at P = 1, a panel each part of the text, a row each corpus.
+
+    table: the columns of `scaling.selection.gains_by_context.changes`; pairs: of `pairs` there, each seed's
+    change: small dots. Bars are 95% intervals over seeds, where there are several. A change in copied pairs
+    alone says when a run learned to copy, not what streams can hold.
+    """
+    # P = 1 takes its look, so that P = 2 looks as in figures with runs of P = 1.
+    looks = figure_style.stream_looks([1, *table["P"]]) if len(table) else {}
+
+    def title(part: str, rows: pd.DataFrame) -> str:
+        share = f"{rows['share'].iloc[0]:.0%} of the text" if len(rows) else ""
+        return f"{PARTS_OF_TEXT.get(part, part)}\n{share}"
+
+    def draw(axes: Axes, corpus: str, rows: pd.DataFrame) -> None:
+        own = None
+        if pairs is not None and len(rows):
+            own = pairs[(pairs["corpus"] == corpus) & (pairs["part"] == rows["part"].iloc[0])]
+        _context_panel(axes, rows, own, looks)
+
+    return change_panels(table, "part", list(dict.fromkeys(table["part"])), title, draw, pairs=pairs)
+
+
+def _context_panel(
+    axes: Axes, rows: pd.DataFrame, pairs: pd.DataFrame | None, looks: Mapping[int, dict[str, Any]]
+) -> None:
+    """One part of one corpus: a line each P, a little apart."""
+    for index, (P, of_P) in enumerate(by_streams(rows)):
+        shift = STREAM_SPACING ** (index - (rows["P"].nunique() - 1) / 2)
+        bars = None
+        if of_P["low"].notna().any():
+            bars = np.abs(of_P[["low", "high"]].to_numpy(float).T - of_P["change"].to_numpy(float))
+        at, label = of_P["N_one"] * shift, f"$P = {P}$"
+        axes.errorbar(at, of_P["change"], yerr=bars, capsize=2, label=label, **looks[P])
+        dots(axes, None if pairs is None else pairs[pairs["P"] == P], looks[P], shift)
+
+
+class FittedK(NamedTuple):
+    """k of Eq 5 fitted to all runs of a corpus, its interval, and the coefficients that ended at a bound."""
+
+    k: float
+    lower: float
+    upper: float
+    at_bound: tuple[str, ...] = ()
+
+
+def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") -> Figure:
+    """The column k of `scaling.selection.paired_gains.gains` against N at P = 1, a panel each corpus.
+
+    fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
+    legend says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the
+    pairs' k. Level: Eq 5 holds in N; together: in P. Open where the size that a pair is worth lies beyond
+    the runs of P = 1, and their law is extrapolated.
+    """
+    shown = table[np.isfinite(table["k"])]
+    corpora = list(dict.fromkeys(shown["corpus"]))
+    figure, panels = figure_style.new_figure(1, max(len(corpora), 1), height=2.9, sharey=True)
+    with figure_style.house_style():
+        if not len(shown):
+            say_empty(panels[0], "too few sizes at P = 1 to say what k a pair of runs asks for")
+            return figure
+        looks = figure_style.stream_looks([1, *shown["P"]])
+        for corpus, axes in zip(corpora, panels, strict=True):
+            _k_panel(axes, shown[shown["corpus"] == corpus], fitted.get(corpus), looks)
+            axes.set_title(corpus_name(str(corpus)) if corpus else "")
+        panels[0].set_ylabel("$k$ of Eq 5 for each pair of runs")
+        figure.supxlabel(f"non-embedding parameters $N$ at $P = 1${doubt}", fontsize=9)
+        known = {label: h for a in panels for h, label in zip(*a.get_legend_handles_labels(), strict=True)}
+        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=len(known))
+    return figure
+
+
+def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping[int, Any]) -> None:
+    """One corpus: a line each P, and what is fitted to all of them."""
+    axes.set_xscale("log")
+    axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
+    if fit is not None:
+        bound = ", ".join(fit.at_bound)
+        words = "fitted to all runs, 95%" + (f" ({bound} at a bound)" if bound else "")
+        axes.axhline(fit.k, color=figure_style.GREY, linestyle="--", label=words)
+        axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2)
+    for P, of_P in by_streams(rows):
+        axes.plot(of_P["N_one"], of_P["k"], label=f"$P = {P}$", **looks[P])
+        beyond = of_P[of_P["N"] * (of_P["k"] * np.log(P) + 1) > rows["N_one"].max()]
+        bare: Any = {**looks[P], "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
+        axes.plot(beyond["N_one"], beyond["k"], **bare)
+    figure_style.size_ticks(axes, sorted(rows["N_one"].unique()), gap=0.12)
+
+
+def ensemble(table: pd.DataFrame) -> Figure:
+    """Measured gain of averaging m of a run's streams, and the proposition's line, a panel a size and corpus.
+
+    L_1 - L_m = (L_1 - E)(1 - rho)(1 - 1/m), arXiv 2505.10475, Proposition 1. table: size, P, m, gain,
+    gain_se (nats per token), line (the gain by the proposition, its one slope fitted to every m) and
+    rho (what that slope means given a fitted E; missing where there is none). Bars are 95% intervals
+    over held-out sequences. Points off their line say that the proposition's form fails.
+    """
+    named = table.assign(panel=table["size"].astype(str))
+    if "corpus" in table and len(set(table["corpus"])) > 1:
+        named["panel"] = table["corpus"].astype(str) + ", " + named["panel"]
+    sizes = list(dict.fromkeys(named["panel"]))
+    columns = min(3, max(len(sizes), 1))
+    rows = -(-max(len(sizes), 1) // columns)
+    width = max(4.6, 2.9 * columns)
+    figure, panels = figure_style.new_figure(rows, columns, width=width, height=2.9 * rows)
+    with figure_style.house_style():
+        for axes in panels[max(len(sizes), 1) :]:
+            axes.set_axis_off()
+        if not sizes:
+            say_empty(panels[0], "no ensemble was measured")
+            return figure
+        looks = figure_style.stream_looks([1, *table["P"]])  # as where there are runs of P = 1
+        for axes, size in zip(panels, sizes, strict=False):
+            _ensemble_panel(axes, named[named["panel"] == size], looks)
+            axes.set_title(str(size))
+        for axes in panels[::columns]:
+            axes.set_ylabel("gain over one stream\n($10^{-3}$ nats per token)")
+        handles = [axes for axes in panels if axes.get_legend_handles_labels()[1]]
+        found = {name: h for a in handles for h, name in zip(*a.get_legend_handles_labels(), strict=True)}
+        figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=len(found))
+    return figure
+
+
+def _ensemble_panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str, Any]]) -> None:
+    """One size: every run's points and line."""
+    words = ["line: Proposition 1"]
+    for P, group in by_streams(rows):
+        for _, run in group.groupby("run_id" if "run_id" in group else "P", sort=False):
+            slope = float(run["line"].iloc[-1] / (1 - 1 / run["m"].iloc[-1]))
+            m = np.geomspace(1, run["m"].max(), 60)
+            axes.plot(m, 1e3 * slope * (1 - 1 / m), color=looks[P]["color"], linewidth=1)
+            bars = 1.96e3 * run["gain_se"]
+            axes.errorbar(run["m"], 1e3 * run["gain"], yerr=bars, linestyle="none", **looks[P])
+        axes.plot([], [], **looks[P], label=f"$P = {P}$")
+        if group["rho"].notna().any():
+            words.append(rf"$P = {P}$: $1 - \rho$ = {1 - group['rho'].mean():.2g}")
+    figure_style.stream_ticks(axes, sorted({int(m) for m in rows["m"]} & {1, 2, 4, 8, 16, 32, 64} | {1}))
+    axes.set_xlabel("streams averaged $m$")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + (0.1 + 0.09 * len(words)) * (high - low))  # room for the words
+    corner_note(axes, "\n".join(words), x=0.03, ha="left")
+
+
+MARGIN = 1.25  # how far beyond its ends an axis reaches, as a factor
+
+
+def equivalent_parameters(
+    by_law: Mapping[str, pd.DataFrame], by_points: Mapping[str, pd.DataFrame] | None = None
+) -> Figure:
+    """The multiple of parameters that P streams replace: a curve a corpus, its interval, the points alone.
+
+    by_law: tables of `scaling.selection.equivalent_size.equivalents` at 95% for one size each (in_data may be absent); the
+    curve is dashed and its ground shaded where P leaves the runs. by_points: tables of
+    `equivalents_by_points`, drawn as open circles, one a size.
+    """
+    figure, (axes,) = figure_style.new_figure(width=5.4, height=3.5)
+    with figure_style.house_style():
+        axes.set_xlabel(P_LABEL)
+        axes.set_ylabel("equivalent parameters / $N$")
+        drawn = {name: t for name, t in by_law.items() if len(t)}
+        if not drawn:
+            say_empty(axes, "no law of P that these runs determine")
+            return figure
+        for i, (name, table) in enumerate(drawn.items()):
+            _curve(axes, table.sort_values("P"), figure_style.CYCLE[i % len(figure_style.CYCLE)], name)
+            points = (by_points or {}).get(name, pd.DataFrame())
+            if len(points):
+                axes.plot(
+                    points["P"],
+                    points["multiple"],
+                    linestyle="none",
+                    marker="o",
+                    markerfacecolor="none",
+                    color=figure_style.CYCLE[i % len(figure_style.CYCLE)],
+                    label=labelled(name, "read off the points"),
+                )
+        _ground(axes, drawn)
+        axes.legend(loc="best")
+    return figure
+
+
+def _ground(axes: Axes, drawn: Mapping[str, pd.DataFrame]) -> None:
+    """Axis limits, ticks, and shading beyond the largest P that was run."""
+    every = pd.concat(list(drawn.values()))
+    figure_style.stream_ticks(axes, 2.0 ** np.arange(0, np.log2(every["P"].max()) + 1e-9))
+    axes.set_xlim(every["P"].min() / MARGIN, every["P"].max() * MARGIN)
+    edge = every.loc[every["in_data"], "P"].max() if every["in_data"].any() else every["P"].min()
+    if edge < every["P"].max():
+        axes.axvspan(edge, every["P"].max() * MARGIN, color="#F2F2F2", zorder=0)
+        axes.text(
+            edge * 1.06,
+            0.09,
+            "beyond the runs",
+            color=figure_style.GREY,
+            transform=axes.get_xaxis_transform(),
+        )
+    axes.axhline(1, color=figure_style.GREY, linewidth=0.8)
+
+
+def _curve(axes: Axes, table: pd.DataFrame, color: str, corpus: str) -> None:
+    """One corpus: solid within the runs, dashed beyond, the interval as a band."""
+    finite = table[np.isfinite(table["multiple"])]
+    inside = finite[finite["in_data"]]
+    outside = finite[finite["P"] >= (inside["P"].max() if len(inside) else 0)]
+    label = labelled(corpus, f"law at $N$ = {count_text(table['N'].iloc[0])}")
+    if table["lower"].notna().any():
+        label = f"{label}, 95% interval"
+        axes.fill_between(
+            table["P"],
+            table["lower"] / table["N"],
+            table["upper"] / table["N"],
+            color=color,
+            alpha=0.18,
+            linewidth=0,
+        )
+    if len(inside):
+        axes.plot(inside["P"], inside["multiple"], color=color, label=label)
+    axes.plot(
+        outside["P"],
+        outside["multiple"],
+        color=color,
+        linestyle=(0, (4, 2)),
+        label=None if len(inside) else label,
+    )

@@ -1,0 +1,153 @@
+"""The sections of a report: gains, recipes and costs, each added to a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from analysis.costs.hardware import A100
+from analysis.inference_cost import GIB, estimate
+from analysis.output.html_page import Page
+from analysis.report.gains_text import (
+    FORMATS,
+    gains_by_context_text,
+    gains_notes,
+    seed_scatter_text,
+    without_empty_columns,
+)
+from analysis.sweep import recipe_tables
+from analysis.sweep.results import SweepResults
+from scaling.selection.paired_gains import gains, noise_over_seeds
+from scaling.selection.pooled_k import pooled_k
+
+GAINED = (
+    "Loss of P streams minus that of one at the same size, corpus and seed (same initialisation, same data "
+    "order), in nats per token, averaged over seeds with Student's 95% interval. by_parameters: what the "
+    "parameters that streams bring would change alone, by the law of N fitted to the runs of P = 1. Streams "
+    "are worth more than their parameters where the change lies below that. k: that of Eq 5 for which this "
+    "change alone would come out; where it moves with P or N, that law has the wrong form."
+)
+COPIED = (
+    "Held-out loss split by whether the target could be copied from its window: the pair of its predecessor "
+    "and itself stood there before, the token alone did, or neither. Small models learn to copy all at once, "
+    "sooner or later by chance: a change in repeated pairs alone tells when that was. The start of a window "
+    "shows what a prefix is worth where attention has little else to rest on."
+)
+AVERAGED = (
+    "Equal-weight averages of the predictions of m of a run's streams. Proposition 1 of the paper says "
+    "that the gain is (L1 - E)(1 - rho)(1 - 1/m): points off their line speak against that form, and "
+    "a small 1 - rho says that the streams predict almost the same."
+)
+
+
+def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
+    """Each size and P beside P = 1, and how far seeds scatter."""
+    table = gains(sweep.runs).table
+    if not len(table):
+        return
+    page.heading("What streams gained at each size")
+    page.text(GAINED)
+    page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
+    page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
+    page.verbatim(gains_notes(sweep.runs))
+    page.table(without_empty_columns(table), formats=FORMATS)
+    for words in (
+        *map(str, pooled_k(sweep.runs)),
+        *map(seed_scatter_text, noise_over_seeds(sweep.runs).to_dict("records")),
+    ):
+        page.text(words)
+
+
+def add_gains_by_context(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
+    """The change with P in what can be copied, and in what cannot."""
+    page.heading("Where in the text streams gain")
+    page.text(COPIED)
+    page.figure(known["context"](), "Change of the loss from P = 1 by what the window held before.")
+    if sweep.context is not None:
+        page.verbatim(gains_by_context_text(sweep.context))
+
+
+def add_averaged_streams(page: Page, known: Mapping[str, Callable[[], Figure]]) -> None:
+    """What averaging streams gains, against Proposition 1."""
+    page.heading("Streams averaged")
+    page.text(AVERAGED)
+    page.figure(known["ensemble"](), "Gain of averaging m streams over one; bars: 95% over sequences.")
+
+
+CURVES = {
+    "training": "Training loss; faint: each run.",
+    "held-out": "Held-out loss on the way.",
+    "beside-one": "Training loss of P streams above that of one on the same batches; below zero is ahead.",
+}
+BESIDE = (
+    "P streams beside one on the same batches: from how many tokens on they are ahead (and the range that "
+    "noise leaves), and the gap at the end in nats per token with half of its 95% interval. The noise is "
+    "that of the batches; with one seed it does not know how another would have ended."
+)
+CHOSEN = "Held-out loss by P of what was tuned from one checkpoint; frozen, it lets P be chosen at inference."
+FROZEN = (
+    "What P streams gain over the frozen backbone alone, and how much of it averaging their predictions "
+    "gains over one of them, in nats per token with half of a 95% interval. What averaging does not gain "
+    "is what one stream's own prefix does."
+)
+
+
+def add_training_curves(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
+    """Curves of training, and in words where each P passes P = 1."""
+    for name, caption in CURVES.items():
+        if name in known:
+            page.attempt(name, lambda name=name, caption=caption: page.figure(known[name](), caption))  # type: ignore[misc]
+    if "beside-one" in known:
+        page.text(BESIDE)
+        page.table(recipe_tables.crossings(sweep), formats={"P": "g", "gap": "+.4f", "noise": ".4f"})
+
+
+def add_tuned_backbones(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
+    """The loss of one backbone by P, and what averaging has to do with it."""
+    if "by-P" in known:
+        page.figure(known["by-P"](), CHOSEN)
+    table = recipe_tables.gains_over_backbone(sweep)
+    if len(table):
+        page.text(FROZEN)
+        page.table(table, formats=dict.fromkeys(table.columns[2:], ".2g") | {"P": "g"})
+
+
+_COSTS = ["size", "N", "P", "precision", "wall_s", "tokens_per_s", "peak_memory_bytes"]
+_SHAPE = ["width", "ffn", "layers", "heads", "kv_heads", "vocab"]
+
+
+def add_training_costs(page: Page, sweep: SweepResults) -> None:
+    """What the runs took."""
+    page.heading("Costs")
+    measured = [c for c in _COSTS if c in sweep.table]
+    if "wall_s" in measured:
+        table = sweep.table[measured].rename(columns={"peak_memory_bytes": "peak_memory_gib"})
+        if "peak_memory_gib" in table:
+            table["peak_memory_gib"] = table["peak_memory_gib"] / GIB
+        whole = dict.fromkeys(("N", "P", "tokens_per_s"), ",.0f")
+        page.table(table, "Measured in training", {**whole, "wall_s": ",.1f", "peak_memory_gib": ".2f"})
+    else:
+        page.missing(["the runs hold no wall_s: nothing measured in training"])
+
+
+def add_serving_costs(page: Page, sweep: SweepResults) -> None:
+    """What serving the runs' shapes would take, by the cost model."""
+    lacking = [c for c in _SHAPE if c not in sweep.runs]
+    if lacking:
+        page.missing([f"the runs hold no {', '.join(lacking)}: no inference cost"])
+        return
+    runs = sweep.runs
+    if "N_active" in runs and (mixture := runs["N_active"] < runs["N"]).any():
+        page.missing(["no inference cost: mixtures of experts are not modelled"])
+        runs = runs[~mixture]
+    known = [c for c in (*_SHAPE, "prefix_tokens") if c in runs]
+    shapes = runs[[*known, "N", "P"]].drop_duplicates(["N", "P"]).dropna()
+    if not len(shapes):
+        return
+    given: dict[str, Any] = {name: shapes[name].to_numpy(float) for name in (*known, "P")}
+    cost = estimate(**given, input_tokens=512, output_tokens=512, hardware=A100)
+    table = shapes[["N", "P"]].assign(memory_gib=cost.memory_bytes / GIB, latency_s=cost.latency_s)
+    page.text(f"Serving them, by the cost model, on {A100.name}: batch 1, 512 tokens in, 512 out.")
+    page.table(table, formats={"N": ",.0f", "P": "g", "memory_gib": ".3g", "latency_s": ".3g"})

@@ -1,0 +1,1 @@
+"""Commands that turn a fit or a sweep into a decision."""

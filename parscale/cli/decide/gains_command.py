@@ -1,0 +1,104 @@
+"""What streams gained at each size, seed by seed, beside what the parameters they bring are worth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from parscale.cli.options import argument, option
+from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scaling.data.query import Asked
+
+EXAMPLES = ("gains results/sweeps/laptop --baseline results/sweeps/laptop-prefix-alone",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(LevelOptions, ColumnOptions):
+    """Options of `parscale gains`."""
+
+    source: str = argument(RUNS, metavar="SWEEP")
+    baseline: str | None = option(
+        None, "take the runs of P = 1 from this sweep, a control with a prefix, say", metavar="SWEEP"
+    )
+
+
+def run(options: Options) -> str:
+    """Each size and P beside P = 1, in words and numbers."""
+    from scaling.selection.paired_gains import gains
+
+    options.check_level()
+    runs, context, streams = _measured(options.source, options.baseline, options.asked)
+    table = gains(runs, options.level).table
+    if not len(table):
+        lacks = "no size was run at P = 1 and at more with the same seed and tokens"
+        unnamed = "add a column size, one label for the runs that share a backbone: it pairs them"
+        raise ValueError(f"{options.source}: {lacks if 'size' in runs else unnamed}")
+    form = _json if options.json else _text
+    return form(table, runs, context, streams, options.level)
+
+
+def _measured(source: str, baseline: str | None, of: Asked) -> tuple[Any, Any, Any]:
+    """Runs and what `parscale context` and `streams` wrote beside them, P = 1 from a baseline."""
+    from pathlib import Path
+
+    from analysis.sweep import sweep_folder
+    from analysis.sweep.results import read_results
+    from scaling.selection.paired_gains import beside
+
+    runs = read_results(source, of)
+    context: Any = sweep_folder.read_measured(Path(source), runs, sweep_folder.CONTEXT)
+    if not baseline:
+        return runs, context, sweep_folder.read_measured(Path(source), runs, sweep_folder.STREAMS)
+    one, one_context, _ = _measured(baseline, None, of)
+    both = context is not None and one_context is not None
+    return beside(runs, one), beside(context, one_context) if both else None, None
+
+
+def _json(
+    table: pd.DataFrame,
+    runs: pd.DataFrame,
+    context: pd.DataFrame | None,
+    streams: pd.DataFrame | None,
+    level: float,
+) -> str:
+    """Every table of numbers behind the text."""
+    from parscale.cli.output import as_json
+    from scaling.selection import gains_by_context, paired_gains
+    from scaling.selection.pooled_k import pooled_k
+
+    tables = {"gains": table, "noise": paired_gains.noise_over_seeds(runs)}
+    tables |= {} if streams is None else {"streams": streams}
+    if context is not None:
+        tables["parts"] = gains_by_context.changes(context, level)
+        tables["k of parts"] = gains_by_context.worth(context, level)
+    records: dict[str, Any] = {name: known.to_dict("records") for name, known in tables.items()}
+    return as_json(records | {"k": [asdict(one) for one in pooled_k(runs, level)]})
+
+
+def _text(
+    table: pd.DataFrame,
+    runs: pd.DataFrame,
+    context: pd.DataFrame | None,
+    streams: pd.DataFrame | None,
+    level: float,
+) -> str:
+    """The table, its grounds, k by pairs, the scatter over seeds, and what was measured beside the runs."""
+    from analysis.report import gains_text
+    from scaling import terminal_text
+    from scaling.selection import paired_gains
+    from scaling.selection.pooled_k import pooled_k
+
+    room = terminal_text.width()
+    noise = paired_gains.noise_over_seeds(runs).to_dict("records")
+    scatter = "\n".join(map(gains_text.seed_scatter_text, noise))
+    grounds, pooled = gains_text.gains_notes(runs, level), map(str, pooled_k(runs, level))
+    parts = [gains_text.gains_text(table, room), grounds, *pooled, scatter]
+    if context is not None:
+        parts.append(gains_text.gains_by_context_text(context, level, room))
+    if streams is not None:
+        parts.append(gains_text.averaged_streams_text(streams, room))
+    return terminal_text.fold("\n\n".join(parts), room)

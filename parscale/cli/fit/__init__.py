@@ -1,0 +1,1 @@
+"""Commands that fit laws to a table of runs and test them."""

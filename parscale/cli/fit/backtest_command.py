@@ -1,0 +1,50 @@
+"""Fit the small runs, predict the large ones: how far a law extrapolates on these runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from parscale.cli.fit.fit_command import mixed_note
+from parscale.cli.options import option
+from parscale.cli.table_options import LevelOptions, RunsOptions
+
+if TYPE_CHECKING:
+    from scaling.laws.base import LawForm
+    from scaling.selection.backtest import Backtest
+
+EXAMPLES = ("backtest results/published/losses.csv --by corpus --along P",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(LevelOptions, RunsOptions):
+    """Options of `parscale backtest`."""
+
+    law: str = option("parallel", "the law (default parallel)")
+    along: str = option("N", "N, P, D or C (default N)")
+
+
+def run(options: Options) -> str:
+    """Fit the small runs of each group, predict the large ones."""
+    from parscale.cli.output import as_json
+    from scaling.data.query import check_axis, each
+    from scaling.laws import by_name
+    from scaling.selection.backtest import backtest
+
+    law, objective, level = by_name(options.law), options.fitted_by, options.level
+    options.check_level()
+    runs = options.read()
+    check_axis(runs, options.along, "--along", options.runs)
+    found = each(
+        runs, options.by, options.runs, lambda part: backtest(law, part, options.along, objective, level)
+    )
+    if options.json:
+        return as_json({name: backtested(law, one) for name, one in found.items()})
+    told = [f"== {name} ==\n{one!r}" for name, one in found.items()]
+    return "\n\n".join(told) + mixed_note(runs, options.by, law.axes)
+
+
+def backtested(law: LawForm, one: Backtest) -> dict[str, Any]:
+    """A backtest as JSON values."""
+    windows, points = (frame.to_dict("records") for frame in (one.table.reset_index(), one.points))
+    return {"law": law.__name__, "windows": windows, "points": points, "verdict": one.verdict}

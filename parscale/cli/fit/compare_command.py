@@ -1,0 +1,96 @@
+"""Rank laws on the same runs: AICc, BIC, leave-one-out, hold-out, and a verdict in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from parscale.cli.fit.fit_command import mixed_note
+from parscale.cli.options import option
+from parscale.cli.table_options import OBJECTIVES, JsonOptions, RunsOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scaling.fitting.result import Fit
+    from scaling.laws.base import LawForm
+    from scaling.selection.compare import Comparison
+
+EXAMPLES = ("compare results/published/losses.csv --by corpus", "compare runs.csv --laws parallel,dense")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(JsonOptions, RunsOptions):
+    """Options of `parscale compare`."""
+
+    objective: str = option("least-squares", f"{OBJECTIVES} (default least-squares)")
+    laws: str | None = option(
+        None, "laws to compare (default: all the runs have the axes for)", metavar="A,B"
+    )
+    holdout: str = option("N", "axis whose largest levels are held out (default N)")
+
+
+def run(options: Options) -> str:
+    """Rank laws on each group of a runs table."""
+    from parscale.cli.output import as_json
+    from scaling.data.query import check_axis, each
+    from scaling.selection.compare import compare
+
+    runs, objective = options.read(), options.fitted_by
+    check_axis(runs, options.holdout, "--holdout", options.runs)
+
+    def rank(part: pd.DataFrame) -> Comparison:
+        return compare(laws_for(options.laws, part), part, objective, options.holdout)
+
+    found = each(runs, options.by, options.runs, rank)
+    if options.json:
+        return as_json({name: compared(one) for name, one in found.items()})
+    told = [f"== {name} ==\n{ranking(one)}" for name, one in found.items()]
+    return "\n\n".join(told) + _one_stream(runs, options) + mixed_note(runs, options.by)
+
+
+def _one_stream(runs: pd.DataFrame, options: Options) -> str:
+    """Why no law of P was compared, where no law was named and P takes one value."""
+    from scaling import terminal_text
+    from scaling.data.runs import usable
+
+    streams = runs["P"][usable(runs)].unique()
+    if options.laws or len(streams) != 1:
+        return ""
+    note = f"\n\nnote: P is {streams[0]:g} in every run: no law of P is compared"
+    return terminal_text.fold(note, terminal_text.width())
+
+
+def laws_for(given: str | None, runs: pd.DataFrame) -> list[LawForm]:
+    """The laws named, or every registered one that the runs allow."""
+    from scaling.laws import by_name
+    from scaling.selection.compare import laws_of
+
+    return [by_name(name.strip()) for name in given.split(",")] if given else laws_of(runs)
+
+
+def compared(one: Comparison) -> dict[str, Any]:
+    """A comparison as JSON values."""
+    rows = one.table.to_dict("index")
+    return {"laws": rows, "verdict": one.verdict, "adequacy": {n: doubts(f) for n, f in one.fits.items()}}
+
+
+def doubts(one: Fit) -> dict[str, Any]:
+    """What the residuals of a fit say."""
+    from scaling.uncertainty.adequacy import adequacy
+
+    found = adequacy(one)
+    return {name: getattr(found, name) for name in ("structure_p", "replicate_p", "size_p", "verdict")}
+
+
+def ranking(one: Comparison) -> str:
+    """A comparison for the terminal: table, verdict, and what the best law's residuals say."""
+    from scaling import terminal_text
+    from scaling.uncertainty.adequacy import adequacy
+
+    shown = one.table[["status", "r2", "rmse", "delta_aicc", "delta_bic", "loo_rmse", "holdout_rmse"]]
+    shown = shown.assign(status=shown["status"].where(shown.index.isin(list(one.fits)), "too few runs"))
+    best, room = str(one.table.index[0]), terminal_text.width()
+    words = f"{one.verdict}\nResiduals of {best}: {adequacy(one.fits[best]).verdict}"
+    ranks = terminal_text.table(shown, room, float_format=lambda x: f"{x:.4g}", na_rep="")
+    return f"{ranks}\n\n{terminal_text.fold(words, room)}"

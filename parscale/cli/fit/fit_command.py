@@ -1,0 +1,109 @@
+"""Fit a law to runs: parameters with intervals, errors, status; saved as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from parscale.cli.options import option
+from parscale.cli.table_options import LevelOptions, RunsOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scaling.fitting.result import Fit
+
+EXAMPLES = (
+    "fit runs.csv --columns N=params,loss=val_loss --law parallel",
+    "fit results/published/losses.csv --law parallel --by corpus",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(LevelOptions, RunsOptions):
+    """Options of `parscale fit`."""
+
+    law: str = option("parallel", "parallel (default), additive, dense, ...; additive:beta=0.5 holds one")
+    out: str | None = option(
+        None,
+        "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)",
+        metavar="PATH",
+    )
+
+
+def run(options: Options) -> str:
+    """Fit a law to each group of a runs table, save the fits, describe them."""
+    from parscale.cli.output import as_json
+    from scaling.data.query import each
+    from scaling.fitting.fit import fit
+    from scaling.laws import by_name
+
+    law, objective = by_name(options.law), options.fitted_by
+    options.check_level()
+    runs = options.read()
+    fits = each(runs, options.by, options.runs, lambda part: fit(law, part, objective))
+    places = {name: _save(one, name, options) for name, one in fits.items()}
+    if options.json:
+        return as_json({name: content(one, options.level) for name, one in fits.items()})
+    told = [describe(name, one, places[name], options.level) for name, one in fits.items()]
+    return "\n\n".join(told) + _left_out(runs) + mixed_note(runs, options.by, law.axes)
+
+
+def _save(one: Fit, group: str, options: Options) -> str:
+    """Save a group's fit; where to, and whether it replaced a fit of other runs."""
+    from parscale.cli.fit.fit_paths import path_of, replaced
+
+    path = path_of(one, group, law=options.law, source=options.runs, by=options.by, out=options.out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    place = f"{path}{replaced(path, one) if options.out is None else ''}"
+    one.save(path)
+    return place
+
+
+def content(one: Fit, level: float) -> dict[str, Any]:
+    """The fit file's content with its intervals."""
+    from scaling.fitting.save import to_json
+    from scaling.fitting.summary import table
+
+    intervals = table(one, level)
+    rows = (
+        None
+        if intervals is None
+        else {n: list(map(float, r)) for n, r in zip(intervals.index, intervals.to_numpy(), strict=True)}
+    )
+    return to_json(one) | {"level": level, "intervals": rows}
+
+
+def describe(name: str, one: Fit, place: str, level: float) -> str:
+    """A fit for the terminal: its summary, what the paper printed, where it was saved."""
+    from scaling import terminal_text
+    from scaling.fitting import printed_constants
+    from scaling.fitting.summary import text
+
+    note, room = printed_constants.note(one), terminal_text.width()
+    lines = [f"== {name} ==", text(one, level, room)]
+    if note:
+        lines.append(terminal_text.fold(f"note        {note}", room, 12))
+    return "\n".join([*lines, f"saved       {place}"])
+
+
+def _left_out(runs: pd.DataFrame) -> str:
+    """Why rows of the table are in no fit, as a line; empty where all are."""
+    from scaling.data.runs import OK, usable
+
+    known = runs[~usable(runs)]
+    if not len(known):
+        return ""
+    if "status" not in known:
+        return f"\nleft out    {len(known)} first stage of others"
+    status = known["status"].fillna("none")
+    why = status.where(status != OK, "first stage of others").value_counts()
+    return f"\nleft out    {', '.join(f'{count} {word}' for word, count in why.items())}"
+
+
+def mixed_note(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:
+    """A warning where rows that do not compare are fitted as one, for the terminal."""
+    from scaling import terminal_text
+    from scaling.data.query import mixed
+
+    return terminal_text.fold(mixed(runs, by, axes), terminal_text.width())

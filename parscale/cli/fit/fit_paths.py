@@ -1,0 +1,40 @@
+"""Where `parscale fit` saves its fits: one file for each law, table and group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scaling.fitting.result import Fit
+
+
+def path_of(one: Fit, group: str, *, law: str, source: str, by: str | None, out: str | None) -> Path:
+    """The file of a group's fit: fits/LAW-GROUP.json in `out`, else results/fits/LAW-TABLE[-GROUP].json.
+
+    The paper's losses by corpus keep LAW-CORPUS.json: they are the fits that `parscale reproduce` makes.
+    """
+    from scaling.data.query import slug
+    from scaling.fitting import printed_constants
+
+    names = [law, group]
+    if out is None and printed_constants.corpus_of(one) != group:
+        names = [law, table_name(source), *([group] if by else [])]
+    return Path(out or "results") / "fits" / f"{'-'.join(map(slug, names))}.json"
+
+
+def table_name(source: str) -> str:
+    """What a table is called: its file's stem; its folder's name for a folder or the runs.parquet of one."""
+    path = Path(source).resolve()
+    return path.parent.name if path.name == "runs.parquet" else path.name if path.is_dir() else path.stem
+
+
+def replaced(path: Path, one: Fit) -> str:
+    """What saving a fit to `path` overwrites, in words: a fit of other runs, or nothing."""
+    from scaling.fitting.result import Fit
+
+    try:
+        other = Fit.load(path).data_hash != one.data_hash
+    except (ValueError, OSError):  # no file, or none that could be a fit's
+        return ""
+    return " (replaced a fit of other runs)" if other else ""

@@ -1,0 +1,108 @@
+"""Predict losses from a saved fit, with intervals and equivalent sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from parscale.cli.options import argument, option
+from parscale.cli.table_options import LevelOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scaling.fitting.result import Fit
+    from scaling.laws.base import Array
+
+EXAMPLES = ("predict results/fits/parallel-pile.json --N 2.8B --P 4",)
+AT = (1, 2, 4, 8)  # P at which equivalent sizes are given
+SMALLEST = 1e-6  # of the largest N asked for: a smaller one is a slip of the pen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(LevelOptions):
+    """Options of `parscale predict`."""
+
+    fit: str = argument("a fit file, e.g. results/fits/parallel-pile.json", metavar="FIT")
+    N: str | None = option(None, "non-embedding parameters, e.g. 2.8B", metavar="X,...")
+    P: str | None = option(None, "streams, e.g. 4", metavar="X,...")
+    D: str | None = option(None, "training tokens, e.g. 2.8B", metavar="X,...")
+
+
+def run(options: Options) -> str:
+    """Predict the loss at every point that was asked for."""
+    from parscale.cli.output import as_json
+    from scaling.fitting.result import Fit
+
+    options.check_level()
+    one = Fit.load(options.fit)
+    frame = one.predict(points_of(options, one), level=options.level)
+    if "P" in one.law.axes:
+        _add_equivalents(one, frame, options.level)
+    if options.json:
+        points = frame.to_dict("records")
+        return as_json({"status": str(one.status), "level": options.level, "points": points})
+    lines = _lines(frame, options.level)
+    return "\n".join([f"status      {one.status} ({one.certificate.detail})", *lines])
+
+
+def points_of(options: Options, one: Fit) -> dict[str, Array]:
+    """The values of each axis, as many of each or one; ValueError where they do not suit the law."""
+    from scaling.data.query import values
+
+    given = {"N": options.N, "P": options.P, "D": options.D}
+    axes = {axis: values(text, f"--{axis}") for axis, text in given.items() if text is not None}
+    if strange := [axis for axis in axes if axis not in one.law.axes]:
+        takes = f"{one.form.__name__}, a law of {', '.join(one.law.axes)}"
+        raise ValueError(f"--{strange[0]}: {options.fit} is {takes}; leave --{strange[0]} out")
+    if broken := [value for value in axes.get("P", ()) if value % 1]:
+        raise ValueError(f"--P {broken[0]:g} must be a whole number: streams are counted")
+    if lacking := [axis for axis in one.law.axes if axis not in axes]:
+        raise ValueError(f"{options.fit} needs {', '.join('--' + axis for axis in lacking)} as well")
+    if len({len(several) for several in axes.values()} - {1}) > 1:
+        have = ", ".join(f"--{axis} {several.size}" for axis, several in axes.items())
+        raise ValueError(f"values are taken together, so give as many of each, or one: {have}")
+    if "N" in axes and axes["N"].min() < SMALLEST * axes["N"].max():
+        raise ValueError(f"--N {options.N}: sizes so far apart are no question; decimals take a point, 2.8B")
+    return axes
+
+
+def _add_equivalents(one: Fit, frame: pd.DataFrame, level: float) -> None:
+    """Add, where the fit determines it, the N of the same loss at other P; by a law of N and P its ends."""
+    from scaling.uncertainty.prediction import equivalent_interval
+
+    N, P = (frame[axis].to_numpy() for axis in ("N", "P"))
+    others = {axis: frame[axis].to_numpy() for axis in one.law.axes if axis not in ("N", "P")}
+    for at in AT if one.determined else ():
+        frame[f"N at P={at}"] = one.law.equivalent_N(N, P, at, **others)
+        if not others:
+            ends = equivalent_interval(one, N, P, at, level)
+            frame[f"lower N at P={at}"], frame[f"upper N at P={at}"] = ends
+
+
+def _lines(frame: pd.DataFrame, level: float) -> Iterator[str]:
+    """Each point for the terminal."""
+    for _, row in frame.iterrows():
+        where = ", ".join(f"{axis} = {row[axis]:.4g}" for axis in ("N", "P", "D") if axis in frame)
+        yield f"\n{where}: loss {row.loss:.4f} nats per token"
+        if row.lower != row.lower:
+            yield "  no interval, and no equivalent size: these runs do not determine the law"
+            continue
+        yield f"  {100 * level:g}% interval of the law   {row.lower:.4f} to {row.upper:.4f}"
+        yield f"  {100 * level:g}% interval of a new run {row.new_lower:.4f} to {row.new_upper:.4f}"
+        if sizes := [_size(row, at) for at in AT if f"N at P={at}" in row]:
+            yield "  the same loss takes"
+            yield from (f"    {size}" for size in sizes)
+        if not row.inside:
+            how = f"{row.beyond:.3g} times beyond them" if row.beyond > 1 else "none at such values together"
+            yield f"  outside the runs ({how}): the interval takes the law's form for granted"
+
+
+def _size(row: Any, at: int) -> str:
+    """The equivalent size at P = at, with its interval where it has one."""
+    from scaling.fitting.summary import number
+
+    ends = [row.get(f"{end} N at P={at}", row["N"]) for end in ("lower", "upper")]
+    known = f" ({' to '.join(map(number, ends))})" if at != row["P"] and ends[0] != ends[1] else ""
+    return f"N = {number(row[f'N at P={at}'])} at P = {at}{known}"

@@ -1,0 +1,66 @@
+"""Values of options as people write them; ValueError names the option and quotes its value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T", int, float)
+
+
+def items(text: str | None) -> list[str] | None:
+    """["a", "b"] from "a,b"."""
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+
+def whole_numbers(text: str | None, flag: str) -> list[int] | None:
+    """[1, 2] from "1,2"."""
+    try:
+        return [int(part) for part in items(text) or []] or None
+    except ValueError:
+        raise ValueError(f"{flag} {text}: give whole numbers separated by commas") from None
+
+
+def number(
+    text: str | None, flag: str, read: Callable[[str], T], fits: Callable[[T], bool], wanted: str
+) -> T | None:
+    """The number that was given, None if none was; `wanted` says what is allowed."""
+    if text is None:
+        return None
+    try:
+        value = read(text)
+    except ValueError:
+        value = None
+    if value is None or not fits(value):
+        raise ValueError(f"{flag} {text}: give {wanted}")
+    return value
+
+
+def count(text: str | None, flag: str) -> int | None:
+    """A whole number of at least 1, if one was given."""
+    return number(text, flag, int, lambda value: value >= 1, "a whole number of at least 1")
+
+
+def tokens(text: str | None, flag: str = "--tokens", example: str = "10M") -> int | None:
+    """A number of tokens, if one was given."""
+    from scaling.data.units import parse_size
+
+    found = number(text, flag, parse_size, lambda D: 1 <= D < 1e18, f"a number of tokens, e.g. {example}")
+    return None if found is None else int(found)
+
+
+def one_of(text: str | None, flag: str, allowed: tuple[str, ...]) -> str | None:
+    """The word that was given, if it is one of those allowed."""
+    if text is not None and text not in allowed:
+        raise ValueError(f"{flag} {text}: choose one of {', '.join(allowed)}")
+    return text
+
+
+def amount(text: str, flag: str) -> float:
+    """A number from 2.8e9 or "2.8B"."""
+    from scaling.data.units import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise ValueError(f"{flag}: {error}") from None

@@ -1,0 +1,110 @@
+"""The one writer of what a command prints: tables on a terminal, in a pipe or as JSON, and lines of text.
+
+A table is shown whole at any width. Numbers are never broken: where the terminal is too narrow, the columns are
+split over several tables, each of which begins with the key columns. A pipe gets one plain table, however wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GAP = 3  # characters between two columns
+WORD = 9  # characters that a column of text may shrink to
+
+
+def show(frame: pd.DataFrame, title: str = "", caption: str = "", keys: int = 1) -> None:
+    """Print a table under its title, with its caption below; the first `keys` columns name a row."""
+    from scaling import terminal_text
+
+    columns = [str(name) for name in frame.columns]
+    cells = [[cell(value) for value in frame[name]] for name in frame]
+    right = [_is_right(frame[name].dtype.kind, column) for name, column in zip(frame, cells, strict=True)]
+    room = terminal_text.width()
+    if room is None:
+        print(plain(columns, cells, right, title, caption), flush=True)
+    else:
+        _show_rich(columns, cells, right, title, caption, keys, room)
+
+
+def cell(value: Any) -> str:
+    """A value as text: five digits of a float, nothing where a value is missing."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _is_right(kind: str, column: Sequence[str]) -> bool:
+    """Whether a column is numbers, as such or already written: it is then set to the right."""
+    if kind in "fiub":
+        return kind != "b"
+    first = [text.lstrip("+-x ")[:1] for text in column if text]
+    return bool(first) and all(character.isdigit() for character in first)
+
+
+def plain(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool], title: str, caption: str
+) -> str:
+    """A table as plain text: title, header, rule, rows, an empty line, caption."""
+    widths = [max(map(len, (name, *column))) for name, column in zip(columns, cells, strict=True)]
+    lines = [title] if title else []
+    for row in (columns, ["─" * width for width in widths], *zip(*cells, strict=True)):
+        parts = zip(row, widths, right, strict=True)
+        set_in = [text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in parts]
+        lines.append((" " * GAP).join(set_in).rstrip())
+    return "\n".join([*lines, "", *([caption] if caption else [])])
+
+
+def _show_rich(
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    title: str,
+    caption: str,
+    keys: int,
+    room: int,
+) -> None:
+    """A table on a terminal of so many columns, as several where it does not fit."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from scaling.terminal_text import blocks
+
+    least = [
+        max(map(len, (*(name.split() or [""]), *column))) if number else min(WORD, _widest(name, column))
+        for name, column, number in zip(columns, cells, right, strict=True)
+    ]
+    parts = blocks([GAP + width for width in least], room - 1, keys)
+    for part in parts:
+        last = part is parts[-1]
+        table = Table(box=SIMPLE_HEAD, title=title or None, caption=caption or None if last else None)
+        for i in part:
+            side: Any = "right" if right[i] else "left"
+            table.add_column(columns[i], justify=side, overflow="fold", min_width=least[i])
+        for row in zip(*(cells[i] for i in part), strict=True):
+            table.add_row(*row)
+        Console(width=room).print(table, markup=False)
+
+
+def _widest(name: str, column: Sequence[str]) -> int:
+    return max(map(len, (name, *column)))
+
+
+def say(text: str, bold: bool = False) -> None:
+    """Print lines of text, folded between words to a terminal's width."""
+    from scaling import terminal_text
+
+    room = terminal_text.width()
+    folded = terminal_text.fold(text, room)
+    print(f"\033[1m{folded}\033[0m" if bold and room is not None else folded, flush=True)
+
+
+def as_json(content: Any) -> str:
+    """Strict JSON at full precision, indented: null for a number that is missing or infinite."""
+    from scaling.fitting.save import dumps
+
+    return dumps(content)

@@ -1,0 +1,1 @@
+"""Commands that write figures, tables and pages."""

@@ -1,0 +1,94 @@
+"""Options that several commands share: which rows of which table, the objective, the level, --json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from parscale.cli.options import argument, option, switch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scaling.data.query import Asked
+    from scaling.optimise.objectives import Objective
+
+RUNS = "runs table (parquet, csv, tsv, jsonl) or sweep folder"
+OBJECTIVES = "huber, log-least-squares, least-squares, lad, asymmetric"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonOptions:
+    """Options of commands that print numbers."""
+
+    json: bool = switch("print JSON at full precision")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelOptions(JsonOptions):
+    """Options of commands that print intervals."""
+
+    level: float = option(0.95, "level of the intervals (default 0.95)", type=float)
+
+    def check_level(self) -> None:
+        """Refuse a level that is no share between 0 and 1."""
+        from scaling.uncertainty.base import check_level
+
+        check_level(self.level, "--level ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnOptions:
+    """Which columns and rows of a table."""
+
+    columns: str | None = option(None, "names in the file: N=params,loss=val_loss", metavar="OURS=THEIRS,...")
+    where: str | None = option(None, "only rows with these values", metavar="COLUMN=VALUE,...")
+
+    @property
+    def asked(self) -> Asked:
+        """The columns and rows that were asked for."""
+        from scaling.data.query import Asked
+
+        return Asked(self.columns, self.where)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepFitOptions(ColumnOptions):
+    """Options of commands that fit the laws of a whole sweep."""
+
+    objective: str | None = option(None, f"of the fits made of runs: {OBJECTIVES} (default huber)")
+
+    @property
+    def fitted_by(self) -> Objective | None:
+        """The objective, if one was named."""
+        from scaling.optimise.objectives import named
+
+        return named(self.objective) if self.objective else None
+
+    def words(self, *first: str) -> str:
+        """The call as it was written, for the note of what made a file."""
+        named_as = ["--objective", self.objective] if self.objective else []
+        return " ".join([*first, *named_as, *self.asked.words])
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunsOptions(ColumnOptions):
+    """Options of commands that read a runs table and fit it."""
+
+    runs: str = argument(RUNS, metavar="RUNS")
+    by: str | None = option(None, "treat each value of a column apart, e.g. corpus", metavar="COLUMN")
+    objective: str = option("huber", f"{OBJECTIVES} (default huber)")
+    delta: float = option(1e-3, "Huber's delta on log loss (default 1e-3)", type=float)
+
+    @property
+    def fitted_by(self) -> Objective:
+        """The objective that was named."""
+        from scaling.optimise.objectives import LogHuber, named
+
+        if not 0 < self.delta < float("inf"):
+            raise ValueError(f"--delta {self.delta:g} must be a positive number")
+        return LogHuber(self.delta) if self.objective == "huber" else named(self.objective)
+
+    def read(self) -> pd.DataFrame:
+        """The runs, columns mapped and rows narrowed."""
+        return self.asked.read(self.runs)

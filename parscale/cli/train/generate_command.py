@@ -1,0 +1,87 @@
+"""Continue a prompt with a checkpoint, the text appearing as it is made."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parscale.cli.options import argument, option, required
+from parscale.cli.train.checkpoints import WeightOptions
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from sweeps.model.parscale import ParScaleLM
+
+EXAMPLES = ("generate results/sweeps/demo/checkpoints/RUN --prompt 'def main' --streams 2",)
+END = "<|endoftext|>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(WeightOptions):
+    """Options of `parscale generate`."""
+
+    checkpoint: str = argument("folder with config.json, weights, tokenizer.json", metavar="CHECKPOINT")
+    prompt: str = required("text to continue")
+    streams: int | None = option(
+        None, "streams (default the checkpoint's; 1 its backbone)", type=int, metavar="P"
+    )
+    max_tokens: int = option(64, "new tokens at most (default 64)", type=int)
+    temperature: float = option(0.0, "0 (default) takes the likeliest token", type=float)
+    top_k: int = option(0, "sample from the k likeliest (default all)", type=int)
+    top_p: float = option(1.0, "sample from the likeliest of this mass (default 1)", type=float)
+    seed: int = option(0, "of the sampling (default 0)", type=int)
+    stop: tuple[str, ...] | None = option(
+        None, "end at this token; may be repeated", action="append", metavar="TOKEN"
+    )
+    guidance: float | None = option(None, "classifier-free guidance of weight W", type=float, metavar="W")
+
+
+def run(options: Options) -> int:
+    """Write the continuation piece by piece."""
+    from sweeps.inspect.generate import Guided, Sampling, load_tokenizer, stream_text
+
+    model, tokenizer = load_streams(options), load_tokenizer(options.checkpoint)
+    stop = stop_tokens(options, tokenizer)
+    if options.temperature == 0 and (options.top_k or options.top_p < 1):
+        raise ValueError("--top-k and --top-p change nothing at --temperature 0: it takes the likeliest")
+    sampling = Sampling(options.temperature, options.top_k, options.top_p, options.seed)
+    decoder = None if options.guidance is None else Guided(model, weight=options.guidance)
+    pieces = stream_text(model, tokenizer, options.prompt, options.max_tokens, sampling, stop, decoder)
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    print()
+    return 0
+
+
+def load_streams(options: Options) -> ParScaleLM:
+    """The checkpoint, its backbone alone (P = 1), or another of the stream sets beside it."""
+    from sweeps.checkpoint import released_format
+    from sweeps.checkpoint.stream_bank import StreamBank, places, view
+
+    folder, P, dtype = options.checkpoint, options.streams, options.torch_dtype
+    model = released_format.load(folder, dtype=dtype)
+    if P is None or P == model.config.P:
+        return model
+    if P == 1:
+        return view(model, 1).eval()
+    if model.config.P == 1 and places(Path(folder)):
+        return StreamBank.load(Path(folder)).at(P).eval().to(dtype or model.head.dtype)
+    raise ValueError(f"--streams {P}: {folder} holds P = {model.config.P} (1 gives its backbone alone)")
+
+
+def stop_tokens(options: Options, tokenizer: Tokenizer) -> list[int]:
+    """The ids of the tokens that end the text; ValueError where one that was named does not exist."""
+    if not options.stop:
+        end = tokenizer.token_to_id(END)
+        return [] if end is None else [end]
+    found = []
+    for token in options.stop:
+        known = tokenizer.token_to_id(token)
+        if known is None:
+            raise ValueError(f"--stop {token!r}: no such token in {options.checkpoint}/tokenizer.json")
+        found.append(known)
+    return found

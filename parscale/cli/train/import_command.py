@@ -1,0 +1,63 @@
+"""Check and describe an official checkpoint; with --out write it as one of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from parscale.cli.options import argument, option
+from parscale.cli.train.checkpoints import WeightOptions, write
+
+if TYPE_CHECKING:
+    from sweeps.model.parscale import ParScaleLM
+
+EXAMPLES = ("import base", "import base --streams 4 --out wide")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(WeightOptions):
+    """Options of `parscale import`."""
+
+    checkpoint: str = argument("config.json and safetensors, Qwen2, Qwen3 or ParScale", metavar="DIR")
+    streams: int | None = option(None, "grow a checkpoint of P = 1 to P streams", type=int, metavar="P")
+    prefix_tokens: int | None = option(
+        None, "of grown streams (default: as config.json says)", type=int, metavar="K"
+    )
+    out: str | None = option(None, "folder to write to (default: only check)", metavar="DIR")
+
+
+def run(options: Options) -> int:
+    """Check a checkpoint, describe it, and with --out write it as one of ours, grown to --streams."""
+    from sweeps.checkpoint import released_format
+
+    model = released_format.load(options.checkpoint, dtype=options.torch_dtype)
+    if options.streams is not None and options.streams != model.config.P:
+        if model.config.P != 1:
+            has = model.config.P
+            raise ValueError(
+                f"--streams {options.streams}: only a checkpoint of P = 1 can be grown, not {has}"
+            )
+        kept = model.config.prefix_tokens if options.prefix_tokens is None else options.prefix_tokens
+        model = released_format.grow(model, options.streams, kept, model.config.smoothing)
+    describe(model, options.checkpoint)
+    return write(model, options.checkpoint, options.out) if options.out else 0
+
+
+def describe(model: ParScaleLM, source: str) -> None:
+    """Print the configuration and the counts of a model."""
+    import pandas as pd
+
+    from parscale.cli.output import show
+
+    c = model.config
+    heads, vocab = f"{c.heads}/{c.kv_heads} heads", f"vocabulary {c.vocab:,}"
+    streams = f"{c.prefix_tokens} prefix tokens, smoothing {c.smoothing}" if c.P > 1 else "none (P = 1)"
+    facts = {
+        "streams P": str(c.P),
+        "non-embedding parameters N": f"{c.N:,}",
+        "shape": f"{c.layers} layers x {c.width}, {heads}, ffn {c.ffn}, {vocab}",
+        "ParScale": streams,
+        "embeddings": "tied" if c.tied_embeddings else "untied",
+        "precision": str(model.head.dtype).removeprefix("torch."),
+    }
+    show(pd.DataFrame({"": list(facts), " ": list(facts.values())}), source)

@@ -1,0 +1,103 @@
+"""How a sweep stands, from its folder, while it runs or after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parscale.cli.options import argument, switch
+from parscale.cli.table_options import JsonOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXAMPLES = ("status demo", "status demo --domains")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(JsonOptions):
+    """Options of `parscale status`."""
+
+    sweep: str = argument("a sweep folder, or a grid's name under results/sweeps", metavar="SWEEP")
+    domains: bool = switch("the held-out loss of finished runs by domain")
+
+
+def run(options: Options) -> str | int:
+    """Print the state of every run, or the losses by domain."""
+    from parscale.cli.output import as_json, show
+    from sweeps.store.status import sweep_folder
+
+    folder = sweep_folder(options.sweep)
+    frame = domains(folder) if options.domains else states(folder)
+    if options.json:
+        return as_json(frame.to_dict("records"))
+    if options.domains:
+        show(_shown(frame, ["domain"], ["tokens"]), f"{folder}: held-out loss by domain")
+        return 0
+    show(_state_table(frame), str(folder), keys=3)
+    for run in frame[frame["error"] != ""].to_dict("records"):
+        print(f"{run['size']} P={run['P']} seed {run['seed']}: {run['error']}")
+    counts = frame["state"].value_counts()
+    print(f"{len(frame)} runs: {', '.join(f'{count} {state}' for state, count in counts.items())}")
+    return 0
+
+
+def states(folder: Path) -> pd.DataFrame:
+    """The state of a sweep's runs, with the tokens they count in and the finished ones' bits per byte."""
+    from sweeps.store.status import sweep_status
+    from sweeps.store.store import Store
+
+    store, frame = Store(folder), sweep_status(folder)
+    table = store.table()
+    known = "bits_per_byte" in table  # not in tables of old
+    bits: dict[str, float] = dict(zip(table["run_id"], table["bits_per_byte"], strict=True)) if known else {}
+    configs, run_ids = store.configs(), list(frame.get("run_id", ()))
+    return frame.assign(
+        tokenizer=[configs[run_id].tokenizer for run_id in run_ids],
+        vocab=[configs[run_id].model.vocab for run_id in run_ids],
+        bits_per_byte=[bits.get(run_id, math.nan) for run_id in run_ids],
+    )
+
+
+def domains(folder: Path) -> pd.DataFrame:
+    """Held-out loss of each finished run, domain by domain, small models first."""
+    import pandas as pd
+
+    from sweeps.store.checksums import read_parquet
+    from sweeps.store.store import Store
+
+    path = folder / "domains.parquet"
+    if not path.exists():
+        raise ValueError(f"{folder} has no losses by domain yet: they are gathered when the sweep ends")
+    facts = [
+        {"run_id": run_id, "N": run.model.N, "P": run.model.P, "vocab": run.model.vocab}
+        | {name: getattr(run, name) for name in ("corpus", "tokenizer", "recipe", "size", "seed")}
+        for run_id, run in Store(folder).configs().items()
+    ]
+    found = read_parquet(path).merge(pd.DataFrame(facts), on="run_id")
+    return found.sort_values(["corpus", "domain", "N", "P", "seed"], ignore_index=True)
+
+
+def _state_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a sweep's state that fit a terminal of 80 columns."""
+    from sweeps.driver.progress import clock
+
+    shown = frame.assign(step=frame["step"].astype(str) + "/" + frame["steps"].astype(str))
+    shown["left"] = [clock(eta) if eta is not None and eta == eta else "" for eta in frame["eta_s"]]
+    if len(frame[["corpus", "tokenizer", "vocab"]].drop_duplicates()) == 1:  # nats per token compare
+        del shown["bits_per_byte"]
+    going = ["tokens_per_s", "left"] if (frame["state"] == "running").any() else []
+    return _shown(shown, [], ["state", "step"], going or ["run_id"])  # the folder under checkpoints/
+
+
+def _shown(frame: pd.DataFrame, first: list[str], then: list[str], last: Sequence[str] = ()) -> pd.DataFrame:
+    """Columns of a table of runs: what names a run, `then`, its losses to four decimals, `last`."""
+    losses = [name for name in ("loss", "bits_per_byte") if name in frame]
+    written = {name: [f"{x:.4f}" if x is not None and x == x else "" for x in frame[name]] for name in losses}
+    names = ("corpus", "tokenizer", "vocab", "recipe")
+    varied = [name for name in names if len(frame[name].unique()) > 1]
+    columns = [*varied, *first, "size", "P", "seed", *then, *losses, *last]
+    return frame.assign(**written)[columns].rename(columns={"bits_per_byte": "bits/byte"})

@@ -1,0 +1,103 @@
+"""Train what a grid's folder does not hold yet; stopped at any moment, the same command goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parscale.cli.options import option
+from parscale.cli.train.sweep_options import SweepOptions
+
+if TYPE_CHECKING:
+    from sweeps.config.run import RunConfig
+    from sweeps.grids.grids import Grid
+
+EXAMPLES = ("sweep paper --dry-run", "sweep demo --streams 1,2 --out results/sweeps/two")
+SLOW = "bf16: this CPU has no instructions for bfloat16, products take 5 to 100 times float32's time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(SweepOptions):
+    """Options of `parscale sweep`."""
+
+    out: str | None = option(None, "the sweep's folder (default results/sweeps/GRID)", metavar="PATH")
+
+
+def run(options: Options) -> int:
+    """Plan a grid, or train it."""
+    from sweeps.config.execution import slow_bfloat16
+    from sweeps.grids import grids
+
+    grid = grids.find(options.grid)
+    execution = options.execution()  # what is wrong is said before anything is planned
+    place, _ = options.place()
+    axes, folder = options.axes(), folder_of(options.grid, options.out)
+    configs = grid(axes)
+    if axes.tokenizer:  # which the rule, as the grid states it, does not know of
+        vocab = ", ".join(sorted({f"{run.model.vocab:,}" for run in configs}))
+        grid = replace(grid, rule=f"{grid.rule}; but tokenizer {axes.tokenizer}, vocabulary {vocab}")
+    low = place == "local" and any(run.precision == "bf16" for run in configs)
+    if low and slow_bfloat16(execution):
+        print(SLOW)
+    return (plan if options.dry_run else train)(grid, configs, folder, options)
+
+
+def folder_of(name: str, out: str | None) -> Path:
+    """Where a grid's runs go."""
+    from sweeps.store.status import SWEEPS
+
+    path, _, function = name.partition(":")
+    return Path(out) if out else SWEEPS / "-".join([Path(path).stem, *([function] if function else [])])
+
+
+def plan(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -> int:
+    """Print what the grid would take."""
+    from parscale.cli.output import show
+    from sweeps.driver import dry_run
+
+    remarks = _out_of_reach(dict.fromkeys(run.corpus for run in configs))
+    execution = options.execution()
+    place, _ = options.place()
+    forecast = dry_run.forecast(configs, folder, execution, options.workers, place, options.flops_per_s())
+    show(dry_run.table(configs, execution, forecast), f"{len(configs)} runs", grid.rule, keys=3)
+    print("\n".join(dry_run.sums(configs, execution, forecast)))
+    for words in remarks:
+        print(f"cannot be trained here: {words}")
+    return 0
+
+
+def _out_of_reach(corpora: Iterable[str]) -> list[str]:
+    """Why the paper's corpora, which can be planned, cannot be had here; an unknown one is refused."""
+    from sweeps.corpora.sources.registry import PAPERS, source_of
+
+    remarks = []
+    for name in corpora:
+        try:
+            source_of(name)
+        except ValueError as error:
+            if name not in PAPERS:
+                raise
+            remarks.append(str(error))
+    return remarks
+
+
+def train(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -> int:
+    """Train what the folder lacks; 1 unless every run has a row."""
+    from sweeps.driver.run_sweep import find_launcher, run_sweep
+
+    place, settings = options.place()
+    result = run_sweep(
+        configs,
+        folder,
+        name=grid.name,
+        rule=grid.rule,
+        workers=options.workers,
+        launcher=find_launcher(place, **settings),
+        execution=options.execution(),
+        retry_diverged=options.retry_diverged,
+        fork=options.fork,
+    )
+    print(result.summary, flush=True)
+    return 0 if result.ok else 1

@@ -1,0 +1,188 @@
+"""The options of `parscale sweep`, and what they come to: axes, launcher, execution."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from parscale.cli.option_values import count, items, number, one_of, tokens, whole_numbers
+from parscale.cli.options import argument, option, switch
+
+if TYPE_CHECKING:
+    from sweeps.config.execution import Execution
+    from sweeps.grids.axes import Axes
+
+TOKENIZER = "bpe (default: learnt from the corpus), a tokenizer.json, or hf:NAME; it sets the vocabulary"
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
+LOGGERS = {"csv": "", "tensorboard": "'parscale[tb]'", "wandb": "wandb"}  # name: what pip is to install
+LAUNCHERS: dict[str, tuple[str, ...]] = {  # name: the options that only some launchers take
+    "local": (),
+    "slurm": ("cpus", "gpus", "partition", "time"),
+    "ray": ("cpus", "gpus", "ray_address"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options that decide which runs there are."""
+
+    grid: str = argument("ci, demo, laptop, paper, or your own: FILE.py[:FUNCTION]", metavar="GRID")
+    sizes: str | None = option(None, "only these, e.g. 64x2,96x3", metavar="A,B")
+    streams: str | None = option(None, "only these, e.g. 1,2,4", metavar="A,B")
+    corpora: str | None = option(None, "only these, e.g. stdlib,code", metavar="A,B")
+    seeds: str | None = option(None, "only these, e.g. 0,1,2", metavar="A,B")
+    tokens: str | None = option(None, "training tokens a run, e.g. 10M", metavar="D")
+    recipe: str | None = option(None, "scratch, two-stage, continual, peft")
+    base: str | None = option(None, "checkpoint folder that continual and peft start from", metavar="DIR")
+    stage2_share: str | None = option(
+        None, "two-stage: stage 2's share of the tokens, e.g. 0.02", metavar="X"
+    )
+    start: str | None = option(
+        None, "two-stage, continual, peft: streams begin random (default), or quiet: at their base's loss"
+    )
+    tokenizer: str | None = option(None, TOKENIZER, metavar="T")
+    precision: str | None = option(None, "float32, bf16 (default the grid's own)")
+    repeat: bool = switch("read a corpus again when it holds too few tokens")
+    retry_diverged: bool = switch("train diverged runs again")
+    fork: bool = switch("go on though code or configurations have changed")
+    dry_run: bool = switch("print every run's shape, N, D, FLOPs, memory and hours, train nothing")
+    rate: str | None = option(None, "--dry-run: FLOP/s one run sustains (default: timed here)", metavar="F")
+
+    def axes(self) -> Axes:
+        """The grid's axes as the options narrow them."""
+        from sweeps.grids.axes import Axes
+
+        wanted = "a share between 0 and 1"
+        share = number(self.stage2_share, "--stage2-share", float, lambda x: 0 < x < 1, wanted)
+        if share is not None and self.recipe != "two-stage":
+            raise ValueError(f"--stage2-share {share:g}: only --recipe two-stage has a stage 2")
+        if self.base is not None and self.recipe not in ("continual", "peft"):
+            raise ValueError(f"--base {self.base}: only --recipe continual and peft start from a checkpoint")
+        start = one_of(self.start, "--start", ("random", "quiet"))
+        if start is not None and self.recipe not in ("two-stage", "continual", "peft"):
+            raise ValueError(f"--start {start}: only --recipe two-stage, continual and peft grow streams")
+        return Axes(
+            sizes=items(self.sizes),
+            streams=whole_numbers(self.streams, "--streams"),
+            corpora=items(self.corpora),
+            seeds=whole_numbers(self.seeds, "--seeds"),
+            tokens=tokens(self.tokens),
+            recipe=self.recipe,
+            base=self.base,
+            stage2_share=share,
+            start=start,
+            precision=one_of(self.precision, "--precision", ("float32", "bf16")),
+            tokenizer=self.tokenizer,
+            repeat=self.repeat or None,
+        )
+
+    def flops_per_s(self) -> float | None:
+        """The FLOP/s that --rate says one run sustains."""
+        wanted = "FLOP/s of one run, e.g. 1.5e14"
+        return number(self.rate, "--rate", float, lambda rate: 0 < rate < 1e21, wanted)
+
+
+def _minutes(text: str) -> int:
+    """90 from "90" or "1:30"."""
+    hours, _, rest = text.rpartition(":")
+    return 60 * int(hours or 0) + int(rest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchOptions:
+    """Options that decide where runs are trained."""
+
+    workers: str = option("auto", "runs at a time (default auto: one a core)")
+    launcher: str = option("local", "where runs are trained: local (default), slurm, ray")
+    cpus: str | None = option(None, "slurm, ray: CPU cores a run (default 1)", metavar="N")
+    gpus: str | None = option(None, "slurm, ray: GPUs a run (default none)", metavar="N")
+    partition: str | None = option(None, "slurm: where to submit (default the cluster's own)")
+    time: str | None = option(None, "slurm: limit, minutes or H:MM (default 24:00; requeued)", metavar="T")
+    ray_address: str | None = option(
+        None, "ray: the cluster's head (default this machine's)", metavar="HOST:PORT"
+    )
+
+    def place(self) -> tuple[str, dict[str, Any]]:
+        """The launcher's name and its settings; an option that it does not take is refused."""
+        name = one_of(self.launcher, "--launcher", tuple(LAUNCHERS)) or "local"
+        every = {
+            "cpus": self.cpus,
+            "gpus": self.gpus,
+            "partition": self.partition,
+            "time": self.time,
+            "ray_address": self.ray_address,
+        }
+        for field, text in every.items():
+            if text is not None and field not in LAUNCHERS[name]:
+                where = " and ".join(key for key, taken in LAUNCHERS.items() if field in taken)
+                raise ValueError(f"--{field.replace('_', '-')}: only --launcher {where} takes it")
+        wanted = "a number of minutes, or hours as H:MM"
+        given = {
+            "cpus": count(self.cpus, "--cpus"),
+            "gpus": count(self.gpus, "--gpus"),
+            "partition": self.partition,
+            "minutes": number(self.time, "--time", _minutes, lambda m: m >= 1, wanted),
+            "address": self.ray_address,
+        }
+        return name, {key: value for key, value in given.items() if value is not None}
+
+
+def _check_logger(name: str) -> None:
+    """Refuse a logger that is unknown, or whose package is not installed."""
+    if name not in LOGGERS:
+        raise ValueError(f"--logger {name}: choose among {', '.join(LOGGERS)}")
+    if LOGGERS[name] and importlib.util.find_spec(name) is None:
+        raise ValueError(f"--logger {name}: {name} is not installed: pip install {LOGGERS[name]}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions(LaunchOptions, RunOptions):
+    """And options that decide how a run is carried out: the same run whatever they say."""
+
+    accelerator: str | None = option(None, "auto (default), cpu, gpu, ...: Lightning's names")
+    threads: str | None = option(None, "CPU threads a run (default: the cores shared out)", metavar="N")
+    checkpoint_minutes: str | None = option(None, "minutes between checkpoints (default 5)", metavar="M")
+    devices: str | None = option(
+        None, "devices of a run on a node, each with a share of the batch", metavar="N"
+    )
+    num_nodes: str | None = option(None, "slurm: nodes of one run, each with as many devices", metavar="N")
+    strategy: str | None = option(None, "ddp (default): a whole model a device; fsdp2: a share of it")
+    gradient_checkpointing: bool = switch("less memory, a forward pass more a step")
+    logger: str | None = option(None, "also log to csv, tensorboard, wandb", metavar="A,B")
+
+    def execution(self) -> Execution:
+        """How the runs are carried out."""
+        from sweeps.config.execution import DEFAULT, Execution
+
+        wanted = "a number of minutes above 0, e.g. 5"
+        minutes = number(
+            self.checkpoint_minutes, "--checkpoint-minutes", float, lambda m: 0 < m < 1e6, wanted
+        )
+        nodes = count(self.num_nodes, "--num-nodes") or 1
+        if nodes > 1 and self.launcher != "slurm":
+            raise ValueError(f"--num-nodes {nodes}: only --launcher slurm starts a run on several nodes")
+        accelerator, loggers = self._accelerator(), items(self.logger) or []
+        for name in loggers:
+            _check_logger(name)
+        return Execution(
+            devices=count(self.devices, "--devices") or 1,
+            num_nodes=nodes,
+            gradient_checkpointing=self.gradient_checkpointing,
+            strategy=one_of(self.strategy, "--strategy", ("ddp", "fsdp2")) or DEFAULT.strategy,
+            loggers=",".join(loggers),
+            accelerator=accelerator,
+            threads=count(self.threads, "--threads"),
+            checkpoint_minutes=DEFAULT.checkpoint_minutes if minutes is None else minutes,
+        )
+
+    def _accelerator(self) -> str:
+        """The accelerator; refused where this machine is to train and lacks it."""
+        from sweeps.config.execution import DEFAULT, gpus
+
+        name = one_of(self.accelerator, "--accelerator", ACCELERATORS) or DEFAULT.accelerator
+        wants = name in ("gpu", "cuda") and self.launcher == "local" and sys.platform == "linux"
+        if wants and not gpus():
+            raise ValueError(f"--accelerator {name}: this machine has none")
+        return name

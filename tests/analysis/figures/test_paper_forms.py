@@ -1,0 +1,144 @@
+"""The figures in the forms of the paper's: what their artists hold and what they say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import figures
+from analysis.costs.cost_ratios import cost_ratio
+from analysis.costs.cost_table import cost_table
+from analysis.figures import fig2
+from scaling.laws import ParallelLaw
+from tests.analysis.artists import curves, markers, text
+
+
+def test_fig2_holds_every_published_point_and_curve(losses, printed_laws):
+    figure = fig2(losses, printed_laws)
+    assert [axes.get_title() for axes in figure.axes] == ["Stack-V2 Python", "The Pile"]
+    for axes, corpus in zip(figure.axes, printed_laws, strict=True):
+        runs = losses[losses["corpus"] == corpus]
+        assert len(markers(axes)) == len(curves(axes)) == 4
+        for line, P in zip(markers(axes), (1, 2, 4, 8), strict=True):
+            expected = runs[runs["P"] == P]
+            np.testing.assert_array_equal(line.get_xdata(), expected["N"])
+            np.testing.assert_array_equal(line.get_ydata(), expected["loss"])
+        for curve, P in zip(curves(axes), (1, 2, 4, 8), strict=True):
+            N = curve.get_xdata()
+            np.testing.assert_allclose(curve.get_ydata(), printed_laws[corpus].predict(N=N, P=P))
+            assert N.min() < runs["N"].min()
+            assert N.max() > runs["N"].max()
+        assert axes.get_xscale() == "log"
+        ticks = [t.get_text() for t in axes.get_xticklabels()]
+        assert ticks == ["0.5B", "0.7B", "1.1B", "1.6B", "2.8B", "4.4B"]
+        assert axes.get_xlabel() == "non-embedding parameters $N$"
+    assert figure.axes[0].get_ylabel() == "loss (nats per token)"
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == [f"$P = {P}$" for P in (1, 2, 4, 8)]
+
+
+def test_fig2_writes_the_published_constants_and_r2(losses, printed_laws):
+    stack, pile = fig2(losses, printed_laws).axes
+    for constant in ("0.6912", r"1.131\times 10^{7}", "0.3935", "0.1894", "R^2 = 0.9978", "24 runs"):
+        assert constant in text(stack)
+    for constant in ("1.2888", r"1.974\times 10^{8}", "0.3345", "0.1963", "R^2 = 0.9987"):
+        assert constant in text(pile)
+
+
+def small_sweep():
+    law = ParallelLaw(E=3.1, A=4e5, alpha=0.31, k=0.27)
+    rows = [(n, p, law.predict(N=n, P=p), 0.01) for n in (51234, 181000, 702000) for p in (1, 3)]
+    return pd.DataFrame(rows, columns=["N", "P", "loss", "loss_se"]), law
+
+
+def test_fig2_of_a_small_sweep_says_what_is_left_out_and_in_doubt():
+    table, law = small_sweep()
+    table["status"] = ["diverged", *["ok"] * 5]
+    (axes,) = fig2(table, {"": law}, notes={"": "k at its bound"}).axes
+    assert "1 diverged or unfinished, not drawn" in text(axes)
+    assert "k at its bound" in text(axes)
+    assert [len(line.get_xdata()) for line in markers(axes)] == [2, 3]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["51k", "181k", "702k"]
+
+
+def test_fig2_without_a_law_or_without_runs_still_draws():
+    table, law = small_sweep()
+    (axes,) = fig2(table, {}).axes
+    assert text(axes) == "no law fitted (6 runs)"
+    assert not curves(axes)
+    table["loss"] = np.nan
+    (axes,) = fig2(table, {"": law}).axes
+    assert text(axes) == "no finished run among 6 rows"
+    (axes,) = fig2(table.iloc[:0], {}).axes
+    assert "among 0 rows" in text(axes)
+
+
+def test_a_small_model_has_one_tick_a_size_though_streams_add_parameters():
+    rows = [("a", 12448, 1), ("a", 14850, 2), ("a", 17220, 4), ("b", 46400, 1), ("b", 64132, 4)]
+    table = pd.DataFrame(rows, columns=["size", "N", "P"]).assign(loss=[4.5, 4.4, 4.3, 4.0, 3.9])
+    (axes,) = fig2(table, {}).axes
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["12.4k", "46.4k"]
+
+
+@pytest.fixture(scope="module")
+def costs(stack, architectures):
+    return cost_table(stack, architectures)
+
+
+def test_fig1_law_saves_45_percent(stack, printed_laws):
+    (axes,) = figures.fig1_law(stack, printed_laws["stack-v2-python"]).axes
+    assert "\N{MINUS SIGN}45% parameters" in text(axes)
+    arrow = next(t for t in axes.texts if t.get_text() == "")
+    assert arrow.xy[0] / 4353203200 == pytest.approx(1 / (1 + 0.3935 * np.log(8)))
+    assert len(axes.lines) == 4
+    (axes,) = figures.fig1_law(stack[stack["P"] == 1], printed_laws["pile"]).axes
+    assert "needs runs at P = 1 and P = 8; there are [1]" in text(axes)
+
+
+def test_fig1_cost_writes_the_ratios_and_increases(costs, stack, architectures):
+    memory, latency = figures.fig1_cost(costs[costs["batch"] == 1], cost_ratio(stack, architectures)).axes
+    assert "22.5 times less increase in memory" in text(memory)
+    assert "6.4 times less increase in latency" in text(latency)
+    assert "+3.3 GiB" in text(memory)
+    assert "+0.15 GiB" in text(memory)
+    assert len(memory.lines[0].get_xdata()) == 6
+    assert len(memory.lines[1].get_xdata()) == 4
+    assert memory.get_xlabel() == "inference memory (GiB)"
+
+
+def test_fig3_contours_are_the_laws(losses, printed_laws):
+    figure = figures.fig3(losses, printed_laws)
+    panel = figure.axes[0]
+    law = printed_laws["stack-v2-python"]
+    contours = next(c for c in panel.collections if hasattr(c, "levels"))
+    checked = 0
+    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
+        for N, P in path.vertices:
+            assert law.predict(N=N, P=P) == pytest.approx(level, abs=3e-4)
+            checked += 1
+    assert checked > 100
+    points = panel.collections[-1]
+    np.testing.assert_array_equal(points.get_array(), losses[losses["corpus"] == law_name(0)]["loss"])
+    one_size = losses[losses["size"] == "0.5B"]
+    assert "contours need" in text(figures.fig3(one_size, printed_laws).axes[0])
+
+
+def law_name(i):
+    return ("stack-v2-python", "pile")[i]
+
+
+def test_fig4_has_eight_panels_of_every_model(costs):
+    figure = figures.fig4(costs)
+    assert len(figure.axes) == 8
+    assert [axes.get_title() for axes in figure.axes[:4]] == [f"batch {b}" for b in (1, 2, 4, 8)]
+    for i, axes in enumerate(figure.axes):
+        dense = costs[(costs["P"] == 1) & (costs["batch"] == (1, 2, 4, 8)[i % 4])]
+        column = "memory_gib" if i < 4 else "latency_s"
+        np.testing.assert_allclose(axes.lines[0].get_xdata(), dense[column])
+        marked = sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() not in ("None", ""))
+        assert marked == 6 + 3 * 3  # the one-stream line and three sizes' streams
+    assert "parallel\nscaling" in text(figure.axes[0])
+    assert figure.axes[4].get_xlabel() == "latency (s)"
+
+
+def test_a_size_without_a_shape_is_refused(stack, architectures):
+    with pytest.raises(ValueError, match=r"size '0\.5B' has no row in the architectures"):
+        cost_table(stack, architectures[1:])

@@ -1,0 +1,137 @@
+"""Figures of what P > 1 gains, and the equivalent sizes behind one of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import colors
+
+import scaling
+from analysis import figures
+from analysis.figures import equivalent_parameters
+from analysis.sweep import figure_tables
+from scaling.laws import AdditiveLaw, ParallelLaw
+from scaling.selection.equivalent_size import equivalents, equivalents_by_points
+from scaling.selection.paired_gains import gains
+from tests.analysis.artists import text
+
+LAW = scaling.ParallelLaw(E=1.5, A=2e5, alpha=0.3, k=0.4)
+
+
+def test_equivalents_of_the_paper(printed_laws, stack):
+    law = printed_laws["stack-v2-python"]
+    table = equivalents(law, N=2.8e9, P=[1, 2, 4, 8], data=stack)
+    np.testing.assert_allclose(table["multiple"], 1 + 0.3935 * np.log([1, 2, 4, 8]))
+    # 2.8B at P = 4 on Stack: 4.33B at P = 1, 3.4B at P = 2, 2.38B at P = 8.
+    for at_P, found in ((1, 4.33), (2, 3.4), (8, 2.38)):
+        row = equivalents(law, N=2.8e9, P=[4], at_P=at_P)
+        assert row["equivalent_N"].item() / 1e9 == pytest.approx(found, abs=0.005)
+    assert table["in_data"].tolist() == [True, True, True, False]
+    assert table["lower"].isna().all()
+
+
+def test_equivalents_of_a_fit_have_intervals(stack):
+    fitted = scaling.fit(ParallelLaw, stack)
+    table = equivalents(fitted, N=[[1e9], [2e9]], P=[1, 2, 6], data=stack)
+    k = fitted.intervals().loc["k"]
+    np.testing.assert_allclose(table["multiple"], np.tile(1 + k["estimate"] * np.log([1, 2, 6]), 2))
+    for end in ("lower", "upper"):
+        np.testing.assert_allclose(
+            table[end] / table["N"], np.tile(1 + k[end] * np.log([1, 2, 6]), 2), rtol=2e-3
+        )
+    with pytest.raises(ValueError, match=r"level=1\.5"):
+        equivalents(fitted, N=1e9, P=2, level=1.5)
+
+
+def test_equivalents_under_a_law_without_closed_form():
+    law = AdditiveLaw(E=0.7, A=30.0, alpha=0.21, C=0.12, beta=0.45)
+    table = equivalents(law, N=[[1e9], [2e9]], P=[2, 6])
+    np.testing.assert_allclose(law.predict(N=table["equivalent_N"], P=1), table["loss"])
+    assert table["lower"].isna().all()
+
+
+def test_equivalents_by_points(stack):
+    table = equivalents_by_points(stack).set_index(["P", "N"])
+    assert table.loc[(8, 1595669000), "equivalent_N"] == pytest.approx(3.156e9, rel=1e-3)
+    assert (8, 4414502408) not in table.index  # below every one-stream loss: no answer, not a guess
+    assert equivalents_by_points(stack[stack["P"] == 1]).empty
+
+
+def test_equivalent_figure_marks_where_it_leaves_the_runs(printed_laws, stack):
+    law = printed_laws["stack-v2-python"]
+    table = equivalents(law, N=1.6e9, P=[1, 2, 4, 8, 16, 64], data=stack)
+    points = equivalents_by_points(stack)
+    figure = equivalent_parameters({"stack-v2-python": table}, {"stack-v2-python": points})
+    (axes,) = figure.axes
+    inside, outside = axes.lines[0], axes.lines[1]
+    assert inside.get_xdata().max() == 8
+    assert outside.get_xdata().tolist() == [8, 16, 64]
+    np.testing.assert_allclose(outside.get_ydata(), 1 + 0.3935 * np.log([8, 16, 64]))
+    np.testing.assert_allclose(axes.lines[2].get_ydata(), points["multiple"])
+    assert "beyond the runs" in text(axes)
+    assert axes.get_xlabel() == "parallel streams $P$"
+    (axes,) = equivalent_parameters({}).axes
+    assert "no law of P that these runs determine" in text(axes)
+
+
+def test_a_table_without_corpora_has_labels_without_gaps():
+    table = pd.DataFrame({"split": "N > 1e6", "N": [1e5, 2e6], "P": 1, "loss": [3.0, 2.7], "corpus": ""})
+    figure = figures.backtest(table.assign(error=[0, 0.01], held_out=[False, True]))
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["fitted", "predicted"]
+    assert text(figure.axes[0]) == "mean error +10.0"
+    worth = {"N": 1e6, "P": [1, 2], "multiple": [1, 1.2], "lower": np.nan, "upper": np.nan, "in_data": True}
+    points = pd.DataFrame({"P": [2], "multiple": [1.1]})
+    (axes,) = figures.equivalent_parameters({"": pd.DataFrame(worth)}, {"": points}).axes
+    names = [t.get_text() for t in axes.get_legend().get_texts()]
+    assert names == ["law at $N$ = 1M", "read off the points"]
+
+
+@pytest.fixture(scope="module")
+def runs() -> pd.DataFrame:
+    """Four sizes, P in {1, 2, 4}, as Eq 5 has them."""
+    rows = [(f"{w}x2", 20.0 * w**2, P, 0, "ok") for w in (32, 64, 96, 128) for P in (1, 2, 4)]
+    table = pd.DataFrame(rows, columns=["size", "N", "P", "seed", "status"])
+    return table.assign(loss=LAW.predict(N=table["N"], P=table["P"]))
+
+
+def test_where_the_law_holds_every_line_lies_on_the_fitted_one(runs) -> None:
+    fit = scaling.fit(scaling.ParallelLaw, runs, scaling.LeastSquares())
+    axes = figures.pair_k(gains(runs), figure_tables.fitted_k({"": fit})).axes[0]
+    drawn = [line for line in axes.lines if len(line.get_xdata()) == 4]
+    assert len(drawn) == 2
+    for line in drawn:
+        assert np.asarray(line.get_ydata(), float) == pytest.approx(0.4, rel=0.01)
+    level = next(line for line in axes.lines if "fitted" in str(line.get_label()))
+    assert level.get_ydata()[0] == pytest.approx(0.4, rel=0.01)
+
+
+def test_a_fit_at_a_bound_says_so_beside_its_k(runs) -> None:
+    found = figure_tables.fitted_k(
+        {"": scaling.fit(scaling.ParallelLaw, runs.assign(loss=2 + 1e3 / runs["N"]))}
+    )
+    (label,) = (
+        text.get_text()
+        for text in figures.pair_k(gains(runs), found).legends[0].get_texts()
+        if "fitted" in text.get_text()
+    )
+    assert label == "fitted to all runs, 95% (k at a bound)"
+
+
+def test_what_lies_beyond_the_runs_of_one_stream_is_open(runs) -> None:
+    axes = figures.pair_k(gains(runs), {}).axes[0]
+    bare = [line for line in axes.lines if colors.same_color(line.get_markerfacecolor(), "white")]
+    assert [np.asarray(line.get_xdata(), float).tolist() for line in bare] == [[20.0 * 128**2]] * 2
+
+
+def test_too_few_sizes_are_said(runs) -> None:
+    figure = figures.pair_k(gains(runs[runs["size"] == "32x2"]), {})
+    assert "too few sizes" in figure.axes[0].texts[0].get_text()
+
+
+def test_ensemble_holds_the_measured_gains_and_the_propositions_line():
+    table = pd.DataFrame({"size": "s", "P": 4, "m": [1, 2, 3, 4], "gain": [0, 0.011, 0.0135, 0.0149]})
+    table = table.assign(gain_se=0.001, line=0.02 * (1 - 1 / table["m"]), rho=0.96)
+    (axes,) = figures.ensemble(table).axes
+    np.testing.assert_allclose(axes.lines[0].get_ydata()[[0, -1]], [0, 15], atol=1e-12)
+    np.testing.assert_allclose(axes.lines[1].get_ydata().astype(float), [0, 11, 13.5, 14.9])
+    assert "= 0.04" in text(axes)
+    assert "no ensemble" in text(figures.ensemble(table.iloc[:0]).axes[0])

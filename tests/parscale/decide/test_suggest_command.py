@@ -1,0 +1,53 @@
+"""`parscale suggest`: what to train next, from a fit file."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from parscale.cli.decide import suggest_command
+from tests.scaling.command_line import run
+
+
+def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -> None:
+    file, rival = str(folder / "parallel-pile.json"), str(folder / "additive-beta-0.5-pile.json")
+    text = run(suggest_command, fit=file, tokens="42B", count=2)
+    assert text.startswith("status: converged (16 of 16 starts agree)\nhalf width of k: 0.0")
+    assert text.count("FLOPs") == text.count("; N outside the runs)") == 2
+    body = json.loads(
+        run(suggest_command, fit=file, target="N=1e11,P=8", tokens="42B", budget="1e21", json=True)
+    )
+    assert body["runs"][-1]["total_C"] <= 1e21
+    assert body["runs"][0]["half_width"] < body["before"]
+    table = tmp_path / "candidates.csv"
+    table.write_text("N,P,D\n500M,32,42B\n4.4B,1,42B\n")
+    body = json.loads(run(suggest_command, fit=file, target=rival, candidates=str(table), count=1, json=True))
+    assert (body["runs"][0]["N"], body["runs"][0]["P"]) == (5e8, 32)
+    assert "only the ratios" in run(suggest_command, fit=file, sizes="0.5B,1B", streams="1,2")
+
+
+def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
+    file = str(folder / "parallel-pile.json")
+    with pytest.raises(ValueError, match="write a point as N=1e11,P=8"):
+        run(suggest_command, fit=file, target="N=big")
+    for point, says in (
+        ("N=1e11", "ParallelLaw takes N, P; write N=...,P=..."),
+        ("N=1e11,P=2,D=1e9", "ParallelLaw takes N, P; write"),
+        ("N=1e11,P=0.5", "P=0.5 must be finite and >= 1"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"--target '{point}': {says}")):
+            run(suggest_command, fit=file, target=point, sizes="0.5B,1B", streams="8,32")
+    with pytest.raises(ValueError, match="leave out --sizes"):
+        run(suggest_command, fit=file, candidates="x.csv", sizes="1B")
+    with pytest.raises(ValueError, match="fitted to other runs"):
+        run(suggest_command, fit=file, target=str(folder / "parallel-stack-v2-python.json"))
+    with pytest.raises(FileNotFoundError, match="no such file; give a table of candidate runs"):
+        run(suggest_command, fit=file, candidates=str(tmp_path / "none.csv"))
+    with pytest.raises(ValueError, match="--sizes: 'tiny' is not a number"):
+        run(suggest_command, fit=file, sizes="tiny")
+
+
+def test_a_budget_wants_to_know_the_tokens(folder: Path) -> None:
+    with pytest.raises(ValueError, match="say with --tokens how long"):
+        run(suggest_command, fit=str(folder / "parallel-pile.json"), budget="1e12")

@@ -1,0 +1,125 @@
+"""`parscale fit`: text for people, JSON at full precision, files saved."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import scaling
+from parscale.cli.decide import suggest_command
+from parscale.cli.fit import backtest_command, compare_command, fit_command, predict_command
+from tests.scaling.command_line import run
+
+
+def test_fit_prints_the_papers_numbers_and_saves(folder: Path, tmp_path: Path) -> None:
+    text = run(fit_command, by="corpus", out=str(tmp_path))
+    for digits in (
+        "0.6912",
+        "1.131e+07",
+        "0.1894",
+        "0.3935",
+        "0.9978",
+        "1.2886",
+        "1.975e+08",
+        "0.1963",
+        "0.3344",
+        "0.9987",
+    ):
+        assert digits in text
+    assert "24 fitted, 0 left out; 20 degrees of freedom" in text
+    assert "their objective is" in text  # the note on the printed constants
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "additive-beta-0.5-pile.json",
+        "additive-beta-0.5-stack-v2-python.json",
+        "parallel-pile.json",
+        "parallel-stack-v2-python.json",
+    ]
+    body = json.loads(run(fit_command, where="corpus=pile", out=str(tmp_path), json=True))
+    assert body["all"]["parameters"]["k"] == pytest.approx(0.33444, abs=1e-5)
+    assert list(body["all"]["intervals"]) == ["E", "A", "alpha", "k"]
+
+
+def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_path: Path) -> None:
+    said = "rows of more than one corpus (stack-v2-python, pile) are fitted as one; --by corpus takes each"
+    assert said in run(backtest_command, law="dense")
+    assert "fitted as one" not in run(backtest_command, by="corpus", law="dense")
+    assert "fitted as one" not in run(backtest_command, where="corpus=pile", law="dense")
+    budgets = losses[losses["corpus"] == "pile"].assign(D=[1e9, 4e10] * 12)
+    budgets.to_csv(tmp_path / "budgets.csv")
+    rows: dict[str, Any] = {"runs": str(tmp_path / "budgets.csv"), "law": "dense", "out": str(tmp_path)}
+    said = "rows of more than one D (1e+09, 4e+10) are fitted as one; --law parallel-data has D in it"
+    assert said in run(fit_command, **rows)
+    assert "fitted as one" not in run(fit_command, **rows | {"law": "chinchilla"})
+    assert "fitted as one" not in run(fit_command, **rows, by="D")
+    losses.assign(recipe=["scratch", "peft"] * 24).to_csv(tmp_path / "runs.csv")
+    text = run(fit_command, runs=str(tmp_path / "runs.csv"), by="corpus", law="dense", out=str(tmp_path))
+    assert "more than one recipe (scratch, peft) are fitted as one; --where recipe=... takes one" in text
+
+
+def test_why_rows_are_in_no_fit_is_said(losses: pd.DataFrame, tmp_path: Path) -> None:
+    status = ["diverged", "failed", "diverged", *["ok"] * (len(losses) - 3)]
+    losses.assign(status=status).to_csv(tmp_path / "some.csv", index=False)
+    said = run(fit_command, runs=str(tmp_path / "some.csv"), out=str(tmp_path))
+    assert said.splitlines()[-3:].count("left out    2 diverged, 1 failed") == 1
+
+
+def test_wrong_options_quote_what_was_given(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--objective 'cubes': known are huber"):
+        run(fit_command, objective="cubes", out=str(tmp_path))
+    with pytest.raises(ValueError, match=r"--by colour: no such column"):
+        run(fit_command, by="colour", out=str(tmp_path))
+    with pytest.raises(ValueError, match=r"--where corpus=wiki: no row of .* there are pile, stack"):
+        run(fit_command, where="corpus=wiki", out=str(tmp_path))
+    with pytest.raises(ValueError, match="write NAME=VALUE"):
+        run(fit_command, columns="N", out=str(tmp_path))
+    with pytest.raises(ValueError, match=r"--holdout Q: no such axis or column"):
+        run(compare_command, holdout="Q")
+    with pytest.raises(ValueError, match=r"--delta -1 must be a positive number"):
+        run(fit_command, delta=-1.0, out=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_are_named_as_they_are_given(folder: Path) -> None:
+    file = str(folder / "parallel-pile.json")
+    for work in (predict_command, suggest_command, backtest_command):
+        with pytest.raises(ValueError, match=r"--level 95\.0 must lie"):
+            run(work, level=95.0, **({} if work is backtest_command else {"fit": file}))
+    with pytest.raises(ValueError, match="--count 0 must be at least 1"):
+        run(suggest_command, fit=file, count=0)
+    with pytest.raises(ValueError, match="a budget of 1 FLOPs pays for none of the candidates"):
+        run(suggest_command, fit=file, tokens="1B", budget="1")
+    with pytest.raises(ValueError, match=r"--D: .* is ParallelLaw, a law of N, P; leave --D out"):
+        run(predict_command, fit=file, N="1e9", P="2", D="1e9")
+
+
+def test_fixed_laws_round_trip_through_the_command(folder: Path) -> None:
+    fit = scaling.Fit.load(folder / "additive-beta-0.5-pile.json")
+    assert type(fit.law) is scaling.REGISTRY["additive-half"]
+
+
+def test_groups_are_all_there_and_named(losses: pd.DataFrame, tmp_path: Path) -> None:
+    part = losses.assign(corpus=losses.corpus.where(losses.corpus == "pile"))
+    part.to_csv(tmp_path / "runs.csv")
+    rows: dict[str, Any] = {
+        "runs": str(tmp_path / "runs.csv"),
+        "by": "corpus",
+        "law": "dense",
+        "out": str(tmp_path),
+    }
+    text = run(fit_command, **rows)
+    assert "== none ==" in text
+    assert "== pile ==" in text
+    losses.assign(corpus=["a b", "a-b"] * 24).to_csv(tmp_path / "runs.csv")
+    with pytest.raises(ValueError, match="'a b' and 'a-b' would be one file"):
+        run(fit_command, **rows)
+    losses.assign(corpus=["a"] * 46 + ["b"] * 2).to_csv(tmp_path / "runs.csv")
+    with pytest.raises(scaling.FitError, match="corpus=b: 2 usable rows"):
+        run(fit_command, **rows)
+
+
+def test_a_level_is_refused_before_a_file_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="level"):
+        run(fit_command, level=95.0, out=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []

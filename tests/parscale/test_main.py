@@ -1,0 +1,239 @@
+"""The `parscale` command as a user meets it: what it prints, what it refuses, with which exit code."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import parscale
+
+ROOT = Path(__file__).parents[2]
+TWO = ("--sizes", "32x1", "--streams", "1,2", "--tokens", "20k")  # of the ci grid: enough to stop between
+LOSSES = str(ROOT / "results/published/losses.csv")
+PILE = str(ROOT / "results/fits/parallel-pile.json")
+GOOD = "N,P,loss\n" + "\n".join(
+    f"{N},{P},{1.5 + (2e6 / (N * (1 + 0.4 * P))) ** 0.3:.4f}" for N in (1e7, 4e7, 2e8) for P in (1, 2, 4)
+)
+
+
+def run(*argv: str, capsys) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command."""
+    code = parscale.main([*argv])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_fit_prints_the_two_published_optima(tmp_path, capsys):
+    code, out, _ = run(
+        "fit", LOSSES, "--law", "parallel", "--by", "corpus", "--out", str(tmp_path), capsys=capsys
+    )
+    assert code == 0
+    stack, pile = out.split("== pile ==")
+    for text in ("0.6912", "1.131e+07", "0.3935", "0.1894", "0.9978", "converged"):
+        assert text in stack
+    for text in ("1.2886", "1.975e+08", "0.3344", "0.1963", "0.9987", "stopped short"):
+        assert text in pile
+    assert {p.name for p in (tmp_path / "fits").iterdir()} == {
+        "parallel-pile.json",
+        "parallel-stack-v2-python.json",
+    }
+
+
+def test_fit_json_and_predict(tmp_path, capsys):
+    code, out, _ = run("fit", LOSSES, "--by", "corpus", "--json", "--out", str(tmp_path), capsys=capsys)
+    assert code == 0
+    assert json.loads(out)["pile"]["parameters"]["k"] == pytest.approx(0.33444, abs=1e-5)
+    saved = str(tmp_path / "fits/parallel-stack-v2-python.json")
+    code, out, _ = run("predict", saved, "--N", "2.8B", "--P", "4", capsys=capsys)
+    assert code == 0
+    sizes = ("N = 4.327e+09 at P = 1 (4.138e+09 to", "3.400e+09 at P = 2", "2.380e+09 at P = 8")
+    for text in ("loss 1.0155", *sizes):
+        assert text in out
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t: t.replace("P,loss", "P,los"), ["no column 'loss'", "--columns loss="]),
+        (lambda t: t.replace("10000000.0,1,", "10000000.0,1,nan #"), ["row 1", "loss"]),
+        (lambda t: t.replace("10000000.0,2,", "-3,2,"), ["row 2", "column N", "-3"]),
+        (lambda t: t.replace("40000000.0,1,", "40000000.0,0.5,"), ["row 4", "column P", "0.5", ">= 1"]),
+        (lambda t: t.replace("40000000.0,1,", "4e7,1.5,"), ["row 4 (line 5)", "P: 1.5 must be a whole"]),
+        (lambda t: t.replace("40000000.0,1,", "many,1,"), ["row 4", "column N", "'many'"]),
+        (lambda t: "\n".join(t.splitlines()[:4]), ["3 usable rows", "4 parameters"]),
+        (lambda t: "N,P,loss\n", ["no rows"]),
+    ],
+)  # fmt: skip
+def test_fit_refuses_bad_tables_in_one_line(tmp_path, capsys, change, says):
+    path = tmp_path / "runs.csv"
+    path.write_text(change(GOOD))
+    code, out, err = run("fit", str(path), "--out", str(tmp_path), capsys=capsys)
+    assert code == 2
+    assert not out
+    assert len(err.splitlines()) == 1
+    for text in says:
+        assert text in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("fit", "nowhere.csv"), "nowhere.csv"),
+        (("fit", LOSSES, "--law", "quadratic"), "unknown law 'quadratic'"),
+        (("fit", LOSSES, "--by", "colour"), "--by colour"),
+        (("fit", LOSSES, "--where", "corpus=latin"), "pile"),
+        (("fit", LOSSES, "--columns", "N"), "--columns"),
+        (("sweep", "weekend"), "unknown grid 'weekend'"),
+        (("sweep", "demo", "--streams", "two"), "--streams two"),
+        (("sweep", "demo", "--sizes", "huge"), "huge"),
+        (("sweep", "demo", "--corpora", "latin"), "latin"),
+        (("status", "nothing-here"), "nothing-here"),
+        (("figures", "--only", "fig99"), "fig99"),
+        (("predict", LOSSES, "--N", "1e9"), "not a fit file"),
+        (("predict", PILE, "--N", "1e9", "--P", "1.5"), "--P 1.5 must be a whole number"),
+        (("advise", "--fit", "nowhere.json", "--memory", "4"), "'4' is not understood; write it as 4GB"),
+        (("streams", str(ROOT / "results/demo"), "--tokens", "-3"), "--tokens -3: give a number of tokens"),
+        (("corpus", "stdlib", "--vocab", "3"), "vocabulary 3: byte-level BPE needs at least 257 entries"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_the_call_get_one_line_and_exit_code_2(argv, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("PARSCALE_CACHE", str(tmp_path / "cache"))
+    out = ("--out", str(tmp_path)) if argv[0] in ("fit", "sweep", "figures") else ()
+    code, _, err = run(*argv, *out, capsys=capsys)
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert says in err
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    code, _, err = run("fit", LOSSES, "--by", "corpus", "--out", str(tmp_path / "file"), capsys=capsys)
+    assert code in (1, 2)
+    assert "file" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_call_without_a_command_shows_what_there_is(capsys):
+    code, out, err = run(capsys=capsys)
+    assert (code, err) == (2, "")
+    assert "parscale fit" in out
+
+
+def test_the_version_is_the_projects(capsys):
+    with pytest.raises(SystemExit) as end:
+        parscale.main(["--version"])
+    assert end.value.code == 0
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert capsys.readouterr().out == f"parscale {stated}\n"
+    assert f"\nversion: {stated}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+@pytest.mark.parametrize(
+    ("module", "install"),
+    [("torch", "parscale[train]"), ("ray", "parscale[cluster]"), ("datasets", "parscale[hf]"), ("x", "x")],
+)
+def test_a_package_that_is_not_there_is_named_with_what_brings_it(capsys, monkeypatch, module, install):
+    def absent(options: object) -> None:
+        raise ModuleNotFoundError(f"No module named '{module}.part'", name=f"{module}.part")
+
+    monkeypatch.setattr("parscale.cli.train.demo_command.run", absent)
+    code, _, err = run("demo", capsys=capsys)
+    assert code == 2
+    assert err == f"parscale demo: {module} is not installed: pip install '{install}'\n"
+
+
+def test_dry_run_lists_the_papers_48_runs(capsys):
+    code, out, _ = run("sweep", "paper", "--dry-run", capsys=capsys)
+    assert code == 0
+    assert "48 runs" in out
+    counts = pd.read_csv(LOSSES)["N"]
+    for N in counts.unique():
+        assert f"{N:,}" in out
+
+
+def test_figures_only_fig2(tmp_path, capsys):
+    code, out, _ = run("figures", "--only", "fig2", "--out", str(tmp_path), capsys=capsys)
+    assert code == 0
+    assert {Path(line).name for line in out.split()} == {"fig2.png", "fig2.pdf"}
+    assert all(Path(line).stat().st_size > 5_000 for line in out.split())
+
+
+def command(*argv: str, **environment: str) -> subprocess.Popen:
+    """The installed command in a process of its own."""
+    where = {**os.environ, **environment}
+    return subprocess.Popen(
+        [sys.executable, "-m", "parscale", *argv],
+        cwd=ROOT,
+        env=where,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+@pytest.mark.slow
+def test_the_main_job_end_to_end(tmp_path):
+    """Sweep, fit, draw on real text; a second call trains nothing; the fit round-trips."""
+    first = command("demo", "--grid", "ci", "--out", str(tmp_path))
+    out, _ = first.communicate(timeout=600)
+    assert first.returncode == 0, out
+    assert "6 runs trained" in out
+    assert "what P streams are worth" in out
+    assert "R2" in out
+    for name in (
+        "runs.parquet",
+        "figures/fig2.png",
+        "figures/fig2.pdf",
+        "figures/equivalents.png",
+        "fits/parallel-stdlib.json",
+    ):
+        assert (tmp_path / name).exists(), name
+    again = command("demo", "--grid", "ci", "--out", str(tmp_path))
+    out, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, out
+    assert "nothing to train: all 6 runs" in out
+
+    import scaling
+
+    runs = scaling.read_runs(tmp_path)
+    fit = scaling.fit(scaling.ParallelLaw, runs)
+    fit.save(tmp_path / "again.json")
+    back = scaling.Fit.load(tmp_path / "again.json")
+    assert back.law == fit.law
+    assert (back.predicted == fit.predicted).all()
+    assert back.law == scaling.Fit.load(tmp_path / "fits/parallel-stdlib.json").law
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_finished_runs_and_the_same_command_goes_on(tmp_path):
+    process = command("sweep", "ci", *TWO, "--workers", "1", "--out", str(tmp_path))
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("**/*.parquet")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, out
+    assert "Traceback" not in out
+    assert "safe" in out
+    done = len(pd.read_parquet(tmp_path / "runs.parquet")) if (tmp_path / "runs.parquet").exists() else 0
+    process = command("sweep", "ci", *TWO, "--out", str(tmp_path))
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, out
+    assert f"{2 - done} runs trained, {done} already there" in out
+    shutil.rmtree(tmp_path)
+
+
+def test_a_reader_that_has_enough_of_a_pipe_hears_nothing():
+    words = [sys.executable, "-m", "parscale", "gains", LOSSES]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 1

@@ -1,0 +1,49 @@
+"""The one writer of tables: plain in a pipe, whole on a terminal of any width, strict JSON."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from parscale.cli import output
+
+FRAME = pd.DataFrame(
+    {
+        "size": ["64x2", "128x4"],
+        "loss": [3.13561, float("nan")],
+        "words": ["a verdict of several words", "[bold] is no markup"],
+        "count": [12, 3456],
+        "ok": [True, False],
+    }
+)
+
+
+def test_a_pipe_gets_one_plain_table(monkeypatch, capsys):
+    monkeypatch.setattr("scaling.terminal_text.width", lambda: None)
+    output.show(FRAME, "title", "caption")
+    title, header, rule, first, second, empty, caption = capsys.readouterr().out.splitlines()
+    assert (title, empty, caption) == ("title", "", "caption")
+    assert header.split() == ["size", "loss", "words", "count", "ok"]
+    assert set(rule) == {"─", " "}
+    assert first.split() == ["64x2", "3.1356", "a", "verdict", "of", "several", "words", "12", "True"]
+    assert second.split() == ["128x4", "[bold]", "is", "no", "markup", "3456", "False"]
+    assert first.index("12") + 2 == second.index("3456") + 4  # numbers to the right
+
+
+@pytest.mark.parametrize("room", [30, 80])
+def test_a_terminal_gets_every_cell_and_its_keys(room, monkeypatch, capsys):
+    monkeypatch.setattr("scaling.terminal_text.width", lambda: room)
+    output.show(FRAME, "title", "caption")
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= room
+    for number in ("3.1356", "3456"):
+        assert number in out.split()
+    assert out.count("64x2") == out.count("title")  # every part begins with what names a row
+    assert out.count("caption") == 1
+    assert "[bold]" in "".join(out.split())
+
+
+def test_json_has_null_for_what_is_missing():
+    text = output.as_json(FRAME.to_dict("records"))
+    rows = json.loads(text, parse_constant=pytest.fail)
+    assert [row["loss"] for row in rows] == [3.13561, None]
