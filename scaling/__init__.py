@@ -8,15 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scaling.data.published_tables import published
     from scaling.data.runs import read_runs
     from scaling.design.allocate import allocate
     from scaling.design.suggest import suggest
     from scaling.fitting.fit import fit
-    from scaling.fitting.result import Fit
+    from scaling.fitting.result import Fit, load
     from scaling.laws import (
         REGISTRY,
         AdditiveLaw,
         ChinchillaLaw,
+        ConstrainedLaw,
         DenseLaw,
         DiversityLaw,
         Law,
@@ -34,21 +36,27 @@ if TYPE_CHECKING:
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
     from scaling.selection.isoflop import optimum_estimates
+    from scaling.selection.paired_gains import gains
+    from scaling.selection.pooled_k import pooled_k
     from scaling.uncertainty.adequacy import adequacy
     from scaling.uncertainty.bootstrap import Bootstrap
     from scaling.uncertainty.covariance import Covariance
     from scaling.uncertainty.power import detectable
     from scaling.uncertainty.profile import Profile
 
+    __version__: str
+
 _HOMES = {
+    "data.published_tables": ["published"],
     "data.runs": ["read_runs"],
     "design.allocate": ["allocate"],
     "design.suggest": ["suggest"],
     "fitting.fit": ["fit"],
-    "fitting.result": ["Fit"],
+    "fitting.result": ["Fit", "load"],
     "laws": [
         "AdditiveLaw",
         "ChinchillaLaw",
+        "ConstrainedLaw",
         "DenseLaw",
         "DiversityLaw",
         "Law",
@@ -67,6 +75,8 @@ _HOMES = {
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],
     "selection.isoflop": ["optimum_estimates"],
+    "selection.paired_gains": ["gains"],
+    "selection.pooled_k": ["pooled_k"],
     "uncertainty.adequacy": ["adequacy"],
     "uncertainty.bootstrap": ["Bootstrap"],
     "uncertainty.covariance": ["Covariance"],
@@ -83,6 +93,7 @@ __all__ = [
     "Bootstrap",
     "Certificate",
     "ChinchillaLaw",
+    "ConstrainedLaw",
     "Covariance",
     "DenseLaw",
     "DiversityLaw",
@@ -107,13 +118,19 @@ __all__ = [
     "compare",
     "detectable",
     "fit",
+    "gains",
+    "load",
     "optimum_estimates",
+    "pooled_k",
+    "published",
     "read_runs",
     "suggest",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return globals().setdefault(name, import_module("importlib.metadata").version("parscale"))
     if name not in _HOME_OF:
         raise AttributeError(f"module 'scaling' has no attribute {name!r}")
     return globals().setdefault(name, getattr(import_module(_HOME_OF[name]), name))

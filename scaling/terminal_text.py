@@ -56,18 +56,3 @@ def fold(text: str, room: int | None, indent: int = 2) -> str:
     return "\n".join(
         textwrap.fill(line, room, **how) if len(line) > room else line for line in text.split("\n")
     )
-
-
-class Judged:
-    """A result that is a table and a verdict in words: both as text that fits the terminal, or as HTML."""
-
-    table: pd.DataFrame
-    verdict: str
-
-    def __repr__(self) -> str:
-        """Table and verdict."""
-        room = width()
-        return f"{table(self.table, room, float_format='{:.4g}'.format)}\n\n{fold(self.verdict, room)}"
-
-    def _repr_html_(self) -> str:
-        return f"{self.table.to_html(float_format='{:.4g}'.format)}<p>{self.verdict}</p>"

@@ -116,7 +116,7 @@ def advise(
     bounds = {name: float(value) for name, value in limits.items() if value is not None}
     _check(loss, bounds, minimise, work)
     if set(fit.law.axes) != {"N", "P"}:
-        raise ValueError(f"{type(fit.law).__name__} is no law of N and P: it says nothing of streams")
+        raise ValueError(f"{fit.form.__name__} is no law of N and P: it says nothing of streams")
     seen = fit.axes
     candidates = sorted(streams or 2 ** np.arange(0, np.log2(seen["P"].max()) + 1e-9))
     how = method or default_method(fit)

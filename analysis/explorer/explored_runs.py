@@ -58,7 +58,7 @@ def _of_fit(fit: scaling.Fit, where: str) -> ExploredRuns:
     """A fit with its own runs; where: what an error calls it."""
     if "N" not in fit.law.axes or set(fit.law.axes) - {"N", "P"}:
         raise ValueError(
-            f"{where}: {type(fit.law).__name__} needs {', '.join(fit.law.axes)}; "
+            f"{where}: {fit.form.__name__} needs {', '.join(fit.law.axes)}; "
             "the page explores laws of N and P: fit one of those"
         )
     if not can_be_explored(fit):
@@ -74,7 +74,7 @@ def _of_fit(fit: scaling.Fit, where: str) -> ExploredRuns:
 
 def _law_name(fit: scaling.Fit) -> str:
     """The name the command line knows a fit's law by; a user's own law goes by its class."""
-    own = type(fit.law).__name__
+    own = fit.form.__name__
     return next((name for name, law in scaling.REGISTRY.items() if law.__name__ == own), own)
 
 

@@ -105,7 +105,9 @@ def _grid(source: ExploredRuns) -> pd.DataFrame:
 def _predictions(source: ExploredRuns, fitted: scaling.Fit) -> str:
     """Loss with interval, and equivalent sizes."""
     grid = _grid(source)
-    seen = fitted.predict(LEVEL, scaling.Covariance(), **{axis: grid[axis] for axis in fitted.law.axes})
+    seen = fitted.predict(
+        level=LEVEL, method=scaling.Covariance(), **{axis: grid[axis] for axis in fitted.law.axes}
+    )
     shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
     shown["loss"] = seen["loss"].map("{:.4f}".format).to_numpy()
     known = np.isfinite(seen["lower"]) & np.isfinite(seen["upper"]) & (str(fitted.status) == "converged")

@@ -58,7 +58,7 @@ def _of_laws(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
     rivals = {name: inputs.fits[STACK, law].law for name, law in RIVALS.items()}
     one = {corpus: fitted.law for corpus, fitted in paired_gains.one_stream_fits(losses).items()}
     dense = stack.loc[stack["P"] == 1, "N"].sort_values().tolist()
-    gained = paired_gains.gains(losses)
+    gained = paired_gains.gains(losses).table
     return {
         "fig1_2": lambda: figures.fig1_law(stack, laws[STACK]),
         "fig2": lambda: figures.fig2(losses, laws),

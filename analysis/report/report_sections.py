@@ -44,7 +44,7 @@ AVERAGED = (
 
 def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
     """Each size and P beside P = 1, and how far seeds scatter."""
-    table = gains(sweep.runs)
+    table = gains(sweep.runs).table
     if not len(table):
         return
     page.heading("What streams gained at each size")

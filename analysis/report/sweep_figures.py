@@ -100,7 +100,7 @@ def sweep_figures(sweep: SweepResults) -> dict[str, Drawing]:
 def _gained(sweep: SweepResults) -> pd.DataFrame:
     """The table of gains; empty where runs cannot be paired, which the report says."""
     try:
-        return paired_gains.gains(sweep.runs)
+        return paired_gains.gains(sweep.runs).table
     except ValueError:
         return pd.DataFrame()
 

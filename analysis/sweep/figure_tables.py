@@ -127,9 +127,9 @@ def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
         }
         for split, held in splits.items():
             kept = rows[~held]
-            if not held.any() or kept["P"].nunique() < 2 or len(kept) <= len(fitted.law.free()):
+            if not held.any() or kept["P"].nunique() < 2 or len(kept) <= len(fitted.form.free()):
                 continue
-            law = scaling.fit(type(fitted.law), kept, fitted.problem.objective).law
+            law = scaling.fit(fitted.form, kept, fitted.problem.objective).law
             part = rows.assign(corpus=corpus, split=split, held_out=held, predicted=predicted(law, rows))
             parts.append(part.assign(error=part["loss"] - part["predicted"])[columns])
     return pd.concat(parts[1:] or parts, ignore_index=True)

@@ -11,6 +11,8 @@ import pandas as pd
 
 from scaling.fitting.result import Fit
 from scaling.laws.base import Array, Law
+from scaling.result_table import ResultTable
+from scaling.shown import shown
 from scaling.uncertainty.base import check_level
 from scaling.uncertainty.prediction import default_method
 
@@ -18,8 +20,8 @@ Cost = Callable[..., Any]  # N, P, D arrays -> memory or latency, same shape
 SIDE = 600  # grid points in log N on each side of the middle, over three decades
 
 
-@dataclass(frozen=True)
-class Allocation:
+@dataclass(frozen=True, repr=False)
+class Allocation(ResultTable):
     """The best (N, P, D) under the budgets, with intervals where a fit was given."""
 
     N: float
@@ -29,6 +31,15 @@ class Allocation:
     intervals: pd.DataFrame | None  # index N, P, D, loss: lower, upper over draws
     at_edge: float  # share of the draws with no interior optimum; nan without a fit
     verdict: str
+
+    @property
+    def table(self) -> pd.DataFrame:  # type: ignore[override]
+        """Index N, P, D, loss; columns estimate, lower, upper (nan where a law, not a fit, was given)."""
+        names = ["N", "P", "D", "loss"]
+        frame = pd.DataFrame({"estimate": [getattr(self, name) for name in names]}, index=names)
+        for end in ("lower", "upper"):
+            frame[end] = np.nan if self.intervals is None else self.intervals[end]
+        return frame
 
 
 def allocate(
@@ -49,6 +60,8 @@ def allocate(
     Raises ValueError for a law without D and for budgets that nothing meets.
     """
     check_level(level)
+    if not isinstance(law, (Law, Fit)):
+        raise ValueError(f"law={shown(law)}: give a fit, or a law with its constants")
     fitted, known = (law, law.law) if isinstance(law, Fit) else (None, law)
     if "D" not in known.axes:
         raise ValueError(f"{type(known).__name__} has no data term: allocation needs a law with N and D")

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling.data.any_table import as_frame
 from scaling.data.levels import approximate_C
 from scaling.fitting.result import Fit
 from scaling.laws.base import Array, clean_axes
+from scaling.result_table import FrameResult
 from scaling.uncertainty.base import Quantity, at_points, check_level, slopes, spread_batch, t_quantile
 from scaling.uncertainty.power import let_go, one_row_a_run
 
 Target = str | Mapping[str, float] | Fit | Quantity
 
 
+@dataclass(frozen=True, repr=False)
+class Suggestion(FrameResult):
+    """Runs to train next: `table` one row a run, in order; `before` the half-width, or evidence, without them."""
+
+    table: pd.DataFrame
+    verdict: str
+    before: float
+
+
 def suggest(
     fit: Fit,
-    candidates: pd.DataFrame,
+    candidates: Any,
     budget_flops: float | None = None,
     target: Target = "k",
     count: int = 5,
     level: float = 0.95,
-) -> pd.DataFrame:
+) -> Suggestion:
     """Which candidate runs to train next, at most `count`, greedily by what they add to `fit` per FLOP.
 
     budget_flops: what they may cost together; no limit unless given. level: of the intervals told.
@@ -31,12 +44,13 @@ def suggest(
     6 N P, which has no unit: a budget is then refused). target: a parameter's name; a point {"N": ...,
     "P": ...} whose loss is wanted; a rival Fit, to tell the two laws apart; or any quantity (see
     `scaling.uncertainty.base`).
-    Returns the chosen runs in order with C, total_C and what is expected after each: half_width of the
+    The table has the chosen runs in order with C, total_C and what is expected after each: half_width of the
     target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
     Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted. A parameter
     at its bound is let go: what would be known of it then. Raises ValueError for rows that share a run.
     """
     _check(fit, count)
+    candidates = as_frame(candidates, "candidates")
     names = dict.fromkeys((*fit.law.axes, *(target.law.axes if isinstance(target, Fit) else ())))
     axes = clean_axes(tuple(names), {a: candidates[a] for a in names if a in candidates})
     cost = _flops(candidates, axes["N"], budget_flops)
@@ -63,7 +77,20 @@ def suggest(
         )
     frame = pd.DataFrame(chosen)
     frame.attrs["before"] = before
-    return frame
+    return Suggestion(frame, _verdict(frame, state.name, before, target), before)
+
+
+def _verdict(frame: pd.DataFrame, name: str, before: float, target: Target) -> str:
+    """What the chosen runs are expected to teach, in words."""
+    runs = "run" if len(frame) == 1 else f"{len(frame)} runs, in this order"
+    if name == "evidence":
+        return f"Train the {runs}: expected evidence {frame[name].iloc[-1]:.2g} nats between the laws (3 is strong)."
+    what = (
+        "the quantity" if callable(target) else f"{target}" if isinstance(target, str) else "the loss there"
+    )
+    return (
+        f"Train the {runs}: the interval of {what} falls from ±{before:.2g} to ±{frame[name].iloc[-1]:.2g}."
+    )
 
 
 def _check(fit: Fit, count: int) -> None:
@@ -181,10 +208,9 @@ def _quantity(fit: Fit, target: str | Mapping[str, float] | Quantity) -> Quantit
     if callable(target):
         return target
     if isinstance(target, str):
-        if target not in fit.law.free():
+        if target not in fit.form.free():
             raise ValueError(
-                f"target {target!r} is no free parameter of {type(fit.law).__name__}: "
-                f"{', '.join(fit.law.free())}"
+                f"target {target!r} is no free parameter of {fit.form.__name__}: {', '.join(fit.form.free())}"
             )
         return lambda law: np.asarray(getattr(law, target))
     point = clean_axes(fit.law.axes, target)

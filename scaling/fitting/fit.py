@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling.data.any_table import as_frame
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
-from scaling.laws.base import Array, Law
+from scaling.laws import law_of
+from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import LogHuber, Objective, checked
 from scaling.optimise.optimum import STARTS, solve
 from scaling.optimise.problem import Problem
+from scaling.shown import shown
 
 
 def fit(
-    law: type[Law],
+    law: LawForm | Law | str,
     table: Any,
-    objective: Objective | None = None,
+    objective: Objective | str | None = None,
     *,
+    fixed: Mapping[str, float] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
     weights: Any = None,
     se: Any = None,
     groups: Any = None,
     start: int = STARTS,
 ) -> Fit:
-    """Fit a law (its class) to a runs table (DataFrame or mapping with the law's axes and `loss`).
+    """Fit a law to a runs table with the law's axes and `loss` as columns.
 
-    objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475).
+    law: its class or its name, `scaling.ParallelLaw` or "parallel". table: a DataFrame, a mapping of columns, a
+    list of records, or a pyarrow, polars or `datasets` table.
+    objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475); also by name, "huber".
+    fixed: values at which parameters are held, {"E": 1.6}; any parameter, in its own unit. bounds: ends between
+    which parameters are kept, {"k": (0, 1)}; None for an end is the law's own.
     weights: how often each row counts, a column name or (n,), >= 0: counts, not shares, for degrees of
     freedom follow from their sum. se: standard error of each row's
     loss in nats per token, a column name or (n,); residuals are divided by it. groups: column name or
@@ -36,20 +46,28 @@ def fit(
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
-    law, objective = Law.of(law), checked(objective, LogHuber())
-    if isinstance(table, str):
-        raise ValueError(f"table={table!r}: read it first, with scaling.read_runs")
+    table = as_frame(table)
+    law, objective = constrained(law_of(law), fixed, bounds), checked(objective, LogHuber())
     data, excluded = arrays(table, law.axes)
     keep = usable(table)
-    if start < 1:
-        raise ValueError(f"start={start}: at least one starting point is needed")
+    if not isinstance(start, int) or start < 1:
+        raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
     y = data.pop("loss")
     w = _column(table, weights, keep, "weights", zero=True)
     problem = Problem(law, tuple(data.values()), y, w, objective)
     if se is not None:
         spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    return Fit.of(solve(problem, start, excluded, _labels(table, groups, keep)))
+    return Fit.of(solve(problem, start, excluded, _labels(table, groups, keep), table.index[keep]))
+
+
+def constrained(law: LawForm, fixed: Any, bounds: Any) -> LawForm:
+    """The law with values fixed and bounds set; ValueError for what is no mapping of names."""
+    for given, option, example in ((fixed, "fixed", '{"E": 1.6}'), (bounds, "bounds", '{"k": (0, 1)}')):
+        if given is not None and not isinstance(given, Mapping):
+            raise ValueError(f"{option}={shown(given)}: give a value a name, such as {example}")
+    law = law.with_fixed(**{str(name): value for name, value in fixed.items()}) if fixed else law
+    return law.with_bounds(**{str(name): ends for name, ends in bounds.items()}) if bounds else law
 
 
 def _given(table: Any, given: Any, keep: Any, name: str) -> Any:
@@ -57,6 +75,11 @@ def _given(table: Any, given: Any, keep: Any, name: str) -> Any:
     if isinstance(given, str) and given not in table:
         raise ValueError(f"{name}={given!r}: no such column; there are {', '.join(map(str, table))}")
     values = np.asarray(table[given] if isinstance(given, str) else given)
+    if name != "groups":
+        try:
+            values = values.astype(np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name}={shown(given)}: its values must be numbers") from None
     if values.shape != keep.shape:
         raise ValueError(f"{name} has shape {values.shape} for {keep.size} rows")
     return values
@@ -65,7 +88,7 @@ def _given(table: Any, given: Any, keep: Any, name: str) -> Any:
 def _column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) -> Array:
     if given is None:
         return np.ones(int(keep.sum()))
-    values = _given(table, given, keep, name).astype(np.float64)
+    values = _given(table, given, keep, name)
     bad = keep & ~(np.isfinite(values) & (values >= 0 if zero else values > 0))
     if bad.any() or not values[keep].any():
         row = int(np.flatnonzero(bad if bad.any() else keep)[0])

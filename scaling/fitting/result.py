@@ -1,18 +1,21 @@
-"""The fit: an estimate with intervals, predictions, a file and a table for people."""
+"""The fit: an estimate with intervals, predictions, a file, plots and a table for people."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from scaling.fitting import save, summary
+from scaling.data.any_table import as_frame, axis_columns
+from scaling.fitting import plots, save, summary
 from scaling.optimise.estimate import Estimate
 from scaling.terminal_text import width
-from scaling.uncertainty.base import Method, checked, slopes, spread
-from scaling.uncertainty.prediction import default_method, predict
+from scaling.uncertainty.base import Method
+from scaling.uncertainty.covariance import parameter_covariance
+from scaling.uncertainty.prediction import equivalent_sizes, method_of, predict
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,50 +27,114 @@ class Fit(Estimate):
         """The fit of an estimate."""
         return cls(**{f.name: getattr(estimate, f.name) for f in fields(Estimate)})
 
-    # ---- what it says -----------------------------------------------------------------------
-    def intervals(self, level: float = 0.95, method: Method | None = None) -> pd.DataFrame:
-        """Intervals of the parameters at `level`, by `method` (unless given: what covers here).
+    # ---- the parameters ---------------------------------------------------------------------
+    @property
+    def params(self) -> pd.Series[float]:
+        """Every parameter's estimate, or the value it was fixed at, by name."""
+        values = {name: float(getattr(self.law, name)) for name in self.law.names()}
+        return pd.Series(values, name="estimate").rename_axis("parameter")
 
-        Index name, columns estimate, lower, upper.
+    @property
+    def std_errors(self) -> pd.Series[float]:
+        """Standard errors of the parameters by linear theory, by name.
+
+        nan for one that is fixed, for one at its bound, and where the rows do not determine the parameters.
         """
-        method = default_method(self) if method is None else method
-        checked(method)
-        return method.parameters(self, level)
+        error = np.sqrt(np.diag(self.covariance()))
+        found = pd.Series(error, index=list(self.form.free()), name="std_error")
+        return found.reindex(list(self.law.names())).rename_axis("parameter")
 
-    def correlations(self) -> pd.DataFrame:
-        """Correlations of the free parameters' estimates, (p, p), by linear theory; nan for one at its bound.
+    def covariance(self) -> pd.DataFrame:
+        """Covariance of the free parameters' estimates by linear theory, (p, p); nan for one at its bound.
 
         Source: the covariance of `scaling.uncertainty.base.spread`, by the delta method.
         """
-        names = list(self.law.free())
-        gradient = slopes(
-            self.problem, self.theta[None], lambda law: np.stack([getattr(law, n) for n in names], axis=-1)
-        )[0]
-        covariance = gradient.T @ spread(self)[0] @ gradient
-        error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return pd.DataFrame(covariance / np.outer(error, error), index=names, columns=names)
+        return parameter_covariance(self)
 
-    def predict(self, level: float = 0.95, method: Method | None = None, **axes: Any) -> pd.DataFrame:
-        """Predicted loss at `axes` N=, P=, ... with intervals of the mean and of a new run, one row a point.
+    def correlations(self) -> pd.DataFrame:
+        """Correlations of the free parameters' estimates, (p, p), by linear theory; nan for one at its bound."""
+        covariance = parameter_covariance(self)
+        error = np.sqrt(np.diag(covariance))
+        return covariance.div(error, axis=0).div(error, axis=1)
 
-        Intervals are at `level`, by `method` (unless given: what covers here).
+    def intervals(self, level: float = 0.95, method: Method | str | None = None) -> pd.DataFrame:
+        """Intervals of the free parameters at `level`: index parameter, columns estimate, lower, upper.
+
+        method: `scaling.Profile()`, `Bootstrap()`, `Covariance()`, or "profile", "bootstrap", "covariance"; unless
+        given, the one with the best measured coverage on such rows (docs/coverage.md). Raises ValueError for a level
+        outside (0, 1) and for what is no method.
+        """
+        return method_of(method, self).parameters(self, level)
+
+    # ---- predictions ------------------------------------------------------------------------
+    def predict(
+        self, table: Any = None, *, level: float = 0.95, method: Method | str | None = None, **axes: Any
+    ) -> pd.DataFrame:
+        """Predicted loss, nats per token, with intervals of the mean and of a new run, one row a point.
+
+        table: points with the law's axes as columns, any table that `scaling.fit` takes; or the `axes` by keyword,
+        N=, P=, ..., numbers or arrays that broadcast, as those of a mapping do. An axis by keyword replaces the table's.
+        Intervals are at `level`, by `method` (as in `intervals`).
         Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
         beyond (by what factor the point lies outside the range of an axis, the largest; 1 within) and
-        inside (whether it lies within the convex hull of the runs, axes on logarithms).
+        inside (whether it lies within the convex hull of the runs, axes on logarithms). Index: the table's.
+        Raises ValueError for a missing axis, naming the first row and value that a law cannot take.
         """
-        method = default_method(self) if method is None else method
-        checked(method)
-        return predict(self, axes, level, method)
+        if table is None or isinstance(table, Mapping):
+            given = {axis: table[axis] for axis in self.law.axes if axis in table} if table else {}
+            return predict(self, given | axes, level, method_of(method, self))
+        frame = as_frame(table)
+        wanted = tuple(axis for axis in self.law.axes if axis not in axes)
+        found = predict(self, axis_columns(frame, wanted) | axes, level, method_of(method, self))
+        return found.set_index(frame.index) if len(found) == len(frame) else found
 
+    def equivalent_N(
+        self,
+        N: Any,
+        P: Any,
+        at_P: float = 1,
+        *,
+        level: float = 0.95,
+        method: Method | str | None = None,
+        **axes: Any,
+    ) -> pd.DataFrame:
+        """The number of parameters that gives at `at_P` streams the loss of (N, P), with its interval.
+
+        N, P: numbers or arrays that broadcast; `axes`: the law's others, D=. One row a point, columns N, P, the
+        others, loss, equivalent_N, multiple (equivalent_N / N), lower and upper (of equivalent_N at `level`, by
+        `method`, formed on the logarithm). Source: arXiv 2505.10475, section 3.2: N (k ln P + 1) by Eq 5.
+        """
+        return equivalent_sizes(self, N, P, at_P, level, method_of(method, self), axes)
+
+    # ---- a file ------------------------------------------------------------------------------
     def save(self, path: Any) -> None:
-        """Write to `path` as JSON, full precision: `Fit.load` gives bit-identical predictions."""
+        """Write to `path` as JSON, full precision: `scaling.load` gives bit-identical predictions."""
         save.save(self, path)
 
     @staticmethod
     def load(path: Any) -> Fit:
-        """Read a saved fit; ValueError for a file of another version or one edited by hand."""
-        return Fit.of(save.load(path))
+        """Read the fit saved at `path`; ValueError for a file of another version or one edited by hand."""
+        return load(path)
+
+    # ---- for people --------------------------------------------------------------------------
+    def summary(self, level: float = 0.95) -> summary.FitSummary:
+        """The fit as a table of parameters with intervals at `level`, and what to know of them.
+
+        `.table` has the columns estimate, std_error, lower, upper and fixed; `.verdict` is the status in a sentence.
+        """
+        return summary.FitSummary.of(self, self.std_errors, level)
+
+    def to_latex(self, level: float = 0.95) -> str:
+        """The parameters with intervals at `level` as a LaTeX table (packages booktabs and amsmath)."""
+        return summary.latex(self, level)
+
+    def plot(self) -> Any:
+        """Losses and fitted curves, a colour for each P, with the residuals below: a matplotlib Figure."""
+        return plots.plot(self)
+
+    def plot_residuals(self) -> Any:
+        """Residuals against the fitted loss and against each axis: a matplotlib Figure."""
+        return plots.plot_residuals(self)
 
     def __repr__(self) -> str:
         """A table for people."""
@@ -75,3 +142,11 @@ class Fit(Estimate):
 
     def _repr_html_(self) -> str:
         return summary.html(self)
+
+
+def load(path: Any) -> Fit:
+    """Read the fit saved at `path` by `Fit.save` or `parscale fit`.
+
+    Raises ValueError for a file of another version or one edited by hand, FileNotFoundError where there is none.
+    """
+    return Fit.of(save.load(path))

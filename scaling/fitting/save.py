@@ -15,8 +15,8 @@ import numpy as np
 
 from scaling.data import limits
 from scaling.data.atomic_files import replacing
-from scaling.laws import REGISTRY
-from scaling.laws.base import Law
+from scaling.laws import Law
+from scaling.laws.constrained import ConstrainedLaw
 from scaling.optimise.certificate import Certificate, Status
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.objectives import Objective
@@ -51,8 +51,8 @@ def to_json(fit: Estimate) -> dict[str, Any]:
     problem, objective = fit.problem, fit.problem.objective
     body: dict[str, Any] = {
         "format": FORMAT,
-        "law": _base(type(fit.law)).__name__,
-        "fixed": dict(fit.law.fixed),
+        "law": type(fit.law).__name__,
+        "fixed": dict(fit.form.fixed),
         "parameters": {name: float(getattr(fit.law, name)) for name in fit.law.names()},
         "source": fit.law.source,
         "objective": {"name": type(objective).__name__, **asdict(objective)},
@@ -71,11 +71,25 @@ def to_json(fit: Estimate) -> dict[str, Any]:
         },
         "groups": None if fit.groups is None else [str(g) for g in fit.groups],
         "data_hash": fit.data_hash,
+        **_optional(fit),
         "seed": "none: the fit is deterministic",
         "versions": {name: version(name) for name in ("parscale", "numpy", "scipy")}
         | {"python": platform.python_version()},
     }
     return body | {"checksum": _checksum(body)}
+
+
+def _optional(fit: Estimate) -> dict[str, Any]:
+    """What only some fits have: bounds, and labels of rows that are not 0, 1, ..."""
+    found: dict[str, Any] = {}
+    if isinstance(fit.form, ConstrainedLaw) and fit.form.bounds:
+        ends = fit.form.bounds.items()
+        found["bounds"] = {name: [e if np.isfinite(e) else None for e in two] for name, two in ends}
+    labels = [] if fit.index is None else list(fit.index)
+    plain = all(isinstance(label, str | int | np.integer) for label in labels)
+    if plain and labels != list(range(len(labels))):
+        found["index"] = [str(one) if isinstance(one, str) else int(one) for one in labels]
+    return found
 
 
 def save(fit: Estimate, path: Any) -> None:
@@ -111,20 +125,19 @@ def load(path: Any) -> Estimate:
 
 
 def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
-    known = {_base(c).__name__: _base(c) for c in [*REGISTRY.values(), *_descendants(Law)]}
+    known = {law.__name__: law for law in _descendants(Law)}
     if body["law"] not in known:
         raise ValueError(f"{path}: the law {body['law']} is not defined here: import it before loading")
     law_class = known[body["law"]]
-    law_class = law_class.with_fixed(**body["fixed"]) if body["fixed"] else law_class
+    bounds = body.get("bounds", {})
+    form = ConstrainedLaw(law_class, body["fixed"], bounds) if body["fixed"] or bounds else law_class
     objectives = {one.__name__: one for one in _descendants(Objective)}
     if (name := body["objective"].pop("name")) not in objectives:
         raise ValueError(f"{path}: the objective {name} is not defined here: import it before loading")
     data = {name: np.array(column, dtype=np.float64) for name, column in body["data"].items()}
     x = tuple(data[axis] for axis in law_class.axes)
     scale: Any = data["scale"] if data["scale"].ndim else float(data["scale"])
-    problem = Problem(
-        law_class, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale
-    )
+    problem = Problem(form, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale)
     facts = {f.name: body["certificate"][f.name] for f in fields(Certificate)}
     facts |= {
         "status": Status(facts["status"]),
@@ -132,17 +145,13 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
         "notes": tuple(facts["notes"]),
     }
     groups = None if body["groups"] is None else np.array(body["groups"])
-    law = law_class(**body["parameters"])
-    return Estimate(law, problem, np.array(body["theta"]), Certificate(**facts), body["excluded"], groups)
-
-
-def _base(law: type[Law]) -> type[Law]:
-    """The class a `with_fixed` law was made from."""
-    return _base(law.__bases__[0]) if "(" in law.__name__ else law
+    law, index = law_class(**body["parameters"]), np.array(body["index"]) if "index" in body else None
+    theta = np.array(body["theta"])
+    return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index)
 
 
 def _descendants(base: Any) -> list[Any]:
-    return [d for c in base.__subclasses__() for d in (c, *_descendants(c)) if "(" not in d.__name__]
+    return [d for c in base.__subclasses__() for d in (c, *_descendants(c))]
 
 
 def _checksum(body: dict[str, Any]) -> str:

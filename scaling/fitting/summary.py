@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -13,7 +13,8 @@ from scaling.laws import ChinchillaLaw, DenseLaw
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.optimum import FitError, solve
 from scaling.optimise.solver import ROUNDING
-from scaling.terminal_text import fold
+from scaling.result_table import ResultTable
+from scaling.terminal_text import fold, width
 from scaling.uncertainty.adequacy import DOUBT, size_test
 from scaling.uncertainty.power import POWER, detectable
 from scaling.uncertainty.prediction import default_method
@@ -44,7 +45,7 @@ def facts(fit: Estimate) -> list[tuple[str, str]]:
     c, dof = fit.certificate, fit.degrees_of_freedom
     baseline = baseline_r2(fit)
     rows = [
-        ("law", f"{type(fit.law).__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
+        ("law", f"{fit.form.__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
         ("source", fit.law.source),
         ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
         ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
@@ -95,17 +96,30 @@ def text(fit: Estimate, level: float = LEVEL, room: int | None = None) -> str:
     intervals = table(fit, level)
     lines.append("")
     if intervals is None:
-        lines += [f"{name:<12}{number(float(getattr(fit.law, name)))}" for name in fit.law.names()]
+        lines += [
+            f"{n:<12}{number(float(getattr(fit.law, n)))}{_constraint(fit, n)}" for n in fit.law.names()
+        ]
         return fold("\n".join([*lines, f"no intervals: {fit.status}"]), room, 12)
     head = f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}"
     lines.append(f"{head}   {100 * level:g}% {intervals.attrs['method']}")
     lines += [
-        f"{name:<12}{''.join(f'{number(v):>12}' for v in row)}"
+        f"{name:<12}{''.join(f'{number(v):>12}' for v in row)}{_constraint(fit, name)}"
         for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
+    ]
+    lines += [
+        f"{name:<12}{number(value):>12}{_constraint(fit, name)}" for name, value in fit.form.fixed.items()
     ]
     *notes, seen = notes_under(fit, intervals, level)
     lines += [f"{key:<12}{words}" for key, words in (*(("note", n) for n in notes), ("power", seen)) if words]
     return fold("\n".join(lines), room, 12)
+
+
+def _constraint(fit: Estimate, name: str) -> str:
+    """That a parameter is fixed or kept within bounds, in words; else nothing."""
+    if name in fit.form.fixed:
+        return "   fixed"
+    ends = getattr(fit.form, "bounds", {}).get(name)
+    return f"   kept within {number(ends[0])} and {number(ends[1])}" if ends else ""
 
 
 def notes_under(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> list[str]:
@@ -124,7 +138,7 @@ def size_note(fit: Estimate) -> str:
 
 def power_note(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> str:
     """How large k would have to be to be seen, where its interval among `intervals` holds 0; else nothing."""
-    if "k" not in fit.law.free() or not intervals.lower["k"] <= 0 or fit.clustered:
+    if "k" not in fit.form.free() or not intervals.lower["k"] <= 0 or fit.clustered:
         return ""
     least = detectable(fit, "k", level)
     if not np.isfinite(least) or np.isinf(intervals.upper["k"]):
@@ -132,23 +146,85 @@ def power_note(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> 
     return f"a k of {number(least)} or more would be told from 0 by {POWER:.0%} of such sets of runs"
 
 
-def html(fit: Estimate) -> str:
+def html(fit: Estimate, level: float = LEVEL) -> str:
     """The summary as two HTML tables."""
     top = "".join(
         f"<tr><th style='text-align:left'>{escape(k)}</th><td style='text-align:left'>{escape(v)}</td></tr>"
         for k, v in facts(fit)
     )
-    intervals = table(fit)
+    intervals = table(fit, level)
     if intervals is None:
         rows: Any = [(n, [float(getattr(fit.law, n))]) for n in fit.law.names()]
         head = "<th>estimate</th>"
     else:
         rows = list(zip(intervals.index, intervals.to_numpy(), strict=True))
-        head = f"<th>estimate</th><th>lower {LEVEL:.0%}</th><th>upper {LEVEL:.0%}</th>"
+        head = f"<th>estimate</th><th>lower {100 * level:g}%</th><th>upper {100 * level:g}%</th>"
+        rows += [(n, [v]) for n, v in fit.form.fixed.items()]
     body = "".join(
-        f"<tr><th>{escape(str(n))}</th>{''.join(f'<td>{number(v)}</td>' for v in row)}</tr>"
+        f"<tr><th>{escape(str(n))}</th>{''.join(f'<td>{number(v)}</td>' for v in row)}"
+        f"{f'<td>{words.strip()}</td>' if (words := _constraint(fit, n)) else ''}</tr>"
         for n, row in rows
     )
-    notes = [] if intervals is None else notes_under(fit, intervals)
+    notes = [] if intervals is None else notes_under(fit, intervals, level)
     note = "".join(f"<p>{escape(words)}</p>" for words in notes if words)
     return f"<table>{top}</table><table><tr><th>parameter</th>{head}</tr>{body}</table>{note}"
+
+
+@dataclass(frozen=True, repr=False)
+class FitSummary(ResultTable):
+    """A fit as a table of its parameters; printed, all that is known of the fit."""
+
+    table: pd.DataFrame  # index parameter; columns estimate, std_error, lower, upper, fixed
+    verdict: str
+    words: str
+    page: str
+
+    @classmethod
+    def of(cls, fit: Estimate, std_errors: pd.Series[float], level: float) -> FitSummary:
+        """The summary of a fit with intervals at `level`."""
+        names = list(fit.law.names())
+        frame = pd.DataFrame({"estimate": [float(getattr(fit.law, n)) for n in names]}, index=names)
+        frame["std_error"] = std_errors
+        ends = table(fit, level)
+        for end in ("lower", "upper"):
+            frame[end] = ends[end].reindex(names) if ends is not None else np.nan
+        frame["fixed"] = [name in fit.form.fixed for name in names]
+        verdict = f"{fit.status}: {fit.certificate.detail}"
+        return cls(frame.rename_axis("parameter"), verdict, text(fit, level, width()), html(fit, level))
+
+    def __repr__(self) -> str:
+        """All that is known of the fit."""
+        return self.words
+
+    def _repr_html_(self) -> str:
+        return self.page
+
+
+SYMBOLS = {name: rf"\{name}" for name in ("alpha", "beta", "gamma", "rho")}
+
+
+def latex(fit: Estimate, level: float = LEVEL) -> str:
+    """The parameters with intervals at `level` as a LaTeX table, and a comment on how the fit ended."""
+    ends = table(fit, level)
+    lines = [
+        f"% {fit.form.__name__}, {fit.problem.objective.name}: {fit.status}; n = {fit.n:g}, rmse = {fit.rmse:.3g}",
+        r"\begin{tabular}{lrr}",
+        r"\toprule",
+        rf"Parameter & Estimate & {100 * level:g}\% CI \\",
+        r"\midrule",
+    ]
+    for name in fit.law.names():
+        interval = "fixed" if name in fit.form.fixed else "--"
+        if ends is not None and name in ends.index:
+            interval = f"$[{_latex(ends.lower[name])},\\ {_latex(ends.upper[name])}]$"
+        symbol = SYMBOLS.get(name, name if len(name) == 1 else rf"\mathrm{{{name}}}".replace("_", r"\_"))
+        lines.append(rf"${symbol}$ & ${_latex(float(getattr(fit.law, name)))}$ & {interval} \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _latex(x: float) -> str:
+    """A number as LaTeX mathematics."""
+    if not np.isfinite(x):
+        return r"\text{--}" if np.isnan(x) else (r"\infty" if x > 0 else r"-\infty")
+    mantissa, _, power = number(x).partition("e")
+    return rf"{mantissa} \times 10^{{{int(power)}}}" if power else mantissa

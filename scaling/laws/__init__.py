@@ -1,6 +1,9 @@
 """The registry: every law by the name a command line takes."""
 
-from scaling.laws.base import EXPONENT, Array, Law, Range
+from typing import Any
+
+from scaling.laws.base import EXPONENT, Array, Law, LawForm, Range
+from scaling.laws.constrained import ConstrainedLaw
 from scaling.laws.data import ChinchillaLaw
 from scaling.laws.parallel import DenseLaw, ParallelDataLaw, ParallelLaw
 from scaling.laws.rivals import (
@@ -17,9 +20,11 @@ __all__ = [
     "AdditiveLaw",
     "Array",
     "ChinchillaLaw",
+    "ConstrainedLaw",
     "DenseLaw",
     "DiversityLaw",
     "Law",
+    "LawForm",
     "LogMultiplicativeLaw",
     "ParallelDataLaw",
     "ParallelLaw",
@@ -27,9 +32,10 @@ __all__ = [
     "Range",
     "SaturatingLaw",
     "by_name",
+    "law_of",
 ]
 
-REGISTRY: dict[str, type[Law]] = {
+REGISTRY: dict[str, LawForm] = {
     "parallel": ParallelLaw,
     "diversity": DiversityLaw,
     "power": ParallelPowerLaw,
@@ -43,8 +49,11 @@ REGISTRY: dict[str, type[Law]] = {
 }
 
 
-def by_name(name: str) -> type[Law]:
-    """The law of a name on a command line: a key of REGISTRY, also with fixed values, `additive:beta=0.4`."""
+def by_name(name: str) -> LawForm:
+    """The law of that `name`: a key of REGISTRY, also with fixed values, `additive:beta=0.4` or `dense:E=1.6`.
+
+    Raises ValueError for a name that is not known, and for values that are not name=number.
+    """
     key, _, fixed = name.partition(":")
     if key not in REGISTRY:
         raise ValueError(f"unknown law {key!r}; known: {', '.join(REGISTRY)}")
@@ -55,3 +64,12 @@ def by_name(name: str) -> type[Law]:
     except ValueError:
         raise ValueError(f"{name!r}: write fixed values as law:name=number,...") from None
     return REGISTRY[key].with_fixed(**values)
+
+
+def law_of(given: Any) -> LawForm:
+    """The law that a caller gave: its class, a name of REGISTRY, or a law, fitted or not; else ValueError."""
+    return (
+        by_name(given)
+        if isinstance(given, str)
+        else Law.of(given.form if hasattr(type(given), "form") else given)
+    )

@@ -16,30 +16,13 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from scaling.laws.constrained import ConstrainedLaw
+from scaling.laws.ranges import EXPONENT, Array, Range
+from scaling.shown import shown
+
+__all__ = ["EXPONENT", "Array", "Law", "LawForm", "Range", "clean_axes", "like"]
 LOWEST = {"N": 0.0, "P": 1.0, "D": 0.0, "C": 0.0}  # P may equal its lowest value, the others may not
-
-
-@dataclass(frozen=True)
-class Range:
-    """A nonlinear parameter: where starts are laid (geometrically from `low` to `high`) and its bounds."""
-
-    low: float
-    high: float
-    steps: int = 12
-    lower: float = 0.0
-    upper: float = float("inf")
-
-    def starts(self) -> Array:
-        """The start values, shape (steps,)."""
-        if self.low == self.high:
-            return np.array([self.low])
-        return np.geomspace(self.low, self.high, self.steps)
-
-
-EXPONENT = Range(0.02, 1.6, steps=14, lower=1e-4, upper=10.0)
 
 
 @dataclass(frozen=True)
@@ -49,6 +32,9 @@ class Law:
     axes: ClassVar[tuple[str, ...]] = ("N", "P")
     nonlinear: ClassVar[Mapping[str, Range]] = {}
     fixed: ClassVar[Mapping[str, float]] = {}
+    prefactors: ClassVar[frozenset[str]] = frozenset(
+        {"A", "B"}
+    )  # vary over decades: bounded on the logarithm
     source: ClassVar[str] = ""
 
     # ---- what a subclass states -------------------------------------------------------------
@@ -114,40 +100,68 @@ class Law:
         return np.stack([np.asarray(getattr(self, n), dtype=np.float64) for n in self.names()], axis=-1)
 
     @classmethod
-    def with_fixed(cls, **values: float) -> type[Self]:
-        """The law with nonlinear parameters held at given values: `AdditiveLaw.with_fixed(beta=0.5)`."""
-        for name, value in values.items():
-            if name not in cls.nonlinear:
-                known = ", ".join(cls.nonlinear)
-                raise ValueError(f"{cls.__name__} cannot fix {name!r}; its nonlinear parameters are {known}")
-            if not (np.isfinite(value) and cls.nonlinear[name].lower <= value <= cls.nonlinear[name].upper):
-                raise ValueError(f"{name}={value!r} is outside {cls.__name__}'s range for it")
-        return cls._held(tuple(sorted((k, float(v)) for k, v in values.items())))
+    def together(cls, names: Sequence[str]) -> Sequence[str]:
+        """The linear fields whose coefficients depend on those named: they are constrained together."""
+        if not names or cls.to_linear is Law.to_linear:
+            return [name for name in cls.linear() if name in names]
+        return cls.linear()
 
     @classmethod
-    @cache  # one class a set of values: two fits of one law compare equal
-    def _held(cls, values: tuple[tuple[str, float], ...]) -> type[Self]:
-        label = ",".join(f"{k}={v!r}" for k, v in values)
-        held = {k: Range(v, v, 1, v, v) for k, v in values}
-        body = {"fixed": dict(cls.fixed) | dict(values), "nonlinear": dict(cls.nonlinear) | held}
-        body |= {"__doc__": cls.__doc__, "__module__": cls.__module__}
-        return type(f"{cls.__name__}({label})", (cls,), body)
+    def allowed(cls, name: str) -> tuple[float, float]:
+        """The lowest and the highest value of a field."""
+        known = cls.nonlinear.get(name)
+        return (known.lower, known.upper) if known else (0.0, float("inf"))
 
     @classmethod
-    def of(cls, given: Any) -> type[Law]:
-        """The class of a law that a caller gave: a class, or a law, fitted or not; else ValueError."""
+    def with_fixed(cls, **values: float) -> ConstrainedLaw:
+        """The law with parameters held at given values: `AdditiveLaw.with_fixed(beta=0.5)`."""
+        return ConstrainedLaw(cls, values)
+
+    @classmethod
+    def with_bounds(cls, **values: tuple[float, float]) -> ConstrainedLaw:
+        """The law with parameters kept within given values: `ParallelLaw.with_bounds(k=(0, 1))`."""
+        return ConstrainedLaw(cls, {}, values)
+
+    @classmethod
+    def coordinates(cls, law: Law) -> tuple[list[Any], list[Any]]:
+        """Coefficients and nonlinear parameters of a law of this class: where its fit would begin."""
+        return law.to_linear()
+
+    @classmethod
+    def of(cls, given: Any) -> LawForm:
+        """The law that a caller gave: a class, one with constraints, or a law, fitted or not; else ValueError."""
         found = type(given) if isinstance(given, Law) else given
-        if not (isinstance(found, type) and issubclass(found, Law)):
-            raise ValueError(f"{given!r} is no law: give scaling.ParallelLaw or scaling.by_name(NAME)")
-        return found
+        if isinstance(found, ConstrainedLaw) or (isinstance(found, type) and issubclass(found, Law)):
+            return found
+        raise ValueError(f"{shown(given)} is no law: give scaling.ParallelLaw or its name, 'parallel'")
 
-    def predict(self, **axes: Any) -> Any:
+    def predict(self, *values: Any, **axes: Any) -> Any:
         """L in nats per token at `axes` N=, P=, D= (those the law knows): numbers or arrays, broadcast.
 
+        values: the same by position, in the order of the law's axes, `law.predict(2.8e9, 4)`; or one table that
+        has them as columns. Returns a number, an array or, for columns of a DataFrame, a Series.
         Raises ValueError for a missing axis, a value that is not finite, N <= 0 or P < 1.
         """
+        if values:
+            axes = self._by_position(values, axes)
         x = clean_axes(self.axes, axes)
         return like(self._loss(*x.values()), axes)
+
+    def _by_position(self, values: Sequence[Any], axes: Mapping[str, Any]) -> dict[str, Any]:
+        """Axes by name from values in the law's order, or from one table."""
+        takes, name = ", ".join(self.axes), type(self).__name__
+        if len(values) == 1 and (isinstance(values[0], Mapping) or hasattr(values[0], "columns")):
+            table = values[0]
+            missing = [axis for axis in self.axes if axis not in table and axis not in axes]
+            if missing:
+                raise ValueError(f"missing {', '.join(missing)}: {name} takes {takes}")
+            return {axis: table[axis] for axis in self.axes if axis in table} | dict(axes)
+        if len(values) > len(self.axes):
+            raise ValueError(f"{len(values)} values by position: {name} takes {takes}")
+        twice = [axis for axis in self.axes[: len(values)] if axis in axes]
+        if twice:
+            raise ValueError(f"{twice[0]} is given by position and by name: {name} takes {takes}")
+        return dict(zip(self.axes, values, strict=False)) | dict(axes)
 
     def limit(self, axis: str, **axes: Any) -> Any:
         """The loss, nats per token, as `axis` goes to infinity, the other `axes` given."""
@@ -227,7 +241,7 @@ def clean_axes(names: Sequence[str], given: Mapping[str, Any]) -> dict[str, Arra
         try:
             value = np.asarray(given[name], dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{name}={given[name]!r} is not a number") from error
+            raise ValueError(f"{name}={shown(given[name])} is not a number") from error
         ok = np.isfinite(value) & ((value >= 1.0) if name == "P" else (value > LOWEST[name]))
         if not ok.all():
             bad = value[~ok].flat[0] if value.ndim else float(value)
@@ -242,3 +256,6 @@ def like(result: Any, axes: Mapping[str, Any]) -> Any:
         if hasattr(value, "index") and hasattr(value, "to_numpy"):
             return type(value)(result, index=value.index)
     return float(result) if np.ndim(result) == 0 else result
+
+
+LawForm = type[Law] | ConstrainedLaw  # what a fit is of

@@ -27,6 +27,10 @@ class RootA(Law):
     """Laws printed as (A / N...)^alpha: the coefficient is c = A^alpha, so A = c^(1/alpha)."""
 
     @classmethod
+    def together(cls, names: Sequence[str]) -> Sequence[str]:
+        return [name for name in cls.linear() if name in names]  # each coefficient has a field of its own
+
+    @classmethod
     def to_fields(cls, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:
         out = super().to_fields(coefficients, eta)
         out["A"] = np.exp(np.log(np.maximum(out["A"], 1e-300)) / out["alpha"])
@@ -39,11 +43,12 @@ class RootA(Law):
         return c, eta
 
     def linear_gradient(self) -> Array:
-        out = super().linear_gradient()
-        row, A, alpha = self.linear().index("A"), max(float(self.A), 1e-300), float(self.alpha)  # type: ignore[attr-defined]
+        A, alpha = np.maximum(np.asarray(self.A), 1e-300), np.asarray(self.alpha)  # type: ignore[attr-defined]
         c = np.exp(alpha * np.log(A))
-        out[row, self.names().index("A")] = alpha * c / A
-        out[row, self.names().index("alpha")] = c * np.log(A)
+        out = np.zeros(c.shape)[..., None, None] + super().linear_gradient()
+        row = self.linear().index("A")
+        out[..., row, self.names().index("A")] = alpha * c / A
+        out[..., row, self.names().index("alpha")] = c * np.log(A)
         return out
 
 
@@ -63,7 +68,17 @@ class Mixture(RootA):
     def linear_gradient(self) -> Array:
         out = super().linear_gradient()
         (_, floor, falling), _ = self.to_linear()
-        total, rho = floor + falling, float(self.rho)  # type: ignore[attr-defined]
-        d_total, d_rho = out[1].copy(), out[2].copy()
-        out[1], out[2] = rho * d_total + total * d_rho, (1 - rho) * d_total - total * d_rho
+        total, rho = (np.asarray(v)[..., None] for v in (floor + falling, self.rho))  # type: ignore[attr-defined]
+        d_total, d_rho = out[..., 1, :].copy(), out[..., 2, :].copy()
+        out[..., 1, :] = rho * d_total + total * d_rho
+        out[..., 2, :] = (1 - rho) * d_total - total * d_rho
         return out
+
+    @classmethod
+    def together(cls, names: Sequence[str]) -> Sequence[str]:
+        some = {*names}
+        return [n for n in cls.linear() if n in (some | {"A", "rho"} if some & {"A", "rho"} else some)]
+
+    @classmethod
+    def allowed(cls, name: str) -> tuple[float, float]:
+        return (0.0, 1.0) if name == "rho" else super().allowed(name)

@@ -96,7 +96,7 @@ def axis_notes(problem: Problem) -> tuple[str, ...]:
 
 def scaled_jacobian(problem: Problem, law: Any) -> tuple[Array, Array]:
     """∂(residual)/∂(free fields) with unit columns, (n, p), and the columns' lengths (p,)."""
-    free = [law.names().index(name) for name in law.free()]
+    free = [law.names().index(name) for name in problem.law.free()]
     J = law.gradient(**dict(zip(law.axes, problem.x, strict=True)))[:, free]
     if problem.objective.log:
         J = J / law.predict(**dict(zip(law.axes, problem.x, strict=True)))[:, None]
@@ -116,23 +116,24 @@ def internal_condition(problem: Problem, theta: Array) -> float:
     return float(np.linalg.cond((J / length[:, None]).T))
 
 
-def worst_direction(law: Any, unit: Array, length: Array) -> tuple[float, str]:
+def worst_direction(values: dict[str, float], unit: Array, length: Array) -> tuple[float, str]:
     """Condition number of a law's scaled Jacobian and its weakest combination in words.
 
-    unit: its columns, (n, p), each of the length 1; length: what they were divided by, (p,).
+    values: the free fields, p of them; unit: the columns, (n, p), each of the length 1; length: what they were
+    divided by, (p,).
     """
     if not np.isfinite(unit).all() or (length == 0).any():
-        dead = ", ".join(name for name, size in zip(law.free(), length, strict=True) if not size > 0)
+        dead = ", ".join(name for name, size in zip(values, length, strict=True) if not size > 0)
         return float("inf"), f"{dead or 'a parameter'} changes no prediction"
     _, singular, vectors = np.linalg.svd(unit, full_matrices=False)
     condition = float(singular[0] / max(singular[-1], 1e-300))
-    values = np.array([getattr(law, name) for name in law.free()])
+    size = np.abs(list(values.values()))
     change = vectors[-1] / length
-    relative = change / np.where(values == 0, 1.0, np.abs(values))
+    relative = change / np.where(size == 0, 1.0, size)
     largest = np.abs(relative).max()  # report the move whose largest relative change is 10 %
     parts = [
         f"{name} {0.1 * r / largest:+.1%}"
-        for name, r in zip(law.free(), relative, strict=True)
+        for name, r in zip(values, relative, strict=True)
         if abs(r) > 0.03 * largest
     ]
     rms = 0.1 / largest * float(singular[-1]) / np.sqrt(len(unit))
@@ -152,8 +153,7 @@ def find_status(
         (np.ptp(problem.y) == 0, Status.FLAT, "all losses are equal: no axis has an effect to be measured"),
         (points <= p, Status.TOO_FEW,
          f"{points} distinct points for {p} parameters: nothing is left to judge the fit by"),
-        (bool(at), Status.AT_BOUND,
-         f"{', '.join(at)} ended at the edge of what is allowed: the data do not support that term"),
+        (bool(at), Status.AT_BOUND, _bound_sentence(problem, at)),
         (internal_condition > FLAT, Status.FLAT,
          "some combination of parameters changes no prediction: see worst_direction"),
         (not best.converged[0] and best.slope[0] > STEEP, Status.STOPPED,
@@ -165,6 +165,14 @@ def find_status(
         if applies:
             return status, detail, at
     return Status.CONVERGED, f"{agreeing} of {started} starts agree", at
+
+
+def _bound_sentence(problem: Problem, at: tuple[str, ...]) -> str:
+    """What it says that fields ended at a bound: one of the law's own, or one that the caller set."""
+    given = [name for name in at if name in getattr(problem.law, "bounds", {})]
+    if given:
+        return f"{', '.join(given)} ended at the bound given: the data would take it further"
+    return f"{', '.join(at)} ended at the edge of what is allowed: the data do not support that term"
 
 
 def fields_at_bound(problem: Problem, theta: Array) -> tuple[str, ...]:

@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from scaling.laws.base import Array, Law
+from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.certificate import Certificate, Status
 from scaling.optimise.objectives import LogHuber
 from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
+
+EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,12 @@ class Estimate:
     certificate: Certificate
     excluded: int = 0  # rows left out: their status is not "ok", or they are stage 1 of others
     groups: Any = None  # cluster label a row (one configuration or run), or None
+    index: Any = None  # label of each fitted row in its table, (n,), or None: 0, 1, ...
+
+    @property
+    def form(self) -> LawForm:
+        """The law that was fitted: its class, with the values fixed and the bounds set, if there are any."""
+        return self.problem.law
 
     # ---- how it ended -----------------------------------------------------------------------
     @property
@@ -65,31 +74,62 @@ class Estimate:
         return np.asarray(self.law.predict(**self.axes))
 
     @property
-    def residuals(self) -> Array:
+    def misfit(self) -> Array:
         """Observed minus fitted loss, (n,), nats per token."""
         return self.loss - self.predicted
+
+    @property
+    def residuals(self) -> pd.Series[float]:
+        """Observed minus fitted loss, nats per token: a Series on the index of the fitted table, (n,)."""
+        return pd.Series(self.misfit, index=self.index, name="residual")
 
     @property
     def r2(self) -> float:
         """1 - SS_res / SS_tot on the loss; nan when all losses are equal. Never read it alone."""
         w = self.problem.w
         total = float((w * (self.loss - np.average(self.loss, weights=w)) ** 2).sum())
-        return 1 - float((w * self.residuals**2).sum()) / total if total > 0 else float("nan")
+        return 1 - float((w * self.misfit**2).sum()) / total if total > 0 else float("nan")
 
     @property
     def rmse(self) -> float:
         """Root mean squared residual, nats per token, each row as often as it counts."""
-        return float(np.sqrt(np.average(self.residuals**2, weights=self.problem.w)))
+        return float(np.sqrt(np.average(self.misfit**2, weights=self.problem.w)))
 
     @property
     def max_error(self) -> float:
         """Largest absolute residual, nats per token."""
-        return float(np.abs(self.residuals).max())
+        return float(np.abs(self.misfit).max())
 
     @property
     def degrees_of_freedom(self) -> float:
         """Rows, each as often as its weight counts it, minus free parameters."""
-        return self.problem.count - len(self.law.free())
+        return self.problem.count - len(self.form.free())
+
+    @property
+    def n(self) -> float:
+        """Rows, each as often as its weight counts it."""
+        count = self.problem.count
+        return int(count) if count.is_integer() else count
+
+    @property
+    def aicc(self) -> float:
+        """Akaike's information criterion for few rows: n ln(RSS / n) + 2 q + 2 q (q + 1) / (n - q - 1).
+
+        q counts the free parameters and the noise. nan with fewer than q + 2 rows. A Gaussian likelihood of the
+        loss: compare fits by least squares of the same rows (Burnham and Anderson 2002, section 2.4).
+        """
+        n, q = self.n, len(self.form.free()) + 1
+        return self._deviance + 2 * q + 2 * q * (q + 1) / (n - q - 1) if n > q + 1 else float("nan")
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's information criterion, n ln(RSS / n) + q ln n; q as in `aicc`."""
+        return float(self._deviance + (len(self.form.free()) + 1) * np.log(self.n))
+
+    @property
+    def _deviance(self) -> float:
+        least = EXACT * float(self.loss.mean())
+        return float(self.n * np.log(max(self.rmse**2, least**2)))
 
     @property
     def determined(self) -> bool:
@@ -107,7 +147,7 @@ class Estimate:
     def noise(self) -> float:
         """Standard deviation of one run about the law, in the objective's residual (robust where it is)."""
         r = self.problem.residual(self.problem.predict(self.theta[None]))
-        free = np.array([len(self.law.free())])
+        free = np.array([len(self.form.free())])
         return float(location_scale(self.problem, r, self.problem.w[None], free)[1][0])
 
     @property

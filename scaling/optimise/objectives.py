@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from scaling.laws.base import Array
+from scaling.shown import shown
 
 
 @dataclass(frozen=True)
@@ -182,9 +183,13 @@ OBJECTIVES: dict[str, Objective] = {
 
 
 def checked(given: Any, default: Objective) -> Objective:
-    """The objective that a caller gave, `default` for None; ValueError for what is none."""
+    """The objective that a caller gave, itself or by name, `default` for None; ValueError for what is none."""
+    if isinstance(given, str) and given in OBJECTIVES:
+        return OBJECTIVES[given]
     if given is not None and not isinstance(given, Objective):
-        raise ValueError(f"objective={given!r} is none: give one, e.g. scaling.LogHuber(1e-3)")
+        raise ValueError(
+            f"objective={shown(given)} is none: give scaling.LogHuber(1e-3) or a name of {', '.join(OBJECTIVES)}"
+        )
     return default if given is None else given
 
 

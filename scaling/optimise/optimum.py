@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,15 +34,19 @@ class FitError(ValueError):
     """No usable answer: the message says what is missing."""
 
 
-def solve(problem: Problem, start: int = STARTS, excluded: int = 0, groups: Any = None) -> Estimate:
+def solve(
+    problem: Problem, start: int = STARTS, excluded: int = 0, groups: Any = None, index: Any = None
+) -> Estimate:
     """Minimise a problem from many starts, cross-check it and certify the answer.
 
-    start: starting points; excluded: rows left out before, to be told; groups: the cluster of each row, (n,).
+    start: starting points; excluded: rows left out before, to be told; groups: the cluster of each row, (n,);
+    index: their labels in the table they came from, (n,).
     Raises FitError where rows are fewer than parameters.
     """
     if (problem.w == 0).any():  # a weight of zero leaves the row out, of the counts and centres too
         used = problem.w > 0
         problem, groups = problem.take(used), None if groups is None else groups[used]
+        index = None if index is None else index[used]
         excluded += int((~used).sum())
     n, p = problem.y.size, len(problem.law.free())
     if n < p:
@@ -50,7 +55,7 @@ def solve(problem: Problem, start: int = STARTS, excluded: int = 0, groups: Any 
             f"{f' ({excluded} left out)' * bool(excluded)}: add runs or take a smaller law"
         )
     with np.errstate(all="ignore"):  # what overflows is refused or ends in the status
-        return _certified(problem, start, excluded, groups)
+        return replace(_certified(problem, start, excluded, groups), index=index)
 
 
 def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Estimate:
@@ -69,7 +74,8 @@ def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Esti
     law = problem.law.from_vector(problem.named(best.theta)[0])
     condition = internal_condition(problem, best.theta)
     status, detail, at_bound = find_status(problem, best, condition, agreeing, len(rough.value))
-    own, worst = worst_direction(law, *scaled_jacobian(problem, law))
+    values = {name: float(getattr(law, name)) for name in problem.law.free()}
+    own, worst = worst_direction(values, *scaled_jacobian(problem, law))
     certificate = Certificate(
         status, detail, len(rough.value), agreeing, float(best.slope[0]), own, worst, name, gap,
         at_bound, (*axis_notes(problem), *_second_note(name, gap)),
@@ -103,7 +109,8 @@ def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Soluti
     """
     if problem.y.size > CROSS_CHECK_ROWS:
         return ours, f"scipy: not run on more than {CROSS_CHECK_ROWS:,} rows", float("nan")
-    inside = not fields_at_bound(problem, ours.theta[0]) and (problem.lower < problem.upper).all()
+    free = problem.lower < problem.upper
+    inside = not fields_at_bound(problem, ours.theta[0]) and (problem.offset is not None or free.all())
     smooth = inside and len(problem.objective.smoother) < 2
     name, second = ("scipy MINPACK lmder", _minpack) if smooth else ("scipy L-BFGS-B", _lbfgsb)
     theta = second(problem, start, ours)[None]
@@ -125,9 +132,13 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
 
     root_w = np.sqrt(problem.w)
     last: dict[str, Array] = {}  # MINPACK asks for the slope where it has just asked for the value
+    free = problem.lower < problem.upper
+    whole = start.copy()
 
     def signed(theta: Array) -> Array:
-        predicted, J = problem.point(theta)
+        whole[free] = theta
+        predicted, J = problem.point(whole)
+        J = J[free]
         rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
         s = np.sqrt(2 * rho)
         rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
@@ -140,7 +151,8 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
         return last["slope"]
 
     tests = {"ftol": SAME, "xtol": SAME, "maxfev": 400}
-    return np.asarray(leastsq(signed, start, Dfun=slope, full_output=True, col_deriv=True, **tests)[0])
+    whole[free] = leastsq(signed, start[free], Dfun=slope, full_output=True, col_deriv=True, **tests)[0]
+    return whole
 
 
 def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:

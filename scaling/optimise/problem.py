@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from scaling.laws.base import Array, Law
+from scaling.laws.base import Array, Law, LawForm
+from scaling.laws.constrained import ConstrainedLaw
 from scaling.optimise.objectives import Objective
 
 TINY = 1e-300
@@ -29,9 +30,13 @@ def _moving(row: Any, n: int) -> list[tuple[int, Array]]:
 
 @dataclass(frozen=True)
 class Problem:
-    """Data, law and objective of a fit; `y` and `w` are (n,) or, one set a batch row, (B, n)."""
+    """Data, law and objective of a fit; `y` and `w` are (n,) or, one set a batch row, (B, n).
 
-    law: type[Law]
+    Fixed values and bounds of parameters are part of the law (`scaling.laws.constrained`). In the coordinates they
+    are a box: lower equals upper where a parameter is fixed.
+    """
+
+    law: LawForm
     x: tuple[Array, ...]  # axes, each (n,)
     y: Array
     w: Array  # how often a row counts: w ρ(r)
@@ -42,6 +47,12 @@ class Problem:
     def count(self) -> float:
         """Rows, each as often as it counts; of a batch with weights of its own, rows."""
         return float(self.w.sum()) if self.w.ndim == 1 else float(self.y.shape[-1])
+
+    @cached_property
+    def offset(self) -> ConstrainedLaw | None:
+        """The law whose constrained coefficients add an offset to L, if they do."""
+        law = self.law
+        return law if isinstance(law, ConstrainedLaw) and law.promoted else None
 
     @cached_property
     def m(self) -> int:
@@ -77,7 +88,7 @@ class Problem:
         return replace(self, y=y, w=w)
 
     def basis(self, eta: Array) -> tuple[Array, Array]:
-        """ψ_j = φ_j / mean φ_j, shape (B, m, n), and the means (B, m), at η (B, q)."""
+        """ψ_j = φ_j / mean φ_j, shape (B, m, n), and the means (B, m), at coordinates (B, q)."""
         columns = [eta[:, i, None] for i in range(eta.shape[1])]
         out = np.empty((len(eta), self.m, self.x[0].size))
         for j, phi in enumerate(self.law.terms(*self.x, *columns)):
@@ -86,10 +97,17 @@ class Problem:
         out /= mean[..., None]
         return out, mean
 
+    def rest(self, eta: Array) -> Array | float:
+        """What no coefficient multiplies, (B, n) or 0, at coordinates (B, q)."""
+        if self.offset is None:
+            return 0.0
+        columns = [eta[:, i, None] for i in range(eta.shape[1])]
+        return np.broadcast_to(self.offset.offset(*self.x, *columns), (len(eta), self.x[0].size))
+
     def predict(self, theta: Array) -> Array:
         """L at the data, (B, n), for θ (B, p)."""
         psi, _ = self.basis(theta[:, self.m :])
-        return np.asarray(np.matmul(theta[:, None, : self.m], psi)[:, 0])
+        return np.asarray(np.matmul(theta[:, None, : self.m], psi)[:, 0] + self.rest(theta[:, self.m :]))
 
     def jacobian(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
         """L (B, n) and ∂L/∂θ as (B, p, n); `basis` spares computing it again."""
@@ -105,7 +123,10 @@ class Problem:
                 for j, d in _moving(row, n)
             ]
             J[:, self.m + i] = sum(parts[1:], parts[0]) if parts else 0.0
-        return np.asarray(np.matmul(b[:, None], psi)[:, 0]), J
+        if self.offset is not None:
+            for i, change in enumerate(self.offset.offset_gradient(*self.x, *eta.T[:, :, None]), self.m):
+                J[:, i] += change
+        return np.asarray(np.matmul(b[:, None], psi)[:, 0] + self.rest(eta)), J
 
     def residual(self, predicted: Array) -> Array:
         """Scaled prediction minus observation, of the log loss where the objective says so, (B, n)."""
@@ -160,7 +181,11 @@ class Problem:
         amount = b / mean
         for i, row in enumerate(self.law.terms_gradient(*self.x, *eta), start=self.m):
             J[i] = sum(amount[j] * (d - psi[j] * (np.add.reduce(d) / n)) for j, d in _moving(row, n))
-        return b @ psi, J
+        if self.offset is None:
+            return b @ psi, J
+        for i, change in enumerate(self.offset.offset_gradient(*self.x, *eta), start=self.m):
+            J[i] += change
+        return b @ psi + self.offset.offset(*self.x, *eta), J
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Objective and its gradient (p,) at one θ (p,)."""
@@ -179,6 +204,6 @@ class Problem:
 
     def internal(self, law: Law) -> Array:
         """θ (p,) of a law."""
-        c, eta = law.to_linear()
+        c, eta = self.law.coordinates(law)
         _, mean = self.basis(np.array([eta], dtype=np.float64))
         return np.concatenate([np.asarray(c) * mean[0], np.asarray(eta, dtype=np.float64)])

@@ -43,11 +43,12 @@ def _grid(ranges: tuple[Range, ...]) -> Array:
 
 def starts(problem: Problem, keep: int) -> Array:
     """Start points θ (S, p): a grid of η, coefficients solved for; the best and a spread of the rest."""
-    eta = _grid(tuple(problem.law.nonlinear.values()))
-    psi, _ = problem.basis(eta)
     w = problem.w * np.square(problem.scale / problem.y if problem.objective.log else problem.scale)
-    b = _nonnegative(*_linear_fit(psi, w, problem.y))
-    r = np.matmul(b[:, None], psi)[:, 0] - problem.y
+    eta = _coordinates(problem, w)
+    psi, _ = problem.basis(eta)
+    y = problem.y - problem.rest(eta)
+    b = _nonnegative(*_linear_fit(psi, w, y))
+    r = np.matmul(b[:, None], psi)[:, 0] - y
     order = np.argsort((w * r * r).sum(-1), kind="stable")
     best = min(len(order), max(1, keep // 2))
     spread = np.linspace(best, len(order) - 1, keep - best).astype(int)  # the rest whole, if there is no more
@@ -55,10 +56,24 @@ def starts(problem: Problem, keep: int) -> Array:
     return np.asarray(np.concatenate([b, eta], axis=1)[chosen])
 
 
+def _coordinates(problem: Problem, w: Array) -> Array:
+    """The grid of η, (S, q); constrained coefficients as the law without constraints has them there."""
+    held = problem.offset
+    if held is None:
+        return _grid(tuple(problem.law.nonlinear.values()))
+    eta = _grid(tuple(known for name, known in held.nonlinear.items() if name not in held.promoted))
+    whole = replace(problem, law=held.law)
+    b = _nonnegative(*_linear_fit(whole.basis(eta)[0], w, problem.y))
+    fields = dict(zip(held.names(), whole.named(np.concatenate([b, eta], axis=1)).T, strict=True))
+    return np.concatenate([eta, *(held.coordinate(n, fields[n])[:, None] for n in held.promoted)], axis=1)
+
+
 def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
     """Coefficients b (S, m) of the weighted least-squares fit of y on the basis (S, m, n), their
     matrix (S, m, m) and its right-hand side (S, m).
     """
+    if not psi.shape[1]:  # every coefficient is constrained
+        return psi[:, :, 0], psi[:, :, :0], psi[:, :, 0]
     weighted = psi * (w if w.ndim == 1 else w[:, None])
     gram, moment = np.matmul(weighted, psi.swapaxes(1, 2)), np.matmul(weighted, y[..., None])
     diagonal = gram.reshape(len(gram), -1)[:, :: gram.shape[1] + 1]  # a view
@@ -68,7 +83,8 @@ def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
 
 def _nonnegative(b: Array, gram: Array, moment: Array) -> Array:
     """The fit with coefficients >= 0, (S, m), by trying every set of them: m is small."""
-    m, bad = moment.shape[-1], np.flatnonzero(np.minimum.reduce(b, -1) < 0)
+    m = moment.shape[-1]
+    bad = np.flatnonzero(np.minimum.reduce(b, -1, initial=0.0) < 0)
     gram, moment, best = gram[bad], moment[bad], np.zeros((len(bad), m))
     lowest = np.zeros(len(bad))
     for size in range(m - 1, 0, -1):
@@ -173,8 +189,8 @@ class _Descent:
         """
         problem = self.problem.batch(rows)
         psi, mean = problem.basis(trial[:, problem.m :])
-        b = _linear_fit(psi, weight, problem.y)[0]
-        inside = np.minimum.reduce(b, -1, keepdims=True) >= 0
+        b = _linear_fit(psi, weight, problem.y - problem.rest(trial[:, problem.m :]))[0]
+        inside = np.minimum.reduce(b, -1, keepdims=True, initial=0.0) >= 0
         trial[:, : problem.m] = np.where(inside, b, trial[:, : problem.m])
         return psi, mean
 

@@ -8,34 +8,48 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.data.any_table import as_frame
 from scaling.data.levels import levels_along
 from scaling.data.runs import arrays
+from scaling.fitting import plots
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
-from scaling.laws.base import Array, Law
+from scaling.laws import law_of
+from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.certificate import Status
 from scaling.optimise.objectives import Objective
 from scaling.optimise.optimum import FitError
+from scaling.result_table import ResultTable
 from scaling.selection.compare import along, streams_of
-from scaling.terminal_text import Judged
 
 WINDOWS = 12
 FEW = 4  # unseen runs below which no side and no coverage is told
 
 
 @dataclass(frozen=True, repr=False)
-class Backtest(Judged):
+class Backtest(ResultTable):
     """How a law would have predicted unseen runs: `table` one row a window, `points` one a prediction."""
 
     table: pd.DataFrame
     points: pd.DataFrame
     verdict: str
+    by: str = "N"
+
+    def plot(self) -> Any:
+        """Predicted against observed losses of unseen runs, and errors along the axis: a matplotlib Figure."""
+        return plots.plot_backtest(self.points, self.by)
 
 
 def backtest(
-    law: type[Law], runs: Any, by: str = "N", objective: Objective | None = None, level: float = 0.95
+    law: LawForm | Law | str,
+    runs: Any,
+    by: str = "N",
+    objective: Objective | str | None = None,
+    level: float = 0.95,
 ) -> Backtest:
     """Fit the runs up to each level of axis `by` ("N", "P", "D" or "C") and predict all larger ones.
+
+    law: its class or its name; runs: any table that `scaling.fit` takes.
 
     The window expands a level at a time (in WINDOWS steps where there are more levels), from the
     smallest that leaves a degree of freedom and spans two levels. `table`: up_to, train, test, status,
@@ -44,7 +58,7 @@ def backtest(
     was seen; inf beyond its floor), coverage of the new-run intervals at `level`. Raises ValueError for
     an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
     """
-    law = Law.of(law)
+    runs, law = as_frame(runs, "runs"), law_of(law)
     data, _ = arrays(runs, law.axes)
     where = along(by, runs, "by")
     level_of = levels_along(by, where, streams_of(runs))
@@ -66,12 +80,13 @@ def backtest(
             f"no window along {by} holds enough runs: {len(where)} runs at {level_of.max() + 1} values of it"
         )
     table = pd.DataFrame(windows).set_index("up_to")
-    return Backtest(table, pd.concat(points, ignore_index=True), _backtest_verdict(law, by, table, level))
+    verdict = _backtest_verdict(law, by, table, level)
+    return Backtest(table, pd.concat(points, ignore_index=True), verdict, by)
 
 
 def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.DataFrame:
     axes = {a: data[a][test] for a in one.law.axes}
-    frame = one.predict(level, None, **axes)
+    frame = one.predict(level=level, **axes)
     frame["observed"] = data["loss"][test]
     frame["error"] = frame.observed - frame.loss
     others = {a: v for a, v in axes.items() if a != "N"}
@@ -99,7 +114,7 @@ def _window(one: Fit, ahead: pd.DataFrame, up_to: float) -> dict[str, Any]:
     }
 
 
-def _backtest_verdict(law: type[Law], by: str, table: pd.DataFrame, level: float) -> str:
+def _backtest_verdict(law: LawForm, by: str, table: pd.DataFrame, level: float) -> str:
     row = max(len(table) - 2, 0)  # two levels left out, where there are that many
     last = table.iloc[row]
     many = bool(last.test >= FEW)

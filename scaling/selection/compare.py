@@ -9,20 +9,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.data.any_table import as_frame
 from scaling.data.levels import approximate_C, levels_along
 from scaling.data.runs import arrays, usable
+from scaling.fitting import plots
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
-from scaling.laws import REGISTRY
-from scaling.laws.base import Array, Law
+from scaling.laws import REGISTRY, law_of
+from scaling.laws.base import Array, Law, LawForm
+from scaling.optimise.estimate import EXACT
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.optimise.optimum import FitError
 from scaling.optimise.solver import minimise
-from scaling.terminal_text import Judged
+from scaling.result_table import ResultTable
+from scaling.shown import is_table, shown
 from scaling.uncertainty.base import leverage
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
-EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
 LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs
 MANY = 2_000  # runs above which none is left out in a refit
 DIGITS = 6  # of a criterion: what lies beyond them differs from machine to machine
@@ -30,30 +33,36 @@ TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Judged):
+class Comparison(ResultTable):
     """Laws ranked on the same rows: `table` (one row a law, best first), `verdict` in words, the fits."""
 
     table: pd.DataFrame
     verdict: str
     fits: dict[str, Fit]
 
+    def plot(self) -> Any:
+        """Each law's AICc above the best, and its leave-one-out and hold-out errors: a matplotlib Figure."""
+        return plots.plot_comparison(self.table)
+
 
 def compare(
-    laws: Iterable[type[Law]], runs: Any, objective: Objective | None = None, holdout: str = "N"
+    laws: Iterable[LawForm | str], runs: Any, objective: Objective | str | None = None, holdout: str = "N"
 ) -> Comparison:
     """Fit each of the laws to the same runs and rank them.
 
-    objective: LeastSquares() unless told: information criteria are Gaussian likelihoods of the loss.
+    laws: classes or names, with constraints too: `ParallelLaw.with_bounds(k=(0, 1))`, "dense:E=1.6". runs: any
+    table that `scaling.fit` takes. objective: LeastSquares() unless told, for information criteria are Gaussian
+    likelihoods of the loss. holdout: the axis whose largest levels are predicted from the others.
     Columns: parameters, status, r2, rmse, max_error, aicc, delta_aicc, bic, delta_bic, loo_rmse (each
     run predicted from all others), holdout_rmse and holdout_bias (the largest third of the levels of
     axis `holdout` predicted from the smaller ones; bias is observed minus predicted). A law that
     cannot be fitted has its reason as status. Raises FitError if none can.
     """
-    objective = checked(objective, LeastSquares())
+    runs, objective = as_frame(runs, "runs"), checked(objective, LeastSquares())
     rows, fits, refused = [], {}, {}
-    laws = list({law.__name__: law for law in map(Law.of, _several(laws))}.values())
+    forms = list({law.__name__: law for law in map(law_of, _several(laws))}.values())
     far = _largest_third(runs, holdout)
-    for law in laws:
+    for law in forms:
         try:
             one = fit(law, runs, objective)
         except FitError as error:
@@ -62,7 +71,7 @@ def compare(
         fits[law.__name__] = one
         rows.append({"law": law.__name__, **_scores(one), **_holdout(one, far)})
     if not rows:
-        least = min(laws, key=lambda law: len(law.free()), default=None)
+        least = min(forms, key=lambda law: len(law.free()), default=None)
         raise FitError(refused[least.__name__] if least else "no laws given")
     table = pd.DataFrame(rows).set_index("law")
     for score in ("aicc", "bic"):
@@ -75,7 +84,7 @@ def compare(
     return Comparison(table, _verdict(table, holdout), fits)
 
 
-def laws_of(runs: pd.DataFrame) -> list[type[Law]]:
+def laws_of(runs: pd.DataFrame) -> list[LawForm]:
     """Every registered law whose axes the runs have, with two values at least; FitError without one."""
     good = runs[usable(runs)] if usable(runs).any() else runs
     known = [axis for axis in ("N", "P", "D") if axis in good and good[axis].notna().all()]
@@ -89,25 +98,22 @@ def laws_of(runs: pd.DataFrame) -> list[type[Law]]:
 
 def _several(laws: Any) -> Iterable[Any]:
     """Laws, of which one by itself is refused."""
-    if isinstance(laws, (str, type)):
-        raise ValueError(f"laws={laws!r}: give a list of laws, [scaling.ParallelLaw, scaling.AdditiveLaw]")
-    return laws  # type: ignore[no-any-return]
+    if is_table(laws) or isinstance(laws, (str, type, Law)) or not isinstance(laws, Iterable):
+        raise ValueError(
+            f"laws={shown(laws)}: give a list of laws, [scaling.ParallelLaw, scaling.AdditiveLaw]"
+        )
+    return laws
 
 
 def _scores(one: Fit) -> dict[str, Any]:
-    n, p = one.problem.count, len(one.law.free())
-    rss = max(n * one.rmse**2, n * (EXACT * float(one.loss.mean())) ** 2)
-    k = p + 1  # the noise is estimated too
-    deviance = n * np.log(rss / n)
-    small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else float("nan")
     return {
-        "parameters": p,
+        "parameters": len(one.form.free()),
         "status": str(one.status),
         "r2": one.r2,
         "rmse": one.rmse,
         "max_error": one.max_error,
-        "aicc": deviance + 2 * k + small,
-        "bic": deviance + k * np.log(n),
+        "aicc": one.aicc,
+        "bic": one.bic,
         "loo_rmse": float(np.sqrt((leave_one_out(one) ** 2).mean())),
     }
 
@@ -118,7 +124,7 @@ def leave_one_out(one: Fit) -> Array:
     Of more than MANY runs by their leverage, to first order: refits' time grows as the square of the runs.
     """
     if one.loss.size > MANY:
-        return np.asarray(one.residuals / (1 - leverage(one)))
+        return np.asarray(one.misfit / (1 - leverage(one)))
     parts = []
     for left_out in np.array_split(np.arange(one.loss.size), -(-one.loss.size // LEFT_OUT)):
         w = np.repeat(one.problem.w[None], left_out.size, 0)
@@ -137,7 +143,7 @@ def _largest_third(runs: Any, axis: str) -> Any:
 
 def _holdout(one: Fit, far: Any) -> dict[str, float]:
     try:
-        trained = fit(type(one.law), rows_of(one, ~far), one.problem.objective) if far.any() else None
+        trained = fit(one.form, rows_of(one, ~far), one.problem.objective) if far.any() else None
     except FitError:
         trained = None
     if trained is None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from scaling.data.any_table import as_frame
 from scaling.data.levels import approximate_C, axis_levels
 from scaling.data.runs import arrays
 from scaling.fitting.fit import fit
@@ -27,6 +28,7 @@ def optimum_estimates(runs: Any) -> pd.DataFrame:
     budgets, the factor G, budgets used (of envelope and parametric fit every C), and a note on what may part
     it from the others. Raises ValueError for runs of more than one P, whose optima differ.
     """
+    runs = as_frame(runs, "runs")
     data, _ = arrays(runs, ("N", "D"))
     N, D, loss = data["N"], data["D"], data["loss"]
     P = streams_of(runs).get("P", np.ones(1))

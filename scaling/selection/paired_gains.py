@@ -9,12 +9,14 @@ have given anyway.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from scaling.data.any_table import runs_frame
 from scaling.data.groups import split_by_corpus
 from scaling.data.levels import axis_levels, size_levels
 from scaling.data.runs import finished_runs
@@ -23,6 +25,7 @@ from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.laws import DenseLaw
 from scaling.optimise.objectives import LeastSquares
+from scaling.result_table import FrameResult
 from scaling.uncertainty.base import at_points, check_level
 from scaling.uncertainty.profile import Profile
 
@@ -128,15 +131,26 @@ def one_stream_fits(runs: pd.DataFrame) -> dict[str, Fit]:
     }
 
 
-def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """`paired` averaged over seeds: COLUMNS, a row each corpus, size and P.
+@dataclass(frozen=True, repr=False)
+class Gains(FrameResult):
+    """What P > 1 changed: `table` one row a corpus, size and P, `verdict` in words."""
 
+    table: pd.DataFrame
+    verdict: str
+
+
+def gains(runs: Any, level: float = 0.95) -> Gains:
+    """Changes of the loss from P = 1 to P > 1 at equal size, seed and tokens, averaged over seeds.
+
+    runs: any table that `scaling.fit` takes, with N, P and loss, and where there are such size, seed, corpus and D.
+    level: of the intervals. Columns of the table: COLUMNS, a row each corpus, size and P.
     low, high: Student's interval of the mean change over seeds; spread: standard deviation of a change
     over seeds (all three missing with one seed); by_parameters, by_low, by_high: the change that N / N_one
     alone predicts, by the law of N fitted to the runs of P = 1, and its profile interval (missing where
     they are too few; it covers 94 to 95% of the time at six runs of five sizes). k: that of Eq 5 for which,
     by the same law of N, the mean change would come out; where Eq 5 holds, it is the same in every row.
     """
+    runs = runs_frame(runs)
     by_one = one_stream_fits(runs)
     rows = [
         mean_change(group, level)
@@ -144,7 +158,24 @@ def gains(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         | {"k": needed_k(by_one.get(name), group)}
         for name, group in _groups(runs)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return Gains(table, _verdict(table))
+
+
+def _verdict(table: pd.DataFrame) -> str:
+    """The changes in words: how many are falls, and how many go beyond what added parameters would give."""
+    if table.empty:
+        return "No run of P > 1 has a run of P = 1 of its size, seed and tokens: there is nothing to compare."
+    fell = int((table["change"] < 0).sum())
+    words = f"The loss fell from P = 1 in {fell} of {len(table)} comparisons."
+    known = table[table["by_parameters"].notna()]
+    if known.empty:
+        return f"{words} Too few sizes of P = 1 for a parameter-matched baseline."
+    beyond = int((known["change"] < known["by_parameters"]).sum())
+    return (
+        f"{words} In {beyond} of {len(known)} it fell further than the parameters that streams bring would lower it; "
+        f"the median k of Eq 5 is {known['k'].median():.3g}."
+    )
 
 
 def mean_changes(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:

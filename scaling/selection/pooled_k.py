@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import stdtrit
 
+from scaling.data.any_table import runs_frame
 from scaling.fitting.fit import fit
 from scaling.laws import DenseLaw
 from scaling.optimise.objectives import LeastSquares
@@ -59,10 +60,11 @@ class PooledK:
         )
 
 
-def pooled_k(runs: pd.DataFrame, level: float = 0.95) -> list[PooledK]:
-    """One k for each corpus that has four sizes with paired changes and runs of P = 1.
+def pooled_k(runs: Any, level: float = 0.95) -> list[PooledK]:
+    """One k, with its interval at `level`, for each corpus of `runs` with four sizes of paired changes.
 
-    Where it has several budgets of tokens, one for each of them.
+    runs: any table that `scaling.fit` takes, with N, P and loss. Where a corpus has several budgets of tokens, one
+    for each of them.
 
     Least squares of d on f(N (k ln P + 1)) - f(N_one), the runs of equal size and seed sharing the noise of
     their one run of P = 1; f is fitted to the runs of P = 1. The interval is Student's, with one degree of
@@ -70,6 +72,7 @@ def pooled_k(runs: pd.DataFrame, level: float = 0.95) -> list[PooledK]:
     Source: the delete-one-group jackknife; its coverage here is measured (docs/coverage.md).
     """
     check_level(level)
+    runs = runs_frame(runs)
     found = []
     for corpus, part in of_one_law(runs).items():
         changes, single = paired(part), part[part["P"] == 1]
@@ -79,7 +82,9 @@ def pooled_k(runs: pd.DataFrame, level: float = 0.95) -> list[PooledK]:
             left = [_k(changes[changes["size"] != s], single[single["size"] != s])[0] for s in sizes]
             half = stdtrit(len(sizes) - 1, 0.5 + level / 2) * jackknife_error(np.array(left))
             half = np.inf if any(_at_an_end(one, changes["P"].max()) for one in (k, *left)) else half
-            found.append(PooledK(corpus, k, k - half, k + half, level, len(sizes), len(changes), status))
+            found.append(
+                PooledK(corpus, k, float(k - half), float(k + half), level, len(sizes), len(changes), status)
+            )
     return found
 
 

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from scaling import terminal_text
 from scaling.data.levels import levels_along
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
+from scaling.result_table import ResultTable
+from scaling.shown import shown
 
 DOUBT = 0.05
 SAME = 1e-6  # a term this little beyond the law's own tangent, by its length, is the tangent's rounding
 
 
-@dataclass(frozen=True)
-class Adequacy:
+@dataclass(frozen=True, repr=False)
+class Adequacy(ResultTable):
     """What the residuals say. p values are nan where the data leave no room for the test."""
 
-    grid: pd.DataFrame  # mean residual (observed - fitted, nats per token), rows N, columns P (or D)
+    table: pd.DataFrame  # mean residual (observed - fitted, nats per token), rows N, columns P (or D)
     structure_p: float  # F test of smooth curves in log N, log P, log D left in the residuals
     replicate_p: float  # F test of the law's misfit against the spread of seeds at one configuration
     size_p: float  # F test that runs of one size miss the law alike
     verdict: str
+    number: ClassVar[str] = "{:+.1e}"
 
-    def __repr__(self) -> str:
-        """Grid and verdict."""
-        room = terminal_text.width()
-        grid = terminal_text.table(self.grid, room, float_format=lambda x: f"{x:+.1e}")
-        return f"{grid}\n\n{terminal_text.fold(self.verdict, room)}"
+    @property
+    def grid(self) -> pd.DataFrame:
+        """The table, by its other name."""
+        return self.table
 
 
 def adequacy(fit: Estimate) -> Adequacy:
-    """Residual grid and the tests, for a fit of two axes or one."""
+    """Residual grid and the tests, for a fit of two axes or one. Raises ValueError for what is no fit."""
+    if not isinstance(fit, Estimate):
+        raise ValueError(f"fit={shown(fit)} is no fit: give what scaling.fit returns")
     structure, replicate, size = structure_test(fit), replicate_test(fit), size_test(fit)
     lines = []
     if np.isnan(structure):
@@ -60,7 +64,7 @@ def residual_grid(fit: Estimate) -> pd.DataFrame:
     axes = fit.axes
     first, second = (*axes, *axes)[:2]
     names = {a: _level_names(a, axes) for a in {first, second}}
-    frame = pd.DataFrame({"row": names[first], "_": names[second], "residual": fit.residuals})
+    frame = pd.DataFrame({"row": names[first], "_": names[second], "residual": fit.misfit})
     grid = frame.pivot_table(index="row", columns="_", values="residual", aggfunc="mean").rename_axis(first)
     grid.columns.name = second
     return grid
@@ -131,11 +135,11 @@ def _basis(columns: Array) -> Array:
 def replicate_test(fit: Estimate) -> float:
     """P of the lack-of-fit F test: misfit of configuration means against the spread within them."""
     codes, w = np.unique(np.stack(fit.problem.x), axis=1, return_inverse=True)[1].ravel(), fit.problem.w
-    means = np.bincount(codes, w * fit.residuals) / np.bincount(codes, w)
-    within = float((w * (fit.residuals - means[codes]) ** 2).sum())
+    means = np.bincount(codes, w * fit.misfit) / np.bincount(codes, w)
+    within = float((w * (fit.misfit - means[codes]) ** 2).sum())
     pure = fit.problem.count - means.size
-    lack = means.size - len(fit.law.free())
+    lack = means.size - len(fit.form.free())
     if pure < 1 or lack < 1 or within <= 0:
         return float("nan")
-    between = float((w * fit.residuals**2).sum()) - within
+    between = float((w * fit.misfit**2).sum()) - within
     return float(special.fdtrc(lack, pure, between / lack / (within / pure)))

@@ -31,12 +31,6 @@ def check_level(level: float, name: str = "level=") -> None:
         raise ValueError(f"{name}{level!r} must lie between 0 and 1, e.g. 0.95")
 
 
-def checked(given: Any) -> None:
-    """ValueError for an interval's method that is none."""
-    if not isinstance(given, Method):
-        raise ValueError(f"method={given!r} is none: give one, e.g. scaling.Profile() or scaling.Bootstrap()")
-
-
 def evaluate(problem: Problem, theta: Array, quantity: Quantity) -> Array:
     """A quantity (B, K) of a problem's law at θ (B, p), in its own unit."""
     with np.errstate(all="ignore"):
@@ -194,7 +188,7 @@ class Method:
     def parameters(self, fit: Estimate, level: float = 0.95) -> pd.DataFrame:
         """Intervals of the free parameters: index name, columns estimate, lower, upper."""
         check_level(level)
-        names = list(fit.law.free())
+        names = list(fit.form.free())
         logs = np.array([name in LOGARITHMIC and getattr(fit.law, name) > 0 for name in names])
 
         def named(law: Law) -> Array:

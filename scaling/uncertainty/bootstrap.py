@@ -33,6 +33,9 @@ class Bootstrap(Method):
     """Refits to resampled data. kind: normal (noise drawn with the fit's standard deviation), residual,
     wild (residuals change sign and size in place), case (rows).
 
+    The default, normal, has the best measured coverage (docs/coverage.md): 91-96% for 95% at 24 and 9 rows and
+    94-98% with rows in clusters, where wild measures 80-94% and 89-93%, residual 91-96% and 90-94%. It takes noise for
+    normal and equal at every row; wild does not.
     Residuals are divided by sqrt(1 - leverage), so that few points do not make them too small. With
     groups on the fit, a whole group is resampled (or changes sign) together. `studentised` divides each
     replicate's error by its own standard error: better coverage at few points than percentiles.
@@ -40,7 +43,7 @@ class Bootstrap(Method):
 
     label = "bootstrap"
     replicates: int = 2_000
-    kind: str = "wild"
+    kind: str = "normal"
     studentised: bool = True
     seed: int = 0
 
@@ -126,7 +129,8 @@ def _row_by_row(fit: Estimate) -> Estimate:
         return fit
     rows = np.repeat(np.arange(w.size), w.astype(int))
     problem = replace(fit.problem.take(rows), w=np.ones(rows.size))
-    return replace(fit, problem=problem, groups=None if fit.groups is None else np.asarray(fit.groups)[rows])
+    groups = None if fit.groups is None else np.asarray(fit.groups)[rows]
+    return replace(fit, problem=problem, groups=groups, index=None)
 
 
 def _inflated(fit: Estimate) -> Array:

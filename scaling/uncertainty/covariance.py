@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scaling.laws.base import Array
+import numpy as np
+import pandas as pd
+
+from scaling.laws.base import Array, Law
 from scaling.optimise.estimate import Estimate
 from scaling.uncertainty.base import (
     SMALL,
@@ -12,9 +15,32 @@ from scaling.uncertainty.base import (
     Quantity,
     evaluate,
     rows_taken_as_independent,
+    slopes,
+    spread,
     standard_errors,
     t_quantile,
 )
+
+
+def parameter_covariance(fit: Estimate) -> pd.DataFrame:
+    """Covariance of the free parameters' estimates, (p, p), by linear theory; nan for one at its bound.
+
+    The covariance of `scaling.uncertainty.base.spread`, by the delta method; nan throughout where the rows do not
+    determine the parameters.
+    """
+    names = list(fit.form.free())
+
+    def values(law: Law) -> Array:
+        return np.stack([np.asarray(getattr(law, n), dtype=np.float64) for n in names], axis=-1)
+
+    gradient = slopes(fit.problem, fit.theta[None], values)[0]
+    found = gradient.T @ spread(fit)[0] @ gradient
+    known = np.diag(found) > 0
+    if not fit.determined:
+        known &= False
+    found = np.where(known[:, None] & known, found, np.nan)
+    index = pd.Index(names, name="parameter")
+    return pd.DataFrame(found, index=index, columns=pd.Index(names))
 
 
 @dataclass(frozen=True)

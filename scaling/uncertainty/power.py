@@ -7,6 +7,7 @@ from scipy import special
 
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
+from scaling.shown import shown
 from scaling.uncertainty.base import check_level, errors_batch, t_of
 
 POWER = 0.8  # the usual demand on a design: four times in five
@@ -25,9 +26,9 @@ def detectable(fit: Estimate, parameter: str = "k", level: float = 0.95, power: 
     check_level(level)
     if not 0 < power < 1:
         raise ValueError(f"power={power:g} must lie between 0 and 1")
-    names = fit.law.free()
+    names = fit.form.free()
     if parameter not in names:
-        raise ValueError(f"{type(fit.law).__name__} fits {', '.join(names)}, no {parameter!r}")
+        raise ValueError(f"{fit.form.__name__} fits {', '.join(names)}, no {parameter!r}")
     theta = let_go(fit, parameter)
     error = errors_batch(fit.problem, theta[None], lambda law: getattr(law, parameter))[0, 0]
     return float((t_of(fit.problem, level) + special.ndtri(power)) * error)
@@ -35,7 +36,7 @@ def detectable(fit: Estimate, parameter: str = "k", level: float = 0.95, power: 
 
 def let_go(fit: Estimate, parameter: str) -> Array:
     """The optimum (p,) with a parameter that ended at its bound moved just inside: free to be uncertain."""
-    i = [*fit.law.linear(), *fit.law.nonlinear].index(parameter)  # theta's order, not the fields'
+    i = [*fit.form.linear(), *fit.form.nonlinear].index(parameter)  # theta's order, not the fields'
     theta = fit.theta.copy()
     inside = 1e-6 * max(1.0, abs(theta[i]))
     theta[i] = np.clip(theta[i], fit.problem.lower[i] + inside, fit.problem.upper[i] - inside)
@@ -44,5 +45,7 @@ def let_go(fit: Estimate, parameter: str) -> Array:
 
 def one_row_a_run(fit: Estimate) -> None:
     """Refuse a fit whose rows share runs: they say less together than as many runs would."""
+    if not isinstance(fit, Estimate):
+        raise ValueError(f"fit={shown(fit)} is no fit: give what scaling.fit returns")
     if fit.clustered:
         raise ValueError("rows of this fit share runs (groups): fit one row a run to plan with it")

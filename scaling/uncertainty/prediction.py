@@ -14,10 +14,13 @@ import pandas as pd
 from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY
+from scaling.shown import shown
 from scaling.uncertainty.base import Method, at_points, check_level, t_quantile
 from scaling.uncertainty.bootstrap import Bootstrap
+from scaling.uncertainty.covariance import Covariance, parameter_covariance
 from scaling.uncertainty.profile import Profile
 
+LARGE = 50_000  # rows from which linear theory is asked whether it does
 HULL = 1e-6  # of the runs' range: a point this near to their hull is in it
 
 
@@ -64,10 +67,17 @@ def _in_hull(asked: Array, runs: Array) -> Any:
 
 
 def equivalent_interval(
-    fit: Estimate, N: Array, P: Array, at_P: float, level: float, method: Method | None = None
+    fit: Estimate,
+    N: Array,
+    P: Array,
+    at_P: float,
+    level: float,
+    method: Method | None = None,
+    axes: Mapping[str, Array] | None = None,
 ) -> tuple[Array, Array]:
     """Ends of the size that has at at_P streams the loss of (N, P), (K,) each, formed on the logarithm.
 
+    axes: the law's other ones, each (K,).
     N itself where P is at_P; open where a law knows no such size; nan where the fit determines nothing.
     """
     moving = np.asarray(at_P != P)
@@ -77,21 +87,66 @@ def equivalent_interval(
     if not fit.determined:
         return np.where(moving, np.nan, N), np.where(moving, np.nan, N)
 
+    rest = {name: x[moving] for name, x in (axes or {}).items()}
+
     def log_multiple(laws: Law) -> Array:
         batch: Any = type(laws).from_vector(laws.vector[:, None, :])
-        return np.asarray(np.log(batch.equivalent_N(N=N[moving], P=P[moving], at_P=at_P) / N[moving]))
+        found = batch.equivalent_N(N=N[moving], P=P[moving], at_P=at_P, **rest)
+        return np.asarray(np.log(found / N[moving]))
 
     _, low, high = (method or default_method(fit)).interval(fit, log_multiple, level)
     lower[moving], upper[moving] = N[moving] * np.exp(low), N[moving] * np.exp(high)
     return lower, upper
 
 
+METHODS: dict[str, Method] = {"profile": Profile(), "bootstrap": Bootstrap(), "covariance": Covariance()}
+
+
+def method_of(given: Any, fit: Estimate) -> Method:
+    """The interval method that a caller gave, itself or by name, `default_method` for None; else ValueError."""
+    if given is None:
+        return default_method(fit)
+    if isinstance(given, str) and given in METHODS:
+        return METHODS[given]
+    if not isinstance(given, Method):
+        known = ", ".join(METHODS)
+        raise ValueError(f"method={shown(given)} is none: give scaling.Profile() or a name of {known}")
+    return given
+
+
+def equivalent_sizes(
+    fit: Estimate, N: Any, P: Any, at_P: float, level: float, method: Method | None, axes: Mapping[str, Any]
+) -> pd.DataFrame:
+    """What `Fit.equivalent_N` returns: equivalent sizes with their intervals, one row a point."""
+    check_level(level)
+    given = {"N": N, "P": P, **axes}
+    found = np.asarray(fit.law.equivalent_N(at_P=at_P, **given))
+    x = clean_axes(tuple(given), given)
+    x = dict(zip(x, (np.ravel(v) for v in np.broadcast_arrays(*x.values(), found)[:-1]), strict=True))
+    rest = {name: x[name] for name in axes}
+    frame = pd.DataFrame(x | {"loss": fit.law.predict(**x), "equivalent_N": np.ravel(found)})
+    frame["multiple"] = frame["equivalent_N"] / frame["N"]
+    frame["lower"], frame["upper"] = equivalent_interval(fit, x["N"], x["P"], at_P, level, method, rest)
+    return frame
+
+
 def default_method(fit: Estimate) -> Method:
     """The method with the best measured coverage (docs/coverage.md).
 
     The profile likelihood; for rows in clusters, which it would take for independent (73-87 % measured
-    where 95 % was promised), the cluster bootstrap of normal noise that a run's rows share (94-98 %).
+    where 95 % was promised), the cluster bootstrap of normal noise that a run's rows share (94-98 %). From
+    LARGE rows on, where each standard error is small beside its parameter, the covariance: the likelihood is then
+    a parabola as far as the interval reaches, and the profile would take tens of seconds to say the same.
     """
-    if not fit.clustered:
-        return Profile()
-    return Bootstrap(kind="normal")
+    if fit.clustered:
+        return Bootstrap()
+    return Covariance() if fit.loss.size >= LARGE and _parabolic(fit) else Profile()
+
+
+def _parabolic(fit: Estimate) -> bool:
+    """Whether every standard error is at most a twentieth of its parameter, none of which is at its bound."""
+    if fit.certificate.at_bound or not fit.determined:
+        return False
+    covariance = parameter_covariance(fit)
+    values = np.array([abs(float(getattr(fit.law, name))) for name in covariance.index])
+    return bool((np.sqrt(np.diag(covariance)) <= values / 20).all())

@@ -99,7 +99,7 @@ def _print(found: Advice, fit: Fit) -> None:
 
     table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
     table["broken"] = table["broken"].map(_in_gib)
-    show(table.dropna(axis="columns", how="all"), f"options under {type(fit.law).__name__} ({fit.status})")
+    show(table.dropna(axis="columns", how="all"), f"options under {fit.form.__name__} ({fit.status})")
     say(_answer(found))
 
 

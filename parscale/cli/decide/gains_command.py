@@ -32,7 +32,7 @@ def run(options: Options) -> str:
 
     options.check_level()
     runs, context, streams = _measured(options.source, options.baseline, options.asked)
-    table = gains(runs, options.level)
+    table = gains(runs, options.level).table
     if not len(table):
         lacks = "no size was run at P = 1 and at more with the same seed and tokens"
         unnamed = "add a column size, one label for the runs that share a backbone: it pairs them"

@@ -55,7 +55,7 @@ def run(options: Options) -> str:
     budget = None if options.budget is None else parse_size(options.budget)
     if budget is not None and "D" not in candidates and "C" not in candidates:
         raise ValueError("--budget counts FLOPs: say with --tokens how long the candidates are trained")
-    chosen = suggest(one, candidates, budget, target, options.count, options.level)
+    chosen = suggest(one, candidates, budget, target, options.count, options.level).table
     before = float(chosen.attrs["before"])
     if options.json:
         rows = chosen.to_dict("records")
@@ -74,7 +74,7 @@ def target_of(given: str, one: Fit) -> Target:
     if given.endswith(".json") or Path(given).is_file():
         rival = Fit.load(given)
         if not one.same_runs(rival):
-            raise ValueError(f"--target {given}: fitted to other runs than {type(one.law).__name__}'s")
+            raise ValueError(f"--target {given}: fitted to other runs than {one.form.__name__}'s")
         return rival
     if "=" not in given:
         return given
@@ -84,7 +84,7 @@ def target_of(given: str, one: Fit) -> Target:
     except ValueError as error:
         raise ValueError(f"--target {given!r}: write a point as N=1e11,P=8 ({error})") from None
     if set(point) != set(one.law.axes):
-        takes = f"{type(one.law).__name__} takes {', '.join(one.law.axes)}"
+        takes = f"{one.form.__name__} takes {', '.join(one.law.axes)}"
         raise ValueError(f"--target {given!r}: {takes}; write {','.join(f'{a}=...' for a in one.law.axes)}")
     try:
         clean_axes(one.law.axes, point)

@@ -10,7 +10,7 @@ from parscale.cli.options import option
 from parscale.cli.table_options import LevelOptions, RunsOptions
 
 if TYPE_CHECKING:
-    from scaling.laws.base import Law
+    from scaling.laws.base import LawForm
     from scaling.selection.backtest import Backtest
 
 EXAMPLES = ("backtest results/published/losses.csv --by corpus --along P",)
@@ -44,7 +44,7 @@ def run(options: Options) -> str:
     return "\n\n".join(told) + mixed_note(runs, options.by, law.axes)
 
 
-def backtested(law: type[Law], one: Backtest) -> dict[str, Any]:
+def backtested(law: LawForm, one: Backtest) -> dict[str, Any]:
     """A backtest as JSON values."""
     windows, points = (frame.to_dict("records") for frame in (one.table.reset_index(), one.points))
     return {"law": law.__name__, "windows": windows, "points": points, "verdict": one.verdict}

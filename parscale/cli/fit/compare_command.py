@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scaling.fitting.result import Fit
-    from scaling.laws.base import Law
+    from scaling.laws.base import LawForm
     from scaling.selection.compare import Comparison
 
 EXAMPLES = ("compare results/published/losses.csv --by corpus", "compare runs.csv --laws parallel,dense")
@@ -66,7 +66,7 @@ def _one_stream(runs: pd.DataFrame, options: Options) -> str:
     return terminal_text.fold(note, terminal_text.width())
 
 
-def laws_for(given: str | None, runs: pd.DataFrame) -> list[type[Law]]:
+def laws_for(given: str | None, runs: pd.DataFrame) -> list[LawForm]:
     """The laws named, or every registered one that the runs allow."""
     from scaling.laws import by_name
     from scaling.selection.compare import laws_of

@@ -37,7 +37,7 @@ def run(options: Options) -> str:
 
     options.check_level()
     one = Fit.load(options.fit)
-    frame = one.predict(options.level, None, **points_of(options, one))
+    frame = one.predict(points_of(options, one), level=options.level)
     if "P" in one.law.axes:
         _add_equivalents(one, frame, options.level)
     if options.json:
@@ -54,7 +54,7 @@ def points_of(options: Options, one: Fit) -> dict[str, Array]:
     given = {"N": options.N, "P": options.P, "D": options.D}
     axes = {axis: values(text, f"--{axis}") for axis, text in given.items() if text is not None}
     if strange := [axis for axis in axes if axis not in one.law.axes]:
-        takes = f"{type(one.law).__name__}, a law of {', '.join(one.law.axes)}"
+        takes = f"{one.form.__name__}, a law of {', '.join(one.law.axes)}"
         raise ValueError(f"--{strange[0]}: {options.fit} is {takes}; leave --{strange[0]} out")
     if broken := [value for value in axes.get("P", ()) if value % 1]:
         raise ValueError(f"--P {broken[0]:g} must be a whole number: streams are counted")

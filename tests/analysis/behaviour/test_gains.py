@@ -149,7 +149,7 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
 
 
 def test_an_interval_of_two_seeds_does_not_set_the_scale() -> None:
-    table = gains(made(noise=0.005))
+    table = gains(made(noise=0.005)).table
     table["low"], table["high"] = table["change"] - 50.0, table["change"] + 50.0
     for axes in figures.gains(table, {}).axes:
         low, high = axes.get_ylim()

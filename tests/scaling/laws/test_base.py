@@ -214,8 +214,9 @@ def test_fixing_a_parameter() -> None:
     half = AdditiveLaw.with_fixed(beta=0.5)
     assert half.free() == ("E", "A", "alpha", "C")
     assert scaling.by_name("additive:beta=0.5").fixed == {"beta": 0.5}
-    with pytest.raises(ValueError, match="cannot fix 'C'; its nonlinear parameters are alpha, beta"):
-        AdditiveLaw.with_fixed(C=1.0)
+    assert AdditiveLaw.with_fixed(C=1.0).free() == ("E", "A", "alpha", "beta")
+    with pytest.raises(ValueError, match="has no parameter 'k'"):
+        AdditiveLaw.with_fixed(k=1.0)
     with pytest.raises(ValueError, match="beta=-1 is outside"):
         AdditiveLaw.with_fixed(beta=-1)
     with pytest.raises(ValueError, match="unknown law 'cubic'; known: parallel"):

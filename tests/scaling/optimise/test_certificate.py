@@ -124,7 +124,7 @@ def test_streams_that_do_not_help_end_at_the_bound() -> None:
 
 
 def test_starts_that_disagree(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules["scaling.fit"]
+    module = sys.modules["scaling.optimise.optimum"]
     monkeypatch.setattr(module, "AGREE", -1e-3)  # no start, not even the best, is that close
     fit = scaling.fit(ParallelLaw, runs())
     assert fit.starts_agreeing == 0
@@ -207,7 +207,7 @@ def test_summary_says_what_was_fitted() -> None:
         ({"weights": "w"}, "weights='w': no such column"),
         ({"groups": ["a"]}, r"groups has shape \(1,\) for 20 rows"),
         ({"groups": ["a"] * 19 + [None]}, "groups: row 20 has no label"),
-        ({"start": 0}, "start=0: at least one"),
+        ({"start": 0}, "start=0: give a whole number of starting points, at least 1"),
     ],
 )
 def test_refused_keywords(keywords: dict, message: str) -> None:

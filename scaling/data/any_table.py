@@ -1,0 +1,123 @@
+"""Tables as people have them, as one DataFrame: pandas, mappings, records, pyarrow, polars, Hugging Face datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from scaling.data.runs import arrays
+from scaling.laws import REGISTRY
+from scaling.laws.base import Array, Law
+from scaling.laws.constrained import ConstrainedLaw
+from scaling.shown import shown
+
+T = TypeVar("T")
+TAKES = "give a DataFrame, a mapping of columns or a list of records"
+
+
+def as_frame(given: Any, option: str = "table") -> pd.DataFrame:
+    """A DataFrame of what a caller gave; ValueError in one line, beginning with `option`, for what is no table.
+
+    Polars frames (lazy ones too), pyarrow tables and `datasets` are converted. The columns of a mapping are
+    taken as they stand, by position, whatever their indices.
+    """
+    if isinstance(given, pd.DataFrame):
+        return _columns_once(given, option)
+    _refuse_others(given, option)
+    if isinstance(given, Mapping):
+        splits = [name for name, part in given.items() if hasattr(part, "column_names")]
+        if splits:
+            raise ValueError(f"{option} holds the splits {', '.join(map(str, splits))}: give one of them")
+        return _made(lambda: pd.DataFrame({n: _column(v) for n, v in given.items()}), option)
+    if isinstance(given, (list, tuple)) and given and all(isinstance(row, Mapping) for row in given):
+        return _made(lambda: pd.DataFrame.from_records(list(given)), option)
+    if isinstance(given, np.ndarray) and given.dtype.names:
+        return _made(lambda: pd.DataFrame({name: given[name] for name in given.dtype.names}), option)
+    if not isinstance(given, type):
+        for marks, gather in (({"collect_schema", "collect"}, "collect"), ({"to_table"}, "to_table")):
+            if all(hasattr(given, mark) for mark in marks):  # a lazy polars frame, a pyarrow dataset
+                given = _made(getattr(given, gather), option)
+        for convert in (_by_pandas, _by_arrow):
+            if (found := _made(partial(convert, given), option)) is not None:
+                return _columns_once(found, option)
+    raise ValueError(f"{option}={shown(given)}: {TAKES}")
+
+
+def _refuse_others(given: Any, option: str) -> None:
+    """Refuse what is often given in a table's place, with the remedy."""
+    parts = given if isinstance(given, (list, tuple)) else [given]
+    if any(_is_law(part) for part in parts):
+        raise ValueError(f"{option}={shown(given)}: a law where the table belongs; the law comes first")
+    if isinstance(given, str) or hasattr(given, "__fspath__"):
+        raise ValueError(f"{option}={shown(str(given))}: read it first, with scaling.read_runs")
+    if isinstance(given, pd.Series):
+        raise ValueError(f"{option} is one column, {given.name!r}: {TAKES}")
+
+
+def _is_law(given: Any) -> bool:
+    if isinstance(given, type):
+        return issubclass(given, Law)
+    return isinstance(given, (Law, ConstrainedLaw)) or (isinstance(given, str) and given in REGISTRY)
+
+
+def _column(values: Any) -> Any:
+    """A column without its index."""
+    return values.array if isinstance(values, pd.Series) else values
+
+
+def _made(convert: Callable[[], T], option: str) -> T:
+    """What `convert` returns; any error of another library's as a ValueError of one line."""
+    try:
+        return convert()
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{option}: the columns make no table ({reason}); {TAKES}") from None
+
+
+def _by_pandas(given: Any) -> pd.DataFrame | None:
+    found = given.to_pandas() if hasattr(given, "to_pandas") else None
+    if isinstance(found, pd.Series):
+        raise ValueError("it is one column")
+    return found if isinstance(found, pd.DataFrame) else None
+
+
+def _by_arrow(given: Any) -> pd.DataFrame | None:
+    if not hasattr(given, "__arrow_c_stream__"):
+        return None
+    import pyarrow as pa  # slow to import, and only such tables need it
+
+    frame: pd.DataFrame = pa.table(given).to_pandas()
+    return frame
+
+
+def _columns_once(frame: pd.DataFrame, option: str) -> pd.DataFrame:
+    """The frame; ValueError where a column's name is there twice."""
+    if not frame.columns.is_unique:
+        name = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"{option}: two columns are named {name!r}; drop or rename one")
+    return frame
+
+
+def axis_columns(frame: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Array]:
+    """The named columns as float64, each (n,); ValueError names the first bad row, column and value."""
+    missing = [name for name in names if name not in frame]
+    if missing:
+        raise ValueError(f"no column {missing[0]!r}: the law takes {', '.join(names)}")
+    columns, _ = arrays({**{name: frame[name] for name in names}, "loss": np.ones(len(frame))}, names)
+    return {name: columns[name] for name in names}
+
+
+def runs_frame(given: Any, option: str = "runs") -> pd.DataFrame:
+    """A table of runs with N, P and loss, these as numbers; ValueError names the column, row and value that is not."""
+    frame = as_frame(given, option)
+    missing = [name for name in ("N", "P", "loss") if name not in frame]
+    if missing:
+        have = ", ".join(map(str, list(frame)[:12]))
+        raise ValueError(f"{option}: no column {missing[0]!r} (it has {have}); rename the one that holds it")
+    columns = axis_columns(frame, ("N", "P"))
+    words = [name for name in columns if getattr(frame[name].dtype, "kind", "O") not in "iuf"]
+    return frame.assign(**{name: columns[name] for name in words}) if words else frame

@@ -1,0 +1,115 @@
+"""Published tables by name, with where their numbers come from and under which licence.
+
+`losses` is part of the package. The others are in `results/published` of the repository, whose README.md says more.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from scaling.data import table_files
+from scaling.data.runs import read_runs
+
+PACKAGED = Path(__file__).parent / "published"
+CHECKOUT = Path(__file__).parents[2] / "results" / "published"
+PAPER = "Chen et al. 2025, arXiv 2505.10475"
+CITED = "facts of a publication, cited"
+# name: file, what it holds, source, licence; those that hold N and loss can be fitted
+TABLES = {
+    "losses": (
+        "losses.csv",
+        "48 final training losses: 6 sizes x P in {1, 2, 4, 8} x 2 corpora, 42B tokens each",
+        f"{PAPER}; as redistributed by PlanarG/active-sl",
+        "CC-BY-4.0",
+    ),
+    "fit-constants": ("fit_constants.csv", "E, A, k, alpha and R2 as printed", f"{PAPER}, Figure 2", CITED),
+    "architectures": ("architectures.csv", "shapes and N of the six sizes", PAPER, CITED),
+    "cost-grid": ("cost_grid_sample.csv", "memory and latency of 32 settings", f"{PAPER}, Figure 4", CITED),
+    "claims": ("claims.csv", "what the paper claims, with conditions", PAPER, CITED),
+    "strategies": ("table1_strategies.csv", "Table 1", PAPER, CITED),
+    "code-average": ("table2_code_average.csv", "Table 2, per cent", PAPER, CITED),
+    "general-average": ("table3_general_average.csv", "Table 3, per cent", PAPER, CITED),
+    "two-stage": ("table4_two_stage_1T.csv", "Table 4: two-stage training on 1T tokens", PAPER, CITED),
+    "instruct": ("table5_instruct_partial.csv", "Table 5, P = 1 and 8", PAPER, CITED),
+    "peft": (
+        "fig6c_peft_partial.csv",
+        "a frozen backbone with trained streams",
+        f"{PAPER}, Figure 6(c)",
+        CITED,
+    ),
+    "yoco-u": (
+        "followup_yoco_u_table3.csv",
+        "perplexities at 1.3B, 20B tokens",
+        "Universal YOCO, Table 3",
+        CITED,
+    ),
+    "nd-lora": ("followup_ndlora_ablation_P4.csv", "stream diversity at P = 4", "ND-LoRA", CITED),
+    "qwengram": (
+        "followup_qwengram_parscale_P2_0.8B_500k_tokens.csv",
+        "ParScale on a frozen 0.8B model, P = 2",
+        "QwenGram",
+        CITED,
+    ),
+    "chinchilla": ("runs/chinchilla_kyo.csv", "N, D, loss", "kyo-takano/chinchilla", "Apache-2.0"),
+    "olmo-ladder": (
+        "runs/olmo_ladder_c4.csv",
+        "size, N, tokens and the loss on C4",
+        "allenai/OLMo-ladder",
+        "Apache-2.0",
+    ),
+    "gemstones": (
+        "runs/gemstones_hot_100bplus.csv",
+        "N, D, loss, width, depth from 100B tokens",
+        "mcleish7/gemstone-scaling-laws",
+        "MIT",
+    ),
+    "gemstones-hot": (
+        "runs/gemstones_hot_sampled_like_chinchilla.csv",
+        "N, D, loss, width, depth",
+        "mcleish7/gemstone-scaling-laws",
+        "MIT",
+    ),
+    "gemstones-lr": (
+        "runs/gemstones_lr_ablation_hot_sampled_like_chinchilla.csv",
+        "N, D, loss, width, depth at half the learning rate",
+        "mcleish7/gemstone-scaling-laws",
+        "MIT",
+    ),
+    "gemstones-slim": (
+        "runs/gemstones_slim_chinchilla.csv",
+        "N, D, loss, width, depth",
+        "mcleish7/gemstone-scaling-laws",
+        "MIT",
+    ),
+}
+FITTABLE = {"losses", "chinchilla", *(name for name in TABLES if name.startswith("gemstones"))}
+
+
+def _file(name: str) -> Path | None:
+    """Where a table's file is: in the package, or in the repository the package runs from."""
+    file = TABLES[name][0]
+    return next((path for path in (PACKAGED / file, CHECKOUT / file) if path.is_file()), None)
+
+
+def published(name: str | None = None) -> pd.DataFrame:
+    """Published tables: a list of them, or the one called `name`.
+
+    The list has the index name and the columns contents, source, licence and here (whether this
+    installation has it; `losses` always is). Tables of runs come as `read_runs` reads them: columns N, P, D and
+    loss (nats per token), ready for `scaling.fit`. Raises ValueError for a name that is not listed,
+    FileNotFoundError for a table that only the repository holds.
+    """
+    if name is None:
+        rows = [(n, *TABLES[n][1:], _file(n) is not None) for n in TABLES]
+        columns = ["name", "contents", "source", "licence", "here"]
+        return pd.DataFrame(rows, columns=columns).set_index("name")
+    if name not in TABLES:
+        raise ValueError(f"published({name!r}): no such table; there are {', '.join(TABLES)}")
+    path = _file(name)
+    if path is None:
+        raise FileNotFoundError(
+            f"{TABLES[name][0]} is not in the installed package: take it from results/published of the repository"
+        )
+    return read_runs(path) if name in FITTABLE else table_files.load(path)

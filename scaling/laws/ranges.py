@@ -1,0 +1,36 @@
+"""Where a parameter may lie: its bounds, and where the starts of a fit are laid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A nonlinear parameter: where starts are laid (geometrically from `low` to `high`) and its bounds."""
+
+    low: float
+    high: float
+    steps: int = 12
+    lower: float = 0.0
+    upper: float = float("inf")
+
+    def starts(self) -> Array:
+        """The start values, shape (steps,)."""
+        if self.low == self.high:
+            return np.array([self.low])
+        return np.geomspace(self.low, self.high, self.steps)
+
+    def within(self, lower: float, upper: float) -> Range:
+        """The range with the narrower bounds `lower` and `upper`, its starts moved inside them."""
+        least = max(lower, min(self.low, upper / 100 if upper > 0 else upper))
+        low, high = (min(max(end, least), upper) for end in (self.low, self.high))
+        return replace(self, low=low, high=high, lower=lower, upper=upper)
+
+
+EXPONENT = Range(0.02, 1.6, steps=14, lower=1e-4, upper=10.0)
