@@ -55,6 +55,30 @@ def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
         return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
 
 
+def own_values(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
+    """Of each row θ (B, p) the one quantity k (B,) that it is about, (B,).
+
+    A quantity with a method `own` is asked for that alone: the others are not computed.
+    """
+    own = getattr(quantity, "own", None)
+    if own is None:
+        return evaluate(problem, theta, quantity)[np.arange(len(theta)), k]
+    with np.errstate(all="ignore"):
+        return np.asarray(own(problem.law.from_vector(problem.named(theta)), k), dtype=np.float64)
+
+
+def own_slopes(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
+    """∂(quantity k)/∂θ of each row, (B, p), as `slopes`."""
+    B, p = theta.shape
+    step = 1e-6 * np.maximum(np.abs(theta), 1e-4)
+    offsets = step[:, :, None] * np.eye(p)
+    each = np.repeat(k, p)
+    up = own_values(problem, (theta[:, None] + offsets).reshape(B * p, p), quantity, each)
+    down = own_values(problem, (theta[:, None] - offsets).reshape(B * p, p), quantity, each)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((up - down).reshape(B, p) / (2 * step))
+
+
 def spread(fit: Fit) -> tuple[Array, float]:
     """Covariance of θ, (p, p), and the objective's rise that one squared standard error is worth."""
     cov, unit = spread_batch(fit.problem, fit.theta[None])
@@ -70,7 +94,7 @@ def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array]:
     p residuals are zero by construction, says far too much. Parameters at a bound have zero rows.
     """
     r, J = problem.linearised(theta)
-    free = (theta > problem.lower) & (theta < problem.upper)
+    free = problem.inside(theta)
     w = np.broadcast_to(problem.w, r.shape)
     square, slope = _moments(problem.objective, *location_scale(problem, r, w, free.sum(-1)))
     J = J * free[..., None] * np.sqrt(w)[:, None]
@@ -157,14 +181,25 @@ def t_of(problem: Problem, level: float) -> float:
     return float(special.stdtrit(dof, 0.5 + level / 2)) if dof > 0 else float("inf")
 
 
+@dataclass(frozen=True)
+class PredictedLoss:
+    """The quantity `predicted loss at K points` of a batch of laws; axes, in the law's order, are (K,)."""
+
+    axes: tuple[Array, ...]
+
+    def __call__(self, law: Law) -> Array:
+        """Losses (B, K) of laws with fields (B,)."""
+        fields = {n: np.asarray(getattr(law, n))[..., None] for n in law.names()}
+        return np.asarray(type(law)(**fields)._loss(*self.axes))
+
+    def own(self, law: Law, k: Any) -> Array:
+        """The loss of each law at its own point k (B,), (B,)."""
+        return np.asarray(law._loss(*(x[k] for x in self.axes)))
+
+
 def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:
     """The quantity `predicted loss at K points`; axes are (K,)."""
-
-    def loss(law: Law) -> Array:
-        fields = {n: np.asarray(getattr(law, n))[..., None] for n in law.names()}
-        return np.asarray(type(law)(**fields)._loss(*(axes[a] for a in names)))
-
-    return loss
+    return PredictedLoss(tuple(np.atleast_1d(axes[a]) for a in names))
 
 
 def draw_laws(fit: Fit, count: int, seed: int) -> Law:

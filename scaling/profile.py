@@ -10,15 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling.held import Held, softened
 from scaling.law import Array
-from scaling.method import Method, Quantity, evaluate, slopes, spread, spread_batch, standard_errors, t_of
+from scaling.method import (
+    Method,
+    Quantity,
+    evaluate,
+    own_slopes,
+    own_values,
+    slopes,
+    spread,
+    spread_batch,
+    standard_errors,
+    t_of,
+)
 from scaling.problem import TINY, Problem
+from scaling.profile_ends import FAR, Ends
 from scaling.solver import minimise
 
 if TYPE_CHECKING:
     from scaling.result import Fit
 
-FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
 
 
 @dataclass(frozen=True)
@@ -47,8 +59,12 @@ class Profile(Method):
         if not np.isfinite(t):
             return estimate, np.broadcast_to(np.array([-np.inf, np.inf])[:, None], (B, 2, K))
         with np.errstate(all="ignore"):
-            climb = _Climb(problem, theta, quantity, estimate, t)
-            return estimate, climb.run(self.steps, self.tolerance).reshape(B, 2, K)
+            soft = softened(problem, theta)
+            climb = _Climb(soft, theta, quantity, estimate, t, spread_batch(problem, theta))
+            proposed = climb.run(self.steps, self.tolerance)
+            held = Held(climb.problem, quantity, climb.k, climb.estimate, climb.lowest, climb.allowed)
+            ends = Ends(held, climb.theta, climb.side, climb.se, t).run(*proposed)
+        return estimate, ends.reshape(B, 2, K)
 
     def curve(self, fit: Fit, quantity: Quantity, at: Any) -> Array:
         """Rise of the objective of `fit`, in squared standard errors, one quantity held at values `at` (G,).
@@ -83,14 +99,22 @@ class _Climb:
     those of Venzon and Moolgavkar 1988; no second derivative of the law is needed.
     """
 
-    def __init__(self, problem: Problem, theta: Array, quantity: Quantity, estimate: Array, t: float) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        theta: Array,
+        quantity: Quantity,
+        estimate: Array,
+        t: float,
+        spread: tuple[Array, Array],
+    ) -> None:
         B, K = estimate.shape
         b, side, k = (v.ravel() for v in np.meshgrid(np.arange(B), [-1.0, 1.0], np.arange(K), indexing="ij"))
-        cov, unit = spread_batch(problem, theta)
+        cov, unit = spread
         self.problem, self.quantity, self.k, self.side = problem.batch(b), quantity, k, side
         self.theta, self.estimate = theta[b], estimate[b, k]
         self.allowed = t**2 * unit[b]
-        self.lowest = problem.value(theta)[b]
+        self.lowest = minimise(problem, theta, warm=True, iterations=60).value[b]
         gradient = slopes(problem, theta, quantity)
         se = np.sqrt(np.maximum(np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient), 0))[b, k]
         # A quantity at its bound has no standard error; off the bound the first step tells its scale.
@@ -99,9 +123,9 @@ class _Climb:
         least = 0.1 * np.maximum(np.abs(self.estimate), 1e-3)
         self.se = np.where(se > 0, se, np.where(np.isfinite(first), np.maximum(first, least), least))
 
-    def run(self, steps: int, tolerance: float) -> Array:
-        """The ends, (R,)."""
-        reached = np.full(self.k.size, np.nan)  # the furthest value seen inside the region
+    def run(self, steps: int, tolerance: float) -> tuple[Array, Array]:
+        """Proposals for the ends, (R,), and where they are, (R, p): to be checked, they may be wrong."""
+        reached = self.estimate.copy()
         last, trust = self.estimate.copy(), np.ones(self.k.size)
         rows = np.arange(self.k.size)
         theta, rise = self.theta.copy(), np.zeros(self.k.size)
@@ -113,9 +137,7 @@ class _Climb:
             trust[rows] = np.where(inside, np.minimum(1.0, 2 * trust[rows]), 0.4 * trust[rows])
             moved = rows[inside]
             theta[moved], rise[moved] = trial[inside], up[inside]
-            value = evaluate(self.problem.batch(rows), theta[rows], self.quantity)[
-                np.arange(rows.size), self.k[rows]
-            ]
+            value = own_values(self.problem.batch(rows), theta[rows], self.quantity, self.k[rows])
             out = self.side[rows] * (value - self.estimate[rows])
             change = np.abs(value - last[rows])
             close = np.abs(rise[rows] - allowed) <= 2 * tolerance * allowed
@@ -125,12 +147,11 @@ class _Climb:
             last[rows] = reached[rows] = value
             stuck = trust[rows] < 1e-6
             done = (settled & (close | (rise[rows] < allowed))) | stuck
-            far = (out > FAR * self.se[rows]) | ~np.isfinite(value) | (stuck & (rise[rows] < 0.5 * allowed))
-            reached[rows[far]] = self.side[rows[far]] * np.inf
+            far = (out > FAR * self.se[rows]) | ~np.isfinite(value)
             rows = rows[~(done | far)]
             if not rows.size:
                 break
-        return reached
+        return reached, theta
 
     def _step(self, theta: Array, rows: Any, rise: Array, trust: Array) -> Array:
         """θ after one step of size `trust`, (r, p), clipped to the law's bounds."""
@@ -140,7 +161,7 @@ class _Climb:
     def _aim(self, theta: Array, rows: Any, rise: Array) -> tuple[Array, Array]:
         """The whole step of each row and its quantity's slope, (r, p) both; none through a bound."""
         problem = self.problem.batch(rows)
-        slope = slopes(problem, theta, self.quantity)[np.arange(rows.size), :, self.k[rows]]
+        slope = own_slopes(problem, theta, self.quantity, self.k[rows])
         r, J = problem.linearised(theta)
         a = self.side[rows, None] * slope
         _, psi, _, weight = problem.objective.parts(r)

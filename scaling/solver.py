@@ -102,9 +102,10 @@ def minimise(
             steps = SMOOTHING if close > NEARLY else iterations
             smooth = _Descent(replace(problem, objective=objective), theta, constraint)
             theta, projected = smooth.run(close, steps, projected).theta, min(projected, AGAIN)
-        return _Descent(problem, theta, constraint).run(
+        found = _Descent(problem, theta, constraint).run(
             tolerance, iterations, projected, NEAR if warm else FAR
         )
+    return replace(found, theta=problem.snapped(found.theta))
 
 
 class _Descent:
