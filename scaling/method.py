@@ -60,11 +60,17 @@ def own_values(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Ar
 
     A quantity with a method `own` is asked for that alone: the others are not computed.
     """
-    own = getattr(quantity, "own", None)
-    if own is None:
-        return evaluate(problem, theta, quantity)[np.arange(len(theta)), k]
     with np.errstate(all="ignore"):
-        return np.asarray(own(problem.law.from_vector(problem.named(theta)), k), dtype=np.float64)
+        return own_of(quantity, problem.law.from_vector(problem.named(theta)), k)
+
+
+def own_of(quantity: Quantity, laws: Law, k: Any) -> Array:
+    """Of each law (B,) the one quantity k (B,), (B,)."""
+    own = getattr(quantity, "own", None)
+    if own is not None:
+        return np.asarray(own(laws, k), dtype=np.float64)
+    values = np.asarray(quantity(laws), dtype=np.float64)
+    return np.asarray(values.reshape(len(values), -1)[np.arange(k.size), k])
 
 
 def own_slopes(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:

@@ -25,7 +25,7 @@ from scaling.method import (
     t_of,
 )
 from scaling.problem import TINY, Problem
-from scaling.profile_ends import FAR, Ends
+from scaling.profile_ends import FAR, Ends, WithExponents
 from scaling.solver import minimise
 
 if TYPE_CHECKING:
@@ -59,12 +59,13 @@ class Profile(Method):
         if not np.isfinite(t):
             return estimate, np.broadcast_to(np.array([-np.inf, np.inf])[:, None], (B, 2, K))
         with np.errstate(all="ignore"):
-            soft = softened(problem, theta)
-            climb = _Climb(soft, theta, quantity, estimate, t, spread_batch(problem, theta))
+            more = WithExponents(quantity, problem.law, K)
+            soft, every = softened(problem, theta), evaluate(problem, theta, more)
+            climb = _Climb(soft, theta, more, every, t, spread_batch(problem, theta))
             proposed = climb.run(self.steps, self.tolerance)
-            held = Held(climb.problem, quantity, climb.k, climb.estimate, climb.lowest, climb.allowed)
-            ends = Ends(held, climb.theta, climb.side, climb.se, t).run(*proposed)
-        return estimate, ends.reshape(B, 2, K)
+            held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed)
+            ends = Ends(held, climb.theta, climb.side, climb.se, t, (B, K)).run(*proposed)
+        return estimate, ends
 
     def curve(self, fit: Fit, quantity: Quantity, at: Any) -> Array:
         """Rise of the objective of `fit`, in squared standard errors, one quantity held at values `at` (G,).

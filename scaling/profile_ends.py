@@ -12,46 +12,114 @@ from typing import Any
 import numpy as np
 
 from scaling.held import Held, HeldFit
-from scaling.law import Array
+from scaling.law import Array, Law
+from scaling.method import Quantity, evaluate, own_of
 
 FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
 CLOSE = 4e-3  # relative difference from the threshold at which a proposed end is accepted
 MEETS = 1e-3  # the same of an end found here
 NARROW = 1e-5  # of the distance to the estimate: a bracket this narrow holds no more to be found
 SEARCHES = 60  # refits of an end at most
+AGAIN = 3  # times that ends are held against what other rows found
+WITNESSES = 64  # points of other rows that an end is held against
+FURTHER = 1e-3  # relative: such a point this much further out than an end shows that the end is none
 GAINS = 1e-3  # of the distance to the estimate: a quantity that can gain less is at its limit
 
 
-class Ends:
-    """The search for R ends, every row with its bracket.
+class WithExponents:
+    """A quantity (K of them) with the law's free nonlinear parameters after it.
 
-    held: refits of these rows; theta: the optima (R, p); se: what a standard error is about, (R,); side: -1 for a
-    lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear.
+    The ends of these lie at either end of the valley between E and the exponents. A quantity that is no monotone
+    function along it has two branches there, of which a search from the estimate follows one.
     """
 
-    def __init__(self, held: Held, theta: Array, side: Array, se: Array, t: float) -> None:
-        self.held, self.side, self.se, self.t = held, side, se, t
-        self.theta, self.inner, self.rise = theta.copy(), held.estimate.copy(), np.zeros(se.size)
-        self.outer = np.full(se.size, np.inf)  # distances from the estimate, as are all here but `inner`
+    def __init__(self, quantity: Quantity, law: type[Law], K: int) -> None:
+        self.quantity, self.K = quantity, K
+        self.names = tuple(name for name in law.nonlinear if name not in law.fixed)
+
+    def __call__(self, law: Law) -> Array:
+        """The values, (B, K + the parameters)."""
+        values = np.asarray(self.quantity(law), dtype=np.float64)
+        values = values if values.ndim == 2 else values[:, None]
+        return np.concatenate([values, *(np.reshape(getattr(law, n), (-1, 1)) for n in self.names)], axis=1)
+
+    def own(self, law: Law, k: Any) -> Array:
+        """Of each law (B,) the value k (B,) alone, (B,)."""
+        asked, out = k < self.K, np.empty(k.size)
+        if asked.any():
+            laws, mine = type(law).from_vector(law.vector[asked]), k[asked]
+            out[asked] = own_of(self.quantity, laws, mine)
+        for i, name in enumerate(self.names):
+            at = k == self.K + i
+            out[at] = np.broadcast_to(getattr(law, name), k.shape)[at]
+        return out
+
+
+class Ends:
+    """The search for ends: B optima, K quantities and those of `WithExponents`, two ends each: R rows.
+
+    held: refits of these rows; theta: the optima (R, p); se: what a standard error is about, (R,); side: -1 for a
+    lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear; shape: (B, K).
+    """
+
+    def __init__(
+        self, held: Held, theta: Array, side: Array, se: Array, t: float, shape: tuple[int, int]
+    ) -> None:
+        self.held, self.side, self.se, self.t, self.shape = held, side, se, t, shape
+        self.theta, self.rise = theta.copy(), np.zeros(se.size)
+        self.outer = np.full(se.size, np.inf)  # the least distance from the estimate known to be outside
         self.outer_rise, self.outer_theta = np.full(se.size, np.nan), np.full_like(theta, np.nan)
-        self.reach = np.zeros(se.size)  # of the furthest value known to be inside
+        self.reach = np.zeros(se.size)  # the largest known to be inside
         self.end = np.full(se.size, np.nan)  # distance of the end, once it is known
 
     def run(self, proposed: Array, theta: Array) -> Array:
-        """The ends (R,), from proposals (R,) with their θ (R, p); nan proposes nothing."""
-        rows, target, start = self._propose(proposed, theta)
-        close = np.full(self.se.size, CLOSE)
+        """The ends (B, 2, K), from proposals (R,) with their θ (R, p); nan proposes nothing."""
+        self._search(*self._propose(proposed, theta))
+        for _ in range(AGAIN):
+            rows = self._further(theta)
+            if not rows.size:
+                break
+            self._search(rows, *self._next(rows))
+        return self._ends().reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]]
+
+    def _search(self, rows: Any, target: Array, start: Array) -> None:
+        """Refit and bracket until every one of `rows` (r,) has its end, first at distances target (r,)."""
+        close = CLOSE
         for _ in range(SEARCHES):
             if not rows.size:
                 break
             values = self.held.estimate[rows] + self.side[rows] * target
-            found = self.held.refit(start, values, rows)
-            self._learn(found, target, rows, close[rows])
-            close[rows] = MEETS
-            rows = rows[np.isnan(self.end[rows])]
+            self._learn(self.held.refit(start, values, rows), target, rows, close)
+            rows, close = rows[np.isnan(self.end[rows])], MEETS
             self._limits(rows)
             rows = rows[np.isnan(self.end[rows])]
             target, start = self._next(rows)
+        self.end[rows] = np.inf
+
+    def _further(self, theta: Array) -> Any:
+        """Rows whose quantity goes further at a point inside the region that another row found; moved there."""
+        B, K = self.shape
+        points = theta.reshape(B, -1, theta.shape[1])
+        some = np.unique(np.linspace(0, points.shape[1] - 1, WITNESSES).astype(int))
+        some = np.unique(np.concatenate([some, np.flatnonzero(self.held.k.reshape(B, -1)[0] >= K)]))
+        rows = np.arange(self.se.size).reshape(B, -1)[:, some].ravel()
+        points = theta[rows]
+        rise = (self.held.problem.batch(rows).value(points) - self.held.lowest[rows]) / self.held.allowed[rows]
+        values = evaluate(self.held.problem, points, self.held.quantity).reshape(B, some.size, -1)
+        values = np.where((rise <= 1).reshape(B, -1, 1), values, np.nan)[:, :, self.held.k[: self.se.size // B]]
+        out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))
+        out = np.where(np.isnan(out), -np.inf, out)
+        best = out.argmax(1)  # (B, rows of a fit)
+        reach = np.take_along_axis(out, best[:, None], 1)[:, 0].ravel()
+        asked = (self.held.k < K) & np.isfinite(self.end)
+        found = np.flatnonzero(asked & (reach > self.end * (1 + FURTHER)))
+        at = (np.arange(B)[:, None] * some.size + best).ravel()[found]
+        self.theta[found], self.reach[found], self.rise[found] = points[at], reach[found], rise[at]
+        self.outer[found], self.outer_rise[found], self.end[found] = np.inf, np.nan, np.nan
+        return found
+
+    def _ends(self) -> Array:
+        """The ends (R,) as values of the quantities."""
         known = np.isfinite(self.end) & np.isfinite(self.held.estimate)
         return np.where(known, self.held.estimate + self.side * self.end, self.side * np.inf)
 
@@ -64,10 +132,11 @@ class Ends:
         self.end[inside & ((out > FAR * self.se) | np.isinf(out))] = np.inf
         first = np.where(inside & np.isfinite(out), out, self.t * self.se)
         start = np.where(inside[:, None], theta, self.theta)
-        rows = np.flatnonzero(np.isnan(self.end) & np.isfinite(self.held.estimate))
+        asked = (self.held.k < self.shape[1]) & np.isfinite(self.held.estimate)
+        rows = np.flatnonzero(np.isnan(self.end) & asked)
         return rows, first[rows], start[rows]
 
-    def _learn(self, found: HeldFit, target: Array, rows: Any, close: Array) -> None:
+    def _learn(self, found: HeldFit, target: Array, rows: Any, close: float) -> None:
         """Move the brackets by what refits at distances `target` found."""
         good = found.met & found.arrived & np.isfinite(found.rise)
         at = good & (np.abs(found.rise - 1) <= close)
