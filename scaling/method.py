@@ -78,11 +78,10 @@ def own_slopes(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Ar
     B, p = theta.shape
     step = 1e-6 * np.maximum(np.abs(theta), 1e-4)
     offsets = step[:, :, None] * np.eye(p)
-    each = np.repeat(k, p)
-    up = own_values(problem, (theta[:, None] + offsets).reshape(B * p, p), quantity, each)
-    down = own_values(problem, (theta[:, None] - offsets).reshape(B * p, p), quantity, each)
+    both = np.stack([theta[:, None] + offsets, theta[:, None] - offsets]).reshape(-1, p)
+    up, down = own_values(problem, both, quantity, np.tile(np.repeat(k, p), 2)).reshape(2, B, p)
     with np.errstate(invalid="ignore"):
-        return np.asarray((up - down).reshape(B, p) / (2 * step))
+        return np.asarray((up - down) / (2 * step))
 
 
 def spread(fit: Fit) -> tuple[Array, float]:

@@ -44,7 +44,7 @@ class Profile(Method):
 
     label = "profile likelihood"
     tolerance: float = 1e-4  # of the distance to the end
-    steps: int = 200
+    steps: int = 100
 
     def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`; an end is ±inf where the objective never rises to the threshold."""

@@ -20,6 +20,7 @@ CLOSE = 4e-3  # relative difference from the threshold at which a proposed end i
 MEETS = 1e-3  # the same of an end found here
 NARROW = 1e-5  # of the distance to the estimate: a bracket this narrow holds no more to be found
 SEARCHES = 60  # refits of an end at most
+FEW = 16  # quantities that are quicker computed all at once than sorted by row
 AGAIN = 3  # times that ends are held against what other rows found
 WITNESSES = 64  # points of other rows that an end is held against
 FURTHER = 1e-3  # relative: such a point this much further out than an end shows that the end is none
@@ -40,12 +41,17 @@ class WithExponents:
     def __call__(self, law: Law) -> Array:
         """The values, (B, K + the parameters)."""
         values = np.asarray(self.quantity(law), dtype=np.float64)
-        values = values if values.ndim == 2 else values[:, None]
-        return np.concatenate([values, *(np.reshape(getattr(law, n), (-1, 1)) for n in self.names)], axis=1)
+        out = np.empty((len(values), self.K + len(self.names)))
+        out[:, : self.K] = values.reshape(len(values), -1)
+        for i, name in enumerate(self.names):
+            out[:, self.K + i] = getattr(law, name)
+        return out
 
     def own(self, law: Law, k: Any) -> Array:
         """Of each law (B,) the value k (B,) alone, (B,)."""
         asked, out = k < self.K, np.empty(k.size)
+        if self.K <= FEW:
+            return np.asarray(self(law)[np.arange(k.size), k])
         if asked.any():
             laws, mine = type(law).from_vector(law.vector[asked]), k[asked]
             out[asked] = own_of(self.quantity, laws, mine)
@@ -71,6 +77,7 @@ class Ends:
         self.outer_rise, self.outer_theta = np.full(se.size, np.nan), np.full_like(theta, np.nan)
         self.reach = np.zeros(se.size)  # the largest known to be inside
         self.end = np.full(se.size, np.nan)  # distance of the end, once it is known
+        self.lost = np.zeros(se.size, bool)  # searches that found none: their ends are given as open
 
     def run(self, proposed: Array, theta: Array) -> Array:
         """The ends (B, 2, K), from proposals (R,) with their θ (R, p); nan proposes nothing."""
@@ -91,10 +98,11 @@ class Ends:
             values = self.held.estimate[rows] + self.side[rows] * target
             self._learn(self.held.refit(start, values, rows), target, rows, close)
             rows, close = rows[np.isnan(self.end[rows])], MEETS
-            self._limits(rows)
-            rows = rows[np.isnan(self.end[rows])]
-            target, start = self._next(rows)
-        self.end[rows] = np.inf
+            if rows.size:
+                self._limits(rows)
+                rows = rows[np.isnan(self.end[rows])]
+                target, start = self._next(rows)
+        self.end[rows], self.lost[rows] = np.inf, True
 
     def _further(self, theta: Array) -> Any:
         """Rows whose quantity goes further at a point inside the region that another row found; moved there."""
@@ -163,8 +171,8 @@ class Ends:
         limit = (self.reach[rows] > 0) & (gain <= GAINS * self.reach[rows]) & ~met
         limit |= (self.reach[rows] == 0) & (gain <= 1e-9 * self.se[rows])
         self.end[rows[limit]] = self.reach[rows[limit]]
-        stuck = narrow & np.isnan(self.end[rows])
-        self.end[rows[stuck]] = np.inf
+        stuck = rows[narrow & np.isnan(self.end[rows])]
+        self.end[stuck], self.lost[stuck] = np.inf, True
 
     def _next(self, rows: Any) -> tuple[Array, Array]:
         """The next distances (r,) and where to start from, (r, p)."""
