@@ -21,7 +21,8 @@ STEPS = 60  # of one refit
 BACK = 8  # corrections back to the surface
 MEETS = 1e-5  # of the distance to the estimate: a row this near to its value has it
 ARRIVED = 2e-4  # of the threshold: a refit whose next step would gain less has arrived
-SOFT = 0.02  # of the noise: the width at which narrow absolute deviations are rounded off
+SOFT = 0.05  # of the noise: the width at which narrow absolute deviations are rounded off
+WIDER = (10.0, 3.0)  # times that width: what a refit of such deviations follows first
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,16 @@ def softened(problem: Problem, theta: Array) -> Problem:
     r = problem.residual(problem.predict(theta))
     w = np.broadcast_to(problem.w, r.shape)
     width = SOFT * float(np.median(location_scale(problem, r, w, problem.inside(theta).sum(-1))[1]))
-    if not width > delta:
-        return problem
-    share = delta / width if isinstance(problem.objective, LogHuber) else 1.0  # its slope far out is delta
-    return replace(problem, objective=replace_delta(problem.objective, width), w=problem.w * share)
+    return _rounded(problem, width) if width > delta else problem
 
 
-def replace_delta(objective: Any, delta: float) -> Any:
-    """The objective with another width of its rounding."""
-    if isinstance(objective, LogHuber):
-        return type(objective)(delta, objective.log)
-    return replace(objective, delta=delta)
+def _rounded(problem: Problem, width: float) -> Problem:
+    """The problem with another width of its rounding, its slope far out the same."""
+    objective: Any = problem.objective
+    if isinstance(objective, LogHuber):  # whose slope there is delta
+        share = objective.delta / width
+        return replace(problem, objective=type(objective)(width, objective.log), w=problem.w * share)
+    return replace(problem, objective=replace(objective, delta=width))
 
 
 class Held:
@@ -67,24 +67,42 @@ class Held:
     """
 
     def __init__(
-        self, problem: Problem, quantity: Quantity, k: Any, estimate: Array, lowest: Array, allowed: Array
+        self,
+        problem: Problem,
+        quantity: Quantity,
+        k: Any,
+        estimate: Array,
+        lowest: Array,
+        allowed: Array,
+        narrow: bool = False,
     ) -> None:
         self.problem, self.quantity, self.k = problem, quantity, k
         self.estimate, self.lowest, self.allowed = estimate, lowest, allowed
+        delta = getattr(problem.objective, "delta", None)
+        self.wider = tuple(_rounded(problem, delta * more) for more in WIDER) if narrow else ()
 
     def refit(self, theta: Array, target: Array, rows: Any) -> HeldFit:
         """The best fits with the quantities of `rows` (r,) held at target (r,), from θ (r, p)."""
+        for problem in self.wider:
+            theta = self._descend(problem, theta, target, rows)[0]
+        out_theta, out_f, close, arrived = self._descend(self.problem, theta, target, rows)
+        value = own_values(self.problem.batch(rows), out_theta, self.quantity, self.k[rows])
+        rise = np.maximum(out_f - self.lowest[rows], 0.0) / self.allowed[rows]
+        return HeldFit(out_theta, rise, value, close, arrived)
+
+    def _descend(self, problem: Problem, theta: Array, target: Array, rows: Any) -> tuple[Any, ...]:
+        """θ (r, p) after reduced-gradient steps, its objective, whether it meets its target, has arrived."""
         theta, close = self._back(theta, target, rows, None)
-        out_theta, out_f = theta.copy(), self.problem.batch(rows).value(theta)
+        out_theta, out_f = theta.copy(), problem.batch(rows).value(theta)
         arrived, damping = np.zeros(rows.size, bool), np.full(rows.size, 1e-4)
         going = np.flatnonzero(close)
         for _ in range(STEPS if going.size else 0):
             at, batch = out_theta[going], rows[going]
-            step, fall, metric = self._step(at, target[going], batch, damping[going])
+            step, fall, metric = self._step(problem.batch(batch), at, target[going], batch, damping[going])
             small = fall <= ARRIVED * self.allowed[batch]
             arrived[going] = small
             trial, near = self._back(at + step, target[going], batch, metric)
-            f = self.problem.batch(batch).value(trial)
+            f = problem.batch(batch).value(trial)
             better = near & (f <= out_f[going] * (1 + 1e-13))
             kept = going[better]
             out_theta[kept], out_f[kept] = trial[better], f[better]
@@ -92,9 +110,7 @@ class Held:
             going = going[~(small | (damping[going] > 1e8))]
             if not going.size:
                 break
-        value = own_values(self.problem.batch(rows), out_theta, self.quantity, self.k[rows])
-        rise = np.maximum(out_f - self.lowest[rows], 0.0) / self.allowed[rows]
-        return HeldFit(out_theta, rise, value, close, arrived)
+        return out_theta, out_f, close, arrived
 
     def gain(self, theta: Array, side: Array, room: Array, rows: Any) -> Array:
         """How much further, to second order, a quantity could go at θ (r, p) with `room` (r,) of the threshold."""
@@ -108,12 +124,13 @@ class Held:
     def _movable(self, theta: Array, step: Array) -> Any:
         """Which coordinates can follow a step (r, p): not fixed, and not through a bound."""
         problem = self.problem
-        out = (theta <= problem.lower) & (step < 0) | (theta >= problem.upper) & (step > 0)
+        out = problem.at_lower(theta) & (step < 0) | problem.at_upper(theta) & (step > 0)
         return ~out & (problem.lower < problem.upper)
 
-    def _step(self, theta: Array, target: Array, rows: Any, damping: Array) -> tuple[Array, Array, Any]:
+    def _step(
+        self, problem: Problem, theta: Array, target: Array, rows: Any, damping: Array
+    ) -> tuple[Array, Array, Any]:
         """A step (r, p) along the surface, the fall of the objective it promises, and its metric."""
-        problem = self.problem.batch(rows)
         _, g, H, D, _ = problem.normal(theta)
         a = own_slopes(problem, theta, self.quantity, self.k[rows])
         miss = target - own_values(problem, theta, self.quantity, self.k[rows])

@@ -63,7 +63,8 @@ class Profile(Method):
             soft, every = softened(problem, theta), evaluate(problem, theta, more)
             climb = _Climb(soft, theta, more, every, t, spread_batch(problem, theta))
             proposed = climb.run(self.steps, self.tolerance)
-            held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed)
+            narrow = soft is not problem
+            held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, narrow)
             ends = Ends(held, climb.theta, climb.side, climb.se, t, (B, K)).run(*proposed)
         return estimate, ends
 
@@ -173,7 +174,7 @@ class _Climb:
         for _ in range(2):  # the second time without what would leave the bounds
             free &= problem.lower < problem.upper
             delta = _extreme(a * free, g * free, H, free, room)
-            free &= ~((theta <= problem.lower) & (delta < 0) | (theta >= problem.upper) & (delta > 0))
+            free &= ~(problem.at_lower(theta) & (delta < 0) | problem.at_upper(theta) & (delta > 0))
         return delta, slope
 
 

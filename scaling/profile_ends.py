@@ -19,7 +19,8 @@ FAR = 1e4  # standard errors from the estimate at which an end counts as infinit
 CLOSE = 4e-3  # relative difference from the threshold at which a proposed end is accepted
 MEETS = 1e-3  # the same of an end found here
 NARROW = 1e-5  # of the distance to the estimate: a bracket this narrow holds no more to be found
-SEARCHES = 60  # refits of an end at most
+OPENED = 4  # times that a bracket is opened again
+SEARCHES = 100  # refits of an end at most
 FEW = 16  # quantities that are quicker computed all at once than sorted by row
 AGAIN = 3  # times that ends are held against what other rows found
 WITNESSES = 64  # points of other rows that an end is held against
@@ -73,9 +74,10 @@ class Ends:
     ) -> None:
         self.held, self.side, self.se, self.t, self.shape = held, side, se, t, shape
         self.theta, self.rise = theta.copy(), np.zeros(se.size)
-        self.outer = np.full(se.size, np.inf)  # the least distance from the estimate known to be outside
-        self.outer_rise, self.outer_theta = np.full(se.size, np.nan), np.full_like(theta, np.nan)
+        self.outer, self.outer_rise = np.full(se.size, np.inf), np.full(se.size, np.nan)  # known to be outside
         self.reach = np.zeros(se.size)  # the largest known to be inside
+        self.stride = np.ones(se.size)  # share of the way to the next distance planned: less where refits fail
+        self.opened = np.zeros(se.size, int)  # brackets whose outside was found to be none
         self.end = np.full(se.size, np.nan)  # distance of the end, once it is known
         self.lost = np.zeros(se.size, bool)  # searches that found none: their ends are given as open
 
@@ -153,14 +155,18 @@ class Ends:
         inside = (found.rise < 1) & (reached > self.reach[rows]) & (reached < self.outer[rows]) & ~at
         i = rows[inside]
         self.reach[i], self.rise[i], self.theta[i] = reached[inside], found.rise[inside], found.theta[inside]
-        outside = ~at & ~(found.met & (found.rise < 1)) & (target < self.outer[rows])
+        outside = good & (found.rise >= 1) & ~at & (target < self.outer[rows])
         i = rows[outside]
-        self.outer[i] = target[outside]
-        self.outer_rise[i] = np.where(good, found.rise, np.nan)[outside]
-        self.outer_theta[i] = found.theta[outside]
+        self.outer[i], self.outer_rise[i] = target[outside], found.rise[outside]
+        failed = ~(found.met & (found.rise < 1) | good)
+        self.stride[rows] = np.where(failed, self.stride[rows] / 4, np.minimum(1.0, 2 * self.stride[rows]))
 
     def _limits(self, rows: Any) -> None:
-        """End what is too far out, what the law lets go no further, and brackets that hold nothing more."""
+        """End what is too far out and what the law lets go no further; widen brackets that closed on nothing.
+
+        A bracket closes on nothing where the refit outside had ended in another valley: from inside a shorter
+        step gets further.
+        """
         self.end[rows[self.reach[rows] > FAR * self.se[rows]]] = np.inf
         outer = self.outer[rows]
         narrow = np.isfinite(outer) & (outer - self.reach[rows] <= NARROW * outer)
@@ -171,8 +177,11 @@ class Ends:
         limit = (self.reach[rows] > 0) & (gain <= GAINS * self.reach[rows]) & ~met
         limit |= (self.reach[rows] == 0) & (gain <= 1e-9 * self.se[rows])
         self.end[rows[limit]] = self.reach[rows[limit]]
-        stuck = rows[narrow & np.isnan(self.end[rows])]
-        self.end[stuck], self.lost[stuck] = np.inf, True
+        closed = rows[narrow & np.isnan(self.end[rows])]
+        self.outer[closed], self.outer_rise[closed], self.stride[closed] = np.inf, np.nan, 0.02
+        self.opened[closed] += 1
+        stuck = np.isnan(self.end[rows]) & ((self.stride[rows] < NARROW) | (self.opened[rows] > OPENED))
+        self.end[rows[stuck]], self.lost[rows[stuck]] = np.inf, True
 
     def _next(self, rows: Any) -> tuple[Array, Array]:
         """The next distances (r,) and where to start from, (r, p)."""
@@ -186,8 +195,4 @@ class Ends:
             share = np.where(np.isfinite(cut), np.clip(cut, 0.1, 0.9), 0.5)
         bracketed = np.isfinite(outer)
         target = np.where(bracketed, reach + share * (outer - reach), ahead)
-        start = self.theta[rows].copy()
-        known = bracketed & np.isfinite(self.outer_rise[rows])
-        between = share[known, None] * (self.outer_theta[rows[known]] - start[known])
-        start[known] += between
-        return target, start
+        return reach + self.stride[rows] * (target - reach), self.theta[rows]
