@@ -101,7 +101,7 @@ def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array]:
     r, J = problem.linearised(theta)
     free = problem.inside(theta)
     w = np.broadcast_to(problem.w, r.shape)
-    square, slope = _moments(problem.objective, *location_scale(problem, r, w, free.sum(-1)))
+    square, slope = expected_moments(problem, theta, r)
     J = J * free[..., None] * np.sqrt(w)[:, None]
     length = np.sqrt((J * J).sum(-1))
     length = np.where(length > 0, length, 1.0)
@@ -109,6 +109,12 @@ def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array]:
     inverse = np.linalg.pinv(np.matmul(J, J.swapaxes(1, 2)), rcond=1e-13, hermitian=True)
     cov = (square / slope**2)[:, None, None] * inverse / length[:, :, None] / length[:, None]
     return cov, 0.5 * square / slope
+
+
+def expected_moments(problem: Problem, theta: Array, r: Array) -> tuple[Array, Array]:
+    """E ψ² and E ψ' of the residuals r (B, n) at optima θ (B, p), (B,) both, under normal errors."""
+    w = np.broadcast_to(problem.w, r.shape)
+    return _moments(problem.objective, *location_scale(problem, r, w, problem.inside(theta).sum(-1)))
 
 
 def leverage(fit: Fit) -> Array:
@@ -246,6 +252,10 @@ class Method:
         """Estimate, lower and upper of `quantity` (K of them) of `fit` at `level`, each (K,)."""
         raise NotImplementedError
 
+    def described(self, fit: Fit) -> str:
+        """How tables call the method, with what it does differently for this fit."""
+        return self.label
+
     def draws(self, fit: Fit, count: int = 1000, seed: int = 0) -> Law:
         """A batch of laws, fields (count,), spread as the data leave them uncertain."""
         return draw_laws(fit, count, seed)
@@ -268,5 +278,5 @@ class Method:
 
         index = pd.Index(names, name="parameter")
         table = pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
-        table.attrs |= {"method": self.label, "caveat": caveat(fit, self)}
+        table.attrs |= {"method": self.described(fit), "caveat": caveat(fit, self)}
         return table

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling.condensed import MANY, condensed
 from scaling.held import Held, softened
 from scaling.law import Array
 from scaling.method import (
     Method,
     Quantity,
     evaluate,
+    expected_moments,
     own_slopes,
     own_values,
     slopes,
@@ -47,25 +49,60 @@ class Profile(Method):
     steps: int = 100
 
     def interval(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
-        """As `Method.interval`; an end is ±inf where the objective never rises to the threshold."""
+        """As `Method.interval`; an end is ±inf where the objective never rises to the threshold.
+
+        Above `condensed.MANY` rows it is the profile of the condensed problem about the same optimum.
+        """
+        if fit.problem.y.size > MANY:
+            return self._of_cells(fit, quantity, level)
         estimate, ends = self.batch(fit.problem, fit.theta[None], quantity, level)
         return estimate[0], ends[0, 0], ends[0, 1]
 
+    def described(self, fit: Fit) -> str:
+        """As `Method.described`: rows taken together in cells are said to be."""
+        rows = fit.problem.y.size
+        return f"{self.label}, {rows:,} rows in cells" if rows > MANY else self.label
+
+    def _of_cells(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
+        """`interval` of many rows: the ends lie as far from the estimate as those of the cells from theirs."""
+        residual = fit.problem.residual(fit.problem.predict(fit.theta[None]))
+        square, slope = expected_moments(fit.problem, fit.theta[None], residual)
+        few, start = condensed(fit.problem, fit.theta)
+        best = minimise(few, start[None], tolerance=1e-14, warm=True).theta
+        with np.errstate(all="ignore"):
+            cov, _ = spread_batch(few, best)
+            centre, ends = self._ends(few, best, quantity, t_of(fit.problem, level), (cov, 0.5 * square / slope))
+        estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
+        off = np.where(np.isfinite(estimate - centre[0]), estimate - centre[0], 0.0)
+        lower, upper = ends[0] + off
+        return estimate, np.minimum(lower, estimate), np.maximum(upper, estimate)
+
     def batch(self, problem: Problem, theta: Array, quantity: Quantity, level: float) -> tuple[Array, Array]:
         """Estimates (B, K) of a quantity and ends (B, 2, K) at `level`, of a problem's optima theta."""
-        estimate = evaluate(problem, theta, quantity)
-        B, K = estimate.shape
         t = t_of(problem, level)
         if not np.isfinite(t):
-            return estimate, np.broadcast_to(np.array([-np.inf, np.inf])[:, None], (B, 2, K))
+            estimate = evaluate(problem, theta, quantity)
+            open_ends = np.array([-np.inf, np.inf])[:, None]
+            return estimate, np.broadcast_to(open_ends, (len(theta), 2, estimate.shape[1]))
         with np.errstate(all="ignore"):
-            more = WithExponents(quantity, problem.law, K)
-            soft, every = softened(problem, theta), evaluate(problem, theta, more)
-            climb = _Climb(soft, theta, more, every, t, spread_batch(problem, theta))
-            proposed = climb.run(self.steps, self.tolerance)
-            narrow = soft is not problem
-            held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, narrow)
-            ends = Ends(held, climb.theta, climb.side, climb.se, t, (B, K)).run(*proposed)
+            return self._ends(problem, theta, quantity, t, spread_batch(problem, theta))
+
+    def _ends(
+        self, problem: Problem, theta: Array, quantity: Quantity, t: float, spread: tuple[Array, Array]
+    ) -> tuple[Array, Array]:
+        """Estimates (B, K) and ends (B, 2, K) at t standard errors where the law is linear.
+
+        spread: covariances (B, p, p) at the optima and the rises (B,) worth one squared standard error.
+        """
+        estimate = evaluate(problem, theta, quantity)
+        B, K = estimate.shape
+        more = WithExponents(quantity, problem.law, K)
+        soft, every = softened(problem, theta), evaluate(problem, theta, more)
+        climb = _Climb(soft, theta, more, every, t, spread)
+        proposed = climb.run(self.steps, self.tolerance)
+        narrow = soft is not problem
+        held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, narrow)
+        ends = Ends(held, climb.theta, climb.side, climb.se, t, (B, K)).run(*proposed)
         return estimate, ends
 
     def curve(self, fit: Fit, quantity: Quantity, at: Any) -> Array:
