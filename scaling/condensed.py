@@ -3,7 +3,9 @@
 Near its minimum θ̂ an objective Σ w ρ(r) rises as the least-squares problem Σ (w E ψ' / 2) (r̄ + L(θ) - L(θ̂))² does,
 whose residuals r̄ = ψ / E ψ' have the same gradient there. Rows whose axes nearly agree see the same L(θ) - L(θ̂), so
 they count as one cell, with the sum of their weights and the mean of their r̄. The law's own curvature is kept, and so
-are its bounds; what is left out is the product of single residuals and second derivatives, of relative size 1/√n.
+are its bounds; what is left out is the product of single residuals and second derivatives, of relative size 1/√n. Where ρ has kinks (a narrow Huber, absolute deviations) the objective itself is a
+parabola only up to n^(-1/4), and this is the parabola: measured 1 to 8% of a width from the profile at 21,000 rows,
+against 0.01 to 0.2% for least squares.
 """
 
 from __future__ import annotations
