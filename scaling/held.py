@@ -21,6 +21,7 @@ STEPS = 60  # of one refit
 BACK = 8  # corrections back to the surface
 MEETS = 1e-5  # of the distance to the estimate: a row this near to its value has it
 ARRIVED = 2e-4  # of the threshold: a refit whose next step would gain less has arrived
+EXACT = 1e-9  # of the loss: residuals this small are rounding
 SOFT = 0.05  # of the noise: the width at which narrow absolute deviations are rounded off
 WIDER = (10.0, 3.0)  # times that width: what a refit of such deviations follows first
 
@@ -111,6 +112,12 @@ class Held:
             if not going.size:
                 break
         return out_theta, out_f, close, arrived
+
+    def exact(self) -> Any:
+        """Rows whose threshold is lost in the rounding of the losses, (R,) bool: nothing can be refitted there."""
+        problem, w = self.problem, self.problem.w
+        one = problem.scale if problem.objective.log else problem.scale * problem.y
+        return self.allowed <= (w * problem.objective.rho(EXACT * one * np.ones_like(problem.y))).sum(-1)
 
     def gain(self, theta: Array, side: Array, room: Array, rows: Any) -> Array:
         """How much further, to second order, a quantity could go at θ (r, p) with `room` (r,) of the threshold."""

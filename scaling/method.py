@@ -235,7 +235,7 @@ def _open_ended(law: Law, names: Sequence[str], ends: Array) -> Array:
     for i, name in enumerate(names):
         known = law.nonlinear.get(name)
         low, high = (known.lower, known.upper) if known else (TINY, np.inf)
-        if low > 0 and out[i, 0] <= low * (1 + 1e-9):
+        if low >= 0 and out[i, 0] <= low * (1 + 1e-9):  # also where nothing was found: open below is 0
             out[i, 0] = 0.0
         if high > 1 and out[i, 1] >= high * (1 - 1e-9):
             out[i, 1] = np.inf

@@ -19,8 +19,8 @@ FAR = 1e4  # standard errors from the estimate at which an end counts as infinit
 CLOSE = 4e-3  # relative difference from the threshold at which a proposed end is accepted
 MEETS = 1e-3  # the same of an end found here
 NARROW = 1e-5  # of the distance to the estimate: a bracket this narrow holds no more to be found
-OPENED = 4  # times that a bracket is opened again
-SEARCHES = 100  # refits of an end at most
+OPENED, FAILED = 4, 20  # times that a bracket is opened again, and refits that may fail
+SEARCHES = 60  # refits of an end at most
 FEW = 16  # quantities that are quicker computed all at once than sorted by row
 AGAIN = 3  # times that ends are held against what other rows found
 WITNESSES = 64  # points of other rows that an end is held against
@@ -78,6 +78,7 @@ class Ends:
         self.reach = np.zeros(se.size)  # the largest known to be inside
         self.stride = np.ones(se.size)  # share of the way to the next distance planned: less where refits fail
         self.opened = np.zeros(se.size, int)  # brackets whose outside was found to be none
+        self.failed = np.zeros(se.size, int)  # refits that did not arrive
         self.end = np.full(se.size, np.nan)  # distance of the end, once it is known
         self.lost = np.zeros(se.size, bool)  # searches that found none: their ends are given as open
 
@@ -121,7 +122,7 @@ class Ends:
         out = np.where(np.isnan(out), -np.inf, out)
         best = out.argmax(1)  # (B, rows of a fit)
         reach = np.take_along_axis(out, best[:, None], 1)[:, 0].ravel()
-        asked = (self.held.k < K) & np.isfinite(self.end)
+        asked = (self.held.k < K) & np.isfinite(self.end) & ~self.held.exact()
         found = np.flatnonzero(asked & (reach > self.end * (1 + FURTHER)))
         at = (np.arange(B)[:, None] * some.size + best).ravel()[found]
         self.theta[found], self.reach[found], self.rise[found] = points[at], reach[found], rise[at]
@@ -139,6 +140,8 @@ class Ends:
         f = self.held.problem.value(theta)
         rise = (f - self.held.lowest) / self.held.allowed
         inside = (out > 0) & (rise <= 1 + CLOSE)
+        exact = self.held.exact()
+        self.end[exact] = np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))[exact]
         self.end[inside & ((out > FAR * self.se) | np.isinf(out))] = np.inf
         first = np.where(inside & np.isfinite(out), out, self.t * self.se)
         start = np.where(inside[:, None], theta, self.theta)
@@ -159,6 +162,7 @@ class Ends:
         i = rows[outside]
         self.outer[i], self.outer_rise[i] = target[outside], found.rise[outside]
         failed = ~(found.met & (found.rise < 1) | good)
+        self.failed[rows] += failed
         self.stride[rows] = np.where(failed, self.stride[rows] / 4, np.minimum(1.0, 2 * self.stride[rows]))
 
     def _limits(self, rows: Any) -> None:
@@ -180,7 +184,8 @@ class Ends:
         closed = rows[narrow & np.isnan(self.end[rows])]
         self.outer[closed], self.outer_rise[closed], self.stride[closed] = np.inf, np.nan, 0.02
         self.opened[closed] += 1
-        stuck = np.isnan(self.end[rows]) & ((self.stride[rows] < NARROW) | (self.opened[rows] > OPENED))
+        tired = (self.stride[rows] < NARROW) | (self.opened[rows] > OPENED) | (self.failed[rows] > FAILED)
+        stuck = np.isnan(self.end[rows]) & tired
         self.end[rows[stuck]], self.lost[rows[stuck]] = np.inf, True
 
     def _next(self, rows: Any) -> tuple[Array, Array]:
