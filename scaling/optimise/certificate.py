@@ -179,5 +179,5 @@ def fields_at_bound(problem: Problem, theta: Array) -> tuple[str, ...]:
     """Free fields whose coordinate (p,) ended at a bound."""
     law = problem.law
     free = np.array([*(True for _ in law.linear()), *(name not in law.fixed for name in law.nonlinear)])
-    hit = free & ((theta <= problem.lower) | (theta >= problem.upper))
+    hit = free & ~problem.inside(theta)
     return tuple(str(n) for n in np.array([*law.linear(), *law.nonlinear])[hit])

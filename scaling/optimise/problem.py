@@ -20,6 +20,7 @@ from scaling.laws.constrained import ConstrainedLaw
 from scaling.optimise.objectives import Objective
 
 TINY = 1e-300
+ROUNDING = 1e-10  # of a coordinate's scale: this near to its bound it is at its bound, on every processor
 
 
 def _moving(row: Any, n: int) -> list[tuple[int, Array]]:
@@ -68,6 +69,34 @@ class Problem:
     def upper(self) -> Array:
         """Upper bounds of θ, (p,)."""
         return np.array([np.inf] * self.m + [r.upper for r in self.law.nonlinear.values()])
+
+    @cached_property
+    def _edges(self) -> tuple[Array, Array]:
+        """Values of θ at or below which it is at its lower bound, at or above which at its upper, (p,) each.
+
+        The scale of a coefficient is the mean loss, that of a nonlinear parameter its smallest start value.
+        """
+        scale = np.array([abs(float(self.y.mean()))] * self.m + [r.low for r in self.law.nonlinear.values()])
+        wide = np.where(np.isfinite(self.upper), np.abs(self.upper), 0.0)
+        low = self.lower + ROUNDING * np.maximum(np.abs(self.lower), np.abs(scale))
+        return low, self.upper - ROUNDING * np.maximum(wide, np.abs(scale))
+
+    def at_lower(self, theta: Array) -> Any:
+        """Which coordinates of θ (..., p) are within rounding of their lower bound."""
+        return theta <= self._edges[0]
+
+    def at_upper(self, theta: Array) -> Any:
+        """Which coordinates of θ (..., p) are within rounding of their upper bound."""
+        return theta >= self._edges[1]
+
+    def inside(self, theta: Array) -> Any:
+        """Which coordinates of θ (..., p) are at no bound: free to move either way."""
+        return ~(self.at_lower(theta) | self.at_upper(theta))
+
+    def snapped(self, theta: Array) -> Array:
+        """θ (..., p) with what is within rounding of a bound at that bound."""
+        theta = np.where(self.at_lower(theta), self.lower, theta)
+        return np.where(self.at_upper(theta), self.upper, theta)
 
     @cached_property
     def target(self) -> Array:

@@ -52,7 +52,7 @@ def starts(problem: Problem, keep: int) -> Array:
     order = np.argsort((w * r * r).sum(-1), kind="stable")
     best = min(len(order), max(1, keep // 2))
     spread = np.linspace(best, len(order) - 1, keep - best).astype(int)  # the rest whole, if there is no more
-    chosen = order[np.unique(np.concatenate([np.arange(best), spread]))]
+    chosen = order[np.unique(np.minimum(np.concatenate([np.arange(best), spread]), len(order) - 1))]
     return np.asarray(np.concatenate([b, eta], axis=1)[chosen])
 
 
@@ -118,9 +118,10 @@ def minimise(
             steps = SMOOTHING if close > NEARLY else iterations
             smooth = _Descent(replace(problem, objective=objective), theta, constraint)
             theta, projected = smooth.run(close, steps, projected).theta, min(projected, AGAIN)
-        return _Descent(problem, theta, constraint).run(
+        found = _Descent(problem, theta, constraint).run(
             tolerance, iterations, projected, NEAR if warm else FAR
         )
+    return replace(found, theta=problem.snapped(found.theta))
 
 
 class _Descent:

@@ -49,6 +49,35 @@ def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
         return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
 
 
+def own_values(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
+    """Of each row θ (B, p) the one quantity k (B,) that it is about, (B,).
+
+    A quantity with a method `own` is asked for that alone: the others are not computed.
+    """
+    with np.errstate(all="ignore"):
+        return own_of(quantity, problem.law.from_vector(problem.named(theta)), k)
+
+
+def own_of(quantity: Quantity, laws: Law, k: Any) -> Array:
+    """Of each law (B,) the one quantity k (B,), (B,)."""
+    own = getattr(quantity, "own", None)
+    if own is not None:
+        return np.asarray(own(laws, k), dtype=np.float64)
+    values = np.asarray(quantity(laws), dtype=np.float64)
+    return np.asarray(values.reshape(len(values), -1)[np.arange(k.size), k])
+
+
+def own_slopes(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
+    """∂(quantity k)/∂θ of each row, (B, p), as `slopes`."""
+    B, p = theta.shape
+    step = 1e-6 * np.maximum(np.abs(theta), 1e-4)
+    offsets = step[:, :, None] * np.eye(p)
+    both = np.stack([theta[:, None] + offsets, theta[:, None] - offsets]).reshape(-1, p)
+    up, down = own_values(problem, both, quantity, np.tile(np.repeat(k, p), 2)).reshape(2, B, p)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((up - down) / (2 * step))
+
+
 def spread(fit: Estimate) -> tuple[Array, float]:
     """Covariance of θ, (p, p), and the objective's rise that one squared standard error is worth."""
     cov, unit = spread_batch(fit.problem, fit.theta[None])
@@ -64,9 +93,9 @@ def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array]:
     p residuals are zero by construction, says far too much. Parameters at a bound have zero rows.
     """
     r, J = problem.linearised(theta)
-    free = (theta > problem.lower) & (theta < problem.upper)
+    free = problem.inside(theta)
     w = np.broadcast_to(problem.w, r.shape)
-    square, slope = _moments(problem.objective, *location_scale(problem, r, w, free.sum(-1)))
+    square, slope = expected_moments(problem, theta, r)
     J = J * free[..., None] * np.sqrt(w)[:, None]
     length = np.sqrt((J * J).sum(-1))
     length = np.where(length > 0, length, 1.0)
@@ -74,6 +103,12 @@ def spread_batch(problem: Problem, theta: Array) -> tuple[Array, Array]:
     inverse = np.linalg.pinv(np.matmul(J, J.swapaxes(1, 2)), rcond=1e-13, hermitian=True)
     cov = (square / slope**2)[:, None, None] * inverse / length[:, :, None] / length[:, None]
     return cov, 0.5 * square / slope
+
+
+def expected_moments(problem: Problem, theta: Array, r: Array) -> tuple[Array, Array]:
+    """E ψ² and E ψ' of the residuals r (B, n) at optima θ (B, p), (B,) both, under normal errors."""
+    w = np.broadcast_to(problem.w, r.shape)
+    return _moments(problem.objective, *location_scale(problem, r, w, problem.inside(theta).sum(-1)))
 
 
 def leverage(fit: Estimate) -> Array:
@@ -128,14 +163,25 @@ def rows_taken_as_independent(method: Method) -> str:
     return f"{method.label} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
 
 
+@dataclass(frozen=True)
+class PredictedLoss:
+    """The quantity `predicted loss at K points` of a batch of laws; axes, in the law's order, are (K,)."""
+
+    axes: tuple[Array, ...]
+
+    def __call__(self, law: Law) -> Array:
+        """Losses (B, K) of laws with fields (B,)."""
+        fields = {n: np.asarray(getattr(law, n))[..., None] for n in law.names()}
+        return np.asarray(type(law)(**fields)._loss(*self.axes))
+
+    def own(self, law: Law, k: Any) -> Array:
+        """The loss of each law at its own point k (B,), (B,)."""
+        return np.asarray(law._loss(*(x[k] for x in self.axes)))
+
+
 def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:
     """The quantity `predicted loss at K points`; axes are (K,)."""
-
-    def loss(law: Law) -> Array:
-        fields = {n: np.asarray(getattr(law, n))[..., None] for n in law.names()}
-        return np.asarray(type(law)(**fields)._loss(*(axes[a] for a in names)))
-
-    return loss
+    return PredictedLoss(tuple(np.atleast_1d(axes[a]) for a in names))
 
 
 def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
@@ -160,7 +206,7 @@ def _open_ended(law: Law, names: Sequence[str], ends: Array) -> Array:
     for i, name in enumerate(names):
         known = law.nonlinear.get(name)
         low, high = (known.lower, known.upper) if known else (TINY, np.inf)
-        if low > 0 and out[i, 0] <= low * (1 + 1e-9):
+        if low >= 0 and out[i, 0] <= low * (1 + 1e-9):  # also where nothing was found: open below is 0
             out[i, 0] = 0.0
         if high > 1 and out[i, 1] >= high * (1 - 1e-9):
             out[i, 1] = np.inf
@@ -180,6 +226,10 @@ class Method:
     def caveat(self, fit: Estimate) -> str:
         """What the measured coverage says against this method on such data; empty where nothing does."""
         return ""
+
+    def described(self, fit: Estimate) -> str:
+        """How tables call the method, with what it does differently for this fit."""
+        return self.label
 
     def draws(self, fit: Estimate, count: int = 1000, seed: int = 0) -> Law:
         """A batch of laws, fields (count,), spread as the data leave them uncertain."""
@@ -201,5 +251,5 @@ class Method:
         out[:, 1:] = _open_ended(fit.law, names, out[:, 1:])
         index = pd.Index(names, name="parameter")
         table = pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
-        table.attrs |= {"method": self.label, "caveat": self.caveat(fit)}
+        table.attrs |= {"method": self.described(fit), "caveat": self.caveat(fit)}
         return table

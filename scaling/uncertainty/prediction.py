@@ -36,8 +36,9 @@ def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method
     one_run = fit.noise * (estimate if fit.problem.objective.log else 1.0)
     extra = (t_quantile(fit, level) * one_run) ** 2
     frame = pd.DataFrame(flat | {"loss": estimate, "lower": lower, "upper": upper})
-    frame["new_lower"] = estimate - np.sqrt((estimate - lower) ** 2 + extra)
-    frame["new_upper"] = estimate + np.sqrt((upper - estimate) ** 2 + extra)
+    below, above = (np.where(part < 0, 0.0, part) for part in (estimate - lower, upper - estimate))
+    frame["new_lower"] = estimate - np.sqrt(below**2 + extra)
+    frame["new_upper"] = estimate + np.sqrt(above**2 + extra)
     lowest = ["lower", "new_lower"]
     frame[lowest] = frame[lowest].clip(lower=0.0)  # no loss is below it
     logs, asked = (np.log(np.stack([of[a] for a in fit.law.axes])) for of in (fit.axes, flat))

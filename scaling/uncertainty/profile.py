@@ -18,6 +18,9 @@ from scaling.uncertainty.base import (
     Method,
     Quantity,
     evaluate,
+    expected_moments,
+    own_slopes,
+    own_values,
     rows_taken_as_independent,
     slopes,
     spread,
@@ -25,8 +28,9 @@ from scaling.uncertainty.base import (
     standard_errors,
     t_of,
 )
-
-FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
+from scaling.uncertainty.condensed import MANY, condensed
+from scaling.uncertainty.held_quantity import Held, softened
+from scaling.uncertainty.profile_ends import FAR, Ends, WithExponents
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,15 @@ class Profile(Method):
 
     label = "profile likelihood"
     tolerance: float = 1e-4  # of the distance to the end
-    steps: int = 200
+    steps: int = 100
 
     def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
-        """As `Method.interval`; an end is ±inf where the objective never rises to the threshold."""
+        """As `Method.interval`; an end is ±inf where the objective never rises to the threshold.
+
+        Above `condensed.MANY` rows it is the profile of the condensed problem about the same optimum.
+        """
+        if fit.problem.y.size > MANY:
+            return self._of_cells(fit, quantity, level)
         estimate, ends = self.batch(fit.problem, fit.theta[None], quantity, level)
         return estimate[0], ends[0, 0], ends[0, 1]
 
@@ -51,16 +60,54 @@ class Profile(Method):
         """What measured coverage says against it on the rows of `fit`; empty where nothing does."""
         return rows_taken_as_independent(self) if fit.clustered else ""
 
+    def described(self, fit: Estimate) -> str:
+        """As `Method.described`: rows taken together in cells are said to be."""
+        rows = fit.problem.y.size
+        return f"{self.label}, {rows:,} rows in cells" if rows > MANY else self.label
+
+    def _of_cells(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
+        """`interval` of many rows: the ends lie as far from the estimate as those of the cells from theirs."""
+        residual = fit.problem.residual(fit.problem.predict(fit.theta[None]))
+        square, slope = expected_moments(fit.problem, fit.theta[None], residual)
+        few, start = condensed(fit.problem, fit.theta)
+        best = minimise(few, start[None], tolerance=1e-14, warm=True).theta
+        with np.errstate(all="ignore"):
+            cov, _ = spread_batch(few, best)
+            centre, ends = self._ends(
+                few, best, quantity, t_of(fit.problem, level), (cov, 0.5 * square / slope)
+            )
+        estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
+        off = np.where(np.isfinite(estimate - centre[0]), estimate - centre[0], 0.0)
+        lower, upper = ends[0] + off
+        return estimate, np.minimum(lower, estimate), np.maximum(upper, estimate)
+
     def batch(self, problem: Problem, theta: Array, quantity: Quantity, level: float) -> tuple[Array, Array]:
         """Estimates (B, K) of a quantity and ends (B, 2, K) at `level`, of a problem's optima theta."""
-        estimate = evaluate(problem, theta, quantity)
-        B, K = estimate.shape
         t = t_of(problem, level)
         if not np.isfinite(t):
-            return estimate, np.broadcast_to(np.array([-np.inf, np.inf])[:, None], (B, 2, K))
+            estimate = evaluate(problem, theta, quantity)
+            open_ends = np.array([-np.inf, np.inf])[:, None]
+            return estimate, np.broadcast_to(open_ends, (len(theta), 2, estimate.shape[1]))
         with np.errstate(all="ignore"):
-            climb = _Climb(problem, theta, quantity, estimate, t)
-            return estimate, climb.run(self.steps, self.tolerance).reshape(B, 2, K)
+            return self._ends(problem, theta, quantity, t, spread_batch(problem, theta))
+
+    def _ends(
+        self, problem: Problem, theta: Array, quantity: Quantity, t: float, spread: tuple[Array, Array]
+    ) -> tuple[Array, Array]:
+        """Estimates (B, K) and ends (B, 2, K) at t standard errors where the law is linear.
+
+        spread: covariances (B, p, p) at the optima and the rises (B,) worth one squared standard error.
+        """
+        estimate = evaluate(problem, theta, quantity)
+        B, K = estimate.shape
+        more = WithExponents(quantity, problem.law, K)
+        soft, every = softened(problem, theta), evaluate(problem, theta, more)
+        climb = _Climb(soft, theta, more, every, t, spread)
+        proposed = climb.run(self.steps, self.tolerance)
+        narrow = soft is not problem
+        held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, narrow)
+        ends = Ends(held, climb.theta, climb.side, climb.se, t, (B, K)).run(*proposed)
+        return estimate, ends
 
     def curve(self, fit: Estimate, quantity: Quantity, at: Any) -> Array:
         """Rise of the objective of `fit`, in squared standard errors, one quantity held at values `at` (G,).
@@ -95,14 +142,22 @@ class _Climb:
     those of Venzon and Moolgavkar 1988; no second derivative of the law is needed.
     """
 
-    def __init__(self, problem: Problem, theta: Array, quantity: Quantity, estimate: Array, t: float) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        theta: Array,
+        quantity: Quantity,
+        estimate: Array,
+        t: float,
+        spread: tuple[Array, Array],
+    ) -> None:
         B, K = estimate.shape
         b, side, k = (v.ravel() for v in np.meshgrid(np.arange(B), [-1.0, 1.0], np.arange(K), indexing="ij"))
-        cov, unit = spread_batch(problem, theta)
+        cov, unit = spread
         self.problem, self.quantity, self.k, self.side = problem.batch(b), quantity, k, side
         self.theta, self.estimate = theta[b], estimate[b, k]
         self.allowed = t**2 * unit[b]
-        self.lowest = problem.value(theta)[b]
+        self.lowest = minimise(problem, theta, warm=True, iterations=60).value[b]
         gradient = slopes(problem, theta, quantity)
         se = np.sqrt(np.maximum(np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient), 0))[b, k]
         # A quantity at its bound has no standard error; off the bound the first step tells its scale.
@@ -111,9 +166,9 @@ class _Climb:
         least = 0.1 * np.maximum(np.abs(self.estimate), 1e-3)
         self.se = np.where(se > 0, se, np.where(np.isfinite(first), np.maximum(first, least), least))
 
-    def run(self, steps: int, tolerance: float) -> Array:
-        """The ends, (R,)."""
-        reached = np.full(self.k.size, np.nan)  # the furthest value seen inside the region
+    def run(self, steps: int, tolerance: float) -> tuple[Array, Array]:
+        """Proposals for the ends, (R,), and where they are, (R, p): to be checked, they may be wrong."""
+        reached = self.estimate.copy()
         last, trust = self.estimate.copy(), np.ones(self.k.size)
         rows = np.arange(self.k.size)
         theta, rise = self.theta.copy(), np.zeros(self.k.size)
@@ -125,9 +180,7 @@ class _Climb:
             trust[rows] = np.where(inside, np.minimum(1.0, 2 * trust[rows]), 0.4 * trust[rows])
             moved = rows[inside]
             theta[moved], rise[moved] = trial[inside], up[inside]
-            value = evaluate(self.problem.batch(rows), theta[rows], self.quantity)[
-                np.arange(rows.size), self.k[rows]
-            ]
+            value = own_values(self.problem.batch(rows), theta[rows], self.quantity, self.k[rows])
             out = self.side[rows] * (value - self.estimate[rows])
             change = np.abs(value - last[rows])
             close = np.abs(rise[rows] - allowed) <= 2 * tolerance * allowed
@@ -137,12 +190,11 @@ class _Climb:
             last[rows] = reached[rows] = value
             stuck = trust[rows] < 1e-6
             done = (settled & (close | (rise[rows] < allowed))) | stuck
-            far = (out > FAR * self.se[rows]) | ~np.isfinite(value) | (stuck & (rise[rows] < 0.5 * allowed))
-            reached[rows[far]] = self.side[rows[far]] * np.inf
+            far = (out > FAR * self.se[rows]) | ~np.isfinite(value)
             rows = rows[~(done | far)]
             if not rows.size:
                 break
-        return reached
+        return reached, theta
 
     def _step(self, theta: Array, rows: Any, rise: Array, trust: Array) -> Array:
         """θ after one step of size `trust`, (r, p), clipped to the law's bounds."""
@@ -152,7 +204,7 @@ class _Climb:
     def _aim(self, theta: Array, rows: Any, rise: Array) -> tuple[Array, Array]:
         """The whole step of each row and its quantity's slope, (r, p) both; none through a bound."""
         problem = self.problem.batch(rows)
-        slope = slopes(problem, theta, self.quantity)[np.arange(rows.size), :, self.k[rows]]
+        slope = own_slopes(problem, theta, self.quantity, self.k[rows])
         r, J = problem.linearised(theta)
         a = self.side[rows, None] * slope
         _, psi, _, weight = problem.objective.parts(r)
@@ -163,7 +215,7 @@ class _Climb:
         for _ in range(2):  # the second time without what would leave the bounds
             free &= problem.lower < problem.upper
             delta = _extreme(a * free, g * free, H, free, room)
-            free &= ~((theta <= problem.lower) & (delta < 0) | (theta >= problem.upper) & (delta > 0))
+            free &= ~(problem.at_lower(theta) & (delta < 0) | problem.at_upper(theta) & (delta > 0))
         return delta, slope
 
 

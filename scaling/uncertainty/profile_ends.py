@@ -1,0 +1,212 @@
+"""Ends of profile intervals: each checked by a refit with the quantity held, and found by bracketing otherwise.
+
+An end is where the profile curve, the least rise of the objective with the quantity held at a value, reaches the
+threshold. Whatever proposes an end, it is accepted here only if such a refit rises by the threshold, or if no
+value of the law lies further out; a value without bound is open, infinite. Shapes: R rows, one end each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scaling.laws.base import Array, Law
+from scaling.uncertainty.base import Quantity, evaluate, own_of
+from scaling.uncertainty.held_quantity import Held, HeldFit
+
+FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
+CLOSE = 4e-3  # relative difference from the threshold at which a proposed end is accepted
+MEETS = 1e-3  # the same of an end found here
+NARROW = 1e-5  # of the distance to the estimate: a bracket this narrow holds no more to be found
+OPENED, FAILED = 4, 20  # times that a bracket is opened again, and refits that may fail
+SEARCHES = 60  # refits of an end at most
+FEW = 16  # quantities that are quicker computed all at once than sorted by row
+AGAIN = 3  # times that ends are held against what other rows found
+WITNESSES = 64  # points of other rows that an end is held against
+FURTHER = 1e-3  # relative: such a point this much further out than an end shows that the end is none
+GAINS = 1e-3  # of the distance to the estimate: a quantity that can gain less is at its limit
+
+
+class WithExponents:
+    """A quantity (K of them) with the law's free nonlinear parameters after it.
+
+    The ends of these lie at either end of the valley between E and the exponents. A quantity that is no monotone
+    function along it has two branches there, of which a search from the estimate follows one.
+    """
+
+    def __init__(self, quantity: Quantity, law: Any, K: int) -> None:
+        self.quantity, self.K = quantity, K
+        self.names = tuple(name for name in law.nonlinear if name not in law.fixed)
+
+    def __call__(self, law: Law) -> Array:
+        """The values, (B, K + the parameters)."""
+        values = np.asarray(self.quantity(law), dtype=np.float64)
+        out = np.empty((len(values), self.K + len(self.names)))
+        out[:, : self.K] = values.reshape(len(values), -1)
+        for i, name in enumerate(self.names):
+            out[:, self.K + i] = getattr(law, name)
+        return out
+
+    def own(self, law: Law, k: Any) -> Array:
+        """Of each law (B,) the value k (B,) alone, (B,)."""
+        asked, out = k < self.K, np.empty(k.size)
+        if self.K <= FEW:
+            return np.asarray(self(law)[np.arange(k.size), k])
+        if asked.any():
+            laws, mine = type(law).from_vector(law.vector[asked]), k[asked]
+            out[asked] = own_of(self.quantity, laws, mine)
+        for i, name in enumerate(self.names):
+            at = k == self.K + i
+            out[at] = np.broadcast_to(getattr(law, name), k.shape)[at]
+        return out
+
+
+class Ends:
+    """The search for ends: B optima, K quantities and those of `WithExponents`, two ends each: R rows.
+
+    held: refits of these rows; theta: the optima (R, p); se: what a standard error is about, (R,); side: -1 for a
+    lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear; shape: (B, K).
+    """
+
+    def __init__(
+        self, held: Held, theta: Array, side: Any, se: Array, t: float, shape: tuple[int, int]
+    ) -> None:
+        self.held, self.side, self.se, self.t, self.shape = held, side, se, t, shape
+        self.theta, self.rise = theta.copy(), np.zeros(se.size)
+        self.outer, self.outer_rise = (
+            np.full(se.size, np.inf),
+            np.full(se.size, np.nan),
+        )  # known to be outside
+        self.reach = np.zeros(se.size)  # the largest known to be inside
+        self.stride = np.ones(
+            se.size
+        )  # share of the way to the next distance planned: less where refits fail
+        self.opened = np.zeros(se.size, int)  # brackets whose outside was found to be none
+        self.failed = np.zeros(se.size, int)  # refits that did not arrive
+        self.end = np.full(se.size, np.nan)  # distance of the end, once it is known
+        self.lost = np.zeros(se.size, bool)  # searches that found none: their ends are given as open
+
+    def run(self, proposed: Array, theta: Array) -> Array:
+        """The ends (B, 2, K), from proposals (R,) with their θ (R, p); nan proposes nothing."""
+        self._search(*self._propose(proposed, theta))
+        for _ in range(AGAIN):
+            rows = self._further(theta)
+            if not rows.size:
+                break
+            self._search(rows, *self._next(rows))
+        return self._ends().reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]]
+
+    def _search(self, rows: Any, target: Array, start: Array) -> None:
+        """Refit and bracket until every one of `rows` (r,) has its end, first at distances target (r,)."""
+        close = CLOSE
+        for _ in range(SEARCHES):
+            if not rows.size:
+                break
+            values = self.held.estimate[rows] + self.side[rows] * target
+            self._learn(self.held.refit(start, values, rows), target, rows, close)
+            rows, close = rows[np.isnan(self.end[rows])], MEETS
+            if rows.size:
+                self._limits(rows)
+                rows = rows[np.isnan(self.end[rows])]
+                target, start = self._next(rows)
+        self.end[rows], self.lost[rows] = np.inf, True
+
+    def _further(self, theta: Array) -> Any:
+        """Rows whose quantity goes further at a point inside the region that another row found; moved there."""
+        B, K = self.shape
+        points = theta.reshape(B, -1, theta.shape[1])
+        some = np.unique(np.linspace(0, points.shape[1] - 1, WITNESSES).astype(int))
+        some = np.unique(np.concatenate([some, np.flatnonzero(self.held.k.reshape(B, -1)[0] >= K)]))
+        rows = np.arange(self.se.size).reshape(B, -1)[:, some].ravel()
+        points = theta[rows]
+        rise = (self.held.problem.batch(rows).value(points) - self.held.lowest[rows]) / self.held.allowed[
+            rows
+        ]
+        values = evaluate(self.held.problem, points, self.held.quantity).reshape(B, some.size, -1)
+        values = np.where((rise <= 1).reshape(B, -1, 1), values, np.nan)[
+            :, :, self.held.k[: self.se.size // B]
+        ]
+        out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))
+        out = np.where(np.isnan(out), -np.inf, out)
+        best = out.argmax(1)  # (B, rows of a fit)
+        reach = np.take_along_axis(out, best[:, None], 1)[:, 0].ravel()
+        asked = (self.held.k < K) & np.isfinite(self.end) & ~self.held.exact()
+        found = np.flatnonzero(asked & (reach > self.end * (1 + FURTHER)))
+        at = (np.arange(B)[:, None] * some.size + best).ravel()[found]
+        self.theta[found], self.reach[found], self.rise[found] = points[at], reach[found], rise[at]
+        self.outer[found], self.outer_rise[found], self.end[found] = np.inf, np.nan, np.nan
+        return found
+
+    def _ends(self) -> Array:
+        """The ends (R,) as values of the quantities."""
+        known = np.isfinite(self.end) & np.isfinite(self.held.estimate)
+        return np.asarray(np.where(known, self.held.estimate + self.side * self.end, self.side * np.inf))
+
+    def _propose(self, proposed: Array, theta: Array) -> tuple[Any, Array, Array]:
+        """Rows to search, the distances to try first and the θ to start from."""
+        out = self.side * (proposed - self.held.estimate)
+        f = self.held.problem.value(theta)
+        rise = (f - self.held.lowest) / self.held.allowed
+        inside = (out > 0) & (rise <= 1 + CLOSE)
+        exact = self.held.exact()
+        self.end[exact] = np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))[exact]
+        self.end[inside & ((out > FAR * self.se) | np.isinf(out))] = np.inf
+        first = np.where(inside & np.isfinite(out), out, self.t * self.se)
+        start = np.where(inside[:, None], theta, self.theta)
+        asked = (self.held.k < self.shape[1]) & np.isfinite(self.held.estimate)
+        rows = np.flatnonzero(np.isnan(self.end) & asked)
+        return rows, first[rows], start[rows]
+
+    def _learn(self, found: HeldFit, target: Array, rows: Any, close: float) -> None:
+        """Move the brackets by what refits at distances `target` found."""
+        good = found.met & found.arrived & np.isfinite(found.rise)
+        at = good & (np.abs(found.rise - 1) <= close)
+        self.end[rows[at]] = target[at]
+        reached = self.side[rows] * (found.value - self.held.estimate[rows])
+        inside = (found.rise < 1) & (reached > self.reach[rows]) & (reached < self.outer[rows]) & ~at
+        i = rows[inside]
+        self.reach[i], self.rise[i], self.theta[i] = reached[inside], found.rise[inside], found.theta[inside]
+        outside = good & (found.rise >= 1) & ~at & (target < self.outer[rows])
+        i = rows[outside]
+        self.outer[i], self.outer_rise[i] = target[outside], found.rise[outside]
+        failed = ~(found.met & (found.rise < 1) | good)
+        self.failed[rows] += failed
+        self.stride[rows] = np.where(failed, self.stride[rows] / 4, np.minimum(1.0, 2 * self.stride[rows]))
+
+    def _limits(self, rows: Any) -> None:
+        """End what is too far out and what the law lets go no further; widen brackets that closed on nothing.
+
+        A bracket closes on nothing where the refit outside had ended in another valley: from inside a shorter
+        step gets further.
+        """
+        self.end[rows[self.reach[rows] > FAR * self.se[rows]]] = np.inf
+        outer = self.outer[rows]
+        narrow = np.isfinite(outer) & (outer - self.reach[rows] <= NARROW * outer)
+        met = narrow & (np.abs(self.rise[rows] - 1) <= 0.02)
+        self.end[rows[met]] = self.reach[rows[met]]
+        room = 1 - self.rise[rows]
+        gain = self.held.gain(self.theta[rows], self.side[rows], room, rows)
+        limit = (self.reach[rows] > 0) & (gain <= GAINS * self.reach[rows]) & ~met
+        limit |= (self.reach[rows] == 0) & (gain <= 1e-9 * self.se[rows])
+        self.end[rows[limit]] = self.reach[rows[limit]]
+        closed = rows[narrow & np.isnan(self.end[rows])]
+        self.outer[closed], self.outer_rise[closed], self.stride[closed] = np.inf, np.nan, 0.02
+        self.opened[closed] += 1
+        tired = (self.stride[rows] < NARROW) | (self.opened[rows] > OPENED) | (self.failed[rows] > FAILED)
+        stuck = np.isnan(self.end[rows]) & tired
+        self.end[rows[stuck]], self.lost[rows[stuck]] = np.inf, True
+
+    def _next(self, rows: Any) -> tuple[Array, Array]:
+        """The next distances (r,) and where to start from, (r, p)."""
+        reach, outer, inner = self.reach[rows], self.outer[rows], np.sqrt(self.rise[rows])
+        with np.errstate(all="ignore"):
+            straight = reach / inner  # where the root of the rise, a straight line, is 1
+            first = self.t * self.se[rows]
+            ahead = np.where(reach > 0, np.clip(straight, 1.2 * reach, 3 * reach), first)
+            high = np.sqrt(self.outer_rise[rows])
+            cut = (1 - inner) / (high - inner)
+            share = np.where(np.isfinite(cut), np.clip(cut, 0.1, 0.9), 0.5)
+        bracketed = np.isfinite(outer)
+        target = np.where(bracketed, reach + share * (outer - reach), ahead)
+        return reach + self.stride[rows] * (target - reach), self.theta[rows]

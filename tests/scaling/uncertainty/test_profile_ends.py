@@ -1,0 +1,216 @@
+"""Ends of profile intervals against scipy's SLSQP: every law, objective, published table and window."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+
+import scaling
+from scaling import condensed, profile
+from scaling.laws import REGISTRY
+from scaling.optimise.objectives import OBJECTIVES
+from scaling.uncertainty.base import Quantity, at_points, evaluate, spread_batch, t_of
+from scaling.uncertainty.held_quantity import Held
+from scaling.uncertainty.profile import Profile
+
+PUBLISHED = Path(__file__).parents[3] / "results" / "published"
+WINDOWS = (1.0, 0.7, 0.5)  # share of the sizes that is fitted, the smallest
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    """The published tables by name, those of checkpoints thinned."""
+    losses = scaling.read_runs(PUBLISHED / "losses.csv")
+    found = dict(iter(losses.groupby("corpus")))
+    for path in sorted((PUBLISHED / "runs").glob("*.csv")):
+        table = pd.read_csv(path).rename(columns={"tokens": "D", "c4_loss_last": "loss"})
+        table = table[["N", "D", "loss"]].dropna()
+        found[path.stem] = table.iloc[::4] if len(table) > 300 else table
+    return found
+
+
+def fits(objectives: tuple[str, ...]) -> Iterator[tuple[str, scaling.Fit]]:
+    """Every law of a table's axes, fitted to its smallest sizes by each objective, where that determines it."""
+    for (name, table), (key, law), share in itertools.product(tables().items(), REGISTRY.items(), WINDOWS):
+        if not set(law.axes) <= set(table):
+            continue
+        rows = table[table.P == 1] if key == "dense" and "P" in table else table
+        window = rows[rows.N.quantile(share) >= rows.N]
+        for objective in objectives:
+            try:
+                fit = scaling.fit(law, window, OBJECTIVES[objective])
+            except scaling.FitError:
+                continue
+            if fit.determined:
+                yield f"{name}, {key}, {share:g}, {objective}", fit
+
+
+def asked(fit: scaling.Fit) -> Quantity:
+    """The loss at three times the largest N and D, and the law's exponents."""
+    far = {a: np.array([x.max() * (1 if a == "P" else 3)]) for a, x in fit.axes.items()}
+    points = at_points(far, fit.law.axes)
+    names = [name for name in fit.law.nonlinear if name not in fit.law.fixed]
+
+    def quantity(law: scaling.Law) -> np.ndarray:
+        return np.concatenate([points(law), np.stack([getattr(law, n) for n in names], axis=-1)], axis=-1)
+
+    return quantity
+
+
+def furthest(fit: scaling.Fit, quantity: Quantity, k: int, side: int, starts: int = 2) -> float:
+    """SLSQP's extreme of a quantity while the objective rises by no more than the threshold."""
+    problem, theta = fit.problem, fit.theta
+    cov, unit = spread_batch(problem, theta[None])
+    se = np.sqrt(np.maximum(np.diag(cov[0]), 0))
+    size = np.where(se > 0, np.minimum(se, np.maximum(np.abs(theta), 0.05)), 0.02)
+    allowed, lowest = t_of(problem, 0.95) ** 2 * unit[0], fit.objective_value
+
+    def at(z: np.ndarray) -> np.ndarray:
+        return np.clip(theta + z * size, problem.lower, problem.upper)
+
+    def value(z: np.ndarray) -> float:
+        return float(np.clip(evaluate(problem, at(z)[None], quantity)[0, k], -1e6, 1e6))
+
+    scale = max(abs(value(np.full(theta.size, 0.3)) - value(np.zeros(theta.size))), 1e-9)
+
+    def room_left(z: np.ndarray) -> float:
+        rise = (problem.value(at(z)[None])[0] - lowest) / allowed
+        return 1 - float(np.clip(np.nan_to_num(rise, nan=1e6), 0, 1e6))
+
+    bounds = list(zip((problem.lower - theta) / size, (problem.upper - theta) / size, strict=True))
+    rng, best = np.random.default_rng(0), value(np.zeros(theta.size))
+    for j in range(starts):
+        begin = rng.standard_normal(theta.size) * 0.3 * j
+        end = minimize(
+            lambda z: -side * value(z) / scale, np.clip(begin, *np.transpose(bounds)), method="SLSQP",
+            bounds=bounds, constraints={"type": "ineq", "fun": room_left}, options={"ftol": 1e-7, "maxiter": 150},
+        )  # fmt: skip
+        if room_left(end.x) >= -1e-3 and side * (value(end.x) - best) > 0:
+            best = value(end.x)
+    return best
+
+
+def check(name: str, fit: scaling.Fit) -> list[float]:
+    """How far SLSQP gets beyond each end, in shares of its distance; fails on a wrong order or a wrong end."""
+    quantity = asked(fit)
+    estimate, lower, upper = Profile().interval(fit, quantity, 0.95)
+    assert ((lower <= estimate) & (estimate <= upper)).all(), name
+    beyond = []
+    for k, side in itertools.product(range(estimate.size), (-1, 1)):
+        end = (lower if side < 0 else upper)[k]
+        if np.isinf(end):
+            continue
+        reach = side * (furthest(fit, quantity, k, side) - estimate[k])
+        beyond.append(reach / max(side * (end - estimate[k]), 1e-9 * abs(estimate[k])) - 1)
+        assert beyond[-1] < 0.015, (name, k, side, estimate[k], end, reach)
+    return beyond
+
+
+def test_ends_are_the_extremes_that_slsqp_finds() -> None:
+    cases = list(fits(("least-squares", "huber")))[::10]
+    beyond = np.concatenate([check(*case) for case in cases])
+    assert len(beyond) > 60
+    assert (np.abs(beyond) < 0.015).mean() > 0.7  # SLSQP, which may stop early, gets there too
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
+def test_ends_are_the_extremes_that_slsqp_finds_everywhere(objective: str) -> None:
+    beyond = np.concatenate([check(*case) for case in fits((objective,))])
+    assert (np.abs(beyond) < 0.015).mean() > (0.7 if "squares" in objective else 0.3)
+
+
+def test_an_end_that_a_climb_missed_is_found(pile: pd.DataFrame) -> None:
+    """Steps the wrong way once put this interval, 2.0025 to 2.0142, above its estimate."""
+    fit = scaling.fit(AdditiveHalf, pile[pile.N < 7.1e8], scaling.LeastSquares())
+    at = fit.predict(N=1.088e9, P=1).iloc[0]
+    assert at.loss == pytest.approx(2.0006, abs=1e-4)
+    assert at.lower == pytest.approx(1.9912, abs=2e-4)
+    assert at.upper == pytest.approx(2.0620, abs=2e-4)
+    assert at.new_lower < at.lower < at.upper < at.new_upper
+
+
+AdditiveHalf = scaling.AdditiveLaw.with_fixed(beta=0.5)
+
+
+def test_wrong_proposals_are_mended(monkeypatch: pytest.MonkeyPatch, pile: pd.DataFrame) -> None:
+    """Whatever a climb proposes, too short, the wrong way or nothing, the ends are the same."""
+    fit = scaling.fit(scaling.ParallelLaw, pile, scaling.LeastSquares())
+    right = fit.intervals()
+    climb = profile._Climb.run
+
+    def spoiled(self: profile._Climb, steps: int, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+        reached, theta = climb(self, steps, tolerance)
+        rows = np.arange(reached.size)
+        reached = np.where(rows % 3 == 0, 2 * self.estimate - reached, reached)
+        reached = np.where(rows % 3 == 1, np.nan, reached)
+        short = rows % 3 == 2
+        theta = np.where(short[:, None], 0.5 * (theta + self.theta), theta)
+        return np.where(short, 0.5 * (reached + self.estimate), reached), theta
+
+    monkeypatch.setattr(profile._Climb, "run", spoiled)
+    width = right.upper - right.lower
+    assert (np.abs(fit.intervals() - right).max(axis=1) / width).max() < 5e-3
+
+
+def test_an_end_that_no_refit_confirms_is_open(monkeypatch: pytest.MonkeyPatch, pile: pd.DataFrame) -> None:
+    """Also the interval of a new run, which has its middle part within."""
+    refit = Held.refit
+
+    def failing(self: Held, *given: object) -> object:
+        found = refit(self, *given)  # type: ignore[arg-type]
+        return type(found)(found.theta, np.full_like(found.rise, np.nan), found.value, found.met & False,
+                           found.arrived & False)  # fmt: skip
+
+    fit = scaling.fit(scaling.ParallelLaw, pile, scaling.LeastSquares())
+    monkeypatch.setattr(Held, "refit", failing)
+    ends = fit.intervals()
+    assert np.isinf(ends.upper["k"])
+    assert np.isinf(ends.lower["E"]) or ends.lower["E"] == 0
+    at = fit.predict(N=1e10, P=2).iloc[0]
+    assert np.isinf(at.upper)
+    assert np.isinf(at.new_upper)
+    assert at.new_lower <= at.lower <= at.loss
+
+
+def test_both_branches_of_a_curve_are_seen(stack: pd.DataFrame) -> None:
+    """A grows along the valley of E and alpha either way: its upper end lies at small alpha, not at large."""
+    law, window = scaling.DiversityLaw, stack[stack.N < 1.2e9]
+    fit = scaling.fit(law, window, scaling.LeastSquares())
+    table = fit.intervals()
+    low_alpha = scaling.fit(
+        law.with_fixed(alpha=table.lower["alpha"] * 1.0001), window, scaling.LeastSquares()
+    )
+    assert table.upper["A"] >= 0.99 * low_alpha.law.A
+
+
+def many(n: int, noise: float) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(3)
+    N, P = 10 ** rng.uniform(7.5, 10, n), rng.choice([1.0, 2.0, 4.0, 8.0], n)
+    law = scaling.ParallelLaw(1.37, 3.1e7, 0.213, 0.287)
+    return {"N": N, "P": P, "loss": law.predict(N=N, P=P) * np.exp(noise * rng.standard_normal(n))}
+
+
+@pytest.mark.parametrize(
+    ("objective", "share"),
+    [(scaling.LeastSquares(), 0.003), (scaling.LogHuber(0.1), 0.03), (scaling.LogHuber(), 0.3)],
+    ids=["squares", "wide Huber", "narrow Huber"],  # a loss with kinks is a parabola only as n^(1/4) grows
+)
+def test_cells_give_the_profile_of_all_rows(
+    monkeypatch: pytest.MonkeyPatch, objective: scaling.Objective, share: float
+) -> None:
+    """With so much noise that the interval of A is half as long again upwards: no covariance would do."""
+    fit = scaling.fit(scaling.ParallelLaw, many(8_000, 0.1), objective)
+    full, far = fit.intervals(), fit.predict(N=1e12, P=16)
+    assert full.attrs["method"] == "profile likelihood"
+    assert (full.upper - full.estimate)["A"] > 1.1 * (full.estimate - full.lower)["A"]
+    for module in (profile, condensed):
+        monkeypatch.setattr(module, "MANY", 7_999)
+    cells, far_cells = fit.intervals(), fit.predict(N=1e12, P=16)
+    assert "8,000 rows in cells" in cells.attrs["method"]
+    width = full.upper - full.lower
+    assert (np.abs(cells - full).max(axis=1) / width).max() < share
+    assert np.abs(far_cells.lower - far.lower)[0] < share * (far.upper - far.lower)[0]
