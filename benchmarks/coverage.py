@@ -29,7 +29,7 @@ from scaling.data.atomic_files import write_between
 from scaling.laws.base import Array, Law
 from scaling.optimise.problem import Problem
 from scaling.optimise.solver import minimise
-from scaling.uncertainty.base import Quantity, errors_batch, evaluate, t_of
+from scaling.uncertainty.interval_methods import Quantity, errors_batch, evaluate, t_of
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "results/tables/coverage.csv"

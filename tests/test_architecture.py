@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import scaling
-from scaling.uncertainty.base import Method
+from scaling.uncertainty.interval_methods import Method
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("parscale", "scaling", "sweeps", "analysis")

@@ -18,7 +18,7 @@ from analysis.costs.shapes import shape_of
 from analysis.inference_cost import GIB, estimate
 from scaling import Fit
 from scaling.accounting import training_flops as count_flops
-from scaling.uncertainty.base import Method, check_level
+from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import default_method
 
 COSTS = {"latency_s": "latency", "memory_bytes": "memory", "training_flops": "training FLOPs"}

@@ -16,7 +16,7 @@ import numpy as np
 
 import scaling
 from scaling.laws.base import Array
-from scaling.uncertainty.base import at_points, slopes, spread
+from scaling.uncertainty.interval_methods import at_points, slopes, spread
 
 LOW, HIGH, A_DECADE = 1e2, 1e15, 8  # sizes of the grid, and its points in a factor of ten
 STREAMS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64)

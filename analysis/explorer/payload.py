@@ -13,7 +13,7 @@ from analysis.explorer import law_grid
 from analysis.explorer.explored_runs import ExploredRuns
 from analysis.inference_cost import PREFIX_TOKENS
 from scaling.fitting.summary import baseline_r2
-from scaling.uncertainty.base import t_quantile
+from scaling.uncertainty.interval_methods import t_quantile
 
 LEVEL = 0.95
 TITLES = {

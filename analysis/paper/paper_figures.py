@@ -16,7 +16,7 @@ from analysis.paper.refit import Inputs
 from analysis.sweep import figure_tables
 from scaling.selection import paired_gains
 from scaling.selection.equivalent_size import equivalents, equivalents_by_points
-from scaling.uncertainty.base import t_quantile
+from scaling.uncertainty.interval_methods import t_quantile
 
 RIVALS = {
     "Eq 5: log P": "parallel",

@@ -25,7 +25,7 @@ from scaling import Status
 from scaling.data.query import WHOLE, Asked, slug
 from scaling.optimise.objectives import Objective
 from scaling.selection import gains_by_context, paired_gains
-from scaling.uncertainty.base import t_quantile
+from scaling.uncertainty.interval_methods import t_quantile
 
 Drawing = Callable[[], Figure]
 

@@ -45,7 +45,7 @@ class LevelOptions(JsonOptions):
 
     def check_level(self) -> None:
         """Refuse a level that is no share between 0 and 1."""
-        from scaling.uncertainty.base import check_level
+        from scaling.uncertainty.interval_methods import check_level
 
         check_level(self.level, "--level ")
 

@@ -13,7 +13,7 @@ from scaling.fitting.result import Fit
 from scaling.laws.base import Array, Law
 from scaling.result_table import ResultTable
 from scaling.shown import shown
-from scaling.uncertainty.base import check_level
+from scaling.uncertainty.interval_methods import check_level
 from scaling.uncertainty.prediction import default_method
 
 Cost = Callable[..., Any]  # N, P, D arrays -> memory or latency, same shape

@@ -14,7 +14,14 @@ from scaling.data.levels import approximate_C
 from scaling.fitting.result import Fit
 from scaling.laws.base import Array, clean_axes
 from scaling.result_table import FrameResult
-from scaling.uncertainty.base import Quantity, at_points, check_level, slopes, spread_batch, t_quantile
+from scaling.uncertainty.interval_methods import (
+    Quantity,
+    at_points,
+    check_level,
+    slopes,
+    spread_batch,
+    t_quantile,
+)
 from scaling.uncertainty.power import let_go, one_row_a_run
 
 Target = str | Mapping[str, float] | Fit | Quantity
@@ -43,7 +50,7 @@ def suggest(
     candidates: one row a run with the law's axes, and C in FLOPs (6 N P D where it is missing; without D
     6 N P, which has no unit: a budget is then refused). target: a parameter's name; a point {"N": ...,
     "P": ...} whose loss is wanted; a rival Fit, to tell the two laws apart; or any quantity (see
-    `scaling.uncertainty.base`).
+    `scaling.uncertainty.interval_methods`).
     The table has the chosen runs in order with C, total_C and what is expected after each: half_width of the
     target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
     Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted. A parameter

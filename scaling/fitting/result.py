@@ -13,8 +13,8 @@ from scaling.data.any_table import as_frame, axis_columns
 from scaling.fitting import plots, save, summary
 from scaling.optimise.estimate import Estimate
 from scaling.terminal_text import width
-from scaling.uncertainty.base import Method
 from scaling.uncertainty.covariance import parameter_covariance
+from scaling.uncertainty.interval_methods import Method
 from scaling.uncertainty.prediction import equivalent_sizes, method_of, predict
 
 
@@ -47,7 +47,7 @@ class Fit(Estimate):
     def covariance(self) -> pd.DataFrame:
         """Covariance of the free parameters' estimates by linear theory, (p, p); nan for one at its bound.
 
-        Source: the covariance of `scaling.uncertainty.base.spread`, by the delta method.
+        Source: the covariance of `scaling.uncertainty.interval_methods.spread`, by the delta method.
         """
         return parameter_covariance(self)
 

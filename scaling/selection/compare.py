@@ -23,7 +23,7 @@ from scaling.optimise.optimum import FitError
 from scaling.optimise.solver import minimise
 from scaling.result_table import ResultTable
 from scaling.shown import is_table, shown
-from scaling.uncertainty.base import leverage
+from scaling.uncertainty.interval_methods import leverage
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs

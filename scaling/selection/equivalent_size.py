@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scaling.data.runs import finished_runs
 from scaling.laws.base import Array, Law
 from scaling.optimise.estimate import Estimate
-from scaling.uncertainty.base import Method, check_level
+from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import equivalent_interval
 
 EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "upper", "in_data"]

@@ -26,7 +26,7 @@ from scaling.fitting.result import Fit
 from scaling.laws import DenseLaw
 from scaling.optimise.objectives import LeastSquares
 from scaling.result_table import FrameResult
-from scaling.uncertainty.base import at_points, check_level
+from scaling.uncertainty.interval_methods import at_points, check_level
 from scaling.uncertainty.profile import Profile
 
 KEYS = ("corpus", "size", "D", "N_one", "P")  # what names a row

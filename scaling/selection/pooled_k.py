@@ -22,7 +22,7 @@ from scaling.fitting.fit import fit
 from scaling.laws import DenseLaw
 from scaling.optimise.objectives import LeastSquares
 from scaling.selection.paired_gains import of_one_law, paired
-from scaling.uncertainty.base import check_level
+from scaling.uncertainty.interval_methods import check_level
 
 Array = NDArray[np.float64]
 FEWEST = 4  # sizes: the law of N has three parameters, and one size is left out

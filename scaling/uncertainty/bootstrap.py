@@ -12,7 +12,7 @@ from scaling.laws.base import Array, Law
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import Problem
 from scaling.optimise.solver import minimise
-from scaling.uncertainty.base import (
+from scaling.uncertainty.interval_methods import (
     SMALL,
     Method,
     Quantity,

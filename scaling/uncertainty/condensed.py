@@ -19,7 +19,7 @@ import numpy as np
 from scaling.laws.base import Array
 from scaling.optimise.objectives import LeastSquares
 from scaling.optimise.problem import Problem
-from scaling.uncertainty.base import expected_moments
+from scaling.uncertainty.interval_methods import expected_moments
 
 MANY = 20_000  # rows above which profiles are taken on cells
 CELLS = 4_000  # about as many cells at most

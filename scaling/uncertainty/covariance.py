@@ -9,7 +9,7 @@ import pandas as pd
 
 from scaling.laws.base import Array, Law
 from scaling.optimise.estimate import Estimate
-from scaling.uncertainty.base import (
+from scaling.uncertainty.interval_methods import (
     SMALL,
     Method,
     Quantity,
@@ -25,7 +25,7 @@ from scaling.uncertainty.base import (
 def parameter_covariance(fit: Estimate) -> pd.DataFrame:
     """Covariance of the free parameters' estimates, (p, p), by linear theory; nan for one at its bound.
 
-    The covariance of `scaling.uncertainty.base.spread`, by the delta method; nan throughout where the rows do not
+    The covariance of `scaling.uncertainty.interval_methods.spread`, by the delta method; nan throughout where the rows do not
     determine the parameters.
     """
     names = list(fit.form.free())

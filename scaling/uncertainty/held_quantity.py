@@ -16,7 +16,7 @@ from scaling.laws.base import Array
 from scaling.optimise.objectives import LogHuber
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.robust_scale import location_scale
-from scaling.uncertainty.base import Quantity, own_slopes, own_values
+from scaling.uncertainty.interval_methods import Quantity, own_slopes, own_values
 
 STEPS = 60  # of one refit
 BACK = 8  # corrections back to the surface

@@ -8,7 +8,7 @@ from scipy import special
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
 from scaling.shown import shown
-from scaling.uncertainty.base import check_level, errors_batch, t_of
+from scaling.uncertainty.interval_methods import check_level, errors_batch, t_of
 
 POWER = 0.8  # the usual demand on a design: four times in five
 

@@ -15,9 +15,9 @@ from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY
 from scaling.shown import shown
-from scaling.uncertainty.base import Method, at_points, check_level, t_quantile
 from scaling.uncertainty.bootstrap import Bootstrap
 from scaling.uncertainty.covariance import Covariance, parameter_covariance
+from scaling.uncertainty.interval_methods import Method, at_points, check_level, t_quantile
 from scaling.uncertainty.profile import Profile
 
 LARGE = 50_000  # rows from which linear theory is asked whether it does

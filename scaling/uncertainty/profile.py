@@ -14,7 +14,9 @@ from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import minimise
-from scaling.uncertainty.base import (
+from scaling.uncertainty.condensed import MANY, condensed
+from scaling.uncertainty.held_quantity import Held, softened
+from scaling.uncertainty.interval_methods import (
     Method,
     Quantity,
     evaluate,
@@ -28,8 +30,6 @@ from scaling.uncertainty.base import (
     standard_errors,
     t_of,
 )
-from scaling.uncertainty.condensed import MANY, condensed
-from scaling.uncertainty.held_quantity import Held, softened
 from scaling.uncertainty.profile_ends import FAR, Ends, WithExponents
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from scaling.laws.base import Array, Law
-from scaling.uncertainty.base import Quantity, evaluate, own_of
 from scaling.uncertainty.held_quantity import Held, HeldFit
+from scaling.uncertainty.interval_methods import Quantity, evaluate, own_of
 
 FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
 CLOSE = 4e-3  # relative difference from the threshold at which a proposed end is accepted

@@ -12,7 +12,7 @@ from analysis.explorer import law_grid
 from analysis.explorer.explored_runs import read_sources
 from analysis.explorer.payload import payload
 from scaling.laws.base import Law, Range
-from scaling.uncertainty.base import t_quantile
+from scaling.uncertainty.interval_methods import t_quantile
 
 
 def weights(nodes, x):

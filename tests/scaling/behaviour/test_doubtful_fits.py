@@ -12,7 +12,7 @@ from scaling.data.levels import approximate_C, levels_along
 from scaling.laws.base import EXPONENT, Law
 from scaling.selection.compare import MANY, leave_one_out
 from scaling.selection.isoflop import optimum_estimates
-from scaling.uncertainty.base import leverage
+from scaling.uncertainty.interval_methods import leverage
 from scaling.uncertainty.prediction import equivalent_interval
 
 rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares, minimize
 
 import scaling
 from scaling import AdditiveLaw, Bootstrap, Covariance, ParallelLaw, Profile
-from scaling.uncertainty.base import slopes, spread, t_quantile
+from scaling.uncertainty.interval_methods import slopes, spread, t_quantile
 from scaling.uncertainty.prediction import default_method
 
 SQUARES = scaling.LeastSquares(log=True)

@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from scaling.certificate import fields_at_bound
-from scaling.method import spread_batch
 
 import scaling
 from scaling import AdditiveLaw, ChinchillaLaw, DenseLaw, FitError, ParallelLaw, Status
+from scaling.optimise.certificate import fields_at_bound
+from scaling.uncertainty.interval_methods import spread_batch
 
 TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
 N, P = (v.ravel() for v in np.meshgrid(np.geomspace(5e7, 5e9, 5), [1.0, 2.0, 4.0, 8.0]))

@@ -10,11 +10,11 @@ import pytest
 from scipy.optimize import minimize
 
 import scaling
-from scaling import condensed, profile
 from scaling.laws import REGISTRY
 from scaling.optimise.objectives import OBJECTIVES
-from scaling.uncertainty.base import Quantity, at_points, evaluate, spread_batch, t_of
+from scaling.uncertainty import condensed, profile
 from scaling.uncertainty.held_quantity import Held
+from scaling.uncertainty.interval_methods import Quantity, at_points, evaluate, spread_batch, t_of
 from scaling.uncertainty.profile import Profile
 
 PUBLISHED = Path(__file__).parents[3] / "results" / "published"
