@@ -46,7 +46,7 @@ def test_every_law_agrees_with_predict_to_the_stated_tolerance(sources, points):
         for name, fit in source.fits.items():
             axes = {a: v for a, v in {"N": N, "P": P}.items() if a in fit.law.axes}
             at = P if "P" in axes else np.ones_like(P)
-            python = fit.predict(0.95, scaling.Covariance(), **axes)
+            python = fit.predict(axes, method=scaling.Covariance())
             ours = between(law_grid.losses(fit.law), fit.law, N, at)
             np.testing.assert_allclose(ours, python["loss"], rtol=law_grid.AGREES, err_msg=name)
             moves = law_grid.sensitivities(fit).astype("<f4").astype(float)

@@ -96,7 +96,7 @@ def test_options_are_named_as_they_are_given(folder: Path) -> None:
 
 def test_fixed_laws_round_trip_through_the_command(folder: Path) -> None:
     fit = scaling.Fit.load(folder / "additive-beta-0.5-pile.json")
-    assert type(fit.law) is scaling.REGISTRY["additive-half"]
+    assert fit.form == scaling.REGISTRY["additive-half"]
 
 
 def test_groups_are_all_there_and_named(losses: pd.DataFrame, tmp_path: Path) -> None:
