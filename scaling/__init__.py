@@ -17,7 +17,11 @@ from scaling.laws import (
     ChinchillaLaw,
     DenseLaw,
     DiversityLaw,
+    EqualExponentsLaw,
+    InteractionLaw,
+    KaplanLaw,
     LogMultiplicativeLaw,
+    NoFloorLaw,
     ParallelDataLaw,
     ParallelLaw,
     ParallelPowerLaw,
@@ -32,9 +36,11 @@ if TYPE_CHECKING:
     from scaling.bootstrap import Bootstrap
     from scaling.data import read_runs
     from scaling.design import suggest
+    from scaling.forecasting import Forecast, forecast
     from scaling.isoflop import optimum_estimates
     from scaling.power import detectable
     from scaling.profile import Profile
+    from scaling.registered import score
     from scaling.selection import compare
     from scaling.structure import adequacy
     from scaling.uncertainty import Covariance
@@ -46,9 +52,12 @@ _LATER = {
     "backtest": "scaling.windows",
     "compare": "scaling.selection",
     "detectable": "scaling.power",
+    "forecast": "scaling.forecasting",
     "optimum_estimates": "scaling.isoflop",
     "read_runs": "scaling.data",
+    "score": "scaling.registered",
     "suggest": "scaling.design",
+    "Forecast": "scaling.forecasting",
     "Bootstrap": "scaling.bootstrap",
     "Covariance": "scaling.uncertainty",
     "Profile": "scaling.profile",
@@ -65,12 +74,17 @@ __all__ = [
     "Covariance",
     "DenseLaw",
     "DiversityLaw",
+    "EqualExponentsLaw",
     "Fit",
     "FitError",
+    "Forecast",
+    "InteractionLaw",
+    "KaplanLaw",
     "Law",
     "LeastSquares",
     "LogHuber",
     "LogMultiplicativeLaw",
+    "NoFloorLaw",
     "Objective",
     "ParallelDataLaw",
     "ParallelLaw",
@@ -86,8 +100,10 @@ __all__ = [
     "compare",
     "detectable",
     "fit",
+    "forecast",
     "optimum_estimates",
     "read_runs",
+    "score",
     "suggest",
 ]
 

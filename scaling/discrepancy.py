@@ -20,22 +20,21 @@ from scaling.pooling import EXACT, Member
 LENGTH = 1.5  # length of the kernel in ranges of an axis, chosen on public tables (docs/forecast.md)
 RATIOS = (0.0, 0.1, 0.4, 1.6, 6.4, 25.6)  # variances of g over that of the noise
 ROWS = 250  # rows the process is computed on, evenly spread: time grows as their cube
-LEAST = 1e-3  # posterior weight below which a ratio is left out
 
 
-class Component(NamedTuple):
-    """What one ratio says at K points: of a law's prediction, its correction and variances."""
+class Discrepancy(NamedTuple):
+    """What is to be added to a law's log loss at K points, and how uncertain the sum is."""
 
-    weight: float
-    correction: Array  # added to the law's log loss, (K,)
-    variance: Array  # of the corrected law, without the noise of a run, (K,)
-    noise: float  # variance of a run
+    correction: Array  # (K,)
+    parameters: Array  # variance that the law's parameters leave, (K,)
+    shared: Array  # variance that errors of neighbouring runs add, (K,)
+    noise: float  # variance of one run
 
 
-def components(
+def discrepancy(
     one: Member, where: Array, asked: Array, points: dict[str, Array], length: float = LENGTH
-) -> list[Component]:
-    """Of a law fitted to rows at `where` (n, d), what is said at points `asked` (K, d).
+) -> Discrepancy:
+    """Of a law fitted to rows at `where` (n, d), its discrepancy at points, which lie at `asked` (K, d).
 
     where, asked: the logarithms of the axes in units of their range over the runs.
     """
@@ -44,12 +43,13 @@ def components(
     J, at = one.columns[some] @ inverse, one.slopes(points) @ inverse
     near = _kernel(where[some], where[some], length), _kernel(asked, where[some], length)
     found = list(_each(J, at, one.residuals[some], *near))
-    likelihood = np.array([log for log, _ in found])
+    likelihood, correction, variance, noise = (np.array(column) for column in zip(*found, strict=True))
     share = np.exp(likelihood - likelihood.max())
     share /= share.sum()
-    kept = [(w, part) for w, (_, part) in zip(share, found, strict=True) if w > LEAST]
-    total = sum(w for w, _ in kept)
-    return [part._replace(weight=float(w / total)) for w, part in kept]
+    mean = share @ correction
+    total = share @ (variance + (correction - mean) ** 2)
+    parameters = float(share @ noise) / noise[0] * variance[0]  # RATIOS begins with 0: parameters alone
+    return Discrepancy(mean, np.minimum(parameters, total), np.maximum(total - parameters, 0), share @ noise)
 
 
 def _whitening(columns: Array) -> Array:
@@ -66,8 +66,8 @@ def _kernel(a: Array, b: Array, length: float) -> Array:
 
 def _each(
     J: Array, at: Array, residuals: Array, among: Array, across: Array
-) -> Iterator[tuple[float, Component]]:
-    """The restricted log likelihood of each ratio and what it says."""
+) -> Iterator[tuple[float, Array, Array, float]]:
+    """Of each ratio its restricted log likelihood, correction, variance and noise."""
     n, p = J.shape
     for ratio in RATIOS:
         factor = cho_factor(np.eye(n) + ratio * among, lower=True)
@@ -85,4 +85,4 @@ def _each(
         process = ratio - (ratio * across.T * reached).sum(0)
         correction = at @ shift + ratio * across @ weighed if ratio else np.zeros(len(at))
         variance = noise * np.maximum(parameters + process, 0.0)
-        yield -0.5 * (dof * np.log(noise) + spread), Component(1.0, correction, variance, noise)
+        yield -0.5 * (dof * np.log(noise) + spread), correction, variance, noise

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaling.law import Array
-from scaling.pooling import Member, pooled_log_loss, refitted, weights
+from scaling.pooling import FLAT, Member, pooled_log_loss, refitted, weights
 
-PRIOR = 0.06  # κ at which the prior is centred, chosen on public tables
+PRIOR = 0.05  # κ at which the prior is centred, chosen on public tables
 PRIOR_WIDTH = 0.7  # standard deviation of log κ
 TEMPER = 0.5  # power of the windows' likelihood: they share runs
 GRID = np.linspace(-1.6, 1.6, 7)  # of log κ, in its standard deviations
@@ -89,9 +89,9 @@ class Drift:
         return float(np.sqrt(self.probabilities @ self.values**2))
 
 
-def drift_along(members: Sequence[Member], runs: Points, axis: str, side: int, prior: float = PRIOR) -> Drift:
+def drift_along(members: Sequence[Member], runs: Points, axis: str, side: int, prior: float = PRIOR, flat: float = FLAT) -> Drift:
     """The drift of a pool of laws along an axis, from windows inside the runs."""
-    found = [_window(members, runs, axis, side, keep) for keep in _cuts(members, runs, axis, side)]
+    found = [_window(members, runs, axis, side, keep, flat) for keep in _cuts(members, runs, axis, side)]
     windows = tuple(w for w in found if w is not None)
     values = prior * np.exp(PRIOR_WIDTH * GRID)
     log = -(GRID**2) / 2
@@ -115,14 +115,14 @@ def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list
     return [at <= cut + SAME / 2 for cut in good]
 
 
-def _window(members: Sequence[Member], runs: Points, axis: str, side: int, keep: Array) -> Window | None:
+def _window(members: Sequence[Member], runs: Points, axis: str, side: int, keep: Array, flat: float) -> Window | None:
     """Fit the kept runs, predict the others; None where nothing can be fitted or predicted."""
     small = refitted(members, keep)
     if not small or keep.all():
         return None
     within = {a: x[keep] for a, x in runs.items()}
     beyond = {a: x[~keep] for a, x in runs.items()}
-    weight = weights(small)
+    weight = weights(small, flat)
     change = change_beyond(small, weight, within, beyond, axis, side)
     total = float((change**2).sum())
     if total < 1e-12:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from scaling.data_laws import EqualExponentsLaw, InteractionLaw, KaplanLaw, NoFloorLaw
 from scaling.law import EXPONENT, Law, Range, clean_axes, like
 from scaling.prefactor import GAIN, PARSCALE, RootA, power
 from scaling.rivals import AdditiveLaw, DiversityLaw, LogMultiplicativeLaw, ParallelPowerLaw, SaturatingLaw
@@ -23,7 +24,11 @@ __all__ = [
     "ChinchillaLaw",
     "DenseLaw",
     "DiversityLaw",
+    "EqualExponentsLaw",
+    "InteractionLaw",
+    "KaplanLaw",
     "LogMultiplicativeLaw",
+    "NoFloorLaw",
     "ParallelDataLaw",
     "ParallelLaw",
     "ParallelPowerLaw",
@@ -155,6 +160,10 @@ REGISTRY: dict[str, type[Law]] = {
     "log-multiplicative": LogMultiplicativeLaw,
     "dense": DenseLaw,
     "chinchilla": ChinchillaLaw,
+    "interaction": InteractionLaw,
+    "equal-exponents": EqualExponentsLaw,
+    "no-floor": NoFloorLaw,
+    "kaplan": KaplanLaw,
     "parallel-data": ParallelDataLaw,
 }
 

@@ -1,0 +1,89 @@
+"""A forecast for people: one plain sentence, text for terminals, HTML for Jupyter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scaling.summary import number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scaling.forecasting import Forecast
+
+COMPUTE = {"C": "compute"}
+
+
+def sentence(made: Forecast) -> str:
+    """What is forecast at the point furthest out, how far that is, and what the width comes from."""
+    at = made.beyond.to_numpy().argmax()
+    point, more = made.points.iloc[at], len(made.points) - 1
+    where = ", ".join(f"{axis} = {value:.4g}" for axis, value in point.items())
+    ends = f"{number(made.lower.iloc[at])} to {number(made.upper.iloc[at])}"
+    words = [
+        f"At {where} the loss is forecast to be {number(made.loss.iloc[at])} nats per token "
+        f"({100 * made.level:g}% prediction interval {ends}).",
+        _distance(made, at),
+        _largest(made, at),
+        _windows(made, at),
+        f"It is the furthest of {more + 1} points." if more else "",
+    ]
+    return " ".join(word for word in words if word)
+
+
+def _distance(made: Forecast, at: int) -> str:
+    axis, factor = made.along.iloc[at], made.beyond.iloc[at]
+    if not axis:
+        return "The point lies within the runs, so the interval is not widened."
+    return f"This is an extrapolation, {factor:.3g}x beyond the runs along {COMPUTE.get(axis, axis)}."
+
+
+def _largest(made: Forecast, at: int) -> str:
+    share = made.parts.iloc[at]
+    return f"The largest part of the variance is {share.idxmax()} ({share.max():.0%})."
+
+
+def _windows(made: Forecast, at: int) -> str:
+    axis = made.along.iloc[at]
+    rows = made.drift[made.drift.index.str.lstrip("-") == axis] if axis else made.drift[:0]
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    if not row.windows:
+        return "No window inside the runs tests the laws, so the widening is what public tables show."
+    more = "more" if row.share > 0 else "less"
+    count = f"{row.windows:.0f} windows" if row.windows > 1 else "one window"
+    return f"In {count} inside the runs the loss changed {abs(row.share):.0%} {more} than the laws predicted."
+
+
+def text(made: Forecast) -> str:
+    """The forecast as a table, the laws' weights and the sentence."""
+    return "\n".join(
+        [
+            _shown(made).to_string(index=False),
+            "",
+            "laws: " + ", ".join(f"{name} {w:.2f}" for name, w in made.weights.items()),
+            made.sentence,
+            *(f"note: {note}" for note in made.notes),
+        ]
+    )
+
+
+def html(made: Forecast) -> str:
+    """The same as HTML."""
+    from html import escape
+
+    notes = "".join(f"<p>{escape(words)}</p>" for words in (made.sentence, *made.notes))
+    laws = made.weights.round(3).to_frame().to_html()
+    return f"{_shown(made).to_html(index=False)}{laws}{notes}"
+
+
+def _shown(made: Forecast) -> pd.DataFrame:
+    """The table as it is printed: four digits, shares as percent."""
+    out = made.table.copy()
+    for column in out:
+        if column in made.parts:
+            out[column] = [f"{x:.0%}" for x in out[column]]
+        elif column != "along":
+            out[column] = [f"{x:.4g}" if column in made.points else number(x) for x in out[column]]
+    return out
