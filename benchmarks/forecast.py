@@ -3,7 +3,7 @@
 Fits part of every public table, forecasts the rest and scores it, beside the fit's own prediction interval.
 Each family of tables is scored with numbers (`scaling.forecasting.Tuned`) that the other families chose.
 Writes results/benchmarks/forecast.csv and .md and the tables of docs/forecast.md.
---choose     compute every combination of the numbers again (20 minutes) before choosing
+--choose     compute every combination of the numbers again (10 minutes) before choosing
 --peer EXE   also simple-scaling-laws' prediction, by a Python that has it (kept in forecast_peer.csv)
 --simulate   also simulated runs whose truth is none of the laws (kept in forecast_simulated.csv)
 --extra DIR  score the tables of a folder (CSV: N, P or D, loss) with the numbers as shipped, and print
@@ -20,14 +20,17 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 
 import scaling
 from benchmarks.forecast_tables import COMPUTE, NARROW, SIZE, Split, Table, default_law, folder, splits, tables
+from scaling import drift
 from scaling.files import write_between
 from scaling.forecasting import Tuned, forecast
+from scaling.pooling import refitted
 from scaling.registered import interval_score
 
 ROOT = Path(__file__).parents[1]
@@ -82,9 +85,19 @@ def _all(task: tuple[Split, Tuned | None]) -> list[dict[str, Any]]:
 
 
 def _grid(split: Split) -> list[dict[str, Any]]:
+    """The forecast with every combination of the numbers; windows, which do not depend on them, fitted once."""
+    fitted: dict[bytes, Any] = {}
+
+    def remembered(members: Any, keep: Any) -> Any:
+        key = keep.tobytes()
+        if key not in fitted:
+            fitted[key] = refitted(members, keep)
+        return fitted[key]
+
     out = [plain(split)]
-    for place, tuned in enumerate(GRID):
-        out += [found | {"method": str(place)} for found in forecasts(split, tuned, alone=False)]
+    with patch.object(drift, "refitted", remembered):
+        for place, tuned in enumerate(GRID):
+            out += [found | {"method": str(place)} for found in forecasts(split, tuned, alone=False)]
     return out
 
 

@@ -21,7 +21,7 @@ def sentence(made: Forecast) -> str:
     where = ", ".join(f"{axis} = {value:.4g}" for axis, value in point.items())
     ends = f"{number(made.lower.iloc[at])} to {number(made.upper.iloc[at])}"
     words = [
-        f"At {where} the loss is forecast to be {number(made.loss.iloc[at])} nats per token "
+        f"At {where} the loss is forecast to be {number(made.loss.iloc[at])} "
         f"({100 * made.level:g}% prediction interval {ends}).",
         _distance(made, at),
         _largest(made, at),
@@ -32,10 +32,10 @@ def sentence(made: Forecast) -> str:
 
 
 def _distance(made: Forecast, at: int) -> str:
-    axis, factor = made.along.iloc[at], made.beyond.iloc[at]
+    axis, factor = made.outside.iloc[at], made.beyond.iloc[at]
     if not axis:
         return "The point lies within the runs, so the interval is not widened."
-    return f"This is an extrapolation, {factor:.3g}x beyond the runs along {COMPUTE.get(axis, axis)}."
+    return f"This is an extrapolation, {factor:.3g}x beyond the runs in {COMPUTE.get(axis, axis)}."
 
 
 def _largest(made: Forecast, at: int) -> str:
@@ -53,7 +53,8 @@ def _windows(made: Forecast, at: int) -> str:
         return "No window inside the runs tests the laws, so the widening is what public tables show."
     more = "more" if row.share > 0 else "less"
     count = f"{row.windows:.0f} windows" if row.windows > 1 else "one window"
-    return f"In {count} inside the runs the loss changed {abs(row.share):.0%} {more} than the laws predicted."
+    change = f"the loss changed {abs(row.share):.0%} {more} than the laws predicted"
+    return f"In {count} inside the runs, along {COMPUTE.get(axis, axis)}, {change}."
 
 
 def text(made: Forecast) -> str:
@@ -84,6 +85,6 @@ def _shown(made: Forecast) -> pd.DataFrame:
     for column in out:
         if column in made.parts:
             out[column] = [f"{x:.0%}" for x in out[column]]
-        elif column != "along":
+        elif column != "outside":
             out[column] = [f"{x:.4g}" if column in made.points else number(x) for x in out[column]]
     return out

@@ -22,7 +22,7 @@ from scaling.law import Array, Law
 from scaling.objectives import LeastSquares, Objective, checked
 from scaling.pooling import FLAT, Member, Mixture, joined, member, weights
 from scaling.problem import Problem
-from scaling.question import Question, question
+from scaling.question import Question, question, sample
 
 if TYPE_CHECKING:
     from scaling.result import Fit
@@ -48,8 +48,9 @@ class Forecast:
     lower: pd.Series
     upper: pd.Series
     level: float
-    beyond: pd.Series  # by what factor a point lies outside the runs, along `along`; 1 within
-    along: pd.Series  # the axis it leaves them by: N, P, D or C (compute), empty within
+    beyond: pd.Series  # by what factor a point lies outside the runs, the largest of its axes; 1 within
+    outside: pd.Series  # that axis: N, P or D, or C (compute) where it alone is beyond; empty within
+    along: pd.Series  # the axis that widens: where the laws predict the largest change beyond the runs
     parts: pd.DataFrame  # shares of the variance: run noise, parameters, size effects, which law, the law's form
     drift: pd.DataFrame  # index axis; windows, share, kappa: what the windows inside the runs say
     weights: pd.Series  # of each law, best first
@@ -60,9 +61,9 @@ class Forecast:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a point: the axes, loss, lower, upper, beyond, along and the shares of the parts."""
+        """One row a point: the axes, loss, lower, upper, beyond, outside and the shares of the parts."""
         found = {"loss": self.loss, "lower": self.lower, "upper": self.upper}
-        return self.points.assign(**found, beyond=self.beyond, along=self.along).join(self.parts)
+        return self.points.assign(**found, beyond=self.beyond, outside=self.outside).join(self.parts)
 
     @property
     def sentence(self) -> str:
@@ -118,8 +119,9 @@ def forecast(
         raise ValueError(f"level={level!r} is no level. Give one between 0 and 1, such as 0.95.")
     objective = checked(objective, LeastSquares(log=True))
     asked = question(table, {"N": N, "P": P, "D": D}, laws)
-    members, notes = _members(asked, objective)
-    return _forecast(asked, members, level, tuned or Tuned(), notes)
+    with np.errstate(all="ignore"):  # what overflows in a law far from its runs ends in a wide interval
+        members, notes = _members(asked, objective)
+        return _forecast(asked, members, level, tuned or Tuned(), notes)
 
 
 def beyond_runs(fit: Fit, axes: Mapping[str, Any], level: float) -> pd.DataFrame:
@@ -129,12 +131,14 @@ def beyond_runs(fit: Fit, axes: Mapping[str, Any], level: float) -> pd.DataFrame
     the fit's own prediction interval stands). Source: as `forecast`, with one law in the pool.
     """
     points = {a: np.asarray(axes[a], dtype=np.float64) for a in fit.law.axes}
-    runs, loss = fit.axes, fit.loss
-    asked = Question(runs, loss, points, pd.DataFrame(points), loss.size, (type(fit.law),))
+    given = pd.DataFrame(points)
     if fit.degrees_of_freedom < 1:
-        nothing = np.full(len(asked.given), np.nan)
-        return pd.DataFrame({"lower": nothing, "upper": nothing, "beyond": nothing})
-    found = _forecast(asked, [member(fit.problem, fit.theta)], level, Tuned(), ())
+        return pd.DataFrame({name: np.full(len(given), np.nan) for name in ("lower", "upper", "beyond")})
+    problem = fit.problem.take(sample(fit.axes))
+    runs = dict(zip(fit.law.axes, problem.x, strict=True))
+    asked = Question(runs, problem.y, points, given, fit.loss.size, (type(fit.law),))
+    with np.errstate(all="ignore"):
+        found = _forecast(asked, [member(problem, problem.internal(fit.law))], level, Tuned(), ())
     return pd.DataFrame({"lower": found.lower, "upper": found.upper, "beyond": found.beyond})
 
 
@@ -236,6 +240,19 @@ def _parts(centres: Array, misses: Sequence[Discrepancy], weight: Array, form: A
     return np.asarray(variance / variance.sum(1, keepdims=True))
 
 
+def _furthest(runs: Points, points: Points) -> tuple[Array, Array]:
+    """By what factor each point lies outside the runs and along which axis; of compute where no other."""
+    *own, last = axes_of(points) if len(points) > 1 else [*points, ""]
+    far = {axis: np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) for axis in own}
+    place, most = np.stack(list(far.values())).argmax(0), np.max(list(far.values()), axis=0)
+    name = np.where(most > 0, np.array(own, dtype=object)[place], "")
+    if last:
+        compute = reach(runs, points, last, 1)
+        alone = (most == 0) & (compute > 0)
+        most, name = np.where(alone, compute, most), np.where(alone, last, name)
+    return np.exp(most), name
+
+
 def _described(
     asked: Question, members: Sequence[Member], weight: Array, exits: _Exit, drifts: Mapping[int, Drift],
     ends: Array, parts: Array, level: float, notes: tuple[str, ...],
@@ -244,11 +261,8 @@ def _described(
     index = asked.given.index
     lower, loss, upper = (pd.Series(end, index=index) for end in ends)
     names = [type(one.law).__name__ for one in members]
-    axis = np.array([exits.ways[i][0] if i >= 0 else "" for i in exits.place], dtype=object)
-    out = np.ones(exits.place.size)
-    for i, (name, side) in enumerate(exits.ways):
-        at = exits.place == i
-        out[at] = np.exp(reach(asked.runs, asked.points, name, side))[at]
+    along = np.array([exits.ways[i][0] if i >= 0 else "" for i in exits.place], dtype=object)
+    beyond, outside = _furthest(asked.runs, asked.points)
     order = np.argsort(-weight, kind="stable")
     found = [
         (d.axis if d.side > 0 else f"-{d.axis}", len(d.windows), d.mean, d.kappa) for d in drifts.values()
@@ -259,7 +273,8 @@ def _described(
         notes += (f"no window inside the runs along {', '.join(untested)}: widened as public tables say",)
     return Forecast(
         asked.given, loss.rename("loss"), lower.rename("lower"), upper.rename("upper"), level,
-        pd.Series(out, index=index, name="beyond"), pd.Series(axis, index=index, name="along"),
+        pd.Series(beyond, index=index, name="beyond"), pd.Series(outside, index=index, name="outside"),
+        pd.Series(along, index=index, name="along"),
         pd.DataFrame(parts, index=index, columns=list(PARTS)), drift,
         pd.Series(weight[order], index=[names[i] for i in order], name="weight"),
         {name: one.law for name, one in zip(names, members, strict=True)}, asked.rows, notes, _hash(asked),

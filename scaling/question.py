@@ -44,6 +44,8 @@ def question(table: Any, given: Mapping[str, Any], laws: Iterable[Any] | None) -
     loss = data.pop("loss")
     if not loss.size:
         raise ValueError("The table has no usable row. Add finished runs, with status 'ok'.")
+    if np.ptp(loss) == 0:
+        raise ValueError(f"All {loss.size} losses are {loss[0]:g}. Check the column loss, nothing can be fitted to it.")
     varied = {axis: x for axis, x in data.items() if np.unique(x).size > 1}
     _check_fixed(data, varied, points)
     chosen = _laws(laws, data, varied)
@@ -53,7 +55,7 @@ def question(table: Any, given: Mapping[str, Any], laws: Iterable[Any] | None) -
         raise ValueError(f"{missing[0]} varies in the runs and is not given. Give {missing[0]}= for every point.")
     for axis in used:
         _check_units(axis, used[axis], points[axis].to_numpy())
-    some = _sample(used)
+    some = sample(used)
     runs = {axis: x[some] for axis, x in used.items()}
     asked = {axis: points[axis].to_numpy() for axis in used}
     return Question(runs, loss[some], asked, points, loss.size, chosen)
@@ -136,7 +138,7 @@ def _check_units(axis: str, runs: Array, asked: Array) -> None:
         )
 
 
-def _sample(runs: Mapping[str, Array]) -> Array:
+def sample(runs: Mapping[str, Array]) -> Array:
     """Which rows to use: all, or MOST of them evenly spread in order of compute, ends kept."""
     order = np.argsort(sum(np.log(x) for x in runs.values()), kind="stable")
     if order.size <= MOST:

@@ -37,6 +37,7 @@ def to_json(made: Forecast) -> dict[str, Any]:
         "lower": made.lower.tolist(),
         "upper": made.upper.tolist(),
         "beyond": made.beyond.tolist(),
+        "outside": made.outside.tolist(),
         "along": made.along.tolist(),
         "parts": {name: column.tolist() for name, column in made.parts.items()},
         "drift": {"axis": made.drift.index.tolist(), **{k: _words(v) for k, v in made.drift.items()}},
@@ -97,7 +98,8 @@ def load(path: Any) -> Forecast:
 
 def _rebuilt(body: dict[str, Any]) -> Forecast:
     points = pd.DataFrame(body["points"])
-    series = {name: pd.Series(body[name], name=name) for name in ("loss", "lower", "upper", "beyond", "along")}
+    names = ("loss", "lower", "upper", "beyond", "outside", "along")
+    series = {name: pd.Series(body[name], name=name) for name in names}
     drift = pd.DataFrame(body["drift"]).set_index("axis").astype(float)
     drift["windows"] = drift["windows"].astype(int)
     classes = {law.__name__: law for law in REGISTRY.values()}
@@ -106,7 +108,7 @@ def _rebuilt(body: dict[str, Any]) -> Forecast:
     }
     return Forecast(
         points, series["loss"], series["lower"], series["upper"], body["level"], series["beyond"],
-        series["along"], pd.DataFrame(body["parts"]), drift, pd.Series(body["weights"], name="weight"),
+        series["outside"], series["along"], pd.DataFrame(body["parts"]), drift, pd.Series(body["weights"], name="weight"),
         laws, body["rows"], tuple(body["notes"]), body["data_hash"],
     )  # fmt: skip
 
