@@ -1,4 +1,4 @@
-"""The public tables that forecasts are tested on, and the ways they are split: used by `benchmarks.forecast`."""
+"""The public tables that forecasts are tested on, and how they are split: used by `benchmarks.forecast`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Split:
 
     @property
     def reach(self) -> float:
-        """By what factor the runs asked for lie beyond the fitted ones, in size or, for compute, in compute."""
+        """By what factor the runs asked for lie beyond the fitted ones, in size or in compute."""
         along = _compute if self.kind == COMPUTE else _size
         return float(along(self.asked).max() / along(self.fitted).max())
 
@@ -55,7 +55,7 @@ def _compute(runs: pd.DataFrame) -> np.ndarray:
 def _table(family: str, name: str, raw: pd.DataFrame, columns: dict[str, str]) -> Table:
     runs = raw[list(columns)].rename(columns=columns).astype(float)
     runs = runs[(np.isfinite(runs) & (runs > 0)).all(axis=1)].reset_index(drop=True)
-    constant = [axis for axis in ("P", "D") if axis in runs and runs[axis].nunique() == 1]
+    constant = [axis for axis in ("P", "D") if axis in runs and runs[axis].min() == runs[axis].max()]
     return Table(family, name, runs.drop(columns=constant))
 
 
@@ -116,7 +116,7 @@ def splits(table: Table) -> Iterator[Split]:
     least = len(default_law(runs).names()) + 1
     for kind, keep in (
         (SIZE, size < int(np.ceil(count * 2 / 3))),
-        (COMPUTE, C <= C.max() / 10 * (1 + 1e-9)),
+        (COMPUTE, C.max() / 10 * (1 + 1e-9) >= C),
         (NARROW, size < int(np.ceil(count * 4 / 5))),
     ):
         fitted, asked = (runs[rows].reset_index(drop=True) for rows in (keep, ~keep))

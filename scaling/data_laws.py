@@ -66,7 +66,9 @@ class Interacting(Law):
         return out
 
 
-def interaction(N: Any, D: Any, alpha: Any, beta: Any, gamma: Any, log_D0: Any) -> tuple[Any, tuple[Any, ...]]:
+def interaction(
+    N: Any, D: Any, alpha: Any, beta: Any, gamma: Any, log_D0: Any
+) -> tuple[Any, tuple[Any, ...]]:
     """φ of `Interacting`, and its derivatives by alpha, beta, gamma and ln D0."""
     log_N, log_D = np.log(N / REFERENCE_N), np.log(D) - log_D0
     x, y = -alpha / gamma * log_N, -beta / gamma * log_D

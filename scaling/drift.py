@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,8 @@ def axes_of(points: Points) -> list[str]:
 
 def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
     """By how much points lie beyond the runs on a side of an axis, on the logarithm, (K,); 0 within."""
-    return np.maximum(side * axis_of(points, axis) - (side * axis_of(runs, axis)).max(), 0.0)
+    largest = (side * axis_of(runs, axis)).max()
+    return np.asarray(np.maximum(side * axis_of(points, axis) - largest, 0.0))
 
 
 def brought_back(points: Points, axis: str, side: int, by: Array) -> Points:
@@ -89,7 +91,9 @@ class Drift:
         return float(np.sqrt(self.probabilities @ self.values**2))
 
 
-def drift_along(members: Sequence[Member], runs: Points, axis: str, side: int, prior: float = PRIOR, flat: float = FLAT) -> Drift:
+def drift_along(
+    members: Sequence[Member], runs: Points, axis: str, side: int, prior: float = PRIOR, flat: float = FLAT
+) -> Drift:
     """The drift of a pool of laws along an axis, from windows inside the runs."""
     found = [_window(members, runs, axis, side, keep, flat) for keep in _cuts(members, runs, axis, side)]
     windows = tuple(w for w in found if w is not None)
@@ -102,7 +106,7 @@ def drift_along(members: Sequence[Member], runs: Points, axis: str, side: int, p
     return Drift(axis, side, windows, values, likely / likely.sum())
 
 
-def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list[Array]:
+def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list[Any]:
     """Which runs each window is fitted to: at most WINDOWS cuts, evenly spread over the axis."""
     at = side * axis_of(runs, axis)
     level = np.unique(np.round(at / SAME)) * SAME
@@ -115,7 +119,9 @@ def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list
     return [at <= cut + SAME / 2 for cut in good]
 
 
-def _window(members: Sequence[Member], runs: Points, axis: str, side: int, keep: Array, flat: float) -> Window | None:
+def _window(
+    members: Sequence[Member], runs: Points, axis: str, side: int, keep: Any, flat: float
+) -> Window | None:
     """Fit the kept runs, predict the others; None where nothing can be fitted or predicted."""
     small = refitted(members, keep)
     if not small or keep.all():

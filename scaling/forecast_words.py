@@ -16,7 +16,7 @@ COMPUTE = {"C": "compute"}
 
 def sentence(made: Forecast) -> str:
     """What is forecast at the point furthest out, how far that is, and what the width comes from."""
-    at = made.beyond.to_numpy().argmax()
+    at = int(made.beyond.to_numpy().argmax())
     point, more = made.points.iloc[at], len(made.points) - 1
     where = ", ".join(f"{axis} = {value:.4g}" for axis, value in point.items())
     ends = f"{number(made.lower.iloc[at])} to {number(made.upper.iloc[at])}"

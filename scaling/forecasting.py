@@ -51,7 +51,9 @@ class Forecast:
     beyond: pd.Series  # by what factor a point lies outside the runs, the largest of its axes; 1 within
     outside: pd.Series  # that axis: N, P or D, or C (compute) where it alone is beyond; empty within
     along: pd.Series  # the axis that widens: where the laws predict the largest change beyond the runs
-    parts: pd.DataFrame  # shares of the variance: run noise, parameters, size effects, which law, the law's form
+    parts: (
+        pd.DataFrame
+    )  # shares of the variance: run noise, parameters, size effects, which law, the law's form
     drift: pd.DataFrame  # index axis; windows, share, kappa: what the windows inside the runs say
     weights: pd.Series  # of each law, best first
     laws: dict[str, Law]  # as fitted
@@ -109,10 +111,11 @@ def forecast(
 ) -> Forecast:
     """Forecast the loss of one more run at points N=, P=, D= (numbers, '30B', arrays or Series; broadcast).
 
-    table: the runs (a DataFrame or mapping with N, P or D and `loss`). laws: classes to pool, every registered
-    law of the axes that the runs vary unless given. objective: what each law is fitted by,
-    LeastSquares(log=True) unless given. level: of the prediction interval. tuned: the numbers chosen on public
-    tables, for checks of that choice. Above 2,000 rows an even sample in order of compute is used.
+    table: the runs (a DataFrame or mapping with N, P or D and `loss`). laws: classes to pool, every
+    registered law of the axes that the runs vary unless given. objective: what each law is fitted by,
+    LeastSquares(log=True) unless given. level: of the prediction interval. tuned: the numbers chosen on
+    public tables, for checks of that choice. Of more than 2,000 rows an even sample in order of compute is
+    used. Source: the module's docstring.
     Raises ValueError for a wrong question, FitError where the runs are fewer than any law needs.
     """
     if not (isinstance(level, (int, float)) and 0 < level < 1):
@@ -179,7 +182,8 @@ class _Exit:
 def _exits(members: Sequence[Member], weight: Array, runs: Points, points: Points) -> _Exit:
     """The axis along which the laws predict the largest change beyond the runs, point by point."""
     size = next(iter(points.values())).size
-    place, change, ways = np.full(size, -1), np.zeros(size), []
+    place, change = np.full(size, -1), np.zeros(size)
+    ways: list[tuple[str, int]] = []
     for axis in axes_of(points):
         for side in (1, -1):
             out = reach(runs, points, axis, side) > 0
@@ -268,7 +272,7 @@ def _described(
         (d.axis if d.side > 0 else f"-{d.axis}", len(d.windows), d.mean, d.kappa) for d in drifts.values()
     ]
     drift = pd.DataFrame(found, columns=["axis", "windows", "share", "kappa"]).set_index("axis")
-    untested = [name for name, row in drift.iterrows() if not row.windows]
+    untested = [str(name) for name, row in drift.iterrows() if not row.windows]
     if untested:
         notes += (f"no window inside the runs along {', '.join(untested)}: widened as public tables say",)
     return Forecast(

@@ -66,7 +66,8 @@ class Member:
 
     def log_loss(self, points: dict[str, Array]) -> Array:
         """Predicted log loss at points, (K,)."""
-        return np.log(np.maximum(self.law.predict(**{a: points[a] for a in self.law.axes}), 1e-12))
+        predicted = self.law.predict(**{a: points[a] for a in self.law.axes})
+        return np.asarray(np.log(np.maximum(predicted, 1e-12)))
 
     def slopes(self, points: dict[str, Array]) -> Array:
         """∂ log L / ∂ free fields at points in the units of `columns`, (K, p)."""
@@ -75,7 +76,7 @@ class Member:
     def spread(self, points: dict[str, Array]) -> Array:
         """Standard deviation of the predicted log loss that the parameters leave, (K,), by linear theory."""
         q = np.linalg.pinv(self.columns, rcond=1e-7)  # (p, n)
-        return self.noise * np.sqrt(((self.slopes(points) @ q) ** 2).sum(1))
+        return np.asarray(self.noise * np.sqrt(((self.slopes(points) @ q) ** 2).sum(1)))
 
 
 def _slopes(law: Law, points: dict[str, Array], free: tuple[int, ...]) -> Array:

@@ -33,7 +33,7 @@ class Question:
 
 
 def question(table: Any, given: Mapping[str, Any], laws: Iterable[Any] | None) -> Question:
-    """The question of a table of runs and the points `given` on some of N, P, D; ValueError says what is wrong."""
+    """The question of a table of runs and points `given` on some of N, P, D; ValueError where it is wrong."""
     if isinstance(table, str):
         raise ValueError(f"table={table!r} is a path. Read it first, with scaling.read_runs.")
     points = _points({axis: value for axis, value in given.items() if value is not None})
@@ -45,14 +45,18 @@ def question(table: Any, given: Mapping[str, Any], laws: Iterable[Any] | None) -
     if not loss.size:
         raise ValueError("The table has no usable row. Add finished runs, with status 'ok'.")
     if np.ptp(loss) == 0:
-        raise ValueError(f"All {loss.size} losses are {loss[0]:g}. Check the column loss, nothing can be fitted to it.")
+        raise ValueError(
+            f"All {loss.size} losses are {loss[0]:g}. Check the column loss, nothing can be fitted to it."
+        )
     varied = {axis: x for axis, x in data.items() if np.unique(x).size > 1}
     _check_fixed(data, varied, points)
     chosen = _laws(laws, data, varied)
     used = {axis: x for axis, x in varied.items() if any(axis in law.axes for law in chosen)}
     missing = [axis for axis in used if axis not in points]
     if missing:
-        raise ValueError(f"{missing[0]} varies in the runs and is not given. Give {missing[0]}= for every point.")
+        raise ValueError(
+            f"{missing[0]} varies in the runs and is not given. Give {missing[0]}= for every point."
+        )
     for axis in used:
         _check_units(axis, used[axis], points[axis].to_numpy())
     some = sample(used)
@@ -82,36 +86,46 @@ def _points(given: Mapping[str, Any]) -> pd.DataFrame:
         bad = ~(np.isfinite(columns[axis]) & ((columns[axis] >= 1) if axis == "P" else (columns[axis] > 0)))
         if bad.any():
             need = ">= 1" if least else "> 0"
-            raise ValueError(f"{axis}={columns[axis][bad][0]:g} cannot be forecast. It must be finite and {need}.")
+            raise ValueError(
+                f"{axis}={columns[axis][bad][0]:g} cannot be forecast. It must be finite and {need}."
+            )
     try:
         broadcast = np.broadcast_arrays(*columns.values())
     except ValueError:
         sizes = ", ".join(f"{axis} has {x.size}" for axis, x in columns.items())
-        raise ValueError(f"The points differ in length: {sizes}. Give as many of each, or one for all.") from None
+        raise ValueError(
+            f"The points differ in length: {sizes}. Give as many of each, or one for all."
+        ) from None
     return pd.DataFrame(dict(zip(columns, broadcast, strict=True)), index=index)
 
 
 def _check_fixed(data: Mapping[str, Array], varied: Mapping[str, Array], points: pd.DataFrame) -> None:
     """An axis asked for that the runs hold at one value can only be asked at that value."""
-    for axis in points:
+    for axis in map(str, points):
         if axis not in data:
-            raise ValueError(f"{axis} is asked for and the table has no column {axis}. Leave {axis}= out or add it.")
+            raise ValueError(
+                f"{axis} is asked for and the table has no column {axis}. Leave {axis}= out or add it."
+            )
         if axis not in varied and not np.allclose(points[axis], data[axis][0], rtol=1e-6):
             raise ValueError(
-                f"{axis} takes one value in the runs, {data[axis][0]:g}, so {axis}={points[axis].iloc[0]:g} cannot "
-                f"be forecast from them. Leave {axis}= out, or add runs at other values."
+                f"{axis} takes one value in the runs, {data[axis][0]:g}, so {axis}={points[axis].iloc[0]:g} "
+                f"cannot be forecast from them. Leave {axis}= out, or add runs at other values."
             )
 
 
 def _laws(laws: Any, data: Mapping[str, Array], varied: Mapping[str, Array]) -> tuple[type[Law], ...]:
     """The laws asked for, or every registered one of the axes that vary."""
     if isinstance(laws, (str, type)):
-        raise ValueError(f"laws={laws!r} is one law. Give a list, [scaling.ParallelLaw, scaling.AdditiveLaw].")
+        raise ValueError(
+            f"laws={laws!r} is one law. Give a list, [scaling.ParallelLaw, scaling.AdditiveLaw]."
+        )
     if laws is not None:
         chosen = tuple({law.__name__: law for law in map(Law.of, laws)}.values())
         lacking = {axis for law in chosen for axis in law.axes if axis not in varied}
         if not chosen or lacking:
-            what = f"{', '.join(sorted(lacking))} does not vary in the runs" if lacking else "laws=[] is empty"
+            what = (
+                f"{', '.join(sorted(lacking))} does not vary in the runs" if lacking else "laws=[] is empty"
+            )
             raise ValueError(f"{what}. Give laws of {', '.join(varied) or 'axes that vary'}.")
         return chosen
     chosen = tuple(law for law in REGISTRY.values() if set(law.axes) == set(varied))
@@ -133,12 +147,12 @@ def _check_units(axis: str, runs: Array, asked: Array) -> None:
     off = (asked > FAR * runs.max()) | (asked < runs.min() / FAR)
     if off.any():
         raise ValueError(
-            f"{axis}={asked[off][0]:g} is far from the runs' {runs.min():g} to {runs.max():g}, as if in another "
-            f"unit. Write both in {UNITS[axis]}."
+            f"{axis}={asked[off][0]:g} is far from the runs' {runs.min():g} to {runs.max():g}, as if in "
+            f"another unit. Write both in {UNITS[axis]}."
         )
 
 
-def sample(runs: Mapping[str, Array]) -> Array:
+def sample(runs: Mapping[str, Array]) -> Any:
     """Which rows to use: all, or MOST of them evenly spread in order of compute, ends kept."""
     order = np.argsort(sum(np.log(x) for x in runs.values()), kind="stable")
     if order.size <= MOST:

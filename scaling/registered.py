@@ -17,7 +17,7 @@ import pandas as pd
 from scaling.data import arrays
 from scaling.files import replacing
 from scaling.forecasting import Forecast
-from scaling.law import Array, Law
+from scaling.law import Law
 from scaling.laws import REGISTRY
 
 FORMAT = 1
@@ -92,7 +92,9 @@ def load(path: Any) -> Forecast:
     if body.get("format") != FORMAT:
         raise ValueError(f"{path}: format {body.get('format')}, this version reads {FORMAT}. Forecast again.")
     if body.pop("checksum", None) != _checksum(body):
-        raise ValueError(f"{path}: changed since it was written, its checksum differs. Use the original file.")
+        raise ValueError(
+            f"{path}: changed since it was written, its checksum differs. Use the original file."
+        )
     return _rebuilt(body)
 
 
@@ -103,19 +105,18 @@ def _rebuilt(body: dict[str, Any]) -> Forecast:
     drift = pd.DataFrame(body["drift"]).set_index("axis").astype(float)
     drift["windows"] = drift["windows"].astype(int)
     classes = {law.__name__: law for law in REGISTRY.values()}
-    laws = {
-        name: classes[name](**one["parameters"]) for name, one in body["laws"].items() if name in classes
-    }
+    laws = {name: classes[name](**one["parameters"]) for name, one in body["laws"].items() if name in classes}
     return Forecast(
         points, series["loss"], series["lower"], series["upper"], body["level"], series["beyond"],
-        series["outside"], series["along"], pd.DataFrame(body["parts"]), drift, pd.Series(body["weights"], name="weight"),
+        series["outside"], series["along"], pd.DataFrame(body["parts"]), drift,
+        pd.Series(body["weights"], name="weight"),
         laws, body["rows"], tuple(body["notes"]), body["data_hash"],
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Score:
-    """How a forecast did: `table` one row a point, `coverage`, mean interval `score`, `widening`, `verdict`."""
+    """How a forecast did: `table` one row a run, `coverage`, mean interval score, `widening`, `verdict`."""
 
     table: pd.DataFrame
     coverage: float
@@ -131,7 +132,7 @@ class Score:
 
 
 def interval_score(lower: Any, upper: Any, observed: Any, level: float) -> Any:
-    """Width plus 2 / (1 - level) times the distance of a miss (Gneiting & Raftery 2007, Eq 43); lower is better."""
+    """Width plus 2 / (1 - level) times the distance of a miss; lower is better (Gneiting & Raftery 2007)."""
     miss = np.maximum(lower - observed, 0) + np.maximum(observed - upper, 0)
     return upper - lower + 2 / (1 - level) * miss
 
@@ -143,17 +144,17 @@ def score(made: Forecast, runs: Any) -> Score:
     observed, inside, score (interval score, nats) and needed (distance of the observation from the
     forecast in half-widths of its side: above 1 is outside). Raises ValueError where no run was forecast.
     """
-    axes = tuple(made.points)
+    axes = tuple(map(str, made.points))
     data, _ = arrays(runs, axes)
     rows = []
-    for i, point in enumerate(made.points.to_dict("records")):
-        same = np.all([np.abs(data[a] / point[a] - 1) <= NEAR for a in axes], axis=0)
+    for i, point in enumerate(made.points[list(axes)].to_numpy()):
+        same = np.all([np.abs(data[a] / at - 1) <= NEAR for a, at in zip(axes, point, strict=True)], axis=0)
         ends = {"loss": made.loss.iloc[i], "lower": made.lower.iloc[i], "upper": made.upper.iloc[i]}
-        rows += [{**point, **ends, "observed": y} for y in data["loss"][same]]
+        rows += [{**dict(zip(axes, point, strict=True)), **ends, "observed": y} for y in data["loss"][same]]
     if not rows:
+        first = ", ".join(f"{a}={made.points[a].iloc[0]:g}" for a in axes)
         raise ValueError(
-            f"No run lies at a forecast point, such as {', '.join(f'{a}={made.points[a].iloc[0]:g}' for a in axes)}. "
-            "Give the table that holds the new runs."
+            f"No run lies at a forecast point, such as {first}. Give the table that holds the new runs."
         )
     return _scored(pd.DataFrame(rows), made.level)
 
@@ -171,7 +172,8 @@ def _scored(table: pd.DataFrame, level: float) -> Score:
 
 def _verdict(table: pd.DataFrame, level: float, widening: float) -> str:
     inside, n = int(table.inside.sum()), len(table)
-    first = f"{inside} of {n} runs lie inside the {100 * level:g}% interval, mean interval score {table.score.mean():.4g} nats."
+    held = f"{inside} of {n} runs lie inside the {100 * level:g}% interval"
+    first = f"{held}, mean interval score {table.score.mean():.4g}."
     change = "wider" if widening > 1 else "narrower"
     second = f"An interval {widening:.2f}x as wide would just have held {100 * level:g}% of them ({change})."
     few = " With fewer than 20 runs this says little of the level." if n < 20 else ""

@@ -22,7 +22,9 @@ def grid(truth: scaling.Law = TRUTH, noise: float = 0.003, seed: int = 7, sizes:
     """Runs at sizes from 1.1e7 to 4.3e8 and four budgets."""
     N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1.1e7, 4.3e8, sizes), np.geomspace(1.3e9, 1.9e10, 4)))
     rng = np.random.default_rng(seed)
-    return pd.DataFrame({"N": N, "D": D, "loss": truth.predict(N=N, D=D) * np.exp(noise * rng.standard_normal(N.size))})
+    return pd.DataFrame(
+        {"N": N, "D": D, "loss": truth.predict(N=N, D=D) * np.exp(noise * rng.standard_normal(N.size))}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +40,21 @@ def made(pile: pd.DataFrame) -> Forecast:
 
 # ---- what is returned -----------------------------------------------------------------------
 def test_series_parts_and_weights_have_a_value_a_point_and_a_law(made: Forecast) -> None:
-    assert made.points.N.tolist() == [3e10, 3e10] and made.points.P.tolist() == [1.0, 8.0]
+    assert made.points.N.tolist() == [3e10, 3e10]
+    assert made.points.P.tolist() == [1.0, 8.0]
     for one in (made.loss, made.lower, made.upper):
-        assert isinstance(one, pd.Series) and one.size == 2
-    assert (made.lower < made.loss).all() and (made.loss < made.upper).all()
+        assert isinstance(one, pd.Series)
+        assert one.size == 2
+    assert (made.lower < made.loss).all()
+    assert (made.loss < made.upper).all()
     assert list(made.parts) == list(PARTS)
-    assert np.allclose(made.parts.sum(axis=1), 1.0) and (made.parts >= 0).all(axis=None)
-    assert made.weights.sum() == pytest.approx(1.0) and made.weights.is_monotonic_decreasing
+    assert np.allclose(made.parts.sum(axis=1), 1.0)
+    assert (made.parts >= 0).all(axis=None)
+    assert made.weights.sum() == pytest.approx(1.0)
+    assert made.weights.is_monotonic_decreasing
     assert set(made.weights.index) == set(made.laws)
-    assert made.outside.tolist() == ["N", "N"] and made.beyond[1] == pytest.approx(3e10 / 4.414502400e9, rel=1e-3)
+    assert made.outside.tolist() == ["N", "N"]
+    assert made.beyond[1] == pytest.approx(3e10 / 4.414502400e9, rel=1e-3)
     assert made.drift.loc["N", "windows"] == 5
     assert list(made.table) == ["N", "P", "loss", "lower", "upper", "beyond", "outside", *PARTS]
     with pytest.raises(AttributeError):
@@ -68,15 +76,20 @@ def test_the_interval_widens_with_level_and_with_reach() -> None:
     runs = grid()
     narrow, wide = (forecast(runs, N=4e9, D=1e10, level=level) for level in (0.8, 0.99))
     assert wide.lower[0] < narrow.lower[0] < narrow.upper[0] < wide.upper[0]
-    width = np.diff(np.log(forecast(runs, N=[4e8, 2e9, 1e10, 5e10], D=1e10).table[["lower", "upper"]])).ravel()
+    width = np.diff(
+        np.log(forecast(runs, N=[4e8, 2e9, 1e10, 5e10], D=1e10).table[["lower", "upper"]])
+    ).ravel()
     assert (np.diff(width) > 0).all()
 
 
 def test_a_point_within_the_runs_is_not_widened() -> None:
     runs = grid()
     inside = forecast(runs, N=1e8, D=1e10)
-    assert inside.parts["the law's form"][0] == 0 and inside.beyond[0] == 1 and inside.outside[0] == ""
-    assert inside.drift.empty and "within the runs" in inside.sentence
+    assert inside.parts["the law's form"][0] == 0
+    assert inside.beyond[0] == 1
+    assert inside.outside[0] == ""
+    assert inside.drift.empty
+    assert "within the runs" in inside.sentence
     far = forecast(runs, N=1e8, D=1e10, tuned=Tuned(prior=10.0))
     assert far.upper[0] == pytest.approx(inside.upper[0], rel=1e-12)
 
@@ -85,7 +98,9 @@ def test_compute_alone_can_leave_the_runs() -> None:
     runs = grid()
     ladder = runs[runs.N * runs.D < 1e18]
     corner = forecast(ladder, N=ladder.N.max(), D=ladder.D.max())
-    assert corner.outside[0] == "C" and corner.beyond[0] > 1.5 and corner.parts["the law's form"][0] > 0
+    assert corner.outside[0] == "C"
+    assert corner.beyond[0] > 1.5
+    assert corner.parts["the law's form"][0] > 0
 
 
 def test_the_truth_is_held_where_it_is_one_of_the_laws() -> None:
@@ -123,13 +138,17 @@ def test_the_paper_s_larger_models_are_held() -> None:
 def test_a_mixture_s_quantiles_are_those_of_its_distribution() -> None:
     one = Mixture(np.array([[0.7, -1.0]]), np.array([[0.3, 2.0]]), np.array([4.0]), np.array([1.0]))
     assert one.quantile(0.975) == pytest.approx(stats.t(4, [0.7, -1.0], [0.3, 2.0]).ppf(0.975), abs=1e-5)
-    two = Mixture(np.array([[0.0], [5.0]]), np.full((2, 1), 0.01), np.array([30.0, 30.0]), np.array([0.6, 0.4]))
+    two = Mixture(
+        np.array([[0.0], [5.0]]), np.full((2, 1), 0.01), np.array([30.0, 30.0]), np.array([0.6, 0.4])
+    )
     assert two.quantile(0.9)[0] == pytest.approx(5 + 0.01 * stats.t(30).ppf(0.75), abs=1e-5)
 
 
 def _member(runs: pd.DataFrame, law: type[scaling.Law] = ChinchillaLaw) -> object:
     x = tuple(runs[axis].to_numpy() for axis in law.axes)
-    found = quick_member(Problem(law, x, runs.loss.to_numpy(), np.ones(len(runs)), scaling.LeastSquares(log=True)))
+    found = quick_member(
+        Problem(law, x, runs.loss.to_numpy(), np.ones(len(runs)), scaling.LeastSquares(log=True))
+    )
     assert found is not None
     return found
 
@@ -189,9 +208,11 @@ def test_windows_that_miss_raise_kappa_and_windows_that_hold_lower_it() -> None:
 
 def test_without_a_window_the_prior_stands_and_it_is_said(pile: pd.DataFrame) -> None:
     few = forecast(pile.iloc[[0, 1, 2, 4, 9]], N=30e9, P=8)
-    assert few.drift.windows.tolist() == [0] and np.isnan(few.drift.share.iloc[0])
+    assert few.drift.windows.tolist() == [0]
+    assert np.isnan(few.drift.share.iloc[0])
     assert few.drift.kappa.iloc[0] > PRIOR
-    assert any("no window" in note for note in few.notes) and "public tables" in few.sentence
+    assert any("no window" in note for note in few.notes)
+    assert "public tables" in few.sentence
 
 
 def test_one_law_s_prediction_interval_is_widened_alike(pile: pd.DataFrame) -> None:
@@ -205,9 +226,12 @@ def test_one_law_s_prediction_interval_is_widened_alike(pile: pd.DataFrame) -> N
 def test_many_rows_are_sampled_and_it_is_said() -> None:
     rng = np.random.default_rng(3)
     N, D = np.exp(rng.uniform(np.log(1e7), np.log(1e9), 5000)), np.exp(rng.uniform(21, 25, 5000))
-    runs = pd.DataFrame({"N": N, "D": D, "loss": TRUTH.predict(N=N, D=D) * np.exp(0.01 * rng.standard_normal(5000))})
+    runs = pd.DataFrame(
+        {"N": N, "D": D, "loss": TRUTH.predict(N=N, D=D) * np.exp(0.01 * rng.standard_normal(5000))}
+    )
     found = forecast(runs, N=5e9, D=1e11, laws=[ChinchillaLaw])
-    assert found.rows == 5000 and any("2,000 of 5,000" in note for note in found.notes)
+    assert found.rows == 5000
+    assert any("2,000 of 5,000" in note for note in found.notes)
 
 
 def test_a_warning_is_never_let_out() -> None:
@@ -253,7 +277,9 @@ def test_units_that_differ_are_refused_with_the_remedy(pile: pd.DataFrame) -> No
         forecast(billions, N=30e9, P=8)
     with pytest.raises(ValueError, match="usable row 1"):
         forecast(pile.assign(N=np.where(pile.P == 1, billions.N, pile.N)), N=30e9, P=8)
-    assert forecast(billions, N=30, P=8).loss[0] == pytest.approx(forecast(pile, N=30e9, P=8).loss[0], rel=1e-3)
+    assert forecast(billions, N=30, P=8).loss[0] == pytest.approx(
+        forecast(pile, N=30e9, P=8).loss[0], rel=1e-3
+    )
 
 
 def test_runs_that_cannot_be_forecast_from_are_refused(pile: pd.DataFrame) -> None:
@@ -278,7 +304,9 @@ def test_a_forecast_survives_saving(made: Forecast, tmp_path: object) -> None:
     again = Forecast.load(path)
     pd.testing.assert_frame_equal(again.table, made.table)
     pd.testing.assert_frame_equal(again.drift, made.drift, check_dtype=False)
-    assert again.laws == made.laws and again.sentence == made.sentence and again.data_hash == made.data_hash
+    assert again.laws == made.laws
+    assert again.sentence == made.sentence
+    assert again.data_hash == made.data_hash
     body = json.loads(path.read_text())
     assert {"date", "versions", "data_hash", "laws", "level"} <= set(body)
     body["lower"][0] -= 0.1
@@ -298,17 +326,21 @@ def test_a_score_counts_what_is_inside_and_how_the_widening_should_change() -> N
     half = (made.upper - made.loss)[1]
     runs = at.assign(loss=[made.loss[0], made.loss[1] + 1.5 * half])
     found = score(made, runs)
-    assert found.table.inside.tolist() == [True, False] and found.coverage == 0.5
+    assert found.table.inside.tolist() == [True, False]
+    assert found.coverage == 0.5
     assert found.widening == pytest.approx(1.5)
     width, miss = made.upper - made.lower, 0.5 * half
     assert found.score == pytest.approx((width[0] + width[1] + 40 * miss) / 2)
     near = score(made, at.assign(N=at.N * 1.01, loss=made.loss))
-    assert near.coverage == 1.0 and near.widening == pytest.approx(0.0)
+    assert near.coverage == 1.0
+    assert near.widening == pytest.approx(0.0)
     with pytest.raises(ValueError, match=r"N=2e\+09"):
         score(made, at.assign(N=at.N * 1.5, loss=made.loss))
 
 
 def test_a_forecast_shows_itself(made: Forecast) -> None:
     for shown in (repr(made), made._repr_html_()):
-        assert made.sentence.split(" is forecast")[0] in shown and "AdditiveLaw" in shown and "6.7958" in shown
+        assert made.sentence.split(" is forecast")[0] in shown
+        assert "AdditiveLaw" in shown
+        assert "6.7958" in shown
     assert "<table" in made._repr_html_()
