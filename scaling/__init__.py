@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from scaling.bootstrap import Bootstrap
     from scaling.data import read_runs
     from scaling.design import suggest
-    from scaling.forecasting import Forecast, forecast
+    from scaling.forecast_result import Forecast
+    from scaling.forecasting import forecast
     from scaling.isoflop import optimum_estimates
     from scaling.power import detectable
     from scaling.profile import Profile
@@ -57,7 +58,7 @@ _LATER = {
     "read_runs": "scaling.data",
     "score": "scaling.registered",
     "suggest": "scaling.design",
-    "Forecast": "scaling.forecasting",
+    "Forecast": "scaling.forecast_result",
     "Bootstrap": "scaling.bootstrap",
     "Covariance": "scaling.uncertainty",
     "Profile": "scaling.profile",

@@ -18,6 +18,7 @@ import pandas as pd
 from scaling.discrepancy import LENGTH, Discrepancy, discrepancy
 from scaling.drift import PRIOR, Drift, Points, axes_of, change_beyond, drift_along, reach
 from scaling.fit import FitError, solve
+from scaling.forecast_result import Forecast
 from scaling.law import Array, Law
 from scaling.objectives import LeastSquares, Objective, checked
 from scaling.pooling import FLAT, Member, Mixture, joined, member, weights
@@ -37,65 +38,6 @@ class Tuned:
     flat: float = FLAT
     length: float = LENGTH
     prior: float = PRIOR
-
-
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """The forecast at K points, a value: `table` is all of it, `sentence` says it."""
-
-    points: pd.DataFrame  # N, P, D as asked, K rows
-    loss: pd.Series  # median of the forecast, nats per token
-    lower: pd.Series
-    upper: pd.Series
-    level: float
-    beyond: pd.Series  # by what factor a point lies outside the runs, the largest of its axes; 1 within
-    outside: pd.Series  # that axis: N, P or D, or C (compute) where it alone is beyond; empty within
-    along: pd.Series  # the axis that widens: where the laws predict the largest change beyond the runs
-    parts: (
-        pd.DataFrame
-    )  # shares of the variance: run noise, parameters, size effects, which law, the law's form
-    drift: pd.DataFrame  # index axis; windows, share, kappa: what the windows inside the runs say
-    weights: pd.Series  # of each law, best first
-    laws: dict[str, Law]  # as fitted
-    rows: int  # usable runs
-    notes: tuple[str, ...] = ()
-    data_hash: str = ""
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row a point: the axes, loss, lower, upper, beyond, outside and the shares of the parts."""
-        found = {"loss": self.loss, "lower": self.lower, "upper": self.upper}
-        return self.points.assign(**found, beyond=self.beyond, outside=self.outside).join(self.parts)
-
-    @property
-    def sentence(self) -> str:
-        """The forecast in words, of the point that lies furthest out."""
-        from scaling.forecast_words import sentence
-
-        return sentence(self)
-
-    def save(self, path: Any) -> None:
-        """Register the forecast: write it to `path` as JSON with the data's hash, versions and the date."""
-        from scaling.registered import save
-
-        save(self, path)
-
-    @staticmethod
-    def load(path: Any) -> Forecast:
-        """Read a registered forecast; ValueError for a file that is none or was changed since."""
-        from scaling.registered import load
-
-        return load(path)
-
-    def __repr__(self) -> str:
-        from scaling.forecast_words import text
-
-        return text(self)
-
-    def _repr_html_(self) -> str:
-        from scaling.forecast_words import html
-
-        return html(self)
 
 
 def forecast(

@@ -16,7 +16,7 @@ import pandas as pd
 
 from scaling.data import arrays
 from scaling.files import replacing
-from scaling.forecasting import Forecast
+from scaling.forecast_result import Forecast
 from scaling.law import Law
 from scaling.laws import REGISTRY
 

@@ -1,17 +1,70 @@
-"""A forecast for people: one plain sentence, text for terminals, HTML for Jupyter."""
+"""A forecast as a value, and for people: one plain sentence, text for terminals, HTML for Jupyter."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from html import escape
+from typing import Any
 
+import pandas as pd
+
+from scaling.law import Law
 from scaling.summary import number
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from scaling.forecasting import Forecast
-
 COMPUTE = {"C": "compute"}
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """The forecast at K points, a value: `table` is all of it, `sentence` says it."""
+
+    points: pd.DataFrame  # N, P, D as asked, K rows
+    loss: pd.Series  # median of the forecast, nats per token
+    lower: pd.Series
+    upper: pd.Series
+    level: float
+    beyond: pd.Series  # by what factor a point lies outside the runs, the largest of its axes; 1 within
+    outside: pd.Series  # that axis: N, P or D, or C (compute) where it alone is beyond; empty within
+    along: pd.Series  # the axis that widens: where the laws predict the largest change beyond the runs
+    parts: (
+        pd.DataFrame
+    )  # shares of the variance: run noise, parameters, size effects, which law, the law's form
+    drift: pd.DataFrame  # index axis; windows, share, kappa: what the windows inside the runs say
+    weights: pd.Series  # of each law, best first
+    laws: dict[str, Law]  # as fitted
+    rows: int  # usable runs
+    notes: tuple[str, ...] = ()
+    data_hash: str = ""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a point: the axes, loss, lower, upper, beyond, outside and the shares of the parts."""
+        found = {"loss": self.loss, "lower": self.lower, "upper": self.upper}
+        return self.points.assign(**found, beyond=self.beyond, outside=self.outside).join(self.parts)
+
+    @property
+    def sentence(self) -> str:
+        """The forecast in words, of the point that lies furthest out."""
+        return sentence(self)
+
+    def save(self, path: Any) -> None:
+        """Register the forecast: write it to `path` as JSON with the data's hash, versions and the date."""
+        from scaling.registered import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: Any) -> Forecast:
+        """Read a registered forecast; ValueError for a file that is none or was changed since."""
+        from scaling.registered import load
+
+        return load(path)
+
+    def __repr__(self) -> str:
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        return html(self)
 
 
 def sentence(made: Forecast) -> str:
@@ -72,8 +125,6 @@ def text(made: Forecast) -> str:
 
 def html(made: Forecast) -> str:
     """The same as HTML."""
-    from html import escape
-
     notes = "".join(f"<p>{escape(words)}</p>" for words in (made.sentence, *made.notes))
     laws = made.weights.round(3).to_frame().to_html()
     return f"{_shown(made).to_html(index=False)}{laws}{notes}"
