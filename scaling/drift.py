@@ -28,13 +28,13 @@ Points = dict[str, Array]
 
 def axis_of(points: Points, axis: str) -> Array:
     """The logarithm of an axis, (K,); of C, the product of the axes there are, for "C"."""
-    names = list(points) if axis == "C" else [axis]
+    names = [axis] if axis in points else list(points)
     return np.asarray(sum(np.log(points[name]) for name in names))
 
 
 def axes_of(points: Points) -> list[str]:
     """The axes along which points can leave the runs: their own and, with two or more, compute."""
-    return [*points, *(["C"] if len(points) > 1 else [])]
+    return [*points, *(["C"] if len(points) > 1 and "C" not in points else [])]
 
 
 def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
@@ -45,7 +45,7 @@ def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
 
 def brought_back(points: Points, axis: str, side: int, by: Array) -> Points:
     """Points moved back along an axis by `by` on the logarithm; along C their N and D move alike, not P."""
-    moved = [a for a in points if a != "P"] if axis == "C" else [axis]
+    moved = [axis] if axis in points else [a for a in points if a != "P"]
     return {a: x * np.exp(-side * by / len(moved)) if a in moved else x for a, x in points.items()}
 
 

@@ -188,14 +188,14 @@ def _parts(centres: Array, misses: Sequence[Discrepancy], weight: Array, form: A
 
 def _furthest(runs: Points, points: Points) -> tuple[Array, Array]:
     """By what factor each point lies outside the runs and along which axis; of compute where no other."""
-    *own, last = axes_of(points) if len(points) > 1 else [*points, ""]
+    own, last = list(points), [axis for axis in axes_of(points) if axis not in points]
     far = {axis: np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) for axis in own}
     place, most = np.stack(list(far.values())).argmax(0), np.max(list(far.values()), axis=0)
     name = np.where(most > 0, np.array(own, dtype=object)[place], "")
     if last:
-        compute = reach(runs, points, last, 1)
+        compute = reach(runs, points, last[0], 1)
         alone = (most == 0) & (compute > 0)
-        most, name = np.where(alone, compute, most), np.where(alone, last, name)
+        most, name = np.where(alone, compute, most), np.where(alone, last[0], name)
     return np.exp(most), name
 
 
