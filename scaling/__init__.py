@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from scaling.design.suggest import suggest
     from scaling.fitting.fit import fit
     from scaling.fitting.result import Fit, load
+    from scaling.forecasting.forecast import forecast
+    from scaling.forecasting.forecast_result import Forecast
+    from scaling.forecasting.registered import score
     from scaling.laws import (
         REGISTRY,
         AdditiveLaw,
@@ -21,8 +24,12 @@ if TYPE_CHECKING:
         ConstrainedLaw,
         DenseLaw,
         DiversityLaw,
+        EqualExponentsLaw,
+        InteractionLaw,
+        KaplanLaw,
         Law,
         LogMultiplicativeLaw,
+        NoFloorLaw,
         ParallelDataLaw,
         ParallelLaw,
         ParallelPowerLaw,
@@ -53,14 +60,21 @@ _HOMES = {
     "design.suggest": ["suggest"],
     "fitting.fit": ["fit"],
     "fitting.result": ["Fit", "load"],
+    "forecasting.forecast": ["forecast"],
+    "forecasting.forecast_result": ["Forecast"],
+    "forecasting.registered": ["score"],
     "laws": [
         "AdditiveLaw",
         "ChinchillaLaw",
         "ConstrainedLaw",
         "DenseLaw",
         "DiversityLaw",
+        "EqualExponentsLaw",
+        "InteractionLaw",
+        "KaplanLaw",
         "Law",
         "LogMultiplicativeLaw",
+        "NoFloorLaw",
         "ParallelDataLaw",
         "ParallelLaw",
         "ParallelPowerLaw",
@@ -97,12 +111,17 @@ __all__ = [
     "Covariance",
     "DenseLaw",
     "DiversityLaw",
+    "EqualExponentsLaw",
     "Fit",
     "FitError",
+    "Forecast",
+    "InteractionLaw",
+    "KaplanLaw",
     "Law",
     "LeastSquares",
     "LogHuber",
     "LogMultiplicativeLaw",
+    "NoFloorLaw",
     "Objective",
     "ParallelDataLaw",
     "ParallelLaw",
@@ -118,12 +137,14 @@ __all__ = [
     "compare",
     "detectable",
     "fit",
+    "forecast",
     "gains",
     "load",
     "optimum_estimates",
     "pooled_k",
     "published",
     "read_runs",
+    "score",
     "suggest",
 ]
 

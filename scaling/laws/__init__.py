@@ -4,7 +4,7 @@ from typing import Any
 
 from scaling.laws.base import EXPONENT, Array, Law, LawForm, Range
 from scaling.laws.constrained import ConstrainedLaw
-from scaling.laws.data import ChinchillaLaw
+from scaling.laws.data import ChinchillaLaw, EqualExponentsLaw, InteractionLaw, KaplanLaw, NoFloorLaw
 from scaling.laws.parallel import DenseLaw, ParallelDataLaw, ParallelLaw
 from scaling.laws.rivals import (
     AdditiveLaw,
@@ -23,9 +23,13 @@ __all__ = [
     "ConstrainedLaw",
     "DenseLaw",
     "DiversityLaw",
+    "EqualExponentsLaw",
+    "InteractionLaw",
+    "KaplanLaw",
     "Law",
     "LawForm",
     "LogMultiplicativeLaw",
+    "NoFloorLaw",
     "ParallelDataLaw",
     "ParallelLaw",
     "ParallelPowerLaw",
@@ -45,6 +49,10 @@ REGISTRY: dict[str, LawForm] = {
     "log-multiplicative": LogMultiplicativeLaw,
     "dense": DenseLaw,
     "chinchilla": ChinchillaLaw,
+    "interaction": InteractionLaw,
+    "equal-exponents": EqualExponentsLaw,
+    "no-floor": NoFloorLaw,
+    "kaplan": KaplanLaw,
     "parallel-data": ParallelDataLaw,
 }
 

@@ -36,6 +36,7 @@ class Law:
         {"A", "B"}
     )  # vary over decades: bounded on the logarithm
     source: ClassVar[str] = ""
+    not_held: ClassVar[tuple[str, ...]] = ()  # fields that cannot be fixed or bounded
 
     # ---- what a subclass states -------------------------------------------------------------
     @staticmethod

@@ -220,6 +220,10 @@ def _known(law: Any, name: str, option: str) -> tuple[float, float]:
         raise ValueError(
             f"{option}: {law.__name__} has no parameter {name!r}; it has {', '.join(law.names())}"
         )
+    if name in law.not_held:
+        raise ValueError(
+            f"{option}: {name} of {law.__name__} cannot be held. Fix or bound another parameter."
+        )
     low, high = law.allowed(name)
     return float(low), float(high)
 

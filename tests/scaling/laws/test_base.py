@@ -56,6 +56,26 @@ TRUTHS: dict[str, list[Law]] = {
         scaling.ChinchillaLaw(E=0.83, A=57.0, B=19000.0, alpha=0.217, beta=0.461),
         scaling.ChinchillaLaw(E=2.29, A=1970.0, B=77.0, alpha=0.419, beta=0.193),
     ],
+    "interaction": [
+        scaling.InteractionLaw(E=1.67, A=3.1e7, B=4.4e9, alpha=0.337, beta=0.283, gamma=0.61),
+        scaling.InteractionLaw(E=0.83, A=6.3e8, B=2.7e10, alpha=0.217, beta=0.461, gamma=1.37),
+        scaling.InteractionLaw(E=2.29, A=4.7e6, B=1.9e8, alpha=0.419, beta=0.193, gamma=0.87),
+    ],
+    "equal-exponents": [
+        scaling.EqualExponentsLaw(E=1.67, A=403.0, B=417.0, alpha=0.337),
+        scaling.EqualExponentsLaw(E=0.83, A=57.0, B=190.0, alpha=0.217),
+        scaling.EqualExponentsLaw(E=2.29, A=1970.0, B=7700.0, alpha=0.419),
+    ],
+    "no-floor": [
+        scaling.NoFloorLaw(A=23.0, B=417.0, alpha=0.137, beta=0.283),
+        scaling.NoFloorLaw(A=57.0, B=19.0, alpha=0.217, beta=0.113),
+        scaling.NoFloorLaw(A=9.7, B=77.0, alpha=0.091, beta=0.193),
+    ],
+    "kaplan": [
+        scaling.KaplanLaw(A=3.1e13, B=4.4e13, alpha=0.077, beta=0.103, gamma=0.31),
+        scaling.KaplanLaw(A=6.3e11, B=2.7e12, alpha=0.117, beta=0.161, gamma=0.57),
+        scaling.KaplanLaw(A=4.7e12, B=1.9e14, alpha=0.093, beta=0.087, gamma=0.83),
+    ],
     "parallel-data": [
         scaling.ParallelDataLaw(E=1.43, A=2.9e7, B=411.0, alpha=0.317, k=0.287, beta=0.277),
         scaling.ParallelDataLaw(E=0.77, A=1.7e5, B=6900.0, alpha=0.227, k=0.513, beta=0.391),
@@ -86,7 +106,7 @@ def test_every_registered_law_has_truths_and_a_source() -> None:
     for law in REGISTRY.values():
         assert law.source
         assert law.__doc__
-        assert "L = E" in law.__doc__
+        assert "L = " in law.__doc__
 
 
 def test_shapes_and_broadcasting(law: Law) -> None:

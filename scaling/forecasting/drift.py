@@ -1,0 +1,144 @@
+"""How far laws go wrong beyond their runs: rolling windows inside the runs, and what public tables show.
+
+Beyond the runs a law says that the loss falls further, by Δ on the logarithm. How much it really falls
+differs from Δ by a share κ, positive or negative. Public tables say how large κ is (PRIOR, docs/forecast.md);
+windows, in which the smaller runs predict the larger, say whether it is larger or smaller here.
+Axes are N, P, D and C, their product; a side is +1 above the runs and -1 below. Shapes as in `pooling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scaling.forecasting.pooling import FLAT, Member, pooled_log_loss, refitted, weights
+from scaling.laws.base import Array
+
+PRIOR = 0.05  # κ at which the prior is centred, chosen on public tables
+PRIOR_WIDTH = 0.7  # standard deviation of log κ
+TEMPER = 0.5  # power of the windows' likelihood: they share runs
+GRID = np.linspace(-1.6, 1.6, 7)  # of log κ, in its standard deviations
+WINDOWS = 5
+SAME = 0.02  # logarithm of an axis within which runs are one level
+Points = dict[str, Array]
+
+
+def axis_of(points: Points, axis: str) -> Array:
+    """The logarithm of an axis, (K,); of C, the product of the axes there are, for "C"."""
+    names = [axis] if axis in points else list(points)
+    return np.asarray(sum(np.log(points[name]) for name in names))
+
+
+def axes_of(points: Points) -> list[str]:
+    """The axes along which points can leave the runs: their own and, with two or more, compute."""
+    return [*points, *(["C"] if len(points) > 1 and "C" not in points else [])]
+
+
+def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
+    """By how much points lie beyond the runs on a side of an axis, on the logarithm, (K,); 0 within."""
+    largest = (side * axis_of(runs, axis)).max()
+    return np.asarray(np.maximum(side * axis_of(points, axis) - largest, 0.0))
+
+
+def brought_back(points: Points, axis: str, side: int, by: Array) -> Points:
+    """Points moved back along an axis by `by` on the logarithm; along C their N and D move alike, not P."""
+    moved = [axis] if axis in points else [a for a in points if a != "P"]
+    return {a: x * np.exp(-side * by / len(moved)) if a in moved else x for a, x in points.items()}
+
+
+def change_beyond(
+    members: Sequence[Member], weight: Array, runs: Points, points: Points, axis: str, side: int
+) -> Array:
+    """Δ: the change of log loss that the laws predict beyond the runs along an axis, (K,); 0 within."""
+    by = reach(runs, points, axis, side)
+    back = brought_back(points, axis, side, by)
+    return pooled_log_loss(members, weight, points) - pooled_log_loss(members, weight, back)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one window found: the share by which the larger runs' change differed from the one predicted."""
+
+    rows: int  # runs it was fitted to
+    share: float  # (observed change - predicted change) / predicted change; positive: the loss fell further
+    error: float  # standard error of the share that the window's own uncertainty explains
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What the windows along one axis say: the mean share, and κ's values with their probabilities."""
+
+    axis: str
+    side: int
+    windows: tuple[Window, ...]
+    values: Array
+    probabilities: Array
+
+    @property
+    def mean(self) -> float:
+        """Share by which losses beyond the windows fell further than predicted; nan without a window."""
+        if not self.windows:
+            return float("nan")
+        precision = np.array([1 / (w.error**2 + PRIOR**2) for w in self.windows])
+        return float(precision @ [w.share for w in self.windows] / precision.sum())
+
+    @property
+    def kappa(self) -> float:
+        """Root mean square of κ."""
+        return float(np.sqrt(self.probabilities @ self.values**2))
+
+
+def drift_along(
+    members: Sequence[Member], runs: Points, axis: str, side: int, prior: float = PRIOR, flat: float = FLAT
+) -> Drift:
+    """The drift of a pool of laws along an axis, from windows inside the runs."""
+    found = [_window(members, runs, axis, side, keep, flat) for keep in _cuts(members, runs, axis, side)]
+    windows = tuple(w for w in found if w is not None)
+    values = prior * np.exp(PRIOR_WIDTH * GRID)
+    log = -(GRID**2) / 2
+    for w in windows:
+        variance = w.error**2 + values**2
+        log = log - TEMPER * (np.log(variance) + w.share**2 / variance) / 2
+    likely = np.exp(log - log.max())
+    return Drift(axis, side, windows, values, likely / likely.sum())
+
+
+def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list[Any]:
+    """Which runs each window is fitted to: at most WINDOWS cuts, evenly spread over the axis."""
+    at = side * axis_of(runs, axis)
+    level = np.unique(np.round(at / SAME)) * SAME
+    least = min(len(one.law.free()) for one in members) + 2
+    sizes = np.searchsorted(np.sort(at), level + SAME / 2, side="right")
+    good = level[:-1][(sizes[:-1] >= least) & (np.arange(level.size - 1) >= 1)]
+    if good.size > WINDOWS:
+        even = np.linspace(good[0], good[-1], WINDOWS)
+        good = np.unique(good[np.abs(good[:, None] - even).argmin(0)])
+    return [at <= cut + SAME / 2 for cut in good]
+
+
+def _window(
+    members: Sequence[Member], runs: Points, axis: str, side: int, keep: Any, flat: float
+) -> Window | None:
+    """Fit the kept runs, predict the others; None where nothing can be fitted or predicted."""
+    small = refitted(members, keep)
+    if not small or keep.all():
+        return None
+    within = {a: x[keep] for a, x in runs.items()}
+    beyond = {a: x[~keep] for a, x in runs.items()}
+    weight = weights(small, flat)
+    change = change_beyond(small, weight, within, beyond, axis, side)
+    total = float((change**2).sum())
+    if total < 1e-12:
+        return None
+    each = np.stack([one.log_loss(beyond) for one in small])
+    centre = weight @ each
+    observed = np.log(members[0].problem.y[~keep])
+    spread = np.stack([one.spread(beyond) for one in small])
+    doubt = np.sqrt(weight @ (spread**2 + (each - centre) ** 2))
+    noise = weight @ np.array([one.noise**2 for one in small])
+    share = float(((observed - centre) * change).sum()) / total
+    error = float((doubt * np.abs(change)).sum() / total) ** 2 + noise / total
+    return Window(int(keep.sum()), share, float(np.sqrt(error)))

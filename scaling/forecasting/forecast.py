@@ -1,0 +1,245 @@
+"""Forecasts: prediction intervals that hold beyond the runs.
+
+Every law of the runs' axes is fitted. Their predictive distributions are pooled (`scaling.pooling`), with the
+errors that neighbouring runs share (`scaling.discrepancy`). Beyond the runs they are widened by how wrong the
+change that laws predict there has been, in windows inside these runs and in public tables (`scaling.drift`).
+How often the intervals held on public tables: docs/forecast.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.forecasting.discrepancy import LENGTH, Discrepancy, discrepancy
+from scaling.forecasting.drift import (
+    PRIOR,
+    Drift,
+    Points,
+    axes_of,
+    change_beyond,
+    drift_along,
+    reach,
+)
+from scaling.forecasting.forecast_result import Forecast
+from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member, weights
+from scaling.forecasting.question import Question, question, sample
+from scaling.laws.base import Array, Law
+from scaling.optimise.objectives import LeastSquares, Objective, checked
+from scaling.optimise.optimum import FitError, solve
+from scaling.optimise.problem import Problem
+
+if TYPE_CHECKING:
+    from scaling.fitting.result import Fit
+
+PARTS = ("run noise", "parameters", "size effects", "which law", "the law's form")
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The three numbers that public tables chose: docs/forecast.md says how."""
+
+    flat: float = FLAT
+    length: float = LENGTH
+    prior: float = PRIOR
+
+
+def forecast(
+    table: Any,
+    *,
+    N: Any = None,
+    P: Any = None,
+    D: Any = None,
+    laws: Iterable[type[Law]] | None = None,
+    objective: Objective | None = None,
+    level: float = 0.95,
+    tuned: Tuned | None = None,
+) -> Forecast:
+    """Forecast the loss of one more run at points N=, P=, D= (numbers, '30B', arrays or Series; broadcast).
+
+    table: the runs (a DataFrame or mapping with N, P or D and `loss`). laws: classes to pool, every
+    registered law of the axes that the runs vary unless given. objective: what each law is fitted by,
+    LeastSquares(log=True) unless given. level: of the prediction interval. tuned: the numbers chosen on
+    public tables, for checks of that choice. Of more than 2,000 rows an even sample in order of compute is
+    used. Source: the module's docstring.
+    Raises ValueError for a wrong question, FitError where the runs are fewer than any law needs.
+    """
+    if not (isinstance(level, (int, float)) and 0 < level < 1):
+        raise ValueError(f"level={level!r} is no level. Give one between 0 and 1, such as 0.95.")
+    objective = checked(objective, LeastSquares(log=True))
+    asked = question(table, {"N": N, "P": P, "D": D}, laws)
+    with np.errstate(all="ignore"):  # what overflows in a law far from its runs ends in a wide interval
+        members, notes = _members(asked, objective)
+        return _forecast(asked, members, level, tuned or Tuned(), notes)
+
+
+def beyond_runs(fit: Fit, axes: Mapping[str, Any], level: float) -> pd.DataFrame:
+    """The forecast's interval of one fitted law, for its prediction interval beyond its runs.
+
+    axes: (K,) each. Columns lower, upper (nats per token) and beyond (the factor; 1 within the runs, where
+    the fit's own prediction interval stands). Source: as `forecast`, with one law in the pool.
+    """
+    points = {a: np.asarray(axes[a], dtype=np.float64) for a in fit.law.axes}
+    given = pd.DataFrame(points)
+    if fit.degrees_of_freedom < 1:
+        return pd.DataFrame({name: np.full(len(given), np.nan) for name in ("lower", "upper", "beyond")})
+    problem = fit.problem.take(sample(fit.axes))
+    runs = dict(zip(fit.law.axes, problem.x, strict=True))
+    asked = Question(runs, problem.y, points, given, fit.loss.size, (type(fit.law),))
+    with np.errstate(all="ignore"):
+        found = _forecast(asked, [member(problem, problem.internal(fit.law))], level, Tuned(), ())
+    return pd.DataFrame({"lower": found.lower, "upper": found.upper, "beyond": found.beyond})
+
+
+def _members(asked: Question, objective: Objective) -> tuple[list[Member], tuple[str, ...]]:
+    """Every law fitted to the runs, and which were left out."""
+    n, members, out = asked.loss.size, [], []
+    for law in asked.laws:
+        x = tuple(asked.runs[axis] for axis in law.axes)
+        if n <= len(law.free()):
+            out.append(law.__name__)
+            continue
+        try:
+            one = solve(Problem(law, x, asked.loss, np.ones(n), objective))
+        except (FitError, np.linalg.LinAlgError):
+            out.append(law.__name__)
+            continue
+        members.append(member(one.problem, one.theta))
+    if not members:
+        least = min(len(law.free()) for law in asked.laws)
+        raise FitError(
+            f"{n} usable runs are fewer than any law of {', '.join(asked.runs)} needs. "
+            f"Add runs: at least {least + 1}, at three sizes or more."
+        )
+    notes = (f"left out, too few runs: {', '.join(out)}",) if out else ()
+    sampled = (f"{n:,} of {asked.rows:,} runs used, evenly spread over compute",) if n < asked.rows else ()
+    return members, notes + sampled
+
+
+@dataclass(frozen=True)
+class _Exit:
+    """By which axis each point leaves the runs, and what the laws predict beyond them."""
+
+    place: Array  # into `ways`, (K,) int; -1 within the runs
+    change: Array  # Δ of the log loss, (K,)
+    ways: tuple[tuple[str, int], ...]  # axis and side
+
+
+def _exits(members: Sequence[Member], weight: Array, runs: Points, points: Points) -> _Exit:
+    """The axis along which the laws predict the largest change beyond the runs, point by point."""
+    size = next(iter(points.values())).size
+    place, change = np.full(size, -1), np.zeros(size)
+    ways: list[tuple[str, int]] = []
+    for axis in axes_of(points):
+        for side in (1, -1):
+            out = reach(runs, points, axis, side) > 0
+            if out.any():
+                there = change_beyond(members, weight, runs, points, axis, side)
+                further = out & ((np.abs(there) > np.abs(change)) | (place < 0))
+                place[further], change[further] = len(ways), there[further]
+                ways.append((axis, side))
+    return _Exit(place, change, tuple(ways))
+
+
+def _forecast(
+    asked: Question, members: list[Member], level: float, tuned: Tuned, notes: tuple[str, ...]
+) -> Forecast:
+    weight = weights(members, tuned.flat)
+    exits = _exits(members, weight, asked.runs, asked.points)
+    used = [i for i in range(len(exits.ways)) if (exits.place == i).any()]
+    drifts = {i: drift_along(members, asked.runs, *exits.ways[i], tuned.prior, tuned.flat) for i in used}
+    where, there = _scaled(asked.runs, asked.points)
+    misses = [discrepancy(one, where, there, asked.points, tuned.length) for one in members]
+    centres = np.stack([one.log_loss(asked.points) for one in members]) + [m.correction for m in misses]
+    ends = np.empty((3, exits.place.size))
+    for i in np.unique(exits.place):
+        at = exits.place == i
+        mixture = _mixture(centres[:, at], misses, at, members, weight, drifts.get(int(i)), exits.change[at])
+        ends[:, at] = [mixture.quantile(q) for q in ((1 - level) / 2, 0.5, (1 + level) / 2)]
+    kappa = np.array([drifts[i].kappa if i in drifts else 0.0 for i in exits.place])
+    parts = _parts(centres, misses, weight, (kappa * exits.change) ** 2)
+    return _described(asked, members, weight, exits, drifts, np.exp(ends), parts, level, notes)
+
+
+def _scaled(runs: Points, points: Points) -> tuple[Array, Array]:
+    """Logarithms of the axes of runs (n, d) and points (K, d) in ranges of the runs."""
+    inside, out = (np.log(np.stack(list(x.values()), 1)) for x in (runs, points))
+    low, width = inside.min(0), np.ptp(inside, axis=0)
+    return (inside - low) / width, (out - low) / width
+
+
+def _mixture(
+    centres: Array, misses: Sequence[Discrepancy], at: Array, members: Sequence[Member], weight: Array,
+    drift: Drift | None, change: Array,
+) -> Mixture:  # fmt: skip
+    """The pooled distribution of the log loss at some points, which all leave the runs the same way."""
+    kappas = [(0.0, 1.0)] if drift is None else list(zip(drift.values, drift.probabilities, strict=True))
+    parts = []
+    for centre, miss, one, share in zip(centres, misses, members, weight, strict=True):
+        known = miss.noise + miss.parameters[at] + miss.shared[at]
+        parts += [(centre, np.sqrt(known + (k * change) ** 2), one.dof, share * p) for k, p in kappas]
+    return joined(parts)
+
+
+def _parts(centres: Array, misses: Sequence[Discrepancy], weight: Array, form: Array) -> Array:
+    """Shares of the variance of the log loss, (K, 5) in the order of PARTS."""
+    between = weight @ (centres - weight @ centres) ** 2
+    noise = np.full(form.size, weight @ [m.noise for m in misses])
+    within = (weight @ np.stack([getattr(m, part) for m in misses]) for part in ("parameters", "shared"))
+    variance = np.stack([noise, *within, between, form], axis=1)
+    return np.asarray(variance / variance.sum(1, keepdims=True))
+
+
+def _furthest(runs: Points, points: Points) -> tuple[Array, Array]:
+    """By what factor each point lies outside the runs and along which axis; of compute where no other."""
+    own, last = list(points), [axis for axis in axes_of(points) if axis not in points]
+    far = {axis: np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) for axis in own}
+    place, most = np.stack(list(far.values())).argmax(0), np.max(list(far.values()), axis=0)
+    name = np.where(most > 0, np.array(own, dtype=object)[place], "")
+    if last:
+        compute = reach(runs, points, last[0], 1)
+        alone = (most == 0) & (compute > 0)
+        most, name = np.where(alone, compute, most), np.where(alone, last[0], name)
+    return np.exp(most), name
+
+
+def _described(
+    asked: Question, members: Sequence[Member], weight: Array, exits: _Exit, drifts: Mapping[int, Drift],
+    ends: Array, parts: Array, level: float, notes: tuple[str, ...],
+) -> Forecast:  # fmt: skip
+    """The numbers as the value that is returned."""
+    index = asked.given.index
+    lower, loss, upper = (pd.Series(end, index=index) for end in ends)
+    names = [type(one.law).__name__ for one in members]
+    along = np.array([exits.ways[i][0] if i >= 0 else "" for i in exits.place], dtype=object)
+    beyond, outside = _furthest(asked.runs, asked.points)
+    order = np.argsort(-weight, kind="stable")
+    found = [
+        (d.axis if d.side > 0 else f"-{d.axis}", len(d.windows), d.mean, d.kappa) for d in drifts.values()
+    ]
+    drift = pd.DataFrame(found, columns=["axis", "windows", "share", "kappa"]).set_index("axis")
+    untested = [str(name) for name, row in drift.iterrows() if not row.windows]
+    if untested:
+        notes += (f"no window inside the runs along {', '.join(untested)}: widened as public tables say",)
+    return Forecast(
+        asked.given, loss.rename("loss"), lower.rename("lower"), upper.rename("upper"), level,
+        pd.Series(beyond, index=index, name="beyond"), pd.Series(outside, index=index, name="outside"),
+        pd.Series(along, index=index, name="along"),
+        pd.DataFrame(parts, index=index, columns=list(PARTS)), drift,
+        pd.Series(weight[order], index=[names[i] for i in order], name="weight"),
+        {name: one.law for name, one in zip(names, members, strict=True)}, asked.rows, notes, _hash(asked),
+    )  # fmt: skip
+
+
+def _hash(asked: Question) -> str:
+    """sha256 of the runs used, on the axes used."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for column in (*asked.runs.values(), asked.loss):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,174 @@
+"""A pool of laws as one predictive distribution: a weighted mixture of Student's t on the log loss.
+
+No criterion is sure which law holds beyond the runs, so no law gets all the weight. Half of the weight is
+Akaike's (Burnham & Anderson 2002, section 6.4), half is Akaike's flattened to a power (FLAT).
+Shapes: M components of a mixture, K points, n rows, p free parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from scaling.laws.base import Array, Law
+from scaling.optimise.certificate import fields_at_bound
+from scaling.optimise.problem import TINY, Problem
+from scaling.optimise.solver import minimise, starts
+
+FLAT = 0.25  # power of the flattened half of the Akaike weights, chosen on public tables (docs/forecast.md)
+HALF = 0.5  # share of the weight that stays Akaike's own
+EXACT = 1e-5  # relative residuals below this are rounding, in every table's printed losses
+SEARCHED = 200  # rows on which starting points are tried
+STARTS = 3
+LEAST = 1e-4  # weight, relative to the largest, below which a component is left out
+TAIL = 60.0  # standard deviations beyond which a mixture has no quantile
+
+
+@dataclass(frozen=True)
+class Member:
+    """One law fitted to the rows, with what its predictions rest on; residuals are of the log loss."""
+
+    law: Law
+    problem: Problem
+    theta: Array  # the optimum in the solver's coordinates, (p,)
+    residuals: Array  # observed minus predicted log loss, (n,)
+    columns: Array  # ∂ log L / ∂ free fields at the rows, scaled to length 1, (n, p)
+    lengths: Array  # what the columns were divided by, (p,)
+    free: tuple[int, ...]  # places of the fields that are neither fixed nor at a bound
+
+    @property
+    def rows(self) -> int:
+        """Rows it was fitted to."""
+        return self.residuals.size
+
+    @property
+    def dof(self) -> int:
+        """Rows minus free parameters."""
+        return self.rows - len(self.law.free())
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of one run's log loss about the law."""
+        return max(float(np.sqrt((self.residuals**2).sum() / self.dof)), EXACT)
+
+    @property
+    def aicc(self) -> float:
+        """Corrected Akaike criterion of the log loss; inf where the rows are too few for one."""
+        n, k = self.rows, len(self.law.free()) + 1
+        if n <= k + 1:
+            return float("inf")
+        mean_square = max(float((self.residuals**2).mean()), EXACT**2)
+        return float(n * np.log(mean_square) + 2 * k + 2 * k * (k + 1) / (n - k - 1))
+
+    def log_loss(self, points: dict[str, Array]) -> Array:
+        """Predicted log loss at points, (K,)."""
+        predicted = self.law.predict(**{a: points[a] for a in self.law.axes})
+        return np.asarray(np.log(np.maximum(predicted, 1e-12)))
+
+    def slopes(self, points: dict[str, Array]) -> Array:
+        """∂ log L / ∂ free fields at points in the units of `columns`, (K, p)."""
+        return _slopes(self.law, points, self.free) / self.lengths
+
+    def spread(self, points: dict[str, Array]) -> Array:
+        """Standard deviation of the predicted log loss that the parameters leave, (K,), by linear theory."""
+        q = np.linalg.pinv(self.columns, rcond=1e-7)  # (p, n)
+        return np.asarray(self.noise * np.sqrt(((self.slopes(points) @ q) ** 2).sum(1)))
+
+
+def _slopes(law: Law, points: dict[str, Array], free: tuple[int, ...]) -> Array:
+    x = {a: points[a] for a in law.axes}
+    with np.errstate(all="ignore"):
+        J = law.gradient(**x)[:, list(free)] / np.maximum(law.predict(**x), TINY)[:, None]
+    return np.asarray(np.nan_to_num(J, nan=0.0, posinf=0.0, neginf=0.0))
+
+
+def member(problem: Problem, theta: Array) -> Member:
+    """A pool's member from a problem and its optimum θ (p,)."""
+    law = problem.law.from_vector(problem.named(theta[None])[0])
+    bound = {*fields_at_bound(problem, theta), *law.fixed}
+    free = tuple(i for i, name in enumerate(law.names()) if name not in bound)
+    x = dict(zip(law.axes, problem.x, strict=True))
+    columns = _slopes(law, x, free)
+    lengths = np.sqrt((columns**2).sum(0))
+    lengths = np.where(lengths > 0, lengths, 1.0)
+    residuals = np.log(problem.y) - np.log(np.maximum(law.predict(**x), 1e-12))
+    return Member(law, problem, theta, residuals, columns / lengths, lengths, free)
+
+
+def quick_member(problem: Problem, near: Law | None = None) -> Member | None:
+    """A law fitted from few starts and from `near`, a law fitted to more of the runs; None where it fails."""
+    with np.errstate(all="ignore"):
+        begin = starts(_some(problem, SEARCHED), STARTS)
+        if near is not None:
+            known = problem.internal(near)[None]
+            begin = np.concatenate([known[np.isfinite(known).all(1)], begin])
+        try:
+            end = minimise(problem, begin, tolerance=1e-7, iterations=40)
+        except np.linalg.LinAlgError:
+            return None
+        best = int(np.nanargmin(np.where(np.isfinite(end.value), end.value, np.inf)))
+        return member(problem, end.theta[best]) if np.isfinite(end.value[best]) else None
+
+
+def _some(problem: Problem, rows: int) -> Problem:
+    n = problem.y.size
+    return problem if n <= rows else problem.take(np.linspace(0, n - 1, rows).astype(int))
+
+
+def weights(members: Sequence[Member], flat: float = FLAT) -> Array:
+    """The weight of each member, (M,), summing to 1; equal where the rows are too few for a criterion."""
+    aicc = np.array([one.aicc for one in members])
+    known = np.isfinite(aicc)
+    if not known.any():
+        return np.full(len(members), 1 / len(members))
+    gap = np.where(known, aicc - aicc[known].min(), np.inf)
+    akaike, flattened = np.exp(-gap / 2), np.exp(-gap / 2 * flat)
+    return np.asarray(HALF * akaike / akaike.sum() + (1 - HALF) * flattened / flattened.sum())
+
+
+def pooled_log_loss(members: Sequence[Member], weight: Array, points: dict[str, Array]) -> Array:
+    """The weighted mean of the members' predicted log losses at points, (K,)."""
+    return np.asarray(weight @ np.stack([one.log_loss(points) for one in members]))
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Student's t distributions of the log loss at K points: centre, scale (M, K), dof, weight (M,)."""
+
+    centre: Array
+    scale: Array
+    dof: Array
+    weight: Array
+
+    def quantile(self, q: float) -> Array:
+        """The quantile q of the mixture at each point, (K,), by bisection to 1e-7 of a standard deviation."""
+        low = (self.centre - TAIL * self.scale).min(0)
+        high = (self.centre + TAIL * self.scale).max(0)
+        for _ in range(30):
+            middle = (low + high) / 2
+            below = self.weight @ special.stdtr(self.dof[:, None], (middle - self.centre) / self.scale) < q
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.asarray((low + high) / 2)
+
+
+def joined(parts: Sequence[tuple[Array, Array, float, float]]) -> Mixture:
+    """A mixture of components (centre (K,), scale (K,), dof, weight), those that hardly count left out."""
+    most = max(weight for *_, weight in parts)
+    kept = [part for part in parts if part[3] > LEAST * most]
+    centre, scale, dof, weight = (np.array(column) for column in zip(*kept, strict=True))
+    return Mixture(centre, scale, dof, weight / weight.sum())
+
+
+def refitted(members: Sequence[Member], keep: Any) -> list[Member]:
+    """The same laws fitted to some of the rows, those that leave a degree of freedom there."""
+    out = []
+    for one in members:
+        if int(np.count_nonzero(keep)) > len(one.law.free()):
+            again = quick_member(one.problem.take(np.flatnonzero(keep)), one.law)
+            if again is not None:
+                out.append(again)
+    return out

@@ -1,0 +1,176 @@
+"""Forecasts: what they hold, what they refuse, and what they say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scaling.forecasting.forecast.forecast import PARTS, Tuned
+
+import scaling
+from scaling import ChinchillaLaw, Forecast, ParallelLaw, forecast
+from tests.scaling.forecast_runs import TRUTH, grid
+
+
+@pytest.fixture(scope="module")
+def pile() -> pd.DataFrame:
+    runs = scaling.read_runs("results/published/losses.csv")
+    return runs[runs.corpus == "pile"].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def made(pile: pd.DataFrame) -> Forecast:
+    return forecast(pile, N="30B", P=[1, 8])
+
+
+# ---- what is returned -----------------------------------------------------------------------
+def test_series_parts_and_weights_have_a_value_a_point_and_a_law(made: Forecast) -> None:
+    assert made.points.N.tolist() == [3e10, 3e10]
+    assert made.points.P.tolist() == [1.0, 8.0]
+    for one in (made.loss, made.lower, made.upper):
+        assert isinstance(one, pd.Series)
+        assert one.size == 2
+    assert (made.lower < made.loss).all()
+    assert (made.loss < made.upper).all()
+    assert list(made.parts) == list(PARTS)
+    assert np.allclose(made.parts.sum(axis=1), 1.0)
+    assert (made.parts >= 0).all(axis=None)
+    assert made.weights.sum() == pytest.approx(1.0)
+    assert made.weights.is_monotonic_decreasing
+    assert set(made.weights.index) == set(made.laws)
+    assert made.outside.tolist() == ["N", "N"]
+    assert made.beyond[1] == pytest.approx(3e10 / 4.414502400e9, rel=1e-3)
+    assert made.drift.loc["N", "windows"] == 5
+    assert list(made.table) == ["N", "P", "loss", "lower", "upper", "beyond", "outside", *PARTS]
+    with pytest.raises(AttributeError):
+        made.level = 0.5  # type: ignore[misc]
+
+
+def test_a_point_is_forecast_alike_alone_and_among_others(made: Forecast, pile: pd.DataFrame) -> None:
+    alone = forecast(pile, N=30e9, P=8)
+    assert alone.lower[0] == pytest.approx(made.lower[1], rel=1e-12)
+    assert alone.upper[0] == pytest.approx(made.upper[1], rel=1e-12)
+
+
+def test_the_index_of_a_series_is_kept(pile: pd.DataFrame) -> None:
+    asked = pile[pile.N > 4e9]
+    assert forecast(pile, N=asked.N, P=asked.P).loss.index.equals(asked.index)
+
+
+def test_the_interval_widens_with_level_and_with_reach() -> None:
+    runs = grid()
+    narrow, wide = (forecast(runs, N=4e9, D=1e10, level=level) for level in (0.8, 0.99))
+    assert wide.lower[0] < narrow.lower[0] < narrow.upper[0] < wide.upper[0]
+    width = np.diff(
+        np.log(forecast(runs, N=[4e8, 2e9, 1e10, 5e10], D=1e10).table[["lower", "upper"]])
+    ).ravel()
+    assert (np.diff(width) > 0).all()
+    sure = forecast(runs, N=[4e8, 5e10], D=1e10, tuned=Tuned(prior=1e-9))
+    without = np.diff(np.log(sure.table[["lower", "upper"]])).ravel()
+    assert without[0] == pytest.approx(width[0], rel=1e-6)
+    assert without[1] < 0.95 * width[3]
+
+
+def test_a_point_within_the_runs_is_not_widened() -> None:
+    runs = grid()
+    inside = forecast(runs, N=1e8, D=1e10)
+    assert inside.parts["the law's form"][0] == 0
+    assert inside.beyond[0] == 1
+    assert inside.outside[0] == ""
+    assert inside.drift.empty
+    assert "within the runs" in inside.sentence
+    far = forecast(runs, N=1e8, D=1e10, tuned=Tuned(prior=10.0))
+    assert far.upper[0] == pytest.approx(inside.upper[0], rel=1e-12)
+
+
+def test_compute_alone_can_leave_the_runs() -> None:
+    runs = grid()
+    ladder = runs[runs.N * runs.D < 1e18]
+    corner = forecast(ladder, N=ladder.N.max(), D=ladder.D.max())
+    assert corner.outside[0] == "C"
+    assert corner.beyond[0] > 1.5
+    assert corner.parts["the law's form"][0] > 0
+
+
+def test_the_truth_is_held_where_it_is_one_of_the_laws() -> None:
+    held = []
+    for seed in range(8):
+        found = forecast(grid(seed=seed), N=[2e9, 1e10], D=[2e10, 1e11])
+        truth = TRUTH.predict(N=found.points.N, D=found.points.D)
+        held += list((found.lower < truth) & (truth < found.upper))
+    assert np.mean(held) >= 0.9
+
+
+def test_a_truth_that_is_none_of_the_laws_is_held() -> None:
+    held = []
+    for seed in range(6):
+        runs = grid(seed=seed)
+        x = np.log(runs.N / 1e7)
+        runs["loss"] = (1.6 + 1.5 * np.exp((-0.35 + 0.02 * x) * x) + 0.6 * (runs.D / 1e9) ** -0.3) * np.exp(
+            0.003 * np.random.default_rng(seed).standard_normal(len(runs))
+        )
+        found, y = forecast(runs, N=2e9, D=2e10), np.log(2e9 / 1e7)
+        truth = 1.6 + 1.5 * np.exp((-0.35 + 0.02 * y) * y) + 0.6 * 20**-0.3
+        held.append(found.lower[0] < truth < found.upper[0])
+    assert np.mean(held) >= 0.8
+
+
+def test_the_paper_s_larger_models_are_held() -> None:
+    runs = scaling.read_runs("results/published/losses.csv")
+    for _, rows in runs.groupby("corpus"):
+        large = rows[rows.N > 2e9]
+        found = forecast(rows[rows.N < 2e9], N=large.N, P=large.P)
+        assert ((found.lower <= large.loss) & (large.loss <= found.upper)).all()
+
+
+# ---- what is refused ------------------------------------------------------------------------
+@pytest.mark.parametrize("level", [0, 1, -0.1, 95, "0.95", None])
+def test_a_level_that_is_none_is_refused(pile: pd.DataFrame, level: object) -> None:
+    with pytest.raises(ValueError, match=f"level={level!r}"):
+        forecast(pile, N=30e9, P=8, level=level)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "quoted"),
+    [
+        ({}, "N="),
+        ({"N": 30e9}, "P="),
+        ({"N": 30, "P": 8}, "N=30 "),
+        ({"N": 3e17, "P": 8}, r"N=3e\+17"),
+        ({"N": 30e9, "P": 0}, "P=0"),
+        ({"N": -1, "P": 2}, "N=-1"),
+        ({"N": "big", "P": 2}, "'big'"),
+        ({"N": [1e9, 2e9], "P": [1, 2, 4]}, "P has 3"),
+        ({"N": 30e9, "P": 8, "D": "1T"}, r"D=1e\+12"),
+        ({"N": 30e9, "P": 8, "laws": ParallelLaw}, "ParallelLaw"),
+        ({"N": 30e9, "P": 8, "laws": []}, r"laws=\[\]"),
+        ({"N": 30e9, "P": 8, "laws": [ChinchillaLaw]}, "D "),
+    ],
+)
+def test_a_wrong_question_is_refused(pile: pd.DataFrame, asked: dict, quoted: str) -> None:
+    with pytest.raises(ValueError, match=quoted):
+        forecast(pile, **asked)
+
+
+def test_units_that_differ_are_refused_with_the_remedy(pile: pd.DataFrame) -> None:
+    billions = pile.assign(N=pile.N / 1e9)
+    with pytest.raises(ValueError, match="30B"):
+        forecast(billions, N=30e9, P=8)
+    with pytest.raises(ValueError, match="usable row 1"):
+        forecast(pile.assign(N=np.where(pile.P == 1, billions.N, pile.N)), N=30e9, P=8)
+    assert forecast(billions, N=30, P=8).loss[0] == pytest.approx(
+        forecast(pile, N=30e9, P=8).loss[0], rel=1e-3
+    )
+
+
+def test_runs_that_cannot_be_forecast_from_are_refused(pile: pd.DataFrame) -> None:
+    with pytest.raises(scaling.FitError, match="4 usable runs"):
+        forecast(pile.iloc[[0, 1, 4, 9]], N=30e9, P=8)
+    with pytest.raises(ValueError, match=r"N takes one value.*5e\+08"):
+        forecast(pile.assign(N=5e8), N=30e9, P=8)
+    with pytest.raises(ValueError, match=r"N takes one value.*5e\+08"):
+        forecast(pile.assign(N=5e8), N=5e8, P=16)
+    with pytest.raises(ValueError, match="24 losses are 2"):
+        forecast(pile.assign(loss=2.0), N=30e9, P=8)
+    with pytest.raises(ValueError, match="no usable row"):
+        forecast(pile[:0], N=30e9, P=8)
+    with pytest.raises(ValueError, match=r"runs\.csv"):
+        forecast("runs.csv", N=30e9)
