@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from scaling.forecasting.forecast.forecast import Tuned
+from scaling.forecasting.forecast import Tuned
 
 from benchmarks.forecast_beside import paper, peer, simulated
 from benchmarks.forecast_scores import KEYS, LEVEL, PEER, PLAIN, POOLED, forecasts, plain, relative, run

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scaling.forecasting.forecast.forecast import Tuned, forecast
+from scaling.forecasting.forecast import Tuned, forecast
 
 import scaling
 from benchmarks.forecast_tables import Split, default_law

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scaling.forecasting.forecast.forecast import PARTS, Tuned
+from scaling.forecasting.forecast import PARTS, Tuned
 
 import scaling
 from scaling import ChinchillaLaw, Forecast, ParallelLaw, forecast

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scaling.forecasting.forecast.forecast import beyond_runs
+from scaling.forecasting.forecast import beyond_runs
 from scipy import stats
 
 import scaling
