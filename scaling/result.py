@@ -101,6 +101,16 @@ class Fit:
         doubtful = (Status.TOO_FEW, Status.FLAT)
         return self.status not in doubtful and self.degrees_of_freedom >= 1
 
+    @cached_property
+    def undetermined(self) -> tuple[str, ...]:
+        """Parameters that the runs cannot tell although others may be: their intervals are nan. In field order."""
+        from scaling.identifiability import undetermined
+
+        if self.determined:
+            return ()
+        known = self.status == Status.FLAT and self.degrees_of_freedom >= 1
+        return undetermined(self.problem, self.law) if known else self.law.free()
+
     @property
     def clustered(self) -> bool:
         """Whether rows share a run or configuration (`groups`), so that they are not independent."""

@@ -57,6 +57,8 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
     ratio = fit.delta_over_noise
     if ratio < 0.5:
         rows.append(("note", f"delta is {_share(ratio)} of the noise: it acts as least absolute deviations"))
+    if fit.undetermined and fit.undetermined != fit.law.free():
+        rows.append(("note", f"these runs do not determine {', '.join(fit.undetermined)}: no intervals for them"))
     return rows + [("note", text) for text in c.notes]
 
 
@@ -87,7 +89,7 @@ def baseline_r2(fit: Fit) -> float | None:
 
 def table(fit: Fit, level: float = LEVEL) -> pd.DataFrame | None:
     """Parameters with intervals, or None where the status leaves none to give."""
-    return fit.intervals(level) if fit.determined else None
+    return fit.intervals(level) if fit.undetermined != fit.law.free() else None
 
 
 def text(fit: Fit, level: float = LEVEL, room: int | None = None) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scaling.identifiability import told
 from scaling.law import Array, Law, clean_axes
 from scaling.method import (
     Method,
@@ -54,7 +55,8 @@ def predict(fit: Fit, axes: Mapping[str, Any], level: float, method: Method) -> 
     flat = dict(zip(given, (np.ravel(v) for v in np.broadcast_arrays(*given.values())), strict=True))
     estimate, lower, upper = method.interval(fit, at_points(flat, fit.law.axes), level)
     if not fit.determined:
-        lower, upper = np.full((2, estimate.size), np.nan)
+        known = fit.undetermined != fit.law.free() and told(fit.problem, fit.law, flat)
+        lower, upper = np.where(known, [lower, upper], np.nan)
     one_run = fit.noise * (estimate if fit.problem.objective.log else 1.0)
     extra = (t_quantile(fit, level) * one_run) ** 2
     frame = pd.DataFrame(flat | {"loss": estimate, "lower": lower, "upper": upper})
