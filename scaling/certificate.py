@@ -148,7 +148,7 @@ def find_status(
     single = [axis for axis, count in levels(problem).items() if count == 1]
     points, p = distinct(*problem.x), len(problem.law.free())
     law = problem.law.from_vector(problem.named(best.theta)[0])
-    tied = tied_axes(problem)
+    tied = tied_axes(problem, law)
     judgements = (
         (bool(single), Status.FLAT,
          f"{', '.join(single)} takes one value: its effect cannot be told apart; add runs at others"),

@@ -21,12 +21,19 @@ TIED = 0.9999  # correlation of two axes' logarithms from which one is taken for
 ALONG = 1e-4  # of a prediction's slope, and of an axis' range: less than this is not off what the runs span
 
 
-def tied_axes(problem: Problem) -> tuple[str, ...]:
-    """Axes that move with another one in every run, to rounding of the runs' own sizes."""
+def tied_axes(problem: Problem, law: Law) -> tuple[str, ...]:
+    """Axes that move with another one in every run and have a free exponent each: their terms are one curve.
+
+    With the exponent of one of them held, its term is known up to a factor, and the other's can be told.
+    """
+    shapes = [name for name in law.nonlinear if name not in law.fixed]
+    along = {name: _acts_along(problem, law, name) for name in shapes}
     logs = {a: np.log(x) for a, x in zip(problem.law.axes, problem.x, strict=True) if np.ptp(x) > 0}
     found: set[str] = set()
     for a, b in combinations(logs, 2):
-        if abs(float(np.corrcoef(logs[a], logs[b])[0, 1])) > TIED:
+        free = {name for name in shapes if along[name] & {a, b}}
+        each = all(any(axis in along[name] for name in free) for axis in (a, b)) and len(free) > 1
+        if each and abs(float(np.corrcoef(logs[a], logs[b])[0, 1])) > TIED:
             found |= {a, b}
     return tuple(a for a in problem.law.axes if a in found)
 
@@ -55,7 +62,7 @@ def undetermined(problem: Problem, law: Law) -> tuple[str, ...]:
         return law.free()
     directions, _ = null_space(problem, law)
     lost = set(np.array(law.free())[(np.abs(directions) > PART).any(-1)]) if directions.size else set()
-    tied = tied_axes(problem)
+    tied = tied_axes(problem, law)
     if tied:
         others = set(law.axes) - set(tied)
         acts = {name: _acts_along(problem, law, name) for name in law.free()}
