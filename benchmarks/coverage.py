@@ -3,7 +3,8 @@
 Losses are drawn around a known law with noise on the log loss, fitted, and each method's 95% interval
 is checked against the truth. Designs: the paper's 24 points with the normal noise of its own fit; a 3 x 3
 grid (N, P) with one seed; 15 small runs so noisy that E or k often ends at its bound; the paper's points
-with heavy tails, which no method assumes; and the paper's points with three rows each whose noise is mostly
+with heavy tails, which no method assumes; 24 runs about a law so flat that E and alpha form a long curved
+valley; and the paper's points with three rows each whose noise is mostly
 shared, as that of checkpoints of one run.
 All trials of a design are fitted as one batch, from the truth.
 Results go to results/tables/coverage.csv a cell at a time, so that a study cut short goes on where it
@@ -84,6 +85,9 @@ def designs() -> dict[str, Design]:
     five = (np.array(v) for v in zip(*itertools.product(sizes, (1.0, 2.0, 4.0)), strict=True))
     tiny = {"inside": (1e5, 2.0), "N x 4": (1.6e6, 4.0), "P x 4": (2.5e4, 16.0)}
     scarce = scaling.ParallelLaw(E=1.0, A=1e7, alpha=0.17, k=0.2)
+    wide = np.array([0.5, 0.7, 1.1, 1.6, 2.8, 4.4]) * 1e9
+    valley = tuple(np.array(v) for v in zip(*itertools.product(wide, (1.0, 2.0, 4.0, 8.0)), strict=True))
+    flat = (scaling.ParallelLaw(E=0.7, A=1.5e9, alpha=alpha, k=0.3) for alpha in (0.03, 0.08))
     far = {"inside": (1.7e9, 4.0), "N x 4": (1.8e10, 8.0), "P x 4": (5.4e8, 32.0)}
     near = {"inside": (8e5, 2.0), "N x 4": (1.28e7, 4.0), "P x 4": (2e5, 16.0)}
     return {
@@ -91,6 +95,8 @@ def designs() -> dict[str, Design]:
         "3 x 3 grid, 1 seed": Design(small, N, P, 2e-3, near),
         "paper, t noise (3 dof)": Design(fit.law, *fit.problem.x, fit.noise, far, tails=3.0),
         "15 runs, noise of .02": Design(scarce, *five, 0.02, tiny),
+        "24 runs, alpha of .03": Design(next(flat), *valley, 0.005, far),
+        "24 runs, alpha of .08": Design(next(flat), *valley, 0.01, far),
         "paper, 3 rows a run": Design(fit.law, *np.repeat(fit.problem.x, 3, 1), fit.noise, far, rows=3),
     }
 

@@ -21,13 +21,13 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from scaling.forecasting.forecast import Tuned
 
 from benchmarks.forecast_beside import paper, peer, simulated
 from benchmarks.forecast_scores import KEYS, LEVEL, PEER, PLAIN, POOLED, forecasts, plain, relative, run
 from benchmarks.forecast_tables import COMPUTE, NARROW, ROOT, SIZE, Split, folder, splits, tables
 from scaling.data.atomic_files import write_between
 from scaling.forecasting import drift
+from scaling.forecasting.forecast import Tuned
 from scaling.forecasting.pooling import refitted
 
 OUT = ROOT / "results/benchmarks"

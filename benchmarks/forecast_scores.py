@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scaling.forecasting.forecast import Tuned, forecast
 
 import scaling
 from benchmarks.forecast_tables import Split, default_law
+from scaling.forecasting.forecast import Tuned, forecast
 from scaling.forecasting.registered import interval_score
 
 LEVEL = 0.95

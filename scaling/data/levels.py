@@ -10,12 +10,15 @@ import numpy as np
 from scaling.laws.base import Array
 
 AXIS_GAP = 1.15  # sizes within 15 % are one level: ParScale's extras move N a little with P
+DENSE = 1.5  # a level whose largest value is more than so many times its smallest is a chain of close values
 LONE_GAP = 1.5  # a size without a run of P = 1 is a level of its own if it lies this far above the last
 
 
 def axis_levels(x: Array, P: Array | None = None) -> Any:
     """Level 0, 1, ... of each value, values within 15 % of the next smaller one being the same level.
 
+    Where values lie so densely that they chain into a level DENSE wide or more, it is cut into windows of as many
+    distinct values each, as near as they come to DENSE wide.
     With the runs' streams P, x is N, and a level begins where a run of P = 1 is larger than the last of
     them by as much: what streams add to a small model is more than 15 % and no size of its own.
     """
@@ -27,9 +30,25 @@ def axis_levels(x: Array, P: Array | None = None) -> Any:
         largest = np.maximum.accumulate(np.where(single, ascending, 0.0))
         begins = single[1:] & (ascending[1:] > AXIS_GAP * largest[:-1])
         jump = begins | (ascending[1:] > LONE_GAP * ascending[:-1])
+    level = np.concatenate([[0], np.cumsum(jump)])
+    sizes = ascending if P is None or not (P == 1).any() else np.where(P[order] == 1, ascending, 0.0)
     out = np.empty(x.size, int)
-    out[order] = np.concatenate([[0], np.cumsum(jump)])
+    out[order] = np.unique(_windows(level, ascending, sizes), return_inverse=True)[1].ravel()
     return out
+
+
+def _windows(level: Any, ascending: Array, sizes: Array) -> Array:
+    """Levels (n,) of ascending values with dense ones cut at quantiles of their distinct sizes (0: of none)."""
+    cut = level.astype(np.float64)
+    for one in range(int(level[-1]) + 1):
+        values = np.unique(sizes[(level == one) & (sizes > 0)])
+        if values.size < 2 or values[-1] <= DENSE * values[0]:
+            continue
+        count = min(int(np.ceil(np.log(values[-1] / values[0]) / np.log(DENSE))), values.size)
+        begins = values[np.unique(np.linspace(0, values.size, count + 1)[1:-1].round().astype(int))]
+        rows = level == one
+        cut[rows] += np.searchsorted(begins, ascending[rows], side="right") / (count + 1)
+    return np.asarray(cut)
 
 
 def approximate_C(N: Array, D: Array, P: Array | float = 1.0) -> Array:

@@ -62,6 +62,10 @@ def facts(fit: Estimate) -> list[tuple[str, str]]:
     ratio = fit.delta_over_noise
     if ratio < 0.5:
         rows.append(("note", f"delta is {_share(ratio)} of the noise: it acts as least absolute deviations"))
+    if fit.undetermined and fit.undetermined != fit.problem.law.free():
+        rows.append(
+            ("note", f"these runs do not determine {', '.join(fit.undetermined)}: no intervals for them")
+        )
     return rows + [("note", text) for text in c.notes]
 
 
@@ -87,7 +91,7 @@ def baseline_r2(fit: Estimate) -> float | None:
 
 def table(fit: Estimate, level: float = LEVEL) -> pd.DataFrame | None:
     """Parameters with intervals, or None where the status leaves none to give."""
-    return default_method(fit).parameters(fit, level) if fit.determined else None
+    return default_method(fit).parameters(fit, level) if fit.undetermined != fit.problem.law.free() else None
 
 
 def text(fit: Estimate, level: float = LEVEL, room: int | None = None) -> str:

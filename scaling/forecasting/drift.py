@@ -110,7 +110,7 @@ def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list
     """Which runs each window is fitted to: at most WINDOWS cuts, evenly spread over the axis."""
     at = side * axis_of(runs, axis)
     level = np.unique(np.round(at / SAME)) * SAME
-    least = min(len(one.law.free()) for one in members) + 2
+    least = min(len(one.problem.law.free()) for one in members) + 2
     sizes = np.searchsorted(np.sort(at), level + SAME / 2, side="right")
     good = level[:-1][(sizes[:-1] >= least) & (np.arange(level.size - 1) >= 1)]
     if good.size > WINDOWS:

@@ -214,7 +214,7 @@ def _described(
     """The numbers as the value that is returned."""
     index = asked.given.index
     lower, loss, upper = (pd.Series(end, index=index) for end in ends)
-    names = [type(one.law).__name__ for one in members]
+    names = [one.problem.law.__name__ for one in members]
     along = np.array([exits.ways[i][0] if i >= 0 else "" for i in exits.place], dtype=object)
     beyond, outside = _furthest(asked.runs, asked.points)
     order = np.argsort(-weight, kind="stable")

@@ -179,7 +179,7 @@ def _words(column: pd.Series) -> list[Any]:
 
 
 def _law(law: Law) -> dict[str, Any]:
-    return {"fixed": dict(law.fixed), "parameters": {n: float(getattr(law, n)) for n in law.names()}}
+    return {"parameters": {n: float(getattr(law, n)) for n in law.names()}}
 
 
 def _versions() -> dict[str, str]:

@@ -48,7 +48,7 @@ class Member:
     @property
     def dof(self) -> int:
         """Rows minus free parameters."""
-        return self.rows - len(self.law.free())
+        return self.rows - len(self.problem.law.free())
 
     @property
     def noise(self) -> float:
@@ -58,7 +58,7 @@ class Member:
     @property
     def aicc(self) -> float:
         """Corrected Akaike criterion of the log loss; inf where the rows are too few for one."""
-        n, k = self.rows, len(self.law.free()) + 1
+        n, k = self.rows, len(self.problem.law.free()) + 1
         if n <= k + 1:
             return float("inf")
         mean_square = max(float((self.residuals**2).mean()), EXACT**2)
@@ -89,7 +89,7 @@ def _slopes(law: Law, points: dict[str, Array], free: tuple[int, ...]) -> Array:
 def member(problem: Problem, theta: Array) -> Member:
     """A pool's member from a problem and its optimum θ (p,)."""
     law = problem.law.from_vector(problem.named(theta[None])[0])
-    bound = {*fields_at_bound(problem, theta), *law.fixed}
+    bound = {*fields_at_bound(problem, theta), *problem.law.fixed}
     free = tuple(i for i, name in enumerate(law.names()) if name not in bound)
     x = dict(zip(law.axes, problem.x, strict=True))
     columns = _slopes(law, x, free)
@@ -167,7 +167,7 @@ def refitted(members: Sequence[Member], keep: Any) -> list[Member]:
     """The same laws fitted to some of the rows, those that leave a degree of freedom there."""
     out = []
     for one in members:
-        if int(np.count_nonzero(keep)) > len(one.law.free()):
+        if int(np.count_nonzero(keep)) > len(one.problem.law.free()):
             again = quick_member(one.problem.take(np.flatnonzero(keep)), one.law)
             if again is not None:
                 out.append(again)

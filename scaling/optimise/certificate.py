@@ -11,6 +11,7 @@ import numpy as np
 
 from scaling.data.levels import levels_along
 from scaling.laws.base import Array
+from scaling.optimise.identifiability import tied_axes, undetermined
 from scaling.optimise.problem import Problem
 from scaling.optimise.solver import Solution
 
@@ -147,15 +148,19 @@ def find_status(
     at = fields_at_bound(problem, best.theta[0])
     single = [axis for axis, count in levels(problem).items() if count == 1]
     points, p = distinct(*problem.x), len(problem.law.free())
+    law = problem.law.from_vector(problem.named(best.theta)[0])
+    tied = tied_axes(problem, law)
     judgements = (
         (bool(single), Status.FLAT,
          f"{', '.join(single)} takes one value: its effect cannot be told apart; add runs at others"),
         (np.ptp(problem.y) == 0, Status.FLAT, "all losses are equal: no axis has an effect to be measured"),
         (points <= p, Status.TOO_FEW,
          f"{points} distinct points for {p} parameters: nothing is left to judge the fit by"),
+        (bool(tied), Status.FLAT,
+         f"{' and '.join(tied)} move together in every run: {_held_remedy(problem, law)}"),
         (bool(at), Status.AT_BOUND, _bound_sentence(problem, at)),
         (internal_condition > FLAT, Status.FLAT,
-         "some combination of parameters changes no prediction: see worst_direction"),
+         f"some combination of parameters changes no prediction: {_held_remedy(problem, law)}"),
         (not best.converged[0] and best.slope[0] > STEEP, Status.STOPPED,
          f"the slope at the end is {best.slope[0]:.1e}: scale the losses or try another objective"),
         (agreeing < 2 <= started, Status.DISAGREE,
@@ -173,6 +178,14 @@ def _bound_sentence(problem: Problem, at: tuple[str, ...]) -> str:
     if given:
         return f"{', '.join(given)} ended at the bound given: the data would take it further"
     return f"{', '.join(at)} ended at the edge of what is allowed: the data do not support that term"
+
+
+def _held_remedy(problem: Problem, law: Any) -> str:
+    """Which parameters the runs leave undetermined, and the two ways out, in words."""
+    lost = undetermined(problem, law)
+    held = [name for name in lost if name in problem.law.nonlinear]
+    way = f' or hold one, e.g. fixed={{"{held[-1]}": {getattr(law, held[-1]):.2g}}}' if held else ""
+    return f"they cannot tell {', '.join(lost) or 'all parameters'} apart; add runs off that line{way}"
 
 
 def fields_at_bound(problem: Problem, theta: Array) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.certificate import Certificate, Status
+from scaling.optimise.identifiability import undetermined
 from scaling.optimise.objectives import LogHuber
 from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
@@ -136,6 +137,14 @@ class Estimate:
         """Whether the rows determine the parameters, so that an interval says something."""
         doubtful = (Status.TOO_FEW, Status.FLAT)
         return self.status not in doubtful and self.degrees_of_freedom >= 1
+
+    @cached_property
+    def undetermined(self) -> tuple[str, ...]:
+        """Parameters that the runs cannot tell although others may be: their intervals are nan. In field order."""
+        if self.determined:
+            return ()
+        known = self.status == Status.FLAT and self.degrees_of_freedom >= 1
+        return undetermined(self.problem, self.law) if known else self.problem.law.free()
 
     @property
     def clustered(self) -> bool:

@@ -249,6 +249,8 @@ class Method:
         with np.errstate(over="ignore"):
             out = np.where(logs[:, None], np.exp(out), out)
         out[:, 1:] = _open_ended(fit.law, names, out[:, 1:])
+        if fit.status == "not identifiable":
+            out[np.isin(names, fit.undetermined), 1:] = np.nan
         index = pd.Index(names, name="parameter")
         table = pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
         table.attrs |= {"method": self.described(fit), "caveat": self.caveat(fit)}

@@ -13,6 +13,7 @@ import pandas as pd
 
 from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
+from scaling.optimise.identifiability import determined_predictions
 from scaling.optimise.problem import TINY
 from scaling.shown import shown
 from scaling.uncertainty.bootstrap import Bootstrap
@@ -32,7 +33,10 @@ def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method
     flat = dict(zip(given, (np.ravel(v) for v in np.broadcast_arrays(*given.values())), strict=True))
     estimate, lower, upper = method.interval(fit, at_points(flat, fit.law.axes), level)
     if not fit.determined:
-        lower, upper = np.full((2, estimate.size), np.nan)
+        known = fit.undetermined != fit.problem.law.free() and determined_predictions(
+            fit.problem, fit.law, flat
+        )
+        lower, upper = np.where(known, [lower, upper], np.nan)
     one_run = fit.noise * (estimate if fit.problem.objective.log else 1.0)
     extra = (t_quantile(fit, level) * one_run) ** 2
     frame = pd.DataFrame(flat | {"loss": estimate, "lower": lower, "upper": upper})

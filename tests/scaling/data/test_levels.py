@@ -19,6 +19,23 @@ def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():
     assert (axis_levels(N[shuffled], P[shuffled]) == axis_levels(N, P)[shuffled]).all()
 
 
+def test_close_values_do_not_chain_into_one_level() -> None:
+    """39 sizes from 84M to 1.7B, 8 % apart, are no one size, and hundreds of budgets are windows of equal count."""
+    N = np.geomspace(84e6, 1.7e9, 39)
+    level = axis_levels(N)
+    assert level.max() == 7
+    assert np.bincount(level).min() >= 4
+    for one in range(8):
+        assert np.ptp(np.log(N[level == one])) < np.log(1.6)
+    with_streams = axis_levels(np.tile(N, 2) * np.repeat([1.0, 1.02], 39), np.repeat([1.0, 4.0], 39))
+    assert (with_streams[:39] == level).all()
+    assert (with_streams[39:] == level).mean() > 0.8
+    D = 10 ** np.random.default_rng(0).uniform(9, 11, 234)
+    counts = np.bincount(axis_levels(D))
+    assert counts.size > 10
+    assert axis_levels(np.array([1e8, 1.1e8, 1.2e8, 4e8])).tolist() == [0, 0, 0, 1]  # one size that wobbles
+
+
 def test_named_sizes_are_levels_however_much_streams_add():
     rows = [("a", 24_864, 1), ("a", 66_912, 32), ("b", 49_696, 1), ("c", 139_072, 1), ("b", 62_280, 8)]
     runs = pd.DataFrame(rows, columns=["size", "N", "P"])

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scaling.forecasting.forecast import PARTS, Tuned
 
 import scaling
 from scaling import ChinchillaLaw, Forecast, ParallelLaw, forecast
+from scaling.forecasting.forecast import PARTS, Tuned
 from tests.scaling.forecast_runs import TRUTH, grid
 
 

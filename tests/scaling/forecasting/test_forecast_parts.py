@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scaling.forecasting.forecast import beyond_runs
 from scipy import stats
 
 import scaling
 from scaling import ChinchillaLaw, Forecast, ParallelLaw, forecast
 from scaling.forecasting.discrepancy import discrepancy
 from scaling.forecasting.drift import PRIOR, change_beyond, drift_along, reach
+from scaling.forecasting.forecast import beyond_runs
 from scaling.forecasting.pooling import Mixture, member, quick_member, weights
 from scaling.optimise.problem import Problem
 from tests.scaling.forecast_runs import TRUTH, grid

@@ -54,7 +54,10 @@ def test_one_P_level_leaves_k_unidentified() -> None:
     fit = scaling.fit(ParallelLaw, runs()[P == 2])
     assert fit.status == Status.FLAT
     assert "P takes one value: its effect cannot be told apart; add runs at others" in fit.certificate.detail
-    assert "no intervals: not identifiable" in repr(fit)
+    assert fit.undetermined == ("A", "k")
+    table = fit.intervals()
+    assert table.loc[["A", "k"], ["lower", "upper"]].isna().all(axis=None)
+    assert np.isfinite(table.loc[["E", "alpha"]]).all(axis=None)
 
 
 def test_one_N_level() -> None:

@@ -1,0 +1,112 @@
+"""What a design cannot tell: parameters that runs leave undetermined, and predictions that they do not.
+
+Two reasons are looked for. Directions of the parameters that change no prediction of the runs (the null space of the
+Jacobian: two budgets of D leave E, B and beta a curve of values). Axes of which one is a power of the other in every
+run (D = 20 N): their terms are one curve, which any split between them follows.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from scaling.laws.base import Array, Law
+from scaling.optimise.problem import TINY, Problem
+
+RANK = 1e-8  # of the largest singular value: a direction that changes predictions by less changes none
+PART = 1e-3  # of such a direction: a parameter with less part in it is told nevertheless
+TIED = 0.9999  # correlation of two axes' logarithms from which one is taken for a power of the other
+ALONG = 1e-4  # of a prediction's slope, and of an axis' range: less than this is not off what the runs span
+
+
+def tied_axes(problem: Problem, law: Law) -> tuple[str, ...]:
+    """Axes that move with another one in every run and have a free exponent each: their terms are one curve.
+
+    With the exponent of one of them held, its term is known up to a factor, and the other's can be told.
+    """
+    shapes = [name for name in law.nonlinear if name not in problem.law.fixed]
+    along = {name: _acts_along(problem, law, name) for name in shapes}
+    logs = {a: np.log(x) for a, x in zip(problem.law.axes, problem.x, strict=True) if np.ptp(x) > 0}
+    found: set[str] = set()
+    for a, b in combinations(logs, 2):
+        free = {name for name in shapes if along[name] & {a, b}}
+        each = all(any(axis in along[name] for name in free) for axis in (a, b)) and len(free) > 1
+        if each and abs(float(np.corrcoef(logs[a], logs[b])[0, 1])) > TIED:
+            found |= {a, b}
+    return tuple(a for a in problem.law.axes if a in found)
+
+
+def columns(problem: Problem, law: Law) -> tuple[Array, Array]:
+    """∂L/∂(free fields) at the runs, (n, p), columns of length 1 or 0, and the lengths (p,)."""
+    free = [law.names().index(name) for name in problem.law.free()]
+    J = law.gradient(**dict(zip(law.axes, problem.x, strict=True)))[:, free]
+    J = np.where(np.isfinite(J), J, 0.0)
+    length = np.sqrt((J * J).sum(0))
+    return J / np.where(length > 0, length, 1.0), length
+
+
+def null_space(problem: Problem, law: Law) -> tuple[Array, Array]:
+    """Directions of the scaled free fields that change no prediction of the runs, (p, d), and the scales (p,)."""
+    unit, length = columns(problem, law)
+    _, singular, vectors = np.linalg.svd(unit, full_matrices=True)
+    size = np.zeros(len(vectors))
+    size[: singular.size] = singular
+    return vectors[size <= RANK * size.max()].T, np.where(length > 0, length, 1.0)
+
+
+def undetermined(problem: Problem, law: Law) -> tuple[str, ...]:
+    """Free fields that the runs leave undetermined, in the law's order."""
+    if np.ptp(problem.y) == 0:
+        return problem.law.free()
+    directions, _ = null_space(problem, law)
+    lost = (
+        set(np.array(problem.law.free())[(np.abs(directions) > PART).any(-1)]) if directions.size else set()
+    )
+    tied = tied_axes(problem, law)
+    if tied:
+        others = set(law.axes) - set(tied)
+        acts = {name: _acts_along(problem, law, name) for name in problem.law.free()}
+        lost |= {name for name, along in acts.items() if along & set(tied) and not along & others}
+    return tuple(name for name in problem.law.free() if name in lost)
+
+
+def _acts_along(problem: Problem, law: Law, name: str) -> set[str]:
+    """Axes along which a field's effect on the loss changes; of a term that is 0, as if it were not."""
+    axes = {a: np.array([np.exp(np.log(x).mean())]) for a, x in zip(law.axes, problem.x, strict=True)}
+    values = {n: getattr(law, n) or 0.5 for n in law.names()}
+    one, place = type(law)(**values), law.names().index(name)
+    here = one.gradient(**axes)[0, place]
+    found = set()
+    for axis in law.axes:
+        there = one.gradient(**{**axes, axis: axes[axis] * 2})[0, place]
+        if abs(there - here) > 1e-9 * max(abs(here), TINY):
+            found.add(axis)
+    return found
+
+
+def determined_predictions(problem: Problem, law: Law, points: dict[str, Array]) -> Any:
+    """Which predictions at points (K,) the runs determine although not every parameter, (K,) bool.
+
+    Those that no undetermined direction moves, within the plane of the runs' axes on logarithms: along the ladder
+    D = 20 N at any N, for two budgets of D at these.
+    """
+    if np.ptp(problem.y) == 0:
+        return np.zeros(len(next(iter(points.values()))), bool)
+    free = [law.names().index(name) for name in problem.law.free()]
+    directions, length = null_space(problem, law)
+    slope = law.gradient(**{a: points[a] for a in law.axes})[:, free] / length
+    moved = np.sqrt(np.square(slope @ directions).sum(-1))
+    return (moved <= ALONG * np.sqrt(np.square(slope).sum(-1))) & _in_plane(problem, law, points)
+
+
+def _in_plane(problem: Problem, law: Law, points: dict[str, Array]) -> Any:
+    """Which points (K,) lie in the plane that the runs' axes span on logarithms, at any distance."""
+    runs = np.log(np.stack(problem.x))
+    asked = np.log(np.stack([points[a] for a in law.axes])) - runs.mean(1, keepdims=True)
+    runs = runs - runs.mean(1, keepdims=True)
+    values, vectors = np.linalg.eigh(runs @ runs.T)
+    flat = vectors[:, values <= (1 - TIED) * max(values.max(), TINY)]
+    off = np.sqrt(np.square(flat.T @ asked).sum(0))
+    return off <= np.maximum(ALONG, 2 * np.sqrt(np.maximum(values.min(), 0) / runs.shape[1]))
