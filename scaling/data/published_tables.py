@@ -52,6 +52,31 @@ TABLES = {
         "QwenGram",
         CITED,
     ),
+    "data-constrained": (
+        "tables/data_constrained.csv",
+        "N, tokens, unique tokens, loss",
+        "Muennighoff et al. 2023, arXiv 2305.16264, as gathered in ScaleBench",
+        "CC-BY-4.0; datablations Apache-2.0",
+    ),
+    "sparsity": ("tables/sparsity.csv", "active N, sparsity, tokens, loss", "ScaleBench", "CC-BY-4.0"),
+    "learning-rate-best": (
+        "tables/learning_rate_best.csv",
+        "of each N and D the run with the lowest loss, of 2,819",
+        "Step Law, as gathered in ScaleBench",
+        "CC-BY-4.0",
+    ),
+    "precision": (
+        "tables/precision.csv",
+        "precision, N, tokens, loss",
+        "Panferov et al. 2025, arXiv 2502.05003",
+        "MIT",
+    ),
+    "routing": (
+        "tables/routing.csv",
+        "dense N, experts, loss: the last row of each run",
+        "Clark et al. 2022, arXiv 2202.01169",
+        "CC-BY-4.0",
+    ),
     "chinchilla": ("runs/chinchilla_kyo.csv", "N, D, loss", "kyo-takano/chinchilla", "Apache-2.0"),
     "olmo-ladder": (
         "runs/olmo_ladder_c4.csv",

@@ -77,7 +77,8 @@ def furthest(fit: scaling.Fit, quantity: Quantity, k: int, side: int, starts: in
     scale = max(abs(value(np.full(theta.size, 0.3)) - value(np.zeros(theta.size))), 1e-9)
 
     def room_left(z: np.ndarray) -> float:
-        rise = (problem.value(at(z)[None])[0] - lowest) / allowed
+        with np.errstate(all="ignore"):  # far out a law may overflow
+            rise = (problem.value(at(z)[None])[0] - lowest) / allowed
         return 1 - float(np.clip(np.nan_to_num(rise, nan=1e6), 0, 1e6))
 
     bounds = list(zip((problem.lower - theta) / size, (problem.upper - theta) / size, strict=True))
