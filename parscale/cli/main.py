@@ -30,6 +30,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "predict": "Predict losses from a saved fit",
         "compare": "Rank laws on the same runs",
         "backtest": "Fit the small runs, predict the large ones",
+        "forecast": "Forecast larger runs, with intervals that hold beyond the runs",
+        "score": "Score a registered forecast once the runs are there",
     },
     "decide": {
         "suggest": "Which runs to train next",
@@ -54,7 +56,7 @@ examples:
   parscale demo                    train 3 sizes x P in {1, 2, 4}, fit, draw (6 min)
   parscale sweep paper --dry-run   what the paper's 48 runs would take
   parscale fit results/published/losses.csv --law parallel --by corpus
-  parscale predict results/fits/parallel-pile.json --N 2.8B --P 4
+  parscale forecast results/published/losses.csv --where corpus=pile --N 30B --P 8
   parscale figures --only fig2
 
 exit codes:

@@ -28,7 +28,7 @@ from scaling.forecasting.drift import (
 from scaling.forecasting.forecast_result import Forecast
 from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member, weights
 from scaling.forecasting.question import Question, question, sample
-from scaling.laws.base import Array, Law
+from scaling.laws.base import Array, LawForm
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.optimise.optimum import FitError, solve
 from scaling.optimise.problem import Problem
@@ -54,7 +54,7 @@ def forecast(
     N: Any = None,
     P: Any = None,
     D: Any = None,
-    laws: Iterable[type[Law]] | None = None,
+    laws: Iterable[LawForm] | None = None,
     objective: Objective | None = None,
     level: float = 0.95,
     tuned: Tuned | None = None,
