@@ -16,6 +16,7 @@ from scipy import special
 
 from scaling.law import Array, Law
 from scaling.objectives import Objective
+from scaling.own_quantity import PredictedLoss
 from scaling.problem import TINY, Problem
 
 if TYPE_CHECKING:
@@ -53,35 +54,6 @@ def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
     down = evaluate(problem, (theta[:, None] - offsets).reshape(B * p, p), quantity)
     with np.errstate(invalid="ignore"):  # where the quantity is infinite there is no slope: nan
         return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
-
-
-def own_values(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
-    """Of each row θ (B, p) the one quantity k (B,) that it is about, (B,).
-
-    A quantity with a method `own` is asked for that alone: the others are not computed.
-    """
-    with np.errstate(all="ignore"):
-        return own_of(quantity, problem.law.from_vector(problem.named(theta)), k)
-
-
-def own_of(quantity: Quantity, laws: Law, k: Any) -> Array:
-    """Of each law (B,) the one quantity k (B,), (B,)."""
-    own = getattr(quantity, "own", None)
-    if own is not None:
-        return np.asarray(own(laws, k), dtype=np.float64)
-    values = np.asarray(quantity(laws), dtype=np.float64)
-    return np.asarray(values.reshape(len(values), -1)[np.arange(k.size), k])
-
-
-def own_slopes(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
-    """∂(quantity k)/∂θ of each row, (B, p), as `slopes`."""
-    B, p = theta.shape
-    step = 1e-6 * np.maximum(np.abs(theta), 1e-4)
-    offsets = step[:, :, None] * np.eye(p)
-    both = np.stack([theta[:, None] + offsets, theta[:, None] - offsets]).reshape(-1, p)
-    up, down = own_values(problem, both, quantity, np.tile(np.repeat(k, p), 2)).reshape(2, B, p)
-    with np.errstate(invalid="ignore"):
-        return np.asarray((up - down) / (2 * step))
 
 
 def spread(fit: Fit) -> tuple[Array, float]:
@@ -190,22 +162,6 @@ def t_of(problem: Problem, level: float) -> float:
     """`t_quantile` of a problem: counted rows minus free parameters are its degrees of freedom."""
     dof = problem.count - len(problem.law.free())
     return float(special.stdtrit(dof, 0.5 + level / 2)) if dof > 0 else float("inf")
-
-
-@dataclass(frozen=True)
-class PredictedLoss:
-    """The quantity `predicted loss at K points` of a batch of laws; axes, in the law's order, are (K,)."""
-
-    axes: tuple[Array, ...]
-
-    def __call__(self, law: Law) -> Array:
-        """Losses (B, K) of laws with fields (B,)."""
-        fields = {n: np.asarray(getattr(law, n))[..., None] for n in law.names()}
-        return np.asarray(type(law)(**fields)._loss(*self.axes))
-
-    def own(self, law: Law, k: Any) -> Array:
-        """The loss of each law at its own point k (B,), (B,)."""
-        return np.asarray(law._loss(*(x[k] for x in self.axes)))
 
 
 def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:

@@ -18,21 +18,19 @@ from scaling.method import (
     Quantity,
     evaluate,
     expected_moments,
-    own_slopes,
-    own_values,
     slopes,
     spread,
     spread_batch,
     standard_errors,
     t_of,
 )
+from scaling.own_quantity import own_slopes, own_values
 from scaling.problem import TINY, Problem
 from scaling.profile_ends import FAR, Ends, WithExponents
 from scaling.solver import minimise
 
 if TYPE_CHECKING:
     from scaling.result import Fit
-
 
 
 @dataclass(frozen=True)
@@ -64,14 +62,16 @@ class Profile(Method):
         return f"{self.label}, {rows:,} rows in cells" if rows > MANY else self.label
 
     def _of_cells(self, fit: Fit, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
-        """`interval` of many rows: the ends lie as far from the estimate as those of the cells from theirs."""
+        """`interval` of many rows: ends as far from the estimate as those of the cells from theirs."""
         residual = fit.problem.residual(fit.problem.predict(fit.theta[None]))
         square, slope = expected_moments(fit.problem, fit.theta[None], residual)
         few, start = condensed(fit.problem, fit.theta)
         best = minimise(few, start[None], tolerance=1e-14, warm=True).theta
         with np.errstate(all="ignore"):
             cov, _ = spread_batch(few, best)
-            centre, ends = self._ends(few, best, quantity, t_of(fit.problem, level), (cov, 0.5 * square / slope))
+            centre, ends = self._ends(
+                few, best, quantity, t_of(fit.problem, level), (cov, 0.5 * square / slope)
+            )
         estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
         off = np.where(np.isfinite(estimate - centre[0]), estimate - centre[0], 0.0)
         lower, upper = ends[0] + off

@@ -103,7 +103,7 @@ class Fit:
 
     @cached_property
     def undetermined(self) -> tuple[str, ...]:
-        """Parameters that the runs cannot tell although others may be: their intervals are nan. In field order."""
+        """Parameters that the runs cannot tell, in field order: their intervals are nan."""
         from scaling.identifiability import undetermined
 
         if self.determined:

@@ -58,7 +58,9 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
     if ratio < 0.5:
         rows.append(("note", f"delta is {_share(ratio)} of the noise: it acts as least absolute deviations"))
     if fit.undetermined and fit.undetermined != fit.law.free():
-        rows.append(("note", f"these runs do not determine {', '.join(fit.undetermined)}: no intervals for them"))
+        rows.append(
+            ("note", f"these runs do not determine {', '.join(fit.undetermined)}: no intervals for them")
+        )
     return rows + [("note", text) for text in c.notes]
 
 

@@ -43,7 +43,8 @@ def test_a_ladder_tells_the_ladder(objective: scaling.Objective) -> None:
     points = fit.predict(N=[1e9, 1e11, 1e9], D=[2e10, 2e12, 1e12])
     known = points[["lower", "upper", "new_lower", "new_upper"]].notna().all(axis=1)
     assert known.tolist() == [True, True, False]
-    assert (points.lower <= points.loss)[:2].all() and (points.loss <= points.upper)[:2].all()
+    assert (points.lower <= points.loss)[:2].all()
+    assert (points.loss <= points.upper)[:2].all()
 
 
 def test_what_is_held_is_told_again() -> None:

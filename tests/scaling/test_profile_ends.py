@@ -24,7 +24,7 @@ WINDOWS = (1.0, 0.7, 0.5)  # share of the sizes that is fitted, the smallest
 def tables() -> dict[str, pd.DataFrame]:
     """The published tables by name, those of checkpoints thinned."""
     losses = scaling.read_runs(PUBLISHED / "losses.csv")
-    found = {corpus: part for corpus, part in losses.groupby("corpus")}
+    found = dict(iter(losses.groupby("corpus")))
     for path in sorted((PUBLISHED / "runs").glob("*.csv")):
         table = pd.read_csv(path).rename(columns={"tokens": "D", "c4_loss_last": "loss"})
         table = table[["N", "D", "loss"]].dropna()
@@ -33,12 +33,12 @@ def tables() -> dict[str, pd.DataFrame]:
 
 
 def fits(objectives: tuple[str, ...]) -> Iterator[tuple[str, scaling.Fit]]:
-    """Every law of a table's axes, fitted to its smallest sizes by each objective, where that determines it."""
+    """Every law of a table's axes, fitted to its smallest sizes by each objective, where determined."""
     for (name, table), (key, law), share in itertools.product(tables().items(), REGISTRY.items(), WINDOWS):
         if not set(law.axes) <= set(table):
             continue
         rows = table[table.P == 1] if key == "dense" and "P" in table else table
-        window = rows[rows.N <= rows.N.quantile(share)]
+        window = rows[rows.N.quantile(share) >= rows.N]
         for objective in objectives:
             try:
                 fit = scaling.fit(law, window, OBJECTIVES[objective])
@@ -86,7 +86,8 @@ def furthest(fit: scaling.Fit, quantity: Quantity, k: int, side: int, starts: in
         begin = rng.standard_normal(theta.size) * 0.3 * j
         end = minimize(
             lambda z: -side * value(z) / scale, np.clip(begin, *np.transpose(bounds)), method="SLSQP",
-            bounds=bounds, constraints={"type": "ineq", "fun": room_left}, options={"ftol": 1e-7, "maxiter": 150},
+            bounds=bounds, constraints={"type": "ineq", "fun": room_left}, options={"ftol": 1e-7, "maxiter":
+            150},
         )  # fmt: skip
         if room_left(end.x) >= -1e-3 and side * (value(end.x) - best) > 0:
             best = value(end.x)
@@ -94,7 +95,7 @@ def furthest(fit: scaling.Fit, quantity: Quantity, k: int, side: int, starts: in
 
 
 def check(name: str, fit: scaling.Fit) -> list[float]:
-    """How far SLSQP gets beyond each end, in shares of its distance; fails on a wrong order or a wrong end."""
+    """How far SLSQP gets beyond each end, in shares of its distance; no wrong order, no wrong end."""
     quantity = asked(fit)
     estimate, lower, upper = Profile().interval(fit, quantity, 0.95)
     assert ((lower <= estimate) & (estimate <= upper)).all(), name
@@ -171,7 +172,8 @@ def test_an_end_that_no_refit_confirms_is_open(monkeypatch: pytest.MonkeyPatch, 
     assert np.isinf(ends.upper["k"])
     assert np.isinf(ends.lower["E"]) or ends.lower["E"] == 0
     at = fit.predict(N=1e10, P=2).iloc[0]
-    assert np.isinf(at.upper) and np.isinf(at.new_upper)
+    assert np.isinf(at.upper)
+    assert np.isinf(at.new_upper)
     assert at.new_lower <= at.lower <= at.loss
 
 
@@ -180,7 +182,9 @@ def test_both_branches_of_a_curve_are_seen(stack: pd.DataFrame) -> None:
     law, window = scaling.DiversityLaw, stack[stack.N < 1.2e9]
     fit = scaling.fit(law, window, scaling.LeastSquares())
     table = fit.intervals()
-    low_alpha = scaling.fit(law.with_fixed(alpha=table.lower["alpha"] * 1.0001), window, scaling.LeastSquares())
+    low_alpha = scaling.fit(
+        law.with_fixed(alpha=table.lower["alpha"] * 1.0001), window, scaling.LeastSquares()
+    )
     assert table.upper["A"] >= 0.99 * low_alpha.law.A
 
 
