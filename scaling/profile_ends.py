@@ -98,7 +98,7 @@ class Ends:
             if not rows.size:
                 break
             self._search(rows, *self._next(rows))
-        return self._ends().reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]]
+        return np.asarray(self._ends().reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]])
 
     def _search(self, rows: Any, target: Array, start: Array) -> None:
         """Refit and bracket until every one of `rows` (r,) has its end, first at distances target (r,)."""
