@@ -162,9 +162,10 @@ def test_deterministic() -> None:
 
 
 def test_units_of_the_axes_do_not_matter() -> None:
-    table = runs()
-    small = scaling.fit(ChinchillaLaw, table.assign(D=N * (20 + P)))
-    large = scaling.fit(ChinchillaLaw, table.assign(N=N / 1e9, D=N * (20 + P) / 1e9))
+    table = runs().assign(D=2e6 * np.sqrt(N) * (1 + P))
+    small = scaling.fit(ChinchillaLaw, table)
+    large = scaling.fit(ChinchillaLaw, table.assign(N=N / 1e9, D=table.D / 1e9))
+    assert small.status == Status.CONVERGED
     assert small.law.alpha == pytest.approx(large.law.alpha, rel=1e-7)
     assert small.objective_value == pytest.approx(large.objective_value, rel=1e-10)
 
