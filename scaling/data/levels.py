@@ -17,10 +17,10 @@ LONE_GAP = 1.5  # a size without a run of P = 1 is a level of its own if it lies
 def axis_levels(x: Array, P: Array | None = None) -> Any:
     """Level 0, 1, ... of each value, values within 15 % of the next smaller one being the same level.
 
-    Where values lie so densely that they chain into a level DENSE wide or more, it is cut into windows of as many
-    distinct values each, as near as they come to DENSE wide.
-    With the runs' streams P, x is N, and a level begins where a run of P = 1 is larger than the last of
-    them by as much: what streams add to a small model is more than 15 % and no size of its own.
+    Where values lie so densely that they chain into a level DENSE wide or more, it is cut into windows of
+    as many distinct values each, as near as they come to DENSE wide. With the runs' streams P, x is N, and
+    a level begins where a run of P = 1 is larger than the last of them by as much: what streams add to a
+    small model is more than 15 % and no size of its own.
     """
     order = np.argsort(x, kind="stable")
     ascending = x[order]
@@ -37,8 +37,8 @@ def axis_levels(x: Array, P: Array | None = None) -> Any:
     return out
 
 
-def _windows(level: Any, ascending: Array, sizes: Array) -> Array:
-    """Levels (n,) of ascending values with dense ones cut at quantiles of their distinct sizes (0: of none)."""
+def _windows(level: Any, ascending: Array, sizes: Array) -> Any:
+    """Levels (n,) of ascending values, dense ones cut at quantiles of their distinct sizes (0: none)."""
     cut = level.astype(np.float64)
     for one in range(int(level[-1]) + 1):
         values = np.unique(sizes[(level == one) & (sizes > 0)])

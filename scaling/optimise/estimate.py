@@ -140,7 +140,7 @@ class Estimate:
 
     @cached_property
     def undetermined(self) -> tuple[str, ...]:
-        """Parameters that the runs cannot tell although others may be: their intervals are nan. In field order."""
+        """Parameters that the runs cannot tell, in field order: their intervals are nan."""
         if self.determined:
             return ()
         known = self.status == Status.FLAT and self.degrees_of_freedom >= 1

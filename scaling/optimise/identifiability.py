@@ -1,8 +1,8 @@
 """What a design cannot tell: parameters that runs leave undetermined, and predictions that they do not.
 
-Two reasons are looked for. Directions of the parameters that change no prediction of the runs (the null space of the
-Jacobian: two budgets of D leave E, B and beta a curve of values). Axes of which one is a power of the other in every
-run (D = 20 N): their terms are one curve, which any split between them follows.
+Two reasons are looked for. Directions of the parameters that change no prediction of the runs (the null
+space of the Jacobian: two budgets of D leave E, B and beta a curve of values). Axes of which one is a power
+of the other in every run (D = 20 N): their terms are one curve, which any split between them follows.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def columns(problem: Problem, law: Law) -> tuple[Array, Array]:
 
 
 def null_space(problem: Problem, law: Law) -> tuple[Array, Array]:
-    """Directions of the scaled free fields that change no prediction of the runs, (p, d), and the scales (p,)."""
+    """Directions of the scaled free fields that change no prediction, (p, d), and the scales (p,)."""
     unit, length = columns(problem, law)
     _, singular, vectors = np.linalg.svd(unit, full_matrices=True)
     size = np.zeros(len(vectors))
@@ -89,8 +89,8 @@ def _acts_along(problem: Problem, law: Law, name: str) -> set[str]:
 def determined_predictions(problem: Problem, law: Law, points: dict[str, Array]) -> Any:
     """Which predictions at points (K,) the runs determine although not every parameter, (K,) bool.
 
-    Those that no undetermined direction moves, within the plane of the runs' axes on logarithms: along the ladder
-    D = 20 N at any N, for two budgets of D at these.
+    Those that no undetermined direction moves, within the plane of the runs' axes on logarithms: along the
+    ladder D = 20 N at any N, for two budgets of D at these.
     """
     if np.ptp(problem.y) == 0:
         return np.zeros(len(next(iter(points.values()))), bool)

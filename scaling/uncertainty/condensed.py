@@ -1,12 +1,12 @@
-"""Many rows as few cells, for profiles: what the objective rises by near its minimum, at a thousandth of the cost.
+"""Many rows as few cells: how the objective rises near its minimum, at a thousandth of the cost.
 
-Near its minimum θ̂ an objective Σ w ρ(r) rises as the least-squares problem Σ (w E ψ' / 2) (r̄ + L(θ) - L(θ̂))² does,
-whose residuals r̄ = ψ / E ψ' have the same gradient there. Rows whose axes nearly agree see the same L(θ) - L(θ̂), so
-they count as one cell, with the sum of their weights and the mean of their r̄. The law's own curvature is kept, and so
-are its bounds. What is left out is the product of single residuals and second derivatives, of relative size 1/√n.
-Where ρ has kinks (a narrow Huber, absolute deviations) the objective itself is a parabola only up to
-n^(-1/4), and this is the parabola: measured 1 to 8% of a width from the profile at 21,000 rows, against
-0.01 to 0.2% for least squares.
+Near its minimum θ̂ an objective Σ w ρ(r) rises as the least-squares problem Σ (w E ψ' / 2) (r̄ + L(θ) -
+L(θ̂))² does, whose residuals r̄ = ψ / E ψ' have the same gradient there. Rows whose axes nearly agree see
+the same L(θ) - L(θ̂), so they count as one cell, with the sum of their weights and the mean of their r̄.
+The law's own curvature is kept, and so are its bounds; what is left out is the product of single residuals
+and second derivatives, of relative size 1/√n. Where ρ has kinks (a narrow Huber, absolute deviations) the
+objective itself is a parabola only up to n^(-1/4), and this is the parabola: measured 1 to 8% of a width
+from the profile at 21,000 rows, against 0.01 to 0.2% for least squares.
 """
 
 from __future__ import annotations
@@ -63,10 +63,8 @@ def _cells(x: tuple[Array, ...]) -> tuple[Any, int]:
     steps = max(12, int(left ** (1 / max(1, wide.count(None)))))
     code = np.zeros(x[0].size, dtype=np.int64)
     for values, size in zip(axes, wide, strict=True):
-        if size is None:
-            share = (values - values.min()) / np.ptp(values)
-            code = code * steps + np.minimum((share * steps).astype(np.int64), steps - 1)
-        else:
-            code = code * size + values
+        step = (values.max() - values.min()) / steps
+        place = values if size else np.minimum(((values - values.min()) / step).astype(np.int64), steps - 1)
+        code = code * (size or steps) + place
     found, cell = np.unique(code, return_inverse=True)
     return cell.ravel(), found.size

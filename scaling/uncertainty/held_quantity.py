@@ -1,8 +1,9 @@
 """The best fit with one quantity held at a value, for a whole batch of rows at once.
 
-Reduced-gradient steps: each is the damped Newton step along the surface on which the quantity has its value,
-followed by corrections back to that surface, and is kept only if the objective falls. No penalty is involved, so
-a row that comes back meets its value. Shapes as in `scaling.problem`: R rows, each with a quantity of its own.
+Reduced-gradient steps: each is the damped Newton step along the surface on which the quantity has its
+value, followed by corrections back to that surface, and is kept only if the objective falls. No penalty is
+involved, so a row that comes back meets its value. Shapes as in `scaling.problem`: R rows, each with a
+quantity of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from scaling.laws.base import Array
 from scaling.optimise.objectives import LogHuber
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.robust_scale import location_scale
-from scaling.uncertainty.interval_methods import Quantity, own_slopes, own_values
+from scaling.uncertainty.interval_methods import Quantity
+from scaling.uncertainty.own_quantity import own_slopes, own_values
 
 STEPS = 60  # of one refit
 BACK = 8  # corrections back to the surface
@@ -64,8 +66,8 @@ def _rounded(problem: Problem, width: float) -> Problem:
 class Held:
     """Refits of R rows, each with its own quantity held.
 
-    k: which of the quantities a row holds, (R,); estimate and lowest: the quantity and the objective at the row's
-    optimum, (R,); allowed: the rise of the objective that counts as 1, (R,).
+    k: which of the quantities a row holds, (R,); estimate and lowest: the quantity and the objective at the
+    row's optimum, (R,); allowed: the rise of the objective that counts as 1, (R,).
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class Held:
     ) -> None:
         self.problem, self.quantity, self.k = problem, quantity, k
         self.estimate, self.lowest, self.allowed = estimate, lowest, allowed
-        delta = float(getattr(problem.objective, "delta", np.nan))
+        delta: Any = getattr(problem.objective, "delta", None)
         self.wider = tuple(_rounded(problem, delta * more) for more in WIDER) if narrow else ()
 
     def refit(self, theta: Array, target: Array, rows: Any) -> HeldFit:
@@ -115,13 +117,13 @@ class Held:
         return out_theta, out_f, close, arrived
 
     def exact(self) -> Any:
-        """Rows whose threshold is lost in the rounding of the losses, (R,) bool: nothing can be refitted there."""
+        """Rows whose threshold is lost in the rounding of the losses, (R,) bool."""
         problem, w = self.problem, self.problem.w
         one = problem.scale if problem.objective.log else problem.scale * problem.y
         return self.allowed <= (w * problem.objective.rho(EXACT * one * np.ones_like(problem.y))).sum(-1)
 
     def gain(self, theta: Array, side: Array, room: Array, rows: Any) -> Array:
-        """How much further, to second order, a quantity could go at θ (r, p) with `room` (r,) of the threshold."""
+        """How much further a quantity could go from θ (r, p) with `room` (r,) of the threshold."""
         a = side[:, None] * own_slopes(self.problem.batch(rows), theta, self.quantity, self.k[rows])
         _, _, H, D, _ = self.problem.batch(rows).normal(theta)
         free = self._movable(theta, a)
@@ -157,7 +159,7 @@ class Held:
         return step, np.where(np.isfinite(fall), np.maximum(fall, 0.0), np.inf), metric
 
     def _back(self, theta: Array, target: Array, rows: Any, metric: Any) -> tuple[Array, Any]:
-        """θ (r, p) moved to where the quantity has its target, by Newton's steps, and which rows are there."""
+        """θ (r, p) moved to where the quantity has its target, and which rows are there."""
         theta = np.clip(theta, self.problem.lower, self.problem.upper)
         if metric is None:
             _, _, H, D, _ = self.problem.batch(rows).normal(theta)
@@ -203,9 +205,8 @@ class _Metric:
 
     def __init__(self, H: Array, D: Array, free: Any, damping: Array) -> None:
         scale = np.sqrt(np.maximum(np.maximum(D, H.diagonal(axis1=1, axis2=2)), TINY))
-        scale = np.maximum(
-            scale, 1e-6 * scale.max(-1, keepdims=True)
-        )  # what changes nothing still has a step
+        least = 1e-6 * scale.max(-1, keepdims=True)  # what changes nothing still has a step
+        scale = np.maximum(scale, least)
         self.H, self.D, self.damping, self.unit = H, D, damping, free / scale
         self.matrix = H * (self.unit[:, :, None] * self.unit[:, None])
         diagonal = np.einsum("bii->bi", self.matrix)  # a view

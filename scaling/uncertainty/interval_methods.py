@@ -19,6 +19,7 @@ from scaling.optimise.estimate import Estimate
 from scaling.optimise.objectives import Objective
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.robust_scale import location_scale
+from scaling.uncertainty.own_quantity import PredictedLoss
 
 Quantity = Callable[[Law], Any]
 SMALL = 30  # rows up to which docs/coverage.md measured the methods
@@ -47,35 +48,6 @@ def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
     down = evaluate(problem, (theta[:, None] - offsets).reshape(B * p, p), quantity)
     with np.errstate(invalid="ignore"):  # where the quantity is infinite there is no slope: nan
         return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
-
-
-def own_values(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
-    """Of each row θ (B, p) the one quantity k (B,) that it is about, (B,).
-
-    A quantity with a method `own` is asked for that alone: the others are not computed.
-    """
-    with np.errstate(all="ignore"):
-        return own_of(quantity, problem.law.from_vector(problem.named(theta)), k)
-
-
-def own_of(quantity: Quantity, laws: Law, k: Any) -> Array:
-    """Of each law (B,) the one quantity k (B,), (B,)."""
-    own = getattr(quantity, "own", None)
-    if own is not None:
-        return np.asarray(own(laws, k), dtype=np.float64)
-    values = np.asarray(quantity(laws), dtype=np.float64)
-    return np.asarray(values.reshape(len(values), -1)[np.arange(k.size), k])
-
-
-def own_slopes(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
-    """∂(quantity k)/∂θ of each row, (B, p), as `slopes`."""
-    B, p = theta.shape
-    step = 1e-6 * np.maximum(np.abs(theta), 1e-4)
-    offsets = step[:, :, None] * np.eye(p)
-    both = np.stack([theta[:, None] + offsets, theta[:, None] - offsets]).reshape(-1, p)
-    up, down = own_values(problem, both, quantity, np.tile(np.repeat(k, p), 2)).reshape(2, B, p)
-    with np.errstate(invalid="ignore"):
-        return np.asarray((up - down) / (2 * step))
 
 
 def spread(fit: Estimate) -> tuple[Array, float]:
@@ -161,22 +133,6 @@ def t_of(problem: Problem, level: float) -> float:
 def rows_taken_as_independent(method: Method) -> str:
     """The caveat of a method that takes rows of one run as independent, on such rows."""
     return f"{method.label} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
-
-
-@dataclass(frozen=True)
-class PredictedLoss:
-    """The quantity `predicted loss at K points` of a batch of laws; axes, in the law's order, are (K,)."""
-
-    axes: tuple[Array, ...]
-
-    def __call__(self, law: Law) -> Array:
-        """Losses (B, K) of laws with fields (B,)."""
-        fields = {n: np.asarray(getattr(law, n))[..., None] for n in law.names()}
-        return np.asarray(type(law)(**fields)._loss(*self.axes))
-
-    def own(self, law: Law, k: Any) -> Array:
-        """The loss of each law at its own point k (B,), (B,)."""
-        return np.asarray(law._loss(*(x[k] for x in self.axes)))
 
 
 def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:

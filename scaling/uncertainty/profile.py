@@ -21,8 +21,6 @@ from scaling.uncertainty.interval_methods import (
     Quantity,
     evaluate,
     expected_moments,
-    own_slopes,
-    own_values,
     rows_taken_as_independent,
     slopes,
     spread,
@@ -30,6 +28,7 @@ from scaling.uncertainty.interval_methods import (
     standard_errors,
     t_of,
 )
+from scaling.uncertainty.own_quantity import own_slopes, own_values
 from scaling.uncertainty.profile_ends import FAR, Ends, WithExponents
 
 
@@ -66,7 +65,7 @@ class Profile(Method):
         return f"{self.label}, {rows:,} rows in cells" if rows > MANY else self.label
 
     def _of_cells(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
-        """`interval` of many rows: the ends lie as far from the estimate as those of the cells from theirs."""
+        """`interval` of many rows: ends as far from the estimate as those of the cells from theirs."""
         residual = fit.problem.residual(fit.problem.predict(fit.theta[None]))
         square, slope = expected_moments(fit.problem, fit.theta[None], residual)
         few, start = condensed(fit.problem, fit.theta)

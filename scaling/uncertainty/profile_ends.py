@@ -1,8 +1,9 @@
-"""Ends of profile intervals: each checked by a refit with the quantity held, and found by bracketing otherwise.
+"""Ends of profile intervals: each checked by a refit with the quantity held, or found by bracketing.
 
-An end is where the profile curve, the least rise of the objective with the quantity held at a value, reaches the
-threshold. Whatever proposes an end, it is accepted here only if such a refit rises by the threshold, or if no
-value of the law lies further out; a value without bound is open, infinite. Shapes: R rows, one end each.
+An end is where the profile curve, the least rise of the objective with the quantity held at a value,
+reaches the threshold. Whatever proposes an end, it is accepted here only if such a refit rises by the
+threshold, or if no value of the law lies further out; a value without bound is open, infinite. Shapes: R
+rows, one end each.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 
 from scaling.laws.base import Array, Law
 from scaling.uncertainty.held_quantity import Held, HeldFit
-from scaling.uncertainty.interval_methods import Quantity, evaluate, own_of
+from scaling.uncertainty.interval_methods import Quantity, evaluate
+from scaling.uncertainty.own_quantity import own_of
 
 FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
 CLOSE = 4e-3  # relative difference from the threshold at which a proposed end is accepted
@@ -31,8 +33,8 @@ GAINS = 1e-3  # of the distance to the estimate: a quantity that can gain less i
 class WithExponents:
     """A quantity (K of them) with the law's free nonlinear parameters after it.
 
-    The ends of these lie at either end of the valley between E and the exponents. A quantity that is no monotone
-    function along it has two branches there, of which a search from the estimate follows one.
+    The ends of these lie at either end of the valley between E and the exponents. A quantity that is no
+    monotone function along it has two branches there, of which a search from the estimate follows one.
     """
 
     def __init__(self, quantity: Quantity, law: Any, K: int) -> None:
@@ -65,8 +67,9 @@ class WithExponents:
 class Ends:
     """The search for ends: B optima, K quantities and those of `WithExponents`, two ends each: R rows.
 
-    held: refits of these rows; theta: the optima (R, p); se: what a standard error is about, (R,); side: -1 for a
-    lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear; shape: (B, K).
+    held: refits of these rows; theta: the optima (R, p); se: what a standard error is about, (R,); side: -1
+    for a lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear;
+    shape: (B, K).
     """
 
     def __init__(
@@ -95,7 +98,7 @@ class Ends:
             if not rows.size:
                 break
             self._search(rows, *self._next(rows))
-        return self._ends().reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]]
+        return np.asarray(self._ends().reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]])
 
     def _search(self, rows: Any, target: Array, start: Array) -> None:
         """Refit and bracket until every one of `rows` (r,) has its end, first at distances target (r,)."""
@@ -113,32 +116,31 @@ class Ends:
         self.end[rows], self.lost[rows] = np.inf, True
 
     def _further(self, theta: Array) -> Any:
-        """Rows whose quantity goes further at a point inside the region that another row found; moved there."""
+        """Rows whose quantity goes further at a point that another row found inside; moved there."""
         B, K = self.shape
-        points = theta.reshape(B, -1, theta.shape[1])
-        some = np.unique(np.linspace(0, points.shape[1] - 1, WITNESSES).astype(int))
-        some = np.unique(np.concatenate([some, np.flatnonzero(self.held.k.reshape(B, -1)[0] >= K)]))
-        rows = np.arange(self.se.size).reshape(B, -1)[:, some].ravel()
-        points = theta[rows]
+        of_fit = self.held.k.reshape(B, -1)[0]
+        some = np.unique(np.linspace(0, of_fit.size - 1, WITNESSES).astype(int))
+        some = np.unique(np.concatenate([some, np.flatnonzero(of_fit >= K)]))
+        rows = np.repeat(np.arange(self.se.size).reshape(B, -1)[:, some], 2, axis=1).ravel()
+        points = np.where(np.arange(rows.size)[:, None] % 2 == 0, theta[rows], self.theta[rows])
         rise = (self.held.problem.batch(rows).value(points) - self.held.lowest[rows]) / self.held.allowed[
             rows
         ]
-        values = evaluate(self.held.problem, points, self.held.quantity).reshape(B, some.size, -1)
-        values = np.where((rise <= 1).reshape(B, -1, 1), values, np.nan)[
-            :, :, self.held.k[: self.se.size // B]
-        ]
+        values = evaluate(self.held.problem, points, self.held.quantity).reshape(B, 2 * some.size, -1)
+        values = np.where((rise <= 1 + CLOSE).reshape(B, -1, 1), values, np.nan)[:, :, of_fit]
         out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))
         out = np.where(np.isnan(out), -np.inf, out)
         best = out.argmax(1)  # (B, rows of a fit)
         reach = np.take_along_axis(out, best[:, None], 1)[:, 0].ravel()
-        asked = (self.held.k < K) & np.isfinite(self.end) & ~self.held.exact()
+        asked = np.isfinite(self.end) & ~self.held.exact()
         found = np.flatnonzero(asked & (reach > self.end * (1 + FURTHER)))
-        at = (np.arange(B)[:, None] * some.size + best).ravel()[found]
-        self.theta[found], self.reach[found], self.rise[found] = points[at], reach[found], rise[at]
+        at = (np.arange(B)[:, None] * 2 * some.size + best).ravel()[found]
+        self.theta[found], self.reach[found] = points[at], reach[found]
+        self.rise[found] = np.minimum(rise[at], 1 - MEETS)
         self.outer[found], self.outer_rise[found], self.end[found] = np.inf, np.nan, np.nan
         return found
 
-    def _ends(self) -> Array:
+    def _ends(self) -> Any:
         """The ends (R,) as values of the quantities."""
         known = np.isfinite(self.end) & np.isfinite(self.held.estimate)
         return np.asarray(np.where(known, self.held.estimate + self.side * self.end, self.side * np.inf))
@@ -154,8 +156,7 @@ class Ends:
         self.end[inside & ((out > FAR * self.se) | np.isinf(out))] = np.inf
         first = np.where(inside & np.isfinite(out), out, self.t * self.se)
         start = np.where(inside[:, None], theta, self.theta)
-        asked = (self.held.k < self.shape[1]) & np.isfinite(self.held.estimate)
-        rows = np.flatnonzero(np.isnan(self.end) & asked)
+        rows = np.flatnonzero(np.isnan(self.end) & np.isfinite(self.held.estimate))
         return rows, first[rows], start[rows]
 
     def _learn(self, found: HeldFit, target: Array, rows: Any, close: float) -> None:

@@ -20,7 +20,7 @@ def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():
 
 
 def test_close_values_do_not_chain_into_one_level() -> None:
-    """39 sizes from 84M to 1.7B, 8 % apart, are no one size, and hundreds of budgets are windows of equal count."""
+    """39 sizes from 84M to 1.7B, 8% apart, are no one size; hundreds of budgets are windows."""
     N = np.geomspace(84e6, 1.7e9, 39)
     level = axis_levels(N)
     assert level.max() == 7

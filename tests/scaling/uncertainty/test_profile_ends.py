@@ -33,7 +33,7 @@ def tables() -> dict[str, pd.DataFrame]:
 
 
 def fits(objectives: tuple[str, ...]) -> Iterator[tuple[str, scaling.Fit]]:
-    """Every law of a table's axes, fitted to its smallest sizes by each objective, where that determines it."""
+    """Every law of a table's axes, fitted to its smallest sizes by each objective, where determined."""
     for (name, table), (key, law), share in itertools.product(tables().items(), REGISTRY.items(), WINDOWS):
         if not set(law.axes) <= set(table):
             continue
@@ -52,7 +52,7 @@ def asked(fit: scaling.Fit) -> Quantity:
     """The loss at three times the largest N and D, and the law's exponents."""
     far = {a: np.array([x.max() * (1 if a == "P" else 3)]) for a, x in fit.axes.items()}
     points = at_points(far, fit.law.axes)
-    names = [name for name in fit.law.nonlinear if name not in fit.law.fixed]
+    names = [name for name in fit.law.nonlinear if name not in (*fit.law.fixed, *fit.law.not_held)]
 
     def quantity(law: scaling.Law) -> np.ndarray:
         return np.concatenate([points(law), np.stack([getattr(law, n) for n in names], axis=-1)], axis=-1)
@@ -87,7 +87,8 @@ def furthest(fit: scaling.Fit, quantity: Quantity, k: int, side: int, starts: in
         begin = rng.standard_normal(theta.size) * 0.3 * j
         end = minimize(
             lambda z: -side * value(z) / scale, np.clip(begin, *np.transpose(bounds)), method="SLSQP",
-            bounds=bounds, constraints={"type": "ineq", "fun": room_left}, options={"ftol": 1e-7, "maxiter": 150},
+            bounds=bounds, constraints={"type": "ineq", "fun": room_left}, options={"ftol": 1e-7, "maxiter":
+            150},
         )  # fmt: skip
         if room_left(end.x) >= -1e-3 and side * (value(end.x) - best) > 0:
             best = value(end.x)
@@ -95,7 +96,7 @@ def furthest(fit: scaling.Fit, quantity: Quantity, k: int, side: int, starts: in
 
 
 def check(name: str, fit: scaling.Fit) -> list[float]:
-    """How far SLSQP gets beyond each end, in shares of its distance; fails on a wrong order or a wrong end."""
+    """How far SLSQP gets beyond each end, in shares of its distance; no wrong order, no wrong end."""
     quantity = asked(fit)
     estimate, lower, upper = Profile().interval(fit, quantity, 0.95)
     assert ((lower <= estimate) & (estimate <= upper)).all(), name
