@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast soak lint bench browser docs release clean
+.PHONY: demo test fast soak ends lint bench browser docs release clean
 
 # A current pip takes half the time of the one Python brings; --no-compile halves it again: Python compiles
 # what is imported, when it is first imported, and keeps it even where the surroundings ask it not to.
@@ -27,6 +27,9 @@ fast: lint  ## what to run while editing: under two minutes
 
 soak: $(VENV)/.installed  ## KILLS (default 100) of driver or worker at random moments: the sweep ends as an undisturbed one
 	PARSCALE_KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/sweeps/behaviour/test_random_kills.py
+
+ends: $(VENV)/.installed  ## every profile end of every law, objective, published table and window against SLSQP
+	PARSCALE_ENDS=1 $(BIN)/pytest tests/scaling/uncertainty/test_profile_ends.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

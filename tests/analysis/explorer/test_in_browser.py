@@ -69,7 +69,7 @@ def test_intervals_agree_with_python(page, sources):
     for source, by_law in zip(sources, got, strict=True):
         for name in ("parallel", "additive", "diversity", "saturating", "power", "log-multiplicative"):
             fitted, ours = source.fits[name], np.array(by_law[name], dtype=float)
-            python = fitted.predict(0.95, method, N=N, P=P)
+            python = fitted.predict(level=0.95, method=method, N=N, P=P)
             half = (python["upper"] - python["lower"]).to_numpy()
             columns = ["lower", "upper", "new_lower", "new_upper"]
             error = np.abs(ours[:, :4] - python[columns].to_numpy()) / half[:, None]
@@ -107,7 +107,9 @@ def test_the_published_example(page, sources):
     assert page.input_value("#P") == "4"
     shown = {row[0]: row[1] for row in cells(page, "equivalents")[1:]}
     assert shown == {"P = 1": "4.33B", "P = 2": "3.4B", "P = 4": "2.8B", "P = 8": "2.38B"}
-    python = sources[0].fits["parallel"].predict(0.95, scaling.Covariance(), N=2.8e9, P=4).iloc[0]
+    python = (
+        sources[0].fits["parallel"].predict(level=0.95, method=scaling.Covariance(), N=2.8e9, P=4).iloc[0]
+    )
     assert page.text_content("#mean") == f"{python.lower:.4f} to {python.upper:.4f}"
     assert page.text_content("#run") == f"{python.new_lower:.4f} to {python.new_upper:.4f}"
     assert page.inner_text("#warning") == ""

@@ -1,6 +1,7 @@
 """Ends of profile intervals against scipy's SLSQP: every law, objective, published table and window."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +120,7 @@ def test_ends_are_the_extremes_that_slsqp_finds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("PARSCALE_ENDS" not in os.environ, reason="minutes an objective: `make ends` runs it")
 @pytest.mark.parametrize("objective", list(OBJECTIVES))
 def test_ends_are_the_extremes_that_slsqp_finds_everywhere(objective: str) -> None:
     beyond = np.concatenate([check(*case) for case in fits((objective,))])
