@@ -14,6 +14,7 @@ from scaling.laws.base import Array, Law
 from scaling.optimise.objectives import LogHuber, Objective, checked
 from scaling.optimise.optimum import STARTS, solve
 from scaling.optimise.problem import Problem
+from scaling.uncertainty.size_effects import GIVEN, OFF, grouped, run_labels
 
 
 def fit(
@@ -49,7 +50,8 @@ def fit(
     if se is not None:
         spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    return Fit.of(solve(problem, start, excluded, _labels(table, groups, keep)))
+    labels, how = _labels(table, groups, keep)
+    return Fit.of(grouped(solve(problem, start, excluded, labels), how))
 
 
 def _given(table: Any, given: Any, keep: Any, name: str) -> Any:
@@ -75,13 +77,15 @@ def _column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) ->
     return np.asarray(values[keep])
 
 
-def _labels(table: Any, given: Any, keep: Any) -> Any:
-    """The cluster of each usable row, or None."""
+def _labels(table: Any, given: Any, keep: Any) -> tuple[Any, str]:
+    """The cluster of each usable row, or None, and how it is known."""
+    if given is False:
+        return None, OFF
     if given is None:
-        return None
+        return run_labels(table, keep)
     labels = _given(table, given, keep, "groups").astype(object)[keep]
     empty = np.asarray(pd.isna(labels), dtype=bool)
     if empty.any():
         row = int(np.flatnonzero(keep)[np.flatnonzero(empty)[0]])
         raise ValueError(f"groups: row {row + 1} has no label")
-    return labels
+    return labels, f"column {given}" if isinstance(given, str) else GIVEN

@@ -26,6 +26,7 @@ class Estimate:
     certificate: Certificate
     excluded: int = 0  # rows left out: their status is not "ok", or they are stage 1 of others
     groups: Any = None  # cluster label a row (one configuration or run), or None
+    grouping: str = ""  # how they were found: "given", "column NAME", "size", "cell"; "off": not looked for
 
     # ---- how it ended -----------------------------------------------------------------------
     @property

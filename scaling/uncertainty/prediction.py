@@ -15,8 +15,9 @@ from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY
 from scaling.uncertainty.base import Method, at_points, check_level, t_quantile
-from scaling.uncertainty.bootstrap import Bootstrap
+from scaling.uncertainty.cluster_profile import ClusterProfile, new_run_spread
 from scaling.uncertainty.profile import Profile
+from scaling.uncertainty.size_effects import OFF
 
 HULL = 1e-6  # of the runs' range: a point this near to their hull is in it
 
@@ -30,8 +31,8 @@ def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method
     estimate, lower, upper = method.interval(fit, at_points(flat, fit.law.axes), level)
     if not fit.determined:
         lower, upper = np.full((2, estimate.size), np.nan)
-    one_run = fit.noise * (estimate if fit.problem.objective.log else 1.0)
-    extra = (t_quantile(fit, level) * one_run) ** 2
+    half = new_run_spread(fit, flat, level) if isinstance(method, ClusterProfile) else _one_run(fit, level)
+    extra = (half * (estimate if fit.problem.objective.log else 1.0)) ** 2
     frame = pd.DataFrame(flat | {"loss": estimate, "lower": lower, "upper": upper})
     frame["new_lower"] = estimate - np.sqrt((estimate - lower) ** 2 + extra)
     frame["new_upper"] = estimate + np.sqrt((upper - estimate) ** 2 + extra)
@@ -42,6 +43,11 @@ def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method
     frame["beyond"] = np.exp(np.maximum(np.maximum(above, below).max(0), 0.0))
     frame["inside"] = _in_hull(asked, logs)
     return frame
+
+
+def _one_run(fit: Estimate, level: float) -> float:
+    """Half the length of the interval of a new run's own scatter, were rows independent and of one noise."""
+    return t_quantile(fit, level) * fit.noise
 
 
 def _in_hull(asked: Array, runs: Array) -> Any:
@@ -89,9 +95,6 @@ def equivalent_interval(
 def default_method(fit: Estimate) -> Method:
     """The method with the best measured coverage (docs/coverage.md).
 
-    The profile likelihood; for rows in clusters, which it would take for independent (73-87 % measured
-    where 95 % was promised), the cluster bootstrap of normal noise that a run's rows share (94-98 %).
+    The profile likelihood; where rows may miss the law together, with thresholds that allow for it.
     """
-    if not fit.clustered:
-        return Profile()
-    return Bootstrap(kind="normal")
+    return Profile() if fit.grouping == OFF or fit.degrees_of_freedom < 1 else ClusterProfile()

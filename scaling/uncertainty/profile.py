@@ -51,12 +51,17 @@ class Profile(Method):
         """What measured coverage says against it on the rows of `fit`; empty where nothing does."""
         return rows_taken_as_independent(self) if fit.clustered else ""
 
-    def batch(self, problem: Problem, theta: Array, quantity: Quantity, level: float) -> tuple[Array, Array]:
-        """Estimates (B, K) of a quantity and ends (B, 2, K) at `level`, of a problem's optima theta."""
+    def batch(
+        self, problem: Problem, theta: Array, quantity: Quantity, level: float, thresholds: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Estimates (B, K) of a quantity and ends (B, 2, K) at `level`, of a problem's optima theta.
+
+        thresholds: in standard errors, (B, K), in place of Student's t.
+        """
         estimate = evaluate(problem, theta, quantity)
         B, K = estimate.shape
-        t = t_of(problem, level)
-        if not np.isfinite(t):
+        t = np.full((B, K), t_of(problem, level)) if thresholds is None else thresholds
+        if not np.isfinite(t).all():
             return estimate, np.broadcast_to(np.array([-np.inf, np.inf])[:, None], (B, 2, K))
         with np.errstate(all="ignore"):
             climb = _Climb(problem, theta, quantity, estimate, t)
@@ -95,19 +100,19 @@ class _Climb:
     those of Venzon and Moolgavkar 1988; no second derivative of the law is needed.
     """
 
-    def __init__(self, problem: Problem, theta: Array, quantity: Quantity, estimate: Array, t: float) -> None:
+    def __init__(self, problem: Problem, theta: Array, quantity: Quantity, estimate: Array, t: Array) -> None:
         B, K = estimate.shape
         b, side, k = (v.ravel() for v in np.meshgrid(np.arange(B), [-1.0, 1.0], np.arange(K), indexing="ij"))
         cov, unit = spread_batch(problem, theta)
         self.problem, self.quantity, self.k, self.side = problem.batch(b), quantity, k, side
         self.theta, self.estimate = theta[b], estimate[b, k]
-        self.allowed = t**2 * unit[b]
+        self.allowed = t[b, k] ** 2 * unit[b]
         self.lowest = problem.value(theta)[b]
         gradient = slopes(problem, theta, quantity)
         se = np.sqrt(np.maximum(np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient), 0))[b, k]
         # A quantity at its bound has no standard error; off the bound the first step tells its scale.
         delta, slope = self._aim(self.theta, np.arange(self.k.size), np.zeros(self.k.size))
-        first = np.abs((slope * delta).sum(-1)) / t
+        first = np.abs((slope * delta).sum(-1)) / t[b, k]
         least = 0.1 * np.maximum(np.abs(self.estimate), 1e-3)
         self.se = np.where(se > 0, se, np.where(np.isfinite(first), np.maximum(first, least), least))
 
