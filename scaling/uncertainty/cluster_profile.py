@@ -106,7 +106,7 @@ def mixed_t(why: Explanations, f: Array, level: float) -> Array:
     weight = weight / weight.sum(-1, keepdims=True)
     dof = why.dof[:, None, None]
     low, high = np.zeros(f.shape[:2]), special.stdtrit(why.dof, 0.5 + level / 2)[:, None] * root.max(-1)
-    for _ in range(45):
+    for _ in range(32):
         t = (low + high) / 2
         short = (weight * (2 * special.stdtr(dof, t[..., None] / root) - 1)).sum(-1) < level
         low, high = np.where(short, t, low), np.where(short, high, t)

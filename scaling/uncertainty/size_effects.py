@@ -30,9 +30,11 @@ RUN_COLUMNS = ("run_id", "runid", "run", "run_name", "name", "experiment")
 STEP_COLUMNS = ("step", "steps", "_step", "global_step", "checkpoint", "ckpt")
 PROGRESS = {*STEP_COLUMNS, "d", "c", "tokens", "flops", "epoch", "status"}  # what differs along one run
 OFF, GIVEN = "off", "given"
-SPIKE = 0.2  # prior share of no common offset, where no test has found one
-SHRINKAGE = np.geomspace(0.97, 1e-4, 40)  # share of a group mean's variance that rows' own noise explains
-POWERS = np.linspace(-1.2, 1.2, 25)  # of N that the noise may grow with
+SPIKE = 0.1  # prior share of no common offset, where no test has found one
+KEPT = 0.5  # prior share of the other groupings, where a test has found one
+USUAL = {"size": 3.0}  # how much likelier a priori than another grouping
+SHRINKAGE = np.geomspace(0.97, 1e-4, 24)  # share of a group mean's variance that rows' own noise explains
+POWERS = np.linspace(-1.2, 1.2, 13)  # of N that the noise may grow with
 SAME = 1e-9  # of a grouping's direction: what the law's tangent leaves of it is rounding
 
 
@@ -232,6 +234,17 @@ class Explanations:
         return np.sqrt((self.weight * self.noise2).sum(-1))
 
 
+def shares(found: Array, names: list[str]) -> tuple[Array, Array]:
+    """Prior shares of no common offset, (B,), and of each grouping, (B, m); found as of `explain`."""
+    usual = np.array([USUAL.get(name, 1.0) for name in names])
+    some, all_found = found.any(-1), found.all(-1)
+    among = found / np.maximum(found.sum(-1), 1)[:, None]
+    others = ~found * usual / np.maximum((~found * usual).sum(-1), 1e-300)[:, None]
+    both = np.where(all_found[:, None], among, (1 - KEPT) * among + KEPT * others)
+    free = (1 - SPIKE) * usual / max(usual.sum(), 1e-300)
+    return np.where(some, 0.0, SPIKE if names else 1.0), np.where(some[:, None], both, free)
+
+
 def explain(problem: Problem, theta: Array, by: list[Grouping], found: Array, grows: Array) -> Explanations:
     """The explanations of the noise at optima θ (B, p) and their probabilities.
 
@@ -241,14 +254,14 @@ def explain(problem: Problem, theta: Array, by: list[Grouping], found: Array, gr
     (Gelman 2006), with share SPIKE of no offset.
     """
     at = Tangent(problem, theta)
-    parts, prior = [(0, np.zeros(1), np.zeros(1))], [np.where(found.any(-1), 0.0, SPIKE if by else 1.0)[:, None]]
+    none, share = shares(found, [one.name for one in by])
+    parts, prior = [(0, np.zeros(1), np.zeros(1))], [none[:, None]]
     for j, one in enumerate(by):
         rho = (1 / SHRINKAGE - 1) / (at.w.sum(-1).mean() / one.count)
         flat, cauchy = np.full(rho.size, 1 / rho.size), rho**-0.5 / (1 + rho) / SHRINKAGE
-        share = np.where(found.any(-1), found[:, j] / np.maximum(found.sum(-1), 1), (1 - SPIKE) / len(by))
         chosen = np.where(found[:, j, None], flat, cauchy / cauchy.sum())
         parts.append((j, rho, np.zeros(rho.size)))
-        prior.append(share[:, None] * chosen)
+        prior.append(share[:, j, None] * chosen)
     which = np.concatenate([np.full(r.size, j) for j, r, _ in parts])
     rho, priors = np.concatenate([r for _, r, _ in parts]), np.concatenate(prior, axis=-1)
     powers = POWERS if grows.any() else np.zeros(1)
@@ -305,8 +318,8 @@ def growth_test(problem: Problem, theta: Array, by: list[Grouping]) -> Array:
     if "N" not in problem.law.axes or np.unique(problem.x[problem.law.axes.index("N")]).size < 3:
         return np.full(len(theta), np.nan)
     at = Tangent(problem, theta)
-    rho = np.concatenate([[0.0], *((1 / SHRINKAGE[::8] - 1) * one.count / at.w[0].sum() for one in by)])
-    which = np.concatenate([[0], *(np.full(SHRINKAGE[::8].size, j) for j, _ in enumerate(by))]).astype(int)
+    rho = np.concatenate([[0.0], *((1 / SHRINKAGE[::4] - 1) * one.count / at.w[0].sum() for one in by)])
+    which = np.concatenate([[0], *(np.full(SHRINKAGE[::4].size, j) for j, _ in enumerate(by))]).astype(int)
     best = np.stack([_restricted(at, by, which, rho, growth(problem, g))[0].max(-1) for g in (0.0, *POWERS)])
     return np.asarray(special.chdtrc(1, np.maximum(2 * (best.max(0) - best[0]), 0)))
 
