@@ -9,7 +9,6 @@ and the default 95% intervals are held against the truth, beside those that take
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ from scaling.optimise.solver import minimise
 from scaling.uncertainty.base import Quantity, at_points, slopes, t_of
 from scaling.uncertainty.cluster_profile import new_run_spread_batch, thresholds
 from scaling.uncertainty.profile import Profile
-from scaling.uncertainty.size_effects import DOUBT, Tangent, explain, growth_test, groupings, noticed
+from scaling.uncertainty.size_effects import DOUBT, Tangent, explain, groupings, growth_test, noticed
 
 LEVEL = 0.95
 PARALLEL = scaling.ParallelLaw(E=1.37, A=3.1e5, alpha=0.27, k=0.287)
@@ -61,7 +60,8 @@ class Design:
     def points(self) -> dict[str, Array]:
         """In the middle of the runs, and ten times beyond the largest N at the largest of the rest."""
         return {
-            a: np.array([np.exp(np.log(x).mean()), x.max() * (10 if a == "N" else 1)]) for a, x in self.axes.items()
+            a: np.array([np.exp(np.log(x).mean()), x.max() * (10 if a == "N" else 1)])
+            for a, x in self.axes.items()
         }
 
 
@@ -125,7 +125,9 @@ def quantity(law: type[Law], points: dict[str, Array]) -> Quantity:
 
     def values(one: Law) -> Array:
         own = [np.asarray(getattr(one, n)) for n in one.names()]
-        logs = [np.log(np.maximum(v, 1e-300)) if n in "AB" else v for n, v in zip(one.names(), own, strict=True)]
+        logs = [
+            np.log(np.maximum(v, 1e-300)) if n in "AB" else v for n, v in zip(one.names(), own, strict=True)
+        ]
         return np.concatenate([np.stack(logs, -1), there(one)], axis=-1)
 
     return values

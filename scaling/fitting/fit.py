@@ -30,10 +30,12 @@ def fit(
     """Fit a law (its class) to a runs table (DataFrame or mapping with the law's axes and `loss`).
 
     objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475).
-    weights: how often each row counts, a column name or (n,), >= 0: counts, not shares, for degrees of
-    freedom follow from their sum. se: standard error of each row's
-    loss in nats per token, a column name or (n,); residuals are divided by it. groups: column name or
-    labels of the configuration or run a row belongs to (checkpoints of one run are one cluster). start:
+    weights: how often each row counts, a column name or (n,): whole numbers >= 0, for degrees of freedom
+    follow from their sum. se: standard error of each row's loss in nats per token, a column name or (n,);
+    residuals are divided by it. groups: column name or labels of the configuration or run a row belongs to
+    (checkpoints of one run are one cluster). None: what the table tells, a column of runs whose labels repeat,
+    else sizes or configurations that an F test finds to miss the law together (5% for both tests). False:
+    rows are taken as independent. start:
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
@@ -45,12 +47,12 @@ def fit(
     if start < 1:
         raise ValueError(f"start={start}: at least one starting point is needed")
     y = data.pop("loss")
-    w = _column(table, weights, keep, "weights", zero=True)
+    w = column(table, weights, keep, "weights", zero=True)
     problem = Problem(law, tuple(data.values()), y, w, objective)
     if se is not None:
-        spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
+        spread = column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    labels, how = _labels(table, groups, keep)
+    labels, how = labels_of(table, groups, keep)
     return Fit.of(grouped(solve(problem, start, excluded, labels), how))
 
 
@@ -64,7 +66,8 @@ def _given(table: Any, given: Any, keep: Any, name: str) -> Any:
     return values
 
 
-def _column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) -> Array:
+def column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) -> Array:
+    """Amounts of the usable rows, (n,): 1 where none are given; > 0, or counts (>= 0, whole) if `zero`."""
     if given is None:
         return np.ones(int(keep.sum()))
     values = _given(table, given, keep, name).astype(np.float64)
@@ -74,10 +77,16 @@ def _column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) ->
         raise ValueError(
             f"{name}: row {row + 1} is {values[row]:g}; it must be {'>= 0, not all 0' if zero else '> 0'}"
         )
+    if zero and (values[keep] % 1 != 0).any():
+        row = int(np.flatnonzero(keep & (values % 1 != 0))[0])
+        raise ValueError(
+            f"{name}: row {row + 1} is {values[row]:g}, no count: rows of unequal noise take se=, the standard "
+            f"error of each loss (se = 1 / sqrt(weight) where weights are 1 / se^2); shares that sum to 1, counts"
+        )
     return np.asarray(values[keep])
 
 
-def _labels(table: Any, given: Any, keep: Any) -> tuple[Any, str]:
+def labels_of(table: Any, given: Any, keep: Any) -> tuple[Any, str]:
     """The cluster of each usable row, or None, and how it is known."""
     if given is False:
         return None, OFF

@@ -70,6 +70,7 @@ def to_json(fit: Estimate) -> dict[str, Any]:
             "scale": np.asarray(problem.scale).tolist(),
         },
         "groups": None if fit.groups is None else [str(g) for g in fit.groups],
+        "grouping": fit.grouping,
         "data_hash": fit.data_hash,
         "seed": "none: the fit is deterministic",
         "versions": {name: version(name) for name in ("parscale", "numpy", "scipy")}
@@ -133,7 +134,9 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
     }
     groups = None if body["groups"] is None else np.array(body["groups"])
     law = law_class(**body["parameters"])
-    return Estimate(law, problem, np.array(body["theta"]), Certificate(**facts), body["excluded"], groups)
+    how = body.get("grouping", "" if groups is None else "given")  # files before it have groups as given
+    theta = np.array(body["theta"])
+    return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, how)
 
 
 def _base(law: type[Law]) -> type[Law]:

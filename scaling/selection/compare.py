@@ -16,10 +16,11 @@ from scaling.fitting.result import Fit
 from scaling.laws import REGISTRY
 from scaling.laws.base import Array, Law
 from scaling.optimise.objectives import LeastSquares, Objective, checked
-from scaling.optimise.optimum import FitError
+from scaling.optimise.optimum import FitError, solve
 from scaling.optimise.solver import minimise
 from scaling.terminal_text import Judged
 from scaling.uncertainty.base import leverage
+from scaling.uncertainty.size_effects import candidates, deviances
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
@@ -39,7 +40,14 @@ class Comparison(Judged):
 
 
 def compare(
-    laws: Iterable[type[Law]], runs: Any, objective: Objective | None = None, holdout: str = "N"
+    laws: Iterable[type[Law]],
+    runs: Any,
+    objective: Objective | None = None,
+    holdout: str = "N",
+    *,
+    weights: Any = None,
+    se: Any = None,
+    groups: Any = None,
 ) -> Comparison:
     """Fit each of the laws to the same runs and rank them.
 
@@ -47,15 +55,18 @@ def compare(
     Columns: parameters, status, r2, rmse, max_error, aicc, delta_aicc, bic, delta_bic, loo_rmse (each
     run predicted from all others), holdout_rmse and holdout_bias (the largest third of the levels of
     axis `holdout` predicted from the smaller ones; bias is observed minus predicted). A law that
-    cannot be fitted has its reason as status. Raises FitError if none can.
+    cannot be fitted has its reason as status. weights, se, groups: as of `scaling.fit`. Where rows may share
+    offsets, aicc and bic are those of the marginal likelihood with two variance components, if it is the
+    better by AIC; where they were found to, a group is left out or held out as a whole. Raises FitError if
+    no law can be fitted.
     """
     objective = checked(objective, LeastSquares())
     rows, fits, refused = [], {}, {}
     laws = list({law.__name__: law for law in map(Law.of, _several(laws))}.values())
     far = _largest_third(runs, holdout)
-    for law in laws:
+    for law in laws:  # a weight of 0 leaves rows out: `_held_out` counts those that are left
         try:
-            one = fit(law, runs, objective)
+            one = fit(law, runs, objective, weights=weights, se=se, groups=groups)
         except FitError as error:
             refused[law.__name__] = str(error)
             continue
@@ -96,9 +107,8 @@ def _several(laws: Any) -> Iterable[Any]:
 
 def _scores(one: Fit) -> dict[str, Any]:
     n, p = one.problem.count, len(one.law.free())
-    rss = max(n * one.rmse**2, n * (EXACT * float(one.loss.mean())) ** 2)
-    k = p + 1  # the noise is estimated too
-    deviance = n * np.log(rss / n)
+    deviance, components = _deviance(one)
+    k = p + components  # the noise is estimated too
     small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else float("nan")
     return {
         "parameters": p,
@@ -112,21 +122,37 @@ def _scores(one: Fit) -> dict[str, Any]:
     }
 
 
-def leave_one_out(one: Fit) -> Array:
-    """Each run's loss minus its prediction from all the others, (n,): refits in batches of LEFT_OUT.
+def _deviance(one: Fit) -> tuple[float, float]:
+    """-2 log likelihood, without constants, and how many variance components it has."""
+    n = one.problem.count
+    rss = max(n * one.rmse**2, n * (EXACT * float(one.loss.mean())) ** 2)
+    alone = float(n * np.log(rss / n))
+    by = candidates(one)
+    if not by or rss <= n * (EXACT * float(one.loss.mean())) ** 2:
+        return alone, 1.0
+    gained = [float(deviances(one.problem, one.theta[None], some)[0][0]) for some in ([], by)]
+    components = float(deviances(one.problem, one.theta[None], by)[1][0])
+    return alone + gained[1] - gained[0], components
 
-    Of more than MANY runs by their leverage, to first order: refits' time grows as the square of the runs.
+
+def leave_one_out(one: Fit) -> Array:
+    """Each run's loss minus its prediction from all others, (n,), in nats: refits in batches of LEFT_OUT.
+
+    Rows of a group (`one.groups`) are left out together. Of more than MANY independent runs by their leverage,
+    to first order: refits' time grows as the square of the runs.
     """
-    if one.loss.size > MANY:
+    if one.loss.size > MANY and not one.clustered:
         return np.asarray(one.residuals / (1 - leverage(one)))
-    parts = []
-    for left_out in np.array_split(np.arange(one.loss.size), -(-one.loss.size // LEFT_OUT)):
-        w = np.repeat(one.problem.w[None], left_out.size, 0)
-        w[np.arange(left_out.size), left_out] = 0.0
-        problem = replace(one.problem, w=w)
+    labels = np.arange(one.loss.size) if one.groups is None else np.asarray(one.groups).astype(str)
+    codes = np.unique(labels, return_inverse=True)[1].ravel()
+    out = np.empty(one.loss.size)
+    count = int(codes.max()) + 1
+    for left_out in np.array_split(np.arange(count), -(-count // LEFT_OUT)):
+        absent = codes == left_out[:, None]
+        problem = replace(one.problem, w=np.where(absent, 0.0, one.problem.w))
         theta = minimise(problem, np.repeat(one.theta[None], left_out.size, 0), tolerance=1e-10).theta
-        parts.append(problem.predict(theta)[np.arange(left_out.size), left_out])
-    return np.asarray(one.loss - np.concatenate(parts))
+        out[absent.any(0)] = problem.predict(theta).T[absent.T]
+    return np.asarray(one.loss - out)
 
 
 def _largest_third(runs: Any, axis: str) -> Any:
@@ -136,14 +162,25 @@ def _largest_third(runs: Any, axis: str) -> Any:
 
 
 def _holdout(one: Fit, far: Any) -> dict[str, float]:
+    if far.size != one.loss.size:  # rows of weight 0 are not among the fit's
+        return {"holdout_rmse": float("nan"), "holdout_bias": float("nan")}
     try:
-        trained = fit(type(one.law), rows_of(one, ~far), one.problem.objective) if far.any() else None
+        trained = solve(one.problem.take(apart(one, ~far, far))) if far.any() else None
     except FitError:
         trained = None
     if trained is None:
         return {"holdout_rmse": float("nan"), "holdout_bias": float("nan")}
     error = one.loss[far] - trained.law.predict(**{a: x[far] for a, x in one.axes.items()})
     return {"holdout_rmse": float(np.sqrt((error**2).mean())), "holdout_bias": float(error.mean())}
+
+
+def apart(one: Fit, near: Any, far: Any) -> Any:
+    """Which rows to fit, (n,) bool: `near` without groups that have rows in `far`, if enough rows are left."""
+    if one.groups is None:
+        return near
+    labels = np.asarray(one.groups).astype(str)
+    alone = near & ~np.isin(labels, labels[far])
+    return alone if alone.sum() > len(one.law.free()) else near
 
 
 def rows_of(one: Fit, keep: Any) -> dict[str, Array]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from scaling.data.levels import levels_along
 from scaling.laws.base import Array, Law
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY, Problem
@@ -34,8 +35,6 @@ class ClusterProfile(Profile):
     an offset, the threshold is at least that of the CR2 sandwich with the degrees of freedom of Bell and
     McCaffrey 2002 (Imbens and Kolesar 2016, working model of a common offset).
     """
-
-    label = "profile likelihood over groups"
 
     def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`; an end is ±inf where the objective never rises to the threshold."""
@@ -76,7 +75,7 @@ def thresholds(problem: Problem, theta: Array, gradient: Array, level: float, wh
 
 
 def influence(at: Tangent, gradient: Array, free: Any) -> Array:
-    """h (B, K, n): an estimate moves by h · residuals; gradient (B, p, K) of its quantity, free (B, p)."""
+    """Influence h (B, K, n): an estimate moves by h · residuals; gradient (B, p, K) of its quantity, free (B, p)."""
     J = at.raw * free[..., None]
     length = np.sqrt((J * J * at.w[:, None]).sum(-1))
     length = np.where(length > 0, length, 1.0)
@@ -100,7 +99,7 @@ def variances(problem: Problem, at: Tangent, h: Array, why: Explanations) -> tup
 
 
 def mixed_t(why: Explanations, f: Array, level: float) -> Array:
-    """t (B, K) with sum_c weight_c T(t / sqrt(f_c)) = level, for relative variances f (B, K, C)."""
+    """Threshold t (B, K) with sum_c weight_c T(t / sqrt(f_c)) = level, for relative variances f (B, K, C)."""
     likely = (why.weight > LIKELY).any(0)
     weight, root = why.weight[:, None, likely], np.sqrt(np.maximum(f[..., likely], TINY))
     weight = weight / weight.sum(-1, keepdims=True)
@@ -136,7 +135,7 @@ def _cr2(Q: Array, y: Array, h: Array, root: Array, by: Grouping, rho: float) ->
     """
     scores, length, inner, cross = [], [], [], []
     for rows in by.members():
-        u, s, vt = np.linalg.svd(Q[rows], full_matrices=False)
+        u, s, _ = np.linalg.svd(Q[rows], full_matrices=False)
         s2 = np.minimum(s**2, 1.0)
         more = np.where(1 - s2 > 1e-8, 1 / np.sqrt(np.maximum(1 - s2, 1e-8)), 0.0) - 1
         part = h[:, rows] + ((h[:, rows] @ u) * more) @ u.T  # (K, n_g)
@@ -155,6 +154,17 @@ def _cr2(Q: Array, y: Array, h: Array, root: Array, by: Grouping, rho: float) ->
     return variance, dof
 
 
+def spread_of(fit: Estimate, theta: Array, gradient: Array, level: float) -> tuple[Array, Array]:
+    """Threshold and standard deviation (K,) of quantities of slopes (1, p, K) at θ (p,).
+
+    Both in standard errors of independent rows.
+    """
+    why, at = explanations(fit), Tangent(fit.problem, theta[None])
+    own, more = variances(fit.problem, at, influence(at, gradient, at.free), why)
+    variance = (why.weight[:, None] * more).sum(-1)[0] / np.maximum(own[0], TINY)
+    return thresholds(fit.problem, theta[None], gradient, level, why)[0], np.sqrt(variance)
+
+
 def new_run_spread(fit: Estimate, axes: Mapping[str, Array], level: float) -> Array:
     """Half the length of the interval of a new run's own scatter at axes (K,), in the objective's residual."""
     why = explanations(fit)
@@ -162,7 +172,9 @@ def new_run_spread(fit: Estimate, axes: Mapping[str, Array], level: float) -> Ar
     return np.asarray(new_run_spread_batch(fit.problem, why, axes, level)[0] * robust)
 
 
-def new_run_spread_batch(problem: Problem, why: Explanations, axes: Mapping[str, Array], level: float) -> Array:
+def new_run_spread_batch(
+    problem: Problem, why: Explanations, axes: Mapping[str, Array], level: float
+) -> Array:
     """`new_run_spread` of B fits, (B, K): a group's offset and a row's own noise, as each explanation has them."""
     there = np.ones((next(iter(axes.values())).size, why.power.size))
     if np.any(why.power):
@@ -180,7 +192,9 @@ def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
     h = influence(at, every, at.free)
     own, more = variances(problem, at, h, why)
     # What a robust objective and the sandwich add, coordinate by coordinate.
-    t = thresholds(problem, theta, every, SPREAD, why) / mixed_t(why, more / np.maximum(own, TINY)[..., None], SPREAD)
+    t = thresholds(problem, theta, every, SPREAD, why) / mixed_t(
+        why, more / np.maximum(own, TINY)[..., None], SPREAD
+    )
     ratio = np.diag(spread_batch(problem, theta)[0][0]) / np.maximum(own[0], TINY)
     stretch = np.where(own[0] > TINY, t[0] * np.sqrt(ratio), 0.0)
     chosen = rng.choice(why.rho.size, count, p=why.weight[0])
@@ -203,3 +217,54 @@ def _covariance(problem: Problem, at: Tangent, h: Array, why: Explanations, c: i
         shared = why.by[why.which[c]].sums(h)
         cov = cov + why.rho[c] * shared @ shared.T
     return np.asarray(why.noise2[0, c] * cov)
+
+
+def with_offsets(
+    fit: Estimate, theta: Array, gradient: Array, axes: Mapping[str, Array]
+) -> tuple[Array, Array, Array, float]:
+    """What a linear design needs where rows share offsets: θ and the offsets u of G groups, estimated together.
+
+    theta: (p,); gradient: rows of candidates at axes (K,), in the objective's residual, (K, p). Returns the
+    covariance (p + G, p + G), rows (K, p + G) with a 1 at the group a candidate is of, and σ² (K,); candidates
+    of groups that no run has yet bring offsets of their own, known only by their variance. Last, the standard
+    deviation of one run. Source: mixed model equations (Henderson 1975), with σ and τ as `explanations` has them.
+    """
+    problem, why = fit.problem, explanations(fit)
+    at, p = Tangent(problem, theta[None]), theta.size
+    robust = fit.noise / np.sqrt(max(float(why.alone[0]), TINY))
+    sigma, tau = float(why.noise[0]) * robust, float(why.offset[0]) * robust
+    codes = _joint_codes(fit, why, axes)
+    groups = int(codes.max()) + 1
+    one = np.eye(groups)
+    own, there = one[codes[: fit.loss.size]], one[codes[fit.loss.size :]]
+    X = np.concatenate([(at.raw[0] * at.free[0][:, None]).T, own], axis=1) * np.sqrt(at.w[0])[:, None]
+    length = np.sqrt((X * X).sum(0))
+    length = np.where(length > 0, length, 1.0)
+    information = (X / length).T @ (X / length)
+    prior = np.concatenate([np.zeros(p), np.full(groups, (sigma / max(tau, 1e-6 * sigma)) ** 2)])
+    information += np.diag(prior / length**2)
+    moves = np.concatenate([at.free[0], np.ones(groups, bool)])
+    cov = np.zeros((p + groups, p + groups))
+    cov[np.ix_(moves, moves)] = np.linalg.pinv(information[np.ix_(moves, moves)], rcond=1e-13, hermitian=True)
+    cov = sigma**2 * cov / length / length[:, None]
+    return (
+        cov,
+        np.concatenate([gradient, there], axis=1),
+        np.full(len(gradient), sigma**2),
+        float(np.hypot(sigma, tau)),
+    )
+
+
+def _joint_codes(fit: Estimate, why: Explanations, axes: Mapping[str, Array]) -> Any:
+    """Groups of the runs and of candidates, (n + K,), by the likeliest grouping: new runs are of no old run."""
+    n, more = fit.loss.size, next(iter(axes.values())).size
+    share = [float(why.weight[0, (why.which == j) & (why.rho > 0)].sum()) for j in range(len(why.by))]
+    by = why.by[int(np.argmax(share))] if share else None
+    if by is None:
+        return np.zeros(n + more, int)
+    if by.name == "run":
+        return np.concatenate([by.codes, by.count + np.arange(more)])
+    both = {a: np.concatenate([fit.axes[a], np.asarray(axes[a], dtype=np.float64)]) for a in fit.law.axes}
+    if by.name == "size":
+        return levels_along("N", both["N"], both)
+    return np.unique(np.stack(list(both.values())), axis=1, return_inverse=True)[1].ravel()

@@ -52,7 +52,12 @@ class Profile(Method):
         return rows_taken_as_independent(self) if fit.clustered else ""
 
     def batch(
-        self, problem: Problem, theta: Array, quantity: Quantity, level: float, thresholds: Array | None = None
+        self,
+        problem: Problem,
+        theta: Array,
+        quantity: Quantity,
+        level: float,
+        thresholds: Array | None = None,
     ) -> tuple[Array, Array]:
         """Estimates (B, K) of a quantity and ends (B, 2, K) at `level`, of a problem's optima theta.
 

@@ -35,6 +35,11 @@ KEPT = 0.5  # prior share of the other groupings, where a test has found one
 USUAL = {"size": 3.0}  # how much likelier a priori than another grouping
 SHRINKAGE = np.geomspace(0.97, 1e-4, 24)  # share of a group mean's variance that rows' own noise explains
 POWERS = np.linspace(-1.2, 1.2, 13)  # of N that the noise may grow with
+EXACT = 1e-9  # residuals below this share of the loss are rounding
+WORDS = {
+    "size": "runs of one size miss the law alike",
+    "cell": "runs of one configuration miss the law alike",
+}
 SAME = 1e-9  # of a grouping's direction: what the law's tangent leaves of it is rounding
 
 
@@ -80,7 +85,7 @@ def _tells(column: str) -> bool:
 
 def _each_its_own(labels: pd.Series) -> Any:
     """Labels with a row that has none as a run of its own."""
-    out = labels.to_numpy(object)
+    out = labels.to_numpy(object).copy()
     empty = np.asarray(labels.isna())
     out[empty] = [f"row {i + 1}" for i in np.flatnonzero(empty)]
     return out
@@ -153,7 +158,7 @@ class Tangent:
 
     def __init__(self, problem: Problem, theta: Array) -> None:
         r, J = problem.linearised(theta)
-        self.free = (theta > problem.lower) & (theta < problem.upper)
+        self.free: Any = (theta > problem.lower) & (theta < problem.upper)
         self.w = np.broadcast_to(problem.w, r.shape)
         if problem.objective.robust:
             centre, scale = location_scale(problem, r, self.w, self.free.sum(-1))
@@ -224,17 +229,17 @@ class Explanations:
     dof: Array  # (B,)
 
     @property
-    def offset(self) -> Array:
+    def offset(self) -> Any:
         """τ, (B,): root mean square of a group's own offset over the explanations."""
         return np.sqrt((self.weight * self.noise2 * self.rho).sum(-1))
 
     @property
-    def noise(self) -> Array:
+    def noise(self) -> Any:
         """σ, (B,): root mean square of a row's own noise over the explanations."""
         return np.sqrt((self.weight * self.noise2).sum(-1))
 
 
-def shares(found: Array, names: list[str]) -> tuple[Array, Array]:
+def shares(found: Any, names: list[str]) -> tuple[Array, Array]:
     """Prior shares of no common offset, (B,), and of each grouping, (B, m); found as of `explain`."""
     usual = np.array([USUAL.get(name, 1.0) for name in names])
     some, all_found = found.any(-1), found.all(-1)
@@ -245,7 +250,7 @@ def shares(found: Array, names: list[str]) -> tuple[Array, Array]:
     return np.where(some, 0.0, SPIKE if names else 1.0), np.where(some[:, None], both, free)
 
 
-def explain(problem: Problem, theta: Array, by: list[Grouping], found: Array, grows: Array) -> Explanations:
+def explain(problem: Problem, theta: Array, by: list[Grouping], found: Any, grows: Any) -> Explanations:
     """The explanations of the noise at optima θ (B, p) and their probabilities.
 
     found: whether each grouping is known to matter, (B, m) bool; grows: whether the noise changes with N, (B,).
@@ -273,9 +278,7 @@ def explain(problem: Problem, theta: Array, by: list[Grouping], found: Array, gr
     weight = np.exp(log - log.max(-1, keepdims=True))
     alone = noise2[:, int(np.flatnonzero(power == 0)[0])]
     which, rho = np.tile(which, powers.size), np.tile(rho, powers.size)
-    return Explanations(
-        by, which, rho, power, weight / weight.sum(-1, keepdims=True), noise2, alone, at.dof
-    )
+    return Explanations(by, which, rho, power, weight / weight.sum(-1, keepdims=True), noise2, alone, at.dof)
 
 
 def growth(problem: Problem, power: float) -> Array | float:
@@ -287,14 +290,17 @@ def growth(problem: Problem, power: float) -> Array | float:
 
 
 def _restricted(
-    at: Tangent, by: list[Grouping], which: Any, rho: Array, growth: Array | float
+    at: Tangent, by: list[Grouping], which: Any, rho: Array, power: Array | float, full: bool = False
 ) -> tuple[Array, Array]:
-    """Log restricted likelihood and σ², (B, C) both, of C offsets rho of groupings `which`."""
-    w = at.w / growth
-    eye = np.eye(at.J.shape[1]) * ~at.free[:, None]
-    A = np.matmul(at.J * w[:, None], at.J.swapaxes(1, 2)) + eye
-    b, rr = (at.J * (w * at.r)[:, None]).sum(-1), (w * at.r**2).sum(-1)
-    sums = [(g.sums(at.J * w[:, None]), g.sums(w * at.r), g.sums(w)) for g in by]
+    """Log restricted likelihood and σ², (B, C) both, of C offsets rho of groupings `which`.
+
+    power: what divides weights, of `growth`. full: the likelihood itself, its σ² over n.
+    """
+    w = at.w / power
+    J = at.basis[0].swapaxes(1, 2) / np.sqrt(at.w)[:, None]  # the tangent, none of its directions twice
+    A = np.matmul(J * w[:, None], J.swapaxes(1, 2)) + np.eye(J.shape[1]) * (J == 0).all(-1)[:, None]
+    b, rr = (J * (w * at.r)[:, None]).sum(-1), (w * at.r**2).sum(-1)
+    sums = [(g.sums(J * w[:, None]), g.sums(w * at.r), g.sums(w)) for g in by]
     like, noise2 = np.empty((len(w), rho.size)), np.empty((len(w), rho.size))
     for c, x in enumerate(rho):
         M, v, rss, size = A, b, rr, 0.0
@@ -305,8 +311,9 @@ def _restricted(
             v, rss = b - np.matmul(SJ, (cut * Sr)[..., None])[..., 0], rr - (cut * Sr**2).sum(-1)
             size = np.log1p(x * n).sum(-1)
         rss = np.maximum(rss - (v * np.linalg.solve(M, v[..., None])[..., 0]).sum(-1), 1e-300)
-        noise2[:, c] = rss / at.dof
-        like[:, c] = -0.5 * (size + np.linalg.slogdet(M)[1] + at.dof * np.log(rss))
+        dof = at.w.sum(-1) if full else at.dof
+        noise2[:, c] = rss / dof
+        like[:, c] = -0.5 * (size + (0.0 if full else np.linalg.slogdet(M)[1]) + dof * np.log(noise2[:, c]))
     return like + 0.5 * np.log(w).sum(-1, keepdims=True), noise2
 
 
@@ -324,6 +331,25 @@ def growth_test(problem: Problem, theta: Array, by: list[Grouping]) -> Array:
     return np.asarray(special.chdtrc(1, np.maximum(2 * (best.max(0) - best[0]), 0)))
 
 
+def deviances(problem: Problem, theta: Array, by: list[Grouping]) -> tuple[Array, Array]:
+    """-2 log likelihood (B,), without constants, and variance components (B,) of the best by AIC.
+
+    One component: rows are independent. Two: the likeliest offset of one of the groupings, the law's
+    coefficients re-solved by generalised least squares in its tangent.
+    """
+    at = Tangent(problem, theta)
+    best, parts = (
+        -2 * _restricted(at, by, np.zeros(1, int), np.zeros(1), 1.0, True)[0][:, 0],
+        np.ones(len(theta)),
+    )
+    for one in by:
+        rho = (1 / SHRINKAGE - 1) * one.count / at.w.sum(-1).mean()
+        two = -2 * _restricted(at, [one], np.zeros(rho.size, int), rho, 1.0, True)[0].max(-1)
+        better = two + 2 < best + 2 * (parts - 1)
+        best, parts = np.where(better, two, best), np.where(better, 2.0, parts)
+    return best, parts
+
+
 # ---- of one fit -----------------------------------------------------------------------------
 def grouped(fit: Estimate, how: str) -> Estimate:
     """The estimate with the groups its rows miss the law by, and how they were found.
@@ -331,7 +357,7 @@ def grouped(fit: Estimate, how: str) -> Estimate:
     how: OFF where the caller wants rows taken as independent, the source of `fit.groups` where it has some,
     else empty: sizes and cells are then tested, at DOUBT for both together, and the likelier one kept.
     """
-    if how == OFF or fit.groups is not None or fit.degrees_of_freedom < 1:
+    if how == OFF or fit.groups is not None or not _noisy(fit):
         return replace(fit, grouping=how)
     by = groupings(fit.problem)
     chosen = np.flatnonzero(noticed(Tangent(fit.problem, fit.theta[None]), by)[0])
@@ -359,7 +385,7 @@ def noticed(at: Tangent, by: list[Grouping]) -> Any:
 
 def explanations(fit: Estimate) -> Explanations:
     """What may lie behind the residuals of one fit: `explain`, B = 1."""
-    by = [] if fit.grouping == OFF or fit.degrees_of_freedom < 1 else groupings(fit.problem, _told(fit))
+    by = candidates(fit)
     theta = fit.theta[None]
     at = Tangent(fit.problem, theta)
     if _told(fit) is None:
@@ -367,8 +393,45 @@ def explanations(fit: Estimate) -> Explanations:
     else:
         above = [group_test(at, one, by[0])[0] * (len(by) - 1) < DOUBT for one in by[1:]]
         found = np.array([[bool(by), *above][: len(by)]], dtype=bool)
-    grows = growth_test(fit.problem, theta, by) < DOUBT if fit.grouping != OFF else np.zeros(1, bool)
+    tested = fit.grouping != OFF and _noisy(fit)
+    grows = growth_test(fit.problem, theta, by) < DOUBT if tested else np.zeros(1, bool)
     return explain(fit.problem, theta, by, found, grows)
+
+
+def _noisy(fit: Estimate) -> bool:
+    """Whether residuals are more than rounding, in rows that determine the law."""
+    return fit.determined and fit.rmse > EXACT * float(fit.loss.mean())
+
+
+def grouping_note(fit: Estimate) -> str:
+    """Which rows miss the law together and how intervals allow for it; empty where none were found to."""
+    if fit.grouping in ("", OFF) or not fit.clustered or not fit.determined:
+        return ""
+    count = len(set(np.asarray(fit.groups).astype(str)))
+    why, words = (
+        explanations(fit),
+        WORDS.get(fit.grouping, f"rows of one group ({fit.grouping}) are correlated"),
+    )
+    tau, sigma = float(why.offset[0]), float(why.noise[0])
+    few = f"; {count} groups are few, so intervals are long" if count < FEW else ""
+    return (
+        f"{words}: {count} groups, offsets of {tau:.1e} beside a row's own noise of {sigma:.1e}; "
+        f"intervals allow for it{few}"
+    )
+
+
+def growth_note(fit: Estimate) -> str:
+    """That the noise grows, or falls, with N, and how fast; empty where no test finds it."""
+    why = explanations(fit) if fit.determined and fit.grouping != OFF else None
+    if why is None or not np.any(why.power):
+        return ""
+    power = float((why.weight * why.power).sum(-1)[0])
+    return f"the noise changes with N, as N^{power:.2g}: prediction intervals of a new run follow it"
+
+
+def candidates(fit: Estimate) -> list[Grouping]:
+    """The groupings that rows of a fit may miss its law by; none where rows are to be taken as independent."""
+    return groupings(fit.problem, _told(fit)) if _noisy(fit) and fit.grouping != OFF else []
 
 
 def _told(fit: Estimate) -> Any:
