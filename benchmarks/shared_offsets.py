@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 import scaling
 from scaling.laws.base import Array, Law
 from scaling.optimise.problem import Problem
+from scaling.optimise.robust_scale import location_scale
 from scaling.optimise.solver import minimise
 from scaling.uncertainty.base import Quantity, at_points, slopes, t_of
 from scaling.uncertainty.cluster_profile import new_run_spread_batch, thresholds
@@ -29,6 +31,16 @@ PARALLEL = scaling.ParallelLaw(E=1.37, A=3.1e5, alpha=0.27, k=0.287)
 NOTHING = scaling.ParallelLaw(E=1.37, A=3.1e5, alpha=0.27, k=0.0)
 CHINCHILLA = scaling.ChinchillaLaw(E=1.62, A=420.0, B=1300.0, alpha=0.33, beta=0.37)
 OBJECTIVES = {"least squares": scaling.LeastSquares(log=True), "Huber 1e-3": scaling.LogHuber(1e-3)}
+
+
+ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "results/tables/coverage_shared_offsets.csv"
+MARKS = ("<!-- shared offsets -->", "<!-- end of shared offsets -->")
+ROBUST = (
+    "6 sizes x 4 P, size offsets 0 sigma",
+    "6 sizes x 4 P, size offsets 1 sigma",
+    "10 runs x 8 checkpoints",
+)
 
 
 @dataclass(frozen=True)
@@ -151,35 +163,35 @@ def cell(name: str, objective: str, trials: int, seed: int = 30) -> pd.DataFrame
     design = designs()[name]
     problem, theta = simulate(design, OBJECTIVES[objective], trials, seed)
     wanted = quantity(type(design.law), design.points)
-    truth = wanted(type(design.law).from_vector(design.law.vector[None]))[0]
     t, seen, new = default_thresholds(design, problem, theta, wanted)
-    rng = np.random.default_rng(seed + 1)
-    fresh = _new_runs(design, rng, trials)
     plain = np.full(t.shape, t_of(problem, LEVEL))
-    rows = []
-    for method, threshold in (("independent", plain), ("default", t)):
-        estimate, ends = Profile().batch(problem, theta, wanted, LEVEL, threshold)
-        names = [*design.law.names(), "inside", "N x 10"]
-        held, above = (ends[:, 0] <= truth) & (truth <= ends[:, 1]), ends[:, 0] > truth
-        width = np.median(ends[:, 1] - ends[:, 0], axis=0)
-        alone = plain[:, :2] * np.sqrt(_alone(problem, theta))[:, None]
-        half = estimate[:, -2:] * (alone if method == "independent" else new)
-        low = estimate[:, -2:] - np.hypot(estimate[:, -2:] - ends[:, 0, -2:], half)
-        high = estimate[:, -2:] + np.hypot(ends[:, 1, -2:] - estimate[:, -2:], half)
-        held = np.concatenate([held, (low <= fresh) & (fresh <= high)], axis=1)
-        above = np.concatenate([above, low > fresh], axis=1)
-        width = np.concatenate([width, np.median(high - low, axis=0)])
-        rows.append(pd.DataFrame({
-            "design": name, "objective": objective, "intervals": method,
-            "quantity": [*names, "new run inside", "new run N x 10"], "coverage": held.mean(0),
-            "above": above.mean(0), "median_length": width, "noticed": seen.mean(), "trials": trials}))  # fmt: skip
-    return pd.concat(rows, ignore_index=True)
+    alone = plain[:, :2] * np.sqrt(_alone(problem, theta))[:, None]
+    truth = np.tile(wanted(type(design.law).from_vector(design.law.vector[None])), (trials, 1))
+    truth = np.concatenate([truth, _new_runs(design, np.random.default_rng(seed + 1), trials)], axis=1)
+    names = [*design.law.names(), "inside", "N x 10", "new run inside", "new run N x 10"]
+    parts = []
+    for method, threshold, scatter in (("independent", plain, alone), ("default", t, new)):
+        low, high = _ends(problem, theta, wanted, threshold, scatter)
+        facts = {"design": name, "objective": objective, "intervals": method, "quantity": names}
+        facts |= {"coverage": ((low <= truth) & (truth <= high)).mean(0), "above": (low > truth).mean(0)}
+        facts |= {"median_length": np.median(high - low, 0), "noticed": seen.mean(), "trials": trials}
+        parts.append(pd.DataFrame(facts))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _ends(problem: Problem, theta: Array, wanted: Quantity, t: Array, scatter: Array) -> tuple[Array, Array]:
+    """Ends (T, K + 2) of K quantities and of a new run at the last two of them."""
+    estimate, ends = Profile().batch(problem, theta, wanted, LEVEL, t)
+    low, high, at = ends[:, 0], ends[:, 1], estimate[:, -2:]
+    new_low, new_high = (
+        at - np.hypot(at - low[:, -2:], at * scatter),
+        at + np.hypot(high[:, -2:] - at, at * scatter),
+    )
+    return np.concatenate([low, new_low], axis=1), np.concatenate([high, new_high], axis=1)
 
 
 def _alone(problem: Problem, theta: Array) -> Array:
     """Variance of a row about the law, rows independent, (T,)."""
-    from scaling.optimise.robust_scale import location_scale
-
     r = problem.residual(problem.predict(theta))
     free = ((theta > problem.lower) & (theta < problem.upper)).sum(-1)
     return location_scale(problem, r, np.broadcast_to(problem.w, r.shape), free)[1] ** 2
@@ -191,3 +203,35 @@ def _new_runs(design: Design, rng: np.random.Generator, trials: int) -> Array:
     growth = (design.points["N"] / np.exp(np.log(design.axes["N"]).mean())) ** design.growth
     noise = design.sigma * growth * rng.standard_normal((trials, 2))
     return np.asarray(truth * np.exp(noise + design.tau * rng.standard_normal((trials, 2))))
+
+
+def study(trials: int, table: Path, only: str = "", again: bool = False) -> pd.DataFrame:
+    """Measure what the table lacks, design by design, and write it after each; `only`: names that hold it."""
+    done = pd.read_csv(table) if table.exists() else pd.DataFrame(columns=["design", "objective", "trials"])
+    for name, objective in itertools.product(designs(), OBJECTIVES):
+        if only not in name or (objective != "least squares" and name not in ROBUST):
+            continue
+        same = (done.design == name) & (done.objective == objective)
+        if same.any() and done.trials[same].min() >= trials and not again:
+            continue
+        fresh = cell(name, objective, trials)
+        done = pd.concat([done[~same], fresh], ignore_index=True) if len(done) else fresh
+        done.to_csv(table, index=False, float_format="%.6g")
+    return done
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Coverage in per cent, one row a design, objective and way to form intervals."""
+    columns = ["E", "A", "alpha", "k", "beta", "inside", "N x 10", "new run inside", "new run N x 10"]
+    lines = [
+        f"| design | objective | intervals | trials | noticed | {' | '.join(columns)} |",
+        "|---" * 14 + "|",
+    ]
+    order = {name: i for i, name in enumerate(designs())}
+    parts = dict(tuple(table.groupby(["design", "objective", "intervals"], sort=False)))
+    for keys in sorted(parts, key=lambda k: order[k[0]]):
+        part = parts[keys].set_index("quantity")
+        cells = [f"{100 * part.coverage[c]:.1f}" if c in part.index else "" for c in columns]
+        seen = f"{100 * part.noticed.iloc[0]:.0f}%"
+        lines.append(f"| {' | '.join(keys)} | {part.trials.min()} | {seen} | {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -94,18 +94,19 @@ def _flops(candidates: pd.DataFrame, N: Array, budget: float | None) -> Array:
     return paid if given == "C" else approximate_C(N, paid, P)
 
 
-def _information(fit: Fit, axes: Mapping[str, Array], log: bool, theta: Array) -> tuple[Array, Array, Array]:
+def _information(fit: Fit, axes: Mapping[str, Array], log: bool, theta: Array) -> tuple[Array, ...]:
     """Covariance of θ (p,) and of G groups' offsets, the candidates' gradients (K, p + G), noise variance (K,).
 
-    Gradient and noise are those of the log loss where `log`, else of the loss in nats per token. A candidate of
-    a size (configuration) that has an offset shares it: more runs there say little of the law along N.
+    Last, what groups' offsets add to the law there, (K,). Gradient, noise and offsets are those of the log loss
+    where `log`, else of the loss in nats per token. A candidate of a size (configuration) that has an offset
+    shares it: more runs there say little of the law along N.
     """
     gradient = slopes(fit.problem, theta[None], at_points(dict(axes), fit.law.axes))[0].T
     predicted = np.asarray(fit.law.predict(**axes))
     inner = predicted if fit.problem.objective.log else np.ones_like(predicted)
-    cov, rows, noise2, _ = with_offsets(fit, theta, gradient / inner[:, None], axes)
+    cov, rows, noise2, shift = with_offsets(fit, theta, gradient / inner[:, None], axes)
     unit = predicted if log and not fit.problem.objective.log else np.ones_like(predicted)
-    return cov, rows / unit[:, None], noise2 / unit**2
+    return cov, rows / unit[:, None], noise2 / unit**2, shift / unit
 
 
 class _Precision:
@@ -119,7 +120,7 @@ class _Precision:
         check_level(level)
         quantity = _quantity(fit, target)
         theta = let_go(fit, target) if isinstance(target, str) else fit.theta
-        self.cov, self.rows, self.noise2 = _information(fit, axes, fit.problem.objective.log, theta)
+        self.cov, self.rows, self.noise2, _ = _information(fit, axes, fit.problem.objective.log, theta)
         slope = slopes(fit.problem, theta[None], quantity)
         self.wanted = np.concatenate([slope[0][:, 0], np.zeros(len(self.cov) - theta.size)])
         self.factor = 1.0
@@ -159,8 +160,10 @@ class _Discrimination:
 
     def __init__(self, fit: Fit, rival: Fit, axes: Mapping[str, Array]) -> None:
         own = [{a: axes[a] for a in one.law.axes} for one in (fit, rival)]
-        self.sides = [_information(one, x, True, one.theta) for one, x in zip((fit, rival), own, strict=True)]
+        both = [_information(one, x, True, one.theta) for one, x in zip((fit, rival), own, strict=True)]
+        self.sides = [(cov, rows, noise2) for cov, rows, noise2, _ in both]
         gap = np.log(np.asarray(fit.law.predict(**own[0]))) - np.log(np.asarray(rival.law.predict(**own[1])))
+        gap = gap + both[0][3] - both[1][3]
         self.gaps = [gap, gap]
         self.now = 0.0
 

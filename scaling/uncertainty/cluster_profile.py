@@ -6,8 +6,9 @@ The fit stays as it is. How far its quantities scatter follows from how much eac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import special
@@ -16,11 +17,13 @@ from scaling.data.levels import levels_along
 from scaling.laws.base import Array, Law
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY, Problem
-from scaling.uncertainty.base import Quantity, slopes, spread_batch, t_of
+from scaling.optimise.solver import minimise
+from scaling.uncertainty.base import Quantity, errors_batch, evaluate, slopes, spread_batch, t_of
 from scaling.uncertainty.profile import Profile
 from scaling.uncertainty.size_effects import Explanations, Grouping, Tangent, explanations, growth
 
 SPREAD = 0.95  # level at which draws are as wide as intervals
+MOST = 60  # groups that a robust fit is repeated without
 LIKELY = 1e-6  # of the probability: explanations below it decide no end
 
 
@@ -33,14 +36,18 @@ class ClusterProfile(Profile):
     of independent rows (`scaling.uncertainty.size_effects.explain`). The profile is moved vertically as by
     Chandler and Bate 2007. Where groups were told (a run's checkpoints) and rows of one may differ by more than
     an offset, the threshold is at least that of the CR2 sandwich with the degrees of freedom of Bell and
-    McCaffrey 2002 (Imbens and Kolesar 2016, working model of a common offset).
+    McCaffrey 2002 (Imbens and Kolesar 2016, working model of a common offset); of a robust objective, which
+    follows whichever groups lie in its middle, at least that of the jackknife over groups.
     """
 
     def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`; an end is ±inf where the objective never rises to the threshold."""
         theta = fit.theta[None]
         gradient = slopes(fit.problem, theta, quantity)
-        t = thresholds(fit.problem, theta, gradient, level, explanations(fit))
+        why = explanations(fit)
+        t = thresholds(fit.problem, theta, gradient, level, why)
+        if fit.problem.objective.robust and why.by and why.by[0].name == "run":
+            t = np.maximum(t, jackknife_t(fit, quantity, gradient, level, why))
         estimate, ends = self.batch(fit.problem, theta, quantity, level, t)
         return estimate[0], ends[0, 0], ends[0, 1]
 
@@ -71,6 +78,8 @@ def thresholds(problem: Problem, theta: Array, gradient: Array, level: float, wh
         if why.by and why.by[0].name == "run":
             t = np.maximum(t, sandwich_t(at, h, why, own, level))
         out = np.maximum(out, np.where(own > TINY, t, 0.0))
+    if problem.objective.robust:  # it does not take offsets out as least squares does
+        out = np.maximum(out, plain)
     return np.where(out > 0, out, plain)
 
 
@@ -125,6 +134,37 @@ def sandwich_t(at: Tangent, h: Array, why: Explanations, own: Array, level: floa
         ratio = np.sqrt(found / np.maximum(own[b], TINY))
         out[b] = special.stdtrit(np.maximum(dof, 1.0), 0.5 + level / 2) * ratio
     return np.where(own > 0, out, 0.0)
+
+
+def jackknife_t(fit: Estimate, quantity: Quantity, gradient: Array, level: float, why: Explanations) -> Array:
+    """The threshold (1, K) by refits without each group in turn; as `sandwich_t` in its degrees of freedom.
+
+    None (0) where there are more than MOST groups, or a quantity is not finite without one of them.
+    """
+    by, theta = why.by[0], fit.theta[None]
+    if by.count > MOST:
+        return np.zeros((1, gradient.shape[2]))
+    at = Tangent(fit.problem, theta)
+    h = influence(at, gradient, at.free)
+    values = evaluate(fit.problem, _left_out(fit, by), quantity)
+    found = (by.count - 1) / by.count * ((values - values.mean(0)) ** 2).sum(0)
+    Q, y, root = at.basis[0][0], at.basis[1][0], np.sqrt(at.w[0])
+    _, dof = _cr2(Q, y, h[0] / root, root, by, float(why.rho[np.argmax(why.weight[0])]))
+    gap = np.sqrt(found) / errors_batch(fit.problem, theta, quantity)[0]
+    t = special.stdtrit(np.maximum(dof, 1.0), 0.5 + level / 2) * gap
+    return np.where(np.isfinite(t), t, 0.0)[None]
+
+
+_REFITS: WeakKeyDictionary[Estimate, Array] = WeakKeyDictionary()
+
+
+def _left_out(fit: Estimate, by: Grouping) -> Array:
+    """Optima (G, p) without each group in turn; kept as long as the fit is."""
+    if fit not in _REFITS:
+        w = np.where(by.codes == np.arange(by.count)[:, None], 0.0, fit.problem.w)
+        start = np.repeat(fit.theta[None], by.count, 0)
+        _REFITS[fit] = minimise(replace(fit.problem, w=w), start, tolerance=1e-8).theta
+    return _REFITS[fit]
 
 
 def _cr2(Q: Array, y: Array, h: Array, root: Array, by: Grouping, rho: float) -> tuple[Array, Array]:
@@ -221,13 +261,14 @@ def _covariance(problem: Problem, at: Tangent, h: Array, why: Explanations, c: i
 
 def with_offsets(
     fit: Estimate, theta: Array, gradient: Array, axes: Mapping[str, Array]
-) -> tuple[Array, Array, Array, float]:
+) -> tuple[Array, Array, Array, Array]:
     """What a linear design needs where rows share offsets: θ and the offsets u of G groups, estimated together.
 
     theta: (p,); gradient: rows of candidates at axes (K,), in the objective's residual, (K, p). Returns the
     covariance (p + G, p + G), rows (K, p + G) with a 1 at the group a candidate is of, and σ² (K,); candidates
-    of groups that no run has yet bring offsets of their own, known only by their variance. Last, the standard
-    deviation of one run. Source: mixed model equations (Henderson 1975), with σ and τ as `explanations` has them.
+    of groups that no run has yet bring offsets of their own, known only by their variance. Last, what the
+    offsets seen so far add to the law's prediction there, (K,). Source: mixed model equations (Henderson
+    1975), with σ and τ as `explanations` has them.
     """
     problem, why = fit.problem, explanations(fit)
     at, p = Tangent(problem, theta[None]), theta.size
@@ -246,13 +287,11 @@ def with_offsets(
     moves = np.concatenate([at.free[0], np.ones(groups, bool)])
     cov = np.zeros((p + groups, p + groups))
     cov[np.ix_(moves, moves)] = np.linalg.pinv(information[np.ix_(moves, moves)], rcond=1e-13, hermitian=True)
-    cov = sigma**2 * cov / length / length[:, None]
-    return (
-        cov,
-        np.concatenate([gradient, there], axis=1),
-        np.full(len(gradient), sigma**2),
-        float(np.hypot(sigma, tau)),
-    )
+    cov = cov / length / length[:, None]
+    rows = np.concatenate([gradient, there], axis=1)
+    seen = cov @ (X.T @ (-at.r[0] * np.sqrt(at.w[0])))  # the residual is prediction minus observation
+    shift = rows @ seen if tau > 0 else np.zeros(len(rows))
+    return sigma**2 * cov, rows, np.full(len(rows), sigma**2), shift
 
 
 def _joint_codes(fit: Estimate, why: Explanations, axes: Mapping[str, Array]) -> Any:

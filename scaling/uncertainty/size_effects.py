@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -383,8 +384,17 @@ def noticed(at: Tangent, by: list[Grouping]) -> Any:
     return passed & (np.arange(len(by)) == best[:, None])
 
 
+_EXPLAINED: WeakKeyDictionary[Estimate, Explanations] = WeakKeyDictionary()
+
+
 def explanations(fit: Estimate) -> Explanations:
-    """What may lie behind the residuals of one fit: `explain`, B = 1."""
+    """What may lie behind the residuals of one fit: `explain`, B = 1; kept as long as the fit is."""
+    if fit not in _EXPLAINED:
+        _EXPLAINED[fit] = _explain_one(fit)
+    return _EXPLAINED[fit]
+
+
+def _explain_one(fit: Estimate) -> Explanations:
     by = candidates(fit)
     theta = fit.theta[None]
     at = Tangent(fit.problem, theta)
