@@ -35,6 +35,7 @@ OBJECTIVES = {"least squares": scaling.LeastSquares(log=True), "Huber 1e-3": sca
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "results/tables/coverage_shared_offsets.csv"
+WRONGED = "4 sizes x 3 P x 3 seeds, cell offsets 3 sigma"  # and k = 0.287
 MARKS = ("<!-- shared offsets -->", "<!-- end of shared offsets -->")
 ROBUST = (
     "6 sizes x 4 P, size offsets 0 sigma",
@@ -107,6 +108,7 @@ def designs() -> dict[str, Design]:
     ):
         for ratio in (0.0, 1.0, 3.0):
             out[f"{name}, size offsets {ratio:g} sigma"] = Design(PARALLEL, axes, sigma, ratio * sigma, group)
+    out[WRONGED] = Design(PARALLEL, four, 0.01, 0.03, cell4)
     for ratio in (1.0, 2.0):
         out[f"4 sizes x 3 P x 3 seeds, cell offsets {ratio:g} sigma, k = 0"] = Design(
             NOTHING, four, 0.01, ratio * 0.01, cell4

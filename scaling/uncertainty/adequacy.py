@@ -12,6 +12,7 @@ from scaling import terminal_text
 from scaling.data.levels import levels_along
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
+from scaling.uncertainty.size_effects import Tangent, group_test, groupings
 
 DOUBT = 0.05
 SAME = 1e-6  # a term this little beyond the law's own tangent, by its length, is the tangent's rounding
@@ -88,12 +89,10 @@ def size_test(fit: Estimate) -> float:
 
     Sizes that the law misses, as it does where depth and width are not scaled together, make rows of one size
     alike: intervals that take them for independent are too short, but for k where every size has every P
-    (docs/coverage.md).
+    (docs/coverage.md). The test is `scaling.uncertainty.size_effects.group_test`.
     """
-    size = levels_along("N", fit.axes["N"], fit.axes) if "N" in fit.axes else np.zeros(1)
-    if size.max() < 1 or size.size <= size.max() + 1:
-        return float("nan")
-    return _beyond(fit, (size[:, None] == np.arange(size.max())).astype(np.float64))
+    sizes = [one for one in groupings(fit.problem) if one.name == "size"]
+    return float(group_test(Tangent(fit.problem, fit.theta[None]), sizes[0])[0]) if sizes else float("nan")
 
 
 def _beyond(fit: Estimate, extra: Array) -> float:
