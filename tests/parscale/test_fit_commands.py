@@ -99,7 +99,7 @@ def test_predict(folder: Path) -> None:
 
 def test_compare(losses: pd.DataFrame) -> None:
     body = json.loads(fit_commands.compare(given(objective="least-squares", by="corpus", json=True)))
-    assert body["pile"]["laws"]["ParallelLaw"]["delta_aicc"] > 30
+    assert body["pile"]["laws"]["ParallelLaw"]["delta_aicc"] > 20
     assert body["pile"]["adequacy"]["ParallelLaw"]["structure_p"] < 0.01
     assert "ChinchillaLaw" not in body["pile"]["laws"]  # D does not vary
     text = fit_commands.compare(
