@@ -120,7 +120,7 @@ def test_ends_are_the_extremes_that_slsqp_finds() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", list(OBJECTIVES))
 def test_ends_are_the_extremes_that_slsqp_finds_everywhere(objective: str) -> None:
-    """Absolute deviations have kinks: a refit with a quantity held can end in a fold of a table of four rows."""
+    """Absolute deviations have kinks: on four rows a refit with a quantity held can end in a fold."""
     most = 0.015 if "squares" in objective else 0.03 if objective == "huber" else np.inf
     beyond = np.concatenate([check(*case, most) for case in fits((objective,))])
     assert (beyond > 0.03).mean() <= 0.01
