@@ -131,7 +131,10 @@ def published(name: str | None = None) -> pd.DataFrame:
         columns = ["name", "contents", "source", "licence", "here"]
         return pd.DataFrame(rows, columns=columns).set_index("name")
     if name not in TABLES:
-        raise ValueError(f"published({name!r}): no such table; there are {', '.join(TABLES)}")
+        raise ValueError(
+            f"published({name!r}): no such table; there are {', '.join([*TABLES][:5])} and others. "
+            "scaling.published() lists all."
+        )
     path = _file(name)
     if path is None:
         raise FileNotFoundError(
