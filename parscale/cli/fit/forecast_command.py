@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parscale.cli.fit.fit_command import mixed_note
 from parscale.cli.options import argument, option
 from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions
 
@@ -38,6 +40,7 @@ def run(options: Options) -> str:
     from scaling.forecasting.forecast_result import forecast_json
 
     options.check_level()
+    _check_place(options.save)
     table = options.asked.read(options.runs)
     given = {"N": options.N, "P": options.P, "D": options.D}
     axes: dict[str, Any] = {axis: text.split(",") for axis, text in given.items() if text is not None}
@@ -47,7 +50,16 @@ def run(options: Options) -> str:
     if options.json:
         return as_json(forecast_json(made))
     registered = f"\nregistered: {options.save}. Once the runs are there: parscale score {options.save} RUNS"
-    return f"{made!r}{registered if options.save else ''}"
+    note = mixed_note(table, "", tuple(made.points))
+    return f"{made!r}{registered if options.save else ''}{note}"
+
+
+def _check_place(save: str | None) -> None:
+    """Refuse a folder that is not there before anything is computed."""
+    if save and not Path(save).resolve().parent.is_dir():
+        raise ValueError(
+            f"--save {save}: there is no folder {Path(save).parent}. Create it or choose another."
+        )
 
 
 def _named(laws: str | None) -> list[LawForm] | None:

@@ -19,6 +19,13 @@ def test_the_command_gives_what_the_function_gives(losses, capsys):
     assert told["lower"] == pytest.approx(made.lower.tolist())
 
 
+def test_corpora_forecast_as_one_are_named(capsys):
+    assert parscale.main(["forecast", LOSSES, "--N", "30B", "--P", "8"]) == 0
+    assert "corpus" in capsys.readouterr().out
+    assert parscale.main(["forecast", LOSSES, *PILE, "--N", "30B", "--P", "8"]) == 0
+    assert "corpus" not in capsys.readouterr().out
+
+
 def test_a_registered_forecast_is_scored(losses, tmp_path, capsys):
     small = tmp_path / "small.csv"
     losses[(losses.corpus == "pile") & (losses.N < 2e9)].to_csv(small, index=False)
@@ -37,6 +44,7 @@ def test_a_registered_forecast_is_scored(losses, tmp_path, capsys):
         ("forecast", LOSSES, *PILE, "--N", "30B", "--P", "8", "--level", "1"),
         ("forecast", LOSSES, *PILE, "--N", "many", "--P", "8"),
         ("forecast", LOSSES, *PILE, "--N", "30B", "--P", "8", "--laws", "none"),
+        ("forecast", LOSSES, *PILE, "--N", "30B", "--P", "8", "--save", "absent/forecast.json"),
         ("score", LOSSES, LOSSES),
         ("score", "absent.json", LOSSES),
     ],
