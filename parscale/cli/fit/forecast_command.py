@@ -50,7 +50,7 @@ def run(options: Options) -> str:
     if options.json:
         return as_json(forecast_json(made))
     registered = f"\nregistered: {options.save}. Once the runs are there: parscale score {options.save} RUNS"
-    note = mixed_note(table, "", tuple(made.points))
+    note = mixed_note(table, "", tuple(map(str, made.points)))
     return f"{made!r}{registered if options.save else ''}{note}"
 
 
