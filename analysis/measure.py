@@ -202,14 +202,6 @@ OPTIONS: dict[str, int | str] = {
 }  # fmt: skip
 
 
-def _whole_numbers(text: str, option: str) -> list[int]:
-    """Comma-separated counts of at least 1; ValueError quotes the text."""
-    parts = text.split(",")
-    if not all(part.strip().isdigit() and int(part) for part in parts):
-        raise ValueError(f"{option} {text}: give whole numbers of at least 1, such as 1,2,4")
-    return [int(part) for part in parts]
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure on this machine, write table and figure, print the errors."""
     parser = argparse.ArgumentParser("python -m analysis.measure", description=(__doc__ or "").split("\n")[0])

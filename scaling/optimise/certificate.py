@@ -150,6 +150,8 @@ def find_status(
     points, p = distinct(*problem.x), len(problem.law.free())
     law = problem.law.from_vector(problem.named(best.theta)[0])
     tied = tied_axes(problem, law)
+    flat = internal_condition > FLAT
+    remedy = _held_remedy(problem, law) if tied or flat else ""
     judgements = (
         (bool(single), Status.FLAT,
          f"{', '.join(single)} takes one value: its effect cannot be told apart; add runs at others"),
@@ -157,10 +159,9 @@ def find_status(
         (points <= p, Status.TOO_FEW,
          f"{points} distinct points for {p} parameters: nothing is left to judge the fit by"),
         (bool(tied), Status.FLAT,
-         f"{' and '.join(tied)} move together in every run: {_held_remedy(problem, law)}"),
+         f"{' and '.join(tied)} move together in every run: {remedy}"),
         (bool(at), Status.AT_BOUND, _bound_sentence(problem, at)),
-        (internal_condition > FLAT, Status.FLAT,
-         f"some combination of parameters changes no prediction: {_held_remedy(problem, law)}"),
+        (flat, Status.FLAT, f"some combination of parameters changes no prediction: {remedy}"),
         (not best.converged[0] and best.slope[0] > STEEP, Status.STOPPED,
          f"the slope at the end is {best.slope[0]:.1e}: scale the losses or try another objective"),
         (agreeing < 2 <= started, Status.DISAGREE,

@@ -50,7 +50,8 @@ def columns(problem: Problem, law: Law) -> tuple[Array, Array]:
 def null_space(problem: Problem, law: Law) -> tuple[Array, Array]:
     """Directions of the scaled free fields that change no prediction, (p, d), and the scales (p,)."""
     unit, length = columns(problem, law)
-    _, singular, vectors = np.linalg.svd(unit, full_matrices=True)
+    few = np.linalg.qr(unit, mode="r")  # of the same null space, with as many rows as fields at most
+    _, singular, vectors = np.linalg.svd(few, full_matrices=True)
     size = np.zeros(len(vectors))
     size[: singular.size] = singular
     return vectors[size <= RANK * size.max()].T, np.where(length > 0, length, 1.0)

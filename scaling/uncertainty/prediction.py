@@ -140,8 +140,8 @@ def default_method(fit: Estimate) -> Method:
 
     The profile likelihood; for rows in clusters, which it would take for independent (73-87 % measured
     where 95 % was promised), the cluster bootstrap of normal noise that a run's rows share (94-98 %). From
-    LARGE rows on, where each standard error is small beside its parameter, the covariance: the likelihood is then
-    a parabola as far as the interval reaches, and the profile would take tens of seconds to say the same.
+    LARGE rows on, where each standard error is a small part of its parameter, the covariance: the likelihood
+    is then a parabola as far as the interval reaches, and the profile says the same.
     """
     if fit.clustered:
         return Bootstrap()

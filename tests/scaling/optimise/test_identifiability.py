@@ -76,3 +76,13 @@ def test_what_is_given_holds() -> None:
         truth = law.predict(N=at.N.to_numpy(), D=at.D.to_numpy())
         held.append((at.lower <= truth) & (truth <= at.upper))
     assert np.mean(held) >= 0.88
+
+
+def test_many_rows_take_no_matrix_of_rows_by_rows() -> None:
+    """Two budgets of D at 200,000 rows: a square matrix of them would take 300 GB."""
+    rng = np.random.default_rng(0)
+    N, D = np.exp(rng.uniform(18, 22, 200_000)), rng.choice([2e10, 4e10], 200_000)
+    loss = ChinchillaLaw(E=1.7, A=400.0, B=410.0, alpha=0.34, beta=0.28).predict(N=N, D=D)
+    fit = scaling.fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss}, scaling.LeastSquares())
+    assert fit.status == Status.FLAT
+    assert set(fit.undetermined) == {"E", "B", "beta"}
