@@ -171,10 +171,14 @@ def hidden_package() -> str | None:
 def attempt(args: argparse.Namespace) -> tuple[int, str]:
     """Exit code of a parsed call, and what is said of its failure, if it fails."""
     from parscale.cli.options import read_options
+    from parscale.cli.output import Partly
 
     try:
         module = command_module(args.command)
         outcome = module.run(read_options(module.Options, args))
+        if isinstance(outcome, Partly):
+            print(outcome.text, flush=True)
+            return 1, outcome.failed
         if isinstance(outcome, str):  # text to print: the work is done
             print(outcome, flush=True)
         return (outcome, "") if isinstance(outcome, int) else (0, "")

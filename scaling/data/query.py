@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -101,18 +102,31 @@ def split(runs: pd.DataFrame, by: str | None, source: str | Path) -> Iterator[tu
         yield str(value), part
 
 
+@dataclass(frozen=True)
+class Worked(Generic[T]):
+    """What was made of each group of a table, and why nothing could be made of the others, by name."""
+
+    found: dict[str, T]
+    refused: dict[str, str]
+
+
 def each(
     runs: pd.DataFrame, by: str | None, source: str | Path, work: Callable[[pd.DataFrame], T]
-) -> dict[str, T]:
-    """What `work` makes of each group of the runs; an error names its group."""
-    found = {}
+) -> Worked[T]:
+    """What `work` makes of each group of the runs. A group that it refuses does not end the others.
+
+    Raises the first refusal where every group is refused; each names its group.
+    """
+    found, refused = {}, {}
     for name, part in split(runs, by, source):
         try:
             found[name] = work(part)
         except ValueError as error:
             kind = FitError if isinstance(error, FitError) else ValueError
-            raise kind(f"{by}={name}: {error}" if by else str(error)) from None
-    return found
+            refused[name] = kind(f"{by}={name}: {error}" if by else str(error))
+    if not found:
+        raise next(iter(refused.values()))
+    return Worked(found, {name: str(error) for name, error in refused.items()})
 
 
 def mixed(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:

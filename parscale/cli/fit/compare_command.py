@@ -12,6 +12,7 @@ from parscale.cli.table_options import OBJECTIVES, FormatOptions, RunsOptions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from parscale.cli.output import Partly
     from scaling.fitting.result import Fit
     from scaling.laws.base import LawForm
     from scaling.selection.compare import Comparison
@@ -30,9 +31,9 @@ class Options(FormatOptions, RunsOptions):
     holdout: str = option("N", "axis whose largest levels are held out (default N)")
 
 
-def run(options: Options) -> str:
+def run(options: Options) -> str | Partly:
     """Rank laws on each group of a runs table."""
-    from parscale.cli.output import as_json, marked_up
+    from parscale.cli.output import groups_text
     from scaling.data.query import check_axis, each
     from scaling.selection.compare import compare
 
@@ -42,7 +43,14 @@ def run(options: Options) -> str:
     def rank(part: pd.DataFrame) -> Comparison:
         return compare(laws_for(options.laws, part), part, objective, options.holdout)
 
-    found = each(runs, options.by, options.runs, rank)
+    done = each(runs, options.by, options.runs, rank)
+    return groups_text(_told(done.found, runs, options), done.refused)
+
+
+def _told(found: dict[str, Comparison], runs: pd.DataFrame, options: Options) -> str:
+    """The comparisons of all groups in the form that was asked for."""
+    from parscale.cli.output import as_json, marked_up
+
     if options.form == "json":
         return as_json({name: compared(one) for name, one in found.items()})
     if options.form != "text":

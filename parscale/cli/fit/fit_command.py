@@ -11,6 +11,7 @@ from parscale.cli.table_options import LevelOptions, RunsOptions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from parscale.cli.output import Partly
     from scaling.fitting.result import Fit
 
 EXAMPLES = (
@@ -31,9 +32,9 @@ class Options(LevelOptions, RunsOptions):
     )
 
 
-def run(options: Options) -> str:
+def run(options: Options) -> str | Partly:
     """Fit a law to each group of a runs table, save the fits, describe them."""
-    from parscale.cli.output import as_json
+    from parscale.cli.output import as_json, groups_text
     from scaling.data.query import each
     from scaling.fitting.fit import fit
     from scaling.laws import by_name
@@ -41,12 +42,14 @@ def run(options: Options) -> str:
     law, objective = by_name(options.law), options.fitted_by
     options.check_level()
     runs = options.read()
-    fits = each(runs, options.by, options.runs, lambda part: fit(law, part, objective))
+    done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective))
+    fits = done.found
     places = {name: _save(one, name, options) for name, one in fits.items()}
     if options.json:
-        return as_json({name: content(one, options.level) for name, one in fits.items()})
+        return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
     told = [describe(name, one, places[name], options.level) for name, one in fits.items()]
-    return "\n\n".join(told) + _left_out(runs) + mixed_note(runs, options.by, law.axes)
+    notes = _left_out(runs) + mixed_note(runs, options.by, law.axes)
+    return groups_text("\n\n".join(told) + notes, done.refused)
 
 
 def _save(one: Fit, group: str, options: Options) -> str:
