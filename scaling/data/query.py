@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -16,6 +16,9 @@ from scaling.laws.base import Array
 from scaling.optimise.optimum import FitError
 
 T = TypeVar("T")
+FEW = 4  # values that a note lists
+GROUPS = 20  # values of a column that may be taken apart
+APART = "--by {0} takes each apart, --where {0}=... takes one"  # the remedy for a mixed column
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:
@@ -129,22 +132,29 @@ def each(
     return Worked(found, {name: str(error) for name, error in refused.items()})
 
 
-def mixed(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:
-    """A warning where corpora, recipes or, by a law whose axes lack it, D are fitted as one; else nothing.
+def mixed(runs: pd.DataFrame, axes: tuple[str, ...] = ("D",), keep: Any = None) -> dict[str, str]:
+    """What to say of corpora, recipes or, by a law whose axes lack it, D that are fitted as one, by column.
 
-    Their losses are not comparable.
+    Their losses are not comparable. keep: the rows that are fitted, (n,) bool; the usable ones unless given.
     """
-    runs = runs[usable(runs)]
+    rows, found = usable(runs) if keep is None else keep, {}
     for column in ("corpus", "recipe", *({"D"} - {*axes})):
-        if column in runs and len(runs[column].unique()) > 1 and by != column:
-            shown = runs[column].unique()[:4]
-            names = ", ".join(f"{v:g}" if column == "D" else str(v) for v in shown)
-            apart = f"--by {column} takes each apart" if by is None else f"--where {column}=... takes one"
+        values = runs[column][rows].unique() if column in runs else ()
+        if len(values) > 1:
+            names = shown_values([f"{v:g}" if column == "D" else str(v) for v in values])
+            apart = APART.format(column)
             if column == "D":
                 several = "P" in runs and len(runs["P"].unique()) > 1
-                apart = f"--law {'parallel-data' if several else 'chinchilla'} has D in it; {apart}"
-            return f"\n\nnote: rows of more than one {column} ({names}) are fitted as one; {apart}"
-    return ""
+                law = f"--law {'parallel-data' if several else 'chinchilla'} has D in it"
+                apart = f"{law}; {apart}" if len(values) <= GROUPS else law
+            found[column] = f"rows of more than one {column} ({names}) are fitted as one; {apart}"
+    return found
+
+
+def shown_values(values: Sequence[str]) -> str:
+    """The first few of some values, and how many there are where there are more."""
+    more = f", ... {len(values)} values" if len(values) > FEW else ""
+    return ", ".join(values[:FEW]) + more
 
 
 def slug(name: str) -> str:

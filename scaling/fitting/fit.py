@@ -12,6 +12,7 @@ import pandas as pd
 from scaling.data.any_table import as_frame
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
+from scaling.fitting.table_notes import with_table_notes
 from scaling.laws import law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import LogHuber, Objective, checked
@@ -58,7 +59,8 @@ def fit(
     if se is not None:
         spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    return Fit.of(solve(problem, start, excluded, _labels(table, groups, keep), table.index[keep]))
+    found = Fit.of(solve(problem, start, excluded, _labels(table, groups, keep), table.index[keep]))
+    return with_table_notes(found, table, keep)
 
 
 def constrained(law: LawForm, fixed: Any, bounds: Any) -> LawForm:

@@ -66,6 +66,15 @@ class Fit(Estimate):
         """
         return method_of(method, self).parameters(self, level)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of the fit beside its numbers, a sentence each.
+
+        Columns whose rows are fitted as one although they explain the residuals, a loss that rises with N or D,
+        axes that move together, parameters that the runs do not determine, rows that repeat.
+        """
+        return summary.notes(self)
+
     # ---- predictions ------------------------------------------------------------------------
     def predict(
         self, table: Any = None, *, level: float = 0.95, method: Method | str | None = None, **axes: Any

@@ -48,6 +48,7 @@ class Certificate:
     second_gap: float  # (its objective - ours) / ours; nan if not run
     at_bound: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    table_notes: tuple[str, ...] = ()  # what the rest of the table says against fitting it as one
 
 
 def distinct(*columns: Array) -> int:

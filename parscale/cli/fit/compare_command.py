@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from parscale.cli.fit.fit_command import mixed_note
 from parscale.cli.options import option
 from parscale.cli.table_options import OBJECTIVES, FormatOptions, RunsOptions
 
@@ -59,7 +58,7 @@ def _told(found: dict[str, Comparison], runs: pd.DataFrame, options: Options) ->
             marked_up(table, name, found[name].verdict, options.form) for name, table in tables.items()
         )
     told = [f"== {name} ==\n{ranking(one)}" for name, one in found.items()]
-    return "\n\n".join(told) + _one_stream(runs, options) + mixed_note(runs, options.by)
+    return "\n\n".join(told) + _one_stream(runs, options)
 
 
 def _one_stream(runs: pd.DataFrame, options: Options) -> str:
@@ -93,7 +92,8 @@ def doubts(one: Fit) -> dict[str, Any]:
     from scaling.uncertainty.adequacy import adequacy
 
     found = adequacy(one)
-    return {name: getattr(found, name) for name in ("structure_p", "replicate_p", "size_p", "verdict")}
+    tests = {name: getattr(found, name) for name in ("structure_p", "replicate_p", "size_p", "verdict")}
+    return tests | {"notes": one.notes}
 
 
 def shown(one: Comparison) -> pd.DataFrame:
@@ -108,6 +108,8 @@ def ranking(one: Comparison) -> str:
     from scaling.uncertainty.adequacy import adequacy
 
     best, room = str(one.table.index[0]), terminal_text.width()
-    words = f"{one.verdict}\nResiduals of {best}: {adequacy(one.fits[best]).verdict}"
+    fit = one.fits[best]
+    notes = "".join(f"\n\nnote: {note}" for note in fit.certificate.table_notes)
+    words = f"{one.verdict}\nResiduals of {best}: {adequacy(fit).verdict}{notes}"
     ranks = terminal_text.table(shown(one), room, float_format=lambda x: f"{x:.4g}", na_rep="")
     return f"{ranks}\n\n{terminal_text.fold(words, room)}"

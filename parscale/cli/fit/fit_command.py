@@ -48,8 +48,7 @@ def run(options: Options) -> str | Partly:
     if options.json:
         return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
     told = [describe(name, one, places[name], options.level) for name, one in fits.items()]
-    notes = _left_out(runs) + mixed_note(runs, options.by, law.axes)
-    return groups_text("\n\n".join(told) + notes, done.refused)
+    return groups_text("\n\n".join(told) + _left_out(runs), done.refused)
 
 
 def _save(one: Fit, group: str, options: Options) -> str:
@@ -109,4 +108,7 @@ def mixed_note(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",
     from scaling import terminal_text
     from scaling.data.query import mixed
 
-    return terminal_text.fold(mixed(runs, by, axes), terminal_text.width())
+    found = mixed(runs, axes)
+    found.pop(by or "", None)
+    notes = "".join(f"\n\nnote: {words}" for words in found.values())
+    return terminal_text.fold(notes, terminal_text.width())

@@ -56,7 +56,7 @@ def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_pa
     assert "fitted as one" not in run(fit_command, **rows, by="D")
     losses.assign(recipe=["scratch", "peft"] * 24).to_csv(tmp_path / "runs.csv")
     text = run(fit_command, runs=str(tmp_path / "runs.csv"), by="corpus", law="dense", out=str(tmp_path))
-    assert "more than one recipe (scratch, peft) are fitted as one; --where recipe=... takes one" in text
+    assert "more than one recipe (scratch, peft) are fitted as one; --by recipe" in text
 
 
 def test_why_rows_are_in_no_fit_is_said(losses: pd.DataFrame, tmp_path: Path) -> None:
