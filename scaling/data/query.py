@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
-from scaling.data.runs import read_runs, usable
+from scaling.data.columns.run_states import OK, is_known, state_columns
+from scaling.data.runs import read_narrowed, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
 from scaling.optimise.optimum import FitError
@@ -22,12 +25,29 @@ APART = "--by {0} takes each apart, --where {0}=... takes one"  # the remedy for
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:
-    """{"N": "params"} from "N=params,loss=val_loss"."""
-    pairs = [pair.partition("=") for pair in (given or "").split(",") if pair]
-    bad = next((p[0] for p in pairs if not (p[0].strip() and p[2].strip())), None)
+    """{"N": "params"} from "N=params,loss=val_loss"; a name with a comma in quotes, 'loss="val, loss"'."""
+    pairs = [_halves(part) for part in _PART.findall(given or "") if part.strip()]
+    bad = next((pair[0] for pair in pairs if not (pair[0] and pair[1])), None)
     if bad is not None:
-        raise ValueError(f"{option} {given!r}: write NAME=VALUE,NAME=VALUE (at {bad!r})")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+        raise ValueError(f'{option} {given!r}: write NAME=VALUE,NAME=VALUE, commas in "quotes" (at {bad!r})')
+    return dict(pairs)
+
+
+_QUOTED = r"\"[^\"]*\"|'[^']*'"
+_PART = re.compile(rf"(?:{_QUOTED}|[^,\"'])+|[\"']")
+_HALVES = re.compile(rf"((?:{_QUOTED}|[^=\"'])*)=(.*)", re.DOTALL)
+
+
+def _halves(part: str) -> tuple[str, str]:
+    """Name and value of "name=value", quotes taken off."""
+    found = _HALVES.fullmatch(part.strip())
+    name, value = (found[1], found[2]) if found else (part, "")
+    return _bare(name), _bare(value)
+
+
+def _bare(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 class Asked(NamedTuple):
@@ -52,17 +72,30 @@ WHOLE = Asked()  # every row, under the names of the file
 
 def runs_of(source: str | Path, columns: str | None = None, where: str | None = None) -> pd.DataFrame:
     """The runs of a file or folder, columns mapped ("N=params") and rows narrowed ("corpus=pile")."""
-    runs = read_runs(source, mapping(columns, "--columns"))
-    for column, value in mapping(where, "--where").items():
-        if column not in runs:
-            have = ", ".join(runs.columns)
-            raise ValueError(f"--where {column}: no such column in {source}; it has {have}")
-        keep = _is(runs[column], value)
-        if not keep.any():
-            some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
-            raise ValueError(f"--where {column}={value}: no row of {source} has it; there are {some}")
-        runs = runs[keep]
-    return runs
+    wanted = mapping(where, "--where")
+
+    def narrow(runs: pd.DataFrame) -> pd.DataFrame:
+        for column, value in wanted.items():
+            runs = _chosen(runs, column, value)
+        return runs
+
+    return read_narrowed(source, mapping(columns, "--columns"), narrow)
+
+
+def _chosen(runs: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+    """The rows whose column has a value; a word of state that nobody knows is then that of a finished run."""
+    if column not in runs:
+        close = difflib.get_close_matches(column.casefold(), [str(name).casefold() for name in runs], 1)
+        name = next((str(n) for n in runs if close and str(n).casefold() == close[0]), "")
+        hint = f"; did you mean {name!r}?" if name else ""
+        raise ValueError(f"--where {column}: no such column; it has {', '.join(map(str, runs))}{hint}")
+    keep = _is(runs[column], value, f"--where {column}={value}")
+    if not keep.any():
+        some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
+        raise ValueError(f"--where {column}={value}: no row has it; there are {some}")
+    told = column in state_columns(runs)
+    runs = runs[keep]
+    return runs.assign(**{column: OK}) if told and not is_known(value) else runs
 
 
 def values(text: str, option: str) -> Array:
@@ -80,11 +113,23 @@ def check_axis(runs: pd.DataFrame, axis: str, option: str, source: str | Path) -
         raise ValueError(f"{option} {axis}: no such axis or column in {source}; use {', '.join(have)}")
 
 
-def _is(column: pd.Series[Any], value: str) -> Any:
-    """Which cells are what a user wrote: numbers however they are written, words to the letter."""
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return (column == parse_size(value)).fillna(False)
-    return column.astype(str) == value
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def _is(column: pd.Series[Any], value: str, asked: str) -> Any:
+    """Which cells are what a user wrote: numbers however they are written, words to the letter, or but for case."""
+    if pd.api.types.is_bool_dtype(column):
+        if value.casefold() not in (*_TRUE, *_FALSE):
+            raise ValueError(f"{asked}: the column holds true and false")
+        return (column == (value.casefold() in _TRUE)).fillna(False).astype(bool)
+    if pd.api.types.is_numeric_dtype(column):
+        try:
+            return (column == parse_size(value)).fillna(False).astype(bool)
+        except ValueError:
+            raise ValueError(f"{asked}: the column holds numbers, and {value!r} is none") from None
+    words = column.astype(str).str.strip()
+    exact = words == value
+    return exact if exact.any() else words.str.casefold() == value.casefold()
 
 
 def split(runs: pd.DataFrame, by: str | None, source: str | Path) -> Iterator[tuple[str, pd.DataFrame]]:

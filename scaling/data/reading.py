@@ -61,17 +61,28 @@ class Reading:
         return Reading(merged, self.loss_unit if loss_unit is None else loss_unit)
 
 
+NOTHING = Reading()  # guessed: the table said all
+
+
 def reading_of(table: Any) -> Reading:
     """How a table was read, from its attrs; an empty Reading where nothing is known of it."""
-    told = getattr(table, "attrs", {}).get(KEY)
-    if not isinstance(told, dict):
-        return Reading()
-    return Reading(tuple(Guess(**guess) for guess in told["guesses"]), told["loss_unit"])
+    return from_json(getattr(table, "attrs", {}).get(KEY))
 
 
 def with_reading(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """The table itself, its attrs told how it was read."""
     if reading:
-        told = [asdict(guess) for guess in reading.guesses]
-        table.attrs[KEY] = {"guesses": told, "loss_unit": reading.loss_unit}
+        table.attrs[KEY] = as_json(reading)
     return table
+
+
+def as_json(reading: Reading) -> dict[str, Any]:
+    """A reading as JSON values."""
+    return {"guesses": [asdict(guess) for guess in reading.guesses], "loss_unit": reading.loss_unit}
+
+
+def from_json(told: Any) -> Reading:
+    """The reading that `as_json` wrote; an empty one of anything else."""
+    if not isinstance(told, dict):
+        return Reading()
+    return Reading(tuple(Guess(**guess) for guess in told["guesses"]), told["loss_unit"])

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_runs
+from scaling.data.reading import Guess, Reading, reading_of
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import with_table_notes
@@ -19,6 +20,9 @@ from scaling.optimise.objectives import LogHuber, Objective, checked
 from scaling.optimise.optimum import STARTS, solve
 from scaling.optimise.problem import Problem
 from scaling.shown import shown
+
+SHARES = 1 + 1e-9  # weights that sum to no more are shares: no count of rows is as low
+MANY, FEW = 100.0, 10.0  # mean weights above which whole numbers, and others, are hardly counts
 
 
 def fit(
@@ -47,7 +51,7 @@ def fit(
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
-    table = as_frame(table)
+    table = as_runs(table)
     law, objective = constrained(law_of(law), fixed, bounds), checked(objective, LogHuber())
     data, excluded = arrays(table, law.axes)
     keep = usable(table)
@@ -55,12 +59,32 @@ def fit(
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
     y = data.pop("loss")
     w = _column(table, weights, keep, "weights", zero=True)
+    reading = _told(reading_of(table), None if weights is None else w, groups)
     problem = Problem(law, tuple(data.values()), y, w, objective)
     if se is not None:
         spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    found = Fit.of(solve(problem, start, excluded, _labels(table, groups, keep), table.index[keep]))
-    return with_table_notes(found, table, keep)
+    found = solve(problem, start, excluded, _labels(table, groups, keep), table.index[keep])
+    return with_table_notes(Fit.of(replace(found, reading=reading)), table, keep)
+
+
+def _told(reading: Reading, weights: Array | None, groups: Any) -> Reading:
+    """What reading guessed, as far as this fit leaves it open; ValueError for weights that are shares."""
+    if groups is not None:
+        reading = replace(reading, guesses=tuple(g for g in reading.guesses if g.axis != "groups"))
+    if weights is None or not weights.size:
+        return reading
+    used = weights[weights > 0]
+    remedy = "for standard errors give se=, for relative weights divide them by their mean"
+    if used.size > 1 and used.sum() <= SHARES:
+        raise ValueError(
+            f"weights: they sum to {used.sum():.3g}, as shares do; a weight is how often a row counts: {remedy}"
+        )
+    counts = bool((used % 1 == 0).all())
+    if used.mean() > (MANY if counts else FEW):
+        text = f"weights of {used.min():.4g} to {used.max():.4g} count each row so often: {remedy}"
+        return reading.also([Guess("weights", "", "no run is repeated so often", text, doubt=True)])
+    return reading
 
 
 def constrained(law: LawForm, fixed: Any, bounds: Any) -> LawForm:

@@ -15,6 +15,7 @@ import numpy as np
 
 from scaling.data import limits
 from scaling.data.atomic_files import replacing
+from scaling.data.reading import as_json, from_json
 from scaling.laws import Law
 from scaling.laws.constrained import ConstrainedLaw
 from scaling.optimise.certificate import Certificate, Status
@@ -89,6 +90,8 @@ def _optional(fit: Estimate) -> dict[str, Any]:
     plain = all(isinstance(label, str | int | np.integer) for label in labels)
     if plain and labels != list(range(len(labels))):
         found["index"] = [str(one) if isinstance(one, str) else int(one) for one in labels]
+    if fit.reading:
+        found["reading"] = as_json(fit.reading)
     return found
 
 
@@ -149,7 +152,8 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
     groups = None if body["groups"] is None else np.array(body["groups"])
     law, index = law_class(**body["parameters"]), np.array(body["index"]) if "index" in body else None
     theta = np.array(body["theta"])
-    return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index)
+    told = from_json(body.get("reading"))
+    return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index, told)
 
 
 def _descendants(base: Any) -> list[Any]:

@@ -52,10 +52,12 @@ def facts(fit: Estimate) -> list[tuple[str, str]]:
         ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
         ("status", f"{c.status} ({c.detail})"),
         ("R2", f"{fit.r2:.4f}" + (f"; without P {baseline:.4f}" if baseline is not None else "")),
-        ("error", f"rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} nats per token"),
+        ("error", f"rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} {fit.reading.loss_unit}"),
         ("condition", f"{c.condition_number:.3g}: {c.worst_direction}"),
         ("cross-check", cross_check(c.second_algorithm, c.second_gap)),
     ]  # fmt: skip
+    if done := fit.reading.line():
+        rows.append(("read", done))
     if (prime := getattr(fit.law, "A_prime", None)) is not None:
         rows.append(("note", f"also printed A' / (N (k ln P + 1))^alpha: A' = A^alpha = {number(prime)}"))
     return rows + [("note", text) for text in notes(fit)]
@@ -73,7 +75,8 @@ def notes(fit: Estimate) -> tuple[str, ...]:
         if lost and lost != fit.problem.law.free()
         else "",
     )
-    return (*filter(None, found), *fit.certificate.notes, *fit.certificate.table_notes)
+    doubts = (guess.action for guess in fit.reading.doubts)
+    return (*doubts, *filter(None, found), *fit.certificate.notes, *fit.certificate.table_notes)
 
 
 def _share(x: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_runs
 from scaling.data.levels import levels_along
 from scaling.data.runs import arrays
 from scaling.fitting import plots
@@ -58,7 +58,7 @@ def backtest(
     was seen; inf beyond its floor), coverage of the new-run intervals at `level`. Raises ValueError for
     an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
     """
-    runs, law = as_frame(runs, "runs"), law_of(law)
+    runs, law = as_runs(runs, "runs"), law_of(law)
     data, _ = arrays(runs, law.axes)
     where = along(by, runs, "by")
     level_of = levels_along(by, where, streams_of(runs))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_runs
 from scaling.data.levels import approximate_C, levels_along
 from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
@@ -58,7 +58,7 @@ def compare(
     axis `holdout` predicted from the smaller ones; bias is observed minus predicted). A law that
     cannot be fitted has its reason as status. Raises FitError if none can.
     """
-    runs, objective = as_frame(runs, "runs"), checked(objective, LeastSquares())
+    runs, objective = as_runs(runs, "runs"), checked(objective, LeastSquares())
     rows, fits, refused = [], {}, {}
     forms = list({law.__name__: law for law in map(law_of, _several(laws))}.values())
     far = _largest_third(runs, holdout)

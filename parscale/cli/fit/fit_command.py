@@ -25,6 +25,9 @@ class Options(LevelOptions, RunsOptions):
     """Options of `parscale fit`."""
 
     law: str = option("parallel", "parallel (default), additive, dense, ...; additive:beta=0.5 holds one")
+    groups: str | None = option(
+        None, "column of the run that rows share, e.g. run_id of checkpoints", metavar="COLUMN"
+    )
     out: str | None = option(
         None,
         "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)",
@@ -42,7 +45,8 @@ def run(options: Options) -> str | Partly:
     law, objective = by_name(options.law), options.fitted_by
     options.check_level()
     runs = options.read()
-    done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective))
+    groups = options.groups
+    done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, groups=groups))
     fits = done.found
     places = {name: _save(one, name, options) for name, one in fits.items()}
     if options.json:
@@ -91,16 +95,10 @@ def describe(name: str, one: Fit, place: str, level: float) -> str:
 
 def _left_out(runs: pd.DataFrame) -> str:
     """Why rows of the table are in no fit, as a line; empty where all are."""
-    from scaling.data.runs import OK, usable
+    from scaling.data.runs import left_out
 
-    known = runs[~usable(runs)]
-    if not len(known):
-        return ""
-    if "status" not in known:
-        return f"\nleft out    {len(known)} first stage of others"
-    status = known["status"].fillna("none")
-    why = status.where(status != OK, "first stage of others").value_counts()
-    return f"\nleft out    {', '.join(f'{count} {word}' for word, count in why.items())}"
+    why = ", ".join(f"{count} {word}" for word, count in left_out(runs).items())
+    return f"\nleft out    {why}" if why else ""
 
 
 def mixed_note(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:
