@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from scaling.optimise.optimum import FitError
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
+    from scaling.selection.describe import Description, describe
     from scaling.selection.isoflop import optimum_estimates
     from scaling.selection.paired_gains import gains
     from scaling.selection.pooled_k import pooled_k
@@ -88,6 +89,7 @@ _HOMES = {
     "optimise.optimum": ["FitError"],
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],
+    "selection.describe": ["Description", "describe"],
     "selection.isoflop": ["optimum_estimates"],
     "selection.paired_gains": ["gains"],
     "selection.pooled_k": ["pooled_k"],
@@ -110,6 +112,7 @@ __all__ = [
     "ConstrainedLaw",
     "Covariance",
     "DenseLaw",
+    "Description",
     "DiversityLaw",
     "EqualExponentsLaw",
     "Fit",
@@ -135,6 +138,7 @@ __all__ = [
     "backtest",
     "by_name",
     "compare",
+    "describe",
     "detectable",
     "fit",
     "forecast",

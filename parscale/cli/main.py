@@ -26,6 +26,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "export": "Write a run's model in the released checkpoint format",
     },
     "fit": {
+        "inspect": "What a table holds and what can be told from it, before a fit",
         "fit": "Fit a law to runs",
         "predict": "Predict losses from a saved fit",
         "compare": "Rank laws on the same runs",

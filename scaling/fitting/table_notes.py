@@ -65,8 +65,11 @@ def with_table_notes(fit: E, table: pd.DataFrame, keep: Any) -> E:
     """
     known = mixed(table, fit.law.axes, keep)
     found = mixed_columns(fit, table, keep, tuple(known))
+    if not known and not found:
+        return fit
+    names = (*known, *(one.column for one in found))
     notes = (*known.values(), *map(str, found))
-    return replace(fit, certificate=replace(fit.certificate, table_notes=notes)) if notes else fit
+    return replace(fit, certificate=replace(fit.certificate, mixed=names, table_notes=notes))
 
 
 def mixed_columns(
@@ -81,7 +84,7 @@ def mixed_columns(
     rows = _sample(fit.loss.size)
     part = replace(fit, problem=fit.problem.take(rows), groups=None, index=None)
     frame = table[keep].iloc[rows] if rows.size < keep.sum() or not keep.all() else table
-    rest = _Rest.of(part)
+    rest = _Rest.of(part, _runs(fit, frame, rows))
     for column in known:
         codes, values = _codes(frame[column])
         few = len(values) <= GROUPS
@@ -101,6 +104,14 @@ def mixed_columns(
         found.append(MixedColumn(best, values, p, share))
         rest = rest.beyond(_offsets(codes))
     return tuple(found)
+
+
+def _runs(fit: Estimate, frame: pd.DataFrame, rows: Any) -> Any:
+    """The run that each row shares with others, (n,), where that is known; else None."""
+    if fit.groups is not None:
+        return pd.factorize(np.asarray(fit.groups, dtype=object)[rows])[0]
+    shared = next((guess.column for guess in fit.reading.of("groups")), None)
+    return None if shared is None or shared not in frame else _codes(frame[shared])[0]
 
 
 def _sample(n: int) -> Any:
@@ -165,17 +176,18 @@ class _Rest:
 
     residual: Array  # weighted, (n,)
     moved: Array  # columns that may move it: the law's tangent and groups already named, (n, p)
-    size: Any  # level of each row's size, (n,)
+    size: Any  # level of each row's size, or the run that it shares with others, (n,)
     root_w: Array
 
     @classmethod
-    def of(cls, fit: Estimate) -> _Rest:
+    def of(cls, fit: Estimate, runs: Any) -> _Rest:
         r, J = fit.problem.linearised(fit.theta[None])
         root_w = np.sqrt(fit.problem.w)
         J = J[0] * root_w
-        N = fit.axes.get("N")
-        size = np.arange(root_w.size) if N is None else levels_along("N", N, fit.axes)
-        return cls(r[0] * root_w, J[(J != 0).any(-1)].T, size, root_w)
+        if runs is None:
+            N = fit.axes.get("N")
+            runs = np.arange(root_w.size) if N is None else levels_along("N", N, fit.axes)
+        return cls(r[0] * root_w, J[(J != 0).any(-1)].T, runs, root_w)
 
     def beyond(self, extra: Array) -> _Rest:
         """The same with more columns (n, q) that may move the residuals."""

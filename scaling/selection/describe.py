@@ -1,0 +1,263 @@
+"""A table described before it is fitted: what was taken for what, its design, what it can tell, what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.data.any_table import as_runs
+from scaling.data.levels import level_table
+from scaling.data.reading import Reading, reading_of
+from scaling.data.runs import arrays, left_out, usable
+from scaling.fitting.fit import fit
+from scaling.fitting.result import Fit
+from scaling.fitting.table_notes import rising, rising_note
+from scaling.laws.base import Array
+from scaling.optimise.certificate import Status
+from scaling.result_table import ResultTable
+from scaling.selection import description_text, run_structure
+from scaling.selection.design_check import SAMPLE, suited_laws, together_notes
+from scaling.terminal_text import width
+
+HARDLY = 0.5  # of a parameter: a standard error above this tells little of it
+UNITS = {"N": "parameters", "P": "streams", "D": "tokens", "C": "FLOPs"}
+
+
+@dataclass(frozen=True, repr=False)
+class Description(ResultTable):
+    """What a table holds and what can be told from it: printed as text, in notebooks as HTML."""
+
+    table: pd.DataFrame  # index axis (N, P, D, C, loss); columns column, why, unit, levels, lowest, highest
+    verdict: str  # what can be fitted, in a sentence
+    rows: int
+    left_out: dict[str, int]  # rows that no fit uses, by the word that says why
+    levels: dict[str, pd.DataFrame]  # of each axis: lowest, highest, runs
+    reading: Reading  # every guess of reading the table
+    design: tuple[str, ...]  # axes that move together, cells that were run
+    repeats: tuple[str, ...]  # configurations run more than once, rows of one run
+    mixed: tuple[str, ...]  # columns whose rows are of several kinds; a loss that rises
+    laws: pd.DataFrame  # index law, best suited first; columns axes, parameters, cannot, ignores
+    others: dict[str, str]  # the other columns, with what they hold
+    command: str  # what to type next; empty where nothing can be fitted
+    source: str = "table"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Everything that a careful reader should know before a fit, a sentence each."""
+        doubts = tuple(str(guess) for guess in self.reading.doubts)
+        return (*doubts, *self.mixed, *self.design, *self.repeats)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description as plain values, for JSON."""
+        return description_text.as_dict(self)
+
+    def text(self, room: int | None = None) -> str:
+        """The description in lines of at most `room` characters; of any length for None."""
+        return description_text.text(self, room)
+
+    def __repr__(self) -> str:
+        return self.text(width())
+
+    def _repr_html_(self) -> str:
+        return description_text.html(self)
+
+
+def describe(
+    table: Any,
+    *,
+    source: str = "table",
+    columns: Mapping[str, str] | None = None,
+    options: tuple[str, ...] = (),
+) -> Description:
+    """What a table of runs holds and what can be told from it, before a law is fitted.
+
+    table: any table that `scaling.fit` takes, with columns under our names or others that are known. source:
+    what to call it: a file's name makes `command` a call of `parscale fit`, else it is one of Python. columns: how the
+    caller named columns, ours to theirs. options: of the command that read it, repeated in `command`.
+    Raises ValueError where there is no N or no loss, and for what is no table.
+    """
+    runs = as_runs(table)
+    axes, loss = _axes(runs)
+    keep = usable(runs)
+    laws = suited_laws(axes, loss)
+    tried = _tried(runs, keep, laws)
+    mixed = () if tried is None else tuple(filter(None, (rising_note(tried), *tried.certificate.table_notes)))
+    by = "" if tried is None else _apart(runs[keep], tried, laws)
+    known = _Known(runs, keep, axes, loss, dict(columns or {}))
+    falls = tried is None or not rising(tried)
+    command = _command(source, options, laws, by, known.reading) if falls else ""
+    return Description(
+        _table(known),
+        _verdict(laws, axes, tried, mixed, by),
+        len(runs),
+        left_out(runs),
+        {axis: level_table(axis, axes) for axis in axes},
+        known.reading,
+        (*together_notes(axes), *run_structure.compute_note(runs, keep, axes)),
+        run_structure.repeat_notes(runs[keep], axes),
+        mixed,
+        laws,
+        run_structure.other_columns(runs, known.taken),
+        command,
+        source,
+    )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A table and what is known of it."""
+
+    runs: pd.DataFrame
+    keep: Any
+    axes: dict[str, Array]
+    loss: Array
+    columns: dict[str, str]
+
+    @property
+    def reading(self) -> Reading:
+        return reading_of(self.runs)
+
+    @property
+    def taken(self) -> set[str]:
+        """Columns that an axis or the loss was taken from."""
+        told = {guess.column for guess in self.reading.guesses if guess.axis in (*UNITS, "loss")}
+        return {*UNITS, "loss", "status", *told, *self.columns.values()}
+
+
+def _axes(runs: pd.DataFrame) -> tuple[dict[str, Array], Array]:
+    """N, P and D of the usable runs, as far as every run has them, and their loss."""
+    if not usable(runs).any():
+        words = ", ".join(f"{count} {word}" for word, count in left_out(runs).items())
+        raise ValueError(f"no run to fit: {words}. Give finished runs.")
+    whole = [a for a in ("P", "D") if a in runs and pd.Series(runs[a])[usable(runs)].notna().all()]
+    found, _ = arrays(runs, ("N", *whole))
+    loss = found.pop("loss")
+    return {"N": found["N"], "P": found.get("P", np.ones(loss.size)), **found}, loss
+
+
+def _tried(runs: pd.DataFrame, keep: Any, laws: pd.DataFrame) -> Fit | None:
+    """A fit of the law that suits best, to at most SAMPLE rows; None where no law does."""
+    suited = laws[laws["cannot"].map(len) == 0]
+    if suited.empty:
+        return None
+    rows = np.flatnonzero(keep)
+    if rows.size > SAMPLE:
+        rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLE, replace=False))
+    return fit(str(suited.index[0]), runs.iloc[rows].assign(**_streams(runs)))
+
+
+def _apart(runs: pd.DataFrame, tried: Fit, laws: pd.DataFrame) -> str:
+    """The first mixed column whose groups can be fitted apart: two at least, with half the rows; else empty.
+
+    runs: the rows to fit.
+    """
+    law = str(laws.index[0])
+    for column in tried.certificate.mixed:
+        names = runs[column].astype(object).where(runs[column].notna(), "none")
+        parts = [part for _, part in runs.groupby(names, sort=False)]
+        told = [len(part) for part in parts if not suited_laws(*_axes(part)).loc[law, "cannot"]]
+        if len(told) > 1 and sum(told) > len(runs) / 2:
+            return str(column)
+    return ""
+
+
+def _streams(runs: pd.DataFrame) -> dict[str, float]:
+    return {} if "P" in runs else {"P": 1.0}
+
+
+def _table(known: _Known) -> pd.DataFrame:
+    """A row for each axis and the loss: where it was taken from, its unit, what it holds."""
+    values = known.axes | {"loss": known.loss}
+    if "C" in known.runs and (C := pd.to_numeric(known.runs["C"][known.keep], errors="coerce")).notna().any():
+        values["C"] = C.dropna().to_numpy(np.float64)
+    rows = []
+    for name in [n for n in ("N", "P", "D", "C", "loss") if n in values]:
+        column, why = _origin(name, known)
+        unit = known.reading.loss_unit if name == "loss" else UNITS[name]
+        x = values[name]
+        levels = len(level_table(name, values)) if name in ("N", "P", "D") else np.unique(x).size
+        rows.append((name, column, why, unit, levels, x.min(), x.max()))
+    names = ["axis", "column", "why", "unit", "levels", "lowest", "highest"]
+    return pd.DataFrame(rows, columns=names).set_index("axis")
+
+
+def _origin(name: str, known: _Known) -> tuple[str, str]:
+    """The column that an axis was taken from, and why."""
+    if name in known.columns:
+        return known.columns[name], "as you said"
+    told = [g for g in known.reading.of(name) if not g.doubt and g.column not in ("", name)]
+    if told:
+        return told[0].column, told[0].why
+    return (name, "its name") if name in known.runs and not _assumed(name, known) else ("", "assumed")
+
+
+def _assumed(name: str, known: _Known) -> bool:
+    """Whether an axis is in no column of the file."""
+    return any(not guess.column and not guess.doubt for guess in known.reading.of(name))
+
+
+def _verdict(
+    laws: pd.DataFrame, axes: Mapping[str, Array], tried: Fit | None, mixed: tuple[str, ...], by: str
+) -> str:
+    """What can be told, in a sentence or two."""
+    n = axes["N"].size
+    if tried is None:
+        single = "N takes one value: " if np.ptp(axes["N"]) == 0 else ""
+        return f"{single}no law can be told from {n} run{'s' * (n > 1)}; add runs at other N."
+    if rising(tried):
+        return "The laws are of a loss that falls as N grows: turn this one round before a fit."
+    name = str(laws.index[0])
+    ignored = laws.loc[name, "ignores"]
+    words = f"; its other axes ({', '.join(ignored)}) move with these" if ignored else ""
+    if mixed:
+        return f"{name} suits these runs{words}, {f'each {by} by itself' if by else 'but not as one: see above'}."
+    return f"{name} suits these {n:,} runs{words}: {_precision(tried)}."
+
+
+def _precision(tried: Fit) -> str:
+    """How closely a fit tells its parameters, in words; its status where that is in doubt."""
+    if tried.status != Status.CONVERGED:
+        return f"a first fit says {tried.status} ({tried.certificate.detail})"
+    share = (tried.std_errors / tried.params.abs()).dropna()
+    well = [f"{name} to {100 * s:.2g}%" for name, s in share.items() if s <= HARDLY]
+    hardly = [str(name) for name, s in share.items() if not s <= HARDLY]
+    parts = [f"they tell {', '.join(well)}" if well else "", f"hardly {', '.join(hardly)}" if hardly else ""]
+    return f"{', '.join(filter(None, parts))} (standard errors of a first fit)"
+
+
+def _command(source: str, options: tuple[str, ...], laws: pd.DataFrame, by: str, reading: Reading) -> str:
+    """What to type next: the fit of the law that suits best, groups apart; nothing where no law can be told."""
+    suited = laws[laws["cannot"].map(len) == 0]
+    if suited.empty:
+        return ""
+    law, shared = str(suited.index[0]), next((g.column for g in reading.of("groups")), "")
+    if source == "table":
+        more = f", groups={shared!r}" if shared else ""
+        call = f'scaling.fit("{law}", {"part" if by else "table"}{more})'
+        return f"{{name: {call} for name, part in table.groupby({by!r})}}" if by else call
+    words = ["parscale", "fit", source, *options, "--law", law]
+    words += ["--by", by] * bool(by and "--by" not in options) + ["--groups", shared] * bool(shared)
+    return shlex.join(words)
+
+
+def one_line(runs: pd.DataFrame, source: str) -> str:
+    """What is to be known of a table before its fit, in one line; empty where nothing was guessed or is odd.
+
+    runs: as `read_runs` returns them. Nothing is fitted.
+    """
+    axes, _ = _axes(runs)
+    keep = usable(runs)
+    gone, reading = left_out(runs), reading_of(runs)
+    parts = [
+        f"{sum(gone.values())} of {len(runs)} rows left out" if gone else "",
+        *(guess.action for guess in reading.guesses if guess.axis not in ("status", "groups")),
+        *(note.partition(":")[0] for note in together_notes(axes)),
+        *(note.partition(":")[0] for note in run_structure.repeat_notes(runs[keep], axes)),
+    ]
+    told = [part for part in parts if part]
+    return f"{'; '.join(told)} (all: parscale inspect {shlex.quote(source)})" if told else ""
