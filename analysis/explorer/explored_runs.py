@@ -12,6 +12,7 @@ import pandas as pd
 import scaling
 from analysis.explorer.law_grid import can_be_explored
 from analysis.sweep import results
+from scaling.data.columns.column_units import check_sizes
 from scaling.data.groups import corpus_name
 from scaling.data.query import WHOLE, Asked
 from scaling.fitting.printed_constants import corpus_of
@@ -50,6 +51,7 @@ def read_sources(
         else:
             parts = _from_runs(Path(one), asked, objective)
         for part in parts:
+            check_sizes(part.runs["N"].to_numpy(), str(one) if isinstance(one, str | Path) else "the fit")
             found = _merged(found, part)
     return found
 

@@ -22,7 +22,11 @@ from scaling.optimise.problem import Problem
 from scaling.shown import shown
 
 SHARES = 1 + 1e-9  # weights that sum to no more are shares: no count of rows is as low
-MANY, FEW = 100.0, 10.0  # mean weights above which whole numbers, and others, are hardly counts
+FEW, MANY, MOST = (
+    10.0,
+    100.0,
+    1e5,
+)  # mean weights that are no counts if not whole; hardly; not if whole either
 
 
 def fit(
@@ -44,8 +48,8 @@ def fit(
     objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475); also by name, "huber".
     fixed: values at which parameters are held, {"E": 1.6}; any parameter, in its own unit. bounds: ends between
     which parameters are kept, {"k": (0, 1)}; None for an end is the law's own.
-    weights: how often each row counts, a column name or (n,), >= 0: counts, not shares, for degrees of
-    freedom follow from their sum. se: standard error of each row's
+    weights: how often each row counts, a column name or (n,), >= 0: counts, not shares or 1 / se^2, which are
+    refused, for degrees of freedom follow from their sum. se: standard error of each row's
     loss in nats per token, a column name or (n,); residuals are divided by it. groups: column name or
     labels of the configuration or run a row belongs to (checkpoints of one run are one cluster). start:
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
@@ -69,21 +73,21 @@ def fit(
 
 
 def _told(reading: Reading, weights: Array | None, groups: Any) -> Reading:
-    """What reading guessed, as far as this fit leaves it open; ValueError for weights that are shares."""
+    """What reading guessed, as far as this fit leaves it open; ValueError for weights that are no counts."""
     if groups is not None:
         reading = replace(reading, guesses=tuple(g for g in reading.guesses if g.axis != "groups"))
     if weights is None or not weights.size:
         return reading
     used = weights[weights > 0]
     remedy = "for standard errors give se=, for relative weights divide them by their mean"
+    count = "a weight is how often a row counts"
     if used.size > 1 and used.sum() <= SHARES:
-        raise ValueError(
-            f"weights: they sum to {used.sum():.3g}, as shares do; a weight is how often a row counts: {remedy}"
-        )
-    counts = bool((used % 1 == 0).all())
-    if used.mean() > (MANY if counts else FEW):
-        text = f"weights of {used.min():.4g} to {used.max():.4g} count each row so often: {remedy}"
-        return reading.also([Guess("weights", "", "no run is repeated so often", text, doubt=True)])
+        raise ValueError(f"weights: they sum to {used.sum():.3g} as shares do; {count}: {remedy}")
+    span = f"of {used.min():.6g}" if np.ptp(used) == 0 else f"of {used.min():.4g} to {used.max():.4g}"
+    if used.mean() > (MOST if (used % 1 == 0).all() else FEW):
+        raise ValueError(f"weights {span} are no counts; {count}: {remedy}")
+    if used.mean() > MANY:
+        return reading.also([Guess("weights", "", count, f"weights {span}: {count}; {remedy}", doubt=True)])
     return reading
 
 

@@ -58,6 +58,12 @@ def doubt(axis: str, values: Array) -> str:
     return f"{what} {axis} of {low:g} to {high:g}: are they in {unit}? {example}"
 
 
+def check_sizes(N: Array, where: str) -> None:
+    """Refuse sizes that are no parameters, for what needs them so: shapes, memory, latency."""
+    if implausible("N", N):
+        raise ValueError(f"{where}: {doubt('N', N)}")
+
+
 def units_of(axes: Mapping[str, Array], shape: Mapping[str, Array]) -> list[Unit]:
     """The units of N, D and C that are not parameters, tokens and FLOPs, where the table's columns say which.
 
