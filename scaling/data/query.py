@@ -16,6 +16,7 @@ from scaling.data.columns.run_states import OK, is_known, state_columns
 from scaling.data.runs import read_narrowed, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
+from scaling.optimise.identifiability import TIED
 from scaling.optimise.optimum import FitError
 
 T = TypeVar("T")
@@ -180,7 +181,8 @@ def each(
 def mixed(runs: pd.DataFrame, axes: tuple[str, ...] = ("D",), keep: Any = None) -> dict[str, str]:
     """What to say of corpora, recipes or, by a law whose axes lack it, D that are fitted as one, by column.
 
-    Their losses are not comparable. keep: the rows that are fitted, (n,) bool; the usable ones unless given.
+    Their losses are not comparable. D that moves with N in every run is not named. keep: the rows that are fitted,
+    (n,) bool; the usable ones unless given.
     """
     rows, found = usable(runs) if keep is None else keep, {}
     for column in ("corpus", "recipe", *({"D"} - {*axes})):
@@ -188,12 +190,27 @@ def mixed(runs: pd.DataFrame, axes: tuple[str, ...] = ("D",), keep: Any = None) 
         if len(values) > 1:
             names = shown_values([f"{v:g}" if column == "D" else str(v) for v in values])
             apart = APART.format(column)
+            if column == "D" and is_ladder(runs, rows):
+                continue
             if column == "D":
                 several = "P" in runs and len(runs["P"].unique()) > 1
                 law = f"--law {'parallel-data' if several else 'chinchilla'} has D in it"
                 apart = f"{law}; {apart}" if len(values) <= GROUPS else law
             found[column] = f"rows of more than one {column} ({names}) are fitted as one; {apart}"
     return found
+
+
+def equals(column: str, value: str) -> str:
+    """COLUMN=VALUE as --where and --columns take it, quoted where it must be."""
+    return "=".join(f'"{word}"' if re.search(r"[\s,\"'=]", word) else word for word in (column, value))
+
+
+def is_ladder(runs: pd.DataFrame, rows: Any) -> bool:
+    """Whether D is one power of N in every run: the law of N is then that of the ladder."""
+    N, D = (pd.to_numeric(runs[axis][rows], errors="coerce").to_numpy(np.float64) for axis in ("N", "D"))
+    if not (np.isfinite(N) & np.isfinite(D) & (N > 0) & (D > 0)).all() or np.ptp(N) == 0 or np.ptp(D) == 0:
+        return False
+    return abs(float(np.corrcoef(np.log(N), np.log(D))[0, 1])) > TIED
 
 
 def shown_values(values: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import special
 
 from scaling.data.levels import levels_along
-from scaling.data.query import APART, GROUPS, mixed, shown_values
+from scaling.data.query import APART, GROUPS, is_ladder, mixed, shown_values
 from scaling.laws.base import Array
 from scaling.optimise.estimate import EXACT, Estimate
 from scaling.uncertainty.adequacy import DOUBT, column_basis
@@ -39,6 +39,7 @@ OTHER = {
     "repeat",
     "fold",
 }  # no groups; a law without P is a baseline
+LADDER = "D moves with N in every run: this is the law along that ladder, not at one D"
 STEEP = 4.0  # standard errors above 0 from which the loss is said to rise
 
 
@@ -65,10 +66,11 @@ def with_table_notes(fit: E, table: pd.DataFrame, keep: Any) -> E:
     """
     known = mixed(table, fit.law.axes, keep)
     found = mixed_columns(fit, table, keep, tuple(known))
-    if not known and not found:
+    ladder = "D" in table and "D" not in fit.law.axes and "N" in fit.law.axes and is_ladder(table, keep)
+    if not known and not found and not ladder:
         return fit
     names = (*known, *(one.column for one in found))
-    notes = (*known.values(), *map(str, found))
+    notes = (*known.values(), *map(str, found), *[LADDER] * ladder)
     return replace(fit, certificate=replace(fit.certificate, mixed=names, table_notes=notes))
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling.data.any_table import as_runs
 from scaling.data.levels import level_table
+from scaling.data.query import equals
 from scaling.data.reading import Reading, reading_of
 from scaling.data.runs import arrays, left_out, usable
 from scaling.fitting.fit import fit
@@ -21,7 +22,7 @@ from scaling.laws.base import Array
 from scaling.optimise.certificate import Status
 from scaling.result_table import ResultTable
 from scaling.selection import description_text, run_structure
-from scaling.selection.design_check import SAMPLE, suited_laws, together_notes
+from scaling.selection.design_check import SAMPLE, sampled, suited_laws, together_notes
 from scaling.terminal_text import width
 
 HARDLY = 0.5  # of a parameter: a standard error above this tells little of it
@@ -82,21 +83,22 @@ def describe(
     Raises ValueError where there is no N or no loss, and for what is no table.
     """
     runs = as_runs(table)
-    axes, loss = _axes(runs)
     keep = usable(runs)
+    axes, loss = _axes(runs, keep)
+    levels = {axis: level_table(axis, axes) for axis in axes}
     laws = suited_laws(axes, loss)
     tried = _tried(runs, keep, laws)
     mixed = () if tried is None else tuple(filter(None, (rising_note(tried), *tried.certificate.table_notes)))
-    by = "" if tried is None else _apart(runs[keep], tried, laws)
+    apart = _apart(runs[keep], tried, laws)
     known = _Known(runs, keep, axes, loss, dict(columns or {}))
     falls = tried is None or not rising(tried)
-    command = _command(source, options, laws, by, known.reading) if falls else ""
+    command = _command(source, options, laws, apart, known.reading) if falls else ""
     return Description(
-        _table(known),
-        _verdict(laws, axes, tried, mixed, by),
+        _table(known, levels),
+        _verdict(laws, axes, tried, apart),
         len(runs),
         left_out(runs),
-        {axis: level_table(axis, axes) for axis in axes},
+        levels,
         known.reading,
         (*together_notes(axes), *run_structure.compute_note(runs, keep, axes)),
         run_structure.repeat_notes(runs[keep], axes),
@@ -129,12 +131,12 @@ class _Known:
         return {*UNITS, "loss", "status", *told, *self.columns.values()}
 
 
-def _axes(runs: pd.DataFrame) -> tuple[dict[str, Array], Array]:
+def _axes(runs: pd.DataFrame, keep: Any) -> tuple[dict[str, Array], Array]:
     """N, P and D of the usable runs, as far as every run has them, and their loss."""
-    if not usable(runs).any():
+    if not keep.any():
         words = ", ".join(f"{count} {word}" for word, count in left_out(runs).items())
         raise ValueError(f"no run to fit: {words}. Give finished runs.")
-    whole = [a for a in ("P", "D") if a in runs and pd.Series(runs[a])[usable(runs)].notna().all()]
+    whole = [a for a in ("P", "D") if a in runs and pd.Series(runs[a])[keep].notna().all()]
     found, _ = arrays(runs, ("N", *whole))
     loss = found.pop("loss")
     return {"N": found["N"], "P": found.get("P", np.ones(loss.size)), **found}, loss
@@ -146,31 +148,56 @@ def _tried(runs: pd.DataFrame, keep: Any, laws: pd.DataFrame) -> Fit | None:
     if suited.empty:
         return None
     rows = np.flatnonzero(keep)
-    if rows.size > SAMPLE:
-        rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLE, replace=False))
+    rows = rows[sampled(rows.size)]
     return fit(str(suited.index[0]), runs.iloc[rows].assign(**_streams(runs)))
 
 
-def _apart(runs: pd.DataFrame, tried: Fit, laws: pd.DataFrame) -> str:
-    """The first mixed column whose groups can be fitted apart: two at least, with half the rows; else empty.
+def _tells(runs: pd.DataFrame, law: str) -> bool:
+    """Whether runs to fit tell every parameter of a law."""
+    return not suited_laws(*_axes(runs, np.ones(len(runs), bool))).loc[law, "cannot"]
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """How to take the kinds of a mixed table apart: options of the command line, and in words."""
+
+    by: str = ""  # a column whose groups are fitted each by itself
+    where: str = ""  # or the rows of one value, as --where takes it
+    value: Any = None
+
+    def __str__(self) -> str:
+        if self.by:
+            return f"each {self.by} by itself"
+        part = f"{self.where} is the largest part that tells it" if self.where else "see above"
+        return f"but not as one: {part}"
+
+
+def _apart(runs: pd.DataFrame, tried: Fit | None, laws: pd.DataFrame) -> _Apart:
+    """The first mixed column whose groups tell the law: two at least, with half the rows; else the largest that does.
 
     runs: the rows to fit.
     """
-    law = str(laws.index[0])
+    if tried is None or not tried.certificate.mixed:
+        return _Apart()
+    law, largest, most = str(laws.index[0]), _Apart(), 0
+    runs = runs.iloc[sampled(len(runs), 10 * SAMPLE)]
     for column in tried.certificate.mixed:
         names = runs[column].astype(object).where(runs[column].notna(), "none")
-        parts = [part for _, part in runs.groupby(names, sort=False)]
-        told = [len(part) for part in parts if not suited_laws(*_axes(part)).loc[law, "cannot"]]
-        if len(told) > 1 and sum(told) > len(runs) / 2:
-            return str(column)
-    return ""
+        parts = dict(iter(runs.groupby(names, sort=False)))
+        told = {value: len(part) for value, part in parts.items() if _tells(part, law)}
+        if len(told) > 1 and sum(told.values()) > len(runs) / 2:
+            return _Apart(by=str(column))
+        value = max(told, key=lambda v: told[v], default=None)
+        if value is not None and told[value] > most:
+            largest, most = _Apart(where=equals(str(column), str(value)), value=(column, value)), told[value]
+    return largest
 
 
 def _streams(runs: pd.DataFrame) -> dict[str, float]:
     return {} if "P" in runs else {"P": 1.0}
 
 
-def _table(known: _Known) -> pd.DataFrame:
+def _table(known: _Known, of: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """A row for each axis and the loss: where it was taken from, its unit, what it holds."""
     values = known.axes | {"loss": known.loss}
     if "C" in known.runs and (C := pd.to_numeric(known.runs["C"][known.keep], errors="coerce")).notna().any():
@@ -180,7 +207,7 @@ def _table(known: _Known) -> pd.DataFrame:
         column, why = _origin(name, known)
         unit = known.reading.loss_unit if name == "loss" else UNITS[name]
         x = values[name]
-        levels = len(level_table(name, values)) if name in ("N", "P", "D") else np.unique(x).size
+        levels = len(of[name]) if name in of else np.unique(x).size
         rows.append((name, column, why, unit, levels, x.min(), x.max()))
     names = ["axis", "column", "why", "unit", "levels", "lowest", "highest"]
     return pd.DataFrame(rows, columns=names).set_index("axis")
@@ -201,9 +228,7 @@ def _assumed(name: str, known: _Known) -> bool:
     return any(not guess.column and not guess.doubt for guess in known.reading.of(name))
 
 
-def _verdict(
-    laws: pd.DataFrame, axes: Mapping[str, Array], tried: Fit | None, mixed: tuple[str, ...], by: str
-) -> str:
+def _verdict(laws: pd.DataFrame, axes: Mapping[str, Array], tried: Fit | None, apart: _Apart) -> str:
     """What can be told, in a sentence or two."""
     n = axes["N"].size
     if tried is None:
@@ -213,9 +238,9 @@ def _verdict(
         return "The laws are of a loss that falls as N grows: turn this one round before a fit."
     name = str(laws.index[0])
     ignored = laws.loc[name, "ignores"]
-    words = f"; its other axes ({', '.join(ignored)}) move with these" if ignored else ""
-    if mixed:
-        return f"{name} suits these runs{words}, {f'each {by} by itself' if by else 'but not as one: see above'}."
+    words = f" (without {' and '.join(ignored)}, which moves with the others)" if ignored else ""
+    if tried.certificate.mixed:
+        return f"{name} suits these runs{words}, {apart}."
     return f"{name} suits these {n:,} runs{words}: {_precision(tried)}."
 
 
@@ -230,34 +255,45 @@ def _precision(tried: Fit) -> str:
     return f"{', '.join(filter(None, parts))} (standard errors of a first fit)"
 
 
-def _command(source: str, options: tuple[str, ...], laws: pd.DataFrame, by: str, reading: Reading) -> str:
+def _command(
+    source: str, options: tuple[str, ...], laws: pd.DataFrame, apart: _Apart, reading: Reading
+) -> str:
     """What to type next: the fit of the law that suits best, groups apart; nothing where no law can be told."""
     suited = laws[laws["cannot"].map(len) == 0]
     if suited.empty:
         return ""
     law, shared = str(suited.index[0]), next((g.column for g in reading.of("groups")), "")
-    if source == "table":
-        more = f", groups={shared!r}" if shared else ""
-        call = f'scaling.fit("{law}", {"part" if by else "table"}{more})'
-        return f"{{name: {call} for name, part in table.groupby({by!r})}}" if by else call
-    words = ["parscale", "fit", source, *options, "--law", law]
-    words += ["--by", by] * bool(by and "--by" not in options) + ["--groups", shared] * bool(shared)
-    return shlex.join(words)
+    if source != "table":
+        given = list(options)
+        if apart.where and "--where" in given:
+            given[given.index("--where") + 1] += f",{apart.where}"
+        elif apart.where:
+            given += ["--where", apart.where]
+        last = [*_option("--by", apart.by), *_option("--groups", shared)]
+        return shlex.join(["parscale", "fit", source, *given, "--law", law, *last])
+    more, part = f", groups={shared!r}" if shared else "", "table"
+    if apart.where:
+        column, value = apart.value
+        part = f"table[table[{column!r}] == {value!r}]"
+    call = f'scaling.fit("{law}", {"part" if apart.by else part}{more})'
+    return f"{{name: {call} for name, part in table.groupby({apart.by!r})}}" if apart.by else call
+
+
+def _option(name: str, value: str) -> list[str]:
+    """An option's words; none where it has no value."""
+    return [name, value] if value else []
 
 
 def one_line(runs: pd.DataFrame, source: str) -> str:
     """What is to be known of a table before its fit, in one line; empty where nothing was guessed or is odd.
 
-    runs: as `read_runs` returns them. Nothing is fitted.
+    runs: as `read_runs` returns them. Nothing is fitted. That P = 1 was assumed is no line's worth.
     """
-    axes, _ = _axes(runs)
     keep = usable(runs)
-    gone, reading = left_out(runs), reading_of(runs)
-    parts = [
-        f"{sum(gone.values())} of {len(runs)} rows left out" if gone else "",
-        *(guess.action for guess in reading.guesses if guess.axis not in ("status", "groups")),
-        *(note.partition(":")[0] for note in together_notes(axes)),
-        *(note.partition(":")[0] for note in run_structure.repeat_notes(runs[keep], axes)),
-    ]
-    told = [part for part in parts if part]
-    return f"{'; '.join(told)} (all: parscale inspect {shlex.quote(source)})" if told else ""
+    axes, loss = _axes(runs, keep)
+    guesses = [guess for guess in reading_of(runs).guesses if guess.axis != "P" or guess.column]
+    notes = (*together_notes(axes), *run_structure.repeat_notes(runs[keep], axes))
+    if not guesses and not notes and keep.all():
+        return ""
+    parts = [f"{len(runs):,} rows, {loss.size:,} to fit", *(note.partition(":")[0] for note in notes)]
+    return f"{'; '.join(parts)}; all of it: parscale inspect {shlex.quote(source)}"

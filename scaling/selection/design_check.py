@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def suited_laws(axes: Mapping[str, Array], loss: Array) -> pd.DataFrame:
     """
     varied = {axis for axis, x in axes.items() if np.ptp(x) > 0}
     points = len(pd.DataFrame(axes).drop_duplicates())
-    rows = _sample(loss.size)
+    rows = sampled(loss.size)
     x, y = {axis: values[rows] for axis, values in axes.items()}, loss[rows]
     found = []
     for place, (name, law) in enumerate(REGISTRY.items()):
@@ -49,11 +50,9 @@ def suited_laws(axes: Mapping[str, Array], loss: Array) -> pd.DataFrame:
     return table.drop(columns="order").set_index("law")
 
 
-def _sample(n: int) -> Array:
-    """At most SAMPLE of n rows, the same ones each time."""
-    if n <= SAMPLE:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(0).choice(n, SAMPLE, replace=False))
+def sampled(n: int, most: int = SAMPLE) -> Any:
+    """Places of at most `most` of n rows, in order, the same ones each time."""
+    return np.arange(n) if n <= most else np.sort(np.random.default_rng(0).choice(n, most, replace=False))
 
 
 def _lost(law: LawForm, axes: Mapping[str, Array], loss: Array, points: int) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pandas as pd
 from scaling.data import table_files
 from scaling.data.columns.column_names import of_axis
 from scaling.data.columns.recognise import numbers
-from scaling.data.query import shown_values
+from scaling.data.query import equals, shown_values
 from scaling.result_table import ResultTable
 from scaling.selection.description_text import KEY, shell
 from scaling.selection.run_structure import holds
@@ -103,7 +103,8 @@ def _candidates(frame: pd.DataFrame) -> dict[str, str]:
     for axis, (marks, least) in MARKS.items():
         like = [name for name in map(str, frame) if any(mark in name.casefold() for mark in marks)]
         for name in dict.fromkeys([*of_axis(frame, axis), *like]) if axis not in frame else ():
-            values = None if "per_" in name.casefold() else numbers(frame[name])
+            rate = axis != "loss" and "per_" in name.casefold()  # tokens_per_epoch is no D
+            values = None if rate else numbers(frame[name])
             if values is not None and np.isfinite(values).any() and float(np.nanmedian(values)) > least:
                 found.setdefault(name, axis)
     return found
@@ -116,6 +117,5 @@ def _command(path: Path, may: dict[str, str], have: set[str]) -> str:
         first.setdefault(axis, name)
     if not {"N", "loss"} <= set(first) | have or not first:
         return ""
-    pairs = ",".join(f'{axis}="{name}"' if "," in name or " " in name else f"{axis}={name}"
-                     for axis, name in first.items())  # fmt: skip
+    pairs = ",".join(equals(axis, name) for axis, name in first.items())
     return shlex.join(["parscale", "inspect", str(path), "--columns", pairs])
