@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from scaling.optimise.optimum import FitError
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
-    from scaling.selection.describe import Description, describe
+    from scaling.selection.describe import describe
+    from scaling.selection.description import Description
     from scaling.selection.isoflop import optimum_estimates
     from scaling.selection.paired_gains import gains
     from scaling.selection.pooled_k import pooled_k
@@ -89,7 +90,8 @@ _HOMES = {
     "optimise.optimum": ["FitError"],
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],
-    "selection.describe": ["Description", "describe"],
+    "selection.describe": ["describe"],
+    "selection.description": ["Description"],
     "selection.isoflop": ["optimum_estimates"],
     "selection.paired_gains": ["gains"],
     "selection.pooled_k": ["pooled_k"],

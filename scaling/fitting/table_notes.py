@@ -164,12 +164,12 @@ def _is_axis(fit: Estimate, column: pd.Series[Any], codes: Any) -> bool:
 
 def _log(column: pd.Series[Any]) -> Array:
     """A column's logarithm, (n, 1)."""
-    return np.log(column.to_numpy(np.float64))[:, None]
+    return np.asarray(np.log(column.to_numpy(np.float64))[:, None])
 
 
 def _offsets(codes: Any) -> Array:
     """A column of ones and zeros for each group but the last, (n, q)."""
-    return (codes[:, None] == np.arange(codes.max())).astype(np.float64)
+    return np.asarray(codes[:, None] == np.arange(codes.max()), dtype=np.float64)
 
 
 @dataclass(frozen=True)

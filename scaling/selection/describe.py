@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_runs
+from scaling.data.columns.recognise import missing
 from scaling.data.levels import level_table
 from scaling.data.query import equals
 from scaling.data.reading import Reading, reading_of
@@ -20,52 +21,12 @@ from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import rising, rising_note
 from scaling.laws.base import Array
 from scaling.optimise.certificate import Status
-from scaling.result_table import ResultTable
-from scaling.selection import description_text, run_structure
+from scaling.selection import run_structure
+from scaling.selection.description import Description
 from scaling.selection.design_check import SAMPLE, sampled, suited_laws, together_notes
-from scaling.terminal_text import width
 
 HARDLY = 0.5  # of a parameter: a standard error above this tells little of it
 UNITS = {"N": "parameters", "P": "streams", "D": "tokens", "C": "FLOPs"}
-
-
-@dataclass(frozen=True, repr=False)
-class Description(ResultTable):
-    """What a table holds and what can be told from it: printed as text, in notebooks as HTML."""
-
-    table: pd.DataFrame  # index axis (N, P, D, C, loss); columns column, why, unit, levels, lowest, highest
-    verdict: str  # what can be fitted, in a sentence
-    rows: int
-    left_out: dict[str, int]  # rows that no fit uses, by the word that says why
-    levels: dict[str, pd.DataFrame]  # of each axis: lowest, highest, runs
-    reading: Reading  # every guess of reading the table
-    design: tuple[str, ...]  # axes that move together, cells that were run
-    repeats: tuple[str, ...]  # configurations run more than once, rows of one run
-    mixed: tuple[str, ...]  # columns whose rows are of several kinds; a loss that rises
-    laws: pd.DataFrame  # index law, best suited first; columns axes, parameters, cannot, ignores
-    others: dict[str, str]  # the other columns, with what they hold
-    command: str  # what to type next; empty where nothing can be fitted
-    source: str = "table"
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Everything that a careful reader should know before a fit, a sentence each."""
-        doubts = tuple(str(guess) for guess in self.reading.doubts)
-        return (*doubts, *self.mixed, *self.design, *self.repeats)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The description as plain values, for JSON."""
-        return description_text.as_dict(self)
-
-    def text(self, room: int | None = None) -> str:
-        """The description in lines of at most `room` characters; of any length for None."""
-        return description_text.text(self, room)
-
-    def __repr__(self) -> str:
-        return self.text(width())
-
-    def _repr_html_(self) -> str:
-        return description_text.html(self)
 
 
 def describe(
@@ -83,6 +44,9 @@ def describe(
     Raises ValueError where there is no N or no loss, and for what is no table.
     """
     runs = as_runs(table)
+    lacking = next((name for name in ("N", "loss") if name not in runs), None)
+    if lacking:
+        raise ValueError(missing(lacking, runs))
     keep = usable(runs)
     axes, loss = _axes(runs, keep)
     levels = {axis: level_table(axis, axes) for axis in axes}
@@ -237,7 +201,7 @@ def _verdict(laws: pd.DataFrame, axes: Mapping[str, Array], tried: Fit | None, a
     if rising(tried):
         return "The laws are of a loss that falls as N grows: turn this one round before a fit."
     name = str(laws.index[0])
-    ignored = laws.loc[name, "ignores"]
+    ignored: Any = laws.loc[name, "ignores"]
     words = f" (without {' and '.join(ignored)}, which moves with the others)" if ignored else ""
     if tried.certificate.mixed:
         return f"{name} suits these runs{words}, {apart}."

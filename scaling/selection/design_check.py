@@ -34,9 +34,9 @@ def suited_laws(axes: Mapping[str, Array], loss: Array) -> pd.DataFrame:
     A law suits the better the fewer axes that vary it ignores and the fewer parameters it loses.
     """
     varied = {axis for axis, x in axes.items() if np.ptp(x) > 0}
-    points = len(pd.DataFrame(axes).drop_duplicates())
     rows = sampled(loss.size)
     x, y = {axis: values[rows] for axis, values in axes.items()}, loss[rows]
+    points = len(pd.DataFrame(x).drop_duplicates())
     found = []
     for place, (name, law) in enumerate(REGISTRY.items()):
         if set(law.axes) <= set(axes):

@@ -33,14 +33,13 @@ LISTED = 8  # words of another column that are listed by count
 def repeat_notes(runs: pd.DataFrame, axes: Mapping[str, Array]) -> tuple[str, ...]:
     """What repeats: configurations, exact rows, steps within one configuration; a sentence each."""
     points = pd.DataFrame(dict(axes))
+    if not points.duplicated().any():
+        return _step_notes(runs, points)
     count = points.groupby(list(points), sort=False).size()
-    found = []
-    if len(count) < len(points):
-        each = _times(count.to_numpy())
-        counts = {name: runs[name].nunique() for name in _named(runs, SEEDS)}
-        seeds = [f"{name} has {n} values" for name, n in counts.items() if n > 1]
-        why = f" ({', '.join(seeds)})" if seeds else ""
-        found.append(f"{len(points)} runs of {len(count)} configurations, {each}{why}")
+    counts = {name: runs[name].nunique() for name in _named(runs, SEEDS)}
+    seeds = ", ".join(f"{name} has {n} values" for name, n in counts.items() if n > 1)
+    why = f" ({seeds})" if seeds else ""
+    found = [f"{len(points):,} runs of {len(count):,} configurations, {_times(count.to_numpy())}{why}"]
     same = int(points.assign(loss=runs["loss"].to_numpy()).duplicated().sum())
     if same:
         words = f"{same} rows repeat" if same > 1 else "1 row repeats"

@@ -17,7 +17,7 @@ from scaling.data.columns.column_names import of_axis
 from scaling.data.columns.recognise import numbers
 from scaling.data.query import equals, shown_values
 from scaling.result_table import ResultTable
-from scaling.selection.description_text import KEY, shell
+from scaling.selection.description import KEY, shell
 from scaling.selection.run_structure import holds
 from scaling.terminal_text import fold, width
 

@@ -10,7 +10,7 @@ from parscale.cli.options import argument
 from parscale.cli.table_options import RUNS, ColumnOptions, FormatOptions
 
 if TYPE_CHECKING:
-    from scaling.selection.describe import Description
+    from scaling.selection.description import Description
     from scaling.selection.unread_table import UnreadTable
 
 EXAMPLES = ("inspect results/published/losses.csv", "inspect runs.csv --columns N=params,loss=val_loss")
@@ -49,7 +49,19 @@ def _described(options: Options) -> Description | UnreadTable:
     except FileNotFoundError:
         raise
     except ValueError as error:
-        found = unread(Path(options.runs), str(error)) if Path(options.runs).is_file() else None
+        file = Path(options.runs)
+        found = unread(file, str(error)) if file.is_file() and not _is_runs(file) else None
         if found is None:
             raise
         return found
+
+
+def _is_runs(file: Path) -> bool:
+    """Whether a file can be read as runs as it is: what fails then are the options of the call."""
+    from scaling.data.runs import read_runs
+
+    try:
+        read_runs(file)
+    except ValueError:
+        return False
+    return True

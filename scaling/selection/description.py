@@ -1,21 +1,60 @@
-"""A description of a table as text of any width, as HTML, and as plain values."""
+"""The description of a table: as a value, as text of any width, as HTML, and as plain values."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from scaling.data.reading import Reading
 from scaling.data.units import count_text
-from scaling.terminal_text import fold
-
-if TYPE_CHECKING:
-    from scaling.selection.describe import Description
+from scaling.result_table import ResultTable
+from scaling.terminal_text import fold, width
 
 KEY = 12  # characters of the words at the start of a line
 LISTED = 10  # levels that are listed one by one
 LAWS = 8  # laws that are listed
+
+
+@dataclass(frozen=True, repr=False)
+class Description(ResultTable):
+    """What a table holds and what can be told from it: printed as text, in notebooks as HTML."""
+
+    table: pd.DataFrame  # index axis (N, P, D, C, loss); columns column, why, unit, levels, lowest, highest
+    verdict: str  # what can be fitted, in a sentence
+    rows: int
+    left_out: dict[str, int]  # rows that no fit uses, by the word that says why
+    levels: dict[str, pd.DataFrame]  # of each axis: lowest, highest, runs
+    reading: Reading  # every guess of reading the table
+    design: tuple[str, ...]  # axes that move together, cells that were run
+    repeats: tuple[str, ...]  # configurations run more than once, rows of one run
+    mixed: tuple[str, ...]  # columns whose rows are of several kinds; a loss that rises
+    laws: pd.DataFrame  # index law, best suited first; columns axes, parameters, cannot, ignores
+    others: dict[str, str]  # the other columns, with what they hold
+    command: str  # what to type next; empty where nothing can be fitted
+    source: str = "table"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Everything that a careful reader should know before a fit, a sentence each."""
+        doubts = tuple(str(guess) for guess in self.reading.doubts)
+        return (*doubts, *self.mixed, *self.design, *self.repeats)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description as plain values, for JSON."""
+        return as_dict(self)
+
+    def text(self, room: int | None = None) -> str:
+        """The description in lines of at most `room` characters; of any length for None."""
+        return text(self, room)
+
+    def __repr__(self) -> str:
+        return self.text(width())
+
+    def _repr_html_(self) -> str:
+        return html(self)
 
 
 def lines(one: Description) -> list[tuple[str, str]]:
