@@ -80,6 +80,8 @@ def runs_of(source: str | Path, columns: str | None = None, where: str | None = 
 
 def _chosen(runs: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
     """The rows whose column has a value; a word of state that nobody knows is then that of a finished run."""
+    alike = [str(name) for name in runs if str(name).casefold() == column.casefold()]
+    column = alike[0] if column not in runs and len(alike) == 1 else column
     if column not in runs:
         close = difflib.get_close_matches(column.casefold(), [str(name).casefold() for name in runs], 1)
         name = next((str(n) for n in runs if close and str(n).casefold() == close[0]), "")

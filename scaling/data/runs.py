@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,6 +70,7 @@ def _loaded(source: Path, columns: Mapping[str, str], narrow: Narrow) -> pd.Data
             table,
             columns,
             told,
+            needs=("N", "loss"),
             assume=True,
             convert=lambda t, good: _converted(t, good, source),
             narrow=narrow,
@@ -86,10 +86,7 @@ class InFile(ValueError):
 
 
 def _converted(table: pd.DataFrame, good: Any, source: Path) -> pd.DataFrame:
-    """The table with its axes as numbers; ValueError where N or loss is missing, or a run's cell is no number."""
-    for name in ("N", "loss"):
-        if name not in table:
-            raise ValueError(_missing(name, table))
+    """The table with its axes as numbers; ValueError where a run's cell is no number."""
     names = [name for name in (*AXES, *AMOUNTS) if name in table]
     return table.assign(**{name: _numbers(table[name], name, source, good) for name in names})
 
@@ -108,7 +105,7 @@ def read_candidates(path: str | Path) -> pd.DataFrame:
         guesses = list(told)
         table, said = recognise.named_columns(table, {"loss": "loss"}, guesses)
         if "N" not in table:
-            raise ValueError(_missing("N", table))
+            raise ValueError(recognise.missing("N", table))
         table = recognise.streams(table, guesses, assume=True)
         every = np.ones(len(table), bool)
         names = [name for name in AXES if name in table]
@@ -132,14 +129,6 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
             raise ValueError(f"column {theirs!r} cannot be both {other} and {ours}")
     replaced = [name for name in columns if name in table and name not in columns.values()]
     return table.drop(columns=replaced).rename(columns={theirs: ours for ours, theirs in columns.items()})
-
-
-def _missing(name: str, table: Any) -> str:
-    have = ", ".join(map(str, list(table)[:12]))
-    other = re.search(r"[;|\t]", have) if len(list(table)) == 1 else None
-    if other:
-        return f"one column only, {have!r}: write commas, not {other[0]!r}, between columns; in a .tsv tabs"
-    return recognise.missing(name, table)
 
 
 def _numbers(column: pd.Series[Any], name: str, source: Path, good: Any) -> Array:
@@ -248,7 +237,7 @@ def arrays(table: Any, names: tuple[str, ...]) -> tuple[dict[str, Array], int]:
     """
     for name in (*names, "loss"):
         if name not in table:
-            raise ValueError(_missing(name, table))
+            raise ValueError(recognise.missing(name, table))
     keep = usable(table)
     if keep.size and not keep.any() and (found := run_states.state_columns(table)):
         raise ValueError(no_run(found[0], table[found[0]]))

@@ -85,6 +85,22 @@ def _says_state(name: str, table: Any) -> bool:
     return False
 
 
+def unread(table: Any) -> list[tuple[str, list[str]]]:
+    """Columns named state or status that hold a few numbers, with these: nobody can tell what they mean."""
+    found = []
+    for name in table:
+        squashed = re.sub(r"[^a-z]", "", re.split(r"[./:]", str(name).casefold())[-1])
+        if squashed in _STATE or squashed in ("runstate", "runstatus", "jobstate", "jobstatus", "trialstate"):
+            words = [str(value) for value in _distinct(table[name])]
+            if (
+                name != "status"
+                and 1 < len(words) <= 10
+                and all(re.fullmatch(r"[\d.:-]+", word) for word in words)
+            ):
+                found.append((str(name), words))
+    return found
+
+
 def _distinct(column: Any) -> list[Any]:
     """The different values of a column, at most 1,000; empty cells are none."""
     values = pd.Series(pd.unique(pd.Series(np.asarray(column)))).dropna()

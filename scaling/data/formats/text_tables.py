@@ -157,7 +157,7 @@ def _parsed(content: Content, layout: Layout, options: dict[str, Any]) -> pd.Dat
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
         try:
-            frame = pd.read_csv(content, index_col=False, **keywords)
+            frame: pd.DataFrame = pd.read_csv(content, index_col=False, **keywords)
         except pd.errors.ParserWarning:
             frame = _longer(content, layout, keywords)
     if len(set(names)) < len(names) == len(frame.columns):  # pandas has renamed those that stand twice
@@ -173,10 +173,12 @@ def _longer(content: Content, layout: Layout, keywords: dict[str, Any]) -> pd.Da
         columns = {"header": None, "skiprows": layout.skip + layout.named}
         if isinstance(content, io.BytesIO):
             content.seek(0)
-        extra = pd.read_csv(content, **{**keywords, **columns, "names": [*names, "_extra"]}, index_col=False)
+        extra: pd.DataFrame = pd.read_csv(
+            content, **{**keywords, **columns, "names": [*names, "_extra"]}, index_col=False
+        )
         if extra["_extra"].isna().all():
             return extra.drop(columns="_extra")
-        first = extra.set_axis(["_row", *names], axis=1)
+        first: pd.DataFrame = extra.set_axis(["_row", *names], axis=1)
         if list(first["_row"]) == list(range(len(first))):
             return first.drop(columns="_row")
     raise ValueError(f"some rows are longer than the header of {len(names)} columns")
@@ -185,7 +187,9 @@ def _longer(content: Content, layout: Layout, keywords: dict[str, Any]) -> pd.Da
 def _without_fillers(frame: pd.DataFrame, guesses: list[Guess]) -> pd.DataFrame:
     """The table without empty rows and columns, rules under a header and headers between rows."""
     blank = [
-        i for i, name in enumerate(frame) if name.startswith("Unnamed:") and frame.iloc[:, i].isna().all()
+        i
+        for i, name in enumerate(frame)
+        if str(name).startswith("Unnamed:") and frame.iloc[:, i].isna().all()
     ]
     frame = frame.drop(columns=frame.columns[blank]) if blank else frame
     if not len(frame) or not len(frame.columns):
