@@ -156,23 +156,23 @@ def usable(table: Any) -> Any:
     Stage 1 of a two-stage run (recipe "stage-1") is what every P goes on from, on fewer tokens and
     before the learning rate falls: beside rows of stage 2 it is no result of its own.
     """
-    return _left_out(table) == ""
+    keep = run_states.states(table, len(table["loss"])).keep
+    return keep & np.logical_not(_first_stages(table))
 
 
 def left_out(table: Any) -> dict[str, int]:
     """How many rows of a table no fit uses, by the word that says why, the most first."""
-    why = _left_out(table)
-    return {str(word): int(count) for word, count in pd.Series(why[why != ""]).value_counts().items()}
+    keep, why, _ = run_states.states(table, len(table["loss"]))
+    words = np.where(keep & _first_stages(table), FIRST_STAGES, why)
+    return {str(word): int(count) for word, count in pd.Series(words[words != ""]).value_counts().items()}
 
 
-def _left_out(table: Any) -> Any:
-    """Why each row is no result, (n,) of words; "" for one that is."""
-    why = run_states.states(table, len(table["loss"]))[1]
-    if "recipe" in table:
-        recipe = _words(table["recipe"])
-        first = (recipe == FIRST_STAGE) & (recipe == SECOND_STAGE).any()
-        why[first & (why == "")] = FIRST_STAGES
-    return why
+def _first_stages(table: Any) -> Any:
+    """Which rows are the first stages of others, (n,) bool, or False."""
+    if "recipe" not in table:
+        return False
+    recipe = _words(table["recipe"])
+    return (recipe == FIRST_STAGE) & (recipe == SECOND_STAGE).any()
 
 
 def finished_runs(table: pd.DataFrame) -> pd.DataFrame:
@@ -239,7 +239,7 @@ def arrays(table: Any, names: tuple[str, ...]) -> tuple[dict[str, Array], int]:
         if name not in table:
             raise ValueError(recognise.missing(name, table))
     keep = usable(table)
-    if keep.size and not keep.any() and (found := run_states.state_columns(table)):
+    if keep.size and not keep.any() and (found := run_states.states(table, keep.size).names):
         raise ValueError(no_run(found[0], table[found[0]]))
     out = {}
     for name in (*names, "loss"):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from scaling.data.columns import column_names, column_units, run_states
 from scaling.data.columns.column_names import PERPLEXITY, SCORE, Named, meaning
+from scaling.data.columns.run_states import States
 from scaling.data.reading import ASSUMED, NATS, Guess, reading_of, with_reading
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
@@ -225,27 +226,37 @@ def _shape(table: pd.DataFrame, rows: Any) -> dict[str, Array]:
     return found
 
 
-def with_status(table: pd.DataFrame, guesses: list[Guess]) -> pd.DataFrame:
-    """The table with a column status that reads "ok" for finished runs, where a column tells how runs ended."""
-    names = run_states.state_columns(table)
+def with_status(table: pd.DataFrame, ended: States, guesses: list[Guess]) -> pd.DataFrame:
+    """The table with a column status that reads "ok" for finished runs, where a column tells how runs ended.
+
+    ended: `run_states.states` of the table.
+    """
+    keep, why, names = ended
     for name, codes in run_states.unread(table):
         held = f"column {name} holds {', '.join(codes[:4])}"
         text = f"{held}: if they say how runs ended, choose rows with --where {name}={codes[0]}"
         guesses.append(Guess("status", name, held, text, doubt=True))
     if not names:
         return table
-    keep, why = run_states.states(table, len(table))
     if not keep.all() and keep.any():
         counts = pd.Series(why[~keep]).value_counts()
         words = ", ".join(f"{count} {word}" for word, count in counts.items())
         guesses.append(Guess("status", ", ".join(names), "they did not finish", f"left out: {words}"))
     if "status" not in names:
         return table.assign(status=np.where(keep, run_states.OK, why))
-    good = run_states.finished("status", table["status"])
-    words = np.asarray(table["status"], dtype=object)
-    if (words[good] == run_states.OK).all():
+    as_told = bool((table["status"] == run_states.OK).all()) if keep.all() else None
+    if as_told or (
+        as_told is None and set(table["status"].dropna().unique()) <= {run_states.OK, *run_states.ENDED}
+    ):
         return table
-    return table.assign(status=np.where(good, run_states.OK, words))
+    own = np.asarray(table["status"], dtype=object)
+    rest = [
+        reason if run_states.is_finished(word) else word
+        for word, reason in zip(own[~keep], why[~keep], strict=True)
+    ]
+    told = np.full(len(table), run_states.OK, dtype=object)
+    told[~keep] = rest
+    return table.assign(status=told)
 
 
 def loss_told(table: pd.DataFrame, named: str, guesses: list[Guess]) -> str:
@@ -257,7 +268,7 @@ def loss_told(table: pd.DataFrame, named: str, guesses: list[Guess]) -> str:
     elif unit == SCORE:
         how = "take 1 - it: the laws are of a loss, which falls as N grows"
         guesses.append(Guess("loss", named, f"{named} is a score", f"{named}: {how}", doubt=True))
-    elif unit == NATS and (values := numbers(table["loss"])) is not None:
+    elif unit == NATS and (values := numbers(table["loss"].iloc[:EVIDENCE])) is not None:
         known = values[np.isfinite(values)]
         if known.size and float(np.median(known)) > column_units.MOST_LOSS:
             text = f"losses of {known.min():.3g} to {known.max():.3g}: are they perplexities? take their logarithm"
@@ -318,13 +329,15 @@ def recognised(
     if lacking := [axis for axis in needs if axis not in table]:
         raise ValueError(missing(lacking[0], table))
     table = streams(table, guesses, assume=assume)
-    table = convert(table, run_states.states(table, len(table))[0])
-    table = narrow(table)
-    good = run_states.states(table, len(table))[0]
+    ended = run_states.states(table, len(table))
+    whole = convert(table, ended.keep)
+    if (table := narrow(whole)) is not whole:
+        ended = run_states.states(table, len(table))
+    good = ended.keep
     table = in_base_units(table, said, good, guesses)
     shared_runs(table, good, guesses)
     repeated_rows(table, good, guesses)
-    table = with_status(table, guesses)
+    table = with_status(table, ended, guesses)
     named = next(
         (g.column for g in guesses if g.axis == "loss" and not g.doubt), (columns or {}).get("loss", "loss")
     )

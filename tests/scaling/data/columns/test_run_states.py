@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling.data.columns.run_states import state_columns, states, unread
+from scaling.data.any_table import as_runs
+from scaling.data.columns.run_states import states, unread
 from scaling.data.reading import reading_of
 from scaling.data.runs import left_out, read_runs, usable
 from tests.scaling.tables import K_OF_FINISHED, TABLES
@@ -34,7 +35,7 @@ FLAGS = {
 @pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
 def test_words_of_every_launcher(words: tuple[str, str], column: str) -> None:
     table = BARE.assign(**{column: np.where(GOOD, *words)})
-    assert state_columns(table) == [column]
+    assert states(table, len(table)).names == (column,)
     assert (usable(table) == GOOD).all()
     assert sum(left_out(table).values()) == 6
 
@@ -58,13 +59,13 @@ def test_a_plain_table_and_its_file_are_fitted_as_one(tmp_path) -> None:
 def test_every_column_that_says_so_counts() -> None:
     table = BARE.assign(state="finished", nan=~GOOD)
     assert (usable(table) == GOOD).all()
-    assert states(table, len(table))[1][~GOOD].tolist() == ["nan True"] * 6
+    assert states(table, len(table)).why[~GOOD].tolist() == ["nan True"] * 6
 
 
 @pytest.mark.parametrize("values", [["Oregon", "Texas"], ["running water", "lake"], [1.5, 2.5], ["CA", "TO"]])
 def test_a_column_of_another_meaning(values: list) -> None:
     table = BARE.assign(state=np.resize(values, len(BARE)))
-    assert state_columns(table) == []
+    assert states(table, len(table)).names == ()
     assert usable(table).all()
 
 
@@ -72,6 +73,20 @@ def test_numbers_of_state_are_a_doubt() -> None:
     table = BARE.assign(state=np.where(GOOD, 3, 4))
     assert unread(table) == [("state", ["3", "4"])]
     assert [doubt.column for doubt in scaling.fit("parallel", table).reading.doubts] == ["state"]
+
+
+def test_a_status_is_spelled_ok_for_finished_runs_alone() -> None:
+    table = pd.DataFrame(
+        {
+            "N": 1e9,
+            "loss": 2.0,
+            "status": ["completed", "terminated", "Done", None, "ok"],
+            "nan": [0, 0, 1, 0, 0],
+        }
+    )
+    found = as_runs(table)
+    assert found["status"].fillna("").tolist() == ["ok", "terminated", "nan 1", "", "ok"]
+    assert (usable(found) == usable(table)).all()
 
 
 def test_ray_ends_what_others_were_ended_by() -> None:
