@@ -100,9 +100,8 @@ def _tidy(frame: pd.DataFrame, option: str) -> pd.DataFrame:
     """The frame with named levels of its index as columns; ValueError where a name that matters is there twice."""
     named = [name for name in frame.index.names if name is not None]
     if named:
-        levels = {
-            name: frame.index.get_level_values(name).array for name in named if name not in frame.columns
-        }
+        new = [(i, name) for i, name in enumerate(frame.index.names) if name in named and name not in frame]
+        levels = {str(name): frame.index.get_level_values(i).array for i, name in new}
         frame = frame.assign(**levels).set_axis(frame.index.set_names([None] * frame.index.nlevels))
     try:
         return once(frame)[0]

@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
-from scaling.data.columns.run_states import OK, is_known, state_columns
+from scaling.data.columns.run_states import OK, is_known, states
 from scaling.data.runs import read_narrowed, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
@@ -85,6 +85,8 @@ def runs_of(source: str | Path, columns: str | None = None, where: str | None = 
 
 def _chosen(runs: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
     """The rows whose column has a value; a word of state that nobody knows is then that of a finished run."""
+    alike = [str(name) for name in runs if str(name).casefold() == column.casefold()]
+    column = alike[0] if column not in runs and len(alike) == 1 else column
     if column not in runs:
         close = difflib.get_close_matches(column.casefold(), [str(name).casefold() for name in runs], 1)
         name = next((str(n) for n in runs if close and str(n).casefold() == close[0]), "")
@@ -94,7 +96,7 @@ def _chosen(runs: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
     if not keep.any():
         some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
         raise ValueError(f"--where {column}={value}: no row has it; there are {some}")
-    told = column in state_columns(runs)
+    told = column in states(runs, len(runs)).names
     runs = runs[keep]
     return runs.assign(**{column: OK}) if told and not is_known(value) else runs
 

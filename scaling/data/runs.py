@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,6 +70,7 @@ def _loaded(source: Path, columns: Mapping[str, str], narrow: Narrow) -> pd.Data
             table,
             columns,
             told,
+            needs=("N", "loss"),
             assume=True,
             convert=lambda t, good: _converted(t, good, source),
             narrow=narrow,
@@ -86,10 +86,7 @@ class InFile(ValueError):
 
 
 def _converted(table: pd.DataFrame, good: Any, source: Path) -> pd.DataFrame:
-    """The table with its axes as numbers; ValueError where N or loss is missing, or a run's cell is no number."""
-    for name in ("N", "loss"):
-        if name not in table:
-            raise ValueError(_missing(name, table))
+    """The table with its axes as numbers; ValueError where a run's cell is no number."""
     names = [name for name in (*AXES, *AMOUNTS) if name in table]
     return table.assign(**{name: _numbers(table[name], name, source, good) for name in names})
 
@@ -108,7 +105,7 @@ def read_candidates(path: str | Path) -> pd.DataFrame:
         guesses = list(told)
         table, said = recognise.named_columns(table, {"loss": "loss"}, guesses)
         if "N" not in table:
-            raise ValueError(_missing("N", table))
+            raise ValueError(recognise.missing("N", table))
         table = recognise.streams(table, guesses, assume=True)
         every = np.ones(len(table), bool)
         names = [name for name in AXES if name in table]
@@ -132,14 +129,6 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
             raise ValueError(f"column {theirs!r} cannot be both {other} and {ours}")
     replaced = [name for name in columns if name in table and name not in columns.values()]
     return table.drop(columns=replaced).rename(columns={theirs: ours for ours, theirs in columns.items()})
-
-
-def _missing(name: str, table: Any) -> str:
-    have = ", ".join(map(str, list(table)[:12]))
-    other = re.search(r"[;|\t]", have) if len(list(table)) == 1 else None
-    if other:
-        return f"one column only, {have!r}: write commas, not {other[0]!r}, between columns; in a .tsv tabs"
-    return recognise.missing(name, table)
 
 
 def _numbers(column: pd.Series[Any], name: str, source: Path, good: Any) -> Array:
@@ -167,23 +156,23 @@ def usable(table: Any) -> Any:
     Stage 1 of a two-stage run (recipe "stage-1") is what every P goes on from, on fewer tokens and
     before the learning rate falls: beside rows of stage 2 it is no result of its own.
     """
-    return _left_out(table) == ""
+    keep = run_states.states(table, len(table["loss"])).keep
+    return keep & np.logical_not(_first_stages(table))
 
 
 def left_out(table: Any) -> dict[str, int]:
     """How many rows of a table no fit uses, by the word that says why, the most first."""
-    why = _left_out(table)
-    return {str(word): int(count) for word, count in pd.Series(why[why != ""]).value_counts().items()}
+    keep, why, _ = run_states.states(table, len(table["loss"]))
+    words = np.where(keep & _first_stages(table), FIRST_STAGES, why)
+    return {str(word): int(count) for word, count in pd.Series(words[words != ""]).value_counts().items()}
 
 
-def _left_out(table: Any) -> Any:
-    """Why each row is no result, (n,) of words; "" for one that is."""
-    why = run_states.states(table, len(table["loss"]))[1]
-    if "recipe" in table:
-        recipe = _words(table["recipe"])
-        first = (recipe == FIRST_STAGE) & (recipe == SECOND_STAGE).any()
-        why[first & (why == "")] = FIRST_STAGES
-    return why
+def _first_stages(table: Any) -> Any:
+    """Which rows are the first stages of others, (n,) bool, or False."""
+    if "recipe" not in table:
+        return False
+    recipe = _words(table["recipe"])
+    return (recipe == FIRST_STAGE) & (recipe == SECOND_STAGE).any()
 
 
 def finished_runs(table: pd.DataFrame) -> pd.DataFrame:
@@ -248,9 +237,9 @@ def arrays(table: Any, names: tuple[str, ...]) -> tuple[dict[str, Array], int]:
     """
     for name in (*names, "loss"):
         if name not in table:
-            raise ValueError(_missing(name, table))
+            raise ValueError(recognise.missing(name, table))
     keep = usable(table)
-    if keep.size and not keep.any() and (found := run_states.state_columns(table)):
+    if keep.size and not keep.any() and (found := run_states.states(table, keep.size).names):
         raise ValueError(no_run(found[0], table[found[0]]))
     out = {}
     for name in (*names, "loss"):

@@ -186,11 +186,9 @@ def _index_as_columns(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     named = [name for name in frame.index.names if name is not None]
     if not named:
         return frame.reset_index(drop=True) if kind in PARQUET else frame
-    new = [name for name in named if name not in frame.columns]
-    levels = {name: frame.index.get_level_values(name) for name in new}
-    plain = frame.reset_index(drop=True)
-    for place_, (name, values) in enumerate(levels.items()):
-        plain.insert(place_, name, values.array)
+    new = [(i, name) for i, name in enumerate(frame.index.names) if name in named and name not in frame]
+    levels = {str(name): frame.index.get_level_values(i).array for i, name in new}
+    plain = frame.reset_index(drop=True).assign(**levels)
     return with_reading(plain, reading_of(frame))
 
 

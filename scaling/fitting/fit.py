@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_runs
-from scaling.data.reading import Guess, Reading, reading_of
+from scaling.data.reading import ASSUMED, Guess, Reading, reading_of
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import with_table_notes
@@ -63,13 +63,21 @@ def fit(
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
     y = data.pop("loss")
     w = _column(table, weights, keep, "weights", zero=True)
-    reading = _told(reading_of(table), None if weights is None else w, groups)
+    reading = _told(_streams_told(reading_of(table), law), None if weights is None else w, groups)
     problem = Problem(law, tuple(data.values()), y, w, objective)
     if se is not None:
         spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
     found = solve(problem, start, excluded, _labels(table, groups, keep), table.index[keep])
     return with_table_notes(Fit.of(replace(found, reading=reading)), table, keep)
+
+
+def _streams_told(reading: Reading, law: LawForm) -> Reading:
+    """The reading, and where a law of P was fitted to a table without streams what to do."""
+    if "P" not in law.axes or not any(guess.action == ASSUMED for guess in reading.of("P")):
+        return reading
+    text = "the law is of P, and no column tells streams: name it with --columns P=COLUMN, or take a law without P"
+    return reading.also([Guess("P", "", ASSUMED, text, doubt=True)])
 
 
 def _told(reading: Reading, weights: Array | None, groups: Any) -> Reading:

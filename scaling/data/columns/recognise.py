@@ -10,13 +10,15 @@ import pandas as pd
 
 from scaling.data.columns import column_names, column_units, run_states
 from scaling.data.columns.column_names import PERPLEXITY, SCORE, Named, meaning
-from scaling.data.reading import NATS, Guess, reading_of, with_reading
+from scaling.data.columns.run_states import States
+from scaling.data.reading import ASSUMED, NATS, Guess, reading_of, with_reading
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
 
 AXES = ("N", "P", "D", "C")
 OTHER_P = "P (not streams)"  # where a column P of another meaning goes
 MOST_STREAMS = 10_000
+MANY_ROWS = 20_000  # above which copies are not looked for
 EVIDENCE = 1_000  # rows that units are judged by
 LEAST_OF_LETTER = {"n": 1e3, "d": 1e5}  # of a column n or d that is to be N or D
 _SAID = {"N": "it counts parameters", "D": "it counts tokens", "C": "it counts FLOPs", "loss": "it is a loss"}
@@ -54,15 +56,14 @@ def named_columns(
         if axis in table:
             continue
         found = [name for name in column_names.of_axis(table.columns, axis) if _holds(axis, name, table)]
-        best = [name for name in found if meaning(name).rank == meaning(found[0]).rank < 2]
+        found = [name for name in found if meaning(name).rank < 2 or meaning(name).unit == NATS]
+        best = [name for name in found if meaning(name).rank == meaning(found[0]).rank]
         if len(best) == 1 or (best and all(table[best[0]].equals(table[name]) for name in best)):
             said[axis] = meaning(best[0])
             taken[axis] = table[best[0]]
-            unit = f", in {said[axis].unit}" if axis != "loss" and said[axis].unit else ""
-            why = (
-                "it is the training loss, and there is no other" if _training(axis, best[0]) else _SAID[axis]
-            )
-            guesses.append(Guess(axis, best[0], why, f"{axis} from {best[0]}{unit}"))
+            training = axis == "loss" and meaning(best[0]).rank == 1
+            why = "it is the training loss, and there is no other" if training else _SAID[axis]
+            guesses.append(Guess(axis, best[0], why, f"{axis} from {best[0]}"))
         elif axis in ("D", "C") and best:
             names = " and ".join(best[:3])
             how = f"name one with {option(axis, best[0])}"
@@ -70,10 +71,6 @@ def named_columns(
                 Guess(axis, names, f"{names} may be {axis}", f"{axis} is not read: {how}", doubt=True)
             )
     return (table.assign(**taken) if taken else table), said
-
-
-def _training(axis: str, name: str) -> bool:
-    return axis == "loss" and meaning(name).rank == 1
 
 
 def _holds(axis: str, name: str, table: pd.DataFrame) -> bool:
@@ -113,6 +110,8 @@ def missing(axis: str, names: Iterable[object]) -> str:
     """What to do where a table has no column for an axis: the names it has, and those that may be meant."""
     have = list(map(str, names))
     text = f"no column {axis!r} (it has {', '.join(have[:12])})"
+    if axis == "N" and "P" in have and not column_names.of_axis(have, "N"):
+        return f"{text}; name it with --columns N=COLUMN, also where it is called P"
     if found := column_names.of_axis(have, axis):
         text = f"{text}; is it {' or '.join(found[:3])}?"
         return f"{text} name it with {option(axis, found[0])} or columns={{{axis!r}: {found[0]!r}}}"
@@ -125,13 +124,12 @@ def streams(table: pd.DataFrame, guesses: list[Guess], *, assume: bool) -> pd.Da
     Raises ValueError, if `assume`, where a column may hold the streams under another name.
     """
     if "P" in table:
-        values = numbers(table["P"])
-        if values is None or not _other_meaning(values):
+        shown = _other_meaning(table["P"])
+        if not shown:
             return table
-        shown = next(v for v in values if np.isfinite(v) and not _count(v))
-        why = f"column P holds {shown:g}, no count of streams"
+        why = f"column P holds {shown}, no count of streams"
         table = table.rename(columns={"P": OTHER_P})
-        guesses.append(Guess("P", "P", why, "column P is not looked at", doubt=True))
+        guesses.append(Guess("P", "P", why, f"{why}: it is not looked at", doubt=True))
     alike = [name for name in column_names.of_axis(table.columns, "P") if _may_count(table[name])]
     exact = [name for name in alike if column_names.plainly(name, "P")]
     if len(exact) == 1:
@@ -142,7 +140,7 @@ def streams(table: pd.DataFrame, guesses: list[Guess], *, assume: bool) -> pd.Da
     if alike:
         how = f"then say {option('P', alike[0])}; if not, rename it"
         raise ValueError(f"is column {alike[0]!r} the streams? {how}")
-    guesses.append(Guess("P", "", "no column tells streams", "P = 1 assumed"))
+    guesses.append(Guess("P", "", "no column tells streams", ASSUMED))
     return table.assign(P=1.0)
 
 
@@ -150,11 +148,15 @@ def _count(value: float) -> bool:
     return bool(1 <= value <= MOST_STREAMS and value % 1 == 0)
 
 
-def _other_meaning(values: Array) -> bool:
-    """Whether most values of a column P are no counts of streams."""
+def _other_meaning(column: Any) -> str:
+    """A value of a column P, most of whose values are no counts of streams; "" where they are."""
+    values = numbers(column)
+    if values is None:
+        words = [cell for cell in column.dropna() if numbers([cell]) is None]
+        return str(words[0]) if 2 * len(words) > len(column) else ""
     known = values[np.isfinite(values)]
-    counts = (known >= 1) & (known <= MOST_STREAMS) & (known % 1 == 0)
-    return bool(known.size > 1 and counts.mean() < 0.5)
+    odd = known[~((known >= 1) & (known <= MOST_STREAMS) & (known % 1 == 0))]
+    return f"{odd[0]:g}" if known.size > 1 and 2 * odd.size > known.size else ""
 
 
 def _may_count(column: Any) -> bool:
@@ -224,23 +226,37 @@ def _shape(table: pd.DataFrame, rows: Any) -> dict[str, Array]:
     return found
 
 
-def with_status(table: pd.DataFrame, guesses: list[Guess]) -> pd.DataFrame:
-    """The table with a column status that reads "ok" for finished runs, where a column tells how runs ended."""
-    names = run_states.state_columns(table)
+def with_status(table: pd.DataFrame, ended: States, guesses: list[Guess]) -> pd.DataFrame:
+    """The table with a column status that reads "ok" for finished runs, where a column tells how runs ended.
+
+    ended: `run_states.states` of the table.
+    """
+    keep, why, names = ended
+    for name, codes in run_states.unread(table):
+        held = f"column {name} holds {', '.join(codes[:4])}"
+        text = f"{held}: if they say how runs ended, choose rows with --where {name}={codes[0]}"
+        guesses.append(Guess("status", name, held, text, doubt=True))
     if not names:
         return table
-    keep, why = run_states.states(table, len(table))
     if not keep.all() and keep.any():
         counts = pd.Series(why[~keep]).value_counts()
         words = ", ".join(f"{count} {word}" for word, count in counts.items())
         guesses.append(Guess("status", ", ".join(names), "they did not finish", f"left out: {words}"))
     if "status" not in names:
         return table.assign(status=np.where(keep, run_states.OK, why))
-    good = run_states.finished("status", table["status"])
-    words = np.asarray(table["status"], dtype=object)
-    if (words[good] == run_states.OK).all():
+    as_told = bool((table["status"] == run_states.OK).all()) if keep.all() else None
+    if as_told or (
+        as_told is None and set(table["status"].dropna().unique()) <= {run_states.OK, *run_states.ENDED}
+    ):
         return table
-    return table.assign(status=np.where(good, run_states.OK, words))
+    own = np.asarray(table["status"], dtype=object)
+    rest = [
+        reason if run_states.is_finished(word) else word
+        for word, reason in zip(own[~keep], why[~keep], strict=True)
+    ]
+    told = np.full(len(table), run_states.OK, dtype=object)
+    told[~keep] = rest
+    return table.assign(status=told)
 
 
 def loss_told(table: pd.DataFrame, named: str, guesses: list[Guess]) -> str:
@@ -252,7 +268,7 @@ def loss_told(table: pd.DataFrame, named: str, guesses: list[Guess]) -> str:
     elif unit == SCORE:
         how = "take 1 - it: the laws are of a loss, which falls as N grows"
         guesses.append(Guess("loss", named, f"{named} is a score", f"{named}: {how}", doubt=True))
-    elif unit == NATS and (values := numbers(table["loss"])) is not None:
+    elif unit == NATS and (values := numbers(table["loss"].iloc[:EVIDENCE])) is not None:
         known = values[np.isfinite(values)]
         if known.size and float(np.median(known)) > column_units.MOST_LOSS:
             text = f"losses of {known.min():.3g} to {known.max():.3g}: are they perplexities? take their logarithm"
@@ -279,11 +295,23 @@ def shared_runs(table: pd.DataFrame, good: Any, guesses: list[Guess]) -> None:
             return
 
 
+def repeated_rows(table: pd.DataFrame, good: Any, guesses: list[Guess]) -> None:
+    """A doubt where rows repeat others to the last digit, as files put together twice do."""
+    names = [name for name in table if name in (*AXES, "loss", "seed", "run_id", "corpus")]
+    if "loss" not in names or len(table) > MANY_ROWS:
+        return
+    twice = int(table.loc[good, names].astype(str).duplicated().sum())
+    if twice and twice >= good.sum() // 10:
+        text = f"{twice} rows repeat others to the last digit: are runs there twice? drop the copies"
+        guesses.append(Guess("rows", "", f"{', '.join(names)} are the same", text, doubt=True))
+
+
 def recognised(
     table: pd.DataFrame,
     columns: Mapping[str, str] | None = None,
     told: Iterable[Guess] = (),
     *,
+    needs: tuple[str, ...] = (),
     assume: bool = False,
     convert: Callable[[pd.DataFrame, Any], pd.DataFrame] = lambda table, good: table,
     narrow: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
@@ -291,20 +319,25 @@ def recognised(
     """A table of runs under our names and in our units, its attrs telling each guess (`scaling.data.reading`).
 
     columns: how the caller named the columns, ours to theirs; they are renamed already. told: guesses made before.
-    assume: P = 1 where no column tells streams, which is refused where one may. convert: makes numbers of the
-    axes, given the table and which rows are runs. narrow: chooses rows, before states are read. A table that says
-    all is returned as it is.
+    needs: what the table must have, else ValueError. assume: P = 1 where no column tells streams, which is refused
+    where one may. convert: makes numbers of the axes, given the table and which rows are runs. narrow: chooses
+    rows, before states are read. A table that says all is returned as it is.
     """
     before = reading_of(table)
     guesses = list(told)
     table, said = named_columns(table, columns or {}, guesses)
+    if lacking := [axis for axis in needs if axis not in table]:
+        raise ValueError(missing(lacking[0], table))
     table = streams(table, guesses, assume=assume)
-    table = convert(table, run_states.states(table, len(table))[0])
-    table = narrow(table)
-    good = run_states.states(table, len(table))[0]
+    ended = run_states.states(table, len(table))
+    whole = convert(table, ended.keep)
+    if (table := narrow(whole)) is not whole:
+        ended = run_states.states(table, len(table))
+    good = ended.keep
     table = in_base_units(table, said, good, guesses)
     shared_runs(table, good, guesses)
-    table = with_status(table, guesses)
+    repeated_rows(table, good, guesses)
+    table = with_status(table, ended, guesses)
     named = next(
         (g.column for g in guesses if g.axis == "loss" and not g.doubt), (columns or {}).get("loss", "loss")
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,9 @@ ENDED = spelled(
      "out of me", "time out", "timed out", "still running", "launch failed", "special exit"}  # fmt: skip
 ALONE = spelled("aborted cancelled canceled crashed diverged error failed killed oom preempted timeout")
 SLURM_CODES = spelled("bf ca cd cf cg dl f nf oom pd pr r rd rf rh rq rs s se si so st to")
+MANY_WORDS = 1_000  # of different states that a column has at most
 _STATE = ("status", "state")  # how the name of such a column ends
+_MAY_BE_NUMBERS = spelled("state status runstate runstatus jobstate jobstatus trialstate trialstatus")
 _YES_IS_BAD = spelled(
     "crashed failed diverged killed nan oom aborted preempted unstable excluded exclude timedout timeout "
     "interrupted pruned incomplete broken"
@@ -62,71 +64,89 @@ def is_known(word: object) -> bool:
     return text in FINISHED or text in ENDED or re.split(r"[\s:(,]", text)[0] in ENDED
 
 
-def state_columns(table: Any) -> list[str]:
-    """The columns of a table that say how runs ended: `status`, and others whose words are words of state."""
-    return [name for name in table if isinstance(name, str) and _says_state(name, table)]
+class States(NamedTuple):
+    """How the runs of a table ended."""
+
+    keep: Any  # which rows are finished runs, (n,) bool
+    why: Any  # the word that says that a row is none, (n,), "" of those that are
+    names: tuple[str, ...]  # the columns that tell
 
 
-def _says_state(name: str, table: Any) -> bool:
-    if name == "status":
-        return True
-    squashed = re.sub(r"[^a-z]", "", re.split(r"[./:]", name.casefold())[-1])
-    if (squashed.endswith(_STATE) and squashed not in _CODES) or squashed == "outcome":
-        words = {canonical(word) for word in _distinct(table[name])}
-        if words and words <= SLURM_CODES and "cd" in words:
-            return True
-        words -= SLURM_CODES - {"oom"}
-        return bool(words & (FINISHED | ALONE)) or (bool(words) and all(map(is_known, words)))
-    bare = re.sub(r"^(?:is|has|was|run|did)", "", squashed)
-    if bare in _YES_IS_BAD or bare in _YES_IS_GOOD:
-        return _yes_or_no(table[name])
-    if squashed in _CODES:
-        return all(re.fullmatch(r"-?\d+(\.0)?(:\d+)?", str(word)) for word in _distinct(table[name]))
-    return False
+def states(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
+    """How the runs of a table of so many rows ended, by `status` and every other column that says so.
 
-
-def _distinct(column: Any) -> list[Any]:
-    """The different values of a column, at most 1,000; empty cells are none."""
-    values = pd.Series(pd.unique(pd.Series(np.asarray(column)))).dropna()
-    return [] if len(values) > 1000 else [value for value in values if str(value).strip()]
-
-
-def _yes_or_no(column: Any) -> bool:
-    words = {str(word).strip().casefold() for word in _distinct(column)}
-    return bool(words) and words <= _YES | _NO
-
-
-def finished(name: str, column: Any) -> Any:
-    """Which rows a column of state says to be finished runs, (n,) bool; an empty cell is no finished run.
-
-    Of a column of yes or no an empty cell says nothing.
+    An empty cell is no finished run; in a column of yes or no it says nothing.
     """
-    codes, words = pd.factorize(np.asarray(column, dtype=object))
-    squashed = re.sub(r"[^a-z]", "", re.split(r"[./:]", name.casefold())[-1])
-    bare = re.sub(r"^(?:is|has|was|run|did)", "", squashed)
-    if name != "status" and (bare in _YES_IS_BAD or bare in _YES_IS_GOOD):
-        no = _NO if bare in _YES_IS_GOOD else _YES
-        good, empty = [str(word).strip().casefold() not in no for word in words], True
-    elif squashed in _CODES:
-        good, empty = [str(word) in ("0", "0.0", "0:0") for word in words], False
-    else:
-        spelled = [canonical(word) for word in words]
-        others = {word for word in spelled if word in FINISHED} - {OF_RAY}
-        good = [word in FINISHED and not (word == OF_RAY and others) for word in spelled]
-        empty = False
-    return np.array([*good, empty], dtype=bool)[codes]  # code -1, an empty cell, is the last
-
-
-def states(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> tuple[Any, Any]:
-    """Which of a table's rows are finished runs, (n,) bool, and of the others what says so, (n,) of words."""
-    keep, why = np.ones(rows, dtype=bool), np.full(rows, "", dtype=object)
-    for name in state_columns(table):
-        good = finished(name, table[name])
+    keep: Any = np.ones(rows, dtype=bool)
+    why = np.broadcast_to(np.array("", dtype=object), rows)
+    names = []
+    for name in table:
+        good = _finished(name, table[name]) if isinstance(name, str) and _kind(name) else None
+        if good is None:
+            continue
+        names.append(name)
         new = keep & ~good
         if new.any():
+            why = np.array(why)
             why[new] = [_reason(name, value) for value in np.asarray(table[name], dtype=object)[new]]
-        keep &= good
-    return keep, why
+            keep = keep & good
+    return States(keep, why, tuple(names))
+
+
+def _kind(name: str) -> str:
+    """What a column's name promises: words of state, yes for a bad or a good run, codes; "" for another."""
+    squashed = re.sub(r"[^a-z]", "", re.split(r"[./:]", name.casefold())[-1])
+    bare = re.sub(r"^(?:is|has|was|run|did)", "", squashed)
+    if squashed in _CODES:
+        return "codes"
+    if bare in _YES_IS_BAD or bare in _YES_IS_GOOD:
+        return "bad" if bare in _YES_IS_BAD else "good"
+    return "words" if squashed.endswith(_STATE) or squashed == "outcome" else ""
+
+
+def _finished(name: str, column: Any) -> Any:
+    """Which rows a column says to be finished runs, (n,) bool; None where it says nothing of the kind."""
+    if name == "status" and isinstance(column, pd.Series) and len(column) and not column.isna().any():
+        if bool((column == OK).all()):  # the usual case, a tenth of the time
+            return np.ones(len(column), dtype=bool)
+    codes, found = pd.factorize(column if isinstance(column, pd.Series) else np.asarray(column, dtype=object))
+    words = [str(word).strip() for word in found]
+    kind, empty = _kind(name), False
+    if kind == "words":
+        good = _of_words([canonical(word) for word in words], own=name == "status")
+    elif kind == "codes":
+        good = [word in ("0", "0.0", "0:0") for word in words]
+        good = good if all(re.fullmatch(r"-?\d+(\.0)?(:\d+)?", word) for word in words) else None
+    else:
+        plain = [word.casefold() for word in words]
+        bad = _NO if kind == "good" else _YES
+        good = [word not in bad for word in plain] if plain and {*plain} <= _YES | _NO else None
+        empty = True
+    return None if good is None else np.array([*good, empty], dtype=bool)[codes]  # an empty cell has code -1
+
+
+def _of_words(words: list[str], *, own: bool) -> list[bool] | None:
+    """Which words say that a run finished; None where they are not of state, unless the column is `own`."""
+    said = {word for word in words if word}
+    if not own and not (said <= SLURM_CODES and "cd" in said):
+        plain = said - (SLURM_CODES - {"oom"})
+        known = bool(plain & (FINISHED | ALONE)) or (bool(plain) and all(map(is_known, plain)))
+        if len(said) > MANY_WORDS or not known:
+            return None
+    others = (said & FINISHED) - {OF_RAY}
+    return [word in FINISHED and not (word == OF_RAY and others) for word in words]
+
+
+def unread(table: Any) -> list[tuple[str, list[str]]]:
+    """Columns named state or status that hold a few numbers, with these: nobody can tell what they mean."""
+    found = []
+    for name in map(str, table):
+        squashed = re.sub(r"[^a-z]", "", re.split(r"[./:]", name.casefold())[-1])
+        if name != "status" and squashed in _MAY_BE_NUMBERS:
+            words = [str(value) for value in table[name].dropna().unique()[:11]]
+            if 1 < len(words) <= 10 and all(re.fullmatch(r"[\d.:-]+", word) for word in words):
+                found.append((name, words))
+    return found
 
 
 def _reason(name: str, value: Any) -> str:

@@ -119,7 +119,7 @@ def flat(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with nested objects as columns of their own, config.N, and integers too large for one as floats."""
     nested = [name for name in frame if _holds(frame[name], Mapping)]
     for name in nested:
-        rows = [value if isinstance(value, Mapping) else {} for value in frame[name]]
+        rows = [dict(value) if isinstance(value, Mapping) else {} for value in frame[name]]
         inner = pd.json_normalize(rows).add_prefix(f"{name}.").set_axis(frame.index)
         frame = pd.concat([frame.drop(columns=name), inner], axis=1)
     for name in frame:

@@ -42,6 +42,7 @@ class Layout:
     named: bool  # whether the first line after `skip` is the header
     encoding: str
     rows: tuple[tuple[str, ...], ...] = field(default=())  # the first ones
+    spaced: bool = False  # whether spaces follow separators
 
 
 def open_text(content: Content, encoding: str) -> io.TextIOBase:
@@ -61,8 +62,9 @@ def start_of(content: Content, size: int = 4096) -> bytes:
 
 
 def encoding_of(content: Content) -> str:
-    """UTF-8 unless a mark at the start says UTF-16."""
-    return "utf-16" if start_of(content, 2) in UTF_16 else "utf-8-sig"
+    """UTF-8 unless a mark at the start says UTF-16; a mark of UTF-8 is none of the text."""
+    start = start_of(content, 3)
+    return "utf-16" if start[:2] in UTF_16 else "utf-8-sig" if start == b"\xef\xbb\xbf" else "utf-8"
 
 
 def layout_of(content: Content, ending: str) -> Layout:
@@ -83,10 +85,11 @@ def layout_of(content: Content, ending: str) -> Layout:
     separator = told or _separator(body, ending)
     rows = tuple(tuple(_cells(line, separator)) for line in body if line.strip())
     names, named = (rows[0] if rows else ()), True
+    spaced = any(f"{separator} " in line for line in body)
     above = tuple(_cells(remark, separator))
     if rows and len(above) == len(names) > 1 and _numbers(names) and not _numbers(above):
-        return Layout(separator, above, skip, False, encoding, rows)
-    return Layout(separator, names, skip, named, encoding, rows[1:])
+        return Layout(separator, above, skip, False, encoding, rows, spaced)
+    return Layout(separator, names, skip, named, encoding, rows[1:], spaced)
 
 
 def _separator(lines: list[str], ending: str) -> str:
@@ -147,7 +150,7 @@ def _parsed(content: Content, layout: Layout, options: dict[str, Any]) -> pd.Dat
         "sep": layout.separator,
         "skiprows": layout.skip,
         "encoding": layout.encoding,
-        "skipinitialspace": True,
+        "skipinitialspace": layout.spaced,
         "dtype_backend": "numpy_nullable",
         **({} if layout.named else {"header": None, "names": names}),
         **options,
@@ -157,7 +160,7 @@ def _parsed(content: Content, layout: Layout, options: dict[str, Any]) -> pd.Dat
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
         try:
-            frame = pd.read_csv(content, index_col=False, **keywords)
+            frame: pd.DataFrame = pd.read_csv(content, index_col=False, **keywords)
         except pd.errors.ParserWarning:
             frame = _longer(content, layout, keywords)
     if len(set(names)) < len(names) == len(frame.columns):  # pandas has renamed those that stand twice
@@ -173,10 +176,12 @@ def _longer(content: Content, layout: Layout, keywords: dict[str, Any]) -> pd.Da
         columns = {"header": None, "skiprows": layout.skip + layout.named}
         if isinstance(content, io.BytesIO):
             content.seek(0)
-        extra = pd.read_csv(content, **{**keywords, **columns, "names": [*names, "_extra"]}, index_col=False)
+        extra: pd.DataFrame = pd.read_csv(
+            content, **{**keywords, **columns, "names": [*names, "_extra"]}, index_col=False
+        )
         if extra["_extra"].isna().all():
             return extra.drop(columns="_extra")
-        first = extra.set_axis(["_row", *names], axis=1)
+        first: pd.DataFrame = extra.set_axis(["_row", *names], axis=1)
         if list(first["_row"]) == list(range(len(first))):
             return first.drop(columns="_row")
     raise ValueError(f"some rows are longer than the header of {len(names)} columns")
@@ -185,7 +190,9 @@ def _longer(content: Content, layout: Layout, keywords: dict[str, Any]) -> pd.Da
 def _without_fillers(frame: pd.DataFrame, guesses: list[Guess]) -> pd.DataFrame:
     """The table without empty rows and columns, rules under a header and headers between rows."""
     blank = [
-        i for i, name in enumerate(frame) if name.startswith("Unnamed:") and frame.iloc[:, i].isna().all()
+        i
+        for i, name in enumerate(frame)
+        if str(name).startswith("Unnamed:") and frame.iloc[:, i].isna().all()
     ]
     frame = frame.drop(columns=frame.columns[blank]) if blank else frame
     if not len(frame) or not len(frame.columns):
@@ -200,8 +207,9 @@ def _without_fillers(frame: pd.DataFrame, guesses: list[Guess]) -> pd.DataFrame:
 
 def _without_headers(frame: pd.DataFrame, guesses: list[Guess]) -> pd.DataFrame:
     """The table without the lines that repeat its header or rule it off: files put one after the other."""
-    first = frame.iloc[:, 0].astype("string").str.strip()
-    odd = (first == frame.columns[0]) | first.str.fullmatch(_RULE)
+    first = frame.iloc[:, 0].astype("string")
+    odd = first == frame.columns[0]
+    odd.iloc[:HEAD] |= first.iloc[:HEAD].str.fullmatch(_RULE)
     if not odd.any():
         return frame
     text = frame[odd.fillna(False)].astype("string").apply(lambda column: column.str.strip())
