@@ -68,6 +68,8 @@ def test_a_ladder_is_named_and_what_it_hides():
     assert "D = 20 N in every run" in " ".join(found.design)
     assert {"alpha", "beta"} <= set(found.laws.cannot["chinchilla"])
     assert found.laws.ignores["dense"] == ("D",)
+    assert not [note for note in found.mixed if "more than one D" in note]
+    assert scaling.fit("dense", of_D(ladder=True)).certificate.mixed == ()
     root = of_D(ladder=True).assign(D=lambda t: 3e5 * np.sqrt(t["N"]))
     assert "D goes as N^0.5" in " ".join(scaling.describe(root).design)
 
@@ -86,6 +88,7 @@ def test_what_rises_or_says_nothing_has_no_command():
     risen = scaling.describe(of_P().assign(loss=lambda t: 1 - t["loss"] / 4))
     assert risen.command == ""
     assert "rises" in risen.mixed[0]
+    assert "suits" not in risen.verdict
     for table in (of_P().iloc[:2], of_P().assign(N=1e9)):
         assert scaling.describe(table).command == ""
     with pytest.raises(ValueError, match="15 crashed"):
@@ -109,6 +112,7 @@ def test_checkpoints_are_named_and_kept_together_in_the_command():
     rows = of_D().assign(run_id=lambda t: t["N"].astype(str))
     found = scaling.describe(rows)
     assert "groups='run_id'" in found.command
+    assert scaling.describe(rows, source="r.csv").command.endswith("--law chinchilla --groups run_id")
     assert "run_id" in " ".join(found.notes)
     steps = of_D()[["N", "loss"]].assign(step=[1000, 2000, 3000, 4000] * 6)
     assert "--where step=4000" in " ".join(scaling.describe(steps).repeats)

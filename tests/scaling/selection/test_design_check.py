@@ -53,6 +53,14 @@ def test_laws_that_use_every_axis_come_first():
     assert suited_laws({"N": N, "P": P, "D": D}, loss(N, P, D)).index[0] == "parallel"
 
 
+def test_a_share_of_streams_is_lost_where_there_is_one_stream():
+    one = np.ones(8)
+    N = np.geomspace(1e8, 4e9, 8)
+    table = suited_laws({"N": N, "P": one}, loss(N, one, 1e10 * one))
+    assert "rho" in table.cannot["diversity"]
+    assert table.cannot["dense"] == ()
+
+
 def test_axes_that_move_together_are_named():
     noise = np.exp(0.3 * np.random.default_rng(0).standard_normal(30))
     N = np.geomspace(1e8, 1e10, 30)
