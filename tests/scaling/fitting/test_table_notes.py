@@ -99,17 +99,18 @@ def test_groups_of_whole_sizes_are_tested_on_sizes():
 
 
 def test_rows_of_one_run_are_one_observation():
-    rng = np.random.default_rng(2)
-    n, d = np.repeat(np.geomspace(1e8, 4e9, 12), 10), np.tile(np.geomspace(1e9, 6e10, 10), 12)
-    of_run = np.repeat(rng.standard_normal(12), 10)
-    law = scaling.ChinchillaLaw(E=1.7, A=406.0, B=410.0, alpha=0.33, beta=0.29)
-    loss = law.predict(N=n, D=d) * np.exp(0.02 * of_run + 0.001 * rng.standard_normal(120))
-    kind = np.where(of_run > 0, "a", "b")[np.arange(120)]
-    table = pd.DataFrame(
-        {"N": n, "D": d, "loss": loss, "kind": rng.permutation(12).repeat(10) % 3, "run_id": n}
+    """Checkpoints of a run err alike: ten rows of each are no ten witnesses for its group."""
+    rng, law = np.random.default_rng(3), scaling.ChinchillaLaw(E=1.7, A=406.0, B=410.0, alpha=0.33, beta=0.29)
+    run, n = np.repeat(np.arange(24), 10), np.repeat(np.geomspace(1e8, 4e9, 6), 40)
+    d = np.tile(np.geomspace(1e9, 6e10, 10), 24)
+    of_run, kind = (
+        rng.standard_normal(24)[run],
+        np.concatenate([rng.permutation(4) % 2 for _ in range(6)])[run],
     )
-    assert found(table.assign(run_id=table["run_id"].astype(str)), "chinchilla") == ()
-    assert found(table.assign(kind=kind, run_id=table["run_id"].astype(str)), "chinchilla")[0].p > 1e-8
+    loss = law.predict(N=n, D=d) * np.exp(0.01 * of_run + 0.001 * rng.standard_normal(240))
+    table = pd.DataFrame({"N": n, "D": d, "loss": loss, "kind": kind})
+    assert [one.column for one in found(table, "chinchilla")] == ["kind"]  # nobody knows of the runs
+    assert found(table.assign(run_id=run.astype(str)), "chinchilla") == ()
 
 
 def test_sizes_that_the_law_misses_name_no_column():
