@@ -29,9 +29,11 @@ def mapping(given: str | None, option: str) -> dict[str, str]:
     return dict(pairs)
 
 
-_QUOTED = r"\"[^\"]*\"|'[^']*'"
-_PART = re.compile(rf"(?:{_QUOTED}|[^,\"'])+|[\"']")
-_HALVES = re.compile(rf"((?:{_QUOTED}|[^=\"'])*)=(.*)", re.DOTALL)
+_QUOTED = (
+    r"(?:(?<![^=,\s])(?:\"[^\"]*\"|'[^']*'))"  # where a name or a value begins; elsewhere a quote is a letter
+)
+_PART = re.compile(rf"(?:{_QUOTED}|[^,])+")
+_HALVES = re.compile(rf"((?:{_QUOTED}|[^=])*)=(.*)", re.DOTALL)
 
 
 def _halves(part: str) -> tuple[str, str]:
