@@ -48,7 +48,7 @@ def fit(
     """
     table = as_frame(table)
     law, objective = constrained(law_of(law), fixed, bounds), checked(objective, LogHuber())
-    data, excluded = arrays(table, law.axes)
+    data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)
     if not isinstance(start, int) or start < 1:
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")

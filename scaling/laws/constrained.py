@@ -187,23 +187,32 @@ class ConstrainedLaw:
         ]
         return [*rows, *([0.0] * sum(keep) for _ in self.promoted)]
 
-    def offset(self, *args: Any) -> Any:
-        """What the promoted fields contribute to L, broadcasting to (B, n); args as of `terms`."""
+    @property
+    def has_rest(self) -> bool:
+        """Whether something in L is multiplied by no free coefficient."""
+        return bool(self.promoted) or self.law.has_rest
+
+    def rest(self, *args: Any) -> Any:
+        """What no free coefficient multiplies, broadcasting to (B, n); args as of `terms`."""
         axes, own, eta = self._split(args)
+        if not self.promoted:
+            return self.law.rest(*axes, *own)
         held = self._whole(eta).to_linear()[0]
         phi = self.law.terms(*axes, *own)
         parts = zip(self.law.linear(), held, phi, strict=True)
-        return sum(v * p for n, v, p in parts if n in self.promoted)
+        return sum(v * p for n, v, p in parts if n in self.promoted) + self.law.rest(*axes, *own)
 
-    def offset_gradient(self, *args: Any) -> list[Any]:
-        """∂offset/∂(coordinate i), each broadcasting to (B, n); args as of `terms`."""
+    def rest_gradient(self, *args: Any) -> list[Any]:
+        """∂rest/∂(coordinate i), each broadcasting to (B, n); args as of `terms`."""
         axes, own, eta = self._split(args)
+        if not self.promoted:
+            return list(self.law.rest_gradient(*axes, *own))
         whole = self._whole(eta)
         slope, held = whole.linear_gradient(), whole.to_linear()[0]
         phi, moving = self.law.terms(*axes, *own), list(self.law.terms_gradient(*axes, *own))
         linear, names = self.law.linear(), self.law.names()
         at = [j for j, n in enumerate(linear) if n in self.promoted]
-        out = []
+        out, others = [], self.law.rest_gradient(*axes, *own) if self.law.has_rest else []
         for i, name in enumerate(self.nonlinear):
             by = slope[..., names.index(name)]
             change = sum(by[..., j] * phi[j] for j in at)
@@ -211,6 +220,8 @@ class ConstrainedLaw:
                 change = change * getattr(whole, name)
             if i < len(moving):
                 change = change + sum(held[j] * moving[i][j] for j in at)
+            if i < len(others):
+                change = change + others[i]
             out.append(change)
         return out
 

@@ -82,7 +82,11 @@ def axis_notes(problem: Problem) -> tuple[str, ...]:
         for axis, count in levels(problem).items()
         if count == 2
     ]
-    logs = {axis: np.log(x) for axis, x in zip(problem.law.axes, problem.x, strict=True) if np.ptp(x) > 0}
+    logs = {
+        axis: np.log(x) if (x > 0).all() else x
+        for axis, x in zip(problem.law.axes, problem.x, strict=True)
+        if np.ptp(x) > 0
+    }
     notes += [
         f"{b} moves with {a} (correlation {r:+.4f} of their logarithms): their terms are hardly told apart; "
         "add runs that part them"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scaling.laws.base import Array, Range
+from scaling.laws.constrained import ConstrainedLaw
 from scaling.optimise.problem import TINY, Problem
 
 SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
@@ -58,9 +59,9 @@ def starts(problem: Problem, keep: int) -> Array:
 
 def _coordinates(problem: Problem, w: Array) -> Array:
     """The grid of η, (S, q); constrained coefficients as the law without constraints has them there."""
-    held = problem.offset
-    if held is None:
-        return _grid(tuple(problem.law.nonlinear.values()))
+    held = problem.law
+    if not isinstance(held, ConstrainedLaw) or not held.promoted:
+        return _grid(tuple(held.nonlinear.values()))
     eta = _grid(tuple(known for name, known in held.nonlinear.items() if name not in held.promoted))
     whole = replace(problem, law=held.law)
     b = _nonnegative(*_linear_fit(whole.basis(eta)[0], w, problem.y))
