@@ -205,12 +205,12 @@ def arrays(
         raise ValueError(f"no row has status {OK!r}: the column holds {found}; map its words or drop it")
     out = {}
     for name in (*names, "loss"):
+        rule = rule_of(name, rules)
         raw = np.asarray(table[name], dtype=object) if not _is_float(table[name]) else np.asarray(table[name])
         try:
-            values = raw.astype(np.float64)
+            values = rule.read(raw)
         except (TypeError, ValueError):
             values = np.array([_number(v, i, name) for i, v in enumerate(raw)])
-        rule = rule_of(name, rules)
         bad = keep & ~rule.good(values)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])

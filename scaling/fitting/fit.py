@@ -47,7 +47,7 @@ def fit(
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
     table = as_frame(table)
-    law, objective = constrained(law_of(law), fixed, bounds), checked(objective, LogHuber())
+    law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective, LogHuber())
     data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)
     if not isinstance(start, int) or start < 1:

@@ -37,6 +37,10 @@ class Axis:
         """What a value must be, for messages: "> 0"."""
         return f"{'>=' if self.reached else '>'} {self.lowest:g}" if self.lowest > -np.inf else "a number"
 
+    def read(self, given: Any) -> Array:
+        """What a caller gave as float64; TypeError or ValueError where it is no number."""
+        return np.asarray(given, dtype=np.float64)
+
     def good(self, values: Any) -> Any:
         """Which values the axis may take, a bool array of their shape."""
         above = values >= self.lowest if self.reached else values > self.lowest
@@ -49,12 +53,70 @@ class Axis:
         return positive and self.more_is_better is not None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Levels(Axis):
+    """An axis of categories, such as optimisers or precisions: each of its `names` is one.
+
+    As an array a category is a number: its own where every name is one (bits: 4, 8, 16), else its place, from 1.
+    """
+
+    names: tuple[str, ...]
+    more_is_better: bool | None = None
+
+    @property
+    def need(self) -> str:
+        """The categories there are."""
+        return f"one of {', '.join(self.names)}"
+
+    @property
+    def codes(self) -> Array:
+        """The number of each category, (K,)."""
+        try:
+            return np.array([float(name) for name in self.names])
+        except ValueError:
+            return np.arange(1.0, len(self.names) + 1)
+
+    def read(self, given: Any) -> Array:
+        """Numbers of categories given by name or as numbers; ValueError for a name that is none."""
+        raw = np.asarray(given)
+        if raw.dtype.kind in "fiu":
+            return raw.astype(np.float64)
+        known = dict(zip(self.names, self.codes, strict=True))
+        flat = [known.get(level_name(one)) for one in np.ravel(np.asarray(given, dtype=object))]
+        if None in flat:
+            wrong = np.ravel(np.asarray(given, dtype=object))[flat.index(None)]
+            raise ValueError(f"{wrong!r} is no category here; it must be {self.need}")
+        return np.array(flat, dtype=np.float64).reshape(raw.shape)
+
+    def good(self, values: Any) -> Any:
+        """Which numbers are categories."""
+        return np.isin(values, self.codes)
+
+    def labels(self, values: Any) -> list[str]:
+        """The names of numbers (n,)."""
+        known = dict(zip(self.codes.tolist(), self.names, strict=True))
+        return [known[float(one)] for one in np.ravel(values)]
+
+
+def level_name(value: Any) -> str:
+    """A category's name: a number as short as it can be written, anything else as text."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return f"{value:.0f}"
+    return str(value)
+
+
 KNOWN: Mapping[str, Axis] = {
     "N": Axis(unit="non-embedding parameters"),
     "P": Axis(lowest=1.0, reached=True, unit="streams"),
     "D": Axis(unit="training tokens"),
     "C": Axis(unit="training FLOPs"),
 }
+
+
+def categories_of(law: Any) -> dict[str, Levels]:
+    """The axes of a law that are categories, with their rules."""
+    rules = {axis: law.axis_rule(axis) for axis in law.axes}
+    return {axis: rule for axis, rule in rules.items() if isinstance(rule, Levels)}
 
 
 def rule_of(name: str, rules: Mapping[str, Axis] | None = None) -> Axis:
@@ -76,11 +138,12 @@ def clean_axes(
         raise ValueError(f"{what}: this law takes {', '.join(names)}")
     out = {}
     for name in names:
-        try:
-            value = np.asarray(given[name], dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{name}={shown(given[name])} is not a number") from error
         rule = rule_of(name, rules)
+        try:
+            value = rule.read(given[name])
+        except (TypeError, ValueError) as error:
+            need = f"must be {rule.need}" if isinstance(rule, Levels) else "is not a number"
+            raise ValueError(f"{name}={shown(given[name])} {need}") from error
         ok = rule.good(value)
         if not ok.all():
             bad = value[~ok].flat[0] if value.ndim else float(value)

@@ -40,12 +40,14 @@ class Law:
     )  # vary over decades: bounded on the logarithm
     source: ClassVar[str] = ""
     not_held: ClassVar[tuple[str, ...]] = ()  # fields that cannot be fixed or bounded
+    categories: ClassVar[Mapping[str, Any]] = {}  # columns whose levels have a parameter each: `Category`
     has_rest: ClassVar[bool] = False  # whether something in L is multiplied by no coefficient
 
     # ---- what a subclass states: its terms, or else its `predict` -----------------------------
     def __init_subclass__(cls, **options: Any) -> None:
         """A law that gives its own `predict` is of any form: every parameter is nonlinear, L is all rest."""
         super().__init_subclass__(**options)
+        cls.whole = cls
         if "predict" in cls.__dict__:
             free_form.adopt(cls, cls.__dict__["predict"])
             del cls.predict  # the base's checks what it is given, then asks for the rest
@@ -115,6 +117,18 @@ class Law:
         """The fields as an array, shape (p,) or, for a batch, (..., p)."""
         return np.stack([np.asarray(getattr(self, n), dtype=np.float64) for n in self.names()], axis=-1)
 
+    whole: ClassVar[Any] = None  # set for each law's class: itself, without constraints
+
+    @classmethod
+    def coordinate(cls, name: str, value: Any) -> Any:
+        """The coordinate in which a nonlinear parameter is fitted, at a value: itself."""
+        return value
+
+    @property
+    def kind(self) -> Any:
+        """What makes another law like this one, `law.kind(E=1.7, ...)`: its class."""
+        return type(self)
+
     @classmethod
     def together(cls, names: Sequence[str]) -> Sequence[str]:
         """The linear fields whose coefficients depend on those named: they are constrained together."""
@@ -146,8 +160,8 @@ class Law:
     @classmethod
     def of(cls, given: Any) -> LawForm:
         """The law that a caller gave: a class, one with constraints, or a law, fitted or not; else ValueError."""
-        found = type(given) if isinstance(given, Law) else given
-        if isinstance(found, ConstrainedLaw) or (isinstance(found, type) and issubclass(found, Law)):
+        found = given.kind if isinstance(given, Law) else given
+        if getattr(type(found), "is_form", False) or (isinstance(found, type) and issubclass(found, Law)):
             return found
         raise ValueError(f"{shown(given)} is no law: give scaling.ParallelLaw or its name, 'parallel'")
 

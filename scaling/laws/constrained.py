@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class ConstrainedLaw:
     Made by `Law.with_fixed`, `Law.with_bounds`, `by_name("dense:E=1.6")` or the arguments of `scaling.fit`.
     """
 
+    is_form: ClassVar[bool] = True
     law: Any  # type[Law]
     fixed: Mapping[str, float] = field(default_factory=dict)
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -63,6 +64,11 @@ class ConstrainedLaw:
         return self.law(*values, **fields) if values else self.law(**{**self.fixed, **fields})
 
     @property
+    def whole(self) -> Any:
+        """The law without its constraints."""
+        return self.law
+
+    @property
     def __name__(self) -> str:
         parts = [f"{n}={v!r}" for n, v in self.fixed.items()]
         parts += [f"{low:g}<={n}<={high:g}" for n, (low, high) in self.bounds.items()]
@@ -92,9 +98,11 @@ class ConstrainedLaw:
 
     def _own(self, name: str, known: Range) -> Range:
         if name in self.fixed:
-            value = self.fixed[name]
+            value = float(self.law.coordinate(name, self.fixed[name]))
             return Range(value, value, 1, value, value)
-        return known.within(*self.bounds[name]) if name in self.bounds else known
+        if name not in self.bounds:
+            return known
+        return known.within(*(float(self.law.coordinate(name, end)) for end in self.bounds[name]))
 
     def _coordinate(self, name: str) -> Range:
         if name in self.fixed:
@@ -159,7 +167,9 @@ class ConstrainedLaw:
         return free, [*eta, *(self.coordinate(n, getattr(law, n)) for n in self.promoted)]
 
     def coordinate(self, name: str, value: Any) -> Any:
-        """The coordinate of a promoted field, by `name`, at `value`: the logarithm of a prefactor, in bounds."""
+        """The coordinate of a field, by `name`, at `value`: of a promoted prefactor the logarithm, in bounds."""
+        if name not in self.promoted:
+            return self.law.coordinate(name, value)
         known = self.nonlinear[name]
         if name in self.law.prefactors:
             value = np.log(np.maximum(value, 1e-300))

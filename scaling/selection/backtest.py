@@ -59,7 +59,8 @@ def backtest(
     be told 1.3 N to predict what was seen; inf beyond its floor), coverage of the new-run intervals at `level`.
     Raises ValueError for an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
     """
-    runs, law = as_frame(runs, "runs"), law_of(law)
+    runs = as_frame(runs, "runs")
+    law = law_of(law, runs)
     by = by or main_axis(law)
     data, _ = arrays(runs, law.axes, law.axis_rules)
     where = along(by, runs, "by")

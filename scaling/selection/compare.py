@@ -64,7 +64,7 @@ def compare(
     """
     runs, objective = as_frame(runs, "runs"), checked(objective, LeastSquares())
     rows, fits, refused = [], {}, {}
-    forms = list({law.__name__: law for law in map(law_of, _several(laws))}.values())
+    forms = list({law.__name__: law for law in (law_of(one, runs) for one in _several(laws))}.values())
     holdout = holdout or (main_axis(forms[0]) if forms else "N")
     far = _largest_third(runs, holdout)
     for law in forms:
