@@ -12,7 +12,7 @@ import pandas as pd
 from scaling.data.any_table import as_frame
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
-from scaling.laws import law_of
+from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import LogHuber, Objective, checked
 from scaling.optimise.optimum import STARTS, solve
@@ -21,7 +21,7 @@ from scaling.shown import shown
 
 
 def fit(
-    law: LawForm | Law | str,
+    law: LawForm | Law | Arms | str,
     table: Any,
     objective: Objective | str | None = None,
     *,

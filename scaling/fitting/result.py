@@ -85,7 +85,9 @@ class Fit(Estimate):
             return predict(self, given | axes, level, method_of(method, self))
         frame = as_frame(table)
         wanted = tuple(axis for axis in self.law.axes if axis not in axes)
-        found = predict(self, axis_columns(frame, wanted, self.law.axis_rules) | axes, level, method_of(method, self))
+        found = predict(
+            self, axis_columns(frame, wanted, self.law.axis_rules) | axes, level, method_of(method, self)
+        )
         return found.set_index(frame.index) if len(found) == len(frame) else found
 
     def equivalent_N(

@@ -86,7 +86,7 @@ def law_of(given: Any, table: Any = None) -> LawForm:
     table: what it is to be fitted to, which tells the levels of arms and categories.
     """
     if isinstance(given, Arms):
-        return given.on(law_of(given.law), table)
+        return given.on(law_of(given.law, table), table)
     if isinstance(given, str):
         return by_name(given)
     found = Law.of(given.form if hasattr(type(given), "form") else given)

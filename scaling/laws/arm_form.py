@@ -18,12 +18,12 @@ import numpy as np
 
 from scaling.laws.axis import Axis, Levels, level_name
 from scaling.laws.base import Array, Law, LawForm
-from scaling.laws.constrained import LOG_ZERO, ConstrainedLaw
+from scaling.laws.constrained import LOG_ZERO, ConstrainedLaw, Form
 from scaling.laws.ranges import Range
 
 
 @dataclass(frozen=True, repr=False)
-class ArmForm:
+class ArmForm(Form):
     """A law's class with arms: which column names them, which there are, and which parameters each has alone.
 
     Used wherever a law's class is. Made by `scaling.Arms` and a table.
@@ -34,7 +34,6 @@ class ArmForm:
     arms: tuple[str, ...]
     own: tuple[str, ...]  # in the law's field order
 
-    is_form: ClassVar[bool] = True
     has_rest: ClassVar[bool] = True
     fixed: ClassVar[Mapping[str, float]] = {}  # constraints are those of `ConstrainedLaw`
     not_held: ClassVar[tuple[str, ...]] = ()  # each parameter is its own coordinate
@@ -45,15 +44,6 @@ class ArmForm:
 
     def __hash__(self) -> int:
         return hash((self.law, self.by, self.arms, self.own))
-
-    def __repr__(self) -> str:
-        return self.__name__
-
-    def __getattr__(self, name: str) -> Any:
-        """What arms do not change is the law's own."""
-        if name.startswith("__") or name == "law":
-            raise AttributeError(name)
-        return getattr(self.law, name)
 
     @property
     def __name__(self) -> str:
@@ -112,7 +102,7 @@ class ArmForm:
     @cached_property
     def nonlinear(self) -> dict[str, Range]:
         """Every parameter with its range."""
-        found = {}
+        found: dict[str, Range] = {}
         for name in self.law.names():
             low, high = self.law.allowed(name)
             known = self.law.nonlinear.get(name) or Range(1.0, 1.0, 1, low, high)
@@ -143,7 +133,9 @@ class ArmForm:
     @cached_property
     def prefactors(self) -> frozenset[str]:
         """Parameters that vary over decades."""
-        return frozenset(one for name in self.law.prefactors & {*self.law.names()} for one in self.of_parameter(name))
+        return frozenset(
+            one for name in self.law.prefactors & {*self.law.names()} for one in self.of_parameter(name)
+        )
 
     def with_fixed(self, **values: float) -> ConstrainedLaw:
         """The form with parameters held at given values."""
@@ -198,14 +190,34 @@ class ArmForm:
         return out
 
 
+def layers_of(form: Any) -> tuple[type[Law], list[dict[str, Any]]]:
+    """The class under arms of arms, and each layer's by, arms and own, the innermost first; plain values."""
+    if not isinstance(form, ArmForm):
+        return form, []
+    law, inner = layers_of(form.law)
+    return law, [*inner, {"by": form.by, "arms": list(form.arms), "own": list(form.own)}]
+
+
+def from_layers(law: Any, layers: Sequence[Mapping[str, Any]]) -> Any:
+    """The form that `layers_of` took apart."""
+    for one in layers:
+        law = ArmForm(law, one["by"], tuple(one["arms"]), tuple(one["own"]))
+    return law
+
+
 class ArmedLaw(Law):
     """A law with the parameters of every arm; `law.of_arm("adam")` is one arm's law."""
+
+    form: ArmForm
+    values: dict[str, Any]
 
     def __init__(self, form: ArmForm, values: Mapping[str, Any]) -> None:
         missing = [name for name in form.names() if name not in values]
         extra = [name for name in values if name not in form.names()]
         if missing or extra:
-            raise TypeError(f"{form.__name__}: {', '.join(missing or extra)} {'missing' if missing else 'unknown'}")
+            raise TypeError(
+                f"{form.__name__}: {', '.join(missing or extra)} {'missing' if missing else 'unknown'}"
+            )
         object.__setattr__(self, "form", form)
         object.__setattr__(self, "values", {name: values[name] for name in form.names()})
 
@@ -230,16 +242,17 @@ class ArmedLaw(Law):
         """The form: what makes another law like this one."""
         return self.form
 
-    axes = property(lambda self: self.form.axes)  # type: ignore[assignment]
-    axis_rules = property(lambda self: self.form.axis_rules)  # type: ignore[assignment]
-    source = property(lambda self: self.form.law.source)  # type: ignore[assignment]
+    axes = property(lambda self: self.form.axes)
+    axis_rules = property(lambda self: self.form.axis_rules)
+    source = property(lambda self: self.form.law.source)
     has_rest = True
 
     def of_arm(self, arm: str) -> Law:
         """The law of one arm, of the class that all arms share; ValueError for one there is not."""
         code = self.form.rule.read(np.array([arm], dtype=object))[0]
         picked = {name: self.form._picked(name, self.values, code) for name in self.form.law.names()}
-        return self.form.law(**{n: float(v) if np.ndim(v) == 0 else v for n, v in picked.items()})
+        found: Law = self.form.law(**{n: float(v) if np.ndim(v) == 0 else v for n, v in picked.items()})
+        return found
 
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """Parameter names, in order."""
@@ -259,7 +272,9 @@ class ArmedLaw(Law):
         return np.diag([1 / float(v) if name in logs else 1.0 for name, v in self.values.items()])
 
     def _loss(self, *x: Array) -> Array:
-        return self.form.loss(x, self.values) + np.zeros(np.broadcast_shapes(*(np.shape(v) for v in x)))
+        return np.asarray(self.form.loss(x, self.values)) + np.zeros(
+            np.broadcast_shapes(*(np.shape(v) for v in x))
+        )
 
     def terms(self, *args: Any) -> Sequence[Any]:  # type: ignore[override]
         """None."""
@@ -308,10 +323,16 @@ class Arms:
         if self.own is not None and self.shared is not None:
             raise ValueError("own= and shared= are both given. Give one: the other follows.")
         known, constraints = (law.law, law) if isinstance(law, ConstrainedLaw) else (law, None)
+        if self.by in known.axes:
+            raise ValueError(
+                f"by={self.by!r} is an axis of {known.__name__}. Give the column that names the arms."
+            )
         named = tuple(self.own if self.own is not None else self.shared or ())
         wrong = [name for name in named if name not in known.names()]
         if wrong:
-            raise ValueError(f"{known.__name__} has no parameter {wrong[0]!r}. It has {', '.join(known.names())}.")
+            raise ValueError(
+                f"{known.__name__} has no parameter {wrong[0]!r}. It has {', '.join(known.names())}."
+            )
         own = tuple(n for n in known.names() if (n in named) == (self.own is not None))
         form = ArmForm(known, self.by, levels_of(table, self.by), own)
         return constrained_alike(form, constraints)
@@ -333,7 +354,9 @@ def with_categories(law: Any, table: Any) -> LawForm:
         arms = levels_of(table, column)
         reference = arms[0] if category.reference is None else category.reference
         if reference not in arms:
-            raise ValueError(f"{column}: the reference {reference!r} is not in the table, which has {', '.join(arms)}.")
+            raise ValueError(
+                f"{column}: the reference {reference!r} is not in the table, which has {', '.join(arms)}."
+            )
         form = ArmForm(form, column, arms, (category.parameter,))
         held[f"{category.parameter}[{reference}]"] = category.at
     return ConstrainedLaw(form, held)
@@ -342,11 +365,15 @@ def with_categories(law: Any, table: Any) -> LawForm:
 def levels_of(table: Any, by: str) -> tuple[str, ...]:
     """The categories in a column of a table, in order; ValueError where it is missing or has an empty cell."""
     if by not in table:
-        raise ValueError(f"no column {by!r} that names the arms. The table has {', '.join(map(str, list(table)[:12]))}.")
+        raise ValueError(
+            f"no column {by!r} that names the arms. The table has {', '.join(map(str, list(table)[:12]))}."
+        )
     column = np.asarray(table[by], dtype=object)
     empty = [row for row, value in enumerate(column) if value is None or value != value]
     if empty:
-        raise ValueError(f"row {empty[0] + 1}, column {by}: the cell is empty. Name the arm, or leave the row out.")
+        raise ValueError(
+            f"row {empty[0] + 1}, column {by}: the cell is empty. Name the arm, or leave the row out."
+        )
     names = {level_name(value) for value in column}
     try:
         return tuple(sorted(names, key=float))

@@ -38,7 +38,7 @@ class Axis:
         return f"{'>=' if self.reached else '>'} {self.lowest:g}" if self.lowest > -np.inf else "a number"
 
     def read(self, given: Any) -> Array:
-        """What a caller gave as float64; TypeError or ValueError where it is no number."""
+        """The `given` values as float64; TypeError or ValueError where one is no number."""
         return np.asarray(given, dtype=np.float64)
 
     def good(self, values: Any) -> Any:
@@ -77,7 +77,7 @@ class Levels(Axis):
             return np.arange(1.0, len(self.names) + 1)
 
     def read(self, given: Any) -> Array:
-        """Numbers of categories given by name or as numbers; ValueError for a name that is none."""
+        """Numbers of the `given` categories, names or numbers; ValueError for a name that is none."""
         raw = np.asarray(given)
         if raw.dtype.kind in "fiu":
             return raw.astype(np.float64)

@@ -19,7 +19,7 @@ import numpy as np
 
 from scaling.laws import free_form
 from scaling.laws.axis import Axis, clean_axes, like, rule_of
-from scaling.laws.constrained import ConstrainedLaw
+from scaling.laws.constrained import ConstrainedLaw, Form
 from scaling.laws.free_form import differences
 from scaling.laws.ranges import EXPONENT, Array, Range
 from scaling.shown import shown
@@ -161,7 +161,7 @@ class Law:
     def of(cls, given: Any) -> LawForm:
         """The law that a caller gave: a class, one with constraints, or a law, fitted or not; else ValueError."""
         found = given.kind if isinstance(given, Law) else given
-        if getattr(type(found), "is_form", False) or (isinstance(found, type) and issubclass(found, Law)):
+        if isinstance(found, Form) or (isinstance(found, type) and issubclass(found, Law)):
             return found
         raise ValueError(f"{shown(given)} is no law: give scaling.ParallelLaw or its name, 'parallel'")
 
@@ -283,4 +283,4 @@ class Law:
         return like(found, {"loss": loss, **axes})
 
 
-LawForm = type[Law] | ConstrainedLaw  # what a fit is of
+LawForm = type[Law] | Form  # what a fit is of

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +23,32 @@ from scaling.laws.ranges import Range
 LOG_ZERO = float(np.log(1e-300))  # the coordinate of a prefactor of 0
 
 
+class Form:
+    """What stands in the place of a law's class: a law with constraints, or one with arms."""
+
+    law: Any  # type[Law], or another form
+
+    def __repr__(self) -> str:
+        return str(getattr(self, "__name__"))  # noqa: B009 - a property of the subclasses
+
+    def __getattr__(self, name: str) -> Any:
+        """What the form does not change is the law's own."""
+        if name.startswith("__") or name == "law":
+            raise AttributeError(name)
+        return getattr(self.law, name)
+
+    def __call__(self, *values: Any, **fields: Any) -> Any:
+        """A law with these fields."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, repr=False)
-class ConstrainedLaw:
+class ConstrainedLaw(Form):
     """A law's class with `fixed` values and `bounds` of some parameters; used wherever a class is.
 
     Made by `Law.with_fixed`, `Law.with_bounds`, `by_name("dense:E=1.6")` or the arguments of `scaling.fit`.
     """
 
-    is_form: ClassVar[bool] = True
     law: Any  # type[Law]
     fixed: Mapping[str, float] = field(default_factory=dict)
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -49,15 +67,6 @@ class ConstrainedLaw:
 
     def __hash__(self) -> int:
         return hash((self.law, *self.fixed.items(), *self.bounds.items()))
-
-    def __repr__(self) -> str:
-        return self.__name__
-
-    def __getattr__(self, name: str) -> Any:
-        """What a constraint does not change is the law's own."""
-        if name.startswith("__") or name == "law":
-            raise AttributeError(name)
-        return getattr(self.law, name)
 
     def __call__(self, *values: Any, **fields: Any) -> Any:
         """A law with these fields, the fixed ones filled in."""

@@ -82,13 +82,16 @@ def arm_starts(problem: Problem, form: ArmForm) -> Array:
     plain += [plain[0].take(problem.x[-1] == code) for code in form.rule.codes]
     pooled, *alone = (_quick(one) for one in plain)
     middle = {name: float(np.mean([one[name] for one in alone])) for name in pooled}
-    own = {f"{name}[{arm}]": one[name] for name in form.own for arm, one in zip(form.arms, alone, strict=True)}
+    own = {
+        f"{name}[{arm}]": one[name] for name in form.own for arm, one in zip(form.arms, alone, strict=True)
+    }
     begins = [{**pooled, **own}, {**middle, **own}, *({**one, **own} for one in alone)]
     begins.append({one: pooled[name] for name in pooled for one in form.of_parameter(name)})
     rows = np.array([[begin[name] for name in form.names()] for begin in begins])
     moved = np.random.default_rng(0).uniform(0.8, 1.25, (2 * len(rows), rows.shape[1]))
     rows = np.concatenate([rows, moved * np.tile(rows, (2, 1))])
-    return np.stack([form.coordinate(n, v) for n, v in zip(form.names(), rows.T, strict=True)], -1)
+    eta = np.stack([form.coordinate(n, v) for n, v in zip(form.names(), rows.T, strict=True)], -1)
+    return np.asarray(np.clip(eta, problem.lower, problem.upper))
 
 
 def _quick(problem: Problem) -> dict[str, float]:

@@ -14,7 +14,7 @@ from scaling.data.runs import arrays
 from scaling.fitting import plots
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
-from scaling.laws import law_of
+from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.certificate import Status
 from scaling.optimise.objectives import Objective
@@ -41,7 +41,7 @@ class Backtest(ResultTable):
 
 
 def backtest(
-    law: LawForm | Law | str,
+    law: LawForm | Law | Arms | str,
     runs: Any,
     by: str | None = None,
     objective: Objective | str | None = None,

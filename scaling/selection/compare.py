@@ -15,7 +15,7 @@ from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
-from scaling.laws import REGISTRY, law_of
+from scaling.laws import REGISTRY, Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.estimate import EXACT
 from scaling.optimise.objectives import LeastSquares, Objective, checked
@@ -46,7 +46,7 @@ class Comparison(ResultTable):
 
 
 def compare(
-    laws: Iterable[LawForm | str],
+    laws: Iterable[LawForm | Arms | str],
     runs: Any,
     objective: Objective | str | None = None,
     holdout: str | None = None,

@@ -47,7 +47,9 @@ def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method
     lowest = ["lower", "new_lower"]
     frame[lowest] = frame[lowest].clip(lower=0.0)  # no loss is below it
     categories = categories_of(fit.law)
-    logs, asked = (np.log(np.stack([of[a] for a in fit.law.axes if a not in categories])) for of in (fit.axes, flat))
+    logs, asked = (
+        np.log(np.stack([of[a] for a in fit.law.axes if a not in categories])) for of in (fit.axes, flat)
+    )
     above, below = asked - logs.max(1, keepdims=True), logs.min(1, keepdims=True) - asked
     frame["beyond"] = np.exp(np.maximum(np.maximum(above, below).max(0), 0.0))
     frame["inside"] = _in_hull(asked, logs)
