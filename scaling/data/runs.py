@@ -52,7 +52,7 @@ def read_narrowed(path: str | Path, columns: Mapping[str, str] | None, narrow: N
             )
     if not source.exists():
         raise FileNotFoundError(
-            f"{source}: no such file; give a runs table (parquet, csv, jsonl) or a sweep folder"
+            f"{source}: no such file; give a runs table (csv, parquet, json, ...) or a sweep folder"
         )
     table = _loaded(source, columns or {}, narrow)
     validate(table, str(source), table.index)
