@@ -13,6 +13,7 @@ from scaling.data.columns.recognise import missing, once, recognised
 from scaling.data.formats.json_tables import flat
 from scaling.data.runs import arrays
 from scaling.laws import REGISTRY
+from scaling.laws.axis import Axis
 from scaling.laws.base import Array, Law
 from scaling.laws.constrained import ConstrainedLaw
 from scaling.shown import shown
@@ -118,12 +119,14 @@ def as_runs(given: Any, option: str = "table") -> pd.DataFrame:
     return recognised(as_frame(given, option))
 
 
-def axis_columns(frame: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Array]:
+def axis_columns(
+    frame: pd.DataFrame, names: tuple[str, ...], rules: Mapping[str, Axis] | None = None
+) -> dict[str, Array]:
     """The named columns as float64, each (n,); ValueError names the first bad row, column and value."""
     lacking = [name for name in names if name not in frame]
     if lacking:
         raise ValueError(f"no column {lacking[0]!r}: the law takes {', '.join(names)}")
-    columns, _ = arrays({**{name: frame[name] for name in names}, "loss": np.ones(len(frame))}, names)
+    columns, _ = arrays({**{name: frame[name] for name in names}, "loss": np.ones(len(frame))}, names, rules)
     return {name: columns[name] for name in names}
 
 

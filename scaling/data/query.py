@@ -34,9 +34,11 @@ def mapping(given: str | None, option: str) -> dict[str, str]:
     return dict(pairs)
 
 
-_QUOTED = r"\"[^\"]*\"|'[^']*'"
-_PART = re.compile(rf"(?:{_QUOTED}|[^,\"'])+|[\"']")
-_HALVES = re.compile(rf"((?:{_QUOTED}|[^=\"'])*)=(.*)", re.DOTALL)
+_QUOTED = (
+    r"(?:(?<![^=,\s])(?:\"[^\"]*\"|'[^']*'))"  # where a name or a value begins; elsewhere a quote is a letter
+)
+_PART = re.compile(rf"(?:{_QUOTED}|[^,])+")
+_HALVES = re.compile(rf"((?:{_QUOTED}|[^=])*)=(.*)", re.DOTALL)
 
 
 def _halves(part: str) -> tuple[str, str]:
@@ -187,7 +189,7 @@ def mixed(runs: pd.DataFrame, axes: tuple[str, ...] = ("D",), keep: Any = None) 
     (n,) bool; the usable ones unless given.
     """
     rows, found = usable(runs) if keep is None else keep, {}
-    for column in ("corpus", "recipe", *({"D"} - {*axes})):
+    for column in (name for name in ("corpus", "recipe", "D") if name not in axes):
         values = runs[column][rows].unique() if column in runs else ()
         if len(values) > 1:
             names = shown_values([f"{v:g}" if column == "D" else str(v) for v in values])

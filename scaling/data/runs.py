@@ -16,6 +16,7 @@ from scaling.data.columns.recognise import AXES
 from scaling.data.columns.run_states import OK
 from scaling.data.reading import reading_of, with_reading
 from scaling.data.units import parse_size
+from scaling.laws.axis import Axis, rule_of
 from scaling.laws.base import Array
 
 AMOUNTS = ("loss", "loss_se")  # where 2,111 may mean 2.111
@@ -51,7 +52,7 @@ def read_narrowed(path: str | Path, columns: Mapping[str, str] | None, narrow: N
             )
     if not source.exists():
         raise FileNotFoundError(
-            f"{source}: no such file; give a runs table (parquet, csv, jsonl) or a sweep folder"
+            f"{source}: no such file; give a runs table (csv, parquet, json, ...) or a sweep folder"
         )
     table = _loaded(source, columns or {}, narrow)
     validate(table, str(source), table.index)
@@ -230,10 +231,13 @@ def _bad(name: str, values: Array) -> Any:
     return ~(good | (np.isnan(values) & (name in MAY_BE_EMPTY)))
 
 
-def arrays(table: Any, names: tuple[str, ...]) -> tuple[dict[str, Array], int]:
+def arrays(
+    table: Any, names: tuple[str, ...], rules: Mapping[str, Axis] | None = None
+) -> tuple[dict[str, Array], int]:
     """The named columns and the loss of a table's usable rows as float64, and how many rows were left out.
 
-    `table` is a DataFrame or a mapping of sequences. ValueError names the first bad row, column and value.
+    table: a DataFrame or a mapping of sequences. rules: of a law's own axes, `Law.axis_rules`. ValueError names
+    the first bad row, column and value.
     """
     for name in (*names, "loss"):
         if name not in table:
@@ -243,16 +247,16 @@ def arrays(table: Any, names: tuple[str, ...]) -> tuple[dict[str, Array], int]:
         raise ValueError(no_run(found[0], table[found[0]]))
     out = {}
     for name in (*names, "loss"):
+        rule = rule_of(name, rules)
         raw = np.asarray(table[name], dtype=object) if not _is_float(table[name]) else np.asarray(table[name])
         try:
-            values = raw.astype(np.float64)
+            values = rule.read(raw)
         except (TypeError, ValueError):
             values = np.array([_number(v, i, name) for i, v in enumerate(raw)])
-        bad = keep & ~(np.isfinite(values) & (values >= 1 if name == "P" else values > 0))
+        bad = keep & ~rule.good(values)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
-            need = ">= 1" if name == "P" else "> 0"
-            raise ValueError(f"row {row + 1}, column {name}: {values[row]:g} must be finite and {need}")
+            raise ValueError(f"row {row + 1}, column {name}: {values[row]:g} must be finite and {rule.need}")
         out[name] = values[keep]
     return out, int((~keep).sum())
 

@@ -14,7 +14,7 @@ from scaling.data.reading import ASSUMED, Guess, Reading, reading_of
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import with_table_notes
-from scaling.laws import law_of
+from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import LogHuber, Objective, checked
 from scaling.optimise.optimum import STARTS, solve
@@ -22,15 +22,12 @@ from scaling.optimise.problem import Problem
 from scaling.shown import shown
 
 SHARES = 1 + 1e-9  # weights that sum to no more are shares: no count of rows is as low
-FEW, MANY, MOST = (
-    10.0,
-    100.0,
-    1e5,
-)  # mean weights that are no counts if not whole; hardly; not if whole either
+FEW = 10.0  # mean weights above which numbers that are not whole are no counts
+MANY, MOST = 100.0, 1e5  # mean weights above which whole numbers are hardly counts, and are none
 
 
 def fit(
-    law: LawForm | Law | str,
+    law: LawForm | Law | Arms | str,
     table: Any,
     objective: Objective | str | None = None,
     *,
@@ -56,14 +53,14 @@ def fit(
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
     table = as_runs(table)
-    law, objective = constrained(law_of(law), fixed, bounds), checked(objective, LogHuber())
-    data, excluded = arrays(table, law.axes)
+    law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective, LogHuber())
+    data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)
     if not isinstance(start, int) or start < 1:
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
     y = data.pop("loss")
     w = _column(table, weights, keep, "weights", zero=True)
-    reading = _told(_streams_told(reading_of(table), law), None if weights is None else w, groups)
+    reading = _told(_of_law(reading_of(table), law), None if weights is None else w, groups)
     problem = Problem(law, tuple(data.values()), y, w, objective)
     if se is not None:
         spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
@@ -72,8 +69,10 @@ def fit(
     return with_table_notes(Fit.of(replace(found, reading=reading)), table, keep)
 
 
-def _streams_told(reading: Reading, law: LawForm) -> Reading:
-    """The reading, and where a law of P was fitted to a table without streams what to do."""
+def _of_law(reading: Reading, law: LawForm) -> Reading:
+    """The reading as far as the law's axes go; a law of P fitted to a table without streams is told what to do."""
+    other = {"N", "D", "C"} - ({*law.axes} - {*law.axis_rules})
+    reading = replace(reading, guesses=tuple(g for g in reading.guesses if not (g.doubt and g.axis in other)))
     if "P" not in law.axes or not any(guess.action == ASSUMED for guess in reading.of("P")):
         return reading
     text = "the law is of P, and no column tells streams: name it with --columns P=COLUMN, or take a law without P"

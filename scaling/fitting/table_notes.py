@@ -157,9 +157,14 @@ def _is_axis(fit: Estimate, column: pd.Series[Any], codes: Any) -> bool:
     if not numeric or column.isna().any() or not (column > 0).all():
         return False
     y = np.log(column.to_numpy(np.float64))
-    logs = np.stack([np.ones(y.size), *(np.log(x) for x in fit.problem.x)], axis=1)
+    logs = np.stack([np.ones(y.size), *(np.log(x) for x in fit.problem.x if _positive(x))], axis=1)
     left = y - logs @ np.linalg.lstsq(logs, y, rcond=None)[0]
     return bool(left.var() < 1e-3 * y.var())
+
+
+def _positive(x: Any) -> bool:
+    """Whether an axis' values have logarithms: numbers above 0, no levels of a category."""
+    return x.dtype.kind == "f" and bool((x > 0).all())
 
 
 def _log(column: pd.Series[Any]) -> Array:
@@ -243,7 +248,7 @@ def rising(fit: Estimate) -> tuple[str, ...]:
 
     By least squares of the loss on the logarithms of the axes together, STEEP standard errors above 0.
     """
-    logs = {axis: np.log(x) for axis, x in fit.axes.items() if np.ptp(x) > 0}
+    logs = {axis: np.log(x) for axis, x in fit.axes.items() if _positive(x) and np.ptp(x) > 0}
     if fit.loss.size < len(logs) + 1 + SPARE or not logs or np.ptp(fit.loss) == 0:
         return ()
     X = np.stack([np.ones(fit.loss.size), *logs.values()], axis=1)
