@@ -1,16 +1,18 @@
 """`parscale import`, `export` and `generate` on checkpoints, and runs that share one frozen backbone."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import parscale
-from sweeps.checkpoint.hf_config import CheckpointError
-from sweeps.checkpoint.released_format import backbone_of, load, save
+from sweeps.checkpoint.hf_config import CheckpointError, end_tokens
+from sweeps.checkpoint.released_format import load, save
 from sweeps.checkpoint.stream_bank import StreamBank, save_apart
+from sweeps.checkpoint.weight_files import backbone_of
 from sweeps.config.execution import Execution
 from sweeps.config.model import ModelConfig
 from sweeps.config.run import RunConfig
@@ -64,15 +66,121 @@ def test_a_float16_checkpoint_can_be_written_as_one_for_this_machine(checkpoint,
     assert load(tmp_path / "whole").head.dtype == torch.float32
 
 
-def test_generate_writes_the_text_it_makes(checkpoint, capsys):
-    model = load(checkpoint)
-    with torch.no_grad():  # so that every token is followed by elm
+def followed_by_elm(model):
+    """The model changed so that every token is followed by elm."""
+    with torch.no_grad():
         model.model.norm.weight.zero_()
         model.model.norm.weight[0] = 1.0
         model.model.embed_tokens.weight.fill_(1.0)
         model.model.embed_tokens.weight[:, 0] = 0.0
         model.model.embed_tokens.weight[WORDS.index("elm"), 0] = 9.0
-    save(model, checkpoint)
+    return model
+
+
+def say(folder, file="config.json", **changes):
+    """Change what a JSON file of a checkpoint says."""
+    path = folder / file
+    path.write_text(json.dumps((json.loads(path.read_text()) if path.exists() else {}) | changes))
+
+
+def test_generate_ends_where_the_checkpoint_says(checkpoint, tmp_path, capsys):
+    save(followed_by_elm(load(checkpoint)), checkpoint)
+    argv = ("generate", checkpoint, "--prompt", "ash birch", "--max-tokens", 9)
+    say(checkpoint, eos_token_id=WORDS.index("elm"))
+    assert call(*argv) == 0
+    assert capsys.readouterr().out.split() == []
+    assert call(*argv, "--stop", "cedar") == 0
+    assert capsys.readouterr().out.split() == ["elm"] * 9
+    say(checkpoint, "generation_config.json", eos_token_id=[WORDS.index("cedar"), WORDS.index("elm")])
+    assert call("export", checkpoint, "--out", tmp_path / "out") == 0
+    assert end_tokens(tmp_path / "out") == (3, 4)
+    say(checkpoint, "generation_config.json", eos_token_id=3)
+    say(checkpoint, max_position_embeddings=6)
+    capsys.readouterr()
+    assert call(*argv) == 0
+    told = capsys.readouterr()
+    assert told.out.split() == ["elm"] * 4
+    assert "context of 6 tokens" in told.err
+    assert call("import", checkpoint) == 0
+    assert "6 tokens" in capsys.readouterr().out
+    say(checkpoint, "generation_config.json", eos_token_id="elm")
+    assert call(*argv) == call("import", checkpoint) == 2
+
+
+def test_an_exported_run_says_where_its_texts_end(checkpoint, tmp_path):
+    assert end_tokens(checkpoint) == ()
+    assert call("export", checkpoint, "--out", tmp_path / "out") == 0
+    assert end_tokens(tmp_path / "out") == (0,)
+    (checkpoint / "tokenizer.json").unlink()
+    assert call("export", checkpoint, "--out", tmp_path / "bare") == 0
+    assert end_tokens(tmp_path / "bare") == ()
+
+
+def spoil(name, value):
+    """A change of one tensor of model.safetensors."""
+
+    def change(folder):
+        tensors = load_file(folder / "model.safetensors")
+        tensors[name][0] = value
+        save_file(tensors, folder / "model.safetensors")
+
+    return change
+
+
+def to_float8(folder):
+    kind = torch.float8_e4m3fn
+    tensors = {name: tensor.to(kind) for name, tensor in load_file(folder / "model.safetensors").items()}
+    save_file(tensors, folder / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (spoil("model.norm.weight", float("nan")), "model.norm.weight (1 of 32 values)"),
+        (to_float8, "float8_e4m3fn without a scale"),
+        (lambda folder: say(folder, parscale_n=4), "set parscale_n to 1 in config.json"),
+        (
+            lambda folder: say(folder, rope_parameters={"rope_theta": 1e6}),
+            "rope_parameters.rope_theta = 1e+06",
+        ),
+        (lambda folder: say(folder, rope_scaling={"type": "dynamic", "factor": 4}), "rope scaling 'dynamic'"),
+        (lambda folder: say(folder, vocab_size=5), "vocab_size = 5, the weights are of vocab_size = 12"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 99), "truncated or no safetensors"),
+        (
+            lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"),
+            "pickled weights",
+        ),
+    ],
+    ids=range(8),
+)
+def test_import_generate_and_export_refuse_a_checkpoint_alike(checkpoint, tmp_path, capsys, change, named):
+    change(checkpoint)
+    for argv in (("import",), ("generate", "--prompt", "ash"), ("export", "--out", tmp_path / "out")):
+        assert call(argv[0], checkpoint, *argv[1:]) == 2
+        told = capsys.readouterr()
+        assert named in told.err
+        assert told.out == ""
+        assert len(told.err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_float8_is_read_where_a_type_is_asked_for(checkpoint, capsys):
+    to_float8(checkpoint)
+    assert call("import", checkpoint, "--dtype", "float32") == 0
+    assert call("generate", checkpoint, "--prompt", "ash", "--max-tokens", 2, "--dtype", "bfloat16") == 0
+
+
+def test_a_tokenizer_with_more_words_than_the_embedding(checkpoint, capsys):
+    tokenizer = Tokenizer(models.WordLevel({f"w{i}": i for i in range(13)}, unk_token="w1"))
+    tokenizer.save(str(checkpoint / "tokenizer.json"))
+    for argv in (("import",), ("generate", "--prompt", "w0")):
+        assert call(argv[0], checkpoint, *argv[1:]) == 2
+        assert "13 entries, the model's embedding 12 rows" in capsys.readouterr().err
+
+
+def test_generate_writes_the_text_it_makes(checkpoint, capsys):
+    model = load(checkpoint)
+    save(followed_by_elm(model), checkpoint)
     argv = ("generate", checkpoint, "--prompt", "ash elm", "--max-tokens", 3)
     assert call(*argv, "--seed", 1) == 0
     plain = capsys.readouterr().out

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import parscale
 from sweeps.checkpoint import released_format
-from sweeps.checkpoint.hf_config import CheckpointError, from_json, hf_json
+from sweeps.checkpoint.hf_config import CheckpointError, end_tokens, from_json, hf_json
 from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
@@ -173,7 +173,10 @@ def test_shard_of_another_checkpoint(tmp_path):
         ({"num_attention_heads": 0}, "missing or not a positive integer: num_attention_heads"),
         ({"rope_scaling": ["yarn"]}, "the rope settings must be an object, got list"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "rope scaling 'yarn'"),
-        ({"use_sliding_window": True, "hidden_act": "gelu"}, "use_sliding_window, hidden_act 'gelu'"),
+        (
+            {"layer_types": ["sliding_attention"], "hidden_act": "gelu"},
+            "sliding windows .*, hidden_act 'gelu'",
+        ),
         ({"parscale_n": 0}, "P must be at least 1, got 0"),
         ({"num_key_value_heads": 3}, "kv_heads = 3 does not divide heads = 4"),
     ],
@@ -193,7 +196,7 @@ def test_a_shard_outside_the_folder_is_refused(p2, shard):
 
 
 def test_not_a_checkpoint(p2, tmp_path):
-    with pytest.raises(CheckpointError, match=r"has no config.json"):
+    with pytest.raises(CheckpointError, match=r"nowhere is no checkpoint"):
         released_format.load(tmp_path / "nowhere")
     (p2 / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"has neither model.safetensors nor"):
@@ -220,5 +223,29 @@ def test_tied_matrix_written_twice(p2):
     assert released_format.load(p2).config.tied_embeddings
     tensors["lm_head.weight"] += 1
     save_file(tensors, p2 / "model.safetensors")
-    with pytest.raises(CheckpointError, match=r"extra lm_head.weight"):
+    with pytest.raises(CheckpointError, match=r"lm_head.weight differs .* set tie_word_embeddings to false"):
         released_format.load(p2)
+    path = p2 / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tie_word_embeddings": False}))
+    assert torch.equal(released_format.load(p2).head, tensors["lm_head.weight"])
+
+
+def test_tied_matrix_under_the_head_s_name(p2):
+    tensors = load_file(p2 / "model.safetensors")
+    tensors["lm_head.weight"] = tensors.pop("model.embed_tokens.weight")
+    save_file(tensors, p2 / "model.safetensors")
+    assert torch.equal(released_format.load(p2).head, tensors["lm_head.weight"])
+
+
+def test_saving_more_shards_leaves_no_stale_file(tmp_path):
+    released_format.save(ParScaleLM(TINY), tmp_path)
+    model = ParScaleLM(TINY)
+    released_format.save(model, tmp_path, shard_bytes=9_000)
+    assert not (tmp_path / "model.safetensors").exists()
+    assert torch.equal(released_format.load(tmp_path).head, model.head)
+
+
+@pytest.mark.parametrize("ends", [(), (7,), (7, 11)])
+def test_what_ends_a_text_is_written(tmp_path, ends):
+    released_format.save(ParScaleLM(TINY), tmp_path, ends=ends)
+    assert end_tokens(tmp_path) == ends
