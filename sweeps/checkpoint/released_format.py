@@ -39,7 +39,7 @@ def read_config(folder: str | Path) -> ModelConfig:
     return from_json(read_hf_json(path), where=str(path))
 
 
-def load(
+def load_checkpoint(
     folder: str | Path, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
 ) -> ParScaleLM:
     """The model in a checkpoint folder, in evaluation mode.
@@ -80,7 +80,7 @@ def merged_state(model: ParScaleLM) -> dict[str, Tensor]:
     return {name: tensor.detach().to("cpu").contiguous() for name, tensor in state.items()}
 
 
-def save(
+def save_checkpoint(
     model: ParScaleLM,
     folder: str | Path,
     dtype: torch.dtype | None = None,
@@ -141,7 +141,7 @@ def grow(
     """A model of P streams on a copy of the given backbone, what ParScale adds drawn anew.
 
     Drawn with the backbone's init_std, prefixes and aggregation with a std of their own where it is given.
-    `sweeps.model.stream_initialisation.quiet` then makes the model start at the backbone's own loss.
+    `sweeps.model.stream_initialisation.quiet_streams` then makes the model start at the backbone's own loss.
     """
     drawn: dict[str, Any] = {"prefix_std": prefix_std, "aggregation_std": aggregation_std}
     added: dict[str, Any] = {"prefix_tokens": prefix_tokens, "smoothing": smoothing, **drawn}

@@ -88,7 +88,7 @@ class StreamBank(nn.Module):
 
     def save(self, folder: str | Path) -> Path:
         """The backbone as a plain checkpoint, each set in a folder P<streams> of its own."""
-        folder = checkpoint.save(self.at(1), folder)
+        folder = checkpoint.save_checkpoint(self.at(1), folder)
         for P, model in self.sets.items():
             assert isinstance(model, ParScaleLM)
             if P != "1":
@@ -98,7 +98,7 @@ class StreamBank(nn.Module):
     @classmethod
     def load(cls, folder: str | Path) -> StreamBank:
         """What `save` wrote, or a backbone that `save_apart` left with the sets beside it."""
-        bank = cls(checkpoint.load(folder))
+        bank = cls(checkpoint.load_checkpoint(folder))
         backbone = dict(bank.at(1).named_parameters())
         found: dict[int, Path] = {}
         for place in places(Path(folder)):
@@ -151,7 +151,7 @@ def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path) -> P
     backbone = folder.resolve().parent / name
     if not backbone.exists():
         with tempfile.TemporaryDirectory(dir=backbone.parent, prefix=f".{name}-", suffix=".tmp") as scratch:
-            made = checkpoint.save(view(model), Path(scratch) / name, tokenizer=tokenizer)
+            made = checkpoint.save_checkpoint(view(model), Path(scratch) / name, tokenizer=tokenizer)
             try:
                 made.replace(backbone)
             except OSError:

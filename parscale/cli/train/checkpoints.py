@@ -40,8 +40,8 @@ def save_beside_tokenizer(model: ParScaleLM, source: str, out: str) -> int:
     path = Path(source) / "tokenizer.json"
     if path.exists():
         ends = ends_of_text(source, load_tokenizer(source))
-        saved = released_format.save(model, out, tokenizer=path, ends=ends)
+        saved = released_format.save_checkpoint(model, out, tokenizer=path, ends=ends)
     else:
-        saved = released_format.save(model, out, ends=end_tokens(source))
+        saved = released_format.save_checkpoint(model, out, ends=end_tokens(source))
     print(f"written {saved}")
     return 0

@@ -22,5 +22,5 @@ def run(options: Options) -> int:
     """Write a run's model in the released format."""
     from sweeps.checkpoint import released_format
 
-    model = released_format.load(options.checkpoint, dtype=options.torch_dtype)
+    model = released_format.load_checkpoint(options.checkpoint, dtype=options.torch_dtype)
     return save_beside_tokenizer(model, options.checkpoint, options.out)

@@ -77,7 +77,7 @@ def load_streams(options: Options) -> ParScaleLM:
     from sweeps.checkpoint.stream_bank import StreamBank, places, view
 
     folder, P, dtype = options.checkpoint, options.streams, options.torch_dtype
-    model = released_format.load(folder, dtype=dtype)
+    model = released_format.load_checkpoint(folder, dtype=dtype)
     if P is None or P == model.config.P:
         return model
     if P == 1:

@@ -30,7 +30,7 @@ def run(options: Options) -> int:
     """Check a checkpoint, describe it, and with --out write it as one of ours, grown to --streams."""
     from sweeps.checkpoint import released_format
 
-    model = released_format.load(options.checkpoint, dtype=options.torch_dtype)
+    model = released_format.load_checkpoint(options.checkpoint, dtype=options.torch_dtype)
     if options.streams is not None and options.streams != model.config.P:
         if model.config.P != 1:
             has = model.config.P

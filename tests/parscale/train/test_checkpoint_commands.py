@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 import parscale
 from sweeps.checkpoint.hf_config import CheckpointError, end_tokens
-from sweeps.checkpoint.released_format import load, save
+from sweeps.checkpoint.released_format import load_checkpoint, save_checkpoint
 from sweeps.checkpoint.stream_bank import StreamBank, save_apart
 from sweeps.checkpoint.weight_files import backbone_of
 from sweeps.config.execution import Execution
@@ -35,7 +35,7 @@ def checkpoint(tmp_path, one_thread):
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="fir"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    return save(ParScaleLM(TINY), tmp_path / "plain", tokenizer=tmp_path / "tokenizer.json")
+    return save_checkpoint(ParScaleLM(TINY), tmp_path / "plain", tokenizer=tmp_path / "tokenizer.json")
 
 
 def call(*argv):
@@ -48,22 +48,22 @@ def test_import_describes_and_grows(checkpoint, tmp_path, capsys):
     assert f"{TINY.N:,}" in told
     assert "none (P = 1)" in told
     assert call("import", checkpoint, "--streams", 4, "--out", tmp_path / "grown") == 0
-    grown = load(tmp_path / "grown")
+    grown = load_checkpoint(tmp_path / "grown")
     assert (grown.config.P, grown.config.prefix_tokens) == (4, TINY.prefix_tokens)
     assert call("import", checkpoint, "--streams", 2, "--prefix-tokens", 9, "--out", tmp_path / "long") == 0
-    assert load(tmp_path / "long").config.K == 9
-    assert torch.equal(grown.head, load(checkpoint).head)
+    assert load_checkpoint(tmp_path / "long").config.K == 9
+    assert torch.equal(grown.head, load_checkpoint(checkpoint).head)
     assert (tmp_path / "grown" / "tokenizer.json").exists()
     assert call("import", checkpoint, "--streams", 0) == 2
     assert "P must be at least 1, got 0" in capsys.readouterr().err
 
 
 def test_a_float16_checkpoint_can_be_written_as_one_for_this_machine(checkpoint, tmp_path, capsys):
-    save(load(checkpoint), tmp_path / "half", dtype=torch.float16)
+    save_checkpoint(load_checkpoint(checkpoint), tmp_path / "half", dtype=torch.float16)
     assert call("export", tmp_path / "half", "--out", tmp_path / "none") == 2
     assert "float16 weights overflow and crawl on a CPU" in capsys.readouterr().err
     assert call("export", tmp_path / "half", "--out", tmp_path / "whole", "--dtype", "float32") == 0
-    assert load(tmp_path / "whole").head.dtype == torch.float32
+    assert load_checkpoint(tmp_path / "whole").head.dtype == torch.float32
 
 
 def followed_by_elm(model):
@@ -84,7 +84,7 @@ def say(folder, file="config.json", **changes):
 
 
 def test_generate_ends_where_the_checkpoint_says(checkpoint, tmp_path, capsys):
-    save(followed_by_elm(load(checkpoint)), checkpoint)
+    save_checkpoint(followed_by_elm(load_checkpoint(checkpoint)), checkpoint)
     argv = ("generate", checkpoint, "--prompt", "ash birch", "--max-tokens", 9)
     say(checkpoint, eos_token_id=WORDS.index("elm"))
     assert call(*argv) == 0
@@ -179,8 +179,8 @@ def test_a_tokenizer_with_more_words_than_the_embedding(checkpoint, capsys):
 
 
 def test_generate_writes_the_text_it_makes(checkpoint, capsys):
-    model = load(checkpoint)
-    save(followed_by_elm(model), checkpoint)
+    model = load_checkpoint(checkpoint)
+    save_checkpoint(followed_by_elm(model), checkpoint)
     argv = ("generate", checkpoint, "--prompt", "ash elm", "--max-tokens", 3)
     assert call(*argv, "--seed", 1) == 0
     plain = capsys.readouterr().out
@@ -230,9 +230,9 @@ def test_runs_on_a_frozen_backbone_share_its_file(frozen, capsys):
     backbone = weights[-1].parent
     bank, ids = StreamBank.load(place / backbone), torch.randint(300, (2, 9))
     for P in runs:
-        model = load(place / "checkpoints" / f"P{P}")
+        model = load_checkpoint(place / "checkpoints" / f"P{P}")
         assert torch.equal(model(ids), bank(ids, P=P))
-        assert torch.equal(model.head, load(place / "base").head)
+        assert torch.equal(model.head, load_checkpoint(place / "base").head)
     call("generate", place / backbone, "--prompt", "ba", "--streams", 4, "--max-tokens", 2)
     assert capsys.readouterr().out.strip()
 
@@ -243,7 +243,7 @@ def test_two_sets_for_one_P_are_not_chosen_between(tmp_path, checkpoint):
         save_apart(model, tmp_path / "runs" / name, "backbone-x", checkpoint / "tokenizer.json")
     with pytest.raises(CheckpointError, match=r"two sets for P = 2, .*one and .*two: load the one you want"):
         StreamBank.load(tmp_path / "runs" / "backbone-x")
-    assert torch.equal(load(tmp_path / "runs" / "two").head, model.head)
+    assert torch.equal(load_checkpoint(tmp_path / "runs" / "two").head, model.head)
     (tmp_path / "runs" / "one" / "streams.safetensors").write_bytes(b"damaged")  # a neighbour's fault
     assert StreamBank.load(tmp_path / "runs" / "backbone-x").at(2).config == model.config
 

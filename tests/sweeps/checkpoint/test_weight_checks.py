@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def saved(folder, change=None, tensors=None, config=None):
     """A model's folder, its tensors passed through `tensors`, its config.json changed by `config`."""
-    released_format.save(ParScaleLM(replace(TINY, **(change or {}))), folder)
+    released_format.save_checkpoint(ParScaleLM(replace(TINY, **(change or {}))), folder)
     if tensors is not None:
         found = tensors(load_file(folder / "model.safetensors"))
         save_file({name: tensor.contiguous() for name, tensor in found.items()}, folder / "model.safetensors")
@@ -67,10 +67,10 @@ def edited(**changes):
 def test_names_of_wrappers_and_base_classes_are_read(tmp_path, old, new, tied):
     change = {"P": 2, "tied_embeddings": tied}
     torch.manual_seed(1)
-    expected = released_format.load(saved(tmp_path / "plain", change))
+    expected = released_format.load_checkpoint(saved(tmp_path / "plain", change))
     torch.manual_seed(1)
     wrapped = saved(tmp_path / "wrapped", change, renamed(old, new))
-    found = released_format.load(wrapped)
+    found = released_format.load_checkpoint(wrapped)
     state = expected.state_dict()
     assert found.config == expected.config
     assert all(torch.equal(tensor, state[name]) for name, tensor in found.state_dict().items())
@@ -109,10 +109,10 @@ def test_names_that_would_meet_are_left(tmp_path):
 def test_a_configuration_that_does_not_fit_its_weights(tmp_path, change, tensors, config, message):
     folder = saved(tmp_path, change, tensors, config)
     if message is None:
-        released_format.load(folder)
+        released_format.load_checkpoint(folder)
         return
     with pytest.raises(CheckpointError, match=message) as caught:
-        released_format.load(folder)
+        released_format.load_checkpoint(folder)
     assert len(str(caught.value).splitlines()) <= 11
 
 
@@ -124,7 +124,7 @@ def test_a_tensor_that_is_not_finite_is_named(tmp_path, bad, dtype):
         return tensors
 
     with pytest.raises(CheckpointError, match="not finite") as caught:
-        released_format.load(saved(tmp_path, {"P": 2}, spoil), dtype=dtype)
+        released_format.load_checkpoint(saved(tmp_path, {"P": 2}, spoil), dtype=dtype)
     assert f"{QUERY} (1 of 1,024 values)" in str(caught.value)
     assert f"{PREFIX} (80 of 160 values)" in str(caught.value)
 
@@ -136,7 +136,7 @@ def test_a_stream_set_that_is_not_finite_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"prefix_v \(1 of 160 values\)"):
         StreamBank.load(tmp_path)
     with pytest.raises(CheckpointError, match=r"prefix_v \(1 of 160 values\)"):
-        released_format.load(tmp_path / "P2")
+        released_format.load_checkpoint(tmp_path / "P2")
 
 
 def to_float8(kind, ends="", shape=None, only=2):
@@ -176,10 +176,10 @@ def test_float8_with_a_scale_is_dequantised(tmp_path, kind, ends, shape):
     torch.manual_seed(1)
     whole = saved(tmp_path / "whole")
     torch.manual_seed(1)
-    small = released_format.load(saved(tmp_path / "small", {}, to_float8(kind, ends, shape)))
+    small = released_format.load_checkpoint(saved(tmp_path / "small", {}, to_float8(kind, ends, shape)))
     assert small.head.dtype == torch.float32
     steps = 0.07 if "e4m3" in str(kind) else 0.15  # half a step of 3 or 2 bits of mantissa, and some
-    for name, exact in released_format.load(whole).named_parameters():
+    for name, exact in released_format.load_checkpoint(whole).named_parameters():
         found = small.state_dict()[name]
         assert (found - exact).abs().max() <= steps * exact.abs().max()
 
@@ -188,8 +188,8 @@ def test_float8_with_a_scale_is_dequantised(tmp_path, kind, ends, shape):
 def test_float8_without_a_scale_is_refused_unless_a_type_is_asked_for(tmp_path, kind):
     folder = saved(tmp_path, {}, to_float8(kind))
     with pytest.raises(CheckpointError, match=r"14 tensors are float8_\w+ without a scale .*--dtype float32"):
-        released_format.load(folder)
-    assert released_format.load(folder, dtype=torch.bfloat16).head.dtype == torch.bfloat16
+        released_format.load_checkpoint(folder)
+    assert released_format.load_checkpoint(folder, dtype=torch.bfloat16).head.dtype == torch.bfloat16
 
 
 def test_a_block_s_size_may_be_named(tmp_path):
@@ -207,13 +207,13 @@ def test_a_block_s_size_may_be_named(tmp_path):
 def test_weights_of_integers_are_refused(tmp_path, dtype):
     folder = saved(tmp_path, {}, edited(**{QUERY.replace(".", "__"): torch.ones(32, 32, dtype=dtype)}))
     with pytest.raises(CheckpointError, match=f"1 tensors of {str(dtype)[6:]} .*: quantised"):
-        released_format.load(folder)
+        released_format.load_checkpoint(folder)
     with pytest.raises(CheckpointError, match="quantised, gptq; use the checkpoint it was made from"):
         dequantise({"q.qweight": torch.ones(2, dtype=dtype)}, "here", {"quant_method": "gptq"})
 
 
 def test_mixed_precisions_are_computed_in_float32(tmp_path):
     half = edited(**{QUERY.replace(".", "__"): torch.ones(32, 32, dtype=torch.bfloat16)})
-    assert released_format.load(saved(tmp_path, {}, half)).head.dtype == torch.float32
+    assert released_format.load_checkpoint(saved(tmp_path, {}, half)).head.dtype == torch.float32
     with pytest.raises(CheckpointError, match=r"computes in torch\.int8"):
         choose_dtype({"x": torch.ones(1)}, torch.int8, torch.device("cpu"), "here")

@@ -50,7 +50,7 @@ def greedy_without_cache(model, prompt, steps):
 @pytest.mark.parametrize("P", [1, 2, 4])
 def test_published_greedy_continuation(P):
     folder = FIXTURES / f"official_p{P}"
-    model, expected = released_format.load(folder), load_file(folder / "expected.safetensors")
+    model, expected = released_format.load_checkpoint(folder), load_file(folder / "expected.safetensors")
     prompt = expected["input_ids"][0].tolist()
     wanted = expected["greedy_ids"][0, len(prompt) :].tolist()
     assert generate(model, [prompt], len(wanted)) == [wanted]
