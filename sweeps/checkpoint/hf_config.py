@@ -86,8 +86,9 @@ def _refuse_unknown(found: dict[str, Any], where: str) -> None:
     wrong += [key for key in COUNTS if found.get(key) is not None and not _is_count(found[key])]
     if wrong:
         raise CheckpointError(f"{where}: missing or not a positive integer: {', '.join(wrong)}")
-    classes = found.get("architectures")
-    tasks = [name for name in classes or [] if not str(name).endswith(("LM", "Model"))]
+    classes = found.get("architectures") or []
+    classes = classes if isinstance(classes, list) else [classes]
+    tasks = [name for name in classes if not str(name).endswith(("LM", "Model"))]
     refused = {
         "sliding windows (use_sliding_window, layer_types)": _has_windows(found),
         f"hidden_act {found.get('hidden_act')!r}": found.get("hidden_act", "silu") not in ("silu", "swish"),

@@ -87,11 +87,11 @@ def dequantise(
         made = {name: tensor for name, tensor in made.items() if not OF_ACTIVATIONS.search(name)}
     other = [name for name, tensor in made.items() if tensor.dtype not in PLAIN + FLOAT8]
     if other:
-        what = (
-            f"{len(other)} tensors of {str(made[other[0]].dtype).removeprefix('torch.')} ({other[0]} first)"
+        what = f"{_count(other)} of {str(made[other[0]].dtype).removeprefix('torch.')} ({other[0]} first)"
+        method = f", quantised with {kind}" if (kind := (quantisation or {}).get("quant_method")) else ""
+        raise CheckpointError(
+            f"{where}: {what}{method}: only floating-point weights are read; use the checkpoint before quantisation"
         )
-        method = f", {kind}" if (kind := (quantisation or {}).get("quant_method")) else ""
-        raise CheckpointError(f"{where}: {what}: quantised{method}; use the checkpoint it was made from")
     return made
 
 
@@ -157,8 +157,13 @@ def _listed(problems: list[str], given: Mapping[str, Tensor]) -> str:
     """The first of the tensors that do not fit, a line each, and what kind of model they are of."""
     lines = problems[:SHOWN] + ([f"and {len(problems) - SHOWN:,} more"] if len(problems) > SHOWN else [])
     hint = next((hint for part, hint in HINTS.items() if any(part in name for name in given)), None)
-    ending = f"\n{hint}" if hint else ""
-    return f"{len(problems)} tensors do not fit:\n  " + "\n  ".join(lines) + ending
+    verb = "does" if len(problems) == 1 else "do"
+    told = f"{_count(problems)} {verb} not fit:\n  " + "\n  ".join(lines)
+    return f"{told}\n{hint or 'config.json is of another model, or the weights are not whole'}"
+
+
+def _count(names: list[str]) -> str:
+    return f"{len(names):,} tensor{'' if len(names) == 1 else 's'}"
 
 
 def _corrected(config: ModelConfig, given: Mapping[str, Tensor]) -> str | None:
@@ -171,15 +176,18 @@ def _corrected(config: ModelConfig, given: Mapping[str, Tensor]) -> str | None:
     keys = [key for key in keys if key not in ("architectures", "parscale_prefix_at_one")]
     says = ", ".join(f"{key} = {before[key]}".lower() for key in keys)
     hold = ", ".join(f"{key} = {after[key]}".lower() for key in keys)
-    told = f"config.json says {says}, the weights are of {hold}. Correct config.json"
-    if config.P > 1 and found.P == 1:
+    if not keys:
+        return None
+    if keys == ["parscale_n"] and found.P == 1:
         added = f"all that is missing is what P = {config.P} adds"
         return f"{added}: set parscale_n to 1 in config.json and grow the model with --streams {config.P}"
-    if config.tied_embeddings and not found.tied_embeddings:
+    if keys == ["tie_word_embeddings"] and config.tied_embeddings:
         return f"{HEAD} differs from {EMBEDDING}, which config.json ties: set tie_word_embeddings to false"
-    if found.tied_embeddings and not config.tied_embeddings:
+    if keys == ["tie_word_embeddings"]:
         return f"{HEAD} is missing: save the model with its head, or set tie_word_embeddings to true if it is tied"
-    return told
+    return (
+        f"config.json says {says}, the weights are of {hold}. Set that in config.json, or restore the weights"
+    )
 
 
 def _as_weights_say(config: ModelConfig, given: Mapping[str, Tensor]) -> ModelConfig | None:
@@ -214,8 +222,8 @@ def choose_dtype(
     if dtype is None and small:
         kind = str(tensors[small[0]].dtype).removeprefix("torch.")
         raise CheckpointError(
-            f"{where}: {len(small)} tensors are {kind} without a scale ({small[0]} first), which no model computes "
-            "in. Load with dtype=torch.float32 (--dtype float32) if they need none"
+            f"{where}: {_count(small)} of {kind} without a scale ({small[0]} first), which no model computes in. "
+            "Load with dtype=torch.float32 (--dtype float32) if they need none"
         )
     chosen = dtype or (found.pop() if len(found) == 1 else torch.float32)
     if chosen not in PLAIN:

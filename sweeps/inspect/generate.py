@@ -171,9 +171,12 @@ def rooms(prompts: Sequence[Sequence[int]], max_new_tokens: int, context: int | 
 def refuse_not_finite_logits(logits: Tensor) -> Tensor:
     """The logits (B, V); CheckpointError where one is not finite, which would be taken for a choice."""
     if not bool(logits.isfinite().all()):
+        wider = (
+            "" if logits.dtype == torch.float32 else "load it with dtype=torch.float32 (--dtype float32), or "
+        )
         raise CheckpointError(
-            f"the model's logits are not finite in {str(logits.dtype).removeprefix('torch.')}: its weights overflow. "
-            "Load it with dtype=torch.float32 (--dtype float32), or take another checkpoint"
+            f"the model's logits are not finite in {str(logits.dtype).removeprefix('torch.')}, its weights are too "
+            f"large; {wider}take another checkpoint"
         )
     return logits
 

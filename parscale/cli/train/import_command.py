@@ -59,10 +59,22 @@ def show_model(model: ParScaleLM, source: str) -> None:
         "ParScale": streams,
         "embeddings": "tied" if c.tied_embeddings else "untied",
         "context": "not limited" if c.context is None else f"{c.context:,} tokens",
-        "precision": str(model.head.dtype).removeprefix("torch."),
+        "precision": str(model.head.dtype).removeprefix("torch.") + other_dtypes(model, source),
         **facts_of_text(source, c.vocab),
     }
     show(pd.DataFrame({"": list(facts), " ": list(facts.values())}), source)
+
+
+def other_dtypes(model: ParScaleLM, source: str) -> str:
+    """What config.json says of the weights' type, where it is not their type."""
+    from pathlib import Path
+
+    from sweeps.checkpoint.hf_config import read_hf_json
+
+    found = read_hf_json(Path(source) / "config.json")
+    said = {str(found[key]).removeprefix("torch.") for key in ("dtype", "torch_dtype") if found.get(key)}
+    other = sorted(said - {str(model.head.dtype).removeprefix("torch.")})
+    return f" (config.json says {', '.join(other)})" if other else ""
 
 
 def facts_of_text(source: str, vocab: int) -> dict[str, str]:
@@ -72,7 +84,8 @@ def facts_of_text(source: str, vocab: int) -> dict[str, str]:
     from sweeps.checkpoint.hf_config import end_tokens
     from sweeps.inspect.generate import load_tokenizer
 
-    ends = ", ".join(map(str, end_tokens(source))) or "not named"
+    tokens = [f"{token}{'' if token < vocab else ' (not in the vocabulary)'}" for token in end_tokens(source)]
+    ends = ", ".join(tokens) or "not named"
     if not (Path(source) / "tokenizer.json").exists():
         return {"tokenizer": "none (no tokenizer.json)", "end of text": ends}
     entries = load_tokenizer(source, vocab).get_vocab().values()

@@ -103,6 +103,12 @@ def test_generate_ends_where_the_checkpoint_says(checkpoint, tmp_path, capsys):
     assert "context of 6 tokens" in told.err
     assert call("import", checkpoint) == 0
     assert "6 tokens" in capsys.readouterr().out
+    say(checkpoint, "generation_config.json", eos_token_id=12)
+    say(checkpoint, dtype="bfloat16", torch_dtype="float32")
+    assert call("import", checkpoint) == 0
+    told = capsys.readouterr().out
+    assert "12 (not in the vocabulary)" in told
+    assert "float32 (config.json says bfloat16)" in told
     say(checkpoint, "generation_config.json", eos_token_id="elm")
     assert call(*argv) == call("import", checkpoint) == 2
 

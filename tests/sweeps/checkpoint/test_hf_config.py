@@ -118,7 +118,7 @@ def test_streams_that_say_no_smoothing_have_the_released_one():
     del written["parscale_attn_smooth"]
     assert from_json(written).smoothing == 0.01
     assert from_json(written | {"parscale_n": 1}).smoothing == 0.1
-    assert from_json(written | {"hidden_act": "swish"}).P == 4
+    assert from_json(written | {"hidden_act": "swish", "architectures": "Qwen2ForCausalLM"}).P == 4
 
 
 @pytest.mark.parametrize(

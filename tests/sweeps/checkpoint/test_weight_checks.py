@@ -95,12 +95,14 @@ def test_names_that_would_meet_are_left(tmp_path):
         ({}, None, {"intermediate_size": 40}, "says intermediate_size = 40, .* intermediate_size = 48"),
         ({}, None, {"tie_word_embeddings": False}, "lm_head.weight is missing: save the model with its head"),
         ({"tied_embeddings": False}, None, {"tie_word_embeddings": True}, "lm_head.weight differs"),
+        ({}, None, {"parscale_n": 4, "vocab_size": 64}, "says vocab_size = 64, parscale_n = 4, the weights"),
+        ({"P": 1, "prefix_at_one": True}, None, {"parscale_prefix_at_one": False}, "4 tensors do not fit"),
         ({}, renamed("mlp.up_proj", "mlp.lora_A"), {}, "4 tensors do not fit:(?s:.)*these are adapters"),
         (
             {},
             edited(score__weight=torch.zeros(2, 32)),
             {},
-            "1 tensors do not fit:(?s:.)*this is a classifier",
+            "1 tensor does not fit:(?s:.)*this is a classifier",
         ),
         ({}, renamed("model.", "gpt."), {"parscale_n": 1}, None),
         ({}, lambda t: {f"x{i}": v for i, v in enumerate(t.values())}, {}, "52 tensors do not fit:"),
@@ -187,7 +189,7 @@ def test_float8_with_a_scale_is_dequantised(tmp_path, kind, ends, shape):
 @pytest.mark.parametrize("kind", FLOAT8, ids=str)
 def test_float8_without_a_scale_is_refused_unless_a_type_is_asked_for(tmp_path, kind):
     folder = saved(tmp_path, {}, to_float8(kind))
-    with pytest.raises(CheckpointError, match=r"14 tensors are float8_\w+ without a scale .*--dtype float32"):
+    with pytest.raises(CheckpointError, match=r"14 tensors of float8_\w+ without a scale .*--dtype float32"):
         released_format.load_checkpoint(folder)
     assert released_format.load_checkpoint(folder, dtype=torch.bfloat16).head.dtype == torch.bfloat16
 
@@ -206,9 +208,9 @@ def test_a_block_s_size_may_be_named(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.bool])
 def test_weights_of_integers_are_refused(tmp_path, dtype):
     folder = saved(tmp_path, {}, edited(**{QUERY.replace(".", "__"): torch.ones(32, 32, dtype=dtype)}))
-    with pytest.raises(CheckpointError, match=f"1 tensors of {str(dtype)[6:]} .*: quantised"):
+    with pytest.raises(CheckpointError, match=f"1 tensor of {str(dtype)[6:]} .*: only floating-point"):
         released_format.load_checkpoint(folder)
-    with pytest.raises(CheckpointError, match="quantised, gptq; use the checkpoint it was made from"):
+    with pytest.raises(CheckpointError, match=r"1 tensor of \w+ .*, quantised with gptq"):
         dequantise({"q.qweight": torch.ones(2, dtype=dtype)}, "here", {"quant_method": "gptq"})
 
 
