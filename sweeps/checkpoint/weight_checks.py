@@ -58,6 +58,8 @@ def _under_model(name: str, front: str) -> str:
     """A name with `front` replaced by `model.`; the head lies outside the model, wherever it was put."""
     if name.rpartition("lm_head.")[2] == "weight" and "lm_head." in name:
         return HEAD
+    if not front and name.startswith("model."):  # streams, beside a backbone that lacks the word
+        return name
     return f"model.{name.removeprefix(front)}" if name.startswith(front) else name
 
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 import parscale
 from sweeps.checkpoint import released_format
 from sweeps.checkpoint.hf_config import CheckpointError, end_tokens, from_json, hf_json
+from sweeps.checkpoint.parents import parent_fingerprint
 from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
@@ -81,6 +82,13 @@ def test_saving_fewer_shards_leaves_no_stale_index(tmp_path):
     model = ParScaleLM(TINY)
     released_format.save_checkpoint(model, tmp_path)
     assert torch.equal(released_format.load_checkpoint(tmp_path).head, model.head)
+
+
+def test_one_model_is_one_file(tmp_path):
+    model = ParScaleLM(TINY)
+    folders = [released_format.save_checkpoint(model, tmp_path / str(i)) for i in range(12)]
+    assert len({parent_fingerprint(folder) for folder in folders}) == 1
+    assert released_format.load_checkpoint(folders[0]).config == model.config
 
 
 def test_tokenizer_travels_along(tmp_path):

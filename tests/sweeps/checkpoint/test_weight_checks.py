@@ -79,6 +79,8 @@ def test_names_of_wrappers_and_base_classes_are_read(tmp_path, old, new, tied):
 def test_names_that_would_meet_are_left(tmp_path):
     several = {"model.embed_tokens.weight": torch.zeros(1), "module.model.embed_tokens.weight": torch.ones(1)}
     assert official_names(several).keys() == several.keys()
+    streams = {"embed_tokens.weight": torch.zeros(1), PREFIX: torch.ones(1)}
+    assert official_names(streams).keys() == {"model.embed_tokens.weight", PREFIX}
     strange = {"transformer.h.0.attn.c_attn.weight": torch.zeros(1)}
     assert official_names(strange).keys() == strange.keys()
 
