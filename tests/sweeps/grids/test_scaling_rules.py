@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.grids.axes import Axes
+from sweeps.grids.grids import Axes
 from sweeps.grids.scaling_rules import (
     PAPER_SIZES,
     SmallRule,
