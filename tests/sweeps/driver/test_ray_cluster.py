@@ -111,10 +111,10 @@ def test_a_reason_that_ends_the_sweep_is_raised(ray, job):
 
 
 def test_a_cluster_that_loses_every_task_is_given_up(ray, job):
-    cluster, launcher = ray(*[RayError("node lost")] * (RETRIES + 1)), RayLauncher()
+    cluster, launcher = ray(*[RayError("node lost")] * (2 * RETRIES)), RayLauncher()
     launcher.start(job, 1)
     with pytest.raises(OSError, match=f"{RETRIES + 1} tasks"):
-        all(iter(launcher.poll, False))
+        all(launcher.poll() for _ in range(2 * RETRIES))
     assert len(cluster.started) == RETRIES + 1
 
 
