@@ -41,12 +41,21 @@ _PLURAL = {**dict.fromkeys(_COUNTED, "params"), "token": "tokens", "flop": "flop
            "pretraining": "train", "pretrain": "train", "embedding": "emb", "embeddings": "emb",
            "ce": "loss", "nll": "loss", "xent": "loss", "lm": ""}  # fmt: skip
 _FILLERS = {"n", "num", "total", "final", "last", "mean", "avg", "best", "model", "the"}
-_N = {"params", "nonembparams", "paramsnonemb", "trainableparams", "nonemb", "paramswithoutemb"}
+_N = {
+    "params",
+    "nonembparams",
+    "paramsnonemb",
+    "trainableparams",
+    "nonemb",
+    "paramswithoutemb",
+    "nonembparamssize",
+}
 _D = spelled(
     "tokens traintokens tokenstrain tokensseen seentokens consumedtokens tokensconsumed datatokens datasettokens "
     "tokensbudget dtokens tokensd tokenstrainedon processedtokens tokensprocessed"
 )
-_C = {"flops", "trainflops", "flopstrain", "compute", "traincompute", "computeflops", "traincomputeflops"}
+_C = {"flops", "trainflops", "flopstrain", "computeflops", "traincomputeflops"}
+_C_WITH_UNIT = _C | {"c", "", "compute", "traincompute"}  # compute alone may be GPU hours
 _LOSS = {"loss", "valloss", "lossval", "testloss", "losstest", "crossentropy", "valcrossentropy", "testcrossentropy",
          "crossentropyloss", "valcrossentropyloss", "vallossnats", "lossnats"}  # fmt: skip
 _TRAIN_LOSS = {"trainloss", "losstrain", "smoothedtrainloss", "smoothtrainloss"}
@@ -146,8 +155,8 @@ def _scale(words: list[str], bracket: str) -> tuple[float, list[str]]:
 def _key(words: list[str]) -> str:
     """A name in one spelling: num_params, n_parameters and total params are one."""
     plain = [_PLURAL.get(word, word) for word in words]
-    rest = [word for word in plain if word and word not in _FILLERS]
-    return "".join(rest if rest else plain)
+    rest = "".join(word for word in plain if word and word not in _FILLERS)
+    return rest if len(rest) > 1 else "".join(plain)  # d_model is no D, mean_p no P
 
 
 def _compute(text: str, bracket: str) -> Named | None:
@@ -155,7 +164,7 @@ def _compute(text: str, bracket: str) -> Named | None:
     plain = "".join(_words(text))
     for part, base in (
         (plain, True),
-        ("".join(_words(bracket)), plain in ("c", "") or _key(_words(text)) in _C),
+        ("".join(_words(bracket)), plain in _C_WITH_UNIT or _key(_words(text)) in _C_WITH_UNIT),
     ):
         found = _COMPUTE.search(part)
         if found and base:

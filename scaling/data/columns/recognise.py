@@ -106,11 +106,12 @@ def option(axis: str, name: str) -> str:
     return f"--columns {quoted}"
 
 
-def missing(axis: str, names: Iterable[object]) -> str:
+def missing(axis: str, table: Any) -> str:
     """What to do where a table has no column for an axis: the names it has, and those that may be meant."""
-    have = list(map(str, names))
+    have = list(map(str, table))
     text = f"no column {axis!r} (it has {', '.join(have[:12])})"
-    if axis == "N" and "P" in have and not column_names.of_axis(have, "N"):
+    sizes = axis == "N" and "P" in have and isinstance(table, pd.DataFrame) and _other_meaning(table["P"])
+    if sizes and not column_names.of_axis(have, "N"):
         return f"{text}; name it with --columns N=COLUMN, also where it is called P"
     if found := column_names.of_axis(have, axis):
         text = f"{text}; is it {' or '.join(found[:3])}?"

@@ -23,7 +23,7 @@ def test_billions(name: str) -> None:
         ("N n params n_params num_params numParams NParams Params num_parameters parameter_count total_params N_params "
          "trainable_params non_embedding_params params.non_embedding config.N config.N.value params_N model.n_params", "N"),
         ("D d tokens n_tokens num_tokens train_tokens tokens_seen config/tokens TOKENS trainingTokens D_tokens", "D"),
-        ("C flops train_flops total_flops compute training_compute", "C"),
+        ("C flops train_flops total_flops training_flops", "C"),
         ("loss Loss LOSS val_loss eval/loss val/loss validation_loss test_loss final_val_loss train_loss val_nll "
          "cross_entropy metrics.val/loss loss_nats", "loss"),
         ("P p streams n_streams num_streams P_streams parallel_size parscale_n parscale.n parallel_streams numStreams "
@@ -35,7 +35,8 @@ def test_names_of_an_axis(names: str, axis: str) -> None:
 
 
 OTHERS = (
-    "size seed lr layers width heads kv_heads prefix_tokens tokens_per_s batch_tokens seq_len peak_memory_bytes wall_s "
+    "size seed lr layers width heads kv_heads prefix_tokens tokens_per_s batch_tokens seq_len wall_s "
+    "d_model mean_p n_total compute peak_memory_bytes "
     "run_id loss_se val_loss_std N_active ffn epochs stream_similarity weight_0 tensor_parallel_size n_gpus c "
     "streams_per_gpu unique_tokens"
 )

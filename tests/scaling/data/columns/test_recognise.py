@@ -109,7 +109,8 @@ def test_a_validation_loss_goes_before_a_training_loss() -> None:
         (STREAMS.assign(pile_loss=3.0).rename(columns={"loss": "c4_loss"}), "is it c4_loss or pile_loss"),
         (STREAMS.rename(columns={"loss": "val_ppl"}), "--columns loss=val_ppl"),
         (STREAMS.rename(columns={"loss": "Accuracy (%)"}), "--columns 'loss=\"Accuracy (%)\"'"),
-        (STREAMS[["P", "loss"]], "no column 'N' .*also where it is called P"),
+        (STREAMS[["N", "loss"]].rename(columns={"N": "P"}), "no column 'N' .*also where it is called P"),
+        (STREAMS[["P", "loss"]], "no column 'N' .*or columns="),
         (STREAMS.rename(columns={"N": "n"}).assign(n=range(24)), "no column 'N'"),
     ],
 )
