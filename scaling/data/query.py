@@ -97,7 +97,7 @@ def _chosen(runs: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
     keep = _is(runs[column], value, f"--where {column}={value}")
     if not keep.any():
         some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
-        raise ValueError(f"--where {column}={value}: no row has it; there are {some}")
+        raise ValueError(f"--where {column}={value}: no row of it has that; there are {some}")
     told = column in states(runs, len(runs)).names
     runs = runs[keep]
     return runs.assign(**{column: OK}) if told and not is_known(value) else runs

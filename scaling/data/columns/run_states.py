@@ -79,9 +79,9 @@ def states(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
     """
     keep: Any = np.ones(rows, dtype=bool)
     why = np.broadcast_to(np.array("", dtype=object), rows)
-    names = []
-    for name in table:
-        good = _finished(name, table[name]) if isinstance(name, str) and _kind(name) else None
+    names: list[str] = []
+    for name in [one for one in table if isinstance(one, str)]:
+        good = _finished(name, table[name]) if _kind(name) else None
         if good is None:
             continue
         names.append(name)
