@@ -256,7 +256,7 @@ def one_line(runs: pd.DataFrame, source: str, by: str | None = None) -> str:
     keep = usable(runs)
     axes, loss = _axes(runs, keep)
     guesses = [guess for guess in reading_of(runs).guesses if guess.axis != "P" or guess.column]
-    apart = {by: pd.factorize(runs[by][keep].astype(str))[0]} if by in runs else {}
+    apart: Any = {by: pd.factorize(runs[by][keep].astype(str))[0]} if by in runs else {}
     notes = (*together_notes(axes), *run_structure.repeat_notes(runs[keep], axes | apart))
     if not guesses and not notes and keep.all():
         return ""
