@@ -251,7 +251,8 @@ def _option(name: str, value: str) -> list[str]:
 def one_line(runs: pd.DataFrame, source: str, by: str | None = None) -> str:
     """What is to be known of a table before its fit, in one line; empty where nothing was guessed or is odd.
 
-    runs: as `read_runs` returns them; by: the column whose groups are fitted apart. Nothing is fitted. That P = 1 was assumed is no line's worth.
+    runs: as `read_runs` returns them; by: the column whose groups are fitted apart. Nothing is fitted.
+    That P = 1 was assumed is no line's worth.
     """
     keep = usable(runs)
     axes, loss = _axes(runs, keep)
