@@ -83,7 +83,7 @@ def _loaded(source: Path, columns: Mapping[str, str], narrow: Narrow) -> pd.Data
 
 
 class InFile(ValueError):
-    """A refusal that names its file already."""
+    """A refusal that names its file, or the option, already."""
 
 
 def _converted(table: pd.DataFrame, good: Any, source: Path) -> pd.DataFrame:
