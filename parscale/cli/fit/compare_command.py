@@ -100,6 +100,7 @@ def ranking(one: Comparison) -> str:
     from scaling.uncertainty.adequacy import adequacy
 
     best, room = str(one.table.index[0]), terminal_text.width()
-    words = f"{one.verdict}\nResiduals of {best}: {adequacy(one.fits[best]).verdict}"
+    notes = "".join(f"\nnote: {doubt.action}" for doubt in one.fits[best].reading.doubts)
+    words = f"{one.verdict}\nResiduals of {best}: {adequacy(one.fits[best]).verdict}{notes}"
     ranks = terminal_text.table(shown(one), room, float_format=lambda x: f"{x:.4g}", na_rep="")
     return f"{ranks}\n\n{terminal_text.fold(words, room)}"
