@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,13 @@ from scaling.data.columns.run_states import OK, is_known, states_of
 from scaling.data.runs import InFile, read_narrowed, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
+from scaling.optimise.identifiability import TIED
 from scaling.optimise.optimum import FitError
 
 T = TypeVar("T")
+FEW = 4  # values that a note lists
+GROUPS = 20  # values of a column that may be taken apart
+APART = "--by {0} takes each apart, --where {0}=... takes one"  # the remedy for a mixed column
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:
@@ -151,36 +156,72 @@ def split(runs: pd.DataFrame, by: str | None, source: str | Path) -> Iterator[tu
         yield str(value), part
 
 
+@dataclass(frozen=True)
+class Worked(Generic[T]):
+    """What was made of each group of a table, and why nothing could be made of the others, by name."""
+
+    found: dict[str, T]
+    refused: dict[str, str]
+
+
 def each(
     runs: pd.DataFrame, by: str | None, source: str | Path, work: Callable[[pd.DataFrame], T]
-) -> dict[str, T]:
-    """What `work` makes of each group of the runs; an error names its group."""
-    found = {}
+) -> Worked[T]:
+    """What `work` makes of each group of the runs. A group that it refuses does not end the others.
+
+    Raises the first refusal where every group is refused; each names its group.
+    """
+    found, refused = {}, {}
     for name, part in split(runs, by, source):
         try:
             found[name] = work(part)
         except ValueError as error:
             kind = FitError if isinstance(error, FitError) else ValueError
-            raise kind(f"{by}={name}: {error}" if by else str(error)) from None
+            refused[name] = kind(f"{by}={name}: {error}" if by else str(error))
+    if not found:
+        raise next(iter(refused.values()))
+    return Worked(found, {name: str(error) for name, error in refused.items()})
+
+
+def mixed(runs: pd.DataFrame, axes: tuple[str, ...] = ("D",), keep: Any = None) -> dict[str, str]:
+    """What to say of corpora, recipes or, by a law whose axes lack it, D that are fitted as one, by column.
+
+    Their losses are not comparable. D that moves with N in every run is not named. keep: the rows that are fitted,
+    (n,) bool; the usable ones unless given.
+    """
+    rows, found = usable(runs) if keep is None else keep, {}
+    for column in (name for name in ("corpus", "recipe", "D") if name not in axes):
+        values = runs[column][rows].unique() if column in runs else ()
+        if len(values) > 1:
+            names = shown_values([f"{v:g}" if column == "D" else str(v) for v in values])
+            apart = APART.format(column)
+            if column == "D" and is_ladder(runs, rows):
+                continue
+            if column == "D":
+                several = "P" in runs and len(runs["P"].unique()) > 1
+                law = f"--law {'parallel-data' if several else 'chinchilla'} has D in it"
+                apart = f"{law}; {apart}" if len(values) <= GROUPS else law
+            found[column] = f"rows of more than one {column} ({names}) are fitted as one; {apart}"
     return found
 
 
-def mixed(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:
-    """A warning where corpora, recipes or, by a law whose axes lack it, D are fitted as one; else nothing.
+def equals(column: str, value: str) -> str:
+    """COLUMN=VALUE as --where and --columns take it, quoted where it must be."""
+    return "=".join(f'"{word}"' if re.search(r"[\s,\"'=]", word) else word for word in (column, value))
 
-    Their losses are not comparable.
-    """
-    runs = runs[usable(runs)]
-    for column in ("corpus", "recipe", *({"D"} - {*axes})):
-        if column in runs and len(runs[column].unique()) > 1 and by != column:
-            shown = runs[column].unique()[:4]
-            names = ", ".join(f"{v:g}" if column == "D" else str(v) for v in shown)
-            apart = f"--by {column} takes each apart" if by is None else f"--where {column}=... takes one"
-            if column == "D":
-                several = "P" in runs and len(runs["P"].unique()) > 1
-                apart = f"--law {'parallel-data' if several else 'chinchilla'} has D in it; {apart}"
-            return f"\n\nnote: rows of more than one {column} ({names}) are fitted as one; {apart}"
-    return ""
+
+def is_ladder(runs: pd.DataFrame, rows: Any) -> bool:
+    """Whether D is one power of N in every run: the law of N is then that of the ladder."""
+    N, D = (pd.to_numeric(runs[axis][rows], errors="coerce").to_numpy(np.float64) for axis in ("N", "D"))
+    if not (np.isfinite(N) & np.isfinite(D) & (N > 0) & (D > 0)).all() or np.ptp(N) == 0 or np.ptp(D) == 0:
+        return False
+    return abs(float(np.corrcoef(np.log(N), np.log(D))[0, 1])) > TIED
+
+
+def shown_values(values: Sequence[str]) -> str:
+    """The first few of some values, and how many there are where there are more."""
+    more = f", ... {len(values)} values" if len(values) > FEW else ""
+    return ", ".join(values[:FEW]) + more
 
 
 def slug(name: str) -> str:

@@ -29,7 +29,7 @@ class Guess:
     doubt: bool = False
 
     def __str__(self) -> str:
-        return f"{self.action} ({self.why})" if self.why else self.action
+        return f"{self.action} ({self.why})" if self.why and self.why not in self.action else self.action
 
 
 @dataclass(frozen=True)

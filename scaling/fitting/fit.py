@@ -13,6 +13,7 @@ from scaling.data.any_table import as_runs
 from scaling.data.reading import ASSUMED, Guess, Reading, reading_of
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
+from scaling.fitting.table_notes import with_table_notes
 from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import LogHuber, Objective, checked
@@ -65,7 +66,7 @@ def fit(
         spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
     found = solve(problem, start, excluded, _labels(table, groups, keep), table.index[keep])
-    return Fit.of(replace(found, reading=reading))
+    return with_table_notes(Fit.of(replace(found, reading=reading)), table, keep)
 
 
 def _of_law(reading: Reading, law: LawForm) -> Reading:

@@ -144,11 +144,14 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
     x = tuple(data[axis] for axis in law_class.axes)
     scale: Any = data["scale"] if data["scale"].ndim else float(data["scale"])
     problem = Problem(form, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale)
-    facts = {f.name: body["certificate"][f.name] for f in fields(Certificate)}
+    facts = {"mixed": (), "table_notes": ()} | body["certificate"]  # which files of version 0.1 lack
+    facts = {f.name: facts[f.name] for f in fields(Certificate)}
     facts |= {
         "status": Status(facts["status"]),
         "at_bound": tuple(facts["at_bound"]),
         "notes": tuple(facts["notes"]),
+        "mixed": tuple(facts["mixed"]),
+        "table_notes": tuple(facts["table_notes"]),
     }
     groups = None if body["groups"] is None else np.array(body["groups"])
     law, index = law_class(**body["parameters"]), np.array(body["index"]) if "index" in body else None

@@ -115,10 +115,10 @@ def meaning(name: str) -> Named:
             return Named("loss", 1.0, NATS, int(_key(words) in _TRAIN_LOSS))
         return Named("loss", 1.0, loss, 2)
     unit = next((f"{name_}s" for name_, worth in COUNTS.items() if worth == scale), "")
-    key = _key(words)
-    if key in _N or key == "n" or (key == "size" and scale > 1):
+    key, letter = _key(words), words[0] if len(words) == 1 else ""  # d_model is no D
+    if key in _N or letter == "n" or (key == "size" and scale > 1):
         return Named("N", scale, unit, 0 if "emb" in key else 1)
-    if key in _D or key == "d":
+    if key in _D or letter == "d":
         return Named("D", scale, unit)
     if key in _C:
         return Named("C", scale, unit)

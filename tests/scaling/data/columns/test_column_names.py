@@ -79,3 +79,8 @@ def test_an_axis_own_name_in_a_container() -> None:
     assert plainly("config.P", "P")
     assert plainly("P (streams)", "P")
     assert not plainly("p", "P")
+
+
+@pytest.mark.parametrize("name", ["d_model", "model_d", "n_model", "total_n"])
+def test_a_letter_beside_other_words_is_no_axis(name):
+    assert meaning(name).axis == ""
