@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
-from scaling.data.columns.run_states import OK, is_known, states
+from scaling.data.columns.run_states import OK, is_known, states_of
 from scaling.data.runs import InFile, read_narrowed, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
@@ -99,7 +99,7 @@ def _chosen(runs: pd.DataFrame, column: str, value: str, source: str | Path) -> 
     if not keep.any():
         some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
         raise InFile(f"--where {column}={value}: no row of {source} has it; there are {some}")
-    told = column in states(runs, len(runs)).names
+    told = column in states_of(runs, len(runs)).names
     runs = runs[keep]
     return runs.assign(**{column: OK}) if told and not is_known(value) else runs
 

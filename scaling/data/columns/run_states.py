@@ -72,7 +72,7 @@ class States(NamedTuple):
     names: tuple[str, ...]  # the columns that tell
 
 
-def states(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
+def states_of(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
     """How the runs of a table of so many rows ended, by `status` and every other column that says so.
 
     An empty cell is no finished run; in a column of yes or no it says nothing.
