@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from scaling.optimise.optimum import FitError
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
-    from scaling.selection.isoflop import optimum_estimates
+    from scaling.selection.compute_optimum import optimum
+    from scaling.selection.optimum_exponents import optimum_estimates
     from scaling.selection.paired_gains import gains
     from scaling.selection.pooled_k import pooled_k
     from scaling.uncertainty.adequacy import adequacy
@@ -88,7 +89,8 @@ _HOMES = {
     "optimise.optimum": ["FitError"],
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],
-    "selection.isoflop": ["optimum_estimates"],
+    "selection.compute_optimum": ["optimum"],
+    "selection.optimum_exponents": ["optimum_estimates"],
     "selection.paired_gains": ["gains"],
     "selection.pooled_k": ["pooled_k"],
     "uncertainty.adequacy": ["adequacy"],
@@ -140,6 +142,7 @@ __all__ = [
     "forecast",
     "gains",
     "load",
+    "optimum",
     "optimum_estimates",
     "pooled_k",
     "published",

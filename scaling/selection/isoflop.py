@@ -1,126 +1,210 @@
-"""Optima without a law: isoFLOP parabolas and the envelope of runs, beside the parametric answer."""
+"""isoFLOP curves: the loss against N at each budget, their minima with errors, and the law through these.
+
+Approach 2 of Hoffmann et al. 2022 (arXiv 2203.15556, section 3.2). A parabola's minimum leans to one side
+where the curve is not symmetric or its sizes are not centred (docs/optimum.md). Curves here are parabolas in
+log N that share a skew and a flatness, each with a prior as wide as the exponents of published laws make
+them, so that the error of the form is in the interval.
+"""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
-from scaling.data.any_table import as_frame
-from scaling.data.levels import approximate_C, axis_levels
-from scaling.data.runs import arrays
-from scaling.fitting.fit import fit
-from scaling.laws import ChinchillaLaw
+from scaling.data.levels import axis_levels
 from scaling.laws.base import Array
-from scaling.optimise.certificate import Status
-from scaling.selection.compare import streams_of
+from scaling.selection.power_law import PowerLaw
 
-LEAST = 4  # sizes a group needs for a parabola with something to spare
+LEAST = 4  # sizes that a budget needs for a parabola with something to spare
+WIDE = 1.5  # largest C over the smallest, beyond which runs are not of one budget
+SAME = 1.001  # within which they are exactly of one
+# y = y_min + b (u^2 + skew u^3 + flatness u^4), u = log N - log N*: of Chinchilla's law (beta - alpha) / 3 and
+# (alpha^2 - alpha beta + beta^2) / 12
+SHAPE = np.array([0.0, 0.01])
+SHAPE_WIDTH = np.array([0.1, 0.01])  # standard deviations over the exponents of published laws
+SHAPE_ENDS = np.array([[-0.4, -0.02], [0.4, 0.08]])
+ROUNDS = 12
+FLAT = "no minimum can be told: the curve is flat within the noise"
+OUTSIDE = "its minimum lies outside the sizes that were run"
 
 
-def optimum_estimates(runs: Any) -> pd.DataFrame:
-    """N_opt = G C^a four ways: isoFLOP parabola and cubic, envelope, parametric.
+@dataclass(frozen=True)
+class IsoFlop:
+    """Curves of loss against N, a budget each, and what their minima say."""
 
-    (Hoffmann et al. 2022, section 3.)
+    budgets: pd.DataFrame  # one row a budget: C, runs, N, standard_error (of log N), lower, upper, D, loss, used, note
+    group: Array  # budget of each run, (n,); -1 for a run of none
+    curve: pd.DataFrame  # to draw a budget's curve: centre (log N), scale, lowest, bend
+    skew: float
+    flatness: float
+    noise: float  # of the loss, relative
+    dof: float
+    errors: Array  # covariance of log N* of the budgets in use, (B, B)
+    slopes: Array  # d log D / d log N within each budget in use, (B,)
 
-    runs: N, D, loss and C (6 N P D where missing). One row a method: exponent a, standard error over the
-    budgets, the factor G, budgets used (of envelope and parametric fit every C), and a note on what may part
-    it from the others. Raises ValueError for runs of more than one P, whose optima differ.
+    @property
+    def used(self) -> pd.DataFrame:
+        """The budgets whose minimum is told and lies within their sizes."""
+        return self.budgets[self.budgets["used"]]
+
+    def law(self, axis: str = "N") -> PowerLaw | None:
+        """The power law through the minima, of N or D; None for fewer than three."""
+        used = self.used
+        if len(used) < 3:
+            return None
+        errors = self.errors if axis == "N" else self.errors * np.outer(self.slopes, self.slopes)
+        log_C, log_y = (np.log(used[name].to_numpy(np.float64)) for name in ("C", axis))
+        return PowerLaw.through(log_C, log_y, errors, self.dof)
+
+    def loss_along(self, place: int, N: Array) -> Array:
+        """The fitted curve of a budget at sizes N."""
+        one = self.curve.iloc[place]
+        u = np.log(N) - one["centre"]
+        bend = one["bend"] * u * u * (1 + self.skew * u + self.flatness * u * u)
+        return np.asarray(one["scale"] * (one["lowest"] + bend))
+
+
+def isoflop(N: Array, D: Array, C: Array, loss: Array, level: float = 0.95, shape: bool = True) -> IsoFlop | None:
+    """The isoFLOP curves of runs (n,) each; None where no budget has LEAST sizes.
+
+    A budget is a level of C (`scaling.data.levels`) no wider than WIDE. shape: whether curves share a skew and a
+    flatness; without, they are parabolas. Intervals of the minima are Fieller's (1954) at `level`, with a t
+    threshold; the noise is relative to the loss and the same at every budget.
     """
-    runs = as_frame(runs, "runs")
-    data, _ = arrays(runs, ("N", "D"))
-    N, D, loss = data["N"], data["D"], data["loss"]
-    P = streams_of(runs).get("P", np.ones(1))
-    if np.ptp(P) > 0:
-        raise ValueError(f"runs of P = {', '.join(f'{p:g}' for p in np.unique(P))}: take one P at a time")
-    C = arrays(runs, ("C",))[0]["C"] if "C" in runs else approximate_C(N, D, P[0])
-    rows = [_power_law(f"isoFLOP, degree {k}", *_isoflop(N, C, loss, k)) for k in (2, 3)]
-    rows.append(_power_law("envelope", *_envelope(N, C, loss)))
-    one = fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss})
-    a, G = _parametric(cast(ChinchillaLaw, one.law))
-    rows.append(("parametric", a, np.nan, G, _count(C)))
-    columns = ["method", "exponent", "standard_error", "factor", "budgets"]
-    table = pd.DataFrame(rows, columns=columns).set_index("method")
-    table["note"] = [_note(name, table) for name in table.index]
-    if one.status != Status.CONVERGED:
-        table.loc["parametric", "note"] = f"the fit of L(N, D): {one.status} ({one.certificate.detail})"
-    return table
+    group = _budgets(N, C)
+    if group.max() < 0:
+        return None
+    keep = group >= 0
+    found = _Curves.of(np.log(N[keep]), np.log(C[keep]), loss[keep], group[keep], shape)
+    return _described(found, group, N, D, C, level)
 
 
-def _parametric(law: ChinchillaLaw) -> tuple[float, float]:
-    """Exponent and factor of N_opt = G C^a in closed form; nan where a term has vanished."""
-    if min(law.A * law.alpha, law.B * law.beta) <= 0:
-        return float("nan"), float("nan")
-    a = law.beta / (law.alpha + law.beta)
-    ratio = law.alpha * law.A / (law.beta * law.B)
-    return a, ratio ** (1 / (law.alpha + law.beta)) * 6**-a
+def _budgets(N: Array, C: Array) -> Any:
+    """Which budget each run is of, ascending in C, (n,); -1 for none."""
+    level, out, count = axis_levels(C), np.full(C.size, -1), 0
+    for one in range(int(level.max()) + 1):
+        here = level == one
+        if np.unique(N[here]).size >= LEAST and C[here].max() <= WIDE * C[here].min():
+            out[here], count = count, count + 1
+    return out
 
 
-def _isoflop(N: Array, C: Array, loss: Array, degree: int) -> tuple[Array, Array]:
-    """Budgets and the N at the minimum of a polynomial in log N through each budget's losses."""
-    group = axis_levels(C)
-    found = []
-    for g in range(int(group.max()) + 1):
+@dataclass(frozen=True)
+class _Curves:
+    """The fitted curves of B budgets, in losses divided by their budget's mean."""
+
+    centre: Array  # log N*, (B,)
+    scale: Array  # the mean loss, (B,)
+    lowest: Array
+    bend: Array
+    shape: Array  # skew, flatness
+    covariance: Array  # of (lowest, slope at the centre, bend), (3 B, 3 B)
+    noise: float
+    dof: float
+
+    @classmethod
+    def of(cls, x: Array, log_C: Array, loss: Array, group: Any, shape: bool) -> _Curves:
+        """By Gauss-Newton steps: the parabolas' coefficients are linear once centre and shape are given."""
+        B = int(group.max()) + 1
+        one = (group[:, None] == np.arange(B)).astype(np.float64)
+        count = one.sum(0)
+        scale = one.T @ loss / count
+        away = log_C - (one.T @ log_C / count)[group]
+        more = away[:, None] if np.abs(away).max() > np.log(SAME) else np.zeros((x.size, 0))
+        ends = np.stack([[x[group == g].min(), x[group == g].max()] for g in range(B)], axis=1)
+        half, middle = (ends[1] - ends[0]) / 2, ends.mean(0)
+        now = cls(one.T @ x / count, scale, np.ones(B), np.zeros(B), SHAPE * shape, np.eye(3 * B), 0.0, 1.0)
+        for round_ in range(ROUNDS):
+            now, slope = now._refitted(x, loss / scale[group], group, one, more, shape and round_ > 0)
+            bend = np.maximum(now.bend, 1e-12)
+            step = np.clip(-slope / (2 * bend), -half, half)
+            last = now.centre
+            now = replace(now, centre=np.clip(last + step, middle - 2 * half, middle + 2 * half))
+        return now
+
+    def _refitted(
+        self, x: Array, y: Array, group: Any, one: Array, more: Array, shape: bool
+    ) -> tuple[_Curves, Array]:
+        """The coefficients about the present centres, and the slopes there (B,)."""
+        B = self.centre.size
+        v = (x - self.centre[group])[:, None]
+        skew, flat = self.shape
+        columns = [one, one * v, one * (v**2 * (1 + skew * v + flat * v * v)), more]
+        prior = np.zeros((0, 3 * B + more.shape[1]))
+        known = np.zeros(0)
+        if shape:
+            bent = self.bend[group][:, None] * np.concatenate([v**3, v**4], axis=1)
+            columns.append(bent)
+            y = y + bent @ self.shape
+            weight = self.noise / SHAPE_WIDTH
+            prior = np.concatenate([np.zeros((2, prior.shape[1])), np.diag(weight)], axis=1)
+            known = SHAPE * weight
+        X = np.concatenate([np.concatenate(columns, axis=1), prior])
+        theta, inverse = _least_squares(X, np.concatenate([y, known]))
+        left = y - X[: y.size] @ theta
+        dof = y.size - X.shape[1]
+        if shape:  # what the prior tells costs no degree of freedom
+            dof += float(np.minimum(self.noise**2 * np.diag(inverse)[-2:] / SHAPE_WIDTH**2, 1.0).sum())
+        noise = float(np.sqrt(left @ left / dof)) if dof > 0 else float("nan")
+        found = np.clip(theta[-2:], *SHAPE_ENDS) if shape else self.shape
+        parts = theta[:B], theta[2 * B : 3 * B], found, inverse[: 3 * B, : 3 * B] * noise**2
+        return _Curves(self.centre, self.scale, *parts, noise, dof), theta[B : 2 * B]
+
+    def ends(self, place: int, level: float) -> tuple[float, float]:
+        """Fieller's interval of a minimum, from its centre; infinite where the bend may be none.
+
+        The minimum may lie d away where the slope there, slope + 2 bend d, is no further from 0 than t errors.
+        """
+        B, t = self.centre.size, special.stdtrit(self.dof, 0.5 + level / 2)
+        at = [B + place, 2 * B + place]
+        (ss, sb), (_, bb) = self.covariance[np.ix_(at, at)]
+        bend = self.bend[place]
+        a, b, c = 4 * (bend**2 - t * t * bb), -4 * t * t * sb, -t * t * ss
+        if not (a > 0 and bend > 0):
+            return -np.inf, np.inf
+        root = np.sqrt(max(b * b - 4 * a * c, 0.0))
+        return (-b - root) / (2 * a), (-b + root) / (2 * a)
+
+
+def _least_squares(X: Array, y: Array) -> tuple[Array, Array]:
+    """θ and (XᵀX)⁻¹ of scaled columns."""
+    length = np.sqrt((X * X).sum(0))
+    length = np.where(length > 0, length, 1.0)
+    q, r = np.linalg.qr(X / length)
+    inverse = np.linalg.pinv(r, rcond=1e-12)
+    return inverse @ (q.T @ y) / length, inverse @ inverse.T / np.outer(length, length)
+
+
+def _described(found: _Curves, group: Any, N: Array, D: Array, C: Array, level: float) -> IsoFlop:
+    rows, slopes, B = [], [], found.centre.size
+    for g in range(B):
         here = group == g
-        x = np.log(N[here])
-        if np.unique(x).size < max(LEAST, degree + 2):
-            continue
-        at = _minimum(x - x.mean(), loss[here], degree)
-        if at is not None:
-            found.append((float(np.exp(np.log(C[here]).mean())), float(np.exp(at + x.mean()))))
-    return tuple(np.array(found).reshape(-1, 2).T)  # type: ignore[return-value]
-
-
-def _minimum(x: Array, y: Array, degree: int) -> float | None:
-    """Where the fitted polynomial has its minimum inside the points, or None."""
-    poly = np.polynomial.Polynomial.fit(x, y, degree)
-    roots = poly.deriv().roots()
-    inside = [
-        r.real
-        for r in roots
-        if abs(r.imag) < 1e-9 and x.min() < r.real < x.max() and poly.deriv(2)(r.real) > 0
-    ]
-    return float(min(inside, key=poly)) if inside else None
-
-
-def _envelope(N: Array, C: Array, loss: Array) -> tuple[Array, Array]:
-    """Runs that no cheaper run beats: the lower envelope of loss against compute."""
-    order = np.lexsort((loss, C))
-    best = np.minimum.accumulate(loss[order])
-    frontier = order[np.concatenate([[True], best[1:] < best[:-1]])]
-    return C[frontier], N[frontier]
-
-
-def _count(C: Array) -> int:
-    """Budgets, each C one."""
-    return np.unique(C).size
-
-
-def _power_law(method: str, C: Array, N: Array) -> tuple[str, float, float, float, int]:
-    """A row of the table: method, exponent, its standard error, factor, budgets; nan from too few."""
-    budgets = _count(C)
-    if budgets < 3:
-        return method, np.nan, np.nan, np.nan, budgets
-    x, y = np.log(C), np.log(N)
-    slope, intercept = np.polyfit(x, y, 1)
-    left = y - slope * x - intercept
-    se = np.sqrt((left**2).sum() / (C.size - 2) / ((x - x.mean()) ** 2).sum())
-    return method, float(slope), float(se), float(np.exp(intercept)), budgets
-
-
-def _note(name: str, table: pd.DataFrame) -> str:
-    row = table.loc[name]
-    if not np.isfinite(row.exponent):
-        return f"only {row.budgets:.0f} usable budgets: no estimate"
-    if name == "parametric":
-        return "takes the law's form for granted, at every budget at once"
-    gap = float(table["exponent"][name]) - float(table["exponent"]["parametric"])
-    if np.isfinite(row.standard_error) and abs(gap) > 2 * row.standard_error:
-        why = (
-            "leans to runs at the ends of a curve"
-            if name == "envelope"
-            else "assumes no form in N; its minima are local"
-        )
-        return f"parts from the parametric fit by {gap:+.3f}: {why}"
-    return "agrees with the parametric fit within two standard errors"
+        x, middle = np.log(N[here]), float(np.log(C[here]).mean())
+        more, height = np.polyfit(x - x.mean(), np.log(C[here] / N[here] / D[here]), 1)  # C / (N D): 6 P, or so
+        low, high = found.ends(g, level) if found.dof > 0 else (-np.inf, np.inf)
+        m, inside = found.centre[g], x.min() < found.centre[g] < x.max()
+        note = FLAT if not np.isfinite(low) else "" if inside else OUTSIDE
+        error = np.sqrt(found.covariance[B + g, B + g]) / (2 * found.bend[g]) if note != FLAT else np.nan
+        told = np.array([m, m + low, m + high]) if note != FLAT else np.array([np.nan, -np.inf, np.inf])
+        slopes.append(-1 - more)
+        with np.errstate(over="ignore"):
+            best, lower, upper = np.exp(told)
+        rows.append(
+            {"C": np.exp(middle), "runs": int(here.sum()), "N": best, "standard_error": error,
+             "lower": lower, "upper": upper, "D": np.exp(middle - told[0] - height - more * (told[0] - x.mean())),
+             "loss": found.scale[g] * found.lowest[g], "used": not note, "note": note}
+        )  # fmt: skip
+    budgets = pd.DataFrame(rows)
+    at = np.flatnonzero(budgets["used"])
+    double = 2 * found.bend[at]
+    errors = found.covariance[np.ix_(B + at, B + at)] / np.outer(double, double)
+    curve = pd.DataFrame(
+        {"centre": found.centre, "scale": found.scale, "lowest": found.lowest, "bend": found.bend}
+    )
+    return IsoFlop(
+        budgets, group, curve, *found.shape, found.noise, found.dof, errors, np.array(slopes)[at]
+    )

@@ -1,0 +1,127 @@
+"""The lower envelope of training runs: which size has the lowest loss at each compute, without a law.
+
+Approach 1 of Hoffmann et al. 2022 (arXiv 2203.15556, section 3.1). Where each size was trained for several
+lengths, the compute at which the next size takes over says where the optimum passes between both. Otherwise
+the envelope is of runs that no cheaper run beats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import PchipInterpolator
+
+from scaling.laws.base import Array
+from scaling.selection.power_law import PowerLaw
+
+POINTS = 3  # compared at the least between two sizes that pass each other
+STEP = 1.25  # sizes nearer than this pass each other at a compute that noise decides
+SAME = 1.01  # sizes this near are one
+SIGNIFICANT = 2.0  # standard errors that the slope of the gap between two sizes is away from 0
+TOLD = 3.0  # of the slope of compute against size: where sizes pass each other is no power law below it
+TIED = 0.999  # correlation of log N and log D from which runs are a ladder
+TRAJECTORY = 4  # lengths that a size was trained for
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Points (C, N) of the envelope, a power law through them, or why there is none."""
+
+    points: pd.DataFrame  # columns C, N, D; ascending in C
+    how: str
+    log_N: PowerLaw | None
+    log_D: PowerLaw | None
+    why: str  # there is no law; empty where there is
+
+
+def frontier(N: Array, D: Array, C: Array, loss: Array, group: Any = None) -> Frontier:
+    """The envelope of runs (n,) each. group: isoFLOP budget of each run, -1 for none, if known.
+
+    A budget whose best run is at the end of its sizes says nothing about its optimum and is left out.
+    """
+    if abs(np.corrcoef(np.log(N), np.log(D))[0, 1]) > TIED:
+        why = "N and D move together in every run: the envelope is the ladder that was chosen, not an optimum"
+        return Frontier(pd.DataFrame({"C": [], "N": [], "D": []}), "", None, None, why)
+    passed = _passings(N, D, C, loss)
+    if len(passed) > POINTS:
+        log_C, *logs = (np.log(passed[name].to_numpy()) for name in ("C", "N", "D"))
+        along = [PowerLaw.through(log, log_C) for log in logs]  # sizes are exact, computes are not
+        if all(abs(law.exponent) > TOLD * law.standard_error for law in along):
+            words = f"{len(passed)} computes at which the next size takes over"
+            return Frontier(passed, words, *(law.inverse() for law in along), "")
+    best = _unbeaten(N, D, C, loss, group)
+    words = f"{len(best)} sizes with a run that no cheaper run beats"
+    if len(best) <= POINTS:
+        return Frontier(best, words, None, None, f"only {words}, other than the smallest and the largest")
+    laws = [PowerLaw.through(np.log(best["C"].to_numpy()), np.log(best[a].to_numpy())) for a in ("N", "D")]
+    return Frontier(best, words, *(law.with_level_error(_grid_error(N, group)) for law in laws), "")
+
+
+def _grid_error(N: Array, group: Any) -> float:
+    """Variance of log N* that budgets' grids of sizes leave: the best run may be off by half a step in all."""
+    if group is None or group.max() < 0:
+        return 0.0
+    steps = [np.median(np.diff(np.log(np.unique(N[group == g])))) for g in range(int(group.max()) + 1)]
+    return float(np.mean(np.square(steps))) / 12
+
+
+def _passings(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
+    """Where each size is passed by the next, from all computes that both were run at.
+
+    The gap of their log losses is taken as linear in log C, each curve interpolated at the points of the other. The optimum there is between both sizes, at their geometric mean.
+    """
+    curves = []
+    for size in np.unique(N):
+        here = N == size
+        if np.unique(C[here]).size >= TRAJECTORY:
+            mean = pd.Series(np.log(loss[here])).groupby(np.log(C[here])).mean()
+            curves.append((size, mean.index.to_numpy(), mean.to_numpy(), float(np.median(C[here] / N[here] / D[here]))))
+    rows = []
+    while len(curves) > 1:
+        first = curves.pop(0)
+        second = next((one for one in curves if one[0] > STEP * first[0]), None)
+        found = None if second is None else _crossing(*first[1:3], *second[1:3])
+        if second is not None and found is not None:
+            middle, at = np.sqrt(first[0] * second[0]), float(np.exp(found))
+            rows.append({"C": at, "N": middle, "D": at / middle / np.sqrt(first[3] * second[3])})
+    return pd.DataFrame(rows, columns=["C", "N", "D"]).sort_values("C")
+
+
+def _crossing(x: Array, y: Array, other_x: Array, other_y: Array) -> float | None:
+    """log C at which the second curve falls below the first, or None."""
+    low, high = max(x[0], other_x[0]), min(x[-1], other_x[-1])
+    at = np.concatenate([x, other_x])
+    at = np.unique(at[(at >= low) & (at <= high)])
+    if at.size < POINTS:
+        return None
+    gap = PchipInterpolator(other_x, other_y)(at) - PchipInterpolator(x, y)(at)
+    slope, height = np.polyfit(at - at.mean(), gap, 1)
+    left = gap - height - slope * (at - at.mean())
+    error = np.sqrt(left @ left / max(at.size - 2, 1) / ((at - at.mean()) ** 2).sum())
+    where = at.mean() - height / slope if slope < 0 else np.nan
+    told = slope < -SIGNIFICANT * error and low <= where <= high
+    return float(where) if told else None
+
+
+def _unbeaten(N: Array, D: Array, C: Array, loss: Array, group: Any) -> pd.DataFrame:
+    """Runs that no cheaper run beats, ascending in C, those of one size as one at their mean compute.
+
+    Left out are the smallest and the largest size, and of a budget the ends of its sizes: a better one may
+    lie beyond.
+    """
+    inner = (N > STEP * N.min()) & (STEP * N < N.max())
+    for one in range(int(group.max()) + 1 if group is not None else 0):
+        here = np.flatnonzero(group == one)
+        best = here[loss[here].argmin()]
+        inner[here] = (here == best) & (N[here].min() < N[best] < N[here].max())
+    order = np.lexsort((loss, C))
+    lowest = np.minimum.accumulate(loss[order])
+    first = order[np.concatenate([[True], lowest[1:] < lowest[:-1]])]
+    kept = first[inner[first]]
+    kept = kept[np.argsort(N[kept])]
+    logs = pd.DataFrame({name: np.log(x[kept]) for name, x in (("C", C), ("N", N), ("D", D))})
+    size = (logs["N"].diff() > np.log(SAME)).cumsum()
+    return np.exp(logs.groupby(size).mean()).sort_values("C", ignore_index=True)
