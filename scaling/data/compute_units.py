@@ -51,7 +51,9 @@ def unit_doubt(N: Array, D: Array, P: Array | float = 1.0, C: Array | None = Non
     if D.max() < LEAST_D:
         guess["D"] = "billions" if D.max() < 1e5 and guess.get("N") != "millions" else "millions"
     if guess:
-        largest = " and ".join(f"{axis} at most {x.max():.3g}" for axis, x in (("N", N), ("D", D)) if axis in guess)
+        largest = " and ".join(
+            f"{axis} at most {x.max():.3g}" for axis, x in (("N", N), ("D", D)) if axis in guess
+        )
         return f"{largest}: {_as_if(guess)}"
     ratio = float(np.exp(np.median(np.log(D / N))))
     if not RATIO[0] <= ratio <= RATIO[1]:

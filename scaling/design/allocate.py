@@ -90,7 +90,7 @@ def allocate(
     if verdict == INTERIOR:
         N = float(np.exp(OptimalSize(flops, P_best, middle).of(known)[0, 0]))
         D = flops / (6 * N * P_best)
-    loss = float(known._loss(*(np.float64({"N": N, "P": P_best, "D": D}[a]) for a in known.axes)))
+    loss = float(known.predict(**{a: x for a, x in (("N", N), ("P", P_best), ("D", D)) if a in known.axes}))
     best = Allocation(N, P_best, D, loss, None, float("nan"), verdict)
     if isinstance(law, Fit):
         best = _doubted(best, law, grid, flops, draws, level, scale)
@@ -148,7 +148,7 @@ def one_more_run(fit: Fit, at: Mapping[str, float], level: float) -> tuple[float
     far = beyond_runs(fit, {axis: [value] for axis, value in point.items()}, level).iloc[0]
     if far["beyond"] > 1:
         return float(far["lower"]), float(far["upper"])
-    near = fit.predict(**point, level=level).iloc[0]
+    near = fit.predict(pd.DataFrame([point]), level=level).iloc[0]
     return float(near["new_lower"]), float(near["new_upper"])
 
 

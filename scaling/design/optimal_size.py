@@ -27,16 +27,16 @@ class OptimalSize:
     middle: float  # N about which is searched
 
     def of(self, law: Law) -> Array:
-        """log N of each law (B,), (B, 1); the end of the search where the loss has no minimum within."""
+        """The log N of each law (B,), (B, 1); the end of the search where the loss has no minimum within."""
         return self._at(law, 0.0)
 
     def with_exponent(self, law: Law) -> Array:
-        """log N and a = d log N / d log C at the budget of each law (B,), (B, 2)."""
+        """The log N and a = d log N / d log C at the budget of each law (B,), (B, 2)."""
         low, high = self._at(law, -APART), self._at(law, APART)
         return np.concatenate([self._at(law, 0.0), (high - low) / (2 * APART)], axis=1)
 
     def _at(self, law: Law, more: float) -> Array:
-        """log N at `more` log C than the budget, (B, 1)."""
+        """The log N at `more` log C than the budget, (B, 1)."""
         fields = {n: np.atleast_1d(getattr(law, n))[:, None] for n in law.names()}
         one, budget = type(law)(**fields), np.log(self.flops / 6 / self.P) + more
         middle = np.log(self.middle)
@@ -52,11 +52,11 @@ class OptimalSize:
                 half = (low + high) / 2
                 falls = loss(half + STEP) < loss(half - STEP)
                 low, high = np.where(falls, half, low), np.where(falls, high, half)
-        return (low + high) / 2
+        return np.asarray((low + high) / 2)
 
     def inside(self, log_N: float) -> bool:
         """Whether a log N is a minimum, not an end of the search."""
-        return abs(log_N - float(np.log(self.middle))) < SPAN - NEAR
+        return bool(abs(log_N - np.log(self.middle)) < SPAN - NEAR)
 
     def ends(self, lower: float, upper: float) -> tuple[float, float]:
         """Ends of an interval of log N as sizes; open, 0 or infinity, where only the search ends."""

@@ -162,14 +162,19 @@ def _draw_budgets(panel: Any, made: Any) -> None:
         here, color = curves.group == place, shades[place]
         line = np.geomspace(runs.N[here].min(), runs.N[here].max(), 100)
         panel.plot(runs.N[here], runs.loss[here], "o", color=color, ms=3.5, label=f"{row['C']:.1e}")
-        panel.plot(line, curves.loss_along(place, line), "-", color=color, lw=1, alpha=0.8)
+        if np.isfinite(row["N"]):
+            panel.plot(line, curves.loss_along(place, line), "-", color=color, lw=1, alpha=0.8)
         if row["used"]:
             ends = [[row["N"] - row["lower"]], [row["upper"] - row["N"]]]
-            panel.errorbar(row["N"], row["loss"], xerr=ends, fmt="D", color=color, ms=5, mec="black", capsize=3, zorder=3)  # fmt: skip
+            panel.errorbar(
+                row["N"], row["loss"], xerr=ends, fmt="D", color=color, ms=5, mec="black", capsize=3
+            )
     used = curves.used
     panel.plot(used["N"], used["loss"], "--", color="black", lw=0.9, label="minima")
     lowest, largest = runs.N[curves.group >= 0].min(), runs.N[curves.group >= 0].max()
-    panel.set(xscale="log", xlabel=LABELS["N"], ylabel="loss, nats per token", xlim=(lowest / 1.5, largest * 1.5))
+    panel.set(
+        xscale="log", xlabel=LABELS["N"], ylabel="loss, nats per token", xlim=(lowest / 1.5, largest * 1.5)
+    )
     panel.legend(frameon=False, fontsize=7, title="C, FLOPs", title_fontsize=7, ncols=1 + len(shades) // 8)
 
 
@@ -197,12 +202,15 @@ def _draw_optima(panel: Any, made: Any) -> None:
         N, lower, upper = np.array([at(c) for c in C]).T
         panel.plot(C, N, "-", color=f"C{i}", lw=1.2, label=name)
         if np.isfinite(lower).all():
-            panel.fill_between(C, np.maximum(lower, N / 100), np.minimum(upper, N * 100), color=f"C{i}", alpha=0.15, lw=0)  # fmt: skip
+            ends = np.maximum(lower, N / 100), np.minimum(upper, N * 100)
+            panel.fill_between(C, *ends, color=f"C{i}", alpha=0.15, lw=0)
     row = made.table
     for i, name in enumerate(row.index):
         if np.isfinite(row.loc[name, "N"]):
-            panel.plot(made.flops, row.loc[name, "N"], "*", color=f"C{i}", ms=11, mec="black", mew=0.5, zorder=4)
-    panel.axvline(made.flops, color="black", lw=0.7, ls=":")
+            panel.plot(
+                made.flops, row.loc[name, "N"], "*", color=f"C{i}", ms=11, mec="black", mew=0.5, zorder=4
+            )
+    panel.axvline(made.flops, color="black", lw=0.7, ls=":", label=f"{made.flops:.3g} FLOPs")
     panel.set(xscale="log", yscale="log", xlabel=LABELS["C"], ylabel="compute-optimal N")
     if panel.get_legend_handles_labels()[0]:
         panel.legend(frameon=False, fontsize=8)

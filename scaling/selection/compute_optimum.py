@@ -40,6 +40,8 @@ from scaling.uncertainty.prediction import default_method
 ISOFLOP, ENVELOPE, PARAMETRIC = "isoFLOP minima", "envelope", "parametric fit"
 QUANTITIES = ("N", "D", "a", "b", "loss")
 FEW = 4  # budgets below which an interval rests on hardly any degrees of freedom
+DRAWS = 400  # of the fitted law, for the figure's band
+SPREAD = 1.05  # runs of one budget whose C differs by more are a window of compute
 APART = 1.25  # estimates of N further apart than this are said to differ
 OFF = 0.05  # C this far from 6 N P D is said to be counted in another way
 UNTOLD = (Status.TOO_FEW, Status.FLAT)  # fits of which no optimum is told
@@ -66,10 +68,10 @@ class Runs:
         if np.ptp(streams) > 0:
             found = ", ".join(f"{p:g}" for p in np.unique(streams))
             raise ValueError(f"runs of P = {found}: take one P at a time")
-        data = dict(in_base_units(pd.DataFrame(data), units))
-        N, D, loss = (np.asarray(data[name]) for name in ("N", "D", "loss"))
+        table = in_base_units(pd.DataFrame(data), units)
+        N, D, loss = (table[name].to_numpy(np.float64) for name in ("N", "D", "loss"))
         P = float(streams[0])
-        C = np.asarray(data["C"]) if "C" in data else approximate_C(N, D, P)
+        C = table["C"].to_numpy(np.float64) if "C" in table else approximate_C(N, D, P)
         return cls(N, D, C, loss, P, compute_ratio(N, D, P, C))
 
     @property
@@ -82,7 +84,9 @@ class Runs:
 class Optimum(ResultTable):
     """N and D of least loss for a budget, three ways: `table`, `verdict`, and what they rest on."""
 
-    table: pd.DataFrame  # a row an estimate: N, D, a, b and loss with _lower and _upper, beyond, outside, note
+    table: (
+        pd.DataFrame
+    )  # a row an estimate: N, D, a, b and loss with _lower and _upper, beyond, outside, note
     verdict: str
     flops: float
     level: float
@@ -104,18 +108,24 @@ class Optimum(ResultTable):
         """Of each estimate that can be told: N* as a function of the budget, with its interval."""
         found: dict[str, Callable[[float], tuple[float, float, float]]] = {}
         told = self.table["N"].notna()
-        for name, law in ((ISOFLOP, self.isoflop and self.isoflop.law()), (ENVELOPE, self.frontier.log_N)):
+        minima = None if self.isoflop is None else self.isoflop.law()
+        for name, law in ((ISOFLOP, minima), (ENVELOPE, self.frontier.log_N)):
             if told[name] and law is not None:
                 found[name] = partial(law.at, level=self.level)
         if told[PARAMETRIC] and self.fit is not None:
-            found[PARAMETRIC] = self._fitted_size
+            found[PARAMETRIC] = self._fitted_path(self.fit)
         return found
 
-    def _fitted_size(self, C: float) -> tuple[float, float, float]:
-        """N* of the fitted law at a budget; its interval is in the table, for one budget."""
-        assert self.fit is not None
-        size = OptimalSize(C / self.runs.ratio, self.runs.P, float(np.sqrt(C / 120)))
-        return float(np.exp(size.of(self.fit.law)[0, 0])), np.nan, np.nan
+    def _fitted_path(self, one: Fit) -> Callable[[float], tuple[float, float, float]]:
+        """N* of the fitted law at a budget, with quantiles over draws: the table's interval is the profile's."""
+        laws = default_method(one).draws(one, DRAWS)
+
+        def at(C: float) -> tuple[float, float, float]:
+            size = OptimalSize(C / self.runs.ratio, self.runs.P, float(np.sqrt(C / 120)))
+            low, high = np.quantile(size.of(laws), [0.5 - self.level / 2, 0.5 + self.level / 2])
+            return float(np.exp(size.of(one.law)[0, 0])), float(np.exp(low)), float(np.exp(high))
+
+        return at
 
     @property
     def shown(self) -> pd.DataFrame:
@@ -195,8 +205,8 @@ def _by_power_laws(
     """The row of two power laws of compute."""
     if N is None or D is None:
         return _none(note)
-    ends = (N.at(budget, level), D.at(budget, level))
-    ends += tuple((law.exponent, *law.exponent_ends(level)) for law in (N, D))
+    ends = [law.at(budget, level) for law in (N, D)]
+    ends += [(law.exponent, *law.exponent_ends(level)) for law in (N, D)]
     return {
         **{f"{q}{end}": x for q, three in zip(QUANTITIES, ends, strict=False)
            for end, x in zip(("", "_lower", "_upper"), three, strict=True)},
@@ -213,6 +223,8 @@ def _by_isoflop(curves: IsoFlop | None, budget: float, level: float) -> dict[str
         return _none(f"{told} of {of} budgets have a minimum within their sizes, and three are needed")
     note = f"{told} of {of} budgets have a minimum within their sizes"
     few = "; few budgets: their scatter is hardly known" if told <= FEW else ""
+    if curves.widest > SPREAD:
+        few += f"; a budget's runs differ by up to {curves.widest:.2g}x in C, which is allowed for"
     return _by_power_laws(curves.law("N"), curves.law("D"), budget, level, note + few)
 
 
@@ -275,13 +287,15 @@ def _verdict(found: pd.DataFrame, runs: Runs, curves: IsoFlop | None, budget: fl
         factor = float(told["N"].max() / told["N"].min())
         low, high = told["N_lower"].max(), told["N_upper"].min()
         words = f"At {budget:.3g} FLOPs{streams} {len(told)} estimates of N* lie within a factor {factor:.2g}"
-        lines.append(words + ("; their intervals overlap." if low <= high else "; their intervals do not overlap."))
+        lines.append(
+            words + ("; their intervals overlap." if low <= high else "; their intervals do not overlap.")
+        )
         if low > high and factor > APART:
             lines.append("Trust none of them alone: they rest on different parts of the runs.")
     elif not len(told):
         lines.append("No estimate can be told from these runs.")
     if len(told):
-        far = told.loc[told["beyond"].idxmax()]
+        far = told.iloc[int(told["beyond"].to_numpy().argmax())]
         C = float(budget / runs.C.max())
         more = f" ({C:.2g}x the largest C)" if C > 1 and far["outside"] != "C" else ""
         axes = f"Outside the runs by {far['beyond']:.2g}x in {far['outside']}{more}."

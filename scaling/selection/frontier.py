@@ -51,13 +51,14 @@ def frontier(N: Array, D: Array, C: Array, loss: Array, group: Any = None) -> Fr
         along = [PowerLaw.through(log, log_C) for log in logs]  # sizes are exact, computes are not
         if all(abs(law.exponent) > TOLD * law.standard_error for law in along):
             words = f"{len(passed)} computes at which the next size takes over"
-            return Frontier(passed, words, *(law.inverse() for law in along), "")
+            return Frontier(passed, words, along[0].inverse(), along[1].inverse(), "")
     best = _unbeaten(N, D, C, loss, group)
     words = f"{len(best)} sizes with a run that no cheaper run beats"
     if len(best) <= POINTS:
         return Frontier(best, words, None, None, f"only {words}, other than the smallest and the largest")
     laws = [PowerLaw.through(np.log(best["C"].to_numpy()), np.log(best[a].to_numpy())) for a in ("N", "D")]
-    return Frontier(best, words, *(law.with_level_error(_grid_error(N, group)) for law in laws), "")
+    of_N, of_D = (law.with_level_error(_grid_error(N, group)) for law in laws)
+    return Frontier(best, words, of_N, of_D, "")
 
 
 def _grid_error(N: Array, group: Any) -> float:
@@ -71,14 +72,17 @@ def _grid_error(N: Array, group: Any) -> float:
 def _passings(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
     """Where each size is passed by the next, from all computes that both were run at.
 
-    The gap of their log losses is taken as linear in log C, each curve interpolated at the points of the other. The optimum there is between both sizes, at their geometric mean.
+    The gap of their log losses is taken as linear in log C, each curve interpolated at the points of the
+    other. The optimum there is between both sizes, at their geometric mean.
     """
     curves = []
     for size in np.unique(N):
-        here = N == size
+        here = np.isclose(N, size, rtol=1e-9)
         if np.unique(C[here]).size >= TRAJECTORY:
             mean = pd.Series(np.log(loss[here])).groupby(np.log(C[here])).mean()
-            curves.append((size, mean.index.to_numpy(), mean.to_numpy(), float(np.median(C[here] / N[here] / D[here]))))
+            curves.append(
+                (size, mean.index.to_numpy(), mean.to_numpy(), float(np.median(C[here] / N[here] / D[here])))
+            )
     rows = []
     while len(curves) > 1:
         first = curves.pop(0)
@@ -91,7 +95,7 @@ def _passings(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
 
 
 def _crossing(x: Array, y: Array, other_x: Array, other_y: Array) -> float | None:
-    """log C at which the second curve falls below the first, or None."""
+    """The log C at which the second curve falls below the first, or None."""
     low, high = max(x[0], other_x[0]), min(x[-1], other_x[-1])
     at = np.concatenate([x, other_x])
     at = np.unique(at[(at >= low) & (at <= high)])
@@ -112,7 +116,7 @@ def _unbeaten(N: Array, D: Array, C: Array, loss: Array, group: Any) -> pd.DataF
     Left out are the smallest and the largest size, and of a budget the ends of its sizes: a better one may
     lie beyond.
     """
-    inner = (N > STEP * N.min()) & (STEP * N < N.max())
+    inner = (N / N.min() > STEP) & (N.max() / N > STEP)
     for one in range(int(group.max()) + 1 if group is not None else 0):
         here = np.flatnonzero(group == one)
         best = here[loss[here].argmin()]
@@ -124,4 +128,5 @@ def _unbeaten(N: Array, D: Array, C: Array, loss: Array, group: Any) -> pd.DataF
     kept = kept[np.argsort(N[kept])]
     logs = pd.DataFrame({name: np.log(x[kept]) for name, x in (("C", C), ("N", N), ("D", D))})
     size = (logs["N"].diff() > np.log(SAME)).cumsum()
-    return np.exp(logs.groupby(size).mean()).sort_values("C", ignore_index=True)
+    mean: pd.DataFrame = logs.groupby(size).mean().apply(np.exp)
+    return mean.sort_values("C", ignore_index=True)

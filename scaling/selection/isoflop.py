@@ -36,7 +36,9 @@ OUTSIDE = "its minimum lies outside the sizes that were run"
 class IsoFlop:
     """Curves of loss against N, a budget each, and what their minima say."""
 
-    budgets: pd.DataFrame  # one row a budget: C, runs, N, standard_error (of log N), lower, upper, D, loss, used, note
+    budgets: (
+        pd.DataFrame
+    )  # one row a budget: C, runs, N, standard_error (of log N), lower, upper, D, loss, used, note
     group: Array  # budget of each run, (n,); -1 for a run of none
     curve: pd.DataFrame  # to draw a budget's curve: centre (log N), scale, lowest, bend
     skew: float
@@ -45,6 +47,7 @@ class IsoFlop:
     dof: float
     errors: Array  # covariance of log N* of the budgets in use, (B, B)
     slopes: Array  # d log D / d log N within each budget in use, (B,)
+    widest: float  # the largest C over the smallest within a budget
 
     @property
     def used(self) -> pd.DataFrame:
@@ -68,7 +71,9 @@ class IsoFlop:
         return np.asarray(one["scale"] * (one["lowest"] + bend))
 
 
-def isoflop(N: Array, D: Array, C: Array, loss: Array, level: float = 0.95, shape: bool = True) -> IsoFlop | None:
+def isoflop(
+    N: Array, D: Array, C: Array, loss: Array, level: float = 0.95, shape: bool = True
+) -> IsoFlop | None:
     """The isoFLOP curves of runs (n,) each; None where no budget has LEAST sizes.
 
     A budget is a level of C (`scaling.data.levels`) no wider than WIDE. shape: whether curves share a skew and a
@@ -180,31 +185,39 @@ def _least_squares(X: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _described(found: _Curves, group: Any, N: Array, D: Array, C: Array, level: float) -> IsoFlop:
-    rows, slopes, B = [], [], found.centre.size
-    for g in range(B):
-        here = group == g
-        x, middle = np.log(N[here]), float(np.log(C[here]).mean())
-        more, height = np.polyfit(x - x.mean(), np.log(C[here] / N[here] / D[here]), 1)  # C / (N D): 6 P, or so
-        low, high = found.ends(g, level) if found.dof > 0 else (-np.inf, np.inf)
-        m, inside = found.centre[g], x.min() < found.centre[g] < x.max()
-        note = FLAT if not np.isfinite(low) else "" if inside else OUTSIDE
-        error = np.sqrt(found.covariance[B + g, B + g]) / (2 * found.bend[g]) if note != FLAT else np.nan
-        told = np.array([m, m + low, m + high]) if note != FLAT else np.array([np.nan, -np.inf, np.inf])
-        slopes.append(-1 - more)
-        with np.errstate(over="ignore"):
-            best, lower, upper = np.exp(told)
-        rows.append(
-            {"C": np.exp(middle), "runs": int(here.sum()), "N": best, "standard_error": error,
-             "lower": lower, "upper": upper, "D": np.exp(middle - told[0] - height - more * (told[0] - x.mean())),
-             "loss": found.scale[g] * found.lowest[g], "used": not note, "note": note}
-        )  # fmt: skip
-    budgets = pd.DataFrame(rows)
+    """The curves and their minima as the value that is returned."""
+    B = found.centre.size
+    told = [_minimum(found, g, N[group == g], D[group == g], C[group == g], level) for g in range(B)]
+    budgets = pd.DataFrame([row for row, _ in told])
     at = np.flatnonzero(budgets["used"])
     double = 2 * found.bend[at]
     errors = found.covariance[np.ix_(B + at, B + at)] / np.outer(double, double)
-    curve = pd.DataFrame(
-        {"centre": found.centre, "scale": found.scale, "lowest": found.lowest, "bend": found.bend}
-    )
+    curve = {"centre": found.centre, "scale": found.scale, "lowest": found.lowest, "bend": found.bend}
+    widest = max(float(C[group == g].max() / C[group == g].min()) for g in range(B))
+    slopes = np.array([slope for _, slope in told])[at]
+    skew, flatness = (float(x) for x in found.shape)
     return IsoFlop(
-        budgets, group, curve, *found.shape, found.noise, found.dof, errors, np.array(slopes)[at]
+        budgets, group, pd.DataFrame(curve), skew, flatness, found.noise, found.dof, errors, slopes, widest
     )
+
+
+def _minimum(
+    found: _Curves, g: int, N: Array, D: Array, C: Array, level: float
+) -> tuple[dict[str, Any], float]:
+    """The row of budget g with runs (n,), and d log D / d log N within it."""
+    B, m, x, middle = found.centre.size, found.centre[g], np.log(N), float(np.log(C).mean())
+    more, height = np.polyfit(x - x.mean(), np.log(C / N / D), 1)  # C / (N D): 6 P, or so
+    low, high = found.ends(g, level) if found.dof > 0 else (-np.inf, np.inf)
+    note = FLAT if not np.isfinite(low) else "" if x.min() < m < x.max() else OUTSIDE
+    told, error = np.array([np.nan, -np.inf, np.inf]), np.nan
+    if note != FLAT:
+        told = np.array([m, m + low, m + high])
+        error = np.sqrt(found.covariance[B + g, B + g]) / (2 * found.bend[g])
+    with np.errstate(over="ignore"):
+        best, lower, upper = np.exp(told)
+    tokens = np.exp(middle - told[0] - height - more * (told[0] - x.mean()))
+    row = {
+        "C": np.exp(middle), "runs": N.size, "N": best, "standard_error": error, "lower": lower, "upper": upper,
+        "D": tokens, "loss": found.scale[g] * found.lowest[g], "used": not note, "note": note,
+    }  # fmt: skip
+    return row, float(-1 - more)

@@ -81,7 +81,7 @@ def _row(name: str, law: PowerLaw | None, count: int) -> tuple[Any, ...]:
 
 
 def _exponent(law: Law) -> Array:
-    """a = beta / (alpha + beta) of a batch of laws, (B, 1)."""
+    """The exponent beta / (alpha + beta) of a batch of laws, (B, 1)."""
     alpha, beta = (np.atleast_1d(getattr(law, name)) for name in ("alpha", "beta"))
     return np.asarray((beta / (alpha + beta))[:, None])
 

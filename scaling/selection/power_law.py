@@ -31,7 +31,9 @@ class PowerLaw:
     points: int
 
     @classmethod
-    def through(cls, log_C: Array, log_y: Array, errors: Array | None = None, dof: float = np.inf) -> PowerLaw:
+    def through(
+        cls, log_C: Array, log_y: Array, errors: Array | None = None, dof: float = np.inf
+    ) -> PowerLaw:
         """The law through points (n,), whose errors have the covariance `errors` (n, n); none are known if None.
 
         The scatter about the law that the errors do not explain is their variance by Paule and Mandel (1982).
@@ -41,20 +43,21 @@ class PowerLaw:
         n = log_C.size
         if n < 3 or np.ptp(log_C) == 0:
             raise ValueError(f"{n} points make no power law with an error: give three or more")
-        X = np.stack([np.ones(n), log_C - log_C.mean()], axis=1)
+        middle = float(log_C.mean())
+        X = np.stack([np.ones(n), log_C - middle], axis=1)
         if errors is None:
             theta, inverse, left = _weighted(X, log_y, np.eye(n))
-            return cls(*theta, log_C.mean(), np.zeros((2, 2)), inverse * (left @ left) / (n - 2), np.inf, n)
+            return cls(
+                theta[0], theta[1], middle, np.zeros((2, 2)), inverse * (left @ left) / (n - 2), np.inf, n
+            )
         theta, inverse, left = _weighted(X, log_y, errors)
         excess = float(left @ np.linalg.solve(errors, left)) / (n - 2)
         if n < FEW:
-            return cls(*theta, log_C.mean(), np.zeros((2, 2)), inverse * max(excess, 1.0), np.inf, n)
+            return cls(theta[0], theta[1], middle, np.zeros((2, 2)), inverse * max(excess, 1.0), np.inf, n)
         more = _scatter(X, log_y, errors) if excess > 1 else 0.0
         theta, inverse, _ = _weighted(X, log_y, errors + more * np.eye(n))
         gain = inverse @ np.linalg.solve(errors + more * np.eye(n), X).T
-        return cls(
-            *theta, log_C.mean(), gain @ errors @ gain.T, more * gain @ gain.T, dof, n
-        )  # fmt: skip
+        return cls(theta[0], theta[1], middle, gain @ errors @ gain.T, more * gain @ gain.T, dof, n)
 
     def with_level_error(self, variance: float) -> PowerLaw:
         """The law with an error of log G besides, which all points share."""
@@ -68,7 +71,7 @@ class PowerLaw:
         return PowerLaw(self.middle, a, centre, known, scatter, self.dof, self.points)
 
     def at(self, C: float, level: float) -> tuple[float, float, float]:
-        """y at a budget, with its interval."""
+        """The y at a budget, with its interval."""
         along = np.array([1.0, np.log(C) - self.middle])
         log_y = self.log_G + self.exponent * along[1]
         half = self._half(along, level)
@@ -102,12 +105,12 @@ class PowerLaw:
         return float(t * np.sqrt(total))
 
 
-def _weighted(X: Array, y: Array, errors: Array) -> tuple[Array, Array, Array]:
+def _weighted(X: Array, y: Array, errors: Array) -> tuple[tuple[float, float], Array, Array]:
     """Generalised least squares: θ (2,), its covariance where the errors' is right, and the residuals."""
     weighted = np.linalg.solve(errors, X)
     inverse = np.linalg.inv(X.T @ weighted)
     theta = inverse @ (weighted.T @ y)
-    return theta, inverse, y - X @ theta
+    return (float(theta[0]), float(theta[1])), inverse, y - X @ theta
 
 
 def _scatter(X: Array, y: Array, errors: Array) -> float:
