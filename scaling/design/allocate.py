@@ -16,8 +16,9 @@ from scaling.fitting.result import Fit
 from scaling.forecasting.forecast import beyond_runs
 from scaling.laws.base import Array, Law
 from scaling.result_table import ResultTable
+from scaling.selection.isoflop import isoflop, lengthened
 from scaling.shown import shown
-from scaling.uncertainty.interval_methods import check_level
+from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import default_method
 
 Cost = Callable[..., Any]  # N, P, D arrays -> memory or latency, same shape
@@ -122,8 +123,7 @@ def _doubted(
     low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2], axis=1)
     ends = pd.DataFrame({"lower": low, "upper": high}, index=NAMES)
     if best.verdict == INTERIOR:
-        size = OptimalSize(flops, best.P, grid.middle)
-        ends.loc["N"] = size.ends(*(end[0] for end in method.interval(fit, size.of, level)[1:]))
+        ends.loc["N"] = _size_ends(fit, OptimalSize(flops, best.P, grid.middle), method, level)
         ends.loc["D"] = flops / (6 * best.P) / ends.loc["N"].to_numpy()[::-1]
     ends.loc["loss"] = one_more_run(fit, {"N": best.N, "P": best.P, "D": best.D}, level)
     verdict = best.verdict
@@ -140,6 +140,15 @@ def _doubted(
     return Allocation(
         best.N, best.P, best.D, best.loss, ends, at_edge, "\n".join(filter(None, words)), beyond
     )
+
+
+def _size_ends(fit: Fit, size: OptimalSize, method: Method, level: float) -> tuple[float, float]:
+    """The interval of N at one P, lengthened where isoFLOP budgets among the runs scatter on their own."""
+    log_N, lower, upper = (float(x[0]) for x in method.interval(fit, size.of, level))
+    N, D, P = (fit.axes.get(axis, np.ones(1)) for axis in ("N", "D", "P"))
+    curves = isoflop(N, D, approximate_C(N, D, P), fit.loss, level) if np.ptp(P) == 0 else None
+    half = 0.0 if curves is None else curves.scatter(size.flops, level)[0]
+    return size.ends(*lengthened(log_N, lower, upper, half))
 
 
 def one_more_run(fit: Fit, at: Mapping[str, float], level: float) -> tuple[float, float]:

@@ -31,7 +31,7 @@ from scaling.optimise.optimum import FitError
 from scaling.result_table import ResultTable
 from scaling.selection.compare import streams_of
 from scaling.selection.frontier import Frontier, frontier
-from scaling.selection.isoflop import IsoFlop, isoflop
+from scaling.selection.isoflop import IsoFlop, isoflop, lengthened
 from scaling.selection.power_law import PowerLaw
 from scaling.terminal_text import fold, table, width
 from scaling.uncertainty.interval_methods import check_level
@@ -182,12 +182,12 @@ def optimum(
     if runs.doubt and (units or {}).get("C") != "own":
         raise ValueError(runs.doubt)
     curves = isoflop(runs.N, runs.D, runs.C, runs.loss, level)
-    edge = frontier(runs.N, runs.D, runs.C, runs.loss, None if curves is None else curves.group)
+    edge = frontier(runs.N, runs.D, runs.C, runs.loss)
     rows = {
         ISOFLOP: _by_isoflop(curves, budget, level),
         ENVELOPE: _by_power_laws(edge.log_N, edge.log_D, budget, level, edge.why or edge.how),
     }
-    rows[PARAMETRIC], fitted = _by_fit(runs, form, budget, level)
+    rows[PARAMETRIC], fitted = _by_fit(runs, form, budget, level, curves)
     found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("estimate")
     found = _with_loss(found, runs, level)
     return Optimum(found, _verdict(found, runs, curves, budget), budget, level, runs, curves, edge, fitted)
@@ -228,8 +228,10 @@ def _by_isoflop(curves: IsoFlop | None, budget: float, level: float) -> dict[str
     return _by_power_laws(curves.law("N"), curves.law("D"), budget, level, note + few)
 
 
-def _by_fit(runs: Runs, form: LawForm, budget: float, level: float) -> tuple[dict[str, Any], Fit | None]:
-    """The row of a fit of L(N, D), and the fit."""
+def _by_fit(
+    runs: Runs, form: LawForm, budget: float, level: float, curves: IsoFlop | None
+) -> tuple[dict[str, Any], Fit | None]:
+    """The row of a fit of L(N, D), lengthened by the scatter of isoFLOP budgets, and the fit."""
     try:
         one = fit(form, {"N": runs.N, "D": runs.D, "loss": runs.loss})
     except FitError as error:
@@ -238,17 +240,20 @@ def _by_fit(runs: Runs, form: LawForm, budget: float, level: float) -> tuple[dic
         return _none(f"{one.status} ({one.certificate.detail})"), one
     size = OptimalSize(budget / runs.ratio, runs.P, float(np.sqrt(budget / 120)))
     (log_N, a), lower, upper = default_method(one).interval(one, size.with_exponent, level)
-    low, high = size.ends(float(lower[0]), float(upper[0]))
+    halves = (0.0, 0.0) if curves is None else curves.scatter(budget, level)
+    ends = [lengthened(*three) for three in zip((log_N, a), lower, upper, halves, strict=True)]
+    low, high = size.ends(*ends[0])
     if not size.inside(float(log_N)):
         return _none("the fitted loss has no minimum along the budget"), one
+    more = "; lengthened by the scatter of isoFLOP budgets" if halves[0] > 0 else ""
     detail = "" if one.status == Status.CONVERGED else f" ({one.certificate.detail})"
     N, tokens = float(np.exp(log_N)), budget / (6 * runs.ratio * runs.P)
     with np.errstate(divide="ignore"):
         D_low, D_high = np.float64(tokens) / high, np.float64(tokens) / np.float64(low)
     return {
         "N": N, "N_lower": low, "N_upper": high, "D": tokens / N, "D_lower": D_low, "D_upper": D_high,
-        "a": a, "a_lower": lower[1], "a_upper": upper[1], "b": 1 - a, "b_lower": 1 - upper[1],
-        "b_upper": 1 - lower[1], "note": f"{form.__name__}, {one.status}{detail}",
+        "a": a, "a_lower": ends[1][0], "a_upper": ends[1][1], "b": 1 - a, "b_lower": 1 - ends[1][1],
+        "b_upper": 1 - ends[1][0], "note": f"{form.__name__}, {one.status}{detail}{more}",
     }, one  # fmt: skip
 
 

@@ -8,7 +8,6 @@ the envelope is of runs that no cheaper run beats.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from scaling.selection.power_law import PowerLaw
 
 POINTS = 3  # compared at the least between two sizes that pass each other
 STEP = 1.25  # sizes nearer than this pass each other at a compute that noise decides
+PEERS = 1.3  # runs whose compute differs by no more are compared
 SAME = 1.01  # sizes this near are one
 SIGNIFICANT = 2.0  # standard errors that the slope of the gap between two sizes is away from 0
 TOLD = 3.0  # of the slope of compute against size: where sizes pass each other is no power law below it
@@ -37,11 +37,8 @@ class Frontier:
     why: str  # there is no law; empty where there is
 
 
-def frontier(N: Array, D: Array, C: Array, loss: Array, group: Any = None) -> Frontier:
-    """The envelope of runs (n,) each. group: isoFLOP budget of each run, -1 for none, if known.
-
-    A budget whose best run is at the end of its sizes says nothing about its optimum and is left out.
-    """
+def frontier(N: Array, D: Array, C: Array, loss: Array) -> Frontier:
+    """The envelope of runs (n,) each."""
     if abs(np.corrcoef(np.log(N), np.log(D))[0, 1]) > TIED:
         why = "N and D move together in every run: the envelope is the ladder that was chosen, not an optimum"
         return Frontier(pd.DataFrame({"C": [], "N": [], "D": []}), "", None, None, why)
@@ -52,21 +49,16 @@ def frontier(N: Array, D: Array, C: Array, loss: Array, group: Any = None) -> Fr
         if all(abs(law.exponent) > TOLD * law.standard_error for law in along):
             words = f"{len(passed)} computes at which the next size takes over"
             return Frontier(passed, words, along[0].inverse(), along[1].inverse(), "")
-    best = _unbeaten(N, D, C, loss, group)
+    best = _unbeaten(N, D, C, loss)
     words = f"{len(best)} sizes with a run that no cheaper run beats"
     if len(best) <= POINTS:
-        return Frontier(best, words, None, None, f"only {words}, other than the smallest and the largest")
-    laws = [PowerLaw.through(np.log(best["C"].to_numpy()), np.log(best[a].to_numpy())) for a in ("N", "D")]
-    of_N, of_D = (law.with_level_error(_grid_error(N, group)) for law in laws)
+        return Frontier(
+            best, words, None, None, f"only {words}, of those that have smaller and larger ones beside them"
+        )
+    own = np.diag(best["step"].to_numpy() ** 2) / 12  # the optimum is within half a step of sizes
+    log_C, *logs = (np.log(best[name].to_numpy()) for name in ("C", "N", "D"))
+    of_N, of_D = (PowerLaw.through(log_C, y, own).with_level_error(float(np.diag(own).mean())) for y in logs)
     return Frontier(best, words, of_N, of_D, "")
-
-
-def _grid_error(N: Array, group: Any) -> float:
-    """Variance of log N* that budgets' grids of sizes leave: the best run may be off by half a step in all."""
-    if group is None or group.max() < 0:
-        return 0.0
-    steps = [np.median(np.diff(np.log(np.unique(N[group == g])))) for g in range(int(group.max()) + 1)]
-    return float(np.mean(np.square(steps))) / 12
 
 
 def _passings(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
@@ -110,23 +102,28 @@ def _crossing(x: Array, y: Array, other_x: Array, other_y: Array) -> float | Non
     return float(where) if told else None
 
 
-def _unbeaten(N: Array, D: Array, C: Array, loss: Array, group: Any) -> pd.DataFrame:
+def _unbeaten(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
     """Runs that no cheaper run beats, ascending in C, those of one size as one at their mean compute.
 
-    Left out are the smallest and the largest size, and of a budget the ends of its sizes: a better one may
-    lie beyond.
+    Only runs that have smaller and larger ones within PEERS in compute: elsewhere a better size was not tried.
+    The column `step` is how far apart in log N the sizes there are.
     """
-    inner = (N / N.min() > STEP) & (N.max() / N > STEP)
-    for one in range(int(group.max()) + 1 if group is not None else 0):
-        here = np.flatnonzero(group == one)
-        best = here[loss[here].argmin()]
-        inner[here] = (here == best) & (N[here].min() < N[best] < N[here].max())
     order = np.lexsort((loss, C))
     lowest = np.minimum.accumulate(loss[order])
     first = order[np.concatenate([[True], lowest[1:] < lowest[:-1]])]
-    kept = first[inner[first]]
-    kept = kept[np.argsort(N[kept])]
+    steps = np.array([_step(N[np.abs(np.log(C / C[i])) < np.log(PEERS)], N[i]) for i in first])
+    kept, step = first[np.isfinite(steps)], steps[np.isfinite(steps)]
+    order = np.argsort(N[kept], kind="stable")
+    kept, step = kept[order], step[order]
     logs = pd.DataFrame({name: np.log(x[kept]) for name, x in (("C", C), ("N", N), ("D", D))})
     size = (logs["N"].diff() > np.log(SAME)).cumsum()
     mean: pd.DataFrame = logs.groupby(size).mean().apply(np.exp)
-    return mean.sort_values("C", ignore_index=True)
+    return mean.assign(step=pd.Series(step).groupby(size).mean()).sort_values("C", ignore_index=True)
+
+
+def _step(peers: Array, size: float) -> float:
+    """How far apart in log N the sizes about one of them are; nan for the smallest and the largest."""
+    below, above = peers[peers * SAME < size], peers[peers > SAME * size]
+    if not (below.size and above.size):
+        return float("nan")
+    return float(np.log(above.min() / below.max())) / 2

@@ -28,6 +28,7 @@ SHAPE = np.array([0.0, 0.01])
 SHAPE_WIDTH = np.array([0.1, 0.01])  # standard deviations over the exponents of published laws
 SHAPE_ENDS = np.array([[-0.4, -0.02], [0.4, 0.08]])
 ROUNDS = 12
+DOUBT = 0.05
 FLAT = "no minimum can be told: the curve is flat within the noise"
 OUTSIDE = "its minimum lies outside the sizes that were run"
 
@@ -63,6 +64,22 @@ class IsoFlop:
         log_C, log_y = (np.log(used[name].to_numpy(np.float64)) for name in ("C", axis))
         return PowerLaw.through(log_C, log_y, errors, self.dof)
 
+    def scatter(self, C: float, level: float) -> tuple[float, float]:
+        """Half intervals of log N* at a budget and of a that budgets leave which miss the law beyond their errors.
+
+        0 where an F test at 5% finds no such scatter. A law fitted to all rows takes them for independent and
+        lacks it.
+        """
+        law = self.law()
+        if law is None:
+            return 0.0, 0.0
+        log_C, log_N = (np.log(self.used[name].to_numpy(np.float64)) for name in ("C", "N"))
+        if PowerLaw.excess_p(self.errors, log_C, log_N, self.dof) > DOUBT:
+            return 0.0, 0.0
+        along = np.array([1.0, np.log(C) - law.middle])
+        t = special.stdtrit(law.points - 2, 0.5 + level / 2)
+        return float(t * np.sqrt(along @ law.scatter @ along)), float(t * np.sqrt(law.scatter[1, 1]))
+
     def loss_along(self, place: int, N: Array) -> Array:
         """The fitted curve of a budget at sizes N."""
         one = self.curve.iloc[place]
@@ -86,6 +103,13 @@ def isoflop(
     keep = group >= 0
     found = _Curves.of(np.log(N[keep]), np.log(C[keep]), loss[keep], group[keep], shape)
     return _described(found, group, N, D, C, level)
+
+
+def lengthened(estimate: float, lower: float, upper: float, half: float) -> tuple[float, float]:
+    """An interval with an independent error of half length `half` in it besides."""
+    return estimate - float(np.hypot(estimate - lower, half)), estimate + float(
+        np.hypot(upper - estimate, half)
+    )
 
 
 def _budgets(N: Array, C: Array) -> Any:

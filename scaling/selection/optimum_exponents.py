@@ -39,7 +39,7 @@ def optimum_estimates(runs: Any, units: Mapping[str, str] | None = None) -> pd.D
     given = Runs.of(runs, units)
     N, D, C, loss = given.N, given.D, given.C, given.loss
     plain, skewed = (isoflop(N, D, C, loss, LEVEL, shape) for shape in (False, True))
-    edge = frontier(N, D, C, loss, None if skewed is None else skewed.group)
+    edge = frontier(N, D, C, loss)
     laws = {
         "isoFLOP, degree 2": _with_misfit(_law(plain), _law(skewed)),
         "isoFLOP, degree 3": _law(skewed),

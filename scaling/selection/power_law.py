@@ -59,6 +59,13 @@ class PowerLaw:
         gain = inverse @ np.linalg.solve(errors + more * np.eye(n), X).T
         return cls(theta[0], theta[1], middle, gain @ errors @ gain.T, more * gain @ gain.T, dof, n)
 
+    @staticmethod
+    def excess_p(errors: Array, log_C: Array, log_y: Array, dof: float) -> float:
+        """P of the F test that points miss a power law by no more than their errors (n, n), known with dof."""
+        n = log_C.size
+        left = _weighted(np.stack([np.ones(n), log_C - log_C.mean()], axis=1), log_y, errors)[2]
+        return float(special.fdtrc(n - 2, dof, left @ np.linalg.solve(errors, left) / (n - 2)))
+
     def with_level_error(self, variance: float) -> PowerLaw:
         """The law with an error of log G besides, which all points share."""
         return replace(self, known=self.known + np.diag([variance, 0.0]))
