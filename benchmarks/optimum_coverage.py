@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,16 @@ class Design:
 
     def best(self, C: Array) -> Array:
         """The true N* at budgets."""
-        return np.array([np.exp(OptimalSize(c, 1.0, float(np.sqrt(c / 120))).of(self.law)[0, 0]) for c in C])
+        return np.array([_best(self.law, float(c)) for c in C])
 
     def exponent(self, C: float) -> float:
         """The true d log N* / d log C."""
         return float(OptimalSize(C, 1.0, float(np.sqrt(C / 120))).with_exponent(self.law)[0, 1])
+
+
+@cache
+def _best(law: Law, C: float) -> float:
+    return float(np.exp(OptimalSize(C, 1.0, float(np.sqrt(C / 120))).of(law)[0, 0]))
 
 
 DESIGNS = {
@@ -136,7 +142,12 @@ def _of_one(
         if curves is not None:
             if not design.scatter:
                 used = curves.used
-                ends = zip(design.best(used["C"]), used["lower"], used["upper"], strict=True)
+                ends = zip(
+                    design.best(used["C"].map("{:.9g}".format).astype(float)),
+                    used["lower"],
+                    used["upper"],
+                    strict=True,
+                )
                 yield from ((estimate, "minima", *three) for three in ends)
             yield from _of_law(estimate, curves.law(), asked, truth)
     yield from _of_law("envelope", frontier(N, D, C, loss).log_N, asked, truth)

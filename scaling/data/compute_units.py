@@ -92,5 +92,6 @@ def _remedy(guess: Mapping[str, str]) -> str:
     example = guess or {"N": "billions", "D": "billions"}
     inside = ", ".join(f'"{axis}": "{unit}"' for axis, unit in example.items())
     if example == {"C": OWN}:
-        return f"Correct the table; if C is meant so, give units={{{inside}}}."
-    return f"Give units={{{inside}}}, or correct the table."
+        return f"Correct the table; if C is meant so, give units={{{inside}}} (--units C={OWN})."
+    flag = ",".join(f"{axis}={unit}" for axis, unit in example.items())
+    return f"Give units={{{inside}}} (--units {flag}), or correct the table."

@@ -9,7 +9,8 @@ import numpy as np
 from scaling.laws.base import Array, Law
 
 SPAN = np.log(1e4)  # of log N that is searched on each side of the middle
-HALVINGS = 60
+HALVINGS = 14  # of the span: to a thousandth of log N, from where NEWTON steps are exact
+NEWTON = 4
 STEP = 0.02  # in log N, over which the slope of the loss is taken
 NEAR = 1e-3  # of log N: an end so near to the end of the search is open
 APART = 0.05  # in log C, on each side: where the exponent is taken
@@ -52,7 +53,13 @@ class OptimalSize:
                 half = (low + high) / 2
                 falls = loss(half + STEP) < loss(half - STEP)
                 low, high = np.where(falls, half, low), np.where(falls, high, half)
-        return np.asarray((low + high) / 2)
+            at, room = (low + high) / 2, high - low
+            for _ in range(NEWTON):
+                after, before = loss(at + STEP), loss(at - STEP)
+                bend = after + before - 2 * loss(at)
+                step = np.where(bend > 0, STEP * (before - after) / (2 * bend), 0.0)
+                at = at + np.clip(np.nan_to_num(step), -room, room)
+        return np.asarray(at)
 
     def inside(self, log_N: float) -> bool:
         """Whether a log N is a minimum, not an end of the search."""

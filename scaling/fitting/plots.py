@@ -211,7 +211,10 @@ def _draw_optima(panel: Any, made: Any) -> None:
                 made.flops, row.loc[name, "N"], "*", color=f"C{i}", ms=11, mec="black", mew=0.5, zorder=4
             )
     panel.axvline(made.flops, color="black", lw=0.7, ls=":", label=f"{made.flops:.3g} FLOPs")
-    panel.set(xscale="log", yscale="log", xlabel=LABELS["C"], ylabel="compute-optimal N")
+    told = len(panel.lines) > 1 and any(line.get_ydata().size for line in panel.lines[:-1])
+    panel.set(
+        xscale="log", yscale="log" if told else "linear", xlabel=LABELS["C"], ylabel="compute-optimal N"
+    )
     if panel.get_legend_handles_labels()[0]:
         panel.legend(frameon=False, fontsize=8)
 

@@ -39,7 +39,7 @@ from scaling.uncertainty.prediction import default_method
 
 ISOFLOP, ENVELOPE, PARAMETRIC = "isoFLOP minima", "envelope", "parametric fit"
 QUANTITIES = ("N", "D", "a", "b", "loss")
-FEW = 4  # budgets below which an interval rests on hardly any degrees of freedom
+FEW = 4  # budgets up to which an interval rests on hardly any degrees of freedom
 DRAWS = 400  # of the fitted law, for the figure's band
 SPREAD = 1.05  # runs of one budget whose C differs by more are a window of compute
 APART = 1.25  # estimates of N further apart than this are said to differ
@@ -242,6 +242,9 @@ def _by_fit(
     (log_N, a), lower, upper = default_method(one).interval(one, size.with_exponent, level)
     halves = (0.0, 0.0) if curves is None else curves.scatter(budget, level)
     ends = [lengthened(*three) for three in zip((log_N, a), lower, upper, halves, strict=True)]
+    ends[1] = tuple(
+        np.clip(ends[1], 0.0, 1.0)
+    )  # N and D both grow with the budget: an open end is one of these
     low, high = size.ends(*ends[0])
     if not size.inside(float(log_N)):
         return _none("the fitted loss has no minimum along the budget"), one

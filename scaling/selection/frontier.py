@@ -19,6 +19,7 @@ from scaling.selection.power_law import PowerLaw
 POINTS = 3  # compared at the least between two sizes that pass each other
 STEP = 1.25  # sizes nearer than this pass each other at a compute that noise decides
 PEERS = 1.3  # runs whose compute differs by no more are compared
+ALIKE = 1e-3  # of compute: runs that differ by less cost the same
 SAME = 1.01  # sizes this near are one
 SIGNIFICANT = 2.0  # standard errors that the slope of the gap between two sizes is away from 0
 TOLD = 3.0  # of the slope of compute against size: where sizes pass each other is no power law below it
@@ -39,16 +40,17 @@ class Frontier:
 
 def frontier(N: Array, D: Array, C: Array, loss: Array) -> Frontier:
     """The envelope of runs (n,) each."""
-    if abs(np.corrcoef(np.log(N), np.log(D))[0, 1]) > TIED:
+    if np.ptp(N) == 0 or np.corrcoef(np.log(N), np.log(D))[0, 1] > TIED:
         why = "N and D move together in every run: the envelope is the ladder that was chosen, not an optimum"
         return Frontier(pd.DataFrame({"C": [], "N": [], "D": []}), "", None, None, why)
     passed = _passings(N, D, C, loss)
     if len(passed) > POINTS:
-        log_C, *logs = (np.log(passed[name].to_numpy()) for name in ("C", "N", "D"))
-        along = [PowerLaw.through(log, log_C) for log in logs]  # sizes are exact, computes are not
-        if all(abs(law.exponent) > TOLD * law.standard_error for law in along):
+        along = PowerLaw.through(np.log(passed["N"].to_numpy()), np.log(passed["C"].to_numpy()))
+        if abs(along.exponent) > TOLD * along.standard_error:  # sizes are exact, computes are not
             words = f"{len(passed)} computes at which the next size takes over"
-            return Frontier(passed, words, along[0].inverse(), along[1].inverse(), "")
+            law = along.inverse()
+            per_token = float(np.log(passed["C"] / passed["N"] / passed["D"]).mean())
+            return Frontier(passed, words, law, law.complement(per_token), "")
     best = _unbeaten(N, D, C, loss)
     words = f"{len(best)} sizes with a run that no cheaper run beats"
     if len(best) <= POINTS:
@@ -108,7 +110,10 @@ def _unbeaten(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
     Only runs that have smaller and larger ones within PEERS in compute: elsewhere a better size was not tried.
     The column `step` is how far apart in log N the sizes there are.
     """
-    order = np.lexsort((loss, C))
+    by_C = np.argsort(C, kind="stable")
+    budget = np.empty(C.size, int)
+    budget[by_C] = np.cumsum(np.diff(C[by_C], prepend=C.min()) > ALIKE * C[by_C])
+    order = np.lexsort((loss, budget))
     lowest = np.minimum.accumulate(loss[order])
     first = order[np.concatenate([[True], lowest[1:] < lowest[:-1]])]
     steps = np.array([_step(N[np.abs(np.log(C / C[i])) < np.log(PEERS)], N[i]) for i in first])

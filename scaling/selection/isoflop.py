@@ -29,6 +29,9 @@ SHAPE_WIDTH = np.array([0.1, 0.01])  # standard deviations over the exponents of
 SHAPE_ENDS = np.array([[-0.4, -0.02], [0.4, 0.08]])
 ROUNDS = 12
 DOUBT = 0.05
+LEAST_TESTED = 3  # budgets: at so few the test sees too little, and any excess counts
+DOUBT_OF_FEW = 0.32
+EXACT = 1e-9  # of the loss: noise below it is rounding
 FLAT = "no minimum can be told: the curve is flat within the noise"
 OUTSIDE = "its minimum lies outside the sizes that were run"
 
@@ -67,14 +70,15 @@ class IsoFlop:
     def scatter(self, C: float, level: float) -> tuple[float, float]:
         """Half intervals of log N* at a budget and of a that budgets leave which miss the law beyond their errors.
 
-        0 where an F test at 5% finds no such scatter. A law fitted to all rows takes them for independent and
+        0 where an F test finds no such scatter (at 5%; at 32%, any excess, of three budgets). A law fitted to all rows takes them for independent and
         lacks it.
         """
         law = self.law()
         if law is None:
             return 0.0, 0.0
         log_C, log_N = (np.log(self.used[name].to_numpy(np.float64)) for name in ("C", "N"))
-        if PowerLaw.excess_p(self.errors, log_C, log_N, self.dof) > DOUBT:
+        doubt = DOUBT if law.points > LEAST_TESTED else DOUBT_OF_FEW
+        if PowerLaw.excess_p(self.errors, log_C, log_N, self.dof) > doubt:
             return 0.0, 0.0
         along = np.array([1.0, np.log(C) - law.middle])
         t = special.stdtrit(law.points - 2, 0.5 + level / 2)
@@ -91,16 +95,16 @@ class IsoFlop:
 def isoflop(
     N: Array, D: Array, C: Array, loss: Array, level: float = 0.95, shape: bool = True
 ) -> IsoFlop | None:
-    """The isoFLOP curves of runs (n,) each; None where no budget has LEAST sizes.
+    """The isoFLOP curves of runs (n,) each; None where no budget has LEAST sizes, or no row is to spare.
 
     A budget is a level of C (`scaling.data.levels`) no wider than WIDE. shape: whether curves share a skew and a
     flatness; without, they are parabolas. Intervals of the minima are Fieller's (1954) at `level`, with a t
     threshold; the noise is relative to the loss and the same at every budget.
     """
     group = _budgets(N, C)
-    if group.max() < 0:
-        return None
     keep = group >= 0
+    if keep.sum() < 3 * (group.max() + 1) + 2:  # with no row to spare nothing is known of the noise
+        return None
     found = _Curves.of(np.log(N[keep]), np.log(C[keep]), loss[keep], group[keep], shape)
     return _described(found, group, N, D, C, level)
 
@@ -178,7 +182,7 @@ class _Curves:
         dof = y.size - X.shape[1]
         if shape:  # what the prior tells costs no degree of freedom
             dof += float(np.minimum(self.noise**2 * np.diag(inverse)[-2:] / SHAPE_WIDTH**2, 1.0).sum())
-        noise = float(np.sqrt(left @ left / dof)) if dof > 0 else float("nan")
+        noise = max(float(np.sqrt(left @ left / dof)), EXACT)
         found = np.clip(theta[-2:], *SHAPE_ENDS) if shape else self.shape
         parts = theta[:B], theta[2 * B : 3 * B], found, inverse[: 3 * B, : 3 * B] * noise**2
         return _Curves(self.centre, self.scale, *parts, noise, dof), theta[B : 2 * B]
@@ -231,7 +235,7 @@ def _minimum(
     """The row of budget g with runs (n,), and d log D / d log N within it."""
     B, m, x, middle = found.centre.size, found.centre[g], np.log(N), float(np.log(C).mean())
     more, height = np.polyfit(x - x.mean(), np.log(C / N / D), 1)  # C / (N D): 6 P, or so
-    low, high = found.ends(g, level) if found.dof > 0 else (-np.inf, np.inf)
+    low, high = found.ends(g, level)
     note = FLAT if not np.isfinite(low) else "" if x.min() < m < x.max() else OUTSIDE
     told, error = np.array([np.nan, -np.inf, np.inf]), np.nan
     if note != FLAT:

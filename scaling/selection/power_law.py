@@ -9,7 +9,7 @@ from scipy import special
 
 from scaling.laws.base import Array
 
-FEW = 4  # points from which their scatter is weighed against their errors: fewer say too little of it
+FEW = 5  # points from which their scatter is weighed against their errors: fewer say too little of it
 LARGEST = 60.0  # of log N: where an end is open
 
 
@@ -76,6 +76,10 @@ class PowerLaw:
         turn = np.array([[-a, 0.0], [0.0, -a * a]])
         known, scatter = (turn @ part @ turn.T for part in (self.known, self.scatter))
         return PowerLaw(self.middle, a, centre, known, scatter, self.dof, self.points)
+
+    def complement(self, log_ratio: float) -> PowerLaw:
+        """The law of D = C / (ratio y): what a budget leaves."""
+        return replace(self, log_G=self.middle - log_ratio - self.log_G, exponent=1 - self.exponent)
 
     def at(self, C: float, level: float) -> tuple[float, float, float]:
         """The y at a budget, with its interval."""
