@@ -70,8 +70,8 @@ class IsoFlop:
     def scatter(self, C: float, level: float) -> tuple[float, float]:
         """Half intervals of log N* at a budget and of a that budgets leave which miss the law beyond their errors.
 
-        0 where an F test finds no such scatter (at 5%; at 32%, any excess, of three budgets). A law fitted to all rows takes them for independent and
-        lacks it.
+        0 where an F test finds no such scatter: at 5%, of three budgets at 32%, which is any excess. A law fitted
+        to all rows takes them for independent and lacks it.
         """
         law = self.law()
         if law is None:

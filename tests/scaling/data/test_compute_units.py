@@ -46,10 +46,11 @@ def test_a_budget_of_another_unit_is_named() -> None:
 
 
 def test_columns_are_scaled_and_unknown_units_refused() -> None:
-    table = in_base_units(pd.DataFrame({"N": N / 1e6, "D": D / 1e9, "C": C / 8.64e19}), {"N": "millions", "D": "billions", "C": "PF-days"})  # fmt: skip
+    given = pd.DataFrame({"N": N / 1e6, "D": D / 1e9, "C": C / 8.64e19})
+    table = in_base_units(given, {"N": "millions", "D": "billions", "C": "PF-days"})
     np.testing.assert_allclose(table[["N", "D", "C"]].to_numpy().T, [N, D, C], rtol=1e-12)
     assert scale_of(None, "N") == scale_of({"C": "own"}, "C") == 1.0
-    with pytest.raises(ValueError, match="C=watts is not known. C may be in FLOPs"):
+    with pytest.raises(ValueError, match=r"C=watts is not known\. C may be in FLOPs"):
         scale_of({"C": "watts"}, "N")
-    with pytest.raises(ValueError, match="P=streams is not known. Name N, D or C"):
+    with pytest.raises(ValueError, match=r"P=streams is not known\. Name N, D or C"):
         scale_of({"P": "streams"}, "N")

@@ -39,7 +39,7 @@ def test_runs_on_their_own_have_an_envelope_too() -> None:
 def test_the_grid_of_sizes_is_an_error() -> None:
     runs = isoflop_runs(budgets=6)
     edge = frontier(runs["N"], runs["D"], 6 * runs["N"] * runs["D"], runs["loss"])
-    N, low, high = edge.log_N.at(1e20, 0.95)
+    _, low, high = edge.log_N.at(1e20, 0.95)
     step = np.log(25) / 8
     assert len(edge.points) == 6
     assert np.log(high / low) > step
