@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from scaling.laws import (
         REGISTRY,
         AdditiveLaw,
+        Arms,
+        Axis,
+        Category,
         ChinchillaLaw,
         ConstrainedLaw,
         DenseLaw,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from scaling.optimise.certificate import Certificate, Status
     from scaling.optimise.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
     from scaling.optimise.optimum import FitError
+    from scaling.selection.arms import compare_arms
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
     from scaling.selection.compute_optimum import optimum
@@ -66,6 +70,9 @@ _HOMES = {
     "forecasting.registered": ["score"],
     "laws": [
         "AdditiveLaw",
+        "Arms",
+        "Axis",
+        "Category",
         "ChinchillaLaw",
         "ConstrainedLaw",
         "DenseLaw",
@@ -87,6 +94,7 @@ _HOMES = {
     "optimise.certificate": ["Certificate", "Status"],
     "optimise.objectives": ["Asymmetric", "LAD", "LeastSquares", "LogHuber", "Objective"],
     "optimise.optimum": ["FitError"],
+    "selection.arms": ["compare_arms"],
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],
     "selection.compute_optimum": ["optimum"],
@@ -105,8 +113,11 @@ __all__ = [
     "LAD",
     "REGISTRY",
     "AdditiveLaw",
+    "Arms",
     "Asymmetric",
+    "Axis",
     "Bootstrap",
+    "Category",
     "Certificate",
     "ChinchillaLaw",
     "ConstrainedLaw",
@@ -137,6 +148,7 @@ __all__ = [
     "backtest",
     "by_name",
     "compare",
+    "compare_arms",
     "detectable",
     "fit",
     "forecast",
