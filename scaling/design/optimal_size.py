@@ -39,7 +39,7 @@ class OptimalSize:
     def _at(self, law: Law, more: float) -> Array:
         """The log N at `more` log C than the budget, (B, 1)."""
         fields = {n: np.atleast_1d(getattr(law, n))[:, None] for n in law.names()}
-        one, budget = type(law)(**fields), np.log(self.flops / 6 / self.P) + more
+        one, budget = law.kind(**fields), np.log(self.flops / 6 / self.P) + more
         middle = np.log(self.middle)
         low = np.full((next(iter(fields.values())).shape[0], 1), middle - SPAN)
         high = low + 2 * SPAN

@@ -1,7 +1,7 @@
 """isoFLOP curves: the loss against N at each budget, their minima with errors, and the law through these.
 
 Approach 2 of Hoffmann et al. 2022 (arXiv 2203.15556, section 3.2). A parabola's minimum leans to one side
-where the curve is not symmetric or its sizes are not centred (docs/optimum.md). Curves here are parabolas in
+where the curve is not symmetric or its sizes are not centred (docs/guides/optimum.md). Curves here are parabolas in
 log N that share a skew and a flatness, each with a prior as wide as the exponents of published laws make
 them, so that the error of the form is in the interval.
 """
