@@ -20,6 +20,7 @@ POINTS = 3  # compared at the least between two sizes that pass each other
 STEP = 1.25  # sizes nearer than this pass each other at a compute that noise decides
 PEERS = 1.3  # runs whose compute differs by no more are compared
 ALIKE = 1e-3  # of compute: runs that differ by less cost the same
+BESIDE = 2.0  # times smaller and larger than a run on the envelope there must be others
 SAME = 1.01  # sizes this near are one
 SIGNIFICANT = 2.0  # standard errors that the slope of the gap between two sizes is away from 0
 TOLD = 3.0  # of the slope of compute against size: where sizes pass each other is no power law below it
@@ -127,8 +128,8 @@ def _unbeaten(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
 
 
 def _step(peers: Array, size: float) -> float:
-    """How far apart in log N the sizes about one of them are; nan for the smallest and the largest."""
+    """How far apart in log N the sizes about one of them are; nan where they do not reach BESIDE to both sides."""
     below, above = peers[peers * SAME < size], peers[peers > SAME * size]
-    if not (below.size and above.size):
+    if not (peers.min() * BESIDE < size and peers.max() > BESIDE * size):
         return float("nan")
     return float(np.log(above.min() / below.max())) / 2

@@ -20,6 +20,7 @@ from scaling.laws.base import Array
 from scaling.selection.power_law import PowerLaw
 
 LEAST = 4  # sizes that a budget needs for a parabola with something to spare
+REACH = 12.0  # sizes so many times from the minimum are left out where enough are nearer: no curve is a parabola there
 WIDE = 1.5  # largest C over the smallest, beyond which runs are not of one budget
 SAME = 1.001  # within which they are exactly of one
 # y = y_min + b (u^2 + skew u^3 + flatness u^4), u = log N - log N*: of Chinchilla's law (beta - alpha) / 3 and
@@ -103,9 +104,14 @@ def isoflop(
     """
     group = _budgets(N, C)
     keep = group >= 0
-    if keep.sum() < 3 * (group.max() + 1) + 2:  # with no row to spare nothing is known of the noise
+    if keep.sum() < 3 * (group.max() + 1) + 3:  # with no row to spare nothing is known of the noise
         return None
     found = _Curves.of(np.log(N[keep]), np.log(C[keep]), loss[keep], group[keep], shape)
+    near = keep & (np.abs(np.log(N) - found.centre[group]) < np.log(REACH))
+    if (near != keep).any() and all(
+        np.unique(N[near & (group == g)]).size >= LEAST for g in range(found.centre.size)
+    ):
+        found = _Curves.of(np.log(N[near]), np.log(C[near]), loss[near], group[near], shape)
     return _described(found, group, N, D, C, level)
 
 
@@ -166,6 +172,7 @@ class _Curves:
         B = self.centre.size
         v = (x - self.centre[group])[:, None]
         skew, flat = self.shape
+        more = np.concatenate([more, more * v], axis=1)  # what compute off the budget's mean does, changing with N
         columns = [one, one * v, one * (v**2 * (1 + skew * v + flat * v * v)), more]
         prior = np.zeros((0, 3 * B + more.shape[1]))
         known = np.zeros(0)
