@@ -62,6 +62,7 @@ def test_what_a_budget_cannot_tell_is_said() -> None:
     assert not flat.budgets["used"].all()
     row = flat.budgets[flat.budgets["note"] == FLAT].iloc[0]
     assert (row["lower"], row["upper"]) == (0.0, np.inf)
+    assert (flat.curve["bend"][flat.budgets["note"] == FLAT] > 0).any()  # bent, within the noise
     away = curves(noise=1e-4, centre=6.0, factor=4.0)
     assert (away.budgets["note"] == OUTSIDE).all()
     assert away.law() is None
