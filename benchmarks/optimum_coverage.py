@@ -262,14 +262,19 @@ def study(names: Iterable[str], trials: int, table: Path, again: bool) -> pd.Dat
 def markdown(table: pd.DataFrame) -> str:
     """Coverage in per cent, one row a design and estimate."""
     wide = table.pivot_table(index=["design", "estimate"], columns="quantity", values="coverage", sort=False)
-    told = table.groupby(["design", "estimate"])["told"].min()
+    told = (
+        table[table["quantity"] != "beta"].groupby(["design", "estimate"])["told"].min()
+    )  # beta is withheld
     quantities = [
         q for q in ("minima", "a", "N inside", "N at 10 C", "loss at 10 C", "k", "alpha") if q in wide
     ]
-    lines = [f"| design | estimate | {' | '.join(quantities)} | told |", "|---" * (3 + len(quantities)) + "|"]
+    trials = table.groupby("design")["trials"].min()
+    head = ["design", "estimate", "trials", *quantities, "told"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for (design, estimate), row in wide.iterrows():
         cells = ["" if np.isnan(row[q]) else f"{100 * row[q]:.1f}" for q in quantities]
-        lines.append(f"| {design} | {estimate} | {' | '.join(cells)} | {100 * told[design, estimate]:.0f} |")
+        first = [design, estimate, str(trials[design])]
+        lines.append(f"| {' | '.join([*first, *cells])} | {100 * told[design, estimate]:.0f} |")
     return "\n".join(lines)
 
 

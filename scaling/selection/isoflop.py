@@ -172,7 +172,9 @@ class _Curves:
         B = self.centre.size
         v = (x - self.centre[group])[:, None]
         skew, flat = self.shape
-        more = np.concatenate([more, more * v], axis=1)  # what compute off the budget's mean does, changing with N
+        more = np.concatenate(
+            [more, more * v], axis=1
+        )  # what compute off the budget's mean does, changing with N
         columns = [one, one * v, one * (v**2 * (1 + skew * v + flat * v * v)), more]
         prior = np.zeros((0, 3 * B + more.shape[1]))
         known = np.zeros(0)
