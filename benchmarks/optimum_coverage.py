@@ -21,14 +21,14 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from scaling.allocation.frontier import frontier
+from scaling.allocation.isoflop import isoflop, lengthened
+from scaling.allocation.optimal_size import OptimalSize
+from scaling.allocation.power_law import PowerLaw
 from scaling.data.atomic_files import write_between
-from scaling.design.optimal_size import OptimalSize
 from scaling.laws.base import Array, Law
 from scaling.optimise.problem import Problem
 from scaling.optimise.solver import minimise
-from scaling.selection.frontier import frontier
-from scaling.selection.isoflop import isoflop, lengthened
-from scaling.selection.power_law import PowerLaw
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "results/tables/optimum_coverage.csv"

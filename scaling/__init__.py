@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scaling.allocation.compute_optimum import optimum
+    from scaling.allocation.optimum_exponents import optimum_estimates
     from scaling.data.published_tables import published
     from scaling.data.runs import read_runs
     from scaling.design.allocate import allocate
@@ -46,8 +48,8 @@ if TYPE_CHECKING:
     from scaling.selection.arms import compare_arms
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
-    from scaling.selection.compute_optimum import optimum
-    from scaling.selection.optimum_exponents import optimum_estimates
+    from scaling.selection.describe import describe
+    from scaling.selection.description import Description
     from scaling.selection.paired_gains import gains
     from scaling.selection.pooled_k import pooled_k
     from scaling.uncertainty.adequacy import adequacy
@@ -97,8 +99,10 @@ _HOMES = {
     "selection.arms": ["compare_arms"],
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],
-    "selection.compute_optimum": ["optimum"],
-    "selection.optimum_exponents": ["optimum_estimates"],
+    "allocation.compute_optimum": ["optimum"],
+    "selection.describe": ["describe"],
+    "selection.description": ["Description"],
+    "allocation.optimum_exponents": ["optimum_estimates"],
     "selection.paired_gains": ["gains"],
     "selection.pooled_k": ["pooled_k"],
     "uncertainty.adequacy": ["adequacy"],
@@ -123,6 +127,7 @@ __all__ = [
     "ConstrainedLaw",
     "Covariance",
     "DenseLaw",
+    "Description",
     "DiversityLaw",
     "EqualExponentsLaw",
     "Fit",
@@ -149,6 +154,7 @@ __all__ = [
     "by_name",
     "compare",
     "compare_arms",
+    "describe",
     "detectable",
     "fit",
     "forecast",

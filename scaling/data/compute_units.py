@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from scaling.data.columns.column_names import FLOPS
 from scaling.data.levels import approximate_C
 from scaling.laws.base import Array
 
@@ -15,8 +16,8 @@ OWN = "own"  # a C that is counted in another way, and meant so
 UNITS: dict[str, dict[str, float]] = {
     "N": {"parameters": 1.0, **COUNTS},
     "D": {"tokens": 1.0, **COUNTS},
-    "C": {"FLOPs": 1.0, "TFLOPs": 1e12, "PFLOPs": 1e15, "EFLOPs": 1e18, "ZFLOPs": 1e21, "PF-days": 8.64e19, OWN: 1.0},
-}  # fmt: skip
+    "C": {"FLOPs": 1.0, **FLOPS, OWN: 1.0},
+}
 LEAST_N, LEAST_D = 1e3, 1e6  # no table has only models, or runs, that are smaller
 RATIO = (1e-3, 1e6)  # tokens a parameter beyond which N and D are in different units
 OFF = 10.0  # C this many times 6 N P D, or less than its inverse, is in another unit

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.allocation.isoflop import isoflop, lengthened
+from scaling.allocation.optimal_size import OptimalSize
 from scaling.data.compute_units import budget_doubt, scale_of, unit_doubt
 from scaling.data.levels import approximate_C
-from scaling.design.optimal_size import OptimalSize
 from scaling.fitting.result import Fit
 from scaling.forecasting.forecast import beyond_runs
 from scaling.laws.base import Array, Law
 from scaling.result_table import ResultTable
-from scaling.selection.isoflop import isoflop, lengthened
 from scaling.shown import shown
 from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import default_method

@@ -141,7 +141,7 @@ def plot_backtest(points: pd.DataFrame, by: str) -> Any:
 def plot_optimum(made: Any) -> Any:
     """Loss against N at each isoFLOP budget with fitted curves and minima (left), N* against C (right).
 
-    made: a `scaling.selection.compute_optimum.Optimum`. Without budgets the left panel is loss against C with the
+    made: a `scaling.allocation.compute_optimum.Optimum`. Without budgets the left panel is loss against C with the
     envelope's points.
     """
     figure, (left, right) = new_figure(2)

@@ -10,7 +10,7 @@ from parscale.cli.options import argument, option, required
 from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions
 
 if TYPE_CHECKING:
-    from scaling.selection.compute_optimum import Optimum
+    from scaling.allocation.compute_optimum import Optimum
 
 EXAMPLES = (
     "optimum results/published/runs/chinchilla_kyo.csv --flops 5.76e23",
@@ -37,8 +37,8 @@ class Options(LevelOptions, ColumnOptions):
 
 def run(options: Options) -> str:
     """Estimate the optimum three ways, and draw it where --figure says so."""
+    from scaling.allocation.compute_optimum import optimum
     from scaling.data.query import mapping
-    from scaling.selection.compute_optimum import optimum
 
     options.check_level()
     _check_figure(options.figure)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scaling.selection.power_law import PowerLaw
+from scaling.allocation.power_law import PowerLaw
 
 LOG_C = np.log(np.geomspace(1e18, 1e21, 6))
 RNG = np.random.default_rng(8)

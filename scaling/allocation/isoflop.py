@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from scaling.allocation.power_law import PowerLaw
 from scaling.data.levels import axis_levels
 from scaling.laws.base import Array
-from scaling.selection.power_law import PowerLaw
 
 LEAST = 4  # sizes that a budget needs for a parabola with something to spare
 REACH = 12.0  # sizes so many times from the minimum are left out where enough are nearer: no curve is a parabola there

@@ -9,14 +9,14 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from scaling.allocation.compute_optimum import Runs
+from scaling.allocation.frontier import frontier
+from scaling.allocation.isoflop import IsoFlop, isoflop
+from scaling.allocation.power_law import PowerLaw
 from scaling.fitting.fit import fit
 from scaling.laws import ChinchillaLaw
 from scaling.laws.base import Array, Law
 from scaling.optimise.certificate import Status
-from scaling.selection.compute_optimum import Runs
-from scaling.selection.frontier import frontier
-from scaling.selection.isoflop import IsoFlop, isoflop
-from scaling.selection.power_law import PowerLaw
 from scaling.uncertainty.interval_methods import standard_errors
 from scaling.uncertainty.prediction import default_method
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scaling import ChinchillaLaw
-from scaling.selection.isoflop import FLAT, OUTSIDE, isoflop, lengthened
+from scaling.allocation.isoflop import FLAT, OUTSIDE, isoflop, lengthened
 from tests.scaling.isoflop_runs import CHINCHILLA, EXPONENT, closed_form, isoflop_runs
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scaling import ChinchillaLaw, InteractionLaw, ParallelDataLaw
-from scaling.design.optimal_size import SPAN, OptimalSize
+from scaling.allocation.optimal_size import SPAN, OptimalSize
 from tests.scaling.isoflop_runs import CHINCHILLA, EXPONENT, closed_form
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scaling.selection.frontier import frontier
+from scaling.allocation.frontier import frontier
 from tests.scaling.isoflop_runs import CHINCHILLA, EXPONENT, closed_form, isoflop_runs
 
 

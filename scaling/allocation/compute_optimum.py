@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.allocation.frontier import Frontier, frontier
+from scaling.allocation.isoflop import IsoFlop, isoflop, lengthened
+from scaling.allocation.optimal_size import OptimalSize
+from scaling.allocation.power_law import PowerLaw
 from scaling.data.any_table import as_frame
 from scaling.data.compute_units import compute_ratio, in_base_units, unit_doubt
 from scaling.data.levels import approximate_C
 from scaling.data.runs import arrays
 from scaling.data.units import count_text, parse_size
 from scaling.design.allocate import outside_runs
-from scaling.design.optimal_size import OptimalSize
 from scaling.fitting import plots
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
@@ -30,9 +33,6 @@ from scaling.optimise.certificate import Status
 from scaling.optimise.optimum import FitError
 from scaling.result_table import ResultTable
 from scaling.selection.compare import streams_of
-from scaling.selection.frontier import Frontier, frontier
-from scaling.selection.isoflop import IsoFlop, isoflop, lengthened
-from scaling.selection.power_law import PowerLaw
 from scaling.terminal_text import fold, table, width
 from scaling.uncertainty.interval_methods import check_level
 from scaling.uncertainty.prediction import default_method

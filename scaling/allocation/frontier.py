@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
+from scaling.allocation.power_law import PowerLaw
 from scaling.laws.base import Array
-from scaling.selection.power_law import PowerLaw
 
 POINTS = 3  # compared at the least between two sizes that pass each other
 STEP = 1.25  # sizes nearer than this pass each other at a compute that noise decides
