@@ -20,6 +20,7 @@ from scaling.allocation.power_law import PowerLaw
 from scaling.data.any_table import as_frame
 from scaling.data.compute_units import compute_ratio, in_base_units, unit_doubt
 from scaling.data.levels import approximate_C
+from scaling.data.reading import reading_of
 from scaling.data.runs import arrays
 from scaling.data.units import count_text, parse_size
 from scaling.design.allocate import outside_runs
@@ -57,6 +58,7 @@ class Runs:
     loss: Array
     P: float
     ratio: float  # C / (6 N P D), the median
+    taken: str  # units that reading the table put right, in words
 
     @classmethod
     def of(cls, runs: Any, units: Mapping[str, str] | None = None) -> Runs:
@@ -68,11 +70,17 @@ class Runs:
         if np.ptp(streams) > 0:
             found = ", ".join(f"{p:g}" for p in np.unique(streams))
             raise ValueError(f"runs of P = {found}: take one P at a time")
-        table = in_base_units(pd.DataFrame(data), units)
+        right = [str(g) for axis in ("N", "D", "C") for g in reading_of(frame).of(axis) if not g.doubt]
+        left = {
+            axis: unit
+            for axis, unit in (units or {}).items()
+            if not any(f"{axis} taken in {unit}" in g for g in right)
+        }
+        table = in_base_units(pd.DataFrame(data), left)
         N, D, loss = (table[name].to_numpy(np.float64) for name in ("N", "D", "loss"))
         P = float(streams[0])
         C = table["C"].to_numpy(np.float64) if "C" in table else approximate_C(N, D, P)
-        return cls(N, D, C, loss, P, compute_ratio(N, D, P, C))
+        return cls(N, D, C, loss, P, compute_ratio(N, D, P, C), "; ".join(right))
 
     @property
     def doubt(self) -> str:
@@ -308,6 +316,8 @@ def _verdict(found: pd.DataFrame, runs: Runs, curves: IsoFlop | None, budget: fl
         more = f" ({C:.2g}x the largest C)" if C > 1 and far["outside"] != "C" else ""
         axes = f"Outside the runs by {far['beyond']:.2g}x in {far['outside']}{more}."
         lines.append(axes if far["outside"] else "Within the runs.")
+    if runs.taken:
+        lines.append(f"Units: {runs.taken}.")
     if abs(np.log(runs.ratio)) > OFF:
         lines.append(f"C is {runs.ratio:.2f} times 6 N P D in these runs, and is taken so for the budget.")
     lines += [f"{name}: {note}." for name, note in found["note"].items()]

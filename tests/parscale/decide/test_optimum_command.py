@@ -42,6 +42,11 @@ def test_units_and_refusals(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="--units D=billions"):
         run(optimum_command, runs=str(scaled), flops="1e22")
     assert "parametric fit" in run(optimum_command, runs=str(scaled), flops="1e22", units="D=billions")
+    days = tmp_path / "days.csv"
+    pd.read_csv(runs).assign(C=lambda t: 6 * t.N * t.D / 8.64e19).to_csv(days, index=False)
+    read, told = (run(optimum_command, runs=str(days), flops="1e22", units=u) for u in (None, "C=PF-days"))
+    assert "C taken in PF-days" in read
+    assert told == read
     with pytest.raises(ValueError, match="D=parsecs is not known"):
         run(optimum_command, runs=str(scaled), flops="1e22", units="D=parsecs")
     with pytest.raises(ValueError, match="give a file ending in"):
