@@ -31,6 +31,7 @@ class Estimate:
     excluded: int = 0  # rows left out: their status is not "ok", or they are stage 1 of others
     groups: Any = None  # cluster label a row (one configuration or run), or None
     index: Any = None  # label of each fitted row in its table, (n,), or None: 0, 1, ...
+    grouping: str = ""  # how groups were found: "given", "column NAME", "size", "cell"; "off": not looked for
 
     @property
     def form(self) -> LawForm:

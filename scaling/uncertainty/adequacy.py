@@ -14,6 +14,7 @@ from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
 from scaling.result_table import ResultTable
 from scaling.shown import shown
+from scaling.uncertainty.size_effects import Tangent, group_test, groupings
 
 DOUBT = 0.05
 SAME = 1e-6  # a term this little beyond the law's own tangent, by its length, is the tangent's rounding
@@ -26,7 +27,7 @@ class Adequacy(ResultTable):
     table: pd.DataFrame  # mean residual (observed - fitted, nats per token), rows N, columns P (or D)
     structure_p: float  # F test of smooth curves in log N, log P, log D left in the residuals
     replicate_p: float  # F test of the law's misfit against the spread of seeds at one configuration
-    size_p: float  # F test that runs of one size miss the law alike
+    size_p: float  # F test that residuals are correlated within a model size
     verdict: str
     number: ClassVar[str] = "{:+.1e}"
 
@@ -55,7 +56,9 @@ def adequacy(fit: Estimate) -> Adequacy:
     elif not np.isnan(replicate):
         lines.append(f"The law misses by no more than the seeds differ (p = {replicate:.2g}).")
     if size < DOUBT:
-        lines.append(f"Runs of one size miss it alike (p = {size:.2g}): they are not independent.")
+        lines.append(
+            f"Residuals are correlated within a model size (p = {size:.2g}): rows are not independent."
+        )
     return Adequacy(residual_grid(fit), structure, replicate, size, " ".join(lines))
 
 
@@ -92,12 +95,10 @@ def size_test(fit: Estimate) -> float:
 
     Sizes that the law misses, as it does where depth and width are not scaled together, make rows of one size
     alike: intervals that take them for independent are too short, but for k where every size has every P
-    (docs/coverage.md).
+    (docs/coverage.md). The test is `scaling.uncertainty.size_effects.group_test`.
     """
-    size = levels_along("N", fit.axes["N"], fit.axes) if "N" in fit.axes else np.zeros(1)
-    if size.max() < 1 or size.size <= size.max() + 1:
-        return float("nan")
-    return _beyond(fit, (size[:, None] == np.arange(size.max())).astype(np.float64))
+    sizes = [one for one in groupings(fit.problem) if one.name == "size"]
+    return float(group_test(Tangent(fit.problem, fit.theta[None]), sizes[0])[0]) if sizes else float("nan")
 
 
 def _beyond(fit: Estimate, extra: Array) -> float:

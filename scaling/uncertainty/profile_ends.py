@@ -68,12 +68,12 @@ class Ends:
     """The search for ends: B optima, K quantities and those of `WithExponents`, two ends each: R rows.
 
     held: refits of these rows; theta: the optima (R, p); se: what a standard error is about, (R,); side: -1
-    for a lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear;
+    for a lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear, (R,);
     shape: (B, K).
     """
 
     def __init__(
-        self, held: Held, theta: Array, side: Any, se: Array, t: float, shape: tuple[int, int]
+        self, held: Held, theta: Array, side: Any, se: Array, t: Array, shape: tuple[int, int]
     ) -> None:
         self.held, self.side, self.se, self.t, self.shape = held, side, se, t, shape
         self.theta, self.rise = theta.copy(), np.zeros(se.size)
@@ -123,11 +123,10 @@ class Ends:
         some = np.unique(np.concatenate([some, np.flatnonzero(of_fit >= K)]))
         rows = np.repeat(np.arange(self.se.size).reshape(B, -1)[:, some], 2, axis=1).ravel()
         points = np.where(np.arange(rows.size)[:, None] % 2 == 0, theta[rows], self.theta[rows])
-        rise = (self.held.problem.batch(rows).value(points) - self.held.lowest[rows]) / self.held.allowed[
-            rows
-        ]
+        rise = self.held.problem.batch(rows).value(points) - self.held.lowest[rows]
         values = evaluate(self.held.problem, points, self.held.quantity).reshape(B, 2 * some.size, -1)
-        values = np.where((rise <= 1 + CLOSE).reshape(B, -1, 1), values, np.nan)[:, :, of_fit]
+        inside = rise.reshape(B, -1, 1) <= (1 + CLOSE) * self.held.allowed.reshape(B, 1, -1)
+        values = np.where(inside, values[:, :, of_fit], np.nan)
         out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))
         out = np.where(np.isnan(out), -np.inf, out)
         best = out.argmax(1)  # (B, rows of a fit)
@@ -136,7 +135,7 @@ class Ends:
         found = np.flatnonzero(asked & (reach > self.end * (1 + FURTHER)))
         at = (np.arange(B)[:, None] * 2 * some.size + best).ravel()[found]
         self.theta[found], self.reach[found] = points[at], reach[found]
-        self.rise[found] = np.minimum(rise[at], 1 - MEETS)
+        self.rise[found] = np.minimum(rise[at] / self.held.allowed[found], 1 - MEETS)
         self.outer[found], self.outer_rise[found], self.end[found] = np.inf, np.nan, np.nan
         return found
 
@@ -203,7 +202,7 @@ class Ends:
         reach, outer, inner = self.reach[rows], self.outer[rows], np.sqrt(self.rise[rows])
         with np.errstate(all="ignore"):
             straight = reach / inner  # where the root of the rise, a straight line, is 1
-            first = self.t * self.se[rows]
+            first = self.t[rows] * self.se[rows]
             ahead = np.where(reach > 0, np.clip(straight, 1.2 * reach, 3 * reach), first)
             high = np.sqrt(self.outer_rise[rows])
             cut = (1 - inner) / (high - inner)
