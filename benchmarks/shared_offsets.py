@@ -24,7 +24,8 @@ from scaling.optimise.solver import minimise
 from scaling.uncertainty.cluster_profile import new_run_spread_batch, thresholds
 from scaling.uncertainty.interval_methods import Quantity, at_points, slopes, t_of
 from scaling.uncertainty.profile import Profile
-from scaling.uncertainty.size_effects import DOUBT, Tangent, explain, groupings, growth_test, noticed
+from scaling.uncertainty.size_effects import DOUBT, explain, growth_test, noticed
+from scaling.uncertainty.tangent import Tangent, groupings
 
 LEVEL = 0.95
 PARALLEL = scaling.ParallelLaw(E=1.37, A=3.1e5, alpha=0.27, k=0.287)
@@ -150,14 +151,15 @@ def quantity(law: type[Law], points: dict[str, Array]) -> Quantity:
 def default_thresholds(design: Design, problem: Problem, theta: Array, wanted: Quantity) -> Any:
     """Thresholds (T, K) of the default intervals, (T,) whether groups were noticed, (T, 2) of new runs."""
     by = groupings(problem, design.shared if design.told else None)
+    at = Tangent(problem, theta, by)
     found = np.zeros((len(theta), len(by)), bool)
     if design.told:
         found[:, 0] = True
     else:
-        found = noticed(Tangent(problem, theta), by)
-    why = explain(problem, theta, by, found, growth_test(problem, theta, by) < DOUBT)
+        found = noticed(at, by)
+    why = explain(at, by, found, growth_test(at, by) < DOUBT)
     t = thresholds(problem, theta, slopes(problem, theta, wanted), LEVEL, why)
-    return t, found.any(-1), new_run_spread_batch(problem, why, design.points, LEVEL)
+    return t, found.any(-1), new_run_spread_batch(why, design.points, LEVEL)
 
 
 def cell(name: str, objective: str, trials: int, seed: int = 30) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from scaling.data.any_table import as_frame
 from scaling.data.levels import approximate_C
 from scaling.fitting.result import Fit
 from scaling.laws.base import Array, clean_axes
+from scaling.optimise.estimate import must_be_fit
 from scaling.result_table import FrameResult
 from scaling.uncertainty.cluster_profile import spread_of, with_offsets
 from scaling.uncertainty.interval_methods import Quantity, at_points, check_level, errors_batch, slopes
@@ -96,6 +97,7 @@ def _verdict(frame: pd.DataFrame, name: str, before: float, target: Target) -> s
 
 def _check(fit: Fit, count: int) -> None:
     """Refuse a fit that linear theory says nothing of, and no runs at all."""
+    must_be_fit(fit)
     if not fit.determined:
         raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}; what to add is that, first")
     if count < 1:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_frame
+from scaling.data.run_labels import run_labels
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
 from scaling.laws import law_of
@@ -18,7 +19,7 @@ from scaling.optimise.objectives import LogHuber, Objective, checked
 from scaling.optimise.optimum import STARTS, solve
 from scaling.optimise.problem import Problem
 from scaling.shown import shown
-from scaling.uncertainty.size_effects import GIVEN, OFF, grouped, run_labels
+from scaling.uncertainty.size_effects import GIVEN, OFF, grouped
 
 
 def fit(

@@ -16,8 +16,15 @@ from scaling.optimise.identifiability import undetermined
 from scaling.optimise.objectives import LogHuber
 from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
+from scaling.shown import shown
 
 EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
+
+
+def must_be_fit(given: Any) -> None:
+    """Refuse what is no fit."""
+    if not isinstance(given, Estimate):
+        raise ValueError(f"fit={shown(given)} is no fit: give what scaling.fit returns")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,11 +154,10 @@ class Estimate:
         known = self.status == Status.FLAT and self.degrees_of_freedom >= 1
         return undetermined(self.problem, self.law) if known else self.problem.law.free()
 
-    @property
+    @cached_property
     def clustered(self) -> bool:
         """Whether rows share a run or configuration (`groups`), so that they are not independent."""
-        labels = None if self.groups is None else np.unique(np.asarray(self.groups).astype(str))
-        return labels is not None and len(labels) < self.loss.size
+        return self.groups is not None and pd.unique(np.asarray(self.groups)).size < self.loss.size
 
     @cached_property
     def noise(self) -> float:

@@ -24,7 +24,8 @@ from scaling.optimise.solver import minimise
 from scaling.result_table import ResultTable
 from scaling.shown import is_table, shown
 from scaling.uncertainty.interval_methods import leverage
-from scaling.uncertainty.size_effects import Grouping, Tangent, candidates, deviances
+from scaling.uncertainty.size_effects import candidates, deviances
+from scaling.uncertainty.tangent import Grouping, Tangent, joint
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs
@@ -136,8 +137,8 @@ def _criteria(one: Fit) -> dict[str, float]:
     n, by = one.problem.count, candidates(one)
     if not by or one.rmse <= EXACT * float(one.loss.mean()):
         return {"aicc": one.aicc, "bic": one.bic}
-    theta = one.theta[None]
-    alone, (best, parts) = deviances(one.problem, theta, [])[0], deviances(one.problem, theta, by)
+    at = Tangent(one.problem, one.theta[None], by)
+    alone, (best, parts) = deviances(at, [])[0], deviances(at, by)
     k, own = len(one.form.free()) + float(parts[0]), len(one.form.free()) + 1
     deviance = one.bic - own * np.log(n) + float(best[0] - alone[0])
     small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else float("nan")
@@ -151,8 +152,7 @@ def leave_one_out(one: Fit) -> Array:
     order: refits' time grows as the square of the runs.
     """
     n = one.loss.size
-    labels = np.arange(n) if one.groups is None else np.asarray(one.groups).astype(str)
-    by = Grouping("left out", np.unique(labels, return_inverse=True)[1].ravel())
+    by = Grouping("left out", np.arange(n) if one.groups is None else joint(np.asarray(one.groups)))
     if n > MANY:
         return _by_leverage(one, by) if by.count < n else np.asarray(one.misfit / (1 - leverage(one)))
     out = np.empty(n)
@@ -166,9 +166,11 @@ def leave_one_out(one: Fit) -> Array:
 
 def _by_leverage(one: Fit, by: Grouping) -> Array:
     """`leave_one_out` to first order, (n,): e + Q_g (I - Q_g'Q_g)^-1 Q_g'e, Q (n, p) a basis of the tangent."""
-    at = Tangent(one.problem, one.theta[None])
-    Q, root = at.basis[0][0], np.sqrt(at.w[0])
-    unit = one.predicted if one.problem.objective.log else 1.0
+    _, J = one.problem.linearised(one.theta[None])
+    root = np.sqrt(one.problem.w)
+    columns = (J[0] * root)[(J[0] != 0).any(-1)]
+    Q = np.linalg.qr((columns / np.sqrt((columns**2).sum(-1))[:, None]).T)[0]
+    unit = one.predicted if one.problem.objective.log else np.ones_like(root)
     e = one.misfit / unit * root
     own = np.stack([by.sums(Q.T * q) for q in Q.T], axis=-1).swapaxes(0, 1)  # (G, p, p)
     left = np.eye(Q.shape[1]) - LEVERAGE * own

@@ -11,10 +11,10 @@ from scipy import special
 
 from scaling.data.levels import levels_along
 from scaling.laws.base import Array
-from scaling.optimise.estimate import Estimate
+from scaling.optimise.estimate import Estimate, must_be_fit
 from scaling.result_table import ResultTable
-from scaling.shown import shown
-from scaling.uncertainty.size_effects import Tangent, group_test, groupings
+from scaling.uncertainty.size_effects import group_test
+from scaling.uncertainty.tangent import Tangent, groupings
 
 DOUBT = 0.05
 SAME = 1e-6  # a term this little beyond the law's own tangent, by its length, is the tangent's rounding
@@ -39,8 +39,7 @@ class Adequacy(ResultTable):
 
 def adequacy(fit: Estimate) -> Adequacy:
     """Residual grid and the tests, for a fit of two axes or one. Raises ValueError for what is no fit."""
-    if not isinstance(fit, Estimate):
-        raise ValueError(f"fit={shown(fit)} is no fit: give what scaling.fit returns")
+    must_be_fit(fit)
     structure, replicate, size = structure_test(fit), replicate_test(fit), size_test(fit)
     lines = []
     if np.isnan(structure):
@@ -98,7 +97,9 @@ def size_test(fit: Estimate) -> float:
     (docs/coverage.md). The test is `scaling.uncertainty.size_effects.group_test`.
     """
     sizes = [one for one in groupings(fit.problem) if one.name == "size"]
-    return float(group_test(Tangent(fit.problem, fit.theta[None]), sizes[0])[0]) if sizes else float("nan")
+    if not sizes:
+        return float("nan")
+    return float(group_test(Tangent(fit.problem, fit.theta[None], sizes), sizes[0])[0])
 
 
 def _beyond(fit: Estimate, extra: Array) -> float:

@@ -21,7 +21,8 @@ from scaling.optimise.solver import minimise
 from scaling.uncertainty.condensed import MANY
 from scaling.uncertainty.interval_methods import Quantity, errors_batch, evaluate, slopes, spread_batch, t_of
 from scaling.uncertainty.profile import Profile
-from scaling.uncertainty.size_effects import Explanations, Grouping, Tangent, explanations, growth
+from scaling.uncertainty.size_effects import Explanations, explanations
+from scaling.uncertainty.tangent import Grouping, Tangent, joint
 
 SPREAD = 0.95  # level at which draws are as wide as intervals
 MOST = 60  # groups that a robust fit is repeated without
@@ -76,12 +77,12 @@ def thresholds(problem: Problem, theta: Array, gradient: Array, level: float, wh
     shape, plain = (len(theta), gradient.shape[2]), t_of(problem, level)
     if not np.isfinite(plain) or not (why.by or np.any(why.power)):
         return np.full(shape, plain)
-    at = Tangent(problem, theta)
+    at = why.tangent(theta)
     out = np.zeros(shape)
     movable = np.broadcast_to(problem.lower < problem.upper, at.free.shape)
     for free in (at.free, movable)[: 1 + int((at.free != movable).any())]:
         h = Influence(at, gradient, free)
-        own, more = variances(problem, h, why)
+        own, more = variances(h, why)
         t = mixed_t(why, more / np.maximum(own, TINY)[..., None], level)
         if _by_run(why):
             t = np.maximum(t, sandwich_t(h, why, own, level))
@@ -115,21 +116,17 @@ class Influence:
 
     def of_groups(self, by: Grouping) -> Array:
         """Squares of the sums of h over groups, added up, (B, K)."""
-        sums = by.sums(self.J * self.at.w[:, None])  # (B, p, G)
+        sums = self.at.of(by).sums(self.J * self.at.w[:, None])  # (B, p, G)
         return self.norm(np.matmul(sums, sums.swapaxes(1, 2)))
 
-    def rows(self) -> Array:
-        """H itself, (B, K, n)."""
-        return np.asarray(np.matmul(self.along.swapaxes(1, 2), self.J * self.at.w[:, None]))
 
-
-def variances(problem: Problem, h: Influence, why: Explanations) -> tuple[Array, Array]:
+def variances(h: Influence, why: Explanations) -> tuple[Array, Array]:
     """Of each quantity: its variance were rows independent, (B, K), and under each explanation, (B, K, C)."""
     own = h.norm(h.square(1.0))
     shared = np.stack([h.of_groups(one) for one in why.by] or [np.zeros_like(own)], axis=-1)
     rows = np.empty((*own.shape, why.rho.size))
     for power in np.unique(why.power):
-        of_rows = h.norm(h.square(growth(problem, float(power)))) if power else own
+        of_rows = h.norm(h.square(h.at.growth(float(power)))) if power else own
         rows[..., why.power == power] = of_rows[..., None]
     more = why.noise2[:, None] * (rows + why.rho * shared[..., why.which])
     return why.alone[:, None] * own, more
@@ -171,7 +168,7 @@ def jackknife_t(fit: Estimate, quantity: Quantity, gradient: Array, level: float
     by, theta = why.by[0], fit.theta[None]
     if by.count > MOST:
         return np.zeros((1, gradient.shape[2]))
-    at = Tangent(fit.problem, theta)
+    at = why.tangent(theta)
     values = evaluate(fit.problem, _left_out(fit, by), quantity)
     found = (by.count - 1) / by.count * ((values - values.mean(0)) ** 2).sum(0)
     _, dof = cr2(Influence(at, gradient, at.free), 0, by, float(why.rho[np.argmax(why.weight[0])]))
@@ -201,6 +198,7 @@ def _left_out(fit: Estimate, by: Grouping) -> Array:
 
 def cr2(h: Influence, b: int, by: Grouping, rho: float) -> tuple[Array, Array]:
     """Variance and degrees of freedom of fit b's quantities, (K,) both, by CR2: quantities in parts, for memory."""
+    by = h.at.of(by)
     K = h.along.shape[2]
     step = max(1, LAID_OUT // by.codes.size)
     parts = [_cr2(h, b, slice(k, k + step), by, rho) for k in range(0, K, step)]
@@ -251,8 +249,9 @@ def spread_of(fit: Estimate, theta: Array, gradient: Array, level: float) -> tup
 
     Both in standard errors of independent rows.
     """
-    why, at = explanations(fit), Tangent(fit.problem, theta[None])
-    own, more = variances(fit.problem, Influence(at, gradient, at.free), why)
+    why = explanations(fit)
+    at = why.tangent(theta[None])
+    own, more = variances(Influence(at, gradient, at.free), why)
     variance = (why.weight[:, None] * more).sum(-1)[0] / np.maximum(own[0], TINY)
     return thresholds(fit.problem, theta[None], gradient, level, why)[0], np.sqrt(variance)
 
@@ -261,17 +260,14 @@ def new_run_spread(fit: Estimate, axes: Mapping[str, Array], level: float) -> Ar
     """Half the length of the interval of a new run's own scatter at axes (K,), in the objective's residual."""
     why = explanations(fit)
     robust = fit.noise / np.sqrt(max(float(why.alone[0]), TINY))
-    return np.asarray(new_run_spread_batch(fit.problem, why, axes, level)[0] * robust)
+    return np.asarray(new_run_spread_batch(why, axes, level)[0] * robust)
 
 
-def new_run_spread_batch(
-    problem: Problem, why: Explanations, axes: Mapping[str, Array], level: float
-) -> Array:
+def new_run_spread_batch(why: Explanations, axes: Mapping[str, Array], level: float) -> Array:
     """`new_run_spread` of B fits, (B, K): a group's offset and a row's own noise, as each explanation has them."""
     there = np.ones((next(iter(axes.values())).size, why.power.size))
     if np.any(why.power):
-        middle = np.log(problem.x[problem.law.axes.index("N")]).mean()
-        there = np.exp(2 * why.power * (np.log(axes["N"])[:, None] - middle))
+        there = np.exp(2 * why.power * (np.log(axes["N"])[:, None] - why.at.middle))
     f = why.noise2[:, None] * (there + why.rho) / why.alone[:, None, None]
     return np.asarray(mixed_t(why, f, level) * np.sqrt(why.alone)[:, None])
 
@@ -279,10 +275,11 @@ def new_run_spread_batch(
 def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
     """`count` laws spread as the explanations of the noise say, from `seed`, kept inside the bounds."""
     rng, problem, theta = np.random.default_rng(seed), fit.problem, fit.theta[None]
-    why, at = explanations(fit), Tangent(fit.problem, fit.theta[None])
+    why = explanations(fit)
+    at = why.tangent(theta)
     every = np.eye(theta.size)[None]
     h = Influence(at, every, at.free)
-    own, more = variances(problem, h, why)
+    own, more = variances(h, why)
     # What a robust objective and the sandwich add, coordinate by coordinate.
     t = thresholds(problem, theta, every, SPREAD, why) / mixed_t(
         why, more / np.maximum(own, TINY)[..., None], SPREAD
@@ -293,7 +290,7 @@ def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
     normal = np.empty((count, theta.size))
     for c in np.unique(chosen):
         rows = np.flatnonzero(chosen == c)
-        values, vectors = np.linalg.eigh(_covariance(problem, h, why, int(c)))
+        values, vectors = np.linalg.eigh(_covariance(h, why, int(c)))
         some = rng.standard_normal((rows.size, theta.size))
         normal[rows] = some * np.sqrt(np.maximum(values, 0)) @ vectors.T
     dof = max(fit.degrees_of_freedom, 1)
@@ -301,11 +298,11 @@ def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
     return problem.law.from_vector(problem.named(np.clip(drawn, problem.lower, problem.upper)))
 
 
-def _covariance(problem: Problem, h: Influence, why: Explanations, c: int) -> Array:
+def _covariance(h: Influence, why: Explanations, c: int) -> Array:
     """Covariance of the K quantities of one fit, (K, K), under explanation c."""
-    inner = h.square(growth(problem, float(why.power[c])))[0]
+    inner = h.square(h.at.growth(float(why.power[c])))[0]
     if why.by and why.rho[c] > 0:
-        shared = why.by[why.which[c]].sums(h.J[0] * h.at.w[0])
+        shared = h.at.of(why.by[why.which[c]]).sums(h.J[0] * h.at.w[0])
         inner = inner + why.rho[c] * shared @ shared.T
     return np.asarray(why.noise2[0, c] * h.along[0].T @ inner @ h.along[0])
 
@@ -321,18 +318,23 @@ def with_offsets(
     offsets seen so far add to the law's prediction there, (K,). Source: mixed model equations (Henderson
     1975), with σ and τ as `explanations` has them.
     """
-    problem, why = fit.problem, explanations(fit)
-    at, p = Tangent(problem, theta[None]), theta.size
+    why = explanations(fit)
+    at = why.tangent(theta[None])
     robust = fit.noise / np.sqrt(max(float(why.alone[0]), TINY))
     sigma, tau = float(why.noise[0]) * robust, float(why.offset[0]) * robust
-    codes = _joint_codes(fit, why, axes)
-    groups = int(codes.max()) + 1
-    one = np.eye(groups)
-    own, there = one[codes[: fit.loss.size]], one[codes[fit.loss.size :]]
-    X = np.concatenate([(at.raw[0] * at.free[0][:, None]).T, own], axis=1) * np.sqrt(at.w[0])[:, None]
+    of_runs, there = _groups_there(fit, why, at, axes)
+    groups = there.shape[1]
+    X = (at.raw[0] * at.free[0][:, None]).T
+    explicit = of_runs < groups  # the other groups' offsets are integrated out
+    own = np.zeros((len(X), groups))
+    own[explicit, of_runs[explicit]] = 1.0
+    X = np.concatenate([X, own], axis=1) * np.sqrt(at.w[0])[:, None]
+    y = -at.r[0] * np.sqrt(at.w[0])  # the residual is prediction minus observation
+    X, y = _without_offsets(X, y, np.sqrt(at.w[0]), of_runs, groups, (tau / max(sigma, TINY)) ** 2)
     length = np.sqrt((X * X).sum(0))
     length = np.where(length > 0, length, 1.0)
     information = (X / length).T @ (X / length)
+    p = theta.size
     prior = np.concatenate([np.zeros(p), np.full(groups, (sigma / max(tau, 1e-6 * sigma)) ** 2)])
     information += np.diag(prior / length**2)
     moves = np.concatenate([at.free[0], np.ones(groups, bool)])
@@ -340,21 +342,51 @@ def with_offsets(
     cov[np.ix_(moves, moves)] = np.linalg.pinv(information[np.ix_(moves, moves)], rcond=1e-13, hermitian=True)
     cov = cov / length / length[:, None]
     rows = np.concatenate([gradient, there], axis=1)
-    seen = cov @ (X.T @ (-at.r[0] * np.sqrt(at.w[0])))  # the residual is prediction minus observation
-    shift = rows @ seen if tau > 0 else np.zeros(len(rows))
+    shift = rows @ (cov @ (X.T @ y)) if tau > 0 else np.zeros(len(rows))
     return sigma**2 * cov, rows, np.full(len(rows), sigma**2), shift
 
 
-def _joint_codes(fit: Estimate, why: Explanations, axes: Mapping[str, Array]) -> Any:
+def _without_offsets(
+    X: Array, y: Array, root: Array, code: Any, groups: int, rho: float
+) -> tuple[Array, Array]:
+    """Weighted rows X (m, q) and y (m,), those of groups `groups` on multiplied by V^-1/2, V = I + rho 11'.
+
+    Inner products are then those of generalised least squares. root: of the weights, which 1 stands for.
+    """
+    rest = np.flatnonzero(code >= groups)
+    if not rest.size or rho <= 0:
+        return X, y
+    by = Grouping("rest", joint(code[rest]))
+    n = by.sums(root[rest] ** 2)
+    cut = (1 - 1 / np.sqrt(1 + rho * n)) / n
+    both = np.concatenate([X[rest], y[rest, None]], axis=1).T
+    both = both - root[rest] * (cut * by.sums(both * root[rest]))[:, by.codes]
+    X, y = X.copy(), y.copy()
+    X[rest], y[rest] = both[:-1].T, both[-1]
+    return X, y
+
+
+def _groups_there(
+    fit: Estimate, why: Explanations, at: Tangent, axes: Mapping[str, Array]
+) -> tuple[Any, Array]:
+    """The group of each row of the tangent, (m,), from G on where no candidate is in it; candidates', (K, G)."""
+    codes, by = _joint_codes(fit, why, axes)
+    of_fit, used = codes[: fit.loss.size], codes[fit.loss.size :]
+    known, of_candidates = np.unique(used, return_inverse=True)
+    own = np.zeros(at.w.shape[1], int) if by is None else at.of(Grouping(by.name, of_fit)).codes
+    place = np.minimum(np.searchsorted(known, own), known.size - 1)
+    of_rows = np.where(known[place] == own, place, known.size + own)
+    return of_rows, np.eye(known.size)[of_candidates.ravel()]
+
+
+def _joint_codes(fit: Estimate, why: Explanations, axes: Mapping[str, Array]) -> tuple[Any, Grouping | None]:
     """Groups of the runs and of candidates, (n + K,), by the likeliest grouping: new runs are of no old run."""
     n, more = fit.loss.size, next(iter(axes.values())).size
     share = [float(why.weight[0, (why.which == j) & (why.rho > 0)].sum()) for j in range(len(why.by))]
     by = why.by[int(np.argmax(share))] if share else None
     if by is None:
-        return np.zeros(n + more, int)
+        return np.zeros(n + more, int), None
     if by.name == "run":
-        return np.concatenate([by.codes, by.count + np.arange(more)])
+        return np.concatenate([by.codes, by.count + np.arange(more)]), by
     both = {a: np.concatenate([fit.axes[a], np.asarray(axes[a], dtype=np.float64)]) for a in fit.law.axes}
-    if by.name == "size":
-        return levels_along("N", both["N"], both)
-    return np.unique(np.stack(list(both.values())), axis=1, return_inverse=True)[1].ravel()
+    return (levels_along("N", both["N"], both) if by.name == "size" else joint(*both.values())), by

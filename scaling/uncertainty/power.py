@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 from scaling.laws.base import Array, Law
-from scaling.optimise.estimate import Estimate
+from scaling.optimise.estimate import Estimate, must_be_fit
 from scaling.uncertainty.cluster_profile import spread_of
 from scaling.uncertainty.interval_methods import check_level, errors_batch, slopes
 
@@ -21,6 +21,7 @@ def detectable(fit: Estimate, parameter: str = "k", level: float = 0.95, power: 
     parameter at its bound let go; in the parameter's own unit (k: none). Raises ValueError for a name the law
     does not fit, a level or power outside (0, 1); inf or nan where the runs do not determine the parameter.
     """
+    must_be_fit(fit)
     check_level(level)
     if not 0 < power < 1:
         raise ValueError(f"power={power:g} must lie between 0 and 1")

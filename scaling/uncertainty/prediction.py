@@ -23,7 +23,6 @@ from scaling.uncertainty.interval_methods import Method, at_points, check_level,
 from scaling.uncertainty.profile import Profile
 from scaling.uncertainty.size_effects import OFF
 
-LARGE = 50_000  # rows from which linear theory is asked whether it does
 HULL = 1e-6  # of the runs' range: a point this near to their hull is in it
 
 

@@ -55,7 +55,10 @@ class Profile(Method):
     def at_thresholds(
         self, fit: Estimate, quantity: Quantity, level: float, thresholds: Array | None = None
     ) -> tuple[Array, Array, Array]:
-        """`interval` at thresholds of each quantity's own, in standard errors, (1, K); Student's t without."""
+        """`interval` of `quantity` of `fit` at thresholds of its own, in standard errors, (1, K).
+
+        Without, at Student's t for `level`.
+        """
         if fit.problem.y.size > MANY:
             return self._of_cells(fit, quantity, level, thresholds)
         estimate, ends = self.batch(fit.problem, fit.theta[None], quantity, level, thresholds)

@@ -9,9 +9,7 @@ Shapes as in `scaling.optimise.problem`; C explanations of the noise (a grouping
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,17 +17,12 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from scaling.data.levels import levels_along
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
-from scaling.optimise.problem import Problem
-from scaling.optimise.robust_scale import location_scale
+from scaling.uncertainty.tangent import Grouping, Tangent, groupings
 
 DOUBT = 0.05  # of all groupings tested together, and of the test of noise along N
 FEW = 8  # groups below which their own spread is known too poorly to go unsaid
-RUN_COLUMNS = ("run_id", "runid", "run", "run_name", "name", "experiment")
-STEP_COLUMNS = ("step", "steps", "_step", "global_step", "checkpoint", "ckpt")
-PROGRESS = {*STEP_COLUMNS, "d", "c", "tokens", "flops", "epoch", "status"}  # what differs along one run
 OFF, GIVEN = "off", "given"
 SPIKE = 0.1  # prior share of no common offset, where no test has found one
 KEPT = 0.5  # prior share of the other groupings, where a test has found one
@@ -44,150 +37,17 @@ WORDS = {
 SAME = 1e-9  # of a grouping's direction: what the law's tangent leaves of it is rounding
 
 
-# ---- groups that a table tells --------------------------------------------------------------
-def run_labels(table: Any, keep: Any) -> tuple[Any, str]:
-    """The run of each usable row, (n,), and the column that tells it; (None, "") where no run has two rows.
-
-    A column of runs counts if a label repeats and every label has one N and one P. Without one, rows that
-    differ in step or checkpoint and what goes with it, and in nothing else, are of one run.
-    """
-    if not isinstance(table, (Mapping, pd.DataFrame)):
-        return None, ""
-    by_name = {str(name).casefold(): name for name in table}
-    for name in (by_name[c] for c in RUN_COLUMNS if c in by_name):
-        labels = pd.Series(np.asarray(table[name], dtype=object)[keep])
-        if _repeats(labels) and _one_model_each(labels, table, keep):
-            return _each_its_own(labels), f"column {name}"
-    step = next((by_name[c] for c in STEP_COLUMNS if c in by_name), None)
-    if step is None or pd.Series(np.asarray(table[step], dtype=object)[keep]).nunique() < 2:
-        return None, ""
-    frame = pd.DataFrame({str(c): np.asarray(table[c], dtype=object)[keep] for c in table if _tells(str(c))})
-    if frame.shape[1] == 0:
-        return None, ""
-    labels = pd.Series(frame.groupby(list(frame), dropna=False, sort=False).ngroup())
-    return (labels.to_numpy(object), f"column {step}") if _repeats(labels) else (None, "")
-
-
-def _repeats(labels: pd.Series) -> bool:
-    return bool(labels.dropna().duplicated().any())
-
-
-def _one_model_each(labels: pd.Series, table: Any, keep: Any) -> bool:
-    """Whether no label has two N or two P: else it numbers replicates, not runs."""
-    axes = [np.asarray(table[a], dtype=object)[keep].astype(str) for a in ("N", "P") if a in table]
-    return all(pd.Series(x).groupby(labels.to_numpy()).nunique().max() == 1 for x in axes)
-
-
-def _tells(column: str) -> bool:
-    """Whether a column's values differ from run to run, not along one."""
-    name = column.casefold()
-    return name not in PROGRESS and not any(word in name for word in ("loss", "time", "ppl", "perplexity"))
-
-
-def _each_its_own(labels: pd.Series) -> Any:
-    """Labels with a row that has none as a run of its own."""
-    out = labels.to_numpy(object).copy()
-    empty = np.asarray(labels.isna())
-    out[empty] = [f"row {i + 1}" for i in np.flatnonzero(empty)]
-    return out
-
-
-# ---- groups that the axes give --------------------------------------------------------------
-@dataclass(frozen=True)
-class Grouping:
-    """A way to put rows into G groups: `codes` (n,) from 0, in sums over groups."""
-
-    name: str  # "size", "cell", or "run"
-    codes: Any
-
-    @cached_property
-    def count(self) -> int:
-        """G."""
-        return int(self.codes.max()) + 1
-
-    @cached_property
-    def order(self) -> Any:
-        """Rows in order of their group, (n,)."""
-        return np.argsort(self.codes, kind="stable")
-
-    @cached_property
-    def first(self) -> Any:
-        """Where each group begins in that order, (G,)."""
-        return np.searchsorted(self.codes[self.order], np.arange(self.count))
-
-    def sums(self, values: Array) -> Array:
-        """Sums (..., G) over the rows of each group of values (..., n)."""
-        return np.asarray(np.add.reduceat(values[..., self.order], self.first, axis=-1))
-
-    def members(self) -> list[Any]:
-        """The rows of each group."""
-        return np.split(self.order, self.first[1:])
-
-
-def groupings(problem: Problem, groups: Any = None) -> list[Grouping]:
-    """The groupings that rows of a problem may miss a law by: `groups` if given, then sizes and cells.
-
-    Only such as leave rows within groups. Beside given groups, only those that keep each of these whole.
-    """
-    axes = dict(zip(problem.law.axes, problem.x, strict=True))
-    found = [] if groups is None else [Grouping("run", pd.factorize(np.asarray(groups).astype(str))[0])]
-    if "N" in axes:
-        found.append(Grouping("size", levels_along("N", axes["N"], axes)))
-    cells = np.unique(np.stack(problem.x), axis=1, return_inverse=True)[1].ravel()
-    found.append(Grouping("cell", cells))
-    kept: list[Grouping] = []
-    for one in found:
-        given = kept[0] if kept and groups is not None else None
-        whole = given is None or _partition(one, given) == given.count
-        new = all(_partition(one, k) > min(one.count, k.count) or one.count != k.count for k in kept)
-        if 1 < one.count < one.codes.size and whole and new:
-            kept.append(one)
-    return kept
-
-
-def _partition(a: Grouping, b: Grouping) -> int:
-    """Groups of the rows by both: as many as b has where a keeps the groups of b whole."""
-    return int(np.unique(a.codes.astype(np.int64) * b.count + b.codes).size)
-
-
 # ---- what the residuals say -----------------------------------------------------------------
-class Tangent:
-    """Residuals r (B, n), their derivatives J (B, p, n) of unit length, weights and JWJᵀ at optima θ (B, p).
-
-    Of a robust objective, residuals beyond three robust deviations count as three.
-    """
-
-    def __init__(self, problem: Problem, theta: Array) -> None:
-        r, J = problem.linearised(theta)
-        self.free: Any = problem.inside(theta)
-        self.w = np.broadcast_to(problem.w, r.shape)
-        if problem.objective.robust:
-            centre, scale = location_scale(problem, r, self.w, self.free.sum(-1))
-            r = np.clip(r, (centre - 3 * scale)[:, None], (centre + 3 * scale)[:, None]) - centre[:, None]
-        self.r, self.raw = r, J
-        J = J * self.free[..., None]
-        length = np.sqrt((J * J * self.w[:, None]).sum(-1))
-        self.J = J / np.where(length > 0, length, 1.0)[..., None]
-        self.dof = np.maximum(self.w.sum(-1) - self.free.sum(-1), 1.0)  # (B,)
-
-    @cached_property
-    def basis(self) -> tuple[Array, Array]:
-        """An orthonormal basis of the tangent √w J, (B, n, p), zero where it has fewer; r √w beyond it, (B, n)."""
-        root = np.sqrt(self.w)
-        u, s, _ = np.linalg.svd((self.J * root[:, None]).swapaxes(1, 2), full_matrices=False)
-        Q = u * (s > 1e-8)[:, None]
-        y = self.r * root
-        return Q, y - np.einsum("bnp,bmp,bm->bn", Q, Q, y, optimize=True)
-
-
 def group_test(at: Tangent, by: Grouping, inner: Grouping | None = None) -> Array:
     """P (B,) of the F test that an offset of its own for each group explains nothing beyond the law.
 
     inner: groups within these groups that have offsets of their own (the runs of a size), which `by` is then
     held against in place of single rows. nan where no degree of freedom is left between groups, or within.
     """
-    gained, between = _explained(at, by)
-    total, used = ((at.basis[1] ** 2).sum(-1), at.dof) if inner is None else _explained(at, inner)
+    gained, between = _explained(at, at.of(by))
+    total, used = (at.basis[1] ** 2 + at.aside).sum(-1), at.dof
+    if inner is not None:
+        total, used = _explained(at, at.of(inner))
     within, rest = np.round(used - between), np.maximum(total - gained, 1e-300)
     with np.errstate(all="ignore"):
         F = gained / between / (rest / within)
@@ -220,6 +80,7 @@ class Explanations:
     An explanation: rows of `by[which]` share an offset of variance rho σ², and σ is proportional to N^power.
     """
 
+    at: Tangent
     by: list[Grouping]
     which: Any  # (C,) of `by`
     rho: Array  # (C,)
@@ -228,6 +89,10 @@ class Explanations:
     noise2: Array  # σ² (B, C), in the objective's residual, at N in the middle of the runs
     alone: Array  # (B,): σ² where rows are independent and of one noise
     dof: Array  # (B,)
+
+    def tangent(self, theta: Array) -> Tangent:
+        """The tangent at θ (B, p): the one explained, if it is there."""
+        return self.at if np.array_equal(theta, self.at.theta) else Tangent(self.at.problem, theta, self.by)
 
     @property
     def offset(self) -> Any:
@@ -251,15 +116,14 @@ def shares(found: Any, names: list[str]) -> tuple[Array, Array]:
     return np.where(some, 0.0, SPIKE if names else 1.0), np.where(some[:, None], both, free)
 
 
-def explain(problem: Problem, theta: Array, by: list[Grouping], found: Any, grows: Any) -> Explanations:
-    """The explanations of the noise at optima θ (B, p) and their probabilities.
+def explain(at: Tangent, by: list[Grouping], found: Any, grows: Any) -> Explanations:
+    """The explanations of the noise at the optima of a tangent, and their probabilities.
 
     found: whether each grouping is known to matter, (B, m) bool; grows: whether the noise changes with N, (B,).
     Restricted likelihood (Patterson and Thompson 1971) of the linearised law. Prior of s = 1 / (1 + n_g rho):
     ds / s for a grouping that is known to matter (Box and Tiao 1973, section 5.2); else half-Cauchy in τ / σ
     (Gelman 2006), with share SPIKE of no offset.
     """
-    at = Tangent(problem, theta)
     none, share = shares(found, [one.name for one in by])
     parts, prior = [(0, np.zeros(1), np.zeros(1))], [none[:, None]]
     for j, one in enumerate(by):
@@ -271,7 +135,7 @@ def explain(problem: Problem, theta: Array, by: list[Grouping], found: Any, grow
     which = np.concatenate([np.full(r.size, j) for j, r, _ in parts])
     rho, priors = np.concatenate([r for _, r, _ in parts]), np.concatenate(prior, axis=-1)
     powers = POWERS if grows.any() else np.zeros(1)
-    fits = [_restricted(at, by, which, rho, growth(problem, g)) for g in powers]
+    fits = [_restricted(at, by, which, rho, g) for g in powers]
     like, noise2 = (np.concatenate([f[i] for f in fits], axis=-1) for i in (0, 1))
     power = np.repeat(powers, rho.size)
     allowed = np.where(grows[:, None], True, power == 0)
@@ -279,29 +143,23 @@ def explain(problem: Problem, theta: Array, by: list[Grouping], found: Any, grow
     weight = np.exp(log - log.max(-1, keepdims=True))
     alone = noise2[:, int(np.flatnonzero(power == 0)[0])]
     which, rho = np.tile(which, powers.size), np.tile(rho, powers.size)
-    return Explanations(by, which, rho, power, weight / weight.sum(-1, keepdims=True), noise2, alone, at.dof)
-
-
-def growth(problem: Problem, power: float) -> Array | float:
-    """What divides a row's weight where the noise grows as N^power: (N / its middle)^(2 power), (n,)."""
-    if not power:
-        return 1.0
-    log_N = np.log(problem.x[problem.law.axes.index("N")])
-    return np.asarray(np.exp(2 * power * (log_N - log_N.mean())))
+    weight = weight / weight.sum(-1, keepdims=True)
+    return Explanations(at, by, which, rho, power, weight, noise2, alone, at.dof)
 
 
 def _restricted(
-    at: Tangent, by: list[Grouping], which: Any, rho: Array, power: Array | float, full: bool = False
+    at: Tangent, by: list[Grouping], which: Any, rho: Array, power: float, full: bool = False
 ) -> tuple[Array, Array]:
     """Log restricted likelihood and σ², (B, C) both, of C offsets rho of groupings `which`.
 
-    power: what divides weights, of `growth`. full: the likelihood itself, its σ² over n.
+    power: of N that the noise grows with. full: the likelihood itself, its σ² over n.
     """
-    w = at.w / power
+    spread = at.growth(power)
+    w = at.w / spread
     J = at.basis[0].swapaxes(1, 2) / np.sqrt(at.w)[:, None]  # the tangent, none of its directions twice
     A = np.matmul(J * w[:, None], J.swapaxes(1, 2)) + np.eye(J.shape[1]) * (J == 0).all(-1)[:, None]
-    b, rr = (J * (w * at.r)[:, None]).sum(-1), (w * at.r**2).sum(-1)
-    sums = [(g.sums(J * w[:, None]), g.sums(w * at.r), g.sums(w)) for g in by]
+    b, rr = (J * (w * at.r)[:, None]).sum(-1), (w * at.r**2 + at.aside / spread).sum(-1)
+    sums = [(g.sums(J * w[:, None]), g.sums(w * at.r), g.sums(w)) for g in map(at.of, by)]
     like, noise2 = np.empty((len(w), rho.size)), np.empty((len(w), rho.size))
     for c, x in enumerate(rho):
         M, v, rss, size = A, b, rr, 0.0
@@ -315,37 +173,34 @@ def _restricted(
         dof = at.w.sum(-1) if full else at.dof
         noise2[:, c] = rss / dof
         like[:, c] = -0.5 * (size + (0.0 if full else np.linalg.slogdet(M)[1]) + dof * np.log(noise2[:, c]))
-    return like + 0.5 * np.log(w).sum(-1, keepdims=True), noise2
+    log_w = at.log_w - (at.rows_each * np.log(spread)).sum()
+    return like + 0.5 * log_w[:, None], noise2
 
 
-def growth_test(problem: Problem, theta: Array, by: list[Grouping]) -> Array:
+def growth_test(at: Tangent, by: list[Grouping]) -> Array:
     """P (B,) of the likelihood ratio test that the noise does not grow with N; nan without three sizes.
 
     Restricted likelihoods at their largest over offsets and powers of N, against chi squared of one degree.
     """
-    if "N" not in problem.law.axes or np.unique(problem.x[problem.law.axes.index("N")]).size < 3:
-        return np.full(len(theta), np.nan)
-    at = Tangent(problem, theta)
+    if np.unique(at.log_N).size < 3:
+        return np.full(len(at.r), np.nan)
     rho = np.concatenate([[0.0], *((1 / SHRINKAGE[::4] - 1) * one.count / at.w[0].sum() for one in by)])
     which = np.concatenate([[0], *(np.full(SHRINKAGE[::4].size, j) for j, _ in enumerate(by))]).astype(int)
-    best = np.stack([_restricted(at, by, which, rho, growth(problem, g))[0].max(-1) for g in (0.0, *POWERS)])
+    best = np.stack([_restricted(at, by, which, rho, g)[0].max(-1) for g in (0.0, *POWERS)])
     return np.asarray(special.chdtrc(1, np.maximum(2 * (best.max(0) - best[0]), 0)))
 
 
-def deviances(problem: Problem, theta: Array, by: list[Grouping]) -> tuple[Array, Array]:
+def deviances(at: Tangent, by: list[Grouping]) -> tuple[Array, Array]:
     """-2 log likelihood (B,), without constants, and variance components (B,) of the best by AIC.
 
     One component: rows are independent. Two: the likeliest offset of one of the groupings, the law's
     coefficients re-solved by generalised least squares in its tangent.
     """
-    at = Tangent(problem, theta)
-    best, parts = (
-        -2 * _restricted(at, by, np.zeros(1, int), np.zeros(1), 1.0, True)[0][:, 0],
-        np.ones(len(theta)),
-    )
+    best = -2 * _restricted(at, by, np.zeros(1, int), np.zeros(1), 0.0, True)[0][:, 0]
+    parts = np.ones(len(at.r))
     for one in by:
         rho = (1 / SHRINKAGE - 1) * one.count / at.w.sum(-1).mean()
-        two = -2 * _restricted(at, [one], np.zeros(rho.size, int), rho, 1.0, True)[0].max(-1)
+        two = -2 * _restricted(at, [one], np.zeros(rho.size, int), rho, 0.0, True)[0].max(-1)
         better = two + 2 < best + 2 * (parts - 1)
         best, parts = np.where(better, two, best), np.where(better, 2.0, parts)
     return best, parts
@@ -361,11 +216,11 @@ def grouped(fit: Estimate, how: str) -> Estimate:
     if how == OFF or fit.groups is not None or not _noisy(fit):
         return replace(fit, grouping=how)
     by = groupings(fit.problem)
-    chosen = np.flatnonzero(noticed(Tangent(fit.problem, fit.theta[None]), by)[0])
+    chosen = np.flatnonzero(noticed(Tangent(fit.problem, fit.theta[None], by), by)[0]) if by else np.zeros(0)
     if not chosen.size:
         return replace(fit, grouping=how)
     one = by[chosen[0]]
-    return replace(fit, groups=one.codes.astype(str).astype(object), grouping=one.name)
+    return replace(fit, groups=one.codes, grouping=one.name)
 
 
 def noticed(at: Tangent, by: list[Grouping]) -> Any:
@@ -379,7 +234,7 @@ def noticed(at: Tangent, by: list[Grouping]) -> Any:
     like = np.full(passed.shape, -np.inf)
     for j, one in enumerate(by):
         rho = (1 / SHRINKAGE - 1) * one.count / at.w.sum(-1).mean()
-        like[:, j] = _restricted(at, [one], np.zeros(rho.size, int), rho, 1.0)[0].max(-1)
+        like[:, j] = _restricted(at, [one], np.zeros(rho.size, int), rho, 0.0)[0].max(-1)
     best = np.argmax(np.where(passed, like, -np.inf), axis=-1)
     return passed & (np.arange(len(by)) == best[:, None])
 
@@ -396,16 +251,15 @@ def explanations(fit: Estimate) -> Explanations:
 
 def _explain_one(fit: Estimate) -> Explanations:
     by = candidates(fit)
-    theta = fit.theta[None]
-    at = Tangent(fit.problem, theta)
+    at = Tangent(fit.problem, fit.theta[None], by)
     if _told(fit) is None:
         found = np.array([[one.name == fit.grouping for one in by]], dtype=bool).reshape(1, len(by))
     else:
         above = [group_test(at, one, by[0])[0] * (len(by) - 1) < DOUBT for one in by[1:]]
         found = np.array([[bool(by), *above][: len(by)]], dtype=bool)
     tested = fit.grouping != OFF and _noisy(fit)
-    grows = growth_test(fit.problem, theta, by) < DOUBT if tested else np.zeros(1, bool)
-    return explain(fit.problem, theta, by, found, grows)
+    grows = growth_test(at, by) < DOUBT if tested else np.zeros(1, bool)
+    return explain(at, by, found, grows)
 
 
 def _noisy(fit: Estimate) -> bool:
@@ -417,7 +271,7 @@ def grouping_note(fit: Estimate) -> str:
     """Which rows miss the law together and how intervals allow for it; empty where none were found to."""
     if fit.grouping in ("", OFF) or not fit.clustered or not fit.determined:
         return ""
-    count = len(set(np.asarray(fit.groups).astype(str)))
+    count = pd.factorize(np.asarray(fit.groups))[0].max() + 1
     why, words = (
         explanations(fit),
         WORDS.get(fit.grouping, f"rows of one group ({fit.grouping}) are correlated"),

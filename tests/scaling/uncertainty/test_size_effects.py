@@ -13,16 +13,8 @@ from scaling import ChinchillaLaw, LeastSquares, ParallelLaw, Profile
 from scaling.fitting.summary import notes_of
 from scaling.uncertainty.cluster_profile import ClusterProfile, new_run_spread, thresholds
 from scaling.uncertainty.prediction import default_method
-from scaling.uncertainty.size_effects import (
-    Grouping,
-    Tangent,
-    explain,
-    explanations,
-    group_test,
-    groupings,
-    growth_test,
-    noticed,
-)
+from scaling.uncertainty.size_effects import explain, explanations, group_test, growth_test, noticed
+from scaling.uncertainty.tangent import Grouping, Tangent, groupings
 
 SQUARES = LeastSquares(log=True)
 SEEDS = "4 sizes x 3 P x 3 seeds"
@@ -106,7 +98,7 @@ def test_nothing_is_found_where_nothing_is_five_times_in_a_hundred(name: str) ->
     by = groupings(problem)
     rate = noticed(Tangent(problem, theta), by).any(-1).mean()
     assert 0.01 < rate < 0.05 + 4 * np.sqrt(0.05 * 0.95 / trials)
-    grows = (growth_test(problem, theta, by) < 0.05).mean()
+    grows = (growth_test(Tangent(problem, theta, by), by) < 0.05).mean()
     assert 0.01 < grows < 0.05 + 4 * np.sqrt(0.05 * 0.95 / trials)
 
 
@@ -129,7 +121,7 @@ def test_two_variance_components_are_recovered() -> None:
     problem, theta = shared_offsets.simulate(design, SQUARES, 60, 5)
     by = groupings(problem, design.shared)
     found = np.array([[one.name == "run" for one in by]] * 60)
-    why = explain(problem, theta, by, found, np.zeros(60, bool))
+    why = explain(Tangent(problem, theta, by), by, found, np.zeros(60, bool))
     assert np.median(why.noise) == pytest.approx(design.sigma, rel=0.05)
     assert np.median(why.offset) == pytest.approx(design.tau, rel=0.15)
 
