@@ -19,6 +19,7 @@ from scipy import special
 
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
+from scaling.optimise.problem import Problem
 from scaling.uncertainty.tangent import Grouping, Tangent, groupings
 
 DOUBT = 0.05  # of all groupings tested together, and of the test of noise along N
@@ -215,8 +216,8 @@ def grouped(fit: Estimate, how: str) -> Estimate:
     """
     if how == OFF or fit.groups is not None or not _noisy(fit):
         return replace(fit, grouping=how)
-    by = groupings(fit.problem)
-    chosen = np.flatnonzero(noticed(Tangent(fit.problem, fit.theta[None], by), by)[0]) if by else np.zeros(0)
+    by, at = _at_optimum(fit)
+    chosen = np.flatnonzero(noticed(at, by)[0])
     if not chosen.size:
         return replace(fit, grouping=how)
     one = by[chosen[0]]
@@ -249,9 +250,23 @@ def explanations(fit: Estimate) -> Explanations:
     return _EXPLAINED[fit]
 
 
+_AT_OPTIMUM: WeakKeyDictionary[Problem, tuple[list[Grouping], Tangent]] = WeakKeyDictionary()
+
+
+def _at_optimum(fit: Estimate) -> tuple[list[Grouping], Tangent]:
+    """The groupings that no one told and the tangent at the optimum; kept as long as the fit's problem is."""
+    if fit.problem not in _AT_OPTIMUM:
+        by = groupings(fit.problem)
+        _AT_OPTIMUM[fit.problem] = by, Tangent(fit.problem, fit.theta[None], by)
+    return _AT_OPTIMUM[fit.problem]
+
+
 def _explain_one(fit: Estimate) -> Explanations:
     by = candidates(fit)
-    at = Tangent(fit.problem, fit.theta[None], by)
+    if by and _told(fit) is None:
+        by, at = _at_optimum(fit)
+    else:
+        at = Tangent(fit.problem, fit.theta[None], by)
     if _told(fit) is None:
         found = np.array([[one.name == fit.grouping for one in by]], dtype=bool).reshape(1, len(by))
     else:
@@ -295,7 +310,9 @@ def growth_note(fit: Estimate) -> str:
 
 def candidates(fit: Estimate) -> list[Grouping]:
     """The groupings that rows of a fit may miss its law by; none where rows are to be taken as independent."""
-    return groupings(fit.problem, _told(fit)) if _noisy(fit) and fit.grouping != OFF else []
+    if not _noisy(fit) or fit.grouping == OFF:
+        return []
+    return _at_optimum(fit)[0] if _told(fit) is None else groupings(fit.problem, _told(fit))
 
 
 def _told(fit: Estimate) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.options import option
-from parscale.cli.table_options import LevelOptions, RunsOptions
+from parscale.cli.table_options import LevelOptions, RowOptions, RunsOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "fit runs.csv --columns N=params,loss=val_loss --law parallel",
     "fit results/published/losses.csv --law parallel --by corpus",
+    "fit checkpoints.csv --law chinchilla --groups run_id",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(LevelOptions, RunsOptions):
+class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale fit`."""
 
     law: str = option("parallel", "parallel (default), additive, dense, ...; additive:beta=0.5 holds one")
@@ -41,7 +42,8 @@ def run(options: Options) -> str:
     law, objective = by_name(options.law), options.fitted_by
     options.check_level()
     runs = options.read()
-    fits = each(runs, options.by, options.runs, lambda part: fit(law, part, objective))
+    rows = options.of_rows(runs)
+    fits = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, **rows))
     places = {name: _save(one, name, options) for name, one in fits.items()}
     if options.json:
         return as_json({name: content(one, options.level) for name, one in fits.items()})

@@ -34,6 +34,7 @@ def run(options: Options) -> str:
     """Predict the loss at every point that was asked for."""
     from parscale.cli.output import as_json
     from scaling.fitting.result import Fit
+    from scaling.fitting.summary import notes_of
 
     options.check_level()
     one = Fit.load(options.fit)
@@ -41,10 +42,11 @@ def run(options: Options) -> str:
     if "P" in one.law.axes:
         _add_equivalents(one, frame, options.level)
     if options.json:
-        points = frame.to_dict("records")
-        return as_json({"status": str(one.status), "level": options.level, "points": points})
+        body = {"status": str(one.status), "level": options.level, "points": frame.to_dict("records")}
+        return as_json(body | {"notes": [words for words in notes_of(one) if words]})
     lines = _lines(frame, options.level)
-    return "\n".join([f"status      {one.status} ({one.certificate.detail})", *lines])
+    notes = [f"note        {words}" for words in notes_of(one) if words]
+    return "\n".join([f"status      {one.status} ({one.certificate.detail})", *notes, *lines])
 
 
 def points_of(options: Options, one: Fit) -> dict[str, Array]:
