@@ -78,6 +78,7 @@ class Fit(Estimate):
         Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
         beyond (by what factor the point lies outside the range of an axis, the largest; 1 within) and
         inside (whether it lies within the convex hull of the runs, axes on logarithms). Index: the table's.
+        `attrs["unconfirmed"]` names ends that are open because no refit confirmed one.
         Raises ValueError for a missing axis, naming the first row and value that a law cannot take.
         """
         if table is None or isinstance(table, Mapping):

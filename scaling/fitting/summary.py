@@ -127,8 +127,14 @@ def _constraint(fit: Estimate, name: str) -> str:
 
 
 def notes_under(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> list[str]:
-    """What is to be said of intervals, empty where nothing is: of the method, of groups, of noise, of power."""
-    return [intervals.attrs["caveat"], *notes_of(fit), power_note(fit, intervals, level)]
+    """What is to be said of intervals, empty where nothing is: of the method, ends, groups, noise, power."""
+    open_ends = unconfirmed_note(intervals.attrs["unconfirmed"])
+    return [intervals.attrs["caveat"], open_ends, *notes_of(fit), power_note(fit, intervals, level)]
+
+
+def unconfirmed_note(ends: list[str]) -> str:
+    """That ends are open for want of a confirmation, as `Method.parameters` names them; else nothing."""
+    return f"open because no refit confirmed an end: {', '.join(ends)}" if ends else ""
 
 
 def notes_of(fit: Estimate) -> list[str]:

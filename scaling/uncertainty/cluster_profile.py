@@ -45,8 +45,8 @@ class ClusterProfile(Profile):
     follows whichever groups lie in its middle, at least that of the jackknife over groups.
     """
 
-    def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
-        """As `Method.interval`; an end is ±inf where the objective never rises to the threshold."""
+    def searched(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array, Array]:
+        """As `Method.searched`; an end is ±inf where the objective never rises to the threshold."""
         theta = fit.theta[None]
         gradient = slopes(fit.problem, theta, quantity)
         why = explanations(fit)

@@ -19,7 +19,7 @@ from scaling.shown import shown
 from scaling.uncertainty.bootstrap import Bootstrap
 from scaling.uncertainty.cluster_profile import ClusterProfile, new_run_spread
 from scaling.uncertainty.covariance import Covariance
-from scaling.uncertainty.interval_methods import Method, at_points, check_level, t_quantile
+from scaling.uncertainty.interval_methods import ENDS, Method, at_points, check_level, t_quantile
 from scaling.uncertainty.profile import Profile
 from scaling.uncertainty.size_effects import OFF
 
@@ -32,7 +32,7 @@ def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method
     x = clean_axes(fit.law.axes, axes)
     given = {**x, **{a: np.asarray(v, dtype=np.float64) for a, v in axes.items() if a not in x}}
     flat = dict(zip(given, (np.ravel(v) for v in np.broadcast_arrays(*given.values())), strict=True))
-    estimate, lower, upper = method.interval(fit, at_points(flat, fit.law.axes), level)
+    estimate, lower, upper, lost = method.searched(fit, at_points(flat, fit.law.axes), level)
     if not fit.determined:
         known = fit.undetermined != fit.problem.law.free() and determined_predictions(
             fit.problem, fit.law, flat
@@ -41,6 +41,8 @@ def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method
     half = new_run_spread(fit, flat, level) if isinstance(method, ClusterProfile) else _one_run(fit, level)
     extra = (half * (estimate if fit.problem.objective.log else 1.0)) ** 2
     frame = pd.DataFrame(flat | {"loss": estimate, "lower": lower, "upper": upper})
+    where = zip(ENDS, lost, strict=True)
+    frame.attrs["unconfirmed"] = [f"{end} at point {i + 1}" for end, of in where for i in np.flatnonzero(of)]
     below, above = (np.where(part < 0, 0.0, part) for part in (estimate - lower, upper - estimate))
     frame["new_lower"] = estimate - np.sqrt(below**2 + extra)
     frame["new_upper"] = estimate + np.sqrt(above**2 + extra)

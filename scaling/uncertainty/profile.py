@@ -50,19 +50,23 @@ class Profile(Method):
 
         Above `condensed.MANY` rows it is the profile of the condensed problem about the same optimum.
         """
+        return self.searched(fit, quantity, level)[:3]
+
+    def searched(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array, Array]:
+        """As `Method.searched`."""
         return self.at_thresholds(fit, quantity, level)
 
     def at_thresholds(
         self, fit: Estimate, quantity: Quantity, level: float, thresholds: Array | None = None
-    ) -> tuple[Array, Array, Array]:
-        """`interval` of `quantity` of `fit` at thresholds of its own, in standard errors, (1, K).
+    ) -> tuple[Array, Array, Array, Array]:
+        """`searched` of `quantity` of `fit` at thresholds of its own, in standard errors, (1, K).
 
         Without, at Student's t for `level`.
         """
         if fit.problem.y.size > MANY:
             return self._of_cells(fit, quantity, level, thresholds)
-        estimate, ends = self.batch(fit.problem, fit.theta[None], quantity, level, thresholds)
-        return estimate[0], ends[0, 0], ends[0, 1]
+        estimate, ends, lost = self._batch(fit.problem, fit.theta[None], quantity, level, thresholds)
+        return estimate[0], ends[0, 0], ends[0, 1], lost[0]
 
     def caveat(self, fit: Estimate) -> str:
         """What measured coverage says against it on the rows of `fit`; empty where nothing does."""
@@ -75,8 +79,8 @@ class Profile(Method):
 
     def _of_cells(
         self, fit: Estimate, quantity: Quantity, level: float, thresholds: Array | None = None
-    ) -> tuple[Array, Array, Array]:
-        """`interval` of many rows: ends as far from the estimate as those of the cells from theirs."""
+    ) -> tuple[Array, Array, Array, Array]:
+        """`searched` of many rows: ends as far from the estimate as those of the cells from theirs."""
         residual = fit.problem.residual(fit.problem.predict(fit.theta[None]))
         square, slope = expected_moments(fit.problem, fit.theta[None], residual)
         few, start = condensed(fit.problem, fit.theta)
@@ -84,11 +88,11 @@ class Profile(Method):
         with np.errstate(all="ignore"):
             cov, _ = spread_batch(few, best)
             t: Any = t_of(fit.problem, level) if thresholds is None else thresholds
-            centre, ends = self._ends(few, best, quantity, t, (cov, 0.5 * square / slope))
+            centre, ends, lost = self._ends(few, best, quantity, t, (cov, 0.5 * square / slope))
         estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
         off = np.where(np.isfinite(estimate - centre[0]), estimate - centre[0], 0.0)
         lower, upper = ends[0] + off
-        return estimate, np.minimum(lower, estimate), np.maximum(upper, estimate)
+        return estimate, np.minimum(lower, estimate), np.maximum(upper, estimate), lost[0]
 
     def batch(
         self,
@@ -102,11 +106,18 @@ class Profile(Method):
 
         thresholds: in standard errors, (B, K), in place of Student's t.
         """
+        return self._batch(problem, theta, quantity, level, thresholds)[:2]
+
+    def _batch(
+        self, problem: Problem, theta: Array, quantity: Quantity, level: float, thresholds: Array | None
+    ) -> tuple[Array, Array, Array]:
+        """`batch`, and which ends (B, 2, K) no refit confirmed."""
         t = t_of(problem, level)
         if not np.isfinite(t):
             estimate = evaluate(problem, theta, quantity)
+            shape = (len(theta), 2, estimate.shape[1])
             open_ends = np.array([-np.inf, np.inf])[:, None]
-            return estimate, np.broadcast_to(open_ends, (len(theta), 2, estimate.shape[1]))
+            return estimate, np.broadcast_to(open_ends, shape), np.zeros(shape, bool)
         own: Any = t if thresholds is None else thresholds
         with np.errstate(all="ignore"):
             return self._ends(problem, theta, quantity, own, spread_batch(problem, theta))
@@ -118,8 +129,10 @@ class Profile(Method):
         quantity: Quantity,
         t: Array | float,
         spread: tuple[Array, Array],
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array, Array]:
         """Estimates (B, K) and ends (B, 2, K) at t standard errors, (B, K) or one, where the law is linear.
+
+        Last, which ends no refit confirmed, (B, 2, K).
 
         spread: covariances (B, p, p) at the optima and the rises (B,) worth one squared standard error.
         """
@@ -132,8 +145,9 @@ class Profile(Method):
         proposed = climb.run(self.steps, self.tolerance)
         narrow = soft is not problem
         held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, narrow)
-        ends = Ends(held, climb.theta, climb.side, climb.se, climb.t, (B, K)).run(*proposed)
-        return estimate, ends
+        search = Ends(held, climb.theta, climb.side, climb.se, climb.t, (B, K))
+        ends = search.run(*proposed)
+        return estimate, ends, search.unconfirmed
 
     def curve(self, fit: Estimate, quantity: Quantity, at: Any) -> Array:
         """Rise of the objective of `fit`, in squared standard errors, one quantity held at values `at` (G,).

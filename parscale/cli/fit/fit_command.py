@@ -73,7 +73,8 @@ def content(one: Fit, level: float) -> dict[str, Any]:
         if intervals is None
         else {n: list(map(float, r)) for n, r in zip(intervals.index, intervals.to_numpy(), strict=True)}
     )
-    return to_json(one) | {"level": level, "intervals": rows}
+    unconfirmed = [] if intervals is None else intervals.attrs["unconfirmed"]
+    return to_json(one) | {"level": level, "intervals": rows, "unconfirmed": unconfirmed}
 
 
 def describe(name: str, one: Fit, place: str, level: float) -> str:
