@@ -12,7 +12,7 @@ import pandas as pd
 from scaling.data.runs import read_runs, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
-from scaling.optimise.optimum import FitError
+from scaling.optimise.multi_start import FitError
 
 T = TypeVar("T")
 

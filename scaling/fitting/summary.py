@@ -11,7 +11,7 @@ import pandas as pd
 
 from scaling.laws import ChinchillaLaw, DenseLaw
 from scaling.optimise.estimate import Estimate
-from scaling.optimise.optimum import FitError, solve
+from scaling.optimise.multi_start import FitError, solve
 from scaling.optimise.solver import ROUNDING
 from scaling.result_table import ResultTable
 from scaling.terminal_text import fold, width
@@ -45,7 +45,7 @@ def facts(fit: Estimate) -> list[tuple[str, str]]:
     c, dof = fit.certificate, fit.degrees_of_freedom
     baseline = baseline_r2(fit)
     rows = [
-        ("law", f"{fit.form.__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
+        ("law", f"{fit.form.__name__}: {(fit.form.__doc__ or '').splitlines()[0]}"),
         ("source", fit.law.source),
         ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
         ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),

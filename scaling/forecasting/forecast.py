@@ -29,8 +29,8 @@ from scaling.forecasting.forecast_result import Forecast
 from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member, weights
 from scaling.forecasting.question import Question, question, sample
 from scaling.laws.base import Array, LawForm
+from scaling.optimise.multi_start import FitError, solve
 from scaling.optimise.objectives import LeastSquares, Objective, checked
-from scaling.optimise.optimum import FitError, solve
 from scaling.optimise.problem import Problem
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def beyond_runs(fit: Fit, axes: Mapping[str, Any], level: float) -> pd.DataFrame
         return pd.DataFrame({name: np.full(len(given), np.nan) for name in ("lower", "upper", "beyond")})
     problem = fit.problem.take(sample(fit.axes))
     runs = dict(zip(fit.law.axes, problem.x, strict=True))
-    asked = Question(runs, problem.y, points, given, fit.loss.size, (type(fit.law),))
+    asked = Question(runs, problem.y, points, given, fit.loss.size, (fit.law.kind,))
     with np.errstate(all="ignore"):
         found = _forecast(asked, [member(problem, problem.internal(fit.law))], level, Tuned(), ())
     return pd.DataFrame({"lower": found.lower, "upper": found.upper, "beyond": found.beyond})

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from scaling.laws.arm_form import ArmForm, Arms, Category, with_categories
+from scaling.laws.axis import Axis
 from scaling.laws.base import EXPONENT, Array, Law, LawForm, Range
 from scaling.laws.constrained import ConstrainedLaw
 from scaling.laws.data import ChinchillaLaw, EqualExponentsLaw, InteractionLaw, KaplanLaw, NoFloorLaw
@@ -18,7 +20,11 @@ __all__ = [
     "EXPONENT",
     "REGISTRY",
     "AdditiveLaw",
+    "ArmForm",
+    "Arms",
     "Array",
+    "Axis",
+    "Category",
     "ChinchillaLaw",
     "ConstrainedLaw",
     "DenseLaw",
@@ -74,10 +80,14 @@ def by_name(name: str) -> LawForm:
     return REGISTRY[key].with_fixed(**values)
 
 
-def law_of(given: Any) -> LawForm:
-    """The law that a caller gave: its class, a name of REGISTRY, or a law, fitted or not; else ValueError."""
-    return (
-        by_name(given)
-        if isinstance(given, str)
-        else Law.of(given.form if hasattr(type(given), "form") else given)
-    )
+def law_of(given: Any, table: Any = None) -> LawForm:
+    """The law that a caller gave: its class, a name of REGISTRY, `Arms`, or a law, fitted or not; else ValueError.
+
+    table: what it is to be fitted to, which tells the levels of arms and categories.
+    """
+    if isinstance(given, Arms):
+        return given.on(law_of(given.law, table), table)
+    if isinstance(given, str):
+        return by_name(given)
+    found = Law.of(given.form if hasattr(type(given), "form") else given)
+    return with_categories(found, table) if found.categories and isinstance(found, type) else found

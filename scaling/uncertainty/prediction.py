@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.identifiability import determined_predictions
@@ -29,7 +30,7 @@ HULL = 1e-6  # of the runs' range: a point this near to their hull is in it
 def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method) -> pd.DataFrame:
     """What `Fit.predict` returns: predictions with the interval of the mean and of a new run."""
     check_level(level)
-    x = clean_axes(fit.law.axes, axes)
+    x = clean_axes(fit.law.axes, axes, fit.law.axis_rules)
     given = {**x, **{a: np.asarray(v, dtype=np.float64) for a, v in axes.items() if a not in x}}
     flat = dict(zip(given, (np.ravel(v) for v in np.broadcast_arrays(*given.values())), strict=True))
     estimate, lower, upper, lost = method.searched(fit, at_points(flat, fit.law.axes), level)
@@ -48,10 +49,15 @@ def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method
     frame["new_upper"] = estimate + np.sqrt(above**2 + extra)
     lowest = ["lower", "new_lower"]
     frame[lowest] = frame[lowest].clip(lower=0.0)  # no loss is below it
-    logs, asked = (np.log(np.stack([of[a] for a in fit.law.axes])) for of in (fit.axes, flat))
+    categories = categories_of(fit.law)
+    logs, asked = (
+        np.log(np.stack([of[a] for a in fit.law.axes if a not in categories])) for of in (fit.axes, flat)
+    )
     above, below = asked - logs.max(1, keepdims=True), logs.min(1, keepdims=True) - asked
     frame["beyond"] = np.exp(np.maximum(np.maximum(above, below).max(0), 0.0))
     frame["inside"] = _in_hull(asked, logs)
+    for by, rule in categories.items():
+        frame[by] = rule.labels(frame[by])
     return frame
 
 
@@ -103,7 +109,7 @@ def equivalent_interval(
     rest = {name: x[moving] for name, x in (axes or {}).items()}
 
     def log_multiple(laws: Law) -> Array:
-        batch: Any = type(laws).from_vector(laws.vector[:, None, :])
+        batch: Any = laws.kind.from_vector(laws.vector[:, None, :])
         found = batch.equivalent_N(N=N[moving], P=P[moving], at_P=at_P, **rest)
         return np.asarray(np.log(found / N[moving]))
 

@@ -121,7 +121,7 @@ class Tangent:
 
         def sums(values: Array) -> Array:
             flat = [np.bincount(cell, v, count) for v in values.reshape(-1, cell.size)]
-            return np.array(flat).reshape(*values.shape[:-1], count)
+            return np.array(flat, dtype=np.float64).reshape(*values.shape[:-1], count)
 
         w, r = sums(self.w), sums(self.w * self.r)
         self.aside = np.maximum(sums(self.w * self.r**2) - r**2 / w, 0.0)

@@ -12,7 +12,7 @@ import pytest
 
 import scaling
 from scaling import Bootstrap, Covariance, DenseLaw, ParallelLaw, Profile
-from scaling.optimise.optimum import FitError
+from scaling.optimise.multi_start import FitError
 from scaling.selection.paired_gains import gains as paired
 from tests.scaling.nine_runs import TRUTH
 
