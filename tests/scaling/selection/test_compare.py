@@ -1,6 +1,7 @@
 """Comparison, backtests and adequacy, on the published losses and on made ones."""
 
 import itertools
+import sys
 
 import numpy as np
 import pandas as pd
@@ -231,3 +232,17 @@ def test_leave_one_out_in_batches_is_one_by_one(pile: pd.DataFrame, monkeypatch:
 def test_a_holdout_in_compute_needs_no_column() -> None:
     runs = {**made(), "D": np.full(len(made()["N"]), 1e9)}
     assert "hold-out in C" in scaling.compare([ParallelLaw, scaling.DenseLaw], runs, holdout="C").verdict
+
+
+def test_groups_of_many_rows_are_left_out_by_their_leverage(
+    pile: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for objective in (scaling.LeastSquares(), scaling.LeastSquares(log=True)):
+        fit = scaling.fit("parallel", pile, objective, groups=np.arange(24) // 2)
+        whole = leave_one_out(fit)
+        monkeypatch.setattr(sys.modules["scaling.selection.compare"], "MANY", 10)
+        quick = leave_one_out(fit)
+        monkeypatch.undo()
+        alone = leave_one_out(scaling.fit("parallel", pile, objective, groups=False))
+        assert np.abs(quick - whole).max() < 0.5 * np.abs(alone - whole).max()
+        assert quick == pytest.approx(whole, abs=0.25 * np.abs(whole).max())
