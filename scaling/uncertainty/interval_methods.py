@@ -132,7 +132,7 @@ def t_of(problem: Problem, level: float) -> float:
 
 def rows_taken_as_independent(method: Method) -> str:
     """The caveat of a method that takes rows of one run as independent, on such rows."""
-    return f"{method.label} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
+    return f"{method.label} takes rows as independent: measured 33-87 % for 95 %; the default method does not"
 
 
 def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:

@@ -185,14 +185,14 @@ def test_clusters_get_longer_profile_intervals(pile: pd.DataFrame) -> None:
     assert type(default_method(honest)) is ClusterProfile
     k = [f.intervals().loc["k"] for f in (naive, honest)]
     assert (k[1].upper - k[1].lower) > 1.4 * (k[0].upper - k[0].lower)  # sqrt(3) were the rows all alike
-    assert "takes rows of one run as independent" in Profile().caveat(honest)
+    assert "takes rows as independent" in Profile().caveat(honest)
     assert "rows of one group (column run) are correlated: 24 groups" in repr(honest)
     pairs = scaling.fit(ParallelLaw, pile, SQUARES, groups=np.arange(24) // 2)
     assert default_method(pairs).caveat(pairs) == ""  # no advice to take what counts rows as independent
 
 
 def test_where_a_method_falls_short_it_is_said(fit: scaling.Fit) -> None:
-    assert fit.intervals().attrs == {"method": "profile likelihood", "caveat": ""}
+    assert fit.intervals().attrs == {"method": "profile likelihood", "caveat": "", "unconfirmed": []}
     assert "measured 80-96 % for 95 %" in fit.intervals(method=Bootstrap(200)).attrs["caveat"]
     assert "prefactors measured" in fit.intervals(method=Covariance()).attrs["caveat"]
 
