@@ -28,8 +28,10 @@ from scaling.uncertainty.interval_methods import (
     standard_errors,
     t_of,
 )
-from scaling.uncertainty.own_quantity import own_slopes, own_values
+from scaling.uncertainty.own_quantity import Part, own_slopes, own_values
 from scaling.uncertainty.profile_ends import FAR, Ends, WithExponents
+
+TOGETHER = 100  # quantities of many rows that are searched at once: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,15 @@ class Profile(Method):
         best = minimise(few, start[None], tolerance=1e-14, warm=True).theta
         with np.errstate(all="ignore"):
             cov, _ = spread_batch(few, best)
-            t: Any = t_of(fit.problem, level) if thresholds is None else thresholds
-            centre, ends, lost = self._ends(few, best, quantity, t, (cov, 0.5 * square / slope))
-        estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
+            estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
+            t = np.broadcast_to(
+                t_of(fit.problem, level) if thresholds is None else thresholds, (1, estimate.size)
+            )
+            found = [
+                self._ends(few, best, Part(quantity, part), t[:, part], (cov, 0.5 * square / slope))
+                for part in (slice(k, k + TOGETHER) for k in range(0, estimate.size, TOGETHER))
+            ]
+        centre, ends, lost = (np.concatenate(some, axis=-1) for some in zip(*found, strict=True))
         off = np.where(np.isfinite(estimate - centre[0]), estimate - centre[0], 0.0)
         lower, upper = ends[0] + off
         return estimate, np.minimum(lower, estimate), np.maximum(upper, estimate), lost[0]

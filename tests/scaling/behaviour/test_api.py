@@ -48,7 +48,7 @@ def test_the_bootstrap_is_of_the_kind_that_covers_best():
     assert Bootstrap() == Bootstrap(kind="normal")
 
 
-def test_many_rows_have_the_profile_of_their_cells_which_is_then_the_covariance(pile):
+def test_many_rows_have_the_profile_of_their_cells_which_is_then_the_covariance(pile, monkeypatch):
     rng, rows = np.random.default_rng(5), pd.concat([pile[["N", "P", "loss"]]] * 1_000, ignore_index=True)
     law = scaling.fit("parallel", pile).law
     loss = law.predict(N=rows.N, P=rows.P) * np.exp(0.003 * rng.standard_normal(len(rows)))
@@ -59,6 +59,10 @@ def test_many_rows_have_the_profile_of_their_cells_which_is_then_the_covariance(
     width = plain.upper - plain.lower
     for end in ("lower", "upper"):
         assert ((ends[end] - plain[end]).abs() < 0.05 * width).all()
+    points = {"N": np.geomspace(1e9, 1e10, 5), "P": 2}
+    whole = fit.predict(points)
+    monkeypatch.setattr(sys.modules["scaling.uncertainty.profile"], "TOGETHER", 2)
+    np.testing.assert_allclose(fit.predict(points), whole, rtol=1e-6)
 
 
 # ---- parameters ----------------------------------------------------------------------------------
