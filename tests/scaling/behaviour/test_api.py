@@ -62,7 +62,8 @@ def test_many_rows_have_the_profile_of_their_cells_which_is_then_the_covariance(
     points = {"N": np.geomspace(1e9, 1e10, 5), "P": 2}
     whole = fit.predict(points)
     monkeypatch.setattr(sys.modules["scaling.uncertainty.profile"], "TOGETHER", 2)
-    np.testing.assert_allclose(fit.predict(points), whole, rtol=1e-6)
+    ends = ["lower", "upper"]
+    np.testing.assert_allclose(fit.predict(points)[ends], whole[ends], rtol=1e-6)
 
 
 # ---- parameters ----------------------------------------------------------------------------------
