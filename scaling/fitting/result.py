@@ -68,7 +68,7 @@ class Fit(Estimate):
         return method_of(method, self).parameters(self, level)
 
     def sensitivity(self, name: str, values: Any) -> pd.DataFrame:
-        """The fit with one parameter held at each of `values`: what the answer owes to it, a row a value.
+        """The fit with the parameter `name` held at each of `values`: what the answer owes to it, a row a value.
 
         Columns: the other free parameters, status, rmse (nats per token) and delta_aicc (against this fit; both
         count a held parameter as none). Raises ValueError for a parameter that the law does not have, and for a

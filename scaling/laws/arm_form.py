@@ -294,7 +294,7 @@ class Category:
     """What the levels of a category do to a law: each has its own value of `parameter`, the reference `at`.
 
     `categories = {"precision": Category("eff", reference="bf16")}` in a law's class; without a reference the
-    first level in order is it.
+    level with most rows is it, of several the first in order.
     """
 
     parameter: str
@@ -352,7 +352,8 @@ def with_categories(law: Any, table: Any) -> LawForm:
     form, held = law, {}
     for column, category in law.categories.items():
         arms = levels_of(table, column)
-        reference = arms[0] if category.reference is None else category.reference
+        names = [level_name(value) for value in table[column]]
+        reference = max(arms, key=names.count) if category.reference is None else category.reference
         if reference not in arms:
             raise ValueError(
                 f"{column}: the reference {reference!r} is not in the table, which has {', '.join(arms)}."
