@@ -27,7 +27,7 @@ CELLS = 4_000  # about as many cells at most
 
 def condensed(problem: Problem, theta: Array) -> tuple[Problem, Array]:
     """The least-squares problem on cells about the optimum θ (p,), and its own optimum's start (p,)."""
-    cell, count = cells(problem.x)
+    cell, count = row_cells(problem.x)
     residual = problem.residual(problem.predict(theta[None]))
     slope = float(expected_moments(problem, theta[None], residual)[1][0])
     weight = problem.w * np.square(np.broadcast_to(problem.scale, problem.y.shape))
@@ -55,7 +55,7 @@ def condensed(problem: Problem, theta: Array) -> tuple[Problem, Array]:
     return replace(few, y=y, objective=LeastSquares(log=log)), own
 
 
-def cells(x: tuple[Array, ...]) -> tuple[Any, int]:
+def row_cells(x: tuple[Array, ...]) -> tuple[Any, int]:
     """The cell of each row, (n,), and how many there are: equal steps of the logarithm of each axis.
 
     An axis with few values keeps them apart.

@@ -18,7 +18,7 @@ from scaling.data.levels import levels_along
 from scaling.laws.base import Array
 from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
-from scaling.uncertainty.condensed import MANY, cells
+from scaling.uncertainty.condensed import MANY, row_cells
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Tangent:
         self.aside, self.rows_each = np.zeros_like(r), np.ones(r.shape[1])
         self._first: Any = None
         if r.shape[1] > MANY:
-            self._take_together(joint(cells(problem.x)[0], *(one.codes for one in by)))
+            self._take_together(joint(row_cells(problem.x)[0], *(one.codes for one in by)))
 
     def _take_together(self, cell: Any) -> None:
         """Rows of one cell as one, where that leaves half as many or fewer."""

@@ -68,6 +68,6 @@ def test_rows_are_joined_where_they_agree_in_every_column() -> None:
 
 def test_cells_keep_categories_and_take_axes_that_reach_zero() -> None:
     kind, share = np.tile([3.0, 7.0, 11.0], 10_000), np.linspace(0.0, 1.0, 30_000)
-    cell, count = condensed.cells((kind, share))
+    cell, count = condensed.row_cells((kind, share))
     assert 100 < count < 5_000
     assert np.unique(np.stack([cell, kind]), axis=1).shape[1] == count
