@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_runs
 from scaling.data.levels import levels_along
 from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
@@ -66,7 +66,7 @@ def backtest(
     weights, se, groups: as of `scaling.fit`; a run of a window's rows is not among the runs that it predicts, if
     others are.
     """
-    runs = as_frame(runs, "runs")
+    runs = as_runs(runs, "runs")
     law = law_of(law, runs)
     by = by or main_axis(law)
     data, _ = arrays(runs, law.axes, law.axis_rules)

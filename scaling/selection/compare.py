@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_runs
 from scaling.data.levels import approximate_C, levels_along
 from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
@@ -74,7 +74,7 @@ def compare(
     better by AIC; where they were found to, a group is left out or held out as a whole. Raises FitError if
     no law can be fitted.
     """
-    runs, objective = as_frame(runs, "runs"), checked(objective, LeastSquares())
+    runs, objective = as_runs(runs, "runs"), checked(objective, LeastSquares())
     rows, fits, refused = [], {}, {}
     forms = list({law.__name__: law for law in (law_of(one, runs) for one in _several(laws))}.values())
     holdout = holdout or (main_axis(forms[0]) if forms else "N")

@@ -12,6 +12,7 @@ from parscale.cli.table_options import LevelOptions, RowOptions, RunsOptions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from parscale.cli.output import Partly
     from scaling.laws.base import LawForm
     from scaling.selection.backtest import Backtest
 
@@ -26,9 +27,9 @@ class Options(LevelOptions, RowOptions, RunsOptions):
     along: str = option("N", "N, P, D or C (default N)")
 
 
-def run(options: Options) -> str:
+def run(options: Options) -> str | Partly:
     """Fit the small runs of each group, predict the large ones."""
-    from parscale.cli.output import as_json
+    from parscale.cli.output import as_json, groups_text
     from scaling.data.query import check_axis, each
     from scaling.laws import by_name
     from scaling.selection.backtest import backtest
@@ -42,11 +43,12 @@ def run(options: Options) -> str:
     def one_law(part: pd.DataFrame) -> Backtest:
         return backtest(law, part, options.along, objective, level, **rows)
 
-    found = each(runs, options.by, options.runs, one_law)
+    done = each(runs, options.by, options.runs, one_law)
     if options.json:
-        return as_json({name: backtested(law, one) for name, one in found.items()})
-    told = [f"== {name} ==\n{one!r}" for name, one in found.items()]
-    return "\n\n".join(told) + mixed_note(runs, options.by, law.axes)
+        found = {name: backtested(law, one) for name, one in done.found.items()}
+        return groups_text(as_json(found), done.refused)
+    told = [f"== {name} ==\n{one!r}" for name, one in done.found.items()]
+    return groups_text("\n\n".join(told) + mixed_note(runs, options.by, law.axes), done.refused)
 
 
 def backtested(law: LawForm, one: Backtest) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def run(options: Options) -> str:
     if options.json:
         body = {"status": str(one.status), "level": options.level, "points": frame.to_dict("records")}
         return as_json(body | {"notes": [words for words in said if words]})
-    lines = _lines(frame, options.level)
+    lines = _lines(frame, options.level, one.reading.loss_unit)
     notes = [f"note        {words}" for words in said if words]
     return "\n".join([f"status      {one.status} ({one.certificate.detail})", *notes, *lines])
 
@@ -84,11 +84,11 @@ def _add_equivalents(one: Fit, frame: pd.DataFrame, level: float) -> None:
             frame[f"lower N at P={at}"], frame[f"upper N at P={at}"] = ends
 
 
-def _lines(frame: pd.DataFrame, level: float) -> Iterator[str]:
+def _lines(frame: pd.DataFrame, level: float, unit: str) -> Iterator[str]:
     """Each point for the terminal."""
     for _, row in frame.iterrows():
         where = ", ".join(f"{axis} = {row[axis]:.4g}" for axis in ("N", "P", "D") if axis in frame)
-        yield f"\n{where}: loss {row.loss:.4f} nats per token"
+        yield f"\n{where}: loss {row.loss:.4f} {unit}"
         if row.lower != row.lower:
             yield "  no interval, and no equivalent size: these runs do not determine the law"
             continue
