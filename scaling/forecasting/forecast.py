@@ -29,8 +29,8 @@ from scaling.forecasting.forecast_result import Forecast
 from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member, weights
 from scaling.forecasting.question import Question, question, sample
 from scaling.laws.base import Array, LawForm
+from scaling.optimise.multi_start import FitError, solve
 from scaling.optimise.objectives import LeastSquares, Objective, checked
-from scaling.optimise.optimum import FitError, solve
 from scaling.optimise.problem import Problem
 
 if TYPE_CHECKING:
