@@ -126,7 +126,7 @@ def test_every_stream_is_paid_for_and_runs_of_several_P_are_not_pooled(kyo):
 
 def test_budgets_spread_evenly_have_an_envelope_and_close_streams_are_two_levels():
     C = np.geomspace(1e18, 1e21, 60)
-    N = (C / 120) ** 0.5 * rng.lognormal(0, 0.5, 60)
+    N = (C / 120) ** 0.5 * rng.lognormal(0, 1.5, 60)
     runs = {"N": N, "D": C / 6 / N, "loss": 1.7 + 400 / N**0.34 + 410 / (C / 6 / N) ** 0.28}
     assert optimum_estimates(runs).loc["envelope", "budgets"] > 3
     assert list(levels_along("P", np.array([7.0, 8.0, 7.0]), {})) == [0, 1, 0]

@@ -79,7 +79,7 @@ def test_sizes_that_lie_close_are_not_one(near: bool) -> None:
     made = np.random.default_rng(0)
     size, streams = np.repeat(1e8 * 1.1 ** np.arange(25), 3), np.tile([1.0, 2.0, 4.0], 25)
     if not near:
-        size, streams = 10 ** made.uniform(8, 10, 500), made.uniform(1, 8, 500)
+        size, streams = 10 ** made.uniform(8, 10, 500), made.integers(1, 9, 500).astype(float)
     loss = TRUTH.predict(N=size, P=streams) * np.exp(1e-3 * made.standard_normal(size.size))
     assert scaling.fit(ParallelLaw, {"N": size, "P": streams, "loss": loss}).status == Status.CONVERGED
 
