@@ -25,7 +25,7 @@ def paper() -> pd.DataFrame:
     for corpus, rows in runs.groupby("corpus"):
         small, large = rows[rows.N < 2e9], rows[rows.N > 2e9]
         made = forecast(small, N=large.N, P=large.P)
-        before = scaling.fit(scaling.ParallelLaw, small).predict(N=large.N, P=large.P)
+        before = scaling.fit(scaling.ParallelLaw, small).predict(N=large.N, P=large.P, widened=False)
         for i, (_, run_) in enumerate(large.iterrows()):
             old, new = before.iloc[i], made.table.iloc[i]
             out.append(
@@ -59,7 +59,7 @@ def _simulated(task: tuple[str, int]) -> list[dict[str, Any]]:
     large = pd.DataFrame({"N": 4e8 * np.array(FACTORS), "D": 2e10})
     large["loss"] = truth(large.N / 1e7, large.D / 1e9) * noise[-3:]
     fit = scaling.fit(scaling.ChinchillaLaw, runs)
-    before, made = fit.predict(N=large.N, D=large.D), forecast(runs, N=large.N, D=large.D)
+    before, made = fit.predict(N=large.N, D=large.D, widened=False), forecast(runs, N=large.N, D=large.D)
     ends = {PLAIN: (before.new_lower, before.new_upper), POOLED: (made.lower, made.upper)}
     out = []
     for place, factor in enumerate(FACTORS):

@@ -39,7 +39,7 @@ def plain(split: Split) -> dict[str, Any]:
     """The prediction interval of the default law, fitted as `scaling.fit` does."""
     law = default_law(split.fitted)
     fit = scaling.fit(law, split.fitted)
-    found = fit.predict(level=LEVEL, **{a: split.asked[a].to_numpy() for a in law.axes})
+    found = fit.predict(level=LEVEL, widened=False, **{a: split.asked[a].to_numpy() for a in law.axes})
     return row(split, PLAIN, found.new_lower, found.new_upper)
 
 

@@ -23,18 +23,20 @@ TEMPER = 0.5  # power of the windows' likelihood: they share runs
 GRID = np.linspace(-1.6, 1.6, 7)  # of log κ, in its standard deviations
 WINDOWS = 5
 SAME = 0.02  # logarithm of an axis within which runs are one level
+PRODUCT = {"N", "P", "D"}  # their product is compute
 Points = dict[str, Array]
 
 
 def axis_of(points: Points, axis: str) -> Array:
-    """The logarithm of an axis, (K,); of C, the product of the axes there are, for "C"."""
-    names = [axis] if axis in points else list(points)
+    """The logarithm of an axis, (K,); of C, the product of N, P and D as far as they are there, for "C"."""
+    names = [axis] if axis in points else [a for a in points if a in PRODUCT]
     return np.asarray(sum(np.log(points[name]) for name in names))
 
 
 def axes_of(points: Points) -> list[str]:
-    """The axes along which points can leave the runs: their own and, with two or more, compute."""
-    return [*points, *(["C"] if len(points) > 1 and "C" not in points else [])]
+    """The axes along which points can leave the runs: their own and, with two or more of N, P, D, compute."""
+    several = len(PRODUCT & set(points)) > 1 and {"N", "D"} & set(points)
+    return [*points, *(["C"] if several and "C" not in points else [])]
 
 
 def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
@@ -45,7 +47,7 @@ def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
 
 def brought_back(points: Points, axis: str, side: int, by: Array) -> Points:
     """Points moved back along an axis by `by` on the logarithm; along C their N and D move alike, not P."""
-    moved = [axis] if axis in points else [a for a in points if a != "P"]
+    moved = [axis] if axis in points else [a for a in points if a in PRODUCT - {"P"}]
     return {a: x * np.exp(-side * by / len(moved)) if a in moved else x for a, x in points.items()}
 
 

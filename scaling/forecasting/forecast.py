@@ -10,31 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling.forecasting.discrepancy import LENGTH, Discrepancy, discrepancy
-from scaling.forecasting.drift import (
-    PRIOR,
-    Drift,
-    Points,
-    axes_of,
-    change_beyond,
-    drift_along,
-    reach,
-)
+from scaling.forecasting.drift import PRIOR, Drift, drift_along
+from scaling.forecasting.exits import Exits, exits_of, furthest, in_ranges
 from scaling.forecasting.forecast_result import Forecast
 from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member, weights
-from scaling.forecasting.question import Question, question, sample
+from scaling.forecasting.question import Question, question
 from scaling.laws.base import Array, LawForm
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.optimise.optimum import FitError, solve
 from scaling.optimise.problem import Problem
-
-if TYPE_CHECKING:
-    from scaling.fitting.result import Fit
 
 PARTS = ("run noise", "parameters", "size effects", "which law", "the law's form")
 
@@ -77,24 +67,6 @@ def forecast(
         return _forecast(asked, members, level, tuned or Tuned(), notes)
 
 
-def beyond_runs(fit: Fit, axes: Mapping[str, Any], level: float) -> pd.DataFrame:
-    """The forecast's interval of one fitted law, for its prediction interval beyond its runs.
-
-    axes: (K,) each. Columns lower, upper (nats per token) and beyond (the factor; 1 within the runs, where
-    the fit's own prediction interval stands). Source: as `forecast`, with one law in the pool.
-    """
-    points = {a: np.asarray(axes[a], dtype=np.float64) for a in fit.law.axes}
-    given = pd.DataFrame(points)
-    if fit.degrees_of_freedom < 1:
-        return pd.DataFrame({name: np.full(len(given), np.nan) for name in ("lower", "upper", "beyond")})
-    problem = fit.problem.take(sample(fit.axes))
-    runs = dict(zip(fit.law.axes, problem.x, strict=True))
-    asked = Question(runs, problem.y, points, given, fit.loss.size, (type(fit.law),))
-    with np.errstate(all="ignore"):
-        found = _forecast(asked, [member(problem, problem.internal(fit.law))], level, Tuned(), ())
-    return pd.DataFrame({"lower": found.lower, "upper": found.upper, "beyond": found.beyond})
-
-
 def _members(asked: Question, objective: Objective) -> tuple[list[Member], tuple[str, ...]]:
     """Every law fitted to the runs, and which were left out."""
     n, members, out = asked.loss.size, [], []
@@ -120,39 +92,14 @@ def _members(asked: Question, objective: Objective) -> tuple[list[Member], tuple
     return members, notes + sampled
 
 
-@dataclass(frozen=True)
-class _Exit:
-    """By which axis each point leaves the runs, and what the laws predict beyond them."""
-
-    place: Array  # into `ways`, (K,) int; -1 within the runs
-    change: Array  # Δ of the log loss, (K,)
-    ways: tuple[tuple[str, int], ...]  # axis and side
-
-
-def _exits(members: Sequence[Member], weight: Array, runs: Points, points: Points) -> _Exit:
-    """The axis along which the laws predict the largest change beyond the runs, point by point."""
-    size = next(iter(points.values())).size
-    place, change = np.full(size, -1), np.zeros(size)
-    ways: list[tuple[str, int]] = []
-    for axis in axes_of(points):
-        for side in (1, -1):
-            out = reach(runs, points, axis, side) > 0
-            if out.any():
-                there = change_beyond(members, weight, runs, points, axis, side)
-                further = out & ((np.abs(there) > np.abs(change)) | (place < 0))
-                place[further], change[further] = len(ways), there[further]
-                ways.append((axis, side))
-    return _Exit(place, change, tuple(ways))
-
-
 def _forecast(
     asked: Question, members: list[Member], level: float, tuned: Tuned, notes: tuple[str, ...]
 ) -> Forecast:
     weight = weights(members, tuned.flat)
-    exits = _exits(members, weight, asked.runs, asked.points)
+    exits = exits_of(members, weight, asked.runs, asked.points)
     used = [i for i in range(len(exits.ways)) if (exits.place == i).any()]
     drifts = {i: drift_along(members, asked.runs, *exits.ways[i], tuned.prior, tuned.flat) for i in used}
-    where, there = _scaled(asked.runs, asked.points)
+    where, there = in_ranges(asked.runs, asked.points)
     misses = [discrepancy(one, where, there, asked.points, tuned.length) for one in members]
     centres = np.stack([one.log_loss(asked.points) for one in members]) + [m.correction for m in misses]
     ends = np.empty((3, exits.place.size))
@@ -163,13 +110,6 @@ def _forecast(
     kappa = np.array([drifts[i].kappa if i in drifts else 0.0 for i in exits.place])
     parts = _parts(centres, misses, weight, (kappa * exits.change) ** 2)
     return _described(asked, members, weight, exits, drifts, np.exp(ends), parts, level, notes)
-
-
-def _scaled(runs: Points, points: Points) -> tuple[Array, Array]:
-    """Logarithms of the axes of runs (n, d) and points (K, d) in ranges of the runs."""
-    inside, out = (np.log(np.stack(list(x.values()), 1)) for x in (runs, points))
-    low, width = inside.min(0), np.ptp(inside, axis=0)
-    return (inside - low) / width, (out - low) / width
 
 
 def _mixture(
@@ -194,21 +134,8 @@ def _parts(centres: Array, misses: Sequence[Discrepancy], weight: Array, form: A
     return np.asarray(variance / variance.sum(1, keepdims=True))
 
 
-def _furthest(runs: Points, points: Points) -> tuple[Array, Array]:
-    """By what factor each point lies outside the runs and along which axis; of compute where no other."""
-    own, last = list(points), [axis for axis in axes_of(points) if axis not in points]
-    far = {axis: np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) for axis in own}
-    place, most = np.stack(list(far.values())).argmax(0), np.max(list(far.values()), axis=0)
-    name = np.where(most > 0, np.array(own, dtype=object)[place], "")
-    if last:
-        compute = reach(runs, points, last[0], 1)
-        alone = (most == 0) & (compute > 0)
-        most, name = np.where(alone, compute, most), np.where(alone, last[0], name)
-    return np.exp(most), name
-
-
 def _described(
-    asked: Question, members: Sequence[Member], weight: Array, exits: _Exit, drifts: Mapping[int, Drift],
+    asked: Question, members: Sequence[Member], weight: Array, exits: Exits, drifts: Mapping[int, Drift],
     ends: Array, parts: Array, level: float, notes: tuple[str, ...],
 ) -> Forecast:  # fmt: skip
     """The numbers as the value that is returned."""
@@ -216,7 +143,7 @@ def _described(
     lower, loss, upper = (pd.Series(end, index=index) for end in ends)
     names = [one.problem.law.__name__ for one in members]
     along = np.array([exits.ways[i][0] if i >= 0 else "" for i in exits.place], dtype=object)
-    beyond, outside = _furthest(asked.runs, asked.points)
+    beyond, outside = furthest(asked.runs, asked.points)
     order = np.argsort(-weight, kind="stable")
     found = [
         (d.axis if d.side > 0 else f"-{d.axis}", len(d.windows), d.mean, d.kappa) for d in drifts.values()

@@ -25,7 +25,6 @@ EXACT = 1e-5  # relative residuals below this are rounding, in every table's pri
 SEARCHED = 200  # rows on which starting points are tried
 STARTS = 3
 LEAST = 1e-4  # weight, relative to the largest, below which a component is left out
-TAIL = 60.0  # standard deviations beyond which a mixture has no quantile
 
 
 @dataclass(frozen=True)
@@ -145,10 +144,10 @@ class Mixture:
     weight: Array
 
     def quantile(self, q: float) -> Array:
-        """The quantile q of the mixture at each point, (K,), by bisection to 1e-7 of a standard deviation."""
-        low = (self.centre - TAIL * self.scale).min(0)
-        high = (self.centre + TAIL * self.scale).max(0)
-        for _ in range(30):
+        """The quantile q of the mixture at each point, (K,), by bisection between its components' own."""
+        own = self.centre + special.stdtrit(self.dof, q)[:, None] * self.scale
+        low, high = own.min(0), own.max(0)
+        for _ in range(40):
             middle = (low + high) / 2
             below = self.weight @ special.stdtr(self.dof[:, None], (middle - self.centre) / self.scale) < q
             low, high = np.where(below, middle, low), np.where(below, high, middle)

@@ -86,7 +86,7 @@ def backtest(
 
 def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.DataFrame:
     axes = {a: data[a][test] for a in one.law.axes}
-    frame = one.predict(level=level, **axes)
+    frame = one.predict(level=level, widened=False, **axes)
     frame["observed"] = data["loss"][test]
     frame["error"] = frame.observed - frame.loss
     others = {a: v for a, v in axes.items() if a != "N"}

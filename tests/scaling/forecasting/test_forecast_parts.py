@@ -6,10 +6,9 @@ import pytest
 from scipy import stats
 
 import scaling
-from scaling import ChinchillaLaw, Forecast, ParallelLaw, forecast
+from scaling import ChinchillaLaw, Forecast, forecast
 from scaling.forecasting.discrepancy import discrepancy
 from scaling.forecasting.drift import PRIOR, change_beyond, drift_along, reach
-from scaling.forecasting.forecast import beyond_runs
 from scaling.forecasting.pooling import Mixture, member, quick_member, weights
 from scaling.optimise.problem import Problem
 from tests.scaling.forecast_runs import TRUTH, grid
@@ -105,14 +104,6 @@ def test_without_a_window_the_prior_stands_and_it_is_said(pile: pd.DataFrame) ->
     assert few.drift.kappa.iloc[0] > PRIOR
     assert any("no window" in note for note in few.notes)
     assert "public tables" in few.sentence
-
-
-def test_one_law_s_prediction_interval_is_widened_alike(pile: pd.DataFrame) -> None:
-    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares(log=True))
-    one = beyond_runs(fit, {"N": [30e9, 1e9], "P": [8, 2]}, 0.95)
-    pooled = forecast(pile, N=[30e9, 1e9], P=[8, 2], laws=[ParallelLaw])
-    assert one.lower.to_numpy() == pytest.approx(pooled.lower.to_numpy(), rel=1e-4)
-    assert one.beyond.tolist() == pytest.approx([3e10 / pile.N.max(), 1.0])
 
 
 def test_many_rows_are_sampled_and_it_is_said() -> None:
