@@ -46,10 +46,10 @@ def _grid(split: Split) -> list[dict[str, Any]]:
     """The forecast with every combination of the numbers; the windows are fitted once for all of them."""
     fitted: dict[bytes, Any] = {}
 
-    def remembered(members: Any, keep: Any) -> Any:
-        key = keep.tobytes()
+    def remembered(members: Any, keeps: Any) -> Any:
+        key = np.array(keeps).tobytes()
         if key not in fitted:
-            fitted[key] = refitted(members, keep)
+            fitted[key] = refitted(members, keeps)
         return fitted[key]
 
     out = [plain(split)]

@@ -97,7 +97,12 @@ def drift_along(
     members: Sequence[Member], runs: Points, axis: str, side: int, prior: float = PRIOR, flat: float = FLAT
 ) -> Drift:
     """The drift of a pool of laws along an axis, from windows inside the runs."""
-    found = [_window(members, runs, axis, side, keep, flat) for keep in _cuts(members, runs, axis, side)]
+    cuts = _cuts(members, runs, axis, side)
+    smaller = refitted(members, cuts) if cuts else []
+    found = [
+        _window(members, runs, axis, side, keep, small, flat)
+        for keep, small in zip(cuts, smaller, strict=True)
+    ]
     windows = tuple(w for w in found if w is not None)
     values = prior * np.exp(PRIOR_WIDTH * GRID)
     log = -(GRID**2) / 2
@@ -122,10 +127,9 @@ def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list
 
 
 def _window(
-    members: Sequence[Member], runs: Points, axis: str, side: int, keep: Any, flat: float
+    members: Sequence[Member], runs: Points, axis: str, side: int, keep: Any, small: list[Member], flat: float
 ) -> Window | None:
-    """Fit the kept runs, predict the others; None where nothing can be fitted or predicted."""
-    small = refitted(members, keep)
+    """Predict by laws fitted to the kept runs, `small`, the others; None where nothing can be predicted."""
     if not small or keep.all():
         return None
     within = {a: x[keep] for a, x in runs.items()}

@@ -8,7 +8,7 @@ Shapes: M components of a mixture, K points, n rows, p free parameters.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy import special
 from scaling.laws.base import Array, Law
 from scaling.optimise.certificate import fields_at_bound
 from scaling.optimise.problem import TINY, Problem
-from scaling.optimise.solver import minimise, starts
+from scaling.optimise.solver import Solution, minimise, starts
 
 FLAT = 0.25  # power of the flattened half of the Akaike weights, chosen on public tables (docs/forecast.md)
 HALF = 0.5  # share of the weight that stays Akaike's own
@@ -98,21 +98,6 @@ def member(problem: Problem, theta: Array) -> Member:
     return Member(law, problem, theta, residuals, columns / lengths, lengths, free)
 
 
-def quick_member(problem: Problem, near: Law | None = None) -> Member | None:
-    """A law fitted from few starts and from `near`, a law fitted to more of the runs; None where it fails."""
-    with np.errstate(all="ignore"):
-        begin = starts(_some(problem, SEARCHED), STARTS)
-        if near is not None:
-            known = problem.internal(near)[None]
-            begin = np.concatenate([known[np.isfinite(known).all(1)], begin])
-        try:
-            end = minimise(problem, begin, tolerance=1e-7, iterations=40)
-        except np.linalg.LinAlgError:
-            return None
-        best = int(np.nanargmin(np.where(np.isfinite(end.value), end.value, np.inf)))
-        return member(problem, end.theta[best]) if np.isfinite(end.value[best]) else None
-
-
 def _some(problem: Problem, rows: int) -> Problem:
     n = problem.y.size
     return problem if n <= rows else problem.take(np.linspace(0, n - 1, rows).astype(int))
@@ -162,12 +147,40 @@ def joined(parts: Sequence[tuple[Array, Array, float, float]]) -> Mixture:
     return Mixture(centre, scale, dof, weight / weight.sum())
 
 
-def refitted(members: Sequence[Member], keep: Any) -> list[Member]:
-    """The same laws fitted to some of the rows, those that leave a degree of freedom there."""
-    out = []
+def refitted(members: Sequence[Member], keeps: Sequence[Any]) -> list[list[Member]]:
+    """The same laws fitted to some of the rows: of each of `keeps` (n,) those that leave a degree of freedom."""
+    out: list[list[Member]] = [[] for _ in keeps]
     for one in members:
-        if int(np.count_nonzero(keep)) > len(one.problem.law.free()):
-            again = quick_member(one.problem.take(np.flatnonzero(keep)), one.law)
-            if again is not None:
-                out.append(again)
+        least = len(one.problem.law.free())
+        enough = [i for i, keep in enumerate(keeps) if np.count_nonzero(keep) > least]
+        fits = _fits_of_some(one, [keeps[i] for i in enough]) if enough else []
+        for i, found in zip(enough, fits, strict=True):
+            if found is not None:
+                out[i].append(found)
     return out
+
+
+def _fits_of_some(one: Member, keeps: Sequence[Any]) -> list[Member | None]:
+    """A law fitted to some of the rows, all choices of rows as one batch, from few starts; None where it fails."""
+    problem = one.problem
+    with np.errstate(all="ignore"):
+        begin = np.concatenate([one.theta[None], starts(_some(problem, SEARCHED), STARTS)])
+        w = np.repeat(problem.w * np.array(keeps).reshape(-1, problem.y.size), len(begin), 0)
+        try:
+            end = minimise(
+                replace(problem, w=w), np.tile(begin, (len(keeps), 1)), tolerance=1e-7, iterations=40
+            )
+        except np.linalg.LinAlgError:
+            return [None] * len(keeps)
+        out: list[Member | None] = []
+        for keep, value, theta in zip(keeps, *_by_choice(end, len(keeps)), strict=True):
+            best = int(np.nanargmin(np.where(np.isfinite(value), value, np.inf)))
+            law = problem.law.from_vector(problem.named(theta[best][None])[0])
+            some = problem.take(np.flatnonzero(keep))
+            out.append(member(some, some.internal(law)) if np.isfinite(value[best]) else None)
+    return out
+
+
+def _by_choice(end: Solution, choices: int) -> tuple[Array, Array]:
+    """Values (choices, S) and θ (choices, S, p) of a batch of fits."""
+    return end.value.reshape(choices, -1), end.theta.reshape(choices, -1, end.theta.shape[-1])

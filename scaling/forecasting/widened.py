@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from scaling.forecasting.discrepancy import discrepancy
-from scaling.forecasting.drift import Drift, Points, change_beyond, drift_along
+from scaling.forecasting.drift import Drift, Points, axes_of, change_beyond, drift_along
 from scaling.forecasting.exits import Exits, exits_of, in_ranges
 from scaling.forecasting.pooling import Member, joined, member
 from scaling.forecasting.question import sample
@@ -45,11 +44,11 @@ class Widening:
     runs: Points
     known: dict[Way, Drift] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def ways(self) -> tuple[Way, ...]:
-        """Every way out of the runs."""
-        far = {axis: np.array([x.min() / 2, x.max() * 2]) for axis, x in self.runs.items()}
-        return exits_of([self.one], ALONE, self.runs, far).ways
+        """Every way out of the runs, in the order in which they are looked at."""
+        least = [axis for axis, x in self.runs.items() if axis == "P" and x.min() <= 1]  # no P is below 1
+        return tuple((a, side) for a in axes_of(self.runs) for side in (1, -1) if side > 0 or a not in least)
 
     def drift(self, way: Way) -> Drift:
         """What windows inside the runs say of a way out."""
@@ -69,7 +68,7 @@ class Widening:
             scale = np.sqrt(miss.noise + miss.parameters + miss.shared)
             return Widened(self.one.log_loss(points) + miss.correction, scale, self.exits(points))
 
-    def spread(self, way: Way | None, ratio: Array, level: float) -> Array:
+    def half_width(self, way: Way | None, ratio: Array, level: float) -> Array:
         """Half an interval of the log loss in units of its scale where |Δ| is `ratio` of that scale, (K,)."""
         shares = [(0.0, 1.0)] if way is None else list(zip(*_kappas(self.drift(way)), strict=True))
         zero = np.zeros(ratio.size)
@@ -83,7 +82,7 @@ class Widening:
         for place in np.unique(found.exits.place):
             at = found.exits.place == place
             way = found.exits.ways[place] if place >= 0 else None
-            half[at] = self.spread(way, np.abs(found.exits.change[at]) / found.scale[at], level)
+            half[at] = self.half_width(way, np.abs(found.exits.change[at]) / found.scale[at], level)
         with np.errstate(over="ignore"):
             step = half * found.scale
             return np.exp(found.centre - step), np.exp(found.centre + step)
@@ -108,15 +107,17 @@ class Widening:
     def sentence(self, points: Points) -> str:
         """What widens the interval at points, in one line; empty where nothing does."""
         exits = self.exits(points)
-        return "; ".join(_said(self.drift(exits.ways[i])) for i in np.unique(exits.place[exits.place >= 0]))
+        return "; ".join(
+            drift_words(self.drift(exits.ways[i])) for i in np.unique(exits.place[exits.place >= 0])
+        )
 
 
 def _kappas(drift: Drift) -> tuple[Any, Any]:
     return drift.values, drift.probabilities
 
 
-def _said(drift: Drift) -> str:
-    """What the windows along one axis said, in words."""
+def drift_words(drift: Drift) -> str:
+    """What the windows along one axis say of the drift, in words."""
     axis = "compute" if drift.axis == "C" else drift.axis
     side = "" if drift.side > 0 else " downwards"
     if not drift.windows:
@@ -143,12 +144,14 @@ def widening_of(fit: Estimate) -> Widening | None:
     return _WIDENINGS[fit]
 
 
-def widened_by(fit: Estimate, axes: Mapping[str, Any]) -> list[str]:
-    """What widens a fit's prediction interval at each of K points, in words; empty where nothing does."""
-    points = {a: np.atleast_1d(np.asarray(axes[a], dtype=np.float64)) for a in fit.law.axes}
+def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:
+    """What a fit's prediction interval is at one point outside its runs, in a line."""
     widening = widening_of(fit)
-    each = ({a: x[[i]] for a, x in points.items()} for i in range(next(iter(points.values())).size))
-    return ["" if widening is None else widening.sentence(one) for one in each]
+    if widening is None:
+        return "no interval"
+    why = widening.sentence({a: np.array([float(point[a])]) for a in fit.law.axes})
+    why = why or "errors that neighbouring runs share"
+    return f"its prediction interval is a forecast by this law alone, widened by {why}"
 
 
 def beyond_runs(

@@ -34,12 +34,14 @@ def run(options: Options) -> str:
     """Predict the loss at every point that was asked for."""
     from parscale.cli.output import as_json
     from scaling.fitting.result import Fit
-    from scaling.forecasting.widened import widened_by
+    from scaling.forecasting.widened import forecast_words
 
     options.check_level()
     one = Fit.load(options.fit)
     frame = one.predict(points_of(options, one), level=options.level)
-    frame["widened_by"] = widened_by(one, {axis: frame[axis] for axis in one.law.axes})
+    frame["widened_by"] = [
+        "" if row["inside"] else forecast_words(one, dict(row)) for _, row in frame.iterrows()
+    ]
     if "P" in one.law.axes:
         _add_equivalents(one, frame, options.level)
     if options.json:
@@ -98,13 +100,7 @@ def _lines(frame: pd.DataFrame, level: float) -> Iterator[str]:
             yield from (f"    {size}" for size in sizes)
         if not row.inside:
             how = f"{row.beyond:.3g} times beyond them" if row.beyond > 1 else "none at such values together"
-            yield f"  outside the runs ({how}): {_forecast(row.widened_by)}"
-
-
-def _forecast(widened_by: str) -> str:
-    """What the interval of a new run is beyond the runs, in a line."""
-    why = widened_by or "the errors that neighbouring runs share"
-    return f"the interval of a new run is a forecast by this law, widened by {why}"
+            yield f"  outside the runs ({how}): {row.widened_by}"
 
 
 def _size(row: Any, at: int) -> str:

@@ -42,9 +42,22 @@ def test_the_cheapest_that_reaches_a_loss(fit):
 
 def test_interval_of_the_size_ends_where_the_interval_of_the_loss_does(fit):
     chosen = advise(fit, loss=1.06, streams=[2], method=Covariance()).chosen
-    for end, bound in (("N_lower", "lower"), ("N_upper", "upper")):
+    for end, bound in (("N_lower", "new_lower"), ("N_upper", "new_upper")):
         at = fit.predict(N=chosen[end], P=2, method=Covariance()).iloc[0]
         assert at[bound] == pytest.approx(1.06, abs=2e-4)
+
+
+def test_beyond_the_runs_an_option_has_the_interval_that_predict_gives(fit, capsys, request, monkeypatch):
+    chosen = advise(fit, loss=0.9, streams=[4], method=Covariance()).chosen
+    at = fit.predict(N=chosen["N"], P=4, method=Covariance()).iloc[0]
+    plain = fit.predict(N=chosen["N"], P=4, method=Covariance(), widened=False).iloc[0]
+    assert not chosen["inside"]
+    assert [chosen["loss_lower"], chosen["loss_upper"]] == pytest.approx(
+        [at.new_lower, at.new_upper], rel=1e-9
+    )
+    assert chosen["loss_upper"] > plain.new_upper
+    assert np.isinf(chosen["N_upper"])  # the widened interval may end above 0.9 whatever the size
+    assert fit.predict(N=chosen["N_lower"], P=4).new_lower[0] == pytest.approx(0.9, rel=2e-3)
 
 
 def test_what_to_minimise_changes_the_choice(fit):

@@ -9,7 +9,8 @@ import scaling
 from scaling import ChinchillaLaw, Forecast, forecast
 from scaling.forecasting.discrepancy import discrepancy
 from scaling.forecasting.drift import PRIOR, change_beyond, drift_along, reach
-from scaling.forecasting.pooling import Mixture, member, quick_member, weights
+from scaling.forecasting.pooling import Mixture, member, refitted, weights
+from scaling.optimise.optimum import solve
 from scaling.optimise.problem import Problem
 from tests.scaling.forecast_runs import TRUTH, grid
 
@@ -37,11 +38,22 @@ def test_a_mixture_s_quantiles_are_those_of_its_distribution() -> None:
 
 def _member(runs: pd.DataFrame, law: type[scaling.Law] = ChinchillaLaw) -> object:
     x = tuple(runs[axis].to_numpy() for axis in law.axes)
-    found = quick_member(
-        Problem(law, x, runs.loss.to_numpy(), np.ones(len(runs)), scaling.LeastSquares(log=True))
-    )
-    assert found is not None
-    return found
+    problem = Problem(law, x, runs.loss.to_numpy(), np.ones(len(runs)), scaling.LeastSquares(log=True))
+    return member(problem, solve(problem).theta)
+
+
+def test_laws_fitted_to_some_of_the_rows_are_those_fitted_to_them_alone() -> None:
+    runs = grid()
+    one = _member(runs)
+    keeps = [(cut > runs.N).to_numpy() for cut in (1.2e7, 1e8, 3e8)]
+    few, *others = refitted([one], keeps)
+    assert keeps[0].sum() == 4
+    assert few == []  # of five parameters
+    for keep, found in zip(keeps[1:], others, strict=True):
+        alone = _member(runs[keep])
+        points = {"N": np.array([4e8, 1e7]), "D": np.array([2e10, 2e10])}
+        assert found[0].log_loss(points) == pytest.approx(alone.log_loss(points), abs=2e-5)
+        assert found[0].rows == keep.sum()
 
 
 def test_half_the_weight_is_akaike_s_and_half_is_flattened() -> None:

@@ -1,0 +1,103 @@
+"""A fit's intervals as numbers for the page: those of `Fit.predict` on a grid, and what widens them beyond the runs.
+
+Inside the runs: by how much each end of the law's own interval is further from the loss than linear theory has it,
+on a grid of sizes that is dense where the runs lie. Beyond them: the forecast of this law alone
+(`scaling.forecasting.widened`) as its centre and spread on the grid of `law_grid`, the ways out of the runs, and of
+each the half-width by the ratio of the change beyond the runs to that spread. `law_grid.js` puts them together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import scaling
+from analysis.explorer import law_grid
+from scaling.forecasting.drift import axis_of
+from scaling.forecasting.widened import Way, Widening, drift_words, widening_of
+from scaling.laws.base import Array
+from scaling.uncertainty.hull import HULL, hull_sides
+
+STREAMS = (1, 2, 3, 4, 6, 8, 16, 64)
+A_DECADE, MOST = 6, 16  # sizes within the runs' range: in a factor of ten, and at most
+AROUND = (2.0, 8.0, 100.0, 1e4)  # sizes beyond the range, as multiples of its ends
+FAR = np.linspace(np.log(1e4), np.log(1e12), 33).round(9)  # logarithms of sizes that the forecast is given at
+RATIOS = np.linspace(0.0, 14.0, 29)  # logarithms of 1 + the change beyond the runs over the spread
+LEAST = 1e-6  # of linear theory's half-width: no end is nearer
+
+
+def interval_grid(fit: scaling.Fit, level: float) -> dict[str, Any] | None:
+    """Everything about a fit's intervals that the page needs; None where the runs leave no degree of freedom."""
+    widening = widening_of(fit)
+    if widening is None:
+        return None
+    P = np.array(STREAMS if "P" in fit.law.axes else STREAMS[:1], dtype=np.float64)
+    log_N = sizes(fit).round(9)
+    lower, upper = own_ends(fit, log_N, P, level)
+    there = _axes(fit, FAR, P)
+    found = widening.at(there)
+    return {
+        "logN": log_N.tolist(),
+        "farLogN": FAR.tolist(),
+        "P": P.tolist(),
+        "lower": law_grid.encoded(lower, "<f4"),
+        "upper": law_grid.encoded(upper, "<f4"),
+        "shift": law_grid.encoded(found.centre - widening.one.log_loss(there), "<f4"),
+        "spread": law_grid.encoded(np.log(found.scale), "<f4"),
+        "edges": _edges(widening),
+        "hull": hull_sides(np.log(np.stack([fit.axes[a] for a in fit.law.axes]))).tolist(),
+        "near": HULL,
+        "ratios": RATIOS.tolist(),
+        "still": float(widening.half_width(None, np.zeros(1), level)[0]),
+        "ways": [_way(widening, way, level) for way in widening.ways],
+    }
+
+
+def _axes(fit: scaling.Fit, log_N: Array, P: Array) -> dict[str, Array]:
+    """The law's axes at every point of a grid, P the slow one, (K,) each."""
+    N, streams = (x.ravel() for x in np.broadcast_arrays(np.exp(log_N), P[:, None]))
+    return {axis: {"N": N, "P": streams}[axis] for axis in fit.law.axes}
+
+
+def sizes(fit: scaling.Fit) -> Array:
+    """Logarithms of the sizes at which a fit's own interval is computed, ascending."""
+    N = fit.axes["N"]
+    low, high = float(N.min()), float(N.max())
+    count = int(np.clip(A_DECADE * np.log10(high / low) + 2, 4, MOST))
+    within = np.geomspace(low, max(high, low * 1.01), count)
+    every = [*(low / far for far in AROUND), *within, *(high * far for far in AROUND)]
+    return np.log(np.unique(every))
+
+
+def own_ends(fit: scaling.Fit, log_N: Array, P: Array, level: float) -> tuple[Array, Array]:
+    """Logarithms of each half-width over linear theory's, lower and upper, P the slow axis, (K,); nan where open."""
+    axes = _axes(fit, log_N, P)
+    own = fit.predict(axes, level=level, widened=False)
+    linear = fit.predict(axes, level=level, widened=False, method=scaling.Covariance())
+    half = (linear["upper"] - linear["loss"]).to_numpy()
+    with np.errstate(all="ignore"):
+        ends = [
+            np.log(np.maximum(np.abs(own[end] - own["loss"]) / half, LEAST)) for end in ("lower", "upper")
+        ]
+    return ends[0].to_numpy(), ends[1].to_numpy()
+
+
+def _edges(widening: Widening) -> dict[str, list[float]]:
+    """The smallest and the largest logarithm of each axis over the runs, compute (C) included."""
+    names = dict.fromkeys(axis for axis, _ in widening.ways)
+    return {axis: [float(f(axis_of(widening.runs, axis))) for f in (np.min, np.max)] for axis in names}
+
+
+def _way(widening: Widening, way: Way, level: float) -> dict[str, Any]:
+    drift = widening.drift(way)
+    halves = widening.half_width(way, np.expm1(RATIOS), level)
+    axis, side = way
+    said = drift_words(drift)
+    return {
+        "axis": axis,
+        "side": side,
+        "kappa": drift.kappa,
+        "halves": np.log(halves).round(7).tolist(),
+        "said": said,
+    }
