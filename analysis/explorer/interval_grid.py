@@ -19,9 +19,9 @@ from scaling.forecasting.widened import Way, Widening, drift_words, widening_of
 from scaling.laws.base import Array
 from scaling.uncertainty.hull import HULL, hull_sides
 
-STREAMS = (1, 2, 3, 4, 6, 8, 16, 64)
+STREAMS = (1, 2, 3, 4, 6, 8, 16, 32, 64)
 A_DECADE, MOST = 6, 16  # sizes within the runs' range: in a factor of ten, and at most
-AROUND = (2.0, 8.0, 100.0, 1e4)  # sizes beyond the range, as multiples of its ends
+AROUND = (2.0, 5.0, 20.0, 100.0, 1e4)  # sizes beyond the range, as multiples of its ends
 FAR = np.linspace(np.log(1e4), np.log(1e12), 33).round(9)  # logarithms of sizes that the forecast is given at
 RATIOS = np.linspace(0.0, 14.0, 29)  # logarithms of 1 + the change beyond the runs over the spread
 LEAST = 1e-6  # of linear theory's half-width: no end is nearer

@@ -147,4 +147,5 @@ def _window(
     noise = weight @ np.array([one.noise**2 for one in small])
     share = float(((observed - centre) * change).sum()) / total
     error = float((doubt * np.abs(change)).sum() / total) ** 2 + noise / total
-    return Window(int(keep.sum()), share, float(np.sqrt(error)))
+    known = np.isfinite(share) and np.isfinite(error)
+    return Window(int(keep.sum()), share, float(np.sqrt(error))) if known else None
