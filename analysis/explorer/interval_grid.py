@@ -67,7 +67,7 @@ def sizes(fit: scaling.Fit) -> Array:
     count = int(np.clip(A_DECADE * np.log10(high / low) + 2, 4, MOST))
     within = np.geomspace(low, max(high, low * 1.01), count)
     every = [*(low / far for far in AROUND), *within, *(high * far for far in AROUND)]
-    return np.log(np.unique(every))
+    return np.asarray(np.log(np.unique(every)))
 
 
 def own_ends(fit: scaling.Fit, log_N: Array, P: Array, level: float) -> tuple[Array, Array]:
