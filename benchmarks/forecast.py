@@ -22,16 +22,39 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from benchmarks.forecast_beside import paper, peer, simulated
-from benchmarks.forecast_scores import KEYS, LEVEL, PEER, PLAIN, POOLED, forecasts, plain, relative, run
-from benchmarks.forecast_tables import COMPUTE, NARROW, ROOT, SIZE, Split, folder, splits, tables
+from benchmarks.forecast_splits import (
+    COMPUTE,
+    KEYS,
+    LEVEL,
+    NARROW,
+    PEER,
+    PLAIN,
+    POOLED,
+    ROOT,
+    SIZE,
+    WIDENED,
+    Split,
+    folder,
+    forecasts,
+    paper,
+    peer,
+    plain,
+    relative,
+    run,
+    simulated,
+    splits,
+    tables,
+)  # fmt: skip
 from scaling.data.atomic_files import write_between
 from scaling.forecasting import drift
 from scaling.forecasting.forecast import Tuned
 from scaling.forecasting.pooling import refitted
 
 OUT = ROOT / "results/benchmarks"
-GRID = [Tuned(*values) for values in itertools.product((0.1, 0.25, 0.5), (1.0, 1.5, 2.5), (0.03, 0.05, 0.08))]
+GRID = [
+    Tuned(flat=flat, prior=prior, few=few)
+    for flat, prior, few in itertools.product((0.1, 0.25, 0.5), (0.03, 0.05, 0.08), (0.0, 0.5, 1.0))
+]
 
 
 # ---- every split ----------------------------------------------------------------------------
@@ -39,7 +62,7 @@ def _all(task: tuple[Split, Tuned | None]) -> list[dict[str, Any]]:
     split, tuned = task
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [plain(split), *forecasts(split, tuned)]
+        return [*plain(split), *forecasts(split, tuned)]
 
 
 def _grid(split: Split) -> list[dict[str, Any]]:
@@ -52,7 +75,7 @@ def _grid(split: Split) -> list[dict[str, Any]]:
             fitted[key] = refitted(members, keeps)
         return fitted[key]
 
-    out = [plain(split)]
+    out = plain(split)[:1]
     with patch.object(drift, "refitted", remembered):
         for place, tuned in enumerate(GRID):
             out += [found | {"method": str(place)} for found in forecasts(split, tuned, alone=False)]
@@ -159,10 +182,10 @@ def kept(name: str, again: bool, compute: Any) -> pd.DataFrame | None:
 
 def report(rows: pd.DataFrame, numbers: dict[str | None, Tuned], simulations: pd.DataFrame | None) -> str:
     """The page of results."""
-    laws = [m for m in rows.method.unique() if m not in (PLAIN, POOLED, PEER)]
+    laws = [m for m in rows.method.unique() if m not in (PLAIN, WIDENED, POOLED, PEER)]
     used = pd.DataFrame([{"scored": f or "shipped, chosen by all", **vars(t)} for f, t in numbers.items()])
     parts = {
-        "Over all splits": summaries(rows, [PLAIN, POOLED, PEER]),
+        "Over all splits": summaries(rows, [PLAIN, WIDENED, POOLED, PEER]),
         "By reach": by_reach(rows),
         "Each law alone, widened like the forecast": summaries(rows[rows.kind != NARROW], laws).query(
             "split == 'size and compute'"
@@ -188,7 +211,7 @@ def main() -> None:
     if args.extra:
         fresh = [split for table in folder(args.extra) for split in splits(table)]
         rows = relative(run(_all, [(split, None) for split in fresh]))
-        print(markdown(by_table(rows)), markdown(summaries(rows, [PLAIN, POOLED])), sep="\n\n")
+        print(markdown(by_table(rows)), markdown(summaries(rows, [PLAIN, WIDENED, POOLED])), sep="\n\n")
         return
     every = [split for table in tables() for split in splits(table)]
     grid = kept("forecast_choice.csv", args.choose, lambda: run(_grid, every))

@@ -14,7 +14,7 @@ import numpy as np
 
 import scaling
 from analysis.explorer import law_grid
-from scaling.forecasting.drift import axis_of
+from scaling.forecasting.drift import STEP, axis_of
 from scaling.forecasting.widened import Way, Widening, drift_words, widening_of
 from scaling.laws.base import Array
 from scaling.uncertainty.hull import HULL, hull_sides
@@ -48,6 +48,7 @@ def interval_grid(fit: scaling.Fit, level: float) -> dict[str, Any] | None:
         "edges": _edges(widening),
         "hull": hull_sides(np.log(np.stack([fit.axes[a] for a in fit.law.axes]))).tolist(),
         "near": HULL,
+        "step": STEP,
         "ratios": RATIOS.tolist(),
         "still": float(widening.half_width(None, np.zeros(1), level)[0]),
         "ways": [_way(widening, way, level) for way in widening.ways],

@@ -79,11 +79,11 @@ const Law = (() => {
     const v = Math.log(P), [low, high] = law.interval.edges[axis], x = { N: u, P: v, C: u + v }[axis];
     return Math.max(side > 0 ? x - high : low - x, 0);
   }
-  // The change of the log loss that the law predicts beyond the runs on that way.
+  // The change of the log loss beyond the runs on that way, at the rate that the law has at their edge.
   function change(law, way, u, P) {
-    const by = reach(law, way, u, P), back = (out) => Math.log(way.axis === "P"
+    const by = reach(law, way, u, P), step = Math.min(by, law.interval.step), back = (out) => Math.log(way.axis === "P"
       ? lossAt(law, u, P * Math.exp(-way.side * out)) : lossAt(law, u - way.side * out, P));
-    return by > 0 ? back(0) - back(by) : 0;
+    return by > 0 ? (back(by - step) - back(by)) / step * by : 0;
   }
   // The way out with the largest change, and that change; null within the runs.
   function exit(law, u, P) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parscale.cli.options import argument, option, switch
 
@@ -63,6 +63,30 @@ class ColumnOptions:
         from scaling.data.query import Asked
 
         return Asked(self.columns, self.where)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowOptions:
+    """Which rows are not independent, and how much each counts."""
+
+    groups: str | None = option(
+        None,
+        "column of the run a row belongs to (default: noticed from the table); none: rows are independent",
+        metavar="COLUMN",
+    )
+    weights: str | None = option(None, "column of how often each row counts: whole numbers", metavar="COLUMN")
+    se: str | None = option(None, "column of each loss's standard error, nats per token", metavar="COLUMN")
+
+    def of_rows(self, runs: pd.DataFrame) -> dict[str, Any]:
+        """What `scaling.fit` takes as groups, weights and se; ValueError for a column that `runs` lack."""
+        given = {"groups": self.groups, "weights": self.weights, "se": self.se}
+        for name, column in given.items():
+            if column is not None and column not in runs and (name, column) != ("groups", "none"):
+                raise ValueError(
+                    f"--{name} {column}: no such column; the table has {', '.join(runs.columns)}"
+                )
+        independent = self.groups == "none" and "none" not in runs
+        return {**given, "groups": False} if independent else given
 
 
 @dataclass(frozen=True, kw_only=True)

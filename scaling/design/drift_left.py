@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scaling.forecasting.drift import axis_of, brought_back
-from scaling.forecasting.widened import Way, Widening
+from scaling.forecasting.drift import axis_of, change_over
+from scaling.forecasting.widened import ALONE, Way, Widening
 from scaling.laws.base import Array
 
 
@@ -42,12 +42,11 @@ class DriftLeft:
 
     def _error(self, edges: Mapping[Way, Array | float]) -> Array:
         """The largest drift of any way out of the runs, whose edges are numbers or (K,)."""
-        one, found = self.widening.one, [np.zeros(1)]
+        found = [np.zeros(1)]
         for (axis, side), edge in edges.items():
             by = np.maximum(side * axis_of(self.point, axis) - edge, 0.0)
             if by.any():
-                back = brought_back(self.point, axis, side, by)
-                back = dict(zip(back, np.broadcast_arrays(*back.values()), strict=True))
-                change = one.log_loss(self.point) - one.log_loss(back)
+                point = {name: np.broadcast_to(x, by.shape) for name, x in self.point.items()}
+                change = change_over([self.widening.one], ALONE, point, axis, side, by)
                 found.append(self.widening.drift((axis, side)).kappa * np.abs(change))
         return np.asarray(np.max(np.stack(np.broadcast_arrays(*found)), axis=0))

@@ -124,7 +124,7 @@ def _state(fit: Fit, target: Target, axes: Mapping[str, Array], level: float) ->
 def _drift_left(fit: Fit, target: Mapping[str, float], axes: Mapping[str, Array]) -> DriftLeft | None:
     """The drift of a loss asked for beyond the runs; None within them."""
     widening = widening_of(fit)
-    if widening is None or bool(fit.predict(**target)["inside"].iloc[0]):
+    if widening is None or bool(fit.predict(dict(target))["inside"].iloc[0]):
         return None
     return DriftLeft(widening, {axis: target[axis] for axis in fit.law.axes}, axes)
 

@@ -53,12 +53,12 @@ def fit(
     if not isinstance(start, int) or start < 1:
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
     y = data.pop("loss")
-    w = _column(table, weights, keep, "weights", zero=True)
+    w = column(table, weights, keep, "weights", zero=True)
     problem = Problem(law, tuple(data.values()), y, w, objective)
     if se is not None:
-        spread = _column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
+        spread = column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    return Fit.of(solve(problem, start, excluded, _labels(table, groups, keep), table.index[keep]))
+    return Fit.of(solve(problem, start, excluded, labels_of(table, groups, keep), table.index[keep]))
 
 
 def constrained(law: LawForm, fixed: Any, bounds: Any) -> LawForm:
@@ -85,7 +85,8 @@ def _given(table: Any, given: Any, keep: Any, name: str) -> Any:
     return values
 
 
-def _column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) -> Array:
+def column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) -> Array:
+    """Amounts of the usable rows, (n,): 1 where none are given; > 0, or >= 0 if `zero`."""
     if given is None:
         return np.ones(int(keep.sum()))
     values = _given(table, given, keep, name)
@@ -98,7 +99,7 @@ def _column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) ->
     return np.asarray(values[keep])
 
 
-def _labels(table: Any, given: Any, keep: Any) -> Any:
+def labels_of(table: Any, given: Any, keep: Any) -> Any:
     """The cluster of each usable row, or None."""
     if given is None:
         return None

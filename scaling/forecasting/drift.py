@@ -1,8 +1,9 @@
 """How far laws go wrong beyond their runs: rolling windows inside the runs, and what public tables show.
 
-Beyond the runs a law says that the loss falls further, by Δ on the logarithm. How much it really falls
-differs from Δ by a share κ, positive or negative. Public tables say how large κ is (PRIOR, docs/forecast.md);
-windows, in which the smaller runs predict the larger, say whether it is larger or smaller here.
+At the edge of the runs a law says how fast the loss falls on. Carried on at that rate the log loss changes by
+Δ. It really changes by a share κ more or less. (The whole change that a law predicts says little far out, where
+the law has reached its floor.) Public tables say how large κ is (PRIOR, docs/forecast.md); windows, in which the
+smaller runs predict the larger, say whether it is larger or smaller here.
 Axes are N, P, D and C, their product; a side is +1 above the runs and -1 below. Shapes as in `pooling`.
 """
 
@@ -22,6 +23,7 @@ PRIOR_WIDTH = 0.7  # standard deviation of log κ
 TEMPER = 0.5  # power of the windows' likelihood: they share runs
 GRID = np.linspace(-1.6, 1.6, 7)  # of log κ, in its standard deviations
 WINDOWS = 5
+STEP = 0.1  # logarithm of an axis over which the rate at the edge is taken
 SAME = 0.02  # logarithm of an axis within which runs are one level
 PRODUCT = {"N", "P", "D"}  # their product is compute
 Points = dict[str, Array]
@@ -54,10 +56,18 @@ def brought_back(points: Points, axis: str, side: int, by: Array) -> Points:
 def change_beyond(
     members: Sequence[Member], weight: Array, runs: Points, points: Points, axis: str, side: int
 ) -> Array:
-    """Δ: the change of log loss that the laws predict beyond the runs along an axis, (K,); 0 within."""
-    by = reach(runs, points, axis, side)
-    back = brought_back(points, axis, side, by)
-    return pooled_log_loss(members, weight, points) - pooled_log_loss(members, weight, back)
+    """Δ: the change of log loss at the rate that the laws predict at the edge of the runs, (K,); 0 within."""
+    return change_over(members, weight, points, axis, side, reach(runs, points, axis, side))
+
+
+def change_over(
+    members: Sequence[Member], weight: Array, points: Points, axis: str, side: int, by: Array
+) -> Array:
+    """The change of log loss at the rate at an edge that lies `by` (K,), on the logarithm, before the points."""
+    step = np.minimum(by, STEP)
+    edge, near = (brought_back(points, axis, side, out) for out in (by, by - step))
+    change = pooled_log_loss(members, weight, near) - pooled_log_loss(members, weight, edge)
+    return np.asarray(change / np.where(step > 0, step, 1.0) * by)
 
 
 @dataclass(frozen=True)
@@ -126,17 +136,24 @@ def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list
     return [at <= cut + SAME / 2 for cut in good]
 
 
+def _shared(one: Member, rows: Any) -> float:
+    """Rows a cluster, of some of the rows: their noise may be one; 1 where rows are apart."""
+    return 1.0 if one.labels is None else np.count_nonzero(rows) / np.unique(one.labels[rows]).size
+
+
 def _window(
     members: Sequence[Member], runs: Points, axis: str, side: int, keep: Any, small: list[Member], flat: float
 ) -> Window | None:
     """Predict by laws fitted to the kept runs, `small`, the others; None where nothing can be predicted."""
-    if not small or keep.all():
-        return None
     within = {a: x[keep] for a, x in runs.items()}
     beyond = {a: x[~keep] for a, x in runs.items()}
+    small = [one for one in small if one.tells(beyond).all()]
+    if not small or keep.all():
+        return None
     weight = weights(small, flat)
     change = change_beyond(small, weight, within, beyond, axis, side)
-    total = float((change**2).sum())
+    weighs = np.broadcast_to(members[0].precision, keep.shape)[~keep]
+    total = float((weighs * change**2).sum())
     if total < 1e-12:
         return None
     each = np.stack([one.log_loss(beyond) for one in small])
@@ -145,7 +162,10 @@ def _window(
     spread = np.stack([one.spread(beyond) for one in small])
     doubt = np.sqrt(weight @ (spread**2 + (each - centre) ** 2))
     noise = weight @ np.array([one.noise**2 for one in small])
-    share = float(((observed - centre) * change).sum()) / total
-    error = float((doubt * np.abs(change)).sum() / total) ** 2 + noise / total
+    share = float((weighs * (observed - centre) * change).sum()) / total
+    error = (
+        float((weighs * doubt * np.abs(change)).sum() / total) ** 2
+        + noise * _shared(members[0], ~keep) / total
+    )
     known = np.isfinite(share) and np.isfinite(error)
     return Window(int(keep.sum()), share, float(np.sqrt(error))) if known else None

@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
-from scaling.forecasting.drift import Points, axes_of, change_beyond, reach
+from scaling.forecasting.drift import SAME, Points, axes_of, axis_of, change_beyond, reach
 from scaling.forecasting.pooling import Member
 from scaling.laws.base import Array
+
+LEAST = 2  # degrees of freedom that levels of an axis are taken to give at least
+FEW = 0.5  # power of the growth that Student's t would have, chosen on public tables (docs/forecast.md)
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,18 @@ def furthest(runs: Points, points: Points) -> tuple[Array, Array]:
         alone = (most == 0) & (compute > 0)
         most, name = np.where(alone, compute, most), np.where(alone, last[0], name)
     return np.exp(most), name
+
+
+def few_levels(runs: Points, points: Points, power: float = FEW) -> Array:
+    """By what the variance of shared errors grows where runs at few levels tell it, (K,); 1 within the runs.
+
+    A new size misses as a whole, and L sizes give L - 1 degrees of freedom: the square of Student's t over the
+    normal quantile, to a power, for the axis with the fewest levels of those along which a point is outside the runs.
+    """
+    out = np.ones(next(iter(points.values())).size)
+    for axis in points:
+        levels = np.unique(np.round(axis_of(runs, axis) / SAME)).size
+        factor = float((special.stdtrit(max(levels - 1, LEAST), 0.975) / special.ndtri(0.975)) ** 2)
+        outside = np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) > 0
+        out = np.where(outside, np.maximum(out, factor), out)
+    return np.asarray(out**power)

@@ -15,11 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.data.any_table import as_frame
+from scaling.data.runs import usable
+from scaling.fitting.fit import column, labels_of
 from scaling.forecasting.discrepancy import LENGTH, Discrepancy, discrepancy
-from scaling.forecasting.drift import PRIOR, Drift, drift_along
-from scaling.forecasting.exits import Exits, exits_of, furthest, in_ranges
+from scaling.forecasting.drift import PRIOR, Drift, Points, drift_along
+from scaling.forecasting.exits import FEW, Exits, exits_of, few_levels, furthest, in_ranges
 from scaling.forecasting.forecast_result import Forecast
-from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member, weights
+from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member
+from scaling.forecasting.pooling import weights as weights_of
 from scaling.forecasting.question import Question, question
 from scaling.laws.base import Array, LawForm
 from scaling.optimise.objectives import LeastSquares, Objective, checked
@@ -31,11 +35,12 @@ PARTS = ("run noise", "parameters", "size effects", "which law", "the law's form
 
 @dataclass(frozen=True)
 class Tuned:
-    """The three numbers that public tables chose: docs/forecast.md says how."""
+    """The numbers that public tables chose: docs/forecast.md says how."""
 
     flat: float = FLAT
     length: float = LENGTH
     prior: float = PRIOR
+    few: float = FEW
 
 
 def forecast(
@@ -47,13 +52,17 @@ def forecast(
     laws: Iterable[LawForm] | None = None,
     objective: Objective | None = None,
     level: float = 0.95,
+    weights: Any = None,
+    se: Any = None,
+    groups: Any = None,
     tuned: Tuned | None = None,
 ) -> Forecast:
     """Forecast the loss of one more run at points N=, P=, D= (numbers, '30B', arrays or Series; broadcast).
 
     table: the runs (a DataFrame or mapping with N, P or D and `loss`). laws: classes to pool, every
     registered law of the axes that the runs vary unless given. objective: what each law is fitted by,
-    LeastSquares(log=True) unless given. level: of the prediction interval. tuned: the numbers chosen on
+    LeastSquares(log=True) unless given. level: of the prediction interval. weights, se, groups: as `scaling.fit`
+    takes them, of the rows of the table; rows of one group share an offset. tuned: the numbers chosen on
     public tables, for checks of that choice. Of more than 2,000 rows an even sample in order of compute is
     used. Source: the module's docstring.
     Raises ValueError for a wrong question, FitError where the runs are fewer than any law needs.
@@ -61,26 +70,69 @@ def forecast(
     if not (isinstance(level, (int, float)) and 0 < level < 1):
         raise ValueError(f"level={level!r} is no level. Give one between 0 and 1, such as 0.95.")
     objective = checked(objective, LeastSquares(log=True))
+    table, weights, se, groups = _counted(table, weights, se, groups)
     asked = question(table, {"N": N, "P": P, "D": D}, laws)
+    rows = _rows(table, asked, weights, se, groups)
     with np.errstate(all="ignore"):  # what overflows in a law far from its runs ends in a wide interval
-        members, notes = _members(asked, objective)
+        members, notes = _told(*_members(asked, objective, rows), asked.points)
         return _forecast(asked, members, level, tuned or Tuned(), notes)
 
 
-def _members(asked: Question, objective: Objective) -> tuple[list[Member], tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Rows:
+    """What rows weigh: how often each counts, one over its relative standard error, its cluster; (n,) each."""
+
+    w: Array
+    scale: Array | float
+    labels: Any
+
+
+def _counted(table: Any, weights: Any, *others: Any) -> tuple[Any, ...]:
+    """The table, weights and what else is given a row, without the rows that count nothing."""
+    if weights is None:
+        return (table, weights, *others)
+    frame = as_frame(table)
+    keep = usable(frame)
+    w = np.zeros(len(frame))
+    w[keep] = column(frame, weights, keep, "weights", zero=True)
+    some = np.flatnonzero(w > 0)
+    rest = (given if given is None or isinstance(given, str) else np.asarray(given)[some] for given in others)
+    return (frame.iloc[some], w[some], *rest)
+
+
+def _rows(table: Any, asked: Question, weights: Any, se: Any, groups: Any) -> _Rows:
+    """Of the rows used their weights, scales and clusters; ValueError names the first bad row."""
+    n = asked.loss.size
+    if weights is None and se is None and groups is None:
+        return _Rows(np.ones(n), 1.0, None)
+    frame = as_frame(table)
+    keep = usable(frame)
+    w = column(frame, weights, keep, "weights", zero=True)[asked.some]
+    scale: Array | float = 1.0
+    if se is not None:
+        spread = column(frame, se, keep, "se")[asked.some] / asked.loss
+        scale = np.exp(np.log(spread).mean()) / spread
+    labels = labels_of(frame, groups, keep)
+    if labels is not None:
+        labels = np.unique(labels[asked.some].astype(str), return_inverse=True)[1]
+        labels = labels if np.unique(labels).size < n else None
+    return _Rows(w, scale, labels)
+
+
+def _members(asked: Question, objective: Objective, rows: _Rows) -> tuple[list[Member], tuple[str, ...]]:
     """Every law fitted to the runs, and which were left out."""
     n, members, out = asked.loss.size, [], []
     for law in asked.laws:
         x = tuple(asked.runs[axis] for axis in law.axes)
-        if n <= len(law.free()):
+        if rows.w.sum() <= len(law.free()):
             out.append(law.__name__)
             continue
         try:
-            one = solve(Problem(law, x, asked.loss, np.ones(n), objective))
+            one = solve(Problem(law, x, asked.loss, rows.w, objective, rows.scale))
         except (FitError, np.linalg.LinAlgError):
             out.append(law.__name__)
             continue
-        members.append(member(one.problem, one.theta))
+        members.append(member(one.problem, one.theta, rows.labels))
     if not members:
         least = min(len(law.free()) for law in asked.laws)
         raise FitError(
@@ -92,15 +144,33 @@ def _members(asked: Question, objective: Objective) -> tuple[list[Member], tuple
     return members, notes + sampled
 
 
+def _told(
+    members: list[Member], notes: tuple[str, ...], points: Points
+) -> tuple[list[Member], tuple[str, ...]]:
+    """The members whose runs tell what they predict at the points, and which were left out; FitError for none."""
+    untold = [not one.tells(points).all() for one in members]
+    names = [one.problem.law.__name__ for one, out in zip(members, untold, strict=True) if out]
+    if all(untold):
+        raise FitError(
+            f"The runs cannot tell the loss at these points by {', '.join(names)}. "
+            "Add runs at more values of each axis, three or more, that do not move together."
+        )
+    if not names:
+        return members, notes
+    kept = [one for one, out in zip(members, untold, strict=True) if not out]
+    return kept, (*notes, f"left out, the runs do not tell them there: {', '.join(names)}")
+
+
 def _forecast(
     asked: Question, members: list[Member], level: float, tuned: Tuned, notes: tuple[str, ...]
 ) -> Forecast:
-    weight = weights(members, tuned.flat)
+    weight = weights_of(members, tuned.flat)
     exits = exits_of(members, weight, asked.runs, asked.points)
     used = [i for i in range(len(exits.ways)) if (exits.place == i).any()]
     drifts = {i: drift_along(members, asked.runs, *exits.ways[i], tuned.prior, tuned.flat) for i in used}
     where, there = in_ranges(asked.runs, asked.points)
-    misses = [discrepancy(one, where, there, asked.points, tuned.length) for one in members]
+    more = few_levels(asked.runs, asked.points, tuned.few)
+    misses = [discrepancy(one, where, there, asked.points, tuned.length).wider(more) for one in members]
     centres = np.stack([one.log_loss(asked.points) for one in members]) + [m.correction for m in misses]
     ends = np.empty((3, exits.place.size))
     for i in np.unique(exits.place):
@@ -167,6 +237,6 @@ def _hash(asked: Question) -> str:
     import hashlib
 
     digest = hashlib.sha256()
-    for column in (*asked.runs.values(), asked.loss):
-        digest.update(np.ascontiguousarray(column).tobytes())
+    for one in (*asked.runs.values(), asked.loss):
+        digest.update(np.ascontiguousarray(one).tobytes())
     return digest.hexdigest()[:16]

@@ -24,6 +24,8 @@ HALF = 0.5  # share of the weight that stays Akaike's own
 EXACT = 1e-5  # relative residuals below this are rounding, in every table's printed losses
 SEARCHED = 200  # rows on which starting points are tried
 STARTS = 3
+DETERMINED = 1e-7  # singular values of the rows' slopes, of the largest, below which a direction is not told
+UNTOLD = 1e-6  # share of a prediction's squared slope in such directions from which it is not told
 LEAST = 1e-4  # weight, relative to the largest, below which a component is left out
 
 
@@ -38,6 +40,7 @@ class Member:
     columns: Array  # ∂ log L / ∂ free fields at the rows, scaled to length 1, (n, p)
     lengths: Array  # what the columns were divided by, (p,)
     free: tuple[int, ...]  # places of the fields that are neither fixed nor at a bound
+    labels: Any = None  # cluster of each row, (n,) int, or None: rows are apart
 
     @property
     def rows(self) -> int:
@@ -45,22 +48,34 @@ class Member:
         return self.residuals.size
 
     @property
-    def dof(self) -> int:
-        """Rows minus free parameters."""
-        return self.rows - len(self.problem.law.free())
+    def precision(self) -> Array:
+        """What each row weighs, (n,): how often it counts over its relative variance."""
+        return np.asarray(self.problem.w * np.square(self.problem.scale))
+
+    @property
+    def count(self) -> float:
+        """Independent rows: clusters where rows share them, else rows as often as they count."""
+        return self.problem.count if self.labels is None else float(np.unique(self.labels).size)
+
+    @property
+    def dof(self) -> float:
+        """Independent rows minus free parameters, at least 1."""
+        return max(self.count - len(self.problem.law.free()), 1.0)
 
     @property
     def noise(self) -> float:
         """Standard deviation of one run's log loss about the law."""
-        return max(float(np.sqrt((self.residuals**2).sum() / self.dof)), EXACT)
+        rest = max(self.problem.count - len(self.problem.law.free()), 1.0)
+        return max(float(np.sqrt((self.precision * self.residuals**2).sum() / rest)), EXACT)
 
     @property
     def aicc(self) -> float:
         """Corrected Akaike criterion of the log loss; inf where the rows are too few for one."""
-        n, k = self.rows, len(self.problem.law.free()) + 1
+        n, k = self.count, len(self.problem.law.free()) + 1
         if n <= k + 1:
             return float("inf")
-        mean_square = max(float((self.residuals**2).mean()), EXACT**2)
+        square = float((self.precision * self.residuals**2).sum()) / self.problem.count
+        mean_square = max(square, EXACT**2)
         return float(n * np.log(mean_square) + 2 * k + 2 * k * (k + 1) / (n - k - 1))
 
     def log_loss(self, points: dict[str, Array]) -> Array:
@@ -74,8 +89,29 @@ class Member:
 
     def spread(self, points: dict[str, Array]) -> Array:
         """Standard deviation of the predicted log loss that the parameters leave, (K,), by linear theory."""
-        q = np.linalg.pinv(self.columns, rcond=1e-7)  # (p, n)
+        q = np.linalg.pinv(self.columns * np.sqrt(self.precision)[:, None], rcond=DETERMINED)  # (p, n)
         return np.asarray(self.noise * np.sqrt(((self.slopes(points) @ q) ** 2).sum(1)))
+
+    def tells(self, points: dict[str, Array]) -> Any:
+        """Whether rows at these levels can tell the law's loss at points at all, (K,) bool.
+
+        Asked of the law with parameters in the middle of their ranges: at its optimum a law of too many parameters
+        for the levels often has one at a bound, where it looks as if it were known.
+        """
+        problem = self.problem
+        middle = [np.median(r.starts()) for r in problem.law.nonlinear.values()]
+        theta = np.concatenate([np.full(problem.m, float(problem.y.mean()) / problem.m), middle])[None]
+        law = problem.law.from_vector(problem.named(theta)[0])
+        free = tuple(i for i, name in enumerate(law.names()) if name not in problem.law.fixed)
+        rows, asked = (
+            _slopes(law, dict(zip(law.axes, problem.x, strict=True)), free),
+            _slopes(law, points, free),
+        )
+        lengths = np.maximum(np.sqrt((rows**2).sum(0)), TINY)
+        _, size, vectors = np.linalg.svd(rows / lengths, full_matrices=False)
+        along = (asked / lengths) @ vectors[size > DETERMINED * size.max(initial=0.0)].T
+        whole = ((asked / lengths) ** 2).sum(1)
+        return whole - (along**2).sum(1) <= UNTOLD * whole
 
 
 def _slopes(law: Law, points: dict[str, Array], free: tuple[int, ...]) -> Array:
@@ -85,17 +121,20 @@ def _slopes(law: Law, points: dict[str, Array], free: tuple[int, ...]) -> Array:
     return np.asarray(np.nan_to_num(J, nan=0.0, posinf=0.0, neginf=0.0))
 
 
-def member(problem: Problem, theta: Array) -> Member:
-    """A pool's member from a problem and its optimum θ (p,)."""
+def member(problem: Problem, theta: Array, labels: Any = None, held: bool = True) -> Member:
+    """A pool's member from a problem and its optimum θ (p,); labels: the cluster of each row, if rows share them.
+
+    held: whether a parameter at its bound is taken as known.
+    """
     law = problem.law.from_vector(problem.named(theta[None])[0])
-    bound = {*fields_at_bound(problem, theta), *problem.law.fixed}
+    bound = {*(fields_at_bound(problem, theta) if held else ()), *problem.law.fixed}
     free = tuple(i for i, name in enumerate(law.names()) if name not in bound)
     x = dict(zip(law.axes, problem.x, strict=True))
     columns = _slopes(law, x, free)
     lengths = np.sqrt((columns**2).sum(0))
     lengths = np.where(lengths > 0, lengths, 1.0)
     residuals = np.log(problem.y) - np.log(np.maximum(law.predict(**x), 1e-12))
-    return Member(law, problem, theta, residuals, columns / lengths, lengths, free)
+    return Member(law, problem, theta, residuals, columns / lengths, lengths, free, labels)
 
 
 def _some(problem: Problem, rows: int) -> Problem:
@@ -176,8 +215,14 @@ def _fits_of_some(one: Member, keeps: Sequence[Any]) -> list[Member | None]:
         for keep, value, theta in zip(keeps, *_by_choice(end, len(keeps)), strict=True):
             best = int(np.nanargmin(np.where(np.isfinite(value), value, np.inf)))
             law = problem.law.from_vector(problem.named(theta[best][None])[0])
-            some = problem.take(np.flatnonzero(keep))
-            out.append(member(some, some.internal(law)) if np.isfinite(value[best]) else None)
+            some, labels = (
+                problem.take(np.flatnonzero(keep)),
+                None if one.labels is None else one.labels[keep],
+            )
+            # Few runs often leave a parameter at its bound, which then says nothing of how well it is known.
+            out.append(
+                member(some, some.internal(law), labels, held=False) if np.isfinite(value[best]) else None
+            )
     return out
 
 

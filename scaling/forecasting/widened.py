@@ -17,7 +17,7 @@ import numpy as np
 
 from scaling.forecasting.discrepancy import discrepancy
 from scaling.forecasting.drift import Drift, Points, axes_of, change_beyond, drift_along
-from scaling.forecasting.exits import Exits, exits_of, in_ranges
+from scaling.forecasting.exits import Exits, exits_of, few_levels, in_ranges
 from scaling.forecasting.pooling import Member, joined, member
 from scaling.forecasting.question import sample
 from scaling.laws.base import Array
@@ -65,6 +65,7 @@ class Widening:
         """The forecast of this law alone at points."""
         with np.errstate(all="ignore"):
             miss = discrepancy(self.one, *in_ranges(self.runs, points), points)
+            miss = miss.wider(few_levels(self.runs, points))
             scale = np.sqrt(miss.noise + miss.parameters + miss.shared)
             return Widened(self.one.log_loss(points) + miss.correction, scale, self.exits(points))
 
@@ -137,10 +138,13 @@ def widening_of(fit: Estimate) -> Widening | None:
     if fit.degrees_of_freedom < 1 or fit.loss.size <= len(fit.form.free()):
         return None
     if fit not in _WIDENINGS:
-        problem = fit.problem.take(sample(fit.axes))
+        some = sample(fit.axes)
+        problem, labels = fit.problem.take(some), None
+        if fit.clustered:
+            labels = np.unique(np.asarray(fit.groups).astype(str), return_inverse=True)[1][some]
         runs = dict(zip(fit.law.axes, problem.x, strict=True))
         with np.errstate(all="ignore"):
-            _WIDENINGS[fit] = Widening(member(problem, problem.internal(fit.law)), runs)
+            _WIDENINGS[fit] = Widening(member(problem, problem.internal(fit.law), labels), runs)
     return _WIDENINGS[fit]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import forecast as bench
-from benchmarks.forecast_tables import COMPUTE, NARROW, SIZE, splits, tables
+from benchmarks.forecast_splits import COMPUTE, NARROW, SIZE, splits, tables
 
 ROOT = Path(__file__).parents[2]
 

@@ -73,6 +73,19 @@ def test_a_member_s_spread_is_the_covariance_s() -> None:
     assert t * spread == pytest.approx(half, rel=0.05)
 
 
+def test_what_runs_at_two_sizes_cannot_tell_is_not_known() -> None:
+    two = grid(sizes=2)
+    far, near = {"N": np.array([4e9]), "D": np.array([1e10])}, {a: two[a].to_numpy() for a in ("N", "D")}
+    assert not _member(two).tells(far).any()
+    assert _member(two).tells(near).all()
+    assert _member(grid(sizes=3)).tells(far).all()
+    assert _member(two, scaling.NoFloorLaw).tells(far).all()
+    found = forecast(two, N=4e9, D=1e10)
+    assert "ChinchillaLaw" not in found.laws
+    assert "NoFloorLaw" in found.laws
+    assert any("ChinchillaLaw" in note for note in found.notes)
+
+
 def test_errors_that_neighbours_share_are_carried_over() -> None:
     """Errors that rise along N and D together, which an additive law cannot follow."""
     runs, corner = grid(noise=0.0002), {"N": np.array([4e8]), "D": np.array([1.8e10])}
@@ -95,8 +108,12 @@ def test_reach_and_change_are_zero_within_the_runs() -> None:
     assert reach(within, points, "N", 1) == pytest.approx([0.0, np.log(10)])
     change = change_beyond([_member(runs)], np.ones(1), within, points, "N", 1)
     law = _member(runs).law
-    expected = np.log(law.predict(N=4.3e9, D=1e10) / law.predict(N=4.3e8, D=1e10))
-    assert change == pytest.approx([0.0, expected])
+    rate = np.log(law.predict(N=4.3e8 * np.exp(0.1), D=1e10) / law.predict(N=4.3e8, D=1e10)) / 0.1
+    assert change == pytest.approx([0.0, rate * np.log(10)])
+    least = change_beyond(
+        [_member(runs)], np.ones(1), within, {"N": np.array([4.4e8]), "D": np.array([1e10])}, "N", 1
+    )
+    assert least[0] == pytest.approx(np.log(law.predict(N=4.4e8, D=1e10) / law.predict(N=4.3e8, D=1e10)))
 
 
 def test_windows_that_miss_raise_kappa_and_windows_that_hold_lower_it() -> None:
