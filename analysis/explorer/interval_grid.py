@@ -15,13 +15,14 @@ import numpy as np
 import scaling
 from analysis.explorer import law_grid
 from scaling.forecasting.drift import STEP, axis_of
+from scaling.forecasting.exits import few_levels
 from scaling.forecasting.widened import Way, Widening, drift_words, widening_of
 from scaling.laws.base import Array
 from scaling.uncertainty.hull import HULL, hull_sides
 
 STREAMS = (1, 2, 3, 4, 6, 8, 16, 32, 64)
 A_DECADE, MOST = 6, 16  # sizes within the runs' range: in a factor of ten, and at most
-AROUND = (2.0, 5.0, 20.0, 100.0, 1e4)  # sizes beyond the range, as multiples of its ends
+AROUND = (2.0, 5.0, 20.0, 100.0, 1e3, 1e4)  # sizes beyond the range, as multiples of its ends
 FAR = np.linspace(np.log(1e4), np.log(1e12), 33).round(9)  # logarithms of sizes that the forecast is given at
 RATIOS = np.linspace(0.0, 14.0, 29)  # logarithms of 1 + the change beyond the runs over the spread
 LEAST = 1e-6  # of linear theory's half-width: no end is nearer
@@ -44,7 +45,9 @@ def interval_grid(fit: scaling.Fit, level: float) -> dict[str, Any] | None:
         "lower": law_grid.encoded(lower, "<f4"),
         "upper": law_grid.encoded(upper, "<f4"),
         "shift": law_grid.encoded(found.centre - widening.one.log_loss(there), "<f4"),
-        "spread": law_grid.encoded(np.log(found.scale), "<f4"),
+        "known": law_grid.encoded(np.log(found.known), "<f4"),
+        "shared": law_grid.encoded(np.sqrt(found.shared), "<f4"),
+        "growth": {axis: _growth(widening, axis) for axis in fit.law.axes},
         "edges": _edges(widening),
         "hull": hull_sides(np.log(np.stack([fit.axes[a] for a in fit.law.axes]))).tolist(),
         "near": HULL,
@@ -88,6 +91,12 @@ def _edges(widening: Widening) -> dict[str, list[float]]:
     """The smallest and the largest logarithm of each axis over the runs, compute (C) included."""
     names = dict.fromkeys(axis for axis, _ in widening.ways)
     return {axis: [float(f(axis_of(widening.runs, axis))) for f in (np.min, np.max)] for axis in names}
+
+
+def _growth(widening: Widening, axis: str) -> float:
+    """By what the variance of shared errors grows beyond the runs along an axis."""
+    middle = {a: np.array([np.median(x)]) for a, x in widening.runs.items()}
+    return float(few_levels(widening.runs, middle | {axis: 2 * widening.runs[axis].max(keepdims=True)})[0])
 
 
 def _way(widening: Widening, way: Way, level: float) -> dict[str, Any]:

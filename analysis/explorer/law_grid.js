@@ -18,7 +18,7 @@ const Law = (() => {
       const own = law.interval;
       if (!own) continue;
       own.logP = own.P.map(Math.log);
-      for (const name of ["lower", "upper", "shift", "spread"]) own[name] = floats(own[name], Float32Array);
+      for (const name of ["lower", "upper", "shift", "known", "shared"]) own[name] = floats(own[name], Float32Array);
     }
   }
 
@@ -100,10 +100,17 @@ const Law = (() => {
     return law.interval.hull.every((side) =>
       point.reduce((sum, x, i) => sum + side[i] * x, side[point.length]) <= law.interval.near);
   }
+  // By what errors that neighbouring runs share grow beyond few sizes, or few P.
+  function growth(law, u, P) {
+    const outside = Object.entries(law.interval.growth).filter(([axis]) =>
+      [1, -1].some((side) => reach(law, { axis, side }, u, P) > 0));
+    return Math.max(1, ...outside.map(([, factor]) => factor));
+  }
   // Ends of the law's forecast of one more run.
   function forecast(law, value, u, P) {
     const own = law.interval, where = ownPlace(law, own.farLogN, u, P), across = own.farLogN.length;
-    const spread = Math.exp(at(own.spread, where, across)), out = exit(law, u, P);
+    const out = exit(law, u, P), spread = Math.sqrt(
+      Math.exp(at(own.known, where, across)) + at(own.shared, where, across) ** 2 * growth(law, u, P));
     const centre = Math.log(value) + at(own.shift, where, across);
     let h = own.still;
     if (out) {

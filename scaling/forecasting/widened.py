@@ -29,11 +29,18 @@ Way = tuple[str, int]
 
 @dataclass(frozen=True)
 class Widened:
-    """Beyond its runs, a law's forecast of the log loss at K points: centre, standard deviation, way out."""
+    """A law's forecast of the log loss at K points, beyond its runs and within: centre, variances, way out."""
 
     centre: Array  # (K,)
-    scale: Array  # standard deviation without drift, (K,)
+    known: Array  # variance of a run's noise and of the law's parameters, (K,)
+    shared: Array  # variance of the errors that neighbouring runs share, (K,)
+    growth: Array  # by what that grows beyond few levels of an axis, (K,)
     exits: Exits
+
+    @property
+    def scale(self) -> Array:
+        """Standard deviation without drift, (K,)."""
+        return np.asarray(np.sqrt(self.known + self.shared * self.growth))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +72,8 @@ class Widening:
         """The forecast of this law alone at points."""
         with np.errstate(all="ignore"):
             miss = discrepancy(self.one, *in_ranges(self.runs, points), points)
-            miss = miss.wider(few_levels(self.runs, points))
-            scale = np.sqrt(miss.noise + miss.parameters + miss.shared)
-            return Widened(self.one.log_loss(points) + miss.correction, scale, self.exits(points))
+            centre, known = self.one.log_loss(points) + miss.correction, miss.noise + miss.parameters
+            return Widened(centre, known, miss.shared, few_levels(self.runs, points), self.exits(points))
 
     def half_width(self, way: Way | None, ratio: Array, level: float) -> Array:
         """Half an interval of the log loss in units of its scale where |Δ| is `ratio` of that scale, (K,)."""
