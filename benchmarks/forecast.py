@@ -3,7 +3,7 @@
 Fits part of every public table, forecasts the rest and scores it, beside the fit's own prediction interval.
 Each family of tables is scored with numbers (`scaling.forecasting.forecast.Tuned`) that the other families chose.
 Writes results/benchmarks/forecast.csv and .md and the tables of docs/forecast.md.
---choose     compute every combination of the numbers again (10 minutes) before choosing
+--choose     compute every combination of the numbers again before choosing
 --peer EXE   also simple-scaling-laws' prediction, by a Python that has it (kept in forecast_peer.csv)
 --simulate   also simulated runs whose truth is none of the laws (kept in forecast_simulated.csv)
 --extra DIR  score the tables of a folder (CSV: N, P or D, loss) with the numbers as shipped, and print
@@ -14,7 +14,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -46,9 +47,11 @@ from benchmarks.forecast_splits import (
     tables,
 )  # fmt: skip
 from scaling.data.atomic_files import write_between
-from scaling.forecasting import drift
+from scaling.forecasting import forecast as forecasting
+from scaling.forecasting import pooling
 from scaling.forecasting.forecast import Tuned
-from scaling.forecasting.pooling import refitted
+from scaling.forecasting.pooling import fits_of_some
+from scaling.optimise.optimum import solve
 
 OUT = ROOT / "results/benchmarks"
 GRID = [
@@ -58,25 +61,39 @@ GRID = [
 
 
 # ---- every split ----------------------------------------------------------------------------
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Every law is fitted once to the same runs: the pool, each law alone and every choice of numbers share the fits."""
+    whole: dict[Any, Any] = {}
+    parts: dict[Any, Any] = {}
+
+    def solved(problem: Any, *args: Any) -> Any:
+        key = problem.law.__name__
+        if key not in whole:
+            whole[key] = solve(problem, *args)
+        return whole[key]
+
+    def fitted(one: Any, keeps: Any) -> Any:
+        key = one.problem.law.__name__, np.array(keeps).tobytes()
+        if key not in parts:
+            parts[key] = fits_of_some(one, keeps)
+        return parts[key]
+
+    with patch.object(forecasting, "solve", solved), patch.object(pooling, "fits_of_some", fitted):
+        yield
+
+
 def _all(task: tuple[Split, Tuned | None]) -> list[dict[str, Any]]:
     split, tuned = task
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), remembering():
         warnings.simplefilter("ignore")
         return [*plain(split), *forecasts(split, tuned)]
 
 
 def _grid(split: Split) -> list[dict[str, Any]]:
-    """The forecast with every combination of the numbers; the windows are fitted once for all of them."""
-    fitted: dict[bytes, Any] = {}
-
-    def remembered(members: Any, keeps: Any) -> Any:
-        key = np.array(keeps).tobytes()
-        if key not in fitted:
-            fitted[key] = refitted(members, keeps)
-        return fitted[key]
-
+    """The forecast with every combination of the numbers."""
     out = plain(split)[:1]
-    with patch.object(drift, "refitted", remembered):
+    with remembering():
         for place, tuned in enumerate(GRID):
             out += [found | {"method": str(place)} for found in forecasts(split, tuned, alone=False)]
     return out

@@ -11,6 +11,7 @@ import pandas as pd
 
 from scaling.data.runs import arrays
 from scaling.laws import REGISTRY
+from scaling.laws.axis import Axis
 from scaling.laws.base import Array, Law
 from scaling.laws.constrained import ConstrainedLaw
 from scaling.shown import shown
@@ -102,12 +103,14 @@ def _columns_once(frame: pd.DataFrame, option: str) -> pd.DataFrame:
     return frame
 
 
-def axis_columns(frame: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Array]:
+def axis_columns(
+    frame: pd.DataFrame, names: tuple[str, ...], rules: Mapping[str, Axis] | None = None
+) -> dict[str, Array]:
     """The named columns as float64, each (n,); ValueError names the first bad row, column and value."""
     missing = [name for name in names if name not in frame]
     if missing:
         raise ValueError(f"no column {missing[0]!r}: the law takes {', '.join(names)}")
-    columns, _ = arrays({**{name: frame[name] for name in names}, "loss": np.ones(len(frame))}, names)
+    columns, _ = arrays({**{name: frame[name] for name in names}, "loss": np.ones(len(frame))}, names, rules)
     return {name: columns[name] for name in names}
 
 

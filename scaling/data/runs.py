@@ -13,6 +13,7 @@ import pandas as pd
 
 from scaling.data import table_files
 from scaling.data.units import parse_size
+from scaling.laws.axis import Axis, rule_of
 from scaling.laws.base import Array
 
 AXES = ("N", "P", "D", "C")
@@ -186,10 +187,13 @@ def _bad(name: str, values: Array) -> Any:
     return ~(good | (np.isnan(values) & (name in MAY_BE_EMPTY)))
 
 
-def arrays(table: Any, names: tuple[str, ...]) -> tuple[dict[str, Array], int]:
+def arrays(
+    table: Any, names: tuple[str, ...], rules: Mapping[str, Axis] | None = None
+) -> tuple[dict[str, Array], int]:
     """The named columns and the loss of a table's usable rows as float64, and how many rows were left out.
 
-    `table` is a DataFrame or a mapping of sequences. ValueError names the first bad row, column and value.
+    table: a DataFrame or a mapping of sequences. rules: of a law's own axes, `Law.axis_rules`. ValueError names
+    the first bad row, column and value.
     """
     for name in (*names, "loss"):
         if name not in table:
@@ -201,16 +205,16 @@ def arrays(table: Any, names: tuple[str, ...]) -> tuple[dict[str, Array], int]:
         raise ValueError(f"no row has status {OK!r}: the column holds {found}; map its words or drop it")
     out = {}
     for name in (*names, "loss"):
+        rule = rule_of(name, rules)
         raw = np.asarray(table[name], dtype=object) if not _is_float(table[name]) else np.asarray(table[name])
         try:
-            values = raw.astype(np.float64)
+            values = rule.read(raw)
         except (TypeError, ValueError):
             values = np.array([_number(v, i, name) for i, v in enumerate(raw)])
-        bad = keep & ~(np.isfinite(values) & (values >= 1 if name == "P" else values > 0))
+        bad = keep & ~rule.good(values)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
-            need = ">= 1" if name == "P" else "> 0"
-            raise ValueError(f"row {row + 1}, column {name}: {values[row]:g} must be finite and {need}")
+            raise ValueError(f"row {row + 1}, column {name}: {values[row]:g} must be finite and {rule.need}")
         out[name] = values[keep]
     return out, int((~keep).sum())
 

@@ -106,7 +106,7 @@ class _Grid:
     def best(self, law: Law, limited: bool = True) -> Any:
         """Index of the least loss, of what is allowed if `limited`, for each law of a batch, (B,)."""
         fields = {n: np.atleast_1d(getattr(law, n))[:, None] for n in law.names()}
-        loss = self._loss(type(law)(**fields), self.N, self.P, self.D)
+        loss = self._loss(law.kind(**fields), self.N, self.P, self.D)
         return np.argmin(np.where(self.allowed | (not limited), loss, np.inf), axis=-1)
 
     def loss(self, law: Law, picks: Any) -> Array:

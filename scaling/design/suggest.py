@@ -63,7 +63,7 @@ def suggest(
     candidates = as_frame(candidates, "candidates")
     names = dict.fromkeys((*fit.law.axes, *(target.law.axes if isinstance(target, Fit) else ())))
     axes = clean_axes(tuple(names), {a: candidates[a] for a in names if a in candidates})
-    cost = _flops(candidates, axes["N"], budget_flops)
+    cost = _flops(candidates, budget_flops)
     chosen: list[dict[str, float]] = []
     left, spent = np.ones(len(cost), bool), 0.0
     state = _state(fit, target, axes, level)
@@ -129,16 +129,21 @@ def _drift_left(fit: Fit, target: Mapping[str, float], axes: Mapping[str, Array]
     return DriftLeft(widening, {axis: target[axis] for axis in fit.law.axes}, axes)
 
 
-def _flops(candidates: pd.DataFrame, N: Array, budget: float | None) -> Array:
-    """C of each candidate, (K,)."""
+def _flops(candidates: pd.DataFrame, budget: float | None) -> Array:
+    """C of each candidate, (K,); without C, D or N every candidate costs the same."""
     given = "C" if "C" in candidates else "D"
-    if given not in candidates and budget is not None:
-        raise ValueError(f"budget_flops={budget:g}: candidates have neither D nor C, so no cost in FLOPs")
-    paid = np.asarray(candidates[given], dtype=np.float64) if given in candidates else np.ones(N.size)
+    if (given not in candidates or not {"C", "N"} & set(candidates)) and budget is not None:
+        raise ValueError(
+            f"budget_flops={budget:g}: candidates have neither C nor N and D, so no cost in FLOPs"
+        )
+    paid = (
+        np.asarray(candidates[given], dtype=np.float64) if given in candidates else np.ones(len(candidates))
+    )
     bad = np.flatnonzero(~(np.isfinite(paid) & (paid > 0)))
     if bad.size:
         raise ValueError(f"candidates: row {bad[0] + 1}, column {given}: {paid[bad[0]]:g} must be > 0")
     P = np.asarray(candidates["P"], dtype=np.float64) if "P" in candidates else 1.0
+    N = np.asarray(candidates["N"], dtype=np.float64) if "N" in candidates else np.full(paid.size, 1 / 6)
     return paid if given == "C" else approximate_C(N, paid, P)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from scaling.data.any_table import as_frame
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
-from scaling.laws import law_of
+from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import LogHuber, Objective, checked
 from scaling.optimise.optimum import STARTS, solve
@@ -21,7 +21,7 @@ from scaling.shown import shown
 
 
 def fit(
-    law: LawForm | Law | str,
+    law: LawForm | Law | Arms | str,
     table: Any,
     objective: Objective | str | None = None,
     *,
@@ -47,8 +47,8 @@ def fit(
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
     table = as_frame(table)
-    law, objective = constrained(law_of(law), fixed, bounds), checked(objective, LogHuber())
-    data, excluded = arrays(table, law.axes)
+    law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective, LogHuber())
+    data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)
     if not isinstance(start, int) or start < 1:
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from scaling.data.any_table import as_frame, axis_columns
 from scaling.fitting import plots, save, summary
 from scaling.optimise.estimate import Estimate
+from scaling.optimise.optimum import solve
 from scaling.terminal_text import width
 from scaling.uncertainty.covariance import parameter_covariance
 from scaling.uncertainty.interval_methods import Method
@@ -66,6 +67,22 @@ class Fit(Estimate):
         """
         return method_of(method, self).parameters(self, level)
 
+    def sensitivity(self, name: str, values: Any) -> pd.DataFrame:
+        """The fit with the parameter `name` held at each of `values`: what the answer owes to it, a row a value.
+
+        Columns: the other free parameters, status, rmse (nats per token) and delta_aicc (against this fit; both
+        count a held parameter as none). Raises ValueError for a parameter that the law does not have, and for a
+        value outside its range.
+        """
+        rows = []
+        for value in np.atleast_1d(np.asarray(values, dtype=np.float64)):
+            held = replace(self.problem, law=self.form.with_fixed(**{name: float(value)}))
+            one = Fit.of(solve(held, groups=self.groups))
+            others = {n: float(getattr(one.law, n)) for n in self.form.free() if n != name}
+            rows.append({name: value, **others, "status": str(one.status), "rmse": one.rmse,
+                         "delta_aicc": one.aicc - self.aicc})  # fmt: skip
+        return pd.DataFrame(rows).set_index(name)
+
     # ---- predictions ------------------------------------------------------------------------
     def predict(
         self,
@@ -93,7 +110,13 @@ class Fit(Estimate):
             return predict(self, given | axes, level, method_of(method, self), widened)
         frame = as_frame(table)
         wanted = tuple(axis for axis in self.law.axes if axis not in axes)
-        found = predict(self, axis_columns(frame, wanted) | axes, level, method_of(method, self), widened)
+        found = predict(
+            self,
+            axis_columns(frame, wanted, self.law.axis_rules) | axes,
+            level,
+            method_of(method, self),
+            widened,
+        )
         return found.set_index(frame.index) if len(found) == len(frame) else found
 
     def equivalent_N(

@@ -16,6 +16,7 @@ import numpy as np
 from scaling.data import limits
 from scaling.data.atomic_files import replacing
 from scaling.laws import Law
+from scaling.laws.arm_form import from_layers, layers_of
 from scaling.laws.constrained import ConstrainedLaw
 from scaling.optimise.certificate import Certificate, Status
 from scaling.optimise.estimate import Estimate
@@ -51,7 +52,7 @@ def to_json(fit: Estimate) -> dict[str, Any]:
     problem, objective = fit.problem, fit.problem.objective
     body: dict[str, Any] = {
         "format": FORMAT,
-        "law": type(fit.law).__name__,
+        "law": layers_of(fit.form.whole)[0].__name__,
         "fixed": dict(fit.form.fixed),
         "parameters": {name: float(getattr(fit.law, name)) for name in fit.law.names()},
         "source": fit.law.source,
@@ -85,6 +86,8 @@ def _optional(fit: Estimate) -> dict[str, Any]:
     if isinstance(fit.form, ConstrainedLaw) and fit.form.bounds:
         ends = fit.form.bounds.items()
         found["bounds"] = {name: [e if np.isfinite(e) else None for e in two] for name, two in ends}
+    if layers := layers_of(fit.form.whole)[1]:
+        found["arms"] = layers
     labels = [] if fit.index is None else list(fit.index)
     plain = all(isinstance(label, str | int | np.integer) for label in labels)
     if plain and labels != list(range(len(labels))):
@@ -128,7 +131,7 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
     known = {law.__name__: law for law in _descendants(Law)}
     if body["law"] not in known:
         raise ValueError(f"{path}: the law {body['law']} is not defined here: import it before loading")
-    law_class = known[body["law"]]
+    law_class = from_layers(known[body["law"]], body.get("arms", ()))
     bounds = body.get("bounds", {})
     form = ConstrainedLaw(law_class, body["fixed"], bounds) if body["fixed"] or bounds else law_class
     objectives = {one.__name__: one for one in _descendants(Objective)}

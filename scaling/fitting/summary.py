@@ -45,7 +45,7 @@ def facts(fit: Estimate) -> list[tuple[str, str]]:
     c, dof = fit.certificate, fit.degrees_of_freedom
     baseline = baseline_r2(fit)
     rows = [
-        ("law", f"{fit.form.__name__}: {(fit.law.__doc__ or '').splitlines()[0]}"),
+        ("law", f"{fit.form.__name__}: {(fit.form.__doc__ or '').splitlines()[0]}"),
         ("source", fit.law.source),
         ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
         ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),

@@ -100,7 +100,9 @@ class Member:
         """
         problem = self.problem
         middle = [np.median(r.starts()) for r in problem.law.nonlinear.values()]
-        theta = np.concatenate([np.full(problem.m, float(problem.y.mean()) / problem.m), middle])[None]
+        theta = np.concatenate([np.full(problem.m, float(problem.y.mean()) / max(problem.m, 1)), middle])[
+            None
+        ]
         law = problem.law.from_vector(problem.named(theta)[0])
         free = tuple(i for i, name in enumerate(law.names()) if name not in problem.law.fixed)
         rows, asked = (
@@ -192,14 +194,14 @@ def refitted(members: Sequence[Member], keeps: Sequence[Any]) -> list[list[Membe
     for one in members:
         least = len(one.problem.law.free())
         enough = [i for i, keep in enumerate(keeps) if np.count_nonzero(keep) > least]
-        fits = _fits_of_some(one, [keeps[i] for i in enough]) if enough else []
+        fits = fits_of_some(one, [keeps[i] for i in enough]) if enough else []
         for i, found in zip(enough, fits, strict=True):
             if found is not None:
                 out[i].append(found)
     return out
 
 
-def _fits_of_some(one: Member, keeps: Sequence[Any]) -> list[Member | None]:
+def fits_of_some(one: Member, keeps: Sequence[Any]) -> list[Member | None]:
     """A law fitted to some of the rows, all choices of rows as one batch, from few starts; None where it fails."""
     problem = one.problem
     with np.errstate(all="ignore"):

@@ -20,6 +20,7 @@ from scaling.forecasting.drift import Drift, Points, axes_of, change_beyond, dri
 from scaling.forecasting.exits import Exits, exits_of, few_levels, in_ranges
 from scaling.forecasting.pooling import Member, joined, member
 from scaling.forecasting.question import sample
+from scaling.laws.axis import categories_of
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
 
@@ -140,8 +141,13 @@ _WIDENINGS: WeakKeyDictionary[Estimate, Widening] = WeakKeyDictionary()
 
 
 def widening_of(fit: Estimate) -> Widening | None:
-    """The widening of a fit, computed once; None where the runs leave no degree of freedom."""
+    """The widening of a fit, computed once; None where the runs leave no degree of freedom.
+
+    None too for a law of categories or of an axis that is not positive: how far a point lies out has no measure there.
+    """
     if fit.degrees_of_freedom < 1 or fit.loss.size <= len(fit.form.free()):
+        return None
+    if categories_of(fit.law) or any((x <= 0).any() for x in fit.axes.values()):
         return None
     if fit not in _WIDENINGS:
         some = sample(fit.axes)
@@ -158,25 +164,23 @@ def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:
     """What a fit's prediction interval is at one point outside its runs, in a line."""
     widening = widening_of(fit)
     if widening is None:
-        return "no interval"
+        return "its prediction interval takes the law's form for granted"
     why = widening.sentence({a: np.array([float(point[a])]) for a in fit.law.axes})
     why = why or "errors that neighbouring runs share"
     return f"its prediction interval is a forecast by this law alone, widened by {why}"
 
 
-def beyond_runs(
-    fit: Estimate, axes: Mapping[str, Any], level: float, plain: tuple[Array, Array], inside: Any
-) -> tuple[Array, Array]:
-    """The ends of a fit's prediction interval, `plain` (K,) each, widened where points are not `inside` its runs.
+def beyond_runs(fit: Estimate, axes: Mapping[str, Any], level: float, plain: Array, inside: Any) -> Array:
+    """The ends of a fit's prediction interval, `plain` (K, 2), widened where points are not `inside` its runs.
 
     axes: (K,) each. An end that is not known stays so.
     """
-    out = np.flatnonzero(~np.asarray(inside) & np.isfinite(plain[0]) & ~np.isnan(plain[1]))
-    lower, upper = plain[0].copy(), plain[1].copy()
+    out = np.flatnonzero(~np.asarray(inside) & np.isfinite(plain[:, 0]) & ~np.isnan(plain[:, 1]))
     widening = widening_of(fit) if out.size else None
-    if widening is not None:
-        low, high = widening.ends(
-            {a: np.asarray(axes[a], dtype=np.float64)[out] for a in fit.law.axes}, level
-        )
-        lower[out], upper[out] = np.fmin(lower[out], low), np.fmax(upper[out], high)
-    return lower, upper
+    if widening is None:
+        return plain
+    ends = plain.copy()
+    points = {a: np.asarray(axes[a], dtype=np.float64)[out] for a in fit.law.axes}
+    low, high = widening.ends(points, level)
+    ends[out] = np.stack([np.fmin(plain[out, 0], low), np.fmax(plain[out, 1], high)], axis=1)
+    return ends

@@ -17,12 +17,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from scaling.laws.constrained import ConstrainedLaw
+from scaling.laws import free_form
+from scaling.laws.axis import Axis, clean_axes, like, rule_of
+from scaling.laws.constrained import ConstrainedLaw, Form
+from scaling.laws.free_form import differences
 from scaling.laws.ranges import EXPONENT, Array, Range
 from scaling.shown import shown
 
-__all__ = ["EXPONENT", "Array", "Law", "LawForm", "Range", "clean_axes", "like"]
-LOWEST = {"N": 0.0, "P": 1.0, "D": 0.0, "C": 0.0}  # P may equal its lowest value, the others may not
+__all__ = ["EXPONENT", "Array", "Axis", "Law", "LawForm", "Range", "clean_axes", "like"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Law:
     """Base of every law. A subclass adds float fields, `nonlinear` and `terms`; see `scaling.laws.parallel`."""
 
     axes: ClassVar[tuple[str, ...]] = ("N", "P")
+    axis_rules: ClassVar[Mapping[str, Axis]] = {}  # of axes whose values are not simply positive
     nonlinear: ClassVar[Mapping[str, Range]] = {}
     fixed: ClassVar[Mapping[str, float]] = {}
     prefactors: ClassVar[frozenset[str]] = frozenset(
@@ -37,23 +40,37 @@ class Law:
     )  # vary over decades: bounded on the logarithm
     source: ClassVar[str] = ""
     not_held: ClassVar[tuple[str, ...]] = ()  # fields that cannot be fixed or bounded
+    categories: ClassVar[Mapping[str, Any]] = {}  # columns whose levels have a parameter each: `Category`
+    has_rest: ClassVar[bool] = False  # whether something in L is multiplied by no coefficient
 
-    # ---- what a subclass states -------------------------------------------------------------
+    # ---- what a subclass states: its terms, or else its `predict` -----------------------------
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A law that gives its own `predict` is of any form: every parameter is nonlinear, L is all rest."""
+        super().__init_subclass__(**options)
+        cls.whole = cls
+        if "predict" in cls.__dict__:
+            free_form.adopt(cls, cls.__dict__["predict"])
+            del cls.predict  # the base's checks what it is given, then asks for the rest
+
     @staticmethod
     def terms(*args: Any) -> Sequence[Any]:
         """The φ_j for axes (n,) and nonlinear parameters (B, 1), each broadcasting to (B, n)."""
-        raise NotImplementedError("a law states its terms")
+        raise NotImplementedError("a law states its terms, or its predict")
 
     @classmethod
     def terms_gradient(cls, *args: Any) -> Sequence[Sequence[Any]]:
         """∂φ_j/∂η_i as [i][j]; central differences unless a law has better (every law here does)."""
-        axes, eta = args[: len(cls.axes)], list(args[len(cls.axes) :])
-        rows = []
-        for i, value in enumerate(eta):
-            step = 1e-6 * np.maximum(np.abs(value), 1e-3)
-            up, down = (cls.terms(*axes, *eta[:i], value + s, *eta[i + 1 :]) for s in (step, -step))
-            rows.append([(np.asarray(a) - b) / (2 * step) for a, b in zip(up, down, strict=True)])
-        return rows
+        return differences(cls.terms, args, len(cls.axes))
+
+    @classmethod
+    def rest(cls, *args: Any) -> Any:
+        """What no coefficient multiplies, for the args of `terms`; 0 unless a law of free form has it."""
+        return 0.0
+
+    @classmethod
+    def rest_gradient(cls, *args: Any) -> Sequence[Any]:
+        """∂rest/∂η_i as [i]; central differences."""
+        return [row[0] for row in differences(lambda *a: (cls.rest(*a),), args, len(cls.axes))]
 
     @classmethod
     def to_fields(cls, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:
@@ -100,6 +117,18 @@ class Law:
         """The fields as an array, shape (p,) or, for a batch, (..., p)."""
         return np.stack([np.asarray(getattr(self, n), dtype=np.float64) for n in self.names()], axis=-1)
 
+    whole: ClassVar[Any] = None  # set for each law's class: itself, without constraints
+
+    @classmethod
+    def coordinate(cls, name: str, value: Any) -> Any:
+        """The coordinate in which a nonlinear parameter is fitted, at a value: itself."""
+        return value
+
+    @property
+    def kind(self) -> Any:
+        """What makes another law like this one, `law.kind(E=1.7, ...)`: its class."""
+        return type(self)
+
     @classmethod
     def together(cls, names: Sequence[str]) -> Sequence[str]:
         """The linear fields whose coefficients depend on those named: they are constrained together."""
@@ -131,10 +160,15 @@ class Law:
     @classmethod
     def of(cls, given: Any) -> LawForm:
         """The law that a caller gave: a class, one with constraints, or a law, fitted or not; else ValueError."""
-        found = type(given) if isinstance(given, Law) else given
-        if isinstance(found, ConstrainedLaw) or (isinstance(found, type) and issubclass(found, Law)):
+        found = given.kind if isinstance(given, Law) else given
+        if isinstance(found, Form) or (isinstance(found, type) and issubclass(found, Law)):
             return found
         raise ValueError(f"{shown(given)} is no law: give scaling.ParallelLaw or its name, 'parallel'")
+
+    @classmethod
+    def axis_rule(cls, axis: str) -> Axis:
+        """What the values of an axis may be."""
+        return rule_of(axis, cls.axis_rules)
 
     def predict(self, *values: Any, **axes: Any) -> Any:
         """L in nats per token at `axes` N=, P=, D= (those the law knows): numbers or arrays, broadcast.
@@ -145,7 +179,7 @@ class Law:
         """
         if values:
             axes = self._by_position(values, axes)
-        x = clean_axes(self.axes, axes)
+        x = clean_axes(self.axes, axes, self.axis_rules)
         return like(self._loss(*x.values()), axes)
 
     def _by_position(self, values: Sequence[Any], axes: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +202,7 @@ class Law:
         """The loss, nats per token, as `axis` goes to infinity, the other `axes` given."""
         if axis not in self.axes:
             raise ValueError(f"{type(self).__name__} has no axis {axis!r}; it has {', '.join(self.axes)}")
-        x = clean_axes(tuple(a for a in self.axes if a != axis), axes)
+        x = clean_axes(tuple(a for a in self.axes if a != axis), axes, self.axis_rules)
         with np.errstate(invalid="ignore"):
             far, large = (
                 self._loss(*((x | {axis: np.array(v)})[a] for a in self.axes)) for v in (np.inf, 1e300)
@@ -178,25 +212,37 @@ class Law:
     def _loss(self, *x: Array) -> Array:
         c, eta = self.to_linear()
         total = sum(cj * phi for cj, phi in zip(c, self.terms(*x, *eta), strict=True))
+        total = total + self.rest(*x, *eta) if self.has_rest else total
         return np.asarray(total + np.zeros(np.broadcast_shapes(*(np.shape(v) for v in x))))
 
     def gradient(self, **axes: Any) -> Array:
         """∂L/∂fields at `axes` N=, P=, ..., shape (..., p) in field order."""
-        x = clean_axes(self.axes, axes)
+        x = clean_axes(self.axes, axes, self.axis_rules)
         c, eta = self.to_linear()
         shape = np.broadcast_shapes(*(v.shape for v in x.values()))
         columns = list(self.terms(*x.values(), *eta))
-        for row in self.terms_gradient(*x.values(), *eta):
-            columns.append(sum(cj * d for cj, d in zip(c, row, strict=True)))
+        moves = self.rest_gradient(*x.values(), *eta) if self.has_rest else [0.0] * len(eta)
+        for row, move in zip(self.terms_gradient(*x.values(), *eta), moves, strict=True):
+            columns.append(sum(cj * d for cj, d in zip(c, row, strict=True)) + move)
         jacobian = np.stack([np.broadcast_to(np.asarray(q, dtype=np.float64), shape) for q in columns], -1)
         return np.asarray(jacobian @ self.linear_gradient())
 
-    def inverse(self, loss: Any, **axes: Any) -> Any:
-        """N at which this law predicts `loss`, the other axes given.
+    def inverse(self, loss: Any, *, along: str = "N", **axes: Any) -> Any:
+        """The value of the axis `along`, N unless told, at which this law predicts `loss`, the other axes given.
 
-        inf where no N is large enough, nan where no loss is given or none so high is predicted.
+        inf where none is large enough, nan where no loss is given or none so high is predicted. Raises ValueError
+        for an axis that the law does not have, or along which its loss need not be monotone.
         """
-        return self._solve("N", loss, axes)
+        return self._solve(along, loss, axes)
+
+    def equivalent(self, axis: str, at: Mapping[str, Any], **point: Any) -> Any:
+        """The value of `axis` that gives, with the axes in `at` changed, the loss of `point`; broadcast.
+
+        `law.equivalent("N", {"P": 1}, N=1e9, P=8)` is what 8 streams are worth in parameters, and
+        `law.equivalent("N", {"experts": 1}, N=1e8, experts=64)` what 64 experts are.
+        """
+        others = {name: value for name, value in {**point, **at}.items() if name != axis}
+        return self._solve(axis, self.predict(**point), others)
 
     def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
         """The N that gives at `at_P` streams the loss that (N, P) gives, other `axes` equal; broadcast."""
@@ -210,15 +256,22 @@ class Law:
         return self._solve("P", self.predict(N=N, P=P, **axes), {"N": at_N, **axes})
 
     def _solve(self, axis: str, loss: Any, axes: Mapping[str, Any]) -> Any:
-        """Solve L(axis) = loss by bisection on log(axis): every law falls along N and P."""
-        x = clean_axes(tuple(a for a in self.axes if a != axis), axes)
-        target = np.asarray(loss, dtype=np.float64)
+        """Solve L(axis) = loss by bisection on log(axis), along which the loss falls or rises throughout."""
+        rule = self.axis_rule(axis)
+        if axis not in self.axes or not rule.invertible:
+            why = f"its loss is not monotone in {axis}" if axis in self.axes else f"it has no axis {axis!r}"
+            raise ValueError(
+                f"{type(self).__name__} cannot be solved for {axis}: {why}. Use one of {', '.join(self.axes)}."
+            )
+        x = clean_axes(tuple(a for a in self.axes if a != axis), axes, self.axis_rules)
+        sign = 1.0 if rule.more_is_better else -1.0
+        target = sign * np.asarray(loss, dtype=np.float64)
         shape = np.broadcast_shapes(target.shape, *(v.shape for v in x.values()), self.vector.shape[:-1])
-        low = np.full(shape, 0.0 if axis == "P" else -50.0)
+        low = np.full(shape, np.log(rule.lowest) if rule.lowest > 0 else -50.0)
         high = np.full(shape, 650.0)
 
         def at(u: Array) -> Array:
-            return self._loss(*((x | {axis: np.exp(u)})[a] for a in self.axes))
+            return sign * self._loss(*((x | {axis: np.exp(u)})[a] for a in self.axes))
 
         above, below = at(low) < target - 1e-12, at(high) > target
         for _ in range(100):
@@ -230,33 +283,4 @@ class Law:
         return like(found, {"loss": loss, **axes})
 
 
-def clean_axes(names: Sequence[str], given: Mapping[str, Any]) -> dict[str, Array]:
-    """The named axes as float64 arrays; ValueError quotes the first value a law cannot take."""
-    extra = set(given) - set(LOWEST)
-    missing = [name for name in names if name not in given]
-    if missing or extra:
-        what = f"missing {', '.join(missing)}" if missing else f"unknown axis {', '.join(sorted(extra))}"
-        raise ValueError(f"{what}: this law takes {', '.join(names)}")
-    out = {}
-    for name in names:
-        try:
-            value = np.asarray(given[name], dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{name}={shown(given[name])} is not a number") from error
-        ok = np.isfinite(value) & ((value >= 1.0) if name == "P" else (value > LOWEST[name]))
-        if not ok.all():
-            bad = value[~ok].flat[0] if value.ndim else float(value)
-            raise ValueError(f"{name}={bad:g} must be finite and {'>= 1' if name == 'P' else '> 0'}")
-        out[name] = value
-    return out
-
-
-def like(result: Any, axes: Mapping[str, Any]) -> Any:
-    """A float for scalars, a Series when a Series came in, else the array."""
-    for value in axes.values():
-        if hasattr(value, "index") and hasattr(value, "to_numpy"):
-            return type(value)(result, index=value.index)
-    return float(result) if np.ndim(result) == 0 else result
-
-
-LawForm = type[Law] | ConstrainedLaw  # what a fit is of
+LawForm = type[Law] | Form  # what a fit is of

@@ -23,8 +23,27 @@ from scaling.laws.ranges import Range
 LOG_ZERO = float(np.log(1e-300))  # the coordinate of a prefactor of 0
 
 
+class Form:
+    """What stands in the place of a law's class: a law with constraints, or one with arms."""
+
+    law: Any  # type[Law], or another form
+
+    def __repr__(self) -> str:
+        return str(getattr(self, "__name__"))  # noqa: B009 - a property of the subclasses
+
+    def __getattr__(self, name: str) -> Any:
+        """What the form does not change is the law's own."""
+        if name.startswith("__") or name == "law":
+            raise AttributeError(name)
+        return getattr(self.law, name)
+
+    def __call__(self, *values: Any, **fields: Any) -> Any:
+        """A law with these fields."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, repr=False)
-class ConstrainedLaw:
+class ConstrainedLaw(Form):
     """A law's class with `fixed` values and `bounds` of some parameters; used wherever a class is.
 
     Made by `Law.with_fixed`, `Law.with_bounds`, `by_name("dense:E=1.6")` or the arguments of `scaling.fit`.
@@ -49,18 +68,14 @@ class ConstrainedLaw:
     def __hash__(self) -> int:
         return hash((self.law, *self.fixed.items(), *self.bounds.items()))
 
-    def __repr__(self) -> str:
-        return self.__name__
-
-    def __getattr__(self, name: str) -> Any:
-        """What a constraint does not change is the law's own."""
-        if name.startswith("__") or name == "law":
-            raise AttributeError(name)
-        return getattr(self.law, name)
-
     def __call__(self, *values: Any, **fields: Any) -> Any:
         """A law with these fields, the fixed ones filled in."""
         return self.law(*values, **fields) if values else self.law(**{**self.fixed, **fields})
+
+    @property
+    def whole(self) -> Any:
+        """The law without its constraints."""
+        return self.law
 
     @property
     def __name__(self) -> str:
@@ -92,9 +107,11 @@ class ConstrainedLaw:
 
     def _own(self, name: str, known: Range) -> Range:
         if name in self.fixed:
-            value = self.fixed[name]
+            value = float(self.law.coordinate(name, self.fixed[name]))
             return Range(value, value, 1, value, value)
-        return known.within(*self.bounds[name]) if name in self.bounds else known
+        if name not in self.bounds:
+            return known
+        return known.within(*(float(self.law.coordinate(name, end)) for end in self.bounds[name]))
 
     def _coordinate(self, name: str) -> Range:
         if name in self.fixed:
@@ -159,7 +176,9 @@ class ConstrainedLaw:
         return free, [*eta, *(self.coordinate(n, getattr(law, n)) for n in self.promoted)]
 
     def coordinate(self, name: str, value: Any) -> Any:
-        """The coordinate of a promoted field, by `name`, at `value`: the logarithm of a prefactor, in bounds."""
+        """The coordinate of a field, by `name`, at `value`: of a promoted prefactor the logarithm, in bounds."""
+        if name not in self.promoted:
+            return self.law.coordinate(name, value)
         known = self.nonlinear[name]
         if name in self.law.prefactors:
             value = np.log(np.maximum(value, 1e-300))
@@ -187,23 +206,32 @@ class ConstrainedLaw:
         ]
         return [*rows, *([0.0] * sum(keep) for _ in self.promoted)]
 
-    def offset(self, *args: Any) -> Any:
-        """What the promoted fields contribute to L, broadcasting to (B, n); args as of `terms`."""
+    @property
+    def has_rest(self) -> bool:
+        """Whether something in L is multiplied by no free coefficient."""
+        return bool(self.promoted) or self.law.has_rest
+
+    def rest(self, *args: Any) -> Any:
+        """What no free coefficient multiplies, broadcasting to (B, n); args as of `terms`."""
         axes, own, eta = self._split(args)
+        if not self.promoted:
+            return self.law.rest(*axes, *own)
         held = self._whole(eta).to_linear()[0]
         phi = self.law.terms(*axes, *own)
         parts = zip(self.law.linear(), held, phi, strict=True)
-        return sum(v * p for n, v, p in parts if n in self.promoted)
+        return sum(v * p for n, v, p in parts if n in self.promoted) + self.law.rest(*axes, *own)
 
-    def offset_gradient(self, *args: Any) -> list[Any]:
-        """∂offset/∂(coordinate i), each broadcasting to (B, n); args as of `terms`."""
+    def rest_gradient(self, *args: Any) -> list[Any]:
+        """∂rest/∂(coordinate i), each broadcasting to (B, n); args as of `terms`."""
         axes, own, eta = self._split(args)
+        if not self.promoted:
+            return list(self.law.rest_gradient(*axes, *own))
         whole = self._whole(eta)
         slope, held = whole.linear_gradient(), whole.to_linear()[0]
         phi, moving = self.law.terms(*axes, *own), list(self.law.terms_gradient(*axes, *own))
         linear, names = self.law.linear(), self.law.names()
         at = [j for j, n in enumerate(linear) if n in self.promoted]
-        out = []
+        out, others = [], self.law.rest_gradient(*axes, *own) if self.law.has_rest else []
         for i, name in enumerate(self.nonlinear):
             by = slope[..., names.index(name)]
             change = sum(by[..., j] * phi[j] for j in at)
@@ -211,6 +239,8 @@ class ConstrainedLaw:
                 change = change * getattr(whole, name)
             if i < len(moving):
                 change = change + sum(held[j] * moving[i][j] for j in at)
+            if i < len(others):
+                change = change + others[i]
             out.append(change)
         return out
 

@@ -12,7 +12,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Range:
-    """A nonlinear parameter: where starts are laid (geometrically from `low` to `high`) and its bounds."""
+    """A nonlinear parameter: where starts are laid and its bounds.
+
+    Starts go from `low` to `high`, geometrically where `low` is positive, else evenly.
+    """
 
     low: float
     high: float
@@ -24,6 +27,8 @@ class Range:
         """The start values, shape (steps,)."""
         if self.low == self.high:
             return np.array([self.low])
+        if self.low <= 0:
+            return np.linspace(self.low, self.high, self.steps)
         return np.geomspace(self.low, self.high, self.steps)
 
     def within(self, lower: float, upper: float) -> Range:

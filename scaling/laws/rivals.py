@@ -1,4 +1,4 @@
-"""The rivals of the practical law: other ways in which P streams could lower the loss.
+"""The rivals of the practical law: other ways in which P streams, or N alone, could lower the loss.
 
 Letters as in `scaling.laws.parallel`, which is where to import these from.
 """
@@ -135,3 +135,33 @@ class LogMultiplicativeLaw(Law):
         log_gain = np.log1p(np.log2(P))
         phi = np.exp(-alpha * np.log(N) - beta * log_gain)
         return [[0.0, -np.log(N) * phi], [0.0, -log_gain * phi]]
+
+
+@dataclass(frozen=True)
+class BrokenLaw(Law):
+    """L = E + A N^-alpha (1 + (N/N_break)^(1/width))^-(change width): a power law whose slope changes once.
+
+    Smoothly broken, at N_break, from the exponent alpha to alpha + change. Not for fewer than about ten sizes: a
+    break is easily seen in noise.
+    """
+
+    E: float
+    A: float
+    alpha: float
+    N_break: float
+    change: float
+    width: float
+
+    axes = ("N",)
+    nonlinear = {
+        "alpha": EXPONENT,
+        "N_break": Range(1e6, 1e10, 9, 1.0, 1e15),
+        "change": Range(0.05, 1.0, 3, -1.0, 5.0),
+        "width": Range(0.1, 1.0, 2, 0.02, 10.0),
+    }
+    source = "Caballero et al. 2022, arXiv 2210.14891, Eq 1 with one break"
+
+    @staticmethod
+    def terms(N: Any, alpha: Any, N_break: Any, change: Any, width: Any) -> Sequence[Any]:
+        bend = np.logaddexp(0.0, (np.log(N) - np.log(N_break)) / width)
+        return 1.0, np.exp(-alpha * np.log(N) - change * width * bend)

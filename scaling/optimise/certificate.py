@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scaling.data.levels import levels_along
+from scaling.laws.axis import categories_of
 from scaling.laws.base import Array
 from scaling.optimise.identifiability import tied_axes, undetermined
 from scaling.optimise.problem import Problem
@@ -60,7 +61,7 @@ def distinct(*columns: Array) -> int:
 def levels(problem: Problem) -> dict[str, int]:
     """Values an axis takes: one size at several P is one, though its streams' own parameters move N."""
     axes = dict(zip(problem.law.axes, problem.x, strict=True))
-    found = {axis: distinct(x) for axis, x in axes.items()}
+    found = {axis: distinct(x) for axis, x in axes.items() if axis not in categories_of(problem.law)}
     if "N" in axes and "P" in axes:
         size = levels_along("N", axes["N"], axes)
         sizes = range(int(size.max()) + 1)
@@ -82,17 +83,33 @@ def axis_notes(problem: Problem) -> tuple[str, ...]:
         for axis, count in levels(problem).items()
         if count == 2
     ]
-    logs = {axis: np.log(x) for axis, x in zip(problem.law.axes, problem.x, strict=True) if np.ptp(x) > 0}
+    logs = {
+        axis: np.log(x) if (x > 0).all() else x
+        for axis, x in zip(problem.law.axes, problem.x, strict=True)
+        if np.ptp(x) > 0
+    }
     notes += [
         f"{b} moves with {a} (correlation {r:+.4f} of their logarithms): their terms are hardly told apart; "
         "add runs that part them"
         for a, b in combinations(logs, 2)
         if abs(r := float(np.corrcoef(logs[a], logs[b])[0, 1])) > COLLINEAR
     ]
+    notes += _lone_levels(problem)
     doubles = problem.y.size - distinct(*problem.x, problem.y)
     if doubles:
         notes.append(f"{doubles} rows repeat another exactly, and each counts: drop them if they are one run")
     return tuple(notes)
+
+
+def _lone_levels(problem: Problem) -> list[str]:
+    """Categories with one row, whose own parameters are that row's."""
+    notes = []
+    axes = dict(zip(problem.law.axes, problem.x, strict=True))
+    for axis, rule in categories_of(problem.law).items():
+        values, counts = np.unique(axes[axis], return_counts=True)
+        lone = [rule.labels(v)[0] for v, n in zip(values, counts, strict=True) if n == 1]
+        notes += [f"{axis}={name} has one row: its own parameters follow that row alone" for name in lone]
+    return notes
 
 
 def scaled_jacobian(problem: Problem, law: Any) -> tuple[Array, Array]:

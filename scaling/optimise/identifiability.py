@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law
 from scaling.optimise.problem import TINY, Problem
 
@@ -76,11 +77,13 @@ def undetermined(problem: Problem, law: Law) -> tuple[str, ...]:
 def _acts_along(problem: Problem, law: Law, name: str) -> set[str]:
     """Axes along which a field's effect on the loss changes; of a term that is 0, as if it were not."""
     axes = {a: np.array([np.exp(np.log(x).mean())]) for a, x in zip(law.axes, problem.x, strict=True)}
+    amounts = [axis for axis in law.axes if axis not in categories_of(law)]
+    axes |= {axis: problem.x[i][:1] for i, axis in enumerate(law.axes) if axis not in amounts}
     values = {n: getattr(law, n) or 0.5 for n in law.names()}
-    one, place = type(law)(**values), law.names().index(name)
+    one, place = law.kind(**values), law.names().index(name)
     here = one.gradient(**axes)[0, place]
     found = set()
-    for axis in law.axes:
+    for axis in amounts:
         there = one.gradient(**{**axes, axis: axes[axis] * 2})[0, place]
         if abs(there - here) > 1e-9 * max(abs(here), TINY):
             found.add(axis)

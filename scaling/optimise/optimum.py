@@ -64,7 +64,12 @@ def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Esti
     rough = minimise(small, begin, tolerance=1e-7, iterations=QUICK)
     if agreement(rough) < 2:
         rough = minimise(small, rough.theta, tolerance=1e-7, warm=True)
-    lowest, agreeing = int(np.argmin(rough.value)), agreement(rough)
+    if not np.isfinite(rough.value).any():
+        raise FitError(
+            f"{problem.law.__name__} gives no finite loss at these rows from any of {len(begin)} starts. "
+            "Check its formula and the ranges of its parameters."
+        )
+    lowest, agreeing = int(np.nanargmin(rough.value)), agreement(rough)
     warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
     exact = 1e-18 if small is problem else 1e-12  # of a sum over many rows no more digits are known
     ours = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
@@ -110,7 +115,7 @@ def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Soluti
     if problem.y.size > CROSS_CHECK_ROWS:
         return ours, f"scipy: not run on more than {CROSS_CHECK_ROWS:,} rows", float("nan")
     free = problem.lower < problem.upper
-    inside = not fields_at_bound(problem, ours.theta[0]) and (problem.offset is not None or free.all())
+    inside = not fields_at_bound(problem, ours.theta[0]) and (problem.law.has_rest or free.all())
     smooth = inside and len(problem.objective.smoother) < 2
     name, second = ("scipy MINPACK lmder", _minpack) if smooth else ("scipy L-BFGS-B", _lbfgsb)
     theta = second(problem, start, ours)[None]

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from scaling.laws.base import Array, Law, LawForm
-from scaling.laws.constrained import ConstrainedLaw
 from scaling.optimise.objectives import Objective
 
 TINY = 1e-300
@@ -48,12 +47,6 @@ class Problem:
     def count(self) -> float:
         """Rows, each as often as it counts; of a batch with weights of its own, rows."""
         return float(self.w.sum()) if self.w.ndim == 1 else float(self.y.shape[-1])
-
-    @cached_property
-    def offset(self) -> ConstrainedLaw | None:
-        """The law whose constrained coefficients add an offset to L, if they do."""
-        law = self.law
-        return law if isinstance(law, ConstrainedLaw) and law.promoted else None
 
     @cached_property
     def m(self) -> int:
@@ -128,10 +121,10 @@ class Problem:
 
     def rest(self, eta: Array) -> Array | float:
         """What no coefficient multiplies, (B, n) or 0, at coordinates (B, q)."""
-        if self.offset is None:
+        if not self.law.has_rest:
             return 0.0
         columns = [eta[:, i, None] for i in range(eta.shape[1])]
-        return np.broadcast_to(self.offset.offset(*self.x, *columns), (len(eta), self.x[0].size))
+        return np.broadcast_to(self.law.rest(*self.x, *columns), (len(eta), self.x[0].size))
 
     def predict(self, theta: Array) -> Array:
         """L at the data, (B, n), for θ (B, p)."""
@@ -152,8 +145,8 @@ class Problem:
                 for j, d in _moving(row, n)
             ]
             J[:, self.m + i] = sum(parts[1:], parts[0]) if parts else 0.0
-        if self.offset is not None:
-            for i, change in enumerate(self.offset.offset_gradient(*self.x, *eta.T[:, :, None]), self.m):
+        if self.law.has_rest:
+            for i, change in enumerate(self.law.rest_gradient(*self.x, *eta.T[:, :, None]), self.m):
                 J[:, i] += change
         return np.asarray(np.matmul(b[:, None], psi)[:, 0] + self.rest(eta)), J
 
@@ -210,11 +203,11 @@ class Problem:
         amount = b / mean
         for i, row in enumerate(self.law.terms_gradient(*self.x, *eta), start=self.m):
             J[i] = sum(amount[j] * (d - psi[j] * (np.add.reduce(d) / n)) for j, d in _moving(row, n))
-        if self.offset is None:
+        if not self.law.has_rest:
             return b @ psi, J
-        for i, change in enumerate(self.offset.offset_gradient(*self.x, *eta), start=self.m):
+        for i, change in enumerate(self.law.rest_gradient(*self.x, *eta), start=self.m):
             J[i] += change
-        return b @ psi + self.offset.offset(*self.x, *eta), J
+        return b @ psi + self.law.rest(*self.x, *eta), J
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Objective and its gradient (p,) at one θ (p,)."""

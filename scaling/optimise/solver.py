@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from scaling.laws.arm_form import ArmForm
 from scaling.laws.base import Array, Range
+from scaling.laws.constrained import ConstrainedLaw
 from scaling.optimise.problem import TINY, Problem
 
 SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
@@ -58,14 +60,45 @@ def starts(problem: Problem, keep: int) -> Array:
 
 def _coordinates(problem: Problem, w: Array) -> Array:
     """The grid of η, (S, q); constrained coefficients as the law without constraints has them there."""
-    held = problem.offset
-    if held is None:
-        return _grid(tuple(problem.law.nonlinear.values()))
+    held = problem.law
+    if isinstance(held.whole, ArmForm):
+        return arm_starts(problem, held.whole)
+    if not isinstance(held, ConstrainedLaw) or not held.promoted:
+        return _grid(tuple(held.nonlinear.values()))
     eta = _grid(tuple(known for name, known in held.nonlinear.items() if name not in held.promoted))
     whole = replace(problem, law=held.law)
     b = _nonnegative(*_linear_fit(whole.basis(eta)[0], w, problem.y))
     fields = dict(zip(held.names(), whole.named(np.concatenate([b, eta], axis=1)).T, strict=True))
     return np.concatenate([eta, *(held.coordinate(n, fields[n])[:, None] for n in held.promoted)], axis=1)
+
+
+def arm_starts(problem: Problem, form: ArmForm) -> Array:
+    """Starts of a law with arms, (S, q): from its law fitted to each arm alone and to all rows together.
+
+    Each own parameter begins at its arm's value; a shared one at the pooled value, at the arms' mean, or at one
+    arm's. The rest are these, moved by up to 20% (seeded).
+    """
+    plain = [replace(problem, law=form.law, x=problem.x[:-1])]
+    plain += [plain[0].take(problem.x[-1] == code) for code in form.rule.codes]
+    pooled, *alone = (_quick(one) for one in plain)
+    middle = {name: float(np.mean([one[name] for one in alone])) for name in pooled}
+    own = {
+        f"{name}[{arm}]": one[name] for name in form.own for arm, one in zip(form.arms, alone, strict=True)
+    }
+    begins = [{**pooled, **own}, {**middle, **own}, *({**one, **own} for one in alone)]
+    begins.append({one: pooled[name] for name in pooled for one in form.of_parameter(name)})
+    rows = np.array([[begin[name] for name in form.names()] for begin in begins])
+    moved = np.random.default_rng(0).uniform(0.8, 1.25, (2 * len(rows), rows.shape[1]))
+    rows = np.concatenate([rows, moved * np.tile(rows, (2, 1))])
+    eta = np.stack([form.coordinate(n, v) for n, v in zip(form.names(), rows.T, strict=True)], -1)
+    return np.asarray(np.clip(eta, problem.lower, problem.upper))
+
+
+def _quick(problem: Problem) -> dict[str, float]:
+    """A law's parameters by name from a few starts: near enough to begin from."""
+    ends = minimise(problem, starts(problem, 8), tolerance=1e-7, iterations=50)
+    best = ends.theta[int(np.nanargmin(ends.value))][None]
+    return dict(zip(problem.law.names(), map(float, problem.named(best)[0]), strict=True))
 
 
 def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:

@@ -14,13 +14,13 @@ from scaling.data.runs import arrays
 from scaling.fitting import plots
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
-from scaling.laws import law_of
+from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.certificate import Status
 from scaling.optimise.objectives import Objective
 from scaling.optimise.optimum import FitError
 from scaling.result_table import ResultTable
-from scaling.selection.compare import along, streams_of
+from scaling.selection.compare import along, main_axis, streams_of
 
 WINDOWS = 12
 FEW = 4  # unseen runs below which no side and no coverage is told
@@ -41,25 +41,28 @@ class Backtest(ResultTable):
 
 
 def backtest(
-    law: LawForm | Law | str,
+    law: LawForm | Law | Arms | str,
     runs: Any,
-    by: str = "N",
+    by: str | None = None,
     objective: Objective | str | None = None,
     level: float = 0.95,
 ) -> Backtest:
-    """Fit the runs up to each level of axis `by` ("N", "P", "D" or "C") and predict all larger ones.
+    """Fit the runs up to each level of axis `by` and predict all larger ones.
 
-    law: its class or its name; runs: any table that `scaling.fit` takes.
+    law: its class or its name; runs: any table that `scaling.fit` takes. by: an axis of the law, a column or C;
+    N unless told, or the first axis of a law without N.
 
     The window expands a level at a time (in WINDOWS steps where there are more levels), from the
     smallest that leaves a degree of freedom and spans two levels. `table`: up_to, train, test, status,
     bias (observed minus predicted, nats per token), rmse, worst, r2 (on the unseen runs), multiplier
-    (median factor in N that the error is worth: 1.3 means the law must be told 1.3 N to predict what
-    was seen; inf beyond its floor), coverage of the new-run intervals at `level`. Raises ValueError for
-    an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
+    (median factor in N, or in the first axis of a law without N, that the error is worth: 1.3 means the law must
+    be told 1.3 N to predict what was seen; inf beyond its floor), coverage of the new-run intervals at `level`.
+    Raises ValueError for an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
     """
-    runs, law = as_frame(runs, "runs"), law_of(law)
-    data, _ = arrays(runs, law.axes)
+    runs = as_frame(runs, "runs")
+    law = law_of(law, runs)
+    by = by or main_axis(law)
+    data, _ = arrays(runs, law.axes, law.axis_rules)
     where = along(by, runs, "by")
     level_of = levels_along(by, where, streams_of(runs))
     windows, points = [], []
@@ -89,10 +92,12 @@ def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.Data
     frame = one.predict(level=level, widened=False, **axes)
     frame["observed"] = data["loss"][test]
     frame["error"] = frame.observed - frame.loss
-    others = {a: v for a, v in axes.items() if a != "N"}
+    main = main_axis(one.law)
+    others = {a: v for a, v in axes.items() if a != main}
     frame["multiplier"] = np.nan
-    if "N" in axes:
-        frame["multiplier"] = np.asarray(one.law.inverse(frame.observed.to_numpy(), **others)) / axes["N"]
+    if one.law.axis_rule(main).invertible:
+        found = one.law.inverse(frame.observed.to_numpy(), along=main, **others)
+        frame["multiplier"] = np.asarray(found) / axes[main]
     frame["covered"] = (frame.new_lower <= frame.observed) & (frame.observed <= frame.new_upper)
     return frame
 

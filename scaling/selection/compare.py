@@ -15,7 +15,7 @@ from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
-from scaling.laws import REGISTRY, law_of
+from scaling.laws import REGISTRY, Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.estimate import EXACT
 from scaling.optimise.objectives import LeastSquares, Objective, checked
@@ -46,13 +46,17 @@ class Comparison(ResultTable):
 
 
 def compare(
-    laws: Iterable[LawForm | str], runs: Any, objective: Objective | str | None = None, holdout: str = "N"
+    laws: Iterable[LawForm | Arms | str],
+    runs: Any,
+    objective: Objective | str | None = None,
+    holdout: str | None = None,
 ) -> Comparison:
     """Fit each of the laws to the same runs and rank them.
 
     laws: classes or names, with constraints too: `ParallelLaw.with_bounds(k=(0, 1))`, "dense:E=1.6". runs: any
     table that `scaling.fit` takes. objective: LeastSquares() unless told, for information criteria are Gaussian
-    likelihoods of the loss. holdout: the axis whose largest levels are predicted from the others.
+    likelihoods of the loss. holdout: the axis whose largest levels are predicted from the others, N unless
+    told, or the first axis of laws without N.
     Columns: parameters, status, r2, rmse, max_error, aicc, delta_aicc, bic, delta_bic, loo_rmse (each
     run predicted from all others), holdout_rmse and holdout_bias (the largest third of the levels of
     axis `holdout` predicted from the smaller ones; bias is observed minus predicted). A law that
@@ -60,7 +64,8 @@ def compare(
     """
     runs, objective = as_frame(runs, "runs"), checked(objective, LeastSquares())
     rows, fits, refused = [], {}, {}
-    forms = list({law.__name__: law for law in map(law_of, _several(laws))}.values())
+    forms = list({law.__name__: law for law in (law_of(one, runs) for one in _several(laws))}.values())
+    holdout = holdout or (main_axis(forms[0]) if forms else "N")
     far = _largest_third(runs, holdout)
     for law in forms:
         try:
@@ -164,7 +169,12 @@ def along(axis: str, runs: Any, option: str) -> Array:
     if axis == "C" and "N" in runs:
         parts, _ = arrays(runs, tuple(a for a in ("N", "P", "D") if a in runs))
         return approximate_C(parts["N"], parts.get("D", np.ones(1)), parts.get("P", 1.0))
-    raise ValueError(f"{option}={axis!r}: no such axis or column; use N, P, D or C")
+    raise ValueError(f"{option}={axis!r}: no such axis or column; use N, P, D or C, or a column of the table")
+
+
+def main_axis(law: LawForm | Law) -> str:
+    """The axis along which a law is judged unless told: N, or the first axis of a law without N."""
+    return "N" if "N" in law.axes else law.axes[0]
 
 
 def streams_of(runs: Any) -> dict[str, Array]:

@@ -23,7 +23,6 @@ from scaling.uncertainty.own_quantity import PredictedLoss
 
 Quantity = Callable[[Law], Any]
 SMALL = 30  # rows up to which docs/coverage.md measured the methods
-LOGARITHMIC = {"A", "B"}  # prefactors vary over decades: their intervals are formed on the logarithm
 
 
 def check_level(level: float, name: str = "level=") -> None:
@@ -195,7 +194,7 @@ class Method:
         """Intervals of the free parameters: index name, columns estimate, lower, upper."""
         check_level(level)
         names = list(fit.form.free())
-        logs = np.array([name in LOGARITHMIC and getattr(fit.law, name) > 0 for name in names])
+        logs = np.array([name in fit.form.prefactors and getattr(fit.law, name) > 0 for name in names])
 
         def named(law: Law) -> Array:
             values = np.stack([np.asarray(getattr(law, n), dtype=np.float64) for n in names], axis=-1)

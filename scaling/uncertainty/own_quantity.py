@@ -27,7 +27,7 @@ class PredictedLoss:
     def __call__(self, law: Law) -> Array:
         """Losses (B, K) of laws with fields (B,)."""
         fields = {n: np.asarray(getattr(law, n))[..., None] for n in law.names()}
-        return np.asarray(type(law)(**fields)._loss(*self.axes))
+        return np.asarray(law.kind(**fields)._loss(*self.axes))
 
     def own(self, law: Law, k: Any) -> Array:
         """The loss of each law at its own point k (B,), (B,)."""

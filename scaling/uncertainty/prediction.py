@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.forecasting.widened import beyond_runs, widening_of
+from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.identifiability import determined_predictions
@@ -22,6 +23,7 @@ from scaling.uncertainty.hull import in_hull
 from scaling.uncertainty.interval_methods import Method, at_points, check_level, t_quantile
 from scaling.uncertainty.profile import Profile
 
+NEW = ["new_lower", "new_upper"]
 STEP = 1e-3  # of log N, for the slope of the log loss
 LARGE = 50_000  # rows from which linear theory is asked whether it does
 
@@ -31,7 +33,7 @@ def predict(
 ) -> pd.DataFrame:
     """What `Fit.predict` returns: predictions with the interval of the mean and of a new run."""
     check_level(level)
-    x = clean_axes(fit.law.axes, axes)
+    x = clean_axes(fit.law.axes, axes, fit.law.axis_rules)
     given = {**x, **{a: np.asarray(v, dtype=np.float64) for a, v in axes.items() if a not in x}}
     flat = dict(zip(given, (np.ravel(v) for v in np.broadcast_arrays(*given.values())), strict=True))
     estimate, lower, upper = method.interval(fit, at_points(flat, fit.law.axes), level)
@@ -48,13 +50,17 @@ def predict(
     frame["new_upper"] = estimate + np.sqrt(above**2 + extra)
     lowest = ["lower", "new_lower"]
     frame[lowest] = frame[lowest].clip(lower=0.0)  # no loss is below it
-    logs, asked = (np.log(np.stack([of[a] for a in fit.law.axes])) for of in (fit.axes, flat))
+    categories = categories_of(fit.law)
+    logs, asked = (
+        np.log(np.stack([of[a] for a in fit.law.axes if a not in categories])) for of in (fit.axes, flat)
+    )
     above, below = asked - logs.max(1, keepdims=True), logs.min(1, keepdims=True) - asked
     frame["beyond"] = np.exp(np.maximum(np.maximum(above, below).max(0), 0.0))
     frame["inside"] = in_hull(asked, logs)
     if widened:
-        plain = frame["new_lower"].to_numpy(), frame["new_upper"].to_numpy()
-        frame["new_lower"], frame["new_upper"] = beyond_runs(fit, flat, level, plain, frame["inside"])
+        frame[NEW] = beyond_runs(fit, flat, level, frame[NEW].to_numpy(), frame["inside"])
+    for by, rule in categories.items():
+        frame[by] = rule.labels(frame[by])
     return frame
 
 
@@ -82,7 +88,7 @@ def equivalent_interval(
     rest = {name: x[moving] for name, x in (axes or {}).items()}
 
     def log_multiple(laws: Law) -> Array:
-        batch: Any = type(laws).from_vector(laws.vector[:, None, :])
+        batch: Any = laws.kind.from_vector(laws.vector[:, None, :])
         found = batch.equivalent_N(N=N[moving], P=P[moving], at_P=at_P, **rest)
         return np.asarray(np.log(found / N[moving]))
 

@@ -56,7 +56,7 @@ class WithExponents:
         if self.K <= FEW:
             return np.asarray(self(law)[np.arange(k.size), k])
         if asked.any():
-            laws, mine = type(law).from_vector(law.vector[asked]), k[asked]
+            laws, mine = law.kind.from_vector(law.vector[asked]), k[asked]
             out[asked] = own_of(self.quantity, laws, mine)
         for i, name in enumerate(self.names):
             at = k == self.K + i

@@ -41,7 +41,7 @@ def one(pile):
         (lambda runs, one: LAD(delta=0), "delta=0 must be a positive number"),
         (
             lambda runs, one: scaling.suggest(one, pd.DataFrame({"N": [1e9], "P": [8]}), budget_flops=1e22),
-            r"budget_flops=1e\+22: candidates have neither D nor C",
+            r"budget_flops=1e\+22: candidates have neither C nor N and D",
         ),
     ],
 )

@@ -1,15 +1,56 @@
 """One law's prediction interval beyond its runs: the forecast's, never narrower than what takes the law for granted."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling
 from scaling import ChinchillaLaw, DenseLaw, ParallelLaw, forecast
-from scaling.forecasting.widened import widening_of
+from scaling.forecasting.widened import forecast_words, widening_of
+from scaling.laws.axis import Levels
+from scaling.laws.base import Law, Range
 from tests.scaling.forecast_runs import grid
 
 ENDS = ["new_lower", "new_upper"]
+
+
+@dataclass(frozen=True)
+class LogLaw(Law):
+    """log L = a - b log N: a user's own law, by its predict alone."""
+
+    a: float
+    b: float
+
+    axes: ClassVar = ("N",)
+    nonlinear: ClassVar = {"a": Range(0.1, 10.0), "b": Range(0.01, 1.0)}
+
+    def predict(self, N):
+        return np.exp(self.a - self.b * np.log(N / 1e8))
+
+
+@dataclass(frozen=True)
+class SiteLaw(Law):
+    """A power law of N whose level is a site's own."""
+
+    E: float
+    A: float
+    alpha: float
+    shift: float
+
+    axes: ClassVar = ("N", "site")
+    axis_rules: ClassVar = {"site": Levels(names=("a", "b"))}
+    nonlinear: ClassVar = {
+        "E": Range(0.5, 2.0),
+        "A": Range(0.1, 10.0),
+        "alpha": Range(0.02, 1.0),
+        "shift": Range(0.01, 1.0),
+    }
+
+    def predict(self, N, site):
+        return self.E + self.A * (N / 1e9) ** -self.alpha + self.shift * (site == 2)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +107,20 @@ def test_a_fit_that_leaves_no_degree_of_freedom_has_no_interval(pile: pd.DataFra
     fit = scaling.fit(ParallelLaw, pile.iloc[[0, 5, 10, 15]])
     assert widening_of(fit) is None
     assert fit.predict(N=30e9, P=8)[ENDS].isna().all(axis=None)
+
+
+def test_a_law_that_gives_only_its_predict_is_widened_and_one_of_categories_is_not(
+    pile: pd.DataFrame,
+) -> None:
+    fit = scaling.fit(LogLaw, pile[pile.P == 1])
+    far = {"N": 5e10}
+    assert fit.predict(**far).new_upper[0] > fit.predict(**far, widened=False).new_upper[0]
+    runs = pile.assign(site=np.where(pile.index % 2, "a", "b"))
+    shared = scaling.fit(SiteLaw, runs)
+    assert widening_of(shared) is None
+    assert "for granted" in forecast_words(shared, {"N": 5e10, "site": "a"})
+    there = shared.predict(N=5e10, site="a")
+    assert there[ENDS].equals(shared.predict(N=5e10, site="a", widened=False)[ENDS])
 
 
 def test_a_law_whose_axis_does_not_vary_and_one_that_is_held_are_widened(pile: pd.DataFrame) -> None:

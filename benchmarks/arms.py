@@ -1,0 +1,92 @@
+"""Coverage of what an arm is worth: simulated tables of two and three arms whose gains are known.
+
+    python -m benchmarks.arms [--trials 400]
+
+Writes results/tables/coverage_arms.csv: a row a design, quantity and point, with the share of 95% intervals that
+hold the truth. Truths are asymmetric; the noise is that of the loss in per cent.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scaling import Arms, ChinchillaLaw, DenseLaw, LeastSquares, fit
+from scaling.selection.arms import arm_gains
+from scaling.uncertainty.prediction import default_method
+
+OUT = Path("results/tables/coverage_arms.csv")
+LEVEL = 0.95
+DESIGNS = {
+    "two arms, A apart, 5 x 4 runs": (
+        {"adam": ChinchillaLaw(1.71, 400, 410, 0.34, 0.28), "muon": ChinchillaLaw(1.71, 310, 410, 0.34, 0.28)},
+        ("A",), (5, 4), 0.004,
+    ),
+    "three arms, A and alpha apart, 4 x 3 runs": (
+        {"adam": ChinchillaLaw(1.71, 400, 410, 0.34, 0.28), "muon": ChinchillaLaw(1.71, 290, 410, 0.33, 0.28),
+         "sgd": ChinchillaLaw(1.71, 520, 410, 0.32, 0.28)},
+        ("A", "alpha"), (4, 3), 0.003,
+    ),
+    "two arms, everything apart, 6 sizes": (
+        {"old": DenseLaw(1.53, 3.1e7, 0.213), "new": DenseLaw(1.49, 2.3e7, 0.221)}, None, (6, 1), 0.002,
+    ),
+}  # fmt: skip
+
+
+def truth_of(design: str) -> pd.DataFrame:
+    """The gains of a design's truths: a fit of exact losses."""
+    return arm_gains(_fit(design, None), _reference(design), None, LEVEL, default_method(_fit(design, None)))
+
+
+def _reference(design: str) -> str:
+    return next(iter(DESIGNS[design][0]))
+
+
+def _fit(design: str, rng: np.random.Generator | None):
+    laws, own, (sizes, budgets), noise = DESIGNS[design]
+    rows = []
+    for arm, law in laws.items():
+        N, D = (
+            v.ravel() for v in np.meshgrid(np.geomspace(2e7, 2e9, sizes), np.geomspace(1e9, 1e11, budgets))
+        )
+        loss = law.predict(N=N, D=D)
+        if rng is not None:
+            loss = loss * np.exp(noise * rng.standard_normal(N.size))
+        rows.append(pd.DataFrame({"N": N, "D": D, "arm": arm, "loss": loss}))
+    return fit(Arms(type(law), "arm", own=own), pd.concat(rows, ignore_index=True), LeastSquares())
+
+
+def covered(design: str, trials: int) -> list[dict]:
+    """How often the intervals of each gain hold the truth."""
+    truth, hits = truth_of(design), []
+    for trial in range(trials):
+        one = _fit(design, np.random.default_rng([7, trial]))
+        found = arm_gains(one, _reference(design), truth[list(one.form.whole.law.axes)].drop_duplicates(), LEVEL,
+                          default_method(one))  # fmt: skip
+        names = [name for name in ("gain_N", "gain_C") if name in found]
+        hits.append({n: (found[f"{n}_lower"] <= truth[n]) & (truth[n] <= found[f"{n}_upper"]) for n in names})
+    return [
+        {"design": design, "quantity": name, "arm": truth["arm"][i], "N": f"{truth['N'][i]:.3g}",
+         "gain": round(truth[name][i], 4), "coverage": round(float(np.mean([h[name][i] for h in hits])), 4),
+         "trials": trials}
+        for name in hits[0] for i in range(len(truth))
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Every design, one after the other; the table is written after each."""
+    parser = argparse.ArgumentParser("python -m benchmarks.arms", description=__doc__)
+    parser.add_argument("--trials", type=int, default=400)
+    trials = parser.parse_args().trials
+    rows: list[dict] = []
+    for design in DESIGNS:
+        rows += covered(design, trials)
+        pd.DataFrame(rows).to_csv(OUT, index=False)
+        print(pd.DataFrame(rows[-4:]).to_string(index=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()

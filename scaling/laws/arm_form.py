@@ -1,0 +1,382 @@
+"""One law for several arms: optimisers, recipes, corpora, architectures, precisions.
+
+L = law(axes; shared parameters, each arm's own ones). An arm is a category of one column. Every parameter is
+nonlinear here, for a coefficient that one arm shares and another multiplies differently cannot be solved for.
+A parameter E that each arm has for itself is named E[adam], E[muon], ...
+
+Legend: n rows, B parameter sets, K arms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from scaling.laws.axis import Axis, Levels, level_name
+from scaling.laws.base import Array, Law, LawForm
+from scaling.laws.constrained import LOG_ZERO, ConstrainedLaw, Form
+from scaling.laws.ranges import Range
+
+
+@dataclass(frozen=True, repr=False)
+class ArmForm(Form):
+    """A law's class with arms: which column names them, which there are, and which parameters each has alone.
+
+    Used wherever a law's class is. Made by `scaling.Arms` and a table.
+    """
+
+    law: Any  # type[Law]
+    by: str
+    arms: tuple[str, ...]
+    own: tuple[str, ...]  # in the law's field order
+
+    has_rest: ClassVar[bool] = True
+    fixed: ClassVar[Mapping[str, float]] = {}  # constraints are those of `ConstrainedLaw`
+    not_held: ClassVar[tuple[str, ...]] = ()  # each parameter is its own coordinate
+
+    def __post_init__(self) -> None:
+        """Its docstring is the law's."""
+        object.__setattr__(self, "__doc__", self.law.__doc__)
+
+    def __hash__(self) -> int:
+        return hash((self.law, self.by, self.arms, self.own))
+
+    @property
+    def __name__(self) -> str:
+        return f"{self.law.__name__}({', '.join(self.own)} by {self.by})"
+
+    def __call__(self, *values: Any, **fields: Any) -> ArmedLaw:
+        """The law with these parameters, E=..., E[adam]=..., by position in the order of `names` or by name."""
+        return ArmedLaw(self, dict(zip(self.names(), values, strict=True)) if values else fields)
+
+    def from_vector(self, values: Any) -> ArmedLaw:
+        """The law whose parameters are values[..., i]; arrays make a batch of laws."""
+        columns = np.moveaxis(np.asarray(values, dtype=np.float64), -1, 0)
+        return self(*(float(c) if c.ndim == 0 else c for c in columns))
+
+    @property
+    def whole(self) -> ArmForm:
+        """The form without constraints: itself."""
+        return self
+
+    # ---- names and ranges -----------------------------------------------------------------------
+    @cached_property
+    def rule(self) -> Levels:
+        """The categories as an axis."""
+        return Levels(names=self.arms)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The law's axes, and the column of the arms."""
+        return (*self.law.axes, self.by)
+
+    @property
+    def axis_rules(self) -> dict[str, Axis]:
+        """The law's rules, and the categories."""
+        return {**self.law.axis_rules, self.by: self.rule}
+
+    def axis_rule(self, axis: str) -> Axis:
+        """What the values of an axis may be."""
+        return self.rule if axis == self.by else self.law.axis_rule(axis)
+
+    def of_parameter(self, name: str) -> tuple[str, ...]:
+        """The names of a law's parameter: itself where it is shared, else one an arm."""
+        return tuple(f"{name}[{arm}]" for arm in self.arms) if name in self.own else (name,)
+
+    def names(self) -> tuple[str, ...]:
+        """Every parameter, in the law's field order, arms in theirs."""
+        return tuple(one for name in self.law.names() for one in self.of_parameter(name))
+
+    def free(self) -> tuple[str, ...]:
+        """All of them: a constrained form knows which are fixed."""
+        return self.names()
+
+    def linear(self) -> tuple[str, ...]:
+        """None: see the module."""
+        return ()
+
+    @cached_property
+    def nonlinear(self) -> dict[str, Range]:
+        """Every parameter with its range."""
+        found: dict[str, Range] = {}
+        for name in self.law.names():
+            low, high = self.law.allowed(name)
+            known = self.law.nonlinear.get(name) or Range(1.0, 1.0, 1, low, high)
+            if name in self.law.prefactors:
+                known = Range(1.0, 1.0, 1, LOG_ZERO)
+            found |= dict.fromkeys(self.of_parameter(name), known)
+        return found
+
+    def allowed(self, name: str) -> tuple[float, float]:
+        """The lowest and the highest value of a parameter."""
+        known = self.nonlinear[name]
+        return (0.0, float("inf")) if name in self.prefactors else (known.lower, known.upper)
+
+    def coordinate(self, name: str, value: Any) -> Any:
+        """The coordinate of a parameter at a value: of a prefactor, which varies over decades, its logarithm."""
+        return np.log(np.maximum(value, np.exp(LOG_ZERO))) if name in self.prefactors else value
+
+    def _values(self, eta: Sequence[Any]) -> dict[str, Any]:
+        """Parameters by name from their coordinates."""
+        logs = self.prefactors
+        pairs = zip(self.names(), eta, strict=True)
+        return {name: np.exp(value) if name in logs else value for name, value in pairs}
+
+    def together(self, names: Sequence[str]) -> Sequence[str]:
+        """No coefficient depends on another: there are none."""
+        return ()
+
+    @cached_property
+    def prefactors(self) -> frozenset[str]:
+        """Parameters that vary over decades."""
+        return frozenset(
+            one for name in self.law.prefactors & {*self.law.names()} for one in self.of_parameter(name)
+        )
+
+    def with_fixed(self, **values: float) -> ConstrainedLaw:
+        """The form with parameters held at given values."""
+        return ConstrainedLaw(self, values)
+
+    def with_bounds(self, **values: tuple[float, float]) -> ConstrainedLaw:
+        """The form with parameters kept within given values."""
+        return ConstrainedLaw(self, {}, values)
+
+    # ---- what a problem evaluates ---------------------------------------------------------------
+    def coordinates(self, law: Law) -> tuple[list[Any], list[Any]]:
+        """No coefficients; the parameters."""
+        return [], [self.coordinate(name, getattr(law, name)) for name in self.names()]
+
+    def to_fields(self, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:
+        """Parameters by name from the coordinates."""
+        return self._values(eta)
+
+    def terms(self, *args: Any) -> Sequence[Any]:
+        """None."""
+        return ()
+
+    def terms_gradient(self, *args: Any) -> Sequence[Sequence[Any]]:
+        """None for each parameter."""
+        return [()] * (len(args) - len(self.axes))
+
+    def rest(self, *args: Any) -> Array:
+        """L for axes (n,), the last of them the arms' numbers, and coordinates (B, 1) or scalars."""
+        return self.loss(args[: len(self.axes)], self._values(args[len(self.axes) :]))
+
+    def loss(self, x: Sequence[Any], values: Mapping[str, Any]) -> Array:
+        """L for axes (n,), the last of them the arms' numbers, and parameters by name."""
+        *axes, arm = x
+        fields = {name: self._picked(name, values, arm) for name in self.law.names()}
+        return np.asarray(self.law(**fields)._loss(*axes))
+
+    def _picked(self, name: str, values: Mapping[str, Any], arm: Any) -> Any:
+        """A parameter of each row's arm, broadcasting to (B, n)."""
+        first, *others = (values[one] for one in self.of_parameter(name))
+        for code, value in zip(self.rule.codes[1:], others, strict=True) if others else ():
+            first = np.where(arm == code, value, first)
+        return first
+
+    def rest_gradient(self, *args: Any) -> list[Any]:
+        """∂L/∂parameter as [i], by central differences."""
+        x, eta = args[: len(self.axes)], list(args[len(self.axes) :])
+        out = []
+        for i, value in enumerate(eta):
+            step = 1e-6 * np.maximum(np.abs(value), 1e-6)
+            up, down = (self.rest(*x, *eta[:i], value + s, *eta[i + 1 :]) for s in (step, -step))
+            out.append((up - down) / (2 * step))
+        return out
+
+
+def layers_of(form: Any) -> tuple[type[Law], list[dict[str, Any]]]:
+    """The class under arms of arms, and each layer's by, arms and own, the innermost first; plain values."""
+    if not isinstance(form, ArmForm):
+        return form, []
+    law, inner = layers_of(form.law)
+    return law, [*inner, {"by": form.by, "arms": list(form.arms), "own": list(form.own)}]
+
+
+def from_layers(law: Any, layers: Sequence[Mapping[str, Any]]) -> Any:
+    """The form that `layers_of` took apart."""
+    for one in layers:
+        law = ArmForm(law, one["by"], tuple(one["arms"]), tuple(one["own"]))
+    return law
+
+
+class ArmedLaw(Law):
+    """A law with the parameters of every arm; `law.of_arm("adam")` is one arm's law."""
+
+    form: ArmForm
+    values: dict[str, Any]
+
+    def __init__(self, form: ArmForm, values: Mapping[str, Any]) -> None:
+        missing = [name for name in form.names() if name not in values]
+        extra = [name for name in values if name not in form.names()]
+        if missing or extra:
+            raise TypeError(
+                f"{form.__name__}: {', '.join(missing or extra)} {'missing' if missing else 'unknown'}"
+            )
+        object.__setattr__(self, "form", form)
+        object.__setattr__(self, "values", {name: values[name] for name in form.names()})
+
+    def __getattr__(self, name: str) -> Any:
+        """A parameter, or what the form says."""
+        if name.startswith("__") or name in ("form", "values"):
+            raise AttributeError(name)
+        values = self.__dict__["values"]
+        return values[name] if name in values else getattr(self.__dict__["form"], name)
+
+    def __repr__(self) -> str:
+        return f"{self.form.__name__}: " + ", ".join(f"{n}={v!r}" for n, v in self.values.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArmedLaw) and (self.form, self.values) == (other.form, other.values)
+
+    def __hash__(self) -> int:
+        return hash(self.form)
+
+    @property
+    def kind(self) -> Any:
+        """The form: what makes another law like this one."""
+        return self.form
+
+    axes = property(lambda self: self.form.axes)
+    axis_rules = property(lambda self: self.form.axis_rules)
+    source = property(lambda self: self.form.law.source)
+    has_rest = True
+
+    def of_arm(self, arm: str) -> Law:
+        """The law of one arm, of the class that all arms share; ValueError for one there is not."""
+        code = self.form.rule.read(np.array([arm], dtype=object))[0]
+        picked = {name: self.form._picked(name, self.values, code) for name in self.form.law.names()}
+        found: Law = self.form.law(**{n: float(v) if np.ndim(v) == 0 else v for n, v in picked.items()})
+        return found
+
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Parameter names, in order."""
+        return self.form.names()
+
+    def axis_rule(self, axis: str) -> Axis:  # type: ignore[override]
+        """What the values of an axis may be."""
+        return self.form.axis_rule(axis)
+
+    def to_linear(self) -> tuple[list[Any], list[Any]]:
+        """No coefficients; the parameters."""
+        return self.form.coordinates(self)
+
+    def linear_gradient(self) -> Array:
+        """∂(coordinates)/∂(parameters), (p, p): diagonal."""
+        logs = self.form.prefactors
+        return np.diag([1 / float(v) if name in logs else 1.0 for name, v in self.values.items()])
+
+    def _loss(self, *x: Array) -> Array:
+        return np.asarray(self.form.loss(x, self.values)) + np.zeros(
+            np.broadcast_shapes(*(np.shape(v) for v in x))
+        )
+
+    def terms(self, *args: Any) -> Sequence[Any]:  # type: ignore[override]
+        """None."""
+        return ()
+
+    def terms_gradient(self, *args: Any) -> Sequence[Sequence[Any]]:  # type: ignore[override]
+        """None for each parameter."""
+        return self.form.terms_gradient(*args)
+
+    def rest_gradient(self, *args: Any) -> Sequence[Any]:  # type: ignore[override]
+        """∂L/∂parameter as [i]."""
+        return self.form.rest_gradient(*args)
+
+
+@dataclass(frozen=True)
+class Category:
+    """What the levels of a category do to a law: each has its own value of `parameter`, the reference `at`.
+
+    `categories = {"precision": Category("eff", reference="bf16")}` in a law's class; without a reference the
+    level with most rows is it, of several the first in order.
+    """
+
+    parameter: str
+    reference: str | None = None
+    at: float = 1.0
+
+
+@dataclass(frozen=True)
+class Arms:
+    """A law for several arms of a table, to be fitted: `scaling.fit(Arms("dense", "optimizer", own=("A",)), runs)`.
+
+    Args:
+        law: its class or its name.
+        by: the column that names the arms.
+        own: parameters that each arm has for itself; or
+        shared: those that all arms share, and the others are each arm's own. Neither: nothing is shared.
+    """
+
+    law: Any
+    by: str
+    own: tuple[str, ...] | None = None
+    shared: tuple[str, ...] | None = None
+
+    def on(self, law: Any, table: Any) -> LawForm:
+        """The form for a table: `law` is the spec's, as a class. ValueError names what does not fit."""
+        if self.own is not None and self.shared is not None:
+            raise ValueError("own= and shared= are both given. Give one: the other follows.")
+        known, constraints = (law.law, law) if isinstance(law, ConstrainedLaw) else (law, None)
+        if self.by in known.axes:
+            raise ValueError(
+                f"by={self.by!r} is an axis of {known.__name__}. Give the column that names the arms."
+            )
+        named = tuple(self.own if self.own is not None else self.shared or ())
+        wrong = [name for name in named if name not in known.names()]
+        if wrong:
+            raise ValueError(
+                f"{known.__name__} has no parameter {wrong[0]!r}. It has {', '.join(known.names())}."
+            )
+        own = tuple(n for n in known.names() if (n in named) == (self.own is not None))
+        form = ArmForm(known, self.by, levels_of(table, self.by), own)
+        return constrained_alike(form, constraints)
+
+
+def constrained_alike(form: ArmForm, constraints: ConstrainedLaw | None) -> LawForm:
+    """The form with a law's fixed values and bounds on the same parameters, of every arm."""
+    if constraints is None:
+        return form
+    fixed = {one: v for name, v in constraints.fixed.items() for one in form.of_parameter(name)}
+    bounds = {one: v for name, v in constraints.bounds.items() for one in form.of_parameter(name)}
+    return ConstrainedLaw(form, fixed, bounds)
+
+
+def with_categories(law: Any, table: Any) -> LawForm:
+    """A law whose class declares categories, with the levels that a table has; ValueError names what lacks."""
+    form, held = law, {}
+    for column, category in law.categories.items():
+        arms = levels_of(table, column)
+        names = [level_name(value) for value in table[column]]
+        reference = max(arms, key=names.count) if category.reference is None else category.reference
+        if reference not in arms:
+            raise ValueError(
+                f"{column}: the reference {reference!r} is not in the table, which has {', '.join(arms)}."
+            )
+        form = ArmForm(form, column, arms, (category.parameter,))
+        held[f"{category.parameter}[{reference}]"] = category.at
+    return ConstrainedLaw(form, held)
+
+
+def levels_of(table: Any, by: str) -> tuple[str, ...]:
+    """The categories in a column of a table, in order; ValueError where it is missing or has an empty cell."""
+    if by not in table:
+        raise ValueError(
+            f"no column {by!r} that names the arms. The table has {', '.join(map(str, list(table)[:12]))}."
+        )
+    column = np.asarray(table[by], dtype=object)
+    empty = [row for row, value in enumerate(column) if value is None or value != value]
+    if empty:
+        raise ValueError(
+            f"row {empty[0] + 1}, column {by}: the cell is empty. Name the arm, or leave the row out."
+        )
+    names = {level_name(value) for value in column}
+    try:
+        return tuple(sorted(names, key=float))
+    except ValueError:
+        return tuple(sorted(names))

@@ -1,0 +1,76 @@
+"""Laws of any form: a class that gives its own `predict` and no terms.
+
+L = predict(axes; parameters) has no coefficients that a fit could solve for: each parameter is nonlinear, has a
+`Range` for its starts and bounds, and enters by differences. Legend: n rows, B parameter sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+STEP = 1e-6  # of a parameter's size: the step of central differences
+
+
+def differences(function: Callable[..., Sequence[Any]], args: Sequence[Any], axes: int) -> list[list[Any]]:
+    """∂(output j)/∂(parameter i) as [i][j] by central differences; args: `axes` axes (n,), then parameters."""
+    x, eta = args[:axes], list(args[axes:])
+    rows = []
+    for i, value in enumerate(eta):
+        step = STEP * np.maximum(np.abs(value), 1e-3)
+        up, down = (function(*x, *eta[:i], value + s, *eta[i + 1 :]) for s in (step, -step))
+        rows.append([(np.asarray(a) - b) / (2 * step) for a, b in zip(up, down, strict=True)])
+    return rows
+
+
+def adopt(law: Any, predict: Callable[..., Any]) -> None:
+    """Make a class whose author wrote `predict(self, **axes)` a law of free form."""
+    law.has_rest = True
+    law.terms = staticmethod(lambda *args: ())
+    law.terms_gradient = classmethod(lambda cls, *args: [()] * (len(args) - len(cls.axes)))
+    law.rest = classmethod(lambda cls, *args: _loss(cls, predict, args))
+
+
+def _loss(law: Any, predict: Callable[..., Any], args: Sequence[Any]) -> Any:
+    """L (B, n) or (n,) of parameters (B, 1) or scalars; by one call, or one a set where that fails."""
+    axes = dict(zip(law.axes, args, strict=False))
+    values = args[len(law.axes) :]
+    _check_ranges(law)
+    shape = np.broadcast_shapes(*(np.shape(a) for a in args))
+    try:
+        found = np.asarray(predict(law(*values), **axes), dtype=np.float64)
+        if np.broadcast_shapes(found.shape, shape) == shape:
+            return found
+    except (TypeError, ValueError):
+        pass
+    return _one_by_one(law, predict, axes, values, shape)
+
+
+def _one_by_one(law: Any, predict: Callable[..., Any], axes: Any, values: Any, shape: Any) -> Any:
+    """The same, a parameter set and a row at a time: for a `predict` of plain numbers."""
+    columns = [
+        np.broadcast_to(np.asarray(v, dtype=np.float64), shape).ravel() for v in (*axes.values(), *values)
+    ]
+    count = len(axes)
+    out = np.empty(columns[0].size)
+    for i, row in enumerate(zip(*columns, strict=True)):
+        point = dict(zip(axes, map(float, row[:count]), strict=True))
+        found = np.asarray(predict(law(*map(float, row[count:])), **point), dtype=np.float64)
+        if found.size != 1:
+            raise ValueError(
+                f"{law.__name__}.predict returned {found.size} values for one point. Return one loss a point."
+            )
+        out[i] = found.item()
+    return out.reshape(shape)
+
+
+def _check_ranges(law: Any) -> None:
+    """Refuse a law of free form whose parameters have no ranges."""
+    lacking = [name for name in law.names() if name not in law.nonlinear]
+    if lacking:
+        raise ValueError(
+            f"{law.__name__} gives predict, so every parameter needs a Range in `nonlinear`; "
+            f"{', '.join(lacking)} has none. Add one, such as Range(0.1, 10)."
+        )

@@ -1,0 +1,268 @@
+"""What arms share and what one is worth: nested laws tested, and the compute-equivalent gain of each arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from scaling.data.any_table import as_frame
+from scaling.data.runs import usable
+from scaling.fitting.fit import fit
+from scaling.fitting.result import Fit
+from scaling.laws import Arms, law_of
+from scaling.laws.arm_form import ArmForm, levels_of
+from scaling.laws.axis import level_name
+from scaling.laws.base import Array, Law
+from scaling.optimise.objectives import LeastSquares, Objective, checked
+from scaling.result_table import ResultTable
+from scaling.uncertainty.interval_methods import Method, check_level
+from scaling.uncertainty.prediction import method_of
+
+REAL = 0.05  # p value below which a difference between arms counts as real
+DECADES = 690.0  # log of the largest factor that is looked for
+
+
+@dataclass(frozen=True, repr=False)
+class ArmComparison(ResultTable):
+    """What `compare_arms` returns."""
+
+    table: pd.DataFrame  # a row a parameter: what sharing it costs
+    gains: pd.DataFrame  # a row an arm and a point: what the arm is worth by the fitted laws
+    paired: (
+        pd.DataFrame
+    )  # a row an arm: the same by runs that differ in the arm alone; empty without such runs
+    fit: Fit  # the law that was chosen
+    verdict: str
+
+    def __repr__(self) -> str:
+        """Both tables and the verdict."""
+        own = ResultTable.__repr__(self)
+        tables = [
+            part.to_string(float_format=self.number.format) for part in (self.gains, self.paired) if len(part)
+        ]
+        return "\n\n".join([*tables, own])
+
+    def _repr_html_(self) -> str:
+        tables = [
+            part.to_html(float_format=self.number.format) for part in (self.gains, self.paired) if len(part)
+        ]
+        return "".join([*tables, ResultTable._repr_html_(self)])
+
+
+def compare_arms(
+    law: Any,
+    runs: Any,
+    by: str,
+    *,
+    shared: Sequence[str] | None = None,
+    reference: str | None = None,
+    at: Any = None,
+    objective: Objective | str | None = None,
+    level: float = 0.95,
+    method: Method | str | None = None,
+) -> ArmComparison:
+    """Which parameters the arms of a table share, and what each arm is worth against a reference.
+
+    Args:
+        law: its class or its name.
+        runs: any table that `scaling.fit` takes, with the law's axes, `loss` and the column `by`.
+        by: the column that names the arms: optimiser, recipe, corpus, architecture.
+        shared: parameters that all arms share. Unless given, all but those that F tests part one after the other,
+            the one that lowers the error most first.
+        reference: the arm that the others are held against; the first in order unless given.
+        at: points with the law's axes, a table; unless given, the middle and the largest of the runs.
+        objective: LeastSquares() unless told, for F and AICc are Gaussian.
+        level: of the intervals.
+        method: of the intervals, as in `Fit.intervals`.
+
+    Returns:
+        Where the arms share everything, gains are those with one parameter apart: what a difference can be at most.
+        `table`: a row a parameter with shared (whether it is), F, p and delta_aicc of giving each arm its own
+        (negative: its own is better). `gains`: a row an arm and a point with gain_N, the factor in N that the
+        reference needs for the arm's loss, gain_C, the factor in compute with N and D growing alike (laws with D
+        only), and their intervals at `level`. `paired`: a row an arm with pairs (runs of one point and seed), change
+        (loss minus the reference's, nats per token) and gain_N, both with t intervals over the pairs. `fit`, the
+        chosen law. `verdict`.
+
+    Raises ValueError for a column or an arm that is not there, FitError where the rows are too few.
+    Source: the F test of nested models; compute-equivalent gain as in Davidson et al. 2023, arXiv 2312.07413.
+    """
+    check_level(level)
+    runs, objective = as_frame(runs, "runs"), checked(objective, LeastSquares())
+    runs = runs[usable(runs)]
+    arms = levels_of(runs, by)
+    reference = arms[0] if reference is None else str(reference)
+    if reference not in arms or len(arms) < 2:
+        raise ValueError(
+            f"{by}: the reference {reference!r} needs another arm beside it. There is {', '.join(arms)}."
+        )
+    names = law_of(law, runs).free()
+    chosen = list(shared) if shared is not None else _chosen(law, runs, by, names, objective)
+    one = fit(Arms(law, by, shared=tuple(chosen)), runs, objective)
+    table = _tests(law, runs, by, names, chosen, one, objective)
+    free = one if set(chosen) < set(names) else _most_telling(law, runs, by, names, objective)
+    gains = arm_gains(free, reference, at, level, method_of(method, free))
+    pairs = paired_arms(one, runs, reference, level)
+    return ArmComparison(table, gains, pairs, one, _verdict(one, table, gains, by, reference))
+
+
+def _most_telling(law: Any, runs: Any, by: str, names: Sequence[str], objective: Objective) -> Fit:
+    """Where arms share everything: the fit with the one own parameter that lowers the error most, for an interval."""
+    tried = [fit(Arms(law, by, own=(name,)), runs, objective) for name in names]
+    return min(tried, key=lambda one: one.rmse)
+
+
+def _chosen(law: Any, runs: Any, by: str, names: Sequence[str], objective: Objective) -> list[str]:
+    """Parameters that the arms can share: one after the other is parted, the most telling first, while p is low.
+
+    A step looks at several parameters, so p is multiplied by their number (Bonferroni).
+    """
+    shared = list(names)
+    now = fit(Arms(law, by, shared=tuple(shared)), runs, objective)
+    while shared:
+        tried = {n: fit(Arms(law, by, shared=tuple(set(shared) - {n})), runs, objective) for n in shared}
+        best = min(tried, key=lambda name: tried[name].rmse)
+        if not _nested(now, tried[best])[1] * len(shared) < REAL:
+            break
+        shared, now = [name for name in shared if name != best], tried[best]
+    return shared
+
+
+def _nested(small: Fit, large: Fit) -> tuple[float, float]:
+    """F and p of the rows being one law's, against a law with more parameters."""
+    rss = [float((one.problem.w * one.misfit**2).sum()) for one in (small, large)]
+    more = len(large.form.free()) - len(small.form.free())
+    rest = large.degrees_of_freedom
+    if rest < 1 or more < 1:
+        return float("nan"), float("nan")
+    F = max(rss[0] - rss[1], 0.0) / more / max(rss[1] / rest, 1e-300)
+    return F, float(special.fdtrc(more, rest, F))
+
+
+def _tests(
+    law: Any, runs: Any, by: str, names: Sequence[str], shared: Sequence[str], one: Fit, objective: Objective
+) -> pd.DataFrame:
+    """What it changes to share each parameter or not, the others as chosen."""
+    rows = []
+    for name in names:
+        other = [n for n in shared if n != name] if name in shared else [*shared, name]
+        two = fit(Arms(law, by, shared=tuple(other)), runs, objective)
+        small, large = (one, two) if name in shared else (two, one)
+        F, p = _nested(small, large)
+        rows.append((name, name in shared, F, p, large.aicc - small.aicc))
+    columns = ["parameter", "shared", "F", "p", "delta_aicc"]
+    return pd.DataFrame(rows, columns=columns).set_index("parameter")
+
+
+def arm_gains(one: Fit, reference: str, at: Any, level: float, method: Method) -> pd.DataFrame:
+    """What each arm is worth against the reference, in N and in compute, with intervals; a row an arm and a point."""
+    form = _form(one)
+    points = (
+        _points(one, form) if at is None else as_frame(at, "at")[list(form.law.axes)].reset_index(drop=True)
+    )
+    rows = []
+    for arm in (name for name in form.arms if name != reference):
+        found = points.assign(**{form.by: arm})
+        for name, along in (("gain_N", ("N",)), ("gain_C", ("N", "D"))):
+            if not set(along) <= set(form.law.axes):
+                continue
+
+            def log_gain(laws: Law, along: tuple[str, ...] = along, arm: str = arm) -> Array:
+                return _log_gain(laws, points, arm, reference, along)
+
+            values = np.exp(np.stack(method.interval(one, log_gain, level))) if one.determined else np.nan
+            found[[name, f"{name}_lower", f"{name}_upper"]] = np.broadcast_to(values, (3, len(points))).T
+        rows.append(found)
+    return pd.concat(rows, ignore_index=True)
+
+
+def paired_arms(one: Fit, runs: pd.DataFrame, reference: str, level: float) -> pd.DataFrame:
+    """What each arm is worth by runs that differ in the arm alone: same axes and, where there is one, same seed."""
+    form = _form(one)
+    keys = [*form.law.axes, *(["seed"] if "seed" in runs else [])]
+    named = runs.assign(**{form.by: [level_name(value) for value in runs[form.by]]})
+    mean = named.groupby([form.by, *keys], as_index=False)["loss"].mean()
+    own = mean[mean[form.by] == reference]
+    both = mean[mean[form.by] != reference].merge(own, on=keys, suffixes=("", "_reference"))
+    law = one.law.of_arm(reference)  # type: ignore[attr-defined]
+    rows = []
+    for arm, pairs in both.groupby(form.by):
+        others = {axis: pairs[axis].to_numpy(np.float64) for axis in form.law.axes if axis != "N"}
+        row = {form.by: arm, "pairs": len(pairs)} | _mean("change", pairs.loss - pairs.loss_reference, level)
+        if "N" in form.law.axes:
+            sizes = (law.inverse(pairs[name].to_numpy(), **others) for name in ("loss", "loss_reference"))
+            with np.errstate(all="ignore"):
+                log_gain = np.subtract(*(np.log(size) for size in sizes))
+            row |= {name: float(np.exp(value)) for name, value in _mean("gain_N", log_gain, level).items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _mean(name: str, values: Any, level: float) -> dict[str, float]:
+    """A mean and its t interval; open with fewer than two values."""
+    values = np.asarray(values, dtype=np.float64)
+    half = np.inf
+    if values.size > 1:
+        half = float(
+            special.stdtrit(values.size - 1, 0.5 + level / 2) * values.std(ddof=1) / np.sqrt(values.size)
+        )
+    middle = float(values.mean())
+    return {name: middle, f"{name}_lower": middle - half, f"{name}_upper": middle + half}
+
+
+def _form(one: Fit) -> ArmForm:
+    form: ArmForm = one.form.whole
+    return form
+
+
+def _points(one: Fit, form: ArmForm) -> pd.DataFrame:
+    """The middle of the runs, on logarithms, and the largest of them."""
+    axes = {axis: one.axes[axis] for axis in form.law.axes}
+    return pd.DataFrame({axis: [float(np.exp(np.log(x).mean())), float(x.max())] for axis, x in axes.items()})
+
+
+def _log_gain(laws: Law, points: pd.DataFrame, arm: str, reference: str, along: tuple[str, ...]) -> Array:
+    """Log of the factor on axes `along`, as compute, by which the reference equals the arm, (B, K); by bisection."""
+    batch: Any = laws.kind.from_vector(laws.vector[:, None, :])
+    codes = {
+        name: float(code) for name, code in zip(laws.kind.whole.arms, laws.kind.whole.rule.codes, strict=True)
+    }
+    x = {axis: points[axis].to_numpy(np.float64) for axis in laws.kind.whole.law.axes}
+    target = batch._loss(*x.values(), np.full(len(points), codes[arm]))
+    low, high = np.full(target.shape, -DECADES / 4), np.full(target.shape, DECADES / 4)
+    with np.errstate(all="ignore"):
+        for _ in range(80):
+            middle = (low + high) / 2
+            moved = [v * np.exp(middle) if axis in along else v for axis, v in x.items()]
+            above = batch._loss(*moved, np.full(len(points), codes[reference])) > target
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+    edge = DECADES / 4 - 1e-3
+    found = np.where(high >= edge, np.inf, np.where(low <= -edge, -np.inf, (low + high) / 2))
+    return np.asarray(found * len(along))
+
+
+def _verdict(one: Fit, table: pd.DataFrame, gains: pd.DataFrame, by: str, reference: str) -> str:
+    """The answer in words: what is each arm's own, and what the best is worth."""
+    own = [str(name) for name in table.index if not table.shared[name]]
+    lines = [
+        f"The arms of {by} differ in {', '.join(own)}; they share the rest."
+        if own
+        else f"The arms of {by} share one law: no parameter is parted by an F test at {REAL:.0%}."
+    ]
+    gain = "gain_C" if "gain_C" in gains else "gain_N"
+    what = "compute" if gain == "gain_C" else "parameters"
+    if gain in gains:
+        best = gains.loc[gains.groupby(by)[gain].idxmax()].sort_values(gain, ascending=False)
+        lines += [
+            f"{row[by]} is worth {row[gain]:.3g} times the {what} of {reference} "
+            f"({row[gain + '_lower']:.3g} to {row[gain + '_upper']:.3g}) at N = {row['N']:.3g}."
+            for _, row in best.iterrows()
+        ]
+    if not one.determined:
+        lines.append(f"The fit is in doubt ({one.status}): no gain has an interval.")
+    return "\n".join(lines)

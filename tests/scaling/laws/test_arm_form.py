@@ -1,0 +1,158 @@
+"""Arms and categories: own and shared parameters, by name, in every use of a fit."""
+
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling
+from scaling import Arms, Category, ChinchillaLaw, DenseLaw, Law, Range
+from scaling.laws import law_of
+from scaling.laws.axis import Levels
+
+TRUTHS = {
+    "adam": ChinchillaLaw(E=1.71, A=400.0, B=410.0, alpha=0.34, beta=0.28),
+    "muon": ChinchillaLaw(E=1.71, A=310.0, B=410.0, alpha=0.34, beta=0.28),
+}
+
+
+def table(noise: float = 0.0) -> pd.DataFrame:
+    """Runs of both arms on one grid of N and D."""
+    rng, rows = np.random.default_rng(4), []
+    N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 3)))
+    for arm, law in TRUTHS.items():
+        loss = law.predict(N=N, D=D) * np.exp(noise * rng.standard_normal(N.size))
+        rows.append(pd.DataFrame({"N": N, "D": D, "optimizer": arm, "loss": loss}))
+    return pd.concat(rows, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def one():
+    return scaling.fit(Arms("chinchilla", "optimizer", own=("A",)), table(2e-3), scaling.LeastSquares())
+
+
+def test_each_arm_has_its_own_parameter_and_shares_the_others():
+    fit = scaling.fit(Arms(ChinchillaLaw, "optimizer", own=("A",)), table())
+    assert fit.status == scaling.Status.CONVERGED
+    assert list(fit.params.index) == ["E", "A[adam]", "A[muon]", "B", "alpha", "beta"]
+    np.testing.assert_allclose(fit.params, [1.71, 400, 310, 410, 0.34, 0.28], rtol=1e-5)
+    np.testing.assert_allclose(fit.law.of_arm("muon").vector, TRUTHS["muon"].vector, rtol=1e-5)
+
+
+def test_shared_and_own_name_the_same_form():
+    by_shared = law_of(Arms("chinchilla", "optimizer", shared=("E", "B", "alpha", "beta")), table())
+    assert by_shared == law_of(Arms("chinchilla", "optimizer", own=("A",)), table())
+    assert law_of(Arms("chinchilla", "optimizer"), table()).own == ("E", "A", "B", "alpha", "beta")
+
+
+def test_predictions_take_an_arm_by_its_name(one):
+    found = one.predict(N=1e9, D=1e10, optimizer=["muon", "adam"])
+    assert list(found["optimizer"]) == ["muon", "adam"]
+    assert found.loss[0] < found.loss[1]
+    assert one.predict(table().head(3)).index.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="'sgd'"):
+        one.predict(N=1e9, D=1e10, optimizer="sgd")
+    with pytest.raises(ValueError, match="missing optimizer"):
+        one.predict(N=1e9, D=1e10)
+
+
+def test_one_arm_in_the_size_of_another(one):
+    worth = one.law.equivalent("N", {"optimizer": "adam"}, N=1e8, D=1e10, optimizer="muon")
+    assert worth / 1e8 == pytest.approx((400 / 310) ** (1 / 0.34), rel=0.02)
+
+
+def test_it_is_saved_pickled_compared_and_backtested(one, tmp_path):
+    one.save(tmp_path / "fit.json")
+    again = scaling.load(tmp_path / "fit.json")
+    assert (again.law, again.form) == (one.law, one.form)
+    assert again.intervals().equals(one.intervals())
+    assert pickle.loads(pickle.dumps(one)).law == one.law  # noqa: S301 - our own
+    ranked = scaling.compare(["chinchilla", Arms("chinchilla", "optimizer", own=("A",))], table(2e-3)).table
+    assert ranked.index[0] == one.form.__name__
+    assert (
+        scaling.backtest(Arms("chinchilla", "optimizer", own=("A",)), table(2e-3)).table.rmse.iloc[-1] < 0.05
+    )
+
+
+def test_constraints_of_the_law_hold_in_every_arm():
+    fit = scaling.fit(Arms("chinchilla:E=1.7", "optimizer", own=("E", "A")), table(2e-3))
+    assert fit.law.of_arm("adam").E == fit.law.of_arm("muon").E == 1.7
+    low = scaling.fit(Arms("chinchilla", "optimizer", own=("A",)), table(2e-3), bounds={"A[muon]": (1, 250)})
+    assert getattr(low.law, "A[muon]") == pytest.approx(250)
+    assert (
+        scaling.fit(Arms("chinchilla", "optimizer", own=("A",)), table(), fixed={"A[adam]": 400.0}).law.E > 1
+    )
+
+
+@dataclass(frozen=True)
+class PrecisionLaw(Law):
+    """L = E + A/(N eff(precision))^alpha."""
+
+    E: float
+    A: float
+    alpha: float
+    eff: float
+
+    axes = ("N",)
+    nonlinear = {"alpha": Range(0.05, 1.0, 8), "eff": Range(0.1, 2.0, 5, 0.0, 10.0)}  # noqa: RUF012
+    categories = {"precision": Category("eff", reference="bf16")}  # noqa: RUF012
+
+    @staticmethod
+    def terms(N, alpha, eff):
+        return 1.0, (N * eff) ** -alpha
+
+
+EFFICIENCY = {"bf16": 1.0, "fp8": 0.91, "int4": 0.53}
+
+
+def precisions(rows: int = 6) -> pd.DataFrame:
+    """Exact runs of every precision."""
+    N = np.geomspace(1e7, 1e9, rows)
+    parts = [
+        pd.DataFrame({"N": N, "precision": name, "loss": PrecisionLaw(1.8, 900.0, 0.35, e).predict(N=N)})
+        for name, e in EFFICIENCY.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_a_category_has_a_coefficient_a_level_with_one_level_as_reference(tmp_path):
+    fit = scaling.fit(PrecisionLaw, precisions())
+    assert fit.params["eff[bf16]"] == 1.0
+    assert fit.params["eff[int4]"] == pytest.approx(0.53, rel=1e-5)
+    assert "eff[bf16]" not in fit.intervals().index
+    fit.save(tmp_path / "fit.json")
+    assert scaling.load(tmp_path / "fit.json").law == fit.law
+
+
+def test_a_level_with_one_row_is_named():
+    runs = precisions().iloc[:13]
+    assert any("int4" in note for note in scaling.fit(PrecisionLaw, runs).certificate.notes)
+
+
+@pytest.mark.parametrize(
+    ("law", "runs", "words"),
+    [
+        (PrecisionLaw, precisions().drop(columns="precision"), "'precision'"),
+        (PrecisionLaw, precisions().assign(precision=None), "the cell is empty"),
+        (PrecisionLaw, precisions().iloc[6:], "'bf16' is not in the table"),
+        (Arms("dense", "precision", own=("Z",)), precisions(), "no parameter 'Z'"),
+        (Arms("dense", "precision", own=("E",), shared=("A",)), precisions(), "Give one"),
+        (Arms("dense", "N"), precisions(), "axis of DenseLaw"),
+    ],
+)
+def test_what_does_not_fit_a_table_is_named(law, runs, words):
+    with pytest.raises(ValueError, match=words):
+        scaling.fit(law, runs)
+
+
+def test_numeric_categories_are_their_own_numbers():
+    rule = Levels(names=("4", "8", "16"))
+    assert list(rule.codes) == [4, 8, 16]
+    assert list(rule.read(np.array(["16", 4], dtype=object))) == [16, 4]
+    assert rule.labels([8.0]) == ["8"]
+    bits = precisions().assign(bits=lambda t: t.precision.map({"bf16": 16, "fp8": 8, "int4": 4}))
+    fit = scaling.fit(Arms(DenseLaw, "bits", own=("A",)), bits)
+    assert fit.predict(N=1e8, bits=4).loss[0] > fit.predict(N=1e8, bits=16).loss[0]
+    assert list(fit.form.arms) == ["4", "8", "16"]

@@ -1,0 +1,75 @@
+"""What arms share, and what one is worth: a known gain comes out, by the laws and by pairs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling
+from scaling import ChinchillaLaw, DenseLaw
+
+TRUTHS = {
+    "old": ChinchillaLaw(E=1.71, A=400.0, B=410.0, alpha=0.34, beta=0.28),
+    "new": ChinchillaLaw(E=1.71, A=310.0, B=410.0, alpha=0.34, beta=0.28),
+}
+GAIN_N = (400 / 310) ** (1 / 0.34)  # where A alone differs the factor in N is the same everywhere
+
+
+def runs(noise: float, laws=None) -> pd.DataFrame:
+    """Two arms on one grid."""
+    rng, rows = np.random.default_rng(8), []
+    N, D = (v.ravel() for v in np.meshgrid(np.geomspace(2e7, 2e9, 5), np.geomspace(1e9, 1e11, 4)))
+    for arm, law in (laws or TRUTHS).items():
+        loss = law.predict(N=N, D=D) * np.exp(noise * rng.standard_normal(N.size))
+        rows.append(pd.DataFrame({"N": N, "D": D, "recipe_name": arm, "seed": 0, "loss": loss}))
+    return pd.concat(rows, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return scaling.compare_arms("chinchilla", runs(3e-3), "recipe_name", reference="old")
+
+
+def test_the_parameter_that_differs_is_found(found):
+    assert list(found.table.index[~found.table.shared]) == ["A"]
+    assert found.table.p["A"] < 1e-6
+    assert found.table.delta_aicc["A"] < 0
+    assert (found.table.p.drop("A") > 0.05).all()
+
+
+def test_a_known_gain_comes_out_with_its_interval(found):
+    row = found.gains.iloc[0]
+    assert row.gain_N_lower < GAIN_N < row.gain_N_upper
+    assert row.gain_N_upper / row.gain_N_lower < 1.2
+    law, other = TRUTHS["new"], TRUTHS["old"]
+    root = np.sqrt(row.gain_C)  # N and D grow alike
+    assert other.predict(N=row.N * root, D=row.D * root) == pytest.approx(
+        law.predict(N=row.N, D=row.D), rel=3e-3
+    )
+
+
+def test_pairs_tell_the_same(found):
+    row = found.paired.iloc[0]
+    assert row.pairs == 20
+    assert row.change < 0
+    assert row.gain_N_lower < GAIN_N < row.gain_N_upper
+
+
+def test_arms_without_a_difference_share_one_law():
+    alike = runs(3e-3, {"a": TRUTHS["old"], "b": TRUTHS["old"]}).query("D == 1e9")
+    same = scaling.compare_arms(DenseLaw, alike, "recipe_name", level=0.999)
+    assert same.table.shared.all()
+    assert same.gains.gain_N_lower[0] < 1.0 < same.gains.gain_N_upper[0]
+    assert "share one law" in same.verdict
+
+
+def test_text_and_html_show_every_table(found):
+    for shown in (repr(found), found._repr_html_()):
+        assert "gain_N" in shown
+        assert "delta_aicc" in shown
+        assert "pairs" in shown
+
+
+@pytest.mark.parametrize(("by", "reference"), [("lab", None), ("recipe_name", "older")])
+def test_a_column_or_an_arm_that_is_not_there(by, reference):
+    with pytest.raises(ValueError, match=reference or by):
+        scaling.compare_arms("chinchilla", runs(3e-3), by, reference=reference)
