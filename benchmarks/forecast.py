@@ -49,15 +49,16 @@ from benchmarks.forecast_splits import (
 from scaling.data.atomic_files import write_between
 from scaling.forecasting import forecast as forecasting
 from scaling.forecasting import pooling
+from scaling.forecasting.discrepancy import discrepancy
 from scaling.forecasting.forecast import Tuned
 from scaling.forecasting.pooling import fits_of_some
 from scaling.optimise.optimum import solve
 
 OUT = ROOT / "results/benchmarks"
-GRID = [
-    Tuned(flat=flat, prior=prior, few=few)
+GRID = {
+    f"flat {flat:g}, prior {prior:g}, few {few:g}": Tuned(flat=flat, prior=prior, few=few)
     for flat, prior, few in itertools.product((0.1, 0.25, 0.5), (0.03, 0.05, 0.08), (0.0, 0.5, 1.0))
-]
+}
 
 
 # ---- every split ----------------------------------------------------------------------------
@@ -66,6 +67,7 @@ def remembering() -> Iterator[None]:
     """Every law is fitted once to the same runs: the pool, each law alone and every choice of numbers share the fits."""
     whole: dict[Any, Any] = {}
     parts: dict[Any, Any] = {}
+    misses: dict[Any, Any] = {}
 
     def solved(problem: Any, *args: Any) -> Any:
         key = problem.law.__name__
@@ -79,7 +81,14 @@ def remembering() -> Iterator[None]:
             parts[key] = fits_of_some(one, keeps)
         return parts[key]
 
-    with patch.object(forecasting, "solve", solved), patch.object(pooling, "fits_of_some", fitted):
+    def missed(one: Any, where: Any, asked: Any, points: Any, length: float) -> Any:
+        key = one.problem.law.__name__, length
+        if key not in misses:
+            misses[key] = discrepancy(one, where, asked, points, length)
+        return misses[key]
+
+    changed = {"solve": solved, "discrepancy": missed}
+    with patch.multiple(forecasting, **changed), patch.object(pooling, "fits_of_some", fitted):
         yield
 
 
@@ -94,14 +103,14 @@ def _grid(split: Split) -> list[dict[str, Any]]:
     """The forecast with every combination of the numbers."""
     out = plain(split)[:1]
     with remembering():
-        for place, tuned in enumerate(GRID):
-            out += [found | {"method": str(place)} for found in forecasts(split, tuned, alone=False)]
+        for name, tuned in GRID.items():
+            out += [found | {"method": name} for found in forecasts(split, tuned, alone=False)]
     return out
 
 
 # ---- the numbers ----------------------------------------------------------------------------
-def choice(grid: pd.DataFrame, without: str | None) -> int:
-    """The place in GRID that the families other than `without` choose.
+def choice(grid: pd.DataFrame, without: str | None) -> str:
+    """The name in GRID that the families other than `without` choose.
 
     Of those that over their wide splits cover 95%, 95% by compute too, hold 80% in 94% of splits and never
     less than half: the lowest mean log score ratio. Where none does, the highest coverage.
@@ -114,7 +123,7 @@ def choice(grid: pd.DataFrame, without: str | None) -> int:
     compute = wide[wide.kind == COMPUTE].groupby("method").coverage.mean()
     held = np.minimum(found.coverage, compute)
     good = (held >= LEVEL) & (found["at 0.8 or more"] >= 0.94) & (found["below 0.5"] == 0)
-    return int(cost[good].idxmin() if good.any() else held.idxmax())
+    return str(cost[good].idxmin() if good.any() else held.idxmax())
 
 
 def chosen(grid: pd.DataFrame) -> dict[str | None, Tuned]:
@@ -232,7 +241,7 @@ def main() -> None:
         return
     every = [split for table in tables() for split in splits(table)]
     grid = kept("forecast_choice.csv", args.choose, lambda: run(_grid, every))
-    numbers = {None: Tuned()} if grid is None else chosen(grid.astype({"method": str}))
+    numbers = {None: Tuned()} if grid is None else chosen(grid)
     rows = run(_all, [(split, numbers.get(split.table.family)) for split in every])
     other = kept("forecast_peer.csv", bool(args.peer), lambda: peer(args.peer, every))
     rows = relative(pd.concat([rows, other], ignore_index=True) if other is not None else rows)
