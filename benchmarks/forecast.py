@@ -2,7 +2,7 @@
 
 Fits part of every public table, forecasts the rest and scores it, beside the fit's own prediction interval.
 Each family of tables is scored with numbers (`scaling.forecasting.forecast.Tuned`) that the other families chose.
-Writes results/benchmarks/forecast.csv and .md and the tables of docs/forecast.md.
+Writes results/benchmarks/forecast.csv and .md, the tables of docs/forecast.md and the paper's hold-outs in the README.
 --choose     compute every combination of the numbers again before choosing
 --peer EXE   also simple-scaling-laws' prediction, by a Python that has it (kept in forecast_peer.csv)
 --simulate   also simulated runs whose truth is none of the laws (kept in forecast_simulated.csv)
@@ -55,6 +55,7 @@ from scaling.forecasting.pooling import fits_of_some
 from scaling.optimise.optimum import solve
 
 OUT = ROOT / "results/benchmarks"
+HOLD_OUTS = ("<!-- hold-outs -->", "<!-- end of hold-outs -->")  # in the README
 GRID = {
     f"flat {flat:g}, prior {prior:g}, few {few:g}": Tuned(flat=flat, prior=prior, few=few)
     for flat, prior, few in itertools.product((0.1, 0.25, 0.5), (0.03, 0.05, 0.08), (0.0, 0.5, 1.0))
@@ -248,9 +249,8 @@ def main() -> None:
     rows.to_csv(OUT / "forecast.csv", index=False, float_format="%.5g")
     text = report(rows, numbers, kept("forecast_simulated.csv", args.simulate, simulated))
     (OUT / "forecast.md").write_text(f"# How often forecasts hold\n\n{text}\n")
-    page = ROOT / "docs/forecast.md"
-    if page.exists():
-        write_between(page, ("<!-- measured -->", "<!-- end of measured -->"), text)
+    write_between(ROOT / "docs/forecast.md", ("<!-- measured -->", "<!-- end of measured -->"), text)
+    write_between(ROOT / "README.md", HOLD_OUTS, markdown(paper()))
     print(text)
 
 

@@ -132,14 +132,18 @@ def _members(asked: Question, objective: Objective, rows: _Rows) -> tuple[list[M
         except (FitError, np.linalg.LinAlgError):
             out.append(law.__name__)
             continue
-        members.append(member(one.problem, one.theta, rows.labels))
+        fitted = member(one.problem, one.theta, rows.labels)
+        if fitted.finite:
+            members.append(fitted)
+        else:
+            out.append(law.__name__)
     if not members:
         least = min(len(law.free()) for law in asked.laws)
         raise FitError(
             f"{n} usable runs are fewer than any law of {', '.join(asked.runs)} needs. "
             f"Add runs: at least {least + 1}, at three sizes or more."
         )
-    notes = (f"left out, too few runs: {', '.join(out)}",) if out else ()
+    notes = (f"left out, not to be fitted to these runs: {', '.join(out)}",) if out else ()
     sampled = (f"{n:,} of {asked.rows:,} runs used, evenly spread over compute",) if n < asked.rows else ()
     return members, notes + sampled
 

@@ -48,6 +48,11 @@ class Member:
         return self.residuals.size
 
     @property
+    def finite(self) -> bool:
+        """Whether the law can be evaluated at its rows."""
+        return bool(np.isfinite(self.residuals).all())
+
+    @property
     def precision(self) -> Array:
         """What each row weighs, (n,): how often it counts over its relative variance."""
         return np.asarray(self.problem.w * np.square(self.problem.scale))
@@ -196,7 +201,7 @@ def refitted(members: Sequence[Member], keeps: Sequence[Any]) -> list[list[Membe
         enough = [i for i, keep in enumerate(keeps) if np.count_nonzero(keep) > least]
         fits = fits_of_some(one, [keeps[i] for i in enough]) if enough else []
         for i, found in zip(enough, fits, strict=True):
-            if found is not None:
+            if found is not None and found.finite:
                 out[i].append(found)
     return out
 

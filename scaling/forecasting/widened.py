@@ -157,7 +157,7 @@ def widening_of(fit: Estimate) -> Widening | None:
         runs = dict(zip(fit.law.axes, problem.x, strict=True))
         with np.errstate(all="ignore"):
             _WIDENINGS[fit] = Widening(member(problem, problem.internal(fit.law), labels), runs)
-    return _WIDENINGS[fit]
+    return _WIDENINGS[fit] if _WIDENINGS[fit].one.finite else None
 
 
 def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:

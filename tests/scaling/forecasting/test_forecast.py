@@ -177,6 +177,16 @@ def test_where_one_law_has_the_axes_laws_of_fewer_join(pile: pd.DataFrame) -> No
     assert made.weights.index[0] == "ParallelDataLaw"
 
 
+# ---- runs that say little ---------------------------------------------------------------------
+def test_a_ladder_is_forecast_along_itself_and_not_off_it() -> None:
+    N = np.geomspace(1e7, 1e9, 8)
+    ladder = pd.DataFrame({"N": N, "D": 20 * N, "loss": TRUTH.predict(N=N, D=20 * N)})  # without noise
+    along = forecast(ladder, N=1e10, D=2e11)
+    assert along.lower[0] < TRUTH.predict(N=1e10, D=2e11) < along.upper[0]
+    with pytest.raises(scaling.FitError, match="ChinchillaLaw"):
+        forecast(ladder, N=1e10, D=1e9)
+
+
 # ---- what is refused ------------------------------------------------------------------------
 @pytest.mark.parametrize("level", [0, 1, -0.1, 95, "0.95", None])
 def test_a_level_that_is_none_is_refused(pile: pd.DataFrame, level: object) -> None:
