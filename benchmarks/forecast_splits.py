@@ -184,9 +184,11 @@ def forecasts(split: Split, tuned: Tuned | None, alone: bool = True) -> list[dic
     """The pooled forecast and each law's own."""
     pooled = forecast(split.fitted, **axes(split.asked), level=LEVEL, tuned=tuned)
     rows = [row(split, POOLED, pooled.lower, pooled.upper)]
-    for name, law in pooled.laws.items() if alone else ():
-        one = forecast(split.fitted, **axes(split.asked), laws=[type(law)], level=LEVEL, tuned=tuned)
-        rows.append(row(split, name, one.lower, one.upper))
+    known = {law.__name__: law for law in scaling.REGISTRY.values()}
+    for name in pooled.laws if alone else ():
+        if name in known:
+            one = forecast(split.fitted, **axes(split.asked), laws=[known[name]], level=LEVEL, tuned=tuned)
+            rows.append(row(split, name, one.lower, one.upper))
     return rows
 
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from scaling.selection.arms import compare_arms
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
+    from scaling.selection.describe import describe
+    from scaling.selection.description import Description
     from scaling.selection.isoflop import optimum_estimates
     from scaling.selection.paired_gains import gains
     from scaling.selection.pooled_k import pooled_k
@@ -96,6 +98,8 @@ _HOMES = {
     "selection.arms": ["compare_arms"],
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],
+    "selection.describe": ["describe"],
+    "selection.description": ["Description"],
     "selection.isoflop": ["optimum_estimates"],
     "selection.paired_gains": ["gains"],
     "selection.pooled_k": ["pooled_k"],
@@ -121,6 +125,7 @@ __all__ = [
     "ConstrainedLaw",
     "Covariance",
     "DenseLaw",
+    "Description",
     "DiversityLaw",
     "EqualExponentsLaw",
     "Fit",
@@ -147,6 +152,7 @@ __all__ = [
     "by_name",
     "compare",
     "compare_arms",
+    "describe",
     "detectable",
     "fit",
     "forecast",

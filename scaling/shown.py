@@ -23,7 +23,8 @@ def shown(value: Any) -> str:
     if is_table(value) and not isinstance(value, dict):
         kind = "list of records" if isinstance(value, (list, tuple)) else type(value).__name__
         return f"a table ({kind})"
-    if getattr(value, "shape", None):
-        return f"{type(value).__name__} of shape {tuple(value.shape)}"
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:  # a class has a property there
+        return f"{type(value).__name__} of shape {tuple(shape)}"
     words = " ".join(repr(value).split())
     return words if len(words) <= ROOM else f"{words[: ROOM - 3]}..."

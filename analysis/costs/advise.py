@@ -18,6 +18,7 @@ from analysis.costs.shapes import shape_of
 from analysis.inference_cost import GIB, estimate
 from scaling import Fit
 from scaling.accounting import training_flops as count_flops
+from scaling.data.columns.column_units import check_sizes
 from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import default_method
 
@@ -118,7 +119,9 @@ def advise(
     _check(loss, bounds, minimise, work)
     if set(fit.law.axes) != {"N", "P"}:
         raise ValueError(f"{fit.form.__name__} is no law of N and P: it says nothing of streams")
-    candidates = sorted(streams or 2 ** np.arange(0, np.log2(fit.axes["P"].max()) + 1e-9))
+    seen = fit.axes
+    check_sizes(seen["N"], "the runs of the fit")
+    candidates = sorted(streams or 2 ** np.arange(0, np.log2(seen["P"].max()) + 1e-9))
     how = method or default_method(fit)
     rows = [_option(fit, float(P), loss, bounds, work) for P in candidates]
     table = _with_intervals(pd.DataFrame(rows), fit, how, loss, level)

@@ -14,15 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import scaling
-from analysis.explorer.explored_runs import read_sources
+from analysis.explorer.explored_runs import ExploredRuns, mixed_notes, read_sources
 from analysis.explorer.explorer_page import page_text
+from analysis.explorer.payload import first_law
 from analysis.output.html_page import page_path
 from analysis.paper.published_numbers import FOLDER
 from scaling.data.atomic_files import replacing
 from scaling.data.query import WHOLE, Asked
 from scaling.optimise.objectives import Objective
 
-__all__ = ["open_in_browser", "write"]
+Source = Path | str | scaling.Fit
+__all__ = ["notes", "open_in_browser", "read", "write", "write_explored"]
 
 
 def write(
@@ -40,14 +42,37 @@ def write(
     unless given. Raises ValueError for a file that is no fit or runs table, a law with another axis than
     N and P or not finite on the grid, and a sweep with no finished run.
     """
-    given = list(sources) or [Path(FOLDER) / "losses.csv"]
-    found = read_sources(given, asked, objective)
+    return write_explored(*read(sources, asked, objective), out, command=command)
+
+
+def read(
+    sources: Sequence[Source], asked: Asked = WHOLE, objective: Objective | None = None
+) -> tuple[list[ExploredRuns], list[Source]]:
+    """What is in the sources, and these; the paper's losses where there are none."""
+    given: list[Source] = list(sources) or [Path(FOLDER) / "losses.csv"]
+    return read_sources(given, asked, objective), given
+
+
+def write_explored(
+    found: Sequence[ExploredRuns],
+    given: Sequence[Source],
+    out: Path | str,
+    *,
+    command: str = "parscale explore",
+) -> Path:
+    """Write the page of what was `found` in the sources `given` to a file or folder; return its path."""
     text = page_text(found, command=command, origin=", ".join(map(_origin, given)))
     target = page_path(Path(out), "explore.html")
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as partial:
         partial.write_text(text, encoding="utf-8")
     return target
+
+
+def notes(found: Sequence[ExploredRuns]) -> list[str]:
+    """What the runs say against fitting them as one, by the law that each source is first shown with."""
+    told = ((one.title, note) for one in found for note in mixed_notes(one.fits[first_law(one)]))
+    return [f"{title}: {note}" for title, note in told]
 
 
 def _origin(given: Path | str | scaling.Fit) -> str:

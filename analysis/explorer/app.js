@@ -61,6 +61,7 @@ const App = (() => {
     const paper = v.source.laws.parallel;
     if (!v.law.sound) out.push(`This fit is in doubt: ${v.law.status} (${v.law.detail}).`);
     else if (paper && !paper.sound) out.push(`On these runs the paper's law is in doubt: ${paper.status} (${paper.detail}). Shown is another.`);
+    out.push(...v.law.notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`));
     if (v.law.error > 1e-4) out.push(`This law bends more sharply than the page's grid of sizes: losses may be off by ${(100 * v.law.error).toPrecision(2)}%. Fit.predict is exact.`);
     const mine = v.cost(state.N, state.P);
     if (mine === null) out.push("No transformer of the paper's family is that small: no cost is given.");

@@ -12,9 +12,11 @@ import pandas as pd
 import scaling
 from analysis.explorer.law_grid import can_be_explored
 from analysis.sweep import results
+from scaling.data.columns.column_units import check_sizes
 from scaling.data.groups import corpus_name
 from scaling.data.query import WHOLE, Asked
 from scaling.fitting.printed_constants import corpus_of
+from scaling.fitting.table_notes import rising_note
 from scaling.optimise.objectives import Objective
 
 
@@ -25,6 +27,11 @@ class ExploredRuns:
     title: str
     runs: pd.DataFrame
     fits: Mapping[str, scaling.Fit]
+
+
+def mixed_notes(fit: scaling.Fit) -> tuple[str, ...]:
+    """What a fit's runs say against fitting them as one: a loss that rises, rows of several kinds."""
+    return tuple(filter(None, (rising_note(fit), *fit.certificate.table_notes)))
 
 
 def read_sources(
@@ -44,6 +51,7 @@ def read_sources(
         else:
             parts = _from_runs(Path(one), asked, objective)
         for part in parts:
+            check_sizes(part.runs["N"].to_numpy(), str(one) if isinstance(one, str | Path) else "the fit")
             found = _merged(found, part)
     return found
 

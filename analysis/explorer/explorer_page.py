@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 
 import scaling
 from analysis.costs.shapes import shape_of
-from analysis.explorer.explored_runs import ExploredRuns
+from analysis.explorer.explored_runs import ExploredRuns, mixed_notes
 from analysis.explorer.payload import LEVEL, TITLES, first_law, payload
 from analysis.inference_cost import A100, GIB, estimate
 from analysis.output.html_page import html_table
@@ -79,7 +79,8 @@ def _laws(source: ExploredRuns, told: dict[str, Any]) -> str:
         }
         for name, f in source.fits.items()
     ]
-    return html_table(pd.DataFrame(rows), "Fitted laws")
+    notes = "".join(f"<p>{escape(note)}</p>" for note in mixed_notes(source.fits[first_law(source)]))
+    return html_table(pd.DataFrame(rows), "Fitted laws") + notes
 
 
 def _runs(source: ExploredRuns, fitted: scaling.Fit) -> str:

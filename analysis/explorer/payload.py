@@ -10,7 +10,7 @@ import scaling
 from analysis.costs import shapes
 from analysis.costs.hardware import DTYPE_BYTES, KNOWN
 from analysis.explorer import law_grid
-from analysis.explorer.explored_runs import ExploredRuns
+from analysis.explorer.explored_runs import ExploredRuns, mixed_notes
 from analysis.explorer.interval_grid import interval_grid
 from analysis.inference_cost import PREFIX_TOKENS
 from scaling.fitting.summary import baseline_r2
@@ -111,6 +111,7 @@ def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
         "status": str(fitted.status),
         "detail": fitted.certificate.detail,
         "sound": sound,
+        "notes": list(mixed_notes(fitted)),
     }
 
 

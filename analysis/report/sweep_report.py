@@ -137,6 +137,8 @@ def _fits(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Dra
             f"R² {fitted.r2:.4f} (without P: {base}), RMSE {fitted.rmse:.2g}, condition number "
             f"{fitted.condition_number:.3g}."
         )
+        for note in fitted.notes:
+            page.text(f"{note[0].upper()}{note[1:]}.")
         if not fitted.determined:
             continue
         page.attempt("intervals", lambda fitted=fitted: _interval_table(page, fitted))  # type: ignore[misc]

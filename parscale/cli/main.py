@@ -26,6 +26,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "export": "Write a run's model in the released checkpoint format",
     },
     "fit": {
+        "inspect": "What a table holds and what can be told from it, before a fit",
         "fit": "Fit a law to runs",
         "predict": "Predict losses from a saved fit",
         "compare": "Rank laws on the same runs",
@@ -171,10 +172,14 @@ def hidden_package() -> str | None:
 def attempt(args: argparse.Namespace) -> tuple[int, str]:
     """Exit code of a parsed call, and what is said of its failure, if it fails."""
     from parscale.cli.options import read_options
+    from parscale.cli.output import Partly
 
     try:
         module = command_module(args.command)
         outcome = module.run(read_options(module.Options, args))
+        if isinstance(outcome, Partly):
+            print(outcome.text, flush=True)
+            return 1, outcome.failed
         if isinstance(outcome, str):  # text to print: the work is done
             print(outcome, flush=True)
         return (outcome, "") if isinstance(outcome, int) else (0, "")

@@ -6,7 +6,8 @@ split over several tables, each of which begins with the key columns. A pipe get
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
 
 GAP = 3  # characters between two columns
 WORD = 9  # characters that a column of text may shrink to
+
+
+@dataclass(frozen=True)
+class Partly:
+    """Text of the groups of a table that worked, and what is said of those that did not: exit code 1."""
+
+    text: str
+    failed: str
+
+
+def groups_text(text: str, refused: Mapping[str, str]) -> str | Partly:
+    """The text of a command's groups; with the reasons of those that were refused, where there are any."""
+    return Partly(text, f"{'; '.join(refused.values())}. The other groups are done.") if refused else text
 
 
 def show(frame: pd.DataFrame, title: str = "", caption: str = "", keys: int = 1, form: str = "text") -> None:

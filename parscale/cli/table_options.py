@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scaling.data.query import Asked
     from scaling.optimise.objectives import Objective
 
-RUNS = "runs table (parquet, csv, tsv, jsonl) or sweep folder"
+RUNS = "runs table (csv, parquet, json, ...) or sweep folder"
 FORMATS = ("text", "markdown", "latex", "json")
 OBJECTIVES = "huber, log-least-squares, least-squares, lad, asymmetric"
 
@@ -54,7 +54,9 @@ class LevelOptions(JsonOptions):
 class ColumnOptions:
     """Which columns and rows of a table."""
 
-    columns: str | None = option(None, "names in the file: N=params,loss=val_loss", metavar="OURS=THEIRS,...")
+    columns: str | None = option(
+        None, 'names in the file: N=params,loss="val, loss"', metavar="OURS=THEIRS,..."
+    )
     where: str | None = option(None, "only rows with these values", metavar="COLUMN=VALUE,...")
 
     @property

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from scaling.data.columns.recognise import missing, once, recognised
+from scaling.data.formats.json_tables import flat
 from scaling.data.runs import arrays
 from scaling.laws import REGISTRY
 from scaling.laws.axis import Axis
@@ -24,10 +26,10 @@ def as_frame(given: Any, option: str = "table") -> pd.DataFrame:
     """A DataFrame of what a caller gave; ValueError in one line, beginning with `option`, for what is no table.
 
     Polars frames (lazy ones too), pyarrow tables and `datasets` are converted. The columns of a mapping are
-    taken as they stand, by position, whatever their indices.
+    taken as they stand, by position, whatever their indices. Levels of an index that have names are columns.
     """
     if isinstance(given, pd.DataFrame):
-        return _columns_once(given, option)
+        return _tidy(given, option)
     _refuse_others(given, option)
     if isinstance(given, Mapping):
         splits = [name for name, part in given.items() if hasattr(part, "column_names")]
@@ -35,7 +37,7 @@ def as_frame(given: Any, option: str = "table") -> pd.DataFrame:
             raise ValueError(f"{option} holds the splits {', '.join(map(str, splits))}: give one of them")
         return _made(lambda: pd.DataFrame({n: _column(v) for n, v in given.items()}), option)
     if isinstance(given, (list, tuple)) and given and all(isinstance(row, Mapping) for row in given):
-        return _made(lambda: pd.DataFrame.from_records(list(given)), option)
+        return flat(_made(lambda: pd.DataFrame.from_records(list(given)), option))
     if isinstance(given, np.ndarray) and given.dtype.names:
         return _made(lambda: pd.DataFrame({name: given[name] for name in given.dtype.names}), option)
     if not isinstance(given, type):
@@ -44,7 +46,7 @@ def as_frame(given: Any, option: str = "table") -> pd.DataFrame:
                 given = _made(getattr(given, gather), option)
         for convert in (_by_pandas, _by_arrow):
             if (found := _made(partial(convert, given), option)) is not None:
-                return _columns_once(found, option)
+                return flat(_tidy(found, option))
     raise ValueError(f"{option}={shown(given)}: {TAKES}")
 
 
@@ -95,32 +97,45 @@ def _by_arrow(given: Any) -> pd.DataFrame | None:
     return frame
 
 
-def _columns_once(frame: pd.DataFrame, option: str) -> pd.DataFrame:
-    """The frame; ValueError where a column's name is there twice."""
-    if not frame.columns.is_unique:
-        name = frame.columns[frame.columns.duplicated()][0]
-        raise ValueError(f"{option}: two columns are named {name!r}; drop or rename one")
-    return frame
+def _tidy(frame: pd.DataFrame, option: str) -> pd.DataFrame:
+    """The frame with named levels of its index as columns; ValueError where a name that matters is there twice."""
+    named = [name for name in frame.index.names if name is not None]
+    if named:
+        new = [(i, name) for i, name in enumerate(frame.index.names) if name in named and name not in frame]
+        levels = {str(name): frame.index.get_level_values(i).array for i, name in new}
+        frame = frame.assign(**levels).set_axis(frame.index.set_names([None] * frame.index.nlevels))
+    try:
+        return once(frame)[0]
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+
+
+def as_runs(given: Any, option: str = "table") -> pd.DataFrame:
+    """A table of runs as a DataFrame under our names, guesses told in its attrs (`scaling.data.reading`).
+
+    Columns such as num_params, tokens and val_loss are found, runs that did not finish marked in `status`, units
+    that headers or other columns tell put right. Raises ValueError as `as_frame` does.
+    """
+    return recognised(as_frame(given, option))
 
 
 def axis_columns(
     frame: pd.DataFrame, names: tuple[str, ...], rules: Mapping[str, Axis] | None = None
 ) -> dict[str, Array]:
     """The named columns as float64, each (n,); ValueError names the first bad row, column and value."""
-    missing = [name for name in names if name not in frame]
-    if missing:
-        raise ValueError(f"no column {missing[0]!r}: the law takes {', '.join(names)}")
+    lacking = [name for name in names if name not in frame]
+    if lacking:
+        raise ValueError(f"no column {lacking[0]!r}: the law takes {', '.join(names)}")
     columns, _ = arrays({**{name: frame[name] for name in names}, "loss": np.ones(len(frame))}, names, rules)
     return {name: columns[name] for name in names}
 
 
 def runs_frame(given: Any, option: str = "runs") -> pd.DataFrame:
     """A table of runs with N, P and loss, these as numbers; ValueError names the column, row and value that is not."""
-    frame = as_frame(given, option)
-    missing = [name for name in ("N", "P", "loss") if name not in frame]
-    if missing:
-        have = ", ".join(map(str, list(frame)[:12]))
-        raise ValueError(f"{option}: no column {missing[0]!r} (it has {have}); rename the one that holds it")
+    frame = as_runs(given, option)
+    lacking = [name for name in ("N", "P", "loss") if name not in frame]
+    if lacking:
+        raise ValueError(f"{option}: {missing(lacking[0], frame)}")
     columns = axis_columns(frame, ("N", "P"))
     words = [name for name in columns if getattr(frame[name].dtype, "kind", "O") not in "iuf"]
     return frame.assign(**{name: columns[name] for name in words}) if words else frame

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from scaling.laws.base import Array
 
@@ -64,6 +65,17 @@ def levels_along(axis: str, x: Array, axes: Mapping[str, Array]) -> Any:
     if axis == "P":
         return np.unique(x, return_inverse=True)[1].ravel()
     return axis_levels(x, axes.get("P") if axis == "N" else None)
+
+
+def level_table(axis: str, axes: Mapping[str, Array]) -> pd.DataFrame:
+    """Each level of an axis: its lowest and highest value and how many runs it has, ascending.
+
+    axes: the runs' values, each (n,), this axis among them. Values that lie densely are cut into windows
+    (`axis_levels`).
+    """
+    level = levels_along(axis, axes[axis], axes)
+    found = pd.Series(axes[axis]).groupby(level).agg(["min", "max", "size"])
+    return found.set_axis(["lowest", "highest", "runs"], axis=1).reset_index(drop=True)
 
 
 def size_levels(runs: Any) -> Any:

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from scaling.data.runs import read_runs, usable
+from scaling.data.columns.run_states import OK, is_known, states
+from scaling.data.runs import read_narrowed, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
+from scaling.optimise.identifiability import TIED
 from scaling.optimise.optimum import FitError
 
 T = TypeVar("T")
+FEW = 4  # values that a note lists
+GROUPS = 20  # values of a column that may be taken apart
+APART = "--by {0} takes each apart, --where {0}=... takes one"  # the remedy for a mixed column
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:
-    """{"N": "params"} from "N=params,loss=val_loss"."""
-    pairs = [pair.partition("=") for pair in (given or "").split(",") if pair]
-    bad = next((p[0] for p in pairs if not (p[0].strip() and p[2].strip())), None)
+    """{"N": "params"} from "N=params,loss=val_loss"; a name with a comma in quotes, 'loss="val, loss"'."""
+    pairs = [_halves(part) for part in _PART.findall(given or "") if part.strip()]
+    bad = next((pair[0] for pair in pairs if not (pair[0] and pair[1])), None)
     if bad is not None:
-        raise ValueError(f"{option} {given!r}: write NAME=VALUE,NAME=VALUE (at {bad!r})")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+        raise ValueError(f'{option} {given!r}: write NAME=VALUE,NAME=VALUE, commas in "quotes" (at {bad!r})')
+    return dict(pairs)
+
+
+_QUOTED = (
+    r"(?:(?<![^=,\s])(?:\"[^\"]*\"|'[^']*'))"  # where a name or a value begins; elsewhere a quote is a letter
+)
+_PART = re.compile(rf"(?:{_QUOTED}|[^,])+")
+_HALVES = re.compile(rf"((?:{_QUOTED}|[^=])*)=(.*)", re.DOTALL)
+
+
+def _halves(part: str) -> tuple[str, str]:
+    """Name and value of "name=value", quotes taken off."""
+    found = _HALVES.fullmatch(part.strip())
+    name, value = (found[1], found[2]) if found else (part, "")
+    return _bare(name), _bare(value)
+
+
+def _bare(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 class Asked(NamedTuple):
@@ -48,17 +75,32 @@ WHOLE = Asked()  # every row, under the names of the file
 
 def runs_of(source: str | Path, columns: str | None = None, where: str | None = None) -> pd.DataFrame:
     """The runs of a file or folder, columns mapped ("N=params") and rows narrowed ("corpus=pile")."""
-    runs = read_runs(source, mapping(columns, "--columns"))
-    for column, value in mapping(where, "--where").items():
-        if column not in runs:
-            have = ", ".join(runs.columns)
-            raise ValueError(f"--where {column}: no such column in {source}; it has {have}")
-        keep = _is(runs[column], value)
-        if not keep.any():
-            some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
-            raise ValueError(f"--where {column}={value}: no row of {source} has it; there are {some}")
-        runs = runs[keep]
-    return runs
+    wanted = mapping(where, "--where")
+
+    def narrow(runs: pd.DataFrame) -> pd.DataFrame:
+        for column, value in wanted.items():
+            runs = _chosen(runs, column, value)
+        return runs
+
+    return read_narrowed(source, mapping(columns, "--columns"), narrow)
+
+
+def _chosen(runs: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+    """The rows whose column has a value; a word of state that nobody knows is then that of a finished run."""
+    alike = [str(name) for name in runs if str(name).casefold() == column.casefold()]
+    column = alike[0] if column not in runs and len(alike) == 1 else column
+    if column not in runs:
+        close = difflib.get_close_matches(column.casefold(), [str(name).casefold() for name in runs], 1)
+        name = next((str(n) for n in runs if close and str(n).casefold() == close[0]), "")
+        hint = f"; did you mean {name!r}?" if name else ""
+        raise ValueError(f"--where {column}: no such column; it has {', '.join(map(str, runs))}{hint}")
+    keep = _is(runs[column], value, f"--where {column}={value}")
+    if not keep.any():
+        some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
+        raise ValueError(f"--where {column}={value}: no row has it; there are {some}")
+    told = column in states(runs, len(runs)).names
+    runs = runs[keep]
+    return runs.assign(**{column: OK}) if told and not is_known(value) else runs
 
 
 def values(text: str, option: str) -> Array:
@@ -76,11 +118,23 @@ def check_axis(runs: pd.DataFrame, axis: str, option: str, source: str | Path) -
         raise ValueError(f"{option} {axis}: no such axis or column in {source}; use {', '.join(have)}")
 
 
-def _is(column: pd.Series[Any], value: str) -> Any:
-    """Which cells are what a user wrote: numbers however they are written, words to the letter."""
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return (column == parse_size(value)).fillna(False)
-    return column.astype(str) == value
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def _is(column: pd.Series[Any], value: str, asked: str) -> Any:
+    """Which cells are what a user wrote: numbers however they are written, words to the letter, or but for case."""
+    if pd.api.types.is_bool_dtype(column):
+        if value.casefold() not in (*_TRUE, *_FALSE):
+            raise ValueError(f"{asked}: the column holds true and false")
+        return (column == (value.casefold() in _TRUE)).fillna(False).astype(bool)
+    if pd.api.types.is_numeric_dtype(column):
+        try:
+            return (column == parse_size(value)).fillna(False).astype(bool)
+        except ValueError:
+            raise ValueError(f"{asked}: the column holds numbers, and {value!r} is none") from None
+    words = column.astype(str).str.strip()
+    exact = words == value
+    return exact if exact.any() else words.str.casefold() == value.casefold()
 
 
 def split(runs: pd.DataFrame, by: str | None, source: str | Path) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -101,36 +155,72 @@ def split(runs: pd.DataFrame, by: str | None, source: str | Path) -> Iterator[tu
         yield str(value), part
 
 
+@dataclass(frozen=True)
+class Worked(Generic[T]):
+    """What was made of each group of a table, and why nothing could be made of the others, by name."""
+
+    found: dict[str, T]
+    refused: dict[str, str]
+
+
 def each(
     runs: pd.DataFrame, by: str | None, source: str | Path, work: Callable[[pd.DataFrame], T]
-) -> dict[str, T]:
-    """What `work` makes of each group of the runs; an error names its group."""
-    found = {}
+) -> Worked[T]:
+    """What `work` makes of each group of the runs. A group that it refuses does not end the others.
+
+    Raises the first refusal where every group is refused; each names its group.
+    """
+    found, refused = {}, {}
     for name, part in split(runs, by, source):
         try:
             found[name] = work(part)
         except ValueError as error:
             kind = FitError if isinstance(error, FitError) else ValueError
-            raise kind(f"{by}={name}: {error}" if by else str(error)) from None
+            refused[name] = kind(f"{by}={name}: {error}" if by else str(error))
+    if not found:
+        raise next(iter(refused.values()))
+    return Worked(found, {name: str(error) for name, error in refused.items()})
+
+
+def mixed(runs: pd.DataFrame, axes: tuple[str, ...] = ("D",), keep: Any = None) -> dict[str, str]:
+    """What to say of corpora, recipes or, by a law whose axes lack it, D that are fitted as one, by column.
+
+    Their losses are not comparable. D that moves with N in every run is not named. keep: the rows that are fitted,
+    (n,) bool; the usable ones unless given.
+    """
+    rows, found = usable(runs) if keep is None else keep, {}
+    for column in (name for name in ("corpus", "recipe", "D") if name not in axes):
+        values = runs[column][rows].unique() if column in runs else ()
+        if len(values) > 1:
+            names = shown_values([f"{v:g}" if column == "D" else str(v) for v in values])
+            apart = APART.format(column)
+            if column == "D" and is_ladder(runs, rows):
+                continue
+            if column == "D":
+                several = "P" in runs and len(runs["P"].unique()) > 1
+                law = f"--law {'parallel-data' if several else 'chinchilla'} has D in it"
+                apart = f"{law}; {apart}" if len(values) <= GROUPS else law
+            found[column] = f"rows of more than one {column} ({names}) are fitted as one; {apart}"
     return found
 
 
-def mixed(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:
-    """A warning where corpora, recipes or, by a law whose axes lack it, D are fitted as one; else nothing.
+def equals(column: str, value: str) -> str:
+    """COLUMN=VALUE as --where and --columns take it, quoted where it must be."""
+    return "=".join(f'"{word}"' if re.search(r"[\s,\"'=]", word) else word for word in (column, value))
 
-    Their losses are not comparable.
-    """
-    runs = runs[usable(runs)]
-    for column in ("corpus", "recipe", *({"D"} - {*axes})):
-        if column in runs and len(runs[column].unique()) > 1 and by != column:
-            shown = runs[column].unique()[:4]
-            names = ", ".join(f"{v:g}" if column == "D" else str(v) for v in shown)
-            apart = f"--by {column} takes each apart" if by is None else f"--where {column}=... takes one"
-            if column == "D":
-                several = "P" in runs and len(runs["P"].unique()) > 1
-                apart = f"--law {'parallel-data' if several else 'chinchilla'} has D in it; {apart}"
-            return f"\n\nnote: rows of more than one {column} ({names}) are fitted as one; {apart}"
-    return ""
+
+def is_ladder(runs: pd.DataFrame, rows: Any) -> bool:
+    """Whether D is one power of N in every run: the law of N is then that of the ladder."""
+    N, D = (pd.to_numeric(runs[axis][rows], errors="coerce").to_numpy(np.float64) for axis in ("N", "D"))
+    if not (np.isfinite(N) & np.isfinite(D) & (N > 0) & (D > 0)).all() or np.ptp(N) == 0 or np.ptp(D) == 0:
+        return False
+    return abs(float(np.corrcoef(np.log(N), np.log(D))[0, 1])) > TIED
+
+
+def shown_values(values: Sequence[str]) -> str:
+    """The first few of some values, and how many there are where there are more."""
+    more = f", ... {len(values)} values" if len(values) > FEW else ""
+    return ", ".join(values[:FEW]) + more
 
 
 def slug(name: str) -> str:

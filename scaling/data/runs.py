@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,27 +11,38 @@ import numpy as np
 import pandas as pd
 
 from scaling.data import table_files
+from scaling.data.columns import recognise, run_states
+from scaling.data.columns.recognise import AXES
+from scaling.data.columns.run_states import OK
+from scaling.data.reading import reading_of, with_reading
 from scaling.data.units import parse_size
 from scaling.laws.axis import Axis, rule_of
 from scaling.laws.base import Array
 
-AXES = ("N", "P", "D", "C")
 AMOUNTS = ("loss", "loss_se")  # where 2,111 may mean 2.111
-OK = "ok"
 FIRST_STAGE, SECOND_STAGE = "stage-1", "two-stage"  # recipes
-STATUSES = {OK, "diverged", "failed"}
-WANDB_STATES = {"finished", "running", "crashed", "failed", "killed", "pending", "preempted", "preempting"}
+FIRST_STAGES = "first stage of others"
+
+Narrow = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """The runs in a parquet, csv, tsv or jsonl file at `path`, or in a sweep folder, validated.
+    """The runs in a table file at `path`, or in a sweep folder, validated.
 
+    Files: parquet, feather, csv, tsv, txt, jsonl, json, xlsx (with openpyxl), also packed by gzip, bz2, xz, zstd or zip.
     `columns` maps our names to the file's, e.g. {"N": "params", "loss": "val_loss"}; a same name gives way.
-    N, P, D, C and loss become float64 (sizes may be written "2.8B"); P is 1 where the file has none.
+    N, D, C and loss are also found by names such as num_params, tokens, flops and val_loss. N, P, D, C and loss become
+    float64 (sizes may be written "2.8B", headers may say "tokens (B)"); P is 1 where the file has none. Every such
+    guess is told: `scaling.data.reading.reading_of(table)`.
     Raises ValueError naming the file, row, column and value of the first thing wrong, FileNotFoundError
-    where there is no file. Rows whose status is not "ok" are kept and need no loss; in a Weights & Biases
-    export, status is the column State, and "ok" what is finished there.
+    where there is no file. Rows whose status is not "ok" are kept and need no loss; the words of Weights & Biases,
+    MLflow, Slurm, Ray and Optuna are known, in any column of status or state.
     """
+    return read_narrowed(path, columns, lambda table: table)
+
+
+def read_narrowed(path: str | Path, columns: Mapping[str, str] | None, narrow: Narrow) -> pd.DataFrame:
+    """`read_runs` of the rows that `narrow` leaves; those it takes away need not be valid."""
     source = Path(path)
     if source.is_dir():
         source = source / "runs.parquet"
@@ -42,22 +52,44 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.
             )
     if not source.exists():
         raise FileNotFoundError(
-            f"{source}: no such file; give a runs table (parquet, csv, jsonl) or a sweep folder"
+            f"{source}: no such file; give a runs table (csv, parquet, json, ...) or a sweep folder"
         )
-    table = _rename(table_files.load(source), columns or {}, source)
+    table = _loaded(source, columns or {}, narrow)
+    validate(table, str(source), table.index)
+    return table
+
+
+def _loaded(source: Path, columns: Mapping[str, str], narrow: Narrow) -> pd.DataFrame:
+    """The table in a file under our names, its axes as numbers, not yet validated."""
+    table = table_files.load(source)
     if table.empty:
         raise ValueError(f"{source}: the table has no rows")
-    for name in ("N", "loss"):
-        if name not in table:
-            raise ValueError(f"{source}: {_missing(name, table)}")
-    _one_stream(table, source)
-    if "status" not in table and "State" in table and set(table["State"].dropna()) <= WANDB_STATES:
-        table["status"] = table["State"].replace("finished", OK)
-    for name in (*AXES, "loss", "loss_se"):
-        if name in table:
-            table[name] = _numbers(table[name], name, source)
-    validate(table, str(source))
-    return table
+    try:
+        table, told = recognise.once(table, columns.values())
+        table = _rename(table, columns)
+        return recognise.recognised(
+            table,
+            columns,
+            told,
+            needs=("N", "loss"),
+            assume=True,
+            convert=lambda t, good: _converted(t, good, source),
+            narrow=narrow,
+        )
+    except InFile as error:
+        raise ValueError(str(error)) from None
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+class InFile(ValueError):
+    """A refusal that names its file already."""
+
+
+def _converted(table: pd.DataFrame, good: Any, source: Path) -> pd.DataFrame:
+    """The table with its axes as numbers; ValueError where a run's cell is no number."""
+    names = [name for name in (*AXES, *AMOUNTS) if name in table]
+    return table.assign(**{name: _numbers(table[name], name, source, good) for name in names})
 
 
 def read_candidates(path: str | Path) -> pd.DataFrame:
@@ -69,50 +101,41 @@ def read_candidates(path: str | Path) -> pd.DataFrame:
     if not source.exists():
         raise FileNotFoundError(f"{source}: no such file; give a table of candidate runs")
     table = table_files.load(source)
-    if "N" not in table:
-        raise ValueError(f"{source}: {_missing('N', table)}")
-    _one_stream(table, source)
-    for name in [n for n in AXES if n in table]:
-        table[name] = _numbers(table[name], name, source)
-    return table
+    try:
+        table, told = recognise.once(table)
+        guesses = list(told)
+        table, said = recognise.named_columns(table, {"loss": "loss"}, guesses)
+        if "N" not in table:
+            raise ValueError(recognise.missing("N", table))
+        table = recognise.streams(table, guesses, assume=True)
+        every = np.ones(len(table), bool)
+        names = [name for name in AXES if name in table]
+        table = table.assign(**{name: _numbers(table[name], name, source, every) for name in names})
+        table = recognise.in_base_units(table, said, every, guesses)
+    except InFile as error:
+        raise ValueError(str(error)) from None
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+    return with_reading(table, reading_of(table).also(guesses))
 
 
-def _one_stream(table: pd.DataFrame, source: Path) -> None:
-    """P = 1 where the table has none, unless a column looks like it under another name."""
-    if "P" in table:
-        return
-    alike = next((name for name in map(str, table) if name.casefold() in ("p", "streams")), None)
-    if alike:
-        raise ValueError(
-            f"{source}: is column {alike!r} the streams? then say --columns P={alike}; if not, rename it"
-        )
-    table["P"] = 1.0
-
-
-def _rename(table: pd.DataFrame, columns: Mapping[str, str], source: Path) -> pd.DataFrame:
+def _rename(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     for ours, theirs in columns.items():
         if theirs not in table:
             close = difflib.get_close_matches(theirs, list(map(str, table.columns)), 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"{source}: no column {theirs!r} to use as {ours}{hint}")
+            raise ValueError(f"no column {theirs!r} to use as {ours}{hint}")
         other = next(name for name in columns if columns[name] == theirs)
         if other != ours:
-            raise ValueError(f"{source}: column {theirs!r} cannot be both {other} and {ours}")
+            raise ValueError(f"column {theirs!r} cannot be both {other} and {ours}")
     replaced = [name for name in columns if name in table and name not in columns.values()]
     return table.drop(columns=replaced).rename(columns={theirs: ours for ours, theirs in columns.items()})
 
 
-def _missing(name: str, table: Any) -> str:
-    have = ", ".join(map(str, list(table)[:12]))
-    other = re.search(r"[;|\t]", have) if len(list(table)) == 1 else None
-    if other:
-        return f"one column only, {have!r}: write commas, not {other[0]!r}, between columns; in a .tsv tabs"
-    return f"no column {name!r} (it has {have}); name it with --columns {name}=COLUMN or columns={{...}}"
-
-
-def _numbers(column: pd.Series[Any], name: str, source: Path) -> Array:
+def _numbers(column: pd.Series[Any], name: str, source: Path, good: Any) -> Array:
+    """A column as float64; a cell that is no number is refused in a run, and empty in a row that is none."""
     if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     out = np.empty(len(column))
     for row, value in enumerate(column):
         try:
@@ -120,23 +143,37 @@ def _numbers(column: pd.Series[Any], name: str, source: Path) -> Array:
                 raise ValueError(f"{value!r} is not a number: write a point before decimals")
             out[row] = np.nan if value is None or value is pd.NA else parse_size(value)
         except ValueError as error:
-            raise ValueError(f"{source}: {table_files.place(source, row)}, column {name}: {error}") from None
+            if good[row]:
+                place = table_files.place(source, column.index[row])
+                raise InFile(f"{source}: {place}, column {name}: {error}") from None
+            out[row] = np.nan
     return out
 
 
 def usable(table: Any) -> Any:
-    """Which rows a fit may use: status "ok" where there is one, and no first stages; a bool array.
+    """Which rows a fit may use: finished runs where a column tells, and no first stages; a bool array.
 
+    A column status, or another of state whose words are known (`scaling.data.columns.run_states`), tells.
     Stage 1 of a two-stage run (recipe "stage-1") is what every P goes on from, on fewer tokens and
     before the learning rate falls: beside rows of stage 2 it is no result of its own.
     """
-    keep = np.ones(len(table["loss"]), bool)
-    if "status" in table:
-        keep &= _words(table["status"]) == OK
-    if "recipe" in table:
-        recipe = _words(table["recipe"])
-        keep &= (recipe != FIRST_STAGE) | ~(recipe == SECOND_STAGE).any()
-    return keep
+    keep = run_states.states(table, len(table["loss"])).keep
+    return keep & np.logical_not(_first_stages(table))
+
+
+def left_out(table: Any) -> dict[str, int]:
+    """How many rows of a table no fit uses, by the word that says why, the most first."""
+    keep, why, _ = run_states.states(table, len(table["loss"]))
+    words = np.where(keep & _first_stages(table), FIRST_STAGES, why)
+    return {str(word): int(count) for word, count in pd.Series(words[words != ""]).value_counts().items()}
+
+
+def _first_stages(table: Any) -> Any:
+    """Which rows are the first stages of others, (n,) bool, or False."""
+    if "recipe" not in table:
+        return False
+    recipe = _words(table["recipe"])
+    return (recipe == FIRST_STAGE) & (recipe == SECOND_STAGE).any()
 
 
 def finished_runs(table: pd.DataFrame) -> pd.DataFrame:
@@ -164,15 +201,22 @@ RULES: dict[str, tuple[Rule, ...]] = {
 MAY_BE_EMPTY = ("D", "C", "loss_se")
 
 
-def validate(table: pd.DataFrame, source: str = "table") -> pd.DataFrame:
-    """Check the axes and losses of a runs table; ValueError names the first bad row, column and value."""
+def validate(table: pd.DataFrame, source: str = "table", numbers: Any = None) -> pd.DataFrame:
+    """Check the axes and losses of a runs table; ValueError names the first bad row, column and value.
+
+    numbers: of each row in its source, from 0; unless given they are counted.
+    """
     keep = usable(table)
     bad = {name: np.flatnonzero(keep & _bad(name, table[name].to_numpy())) for name in RULES if name in table}
     first = {name: int(rows[0]) for name, rows in bad.items() if rows.size}
     if not first:
         return table
     name = min(first, key=lambda column: first[column])
-    value, place = float(table[name].iloc[first[name]]), table_files.place(Path(source), first[name])
+    row = first[name]
+    value, place = (
+        float(table[name].iloc[row]),
+        table_files.place(Path(source), numbers[row] if numbers is not None else row),
+    )
     if np.isnan(value):
         need = "the cell is empty: it must be a number, or the row left out"
     else:
@@ -197,12 +241,10 @@ def arrays(
     """
     for name in (*names, "loss"):
         if name not in table:
-            raise ValueError(_missing(name, table))
-    known = {name: table[name] for name in ("status", "recipe") if name in table}
-    keep = usable({"loss": table["loss"], **known})
-    if keep.size and "status" in known and STATUSES.isdisjoint(_words(table["status"])):
-        found = ", ".join(sorted({str(word) or "nothing" for word in _words(table["status"])})[:5])
-        raise ValueError(f"no row has status {OK!r}: the column holds {found}; map its words or drop it")
+            raise ValueError(recognise.missing(name, table))
+    keep = usable(table)
+    if keep.size and not keep.any() and (found := run_states.states(table, keep.size).names):
+        raise ValueError(no_run(found[0], table[found[0]]))
     out = {}
     for name in (*names, "loss"):
         rule = rule_of(name, rules)
@@ -217,6 +259,13 @@ def arrays(
             raise ValueError(f"row {row + 1}, column {name}: {values[row]:g} must be finite and {rule.need}")
         out[name] = values[keep]
     return out, int((~keep).sum())
+
+
+def no_run(name: str, column: Any) -> str:
+    """What to do where a column of state says that no row is a finished run."""
+    words = ", ".join(sorted({str(word) or "nothing" for word in _words(column)})[:5])
+    how = f"choose rows with --where {name}=WORD, or map its words"
+    return f"no row has status {OK!r}: column {name} holds {words}; {how}"
 
 
 def _is_float(column: Any) -> bool:

@@ -1,57 +1,33 @@
-"""Files of tables: csv, tsv, jsonl and parquet, no larger than is stated, read as they are."""
+"""Files of tables: text, JSON, parquet and spreadsheets, packed or not, no larger than is stated, read as they are."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import itertools
-import warnings
+import lzma
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import pandas as pd
 
 from scaling.data import atomic_files, limits
+from scaling.data.formats import json_tables, text_tables
+from scaling.data.formats.text_tables import Content
+from scaling.data.reading import Guess, Reading, reading_of, with_reading
 
-TEXT = (".csv", ".tsv", ".jsonl")
+TEXT = (".csv", ".tsv", ".txt", ".tab", ".dat", ".md")
+LINES = (".jsonl", ".ndjson")
+PARQUET = (".parquet", ".pq", ".parq")
+SHEETS = (".xlsx", ".xlsm")
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+KNOWN = (*PARQUET[:2], *TEXT[:3], *LINES, ".json", ".feather", SHEETS[0])
+READ = (*TEXT, *LINES, *PARQUET, *SHEETS, ".json", ".feather", ".arrow")
+MAGIC = {b"PAR1": ".parquet", b"ARROW1": ".feather", b"\x1f\x8b": ".gz"}  # content that tells its kind
 SMALLER = "keep the rows and columns that the fit needs"
-
-
-def _text(source: Path, sep: str) -> pd.DataFrame:
-    """A csv or tsv file; lines before its header that begin with # are remarks."""
-    with source.open(encoding="utf-8", errors="replace") as file:
-        remarks = sum(1 for _ in itertools.takewhile(lambda line: line.startswith("#"), file))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-        return pd.read_csv(
-            source, sep=sep, dtype_backend="numpy_nullable", skiprows=remarks, index_col=False
-        ).rename(columns=lambda name: str(name).strip())
-
-
-def _parquet(source: Path, repeated: Sequence[str], *, verify: bool) -> pd.DataFrame:
-    """A parquet file, as `load` says; verify: the checksums of its pages."""
-    if not repeated:
-        return pd.read_parquet(source, page_checksum_verification=verify)
-    from pyarrow.parquet import read_table
-
-    table = read_table(source, page_checksum_verification=verify, read_dictionary=list(repeated))
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
-    return frame
-
-
-def _is_text(source: Path) -> None:
-    """Refuse, with the remedy, a file that is no UTF-8 text: UTF-16 as spreadsheets save it, or bytes."""
-    with source.open("rb") as file:
-        start = file.read(4096)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise ValueError("it is UTF-16; save it as UTF-8, in a spreadsheet 'CSV UTF-8'")
-    if b"\0" in start:
-        raise ValueError("it is no text but bytes; save the table as text, or name it by its own ending")
-
-
-def _decimal_commas(source: Path) -> bool:
-    """Whether a text file looks as spreadsheets of some languages write it: 1;2,5."""
-    with source.open(encoding="utf-8", errors="replace") as file:
-        lines = [line for line in itertools.islice(file, 20) if not line.startswith("#")]
-    return bool(lines) and ";" in lines[0] and any("," in line for line in lines[1:])
 
 
 def load(source: Path, most: int | None = None, repeated: Sequence[str] = ()) -> pd.DataFrame:
@@ -59,64 +35,181 @@ def load(source: Path, most: int | None = None, repeated: Sequence[str] = ()) ->
 
     repeated: columns of text that say the same many times over. A parquet file is then read for millions
     of rows: such columns as categories, and all without a second copy in memory, so not to be written to.
+    What was guessed is in the table's attrs (`scaling.data.reading`); a row's label is its number in the file.
     """
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".parquet": lambda f: _parquet(f, repeated, verify=not whole),
-        ".csv": lambda f: _text(f, ","),
-        ".tsv": lambda f: _text(f, "\t"),
-        ".jsonl": lambda f: pd.read_json(f, lines=True, dtype=False),
-    }
-    if source.suffix not in readers:
-        raise ValueError(
-            f"{source}: cannot read {source.suffix or 'a file without ending'}; use {', '.join(readers)}"
-        )
+    kind, packed = ending_of(source)
+    if kind not in READ:
+        known = f"{', '.join(KNOWN)}, also packed as {', '.join(PACKED)}"
+        raise ValueError(f"{source}: cannot read {kind or 'a file without ending'}; use {known}")
     size, most = source.stat().st_size, limits.TABLE if most is None else most
     limits.check(source, size, most, SMALLER)
     if size == 0 and source.is_file():
         raise ValueError(f"{source}: the file is empty")
-    whole = atomic_files.intact(source) if source.suffix == ".parquet" and source.is_file() else None
+    whole = atomic_files.intact(source) if kind in PARQUET and not packed and source.is_file() else None
     if whole is False:
         raise ValueError(f"{source} is damaged: it fails its checksum; restore it from a copy or from git")
     try:
-        if source.suffix == ".parquet":
-            limits.check(source, _unpacked(source), most, SMALLER)
-        else:
-            _is_text(source)
-        return readers[source.suffix](source)
-    except limits.TooLarge:
+        content, kind = _content(source, kind, packed, most)
+        if (kind := _true_kind(content, kind)) not in PARQUET:
+            return _index_as_columns(_read(content, kind), kind)
+        limits.check(source, _unpacked(content), most, SMALLER)
+        return _index_as_columns(_parquet(content, repeated, verify=not whole), kind)
+    except (limits.TooLarge, PermissionError):
         raise
-    except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        if isinstance(error, PermissionError):
-            raise
-        raise ValueError(f"{source}: {_reason(source, error)}") from error
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        lzma.LZMAError,
+        zipfile.BadZipFile,
+        pd.errors.ParserError,
+    ) as error:
+        raise ValueError(f"{source}: {_reason(kind, error)}") from error
 
 
-def _reason(source: Path, error: Exception) -> str:
+def ending_of(source: Path) -> tuple[str, str]:
+    """What a name says of a file, in small letters: its kind and how it is packed, (".csv", ".gz")."""
+    ends = [end.lower() for end in source.suffixes[-2:]]
+    if ends and ends[-1] in PACKED:
+        inner = ends[0] if len(ends) == 2 else ""
+        return (inner if inner in (*TEXT, *LINES, *PARQUET, *SHEETS, ".json") else ".csv"), ends[-1]
+    return (ends[-1] if ends else ""), ""
+
+
+def _content(source: Path, kind: str, packed: str, most: int) -> tuple[Content, str]:
+    """The file as it lies, or unpacked; with its kind, which a zip's member tells."""
+    if not packed and source.is_file() and text_tables.start_of(source, 2) == b"\x1f\x8b":
+        packed = ".gz"
+    if not packed:
+        return source, kind
+    if packed != ".zip":
+        with _opened(source, packed) as file:
+            return _bytes(file, source, most), kind
+    with zipfile.ZipFile(source) as archive:
+        names = [
+            n for n in archive.namelist() if not n.endswith("/") and not Path(n).name.startswith((".", "__"))
+        ]
+        tables = [
+            n
+            for n in names
+            if "__MACOSX" not in n and ending_of(Path(n))[0] in (*TEXT, *LINES, *PARQUET, ".json")
+        ]
+        if len(tables) != 1:
+            raise ValueError(
+                f"it holds {len(tables)} tables ({', '.join(names[:4])}): unpack it and give one"
+            )
+        with archive.open(tables[0]) as file:
+            return _bytes(file, source, most), ending_of(Path(tables[0]))[0]
+
+
+def _opened(source: Path, packed: str) -> IO[bytes]:
+    if packed == ".zst":
+        import pyarrow as pa  # slow to import, and only such files need it
+
+        stream: Any = pa.CompressedInputStream(pa.OSFile(str(source)), "zstd")
+        return stream  # type: ignore[no-any-return]
+    return {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}[packed](source, "rb")  # type: ignore[operator,no-any-return]
+
+
+def _bytes(file: IO[bytes], source: Path, most: int) -> io.BytesIO:
+    found = file.read(most + 1)
+    limits.check(source, len(found), most, SMALLER)
+    return io.BytesIO(found)
+
+
+def _true_kind(content: Content, kind: str) -> str:
+    """The kind by content where that is plain; ValueError for bytes under the name of text."""
+    start = text_tables.start_of(content)
+    for mark, other in MAGIC.items():
+        if start.startswith(mark):
+            return other
+    if kind in (*TEXT, *LINES, ".json") and b"\0" in start and start[:2] not in text_tables.UTF_16:
+        raise ValueError("it is no text but bytes; save the table as text, or name it by its own ending")
+    return kind
+
+
+def _read(content: Content, kind: str) -> pd.DataFrame:
+    """The table of a kind other than parquet."""
+    if kind in TEXT:
+        return text_tables.read_text(content, kind)
+    if kind in SHEETS:
+        return _sheet(content)
+    others: dict[str, Callable[[Any], pd.DataFrame]] = {
+        ".json": json_tables.read_json,
+        ".feather": pd.read_feather,
+        ".arrow": pd.read_feather,
+    }
+    return others.get(kind, json_tables.read_lines)(content)
+
+
+def _parquet(content: Content, repeated: Sequence[str], *, verify: bool) -> pd.DataFrame:
+    """A parquet file, as `load` says; verify: the checksums of its pages."""
+    if not repeated:
+        return json_tables.flat(pd.read_parquet(content, page_checksum_verification=verify))
+    from pyarrow.parquet import read_table
+
+    table = read_table(content, page_checksum_verification=verify, read_dictionary=list(repeated))
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame
+
+
+def _unpacked(content: Content) -> int:
+    """Bytes of a parquet file's values once they are read; a few pages may hold any number of rows."""
+    from pyarrow.parquet import read_metadata
+
+    found = read_metadata(content)
+    pages = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
+    return int(max(pages, 8 * found.num_rows * found.num_columns))
+
+
+def _sheet(content: Content) -> pd.DataFrame:
+    """The first sheet with rows of an Excel file."""
+    try:
+        sheets = pd.read_excel(content, sheet_name=None)
+    except ImportError:
+        how = "pip install openpyxl, or save the sheet as CSV"
+        raise ValueError(f"reading a spreadsheet needs openpyxl: {how}") from None
+    filled = {name: frame.dropna(how="all") for name, frame in sheets.items() if len(frame.dropna(how="all"))}
+    if not filled:
+        raise ValueError("no sheet of it has rows")
+    name, frame = next(iter(filled.items()))
+    frame = frame.rename(columns=lambda column: str(column).strip())
+    others = [str(other) for other in filled if other != name]
+    if not others:
+        return frame
+    told = Guess("table", "", f"it also holds {', '.join(others[:3])}", f"the sheet {name} is read")
+    return with_reading(frame, Reading((told,)))
+
+
+def _index_as_columns(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Levels of the index that have a name are columns: what groupby leaves. Rows are then numbered."""
+    named = [name for name in frame.index.names if name is not None]
+    if not named:
+        return frame.reset_index(drop=True) if kind in PARQUET else frame
+    new = [(i, name) for i, name in enumerate(frame.index.names) if name in named and name not in frame]
+    levels = {str(name): frame.index.get_level_values(i).array for i, name in new}
+    plain = frame.reset_index(drop=True).assign(**levels)
+    return with_reading(plain, reading_of(frame))
+
+
+def _reason(kind: str, error: Exception) -> str:
     """Why a table cannot be read, with the remedy where it is known."""
-    if source.suffix == ".csv" and _decimal_commas(source):
-        how = "write commas between columns and a point before decimals"
-        return f"semicolons between columns and commas in numbers: {how}"
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8 text: save it so"
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"not a readable {source.suffix[1:]} table ({first})"
+    own = isinstance(error, ValueError) and not isinstance(error, UnicodeError | pd.errors.ParserError)
+    if (own and kind in TEXT) or isinstance(error, json_tables.TwoOfOneName):
+        return first
+    return f"not a readable {kind[1:]} table ({first})"
 
 
 def place(source: Path, row: int) -> str:
     """Where row number `row` (from 0) of a table is, in words: of a text file with its line."""
-    if source.suffix not in TEXT or not source.is_file():
+    kind, packed = ending_of(source)
+    if packed or kind not in (*TEXT, *LINES) or not source.is_file():
         return f"row {row + 1}"
-    with source.open(encoding="utf-8", errors="replace") as file:
-        table = itertools.dropwhile(lambda line: line[1].startswith("#"), enumerate(file, 1))  # after remarks
-        told = (number for number, line in table if line.strip())
-        header = source.suffix != ".jsonl"
+    skip, header = 0, 0
+    if kind in TEXT:
+        layout = text_tables.layout_of(source, kind)
+        skip, header = layout.skip, int(layout.named)
+    with text_tables.open_text(source, text_tables.encoding_of(source)) as file:
+        told = (number for number, line in enumerate(file, 1) if number > skip and line.strip())
         return f"row {row + 1} (line {next(itertools.islice(told, row + header, None), '?')})"
-
-
-def _unpacked(source: Path) -> int:
-    """Bytes of a parquet file's values once they are read; a few pages may hold any number of rows."""
-    from pyarrow.parquet import read_metadata
-
-    found = read_metadata(source)
-    pages = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
-    return int(max(pages, 8 * found.num_rows * found.num_columns))

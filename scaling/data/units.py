@@ -23,10 +23,13 @@ _SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 def parse_size(text: Any) -> float:
     """A number from 2.8e9, "2.8B", "42_000", "1,000" or 7; ValueError quotes what is not one.
 
-    Commas part thousands, in groups of three; a decimal comma is refused.
+    Commas part thousands, in groups of three; a decimal comma is refused, and "1,100B", which may be one.
     """
     if isinstance(text, str):
         match = NUMBER.match(text)
+        if match and "," in match[1] and (match[2] or match[1].lstrip("+-").startswith("0")):
+            how = "write a point before decimals, 1.1B, or all digits"
+            raise ValueError(f"{text!r} may mean two numbers, its comma a decimal point or not: {how}")
         try:
             return float(match[1].replace(",", "").replace("_", "")) * SUFFIX[match[2].lower()]  # type: ignore[index]
         except (TypeError, ValueError):

@@ -9,15 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_runs
+from scaling.data.reading import ASSUMED, Guess, Reading, reading_of
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
+from scaling.fitting.table_notes import with_table_notes
 from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import LogHuber, Objective, checked
 from scaling.optimise.optimum import STARTS, solve
 from scaling.optimise.problem import Problem
 from scaling.shown import shown
+
+SHARES = 1 + 1e-9  # weights that sum to no more are shares: no count of rows is as low
+FEW = 10.0  # mean weights above which numbers that are not whole are no counts
+MANY, MOST = 100.0, 1e5  # mean weights above which whole numbers are hardly counts, and are none
 
 
 def fit(
@@ -39,14 +45,14 @@ def fit(
     objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475); also by name, "huber".
     fixed: values at which parameters are held, {"E": 1.6}; any parameter, in its own unit. bounds: ends between
     which parameters are kept, {"k": (0, 1)}; None for an end is the law's own.
-    weights: how often each row counts, a column name or (n,), >= 0: counts, not shares, for degrees of
-    freedom follow from their sum. se: standard error of each row's
+    weights: how often each row counts, a column name or (n,), >= 0: counts, not shares or 1 / se^2, which are
+    refused, for degrees of freedom follow from their sum. se: standard error of each row's
     loss in nats per token, a column name or (n,); residuals are divided by it. groups: column name or
     labels of the configuration or run a row belongs to (checkpoints of one run are one cluster). start:
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
-    table = as_frame(table)
+    table = as_runs(table)
     law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective, LogHuber())
     data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)
@@ -54,11 +60,42 @@ def fit(
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
     y = data.pop("loss")
     w = column(table, weights, keep, "weights", zero=True)
+    reading = _told(_of_law(reading_of(table), law), None if weights is None else w, groups)
     problem = Problem(law, tuple(data.values()), y, w, objective)
     if se is not None:
         spread = column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    return Fit.of(solve(problem, start, excluded, labels_of(table, groups, keep), table.index[keep]))
+    found = solve(problem, start, excluded, labels_of(table, groups, keep), table.index[keep])
+    return with_table_notes(Fit.of(replace(found, reading=reading)), table, keep)
+
+
+def _of_law(reading: Reading, law: LawForm) -> Reading:
+    """The reading as far as the law's axes go; a law of P fitted to a table without streams is told what to do."""
+    other = {"N", "D", "C"} - ({*law.axes} - {*law.axis_rules})
+    reading = replace(reading, guesses=tuple(g for g in reading.guesses if not (g.doubt and g.axis in other)))
+    if "P" not in law.axes or not any(guess.action == ASSUMED for guess in reading.of("P")):
+        return reading
+    text = "the law is of P, and no column tells streams: name it with --columns P=COLUMN, or take a law without P"
+    return reading.also([Guess("P", "", ASSUMED, text, doubt=True)])
+
+
+def _told(reading: Reading, weights: Array | None, groups: Any) -> Reading:
+    """What reading guessed, as far as this fit leaves it open; ValueError for weights that are no counts."""
+    if groups is not None:
+        reading = replace(reading, guesses=tuple(g for g in reading.guesses if g.axis != "groups"))
+    if weights is None or not weights.size:
+        return reading
+    used = weights[weights > 0]
+    remedy = "for standard errors give se=, for relative weights divide them by their mean"
+    count = "a weight is how often a row counts"
+    if used.size > 1 and used.sum() <= SHARES:
+        raise ValueError(f"weights: they sum to {used.sum():.3g} as shares do; {count}: {remedy}")
+    span = f"of {used.min():.6g}" if np.ptp(used) == 0 else f"of {used.min():.4g} to {used.max():.4g}"
+    if used.mean() > (MOST if (used % 1 == 0).all() else FEW):
+        raise ValueError(f"weights {span} are no counts; {count}: {remedy}")
+    if used.mean() > MANY:
+        return reading.also([Guess("weights", "", count, f"weights {span}: {count}; {remedy}", doubt=True)])
+    return reading
 
 
 def constrained(law: LawForm, fixed: Any, bounds: Any) -> LawForm:

@@ -67,6 +67,15 @@ class Fit(Estimate):
         """
         return method_of(method, self).parameters(self, level)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of the fit beside its numbers, a sentence each.
+
+        Columns whose rows are fitted as one although they explain the residuals, a loss that rises with N or D,
+        axes that move together, parameters that the runs do not determine, rows that repeat.
+        """
+        return summary.notes(self)
+
     def sensitivity(self, name: str, values: Any) -> pd.DataFrame:
         """The fit with the parameter `name` held at each of `values`: what the answer owes to it, a row a value.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from scaling.data import limits
 from scaling.data.atomic_files import replacing
+from scaling.data.reading import as_json, from_json
 from scaling.laws import Law
 from scaling.laws.arm_form import from_layers, layers_of
 from scaling.laws.constrained import ConstrainedLaw
@@ -92,6 +93,8 @@ def _optional(fit: Estimate) -> dict[str, Any]:
     plain = all(isinstance(label, str | int | np.integer) for label in labels)
     if plain and labels != list(range(len(labels))):
         found["index"] = [str(one) if isinstance(one, str) else int(one) for one in labels]
+    if fit.reading:
+        found["reading"] = as_json(fit.reading)
     return found
 
 
@@ -141,16 +144,20 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
     x = tuple(data[axis] for axis in law_class.axes)
     scale: Any = data["scale"] if data["scale"].ndim else float(data["scale"])
     problem = Problem(form, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale)
-    facts = {f.name: body["certificate"][f.name] for f in fields(Certificate)}
+    facts = {"mixed": (), "table_notes": ()} | body["certificate"]  # which files of version 0.1 lack
+    facts = {f.name: facts[f.name] for f in fields(Certificate)}
     facts |= {
         "status": Status(facts["status"]),
         "at_bound": tuple(facts["at_bound"]),
         "notes": tuple(facts["notes"]),
+        "mixed": tuple(facts["mixed"]),
+        "table_notes": tuple(facts["table_notes"]),
     }
     groups = None if body["groups"] is None else np.array(body["groups"])
     law, index = law_class(**body["parameters"]), np.array(body["index"]) if "index" in body else None
     theta = np.array(body["theta"])
-    return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index)
+    told = from_json(body.get("reading"))
+    return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index, told)
 
 
 def _descendants(base: Any) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.fitting.table_notes import rising_note
 from scaling.laws import ChinchillaLaw, DenseLaw
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.optimum import FitError, solve
@@ -51,22 +52,31 @@ def facts(fit: Estimate) -> list[tuple[str, str]]:
         ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
         ("status", f"{c.status} ({c.detail})"),
         ("R2", f"{fit.r2:.4f}" + (f"; without P {baseline:.4f}" if baseline is not None else "")),
-        ("error", f"rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} nats per token"),
+        ("error", f"rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} {fit.reading.loss_unit}"),
         ("condition", f"{c.condition_number:.3g}: {c.worst_direction}"),
         ("cross-check", cross_check(c.second_algorithm, c.second_gap)),
     ]  # fmt: skip
+    if done := fit.reading.line():
+        rows.append(("read", done))
     if (prime := getattr(fit.law, "A_prime", None)) is not None:
         rows.append(("note", f"also printed A' / (N (k ln P + 1))^alpha: A' = A^alpha = {number(prime)}"))
-    if fit.r2 < 0:
-        rows.append(("note", "the mean of the losses is nearer than the law: are corpora or budgets mixed?"))
-    ratio = fit.delta_over_noise
-    if ratio < 0.5:
-        rows.append(("note", f"delta is {_share(ratio)} of the noise: it acts as least absolute deviations"))
-    if fit.undetermined and fit.undetermined != fit.problem.law.free():
-        rows.append(
-            ("note", f"these runs do not determine {', '.join(fit.undetermined)}: no intervals for them")
-        )
-    return rows + [("note", text) for text in c.notes]
+    return rows + [("note", text) for text in notes(fit)]
+
+
+def notes(fit: Estimate) -> tuple[str, ...]:
+    """What to know of a fit beside its numbers, a sentence each: of its data, its table, its objective."""
+    rises, ratio, lost = rising_note(fit), fit.delta_over_noise, fit.undetermined
+    mean = "the mean of the losses is nearer than the law: are corpora or budgets mixed?"
+    flat = "delta is {} of the noise: it acts as least absolute deviations"
+    found = (
+        rises or (mean if fit.r2 < 0 else ""),
+        flat.format(_share(ratio)) if ratio < 0.5 else "",
+        f"these runs do not determine {', '.join(lost)}: no intervals for them"
+        if lost and lost != fit.problem.law.free()
+        else "",
+    )
+    doubts = (guess.action for guess in fit.reading.doubts)
+    return (*doubts, *filter(None, found), *fit.certificate.notes, *fit.certificate.table_notes)
 
 
 def _share(x: float) -> str:

@@ -62,8 +62,8 @@ def forecast(
     table: the runs (a DataFrame or mapping with N, P or D and `loss`). laws: classes to pool, every
     registered law of the axes that the runs vary unless given. objective: what each law is fitted by,
     LeastSquares(log=True) unless given. level: of the prediction interval. weights, se, groups: as `scaling.fit`
-    takes them, of the rows of the table; rows of one group share an offset. tuned: the numbers chosen on
-    public tables, for checks of that choice. Of more than 2,000 rows an even sample in order of compute is
+    takes them, of the rows of the table; rows of one group share an offset, False: rows are independent.
+    tuned: the numbers chosen on public tables, for checks of that choice. Of more than 2,000 rows an even sample in order of compute is
     used. Source: the module's docstring.
     Raises ValueError for a wrong question, FitError where the runs are fewer than any law needs.
     """
@@ -103,6 +103,7 @@ def _counted(table: Any, weights: Any, *others: Any) -> tuple[Any, ...]:
 def _rows(table: Any, asked: Question, weights: Any, se: Any, groups: Any) -> _Rows:
     """Of the rows used their weights, scales and clusters; ValueError names the first bad row."""
     n = asked.loss.size
+    groups = None if groups is False else groups
     if weights is None and se is None and groups is None:
         return _Rows(np.ones(n), 1.0, None)
     frame = as_frame(table)

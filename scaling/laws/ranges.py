@@ -33,8 +33,7 @@ class Range:
 
     def within(self, lower: float, upper: float) -> Range:
         """The range with the narrower bounds `lower` and `upper`, its starts moved inside them."""
-        least = max(lower, min(self.low, upper / 100 if upper > 0 else upper))
-        low, high = (min(max(end, least), upper) for end in (self.low, self.high))
+        low, high = (min(max(end, lower), upper) for end in (self.low, self.high))
         return replace(self, low=low, high=high, lower=lower, upper=upper)
 
 

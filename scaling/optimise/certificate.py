@@ -49,6 +49,8 @@ class Certificate:
     second_gap: float  # (its objective - ours) / ours; nan if not run
     at_bound: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    mixed: tuple[str, ...] = ()  # columns of the table whose rows are of several kinds, fitted as one
+    table_notes: tuple[str, ...] = ()  # what the rest of the table says against fitting it as one
 
 
 def distinct(*columns: Array) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.data.reading import NOTHING, Reading
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.certificate import Certificate, Status
 from scaling.optimise.identifiability import undetermined
@@ -31,6 +32,7 @@ class Estimate:
     excluded: int = 0  # rows left out: their status is not "ok", or they are stage 1 of others
     groups: Any = None  # cluster label a row (one configuration or run), or None
     index: Any = None  # label of each fitted row in its table, (n,), or None: 0, 1, ...
+    reading: Reading = NOTHING  # what reading the table guessed, and the unit of its loss
 
     @property
     def form(self) -> LawForm:

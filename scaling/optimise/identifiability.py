@@ -18,6 +18,7 @@ from scaling.optimise.problem import TINY, Problem
 
 RANK = 1e-8  # of the largest singular value: a direction that changes predictions by less changes none
 PART = 1e-3  # of such a direction: a parameter with less part in it is told nevertheless
+ROUNDING = 1e-13  # of the mean loss: a parameter that moves predictions by less, doubled, moves none
 TIED = 0.9999  # correlation of two axes' logarithms from which one is taken for a power of the other
 ALONG = 1e-4  # of a prediction's slope, and of an axis' range: less than this is not off what the runs span
 
@@ -45,6 +46,9 @@ def columns(problem: Problem, law: Law) -> tuple[Array, Array]:
     J = law.gradient(**dict(zip(law.axes, problem.x, strict=True)))[:, free]
     J = np.where(np.isfinite(J), J, 0.0)
     length = np.sqrt((J * J).sum(0))
+    size = np.maximum(np.abs([float(getattr(law, name)) for name in problem.law.free()]), 1.0)
+    dead = length * size < ROUNDING * np.sqrt(len(J)) * float(np.abs(problem.y).mean())
+    J, length = np.where(dead, 0.0, J), np.where(dead, 0.0, length)
     return J / np.where(length > 0, length, 1.0), length
 
 

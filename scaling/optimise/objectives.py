@@ -107,11 +107,10 @@ class LogHuber(Objective):
     def parts(self, r: Array) -> tuple[Array, Array, Array, Array]:
         a = np.abs(r)
         inside = np.minimum(a, self.delta)
-        curvature = (a <= self.delta).astype(np.float64)
         return (
             inside * (a - 0.5 * inside),
             np.copysign(inside, r),
-            curvature,
+            self.curvature(a),
             self.delta / np.maximum(a, self.delta),
         )
 
@@ -120,6 +119,9 @@ class LogHuber(Objective):
 
     def psi(self, r: Array) -> Array:
         return np.clip(r, -self.delta, self.delta)
+
+    def curvature(self, r: Array) -> Array:
+        return (np.abs(r) <= self.delta).astype(np.float64)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_runs
 from scaling.data.levels import levels_along
 from scaling.data.runs import arrays
 from scaling.fitting import plots
@@ -59,7 +59,7 @@ def backtest(
     be told 1.3 N to predict what was seen; inf beyond its floor), coverage of the new-run intervals at `level`.
     Raises ValueError for an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
     """
-    runs = as_frame(runs, "runs")
+    runs = as_runs(runs, "runs")
     law = law_of(law, runs)
     by = by or main_axis(law)
     data, _ = arrays(runs, law.axes, law.axis_rules)

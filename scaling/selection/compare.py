@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_runs
 from scaling.data.levels import approximate_C, levels_along
 from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
@@ -62,7 +62,7 @@ def compare(
     axis `holdout` predicted from the smaller ones; bias is observed minus predicted). A law that
     cannot be fitted has its reason as status. Raises FitError if none can.
     """
-    runs, objective = as_frame(runs, "runs"), checked(objective, LeastSquares())
+    runs, objective = as_runs(runs, "runs"), checked(objective, LeastSquares())
     rows, fits, refused = [], {}, {}
     forms = list({law.__name__: law for law in (law_of(one, runs) for one in _several(laws))}.values())
     holdout = holdout or (main_axis(forms[0]) if forms else "N")
@@ -135,7 +135,8 @@ def leave_one_out(one: Fit) -> Array:
         w = np.repeat(one.problem.w[None], left_out.size, 0)
         w[np.arange(left_out.size), left_out] = 0.0
         problem = replace(one.problem, w=w)
-        theta = minimise(problem, np.repeat(one.theta[None], left_out.size, 0), tolerance=1e-10).theta
+        with np.errstate(all="ignore"):  # as `solve`: what overflows on the way is no answer
+            theta = minimise(problem, np.repeat(one.theta[None], left_out.size, 0), tolerance=1e-10).theta
         parts.append(problem.predict(theta)[np.arange(left_out.size), left_out])
     return np.asarray(one.loss - np.concatenate(parts))
 

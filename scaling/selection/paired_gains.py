@@ -43,7 +43,7 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     differ in N: they are of two models, and their mean is of none; and where D is known of some runs only.
     """
     keys = ["corpus", "size", "D", "seed"]
-    runs = _sized(runs)
+    runs = sized(runs)
     if "size" not in runs or not (runs["P"] == 1).any():
         return pd.DataFrame(columns=[*keys, "N_one", "P", "N", "change"])
     known = finished_runs(runs)
@@ -59,7 +59,7 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     return both[[*keys, "N_one", "P", "N", "change"]].sort_values(["corpus", "N_one", "D", "P", "seed"])
 
 
-def _sized(runs: pd.DataFrame) -> pd.DataFrame:
+def sized(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs with a column `size`: their N, where they name no size and streams are not counted in N."""
     several = set(runs.loc[runs["P"] > 1, "N"])
     if "size" in runs or not several or not several <= set(runs.loc[runs["P"] == 1, "N"]):

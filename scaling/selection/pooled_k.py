@@ -21,7 +21,7 @@ from scaling.data.any_table import runs_frame
 from scaling.fitting.fit import fit
 from scaling.laws import DenseLaw
 from scaling.optimise.objectives import LeastSquares
-from scaling.selection.paired_gains import of_one_law, paired
+from scaling.selection.paired_gains import of_one_law, paired, sized
 from scaling.uncertainty.interval_methods import check_level
 
 Array = NDArray[np.float64]
@@ -72,7 +72,7 @@ def pooled_k(runs: Any, level: float = 0.95) -> list[PooledK]:
     Source: the delete-one-group jackknife; its coverage here is measured (docs/coverage.md).
     """
     check_level(level)
-    runs = runs_frame(runs)
+    runs = sized(runs_frame(runs))
     found = []
     for corpus, part in of_one_law(runs).items():
         changes, single = paired(part), part[part["P"] == 1]

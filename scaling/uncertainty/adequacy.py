@@ -108,13 +108,13 @@ def _beyond(fit: Estimate, extra: Array) -> float:
     r, J = fit.problem.linearised(fit.theta[None])
     root_w = np.sqrt(fit.problem.w)
     r, J = r[0] * root_w, J[0] * root_w
-    tangent = _basis(J[(J != 0).any(-1)].T)
+    tangent = column_basis(J[(J != 0).any(-1)].T)
     more = extra * root_w[:, None]
     rest = more - tangent @ (tangent.T @ more)
     beyond = np.linalg.norm(rest, axis=0) > SAME * np.linalg.norm(more, axis=0)
     if not beyond.any():
         return float("nan")
-    more = _basis(rest[:, beyond])
+    more = column_basis(rest[:, beyond])
     r = r - tangent @ (tangent.T @ r)
     gained = float(((more.T @ r) ** 2).sum())
     q = more.shape[1]
@@ -125,7 +125,7 @@ def _beyond(fit: Estimate, extra: Array) -> float:
     return float(special.fdtrc(q, dof, gained / q / max(left / dof, 1e-300)))
 
 
-def _basis(columns: Array) -> Array:
+def column_basis(columns: Array) -> Array:
     """An orthonormal basis of the columns' span, dropping directions that are nearly dependent."""
     length = np.sqrt((columns**2).sum(0))
     u, s, _ = np.linalg.svd(columns / np.where(length > 0, length, 1.0), full_matrices=False)

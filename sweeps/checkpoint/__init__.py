@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweeps.checkpoint.released_format import load, save
+    from sweeps.checkpoint.released_format import load_checkpoint as load
+    from sweeps.checkpoint.released_format import save_checkpoint as save
 
 __all__ = ["load", "save"]
 
@@ -13,4 +14,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'sweeps.checkpoint' has no attribute {name!r}")
     from sweeps.checkpoint import released_format  # loads torch, which planning a sweep does without
 
-    return getattr(released_format, name)
+    return getattr(released_format, f"{name}_checkpoint")

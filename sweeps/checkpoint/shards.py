@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -37,10 +38,23 @@ def tensors_fingerprint(state: Mapping[str, Tensor]) -> str:
 
 
 def write_shard(shard: dict[str, Tensor], path: Path, stamp: dict[str, str]) -> None:
-    """A safetensors file; a full disk is the OSError it is, which the library does not say."""
+    """A safetensors file, the same bytes for the same tensors; a full disk is the OSError it is."""
     try:
         save_file(shard, path, metadata=stamp)
     except SafetensorError as error:
         if code := re.search(r"os error (\d+)", str(error)):
             raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
         raise
+    _sort_metadata(path)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the metadata of a safetensors file in order: the library writes it in an order of chance."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(size)
+        if len(text) == size:  # else the library has changed its way of writing: the file stays as it is
+            file.seek(8)
+            file.write(text)

@@ -14,6 +14,8 @@ from scaling.data.atomic_files import replacing
 from sweeps.checkpoint import released_format as checkpoint
 from sweeps.checkpoint.hf_config import CheckpointError, hf_json
 from sweeps.checkpoint.shards import write_shard
+from sweeps.checkpoint.weight_checks import fit_tensors, refuse_not_finite
+from sweeps.checkpoint.weight_files import BACKBONE, STREAMS, backbone_of, read_shard
 from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 
@@ -86,7 +88,7 @@ class StreamBank(nn.Module):
 
     def save(self, folder: str | Path) -> Path:
         """The backbone as a plain checkpoint, each set in a folder P<streams> of its own."""
-        folder = checkpoint.save(self.at(1), folder)
+        folder = checkpoint.save_checkpoint(self.at(1), folder)
         for P, model in self.sets.items():
             assert isinstance(model, ParScaleLM)
             if P != "1":
@@ -96,7 +98,7 @@ class StreamBank(nn.Module):
     @classmethod
     def load(cls, folder: str | Path) -> StreamBank:
         """What `save` wrote, or a backbone that `save_apart` left with the sets beside it."""
-        bank = cls(checkpoint.load(folder))
+        bank = cls(checkpoint.load_checkpoint(folder))
         backbone = dict(bank.at(1).named_parameters())
         found: dict[int, Path] = {}
         for place in places(Path(folder)):
@@ -105,10 +107,11 @@ class StreamBank(nn.Module):
                 both = f"{found[config.P]} and {place}"
                 raise CheckpointError(f"{folder}: two sets for P = {config.P}, {both}: load the one you want")
             found[config.P] = place
-            extras, _ = checkpoint.read_shard(place / checkpoint.STREAMS)
+            extras, _ = read_shard(place / STREAMS)
+            kept = fit_tensors(config, backbone | extras, str(place))
+            refuse_not_finite(extras, str(place))
             with torch.device("meta"):
                 model = ParScaleLM(config)
-            kept = checkpoint.fit_tensors(model, backbone | extras, str(place))
             model.load_state_dict(kept, assign=True)
             bank.add(model.eval())
         return bank
@@ -117,14 +120,14 @@ class StreamBank(nn.Module):
 def places(backbone: Path) -> list[Path]:
     """The folders of stream sets that name this backbone: within it, or beside it."""
     whole = backbone.resolve()
-    near = [*whole.glob(f"P*/{checkpoint.STREAMS}"), *whole.parent.glob(f"*/{checkpoint.STREAMS}")]
+    near = [*whole.glob(f"P*/{STREAMS}"), *whole.parent.glob(f"*/{STREAMS}")]
     return sorted(path.parent for path in near if _named(path.parent) == whole)
 
 
 def _named(folder: Path) -> Path | None:
     """The backbone that a folder of streams names; None of one that cannot be read: it is not asked for."""
     try:
-        found = checkpoint.backbone_of(folder)
+        found = backbone_of(folder)
     except CheckpointError:
         return None
     return found and found.resolve()
@@ -134,8 +137,8 @@ def write_streams(model: ParScaleLM, folder: Path, backbone: str) -> None:
     """What ParScale adds to a backbone, whose folder is named as seen from this one."""
     folder.mkdir(parents=True, exist_ok=True)
     extras = {name: tensor for name, tensor in checkpoint.merged_state(model).items() if is_extra(name)}
-    with replacing(folder / checkpoint.STREAMS) as temporary:
-        write_shard(extras, temporary, {"format": "pt", checkpoint.BACKBONE: backbone})
+    with replacing(folder / STREAMS) as temporary:
+        write_shard(extras, temporary, {"format": "pt", BACKBONE: backbone})
     checkpoint.write_json(folder / "config.json", hf_json(model.config, "float32"))
 
 
@@ -148,7 +151,7 @@ def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path) -> P
     backbone = folder.resolve().parent / name
     if not backbone.exists():
         with tempfile.TemporaryDirectory(dir=backbone.parent, prefix=f".{name}-", suffix=".tmp") as scratch:
-            made = checkpoint.save(view(model), Path(scratch) / name, tokenizer=tokenizer)
+            made = checkpoint.save_checkpoint(view(model), Path(scratch) / name, tokenizer=tokenizer)
             try:
                 made.replace(backbone)
             except OSError:

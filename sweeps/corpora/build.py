@@ -1,6 +1,6 @@
 """A corpus, built once: cleaned, de-duplicated, split, tokenised, cached, verified on reuse.
 
-`load(name, vocab)` returns a `Corpus`: memory-mapped token files and their manifest. The manifest's
+`open_corpus(name, vocab)` returns a `Corpus`: memory-mapped token files and their manifest. The manifest's
 hash covers the recipe and the files' SHA-256, and is part of every run's configuration.
 """
 
@@ -75,7 +75,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("PARSCALE_CACHE") or platformdirs.user_cache_dir("parscale"))
 
 
-def load(name: str, vocab: int, report: Report | None = None, tokenizer: str = "bpe") -> Corpus:
+def open_corpus(name: str, vocab: int, report: Report | None = None, tokenizer: str = "bpe") -> Corpus:
     """The corpus under `name` tokenised with `vocab` entries: from the cache if it verifies, else built.
 
     `tokenizer` is bpe, trained on the corpus, the path of a tokenizer.json, or hf:NAME. `report` is
@@ -114,7 +114,7 @@ def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[Run
     for config in sorted(configs, key=lambda config: bool(config.parent)):  # a stage 1 before its stages 2
         key = (config.corpus, config.model.vocab, config.tokenizer)
         if key not in built:
-            built[key] = load(config.corpus, config.model.vocab, report, config.tokenizer)
+            built[key] = open_corpus(config.corpus, config.model.vocab, report, config.tokenizer)
         windows = windows_of(config, built[key])
         epochs = windows.epochs(config.start_step + config.steps)
         most[config.corpus] = max(most.get(config.corpus, 0.0), epochs)
@@ -134,7 +134,7 @@ def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
 
     `report` is told of a build, and of text that the run reads again.
     """
-    corpus = load(run.corpus, run.model.vocab, report, run.tokenizer)
+    corpus = open_corpus(run.corpus, run.model.vocab, report, run.tokenizer)
     if run.corpus_hash and corpus.hash != run.corpus_hash:
         raise ValueError(
             f"corpus {run.corpus}: its tokens differ from those the run was planned with "

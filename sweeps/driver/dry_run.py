@@ -38,16 +38,16 @@ UNKNOWN = (
 
 
 @dataclass(frozen=True)
-class Forecast:
+class PlannedTime:
     """Hours of each run, in the order of the configurations, and where they come from."""
 
     hours: list[float | None]
     words: str
 
 
-def forecast(
+def plan_time(
     runs: list[RunConfig], folder: Path, execution: Execution, workers: str, place: str, rate: float | None
-) -> Forecast:
+) -> PlannedTime:
     """Hours as finished runs in `folder` took; else at `rate` FLOP/s; else as steps timed here do."""
     finished = time_estimate.finished_speeds(folder)
     left = [run for run in runs if time_estimate.speed_key(run) not in finished]
@@ -63,23 +63,25 @@ def forecast(
     hours = [time_estimate.hours_of(run, {**speeds, **finished}) for run in runs]
     known = [one for one in hours if one is not None]
     if len(known) < len(runs):
-        return Forecast(hours, UNKNOWN)
+        return PlannedTime(hours, UNKNOWN)
     if place != "local":
         count = len(runs) if workers == "auto" else int(workers)
     at_once = f"{count} at a time" if count > 1 else "one at a time"
-    return Forecast(hours, f"in all {clock(3600 * time_estimate.together(known, count))}, {at_once}: {how}")
+    return PlannedTime(
+        hours, f"in all {clock(3600 * time_estimate.together(known, count))}, {at_once}: {how}"
+    )
 
 
-def table(runs: list[RunConfig], execution: Execution, forecast: Forecast) -> pd.DataFrame:
+def plan_table(runs: list[RunConfig], execution: Execution, time: PlannedTime) -> pd.DataFrame:
     """Every run's shape, counts, memory and time as text, largest first."""
     rows = [
         [*cells(run, execution), clock(3600 * hours) if hours is not None else ""]
-        for run, hours in sorted(zip(runs, forecast.hours, strict=True), key=lambda pair: -pair[0].C)
+        for run, hours in sorted(zip(runs, time.hours, strict=True), key=lambda pair: -pair[0].C)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def sums(runs: list[RunConfig], execution: Execution, forecast: Forecast) -> list[str]:
+def sums(runs: list[RunConfig], execution: Execution, time: PlannedTime) -> list[str]:
     """What the table's memory means, and what all runs take together, in lines."""
     precisions = sorted({run.precision for run in runs})
     less = ", one block's at a time and every block's input" if execution.gradient_checkpointing else ""
@@ -88,7 +90,7 @@ def sums(runs: list[RunConfig], execution: Execution, forecast: Forecast) -> lis
         shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"
         lines.append(f"both on each of {execution.ranks} devices: {execution.strategy}, {shares}")
     flops, tokens = sum(run.own_C for run in runs), sum(run.steps * run.batch_tokens for run in runs)
-    return [*lines, f"in all {flops:.3g} FLOPs and {tokens:,} tokens", forecast.words]
+    return [*lines, f"in all {flops:.3g} FLOPs and {tokens:,} tokens", time.words]
 
 
 def cells(run: RunConfig, execution: Execution) -> list[str]:

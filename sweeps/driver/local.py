@@ -42,7 +42,7 @@ class LocalLauncher:
         """The worker of a place: it sees the GPUs of that place alone."""
         own = gpus_of(place, self.job.execution)
         visible = {"CUDA_VISIBLE_DEVICES": ",".join(own)} if own else {}
-        return pool.start("sweeps.driver.worker:serve", self.job.to_json(), **visible)
+        return pool.start("sweeps.driver.worker:run_worker", self.job.to_json(), **visible)
 
     def poll(self) -> bool:
         """Replace workers that died; False once all have ended."""

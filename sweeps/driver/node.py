@@ -1,6 +1,6 @@
 """One node of a cluster: workers on it until the sweep has nothing left for them, or they are to stop.
 
-A cluster's launcher starts `serve` on every node it is given. The sweep's folder must be the same
+A cluster's launcher starts `run_node` on every node it is given. The sweep's folder must be the same
 folder everywhere: runs are taken from it, and a run whose node is lost goes on from its last snapshot
 there, on whichever node takes it next.
 """
@@ -45,6 +45,6 @@ class Node:
         return ""
 
 
-def serve(text: str, workers: int = 1) -> str:
+def run_node(text: str, workers: int = 1) -> str:
     """`Node.serve`, for launchers that need no handle on the node."""
     return Node().serve(text, workers)

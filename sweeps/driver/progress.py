@@ -23,7 +23,7 @@ AROUND = 9  # lines beside the rows: the table's own, the sums, and some of what
 BESIDE = 60  # columns beside what names a run
 
 
-def describe(run: RunStatus) -> str:
+def describe_run(run: RunStatus) -> str:
     """One line on a run."""
     parts = [run.label, run.state]
     if run.state == "running":
@@ -87,7 +87,7 @@ class View:
         for run in runs:
             if run.state in ENDED and run.run_id not in self.said:
                 self.said.add(run.run_id)
-                self.console.print(describe(run), highlight=False, markup=False)
+                self.console.print(describe_run(run), highlight=False, markup=False)
         share, pace = self._grid(runs)
         if self.console.is_terminal:
             sums = [f"{len(runs):,} runs: {counted(runs)}", f"grid {share:.0%}, {pace}"]
@@ -98,7 +98,9 @@ class View:
             self.console.print(line, highlight=False, soft_wrap=True)
             for run in runs:
                 if run.state == "running":
-                    self.console.print(f"  {describe(run)}", highlight=False, markup=False, soft_wrap=True)
+                    self.console.print(
+                        f"  {describe_run(run)}", highlight=False, markup=False, soft_wrap=True
+                    )
 
     def _grid(self, runs: Sequence[RunStatus]) -> tuple[float, str]:
         """Share of the FLOPs done; time spent and, at this session's pace, left."""

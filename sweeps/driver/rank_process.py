@@ -14,7 +14,7 @@ from sweeps.driver.process_pool import Send
 from sweeps.training.interrupt import Interrupted
 
 
-def serve(text: str, stop: Callable[[], bool], send: Send) -> int:
+def run_rank(text: str, stop: Callable[[], bool], send: Send) -> int:
     """Train a run (`text` is JSON: run, folder, execution) until it is done or asked to stop."""
     from sweeps.training.train import train as train_here
 

@@ -33,10 +33,9 @@ def inside() -> bool:
     return "PARSCALE_RANK" in os.environ
 
 
-def train(
+def train_on_devices(
     run: RunConfig,
     folder: Path,
-    *,
     execution: Execution,
     stop: Callable[[], bool],
     progress: Any,
@@ -164,7 +163,7 @@ def start(pool: ProcessPool, spec: dict[str, Any], node: int) -> list[Child]:
     ranks = []
     for local in range(execution.devices):
         place = {"LOCAL_RANK": str(local), "PARSCALE_RANK": str(node * execution.devices + local)}
-        ranks.append(pool.start("sweeps.driver.rank_process:serve", json.dumps(spec), **settings, **place))
+        ranks.append(pool.start("sweeps.driver.rank_process:run_rank", json.dumps(spec), **settings, **place))
     return ranks
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeps.config.execution import DEFAULT, Execution
-from sweeps.driver.node import serve, stop_file
+from sweeps.driver.node import run_node, stop_file
 from sweeps.driver.worker import Job
 
 RETRIES = 20  # of lost or failed tasks in one call
@@ -67,7 +67,7 @@ class RayLauncher:
         import ray
 
         self.job, self.retried = job, 0
-        self.task = ray.remote(serve).options(
+        self.task = ray.remote(run_node).options(
             num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0, scheduling_strategy="SPREAD"
         )
         self.tasks: list[Any] = [self.task.remote(job.to_json()) for _ in range(workers)]

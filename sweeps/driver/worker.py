@@ -200,7 +200,7 @@ def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def serve(text: str, stop: Callable[[], bool], send: Callable[[Any], None]) -> int:
+def run_worker(text: str, stop: Callable[[], bool], send: Callable[[Any], None]) -> int:
     """Work on a job (its JSON) until it is done or asked to stop; `send` why no run can go on."""
     try:
         work(Job.from_json(text), stop)

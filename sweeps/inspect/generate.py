@@ -5,7 +5,7 @@ Shapes: B prompts, T tokens of the longest one, V vocab.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from sweeps.corpora.tokens import read_tokenizer
+from sweeps.checkpoint.hf_config import CheckpointError, end_tokens
+from sweeps.corpora.tokens import END, read_tokenizer
 from sweeps.model.blocks import check_ids
 from sweeps.model.parscale import ParScaleLM
 
@@ -148,6 +149,38 @@ def left_pad(
     return ids.to(device), None if bool(mask.all()) else mask.to(device)
 
 
+def rooms(prompts: Sequence[Sequence[int]], max_new_tokens: int, context: int | None) -> list[int]:
+    """How many new tokens each prompt may have: `max_new_tokens`, or what the model's context leaves.
+
+    Raises:
+        PromptError: `max_new_tokens` is below 1, or a prompt fills the context.
+
+    """
+    if max_new_tokens < 1:
+        raise PromptError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
+    if context is None:
+        return [max_new_tokens] * len(prompts)
+    longest = max(map(len, prompts), default=0)
+    if longest >= context:
+        raise PromptError(
+            f"a prompt of {longest:,} tokens leaves no room in the model's context of {context:,}; shorten it"
+        )
+    return [min(max_new_tokens, context - len(prompt)) for prompt in prompts]
+
+
+def refuse_not_finite_logits(logits: Tensor) -> Tensor:
+    """The logits (B, V); CheckpointError where one is not finite, which would be taken for a choice."""
+    if not bool(logits.isfinite().all()):
+        wider = (
+            "" if logits.dtype == torch.float32 else "load it with dtype=torch.float32 (--dtype float32), or "
+        )
+        raise CheckpointError(
+            f"the model's logits are not finite in {str(logits.dtype).removeprefix('torch.')}, its weights are too "
+            f"large; {wider}take another checkpoint"
+        )
+    return logits
+
+
 @torch.inference_mode()
 def stream(
     model: ParScaleLM,
@@ -160,7 +193,7 @@ def stream(
     """Continue every prompt, a step at a time: one new token each, None for those that have ended.
 
     Args:
-        model: any P.
+        model: any P. A prompt ends where it and its new tokens fill the model's context.
         prompts: token indices; lengths may differ.
         max_new_tokens: at most that many each.
         sampling: greedy unless given.
@@ -168,25 +201,21 @@ def stream(
         decoder: `Guided(model)` for classifier-free guidance; the plain cached model unless given.
 
     """
-    if max_new_tokens < 1:
-        raise PromptError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
     device = model.head.device
+    left = rooms(prompts, max_new_tokens, model.config.context)
     ids, mask = left_pad(prompts, model.config.vocab, device)
-    needed, context = ids.shape[1] + max_new_tokens, model.config.context
-    if context is not None and needed > context:
-        raise PromptError(
-            f"prompt of {ids.shape[1]} and {max_new_tokens} new tokens exceed the context of {context}"
-        )
     choose = (sampling or Sampling()).chooser(device)
     decoder = decoder or Cached(model)
-    ending, done = torch.tensor(list(stop), device=device), [False] * len(prompts)
-    tokens = choose(decoder.prefill(ids, mask, needed))
-    for left in range(max_new_tokens - 1, -1, -1):
-        yield [None if ended else token for token, ended in zip(tokens.tolist(), done, strict=True)]
-        done = [a or b for a, b in zip(done, torch.isin(tokens, ending).tolist(), strict=True)]
-        if all(done) or left == 0:
+    ending = torch.tensor(list(stop), device=device)
+    logits = decoder.prefill(ids, mask, ids.shape[1] + max(left))
+    while True:
+        tokens = choose(refuse_not_finite_logits(logits))
+        yield [token if room else None for token, room in zip(tokens.tolist(), left, strict=True)]
+        ended = torch.isin(tokens, ending).tolist()
+        left = [0 if end else max(room - 1, 0) for room, end in zip(left, ended, strict=True)]
+        if not any(left):
             return
-        tokens = choose(decoder.step(tokens))
+        logits = decoder.step(tokens)
 
 
 def generate(
@@ -205,12 +234,49 @@ def generate(
     return made
 
 
-def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """The tokenizer.json beside a checkpoint."""
+def load_tokenizer(folder: str | Path, vocab: int | None = None) -> Tokenizer:
+    """The tokenizer.json beside a checkpoint.
+
+    Args:
+        folder: the checkpoint.
+        vocab: rows of the model's embedding; None does not compare.
+
+    Raises:
+        PromptError: the file is missing, or its vocabulary has more than `vocab` entries (tokens that were
+            added to it later, which a prompt need not use, are not counted).
+
+    """
     path = Path(folder) / "tokenizer.json"
     if not path.exists():
-        raise PromptError(f"{path} is missing: text needs the checkpoint's tokenizer")
-    return read_tokenizer(path)
+        raise PromptError(f"{path} is missing: text needs the checkpoint's tokenizer; copy it there")
+    tokenizer = read_tokenizer(path)
+    entries = tokenizer.get_vocab_size(with_added_tokens=False)
+    if vocab is not None and entries > vocab:
+        raise PromptError(
+            f"{path} has {entries:,} entries, the model's embedding {vocab:,} rows: it is of another model. "
+            "Put the checkpoint's own there"
+        )
+    tokenizer.no_truncation()  # some files say that texts are to be cut or filled up
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def ends_of_text(folder: str | Path, tokenizer: Tokenizer) -> list[int]:
+    """The tokens that end a text: those that the checkpoint names, else the one that our corpora use."""
+    end = tokenizer.token_to_id(END)
+    return list(end_tokens(folder)) or ([] if end is None else [end])
+
+
+def encode_prompt(tokenizer: Tokenizer, prompt: str, vocab: int) -> list[int]:
+    """The prompt's tokens; PromptError where the model's embedding has no row for one."""
+    ids: list[int] = tokenizer.encode(prompt).ids
+    if ids and max(ids) >= vocab:
+        word = tokenizer.id_to_token(max(ids))
+        raise PromptError(
+            f"the prompt's token {word!r} is number {max(ids):,}, the model's embedding has {vocab:,} rows; "
+            "leave it out, or put the checkpoint's own tokenizer.json beside it"
+        )
+    return ids
 
 
 def stream_text(
@@ -221,13 +287,17 @@ def stream_text(
     sampling: Sampling | None = None,
     stop: Sequence[int] = (),
     decoder: Stepper | None = None,
-) -> Iterator[str]:
-    """The continuation of one prompt in pieces of text, each as soon as its characters are whole."""
+) -> Generator[str, None, str]:
+    """The continuation of one prompt in pieces of text, each as soon as its characters are whole.
+
+    Returns what ended it: "stop" (a token of `stop`), "length" (`max_new_tokens`) or "context" (the model's).
+    """
     made: list[int] = []
     shown = text = ""
-    encoded = [tokenizer.encode(prompt).ids]
-    for (token,) in stream(model, encoded, max_new_tokens, sampling, stop, decoder):
+    encoded, ended = encode_prompt(tokenizer, prompt, model.config.vocab), ""
+    for (token,) in stream(model, [encoded], max_new_tokens, sampling, stop, decoder):
         if token is None or token in stop:
+            ended = "stop"
             break
         made.append(token)
         text = tokenizer.decode(made)
@@ -236,3 +306,4 @@ def stream_text(
             shown = text
     if shown != text:
         yield text[len(shown) :]
+    return ended or ("length" if len(made) == max_new_tokens else "context")

@@ -33,7 +33,7 @@ START = 16
 _OF_RUN = ("corpus", "size", "N", "P", "D", "seed", "recipe", "status")
 
 
-def measure(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
+def measure_context(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
     """The table of every finished run whose weights are kept, on about so many held-out tokens; written."""
     several = list(trained_runs.runs(folder))
     if not several:
@@ -44,14 +44,19 @@ def measure(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
         run_id, config, weights = known
         facts = {name: runs.loc[run_id, name] for name in _OF_RUN if name in runs}
         return pd.DataFrame(
-            [{**facts, **split(trained_runs.load(weights), trained_runs.windows(config, tokens))}]
+            [
+                {
+                    **facts,
+                    **loss_of_parts(trained_runs.load_trained(weights), trained_runs.windows(config, tokens)),
+                }
+            ]
         )
 
     return trained_runs.complete(folder, TABLE, tokens, of_run, several, order=ORDER)
 
 
 @torch.no_grad()
-def split(model: ParScaleLM, windows: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+def loss_of_parts(model: ParScaleLM, windows: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
     """Loss, its standard error over windows and share of each of PARTS.
 
     Args:
@@ -64,7 +69,7 @@ def split(model: ParScaleLM, windows: Iterable[tuple[Tensor, Tensor]]) -> dict[s
     for inputs, targets in windows:
         there = (inputs.to(model.head.device), targets.to(model.head.device))
         losses = model.loss(*there, reduction="none").reshape(targets.shape).double().cpu()
-        masks = parts(torch.cat([inputs, targets[:, -1:]], dim=1))
+        masks = parts_of_targets(torch.cat([inputs, targets[:, -1:]], dim=1))
         sums.append(torch.einsum("bt,btk->bk", losses, masks.double()).numpy())
         counts.append(masks.sum(dim=1).double().numpy())
     total, count = np.concatenate(sums), np.concatenate(counts)
@@ -76,7 +81,7 @@ def split(model: ParScaleLM, windows: Iterable[tuple[Tensor, Tensor]]) -> dict[s
     return found
 
 
-def parts(ids: Tensor) -> Tensor:
+def parts_of_targets(ids: Tensor) -> Tensor:
     """(B, T + 1) token ids -> (B, T, 4) bool: whether a target is repeated, seen, new, at the start."""
     same = ids[:, :, None] == ids[:, None, :]  # (B, T + 1, T + 1)
     before = torch.ones(same.shape[1:], dtype=torch.bool).tril(-1)

@@ -24,7 +24,7 @@ TABLE = "streams.parquet"
 ORDER = ("N", "P", "run_id", "m")  # of the table's rows
 
 
-def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
+def measure_ensembles(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
     """The table of every finished run of P > 1 whose weights are kept, on about so many tokens; written."""
     several = [known for known in trained_runs.runs(folder) if known[1].model.P > 1]
     if not several:
@@ -36,7 +36,7 @@ def measure(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
 
 def _of_run(weights: Path, config: RunConfig, tokens: int) -> pd.DataFrame:
     """One run's rows."""
-    model = trained_runs.load(weights)
+    model = trained_runs.load_trained(weights)
     report = diagnose(model, trained_runs.windows(config, tokens))
     facts: dict[str, Any] = {"size": config.size, "N": config.model.N, "P": config.model.P}
     facts |= {"line": report.gain_slope * (1 - 1 / report.ensemble["m"]), "entropy": report.entropy}

@@ -45,9 +45,9 @@ def _readable(config: RunConfig, weights: Path) -> RunConfig:
     return config if here or not own.is_file() else replace(config, tokenizer=str(own))
 
 
-def load(weights: Path) -> ParScaleLM:
+def load_trained(weights: Path) -> ParScaleLM:
     """A kept model, on the GPU where there is one."""
-    model = released_format.load(weights).eval()
+    model = released_format.load_checkpoint(weights).eval()
     return model.cuda() if torch.cuda.is_available() else model
 
 

@@ -71,7 +71,7 @@ def quiet_prefix(sample: HeadSample, K: int) -> tuple[Tensor, Tensor, Tensor]:
     return key.detach(), value, share.mean()
 
 
-def quiet(model: ParScaleLM, input_ids: Tensor) -> Tensor:
+def quiet_streams(model: ParScaleLM, input_ids: Tensor) -> Tensor:
     """Make a grown model start at its backbone's loss; returns the mean share of attention, (layers, m).
 
     The prefix keys are those that draw least attention from this text's queries, the prefix values those
@@ -175,7 +175,7 @@ def network_width(model: ParScaleLM) -> int:
 
 
 def merge(model: ParScaleLM) -> None:
-    """Replace reparameterised prefixes by what they evaluate to; `checkpoint.save` does so by itself."""
+    """Replace reparameterised prefixes by what they evaluate to; `save_checkpoint` does so by itself."""
     for attention in model.attentions:
         for name in ("prefix_k", "prefix_v"):
             if parametrize.is_parametrized(attention, name):

@@ -22,7 +22,7 @@ from sweeps.config.run import RunConfig
 from sweeps.corpora.tokens import Windows
 from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
-from sweeps.model.stream_initialisation import quiet, reparameterise
+from sweeps.model.stream_initialisation import quiet_streams, reparameterise
 from sweeps.training import strategies
 from sweeps.training.compiling import compile_if_possible
 from sweeps.training.evaluate import Evaluation
@@ -198,7 +198,7 @@ def build_model(run: RunConfig, base: Path | None = None, windows: Windows | Non
     torch.manual_seed(run.seed)
     model = ParScaleLM(run.model) if base is None else _grown(run, base)
     if run.start == "quiet" and windows is not None:
-        quiet(model, _text(run, windows))
+        quiet_streams(model, _text(run, windows))
     if run.recipe == "peft":
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(is_extra(name))
@@ -216,7 +216,7 @@ def _text(run: RunConfig, windows: Windows) -> Tensor:
 
 def _grown(run: RunConfig, base: Path) -> ParScaleLM:
     """The base checkpoint's model with the run's streams."""
-    model = released_format.load(base, dtype=torch.float32)
+    model = released_format.load_checkpoint(base, dtype=torch.float32)
     want = run.model
     if want.P != model.config.P:
         if model.config.P > 1:

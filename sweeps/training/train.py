@@ -54,7 +54,7 @@ def train(
     `snapshot` names another to go on from, or none: the ranks of a run are told theirs.
     """
     if execution.ranks > 1 and not ranks.inside():
-        return ranks.train(run, folder, execution=execution, stop=stop, progress=progress, report=report)
+        return ranks.train_on_devices(run, folder, execution, stop, progress, report)
     say = report or logging.getLogger(__name__).warning
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def train(
     watch.progress = progress
     if snapshot == "last":
         snapshot = snapshots.choose(run, folder, say)
-    with quiet():
+    with silent_lightning():
         trainer = _trainer(run, folder, execution, watch)
         trainer.loggers = loggers_of(execution.loggers, run, folder, snapshots.step_of(snapshot))
         trainer.fit(module, ckpt_path=snapshot, weights_only=True if snapshot else None)
@@ -81,16 +81,16 @@ def train(
     if rank() == 0:
         write_results(run, module, corpus, folder)
         if not module.history.diverged:
-            save_checkpoint(run, model, folder, corpus.folder / "tokenizer.json")
+            save_run_model(run, model, folder, corpus.folder / "tokenizer.json")
     return row_of(run, module, watch.evaluation, started_at, corpus)
 
 
-def save_checkpoint(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:
+def save_run_model(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:
     """Write the model in the released format; runs on one frozen backbone share its file."""
     if run.recipe == "peft":
         save_apart(model, folder, f"backbone-{run.parent_hash[:16]}", tokenizer)
     else:
-        released_format.save(model, folder, tokenizer=tokenizer)
+        released_format.save_checkpoint(model, folder, tokenizer=tokenizer)
 
 
 def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -> L.Trainer:
@@ -116,7 +116,7 @@ def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silent_lightning() -> Iterator[None]:
     """Keep Lightning's advice, tips and progress out of the output; errors still raise."""
     loggers = [
         logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if "lightning" in name

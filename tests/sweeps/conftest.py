@@ -27,7 +27,7 @@ def corpus(documents, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PARSCALE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        corpora.load(documents, 300, lambda line: None)
+        corpora.open_corpus(documents, 300, lambda line: None)
         yield documents
 
 

@@ -21,11 +21,11 @@ class Options:
 def run(options: Options) -> int:
     """Read held-out text with every finished run, write the table and print it."""
     from parscale.cli.output import show
-    from sweeps.inspect.loss_by_context import PARTS, TABLE, measure
+    from sweeps.inspect.loss_by_context import PARTS, TABLE, measure_context
     from sweeps.store.status import sweep_folder
 
     folder, read = sweep_folder(options.sweep), tokens(options.tokens, example="50k")
-    found = measure(folder, read or 0)
+    found = measure_context(folder, read or 0)
     shares = ", ".join(f"{part} {found[f'share_{part}'].mean():.0%}" for part in PARTS)
     names = ["size", "P", "seed", *(f"loss_{part}" for part in PARTS)]
     show(found[names], "held-out loss by what came before", f"of the text: {shares}", keys=3)

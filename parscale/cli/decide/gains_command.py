@@ -34,11 +34,19 @@ def run(options: Options) -> str:
     runs, context, streams = _measured(options.source, options.baseline, options.asked)
     table = gains(runs, options.level).table
     if not len(table):
-        lacks = "no size was run at P = 1 and at more with the same seed and tokens"
-        unnamed = "add a column size, one label for the runs that share a backbone: it pairs them"
-        raise ValueError(f"{options.source}: {lacks if 'size' in runs else unnamed}")
+        raise ValueError(f"{options.source}: {_unpaired(runs)}")
     form = _json if options.json else _text
     return form(table, runs, context, streams, options.level)
+
+
+def _unpaired(runs: pd.DataFrame) -> str:
+    """Why no run of P > 1 has one of P = 1 beside it, and what to do."""
+    if (runs["P"] == 1).all() or not (runs["P"] == 1).any():
+        lacks = "every run has P = 1" if (runs["P"] == 1).any() else "no run has P = 1"
+        return f"{lacks}: gains are changes of the loss from P = 1 to more streams; add such runs"
+    if "size" in runs:
+        return "no size was run at P = 1 and at more with the same seed and tokens"
+    return "add a column size, one label for the runs that share a backbone: it pairs them"
 
 
 def _measured(source: str, baseline: str | None, of: Asked) -> tuple[Any, Any, Any]:

@@ -25,7 +25,7 @@ def run(options: Options) -> int:
     from sweeps.store.status import sweep_folder
 
     folder, read = sweep_folder(options.sweep), tokens(options.tokens, example="50k")
-    found = stream_ensembles.measure(folder, read or 0)
+    found = stream_ensembles.measure_ensembles(folder, read or 0)
     whole = found[found["m"] == found["P"]]
     names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]
     frozen = [c for c in ("backbone", "own", "over_backbone", "over_backbone_se") if "backbone" in whole]

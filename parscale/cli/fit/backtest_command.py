@@ -10,6 +10,7 @@ from parscale.cli.options import option
 from parscale.cli.table_options import LevelOptions, RunsOptions
 
 if TYPE_CHECKING:
+    from parscale.cli.output import Partly
     from scaling.laws.base import LawForm
     from scaling.selection.backtest import Backtest
 
@@ -24,9 +25,9 @@ class Options(LevelOptions, RunsOptions):
     along: str = option("N", "N, P, D or C (default N)")
 
 
-def run(options: Options) -> str:
+def run(options: Options) -> str | Partly:
     """Fit the small runs of each group, predict the large ones."""
-    from parscale.cli.output import as_json
+    from parscale.cli.output import as_json, groups_text
     from scaling.data.query import check_axis, each
     from scaling.laws import by_name
     from scaling.selection.backtest import backtest
@@ -35,13 +36,14 @@ def run(options: Options) -> str:
     options.check_level()
     runs = options.read()
     check_axis(runs, options.along, "--along", options.runs)
-    found = each(
+    done = each(
         runs, options.by, options.runs, lambda part: backtest(law, part, options.along, objective, level)
     )
     if options.json:
-        return as_json({name: backtested(law, one) for name, one in found.items()})
-    told = [f"== {name} ==\n{one!r}" for name, one in found.items()]
-    return "\n\n".join(told) + mixed_note(runs, options.by, law.axes)
+        found = {name: backtested(law, one) for name, one in done.found.items()}
+        return groups_text(as_json(found), done.refused)
+    told = [f"== {name} ==\n{one!r}" for name, one in done.found.items()]
+    return groups_text("\n\n".join(told) + mixed_note(runs, options.by, law.axes), done.refused)
 
 
 def backtested(law: LawForm, one: Backtest) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from parscale.cli.fit.fit_command import mixed_note
 from parscale.cli.options import option
 from parscale.cli.table_options import OBJECTIVES, FormatOptions, RunsOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from parscale.cli.output import Partly
     from scaling.fitting.result import Fit
     from scaling.laws.base import LawForm
     from scaling.selection.compare import Comparison
@@ -30,9 +30,9 @@ class Options(FormatOptions, RunsOptions):
     holdout: str = option("N", "axis whose largest levels are held out (default N)")
 
 
-def run(options: Options) -> str:
+def run(options: Options) -> str | Partly:
     """Rank laws on each group of a runs table."""
-    from parscale.cli.output import as_json, marked_up
+    from parscale.cli.output import groups_text
     from scaling.data.query import check_axis, each
     from scaling.selection.compare import compare
 
@@ -42,7 +42,14 @@ def run(options: Options) -> str:
     def rank(part: pd.DataFrame) -> Comparison:
         return compare(laws_for(options.laws, part), part, objective, options.holdout)
 
-    found = each(runs, options.by, options.runs, rank)
+    done = each(runs, options.by, options.runs, rank)
+    return groups_text(_told(done.found, runs, options), done.refused)
+
+
+def _told(found: dict[str, Comparison], runs: pd.DataFrame, options: Options) -> str:
+    """The comparisons of all groups in the form that was asked for."""
+    from parscale.cli.output import as_json, marked_up
+
     if options.form == "json":
         return as_json({name: compared(one) for name, one in found.items()})
     if options.form != "text":
@@ -51,7 +58,7 @@ def run(options: Options) -> str:
             marked_up(table, name, found[name].verdict, options.form) for name, table in tables.items()
         )
     told = [f"== {name} ==\n{ranking(one)}" for name, one in found.items()]
-    return "\n\n".join(told) + _one_stream(runs, options) + mixed_note(runs, options.by)
+    return "\n\n".join(told) + _one_stream(runs, options)
 
 
 def _one_stream(runs: pd.DataFrame, options: Options) -> str:
@@ -85,7 +92,8 @@ def doubts(one: Fit) -> dict[str, Any]:
     from scaling.uncertainty.adequacy import adequacy
 
     found = adequacy(one)
-    return {name: getattr(found, name) for name in ("structure_p", "replicate_p", "size_p", "verdict")}
+    tests = {name: getattr(found, name) for name in ("structure_p", "replicate_p", "size_p", "verdict")}
+    return tests | {"notes": one.notes}
 
 
 def shown(one: Comparison) -> pd.DataFrame:
@@ -100,6 +108,8 @@ def ranking(one: Comparison) -> str:
     from scaling.uncertainty.adequacy import adequacy
 
     best, room = str(one.table.index[0]), terminal_text.width()
-    words = f"{one.verdict}\nResiduals of {best}: {adequacy(one.fits[best]).verdict}"
+    fit = one.fits[best]
+    notes = "".join(f"\n\nnote: {note}" for note in fit.certificate.table_notes)
+    words = f"{one.verdict}\nResiduals of {best}: {adequacy(fit).verdict}{notes}"
     ranks = terminal_text.table(shown(one), room, float_format=lambda x: f"{x:.4g}", na_rep="")
     return f"{ranks}\n\n{terminal_text.fold(words, room)}"

@@ -11,6 +11,7 @@ from parscale.cli.table_options import LevelOptions, RunsOptions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from parscale.cli.output import Partly
     from scaling.fitting.result import Fit
 
 EXAMPLES = (
@@ -24,6 +25,9 @@ class Options(LevelOptions, RunsOptions):
     """Options of `parscale fit`."""
 
     law: str = option("parallel", "parallel (default), additive, dense, ...; additive:beta=0.5 holds one")
+    groups: str | None = option(
+        None, "column of the run that rows share, e.g. run_id of checkpoints", metavar="COLUMN"
+    )
     out: str | None = option(
         None,
         "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)",
@@ -31,9 +35,9 @@ class Options(LevelOptions, RunsOptions):
     )
 
 
-def run(options: Options) -> str:
+def run(options: Options) -> str | Partly:
     """Fit a law to each group of a runs table, save the fits, describe them."""
-    from parscale.cli.output import as_json
+    from parscale.cli.output import as_json, groups_text
     from scaling.data.query import each
     from scaling.fitting.fit import fit
     from scaling.laws import by_name
@@ -41,12 +45,23 @@ def run(options: Options) -> str:
     law, objective = by_name(options.law), options.fitted_by
     options.check_level()
     runs = options.read()
-    fits = each(runs, options.by, options.runs, lambda part: fit(law, part, objective))
+    groups = options.groups
+    done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, groups=groups))
+    fits = done.found
     places = {name: _save(one, name, options) for name, one in fits.items()}
     if options.json:
-        return as_json({name: content(one, options.level) for name, one in fits.items()})
+        return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
     told = [describe(name, one, places[name], options.level) for name, one in fits.items()]
-    return "\n\n".join(told) + _left_out(runs) + mixed_note(runs, options.by, law.axes)
+    return groups_text(_table_line(runs, options.runs) + "\n\n".join(told) + _left_out(runs), done.refused)
+
+
+def _table_line(runs: pd.DataFrame, source: str) -> str:
+    """What is to be known of the table, as a line above its fits; empty where nothing is."""
+    from scaling import terminal_text
+    from scaling.selection.describe import one_line
+
+    told = one_line(runs, source)
+    return terminal_text.fold(f"table       {told}\n\n" if told else "", terminal_text.width(), 12)
 
 
 def _save(one: Fit, group: str, options: Options) -> str:
@@ -89,16 +104,10 @@ def describe(name: str, one: Fit, place: str, level: float) -> str:
 
 def _left_out(runs: pd.DataFrame) -> str:
     """Why rows of the table are in no fit, as a line; empty where all are."""
-    from scaling.data.runs import OK, usable
+    from scaling.data.runs import left_out
 
-    known = runs[~usable(runs)]
-    if not len(known):
-        return ""
-    if "status" not in known:
-        return f"\nleft out    {len(known)} first stage of others"
-    status = known["status"].fillna("none")
-    why = status.where(status != OK, "first stage of others").value_counts()
-    return f"\nleft out    {', '.join(f'{count} {word}' for word, count in why.items())}"
+    why = ", ".join(f"{count} {word}" for word, count in left_out(runs).items())
+    return f"\nleft out    {why}" if why else ""
 
 
 def mixed_note(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:
@@ -106,4 +115,7 @@ def mixed_note(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",
     from scaling import terminal_text
     from scaling.data.query import mixed
 
-    return terminal_text.fold(mixed(runs, by, axes), terminal_text.width())
+    found = mixed(runs, axes)
+    found.pop(by or "", None)
+    notes = "".join(f"\n\nnote: {words}" for words in found.values())
+    return terminal_text.fold(notes, terminal_text.width())

@@ -11,6 +11,7 @@ from parscale.cli.options import argument, option
 from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions, RowOptions
 
 if TYPE_CHECKING:
+    from parscale.cli.output import Partly
     from scaling.forecasting.forecast_result import Forecast
     from scaling.laws.base import LawForm
 
@@ -36,9 +37,9 @@ class Options(LevelOptions, RowOptions, ColumnOptions):
     )
 
 
-def run(options: Options) -> str:
+def run(options: Options) -> str | Partly:
     """Forecast every point that was asked for, and register the forecast where --save says so."""
-    from parscale.cli.output import as_json
+    from parscale.cli.output import as_json, groups_text
     from scaling.data.query import each
     from scaling.forecasting.forecast import forecast
     from scaling.forecasting.forecast_result import forecast_json
@@ -49,16 +50,17 @@ def run(options: Options) -> str:
     given = {"N": options.N, "P": options.P, "D": options.D}
     axes: dict[str, Any] = {axis: text.split(",") for axis, text in given.items() if text is not None}
     more: dict[str, Any] = {"laws": _named(options.laws), "level": options.level, **options.of_rows(table)}
-    made = each(table, options.by, options.runs, lambda part: forecast(part, **axes, **more))
+    done = each(table, options.by, options.runs, lambda part: forecast(part, **axes, **more))
+    made = done.found
     places = {name: _place(options, name) for name in made}
     for name, place in places.items():
         if place is not None:
             made[name].save(place)
     if options.json:
         told = {name: forecast_json(one) for name, one in made.items()}
-        return as_json(told if options.by else next(iter(told.values())))
+        return groups_text(as_json(told if options.by else next(iter(told.values()))), done.refused)
     shown = [_shown(one, name if options.by else "", places[name]) for name, one in made.items()]
-    return "\n\n".join(shown) + mixed_note(table, options.by, tuple(axes))
+    return groups_text("\n\n".join(shown) + mixed_note(table, options.by, tuple(axes)), done.refused)
 
 
 def _shown(one: Forecast, name: str, place: str | None) -> str:

@@ -47,7 +47,7 @@ def run(options: Options) -> str:
     if options.json:
         points = frame.to_dict("records")
         return as_json({"status": str(one.status), "level": options.level, "points": points})
-    lines = _lines(frame, options.level)
+    lines = _lines(frame, options.level, one.reading.loss_unit)
     return "\n".join([f"status      {one.status} ({one.certificate.detail})", *lines])
 
 
@@ -85,11 +85,11 @@ def _add_equivalents(one: Fit, frame: pd.DataFrame, level: float) -> None:
             frame[f"lower N at P={at}"], frame[f"upper N at P={at}"] = ends
 
 
-def _lines(frame: pd.DataFrame, level: float) -> Iterator[str]:
+def _lines(frame: pd.DataFrame, level: float, unit: str) -> Iterator[str]:
     """Each point for the terminal."""
     for _, row in frame.iterrows():
         where = ", ".join(f"{axis} = {row[axis]:.4g}" for axis in ("N", "P", "D") if axis in frame)
-        yield f"\n{where}: loss {row.loss:.4f} nats per token"
+        yield f"\n{where}: loss {row.loss:.4f} {unit}"
         if row.lower != row.lower:
             yield "  no interval, and no equivalent size: these runs do not determine the law"
             continue

@@ -24,14 +24,13 @@ class Options(SweepFitOptions):
 def run(options: Options) -> int:
     """Write the page, show it, and print where it is."""
     from analysis import explorer
+    from parscale.cli.output import say
 
-    page = explorer.write(
-        options.sources,
-        options.out or "results/explore.html",
-        command=options.words("parscale explore", *options.sources),
-        objective=options.fitted_by,
-        asked=options.asked,
-    )
+    found, given = explorer.read(options.sources, options.asked, options.fitted_by)
+    words = options.words("parscale explore", *options.sources)
+    page = explorer.write_explored(found, given, options.out or "results/explore.html", command=words)
+    for note in explorer.notes(found):
+        say(f"note: {note}")
     if not options.no_open and not explorer.open_in_browser(page):
         print(f"no browser could be opened; open the file yourself: {page}")
     print(page)

@@ -27,15 +27,21 @@ class WeightOptions:
         return None if self.dtype is None else getattr(torch, self.dtype)
 
 
-def write(model: ParScaleLM, source: str, out: str) -> int:
-    """Save a model to `out` with the tokenizer that lies beside its source, if any."""
+def save_beside_tokenizer(model: ParScaleLM, source: str, out: str) -> int:
+    """Save a model to `out` with the tokenizer and the end of text of its source, where it has them."""
     from pathlib import Path
 
     from sweeps.checkpoint import released_format
+    from sweeps.checkpoint.hf_config import end_tokens
+    from sweeps.inspect.generate import ends_of_text, load_tokenizer
 
     if Path(out).resolve() == Path(source).resolve():
         raise ValueError(f"--out {out} is the checkpoint itself, which would be lost; choose another")
-    tokenizer = Path(source) / "tokenizer.json"
-    saved = released_format.save(model, out, tokenizer=tokenizer if tokenizer.exists() else None)
+    path = Path(source) / "tokenizer.json"
+    if path.exists():
+        ends = ends_of_text(source, load_tokenizer(source))
+        saved = released_format.save_checkpoint(model, out, tokenizer=path, ends=ends)
+    else:
+        saved = released_format.save_checkpoint(model, out, ends=end_tokens(source))
     print(f"written {saved}")
     return 0

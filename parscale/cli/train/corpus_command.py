@@ -30,7 +30,7 @@ def run(options: Options) -> str | int:
     from sweeps.corpora import documents
 
     vocab = _vocab(options)
-    built = corpora.load(options.name, vocab, report=_report, tokenizer=options.tokenizer)
+    built = corpora.open_corpus(options.name, vocab, report=_report, tokenizer=options.tokenizer)
     if options.json:
         return as_json(built.manifest)
     parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}

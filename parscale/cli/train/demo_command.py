@@ -33,7 +33,7 @@ def run(options: Options) -> int:
 
     grid, folder = grids.find(options.grid), sweep_command.folder_of(options.grid, options.out)
     trained = sweep_command.Options(grid=options.grid, workers=options.workers, out=options.out)
-    code = sweep_command.train(grid, grid(), folder, trained)
+    code = sweep_command.train_grid(grid, grid(), folder, trained)
     if code == 0:
         conclude(folder)
     return code

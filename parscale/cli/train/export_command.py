@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parscale.cli.options import argument, required
-from parscale.cli.train.checkpoints import WeightOptions, write
+from parscale.cli.train.checkpoints import WeightOptions, save_beside_tokenizer
 
 EXAMPLES = ("export results/sweeps/demo/checkpoints/RUN --out base",)
 
@@ -22,5 +22,5 @@ def run(options: Options) -> int:
     """Write a run's model in the released format."""
     from sweeps.checkpoint import released_format
 
-    model = released_format.load(options.checkpoint, dtype=options.torch_dtype)
-    return write(model, options.checkpoint, options.out)
+    model = released_format.load_checkpoint(options.checkpoint, dtype=options.torch_dtype)
+    return save_beside_tokenizer(model, options.checkpoint, options.out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from sweeps.model.parscale import ParScaleLM
 
 EXAMPLES = ("generate results/sweeps/demo/checkpoints/RUN --prompt 'def main' --streams 2",)
-END = "<|endoftext|>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,10 @@ class Options(WeightOptions):
     top_p: float = option(1.0, "sample from the likeliest of this mass (default 1)", type=float)
     seed: int = option(0, "of the sampling (default 0)", type=int)
     stop: tuple[str, ...] | None = option(
-        None, "end at this token; may be repeated", action="append", metavar="TOKEN"
+        None,
+        "end at this token, not at those the checkpoint names; may be repeated",
+        action="append",
+        metavar="TOKEN",
     )
     guidance: float | None = option(None, "classifier-free guidance of weight W", type=float, metavar="W")
 
@@ -43,18 +46,29 @@ def run(options: Options) -> int:
     """Write the continuation piece by piece."""
     from sweeps.inspect.generate import Guided, Sampling, load_tokenizer, stream_text
 
-    model, tokenizer = load_streams(options), load_tokenizer(options.checkpoint)
+    model = load_streams(options)
+    tokenizer = load_tokenizer(options.checkpoint, model.config.vocab)
     stop = stop_tokens(options, tokenizer)
     if options.temperature == 0 and (options.top_k or options.top_p < 1):
         raise ValueError("--top-k and --top-p change nothing at --temperature 0: it takes the likeliest")
     sampling = Sampling(options.temperature, options.top_k, options.top_p, options.seed)
     decoder = None if options.guidance is None else Guided(model, weight=options.guidance)
     pieces = stream_text(model, tokenizer, options.prompt, options.max_tokens, sampling, stop, decoder)
-    for piece in pieces:
-        sys.stdout.write(piece)
-        sys.stdout.flush()
+    ended = write_pieces(pieces)
     print()
+    if ended == "context":
+        print(f"ended at the model's context of {model.config.context:,} tokens", file=sys.stderr)
     return 0
+
+
+def write_pieces(pieces: Generator[str, None, str]) -> str:
+    """Write each piece as it comes; returns what ended the text."""
+    while True:
+        try:
+            sys.stdout.write(next(pieces))
+        except StopIteration as ended:
+            return str(ended.value)
+        sys.stdout.flush()
 
 
 def load_streams(options: Options) -> ParScaleLM:
@@ -63,7 +77,7 @@ def load_streams(options: Options) -> ParScaleLM:
     from sweeps.checkpoint.stream_bank import StreamBank, places, view
 
     folder, P, dtype = options.checkpoint, options.streams, options.torch_dtype
-    model = released_format.load(folder, dtype=dtype)
+    model = released_format.load_checkpoint(folder, dtype=dtype)
     if P is None or P == model.config.P:
         return model
     if P == 1:
@@ -74,10 +88,16 @@ def load_streams(options: Options) -> ParScaleLM:
 
 
 def stop_tokens(options: Options, tokenizer: Tokenizer) -> list[int]:
-    """The ids of the tokens that end the text; ValueError where one that was named does not exist."""
+    """The tokens that end the text: those of --stop, else the checkpoint's own.
+
+    Raises:
+        ValueError: a token of --stop does not exist.
+
+    """
+    from sweeps.inspect.generate import ends_of_text
+
     if not options.stop:
-        end = tokenizer.token_to_id(END)
-        return [] if end is None else [end]
+        return ends_of_text(options.checkpoint, tokenizer)
     found = []
     for token in options.stop:
         known = tokenizer.token_to_id(token)

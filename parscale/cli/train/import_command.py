@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parscale.cli.options import argument, option
-from parscale.cli.train.checkpoints import WeightOptions, write
+from parscale.cli.train.checkpoints import WeightOptions, save_beside_tokenizer
 
 if TYPE_CHECKING:
     from sweeps.model.parscale import ParScaleLM
@@ -30,7 +30,7 @@ def run(options: Options) -> int:
     """Check a checkpoint, describe it, and with --out write it as one of ours, grown to --streams."""
     from sweeps.checkpoint import released_format
 
-    model = released_format.load(options.checkpoint, dtype=options.torch_dtype)
+    model = released_format.load_checkpoint(options.checkpoint, dtype=options.torch_dtype)
     if options.streams is not None and options.streams != model.config.P:
         if model.config.P != 1:
             has = model.config.P
@@ -39,11 +39,11 @@ def run(options: Options) -> int:
             )
         kept = model.config.prefix_tokens if options.prefix_tokens is None else options.prefix_tokens
         model = released_format.grow(model, options.streams, kept, model.config.smoothing)
-    describe(model, options.checkpoint)
-    return write(model, options.checkpoint, options.out) if options.out else 0
+    show_model(model, options.checkpoint)
+    return save_beside_tokenizer(model, options.checkpoint, options.out) if options.out else 0
 
 
-def describe(model: ParScaleLM, source: str) -> None:
+def show_model(model: ParScaleLM, source: str) -> None:
     """Print the configuration and the counts of a model."""
     import pandas as pd
 
@@ -58,6 +58,37 @@ def describe(model: ParScaleLM, source: str) -> None:
         "shape": f"{c.layers} layers x {c.width}, {heads}, ffn {c.ffn}, {vocab}",
         "ParScale": streams,
         "embeddings": "tied" if c.tied_embeddings else "untied",
-        "precision": str(model.head.dtype).removeprefix("torch."),
+        "context": "not limited" if c.context is None else f"{c.context:,} tokens",
+        "precision": str(model.head.dtype).removeprefix("torch.") + other_dtypes(model, source),
+        **facts_of_text(source, c.vocab),
     }
     show(pd.DataFrame({"": list(facts), " ": list(facts.values())}), source)
+
+
+def other_dtypes(model: ParScaleLM, source: str) -> str:
+    """What config.json says of the weights' type, where it is not their type."""
+    from pathlib import Path
+
+    from sweeps.checkpoint.hf_config import read_hf_json
+
+    found = read_hf_json(Path(source) / "config.json")
+    said = {str(found[key]).removeprefix("torch.") for key in ("dtype", "torch_dtype") if found.get(key)}
+    other = sorted(said - {str(model.head.dtype).removeprefix("torch.")})
+    return f" (config.json says {', '.join(other)})" if other else ""
+
+
+def facts_of_text(source: str, vocab: int) -> dict[str, str]:
+    """What lies beside the weights for reading and writing text; ValueError where it is of another model."""
+    from pathlib import Path
+
+    from sweeps.checkpoint.hf_config import end_tokens
+    from sweeps.inspect.generate import load_tokenizer
+
+    tokens = [f"{token}{'' if token < vocab else ' (not in the vocabulary)'}" for token in end_tokens(source)]
+    ends = ", ".join(tokens) or "not named"
+    if not (Path(source) / "tokenizer.json").exists():
+        return {"tokenizer": "none (no tokenizer.json)", "end of text": ends}
+    entries = load_tokenizer(source, vocab).get_vocab().values()
+    beyond = sum(number >= vocab for number in entries)
+    unusable = f", {beyond:,} of them beyond the embedding" if beyond else ""
+    return {"tokenizer": f"{len(entries):,} entries{unusable}", "end of text": ends}

@@ -41,7 +41,7 @@ def run(options: Options) -> int:
     low = place == "local" and any(run.precision == "bf16" for run in configs)
     if low and slow_bfloat16(execution):
         print(SLOW)
-    return (plan if options.dry_run else train)(grid, configs, folder, options)
+    return (plan if options.dry_run else train_grid)(grid, configs, folder, options)
 
 
 def folder_of(name: str, out: str | None) -> Path:
@@ -60,9 +60,9 @@ def plan(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -
     remarks = _out_of_reach(dict.fromkeys(run.corpus for run in configs))
     execution = options.execution()
     place, _ = options.place()
-    forecast = dry_run.forecast(configs, folder, execution, options.workers, place, options.flops_per_s())
-    show(dry_run.table(configs, execution, forecast), f"{len(configs)} runs", grid.rule, keys=3)
-    print("\n".join(dry_run.sums(configs, execution, forecast)))
+    time = dry_run.plan_time(configs, folder, execution, options.workers, place, options.flops_per_s())
+    show(dry_run.plan_table(configs, execution, time), f"{len(configs)} runs", grid.rule, keys=3)
+    print("\n".join(dry_run.sums(configs, execution, time)))
     for words in remarks:
         print(f"cannot be trained here: {words}")
     return 0
@@ -83,7 +83,7 @@ def _out_of_reach(corpora: Iterable[str]) -> list[str]:
     return remarks
 
 
-def train(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -> int:
+def train_grid(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -> int:
     """Train what the folder lacks; 1 unless every run has a row."""
     from sweeps.driver.run_sweep import find_launcher, run_sweep
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -85,9 +86,17 @@ class RunOptions:
 
 
 def _minutes(text: str) -> int:
-    """90 from "90" or "1:30"."""
-    hours, _, rest = text.rpartition(":")
-    return 60 * int(hours or 0) + int(rest)
+    """90 from "90", "1:30", or as Slurm writes it "1:30:00", "0-1:30" and "0-01:30:00"; seconds count as a minute."""
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text.strip())
+    if not found:
+        raise ValueError(f"{text!r} is no time")
+    days, *parts = (int(part or 0) for part in found.groups())
+    if found[1] is None and found[3] is None:
+        return parts[0]
+    hours, minutes, seconds = parts
+    if minutes > 59 or seconds > 59:
+        raise ValueError(f"{text!r} has more than 59 minutes or seconds")
+    return 60 * (24 * days + hours) + minutes + (seconds > 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +108,9 @@ class LaunchOptions:
     cpus: str | None = option(None, "slurm, ray: CPU cores a run (default 1)", metavar="N")
     gpus: str | None = option(None, "slurm, ray: GPUs a run (default none)", metavar="N")
     partition: str | None = option(None, "slurm: where to submit (default the cluster's own)")
-    time: str | None = option(None, "slurm: limit, minutes or H:MM (default 24:00; requeued)", metavar="T")
+    time: str | None = option(
+        None, "slurm: limit, minutes, H:MM or D-HH:MM:SS (default 24:00; requeued)", metavar="T"
+    )
     ray_address: str | None = option(
         None, "ray: the cluster's head (default this machine's)", metavar="HOST:PORT"
     )
@@ -118,7 +129,7 @@ class LaunchOptions:
             if text is not None and field not in LAUNCHERS[name]:
                 where = " and ".join(key for key, taken in LAUNCHERS.items() if field in taken)
                 raise ValueError(f"--{field.replace('_', '-')}: only --launcher {where} takes it")
-        wanted = "a number of minutes, or hours as H:MM"
+        wanted = "minutes, hours as H:MM, or Slurm's H:MM:SS, D-HH, D-HH:MM:SS"
         given = {
             "cpus": count(self.cpus, "--cpus"),
             "gpus": count(self.gpus, "--gpus"),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import parscale
 import scaling
 from analysis import explorer
 from analysis.explorer.explored_runs import read_sources
@@ -179,3 +180,19 @@ def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monke
 def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
     assert explore_command.run(given(stack_fits, tmp_path, no_open=True)) == 0
+
+
+def test_kinds_of_runs_fitted_as_one_are_named_on_the_page_and_the_terminal(tmp_path, capsys):
+    law = scaling.ParallelLaw(E=1.3, A=2e8, alpha=0.2, k=0.3)
+    N, P = (a.ravel() for a in np.meshgrid(np.geomspace(5e8, 4e9, 5), [1, 2, 4], indexing="ij"))
+    one = pd.DataFrame({"N": N, "P": P, "loss": law.predict(N=N, P=P) + 1e-3 * np.cos(np.arange(15))})
+    mixed = pd.concat([one.assign(source="web"), one.assign(source="books", loss=one["loss"] + 0.1)])
+    mixed.to_csv(tmp_path / "runs.csv", index=False)
+    out = tmp_path / "page.html"
+    assert parscale.main(["explore", str(tmp_path / "runs.csv"), "--no-open", "--out", str(out)]) == 0
+    assert "runs: rows of more than one source (web, books)" in capsys.readouterr().out.replace("\n", " ")
+    page = out.read_text()
+    assert page.count("rows of more than one source (web, books)") >= 2  # in a table, and for the script
+    mixed[mixed["source"] == "web"].to_csv(tmp_path / "runs.csv", index=False)
+    assert parscale.main(["explore", str(tmp_path / "runs.csv"), "--no-open", "--out", str(out)]) == 0
+    assert "more than one source" not in out.read_text() + capsys.readouterr().out

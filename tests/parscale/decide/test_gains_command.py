@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import parscale
+import scaling
 from analysis.report import sweep_report
 from analysis.report.gains_text import averaged_streams_text
 from analysis.sweep import results
@@ -76,7 +77,7 @@ def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
     assert json.loads(said)["gains"][0]["low"] is None
     runs[runs["P"] > 1].to_csv(tmp_path / "more.csv", index=False)
     assert parscale.main(["gains", str(tmp_path / "more.csv")]) == 2
-    assert "no size was run at P = 1" in capsys.readouterr().err
+    assert "no run has P = 1" in capsys.readouterr().err
 
 
 def test_the_runs_of_one_stream_may_be_another_sweeps(tmp_path, capsys) -> None:
@@ -142,3 +143,23 @@ def test_what_averaging_gained_on_two_corpora_is_not_averaged():
         ["x", "32x2", "2", "1", "4.0000", "0.1000"],
         ["y", "32x2", "2", "1", "4.0000", "0.3000"],
     ]
+
+
+def test_a_plain_table_has_gains_and_a_report(tmp_path, capsys) -> None:
+    law = scaling.ParallelLaw(E=1.3, A=2e8, alpha=0.2, k=0.3)
+    N, P = (a.ravel() for a in np.meshgrid(np.geomspace(5e8, 4e9, 5), [1, 2, 4], indexing="ij"))
+    plain = pd.DataFrame({"N": N, "P": P, "loss": law.predict(N=N, P=P)})
+    plain.to_csv(tmp_path / "runs.csv", index=False)
+    assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["gains"]) == 10
+    assert told["k"][0]["k"] == pytest.approx(0.3, abs=1e-4)
+    page = sweep_report.write_report(tmp_path / "runs.csv").read_text()
+    assert "k of all 10 changes together +0.3000" in page
+
+
+@pytest.mark.parametrize(("kept", "said"), [("P > 1", "no run has P = 1"), ("P == 1", "every run has P = 1")])
+def test_runs_that_no_change_can_be_taken_of_are_named(kept, said, tmp_path, capsys) -> None:
+    made(seeds=1).query(kept).drop(columns="size").to_csv(tmp_path / "runs.csv", index=False)
+    assert parscale.main(["gains", str(tmp_path / "runs.csv")]) == 2
+    assert said in capsys.readouterr().err

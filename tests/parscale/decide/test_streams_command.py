@@ -56,7 +56,7 @@ def sweep(tmp_path, monkeypatch):
         model, config = run_of(P, text)
         (run_id,) = store.add([config])
         if P != 2:
-            released_format.save(model, store.checkpoint(run_id))
+            released_format.save_checkpoint(model, store.checkpoint(run_id))
             row = {"corpus": "x", "size": config.size, "N": config.model.N, "P": P, "seed": P, "loss": 3.0}
             store.finish(run_id, row)
     store.gather()
@@ -80,36 +80,44 @@ def test_every_finished_run_of_several_streams_is_in_the_table(sweep, capsys):
     assert "24x2" in said
 
 
-@pytest.mark.parametrize("module", [stream_ensembles, loss_by_context])
-def test_a_run_is_read_once_and_again_on_more_tokens(sweep, module, monkeypatch):
-    table, read, load = module.TABLE, [], trained_runs.load
-    monkeypatch.setattr(trained_runs, "load", lambda weights: read.append(weights.name) or load(weights))
-    first = module.measure(sweep, 500)
+@pytest.mark.parametrize(
+    ("module", "measure"),
+    [
+        (stream_ensembles, stream_ensembles.measure_ensembles),
+        (loss_by_context, loss_by_context.measure_context),
+    ],
+)
+def test_a_run_is_read_once_and_again_on_more_tokens(sweep, module, measure, monkeypatch):
+    table, read, load = module.TABLE, [], trained_runs.load_trained
+    monkeypatch.setattr(
+        trained_runs, "load_trained", lambda weights: read.append(weights.name) or load(weights)
+    )
+    first = measure(sweep, 500)
     several = first["run_id"].nunique()
     assert len(read) == several
-    pd.testing.assert_frame_equal(module.measure(sweep, 500), first)
+    pd.testing.assert_frame_equal(measure(sweep, 500), first)
     assert len(read) == several
     first.assign(size="wrong").drop(columns="tokens_read").to_parquet(sweep / table)
-    pd.testing.assert_frame_equal(module.measure(sweep, 500), first)  # on how many is not known
-    assert set(module.measure(sweep, 900)["tokens_read"]) == {900}
+    pd.testing.assert_frame_equal(measure(sweep, 500), first)  # on how many is not known
+    assert set(measure(sweep, 900)["tokens_read"]) == {900}
     assert len(read) == 3 * several
     assert set(pd.read_parquet(sweep / table)["tokens_read"]) == {900}
 
 
 def test_what_was_read_is_safe_when_reading_stops_and_stays_when_weights_go(sweep, monkeypatch):
-    split = loss_by_context.split
+    split = loss_by_context.loss_of_parts
     monkeypatch.setattr(
-        loss_by_context, "split", lambda *given: split(*given) if given[0].config.P == 1 else 1 / 0
+        loss_by_context, "loss_of_parts", lambda *given: split(*given) if given[0].config.P == 1 else 1 / 0
     )
     with pytest.raises(ZeroDivisionError):
-        loss_by_context.measure(sweep, 500)
+        loss_by_context.measure_context(sweep, 500)
     (kept_row,) = pd.read_parquet(sweep / "context.parquet").to_dict("records")
-    monkeypatch.setattr(loss_by_context, "split", split)
+    monkeypatch.setattr(loss_by_context, "loss_of_parts", split)
     for weights in (sweep / "checkpoints").glob(f"{kept_row['run_id']}/config.json"):
         weights.unlink()
     table = pd.concat([pd.DataFrame([kept_row]), pd.DataFrame([kept_row]).assign(run_id="unfinished")])
     table.to_parquet(sweep / "context.parquet")
-    found = loss_by_context.measure(sweep, 900)
+    found = loss_by_context.measure_context(sweep, 900)
     assert sorted(found["P"]) == [1, 4]
     assert found.set_index("P")["tokens_read"].to_dict() == {1: 500, 4: 900}
 
@@ -119,7 +127,7 @@ def test_a_frozen_backbone_is_read_beside_its_streams(sweep, capsys):
     text = np.tile(np.arange(61), 40).astype(np.int64)
     model, config = run_of(3, text, recipe="peft", parent="base")
     (run_id,) = store.add([config])
-    released_format.save(model, store.checkpoint(run_id))
+    released_format.save_checkpoint(model, store.checkpoint(run_id))
     store.finish(run_id, {"corpus": "x", "size": "24x2", "N": 1, "P": 3, "seed": 3, "loss": 3.0})
     store.gather()
     assert streams_command.run(streams_command.Options(sweep=str(sweep), tokens="500")) == 0
@@ -138,13 +146,12 @@ def test_a_frozen_backbone_is_read_beside_its_streams(sweep, capsys):
 
 @pytest.mark.parametrize(("command", "which"), [(streams_command, "run of P > 1"), (context_command, "run")])
 def test_what_has_no_weights_is_refused(sweep, tmp_path, command, which):
-    module = {streams_command: stream_ensembles, context_command: loss_by_context}[command]
     with pytest.raises(ValueError, match="no sweep folder"):
         command.run(command.Options(sweep=str(tmp_path), tokens="500"))
     for weights in (sweep / "checkpoints").glob("*/config.json"):
         weights.unlink()
     with pytest.raises(ValueError, match=f"no finished {which} whose weights are kept"):
-        module.measure(sweep)
+        command.run(command.Options(sweep=str(sweep), tokens="500"))
 
 
 def by_hand(row):
@@ -160,7 +167,7 @@ def by_hand(row):
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=40))
 def test_parts_are_what_counting_by_hand_gives(row):
-    assert loss_by_context.parts(torch.tensor([row]))[0].tolist() == by_hand(row)
+    assert loss_by_context.parts_of_targets(torch.tensor([row]))[0].tolist() == by_hand(row)
 
 
 def test_the_losses_of_the_parts_add_up_to_the_whole(sweep, capsys):
@@ -168,9 +175,9 @@ def test_the_losses_of_the_parts_add_up_to_the_whole(sweep, capsys):
     table = pd.read_parquet(sweep / "context.parquet")
     assert table["P"].tolist() == [1, 4]  # the run of P = 2 is not finished
     rng, row = np.random.default_rng(0), table.iloc[1]
-    model = released_format.load(Store(sweep).checkpoint(row["run_id"]))
+    model = released_format.load_checkpoint(Store(sweep).checkpoint(row["run_id"]))
     ids = torch.from_numpy(rng.integers(0, 5, (6, 17)))
-    found = loss_by_context.split(model, [(ids[:4, :-1], ids[:4, 1:]), (ids[4:, :-1], ids[4:, 1:])])
+    found = loss_by_context.loss_of_parts(model, [(ids[:4, :-1], ids[:4, 1:]), (ids[4:, :-1], ids[4:, 1:])])
     assert sum(found[f"share_{part}"] for part in ("repeated", "seen", "new")) == pytest.approx(1)
     whole = model.loss(ids[:, :-1], ids[:, 1:]).item()
     parts = sum(found[f"share_{part}"] * found[f"loss_{part}"] for part in ("repeated", "seen", "new"))

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import parscale
 import scaling
 from parscale.cli.decide import suggest_command
 from parscale.cli.fit import backtest_command, compare_command, fit_command, predict_command
@@ -55,7 +56,7 @@ def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_pa
     assert "fitted as one" not in run(fit_command, **rows, by="D")
     losses.assign(recipe=["scratch", "peft"] * 24).to_csv(tmp_path / "runs.csv")
     text = run(fit_command, runs=str(tmp_path / "runs.csv"), by="corpus", law="dense", out=str(tmp_path))
-    assert "more than one recipe (scratch, peft) are fitted as one; --where recipe=... takes one" in text
+    assert "more than one recipe (scratch, peft) are fitted as one; --by recipe" in text
 
 
 def test_why_rows_are_in_no_fit_is_said(losses: pd.DataFrame, tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_wrong_options_quote_what_was_given(tmp_path: Path) -> None:
         run(fit_command, objective="cubes", out=str(tmp_path))
     with pytest.raises(ValueError, match=r"--by colour: no such column"):
         run(fit_command, by="colour", out=str(tmp_path))
-    with pytest.raises(ValueError, match=r"--where corpus=wiki: no row of .* there are pile, stack"):
+    with pytest.raises(ValueError, match=r"--where corpus=wiki: no row has it; there are pile, stack"):
         run(fit_command, where="corpus=wiki", out=str(tmp_path))
     with pytest.raises(ValueError, match="write NAME=VALUE"):
         run(fit_command, columns="N", out=str(tmp_path))
@@ -114,12 +115,29 @@ def test_groups_are_all_there_and_named(losses: pd.DataFrame, tmp_path: Path) ->
     losses.assign(corpus=["a b", "a-b"] * 24).to_csv(tmp_path / "runs.csv")
     with pytest.raises(ValueError, match="'a b' and 'a-b' would be one file"):
         run(fit_command, **rows)
-    losses.assign(corpus=["a"] * 46 + ["b"] * 2).to_csv(tmp_path / "runs.csv")
-    with pytest.raises(scaling.FitError, match="corpus=b: 2 usable rows"):
-        run(fit_command, **rows)
 
 
 def test_a_level_is_refused_before_a_file_is_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="level"):
         run(fit_command, level=95.0, out=str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_group_too_small_does_not_end_the_others(losses: pd.DataFrame, tmp_path: Path, capsys: Any) -> None:
+    rows = losses.assign(corpus=[*losses["corpus"][:-2], "tiny", "tiny"])
+    rows.to_csv(tmp_path / "runs.csv", index=False)
+    words = [str(tmp_path / "runs.csv"), "--by", "corpus"]
+    assert parscale.main(["fit", *words, "--out", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert "== pile ==" in told.out
+    assert "corpus=tiny: 2 usable rows for the 4 parameters" in told.err
+    names = {path.name for path in (tmp_path / "fits").iterdir()}
+    assert names == {"parallel-pile.json", "parallel-stack-v2-python.json"}
+    for command in ("compare", "backtest"):
+        assert parscale.main([command, *words, "--json"]) == 1
+        told = capsys.readouterr()
+        assert set(json.loads(told.out)) == {"pile", "stack-v2-python"}
+        assert "corpus=tiny" in told.err
+    rows[rows["corpus"] == "tiny"].to_csv(tmp_path / "runs.csv", index=False)
+    assert parscale.main(["fit", *words, "--out", str(tmp_path)]) == 2  # no group could be fitted
+    assert "corpus=tiny: 2 usable rows" in capsys.readouterr().err

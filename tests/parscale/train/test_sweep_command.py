@@ -107,3 +107,25 @@ def test_memory_is_planned_for_a_number_of_devices(capsys):
     assert sharded == pytest.approx(alone / 8, rel=0.01)
     assert copied == (alone, sequence)
     assert same == pytest.approx(sequence, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("90", 90),
+        ("1:30", 90),
+        ("1:30:00", 90),
+        ("1:30:01", 91),
+        ("0-1:30", 90),
+        ("2-12", 3600),
+        ("1-00:00:00", 1440),
+    ],
+)
+def test_a_time_limit_as_slurm_writes_it(text, minutes):
+    assert parsed("--launcher", "slurm", "--time", text).place()[1]["minutes"] == minutes
+
+
+@pytest.mark.parametrize("text", ["soon", "1:75", "1-", "0", "1:2:3:4"])
+def test_what_is_no_time_limit(text):
+    with pytest.raises(ValueError, match=f"--time {text}"):
+        parsed("--launcher", "slurm", "--time", text).place()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling.data.levels import axis_levels, size_levels
+from scaling.data.levels import axis_levels, level_table, size_levels
 from scaling.uncertainty.adequacy import size_test
 
 
@@ -91,3 +91,14 @@ def test_what_intervals_are_worth_then_is_as_is_said() -> None:
     of_alpha, of_k = np.mean(held, axis=0)
     assert of_alpha <= 0.85
     assert of_k >= 0.85
+
+
+def test_a_level_table_counts_runs():
+    N = np.array([1e9, 1.02e9, 2e9, 2e9, 4e9])
+    table = level_table("N", {"N": N})
+    assert table["runs"].tolist() == [2, 2, 1]
+    assert table.iloc[0].tolist() == [1e9, 1.02e9, 2]
+    dense = level_table("D", {"D": np.geomspace(1e9, 1e11, 1000)})
+    assert 8 < len(dense) < 16
+    assert dense["runs"].sum() == 1000
+    assert (dense["lowest"].to_numpy()[1:] > dense["highest"].to_numpy()[:-1]).all()

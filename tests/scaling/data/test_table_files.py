@@ -17,10 +17,9 @@ TABLE = "N,P,loss\n1e9,1,2.5\n"
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"N;P;loss\n1000;1;2,5\n2000;1;2,4\n", "semicolons between columns and commas in numbers: write"),
-        (TABLE.encode("utf-16"), "it is UTF-16; save it as UTF-8"),
+        (b"N;P;loss\n1000;1;2,5\n2000;1;2.4\n", "'2,5' is not a number: write a point"),
+        (b"1e9,1,2.5\n2e9,1,2.4\n", "its first line holds numbers: write the names of the columns"),
         (b"PK\x03\x04\x00\x00" + bytes(range(256)), "it is no text but bytes"),
-        (b"N,P,loss,who\n1e9,1,2.5,Ren\xe9\n", "it is not UTF-8 text: save it so"),
     ],
 )
 def test_the_remedy_is_told(content: bytes, says: str, tmp_path: Path) -> None:
@@ -58,7 +57,7 @@ def test_files_that_cannot_be_read(table: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the table has no rows"):
         scaling.read_runs(empty)
     (tmp_path / "runs.xls").write_text("")
-    with pytest.raises(ValueError, match=r"cannot read \.xls; use \.parquet, \.csv"):
+    with pytest.raises(ValueError, match=r"cannot read \.xls; use \.parquet, \.pq, \.csv"):
         scaling.read_runs(tmp_path / "runs.xls")
     with pytest.raises(FileNotFoundError, match="no such file; give a runs table"):
         scaling.read_runs(tmp_path / "none.csv")
@@ -68,8 +67,7 @@ def test_files_that_cannot_be_read(table: pd.DataFrame, tmp_path: Path) -> None:
     ("name", "text", "message"),
     [
         ("empty.csv", "", "empty.csv: the file is empty"),
-        ("other.csv", "N;P;loss\n1e7;1;3.1\n", "one column only, 'N;P;loss': write commas, not ';', between"),
-        ("tabs.csv", "N\tP\tloss\n1e7\t1\t3.1\n", r"not '\\t', between columns; in a \.tsv tabs"),
+        ("one.csv", "N:P:loss\n1e7:1:3.1\n", "no column 'N'"),
     ],
 )  # fmt: skip
 def test_files_as_they_are_saved_by_mistake(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -102,7 +100,7 @@ def test_a_line_that_begins_with_a_hash_is_counted_after_the_header(tmp_path):
 @pytest.mark.parametrize(
     ("header", "row", "message"),
     [
-        ("N,P,loss\n", "1e9,1,2.0,4.0", "not a readable csv table"),
+        ("N,P,loss\n", "1e9,1,2.0,4.0", "some rows are longer than the header of 3 columns"),
         ("N,p,loss\n", "1e9,1,2.0", "is column 'p' the streams\\? then say --columns P=p"),
         ("N,P,loss\n", '1e9,1,"2,111"', "column loss: '2,111' is not a number: write a point"),
         ("N,P,loss\n", '"2,8B",1,2.1', "column N: '2,8B' is not a number"),

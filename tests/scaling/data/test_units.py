@@ -2,7 +2,21 @@
 
 import pytest
 
-from scaling.data.units import parse_bytes, parse_seconds
+from scaling.data.units import parse_bytes, parse_seconds, parse_size
+
+
+@pytest.mark.parametrize("text", ["1,100B", "0,500B", "2,800M", "0,125", "-0,125", "12,000k"])
+def test_a_comma_that_may_be_either_is_refused(text):
+    with pytest.raises(ValueError, match=text) as told:
+        parse_size(text)
+    assert "point before decimals" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1,100", 1100.0), ("1,100,000", 1.1e6), ("1.1B", 1.1e9), ("-1,000", -1e3)]
+)
+def test_commas_that_part_thousands(text, value):
+    assert parse_size(text) == value
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,15 @@ def held(trials, k=0.2, **noise):
     return np.mean([one.low <= k <= one.high for one in found])
 
 
+def test_a_plain_table_of_n_p_and_loss_has_a_k():
+    runs = sweep(0.3)
+    runs = runs[runs["seed"] == 0].assign(N=SIZES[runs["size"].str[1:].astype(int)[runs["seed"] == 0]])
+    runs["loss"] = np.asarray(scaling.ParallelLaw(**LAW, k=0.3).predict(N=runs["N"], P=runs["P"]))
+    plain = pooled_k(runs[["N", "P", "loss"]])
+    assert plain[0].k == pytest.approx(0.3, abs=1e-5)
+    assert plain[0].k == pooled_k(runs)[0].k
+
+
 @pytest.mark.parametrize("k", [-0.1, 0.0, 0.35, 2.0])
 def test_the_law_itself_gives_its_k(k):
     (found,) = pooled_k(sweep(k))

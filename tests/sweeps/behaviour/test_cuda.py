@@ -143,7 +143,7 @@ def test_a_run_learns_what_it_learns_on_a_cpu(corpus, tmp_path, precision):
     there = train(run, tmp_path / "gpu", execution=GPU)
     assert there["loss"] == pytest.approx(here["loss"], abs=0.03)
     assert 0 < there["peak_memory_bytes"] < 2**30
-    reloaded = released_format.load(tmp_path / "gpu")
+    reloaded = released_format.load_checkpoint(tmp_path / "gpu")
     assert all(torch.isfinite(value).all() for value in reloaded.state_dict().values())
 
 

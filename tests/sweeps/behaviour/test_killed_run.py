@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from sweeps.checkpoint.released_format import load
+from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.config.model import ModelConfig
 from sweeps.config.run import RunConfig
 from sweeps.store.checksums import read_row
@@ -74,7 +74,7 @@ def test_a_compiled_run_in_bfloat16_that_was_killed_ends_bit_identical(corpus, t
     rows = [read_row(tmp_path / name / "row.json") for name in ("whole", "killed")]
     for name in ("loss", "loss_se", "train_loss"):
         assert rows[0][name] == rows[1][name], name
-    weights = [load(tmp_path / name).state_dict() for name in ("whole", "killed")]
+    weights = [load_checkpoint(tmp_path / name).state_dict() for name in ("whole", "killed")]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     curves = [pd.read_parquet(tmp_path / name / "curve.parquet") for name in ("whole", "killed")]
     pd.testing.assert_frame_equal(*curves)

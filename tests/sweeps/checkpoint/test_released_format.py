@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 import parscale
 from sweeps.checkpoint import released_format
-from sweeps.checkpoint.hf_config import CheckpointError, from_json, hf_json
+from sweeps.checkpoint.hf_config import CheckpointError, end_tokens, from_json, hf_json
+from sweeps.checkpoint.parents import parent_fingerprint
 from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
@@ -35,7 +36,7 @@ def random_ids(config):
 @pytest.mark.parametrize("P", [1, 2, 4])
 def test_official_checkpoints_load(P):
     folder = FIXTURES / f"official_p{P}"
-    model, expected = released_format.load(folder), load_file(folder / "expected.safetensors")
+    model, expected = released_format.load_checkpoint(folder), load_file(folder / "expected.safetensors")
     assert model.config.P == P
     assert (model(expected["input_ids"]) - expected["logits"]).abs().max() < 1e-4
 
@@ -43,12 +44,12 @@ def test_official_checkpoints_load(P):
 @pytest.mark.parametrize("P", [1, 2, 4])
 def test_official_format_round_trip(P, tmp_path):
     folder = FIXTURES / f"official_p{P}"
-    model = released_format.load(folder)
-    released_format.save(model, tmp_path)
+    model = released_format.load_checkpoint(folder)
+    released_format.save_checkpoint(model, tmp_path)
     written, original = load_file(tmp_path / "model.safetensors"), load_file(folder / "model.safetensors")
     assert written.keys() == original.keys()
     assert all(torch.equal(written[name], original[name]) for name in original)
-    assert released_format.load(tmp_path).config == model.config
+    assert released_format.load_checkpoint(tmp_path).config == model.config
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,8 @@ def test_official_format_round_trip(P, tmp_path):
 @pytest.mark.parametrize("shard_bytes", [1 << 40, 9_000])
 def test_any_shape_round_trips(change, shard_bytes, tmp_path):
     model = ParScaleLM(replace(TINY, **change)).eval()
-    released_format.save(model, tmp_path, shard_bytes=shard_bytes)
-    loaded, ids = released_format.load(tmp_path), random_ids(TINY)
+    released_format.save_checkpoint(model, tmp_path, shard_bytes=shard_bytes)
+    loaded, ids = released_format.load_checkpoint(tmp_path), random_ids(TINY)
     assert len(list(tmp_path.glob("*.safetensors"))) == 1 or shard_bytes == 9_000
     assert not list(tmp_path.glob("*.tmp"))
     assert loaded.config == model.config
@@ -77,30 +78,37 @@ def test_any_shape_round_trips(change, shard_bytes, tmp_path):
 
 
 def test_saving_fewer_shards_leaves_no_stale_index(tmp_path):
-    released_format.save(ParScaleLM(TINY), tmp_path, shard_bytes=9_000)
+    released_format.save_checkpoint(ParScaleLM(TINY), tmp_path, shard_bytes=9_000)
     model = ParScaleLM(TINY)
-    released_format.save(model, tmp_path)
-    assert torch.equal(released_format.load(tmp_path).head, model.head)
+    released_format.save_checkpoint(model, tmp_path)
+    assert torch.equal(released_format.load_checkpoint(tmp_path).head, model.head)
+
+
+def test_one_model_is_one_file(tmp_path):
+    model = ParScaleLM(TINY)
+    folders = [released_format.save_checkpoint(model, tmp_path / str(i)) for i in range(12)]
+    assert len({parent_fingerprint(folder) for folder in folders}) == 1
+    assert released_format.load_checkpoint(folders[0]).config == model.config
 
 
 def test_tokenizer_travels_along(tmp_path):
     source = tmp_path / "made.json"
     source.write_text('{"version": "1.0"}')
-    folder = released_format.save(ParScaleLM(TINY), tmp_path / "out", tokenizer=source)
+    folder = released_format.save_checkpoint(ParScaleLM(TINY), tmp_path / "out", tokenizer=source)
     assert (folder / "tokenizer.json").read_text() == source.read_text()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision(dtype, tmp_path):
     model, ids = ParScaleLM(replace(TINY, P=2)), random_ids(TINY)
-    released_format.save(model, tmp_path, dtype=dtype)
-    loaded = released_format.load(tmp_path, dtype=torch.float32)
+    released_format.save_checkpoint(model, tmp_path, dtype=dtype)
+    loaded = released_format.load_checkpoint(tmp_path, dtype=torch.float32)
     torch.testing.assert_close(loaded(ids), model(ids), atol=5e-3, rtol=0)
     if dtype == torch.float16:
         with pytest.raises(CheckpointError, match=r"float16 .* CPU: load with dtype=torch.float32"):
-            released_format.load(tmp_path)
+            released_format.load_checkpoint(tmp_path)
     else:
-        assert released_format.load(tmp_path)(ids).dtype == torch.bfloat16
+        assert released_format.load_checkpoint(tmp_path)(ids).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("P", [2, 3, 8])
@@ -115,7 +123,7 @@ def test_grown_backbone_is_the_old_one(P):
 
 
 def test_a_checkpoint_is_not_written_over_itself(tmp_path, capsys):
-    released_format.save(ParScaleLM(TINY), tmp_path)
+    released_format.save_checkpoint(ParScaleLM(TINY), tmp_path)
     before = (tmp_path / "model.safetensors").read_bytes()
     assert parscale.main(["import", str(tmp_path), "--streams", "4", "--out", f"{tmp_path}/."]) == 2
     assert "is the checkpoint itself" in capsys.readouterr().err
@@ -129,7 +137,7 @@ def test_one_error_lists_everything(p2):
     tensors["model.aggregate_layer.2.bias"] = torch.zeros(5)
     save_file(tensors, p2 / "model.safetensors")
     with pytest.raises(CheckpointError, match="4 tensors do not fit") as caught:
-        released_format.load(p2)
+        released_format.load_checkpoint(p2)
     for part in (
         "missing model.norm.weight (48,)",
         "missing model.layers.1.self_attn.prefix_k (2, 2, 6, 12)",
@@ -143,26 +151,26 @@ def test_truncated_shard(p2):
     path = p2 / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(CheckpointError, match=r"model.safetensors is truncated"):
-        released_format.load(p2)
+        released_format.load_checkpoint(p2)
 
 
 def test_missing_shard(tmp_path):
-    released_format.save(ParScaleLM(TINY), tmp_path, shard_bytes=9_000)
+    released_format.save_checkpoint(ParScaleLM(TINY), tmp_path, shard_bytes=9_000)
     next(iter(sorted(tmp_path.glob("model-00002*")))).unlink()
     with pytest.raises(CheckpointError, match=r"model-00002-of-.* is missing"):
-        released_format.load(tmp_path)
+        released_format.load_checkpoint(tmp_path)
 
 
 def test_shard_of_another_checkpoint(tmp_path):
     for name in ("a", "b"):
-        released_format.save(ParScaleLM(TINY), tmp_path / name, shard_bytes=9_000)
+        released_format.save_checkpoint(ParScaleLM(TINY), tmp_path / name, shard_bytes=9_000)
     one, other = sorted((tmp_path / "b").glob("model-0000[12]*"))
     shutil.copy(one, tmp_path / "a" / one.name)
     with pytest.raises(CheckpointError, match="shards of different checkpoints"):
-        released_format.load(tmp_path / "a")
+        released_format.load_checkpoint(tmp_path / "a")
     shutil.copy(one, tmp_path / "b" / other.name)
     with pytest.raises(CheckpointError, match="is not the index's shard"):
-        released_format.load(tmp_path / "b")
+        released_format.load_checkpoint(tmp_path / "b")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +181,10 @@ def test_shard_of_another_checkpoint(tmp_path):
         ({"num_attention_heads": 0}, "missing or not a positive integer: num_attention_heads"),
         ({"rope_scaling": ["yarn"]}, "the rope settings must be an object, got list"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "rope scaling 'yarn'"),
-        ({"use_sliding_window": True, "hidden_act": "gelu"}, "use_sliding_window, hidden_act 'gelu'"),
+        (
+            {"layer_types": ["sliding_attention"], "hidden_act": "gelu"},
+            "sliding windows .*, hidden_act 'gelu'",
+        ),
         ({"parscale_n": 0}, "P must be at least 1, got 0"),
         ({"num_key_value_heads": 3}, "kv_heads = 3 does not divide heads = 4"),
     ],
@@ -182,28 +193,28 @@ def test_wrong_config(p2, change, message):
     path = p2 / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(CheckpointError, match=message):
-        released_format.load(p2)
+        released_format.load_checkpoint(p2)
 
 
 @pytest.mark.parametrize("shard", ["../model.safetensors", "/etc/passwd", 3])
 def test_a_shard_outside_the_folder_is_refused(p2, shard):
     (p2 / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"norm": shard}}))
     with pytest.raises(CheckpointError, match=r"names a shard .*: no safetensors file here"):
-        released_format.load(p2)
+        released_format.load_checkpoint(p2)
 
 
 def test_not_a_checkpoint(p2, tmp_path):
-    with pytest.raises(CheckpointError, match=r"has no config.json"):
-        released_format.load(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match=r"nowhere is no checkpoint"):
+        released_format.load_checkpoint(tmp_path / "nowhere")
     (p2 / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"has neither model.safetensors nor"):
-        released_format.load(p2)
+        released_format.load_checkpoint(p2)
     (p2 / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(CheckpointError, match="pickled weights only"):
-        released_format.load(p2)
+        released_format.load_checkpoint(p2)
     (p2 / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"config.json cannot be read"):
-        released_format.load(p2)
+        released_format.load_checkpoint(p2)
 
 
 def test_defaults_of_the_released_configurations():
@@ -217,8 +228,32 @@ def test_tied_matrix_written_twice(p2):
     tensors = load_file(p2 / "model.safetensors")
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
     save_file(tensors, p2 / "model.safetensors")
-    assert released_format.load(p2).config.tied_embeddings
+    assert released_format.load_checkpoint(p2).config.tied_embeddings
     tensors["lm_head.weight"] += 1
     save_file(tensors, p2 / "model.safetensors")
-    with pytest.raises(CheckpointError, match=r"extra lm_head.weight"):
-        released_format.load(p2)
+    with pytest.raises(CheckpointError, match=r"lm_head.weight differs .* set tie_word_embeddings to false"):
+        released_format.load_checkpoint(p2)
+    path = p2 / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tie_word_embeddings": False}))
+    assert torch.equal(released_format.load_checkpoint(p2).head, tensors["lm_head.weight"])
+
+
+def test_tied_matrix_under_the_head_s_name(p2):
+    tensors = load_file(p2 / "model.safetensors")
+    tensors["lm_head.weight"] = tensors.pop("model.embed_tokens.weight")
+    save_file(tensors, p2 / "model.safetensors")
+    assert torch.equal(released_format.load_checkpoint(p2).head, tensors["lm_head.weight"])
+
+
+def test_saving_more_shards_leaves_no_stale_file(tmp_path):
+    released_format.save_checkpoint(ParScaleLM(TINY), tmp_path)
+    model = ParScaleLM(TINY)
+    released_format.save_checkpoint(model, tmp_path, shard_bytes=9_000)
+    assert not (tmp_path / "model.safetensors").exists()
+    assert torch.equal(released_format.load_checkpoint(tmp_path).head, model.head)
+
+
+@pytest.mark.parametrize("ends", [(), (7,), (7, 11)])
+def test_what_ends_a_text_is_written(tmp_path, ends):
+    released_format.save_checkpoint(ParScaleLM(TINY), tmp_path, ends=ends)
+    assert end_tokens(tmp_path) == ends

@@ -39,8 +39,8 @@ def documents(cache):
 
 def test_a_corpus_is_built_once_and_verified_on_reuse(documents):
     told = []
-    first = corpora.load(documents, 300, told.append)
-    again = corpora.load(documents, 300, told.append)
+    first = corpora.open_corpus(documents, 300, told.append)
+    again = corpora.open_corpus(documents, 300, told.append)
     assert len(told) == 1
     assert "building it" in told[0]
     assert first.hash == again.hash
@@ -53,30 +53,30 @@ def test_a_corpus_is_built_once_and_verified_on_reuse(documents):
 
 @pytest.mark.parametrize("name", ["train.bin", "valid.bin", "tokenizer.json", "manifest.json"])
 def test_a_damaged_cache_is_rebuilt_with_a_word_never_used(documents, name):
-    built = corpora.load(documents, 300, lambda line: None)
+    built = corpora.open_corpus(documents, 300, lambda line: None)
     hash_before = built.hash
     path = built.folder / name
     damaged = bytearray(path.read_bytes())
     damaged[len(damaged) // 2] ^= 0x55
     path.write_bytes(bytes(damaged[:-2]))
     told = []
-    assert corpora.load(documents, 300, told.append).hash == hash_before
+    assert corpora.open_corpus(documents, 300, told.append).hash == hash_before
     assert "is damaged" in told[0]
 
 
 def test_a_missing_token_file_is_rebuilt(documents):
-    built = corpora.load(documents, 300, lambda line: None)
+    built = corpora.open_corpus(documents, 300, lambda line: None)
     (built.folder / "train.bin").unlink()
     told = []
-    corpora.load(documents, 300, told.append)
+    corpora.open_corpus(documents, 300, told.append)
     assert "train.bin is missing" in told[0]
 
 
 def test_the_hash_follows_content_and_vocabulary(documents, cache):
-    first = corpora.load(documents, 300, lambda line: None).hash
-    assert corpora.load(documents, 310, lambda line: None).hash != first
+    first = corpora.open_corpus(documents, 300, lambda line: None).hash
+    assert corpora.open_corpus(documents, 310, lambda line: None).hash != first
     (cache / "documents" / "7.txt").write_text("something else\n" * 9)
-    assert corpora.load(documents, 300, lambda line: None).hash != first
+    assert corpora.open_corpus(documents, 300, lambda line: None).hash != first
 
 
 def test_the_split_depends_on_content_alone():
@@ -125,7 +125,7 @@ def test_cleaning_drops_copies_generated_files_and_near_duplicates():
 
 def test_unreadable_documents_are_skipped_counted_and_listed(documents, cache):
     (cache / "documents" / "bad.txt").write_bytes(b"caf\xe9 \xff\xfe")
-    manifest = corpora.load(documents, 300, lambda line: None).manifest
+    manifest = corpora.open_corpus(documents, 300, lambda line: None).manifest
     assert manifest["dropped"]["unreadable"] == 1
     name, reason = manifest["dropped"]["unreadable_documents"][0]
     assert name.endswith("bad.txt")
@@ -137,7 +137,7 @@ def test_jsonl_keeps_domains_and_skips_bad_lines(cache):
     rows = [json.dumps({"text": text_of(i), "domain": "ab"[i % 2]}) for i in range(200)]
     half = r'{"text": "\ud83d"}'  # of a surrogate pair, as scraped text has it
     path.write_text("\n".join([*rows, "{not json", json.dumps({"no": "text"}), half]))
-    corpus = corpora.load(f"files:{path}", 300, lambda line: None)
+    corpus = corpora.open_corpus(f"files:{path}", 300, lambda line: None)
     assert corpus.manifest["dropped"]["unreadable"] == 3
     assert set(corpus.manifest["train"]["domains"]) == {"a", "b"}
     spans = sorted(corpus.valid_spans.values())
@@ -149,7 +149,7 @@ def test_parquet_documents(cache):
     import pandas as pd
 
     pd.DataFrame({"text": [text_of(i) for i in range(150)]}).to_parquet(cache / "d.parquet")
-    corpus = corpora.load(f"files:{cache}/*.parquet", 300, lambda line: None)
+    corpus = corpora.open_corpus(f"files:{cache}/*.parquet", 300, lambda line: None)
     assert corpus.manifest["train"]["documents"] + corpus.manifest["valid"]["documents"] == 150
 
 
@@ -158,13 +158,13 @@ def test_a_dataset_folder_is_read_as_the_hub_is(cache):
     folder.mkdir()
     rows = [{"text": text_of(i), "meta": {"pile_set_name": "ab"[i % 2]}} for i in range(200)]
     (folder / "train.jsonl").write_text("\n".join(map(json.dumps, [*rows, {"text": None, "meta": None}])))
-    corpus = corpora.load(f"hf:{folder}", 300, lambda line: None)
+    corpus = corpora.open_corpus(f"hf:{folder}", 300, lambda line: None)
     assert corpus.manifest["train"]["documents"] + corpus.manifest["valid"]["documents"] == 200
     assert set(corpus.manifest["valid"]["domains"]) == {"a", "b"}
     assert corpus.manifest["dropped"]["unreadable"] == 1
     before = corpus.hash
     (folder / "train.jsonl").write_text("\n".join(map(json.dumps, rows[:150])))
-    assert corpora.load(f"hf:{folder}", 300, lambda line: None).hash != before
+    assert corpora.open_corpus(f"hf:{folder}", 300, lambda line: None).hash != before
 
 
 def test_a_dataset_is_read_up_to_a_limit(monkeypatch, tmp_path):
@@ -195,13 +195,13 @@ def test_a_dataset_that_cannot_be_reached_is_one_line(cache, monkeypatch, capsys
 )
 def test_wrong_names_are_refused(cache, name, message):
     with pytest.raises(ValueError, match=message):
-        corpora.load(name, 300)
+        corpora.open_corpus(name, 300)
 
 
 def test_too_few_documents_are_refused(cache):
     (cache / "one.txt").write_text(text_of(1))
     with pytest.raises(ValueError, match="too few to hold out"):
-        corpora.load(f"files:{cache}/one.txt", 300, lambda line: None)
+        corpora.open_corpus(f"files:{cache}/one.txt", 300, lambda line: None)
 
 
 def test_a_wheel_with_hostile_paths_writes_nothing(cache):

@@ -69,9 +69,9 @@ def test_a_run_trains_with_a_tokenizer_of_others(documents, file, tmp_path, monk
 
 def test_a_tokenizer_of_the_hub_comes_from_its_cache_first(documents, hub, tmp_path, monkeypatch):
     monkeypatch.setenv("PARSCALE_CACHE", str(tmp_path / "cache"))
-    first = corpora.load(documents, SIZE, lambda line: None, "hf:some/name")
+    first = corpora.open_corpus(documents, SIZE, lambda line: None, "hf:some/name")
     assert hub == [("some/name", "tokenizer.json", True), ("some/name", "tokenizer.json", False)]
-    again = corpora.load(documents, SIZE, lambda line: None, "hf:some/name")
+    again = corpora.open_corpus(documents, SIZE, lambda line: None, "hf:some/name")
     assert hub[2:] == [("some/name", "tokenizer.json", True)]
     assert again.folder == first.folder
 
@@ -140,10 +140,10 @@ def test_a_vocabulary_too_small_is_refused_before_the_documents_are_read(documen
     with pytest.raises(
         ValueError, match="has 320 entries, the model a vocabulary of 300: give the model 320"
     ):
-        corpora.load(documents, 300, lambda line: None, str(file))
+        corpora.open_corpus(documents, 300, lambda line: None, str(file))
     file.write_text(file.read_text().replace(tokens.END, "<|end|>"))
     with pytest.raises(ValueError, match=r"of-others.json has no entry <\|endoftext\|>, which ends"):
-        corpora.load(documents, 320, lambda line: None, str(file))
+        corpora.open_corpus(documents, 320, lambda line: None, str(file))
     file.write_text("{}")
     with pytest.raises(ValueError, match=r"of-others.json is no tokenizer.json that can be read"):
-        corpora.load(documents, 320, lambda line: None, str(file))
+        corpora.open_corpus(documents, 320, lambda line: None, str(file))

@@ -24,13 +24,13 @@ def test_finished_runs_tell_the_speed_of_their_shape(tmp_path):
             {"corpus": "stdlib", "N": 1, "P": 1, "seed": run.seed, "status": "ok"}
             | {"config": run.to_json(), "tokens_per_s": speed},
         )
-    told = dry_run.forecast(RUNS, tmp_path, CPU, "2", "local", None)
+    told = dry_run.plan_time(RUNS, tmp_path, CPU, "2", "local", None)
     assert told.hours == pytest.approx([50_176 / s / 3600 for s in (200, 60, 200, 60)])
     assert told.words == "in all 18m07s, 2 at a time: as finished runs here took"
 
 
 def test_a_rate_tells_the_rest(tmp_path):
-    told = dry_run.forecast(RUNS[:1], tmp_path, CPU, "auto", "slurm", 1e6)
+    told = dry_run.plan_time(RUNS[:1], tmp_path, CPU, "auto", "slurm", 1e6)
     assert told.hours == [pytest.approx(RUNS[0].C / 1e6 / 3600)]
     assert told.words.endswith("one at a time: at 1e+06 FLOP/s a run")
 
@@ -55,7 +55,7 @@ def test_compiled_runs_are_timed_eagerly_and_it_says_so(tmp_path, monkeypatch):
     compiled = [replace(run, compile=True) for run in RUNS]
     monkeypatch.setattr(time_estimate, "ProcessPoolExecutor", lambda *_, **__: Here())
     monkeypatch.setattr(time_estimate, "time_training", lambda run, *_: 1000.0 / run.model.P)
-    told = dry_run.forecast(compiled, tmp_path, CPU, "1", "local", None)
+    told = dry_run.plan_time(compiled, tmp_path, CPU, "1", "local", None)
     assert told.hours == pytest.approx([50_176 * P / 1000 / 3600 for P in (1, 2, 1, 2)])
     assert told.words.endswith("timed eagerly, compiled they take less")
 
@@ -74,7 +74,7 @@ class Here:
 
 @pytest.mark.slow
 def test_a_small_grid_is_timed_in_processes_of_their_own(tmp_path):
-    told = dry_run.forecast(RUNS, tmp_path, CPU, "2", "local", None)
+    told = dry_run.plan_time(RUNS, tmp_path, CPU, "2", "local", None)
     assert all(0 < hours < 1 for hours in told.hours)
     assert told.hours[0] == told.hours[2]  # a shape is timed once
     assert "2 at a time: training steps alone" in told.words

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from sweeps.driver import progress
-from sweeps.driver.progress import View, describe
+from sweeps.driver.progress import View, describe_run
 from sweeps.grids.axes import Axes
 from sweeps.grids.grids import find
 from sweeps.store.status import RunStatus
@@ -139,6 +139,6 @@ def test_a_log_has_plain_lines_with_speed_and_time_left(clocked):
 
 
 def test_a_run_that_has_just_begun_has_no_speed_yet():
-    line = describe(status(0, "running"))
+    line = describe_run(status(0, "running"))
     assert line == f"32x1 P=1 stdlib seed 0  running  step 0/{CONFIGS[0].steps}"
-    assert "nan" not in describe(status(0, "running", loss=float("nan"), eta_s=float("nan")))
+    assert "nan" not in describe_run(status(0, "running", loss=float("nan"), eta_s=float("nan")))

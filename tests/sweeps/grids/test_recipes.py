@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sweeps.checkpoint.released_format import grow, load, save
+from sweeps.checkpoint.released_format import grow, load_checkpoint, save_checkpoint
 from sweeps.config.execution import Execution
 from sweeps.config.model import ModelConfig
 from sweeps.corpora import build as corpora
@@ -59,7 +59,10 @@ def test_continual_and_peft_start_from_a_checkpoint(corpus, tmp_path):
     assert [run.model.P for run in runs] == [2, 4]
     assert len({run.parent_hash for run in runs}) == 1
     frozen = train(runs[0], tmp_path / "peft", execution=ONE)
-    before, after = load(tmp_path / "base").state_dict(), load(tmp_path / "peft").state_dict()
+    before, after = (
+        load_checkpoint(tmp_path / "base").state_dict(),
+        load_checkpoint(tmp_path / "peft").state_dict(),
+    )
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert any(is_extra(name) for name in after)
     assert frozen["loss"] < row["loss"] + 0.5
@@ -67,13 +70,13 @@ def test_continual_and_peft_start_from_a_checkpoint(corpus, tmp_path):
     tuned = train(more, tmp_path / "continual", execution=ONE)
     assert tuned["loss"] < row["loss"]
     assert not torch.equal(
-        load(tmp_path / "continual").model.embed_tokens.weight, before["model.embed_tokens.weight"]
+        load_checkpoint(tmp_path / "continual").model.embed_tokens.weight, before["model.embed_tokens.weight"]
     )
 
 
 def test_a_base_with_streams_starts_its_own_P_alone(tmp_path):
     base = ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1, P=2, prefix_tokens=7, smoothing=0.3))
-    save(base, tmp_path / "base")
+    save_checkpoint(base, tmp_path / "base")
     axes = {"recipe": "continual", "base": str(tmp_path / "base"), "sizes": ["32x1"]}
     (run,) = find("ci")(Axes(streams=[2], **axes))
     assert (run.model.prefix_tokens, run.model.smoothing) == (7, 0.3)  # the base's, not the grid's
@@ -84,7 +87,7 @@ def test_a_base_with_streams_starts_its_own_P_alone(tmp_path):
 
 def test_a_plain_base_goes_on_as_it_is(tmp_path):
     """Its config.json says nothing of prefixes: the default of the format is no other shape."""
-    save(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), tmp_path / "base")
+    save_checkpoint(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), tmp_path / "base")
     axes = Axes(recipe="continual", base=str(tmp_path / "base"), sizes=["32x1"], streams=[1, 2])
     one, two = find("ci")(axes)
     assert build_model(one, tmp_path / "base").config.P == 1
@@ -92,7 +95,7 @@ def test_a_plain_base_goes_on_as_it_is(tmp_path):
 
 
 def test_a_base_is_named_as_it_was_and_a_size_by_its_shape(tmp_path, monkeypatch):
-    save(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
+    save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
     monkeypatch.chdir(tmp_path)
     grid = find("ci")
     for name, sizes, size in (("base", ["32x1"], "32x1"), ("./base", ["64x1"], "base")):
@@ -101,7 +104,7 @@ def test_a_base_is_named_as_it_was_and_a_size_by_its_shape(tmp_path, monkeypatch
 
 
 def test_a_frozen_backbone_gets_the_prefixes_the_grid_asks_for(tmp_path):
-    save(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
+    save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
     axes = Axes(recipe="peft", base=str(tmp_path / "base"))
     (run,) = find("ci")(Axes(sizes=["32x1"], streams=[4]))
     (far,) = apply([replace(run, model=replace(run.model, prefix_std=1.0))], axes)
@@ -130,14 +133,14 @@ def test_refusals(axes, message):
 
 
 def test_a_base_takes_the_rates_of_the_size_it_is_like(tmp_path):
-    save(ParScaleLM(ModelConfig(512, 64, 176, 1, 4, 2)), tmp_path / "base")
+    save_checkpoint(ParScaleLM(ModelConfig(512, 64, 176, 1, 4, 2)), tmp_path / "base")
     grid, of_64 = find("ci"), find("ci")(Axes(sizes=["64x1"], streams=[2]))[0]
     (run,) = grid(Axes(recipe="continual", base=str(tmp_path / "base"), streams=[2]))
     assert (run.size, run.muon_lr) == ("64x1", of_64.muon_lr)
 
 
 def test_what_a_base_lacks_at_one_stream_is_refused(tmp_path):
-    save(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
+    save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
     (run,) = find("ci")(Axes(sizes=["32x1"], streams=[1]))
     asked = replace(run, model=replace(run.model, prefix_at_one=True))
     with pytest.raises(ValueError, match="cannot give P = 1 a prefix that its base lacks"):
@@ -148,7 +151,7 @@ def test_a_base_that_has_changed_since_planning_is_refused(corpus, tmp_path):
     (base,) = plan(corpus, streams=[1])
     train(base, tmp_path / "base", execution=ONE)
     (run,) = plan(corpus, recipe="continual", base=str(tmp_path / "base"), streams=[2])
-    save(ParScaleLM(base.model), tmp_path / "base")
+    save_checkpoint(ParScaleLM(base.model), tmp_path / "base")
     with pytest.raises(ValueError, match="has changed since the run was planned"):
         train(run, tmp_path / "run", execution=ONE)
 

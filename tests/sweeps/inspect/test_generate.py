@@ -1,5 +1,6 @@
 """Generation: the cache changes nothing, padding changes nothing, sampling does what it says."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,14 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from sweeps.checkpoint import released_format
+from sweeps.checkpoint.hf_config import CheckpointError
 from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import (
     Guided,
     PromptError,
     Sampling,
+    encode_prompt,
+    ends_of_text,
     generate,
     left_pad,
     load_tokenizer,
@@ -46,7 +50,7 @@ def greedy_without_cache(model, prompt, steps):
 @pytest.mark.parametrize("P", [1, 2, 4])
 def test_published_greedy_continuation(P):
     folder = FIXTURES / f"official_p{P}"
-    model, expected = released_format.load(folder), load_file(folder / "expected.safetensors")
+    model, expected = released_format.load_checkpoint(folder), load_file(folder / "expected.safetensors")
     prompt = expected["input_ids"][0].tolist()
     wanted = expected["greedy_ids"][0, len(prompt) :].tolist()
     assert generate(model, [prompt], len(wanted)) == [wanted]
@@ -153,6 +157,76 @@ def test_text_comes_in_whole_characters(tmp_path):
     assert "".join(pieces) == tokenizer.decode(tokens[0])
 
 
+def test_the_model_s_context_bounds_each_prompt():
+    free = tiny(2)
+    bounded = ParScaleLM(replace(TINY, P=2, context=16)).eval()
+    bounded.load_state_dict(free.state_dict())
+    whole = generate(free, PROMPTS, 20)
+    made = generate(bounded, PROMPTS, 20)
+    assert [len(row) for row in made] == [12, 15, 7]
+    assert made == [row[: len(short)] for row, short in zip(whole, made, strict=True)]
+    assert generate(bounded, PROMPTS, 7) == [row[:7] for row in whole]
+
+
+@pytest.mark.parametrize(
+    ("most", "stop", "ended", "tokens"), [(5, "", "length", 5), (90, "", "context", 13), (90, "x", "stop", 0)]
+)
+def test_what_ended_a_text(tmp_path, most, stop, ended, tokens):
+    tokenizer = byte_tokenizer(tmp_path)
+    model = ParScaleLM(replace(TINY, vocab=256, context=16, init_std=0.02)).eval()
+    with torch.no_grad():  # so that every token is followed by x
+        model.model.norm.weight.zero_()[0] = 1.0
+        model.model.embed_tokens.weight.fill_(1.0)
+        model.model.embed_tokens.weight[tokenizer.token_to_id("x"), 0] = 9.0
+    pieces = stream_text(model, tokenizer, "abc", most, stop=[tokenizer.token_to_id(c) for c in stop])
+    text, end = "", ""
+    while not end:
+        try:
+            text += next(pieces)
+        except StopIteration as last:
+            end = last.value
+    assert (text, end) == ("x" * tokens, ended)
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=1.0)])
+def test_logits_that_are_not_finite_are_no_choice(sampling):
+    model = tiny(1)
+    model.model.norm.weight.data *= 3e38
+    with pytest.raises(CheckpointError, match="logits are not finite in float32"):
+        generate(model, [[3, 4]], 2, sampling)
+
+
+@pytest.mark.parametrize(("config", "ends"), [({"eos_token_id": [3, 4]}, [3, 4]), ({}, [256])])
+def test_a_text_ends_where_the_checkpoint_says_or_our_corpora_do(tmp_path, config, ends):
+    tokenizer = byte_tokenizer(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert ends_of_text(tmp_path, tokenizer) == config.get("eos_token_id", [])
+    tokenizer.add_special_tokens(["<|endoftext|>"])
+    assert ends_of_text(tmp_path, tokenizer) == ends
+
+
+def test_the_tokenizer_of_another_model(tmp_path):
+    tokenizer = byte_tokenizer(tmp_path)
+    with pytest.raises(PromptError, match="has 256 entries, the model's embedding 200 rows"):
+        load_tokenizer(tmp_path, 200)
+    tokenizer.add_special_tokens(["<pad>"])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    assert (
+        load_tokenizer(tmp_path, 256).get_vocab_size() == 257
+    )  # a token of its own is not one of the prompt's
+    assert len(encode_prompt(tokenizer, "abc", 256)) == 3
+    with pytest.raises(PromptError, match="token '<pad>' is number 256, the model's embedding has 256 rows"):
+        encode_prompt(tokenizer, "abc<pad>", 256)
+
+
+def test_a_prompt_is_not_cut_or_filled_up_as_a_tokenizer_may_say(tmp_path):
+    tokenizer = byte_tokenizer(tmp_path)
+    tokenizer.enable_truncation(3)
+    tokenizer.enable_padding(length=9)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    assert len(encode_prompt(load_tokenizer(tmp_path), "abcdef", 256)) == 6
+
+
 def test_left_pad():
     ids, mask = left_pad([[3, 4], [5]], 6, torch.device("cpu"))
     assert ids.tolist() == [[3, 4], [0, 5]]
@@ -164,8 +238,8 @@ def test_wrong_prompts(tmp_path):
     model = ParScaleLM(replace(TINY, context=16))
     with pytest.raises(PromptError, match="empty prompt"):
         generate(model, [[3], []], 4)
-    with pytest.raises(PromptError, match="prompt of 9 and 8 new tokens exceed the context of 16"):
-        generate(model, PROMPTS, 8)
+    with pytest.raises(PromptError, match=r"a prompt of 16 tokens leaves no room .* context of 16"):
+        generate(model, [[3], [4] * 16], 8)
     with pytest.raises(ValueError, match=r"unknown token 61: the vocabulary has 0\.\.60"):
         generate(model, [[61]], 4)
     with pytest.raises(PromptError, match="max_new_tokens must be at least 1"):

@@ -63,7 +63,7 @@ FAMILIES = [
 def test_transformers_own_logits(family, tied, kwargs, tmp_path):
     theirs = reference(family, tied, **kwargs)
     theirs.save_pretrained(tmp_path)
-    ours, ids = released_format.load(tmp_path), torch.randint(61, (2, 17))
+    ours, ids = released_format.load_checkpoint(tmp_path), torch.randint(61, (2, 17))
     mask = torch.ones(2, 17, dtype=torch.long)
     mask[1, :5] = 0
     with torch.no_grad():
@@ -80,7 +80,7 @@ def test_transformers_own_logits(family, tied, kwargs, tmp_path):
 def test_transformers_reads_our_plain_exports(change, tmp_path):
     transformers = pytest.importorskip("transformers")
     ours = ParScaleLM(replace(TINY, init_std=0.2, rope_base=3e4, **change)).eval()
-    released_format.save(ours, tmp_path)
+    released_format.save_checkpoint(ours, tmp_path)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
     ids = torch.randint(61, (2, 17))
     with torch.no_grad():

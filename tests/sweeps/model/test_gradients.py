@@ -17,7 +17,7 @@ from sweeps.checkpoint.stream_bank import StreamBank
 from sweeps.config.model import ModelConfig
 from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
-from sweeps.model.stream_initialisation import merge, quiet, reparameterise
+from sweeps.model.stream_initialisation import merge, quiet_streams, reparameterise
 from sweeps.training import compiling
 
 TINY = ModelConfig(vocab=256, width=32, ffn=64, layers=2, heads=4, kv_heads=2, prefix_tokens=6)
@@ -145,7 +145,7 @@ def test_quiet_start_is_the_backbones_loss(trained, P):
     base = held_out(trained)
     assert base < 3.5  # of ln 256 = 5.5
     grown = released_format.grow(trained, P, prefix_tokens=48)
-    shares = quiet(grown, batch(16, 64))
+    shares = quiet_streams(grown, batch(16, 64))
     assert abs(held_out(grown) - base) < 1e-3
     assert shares.shape == (2, 2)
     assert shares.max() < 0.2
@@ -157,7 +157,7 @@ def test_quiet_start_is_the_backbones_loss(trained, P):
 
 def test_quiet_needs_streams(trained):
     with pytest.raises(ValueError, match="P = 1 has no streams"):
-        quiet(ParScaleLM(TINY), batch())
+        quiet_streams(ParScaleLM(TINY), batch())
 
 
 def test_reparameterised_prefix(tmp_path):
@@ -169,8 +169,8 @@ def test_reparameterised_prefix(tmp_path):
     train(model, 5)
     trained = model(ids)
     assert not torch.allclose(trained, before, atol=1e-4)
-    released_format.save(model, tmp_path)
-    torch.testing.assert_close(released_format.load(tmp_path)(ids), trained)
+    released_format.save_checkpoint(model, tmp_path)
+    torch.testing.assert_close(released_format.load_checkpoint(tmp_path)(ids), trained)
     merge(model)
     assert set(model.state_dict()) == set(ParScaleLM(model.config).state_dict())
     torch.testing.assert_close(model(ids), trained)
@@ -207,6 +207,6 @@ def test_set_of_another_backbone_is_refused(trained, tmp_path):
     bank = StreamBank(trained)
     bank.new(2)
     bank.save(tmp_path)
-    released_format.save(ParScaleLM(replace(TINY, layers=3)), tmp_path)
+    released_format.save_checkpoint(ParScaleLM(replace(TINY, layers=3)), tmp_path)
     with pytest.raises(CheckpointError, match=r"extra model.layers.2"):
         StreamBank.load(tmp_path)

@@ -43,7 +43,7 @@ def test_it_is_causal_and_a_cache_holds_the_prefix():
 
 def test_it_is_saved_loaded_and_left_behind_when_streams_are_grown(tmp_path):
     model = made(ALONE)
-    loaded = released_format.load(released_format.save(model, tmp_path))
+    loaded = released_format.load_checkpoint(released_format.save_checkpoint(model, tmp_path))
     assert loaded.config == replace(ALONE, init_std=loaded.config.init_std)
     assert torch.equal(loaded(IDS), model(IDS))
     grown = released_format.grow(model, 2, prefix_tokens=3)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import parscale
-from sweeps.checkpoint.released_format import load
+from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.corpora import build as corpora
 from sweeps.driver import dry_run
 from sweeps.grids.grids import Axes, find
@@ -78,8 +78,8 @@ def test_prefixes_trained_through_a_network_end_as_prefixes(corpus, tmp_path):
     whole = train(run, tmp_path / "whole", execution=ONE)
     assert whole["N"] == plain["N"]
     assert whole["loss"] != plain["loss"]
-    model = load(tmp_path / "whole")  # the released format knows no network
-    assert set(model.state_dict()) == set(load(tmp_path / "plain").state_dict())
+    model = load_checkpoint(tmp_path / "whole")  # the released format knows no network
+    assert set(model.state_dict()) == set(load_checkpoint(tmp_path / "plain").state_dict())
     held_out = corpora.open_for(run).valid
     assert evaluate(model, held_out, 32, run.eval_batch, limit=run.eval_tokens).loss == pytest.approx(
         whole["loss"]
@@ -88,7 +88,13 @@ def test_prefixes_trained_through_a_network_end_as_prefixes(corpus, tmp_path):
     with pytest.raises(Interrupted):
         train(run, tmp_path / "again", execution=ONE, **stop)
     assert train(run, tmp_path / "again", execution=ONE)["loss"] == whole["loss"]
-    assert all(map(torch.equal, model.state_dict().values(), load(tmp_path / "again").state_dict().values()))
+    assert all(
+        map(
+            torch.equal,
+            model.state_dict().values(),
+            load_checkpoint(tmp_path / "again").state_dict().values(),
+        )
+    )
 
 
 @pytest.mark.slow
@@ -97,8 +103,10 @@ def test_two_shards_of_networks_have_the_loss_of_one(corpus, tmp_path):
     alone = train(run, tmp_path / "alone", execution=ONE)
     two = train(run, tmp_path / "two", execution=replace(ONE, devices=2, strategy="fsdp2"))
     assert two["loss"] == pytest.approx(alone["loss"], abs=1e-5)
-    for name, value in load(tmp_path / "alone").state_dict().items():
-        torch.testing.assert_close(load(tmp_path / "two").state_dict()[name], value, atol=1e-3, rtol=0)
+    for name, value in load_checkpoint(tmp_path / "alone").state_dict().items():
+        torch.testing.assert_close(
+            load_checkpoint(tmp_path / "two").state_dict()[name], value, atol=1e-3, rtol=0
+        )
 
 
 def test_checkpointing_is_the_same_run_in_less_memory(corpus, tmp_path):

@@ -8,7 +8,7 @@ from multiprocessing import forkserver
 import psutil
 import pytest
 
-from sweeps.checkpoint.released_format import load
+from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.driver import ranks
 from sweeps.driver.node_mailbox import VARIABLE, NodeMailbox
 from sweeps.driver.ranks import serve_node
@@ -33,13 +33,13 @@ def config(corpus, **changes):
 def alone(corpus, tmp_path_factory):
     """One process's row and model."""
     folder = tmp_path_factory.mktemp("alone")
-    return train(config(corpus), folder, execution=ONE), load(folder).state_dict()
+    return train(config(corpus), folder, execution=ONE), load_checkpoint(folder).state_dict()
 
 
 def assert_same(row, folder, alone):
     for name in ("loss", "loss_se", "train_loss"):
         assert row[name] == pytest.approx(alone[0][name], abs=1e-5), name
-    ours = load(folder).state_dict()
+    ours = load_checkpoint(folder).state_dict()
     assert ours.keys() == alone[1].keys()
     assert max(float((ours[name] - value).abs().max()) for name, value in alone[1].items()) < 1e-3
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from sweeps.checkpoint.released_format import load
+from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.corpora import build as corpora
 from sweeps.training import snapshots
 from sweeps.training.compiling import cxx_compiler
@@ -39,12 +39,12 @@ def corpus(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PARSCALE_CACHE", str(root / "cache"))
         name = f"files:{root}/*/*.txt"
-        corpora.load(name, 300, lambda line: None)
+        corpora.open_corpus(name, 300, lambda line: None)
         yield name
 
 
 def weights_of(folder):
-    return {name: value.clone() for name, value in load(folder).state_dict().items()}
+    return {name: value.clone() for name, value in load_checkpoint(folder).state_dict().items()}
 
 
 def assert_same_end(a, b, row_a, row_b):
@@ -81,7 +81,7 @@ def test_training_learns_and_leaves_a_complete_row(corpus, tmp_path, P):
 def test_the_saved_model_has_the_loss_of_the_row(corpus, tmp_path):
     run = config(corpus, P=2)
     row = train(run, tmp_path / "run", execution=ONE)
-    again = evaluate(load(tmp_path / "run"), corpora.open_for(run).valid, 32, 32, limit=4000)
+    again = evaluate(load_checkpoint(tmp_path / "run"), corpora.open_for(run).valid, 32, 32, limit=4000)
     assert again.loss == pytest.approx(row["loss"], abs=1e-9)
 
 

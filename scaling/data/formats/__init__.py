@@ -1,0 +1,1 @@
+"""Forms of tables: text with separators, JSON."""

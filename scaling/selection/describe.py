@@ -1,0 +1,263 @@
+"""A table described before it is fitted: what was taken for what, its design, what it can tell, what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling.data.any_table import as_runs
+from scaling.data.columns.recognise import missing
+from scaling.data.levels import level_table
+from scaling.data.query import equals
+from scaling.data.reading import Reading, reading_of
+from scaling.data.runs import arrays, left_out, usable
+from scaling.fitting.fit import fit
+from scaling.fitting.result import Fit
+from scaling.fitting.table_notes import rising, rising_note
+from scaling.laws.base import Array
+from scaling.optimise.certificate import Status
+from scaling.selection import run_structure
+from scaling.selection.description import Description
+from scaling.selection.design_check import SAMPLE, sampled, suited_laws, together_notes
+
+HARDLY = 0.5  # of a parameter: a standard error above this tells little of it
+UNITS = {"N": "parameters", "P": "streams", "D": "tokens", "C": "FLOPs"}
+
+
+def describe(
+    table: Any,
+    *,
+    source: str = "table",
+    columns: Mapping[str, str] | None = None,
+    options: tuple[str, ...] = (),
+) -> Description:
+    """What a table of runs holds and what can be told from it, before a law is fitted.
+
+    table: any table that `scaling.fit` takes, with columns under our names or others that are known. source:
+    what to call it: a file's name makes `command` a call of `parscale fit`, else it is one of Python. columns: how the
+    caller named columns, ours to theirs. options: of the command that read it, repeated in `command`.
+    Raises ValueError where there is no N or no loss, and for what is no table.
+    """
+    runs = as_runs(table)
+    lacking = next((name for name in ("N", "loss") if name not in runs), None)
+    if lacking:
+        raise ValueError(missing(lacking, runs))
+    keep = usable(runs)
+    axes, loss = _axes(runs, keep)
+    levels = {axis: level_table(axis, axes) for axis in axes}
+    laws = suited_laws(axes, loss)
+    tried = _tried(runs, keep, laws)
+    mixed = () if tried is None else tuple(filter(None, (rising_note(tried), *tried.certificate.table_notes)))
+    apart = _apart(runs[keep], tried, laws)
+    known = _Known(runs, keep, axes, loss, dict(columns or {}))
+    falls = tried is None or not rising(tried)
+    command = _command(source, options, laws, apart, known.reading) if falls else ""
+    return Description(
+        _table(known, levels),
+        _verdict(laws, axes, tried, apart),
+        len(runs),
+        left_out(runs),
+        levels,
+        known.reading,
+        (*together_notes(axes), *run_structure.compute_note(runs, keep, axes)),
+        run_structure.repeat_notes(runs[keep], axes),
+        mixed,
+        laws,
+        run_structure.other_columns(runs, known.taken),
+        command,
+        source,
+    )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A table and what is known of it."""
+
+    runs: pd.DataFrame
+    keep: Any
+    axes: dict[str, Array]
+    loss: Array
+    columns: dict[str, str]
+
+    @property
+    def reading(self) -> Reading:
+        return reading_of(self.runs)
+
+    @property
+    def taken(self) -> set[str]:
+        """Columns that an axis or the loss was taken from."""
+        told = {guess.column for guess in self.reading.guesses if guess.axis in (*UNITS, "loss")}
+        return {*UNITS, "loss", "status", *told, *self.columns.values()}
+
+
+def _axes(runs: pd.DataFrame, keep: Any) -> tuple[dict[str, Array], Array]:
+    """N, P and D of the usable runs, as far as every run has them, and their loss."""
+    if not keep.any():
+        words = ", ".join(f"{count} {word}" for word, count in left_out(runs).items())
+        raise ValueError(f"no run to fit: {words}. Give finished runs.")
+    whole = [a for a in ("P", "D") if a in runs and pd.Series(runs[a])[keep].notna().all()]
+    found, _ = arrays(runs, ("N", *whole))
+    loss = found.pop("loss")
+    return {"N": found["N"], "P": found.get("P", np.ones(loss.size)), **found}, loss
+
+
+def _tried(runs: pd.DataFrame, keep: Any, laws: pd.DataFrame) -> Fit | None:
+    """A fit of the law that suits best, to at most SAMPLE rows; None where no law does."""
+    suited = laws[laws["cannot"].map(len) == 0]
+    if suited.empty:
+        return None
+    rows = np.flatnonzero(keep)
+    rows = rows[sampled(rows.size)]
+    return fit(str(suited.index[0]), runs.iloc[rows].assign(**_streams(runs)))
+
+
+def _tells(runs: pd.DataFrame, law: str) -> bool:
+    """Whether runs to fit tell every parameter of a law."""
+    return not suited_laws(*_axes(runs, np.ones(len(runs), bool))).loc[law, "cannot"]
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """How to take the kinds of a mixed table apart: options of the command line, and in words."""
+
+    by: str = ""  # a column whose groups are fitted each by itself
+    where: str = ""  # or the rows of one value, as --where takes it
+    value: Any = None
+
+    def __str__(self) -> str:
+        if self.by:
+            return f"each {self.by} by itself"
+        part = f"{self.where} is the largest part that tells it" if self.where else "see above"
+        return f"but not as one: {part}"
+
+
+def _apart(runs: pd.DataFrame, tried: Fit | None, laws: pd.DataFrame) -> _Apart:
+    """The first mixed column whose groups tell the law: two at least, with half the rows; else the largest that does.
+
+    runs: the rows to fit.
+    """
+    if tried is None or not tried.certificate.mixed:
+        return _Apart()
+    law, largest, most = str(laws.index[0]), _Apart(), 0
+    runs = runs.iloc[sampled(len(runs), 10 * SAMPLE)]
+    for column in tried.certificate.mixed:
+        names = runs[column].astype(object).where(runs[column].notna(), "none")
+        parts = dict(iter(runs.groupby(names, sort=False)))
+        told = {value: len(part) for value, part in parts.items() if _tells(part, law)}
+        if len(told) > 1 and sum(told.values()) > len(runs) / 2:
+            return _Apart(by=str(column))
+        value = max(told, key=lambda v: told[v], default=None)
+        if value is not None and told[value] > most:
+            largest, most = _Apart(where=equals(str(column), str(value)), value=(column, value)), told[value]
+    return largest
+
+
+def _streams(runs: pd.DataFrame) -> dict[str, float]:
+    return {} if "P" in runs else {"P": 1.0}
+
+
+def _table(known: _Known, of: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A row for each axis and the loss: where it was taken from, its unit, what it holds."""
+    values = known.axes | {"loss": known.loss}
+    if "C" in known.runs and (C := pd.to_numeric(known.runs["C"][known.keep], errors="coerce")).notna().any():
+        values["C"] = C.dropna().to_numpy(np.float64)
+    rows = []
+    for name in [n for n in ("N", "P", "D", "C", "loss") if n in values]:
+        column, why = _origin(name, known)
+        unit = known.reading.loss_unit if name == "loss" else UNITS[name]
+        x = values[name]
+        levels = len(of[name]) if name in of else np.unique(x).size
+        rows.append((name, column, why, unit, levels, x.min(), x.max()))
+    names = ["axis", "column", "why", "unit", "levels", "lowest", "highest"]
+    return pd.DataFrame(rows, columns=names).set_index("axis")
+
+
+def _origin(name: str, known: _Known) -> tuple[str, str]:
+    """The column that an axis was taken from, and why."""
+    if name in known.columns:
+        return known.columns[name], "as you said"
+    told = [g for g in known.reading.of(name) if not g.doubt and g.column not in ("", name)]
+    if told:
+        return told[0].column, told[0].why
+    return (name, "its name") if name in known.runs and not _assumed(name, known) else ("", "assumed")
+
+
+def _assumed(name: str, known: _Known) -> bool:
+    """Whether an axis is in no column of the file."""
+    return any(not guess.column and not guess.doubt for guess in known.reading.of(name))
+
+
+def _verdict(laws: pd.DataFrame, axes: Mapping[str, Array], tried: Fit | None, apart: _Apart) -> str:
+    """What can be told, in a sentence or two."""
+    n = axes["N"].size
+    if tried is None:
+        single = "N takes one value: " if np.ptp(axes["N"]) == 0 else ""
+        return f"{single}no law can be told from {n} run{'s' * (n > 1)}; add runs at other N."
+    if rising(tried):
+        return "The laws are of a loss that falls as N grows: turn this one round before a fit."
+    name = str(laws.index[0])
+    ignored: Any = laws.loc[name, "ignores"]
+    words = f" (without {' and '.join(ignored)}, which moves with the others)" if ignored else ""
+    if tried.certificate.mixed:
+        return f"{name} suits these runs{words}, {apart}."
+    return f"{name} suits these {n:,} runs{words}: {_precision(tried)}."
+
+
+def _precision(tried: Fit) -> str:
+    """How closely a fit tells its parameters, in words; its status where that is in doubt."""
+    if tried.status != Status.CONVERGED:
+        return f"a first fit says {tried.status} ({tried.certificate.detail})"
+    share = (tried.std_errors / tried.params.abs()).dropna()
+    well = [f"{name} to {100 * s:.2g}%" for name, s in share.items() if s <= HARDLY]
+    hardly = [str(name) for name, s in share.items() if not s <= HARDLY]
+    parts = [f"they tell {', '.join(well)}" if well else "", f"hardly {', '.join(hardly)}" if hardly else ""]
+    return f"{', '.join(filter(None, parts))} (standard errors of a first fit)"
+
+
+def _command(
+    source: str, options: tuple[str, ...], laws: pd.DataFrame, apart: _Apart, reading: Reading
+) -> str:
+    """What to type next: the fit of the law that suits best, groups apart; nothing where no law can be told."""
+    suited = laws[laws["cannot"].map(len) == 0]
+    if suited.empty:
+        return ""
+    law, shared = str(suited.index[0]), next((g.column for g in reading.of("groups")), "")
+    if source != "table":
+        given = list(options)
+        if apart.where and "--where" in given:
+            given[given.index("--where") + 1] += f",{apart.where}"
+        elif apart.where:
+            given += ["--where", apart.where]
+        last = [*_option("--by", apart.by), *_option("--groups", shared)]
+        return shlex.join(["parscale", "fit", source, *given, "--law", law, *last])
+    more, part = f", groups={shared!r}" if shared else "", "table"
+    if apart.where:
+        column, value = apart.value
+        part = f"table[table[{column!r}] == {value!r}]"
+    call = f'scaling.fit("{law}", {"part" if apart.by else part}{more})'
+    return f"{{name: {call} for name, part in table.groupby({apart.by!r})}}" if apart.by else call
+
+
+def _option(name: str, value: str) -> list[str]:
+    """An option's words; none where it has no value."""
+    return [name, value] if value else []
+
+
+def one_line(runs: pd.DataFrame, source: str) -> str:
+    """What is to be known of a table before its fit, in one line; empty where nothing was guessed or is odd.
+
+    runs: as `read_runs` returns them. Nothing is fitted. That P = 1 was assumed is no line's worth.
+    """
+    keep = usable(runs)
+    axes, loss = _axes(runs, keep)
+    guesses = [guess for guess in reading_of(runs).guesses if guess.axis != "P" or guess.column]
+    notes = (*together_notes(axes), *run_structure.repeat_notes(runs[keep], axes))
+    if not guesses and not notes and keep.all():
+        return ""
+    parts = [f"{len(runs):,} rows, {loss.size:,} to fit", *(note.partition(":")[0] for note in notes)]
+    return f"{'; '.join(parts)}; all of it: parscale inspect {shlex.quote(source)}"

@@ -1,0 +1,68 @@
+"""What P is worth, in words on the terminal: never more than the interval of k says."""
+
+import numpy as np
+import pytest
+
+import scaling
+from analysis.sweep import verdict
+from scaling.fitting.printed_constants import printed_k
+
+TRUE = scaling.ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
+SIZES, STREAMS = (v.ravel() for v in np.meshgrid(np.geomspace(5e7, 5e9, 5), [1.0, 2.0, 4.0, 8.0]))
+
+
+def fitted(loss, rows=slice(None)):
+    table = {"N": SIZES[rows], "P": STREAMS[rows], "loss": loss[rows]}
+    return scaling.fit(scaling.ParallelLaw, table, scaling.LeastSquares())
+
+
+def noisy(sigma, law=TRUE):
+    return law.predict(N=SIZES, P=STREAMS) + sigma * np.random.default_rng(3).standard_normal(SIZES.size)
+
+
+@pytest.fixture(scope="module")
+def sure():
+    return fitted(noisy(1e-3))
+
+
+def test_parameters_and_what_streams_are_worth_are_tables_of_text(sure):
+    table = verdict.law_table(sure)
+    assert table["parameter"].tolist() == ["E", "A", "alpha", "k"]
+    assert float(table["estimate"].iloc[3]) == pytest.approx(sure.law.k, rel=1e-3)
+    worth = verdict.worth_table(sure)
+    assert worth["P"].tolist() == ["2", "4", "8"]
+    ends = sure.intervals().loc["k"]
+    for column, k in zip(worth.columns[1:], (sure.law.k, ends.lower, ends.upper), strict=True):
+        told = [float(text.removeprefix("x ")) for text in worth[column]]
+        assert told == pytest.approx(list(1 + k * np.log([2, 4, 8])), rel=2e-3)
+
+
+def test_r2_is_told_beside_that_without_p_with_the_status(sure):
+    first, second = verdict.goodness(sure).splitlines()
+    assert f"R2 {sure.r2:.4f} (without P 0." in first
+    assert second.startswith("converged: ")
+
+
+def test_a_known_k_is_told_beside_the_papers(sure):
+    assert f"k = {sure.law.k:.3f}" in verdict.verdict(sure)
+    assert printed_k() in verdict.verdict(sure)
+
+
+def test_runs_of_one_number_of_streams_cannot_say(sure):
+    told = verdict.verdict(fitted(noisy(1e-3), STREAMS == 2))
+    assert "cannot say" in told
+    assert "k =" not in told
+
+
+def test_streams_that_harm_are_no_support():
+    harm = noisy(1e-4, scaling.ParallelLaw(1.37, 3.1e7, 0.213, 0.0)) + 2e-3 * np.log(STREAMS)
+    told = verdict.verdict(fitted(harm))
+    assert "do not support" in told
+    assert printed_k() not in told
+
+
+def test_a_k_that_is_hardly_determined_is_said_to_be_so():
+    fit = fitted(noisy(0.02))
+    low, high = fit.intervals().loc["k", ["lower", "upper"]]
+    assert 1e-6 < low < high / 4
+    assert "not determined" in verdict.verdict(fit)

@@ -1,0 +1,43 @@
+"""Checkpoints as commands load and write them."""
+
+import pytest
+import torch
+
+from parscale.cli.train.checkpoints import WeightOptions, write
+from sweeps.checkpoint import released_format
+from sweeps.config.model import ModelConfig
+from sweeps.model.parscale import ParScaleLM
+
+TINY = ModelConfig(vocab=12, width=32, ffn=96, layers=1, heads=2, kv_heads=1, prefix_tokens=4)
+
+
+def test_the_type_of_the_weights_is_their_own_unless_one_is_asked_for():
+    assert WeightOptions().torch_dtype is None
+    assert WeightOptions(dtype="bfloat16").torch_dtype == torch.bfloat16
+    assert WeightOptions(dtype="float32").torch_dtype == torch.float32
+
+
+@pytest.fixture
+def model(one_thread):
+    return ParScaleLM(TINY)
+
+
+@pytest.mark.parametrize("tokenizer", [True, False])
+def test_a_model_is_written_with_the_tokenizer_that_there_is(model, tmp_path, capsys, tokenizer):
+    (tmp_path / "source").mkdir()
+    if tokenizer:
+        (tmp_path / "source" / "tokenizer.json").write_text('{"version": "1.0"}')
+    assert write(model, str(tmp_path / "source"), str(tmp_path / "out")) == 0
+    assert str(tmp_path / "out") in capsys.readouterr().out
+    assert torch.equal(released_format.load(tmp_path / "out").head, model.head)
+    assert (tmp_path / "out" / "tokenizer.json").exists() == tokenizer
+
+
+@pytest.mark.parametrize("other", ["source", "source/../source", "link"])
+def test_a_checkpoint_is_not_written_over_itself_by_any_name(model, tmp_path, other):
+    released_format.save(model, tmp_path / "source")
+    (tmp_path / "link").symlink_to(tmp_path / "source")
+    before = (tmp_path / "source" / "model.safetensors").stat().st_mtime_ns
+    with pytest.raises(ValueError, match="--out"):
+        write(model, str(tmp_path / "source"), str(tmp_path / other))
+    assert (tmp_path / "source" / "model.safetensors").stat().st_mtime_ns == before

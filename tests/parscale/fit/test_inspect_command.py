@@ -1,0 +1,56 @@
+"""`parscale inspect`: the description in every form, and what it says of files that hold no runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import parscale
+from parscale.cli.fit import inspect_command
+from tests.scaling.command_line import LOSSES, run
+
+
+def test_the_published_losses_are_described() -> None:
+    text = run(inspect_command)
+    assert "48 rows, 48 to fit" in text
+    assert "more than one corpus" in text
+    assert text.splitlines()[-1].split()[1:] == f"parscale fit {LOSSES} --law parallel --by corpus".split()
+
+
+def test_every_form_holds_the_same() -> None:
+    told = json.loads(run(inspect_command, json=True, where="corpus=pile"))
+    assert told["rows"] == 24
+    assert told["command"].endswith("--where corpus=pile --law parallel")
+    assert [row["axis"] for row in told["axes"]] == ["N", "P", "D", "loss"]
+    markdown = run(inspect_command, format="markdown")
+    assert "| N " in markdown
+    assert "more than one corpus" in markdown
+    assert "tabular" in run(inspect_command, format="latex")
+
+
+def test_columns_are_told_as_they_were_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(f"{n}e8,{3 - n / 10}" for n in range(1, 7)))
+    text = run(inspect_command, runs=str(tmp_path / "t.csv"), columns="N=x,loss=y")
+    assert "column x (as you said)" in text
+    assert text.splitlines()[-1].endswith("--columns N=x,loss=y --law dense")
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        ("a,b\n1,2\n", 0, "no column 'N'"),
+        ("N,loss\n1e8,two\n2e8,1\n", 0, "'two' is not a number"),
+        ("", 2, "the file is empty"),
+    ],
+)
+def test_what_cannot_be_read_as_runs_is_said(content, code, said, tmp_path, capsys) -> None:
+    (tmp_path / "t.csv").write_text(content)
+    assert parscale.main(["inspect", str(tmp_path / "t.csv")]) == code
+    told = capsys.readouterr()
+    assert said in told.out + told.err
+
+
+def test_no_file_is_a_wrong_call(tmp_path, capsys) -> None:
+    assert parscale.main(["inspect", str(tmp_path / "none.csv")]) == 2
+    assert "no such file" in capsys.readouterr().err
+    assert parscale.main(["inspect", LOSSES, "--where", "corpus=wiki"]) == 2

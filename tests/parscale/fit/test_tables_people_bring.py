@@ -1,0 +1,110 @@
+"""The command line on tables as people bring them: the right answer, or one sentence that says what to type."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from parscale.cli.decide import advise_command, suggest_command
+from parscale.cli.fit import compare_command, fit_command, predict_command
+from parscale.cli.publish import explore_command
+from tests.scaling.command_line import run
+from tests.scaling.tables import STREAMS, TABLES
+
+
+def written(table: pd.DataFrame, folder: Path, name: str = "runs.csv") -> str:
+    table.to_csv(folder / name, index=False)
+    return str(folder / name)
+
+
+@pytest.mark.parametrize("command", [fit_command, compare_command])
+def test_streams_under_another_name_are_asked_for(command, tmp_path: Path) -> None:
+    path = written(STREAMS.rename(columns={"N": "num_params", "P": "parallel_size"}), tmp_path)
+    with pytest.raises(
+        ValueError, match=r"is column 'parallel_size' the streams\? then say --columns P=parallel_size"
+    ):
+        run(
+            command,
+            runs=path,
+            columns="N=num_params",
+            **({"out": str(tmp_path)} if command is fit_command else {}),
+        )
+
+
+def test_candidates_with_streams_under_another_name(tmp_path: Path) -> None:
+    path = written(pd.DataFrame({"N": [1e9, 5e9], "parallel_size": 8, "D": 1e10}), tmp_path)
+    with pytest.raises(ValueError, match="--columns P=parallel_size"):
+        run(suggest_command, fit=str(TABLES / "streams_fit.json"), candidates=path)
+
+
+@pytest.mark.parametrize("column", ["State", "state", "Status", "STATE"])
+@pytest.mark.parametrize("words", [("finished", "crashed"), ("COMPLETED", "TIMEOUT")])
+def test_crashed_runs_are_left_out_and_counted(column: str, words: tuple[str, str], tmp_path: Path) -> None:
+    table = pd.read_csv(TABLES / "crashed.csv")
+    table = table.rename(columns={"state": column}).replace({"finished": words[0], "crashed": words[1]})
+    text = run(fit_command, runs=written(table, tmp_path), out=str(tmp_path))
+    assert "18 fitted, 6 left out" in text
+    assert "k                 0.3157" in text
+    assert f"left out    6 {words[1]}" in text
+
+
+def test_checkpoints_are_noted_and_grouped(tmp_path: Path) -> None:
+    path = str(TABLES / "checkpoints.csv")
+    text = run(fit_command, runs=path, law="chinchilla", out=str(tmp_path))
+    assert "72 rows of 6 runs are not independent: say --groups run_id" in " ".join(text.split())
+    grouped = run(fit_command, runs=path, law="chinchilla", groups="run_id", out=str(tmp_path))
+    assert "not independent: say" not in grouped
+    assert "profile likelihood" not in grouped  # by cases of whole runs
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "note"), [("bits_per_byte", "bits per byte", ""), ("val_ppl", "val_ppl", "logarithm")]
+)
+def test_the_unit_of_the_loss_is_the_columns(name: str, unit: str, note: str, tmp_path: Path) -> None:
+    path = written(STREAMS.rename(columns={"loss": name}), tmp_path)
+    text = run(fit_command, runs=path, columns=f"loss={name}", out=str(tmp_path))
+    told = run(predict_command, fit=str(tmp_path / "fits" / "parallel-all.json"), N="2.8B", P="4")
+    assert "nats per token" not in told
+    assert f" {unit}" in told
+    assert note in text
+    assert f"{unit}\n" in text
+
+
+def test_sizes_in_billions_are_asked_about_where_sizes_matter(tmp_path: Path) -> None:
+    path = written(STREAMS.assign(N=STREAMS["N"] / 1e9), tmp_path)
+    asked = r"sizes N of 0\.5 to 4\.4: are they in billions\? write 0\.5B or multiply"
+    with pytest.raises(ValueError, match=asked):
+        run(explore_command, sources=[path], out=str(tmp_path / "x.html"), no_open=True)
+    assert "are they in billions?" in " ".join(run(fit_command, runs=path, out=str(tmp_path)).split())
+    with pytest.raises(ValueError, match=asked):
+        run(
+            advise_command,
+            fit=str(tmp_path / "fits" / "parallel-all.json"),
+            memory="4GB",
+            latency="2s",
+            out=str(tmp_path),
+        )
+
+
+def test_words_of_status_after_where(tmp_path: Path) -> None:
+    words = np.where(STREAMS.index.isin([3, 5]), "DROP", "done")
+    path = written(STREAMS.assign(status=words), tmp_path)
+    assert "22 fitted" in run(fit_command, runs=path, where="status=done", out=str(tmp_path))
+    assert "left out    2 DROP" in run(fit_command, runs=path, out=str(tmp_path))
+    other = written(STREAMS.assign(status=np.where(words == "DROP", "b", "a")), tmp_path)
+    with pytest.raises(
+        ValueError,
+        match="no row has status 'ok': column status holds a, b; choose rows with --where status=WORD",
+    ):
+        run(fit_command, runs=other, out=str(tmp_path))
+
+
+def test_a_column_P_of_another_meaning(tmp_path: Path) -> None:
+    text = run(fit_command, runs=str(TABLES / "sparsity.csv"), law="chinchilla", out=str(tmp_path))
+    plain = written(pd.read_csv(TABLES / "sparsity.csv").drop(columns="P"), tmp_path)
+    without = run(fit_command, runs=plain, law="chinchilla", out=str(tmp_path))
+    assert "column P holds 6.9982, no count of streams" in text
+    assert [line for line in text.splitlines() if line.startswith(("alpha", "beta", "E "))] == [
+        line for line in without.splitlines() if line.startswith(("alpha", "beta", "E "))
+    ]

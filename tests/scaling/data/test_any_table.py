@@ -1,0 +1,118 @@
+"""Tables of other libraries, and pandas' own with rows named by axes: one answer."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import scaling
+from scaling import DenseLaw
+from scaling.data.any_table import as_frame, as_runs, axis_columns, runs_frame
+from tests.scaling.tables import K_OF_ALL, STREAMS, TABLES, same
+
+FORMS = {
+    "records": STREAMS.to_dict("records"),
+    "columns": {name: STREAMS[name].tolist() for name in STREAMS},
+    "record array": STREAMS.to_records(index=False),
+    "pyarrow": pa.Table.from_pandas(STREAMS),
+    "index of N and P": STREAMS.set_index(["N", "P"]),
+    "index of N": STREAMS.set_index("N"),
+    "nested records": [
+        {"config": {"N": r["N"], "P": r["P"]}, "loss": r["loss"]} for r in STREAMS.to_dict("records")
+    ],
+    "nested pyarrow": pa.Table.from_pylist(
+        [{"config": {"N": r["N"], "P": r["P"]}, "loss": r["loss"]} for r in STREAMS.to_dict("records")]
+    ),
+}
+
+
+@pytest.mark.parametrize("given", FORMS.values(), ids=FORMS)
+def test_every_table_is_the_same(given: object) -> None:
+    assert same(as_runs(given))
+
+
+def test_a_hugging_face_dataset() -> None:
+    datasets = pytest.importorskip("datasets")
+    assert same(as_frame(datasets.Dataset.from_pandas(STREAMS)))
+
+
+def test_an_index_by_name_is_fitted_and_its_labels_stay() -> None:
+    fit = scaling.fit("parallel", STREAMS.set_index(["N", "P"]))
+    assert fit.law.k == pytest.approx(K_OF_ALL, abs=1e-4)
+    assert fit.residuals.index[0] == (500000000, 1)
+
+
+def test_a_parquet_file_of_a_groupby() -> None:
+    assert same(scaling.read_runs(TABLES / "mean.parquet"))
+
+
+def test_a_table_that_says_all_is_not_copied() -> None:
+    assert as_runs(STREAMS) is STREAMS
+    assert STREAMS.attrs == {}
+
+
+@pytest.mark.parametrize("path", ["runs.csv", TABLES / "streams.csv"])
+def test_a_path_is_told_to_be_read_first(path: object) -> None:
+    with pytest.raises(ValueError, match=r"read it first, with scaling\.read_runs"):
+        as_frame(path)
+
+
+def test_what_is_given_is_not_changed() -> None:
+    given = pd.DataFrame({"params_B": [1.0, 2.0], "val_loss": [3.0, 2.9], "State": ["finished", "crashed"]})
+    before = given.copy(deep=True)
+    as_runs(given)
+    pd.testing.assert_frame_equal(given, before)
+    assert given.attrs == {}
+
+
+PLAIN = pd.DataFrame({"N": [1e9, 2e9, 3e9], "P": [1, 2, 4], "loss": [2.5, 2.4, 2.3]})
+
+
+def test_a_frame_is_given_back_as_it_is():
+    assert as_frame(PLAIN) is PLAIN
+
+
+@pytest.mark.parametrize(
+    "given",
+    [PLAIN.to_dict("list"), PLAIN.to_dict("records"), PLAIN.to_records(index=False)],
+    ids=["mapping", "records", "structured array"],
+)
+def test_other_kinds_have_the_same_columns_and_values(given):
+    pd.testing.assert_frame_equal(as_frame(given), PLAIN, check_dtype=False)
+
+
+def test_columns_of_a_mapping_are_taken_by_position_whatever_their_index():
+    backwards = PLAIN["loss"].set_axis([2, 1, 0])
+    found = as_frame({"N": PLAIN["N"], "loss": backwards})
+    assert found["loss"].tolist() == [2.5, 2.4, 2.3]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, 3, [], [1.0, 2.0], "runs.csv", DenseLaw, "parallel", PLAIN["N"], PLAIN.to_numpy(), pd.DataFrame],
+)
+def test_what_is_no_table_is_refused_under_the_name_of_its_option(given):
+    with pytest.raises(ValueError, match=r"^rows( is one column)?[ =,]") as error:
+        as_frame(given, "rows")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_two_columns_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="'N'"):
+        as_frame(pd.concat([PLAIN, PLAIN["N"]], axis=1))
+
+
+def test_axes_are_float64_and_a_missing_one_is_named():
+    found = axis_columns(PLAIN, ("N", "P"))
+    assert {name: values.dtype for name, values in found.items()} == {"N": np.float64, "P": np.float64}
+    assert found["P"].tolist() == [1, 2, 4]
+    with pytest.raises(ValueError, match="'D'"):
+        axis_columns(PLAIN, ("N", "D"))
+
+
+def test_sizes_in_words_become_numbers_and_other_columns_stay():
+    words = PLAIN.assign(N=["1B", "2B", "3B"], size=["s", "m", "l"])
+    found = runs_frame(words)
+    assert found["N"].tolist() == [1e9, 2e9, 3e9]
+    assert found["size"].tolist() == ["s", "m", "l"]
+    assert words["N"].tolist() == ["1B", "2B", "3B"]  # what was given is not changed
