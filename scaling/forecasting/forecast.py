@@ -63,8 +63,8 @@ def forecast(
     registered law of the axes that the runs vary unless given. objective: what each law is fitted by,
     LeastSquares(log=True) unless given. level: of the prediction interval. weights, se, groups: as `scaling.fit`
     takes them, of the rows of the table; rows of one group share an offset, False: rows are independent.
-    tuned: the numbers chosen on public tables, for checks of that choice. Of more than 2,000 rows an even sample in order of compute is
-    used. Source: the module's docstring.
+    tuned: the numbers chosen on public tables, for checks of that choice. Of more than 2,000 rows an even
+    sample in order of compute is used. Source: the module's docstring.
     Raises ValueError for a wrong question, FitError where the runs are fewer than any law needs.
     """
     if not (isinstance(level, (int, float)) and 0 < level < 1):
