@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scaling.allocation.compute_optimum import optimum
+    from scaling.allocation.optimum_exponents import optimum_estimates
     from scaling.data.published_tables import published
     from scaling.data.runs import read_runs
     from scaling.design.allocate import allocate
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from scaling.selection.compare import compare
     from scaling.selection.describe import describe
     from scaling.selection.description import Description
-    from scaling.selection.isoflop import optimum_estimates
     from scaling.selection.paired_gains import gains
     from scaling.selection.pooled_k import pooled_k
     from scaling.uncertainty.adequacy import adequacy
@@ -98,9 +99,10 @@ _HOMES = {
     "selection.arms": ["compare_arms"],
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],
+    "allocation.compute_optimum": ["optimum"],
     "selection.describe": ["describe"],
     "selection.description": ["Description"],
-    "selection.isoflop": ["optimum_estimates"],
+    "allocation.optimum_exponents": ["optimum_estimates"],
     "selection.paired_gains": ["gains"],
     "selection.pooled_k": ["pooled_k"],
     "uncertainty.adequacy": ["adequacy"],
@@ -158,6 +160,7 @@ __all__ = [
     "forecast",
     "gains",
     "load",
+    "optimum",
     "optimum_estimates",
     "pooled_k",
     "published",

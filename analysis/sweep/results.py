@@ -155,8 +155,9 @@ def _fit_all(
     corpus: str, rows: pd.DataFrame, missing: list[str], objective: Objective | None
 ) -> dict[str, scaling.Fit]:
     """Every law that the rows allow."""
-    found, too_many = {}, []
-    for law in LAWS:
+    done = len(finished_runs(rows)) > 0
+    found, too_many = {}, [] if done else list(LAWS)
+    for law in LAWS if done else ():
         try:
             found[law] = scaling.fit(scaling.by_name(law), rows, objective)
         except scaling.FitError:  # fewer runs than parameters, the one way a fit has no answer

@@ -12,8 +12,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
-from scaling.data.columns.run_states import OK, is_known, states
-from scaling.data.runs import read_narrowed, usable
+from scaling.data.columns.run_states import OK, is_known, states_of
+from scaling.data.runs import InFile, read_narrowed, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
 from scaling.optimise.identifiability import TIED
@@ -79,13 +79,13 @@ def runs_of(source: str | Path, columns: str | None = None, where: str | None = 
 
     def narrow(runs: pd.DataFrame) -> pd.DataFrame:
         for column, value in wanted.items():
-            runs = _chosen(runs, column, value)
+            runs = _chosen(runs, column, value, source)
         return runs
 
     return read_narrowed(source, mapping(columns, "--columns"), narrow)
 
 
-def _chosen(runs: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+def _chosen(runs: pd.DataFrame, column: str, value: str, source: str | Path) -> pd.DataFrame:
     """The rows whose column has a value; a word of state that nobody knows is then that of a finished run."""
     alike = [str(name) for name in runs if str(name).casefold() == column.casefold()]
     column = alike[0] if column not in runs and len(alike) == 1 else column
@@ -93,12 +93,13 @@ def _chosen(runs: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
         close = difflib.get_close_matches(column.casefold(), [str(name).casefold() for name in runs], 1)
         name = next((str(n) for n in runs if close and str(n).casefold() == close[0]), "")
         hint = f"; did you mean {name!r}?" if name else ""
-        raise ValueError(f"--where {column}: no such column; it has {', '.join(map(str, runs))}{hint}")
+        have = ", ".join(map(str, runs))
+        raise InFile(f"--where {column}: no such column in {source}; it has {have}{hint}")
     keep = _is(runs[column], value, f"--where {column}={value}")
     if not keep.any():
         some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
-        raise ValueError(f"--where {column}={value}: no row has it; there are {some}")
-    told = column in states(runs, len(runs)).names
+        raise InFile(f"--where {column}={value}: no row of {source} has it; there are {some}")
+    told = column in states_of(runs, len(runs)).names
     runs = runs[keep]
     return runs.assign(**{column: OK}) if told and not is_known(value) else runs
 
@@ -125,13 +126,13 @@ def _is(column: pd.Series[Any], value: str, asked: str) -> Any:
     """Which cells are what a user wrote: numbers however they are written, words to the letter, or but for case."""
     if pd.api.types.is_bool_dtype(column):
         if value.casefold() not in (*_TRUE, *_FALSE):
-            raise ValueError(f"{asked}: the column holds true and false")
+            raise InFile(f"{asked}: the column holds true and false")
         return (column == (value.casefold() in _TRUE)).fillna(False).astype(bool)
     if pd.api.types.is_numeric_dtype(column):
         try:
             return (column == parse_size(value)).fillna(False).astype(bool)
         except ValueError:
-            raise ValueError(f"{asked}: the column holds numbers, and {value!r} is none") from None
+            raise InFile(f"{asked}: the column holds numbers, and {value!r} is none") from None
     words = column.astype(str).str.strip()
     exact = words == value
     return exact if exact.any() else words.str.casefold() == value.casefold()

@@ -67,23 +67,23 @@ NOTHING = Reading()  # guessed: the table said all
 
 def reading_of(table: Any) -> Reading:
     """How a table was read, from its attrs; an empty Reading where nothing is known of it."""
-    return from_json(getattr(table, "attrs", {}).get(KEY))
+    return reading_from_json(getattr(table, "attrs", {}).get(KEY))
 
 
 def with_reading(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """The table itself, its attrs told how it was read."""
     if reading:
-        table.attrs[KEY] = as_json(reading)
+        table.attrs[KEY] = reading_as_json(reading)
     return table
 
 
-def as_json(reading: Reading) -> dict[str, Any]:
+def reading_as_json(reading: Reading) -> dict[str, Any]:
     """A reading as JSON values."""
     return {"guesses": [asdict(guess) for guess in reading.guesses], "loss_unit": reading.loss_unit}
 
 
-def from_json(told: Any) -> Reading:
-    """The reading that `as_json` wrote; an empty one of anything else."""
+def reading_from_json(told: Any) -> Reading:
+    """The reading that `reading_as_json` wrote; an empty one of anything else."""
     if not isinstance(told, dict):
         return Reading()
     return Reading(tuple(Guess(**guess) for guess in told["guesses"]), told["loss_unit"])

@@ -83,7 +83,7 @@ def _loaded(source: Path, columns: Mapping[str, str], narrow: Narrow) -> pd.Data
 
 
 class InFile(ValueError):
-    """A refusal that names its file already."""
+    """A refusal that names its file, or the option, already."""
 
 
 def _converted(table: pd.DataFrame, good: Any, source: Path) -> pd.DataFrame:
@@ -157,13 +157,13 @@ def usable(table: Any) -> Any:
     Stage 1 of a two-stage run (recipe "stage-1") is what every P goes on from, on fewer tokens and
     before the learning rate falls: beside rows of stage 2 it is no result of its own.
     """
-    keep = run_states.states(table, len(table["loss"])).keep
+    keep = run_states.states_of(table, len(table["loss"])).keep
     return keep & np.logical_not(_first_stages(table))
 
 
 def left_out(table: Any) -> dict[str, int]:
     """How many rows of a table no fit uses, by the word that says why, the most first."""
-    keep, why, _ = run_states.states(table, len(table["loss"]))
+    keep, why, _ = run_states.states_of(table, len(table["loss"]))
     words = np.where(keep & _first_stages(table), FIRST_STAGES, why)
     return {str(word): int(count) for word, count in pd.Series(words[words != ""]).value_counts().items()}
 
@@ -243,7 +243,7 @@ def arrays(
         if name not in table:
             raise ValueError(recognise.missing(name, table))
     keep = usable(table)
-    if keep.size and not keep.any() and (found := run_states.states(table, keep.size).names):
+    if keep.size and not keep.any() and (found := run_states.states_of(table, keep.size).names):
         raise ValueError(no_run(found[0], table[found[0]]))
     out = {}
     for name in (*names, "loss"):

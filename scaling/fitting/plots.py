@@ -136,3 +136,91 @@ def plot_backtest(points: pd.DataFrame, by: str) -> Any:
     right.axhline(0, color="black", lw=0.7)
     right.set(xlabel=LABELS.get(by, by), ylabel="observed minus predicted", xscale="log")
     return figure
+
+
+def plot_optimum(made: Any) -> Any:
+    """Loss against N at each isoFLOP budget with fitted curves and minima (left), N* against C (right).
+
+    made: a `scaling.allocation.compute_optimum.Optimum`. Without budgets the left panel is loss against C with the
+    envelope's points.
+    """
+    figure, (left, right) = new_figure(2)
+    figure.set_size_inches(10.5, 4.2)
+    if made.isoflop is None:
+        _draw_runs(left, made)
+    else:
+        _draw_budgets(left, made)
+    _draw_optima(right, made)
+    return figure
+
+
+def _draw_budgets(panel: Any, made: Any) -> None:
+    """Each budget's runs, its fitted curve and its minimum with the interval."""
+    curves, runs = made.isoflop, made.runs
+    shades = _shades(len(curves.budgets))
+    for place, row in curves.budgets.iterrows():
+        here, color = curves.group == place, shades[place]
+        line = np.geomspace(runs.N[here].min(), runs.N[here].max(), 100)
+        panel.plot(runs.N[here], runs.loss[here], "o", color=color, ms=3.5, label=f"{row['C']:.1e}")
+        if np.isfinite(row["N"]):
+            panel.plot(line, curves.loss_along(place, line), "-", color=color, lw=1, alpha=0.8)
+        if row["used"]:
+            ends = [[row["N"] - row["lower"]], [row["upper"] - row["N"]]]
+            panel.errorbar(
+                row["N"], row["loss"], xerr=ends, fmt="D", color=color, ms=5, mec="black", capsize=3
+            )
+    used = curves.used
+    panel.plot(used["N"], used["loss"], "--", color="black", lw=0.9, label="minima")
+    lowest, largest = runs.N[curves.group >= 0].min(), runs.N[curves.group >= 0].max()
+    panel.set(
+        xscale="log", xlabel=LABELS["N"], ylabel="loss, nats per token", xlim=(lowest / 1.5, largest * 1.5)
+    )
+    panel.legend(frameon=False, fontsize=7, title="C, FLOPs", title_fontsize=7, ncols=1 + len(shades) // 8)
+
+
+def _draw_runs(panel: Any, made: Any) -> None:
+    """Losses against compute, a shade for each size, and the envelope's points."""
+    runs, edge = made.runs, made.frontier.points
+    found = panel.scatter(runs.C, runs.loss, c=np.log10(runs.N), s=9, cmap="viridis")
+    panel.figure.colorbar(found, ax=panel, label="log10 N")
+    for C in edge["C"]:
+        panel.axvline(C, color="black", lw=0.4, alpha=0.5)
+    panel.set(xscale="log", xlabel=LABELS["C"], ylabel="loss, nats per token")
+
+
+def _draw_optima(panel: Any, made: Any) -> None:
+    """N* of each estimate against compute, with what the points and the laws through them leave open."""
+    used = made.isoflop.used if made.isoflop is not None else pd.DataFrame()
+    budgets = [made.flops, made.runs.C.min(), made.runs.C.max()]
+    C = np.geomspace(min(budgets), max(budgets), 60)
+    if len(used):
+        ends = np.abs(used[["lower", "upper"]].to_numpy().T - used["N"].to_numpy())
+        panel.errorbar(used["C"], used["N"], yerr=ends, fmt="D", color="C0", ms=4, capsize=3)
+    edge = made.frontier.points
+    panel.plot(edge["C"], edge["N"], "s", color="C1", ms=4, mfc="none")
+    for i, (name, at) in enumerate(made.paths().items()):
+        N, lower, upper = np.array([at(c) for c in C]).T
+        panel.plot(C, N, "-", color=f"C{i}", lw=1.2, label=name)
+        if np.isfinite(lower).all():
+            ends = np.maximum(lower, N / 100), np.minimum(upper, N * 100)
+            panel.fill_between(C, *ends, color=f"C{i}", alpha=0.15, lw=0)
+    row = made.table
+    for i, name in enumerate(row.index):
+        if np.isfinite(row.loc[name, "N"]):
+            panel.plot(
+                made.flops, row.loc[name, "N"], "*", color=f"C{i}", ms=11, mec="black", mew=0.5, zorder=4
+            )
+    panel.axvline(made.flops, color="black", lw=0.7, ls=":", label=f"{made.flops:.3g} FLOPs")
+    told = len(panel.lines) > 1 and any(line.get_ydata().size for line in panel.lines[:-1])
+    panel.set(
+        xscale="log", yscale="log" if told else "linear", xlabel=LABELS["C"], ylabel="compute-optimal N"
+    )
+    if panel.get_legend_handles_labels()[0]:
+        panel.legend(frameon=False, fontsize=8)
+
+
+def _shades(count: int) -> list[Any]:
+    """Colours from dark to light, one a budget."""
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](x) for x in np.linspace(0, 0.88, max(count, 1))]

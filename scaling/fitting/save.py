@@ -15,7 +15,7 @@ import numpy as np
 
 from scaling.data import limits
 from scaling.data.atomic_files import replacing
-from scaling.data.reading import as_json, from_json
+from scaling.data.reading import reading_as_json, reading_from_json
 from scaling.laws import Law
 from scaling.laws.arm_form import from_layers, layers_of
 from scaling.laws.constrained import ConstrainedLaw
@@ -94,7 +94,7 @@ def _optional(fit: Estimate) -> dict[str, Any]:
     if plain and labels != list(range(len(labels))):
         found["index"] = [str(one) if isinstance(one, str) else int(one) for one in labels]
     if fit.reading:
-        found["reading"] = as_json(fit.reading)
+        found["reading"] = reading_as_json(fit.reading)
     return found
 
 
@@ -156,7 +156,7 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
     groups = None if body["groups"] is None else np.array(body["groups"])
     law, index = law_class(**body["parameters"]), np.array(body["index"]) if "index" in body else None
     theta = np.array(body["theta"])
-    told = from_json(body.get("reading"))
+    told = reading_from_json(body.get("reading"))
     return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index, told)
 
 

@@ -71,7 +71,7 @@ class Interacting(Law):
     def linear_gradient(self) -> Array:
         out = super().linear_gradient()
         names, order = self.names(), [*self.linear(), *self.nonlinear]
-        A, B, alpha, beta = (float(getattr(self, name)) for name in ("A", "B", "alpha", "beta"))
+        A, B, alpha, beta = (max(float(getattr(self, n)), TINY) for n in ("A", "B", "alpha", "beta"))
         log_A = np.log(max(A / REFERENCE_N, TINY))
         c, row, column = np.exp(alpha * log_A), order.index("A"), names.index
         out[row, column("A")], out[row, column("alpha")] = alpha * c / A, c * log_A

@@ -1,1 +1,1 @@
-"""Which law: comparison, backtests, isoFLOP optima, paired gains and what streams are worth."""
+"""Which law: comparison, backtests, paired gains and what streams are worth."""

@@ -248,15 +248,17 @@ def _option(name: str, value: str) -> list[str]:
     return [name, value] if value else []
 
 
-def one_line(runs: pd.DataFrame, source: str) -> str:
+def one_line(runs: pd.DataFrame, source: str, by: str | None = None) -> str:
     """What is to be known of a table before its fit, in one line; empty where nothing was guessed or is odd.
 
-    runs: as `read_runs` returns them. Nothing is fitted. That P = 1 was assumed is no line's worth.
+    runs: as `read_runs` returns them; by: the column whose groups are fitted apart. Nothing is fitted.
+    That P = 1 was assumed is no line's worth.
     """
     keep = usable(runs)
     axes, loss = _axes(runs, keep)
     guesses = [guess for guess in reading_of(runs).guesses if guess.axis != "P" or guess.column]
-    notes = (*together_notes(axes), *run_structure.repeat_notes(runs[keep], axes))
+    apart: Any = {by: pd.factorize(runs[by][keep].astype(str))[0]} if by in runs else {}
+    notes = (*together_notes(axes), *run_structure.repeat_notes(runs[keep], axes | apart))
     if not guesses and not notes and keep.all():
         return ""
     parts = [f"{len(runs):,} rows, {loss.size:,} to fit", *(note.partition(":")[0] for note in notes)]

@@ -109,7 +109,8 @@ def ranking(one: Comparison) -> str:
 
     best, room = str(one.table.index[0]), terminal_text.width()
     fit = one.fits[best]
-    notes = "".join(f"\n\nnote: {note}" for note in fit.certificate.table_notes)
+    told = [*(doubt.action for doubt in fit.reading.doubts), *fit.certificate.table_notes]
+    notes = "".join(f"\n\nnote: {note}" for note in told)
     words = f"{one.verdict}\nResiduals of {best}: {adequacy(fit).verdict}{notes}"
     ranks = terminal_text.table(shown(one), room, float_format=lambda x: f"{x:.4g}", na_rep="")
     return f"{ranks}\n\n{terminal_text.fold(words, room)}"

@@ -230,7 +230,7 @@ def _shape(table: pd.DataFrame, rows: Any) -> dict[str, Array]:
 def with_status(table: pd.DataFrame, ended: States, guesses: list[Guess]) -> pd.DataFrame:
     """The table with a column status that reads "ok" for finished runs, where a column tells how runs ended.
 
-    ended: `run_states.states` of the table.
+    ended: `run_states.states_of` of the table.
     """
     keep, why, names = ended
     for name, codes in run_states.unread(table):
@@ -330,10 +330,10 @@ def recognised(
     if lacking := [axis for axis in needs if axis not in table]:
         raise ValueError(missing(lacking[0], table))
     table = streams(table, guesses, assume=assume)
-    ended = run_states.states(table, len(table))
+    ended = run_states.states_of(table, len(table))
     whole = convert(table, ended.keep)
     if (table := narrow(whole)) is not whole:
-        ended = run_states.states(table, len(table))
+        ended = run_states.states_of(table, len(table))
     good = ended.keep
     table = in_base_units(table, said, good, guesses)
     shared_runs(table, good, guesses)

@@ -72,16 +72,16 @@ class States(NamedTuple):
     names: tuple[str, ...]  # the columns that tell
 
 
-def states(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
+def states_of(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
     """How the runs of a table of so many rows ended, by `status` and every other column that says so.
 
     An empty cell is no finished run; in a column of yes or no it says nothing.
     """
     keep: Any = np.ones(rows, dtype=bool)
     why = np.broadcast_to(np.array("", dtype=object), rows)
-    names = []
-    for name in table:
-        good = _finished(name, table[name]) if isinstance(name, str) and _kind(name) else None
+    names: list[str] = []
+    for name in [one for one in table if isinstance(one, str)]:
+        good = _finished(name, table[name]) if _kind(name) else None
         if good is None:
             continue
         names.append(name)

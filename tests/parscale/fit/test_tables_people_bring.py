@@ -53,6 +53,8 @@ def test_checkpoints_are_noted_and_grouped(tmp_path: Path) -> None:
     path = str(TABLES / "checkpoints.csv")
     text = run(fit_command, runs=path, law="chinchilla", out=str(tmp_path))
     assert "72 rows of 6 runs are not independent: say --groups run_id" in " ".join(text.split())
+    compared = run(compare_command, runs=path, laws="chinchilla,no-floor")
+    assert "note: 72 rows of 6 runs are not independent" in " ".join(compared.split())
     grouped = run(fit_command, runs=path, law="chinchilla", groups="run_id", out=str(tmp_path))
     assert "not independent: say" not in grouped
     assert "profile likelihood" not in grouped  # by cases of whole runs

@@ -8,10 +8,10 @@ import pytest
 
 import scaling
 from scaling import AdditiveLaw, ChinchillaLaw, LogHuber, ParallelDataLaw, ParallelLaw
+from scaling.allocation.optimum_exponents import optimum_estimates
 from scaling.data.levels import approximate_C, levels_along
 from scaling.laws.base import EXPONENT, Law
 from scaling.selection.compare import MANY, leave_one_out
-from scaling.selection.isoflop import optimum_estimates
 from scaling.uncertainty.interval_methods import leverage
 from scaling.uncertainty.prediction import equivalent_interval
 

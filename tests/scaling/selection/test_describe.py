@@ -147,6 +147,9 @@ def test_one_line_says_what_is_odd_and_nothing_else():
     assert one_line(scaling.describe.__globals__["as_runs"](of_P()), "runs.csv") == ""
     odd = one_line(of_D(ladder=True), "my runs.csv")
     assert "D = 20 N" in odd
+    read = scaling.describe.__globals__["as_runs"](two_kinds())
+    assert "2 of each" in one_line(read, "runs.csv")
+    assert one_line(read, "runs.csv", "source") == ""
     assert "parscale inspect 'my runs.csv'" in odd
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import scaling
 from scaling.data.any_table import as_runs
-from scaling.data.columns.run_states import states, unread
+from scaling.data.columns.run_states import states_of, unread
 from scaling.data.reading import reading_of
 from scaling.data.runs import left_out, read_runs, usable
 from tests.scaling.tables import K_OF_FINISHED, TABLES
@@ -35,7 +35,7 @@ FLAGS = {
 @pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
 def test_words_of_every_launcher(words: tuple[str, str], column: str) -> None:
     table = BARE.assign(**{column: np.where(GOOD, *words)})
-    assert states(table, len(table)).names == (column,)
+    assert states_of(table, len(table)).names == (column,)
     assert (usable(table) == GOOD).all()
     assert sum(left_out(table).values()) == 6
 
@@ -59,13 +59,13 @@ def test_a_plain_table_and_its_file_are_fitted_as_one(tmp_path) -> None:
 def test_every_column_that_says_so_counts() -> None:
     table = BARE.assign(state="finished", nan=~GOOD)
     assert (usable(table) == GOOD).all()
-    assert states(table, len(table)).why[~GOOD].tolist() == ["nan True"] * 6
+    assert states_of(table, len(table)).why[~GOOD].tolist() == ["nan True"] * 6
 
 
 @pytest.mark.parametrize("values", [["Oregon", "Texas"], ["running water", "lake"], [1.5, 2.5], ["CA", "TO"]])
 def test_a_column_of_another_meaning(values: list) -> None:
     table = BARE.assign(state=np.resize(values, len(BARE)))
-    assert states(table, len(table)).names == ()
+    assert states_of(table, len(table)).names == ()
     assert usable(table).all()
 
 

@@ -1,0 +1,72 @@
+"""The compute-optimal N of a law as a smooth function of its constants, which intervals can be formed of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scaling.laws.base import Array, Law
+
+SPAN = np.log(1e4)  # of log N that is searched on each side of the middle
+HALVINGS = 14  # of the span: to a thousandth of log N, from where NEWTON steps are exact
+NEWTON = 4
+STEP = 0.02  # in log N, over which the slope of the loss is taken
+NEAR = 1e-3  # of log N: an end so near to the end of the search is open
+APART = 0.05  # in log C, on each side: where the exponent is taken
+
+
+@dataclass(frozen=True)
+class OptimalSize:
+    """log N of least loss with 6 N P D = flops, for a batch of laws.
+
+    The slope of the loss along the budget is halved to its zero. Laws here fall and then rise along it.
+    """
+
+    flops: float
+    P: float
+    middle: float  # N about which is searched
+
+    def of(self, law: Law) -> Array:
+        """The log N of each law (B,), (B, 1); the end of the search where the loss has no minimum within."""
+        return self._at(law, 0.0)
+
+    def with_exponent(self, law: Law) -> Array:
+        """The log N and a = d log N / d log C at the budget of each law (B,), (B, 2)."""
+        low, high = self._at(law, -APART), self._at(law, APART)
+        return np.concatenate([self._at(law, 0.0), (high - low) / (2 * APART)], axis=1)
+
+    def _at(self, law: Law, more: float) -> Array:
+        """The log N at `more` log C than the budget, (B, 1)."""
+        fields = {n: np.atleast_1d(getattr(law, n))[:, None] for n in law.names()}
+        one, budget = law.kind(**fields), np.log(self.flops / 6 / self.P) + more
+        middle = np.log(self.middle)
+        low = np.full((next(iter(fields.values())).shape[0], 1), middle - SPAN)
+        high = low + 2 * SPAN
+
+        def loss(log_N: Array) -> Array:
+            axes = {"N": np.exp(log_N), "P": np.full_like(log_N, self.P), "D": np.exp(budget - log_N)}
+            return np.asarray(one._loss(*(axes[a] for a in law.axes)))
+
+        with np.errstate(all="ignore"):
+            for _ in range(HALVINGS):
+                half = (low + high) / 2
+                falls = loss(half + STEP) < loss(half - STEP)
+                low, high = np.where(falls, half, low), np.where(falls, high, half)
+            at, room = (low + high) / 2, high - low
+            for _ in range(NEWTON):
+                after, before = loss(at + STEP), loss(at - STEP)
+                bend = after + before - 2 * loss(at)
+                step = np.where(bend > 0, STEP * (before - after) / (2 * bend), 0.0)
+                at = at + np.clip(np.nan_to_num(step), -room, room)
+        return np.asarray(at)
+
+    def inside(self, log_N: float) -> bool:
+        """Whether a log N is a minimum, not an end of the search."""
+        return bool(abs(log_N - np.log(self.middle)) < SPAN - NEAR)
+
+    def ends(self, lower: float, upper: float) -> tuple[float, float]:
+        """Ends of an interval of log N as sizes; open, 0 or infinity, where only the search ends."""
+        middle = np.log(self.middle)
+        low = 0.0 if lower <= middle - SPAN + NEAR else float(np.exp(lower))
+        return low, float("inf") if upper >= middle + SPAN - NEAR else float(np.exp(upper))
