@@ -55,6 +55,7 @@ from scaling.forecasting.pooling import fits_of_some
 from scaling.optimise.optimum import solve
 
 OUT = ROOT / "results/benchmarks"
+SPLITS = 0.9  # of the 13 to 17 narrow splits that other families have one is 6 to 8%: 94% would hang on one
 HOLD_OUTS = ("<!-- hold-outs -->", "<!-- end of hold-outs -->")  # in the README
 GRID = {
     f"flat {flat:g}, prior {prior:g}, few {few:g}": Tuned(flat=flat, prior=prior, few=few)
@@ -113,8 +114,8 @@ def _grid(split: Split) -> list[dict[str, Any]]:
 def choice(grid: pd.DataFrame, without: str | None) -> str:
     """The name in GRID that the families other than `without` choose.
 
-    Of those that over their wide splits cover 95%, 95% by compute too, hold 80% in 94% of splits and never
-    less than half, and over their narrow splits cover 93% and hold 80% in 94%: the lowest mean log score ratio.
+    Of those that over their wide splits cover 95%, 95% by compute too, hold 80% in SPLITS of them and never
+    less than half, and over their narrow splits cover 93% and hold 80% in SPLITS: the lowest mean log score ratio.
     Where none does, the highest of the coverages.
     """
     rest = relative(grid)
@@ -124,11 +125,11 @@ def choice(grid: pd.DataFrame, without: str | None) -> str:
     found = pd.DataFrame({name: summary(some) for name, some in wide.groupby("method")}).T
     compute = wide[wide.kind == COMPUTE].groupby("method").coverage.mean()
     held = np.minimum(found.coverage, compute)
-    good = (held >= LEVEL) & (found["at 0.8 or more"] >= 0.94) & (found["below 0.5"] == 0)
+    good = (held >= LEVEL) & (found["at 0.8 or more"] >= SPLITS) & (found["below 0.5"] == 0)
     narrow = {name: summary(some) for name, some in rest[rest.kind == NARROW].groupby("method")}
     if narrow:
         cut = pd.DataFrame(narrow).T.reindex(good.index)
-        good &= (cut.coverage >= 0.93) & (cut["at 0.8 or more"] >= 0.94)
+        good &= (cut.coverage >= 0.93) & (cut["at 0.8 or more"] >= SPLITS)
     return str(cost[good].idxmin() if good.any() else held.idxmax())
 
 
