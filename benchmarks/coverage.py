@@ -9,7 +9,8 @@ shared, as that of checkpoints of one run.
 All trials of a design are fitted as one batch, from the truth.
 Results go to results/tables/coverage.csv a cell at a time, so that a study cut short goes on where it
 was; `--report` writes docs/coverage.md's table from it. A part alone, e.g. the clustered bootstrap:
-`--designs "paper, 3 rows a run" --objectives "least squares" --methods "bootstrap residual"`.
+`--designs "paper, 3 rows a run" --objectives "least squares" --methods "bootstrap residual"`. Where rows share
+offsets: `--part groups` (`benchmarks.shared_offsets`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from benchmarks import shared_offsets
 from scaling.data.atomic_files import write_between
 from scaling.laws.base import Array, Law
 from scaling.optimise.problem import Problem
@@ -183,6 +185,13 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def groups(trials: int, report: bool, again: bool) -> None:
+    """The study of rows that share offsets, and its table."""
+    path = shared_offsets.TABLE
+    table = pd.read_csv(path) if report else shared_offsets.study(trials, path, again=again)
+    write_between(ROOT / "docs/coverage.md", shared_offsets.MARKS, shared_offsets.markdown(table))
+
+
 def main() -> None:
     """Run the study and write its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -192,7 +201,13 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="measure even what the table has")
     parser.add_argument("--report", action="store_true", help="only write docs/coverage.md from the table")
     parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument(
+        "--part", choices=["rows", "groups"], default="rows", help="groups: rows share offsets"
+    )
     args = parser.parse_args()
+    if args.part == "groups":
+        groups(args.trials, args.report, args.again)
+        return
     cells = itertools.product(args.designs, args.objectives, args.methods)
     table = pd.read_csv(args.table) if args.report else study(cells, args.trials, args.table, args.again)
     if (ROOT / "docs/coverage.md").exists() and args.table == TABLE:

@@ -52,7 +52,7 @@ from scaling.forecasting import pooling
 from scaling.forecasting.discrepancy import discrepancy
 from scaling.forecasting.forecast import Tuned
 from scaling.forecasting.pooling import fits_of_some
-from scaling.optimise.optimum import solve
+from scaling.optimise.multi_start import solve
 
 OUT = ROOT / "results/benchmarks"
 SPLITS = 0.9  # of the 13 to 17 narrow splits that other families have one is 6 to 8%: 94% would hang on one

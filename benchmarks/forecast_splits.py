@@ -20,7 +20,7 @@ from scaling import forecast
 from scaling.data.levels import levels_along
 from scaling.forecasting.forecast import Tuned
 from scaling.forecasting.registered import interval_score
-from scaling.optimise.optimum import solve
+from scaling.optimise.multi_start import solve
 from scaling.optimise.problem import Problem
 
 # ---- tables and splits ----------------------------------------------------------------------

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
         by_name,
     )
     from scaling.optimise.certificate import Certificate, Status
+    from scaling.optimise.multi_start import FitError
     from scaling.optimise.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
-    from scaling.optimise.optimum import FitError
     from scaling.selection.arms import compare_arms
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
@@ -95,7 +95,7 @@ _HOMES = {
     ],
     "optimise.certificate": ["Certificate", "Status"],
     "optimise.objectives": ["Asymmetric", "LAD", "LeastSquares", "LogHuber", "Objective"],
-    "optimise.optimum": ["FitError"],
+    "optimise.multi_start": ["FitError"],
     "selection.arms": ["compare_arms"],
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],

@@ -35,15 +35,14 @@ def interval_grid(fit: scaling.Fit, level: float) -> dict[str, Any] | None:
         return None
     P = np.array(STREAMS if "P" in fit.law.axes else STREAMS[:1], dtype=np.float64)
     log_N = sizes(fit).round(9)
-    lower, upper = own_ends(fit, log_N, P, level)
+    ends = own_ends(fit, log_N, P, level)
     there = _axes(fit, FAR, P)
     found = widening.at(there)
     return {
         "logN": log_N.tolist(),
         "farLogN": FAR.tolist(),
         "P": P.tolist(),
-        "lower": law_grid.encoded(lower, "<f4"),
-        "upper": law_grid.encoded(upper, "<f4"),
+        **{name: law_grid.encoded(end, "<f4") for name, end in ends.items()},
         "shift": law_grid.encoded(found.centre - widening.one.log_loss(there), "<f4"),
         "known": law_grid.encoded(np.log(found.known), "<f4"),
         "shared": law_grid.encoded(np.sqrt(found.shared), "<f4"),
@@ -74,17 +73,22 @@ def sizes(fit: scaling.Fit) -> Array:
     return np.asarray(np.log(np.unique(every)))
 
 
-def own_ends(fit: scaling.Fit, log_N: Array, P: Array, level: float) -> tuple[Array, Array]:
-    """Logarithms of each half-width over linear theory's, lower and upper, P the slow axis, (K,); nan where open."""
+def own_ends(fit: scaling.Fit, log_N: Array, P: Array, level: float) -> dict[str, Array]:
+    """Logarithms of each half-width over linear theory's, P the slow axis, (K,); nan where an end is open.
+
+    lower, upper: of the law. new_lower, new_upper: of one more run, over linear theory's and the noise together.
+    """
     axes = _axes(fit, log_N, P)
     own = fit.predict(axes, level=level, widened=False)
     linear = fit.predict(axes, level=level, widened=False, method=scaling.Covariance())
-    half = (linear["upper"] - linear["loss"]).to_numpy()
-    with np.errstate(all="ignore"):
-        ends = [
-            np.log(np.maximum(np.abs(own[end] - own["loss"]) / half, LEAST)) for end in ("lower", "upper")
-        ]
-    return ends[0].to_numpy(), ends[1].to_numpy()
+    out = {}
+    for kind in ("", "new_"):
+        half = (linear[f"{kind}upper"] - linear["loss"]).to_numpy()
+        for end in ("lower", "upper"):
+            with np.errstate(all="ignore"):
+                times = np.abs((own[f"{kind}{end}"] - own["loss"]).to_numpy()) / half
+                out[f"{kind}{end}"] = np.log(np.maximum(times, LEAST))
+    return out
 
 
 def _edges(widening: Widening) -> dict[str, list[float]]:

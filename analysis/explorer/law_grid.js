@@ -18,7 +18,7 @@ const Law = (() => {
       const own = law.interval;
       if (!own) continue;
       own.logP = own.P.map(Math.log);
-      for (const name of ["lower", "upper", "shift", "known", "shared"]) own[name] = floats(own[name], Float32Array);
+      for (const name of ["lower", "upper", "new_lower", "new_upper", "shift", "known", "shared"]) own[name] = floats(own[name], Float32Array);
     }
   }
 
@@ -66,12 +66,15 @@ const Law = (() => {
     return { N: weights(sizes, u), P: law.streams ? weights(law.interval.logP, Math.log(P)) : { first: 0, w: [1] } };
   }
 
-  // Ends of the fit's own interval: linear theory's half-width, times how much further each end lies.
+  // Ends of the fit's own intervals, of the law and of one more run: linear theory's half-width, times how much
+  // further each end lies.
   function ownEnds(law, value, u, P) {
     const own = law.interval, h = half(law, moves(law, u, P));
-    if (!own) return { lower: NaN, upper: NaN };
+    if (!own) return { lower: NaN, upper: NaN, newLower: NaN, newUpper: NaN };
     const where = ownPlace(law, own.logN, u, P), times = (ends) => Math.exp(at(ends, where, own.logN.length));
-    return { lower: Math.max(value - h * times(own.lower), 0), upper: value + h * times(own.upper) };
+    const run = Math.hypot(h, law.t * law.noise * (law.log ? value : 1));
+    return { lower: Math.max(value - h * times(own.lower), 0), upper: value + h * times(own.upper),
+      newLower: Math.max(value - run * times(own.new_lower), 0), newUpper: value + run * times(own.new_upper) };
   }
 
   // How far a point lies beyond the runs on one way out of them (an axis and a side), on the logarithm.
@@ -122,10 +125,7 @@ const Law = (() => {
 
   // Predicted loss with the interval of the law's mean and of one more run; beyond the runs, what widens the latter.
   function predict(law, N, P) {
-    const u = Math.log(N), value = loss(law, N, P), mean = ownEnds(law, value, u, P);
-    const run = law.t * law.noise * (law.log ? value : 1);
-    const now = { loss: value, ...mean, beyond: "",
-      newLower: Math.max(value - Math.hypot(value - mean.lower, run), 0), newUpper: value + Math.hypot(mean.upper - value, run) };
+    const u = Math.log(N), value = loss(law, N, P), now = { loss: value, ...ownEnds(law, value, u, P), beyond: "" };
     if (!Number.isFinite(now.newLower) || inside(law, u, P)) return now;
     const far = forecast(law, value, u, P), out = exit(law, u, P);
     const beyond = out ? out.way.said : "errors that neighbouring runs share";

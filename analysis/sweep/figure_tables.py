@@ -56,7 +56,7 @@ def fitted_k(fits: Mapping[str, scaling.Fit]) -> dict[str, FittedK]:
     """Eq 5's k, its 95% profile interval and what ended at a bound, by corpus."""
     found = {}
     for corpus, fit in fits.items():
-        estimate, lower, upper = map(float, fit.intervals(0.95, Profile()).loc["k"])
+        estimate, lower, upper = map(float, fit.intervals(0.95).loc["k"])
         found[corpus] = FittedK(estimate, lower, upper, fit.certificate.at_bound)
     return found
 
@@ -81,7 +81,9 @@ def profile_table(fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
     for corpus, fitted in fits.items():
         for name, row in fitted.intervals().iterrows():
             log = name == "A"  # spreads over decades
-            at = _profile_grid(np.log(row) if log else row, POINTS, -np.inf if log else 0.0)
+            with np.errstate(divide="ignore"):  # an end at 0 is open on the logarithm
+                ends = np.log(row) if log else row
+            at = _profile_grid(ends, POINTS, -np.inf if log else 0.0)
 
             def one(laws: Any, name: str = str(name), log: bool = log) -> Any:
                 value = np.asarray(getattr(laws, name))[:, None]

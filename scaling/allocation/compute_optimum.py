@@ -31,7 +31,7 @@ from scaling.forecasting.forecast import forecast
 from scaling.laws import ChinchillaLaw, law_of
 from scaling.laws.base import Array, LawForm
 from scaling.optimise.certificate import Status
-from scaling.optimise.optimum import FitError
+from scaling.optimise.multi_start import FitError
 from scaling.result_table import ResultTable
 from scaling.selection.compare import streams_of
 from scaling.terminal_text import fold, table, width

@@ -17,7 +17,7 @@ from scaling.data.runs import InFile, read_narrowed, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
 from scaling.optimise.identifiability import TIED
-from scaling.optimise.optimum import FitError
+from scaling.optimise.multi_start import FitError
 
 T = TypeVar("T")
 FEW = 4  # values that a note lists

@@ -15,16 +15,18 @@ from scaling.design.drift_left import DriftLeft
 from scaling.fitting.result import Fit
 from scaling.forecasting.widened import widening_of
 from scaling.laws.base import Array, clean_axes
+from scaling.optimise.estimate import must_be_fit
 from scaling.result_table import FrameResult
+from scaling.uncertainty.cluster_profile import spread_of, with_offsets
 from scaling.uncertainty.interval_methods import (
     Quantity,
     at_points,
     check_level,
+    errors_batch,
     slopes,
-    spread_batch,
     t_quantile,
 )
-from scaling.uncertainty.power import let_go, one_row_a_run
+from scaling.uncertainty.power import let_go
 
 Target = str | Mapping[str, float] | Fit | Quantity
 
@@ -57,7 +59,7 @@ def suggest(
     target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
     The loss at a point beyond the runs carries the law's drift too (docs/forecast.md), which runs nearer to it lessen.
     Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted. A parameter
-    at its bound is let go: what would be known of it then. Raises ValueError for rows that share a run.
+    at its bound is let go: what would be known of it then. Rows that share offsets do so here too.
     """
     _check(fit, count)
     candidates = as_frame(candidates, "candidates")
@@ -105,7 +107,7 @@ def _verdict(frame: pd.DataFrame, name: str, before: float, target: Target) -> s
 
 def _check(fit: Fit, count: int) -> None:
     """Refuse a fit that linear theory says nothing of, and no runs at all."""
-    one_row_a_run(fit)
+    must_be_fit(fit)
     if not fit.determined:
         raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}; what to add is that, first")
     if count < 1:
@@ -147,17 +149,19 @@ def _flops(candidates: pd.DataFrame, budget: float | None) -> Array:
     return paid if given == "C" else approximate_C(N, paid, P)
 
 
-def _information(fit: Fit, axes: Mapping[str, Array], log: bool, theta: Array) -> tuple[Array, Array, Array]:
-    """Covariance of θ (p,), (p, p), the candidates' gradients (K, p) and noise variance (K,).
+def _information(fit: Fit, axes: Mapping[str, Array], log: bool, theta: Array) -> tuple[Array, ...]:
+    """Covariance of θ (p,) and of G groups' offsets, the candidates' gradients (K, p + G), noise variance (K,).
 
-    Gradient and noise are those of the log loss where `log`, else of the loss in nats per token.
+    Last, what groups' offsets add to the law there, (K,). Gradient, noise and offsets are those of the log loss
+    where `log`, else of the loss in nats per token. A candidate of a size (configuration) that has an offset
+    shares it: more runs there say little of the law along N.
     """
-    cov = spread_batch(fit.problem, theta[None])[0][0]
     gradient = slopes(fit.problem, theta[None], at_points(dict(axes), fit.law.axes))[0].T
     predicted = np.asarray(fit.law.predict(**axes))
-    noise = fit.noise * (predicted if fit.problem.objective.log else np.ones_like(predicted))
-    unit = predicted if log else np.ones_like(predicted)
-    return cov, gradient / unit[:, None], (noise / unit) ** 2
+    inner = predicted if fit.problem.objective.log else np.ones_like(predicted)
+    cov, rows, noise2, shift = with_offsets(fit, theta, gradient / inner[:, None], axes)
+    unit = predicted if log and not fit.problem.objective.log else np.ones_like(predicted)
+    return cov, rows / unit[:, None], noise2 / unit**2, shift / unit
 
 
 class _Precision:
@@ -171,9 +175,13 @@ class _Precision:
         check_level(level)
         quantity = _quantity(fit, target)
         theta = let_go(fit, target) if isinstance(target, str) else fit.theta
-        self.cov, self.rows, self.noise2 = _information(fit, axes, fit.problem.objective.log, theta)
-        self.wanted = slopes(fit.problem, theta[None], quantity)[0][:, 0]
-        self.factor = t_quantile(fit, level)
+        self.cov, self.rows, self.noise2, _ = _information(fit, axes, fit.problem.objective.log, theta)
+        slope = slopes(fit.problem, theta[None], quantity)
+        self.wanted = np.concatenate([slope[0][:, 0], np.zeros(len(self.cov) - theta.size)])
+        self.factor = 1.0
+        own = float(errors_batch(fit.problem, theta[None], quantity)[0, 0])  # of independent rows
+        if self.now > 0 and np.isfinite(own):  # so that the first interval is the fit's
+            self.factor = float(spread_of(fit, theta, slope[..., :1], level)[0][0]) * own / self.now
         if not self.now > 0:
             raise ValueError(
                 f"target {target!r} has no uncertainty in this fit ({fit.status}): nothing to shrink"
@@ -237,8 +245,10 @@ class _Discrimination:
 
     def __init__(self, fit: Fit, rival: Fit, axes: Mapping[str, Array]) -> None:
         own = [{a: axes[a] for a in one.law.axes} for one in (fit, rival)]
-        self.sides = [_information(one, x, True, one.theta) for one, x in zip((fit, rival), own, strict=True)]
+        both = [_information(one, x, True, one.theta) for one, x in zip((fit, rival), own, strict=True)]
+        self.sides = [(cov, rows, noise2) for cov, rows, noise2, _ in both]
         gap = np.log(np.asarray(fit.law.predict(**own[0]))) - np.log(np.asarray(rival.law.predict(**own[1])))
+        gap = gap + both[0][3] - both[1][3]
         self.gaps = [gap, gap]
         self.now = 0.0
 

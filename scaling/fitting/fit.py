@@ -11,15 +11,17 @@ import pandas as pd
 
 from scaling.data.any_table import as_runs
 from scaling.data.reading import ASSUMED, Guess, Reading, reading_of
+from scaling.data.run_labels import run_labels
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import with_table_notes
 from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
+from scaling.optimise.multi_start import STARTS, solve
 from scaling.optimise.objectives import LogHuber, Objective, checked
-from scaling.optimise.optimum import STARTS, solve
 from scaling.optimise.problem import Problem
 from scaling.shown import shown
+from scaling.uncertainty.size_effects import GIVEN, OFF, grouped
 
 SHARES = 1 + 1e-9  # weights that sum to no more are shares: no count of rows is as low
 FEW = 10.0  # mean weights above which numbers that are not whole are no counts
@@ -45,10 +47,12 @@ def fit(
     objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475); also by name, "huber".
     fixed: values at which parameters are held, {"E": 1.6}; any parameter, in its own unit. bounds: ends between
     which parameters are kept, {"k": (0, 1)}; None for an end is the law's own.
-    weights: how often each row counts, a column name or (n,), >= 0: counts, not shares or 1 / se^2, which are
-    refused, for degrees of freedom follow from their sum. se: standard error of each row's
-    loss in nats per token, a column name or (n,); residuals are divided by it. groups: column name or
-    labels of the configuration or run a row belongs to (checkpoints of one run are one cluster). start:
+    weights: how often each row counts, a column name or (n,): >= 0, not shares or 1 / se^2, which are
+    refused: degrees of freedom follow from their sum. se: standard error of each row's loss in nats per token,
+    a column name or (n,); residuals are divided by it. groups: column name or labels of the configuration or run a row belongs to
+    (checkpoints of one run are one cluster). None: what the table tells, a column of runs whose labels repeat,
+    else sizes or configurations that an F test finds to miss the law together (5% for both tests). False:
+    rows are taken as independent. start:
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
@@ -60,12 +64,14 @@ def fit(
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
     y = data.pop("loss")
     w = column(table, weights, keep, "weights", zero=True)
-    reading = _told(_of_law(reading_of(table), law), None if weights is None else w, groups)
+    labels, how = labels_of(table, groups, keep)
+    known = groups if labels is None else labels
+    reading = _told(_of_law(reading_of(table), law), None if weights is None else w, known)
     problem = Problem(law, tuple(data.values()), y, w, objective)
     if se is not None:
         spread = column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    found = solve(problem, start, excluded, labels_of(table, groups, keep), table.index[keep])
+    found = grouped(solve(problem, start, excluded, labels, table.index[keep]), how)
     return with_table_notes(Fit.of(replace(found, reading=reading)), table, keep)
 
 
@@ -136,13 +142,15 @@ def column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) -> 
     return np.asarray(values[keep])
 
 
-def labels_of(table: Any, given: Any, keep: Any) -> Any:
-    """The cluster of each usable row, or None."""
+def labels_of(table: Any, given: Any, keep: Any) -> tuple[Any, str]:
+    """The cluster of each usable row, or None, and how it is known."""
+    if given is False:
+        return None, OFF
     if given is None:
-        return None
+        return run_labels(table, keep)
     labels = _given(table, given, keep, "groups").astype(object)[keep]
     empty = np.asarray(pd.isna(labels), dtype=bool)
     if empty.any():
         row = int(np.flatnonzero(keep)[np.flatnonzero(empty)[0]])
         raise ValueError(f"groups: row {row + 1} has no label")
-    return labels
+    return labels, f"column {given}" if isinstance(given, str) else GIVEN

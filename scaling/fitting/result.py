@@ -12,7 +12,7 @@ import pandas as pd
 from scaling.data.any_table import as_frame, axis_columns
 from scaling.fitting import plots, save, summary
 from scaling.optimise.estimate import Estimate
-from scaling.optimise.optimum import solve
+from scaling.optimise.multi_start import solve
 from scaling.terminal_text import width
 from scaling.uncertainty.covariance import parameter_covariance
 from scaling.uncertainty.interval_methods import Method
@@ -112,6 +112,7 @@ class Fit(Estimate):
         Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
         beyond (by what factor the point lies outside the range of an axis, the largest; 1 within) and
         inside (whether it lies within the convex hull of the runs, axes on logarithms). Index: the table's.
+        `attrs["unconfirmed"]` names ends that are open because no refit confirmed one.
         Raises ValueError for a missing axis, naming the first row and value that a law cannot take.
         """
         if table is None or isinstance(table, Mapping):

@@ -72,6 +72,7 @@ def to_json(fit: Estimate) -> dict[str, Any]:
             "scale": np.asarray(problem.scale).tolist(),
         },
         "groups": None if fit.groups is None else [str(g) for g in fit.groups],
+        "grouping": fit.grouping,
         "data_hash": fit.data_hash,
         **_optional(fit),
         "seed": "none: the fit is deterministic",
@@ -155,9 +156,10 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
     }
     groups = None if body["groups"] is None else np.array(body["groups"])
     law, index = law_class(**body["parameters"]), np.array(body["index"]) if "index" in body else None
+    how = body.get("grouping", "" if groups is None else "given")  # files before it have groups as given
     theta = np.array(body["theta"])
     told = reading_from_json(body.get("reading"))
-    return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index, told)
+    return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index, how, told)
 
 
 def _descendants(base: Any) -> list[Any]:

@@ -12,13 +12,13 @@ import pandas as pd
 from scaling.fitting.table_notes import rising_note
 from scaling.laws import ChinchillaLaw, DenseLaw
 from scaling.optimise.estimate import Estimate
-from scaling.optimise.optimum import FitError, solve
+from scaling.optimise.multi_start import FitError, solve
 from scaling.optimise.solver import ROUNDING
 from scaling.result_table import ResultTable
 from scaling.terminal_text import fold, width
-from scaling.uncertainty.adequacy import DOUBT, size_test
 from scaling.uncertainty.power import POWER, detectable
 from scaling.uncertainty.prediction import default_method
+from scaling.uncertainty.size_effects import grouping_note, growth_note
 
 LEVEL = 0.95
 
@@ -137,22 +137,24 @@ def _constraint(fit: Estimate, name: str) -> str:
 
 
 def notes_under(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> list[str]:
-    """What is to be said of intervals, empty where nothing is: of the method, of sizes, of power."""
-    return [intervals.attrs["caveat"], size_note(fit), power_note(fit, intervals, level)]
+    """What is to be said of intervals, empty where nothing is: of the method, ends, groups, noise, power."""
+    open_ends = unconfirmed_note(intervals.attrs["unconfirmed"])
+    return [intervals.attrs["caveat"], open_ends, *notes_of(fit), power_note(fit, intervals, level)]
 
 
-def size_note(fit: Estimate) -> str:
-    """What intervals are worth where runs of one size miss a law of N and P alike; else nothing."""
-    if not {"N", "P"} <= set(fit.law.axes) or fit.clustered or not (p := size_test(fit)) < DOUBT:
-        return ""
-    held = "65-73 % for 95 % of E, A and alpha, 83-96 % of k, by how balanced the runs are"
-    words = f"intervals here take rows for independent: measured {held}; `parscale gains` pairs runs"
-    return f"runs of one size miss the law alike (p = {p:.1g}); {words}"
+def unconfirmed_note(ends: list[str]) -> str:
+    """That ends are open for want of a confirmation, as `Method.parameters` names them; else nothing."""
+    return f"open because no refit confirmed an end: {', '.join(ends)}" if ends else ""
+
+
+def notes_of(fit: Estimate) -> list[str]:
+    """What is to be said of any interval or prediction of a fit, loaded ones too: of groups and of noise."""
+    return [grouping_note(fit), growth_note(fit)]
 
 
 def power_note(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> str:
     """How large k would have to be to be seen, where its interval among `intervals` holds 0; else nothing."""
-    if "k" not in fit.form.free() or not intervals.lower["k"] <= 0 or fit.clustered:
+    if "k" not in fit.form.free() or not intervals.lower["k"] <= 0:
         return ""
     least = detectable(fit, "k", level)
     if not np.isfinite(least) or np.isinf(intervals.upper["k"]):

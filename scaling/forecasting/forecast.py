@@ -26,8 +26,8 @@ from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member
 from scaling.forecasting.pooling import weights as weights_of
 from scaling.forecasting.question import Question, question
 from scaling.laws.base import Array, LawForm
+from scaling.optimise.multi_start import FitError, solve
 from scaling.optimise.objectives import LeastSquares, Objective, checked
-from scaling.optimise.optimum import FitError, solve
 from scaling.optimise.problem import Problem
 
 PARTS = ("run noise", "parameters", "size effects", "which law", "the law's form")
@@ -96,16 +96,16 @@ def _counted(table: Any, weights: Any, *others: Any) -> tuple[Any, ...]:
     w = np.zeros(len(frame))
     w[keep] = column(frame, weights, keep, "weights", zero=True)
     some = np.flatnonzero(w > 0)
-    rest = (given if given is None or isinstance(given, str) else np.asarray(given)[some] for given in others)
+    rest = (
+        given if given is None or isinstance(given, (str, bool)) else np.asarray(given)[some]
+        for given in others
+    )
     return (frame.iloc[some], w[some], *rest)
 
 
 def _rows(table: Any, asked: Question, weights: Any, se: Any, groups: Any) -> _Rows:
     """Of the rows used their weights, scales and clusters; ValueError names the first bad row."""
     n = asked.loss.size
-    groups = None if groups is False else groups
-    if weights is None and se is None and groups is None:
-        return _Rows(np.ones(n), 1.0, None)
     frame = as_frame(table)
     keep = usable(frame)
     w = column(frame, weights, keep, "weights", zero=True)[asked.some]
@@ -113,7 +113,7 @@ def _rows(table: Any, asked: Question, weights: Any, se: Any, groups: Any) -> _R
     if se is not None:
         spread = column(frame, se, keep, "se")[asked.some] / asked.loss
         scale = np.exp(np.log(spread).mean()) / spread
-    labels = labels_of(frame, groups, keep)
+    labels, _ = labels_of(frame, groups, keep)
     if labels is not None:
         labels = np.unique(labels[asked.some].astype(str), return_inverse=True)[1]
         labels = labels if np.unique(labels).size < n else None

@@ -17,8 +17,15 @@ from scaling.optimise.identifiability import undetermined
 from scaling.optimise.objectives import LogHuber
 from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
+from scaling.shown import shown
 
 EXACT = 1e-10  # residuals below this share of the loss are rounding: no law is better for having less of it
+
+
+def must_be_fit(given: Any) -> None:
+    """Refuse what is no fit."""
+    if not isinstance(given, Estimate):
+        raise ValueError(f"fit={shown(given)} is no fit: give what scaling.fit returns")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +39,7 @@ class Estimate:
     excluded: int = 0  # rows left out: their status is not "ok", or they are stage 1 of others
     groups: Any = None  # cluster label a row (one configuration or run), or None
     index: Any = None  # label of each fitted row in its table, (n,), or None: 0, 1, ...
+    grouping: str = ""  # how groups were found: "given", "column NAME", "size", "cell"; "off": not looked for
     reading: Reading = NOTHING  # what reading the table guessed, and the unit of its loss
 
     @property
@@ -148,11 +156,10 @@ class Estimate:
         known = self.status == Status.FLAT and self.degrees_of_freedom >= 1
         return undetermined(self.problem, self.law) if known else self.problem.law.free()
 
-    @property
+    @cached_property
     def clustered(self) -> bool:
         """Whether rows share a run or configuration (`groups`), so that they are not independent."""
-        labels = None if self.groups is None else np.unique(np.asarray(self.groups).astype(str))
-        return labels is not None and len(labels) < self.loss.size
+        return self.groups is not None and pd.unique(np.asarray(self.groups)).size < self.loss.size
 
     @cached_property
     def noise(self) -> float:

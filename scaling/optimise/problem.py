@@ -28,7 +28,7 @@ def _moving(row: Any, n: int) -> list[tuple[int, Array]]:
     return [(j, d if isinstance(d, np.ndarray) and d.ndim else np.full(n, d)) for j, d in live]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """Data, law and objective of a fit; `y` and `w` are (n,) or, one set a batch row, (B, n).
 

@@ -10,17 +10,18 @@ import pandas as pd
 
 from scaling.data.any_table import as_runs
 from scaling.data.levels import levels_along
-from scaling.data.runs import arrays
+from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
-from scaling.fitting.fit import fit
+from scaling.fitting.fit import column, fit, labels_of
 from scaling.fitting.result import Fit
 from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.certificate import Status
+from scaling.optimise.multi_start import FitError
 from scaling.optimise.objectives import Objective
-from scaling.optimise.optimum import FitError
 from scaling.result_table import ResultTable
 from scaling.selection.compare import along, main_axis, streams_of
+from scaling.uncertainty.size_effects import OFF
 
 WINDOWS = 12
 FEW = 4  # unseen runs below which no side and no coverage is told
@@ -46,6 +47,10 @@ def backtest(
     by: str | None = None,
     objective: Objective | str | None = None,
     level: float = 0.95,
+    *,
+    weights: Any = None,
+    se: Any = None,
+    groups: Any = None,
 ) -> Backtest:
     """Fit the runs up to each level of axis `by` and predict all larger ones.
 
@@ -58,24 +63,29 @@ def backtest(
     (median factor in N, or in the first axis of a law without N, that the error is worth: 1.3 means the law must
     be told 1.3 N to predict what was seen; inf beyond its floor), coverage of the new-run intervals at `level`.
     Raises ValueError for an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
+    weights, se, groups: as of `scaling.fit`; a run of a window's rows is not among the runs that it predicts, if
+    others are.
     """
     runs = as_runs(runs, "runs")
     law = law_of(law, runs)
     by = by or main_axis(law)
     data, _ = arrays(runs, law.axes, law.axis_rules)
-    where = along(by, runs, "by")
+    where, more, labels = along(by, runs, "by"), *_extras(runs, weights, se, groups)
     level_of = levels_along(by, where, streams_of(runs))
     windows, points = [], []
     most = level_of.max() - 1
     for last in np.unique(np.linspace(1, most, WINDOWS).round().astype(int)) if most >= 1 else ():
         try:
-            one = fit(law, {a: v[level_of <= last] for a, v in data.items()}, objective)
+            near = level_of <= last
+            part = {name: values[near] for name, values in (data | more).items()}
+            one = fit(law, part, objective, **_named(more, labels, near))
         except FitError:
             continue
         if one.degrees_of_freedom < 1:
             continue
-        ahead = _ahead(one, data, level_of > last, level)
-        ahead["up_to"], ahead[by] = where[level_of <= last].max(), where[level_of > last]
+        unseen = _unseen(level_of > last, labels)
+        ahead = _ahead(one, data, unseen, level)
+        ahead["up_to"], ahead[by] = where[near].max(), where[unseen]
         points.append(ahead)
         windows.append(_window(one, ahead, float(where[level_of <= last].max())))
     if not windows:
@@ -85,6 +95,30 @@ def backtest(
     table = pd.DataFrame(windows).set_index("up_to")
     verdict = _backtest_verdict(law, by, table, level)
     return Backtest(table, pd.concat(points, ignore_index=True), verdict, by)
+
+
+def _extras(runs: Any, weights: Any, se: Any, groups: Any) -> tuple[dict[str, Array], Any]:
+    """Weights and standard errors of the usable rows by option, and the rows' groups (None, or False)."""
+    keep = usable(runs)
+    given = {"weights": weights, "se": se}
+    more = {k: column(runs, v, keep, k, zero=k == "weights") for k, v in given.items() if v is not None}
+    labels, how = labels_of(runs, groups, keep)
+    return more, False if how == OFF else labels
+
+
+def _named(more: dict[str, Array], labels: Any, near: Any) -> dict[str, Any]:
+    """What `fit` takes for a window: names of the columns it has, and the groups of its rows."""
+    return {name: name for name in more} | {
+        "groups": labels[near] if isinstance(labels, np.ndarray) else labels
+    }
+
+
+def _unseen(beyond: Any, labels: Any) -> Any:
+    """The rows beyond a window, (n,) bool, without those whose group is in it, if any are left."""
+    if not isinstance(labels, np.ndarray):
+        return beyond
+    fresh = beyond & ~np.isin(labels.astype(str), labels[~beyond].astype(str))
+    return fresh if fresh.any() else beyond
 
 
 def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.DataFrame:

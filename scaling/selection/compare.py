@@ -18,16 +18,21 @@ from scaling.fitting.result import Fit
 from scaling.laws import REGISTRY, Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.estimate import EXACT
+from scaling.optimise.multi_start import FitError, solve
 from scaling.optimise.objectives import LeastSquares, Objective, checked
-from scaling.optimise.optimum import FitError
 from scaling.optimise.solver import minimise
 from scaling.result_table import ResultTable
 from scaling.shown import is_table, shown
 from scaling.uncertainty.interval_methods import leverage
+from scaling.uncertainty.size_effects import candidates, deviances
+from scaling.uncertainty.tangent import Grouping, Tangent, joint
 
 NONE, SOME, STRONG = 2.0, 4.0, 10.0  # how AICc differences are read (Burnham & Anderson 2002, section 2.6)
 LEFT_OUT = 250  # runs left out in turn, one batch: bounds the memory at any number of runs
 MANY = 2_000  # runs above which none is left out in a refit
+LEVERAGE = (
+    0.99  # largest share of its own prediction that a group may decide: beyond it first order says nothing
+)
 DIGITS = 6  # of a criterion: what lies beyond them differs from machine to machine
 TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
 
@@ -50,6 +55,10 @@ def compare(
     runs: Any,
     objective: Objective | str | None = None,
     holdout: str | None = None,
+    *,
+    weights: Any = None,
+    se: Any = None,
+    groups: Any = None,
 ) -> Comparison:
     """Fit each of the laws to the same runs and rank them.
 
@@ -60,16 +69,19 @@ def compare(
     Columns: parameters, status, r2, rmse, max_error, aicc, delta_aicc, bic, delta_bic, loo_rmse (each
     run predicted from all others), holdout_rmse and holdout_bias (the largest third of the levels of
     axis `holdout` predicted from the smaller ones; bias is observed minus predicted). A law that
-    cannot be fitted has its reason as status. Raises FitError if none can.
+    cannot be fitted has its reason as status. weights, se, groups: as of `scaling.fit`. Where rows may share
+    offsets, aicc and bic are those of the marginal likelihood with two variance components, if it is the
+    better by AIC; where they were found to, a group is left out or held out as a whole. Raises FitError if
+    no law can be fitted.
     """
     runs, objective = as_runs(runs, "runs"), checked(objective, LeastSquares())
     rows, fits, refused = [], {}, {}
     forms = list({law.__name__: law for law in (law_of(one, runs) for one in _several(laws))}.values())
     holdout = holdout or (main_axis(forms[0]) if forms else "N")
     far = _largest_third(runs, holdout)
-    for law in forms:
+    for law in forms:  # a weight of 0 leaves rows out: `_held_out` counts those that are left
         try:
-            one = fit(law, runs, objective)
+            one = fit(law, runs, objective, weights=weights, se=se, groups=groups)
         except FitError as error:
             refused[law.__name__] = str(error)
             continue
@@ -117,28 +129,55 @@ def _scores(one: Fit) -> dict[str, Any]:
         "r2": one.r2,
         "rmse": one.rmse,
         "max_error": one.max_error,
-        "aicc": one.aicc,
-        "bic": one.bic,
+        **_criteria(one),
         "loo_rmse": float(np.sqrt((leave_one_out(one) ** 2).mean())),
     }
 
 
-def leave_one_out(one: Fit) -> Array:
-    """Each run's loss minus its prediction from all the others, (n,): refits in batches of LEFT_OUT.
+def _criteria(one: Fit) -> dict[str, float]:
+    """AICc and BIC; of the likelihood with two variance components where that is the better by AIC."""
+    n, by = one.problem.count, candidates(one)
+    if not by or one.rmse <= EXACT * float(one.loss.mean()):
+        return {"aicc": one.aicc, "bic": one.bic}
+    at = Tangent(one.problem, one.theta[None], by)
+    alone, (best, parts) = deviances(at, [])[0], deviances(at, by)
+    k, own = len(one.form.free()) + float(parts[0]), len(one.form.free()) + 1
+    deviance = one.bic - own * np.log(n) + float(best[0] - alone[0])
+    small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else float("nan")
+    return {"aicc": deviance + 2 * k + small, "bic": float(deviance + k * np.log(n))}
 
-    Of more than MANY runs by their leverage, to first order: refits' time grows as the square of the runs.
+
+def leave_one_out(one: Fit) -> Array:
+    """Each run's loss minus its prediction from all others, (n,), in nats: refits in batches of LEFT_OUT.
+
+    Rows of a group (`one.groups`) are left out together. Of more than MANY runs by their leverage, to first
+    order: refits' time grows as the square of the runs.
     """
-    if one.loss.size > MANY:
-        return np.asarray(one.misfit / (1 - leverage(one)))
-    parts = []
-    for left_out in np.array_split(np.arange(one.loss.size), -(-one.loss.size // LEFT_OUT)):
-        w = np.repeat(one.problem.w[None], left_out.size, 0)
-        w[np.arange(left_out.size), left_out] = 0.0
-        problem = replace(one.problem, w=w)
-        with np.errstate(all="ignore"):  # as `solve`: what overflows on the way is no answer
-            theta = minimise(problem, np.repeat(one.theta[None], left_out.size, 0), tolerance=1e-10).theta
-        parts.append(problem.predict(theta)[np.arange(left_out.size), left_out])
-    return np.asarray(one.loss - np.concatenate(parts))
+    n = one.loss.size
+    by = Grouping("left out", np.arange(n) if one.groups is None else joint(np.asarray(one.groups)))
+    if n > MANY:
+        return _by_leverage(one, by) if by.count < n else np.asarray(one.misfit / (1 - leverage(one)))
+    out = np.empty(n)
+    for left_out in np.array_split(np.arange(by.count), -(-by.count // LEFT_OUT)):
+        absent = by.codes == left_out[:, None]
+        problem = replace(one.problem, w=np.where(absent, 0.0, one.problem.w))
+        theta = minimise(problem, np.repeat(one.theta[None], left_out.size, 0), tolerance=1e-10).theta
+        out[absent.any(0)] = problem.predict(theta).T[absent.T]
+    return np.asarray(one.loss - out)
+
+
+def _by_leverage(one: Fit, by: Grouping) -> Array:
+    """`leave_one_out` to first order, (n,): e + Q_g (I - Q_g'Q_g)^-1 Q_g'e, Q (n, p) a basis of the tangent."""
+    _, J = one.problem.linearised(one.theta[None])
+    root = np.sqrt(one.problem.w)
+    columns = (J[0] * root)[(J[0] != 0).any(-1)]
+    Q = np.linalg.qr((columns / np.sqrt((columns**2).sum(-1))[:, None]).T)[0]
+    unit = one.predicted if one.problem.objective.log else np.ones_like(root)
+    e = one.misfit / unit * root
+    own = np.stack([by.sums(Q.T * q) for q in Q.T], axis=-1).swapaxes(0, 1)  # (G, p, p)
+    left = np.eye(Q.shape[1]) - LEVERAGE * own
+    more = np.linalg.solve(left, by.sums(Q.T * e).T[..., None])[..., 0]
+    return np.asarray(one.misfit + (Q * more[by.codes]).sum(-1) / root * unit)
 
 
 def _largest_third(runs: Any, axis: str) -> Any:
@@ -148,14 +187,25 @@ def _largest_third(runs: Any, axis: str) -> Any:
 
 
 def _holdout(one: Fit, far: Any) -> dict[str, float]:
+    if far.size != one.loss.size:  # rows of weight 0 are not among the fit's
+        return {"holdout_rmse": float("nan"), "holdout_bias": float("nan")}
     try:
-        trained = fit(one.form, rows_of(one, ~far), one.problem.objective) if far.any() else None
+        trained = solve(one.problem.take(apart(one, ~far, far))) if far.any() else None
     except FitError:
         trained = None
     if trained is None:
         return {"holdout_rmse": float("nan"), "holdout_bias": float("nan")}
     error = one.loss[far] - trained.law.predict(**{a: x[far] for a, x in one.axes.items()})
     return {"holdout_rmse": float(np.sqrt((error**2).mean())), "holdout_bias": float(error.mean())}
+
+
+def apart(one: Fit, near: Any, far: Any) -> Any:
+    """Which rows to fit, (n,) bool: `near` without groups that have rows in `far`, if enough rows are left."""
+    if one.groups is None:
+        return near
+    labels = np.asarray(one.groups).astype(str)
+    alone = near & ~np.isin(labels, labels[far])
+    return alone if alone.sum() > len(one.law.free()) else near
 
 
 def rows_of(one: Fit, keep: Any) -> dict[str, Array]:

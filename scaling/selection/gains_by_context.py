@@ -11,8 +11,8 @@ import pandas as pd
 from scaling.data.groups import split_by_corpus
 from scaling.fitting.fit import fit
 from scaling.laws import ParallelLaw
+from scaling.optimise.multi_start import FitError
 from scaling.optimise.objectives import LeastSquares
-from scaling.optimise.optimum import FitError
 from scaling.selection import paired_gains
 from scaling.selection.paired_gains import mean_changes, noise_over_seeds
 

@@ -27,7 +27,7 @@ from scaling.laws import DenseLaw
 from scaling.optimise.objectives import LeastSquares
 from scaling.result_table import FrameResult
 from scaling.uncertainty.interval_methods import at_points, check_level
-from scaling.uncertainty.profile import Profile
+from scaling.uncertainty.prediction import default_method
 
 KEYS = ("corpus", "size", "D", "N_one", "P")  # what names a row
 WORTH = ("by_parameters", "by_low", "by_high")
@@ -118,14 +118,16 @@ def _budgets(rows: pd.DataFrame) -> Any:
     return level if (of_size > 1).any() else np.zeros(len(rows), int)
 
 
-def one_stream_fits(runs: pd.DataFrame) -> dict[str, Fit]:
+def one_stream_fits(
+    runs: pd.DataFrame, weights: str | None = None, se: str | None = None, groups: str | bool | None = None
+) -> dict[str, Fit]:
     """By the names of `of_one_law`, L = E + (A / N)^alpha fitted to the runs of P = 1, given three sizes.
 
-    By least squares.
+    By least squares; weights, se, groups: columns, as of `scaling.fit`.
     """
     single = {name: rows[rows["P"] == 1] for name, rows in of_one_law(runs).items()}
     return {
-        name: fit(DenseLaw, rows, LeastSquares())
+        name: fit(DenseLaw, rows, LeastSquares(), weights=weights, se=se, groups=groups)
         for name, rows in single.items()
         if rows["N"].nunique() >= len(DenseLaw.names())
     }
@@ -139,19 +141,26 @@ class Gains(FrameResult):
     verdict: str
 
 
-def gains(runs: Any, level: float = 0.95) -> Gains:
+def gains(
+    runs: Any,
+    level: float = 0.95,
+    *,
+    weights: str | None = None,
+    se: str | None = None,
+    groups: str | bool | None = None,
+) -> Gains:
     """Changes of the loss from P = 1 to P > 1 at equal size, seed and tokens, averaged over seeds.
 
     runs: any table that `scaling.fit` takes, with N, P and loss, and where there are such size, seed, corpus and D.
     level: of the intervals. Columns of the table: COLUMNS, a row each corpus, size and P.
     low, high: Student's interval of the mean change over seeds; spread: standard deviation of a change
     over seeds (all three missing with one seed); by_parameters, by_low, by_high: the change that N / N_one
-    alone predicts, by the law of N fitted to the runs of P = 1, and its profile interval (missing where
-    they are too few; it covers 94 to 95% of the time at six runs of five sizes). k: that of Eq 5 for which,
+    alone predicts, by the law of N fitted to the runs of P = 1 (weights, se, groups: columns, as of
+    `scaling.fit`), and its profile interval (missing where they are too few). k: that of Eq 5 for which,
     by the same law of N, the mean change would come out; where Eq 5 holds, it is the same in every row.
     """
     runs = runs_frame(runs)
-    by_one = one_stream_fits(runs)
+    by_one = one_stream_fits(runs, weights, se, groups)
     rows = [
         mean_change(group, level)
         | dict(zip(WORTH, worth(by_one.get(name), group, level), strict=True))
@@ -222,7 +231,7 @@ def worth(one: Fit | None, group: pd.DataFrame, level: float) -> tuple[float, fl
 
     if not one.determined:
         return float(change(one.law)[0]), float("nan"), float("nan")
-    estimate, low, high = (float(part[0]) for part in Profile().interval(one, change, level))
+    estimate, low, high = (float(part[0]) for part in default_method(one).interval(one, change, level))
     return estimate, low, high
 
 

@@ -11,9 +11,10 @@ from scipy import special
 
 from scaling.data.levels import levels_along
 from scaling.laws.base import Array
-from scaling.optimise.estimate import Estimate
+from scaling.optimise.estimate import Estimate, must_be_fit
 from scaling.result_table import ResultTable
-from scaling.shown import shown
+from scaling.uncertainty.size_effects import group_test
+from scaling.uncertainty.tangent import Tangent, groupings
 
 DOUBT = 0.05
 SIGNS = (99, 999)  # samples of the wild bootstrap: few where rows are many, so that it takes seconds
@@ -29,7 +30,7 @@ class Adequacy(ResultTable):
     table: pd.DataFrame  # mean residual (observed - fitted, nats per token), rows N, columns P (or D)
     structure_p: float  # F test of smooth curves in log N, log P, log D left in the residuals
     replicate_p: float  # F test of the law's misfit against the spread of seeds at one configuration
-    size_p: float  # F test that runs of one size miss the law alike
+    size_p: float  # F test that residuals are correlated within a model size
     verdict: str
     number: ClassVar[str] = "{:+.1e}"
 
@@ -41,8 +42,7 @@ class Adequacy(ResultTable):
 
 def adequacy(fit: Estimate) -> Adequacy:
     """Residual grid and the tests, for a fit of two axes or one. Raises ValueError for what is no fit."""
-    if not isinstance(fit, Estimate):
-        raise ValueError(f"fit={shown(fit)} is no fit: give what scaling.fit returns")
+    must_be_fit(fit)
     structure, replicate, size = structure_test(fit), replicate_test(fit), size_test(fit)
     lines = []
     if np.isnan(structure):
@@ -58,7 +58,9 @@ def adequacy(fit: Estimate) -> Adequacy:
     elif not np.isnan(replicate):
         lines.append(f"The law misses by no more than the seeds differ (p = {replicate:.2g}).")
     if size < DOUBT:
-        lines.append(f"Runs of one size miss it alike (p = {size:.2g}): they are not independent.")
+        lines.append(
+            f"Residuals are correlated within a model size (p = {size:.2g}): rows are not independent."
+        )
     return Adequacy(residual_grid(fit), structure, replicate, size, " ".join(lines))
 
 
@@ -96,12 +98,12 @@ def size_test(fit: Estimate) -> float:
 
     Sizes that the law misses, as it does where depth and width are not scaled together, make rows of one size
     alike: intervals that take them for independent are too short, but for k where every size has every P
-    (docs/coverage.md).
+    (docs/coverage.md). The test is `scaling.uncertainty.size_effects.group_test`.
     """
-    size = levels_along("N", fit.axes["N"], fit.axes) if "N" in fit.axes else np.zeros(1)
-    if size.max() < 1 or size.size <= size.max() + 1:
+    sizes = [one for one in groupings(fit.problem) if one.name == "size"]
+    if not sizes:
         return float("nan")
-    return _beyond(fit, (size[:, None] == np.arange(size.max())).astype(np.float64))
+    return float(group_test(Tangent(fit.problem, fit.theta[None], sizes), sizes[0])[0])
 
 
 def _beyond(fit: Estimate, extra: Array, wild: bool = False) -> float:

@@ -27,7 +27,7 @@ CELLS = 4_000  # about as many cells at most
 
 def condensed(problem: Problem, theta: Array) -> tuple[Problem, Array]:
     """The least-squares problem on cells about the optimum θ (p,), and its own optimum's start (p,)."""
-    cell, count = _cells(problem.x)
+    cell, count = row_cells(problem.x)
     residual = problem.residual(problem.predict(theta[None]))
     slope = float(expected_moments(problem, theta[None], residual)[1][0])
     weight = problem.w * np.square(np.broadcast_to(problem.scale, problem.y.shape))
@@ -37,7 +37,15 @@ def condensed(problem: Problem, theta: Array) -> tuple[Problem, Array]:
     def mean(values: Array) -> Array:
         return np.asarray(np.bincount(cell, weight * values, count) / total)
 
-    x = tuple(np.exp(mean(np.log(axis))) for axis in problem.x)
+    first = np.empty(count, np.int64)
+    first[cell[::-1]] = np.arange(cell.size)[::-1]
+
+    def middle(axis: Array) -> Array:
+        """The cells' values of an axis: exactly theirs where a cell has one, as of categories."""
+        found = np.exp(mean(np.log(axis))) if (axis > 0).all() else mean(axis)
+        return np.asarray(np.where(np.isclose(found, axis[first], rtol=1e-12, atol=0), axis[first], found))
+
+    x = tuple(middle(axis) for axis in problem.x)
     few = replace(problem, x=x, y=np.ones(count), w=total * slope / 2, scale=1.0, objective=LeastSquares())
     own = few.internal(problem.law.from_vector(problem.named(theta[None])[0]))
     predicted = few.predict(own[None])[0]
@@ -47,7 +55,7 @@ def condensed(problem: Problem, theta: Array) -> tuple[Problem, Array]:
     return replace(few, y=y, objective=LeastSquares(log=log)), own
 
 
-def _cells(x: tuple[Array, ...]) -> tuple[Any, int]:
+def row_cells(x: tuple[Array, ...]) -> tuple[Any, int]:
     """The cell of each row, (n,), and how many there are: equal steps of the logarithm of each axis.
 
     An axis with few values keeps them apart.
@@ -57,7 +65,7 @@ def _cells(x: tuple[Array, ...]) -> tuple[Any, int]:
     for axis in x:
         values = np.unique(axis[:: max(1, axis.size // 2_000)])
         few = values.size <= 64 and np.isin(axis, values).all()
-        axes.append(np.searchsorted(values, axis) if few else np.log(axis))
+        axes.append(np.searchsorted(values, axis) if few else np.log(axis) if (axis > 0).all() else axis)
         wide.append(None if not few else values.size)
     left = CELLS / np.prod([w for w in wide if w is not None] or [1])
     steps = max(12, int(left ** (1 / max(1, wide.count(None)))))

@@ -23,6 +23,7 @@ from scaling.uncertainty.own_quantity import PredictedLoss
 
 Quantity = Callable[[Law], Any]
 SMALL = 30  # rows up to which docs/coverage.md measured the methods
+ENDS = ("lower", "upper")
 
 
 def check_level(level: float, name: str = "level=") -> None:
@@ -131,7 +132,7 @@ def t_of(problem: Problem, level: float) -> float:
 
 def rows_taken_as_independent(method: Method) -> str:
     """The caveat of a method that takes rows of one run as independent, on such rows."""
-    return f"{method.label} takes rows of one run as independent: measured 73-87 % for 95 %; use Bootstrap"
+    return f"{method.label} takes rows as independent: measured 33-87 % for 95 %; the default method does not"
 
 
 def at_points(axes: Mapping[str, Array], names: tuple[str, ...]) -> Quantity:
@@ -178,6 +179,14 @@ class Method:
         """Estimate, lower and upper of `quantity` (K of them) of `fit` at `level`, each (K,)."""
         raise NotImplementedError
 
+    def searched(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array, Array]:
+        """`interval` of `quantity` of `fit` at `level`, and which ends (2, K) are open for want of a confirmation.
+
+        An end that is open because no value is ruled out is not among them.
+        """
+        estimate, lower, upper = self.interval(fit, quantity, level)
+        return estimate, lower, upper, np.zeros((2, estimate.size), bool)
+
     def caveat(self, fit: Estimate) -> str:
         """What the measured coverage says against this method on such data; empty where nothing does."""
         return ""
@@ -200,7 +209,8 @@ class Method:
             values = np.stack([np.asarray(getattr(law, n), dtype=np.float64) for n in names], axis=-1)
             return np.where(logs, np.log(np.maximum(values, 1e-300)), values)
 
-        out = np.stack(self.interval(fit, named, level), axis=1)
+        *found, lost = self.searched(fit, named, level)
+        out = np.stack(found, axis=1)
         with np.errstate(over="ignore"):
             out = np.where(logs[:, None], np.exp(out), out)
         out[:, 1:] = _open_ended(fit.law, names, out[:, 1:])
@@ -209,4 +219,7 @@ class Method:
         index = pd.Index(names, name="parameter")
         table = pd.DataFrame(out, index=index, columns=["estimate", "lower", "upper"])
         table.attrs |= {"method": self.described(fit), "caveat": self.caveat(fit)}
+        table.attrs["unconfirmed"] = [
+            f"{end} {name}" for end, of in zip(ENDS, lost, strict=True) for name in index[of]
+        ]
         return table

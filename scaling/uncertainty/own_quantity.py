@@ -34,6 +34,23 @@ class PredictedLoss:
         return np.asarray(law._loss(*(x[k] for x in self.axes)))
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some of the K numbers of a quantity, those of a slice."""
+
+    quantity: Quantity
+    some: slice
+
+    def __call__(self, law: Law) -> Array:
+        """The numbers, (B, those of the slice)."""
+        values = np.asarray(self.quantity(law), dtype=np.float64)
+        return values.reshape(len(values), -1)[:, self.some]
+
+    def own(self, law: Law, k: Any) -> Array:
+        """The number k (B,) of each law, counted within the slice, (B,)."""
+        return own_of(self.quantity, law, k + (self.some.start or 0))
+
+
 def own_values(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
     """Of each row θ (B, p) the one quantity k (B,) that it is about, (B,).
 

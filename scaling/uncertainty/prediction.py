@@ -18,14 +18,15 @@ from scaling.optimise.estimate import Estimate
 from scaling.optimise.identifiability import determined_predictions
 from scaling.shown import shown
 from scaling.uncertainty.bootstrap import Bootstrap
-from scaling.uncertainty.covariance import Covariance, parameter_covariance
+from scaling.uncertainty.cluster_profile import ClusterProfile, new_run_spread
+from scaling.uncertainty.covariance import Covariance
 from scaling.uncertainty.hull import in_hull
-from scaling.uncertainty.interval_methods import Method, at_points, check_level, t_quantile
+from scaling.uncertainty.interval_methods import ENDS, Method, at_points, check_level, t_quantile
 from scaling.uncertainty.profile import Profile
+from scaling.uncertainty.size_effects import OFF
 
 NEW = ["new_lower", "new_upper"]
 STEP = 1e-3  # of log N, for the slope of the log loss
-LARGE = 50_000  # rows from which linear theory is asked whether it does
 
 
 def predict(
@@ -36,20 +37,15 @@ def predict(
     x = clean_axes(fit.law.axes, axes, fit.law.axis_rules)
     given = {**x, **{a: np.asarray(v, dtype=np.float64) for a, v in axes.items() if a not in x}}
     flat = dict(zip(given, (np.ravel(v) for v in np.broadcast_arrays(*given.values())), strict=True))
-    estimate, lower, upper = method.interval(fit, at_points(flat, fit.law.axes), level)
+    estimate, lower, upper, lost = method.searched(fit, at_points(flat, fit.law.axes), level)
     if not fit.determined:
         known = fit.undetermined != fit.problem.law.free() and determined_predictions(
             fit.problem, fit.law, flat
         )
         lower, upper = np.where(known, [lower, upper], np.nan)
-    one_run = fit.noise * (estimate if fit.problem.objective.log else 1.0)
-    extra = (t_quantile(fit, level) * one_run) ** 2
-    frame = pd.DataFrame(flat | {"loss": estimate, "lower": lower, "upper": upper})
-    below, above = (np.where(part < 0, 0.0, part) for part in (estimate - lower, upper - estimate))
-    frame["new_lower"] = estimate - np.sqrt(below**2 + extra)
-    frame["new_upper"] = estimate + np.sqrt(above**2 + extra)
-    lowest = ["lower", "new_lower"]
-    frame[lowest] = frame[lowest].clip(lower=0.0)  # no loss is below it
+    frame = _with_new_run(fit, flat, level, method, (estimate, lower, upper))
+    where = zip(ENDS, lost, strict=True)
+    frame.attrs["unconfirmed"] = [f"{end} at point {i + 1}" for end, of in where for i in np.flatnonzero(of)]
     categories = categories_of(fit.law)
     logs, asked = (
         np.log(np.stack([of[a] for a in fit.law.axes if a not in categories])) for of in (fit.axes, flat)
@@ -62,6 +58,27 @@ def predict(
     for by, rule in categories.items():
         frame[by] = rule.labels(frame[by])
     return frame
+
+
+def _with_new_run(
+    fit: Estimate, flat: Mapping[str, Array], level: float, method: Method, mean: tuple[Array, Array, Array]
+) -> pd.DataFrame:
+    """Points with the interval of the mean (estimate, lower, upper) and of a new run, as if within the runs."""
+    estimate, lower, upper = mean
+    half = new_run_spread(fit, flat, level) if isinstance(method, ClusterProfile) else _one_run(fit, level)
+    extra = (half * (estimate if fit.problem.objective.log else 1.0)) ** 2
+    frame = pd.DataFrame({**flat, "loss": estimate, "lower": lower, "upper": upper})
+    below, above = (np.where(part < 0, 0.0, part) for part in (estimate - lower, upper - estimate))
+    frame["new_lower"] = estimate - np.sqrt(below**2 + extra)
+    frame["new_upper"] = estimate + np.sqrt(above**2 + extra)
+    lowest = ["lower", "new_lower"]
+    frame[lowest] = frame[lowest].clip(lower=0.0)  # no loss is below it
+    return frame
+
+
+def _one_run(fit: Estimate, level: float) -> float:
+    """Half the length of the interval of a new run's own scatter, were rows independent and of one noise."""
+    return t_quantile(fit, level) * fit.noise
 
 
 def equivalent_interval(
@@ -149,20 +166,6 @@ def equivalent_sizes(
 def default_method(fit: Estimate) -> Method:
     """The method with the best measured coverage (docs/coverage.md).
 
-    The profile likelihood; for rows in clusters, which it would take for independent (73-87 % measured
-    where 95 % was promised), the cluster bootstrap of normal noise that a run's rows share (94-98 %). From
-    LARGE rows on, where each standard error is a small part of its parameter, the covariance: the likelihood
-    is then a parabola as far as the interval reaches, and the profile says the same.
+    The profile likelihood; where rows may miss the law together, with thresholds that allow for it.
     """
-    if fit.clustered:
-        return Bootstrap()
-    return Covariance() if fit.loss.size >= LARGE and _parabolic(fit) else Profile()
-
-
-def _parabolic(fit: Estimate) -> bool:
-    """Whether every standard error is at most a twentieth of its parameter, none of which is at its bound."""
-    if fit.certificate.at_bound or not fit.determined:
-        return False
-    covariance = parameter_covariance(fit)
-    values = np.array([abs(float(getattr(fit.law, name))) for name in covariance.index])
-    return bool((np.sqrt(np.diag(covariance)) <= values / 20).all())
+    return Profile() if fit.grouping == OFF or fit.degrees_of_freedom < 1 else ClusterProfile()

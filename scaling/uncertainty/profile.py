@@ -28,8 +28,10 @@ from scaling.uncertainty.interval_methods import (
     standard_errors,
     t_of,
 )
-from scaling.uncertainty.own_quantity import own_slopes, own_values
+from scaling.uncertainty.own_quantity import Part, own_slopes, own_values
 from scaling.uncertainty.profile_ends import FAR, Ends, WithExponents
+
+TOGETHER = 100  # quantities of many rows that are searched at once: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,23 @@ class Profile(Method):
 
         Above `condensed.MANY` rows it is the profile of the condensed problem about the same optimum.
         """
+        return self.searched(fit, quantity, level)[:3]
+
+    def searched(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array, Array]:
+        """As `Method.searched`."""
+        return self.at_thresholds(fit, quantity, level)
+
+    def at_thresholds(
+        self, fit: Estimate, quantity: Quantity, level: float, thresholds: Array | None = None
+    ) -> tuple[Array, Array, Array, Array]:
+        """`searched` of `quantity` of `fit` at thresholds of its own, in standard errors, (1, K).
+
+        Without, at Student's t for `level`.
+        """
         if fit.problem.y.size > MANY:
-            return self._of_cells(fit, quantity, level)
-        estimate, ends = self.batch(fit.problem, fit.theta[None], quantity, level)
-        return estimate[0], ends[0, 0], ends[0, 1]
+            return self._of_cells(fit, quantity, level, thresholds)
+        estimate, ends, lost = self._batch(fit.problem, fit.theta[None], quantity, level, thresholds)
+        return estimate[0], ends[0, 0], ends[0, 1], lost[0]
 
     def caveat(self, fit: Estimate) -> str:
         """What measured coverage says against it on the rows of `fit`; empty where nothing does."""
@@ -64,36 +79,68 @@ class Profile(Method):
         rows = fit.problem.y.size
         return f"{self.label}, {rows:,} rows in cells" if rows > MANY else self.label
 
-    def _of_cells(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
-        """`interval` of many rows: ends as far from the estimate as those of the cells from theirs."""
+    def _of_cells(
+        self, fit: Estimate, quantity: Quantity, level: float, thresholds: Array | None = None
+    ) -> tuple[Array, Array, Array, Array]:
+        """`searched` of many rows: ends as far from the estimate as those of the cells from theirs."""
         residual = fit.problem.residual(fit.problem.predict(fit.theta[None]))
         square, slope = expected_moments(fit.problem, fit.theta[None], residual)
         few, start = condensed(fit.problem, fit.theta)
         best = minimise(few, start[None], tolerance=1e-14, warm=True).theta
         with np.errstate(all="ignore"):
             cov, _ = spread_batch(few, best)
-            centre, ends = self._ends(
-                few, best, quantity, t_of(fit.problem, level), (cov, 0.5 * square / slope)
+            estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
+            t = np.broadcast_to(
+                t_of(fit.problem, level) if thresholds is None else thresholds, (1, estimate.size)
             )
-        estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
+            found = [
+                self._ends(few, best, Part(quantity, part), t[:, part], (cov, 0.5 * square / slope))
+                for part in (slice(k, k + TOGETHER) for k in range(0, estimate.size, TOGETHER))
+            ]
+        centre, ends, lost = (np.concatenate(some, axis=-1) for some in zip(*found, strict=True))
         off = np.where(np.isfinite(estimate - centre[0]), estimate - centre[0], 0.0)
         lower, upper = ends[0] + off
-        return estimate, np.minimum(lower, estimate), np.maximum(upper, estimate)
+        return estimate, np.minimum(lower, estimate), np.maximum(upper, estimate), lost[0]
 
-    def batch(self, problem: Problem, theta: Array, quantity: Quantity, level: float) -> tuple[Array, Array]:
-        """Estimates (B, K) of a quantity and ends (B, 2, K) at `level`, of a problem's optima theta."""
+    def batch(
+        self,
+        problem: Problem,
+        theta: Array,
+        quantity: Quantity,
+        level: float,
+        thresholds: Array | None = None,
+    ) -> tuple[Array, Array]:
+        """Estimates (B, K) of a quantity and ends (B, 2, K) at `level`, of a problem's optima theta.
+
+        thresholds: in standard errors, (B, K), in place of Student's t.
+        """
+        return self._batch(problem, theta, quantity, level, thresholds)[:2]
+
+    def _batch(
+        self, problem: Problem, theta: Array, quantity: Quantity, level: float, thresholds: Array | None
+    ) -> tuple[Array, Array, Array]:
+        """`batch`, and which ends (B, 2, K) no refit confirmed."""
         t = t_of(problem, level)
         if not np.isfinite(t):
             estimate = evaluate(problem, theta, quantity)
+            shape = (len(theta), 2, estimate.shape[1])
             open_ends = np.array([-np.inf, np.inf])[:, None]
-            return estimate, np.broadcast_to(open_ends, (len(theta), 2, estimate.shape[1]))
+            return estimate, np.broadcast_to(open_ends, shape), np.zeros(shape, bool)
+        own: Any = t if thresholds is None else thresholds
         with np.errstate(all="ignore"):
-            return self._ends(problem, theta, quantity, t, spread_batch(problem, theta))
+            return self._ends(problem, theta, quantity, own, spread_batch(problem, theta))
 
     def _ends(
-        self, problem: Problem, theta: Array, quantity: Quantity, t: float, spread: tuple[Array, Array]
-    ) -> tuple[Array, Array]:
-        """Estimates (B, K) and ends (B, 2, K) at t standard errors where the law is linear.
+        self,
+        problem: Problem,
+        theta: Array,
+        quantity: Quantity,
+        t: Array | float,
+        spread: tuple[Array, Array],
+    ) -> tuple[Array, Array, Array]:
+        """Estimates (B, K) and ends (B, 2, K) at t standard errors, (B, K) or one, where the law is linear.
+
+        Last, which ends no refit confirmed, (B, 2, K).
 
         spread: covariances (B, p, p) at the optima and the rises (B,) worth one squared standard error.
         """
@@ -101,12 +148,14 @@ class Profile(Method):
         B, K = estimate.shape
         more = WithExponents(quantity, problem.law, K)
         soft, every = softened(problem, theta), evaluate(problem, theta, more)
+        t = _for_each(t, every.shape)
         climb = _Climb(soft, theta, more, every, t, spread)
         proposed = climb.run(self.steps, self.tolerance)
         narrow = soft is not problem
         held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, narrow)
-        ends = Ends(held, climb.theta, climb.side, climb.se, t, (B, K)).run(*proposed)
-        return estimate, ends
+        search = Ends(held, climb.theta, climb.side, climb.se, climb.t, (B, K))
+        ends = search.run(*proposed)
+        return estimate, ends, search.unconfirmed
 
     def curve(self, fit: Estimate, quantity: Quantity, at: Any) -> Array:
         """Rise of the objective of `fit`, in squared standard errors, one quantity held at values `at` (G,).
@@ -130,6 +179,16 @@ class Profile(Method):
         return np.asarray(np.maximum(fit.problem.value(theta) - fit.objective_value, 0) / unit)
 
 
+def _for_each(t: Array | float, shape: tuple[int, int]) -> Array:
+    """Thresholds of quantities and of the parameters after them, (B, K + the parameters).
+
+    A parameter only guides the search, its ends are not given: it has the quantities' median.
+    """
+    own = np.atleast_2d(t)
+    guides = np.repeat(np.median(own, axis=1, keepdims=True), shape[1] - own.shape[1], axis=1)
+    return np.asarray(np.broadcast_to(np.concatenate([own, guides], axis=1), shape))
+
+
 class _Climb:
     """Pushes each quantity to its extreme inside its likelihood region, all rows (R,) at once.
 
@@ -147,7 +206,7 @@ class _Climb:
         theta: Array,
         quantity: Quantity,
         estimate: Array,
-        t: float,
+        t: Array,
         spread: tuple[Array, Array],
     ) -> None:
         B, K = estimate.shape
@@ -155,13 +214,14 @@ class _Climb:
         cov, unit = spread
         self.problem, self.quantity, self.k, self.side = problem.batch(b), quantity, k, side
         self.theta, self.estimate = theta[b], estimate[b, k]
-        self.allowed = t**2 * unit[b]
+        self.allowed = t[b, k] ** 2 * unit[b]
         self.lowest = minimise(problem, theta, warm=True, iterations=60).value[b]
+        self.t = t[b, k]
         gradient = slopes(problem, theta, quantity)
         se = np.sqrt(np.maximum(np.einsum("bpk,bpq,bqk->bk", gradient, cov, gradient), 0))[b, k]
         # A quantity at its bound has no standard error; off the bound the first step tells its scale.
         delta, slope = self._aim(self.theta, np.arange(self.k.size), np.zeros(self.k.size))
-        first = np.abs((slope * delta).sum(-1)) / t
+        first = np.abs((slope * delta).sum(-1)) / self.t
         least = 0.1 * np.maximum(np.abs(self.estimate), 1e-3)
         self.se = np.where(se > 0, se, np.where(np.isfinite(first), np.maximum(first, least), least))
 

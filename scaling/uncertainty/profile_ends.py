@@ -27,6 +27,11 @@ FEW = 16  # quantities that are quicker computed all at once than sorted by row
 AGAIN = 3  # times that ends are held against what other rows found
 WITNESSES = 64  # points of other rows that an end is held against
 FURTHER = 1e-3  # relative: such a point this much further out than an end shows that the end is none
+STARTS, NEIGHBOURS = (
+    6,
+    4,
+)  # places about the optimum, and other rows' ends, that an end at a kink is refitted from
+ROUNDS = 8  # times that such an end may turn out to lie further out before it is given as open
 GAINS = 1e-3  # of the distance to the estimate: a quantity that can gain less is at its limit
 
 
@@ -68,15 +73,15 @@ class Ends:
     """The search for ends: B optima, K quantities and those of `WithExponents`, two ends each: R rows.
 
     held: refits of these rows; theta: the optima (R, p); se: what a standard error is about, (R,); side: -1
-    for a lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear;
+    for a lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear, (R,);
     shape: (B, K).
     """
 
     def __init__(
-        self, held: Held, theta: Array, side: Any, se: Array, t: float, shape: tuple[int, int]
+        self, held: Held, theta: Array, side: Any, se: Array, t: Array, shape: tuple[int, int]
     ) -> None:
         self.held, self.side, self.se, self.t, self.shape = held, side, se, t, shape
-        self.theta, self.rise = theta.copy(), np.zeros(se.size)
+        self.optimum, self.theta, self.rise = theta, theta.copy(), np.zeros(se.size)
         self.outer, self.outer_rise = (
             np.full(se.size, np.inf),
             np.full(se.size, np.nan),
@@ -98,7 +103,17 @@ class Ends:
             if not rows.size:
                 break
             self._search(rows, *self._next(rows))
-        return np.asarray(self._ends().reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]])
+        self._confirm()
+        return self._asked(self._ends())
+
+    @property
+    def unconfirmed(self) -> Array:
+        """Which ends are open because no refit confirmed one, (B, 2, K) bool."""
+        return self._asked(self.lost & np.isfinite(self.held.estimate))
+
+    def _asked(self, values: Any) -> Array:
+        """What the quantities were asked for, (B, 2, K), of values (R,)."""
+        return np.asarray(values.reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]])
 
     def _search(self, rows: Any, target: Array, start: Array) -> None:
         """Refit and bracket until every one of `rows` (r,) has its end, first at distances target (r,)."""
@@ -123,11 +138,10 @@ class Ends:
         some = np.unique(np.concatenate([some, np.flatnonzero(of_fit >= K)]))
         rows = np.repeat(np.arange(self.se.size).reshape(B, -1)[:, some], 2, axis=1).ravel()
         points = np.where(np.arange(rows.size)[:, None] % 2 == 0, theta[rows], self.theta[rows])
-        rise = (self.held.problem.batch(rows).value(points) - self.held.lowest[rows]) / self.held.allowed[
-            rows
-        ]
+        rise = self.held.problem.batch(rows).value(points) - self.held.lowest[rows]
         values = evaluate(self.held.problem, points, self.held.quantity).reshape(B, 2 * some.size, -1)
-        values = np.where((rise <= 1 + CLOSE).reshape(B, -1, 1), values, np.nan)[:, :, of_fit]
+        inside = rise.reshape(B, -1, 1) <= (1 + CLOSE) * self.held.allowed.reshape(B, 1, -1)
+        values = np.where(inside, values[:, :, of_fit], np.nan)
         out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))
         out = np.where(np.isnan(out), -np.inf, out)
         best = out.argmax(1)  # (B, rows of a fit)
@@ -136,9 +150,53 @@ class Ends:
         found = np.flatnonzero(asked & (reach > self.end * (1 + FURTHER)))
         at = (np.arange(B)[:, None] * 2 * some.size + best).ravel()[found]
         self.theta[found], self.reach[found] = points[at], reach[found]
-        self.rise[found] = np.minimum(rise[at], 1 - MEETS)
+        self.rise[found] = np.minimum(rise[at] / self.held.allowed[found], 1 - MEETS)
         self.outer[found], self.outer_rise[found], self.end[found] = np.inf, np.nan, np.nan
         return found
+
+    def _confirm(self) -> None:
+        """Where the objective has kinks, refit each end from other places; open what no round settles.
+
+        A refit that follows kinks may end in a fold, far above the least rise.
+        """
+        rows = (
+            np.flatnonzero(np.isfinite(self.end) & ~self.held.exact())
+            if self.held.wider
+            else np.zeros(0, int)
+        )
+        for _ in range(ROUNDS):
+            rows = self._easier(rows)
+            if not rows.size:
+                return
+            self._search(rows, *self._next(rows))
+            rows = rows[np.isfinite(self.end[rows])]
+        rows = self._easier(rows)
+        self.end[rows], self.lost[rows] = np.inf, True
+
+    def _easier(self, rows: Any) -> Any:
+        """Those of `rows` (r,) that a refit from another place takes past their end; moved there."""
+        if not rows.size:
+            return rows
+        of_fit = self.se.size // self.shape[0]
+        first = rows // of_fit * of_fit
+        starts = [self.theta[first + (rows - first + j) % of_fit] for j in range(1, NEIGHBOURS + 1)]
+        rng, optimum = np.random.default_rng(0), self.optimum[rows]
+        wide = 0.5 * np.maximum(np.abs(optimum), 0.05)
+        starts += [optimum + wide * rng.standard_normal(optimum.shape) for _ in range(STARTS)]
+        lower, upper = self.held.problem.lower, self.held.problem.upper
+        all_rows = np.tile(rows, len(starts))
+        target = self.end[all_rows] * (1 + FURTHER)
+        values = self.held.estimate[all_rows] + self.side[all_rows] * target
+        found = self.held.refit(np.clip(np.concatenate(starts), lower, upper), values, all_rows)
+        rise = np.where(found.met, found.rise, np.inf).reshape(len(starts), -1)
+        best = rise.argmin(0)
+        at = best * rows.size + np.arange(rows.size)
+        past = rise.min(0) < 1 - CLOSE
+        moved, at = rows[past], at[past]
+        self.theta[moved], self.reach[moved], self.rise[moved] = found.theta[at], target[at], found.rise[at]
+        self.outer[moved], self.outer_rise[moved], self.end[moved] = np.inf, np.nan, np.nan
+        self.opened[moved], self.failed[moved], self.stride[moved] = 0, 0, 1.0
+        return moved
 
     def _ends(self) -> Any:
         """The ends (R,) as values of the quantities."""
@@ -203,7 +261,7 @@ class Ends:
         reach, outer, inner = self.reach[rows], self.outer[rows], np.sqrt(self.rise[rows])
         with np.errstate(all="ignore"):
             straight = reach / inner  # where the root of the rise, a straight line, is 1
-            first = self.t * self.se[rows]
+            first = self.t[rows] * self.se[rows]
             ahead = np.where(reach > 0, np.clip(straight, 1.2 * reach, 3 * reach), first)
             high = np.sqrt(self.outer_rise[rows])
             cut = (1 - inner) / (high - inner)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.options import argument, option
-from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions
+from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions, RowOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ EXAMPLES = ("gains results/sweeps/laptop --baseline results/sweeps/laptop-prefix
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(LevelOptions, ColumnOptions):
+class Options(LevelOptions, RowOptions, ColumnOptions):
     """Options of `parscale gains`."""
 
     source: str = argument(RUNS, metavar="SWEEP")
@@ -32,7 +32,7 @@ def run(options: Options) -> str:
 
     options.check_level()
     runs, context, streams = _measured(options.source, options.baseline, options.asked)
-    table = gains(runs, options.level).table
+    table = gains(runs, options.level, **options.of_rows(runs)).table
     if not len(table):
         raise ValueError(f"{options.source}: {_unpaired(runs)}")
     form = _json if options.json else _text

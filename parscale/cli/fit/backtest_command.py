@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from parscale.cli.fit.fit_command import mixed_note
 from parscale.cli.options import option
-from parscale.cli.table_options import LevelOptions, RunsOptions
+from parscale.cli.table_options import LevelOptions, RowOptions, RunsOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from parscale.cli.output import Partly
     from scaling.laws.base import LawForm
     from scaling.selection.backtest import Backtest
@@ -18,7 +20,7 @@ EXAMPLES = ("backtest results/published/losses.csv --by corpus --along P",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(LevelOptions, RunsOptions):
+class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale backtest`."""
 
     law: str = option("parallel", "the law (default parallel)")
@@ -36,9 +38,12 @@ def run(options: Options) -> str | Partly:
     options.check_level()
     runs = options.read()
     check_axis(runs, options.along, "--along", options.runs)
-    done = each(
-        runs, options.by, options.runs, lambda part: backtest(law, part, options.along, objective, level)
-    )
+    rows = options.of_rows(runs)
+
+    def one_law(part: pd.DataFrame) -> Backtest:
+        return backtest(law, part, options.along, objective, level, **rows)
+
+    done = each(runs, options.by, options.runs, one_law)
     if options.json:
         found = {name: backtested(law, one) for name, one in done.found.items()}
         return groups_text(as_json(found), done.refused)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.options import option
-from parscale.cli.table_options import OBJECTIVES, FormatOptions, RunsOptions
+from parscale.cli.table_options import OBJECTIVES, FormatOptions, RowOptions, RunsOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ EXAMPLES = ("compare results/published/losses.csv --by corpus", "compare runs.cs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(FormatOptions, RunsOptions):
+class Options(FormatOptions, RowOptions, RunsOptions):
     """Options of `parscale compare`."""
 
     objective: str = option("least-squares", f"{OBJECTIVES} (default least-squares)")
@@ -38,9 +38,10 @@ def run(options: Options) -> str | Partly:
 
     runs, objective = options.read(), options.fitted_by
     check_axis(runs, options.holdout, "--holdout", options.runs)
+    rows = options.of_rows(runs)
 
     def rank(part: pd.DataFrame) -> Comparison:
-        return compare(laws_for(options.laws, part), part, objective, options.holdout)
+        return compare(laws_for(options.laws, part), part, objective, options.holdout, **rows)
 
     done = each(runs, options.by, options.runs, rank)
     return groups_text(_told(done.found, runs, options), done.refused)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.options import option
-from parscale.cli.table_options import LevelOptions, RunsOptions
+from parscale.cli.table_options import LevelOptions, RowOptions, RunsOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,17 +17,15 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "fit runs.csv --columns N=params,loss=val_loss --law parallel",
     "fit results/published/losses.csv --law parallel --by corpus",
+    "fit checkpoints.csv --law chinchilla --groups run_id",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(LevelOptions, RunsOptions):
+class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale fit`."""
 
     law: str = option("parallel", "parallel (default), additive, dense, ...; additive:beta=0.5 holds one")
-    groups: str | None = option(
-        None, "column of the run that rows share, e.g. run_id of checkpoints", metavar="COLUMN"
-    )
     out: str | None = option(
         None,
         "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)",
@@ -45,8 +43,8 @@ def run(options: Options) -> str | Partly:
     law, objective = by_name(options.law), options.fitted_by
     options.check_level()
     runs = options.read()
-    groups = options.groups
-    done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, groups=groups))
+    rows = options.of_rows(runs)
+    done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, **rows))
     fits = done.found
     places = {name: _save(one, name, options) for name, one in fits.items()}
     if options.json:
@@ -86,7 +84,8 @@ def content(one: Fit, level: float) -> dict[str, Any]:
         if intervals is None
         else {n: list(map(float, r)) for n, r in zip(intervals.index, intervals.to_numpy(), strict=True)}
     )
-    return to_json(one) | {"level": level, "intervals": rows}
+    unconfirmed = [] if intervals is None else intervals.attrs["unconfirmed"]
+    return to_json(one) | {"level": level, "intervals": rows, "unconfirmed": unconfirmed}
 
 
 def describe(name: str, one: Fit, place: str, level: float) -> str:

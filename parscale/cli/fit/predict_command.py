@@ -34,6 +34,7 @@ def run(options: Options) -> str:
     """Predict the loss at every point that was asked for."""
     from parscale.cli.output import as_json
     from scaling.fitting.result import Fit
+    from scaling.fitting.summary import notes_of, unconfirmed_note
     from scaling.forecasting.widened import forecast_words
 
     options.check_level()
@@ -44,11 +45,13 @@ def run(options: Options) -> str:
     ]
     if "P" in one.law.axes:
         _add_equivalents(one, frame, options.level)
+    said = [unconfirmed_note(frame.attrs["unconfirmed"]), *notes_of(one)]
     if options.json:
-        points = frame.to_dict("records")
-        return as_json({"status": str(one.status), "level": options.level, "points": points})
+        body = {"status": str(one.status), "level": options.level, "points": frame.to_dict("records")}
+        return as_json(body | {"notes": [words for words in said if words]})
     lines = _lines(frame, options.level, one.reading.loss_unit)
-    return "\n".join([f"status      {one.status} ({one.certificate.detail})", *lines])
+    notes = [f"note        {words}" for words in said if words]
+    return "\n".join([f"status      {one.status} ({one.certificate.detail})", *notes, *lines])
 
 
 def points_of(options: Options, one: Fit) -> dict[str, Array]:

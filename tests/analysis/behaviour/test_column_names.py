@@ -4,7 +4,7 @@ import pytest
 
 import parscale
 
-ASKED = ("--columns", "N=params", "--where", "corpus=pile")
+ASKED = ("--columns", "N=how_big", "--where", "corpus=pile")
 
 
 def run(*argv: str, capsys) -> tuple[int, str, str]:
@@ -16,7 +16,7 @@ def run(*argv: str, capsys) -> tuple[int, str, str]:
 @pytest.fixture
 def mine(losses, tmp_path) -> str:
     """The paper's losses with N under another name."""
-    losses.rename(columns={"N": "params"}).to_csv(tmp_path / "mine.csv", index=False)
+    losses.rename(columns={"N": "how_big"}).to_csv(tmp_path / "mine.csv", index=False)
     return str(tmp_path / "mine.csv")
 
 
@@ -27,7 +27,7 @@ def test_what_is_recommended_can_be_done(command, mine, capsys):
     assert "no column 'N'" in err
     assert "name it with --columns N=COLUMN" in err
     args = parscale.build_parser().parse_args([command, mine, *ASKED])
-    assert (args.columns, args.where) == ("N=params", "corpus=pile")
+    assert (args.columns, args.where) == ("N=how_big", "corpus=pile")
 
 
 def test_the_rows_asked_for_are_drawn_and_explored(mine, tmp_path, capsys):

@@ -36,12 +36,14 @@ def test_sizes_are_dense_within_the_runs_and_reach_beyond_them(fit):
 
 def test_the_fit_s_own_ends_are_those_that_predict_gives(fit):
     log_N, P = np.log([8e8, 3e9]), np.array([1.0, 8.0])
-    lower, upper = own_ends(fit, log_N, P, 0.95)
+    ends = own_ends(fit, log_N, P, 0.95)
     at = {"N": [8e8, 3e9, 8e8, 3e9], "P": [1, 1, 8, 8]}
-    own, linear = fit.predict(at), fit.predict(at, method="covariance")
-    half = linear.upper - linear.loss
-    assert (own.loss - half * np.exp(lower)).to_numpy() == pytest.approx(own.lower.to_numpy())
-    assert (own.loss + half * np.exp(upper)).to_numpy() == pytest.approx(own.upper.to_numpy())
+    own, linear = (fit.predict(at, widened=False, method=how) for how in (None, "covariance"))
+    for kind in ("", "new_"):
+        half = linear[f"{kind}upper"] - linear.loss
+        for end, sign in (("lower", -1), ("upper", 1)):
+            found = own.loss + sign * half * np.exp(ends[f"{kind}{end}"])
+            assert found.to_numpy() == pytest.approx(own[f"{kind}{end}"].to_numpy())
 
 
 def test_a_law_of_sizes_alone_has_one_row(stack):

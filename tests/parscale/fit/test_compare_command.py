@@ -26,7 +26,7 @@ def test_a_folder_of_runs_is_no_fit_and_few_runs_are_said_once(losses: pd.DataFr
 
 def test_compare(losses: pd.DataFrame) -> None:
     body = json.loads(run(compare_command, objective="least-squares", by="corpus", json=True))
-    assert body["pile"]["laws"]["ParallelLaw"]["delta_aicc"] > 30
+    assert body["pile"]["laws"]["ParallelLaw"]["delta_aicc"] > 20
     assert body["pile"]["adequacy"]["ParallelLaw"]["structure_p"] < 0.01
     assert "ChinchillaLaw" not in body["pile"]["laws"]  # D does not vary
     text = run(

@@ -49,12 +49,13 @@ def test_columns_of_weights_and_runs_are_used(losses, tmp_path, capsys):
     twice.to_csv(tmp_path / "twice.csv", index=False)
     call = ["forecast", str(tmp_path / "twice.csv"), "--N", "5B", "--P", "8", "--json"]
     found = {}
-    for words in ((), ("--weights", "count"), ("--groups", "name")):
+    none = ("--groups", "none")
+    for words in (none, ("--weights", "count", *none), ("--groups", "name")):
         assert parscale.main([*call, *words]) == 0
         found[words] = json.loads(capsys.readouterr().out)
-    assert found[()]["upper"] == pytest.approx(found["--weights", "count"]["upper"])
+    assert found[none]["upper"] == pytest.approx(found["--weights", "count", *none]["upper"])
     width = {words: one["upper"][0] - one["lower"][0] for words, one in found.items()}
-    assert width["--groups", "name"] > 1.1 * width[()]
+    assert width["--groups", "name"] > 1.1 * width[none]
     assert parscale.main([*call, "--se", "absent"]) == 2
     assert "absent" in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 """The command line on tables as people bring them: the right answer, or one sentence that says what to type."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +53,13 @@ def test_crashed_runs_are_left_out_and_counted(column: str, words: tuple[str, st
 def test_checkpoints_are_noted_and_grouped(tmp_path: Path) -> None:
     path = str(TABLES / "checkpoints.csv")
     text = run(fit_command, runs=path, law="chinchilla", out=str(tmp_path))
-    assert "72 rows of 6 runs are not independent: say --groups run_id" in " ".join(text.split())
-    compared = run(compare_command, runs=path, laws="chinchilla,no-floor")
-    assert "note: 72 rows of 6 runs are not independent" in " ".join(compared.split())
-    grouped = run(fit_command, runs=path, law="chinchilla", groups="run_id", out=str(tmp_path))
-    assert "not independent: say" not in grouped
-    assert "profile likelihood" not in grouped  # by cases of whole runs
+    assert "(column run_id) are correlated: 6 groups" in " ".join(text.split())
+    assert "not independent: say" not in text
+    given = run(fit_command, runs=path, law="chinchilla", groups="run_id", out=str(tmp_path), json=True)
+    alone = run(fit_command, runs=path, law="chinchilla", groups="none", out=str(tmp_path), json=True)
+    noticed = run(fit_command, runs=path, law="chinchilla", out=str(tmp_path), json=True)
+    ends = [json.loads(body)["all"]["intervals"] for body in (given, noticed, alone)]
+    assert ends[0] == ends[1] != ends[2]
 
 
 @pytest.mark.parametrize(

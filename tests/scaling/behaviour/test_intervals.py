@@ -10,6 +10,7 @@ from scipy.optimize import least_squares, minimize
 
 import scaling
 from scaling import AdditiveLaw, Bootstrap, Covariance, ParallelLaw, Profile
+from scaling.uncertainty.cluster_profile import ClusterProfile
 from scaling.uncertainty.interval_methods import slopes, spread, t_quantile
 from scaling.uncertainty.prediction import default_method
 
@@ -18,7 +19,7 @@ SQUARES = scaling.LeastSquares(log=True)
 
 @pytest.fixture(scope="module")
 def fit(pile: pd.DataFrame) -> scaling.Fit:
-    return scaling.fit(ParallelLaw, pile, SQUARES)
+    return scaling.fit(ParallelLaw, pile, SQUARES, groups=False)
 
 
 def test_profile_ends_are_where_a_refit_costs_the_threshold(fit: scaling.Fit) -> None:
@@ -74,7 +75,7 @@ def test_profile_ends_move_smoothly_with_the_point(
     losses: pd.DataFrame, corpus: str, objective: scaling.Objective
 ) -> None:
     """Along N and along P in steps of 1 %, half-widths move by a few; each end costs the threshold."""
-    fit = scaling.fit(ParallelLaw, losses[losses.corpus == corpus], objective)
+    fit = scaling.fit(ParallelLaw, losses[losses.corpus == corpus], objective, groups=False)
     for N, P in ((np.geomspace(5e8, 1.6e10, 350), 2.0), (3.82e9, np.geomspace(1, 16, 280))):
         table = fit.predict(N=N, P=P)
         for half in (table.loss - table.lower, table.upper - table.loss):
@@ -159,7 +160,7 @@ def test_an_estimate_at_its_bound_has_the_end_that_refits_give() -> None:
     loss = np.array(
         [3.77, 3.63, 3.19, 3.03, 2.85, 3.73, 3.60, 2.98, 2.96, 2.74, 3.73, 3.45, 2.99, 2.93, 2.74]
     )
-    fit = scaling.fit(ParallelLaw, {"N": N, "P": P, "loss": loss}, scaling.LeastSquares())
+    fit = scaling.fit(ParallelLaw, {"N": N, "P": P, "loss": loss}, scaling.LeastSquares(), groups=False)
     assert fit.law.E == 0
     assert "takes E, at its bound, as known" in fit.intervals(method=Covariance()).attrs["caveat"]
     (upper,) = fit.intervals().loc[["E"], "upper"]
@@ -174,30 +175,30 @@ def test_an_estimate_at_its_bound_has_the_end_that_refits_give() -> None:
     assert (2 * held - fit.objective_value) / variance == pytest.approx(t_quantile(fit, 0.95) ** 2, rel=0.02)
 
 
-def test_clusters_get_the_cluster_bootstrap(pile: pd.DataFrame) -> None:
+def test_clusters_get_longer_profile_intervals(pile: pd.DataFrame) -> None:
     three = pd.concat([pile] * 3, ignore_index=True)
     wobble = 1e-4 * np.random.default_rng(0).standard_normal(72)
     three["loss"] *= np.exp(wobble)
     three["run"] = np.tile(np.arange(24), 3)
-    naive, honest = (scaling.fit(ParallelLaw, three, SQUARES, groups=g) for g in (None, "run"))
-    assert isinstance(default_method(naive), Profile)
-    assert isinstance(default_method(honest), Bootstrap)
+    naive, honest = (scaling.fit(ParallelLaw, three, SQUARES, groups=g) for g in (False, "run"))
+    assert type(default_method(naive)) is Profile
+    assert type(default_method(honest)) is ClusterProfile
     k = [f.intervals().loc["k"] for f in (naive, honest)]
     assert (k[1].upper - k[1].lower) > 1.4 * (k[0].upper - k[0].lower)  # sqrt(3) were the rows all alike
-    assert "takes rows of one run as independent" in Profile().caveat(honest)
-    assert "bootstrap" in repr(honest)
+    assert "takes rows as independent" in Profile().caveat(honest)
+    assert "rows of one group (column run) are correlated: 24 groups" in repr(honest)
     pairs = scaling.fit(ParallelLaw, pile, SQUARES, groups=np.arange(24) // 2)
     assert default_method(pairs).caveat(pairs) == ""  # no advice to take what counts rows as independent
 
 
 def test_where_a_method_falls_short_it_is_said(fit: scaling.Fit) -> None:
-    assert fit.intervals().attrs == {"method": "profile likelihood", "caveat": ""}
+    assert fit.intervals().attrs == {"method": "profile likelihood", "caveat": "", "unconfirmed": []}
     assert "measured 80-96 % for 95 %" in fit.intervals(method=Bootstrap(200)).attrs["caveat"]
     assert "prefactors measured" in fit.intervals(method=Covariance()).attrs["caveat"]
 
 
 def test_correlations_are_those_of_the_replicates(pile):
-    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares())
+    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares(), groups=False)
     found = fit.correlations()
     assert list(found.index) == list(found.columns) == ["E", "A", "alpha", "k"]
     laws = Bootstrap(kind="normal", replicates=2_000).draws(fit, 2_000)

@@ -10,7 +10,7 @@ from scaling.forecasting.widened import widening_of
 
 @pytest.fixture(scope="module")
 def fit(stack):
-    return scaling.fit(scaling.ParallelLaw, stack)
+    return scaling.fit(scaling.ParallelLaw, stack, groups=False)
 
 
 CANDIDATES = {"N": np.array([1e9, 8e9, 3e10, 3e10]), "P": np.array([8.0, 8.0, 8.0, 1.0])}
@@ -44,7 +44,7 @@ def test_suggest_adds_it_to_a_loss_beyond_the_runs_and_prefers_runs_that_lessen_
     own = fit.predict(**far, method="covariance")
     assert found.before == pytest.approx(np.hypot(own.upper[0] - own.loss[0], drift), rel=0.02)
     assert found.table[["N", "P"]].iloc[0].tolist() == [3e10, 8.0]
-    assert found.table["half_width"].iloc[0] < 0.5 * found.before
+    assert found.table["half_width"].iloc[0] < 0.6 * found.before
     inside = scaling.suggest(fit, runs, target=within, count=1)
     plain = fit.predict(**within, method="covariance")
     assert inside.before == pytest.approx(plain.upper[0] - plain.loss[0], rel=0.02)

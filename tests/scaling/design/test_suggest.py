@@ -29,7 +29,7 @@ def test_small_N_and_large_P_tell_the_laws_apart(pile: pd.DataFrame) -> None:
 
 
 def test_the_expected_interval_is_what_linear_theory_says(pile: pd.DataFrame) -> None:
-    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares(log=True))
+    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares(log=True), groups=False)
     chosen = scaling.suggest(fit, CANDIDATES, target="k", count=4)
     assert (np.diff(chosen.half_width) < 0).all()
     now = fit.intervals(method=scaling.Covariance()).loc["k"]
@@ -41,7 +41,7 @@ def test_the_expected_interval_is_what_linear_theory_says(pile: pd.DataFrame) ->
     more.loc[24, "loss"] = fit.law.predict(
         N=first.N, P=first.P
     )  # exactly on the curve: only precision changes
-    after = scaling.fit(ParallelLaw, more, scaling.LeastSquares(log=True))
+    after = scaling.fit(ParallelLaw, more, scaling.LeastSquares(log=True), groups=False)
     table = after.intervals(method=scaling.Covariance()).loc["k"]
     noise = after.noise / fit.noise * 2.0796138 / 2.0859634  # Student's t at 20 and 21 degrees of freedom
     assert (table.upper - table.lower) / 2 == pytest.approx(first.half_width * noise, rel=0.02)

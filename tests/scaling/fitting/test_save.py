@@ -43,7 +43,7 @@ def test_bit_exact_reload(pile: pd.DataFrame, tmp_path: Path, name: str) -> None
 def test_objectives_and_weights_survive(
     pile: pd.DataFrame, tmp_path: Path, objective: scaling.Objective
 ) -> None:
-    weights, se = np.linspace(1, 2, 24), np.linspace(1e-3, 2e-3, 24)
+    weights, se = np.resize([1.0, 2.0, 3.0], 24), np.linspace(1e-3, 2e-3, 24)
     fit = scaling.fit(scaling.ParallelLaw, pile, objective, weights=weights, se=se)
     fit.save(tmp_path / "fit.json")
     again = Fit.load(tmp_path / "fit.json")

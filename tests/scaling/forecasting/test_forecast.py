@@ -123,7 +123,7 @@ def test_the_paper_s_larger_models_are_held() -> None:
 
 # ---- rows that count differently --------------------------------------------------------------
 def test_rows_of_one_run_share_an_offset_and_say_less() -> None:
-    rng, held, width = np.random.default_rng(4), {"run": [], None: []}, {"run": [], None: []}
+    rng, held, width = np.random.default_rng(4), {"run": [], False: []}, {"run": [], False: []}
     for _ in range(6):
         run = np.repeat(np.arange(8), 6)
         runs = pd.DataFrame(
@@ -137,7 +137,7 @@ def test_rows_of_one_run_share_an_offset_and_say_less() -> None:
             found.append(made.lower[0] < new < made.upper[0])
             width[groups].append(np.log(made.upper[0] / made.lower[0]))
     assert np.mean(held["run"]) >= 5 / 6
-    assert np.mean(width["run"]) > 1.3 * np.mean(width[None])
+    assert np.mean(width["run"]) > 1.3 * np.mean(width[False])
 
 
 def test_a_row_that_counts_twice_is_two_rows_and_one_that_counts_nothing_is_none() -> None:

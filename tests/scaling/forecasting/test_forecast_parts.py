@@ -10,7 +10,7 @@ from scaling import ChinchillaLaw, Forecast, forecast
 from scaling.forecasting.discrepancy import discrepancy
 from scaling.forecasting.drift import PRIOR, change_beyond, drift_along, reach
 from scaling.forecasting.pooling import Mixture, member, refitted, weights
-from scaling.optimise.optimum import solve
+from scaling.optimise.multi_start import solve
 from scaling.optimise.problem import Problem
 from tests.scaling.forecast_runs import TRUTH, grid
 

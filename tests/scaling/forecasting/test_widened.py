@@ -60,7 +60,7 @@ def pile() -> pd.DataFrame:
 
 
 def test_beyond_the_runs_it_is_the_forecast_of_this_law_alone(pile: pd.DataFrame) -> None:
-    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares(log=True))
+    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares(log=True), groups=False)
     at = {"N": [30e9, 90e9], "P": [8, 8]}
     one, alone = fit.predict(**at), forecast(pile, **at, laws=[ParallelLaw])
     plain = fit.predict(**at, widened=False)
@@ -74,7 +74,7 @@ def test_beyond_the_runs_it_is_the_forecast_of_this_law_alone(pile: pd.DataFrame
 def test_within_the_hull_nothing_is_widened_and_beyond_it_nothing_is_narrowed(pile: pd.DataFrame) -> None:
     rng = np.random.default_rng(2)
     for law in (ParallelLaw, DenseLaw):
-        fit = scaling.fit(law, pile)
+        fit = scaling.fit(law, pile, groups=False)
         N, P = np.exp(rng.uniform(np.log(1e8), np.log(1e11), 60)), rng.integers(1, 20, 60)
         at = {axis: x for axis, x in {"N": N, "P": P}.items() if axis in law.axes}
         one, plain = fit.predict(**at), fit.predict(**at, widened=False)
@@ -132,7 +132,7 @@ def test_a_law_whose_axis_does_not_vary_and_one_that_is_held_are_widened(pile: p
 
 
 def test_an_equivalent_size_beyond_the_runs_is_less_certain(pile: pd.DataFrame, monkeypatch) -> None:
-    fit, streams = scaling.fit(ParallelLaw, pile), [4, 8, 16, 64]
+    fit, streams = scaling.fit(ParallelLaw, pile, groups=False), [4, 8, 16, 64]
     wide = fit.equivalent_N(1.6e9, streams)
     monkeypatch.setattr("scaling.uncertainty.prediction.widening_of", lambda fit: None)
     plain = fit.equivalent_N(1.6e9, streams)

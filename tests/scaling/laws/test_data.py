@@ -57,3 +57,9 @@ def test_slopes_of_the_interaction_are_central_differences():
         step = 1e-6 * np.eye(4)[i]
         up, down = (interaction(N, D, *(at + s * step))[0] for s in (1, -1))
         np.testing.assert_allclose(slope, (up - down) / 2e-6, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_a_coefficient_that_a_fit_left_at_zero_has_a_finite_gradient(name):
+    law = InteractionLaw(**{"E": 1.67, "gamma": 0.5, **FIELDS, name: 0.0})
+    assert np.isfinite(law.gradient(N=N, D=D)).all()

@@ -127,7 +127,7 @@ def test_streams_that_do_not_help_end_at_the_bound() -> None:
 
 
 def test_starts_that_disagree(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules["scaling.optimise.optimum"]
+    module = sys.modules["scaling.optimise.multi_start"]
     monkeypatch.setattr(module, "AGREE", -1e-3)  # no start, not even the best, is that close
     fit = scaling.fit(ParallelLaw, runs())
     assert fit.starts_agreeing == 0

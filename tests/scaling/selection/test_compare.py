@@ -1,6 +1,7 @@
 """Comparison, backtests and adequacy, on the published losses and on made ones."""
 
 import itertools
+import sys
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ def made(seed: int = 1, sigma: float = 1e-3) -> dict:
 
 @pytest.mark.parametrize(("corpus", "gap"), [("pile", 35.5), ("stack-v2-python", 10.4)])
 def test_the_additive_law_wins_on_the_published_losses(losses: pd.DataFrame, corpus: str, gap: float) -> None:
-    ranking = scaling.compare([ParallelLaw, HALF, DenseLaw], losses[losses.corpus == corpus])
+    ranking = scaling.compare([ParallelLaw, HALF, DenseLaw], losses[losses.corpus == corpus], groups=False)
     table = ranking.table
     assert table.index[0] == "AdditiveLaw(beta=0.5)"
     assert table.delta_aicc["ParallelLaw"] == pytest.approx(gap, abs=0.06)
@@ -38,7 +39,7 @@ def test_the_additive_law_wins_on_the_published_losses(losses: pd.DataFrame, cor
 
 
 def test_information_criteria_written_out(pile: pd.DataFrame) -> None:
-    ranking = scaling.compare([ParallelLaw], pile)
+    ranking = scaling.compare([ParallelLaw], pile, groups=False)
     rss, n, k = float((ranking.fits["ParallelLaw"].residuals ** 2).sum()), 24, 5
     row = ranking.table.loc["ParallelLaw"]
     assert row.aicc == pytest.approx(n * np.log(rss / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1), rel=1e-12)
@@ -46,7 +47,7 @@ def test_information_criteria_written_out(pile: pd.DataFrame) -> None:
 
 
 def test_leave_one_out_equals_refitting_one_by_one(pile: pd.DataFrame) -> None:
-    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares())
+    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares(), groups=False)
     batch = leave_one_out(fit)
     for i in (0, 11, 23):
         other = scaling.fit(ParallelLaw, pile.drop(index=pile.index[i]), scaling.LeastSquares())
@@ -231,3 +232,17 @@ def test_leave_one_out_in_batches_is_one_by_one(pile: pd.DataFrame, monkeypatch:
 def test_a_holdout_in_compute_needs_no_column() -> None:
     runs = {**made(), "D": np.full(len(made()["N"]), 1e9)}
     assert "hold-out in C" in scaling.compare([ParallelLaw, scaling.DenseLaw], runs, holdout="C").verdict
+
+
+def test_groups_of_many_rows_are_left_out_by_their_leverage(
+    pile: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for objective in (scaling.LeastSquares(), scaling.LeastSquares(log=True)):
+        fit = scaling.fit("parallel", pile, objective, groups=np.arange(24) // 2)
+        whole = leave_one_out(fit)
+        monkeypatch.setattr(sys.modules["scaling.selection.compare"], "MANY", 10)
+        quick = leave_one_out(fit)
+        monkeypatch.undo()
+        alone = leave_one_out(scaling.fit("parallel", pile, objective, groups=False))
+        assert np.abs(quick - whole).max() < 0.5 * np.abs(alone - whole).max()
+        assert quick == pytest.approx(whole, abs=0.25 * np.abs(whole).max())

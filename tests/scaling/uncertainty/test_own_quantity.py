@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scaling
-from scaling.uncertainty.own_quantity import PredictedLoss, own_of, own_slopes, own_values
+from scaling.uncertainty.own_quantity import Part, PredictedLoss, own_of, own_slopes, own_values
 from tests.scaling.nine_runs import TRUTH, N, P
 
 POINTS = PredictedLoss((np.array([1e9, 3.3e9, 7e10]), np.array([1.0, 4.0, 16.0])))
@@ -64,3 +64,10 @@ def test_slopes_are_those_of_the_prediction(problem, theta):
                 own_values(problem, (theta[b] + s * step)[None], POINTS, np.array([k]))[0] for s in (1, -1)
             )
             assert slopes[b, i] == pytest.approx((up - down) / (2e-4 * theta[b, i]), rel=1e-4, abs=1e-9)
+
+
+def test_a_part_is_some_columns_and_counts_within_them(problem, theta):
+    laws, part = problem.law.from_vector(problem.named(theta)), Part(POINTS, slice(1, 3))
+    assert (part(laws) == POINTS(laws)[:, 1:3]).all()
+    k = np.array([1, 0, 1, 1, 0])
+    assert (part.own(laws, k) == POINTS(laws)[np.arange(5), k + 1]).all()

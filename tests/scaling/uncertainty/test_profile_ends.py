@@ -11,9 +11,10 @@ import pytest
 from scipy.optimize import minimize
 
 import scaling
+from parscale.cli.fit import fit_command
 from scaling.laws import REGISTRY
 from scaling.optimise.objectives import OBJECTIVES
-from scaling.uncertainty import condensed, profile
+from scaling.uncertainty import condensed, profile, profile_ends
 from scaling.uncertainty.held_quantity import Held
 from scaling.uncertainty.interval_methods import Quantity, at_points, evaluate, spread_batch, t_of
 from scaling.uncertainty.profile import Profile
@@ -130,9 +131,52 @@ def test_ends_are_the_extremes_that_slsqp_finds_everywhere(objective: str) -> No
     assert (np.abs(beyond) < 0.015).mean() > (0.7 if np.isfinite(most) else 0.3)
 
 
+@pytest.fixture
+def four_rows(pile: pd.DataFrame) -> scaling.Fit:
+    """A law of three parameters fitted to four runs by a loss with kinks: refits end in folds."""
+    rows = pile[pile.P == 1]
+    return scaling.fit("dense", rows[rows.N.quantile(0.7) >= rows.N], "asymmetric", groups=False)
+
+
+def test_ends_at_kinks_are_refitted_from_other_places(four_rows: scaling.Fit) -> None:
+    """A refit that ended in a fold once gave a lower end of 1.266, where SLSQP reaches 0.995 and less."""
+    far = {"N": np.array([3 * four_rows.axes["N"].max()])}
+    _, lower, upper, lost = Profile().searched(four_rows, at_points(far, ("N",)), 0.95)
+    assert lower[0] < 0.9
+    assert np.isinf(upper[0])
+    assert not lost.any()
+
+
+def test_an_end_that_no_refit_confirms_is_open_and_named(
+    four_rows: scaling.Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profile_ends, "ROUNDS", 0)
+    assert (
+        "lower at point 1" in (at := four_rows.predict(N=3 * four_rows.axes["N"].max())).attrs["unconfirmed"]
+    )
+    assert at.lower[0] == 0.0  # no loss is below it
+    monkeypatch.setattr(profile_ends.Ends, "_easier", lambda self, rows: rows)
+    ends = four_rows.intervals()
+    named = ends.attrs["unconfirmed"]
+    assert named
+    for end, name in (words.split() for words in named):
+        assert ends.loc[name, end] in (0.0, np.inf)
+    assert all(words in repr(four_rows) for words in named)
+    assert fit_command.content(four_rows, 0.95)["unconfirmed"] == named
+    monkeypatch.undo()
+    assert not scaling.fit("parallel", pile_like()).intervals().attrs["unconfirmed"]
+
+
+def pile_like() -> pd.DataFrame:
+    """Runs with noise that determine a law."""
+    N, P = (v.ravel() for v in np.meshgrid(np.geomspace(5e8, 4e9, 5), [1.0, 2.0, 4.0]))
+    law = scaling.ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
+    return pd.DataFrame({"N": N, "P": P, "loss": law.predict(N=N, P=P) + 1e-3 * np.sin(np.arange(15.0))})
+
+
 def test_an_end_that_a_climb_missed_is_found(pile: pd.DataFrame) -> None:
     """Steps the wrong way once put this interval, 2.0025 to 2.0142, above its estimate."""
-    fit = scaling.fit(AdditiveHalf, pile[pile.N < 7.1e8], scaling.LeastSquares())
+    fit = scaling.fit(AdditiveHalf, pile[pile.N < 7.1e8], scaling.LeastSquares(), groups=False)
     at = fit.predict(N=1.088e9, P=1).iloc[0]
     assert at.loss == pytest.approx(2.0006, abs=1e-4)
     assert at.lower == pytest.approx(1.9912, abs=2e-4)

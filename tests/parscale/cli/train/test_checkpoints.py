@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
-from parscale.cli.train.checkpoints import WeightOptions, write
+from parscale.cli.train.checkpoints import WeightOptions, save_beside_tokenizer
 from sweeps.checkpoint import released_format
 from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
@@ -26,18 +28,20 @@ def model(one_thread):
 def test_a_model_is_written_with_the_tokenizer_that_there_is(model, tmp_path, capsys, tokenizer):
     (tmp_path / "source").mkdir()
     if tokenizer:
-        (tmp_path / "source" / "tokenizer.json").write_text('{"version": "1.0"}')
-    assert write(model, str(tmp_path / "source"), str(tmp_path / "out")) == 0
+        Tokenizer(WordLevel({"a": 0, "b": 1}, unk_token="a")).save(
+            str(tmp_path / "source" / "tokenizer.json")
+        )
+    assert save_beside_tokenizer(model, str(tmp_path / "source"), str(tmp_path / "out")) == 0
     assert str(tmp_path / "out") in capsys.readouterr().out
-    assert torch.equal(released_format.load(tmp_path / "out").head, model.head)
+    assert torch.equal(released_format.load_checkpoint(tmp_path / "out").head, model.head)
     assert (tmp_path / "out" / "tokenizer.json").exists() == tokenizer
 
 
 @pytest.mark.parametrize("other", ["source", "source/../source", "link"])
 def test_a_checkpoint_is_not_written_over_itself_by_any_name(model, tmp_path, other):
-    released_format.save(model, tmp_path / "source")
+    released_format.save_checkpoint(model, tmp_path / "source")
     (tmp_path / "link").symlink_to(tmp_path / "source")
     before = (tmp_path / "source" / "model.safetensors").stat().st_mtime_ns
     with pytest.raises(ValueError, match="--out"):
-        write(model, str(tmp_path / "source"), str(tmp_path / other))
+        save_beside_tokenizer(model, str(tmp_path / "source"), str(tmp_path / other))
     assert (tmp_path / "source" / "model.safetensors").stat().st_mtime_ns == before

@@ -1,4 +1,4 @@
-"""The optimum of a problem: many starts, a second algorithm, and the certificate."""
+"""Multi-start: the optimum of a problem from many starts, a second algorithm, and the certificate."""
 
 from __future__ import annotations
 
