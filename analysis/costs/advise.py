@@ -24,7 +24,7 @@ from scaling.uncertainty.prediction import default_method
 
 COSTS = {"latency_s": "latency", "memory_bytes": "memory", "training_flops": "training FLOPs"}
 SMALLEST, LARGEST = 1e6, 1e13  # sizes looked at when a budget decides N
-AROUND, LOOKS = 10.0, 21  # the interval of N is looked for so many times up and down, at so many sizes
+AROUND, LOOKS = 1e3, 61  # the interval of N is looked for so many times up and down, at so many sizes
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,8 @@ def advise(
     with the least `minimise` (latency_s, memory_bytes or training_flops). Without: for each P the
     largest N within the limits; of those the one with the lowest loss. streams: powers of two up to
     the largest P of the runs unless told. Options have N, its interval where the loss decides it,
-    P, loss with its interval, the costs, meets, broken (the limits it breaks), inside (the runs).
+    P, loss with its prediction interval (a forecast outside the runs), the costs, meets, broken (the limits
+    it breaks), inside (the runs' hull).
     """
     check_level(level)
     work = workload or Workload()
@@ -124,9 +125,6 @@ def advise(
     how = method or default_method(fit)
     rows = [_option(fit, float(P), loss, bounds, work) for P in candidates]
     table = _with_intervals(pd.DataFrame(rows), fit, how, loss, level)
-    table["inside"] = (
-        table["N"].between(seen["N"].min(), seen["N"].max()) & table["P"].le(seen["P"].max()).to_numpy()
-    )
     good = table[table["meets"]]
     best = "loss" if loss is None else minimise
     pick = good[best].idxmin() if len(good) else None
@@ -167,12 +165,12 @@ def _option(
 def _with_intervals(
     table: pd.DataFrame, fit: Fit, how: Method, loss: float | None, level: float
 ) -> pd.DataFrame:
-    """Predicted loss with its interval, and where the loss decides N the sizes at which that interval ends.
+    """Predicted loss with the interval of a new run, and where the loss decides N the sizes at which that ends.
 
-    A size belongs to N's interval as long as the loss asked for belongs to the interval of its mean.
+    A size belongs to N's interval as long as the loss asked for belongs to the prediction interval there.
     """
     columns = ["loss", "loss_lower", "loss_upper", "N_lower", "N_upper"]
-    table[columns] = np.nan
+    table[columns], table["inside"] = np.nan, False
     known = table[table["N"].between(SMALLEST / 1e3, LARGEST)]
     if not len(known):
         return table
@@ -181,16 +179,30 @@ def _with_intervals(
     seen = fit.predict(N=N.ravel(), P=P.ravel(), level=level, method=how)
     for i, row in enumerate(known.index):
         line = seen.iloc[LOOKS * i : LOOKS * (i + 1)]
-        table.loc[row, columns[:3]] = line.iloc[LOOKS // 2][["loss", "lower", "upper"]].to_numpy()
+        middle = line.iloc[LOOKS // 2]
+        table.loc[row, columns[:3]] = middle[["loss", "new_lower", "new_upper"]].to_numpy(float)
+        table.loc[row, "inside"] = bool(middle["inside"])
         if loss is not None:
-            ends = [_crossing(line["N"], line[end], loss) for end in ("lower", "upper")]
-            table.loc[row, columns[3:]] = ends
+            table.loc[row, columns[3:]] = _sizes_that_may_reach(loss, line)
     return table
 
 
-def _crossing(N: Any, bound: Any, loss: float) -> float:
-    """The size at which a falling bound passes a loss; open (0 or inf) where it does not."""
-    return float(np.exp(np.interp(-loss, -np.asarray(bound), np.log(N), left=-np.inf, right=np.inf)))
+def _sizes_that_may_reach(loss: float, line: pd.DataFrame) -> tuple[float, float]:
+    """The first and the last size whose interval holds a loss; open (0 or inf) at the ends of what is looked at."""
+    log_N, lower, upper = (
+        np.log(line["N"].to_numpy()),
+        *(line[c].to_numpy() for c in ("new_lower", "new_upper")),
+    )
+    if np.isnan(lower).any() or np.isnan(upper).any():
+        return np.nan, np.nan
+
+    def passed(bound: Any, i: int) -> float:  # between sizes i and i + 1
+        return float(np.exp(np.interp(-loss, -bound[[i, i + 1]], log_N[[i, i + 1]])))
+
+    low, high = np.flatnonzero(lower <= loss), np.flatnonzero(upper >= loss)
+    first = passed(lower, low[0] - 1) if low.size and low[0] > 0 else 0.0
+    last = passed(upper, high[-1]) if high.size and high[-1] < LOOKS - 1 else np.inf
+    return first, last
 
 
 def _largest(costs: Callable[[float], dict[str, float]], bounds: dict[str, float]) -> float:

@@ -57,7 +57,7 @@ const App = (() => {
     const past = [];
     if (state.N < N[0] || state.N > N[1]) past.push(`N was run from ${Format.count(N[0])} to ${Format.count(N[1])}`);
     if (state.P < P[0] || state.P > P[1]) past.push(P[0] === P[1] ? `only P = ${P[0]} was run` : `P was run from ${P[0]} to ${P[1]}`);
-    if (past.length) out.push(`Outside the data: ${past.join("; ")}. The interval takes the law's form for granted; compare the rival laws.`);
+    if (past.length) out.push(`Outside the data: ${past.join("; ")}. Compare the rival laws.`);
     const paper = v.source.laws.parallel;
     if (!v.law.sound) out.push(`This fit is in doubt: ${v.law.status} (${v.law.detail}).`);
     else if (paper && !paper.sound) out.push(`On these runs the paper's law is in doubt: ${paper.status} (${paper.detail}). Shown is another.`);
@@ -79,6 +79,7 @@ const App = (() => {
     const range = (low, high, how) => (law.sound ? Format.range(low, high, how) : "none: fit in doubt");
     $("mean").textContent = range(now.lower, now.upper, Format.loss);
     $("run").textContent = range(now.newLower, now.newUpper, Format.loss);
+    $("beyond").textContent = now.beyond && `Beyond the runs one new run’s interval is a forecast by this law alone, widened by ${now.beyond}.`;
     const [r2, withoutP, rmse] = quality(law);
     $("formula").textContent = `${law.formula} ${law.fields}. R² ${r2}${withoutP && ` (without P: ${withoutP})`}, RMSE ${rmse} on ${v.source.runs.N.length} runs; fit ${law.status}.`;
     Tables.fill($("equivalents"), "Sizes with the same loss, 95% interval.", ["streams", "N", "interval"],

@@ -106,20 +106,17 @@ def _grid(source: ExploredRuns) -> pd.DataFrame:
 def _predictions(source: ExploredRuns, fitted: scaling.Fit) -> str:
     """Loss with interval, and equivalent sizes."""
     grid = _grid(source)
-    seen = fitted.predict(
-        level=LEVEL, method=scaling.Covariance(), **{axis: grid[axis] for axis in fitted.law.axes}
-    )
+    seen = fitted.predict({axis: grid[axis] for axis in fitted.law.axes}, level=LEVEL)
     shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
     shown["loss"] = seen["loss"].map("{:.4f}".format).to_numpy()
-    known = np.isfinite(seen["lower"]) & np.isfinite(seen["upper"]) & (str(fitted.status) == "converged")
-    shown["95% interval"] = np.where(
-        known, [f"{a:.4f} to {b:.4f}" for a, b in zip(seen["lower"], seen["upper"], strict=True)], "—"
-    )
+    ends = seen[["new_lower", "new_upper"]].to_numpy()
+    known = np.isfinite(ends).all(axis=1) & (str(fitted.status) == "converged")
+    shown["95% prediction interval"] = np.where(known, [f"{a:.4f} to {b:.4f}" for a, b in ends], "—")
     for at in STREAMS:
         if "P" in fitted.law.axes:
             sizes = fitted.law.equivalent_N(grid["N"].to_numpy(), grid["P"].to_numpy(), at)
             shown[f"same loss at P = {at}"] = [count_text(v) if np.isfinite(v) else "no size" for v in sizes]
-    return html_table(shown, "Predicted loss (interval: linearised covariance) and equivalent sizes")
+    return html_table(shown, "Predicted loss, beyond the runs as a forecast, and equivalent sizes")
 
 
 def _costs(source: ExploredRuns, fitted: scaling.Fit) -> str:

@@ -1,6 +1,7 @@
 "use strict";
 // A law as numbers on a grid of ln N and P (law_grid.py): its loss, and its sensitivities, whose squares
 // sum to the loss's variance. Between grid points: the polynomial through the nearest 6 x 6.
+// Its intervals (interval_grid.py): inside the runs those of the fit, beyond them the law's forecast.
 const Law = (() => {
   const POINTS = 6;
   let logN = [], logP = [];
@@ -14,6 +15,10 @@ const Law = (() => {
     for (const source of data.sources) for (const law of Object.values(source.laws)) {
       law.values = floats(law.loss, Float64Array);
       law.moves = law.sensitivities && law.sensitivities.map((one) => floats(one, Float32Array));
+      const own = law.interval;
+      if (!own) continue;
+      own.logP = own.P.map(Math.log);
+      for (const name of ["lower", "upper", "new_lower", "new_upper", "shift", "known", "shared"]) own[name] = floats(own[name], Float32Array);
     }
   }
 
@@ -30,11 +35,11 @@ const Law = (() => {
   function place(law, u, P) {
     return { N: weights(logN, u), P: law.streams ? weights(logP, Math.log(P)) : { first: 0, w: [1] } };
   }
-  function at(values, { N, P }) {
+  function at(values, { N, P }, across = logN.length) {
     let sum = 0;
     for (let i = 0; i < P.w.length; i++) {
       if (P.w[i] === 0) continue;
-      const start = (P.first + i) * logN.length + N.first;
+      const start = (P.first + i) * across + N.first;
       let row = 0;
       for (let j = 0; j < N.w.length; j++) row += N.w[j] * values[start + j];
       sum += P.w[i] * row;
@@ -56,12 +61,75 @@ const Law = (() => {
     return variance > 0 ? law.t * Math.sqrt(variance) : NaN;
   }
 
-  // Predicted loss with the interval of the law's mean and of one more run.
-  function predict(law, N, P) {
-    const value = loss(law, N, P), h = half(law, moves(law, Math.log(N), P));
+  // A place on a grid of the intervals: sizes of its own, few P.
+  function ownPlace(law, sizes, u, P) {
+    return { N: weights(sizes, u), P: law.streams ? weights(law.interval.logP, Math.log(P)) : { first: 0, w: [1] } };
+  }
+
+  // Ends of the fit's own intervals, of the law and of one more run: linear theory's half-width, times how much
+  // further each end lies.
+  function ownEnds(law, value, u, P) {
+    const own = law.interval, h = half(law, moves(law, u, P));
+    if (!own) return { lower: NaN, upper: NaN, newLower: NaN, newUpper: NaN };
+    const where = ownPlace(law, own.logN, u, P), times = (ends) => Math.exp(at(ends, where, own.logN.length));
     const run = Math.hypot(h, law.t * law.noise * (law.log ? value : 1));
-    const low = (width) => Math.max(value - width, 0);
-    return { loss: value, lower: low(h), upper: value + h, newLower: low(run), newUpper: value + run };
+    return { lower: Math.max(value - h * times(own.lower), 0), upper: value + h * times(own.upper),
+      newLower: Math.max(value - run * times(own.new_lower), 0), newUpper: value + run * times(own.new_upper) };
+  }
+
+  // How far a point lies beyond the runs on one way out of them (an axis and a side), on the logarithm.
+  function reach(law, { axis, side }, u, P) {
+    const v = Math.log(P), [low, high] = law.interval.edges[axis], x = { N: u, P: v, C: u + v }[axis];
+    return Math.max(side > 0 ? x - high : low - x, 0);
+  }
+  // The change of the log loss beyond the runs on that way, at the rate that the law has at their edge.
+  function change(law, way, u, P) {
+    const by = reach(law, way, u, P), step = Math.min(by, law.interval.step), back = (out) => Math.log(way.axis === "P"
+      ? lossAt(law, u, P * Math.exp(-way.side * out)) : lossAt(law, u - way.side * out, P));
+    return by > 0 ? (back(by - step) - back(by)) / step * by : 0;
+  }
+  // The way out with the largest change, and that change; null within the runs.
+  function exit(law, u, P) {
+    let found = null;
+    for (const way of law.interval.ways) {
+      if (reach(law, way, u, P) <= 0) continue;
+      const delta = change(law, way, u, P);
+      if (!found || Math.abs(delta) > Math.abs(found.delta)) found = { way, delta };
+    }
+    return found;
+  }
+  function inside(law, u, P) {
+    const point = law.streams ? [u, Math.log(P)] : [u];
+    return law.interval.hull.every((side) =>
+      point.reduce((sum, x, i) => sum + side[i] * x, side[point.length]) <= law.interval.near);
+  }
+  // By what errors that neighbouring runs share grow beyond few sizes, or few P.
+  function growth(law, u, P) {
+    const outside = Object.entries(law.interval.growth).filter(([axis]) =>
+      [1, -1].some((side) => reach(law, { axis, side }, u, P) > 0));
+    return Math.max(1, ...outside.map(([, factor]) => factor));
+  }
+  // Ends of the law's forecast of one more run.
+  function forecast(law, value, u, P) {
+    const own = law.interval, where = ownPlace(law, own.farLogN, u, P), across = own.farLogN.length;
+    const out = exit(law, u, P), spread = Math.sqrt(
+      Math.exp(at(own.known, where, across)) + at(own.shared, where, across) ** 2 * growth(law, u, P));
+    const centre = Math.log(value) + at(own.shift, where, across);
+    let h = own.still;
+    if (out) {
+      const { first, w } = weights(own.ratios, Math.log1p(Math.abs(out.delta) / spread));
+      h = Math.exp(w.reduce((sum, x, i) => sum + x * out.way.halves[first + i], 0));
+    }
+    return { lower: Math.exp(centre - h * spread), upper: Math.exp(centre + h * spread) };
+  }
+
+  // Predicted loss with the interval of the law's mean and of one more run; beyond the runs, what widens the latter.
+  function predict(law, N, P) {
+    const u = Math.log(N), value = loss(law, N, P), now = { loss: value, ...ownEnds(law, value, u, P), beyond: "" };
+    if (!Number.isFinite(now.newLower) || inside(law, u, P)) return now;
+    const far = forecast(law, value, u, P), out = exit(law, u, P);
+    const beyond = out ? out.way.said : "errors that neighbouring runs share";
+    return { ...now, beyond, newLower: Math.min(now.newLower, far.lower), newUpper: Math.max(now.newUpper, far.upper) };
   }
 
   // ln of the size that reaches a loss at Q streams: Infinity beyond the grid, NaN below it.
@@ -77,6 +145,12 @@ const Law = (() => {
     return (low + high) / 2;
   }
 
+  // Standard deviation that drift leaves of the difference of two log losses: axes err independently.
+  function driftBetween(law, here, there) {
+    const ways = law.interval.ways.filter((way) => way.axis !== "C");
+    return Math.hypot(...ways.map((way) => way.kappa * (change(law, way, ...here) - change(law, way, ...there))));
+  }
+
   // The size at Q streams with the loss of (N, P), its interval formed on the logarithm.
   function equivalent(law, N, P, Q) {
     if (P === Q || !law.streams) return { N, lower: N, upper: N };
@@ -84,7 +158,9 @@ const Law = (() => {
     if (!Number.isFinite(to)) return { N: Math.exp(to), lower: NaN, upper: NaN };
     const slope = (lossAt(law, to + step, Q) - lossAt(law, to - step, Q)) / (2 * step);
     const there = moves(law, to, Q), here = moves(law, from, P);
-    const h = half(law, here && here.map((move, i) => (move - there[i]) / slope));
+    const own = half(law, here && here.map((move, i) => (move - there[i]) / slope));
+    const drift = law.interval ? law.t * driftBetween(law, [from, P], [to, Q]) * lossAt(law, to, Q) / Math.abs(slope) : 0;
+    const h = Math.hypot(own, drift);
     return { N: Math.exp(to), lower: Math.exp(to - h), upper: Math.exp(to + h) };
   }
 

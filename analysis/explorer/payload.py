@@ -11,6 +11,7 @@ from analysis.costs import shapes
 from analysis.costs.hardware import DTYPE_BYTES, KNOWN
 from analysis.explorer import law_grid
 from analysis.explorer.explored_runs import ExploredRuns, mixed_notes
+from analysis.explorer.interval_grid import interval_grid
 from analysis.inference_cost import PREFIX_TOKENS
 from scaling.fitting.summary import baseline_r2
 from scaling.uncertainty.interval_methods import t_quantile
@@ -102,6 +103,7 @@ def law_payload(name: str, fitted: scaling.Fit) -> dict[str, Any]:
         "sensitivities": None if moves is None else [law_grid.encoded(one, "<f4") for one in moves],
         "t": t if known else None,
         "noise": fitted.noise if known else None,
+        "interval": interval_grid(fitted, LEVEL) if moves is not None else None,
         "log": bool(fitted.problem.objective.log),
         "r2": _known(fitted.r2),
         "withoutP": _known(baseline_r2(fitted)),

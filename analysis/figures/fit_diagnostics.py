@@ -21,7 +21,7 @@ from analysis.figures.panel_parts import (
     mathtext_number,
     say_empty,
 )
-from analysis.figures.paper_forms import fig2
+from analysis.figures.paper_forms import Predict, fig2
 from analysis.output import figure_style
 from scaling import Fit, Status
 from scaling.data.groups import backbones, corpus_name, labelled, split_by_corpus
@@ -277,13 +277,14 @@ def rivals(
     *,
     sizes: Sequence[float],
     up_to: float = 64,
+    band: Predict | None = None,
 ) -> Figure:
     """Predicted loss against P for rival laws fitted to the same runs, a panel a size, out to `up_to`.
 
     table: N, P, loss of one corpus and perhaps size; laws: name -> fitted law; sizes: N at the smallest
     P. The runs of a size are drawn, and the curves follow its N, to which every
     stream adds ParScale's own parameters. The laws agree where there are runs; the panels show where,
-    and by how much, they part.
+    and by how much, they part. band: `Fit.predict` of the law whose 95% prediction interval is drawn.
     """
     runs = finished_runs(table)
     sizes = sizes if laws and len(runs) else []
@@ -292,29 +293,37 @@ def rivals(
         if not len(sizes):
             say_empty(panels[0], "no law that these runs determine")
             return figure
-        P = np.geomspace(1, up_to, 80)
         for axes, N, label in zip(panels, sizes, count_labels(sizes), strict=True):
-            ends = []
-            near = _of_size(runs, N)
-            sized = _size_along(near, N, P)
-            for i, (name, law) in enumerate(laws.items()):
-                loss = np.asarray(law.predict(N=sized, P=P))
-                dash = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))[i % 4]
-                axes.plot(
-                    P, loss, color=figure_style.CYCLE[i % len(figure_style.CYCLE)], linestyle=dash, label=name
-                )
-                ends.append(loss[-1])
-            axes.plot(near["P"], near["loss"], "o", color=figure_style.BLACK, zorder=5, label="runs")
+            _rival_panel(axes, _of_size(runs, N), N, laws, up_to, band)
             axes.axvspan(runs["P"].max(), up_to * 1.2, color="#F2F2F2", zorder=0)
-            figure_style.stream_ticks(axes, 2.0 ** np.arange(0, np.log2(up_to) + 1e-9))
-            axes.set_xlim(0.85, up_to * 1.2)
-            axes.set_xlabel(P_LABEL)
             axes.set_title(f"$N$ = {label}")
-            corner_note(axes, f"apart at $P = {up_to:g}$:\n{np.ptp(ends):.3f} nats")
         panels[0].set_ylabel(LOSS_LABEL)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 5))
     return figure
+
+
+def _rival_panel(
+    axes: Axes, near: pd.DataFrame, N: float, laws: Mapping[str, Any], up_to: float, band: Predict | None
+) -> None:
+    """One size: its runs, a curve a law, and the interval of the law that has one."""
+    P, last = np.geomspace(1, up_to, 80), []
+    sized = _size_along(near, N, P)
+    for i, (name, law) in enumerate(laws.items()):
+        loss = np.asarray(law.predict(N=sized, P=P))
+        dash = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))[i % 4]
+        axes.plot(P, loss, color=figure_style.CYCLE[i % len(figure_style.CYCLE)], linestyle=dash, label=name)
+        last.append(loss[-1])
+    if band is not None:
+        some = np.linspace(0, P.size - 1, 21).astype(int)
+        seen = band(N=sized[some], P=P[some])
+        ends = seen["new_lower"], seen["new_upper"]
+        axes.fill_between(P[some], *ends, color=figure_style.CYCLE[0], alpha=0.12, linewidth=0)
+    axes.plot(near["P"], near["loss"], "o", color=figure_style.BLACK, zorder=5, label="runs")
+    figure_style.stream_ticks(axes, 2.0 ** np.arange(0, np.log2(up_to) + 1e-9))
+    axes.set_xlim(0.85, up_to * 1.2)
+    axes.set_xlabel(P_LABEL)
+    corner_note(axes, f"apart at $P = {up_to:g}$:\n{np.ptp(last):.3f} nats")
 
 
 def plot_fit(fit: Fit) -> Figure:
@@ -327,7 +336,8 @@ def plot_fit(fit: Fit) -> Figure:
         return _observed_against_fitted(fit)
     runs = pd.DataFrame({"P": 1, **fit.axes, "loss": fit.loss})
     doubt = "" if fit.status == Status.CONVERGED else f"in doubt: {fit.status}"
-    figure = fig2(runs, {"": fit.law}, notes={"": doubt})
+    bands = {"": fit.predict} if fit.determined and set(fit.law.axes) == {"N", "P"} else None
+    figure = fig2(runs, {"": fit.law}, notes={"": doubt}, bands=bands)
     if "P" not in fit.law.axes:  # its runs may be of any P: the fit does not know
         figure.legends[0].remove()
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ from analysis.output import figure_style
 from scaling.data.groups import backbones, corpus_name, split_by_corpus
 from scaling.data.runs import finished_runs
 
+Predict = Callable[..., pd.DataFrame]  # `Fit.predict`: N=, P= to a table with loss, new_lower, new_upper
+PAD, FURTHER = 1.08, 2.5  # curves go so far beyond the runs, with a band further
+BAND = "bands: 95% prediction interval"
 SIZE, FEW, MANY = "1.6B", 1, 8  # the size and the two P that the paper's teasers show
 
 
@@ -147,12 +150,14 @@ def fig2(
     laws: Mapping[str, Any],
     *,
     notes: Mapping[str, str] | None = None,
+    bands: Mapping[str, Predict] | None = None,
 ) -> Figure:
     """A panel a corpus: runs as markers, one a P; the fitted law as curves, its constants and R2 written in.
 
     table: N, P, loss, and if there corpus, loss_se (drawn as 95% bars), status. laws: the fitted law of
     N and P by corpus (key "" without that column); a corpus that has none shows its points. notes:
-    lines under the law of a corpus, e.g. the status of a fit that is in doubt.
+    lines under the law of a corpus, e.g. the status of a fit that is in doubt. bands: `Fit.predict` by corpus, whose
+    prediction interval is drawn out to FURTHER times the largest N; beyond the runs curves are dashed.
     """
     groups = split_by_corpus(table)
     columns = min(2, len(groups))
@@ -162,7 +167,8 @@ def fig2(
     looks = figure_style.stream_looks([1, *finished_runs(table)["P"]]) if len(finished_runs(table)) else {}
     with figure_style.house_style():
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
-            _law_panel(axes, runs, laws.get(corpus), looks, (notes or {}).get(corpus, ""))
+            band = (bands or {}).get(corpus)
+            _law_panel(axes, runs, laws.get(corpus), looks, (notes or {}).get(corpus, ""), band)
             axes.set_title(corpus_name(corpus))
         for axes in panels[len(groups) :]:
             axes.set_axis_off()
@@ -176,14 +182,18 @@ def fig2(
 
 
 def _law_panel(
-    axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, dict[str, Any]], remark: str
+    axes: Axes,
+    runs: pd.DataFrame,
+    law: Any,
+    looks: Mapping[int, dict[str, Any]],
+    remark: str,
+    band: Predict | None = None,
 ) -> None:
     """One corpus."""
     good = finished_runs(runs)
     if not len(good):
         say_empty(axes, f"no finished run among {len(runs)} row{'s' * (len(runs) != 1)}")
         return
-    pad = 1.08
     for P, rows in by_streams(good):
         look = looks[P]
         bars = 1.96 * rows["loss_se"] if "loss_se" in rows and rows["loss_se"].notna().any() else None
@@ -199,16 +209,34 @@ def _law_panel(
             **look,
         )
         if law is not None:
-            N = np.geomspace(good["N"].min() / pad, good["N"].max() * pad, 120)
-            curve = np.asarray(law.predict(N=N, P=np.full_like(N, P)))
-            axes.plot(N, curve, color=look["color"], linewidth=1.2, zorder=3)
+            _curve(axes, good["N"], float(P), law, band, look["color"])
     figure_style.size_ticks(axes, backbones(good))
     axes.set_xlabel(N_LABEL)
-    lines = [line for line in (*_law_lines(law, good), *remark.split("\n"), _left_out(runs, good)) if line]
+    said = BAND if law is not None and band is not None else ""
+    lines = [
+        line for line in (*_law_lines(law, good), *remark.split("\n"), said, _left_out(runs, good)) if line
+    ]
     low, high = axes.get_ylim()
     room = 0.08 + 0.075 * len(lines)  # for the law, in the corner the curves leave free
     axes.set_ylim(low, high + room * (high - low))
     corner_note(axes, "\n".join(lines))
+
+
+def _curve(axes: Axes, sizes: pd.Series, P: float, law: Any, band: Predict | None, color: str) -> None:
+    """The law at one P, dashed beyond the runs, with its prediction interval where there is one."""
+    low, high = sizes.min(), sizes.max()
+    N = np.geomspace(low / PAD, high * PAD, 120)
+    axes.plot(N, law.predict(N=N, P=np.full_like(N, P)), color=color, linewidth=1.2, zorder=3)
+    if band is None:
+        return
+    seen = band(
+        N=np.unique([*np.geomspace(low / PAD, high, 16), *np.geomspace(high, high * FURTHER, 16)]), P=P
+    )
+    out = seen[seen["N"] >= high]
+    axes.plot(out["N"], out["loss"], color=color, linewidth=1.2, linestyle="--", zorder=3)
+    axes.fill_between(
+        seen["N"], seen["new_lower"], seen["new_upper"], color=color, alpha=0.1, linewidth=0, zorder=1
+    )
 
 
 def _law_lines(law: Any, good: pd.DataFrame) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ RIVALS = {
 CAPTIONS = {
     "fig1_2": "Equal loss with fewer parameters: the law's saving from P = 1 to P = 8 (form of Figure 1(2)).",
     "fig1_3": "What each way of scaling adds, batch 1, mean over 64 to 512 tokens (form of Figure 1(3)).",
-    "fig2": "Loss against non-embedding parameters with the refitted law (form of Figure 2).",
+    "fig2": "Loss against non-embedding parameters with the refitted law (form of Figure 2) and, as bands, the "
+    "95% prediction interval, beyond the runs a forecast.",
     "fig3": "Contours of the fitted loss; circles are runs, filled with their own loss (form of Figure 3).",
     "fig4": "Loss against memory and latency at four batch sizes (form of Figure 4).",
     "fig6c": "A frozen backbone with trained streams: the two published points (form of Figure 6(c)).",
@@ -35,7 +36,7 @@ CAPTIONS = {
     "residuals": "What the law of Eq 5 misses, run by run.",
     "profiles": "Profiles: how much worse the fit gets with one constant held off its best.",
     "backtest": "Predictions of runs held out: without the largest P, without the largest third of sizes.",
-    "rivals": "Rival laws agree on the runs and part beyond them.",
+    "rivals": "Rival laws agree on the runs and part beyond them; band: 95% prediction interval by the law of Eq 5.",
     "gains": "Change of the loss from P = 1 at each size: it hardly shrinks with N; by Eq 5 it should.",
     "pair_k": "The k that each pair of runs asks for: alike for every P, rising with N; by Eq 5 one number.",
     "equivalents": "What P streams are worth in parameters, by the law and read off the points.",
@@ -61,13 +62,15 @@ def _of_laws(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
     gained = paired_gains.gains(losses).table
     return {
         "fig1_2": lambda: figures.fig1_law(stack, laws[STACK]),
-        "fig2": lambda: figures.fig2(losses, laws),
+        "fig2": lambda: figures.fig2(losses, laws, bands={c: f.predict for c, f in fits.items()}),
         "fig3": lambda: figures.fig3(losses, laws),
         "intervals": lambda: figures.intervals(figure_tables.interval_table(fits, given.constants)),
         "residuals": lambda: figures.residuals(figure_tables.residual_table(fits, runs)),
         "profiles": lambda: figures.profiles(figure_tables.profile_table(fits), rise),
         "backtest": lambda: figures.backtest(figure_tables.backtest_table(fits, runs)),
-        "rivals": lambda: figures.rivals(stack, rivals, sizes=[dense[0], dense[3], dense[-1]]),
+        "rivals": lambda: figures.rivals(
+            stack, rivals, sizes=[dense[0], dense[3], dense[-1]], band=fits[STACK].predict
+        ),
         "gains": lambda: figures.gains(gained, one),
         "pair_k": lambda: figures.pair_k(gained, figure_tables.fitted_k(fits)),
         "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),

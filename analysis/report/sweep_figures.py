@@ -70,7 +70,8 @@ def sweep_figures(sweep: SweepResults) -> dict[str, Drawing]:
     laws = {corpus: fitted.law for corpus, fitted in sweep.parallel.items()}
     bars = BARS if "loss_se" in sweep.runs and sweep.runs["loss_se"].notna().any() else ""
     notes = {c: "\n".join(filter(None, (sweep.notes.get(c), bars))) for c in sweep.fits}
-    known: dict[str, Drawing] = {"fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes)}
+    bands = {corpus: fitted.predict for corpus, fitted in sweep.sound.items()}
+    known: dict[str, Drawing] = {"fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes, bands=bands)}
     if sweep.parallel:
         known["fig3"] = lambda: figures.fig3(sweep.runs, laws)
         known["residuals"] = lambda: figures.residuals(figure_tables.residual_table(sweep.parallel, runs))
@@ -157,6 +158,7 @@ def _rivals(sweep: SweepResults, corpus: str) -> Figure:
     known = {name: fits[law] for name, law in RIVALS.items() if law in fits}
     laws = {name: fitted.law for name, fitted in known.items() if fitted.status != Status.FLAT}
     runs = sweep.of(corpus)
+    band = sweep.sound[corpus].predict if corpus in sweep.sound else None
     sizes = np.sort(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())
     chosen = sorted({float(sizes[0]), float(sizes[len(sizes) // 2]), float(sizes[-1])})
-    return figures.rivals(runs, laws, sizes=chosen, up_to=float(8 * runs["P"].max()))
+    return figures.rivals(runs, laws, sizes=chosen, up_to=float(8 * runs["P"].max()), band=band)

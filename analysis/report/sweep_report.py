@@ -52,6 +52,16 @@ _COMPARED = [
     "holdout_rmse",
 ]
 
+FITTED = (
+    "Loss against non-embedding parameters, with the fitted law and its 95% prediction interval. Beyond the runs that is "
+    "a forecast by this law alone, widened by the drift that windows inside the runs show."
+)
+RIVALS = (
+    "Rival laws fitted to the same runs, drawn out to many streams. The band is the 95% prediction interval by the law of "
+    "Eq 5, beyond the runs a forecast."
+)
+WORTH = "The multiple of N that P streams replace, with its 95% interval; beyond the runs it is widened by the law's drift."
+
 
 def write_report(
     source: Path | str,
@@ -118,7 +128,7 @@ def _runs(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Dra
 def _fits(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Drawing]) -> None:
     """Eq 5 with intervals, its certificate and the baseline that knows no P."""
     page.heading("The law of Eq 5")
-    page.figure(known["fig2"](), "Loss against non-embedding parameters, with the fitted law.")
+    page.figure(known["fig2"](), FITTED)
     for corpus, fitted in sweep.parallel.items():
         dense = sweep.fits[corpus].get("dense")
         base = f"{dense.r2:.4f}" if dense is not None else "not fitted"
@@ -157,7 +167,7 @@ def _laws(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Dra
         page.attempt("a comparison", lambda c=corpus: _ranked(page, sweep, c))  # type: ignore[misc]
     for name, make in known.items():
         if name.startswith("rivals"):
-            page.figure(make(), "Rival laws fitted to the same runs, drawn out to many streams.")
+            page.figure(make(), RIVALS)
 
 
 def _ranked(page: Page, sweep: SweepResults, corpus: str) -> None:
@@ -190,7 +200,7 @@ def _equivalents(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figu
     if "equivalents" not in known:
         page.missing(["no law of P that these runs determine: see what is missing above"])
         return
-    page.figure(known["equivalents"](), "The multiple of N that P streams replace.")
+    page.figure(known["equivalents"](), WORTH)
     for corpus, fitted in sweep.determined.items():
         by: Any = fitted if corpus in sweep.sound else fitted.law
         table = beside_points(by, sweep.of(corpus))

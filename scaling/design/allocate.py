@@ -14,7 +14,6 @@ from scaling.allocation.optimal_size import OptimalSize
 from scaling.data.compute_units import budget_doubt, scale_of, unit_doubt
 from scaling.data.levels import approximate_C
 from scaling.fitting.result import Fit
-from scaling.forecasting.forecast import beyond_runs
 from scaling.laws.base import Array, Law
 from scaling.result_table import ResultTable
 from scaling.shown import shown
@@ -153,12 +152,8 @@ def _size_ends(fit: Fit, size: OptimalSize, method: Method, level: float) -> tup
 
 def one_more_run(fit: Fit, at: Mapping[str, float], level: float) -> tuple[float, float]:
     """Prediction interval of one more run at a point: the fit's within its runs, the forecast's beyond them."""
-    point = {axis: at[axis] for axis in fit.law.axes}
-    far = beyond_runs(fit, {axis: [value] for axis, value in point.items()}, level).iloc[0]
-    if far["beyond"] > 1:
-        return float(far["lower"]), float(far["upper"])
-    near = fit.predict(pd.DataFrame([point]), level=level).iloc[0]
-    return float(near["new_lower"]), float(near["new_upper"])
+    seen = fit.predict({axis: at[axis] for axis in fit.law.axes}, level=level).iloc[0]
+    return float(seen["new_lower"]), float(seen["new_upper"])
 
 
 def outside_runs(axes: Mapping[str, Array], at: Mapping[str, float]) -> pd.Series:

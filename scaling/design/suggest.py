@@ -11,12 +11,21 @@ import pandas as pd
 
 from scaling.data.any_table import as_frame
 from scaling.data.levels import approximate_C
+from scaling.design.drift_left import DriftLeft
 from scaling.fitting.result import Fit
+from scaling.forecasting.widened import widening_of
 from scaling.laws.base import Array, clean_axes
 from scaling.optimise.estimate import must_be_fit
 from scaling.result_table import FrameResult
 from scaling.uncertainty.cluster_profile import spread_of, with_offsets
-from scaling.uncertainty.interval_methods import Quantity, at_points, check_level, errors_batch, slopes
+from scaling.uncertainty.interval_methods import (
+    Quantity,
+    at_points,
+    check_level,
+    errors_batch,
+    slopes,
+    t_quantile,
+)
 from scaling.uncertainty.power import let_go
 
 Target = str | Mapping[str, float] | Fit | Quantity
@@ -48,6 +57,7 @@ def suggest(
     `scaling.uncertainty.interval_methods`).
     The table has the chosen runs in order with C, total_C and what is expected after each: half_width of the
     target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
+    The loss at a point beyond the runs carries the law's drift too (docs/forecast.md), which runs nearer to it lessen.
     Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted. A parameter
     at its bound is let go: what would be known of it then. Rows that share offsets do so here too.
     """
@@ -107,7 +117,18 @@ def _check(fit: Fit, count: int) -> None:
 def _state(fit: Fit, target: Target, axes: Mapping[str, Array], level: float) -> _Precision | _Discrimination:
     if isinstance(target, Fit):
         return _Discrimination(fit, target, axes)
+    left = _drift_left(fit, target, axes) if isinstance(target, Mapping) else None
+    if isinstance(target, Mapping) and left is not None:
+        return _Forecast(fit, target, axes, level, left)
     return _Precision(fit, target, axes, level)
+
+
+def _drift_left(fit: Fit, target: Mapping[str, float], axes: Mapping[str, Array]) -> DriftLeft | None:
+    """The drift of a loss asked for beyond the runs; None within them."""
+    widening = widening_of(fit)
+    if widening is None or bool(fit.predict(dict(target))["inside"].iloc[0]):
+        return None
+    return DriftLeft(widening, {axis: target[axis] for axis in fit.law.axes}, axes)
 
 
 def _flops(candidates: pd.DataFrame, budget: float | None) -> Array:
@@ -181,6 +202,36 @@ class _Precision:
         """Add candidate i's run to the information (a rank-one update)."""
         v = self.cov @ self.rows[i]
         self.cov = self.cov - np.outer(v, v) / (self.noise2[i] + self.rows[i] @ v)
+
+
+class _Forecast(_Precision):
+    """Shrink the interval of a loss beyond the runs, to which the law's drift adds: nearer runs lessen it."""
+
+    left: DriftLeft | None = None
+
+    def __init__(
+        self, fit: Fit, target: Mapping[str, float], axes: Mapping[str, Array], level: float, left: DriftLeft
+    ) -> None:
+        super().__init__(fit, target, axes, level)
+        self.each = t_quantile(fit, level) * float(fit.law.predict(**target))  # nats a unit of drift
+        self.left = left
+
+    @property
+    def now(self) -> float:
+        drift = 0.0 if self.left is None else self.each * self.left.now
+        return float(np.hypot(super().now, drift))
+
+    def gains(self) -> Array:
+        """Fall of log variance from one more run at each candidate."""
+        if self.left is None:
+            return super().gains()
+        parameters = super().now ** 2 * np.exp(-super().gains())
+        return np.asarray(np.log(self.now**2 / (parameters + (self.each * self.left.each()) ** 2)))
+
+    def take(self, i: int) -> None:
+        super().take(i)
+        if self.left is not None:
+            self.left.take(i)
 
 
 class _Discrimination:

@@ -94,13 +94,21 @@ class Fit(Estimate):
 
     # ---- predictions ------------------------------------------------------------------------
     def predict(
-        self, table: Any = None, *, level: float = 0.95, method: Method | str | None = None, **axes: Any
+        self,
+        table: Any = None,
+        *,
+        level: float = 0.95,
+        method: Method | str | None = None,
+        widened: bool = True,
+        **axes: Any,
     ) -> pd.DataFrame:
         """Predicted loss, nats per token, with intervals of the mean and of a new run, one row a point.
 
         table: points with the law's axes as columns, any table that `scaling.fit` takes; or the `axes` by keyword,
         N=, P=, ..., numbers or arrays that broadcast, as those of a mapping do. An axis by keyword replaces the table's.
         Intervals are at `level`, by `method` (as in `intervals`).
+        Outside the convex hull of the runs the interval of a new run is widened by the drift that windows inside
+        the runs and public tables show (docs/forecast.md); widened=False takes the law's form for granted there too.
         Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
         beyond (by what factor the point lies outside the range of an axis, the largest; 1 within) and
         inside (whether it lies within the convex hull of the runs, axes on logarithms). Index: the table's.
@@ -109,11 +117,15 @@ class Fit(Estimate):
         """
         if table is None or isinstance(table, Mapping):
             given = {axis: table[axis] for axis in self.law.axes if axis in table} if table else {}
-            return predict(self, given | axes, level, method_of(method, self))
+            return predict(self, given | axes, level, method_of(method, self), widened)
         frame = as_frame(table)
         wanted = tuple(axis for axis in self.law.axes if axis not in axes)
         found = predict(
-            self, axis_columns(frame, wanted, self.law.axis_rules) | axes, level, method_of(method, self)
+            self,
+            axis_columns(frame, wanted, self.law.axis_rules) | axes,
+            level,
+            method_of(method, self),
+            widened,
         )
         return found.set_index(frame.index) if len(found) == len(frame) else found
 

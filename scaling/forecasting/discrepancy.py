@@ -30,6 +30,10 @@ class Discrepancy(NamedTuple):
     shared: Array  # variance that errors of neighbouring runs add, (K,)
     noise: float  # variance of one run
 
+    def wider(self, factor: Array) -> Discrepancy:
+        """The same with the variance of shared errors times a factor, (K,)."""
+        return self._replace(shared=self.shared * factor)
+
 
 def discrepancy(
     one: Member, where: Array, asked: Array, points: dict[str, Array], length: float = LENGTH
@@ -41,8 +45,13 @@ def discrepancy(
     some = np.linspace(0, one.rows - 1, min(one.rows, ROWS)).astype(int)
     inverse = _whitening(one.columns[some])
     J, at = one.columns[some] @ inverse, one.slopes(points) @ inverse
-    near = _kernel(where[some], where[some], length), _kernel(asked, where[some], length)
-    found = list(_each(J, at, one.residuals[some], *near))
+    among, across = _kernel(where[some], where[some], length), _kernel(asked, where[some], length)
+    new = 1.0
+    if one.labels is not None:  # rows of a cluster share an offset, which a new run draws anew
+        among, new = among + (one.labels[some][:, None] == one.labels[some]), 2.0
+    variance_of = 1 / np.maximum(np.broadcast_to(one.precision, one.residuals.shape)[some], 1e-9)
+    count = float(np.broadcast_to(one.problem.w, one.residuals.shape)[some].sum())
+    found = list(_each(J, at, one.residuals[some], among, across, variance_of, new, count))
     likelihood, correction, variance, noise = (np.array(column) for column in zip(*found, strict=True))
     share = np.exp(likelihood - likelihood.max())
     share /= share.sum()
@@ -65,24 +74,28 @@ def _kernel(a: Array, b: Array, length: float) -> Array:
 
 
 def _each(
-    J: Array, at: Array, residuals: Array, among: Array, across: Array
+    J: Array, at: Array, residuals: Array, among: Array, across: Array, own: Array, new: float, count: float
 ) -> Iterator[tuple[float, Array, Array, float]]:
-    """Of each ratio its restricted log likelihood, correction, variance and noise."""
-    n, p = J.shape
+    """Of each ratio its restricted log likelihood, correction, variance and noise.
+
+    own: each row's variance in units of the noise, (n,); new: variance of g at a new run in units of its own; count:
+    of rows, each as often as it counts.
+    """
+    p = J.shape[1]
     for ratio in RATIOS:
-        factor = cho_factor(np.eye(n) + ratio * among, lower=True)
+        factor = cho_factor(np.diag(own) + ratio * among, lower=True)
         VJ = cho_solve(factor, J)
         gram = J.T @ VJ + 1e-12 * np.eye(p)
         shift = np.linalg.solve(gram, VJ.T @ residuals)
         rest = residuals - J @ shift
         weighed = cho_solve(factor, rest)
-        dof = max(n - p, 1)
+        dof = max(count - p, 1)
         noise = max(float(rest @ weighed) / dof, EXACT**2)
         spread = 2 * np.log(np.diag(factor[0])).sum() + np.linalg.slogdet(gram)[1]
         reached = cho_solve(factor, ratio * across.T)
         apart = at.T - J.T @ reached
         parameters = (apart * np.linalg.solve(gram, apart)).sum(0)
-        process = ratio - (ratio * across.T * reached).sum(0)
+        process = ratio * new - (ratio * across.T * reached).sum(0)
         correction = at @ shift + ratio * across @ weighed if ratio else np.zeros(len(at))
         variance = noise * np.maximum(parameters + process, 0.0)
         yield -0.5 * (dof * np.log(noise) + spread), correction, variance, noise

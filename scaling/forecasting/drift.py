@@ -1,8 +1,9 @@
 """How far laws go wrong beyond their runs: rolling windows inside the runs, and what public tables show.
 
-Beyond the runs a law says that the loss falls further, by Δ on the logarithm. How much it really falls
-differs from Δ by a share κ, positive or negative. Public tables say how large κ is (PRIOR, docs/forecast.md);
-windows, in which the smaller runs predict the larger, say whether it is larger or smaller here.
+At the edge of the runs a law says how fast the loss falls on. Carried on at that rate the log loss changes by
+Δ. It really changes by a share κ more or less. (The whole change that a law predicts says little far out, where
+the law has reached its floor.) Public tables say how large κ is (PRIOR, docs/forecast.md); windows, in which the
+smaller runs predict the larger, say whether it is larger or smaller here.
 Axes are N, P, D and C, their product; a side is +1 above the runs and -1 below. Shapes as in `pooling`.
 """
 
@@ -22,19 +23,22 @@ PRIOR_WIDTH = 0.7  # standard deviation of log κ
 TEMPER = 0.5  # power of the windows' likelihood: they share runs
 GRID = np.linspace(-1.6, 1.6, 7)  # of log κ, in its standard deviations
 WINDOWS = 5
+STEP = 0.1  # logarithm of an axis over which the rate at the edge is taken
 SAME = 0.02  # logarithm of an axis within which runs are one level
+PRODUCT = {"N", "P", "D"}  # their product is compute
 Points = dict[str, Array]
 
 
 def axis_of(points: Points, axis: str) -> Array:
-    """The logarithm of an axis, (K,); of C, the product of the axes there are, for "C"."""
-    names = [axis] if axis in points else list(points)
+    """The logarithm of an axis, (K,); of C, the product of N, P and D as far as they are there, for "C"."""
+    names = [axis] if axis in points else [a for a in points if a in PRODUCT]
     return np.asarray(sum(np.log(points[name]) for name in names))
 
 
 def axes_of(points: Points) -> list[str]:
-    """The axes along which points can leave the runs: their own and, with two or more, compute."""
-    return [*points, *(["C"] if len(points) > 1 and "C" not in points else [])]
+    """The axes along which points can leave the runs: their own and, with two or more of N, P, D, compute."""
+    several = len(PRODUCT & set(points)) > 1 and {"N", "D"} & set(points)
+    return [*points, *(["C"] if several and "C" not in points else [])]
 
 
 def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
@@ -45,17 +49,25 @@ def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
 
 def brought_back(points: Points, axis: str, side: int, by: Array) -> Points:
     """Points moved back along an axis by `by` on the logarithm; along C their N and D move alike, not P."""
-    moved = [axis] if axis in points else [a for a in points if a != "P"]
+    moved = [axis] if axis in points else [a for a in points if a in PRODUCT - {"P"}]
     return {a: x * np.exp(-side * by / len(moved)) if a in moved else x for a, x in points.items()}
 
 
 def change_beyond(
     members: Sequence[Member], weight: Array, runs: Points, points: Points, axis: str, side: int
 ) -> Array:
-    """Δ: the change of log loss that the laws predict beyond the runs along an axis, (K,); 0 within."""
-    by = reach(runs, points, axis, side)
-    back = brought_back(points, axis, side, by)
-    return pooled_log_loss(members, weight, points) - pooled_log_loss(members, weight, back)
+    """Δ: the change of log loss at the rate that the laws predict at the edge of the runs, (K,); 0 within."""
+    return change_over(members, weight, points, axis, side, reach(runs, points, axis, side))
+
+
+def change_over(
+    members: Sequence[Member], weight: Array, points: Points, axis: str, side: int, by: Array
+) -> Array:
+    """The change of log loss at the rate at an edge that lies `by` (K,), on the logarithm, before the points."""
+    step = np.minimum(by, STEP)
+    edge, near = (brought_back(points, axis, side, out) for out in (by, by - step))
+    change = pooled_log_loss(members, weight, near) - pooled_log_loss(members, weight, edge)
+    return np.asarray(change / np.where(step > 0, step, 1.0) * by)
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,12 @@ def drift_along(
     members: Sequence[Member], runs: Points, axis: str, side: int, prior: float = PRIOR, flat: float = FLAT
 ) -> Drift:
     """The drift of a pool of laws along an axis, from windows inside the runs."""
-    found = [_window(members, runs, axis, side, keep, flat) for keep in _cuts(members, runs, axis, side)]
+    cuts = _cuts(members, runs, axis, side)
+    smaller = refitted(members, cuts) if cuts else []
+    found = [
+        _window(members, runs, axis, side, keep, small, flat)
+        for keep, small in zip(cuts, smaller, strict=True)
+    ]
     windows = tuple(w for w in found if w is not None)
     values = prior * np.exp(PRIOR_WIDTH * GRID)
     log = -(GRID**2) / 2
@@ -119,18 +136,24 @@ def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list
     return [at <= cut + SAME / 2 for cut in good]
 
 
+def _shared(one: Member, rows: Any) -> float:
+    """Rows a cluster, of some of the rows: their noise may be one; 1 where rows are apart."""
+    return 1.0 if one.labels is None else np.count_nonzero(rows) / np.unique(one.labels[rows]).size
+
+
 def _window(
-    members: Sequence[Member], runs: Points, axis: str, side: int, keep: Any, flat: float
+    members: Sequence[Member], runs: Points, axis: str, side: int, keep: Any, small: list[Member], flat: float
 ) -> Window | None:
-    """Fit the kept runs, predict the others; None where nothing can be fitted or predicted."""
-    small = refitted(members, keep)
-    if not small or keep.all():
-        return None
+    """Predict by laws fitted to the kept runs, `small`, the others; None where nothing can be predicted."""
     within = {a: x[keep] for a, x in runs.items()}
     beyond = {a: x[~keep] for a, x in runs.items()}
+    small = [one for one in small if one.tells(beyond).all()]
+    if not small or keep.all():
+        return None
     weight = weights(small, flat)
     change = change_beyond(small, weight, within, beyond, axis, side)
-    total = float((change**2).sum())
+    weighs = np.broadcast_to(members[0].precision, keep.shape)[~keep]
+    total = float((weighs * change**2).sum())
     if total < 1e-12:
         return None
     each = np.stack([one.log_loss(beyond) for one in small])
@@ -139,6 +162,10 @@ def _window(
     spread = np.stack([one.spread(beyond) for one in small])
     doubt = np.sqrt(weight @ (spread**2 + (each - centre) ** 2))
     noise = weight @ np.array([one.noise**2 for one in small])
-    share = float(((observed - centre) * change).sum()) / total
-    error = float((doubt * np.abs(change)).sum() / total) ** 2 + noise / total
-    return Window(int(keep.sum()), share, float(np.sqrt(error)))
+    share = float((weighs * (observed - centre) * change).sum()) / total
+    error = (
+        float((weighs * doubt * np.abs(change)).sum() / total) ** 2
+        + noise * _shared(members[0], ~keep) / total
+    )
+    known = np.isfinite(share) and np.isfinite(error)
+    return Window(int(keep.sum()), share, float(np.sqrt(error))) if known else None

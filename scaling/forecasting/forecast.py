@@ -10,42 +10,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling.data.any_table import as_frame
+from scaling.data.runs import usable
+from scaling.fitting.fit import column, labels_of
 from scaling.forecasting.discrepancy import LENGTH, Discrepancy, discrepancy
-from scaling.forecasting.drift import (
-    PRIOR,
-    Drift,
-    Points,
-    axes_of,
-    change_beyond,
-    drift_along,
-    reach,
-)
+from scaling.forecasting.drift import PRIOR, Drift, Points, drift_along
+from scaling.forecasting.exits import FEW, Exits, exits_of, few_levels, furthest, in_ranges
 from scaling.forecasting.forecast_result import Forecast
-from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member, weights
-from scaling.forecasting.question import Question, question, sample
+from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member
+from scaling.forecasting.pooling import weights as weights_of
+from scaling.forecasting.question import Question, question
 from scaling.laws.base import Array, LawForm
 from scaling.optimise.multi_start import FitError, solve
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.optimise.problem import Problem
-
-if TYPE_CHECKING:
-    from scaling.fitting.result import Fit
 
 PARTS = ("run noise", "parameters", "size effects", "which law", "the law's form")
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The three numbers that public tables chose: docs/forecast.md says how."""
+    """The numbers that public tables chose: docs/forecast.md says how."""
 
     flat: float = FLAT
     length: float = LENGTH
     prior: float = PRIOR
+    few: float = FEW
 
 
 def forecast(
@@ -57,103 +52,130 @@ def forecast(
     laws: Iterable[LawForm] | None = None,
     objective: Objective | None = None,
     level: float = 0.95,
+    weights: Any = None,
+    se: Any = None,
+    groups: Any = None,
     tuned: Tuned | None = None,
 ) -> Forecast:
     """Forecast the loss of one more run at points N=, P=, D= (numbers, '30B', arrays or Series; broadcast).
 
     table: the runs (a DataFrame or mapping with N, P or D and `loss`). laws: classes to pool, every
     registered law of the axes that the runs vary unless given. objective: what each law is fitted by,
-    LeastSquares(log=True) unless given. level: of the prediction interval. tuned: the numbers chosen on
-    public tables, for checks of that choice. Of more than 2,000 rows an even sample in order of compute is
-    used. Source: the module's docstring.
+    LeastSquares(log=True) unless given. level: of the prediction interval. weights, se, groups: as `scaling.fit`
+    takes them, of the rows of the table; rows of one group share an offset, False: rows are independent.
+    tuned: the numbers chosen on public tables, for checks of that choice. Of more than 2,000 rows an even
+    sample in order of compute is used. Source: the module's docstring.
     Raises ValueError for a wrong question, FitError where the runs are fewer than any law needs.
     """
     if not (isinstance(level, (int, float)) and 0 < level < 1):
         raise ValueError(f"level={level!r} is no level. Give one between 0 and 1, such as 0.95.")
     objective = checked(objective, LeastSquares(log=True))
+    table, weights, se, groups = _counted(table, weights, se, groups)
     asked = question(table, {"N": N, "P": P, "D": D}, laws)
+    rows = _rows(table, asked, weights, se, groups)
     with np.errstate(all="ignore"):  # what overflows in a law far from its runs ends in a wide interval
-        members, notes = _members(asked, objective)
+        members, notes = _told(*_members(asked, objective, rows), asked.points)
         return _forecast(asked, members, level, tuned or Tuned(), notes)
 
 
-def beyond_runs(fit: Fit, axes: Mapping[str, Any], level: float) -> pd.DataFrame:
-    """The forecast's interval of one fitted law, for its prediction interval beyond its runs.
+@dataclass(frozen=True)
+class _Rows:
+    """What rows weigh: how often each counts, one over its relative standard error, its cluster; (n,) each."""
 
-    axes: (K,) each. Columns lower, upper (nats per token) and beyond (the factor; 1 within the runs, where
-    the fit's own prediction interval stands). Source: as `forecast`, with one law in the pool.
-    """
-    points = {a: np.asarray(axes[a], dtype=np.float64) for a in fit.law.axes}
-    given = pd.DataFrame(points)
-    if fit.degrees_of_freedom < 1:
-        return pd.DataFrame({name: np.full(len(given), np.nan) for name in ("lower", "upper", "beyond")})
-    problem = fit.problem.take(sample(fit.axes))
-    runs = dict(zip(fit.law.axes, problem.x, strict=True))
-    asked = Question(runs, problem.y, points, given, fit.loss.size, (fit.law.kind,))
-    with np.errstate(all="ignore"):
-        found = _forecast(asked, [member(problem, problem.internal(fit.law))], level, Tuned(), ())
-    return pd.DataFrame({"lower": found.lower, "upper": found.upper, "beyond": found.beyond})
+    w: Array
+    scale: Array | float
+    labels: Any
 
 
-def _members(asked: Question, objective: Objective) -> tuple[list[Member], tuple[str, ...]]:
+def _counted(table: Any, weights: Any, *others: Any) -> tuple[Any, ...]:
+    """The table, weights and what else is given a row, without the rows that count nothing."""
+    if weights is None:
+        return (table, weights, *others)
+    frame = as_frame(table)
+    keep = usable(frame)
+    w = np.zeros(len(frame))
+    w[keep] = column(frame, weights, keep, "weights", zero=True)
+    some = np.flatnonzero(w > 0)
+    rest = (
+        given if given is None or isinstance(given, (str, bool)) else np.asarray(given)[some]
+        for given in others
+    )
+    return (frame.iloc[some], w[some], *rest)
+
+
+def _rows(table: Any, asked: Question, weights: Any, se: Any, groups: Any) -> _Rows:
+    """Of the rows used their weights, scales and clusters; ValueError names the first bad row."""
+    n = asked.loss.size
+    frame = as_frame(table)
+    keep = usable(frame)
+    w = column(frame, weights, keep, "weights", zero=True)[asked.some]
+    scale: Array | float = 1.0
+    if se is not None:
+        spread = column(frame, se, keep, "se")[asked.some] / asked.loss
+        scale = np.exp(np.log(spread).mean()) / spread
+    labels, _ = labels_of(frame, groups, keep)
+    if labels is not None:
+        labels = np.unique(labels[asked.some].astype(str), return_inverse=True)[1]
+        labels = labels if np.unique(labels).size < n else None
+    return _Rows(w, scale, labels)
+
+
+def _members(asked: Question, objective: Objective, rows: _Rows) -> tuple[list[Member], tuple[str, ...]]:
     """Every law fitted to the runs, and which were left out."""
     n, members, out = asked.loss.size, [], []
     for law in asked.laws:
         x = tuple(asked.runs[axis] for axis in law.axes)
-        if n <= len(law.free()):
+        if rows.w.sum() <= len(law.free()):
             out.append(law.__name__)
             continue
         try:
-            one = solve(Problem(law, x, asked.loss, np.ones(n), objective))
+            one = solve(Problem(law, x, asked.loss, rows.w, objective, rows.scale))
         except (FitError, np.linalg.LinAlgError):
             out.append(law.__name__)
             continue
-        members.append(member(one.problem, one.theta))
+        fitted = member(one.problem, one.theta, rows.labels)
+        if fitted.finite:
+            members.append(fitted)
+        else:
+            out.append(law.__name__)
     if not members:
         least = min(len(law.free()) for law in asked.laws)
         raise FitError(
             f"{n} usable runs are fewer than any law of {', '.join(asked.runs)} needs. "
             f"Add runs: at least {least + 1}, at three sizes or more."
         )
-    notes = (f"left out, too few runs: {', '.join(out)}",) if out else ()
+    notes = (f"left out, not to be fitted to these runs: {', '.join(out)}",) if out else ()
     sampled = (f"{n:,} of {asked.rows:,} runs used, evenly spread over compute",) if n < asked.rows else ()
     return members, notes + sampled
 
 
-@dataclass(frozen=True)
-class _Exit:
-    """By which axis each point leaves the runs, and what the laws predict beyond them."""
-
-    place: Array  # into `ways`, (K,) int; -1 within the runs
-    change: Array  # Δ of the log loss, (K,)
-    ways: tuple[tuple[str, int], ...]  # axis and side
-
-
-def _exits(members: Sequence[Member], weight: Array, runs: Points, points: Points) -> _Exit:
-    """The axis along which the laws predict the largest change beyond the runs, point by point."""
-    size = next(iter(points.values())).size
-    place, change = np.full(size, -1), np.zeros(size)
-    ways: list[tuple[str, int]] = []
-    for axis in axes_of(points):
-        for side in (1, -1):
-            out = reach(runs, points, axis, side) > 0
-            if out.any():
-                there = change_beyond(members, weight, runs, points, axis, side)
-                further = out & ((np.abs(there) > np.abs(change)) | (place < 0))
-                place[further], change[further] = len(ways), there[further]
-                ways.append((axis, side))
-    return _Exit(place, change, tuple(ways))
+def _told(
+    members: list[Member], notes: tuple[str, ...], points: Points
+) -> tuple[list[Member], tuple[str, ...]]:
+    """The members whose runs tell what they predict at the points, and which were left out; FitError for none."""
+    untold = [not one.tells(points).all() for one in members]
+    names = [one.problem.law.__name__ for one, out in zip(members, untold, strict=True) if out]
+    if all(untold):
+        raise FitError(
+            f"The runs cannot tell the loss at these points by {', '.join(names)}. "
+            "Add runs at more values of each axis, three or more, that do not move together."
+        )
+    if not names:
+        return members, notes
+    kept = [one for one, out in zip(members, untold, strict=True) if not out]
+    return kept, (*notes, f"left out, the runs do not tell them there: {', '.join(names)}")
 
 
 def _forecast(
     asked: Question, members: list[Member], level: float, tuned: Tuned, notes: tuple[str, ...]
 ) -> Forecast:
-    weight = weights(members, tuned.flat)
-    exits = _exits(members, weight, asked.runs, asked.points)
+    weight = weights_of(members, tuned.flat)
+    exits = exits_of(members, weight, asked.runs, asked.points)
     used = [i for i in range(len(exits.ways)) if (exits.place == i).any()]
     drifts = {i: drift_along(members, asked.runs, *exits.ways[i], tuned.prior, tuned.flat) for i in used}
-    where, there = _scaled(asked.runs, asked.points)
-    misses = [discrepancy(one, where, there, asked.points, tuned.length) for one in members]
+    where, there = in_ranges(asked.runs, asked.points)
+    more = few_levels(asked.runs, asked.points, tuned.few)
+    misses = [discrepancy(one, where, there, asked.points, tuned.length).wider(more) for one in members]
     centres = np.stack([one.log_loss(asked.points) for one in members]) + [m.correction for m in misses]
     ends = np.empty((3, exits.place.size))
     for i in np.unique(exits.place):
@@ -163,13 +185,6 @@ def _forecast(
     kappa = np.array([drifts[i].kappa if i in drifts else 0.0 for i in exits.place])
     parts = _parts(centres, misses, weight, (kappa * exits.change) ** 2)
     return _described(asked, members, weight, exits, drifts, np.exp(ends), parts, level, notes)
-
-
-def _scaled(runs: Points, points: Points) -> tuple[Array, Array]:
-    """Logarithms of the axes of runs (n, d) and points (K, d) in ranges of the runs."""
-    inside, out = (np.log(np.stack(list(x.values()), 1)) for x in (runs, points))
-    low, width = inside.min(0), np.ptp(inside, axis=0)
-    return (inside - low) / width, (out - low) / width
 
 
 def _mixture(
@@ -194,21 +209,8 @@ def _parts(centres: Array, misses: Sequence[Discrepancy], weight: Array, form: A
     return np.asarray(variance / variance.sum(1, keepdims=True))
 
 
-def _furthest(runs: Points, points: Points) -> tuple[Array, Array]:
-    """By what factor each point lies outside the runs and along which axis; of compute where no other."""
-    own, last = list(points), [axis for axis in axes_of(points) if axis not in points]
-    far = {axis: np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) for axis in own}
-    place, most = np.stack(list(far.values())).argmax(0), np.max(list(far.values()), axis=0)
-    name = np.where(most > 0, np.array(own, dtype=object)[place], "")
-    if last:
-        compute = reach(runs, points, last[0], 1)
-        alone = (most == 0) & (compute > 0)
-        most, name = np.where(alone, compute, most), np.where(alone, last[0], name)
-    return np.exp(most), name
-
-
 def _described(
-    asked: Question, members: Sequence[Member], weight: Array, exits: _Exit, drifts: Mapping[int, Drift],
+    asked: Question, members: Sequence[Member], weight: Array, exits: Exits, drifts: Mapping[int, Drift],
     ends: Array, parts: Array, level: float, notes: tuple[str, ...],
 ) -> Forecast:  # fmt: skip
     """The numbers as the value that is returned."""
@@ -216,7 +218,7 @@ def _described(
     lower, loss, upper = (pd.Series(end, index=index) for end in ends)
     names = [one.problem.law.__name__ for one in members]
     along = np.array([exits.ways[i][0] if i >= 0 else "" for i in exits.place], dtype=object)
-    beyond, outside = _furthest(asked.runs, asked.points)
+    beyond, outside = furthest(asked.runs, asked.points)
     order = np.argsort(-weight, kind="stable")
     found = [
         (d.axis if d.side > 0 else f"-{d.axis}", len(d.windows), d.mean, d.kappa) for d in drifts.values()
@@ -240,6 +242,6 @@ def _hash(asked: Question) -> str:
     import hashlib
 
     digest = hashlib.sha256()
-    for column in (*asked.runs.values(), asked.loss):
-        digest.update(np.ascontiguousarray(column).tobytes())
+    for one in (*asked.runs.values(), asked.loss):
+        digest.update(np.ascontiguousarray(one).tobytes())
     return digest.hexdigest()[:16]

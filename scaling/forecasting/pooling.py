@@ -8,7 +8,7 @@ Shapes: M components of a mixture, K points, n rows, p free parameters.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,16 @@ from scipy import special
 from scaling.laws.base import Array, Law
 from scaling.optimise.certificate import fields_at_bound
 from scaling.optimise.problem import TINY, Problem
-from scaling.optimise.solver import minimise, starts
+from scaling.optimise.solver import Solution, minimise, starts
 
 FLAT = 0.25  # power of the flattened half of the Akaike weights, chosen on public tables (docs/forecast.md)
 HALF = 0.5  # share of the weight that stays Akaike's own
 EXACT = 1e-5  # relative residuals below this are rounding, in every table's printed losses
 SEARCHED = 200  # rows on which starting points are tried
 STARTS = 3
+DETERMINED = 1e-7  # singular values of the rows' slopes, of the largest, below which a direction is not told
+UNTOLD = 1e-6  # share of a prediction's squared slope in such directions from which it is not told
 LEAST = 1e-4  # weight, relative to the largest, below which a component is left out
-TAIL = 60.0  # standard deviations beyond which a mixture has no quantile
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Member:
     columns: Array  # ∂ log L / ∂ free fields at the rows, scaled to length 1, (n, p)
     lengths: Array  # what the columns were divided by, (p,)
     free: tuple[int, ...]  # places of the fields that are neither fixed nor at a bound
+    labels: Any = None  # cluster of each row, (n,) int, or None: rows are apart
 
     @property
     def rows(self) -> int:
@@ -46,22 +48,39 @@ class Member:
         return self.residuals.size
 
     @property
-    def dof(self) -> int:
-        """Rows minus free parameters."""
-        return self.rows - len(self.problem.law.free())
+    def finite(self) -> bool:
+        """Whether the law can be evaluated at its rows."""
+        return bool(np.isfinite(self.residuals).all())
+
+    @property
+    def precision(self) -> Array:
+        """What each row weighs, (n,): how often it counts over its relative variance."""
+        return np.asarray(self.problem.w * np.square(self.problem.scale))
+
+    @property
+    def count(self) -> float:
+        """Independent rows: clusters where rows share them, else rows as often as they count."""
+        return self.problem.count if self.labels is None else float(np.unique(self.labels).size)
+
+    @property
+    def dof(self) -> float:
+        """Independent rows minus free parameters, at least 1."""
+        return max(self.count - len(self.problem.law.free()), 1.0)
 
     @property
     def noise(self) -> float:
         """Standard deviation of one run's log loss about the law."""
-        return max(float(np.sqrt((self.residuals**2).sum() / self.dof)), EXACT)
+        rest = max(self.problem.count - len(self.problem.law.free()), 1.0)
+        return max(float(np.sqrt((self.precision * self.residuals**2).sum() / rest)), EXACT)
 
     @property
     def aicc(self) -> float:
         """Corrected Akaike criterion of the log loss; inf where the rows are too few for one."""
-        n, k = self.rows, len(self.problem.law.free()) + 1
+        n, k = self.count, len(self.problem.law.free()) + 1
         if n <= k + 1:
             return float("inf")
-        mean_square = max(float((self.residuals**2).mean()), EXACT**2)
+        square = float((self.precision * self.residuals**2).sum()) / self.problem.count
+        mean_square = max(square, EXACT**2)
         return float(n * np.log(mean_square) + 2 * k + 2 * k * (k + 1) / (n - k - 1))
 
     def log_loss(self, points: dict[str, Array]) -> Array:
@@ -75,8 +94,31 @@ class Member:
 
     def spread(self, points: dict[str, Array]) -> Array:
         """Standard deviation of the predicted log loss that the parameters leave, (K,), by linear theory."""
-        q = np.linalg.pinv(self.columns, rcond=1e-7)  # (p, n)
+        q = np.linalg.pinv(self.columns * np.sqrt(self.precision)[:, None], rcond=DETERMINED)  # (p, n)
         return np.asarray(self.noise * np.sqrt(((self.slopes(points) @ q) ** 2).sum(1)))
+
+    def tells(self, points: dict[str, Array]) -> Any:
+        """Whether rows at these levels can tell the law's loss at points at all, (K,) bool.
+
+        Asked of the law with parameters in the middle of their ranges: at its optimum a law of too many parameters
+        for the levels often has one at a bound, where it looks as if it were known.
+        """
+        problem = self.problem
+        middle = [np.median(r.starts()) for r in problem.law.nonlinear.values()]
+        theta = np.concatenate([np.full(problem.m, float(problem.y.mean()) / max(problem.m, 1)), middle])[
+            None
+        ]
+        law = problem.law.from_vector(problem.named(theta)[0])
+        free = tuple(i for i, name in enumerate(law.names()) if name not in problem.law.fixed)
+        rows, asked = (
+            _slopes(law, dict(zip(law.axes, problem.x, strict=True)), free),
+            _slopes(law, points, free),
+        )
+        lengths = np.maximum(np.sqrt((rows**2).sum(0)), TINY)
+        _, size, vectors = np.linalg.svd(rows / lengths, full_matrices=False)
+        along = (asked / lengths) @ vectors[size > DETERMINED * size.max(initial=0.0)].T
+        whole = ((asked / lengths) ** 2).sum(1)
+        return whole - (along**2).sum(1) <= UNTOLD * whole
 
 
 def _slopes(law: Law, points: dict[str, Array], free: tuple[int, ...]) -> Array:
@@ -86,32 +128,20 @@ def _slopes(law: Law, points: dict[str, Array], free: tuple[int, ...]) -> Array:
     return np.asarray(np.nan_to_num(J, nan=0.0, posinf=0.0, neginf=0.0))
 
 
-def member(problem: Problem, theta: Array) -> Member:
-    """A pool's member from a problem and its optimum θ (p,)."""
+def member(problem: Problem, theta: Array, labels: Any = None, held: bool = True) -> Member:
+    """A pool's member from a problem and its optimum θ (p,); labels: the cluster of each row, if rows share them.
+
+    held: whether a parameter at its bound is taken as known.
+    """
     law = problem.law.from_vector(problem.named(theta[None])[0])
-    bound = {*fields_at_bound(problem, theta), *problem.law.fixed}
+    bound = {*(fields_at_bound(problem, theta) if held else ()), *problem.law.fixed}
     free = tuple(i for i, name in enumerate(law.names()) if name not in bound)
     x = dict(zip(law.axes, problem.x, strict=True))
     columns = _slopes(law, x, free)
     lengths = np.sqrt((columns**2).sum(0))
     lengths = np.where(lengths > 0, lengths, 1.0)
     residuals = np.log(problem.y) - np.log(np.maximum(law.predict(**x), 1e-12))
-    return Member(law, problem, theta, residuals, columns / lengths, lengths, free)
-
-
-def quick_member(problem: Problem, near: Law | None = None) -> Member | None:
-    """A law fitted from few starts and from `near`, a law fitted to more of the runs; None where it fails."""
-    with np.errstate(all="ignore"):
-        begin = starts(_some(problem, SEARCHED), STARTS)
-        if near is not None:
-            known = problem.internal(near)[None]
-            begin = np.concatenate([known[np.isfinite(known).all(1)], begin])
-        try:
-            end = minimise(problem, begin, tolerance=1e-7, iterations=40)
-        except np.linalg.LinAlgError:
-            return None
-        best = int(np.nanargmin(np.where(np.isfinite(end.value), end.value, np.inf)))
-        return member(problem, end.theta[best]) if np.isfinite(end.value[best]) else None
+    return Member(law, problem, theta, residuals, columns / lengths, lengths, free, labels)
 
 
 def _some(problem: Problem, rows: int) -> Problem:
@@ -145,10 +175,10 @@ class Mixture:
     weight: Array
 
     def quantile(self, q: float) -> Array:
-        """The quantile q of the mixture at each point, (K,), by bisection to 1e-7 of a standard deviation."""
-        low = (self.centre - TAIL * self.scale).min(0)
-        high = (self.centre + TAIL * self.scale).max(0)
-        for _ in range(30):
+        """The quantile q of the mixture at each point, (K,), by bisection between its components' own."""
+        own = self.centre + special.stdtrit(self.dof, q)[:, None] * self.scale
+        low, high = own.min(0), own.max(0)
+        for _ in range(40):
             middle = (low + high) / 2
             below = self.weight @ special.stdtr(self.dof[:, None], (middle - self.centre) / self.scale) < q
             low, high = np.where(below, middle, low), np.where(below, high, middle)
@@ -163,12 +193,46 @@ def joined(parts: Sequence[tuple[Array, Array, float, float]]) -> Mixture:
     return Mixture(centre, scale, dof, weight / weight.sum())
 
 
-def refitted(members: Sequence[Member], keep: Any) -> list[Member]:
-    """The same laws fitted to some of the rows, those that leave a degree of freedom there."""
-    out = []
+def refitted(members: Sequence[Member], keeps: Sequence[Any]) -> list[list[Member]]:
+    """The same laws fitted to some of the rows: of each of `keeps` (n,) those that leave a degree of freedom."""
+    out: list[list[Member]] = [[] for _ in keeps]
     for one in members:
-        if int(np.count_nonzero(keep)) > len(one.problem.law.free()):
-            again = quick_member(one.problem.take(np.flatnonzero(keep)), one.law)
-            if again is not None:
-                out.append(again)
+        least = len(one.problem.law.free())
+        enough = [i for i, keep in enumerate(keeps) if np.count_nonzero(keep) > least]
+        fits = fits_of_some(one, [keeps[i] for i in enough]) if enough else []
+        for i, found in zip(enough, fits, strict=True):
+            if found is not None and found.finite:
+                out[i].append(found)
     return out
+
+
+def fits_of_some(one: Member, keeps: Sequence[Any]) -> list[Member | None]:
+    """A law fitted to some of the rows, all choices of rows as one batch, from few starts; None where it fails."""
+    problem = one.problem
+    with np.errstate(all="ignore"):
+        begin = np.concatenate([one.theta[None], starts(_some(problem, SEARCHED), STARTS)])
+        w = np.repeat(problem.w * np.array(keeps).reshape(-1, problem.y.size), len(begin), 0)
+        try:
+            end = minimise(
+                replace(problem, w=w), np.tile(begin, (len(keeps), 1)), tolerance=1e-7, iterations=40
+            )
+        except np.linalg.LinAlgError:
+            return [None] * len(keeps)
+        out: list[Member | None] = []
+        for keep, value, theta in zip(keeps, *_by_choice(end, len(keeps)), strict=True):
+            best = int(np.nanargmin(np.where(np.isfinite(value), value, np.inf)))
+            law = problem.law.from_vector(problem.named(theta[best][None])[0])
+            some, labels = (
+                problem.take(np.flatnonzero(keep)),
+                None if one.labels is None else one.labels[keep],
+            )
+            # Few runs often leave a parameter at its bound, which then says nothing of how well it is known.
+            out.append(
+                member(some, some.internal(law), labels, held=False) if np.isfinite(value[best]) else None
+            )
+    return out
+
+
+def _by_choice(end: Solution, choices: int) -> tuple[Array, Array]:
+    """Values (choices, S) and θ (choices, S, p) of a batch of fits."""
+    return end.value.reshape(choices, -1), end.theta.reshape(choices, -1, end.theta.shape[-1])

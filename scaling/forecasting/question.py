@@ -11,13 +11,14 @@ import pandas as pd
 
 from scaling.data.runs import arrays
 from scaling.data.units import parse_size
-from scaling.laws import REGISTRY
-from scaling.laws.base import Array, Law
+from scaling.laws import REGISTRY, DenseLaw
+from scaling.laws.base import Array, Law, LawForm
 
 AXES = ("N", "P", "D")
 FAR = 1e5  # factor beyond the runs from which a number is taken for one in another unit
 APART = 1e7  # factor between the runs themselves from which their units are taken to be mixed
 UNITS = {"N": "parameters, 30e9 or '30B'", "P": "streams, 8", "D": "tokens, 42e9 or '42B'"}
+FEW = 2  # laws of exactly the axes that vary, below which those of fewer axes join the pool
 MOST = 2_000  # rows that are used; of more, an even sample in order of compute
 
 
@@ -30,7 +31,8 @@ class Question:
     points: dict[str, Array]  # (K,) each
     given: pd.DataFrame  # K rows
     rows: int  # usable rows before sampling
-    laws: tuple[type[Law], ...]
+    some: Any  # which of the usable rows `runs` are, (n,) int
+    laws: tuple[LawForm, ...]
 
 
 def question(table: Any, given: Mapping[str, Any], laws: Iterable[Any] | None) -> Question:
@@ -63,7 +65,7 @@ def question(table: Any, given: Mapping[str, Any], laws: Iterable[Any] | None) -
     some = sample(used)
     runs = {axis: x[some] for axis, x in used.items()}
     asked = {axis: points[axis].to_numpy() for axis in used}
-    return Question(runs, loss[some], asked, points, loss.size, chosen)
+    return Question(runs, loss[some], asked, points, loss.size, some, chosen)
 
 
 def _filled(table: Any, axis: str, points: pd.DataFrame) -> bool:
@@ -130,6 +132,9 @@ def _laws(laws: Any, data: Mapping[str, Array], varied: Mapping[str, Array]) -> 
             raise ValueError(f"{what}. Give laws of {', '.join(varied) or 'axes that vary'}.")
         return chosen
     chosen = tuple(law for law in REGISTRY.values() if set(law.axes) == set(varied))
+    if 0 < len(chosen) < FEW:  # no choice of laws: those of fewer axes join, and power laws without a floor
+        chosen += tuple(law for law in REGISTRY.values() if set(law.axes) < set(varied))
+        chosen += (DenseLaw.with_fixed(E=0.0),) if set(varied) == {"N"} else ()
     if chosen:
         return chosen
     single = [f"{axis} takes one value, {x[0]:g}" for axis, x in data.items() if axis not in varied]

@@ -123,7 +123,7 @@ def _unseen(beyond: Any, labels: Any) -> Any:
 
 def _ahead(one: Fit, data: dict[str, Array], test: Any, level: float) -> pd.DataFrame:
     axes = {a: data[a][test] for a in one.law.axes}
-    frame = one.predict(level=level, **axes)
+    frame = one.predict(level=level, widened=False, **axes)
     frame["observed"] = data["loss"][test]
     frame["error"] = frame.observed - frame.loss
     main = main_axis(one.law)

@@ -11,23 +11,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.forecasting.widened import beyond_runs, widening_of
 from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.identifiability import determined_predictions
-from scaling.optimise.problem import TINY
 from scaling.shown import shown
 from scaling.uncertainty.bootstrap import Bootstrap
 from scaling.uncertainty.cluster_profile import ClusterProfile, new_run_spread
 from scaling.uncertainty.covariance import Covariance
+from scaling.uncertainty.hull import in_hull
 from scaling.uncertainty.interval_methods import ENDS, Method, at_points, check_level, t_quantile
 from scaling.uncertainty.profile import Profile
 from scaling.uncertainty.size_effects import OFF
 
-HULL = 1e-6  # of the runs' range: a point this near to their hull is in it
+NEW = ["new_lower", "new_upper"]
+STEP = 1e-3  # of log N, for the slope of the log loss
 
 
-def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method) -> pd.DataFrame:
+def predict(
+    fit: Estimate, axes: Mapping[str, Any], level: float, method: Method, widened: bool = True
+) -> pd.DataFrame:
     """What `Fit.predict` returns: predictions with the interval of the mean and of a new run."""
     check_level(level)
     x = clean_axes(fit.law.axes, axes, fit.law.axis_rules)
@@ -39,50 +43,42 @@ def predict(fit: Estimate, axes: Mapping[str, Any], level: float, method: Method
             fit.problem, fit.law, flat
         )
         lower, upper = np.where(known, [lower, upper], np.nan)
-    half = new_run_spread(fit, flat, level) if isinstance(method, ClusterProfile) else _one_run(fit, level)
-    extra = (half * (estimate if fit.problem.objective.log else 1.0)) ** 2
-    frame = pd.DataFrame(flat | {"loss": estimate, "lower": lower, "upper": upper})
+    frame = _with_new_run(fit, flat, level, method, (estimate, lower, upper))
     where = zip(ENDS, lost, strict=True)
     frame.attrs["unconfirmed"] = [f"{end} at point {i + 1}" for end, of in where for i in np.flatnonzero(of)]
-    below, above = (np.where(part < 0, 0.0, part) for part in (estimate - lower, upper - estimate))
-    frame["new_lower"] = estimate - np.sqrt(below**2 + extra)
-    frame["new_upper"] = estimate + np.sqrt(above**2 + extra)
-    lowest = ["lower", "new_lower"]
-    frame[lowest] = frame[lowest].clip(lower=0.0)  # no loss is below it
     categories = categories_of(fit.law)
     logs, asked = (
         np.log(np.stack([of[a] for a in fit.law.axes if a not in categories])) for of in (fit.axes, flat)
     )
     above, below = asked - logs.max(1, keepdims=True), logs.min(1, keepdims=True) - asked
     frame["beyond"] = np.exp(np.maximum(np.maximum(above, below).max(0), 0.0))
-    frame["inside"] = _in_hull(asked, logs)
+    frame["inside"] = in_hull(asked, logs)
+    if widened:
+        frame[NEW] = beyond_runs(fit, flat, level, frame[NEW].to_numpy(), frame["inside"])
     for by, rule in categories.items():
         frame[by] = rule.labels(frame[by])
+    return frame
+
+
+def _with_new_run(
+    fit: Estimate, flat: Mapping[str, Array], level: float, method: Method, mean: tuple[Array, Array, Array]
+) -> pd.DataFrame:
+    """Points with the interval of the mean (estimate, lower, upper) and of a new run, as if within the runs."""
+    estimate, lower, upper = mean
+    half = new_run_spread(fit, flat, level) if isinstance(method, ClusterProfile) else _one_run(fit, level)
+    extra = (half * (estimate if fit.problem.objective.log else 1.0)) ** 2
+    frame = pd.DataFrame({**flat, "loss": estimate, "lower": lower, "upper": upper})
+    below, above = (np.where(part < 0, 0.0, part) for part in (estimate - lower, upper - estimate))
+    frame["new_lower"] = estimate - np.sqrt(below**2 + extra)
+    frame["new_upper"] = estimate + np.sqrt(above**2 + extra)
+    lowest = ["lower", "new_lower"]
+    frame[lowest] = frame[lowest].clip(lower=0.0)  # no loss is below it
     return frame
 
 
 def _one_run(fit: Estimate, level: float) -> float:
     """Half the length of the interval of a new run's own scatter, were rows independent and of one noise."""
     return t_quantile(fit, level) * fit.noise
-
-
-def _in_hull(asked: Array, runs: Array) -> Any:
-    """Which points (d, K) lie in the convex hull of runs (d, n), (K,) bool; or in their plane."""
-    from scipy.spatial import ConvexHull
-
-    middle = runs.mean(1, keepdims=True)
-    width = np.maximum(np.ptp(runs, axis=1, keepdims=True), TINY)
-    scaled = (runs - middle) / width
-    spread, directions = (x[..., ::-1] for x in np.linalg.eigh(scaled @ scaled.T))
-    flat = np.count_nonzero(spread > HULL**2 * max(spread.max(), TINY))
-    own, there = (directions.T @ ((x - middle) / width) for x in (runs, asked))
-    inside = (np.abs(there[flat:]) <= HULL).all(0)
-    if flat == 1:
-        return inside & (there[0] >= own[0].min() - HULL) & (there[0] <= own[0].max() + HULL)
-    if flat:
-        sides = ConvexHull(own[:flat].T).equations
-        inside &= (sides[:, :-1] @ there[:flat] + sides[:, -1:] <= HULL).all(0)
-    return inside
 
 
 def equivalent_interval(
@@ -113,9 +109,27 @@ def equivalent_interval(
         found = batch.equivalent_N(N=N[moving], P=P[moving], at_P=at_P, **rest)
         return np.asarray(np.log(found / N[moving]))
 
-    _, low, high = (method or default_method(fit)).interval(fit, log_multiple, level)
+    found, low, high = (method or default_method(fit)).interval(fit, log_multiple, level)
+    here = {"N": N[moving], "P": P[moving], **rest}
+    there = here | {"N": N[moving] * np.exp(found), "P": np.full_like(here["P"], at_P)}
+    extra = (t_quantile(fit, level) * _size_error(fit, here, there)) ** 2
+    low, high = found - np.sqrt((found - low) ** 2 + extra), found + np.sqrt((high - found) ** 2 + extra)
     lower[moving], upper[moving] = N[moving] * np.exp(low), N[moving] * np.exp(high)
     return lower, upper
+
+
+def _size_error(fit: Estimate, here: dict[str, Array], there: dict[str, Array]) -> Array:
+    """Standard deviation of the logarithm of a size of equal loss that drift beyond the runs leaves, (K,)."""
+    widening = widening_of(fit)
+    if widening is None:
+        return np.zeros(here["N"].size)
+    used = fit.law.axes
+    with np.errstate(all="ignore"):
+        error = widening.error_between({a: here[a] for a in used}, {a: there[a] for a in used})
+        steps = [np.log(fit.law.predict(**{a: there[a] * (f if a == "N" else 1.0) for a in used}))
+                 for f in (np.exp(-STEP), np.exp(STEP))]  # fmt: skip
+        out = error * 2 * STEP / np.abs(steps[1] - steps[0])
+    return np.where(error > 0, np.nan_to_num(out, nan=np.inf), 0.0)
 
 
 METHODS: dict[str, Method] = {"profile": Profile(), "bootstrap": Bootstrap(), "covariance": Covariance()}

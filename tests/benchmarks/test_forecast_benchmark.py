@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import forecast as bench
-from benchmarks.forecast_tables import COMPUTE, NARROW, SIZE, splits, tables
+from benchmarks.forecast_splits import COMPUTE, NARROW, SIZE, splits, tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,22 +31,22 @@ def test_splits_fit_the_smaller_runs_and_ask_for_the_larger() -> None:
 
 
 def test_a_family_s_numbers_are_chosen_by_the_others() -> None:
-    """Family b alone wants place 3; left to the others the choice is place 7."""
-    rows = []
+    """Family b alone wants the fourth; left to the others the choice is the eighth."""
+    rows, names = [], list(bench.GRID)
     for family in "abc":
         for kind in (SIZE, COMPUTE):
             keys = {"family": family, "table": family, "kind": kind}
             rows.append({**keys, "method": bench.PLAIN, "coverage": 0.7, "width": 1.0, "score": 1.0})
             for place in range(len(bench.GRID)):
                 good = 0.1 if family == "b" and place == 3 else 0.6 if place == 7 else 0.8
-                rows.append({**keys, "method": str(place), "coverage": 0.96, "width": 1.0, "score": good})
+                rows.append({**keys, "method": names[place], "coverage": 0.96, "width": 1.0, "score": good})
     grid = pd.DataFrame(rows)
-    assert bench.choice(grid, "b") == 7
-    assert bench.choice(grid, None) == 3
+    assert bench.choice(grid, "b") == names[7]
+    assert bench.choice(grid, None) == names[3]
     covered = grid.assign(
-        coverage=np.where((grid.method == "7") & (grid.kind == COMPUTE), 0.9, grid.coverage)
+        coverage=np.where((grid.method == names[7]) & (grid.kind == COMPUTE), 0.9, grid.coverage)
     )
-    assert bench.choice(covered, "b") != 7
+    assert bench.choice(covered, "b") != names[7]
 
 
 def test_ratios_are_to_the_prediction_interval_of_the_same_split() -> None:
@@ -73,5 +73,5 @@ def test_the_docs_show_what_was_measured() -> None:
 
 
 def test_the_numbers_shipped_are_those_that_all_families_choose() -> None:
-    grid = pd.read_csv(ROOT / "results/benchmarks/forecast_choice.csv").astype({"method": str})
+    grid = pd.read_csv(ROOT / "results/benchmarks/forecast_choice.csv")
     assert bench.chosen(grid)[None] == bench.Tuned()

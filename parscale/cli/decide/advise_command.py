@@ -100,7 +100,7 @@ def _print(found: Advice, fit: Fit) -> None:
     table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
     table["broken"] = table["broken"].map(_in_gib)
     show(table.dropna(axis="columns", how="all"), f"options under {fit.form.__name__} ({fit.status})")
-    say(_answer(found))
+    say(_answer(found, fit))
 
 
 def _in_gib(words: str) -> str:
@@ -108,14 +108,15 @@ def _in_gib(words: str) -> str:
     return words.replace("memory_bytes", "memory_gib")
 
 
-def _answer(found: Advice) -> str:
+def _answer(found: Advice, fit: Fit) -> str:
     from analysis.inference_cost import GIB
     from scaling.data.units import count_text
+    from scaling.forecasting.widened import forecast_words
 
     best = found.chosen
     if best is None:
         return _in_gib(found.reason)
-    outside = "" if best["inside"] else "; outside the runs, so the interval takes the law's form for granted"
+    outside = "" if best["inside"] else f"; outside the runs: {forecast_words(fit, best)}"
     what = f"take N = {count_text(best['N'])}, P = {best['P']:.0f}"
     interval = f"{best['loss']:.4f} ({best['loss_lower']:.4f} to {best['loss_upper']:.4f})"
     cost = f"{best['latency_s']:.3g} s, {best['memory_bytes'] / GIB:.3g} GiB"

@@ -8,34 +8,39 @@ from typing import TYPE_CHECKING, Any
 
 from parscale.cli.fit.fit_command import mixed_note
 from parscale.cli.options import argument, option
-from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions
+from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions, RowOptions
 
 if TYPE_CHECKING:
+    from parscale.cli.output import Partly
+    from scaling.forecasting.forecast_result import Forecast
     from scaling.laws.base import LawForm
 
 EXAMPLES = (
     "forecast results/published/losses.csv --where corpus=pile --N 30B --P 8",
     "forecast results/published/losses.csv --where corpus=pile --N 10B,30B --P 1 --save forecast.json",
+    "forecast results/published/losses.csv --by corpus --N 30B --P 8",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(LevelOptions, ColumnOptions):
+class Options(LevelOptions, RowOptions, ColumnOptions):
     """Options of `parscale forecast`."""
 
     runs: str = argument(RUNS, metavar="RUNS")
     N: str | None = option(None, "non-embedding parameters, e.g. 30B", metavar="X,...")
     P: str | None = option(None, "streams, e.g. 8", metavar="X,...")
     D: str | None = option(None, "training tokens, e.g. 300B", metavar="X,...")
+    by: str | None = option(None, "forecast each value of a column apart, e.g. corpus", metavar="COLUMN")
     laws: str | None = option(None, "laws to pool (default: all of the axes that vary)", metavar="A,B")
     save: str | None = option(
         None, "register the forecast in this file, for `parscale score`", metavar="FILE"
     )
 
 
-def run(options: Options) -> str:
+def run(options: Options) -> str | Partly:
     """Forecast every point that was asked for, and register the forecast where --save says so."""
-    from parscale.cli.output import as_json
+    from parscale.cli.output import as_json, groups_text
+    from scaling.data.query import each
     from scaling.forecasting.forecast import forecast
     from scaling.forecasting.forecast_result import forecast_json
 
@@ -44,14 +49,35 @@ def run(options: Options) -> str:
     table = options.asked.read(options.runs)
     given = {"N": options.N, "P": options.P, "D": options.D}
     axes: dict[str, Any] = {axis: text.split(",") for axis, text in given.items() if text is not None}
-    made = forecast(table, **axes, laws=_named(options.laws), level=options.level)
-    if options.save:
-        made.save(options.save)
+    more: dict[str, Any] = {"laws": _named(options.laws), "level": options.level, **options.of_rows(table)}
+    done = each(table, options.by, options.runs, lambda part: forecast(part, **axes, **more))
+    made = done.found
+    places = {name: _place(options, name) for name in made}
+    for name, place in places.items():
+        if place is not None:
+            made[name].save(place)
     if options.json:
-        return as_json(forecast_json(made))
-    registered = f"\nregistered: {options.save}. Once the runs are there: parscale score {options.save} RUNS"
-    note = mixed_note(table, "", tuple(map(str, made.points)))
-    return f"{made!r}{registered if options.save else ''}{note}"
+        told = {name: forecast_json(one) for name, one in made.items()}
+        return groups_text(as_json(told if options.by else next(iter(told.values()))), done.refused)
+    shown = [_shown(one, name if options.by else "", places[name]) for name, one in made.items()]
+    return groups_text("\n\n".join(shown) + mixed_note(table, options.by, tuple(axes)), done.refused)
+
+
+def _shown(one: Forecast, name: str, place: str | None) -> str:
+    """A forecast for the terminal, and where it was registered."""
+    registered = f"\nregistered: {place}. Once the runs are there: parscale score {place} RUNS"
+    heading = f"== {name} ==\n" if name else ""
+    return f"{heading}{one!r}{registered if place else ''}"
+
+
+def _place(options: Options, name: str) -> str | None:
+    """The file of a group's forecast: that of --save, with the group in its name where there are groups."""
+    from scaling.data.query import slug
+
+    if options.save is None or not options.by:
+        return options.save
+    path = Path(options.save)
+    return str(path.with_name(f"{path.stem}-{slug(name)}{path.suffix}"))
 
 
 def _check_place(save: str | None) -> None:

@@ -35,10 +35,14 @@ def run(options: Options) -> str:
     from parscale.cli.output import as_json
     from scaling.fitting.result import Fit
     from scaling.fitting.summary import notes_of, unconfirmed_note
+    from scaling.forecasting.widened import forecast_words
 
     options.check_level()
     one = Fit.load(options.fit)
     frame = one.predict(points_of(options, one), level=options.level)
+    frame["widened_by"] = [
+        "" if row["inside"] else forecast_words(one, dict(row)) for _, row in frame.iterrows()
+    ]
     if "P" in one.law.axes:
         _add_equivalents(one, frame, options.level)
     said = [unconfirmed_note(frame.attrs["unconfirmed"]), *notes_of(one)]
@@ -99,7 +103,7 @@ def _lines(frame: pd.DataFrame, level: float, unit: str) -> Iterator[str]:
             yield from (f"    {size}" for size in sizes)
         if not row.inside:
             how = f"{row.beyond:.3g} times beyond them" if row.beyond > 1 else "none at such values together"
-            yield f"  outside the runs ({how}): the interval takes the law's form for granted"
+            yield f"  outside the runs ({how}): {row.widened_by}"
 
 
 def _size(row: Any, at: int) -> str:

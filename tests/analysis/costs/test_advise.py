@@ -42,9 +42,26 @@ def test_the_cheapest_that_reaches_a_loss(fit):
 
 def test_interval_of_the_size_ends_where_the_interval_of_the_loss_does(fit):
     chosen = advise(fit, loss=1.06, streams=[2], method=Covariance()).chosen
-    for end, bound in (("N_lower", "lower"), ("N_upper", "upper")):
+    for end, bound in (("N_lower", "new_lower"), ("N_upper", "new_upper")):
         at = fit.predict(N=chosen[end], P=2, method=Covariance()).iloc[0]
         assert at[bound] == pytest.approx(1.06, abs=2e-4)
+
+
+def test_beyond_the_runs_an_option_has_the_interval_that_predict_gives(fit, capsys, request, monkeypatch):
+    chosen = advise(fit, loss=0.9, streams=[4], method=Covariance()).chosen
+    at = fit.predict(N=chosen["N"], P=4, method=Covariance()).iloc[0]
+    plain = fit.predict(N=chosen["N"], P=4, method=Covariance(), widened=False).iloc[0]
+    assert not chosen["inside"]
+    assert [chosen["loss_lower"], chosen["loss_upper"]] == pytest.approx(
+        [at.new_lower, at.new_upper], rel=1e-9
+    )
+    assert chosen["loss_upper"] > plain.new_upper
+    assert (
+        chosen["N_upper"] > 10 * chosen["N"]
+    )  # the widened interval ends above 0.9 far out, or whatever the size
+    assert fit.predict(N=chosen["N_lower"], P=4, method=Covariance()).new_lower[0] == pytest.approx(
+        0.9, rel=2e-3
+    )
 
 
 def test_what_to_minimise_changes_the_choice(fit):
@@ -125,7 +142,7 @@ def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, reque
     assert parscale.main(words) == 0
     said = capsys.readouterr().out
     assert re.search(
-        r"take N = 1\.4B, P = 8: loss 1\.0500 \(1\.0[34]\d\d to 1\.0[567]\d\d\), 0\.127 s, 3\.06 GiB", said
+        r"take N = 1\.4B, P = 8: loss 1\.0500 \(1\.0[234]\d\d to 1\.0[567]\d\d\), 0\.127 s, 3\.06 GiB", said
     )
     assert "nan" not in said
     assert {path.name for path in tmp_path.iterdir()} == {"frontier.png", "frontier.pdf"}

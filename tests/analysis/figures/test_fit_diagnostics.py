@@ -75,6 +75,18 @@ def test_backtest_writes_the_bias_of_what_was_held_out():
     assert "too few runs" in text(figures.backtest(table.iloc[:0]).axes[0])
 
 
+def test_rivals_show_the_interval_that_predict_gives(stack):
+    fit = scaling.fit(scaling.ParallelLaw, stack)
+    (axes,) = figures.rivals(stack, {"log": fit.law}, sizes=[535813376], band=fit.predict).axes
+    P, loss = axes.collections[0].get_paths()[0].vertices.T
+    assert P.max() == pytest.approx(64)
+    N = axes.lines[0].get_ydata()[-1]  # the law's loss there tells N, streams' own parameters included
+    far = fit.predict(N=fit.law.inverse(N, P=64), P=64)
+    assert [loss[P.max() == P].min(), loss[P.max() == P].max()] == pytest.approx(
+        [far.new_lower[0], far.new_upper[0]]
+    )
+
+
 def test_rivals_write_how_far_they_part(stack, printed_laws):
     rival = AdditiveLaw(E=0.7, A=30.0, alpha=0.21, C=0.12, beta=0.45)
     laws = {"log": printed_laws["stack-v2-python"], "additive": rival}

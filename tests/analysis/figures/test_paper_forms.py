@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import scaling
 from analysis import figures
 from analysis.costs.cost_ratios import cost_ratio
 from analysis.costs.cost_table import cost_table
 from analysis.figures import fig2
+from analysis.figures.paper_forms import FURTHER
 from scaling.laws import ParallelLaw
 from tests.analysis.artists import curves, markers, text
 
@@ -33,6 +35,25 @@ def test_fig2_holds_every_published_point_and_curve(losses, printed_laws):
         assert axes.get_xlabel() == "non-embedding parameters $N$"
     assert figure.axes[0].get_ylabel() == "loss (nats per token)"
     assert [t.get_text() for t in figure.legends[0].get_texts()] == [f"$P = {P}$" for P in (1, 2, 4, 8)]
+
+
+def test_fig2_draws_the_interval_that_predict_gives_beyond_the_runs(stack):
+    fit = scaling.fit(ParallelLaw, stack)
+    (axes,) = fig2(stack.drop(columns="corpus"), {"": fit.law}, bands={"": fit.predict}).axes
+    assert len(axes.collections) >= 4
+    largest = stack["N"].max()
+    for band, P in zip(
+        [c for c in axes.collections if len(c.get_paths()[0].vertices) > 20], (1, 2, 4, 8), strict=True
+    ):
+        N, loss = band.get_paths()[0].vertices.T
+        assert N.max() == pytest.approx(FURTHER * largest, rel=0.15)
+        far = fit.predict(N=N.max(), P=P)
+        assert loss[N.max() == N].min() == pytest.approx(far["new_lower"][0], rel=1e-3)
+        assert loss[N.max() == N].max() == pytest.approx(far["new_upper"][0], rel=1e-3)
+    dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert len(dashed) == 4
+    assert min(line.get_xdata().min() for line in dashed) >= stack["N"][stack["P"] == 1].max() * 0.999
+    assert "bands: 95% prediction interval" in text(axes)
 
 
 def test_fig2_writes_the_published_constants_and_r2(losses, printed_laws):

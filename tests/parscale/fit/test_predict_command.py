@@ -23,5 +23,8 @@ def test_predict(folder: Path) -> None:
     assert point["N at P=1"] == pytest.approx(4.33e9, rel=2e-3)
     assert point["N at P=8"] == pytest.approx(2.38e9, rel=2e-3)
     assert far["inside"] is False
+    assert point["widened_by"] == ""
+    assert "along N" in far["widened_by"]
+    assert far["widened_by"] in run(predict_command, fit=file, N="1e12", P="4")
     with pytest.raises(ValueError, match="needs --P as well"):
         run(predict_command, fit=file, N="2.8B")

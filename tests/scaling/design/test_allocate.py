@@ -7,7 +7,6 @@ import pytest
 import scaling
 from scaling import ChinchillaLaw, ParallelDataLaw, ParallelLaw
 from scaling.design.allocate import one_more_run, outside_runs
-from scaling.forecasting.forecast import beyond_runs
 from tests.scaling.isoflop_runs import CHINCHILLA, closed_form, isoflop_runs
 
 
@@ -102,8 +101,9 @@ def test_the_loss_interval_is_the_forecast_beyond_the_runs_and_the_fit_within(gr
     at = {"N": far.N, "P": 1.0, "D": far.D}
     found = tuple(far.table.loc["loss", ["lower", "upper"]])
     assert found == one_more_run(fit, at, 0.95)
-    beyond = beyond_runs(fit, {"N": [far.N], "D": [far.D]}, 0.95).iloc[0]
-    assert found == pytest.approx((beyond["lower"], beyond["upper"]), rel=1e-9)
+    beyond, plain = (fit.predict(N=far.N, D=far.D, widened=w).iloc[0] for w in (True, False))
+    assert found == pytest.approx((beyond["new_lower"], beyond["new_upper"]), rel=1e-9)
+    assert found[1] > plain["new_upper"]
     near = scaling.allocate(fit, 1e21)
     inside = fit.predict(N=near.N, D=near.D)[["new_lower", "new_upper"]].iloc[0]
     assert list(near.table.loc["loss", ["lower", "upper"]]) == pytest.approx(list(inside), rel=1e-9)

@@ -121,6 +121,72 @@ def test_the_paper_s_larger_models_are_held() -> None:
         assert ((found.lower <= large.loss) & (large.loss <= found.upper)).all()
 
 
+# ---- rows that count differently --------------------------------------------------------------
+def test_rows_of_one_run_share_an_offset_and_say_less() -> None:
+    rng, held, width = np.random.default_rng(4), {"run": [], False: []}, {"run": [], False: []}
+    for _ in range(6):
+        run = np.repeat(np.arange(8), 6)
+        runs = pd.DataFrame(
+            {"N": np.geomspace(2e7, 1e9, 8)[run], "D": np.tile(np.geomspace(1e9, 2e10, 6), 8), "run": run}
+        )
+        truth = TRUTH.predict(N=runs.N, D=runs.D)
+        runs["loss"] = truth * np.exp(0.006 * rng.standard_normal(8)[run] + 0.002 * rng.standard_normal(48))
+        new = TRUTH.predict(N=8e9, D=2e10) * np.exp(0.006 * rng.standard_normal())
+        for groups, found in held.items():
+            made = forecast(runs, N=8e9, D=2e10, groups=groups, laws=[ChinchillaLaw, scaling.InteractionLaw])
+            found.append(made.lower[0] < new < made.upper[0])
+            width[groups].append(np.log(made.upper[0] / made.lower[0]))
+    assert np.mean(held["run"]) >= 5 / 6
+    assert np.mean(width["run"]) > 1.3 * np.mean(width[False])
+
+
+def test_a_row_that_counts_twice_is_two_rows_and_one_that_counts_nothing_is_none() -> None:
+    runs = grid()
+    twice = pd.concat([runs, runs.iloc[:5]], ignore_index=True)
+    counts = np.r_[np.full(5, 2), np.ones(len(runs) - 5)]
+    more = {"N": 4e9, "D": 2e10, "laws": [ChinchillaLaw, scaling.NoFloorLaw]}
+    repeated, counted = forecast(twice, **more), forecast(runs, weights=counts, **more)
+    assert counted.weights.to_dict() == pytest.approx(repeated.weights.to_dict(), abs=1e-3)
+    assert counted.loss[0] == pytest.approx(repeated.loss[0], rel=2e-4)
+    bad = runs.assign(loss=runs.loss.where(runs.index != 3, 9.0))
+    ignored = forecast(bad, weights=(bad.index != 3).astype(float), **more)
+    without = forecast(bad.drop(index=3), **more)
+    assert ignored.upper[0] == pytest.approx(without.upper[0], rel=2e-3)
+
+
+def test_a_noisy_row_weighs_less_by_its_standard_error() -> None:
+    runs = grid()
+    bad = runs.assign(
+        loss=runs.loss.where(runs.index != 3, runs.loss * 1.05), se=np.where(runs.index == 3, 0.3, 0.01)
+    )
+    more = {"N": 4e9, "D": 2e10, "laws": [ChinchillaLaw]}
+    known, unknown, good = forecast(bad, se="se", **more), forecast(bad, **more), forecast(runs, **more)
+    assert abs(known.loss[0] - good.loss[0]) < 0.2 * abs(unknown.loss[0] - good.loss[0])
+    with pytest.raises(ValueError, match="row 4"):
+        forecast(bad.assign(se=np.where(runs.index == 3, -1.0, 0.01)), se="se", **more)
+
+
+# ---- thin pools -----------------------------------------------------------------------------
+def test_where_one_law_has_the_axes_laws_of_fewer_join(pile: pd.DataFrame) -> None:
+    alone = forecast(pile[pile.P == 1], N=30e9)
+    assert set(alone.weights.index) == {"DenseLaw", "DenseLaw(E=0.0)"}
+    rows = [grid(seed=s).assign(P=P) for s, P in enumerate((1, 2, 4))]
+    three = pd.concat([r.assign(loss=r.loss * r.P**-0.02) for r in rows])
+    made = forecast(three, N=4e9, P=2, D=2e10)
+    assert {"ParallelDataLaw", "ChinchillaLaw", "ParallelLaw"} <= set(made.weights.index)
+    assert made.weights.index[0] == "ParallelDataLaw"
+
+
+# ---- runs that say little ---------------------------------------------------------------------
+def test_a_ladder_is_forecast_along_itself_and_not_off_it() -> None:
+    N = np.geomspace(1e7, 1e9, 8)
+    ladder = pd.DataFrame({"N": N, "D": 20 * N, "loss": TRUTH.predict(N=N, D=20 * N)})  # without noise
+    along = forecast(ladder, N=1e10, D=2e11)
+    assert along.lower[0] < TRUTH.predict(N=1e10, D=2e11) < along.upper[0]
+    with pytest.raises(scaling.FitError, match="ChinchillaLaw"):
+        forecast(ladder, N=1e10, D=1e9)
+
+
 # ---- what is refused ------------------------------------------------------------------------
 @pytest.mark.parametrize("level", [0, 1, -0.1, 95, "0.95", None])
 def test_a_level_that_is_none_is_refused(pile: pd.DataFrame, level: object) -> None:

@@ -6,11 +6,11 @@ import pytest
 from scipy import stats
 
 import scaling
-from scaling import ChinchillaLaw, Forecast, ParallelLaw, forecast
+from scaling import ChinchillaLaw, Forecast, forecast
 from scaling.forecasting.discrepancy import discrepancy
 from scaling.forecasting.drift import PRIOR, change_beyond, drift_along, reach
-from scaling.forecasting.forecast import beyond_runs
-from scaling.forecasting.pooling import Mixture, member, quick_member, weights
+from scaling.forecasting.pooling import Mixture, member, refitted, weights
+from scaling.optimise.multi_start import solve
 from scaling.optimise.problem import Problem
 from tests.scaling.forecast_runs import TRUTH, grid
 
@@ -38,11 +38,22 @@ def test_a_mixture_s_quantiles_are_those_of_its_distribution() -> None:
 
 def _member(runs: pd.DataFrame, law: type[scaling.Law] = ChinchillaLaw) -> object:
     x = tuple(runs[axis].to_numpy() for axis in law.axes)
-    found = quick_member(
-        Problem(law, x, runs.loss.to_numpy(), np.ones(len(runs)), scaling.LeastSquares(log=True))
-    )
-    assert found is not None
-    return found
+    problem = Problem(law, x, runs.loss.to_numpy(), np.ones(len(runs)), scaling.LeastSquares(log=True))
+    return member(problem, solve(problem).theta)
+
+
+def test_laws_fitted_to_some_of_the_rows_are_those_fitted_to_them_alone() -> None:
+    runs = grid()
+    one = _member(runs)
+    keeps = [(cut > runs.N).to_numpy() for cut in (1.2e7, 1e8, 3e8)]
+    few, *others = refitted([one], keeps)
+    assert keeps[0].sum() == 4
+    assert few == []  # of five parameters
+    for keep, found in zip(keeps[1:], others, strict=True):
+        alone = _member(runs[keep])
+        points = {"N": np.array([4e8, 1e7]), "D": np.array([2e10, 2e10])}
+        assert found[0].log_loss(points) == pytest.approx(alone.log_loss(points), abs=2e-5)
+        assert found[0].rows == keep.sum()
 
 
 def test_half_the_weight_is_akaike_s_and_half_is_flattened() -> None:
@@ -60,6 +71,19 @@ def test_a_member_s_spread_is_the_covariance_s() -> None:
     t = stats.t(len(runs) - 5).ppf(0.975)
     spread = member(fit.problem, fit.theta).spread({"N": np.array([4e9]), "D": np.array([1e10])})[0]
     assert t * spread == pytest.approx(half, rel=0.05)
+
+
+def test_what_runs_at_two_sizes_cannot_tell_is_not_known() -> None:
+    two = grid(sizes=2)
+    far, near = {"N": np.array([4e9]), "D": np.array([1e10])}, {a: two[a].to_numpy() for a in ("N", "D")}
+    assert not _member(two).tells(far).any()
+    assert _member(two).tells(near).all()
+    assert _member(grid(sizes=3)).tells(far).all()
+    assert _member(two, scaling.NoFloorLaw).tells(far).all()
+    found = forecast(two, N=4e9, D=1e10)
+    assert "ChinchillaLaw" not in found.laws
+    assert "NoFloorLaw" in found.laws
+    assert any("ChinchillaLaw" in note for note in found.notes)
 
 
 def test_errors_that_neighbours_share_are_carried_over() -> None:
@@ -84,8 +108,12 @@ def test_reach_and_change_are_zero_within_the_runs() -> None:
     assert reach(within, points, "N", 1) == pytest.approx([0.0, np.log(10)])
     change = change_beyond([_member(runs)], np.ones(1), within, points, "N", 1)
     law = _member(runs).law
-    expected = np.log(law.predict(N=4.3e9, D=1e10) / law.predict(N=4.3e8, D=1e10))
-    assert change == pytest.approx([0.0, expected])
+    rate = np.log(law.predict(N=4.3e8 * np.exp(0.1), D=1e10) / law.predict(N=4.3e8, D=1e10)) / 0.1
+    assert change == pytest.approx([0.0, rate * np.log(10)])
+    least = change_beyond(
+        [_member(runs)], np.ones(1), within, {"N": np.array([4.4e8]), "D": np.array([1e10])}, "N", 1
+    )
+    assert least[0] == pytest.approx(np.log(law.predict(N=4.4e8, D=1e10) / law.predict(N=4.3e8, D=1e10)))
 
 
 def test_windows_that_miss_raise_kappa_and_windows_that_hold_lower_it() -> None:
@@ -105,14 +133,6 @@ def test_without_a_window_the_prior_stands_and_it_is_said(pile: pd.DataFrame) ->
     assert few.drift.kappa.iloc[0] > PRIOR
     assert any("no window" in note for note in few.notes)
     assert "public tables" in few.sentence
-
-
-def test_one_law_s_prediction_interval_is_widened_alike(pile: pd.DataFrame) -> None:
-    fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares(log=True))
-    one = beyond_runs(fit, {"N": [30e9, 1e9], "P": [8, 2]}, 0.95)
-    pooled = forecast(pile, N=[30e9, 1e9], P=[8, 2], laws=[ParallelLaw])
-    assert one.lower.to_numpy() == pytest.approx(pooled.lower.to_numpy(), rel=1e-4)
-    assert one.beyond.tolist() == pytest.approx([3e10 / pile.N.max(), 1.0])
 
 
 def test_many_rows_are_sampled_and_it_is_said() -> None:

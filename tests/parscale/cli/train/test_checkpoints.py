@@ -28,7 +28,9 @@ def model(one_thread):
 def test_a_model_is_written_with_the_tokenizer_that_there_is(model, tmp_path, capsys, tokenizer):
     (tmp_path / "source").mkdir()
     if tokenizer:
-        Tokenizer(WordLevel({"a": 0, "b": 1}, unk_token="a")).save(str(tmp_path / "source" / "tokenizer.json"))
+        Tokenizer(WordLevel({"a": 0, "b": 1}, unk_token="a")).save(
+            str(tmp_path / "source" / "tokenizer.json")
+        )
     assert save_beside_tokenizer(model, str(tmp_path / "source"), str(tmp_path / "out")) == 0
     assert str(tmp_path / "out") in capsys.readouterr().out
     assert torch.equal(released_format.load_checkpoint(tmp_path / "out").head, model.head)

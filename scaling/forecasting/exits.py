@@ -1,0 +1,80 @@
+"""Where points leave the runs: along which axis, how far, and what the laws say changes on the way.
+
+Shapes as in `scaling.forecasting.pooling`. An axis may be C, compute: the product of N, P and D.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from scaling.forecasting.drift import SAME, Points, axes_of, axis_of, change_beyond, reach
+from scaling.forecasting.pooling import Member
+from scaling.laws.base import Array
+
+LEAST = 2  # degrees of freedom that levels of an axis are taken to give at least
+FEW = 0.5  # power of the growth that Student's t would have, chosen on public tables (docs/forecast.md)
+
+
+@dataclass(frozen=True)
+class Exits:
+    """By which axis each point leaves the runs, and what the laws predict beyond them."""
+
+    place: Array  # into `ways`, (K,) int; -1 within the runs
+    change: Array  # Δ of the log loss, (K,)
+    ways: tuple[tuple[str, int], ...]  # axis and side
+
+
+def exits_of(members: Sequence[Member], weight: Array, runs: Points, points: Points) -> Exits:
+    """The axis along which the laws predict the largest change beyond the runs, point by point."""
+    size = next(iter(points.values())).size
+    place, change = np.full(size, -1), np.zeros(size)
+    ways: list[tuple[str, int]] = []
+    for axis in axes_of(points):
+        for side in (1, -1):
+            out = reach(runs, points, axis, side) > 0
+            if out.any():
+                there = change_beyond(members, weight, runs, points, axis, side)
+                further = out & ((np.abs(there) > np.abs(change)) | (place < 0))
+                place[further], change[further] = len(ways), there[further]
+                ways.append((axis, side))
+    return Exits(place, change, tuple(ways))
+
+
+def in_ranges(runs: Points, points: Points) -> tuple[Array, Array]:
+    """Logarithms of the axes of runs (n, d) and points (K, d) in ranges of the runs."""
+    inside, out = (np.log(np.stack(list(x.values()), 1)) for x in (runs, points))
+    low, width = inside.min(0), np.ptp(inside, axis=0)
+    width = np.where(width > 0, width, 1.0)
+    return (inside - low) / width, (out - low) / width
+
+
+def furthest(runs: Points, points: Points) -> tuple[Array, Array]:
+    """By what factor each point lies outside the runs and along which axis; of compute where no other."""
+    own, last = list(points), [axis for axis in axes_of(points) if axis not in points]
+    far = {axis: np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) for axis in own}
+    place, most = np.stack(list(far.values())).argmax(0), np.max(list(far.values()), axis=0)
+    name = np.where(most > 0, np.array(own, dtype=object)[place], "")
+    if last:
+        compute = reach(runs, points, last[0], 1)
+        alone = (most == 0) & (compute > 0)
+        most, name = np.where(alone, compute, most), np.where(alone, last[0], name)
+    return np.exp(most), name
+
+
+def few_levels(runs: Points, points: Points, power: float = FEW) -> Array:
+    """By what the variance of shared errors grows where runs at few levels tell it, (K,); 1 within the runs.
+
+    A new size misses as a whole, and L sizes give L - 1 degrees of freedom: the square of Student's t over the
+    normal quantile, to a power, for the axis with the fewest levels of those along which a point is outside the runs.
+    """
+    out = np.ones(next(iter(points.values())).size)
+    for axis in points:
+        levels = np.unique(np.round(axis_of(runs, axis) / SAME)).size
+        factor = float((special.stdtrit(max(levels - 1, LEAST), 0.975) / special.ndtri(0.975)) ** 2)
+        outside = np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) > 0
+        out = np.where(outside, np.maximum(out, factor), out)
+    return np.asarray(out**power)
