@@ -184,7 +184,7 @@ def measure(
     return table
 
 
-def write(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") -> list[Path]:
+def write_measured(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") -> list[Path]:
     """The table and its figure into `out`, named by what they are."""
     where = str(table.attrs["hardware"])
     signed = {"latency_error": "+.0%", "memory_error": "+.0%"}
@@ -192,7 +192,7 @@ def write(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") 
     signed |= dict.fromkeys(("latency_s", "roofline_s", "overhead_s", "predicted_latency_s"), ".3g")
     caption = f"Measured and predicted cost of generation on {where}"
     made = {"command": command, "data": f"timings on {where}"}
-    files = formatted_tables.write(table, out / "cost", caption=caption, formats=signed, **made)
+    files = formatted_tables.write_tables(table, out / "cost", caption=caption, formats=signed, **made)
     return files + figure_style.save_figure(figures.measured(table, hardware=where), out / "cost", **made)
 
 
@@ -216,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     words = ["python -m analysis.measure", *(sys.argv[1:] if argv is None else argv)]
-    files = write(table, Path(args.out), command=" ".join(words))
+    files = write_measured(table, Path(args.out), command=" ".join(words))
     shown = table[["P", "batch", "latency_s", "predicted_latency_s", "latency_error", "memory_error"]]
     print(terminal_text.table(shown, terminal_text.width(), 2, index=False, float_format="{:.5g}".format))
     print(*files, sep="\n")

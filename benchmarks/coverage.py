@@ -32,7 +32,7 @@ from scaling.data.atomic_files import write_between
 from scaling.laws.base import Array, Law
 from scaling.optimise.problem import Problem
 from scaling.optimise.solver import minimise
-from scaling.uncertainty.interval_methods import Quantity, errors_batch, evaluate, t_of
+from scaling.uncertainty.interval_methods import Quantity, errors_batch, quantity_values, t_of
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "results/tables/coverage.csv"
@@ -127,7 +127,7 @@ def intervals(
         return ends[:, 0], ends[:, 1]
     if isinstance(method, scaling.Covariance):
         half = t_of(problem, LEVEL) * errors_batch(problem, theta, quantity)
-        estimate = evaluate(problem, theta, quantity)
+        estimate = quantity_values(problem, theta, quantity)
         return estimate - half, estimate + half
     base = scaling.fit(
         problem.law, dict(zip("NP", problem.x, strict=True)) | {"loss": problem.y[0]}, problem.objective

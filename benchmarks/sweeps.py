@@ -139,7 +139,7 @@ def reading(rows: int, points: int, folder: Path) -> Line:
     start = time.perf_counter()
     runs = scaling.read_runs(folder)
     after_rows = time.perf_counter() - start
-    curves = table_files.load(folder / "curves.parquet", limits.CURVES, repeated=["run_id"])
+    curves = table_files.load_table(folder / "curves.parquet", limits.CURVES, repeated=["run_id"])
     total = time.perf_counter() - start
     assert len(runs) == rows
     assert len(curves) == rows * each

@@ -240,7 +240,7 @@ def _reason(table: pd.DataFrame, loss: float | None, fit: Fit) -> str:
 def candidate_costs(
     fit: Fit, advice: Advice, workload: Workload | None = None, points: int = 40
 ) -> pd.DataFrame:
-    """Loss and cost of `points` sizes at every P of the advice, for `analysis.figures.frontier`.
+    """Loss and cost of `points` sizes at every P of the advice, for `analysis.figures.draw_frontier`.
 
     fit, workload: those that `advise` was given. Columns: N, P, loss and the ends of its interval (of the
     chosen option alone), latency_s, memory_bytes, memory_gib, training_flops, meets, chosen.

@@ -69,7 +69,7 @@ def write_explored(
     return target
 
 
-def notes(found: Sequence[ExploredRuns]) -> list[str]:
+def page_notes(found: Sequence[ExploredRuns]) -> list[str]:
     """What the runs say against fitting them as one, by the law that each source is first shown with."""
     told = ((one.title, note) for one in found for note in mixed_notes(one.fits[first_law(one)]))
     return [f"{title}: {note}" for title, note in told]

@@ -97,7 +97,7 @@ def measured(table: pd.DataFrame, *, hardware: str = "") -> Figure:
     return figure
 
 
-def frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = None) -> Figure:
+def draw_frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = None) -> Figure:
     """Every candidate (N, P) of `analysis.costs.advise`: predicted loss against latency, and the chosen one.
 
     table: N, P, loss, loss_lower, loss_upper, latency_s, memory_gib, meets (bool), chosen (bool).

@@ -206,7 +206,7 @@ def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None)
     return figure
 
 
-def backtest(table: pd.DataFrame) -> Figure:
+def draw_backtest(table: pd.DataFrame) -> Figure:
     """Fit the cheaper runs, predict the dearer: error of each prediction, a panel a split.
 
     table: split (what was held out, in words), corpus, N, P, error (observed minus predicted), held_out
@@ -357,7 +357,7 @@ def _observed_against_fitted(fit: Fit) -> Figure:
     return figure
 
 
-def plot_residuals(fit: Fit) -> Figure:
+def draw_residuals(fit: Fit) -> Figure:
     """Observed minus fitted loss of one fit against N, a marker each P: a good law leaves no pattern.
 
     fit: of any law with an axis N; without an axis P all runs have one marker.

@@ -87,7 +87,7 @@ def _limit_loss_axes(figure: Figure, changes: np.ndarray[Any, Any], room: float)
 PAPER_K = sorted(law.k for law, _ in PRINTED.values())
 
 
-def gains(
+def draw_gains(
     table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "", pairs: pd.DataFrame | None = None
 ) -> Figure:
     """Change of the loss from P = 1 to P at one size against N, a panel each P and a row each corpus.

@@ -17,7 +17,7 @@ from scaling.selection.equivalent_size import predicted
 Formats = Mapping[str, str]
 
 
-def cell(value: Any, form: str = "") -> str:
+def table_cell(value: Any, form: str = "") -> str:
     """A value for a printed table: what is unknown stays blank."""
     if value is None or (not isinstance(value, str) and pd.isna(value)):
         return ""
@@ -36,7 +36,7 @@ def markdown(table: pd.DataFrame, formats: Formats | None = None) -> str:
     lines = [[str(c) for c in table], ["---:" if r else "---" for r in right]]
     for row in table.itertuples(index=False):
         known = zip(row, table, strict=True)
-        lines.append([cell(v, (formats or {}).get(str(c), "")).replace("|", r"\|") for v, c in known])
+        lines.append([table_cell(v, (formats or {}).get(str(c), "")).replace("|", r"\|") for v, c in known])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
@@ -48,11 +48,13 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(c, c) for c in text).replace("\N{MINUS SIGN}", "$-$")
 
 
-def latex(table: pd.DataFrame, caption: str, formats: Formats | None = None) -> str:
+def latex_table(table: pd.DataFrame, caption: str, formats: Formats | None = None) -> str:
     """A booktabs table under its caption; formats: of numbers, by column."""
     align = "".join("r" if pd.api.types.is_numeric_dtype(table[c]) else "l" for c in table)
     body = [
-        " & ".join(_tex(cell(v, (formats or {}).get(str(c), ""))) for v, c in zip(row, table, strict=True))
+        " & ".join(
+            _tex(table_cell(v, (formats or {}).get(str(c), ""))) for v, c in zip(row, table, strict=True)
+        )
         for row in table.itertuples(index=False)
     ]
     head = " & ".join(_tex(str(c)) for c in table)
@@ -66,7 +68,7 @@ def latex(table: pd.DataFrame, caption: str, formats: Formats | None = None) -> 
     return "\n".join([*lines, r"\end{tabular}", r"\end{table}"]) + "\n"
 
 
-def write(
+def write_tables(
     table: pd.DataFrame,
     base: Path,
     *,
@@ -85,7 +87,7 @@ def write(
     texts = {
         ".csv": f"# {origin}\n" + table.to_csv(index=False, lineterminator="\n"),
         ".md": f"{caption}\n\n{markdown(table, formats)}\n<!-- {origin} -->\n",
-        ".tex": f"% {origin}\n{latex(table, caption, formats)}",
+        ".tex": f"% {origin}\n{latex_table(table, caption, formats)}",
     }
     written = []
     for suffix, text in texts.items():

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.output import figure_style
-from analysis.output.formatted_tables import Formats, cell
+from analysis.output.formatted_tables import Formats, table_cell
 from scaling.data.atomic_files import replacing
 
 _CSS = """
@@ -54,7 +54,7 @@ def html_table(table: pd.DataFrame, caption: str = "", formats: Formats | None =
     rows = "".join(
         "<tr>"
         + "".join(
-            f"<td{mark}>{escape(cell(value, form))}</td>"
+            f"<td{mark}>{escape(table_cell(value, form))}</td>"
             for value, form, mark in zip(row, forms, marks, strict=True)
         )
         + "</tr>"

@@ -67,11 +67,11 @@ def _of_laws(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
         "intervals": lambda: figures.intervals(figure_tables.interval_table(fits, given.constants)),
         "residuals": lambda: figures.residuals(figure_tables.residual_table(fits, runs)),
         "profiles": lambda: figures.profiles(figure_tables.profile_table(fits), rise),
-        "backtest": lambda: figures.backtest(figure_tables.backtest_table(fits, runs)),
+        "backtest": lambda: figures.draw_backtest(figure_tables.backtest_table(fits, runs)),
         "rivals": lambda: figures.rivals(
             stack, rivals, sizes=[dense[0], dense[3], dense[-1]], band=fits[STACK].predict
         ),
-        "gains": lambda: figures.gains(gained, one),
+        "gains": lambda: figures.draw_gains(gained, one),
         "pair_k": lambda: figures.pair_k(gained, figure_tables.fitted_k(fits)),
         "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),
     }

@@ -57,7 +57,7 @@ def run(
     made = table_set(inputs)
     for name, (caption, table, formats) in made.items():
         where = {"caption": caption, "command": COMMAND, "data": str(given.folder)}
-        files += formatted_tables.write(table, base / "tables" / name, formats=formats, **where)
+        files += formatted_tables.write_tables(table, base / "tables" / name, formats=formats, **where)
     made_by = {"command": COMMAND, "data": str(given.folder)}
     drawn: dict[str, tuple[Path, float]] = {}
     for name, draw in figure_set(inputs).items():

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from scaling import terminal_text
-from scaling.fitting.summary import number
-from scaling.selection.gains_by_context import changes, noise, parts, worth
+from scaling.fitting.summary import number_text
+from scaling.selection.gains_by_context import changes, context_worth, noise, parts
 from scaling.selection.paired_gains import KEYS, one_stream_fits
 
 FORMATS = {
@@ -94,7 +94,7 @@ def averaged_streams_text(streams: pd.DataFrame, room: int | None = None) -> str
     table.insert(3, "spread", groups["gain"].std())
     told = table.reset_index().dropna(axis="columns", how="all")
     form: dict[str, Any] = {"one": "{:.4f}".format, "similarity": "{:.4f}".format, "entropy": "{:.3f}".format}
-    form |= dict.fromkeys(("gain", "spread", "line", "slope"), number)
+    form |= dict.fromkeys(("gain", "spread", "line", "slope"), number_text)
     how: Any = {name: one for name, one in form.items() if name in told}
     return f"{AVERAGED_HEAD}\n{terminal_text.table(told, room, len(apart) + 2, index=False, formatters=how, na_rep='')}"
 
@@ -123,7 +123,9 @@ def gains_by_context_text(table: pd.DataFrame, level: float = 0.95, room: int | 
     keyed = sum(c in keys for c in wide)
     shown = terminal_text.table(wide, room, keyed, index=False, formatters=how, na_rep="")
     lines = [CONTEXT_HEAD, shown, f"of the text: {shares}"]
-    return "\n".join([*lines, *_seed_scatter_by_part(noise(table)), *_k_by_part(worth(table, level), level)])
+    return "\n".join(
+        [*lines, *_seed_scatter_by_part(noise(table)), *_k_by_part(context_worth(table, level), level)]
+    )
 
 
 def _k_by_part(found: pd.DataFrame, level: float) -> list[str]:

@@ -82,11 +82,11 @@ def sweep_figures(sweep: SweepResults) -> dict[str, Drawing]:
         doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
         words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
         law = {corpus: fitted.law for corpus, fitted in one.items()}
-        known["gains"] = lambda: figures.gains(gained, law, words, paired_gains.pairs(sweep.runs))
+        known["gains"] = lambda: figures.draw_gains(gained, law, words, paired_gains.pairs(sweep.runs))
         known["pair_k"] = lambda: figures.pair_k(gained, figure_tables.fitted_k(sweep.sound), words)
     tested = figure_tables.backtest_table(sweep.sound, {corpus: runs[corpus] for corpus in sweep.sound})
     if len(tested):
-        known["backtest"] = lambda: figures.backtest(tested)
+        known["backtest"] = lambda: figures.draw_backtest(tested)
     if sweep.sound:
         known["intervals"] = lambda: figures.intervals(figure_tables.interval_table(sweep.sound))
         known["profiles"] = lambda: figures.profiles(
@@ -125,7 +125,7 @@ def _of_streams(sweep: SweepResults) -> dict[str, Drawing]:
     known: dict[str, Drawing] = {}
     context = sweep.context
     if context is not None and len(changed := gains_by_context.changes(context)):
-        known["context"] = lambda: figures.by_context(changed, gains_by_context.pairs(context))
+        known["context"] = lambda: figures.by_context(changed, gains_by_context.context_pairs(context))
     streams = sweep.streams
     if streams is not None:
         known["ensemble"] = lambda: figures.ensemble(figure_tables.ensemble_rho_table(streams, sweep.sound))

@@ -36,7 +36,7 @@ def read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
     files = [*folder.glob("curves.parquet"), *sorted((folder / "curves").glob("*.parquet"))]
     if not files or "run_id" not in runs:
         return None
-    parts = [table_files.load(file, limits.CURVES, repeated=["run_id"]) for file in files]
+    parts = [table_files.load_table(file, limits.CURVES, repeated=["run_id"]) for file in files]
     curves = pd.concat(parts, ignore_index=True).astype({"run_id": "category"})
     if "step" in curves:
         curves = curves.drop_duplicates(["run_id", "step"], keep="last")
@@ -66,7 +66,7 @@ def read_measured(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | N
     if not file.is_file() or "run_id" not in runs or file == path:
         return None
     known = [c for c in ("run_id", "corpus", "recipe", "size") if c in runs]
-    measured = table_files.load(file)
+    measured = table_files.load_table(file)
     return measured.drop(columns=[c for c in known[1:] if c in measured]).merge(runs[known], on="run_id")
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from scaling import Fit, Status
 from scaling.fitting import printed_constants
-from scaling.fitting.summary import baseline_r2, number
+from scaling.fitting.summary import baseline_r2, number_text
 from scaling.selection.equivalent_size import equivalents
 
 LEVEL = 0.95
@@ -20,7 +20,7 @@ def law_table(fit: Fit) -> pd.DataFrame:
     """The law's parameters with intervals, as text."""
     intervals = fit.intervals(LEVEL)
     rows = [
-        [str(name), *map(number, values)]
+        [str(name), *map(number_text, values)]
         for name, values in zip(intervals.index, intervals.to_numpy(), strict=True)
     ]
     return pd.DataFrame(rows, columns=["parameter", "estimate", *ENDS])
@@ -41,7 +41,7 @@ def worth_table(fit: Fit) -> pd.DataFrame:
     return pd.DataFrame(
         [
             [f"{row.P:.0f}"]
-            + [f"x {number(value)}" for value in (row.multiple, row.lower / row.N, row.upper / row.N)]
+            + [f"x {number_text(value)}" for value in (row.multiple, row.lower / row.N, row.upper / row.N)]
             for row in rows
         ],
         columns=["P", "parameters", *ENDS],
@@ -53,7 +53,7 @@ def verdict(fit: Fit) -> str:
     if fit.status in (Status.FLAT, Status.TOO_FEW):
         return f"These runs cannot say what P is worth: {fit.certificate.detail}."
     low, high = (float(fit.intervals(LEVEL)[end]["k"]) for end in ("lower", "upper"))
-    interval = f"k = {fit.law.k:.3f}, {LEVEL:.0%} interval {number(low)} to {number(high)}"  # type: ignore[attr-defined]
+    interval = f"k = {fit.law.k:.3f}, {LEVEL:.0%} interval {number_text(low)} to {number_text(high)}"  # type: ignore[attr-defined]
     if "k" in fit.certificate.at_bound or low <= 1e-6:
         return f"These runs do not support the law: {interval}, so P may be worth nothing here."
     if not np.isfinite(high) or high > 4 * low:

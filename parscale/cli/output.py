@@ -116,7 +116,7 @@ def marked_up(frame: pd.DataFrame, title: str, caption: str, form: str) -> str:
     from analysis.output import formatted_tables
 
     if form == "latex":
-        return formatted_tables.latex(frame, ". ".join(filter(None, (title, caption))))
+        return formatted_tables.latex_table(frame, ". ".join(filter(None, (title, caption))))
     parts = (title, formatted_tables.markdown(frame).rstrip(), caption)
     return "\n\n".join(filter(None, parts)) + "\n"
 

@@ -18,7 +18,7 @@ from scaling.allocation.isoflop import IsoFlop, isoflop, lengthened
 from scaling.allocation.optimal_size import OptimalSize
 from scaling.allocation.power_law import PowerLaw
 from scaling.data.any_table import as_frame
-from scaling.data.compute_units import compute_ratio, in_base_units, unit_doubt
+from scaling.data.compute_units import compute_in_base_units, compute_ratio, unit_doubt
 from scaling.data.levels import approximate_C
 from scaling.data.reading import reading_of
 from scaling.data.runs import arrays
@@ -76,7 +76,7 @@ class Runs:
             for axis, unit in (units or {}).items()
             if not any(f"{axis} taken in {unit}" in g for g in right)
         }
-        table = in_base_units(pd.DataFrame(data), left)
+        table = compute_in_base_units(pd.DataFrame(data), left)
         N, D, loss = (table[name].to_numpy(np.float64) for name in ("N", "D", "loss"))
         P = float(streams[0])
         C = table["C"].to_numpy(np.float64) if "C" in table else approximate_C(N, D, P)

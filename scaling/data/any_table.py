@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from scaling.data.columns.recognise import missing, once, recognised
+from scaling.data.columns.recognise import missing_column, once, recognised
 from scaling.data.formats.json_tables import flat
 from scaling.data.runs import arrays
 from scaling.laws import REGISTRY
@@ -135,7 +135,7 @@ def runs_frame(given: Any, option: str = "runs") -> pd.DataFrame:
     frame = as_runs(given, option)
     lacking = [name for name in ("N", "P", "loss") if name not in frame]
     if lacking:
-        raise ValueError(f"{option}: {missing(lacking[0], frame)}")
+        raise ValueError(f"{option}: {missing_column(lacking[0], frame)}")
     columns = axis_columns(frame, ("N", "P"))
     words = [name for name in columns if getattr(frame[name].dtype, "kind", "O") not in "iuf"]
     return frame.assign(**{name: columns[name] for name in words}) if words else frame

@@ -34,7 +34,7 @@ def scale_of(units: Mapping[str, str] | None, axis: str) -> float:
     return UNITS[axis][(units or {}).get(axis, next(iter(UNITS[axis])))]
 
 
-def in_base_units(table: pd.DataFrame, units: Mapping[str, str] | None) -> pd.DataFrame:
+def compute_in_base_units(table: pd.DataFrame, units: Mapping[str, str] | None) -> pd.DataFrame:
     """The table with N, D and C in parameters, tokens and FLOPs; its columns must hold numbers."""
     scaled = {axis: scale_of(units, axis) for axis in UNITS}
     changed = {axis: table[axis] * by for axis, by in scaled.items() if by != 1 and axis in table}

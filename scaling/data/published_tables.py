@@ -146,4 +146,4 @@ def published(name: str | None = None) -> pd.DataFrame:
         raise FileNotFoundError(
             f"{TABLES[name][0]} is not in the installed package: take it from results/published of the repository"
         )
-    return read_runs(path) if name in FITTABLE else table_files.load(path)
+    return read_runs(path) if name in FITTABLE else table_files.load_table(path)

@@ -61,7 +61,7 @@ def read_narrowed(path: str | Path, columns: Mapping[str, str] | None, narrow: N
 
 def _loaded(source: Path, columns: Mapping[str, str], narrow: Narrow) -> pd.DataFrame:
     """The table in a file under our names, its axes as numbers, not yet validated."""
-    table = table_files.load(source)
+    table = table_files.load_table(source)
     if table.empty:
         raise ValueError(f"{source}: the table has no rows")
     try:
@@ -100,13 +100,13 @@ def read_candidates(path: str | Path) -> pd.DataFrame:
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(f"{source}: no such file; give a table of candidate runs")
-    table = table_files.load(source)
+    table = table_files.load_table(source)
     try:
         table, told = recognise.once(table)
         guesses = list(told)
         table, said = recognise.named_columns(table, {"loss": "loss"}, guesses)
         if "N" not in table:
-            raise ValueError(recognise.missing("N", table))
+            raise ValueError(recognise.missing_column("N", table))
         table = recognise.streams(table, guesses, assume=True)
         every = np.ones(len(table), bool)
         names = [name for name in AXES if name in table]
@@ -241,7 +241,7 @@ def arrays(
     """
     for name in (*names, "loss"):
         if name not in table:
-            raise ValueError(recognise.missing(name, table))
+            raise ValueError(recognise.missing_column(name, table))
     keep = usable(table)
     if keep.size and not keep.any() and (found := run_states.states_of(table, keep.size).names):
         raise ValueError(no_run(found[0], table[found[0]]))

@@ -30,7 +30,7 @@ MAGIC = {b"PAR1": ".parquet", b"ARROW1": ".feather", b"\x1f\x8b": ".gz"}  # cont
 SMALLER = "keep the rows and columns that the fit needs"
 
 
-def load(source: Path, most: int | None = None, repeated: Sequence[str] = ()) -> pd.DataFrame:
+def load_table(source: Path, most: int | None = None, repeated: Sequence[str] = ()) -> pd.DataFrame:
     """The table in a file of at most `most` bytes, limits.TABLE unless told; ValueError tells the fault.
 
     repeated: columns of text that say the same many times over. A parquet file is then read for millions
@@ -135,7 +135,7 @@ def _read(content: Content, kind: str) -> pd.DataFrame:
     if kind in SHEETS:
         return _sheet(content)
     others: dict[str, Callable[[Any], pd.DataFrame]] = {
-        ".json": json_tables.read_json,
+        ".json": json_tables.read_json_table,
         ".feather": pd.read_feather,
         ".arrow": pd.read_feather,
     }

@@ -25,7 +25,9 @@ LABELS = {
 MOST = 20_000  # points drawn of a fit: more look the same and take seconds
 
 
-def new_figure(panels: int, heights: tuple[float, ...] | None = None, **shared: Any) -> tuple[Any, list[Any]]:
+def bare_figure(
+    panels: int, heights: tuple[float, ...] | None = None, **shared: Any
+) -> tuple[Any, list[Any]]:
     """A figure and its panels: beside each other, or below each other where `heights` are given."""
     try:
         from matplotlib.figure import Figure
@@ -64,7 +66,7 @@ def _groups(fit: Estimate) -> tuple[str, str | None, Array, list[tuple[str, Any]
 
 def plot(fit: Estimate) -> Any:
     """Losses and the fitted curves against the first axis, a colour for each P (or D); residuals below."""
-    figure, (top, below) = new_figure(2, (3, 1), sharex=True)
+    figure, (top, below) = bare_figure(2, (3, 1), sharex=True)
     across, apart, _, groups = _groups(fit)
     x = fit.axes[across]
     line = np.geomspace(x.min(), x.max(), 200)
@@ -87,7 +89,7 @@ def plot(fit: Estimate) -> Any:
 
 def plot_residuals(fit: Estimate) -> Any:
     """Residuals (observed minus fitted, nats per token) against the fitted loss and against each axis."""
-    figure, panels = new_figure(1 + len(fit.law.axes), sharey=True)
+    figure, panels = bare_figure(1 + len(fit.law.axes), sharey=True)
     _, _, _, groups = _groups(fit)
     named = [
         ("fitted loss, nats per token", fit.predicted),
@@ -108,7 +110,7 @@ def plot_residuals(fit: Estimate) -> Any:
 
 def plot_comparison(table: pd.DataFrame) -> Any:
     """Of each law of a comparison: AICc above the best law's, and its prediction errors."""
-    figure, (left, right) = new_figure(2, sharey=True)
+    figure, (left, right) = bare_figure(2, sharey=True)
     at = np.arange(len(table))[::-1]
     left.barh(at, table["delta_aicc"].to_numpy(float), color="C0")
     left.set(xlabel="AICc above the best", yticks=at, yticklabels=[str(name) for name in table.index])
@@ -121,7 +123,7 @@ def plot_comparison(table: pd.DataFrame) -> Any:
 
 def plot_backtest(points: pd.DataFrame, by: str) -> Any:
     """Observed against predicted losses of unseen runs with their prediction intervals, and errors along `by`."""
-    figure, (left, right) = new_figure(2)
+    figure, (left, right) = bare_figure(2)
     for i, (up_to, rows) in enumerate(points.groupby("up_to")):
         color, label = f"C{i % 10}", f"fitted up to {by} = {up_to:.3g}"
         loss = rows["loss"].to_numpy(float)
@@ -144,7 +146,7 @@ def plot_optimum(made: Any) -> Any:
     made: a `scaling.allocation.compute_optimum.Optimum`. Without budgets the left panel is loss against C with the
     envelope's points.
     """
-    figure, (left, right) = new_figure(2)
+    figure, (left, right) = bare_figure(2)
     figure.set_size_inches(10.5, 4.2)
     if made.isoflop is None:
         _draw_runs(left, made)

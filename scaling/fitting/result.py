@@ -74,7 +74,7 @@ class Fit(Estimate):
         Columns whose rows are fitted as one although they explain the residuals, a loss that rises with N or D,
         axes that move together, parameters that the runs do not determine, rows that repeat.
         """
-        return summary.notes(self)
+        return summary.fit_notes(self)
 
     def sensitivity(self, name: str, values: Any) -> pd.DataFrame:
         """The fit with the parameter `name` held at each of `values`: what the answer owes to it, a row a value.
@@ -167,7 +167,7 @@ class Fit(Estimate):
 
     def to_latex(self, level: float = 0.95) -> str:
         """The parameters with intervals at `level` as a LaTeX table (packages booktabs and amsmath)."""
-        return summary.latex(self, level)
+        return summary.fit_latex(self, level)
 
     def plot(self) -> Any:
         """Losses and fitted curves, a colour for each P, with the residuals below: a matplotlib Figure."""
@@ -179,10 +179,10 @@ class Fit(Estimate):
 
     def __repr__(self) -> str:
         """A table for people."""
-        return summary.text(self, room=width())
+        return summary.fit_text(self, room=width())
 
     def _repr_html_(self) -> str:
-        return summary.html(self)
+        return summary.fit_html(self)
 
 
 def load(path: Any) -> Fit:
@@ -190,4 +190,4 @@ def load(path: Any) -> Fit:
 
     Raises ValueError for a file of another version or one edited by hand, FileNotFoundError where there is none.
     """
-    return Fit.of(save.load(path))
+    return Fit.of(save.load_estimate(path))

@@ -105,7 +105,7 @@ def save(fit: Estimate, path: Any) -> None:
         partial.write_text(json.dumps(_finite(to_json(fit), str), indent=1, allow_nan=False) + "\n")
 
 
-def load(path: Any) -> Estimate:
+def load_estimate(path: Any) -> Estimate:
     """Read a fit; ValueError names what is wrong with the file, FileNotFoundError where there is none."""
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file; write a fit with `parscale fit` or Fit.save")

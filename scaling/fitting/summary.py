@@ -23,7 +23,7 @@ from scaling.uncertainty.size_effects import grouping_note, growth_note
 LEVEL = 0.95
 
 
-def number(x: float) -> str:
+def number_text(x: float) -> str:
     """Four decimals; from 100 five digits; in scientific notation where that says little."""
     if not np.isfinite(x):
         return "—" if np.isnan(x) else ("∞" if x > 0 else "-∞")
@@ -59,11 +59,13 @@ def facts(fit: Estimate) -> list[tuple[str, str]]:
     if done := fit.reading.line():
         rows.append(("read", done))
     if (prime := getattr(fit.law, "A_prime", None)) is not None:
-        rows.append(("note", f"also printed A' / (N (k ln P + 1))^alpha: A' = A^alpha = {number(prime)}"))
-    return rows + [("note", text) for text in notes(fit)]
+        rows.append(
+            ("note", f"also printed A' / (N (k ln P + 1))^alpha: A' = A^alpha = {number_text(prime)}")
+        )
+    return rows + [("note", text) for text in fit_notes(fit)]
 
 
-def notes(fit: Estimate) -> tuple[str, ...]:
+def fit_notes(fit: Estimate) -> tuple[str, ...]:
     """What to know of a fit beside its numbers, a sentence each: of its data, its table, its objective."""
     rises, ratio, lost = rising_note(fit), fit.delta_over_noise, fit.undetermined
     mean = "the mean of the losses is nearer than the law: are corpora or budgets mixed?"
@@ -99,29 +101,30 @@ def baseline_r2(fit: Estimate) -> float | None:
         return None
 
 
-def table(fit: Estimate, level: float = LEVEL) -> pd.DataFrame | None:
+def parameter_table(fit: Estimate, level: float = LEVEL) -> pd.DataFrame | None:
     """Parameters with intervals, or None where the status leaves none to give."""
     return default_method(fit).parameters(fit, level) if fit.undetermined != fit.problem.law.free() else None
 
 
-def text(fit: Estimate, level: float = LEVEL, room: int | None = None) -> str:
+def fit_text(fit: Estimate, level: float = LEVEL, room: int | None = None) -> str:
     """The summary as aligned lines, folded to the room of a terminal."""
     lines = [f"{key:<12}{value}" for key, value in facts(fit)]
-    intervals = table(fit, level)
+    intervals = parameter_table(fit, level)
     lines.append("")
     if intervals is None:
         lines += [
-            f"{n:<12}{number(float(getattr(fit.law, n)))}{_constraint(fit, n)}" for n in fit.law.names()
+            f"{n:<12}{number_text(float(getattr(fit.law, n)))}{_constraint(fit, n)}" for n in fit.law.names()
         ]
         return fold("\n".join([*lines, f"no intervals: {fit.status}"]), room, 12)
     head = f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}"
     lines.append(f"{head}   {100 * level:g}% {intervals.attrs['method']}")
     lines += [
-        f"{name:<12}{''.join(f'{number(v):>12}' for v in row)}{_constraint(fit, name)}"
+        f"{name:<12}{''.join(f'{number_text(v):>12}' for v in row)}{_constraint(fit, name)}"
         for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
     ]
     lines += [
-        f"{name:<12}{number(value):>12}{_constraint(fit, name)}" for name, value in fit.form.fixed.items()
+        f"{name:<12}{number_text(value):>12}{_constraint(fit, name)}"
+        for name, value in fit.form.fixed.items()
     ]
     *notes, seen = notes_under(fit, intervals, level)
     lines += [f"{key:<12}{words}" for key, words in (*(("note", n) for n in notes), ("power", seen)) if words]
@@ -133,7 +136,7 @@ def _constraint(fit: Estimate, name: str) -> str:
     if name in fit.form.fixed:
         return "   fixed"
     ends = getattr(fit.form, "bounds", {}).get(name)
-    return f"   kept within {number(ends[0])} and {number(ends[1])}" if ends else ""
+    return f"   kept within {number_text(ends[0])} and {number_text(ends[1])}" if ends else ""
 
 
 def notes_under(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> list[str]:
@@ -159,16 +162,16 @@ def power_note(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> 
     least = detectable(fit, "k", level)
     if not np.isfinite(least) or np.isinf(intervals.upper["k"]):
         return "these runs cannot tell any k from 0"
-    return f"a k of {number(least)} or more would be told from 0 by {POWER:.0%} of such sets of runs"
+    return f"a k of {number_text(least)} or more would be told from 0 by {POWER:.0%} of such sets of runs"
 
 
-def html(fit: Estimate, level: float = LEVEL) -> str:
+def fit_html(fit: Estimate, level: float = LEVEL) -> str:
     """The summary as two HTML tables."""
     top = "".join(
         f"<tr><th style='text-align:left'>{escape(k)}</th><td style='text-align:left'>{escape(v)}</td></tr>"
         for k, v in facts(fit)
     )
-    intervals = table(fit, level)
+    intervals = parameter_table(fit, level)
     if intervals is None:
         rows: Any = [(n, [float(getattr(fit.law, n))]) for n in fit.law.names()]
         head = "<th>estimate</th>"
@@ -177,7 +180,7 @@ def html(fit: Estimate, level: float = LEVEL) -> str:
         head = f"<th>estimate</th><th>lower {100 * level:g}%</th><th>upper {100 * level:g}%</th>"
         rows += [(n, [v]) for n, v in fit.form.fixed.items()]
     body = "".join(
-        f"<tr><th>{escape(str(n))}</th>{''.join(f'<td>{number(v)}</td>' for v in row)}"
+        f"<tr><th>{escape(str(n))}</th>{''.join(f'<td>{number_text(v)}</td>' for v in row)}"
         f"{f'<td>{words.strip()}</td>' if (words := _constraint(fit, n)) else ''}</tr>"
         for n, row in rows
     )
@@ -190,7 +193,7 @@ def html(fit: Estimate, level: float = LEVEL) -> str:
 class FitSummary(ResultTable):
     """A fit as a table of its parameters; printed, all that is known of the fit."""
 
-    table: pd.DataFrame  # index parameter; columns estimate, std_error, lower, upper, fixed
+    parameter_table: pd.DataFrame  # index parameter; columns estimate, std_error, lower, upper, fixed
     verdict: str
     words: str
     page: str
@@ -201,12 +204,14 @@ class FitSummary(ResultTable):
         names = list(fit.law.names())
         frame = pd.DataFrame({"estimate": [float(getattr(fit.law, n)) for n in names]}, index=names)
         frame["std_error"] = std_errors
-        ends = table(fit, level)
+        ends = parameter_table(fit, level)
         for end in ("lower", "upper"):
             frame[end] = ends[end].reindex(names) if ends is not None else np.nan
         frame["fixed"] = [name in fit.form.fixed for name in names]
         verdict = f"{fit.status}: {fit.certificate.detail}"
-        return cls(frame.rename_axis("parameter"), verdict, text(fit, level, width()), html(fit, level))
+        return cls(
+            frame.rename_axis("parameter"), verdict, fit_text(fit, level, width()), fit_html(fit, level)
+        )
 
     def __repr__(self) -> str:
         """All that is known of the fit."""
@@ -219,9 +224,9 @@ class FitSummary(ResultTable):
 SYMBOLS = {name: rf"\{name}" for name in ("alpha", "beta", "gamma", "rho")}
 
 
-def latex(fit: Estimate, level: float = LEVEL) -> str:
+def fit_latex(fit: Estimate, level: float = LEVEL) -> str:
     """The parameters with intervals at `level` as a LaTeX table, and a comment on how the fit ended."""
-    ends = table(fit, level)
+    ends = parameter_table(fit, level)
     lines = [
         f"% {fit.form.__name__}, {fit.problem.objective.name}: {fit.status}; n = {fit.n:g}, rmse = {fit.rmse:.3g}",
         r"\begin{tabular}{lrr}",
@@ -242,5 +247,5 @@ def _latex(x: float) -> str:
     """A number as LaTeX mathematics."""
     if not np.isfinite(x):
         return r"\text{--}" if np.isnan(x) else (r"\infty" if x > 0 else r"-\infty")
-    mantissa, _, power = number(x).partition("e")
+    mantissa, _, power = number_text(x).partition("e")
     return rf"{mantissa} \times 10^{{{int(power)}}}" if power else mantissa

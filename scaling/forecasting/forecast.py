@@ -22,7 +22,7 @@ from scaling.forecasting.discrepancy import LENGTH, Discrepancy, discrepancy
 from scaling.forecasting.drift import PRIOR, Drift, Points, drift_along
 from scaling.forecasting.exits import FEW, Exits, exits_of, few_levels, furthest, in_ranges
 from scaling.forecasting.forecast_result import Forecast
-from scaling.forecasting.pooling import FLAT, Member, Mixture, joined, member
+from scaling.forecasting.pooling import FLAT, Member, PredictiveMixture, joined, member
 from scaling.forecasting.pooling import weights as weights_of
 from scaling.forecasting.question import Question, question
 from scaling.laws.base import Array, LawForm
@@ -190,7 +190,7 @@ def _forecast(
 def _mixture(
     centres: Array, misses: Sequence[Discrepancy], at: Array, members: Sequence[Member], weight: Array,
     drift: Drift | None, change: Array,
-) -> Mixture:  # fmt: skip
+) -> PredictiveMixture:  # fmt: skip
     """The pooled distribution of the log loss at some points, which all leave the runs the same way."""
     kappas = [(0.0, 1.0)] if drift is None else list(zip(drift.values, drift.probabilities, strict=True))
     parts = []

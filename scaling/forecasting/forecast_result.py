@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from scaling.data.atomic_files import replacing
-from scaling.fitting.summary import number
+from scaling.fitting.summary import number_text
 from scaling.laws import REGISTRY
 from scaling.laws.base import Law
 
@@ -68,10 +68,10 @@ class Forecast:
         return read_forecast(path)
 
     def __repr__(self) -> str:
-        return text(self)
+        return forecast_text(self)
 
     def _repr_html_(self) -> str:
-        return html(self)
+        return forecast_html(self)
 
 
 def sentence(made: Forecast) -> str:
@@ -79,9 +79,9 @@ def sentence(made: Forecast) -> str:
     at = int(made.beyond.to_numpy().argmax())
     point, more = made.points.iloc[at], len(made.points) - 1
     where = ", ".join(f"{axis} = {value:.4g}" for axis, value in point.items())
-    ends = f"{number(made.lower.iloc[at])} to {number(made.upper.iloc[at])}"
+    ends = f"{number_text(made.lower.iloc[at])} to {number_text(made.upper.iloc[at])}"
     words = [
-        f"At {where} the loss is forecast to be {number(made.loss.iloc[at])} "
+        f"At {where} the loss is forecast to be {number_text(made.loss.iloc[at])} "
         f"({100 * made.level:g}% prediction interval {ends}).",
         _distance(made, at),
         _largest(made, at),
@@ -117,7 +117,7 @@ def _windows(made: Forecast, at: int) -> str:
     return f"In {count} inside the runs, along {COMPUTE.get(axis, axis)}, {change}."
 
 
-def text(made: Forecast) -> str:
+def forecast_text(made: Forecast) -> str:
     """The forecast as a table, the laws' weights and the sentence."""
     return "\n".join(
         [
@@ -130,7 +130,7 @@ def text(made: Forecast) -> str:
     )
 
 
-def html(made: Forecast) -> str:
+def forecast_html(made: Forecast) -> str:
     """The same as HTML."""
     notes = "".join(f"<p>{escape(words)}</p>" for words in (made.sentence, *made.notes))
     laws = made.weights.round(3).to_frame().to_html()
@@ -144,7 +144,7 @@ def _shown(made: Forecast) -> pd.DataFrame:
         if column in made.parts:
             out[column] = [f"{x:.0%}" for x in out[column]]
         elif column != "outside":
-            out[column] = [f"{x:.4g}" if column in made.points else number(x) for x in out[column]]
+            out[column] = [f"{x:.4g}" if column in made.points else number_text(x) for x in out[column]]
     return out
 
 

@@ -166,7 +166,7 @@ def pooled_log_loss(members: Sequence[Member], weight: Array, points: dict[str, 
 
 
 @dataclass(frozen=True)
-class Mixture:
+class PredictiveMixture:
     """Student's t distributions of the log loss at K points: centre, scale (M, K), dof, weight (M,)."""
 
     centre: Array
@@ -185,12 +185,12 @@ class Mixture:
         return np.asarray((low + high) / 2)
 
 
-def joined(parts: Sequence[tuple[Array, Array, float, float]]) -> Mixture:
+def joined(parts: Sequence[tuple[Array, Array, float, float]]) -> PredictiveMixture:
     """A mixture of components (centre (K,), scale (K,), dof, weight), those that hardly count left out."""
     most = max(weight for *_, weight in parts)
     kept = [part for part in parts if part[3] > LEAST * most]
     centre, scale, dof, weight = (np.array(column) for column in zip(*kept, strict=True))
-    return Mixture(centre, scale, dof, weight / weight.sum())
+    return PredictiveMixture(centre, scale, dof, weight / weight.sum())
 
 
 def refitted(members: Sequence[Member], keeps: Sequence[Any]) -> list[list[Member]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_runs
-from scaling.data.columns.recognise import missing
+from scaling.data.columns.recognise import missing_column
 from scaling.data.levels import level_table
 from scaling.data.query import equals
 from scaling.data.reading import Reading, reading_of
@@ -46,7 +46,7 @@ def describe(
     runs = as_runs(table)
     lacking = next((name for name in ("N", "loss") if name not in runs), None)
     if lacking:
-        raise ValueError(missing(lacking, runs))
+        raise ValueError(missing_column(lacking, runs))
     keep = usable(runs)
     axes, loss = _axes(runs, keep)
     levels = {axis: level_table(axis, axes) for axis in axes}

@@ -48,13 +48,13 @@ class Description(ResultTable):
 
     def text(self, room: int | None = None) -> str:
         """The description in lines of at most `room` characters; of any length for None."""
-        return text(self, room)
+        return description_text(self, room)
 
     def __repr__(self) -> str:
         return self.text(width())
 
     def _repr_html_(self) -> str:
-        return html(self)
+        return description_html(self)
 
 
 def lines(one: Description) -> list[tuple[str, str]]:
@@ -128,7 +128,7 @@ def _laws(laws: pd.DataFrame) -> list[str]:
     return found
 
 
-def text(one: Description, room: int | None = None) -> str:
+def description_text(one: Description, room: int | None = None) -> str:
     """The description as lines folded to a room of so many characters; the command keeps whole where it is Python."""
     *rows, (key, command) = lines(one)
     told = fold("\n".join(f"{key:<{KEY}}{words}" for key, words in rows), room, KEY)
@@ -143,7 +143,7 @@ def shell(command: str, room: int | None) -> str:
     return words.replace("\n", " \\\n")
 
 
-def html(one: Description) -> str:
+def description_html(one: Description) -> str:
     """The description as an HTML table."""
     cells = "".join(
         f"<tr><th style='text-align:left'>{escape(key)}</th><td style='text-align:left'>{escape(words)}</td></tr>"

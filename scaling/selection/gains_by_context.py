@@ -36,7 +36,7 @@ def changes(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["part"])
 
 
-def pairs(table: pd.DataFrame) -> pd.DataFrame:
+def context_pairs(table: pd.DataFrame) -> pd.DataFrame:
     """The changes that `changes` averages, each seed's: the columns of `scaling.selection.paired_gains.pairs`, and part."""
     found = [
         paired_gains.pairs(table.assign(loss=table[f"loss_{part}"])).assign(part=part)
@@ -53,7 +53,7 @@ def noise(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def worth(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def context_worth(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     """The k of Eq 5 (arXiv 2505.10475) fitted to each part's losses by least squares, where they allow it.
 
     Columns: corpus, part, k, lower, upper (profile interval), status of the fit; k is missing where

@@ -75,7 +75,7 @@ class UnreadTable(ResultTable):
 def unread(path: Path, why: str) -> UnreadTable | None:
     """The columns of a file that holds no runs as it is, and why; None for a file that is no table."""
     try:
-        frame = table_files.load(path)
+        frame = table_files.load_table(path)
     except ValueError:
         return None
     if frame.empty or not frame.columns.is_unique:

@@ -17,8 +17,8 @@ from scaling.uncertainty.interval_methods import (
     Method,
     Quantity,
     errors_batch,
-    evaluate,
     leverage,
+    quantity_values,
     standard_errors,
 )
 from scaling.uncertainty.size_effects import explanations
@@ -85,8 +85,8 @@ class Bootstrap(Method):
     def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`."""
         problem, theta = self.refits(fit)
-        estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
-        values = evaluate(problem, theta, quantity)
+        estimate = quantity_values(fit.problem, fit.theta[None], quantity)[0]
+        values = quantity_values(problem, theta, quantity)
         tails = [0.5 - level / 2, 0.5 + level / 2]
         if not self.studentised:
             low, high = np.nanquantile(values, tails, axis=0)

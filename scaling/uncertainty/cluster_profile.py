@@ -19,7 +19,14 @@ from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import minimise
 from scaling.uncertainty.condensed import MANY
-from scaling.uncertainty.interval_methods import Quantity, errors_batch, evaluate, slopes, spread_batch, t_of
+from scaling.uncertainty.interval_methods import (
+    Quantity,
+    errors_batch,
+    quantity_values,
+    slopes,
+    spread_batch,
+    t_of,
+)
 from scaling.uncertainty.profile import Profile
 from scaling.uncertainty.size_effects import Explanations, explanations
 from scaling.uncertainty.tangent import Grouping, Tangent, joint
@@ -61,7 +68,7 @@ class ClusterProfile(Profile):
 
     def draws(self, fit: Estimate, count: int = 1000, seed: int = 0) -> Law:
         """A batch of laws, fields (count,), spread as the data leave them uncertain."""
-        return draw_laws(fit, count, seed)
+        return draw_cluster_laws(fit, count, seed)
 
 
 def _by_run(why: Explanations) -> bool:
@@ -169,7 +176,7 @@ def jackknife_t(fit: Estimate, quantity: Quantity, gradient: Array, level: float
     if by.count > MOST:
         return np.zeros((1, gradient.shape[2]))
     at = why.tangent(theta)
-    values = evaluate(fit.problem, _left_out(fit, by), quantity)
+    values = quantity_values(fit.problem, _left_out(fit, by), quantity)
     found = (by.count - 1) / by.count * ((values - values.mean(0)) ** 2).sum(0)
     _, dof = cr2(Influence(at, gradient, at.free), 0, by, float(why.rho[np.argmax(why.weight[0])]))
     gap = np.sqrt(found) / errors_batch(fit.problem, theta, quantity)[0]
@@ -272,7 +279,7 @@ def new_run_spread_batch(why: Explanations, axes: Mapping[str, Array], level: fl
     return np.asarray(mixed_t(why, f, level) * np.sqrt(why.alone)[:, None])
 
 
-def draw_laws(fit: Estimate, count: int, seed: int) -> Law:
+def draw_cluster_laws(fit: Estimate, count: int, seed: int) -> Law:
     """`count` laws spread as the explanations of the noise say, from `seed`, kept inside the bounds."""
     rng, problem, theta = np.random.default_rng(seed), fit.problem, fit.theta[None]
     why = explanations(fit)

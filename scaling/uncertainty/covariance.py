@@ -13,7 +13,7 @@ from scaling.uncertainty.interval_methods import (
     SMALL,
     Method,
     Quantity,
-    evaluate,
+    quantity_values,
     rows_taken_as_independent,
     slopes,
     spread,
@@ -51,7 +51,7 @@ class Covariance(Method):
 
     def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`; nan where the quantity rests on a parameter at its bound alone."""
-        estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
+        estimate = quantity_values(fit.problem, fit.theta[None], quantity)[0]
         half = t_quantile(fit, level) * standard_errors(fit, quantity)
         return estimate, estimate - half, estimate + half
 

@@ -32,7 +32,7 @@ def check_level(level: float, name: str = "level=") -> None:
         raise ValueError(f"{name}{level!r} must lie between 0 and 1, e.g. 0.95")
 
 
-def evaluate(problem: Problem, theta: Array, quantity: Quantity) -> Array:
+def quantity_values(problem: Problem, theta: Array, quantity: Quantity) -> Array:
     """A quantity (B, K) of a problem's law at θ (B, p), in its own unit."""
     with np.errstate(all="ignore"):
         values = np.asarray(quantity(problem.law.from_vector(problem.named(theta))), dtype=np.float64)
@@ -44,8 +44,8 @@ def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
     B, p = theta.shape
     step = 1e-6 * np.maximum(np.abs(theta), 1e-4)
     offsets = step[:, :, None] * np.eye(p)  # (B, p, p)
-    up = evaluate(problem, (theta[:, None] + offsets).reshape(B * p, p), quantity)
-    down = evaluate(problem, (theta[:, None] - offsets).reshape(B * p, p), quantity)
+    up = quantity_values(problem, (theta[:, None] + offsets).reshape(B * p, p), quantity)
+    down = quantity_values(problem, (theta[:, None] - offsets).reshape(B * p, p), quantity)
     with np.errstate(invalid="ignore"):  # where the quantity is infinite there is no slope: nan
         return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
 

@@ -19,8 +19,8 @@ from scaling.uncertainty.held_quantity import Held, softened
 from scaling.uncertainty.interval_methods import (
     Method,
     Quantity,
-    evaluate,
     expected_moments,
+    quantity_values,
     rows_taken_as_independent,
     slopes,
     spread,
@@ -89,7 +89,7 @@ class Profile(Method):
         best = minimise(few, start[None], tolerance=1e-14, warm=True).theta
         with np.errstate(all="ignore"):
             cov, _ = spread_batch(few, best)
-            estimate = evaluate(fit.problem, fit.theta[None], quantity)[0]
+            estimate = quantity_values(fit.problem, fit.theta[None], quantity)[0]
             t = np.broadcast_to(
                 t_of(fit.problem, level) if thresholds is None else thresholds, (1, estimate.size)
             )
@@ -122,7 +122,7 @@ class Profile(Method):
         """`batch`, and which ends (B, 2, K) no refit confirmed."""
         t = t_of(problem, level)
         if not np.isfinite(t):
-            estimate = evaluate(problem, theta, quantity)
+            estimate = quantity_values(problem, theta, quantity)
             shape = (len(theta), 2, estimate.shape[1])
             open_ends = np.array([-np.inf, np.inf])[:, None]
             return estimate, np.broadcast_to(open_ends, shape), np.zeros(shape, bool)
@@ -144,10 +144,10 @@ class Profile(Method):
 
         spread: covariances (B, p, p) at the optima and the rises (B,) worth one squared standard error.
         """
-        estimate = evaluate(problem, theta, quantity)
+        estimate = quantity_values(problem, theta, quantity)
         B, K = estimate.shape
         more = WithExponents(quantity, problem.law, K)
-        soft, every = softened(problem, theta), evaluate(problem, theta, more)
+        soft, every = softened(problem, theta), quantity_values(problem, theta, more)
         t = _for_each(t, every.shape)
         climb = _Climb(soft, theta, more, every, t, spread)
         proposed = climb.run(self.steps, self.tolerance)
@@ -170,12 +170,12 @@ class Profile(Method):
         theta, aim = np.repeat(fit.theta[None], at.size, 0), at.copy()
 
         def pull(theta: Array, rows: Any) -> tuple[Array, Array]:
-            value = evaluate(fit.problem, theta, quantity)[:, 0] - aim[rows]
+            value = quantity_values(fit.problem, theta, quantity)[:, 0] - aim[rows]
             return stiffness * value, stiffness * slopes(fit.problem, theta, quantity)[:, :, 0]
 
         for _ in range(3):  # method of multipliers: a pull stiff enough to hold at once would stall
             theta = minimise(fit.problem, theta, pull, tolerance=1e-9, iterations=60).theta
-            aim += at - evaluate(fit.problem, theta, quantity)[:, 0]
+            aim += at - quantity_values(fit.problem, theta, quantity)[:, 0]
         return np.asarray(np.maximum(fit.problem.value(theta) - fit.objective_value, 0) / unit)
 
 

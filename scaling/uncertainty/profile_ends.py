@@ -14,7 +14,7 @@ import numpy as np
 
 from scaling.laws.base import Array, Law
 from scaling.uncertainty.held_quantity import Held, HeldFit
-from scaling.uncertainty.interval_methods import Quantity, evaluate
+from scaling.uncertainty.interval_methods import Quantity, quantity_values
 from scaling.uncertainty.own_quantity import own_of
 
 FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
@@ -139,7 +139,7 @@ class Ends:
         rows = np.repeat(np.arange(self.se.size).reshape(B, -1)[:, some], 2, axis=1).ravel()
         points = np.where(np.arange(rows.size)[:, None] % 2 == 0, theta[rows], self.theta[rows])
         rise = self.held.problem.batch(rows).value(points) - self.held.lowest[rows]
-        values = evaluate(self.held.problem, points, self.held.quantity).reshape(B, 2 * some.size, -1)
+        values = quantity_values(self.held.problem, points, self.held.quantity).reshape(B, 2 * some.size, -1)
         inside = rise.reshape(B, -1, 1) <= (1 + CLOSE) * self.held.allowed.reshape(B, 1, -1)
         values = np.where(inside, values[:, :, of_fit], np.nan)
         out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))

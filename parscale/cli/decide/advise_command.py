@@ -130,7 +130,7 @@ def _draw(found: Advice, fit: Fit, work: Workload, options: Options) -> None:
     from analysis.output import figure_style
     from analysis.paper.published_numbers import FOLDER
 
-    figure = figures.frontier(candidate_costs(fit, found, work), budget=found.limits)
+    figure = figures.draw_frontier(candidate_costs(fit, found, work), budget=found.limits)
     target = Path(options.out) if options.out else _figures_of(options.fit)
     source = options.fit or str(FOLDER)
     for path in figure_style.save_figure(figure, target / "frontier", command="parscale advise", data=source):

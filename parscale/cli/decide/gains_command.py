@@ -82,7 +82,7 @@ def _json(
     tables |= {} if streams is None else {"streams": streams}
     if context is not None:
         tables["parts"] = gains_by_context.changes(context, level)
-        tables["k of parts"] = gains_by_context.worth(context, level)
+        tables["k of parts"] = gains_by_context.context_worth(context, level)
     records: dict[str, Any] = {name: known.to_dict("records") for name, known in tables.items()}
     return as_json(records | {"k": [asdict(one) for one in pooled_k(runs, level)]})
 

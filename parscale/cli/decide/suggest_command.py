@@ -60,7 +60,7 @@ def run(options: Options) -> str:
     if options.json:
         rows = chosen.to_dict("records")
         return as_json({"status": str(one.status), "target": options.target, "before": before, "runs": rows})
-    return describe(chosen, before, options, one)
+    return describe_suggestion(chosen, before, options, one)
 
 
 def target_of(given: str, one: Fit) -> Target:
@@ -127,20 +127,20 @@ def _about(x: Array, lowest: float = 0.0) -> list[float]:
     return [value for step in range(steps) if (value := low * 2.0**step) >= lowest]
 
 
-def describe(chosen: pd.DataFrame, before: float, options: Options, one: Fit) -> str:
+def describe_suggestion(chosen: pd.DataFrame, before: float, options: Options, one: Fit) -> str:
     """The runs for the terminal."""
     from scaling import terminal_text
-    from scaling.fitting.summary import number
+    from scaling.fitting.summary import number_text
 
     rival = "evidence" in chosen
     what = "evidence between the laws (nats; 3 is strong)" if rival else f"half width of {options.target}"
-    lines = [f"status: {one.status} ({one.certificate.detail})", f"{what}: {number(before)} now"]
+    lines = [f"status: {one.status} ({one.certificate.detail})", f"{what}: {number_text(before)} now"]
     for row in chosen.to_dict("records"):
         where = ", ".join(f"{axis} = {row[axis]:.4g}" for axis in ("N", "P", "D") if axis in row)
         cost = f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all"
         seen = [axis for axis, x in one.axes.items() if not x.min() <= row[axis] <= x.max()]
         beyond = f"; {' and '.join(seen)} outside the runs" if seen else ""
-        gain = number(row["evidence" if rival else "half_width"])
+        gain = number_text(row["evidence" if rival else "half_width"])
         lines.append(f"  {where}: then {gain}   ({cost}{beyond})")
     if not options.tokens and not options.candidates:
         lines.append("without --tokens only the ratios of the FLOPs mean anything (6 N P)")

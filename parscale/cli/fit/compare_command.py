@@ -54,7 +54,7 @@ def _told(found: dict[str, Comparison], runs: pd.DataFrame, options: Options) ->
     if options.form == "json":
         return as_json({name: compared(one) for name, one in found.items()})
     if options.form != "text":
-        tables = {name: shown(one).reset_index() for name, one in found.items()}
+        tables = {name: shown_comparison(one).reset_index() for name, one in found.items()}
         return "\n".join(
             marked_up(table, name, found[name].verdict, options.form) for name, table in tables.items()
         )
@@ -97,7 +97,7 @@ def doubts(one: Fit) -> dict[str, Any]:
     return tests | {"notes": one.notes}
 
 
-def shown(one: Comparison) -> pd.DataFrame:
+def shown_comparison(one: Comparison) -> pd.DataFrame:
     """The columns of a comparison that are printed."""
     table = one.table[["status", "r2", "rmse", "delta_aicc", "delta_bic", "loo_rmse", "holdout_rmse"]]
     return table.assign(status=table["status"].where(table.index.isin(list(one.fits)), "too few runs"))
@@ -113,5 +113,5 @@ def ranking(one: Comparison) -> str:
     told = [*(doubt.action for doubt in fit.reading.doubts), *fit.certificate.table_notes]
     notes = "".join(f"\n\nnote: {note}" for note in told)
     words = f"{one.verdict}\nResiduals of {best}: {adequacy(fit).verdict}{notes}"
-    ranks = terminal_text.table(shown(one), room, float_format=lambda x: f"{x:.4g}", na_rep="")
+    ranks = terminal_text.table(shown_comparison(one), room, float_format=lambda x: f"{x:.4g}", na_rep="")
     return f"{ranks}\n\n{terminal_text.fold(words, room)}"

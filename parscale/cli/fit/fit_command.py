@@ -49,7 +49,7 @@ def run(options: Options) -> str | Partly:
     places = {name: _save(one, name, options) for name, one in fits.items()}
     if options.json:
         return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
-    told = [describe(name, one, places[name], options.level) for name, one in fits.items()]
+    told = [describe_fit(name, one, places[name], options.level) for name, one in fits.items()]
     return groups_text(_table_line(runs, options) + "\n\n".join(told) + _left_out(runs), done.refused)
 
 
@@ -76,9 +76,9 @@ def _save(one: Fit, group: str, options: Options) -> str:
 def content(one: Fit, level: float) -> dict[str, Any]:
     """The fit file's content with its intervals."""
     from scaling.fitting.save import to_json
-    from scaling.fitting.summary import table
+    from scaling.fitting.summary import parameter_table
 
-    intervals = table(one, level)
+    intervals = parameter_table(one, level)
     rows = (
         None
         if intervals is None
@@ -88,14 +88,14 @@ def content(one: Fit, level: float) -> dict[str, Any]:
     return to_json(one) | {"level": level, "intervals": rows, "unconfirmed": unconfirmed}
 
 
-def describe(name: str, one: Fit, place: str, level: float) -> str:
+def describe_fit(name: str, one: Fit, place: str, level: float) -> str:
     """A fit for the terminal: its summary, what the paper printed, where it was saved."""
     from scaling import terminal_text
     from scaling.fitting import printed_constants
-    from scaling.fitting.summary import text
+    from scaling.fitting.summary import fit_text
 
     note, room = printed_constants.note(one), terminal_text.width()
-    lines = [f"== {name} ==", text(one, level, room)]
+    lines = [f"== {name} ==", fit_text(one, level, room)]
     if note:
         lines.append(terminal_text.fold(f"note        {note}", room, 12))
     return "\n".join([*lines, f"saved       {place}"])

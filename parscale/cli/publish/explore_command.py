@@ -29,7 +29,7 @@ def run(options: Options) -> int:
     found, given = explorer.read(options.sources, options.asked, options.fitted_by)
     words = options.words("parscale explore", *options.sources)
     page = explorer.write_explored(found, given, options.out or "results/explore.html", command=words)
-    for note in explorer.notes(found):
+    for note in explorer.page_notes(found):
         say(f"note: {note}")
     if not options.no_open and not explorer.open_in_browser(page):
         print(f"no browser could be opened; open the file yourself: {page}")

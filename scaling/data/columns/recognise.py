@@ -66,7 +66,7 @@ def named_columns(
             guesses.append(Guess(axis, best[0], why, f"{axis} from {best[0]}"))
         elif axis in ("D", "C") and best:
             names = " and ".join(best[:3])
-            how = f"name one with {option(axis, best[0])}"
+            how = f"name one with {columns_option(axis, best[0])}"
             guesses.append(
                 Guess(axis, names, f"{names} may be {axis}", f"{axis} is not read: {how}", doubt=True)
             )
@@ -100,13 +100,13 @@ def _empty(cell: Any) -> bool:
     return cell is None or cell is pd.NA or cell is pd.NaT
 
 
-def option(axis: str, name: str) -> str:
+def columns_option(axis: str, name: str) -> str:
     """The command line's option that maps a column, quoted where its name needs it."""
     quoted = f"'{axis}=\"{name}\"'" if any(mark in name for mark in ' ,"=()[]') else f"{axis}={name}"
     return f"--columns {quoted}"
 
 
-def missing(axis: str, table: Any) -> str:
+def missing_column(axis: str, table: Any) -> str:
     """What to do where a table has no column for an axis: the names it has, and those that may be meant."""
     have = list(map(str, table))
     text = f"no column {axis!r} (it has {', '.join(have[:12])})"
@@ -115,7 +115,7 @@ def missing(axis: str, table: Any) -> str:
         return f"{text}; name it with --columns N=COLUMN, also where it is called P"
     if found := column_names.of_axis(have, axis):
         text = f"{text}; is it {' or '.join(found[:3])}?"
-        return f"{text} name it with {option(axis, found[0])} or columns={{{axis!r}: {found[0]!r}}}"
+        return f"{text} name it with {columns_option(axis, found[0])} or columns={{{axis!r}: {found[0]!r}}}"
     return f"{text}; name it with --columns {axis}=COLUMN or columns={{...}}"
 
 
@@ -139,7 +139,7 @@ def streams(table: pd.DataFrame, guesses: list[Guess], *, assume: bool) -> pd.Da
     if not assume:
         return table
     if alike:
-        how = f"then say {option('P', alike[0])}; if not, rename it"
+        how = f"then say {columns_option('P', alike[0])}; if not, rename it"
         raise ValueError(f"is column {alike[0]!r} the streams? {how}")
     guesses.append(Guess("P", "", "no column tells streams", ASSUMED))
     return table.assign(P=1.0)
@@ -233,7 +233,7 @@ def with_status(table: pd.DataFrame, ended: States, guesses: list[Guess]) -> pd.
     ended: `run_states.states_of` of the table.
     """
     keep, why, names = ended
-    for name, codes in run_states.unread(table):
+    for name, codes in run_states.unread_states(table):
         held = f"column {name} holds {', '.join(codes[:4])}"
         text = f"{held}: if they say how runs ended, choose rows with --where {name}={codes[0]}"
         guesses.append(Guess("status", name, held, text, doubt=True))
@@ -328,7 +328,7 @@ def recognised(
     guesses = list(told)
     table, said = named_columns(table, columns or {}, guesses)
     if lacking := [axis for axis in needs if axis not in table]:
-        raise ValueError(missing(lacking[0], table))
+        raise ValueError(missing_column(lacking[0], table))
     table = streams(table, guesses, assume=assume)
     ended = run_states.states_of(table, len(table))
     whole = convert(table, ended.keep)

@@ -141,7 +141,7 @@ def _of_words(words: list[str], *, own: bool) -> list[bool] | None:
     return [word in FINISHED and not (word == OF_RAY and others) for word in words]
 
 
-def unread(table: Any) -> list[tuple[str, list[str]]]:
+def unread_states(table: Any) -> list[tuple[str, list[str]]]:
     """Columns named state or status that hold a few numbers, with these: nobody can tell what they mean."""
     found = []
     for name in map(str, table):

@@ -64,7 +64,7 @@ class TwoOfOneName(ValueError):
     """A record that says one name twice."""
 
 
-def read_json(content: Content) -> pd.DataFrame:
+def read_json_table(content: Content) -> pd.DataFrame:
     """The table in one JSON value: records, columns, rows by name, or what pandas writes; else ValueError."""
     with open_text(content, encoding_of(content)) as file:
         text = file.read()

@@ -14,7 +14,7 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
     runs = made(noise=0.005)
     table = gains(runs)
     laws = {corpus: one.law for corpus, one in one_stream_fits(runs).items()}
-    figure = figures.gains(table, laws)
+    figure = figures.draw_gains(table, laws)
     assert [axes.get_title() for axes in figure.axes] == ["$P = 2$", "$P = 4$"]
     drawn = figure.axes[1].containers[0].lines[0].get_ydata()
     assert drawn == pytest.approx(table[table["P"] == 4]["change"].to_numpy())

@@ -5,7 +5,7 @@ import pytest
 
 import scaling
 from analysis.costs.advise import Workload, advise, candidate_costs
-from analysis.figures import frontier as frontier_figure
+from analysis.figures import draw_frontier as frontier_figure
 from scaling import Covariance
 
 

@@ -23,5 +23,5 @@ def test_measured_errors_and_the_chosen_point_are_written():
     assert "memory was not measured" in text(memory)
     runs = pd.DataFrame({"N": [1e9, 2e9], "P": [1, 1], "loss": [1.2, 1.1], "latency_s": [0.3, 0.5]})
     runs = runs.assign(loss_lower=1.0, loss_upper=1.3, memory_gib=2.5, meets=True, chosen=[False, True])
-    (axes,) = figures.frontier(runs, budget={"loss": 1.15}).axes
+    (axes,) = figures.draw_frontier(runs, budget={"loss": 1.15}).axes
     assert "$N$ = 2B, $P = 1$\n2.50 GiB" in text(axes)

@@ -69,10 +69,10 @@ def test_backtest_writes_the_bias_of_what_was_held_out():
     table = pd.DataFrame(
         {"split": "N > 1e6", "N": [1e5, 1e6, 2e6, 3e6], "P": 1, "loss": [3.0, 2.8, 2.7, 2.6]}
     ).assign(error=[0, -0.001, 0.01, 0.02], held_out=[False, False, True, True], corpus="c")
-    (axes,) = figures.backtest(table).axes
+    (axes,) = figures.draw_backtest(table).axes
     np.testing.assert_allclose(axes.lines[1].get_ydata(), [10, 20])
     assert "c: mean error +15.0" in text(axes)
-    assert "too few runs" in text(figures.backtest(table.iloc[:0]).axes[0])
+    assert "too few runs" in text(figures.draw_backtest(table.iloc[:0]).axes[0])
 
 
 def test_rivals_show_the_interval_that_predict_gives(stack):
@@ -113,7 +113,7 @@ def test_a_fit_and_its_residuals_are_drawn_run_by_run(stack):
     marked = [line for line in axes.lines if line.get_marker() not in ("None", "")]
     assert [len(line.get_xdata()) for line in marked] == [6, 6, 6, 6]
     assert "R^2 = 0.9978" in text(axes)
-    figure = figures.plot_residuals(fit)
+    figure = figures.draw_residuals(fit)
     drawn = np.concatenate([line.get_ydata() for line in figure.axes[0].lines if len(line.get_xdata()) == 6])
     np.testing.assert_allclose(np.sort(drawn), np.sort(1e3 * fit.residuals))
     assert [t.get_text() for t in figure.legends[0].get_texts()] == [f"$P = {P}$" for P in (1, 2, 4, 8)]
@@ -121,7 +121,7 @@ def test_a_fit_and_its_residuals_are_drawn_run_by_run(stack):
 
 def test_a_fit_of_a_law_without_streams_has_no_legend_and_one_of_D_is_observed_against_fitted(stack):
     dense = scaling.fit(scaling.DenseLaw, stack)
-    assert figures.plot_fit(dense).legends == figures.plot_residuals(dense).legends == []
+    assert figures.plot_fit(dense).legends == figures.draw_residuals(dense).legends == []
     runs = {"N": np.tile([1e7, 3e7, 1.1e8, 9e8], 3), "D": np.repeat([1e9, 3e9, 9e9], 4)}
     law = scaling.ChinchillaLaw(1.7, 410.0, 390.0, 0.33, 0.27)
     fit = scaling.fit(scaling.ChinchillaLaw, runs | {"loss": law.predict(**runs)})

@@ -50,7 +50,7 @@ def test_equivalent_figure_marks_where_it_leaves_the_runs(printed_laws, stack):
 
 def test_a_table_without_corpora_has_labels_without_gaps():
     table = pd.DataFrame({"split": "N > 1e6", "N": [1e5, 2e6], "P": 1, "loss": [3.0, 2.7], "corpus": ""})
-    figure = figures.backtest(table.assign(error=[0, 0.01], held_out=[False, True]))
+    figure = figures.draw_backtest(table.assign(error=[0, 0.01], held_out=[False, True]))
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["fitted", "predicted"]
     assert text(figure.axes[0]) == "mean error +10.0"
     worth = {"N": 1e6, "P": [1, 2], "multiple": [1, 1.2], "lower": np.nan, "upper": np.nan, "in_data": True}
@@ -115,7 +115,7 @@ def test_ensemble_holds_the_measured_gains_and_the_propositions_line():
 def test_an_interval_of_two_seeds_does_not_set_the_scale() -> None:
     table = gains(made(noise=0.005)).table
     table["low"], table["high"] = table["change"] - 50.0, table["change"] + 50.0
-    for axes in figures.gains(table, {}).axes:
+    for axes in figures.draw_gains(table, {}).axes:
         low, high = axes.get_ylim()
         assert low < table["change"].min()
         assert high > table["change"].max()
@@ -126,7 +126,7 @@ def test_the_legend_is_whole_where_a_corpus_lacks_a_p() -> None:
     runs = made(seeds=1)
     both = pd.concat([runs[runs["P"] != 2], runs.assign(corpus="other")])
     laws = {corpus: one.law for corpus, one in one_stream_fits(both).items()}
-    labels = [text.get_text() for text in figures.gains(gains(both), laws).legends[0].get_texts()]
+    labels = [text.get_text() for text in figures.draw_gains(gains(both), laws).legends[0].get_texts()]
     assert set(labels) == {"the paper's $k$, 0.33 to 0.39", "added $N$ alone", "measured"}
 
 
@@ -134,17 +134,17 @@ def test_each_seed_is_a_dot_beside_the_mean_of_several():
     runs = made(seeds=3, noise=0.01)
     found = pairs(runs)
     assert len(found) == 24  # four sizes, three seeds, P = 2 and 4
-    two, _ = figures.gains(gains(runs), {}, pairs=found).axes
+    two, _ = figures.draw_gains(gains(runs), {}, pairs=found).axes
     (dots,) = (line for line in two.lines if line.get_label() == "one seed")
     assert sorted(dots.get_ydata()) == pytest.approx(sorted(found[found["P"] == 2]["change"]))
     single = made(seeds=1)
-    alone, _ = figures.gains(gains(single), {}, pairs=pairs(single)).axes
+    alone, _ = figures.draw_gains(gains(single), {}, pairs=pairs(single)).axes
     assert not any(line.get_label() == "one seed" for line in alone.lines)
 
 
 def test_each_seed_is_a_dot_in_its_part_of_the_text() -> None:
     table = made_in_parts(seeds=3, noise=0.01)
-    found = gains_by_context.pairs(table)
+    found = gains_by_context.context_pairs(table)
     assert found.groupby("part").size().to_dict() == dict.fromkeys(("new", "repeated", "seen", "start"), 18)
     figure = figures.by_context(gains_by_context.changes(table), found)
     drawn = [y for line in figure.axes[0].lines if line.get_markersize() < 3 for y in line.get_ydata()]

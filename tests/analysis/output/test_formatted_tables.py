@@ -20,7 +20,7 @@ def test_printed_tables_leave_the_unknown_blank(published):
 
 def test_a_written_table_names_its_origin_and_reads_back(tmp_path):
     table = pd.DataFrame({"a_b": [1.23456789, -np.inf], "law": ["x & y", "50%|"], "ok": [True, False]})
-    files = formatted_tables.write(
+    files = formatted_tables.write_tables(
         table, tmp_path / "t", caption="A 5% case", command="parscale x", data="y.csv"
     )
     assert [f.suffix for f in files] == [".csv", ".md", ".tex"]

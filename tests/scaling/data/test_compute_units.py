@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling.data.compute_units import budget_doubt, compute_ratio, in_base_units, scale_of, unit_doubt
+from scaling.data.compute_units import (
+    budget_doubt,
+    compute_in_base_units,
+    compute_ratio,
+    scale_of,
+    unit_doubt,
+)
 
 N = np.array([1e8, 5e8, 3e9])
 D = np.array([4e9, 1e10, 6e10])
@@ -47,7 +53,7 @@ def test_a_budget_of_another_unit_is_named() -> None:
 
 def test_columns_are_scaled_and_unknown_units_refused() -> None:
     given = pd.DataFrame({"N": N / 1e6, "D": D / 1e9, "C": C / 8.64e19})
-    table = in_base_units(given, {"N": "millions", "D": "billions", "C": "PF-days"})
+    table = compute_in_base_units(given, {"N": "millions", "D": "billions", "C": "PF-days"})
     np.testing.assert_allclose(table[["N", "D", "C"]].to_numpy().T, [N, D, C], rtol=1e-12)
     assert scale_of(None, "N") == scale_of({"C": "own"}, "C") == 1.0
     with pytest.raises(ValueError, match=r"C=watts is not known\. C may be in FLOPs"):

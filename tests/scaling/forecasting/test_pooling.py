@@ -6,14 +6,14 @@ from scipy import stats
 
 import scaling
 from scaling import ChinchillaLaw
-from scaling.forecasting.pooling import Mixture, member, weights
+from scaling.forecasting.pooling import PredictiveMixture, member, weights
 from tests.scaling.forecast_runs import grid, member_of
 
 
 def test_a_mixture_s_quantiles_are_those_of_its_distribution() -> None:
-    one = Mixture(np.array([[0.7, -1.0]]), np.array([[0.3, 2.0]]), np.array([4.0]), np.array([1.0]))
+    one = PredictiveMixture(np.array([[0.7, -1.0]]), np.array([[0.3, 2.0]]), np.array([4.0]), np.array([1.0]))
     assert one.quantile(0.975) == pytest.approx(stats.t(4, [0.7, -1.0], [0.3, 2.0]).ppf(0.975), abs=1e-5)
-    two = Mixture(
+    two = PredictiveMixture(
         np.array([[0.0], [5.0]]), np.full((2, 1), 0.01), np.array([30.0, 30.0]), np.array([0.6, 0.4])
     )
     assert two.quantile(0.9)[0] == pytest.approx(5 + 0.01 * stats.t(30).ppf(0.75), abs=1e-5)

@@ -24,7 +24,7 @@ def test_the_scatter_over_seeds_is_told_part_by_part() -> None:
 
 
 def test_k_is_that_of_each_part() -> None:
-    found = gains_by_context.worth(made_in_parts(noise=0.005)).set_index("part")
+    found = gains_by_context.context_worth(made_in_parts(noise=0.005)).set_index("part")
     assert found.loc["repeated", "lower"] > 0.1
     assert found.loc[["seen", "new"], "k"].max() < 0.01
     assert found.loc["start", ["k", "status"]].isna().tolist() == [
@@ -32,4 +32,4 @@ def test_k_is_that_of_each_part() -> None:
         False,
     ]  # nothing changes, not even with N
     few = made_in_parts(seeds=1)
-    assert not len(gains_by_context.worth(few[(few["P"] == 1)]))
+    assert not len(gains_by_context.context_worth(few[(few["P"] == 1)]))

@@ -15,7 +15,7 @@ from parscale.cli.fit import fit_command
 from scaling.laws import REGISTRY
 from scaling.optimise.objectives import OBJECTIVES
 from scaling.uncertainty import profile, profile_ends
-from scaling.uncertainty.interval_methods import Quantity, at_points, evaluate, spread_batch, t_of
+from scaling.uncertainty.interval_methods import Quantity, at_points, quantity_values, spread_batch, t_of
 from scaling.uncertainty.profile import Profile
 
 PUBLISHED = Path(__file__).parents[3] / "results" / "published"
@@ -73,7 +73,7 @@ def furthest(fit: scaling.Fit, quantity: Quantity, k: int, side: int, starts: in
         return np.clip(theta + z * size, problem.lower, problem.upper)
 
     def value(z: np.ndarray) -> float:
-        return float(np.clip(evaluate(problem, at(z)[None], quantity)[0, k], -1e6, 1e6))
+        return float(np.clip(quantity_values(problem, at(z)[None], quantity)[0, k], -1e6, 1e6))
 
     scale = max(abs(value(np.full(theta.size, 0.3)) - value(np.zeros(theta.size))), 1e-9)
 

@@ -6,7 +6,7 @@ import pytest
 
 import scaling
 from scaling.data.any_table import as_runs
-from scaling.data.columns.run_states import states_of, unread
+from scaling.data.columns.run_states import states_of, unread_states
 from scaling.data.reading import reading_of
 from scaling.data.runs import left_out, read_runs, usable
 from tests.scaling.tables import K_OF_FINISHED, TABLES
@@ -71,7 +71,7 @@ def test_a_column_of_another_meaning(values: list) -> None:
 
 def test_numbers_of_state_are_a_doubt() -> None:
     table = BARE.assign(state=np.where(GOOD, 3, 4))
-    assert unread(table) == [("state", ["3", "4"])]
+    assert unread_states(table) == [("state", ["3", "4"])]
     assert [doubt.column for doubt in scaling.fit("parallel", table).reading.doubts] == ["state"]
 
 
