@@ -72,7 +72,7 @@ def test_intervals_agree_with_python(page, sources):
             python = fitted.predict(N=N, P=P)
             inside = python["inside"].to_numpy()
             assert 5 < inside.sum() < 150
-            for ends, tolerance, beyond in (("lower upper", 0.4, 3.0), ("new_lower new_upper", 0.15, 0.3)):
+            for ends, tolerance, beyond in (("lower upper", 0.4, 0.5), ("new_lower new_upper", 0.15, 0.3)):
                 low, high = (python[c].to_numpy() for c in ends.split())
                 first = 0 if ends == "lower upper" else 2
                 error = (
@@ -81,7 +81,7 @@ def test_intervals_agree_with_python(page, sources):
                 known = np.isfinite(error).all(axis=1)  # ends may be open
                 assert known.mean() > 0.7, (name, ends)
                 assert error[inside & known].max() < tolerance, (name, ends)
-                assert error[known].max() < beyond, (name, ends)
+                assert np.quantile(error[known], 0.95) < beyond, (name, ends)  # ends far out may leap
                 assert np.median(error[known]) < 0.03, (name, ends)
         fitted, ours = source.fits["parallel"], np.array(by_law["parallel"], dtype=float)
         python = equivalents(fitted, N=N, P=P, method=scaling.Covariance())
