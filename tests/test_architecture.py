@@ -185,3 +185,37 @@ def test_no_path_of_a_machine_is_committed():
     written = [ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("notebooks/*.ipynb")]
     texts = [*SOURCES, *chain(*written), *ROOT.glob("results/**/*.json"), *ROOT.glob("results/**/*.md")]
     assert not [path for path in texts if places.search(path.read_text(errors="replace"))]
+
+
+COVERED = {  # modules of a few lines: the test file of a neighbour covers each
+    "parscale/__main__.py": "tests/parscale/cli/test_main.py",
+    "parscale/cli/decide/serving_options.py": "tests/parscale/cli/decide/test_cost_command.py",
+    "sweeps/training/interrupt.py": "tests/sweeps/training/test_train.py",
+}
+MIRRORED = {
+    ROOT / "tests" / path.relative_to(ROOT).parent / f"test_{path.name}": path.relative_to(ROOT).as_posix()
+    for path in SOURCES
+    if path.name != "__init__.py"
+}
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    assert {module for file, module in MIRRORED.items() if not file.is_file()} - set(COVERED) == set()
+
+
+def test_every_test_file_mirrors_a_module():
+    of_packages = [path for path in TESTS if path.relative_to(ROOT / "tests").parts[0] in PACKAGES]
+    own = [path for path in of_packages if "behaviour" not in path.parts]
+    assert len(own) > 100
+    assert {path.relative_to(ROOT).as_posix() for path in own if path not in MIRRORED} == set()
+
+
+def test_no_exception_is_stale():
+    without = {module for file, module in MIRRORED.items() if not file.is_file()}
+    assert set(COVERED) <= without
+    assert all((ROOT / file).is_file() for file in COVERED.values())
+
+
+def test_no_test_file_is_long():
+    assert {path.name: n for path in TESTS if (n := len(path.read_text().splitlines())) > 400} == {}

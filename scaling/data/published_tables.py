@@ -52,6 +52,12 @@ TABLES = {
         "QwenGram",
         CITED,
     ),
+    "fine-tuning": (
+        "tables/fine_tuning.csv",
+        "30 models x 15 numbers of fine-tuning examples, losses on FLAN",
+        "Lin et al. 2024, arXiv 2402.02314",
+        "Apache-2.0",
+    ),
     "data-constrained": (
         "tables/data_constrained.csv",
         "N, tokens, unique tokens, loss",

@@ -101,7 +101,9 @@ def by_name(name: str) -> LawForm:
     key, _, fixed = name.partition(":")
     known = REGISTRY | OTHER_AXES
     if key not in known:
-        raise ValueError(f"unknown law {key!r}; known: {', '.join(known)}")
+        raise ValueError(
+            f"unknown law {key!r}; known: {', '.join(REGISTRY)}; over other axes those of scaling.laws.OTHER_AXES"
+        )
     if not fixed:
         return known[key]
     try:

@@ -82,7 +82,8 @@ class Estimate:
     @cached_property
     def predicted(self) -> Array:
         """Fitted losses, (n,), nats per token."""
-        return np.asarray(self.law.predict(**self.axes))
+        with np.errstate(over="ignore", invalid="ignore"):  # a prefactor beyond all numbers: the status says so
+            return np.asarray(self.law.predict(**self.axes))
 
     @property
     def misfit(self) -> Array:

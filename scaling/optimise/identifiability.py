@@ -43,7 +43,8 @@ def tied_axes(problem: Problem, law: Law) -> tuple[str, ...]:
 def columns(problem: Problem, law: Law) -> tuple[Array, Array]:
     """∂L/∂(free fields) at the runs, (n, p), columns of length 1 or 0, and the lengths (p,)."""
     free = [law.names().index(name) for name in problem.law.free()]
-    J = law.gradient(**dict(zip(law.axes, problem.x, strict=True)))[:, free]
+    with np.errstate(all="ignore"):  # what is not finite counts as nothing, below
+        J = law.gradient(**dict(zip(law.axes, problem.x, strict=True)))[:, free]
     J = np.where(np.isfinite(J), J, 0.0)
     length = np.sqrt((J * J).sum(0))
     size = np.maximum(np.abs([float(getattr(law, name)) for name in problem.law.free()]), 1.0)

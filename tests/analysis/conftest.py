@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import scaling
+from analysis.paper.published_numbers import read_published
 from scaling.laws import ParallelLaw
 from tests.analysis.browser import browser, load, until
 
@@ -84,3 +86,18 @@ def page(tab, page_file):
     assert wrong == []
     assert [url for url in asked if not url.startswith(("file://", "data:", "blob:"))] == []
     assert {url.split("#")[0] for url in asked if url.startswith("file://")} == {page_file.as_uri()}
+
+
+@pytest.fixture(scope="module")
+def published():
+    return read_published(PUBLISHED)
+
+
+@pytest.fixture(scope="module")
+def stack_fits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fits")
+    runs = scaling.read_runs("results/published/losses.csv")
+    rows = runs[runs.corpus == "stack-v2-python"]
+    for name in ("parallel", "additive", "dense"):
+        scaling.fit(scaling.by_name(name), rows).save(folder / f"{name}-stack-v2-python.json")
+    return folder

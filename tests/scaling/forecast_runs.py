@@ -5,6 +5,9 @@ import pandas as pd
 
 import scaling
 from scaling import ChinchillaLaw
+from scaling.forecasting.pooling import member
+from scaling.optimise.multi_start import solve
+from scaling.optimise.problem import Problem
 
 TRUTH = ChinchillaLaw(E=1.73, A=406.0, B=391.0, alpha=0.337, beta=0.283)
 
@@ -16,3 +19,9 @@ def grid(truth: scaling.Law = TRUTH, noise: float = 0.003, seed: int = 7, sizes:
     return pd.DataFrame(
         {"N": N, "D": D, "loss": truth.predict(N=N, D=D) * np.exp(noise * rng.standard_normal(N.size))}
     )
+
+
+def member_of(runs: pd.DataFrame, law: type[scaling.Law] = ChinchillaLaw) -> object:
+    x = tuple(runs[axis].to_numpy() for axis in law.axes)
+    problem = Problem(law, x, runs.loss.to_numpy(), np.ones(len(runs)), scaling.LeastSquares(log=True))
+    return member(problem, solve(problem).theta)

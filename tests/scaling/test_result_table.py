@@ -6,6 +6,7 @@ import pickle
 import pandas as pd
 import pytest
 
+import scaling
 from scaling.result_table import FrameResult, ResultTable
 
 FRAME = pd.DataFrame({"N": [1e6, 4e6], "change <b>": [0.12345678, -0.2]}, index=["a", "b"])
@@ -48,3 +49,22 @@ def test_a_stand_in_can_be_copied_and_pickled():
         assert again.verdict == "stands in"
     with pytest.raises(AttributeError):
         _ = Stand.__new__(Stand).columns  # nothing in it yet: no endless recursion
+
+
+def test_every_result_is_a_table_and_a_verdict(pile, pile_fit, kyo):
+    chinchilla = scaling.fit("chinchilla", kyo)
+    candidates = [{"N": 1e9, "P": 8, "D": 4e10}, {"N": 1e8, "P": 32, "D": 4e10}]
+    for found, column in (
+        (scaling.compare(["parallel", "dense"], pile), "aicc"),
+        (scaling.backtest("parallel", pile), "rmse"),
+        (scaling.adequacy(pile_fit), 1.0),
+        (scaling.allocate(chinchilla, 1e21), "lower"),
+        (scaling.suggest(pile_fit, candidates), "half_width"),
+        (scaling.gains(pile), "change"),
+    ):
+        assert isinstance(found.table, pd.DataFrame)
+        assert column in found.table
+        assert found.verdict
+        assert found.verdict.split("\n")[0][:20] in repr(found)
+        assert "<table" in found._repr_html_()
+        assert pickle.loads(pickle.dumps(found)).table.equals(found.table)  # noqa: S301

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.store.store import Store
+from tests.sweeps.stored_runs import config, finish
+
 
 @pytest.fixture(scope="session")
 def documents(tmp_path_factory):
@@ -69,3 +72,18 @@ def sweep(tmp_path, monkeypatch):
         return result, console.file.getvalue()
 
     return run
+
+
+@pytest.fixture
+def gathered(tmp_path):
+    """Three finished runs, gathered, with their losses by domain."""
+    gathered = Store(tmp_path / "sweep")
+    gathered.create("s", "a rule")
+    runs = [config(seed=seed) for seed in range(3)]
+    gathered.add(runs)
+    for run in runs:
+        finish(gathered, run)
+        parts = [{"run_id": run.run_id, "domain": "a", "tokens": 3, "loss": 2.0, "bits_per_byte": 1.0}]
+        (gathered.checkpoint(run.run_id) / "domains.json").write_text(json.dumps(parts))
+    gathered.gather(curves=True)
+    return gathered

@@ -1,16 +1,10 @@
 """Which (N, P) to build: the choice meets every limit, and is the cheapest that does."""
 
-import json
-import re
-
 import numpy as np
-import pandas as pd
 import pytest
 
-import parscale
 import scaling
 from analysis.costs.advise import Workload, advise, candidate_costs
-from analysis.costs.shapes import shape_of
 from analysis.figures import frontier as frontier_figure
 from scaling import Covariance
 
@@ -124,49 +118,3 @@ def test_the_frontier_marks_what_is_within_the_limits(fit):
     assert (good["memory_gib"] <= 4 + 1e-9).all()
     (axes,) = frontier_figure(table, budget=advice.limits).axes
     assert any("$P = 8$" in t.get_text() for t in axes.texts)
-
-
-def test_a_shape_at_many_streams_has_the_size_asked_for():
-    for N, P in ((1.6e9, 8), (5e8, 3), (2.8e9, 1)):
-        whole = shape_of(N, P=P).accounting(P)
-        assert pytest.approx(N, rel=0.02) == whole.N
-        shape = shape_of(N, P=P)
-        own = P * 2 * 48 * 2 * shape.width / 16 * 36 + P * shape.width**2 + (1 + P) * shape.width + P
-        backbone = shape_of(N - (own if P > 1 else 0))
-        assert backbone.width == pytest.approx(shape.width, rel=1e-9)
-
-
-def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, request, monkeypatch):
-    monkeypatch.chdir(request.config.rootpath)
-    words = ["advise", "--loss", "1.05", "--memory", "4GB", "--latency", "0.6s", "--out", str(tmp_path)]
-    assert parscale.main(words) == 0
-    said = capsys.readouterr().out
-    assert re.search(
-        r"take N = 1\.4B, P = 8: loss 1\.0500 \(1\.0[234]\d\d to 1\.0[567]\d\d\), 0\.127 s, 3\.06 GiB", said
-    )
-    assert "nan" not in said
-    assert {path.name for path in tmp_path.iterdir()} == {"frontier.png", "frontier.pdf"}
-
-
-def test_a_fit_of_ones_own_has_its_frontier_beside_it_and_no_answer_is_exit_1(tmp_path, capsys, fit):
-    path = tmp_path / "mine/fits/parallel.json"
-    path.parent.mkdir(parents=True)
-    fit.save(path)
-    assert parscale.main(["advise", "--fit", str(path), "--loss", "1.05", "--memory", "1MB"]) == 1
-    assert "nothing meets every limit" in capsys.readouterr().out
-    assert {path.name for path in (tmp_path / "mine/figures").iterdir()} == {"frontier.png", "frontier.pdf"}
-    assert parscale.main(["advise", "--fit", str(path), "--loss", "0.5", "--json"]) == 1
-
-
-def test_a_law_without_streams_is_refused(capsys, tmp_path):
-    runs = pd.DataFrame({"N": [1e7, 4e7, 2e8, 1e9], "loss": [3.1, 2.7, 2.3, 2.1]})
-    scaling.fit(scaling.DenseLaw, runs).save(tmp_path / "dense.json")
-    assert parscale.main(["advise", "--fit", str(tmp_path / "dense.json"), "--loss", "2.5"]) == 2
-    assert "DenseLaw is no law of N and P" in capsys.readouterr().err
-
-
-def test_json_has_null_for_what_is_not_known(capsys):
-    assert parscale.main(["advise", "--memory", "4GB", "--json"]) == 0
-    said = capsys.readouterr().out
-    assert "NaN" not in said
-    assert json.loads(said)["options"][0]["N_lower"] is None

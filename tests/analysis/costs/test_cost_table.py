@@ -24,3 +24,8 @@ def test_faster_hardware_costs_time_alone(stack, architectures):
     slow, fast = cost_table(stack, architectures), cost_table(stack, architectures, hardware=H100)
     assert (fast["latency_s"] < slow["latency_s"]).all()
     assert fast["memory_gib"].tolist() == slow["memory_gib"].tolist()
+
+
+def test_a_size_without_a_shape_is_refused(stack, architectures):
+    with pytest.raises(ValueError, match=r"size '0\.5B' has no row in the architectures"):
+        cost_table(stack, architectures[1:])

@@ -158,8 +158,3 @@ def test_fig4_has_eight_panels_of_every_model(costs):
         assert marked == 6 + 3 * 3  # the one-stream line and three sizes' streams
     assert "parallel\nscaling" in text(figure.axes[0])
     assert figure.axes[4].get_xlabel() == "latency (s)"
-
-
-def test_a_size_without_a_shape_is_refused(stack, architectures):
-    with pytest.raises(ValueError, match=r"size '0\.5B' has no row in the architectures"):
-        cost_table(stack, architectures[1:])

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from analysis import figures
+from analysis.sweep import training_gap
 from tests.analysis.artists import text
+from tests.analysis.recipe_sweep import PASSES, STEP, curves_of
 
 
 def test_training_curves_say_when_each_stream_count_passes_one():
@@ -33,3 +35,34 @@ def test_against_streams_writes_both_ends():
     (axes,) = figures.against_streams(bars, {"score": "pass@1"}, label="x", **given).axes
     assert text(axes) == "4.740\n5.300\nbars: 95%"
     assert axes.collections[0].get_segments()[1][:, 1] == pytest.approx([5.05, 5.55])
+
+
+def test_tokens_of_stage_2_are_counted_from_its_beginning():
+    second = curves_of({2: PASSES[2]}, before=300_000, recipe="two-stage")
+    first = second[second["P"] == 1].assign(recipe="stage-1", run_id="s", begin=300_000)
+    first["tokens"] -= 100_000
+    (axes,) = figures.training_curves(pd.concat([first, second]), panel="none").axes
+    assert axes.get_xlabel() == "training tokens of stage 2"
+    lines = {line.get_label(): line for line in axes.lines}
+    assert lines["$P = 2$"].get_xdata().min() == STEP
+    stage_1 = lines["stage 1, $P = 1$"].get_xdata()
+    assert (stage_1.min(), stage_1.max()) == (-30_000, 0)  # as much of it as leaves room for stage 2
+    assert any(list(line.get_xdata()) == [0, 0] for line in axes.lines)
+    assert "$P = 2$: from 1" in axes.texts[0].get_text()
+    top = axes.get_ylim()[1]
+    shown = second["train_loss"].quantile(0.97)
+    assert top > shown + 0.1 * (top - axes.get_ylim()[0])  # the note stands above the curves
+
+
+def test_gaps_are_drawn_in_thousandths_with_their_end():
+    table = training_gap.gaps(curves_of(PASSES).assign(panel="64x2"), "train_loss", ["panel"])
+    (axes,) = figures.beside_one(table).axes
+    assert axes.get_title() == "64x2"
+    assert axes.get_ylabel().startswith("training loss above $P = 1$\n($10^{-3}$ nats")
+    line = next(line for line in axes.lines if line.get_label() == "$P = 4$")
+    assert np.median(line.get_ydata()) == pytest.approx(20, abs=0.5)
+    low, high = axes.get_ylim()
+    assert low < -20 < 20 < high
+    assert "$P = 4$: not within the run; +19.9" in axes.texts[0].get_text()
+    assert "$P = 8$: from the start; \N{MINUS SIGN}" in axes.texts[0].get_text()
+    assert "no run of $P > 1$" in figures.beside_one(table.iloc[:0]).axes[0].texts[0].get_text()

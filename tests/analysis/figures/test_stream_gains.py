@@ -9,10 +9,12 @@ import scaling
 from analysis import figures
 from analysis.figures import equivalent_parameters
 from analysis.sweep import figure_tables
-from scaling.laws import AdditiveLaw, ParallelLaw
+from scaling.selection import gains_by_context
 from scaling.selection.equivalent_size import equivalents, equivalents_by_points
-from scaling.selection.paired_gains import gains
+from scaling.selection.paired_gains import gains, one_stream_fits, pairs
 from tests.analysis.artists import text
+from tests.scaling.context_runs import made_in_parts
+from tests.scaling.paired_runs import made
 
 LAW = scaling.ParallelLaw(E=1.5, A=2e5, alpha=0.3, k=0.4)
 
@@ -27,33 +29,6 @@ def test_equivalents_of_the_paper(printed_laws, stack):
         assert row["equivalent_N"].item() / 1e9 == pytest.approx(found, abs=0.005)
     assert table["in_data"].tolist() == [True, True, True, False]
     assert table["lower"].isna().all()
-
-
-def test_equivalents_of_a_fit_have_intervals(stack):
-    fitted = scaling.fit(ParallelLaw, stack)
-    table = equivalents(fitted, N=[[1e9], [2e9]], P=[1, 2, 6], data=stack)
-    k = fitted.intervals().loc["k"]
-    np.testing.assert_allclose(table["multiple"], np.tile(1 + k["estimate"] * np.log([1, 2, 6]), 2))
-    for end in ("lower", "upper"):
-        np.testing.assert_allclose(
-            table[end] / table["N"], np.tile(1 + k[end] * np.log([1, 2, 6]), 2), rtol=2e-3
-        )
-    with pytest.raises(ValueError, match=r"level=1\.5"):
-        equivalents(fitted, N=1e9, P=2, level=1.5)
-
-
-def test_equivalents_under_a_law_without_closed_form():
-    law = AdditiveLaw(E=0.7, A=30.0, alpha=0.21, C=0.12, beta=0.45)
-    table = equivalents(law, N=[[1e9], [2e9]], P=[2, 6])
-    np.testing.assert_allclose(law.predict(N=table["equivalent_N"], P=1), table["loss"])
-    assert table["lower"].isna().all()
-
-
-def test_equivalents_by_points(stack):
-    table = equivalents_by_points(stack).set_index(["P", "N"])
-    assert table.loc[(8, 1595669000), "equivalent_N"] == pytest.approx(3.156e9, rel=1e-3)
-    assert (8, 4414502408) not in table.index  # below every one-stream loss: no answer, not a guess
-    assert equivalents_by_points(stack[stack["P"] == 1]).empty
 
 
 def test_equivalent_figure_marks_where_it_leaves_the_runs(printed_laws, stack):
@@ -135,3 +110,42 @@ def test_ensemble_holds_the_measured_gains_and_the_propositions_line():
     np.testing.assert_allclose(axes.lines[1].get_ydata().astype(float), [0, 11, 13.5, 14.9])
     assert "= 0.04" in text(axes)
     assert "no ensemble" in text(figures.ensemble(table.iloc[:0]).axes[0])
+
+
+def test_an_interval_of_two_seeds_does_not_set_the_scale() -> None:
+    table = gains(made(noise=0.005)).table
+    table["low"], table["high"] = table["change"] - 50.0, table["change"] + 50.0
+    for axes in figures.gains(table, {}).axes:
+        low, high = axes.get_ylim()
+        assert low < table["change"].min()
+        assert high > table["change"].max()
+        assert high - low < 10 * np.abs(table["change"]).max()
+
+
+def test_the_legend_is_whole_where_a_corpus_lacks_a_p() -> None:
+    runs = made(seeds=1)
+    both = pd.concat([runs[runs["P"] != 2], runs.assign(corpus="other")])
+    laws = {corpus: one.law for corpus, one in one_stream_fits(both).items()}
+    labels = [text.get_text() for text in figures.gains(gains(both), laws).legends[0].get_texts()]
+    assert set(labels) == {"the paper's $k$, 0.33 to 0.39", "added $N$ alone", "measured"}
+
+
+def test_each_seed_is_a_dot_beside_the_mean_of_several():
+    runs = made(seeds=3, noise=0.01)
+    found = pairs(runs)
+    assert len(found) == 24  # four sizes, three seeds, P = 2 and 4
+    two, _ = figures.gains(gains(runs), {}, pairs=found).axes
+    (dots,) = (line for line in two.lines if line.get_label() == "one seed")
+    assert sorted(dots.get_ydata()) == pytest.approx(sorted(found[found["P"] == 2]["change"]))
+    single = made(seeds=1)
+    alone, _ = figures.gains(gains(single), {}, pairs=pairs(single)).axes
+    assert not any(line.get_label() == "one seed" for line in alone.lines)
+
+
+def test_each_seed_is_a_dot_in_its_part_of_the_text() -> None:
+    table = made_in_parts(seeds=3, noise=0.01)
+    found = gains_by_context.pairs(table)
+    assert found.groupby("part").size().to_dict() == dict.fromkeys(("new", "repeated", "seen", "start"), 18)
+    figure = figures.by_context(gains_by_context.changes(table), found)
+    drawn = [y for line in figure.axes[0].lines if line.get_markersize() < 3 for y in line.get_ydata()]
+    assert sorted(drawn) == pytest.approx(sorted(found[found["part"] == "repeated"]["change"]))

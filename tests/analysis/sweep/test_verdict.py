@@ -5,7 +5,8 @@ import pytest
 
 import scaling
 from analysis.sweep import verdict
-from scaling.fitting.printed_constants import printed_k
+from scaling.data.groups import corpus_name
+from scaling.fitting.printed_constants import PRINTED, printed_k
 
 TRUE = scaling.ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
 SIZES, STREAMS = (v.ravel() for v in np.meshgrid(np.geomspace(5e7, 5e9, 5), [1.0, 2.0, 4.0, 8.0]))
@@ -66,3 +67,11 @@ def test_a_k_that_is_hardly_determined_is_said_to_be_so():
     low, high = fit.intervals().loc["k", ["lower", "upper"]]
     assert 1e-6 < low < high / 4
     assert "not determined" in verdict.verdict(fit)
+
+
+def test_the_constants_beside_the_law_are_those_of_the_published_table(published):
+    for corpus, row in published.constants.iterrows():
+        law, r2 = PRINTED[corpus]
+        assert (*law.vector, r2) == tuple(row[["E", "A", "alpha", "k", "R2"]])
+        assert f"{row['k']:.2f} ({corpus_name(corpus)})" in printed_k()
+    assert printed_k() in verdict.verdict(scaling.fit(scaling.ParallelLaw, published.corpus("pile")))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import AdditiveLaw, ChinchillaLaw, LogHuber, ParallelDataLaw, ParallelLaw
+from scaling import AdditiveLaw, ChinchillaLaw, ParallelLaw
 from scaling.allocation.optimum_exponents import optimum_estimates
 from scaling.data.levels import approximate_C, levels_along
 from scaling.laws.base import EXPONENT, Law
@@ -39,35 +39,9 @@ class OnlyData(Law):
         return [[0.0, -np.log(D) * np.exp(-beta * np.log(D))]]
 
 
-@pytest.fixture(scope="module")
-def pile(losses):
-    return losses[losses["corpus"] == "pile"]
-
-
-@pytest.mark.parametrize("objective", [LogHuber(), scaling.LAD(), scaling.Asymmetric(over=3.0)])
-def test_a_row_that_counts_five_times_is_five_rows(pile, objective):
-    w = np.ones(24)
-    w[[1, 5, 9, 13]] = 5
-    weighted = scaling.fit(ParallelLaw, pile, objective, weights=w)
-    repeated = scaling.fit(ParallelLaw, pile.loc[pile.index.repeat(w.astype(int))], objective)
-    assert weighted.noise == pytest.approx(repeated.noise, rel=1e-6)
-
-
 def test_two_sizes_at_several_P_are_two_sizes(pile):
     two = pile[pile["size"].isin(["0.7B", "4.4B"])]
     assert "N takes 2 values: the law's form along N is not tested" in str(scaling.fit(ParallelLaw, two))
-
-
-def test_axes_that_move_together_are_named():
-    N = np.geomspace(1e8, 1e10, 12)
-    runs = {"N": N, "D": 20 * N, "loss": 1.7 + 400 / N**0.34 + 410 / (20 * N) ** 0.28}
-    assert "D moves with N (correlation +1.0000 of their logarithms)" in str(scaling.fit(ChinchillaLaw, runs))
-    runs["D"] = N[::-1] ** 0.5 * 1e5
-    runs["loss"] = 1.7 + 400 / N**0.34 + 410 / runs["D"] ** 0.28
-    assert "moves with" in str(scaling.fit(ChinchillaLaw, runs))
-    runs["D"] = rng.permutation(runs["D"])
-    runs["loss"] = 1.7 + 400 / N**0.34 + 410 / runs["D"] ** 0.28
-    assert "moves with" not in str(scaling.fit(ChinchillaLaw, runs))
 
 
 def test_runs_at_one_P_give_no_interval_and_no_equivalent_size(pile):
@@ -106,15 +80,6 @@ def test_a_law_worse_than_the_mean_says_so(losses):
     assert "the mean of the losses is nearer than the law" in str(fit)
 
 
-def test_the_inference_budget_is_said_where_it_chose_P():
-    law = ParallelDataLaw(E=1.5, A=1e7, B=400.0, alpha=0.3, k=3.0, beta=0.3)
-    free = scaling.allocate(law, 1e20, streams=(1, 2, 4, 8))
-    limited = scaling.allocate(law, 1e20, streams=(1, 2, 4, 8), cost=lambda N, P, D: P, limit=1)
-    assert (free.P, limited.P) == (2, 1)
-    assert free.verdict == "an interior optimum"
-    assert limited.verdict == "limited by the inference cost, not by the training budget"
-
-
 def test_every_stream_is_paid_for_and_runs_of_several_P_are_not_pooled(kyo):
     assert approximate_C(np.array([1e9]), np.array([2e10]), 8.0) == 6 * 8 * 2e19
     law = scaling.fit(ChinchillaLaw, kyo)
@@ -126,7 +91,7 @@ def test_every_stream_is_paid_for_and_runs_of_several_P_are_not_pooled(kyo):
 
 def test_budgets_spread_evenly_have_an_envelope_and_close_streams_are_two_levels():
     C = np.geomspace(1e18, 1e21, 60)
-    N = (C / 120) ** 0.5 * rng.lognormal(0, 0.5, 60)
+    N = (C / 120) ** 0.5 * rng.lognormal(0, 1.5, 60)
     runs = {"N": N, "D": C / 6 / N, "loss": 1.7 + 400 / N**0.34 + 410 / (C / 6 / N) ** 0.28}
     assert optimum_estimates(runs).loc["envelope", "budgets"] > 3
     assert list(levels_along("P", np.array([7.0, 8.0, 7.0]), {})) == [0, 1, 0]
@@ -151,42 +116,3 @@ def test_laws_without_N_are_questioned_too():
     assert scaling.adequacy(fit).grid.shape == (9, 9)
     assert scaling.backtest(OnlyData, runs).table["multiplier"].to_numpy() == pytest.approx(1.0, rel=1e-6)
     assert "converged" in str(fit)
-
-
-def test_a_point_between_the_runs_axes_is_inside_only_in_their_hull(pile):
-    fit = scaling.fit(ParallelLaw, pile[(pile["N"] < 2e9) | (pile["P"] == 1)])
-    points = fit.predict(N=[1e9, 4e9, 4e9, 4.4e10, 1e9], P=[4, 1, 4, 1, 16])
-    assert list(points["inside"]) == [True, True, False, False, False]
-    assert points["beyond"].to_numpy() == pytest.approx([1, 1, 1, 4.4e10 / pile["N"].max(), 2], rel=0.02)
-
-
-def test_one_size_or_one_line_has_a_hull_too(pile):
-    one = scaling.fit(scaling.DenseLaw, pile[pile["P"] == 1])
-    assert list(one.predict(N=[1e9, 1e10])["inside"]) == [True, False]
-    N = np.geomspace(1e8, 1e10, 12)
-    runs = {"N": N, "D": 20 * N, "loss": 1.7 + 400 / N**0.34 + 410 / (20 * N) ** 0.28}
-    assert list(scaling.fit(ChinchillaLaw, runs).predict(N=1e9, D=[2e10, 3e10])["inside"]) == [True, False]
-
-
-def test_a_law_without_a_term_in_N_has_no_coefficient_in_either_form():
-    assert ParallelLaw(E=2.0, A=0.0, alpha=0.3, k=0.2).A_prime == 0
-    level = {"N": [1e6, 1e6, 1e6, 1.1e6], "P": [1.0] * 4, "loss": [2.0] * 4}
-    assert "A' = A^alpha = 0.0000" in str(scaling.fit(ParallelLaw, level))
-
-
-def test_a_root_law_may_name_its_exponents_in_any_order(pile):
-    class Turned(ParallelLaw):
-        """Eq 5, k before alpha."""
-
-        nonlinear = {name: ParallelLaw.nonlinear[name] for name in ("k", "alpha")}  # noqa: RUF012
-
-        @staticmethod
-        def terms(N, P, k, alpha):
-            return ParallelLaw.terms(N, P, alpha, k)
-
-        @classmethod
-        def terms_gradient(cls, N, P, k, alpha):
-            return ParallelLaw.terms_gradient(N, P, alpha, k)[::-1]
-
-    fit, own = (scaling.fit(law, pile, scaling.LeastSquares()) for law in (ParallelLaw, Turned))
-    assert own.law.predict(N=1e9, P=4) == pytest.approx(fit.law.predict(N=1e9, P=4), rel=1e-6)

@@ -6,7 +6,7 @@ import pytest
 
 import scaling
 from scaling import Bootstrap, FitError, ParallelLaw
-from tests.scaling.optimise.test_certificate import TRUTH, runs
+from tests.scaling.twenty_runs import TRUTH, runs
 
 SQUARES = scaling.LeastSquares(log=True)
 

@@ -116,3 +116,65 @@ def test_sizes_in_words_become_numbers_and_other_columns_stay():
     assert found["N"].tolist() == [1e9, 2e9, 3e9]
     assert found["size"].tolist() == ["s", "m", "l"]
     assert words["N"].tolist() == ["1B", "2B", "3B"]  # what was given is not changed
+
+
+class Eager:
+    """What a polars frame looks like from outside."""
+
+    def __init__(self, frame):
+        self.frame, self.columns = frame, list(frame)
+
+    def to_pandas(self):
+        return self.frame
+
+
+class Lazy:
+    """What a lazy polars frame looks like from outside."""
+
+    def __init__(self, frame):
+        self.frame = frame
+
+    def collect_schema(self):
+        return list(self.frame)
+
+    def collect(self):
+        return Eager(self.frame)
+
+
+def tables(frame):
+    """The same runs in every kind of table that is read."""
+    import datasets
+    import pyarrow as pa
+    import pyarrow.dataset
+
+    plain = frame[["N", "P", "loss"]].reset_index(drop=True)
+    kinds = {
+        "mapping": {name: plain[name].to_numpy() for name in plain},
+        "lists": plain.to_dict("list"),
+        "series": {"N": plain["N"], "P": plain["P"].set_axis(range(24, 0, -1)), "loss": plain["loss"]},
+        "records": plain.to_dict("records"),
+        "structured": plain.to_records(index=False),
+        "words": plain.assign(N=[f"{N / 1e9!r}B" for N in plain["N"]]),
+        "pyarrow": pa.Table.from_pandas(plain),
+        "pyarrow dataset": pyarrow.dataset.dataset(pa.Table.from_pandas(plain)),
+        "batch": pa.RecordBatch.from_pandas(plain),
+        "datasets": datasets.Dataset.from_pandas(plain),
+        "datasets, streamed": datasets.Dataset.from_pandas(plain).to_iterable_dataset(),
+        "eager": Eager(plain),
+        "lazy": Lazy(plain),
+    }
+    try:
+        import polars
+    except ImportError:
+        return kinds
+    return kinds | {
+        "polars": polars.DataFrame(kinds["lists"]),
+        "polars lazy": polars.LazyFrame(kinds["lists"]),
+    }
+
+
+def test_every_kind_of_table_is_read(pile, pile_fit):
+    for kind, table in tables(pile).items():
+        fit = scaling.fit("parallel", table)
+        assert fit.params.to_numpy() == pytest.approx(pile_fit.params.to_numpy(), rel=1e-9), kind
+        assert pile_fit.predict(table)["loss"].to_numpy() == pytest.approx(pile_fit.predicted, rel=1e-9), kind

@@ -6,7 +6,7 @@ import pytest
 
 import scaling
 from scaling.data.levels import axis_levels, level_table, size_levels
-from scaling.uncertainty.adequacy import size_test
+from tests.scaling.runs_off_by_size import off_by_size
 
 
 def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():
@@ -47,37 +47,6 @@ def test_named_sizes_are_levels_however_much_streams_add():
 def test_sizes_without_a_run_of_one_stream_are_levels_if_far_apart():
     N = np.asarray([1e6, 1.1e6, 2e6, 4e6])
     assert axis_levels(N, np.asarray([1, 2, 2, 2])).tolist() == [0, 0, 1, 2]
-
-
-def off_by_size(scatter: float, seed: int) -> pd.DataFrame:
-    """Six sizes at P = 1, 2, 4, 8 with noise of 1e-3, and each size off by `scatter`."""
-    rng = np.random.default_rng(seed)
-    N, P = (v.ravel() for v in np.meshgrid(np.geomspace(5e7, 5e9, 6), [1.0, 2.0, 4.0, 8.0]))
-    law = scaling.ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
-    off = scatter * np.repeat(rng.standard_normal(6)[None], 4, 0).ravel()
-    return pd.DataFrame(
-        {"N": N, "P": P, "loss": law.predict(N=N, P=P) + 1e-3 * rng.standard_normal(24) + off}
-    )
-
-
-def test_sizes_that_miss_alike_are_found_and_noise_is_not() -> None:
-    def found(scatter: float, seed: int) -> bool:
-        fit = scaling.fit(scaling.ParallelLaw, off_by_size(scatter, seed), scaling.LeastSquares())
-        return size_test(fit) < 0.05
-
-    assert all(found(5e-3, seed) for seed in range(5))
-    assert np.mean([found(0.0, seed) for seed in range(40)]) <= 0.2  # 5% is what it promises
-
-
-def test_a_fit_says_what_its_intervals_are_worth_then(stack: pd.DataFrame) -> None:
-    """The paper's own runs of one size miss its law by one sign."""
-    fit = scaling.fit(scaling.ParallelLaw, stack, scaling.LeastSquares())
-    assert size_test(fit) < 1e-6
-    assert "within a model size" in scaling.adequacy(fit).verdict
-    assert "within a model size: 6 groups" in repr(fit)
-    quiet = scaling.fit(scaling.ParallelLaw, off_by_size(0.0, 1), scaling.LeastSquares())
-    assert "within a model size" not in repr(quiet)
-    assert np.isnan(size_test(scaling.fit(scaling.DenseLaw, stack[stack["P"] == 1])))
 
 
 @pytest.mark.slow

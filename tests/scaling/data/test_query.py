@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling import FitError
+import scaling
+from scaling import FitError, ParallelLaw
 from scaling.data.query import Asked, check_axis, each, mapping, mixed, runs_of, slug, split, values
 from scaling.data.reading import reading_of
 from scaling.data.runs import usable
@@ -191,3 +192,16 @@ def test_numbers_of_an_option_and_its_axis_are_read_or_named():
 
 def test_a_name_as_part_of_a_file_name():
     assert slug("stdlib, two-stage/v1.2_b") == "stdlib--two-stage-v1.2_b"
+
+
+def test_one_column_cannot_be_two(tmp_path):
+    (tmp_path / "runs.csv").write_text("params,loss\n1e9,2\n2e9,1.9\n")
+    with pytest.raises(ValueError, match="column 'params' cannot be both N and D"):
+        scaling.read_runs(tmp_path / "runs.csv", mapping("N=params,D=params", "--columns"))
+
+
+def test_an_error_in_a_group_names_the_group(pile):
+    runs = pd.concat([pile, pile.assign(corpus="other", loss=-1.0)])
+    worked = each(runs, "corpus", "runs.csv", lambda part: scaling.fit(ParallelLaw, part))
+    assert list(worked.found) == ["pile"]
+    assert "corpus=other: row 1, column loss: -1 must be finite and > 0" in worked.refused["other"]

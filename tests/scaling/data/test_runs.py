@@ -212,3 +212,10 @@ def test_the_first_bad_row_is_counted_in_the_file(tmp_path):
     table.index = [7, 7, 7]
     with pytest.raises(ValueError, match="row 3, column loss: -1"):
         validate(table)
+
+
+def test_names_in_jsonl_stay_words(tmp_path):
+    (tmp_path / "runs.jsonl").write_text(
+        '{"run_id": "1e5", "N": 1e9, "loss": 2}\n{"run_id": "12", "N": 2e9, "loss": 1}\n'
+    )
+    assert list(scaling.read_runs(tmp_path / "runs.jsonl")["run_id"]) == ["1e5", "12"]

@@ -162,3 +162,24 @@ def test_outside_runs_counts_every_stream() -> None:
     axes = {"N": np.array([1e8, 1e9]), "P": np.array([1.0, 8.0]), "D": np.array([1e10, 1e10])}
     far = outside_runs(axes, {"N": 1e9, "P": 16.0, "D": 1e10})
     assert dict(far) == {"N": 1.0, "P": 2.0, "D": 1.0, "C": 2.0}
+
+
+def test_an_allocation_is_a_table_of_its_fields(kyo):
+    best = scaling.allocate(scaling.fit("chinchilla", kyo), 1e21)
+    assert list(best.table["estimate"]) == [best.N, best.P, best.D, best.loss]
+    assert best.table.loc["D", "upper"] == best.intervals.loc["D", "upper"]
+    assert (
+        scaling.allocate(scaling.ChinchillaLaw(1.69, 406.4, 410.7, 0.34, 0.28), 1e21)
+        .table["lower"]
+        .isna()
+        .all()
+    )
+
+
+def test_the_inference_budget_is_said_where_it_chose_P():
+    law = ParallelDataLaw(E=1.5, A=1e7, B=400.0, alpha=0.3, k=3.0, beta=0.3)
+    free = scaling.allocate(law, 1e20, streams=(1, 2, 4, 8))
+    limited = scaling.allocate(law, 1e20, streams=(1, 2, 4, 8), cost=lambda N, P, D: P, limit=1)
+    assert (free.P, limited.P) == (2, 1)
+    assert free.verdict == "an interior optimum"
+    assert limited.verdict == "limited by the inference cost, not by the training budget"

@@ -1,4 +1,4 @@
-"""Next runs."""
+"""Which runs to train next: the choice, its expected interval, its budget."""
 
 import itertools
 

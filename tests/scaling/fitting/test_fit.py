@@ -1,11 +1,15 @@
 """Weights that are no counts are refused, or noted; a fit says how its table was read, and keeps saying so."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling
+from scaling import ParallelLaw
 from scaling.data.reading import Guess, Reading
+from scaling.optimise.multi_start import FitError
 from tests.scaling.tables import K_OF_ALL, K_OF_FINISHED, STREAMS, TABLES
+from tests.scaling.twenty_runs import runs
 
 ROWS = len(STREAMS)
 
@@ -46,3 +50,43 @@ def test_a_fit_of_before_is_read() -> None:
     fit = scaling.load(TABLES / "streams_fit.json")
     assert not fit.reading
     assert fit.law.k == pytest.approx(K_OF_ALL, abs=1e-4) != K_OF_FINISHED
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"groups": "run_id"}, "groups='run_id': no such column; there are N, P, loss"),
+        ({"weights": "w"}, "weights='w': no such column"),
+        ({"groups": ["a"]}, r"groups has shape \(1,\) for 20 rows"),
+        ({"groups": ["a"] * 19 + [None]}, "groups: row 20 has no label"),
+        ({"start": 0}, "start=0: give a whole number of starting points, at least 1"),
+    ],
+)
+def test_refused_keywords(keywords: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        scaling.fit(ParallelLaw, runs(), **keywords)
+
+
+def test_too_few_rows_counts_free_parameters(pile):
+    three = pile.iloc[[0, 7, 20]]
+    with pytest.raises(FitError, match="3 usable rows for the 4 parameters"):
+        scaling.fit("parallel", three)
+    assert scaling.fit("parallel", three, fixed={"E": 1.2, "k": 0.3}).degrees_of_freedom == 1
+
+
+def test_residuals_stand_on_the_index_of_the_table(pile):
+    table = pile.set_index(pile["size"] + "-" + pile["P"].astype(str)).assign(status="ok")
+    table.iloc[3, table.columns.get_loc("status")] = "diverged"
+    weights = np.ones(24)
+    weights[5] = 0
+    fit = scaling.fit("parallel", table, weights=weights)
+    assert isinstance(fit.residuals, pd.Series)
+    assert list(fit.residuals.index) == list(np.delete(table.index, [3, 5]))
+    expected = table["loss"] - fit.law.predict(N=table["N"], P=table["P"])
+    np.testing.assert_allclose(fit.residuals, expected[fit.residuals.index], rtol=1e-9)
+
+
+def test_an_empty_group_label_is_named(pile):
+    labels = pd.Series([pd.NA, *"abcdefghijklmnopqrstuvw"], dtype="string")
+    with pytest.raises(ValueError, match="groups: row 1 has no label"):
+        scaling.fit(ParallelLaw, pile, groups=labels)

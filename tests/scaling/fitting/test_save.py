@@ -123,3 +123,15 @@ def test_what_is_missing_or_infinite_is_strict_json_and_comes_back(pile_fit: Fit
     assert np.isnan(again.certificate.second_gap)
     assert again.certificate.condition_number == np.inf
     assert list(again.groups) == ["nan", "inf"] * 12
+
+
+ROOT = Path(__file__).parents[3]
+OLD = ROOT / "tests" / "fixtures" / "version_0_1"
+
+
+def test_fits_saved_by_version_0_1_load():
+    fit = scaling.load(OLD / "fit_beta_fixed.json")
+    assert fit.form == scaling.AdditiveLaw.with_fixed(beta=0.5)
+    assert fit.form.free() == ("E", "A", "alpha", "C")
+    assert list(fit.intervals().index) == ["E", "A", "alpha", "C"]
+    assert scaling.load(OLD / "fit.json").form is type(scaling.load(OLD / "fit.json").law)

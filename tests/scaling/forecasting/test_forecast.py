@@ -5,54 +5,16 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import ChinchillaLaw, Forecast, ParallelLaw, forecast
-from scaling.forecasting.forecast import PARTS, Tuned
-from tests.scaling.forecast_runs import TRUTH, grid
-
-
-@pytest.fixture(scope="module")
-def pile() -> pd.DataFrame:
-    runs = scaling.read_runs("results/published/losses.csv")
-    return runs[runs.corpus == "pile"].reset_index(drop=True)
-
-
-@pytest.fixture(scope="module")
-def made(pile: pd.DataFrame) -> Forecast:
-    return forecast(pile, N="30B", P=[1, 8])
-
-
-# ---- what is returned -----------------------------------------------------------------------
-def test_series_parts_and_weights_have_a_value_a_point_and_a_law(made: Forecast) -> None:
-    assert made.points.N.tolist() == [3e10, 3e10]
-    assert made.points.P.tolist() == [1.0, 8.0]
-    for one in (made.loss, made.lower, made.upper):
-        assert isinstance(one, pd.Series)
-        assert one.size == 2
-    assert (made.lower < made.loss).all()
-    assert (made.loss < made.upper).all()
-    assert list(made.parts) == list(PARTS)
-    assert np.allclose(made.parts.sum(axis=1), 1.0)
-    assert (made.parts >= 0).all(axis=None)
-    assert made.weights.sum() == pytest.approx(1.0)
-    assert made.weights.is_monotonic_decreasing
-    assert set(made.weights.index) == set(made.laws)
-    assert made.outside.tolist() == ["N", "N"]
-    assert made.beyond[1] == pytest.approx(3e10 / 4.414502400e9, rel=1e-3)
-    assert made.drift.loc["N", "windows"] == 5
-    assert list(made.table) == ["N", "P", "loss", "lower", "upper", "beyond", "outside", *PARTS]
-    with pytest.raises(AttributeError):
-        made.level = 0.5  # type: ignore[misc]
+from scaling import ChinchillaLaw, Forecast, forecast
+from scaling.forecasting.forecast import Tuned
+from scaling.forecasting.pooling import refitted
+from tests.scaling.forecast_runs import TRUTH, grid, member_of
 
 
 def test_a_point_is_forecast_alike_alone_and_among_others(made: Forecast, pile: pd.DataFrame) -> None:
     alone = forecast(pile, N=30e9, P=8)
     assert alone.lower[0] == pytest.approx(made.lower[1], rel=1e-12)
     assert alone.upper[0] == pytest.approx(made.upper[1], rel=1e-12)
-
-
-def test_the_index_of_a_series_is_kept(pile: pd.DataFrame) -> None:
-    asked = pile[pile.N > 4e9]
-    assert forecast(pile, N=asked.N, P=asked.P).loss.index.equals(asked.index)
 
 
 def test_the_interval_widens_with_level_and_with_reach() -> None:
@@ -121,7 +83,6 @@ def test_the_paper_s_larger_models_are_held() -> None:
         assert ((found.lower <= large.loss) & (large.loss <= found.upper)).all()
 
 
-# ---- rows that count differently --------------------------------------------------------------
 def test_rows_of_one_run_share_an_offset_and_say_less() -> None:
     rng, held, width = np.random.default_rng(4), {"run": [], False: []}, {"run": [], False: []}
     for _ in range(6):
@@ -166,7 +127,6 @@ def test_a_noisy_row_weighs_less_by_its_standard_error() -> None:
         forecast(bad.assign(se=np.where(runs.index == 3, -1.0, 0.01)), se="se", **more)
 
 
-# ---- thin pools -----------------------------------------------------------------------------
 def test_where_one_law_has_the_axes_laws_of_fewer_join(pile: pd.DataFrame) -> None:
     alone = forecast(pile[pile.P == 1], N=30e9)
     assert set(alone.weights.index) == {"DenseLaw", "DenseLaw(E=0.0)"}
@@ -177,7 +137,6 @@ def test_where_one_law_has_the_axes_laws_of_fewer_join(pile: pd.DataFrame) -> No
     assert made.weights.index[0] == "ParallelDataLaw"
 
 
-# ---- runs that say little ---------------------------------------------------------------------
 def test_a_ladder_is_forecast_along_itself_and_not_off_it() -> None:
     N = np.geomspace(1e7, 1e9, 8)
     ladder = pd.DataFrame({"N": N, "D": 20 * N, "loss": TRUTH.predict(N=N, D=20 * N)})  # without noise
@@ -187,56 +146,47 @@ def test_a_ladder_is_forecast_along_itself_and_not_off_it() -> None:
         forecast(ladder, N=1e10, D=1e9)
 
 
-# ---- what is refused ------------------------------------------------------------------------
-@pytest.mark.parametrize("level", [0, 1, -0.1, 95, "0.95", None])
-def test_a_level_that_is_none_is_refused(pile: pd.DataFrame, level: object) -> None:
-    with pytest.raises(ValueError, match=f"level={level!r}"):
-        forecast(pile, N=30e9, P=8, level=level)  # type: ignore[arg-type]
+def test_laws_fitted_to_some_of_the_rows_are_those_fitted_to_them_alone() -> None:
+    runs = grid()
+    one = member_of(runs)
+    keeps = [(cut > runs.N).to_numpy() for cut in (1.2e7, 1e8, 3e8)]
+    few, *others = refitted([one], keeps)
+    assert keeps[0].sum() == 4
+    assert few == []  # of five parameters
+    for keep, found in zip(keeps[1:], others, strict=True):
+        alone = member_of(runs[keep])
+        points = {"N": np.array([4e8, 1e7]), "D": np.array([2e10, 2e10])}
+        assert found[0].log_loss(points) == pytest.approx(alone.log_loss(points), abs=2e-5)
+        assert found[0].rows == keep.sum()
 
 
-@pytest.mark.parametrize(
-    ("asked", "quoted"),
-    [
-        ({}, "N="),
-        ({"N": 30e9}, "P="),
-        ({"N": 30, "P": 8}, "N=30 "),
-        ({"N": 3e17, "P": 8}, r"N=3e\+17"),
-        ({"N": 30e9, "P": 0}, "P=0"),
-        ({"N": -1, "P": 2}, "N=-1"),
-        ({"N": "big", "P": 2}, "'big'"),
-        ({"N": [1e9, 2e9], "P": [1, 2, 4]}, "P has 3"),
-        ({"N": 30e9, "P": 8, "D": "1T"}, r"D=1e\+12"),
-        ({"N": 30e9, "P": 8, "laws": ParallelLaw}, "ParallelLaw"),
-        ({"N": 30e9, "P": 8, "laws": []}, r"laws=\[\]"),
-        ({"N": 30e9, "P": 8, "laws": [ChinchillaLaw]}, "D "),
-    ],
-)
-def test_a_wrong_question_is_refused(pile: pd.DataFrame, asked: dict, quoted: str) -> None:
-    with pytest.raises(ValueError, match=quoted):
-        forecast(pile, **asked)
+def test_what_runs_at_two_sizes_cannot_tell_is_not_known() -> None:
+    two = grid(sizes=2)
+    far, near = {"N": np.array([4e9]), "D": np.array([1e10])}, {a: two[a].to_numpy() for a in ("N", "D")}
+    assert not member_of(two).tells(far).any()
+    assert member_of(two).tells(near).all()
+    assert member_of(grid(sizes=3)).tells(far).all()
+    assert member_of(two, scaling.NoFloorLaw).tells(far).all()
+    found = forecast(two, N=4e9, D=1e10)
+    assert "ChinchillaLaw" not in found.laws
+    assert "NoFloorLaw" in found.laws
+    assert any("ChinchillaLaw" in note for note in found.notes)
 
 
-def test_units_that_differ_are_refused_with_the_remedy(pile: pd.DataFrame) -> None:
-    billions = pile.assign(N=pile.N / 1e9)
-    with pytest.raises(ValueError, match="30B"):
-        forecast(billions, N=30e9, P=8)
-    with pytest.raises(ValueError, match="usable row 1"):
-        forecast(pile.assign(N=np.where(pile.P == 1, billions.N, pile.N)), N=30e9, P=8)
-    assert forecast(billions, N=30, P=8).loss[0] == pytest.approx(
-        forecast(pile, N=30e9, P=8).loss[0], rel=1e-3
+def test_many_rows_are_sampled_and_it_is_said() -> None:
+    rng = np.random.default_rng(3)
+    N, D = np.exp(rng.uniform(np.log(1e7), np.log(1e9), 5000)), np.exp(rng.uniform(21, 25, 5000))
+    runs = pd.DataFrame(
+        {"N": N, "D": D, "loss": TRUTH.predict(N=N, D=D) * np.exp(0.01 * rng.standard_normal(5000))}
     )
+    found = forecast(runs, N=5e9, D=1e11, laws=[ChinchillaLaw])
+    assert found.rows == 5000
+    assert any("2,000 of 5,000" in note for note in found.notes)
 
 
-def test_runs_that_cannot_be_forecast_from_are_refused(pile: pd.DataFrame) -> None:
-    with pytest.raises(scaling.FitError, match="4 usable runs"):
-        forecast(pile.iloc[[0, 1, 4, 9]], N=30e9, P=8)
-    with pytest.raises(ValueError, match=r"N takes one value.*5e\+08"):
-        forecast(pile.assign(N=5e8), N=30e9, P=8)
-    with pytest.raises(ValueError, match=r"N takes one value.*5e\+08"):
-        forecast(pile.assign(N=5e8), N=5e8, P=16)
-    with pytest.raises(ValueError, match="24 losses are 2"):
-        forecast(pile.assign(loss=2.0), N=30e9, P=8)
-    with pytest.raises(ValueError, match="no usable row"):
-        forecast(pile[:0], N=30e9, P=8)
-    with pytest.raises(ValueError, match=r"runs\.csv"):
-        forecast("runs.csv", N=30e9)
+def test_a_warning_is_never_let_out() -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        forecast(grid(), N=[1e6, 1e12], D=[1e8, 1e14])

@@ -7,81 +7,10 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import REGISTRY, AdditiveLaw, DiversityLaw, Law, ParallelLaw
+from scaling import REGISTRY, Law, ParallelLaw
+from tests.scaling.law_truths import TRUTHS
+from tests.scaling.one_line import in_one_line
 
-# Three truths a law, asymmetric and off-centre: none round, none at a bound, none on a start of the grid.
-TRUTHS: dict[str, list[Law]] = {
-    "parallel": [
-        ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287),
-        ParallelLaw(E=0.61, A=8.7e4, alpha=0.431, k=0.071),
-        ParallelLaw(E=2.23, A=4.4e9, alpha=0.127, k=1.63),
-    ],
-    "diversity": [
-        DiversityLaw(E=1.29, A=2.3e7, alpha=0.237, rho=0.871),
-        DiversityLaw(E=0.53, A=1.9e5, alpha=0.389, rho=0.623),
-        DiversityLaw(E=2.11, A=6.3e8, alpha=0.143, rho=0.957),
-    ],
-    "power": [
-        scaling.ParallelPowerLaw(E=1.41, A=2.7e7, alpha=0.227, gamma=0.193),
-        scaling.ParallelPowerLaw(E=0.47, A=1.3e5, alpha=0.443, gamma=0.067),
-        scaling.ParallelPowerLaw(E=1.97, A=3.7e9, alpha=0.131, gamma=0.411),
-    ],
-    "additive": [
-        AdditiveLaw(E=1.19, A=57.3, alpha=0.271, C=0.083, beta=0.467),
-        AdditiveLaw(E=0.71, A=911.0, alpha=0.393, C=0.217, beta=0.831),
-        AdditiveLaw(E=2.07, A=17.9, alpha=0.137, C=0.041, beta=1.37),
-    ],
-    "additive-half": [
-        REGISTRY["additive-half"](E=1.19, A=57.3, alpha=0.271, C=0.083, beta=0.5),
-        REGISTRY["additive-half"](E=0.71, A=911.0, alpha=0.393, C=0.217, beta=0.5),
-        REGISTRY["additive-half"](E=2.07, A=17.9, alpha=0.137, C=0.041, beta=0.5),
-    ],
-    "saturating": [
-        scaling.SaturatingLaw(E=1.23, A=1.7e7, alpha=0.263, rho=0.817, gamma=0.731),
-        scaling.SaturatingLaw(E=0.59, A=2.9e5, alpha=0.377, rho=0.637, gamma=1.29),
-        scaling.SaturatingLaw(E=1.83, A=5.3e8, alpha=0.159, rho=0.887, gamma=0.443),
-    ],
-    "log-multiplicative": [
-        scaling.LogMultiplicativeLaw(E=1.31, A=43.1, alpha=0.223, beta=0.113),
-        scaling.LogMultiplicativeLaw(E=0.67, A=787.0, alpha=0.411, beta=0.291),
-        scaling.LogMultiplicativeLaw(E=2.17, A=13.3, alpha=0.139, beta=0.053),
-    ],
-    "dense": [
-        scaling.DenseLaw(E=1.37, A=3.1e7, alpha=0.213),
-        scaling.DenseLaw(E=0.61, A=8.7e4, alpha=0.431),
-        scaling.DenseLaw(E=2.23, A=4.4e9, alpha=0.127),
-    ],
-    "chinchilla": [
-        scaling.ChinchillaLaw(E=1.67, A=403.0, B=417.0, alpha=0.337, beta=0.283),
-        scaling.ChinchillaLaw(E=0.83, A=57.0, B=19000.0, alpha=0.217, beta=0.461),
-        scaling.ChinchillaLaw(E=2.29, A=1970.0, B=77.0, alpha=0.419, beta=0.193),
-    ],
-    "interaction": [
-        scaling.InteractionLaw(E=1.67, A=3.1e7, B=4.4e9, alpha=0.337, beta=0.283, gamma=0.61),
-        scaling.InteractionLaw(E=0.83, A=6.3e8, B=2.7e10, alpha=0.217, beta=0.461, gamma=1.37),
-        scaling.InteractionLaw(E=2.29, A=4.7e6, B=1.9e8, alpha=0.419, beta=0.193, gamma=0.87),
-    ],
-    "equal-exponents": [
-        scaling.EqualExponentsLaw(E=1.67, A=403.0, B=417.0, alpha=0.337),
-        scaling.EqualExponentsLaw(E=0.83, A=57.0, B=190.0, alpha=0.217),
-        scaling.EqualExponentsLaw(E=2.29, A=1970.0, B=7700.0, alpha=0.419),
-    ],
-    "no-floor": [
-        scaling.NoFloorLaw(A=23.0, B=417.0, alpha=0.137, beta=0.283),
-        scaling.NoFloorLaw(A=57.0, B=19.0, alpha=0.217, beta=0.113),
-        scaling.NoFloorLaw(A=9.7, B=77.0, alpha=0.091, beta=0.193),
-    ],
-    "kaplan": [
-        scaling.KaplanLaw(A=3.1e13, B=4.4e13, alpha=0.077, beta=0.103, gamma=0.31),
-        scaling.KaplanLaw(A=6.3e11, B=2.7e12, alpha=0.117, beta=0.161, gamma=0.57),
-        scaling.KaplanLaw(A=4.7e12, B=1.9e14, alpha=0.093, beta=0.087, gamma=0.83),
-    ],
-    "parallel-data": [
-        scaling.ParallelDataLaw(E=1.43, A=2.9e7, B=411.0, alpha=0.317, k=0.287, beta=0.277),
-        scaling.ParallelDataLaw(E=0.77, A=1.7e5, B=6900.0, alpha=0.227, k=0.513, beta=0.391),
-        scaling.ParallelDataLaw(E=2.03, A=3.3e6, B=113.0, alpha=0.371, k=0.137, beta=0.209),
-    ],
-}
 CASES = [(name, i) for name in REGISTRY for i in range(3)]
 GRIDS = {
     "N": np.geomspace(3.1e7, 7.7e9, 6),
@@ -158,12 +87,6 @@ def test_limits(law: Law) -> None:
         law.limit("Q", **rest)
 
 
-def test_the_limit_in_P_of_a_law_with_a_floor_is_that_floor() -> None:
-    law = TRUTHS["diversity"][0]
-    N = 6.7e8
-    assert law.limit("P", N=N) == pytest.approx(law.E + law.rho * (law.A / N) ** law.alpha, rel=1e-12)
-
-
 def test_inverse_round_trip(law: Law) -> None:
     axes = grid(law)
     rest = {a: v for a, v in axes.items() if a != "N"}
@@ -185,14 +108,6 @@ def test_equivalent_sizes(law: Law) -> None:
     assert law.equivalent_P(N=6.1e8, P=4, at_N=6.1e8, **rest) == pytest.approx(4, rel=1e-7)
     if "E" in law.names() and law.predict(N=9e12, P=1, **rest) < law.predict(N=6.1e8, P=4, **rest):
         assert np.isnan(law.equivalent_P(N=6.1e8, P=4, at_N=9e12, **rest))  # even P = 1 is better
-
-
-def test_parallel_law_closed_form_equals_the_inverse() -> None:
-    law = TRUTHS["parallel"][0]
-    expected = 2.8e9 * (law.k * np.log(4) + 1) / (law.k * np.log(2) + 1)
-    assert law.equivalent_N(N=2.8e9, P=4, at_P=2) == pytest.approx(expected, rel=1e-14)
-    assert Law.equivalent_N(law, 2.8e9, 4, 2) == pytest.approx(expected, rel=1e-9)
-    assert law.A_prime == pytest.approx(law.A**law.alpha, rel=1e-12)
 
 
 def test_from_vector_and_batches(law: Law) -> None:
@@ -230,16 +145,17 @@ def test_refusals(axes: dict, message: str) -> None:
         TRUTHS["parallel"][0].predict(**axes)
 
 
-def test_fixing_a_parameter() -> None:
-    half = AdditiveLaw.with_fixed(beta=0.5)
-    assert half.free() == ("E", "A", "alpha", "C")
-    assert scaling.by_name("additive:beta=0.5").fixed == {"beta": 0.5}
-    assert AdditiveLaw.with_fixed(C=1.0).free() == ("E", "A", "alpha", "beta")
-    with pytest.raises(ValueError, match="has no parameter 'k'"):
-        AdditiveLaw.with_fixed(k=1.0)
-    with pytest.raises(ValueError, match="beta=-1 is outside"):
-        AdditiveLaw.with_fixed(beta=-1)
-    with pytest.raises(ValueError, match="unknown law 'cubic'; known: parallel"):
-        scaling.by_name("cubic")
-    with pytest.raises(ValueError, match="write fixed values as"):
-        scaling.by_name("additive:beta")
+def test_a_law_predicts_by_position(pile_fit):
+    assert pile_fit.law.predict(2.8e9, 4) == pile_fit.law.predict(N=2.8e9, P=4)
+    assert pile_fit.law.predict(2.8e9, P=4) == pile_fit.law.predict(N=2.8e9, P=4)
+    assert pile_fit.law.predict(pd.DataFrame({"P": [4.0], "N": [2.8e9]}, index=["a"]))[
+        "a"
+    ] == pile_fit.law.predict(2.8e9, 4)
+    for call, words in (
+        (lambda law: law.predict(1e9, 2, 3), "3 values by position: ParallelLaw takes N, P"),
+        (lambda law: law.predict(1e9, N=2), "N is given by position and by name"),
+        (lambda law: law.predict({"N": 1e9}), "missing P"),
+    ):
+        with pytest.raises(ValueError, match=words) as error:
+            call(pile_fit.law)
+        in_one_line(error)

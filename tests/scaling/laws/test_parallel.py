@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import scaling
-from scaling import DenseLaw, ParallelDataLaw, ParallelLaw
+from scaling import DenseLaw, Law, ParallelDataLaw, ParallelLaw
+from tests.scaling.law_truths import TRUTHS
 
 SIZES, STREAMS = (v.ravel() for v in np.meshgrid(np.geomspace(3.1e7, 7.7e9, 5), [1.0, 2.0, 5.0, 16.0]))
 
@@ -39,3 +40,17 @@ def test_an_equivalent_size_keeps_the_index_and_refuses_what_is_no_axis():
     with pytest.raises(ValueError, match="P=0"):
         law.equivalent_N(N=1e9, P=0)
     assert scaling.by_name("parallel") is ParallelLaw
+
+
+def test_parallel_law_closed_form_equals_the_inverse() -> None:
+    law = TRUTHS["parallel"][0]
+    expected = 2.8e9 * (law.k * np.log(4) + 1) / (law.k * np.log(2) + 1)
+    assert law.equivalent_N(N=2.8e9, P=4, at_P=2) == pytest.approx(expected, rel=1e-14)
+    assert Law.equivalent_N(law, 2.8e9, 4, 2) == pytest.approx(expected, rel=1e-9)
+    assert law.A_prime == pytest.approx(law.A**law.alpha, rel=1e-12)
+
+
+def test_a_law_without_a_term_in_N_has_no_coefficient_in_either_form():
+    assert ParallelLaw(E=2.0, A=0.0, alpha=0.3, k=0.2).A_prime == 0
+    level = {"N": [1e6, 1e6, 1e6, 1.1e6], "P": [1.0] * 4, "loss": [2.0] * 4}
+    assert "A' = A^alpha = 0.0000" in str(scaling.fit(ParallelLaw, level))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import scaling
 from scaling import DenseLaw, DiversityLaw, ParallelLaw, SaturatingLaw
 from scaling.laws.parameterisation import power
 
@@ -56,3 +57,21 @@ def test_a_term_of_no_size_is_zero_both_ways():
     coefficients, eta = ParallelLaw(E=2.0, A=0.0, alpha=0.3, k=0.2).to_linear()
     assert coefficients[1] == 0
     assert ParallelLaw(**ParallelLaw.to_fields(coefficients, eta)).predict(N=1e9, P=4) == pytest.approx(2.0)
+
+
+def test_a_root_law_may_name_its_exponents_in_any_order(pile):
+    class Turned(ParallelLaw):
+        """Eq 5, k before alpha."""
+
+        nonlinear = {name: ParallelLaw.nonlinear[name] for name in ("k", "alpha")}  # noqa: RUF012
+
+        @staticmethod
+        def terms(N, P, k, alpha):
+            return ParallelLaw.terms(N, P, alpha, k)
+
+        @classmethod
+        def terms_gradient(cls, N, P, k, alpha):
+            return ParallelLaw.terms_gradient(N, P, alpha, k)[::-1]
+
+    fit, own = (scaling.fit(law, pile, scaling.LeastSquares()) for law in (ParallelLaw, Turned))
+    assert own.law.predict(N=1e9, P=4) == pytest.approx(fit.law.predict(N=1e9, P=4), rel=1e-6)

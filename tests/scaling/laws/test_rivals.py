@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scaling import AdditiveLaw, DenseLaw, DiversityLaw, LogMultiplicativeLaw, ParallelPowerLaw, SaturatingLaw
+from tests.scaling.law_truths import TRUTHS
 
 SIZES, STREAMS = (v.ravel() for v in np.meshgrid(np.geomspace(3.1e7, 7.7e9, 5), [1.0, 2.0, 5.0, 16.0]))
 PRINTED = [
@@ -55,3 +56,9 @@ def test_streams_that_do_not_differ_gain_nothing():
     dense = DenseLaw(E=1.29, A=2.3e7, alpha=0.237).predict(N=SIZES)
     alike = DiversityLaw(E=1.29, A=2.3e7, alpha=0.237, rho=1.0).predict(N=SIZES, P=STREAMS)
     np.testing.assert_allclose(alike, dense, rtol=1e-13)
+
+
+def test_the_limit_in_P_of_a_law_with_a_floor_is_that_floor() -> None:
+    law = TRUTHS["diversity"][0]
+    N = 6.7e8
+    assert law.limit("P", N=N) == pytest.approx(law.E + law.rho * (law.A / N) ** law.alpha, rel=1e-12)

@@ -86,3 +86,18 @@ def test_many_rows_take_no_matrix_of_rows_by_rows() -> None:
     fit = scaling.fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss}, scaling.LeastSquares())
     assert fit.status == Status.FLAT
     assert set(fit.undetermined) == {"E", "B", "beta"}
+
+
+rng = np.random.default_rng(0)
+
+
+def test_axes_that_move_together_are_named():
+    N = np.geomspace(1e8, 1e10, 12)
+    runs = {"N": N, "D": 20 * N, "loss": 1.7 + 400 / N**0.34 + 410 / (20 * N) ** 0.28}
+    assert "D moves with N (correlation +1.0000 of their logarithms)" in str(scaling.fit(ChinchillaLaw, runs))
+    runs["D"] = N[::-1] ** 0.5 * 1e5
+    runs["loss"] = 1.7 + 400 / N**0.34 + 410 / runs["D"] ** 0.28
+    assert "moves with" in str(scaling.fit(ChinchillaLaw, runs))
+    runs["D"] = rng.permutation(runs["D"])
+    runs["loss"] = 1.7 + 400 / N**0.34 + 410 / runs["D"] ** 0.28
+    assert "moves with" not in str(scaling.fit(ChinchillaLaw, runs))

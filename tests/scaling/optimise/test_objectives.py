@@ -1,10 +1,16 @@
 """Objectives: their slopes and curvatures, what each resists, and what a file needs to know one again."""
 
+import json
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 import scaling
+from scaling import AdditiveLaw, ParallelLaw
+from scaling.fitting import save
 from scaling.optimise.objectives import OBJECTIVES, Objective, checked, huber, named
+from tests.scaling.twenty_runs import TRUTH, runs
 
 EVERY = [
     Objective(),
@@ -13,6 +19,8 @@ EVERY = [
     scaling.Asymmetric(over=3.0, delta=0.01),
     scaling.LAD(delta=0.01),
 ]
+
+
 AT = np.array([-0.37, -0.021, -0.0043, 0.0061, 0.017, 0.29])  # on either side of every rounding
 
 
@@ -87,3 +95,42 @@ def test_an_objective_is_given_itself_by_name_or_not_at_all():
             checked(wrong, squares)
     with pytest.raises(ValueError, match="'hubert'"):
         named("hubert")
+
+
+def test_delta_far_below_the_noise_is_said() -> None:
+    fit = scaling.fit(ParallelLaw, runs(5e-3), scaling.LogHuber(1e-4))
+    assert fit.delta_over_noise < 0.1
+    assert "acts as least absolute deviations" in repr(fit)
+    lad = scaling.fit(ParallelLaw, runs(5e-3), scaling.LAD())
+    assert lad.law.k == pytest.approx(
+        scaling.fit(ParallelLaw, runs(5e-3), scaling.LogHuber(1e-7)).law.k, rel=1e-3
+    )
+
+
+def test_robust_losses_resist_a_wild_run() -> None:
+    table = runs()
+    table.loc[4, "loss"] *= 1.3
+    error = {
+        o.name: abs(scaling.fit(ParallelLaw, table, o).law.k / TRUTH.k - 1)
+        for o in (scaling.LeastSquares(log=True), scaling.LogHuber(), scaling.LAD())
+    }
+    squares, huber, lad = error.values()
+    assert huber < 0.1
+    assert lad < 0.1
+    assert squares > 0.3
+
+
+def test_an_objective_that_is_not_defined_is_named_when_its_fit_is_loaded(pile, tmp_path):
+    @dataclass(frozen=True)
+    class Own(scaling.LeastSquares):
+        """Least squares under another name."""
+
+    assert issubclass(Own, Objective)
+    scaling.fit(AdditiveLaw, pile, Own()).save(tmp_path / "fit.json")
+    assert isinstance(scaling.Fit.load(tmp_path / "fit.json").problem.objective, Own)
+    body = json.loads((tmp_path / "fit.json").read_text())
+    body["objective"]["name"] = "Gone"
+    body.pop("checksum")
+    (tmp_path / "fit.json").write_text(json.dumps(body | {"checksum": save._checksum(body)}))
+    with pytest.raises(ValueError, match="the objective Gone is not defined here: import it before loading"):
+        scaling.Fit.load(tmp_path / "fit.json")

@@ -1,6 +1,5 @@
-"""Comparison, backtests and adequacy, on the published losses and on made ones."""
+"""Comparison of laws, on the published losses and on made ones."""
 
-import itertools
 import sys
 
 import numpy as np
@@ -12,17 +11,9 @@ from scaling import REGISTRY, AdditiveLaw, DenseLaw, DiversityLaw, FitError, Par
 from scaling.fitting import summary
 from scaling.selection import compare
 from scaling.selection.compare import _largest_third, _winner, leave_one_out
+from tests.scaling.twenty_four_runs import TRUTH, N, P, made
 
 HALF = REGISTRY["additive-half"]
-TRUTH = ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
-N, P = (
-    np.array(v) for v in zip(*itertools.product(np.geomspace(5e7, 5e9, 6), [1.0, 2.0, 4.0, 8.0]), strict=True)
-)
-
-
-def made(seed: int = 1, sigma: float = 1e-3) -> dict:
-    rng = np.random.default_rng(seed)
-    return {"N": N, "P": P, "loss": TRUTH.predict(N=N, P=P) * np.exp(sigma * rng.standard_normal(N.size))}
 
 
 @pytest.mark.parametrize(("corpus", "gap"), [("pile", 35.5), ("stack-v2-python", 10.4)])
@@ -72,72 +63,6 @@ def test_the_true_law_is_preferred_on_made_data() -> None:
     assert "By leave-one-out the best is ParallelLaw too." in ranking.verdict
     assert "ParallelLaw" in repr(ranking)
     assert "<table" in ranking._repr_html_()
-
-
-@pytest.mark.parametrize(("corpus", "r2"), [("pile", 0.94), ("stack-v2-python", 0.75)])
-def test_extrapolation_in_N_is_far_worse_than_r2_suggests(
-    losses: pd.DataFrame, corpus: str, r2: float
-) -> None:
-    """Fitted below 2e9, the law misses every larger model on the same side."""
-    report = scaling.backtest(ParallelLaw, losses[losses.corpus == corpus], by="N")
-    row = report.table.iloc[-2]  # 2.8B and 4.4B unseen
-    assert row.test == 8
-    assert row.r2 == pytest.approx(r2, abs=0.005)
-    assert row.one_sided
-    assert "every one on the same side" in report.verdict
-    in_sample = scaling.fit(ParallelLaw, losses[losses.corpus == corpus]).r2
-    assert in_sample > 0.997
-    unseen = report.points[report.points.up_to == report.table.index[-2]]
-    assert np.sign(unseen.error).abs().sum() == abs(np.sign(unseen.error).sum()) == 8
-
-
-@pytest.mark.parametrize(("corpus", "r2"), [("stack-v2-python", 0.997), ("pile", 0.996)])
-def test_extrapolation_in_P_holds(losses: pd.DataFrame, corpus: str, r2: float) -> None:
-    row = scaling.backtest(ParallelLaw, losses[losses.corpus == corpus], by="P").table.iloc[-1]
-    assert row.train == 18
-    assert row.test == 6
-    assert row.r2 == pytest.approx(r2, abs=0.0011)
-
-
-def test_backtest_numbers_by_hand() -> None:
-    runs = made()
-    report = scaling.backtest(ParallelLaw, runs, by="N", objective=scaling.LeastSquares())
-    last = report.table.iloc[-1]
-    seen = N.max() > N
-    fit = scaling.fit(ParallelLaw, {k: v[seen] for k, v in runs.items()}, scaling.LeastSquares())
-    error = runs["loss"][~seen] - fit.law.predict(N=N[~seen], P=P[~seen])
-    assert last.bias == pytest.approx(error.mean(), rel=1e-9)
-    assert last.rmse == pytest.approx(np.sqrt((error**2).mean()), rel=1e-9)
-    worth = fit.law.inverse(runs["loss"][~seen], P=P[~seen]) / N[~seen]
-    assert last.multiplier == pytest.approx(np.median(worth), rel=1e-9)
-
-
-def test_intervals_of_the_true_law_hold_what_comes() -> None:
-    squares = scaling.LeastSquares(log=True)
-    held = [scaling.backtest(ParallelLaw, made(s), "N", squares).table.coverage.iloc[-1] for s in range(12)]
-    assert np.mean(held) > 0.85
-
-
-def test_backtest_by_compute_and_its_refusals() -> None:
-    report = scaling.backtest(ParallelLaw, made(), by="C")
-    assert (np.diff(report.table.index) > 0).all()
-    with pytest.raises(ValueError, match="by='Q': no such axis or column"):
-        scaling.backtest(ParallelLaw, made(), by="Q")
-    with pytest.raises(FitError, match="no window along P"):
-        scaling.backtest(ParallelLaw, {k: v[P < 4] for k, v in made().items()}, by="P")
-    with pytest.raises(FitError, match="no window along P"):
-        scaling.backtest(ParallelLaw, {k: v[P < 2] for k, v in made().items()}, by="P")
-
-
-def test_adequacy_finds_structure_where_there_is_some(pile: pd.DataFrame) -> None:
-    wrong = scaling.adequacy(scaling.fit(ParallelLaw, pile, scaling.LeastSquares()))
-    assert wrong.structure_p < 0.01
-    assert "not noise" in wrong.verdict
-    assert wrong.grid.shape == (6, 4)
-    right = [scaling.adequacy(scaling.fit(ParallelLaw, made(s), scaling.LeastSquares(log=True))).structure_p
-             for s in range(40)]  # fmt: skip
-    assert 0.3 < np.mean(right) < 0.7  # uniform under the truth
-    assert np.mean(np.array(right) < 0.05) < 0.2
 
 
 def test_lack_of_fit_against_seeds() -> None:
@@ -195,31 +120,6 @@ def test_every_law_is_held_out_on_the_same_runs() -> None:
     assert windows[0][-1] == windows[1][-1] == 2
     with pytest.raises(ValueError, match="holdout='X': no such axis"):
         scaling.compare([DenseLaw], runs, holdout="X")
-
-
-def test_a_term_that_the_law_already_has_is_no_structure() -> None:
-    """Rounding left of a projected term is no direction to look for structure in."""
-    size = np.repeat([1e8, 3e8, 1e9], 4)
-    loss = scaling.DenseLaw(E=1.4, A=3e7, alpha=0.2).predict(N=size)
-    loss = loss + 1e-3 * np.random.default_rng(2).standard_normal(12)
-    assert np.isnan(
-        scaling.adequacy(
-            scaling.fit(scaling.DenseLaw, {"N": size, "loss": loss}, scaling.LeastSquares())
-        ).structure_p
-    )
-
-
-def test_the_structure_test_is_right_as_often_as_it_says() -> None:
-    size, streams = (v.ravel() for v in np.meshgrid([1e8, 3e8, 1e9], [1.0, 2.0, 4.0]))
-    law = scaling.AdditiveLaw(E=1.2, A=60.0, alpha=0.2, C=0.1, beta=0.5)
-    found = []
-    for seed in range(60):
-        noise = 1e-3 * np.random.default_rng(seed).standard_normal(9)
-        table = {"N": size, "P": streams, "loss": law.predict(N=size, P=streams) + noise}
-        found.append(scaling.adequacy(scaling.fit(type(law), table, scaling.LeastSquares())).structure_p)
-    p = np.array(found)
-    assert 0.2 < np.nanmean(p < 0.5) < 0.8
-    assert np.isfinite(p).mean() > 0.9
 
 
 def test_leave_one_out_in_batches_is_one_by_one(pile: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling
+from scaling import ParallelLaw
 from scaling.optimise.solver import minimise
-from scaling.uncertainty.adequacy import structure_test
+from scaling.uncertainty.adequacy import size_test, structure_test
 from tests.scaling.isoflop_runs import CHINCHILLA
+from tests.scaling.runs_off_by_size import off_by_size
+from tests.scaling.twenty_four_runs import made
 
 N, D = (x.ravel() for x in np.meshgrid(np.geomspace(7e7, 6e9, 8), np.geomspace(2e9, 1e11, 8)))
 TRIALS = 300
@@ -40,3 +44,59 @@ def test_it_speaks_up_where_another_law_made_the_losses() -> None:
     fit = scaling.fit("chinchilla", {"N": N, "D": D, "loss": other.predict(N=N, D=D) * noise})
     assert structure_test(fit) < 1e-6
     assert "not noise" in scaling.adequacy(fit).verdict
+
+
+def test_adequacy_finds_structure_where_there_is_some(pile: pd.DataFrame) -> None:
+    wrong = scaling.adequacy(scaling.fit(ParallelLaw, pile, scaling.LeastSquares()))
+    assert wrong.structure_p < 0.01
+    assert "not noise" in wrong.verdict
+    assert wrong.grid.shape == (6, 4)
+    right = [scaling.adequacy(scaling.fit(ParallelLaw, made(s), scaling.LeastSquares(log=True))).structure_p
+             for s in range(40)]  # fmt: skip
+    assert 0.3 < np.mean(right) < 0.7  # uniform under the truth
+    assert np.mean(np.array(right) < 0.05) < 0.2
+
+
+def test_a_term_that_the_law_already_has_is_no_structure() -> None:
+    """Rounding left of a projected term is no direction to look for structure in."""
+    size = np.repeat([1e8, 3e8, 1e9], 4)
+    loss = scaling.DenseLaw(E=1.4, A=3e7, alpha=0.2).predict(N=size)
+    loss = loss + 1e-3 * np.random.default_rng(2).standard_normal(12)
+    assert np.isnan(
+        scaling.adequacy(
+            scaling.fit(scaling.DenseLaw, {"N": size, "loss": loss}, scaling.LeastSquares())
+        ).structure_p
+    )
+
+
+def test_the_structure_test_is_right_as_often_as_it_says() -> None:
+    size, streams = (v.ravel() for v in np.meshgrid([1e8, 3e8, 1e9], [1.0, 2.0, 4.0]))
+    law = scaling.AdditiveLaw(E=1.2, A=60.0, alpha=0.2, C=0.1, beta=0.5)
+    found = []
+    for seed in range(60):
+        noise = 1e-3 * np.random.default_rng(seed).standard_normal(9)
+        table = {"N": size, "P": streams, "loss": law.predict(N=size, P=streams) + noise}
+        found.append(scaling.adequacy(scaling.fit(type(law), table, scaling.LeastSquares())).structure_p)
+    p = np.array(found)
+    assert 0.2 < np.nanmean(p < 0.5) < 0.8
+    assert np.isfinite(p).mean() > 0.9
+
+
+def test_sizes_that_miss_alike_are_found_and_noise_is_not() -> None:
+    def found(scatter: float, seed: int) -> bool:
+        fit = scaling.fit(scaling.ParallelLaw, off_by_size(scatter, seed), scaling.LeastSquares())
+        return size_test(fit) < 0.05
+
+    assert all(found(5e-3, seed) for seed in range(5))
+    assert np.mean([found(0.0, seed) for seed in range(40)]) <= 0.2  # 5% is what it promises
+
+
+def test_a_fit_says_what_its_intervals_are_worth_then(stack: pd.DataFrame) -> None:
+    """The paper's own runs of one size miss its law by one sign."""
+    fit = scaling.fit(scaling.ParallelLaw, stack, scaling.LeastSquares())
+    assert size_test(fit) < 1e-6
+    assert "within a model size" in scaling.adequacy(fit).verdict
+    assert "within a model size: 6 groups" in repr(fit)
+    quiet = scaling.fit(scaling.ParallelLaw, off_by_size(0.0, 1), scaling.LeastSquares())
+    assert "within a model size" not in repr(quiet)
+    assert np.isnan(size_test(scaling.fit(scaling.DenseLaw, stack[stack["P"] == 1])))

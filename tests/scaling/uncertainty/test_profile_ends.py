@@ -14,8 +14,7 @@ import scaling
 from parscale.cli.fit import fit_command
 from scaling.laws import REGISTRY
 from scaling.optimise.objectives import OBJECTIVES
-from scaling.uncertainty import condensed, profile, profile_ends
-from scaling.uncertainty.held_quantity import Held
+from scaling.uncertainty import profile, profile_ends
 from scaling.uncertainty.interval_methods import Quantity, at_points, evaluate, spread_batch, t_of
 from scaling.uncertainty.profile import Profile
 
@@ -207,26 +206,6 @@ def test_wrong_proposals_are_mended(monkeypatch: pytest.MonkeyPatch, pile: pd.Da
     assert (np.abs(fit.intervals() - right).max(axis=1) / width).max() < 5e-3
 
 
-def test_an_end_that_no_refit_confirms_is_open(monkeypatch: pytest.MonkeyPatch, pile: pd.DataFrame) -> None:
-    """Also the interval of a new run, which has its middle part within."""
-    refit = Held.refit
-
-    def failing(self: Held, *given: object) -> object:
-        found = refit(self, *given)  # type: ignore[arg-type]
-        return type(found)(found.theta, np.full_like(found.rise, np.nan), found.value, found.met & False,
-                           found.arrived & False)  # fmt: skip
-
-    fit = scaling.fit(scaling.ParallelLaw, pile, scaling.LeastSquares())
-    monkeypatch.setattr(Held, "refit", failing)
-    ends = fit.intervals()
-    assert np.isinf(ends.upper["k"])
-    assert np.isinf(ends.lower["E"]) or ends.lower["E"] == 0
-    at = fit.predict(N=1e10, P=2).iloc[0]
-    assert np.isinf(at.upper)
-    assert np.isinf(at.new_upper)
-    assert at.new_lower <= at.lower <= at.loss
-
-
 def test_both_branches_of_a_curve_are_seen(stack: pd.DataFrame) -> None:
     """A grows along the valley of E and alpha either way: its upper end lies at small alpha, not at large."""
     law, window = scaling.DiversityLaw, stack[stack.N < 1.2e9]
@@ -236,32 +215,3 @@ def test_both_branches_of_a_curve_are_seen(stack: pd.DataFrame) -> None:
         law.with_fixed(alpha=table.lower["alpha"] * 1.0001), window, scaling.LeastSquares()
     )
     assert table.upper["A"] >= 0.99 * low_alpha.law.A
-
-
-def many(n: int, noise: float) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(3)
-    N, P = 10 ** rng.uniform(7.5, 10, n), rng.choice([1.0, 2.0, 4.0, 8.0], n)
-    law = scaling.ParallelLaw(1.37, 3.1e7, 0.213, 0.287)
-    return {"N": N, "P": P, "loss": law.predict(N=N, P=P) * np.exp(noise * rng.standard_normal(n))}
-
-
-@pytest.mark.parametrize(
-    ("objective", "share"),
-    [(scaling.LeastSquares(), 0.003), (scaling.LogHuber(0.1), 0.03), (scaling.LogHuber(), 0.3)],
-    ids=["squares", "wide Huber", "narrow Huber"],  # a loss with kinks is a parabola only as n^(1/4) grows
-)
-def test_cells_give_the_profile_of_all_rows(
-    monkeypatch: pytest.MonkeyPatch, objective: scaling.Objective, share: float
-) -> None:
-    """With so much noise that the interval of A is half as long again upwards: no covariance would do."""
-    fit = scaling.fit(scaling.ParallelLaw, many(8_000, 0.1), objective)
-    full, far = fit.intervals(), fit.predict(N=1e12, P=16)
-    assert full.attrs["method"] == "profile likelihood"
-    assert (full.upper - full.estimate)["A"] > 1.1 * (full.estimate - full.lower)["A"]
-    for module in (profile, condensed):
-        monkeypatch.setattr(module, "MANY", 7_999)
-    cells, far_cells = fit.intervals(), fit.predict(N=1e12, P=16)
-    assert "8,000 rows in cells" in cells.attrs["method"]
-    width = full.upper - full.lower
-    assert (np.abs(cells - full).max(axis=1) / width).max() < share
-    assert np.abs(far_cells.lower - far.lower)[0] < share * (far.upper - far.lower)[0]

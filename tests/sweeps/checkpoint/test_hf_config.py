@@ -2,9 +2,11 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
+from sweeps.checkpoint import released_format
 from sweeps.checkpoint.hf_config import CheckpointError, end_tokens, from_json, hf_json, read_hf_json
 from sweeps.config.model import ModelConfig
 
@@ -27,6 +29,8 @@ READ = [  # rotary positions, and the base that they mean
     ({"rope_scaling": {"type": "linear", "factor": 1.0}, "rope_theta": 5e5}, 5e5),
     ({"rope_parameters": PLAIN | {"type": "default", "partial_rotary_factor": 1.0}}, 5e5),
 ]
+
+
 REFUSED = [
     (
         {"rope_parameters": PLAIN, "rope_theta": 1e4},
@@ -159,3 +163,38 @@ def test_folders_that_are_no_checkpoint(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(CheckpointError, match="an adapter alone"):
         read_hf_json(tmp_path / "config.json")
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model_type": "llama"}, "model_type 'llama' is not one of qwen2"),
+        ({"hidden_size": None}, "missing or not a positive integer: hidden_size"),
+        ({"num_attention_heads": 0}, "missing or not a positive integer: num_attention_heads"),
+        ({"rope_scaling": ["yarn"]}, "the rope settings must be an object, got list"),
+        ({"rope_scaling": {"rope_type": "yarn"}}, "rope scaling 'yarn'"),
+        (
+            {"layer_types": ["sliding_attention"], "hidden_act": "gelu"},
+            "sliding windows .*, hidden_act 'gelu'",
+        ),
+        ({"parscale_n": 0}, "P must be at least 1, got 0"),
+        ({"num_key_value_heads": 3}, "kv_heads = 3 does not divide heads = 4"),
+    ],
+)
+def test_wrong_config(p2, change, message):
+    path = p2 / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CheckpointError, match=message):
+        released_format.load_checkpoint(p2)
+
+
+SMALL = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_defaults_of_the_released_configurations():
+    about = hf_json(replace(SMALL, P=2), "float32")
+    del about["parscale_n_tokens"], about["parscale_attn_smooth"]
+    config = from_json(about)
+    assert (config.prefix_tokens, config.smoothing) == (48, 0.01)

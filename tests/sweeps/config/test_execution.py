@@ -1,13 +1,8 @@
 """What hardware runs are given: cores shared out, GPUs dealt out, processors known."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from sweeps.config.execution import Execution, gpus_of, share_out, slow_bfloat16
-from sweeps.driver.local import LocalLauncher
-from sweeps.driver.process_pool import ProcessPool
-from sweeps.driver.worker import Job
 
 
 def test_cores_are_shared_out(monkeypatch):
@@ -33,23 +28,6 @@ def test_gpus_are_dealt_out(monkeypatch):
     for nothing in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", nothing)
         assert (share_out("auto", 100), gpus_of(0, Execution())) == ((8, 1), [])
-
-
-def test_a_worker_sees_its_own_gpu_even_after_another_died(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
-    launcher, started = LocalLauncher(), []
-
-    def start(pool, target, text, **environment):
-        started.append((environment, SimpleNamespace(code=None)))
-        return started[-1][1]
-
-    monkeypatch.setattr(ProcessPool, "start", start)
-    (tmp_path / "checkpoints").mkdir()
-    launcher.start(Job(str(tmp_path), [], "session", trainer="json:loads"), 3)
-    started[1][1].code = 9
-    assert launcher.poll()
-    launcher.stop()
-    assert [seen["CUDA_VISIBLE_DEVICES"] for seen, _ in started] == ["4", "5", "4", "5"]
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,21 @@ def test_what_would_be_wrong_elsewhere_is_no_fault_where_it_is_unused():
     assert replace(DENSE, prefix_tokens=0).K == 0
     assert replace(DENSE, experts_per_token=9).active_N == DENSE.N
     assert replace(DENSE, width=26, head_dim=6).shape.head_size == 6
+
+
+MODEL = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"P": 2.5}, "P=2.5: must be a whole number"),
+        ({"width": "32"}, "width='32': must be a whole number"),
+        ({"prefix_tokens": True}, "prefix_tokens=True: must be a whole number"),
+        ({"head_dim": 8.0}, "head_dim=8.0: must be a whole number"),
+    ],
+)
+def test_models_of_wrong_types_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(MODEL, **change)
+    assert replace(MODEL, head_dim=None, prefix_std=1, smoothing=0).smoothing == 0

@@ -46,3 +46,16 @@ def test_long_lists_end_with_how_many_more_there_are():
     assert lines[1].endswith("2 more")
     assert len([line for line in lines if line.endswith("not UTF-8")]) == LISTED
     assert f"{3 + 50} more" in lines[-2]
+
+
+def test_licences_are_counted_over_domains():
+    manifest = {
+        "dropped": {"unreadable": 0, "unreadable_documents": []},
+        "licences": {"a: MIT": 3, "b: MIT": 2, **{f"c: L{n}": 1 for n in range(9)}},
+        "recipe": {"source": {"source": "wheels", "kind": "text", "pins": ["x"] * 1200}},
+    }
+    dropped, licences, source = described(manifest)
+    assert dropped == "dropped: nothing"
+    assert licences.startswith("licences (documents): MIT (5), L0 (1), ")
+    assert licences.endswith(", 2 more")
+    assert source == "source wheels, kind text, 1,200 pins"

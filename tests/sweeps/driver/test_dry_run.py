@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
 import parscale
 from sweeps.config.execution import Execution
@@ -33,22 +32,6 @@ def test_a_rate_tells_the_rest(tmp_path):
     told = dry_run.plan_time(RUNS[:1], tmp_path, CPU, "auto", "slurm", 1e6)
     assert told.hours == [pytest.approx(RUNS[0].C / 1e6 / 3600)]
     assert told.words.endswith("one at a time: at 1e+06 FLOP/s a run")
-
-
-def test_a_grid_takes_as_long_as_its_busiest_worker():
-    assert time_estimate.together([3.0, 5.0, 2.0, 4.0], 2) == 7.0
-    assert time_estimate.together([3.0, 5.0, 2.0, 4.0], 1) == 14.0
-    assert time_estimate.together([3.0, 5.0, 2.0, 4.0], 9) == 5.0
-
-
-def test_what_is_timed_is_a_training_step(monkeypatch):
-    threads = torch.get_num_threads()
-    clock = iter(range(100))
-    monkeypatch.setattr(time_estimate.time, "perf_counter", lambda: float(next(clock)))
-    speed = time_estimate.time_training(RUNS[0], threads)  # a second a pass, a second an update
-    batch = 8 * 64  # the whole batch is tried: it is small
-    assert 1 / speed == pytest.approx(1 / batch + 1 / batch)
-    assert time_estimate.time_training(RUNS[0], threads, "gpu") == 0.0
 
 
 def test_compiled_runs_are_timed_eagerly_and_it_says_so(tmp_path, monkeypatch):
@@ -94,3 +77,28 @@ def test_what_cannot_be_tried_here_is_not_guessed_at(capsys, tmp_path, argv):
 def test_a_rate_that_is_none_is_refused(capsys):
     assert parscale.main(["sweep", "paper", "--dry-run", "--rate", "fast"]) == 2
     assert "--rate fast: give FLOP/s of one run, e.g. 1.5e14" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("room", [None, 60, 80, 120])
+def test_the_plan_holds_every_number_at_any_width(room, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("scaling.terminal_text.width", lambda: room)
+    call = (
+        "sweep",
+        "paper",
+        "--dry-run",
+        "--streams",
+        "8",
+        "--corpora",
+        "pile",
+        "--out",
+        str(tmp_path / "x"),
+    )
+    assert parscale.main([*call]) == 0
+    out = capsys.readouterr().out
+    table, _ = out.split("state: weights")
+    assert room is None or max(map(len, table.splitlines())) <= room
+    words = table.split()
+    for run in find("paper")():
+        if run.model.P == 8 and run.corpus == "pile":
+            assert {f"{run.model.N:,}", f"{run.D:,}", f"{run.lr:.3g}", f"{run.C:.2e}"} <= set(words)
+    assert words.count("4.4B") == table.count("corpus")  # each part names the run

@@ -7,6 +7,7 @@ import pytest
 from sweeps.config.execution import Execution
 from sweeps.driver import local
 from sweeps.driver.local import RESTARTS, LocalLauncher
+from sweeps.driver.process_pool import ProcessPool
 from sweeps.driver.worker import EXIT_FATAL, Job
 
 
@@ -88,3 +89,20 @@ def test_workers_are_ended_once(started):
     launcher.stop()
     launcher.stop()
     assert len(pool.ended) == 1
+
+
+def test_a_worker_sees_its_own_gpu_even_after_another_died(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+    launcher, started = LocalLauncher(), []
+
+    def start(pool, target, text, **environment):
+        started.append((environment, SimpleNamespace(code=None)))
+        return started[-1][1]
+
+    monkeypatch.setattr(ProcessPool, "start", start)
+    (tmp_path / "checkpoints").mkdir()
+    launcher.start(Job(str(tmp_path), [], "session", trainer="json:loads"), 3)
+    started[1][1].code = 9
+    assert launcher.poll()
+    launcher.stop()
+    assert [seen["CUDA_VISIBLE_DEVICES"] for seen, _ in started] == ["4", "5", "4", "5"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.grids.grids import Axes
+from sweeps.grids.grids import Axes, find
 from sweeps.grids.scaling_rules import (
     PAPER_SIZES,
     SmallRule,
@@ -77,3 +77,24 @@ def test_a_run_of_the_papers_has_its_shape_and_its_batch(size):
 def test_a_size_that_the_paper_has_not_is_refused():
     with pytest.raises(ValueError, match="'9B'"):
         paper_run("paper", "9B", 8, "pile", 0, Axes(tokens=1))
+
+
+def test_a_mixture_is_a_size_beside_the_dense_one():
+    runs = find("ci")(Axes(sizes=("64x1", "64x1e4"), streams=(1, 2)))
+    assert [(run.size, run.model.P, run.model.experts) for run in runs] == [
+        ("64x1", 1, 0),
+        ("64x1", 2, 0),
+        ("64x1e4", 1, 4),
+        ("64x1e4", 2, 4),
+    ]
+    dense, mixture = runs[0].model, runs[2].model
+    router = mixture.layers * mixture.width * mixture.experts
+    assert mixture.active_N == dense.N + router  # two experts of half the width
+    assert dense.N + router + 2 * 3 * 64 * mixture.ffn == mixture.N
+    assert pytest.approx(runs[0].C + 3 * 2.0 * router * runs[0].D) == runs[2].C
+
+
+@pytest.mark.parametrize("size", ["64x1e1", "64x1e", "64x1e04", "64x0", "064x1"])
+def test_wrong_sizes_are_named(size):
+    with pytest.raises(ValueError, match=f"size '{size}': write WIDTHxLAYERS, such as 64x4, or 64x4e8"):
+        find("ci")(Axes(sizes=(size,)))

@@ -24,14 +24,11 @@ from sweeps.inspect.generate import (
     stream,
     stream_text,
 )
-from sweeps.model.kv_cache import CacheError
 from sweeps.model.parscale import ParScaleLM
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TINY = ModelConfig(vocab=61, width=24, ffn=40, layers=2, heads=4, kv_heads=2, prefix_tokens=5, init_std=0.4)
 PROMPTS = [[5, 9, 2, 40], [7], [1, 2, 3, 4, 5, 6, 7, 8, 9]]
-
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -258,34 +255,6 @@ def test_wrong_prompts(tmp_path):
 def test_wrong_sampling(wrong, message):
     with pytest.raises(PromptError, match=message):
         Sampling(**wrong)
-
-
-def test_wrong_caches():
-    cache, ids = tiny(2).new_cache(1, 4), torch.ones(1, 3, dtype=torch.long)
-    with pytest.raises(CacheError, match="made for P = 2, the model runs P = 3"):
-        tiny(3)(ids, None, cache)
-    with pytest.raises(CacheError, match="holds 1 sequences, the call has 2"):
-        tiny(2)(ids.repeat(2, 1), None, cache)
-    with pytest.raises(CacheError, match="no room in a cache of 4 tokens: 0 in it, 5 new"):
-        tiny(2)(ids.repeat(1, 2)[:, :5], None, cache)
-
-
-def test_prefix_longer_than_memory():
-    with torch.device("meta"):
-        model = ParScaleLM(replace(TINY, P=2, prefix_tokens=10**12))
-    model.model.layers[0].self_attn.q_proj.weight = torch.nn.Parameter(torch.zeros(24, 24))
-    with pytest.raises(CacheError, match=r"1000000000000 prefix \+ 4\) tokens: .* GiB exceed the"):
-        model.new_cache(1, 4)
-
-
-def test_cache_memory():
-    cache = tiny(3).new_cache(2, 7)
-    assert cache.memory_bytes == 2 * 2 * (3 * 2) * 2 * (5 + 7) * 6 * 4
-
-
-def test_a_model_larger_than_memory_is_refused_before_it_is_built():
-    with pytest.raises(CacheError, match=r"a model of P = 2, 1000000000000 prefix tokens.* GiB exceed the"):
-        ParScaleLM(replace(TINY, P=2, prefix_tokens=10**12))
 
 
 def test_unknown_tokens_are_named_before_they_reach_a_device():

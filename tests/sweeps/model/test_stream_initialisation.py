@@ -6,17 +6,21 @@ import pytest
 import torch
 
 import parscale
+from sweeps.checkpoint import released_format
 from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.corpora import build as corpora
 from sweeps.driver import dry_run
 from sweeps.grids.grids import Axes, find
 from sweeps.grids.recipes import apply
+from sweeps.model.parscale import ParScaleLM
+from sweeps.model.stream_initialisation import merge, quiet_streams, reparameterise
 from sweeps.training.evaluate import evaluate
 from sweeps.training.interrupt import Interrupted
 from sweeps.training.lightning_module import build_model
 from sweeps.training.train import train
 from tests.sweeps import small_run
 from tests.sweeps.small_run import ONE
+from tests.sweeps.small_text import TINY, batch, train_on_text
 
 LONGER = {"steps": 60, "batch": 8, "lr": 1e-2, "eval_tokens": 8000}
 
@@ -125,3 +129,61 @@ def test_checkpointing_has_a_flag(capsys, tmp_path):
     call = ["sweep", "ci", "--dry-run", "--rate", "1e9", "--out", str(tmp_path / "none")]
     assert parscale.main([*call, "--gradient-checkpointing"]) == 0
     assert "float32 activations, one block's at a time and every block's input" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A small backbone that has learnt something."""
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    model = ParScaleLM(TINY)
+    train_on_text(model, 150)
+    return model.eval()
+
+
+@torch.no_grad()
+def held_out(model):
+    with torch.random.fork_rng():
+        torch.manual_seed(99)
+        texts = [batch(16, 64) for _ in range(6)]
+    return sum(model.loss(ids[:, :-1], ids[:, 1:]).item() for ids in texts) / len(texts)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.slow
+@pytest.mark.parametrize("P", [2, 5])
+def test_quiet_start_is_the_backbones_loss(trained, P):
+    base = held_out(trained)
+    assert base < 3.5  # of ln 256 = 5.5
+    grown = released_format.grow(trained, P, prefix_tokens=48)
+    shares = quiet_streams(grown, batch(16, 64))
+    assert abs(held_out(grown) - base) < 1e-3
+    assert shares.shape == (2, 2)
+    assert shares.max() < 0.2
+    train_on_text(grown, 15, lr=1e-3)
+    prefix = grown.attentions[0].prefix_v.detach()
+    assert not torch.allclose(prefix[0], prefix[1])
+    assert held_out(grown) < base
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_quiet_needs_streams(trained):
+    with pytest.raises(ValueError, match="P = 1 has no streams"):
+        quiet_streams(ParScaleLM(TINY), batch())
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_reparameterised_prefix(tmp_path):
+    model, ids = ParScaleLM(replace(TINY, P=3)), batch(2, 12)
+    model.requires_grad_(False)
+    before = model(ids)
+    reparameterise(model, width=16)
+    torch.testing.assert_close(model(ids), before)
+    train_on_text(model, 5)
+    trained = model(ids)
+    assert not torch.allclose(trained, before, atol=1e-4)
+    released_format.save_checkpoint(model, tmp_path)
+    torch.testing.assert_close(released_format.load_checkpoint(tmp_path)(ids), trained)
+    merge(model)
+    assert set(model.state_dict()) == set(ParScaleLM(model.config).state_dict())
+    torch.testing.assert_close(model(ids), trained)

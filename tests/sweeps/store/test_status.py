@@ -1,5 +1,7 @@
 """The state of each run, read from its files."""
 
+import shutil
+
 import pytest
 
 from sweeps.store import status as module
@@ -7,6 +9,7 @@ from sweeps.store.locks import Locks
 from sweeps.store.status import Observer, RunStatus, sweep_folder, sweep_status
 from sweeps.store.store import Store
 from tests.sweeps import fake_trainer, small_run
+from tests.sweeps.stored_runs import config, row
 
 
 @pytest.fixture
@@ -87,3 +90,16 @@ def test_a_run_is_called_by_what_it_is_and_its_recipe_where_it_has_one():
     assert RunStatus(run.run_id, run, "done").label == "32x2 P=2 x seed 3"
     tuned = small_run.config("x", 2, recipe="peft", parent="base")
     assert RunStatus(tuned.run_id, tuned, "done").label == "32x2 P=2 x seed 3 peft"
+
+
+def test_how_a_run_ended_is_read_from_its_row_where_its_weights_are_gone(store):
+    runs = [config(seed=seed) for seed in (0, 1)]
+    store.add(runs)
+    for run, status in zip(runs, ("ok", "diverged"), strict=True):
+        store.finish(run.run_id, row(run, 3.0) | {"status": status})
+        store.note(run.run_id, state="running")  # killed between its row and the last note
+    for _ in range(2):
+        states = {run.run_id: run.state for run in Observer(store.folder).look(store.configs())}
+        assert states == {runs[0].run_id: "done", runs[1].run_id: "diverged"}
+        store.gather()
+        shutil.rmtree(store.folder / "checkpoints", ignore_errors=True)

@@ -1,48 +1,16 @@
-"""A sweep on disk: whole files, stable identities, locks that survive their owners."""
+"""A sweep on disk: whole files, stable identities."""
 
-import itertools
 import json
 import os
 import shutil
-import subprocess
-import sys
-import time
 
 import pandas as pd
 import pytest
 
-from sweeps.config.model import ModelConfig
-from sweeps.config.run import RunConfig
-from sweeps.store import locks as locks_module
 from sweeps.store.checksums import write_text
-from sweeps.store.locks import Locks
-from sweeps.store.status import Observer, sweep_folder, sweep_status
+from sweeps.store.status import sweep_folder, sweep_status
 from sweeps.store.store import Store
-
-
-def config(P=1, seed=0):
-    model = ModelConfig(vocab=300, width=32, ffn=96, layers=1, heads=2, kv_heads=1, P=P, prefix_tokens=4)
-    return RunConfig(model, "s", "32x1", seed, "stdlib", steps=5, batch=2, seq_len=8)
-
-
-def row(run, loss=3.0):
-    return {"run_id": run.run_id, "corpus": "stdlib", "N": run.model.N, "P": run.model.P, "seed": run.seed,
-            "C": run.C, "loss": loss, "status": "ok"}  # fmt: skip
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / "sweep")
-    store.create("s", "a rule")
-    return store
-
-
-def finish(store, run, loss=3.0, points=2):
-    folder = store.checkpoint(run.run_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    curve = pd.DataFrame({"run_id": run.run_id, "step": range(points), "train_loss": 1.5})
-    curve.to_parquet(folder / "curve.parquet")
-    store.finish(run.run_id, row(run, loss))
+from tests.sweeps.stored_runs import config, finish, row
 
 
 def test_rows_are_seen_before_and_after_gathering(store):
@@ -137,72 +105,6 @@ def test_a_forgotten_run_keeps_its_configuration(store):
     assert store.configs() == {run.run_id: run}
 
 
-def test_a_lock_excludes_and_is_given_back(store):
-    first, second = Locks(store.folder / "locks"), Locks(store.folder / "locks")
-    lock = first.take("r")
-    assert lock is not None
-    assert second.take("r") is None
-    assert second.owner("r")["pid"] == os.getpid()
-    lock.release()
-    other = second.take("r")
-    assert other is not None
-    other.release()
-
-
-def test_a_dead_owner_s_lock_is_taken_over_at_once(store):
-    code = (
-        "import sys, os; from pathlib import Path; from sweeps.store.locks import Locks\n"
-        "assert Locks(Path(sys.argv[1])).take('r'); os._exit(9)"
-    )
-    subprocess.run([sys.executable, "-c", code, str(store.folder / "locks")], check=False)
-    lock = Locks(store.folder / "locks").take("r")
-    assert lock is not None
-    lock.release()
-
-
-def test_a_remote_owner_is_dead_once_its_count_stands_still(store, monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(locks_module.time, "monotonic", lambda: now[0])
-    path = store.folder / "locks" / "r.lock"
-    facts = {"host": "elsewhere", "pid": 1, "started": "", "key": "k", "count": 4}
-    path.write_text(json.dumps(facts))
-    watcher = Locks(store.folder / "locks")
-    assert watcher.take("r") is None
-    now[0] = 50
-    path.write_text(json.dumps({**facts, "count": 5}))
-    assert watcher.take("r") is None
-    now[0] = 100
-    assert watcher.take("r") is None
-    now[0] = 111
-    lock = watcher.take("r")
-    assert lock is not None
-    lock.release()
-
-
-def test_an_owner_learns_that_its_lock_was_taken(store, monkeypatch):
-    monkeypatch.setattr(locks_module, "BEAT_S", 0.01)
-    lock = Locks(store.folder / "locks").take("r")
-    facts = {"host": "elsewhere", "pid": 1, "started": "", "key": "another", "count": 1}
-    lock.path.write_text(json.dumps(facts))
-    lock.join(5)
-    assert lock.lost
-    lock.release()
-    assert json.loads(lock.path.read_text())["key"] == "another"
-
-
-def test_how_a_run_ended_is_read_from_its_row_where_its_weights_are_gone(store):
-    runs = [config(seed=seed) for seed in (0, 1)]
-    store.add(runs)
-    for run, status in zip(runs, ("ok", "diverged"), strict=True):
-        store.finish(run.run_id, row(run, 3.0) | {"status": status})
-        store.note(run.run_id, state="running")  # killed between its row and the last note
-    for _ in range(2):
-        states = {run.run_id: run.state for run in Observer(store.folder).look(store.configs())}
-        assert states == {runs[0].run_id: "done", runs[1].run_id: "diverged"}
-        store.gather()
-        shutil.rmtree(store.folder / "checkpoints", ignore_errors=True)
-
-
 def test_another_grids_folder_is_refused_and_keeps_its_name(store):
     with pytest.raises(ValueError, match="holds the runs of grid s, not of other; choose another --out"):
         store.create("other", "")
@@ -218,24 +120,6 @@ def test_domains_of_unfinished_runs_are_not_gathered(store):
     (store.checkpoint(half.run_id) / "domains.json").write_text('[{"half')
     store.gather(curves=True)
     assert pd.read_parquet(store.folder / "domains.parquet")["run_id"].tolist() == [done.run_id]
-
-
-def test_a_clock_that_jumps_takes_no_lock_and_gives_none(store, monkeypatch):
-    monkeypatch.setattr(locks_module, "BEAT_S", 0.01)
-    right, day = time.time, itertools.cycle([-86_400, 86_400])
-    monkeypatch.setattr(time, "time", lambda: right() + next(day))
-    lock = Locks(store.folder / "locks").take("r")
-    facts = {"host": "elsewhere", "pid": 1, "started": "", "key": "k", "count": 4}
-    (store.folder / "locks" / "far.lock").write_text(json.dumps(facts))
-    watcher = Locks(store.folder / "locks")
-    for _ in range(10):
-        assert watcher.take("r") is None
-        assert watcher.take("far") is None
-        os.utime(lock.path, (0, 0))  # nor do the times of files count
-        time.sleep(0.01)
-    assert not lock.lost
-    lock.release()
-    watcher.take("r").release()
 
 
 def test_a_table_written_when_the_clock_was_set_back_is_read(store):

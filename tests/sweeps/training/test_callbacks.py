@@ -1,11 +1,18 @@
 """Callbacks of a run: when it is evaluated, and a loss that leaves all bounds ends it as diverged."""
 
+import itertools
+import math
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from sweeps.model.parscale import ParScaleLM
 from sweeps.training.callbacks import evaluation_steps
-from tests.sweeps.small_run import config
+from sweeps.training.evaluate import evaluate
+from sweeps.training.train import train
+from tests.sweeps.small_run import ONE, config
 
 RUN = config("x")
 
@@ -16,3 +23,66 @@ RUN = config("x")
 )
 def test_evaluations_are_spread_evenly_and_the_last_step_has_one(steps, evaluations, expected):
     assert evaluation_steps(replace(RUN, steps=steps, evaluations=evaluations)) == expected
+
+
+@pytest.fixture
+def training_loss(monkeypatch):
+    """Add to a run's training loss what a function of the step says."""
+    loss = ParScaleLM.loss
+
+    def change(added):
+        steps = itertools.count()
+
+        def changed(model, *args, **more):
+            return loss(model, *args, **more) + (added(next(steps)) if model.training else 0.0)
+
+        monkeypatch.setattr(ParScaleLM, "loss", changed)
+
+    return change
+
+
+def test_a_training_loss_that_is_no_number_ends_the_run_as_diverged(corpus, tmp_path, training_loss):
+    training_loss(lambda step: math.nan if step == 6 else 0.0)
+    row = train(config(corpus, spike=1e9), tmp_path, execution=ONE)  # no spike is that high
+    assert row["status"] == "diverged"
+    curve = pd.read_parquet(tmp_path / "curve.parquet")
+    assert curve.train_loss.iloc[:6].notna().all()
+    assert curve.step.max() <= 7
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_a_spike_ends_the_run_as_diverged(corpus, tmp_path, training_loss):
+    training_loss(lambda step: 6.0 if step >= 30 else 0.0)
+    row = train(config(corpus, steps=60, spike=5.0), tmp_path / "high", execution=ONE)
+    assert row["status"] == "diverged"
+    curve = pd.read_parquet(tmp_path / "high" / "curve.parquet")
+    assert curve.step.max() == 40  # the end of the first interval of 10 steps that is so high
+    assert np.isfinite(curve.train_loss).all()
+    row = train(config(corpus, steps=60, spike=7.0), tmp_path / "lower", execution=ONE)
+    assert row["status"] == "ok"
+
+
+@pytest.mark.parametrize("bad_at", [1, 2])
+def test_a_held_out_loss_that_is_no_number_ends_the_run_as_diverged(corpus, tmp_path, monkeypatch, bad_at):
+    seen = []
+
+    def measured(*args):
+        seen.append(evaluate(*args))
+        return replace(seen[-1], loss=math.nan) if len(seen) == bad_at else seen[-1]
+
+    monkeypatch.setattr("sweeps.training.callbacks.evaluate", measured)
+    row = train(config(corpus, evaluations=2), tmp_path, execution=ONE)
+    assert row["status"] == "diverged"
+    assert math.isnan(row["loss"])
+    curve = pd.read_parquet(tmp_path / "curve.parquet")
+    assert curve.step.max() == 12 * bad_at
+    assert np.isfinite(curve.train_loss).all()
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_a_loss_that_explodes_ends_the_run_as_diverged(corpus, tmp_path):
+    run = config(corpus, steps=80, lr=300.0, clip=1e9, warmup=0.7, spike=0.5)
+    row = train(run, tmp_path / "run", execution=ONE)
+    assert row["status"] == "diverged"
+    assert math.isnan(row["loss"])
+    assert len(pd.read_parquet(tmp_path / "run" / "curve.parquet")) < 80

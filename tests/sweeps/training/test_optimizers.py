@@ -5,28 +5,11 @@ from itertools import pairwise
 
 import pytest
 
-pytest.importorskip("torch")
-
-import torch
-
-from sweeps.config.model import ModelConfig
-from sweeps.config.run import RunConfig
 from sweeps.training.lightning_module import build_model
 from sweeps.training.optimizers import build_optimizer, learning_rate_factor, parameter_groups
+from tests.sweeps.planned_run import config
 
-
-def config(P=1, **changes):
-    model = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1, P=P, prefix_tokens=4)
-    run = RunConfig(model, "test", "32x2", seed=3, corpus="x", steps=24, batch=4, seq_len=32, lr=5e-3)
-    return replace(run, **changes)
-
-
-def test_backbones_are_paired_across_streams():
-    plain = build_model(config(P=1)).state_dict()
-    wide = build_model(config(P=4)).state_dict()
-    assert all(torch.equal(plain[name], wide[name]) for name in plain)
-    other = build_model(config(seed=4)).state_dict()
-    assert any(not torch.equal(plain[name], other[name]) for name in plain)
+pytest.importorskip("torch")
 
 
 def test_only_matrices_decay_and_extras_have_their_own_rate():

@@ -138,14 +138,3 @@ def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
         second.join()
     assert killed
     assert_same(row, tmp_path / "run", alone)
-
-
-def test_a_node_that_belongs_to_no_group_says_so(corpus, tmp_path, monkeypatch):
-    monkeypatch.delenv(VARIABLE, raising=False)
-    with pytest.raises(ValueError, match="only --launcher slurm starts a run on several nodes"):
-        train(config(corpus), tmp_path, execution=replace(ONE, num_nodes=2))
-
-
-def test_a_batch_that_devices_cannot_share_is_refused(corpus, tmp_path):
-    with pytest.raises(ValueError, match="batch=4 does not divide by 3 devices x 1 micro-batches"):
-        train(config(corpus), tmp_path, execution=replace(ONE, devices=3))

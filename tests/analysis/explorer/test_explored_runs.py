@@ -1,0 +1,65 @@
+"""What the page is given: fits and runs as sources, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling
+from analysis.explorer.explored_runs import read_sources
+from analysis.explorer.explorer_page import page_text
+from analysis.explorer.payload import payload
+from analysis.sweep import results
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch, request):
+    monkeypatch.chdir(request.config.rootpath)
+
+
+def test_fits_to_the_same_runs_are_one_source(stack_fits):
+    order = ["dense", "parallel", "additive"]
+    (source,) = read_sources([stack_fits / f"{name}-stack-v2-python.json" for name in order])
+    assert list(source.fits) == order
+    assert source.title == "Stack-V2 Python"
+    assert source.runs["P"].max() == 8  # the baseline's file knows no P: the others' do
+    (shown,) = payload([source])["sources"]
+    assert shown["start"] == "parallel"
+    assert shown["example"] == {"N": 2.8e9, "P": 4}
+
+
+def test_a_law_with_another_axis_is_refused(tmp_path):
+    runs = {"N": np.geomspace(1e7, 1e9, 9), "D": np.tile([1e9, 3e9, 9e9], 3)}
+    law = scaling.ChinchillaLaw(1.7, 410.0, 390.0, 0.33, 0.27)
+    scaling.fit(scaling.ChinchillaLaw, runs | {"loss": law.predict(**runs)}).save(tmp_path / "c.json")
+    with pytest.raises(ValueError, match="ChinchillaLaw needs N, D; the page explores laws of N and P"):
+        read_sources([tmp_path / "c.json"])
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [("diverged", "no finished run"), ("ok", "2 finished runs are too few to fit a law")],
+)
+def test_a_sweep_without_a_usable_run_is_refused(tmp_path, status, message):
+    rows = pd.DataFrame({"N": [1e6, 2e6], "P": [1, 2], "loss": [3.1, 2.9], "status": [status] * 2})
+    rows.to_parquet(tmp_path / "runs.parquet")
+    with pytest.raises(ValueError, match=message):
+        read_sources([tmp_path])
+
+
+def test_a_sweep_of_one_size_is_shown_without_the_laws_that_ran_off(tmp_path, monkeypatch):
+    rows = pd.DataFrame({"N": [51234] * 4, "P": [1, 2, 4, 8], "loss": [5.0012, 4.8846, 4.8079, 4.7495]})
+    rows.to_csv(tmp_path / "runs.csv")
+    seen = results.read_sweep(tmp_path / "runs.csv")
+    law = replace(seen.fits[""]["diversity"].law, A=np.inf)  # where such a fit may end
+    fits = seen.fits[""] | {"diversity": replace(seen.fits[""]["diversity"], law=law)}
+    monkeypatch.setattr(results, "read_sweep", lambda path, *_: replace(seen, fits={"": fits}))
+    (source,) = read_sources([tmp_path / "runs.csv"])
+    assert set(fits) - set(source.fits) == {"diversity"}
+    assert "not identifiable" in page_text([source], command="c", origin="o")
+
+
+def test_a_sweep_that_has_only_begun_is_told_from_a_missing_file(tmp_path):
+    with pytest.raises(ValueError, match=r"no finished run in it .* see `parscale status"):
+        read_sources([tmp_path])

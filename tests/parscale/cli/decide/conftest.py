@@ -1,0 +1,3 @@
+"""The trained sweep that `streams` and `context` read."""
+
+from tests.sweeps.inspect.conftest import *  # noqa: F403

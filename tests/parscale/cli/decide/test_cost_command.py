@@ -1,0 +1,31 @@
+"""`parscale cost`: a table whole at any width."""
+
+import pytest
+
+import parscale
+
+
+def test_no_number_of_a_table_is_broken_on_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setattr("scaling.terminal_text.width", lambda: 80)
+    words = "cost --N 1.6B --P 1,8 --train 42B --batch 1"
+    assert parscale.main(words.split()) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    for number in ("3.3831", "0.14356", "4.8333e+20", "72.711", "4413.9", "6.4444e+20", "31.332", "5885.2"):
+        assert number in out.split()
+    assert out.count("1.6B") == 4  # each of two tables says whose its numbers are
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--P inf", "--P inf: inf is no whole number of at least 1"),
+        ("--P 1,nan", "--P 1,nan: nan is no whole number of at least 1"),
+        ("--batch two", "--batch: 'two' is not a number"),
+        ("--N 1.6B,foo", "--N: 'foo' is not a number"),
+        ("--train foo", "--train: 'foo' is not a number"),
+    ],
+)
+def test_a_wrong_option_of_cost_is_named(words, says, capsys):
+    assert parscale.main(["cost", *words.split()]) == 2
+    assert says in capsys.readouterr().err

@@ -1,0 +1,67 @@
+"""`parscale compare`: laws ranked on the same runs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling
+from parscale.cli.fit import backtest_command, compare_command, predict_command
+from parscale.cli.fit.compare_command import compared
+from scaling import AdditiveLaw, ParallelLaw
+from tests.scaling.command_line import run
+
+
+def test_a_folder_of_runs_is_no_fit_and_few_runs_are_said_once(losses: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a folder, not a fit file: write one with `parscale fit"):
+        run(predict_command, fit=str(tmp_path), N="1e9", P="2")
+    losses[:3].to_csv(tmp_path / "three.csv")
+    text = run(compare_command, runs=str(tmp_path / "three.csv"), laws="parallel,dense")
+    assert "too few runs" in text
+    assert "usable rows" not in text
+    losses[:2].assign(status=["ok", "diverged"]).to_csv(tmp_path / "one.csv")
+    said = r"1 usable rows for the 3 parameters of DenseLaw \(1 left out\): add runs"
+    with pytest.raises(scaling.FitError, match=said):
+        run(compare_command, runs=str(tmp_path / "one.csv"), laws="parallel,dense")
+
+
+def test_compare(losses: pd.DataFrame) -> None:
+    body = json.loads(run(compare_command, objective="least-squares", by="corpus", json=True))
+    assert body["pile"]["laws"]["ParallelLaw"]["delta_aicc"] > 20
+    assert body["pile"]["adequacy"]["ParallelLaw"]["structure_p"] < 0.01
+    assert "ChinchillaLaw" not in body["pile"]["laws"]  # D does not vary
+    text = run(
+        compare_command, objective="least-squares", where="corpus=pile", laws="parallel,dense", holdout="P"
+    )
+    assert "ParallelLaw has the lowest AICc." in text
+    assert "hold-out in P" in text
+    with pytest.raises(ValueError, match="unknown law 'cubic'"):
+        run(compare_command, laws="parallel,cubic")
+
+
+def test_where_takes_numbers_as_they_are_written(tmp_path: Path) -> None:
+    for value in ("P=1", "P=1.0"):
+        text = run(compare_command, where=f"{value},corpus=pile")
+        assert "DenseLaw (converged) is the only law with an AICc: there is none to prefer" in text
+        assert "note: P is 1 in every run: no law of P is compared" in text
+    assert "no law of P" not in run(compare_command, where="corpus=pile", laws="parallel,dense")
+    with pytest.raises(scaling.FitError, match="no law to compare: N takes one value, P takes one value"):
+        run(compare_command, where="N=535813376,corpus=pile")
+
+
+def test_a_verdict_says_what_its_fits_are_worth(tmp_path: Path) -> None:
+    sizes = [1e6 * 2**i for i in range(6)]
+    flat = pd.DataFrame({"N": sizes * 2, "P": [1] * 6 + [2] * 6, "loss": 2.5})
+    flat.to_csv(tmp_path / "flat.csv")
+    text = run(compare_command, runs=str(tmp_path / "flat.csv"), laws="dense,parallel")
+    assert "Every law meets the runs exactly" in text
+    text = run(backtest_command, runs=str(tmp_path / "flat.csv"))
+    assert "That fit is in doubt (" in text
+
+
+def test_numbers_in_json_are_whole(pile):
+    found = compared(scaling.compare([ParallelLaw, AdditiveLaw], pile))
+    assert found["laws"]["ParallelLaw"]["rmse"] == scaling.compare([ParallelLaw], pile).table["rmse"].iloc[0]
+    assert np.isfinite(found["laws"]["ParallelLaw"]["rmse"])

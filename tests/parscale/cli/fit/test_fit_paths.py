@@ -1,0 +1,60 @@
+"""Where fits are saved: no table's fit silently takes the place of another's."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import parscale
+from parscale.cli.fit import fit_paths
+
+LOSSES = Path(__file__).parents[4] / "results" / "published" / "losses.csv"
+
+
+def fit(*words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `parscale fit` prints."""
+    assert parscale.main(["fit", *words, "--law", "dense"]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def tables(losses: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two tables of other runs than the paper's, in the folder that commands work in."""
+    other = losses.assign(loss=losses["loss"] + 0.1)
+    other.to_csv(tmp_path / "mine.csv")
+    other[other["corpus"] == "pile"].to_csv(tmp_path / "yours.csv")
+    (tmp_path / "sweep").mkdir()
+    other.to_parquet(tmp_path / "sweep" / "runs.parquet")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_each_table_has_its_own_files(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for table in ("mine.csv", "yours.csv", "sweep", "sweep/runs.parquet"):
+        assert "replaced" not in fit(table, capsys=capsys)
+    for table in (str(LOSSES), "mine.csv"):
+        assert "replaced" not in fit(table, "--by", "corpus", capsys=capsys)
+    assert sorted(file.name for file in (tables / "results" / "fits").iterdir()) == [
+        "dense-mine-pile.json",
+        "dense-mine-stack-v2-python.json",
+        "dense-mine.json",
+        "dense-pile.json",
+        "dense-stack-v2-python.json",
+        "dense-sweep.json",
+        "dense-yours.json",
+    ]
+
+
+def test_a_fit_of_other_runs_is_not_replaced_unsaid(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = "dense-mine.json (replaced a fit of other runs)\n"
+    assert said not in fit("mine.csv", capsys=capsys)
+    assert said not in fit("mine.csv", "--delta", "0.1", capsys=capsys)
+    assert said in fit("mine.csv", "--where", "corpus=pile", capsys=capsys)
+    (tables / "results/fits/dense-mine.json").write_text("{}")
+    assert said not in fit("mine.csv", capsys=capsys)
+
+
+def test_a_table_without_a_name_of_its_own_takes_its_folders() -> None:
+    assert fit_paths.table_name("a/b/runs.parquet") == "b"
+    assert fit_paths.table_name("a/b.csv") == "b"
+    assert fit_paths.table_name("..") == Path("..").resolve().name

@@ -1,0 +1,29 @@
+"""`parscale explore`: the page is written and, unless told otherwise, opened."""
+
+import pytest
+
+from parscale.cli.publish import explore_command
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch, request):
+    monkeypatch.chdir(request.config.rootpath)
+
+
+def given(fits, folder, no_open):
+    """What the command line gives for one fit file."""
+    source = (str(fits / "parallel-stack-v2-python.json"),)
+    return explore_command.Options(sources=source, out=str(folder / "p.html"), no_open=no_open)
+
+
+def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monkeypatch, capsys):
+    monkeypatch.setattr("webbrowser.open", lambda url: False)
+    assert explore_command.run(given(stack_fits, tmp_path, no_open=False)) == 0
+    said = capsys.readouterr()
+    assert "no browser could be opened" in said.out + said.err
+    assert (tmp_path / "p.html").stat().st_size > 4e6
+
+
+def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
+    monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
+    assert explore_command.run(given(stack_fits, tmp_path, no_open=True)) == 0

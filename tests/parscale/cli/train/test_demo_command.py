@@ -1,0 +1,38 @@
+"""`parscale demo`: the main job from sweep to fit."""
+
+import pytest
+
+from tests.parscale.commands import command
+
+
+@pytest.mark.slow
+def test_the_main_job_end_to_end(tmp_path):
+    """Sweep, fit, draw on real text; a second call trains nothing; the fit round-trips."""
+    first = command("demo", "--grid", "ci", "--out", str(tmp_path))
+    out, _ = first.communicate(timeout=600)
+    assert first.returncode == 0, out
+    assert "6 runs trained" in out
+    assert "what P streams are worth" in out
+    assert "R2" in out
+    for name in (
+        "runs.parquet",
+        "figures/fig2.png",
+        "figures/fig2.pdf",
+        "figures/equivalents.png",
+        "fits/parallel-stdlib.json",
+    ):
+        assert (tmp_path / name).exists(), name
+    again = command("demo", "--grid", "ci", "--out", str(tmp_path))
+    out, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, out
+    assert "nothing to train: all 6 runs" in out
+
+    import scaling
+
+    runs = scaling.read_runs(tmp_path)
+    fit = scaling.fit(scaling.ParallelLaw, runs)
+    fit.save(tmp_path / "again.json")
+    back = scaling.Fit.load(tmp_path / "again.json")
+    assert back.law == fit.law
+    assert (back.predicted == fit.predicted).all()
+    assert back.law == scaling.Fit.load(tmp_path / "fits/parallel-stdlib.json").law

@@ -1,0 +1,77 @@
+"""The options of `parscale sweep`: what they come to, and what is refused in one line."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import parscale
+from parscale.cli.options import read_options
+from parscale.cli.train import sweep_command
+from sweeps.grids.grids import find
+
+
+def parsed(*argv):
+    return read_options(sweep_command.Options, parscale.build_parser().parse_args(["sweep", "ci", *argv]))
+
+
+def test_options_reach_the_axes_and_the_execution():
+    args = parsed("--recipe", "two-stage", "--stage2-share", "0.1", "--checkpoint-minutes", "0.5")
+    assert args.axes().stage2_share == 0.1
+    assert args.execution().checkpoint_minutes == 0.5
+    args = parsed("--recipe", "peft", "--base", "there", "--threads", "3", "--accelerator", "cpu")
+    assert args.axes().base == "there"
+    execution = args.execution()
+    assert (execution.threads, execution.accelerator, execution.checkpoint_minutes) == (3, "cpu", 5.0)
+
+
+def test_devices_strategy_precision_and_loggers():
+    args = parsed(
+        "--devices", "8", "--strategy", "fsdp2", "--precision", "bf16", "--logger", "csv,tensorboard"
+    )
+    execution = args.execution()
+    assert (execution.devices, execution.strategy, execution.loggers) == (8, "fsdp2", "csv,tensorboard")
+    assert {run.precision for run in find("ci")(args.axes())} == {"bf16"}
+
+
+@pytest.mark.parametrize(("name", "what"), [("wandb", "wandb"), ("tensorboard", "'parscale[tb]'")])
+def test_a_logger_whose_package_is_missing_is_named(monkeypatch, name, what):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    said = f"--logger {name}: {name} is not installed: pip install {what}"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parsed("--logger", name).execution()
+    stated = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())
+    assert stated["project"]["optional-dependencies"]["tb"][0].startswith("tensorboard")
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--threads", "0"], "--threads 0: give a whole number of at least 1"),
+        (["--threads", "two"], "--threads two: give a whole number"),
+        (["--checkpoint-minutes", "-1"], "--checkpoint-minutes -1: give a number of minutes above 0"),
+        (["--checkpoint-minutes", "nan"], "--checkpoint-minutes nan: give a number of minutes above 0"),
+        (["--accelerator", "abacus"], "--accelerator abacus: choose one of auto, cpu, gpu"),
+        (["--recipe", "two-stage", "--stage2-share", "2"], "--stage2-share 2: give a share between 0 and 1"),
+        (["--stage2-share", "0.1"], "only --recipe two-stage has a stage 2"),
+        (["--base", "x"], "only --recipe continual and peft start from a checkpoint"),
+        (["--recipe", "peft", "--base", "nowhere"], "--base nowhere: it has no config.json"),
+        (["--devices", "0"], "--devices 0: give a whole number of at least 1"),
+        (["--num-nodes", "2"], "--num-nodes 2: only --launcher slurm starts a run on several"),
+        (["--strategy", "pipeline"], "--strategy pipeline: choose one of ddp, fsdp2"),
+        (["--precision", "fp8"], "--precision fp8: choose one of float32, bf16"),
+        (["--logger", "csv,paper"], "--logger paper: choose among csv, tensorboard, wandb"),
+        (["--tokens", "-5"], "--tokens -5: give a number of tokens, e.g. 10M"),
+        (["--tokens", "inf"], "--tokens inf: give a number of tokens"),
+        (["--tokens", "many"], "--tokens many: give a number of tokens"),
+        (["--corpora", "stdlib,nope"], "unknown corpus 'nope'; choose one of stdlib, code"),
+        (["--seeds", "a"], "--seeds a: give whole numbers separated by commas"),
+    ],
+)
+def test_wrong_values_are_one_line_and_exit_code_2(capsys, argv, says):
+    assert parscale.main(["sweep", "ci", "--dry-run", *argv]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert len(err.splitlines()) == 1
+    assert says in err

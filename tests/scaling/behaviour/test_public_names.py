@@ -1,0 +1,28 @@
+"""The names that `import scaling` offers; who may import whom is in tests/test_architecture.py."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_public_name_is_there_twice_in_a_row() -> None:
+    """A submodule of the same name would shadow the function at the second look."""
+    code = (
+        "import scaling\n"
+        "for name in scaling.__all__:\n"
+        "    first, second = getattr(scaling, name), getattr(scaling, name)\n"
+        "    assert first is second, name\n"
+        "    assert callable(first) or name in {'REGISTRY'}, name\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_unknown_names_are_refused() -> None:
+    import scaling
+
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        _ = scaling.fitt

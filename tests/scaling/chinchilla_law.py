@@ -1,0 +1,1 @@
+"""The law that tests of allocation and of isoFLOP optima share."""

@@ -1,0 +1,35 @@
+"""Equivalent sizes as tables, of a law, of a fit and read off the points."""
+
+import numpy as np
+import pytest
+
+import scaling
+from scaling.laws import AdditiveLaw, ParallelLaw
+from scaling.selection.equivalent_size import equivalents, equivalents_by_points
+
+
+def test_equivalents_of_a_fit_have_intervals(stack):
+    fitted = scaling.fit(ParallelLaw, stack)
+    table = equivalents(fitted, N=[[1e9], [2e9]], P=[1, 2, 6], data=stack)
+    k = fitted.intervals().loc["k"]
+    np.testing.assert_allclose(table["multiple"], np.tile(1 + k["estimate"] * np.log([1, 2, 6]), 2))
+    for end in ("lower", "upper"):
+        np.testing.assert_allclose(
+            table[end] / table["N"], np.tile(1 + k[end] * np.log([1, 2, 6]), 2), rtol=2e-3
+        )
+    with pytest.raises(ValueError, match=r"level=1\.5"):
+        equivalents(fitted, N=1e9, P=2, level=1.5)
+
+
+def test_equivalents_under_a_law_without_closed_form():
+    law = AdditiveLaw(E=0.7, A=30.0, alpha=0.21, C=0.12, beta=0.45)
+    table = equivalents(law, N=[[1e9], [2e9]], P=[2, 6])
+    np.testing.assert_allclose(law.predict(N=table["equivalent_N"], P=1), table["loss"])
+    assert table["lower"].isna().all()
+
+
+def test_equivalents_by_points(stack):
+    table = equivalents_by_points(stack).set_index(["P", "N"])
+    assert table.loc[(8, 1595669000), "equivalent_N"] == pytest.approx(3.156e9, rel=1e-3)
+    assert (8, 4414502408) not in table.index  # below every one-stream loss: no answer, not a guess
+    assert equivalents_by_points(stack[stack["P"] == 1]).empty

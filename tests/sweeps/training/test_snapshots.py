@@ -1,0 +1,76 @@
+"""Snapshots: chosen, set aside, refused, written as often as asked."""
+
+import random
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sweeps.training import snapshots
+from sweeps.training.train import train
+from tests.sweeps.ends_of_runs import assert_same_end, interrupted_at
+from tests.sweeps.small_run import ONE, config
+
+
+def test_a_run_goes_on_from_the_snapshot_it_is_told_and_half_written_ones_are_removed(rhymes, tmp_path):
+    run, told = config(rhymes), []
+    interrupted_at(run, tmp_path, 5)
+    half = tmp_path / ".snapshot-12.tmp"
+    half.write_bytes(b"half")
+    assert snapshots.choose(run, tmp_path, told.append) == next(tmp_path.glob("step-*.ckpt"))
+    assert told == [f"run {run.run_id}: goes on from step 5"]
+    assert not half.exists()
+    begun = []
+    train(run, tmp_path, execution=ONE, progress=begun.append, snapshot=None)
+    assert begun[0]["step"] == 1
+
+
+def test_a_damaged_snapshot_is_set_aside_and_the_one_before_used(rhymes, tmp_path):
+    run = config(rhymes)
+    whole = train(run, tmp_path / "whole", execution=ONE)
+    interrupted_at(run, tmp_path / "run", 5)
+    interrupted_at(run, tmp_path / "run", 9)
+    _, new = sorted((tmp_path / "run").glob("step-*.ckpt"))
+    damaged = bytearray(new.read_bytes())
+    damaged[len(damaged) // 3] ^= 1
+    new.write_bytes(bytes(damaged))
+    told, seen = [], []
+    row = train(run, tmp_path / "run", execution=ONE, report=told.append, progress=seen.append)
+    assert "fails its checksum; set aside" in told[0]
+    assert seen[0]["step"] == 6
+    assert_same_end(tmp_path / "whole", tmp_path / "run", whole, row)
+
+
+def test_a_half_written_snapshot_is_never_read(rhymes, tmp_path):
+    run = config(rhymes)
+    interrupted_at(run, tmp_path / "run", 5)
+    (tmp_path / "run" / ".snapshot-99.tmp").write_bytes(b"half")
+    seen = []
+    train(run, tmp_path / "run", execution=ONE, progress=seen.append)
+    assert seen[0]["step"] == 6
+
+
+def test_a_snapshot_of_another_configuration_or_torch_is_refused(rhymes, tmp_path, monkeypatch):
+    run = config(rhymes)
+    interrupted_at(run, tmp_path / "run", 5)
+    with pytest.raises(snapshots.SnapshotError, match="a snapshot of another configuration; delete it"):
+        train(replace(run, lr=1e-3), tmp_path / "run", execution=ONE)
+    monkeypatch.setattr(torch, "__version__", "1.0.0")
+    with pytest.raises(snapshots.SnapshotError, match=r"written with torch .*, this is 1.0.0; install"):
+        train(run, tmp_path / "run", execution=ONE)
+
+
+def test_a_clock_that_jumps_changes_nothing(rhymes, tmp_path, monkeypatch):
+    calm = train(config(rhymes), tmp_path / "calm", execution=ONE)
+    right, days, published = time.time, random.Random(5), []
+    monkeypatch.setattr(time, "time", lambda: right() + days.choice([-86_400, 0, 86_400]))
+    publish = snapshots.publish
+    monkeypatch.setattr(snapshots, "publish", lambda *args: published.append(publish(*args)))
+    hourly = replace(ONE, checkpoint_minutes=60)
+    row = train(config(rhymes), tmp_path / "jumping", execution=hourly)
+    assert not published
+    assert 0 < row["wall_s"] < 3600
+    train(config(rhymes), tmp_path / "often", execution=replace(ONE, checkpoint_minutes=1e-9))
+    assert len(published) == config(rhymes).steps - 1
+    assert_same_end(tmp_path / "calm", tmp_path / "jumping", calm, row)
