@@ -82,7 +82,9 @@ class Estimate:
     @cached_property
     def predicted(self) -> Array:
         """Fitted losses, (n,), nats per token."""
-        with np.errstate(over="ignore", invalid="ignore"):  # a prefactor beyond all numbers: the status says so
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # a prefactor beyond all numbers: the status says so
             return np.asarray(self.law.predict(**self.axes))
 
     @property
