@@ -142,9 +142,19 @@ def _candidates(fit: Estimate, frame: pd.DataFrame, known: tuple[str, ...]) -> d
         if not 2 <= len(values) <= min(GROUPS, len(frame) // ROWS) or codes.tobytes() in seen:
             continue
         seen.add(codes.tobytes())
-        if not _is_axis(fit, frame[name], codes):
+        if not _is_axis(fit, frame[name], codes) and not _follows(codes, frame):
             found[str(name)] = codes, values
     return found
+
+
+def _follows(codes: Any, frame: pd.DataFrame) -> bool:
+    """Whether a column has one value at each named size, as layers have, or at each P, as prefixes have."""
+    for name in ("size", "P"):
+        if name in frame and frame[name].nunique() > 1 and frame[name].notna().all():
+            level = pd.factorize(frame[name])[0]
+            if not _varies(codes, level):
+                return True
+    return False
 
 
 def _is_axis(fit: Estimate, column: pd.Series[Any], codes: Any) -> bool:

@@ -49,9 +49,17 @@ def test_numbers_and_truths_name_groups_too():
 
 def test_a_column_beyond_the_first_is_named_and_its_copies_are_not():
     table = two_kinds().assign(copy=lambda t: t["source"].map({"web": "a", "books": "b"}))
-    table["precision"] = np.tile(["bf16", "fp8"], len(table) // 2)
+    table["precision"] = np.random.default_rng(3).choice(["bf16", "fp8"], len(table))
     table.loc[table["precision"] == "fp8", "loss"] += 0.03
     assert [one.column for one in found(table)] == ["source", "precision"]
+
+
+def test_a_column_that_follows_the_size_or_the_streams_is_no_kind():
+    table = two_kinds().assign(size=lambda t: t["N"].astype(str))
+    table["prefix_tokens"] = np.where(table["P"] > 1, 48, 0)
+    table["layers"] = np.unique(table["N"], return_inverse=True)[1] // 2
+    table["loss"] += 0.05 * (table["P"] > 1) + 0.05 * table["layers"]
+    assert [one.column for one in found(table)] == ["source"]
 
 
 MANY = np.repeat(np.geomspace(5e8, 8e9, 16), 2)  # sizes, with one and two streams

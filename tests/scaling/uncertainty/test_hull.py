@@ -1,25 +1,33 @@
-"""The convex hull of runs: inside, on a side, outside, and runs in a plane or on a line."""
+"""The convex hull of runs: what lies in it, also where the runs lie in a plane or on a line."""
 
 import numpy as np
 import pytest
 
-from scaling.uncertainty.hull import hull_sides, in_hull
-
-SQUARE = np.array([[0.0, 0, 2, 2, 1], [0.0, 2, 0, 2, 1]])
+from scaling.uncertainty.hull import HULL, hull_sides, in_hull
 
 
-def test_points_of_a_square():
-    asked = np.array([[1.0, 2.0, 0.0, 2.1, -0.1], [0.5, 1.0, 0.0, 1.0, 1.0]])
-    assert list(in_hull(asked, SQUARE)) == [True, True, True, False, False]
+def test_corners_and_middles_are_in_the_hull_and_what_passes_a_side_is_not():
+    runs = np.array([[0.0, 4.0, 0.0, 4.0, 1.0], [0.0, 0.0, 3.0, 1.0, 1.0]])
+    asked = np.array([[0.0, 2.0, 4.0, 4.0, 3.9], [3.0, 2.0, 1.0, 1.1, 2.0]])
+    assert in_hull(asked, runs).tolist() == [True, True, True, False, False]
 
 
-def test_runs_on_a_line_leave_everything_beside_it_outside():
-    line = np.array([[0.0, 1, 2], [0.0, 2, 4]])
-    assert list(in_hull(np.array([[0.5, 0.5, 3.0], [1.0, 1.1, 6.0]]), line)) == [True, False, False]
+def test_runs_on_a_line_hold_what_lies_on_it_between_them():
+    x = np.linspace(1.0, 2.0, 5)
+    runs = np.stack([x, 3 * x - 1])
+    asked = np.array([[1.5, 1.5, 2.1], [3.5, 3.6, 5.3]])
+    assert in_hull(asked, runs).tolist() == [True, False, False]
 
 
-def test_sides_are_at_most_zero_at_every_run_and_in_units_of_the_range():
-    sides = hull_sides(SQUARE)
-    assert (sides[:, :-1] @ SQUARE + sides[:, -1:]).max() == pytest.approx(0.0, abs=1e-12)
-    far = np.array([[4.0], [1.0]])
-    assert (sides[:, :-1] @ far + sides[:, -1:]).max() == pytest.approx(1.0)  # a range beyond the edge
+def test_an_axis_at_one_value_is_left_by_any_other():
+    runs = np.array([[1.0, 2.0, 3.0], [7.0, 7.0, 7.0]])
+    assert in_hull(np.array([[2.5, 2.5], [7.0, 7.1]]), runs).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_sides_are_those_of_every_run(axes):
+    runs = np.random.default_rng(axes).normal(size=(axes, 12))
+    sides = hull_sides(runs)
+    reached = sides[:, :-1] @ runs + sides[:, -1:]
+    assert (reached <= HULL).all()
+    assert np.abs(reached.max(axis=1)).max() < 1e-9  # each side touches a run
