@@ -97,13 +97,21 @@ class Explanations:
 
     @property
     def offset(self) -> Any:
-        """τ, (B,): root mean square of a group's own offset over the explanations."""
-        return np.sqrt((self.weight * self.noise2 * self.rho).sum(-1))
+        """τ, (B,): a group's own offset, the median of the explanations (their mean is heavy with few groups)."""
+        return np.sqrt(_median(self.noise2 * self.rho, self.weight))
 
     @property
     def noise(self) -> Any:
-        """σ, (B,): root mean square of a row's own noise over the explanations."""
-        return np.sqrt((self.weight * self.noise2).sum(-1))
+        """σ, (B,): a row's own noise, the median of the explanations."""
+        return np.sqrt(_median(self.noise2, self.weight))
+
+
+def _median(values: Array, weight: Array) -> Array:
+    """The weighted median of each row of values (B, C), (B,)."""
+    order = np.argsort(values, axis=-1)
+    ahead = np.cumsum(np.take_along_axis(weight, order, -1), axis=-1)
+    at = np.minimum((ahead < 0.5).sum(-1, keepdims=True), values.shape[-1] - 1)
+    return np.asarray(np.take_along_axis(np.take_along_axis(values, order, -1), at, -1)[:, 0])
 
 
 def shares(found: Any, names: list[str]) -> tuple[Array, Array]:
