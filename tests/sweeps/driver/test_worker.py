@@ -7,7 +7,7 @@ import pytest
 
 from sweeps.config.execution import Execution
 from sweeps.driver import worker
-from sweeps.driver.worker import CRASHES, EXIT_FATAL, Fatal, Job, serve, work
+from sweeps.driver.worker import CRASHES, EXIT_FATAL, Fatal, Job, run_worker, work
 from sweeps.grids.grids import Axes, find
 from sweeps.store.locks import Locks
 from sweeps.store.store import Store
@@ -120,7 +120,7 @@ def test_a_full_disk_ends_the_worker_with_the_reason(store, trained):
 
     trained(full)
     told, text = [], job(store, store.add(RUNS)).to_json()
-    assert serve(text, lambda: False, told.append) == EXIT_FATAL
+    assert run_worker(text, lambda: False, told.append) == EXIT_FATAL
     assert "No space left on device" in told[0]["fatal"]
 
 
