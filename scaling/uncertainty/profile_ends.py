@@ -31,6 +31,7 @@ STARTS, NEIGHBOURS = (
     6,
     4,
 )  # places about the optimum, and other rows' ends, that an end at a kink is refitted from
+KINKED = 12  # rows up to which kinks of the objective can hide a better refit
 ROUNDS = 8  # times that such an end may turn out to lie further out before it is given as open
 GAINS = 1e-3  # of the distance to the estimate: a quantity that can gain less is at its limit
 
@@ -155,15 +156,12 @@ class Ends:
         return found
 
     def _confirm(self) -> None:
-        """Where the objective has kinks, refit each end from other places; open what no round settles.
+        """Where the objective has kinks and rows are few, refit each end from other places; open what none settles.
 
-        A refit that follows kinks may end in a fold, far above the least rise.
+        A refit that follows kinks may end in a fold, far above the least rise; of many rows the folds are shallow.
         """
-        rows = (
-            np.flatnonzero(np.isfinite(self.end) & ~self.held.exact())
-            if self.held.wider
-            else np.zeros(0, int)
-        )
+        folded = bool(self.held.wider) and self.held.problem.y.shape[-1] <= KINKED
+        rows = np.flatnonzero(np.isfinite(self.end) & ~self.held.exact()) if folded else np.zeros(0, int)
         for _ in range(ROUNDS):
             rows = self._easier(rows)
             if not rows.size:
