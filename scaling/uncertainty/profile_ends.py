@@ -21,8 +21,8 @@ FAR = 1e4  # standard errors from the estimate at which an end counts as infinit
 CLOSE = 4e-3  # relative difference from the threshold at which a proposed end is accepted
 MEETS = 1e-3  # the same of an end found here
 NARROW = 1e-5  # of the distance to the estimate: a bracket this narrow holds no more to be found
-OPENED, FAILED = 4, 20  # times that a bracket is opened again, and refits that may fail
-SEARCHES = 60  # refits of an end at most
+OPENED, FAILED = 4, 8  # times that a bracket is opened again, and refits that may fail
+SEARCHES = 30  # refits of an end at most
 FEW = 16  # quantities that are quicker computed all at once than sorted by row
 AGAIN = 3  # times that ends are held against what other rows found
 WITNESSES = 64  # points of other rows that an end is held against
@@ -31,7 +31,7 @@ STARTS, NEIGHBOURS = (
     6,
     4,
 )  # places about the optimum, and other rows' ends, that an end at a kink is refitted from
-KINKED = 12  # rows up to which kinks of the objective can hide a better refit
+KINKED = 6  # rows up to which kinks of the objective can hide a better refit
 ROUNDS = 8  # times that such an end may turn out to lie further out before it is given as open
 GAINS = 1e-3  # of the distance to the estimate: a quantity that can gain less is at its limit
 
