@@ -150,9 +150,9 @@ def _candidates(fit: Estimate, frame: pd.DataFrame, known: tuple[str, ...]) -> d
 def _follows(codes: Any, frame: pd.DataFrame) -> bool:
     """Whether a column has one value at each named size, as layers have, or at each P, as prefixes have."""
     for name in ("size", "P"):
-        if name in frame and frame[name].nunique() > 1 and frame[name].notna().all():
+        if name in frame and frame[name].notna().all():
             level = pd.factorize(frame[name])[0]
-            if not _varies(codes, level):
+            if level.max() > 0 and not _varies(codes, level):
                 return True
     return False
 
