@@ -193,7 +193,7 @@ def fit_html(fit: Estimate, level: float = LEVEL) -> str:
 class FitSummary(ResultTable):
     """A fit as a table of its parameters; printed, all that is known of the fit."""
 
-    parameter_table: pd.DataFrame  # index parameter; columns estimate, std_error, lower, upper, fixed
+    table: pd.DataFrame  # index parameter; columns estimate, std_error, lower, upper, fixed
     verdict: str
     words: str
     page: str

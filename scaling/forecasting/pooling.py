@@ -114,7 +114,7 @@ class Member:
             _slopes(law, dict(zip(law.axes, problem.x, strict=True)), free),
             _slopes(law, points, free),
         )
-        lengths = np.maximum(np.sqrt((rows**2).sum(0)), TINY)
+        lengths = np.maximum(np.sqrt((rows**2).sum(0)), 1e-100)  # whose inverse can be squared
         _, size, vectors = np.linalg.svd(rows / lengths, full_matrices=False)
         along = (asked / lengths) @ vectors[size > DETERMINED * size.max(initial=0.0)].T
         whole = ((asked / lengths) ** 2).sum(1)

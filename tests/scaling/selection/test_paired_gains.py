@@ -100,7 +100,7 @@ def test_what_parameters_are_worth_has_the_profile_interval() -> None:
     assert row["by_low"] < row["by_parameters"] < row["by_high"]
     draws = scaling.Bootstrap(400).draws(one, 400)
     spread = np.std(draws.predict(N=np.array([[row["N"]]])) - draws.predict(N=np.array([[row["N_one"]]])))
-    assert row["by_high"] - row["by_low"] == pytest.approx(4 * spread, rel=0.5)
+    assert 0.6 < (row["by_high"] - row["by_low"]) / (4 * spread) < 2.5  # few sizes: Student's t
 
 
 @pytest.mark.slow

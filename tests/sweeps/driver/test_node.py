@@ -42,7 +42,7 @@ def with_launcher(launcher):
 
 def test_workers_go_on_until_nothing_is_left_and_are_stopped_once(job):
     launcher = Launcher(looks=4)
-    assert with_launcher(launcher).run_node(job.to_json(), 3) == ""
+    assert with_launcher(launcher).serve(job.to_json(), 3) == ""
     assert launcher.calls == [("start", "session 7", 3), "stop"]
     assert launcher.looks == 0
 
@@ -50,17 +50,17 @@ def test_workers_go_on_until_nothing_is_left_and_are_stopped_once(job):
 def test_the_stop_file_of_this_session_ends_them(job):
     stop_file(Job(job.folder, [], "session 6")).touch()
     launcher = Launcher(looks=5)
-    assert with_launcher(launcher).run_node(job.to_json()) == ""
+    assert with_launcher(launcher).serve(job.to_json()) == ""
     assert launcher.looks == 0  # another session's file stops nobody
     stop_file(job).touch()
     launcher = Launcher(looks=10**9)
-    assert with_launcher(launcher).run_node(job.to_json()) == ""
+    assert with_launcher(launcher).serve(job.to_json()) == ""
     assert launcher.calls[-1] == "stop"
 
 
 def test_why_nothing_can_go_on_is_given_back_and_workers_are_stopped(job):
     launcher = Launcher(error=OSError(28, "No space left on device"))
-    assert "No space left on device" in with_launcher(launcher).run_node(job.to_json())
+    assert "No space left on device" in with_launcher(launcher).serve(job.to_json())
     assert launcher.calls[-1] == "stop"
 
 

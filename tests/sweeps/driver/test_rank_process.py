@@ -31,7 +31,7 @@ def serve(monkeypatch, tmp_path):
         spec = {"run": RUN.to_json(), "folder": str(tmp_path / "run"), "snapshot": snapshot}
         text = json.dumps({**spec, "execution": asdict(execution)})
         try:
-            code = rank_process.serve(text, lambda: False, sent.append)
+            code = rank_process.run_rank(text, lambda: False, sent.append)
         except ValueError as error:
             code = error
         return code, sent, given

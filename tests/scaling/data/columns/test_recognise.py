@@ -173,12 +173,13 @@ def test_losses_that_only_a_perplexity_has() -> None:
     assert not scaling.fit("dense", STREAMS.assign(loss=STREAMS["loss"] * 3)).reading.doubts
 
 
-def test_checkpoints_of_one_run_are_a_doubt_until_groups_are_said() -> None:
+def test_checkpoints_of_one_run_are_a_doubt_of_the_table_and_groups_of_its_fit() -> None:
     runs = read_runs(TABLES / "checkpoints.csv")
+    (doubt,) = reading_of(runs).doubts
+    assert (doubt.axis, doubt.column) == ("groups", "run_id")
+    assert "72 rows of 6 runs" in doubt.action
     fit = scaling.fit("chinchilla", runs)
-    assert [(doubt.axis, doubt.column) for doubt in fit.reading.doubts] == [("groups", "run_id")]
-    assert "72 rows of 6 runs" in fit.reading.doubts[0].action
-    assert not scaling.fit("chinchilla", runs, groups="run_id").reading.doubts
+    assert (fit.grouping, fit.clustered, fit.reading.doubts) == ("column run_id", True, ())
 
 
 @pytest.mark.parametrize("name", ["experiment", "model", "run"])
