@@ -88,7 +88,7 @@ def test_options_reach_the_launcher():
         (["--launcher", "cloud"], "--launcher cloud: choose one of local, slurm, ray"),
         (["--partition", "long"], "--partition: only --launcher slurm takes it"),
         (["--gpus", "1"], "--gpus: only --launcher slurm and ray takes it"),
-        (["--launcher", "slurm", "--time", "soon"], "--time soon: give a number of minutes, or hours"),
+        (["--launcher", "slurm", "--time", "soon"], "--time soon: give minutes, hours as H:MM"),
         (["--launcher", "slurm"], "sbatch is not on this machine's PATH: start the sweep on a Slurm login"),
         (["--launcher", "ray", "--ray-address", "127.0.0.1:9"], "--ray-address 127.0.0.1:9: no Ray cluster"),
     ],
