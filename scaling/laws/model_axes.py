@@ -15,7 +15,8 @@ import numpy as np
 from scaling.laws.arm_form import Category
 from scaling.laws.axis import Axis
 from scaling.laws.base import EXPONENT, Law, Range
-from scaling.laws.parameterisation import RootA, power
+from scaling.laws.parameterisation import power
+from scaling.laws.rivals import ParallelPowerLaw
 
 COUNT = Axis(lowest=1.0, reached=True)  # experts, recurrences: one at least
 CLARK = "Clark et al. 2022, arXiv 2202.01169"
@@ -223,32 +224,15 @@ class RoutedFloorLaw(_Routed):
 
 
 @dataclass(frozen=True)
-class ExpertsLaw(RootA):
+class ExpertsLaw(ParallelPowerLaw):
     """L = E + (A / (N experts^gamma))^alpha: experts worth a power of their number.
 
     Four parameters. Not for hundreds of experts, where gains saturate.
     """
 
-    E: float
-    A: float
-    alpha: float
-    gamma: float
-
     axes = ("N", "experts")
     axis_rules = {"experts": COUNT}
-    nonlinear = {"alpha": EXPONENT, "gamma": Range(0.02, 1.5, 12, 0.0, 10.0)}
     source = "the power law of ParScale's rivals with experts for streams"
-
-    @staticmethod
-    def terms(N: Any, experts: Any, alpha: Any, gamma: Any) -> Sequence[Any]:
-        return 1.0, np.exp(-alpha * (np.log(N) + gamma * np.log(experts)))
-
-    @classmethod
-    def terms_gradient(cls, N: Any, experts: Any, alpha: Any, gamma: Any) -> Sequence[Sequence[Any]]:
-        many = np.log(experts)
-        size = np.log(N) + gamma * many
-        phi = np.exp(-alpha * size)
-        return [[0.0, -size * phi], [0.0, -alpha * many * phi]]
 
 
 @dataclass(frozen=True)
