@@ -86,12 +86,14 @@ def mixed_columns(
     rows = _sample(fit.loss.size)
     part = replace(fit, problem=fit.problem.take(rows), groups=None, index=None)
     frame = table[keep].iloc[rows] if rows.size < keep.sum() or not keep.all() else table
+    groups = _candidates(part, frame, known)
+    if not groups:
+        return ()
     rest = _Rest.of(part, _runs(fit, frame, rows))
     for column in known:
         codes, values = _codes(frame[column])
         few = len(values) <= GROUPS
         rest = rest.beyond(_offsets(codes) if few or column != "D" else _log(frame[column]))
-    groups = _candidates(part, frame, known)
     found: list[MixedColumn] = []
     while groups and len(found) < 3:
         tests = {name: rest.test(codes) for name, (codes, _) in groups.items()}

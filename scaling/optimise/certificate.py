@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from scaling.data.levels import levels_along
 from scaling.laws.axis import categories_of
 from scaling.laws.base import Array
 from scaling.optimise.identifiability import tied_axes, undetermined
@@ -65,17 +64,17 @@ def levels(problem: Problem) -> dict[str, int]:
     axes = dict(zip(problem.law.axes, problem.x, strict=True))
     found = {axis: distinct(x) for axis, x in axes.items() if axis not in categories_of(problem.law)}
     if "N" in axes and "P" in axes:
-        size = levels_along("N", axes["N"], axes)
-        sizes = range(int(size.max()) + 1)
-        if found["N"] > len(sizes) and all(_one_size(axes, size == one) for one in sizes):
-            found["N"] = len(sizes)
+        count = int(problem.sizes.max()) + 1
+        if found["N"] > count and _rises_with_streams(problem.sizes, axes["N"], axes["P"]):
+            found["N"] = count
     return found
 
 
-def _one_size(axes: dict[str, Array], rows: Any) -> bool:
-    """Whether N has one value at each P and rises with P in these rows: what streams add, and no more."""
-    P, N = np.unique(np.stack([axes["P"][rows], axes["N"][rows]]), axis=1)
-    return bool((np.diff(P) > 0).all() and (np.diff(N) >= 0).all())
+def _rises_with_streams(size: Any, N: Array, P: Array) -> bool:
+    """Whether N has, within each size (n,), one value at each P and rises with P: what streams add, and no more."""
+    order = np.lexsort((N, P, size))
+    next_size, next_P, next_N = (np.diff(values[order]) for values in (size, P, N))
+    return bool(((next_size > 0) | (next_P > 0) & (next_N >= 0) | (next_P == 0) & (next_N == 0)).all())
 
 
 def axis_notes(problem: Problem) -> tuple[str, ...]:

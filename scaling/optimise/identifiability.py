@@ -28,14 +28,18 @@ def tied_axes(problem: Problem, law: Law) -> tuple[str, ...]:
 
     With the exponent of one of them held, its term is known up to a factor, and the other's can be told.
     """
-    shapes = [name for name in law.nonlinear if name not in problem.law.fixed]
-    along = {name: _acts_along(problem, law, name) for name in shapes}
     logs = {a: np.log(x) for a, x in zip(problem.law.axes, problem.x, strict=True) if np.ptp(x) > 0}
+    close = [
+        (a, b)
+        for a, b in combinations(logs, 2)
+        if abs(float(np.corrcoef(logs[a], logs[b])[0, 1])) > TIED
+    ]
+    shapes = [name for name in law.nonlinear if name not in problem.law.fixed]
+    along = {name: _acts_along(problem, law, name) for name in shapes if close}
     found: set[str] = set()
-    for a, b in combinations(logs, 2):
+    for a, b in close:
         free = {name for name in shapes if along[name] & {a, b}}
-        each = all(any(axis in along[name] for name in free) for axis in (a, b)) and len(free) > 1
-        if each and abs(float(np.corrcoef(logs[a], logs[b])[0, 1])) > TIED:
+        if len(free) > 1 and all(any(axis in along[name] for name in free) for axis in (a, b)):
             found |= {a, b}
     return tuple(a for a in problem.law.axes if a in found)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from scaling.data.levels import levels_along
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import Objective
 
@@ -62,6 +63,12 @@ class Problem:
     def upper(self) -> Array:
         """Upper bounds of θ, (p,)."""
         return np.array([np.inf] * self.m + [r.upper for r in self.law.nonlinear.values()])
+
+    @cached_property
+    def sizes(self) -> Any:
+        """Level 0, 1, ... of the size of each row, (n,); of a law with N."""
+        axes = dict(zip(self.law.axes, self.x, strict=True))
+        return levels_along("N", axes["N"], axes)
 
     @cached_property
     def _edges(self) -> tuple[Array, Array]:

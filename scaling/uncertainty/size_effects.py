@@ -240,6 +240,8 @@ def noticed(at: Tangent, by: list[Grouping]) -> Any:
     if not by:
         return np.zeros((len(at.r), 0), bool)
     passed = np.stack([group_test(at, one) for one in by], axis=-1) * len(by) < DOUBT
+    if passed.sum(-1).max() < 2:
+        return passed
     like = np.full(passed.shape, -np.inf)
     for j, one in enumerate(by):
         rho = (1 / SHRINKAGE - 1) * one.count / at.w.sum(-1).mean()

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.levels import levels_along
 from scaling.laws.base import Array
 from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
@@ -66,10 +65,9 @@ def groupings(problem: Problem, groups: Any = None) -> list[Grouping]:
 
     Only such as leave rows within groups. Beside given groups, only those that keep each of these whole.
     """
-    axes = dict(zip(problem.law.axes, problem.x, strict=True))
     found = [] if groups is None else [Grouping("run", pd.factorize(np.asarray(groups).astype(str))[0])]
-    if "N" in axes:
-        found.append(Grouping("size", levels_along("N", axes["N"], axes)))
+    if "N" in problem.law.axes:
+        found.append(Grouping("size", problem.sizes))
     found.append(Grouping("cell", joint(*problem.x)))
     kept: list[Grouping] = []
     for one in found:
@@ -149,4 +147,4 @@ class Tangent:
         u, s, _ = np.linalg.svd(J.swapaxes(1, 2), full_matrices=False)
         Q = u * (s > 1e-8)[:, None]
         y = self.r * np.sqrt(self.w)
-        return Q, y - np.einsum("bnp,bmp,bm->bn", Q, Q, y, optimize=True)
+        return Q, y - np.matmul(Q, np.matmul(Q.swapaxes(1, 2), y[..., None]))[..., 0]

@@ -87,6 +87,8 @@ def _holds(axis: str, name: str, table: pd.DataFrame) -> bool:
 
 def numbers(column: Any) -> Array | None:
     """A column as float64, sizes such as 2.8B too; None where a cell is no number."""
+    if getattr(getattr(column, "dtype", None), "kind", "O") in "iuf" and isinstance(column.dtype, np.dtype):
+        return np.asarray(column, dtype=np.float64)
     if pd.api.types.is_numeric_dtype(column):
         return np.asarray(pd.Series(column).to_numpy(dtype=np.float64, na_value=np.nan))
     try:
@@ -179,7 +181,7 @@ def in_base_units(
     good: which rows are runs, (n,) bool. What cannot be so many and is told by nothing is a doubt.
     """
     rows = _some(good)
-    axes = {axis: v for axis in AXES if axis in table and (v := numbers(table[axis].iloc[rows])) is not None}
+    axes = {axis: v for axis in AXES if axis in table and (v := numbers(table[axis].array[rows])) is not None}
     worth: dict[str, float] = {}
     for axis, name in said.items():
         if axis in axes and name.axis == axis and name.scale > 1 and _small(axis, axes[axis], table[axis]):
@@ -300,6 +302,8 @@ def repeated_rows(table: pd.DataFrame, good: Any, guesses: list[Guess]) -> None:
     """A doubt where rows repeat others to the last digit, as files put together twice do."""
     names = [name for name in table if name in (*AXES, "loss", "seed", "run_id", "corpus")]
     if "loss" not in names or len(table) > MANY_ROWS:
+        return
+    if len(set(table["loss"].tolist())) == len(table):  # what differs in its loss repeats nothing
         return
     twice = int(table.loc[good, names].astype(str).duplicated().sum())
     if twice and twice >= good.sum() // 10:
