@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scaling.allocation.compute_optimum import optimum
     from scaling.allocation.optimum_exponents import optimum_estimates
+    from scaling.allocation.tuned_optimum import tuned_optimum
     from scaling.data.published_tables import published
     from scaling.data.runs import read_runs
     from scaling.design.allocate import allocate
@@ -103,6 +104,7 @@ _HOMES = {
     "selection.describe": ["describe"],
     "selection.description": ["Description"],
     "allocation.optimum_exponents": ["optimum_estimates"],
+    "allocation.tuned_optimum": ["tuned_optimum"],
     "selection.paired_gains": ["gains"],
     "selection.pooled_k": ["pooled_k"],
     "uncertainty.adequacy": ["adequacy"],
@@ -167,6 +169,7 @@ __all__ = [
     "read_runs",
     "score",
     "suggest",
+    "tuned_optimum",
 ]
 
 

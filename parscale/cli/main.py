@@ -37,6 +37,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "decide": {
         "suggest": "Which runs to train next",
         "optimum": "The compute-optimal N and D for a budget, three ways",
+        "tuned": "The best learning rate and batch size, and how they grow with N and D",
         "cost": "Memory and latency of inference, and what training costs",
         "advise": "The cheapest (N, P) within limits",
         "gains": "Loss reduction from P > 1 at each model size",

@@ -46,16 +46,16 @@ class PowerLaw:
         middle = float(log_C.mean())
         X = np.stack([np.ones(n), log_C - middle], axis=1)
         if errors is None:
-            theta, inverse, left = _weighted(X, log_y, np.eye(n))
+            theta, inverse, left = generalised_fit(X, log_y, np.eye(n))
             return cls(
                 theta[0], theta[1], middle, np.zeros((2, 2)), inverse * (left @ left) / (n - 2), np.inf, n
             )
-        theta, inverse, left = _weighted(X, log_y, errors)
+        theta, inverse, left = generalised_fit(X, log_y, errors)
         excess = float(left @ np.linalg.solve(errors, left)) / (n - 2)
         if n < FEW:
             return cls(theta[0], theta[1], middle, np.zeros((2, 2)), inverse * max(excess, 1.0), np.inf, n)
-        more = _scatter(X, log_y, errors) if excess > 1 else 0.0
-        theta, inverse, _ = _weighted(X, log_y, errors + more * np.eye(n))
+        more = spare_variance(X, log_y, errors) if excess > 1 else 0.0
+        theta, inverse, _ = generalised_fit(X, log_y, errors + more * np.eye(n))
         gain = inverse @ np.linalg.solve(errors + more * np.eye(n), X).T
         return cls(theta[0], theta[1], middle, gain @ errors @ gain.T, more * gain @ gain.T, dof, n)
 
@@ -63,7 +63,7 @@ class PowerLaw:
     def excess_p(errors: Array, log_C: Array, log_y: Array, dof: float) -> float:
         """P of the F test that points miss a power law by no more than their errors (n, n), known with dof."""
         n = log_C.size
-        left = _weighted(np.stack([np.ones(n), log_C - log_C.mean()], axis=1), log_y, errors)[2]
+        left = generalised_fit(np.stack([np.ones(n), log_C - log_C.mean()], axis=1), log_y, errors)[2]
         return float(special.fdtrc(n - 2, dof, left @ np.linalg.solve(errors, left) / (n - 2)))
 
     def with_level_error(self, variance: float) -> PowerLaw:
@@ -116,22 +116,22 @@ class PowerLaw:
         return float(t * np.sqrt(total))
 
 
-def _weighted(X: Array, y: Array, errors: Array) -> tuple[tuple[float, float], Array, Array]:
-    """Generalised least squares: θ (2,), its covariance where the errors' is right, and the residuals."""
+def generalised_fit(X: Array, y: Array, errors: Array) -> tuple[Array, Array, Array]:
+    """Generalised least squares of y (n,) on X (n, p): θ, its covariance where that of the errors is right, residuals."""
     weighted = np.linalg.solve(errors, X)
     inverse = np.linalg.inv(X.T @ weighted)
     theta = inverse @ (weighted.T @ y)
-    return (float(theta[0]), float(theta[1])), inverse, y - X @ theta
+    return theta, inverse, y - X @ theta
 
 
-def _scatter(X: Array, y: Array, errors: Array) -> float:
-    """The variance beside the errors at which the weighted residuals are what n - 2 of them should be."""
+def spare_variance(X: Array, y: Array, errors: Array) -> float:
+    """The variance beside the errors at which the weighted residuals are what n - p of them should be."""
     n = y.size
 
     def excess(more: float) -> float:
         both = errors + more * np.eye(n)
-        left = _weighted(X, y, both)[2]
-        return float(left @ np.linalg.solve(both, left)) - (n - 2)
+        left = generalised_fit(X, y, both)[2]
+        return float(left @ np.linalg.solve(both, left)) - (n - X.shape[1])
 
     low, high = 0.0, float(np.trace(errors)) / n
     while excess(high) > 0:

@@ -71,6 +71,12 @@ TABLES = {
         "Step Law, as gathered in ScaleBench",
         "CC-BY-4.0",
     ),
+    "learning-rate-batch": (
+        "tables/learning_rate_batch.csv",
+        "N, D, learning rate, batch size (sequences of 2,048 tokens), loss: 2,819 runs in 42 cells",
+        "Li et al. 2025 (Step Law), arXiv 2503.04715, as gathered in ScaleBench",
+        "CC-BY-4.0",
+    ),
     "precision": (
         "tables/precision.csv",
         "precision, N, tokens, loss",

@@ -1,0 +1,94 @@
+"""Coverage of the laws of the best learning rate and batch size: simulated grids whose optimum is known.
+
+    python -m benchmarks.tuned [--trials 300]
+
+Writes results/tables/coverage_tuned.csv: a row a design and quantity, with the share of 95% intervals that hold the
+truth. The truth follows Step Law's exponents. Surfaces are quadratic, or steeper where the learning rate is too
+high, as published ones are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scaling.allocation.tuned_optimum import tuned_optimum
+
+OUT = Path("results/tables/coverage_tuned.csv")
+TRUTH = {"lr": (1.79, -0.713, 0.307), "batch_size": (2.9e-4, 0.0, 0.571)}  # G, exponents of N and D
+FAR = {"N": 5e9, "D": 5e11}
+
+
+@dataclass(frozen=True)
+class Design:
+    """A grid: cells of sizes x tokens, settings in factors of `step` about the optimum, shifted a little."""
+
+    sizes: int
+    tokens: int
+    noise: float  # of the loss, nats
+    skew: float  # of the surface along the learning rate
+    scatter: float = 0.0  # of a cell's optimum about the law, in the logarithm
+    step: float = 2.0
+
+
+DESIGNS = {
+    "6 x 5 cells, quadratic": Design(6, 5, 0.002, 0.0),
+    "6 x 5 cells, steeper above": Design(6, 5, 0.002, 0.15),
+    "6 x 5 cells, steeper above, optima scatter by 10%": Design(6, 5, 0.002, 0.15, 0.1),
+    "3 x 3 cells, steeper above": Design(3, 3, 0.002, 0.15),
+    "6 x 5 cells, steps of 1.41": Design(6, 5, 0.004, 0.15, 0.0, 2**0.5),
+}
+
+
+def best(name: str, N: float, D: float) -> float:
+    """A setting's optimum in truth."""
+    G, n, d = TRUTH[name]
+    return float(G * N**n * D**d)
+
+
+def simulated(design: Design, rng: np.random.Generator) -> pd.DataFrame:
+    """The runs of a design."""
+    rows = []
+    for N, D in itertools.product(np.geomspace(6e7, 1e9, design.sizes), np.geomspace(2e9, 1e11, design.tokens)):
+        lr, batch = (best(name, N, D) * np.exp(design.scatter * rng.standard_normal()) for name in TRUTH)
+        steps = np.log(design.step) * np.arange(-3, 4)
+        x, y = (v.ravel() for v in np.meshgrid(steps + rng.uniform(-0.3, 0.3), steps + rng.uniform(-0.3, 0.3)))
+        rise = 0.015 * x**2 * np.exp(design.skew * x) + 0.014 * y**2 - 0.012 * x * y
+        loss = 2.4 + rise + design.noise * rng.standard_normal(x.size)
+        rows.append(pd.DataFrame({"N": N, "D": D, "lr": lr * np.exp(x), "batch_size": batch * np.exp(y), "loss": loss}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def hits(design: Design, trial: int) -> dict[str, float]:
+    """Of one simulated table: which intervals hold the truth; nan where there is no law."""
+    made = tuned_optimum(simulated(design, np.random.default_rng([11, trial])))
+    found: dict[str, float] = {}
+    for name, (_, n, d) in TRUTH.items():
+        for axis, truth in (("N", n), ("D", d)):
+            row = made.table.loc[(name, axis)]
+            found[f"{name}: exponent of {axis}"] = float(row.lower <= truth <= row.upper)
+        far = made.at(**FAR).loc[name]
+        found[f"{name} at N = 5e9, D = 5e11"] = float(far.lower <= best(name, **FAR) <= far.upper)
+    return found
+
+
+def main() -> None:
+    """Every design, the table written at the end."""
+    parser = argparse.ArgumentParser("python -m benchmarks.tuned", description=__doc__)
+    parser.add_argument("--trials", type=int, default=300)
+    trials = parser.parse_args().trials
+    rows = []
+    for name, design in DESIGNS.items():
+        share = pd.DataFrame([hits(design, trial) for trial in range(trials)]).mean()
+        rows += [{"design": name, "quantity": q, "coverage": round(v, 4), "trials": trials} for q, v in share.items()]
+        print(pd.DataFrame(rows[-6:]).to_string(index=False), flush=True)
+    pd.DataFrame(rows).to_csv(OUT, index=False)
+
+
+if __name__ == "__main__":
+    main()
