@@ -4,7 +4,8 @@ At the edge of the runs a law says how fast the loss falls on. Carried on at tha
 Δ. It really changes by a share κ more or less. (The whole change that a law predicts says little far out, where
 the law has reached its floor.) Public tables say how large κ is (PRIOR, docs/forecast.md); windows, in which the
 smaller runs predict the larger, say whether it is larger or smaller here.
-Axes are N, P, D and C, their product; a side is +1 above the runs and -1 below. Shapes as in `pooling`.
+Axes are those of the laws, and C, the product of N, P and D; a side is +1 above the runs and -1 below.
+Categories have no sides. Shapes as in `pooling`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from scaling.forecasting.pooling import FLAT, Member, pooled_log_loss, refitted, weights
+from scaling.laws.axis import categories_of
 from scaling.laws.base import Array
 
 PRIOR = 0.05  # κ at which the prior is centred, chosen on public tables
@@ -30,9 +32,24 @@ Points = dict[str, Array]
 
 
 def axis_of(points: Points, axis: str) -> Array:
-    """The logarithm of an axis, (K,); of C, the product of N, P and D as far as they are there, for "C"."""
+    """The logarithm of an axis, (K,); of C, the product of N, P and D as far as they are there, for "C".
+
+    -inf for what is 0 or less: no run lies below it.
+    """
     names = [axis] if axis in points else [a for a in points if a in PRODUCT]
-    return np.asarray(sum(np.log(points[name]) for name in names))
+    with np.errstate(divide="ignore"):
+        return np.asarray(sum(np.log(np.maximum(points[name], 0.0)) for name in names))
+
+
+def categories_among(members: Sequence[Member]) -> set[str]:
+    """The axes of some laws that are categories."""
+    return {axis for one in members for axis in categories_of(one.problem.law)}
+
+
+def amounts(members: Sequence[Member], points: Points) -> Points:
+    """Points without their categories: on the axes along which there is a further and a nearer."""
+    names = categories_among(members)
+    return {axis: x for axis, x in points.items() if axis not in names}
 
 
 def axes_of(points: Points) -> list[str]:
@@ -44,7 +61,9 @@ def axes_of(points: Points) -> list[str]:
 def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
     """By how much points lie beyond the runs on a side of an axis, on the logarithm, (K,); 0 within."""
     largest = (side * axis_of(runs, axis)).max()
-    return np.asarray(np.maximum(side * axis_of(points, axis) - largest, 0.0))
+    with np.errstate(invalid="ignore"):
+        beyond = side * axis_of(points, axis) - largest
+    return np.where(beyond > 0, beyond, 0.0)
 
 
 def brought_back(points: Points, axis: str, side: int, by: Array) -> Points:

@@ -5,13 +5,13 @@ Shapes as in `scaling.forecasting.pooling`. An axis may be C, compute: the produ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
-from scaling.forecasting.drift import SAME, Points, axes_of, axis_of, change_beyond, reach
+from scaling.forecasting.drift import SAME, Points, amounts, axes_of, axis_of, change_beyond, reach
 from scaling.forecasting.pooling import Member
 from scaling.laws.base import Array
 
@@ -33,7 +33,7 @@ def exits_of(members: Sequence[Member], weight: Array, runs: Points, points: Poi
     size = next(iter(points.values())).size
     place, change = np.full(size, -1), np.zeros(size)
     ways: list[tuple[str, int]] = []
-    for axis in axes_of(points):
+    for axis in axes_of(amounts(members, points)):
         for side in (1, -1):
             out = reach(runs, points, axis, side) > 0
             if out.any():
@@ -44,20 +44,40 @@ def exits_of(members: Sequence[Member], weight: Array, runs: Points, points: Poi
     return Exits(place, change, tuple(ways))
 
 
-def in_ranges(runs: Points, points: Points) -> tuple[Array, Array]:
-    """Logarithms of the axes of runs (n, d) and points (K, d) in ranges of the runs."""
-    inside, out = (np.log(np.stack(list(x.values()), 1)) for x in (runs, points))
-    low, width = inside.min(0), np.ptp(inside, axis=0)
-    width = np.where(width > 0, width, 1.0)
-    return (inside - low) / width, (out - low) / width
+def in_ranges(runs: Points, points: Points, categories: Collection[str] = ()) -> tuple[Array, Array]:
+    """Where runs (n, d) and points (K, d) lie, in ranges of the runs, on the logarithms of their axes.
+
+    An axis on which some runs are not positive counts evenly; two levels of a category lie one range apart.
+    """
+    both = [(_levels if axis in categories else _range)(runs[axis], points[axis]) for axis in runs]
+    inside, out = (np.concatenate(side, axis=1) for side in zip(*both, strict=True))
+    return inside, out
+
+
+def _range(runs: Array, points: Array) -> tuple[Array, Array]:
+    """An axis of amounts in its range over the runs, (n, 1) and (K, 1)."""
+    inside, out = (np.log(runs), np.log(points)) if (runs > 0).all() else (runs, points)
+    low, width = inside.min(), float(np.ptp(inside)) or 1.0
+    return (inside[:, None] - low) / width, (out[:, None] - low) / width
+
+
+def _levels(runs: Array, points: Array) -> tuple[Array, Array]:
+    """A category as one coordinate a level, (n, l) and (K, l)."""
+    known = np.unique(runs)
+    inside, out = ((x[:, None] == known) / np.sqrt(2) for x in (runs, points))
+    return inside, out
+
+
+def far_out(runs: Points, points: Points) -> dict[str, Array]:
+    """By how much points lie outside the runs on each axis, on the logarithm, (K,) each; 0 within."""
+    return {axis: np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) for axis in points}
 
 
 def furthest(runs: Points, points: Points) -> tuple[Array, Array]:
     """By what factor each point lies outside the runs and along which axis; of compute where no other."""
-    own, last = list(points), [axis for axis in axes_of(points) if axis not in points]
-    far = {axis: np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) for axis in own}
+    far, last = far_out(runs, points), [axis for axis in axes_of(points) if axis not in points]
     place, most = np.stack(list(far.values())).argmax(0), np.max(list(far.values()), axis=0)
-    name = np.where(most > 0, np.array(own, dtype=object)[place], "")
+    name = np.where(most > 0, np.array(list(far), dtype=object)[place], "")
     if last:
         compute = reach(runs, points, last[0], 1)
         alone = (most == 0) & (compute > 0)

@@ -1,8 +1,8 @@
 """Forecasts: prediction intervals that hold beyond the runs.
 
-Every law of the runs' axes is fitted. Their predictive distributions are pooled (`scaling.pooling`), with the
-errors that neighbouring runs share (`scaling.discrepancy`). Beyond the runs they are widened by how wrong the
-change that laws predict there has been, in windows inside these runs and in public tables (`scaling.drift`).
+Every law of the runs' axes is fitted. Their predictive distributions are pooled (`pooling.py`), with the
+errors that neighbouring runs share (`discrepancy.py`). Beyond the runs they are widened by how wrong the
+change that laws predict there has been, in windows inside these runs and in public tables (`drift.py`).
 How often the intervals held on public tables: docs/forecast.md.
 """
 
@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_frame, as_runs
 from scaling.data.runs import usable
 from scaling.fitting.fit import column, labels_of
 from scaling.forecasting.discrepancy import LENGTH, Discrepancy, discrepancy
-from scaling.forecasting.drift import PRIOR, Drift, Points, drift_along
+from scaling.forecasting.drift import PRIOR, Drift, Points, amounts, categories_among, drift_along
 from scaling.forecasting.exits import FEW, Exits, exits_of, few_levels, furthest, in_ranges
 from scaling.forecasting.forecast_result import Forecast
 from scaling.forecasting.pooling import FLAT, Member, PredictiveMixture, joined, member
 from scaling.forecasting.pooling import weights as weights_of
 from scaling.forecasting.question import Question, question
-from scaling.laws.base import Array, LawForm
+from scaling.laws import Arms
+from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.multi_start import FitError, solve
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.optimise.problem import Problem
@@ -49,18 +50,20 @@ def forecast(
     N: Any = None,
     P: Any = None,
     D: Any = None,
-    laws: Iterable[LawForm] | None = None,
+    laws: Iterable[LawForm | Law | Arms | str] | None = None,
     objective: Objective | None = None,
     level: float = 0.95,
     weights: Any = None,
     se: Any = None,
     groups: Any = None,
     tuned: Tuned | None = None,
+    **axes: Any,
 ) -> Forecast:
     """Forecast the loss of one more run at points N=, P=, D= (numbers, '30B', arrays or Series; broadcast).
 
-    table: the runs (a DataFrame or mapping with N, P or D and `loss`). laws: classes to pool, every
-    registered law of the axes that the runs vary unless given. objective: what each law is fitted by,
+    axes: points on the other axes of laws, experts=64 or precision="bf16", whatever the laws are of.
+    table: the runs, any table that `scaling.fit` takes. laws: classes or names to pool, your own too; unless given every
+    registered law of those of N, P and D that the runs vary and of the axes asked for. objective: what each law is fitted by,
     LeastSquares(log=True) unless given. level: of the prediction interval. weights, se, groups: as `scaling.fit`
     takes them, of the rows of the table; rows of one group share an offset, False: rows are independent.
     tuned: the numbers chosen on public tables, for checks of that choice. Of more than 2,000 rows an even
@@ -70,8 +73,8 @@ def forecast(
     if not (isinstance(level, (int, float)) and 0 < level < 1):
         raise ValueError(f"level={level!r} is no level. Give one between 0 and 1, such as 0.95.")
     objective = checked(objective, LeastSquares(log=True))
-    table, weights, se, groups = _counted(table, weights, se, groups)
-    asked = question(table, {"N": N, "P": P, "D": D}, laws)
+    table, weights, se, groups = _counted(as_runs(table), weights, se, groups)
+    asked = question(table, {"N": N, "P": P, "D": D, **axes}, laws)
     rows = _rows(table, asked, weights, se, groups)
     with np.errstate(all="ignore"):  # what overflows in a law far from its runs ends in a wide interval
         members, notes = _told(*_members(asked, objective, rows), asked.points)
@@ -173,8 +176,8 @@ def _forecast(
     exits = exits_of(members, weight, asked.runs, asked.points)
     used = [i for i in range(len(exits.ways)) if (exits.place == i).any()]
     drifts = {i: drift_along(members, asked.runs, *exits.ways[i], tuned.prior, tuned.flat) for i in used}
-    where, there = in_ranges(asked.runs, asked.points)
-    more = few_levels(asked.runs, asked.points, tuned.few)
+    where, there = in_ranges(asked.runs, asked.points, categories_among(members))
+    more = few_levels(amounts(members, asked.runs), amounts(members, asked.points), tuned.few)
     misses = [discrepancy(one, where, there, asked.points, tuned.length).wider(more) for one in members]
     centres = np.stack([one.log_loss(asked.points) for one in members]) + [m.correction for m in misses]
     ends = np.empty((3, exits.place.size))
@@ -218,7 +221,7 @@ def _described(
     lower, loss, upper = (pd.Series(end, index=index) for end in ends)
     names = [one.problem.law.__name__ for one in members]
     along = np.array([exits.ways[i][0] if i >= 0 else "" for i in exits.place], dtype=object)
-    beyond, outside = furthest(asked.runs, asked.points)
+    beyond, outside = furthest(amounts(members, asked.runs), amounts(members, asked.points))
     order = np.argsort(-weight, kind="stable")
     found = [
         (d.axis if d.side > 0 else f"-{d.axis}", len(d.windows), d.mean, d.kappa) for d in drifts.values()

@@ -29,13 +29,13 @@ KIND = "parscale forecast"
 class Forecast:
     """The forecast at K points, a value: `table` is all of it, `sentence` says it."""
 
-    points: pd.DataFrame  # N, P, D as asked, K rows
+    points: pd.DataFrame  # the axes as asked, K rows; categories by name
     loss: pd.Series  # median of the forecast, nats per token
     lower: pd.Series
     upper: pd.Series
     level: float
     beyond: pd.Series  # by what factor a point lies outside the runs, the largest of its axes; 1 within
-    outside: pd.Series  # that axis: N, P or D, or C (compute) where it alone is beyond; empty within
+    outside: pd.Series  # that axis, or C (compute) where it alone is beyond; empty within
     along: pd.Series  # the axis that widens: where the laws predict the largest change beyond the runs
     parts: (
         pd.DataFrame
@@ -78,7 +78,7 @@ def sentence(made: Forecast) -> str:
     """What is forecast at the point furthest out, how far that is, and what the width comes from."""
     at = int(made.beyond.to_numpy().argmax())
     point, more = made.points.iloc[at], len(made.points) - 1
-    where = ", ".join(f"{axis} = {value:.4g}" for axis, value in point.items())
+    where = ", ".join(f"{axis} = {value_text(value)}" for axis, value in point.items())
     ends = f"{number_text(made.lower.iloc[at])} to {number_text(made.upper.iloc[at])}"
     words = [
         f"At {where} the loss is forecast to be {number_text(made.loss.iloc[at])} "
@@ -89,6 +89,11 @@ def sentence(made: Forecast) -> str:
         f"It is the furthest of {more + 1} points." if more else "",
     ]
     return " ".join(word for word in words if word)
+
+
+def value_text(value: Any) -> str:
+    """A value of an axis as it is printed: four digits, a category's name."""
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _distance(made: Forecast, at: int) -> str:
@@ -144,7 +149,7 @@ def _shown(made: Forecast) -> pd.DataFrame:
         if column in made.parts:
             out[column] = [f"{x:.0%}" for x in out[column]]
         elif column != "outside":
-            out[column] = [f"{x:.4g}" if column in made.points else number_text(x) for x in out[column]]
+            out[column] = [value_text(x) if column in made.points else number_text(x) for x in out[column]]
     return out
 
 

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.data.any_table import as_runs
 from scaling.data.runs import arrays
-from scaling.forecasting.forecast_result import Forecast
+from scaling.forecasting.forecast_result import Forecast, value_text
+from scaling.laws.axis import KNOWN, Axis, Levels, level_name
+from scaling.laws.base import Array
 
 NEAR = 0.02  # relative difference of an axis within which a run is the one that was forecast
 
@@ -40,23 +43,39 @@ def interval_score(lower: Any, upper: Any, observed: Any, level: float) -> Any:
 def score(made: Forecast, runs: Any) -> Score:
     """Score a forecast against `runs` made since, those within 2% of a point on every axis.
 
-    Several runs at a point are scored each. Columns of the table: the axes, loss (forecast), lower, upper,
-    observed, inside, score (interval score, nats) and needed (distance of the observation from the
-    forecast in half-widths of its side: above 1 is outside). Raises ValueError where no run was forecast.
+    A category must be the point's. Several runs at a point are scored each. Columns of the table: the axes,
+    loss (forecast), lower, upper, observed, inside, score (interval score, nats) and needed (distance of the
+    observation from the forecast in half-widths of its side: above 1 is outside). Raises ValueError where no run
+    was forecast.
     """
-    axes = tuple(map(str, made.points))
-    data, _ = arrays(runs, axes)
+    axes, runs = tuple(map(str, made.points)), as_runs(runs, "runs")
+    rules = {axis: _rule(axis, made.points[axis], runs) for axis in axes}
+    data, _ = arrays(runs, axes, rules)
     rows = []
-    for i, point in enumerate(made.points[list(axes)].to_numpy()):
-        same = np.all([np.abs(data[a] / at - 1) <= NEAR for a, at in zip(axes, point, strict=True)], axis=0)
+    for i, point in enumerate(made.points[list(axes)].to_numpy(object)):
+        same = np.all([_near(data[a], at, rules[a]) for a, at in zip(axes, point, strict=True)], axis=0)
         ends = {"loss": made.loss.iloc[i], "lower": made.lower.iloc[i], "upper": made.upper.iloc[i]}
         rows += [{**dict(zip(axes, point, strict=True)), **ends, "observed": y} for y in data["loss"][same]]
     if not rows:
-        first = ", ".join(f"{a}={made.points[a].iloc[0]:g}" for a in axes)
+        first = ", ".join(f"{a}={value_text(made.points[a].iloc[0])}" for a in axes)
         raise ValueError(
             f"No run lies at a forecast point, such as {first}. Give the table that holds the new runs."
         )
     return _scored(pd.DataFrame(rows), made.level)
+
+
+def _rule(axis: str, points: pd.Series, runs: pd.DataFrame) -> Axis:
+    """What the runs' values of an axis may be: any category, the forecast's or not, or any number."""
+    if axis in runs and isinstance(points.iloc[0], str):
+        return Levels(names=tuple(sorted({level_name(one) for one in (*points, *runs[axis])})))
+    return KNOWN.get(axis) or Axis(lowest=-np.inf)
+
+
+def _near(values: Array, at: Any, rule: Axis) -> Any:
+    """Which values of an axis are the point's, (n,) bool."""
+    if isinstance(rule, Levels):
+        return values == rule.read([at])[0]
+    return np.abs(values - at) <= NEAR * abs(at)
 
 
 def _scored(table: pd.DataFrame, level: float) -> Score:

@@ -16,12 +16,20 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from scaling.forecasting.discrepancy import discrepancy
-from scaling.forecasting.drift import Drift, Points, axes_of, change_beyond, drift_along
+from scaling.forecasting.drift import (
+    Drift,
+    Points,
+    amounts,
+    axes_of,
+    categories_among,
+    change_beyond,
+    drift_along,
+)
 from scaling.forecasting.exits import Exits, exits_of, few_levels, in_ranges
 from scaling.forecasting.pooling import Member, joined, member
 from scaling.forecasting.question import sample
 from scaling.laws.axis import categories_of
-from scaling.laws.base import Array
+from scaling.laws.base import Array, clean_axes
 from scaling.optimise.estimate import Estimate
 
 ALONE = np.ones(1)  # the weight of the one law
@@ -56,7 +64,8 @@ class Widening:
     def ways(self) -> tuple[Way, ...]:
         """Every way out of the runs, in the order in which they are looked at."""
         least = [axis for axis, x in self.runs.items() if axis == "P" and x.min() <= 1]  # no P is below 1
-        return tuple((a, side) for a in axes_of(self.runs) for side in (1, -1) if side > 0 or a not in least)
+        along = axes_of(amounts([self.one], self.runs))
+        return tuple((a, side) for a in along for side in (1, -1) if side > 0 or a not in least)
 
     def drift(self, way: Way) -> Drift:
         """What windows inside the runs say of a way out."""
@@ -72,9 +81,11 @@ class Widening:
     def at(self, points: Points) -> Widened:
         """The forecast of this law alone at points."""
         with np.errstate(all="ignore"):
-            miss = discrepancy(self.one, *in_ranges(self.runs, points), points)
+            places = in_ranges(self.runs, points, categories_among([self.one]))
+            miss = discrepancy(self.one, *places, points)
             centre, known = self.one.log_loss(points) + miss.correction, miss.noise + miss.parameters
-            return Widened(centre, known, miss.shared, few_levels(self.runs, points), self.exits(points))
+            more = few_levels(amounts([self.one], self.runs), amounts([self.one], points))
+            return Widened(centre, known, miss.shared, more, self.exits(points))
 
     def half_width(self, way: Way | None, ratio: Array, level: float) -> Array:
         """Half an interval of the log loss in units of its scale where |Δ| is `ratio` of that scale, (K,)."""
@@ -102,7 +113,7 @@ class Widening:
         Axes err independently.
         """
         variance = np.zeros(next(iter(here.values())).size)
-        for way in ((axis, side) for axis in here for side in (1, -1)):
+        for way in ((axis, side) for axis in amounts([self.one], here) for side in (1, -1)):
             change = self.change(here, way) - self.change(there, way)
             if change.any():
                 variance += (self.drift(way).kappa * change) ** 2
@@ -141,16 +152,11 @@ _WIDENINGS: WeakKeyDictionary[Estimate, Widening] = WeakKeyDictionary()
 
 
 def widening_of(fit: Estimate) -> Widening | None:
-    """The widening of a fit, computed once; None where the runs leave no degree of freedom.
-
-    None too for a law of categories or of an axis that is not positive: how far a point lies out has no measure there.
-    """
+    """The widening of a fit, computed once; None where the runs leave no degree of freedom."""
     if fit.degrees_of_freedom < 1 or fit.loss.size <= len(fit.form.free()):
         return None
-    if categories_of(fit.law) or any((x <= 0).any() for x in fit.axes.values()):
-        return None
     if fit not in _WIDENINGS:
-        some = sample(fit.axes)
+        some = sample(fit.axes, categories_of(fit.law))
         problem, labels = fit.problem.take(some), None
         if fit.clustered:
             labels = np.unique(np.asarray(fit.groups).astype(str), return_inverse=True)[1][some]
@@ -165,7 +171,8 @@ def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:
     widening = widening_of(fit)
     if widening is None:
         return "its prediction interval takes the law's form for granted"
-    why = widening.sentence({a: np.array([float(point[a])]) for a in fit.law.axes})
+    x = clean_axes(fit.law.axes, {a: point[a] for a in fit.law.axes}, fit.law.axis_rules)
+    why = widening.sentence({a: value.reshape(1) for a, value in x.items()})
     why = why or "errors that neighbouring runs share"
     return f"its prediction interval is a forecast by this law alone, widened by {why}"
 
@@ -173,9 +180,11 @@ def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:
 def beyond_runs(fit: Estimate, axes: Mapping[str, Any], level: float, plain: Array, inside: Any) -> Array:
     """The ends of a fit's prediction interval, `plain` (K, 2), widened where points are not `inside` its runs.
 
-    axes: (K,) each. An end that is not known stays so.
+    axes: (K,) each. An end that is not known stays so, and one at 0 or less where the runs begin above it.
     """
-    out = np.flatnonzero(~np.asarray(inside) & np.isfinite(plain[:, 0]) & ~np.isnan(plain[:, 1]))
+    known = np.isfinite(plain[:, 0]) & ~np.isnan(plain[:, 1])
+    placed = [(axes[a] > 0) | (axes[a] >= x.min()) for a, x in fit.axes.items()]
+    out = np.flatnonzero(~np.asarray(inside) & known & np.all(placed, axis=0))
     widening = widening_of(fit) if out.size else None
     if widening is None:
         return plain

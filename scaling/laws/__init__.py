@@ -120,7 +120,12 @@ def law_of(given: Any, table: Any = None) -> LawForm:
     """
     if isinstance(given, Arms):
         return given.on(law_of(given.law, table), table)
-    if isinstance(given, str):
-        return by_name(given)
-    found = Law.of(given.form if hasattr(type(given), "form") else given)
-    return with_categories(found, table) if found.categories and isinstance(found, type) else found
+    form = given.form if hasattr(type(given), "form") else given
+    found = by_name(given) if isinstance(given, str) else Law.of(form)
+    plain: Any = found.whole
+    if not isinstance(plain, type) or not found.categories:
+        return found
+    formed = with_categories(plain, table)
+    if isinstance(found, ConstrainedLaw):
+        return formed.with_fixed(**found.fixed).with_bounds(**found.bounds)
+    return formed

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.forecasting.exits import far_out, in_ranges
 from scaling.forecasting.widened import beyond_runs, widening_of
 from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law, clean_axes
@@ -47,12 +48,10 @@ def predict(
     where = zip(ENDS, lost, strict=True)
     frame.attrs["unconfirmed"] = [f"{end} at point {i + 1}" for end, of in where for i in np.flatnonzero(of)]
     categories = categories_of(fit.law)
-    logs, asked = (
-        np.log(np.stack([of[a] for a in fit.law.axes if a not in categories])) for of in (fit.axes, flat)
-    )
-    above, below = asked - logs.max(1, keepdims=True), logs.min(1, keepdims=True) - asked
-    frame["beyond"] = np.exp(np.maximum(np.maximum(above, below).max(0), 0.0))
-    frame["inside"] = in_hull(asked, logs)
+    runs, asked = ({a: of[a] for a in fit.law.axes if a not in categories} for of in (fit.axes, flat))
+    frame["beyond"] = np.exp(np.max(list(far_out(runs, asked).values()), axis=0))
+    places = in_ranges(runs, asked)
+    frame["inside"] = in_hull(places[1].T, places[0].T)
     if widened:
         frame[NEW] = beyond_runs(fit, flat, level, frame[NEW].to_numpy(), frame["inside"])
     for by, rule in categories.items():

@@ -1,14 +1,95 @@
 """Forecasts: what they hold, what they refuse, and what they say."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling
-from scaling import ChinchillaLaw, Forecast, forecast
+from scaling import Axis, Category, ChinchillaLaw, Forecast, Law, Range, forecast
 from scaling.forecasting.forecast import Tuned
 from scaling.forecasting.pooling import refitted
 from tests.scaling.forecast_runs import TRUTH, grid, member_of
+
+
+@dataclass(frozen=True)
+class MixLaw(Law):
+    """L = E + A_recipe N^-alpha + B (code - best)^2: an own law of a share, which may be 0, and a recipe."""
+
+    E: float
+    A: float
+    alpha: float
+    s: float
+    B: float
+    best: float
+
+    axes = ("N", "code")
+    axis_rules = {"code": Axis(lowest=0, reached=True, more_is_better=None)}  # noqa: RUF012
+    categories = {"recipe": Category("s", reference="plain")}  # noqa: RUF012
+    nonlinear = {"alpha": Range(0.02, 1.6), "s": Range(0.3, 3.0, 4, 0.01, 100), "best": Range(0.1, 0.9, 3)}  # noqa: RUF012
+
+    @staticmethod
+    def terms(N, code, alpha, s, best):
+        return 1.0, s * N**-alpha, (code - best) ** 2
+
+
+def mixtures(seed: int = 1) -> tuple[pd.DataFrame, object]:
+    """Runs of two recipes at shares of code from 0, and the true loss at any point."""
+    N, code = (v.ravel() for v in np.meshgrid(np.geomspace(1e7, 1e9, 6), [0.0, 0.3, 0.6, 1.0]))
+
+    def truth(N, code, recipe):
+        return 1.7 + np.where(recipe == "plain", 400, 330) * N**-0.34 + 0.3 * (code - 0.4) ** 2
+
+    rng, parts = np.random.default_rng(seed), []
+    for recipe in ("plain", "tuned"):
+        loss = truth(N, code, recipe) * np.exp(0.002 * rng.standard_normal(N.size))
+        parts.append(pd.DataFrame({"N": N, "code": code, "recipe": recipe, "loss": loss, "P": "unused"}))
+    return pd.concat(parts, ignore_index=True), truth
+
+
+def test_an_own_law_of_a_share_and_a_category_is_forecast() -> None:
+    runs, truth = mixtures()
+    at = {"N": ["10B", 1e10, 1e9], "code": [0.5, 0, 0.4], "recipe": ["tuned", "plain", "tuned"]}
+    made = forecast(runs, laws=[MixLaw], **at)
+    true = truth(made.points.N, made.points.code, made.points.recipe)
+    assert ((made.lower < true) & (true < made.upper)).all()
+    assert made.points.recipe.tolist() == at["recipe"]
+    assert made.outside.tolist() == ["N", "N", ""]
+    assert made.parts["the law's form"].tolist()[2] == 0 < made.parts["the law's form"][0]
+    assert set(made.drift.index) == {"N"}
+    new = made.points.assign(loss=true, N=made.points.N * 1.01)
+    other = new.assign(recipe=["plain", "other", "other"])
+    assert scaling.score(made, new).table.observed.tolist() == true.tolist()
+    assert len(scaling.score(made, pd.concat([other, new[:1]])).table) == 1
+
+
+def test_registered_laws_of_the_axes_asked_for_are_pooled() -> None:
+    N, experts = (v.ravel() for v in np.meshgrid(np.geomspace(2e7, 1e9, 5), [1, 4, 16, 64]))
+    loss = 1.5 + (300 / (N * experts**0.3)) ** 0.3 * np.exp(
+        0.003 * np.random.default_rng(0).standard_normal(N.size)
+    )
+    runs = {"N": N, "experts": experts, "val_loss": loss}
+    made = forecast(runs, N=1e10, experts=64)
+    assert set(made.laws) == {"ExpertsLaw", "RoutedLaw", "RoutedFloorLaw"}
+    assert made.lower[0] < 1.5 + (300 / (1e10 * 64**0.3)) ** 0.3 < made.upper[0]
+    assert "experts" not in forecast(runs, N=1e10).points
+
+
+def test_forecasts_of_the_published_losses_are_what_they_were(pile: pd.DataFrame) -> None:
+    made = forecast(pile, N=["30B", "30B", "1B"], P=[1, 8, 4])
+    found = made.table[["loss", "lower", "upper"]].to_numpy()
+    assert found == pytest.approx(
+        np.array(
+            [
+                [1.703176143152, 1.678629856844, 1.727239967276],
+                [1.636350841053, 1.612716295622, 1.66034969896],
+                [1.962595696686, 1.959827923854, 1.965377156741],
+            ]
+        ),
+        rel=1e-7,
+    )
+    assert made.data_hash == "c64e47984a32abd6"
 
 
 def test_a_point_is_forecast_alike_alone_and_among_others(made: Forecast, pile: pd.DataFrame) -> None:

@@ -109,7 +109,7 @@ def test_a_fit_that_leaves_no_degree_of_freedom_has_no_interval(pile: pd.DataFra
     assert fit.predict(N=30e9, P=8)[ENDS].isna().all(axis=None)
 
 
-def test_a_law_that_gives_only_its_predict_is_widened_and_one_of_categories_is_not(
+def test_a_law_that_gives_only_its_predict_is_widened_and_one_of_categories_too(
     pile: pd.DataFrame,
 ) -> None:
     fit = scaling.fit(LogLaw, pile[pile.P == 1])
@@ -117,10 +117,10 @@ def test_a_law_that_gives_only_its_predict_is_widened_and_one_of_categories_is_n
     assert fit.predict(**far).new_upper[0] > fit.predict(**far, widened=False).new_upper[0]
     runs = pile.assign(site=np.where(pile.index % 2, "a", "b"))
     shared = scaling.fit(SiteLaw, runs)
-    assert widening_of(shared) is None
-    assert "for granted" in forecast_words(shared, {"N": 5e10, "site": "a"})
-    there = shared.predict(N=5e10, site="a")
-    assert there[ENDS].equals(shared.predict(N=5e10, site="a", widened=False)[ENDS])
+    assert "drift along N" in forecast_words(shared, {"N": 5e10, "site": "a"})
+    there, plain = (shared.predict(N=5e10, site=["a", "b"], widened=w) for w in (True, False))
+    assert (there.new_upper > plain.new_upper).all()
+    assert {axis for axis, _ in widening_of(shared).ways} == {"N"}
 
 
 def test_a_law_whose_axis_does_not_vary_and_one_that_is_held_are_widened(pile: pd.DataFrame) -> None:
