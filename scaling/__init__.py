@@ -44,7 +44,14 @@ if TYPE_CHECKING:
     )
     from scaling.optimise.certificate import Certificate, Status
     from scaling.optimise.multi_start import FitError
-    from scaling.optimise.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
+    from scaling.optimise.objectives import (
+        DEFAULT_OBJECTIVE,
+        LAD,
+        Asymmetric,
+        LeastSquares,
+        LogHuber,
+        Objective,
+    )
     from scaling.selection.arms import compare_arms
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
@@ -52,6 +59,7 @@ if TYPE_CHECKING:
     from scaling.selection.description import Description
     from scaling.selection.paired_gains import gains
     from scaling.selection.pooled_k import pooled_k
+    from scaling.selection.verdict import Answer, Verdict, verdict
     from scaling.uncertainty.adequacy import adequacy
     from scaling.uncertainty.bootstrap import Bootstrap
     from scaling.uncertainty.covariance import Covariance
@@ -94,7 +102,14 @@ _HOMES = {
         "by_name",
     ],
     "optimise.certificate": ["Certificate", "Status"],
-    "optimise.objectives": ["Asymmetric", "LAD", "LeastSquares", "LogHuber", "Objective"],
+    "optimise.objectives": [
+        "Asymmetric",
+        "DEFAULT_OBJECTIVE",
+        "LAD",
+        "LeastSquares",
+        "LogHuber",
+        "Objective",
+    ],
     "optimise.multi_start": ["FitError"],
     "selection.arms": ["compare_arms"],
     "selection.backtest": ["backtest"],
@@ -105,6 +120,7 @@ _HOMES = {
     "allocation.optimum_exponents": ["optimum_estimates"],
     "selection.paired_gains": ["gains"],
     "selection.pooled_k": ["pooled_k"],
+    "selection.verdict": ["Answer", "Verdict", "verdict"],
     "uncertainty.adequacy": ["adequacy"],
     "uncertainty.bootstrap": ["Bootstrap"],
     "uncertainty.covariance": ["Covariance"],
@@ -114,9 +130,11 @@ _HOMES = {
 _HOME_OF = {name: f"scaling.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "DEFAULT_OBJECTIVE",
     "LAD",
     "REGISTRY",
     "AdditiveLaw",
+    "Answer",
     "Arms",
     "Asymmetric",
     "Axis",
@@ -148,6 +166,7 @@ __all__ = [
     "Range",
     "SaturatingLaw",
     "Status",
+    "Verdict",
     "adequacy",
     "allocate",
     "backtest",
@@ -167,6 +186,7 @@ __all__ = [
     "read_runs",
     "score",
     "suggest",
+    "verdict",
 ]
 
 
