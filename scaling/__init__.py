@@ -45,7 +45,14 @@ if TYPE_CHECKING:
     )
     from scaling.optimise.certificate import Certificate, Status
     from scaling.optimise.multi_start import FitError
-    from scaling.optimise.objectives import LAD, Asymmetric, LeastSquares, LogHuber, Objective
+    from scaling.optimise.objectives import (
+        DEFAULT_OBJECTIVE,
+        LAD,
+        Asymmetric,
+        LeastSquares,
+        LogHuber,
+        Objective,
+    )
     from scaling.selection.arms import compare_arms
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
@@ -53,6 +60,7 @@ if TYPE_CHECKING:
     from scaling.selection.description import Description
     from scaling.selection.paired_gains import gains
     from scaling.selection.pooled_k import pooled_k
+    from scaling.selection.verdict import Answer, Verdict, verdict
     from scaling.uncertainty.adequacy import adequacy
     from scaling.uncertainty.bootstrap import Bootstrap
     from scaling.uncertainty.covariance import Covariance
@@ -95,7 +103,14 @@ _HOMES = {
         "by_name",
     ],
     "optimise.certificate": ["Certificate", "Status"],
-    "optimise.objectives": ["Asymmetric", "LAD", "LeastSquares", "LogHuber", "Objective"],
+    "optimise.objectives": [
+        "Asymmetric",
+        "DEFAULT_OBJECTIVE",
+        "LAD",
+        "LeastSquares",
+        "LogHuber",
+        "Objective",
+    ],
     "optimise.multi_start": ["FitError"],
     "selection.arms": ["compare_arms"],
     "selection.backtest": ["backtest"],
@@ -107,6 +122,7 @@ _HOMES = {
     "allocation.tuned_optimum": ["tuned_optimum"],
     "selection.paired_gains": ["gains"],
     "selection.pooled_k": ["pooled_k"],
+    "selection.verdict": ["Answer", "Verdict", "verdict"],
     "uncertainty.adequacy": ["adequacy"],
     "uncertainty.bootstrap": ["Bootstrap"],
     "uncertainty.covariance": ["Covariance"],
@@ -116,9 +132,11 @@ _HOMES = {
 _HOME_OF = {name: f"scaling.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "DEFAULT_OBJECTIVE",
     "LAD",
     "REGISTRY",
     "AdditiveLaw",
+    "Answer",
     "Arms",
     "Asymmetric",
     "Axis",
@@ -150,6 +168,7 @@ __all__ = [
     "Range",
     "SaturatingLaw",
     "Status",
+    "Verdict",
     "adequacy",
     "allocate",
     "backtest",
@@ -170,6 +189,7 @@ __all__ = [
     "score",
     "suggest",
     "tuned_optimum",
+    "verdict",
 ]
 
 

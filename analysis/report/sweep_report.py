@@ -16,7 +16,6 @@ import scaling
 from analysis.output.html_page import Page, page_path
 from analysis.report import report_sections, sweep_figures
 from analysis.sweep.results import SweepResults, read_sweep
-from analysis.sweep.verdict import verdict
 from scaling.data.groups import corpus_name
 from scaling.data.query import WHOLE, Asked
 from scaling.fitting.summary import notes_under
@@ -90,7 +89,7 @@ def report_page(sweep: SweepResults, *, command: str = "parscale report") -> Pag
     done = sum(len(sweep.of(corpus)) for corpus in sweep.fits)
     page.text(f"{len(sweep.runs)} runs, {done} finished; corpora: {_listed(sweep)}.")
     for corpus, fitted in sweep.parallel.items():
-        page.text(f"{corpus_name(corpus)}: {verdict(fitted)}".removeprefix(": "))
+        page.text(f"{corpus_name(corpus)}: {' '.join(fitted.verdict().lines)}".removeprefix(": "))
     page.missing(sweep.missing)
     known = sweep_figures.sweep_figures(sweep)
     _runs(page, sweep, known)

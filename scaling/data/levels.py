@@ -67,6 +67,15 @@ def levels_along(axis: str, x: Array, axes: Mapping[str, Array]) -> Any:
     return axis_levels(x, axes.get("P") if axis == "N" else None)
 
 
+def held_out(level: Any) -> Any:
+    """Which of the rows (n,) are held out in every hold-out: those of the largest third of the levels, rounded up.
+
+    level: of each row, 0, 1, ... Three levels are kept where there are four or more, two where there are three.
+    """
+    count = int(level.max()) + 1
+    return level >= max(count - -(-count // 3), min(3, count - 1), 1)
+
+
 def level_table(axis: str, axes: Mapping[str, Array]) -> pd.DataFrame:
     """Each level of an axis: its lowest and highest value and how many runs it has, ascending.
 

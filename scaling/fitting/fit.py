@@ -18,11 +18,12 @@ from scaling.fitting.table_notes import with_table_notes
 from scaling.laws import Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.multi_start import STARTS, solve
-from scaling.optimise.objectives import LogHuber, Objective, checked
+from scaling.optimise.objectives import Objective, checked
 from scaling.optimise.problem import Problem
 from scaling.shown import shown
 from scaling.uncertainty.size_effects import GIVEN, OFF, grouped
 
+TOLD = ("N", "P", "D", "size", "seed", "corpus")  # columns that a fit keeps: who may be paired with whom
 SHARES = 1 + 1e-9  # weights that sum to no more are shares: no count of rows is as low
 FEW = 10.0  # mean weights above which numbers that are not whole are no counts
 MANY, MOST = 100.0, 1e5  # mean weights above which whole numbers are hardly counts, and are none
@@ -57,7 +58,7 @@ def fit(
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
     table = as_runs(table)
-    law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective, LogHuber())
+    law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective)
     data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)
     if not isinstance(start, int) or start < 1:
@@ -72,7 +73,8 @@ def fit(
         spread = column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
     found = grouped(solve(problem, start, excluded, labels, table.index[keep]), how)
-    return with_table_notes(Fit.of(replace(found, reading=reading)), table, keep)
+    runs = table.loc[keep, [name for name in TOLD if name in table]].assign(loss=y).reset_index(drop=True)
+    return with_table_notes(Fit.of(replace(found, reading=reading, runs=runs)), table, keep)
 
 
 def _of_law(reading: Reading, law: LawForm) -> Reading:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
@@ -158,6 +159,13 @@ class Fit(Estimate):
         return load(path)
 
     # ---- for people --------------------------------------------------------------------------
+    def verdict(self, level: float = 0.95) -> Any:
+        """Do streams help, is it this law, does it extrapolate: `scaling.verdict` of this fit, a `Verdict`.
+
+        level: of its intervals. Found through the package: what judges a fit is built on it.
+        """
+        return import_module("scaling").verdict(self, level=level)
+
     def summary(self, level: float = 0.95) -> summary.FitSummary:
         """The fit as a table of parameters with intervals at `level`, and what to know of them.
 

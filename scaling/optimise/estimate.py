@@ -41,6 +41,9 @@ class Estimate:
     index: Any = None  # label of each fitted row in its table, (n,), or None: 0, 1, ...
     grouping: str = ""  # how groups were found: "given", "column NAME", "size", "cell"; "off": not looked for
     reading: Reading = NOTHING  # what reading the table guessed, and the unit of its loss
+    runs: Any = (
+        None  # the fitted rows' N, P, D, size, seed, corpus, as far as known, a DataFrame; None once loaded
+    )
 
     @property
     def form(self) -> LawForm:

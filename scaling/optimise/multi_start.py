@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling.laws.base import Array
+from scaling.laws.base import Array, Law
 from scaling.optimise.certificate import (
     AGREE,
     Certificate,
@@ -48,17 +48,31 @@ def solve(
         problem, groups = problem.take(used), None if groups is None else groups[used]
         index = None if index is None else index[used]
         excluded += int((~used).sum())
+    _enough_rows(problem, excluded)
+    with np.errstate(all="ignore"):  # what overflows is refused or ends in the status
+        return replace(_certified(problem, start, excluded, groups), index=index)
+
+
+def searched(problem: Problem, start: int = STARTS) -> tuple[Law, Array]:
+    """The law of `solve`'s search alone and its θ (p,): no second algorithm, no certificate. FitError as there."""
+    _enough_rows(problem)
+    with np.errstate(all="ignore"):
+        theta = _search(problem, start)[1].theta
+        return problem.law.from_vector(problem.named(theta)[0]), theta[0]
+
+
+def _enough_rows(problem: Problem, excluded: int = 0) -> None:
+    """Refuse fewer rows than parameters."""
     n, p = problem.y.size, len(problem.law.free())
     if n < p:
         raise FitError(
             f"{n} usable rows for the {p} parameters of {problem.law.__name__}"
             f"{f' ({excluded} left out)' * bool(excluded)}: add runs or take a smaller law"
         )
-    with np.errstate(all="ignore"):  # what overflows is refused or ends in the status
-        return replace(_certified(problem, start, excluded, groups), index=index)
 
 
-def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Estimate:
+def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
+    """Where starts ended, on few rows; the best, polished on all; and the start from the best of the grid, (p,)."""
     small = _subsample(problem)
     begin = starts(small, start)
     rough = minimise(small, begin, tolerance=1e-7, iterations=QUICK)
@@ -69,12 +83,18 @@ def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Esti
             f"{problem.law.__name__} gives no finite loss at these rows from any of {len(begin)} starts. "
             "Check its formula and the ranges of its parameters."
         )
-    lowest, agreeing = int(np.nanargmin(rough.value)), agreement(rough)
+    lowest = int(np.nanargmin(rough.value))
     warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
     exact = 1e-18 if small is problem else 1e-12  # of a sum over many rows no more digits are known
     ours = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
-    best, name, gap = _cross_check(problem, begin[0], ours)
-    if best is not ours and small is problem:
+    return rough, ours, begin[0]
+
+
+def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Estimate:
+    rough, ours, begin = _search(problem, start)
+    agreeing = agreement(rough)
+    best, name, gap = _cross_check(problem, begin, ours)
+    if best is not ours and problem.y.size <= SUBSAMPLE:
         agreeing = agreement(rough, float(best.value[0]))
     law = problem.law.from_vector(problem.named(best.theta)[0])
     condition = internal_condition(problem, best.theta)

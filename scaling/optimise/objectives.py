@@ -184,7 +184,13 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
-def checked(given: Any, default: Objective) -> Objective:
+DEFAULT = (
+    "huber"  # of every fit, comparison, command and figure: the published procedure's (arXiv 2505.10475)
+)
+DEFAULT_OBJECTIVE = OBJECTIVES[DEFAULT]
+
+
+def checked(given: Any, default: Objective = DEFAULT_OBJECTIVE) -> Objective:
     """The objective that a caller gave, itself or by name, `default` for None; ValueError for what is none."""
     if isinstance(given, str) and given in OBJECTIVES:
         return OBJECTIVES[given]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_runs
-from scaling.data.levels import levels_along
+from scaling.data.levels import held_out, levels_along
 from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
 from scaling.fitting.fit import column, fit, labels_of
@@ -51,6 +51,7 @@ def backtest(
     weights: Any = None,
     se: Any = None,
     groups: Any = None,
+    once: bool = False,
 ) -> Backtest:
     """Fit the runs up to each level of axis `by` and predict all larger ones.
 
@@ -59,12 +60,14 @@ def backtest(
 
     The window expands a level at a time (in WINDOWS steps where there are more levels), from the
     smallest that leaves a degree of freedom and spans two levels. `table`: up_to, train, test, status,
-    bias (observed minus predicted, nats per token), rmse, worst, r2 (on the unseen runs), multiplier
+    own_rmse (of the runs fitted, for degrees of freedom), bias (observed minus predicted, nats per token), rmse,
+    worst, r2 (on the unseen runs), multiplier
     (median factor in N, or in the first axis of a law without N, that the error is worth: 1.3 means the law must
     be told 1.3 N to predict what was seen; inf beyond its floor), coverage of the new-run intervals at `level`.
     Raises ValueError for an unknown axis, FitError if no window can be fitted. objective: that of `fit` unless given.
     weights, se, groups: as of `scaling.fit`; a run of a window's rows is not among the runs that it predicts, if
-    others are.
+    others are. once: only the window that the verdict is about, where the largest third of the levels is unseen
+    (`scaling.data.levels.held_out`).
     """
     runs = as_runs(runs, "runs")
     law = law_of(law, runs)
@@ -73,8 +76,7 @@ def backtest(
     where, more, labels = along(by, runs, "by"), *_extras(runs, weights, se, groups)
     level_of = levels_along(by, where, streams_of(runs))
     windows, points = [], []
-    most = level_of.max() - 1
-    for last in np.unique(np.linspace(1, most, WINDOWS).round().astype(int)) if most >= 1 else ():
+    for last in _lasts(level_of, once):
         try:
             near = level_of <= last
             part = {name: values[near] for name, values in (data | more).items()}
@@ -93,8 +95,21 @@ def backtest(
             f"no window along {by} holds enough runs: {len(where)} runs at {level_of.max() + 1} values of it"
         )
     table = pd.DataFrame(windows).set_index("up_to")
-    verdict = _backtest_verdict(law, by, table, level)
+    verdict = _backtest_verdict(law, by, window_told(table, where[~held_out(level_of)].max()), level)
     return Backtest(table, pd.concat(points, ignore_index=True), verdict, by)
+
+
+def _lasts(level_of: Any, once: bool) -> list[int]:
+    """The last level of each window; of the one that the verdict is about."""
+    most, told = int(level_of.max()) - 1, int(level_of[~held_out(level_of)].max())
+    if most < 1:
+        return []
+    return [told] if once else sorted({*np.linspace(1, most, WINDOWS).round().astype(int), told})
+
+
+def window_told(table: pd.DataFrame, up_to: float) -> pd.Series[Any]:
+    """The row of a backtest's table that is told in words: fitted up to `up_to`, or else to what comes next to it."""
+    return table.iloc[int(np.abs(np.asarray(table.index, dtype=np.float64) - up_to).argmin())]
 
 
 def _extras(runs: Any, weights: Any, se: Any, groups: Any) -> tuple[dict[str, Array], Any]:
@@ -143,6 +158,7 @@ def _window(one: Fit, ahead: pd.DataFrame, up_to: float) -> dict[str, Any]:
         "train": one.loss.size,
         "test": len(ahead),
         "status": str(one.status),
+        "own_rmse": one.rmse * float(np.sqrt(one.n / one.degrees_of_freedom)),
         "bias": float(ahead.error.mean()),
         "rmse": float(np.sqrt((ahead.error**2).mean())),
         "worst": float(ahead.error.abs().max()),
@@ -153,15 +169,13 @@ def _window(one: Fit, ahead: pd.DataFrame, up_to: float) -> dict[str, Any]:
     }
 
 
-def _backtest_verdict(law: LawForm, by: str, table: pd.DataFrame, level: float) -> str:
-    row = max(len(table) - 2, 0)  # two levels left out, where there are that many
-    last = table.iloc[row]
+def _backtest_verdict(law: LawForm, by: str, last: pd.Series[Any], level: float) -> str:
     many = bool(last.test >= FEW)
     side = (", every one on the same side" if last.one_sided else ", on both sides") * many
     runs = f"the {last.test:.0f} larger runs" if last.test > 1 else "the one larger run"
     r2 = f" (R2 there {last.r2:.4g})" if np.isfinite(last.r2) else ""
     lines = [
-        f"{law.__name__} fitted up to {by} = {table.index[row]:.4g} predicts {runs} "
+        f"{law.__name__} fitted up to {by} = {last.name:.4g} predicts {runs} "
         f"with an rmse of {last.rmse:.2e} nats{r2}{side}; "
         f"mean error, observed minus predicted, {last.bias:+.2e}.",
         f"Its {100 * level:g}% intervals of a new run held {last.coverage:.0%} of them."

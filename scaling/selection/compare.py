@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_runs
-from scaling.data.levels import approximate_C, levels_along
+from scaling.data.levels import approximate_C, held_out, levels_along
 from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
 from scaling.fitting.fit import fit
@@ -18,7 +18,7 @@ from scaling.fitting.result import Fit
 from scaling.laws import REGISTRY, Arms, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.estimate import EXACT
-from scaling.optimise.multi_start import FitError, solve
+from scaling.optimise.multi_start import FitError, searched
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.optimise.solver import minimise
 from scaling.result_table import ResultTable
@@ -63,8 +63,9 @@ def compare(
     """Fit each of the laws to the same runs and rank them.
 
     laws: classes or names, with constraints too: `ParallelLaw.with_bounds(k=(0, 1))`, "dense:E=1.6". runs: any
-    table that `scaling.fit` takes. objective: LeastSquares() unless told, for information criteria are Gaussian
-    likelihoods of the loss. holdout: the axis whose largest levels are predicted from the others, N unless
+    table that `scaling.fit` takes. objective: that of `scaling.fit` unless told; aicc and bic are those of the
+    Gaussian likelihood of the loss whatever it is, each law at its own least squares. holdout: the axis whose
+    largest levels are predicted from the others, N unless
     told, or the first axis of laws without N.
     Columns: parameters, status, r2, rmse, max_error, aicc, delta_aicc, bic, delta_bic, loo_rmse (each
     run predicted from all others), holdout_rmse and holdout_bias (the largest third of the levels of
@@ -74,22 +75,24 @@ def compare(
     better by AIC; where they were found to, a group is left out or held out as a whole. Raises FitError if
     no law can be fitted.
     """
-    runs, objective = as_runs(runs, "runs"), checked(objective, LeastSquares())
-    rows, fits, refused = [], {}, {}
+    runs, objective = as_runs(runs, "runs"), checked(objective)
+    fits, refused = {}, {}
     forms = list({law.__name__: law for law in (law_of(one, runs) for one in _several(laws))}.values())
     holdout = holdout or (main_axis(forms[0]) if forms else "N")
-    far = _largest_third(runs, holdout)
+    far = largest_third(runs, holdout)
     for law in forms:  # a weight of 0 leaves rows out: `_held_out` counts those that are left
         try:
-            one = fit(law, runs, objective, weights=weights, se=se, groups=groups)
+            fits[law.__name__] = fit(law, runs, objective, weights=weights, se=se, groups=groups)
         except FitError as error:
             refused[law.__name__] = str(error)
-            continue
-        fits[law.__name__] = one
-        rows.append({"law": law.__name__, **_scores(one), **_holdout(one, far)})
-    if not rows:
-        least = min(forms, key=lambda law: len(law.free()), default=None)
-        raise FitError(refused[least.__name__] if least else "no laws given")
+    if not fits:
+        fewest = min(forms, key=lambda law: len(law.free()), default=None)
+        raise FitError(refused[fewest.__name__] if fewest else "no laws given")
+    least = {name: _least_squares(one) for name, one in fits.items()}
+    by = candidates(max(least.values(), key=lambda one: len(one.law.axes)))  # of every law the same offsets
+    rows = [
+        {"law": name, **_scores(one, least[name], by), **_holdout(one, far)} for name, one in fits.items()
+    ]
     table = pd.DataFrame(rows).set_index("law")
     for score in ("aicc", "bic"):
         place = list(table.columns).index(score) + 1
@@ -122,21 +125,38 @@ def _several(laws: Any) -> Iterable[Any]:
     return laws
 
 
-def _scores(one: Fit) -> dict[str, Any]:
+def _least_squares(one: Fit) -> Fit:
+    """The law at its least squares of the loss on the rows of a fit: where its Gaussian likelihood is largest."""
+    objective, problem = LeastSquares(), one.problem
+    if problem.objective == objective:
+        return one
+    scale = problem.scale
+    if problem.objective.log and np.ndim(
+        scale
+    ):  # standard errors of the logarithm are those of the loss over it
+        scale = scale / one.loss
+        scale = scale / np.exp(np.log(scale).mean())
+    problem = replace(problem, objective=objective, scale=scale)
+    law, theta = searched(problem)
+    return replace(one, problem=problem, theta=theta, law=law)
+
+
+def _scores(one: Fit, least: Fit, by: list[Grouping]) -> dict[str, Any]:
+    """What a law's row says: errors of the fit, criteria of its least squares."""
     return {
         "parameters": len(one.form.free()),
         "status": str(one.status),
         "r2": one.r2,
         "rmse": one.rmse,
         "max_error": one.max_error,
-        **_criteria(one),
+        **_criteria(least, by),
         "loo_rmse": float(np.sqrt((leave_one_out(one) ** 2).mean())),
     }
 
 
-def _criteria(one: Fit) -> dict[str, float]:
+def _criteria(one: Fit, by: list[Grouping]) -> dict[str, float]:
     """AICc and BIC; of the likelihood with two variance components where that is the better by AIC."""
-    n, by = one.problem.count, candidates(one)
+    n = one.problem.count
     if not by or one.rmse <= EXACT * float(one.loss.mean()):
         return {"aicc": one.aicc, "bic": one.bic}
     at = Tangent(one.problem, one.theta[None], by)
@@ -180,22 +200,23 @@ def _by_leverage(one: Fit, by: Grouping) -> Array:
     return np.asarray(one.misfit + (Q * more[by.codes]).sum(-1) / root * unit)
 
 
-def _largest_third(runs: Any, axis: str) -> Any:
-    """The usable runs on the largest third of an axis' levels, (n,) bool: the same whatever the law."""
-    level = levels_along(axis, along(axis, runs, "holdout"), streams_of(runs))
-    return level >= int(np.ceil((level.max() + 1) * 2 / 3))
+def largest_third(runs: Any, axis: str) -> Any:
+    """The usable runs on the largest levels of an axis, `held_out` of them, (n,) bool: the same whatever the law."""
+    return held_out(levels_along(axis, along(axis, runs, "holdout"), streams_of(runs)))
 
 
 def _holdout(one: Fit, far: Any) -> dict[str, float]:
     if far.size != one.loss.size:  # rows of weight 0 are not among the fit's
         return {"holdout_rmse": float("nan"), "holdout_bias": float("nan")}
     try:
-        trained = solve(one.problem.take(apart(one, ~far, far))) if far.any() else None
+        near = one.problem.take(apart(one, ~far, far))
+        law = searched(near)[0] if far.any() else None
     except FitError:
-        trained = None
-    if trained is None:
+        law = None
+    if law is None:
         return {"holdout_rmse": float("nan"), "holdout_bias": float("nan")}
-    error = one.loss[far] - trained.law.predict(**{a: x[far] for a, x in one.axes.items()})
+    with np.errstate(all="ignore"):  # a law that few rows leave open may predict beyond all numbers
+        error = one.loss[far] - law.predict(**{a: x[far] for a, x in one.axes.items()})
     return {"holdout_rmse": float(np.sqrt((error**2).mean())), "holdout_bias": float(error.mean())}
 
 

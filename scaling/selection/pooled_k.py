@@ -20,7 +20,10 @@ from scipy.special import stdtrit
 from scaling.data.any_table import runs_frame
 from scaling.fitting.fit import fit
 from scaling.laws import DenseLaw
+from scaling.laws.base import Law
+from scaling.optimise.multi_start import searched
 from scaling.optimise.objectives import LeastSquares
+from scaling.optimise.problem import Problem
 from scaling.selection.paired_gains import of_one_law, paired, sized
 from scaling.uncertainty.interval_methods import check_level
 
@@ -36,7 +39,8 @@ class PooledK:
     """k of Eq 5 from `changes` paired changes of `sizes` sizes, with its interval at `level`.
 
     k may be below 0: streams then cost more than their parameters bring. status: of the law of N at P = 1.
-    low and high are infinite where k, with all sizes or without one, is where the search ends.
+    low and high are infinite where k, with all sizes or without one, is where the search ends. P: the number of
+    streams whose changes alone these are; 0 for all of them.
     """
 
     corpus: str
@@ -47,6 +51,7 @@ class PooledK:
     sizes: int
     changes: int
     status: str
+    P: float = 0.0
 
     def __str__(self) -> str:
         """In words."""
@@ -60,11 +65,11 @@ class PooledK:
         )
 
 
-def pooled_k(runs: Any, level: float = 0.95) -> list[PooledK]:
+def pooled_k(runs: Any, level: float = 0.95, *, P: float = 0.0) -> list[PooledK]:
     """One k, with its interval at `level`, for each corpus of `runs` with four sizes of paired changes.
 
-    runs: any table that `scaling.fit` takes, with N, P and loss. Where a corpus has several budgets of tokens, one
-    for each of them.
+    runs: any table that `scaling.fit` takes, with N, P and loss. P: of whose changes alone; of all unless given.
+    Where a corpus has several budgets of tokens, one for each of them.
 
     Least squares of d on f(N (k ln P + 1)) - f(N_one), the runs of equal size and seed sharing the noise of
     their one run of P = 1; f is fitted to the runs of P = 1. The interval is Student's, with one degree of
@@ -76,16 +81,34 @@ def pooled_k(runs: Any, level: float = 0.95) -> list[PooledK]:
     found = []
     for corpus, part in of_one_law(runs).items():
         changes, single = paired(part), part[part["P"] == 1]
+        changes = changes[changes["P"] == P] if P else changes
         sizes = sorted(set(changes["size"])) if len(changes) else []
         if len(sizes) >= FEWEST:
-            k, status = _k(changes, single)
-            left = [_k(changes[changes["size"] != s], single[single["size"] != s])[0] for s in sizes]
+            k, status = _k(changes, _law_of_N(single)), fit(DenseLaw, single, LeastSquares()).status
+            left = [_k(changes[changes["size"] != s], _law_of_N(single[single["size"] != s])) for s in sizes]
             half = stdtrit(len(sizes) - 1, 0.5 + level / 2) * jackknife_error(np.array(left))
             half = np.inf if any(_at_an_end(one, changes["P"].max()) for one in (k, *left)) else half
             found.append(
-                PooledK(corpus, k, float(k - half), float(k + half), level, len(sizes), len(changes), status)
+                PooledK(
+                    corpus, k, float(k - half), float(k + half), level, len(sizes), len(changes), status, P
+                )
             )
     return found
+
+
+def k_by_streams(runs: Any) -> pd.DataFrame:
+    """The k that the paired changes of each number of streams ask for, of the first corpus of `runs` that has any.
+
+    Columns P, sizes and k, ascending in P; where Eq 5 holds k is one number. Empty with fewer than three sizes at
+    P = 1, and where runs cannot be paired.
+    """
+    for part in of_one_law(sized(runs_frame(runs))).values():
+        changes, single = paired(part), part[part["P"] == 1]
+        if len(changes) and single["N"].nunique() >= len(DenseLaw.names()):
+            law = _law_of_N(single)
+            found = [(P, rows["size"].nunique(), _k(rows, law)) for P, rows in changes.groupby("P")]
+            return pd.DataFrame(found, columns=["P", "sizes", "k"])
+    return pd.DataFrame(columns=["P", "sizes", "k"])
 
 
 def jackknife_error(left: Array) -> float:
@@ -103,18 +126,23 @@ def _at_an_end(k: float, P: float) -> bool:
     return bool(k < _lowest(P) + NEAR or k > MOST - NEAR)
 
 
-def _k(changes: pd.DataFrame, single: pd.DataFrame) -> tuple[float, str]:
-    """The k of these changes by the law of N of these runs of P = 1, and that law's status."""
-    one = fit(DenseLaw, single, LeastSquares(), start=STARTS)
+def _law_of_N(single: pd.DataFrame) -> Law:
+    """The law of N of these runs of P = 1, by least squares."""
+    N, loss = (single[name].to_numpy(float) for name in ("N", "loss"))
+    return searched(Problem(DenseLaw, (N,), loss, np.ones(N.size), LeastSquares()), STARTS)[0]
+
+
+def _k(changes: pd.DataFrame, law: Law) -> float:
+    """The k of these changes by a law of N."""
     N_one, N, P, d = (changes[name].to_numpy(float) for name in ("N_one", "N", "P", "change"))
     pair = changes.groupby(["size", "D", "seed"]).ngroup().to_numpy()
-    before = np.asarray(one.law.predict(N=N_one))
+    before = np.asarray(law.predict(N=N_one))
 
     def misfit(k: float) -> float:
-        return _shared_squares(d - np.asarray(one.law.predict(N=N * (k * np.log(P) + 1))) + before, pair)
+        return _shared_squares(d - np.asarray(law.predict(N=N * (k * np.log(P) + 1))) + before, pair)
 
     found = minimize_scalar(misfit, bounds=(_lowest(P.max()), MOST), options={"xatol": 1e-8})
-    return float(found.x), one.status
+    return float(found.x)
 
 
 def _shared_squares(residual: Array, pair: Any) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.options import option
-from parscale.cli.table_options import OBJECTIVES, FormatOptions, RowOptions, RunsOptions
+from parscale.cli.table_options import FormatOptions, RowOptions, RunsOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,6 @@ EXAMPLES = ("compare results/published/losses.csv --by corpus", "compare runs.cs
 class Options(FormatOptions, RowOptions, RunsOptions):
     """Options of `parscale compare`."""
 
-    objective: str = option("least-squares", f"{OBJECTIVES} (default least-squares)")
     laws: str | None = option(
         None, "laws to compare (default: all the runs have the axes for)", metavar="A,B"
     )

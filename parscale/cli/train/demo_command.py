@@ -84,7 +84,7 @@ def _runs_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _print_fit(corpus: str, fit: Fit) -> None:
     """The law, how well it fits, what P is worth by it, and the verdict."""
-    from analysis.sweep.verdict import goodness, law_table, verdict, worth_table
+    from analysis.sweep.fit_tables import goodness, law_table, worth_table
     from parscale.cli.output import say, show
 
     if fit.determined:
@@ -93,4 +93,4 @@ def _print_fit(corpus: str, fit: Fit) -> None:
     if fit.determined:
         factor = "k ln P + 1, the factor in N of equal loss"
         show(worth_table(fit), "what P streams are worth", factor)
-    say(verdict(fit), bold=True)
+    say(fit.verdict().text, bold=True)

@@ -30,6 +30,11 @@ def test_a_level_between_0_and_1_passes():
     assert LevelOptions(level=0.5).check_level() is None
 
 
+def test_every_command_has_the_one_default_objective():
+    for command in (fit_command, compare_command, backtest_command):
+        assert command.Options(runs=LOSSES).fitted_by == scaling.DEFAULT_OBJECTIVE
+
+
 def test_runs_are_read_by_the_columns_and_rows_asked_for(losses):
     asked = RunsOptions(runs=LOSSES, columns="C=D", where="corpus=pile,P=4")
     read = asked.read()

@@ -1,10 +1,10 @@
-"""What P is worth, in words on the terminal: never more than the interval of k says."""
+"""Tables of a sweep's fit for the terminal."""
 
 import numpy as np
 import pytest
 
 import scaling
-from analysis.sweep import verdict
+from analysis.sweep import fit_tables
 from scaling.data.groups import corpus_name
 from scaling.fitting.printed_constants import PRINTED, printed_k
 
@@ -27,10 +27,10 @@ def sure():
 
 
 def test_parameters_and_what_streams_are_worth_are_tables_of_text(sure):
-    table = verdict.law_table(sure)
+    table = fit_tables.law_table(sure)
     assert table["parameter"].tolist() == ["E", "A", "alpha", "k"]
     assert float(table["estimate"].iloc[3]) == pytest.approx(sure.law.k, rel=1e-3)
-    worth = verdict.worth_table(sure)
+    worth = fit_tables.worth_table(sure)
     assert worth["P"].tolist() == ["2", "4", "8"]
     ends = sure.intervals().loc["k"]
     told, lower, upper = ([float(text.removeprefix("x ")) for text in worth[c]] for c in worth.columns[1:])
@@ -41,34 +41,9 @@ def test_parameters_and_what_streams_are_worth_are_tables_of_text(sure):
 
 
 def test_r2_is_told_beside_that_without_p_with_the_status(sure):
-    first, second = verdict.goodness(sure).splitlines()
+    first, second = fit_tables.goodness(sure).splitlines()
     assert f"R2 {sure.r2:.4f} (without P 0." in first
     assert second.startswith("converged: ")
-
-
-def test_a_known_k_is_told_beside_the_papers(sure):
-    assert f"k = {sure.law.k:.3f}" in verdict.verdict(sure)
-    assert printed_k() in verdict.verdict(sure)
-
-
-def test_runs_of_one_number_of_streams_cannot_say(sure):
-    told = verdict.verdict(fitted(noisy(1e-3), STREAMS == 2))
-    assert "cannot say" in told
-    assert "k =" not in told
-
-
-def test_streams_that_harm_are_no_support():
-    harm = noisy(1e-4, scaling.ParallelLaw(1.37, 3.1e7, 0.213, 0.0)) + 2e-3 * np.log(STREAMS)
-    told = verdict.verdict(fitted(harm))
-    assert "do not support" in told
-    assert printed_k() not in told
-
-
-def test_a_k_that_is_hardly_determined_is_said_to_be_so():
-    fit = fitted(noisy(0.02))
-    low, high = fit.intervals().loc["k", ["lower", "upper"]]
-    assert 1e-6 < low < high / 4
-    assert "not determined" in verdict.verdict(fit)
 
 
 def test_the_constants_beside_the_law_are_those_of_the_published_table(published):
@@ -76,4 +51,3 @@ def test_the_constants_beside_the_law_are_those_of_the_published_table(published
         law, r2 = PRINTED[corpus]
         assert (*law.vector, r2) == tuple(row[["E", "A", "alpha", "k", "R2"]])
         assert f"{row['k']:.2f} ({corpus_name(corpus)})" in printed_k()
-    assert printed_k() in verdict.verdict(scaling.fit(scaling.ParallelLaw, published.corpus("pile")))

@@ -1,4 +1,4 @@
-"""What a sweep's fit says: its parameters, how well it fits, what P streams are worth, and a verdict."""
+"""What a sweep's fit says, as tables of text: its parameters, how well it fits, what P streams are worth."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling import Fit, Status
-from scaling.fitting import printed_constants
+from scaling import Fit
 from scaling.fitting.summary import baseline_r2, number_text
 from scaling.selection.equivalent_size import equivalents
 
@@ -45,21 +44,4 @@ def worth_table(fit: Fit) -> pd.DataFrame:
             for row in rows
         ],
         columns=["P", "parameters", *ENDS],
-    )
-
-
-def verdict(fit: Fit) -> str:
-    """Whether these runs support the law, in words; never more than the interval of k says."""
-    if fit.status in (Status.FLAT, Status.TOO_FEW):
-        return f"These runs cannot say what P is worth: {fit.certificate.detail}."
-    low, high = (float(fit.intervals(LEVEL)[end]["k"]) for end in ("lower", "upper"))
-    interval = f"k = {fit.law.k:.3f}, {LEVEL:.0%} interval {number_text(low)} to {number_text(high)}"  # type: ignore[attr-defined]
-    if "k" in fit.certificate.at_bound or low <= 1e-6:
-        return f"These runs do not support the law: {interval}, so P may be worth nothing here."
-    if not np.isfinite(high) or high > 4 * low:
-        return f"P helps in these runs, but how much is not determined: {interval}."
-    if fit.status != Status.CONVERGED:
-        return f"The fit is in doubt ({fit.status}: {fit.certificate.detail}); {interval}."
-    return (
-        f"P helps in these runs: {interval}. The paper's k, at .5B to 4.4B: {printed_constants.printed_k()}."
     )

@@ -1,0 +1,331 @@
+"""What runs say, in three answers: do streams help, is it this law, does it extrapolate.
+
+Every page, figure and command that judges a table says what `verdict` found, so that they cannot differ.
+The rules, and why they are these, are in docs/guides/fit.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from scaling.data.any_table import as_runs
+from scaling.data.query import split
+from scaling.data.runs import usable
+from scaling.fitting.fit import fit
+from scaling.fitting.result import Fit
+from scaling.fitting.summary import parameter_table
+from scaling.laws import Arms
+from scaling.laws.base import LawForm
+from scaling.optimise.multi_start import FitError
+from scaling.optimise.objectives import Objective
+from scaling.selection.backtest import Backtest, backtest
+from scaling.selection.compare import NONE, STRONG, Comparison, compare, laws_of, main_axis
+from scaling.selection.stream_worth import UNKNOWN, Worth, axis_worth, value_text, worth_of_streams
+from scaling.uncertainty.adequacy import DOUBT, Adequacy, adequacy
+from scaling.uncertainty.interval_methods import check_level
+from scaling.uncertainty.size_effects import OFF
+
+Word = Literal["yes", "no", "cannot tell"]
+ROWS = 20_000  # of which laws are compared and held out: of more, evenly spaced ones
+SHORT = 0.15  # by which intervals may hold fewer unseen runs than they promise
+SYSTEMATIC = 2.0  # times its own error: unseen runs missed by more, all to one side, are not missed by chance
+FEW_UNSEEN = 3  # runs below which nothing is said of extrapolation
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: to `question`, "yes", "no" or "cannot tell", with its number and what it means.
+
+    number, lower, upper: in `unit`, nan where there is none; text: the reason, one or two clauses.
+    """
+
+    question: str
+    answer: Word
+    number: float
+    lower: float
+    upper: float
+    unit: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        """Question and answer in one line."""
+        return f"{self.question} {self.answer.capitalize()}: {self.text}."
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Verdict:
+    """The three answers about a table, and what they rest on: nothing of it need be computed again.
+
+    streams, law, extrapolates: the answers; fit: of the law in question; parameters: its constants with intervals
+    at `level`; comparison: with its rivals; backtest: without the largest sizes; adequacy: of its residuals;
+    k_by_P: the k that each P asks for. What could not be made is None, and the answer says why.
+    """
+
+    streams: Answer
+    law: Answer
+    extrapolates: Answer
+    fit: Fit | None
+    parameters: pd.DataFrame | None
+    comparison: Comparison | None
+    backtest: Backtest | None
+    adequacy: Adequacy | None
+    k_by_P: pd.DataFrame
+    level: float
+    basis: str  # law, objective, rows
+
+    @property
+    def answers(self) -> tuple[Answer, Answer, Answer]:
+        """Streams, law, extrapolates."""
+        return self.streams, self.law, self.extrapolates
+
+    @property
+    def lines(self) -> tuple[str, str, str]:
+        """The answers as three plain lines."""
+        return self.streams.line, self.law.line, self.extrapolates.line
+
+    @property
+    def text(self) -> str:
+        """The three lines, and one that says what they rest on."""
+        return "\n".join((*self.lines, self.basis))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answers by name, as JSON takes them: None for a number that is missing or infinite."""
+        names = ("streams", "law", "extrapolates")
+        found = {name: asdict(one) for name, one in zip(names, self.answers, strict=True)}
+        for one in found.values():
+            one |= {n: one[n] if np.isfinite(one[n]) else None for n in ("number", "lower", "upper")}
+        return {**found, "level": self.level, "basis": self.basis}
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(one.question)}</th><td><b>{one.answer}</b></td>"
+            f"<td style='text-align:left'>{escape(one.text)}</td></tr>"
+            for one in self.answers
+        )
+        return f"<table>{rows}</table><p>{escape(self.basis)}</p>"
+
+
+def verdict(
+    runs: Any,
+    law: LawForm | Arms | str | None = None,
+    *,
+    by: str | None = None,
+    objective: Objective | str | None = None,
+    weights: Any = None,
+    se: Any = None,
+    groups: Any = None,
+    level: float = 0.95,
+) -> Any:
+    """The three answers about a table of runs, or about a fit: a `Verdict`; with `by`, a dict of them.
+
+    runs: any table that `scaling.fit` takes, or a `Fit`. law: the law in question; unless told, the law of the axes
+    that vary: ParallelLaw, with D ParallelDataLaw, without P ChinchillaLaw or DenseLaw. by: a column, each value
+    of which is judged apart. objective, weights, se, groups: as of `scaling.fit`. level: of the intervals.
+    A table that no law can be fitted to is answered "cannot tell", with the reason; raises ValueError for what is
+    no table of runs.
+    """
+    check_level(level)
+    if isinstance(runs, Fit):
+        return _of_fit(runs, level)
+    table = as_runs(runs, "runs")
+    if by is not None:
+        how: Any = {"objective": objective, "weights": weights, "se": se, "groups": groups, "level": level}
+        return {name: verdict(part, law, **how) for name, part in split(table, by, "the table")}
+    if len(table) and not usable(table).any():
+        return without_fit(f"none of the {len(table)} runs finished", level)
+    try:
+        chosen = law or default_law(table)
+        return _of_fit(fit(chosen, table, objective, weights=weights, se=se, groups=groups), level)
+    except FitError as error:
+        return without_fit(str(error), level)
+
+
+def default_law(runs: pd.DataFrame) -> LawForm:
+    """The law of a table unless told: the one of N, P and D as far as they vary; FitError where none does."""
+    most = max(len(law.axes) for law in laws_of(runs))
+    names = {law.__name__: law for law in laws_of(runs) if len(law.axes) == most}
+    liked = ("ParallelDataLaw", "ParallelLaw", "ChinchillaLaw", "DenseLaw")
+    return next((names[name] for name in liked if name in names), next(iter(names.values())))
+
+
+def without_fit(why: str, level: float = 0.95) -> Verdict:
+    """The verdict on runs that no law could be fitted to."""
+    questions = ("Do streams help?", "Is it this law?", "Does it extrapolate?")
+    one, two, three = (Answer(q, "cannot tell", *UNKNOWN, "", why) for q in questions)
+    return Verdict(
+        one,
+        two,
+        three,
+        None,
+        None,
+        None,
+        None,
+        None,
+        pd.DataFrame(columns=["P", "sizes", "k"]),
+        level,
+        "no fit",
+    )
+
+
+def _of_fit(one: Fit, level: float) -> Verdict:
+    """The verdict on a fit and the rows that it keeps."""
+    parameters = parameter_table(one, level)
+    worth = worth_of_streams(one, parameters, level) if "P" in one.law.axes else axis_worth(one, level)
+    comparison, tested = _questioned(one, level)
+    judged = adequacy(one)
+    basis = (
+        f"By {one.form.__name__} on {one.loss.size} runs, {one.problem.objective.name}; "
+        f"{100 * level:g}% intervals."
+    )
+    return Verdict(
+        _streams(one, worth), _law(one, comparison, judged, worth), _extrapolates(one, tested, level),
+        one, parameters, _found(comparison), _found(tested), judged, worth.by_P, level, basis,
+    )  # fmt: skip
+
+
+def _questioned(one: Fit, level: float) -> tuple[Comparison | str, Backtest | str]:
+    """A fit beside its rivals, and without its largest sizes; of each the reason where it cannot be had."""
+    if not one.determined:
+        return (f"{one.status}, {one.certificate.detail}",) * 2
+    table, given = _table_of(one)
+    objective = one.problem.objective
+    return _tried(lambda: _compared(one, table, given)), _tried(
+        lambda: backtest(one.form, table, None, objective, level, **given, once=True)
+    )
+
+
+def _tried(make: Any) -> Any:
+    """What `make` returns, or the reason why it cannot."""
+    try:
+        return make()
+    except ValueError as error:
+        return str(error)
+
+
+def _found(tried: Any) -> Any:
+    """What was made; None where there is only a reason."""
+    return None if isinstance(tried, str) else tried
+
+
+def _table_of(one: Fit) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The rows of a fit as a table, ROWS at most, and how they were counted: weights, se, groups."""
+    kept = one.runs if one.runs is not None else pd.DataFrame(index=range(one.loss.size))
+    table = kept.assign(**one.axes, loss=one.loss, _w=one.problem.w)
+    spread = np.broadcast_to(1 / np.asarray(one.problem.scale), one.loss.shape)
+    table["_se"] = spread * (one.loss if one.problem.objective.log else 1.0)
+    given: dict[str, Any] = {}
+    if not (one.problem.w == 1).all():
+        given["weights"] = "_w"
+    if np.ptp(spread) > 0:
+        given["se"] = "_se"
+    if one.grouping == OFF:
+        given["groups"] = False
+    elif one.groups is not None and one.grouping not in ("size", "cell"):
+        table["_group"] = np.asarray(one.groups).astype(str)
+        given["groups"] = "_group"
+    places = np.linspace(0, len(table) - 1, min(len(table), ROWS)).round().astype(int)
+    return table.iloc[places].reset_index(drop=True), given
+
+
+def _compared(one: Fit, table: pd.DataFrame, given: dict[str, Any]) -> Comparison:
+    """The law beside every registered one that its rows allow."""
+    try:
+        rivals = laws_of(table)
+    except FitError:
+        rivals = []
+    return compare([one.form, *rivals], table, one.problem.objective, main_axis(one.law), **given)
+
+
+# ---- the answers ---------------------------------------------------------------------------------
+def _streams(one: Fit, worth: Worth) -> Answer:
+    """Whether streams, or what else the law has, help."""
+    number = (worth.number, worth.lower, worth.upper)
+    return Answer(worth.question, worth.answer, *number, worth.unit, worth.text)
+
+
+def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth) -> Answer:
+    """Whether the law is the one among its rivals, and leaves nothing but noise."""
+    name = one.form.__name__
+    question = f"Is it {name}?"
+    if not one.determined:
+        return Answer(question, "cannot tell", *UNKNOWN, "", f"{one.status}, {one.certificate.detail}")
+    misses = [
+        f"{what} (p = {p:.2g})"
+        for what, p in (("its residuals are not noise", judged.structure_p),
+                        ("it misses by more than seeds differ", judged.replicate_p))
+        if p < DOUBT
+    ]  # fmt: skip
+    gap, share, rival = _support(comparison, name)
+    unit = "AICc weight among the laws compared"
+    parts = [f"AICc weight {share:.2g}, {rival}"] if np.isfinite(share) else ["no AICc from so few runs"]
+    parts += misses + ([worth.falls] if worth.falls else [])
+    if gap >= STRONG or misses:
+        word: Word = "no"
+    elif not np.isfinite(share) or rival == ALONE or gap > NONE or _tied(comparison, name):
+        word = "cannot tell"
+    else:
+        word = "yes"
+    return Answer(question, word, share, *UNKNOWN[1:], unit, "; ".join(parts))
+
+
+ALONE = "no rival to compare with"
+
+
+def _support(comparison: Comparison | str, name: str) -> tuple[float, float, str]:
+    """AICc above the best, weight of evidence, and the nearest rival in words; nan where there is none."""
+    if isinstance(comparison, str) or name not in comparison.table.index:
+        return np.nan, np.nan, ""
+    gaps = comparison.table["delta_aicc"].dropna()
+    if name not in gaps:
+        return np.nan, np.nan, ""
+    weight = np.exp(-gaps / 2)
+    others = gaps.drop(name)
+    if others.empty:
+        return 0.0, 1.0, ALONE
+    nearest = str(others.idxmin())
+    apart = float(others[nearest] - gaps[name])
+    side = f"{abs(apart):.1f} {'behind' if apart < 0 else 'ahead of'} {nearest}"
+    side = f"level with {nearest}" if abs(apart) < 0.05 else side
+    return float(gaps[name]), float(weight[name] / weight.sum()), side
+
+
+def _tied(comparison: Comparison | str, name: str) -> bool:
+    """Whether a rival is as near as AICc can tell."""
+    if isinstance(comparison, str):
+        return False
+    gaps = comparison.table["delta_aicc"].dropna()
+    return bool((gaps.drop(name) - gaps[name] <= NONE).any())
+
+
+def _extrapolates(one: Fit, tested: Backtest | str, level: float) -> Answer:
+    """Whether the law fitted without the largest sizes predicts them."""
+    question, unit = "Does it extrapolate?", f"mean error, {one.reading.loss_unit}"
+    if isinstance(tested, str):
+        return Answer(question, "cannot tell", *UNKNOWN, unit, tested)
+    last, points = tested.table.iloc[0], tested.points
+    below, above = (float((points[end] - points.loss).mean()) for end in ("new_lower", "new_upper"))
+    chance = last.rmse <= SYSTEMATIC * last.own_rmse
+    one_way = f", all to one side, {last.rmse / last.own_rmse:.1f} times its own error" * bool(last.one_sided)
+    few = "run" if last.test == 1 else f"{last.test:.0f} runs"
+    text = (
+        f"fitted up to {tested.by} = {value_text(tested.by, float(tested.table.index[0]))} it misses the {few} beyond by "
+        f"{last.bias:+.4f} {one.reading.loss_unit}{one_way}; {100 * level:g}% intervals "
+    )
+    if not np.isfinite([below, above]).all():
+        return Answer(question, "cannot tell", float(last.bias), below, above, unit, f"{text}are open")
+    text += f"({below:+.4f} to {above:+.4f}) hold {last.coverage:.0%}"
+    word: Word = "yes" if chance else "cannot tell"
+    if last.test < FEW_UNSEEN:
+        word = "cannot tell"
+    elif last.coverage < level - SHORT or last.r2 < 0 or (last.one_sided and not chance):
+        word = "no"
+    return Answer(question, word, float(last.bias), below, above, unit, text)

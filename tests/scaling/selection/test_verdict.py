@@ -1,0 +1,82 @@
+"""Three answers about a table, computed once; what cannot be told is said with the reason."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling
+from scaling.selection.verdict import default_law
+
+
+@pytest.fixture(scope="module")
+def found(pile: pd.DataFrame) -> scaling.Verdict:
+    return scaling.verdict(pile)
+
+
+def test_the_published_losses_help_but_not_by_this_law(found: scaling.Verdict, pile: pd.DataFrame) -> None:
+    assert [one.answer for one in found.answers] == ["yes", "no", "no"]
+    assert found.streams.lower > 1
+    assert found.fit.law.k == scaling.fit("parallel", pile).law.k
+    assert found.comparison.table.index[0] == "AdditiveLaw"
+    weights = np.exp(-found.comparison.table["delta_aicc"] / 2)
+    assert found.law.number == pytest.approx(weights["ParallelLaw"] / weights.sum(), rel=1e-9)
+    assert found.extrapolates.number == pytest.approx(found.backtest.table["bias"].iloc[0])
+    assert f"{found.parameters['estimate']['k']:.3f}" in found.streams.text
+    assert found.text.splitlines()[:3] == list(found.lines)
+    assert all(one.answer in found._repr_html_() for one in found.answers)
+
+
+def test_a_fit_gives_the_verdict_of_its_table(found: scaling.Verdict, pile: pd.DataFrame) -> None:
+    assert scaling.fit("parallel", pile).verdict().text == found.text
+    assert list(scaling.verdict(pile[pile["P"] == 1], by="corpus")) == ["pile"]
+
+
+def test_what_is_told_is_what_the_whole_backtest_tells(found: scaling.Verdict, pile: pd.DataFrame) -> None:
+    whole = scaling.backtest("parallel", pile).table
+    assert whole.loc[found.backtest.table.index[0]].equals(found.backtest.table.iloc[0])
+    ranked = scaling.compare(["parallel"], pile).table
+    held = whole.loc[found.backtest.table.index[0]]
+    assert ranked["holdout_bias"].iloc[0] == pytest.approx(held["bias"], rel=1e-6)
+
+
+def test_json_is_strict(found: scaling.Verdict) -> None:
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert told["law"]["lower"] is None
+    assert told["streams"]["answer"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (lambda t: t[t["P"] == 1], "P = 1"),
+        (lambda t: t[t["size"] == "0.5B"], "N takes one value"),
+        (lambda t: t[:2], "2 usable rows"),
+        (lambda t: t.assign(status="diverged"), "none of the 24 runs finished"),
+    ],
+)
+def test_what_cannot_be_told_is_said_with_the_reason(rows, why: str, pile: pd.DataFrame) -> None:
+    told = scaling.verdict(rows(pile), "parallel")
+    assert told.streams.answer == told.law.answer == "cannot tell"
+    assert why in told.streams.text
+    assert told.extrapolates.answer == "cannot tell"
+
+
+def test_the_law_is_that_of_the_axes_which_vary(pile: pd.DataFrame) -> None:
+    assert default_law(pile).__name__ == "ParallelLaw"
+    assert default_law(pile[pile["P"] == 1]).__name__ == "DenseLaw"
+    two = pd.concat([pile, pile.assign(D=pile["D"] * 3)])
+    assert default_law(two).__name__ == "ParallelDataLaw"
+    assert default_law(two[two["P"] == 1]).__name__ == "ChinchillaLaw"
+    assert scaling.verdict(two[two["P"] == 1]).streams.question == "Does D matter?"
+
+
+def test_a_law_that_is_the_true_one_is_not_refused() -> None:
+    N, P = (v.ravel() for v in np.meshgrid(np.geomspace(5e7, 5e9, 6), [1.0, 2.0, 4.0, 8.0]))
+    law = scaling.ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.4)
+    noise = 1e-3 * np.random.default_rng(5).standard_normal(N.size)
+    told = scaling.verdict({"N": N, "P": P, "loss": law.predict(N=N, P=P) + noise})
+    assert told.streams.answer == "yes"
+    assert told.law.answer != "no"
+    assert told.extrapolates.answer != "no"
