@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import Any
 
 KINDS = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
@@ -19,11 +20,18 @@ def check_names(cls: type, values: dict[str, object]) -> None:
         raise ValueError(f"{cls.__name__}: unknown fields {unknown}, missing fields {missing}")
 
 
+@cache
+def _declared(cls: type[Any]) -> list[tuple[str, str, bool]]:
+    """Each field's name, its kind, and whether it may be None."""
+    kinds = [(field.name, str(field.type).split(" | ")) for field in fields(cls)]
+    return [(name, kind, rest == ["None"]) for name, (kind, *rest) in kinds if kind in KINDS]
+
+
 def check_types(config: Any) -> None:
     """Raise if a field's value is not of the type that it is declared with; a bool is no number."""
-    for field in fields(config):
-        value, (kind, *rest) = getattr(config, field.name), str(field.type).split(" | ")
-        if kind not in KINDS or (value is None and rest == ["None"]):
+    for name, kind, may_be_none in _declared(config.__class__):
+        value = getattr(config, name)
+        if value is None and may_be_none:
             continue
         if not isinstance(value, KINDS[kind]) or (isinstance(value, bool) and kind != "bool"):
-            raise ValueError(f"{field.name}={value!r}: must be {WORDS[kind]}")
+            raise ValueError(f"{name}={value!r}: must be {WORDS[kind]}")

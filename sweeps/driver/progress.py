@@ -71,6 +71,7 @@ class View:
         self.said: set[str] = set()
         self.started = self.last_plain = time.monotonic()
         self.first_C: float | None = None
+        self.whole_C: dict[str, float] = {}  # of a run, by its identity
 
     def __enter__(self) -> View:
         if self.console.is_terminal:
@@ -104,7 +105,11 @@ class View:
 
     def _grid(self, runs: Sequence[RunStatus]) -> tuple[float, str]:
         """Share of the FLOPs done; time spent and, at this session's pace, left."""
-        total, done = sum(run.config.own_C for run in runs), sum(run.done_C for run in runs)
+        for run in runs:
+            if run.run_id not in self.whole_C:
+                self.whole_C[run.run_id] = run.config.own_C
+        total = sum(self.whole_C[run.run_id] for run in runs)
+        done = sum(self.whole_C[run.run_id] * run.share for run in runs)
         if self.first_C is None:
             self.first_C = done
         spent = time.monotonic() - self.started

@@ -40,6 +40,7 @@ from sweeps.store.store import Store
 
 POLL_S = 0.5
 GATHER_S = 5.0
+PATIENCE = 20.0  # between two gatherings at least so many times what one takes
 
 
 class Launcher(Protocol):
@@ -128,7 +129,7 @@ def _watch(
 ) -> tuple[str, bool]:
     """Keep the workers going and the view up to date until all has ended; (why it stopped, interrupted)."""
     observer = Observer(store.folder, job.session)
-    last_gather, gathered = time.monotonic(), 0
+    next_gather, gathered = time.monotonic() + GATHER_S, 0
     with _terminate_as_interrupt(), View(console) as view:
         try:
             launcher.start(job, workers)
@@ -137,9 +138,8 @@ def _watch(
                 ended = sum(run.state in ENDED for run in runs)
                 if ended == len(todo):
                     break
-                if ended > gathered and time.monotonic() - last_gather > GATHER_S:
-                    store.gather()
-                    last_gather, gathered = time.monotonic(), ended
+                if ended > gathered and time.monotonic() > next_gather:
+                    next_gather, gathered = _gather(store), ended
                 time.sleep(POLL_S)
             view.show(_look(observer, store, todo))
             launcher.stop()
@@ -154,6 +154,13 @@ def _watch(
             launcher.stop()
             raise
     return "", False
+
+
+def _gather(store: Store) -> float:
+    """Gather; returns when to do so again, so that it takes a small share of the time."""
+    began = time.monotonic()
+    store.gather()
+    return time.monotonic() + max(GATHER_S, PATIENCE * (time.monotonic() - began))
 
 
 def _look(observer: Observer, store: Store, todo: dict[str, RunConfig]) -> list[RunStatus]:

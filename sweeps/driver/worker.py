@@ -66,19 +66,36 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
     train = _resolve(job.trainer)
     if changed := changed_code(store):
         raise Fatal(f"this worker's code is not the sweep's ({changed}): start the sweep again")
+    left = dict.fromkeys(job.run_ids)
     while not stop():
         try:
-            finished = store.finished()
-            left = [run_id for run_id in job.run_ids if run_id not in finished]
-            left = [run_id for run_id in left if not _given_up(store, run_id, job.session)]
-            if not left:
-                return
-            ready = [run_id for run_id in left if _parent_ready(store, run_id, job, finished)]
-            if not any(_attempt(store, locks, job, run_id, train, stop) for run_id in ready):
+            if not _next(store, locks, job, left, train, stop):
+                if not left:
+                    return
                 time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
         except Damaged:
             store.gather()  # sets it aside
             _log("\n".join(store.said))
+
+
+def _next(
+    store: Store,
+    locks: Locks,
+    job: Job,
+    left: dict[str, None],
+    train: Callable[..., dict[str, Any]],
+    stop: Callable[[], bool],
+) -> bool:
+    """Train the first run that can be had; False if none can. Looks no further than that run.
+
+    What is found finished or given up leaves `left`.
+    """
+    for run_id in list(left):
+        if store.is_finished(run_id) or _given_up(store, run_id, job.session):
+            del left[run_id]
+        elif _parent_ready(store, run_id, job) and _attempt(store, locks, job, run_id, train, stop):
+            return True
+    return False
 
 
 def _resolve(name: str) -> Callable[..., dict[str, Any]]:
@@ -100,18 +117,18 @@ def _fail(store: Store, run_id: str, session: str, error: str, **facts: Any) -> 
     store.note(run_id, **told)
 
 
-def _parent_ready(store: Store, run_id: str, job: Job, finished: set[str]) -> bool:
+def _parent_ready(store: Store, run_id: str, job: Job) -> bool:
     """False while a run's stage 1 is not finished; a run whose stage 1 left no weights fails with it."""
     parent = store.config(run_id).parent
-    why = ""
-    if parent in finished and not (store.checkpoint(parent) / "config.json").exists():
+    finished, why = bool(parent) and store.is_finished(parent), ""
+    if finished and not (store.checkpoint(parent) / "config.json").exists():
         ended = store.outcome(parent).get("status")
         why = "diverged: --retry-diverged" if ended == "diverged" else "has no weights any more"
     elif parent in job.run_ids and _given_up(store, parent, job.session):
         why = "failed"
     if why:
         _fail(store, run_id, job.session, f"its stage 1, {parent}, {why}")
-    return not why and (parent not in job.run_ids or parent in finished)
+    return not why and (finished or not parent or parent not in job.run_ids)
 
 
 def _attempt(
@@ -130,7 +147,7 @@ def _attempt(
         if lock is None:
             return False
         try:
-            if run_id not in store.finished() and not _given_up(store, run_id, job.session):
+            if not store.is_finished(run_id) and not _given_up(store, run_id, job.session):
                 _train(store, job, run_id, train, lambda: stop() or lock.lost)
         finally:
             lock.release()

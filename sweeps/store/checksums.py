@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,18 @@ def copy_parquet(source: Path, target: Path) -> None:
         seal(temporary)
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """A table; Damaged where it is not what was written, FileNotFoundError where there is none."""
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """A table, or those of the columns that it has; Damaged where it is not what was written,
+    FileNotFoundError where there is none.
+    """
     if intact(path) is False:
         raise Damaged(path, "it fails its checksum")
     try:
-        return pd.read_parquet(path, page_checksum_verification=True)
+        if columns is not None:
+            from pyarrow.parquet import read_schema
+
+            columns = [name for name in columns if name in read_schema(path).names]
+        return pd.read_parquet(path, columns=columns, page_checksum_verification=True)
     except (FileNotFoundError, PermissionError):
         raise
     except (

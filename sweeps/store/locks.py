@@ -1,41 +1,31 @@
-"""Who trains a run: a lock file with its owner's name and heartbeat, and a mutex around taking it.
+"""Who owns a run, or a table while it is rewritten: numbered files, made once, with the owner's heartbeat.
 
-A lock's owner beats by writing a higher count. Whoever wants a lock that is held watches the count:
-on the owner's own machine a dead process is seen at once; from another machine an owner whose count
-has not moved for a while, by the watcher's own steady clock, is dead. No wall clock is compared.
+`locks/<name>/<n>.lock` is made by a hard link (by exclusive creation where the disk has no links), which one
+process wins on every shared disk: no advisory lock of the kernel is asked, which network disks may lack or
+keep to one machine. The highest number owns. Whoever finds its owner dead makes the next number, so that two
+who find it dead at once, or one who looked long ago, cannot both own.
+
+An owner beats by writing a higher count. On the owner's own machine a dead process is seen at once. From
+another machine an owner is dead once its count has not moved for a while, by the watcher's own steady clock.
+No wall clock is compared.
 """
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import json
 import os
 import socket
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 BEAT_S = 5.0
 SILENT_S = 60.0  # a remote owner silent for so long is dead
-
-
-class Mutex:
-    """Exclusive use of a file, by an advisory lock that the kernel drops when its holder dies."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        self._file = self.path.open("a")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
+WAIT_S = 0.05  # between two looks at a lock that is waited for
 
 
 def host() -> str:
@@ -66,83 +56,137 @@ def _alive(pid: int, started: str) -> bool:
     return not started or _started(pid) == started
 
 
+def _numbers(place: Path) -> list[int]:
+    """The numbers of the lock files in a folder, lowest first."""
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(int(path.stem) for path in place.glob("*.lock") if path.stem.isdecimal())
+    return []
+
+
+def _make_once(path: Path, text: str) -> bool:
+    """Make a file that nobody has made; False if somebody has."""
+    temporary = path.with_name(f"{uuid.uuid4().hex}.tmp")
+    temporary.write_text(text)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return temporary.stat().st_nlink == 2  # a network disk may repeat a call whose answer was lost
+    except OSError:  # no hard links here
+        try:
+            with path.open("x") as file:
+                file.write(text)
+        except FileExistsError:
+            return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
 class Locks:
     """The locks of one sweep folder, for one process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._seen: dict[str, tuple[object, float]] = {}  # run_id: (owner and count, first seen)
+        self._seen: dict[str, tuple[object, float]] = {}  # name: (owner and count, first seen)
 
-    def take(self, run_id: str) -> Lock | None:
-        """The run's lock, or None if a living owner has it. A dead owner's lock is taken over."""
-        path = self.folder / f"{run_id}.lock"
-        with Mutex(self.folder / "take.mutex"):
-            if self.owner(run_id) is not None:
-                return None
-            lock = Lock(path)
-            lock.beat()
+    def take(self, name: str) -> Lock | None:
+        """The lock of that name, or None if a living owner has it. A dead owner's lock is taken over."""
+        place = self.folder / name
+        place.mkdir(exist_ok=True)
+        numbers = _numbers(place)
+        if self.owner(name) is not None:
+            return None
+        lock = Lock(place, max(numbers, default=0) + 1)
+        if not lock.claim():
+            return None
         lock.start()
         return lock
 
-    def owner(self, run_id: str) -> dict[str, Any] | None:
-        """The living owner of a run's lock, or None."""
+    @contextlib.contextmanager
+    def hold(self, name: str) -> Iterator[Lock]:
+        """Wait for a lock, and have it."""
+        while (lock := self.take(name)) is None:
+            time.sleep(WAIT_S)
         try:
-            facts = json.loads((self.folder / f"{run_id}.lock").read_text())
-            owner = {name: facts[name] for name in ("host", "pid", "started", "key", "count")}
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            yield lock
+        finally:
+            lock.release()
+
+    def owner(self, name: str) -> dict[str, Any] | None:
+        """The living owner of a lock, or None. A file whose owner has yet to write its name is one's."""
+        place = self.folder / name
+        number = max(_numbers(place), default=0)
+        try:
+            text = (place / f"{number}.lock").read_text()
+            facts: dict[str, Any] = json.loads(text) if text else {"host": "", "key": number, "count": 0}
+            here, mark = facts["host"] == host(), (facts["key"], facts["count"])
+            if here:
+                return facts if _alive(facts["pid"], facts["started"]) else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        if owner["host"] == host():
-            return owner if _alive(owner["pid"], owner["started"]) else None
-        mark = (owner["key"], owner["count"])
-        seen, since = self._seen.get(run_id, (None, 0.0))
+        seen, since = self._seen.get(name, (None, 0.0))
         if seen != mark:
-            self._seen[run_id] = (mark, time.monotonic())
-            return owner
-        return owner if time.monotonic() - since < SILENT_S else None
+            self._seen[name] = (mark, time.monotonic())
+            return facts
+        return facts if time.monotonic() - since < SILENT_S else None
 
 
 class Lock(threading.Thread):
     """A held lock, beating until it is released."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(daemon=True, name=f"beat {path.stem}")
-        self.path = path
+    def __init__(self, place: Path, number: int) -> None:
+        super().__init__(daemon=True, name=f"beat {place.name}")
+        self.path = place / f"{number}.lock"
+        self.number = number
         self.key = uuid.uuid4().hex
         self.count = 0
         self.lost = False  # someone else has taken it over
         self._over = threading.Event()
 
-    def beat(self) -> None:
-        """Write owner and count."""
+    def claim(self) -> bool:
+        """Make this number's file, if nobody has made it or a higher one; drop those that it makes useless."""
+        if not _make_once(self.path, self._facts()):
+            return False
+        if not self.ours():
+            self.path.unlink(missing_ok=True)
+            return False
+        for number in _numbers(self.path.parent):
+            if number < self.number - 1:  # the one before stays: who saw its owner dead finds this one made
+                (self.path.parent / f"{number}.lock").unlink(missing_ok=True)
+        return True
+
+    def _facts(self) -> str:
+        """Owner and count, one higher at every call."""
         self.count += 1
         pid = os.getpid()
         facts = {"host": host(), "pid": pid, "started": _started(pid), "key": self.key, "count": self.count}
+        return json.dumps(facts)
+
+    def beat(self) -> None:
+        """Write owner and count."""
         temporary = self.path.with_suffix(f".{self.key}.tmp")
-        temporary.write_text(json.dumps(facts))
+        temporary.write_text(self._facts())
         temporary.replace(self.path)
 
     def run(self) -> None:
         """Beat; stop for good if the lock is no longer ours."""
         while not self._over.wait(BEAT_S):
             try:
-                with Mutex(self.path.with_name("take.mutex")):
-                    if not self._ours():
-                        self.lost = True
-                        return
-                    self.beat()
+                if not self.ours():
+                    self.lost = True
+                    return
+                self.beat()
             except OSError:
                 continue  # a full disk may recover; the watcher's patience is longer than one beat
 
-    def _ours(self) -> bool:
-        try:
-            return bool(json.loads(self.path.read_text())["key"] == self.key)
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+    def ours(self) -> bool:
+        """Whether nobody has taken the lock over."""
+        return max(_numbers(self.path.parent), default=0) == self.number
 
     def release(self) -> None:
         """Give the lock back."""
         self._over.set()
         if self.is_alive():
             self.join()
-        if self._ours():
+        if self.ours():
             self.path.unlink(missing_ok=True)

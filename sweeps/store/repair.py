@@ -41,8 +41,9 @@ def repair(folder: Path, finished: Callable[[], set[str]], curves: bool) -> Iter
     What can be had goes to `rows/` and `curves/`, from where it is gathered.
     """
     yield from _pieces(folder, ROWS)
-    copies = {path.parent.name for path in folder.glob(f"checkpoints/*/{ROWS.copy}")}
-    yield from _whole(folder, ROWS, lambda: copies)
+    yield from _whole(
+        folder, ROWS, lambda: {path.parent.name for path in folder.glob(f"checkpoints/*/{ROWS.copy}")}
+    )
     if curves:
         yield from _pieces(folder, CURVES)
         yield from _whole(folder, CURVES, finished)

@@ -50,14 +50,14 @@ class RunStatus:
         return f"{c.size} P={c.model.P} {c.corpus} seed {c.seed}{recipe}"
 
     @property
-    def done_C(self) -> float:
-        """Training FLOPs spent on it so far, stage 1 not counted."""
-        over = self.state in ("done", "diverged")
-        return self.config.own_C * (1.0 if over else self.step / self.config.steps)
+    def share(self) -> float:
+        """How much of its training is done, stage 1 not counted."""
+        return 1.0 if self.state in ("done", "diverged") else self.step / self.config.steps
 
 
 class Observer:
-    """Reads run after run from one sweep folder; keeps what it needs to tell a dead owner.
+    """Reads run after run from one sweep folder; keeps what it needs to tell a dead owner, and what cannot
+    change: a look reads no file of a run that has ended or has not begun.
 
     To the launcher of `session`, what failed in an earlier session is yet to be tried.
     """
@@ -66,11 +66,21 @@ class Observer:
         self.session = session
         self.store = Store(folder)
         self.locks = Locks(folder / "locks")
+        self._still: dict[tuple[str, bool], RunStatus] = {}  # of (run_id, finished)
 
     def look(self, configs: Mapping[str, RunConfig]) -> list[RunStatus]:
         """The state of each run, in the order given."""
-        finished = self.store.finished()
-        return [self._one(run_id, config, run_id in finished) for run_id, config in configs.items()]
+        finished, begun = self.store.finished(), self.store.begun()
+        found = []
+        for run_id, config in configs.items():
+            ended = run_id in finished
+            known = self._still.get((run_id, ended)) if ended or run_id not in begun else None
+            if known is None:
+                known = self._one(run_id, config, ended)
+                if ended or run_id not in begun:
+                    self._still[run_id, ended] = known
+            found.append(known)
+        return found
 
     def _one(self, run_id: str, config: RunConfig, finished: bool) -> RunStatus:
         noted = self.store.noted(run_id)

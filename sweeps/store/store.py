@@ -8,7 +8,7 @@ curves/<run_id>.parquet  a finished run's curve, until it is gathered into curve
 runs.parquet, curves.parquet, domains.parquet
 checkpoints/<run_id>/  training state, final weights, status.json, and the row and curve once more
                                                                     (ignored by git)
-locks/<run_id>.lock    who trains the run                           (ignored by git)
+locks/<run_id>/<n>.lock  who trains the run                         (ignored by git)
 *.damaged              what failed its checksum (sweeps/store/repair.py)
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +27,7 @@ import pandas as pd
 from scaling.data.atomic_files import replacing
 from sweeps.config.run import RunConfig
 from sweeps.store.checksums import copy_parquet, read_parquet, read_row, write_parquet, write_row, write_text
-from sweeps.store.locks import Mutex
+from sweeps.store.locks import Locks
 from sweeps.store.repair import repair
 
 INTEGERS = (
@@ -41,7 +42,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.said: list[str] = []  # on what this process found damaged
-        self._gathered: tuple[tuple[int, ...], dict[str, dict[str, Any]]] = ((), {})
+        self._locks = Locks(folder / "locks")
+        self._gathered: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}  # of runs.parquet, by column
 
     def create(self, name: str, rule: str) -> None:
         """Make the folder's parts; one that cannot be written, or is another grid's, is refused by name."""
@@ -89,15 +91,15 @@ class Store:
     def configs(self) -> dict[str, RunConfig]:
         """Every recorded configuration."""
         known = {path.stem for path in (self.folder / "configs").glob("*.json")}
-        known |= {run_id for run_id, row in self._in_table().items() if isinstance(row.get("config"), str)}
+        known |= {run_id for run_id, text in self._in_table("config").items() if isinstance(text, str)}
         return {run_id: self.config(run_id) for run_id in sorted(known)}
 
     def config(self, run_id: str) -> RunConfig:
         """One recorded configuration."""
         path = self.folder / "configs" / f"{run_id}.json"
-        row = {} if path.exists() else self._in_table().get(run_id, {})
+        published = None if path.exists() else self._in_table("config").get(run_id)
         try:
-            return RunConfig.from_json(row.get("config") or path.read_text(encoding="utf-8"))
+            return RunConfig.from_json(published or path.read_text(encoding="utf-8"))
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {error}; remove it, or plan the sweep in a new folder") from None
 
@@ -131,28 +133,41 @@ class Store:
 
     def finished(self) -> set[str]:
         """Identities of the runs that have a row."""
-        return {path.stem for path in (self.folder / "rows").glob("*.json")} | set(self._in_table())
+        rows = {path.stem for path in (self.folder / "rows").glob("*.json")}
+        return rows | set(self._in_table("status"))
+
+    def is_finished(self, run_id: str) -> bool:
+        """Whether one run has a row; takes no longer the more runs there are."""
+        return (self.folder / "rows" / f"{run_id}.json").exists() or run_id in self._in_table("status")
+
+    def begun(self) -> set[str]:
+        """Identities of the runs that have left anything beside their configuration."""
+        try:
+            return {entry.name for entry in os.scandir(self.folder / "checkpoints")}
+        except FileNotFoundError:
+            return set()
 
     def outcome(self, run_id: str) -> dict[str, Any]:
         """Status and loss of a finished run, as its row has them."""
         try:
             return read_row(self.folder / "rows" / f"{run_id}.json")
         except FileNotFoundError:  # gathered
-            return self._in_table().get(run_id, {})
+            found = {name: self._in_table(name) for name in ("status", "loss")}
+            return {name: values[run_id] for name, values in found.items() if run_id in values}
 
-    def _in_table(self) -> dict[str, dict[str, Any]]:
+    def _in_table(self, column: str) -> dict[str, Any]:
+        """{run_id: value} of a column of the gathered table, read anew when the table is."""
         path = self.folder / "runs.parquet"
         try:
             found = path.stat()
         except FileNotFoundError:
             return {}
         stamp = (found.st_ino, found.st_size, found.st_mtime_ns)  # a clock set back may give a time again
-        if stamp != self._gathered[0]:
-            table = read_parquet(path).drop_duplicates("run_id", keep="last").set_index("run_id")
-            names = [name for name in ("status", "loss", "config") if name in table]
-            known: Any = table[names].to_dict("index")
-            self._gathered = (stamp, known)
-        return self._gathered[1]
+        if self._gathered.get(column, ((), {}))[0] != stamp:
+            table = read_parquet(path, ["run_id", column]).drop_duplicates("run_id", keep="last")
+            values = table[column] if column in table else [None] * len(table)
+            self._gathered[column] = (stamp, dict(zip(table["run_id"], values, strict=True)))
+        return self._gathered[column][1]
 
     def table(self) -> pd.DataFrame:
         """Every finished run, gathered or not, smallest N first."""
@@ -174,11 +189,12 @@ class Store:
 
         What is damaged is set aside before that; `said` tells of it.
         """
-        with Mutex(self.folder / "locks" / "gather.mutex"):
+        with self._locks.hold("gather") as lock:
             self.said += repair(self.folder, self.finished, curves)
             rows = sorted((self.folder / "rows").glob("*.json"))
-            if rows:
-                write_parquet(self.folder / "runs.parquet", self.table())
+            table = self.table() if rows else None
+            if table is not None and lock.ours():  # a process that slept for a minute may have lost it
+                write_parquet(self.folder / "runs.parquet", table)
                 for path in rows:
                     path.unlink()
             pieces = sorted((self.folder / "curves").glob("*.parquet")) if curves else []
@@ -210,12 +226,12 @@ class Store:
     def forget(self, run_ids: Iterable[str]) -> None:
         """Drop rows, so that these runs are trained again."""
         gone = set(run_ids)
-        with Mutex(self.folder / "locks" / "gather.mutex"):
+        with self._locks.hold("gather"):
             table = self.table()
             for run_id in gone:
                 config = self.folder / "configs" / f"{run_id}.json"
-                if not config.exists() and "config" in (row := self._in_table().get(run_id, {})):
-                    write_text(config, row["config"])
+                if not config.exists() and (published := self._in_table("config").get(run_id)):
+                    write_text(config, published)
                 for path in (self.folder / "rows" / f"{run_id}.json", self.checkpoint(run_id) / "row.json"):
                     path.unlink(missing_ok=True)
             if len(table) and (self.folder / "runs.parquet").exists():

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -147,3 +148,14 @@ def test_threads_are_those_told_else_those_begun_with_else_a_share(store, traine
     trained(lambda run, folder, **more: (seen.append(more["execution"].threads), fake_trainer.row(run))[1])
     work(job(store, runs, execution=Execution(threads=told), threads=own), lambda: False)
     assert seen == [used]
+
+
+def test_the_work_of_a_pick_does_not_grow_with_what_is_left(store, trained, monkeypatch):
+    looks = []
+    begun, runs = trained(good), store.add(replace(RUNS[0], seed=seed) for seed in range(40))
+    monkeypatch.setattr(
+        Store, "noted", lambda self, run_id, real=Store.noted: (looks.append(run_id), real(self, run_id))[1]
+    )
+    work(job(store, runs), lambda: len(begun) > 3)
+    assert len(begun) == 4
+    assert len(looks) < 30

@@ -81,8 +81,7 @@ def test_a_sweep_is_found_by_its_folder_or_its_grids_name(begun, tmp_path, monke
 )
 def test_compute_spent_is_the_share_of_steps_until_a_run_is_over(state, share):
     run = small_run.config("x", 2)
-    spent = RunStatus(run.run_id, run, state, step=6).done_C
-    assert spent == pytest.approx(share * run.own_C)
+    assert RunStatus(run.run_id, run, state, step=6).share == pytest.approx(share)
 
 
 def test_a_run_is_called_by_what_it_is_and_its_recipe_where_it_has_one():
