@@ -3,6 +3,8 @@
 - reading: 10,000 rows and 10^7 curve points from a sweep's folder
 - workers: the ci grid with --workers auto beside one run at a time with every core; and a sweep's time
   outside its runs' own, by the run, imports included
+- driver: CPU time for a run among 10,000 planned ones: planned, picked and published by a worker whose trainer
+  returns at once, gathered; a look of the driver; `parscale status`
 - share: seconds inside training steps of one run of the laptop grid, over the run's whole time
 
 Writes results/benchmarks/sweeps.md; parts not asked for stay as they were measured. `--tiny` tries everything
@@ -13,12 +15,16 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import io
 import os
 import platform
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +32,21 @@ import lightning as L
 import numpy as np
 import pandas as pd
 import torch
+from rich.console import Console
 
 import scaling
 from analysis.costs import machine
 from analysis.sweep.sweep_folder import read_curves
 from scaling.data import limits, table_files
 from sweeps.config.execution import Execution, cores
+from sweeps.config.run import RunConfig
 from sweeps.corpora import build as corpora
+from sweeps.driver import worker
+from sweeps.driver.progress import View
 from sweeps.grids.axes import Axes
 from sweeps.grids.grids import find
 from sweeps.store.checksums import write_parquet
+from sweeps.store.status import Observer, sweep_status
 from sweeps.store.store import Store
 from sweeps.training import train
 from sweeps.training.callbacks import Watch
@@ -43,7 +54,7 @@ from sweeps.training.evaluate import Evaluation
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "results/benchmarks/sweeps.md"
-PARTS = ("reading", "workers", "share")
+PARTS = ("reading", "workers", "driver", "share")
 Line = tuple[str, str, str]  # what, measured, wanted
 
 
@@ -112,6 +123,44 @@ def workers(tokens: int, repeats: int, folder: Path) -> Line:
     return what, f"{times}; {spare}", ">= 1.6 x on 2 cores; < 2 s"
 
 
+def driver(runs: int, trained: int, folder: Path) -> Line:
+    """CPU time of all that is not training, in a folder of so many planned runs, so many of them trained."""
+    store, cpu = Store(folder), time.process_time
+    store.create("ci", "")
+    (first,) = find("ci")(Axes(sizes=("32x1",), streams=(1,)))
+    begun = [cpu()]
+    planned = store.add(replace(first, seed=seed) for seed in range(runs))
+    begun.append(cpu())
+    worker._resolve = lambda name: _instant
+    worker.work(
+        worker.Job(str(folder), list(planned), "session"),
+        lambda: sum(1 for _ in (folder / "rows").iterdir()) >= trained,
+    )
+    begun.append(cpu())
+    store.gather(curves=True)
+    begun.append(cpu())
+    observer = Observer(folder)
+    with View(Console(file=io.StringIO())) as view:
+        for _ in range(2):  # the first reads what the second knows
+            start = cpu()
+            view.show(observer.look(planned))
+    looked = cpu() - start
+    start = cpu()
+    sweep_status(folder)
+    adding, picking, gathering = (later - sooner for sooner, later in pairwise(begun))
+    each = f"planned {1e3 * adding / runs:.1f} ms, picked and published {1e3 * picking / trained:.1f} ms"
+    told = f"{each} a run; gathered {gathering:.2f} s, a look {looked:.2f} s, status {cpu() - start:.2f} s"
+    return f"CPU time with {runs:,} planned runs, {trained:,} trained", told, "< 50 ms a run; status < 2 s"
+
+
+def _instant(run: RunConfig, folder: Path, *, progress: Callable[[dict[str, Any]], None], **_: Any) -> Any:
+    """A trainer that has nothing to do."""
+    progress({"step": 1, "loss": 3.0})
+    model = run.model
+    shape = {"corpus": run.corpus, "size": run.size, "N": model.N, "P": model.P, "D": run.D, "C": run.C}
+    return {**shape, "seed": run.seed, "loss": 3.0, "status": "ok", "config": run.to_json()}
+
+
 def reading(rows: int, points: int, folder: Path) -> Line:
     """Read a folder's tables of so many rows and points back, as a fit and a figure do, checksums and all.
 
@@ -176,6 +225,7 @@ def main() -> None:
         works = {
             "reading": lambda: reading(*((100, 10_000) if few else (10_000, 10**7)), folder),
             "workers": lambda: workers(*((5_000, 1) if few else (50_000, 3)), folder),
+            "driver": lambda: driver(*((40, 10) if few else (10_000, 1_000)), folder / "planned"),
             "share": lambda: share(
                 args.size, args.P, args.corpus, 100_000 if few else args.tokens, folder / "run"
             ),
