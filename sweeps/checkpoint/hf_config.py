@@ -233,13 +233,14 @@ def hf_json(config: ModelConfig, dtype: str, ends: Sequence[int] = ()) -> dict[s
         "num_hidden_layers": config.layers,
         "num_attention_heads": config.heads,
         "num_key_value_heads": config.kv_heads,
-        "head_dim": config.shape.head_size,
+        "head_dim": config.head_size,
         "hidden_act": "silu",
         "rms_norm_eps": config.norm_eps,
         "rope_theta": config.rope_base,
         "tie_word_embeddings": config.tied_embeddings,
         "initializer_range": config.init_std,
         "use_sliding_window": False,
+        "sliding_window": None,  # transformers 4.51 reads it without asking the line above
         "torch_dtype": dtype,
         "parscale_n": config.P,
         "parscale_n_tokens": config.prefix_tokens,
@@ -248,6 +249,14 @@ def hf_json(config: ModelConfig, dtype: str, ends: Sequence[int] = ()) -> dict[s
     if ends:
         written["eos_token_id"] = ends[0] if len(ends) == 1 else list(ends)
     return written | _where_it_differs(config, plain)
+
+
+def auto_map(config: ModelConfig, module: str) -> dict[str, dict[str, str]]:
+    """Where transformers finds the classes of a model that is not its own: in a module beside config.json."""
+    _, class_name, plain = _family(config)
+    named = f"{module}.{class_name}ParScale"
+    classes = {"AutoConfig": f"{named}Config", "AutoModelForCausalLM": f"{named}ForCausalLM"}
+    return {} if plain else {"auto_map": classes}
 
 
 def _where_it_differs(config: ModelConfig, plain: bool) -> dict[str, Any]:

@@ -32,6 +32,8 @@ from sweeps.config.model import ModelConfig
 from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
 
+SHARD_BYTES = 5_000_000_000  # the largest shard that is written
+
 
 def read_config(folder: str | Path) -> ModelConfig:
     """The configuration of a checkpoint folder (Qwen2, Qwen3, their ParScale and mixture variants)."""
@@ -85,7 +87,7 @@ def save_checkpoint(
     folder: str | Path,
     dtype: torch.dtype | None = None,
     tokenizer: str | Path | None = None,
-    shard_bytes: int = 5_000_000_000,
+    shard_bytes: int = SHARD_BYTES,
     ends: Sequence[int] = (),
 ) -> Path:
     """Write the model in the released format; each file appears whole or not at all.
@@ -101,9 +103,21 @@ def save_checkpoint(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.to(dtype or tensor.dtype) for name, tensor in merged_state(model).items()}
+    written = write_weights(model, folder, dtype, shard_bytes)
+    if tokenizer is not None:
+        with replacing(folder / "tokenizer.json") as temporary:
+            shutil.copyfile(tokenizer, temporary)
+    write_json(folder / "config.json", hf_json(model.config, written, ends))
+    return folder
+
+
+def write_weights(
+    model: ParScaleLM, folder: Path, dtype: torch.dtype | None = None, shard_bytes: int = SHARD_BYTES
+) -> str:
+    """Write the weights alone, the same bytes for the same weights; returns their type, as torch names it."""
+    state = {name: tensor.to(dtype or tensor.dtype) for name, tensor in sorted(merged_state(model).items())}
     shards = list(split_shards(state, shard_bytes))
-    stamp = {"format": "pt", FINGERPRINT: tensors_fingerprint(state)}
+    stamp = {"format": "pt", FINGERPRINT: tensors_fingerprint(state.items())}
     names = [f"model-{i + 1:05}-of-{len(shards):05}.safetensors" for i in range(len(shards))]
     names = names if len(shards) > 1 else [SINGLE]
     for name, shard in zip(names, shards, strict=True):
@@ -116,12 +130,7 @@ def save_checkpoint(
         (folder / SINGLE).unlink(missing_ok=True)  # of a smaller model once saved here
     else:
         (folder / INDEX).unlink(missing_ok=True)  # of a larger model once saved here
-    if tokenizer is not None:
-        with replacing(folder / "tokenizer.json") as temporary:
-            shutil.copyfile(tokenizer, temporary)
-    dtype_name = str(next(iter(state.values())).dtype).removeprefix("torch.")
-    write_json(folder / "config.json", hf_json(model.config, dtype_name, ends))
-    return folder
+    return str(next(iter(state.values())).dtype).removeprefix("torch.")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

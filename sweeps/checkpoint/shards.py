@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -28,12 +28,12 @@ def split_shards(state: Mapping[str, Tensor], shard_bytes: int) -> Iterator[dict
     yield shard
 
 
-def tensors_fingerprint(state: Mapping[str, Tensor]) -> str:
-    """Names the checkpoint: the hash of its names and bytes."""
+def tensors_fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
+    """Names a checkpoint: the hash of its tensors' names, types, shapes and bytes, given by name in order."""
     digest = hashlib.sha256()
-    for name, tensor in state.items():
-        digest.update(name.encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    for name, tensor in tensors:
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

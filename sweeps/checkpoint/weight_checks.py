@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
-from sweeps.checkpoint.hf_config import CheckpointError, hf_json
+from sweeps.checkpoint.hf_config import CheckpointError, hf_json, read_hf_json
+from sweeps.checkpoint.weight_files import tensor_places
 from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
+T = TypeVar("T")  # a tensor, or what stands for it
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
@@ -38,7 +42,7 @@ HINTS = {
 }
 
 
-def official_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def official_names(tensors: Mapping[str, T]) -> dict[str, T]:
     """The tensors under the released names, whatever wrapper or base class wrote them.
 
     Wrappers (module., _orig_mod. and such) are left out wherever they stand, and what stands before the
@@ -52,6 +56,22 @@ def official_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if len(set(bare.values())) < len(bare):
         return dict(tensors)
     return {bare[name]: tensor for name, tensor in tensors.items()}
+
+
+def tensors_one_by_one(folder: Path) -> Iterator[tuple[str, Tensor]]:
+    """A checkpoint's tensors under the released names, in their order, one in memory at a time.
+
+    A head that is the embedding is left out, or takes its name where it alone is there.
+    """
+    places = tensor_places(folder)
+    of_file = official_names({name: name for name in places})
+    tied = bool(read_hf_json(folder / "config.json").get("tie_word_embeddings"))
+    if tied and HEAD in of_file:
+        of_file.setdefault(EMBEDDING, of_file[HEAD])
+        del of_file[HEAD]
+    for official, name in sorted(of_file.items()):
+        with safe_open(places[name], framework="pt") as shard:
+            yield official, shard.get_tensor(name)
 
 
 def _under_model(name: str, front: str) -> str:

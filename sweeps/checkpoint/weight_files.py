@@ -142,6 +142,20 @@ def read_tensors(folder: str | Path) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in tensors.items() if not BUFFERS.search(name)}
 
 
+def tensor_places(folder: Path) -> dict[str, Path]:
+    """In which file each of a checkpoint's tensors lies; nothing is read but the files' headers."""
+    backbone = backbone_of(folder)
+    found: dict[str, Path] = {}
+    for path in [folder / STREAMS] if backbone else shard_map(folder):
+        try:
+            with safe_open(path, framework="pt") as shard:
+                found |= dict.fromkeys(shard.keys(), path)
+        except (SafetensorError, OSError) as error:
+            raise _unreadable(path, error) from None
+    places = {name: path for name, path in found.items() if not BUFFERS.search(name)}
+    return tensor_places(backbone) | places if backbone else places
+
+
 def refuse_other_copies(tensors: Mapping[str, Tensor], twice: list[tuple[str, Tensor, Path]]) -> None:
     """Raise where a shard holds a tensor that its checkpoint does not, or holds with other values."""
     for name, copy, path in twice:

@@ -45,11 +45,16 @@ class ModelConfig:
     @property
     def N(self) -> int:
         """Non-embedding parameters, ParScale's own, query-key norms and every expert included."""
-        qk = 2 * self.shape.head_size * self.layers if self.qk_norm else 0
+        qk = 2 * self.head_size * self.layers if self.qk_norm else 0
         mlp = 3 * self.width * self.ffn
         moe = self.layers * (mlp * (self.experts - 1) + self.width * self.experts) if self.experts else 0
-        alone = 2 * self.K * self.kv_heads * self.shape.head_size * self.layers if self.P == 1 else 0
+        alone = 2 * self.K * self.kv_heads * self.head_size * self.layers if self.P == 1 else 0
         return self.shape.N + qk + moe + alone
+
+    @property
+    def head_size(self) -> int:
+        """Size d of a head."""
+        return self.shape.head_size
 
     @property
     def K(self) -> int:
@@ -65,7 +70,7 @@ class ModelConfig:
     def forward_flops(self, seq_len: int) -> float:
         """FLOPs of one token's forward pass: the chosen experts and the router, and a prefix at P = 1."""
         chosen = replace(self.shape, ffn=self.ffn * (self.experts_per_token if self.experts else 1))
-        keys = 4.0 * self.layers * self.heads * self.shape.head_size * (self.K if self.P == 1 else 0)
+        keys = 4.0 * self.layers * self.heads * self.head_size * (self.K if self.P == 1 else 0)
         router = 2.0 * self.P * self.layers * self.width * self.experts
         return forward_flops_per_token(chosen, seq_len) + keys + router
 
@@ -87,8 +92,8 @@ def _check(config: ModelConfig) -> None:
         raise ValueError(f"kv_heads = {config.kv_heads} does not divide heads = {config.heads}")
     if config.head_dim is None and config.width % config.heads:
         raise ValueError(f"heads = {config.heads} does not divide width = {config.width}: set head_dim")
-    if config.shape.head_size % 2:
-        raise ValueError(f"head_dim must be even for rotary positions, got {config.shape.head_size}")
+    if config.head_size % 2:
+        raise ValueError(f"head_dim must be even for rotary positions, got {config.head_size}")
     if not 0 <= config.smoothing <= 1:
         raise ValueError(f"smoothing must lie in [0, 1], got {config.smoothing}")
     if config.experts and not 1 <= config.experts_per_token <= config.experts:

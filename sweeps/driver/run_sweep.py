@@ -26,6 +26,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
+from sweeps.checkpoint import parents
 from sweeps.config.execution import DEFAULT, Execution, share_out
 from sweeps.config.run import RunConfig
 from sweeps.corpora import build as corpora
@@ -89,6 +90,7 @@ def run_sweep(
     store.create(name or configs[0].sweep, rule)
     aside = store.damaged()
     store.gather(curves=True)  # what is damaged is known before anything is trained
+    bound = parents.as_recorded(bound, store.configs().values(), out)
     check_resumable(store, bound, fork, report)
     store.state(name or configs[0].sweep, rule)
     runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))

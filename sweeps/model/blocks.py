@@ -7,11 +7,13 @@ P streams, h width, f inner width, n heads, d head dimension, E experts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from sweeps.config.model import ModelConfig
 from sweeps.model.attention import attend
@@ -206,7 +208,7 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.kv_heads, self.P = config.heads, config.kv_heads, config.P
         self.fan_out = config.P if first else 1  # the streams part here: until then they are one
-        h, d, bias = config.width, config.shape.head_size, config.qkv_bias
+        h, d, bias = config.width, config.head_size, config.qkv_bias
         self.q_proj = Linear(h, self.heads * d, bias=bias)
         self.k_proj = Linear(h, self.kv_heads * d, bias=bias)
         self.v_proj = Linear(h, self.kv_heads * d, bias=bias)
@@ -227,11 +229,12 @@ class Attention(nn.Module):
         v = self.v_proj(x).view(rows, T, self.kv_heads, -1)
         return rotate(q, rope).transpose(1, 2), rotate(k, rope).transpose(1, 2), v.transpose(1, 2)
 
-    def behind_prefix(self, prefix: Tensor, x: Tensor) -> Tensor:
-        """Each stream's prefix (P, m, K, d) before its keys or values: (P*B, m, T, d) -> (.., K+T, d)."""
-        streams = x.view(self.P, -1, *x.shape[1:])
-        rows = prefix.to(x.dtype).unsqueeze(1).expand(-1, streams.shape[1], -1, -1, -1)
-        return torch.cat((rows, streams), dim=3).flatten(0, 1)
+    def behind_prefix(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Each stream's prefix before its keys and values: two of (P, B, m, T, d) -> (P*B, m, K+T, d)."""
+        shape = (-1, k.shape[1], -1, -1, -1)
+        before = (p.to(k.dtype).unsqueeze(1).expand(shape) for p in (self.prefix_k, self.prefix_v))
+        keys, values = (torch.cat(pair, dim=3).flatten(0, 1) for pair in zip(before, (k, v), strict=True))
+        return keys, values
 
     def forward(self, x: Tensor, rope: Rope, mask: Tensor | None, cache: LayerCache | None) -> Tensor:
         """Map x (R, T, h) to (P*B, T, h). No mask: plainly causal, or one token that sees everything."""
@@ -239,7 +242,7 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.extend(k, v)
         elif self.K:
-            k, v = self.behind_prefix(self.prefix_k, k), self.behind_prefix(self.prefix_v, v)
+            k, v = self.behind_prefix(*(x.view(self.P, -1, *x.shape[1:]) for x in (k, v)))
         out: Tensor = self.o_proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
         return out
 
@@ -272,8 +275,65 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         h, P = config.width, config.P
+        self.P, self.K, self.smoothing = P, config.K, config.smoothing
+        self.head_size, self.rope_base = config.head_size, config.rope_base
         self.embed_tokens = Embedding(config.vocab, h)
         self.layers = nn.ModuleList(Block(config, index == 0) for index in range(config.layers))
         self.norm = RMSNorm(h, config.norm_eps)
         if P > 1:
             self.aggregate_layer = nn.Sequential(Linear(P * h, h), nn.SiLU(), Linear(h, P))
+
+    def forward(
+        self,
+        x: Tensor,
+        positions: Tensor,
+        real: Tensor | None = None,
+        S: int = 0,
+        caches: Sequence[LayerCache] | None = None,
+        checkpointing: bool = False,
+    ) -> Tensor:
+        """Last hidden states of the streams after the final norm, (P, B, T, h), of embedded tokens (B, T, h).
+
+        `positions` are (1 or B, T); `real` (B, S+T) is False at padding, None where there is none. With
+        `caches`, one a layer, the tokens continue the S that are in them.
+        """
+        B, T, _ = x.shape
+        mask = visibility(T, S, self.K, real, x.device)
+        mask = tile(mask, self.P) if mask is not None and mask.dim() == 4 else mask
+        rope = rotary(positions, self.head_size, self.rope_base)
+        for index, layer in enumerate(self.layers):
+            kept = None if caches is None else caches[index]
+            if checkpointing and torch.is_grad_enabled():
+                x = checkpoint(layer, x, rope, mask, kept, use_reentrant=False)
+            else:
+                x = layer(x, rope, mask, kept)
+            if index == 0 and positions.shape[0] > 1:
+                rope = (tile(rope[0], self.P), tile(rope[1], self.P))
+        last: Tensor = self.norm(x)
+        return last.view(self.P, B, T, -1)
+
+    def aggregate(self, streams: Tensor) -> tuple[Tensor, Tensor]:
+        """Weigh the streams token by token: (P, B, T, h) -> their sum (B, T, h), weights (B, T, P).
+
+        The released layout concatenates the streams with the stream index fastest. Many tokens: reordering
+        the small weight leaves the (P, B, T, h) block where it is. Few, as in decoding: the tokens are less.
+        """
+        P, B, T, h = streams.shape
+        if P == 1:
+            return streams[0], torch.ones(B, T, 1, device=streams.device)
+        net = dict(self.aggregate_layer.named_parameters())
+        weight, inner = net["0.weight"], net["0.bias"].to(streams.dtype)
+        if h > B * T:
+            inner = F.linear(streams.permute(1, 2, 3, 0).reshape(B * T, h * P), weight, inner)
+        else:
+            by_stream = weight.view(-1, h, P).permute(2, 1, 0).to(streams.dtype)  # (P, h in, h out)
+            for x, part in zip(streams.flatten(1, 2), by_stream, strict=True):
+                inner = torch.addmm(inner, x, part)
+        scores = F.linear(F.silu(inner), net["2.weight"], net["2.bias"])
+        weights = scores.float().softmax(dim=-1).view(B, T, P)
+        weights = weights * (1 - self.smoothing) + self.smoothing / P
+        share = weights.to(streams.dtype)
+        mixed = streams[0] * share[..., 0, None]
+        for stream in range(1, P):
+            mixed = torch.addcmul(mixed, streams[stream], share[..., stream, None])
+        return mixed, weights

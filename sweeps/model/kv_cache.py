@@ -56,7 +56,7 @@ class KVCache:
         self.P, self.batch, self.capacity = config.P, batch, capacity
         self.length = 0  # tokens so far, padding included
         K = config.K
-        size = (config.P * batch, config.kv_heads, K + capacity, config.shape.head_size)
+        size = (config.P * batch, config.kv_heads, K + capacity, config.head_size)
         device = attentions[0].q_proj.weight.device
         if device.type == "cpu":
             needed = 2 * config.layers * math.prod(size) * dtype.itemsize

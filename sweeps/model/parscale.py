@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from sweeps.config.model import ModelConfig
 from sweeps.model.blocks import (
@@ -27,9 +26,6 @@ from sweeps.model.blocks import (
     MixtureOfExperts,
     check_ids,
     is_extra,
-    rotary,
-    tile,
-    visibility,
 )
 from sweeps.model.chunked_loss import IGNORE, linear_cross_entropy
 from sweeps.model.kv_cache import KVCache, refuse_too_much
@@ -112,55 +108,22 @@ class ParScaleLM(nn.Module):
     ) -> Tensor:
         """Last hidden states of the streams after the final norm, (P, B, T, h)."""
         check_ids(input_ids, self.config.vocab)
-        (B, T), P, device = input_ids.shape, self.config.P, input_ids.device
+        B, T = input_ids.shape
         real, S = None if attention_mask is None else attention_mask.bool(), 0
         if cache is not None:
-            real, S, positions = cache.append(P, real, B, T)
+            real, S, positions = cache.append(self.config.P, real, B, T)
         elif real is not None:
             positions = (real.cumsum(dim=1) - 1).clamp_min(0)
         else:
-            positions = torch.arange(T, device=device)[None]
-        mask = visibility(T, S, self.config.K, real, device)
-        if mask is not None and mask.dim() == 4:
-            mask = tile(mask, P)
-        rope = rotary(positions, self.config.shape.head_size, self.config.rope_base)
+            positions = torch.arange(T, device=input_ids.device)[None]
+        caches = None if cache is None else cache.layers
         x: Tensor = self.model.embed_tokens(input_ids)
-        for index, layer in enumerate(self.model.layers):
-            kept = None if cache is None else cache.layers[index]
-            if self.gradient_checkpointing and torch.is_grad_enabled():
-                x = checkpoint(layer, x, rope, mask, kept, use_reentrant=False)
-            else:
-                x = layer(x, rope, mask, kept)
-            if index == 0 and positions.shape[0] > 1:
-                rope = (tile(rope[0], P), tile(rope[1], P))
-        x = self.model.norm(x)
-        return x.view(P, B, T, -1)
+        streams: Tensor = self.model(x, positions, real, S, caches, self.gradient_checkpointing)
+        return streams
 
     def aggregate(self, streams: Tensor) -> tuple[Tensor, Tensor]:
-        """Weigh the streams token by token: (P, B, T, h) -> their sum (B, T, h), weights (B, T, P).
-
-        The released layout concatenates the streams with the stream index fastest. Many tokens: reordering
-        the small weight leaves the (P, B, T, h) block where it is. Few, as in decoding: the tokens are less.
-        """
-        P, B, T, h = streams.shape
-        if P == 1:
-            return streams[0], torch.ones(B, T, 1, device=streams.device)
-        net = dict(self.model.aggregate_layer.named_parameters())
-        weight, inner = net["0.weight"], net["0.bias"].to(streams.dtype)
-        if h > B * T:
-            inner = F.linear(streams.permute(1, 2, 3, 0).reshape(B * T, h * P), weight, inner)
-        else:
-            by_stream = weight.view(-1, h, P).permute(2, 1, 0).to(streams.dtype)  # (P, h in, h out)
-            for x, part in zip(streams.flatten(1, 2), by_stream, strict=True):
-                inner = torch.addmm(inner, x, part)
-        scores = F.linear(F.silu(inner), net["2.weight"], net["2.bias"])
-        weights = scores.float().softmax(dim=-1).view(B, T, P)
-        weights = weights * (1 - self.config.smoothing) + self.config.smoothing / P
-        share = weights.to(streams.dtype)
-        mixed = streams[0] * share[..., 0, None]
-        for stream in range(1, P):
-            mixed = torch.addcmul(mixed, streams[stream], share[..., stream, None])
-        return mixed, weights
+        """Weigh the streams token by token: (P, B, T, h) -> their sum (B, T, h), weights (B, T, P)."""
+        return self.model.aggregate(streams)
 
     def hidden(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None

@@ -88,7 +88,7 @@ def quiet_streams(model: ParScaleLM, input_ids: Tensor) -> Tensor:
         raise ValueError("P = 1 has no streams to make quiet")
     backbone, shares = view(model, P=1), []
     positions = torch.arange(input_ids.shape[1], device=input_ids.device)[None]
-    rope = rotary(positions, model.config.shape.head_size, model.config.rope_base)
+    rope = rotary(positions, model.config.head_size, model.config.rope_base)
     with torch.no_grad():
         x = backbone.model.embed_tokens(input_ids)
     blocks = [part for part in backbone.modules() if isinstance(part, Block)]
@@ -161,7 +161,7 @@ def reparameterise(model: ParScaleLM, width: int = 512) -> None:
     """Train the prefixes through a small network, one for the keys and one for the values of a layer."""
     for attention in model.attentions:
         for name in ("prefix_k", "prefix_v"):
-            network = ResidualMLP(model.config.shape.head_size, width).to(model.head.device)
+            network = ResidualMLP(model.config.head_size, width).to(model.head.device)
             parametrize.register_parametrization(attention, name, network)
 
 

@@ -61,8 +61,8 @@ def train(
     if execution.threads:
         torch.set_num_threads(execution.threads)
     reset_peak_memory(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    corpus = corpora.open_for(run, say)
     base = parents.of(run, folder.parent) if run.parent else None
+    corpus = corpora.open_for(parents.with_tokenizer(run, base), say)
     windows = corpora.windows_of(run, corpus)
     module = ParScaleModule(run, build_model(run, base, windows), windows)
     module.model.gradient_checkpointing = execution.gradient_checkpointing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,21 +28,15 @@ class WeightOptions:
         return None if self.dtype is None else getattr(torch, self.dtype)
 
 
-def save_beside_tokenizer(model: ParScaleLM, source: str, out: str) -> int:
-    """Save a model to `out` with the tokenizer and the end of text of its source, where it has them."""
-    from pathlib import Path
+def write_export(model: ParScaleLM, source: str, out: str) -> int:
+    """Export a model to `out`, with the tokenizer and the end of text of its source, and say how it opens."""
+    from sweeps.checkpoint.export import export_model
+    from sweeps.checkpoint.hf_config import read_hf_json
 
-    from sweeps.checkpoint import released_format
-    from sweeps.checkpoint.hf_config import end_tokens
-    from sweeps.inspect.generate import ends_of_text, load_tokenizer
-
-    if Path(out).resolve() == Path(source).resolve():
-        raise ValueError(f"--out {out} is the checkpoint itself, which would be lost; choose another")
-    path = Path(source) / "tokenizer.json"
-    if path.exists():
-        ends = ends_of_text(source, load_tokenizer(source))
-        saved = released_format.save_checkpoint(model, out, tokenizer=path, ends=ends)
-    else:
-        saved = released_format.save_checkpoint(model, out, ends=end_tokens(source))
-    print(f"written {saved}")
+    folder = export_model(model, source, out)
+    about = read_hf_json(folder / "config.json")
+    code = ", trust_remote_code=True" if "auto_map" in about else ""
+    print(f"written {folder}: AutoModelForCausalLM.from_pretrained({str(folder)!r}{code}) opens it")
+    if "max_position_embeddings" not in about:
+        print("the longest text it is made for is not known: say so in config.json", file=sys.stderr)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parscale.cli.options import argument, required
-from parscale.cli.train.checkpoints import WeightOptions, save_beside_tokenizer
+from parscale.cli.train.checkpoints import WeightOptions, write_export
 
 EXAMPLES = ("export results/sweeps/demo/checkpoints/RUN --out base",)
 
@@ -23,4 +23,4 @@ def run(options: Options) -> int:
     from sweeps.checkpoint import released_format
 
     model = released_format.load_checkpoint(options.checkpoint, dtype=options.torch_dtype)
-    return save_beside_tokenizer(model, options.checkpoint, options.out)
+    return write_export(model, options.checkpoint, options.out)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parscale.cli.options import argument, option
-from parscale.cli.train.checkpoints import WeightOptions, save_beside_tokenizer
+from parscale.cli.train.checkpoints import WeightOptions, write_export
 
 if TYPE_CHECKING:
     from sweeps.model.parscale import ParScaleLM
@@ -40,7 +40,7 @@ def run(options: Options) -> int:
         kept = model.config.prefix_tokens if options.prefix_tokens is None else options.prefix_tokens
         model = released_format.grow(model, options.streams, kept, model.config.smoothing)
     show_model(model, options.checkpoint)
-    return save_beside_tokenizer(model, options.checkpoint, options.out) if options.out else 0
+    return write_export(model, options.checkpoint, options.out) if options.out else 0
 
 
 def show_model(model: ParScaleLM, source: str) -> None:

@@ -88,7 +88,7 @@ def test_other_rotary_positions_are_refused_by_name(change, message):
         ({"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 2}, False),
         ({"use_sliding_window": True, "sliding_window": 8, "layer_types": ["full_attention"] * 2}, False),
         ({"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1}, True),
-        ({"use_sliding_window": True, "max_window_layers": "all"}, True),
+        ({"use_sliding_window": True, "sliding_window": 8, "max_window_layers": "all"}, True),
         ({"layer_types": ["full_attention", "sliding_attention"]}, True),
     ],
 )
