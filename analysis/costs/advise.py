@@ -1,7 +1,8 @@
-"""Which (N, P) to build: the cheapest that reaches a loss, or the best that a budget buys.
+"""Which run to train: the cheapest that reaches a loss, or the best that a budget buys.
 
-Under one P the loss falls and every cost rises with N, so one size decides: the smallest that reaches
-the loss, or the largest within the limits. What remains is a choice among streams.
+Under one P the loss falls and every cost rises along one path of runs: N at equal tokens, or the best N and D
+of each budget under a law with D. One run of it decides: the first that reaches the loss, or the last within
+the limits. What remains is a choice among streams.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ import numpy as np
 import pandas as pd
 
 from analysis.costs.hardware import A100, Hardware
+from analysis.costs.run_path import RunPath
 from analysis.costs.shapes import shape_of
 from analysis.inference_cost import GIB, estimate
 from scaling import Fit
-from scaling.accounting import training_flops as count_flops
 from scaling.data.columns.column_units import check_sizes
+from scaling.data.levels import approximate_C
 from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import default_method
 
 COSTS = {"latency_s": "latency", "memory_bytes": "memory", "training_flops": "training FLOPs"}
 SMALLEST, LARGEST = 1e6, 1e13  # sizes looked at when a budget decides N
-AROUND, LOOKS = 1e3, 61  # the interval of N is looked for so many times up and down, at so many sizes
+AROUND, LOOKS = 1e3, 61  # the interval of N is looked for so many times up and down, at so many runs
+AXES = ({"N"}, {"N", "P"}, {"N", "D"}, {"N", "P", "D"})  # of laws that can be asked
+ENDS = ("N", "D", "training_flops")  # what has an interval where a loss decides
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,23 @@ class Workload:
     output_tokens: int = 512
     hardware: Hardware = A100
     dtype: str = "bf16"
-    D: float | None = None  # training tokens, for training_flops
-    seq_len: int = 2048
+    D: float | None = None  # training tokens of every run, for a law without D
+    mfu: float = 0.4  # share of the peak rate that training reaches, counted by 6 N P D
+    price: float | None = None  # of one device for an hour
 
-    def costs(self, N: float, P: float) -> dict[str, float]:
-        """Latency, memory and training FLOPs (nan without D) of a model of the paper's family."""
+    def __post_init__(self) -> None:
+        """Refuse a share or a price that cannot be."""
+        if not 0 < self.mfu <= 1:
+            raise ValueError(f"mfu={self.mfu!r}: give the share of the peak rate that training reaches, such as 0.4")
+        if self.price is not None and not (np.isfinite(self.price) and self.price > 0):
+            raise ValueError(f"price={self.price!r}: give the price of a device for an hour, such as 2.5")
+
+    def costs(self, N: float, P: float, D: float | None = None) -> dict[str, float]:
+        """Latency and memory of a model of the paper's family; of training on D tokens, `D` unless given, FLOPs
+        (6 N P D), GPU hours and their price. nan where tokens or price are not known.
+        """
         shape = shape_of(N, P=P)
-        cost = estimate(
+        served = estimate(
             width=shape.width,
             ffn=shape.ffn,
             P=P,
@@ -52,15 +66,15 @@ class Workload:
             hardware=self.hardware,
             dtype=self.dtype,
         )
-        flops = np.nan
-        if self.D is not None:
-            # Counted on the nearest whole shape, brought to the size asked for.
-            whole = shape.accounting(round(P))
-            flops = count_flops(whole, self.D, self.seq_len) * N / whole.N
+        tokens = D if D is not None else np.nan if self.D is None else self.D
+        flops = float(approximate_C(np.float64(N), np.float64(tokens), P))
+        hours = flops / (self.hardware.reached_flops(self.dtype) / self.hardware.flops_efficiency * self.mfu) / 3600
         return {
-            "latency_s": float(cost.latency_s),
-            "memory_bytes": float(cost.memory_bytes),
-            "training_flops": float(flops),
+            "latency_s": float(served.latency_s),
+            "memory_bytes": float(served.memory_bytes),
+            "training_flops": flops,
+            "gpu_hours": hours,
+            "price": np.nan if self.price is None else hours * self.price,
         }
 
 
@@ -81,13 +95,15 @@ class Advice:
 
     @property
     def why(self) -> str:
-        """What the chosen option is best in, and its training FLOPs, which go as N P at equal tokens."""
-        row, one = self.chosen, self.options.loc[self.options["P"] == 1, "N"]
+        """What the chosen option is best in, and its training FLOPs beside those of P = 1."""
+        row, one = self.chosen, self.options[self.options["P"] == 1]
         least = f"least {COSTS.get(self.minimise, self.minimise)} of what meets the limits"
-        if row is None or row["P"] == 1 or not np.isfinite(one).any():
+        if row is None or row["P"] == 1 or not np.isfinite(one["N"]).any():
             return least * (row is not None)
-        ratio = row["N"] * row["P"] / one.iloc[0]
-        return f"{least}; to train it takes {ratio:.2g} times the FLOPs of P = 1 at equal tokens"
+        told = np.isfinite(row["training_flops"])
+        ratio = (row["training_flops"] if told else row["N"] * row["P"]) / one["training_flops" if told else "N"].iloc[0]
+        equal = "" if told else " at equal tokens"
+        return f"{least}; to train it takes {ratio:.2g} times the FLOPs of P = 1{equal}"
 
 
 def advise(
@@ -99,41 +115,48 @@ def advise(
     training_flops: float | None = None,
     workload: Workload | None = None,
     streams: Sequence[int] | None = None,
-    minimise: str = "latency_s",
+    minimise: str | None = None,
     level: float = 0.95,
     method: Method | None = None,
 ) -> Advice:
-    """The (N, P) to build under a fitted law and the cost model.
+    """The run to train under a fitted law of N (with P, D or both) and the cost model.
 
-    With `loss`: for each P the smallest N that reaches it; of those within the other limits the one
-    with the least `minimise` (latency_s, memory_bytes or training_flops). Without: for each P the
-    largest N within the limits; of those the one with the lowest loss. streams: powers of two up to
-    the largest P of the runs unless told. Options have N, its interval where the loss decides it,
-    P, loss with its prediction interval (a forecast outside the runs), the costs, meets, broken (the limits
-    it breaks), inside (the runs' hull).
+    With `loss`: for each P the cheapest run that reaches it: the smallest N, or under a law with D the N and D of
+    least 6 N P D within the limits of memory and latency. Of those within every limit the one with the least
+    `minimise`: latency_s, memory_bytes or training_flops; unless given training_flops where the law has D or the
+    workload its tokens, else latency_s. Without: for each P the best run within the limits; of those the one with
+    the lowest loss. streams: powers of two up to the largest P of the runs unless told.
+    Options have N, P, D, the loss with its prediction interval (a forecast outside the runs), where the loss
+    decides the intervals of N, D and training_flops, the costs, meets, broken (the limits it breaks), inside (the
+    runs' hull). level, method: of the intervals. Raises ValueError for a question without an answer.
     """
     check_level(level)
     work = workload or Workload()
     limits = {"memory_bytes": memory_bytes, "latency_s": latency_s, "training_flops": training_flops}
     bounds = {name: float(value) for name, value in limits.items() if value is not None}
-    _check(loss, bounds, minimise, work)
-    if set(fit.law.axes) != {"N", "P"}:
-        raise ValueError(f"{fit.form.__name__} is no law of N and P: it says nothing of streams")
+    if set(fit.law.axes) not in AXES:
+        raise ValueError(f"{fit.form.__name__} is of {', '.join(fit.law.axes)}: advise takes laws of N, with P, D or both")
+    with_data = "D" in fit.law.axes
+    minimise = minimise or ("training_flops" if with_data or work.D is not None else "latency_s")
+    _check(loss, bounds, minimise, work, with_data)
     seen = fit.axes
     check_sizes(seen["N"], "the runs of the fit")
-    candidates = sorted(streams or 2 ** np.arange(0, np.log2(seen["P"].max()) + 1e-9))
+    candidates = sorted(streams or 2 ** np.arange(0, np.log2(seen.get("P", np.ones(1)).max()) + 1e-9))
     how = method or default_method(fit)
-    rows = [_option(fit, float(P), loss, bounds, work) for P in candidates]
-    table = _with_intervals(pd.DataFrame(rows), fit, how, loss, level)
+    paths = [_path(fit, float(P), bounds, work) for P in candidates]
+    rows = [_option(path, loss, bounds, work) for path in paths]
+    table = _with_intervals(pd.DataFrame(rows), paths, fit, how, loss, level)
     good = table[table["meets"]]
     best = "loss" if loss is None else minimise
     pick = good[best].idxmin() if len(good) else None
     table["chosen"] = table.index == pick
     asked = bounds | ({} if loss is None else {"loss": float(loss)})
-    return Advice(table, asked, best, _reason(table, loss, fit))
+    return Advice(table.drop(columns="t"), asked, best, _reason(table, paths, loss, fit, how, level))
 
 
-def _check(loss: float | None, bounds: dict[str, float], minimise: str, work: Workload) -> None:
+def _check(
+    loss: float | None, bounds: dict[str, float], minimise: str, work: Workload, with_data: bool
+) -> None:
     """Refuse a question without an answer."""
     if loss is None and not bounds:
         raise ValueError("nothing to aim at: give a loss, or a limit of memory, latency or training FLOPs")
@@ -142,62 +165,82 @@ def _check(loss: float | None, bounds: dict[str, float], minimise: str, work: Wo
             raise ValueError(f"{name}={value!r}; give a positive number")
     if minimise not in COSTS:
         raise ValueError(f"minimise={minimise!r} is not known; use one of {', '.join(COSTS)}")
-    if work.D is None and ("training_flops" in bounds or minimise == "training_flops"):
+    if with_data and loss is None and "training_flops" not in bounds:
+        raise ValueError("a law of D needs a loss to reach, or training FLOPs to spend")
+    if with_data and work.D is not None:
+        raise ValueError(f"D={work.D:g}: the law has D, so that tokens are chosen. Leave it out.")
+    if not with_data and work.D is None and ("training_flops" in bounds or minimise == "training_flops"):
         raise ValueError("a training budget needs the training tokens D")
 
 
-def _option(
-    fit: Fit, P: float, loss: float | None, bounds: dict[str, float], work: Workload
-) -> dict[str, Any]:
-    """The size that decides at one P, and its costs."""
-    by_budget = loss is None
-    N = _largest(lambda n: work.costs(n, P), bounds) if by_budget else float(fit.law.inverse(loss, P=P))
-    if not (np.isfinite(N) and SMALLEST / 1e3 < N < LARGEST):
-        out = "no size is within the limits" if by_budget else "no size reaches the loss"
-        nothing = dict.fromkeys((*COSTS, "memory_gib"), np.nan)
-        return {"P": P, "N": N, **nothing, "meets": False, "broken": out}
-    costs = work.costs(N, P)
-    broken = [name for name, limit in bounds.items() if costs[name] > limit * (1 + 1e-9)]
-    row = {"P": P, "N": N, **costs, "memory_gib": costs["memory_bytes"] / GIB}
+def _path(fit: Fit, P: float, bounds: dict[str, float], work: Workload) -> RunPath:
+    """The runs among which one P chooses, under a law with D within the limits of what is served."""
+    served = {name: limit for name, limit in bounds.items() if name != "training_flops"}
+    limited = served and "D" in fit.law.axes
+    largest = _largest(lambda n: work.costs(n, P), served) if limited else np.inf
+    return RunPath(fit.law, P, np.nan if work.D is None else work.D, largest)
+
+
+def _option(path: RunPath, loss: float | None, bounds: dict[str, float], work: Workload) -> dict[str, Any]:
+    """The run that decides at one P, and its costs."""
+    if loss is not None:
+        t, out = path.reaching(loss), "no run reaches the loss"
+    elif path.with_data:
+        t, out = bounds["training_flops"], "no size is within the limits"
+    else:
+        t, out = _largest(lambda n: work.costs(n, path.P), bounds), "no size is within the limits"
+    known = np.isfinite(t) and not np.isnan(path.largest)
+    N, D = (float(v[0]) for v in path.runs(np.array([t]))) if known else (t, np.nan)
+    if not (known and SMALLEST / 1e3 < N < LARGEST):
+        nothing = dict.fromkeys((*COSTS, "gpu_hours", "price", "memory_gib"), np.nan)
+        return {"t": np.nan, "P": path.P, "N": N, "D": np.nan, **nothing, "meets": False, "broken": out}
+    costs = work.costs(N, path.P, D)
+    broken = [name for name, limit in bounds.items() if costs[name] > limit * (1 + 1e-6)]
+    row = {"t": t, "P": path.P, "N": N, "D": D, **costs, "memory_gib": costs["memory_bytes"] / GIB}
     return row | {"meets": not broken, "broken": ", ".join(broken)}
 
 
 def _with_intervals(
-    table: pd.DataFrame, fit: Fit, how: Method, loss: float | None, level: float
+    table: pd.DataFrame, paths: Sequence[RunPath], fit: Fit, how: Method, loss: float | None, level: float
 ) -> pd.DataFrame:
-    """Predicted loss with the interval of a new run, and where the loss decides N the sizes at which that ends.
+    """Predicted loss with the interval of a new run, and where the loss decides the runs at which that ends.
 
-    A size belongs to N's interval as long as the loss asked for belongs to the prediction interval there.
+    A run belongs to the interval as long as the loss asked for belongs to the prediction interval there.
     """
-    columns = ["loss", "loss_lower", "loss_upper", "N_lower", "N_upper"]
+    columns = ["loss", "loss_lower", "loss_upper", *(f"{name}_{end}" for name in ENDS for end in ("lower", "upper"))]
     table[columns], table["inside"] = np.nan, False
-    known = table[table["N"].between(SMALLEST / 1e3, LARGEST)]
-    if not len(known):
-        return table
-    N = known["N"].to_numpy()[:, None] * np.geomspace(1 / AROUND, AROUND, LOOKS)  # the middle one is N
-    P = np.broadcast_to(known["P"].to_numpy()[:, None], N.shape)
-    seen = fit.predict(N=N.ravel(), P=P.ravel(), level=level, method=how)
-    for i, row in enumerate(known.index):
-        line = seen.iloc[LOOKS * i : LOOKS * (i + 1)]
+    for row in table.index[table["t"].notna()]:
+        path, t = paths[row], float(table.at[row, "t"])
+        around = t * np.geomspace(1 / AROUND, AROUND, LOOKS) ** (2 if path.with_data else 1)  # the middle one is t
+        line = fit.predict(**path.axes(around), level=level, method=how)
         middle = line.iloc[LOOKS // 2]
         table.loc[row, columns[:3]] = middle[["loss", "new_lower", "new_upper"]].to_numpy(float)
         table.loc[row, "inside"] = bool(middle["inside"])
         if loss is not None:
-            table.loc[row, columns[3:]] = _sizes_that_may_reach(loss, line)
+            ends = _runs_that_may_reach(loss, around, line)
+            table.loc[row, columns[3:]] = np.ravel([_ends(path, ends)[name] for name in ENDS])
     return table
 
 
-def _sizes_that_may_reach(loss: float, line: pd.DataFrame) -> tuple[float, float]:
-    """The first and the last size whose interval holds a loss; open (0 or inf) at the ends of what is looked at."""
-    log_N, lower, upper = (
-        np.log(line["N"].to_numpy()),
-        *(line[c].to_numpy() for c in ("new_lower", "new_upper")),
-    )
+def _ends(path: RunPath, t: tuple[float, float]) -> dict[str, tuple[float, float]]:
+    """The interval of N, D and training FLOPs between two runs of a path; 0 and inf where it is open."""
+    runs = [
+        [float(v[0]) for v in path.runs(np.array([end]))] if 0 < end < np.inf else [end, end if path.with_data else path.D]
+        for end in t
+    ]
+    (low_N, low_D), (high_N, high_D) = runs
+    flops = t if path.with_data else (6 * path.P * path.D * low_N, 6 * path.P * path.D * high_N)
+    return {"N": (low_N, high_N), "D": (low_D, high_D), "training_flops": (float(flops[0]), float(flops[1]))}
+
+
+def _runs_that_may_reach(loss: float, t: Any, line: pd.DataFrame) -> tuple[float, float]:
+    """The first and the last run t whose interval holds a loss; open (0 or inf) at the ends of what is looked at."""
+    log_t, lower, upper = np.log(t), *(line[c].to_numpy() for c in ("new_lower", "new_upper"))
     if np.isnan(lower).any() or np.isnan(upper).any():
         return np.nan, np.nan
 
-    def passed(bound: Any, i: int) -> float:  # between sizes i and i + 1
-        return float(np.exp(np.interp(-loss, -bound[[i, i + 1]], log_N[[i, i + 1]])))
+    def passed(bound: Any, i: int) -> float:  # between runs i and i + 1
+        return float(np.exp(np.interp(-loss, -bound[[i, i + 1]], log_t[[i, i + 1]])))
 
     low, high = np.flatnonzero(lower <= loss), np.flatnonzero(upper >= loss)
     first = passed(lower, low[0] - 1) if low.size and low[0] > 0 else 0.0
@@ -221,20 +264,31 @@ def _largest(costs: Callable[[float], dict[str, float]], bounds: dict[str, float
     return float(np.exp(low))
 
 
-def _reason(table: pd.DataFrame, loss: float | None, fit: Fit) -> str:
+def _reason(
+    table: pd.DataFrame, paths: Sequence[RunPath], loss: float | None, fit: Fit, how: Method, level: float
+) -> str:
     """What was chosen or why nothing was, in a sentence."""
     chosen = table[table["chosen"]]
     if len(chosen):
         row = chosen.iloc[0]
+        tokens = f", D = {row['D']:.3g}" if paths[0].with_data else ""
         warning = "" if row["inside"] else "; it lies outside the runs the law was fitted to"
         doubt = "" if fit.status == "converged" else f"; the fit is in doubt: {fit.status}"
-        return f"N = {row['N']:.3g}, P = {row['P']:g}{warning}{doubt}"
+        return f"N = {row['N']:.3g}, P = {row['P']:g}{tokens}{warning}{doubt}"
     if loss is not None and table["N"].isin([np.inf]).all():
-        P = float(table["P"].max())  # an additive law's floor falls with P
-        floor = float(fit.law.limit("N", P=P))
-        return f"no size reaches loss {loss:g}: the law's floor is {floor:.4g} at P = {P:g}"
+        floor, P = paths[-1].floor(), f" at P = {paths[-1].P:g}"  # an additive law's floor falls with P
+        told = f"the law's floor is {floor:.4g}{_floor_ends(fit, floor, how, level)}{P * ('P' in fit.law.axes)}"
+        return f"no run reaches loss {loss:g}: {told}"
     broken = "; ".join(f"P = {row.P:g}: {row.broken}" for row in table.itertuples())
     return f"nothing meets every limit ({broken}): loosen one"
+
+
+def _floor_ends(fit: Fit, floor: float, how: Method, level: float) -> str:
+    """The interval of the floor in words, where the floor is the parameter E."""
+    if "E" not in fit.form.free() or not np.isclose(floor, float(getattr(fit.law, "E")), rtol=1e-9):  # noqa: B009
+        return ""
+    row = how.parameters(fit, level).loc["E"]
+    return f" ({row['lower']:.4g} to {row['upper']:.4g})" if np.isfinite(row["upper"]) else ""
 
 
 def candidate_costs(
@@ -249,13 +303,14 @@ def candidate_costs(
     known = advice.options[np.isfinite(advice.options["N"])]
     ends = np.concatenate([fit.axes["N"], known["N"]])
     rows = []
-    for P in advice.options["P"]:
+    for P, D in zip(advice.options["P"], advice.options["D"].fillna(advice.options["D"].max()), strict=True):
         for N in np.geomspace(ends.min() / 1.5, ends.max() * 1.5, points):
-            costs = work.costs(float(N), float(P))
+            costs = work.costs(float(N), float(P), float(D))
             within = all(costs[name] <= limit for name, limit in advice.limits.items() if name in costs)
-            loss = float(fit.law.predict(N=N, P=P))
+            axes = {a: x for a, x in (("N", N), ("P", P), ("D", D)) if a in fit.law.axes}
+            loss = float(fit.law.predict(**axes))
             meets = within and loss <= advice.limits.get("loss", np.inf)
-            rows.append({"N": N, "P": P, "loss": loss, **costs, "meets": meets, "chosen": False})
+            rows.append({"N": N, "P": P, "D": D, "loss": loss, **costs, "meets": meets, "chosen": False})
     grid = pd.DataFrame(rows).assign(loss_lower=np.nan, loss_upper=np.nan)
     grid["memory_gib"] = grid["memory_bytes"] / GIB
     shown = known[known["chosen"]]

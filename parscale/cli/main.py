@@ -39,7 +39,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "optimum": "The compute-optimal N and D for a budget, three ways",
         "tuned": "The best learning rate and batch size, and how they grow with N and D",
         "cost": "Memory and latency of inference, and what training costs",
-        "advise": "The cheapest (N, P) within limits",
+        "advise": "The cheapest run that reaches a loss, with GPU hours and price",
         "gains": "Loss reduction from P > 1 at each model size",
         "streams": "What averaging the streams of a sweep's runs gives",
         "context": "Validation loss of a sweep's runs by what could be copied",

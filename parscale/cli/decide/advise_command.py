@@ -1,38 +1,56 @@
-"""The cheapest (N, P) within limits, under a fitted law and the cost model; the frontier drawn."""
+"""The cheapest run that reaches a loss, or the best within limits: N, P, D, FLOPs, GPU hours and the price."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.decide.serving_options import ServingOptions
 from parscale.cli.option_values import amount
-from parscale.cli.options import option
-from parscale.cli.table_options import LevelOptions
+from parscale.cli.options import argument, option
+from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.costs.advise import Advice, Workload
     from scaling.fitting.result import Fit
 
 EXAMPLES = (
+    "advise results/published/runs/chinchilla_kyo.csv --loss 2.1 --gpu h100 --price 2.5",
+    "advise results/published/losses.csv --where corpus=pile --loss 1.9 --gpu h100 --price 2.5",
     "advise --loss 1.05 --memory 4GB --latency 0.6s --batch 1",
     "advise --fit results/fits/additive-pile.json --loss 1.9 --gpu laptop --dtype fp32",
 )
 
 
+MINIMISE = {"training": "training_flops", "latency": "latency_s", "memory": "memory_bytes"}
+
+
 @dataclass(frozen=True, kw_only=True)
-class Options(LevelOptions, ServingOptions):
+class Options(LevelOptions, ServingOptions, ColumnOptions):
     """Options of `parscale advise`."""
 
+    runs: str | None = argument(f"{RUNS} to fit a law to", nargs="?", metavar="RUNS")
+    law: str | None = option(
+        None, "law of RUNS (default: of N, with P and D where they vary: dense, parallel, chinchilla, parallel-data)"
+    )
     fit: str | None = option(
-        None, "a fit file (default: the published law of Stack-V2 Python)", metavar="FIT"
+        None, "a fit file in place of RUNS (with neither: the published law of Stack-V2 Python)", metavar="FIT"
     )
     loss: float | None = option(None, "loss to reach; without it the lowest within the limits", type=float)
     memory: str | None = option(None, "e.g. 4GB")
     latency: str | None = option(None, "e.g. 0.6s")
-    flops: str | None = option(None, "training FLOPs, with --tokens; e.g. 1e22")
-    tokens: str | None = option(None, "training tokens that --flops pays for", metavar="D")
+    flops: str | None = option(None, "training FLOPs, 6 N P D; e.g. 1e22. A law without D needs --tokens")
+    tokens: str | None = option(
+        None, "training tokens of every run, for a law without D (default: those of RUNS)", metavar="D"
+    )
+    price: float | None = option(None, "price of a GPU for an hour, in any currency", type=float)
+    mfu: float = option(0.4, "share of the GPU's peak rate that training reaches (default 0.4)", type=float)
+    minimise: str | None = option(
+        None, "training, latency or memory (default: training where its FLOPs are known)", choices=(*MINIMISE,)
+    )
     out: str | None = option(
         None, "folder of the figure (default results/figures, with --fit figures/ beside its folder)",
         metavar="PATH",
@@ -40,27 +58,28 @@ class Options(LevelOptions, ServingOptions):
 
 
 def run(options: Options) -> str | int:
-    """The cheapest (N, P) that meets the limits under a fitted law and the cost model; 1 where none does."""
+    """The run to train under a fitted law and the cost model; exit code 1 where none meets the limits."""
     from analysis.costs.advise import advise
     from parscale.cli.output import as_json
-    from scaling.fitting.result import Fit
 
-    work = workload_of(options)
     options.check_level()
-    limits = limits_of(options)
-    fit = Fit.load(options.fit) if options.fit else _published_fit()
-    found = advise(fit, loss=options.loss, **limits, workload=work, level=options.level)
+    limits, minimise = limits_of(options), MINIMISE[options.minimise] if options.minimise else None
+    work = workload_of(options)
+    fit, work = _fit_of(options, work)
+    found = advise(
+        fit, loss=options.loss, **limits, workload=work, level=options.level, minimise=minimise
+    )
     if options.json:
         answer = {"chosen": found.chosen, "reason": found.reason, "why": found.why}
         print(as_json(answer | {"options": found.options.to_dict("records")}))
     else:
-        _print(found, fit)
+        _print(found, fit, work)
         _draw(found, fit, work, options)
     return int(found.chosen is None)
 
 
 def workload_of(options: Options) -> Workload:
-    """What is served, and on what."""
+    """What is served, on what, and what training costs."""
     from analysis.costs.advise import Workload
     from analysis.costs.hardware import read_hardware
     from scaling.data.units import parse_counts
@@ -68,9 +87,48 @@ def workload_of(options: Options) -> Workload:
     batch, *more = parse_counts(options.batch, "--batch")
     if more:
         raise ValueError(f"--batch {options.batch}: advise takes one batch size")
-    D = amount(options.tokens, "--tokens") if options.tokens else None
-    hardware = read_hardware(options.gpu)
-    return Workload(batch, options.input_tokens, options.output_tokens, hardware, options.dtype, D)
+    return Workload(
+        batch=batch,
+        input_tokens=options.input_tokens,
+        output_tokens=options.output_tokens,
+        hardware=read_hardware(options.gpu),
+        dtype=options.dtype,
+        D=amount(options.tokens, "--tokens") if options.tokens else None,
+        mfu=options.mfu,
+        price=options.price,
+    )
+
+
+def _fit_of(options: Options, work: Workload) -> tuple[Fit, Workload]:
+    """The fit that is asked, and the workload with the tokens of its runs where they are one number."""
+    import scaling
+    from scaling.fitting.result import Fit
+
+    if options.runs and options.fit:
+        raise ValueError("give RUNS or --fit, not both")
+    if options.law and not options.runs:
+        raise ValueError("--law chooses the law of RUNS: give the runs")
+    if options.fit:
+        return Fit.load(options.fit), work
+    if not options.runs:
+        return _published_fit(), work
+    runs = options.asked.read(options.runs)
+    found = scaling.fit(options.law or law_for(runs), runs)
+    told = runs["D"].dropna().unique() if "D" in runs and "D" not in found.law.axes else ()
+    return found, replace(work, D=float(told[0])) if len(told) == 1 and work.D is None else work
+
+
+def law_for(runs: pd.DataFrame) -> str:
+    """The law of N that a table allows: with P and D where they vary, D unless it moves with N in every run."""
+    from scaling.data.query import is_ladder
+    from scaling.data.runs import usable
+
+    keep = usable(runs)
+    several = {a: a in runs and runs.loc[keep, a].nunique() > 1 for a in ("P", "D")}
+    data = several["D"] and not is_ladder(runs, keep)
+    return {(False, False): "dense", (True, False): "parallel", (False, True): "chinchilla"}.get(
+        (several["P"], data), "parallel-data"
+    )
 
 
 def limits_of(options: Options) -> dict[str, Any]:
@@ -92,15 +150,18 @@ def _published_fit() -> Fit:
     return scaling.fit(scaling.ParallelLaw, losses[losses["corpus"] == STACK])
 
 
-def _print(found: Advice, fit: Fit) -> None:
+def _print(found: Advice, fit: Fit, work: Workload) -> None:
     """Every option, then the one to take."""
-    from analysis.inference_cost import GIB
     from parscale.cli.output import say, show
 
-    table = found.options.assign(memory_gib=found.options["memory_bytes"] / GIB).drop(columns="memory_bytes")
+    table = found.options.drop(columns="memory_bytes")
     table["broken"] = table["broken"].map(_in_gib)
+    if "D" not in fit.law.axes:  # every run's tokens are the same
+        table = table.drop(columns=["D", "D_lower", "D_upper"])
     show(table.dropna(axis="columns", how="all"), f"options under {fit.form.__name__} ({fit.status})")
-    say(_answer(found, fit))
+    for note in fit.certificate.table_notes:
+        say(f"note: {note}")
+    say(_answer(found, fit, work))
 
 
 def _in_gib(words: str) -> str:
@@ -108,7 +169,8 @@ def _in_gib(words: str) -> str:
     return words.replace("memory_bytes", "memory_gib")
 
 
-def _answer(found: Advice, fit: Fit) -> str:
+def _answer(found: Advice, fit: Fit, work: Workload) -> str:
+    """The run to take: what it is, reaches and costs, with intervals; or why there is none."""
     from analysis.inference_cost import GIB
     from scaling.data.units import count_text
     from scaling.forecasting.widened import forecast_words
@@ -117,22 +179,49 @@ def _answer(found: Advice, fit: Fit) -> str:
     if best is None:
         return _in_gib(found.reason)
     outside = "" if best["inside"] else f"; outside the runs: {forecast_words(fit, best)}"
-    what = f"take N = {count_text(best['N'])}, P = {best['P']:.0f}"
+    tokens = f", D = {count_text(best['D'])}" if best["D"] == best["D"] else ""
+    what = f"take N = {count_text(best['N'])}, P = {best['P']:.0f}{tokens}"
     interval = f"{best['loss']:.4f} ({best['loss_lower']:.4f} to {best['loss_upper']:.4f})"
     cost = f"{best['latency_s']:.3g} s, {best['memory_bytes'] / GIB:.3g} GiB"
-    return f"{what}: loss {interval}, {cost}{outside}\n{found.why}"
+    said = [f"{what}: loss {interval}, {cost}{outside}", *_training(best, work), found.why]
+    return "\n".join(said)
+
+
+def _training(best: dict[str, Any], work: Workload) -> list[str]:
+    """FLOPs, GPU hours and the price of training, with the ends between which the loss may be reached."""
+    flops = best["training_flops"]
+    if flops != flops:
+        return []
+    low, high = (best[f"training_flops_{end}"] / flops for end in ("lower", "upper"))
+
+    def told(value: float, unit: str) -> str:
+        ends = f" ({_amount(value * low)} to {_amount(value * high)})" if low == low else ""
+        return f"{_amount(value)}{unit}{ends}"
+
+    hours = f"{told(best['gpu_hours'], ' GPU hours')} on {work.hardware.name} at {work.mfu:.0%} of its peak rate"
+    price = [f"price {told(best['price'], '')}"] if best["price"] == best["price"] else []
+    return ["; ".join([f"training: {told(flops, ' FLOPs')}", hours, *price])]
+
+
+def _amount(value: float) -> str:
+    """A number with three digits; its thousands apart below a million."""
+    return "any" if value == float("inf") else f"{value:,.0f}" if 100 <= value < 1e6 else f"{value:.3g}"
 
 
 def _draw(found: Advice, fit: Fit, work: Workload, options: Options) -> None:
     """Save the figure of the frontier and print where it is."""
+    import numpy as np
+
     from analysis import figures
     from analysis.costs.advise import candidate_costs
     from analysis.output import figure_style
     from analysis.paper.published_numbers import FOLDER
 
+    if "D" in fit.law.axes and not np.isfinite(found.options["N"]).any():
+        return  # of no tokens there are no losses
     figure = figures.draw_frontier(candidate_costs(fit, found, work), budget=found.limits)
     target = Path(options.out) if options.out else _figures_of(options.fit)
-    source = options.fit or str(FOLDER)
+    source = options.runs or options.fit or str(FOLDER)
     for path in figure_style.save_figure(figure, target / "frontier", command="parscale advise", data=source):
         print(path)
 

@@ -5,6 +5,7 @@ import pytest
 
 import scaling
 from analysis.costs.advise import Workload, advise, candidate_costs
+from analysis.costs.hardware import H100
 from analysis.figures import draw_frontier as frontier_figure
 from scaling import Covariance
 
@@ -80,7 +81,7 @@ def test_the_best_that_a_budget_buys(fit):
 
 
 def test_no_answer_is_explained(fit):
-    assert "no size reaches loss 0.5: the law's floor is 0.69" in advise(fit, loss=0.5).reason
+    assert "no run reaches loss 0.5: the law's floor is 0.69" in advise(fit, loss=0.5, method=Covariance()).reason
     advice = advise(fit, loss=1.05, memory_bytes=1e9, method=Covariance())
     assert advice.chosen is None
     assert "P = 8: memory_bytes): loosen one" in advice.reason
@@ -91,7 +92,7 @@ def test_no_answer_is_explained(fit):
 def test_the_floor_is_that_of_the_most_streams(losses):
     additive = scaling.fit(scaling.AdditiveLaw, losses[losses["corpus"] == "pile"])
     reason = advise(additive, loss=1.3978).reason
-    assert reason == "no size reaches loss 1.3978: the law's floor is 1.408 at P = 8"  # at P = 1 it is 1.475
+    assert reason == "no run reaches loss 1.3978: the law's floor is 1.408 at P = 8"  # at P = 1 it is 1.475
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,7 @@ def test_the_floor_is_that_of_the_most_streams(losses):
         ({"loss": 1.1, "minimise": "money"}, "minimise='money' is not known"),
         ({"training_flops": 1e20}, "needs the training tokens D"),
         ({"loss": 1.1, "level": 2.0}, r"level=2\.0"),
+        ({"loss": 1.1, "minimise": "training_flops"}, "needs the training tokens D"),
     ],
 )
 def test_questions_without_an_answer_are_refused(fit, question, message):
@@ -118,3 +120,80 @@ def test_the_frontier_marks_what_is_within_the_limits(fit):
     assert (good["memory_gib"] <= 4 + 1e-9).all()
     (axes,) = frontier_figure(table, budget=advice.limits).axes
     assert any("$P = 8$" in t.get_text() for t in axes.texts)
+
+
+@pytest.fixture(scope="module")
+def chinchilla():
+    return scaling.fit(scaling.ChinchillaLaw, scaling.published("chinchilla"))
+
+
+def test_the_cheapest_run_under_a_law_of_N_and_D(chinchilla):
+    """Of least 6 N D among those of the loss: where a step of log N and of log D gains alike."""
+    law = chinchilla.law
+    found = advise(chinchilla, loss=2.1, workload=Workload(hardware=H100, price=2.5), method=Covariance())
+    (row,) = found.options.to_dict("records")
+    assert law.predict(N=row["N"], D=row["D"]) == pytest.approx(2.1, abs=1e-5)
+    gains = law.alpha * law.A * row["N"] ** -law.alpha, law.beta * law.B * row["D"] ** -law.beta
+    assert gains[0] == pytest.approx(gains[1], rel=2e-3)
+    assert row["training_flops"] == pytest.approx(6 * row["N"] * row["D"])
+    assert row["gpu_hours"] == pytest.approx(row["training_flops"] / (0.4 * 989e12 * 3600))
+    assert row["price"] == pytest.approx(2.5 * row["gpu_hours"])
+    for end in ("lower", "upper"):
+        assert row[f"training_flops_{end}"] == pytest.approx(6 * row[f"N_{end}"] * row[f"D_{end}"])
+    at = chinchilla.predict(N=row["N_upper"], D=row["D_upper"], method=Covariance()).iloc[0]
+    assert at.new_upper == pytest.approx(2.1, abs=1e-3)
+    N, D = (row[f"{axis}_lower"] * np.array([0.75, 1.35]) for axis in "ND")  # the interval jumps at the hull's edge
+    low = chinchilla.predict(N=N, D=D, method=Covariance()).new_lower
+    assert low[0] > 2.1 > low[1]
+    assert not row["inside"]
+    assert found.reason.endswith("it lies outside the runs the law was fitted to")
+
+
+def test_limits_of_memory_hold_N_down_and_a_budget_is_spent(chinchilla):
+    free = advise(chinchilla, loss=2.1, method=Covariance()).chosen
+    small = advise(chinchilla, loss=2.1, memory_bytes=10 * 2**30, method=Covariance()).chosen
+    assert small["memory_gib"] == pytest.approx(10, rel=1e-3)
+    assert small["N"] < free["N"] / 2
+    assert small["training_flops"] > free["training_flops"]
+    spent = advise(chinchilla, training_flops=1e23, method=Covariance()).chosen
+    law, a = chinchilla.law, chinchilla.law.beta / (chinchilla.law.alpha + chinchilla.law.beta)
+    ratio = law.alpha * law.A / (law.beta * law.B)
+    assert spent["N"] == pytest.approx(ratio ** (1 / (law.alpha + law.beta)) * (1e23 / 6) ** a, rel=2e-3)
+    assert advise(chinchilla, loss=2.1, training_flops=1e20, method=Covariance()).chosen is None
+
+
+def test_below_the_floor_it_gives_E_with_its_interval(chinchilla):
+    reason = advise(chinchilla, loss=1.5, method=Covariance()).reason
+    low, high = chinchilla.intervals(method=Covariance()).loc["E", ["lower", "upper"]]
+    assert f"{chinchilla.law.E:.4g} ({low:.4g} to {high:.4g})" in reason
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ({"memory_bytes": 1e9}, "training FLOPs to spend"),
+        ({"loss": 2.1, "workload": Workload(D=1e9)}, "Leave it out"),
+    ],
+)
+def test_questions_to_a_law_with_data_that_have_no_answer(chinchilla, question, message):
+    with pytest.raises(ValueError, match=message):
+        advise(chinchilla, **question)
+
+
+@pytest.mark.parametrize("wrong", [{"mfu": 0}, {"mfu": 1.2}, {"price": -1.0}, {"price": float("nan")}])
+def test_shares_and_prices_that_cannot_be(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Workload(**wrong)
+
+
+def test_streams_and_data_together():
+    """A joint law: every P gets its own N and D, and reaches the loss with them."""
+    law = scaling.ParallelDataLaw(E=1.6, A=3e6, alpha=0.3, k=0.4, B=500, beta=0.3)
+    N, P, D = (v.ravel() for v in np.meshgrid(np.geomspace(2e7, 2e9, 4), [1.0, 4.0], np.geomspace(1e9, 1e11, 3)))
+    noise = np.exp(1e-3 * np.random.default_rng(2).standard_normal(N.size))
+    one = scaling.fit("parallel-data", {"N": N, "P": P, "D": D, "loss": law.predict(N=N, P=P, D=D) * noise})
+    options = advise(one, loss=2.4, method=Covariance()).options
+    np.testing.assert_allclose(one.law.predict(N=options.N, P=options.P, D=options.D), 2.4, atol=1e-5)
+    assert list(options["P"]) == [1, 2, 4]
+    assert (np.diff(options["training_flops"]) > 0).all()
+    assert (np.diff(options["N"]) < 0).all()

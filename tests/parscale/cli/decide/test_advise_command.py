@@ -3,11 +3,13 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import parscale
 import scaling
+from parscale.cli.decide.advise_command import law_for
 
 
 def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, request, monkeypatch):
@@ -37,11 +39,42 @@ def test_a_fit_of_ones_own_has_its_frontier_beside_it_and_no_answer_is_exit_1(tm
     assert parscale.main(["advise", "--fit", str(path), "--loss", "0.5", "--json"]) == 1
 
 
-def test_a_law_without_streams_is_refused(capsys, tmp_path):
-    runs = pd.DataFrame({"N": [1e7, 4e7, 2e8, 1e9], "loss": [3.1, 2.7, 2.3, 2.1]})
-    scaling.fit(scaling.DenseLaw, runs).save(tmp_path / "dense.json")
-    assert parscale.main(["advise", "--fit", str(tmp_path / "dense.json"), "--loss", "2.5"]) == 2
-    assert "DenseLaw is no law of N and P" in capsys.readouterr().err
+def test_a_law_of_other_axes_is_refused(capsys, tmp_path):
+    N, experts = (v.ravel() for v in np.meshgrid([1e7, 4e7, 2e8, 1e9], [1.0, 8.0]))
+    runs = pd.DataFrame({"N": N, "experts": experts, "loss": 1.5 + 20 * (N * experts**0.3) ** -0.2})
+    scaling.fit("experts", runs).save(tmp_path / "experts.json")
+    assert parscale.main(["advise", "--fit", str(tmp_path / "experts.json"), "--loss", "2.5"]) == 2
+    assert "ExpertsLaw" in capsys.readouterr().err
+
+
+def test_runs_are_fitted_and_the_price_of_the_run_told(tmp_path, capsys, request, monkeypatch):
+    monkeypatch.chdir(request.config.rootpath)
+    words = ["results/published/runs/chinchilla_kyo.csv", "--loss", "2.1", "--gpu", "h100", "--price", "2.5"]
+    assert parscale.main(["advise", *words, "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"take N = 11\.5B, P = 1, D = 262B: loss 2\.1000 \(.* outside the runs", said)
+    assert re.search(r"12,7\d\d GPU hours \(\d,.* on H100 SXM at 40% of its peak rate; price 31,\d\d\d \(", said)
+    assert "nan" not in said
+    assert parscale.main(["advise", *words[:1], "--loss", "1.5"]) == 1
+    assert "floor is 1.784 (" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("columns", "law"), [
+    ({}, "dense"), ({"P": [1, 2, 1, 2]}, "parallel"), ({"D": [1e9, 2e9, 1e9, 4e9]}, "chinchilla"),
+    ({"D": [2e9, 4e9, 8e9, 1.6e10]}, "dense"), ({"P": [1, 2, 1, 2], "D": [1e9, 2e9, 1e9, 4e9]}, "parallel-data"),
+])  # fmt: skip
+def test_the_law_is_of_what_varies(columns, law):
+    runs = pd.DataFrame({"N": [1e8, 2e8, 4e8, 8e8], "loss": [3.0, 2.8, 2.6, 2.5], **columns})
+    assert law_for(runs) == law
+
+
+@pytest.mark.parametrize("words", [
+    ["runs.csv", "--fit", "fit.json", "--loss", "2"], ["--law", "chinchilla", "--loss", "2"],
+    ["--loss", "2", "--mfu", "40"], ["--loss", "2", "--price", "0"], ["--loss", "1.1", "--minimise", "training"],
+])  # fmt: skip
+def test_options_that_contradict_are_refused(words, capsys):
+    assert parscale.main(["advise", *words]) == 2
+    assert capsys.readouterr().err
 
 
 def test_json_has_null_for_what_is_not_known(capsys):
