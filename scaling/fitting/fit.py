@@ -15,7 +15,7 @@ from scaling.data.run_labels import run_labels
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import with_table_notes
-from scaling.laws import Arms, law_of
+from scaling.laws import Arms, axes_of_laws, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.multi_start import STARTS, solve
 from scaling.optimise.objectives import LogHuber, Objective, checked
@@ -56,7 +56,7 @@ def fit(
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
-    table = as_runs(table)
+    table = as_runs(table, axes=axes_of_laws([law]))
     law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective, LogHuber())
     data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)

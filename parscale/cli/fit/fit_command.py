@@ -18,6 +18,7 @@ EXAMPLES = (
     "fit runs.csv --columns N=params,loss=val_loss --law parallel",
     "fit results/published/losses.csv --law parallel --by corpus",
     "fit checkpoints.csv --law chinchilla --groups run_id",
+    "fit shapes.csv --law depth.py:DepthLaw:E=1.6 --columns width=d_model,depth=n_layers",
 )
 
 
@@ -25,7 +26,10 @@ EXAMPLES = (
 class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale fit`."""
 
-    law: str = option("parallel", "parallel (default), additive, dense, ...; additive:beta=0.5 holds one")
+    law: str = option(
+        "parallel",
+        "parallel (default), additive, ...; FILE.py:CLASS is one of your own; dense:E=1.6 holds a parameter",
+    )
     out: str | None = option(
         None,
         "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)",
@@ -42,7 +46,7 @@ def run(options: Options) -> str | Partly:
 
     law, objective = by_name(options.law), options.fitted_by
     options.check_level()
-    runs = options.read()
+    runs = options.read([law])
     rows = options.of_rows(runs)
     done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, **rows))
     fits = done.found
