@@ -77,7 +77,7 @@ def fit(
 
 def _of_law(reading: Reading, law: LawForm) -> Reading:
     """The reading as far as the law's axes go; a law of P fitted to a table without streams is told what to do."""
-    other = {"N", "D", "C"} - ({*law.axes} - {*law.axis_rules})
+    other = {"N", "P", "D", "C"} - ({*law.axes} - {*law.axis_rules})
     reading = replace(reading, guesses=tuple(g for g in reading.guesses if not (g.doubt and g.axis in other)))
     if "P" not in law.axes or not any(guess.action == ASSUMED for guess in reading.of("P")):
         return reading

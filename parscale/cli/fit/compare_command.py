@@ -70,19 +70,17 @@ def _told(found: dict[str, Comparison], runs: pd.DataFrame, options: Options) ->
             marked_up(table, name, found[name].verdict, options.form) for name, table in tables.items()
         )
     told = [f"== {name} ==\n{ranking(one)}" for name, one in found.items()]
-    return "\n\n".join(told) + _one_stream(runs, options)
+    return "\n\n".join(told) + _why(runs, options)
 
 
-def _one_stream(runs: pd.DataFrame, options: Options) -> str:
-    """Why no law of P was compared, where no law was named and P takes one value."""
+def _why(runs: pd.DataFrame, options: Options) -> str:
+    """Which laws were compared and why, where none was named."""
     from scaling import terminal_text
-    from scaling.data.runs import usable
+    from scaling.selection.compare import law_choice
 
-    streams = runs["P"][usable(runs)].unique()
-    if options.laws or len(streams) != 1:
+    if options.laws:
         return ""
-    note = f"\n\nnote: P is {streams[0]:g} in every run: no law of P is compared"
-    return terminal_text.fold(note, terminal_text.width())
+    return terminal_text.fold(f"\n\nnote: {law_choice(runs).why}", terminal_text.width())
 
 
 def compared(one: Comparison) -> dict[str, Any]:

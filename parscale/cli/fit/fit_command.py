@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from parscale.cli.output import Partly
     from scaling.fitting.result import Fit
+    from scaling.laws.base import LawForm
 
 EXAMPLES = (
     "fit runs.csv --columns N=params,loss=val_loss --law parallel",
@@ -54,15 +55,15 @@ def run(options: Options) -> str | Partly:
     if options.json:
         return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
     told = [describe_fit(name, one, places[name], options.level) for name, one in fits.items()]
-    return groups_text(_table_line(runs, options) + "\n\n".join(told) + _left_out(runs), done.refused)
+    return groups_text(_table_line(runs, options, law) + "\n\n".join(told) + _left_out(runs), done.refused)
 
 
-def _table_line(runs: pd.DataFrame, options: Options) -> str:
+def _table_line(runs: pd.DataFrame, options: Options, law: LawForm) -> str:
     """What is to be known of the table, as a line above its fits; empty where nothing is."""
     from scaling import terminal_text
     from scaling.selection.describe import one_line
 
-    told = one_line(runs, options.runs, options.by)
+    told = one_line(runs, options.runs, options.by, None if "N" in law.axes else options.law)
     return terminal_text.fold(f"table       {told}\n\n" if told else "", terminal_text.width(), 12)
 
 

@@ -72,7 +72,8 @@ def points_of(options: Options, one: Fit) -> dict[str, Array]:
     given, levels = points_given(options), categories_of(one.law)
     if strange := [axis for axis in given if axis not in one.law.axes]:
         takes = f"{one.form.__name__}, a law of {', '.join(one.law.axes)}"
-        raise ValueError(f"{strange[0]}: {options.fit} is {takes}; leave {strange[0]} out")
+        flag = f"--{strange[0]}" if strange[0] in ("N", "P", "D") else f"--at {strange[0]}=..."
+        raise ValueError(f"{flag}: {options.fit} is {takes}; leave {flag} out")
     axes = {
         axis: levels[axis].read(texts) if axis in levels else values(",".join(texts), axis)
         for axis, texts in given.items()

@@ -127,7 +127,8 @@ def missing_column(axis: str, table: Any) -> str:
     if found := column_names.of_axis(have, axis) or column_names.spelled_as(have, axis):
         text = f"{text}; is it {' or '.join(found[:3])}?"
         return f"{text} name it with {columns_option(axis, found[0])} or columns={{{axis!r}: {found[0]!r}}}"
-    return f"{text}; name it with --columns {axis}=COLUMN or columns={{...}}"
+    other = ", or give a law of other axes" if axis == "N" else ""
+    return f"{text}; name it with --columns {axis}=COLUMN or columns={{...}}{other}"
 
 
 def streams(table: pd.DataFrame, guesses: list[Guess], *, assume: bool) -> pd.DataFrame:
