@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T", int, float)
 
@@ -11,6 +11,40 @@ T = TypeVar("T", int, float)
 def items(text: str | None) -> list[str] | None:
     """["a", "b"] from "a,b"."""
     return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+
+def named_laws(text: str) -> list[str]:
+    """["dense:E=1.6,A=2", "my.py:Depth"] from "dense:E=1.6,A=2,my.py:Depth": a part that is only name=value is the last law's."""
+    found: list[str] = []
+    for part in items(text) or []:
+        if found and "=" in part and ":" not in part:
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return found
+
+
+def axis_values(text: str | None, flag: str) -> dict[str, list[str]]:
+    """{"width": ["512", "1024"], "depth": ["8"]} from "width=512,1024,depth=8"."""
+    found: dict[str, list[str]] = {}
+    for part in items(text) or []:
+        axis, equals, value = part.partition("=")
+        if equals and axis.strip() and value.strip():
+            found.setdefault(axis.strip(), []).append(value.strip())
+        elif not equals and found:
+            found[next(reversed(found))].append(part)
+        else:
+            raise ValueError(f"{flag} {text}: write AXIS=VALUE,..., such as width=512,1024,depth=8")
+    return found
+
+
+def points_given(options: Any) -> dict[str, list[str]]:
+    """The values of every axis that --N, --P, --D and --at give, as they are written; ValueError for one given twice."""
+    own = {axis: items(getattr(options, axis)) for axis in ("N", "P", "D")}
+    found, at = {axis: texts for axis, texts in own.items() if texts}, axis_values(options.at, "--at")
+    if twice := [axis for axis in at if axis in found]:
+        raise ValueError(f"{twice[0]} is in --{twice[0]} and in --at. Give it once.")
+    return found | at
 
 
 def whole_numbers(text: str | None, flag: str) -> list[int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,8 @@ class RunsOptions(ColumnOptions):
             raise ValueError(f"--delta {self.delta:g} must be a positive number")
         return LogHuber(self.delta) if self.objective == "huber" else named(self.objective)
 
-    def read(self) -> pd.DataFrame:
-        """The runs, columns mapped and rows narrowed."""
-        return self.asked.read(self.runs)
+    def read(self, laws: Sequence[Any] = ()) -> pd.DataFrame:
+        """The runs, columns mapped and rows narrowed; the axes of the laws must be there, N where there are none."""
+        from scaling.laws import axes_of_laws
+
+        return self.asked.read(self.runs, axes_of_laws(laws) if laws else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -110,13 +110,15 @@ def _tidy(frame: pd.DataFrame, option: str) -> pd.DataFrame:
         raise ValueError(f"{option}: {error}") from None
 
 
-def as_runs(given: Any, option: str = "table") -> pd.DataFrame:
+def as_runs(given: Any, option: str = "table", axes: Iterable[str] | None = None) -> pd.DataFrame:
     """A table of runs as a DataFrame under our names, guesses told in its attrs (`scaling.data.reading`).
+
+    axes: those of the laws that it is for, where that is known: P is looked at if it is among them.
 
     Columns such as num_params, tokens and val_loss are found, runs that did not finish marked in `status`, units
     that headers or other columns tell put right. Raises ValueError as `as_frame` does.
     """
-    return recognised(as_frame(given, option))
+    return recognised(as_frame(given, option), axes=axes)
 
 
 def axis_columns(

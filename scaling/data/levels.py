@@ -12,6 +12,7 @@ from scaling.laws.base import Array
 
 AXIS_GAP = 1.15  # sizes within 15 % are one level: ParScale's extras move N a little with P
 DENSE = 1.5  # a level whose largest value is more than so many times its smallest is a chain of close values
+SIZES = ("N", "D", "C")  # whose values are not exactly those that were meant
 LONE_GAP = 1.5  # a size without a run of P = 1 is a level of its own if it lies this far above the last
 
 
@@ -60,9 +61,10 @@ def approximate_C(N: Array, D: Array, P: Array | float = 1.0) -> Array:
 def levels_along(axis: str, x: Array, axes: Mapping[str, Array]) -> Any:
     """`axis_levels` of the values x of an axis: sizes with regard to their streams, if the axes have P.
 
-    P itself is a count: 7 and 8 streams are two levels.
+    P itself is a count: 7 and 8 streams are two levels. So are other axes whose values repeat, and values of 0.
     """
-    if axis == "P":
+    repeats = axis not in SIZES and 2 * np.unique(x).size <= x.size
+    if axis == "P" or repeats or not (x > 0).all():
         return np.unique(x, return_inverse=True)[1].ravel()
     return axis_levels(x, axes.get("P") if axis == "N" else None)
 

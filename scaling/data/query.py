@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.columns.run_states import OK, is_known, states_of
-from scaling.data.runs import InFile, read_narrowed, usable
+from scaling.data.runs import Axes, InFile, read_narrowed, usable
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
 from scaling.optimise.identifiability import TIED
@@ -59,9 +59,9 @@ class Asked(NamedTuple):
     columns: str | None = None
     where: str | None = None
 
-    def read(self, source: str | Path) -> pd.DataFrame:
-        """The runs of a file or folder, columns mapped and rows narrowed."""
-        return runs_of(source, self.columns, self.where)
+    def read(self, source: str | Path, axes: Axes | None = None) -> pd.DataFrame:
+        """The runs of a file or folder, columns mapped and rows narrowed; the axes must be there, N unless told."""
+        return runs_of(source, self.columns, self.where, axes)
 
     @property
     def words(self) -> list[str]:
@@ -73,7 +73,9 @@ class Asked(NamedTuple):
 WHOLE = Asked()  # every row, under the names of the file
 
 
-def runs_of(source: str | Path, columns: str | None = None, where: str | None = None) -> pd.DataFrame:
+def runs_of(
+    source: str | Path, columns: str | None = None, where: str | None = None, axes: Axes | None = None
+) -> pd.DataFrame:
     """The runs of a file or folder, columns mapped ("N=params") and rows narrowed ("corpus=pile")."""
     wanted = mapping(where, "--where")
 
@@ -82,7 +84,7 @@ def runs_of(source: str | Path, columns: str | None = None, where: str | None = 
             runs = _chosen(runs, column, value, source)
         return runs
 
-    return read_narrowed(source, mapping(columns, "--columns"), narrow)
+    return read_narrowed(source, mapping(columns, "--columns"), narrow, axes)
 
 
 def _chosen(runs: pd.DataFrame, column: str, value: str, source: str | Path) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from scaling.data.columns.recognise import AXES
 from scaling.data.columns.run_states import OK
 from scaling.data.reading import reading_of, with_reading
 from scaling.data.units import parse_size
-from scaling.laws.axis import Axis, rule_of
+from scaling.laws import OTHER_AXES, axes_of_laws
+from scaling.laws.axis import KNOWN, Axis, rule_of
 from scaling.laws.base import Array
 
 AMOUNTS = ("loss", "loss_se")  # where 2,111 may mean 2.111
@@ -24,9 +25,10 @@ FIRST_STAGE, SECOND_STAGE = "stage-1", "two-stage"  # recipes
 FIRST_STAGES = "first stage of others"
 
 Narrow = Callable[[pd.DataFrame], pd.DataFrame]
+Axes = Mapping[str, Axis | None]
 
 
-def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read_runs(path: str | Path, columns: Mapping[str, str] | None = None, law: Any = None) -> pd.DataFrame:
     """The runs in a table file at `path`, or in a sweep folder, validated.
 
     Files: parquet, feather, csv, tsv, txt, jsonl, json, xlsx (with openpyxl), also packed by gzip, bz2, xz, zstd or zip.
@@ -34,15 +36,24 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.
     N, D, C and loss are also found by names such as num_params, tokens, flops and val_loss. N, P, D, C and loss become
     float64 (sizes may be written "2.8B", headers may say "tokens (B)"); P is 1 where the file has none. Every such
     guess is told: `scaling.data.reading.reading_of(table)`.
+    law: what the table is for, a class, a name or a list of them. It decides which axes the table must have, N unless
+    told (and none but those that a registered law without N has), what their values may be, and whether P is looked at.
     Raises ValueError naming the file, row, column and value of the first thing wrong, FileNotFoundError
     where there is no file. Rows whose status is not "ok" are kept and need no loss; the words of Weights & Biases,
     MLflow, Slurm, Ray and Optuna are known, in any column of status or state.
     """
-    return read_narrowed(path, columns, lambda table: table)
+    laws = law if isinstance(law, (list, tuple)) else (law,)
+    axes = None if law is None else axes_of_laws(laws)
+    return read_narrowed(path, columns, lambda table: table, axes)
 
 
-def read_narrowed(path: str | Path, columns: Mapping[str, str] | None, narrow: Narrow) -> pd.DataFrame:
-    """`read_runs` of the rows that `narrow` leaves; those it takes away need not be valid."""
+def read_narrowed(
+    path: str | Path, columns: Mapping[str, str] | None, narrow: Narrow, axes: Axes | None = None
+) -> pd.DataFrame:
+    """`read_runs` of the rows that `narrow` leaves; those it takes away need not be valid.
+
+    axes: those that the table must have, with their rules, None for a category; N unless given.
+    """
     source = Path(path)
     if source.is_dir():
         source = source / "runs.parquet"
@@ -54,12 +65,12 @@ def read_narrowed(path: str | Path, columns: Mapping[str, str] | None, narrow: N
         raise FileNotFoundError(
             f"{source}: no such file; give a runs table (csv, parquet, json, ...) or a sweep folder"
         )
-    table = _loaded(source, columns or {}, narrow)
-    validate(table, str(source), table.index)
+    table = _loaded(source, columns or {}, narrow, axes)
+    validate(table, str(source), table.index, axes)
     return table
 
 
-def _loaded(source: Path, columns: Mapping[str, str], narrow: Narrow) -> pd.DataFrame:
+def _loaded(source: Path, columns: Mapping[str, str], narrow: Narrow, axes: Axes | None) -> pd.DataFrame:
     """The table in a file under our names, its axes as numbers, not yet validated."""
     table = table_files.load_table(source)
     if table.empty:
@@ -67,13 +78,15 @@ def _loaded(source: Path, columns: Mapping[str, str], narrow: Narrow) -> pd.Data
     try:
         table, told = recognise.once(table, columns.values())
         table = _rename(table, columns)
+        own = () if axes is None else tuple(axis for axis, rule in axes.items() if rule is not None)
         return recognise.recognised(
             table,
             columns,
             told,
-            needs=("N", "loss"),
+            needs=_needed(table, axes),
+            axes=axes,
             assume=True,
-            convert=lambda t, good: _converted(t, good, source),
+            convert=lambda t, good: _converted(t, good, source, own),
             narrow=narrow,
         )
     except InFile as error:
@@ -86,9 +99,18 @@ class InFile(ValueError):
     """A refusal that names its file, or the option, already."""
 
 
-def _converted(table: pd.DataFrame, good: Any, source: Path) -> pd.DataFrame:
-    """The table with its axes as numbers; ValueError where a run's cell is no number."""
-    names = [name for name in (*AXES, *AMOUNTS) if name in table]
+def _needed(table: pd.DataFrame, axes: Axes | None) -> tuple[str, ...]:
+    """The columns that a table must have: those of its laws, P apart, else N, but for one with a law's own axes."""
+    if axes is not None:
+        return (*(axis for axis in axes if axis != "P"), "loss")
+    own = (set(law.axes) for law in OTHER_AXES.values() if "N" not in law.axes)
+    return ("loss",) if any(one <= set(table) and one - set(AXES) for one in own) else ("N", "loss")
+
+
+def _converted(table: pd.DataFrame, good: Any, source: Path, own: tuple[str, ...] = ()) -> pd.DataFrame:
+    """The table with its axes as numbers, of a law its `own`; ValueError where a run's cell is no number."""
+    usual = [axis for axis in AXES if not own or axis != "P"]
+    names = [name for name in dict.fromkeys((*usual, *own, *AMOUNTS)) if name in table]
     return table.assign(**{name: _numbers(table[name], name, source, good) for name in names})
 
 
@@ -201,13 +223,18 @@ RULES: dict[str, tuple[Rule, ...]] = {
 MAY_BE_EMPTY = ("D", "C", "loss_se")
 
 
-def validate(table: pd.DataFrame, source: str = "table", numbers: Any = None) -> pd.DataFrame:
+def validate(
+    table: pd.DataFrame,
+    source: str = "table",
+    numbers: Any = None,
+    axes: Axes | None = None,
+) -> pd.DataFrame:
     """Check the axes and losses of a runs table; ValueError names the first bad row, column and value.
 
-    numbers: of each row in its source, from 0; unless given they are counted.
+    numbers: of each row in its source, from 0; unless given they are counted. axes: those of its laws, with rules.
     """
-    keep = usable(table)
-    bad = {name: np.flatnonzero(keep & _bad(name, table[name].to_numpy())) for name in RULES if name in table}
+    keep, rules = usable(table), _rules(axes)
+    bad = {n: np.flatnonzero(keep & _bad(n, table[n].to_numpy(), rules)) for n in rules if n in table}
     first = {name: int(rows[0]) for name, rows in bad.items() if rows.size}
     if not first:
         return table
@@ -220,14 +247,23 @@ def validate(table: pd.DataFrame, source: str = "table", numbers: Any = None) ->
     if np.isnan(value):
         need = "the cell is empty: it must be a number, or the row left out"
     else:
-        need = f"{value} must be {next(need for need, test in RULES[name] if not test(np.array(value)))}"
+        need = f"{value} must be {next(need for need, test in rules[name] if not test(np.array(value)))}"
     raise ValueError(f"{source}: {place}, column {name}: {need}")
 
 
-def _bad(name: str, values: Array) -> Any:
+def _rules(axes: Axes | None) -> dict[str, tuple[Rule, ...]]:
+    """What the values of each column may be, by the laws' own rules where they have any; P only if a law has it."""
+    if axes is None:
+        return RULES
+    own = {name: rule for name, rule in axes.items() if rule is not None and rule != KNOWN.get(name)}
+    known = {name: rules for name, rules in RULES.items() if name != "P" or name in axes}
+    return known | {name: (FINITE, (rule.need, rule.good)) for name, rule in own.items()}
+
+
+def _bad(name: str, values: Array, rules: Mapping[str, tuple[Rule, ...]]) -> Any:
     """Which values of a column no run can have, (n,)."""
     with np.errstate(invalid="ignore"):  # inf % 1
-        good = np.logical_and.reduce([test(values) for _, test in RULES[name]])
+        good = np.logical_and.reduce([test(values) for _, test in rules[name]])
     return ~(good | (np.isnan(values) & (name in MAY_BE_EMPTY)))
 
 

@@ -15,7 +15,7 @@ from scaling.data.run_labels import run_labels
 from scaling.data.runs import arrays, usable
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import with_table_notes
-from scaling.laws import Arms, law_of
+from scaling.laws import Arms, axes_of_laws, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.multi_start import STARTS, solve
 from scaling.optimise.objectives import Objective, checked
@@ -57,7 +57,7 @@ def fit(
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
-    table = as_runs(table)
+    table = as_runs(table, axes=axes_of_laws([law]))
     law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective)
     data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)
@@ -79,7 +79,7 @@ def fit(
 
 def _of_law(reading: Reading, law: LawForm) -> Reading:
     """The reading as far as the law's axes go; a law of P fitted to a table without streams is told what to do."""
-    other = {"N", "D", "C"} - ({*law.axes} - {*law.axis_rules})
+    other = {"N", "P", "D", "C"} - ({*law.axes} - {*law.axis_rules})
     reading = replace(reading, guesses=tuple(g for g in reading.guesses if not (g.doubt and g.axis in other)))
     if "P" not in law.axes or not any(guess.action == ASSUMED for guess in reading.of("P")):
         return reading

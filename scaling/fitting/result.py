@@ -154,9 +154,9 @@ class Fit(Estimate):
         save.save(self, path)
 
     @staticmethod
-    def load(path: Any) -> Fit:
-        """Read the fit saved at `path`; ValueError for a file of another version or one edited by hand."""
-        return load(path)
+    def load(path: Any, law: Any = None) -> Fit:
+        """Read the fit saved at `path`, of your own `law`; ValueError for a file of another version or one edited by hand."""
+        return load(path, law)
 
     # ---- for people --------------------------------------------------------------------------
     def verdict(self, level: float = 0.95) -> Any:
@@ -193,9 +193,10 @@ class Fit(Estimate):
         return summary.fit_html(self)
 
 
-def load(path: Any) -> Fit:
+def load(path: Any, law: Any = None) -> Fit:
     """Read the fit saved at `path` by `Fit.save` or `parscale fit`.
 
+    law: your own law, its class or "FILE.py:CLASS", where the class is not imported: a fit file runs no code by itself.
     Raises ValueError for a file of another version or one edited by hand, FileNotFoundError where there is none.
     """
-    return Fit.of(save.load_estimate(path))
+    return Fit.of(save.load_estimate(path, law))

@@ -16,15 +16,17 @@ import numpy as np
 from scaling.data import limits
 from scaling.data.atomic_files import replacing
 from scaling.data.reading import reading_as_json, reading_from_json
-from scaling.laws import Law
+from scaling.laws import Law, by_name
 from scaling.laws.arm_form import from_layers, layers_of
 from scaling.laws.constrained import ConstrainedLaw
+from scaling.laws.law_files import file_of
 from scaling.optimise.certificate import Certificate, Status
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.objectives import Objective
 from scaling.optimise.problem import Problem
 
 FORMAT = 1
+SAME, EXACT = 1e-6, 1e-9  # of the rmse, and in nats: a law that misses its rows by as much is the one fitted
 WORDS = {"nan": float("nan"), "inf": float("inf"), "-inf": -float("inf")}  # what JSON has no number for
 
 
@@ -88,8 +90,11 @@ def _optional(fit: Estimate) -> dict[str, Any]:
     if isinstance(fit.form, ConstrainedLaw) and fit.form.bounds:
         ends = fit.form.bounds.items()
         found["bounds"] = {name: [e if np.isfinite(e) else None for e in two] for name, two in ends}
-    if layers := layers_of(fit.form.whole)[1]:
+    law, layers = layers_of(fit.form.whole)
+    if layers:
         found["arms"] = layers
+    if file := file_of(law):
+        found["law_file"] = file
     labels = [] if fit.index is None else list(fit.index)
     plain = all(isinstance(label, str | int | np.integer) for label in labels)
     if plain and labels != list(range(len(labels))):
@@ -105,8 +110,11 @@ def save(fit: Estimate, path: Any) -> None:
         partial.write_text(json.dumps(_finite(to_json(fit), str), indent=1, allow_nan=False) + "\n")
 
 
-def load_estimate(path: Any) -> Estimate:
-    """Read a fit; ValueError names what is wrong with the file, FileNotFoundError where there is none."""
+def load_estimate(path: Any, law: Any = None) -> Estimate:
+    """Read a fit, of `law` if its class is not imported.
+
+    ValueError names what is wrong with the file, FileNotFoundError where there is none.
+    """
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file; write a fit with `parscale fit` or Fit.save")
     if Path(path).is_dir():
@@ -128,17 +136,32 @@ def load_estimate(path: Any) -> Estimate:
         body["certificate"] = _numbers(body["certificate"])
     if body.pop("checksum", None) != _checksum(body):
         raise ValueError(f"{path}: changed since it was written (its checksum differs): fit again")
-    return _rebuild(body, path)
+    return _rebuild(body, path, law)
 
 
-def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
-    known = {law.__name__: law for law in _descendants(Law)}
-    if body["law"] not in known:
-        raise ValueError(f"{path}: the law {body['law']} is not defined here: import it before loading")
-    law_class = from_layers(known[body["law"]], body.get("arms", ()))
+def _law_of(body: dict[str, Any], path: Any, given: Any) -> type[Law]:
+    """The class of a fit's law: the one given, or the one of its name. A file that a fit names is not run."""
+    name, file = body["law"], body.get("law_file", "")
+    if given is not None:
+        law, _ = layers_of((by_name(given) if isinstance(given, str) else Law.of(given)).whole)
+        if law.__name__ != name:
+            raise ValueError(f"{path}: a fit of {name}, not of {law.__name__}. Give the law that was fitted.")
+        return law
+    known: dict[str, type[Law]] = {one.__name__: one for one in descendants(Law)}
+    if name not in known:
+        where = f"{file or 'FILE.py'}:{name}"
+        raise ValueError(
+            f"{path}: the law {name} is not defined here. Import it first, or name its file: "
+            f"--law {where}, law={where!r}."
+        )
+    return known[name]
+
+
+def _rebuild(body: dict[str, Any], path: Any, given: Any = None) -> Estimate:
+    law_class = from_layers(_law_of(body, path, given), body.get("arms", ()))
     bounds = body.get("bounds", {})
     form = ConstrainedLaw(law_class, body["fixed"], bounds) if body["fixed"] or bounds else law_class
-    objectives = {one.__name__: one for one in _descendants(Objective)}
+    objectives = {one.__name__: one for one in descendants(Objective)}
     if (name := body["objective"].pop("name")) not in objectives:
         raise ValueError(f"{path}: the objective {name} is not defined here: import it before loading")
     data = {name: np.array(column, dtype=np.float64) for name, column in body["data"].items()}
@@ -155,15 +178,25 @@ def _rebuild(body: dict[str, Any], path: Any) -> Estimate:
         "table_notes": tuple(facts["table_notes"]),
     }
     groups = None if body["groups"] is None else np.array(body["groups"])
-    law, index = law_class(**body["parameters"]), np.array(body["index"]) if "index" in body else None
+    try:
+        law = law_class(**body["parameters"])
+    except TypeError as error:
+        raise ValueError(
+            f"{path}: {body['law']} has other parameters than the saved fit ({error}). Fit again."
+        ) from None
+    index = np.array(body["index"]) if "index" in body else None
     how = body.get("grouping", "" if groups is None else "given")  # files before it have groups as given
     theta = np.array(body["theta"])
     told = reading_from_json(body.get("reading"))
-    return Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index, how, told)
+    found = Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index, how, told)
+    if abs(found.rmse - body["rmse"]) > SAME * body["rmse"] + EXACT:
+        raise ValueError(f"{path}: {body['law']} predicts other losses than when it was fitted. Fit again.")
+    return found
 
 
-def _descendants(base: Any) -> list[Any]:
-    return [d for c in base.__subclasses__() for d in (c, *_descendants(c))]
+def descendants(base: Any) -> list[Any]:
+    """Every class derived from a class."""
+    return [d for c in base.__subclasses__() for d in (c, *descendants(c))]
 
 
 def _checksum(body: dict[str, Any]) -> str:

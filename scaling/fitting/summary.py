@@ -47,7 +47,7 @@ def facts(fit: Estimate) -> list[tuple[str, str]]:
     baseline = baseline_r2(fit)
     rows = [
         ("law", f"{fit.form.__name__}: {(fit.form.__doc__ or '').splitlines()[0]}"),
-        ("source", fit.law.source),
+        *([("source", fit.law.source)] if fit.law.source else []),
         ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
         ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
         ("status", f"{c.status} ({c.detail})"),

@@ -24,8 +24,8 @@ from scaling.forecasting.exits import FEW, Exits, exits_of, few_levels, furthest
 from scaling.forecasting.forecast_result import Forecast
 from scaling.forecasting.pooling import FLAT, Member, PredictiveMixture, joined, member
 from scaling.forecasting.pooling import weights as weights_of
-from scaling.forecasting.question import Question, question
-from scaling.laws import Arms
+from scaling.forecasting.question import AXES, Question, listed, question
+from scaling.laws import Arms, axes_of_laws
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.multi_start import FitError, solve
 from scaling.optimise.objectives import LeastSquares, Objective, checked
@@ -73,8 +73,10 @@ def forecast(
     if not (isinstance(level, (int, float)) and 0 < level < 1):
         raise ValueError(f"level={level!r} is no level. Give one between 0 and 1, such as 0.95.")
     objective = checked(objective, LeastSquares(log=True))
-    table, weights, se, groups = _counted(as_runs(table), weights, se, groups)
-    asked = question(table, {"N": N, "P": P, "D": D, **axes}, laws)
+    pool = listed(laws)
+    known = (*AXES, *axes) if pool is None else axes_of_laws(pool)
+    table, weights, se, groups = _counted(as_runs(table, axes=known), weights, se, groups)
+    asked = question(table, {"N": N, "P": P, "D": D, **axes}, pool)
     rows = _rows(table, asked, weights, se, groups)
     with np.errstate(all="ignore"):  # what overflows in a law far from its runs ends in a wide interval
         members, notes = _told(*_members(asked, objective, rows), asked.points)

@@ -15,9 +15,10 @@ from typing import Any
 import pandas as pd
 
 from scaling.data.atomic_files import replacing
+from scaling.fitting.save import descendants
 from scaling.fitting.summary import number_text
-from scaling.laws import REGISTRY
-from scaling.laws.base import Law
+from scaling.laws import Law
+from scaling.laws.arm_form import from_layers, layers_of
 
 COMPUTE = {"C": "compute"}
 
@@ -184,7 +185,16 @@ def _words(column: pd.Series) -> list[Any]:
 
 
 def _law(law: Law) -> dict[str, Any]:
-    return {"parameters": {n: float(getattr(law, n)) for n in law.names()}}
+    plain, layers = layers_of(law.kind)
+    parameters = {n: float(getattr(law, n)) for n in law.names()}
+    return {"law": plain.__name__, "arms": layers, "parameters": parameters}
+
+
+def _law_from(name: str, told: dict[str, Any]) -> Law | None:
+    """The law that `_law` wrote; None where its class is not imported."""
+    known = {law.__name__: law for law in descendants(Law)}
+    plain = known.get(told.get("law") or name.partition("(")[0])
+    return None if plain is None else from_layers(plain, told.get("arms", ()))(**told["parameters"])
 
 
 def _versions() -> dict[str, str]:
@@ -232,8 +242,7 @@ def _rebuilt(body: dict[str, Any]) -> Forecast:
     series = {name: pd.Series(body[name], name=name) for name in names}
     drift = pd.DataFrame(body["drift"]).set_index("axis").astype(float)
     drift["windows"] = drift["windows"].astype(int)
-    classes = {law.__name__: law for law in REGISTRY.values()}
-    laws = {name: classes[name](**one["parameters"]) for name, one in body["laws"].items() if name in classes}
+    laws = {name: law for name, one in body["laws"].items() if (law := _law_from(name, one)) is not None}
     return Forecast(
         points, series["loss"], series["lower"], series["upper"], body["level"], series["beyond"],
         series["outside"], series["along"], pd.DataFrame(body["parts"]), drift,

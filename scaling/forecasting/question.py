@@ -13,7 +13,8 @@ from scaling.data.runs import arrays
 from scaling.data.units import parse_size
 from scaling.laws import OTHER_AXES, REGISTRY, DenseLaw, law_of
 from scaling.laws.axis import KNOWN, Axis, Levels
-from scaling.laws.base import Array, LawForm
+from scaling.laws.base import Array, Law, LawForm
+from scaling.laws.constrained import Form
 
 AXES = ("N", "P", "D")  # read unasked where a table has them
 FAR = 1e5  # factor beyond the runs from which a number is taken for one in another unit
@@ -37,10 +38,27 @@ class Question:
     laws: tuple[LawForm, ...]
 
 
+def listed(laws: Any) -> list[Any] | None:
+    """The laws that a caller gave; ValueError for one by itself and for none."""
+    if laws is None:
+        return None
+    if isinstance(laws, (str, type, Law, Form)) or not isinstance(laws, Iterable):
+        raise ValueError(
+            f"laws={laws!r} is one law. Give a list, [scaling.ParallelLaw, scaling.AdditiveLaw]."
+        )
+    if not (found := list(laws)):
+        raise ValueError("laws=[] is empty. Give one law, or leave laws= out.")
+    return found
+
+
 def question(table: pd.DataFrame, given: Mapping[str, Any], laws: Iterable[Any] | None) -> Question:
     """The question of a table of runs and points `given` on axes of laws; ValueError where it is wrong."""
     given = {axis: value for axis, value in given.items() if value is not None}
-    pool = _named(laws, table)
+    pool = (
+        None
+        if laws is None
+        else tuple({law.__name__: law for law in (law_of(one, table) for one in laws)}.values())
+    )
     rules = _rules(_known(given, table) if pool is None else pool)
     if strange := [axis for axis in given if axis not in (*rules, *AXES)]:
         raise ValueError(f"No law here is of {strange[0]}. Give laws=[YourLaw], or leave {strange[0]}= out.")
@@ -64,20 +82,6 @@ def question(table: pd.DataFrame, given: Mapping[str, Any], laws: Iterable[Any] 
     runs = {axis: x[some] for axis, x in used.items()}
     asked = {axis: points[axis].to_numpy() for axis in used}
     return Question(runs, loss[some], asked, _shown(points, rules), loss.size, some, chosen)
-
-
-def _named(laws: Any, table: pd.DataFrame) -> tuple[LawForm, ...] | None:
-    """The laws that were asked for, each once; None where none were."""
-    if isinstance(laws, (str, type)):
-        raise ValueError(
-            f"laws={laws!r} is one law. Give a list, [scaling.ParallelLaw, scaling.AdditiveLaw]."
-        )
-    if laws is None:
-        return None
-    found = tuple({law.__name__: law for law in (law_of(one, table) for one in laws)}.values())
-    if not found:
-        raise ValueError("laws=[] is empty. Give one law, or leave laws= out.")
-    return found
 
 
 def _known(given: Mapping[str, Any], table: pd.DataFrame) -> tuple[LawForm, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_runs
+from scaling.data.columns.recognise import missing_column
 from scaling.data.runs import arrays
 from scaling.forecasting.forecast_result import Forecast, value_text
 from scaling.laws.axis import KNOWN, Axis, Levels, level_name
@@ -49,7 +50,7 @@ def score(made: Forecast, runs: Any) -> Score:
     was forecast.
     """
     axes, runs = tuple(map(str, made.points)), as_runs(runs, "runs")
-    rules = {axis: _rule(axis, made.points[axis], runs) for axis in axes}
+    rules = {axis: rule or _levels_of(axis, made, runs) for axis, rule in axes_forecast(made).items()}
     data, _ = arrays(runs, axes, rules)
     rows = []
     for i, point in enumerate(made.points[list(axes)].to_numpy(object)):
@@ -64,11 +65,18 @@ def score(made: Forecast, runs: Any) -> Score:
     return _scored(pd.DataFrame(rows), made.level)
 
 
-def _rule(axis: str, points: pd.Series, runs: pd.DataFrame) -> Axis:
-    """What the runs' values of an axis may be: any category, the forecast's or not, or any number."""
-    if axis in runs and isinstance(points.iloc[0], str):
-        return Levels(names=tuple(sorted({level_name(one) for one in (*points, *runs[axis])})))
-    return KNOWN.get(axis) or Axis(lowest=-np.inf)
+def axes_forecast(made: Forecast) -> dict[str, Axis | None]:
+    """The axes of a forecast with what the runs' values may be; None for a category."""
+    any_number = Axis(lowest=-np.inf)
+    words = {str(axis): isinstance(column.iloc[0], str) for axis, column in made.points.items()}
+    return {axis: None if word else KNOWN.get(axis, any_number) for axis, word in words.items()}
+
+
+def _levels_of(axis: str, made: Forecast, runs: pd.DataFrame) -> Levels:
+    """The categories of the forecast and of the runs."""
+    if axis not in runs:
+        raise ValueError(missing_column(axis, runs))
+    return Levels(names=tuple(sorted({level_name(one) for one in (*made.points[axis], *runs[axis])})))
 
 
 def _near(values: Array, at: Any, rule: Axis) -> Any:

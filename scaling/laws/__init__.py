@@ -1,5 +1,7 @@
 """The registry: every law by the name a command line takes."""
 
+import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from scaling.laws.arm_form import ArmForm, Arms, Category, with_categories
@@ -8,6 +10,7 @@ from scaling.laws.base import EXPONENT, Array, Law, LawForm, Range
 from scaling.laws.constrained import ConstrainedLaw
 from scaling.laws.data import ChinchillaLaw, EqualExponentsLaw, InteractionLaw, KaplanLaw, NoFloorLaw
 from scaling.laws.data_axes import DataConstrainedLaw, FineTuningLaw, RepeatedDataLaw
+from scaling.laws.law_files import in_file, law_of_file
 from scaling.laws.model_axes import (
     BitsLaw,
     ExpertsLaw,
@@ -94,23 +97,50 @@ OTHER_AXES: dict[str, LawForm] = {
 
 
 def by_name(name: str) -> LawForm:
-    """The law of that `name`: a key of REGISTRY or OTHER_AXES, also with fixed values, `additive:beta=0.4` or `dense:E=1.6`.
+    """The law of that `name`: a key of REGISTRY or OTHER_AXES, or a law of your own as "FILE.py:CLASS", which runs the file.
 
+    Each also with fixed values: "additive:beta=0.4", "dense:E=1.6", "depth.py:DepthLaw:E=1.6".
     Raises ValueError for a name that is not known, and for values that are not name=number.
     """
-    key, _, fixed = name.partition(":")
-    known = REGISTRY | OTHER_AXES
-    if key not in known:
-        raise ValueError(
-            f"unknown law {key!r}; known: {', '.join(REGISTRY)}; over other axes those of scaling.laws.OTHER_AXES"
-        )
+    if own := in_file(name):
+        law: LawForm = law_of_file(*own[:2])
+        fixed = own[2]
+    else:
+        key, _, fixed = name.partition(":")
+        known = REGISTRY | OTHER_AXES
+        if key not in known:
+            raise ValueError(
+                f"unknown law {key!r}. {_known_laws(key)}, or FILE.py:CLASS for one of your own."
+            )
+        law = known[key]
     if not fixed:
-        return known[key]
+        return law
     try:
         values = {k.strip(): float(v) for k, v in (pair.split("=") for pair in fixed.split(","))}
     except ValueError:
         raise ValueError(f"{name!r}: write fixed values as law:name=number,...") from None
-    return known[key].with_fixed(**values)
+    return law.with_fixed(**values)
+
+
+def _known_laws(key: str) -> str:
+    """The name that may be meant, or those there are."""
+    close = difflib.get_close_matches(key, [*REGISTRY, *OTHER_AXES], 1)
+    first = f"Did you mean {close[0]}? " if close else ""
+    return f"{first}There is {', '.join((*REGISTRY, *OTHER_AXES))}"
+
+
+def axes_of_laws(laws: Iterable[Any]) -> dict[str, Axis | None]:
+    """The columns beside the loss that a table for laws must have, with what they may hold; None for a category."""
+    found: dict[str, Axis | None] = {}
+    for given in laws:
+        arms = given if isinstance(given, Arms) else None
+        one = arms.law if arms else given
+        law = (
+            by_name(one) if isinstance(one, str) else Law.of(one.form if hasattr(type(one), "form") else one)
+        )
+        found |= {axis: law.axis_rule(axis) for axis in law.axes}
+        found |= dict.fromkeys((*law.categories, *([arms.by] if arms else [])))
+    return found
 
 
 def law_of(given: Any, table: Any = None) -> LawForm:

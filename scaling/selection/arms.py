@@ -14,7 +14,7 @@ from scaling.data.any_table import as_frame, as_runs
 from scaling.data.runs import usable
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
-from scaling.laws import Arms, law_of
+from scaling.laws import Arms, axes_of_laws, law_of
 from scaling.laws.arm_form import ArmForm, levels_of
 from scaling.laws.axis import level_name
 from scaling.laws.base import Array, Law
@@ -93,7 +93,7 @@ def compare_arms(
     Source: the F test of nested models; compute-equivalent gain as in Davidson et al. 2023, arXiv 2312.07413.
     """
     check_level(level)
-    runs, objective = as_runs(runs, "runs"), checked(objective, LeastSquares())
+    runs, objective = as_runs(runs, "runs", axes_of_laws([law])), checked(objective, LeastSquares())
     runs = runs[usable(runs)]
     arms = levels_of(runs, by)
     reference = arms[0] if reference is None else str(reference)

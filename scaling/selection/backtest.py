@@ -14,7 +14,7 @@ from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
 from scaling.fitting.fit import column, fit, labels_of
 from scaling.fitting.result import Fit
-from scaling.laws import Arms, law_of
+from scaling.laws import Arms, axes_of_laws, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.certificate import Status
 from scaling.optimise.multi_start import FitError
@@ -69,11 +69,11 @@ def backtest(
     others are. once: only the window that the verdict is about, where the largest third of the levels is unseen
     (`scaling.data.levels.held_out`).
     """
-    runs = as_runs(runs, "runs")
+    runs = as_runs(runs, "runs", axes_of_laws([law]))
     law = law_of(law, runs)
     by = by or main_axis(law)
     data, _ = arrays(runs, law.axes, law.axis_rules)
-    where, more, labels = along(by, runs, "by"), *_extras(runs, weights, se, groups)
+    where, more, labels = along(by, runs, "by", [law]), *_extras(runs, weights, se, groups)
     level_of = levels_along(by, where, streams_of(runs))
     windows, points = [], []
     for last in _lasts(level_of, once):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_runs
+from scaling.data.columns.recognise import numbers
 from scaling.data.levels import approximate_C, held_out, levels_along
 from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
-from scaling.laws import REGISTRY, Arms, law_of
+from scaling.laws import OTHER_AXES, REGISTRY, Arms, axes_of_laws, law_of
+from scaling.laws.axis import KNOWN, Axis, Levels
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.estimate import EXACT
 from scaling.optimise.multi_start import FitError, searched
@@ -33,6 +36,8 @@ MANY = 2_000  # runs above which none is left out in a refit
 LEVERAGE = (
     0.99  # largest share of its own prediction that a group may decide: beyond it first order says nothing
 )
+USUAL = ("N", "P", "D")  # axes that a table has without having said so
+ANY = Axis(lowest=-np.inf)  # a column that is no axis of a law
 DIGITS = 6  # of a criterion: what lies beyond them differs from machine to machine
 TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
 
@@ -75,11 +80,12 @@ def compare(
     better by AIC; where they were found to, a group is left out or held out as a whole. Raises FitError if
     no law can be fitted.
     """
-    runs, objective = as_runs(runs, "runs"), checked(objective)
+    laws, objective = list(_several(laws)), checked(objective)
+    runs = as_runs(runs, "runs", axes_of_laws(laws))
     fits, refused = {}, {}
-    forms = list({law.__name__: law for law in (law_of(one, runs) for one in _several(laws))}.values())
+    forms = list({law.__name__: law for law in (law_of(one, runs) for one in laws)}.values())
     holdout = holdout or (main_axis(forms[0]) if forms else "N")
-    far = largest_third(runs, holdout)
+    far = largest_third(runs, holdout, forms)
     for law in forms:  # a weight of 0 leaves rows out: `_held_out` counts those that are left
         try:
             fits[law.__name__] = fit(law, runs, objective, weights=weights, se=se, groups=groups)
@@ -104,16 +110,53 @@ def compare(
     return Comparison(table, _verdict(table, holdout), fits)
 
 
+@dataclass(frozen=True)
+class LawChoice:
+    """The registered laws that a table has the axes for, and why these, in a sentence."""
+
+    laws: list[LawForm]
+    why: str
+
+
 def laws_of(runs: pd.DataFrame) -> list[LawForm]:
     """Every registered law whose axes the runs have, with two values at least; FitError without one."""
+    return law_choice(runs).laws
+
+
+def law_choice(runs: pd.DataFrame) -> LawChoice:
+    """Every registered law whose axes the runs have, with two values at least, and why; FitError without one.
+
+    Of laws with axes of their own (experts, bits, unique, ...) those that also have N, where that varies.
+    """
     good = runs[usable(runs)] if usable(runs).any() else runs
-    known = [axis for axis in ("N", "P", "D") if axis in good and good[axis].notna().all()]
+    known = [axis for axis in _known_axes() if axis in good and _is_whole(axis, good[axis])]
     varied = {axis for axis in known if len(good[axis].unique()) > 1}
     found = [law for law in REGISTRY.values() if set(law.axes) <= varied]
+    for law in OTHER_AXES.values():
+        axes = {*law.axes, *law.categories}
+        if axes - set(USUAL) and axes <= varied and ("N" in axes or "N" not in varied):
+            with suppress(ValueError):  # a category that cannot be fitted
+                found.append(law_of(law, good))
+    single = ", ".join(f"{axis} takes one value" for axis in known if axis not in varied)
     if not found:
-        single = ", ".join(f"{axis} takes one value" for axis in known if axis not in varied)
-        raise FitError(f"no law to compare: {single}; add runs at others")
-    return found
+        raise FitError(f"no law to compare: {single or 'no axis of a law'}; add runs at others")
+    used = [axis for axis in known if any(axis in law.axes for law in found)]
+    why = f"compared are the registered laws of {' and '.join(used)}, which vary"
+    return LawChoice(found, f"{why}; {single}" if single else why)
+
+
+def _known_axes() -> dict[str, None]:
+    """N, P, D and the axes of other registered laws, in order."""
+    own = (axis for law in OTHER_AXES.values() for axis in (*law.axes, *law.categories))
+    return dict.fromkeys((*USUAL, *own))
+
+
+def _is_whole(axis: str, column: pd.Series) -> bool:
+    """Whether every row has the axis; of N, P and D a number that may be it."""
+    if axis not in USUAL:
+        return bool(column.notna().all())
+    values = numbers(column)
+    return values is not None and bool(KNOWN[axis].good(values).all())
 
 
 def _several(laws: Any) -> Iterable[Any]:
@@ -200,9 +243,9 @@ def _by_leverage(one: Fit, by: Grouping) -> Array:
     return np.asarray(one.misfit + (Q * more[by.codes]).sum(-1) / root * unit)
 
 
-def largest_third(runs: Any, axis: str) -> Any:
+def largest_third(runs: Any, axis: str, laws: Iterable[LawForm] = ()) -> Any:
     """The usable runs on the largest levels of an axis, `held_out` of them, (n,) bool: the same whatever the law."""
-    return held_out(levels_along(axis, along(axis, runs, "holdout"), streams_of(runs)))
+    return held_out(levels_along(axis, along(axis, runs, "holdout", laws), streams_of(runs)))
 
 
 def _holdout(one: Fit, far: Any) -> dict[str, float]:
@@ -234,14 +277,24 @@ def rows_of(one: Fit, keep: Any) -> dict[str, Array]:
     return {a: x[keep] for a, x in one.axes.items()} | {"loss": one.loss[keep]}
 
 
-def along(axis: str, runs: Any, option: str) -> Array:
-    """The values of an axis of the usable runs; C is 6 N P D where the table does not say."""
+def along(axis: str, runs: Any, option: str, laws: Iterable[LawForm] = ()) -> Array:
+    """The values of an axis of the usable runs, of one of the laws or not; C is 6 N P D where the table does not say."""
+    rule = next((law.axis_rule(axis) for law in laws if axis in law.axes), KNOWN.get(axis, ANY))
+    if isinstance(rule, Levels):
+        others = sorted({a for law in laws for a in law.axes} - {axis})
+        raise ValueError(
+            f"{option}={axis!r} is a category: none of its levels is beyond the others. Use {', '.join(others)}."
+        )
     if axis in runs:
-        return arrays(runs, (axis,))[0][axis]
+        return arrays(runs, (axis,), {axis: rule})[0][axis]
     if axis == "C" and "N" in runs:
-        parts, _ = arrays(runs, tuple(a for a in ("N", "P", "D") if a in runs))
-        return approximate_C(parts["N"], parts.get("D", np.ones(1)), parts.get("P", 1.0))
-    raise ValueError(f"{option}={axis!r}: no such axis or column; use N, P, D or C, or a column of the table")
+        parts, _ = arrays(runs, tuple(a for a in ("N", "D") if a in runs))
+        streams = streams_of(runs).get("P", 1.0)
+        return approximate_C(parts["N"], parts.get("D", np.ones(1)), streams)
+    known = dict.fromkeys(a for law in laws for a in law.axes) or ("N", "P", "D", "C")
+    raise ValueError(
+        f"{option}={axis!r}: no such axis or column. Use {', '.join(known)}, or a column of the table."
+    )
 
 
 def main_axis(law: LawForm | Law) -> str:
@@ -250,8 +303,9 @@ def main_axis(law: LawForm | Law) -> str:
 
 
 def streams_of(runs: Any) -> dict[str, Array]:
-    """P of the usable runs where the table has it, whether or not a law looks at it."""
-    return {"P": arrays(runs, ("P",))[0]["P"]} if "P" in runs else {}
+    """P of the usable runs where the table has it and it counts streams, whether or not a law looks at it."""
+    good = "P" in runs and _is_whole("P", pd.Series(np.asarray(runs["P"], dtype=object)[usable(runs)]))
+    return {"P": arrays(runs, ("P",))[0]["P"]} if good else {}
 
 
 def _verdict(table: pd.DataFrame, holdout: str) -> str:

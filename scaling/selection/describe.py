@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_runs
-from scaling.data.columns.recognise import missing_column
 from scaling.data.levels import level_table
 from scaling.data.query import equals
 from scaling.data.reading import Reading, reading_of
@@ -19,9 +18,12 @@ from scaling.data.runs import arrays, left_out, usable
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import rising, rising_note
+from scaling.laws import axes_of_laws
+from scaling.laws.axis import Axis
 from scaling.laws.base import Array
 from scaling.optimise.certificate import Status
 from scaling.selection import run_structure
+from scaling.selection.asked_axes import AskedAxes, asked_axes
 from scaling.selection.description import Description
 from scaling.selection.design_check import SAMPLE, sampled, suited_laws, together_notes
 
@@ -35,26 +37,25 @@ def describe(
     source: str = "table",
     columns: Mapping[str, str] | None = None,
     options: tuple[str, ...] = (),
+    law: Any = None,
 ) -> Description:
     """What a table of runs holds and what can be told from it, before a law is fitted.
 
     table: any table that `scaling.fit` takes, with columns under our names or others that are known. source:
     what to call it: a file's name makes `command` a call of `parscale fit`, else it is one of Python. columns: how the
     caller named columns, ours to theirs. options: of the command that read it, repeated in `command`.
-    Raises ValueError where there is no N or no loss, and for what is no table.
+    law: whose axes the table is described by, a class or a name; N, P, D and axes of registered laws unless given.
+    Raises ValueError where there is no N, or no axis of the law, or no loss, and for what is no table.
     """
-    runs = as_runs(table)
-    lacking = next((name for name in ("N", "loss") if name not in runs), None)
-    if lacking:
-        raise ValueError(missing_column(lacking, runs))
-    keep = usable(runs)
-    axes, loss = _axes(runs, keep)
+    runs = as_runs(table, axes=None if law is None else axes_of_laws([law]))
+    asked, keep = asked_axes(runs, law), usable(runs)
+    axes, loss = _axes(runs, keep, asked)
     levels = {axis: level_table(axis, axes) for axis in axes}
-    laws = suited_laws(axes, loss)
-    tried = _tried(runs, keep, laws)
+    laws = suited_laws(axes, loss, asked.laws)
+    tried = _tried(runs, keep, laws, asked)
     mixed = () if tried is None else tuple(filter(None, (rising_note(tried), *tried.certificate.table_notes)))
-    apart = _apart(runs[keep], tried, laws)
-    known = _Known(runs, keep, axes, loss, dict(columns or {}))
+    apart = _apart(runs[keep], tried, laws, asked)
+    known = _Known(runs, keep, axes, loss, dict(columns or {}), asked.rules)
     falls = tried is None or not rising(tried)
     command = _command(source, options, laws, apart, known.reading) if falls else ""
     return Description(
@@ -83,6 +84,7 @@ class _Known:
     axes: dict[str, Array]
     loss: Array
     columns: dict[str, str]
+    rules: Mapping[str, Axis]
 
     @property
     def reading(self) -> Reading:
@@ -91,34 +93,38 @@ class _Known:
     @property
     def taken(self) -> set[str]:
         """Columns that an axis or the loss was taken from."""
-        told = {guess.column for guess in self.reading.guesses if guess.axis in (*UNITS, "loss")}
-        return {*UNITS, "loss", "status", *told, *self.columns.values()}
+        ours = {*UNITS, *self.axes, "loss"}
+        told = {guess.column for guess in self.reading.guesses if guess.axis in ours}
+        return {*ours, "status", *told, *self.columns.values()}
 
 
-def _axes(runs: pd.DataFrame, keep: Any) -> tuple[dict[str, Array], Array]:
-    """N, P and D of the usable runs, as far as every run has them, and their loss."""
+def _axes(runs: pd.DataFrame, keep: Any, asked: AskedAxes) -> tuple[dict[str, Array], Array]:
+    """The axes of the usable runs, as far as every run has them, and their loss; P is 1 where N has none beside it."""
     if not keep.any():
         words = ", ".join(f"{count} {word}" for word, count in left_out(runs).items())
         raise ValueError(f"no run to fit: {words}. Give finished runs.")
-    whole = [a for a in ("P", "D") if a in runs and pd.Series(runs[a])[keep].notna().all()]
-    found, _ = arrays(runs, ("N", *whole))
+    found, _ = arrays(runs, tuple(asked.rules), asked.rules)
     loss = found.pop("loss")
-    return {"N": found["N"], "P": found.get("P", np.ones(loss.size)), **found}, loss
+    if "N" in found and asked.streams:
+        found = {"N": found["N"], "P": found.get("P", np.ones(loss.size)), **found}
+    return found, loss
 
 
-def _tried(runs: pd.DataFrame, keep: Any, laws: pd.DataFrame) -> Fit | None:
+def _tried(runs: pd.DataFrame, keep: Any, laws: pd.DataFrame, asked: AskedAxes) -> Fit | None:
     """A fit of the law that suits best, to at most SAMPLE rows; None where no law does."""
     suited = laws[laws["cannot"].map(len) == 0]
     if suited.empty:
         return None
     rows = np.flatnonzero(keep)
     rows = rows[sampled(rows.size)]
-    return fit(str(suited.index[0]), runs.iloc[rows].assign(**_streams(runs)))
+    name = str(suited.index[0])
+    return fit(asked.laws.get(name, name), runs.iloc[rows].assign(**_streams(runs)))
 
 
-def _tells(runs: pd.DataFrame, law: str) -> bool:
+def _tells(runs: pd.DataFrame, law: str, asked: AskedAxes) -> bool:
     """Whether runs to fit tell every parameter of a law."""
-    return not suited_laws(*_axes(runs, np.ones(len(runs), bool))).loc[law, "cannot"]
+    axes, loss = _axes(runs, np.ones(len(runs), bool), asked)
+    return not suited_laws(axes, loss, asked.laws).loc[law, "cannot"]
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ class _Apart:
         return f"but not as one: {part}"
 
 
-def _apart(runs: pd.DataFrame, tried: Fit | None, laws: pd.DataFrame) -> _Apart:
+def _apart(runs: pd.DataFrame, tried: Fit | None, laws: pd.DataFrame, asked: AskedAxes) -> _Apart:
     """The first mixed column whose groups tell the law: two at least, with half the rows; else the largest that does.
 
     runs: the rows to fit.
@@ -148,7 +154,7 @@ def _apart(runs: pd.DataFrame, tried: Fit | None, laws: pd.DataFrame) -> _Apart:
     for column in tried.certificate.mixed:
         names = runs[column].astype(object).where(runs[column].notna(), "none")
         parts = dict(iter(runs.groupby(names, sort=False)))
-        told = {value: len(part) for value, part in parts.items() if _tells(part, law)}
+        told = {value: len(part) for value, part in parts.items() if _tells(part, law, asked)}
         if len(told) > 1 and sum(told.values()) > len(runs) / 2:
             return _Apart(by=str(column))
         value = max(told, key=lambda v: told[v], default=None)
@@ -167,9 +173,9 @@ def _table(known: _Known, of: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     if "C" in known.runs and (C := pd.to_numeric(known.runs["C"][known.keep], errors="coerce")).notna().any():
         values["C"] = C.dropna().to_numpy(np.float64)
     rows = []
-    for name in [n for n in ("N", "P", "D", "C", "loss") if n in values]:
+    for name in [n for n in (*known.axes, "C", "loss") if n in values]:
         column, why = _origin(name, known)
-        unit = known.reading.loss_unit if name == "loss" else UNITS[name]
+        unit = known.reading.loss_unit if name == "loss" else UNITS.get(name) or known.rules[name].unit
         x = values[name]
         levels = len(of[name]) if name in of else np.unique(x).size
         rows.append((name, column, why, unit, levels, x.min(), x.max()))
@@ -194,10 +200,11 @@ def _assumed(name: str, known: _Known) -> bool:
 
 def _verdict(laws: pd.DataFrame, axes: Mapping[str, Array], tried: Fit | None, apart: _Apart) -> str:
     """What can be told, in a sentence or two."""
-    n = axes["N"].size
+    main = next(iter(axes))
+    n = axes[main].size
     if tried is None:
-        single = "N takes one value: " if np.ptp(axes["N"]) == 0 else ""
-        return f"{single}no law can be told from {n} run{'s' * (n > 1)}; add runs at other N."
+        single = f"{main} takes one value: " if np.ptp(axes[main]) == 0 else ""
+        return f"{single}no law can be told from {n} run{'s' * (n > 1)}; add runs at other {main}."
     if rising(tried):
         return "The laws are of a loss that falls as N grows: turn this one round before a fit."
     name = str(laws.index[0])
@@ -248,18 +255,20 @@ def _option(name: str, value: str) -> list[str]:
     return [name, value] if value else []
 
 
-def one_line(runs: pd.DataFrame, source: str, by: str | None = None) -> str:
+def one_line(runs: pd.DataFrame, source: str, by: str | None = None, law: Any = None) -> str:
     """What is to be known of a table before its fit, in one line; empty where nothing was guessed or is odd.
 
-    runs: as `read_runs` returns them; by: the column whose groups are fitted apart. Nothing is fitted.
+    runs: as `read_runs` returns them; by: the column whose groups are fitted apart; law: whose axes count. Nothing is
+    fitted.
     That P = 1 was assumed is no line's worth.
     """
     keep = usable(runs)
-    axes, loss = _axes(runs, keep)
+    axes, loss = _axes(runs, keep, asked_axes(runs, law))
     guesses = [guess for guess in reading_of(runs).guesses if guess.axis != "P" or guess.column]
     apart: Any = {by: pd.factorize(runs[by][keep].astype(str))[0]} if by in runs else {}
     notes = (*together_notes(axes), *run_structure.repeat_notes(runs[keep], axes | apart))
     if not guesses and not notes and keep.all():
         return ""
     parts = [f"{len(runs):,} rows, {loss.size:,} to fit", *(note.partition(":")[0] for note in notes)]
-    return f"{'; '.join(parts)}; all of it: parscale inspect {shlex.quote(source)}"
+    more = f" --law {shlex.quote(law)}" if isinstance(law, str) else ""
+    return f"{'; '.join(parts)}; all of it: parscale inspect {shlex.quote(source)}{more}"

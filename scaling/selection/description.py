@@ -88,10 +88,11 @@ def _axis(one: Description, axis: str) -> str:
     row = one.table.loc[axis]
     why = "" if row.column == axis else f" ({row.why})"
     origin = f"column {row.column}{why}" if row.column else "in no column, assumed"
+    unit = f"{row.unit}, " if row.unit else ""
     if axis not in one.levels:
         low, high = (f"{v:.3g}" if axis == "C" else f"{v:.5g}" for v in (row.lowest, row.highest))
-        return f"{row.unit}, {origin}: {low} to {high}"
-    return f"{row.unit}, {origin}: {_levels(one.levels[axis])}"
+        return f"{unit}{origin}: {low} to {high}"
+    return f"{unit}{origin}: {_levels(one.levels[axis])}"
 
 
 def _levels(table: pd.DataFrame) -> str:

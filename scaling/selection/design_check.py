@@ -26,11 +26,14 @@ SAMPLE = 2_000  # rows that a design is judged by
 FIRST = ("parallel-data", "parallel", "chinchilla", "dense")  # the law of its axes to begin with
 
 
-def suited_laws(axes: Mapping[str, Array], loss: Array) -> pd.DataFrame:
+def suited_laws(
+    axes: Mapping[str, Array], loss: Array, others: Mapping[str, LawForm] | None = None
+) -> pd.DataFrame:
     """Every registered law of these axes, best suited first: index law, columns axes, parameters, cannot, ignores, varied.
 
-    axes: N, P, D of the runs, each (n,). cannot: parameters that these runs do not determine, all of them where
-    there are too few points; ignores: axes that vary and that the law does not have; varied: whether all its axes do.
+    axes: those of the runs, each (n,). others: laws beside the registered ones of N, P and D. cannot: parameters that
+    these runs do not determine, all of them where there are too few points; ignores: axes that vary and that the law
+    does not have; varied: whether all its axes do.
     A law suits the better the fewer axes that vary it ignores and the fewer parameters it loses.
     """
     varied = {axis for axis, x in axes.items() if np.ptp(x) > 0}
@@ -38,7 +41,7 @@ def suited_laws(axes: Mapping[str, Array], loss: Array) -> pd.DataFrame:
     x, y = {axis: values[rows] for axis, values in axes.items()}, loss[rows]
     points = len(pd.DataFrame(x).drop_duplicates())
     found = []
-    for place, (name, law) in enumerate(REGISTRY.items()):
+    for place, (name, law) in enumerate({**(others or {}), **REGISTRY}.items()):
         if set(law.axes) <= set(axes):
             lost = _lost(law, x, y, points)
             ignores = tuple(sorted(varied - set(law.axes)))
@@ -69,14 +72,17 @@ def _typical(problem: Problem) -> Law:
     names, mean = problem.law.linear(), float(problem.y.mean())
     others = len(names) - ("E" in names)
     shares = [FLOOR if name == "E" else (1 - FLOOR * ("E" in names)) / others for name in names]
-    middle = [np.sqrt(one.low * one.high) for one in problem.law.nonlinear.values()]
+    middle = [
+        np.sqrt(one.low * one.high) if one.low > 0 else (one.low + one.high) / 2
+        for one in problem.law.nonlinear.values()
+    ]
     theta = np.array([*(share * mean for share in shares), *middle])
     return problem.law.from_vector(problem.named(theta[None])[0])
 
 
 def axes_together(axes: Mapping[str, Array]) -> dict[tuple[str, str], float]:
     """Correlation of the logarithms of each two axes that vary."""
-    logs = {axis: np.log(x) for axis, x in axes.items() if np.ptp(x) > 0}
+    logs = {axis: np.log(x) for axis, x in axes.items() if np.ptp(x) > 0 and (x > 0).all()}
     return {(a, b): float(np.corrcoef(logs[a], logs[b])[0, 1]) for a, b in combinations(logs, 2)}
 
 

@@ -63,7 +63,7 @@ def _step_notes(runs: pd.DataFrame, points: pd.DataFrame) -> tuple[str, ...]:
     """That rows are steps of a run: a column of steps varies where N and P do not."""
     for name in _named(runs, STEPS):
         steps = pd.Series(runs[name].to_numpy())
-        sizes = [points[axis] for axis in ("N", "P") if axis in points]
+        sizes = [points[axis] for axis in ("N", "P") if axis in points] or [points[axis] for axis in points]
         within = steps.groupby(sizes).nunique()
         if pd.api.types.is_numeric_dtype(steps) and steps.nunique() > 3 and (within > 3).mean() > 0.5:
             last = steps.groupby(sizes).max()
@@ -78,7 +78,7 @@ _LAST = "keep the last row of each run, or name the run with --groups COLUMN"
 
 def compute_note(runs: pd.DataFrame, keep: Any, axes: Mapping[str, Array]) -> tuple[str, ...]:
     """How a column C compares with 6 N P D; nothing where there is none."""
-    if "C" not in runs or "D" not in axes:
+    if "C" not in runs or not {"N", "P", "D"} <= set(axes):
         return ()
     C = pd.to_numeric(runs["C"][keep], errors="coerce").to_numpy(np.float64)
     known = np.isfinite(C)

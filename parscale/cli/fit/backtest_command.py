@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from scaling.laws.base import LawForm
     from scaling.selection.backtest import Backtest
 
-EXAMPLES = ("backtest results/published/losses.csv --by corpus --along P",)
+EXAMPLES = (
+    "backtest results/published/losses.csv --by corpus --along P",
+    "backtest shapes.csv --law depth.py:DepthLaw --along depth",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale backtest`."""
 
-    law: str = option("parallel", "the law (default parallel)")
-    along: str = option("N", "N, P, D or C (default N)")
+    law: str = option("parallel", "the law (default parallel); FILE.py:CLASS is one of your own")
+    along: str | None = option(None, "an axis of the law, C or a column (default N, or the law's first)")
 
 
 def run(options: Options) -> str | Partly:
@@ -36,8 +39,9 @@ def run(options: Options) -> str | Partly:
 
     law, objective, level = by_name(options.law), options.fitted_by, options.level
     options.check_level()
-    runs = options.read()
-    check_axis(runs, options.along, "--along", options.runs)
+    runs = options.read([law])
+    if options.along:
+        check_axis(runs, options.along, "--along", options.runs)
     rows = options.of_rows(runs)
 
     def one_law(part: pd.DataFrame) -> Backtest:

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
     from parscale.cli.output import Partly
     from scaling.fitting.result import Fit
-    from scaling.laws.base import LawForm
     from scaling.selection.compare import Comparison
 
-EXAMPLES = ("compare results/published/losses.csv --by corpus", "compare runs.csv --laws parallel,dense")
+EXAMPLES = (
+    "compare results/published/losses.csv --by corpus",
+    "compare runs.csv --laws parallel,dense:E=1.6",
+    "compare shapes.csv --laws depth.py:DepthLaw,chinchilla --holdout depth",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,23 +27,31 @@ class Options(FormatOptions, RowOptions, RunsOptions):
     """Options of `parscale compare`."""
 
     laws: str | None = option(
-        None, "laws to compare (default: all the runs have the axes for)", metavar="A,B"
+        None,
+        "laws to compare, FILE.py:CLASS among them (default: all the runs have the axes for)",
+        metavar="A,B",
     )
-    holdout: str = option("N", "axis whose largest levels are held out (default N)")
+    holdout: str | None = option(
+        None, "axis whose largest levels are held out (default N, or the first law's first)", metavar="AXIS"
+    )
 
 
 def run(options: Options) -> str | Partly:
     """Rank laws on each group of a runs table."""
+    from parscale.cli.option_values import named_laws
     from parscale.cli.output import groups_text
     from scaling.data.query import check_axis, each
-    from scaling.selection.compare import compare
+    from scaling.laws import by_name
+    from scaling.selection.compare import compare, laws_of
 
-    runs, objective = options.read(), options.fitted_by
-    check_axis(runs, options.holdout, "--holdout", options.runs)
+    named = [by_name(name) for name in named_laws(options.laws)] if options.laws else []
+    runs, objective = options.read(named), options.fitted_by
+    if options.holdout:
+        check_axis(runs, options.holdout, "--holdout", options.runs)
     rows = options.of_rows(runs)
 
     def rank(part: pd.DataFrame) -> Comparison:
-        return compare(laws_for(options.laws, part), part, objective, options.holdout, **rows)
+        return compare(named or laws_of(part), part, objective, options.holdout, **rows)
 
     done = each(runs, options.by, options.runs, rank)
     return groups_text(_told(done.found, runs, options), done.refused)
@@ -58,27 +69,17 @@ def _told(found: dict[str, Comparison], runs: pd.DataFrame, options: Options) ->
             marked_up(table, name, found[name].verdict, options.form) for name, table in tables.items()
         )
     told = [f"== {name} ==\n{ranking(one)}" for name, one in found.items()]
-    return "\n\n".join(told) + _one_stream(runs, options)
+    return "\n\n".join(told) + _why(runs, options)
 
 
-def _one_stream(runs: pd.DataFrame, options: Options) -> str:
-    """Why no law of P was compared, where no law was named and P takes one value."""
+def _why(runs: pd.DataFrame, options: Options) -> str:
+    """Which laws were compared and why, where none was named."""
     from scaling import terminal_text
-    from scaling.data.runs import usable
+    from scaling.selection.compare import law_choice
 
-    streams = runs["P"][usable(runs)].unique()
-    if options.laws or len(streams) != 1:
+    if options.laws:
         return ""
-    note = f"\n\nnote: P is {streams[0]:g} in every run: no law of P is compared"
-    return terminal_text.fold(note, terminal_text.width())
-
-
-def laws_for(given: str | None, runs: pd.DataFrame) -> list[LawForm]:
-    """The laws named, or every registered one that the runs allow."""
-    from scaling.laws import by_name
-    from scaling.selection.compare import laws_of
-
-    return [by_name(name.strip()) for name in given.split(",")] if given else laws_of(runs)
+    return terminal_text.fold(f"\n\nnote: {law_choice(runs).why}", terminal_text.width())
 
 
 def compared(one: Comparison) -> dict[str, Any]:

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
     from parscale.cli.output import Partly
     from scaling.fitting.result import Fit
+    from scaling.laws.base import LawForm
 
 EXAMPLES = (
     "fit runs.csv --columns N=params,loss=val_loss --law parallel",
     "fit results/published/losses.csv --law parallel --by corpus",
     "fit checkpoints.csv --law chinchilla --groups run_id",
+    "fit shapes.csv --law depth.py:DepthLaw:E=1.6 --columns width=d_model,depth=n_layers",
 )
 
 
@@ -25,7 +27,10 @@ EXAMPLES = (
 class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale fit`."""
 
-    law: str = option("parallel", "parallel (default), additive, dense, ...; additive:beta=0.5 holds one")
+    law: str = option(
+        "parallel",
+        "parallel (default), additive, ...; FILE.py:CLASS is one of your own; dense:E=1.6 holds a parameter",
+    )
     out: str | None = option(
         None,
         "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)",
@@ -42,7 +47,7 @@ def run(options: Options) -> str | Partly:
 
     law, objective = by_name(options.law), options.fitted_by
     options.check_level()
-    runs = options.read()
+    runs = options.read([law])
     rows = options.of_rows(runs)
     done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, **rows))
     fits = done.found
@@ -50,15 +55,15 @@ def run(options: Options) -> str | Partly:
     if options.json:
         return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
     told = [describe_fit(name, one, places[name], options.level) for name, one in fits.items()]
-    return groups_text(_table_line(runs, options) + "\n\n".join(told) + _left_out(runs), done.refused)
+    return groups_text(_table_line(runs, options, law) + "\n\n".join(told) + _left_out(runs), done.refused)
 
 
-def _table_line(runs: pd.DataFrame, options: Options) -> str:
+def _table_line(runs: pd.DataFrame, options: Options, law: LawForm) -> str:
     """What is to be known of the table, as a line above its fits; empty where nothing is."""
     from scaling import terminal_text
     from scaling.selection.describe import one_line
 
-    told = one_line(runs, options.runs, options.by)
+    told = one_line(runs, options.runs, options.by, None if "N" in law.axes else options.law)
     return terminal_text.fold(f"table       {told}\n\n" if told else "", terminal_text.width(), 12)
 
 

@@ -16,7 +16,9 @@ def path_of(one: Fit, group: str, *, law: str, source: str, by: str | None, out:
     """
     from scaling.data.query import slug
     from scaling.fitting import printed_constants
+    from scaling.laws.law_files import short_name
 
+    law = short_name(law)
     names = [law, group]
     if out is None and printed_constants.corpus_of(one) != group:
         names = [law, table_name(source), *([group] if by else [])]

@@ -19,6 +19,7 @@ EXAMPLES = (
     "forecast results/published/losses.csv --where corpus=pile --N 30B --P 8",
     "forecast results/published/losses.csv --where corpus=pile --N 10B,30B --P 1 --save forecast.json",
     "forecast results/published/losses.csv --by corpus --N 30B --P 8",
+    "forecast shapes.csv --laws depth.py:DepthLaw --D 1T --at width=4096,depth=48",
 )
 
 
@@ -30,8 +31,15 @@ class Options(LevelOptions, RowOptions, ColumnOptions):
     N: str | None = option(None, "non-embedding parameters, e.g. 30B", metavar="X,...")
     P: str | None = option(None, "streams, e.g. 8", metavar="X,...")
     D: str | None = option(None, "training tokens, e.g. 300B", metavar="X,...")
+    at: str | None = option(
+        None, "any axes of the laws, e.g. width=1024,2048,depth=24,recipe=tuned", metavar="AXIS=X,..."
+    )
     by: str | None = option(None, "forecast each value of a column apart, e.g. corpus", metavar="COLUMN")
-    laws: str | None = option(None, "laws to pool (default: all of the axes that vary)", metavar="A,B")
+    laws: str | None = option(
+        None,
+        "laws to pool, FILE.py:CLASS among them (default: all registered of the axes that vary)",
+        metavar="A,B",
+    )
     save: str | None = option(
         None, "register the forecast in this file, for `parscale score`", metavar="FILE"
     )
@@ -39,18 +47,19 @@ class Options(LevelOptions, RowOptions, ColumnOptions):
 
 def run(options: Options) -> str | Partly:
     """Forecast every point that was asked for, and register the forecast where --save says so."""
+    from parscale.cli.option_values import points_given
     from parscale.cli.output import as_json, groups_text
     from scaling.data.query import each
     from scaling.forecasting.forecast import forecast
     from scaling.forecasting.forecast_result import forecast_json
+    from scaling.laws import axes_of_laws
 
     options.check_level()
     _check_place(options.save)
-    table = options.asked.read(options.runs)
-    given = {"N": options.N, "P": options.P, "D": options.D}
-    axes: dict[str, Any] = {axis: text.split(",") for axis, text in given.items() if text is not None}
-    more: dict[str, Any] = {"laws": _named(options.laws), "level": options.level, **options.of_rows(table)}
-    done = each(table, options.by, options.runs, lambda part: forecast(part, **axes, **more))
+    laws, axes = _named(options.laws), points_given(options)
+    table = options.asked.read(options.runs, axes_of_laws(laws) if laws else None)
+    more: dict[str, Any] = {"laws": laws, "level": options.level, **options.of_rows(table)}
+    done = each(table, options.by, options.runs, lambda part: forecast(part, **{**more, **axes}))
     made = done.found
     places = {name: _place(options, name) for name in made}
     for name, place in places.items():
@@ -90,6 +99,7 @@ def _check_place(save: str | None) -> None:
 
 def _named(laws: str | None) -> list[LawForm] | None:
     """The laws named, or None for those of the axes that vary."""
+    from parscale.cli.option_values import named_laws
     from scaling.laws import by_name
 
-    return [by_name(name.strip()) for name in laws.split(",")] if laws else None
+    return [by_name(name) for name in named_laws(laws)] if laws else None

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parscale.cli.options import argument
+from parscale.cli.options import argument, option
 from parscale.cli.table_options import RUNS, ColumnOptions, FormatOptions
 
 if TYPE_CHECKING:
     from scaling.selection.description import Description
     from scaling.selection.unread_table import UnreadTable
 
-EXAMPLES = ("inspect results/published/losses.csv", "inspect runs.csv --columns N=params,loss=val_loss")
+EXAMPLES = (
+    "inspect results/published/losses.csv",
+    "inspect runs.csv --columns N=params,loss=val_loss",
+    "inspect shapes.csv --law depth.py:DepthLaw --columns width=d_model",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +25,9 @@ class Options(FormatOptions, ColumnOptions):
     """Options of `parscale inspect`."""
 
     runs: str = argument(RUNS, metavar="RUNS")
+    law: str | None = option(
+        None, "describe by this law's axes: a name, or FILE.py:CLASS (default N, P, D and known ones)"
+    )
 
 
 def run(options: Options) -> str:
@@ -39,13 +46,16 @@ def run(options: Options) -> str:
 def _described(options: Options) -> Description | UnreadTable:
     """The description of the table, or of its columns where it holds no runs that could be fitted."""
     from scaling.data.query import mapping
+    from scaling.laws import axes_of_laws
     from scaling.selection.describe import describe
     from scaling.selection.unread_table import unread
 
     try:
         columns = mapping(options.columns, "--columns")
         words = tuple(options.asked.words)
-        return describe(options.asked.read(options.runs), source=options.runs, columns=columns, options=words)
+        axes = axes_of_laws([options.law]) if options.law else None
+        runs = options.asked.read(options.runs, axes)
+        return describe(runs, source=options.runs, columns=columns, options=words, law=options.law)
     except FileNotFoundError:
         raise
     except ValueError as error:

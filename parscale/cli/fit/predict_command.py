@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from scaling.fitting.result import Fit
     from scaling.laws.base import Array
 
-EXAMPLES = ("predict results/fits/parallel-pile.json --N 2.8B --P 4",)
+EXAMPLES = (
+    "predict results/fits/parallel-pile.json --N 2.8B --P 4",
+    "predict results/fits/DepthLaw-shapes.json --law depth.py:DepthLaw --D 1T --at width=4096,depth=48",
+)
 AT = (1, 2, 4, 8)  # P at which equivalent sizes are given
 SMALLEST = 1e-6  # of the largest N asked for: a smaller one is a slip of the pen
 
@@ -28,6 +31,12 @@ class Options(LevelOptions):
     N: str | None = option(None, "non-embedding parameters, e.g. 2.8B", metavar="X,...")
     P: str | None = option(None, "streams, e.g. 4", metavar="X,...")
     D: str | None = option(None, "training tokens, e.g. 2.8B", metavar="X,...")
+    at: str | None = option(
+        None, "any axes of the law, e.g. width=1024,2048,depth=24,recipe=tuned", metavar="AXIS=X,..."
+    )
+    law: str | None = option(
+        None, "FILE.py:CLASS of a law of your own, whose fit it is", metavar="FILE.py:CLASS"
+    )
 
 
 def run(options: Options) -> str:
@@ -38,35 +47,42 @@ def run(options: Options) -> str:
     from scaling.forecasting.widened import forecast_words
 
     options.check_level()
-    one = Fit.load(options.fit)
+    one = Fit.load(options.fit, options.law)
     frame = one.predict(points_of(options, one), level=options.level)
     frame["widened_by"] = [
         "" if row["inside"] else forecast_words(one, dict(row)) for _, row in frame.iterrows()
     ]
-    if "P" in one.law.axes:
+    if {"N", "P"} <= {*one.law.axes}:
         _add_equivalents(one, frame, options.level)
     said = [unconfirmed_note(frame.attrs["unconfirmed"]), *notes_of(one)]
     if options.json:
         body = {"status": str(one.status), "level": options.level, "points": frame.to_dict("records")}
         return as_json(body | {"notes": [words for words in said if words]})
-    lines = _lines(frame, options.level, one.reading.loss_unit)
+    lines = _lines(frame, one.law.axes, options.level, one.reading.loss_unit)
     notes = [f"note        {words}" for words in said if words]
     return "\n".join([f"status      {one.status} ({one.certificate.detail})", *notes, *lines])
 
 
 def points_of(options: Options, one: Fit) -> dict[str, Array]:
     """The values of each axis, as many of each or one; ValueError where they do not suit the law."""
+    from parscale.cli.option_values import points_given
     from scaling.data.query import values
+    from scaling.laws.axis import categories_of
 
-    given = {"N": options.N, "P": options.P, "D": options.D}
-    axes = {axis: values(text, f"--{axis}") for axis, text in given.items() if text is not None}
-    if strange := [axis for axis in axes if axis not in one.law.axes]:
+    given, levels = points_given(options), categories_of(one.law)
+    if strange := [axis for axis in given if axis not in one.law.axes]:
         takes = f"{one.form.__name__}, a law of {', '.join(one.law.axes)}"
-        raise ValueError(f"--{strange[0]}: {options.fit} is {takes}; leave --{strange[0]} out")
+        flag = f"--{strange[0]}" if strange[0] in ("N", "P", "D") else f"--at {strange[0]}=..."
+        raise ValueError(f"{flag}: {options.fit} is {takes}; leave {flag} out")
+    axes = {
+        axis: levels[axis].read(texts) if axis in levels else values(",".join(texts), axis)
+        for axis, texts in given.items()
+    }
     if broken := [value for value in axes.get("P", ()) if value % 1]:
         raise ValueError(f"--P {broken[0]:g} must be a whole number: streams are counted")
     if lacking := [axis for axis in one.law.axes if axis not in axes]:
-        raise ValueError(f"{options.fit} needs {', '.join('--' + axis for axis in lacking)} as well")
+        known = ", ".join(f"--{axis}" if axis in ("N", "P", "D") else f"--at {axis}=..." for axis in lacking)
+        raise ValueError(f"{options.fit} needs {known} as well")
     if len({len(several) for several in axes.values()} - {1}) > 1:
         have = ", ".join(f"--{axis} {several.size}" for axis, several in axes.items())
         raise ValueError(f"values are taken together, so give as many of each, or one: {have}")
@@ -88,10 +104,12 @@ def _add_equivalents(one: Fit, frame: pd.DataFrame, level: float) -> None:
             frame[f"lower N at P={at}"], frame[f"upper N at P={at}"] = ends
 
 
-def _lines(frame: pd.DataFrame, level: float, unit: str) -> Iterator[str]:
+def _lines(frame: pd.DataFrame, axes: tuple[str, ...], level: float, unit: str) -> Iterator[str]:
     """Each point for the terminal."""
+    from scaling.forecasting.forecast_result import value_text
+
     for _, row in frame.iterrows():
-        where = ", ".join(f"{axis} = {row[axis]:.4g}" for axis in ("N", "P", "D") if axis in frame)
+        where = ", ".join(f"{axis} = {value_text(row[axis])}" for axis in axes)
         yield f"\n{where}: loss {row.loss:.4f} {unit}"
         if row.lower != row.lower:
             yield "  no interval, and no equivalent size: these runs do not determine the law"

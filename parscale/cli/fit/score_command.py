@@ -22,9 +22,10 @@ def run(options: Options) -> str:
     """Say which runs lie inside, the interval score, and how the widening should change."""
     from parscale.cli.output import as_json
     from scaling.forecasting.forecast_result import Forecast
-    from scaling.forecasting.registered import score
+    from scaling.forecasting.registered import axes_forecast, score
 
-    found = score(Forecast.load(options.forecast), options.asked.read(options.runs))
+    made = Forecast.load(options.forecast)
+    found = score(made, options.asked.read(options.runs, axes_forecast(made)))
     if options.json:
         facts = {"coverage": found.coverage, "score": found.score, "widening": found.widening}
         return as_json(facts | {"runs": found.table.to_dict("records"), "verdict": found.verdict})

@@ -212,6 +212,12 @@ def of_axis(names: Iterable[object], axis: str) -> list[str]:
     return [name for _, name in sorted(found, key=lambda pair: pair[0])]
 
 
+def spelled_as(names: Iterable[object], axis: str) -> list[str]:
+    """The names that say an axis of a law in another spelling: num_experts, config.Experts for experts."""
+    key = _key(_words(axis))
+    return [str(name) for name in names if str(name) != axis and _key(_words(_inside(str(name)))) == key]
+
+
 def plainly(name: str, axis: str) -> bool:
     """Whether a name is an axis' own, inside containers or with a remark in brackets: config.P, "P (streams)"."""
     found = _OF_OPTUNA.match(name)

@@ -73,6 +73,17 @@ def named_columns(
     return (table.assign(**taken) if taken else table), said
 
 
+def own_columns(table: pd.DataFrame, axes: Iterable[str], guesses: list[Guess]) -> pd.DataFrame:
+    """The table with the axes of a law beside N, P, D and C under their names, where one column spells each so."""
+    taken = {}
+    for axis in axes:
+        alike = [] if axis in table or axis in AXES else column_names.spelled_as(table.columns, axis)
+        if len(alike) == 1:
+            taken[axis] = table[alike[0]]
+            guesses.append(Guess(axis, alike[0], f"it is spelled as {axis}", f"{axis} from {alike[0]}"))
+    return table.assign(**taken) if taken else table
+
+
 def _holds(axis: str, name: str, table: pd.DataFrame) -> bool:
     """Whether a column of a name that may mean an axis holds numbers that may be it."""
     column = table[name]
@@ -115,10 +126,11 @@ def missing_column(axis: str, table: Any) -> str:
     sizes = axis == "N" and "P" in have and isinstance(table, pd.DataFrame) and _other_meaning(table["P"])
     if sizes and not column_names.of_axis(have, "N"):
         return f"{text}; name it with --columns N=COLUMN, also where it is called P"
-    if found := column_names.of_axis(have, axis):
+    if found := column_names.of_axis(have, axis) or column_names.spelled_as(have, axis):
         text = f"{text}; is it {' or '.join(found[:3])}?"
         return f"{text} name it with {columns_option(axis, found[0])} or columns={{{axis!r}: {found[0]!r}}}"
-    return f"{text}; name it with --columns {axis}=COLUMN or columns={{...}}"
+    other = ", or give a law of other axes" if axis == "N" else ""
+    return f"{text}; name it with --columns {axis}=COLUMN or columns={{...}}{other}"
 
 
 def streams(table: pd.DataFrame, guesses: list[Guess], *, assume: bool) -> pd.DataFrame:
@@ -317,6 +329,7 @@ def recognised(
     told: Iterable[Guess] = (),
     *,
     needs: tuple[str, ...] = (),
+    axes: Iterable[str] | None = None,
     assume: bool = False,
     convert: Callable[[pd.DataFrame, Any], pd.DataFrame] = lambda table, good: table,
     narrow: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
@@ -324,16 +337,19 @@ def recognised(
     """A table of runs under our names and in our units, its attrs telling each guess (`scaling.data.reading`).
 
     columns: how the caller named the columns, ours to theirs; they are renamed already. told: guesses made before.
-    needs: what the table must have, else ValueError. assume: P = 1 where no column tells streams, which is refused
+    needs: what the table must have, else ValueError. axes: those of the laws that it is for, if that is known: P is
+    looked at where it is among them. assume: P = 1 where no column tells streams, which is refused
     where one may. convert: makes numbers of the axes, given the table and which rows are runs. narrow: chooses
     rows, before states are read. A table that says all is returned as it is.
     """
     before = reading_of(table)
     guesses = list(told)
     table, said = named_columns(table, columns or {}, guesses)
+    table = own_columns(table, axes or (), guesses)
     if lacking := [axis for axis in needs if axis not in table]:
         raise ValueError(missing_column(lacking[0], table))
-    table = streams(table, guesses, assume=assume)
+    if axes is None or "P" in axes:
+        table = streams(table, guesses, assume=assume)
     ended = run_states.states_of(table, len(table))
     whole = convert(table, ended.keep)
     if (table := narrow(whole)) is not whole:

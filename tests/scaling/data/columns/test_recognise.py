@@ -62,7 +62,7 @@ def test_a_column_P_of_another_meaning_changes_no_law_without_P(value: object, t
     for table in (given, read_runs(written(given, tmp_path))):
         fit = scaling.fit("chinchilla", table)
         assert fit.law == wanted
-        assert [doubt.column for doubt in fit.reading.doubts] == ["P"]
+        assert not fit.reading.doubts
     assert OTHER_P in as_runs(given)
     assert list(scaling.compare(["chinchilla", "no-floor"], given).fits) == ["ChinchillaLaw", "NoFloorLaw"]
 
