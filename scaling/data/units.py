@@ -12,6 +12,7 @@ _BYTES = {"B": 1.0} | {
     for i, letter in enumerate("KMGT")
     for kind in ("B", "iB")
 }
+COUNTED = ("N", "D", "C")
 _SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
 SUFFIX = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 NUMBER = re.compile(
@@ -83,6 +84,13 @@ def count_text(value: float) -> str:
         if abs(value) >= scale * 0.9995:
             return f"{value / scale:.3g}{suffix}"
     return f"{value:.3g}"
+
+
+def value_text(axis: str, value: Any) -> str:
+    """A value of an axis for people: 2.8B of a count, four digits of another number, a category's name."""
+    if isinstance(value, str):
+        return value
+    return count_text(value) if axis in COUNTED else f"{value:.4g}"
 
 
 def count_labels(values: Sequence[float]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from scaling.data.atomic_files import replacing
+from scaling.data.units import value_text
 from scaling.fitting.save import descendants
 from scaling.fitting.summary import number_text
 from scaling.laws import Law
@@ -79,7 +80,7 @@ def sentence(made: Forecast) -> str:
     """What is forecast at the point furthest out, how far that is, and what the width comes from."""
     at = int(made.beyond.to_numpy().argmax())
     point, more = made.points.iloc[at], len(made.points) - 1
-    where = ", ".join(f"{axis} = {value_text(value)}" for axis, value in point.items())
+    where = ", ".join(f"{axis} = {value_text(axis, value)}" for axis, value in point.items())
     ends = f"{number_text(made.lower.iloc[at])} to {number_text(made.upper.iloc[at])}"
     words = [
         f"At {where} the loss is forecast to be {number_text(made.loss.iloc[at])} "
@@ -90,11 +91,6 @@ def sentence(made: Forecast) -> str:
         f"It is the furthest of {more + 1} points." if more else "",
     ]
     return " ".join(word for word in words if word)
-
-
-def value_text(value: Any) -> str:
-    """A value of an axis as it is printed: four digits, a category's name."""
-    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _distance(made: Forecast, at: int) -> str:
@@ -150,7 +146,9 @@ def _shown(made: Forecast) -> pd.DataFrame:
         if column in made.parts:
             out[column] = [f"{x:.0%}" for x in out[column]]
         elif column != "outside":
-            out[column] = [value_text(x) if column in made.points else number_text(x) for x in out[column]]
+            out[column] = [
+                value_text(column, x) if column in made.points else number_text(x) for x in out[column]
+            ]
     return out
 
 

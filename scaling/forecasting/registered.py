@@ -11,7 +11,8 @@ import pandas as pd
 from scaling.data.any_table import as_runs
 from scaling.data.columns.recognise import missing_column
 from scaling.data.runs import arrays
-from scaling.forecasting.forecast_result import Forecast, value_text
+from scaling.data.units import value_text
+from scaling.forecasting.forecast_result import Forecast
 from scaling.laws.axis import KNOWN, Axis, Levels, level_name
 from scaling.laws.base import Array
 
@@ -58,7 +59,7 @@ def score(made: Forecast, runs: Any) -> Score:
         ends = {"loss": made.loss.iloc[i], "lower": made.lower.iloc[i], "upper": made.upper.iloc[i]}
         rows += [{**dict(zip(axes, point, strict=True)), **ends, "observed": y} for y in data["loss"][same]]
     if not rows:
-        first = ", ".join(f"{a}={value_text(made.points[a].iloc[0])}" for a in axes)
+        first = ", ".join(f"{a}={value_text(a, made.points[a].iloc[0])}" for a in axes)
         raise ValueError(
             f"No run lies at a forecast point, such as {first}. Give the table that holds the new runs."
         )

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from scaling.data.units import count_text
+from scaling.data.units import value_text
 from scaling.laws.axis import categories_of
 from scaling.optimise.estimate import Estimate
 from scaling.selection.paired_gains import of_one_law, sized
@@ -24,7 +24,6 @@ from scaling.uncertainty.prediction import default_method, equivalent_interval
 LITTLE = 1.05  # times N: streams that are worth no more, at the interval's upper end, do not help
 FALL = 0.5  # of k from the smallest P to the largest, each with enough sizes: less is no one k
 UNKNOWN = (float("nan"),) * 3
-COUNTED = ("N", "D", "C")
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,6 @@ class Worth:
     unit: str = ""
     by_P: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["P", "sizes", "k"]))
     falls: str = ""
-
-
-def value_text(axis: str, value: float) -> str:
-    """A value of an axis for people: 2.8B of a count, four digits of another."""
-    return count_text(value) if axis in COUNTED else f"{value:.4g}"
 
 
 def worth_of_streams(one: Estimate, parameters: pd.DataFrame | None, level: float) -> Worth:

@@ -16,6 +16,7 @@ import pandas as pd
 from scaling.data.any_table import as_runs
 from scaling.data.query import split
 from scaling.data.runs import usable
+from scaling.data.units import value_text
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.fitting.summary import parameter_table
@@ -25,7 +26,7 @@ from scaling.optimise.multi_start import FitError
 from scaling.optimise.objectives import Objective
 from scaling.selection.backtest import Backtest, backtest
 from scaling.selection.compare import NONE, STRONG, Comparison, compare, laws_of, main_axis
-from scaling.selection.stream_worth import UNKNOWN, Worth, axis_worth, value_text, worth_of_streams
+from scaling.selection.stream_worth import UNKNOWN, Worth, axis_worth, worth_of_streams
 from scaling.uncertainty.adequacy import DOUBT, Adequacy, adequacy
 from scaling.uncertainty.interval_methods import check_level
 from scaling.uncertainty.size_effects import OFF

@@ -34,10 +34,13 @@ class Options(LevelOptions, ServingOptions, ColumnOptions):
 
     runs: str | None = argument(f"{RUNS} to fit a law to", nargs="?", metavar="RUNS")
     law: str | None = option(
-        None, "law of RUNS (default: of N, with P and D where they vary: dense, parallel, chinchilla, parallel-data)"
+        None,
+        "law of RUNS (default: of N, with P and D where they vary: dense, parallel, chinchilla, parallel-data)",
     )
     fit: str | None = option(
-        None, "a fit file in place of RUNS (with neither: the published law of Stack-V2 Python)", metavar="FIT"
+        None,
+        "a fit file in place of RUNS (with neither: the published law of Stack-V2 Python)",
+        metavar="FIT",
     )
     loss: float | None = option(None, "loss to reach; without it the lowest within the limits", type=float)
     memory: str | None = option(None, "e.g. 4GB")
@@ -49,7 +52,9 @@ class Options(LevelOptions, ServingOptions, ColumnOptions):
     price: float | None = option(None, "price of a GPU for an hour, in any currency", type=float)
     mfu: float = option(0.4, "share of the GPU's peak rate that training reaches (default 0.4)", type=float)
     minimise: str | None = option(
-        None, "training, latency or memory (default: training where its FLOPs are known)", choices=(*MINIMISE,)
+        None,
+        "training, latency or memory (default: training where its FLOPs are known)",
+        choices=(*MINIMISE,),
     )
     out: str | None = option(
         None, "folder of the figure (default results/figures, with --fit figures/ beside its folder)",
@@ -66,9 +71,7 @@ def run(options: Options) -> str | int:
     limits, minimise = limits_of(options), MINIMISE[options.minimise] if options.minimise else None
     work = workload_of(options)
     fit, work = _fit_of(options, work)
-    found = advise(
-        fit, loss=options.loss, **limits, workload=work, level=options.level, minimise=minimise
-    )
+    found = advise(fit, loss=options.loss, **limits, workload=work, level=options.level, minimise=minimise)
     if options.json:
         answer = {"chosen": found.chosen, "reason": found.reason, "why": found.why}
         print(as_json(answer | {"options": found.options.to_dict("records")}))
@@ -198,7 +201,9 @@ def _training(best: dict[str, Any], work: Workload) -> list[str]:
         ends = f" ({_amount(value * low)} to {_amount(value * high)})" if low == low else ""
         return f"{_amount(value)}{unit}{ends}"
 
-    hours = f"{told(best['gpu_hours'], ' GPU hours')} on {work.hardware.name} at {work.mfu:.0%} of its peak rate"
+    hours = (
+        f"{told(best['gpu_hours'], ' GPU hours')} on {work.hardware.name} at {work.mfu:.0%} of its peak rate"
+    )
     price = [f"price {told(best['price'], '')}"] if best["price"] == best["price"] else []
     return ["; ".join([f"training: {told(flops, ' FLOPs')}", hours, *price])]
 

@@ -106,10 +106,10 @@ def _add_equivalents(one: Fit, frame: pd.DataFrame, level: float) -> None:
 
 def _lines(frame: pd.DataFrame, axes: tuple[str, ...], level: float, unit: str) -> Iterator[str]:
     """Each point for the terminal."""
-    from scaling.forecasting.forecast_result import value_text
+    from scaling.data.units import value_text
 
     for _, row in frame.iterrows():
-        where = ", ".join(f"{axis} = {value_text(row[axis])}" for axis in axes)
+        where = ", ".join(f"{axis} = {value_text(axis, row[axis])}" for axis in axes)
         yield f"\n{where}: loss {row.loss:.4f} {unit}"
         if row.lower != row.lower:
             yield "  no interval, and no equivalent size: these runs do not determine the law"

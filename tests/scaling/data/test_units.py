@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaling.data.units import parse_bytes, parse_seconds, parse_size
+from scaling.data.units import parse_bytes, parse_seconds, parse_size, value_text
 
 
 @pytest.mark.parametrize("text", ["1,100B", "0,500B", "2,800M", "0,125", "-0,125", "12,000k"])
@@ -60,3 +60,10 @@ def test_advice_calls_the_memory_as_its_table_does(capsys):
     out = capsys.readouterr().out
     assert "memory_gib" in out
     assert "memory_bytes" not in out
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "text"), [("D", 1e9, "1B"), ("bits", 4.0, "4"), ("router", "top1", "top1")]
+)
+def test_values_of_axes_for_people(axis, value, text):
+    assert value_text(axis, value) == text

@@ -6,7 +6,7 @@ import pytest
 
 import scaling
 from scaling.fitting.summary import parameter_table
-from scaling.selection.stream_worth import axis_worth, value_text, worth_of_streams
+from scaling.selection.stream_worth import axis_worth, worth_of_streams
 
 
 def made(k: float, sizes: int = 6, fall: float = 0.0, seed: int = 0) -> pd.DataFrame:
@@ -66,5 +66,3 @@ def test_another_axis_is_told_by_the_change_of_the_loss():
     assert found.answer == "yes"
     assert found.lower < change < found.upper < 0
     assert "D" in found.question
-    assert value_text("D", 1e9) == "1B"
-    assert value_text("bits", 4.0) == "4"
