@@ -17,7 +17,7 @@ from scaling.data.columns.run_states import OK
 from scaling.data.reading import reading_of, with_reading
 from scaling.data.units import parse_size
 from scaling.laws import OTHER_AXES, axes_of_laws
-from scaling.laws.axis import KNOWN, Axis, rule_of
+from scaling.laws.axis import KNOWN, Axis, Levels, rule_of
 from scaling.laws.base import Array
 
 AMOUNTS = ("loss", "loss_se")  # where 2,111 may mean 2.111
@@ -114,10 +114,10 @@ def _converted(table: pd.DataFrame, good: Any, source: Path, own: tuple[str, ...
     return table.assign(**{name: _numbers(table[name], name, source, good) for name in names})
 
 
-def read_candidates(path: str | Path) -> pd.DataFrame:
+def read_candidates(path: str | Path, law: Any = None) -> pd.DataFrame:
     """Runs that could be trained: N, P, D and, where given, C as float64, from any file `read_runs` reads.
 
-    Raises as `read_runs` does; a table with only N has P = 1.
+    law: whose axes the table must have, N unless given. Raises as `read_runs` does; a table with only N has P = 1.
     """
     source = Path(path)
     if not source.exists():
@@ -127,11 +127,16 @@ def read_candidates(path: str | Path) -> pd.DataFrame:
         table, told = recognise.once(table)
         guesses = list(told)
         table, said = recognise.named_columns(table, {"loss": "loss"}, guesses)
-        if "N" not in table:
-            raise ValueError(recognise.missing_column("N", table))
-        table = recognise.streams(table, guesses, assume=True)
+        axes = {"N": None, "P": None} if law is None else axes_of_laws([law])
+        table = recognise.own_columns(table, axes, guesses)
+        if lacking := [axis for axis in axes if axis not in table and axis != "P"]:
+            raise ValueError(recognise.missing_column(lacking[0], table))
+        table = recognise.streams(table, guesses, assume=True) if "P" in axes else table
         every = np.ones(len(table), bool)
-        names = [name for name in AXES if name in table]
+        own = [axis for axis, rule in axes.items() if rule is not None and not isinstance(rule, Levels)]
+        names = [
+            name for name in dict.fromkeys((*AXES, *own)) if name in table and ("P" in axes or name != "P")
+        ]
         table = table.assign(**{name: _numbers(table[name], name, source, every) for name in names})
         table = recognise.in_base_units(table, said, every, guesses)
     except InFile as error:

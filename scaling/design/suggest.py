@@ -14,6 +14,7 @@ from scaling.data.levels import approximate_C
 from scaling.design.drift_left import DriftLeft
 from scaling.fitting.result import Fit
 from scaling.forecasting.widened import widening_of
+from scaling.laws.axis import Levels
 from scaling.laws.base import Array, clean_axes
 from scaling.optimise.estimate import must_be_fit
 from scaling.result_table import FrameResult
@@ -51,10 +52,10 @@ def suggest(
     """Which candidate runs to train next, at most `count`, greedily by what they add to `fit` per FLOP.
 
     budget_flops: what they may cost together; no limit unless given. level: of the intervals told.
-    candidates: one row a run with the law's axes, and C in FLOPs (6 N P D where it is missing; without D
-    6 N P, which has no unit: a budget is then refused). target: a parameter's name; a point {"N": ...,
-    "P": ...} whose loss is wanted; a rival Fit, to tell the two laws apart; or any quantity (see
-    `scaling.uncertainty.interval_methods`).
+    candidates: one row a run with the law's axes, and C in FLOPs (6 N P D where it is missing; without D 6 N P,
+    which has no unit, and without N every run costs the same: a budget is then refused). target: a parameter's
+    name; a point {"N": ..., "P": ...} whose loss is wanted; a rival Fit, to tell the two laws apart; or any
+    quantity (see `scaling.uncertainty.interval_methods`).
     The table has the chosen runs in order with C, total_C and what is expected after each: half_width of the
     target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
     The loss at a point beyond the runs carries the law's drift too (docs/forecast.md), which runs nearer to it lessen.
@@ -64,8 +65,12 @@ def suggest(
     _check(fit, count)
     candidates = as_frame(candidates, "candidates")
     names = dict.fromkeys((*fit.law.axes, *(target.law.axes if isinstance(target, Fit) else ())))
-    axes = clean_axes(tuple(names), {a: candidates[a] for a in names if a in candidates})
+    rules = {**(target.law.axis_rules if isinstance(target, Fit) else {}), **fit.law.axis_rules}
+    axes = clean_axes(tuple(names), {a: candidates[a] for a in names if a in candidates}, rules)
+    if isinstance(target, Mapping):
+        target = {a: float(x) for a, x in clean_axes(fit.law.axes, target, rules).items()}
     cost = _flops(candidates, budget_flops)
+    levels = {a: rule for a, rule in rules.items() if isinstance(rule, Levels) and a in axes}
     chosen: list[dict[str, float]] = []
     left, spent = np.ones(len(cost), bool), 0.0
     state = _state(fit, target, axes, level)
@@ -87,7 +92,9 @@ def suggest(
             f"a budget of {budget_flops:g} FLOPs pays for none of the candidates: "
             f"the cheapest costs {cost.min():.3g}"
         )
-    frame = pd.DataFrame(chosen)
+    frame = pd.DataFrame(chosen).assign(
+        **{a: rule.labels([row[a] for row in chosen]) for a, rule in levels.items()}
+    )
     frame.attrs["before"] = before
     return Suggestion(frame, _verdict(frame, state.name, before, target), before)
 
@@ -279,5 +286,5 @@ def _quantity(fit: Fit, target: str | Mapping[str, float] | Quantity) -> Quantit
                 f"target {target!r} is no free parameter of {fit.form.__name__}: {', '.join(fit.form.free())}"
             )
         return lambda law: np.asarray(getattr(law, target))
-    point = clean_axes(fit.law.axes, target)
+    point = clean_axes(fit.law.axes, target, fit.law.axis_rules)
     return at_points({a: v.reshape(1) for a, v in point.items()}, fit.law.axes)

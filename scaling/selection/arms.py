@@ -20,6 +20,7 @@ from scaling.laws.axis import level_name
 from scaling.laws.base import Array, Law
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.result_table import ResultTable
+from scaling.selection.compare import main_axis
 from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import method_of
 
@@ -84,7 +85,8 @@ def compare_arms(
         Where the arms share everything, gains are those with one parameter apart: what a difference can be at most.
         `table`: a row a parameter with shared (whether it is), F, p and delta_aicc of giving each arm its own
         (negative: its own is better). `gains`: a row an arm and a point with gain_N, the factor in N that the
-        reference needs for the arm's loss, gain_C, the factor in compute with N and D growing alike (laws with D
+        reference needs for the arm's loss (of a law without N gain_AXIS, in its first axis, if the loss falls along it),
+        gain_C, the factor in compute with N and D growing alike (laws with D
         only), and their intervals at `level`. `paired`: a row an arm with pairs (runs of one point and seed), change
         (loss minus the reference's, nats per token) and gain_N, both with t intervals over the pairs. `fit`, the
         chosen law. `verdict`.
@@ -165,12 +167,12 @@ def arm_gains(one: Fit, reference: str, at: Any, level: float, method: Method) -
     points = (
         _points(one, form) if at is None else as_frame(at, "at")[list(form.law.axes)].reset_index(drop=True)
     )
-    rows = []
+    main, rows = gain_axis(form.law), []
+    ways: list[tuple[str, tuple[str, ...]]] = [(f"gain_{main}", (main,))] if main else []
+    ways += [("gain_C", ("N", "D"))] if {"N", "D"} <= set(form.law.axes) else []
     for arm in (name for name in form.arms if name != reference):
         found = points.assign(**{form.by: arm})
-        for name, along in (("gain_N", ("N",)), ("gain_C", ("N", "D"))):
-            if not set(along) <= set(form.law.axes):
-                continue
+        for name, along in ways:
 
             def log_gain(laws: Law, along: tuple[str, ...] = along, arm: str = arm) -> Array:
                 return _log_gain(laws, points, arm, reference, along)
@@ -181,6 +183,12 @@ def arm_gains(one: Fit, reference: str, at: Any, level: float, method: Method) -
     return pd.concat(rows, ignore_index=True)
 
 
+def gain_axis(law: Any) -> str:
+    """The axis in which a gain is told: N, or the first axis of a law without N; "" where its loss need not fall there."""
+    main = main_axis(law)
+    return main if law.axis_rule(main).invertible else ""
+
+
 def paired_arms(one: Fit, runs: pd.DataFrame, reference: str, level: float) -> pd.DataFrame:
     """What each arm is worth by runs that differ in the arm alone: same axes and, where there is one, same seed."""
     form = _form(one)
@@ -189,16 +197,17 @@ def paired_arms(one: Fit, runs: pd.DataFrame, reference: str, level: float) -> p
     mean = named.groupby([form.by, *keys], as_index=False)["loss"].mean()
     own = mean[mean[form.by] == reference]
     both = mean[mean[form.by] != reference].merge(own, on=keys, suffixes=("", "_reference"))
-    law = one.law.of_arm(reference)  # type: ignore[attr-defined]
+    law, main = one.law.of_arm(reference), gain_axis(form.law)  # type: ignore[attr-defined]
     rows = []
     for arm, pairs in both.groupby(form.by):
-        others = {axis: pairs[axis].to_numpy(np.float64) for axis in form.law.axes if axis != "N"}
+        others = {axis: pairs[axis].to_numpy(np.float64) for axis in form.law.axes if axis != main}
         row = {form.by: arm, "pairs": len(pairs)} | _mean("change", pairs.loss - pairs.loss_reference, level)
-        if "N" in form.law.axes:
-            sizes = (law.inverse(pairs[name].to_numpy(), **others) for name in ("loss", "loss_reference"))
+        if main:
+            losses = (pairs[name].to_numpy() for name in ("loss", "loss_reference"))
             with np.errstate(all="ignore"):
-                log_gain = np.subtract(*(np.log(size) for size in sizes))
-            row |= {name: float(np.exp(value)) for name, value in _mean("gain_N", log_gain, level).items()}
+                log_gain = np.subtract(*(np.log(law.inverse(loss, along=main, **others)) for loss in losses))
+            gain = _mean(f"gain_{main}", log_gain, level)
+            row |= {name: float(np.exp(value)) for name, value in gain.items()}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -254,13 +263,14 @@ def _verdict(one: Fit, table: pd.DataFrame, gains: pd.DataFrame, by: str, refere
         if own
         else f"The arms of {by} share one law: no parameter is parted by an F test at {REAL:.0%}."
     ]
-    gain = "gain_C" if "gain_C" in gains else "gain_N"
-    what = "compute" if gain == "gain_C" else "parameters"
+    main = gain_axis(_form(one).law)
+    gain = "gain_C" if "gain_C" in gains else f"gain_{main}"
+    what = "compute" if gain == "gain_C" else {"N": "parameters"}.get(main, main)
     if gain in gains:
         best = gains.loc[gains.groupby(by)[gain].idxmax()].sort_values(gain, ascending=False)
         lines += [
             f"{row[by]} is worth {row[gain]:.3g} times the {what} of {reference} "
-            f"({row[gain + '_lower']:.3g} to {row[gain + '_upper']:.3g}) at N = {row['N']:.3g}."
+            f"({row[gain + '_lower']:.3g} to {row[gain + '_upper']:.3g}) at {main} = {row[main]:.3g}."
             for _, row in best.iterrows()
         ]
     if not one.determined:

@@ -141,7 +141,8 @@ def law_choice(runs: pd.DataFrame) -> LawChoice:
     if not found:
         raise FitError(f"no law to compare: {single or 'no axis of a law'}; add runs at others")
     used = [axis for axis in known if any(axis in law.axes for law in found)]
-    why = f"compared are the registered laws of {' and '.join(used)}, which vary"
+    vary = "which varies" if len(used) == 1 else "which vary"
+    why = f"compared are the registered laws of {' and '.join(used)}, {vary}"
     return LawChoice(found, f"{why}; {single}" if single else why)
 
 

@@ -18,10 +18,11 @@ from scaling.data.runs import arrays, left_out, usable
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import rising, rising_note
-from scaling.laws import axes_of_laws
+from scaling.laws import axes_of_laws, by_name
 from scaling.laws.axis import Axis
-from scaling.laws.base import Array
+from scaling.laws.base import Array, LawForm
 from scaling.optimise.certificate import Status
+from scaling.optimise.multi_start import FitError
 from scaling.selection import run_structure
 from scaling.selection.asked_axes import AskedAxes, asked_axes
 from scaling.selection.description import Description
@@ -73,6 +74,17 @@ def describe(
         command,
         source,
     )
+
+
+def best_suited(table: Any) -> LawForm:
+    """The registered law that suits a table best, as `describe` finds it; FitError where none can be told."""
+    runs = as_runs(table)
+    asked, keep = asked_axes(runs), usable(runs)
+    laws = suited_laws(*_axes(runs, keep, asked), asked.laws)
+    name = str(laws.index[0]) if len(laws) else ""
+    if not name or laws.loc[name, "cannot"]:
+        raise FitError(f"no law can be told from {int(keep.sum())} runs. Name one, or add runs.")
+    return asked.laws.get(name) or by_name(name)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parscale.cli.options import argument, option
 from parscale.cli.table_options import LevelOptions
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "suggest results/fits/parallel-pile.json --tokens 42B --budget 1e21",
     "suggest results/fits/parallel-pile.json --target N=1e11,P=8 --sizes 0.5B,1B --streams 8,32",
+    "suggest results/fits/DepthLaw-shapes.json --law depth.py:DepthLaw --target b --grid width=512,depth=8,64",
 )
+COSTS, SCORES = ("C", "total_C"), ("half_width", "evidence")  # columns of a suggestion beside the axes
 DOUBLINGS = 2  # how far beyond the fitted runs the default candidates go, in factors of 2 each way
 
 
@@ -28,13 +29,23 @@ class Options(LevelOptions):
     """Options of `parscale suggest`."""
 
     fit: str = argument("a fit file", metavar="FIT")
-    target: str = option("k", "a parameter (default k), a point N=1e11,P=8, or a rival's fit file")
+    target: str | None = option(
+        None, "a parameter (default k, or the law's first), a point N=1e11,P=8, or a rival's fit file"
+    )
     candidates: str | None = option(
         None, "table of runs to choose from: N, P, D, or C in FLOPs", metavar="FILE"
     )
     sizes: str | None = option(None, "or a grid: sizes, e.g. 0.5B,1B", metavar="N,...")
     streams: str | None = option(None, "streams of the grid, e.g. 1,8,32", metavar="P,...")
     tokens: str | None = option(None, "training tokens of the grid's runs", metavar="D")
+    grid: str | None = option(
+        None,
+        "other axes of the grid, width=512,1024,depth=8,16 (default: about the runs')",
+        metavar="AXIS=X,...",
+    )
+    law: str | None = option(
+        None, "FILE.py:CLASS of a law of your own, whose fit it is", metavar="FILE.py:CLASS"
+    )
     budget: str | None = option(None, "training FLOPs to spend in all, e.g. 1e21", metavar="C")
     count: int = option(5, "runs at most (default 5)", type=int)
 
@@ -49,8 +60,9 @@ def run(options: Options) -> str:
     options.check_level()
     if options.count < 1:
         raise ValueError(f"--count {options.count} must be at least 1")
-    one = Fit.load(options.fit)
-    target = target_of(options.target, one)
+    one = Fit.load(options.fit, options.law)
+    name = options.target or ("k" if "k" in one.form.free() else one.form.free()[0])
+    target = target_of(name, one)
     candidates = candidates_of(options, one)
     budget = None if options.budget is None else parse_size(options.budget)
     if budget is not None and "D" not in candidates and "C" not in candidates:
@@ -59,8 +71,8 @@ def run(options: Options) -> str:
     before = float(chosen.attrs["before"])
     if options.json:
         rows = chosen.to_dict("records")
-        return as_json({"status": str(one.status), "target": options.target, "before": before, "runs": rows})
-    return describe_suggestion(chosen, before, options, one)
+        return as_json({"status": str(one.status), "target": name, "before": before, "runs": rows})
+    return describe_suggestion(chosen, before, name, options, one)
 
 
 def target_of(given: str, one: Fit) -> Target:
@@ -69,6 +81,7 @@ def target_of(given: str, one: Fit) -> Target:
 
     from scaling.data.units import parse_size
     from scaling.fitting.result import Fit
+    from scaling.laws.axis import categories_of
     from scaling.laws.base import clean_axes
 
     if given.endswith(".json") or Path(given).is_file():
@@ -78,71 +91,101 @@ def target_of(given: str, one: Fit) -> Target:
         return rival
     if "=" not in given:
         return given
+    levels = categories_of(one.law)
     try:
-        pairs = dict(pair.split("=") for pair in given.split(","))
-        point = {axis.strip(): parse_size(value) for axis, value in pairs.items()}
+        pairs = {axis.strip(): value for axis, value in (pair.split("=") for pair in given.split(","))}
+        point: dict[str, Any] = {a: v if a in levels else parse_size(v) for a, v in pairs.items()}
     except ValueError as error:
         raise ValueError(f"--target {given!r}: write a point as N=1e11,P=8 ({error})") from None
     if set(point) != set(one.law.axes):
         takes = f"{one.form.__name__} takes {', '.join(one.law.axes)}"
         raise ValueError(f"--target {given!r}: {takes}; write {','.join(f'{a}=...' for a in one.law.axes)}")
     try:
-        clean_axes(one.law.axes, point)
+        x = clean_axes(one.law.axes, point, one.law.axis_rules)
     except ValueError as error:
         raise ValueError(f"--target {given!r}: {error}") from None
-    return point
+    return {axis: float(value) for axis, value in x.items()}
 
 
 def candidates_of(options: Options, one: Fit) -> pd.DataFrame:
-    """The candidates of a file, or the grid of --sizes, --streams and --tokens, or one about the runs."""
+    """The candidates of a file, or the grid of --sizes, --streams, --tokens and --grid, or one about the runs."""
     import itertools
 
     import pandas as pd
 
-    from scaling.data.query import values
     from scaling.data.runs import read_candidates
+    from scaling.laws.axis import categories_of
 
     if options.candidates:
-        if options.sizes or options.streams or options.tokens:
-            raise ValueError("--candidates is a whole table: leave out --sizes, --streams and --tokens")
-        return read_candidates(options.candidates)
-    seen = one.axes
-    sizes = values(options.sizes, "--sizes") if options.sizes else _about(seen["N"])
-    streams: Sequence[float] | Array = [1.0]
-    if "P" in seen:
-        streams = values(options.streams, "--streams") if options.streams else _about(seen["P"], lowest=1.0)
-    if options.tokens is None and "D" in seen:
+        if options.sizes or options.streams or options.tokens or options.grid:
+            raise ValueError(
+                "--candidates is a whole table: leave out --sizes, --streams, --tokens and --grid"
+            )
+        return read_candidates(options.candidates, one.form)
+    if options.tokens is None and "D" in one.axes and "N" in one.axes:
         raise ValueError(f"{options.fit} is a law of D: name the tokens of the candidates with --tokens")
-    grid = itertools.product(sizes, streams, values(options.tokens or "1", "--tokens"))
-    table = pd.DataFrame(list(grid), columns=["N", "P", "D"])
-    return table if options.tokens else table.drop(columns="D")
+    given, levels = _given(options), categories_of(one.law)
+    if strange := [axis for axis in given if axis not in (*one.law.axes, "D")]:
+        raise ValueError(
+            f"{strange[0]}: {options.fit} is a law of {', '.join(one.law.axes)}. Leave {strange[0]} out."
+        )
+    about = {
+        axis: levels[axis].names if axis in levels else _about(x, one.law.axis_rule(axis).lowest)
+        for axis, x in one.axes.items()
+    }
+    axes = about | given
+    return pd.DataFrame(list(itertools.product(*axes.values())), columns=list(axes))
+
+
+def _given(options: Options) -> dict[str, Any]:
+    """The values that were given of each axis: numbers, or the names of categories as they are written."""
+    from parscale.cli.option_values import axis_values
+    from scaling.data.query import values
+
+    flags = {
+        "N": ("--sizes", options.sizes),
+        "P": ("--streams", options.streams),
+        "D": ("--tokens", options.tokens),
+    }
+    found: dict[str, Any] = {axis: values(text, flag) for axis, (flag, text) in flags.items() if text}
+    for axis, texts in axis_values(options.grid, "--grid").items():
+        try:
+            found[axis] = values(",".join(texts), f"--grid {axis}")
+        except ValueError:
+            found[axis] = texts
+    return found
 
 
 def _about(x: Array, lowest: float = 0.0) -> list[float]:
-    """Powers of two from below the smallest value to above the largest."""
+    """Powers of two from below the smallest value to above the largest; the values themselves where one is 0 or less."""
     import math
 
+    if x.min() <= 0:
+        return sorted(set(x.tolist()))
     low, high = float(x.min()) / 2**DOUBLINGS, float(x.max()) * 2**DOUBLINGS
     steps = math.ceil(math.log2(high / low)) + 1
     return [value for step in range(steps) if (value := low * 2.0**step) >= lowest]
 
 
-def describe_suggestion(chosen: pd.DataFrame, before: float, options: Options, one: Fit) -> str:
+def describe_suggestion(chosen: pd.DataFrame, before: float, target: str, options: Options, one: Fit) -> str:
     """The runs for the terminal."""
     from scaling import terminal_text
     from scaling.fitting.summary import number_text
+    from scaling.forecasting.forecast_result import value_text
+    from scaling.laws.axis import categories_of
 
-    rival = "evidence" in chosen
-    what = "evidence between the laws (nats; 3 is strong)" if rival else f"half width of {options.target}"
+    rival, levels = "evidence" in chosen, categories_of(one.law)
+    priced = bool(options.candidates) or "N" in one.law.axes
+    what = "evidence between the laws (nats; 3 is strong)" if rival else f"half width of {target}"
     lines = [f"status: {one.status} ({one.certificate.detail})", f"{what}: {number_text(before)} now"]
     for row in chosen.to_dict("records"):
-        where = ", ".join(f"{axis} = {row[axis]:.4g}" for axis in ("N", "P", "D") if axis in row)
-        cost = f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all"
-        seen = [axis for axis, x in one.axes.items() if not x.min() <= row[axis] <= x.max()]
+        where = ", ".join(f"{a} = {value_text(x)}" for a, x in row.items() if a not in (*COSTS, *SCORES))
+        cost = f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all" if priced else "all cost the same"
+        seen = [a for a, x in one.axes.items() if a not in levels and not x.min() <= row[a] <= x.max()]
         beyond = f"; {' and '.join(seen)} outside the runs" if seen else ""
         gain = number_text(row["evidence" if rival else "half_width"])
         lines.append(f"  {where}: then {gain}   ({cost}{beyond})")
-    if not options.tokens and not options.candidates:
+    if priced and not options.tokens and not options.candidates:
         lines.append("without --tokens only the ratios of the FLOPs mean anything (6 N P)")
     lines.append("expected by linear theory at the fitted law; fit again after each run")
     return terminal_text.fold("\n".join(lines), terminal_text.width(), 4)

@@ -1,10 +1,11 @@
-"""Rank laws on the same runs: AICc, BIC, leave-one-out, hold-out, and a verdict in words."""
+"""Rank laws on the same runs: AICc, BIC, leave-one-out, hold-out, and a verdict; or compare arms by one law."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from parscale.cli.fit.compared_arms import compared_by_arms
 from parscale.cli.options import option
 from parscale.cli.table_options import FormatOptions, RowOptions, RunsOptions
 
@@ -19,6 +20,7 @@ EXAMPLES = (
     "compare results/published/losses.csv --by corpus",
     "compare runs.csv --laws parallel,dense:E=1.6",
     "compare shapes.csv --laws depth.py:DepthLaw,chinchilla --holdout depth",
+    "compare runs.csv --arms optimizer --laws chinchilla --shared alpha,E --reference adam",
 )
 
 
@@ -34,10 +36,28 @@ class Options(FormatOptions, RowOptions, RunsOptions):
     holdout: str | None = option(
         None, "axis whose largest levels are held out (default N, or the first law's first)", metavar="AXIS"
     )
+    arms: str | None = option(
+        None,
+        "compare the arms that a column names instead: what they share, what each is worth",
+        metavar="COLUMN",
+    )
+    shared: str | None = option(
+        None, "parameters that all arms share (default: all that F tests do not part)", metavar="A,B"
+    )
+    reference: str | None = option(
+        None, "the arm to hold the others against (default the first)", metavar="ARM"
+    )
+    at: str | None = option(
+        None, "points at which arms are compared, N=1e10,D=1e12 (default: the middle and the largest run)"
+    )
 
 
 def run(options: Options) -> str | Partly:
-    """Rank laws on each group of a runs table."""
+    """Rank laws on each group of a runs table, or compare its arms."""
+    if options.arms:
+        return compared_by_arms(options)
+    if given := [name for name in ("shared", "reference", "at") if getattr(options, name)]:
+        raise ValueError(f"--{given[0]} is of --arms. Name the column of the arms as well.")
     from parscale.cli.option_values import named_laws
     from parscale.cli.output import groups_text
     from scaling.data.query import check_axis, each
