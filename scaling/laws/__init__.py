@@ -120,7 +120,5 @@ def law_of(given: Any, table: Any = None) -> LawForm:
     """
     if isinstance(given, Arms):
         return given.on(law_of(given.law, table), table)
-    if isinstance(given, str):
-        return by_name(given)
-    found = Law.of(given.form if hasattr(type(given), "form") else given)
-    return with_categories(found, table) if found.categories and isinstance(found, type) else found
+    found = by_name(given) if isinstance(given, str) else Law.of(given.form if hasattr(type(given), "form") else given)
+    return found if table is None or isinstance(found.whole, ArmForm) or not found.categories else with_categories(found, table)

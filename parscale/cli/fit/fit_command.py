@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from parscale.cli.options import option
+from parscale.cli.options import option, switch
 from parscale.cli.table_options import LevelOptions, RowOptions, RunsOptions
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ EXAMPLES = (
     "fit runs.csv --columns N=params,loss=val_loss --law parallel",
     "fit results/published/losses.csv --law parallel --by corpus",
     "fit checkpoints.csv --law chinchilla --groups run_id",
+    "fit results/sweeps/laptop --law parallel --conventions",
 )
 
 
@@ -26,6 +27,7 @@ class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale fit`."""
 
     law: str = option("parallel", "parallel (default), additive, dense, ...; additive:beta=0.5 holds one")
+    conventions: bool = switch("instead: the law with N counted with and without embedding, head and prefixes")
     out: str | None = option(
         None,
         "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)",
@@ -44,6 +46,8 @@ def run(options: Options) -> str | Partly:
     options.check_level()
     runs = options.read()
     rows = options.of_rows(runs)
+    if options.conventions:
+        return _conventions(runs, options, rows)
     done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, **rows))
     fits = done.found
     places = {name: _save(one, name, options) for name, one in fits.items()}
@@ -51,6 +55,25 @@ def run(options: Options) -> str | Partly:
         return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
     told = [describe_fit(name, one, places[name], options.level) for name, one in fits.items()]
     return groups_text(_table_line(runs, options) + "\n\n".join(told) + _left_out(runs), done.refused)
+
+
+def _conventions(runs: pd.DataFrame, options: Options, rows: dict[str, Any]) -> str | Partly:
+    """The law under every way to count N that the columns allow, for each group."""
+    from parscale.cli.output import as_json, groups_text
+    from scaling.data.query import each
+    from scaling.selection.conventions import conventions
+
+    def work(part: pd.DataFrame) -> Any:
+        return conventions(options.law, part, options.fitted_by, level=options.level, **rows)
+
+    done = each(runs, options.by, options.runs, work)
+    if options.json:
+        body = {
+            name: {"parameters": made.table.reset_index().to_dict("records"), "verdict": made.verdict}
+            for name, made in done.found.items()
+        }
+        return groups_text(as_json(body), done.refused)
+    return groups_text("\n\n".join(f"== {n} ==\n{made!r}" for n, made in done.found.items()), done.refused)
 
 
 def _table_line(runs: pd.DataFrame, options: Options) -> str:
