@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from scaling.selection.arms import compare_arms
     from scaling.selection.backtest import backtest
     from scaling.selection.compare import compare
+    from scaling.selection.conventions import conventions
     from scaling.selection.describe import describe
     from scaling.selection.description import Description
     from scaling.selection.paired_gains import gains
@@ -115,6 +116,7 @@ _HOMES = {
     "selection.arms": ["compare_arms"],
     "selection.backtest": ["backtest"],
     "selection.compare": ["compare"],
+    "selection.conventions": ["conventions"],
     "allocation.compute_optimum": ["optimum"],
     "selection.describe": ["describe"],
     "selection.description": ["Description"],
@@ -175,6 +177,7 @@ __all__ = [
     "by_name",
     "compare",
     "compare_arms",
+    "conventions",
     "describe",
     "detectable",
     "fit",

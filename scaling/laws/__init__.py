@@ -150,12 +150,13 @@ def law_of(given: Any, table: Any = None) -> LawForm:
     """
     if isinstance(given, Arms):
         return given.on(law_of(given.law, table), table)
-    form = given.form if hasattr(type(given), "form") else given
-    found = by_name(given) if isinstance(given, str) else Law.of(form)
-    plain: Any = found.whole
-    if not isinstance(plain, type) or not found.categories:
-        return found
-    formed = with_categories(plain, table)
-    if isinstance(found, ConstrainedLaw):
-        return formed.with_fixed(**found.fixed).with_bounds(**found.bounds)
-    return formed
+    found = (
+        by_name(given)
+        if isinstance(given, str)
+        else Law.of(given.form if hasattr(type(given), "form") else given)
+    )
+    return (
+        found
+        if table is None or isinstance(found.whole, ArmForm) or not found.categories
+        else with_categories(found, table)
+    )

@@ -9,6 +9,7 @@ Legend: n rows, B parameter sets, K arms.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,8 @@ from scaling.laws.axis import Axis, Levels, level_name
 from scaling.laws.base import Array, Law, LawForm
 from scaling.laws.constrained import LOG_ZERO, ConstrainedLaw, Form
 from scaling.laws.ranges import Range
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,13 +183,18 @@ class ArmForm(Form):
         return first
 
     def rest_gradient(self, *args: Any) -> list[Any]:
-        """∂L/∂parameter as [i], by central differences."""
-        x, eta = args[: len(self.axes)], list(args[len(self.axes) :])
+        """∂L/∂parameter as [i]: the law's differences by its fields, each arm's rows to the arm's own parameter."""
+        *axes, arm = args[: len(self.axes)]
+        values = self._values(args[len(self.axes) :])
+        fields = {name: self._picked(name, values, arm) for name in self.law.names()}
         out = []
-        for i, value in enumerate(eta):
+        for name, value in fields.items():
             step = 1e-6 * np.maximum(np.abs(value), 1e-6)
-            up, down = (self.rest(*x, *eta[:i], value + s, *eta[i + 1 :]) for s in (step, -step))
-            out.append((up - down) / (2 * step))
+            up, down = (self.law(**{**fields, name: value + s})._loss(*axes) for s in (step, -step))
+            slope = (up - down) / (2 * step)
+            for one, code in zip(self.of_parameter(name), self.rule.codes, strict=False):
+                own = np.where(arm == code, slope, 0.0) if name in self.own else slope
+                out.append(own * values[one] if one in self.prefactors else own)
         return out
 
 
@@ -293,13 +301,24 @@ class ArmedLaw(Law):
 class Category:
     """What the levels of a category do to a law: each has its own value of `parameter`, the reference `at`.
 
-    `categories = {"precision": Category("eff", reference="bf16")}` in a law's class; without a reference the
-    level with most rows is it, of several the first in order.
+    `categories = {"precision": Category("eff", reference="bf16")}` in a law's class. Without a reference it is, if
+    `highest`, the level with the largest number in its name (of 4, 8, bf16, fp16: bf16), else the one with most
+    rows; of several the shortest name, then the first in order.
     """
 
     parameter: str
     reference: str | None = None
     at: float = 1.0
+    highest: bool = False
+
+    def reference_of(self, levels: Sequence[str], rows: Sequence[str]) -> str:
+        """The reference among the levels of a column, given the level of each row."""
+        if self.reference is not None:
+            return self.reference
+        size = {name: float(max(map(float, NUMBER.findall(name)), default=0)) for name in levels}
+        if self.highest and any(size.values()):
+            return min(levels, key=lambda name: (-size[name], len(name)))
+        return max(levels, key=list(rows).count)
 
 
 @dataclass(frozen=True)
@@ -349,18 +368,19 @@ def constrained_alike(form: ArmForm, constraints: ConstrainedLaw | None) -> LawF
 
 def with_categories(law: Any, table: Any) -> LawForm:
     """A law whose class declares categories, with the levels that a table has; ValueError names what lacks."""
-    form, held = law, {}
-    for column, category in law.categories.items():
+    known, constraints = (law.law, law) if isinstance(law, ConstrainedLaw) else (law, None)
+    form, held = known, {}
+    for column, category in known.categories.items():
         arms = levels_of(table, column)
-        names = [level_name(value) for value in table[column]]
-        reference = max(arms, key=names.count) if category.reference is None else category.reference
+        reference = category.reference_of(arms, [level_name(value) for value in table[column]])
         if reference not in arms:
             raise ValueError(
                 f"{column}: the reference {reference!r} is not in the table, which has {', '.join(arms)}."
             )
         form = ArmForm(form, column, arms, (category.parameter,))
         held[f"{category.parameter}[{reference}]"] = category.at
-    return ConstrainedLaw(form, held)
+    more = constrained_alike(form, constraints)
+    return more.with_fixed(**held)
 
 
 def levels_of(table: Any, by: str) -> tuple[str, ...]:

@@ -105,8 +105,8 @@ class RecurrenceLaw(Law):
 class PrecisionLaw(Law):
     """L = E + A/(N eff(precision))^alpha + B/D^beta: eff is how many of its parameters a precision leaves.
 
-    A category: each precision has its own eff, that of the reference is 1. E and alpha lie on one ridge where N
-    spans little more than a decade: hold E and look at `Fit.sensitivity`.
+    A category: each precision has its own eff, that of the highest is 1 (of 4, 8, 16: 16 bits). Not for one precision.
+    E and alpha lie on one ridge where N spans little more than a decade: hold E and look at `Fit.sensitivity`.
     """
 
     E: float
@@ -117,7 +117,7 @@ class PrecisionLaw(Law):
     beta: float
 
     axes = ("N", "D")
-    categories = {"precision": Category("eff")}
+    categories = {"precision": Category("eff", highest=True)}
     nonlinear = {"alpha": EXPONENT, "eff": Range(0.02, 1.0, 5, 1e-6, 100.0), "beta": EXPONENT}
     source = "Panferov et al. 2025 (QuEST), arXiv 2502.05003"
 
@@ -237,23 +237,29 @@ class ExpertsLaw(ParallelPowerLaw):
 
 @dataclass(frozen=True)
 class SparsityLaw(Law):
-    """L = E + A/(N expansion^gamma)^alpha + B/D^beta: N active parameters, expansion times as many in all.
+    """L = E + A n^-alpha expansion^-(gamma - c ln n), n = N / 1e9: N active parameters, expansion times as many in all.
 
-    Not for one expansion, and not for training that began dense and went on sparse unless D is told for each.
+    gamma is what sparsity is worth at 1e9 active parameters, c how that changes with size. At one number of
+    tokens. Not for one expansion, and not across ways to get sparse: in models that went on from a dense one
+    (their source) gamma is near 0, from scratch experts are worth more (`routed-floor`).
     """
 
     E: float
     A: float
     alpha: float
     gamma: float
-    B: float
-    beta: float
+    c: float
 
-    axes = ("N", "D", "expansion")
+    axes = ("N", "expansion")
     axis_rules = {"expansion": COUNT}
-    nonlinear = {"alpha": EXPONENT, "gamma": Range(0.05, 1.0, 5, 0.0, 5.0), "beta": EXPONENT}
-    source = "after Abnar et al. 2025, arXiv 2501.12370: total parameters at given active ones, as a power"
+    nonlinear = {
+        "alpha": EXPONENT,
+        "gamma": Range(-0.1, 0.3, 5, -3.0, 3.0),
+        "c": Range(-0.05, 0.05, 3, -1.0, 1.0),
+    }
+    source = "Liew et al. 2025, arXiv 2502.03009, the law of sparsity and active parameters (N in 1e9)"
 
     @staticmethod
-    def terms(N: Any, D: Any, expansion: Any, alpha: Any, gamma: Any, beta: Any) -> Sequence[Any]:
-        return 1.0, np.exp(-alpha * (np.log(N) + gamma * np.log(expansion))), power(D, beta)
+    def terms(N: Any, expansion: Any, alpha: Any, gamma: Any, c: Any) -> Sequence[Any]:
+        n, s = np.log(N / 1e9), np.log(expansion)
+        return 1.0, np.exp(-alpha * n - gamma * s + c * n * s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from parscale.cli.options import option
+from parscale.cli.options import option, switch
 from parscale.cli.table_options import LevelOptions, RowOptions, RunsOptions
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ EXAMPLES = (
     "fit results/published/losses.csv --law parallel --by corpus",
     "fit checkpoints.csv --law chinchilla --groups run_id",
     "fit shapes.csv --law depth.py:DepthLaw:E=1.6 --columns width=d_model,depth=n_layers",
+    "fit results/sweeps/laptop --law parallel --conventions",
 )
 
 
@@ -30,6 +31,9 @@ class Options(LevelOptions, RowOptions, RunsOptions):
     law: str = option(
         "parallel",
         "parallel (default), additive, ...; FILE.py:CLASS is one of your own; dense:E=1.6 holds a parameter",
+    )
+    conventions: bool = switch(
+        "instead: the law with N counted with and without embedding, head and prefixes"
     )
     out: str | None = option(
         None,
@@ -49,6 +53,8 @@ def run(options: Options) -> str | Partly:
     options.check_level()
     runs = options.read([law])
     rows = options.of_rows(runs)
+    if options.conventions:
+        return _conventions(runs, options, rows)
     done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, **rows))
     fits = done.found
     places = {name: _save(one, name, options) for name, one in fits.items()}
@@ -56,6 +62,25 @@ def run(options: Options) -> str | Partly:
         return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
     told = [describe_fit(name, one, places[name], options.level) for name, one in fits.items()]
     return groups_text(_table_line(runs, options, law) + "\n\n".join(told) + _left_out(runs), done.refused)
+
+
+def _conventions(runs: pd.DataFrame, options: Options, rows: dict[str, Any]) -> str | Partly:
+    """The law under every way to count N that the columns allow, for each group."""
+    from parscale.cli.output import as_json, groups_text
+    from scaling.data.query import each
+    from scaling.selection.conventions import conventions
+
+    def work(part: pd.DataFrame) -> Any:
+        return conventions(options.law, part, options.fitted_by, level=options.level, **rows)
+
+    done = each(runs, options.by, options.runs, work)
+    if options.json:
+        body = {
+            name: {"parameters": made.table.reset_index().to_dict("records"), "verdict": made.verdict}
+            for name, made in done.found.items()
+        }
+        return groups_text(as_json(body), done.refused)
+    return groups_text("\n\n".join(f"== {n} ==\n{made!r}" for n, made in done.found.items()), done.refused)
 
 
 def _table_line(runs: pd.DataFrame, options: Options, law: LawForm) -> str:
