@@ -142,7 +142,7 @@ def write_streams(model: ParScaleLM, folder: Path, backbone: str) -> None:
     checkpoint.write_json(folder / "config.json", hf_json(model.config, "float32"))
 
 
-def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path) -> Path:
+def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path | None) -> Path:
     """Save what was trained on a frozen backbone; the backbone once, as `name`, for all folders beside.
 
     Whoever comes first writes it: it is the same for all. Returns its folder.
@@ -158,6 +158,7 @@ def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path) -> P
                 if not backbone.exists():  # else another run's was sooner
                     raise
     write_streams(model, folder, f"../{name}")
-    with replacing(folder / "tokenizer.json") as temporary:
-        shutil.copyfile(tokenizer, temporary)
+    if tokenizer is not None:
+        with replacing(folder / "tokenizer.json") as temporary:
+            shutil.copyfile(tokenizer, temporary)
     return backbone

@@ -34,12 +34,14 @@ class RunConfig:
     seed: int  # draws the backbone's initialisation and the data order, the same for every P
 
     # Data.
-    corpus: str  # a name `sweeps.corpora.build` knows: stdlib, code, code-large, text, text-debian, files:GLOB, hf:NAME
+    corpus: str  # a name `sweeps.corpora.build` knows: stdlib, code, text, files:GLOB, hf:NAME, tokens:DIR, mix:W*NAME+...
     steps: int  # optimiser steps
     batch: int  # sequences a step
     seq_len: int  # tokens a sequence
     corpus_hash: str = ""  # hash of the token files' manifest; filled in when the corpus is built
-    tokenizer: str = "bpe"  # bpe: learnt from the corpus; a tokenizer.json's path; hf:NAME
+    tokenizer: str = (
+        "bpe"  # bpe: learnt from the corpus, of tokens their own; a tokenizer.json's path; hf:NAME
+    )
     repeat: bool = False  # True: more tokens than the corpus holds are read again, epoch after epoch
 
     # Optimisation.

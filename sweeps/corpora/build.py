@@ -1,112 +1,216 @@
-"""A corpus, built once: cleaned, de-duplicated, split, tokenised, cached, verified on reuse.
+"""A corpus by its name: from the cache, or built; and what a run reads of it.
 
-`open_corpus(name, vocab)` returns a `Corpus`: memory-mapped token files and their manifest. The manifest's
-hash covers the recipe and the files' SHA-256, and is part of every run's configuration.
+`open_corpus(name, vocab)` returns a `Corpus`: memory-mapped token files and their manifest. Its hash is part
+of every run's configuration, so that a run is opened by its hash alone, whatever has become of the text.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
+import shlex
 import shutil
-import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from scaling.data.atomic_files import sha256
 from sweeps.checkpoint import parents
 from sweeps.config.run import RunConfig
-from sweeps.corpora import tokens
-from sweeps.corpora.cleaning import clean, split_documents
+from sweeps.corpora import building, sealing, tokens
+from sweeps.corpora.corpus import SECOND, Corpus, open_folder, read_manifest
 from sweeps.corpora.documents import Source
+from sweeps.corpora.mixture import PREFIX, MixedWindows, Part, mixed, parts_of
 from sweeps.corpora.sources import huggingface
 from sweeps.corpora.sources.registry import source_of
-
-FORMAT = 1  # raised when cleaning, splitting or the files' layout change
+from sweeps.corpora.sources.token_shards import TokenShards
+from sweeps.corpora.token_sealing import seal_shards
 
 Report = Callable[[str], None]
-Spans = dict[str, tuple[int, int]]
+
+
+def open_corpus(
+    name: str,
+    vocab: int,
+    report: Report | None = None,
+    tokenizer: str = "bpe",
+    like: str = "",
+    drop_many: bool = False,
+) -> Corpus:
+    """The corpus under `name` tokenised with `vocab` entries: from the cache if it is whole, else built.
+
+    `tokenizer` is bpe, learnt from the corpus (of tokens: their own), the path of a tokenizer.json, or
+    hf:NAME. `report` is told, in one line each, of a build and of a cache that is damaged. `like` is the hash
+    of the corpus that a sweep was begun with: a user's text is then read by the rules of that format.
+    `drop_many` builds though more than a fifth of a user's documents are dropped.
+    """
+    say = report or logging.getLogger(__name__).warning
+    if name.startswith(PREFIX):
+        return _open_mixture(name, vocab, say, tokenizer)
+    wanted = _Wanted(name, vocab, tokenizer, sealing.cache_folder(), say, like, drop_many or bool(like))
+    return open_folder(wanted.folder())
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """Token files and what they are."""
+class _Wanted:
+    """A corpus that is asked for."""
 
-    folder: Path
-    manifest: dict[str, Any]
-    train: npt.NDArray[np.integer[Any]]  # (tokens,), memory-mapped
-    valid: npt.NDArray[np.integer[Any]]  # (tokens,), memory-mapped, domain after domain
+    name: str
+    vocab: int
+    tokenizer: str
+    root: Path  # the cache
+    say: Report
+    like: str
+    drop_many: bool
 
-    @property
-    def hash(self) -> str:
-        """What identifies the tokens: SHA-256 of the canonical manifest."""
-        return manifest_hash(self.manifest)
+    def folder(self) -> Path:
+        """Its folder in the cache, built if need be."""
+        first = bool(self.like) and not self.like.startswith(SECOND)
+        source = source_of(self.name, first, self.say)
+        if isinstance(source, TokenShards):
+            return self._sealed(source)
+        path = "bpe" if self.tokenizer == "bpe" else str(huggingface.tokenizer_file(self.tokenizer))
+        recipe, state = tokens.recipe(path), source.state()
+        entry = sealing.Entry.of(self.root, self.name, self.vocab, recipe, first)
+        if state != "" and (known := entry.folder(state) or (state is None and self._by_hash())):
+            if state is None:
+                self.say(f"corpus {self.name}: its files are gone; the tokens in {known} stand")
+            return known
+        named = first or state == ""
+        whole = {"format": 1, "corpus": self.name} if named else {"format": 2}
+        whole |= {"vocab": self.vocab, "tokenizer": recipe, "val_share": source.val_share}
+        whole["source"] = source.recipe()
+        folder = self._built(source, whole, path)
+        # A file that the system refuses may be read next time, though its size and time stand.
+        entry.keep(folder, "" if "refused" in whole["source"] else state or "")
+        return folder
 
-    @property
-    def valid_spans(self) -> Spans:
-        """Where each domain stands in `valid`: {domain: (first token, one past the last)}."""
-        return {name: (int(a), int(b)) for name, (a, b) in self.manifest["valid"]["spans"].items()}
+    def _by_hash(self) -> Path | None:
+        return sealing.folder_of_hash(self.root, self.like) if self.like else None
 
-    def bytes_per_token(self, domain: str | None = None) -> float:
-        """Of the held-out text; bits per byte = loss / ln 2 / bytes_per_token compares tokenizers."""
-        counts = self.manifest["valid"] if domain is None else self.manifest["valid"]["domains"][domain]
-        return float(counts["bytes"] / counts["tokens"])
+    def _place(self, recipe: dict[str, Any]) -> tuple[str, Path]:
+        key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+        return key, self.root / "corpora" / f"{self.name.partition(':')[0]}-v{self.vocab}-{key}"
+
+    def _built(self, source: Source, recipe: dict[str, Any], path: str) -> Path:
+        """The folder of a recipe; what is damaged there is built again."""
+        key, folder = self._place(recipe)
+        with sealing.one_builder(self.root, f"corpora-{key}.lock"):
+            if folder.exists():
+                fault = sealing.fault(folder)
+                if fault is None:
+                    return folder
+                self.say(f"corpus {self.name}: the cache in {folder} is damaged ({fault}); building it again")
+                shutil.rmtree(folder)
+            tokens.check_vocabulary(self.tokenizer, self.vocab, path)
+            self.say(f"corpus {self.name}: building it (vocabulary {self.vocab}); kept in {folder}")
+            command = f"parscale corpus {shlex.quote(self.name)} --vocab {self.vocab}"
+            command += "" if self.tokenizer == "bpe" else f" --tokenizer {shlex.quote(self.tokenizer)}"
+            order = building.Order(
+                self.name,
+                source,
+                recipe,
+                self.vocab,
+                path,
+                folder,
+                self.root / "downloads",
+                drop_many=self.drop_many,
+                remedy=f"{command} --drop-many builds it",
+            )
+            building.build(order, self.say)
+        return folder
+
+    def _sealed(self, source: TokenShards) -> Path:
+        """The folder with the seal of shards; they are read again if a file's size or time has changed."""
+        own = self.tokenizer == "bpe"
+        path = source.tokenizer if own else huggingface.tokenizer_file(self.tokenizer)
+        if not own and source.tokenizer and tokens.recipe(str(path)) != tokens.recipe(str(source.tokenizer)):
+            raise ValueError(
+                f"corpus {self.name} has a tokenizer of its own, {source.tokenizer}, which is not "
+                f"{self.tokenizer}; leave --tokenizer out"
+            )
+        least = tokens.entries(path) if path else source.vocabulary
+        if source.vocab_option is None and least > self.vocab:
+            raise ValueError(
+                f"corpus {self.name} has a vocabulary of {least:,}, the model one of {self.vocab:,}; "
+                "take a model with as many, or shards of its tokenizer"
+            )
+        key, folder = self._place({"tokens": str(source.folder), "vocab": self.vocab, "tokenizer": str(path)})
+        entry = sealing.Entry.of(self.root, str(source.folder), source.vocab_option, self.vocab, str(path))
+        state = source.state()
+        with sealing.one_builder(self.root, f"corpora-{key}.lock"):
+            if (known := entry.folder(state)) is None:
+                seal_shards(source, self.name, self.vocab, path, folder, self.say)
+                entry.keep(folder, state)
+                return folder
+        return known
 
 
-def manifest_hash(manifest: dict[str, Any]) -> str:
-    """SHA-256 of the manifest's canonical JSON."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+def _open_mixture(name: str, vocab: int, say: Report, tokenizer: str) -> Corpus:
+    """The corpora of a mixture, all with one tokenizer: that of tokens in it, else learnt from the heaviest."""
+    parts = parts_of(name)
+    order = sorted(parts, key=lambda part: (not part.name.startswith("tokens:"), -part.weight))
+    found: dict[str, Corpus] = {}
+    for part in order:
+        opened = open_corpus(part.name, vocab, say, tokenizer)
+        if tokenizer == "bpe" and opened.tokenizer:
+            tokenizer = str(opened.tokenizer)
+        elif opened.tokenizer is None and any(not p.name.startswith("tokens:") for p in parts):
+            raise ValueError(
+                f"corpus {part.name} has no tokenizer.json, with which the text beside it is encoded"
+            )
+        found[part.name] = opened
+    return _keep_mixture(name, parts, [found[part.name] for part in parts])
 
 
-def cache_folder() -> Path:
-    """Where built corpora live: $PARSCALE_CACHE, or the user's cache folder."""
-    import platformdirs
-
-    return Path(os.environ.get("PARSCALE_CACHE") or platformdirs.user_cache_dir("parscale"))
-
-
-def open_corpus(name: str, vocab: int, report: Report | None = None, tokenizer: str = "bpe") -> Corpus:
-    """The corpus under `name` tokenised with `vocab` entries: from the cache if it verifies, else built.
-
-    `tokenizer` is bpe, trained on the corpus, the path of a tokenizer.json, or hf:NAME. `report` is
-    told, in one line each, of a build and of a cache that failed its checksums.
-    """
-    say = report or logging.getLogger(__name__).warning
-    source = source_of(name)
-    path = "bpe" if tokenizer == "bpe" else str(huggingface.tokenizer_file(tokenizer))
-    recipe = {"format": FORMAT, "corpus": name, "vocab": vocab, "tokenizer": tokens.recipe(path)}
-    recipe |= {"val_share": source.val_share, "source": source.recipe()}
-    key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
-    root = cache_folder()
-    folder = root / "corpora" / f"{name.partition(':')[0]}-v{vocab}-{key}"
-    with _exclusive(root, f"corpora-{key}.lock"):
-        if folder.exists():
-            fault = _fault(folder)
-            if fault is None:
-                return _open(folder)
-            say(f"corpus {name}: the cache in {folder} is damaged ({fault}); building it again")
-            shutil.rmtree(folder)
-        tokens.check_vocabulary(tokenizer, vocab, path)
-        say(f"corpus {name}: building it (vocabulary {vocab}); kept in {folder}")
-        _build(source, recipe, vocab, path, folder, root / "downloads")
-    return _open(folder)
+def _keep_mixture(name: str, parts: list[Part], corpora: list[Corpus]) -> Corpus:
+    """The mixture, noted in the cache so that its hash finds it."""
+    root = sealing.cache_folder()
+    mixture = mixed(root, name, parts, corpora)
+    folder = root / "corpora" / f"mix-{mixture.hash.removeprefix(SECOND)[:16]}"
+    if not folder.exists() or sealing.fault(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "manifest.json").write_text(json.dumps(mixture.manifest, indent=1), encoding="utf-8")
+        sealing.seal(folder, [], {})
+    for corpus in corpora:
+        sealing.keep_hash(root, corpus.hash, corpus.folder)
+    sealing.keep_hash(root, mixture.hash, folder)
+    return replace(mixture, folder=folder)
 
 
-def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[RunConfig]:
+def _open_hash(code: str) -> Corpus | None:
+    """The corpus of a hash, if the cache holds it whole: no text is looked for, nothing is hashed."""
+    root = sealing.cache_folder()
+    folder = sealing.folder_of_hash(root, code)
+    if folder is None:
+        return None
+    manifest = read_manifest(folder)
+    if "mixture" not in manifest:
+        return open_folder(folder)
+    corpora = [_open_hash(of) for _, _, of in manifest["mixture"]]
+    parts = [Part(name, weight) for name, weight, _ in manifest["mixture"]]
+    whole = [corpus for corpus in corpora if corpus]
+    return mixed(folder, manifest["name"], parts, whole) if len(whole) == len(parts) else None
+
+
+def verify(corpus: Corpus) -> str | None:
+    """Hash every file of a corpus again: what is wrong with it, or None."""
+    several = getattr(corpus, "corpora", None) or (corpus,)
+    return next((fault for one in several if (fault := sealing.fault(one.folder, every=True))), None)
+
+
+def bind(
+    configs: Iterable[RunConfig], report: Report | None = None, known: Iterable[RunConfig] = ()
+) -> list[RunConfig]:
     """The configurations with their corpora's hashes filled in; builds corpora that are not cached.
 
-    A run that wants more tokens than its corpus holds is refused here, before any is trained.
+    `known` are the runs of the sweep that goes on. A corpus of the same content as one of theirs takes its
+    name, so that text may be moved. A run that wants more tokens than its corpus holds is refused here,
+    before any is trained.
     """
+    begun = list(known)
+    planned = {(run.corpus, run.model.vocab, run.tokenizer): run.corpus_hash for run in begun}
     built: dict[tuple[str, int, str], Corpus] = {}
     bound: list[RunConfig] = []
     renamed: dict[str, str] = {}
@@ -114,13 +218,17 @@ def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[Run
     for config in sorted(configs, key=lambda config: bool(config.parent)):  # a stage 1 before its stages 2
         key = (config.corpus, config.model.vocab, config.tokenizer)
         if key not in built:
-            built[key] = open_corpus(config.corpus, config.model.vocab, report, config.tokenizer)
+            name, vocab, tokenizer = key
+            built[key] = open_corpus(name, vocab, report, tokenizer, planned.get(key, ""))
         windows = windows_of(config, built[key])
         epochs = windows.epochs(config.start_step + config.steps)
         most[config.corpus] = max(most.get(config.corpus, 0.0), epochs)
         parent = renamed.get(config.parent, config.parent)
         of_parent = "" if not parent or config.parent in renamed else parents.parent_fingerprint(Path(parent))
-        new = replace(config, corpus_hash=built[key].hash, parent=parent, parent_hash=of_parent)
+        corpus = _known_name(config.corpus, built[key].hash, begun)
+        new = replace(
+            config, corpus=corpus, corpus_hash=built[key].hash, parent=parent, parent_hash=of_parent
+        )
         renamed[config.run_id] = new.run_id
         bound.append(new)
     for name, epochs in most.items():
@@ -129,92 +237,49 @@ def bind(configs: Iterable[RunConfig], report: Report | None = None) -> list[Run
     return bound
 
 
+def _known_name(name: str, code: str, known: list[RunConfig]) -> str:
+    """What a sweep calls a corpus of this content, if it has one; else its own name."""
+    names = [run.corpus for run in known if run.corpus_hash == code]
+    return name if name in names or not names else names[0]
+
+
 def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
     """The run's corpus, refused if it is not the one the configuration was made with.
 
-    `report` is told of a build, and of text that the run reads again.
+    `report` is told of a build, of text that the run reads again, and of a mixture's shares.
     """
-    corpus = open_corpus(run.corpus, run.model.vocab, report, run.tokenizer)
+    corpus = _open_hash(run.corpus_hash) if run.corpus_hash else None
+    if corpus is None:
+        corpus = open_corpus(run.corpus, run.model.vocab, report, run.tokenizer, run.corpus_hash)
     if run.corpus_hash and corpus.hash != run.corpus_hash:
         raise ValueError(
             f"corpus {run.corpus}: its tokens differ from those the run was planned with "
             f"({corpus.hash[:12]}, planned {run.corpus_hash[:12]}); plan the sweep in a new folder"
         )
-    if run.repeat and report:
-        epochs = windows_of(run, corpus).epochs(run.start_step + run.steps)
-        if epochs > 1:
-            report(f"run {run.size} P={run.model.P} seed {run.seed} reads its corpus {epochs:.1f} times")
+    if report:
+        _tell_reading(run, corpus, report)
     return corpus
 
 
-def windows_of(run: RunConfig, corpus: Corpus) -> tokens.Windows:
+def _tell_reading(run: RunConfig, corpus: Corpus, report: Report) -> None:
+    """Say what of the corpus a run reads, where that is not all of it once at most."""
+    which = f"run {run.size} P={run.model.P} seed {run.seed}"
+    windows, steps = windows_of(run, corpus), run.start_step + run.steps
+    if isinstance(windows, MixedWindows):
+        names = [part.name for part in parts_of(run.corpus)]
+        shares = zip(names, windows.shares(steps), strict=True)
+        report(f"{which} reads " + ", ".join(f"{share:.2%} of {name}" for name, share in shares))
+    if run.repeat and (epochs := windows.epochs(steps)) > 1:
+        report(f"{which} reads its corpus {epochs:.1f} times")
+
+
+def windows_of(run: RunConfig, corpus: Corpus) -> tokens.Windows | MixedWindows:
     """The run's training windows; more tokens than there are is refused unless the run repeats."""
-    windows = tokens.Windows(corpus.train, run.seq_len, run.batch, run.seed)
+    windows = corpus.windows(run.seq_len, run.batch, run.seed)
     if windows.count < 1 or (windows.epochs(run.start_step + run.steps) > 1 and not run.repeat):
         raise ValueError(
-            f"corpus {run.corpus} holds {len(corpus.train):,} training tokens, "
+            f"corpus {run.corpus} holds {windows.tokens_held:,} training tokens, "
             f"run {run.size} P={run.model.P} wants {run.D:,}; "
             "lower --tokens, take a larger corpus, or allow repetition with --repeat"
         )
     return windows
-
-
-@contextmanager
-def _exclusive(root: Path, name: str) -> Iterator[None]:
-    """One builder at a time on this machine; the lock goes with the process."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / name).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _fault(folder: Path) -> str | None:
-    """What is wrong with a cached corpus, or None."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        for name, wanted in manifest["sha256"].items():
-            if sha256(folder / name) != wanted:
-                return f"{name} fails its checksum"
-    except FileNotFoundError as error:
-        return f"{Path(error.filename).name} is missing"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return "manifest.json is not a manifest"
-    return None
-
-
-def _open(folder: Path) -> Corpus:
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    train, valid = (
-        tokens.open_tokens(folder / f"{part}.bin", manifest["dtype"]) for part in ("train", "valid")
-    )
-    return Corpus(folder, manifest, train, valid)
-
-
-def _build(
-    source: Source, recipe: dict[str, Any], vocab: int, tokenizer: str, folder: Path, downloads: Path
-) -> None:
-    """Build in a temporary folder beside the final one, then rename: never a half-built corpus."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    kept, dropped = clean(source.documents(downloads))
-    parts = split_documents(kept, source.val_share)
-    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
-        encoder = tokens.make_tokenizer(tokenizer, [d.text for d in parts["train"]], vocab)
-        if tokenizer == "bpe":
-            encoder.save(str(scratch / "tokenizer.json"))
-        else:  # the file as it is, so that a corpus is the same by the copy beside a run's weights
-            shutil.copyfile(tokenizer, scratch / "tokenizer.json")
-        dtype = "uint16" if vocab <= 2**16 else "uint32"
-        counts = {
-            part: tokens.write_tokens(encoder, parts[part], scratch / f"{part}.bin", dtype) for part in parts
-        }
-        if (more := dropped["unreadable"] - len(dropped["unreadable_documents"])) > 0:
-            dropped["unreadable_unlisted"] = more  # the list ends; not that there were no more
-        manifest = {"recipe": recipe, "dtype": dtype, "dropped": dropped, **counts}
-        manifest["licences"] = dict(Counter(f"{d.domain}: {d.licence}" for d in kept).most_common())
-        manifest["sha256"] = {path.name: sha256(path) for path in sorted(scratch.iterdir())}
-        (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        scratch.chmod(0o755)
-        scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

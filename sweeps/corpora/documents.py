@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ class Document:
     text: str
     domain: str
     licence: str = "unknown"
+    code: bool | None = None  # whether it is code; None: its content decides
 
 
 @dataclass(frozen=True)
@@ -46,26 +48,42 @@ class Source(Protocol):
     def recipe(self) -> dict[str, Any]:
         """Everything that decides which documents come out."""
 
+    def state(self) -> str | None:
+        """What its files are, told without reading them; "" of what never changes, None of what is gone."""
+
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
         """The documents, in a fixed order; `folder` is scratch and download space."""
 
 
-def decode(name: str, raw: bytes, domain: str, licence: str) -> Document | Unreadable:
+def signature(paths: Iterable[Path]) -> str:
+    """Path, size and time of change of files, as one hash: while it stands they are taken for unchanged."""
+    found = hashlib.sha256()
+    for path in paths:
+        stat = path.stat()
+        found.update(f"{path.absolute()} {stat.st_size} {stat.st_mtime_ns}\n".encode("utf-8", "replace"))
+    return found.hexdigest()
+
+
+def decode(
+    name: str, raw: bytes, domain: str, licence: str, code: bool | None = None
+) -> Document | Unreadable:
     """A document from its bytes, if they are UTF-8."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return Unreadable(name, f"not UTF-8: {error.reason} at byte {error.start}")
-    return Document(name, text.replace("\r\n", "\n"), domain, licence)
+    return Document(name, text.replace("\r\n", "\n"), domain, licence, code)
 
 
-def domains_of(manifest: dict[str, Any]) -> dict[str, dict[str, int]]:
-    """Documents, bytes and tokens of each domain, held out or not."""
-    found: dict[str, Counter[str]] = {}
+def domains_of(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Documents, bytes and tokens of each domain, held out or not; None where not known."""
+    found: dict[str, dict[str, Any]] = {}
     for part in ("train", "valid"):
         for domain, counts in manifest[part]["domains"].items():
-            found.setdefault(domain, Counter()).update(counts)
-    return {domain: dict(counts) for domain, counts in found.items()}
+            seen = found.setdefault(domain, dict.fromkeys(counts, 0))
+            for key, count in counts.items():
+                seen[key] = None if None in (seen[key], count) else seen[key] + count
+    return found
 
 
 def described(manifest: dict[str, Any]) -> list[str]:
@@ -78,10 +96,16 @@ def described(manifest: dict[str, Any]) -> list[str]:
         licences[key.partition(": ")[2]] += count
     names = [f"{name} ({count:,})" for name, count in licences.most_common(LISTED)]
     names += [f"{len(licences) - LISTED} more"] * (len(licences) > LISTED)
-    lines = [f"dropped: {', '.join(told) or 'nothing'}", f"licences (documents): {', '.join(names)}"]
+    lines = [f"dropped: {', '.join(told) or 'nothing'}"]
+    lines += [f"{DROPPED[why]}: {each[0]}" for why, each in manifest.get("examples", {}).items() if each]
+    lines += [f"licences (documents): {', '.join(names)}"] if names else []
     lines += [f"unreadable: {name}: {reason}" for name, reason in listed[:LISTED]]
     if (more := len(listed) - LISTED + unlisted) > 0:
         lines.append(f"unreadable: {more:,} more; --json lists the first {len(listed):,}")
     source = manifest["recipe"]["source"]
-    facts = [f"{len(of):,} {name}" if isinstance(of, list) else f"{name} {of}" for name, of in source.items()]
+    facts = [
+        f"{len(of):,} {name}" if isinstance(of, list) else f"{name} {of}"
+        for name, of in source.items()
+        if name != "content" and of not in ("", 0)
+    ]
     return [*lines, ", ".join(facts)]

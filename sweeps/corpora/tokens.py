@@ -1,4 +1,4 @@
-"""Tokens: a byte-level BPE, token files on disk, and which tokens a step sees.
+"""Tokens: tokenizers, token files on disk, and which tokens a step sees.
 
 A training batch is a pure function of (seed, step): the token file is cut into windows of seq_len
 tokens, each epoch visits every window once in an order drawn from (seed, epoch), and a step takes
@@ -8,16 +8,15 @@ with one seed see the same data whatever their P.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from scaling.data.atomic_files import sha256
-from sweeps.corpora.documents import Document
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -30,9 +29,41 @@ QWEN2_SPLIT = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 TRAINING_BYTES = 10_000_000  # of text the merges are learnt from
-CHUNK = 2000  # documents encoded at a time
 
-Tokens = npt.NDArray[np.integer[Any]]
+Ids = npt.NDArray[np.integer[Any]]
+
+
+class Tokens(Protocol):
+    """A row of token ids that is read in slices: an array, memory-mapped or not, or `Shards` of them."""
+
+    def __len__(self) -> int:
+        """How many tokens."""
+
+    def __getitem__(self, span: slice, /) -> Any:
+        """The ids of a span, as an array."""
+
+
+class Shards:
+    """Token arrays read as one, in their order."""
+
+    def __init__(self, parts: Sequence[Tokens]) -> None:
+        self.parts = [part for part in parts if len(part)]
+        self.ends = np.cumsum([len(part) for part in self.parts])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1]) if self.parts else 0
+
+    def __getitem__(self, span: slice) -> Ids:
+        """(tokens,) ids of a span; a copy where it crosses from one array into the next."""
+        first, last, _ = span.indices(len(self))
+        found = []
+        shard = int(np.searchsorted(self.ends, first, side="right"))
+        while first < last:
+            begin = int(self.ends[shard]) - len(self.parts[shard])
+            end = min(last, int(self.ends[shard]))
+            found.append(np.asarray(self.parts[shard][first - begin : end - begin]))
+            first, shard = end, shard + 1
+        return found[0] if len(found) == 1 else np.concatenate([np.empty(0, np.uint16), *found])
 
 
 def recipe(tokenizer: str) -> dict[str, Any]:
@@ -81,17 +112,14 @@ def read_tokenizer(path: str | Path) -> Tokenizer:
     return found
 
 
-def make_tokenizer(tokenizer: str, texts: Sequence[str], vocab: int) -> Tokenizer:
-    """The tokenizer `bpe`, learnt from `texts`, or the one in a tokenizer.json that `check` lets pass."""
-    if tokenizer == "bpe":
-        return train_tokenizer(texts, vocab)
-    read = read_tokenizer(tokenizer)
-    read.no_truncation()  # some files say that texts are to be cut or filled up
-    read.no_padding()
-    return read
+def whole_texts(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer without the cutting and filling up that some files ask for."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
-def train_tokenizer(texts: Sequence[str], vocab: int) -> Tokenizer:
+def train_tokenizer(texts: Iterable[str], vocab: int) -> Tokenizer:
     """Byte-level BPE of `vocab` entries (fewer if the text has no more), from the first 10 MB of `texts`."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -105,48 +133,42 @@ def train_tokenizer(texts: Sequence[str], vocab: int) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=vocab, special_tokens=[END], initial_alphabet=alphabet, show_progress=False
     )
-    ends = np.cumsum([len(text.encode()) for text in texts])
-    enough = int(np.searchsorted(ends, TRAINING_BYTES)) + 1
-    tokenizer.train_from_iterator(texts[:enough], trainer=trainer)
+    tokenizer.train_from_iterator(_first(texts, TRAINING_BYTES), trainer=trainer)
     return tokenizer
 
 
-def write_tokens(
-    tokenizer: Tokenizer, documents: Sequence[Document], path: Path, dtype: str
-) -> dict[str, Any]:
-    """Encode the documents, each followed by END, into one flat file; returns its counts.
-
-    `spans` says where each domain stands, for documents that come domain after domain.
-    """
-    end = tokenizer.token_to_id(END)
-    total = 0
-    spans: dict[str, tuple[int, int]] = {}
-    domains: dict[str, dict[str, int]] = {}
-    with path.open("wb") as file:
-        for start in range(0, len(documents), CHUNK):
-            chunk = documents[start : start + CHUNK]
-            encodings = tokenizer.encode_batch_fast([d.text for d in chunk], add_special_tokens=False)
-            for document, encoding in zip(chunk, encodings, strict=True):
-                np.asarray([*encoding.ids, end], dtype=dtype).tofile(file)
-                count = len(encoding.ids) + 1
-                seen = domains.setdefault(document.domain, {"documents": 0, "bytes": 0, "tokens": 0})
-                seen["documents"] += 1
-                seen["bytes"] += len(document.text.encode())
-                seen["tokens"] += count
-                first = spans.get(document.domain, (total, 0))[0]
-                total += count
-                spans[document.domain] = (first, total)
-    sums = {key: sum(d[key] for d in domains.values()) for key in ("documents", "bytes", "tokens")}
-    return {**sums, "domains": domains, "spans": spans}
+def _first(texts: Iterable[str], size: int) -> Iterator[str]:
+    """The texts up to the one with which they hold `size` bytes."""
+    for text in texts:
+        yield text
+        size -= len(text.encode())
+        if size <= 0:
+            return
 
 
-def open_tokens(path: Path, dtype: str) -> Tokens:
-    """The token file, memory-mapped read-only."""
-    return np.memmap(path, dtype=dtype, mode="r")
+def open_tokens(path: Path, dtype: str, offset: int = 0, count: int | None = None) -> Ids:
+    """The token file, memory-mapped read-only, from byte `offset` on."""
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=None if count is None else (count,))
+
+
+class Steps:
+    """Batches of windows, one window after the other."""
+
+    batch: int
+
+    def window(self, index: int) -> Ids:
+        """(seq_len + 1,) token ids of the window that is read as number `index`."""
+        raise NotImplementedError
+
+    def step(self, step: int, rank: int = 0, ranks: int = 1) -> npt.NDArray[np.int64]:
+        """(batch / ranks, seq_len + 1) token ids of `step`: inputs and, shifted by one, targets."""
+        first = step * self.batch
+        mine = range(first + rank, first + self.batch, ranks)
+        return np.stack([self.window(index) for index in mine]).astype(np.int64)
 
 
 @dataclass
-class Windows:
+class Windows(Steps):
     """Which windows of a token file each step reads."""
 
     tokens: Tokens  # (n,)
@@ -158,23 +180,23 @@ class Windows:
     @property
     def count(self) -> int:
         """Windows in one epoch; each needs one token more than seq_len, for the last target."""
-        return (len(self.tokens) - 1) // self.seq_len
+        return max(0, len(self.tokens) - 1) // self.seq_len
+
+    @property
+    def tokens_held(self) -> int:
+        """Tokens of the corpus."""
+        return len(self.tokens)
 
     def epochs(self, steps: int) -> float:
         """How often `steps` steps read the corpus."""
         return steps * self.batch / self.count
 
-    def step(self, step: int, rank: int = 0, ranks: int = 1) -> npt.NDArray[np.int64]:
-        """(batch / ranks, seq_len + 1) token ids of `step`: inputs and, shifted by one, targets."""
-        first = step * self.batch
-        mine = range(first + rank, first + self.batch, ranks)
-        starts = [self._window(index) * self.seq_len for index in mine]
-        rows = [self.tokens[start : start + self.seq_len + 1] for start in starts]
-        return np.stack(rows).astype(np.int64)
-
-    def _window(self, index: int) -> int:
+    def window(self, index: int) -> Ids:
+        """(seq_len + 1,) token ids: the windows of an epoch stand in an order drawn from (seed, epoch)."""
         epoch, place = divmod(index, self.count)
         if self._order is None or self._order[0] != epoch:
             generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, epoch])))
             self._order = (epoch, generator.permutation(self.count))
-        return int(self._order[1][place])
+        start = int(self._order[1][place]) * self.seq_len
+        found: Ids = self.tokens[start : start + self.seq_len + 1]
+        return found

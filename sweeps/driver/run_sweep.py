@@ -85,8 +85,9 @@ def run_sweep(
     share_out(workers, len(configs))
     chosen.share(workers, len(configs))  # a cluster that is not there is refused before anything is written
     report = partial(console.print, highlight=False, soft_wrap=True)
-    bound = corpora.bind(configs, report=report)
-    store = Store(out)  # what is refused up to here leaves no folder behind
+    store = Store(out)
+    bound = corpora.bind(configs, report=report, known=store.configs().values())
+    # What is refused up to here leaves no folder behind.
     store.create(name or configs[0].sweep, rule)
     aside = store.damaged()
     store.gather(curves=True)  # what is damaged is known before anything is trained

@@ -18,6 +18,7 @@ from typing import Any
 from sweeps.config.run import RunConfig
 from sweeps.corpora import tokens
 from sweeps.corpora.sources import huggingface
+from sweeps.corpora.sources.registry import token_shards
 from sweeps.grids import recipes
 from sweeps.grids.axes import ALL, Axes
 from sweeps.grids.scaling_rules import PAPER_SIZES, SmallRule, paper_run
@@ -40,6 +41,8 @@ class Grid:
             made = [replace(config, precision=axes.precision) for config in made]
         if axes.tokenizer and not axes.base:
             made = _tokenized(made, axes.tokenizer)
+        elif not axes.base:
+            made = _with_own_vocabulary(made)
         configs = recipes.apply(made, axes)
         if axes.tokenizer and axes.base:  # the base's vocabulary stands, whatever tokenizer lies beside it
             configs = [replace(config, tokenizer=axes.tokenizer) for config in configs]
@@ -82,6 +85,17 @@ def _tokenized(configs: list[RunConfig], tokenizer: str) -> list[RunConfig]:
         return replace(config, tokenizer=tokenizer, model=model)
 
     return [changed(config) if config in other else config for config in configs]
+
+
+def _with_own_vocabulary(configs: list[RunConfig]) -> list[RunConfig]:
+    """The configurations, as many rows in the embedding as the tokens have that a run's corpus is made of."""
+    own = {name: shards.vocabulary for name in {c.corpus for c in configs} if (shards := token_shards(name))}
+
+    def changed(config: RunConfig) -> RunConfig:
+        vocab = own.get(config.corpus, config.model.vocab)
+        return replace(config, model=replace(config.model, vocab=vocab))
+
+    return [changed(config) for config in configs]
 
 
 Point = Callable[[str, int, str, int, Axes], RunConfig]  # (size, P, corpus, seed, filled axes) -> run

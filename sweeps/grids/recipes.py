@@ -17,6 +17,7 @@ from scaling.accounting import Shape
 from sweeps.checkpoint import hf_config
 from sweeps.config.model import ADDED, ModelConfig
 from sweeps.config.run import RunConfig
+from sweeps.corpora.sources.registry import token_shards
 from sweeps.grids.axes import Axes
 
 STAGE2_SHARE = 0.02  # of the tokens: 20B of 1T in the paper
@@ -77,8 +78,7 @@ def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[Run
         raise ValueError(f"recipe={recipe!r} starts from a checkpoint: name its folder with --base")
     base = Path(axes.base)
     shape = _read_shape(base)
-    tokenizer = base / "tokenizer.json"
-    own = str(tokenizer) if tokenizer.exists() else "bpe"
+    own = _own_tokenizer(base, axes, runs)
     found = []
     alike = (run.size for run in runs if _backbone(run.model) == _backbone(shape))
     size_of_base = next(alike, runs[0].size)
@@ -92,6 +92,26 @@ def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[Run
             grown = replace(run, model=model, recipe=recipe, parent=str(base), start=start)
             found.append(replace(grown, size=size, tokenizer=own))
     return found
+
+
+def _own_tokenizer(base: Path, axes: Axes, runs: list[RunConfig]) -> str:
+    """The base's tokenizer: its weights know no other, so that none is learnt for it.
+
+    Where the corpora are tokens already, the one that made them is theirs to know.
+    """
+    path = base / "tokenizer.json"
+    if axes.tokenizer == "bpe":
+        raise ValueError(
+            f"--tokenizer bpe learns new tokens, which the weights in {base} do not know; leave it out"
+        )
+    if path.exists():
+        return str(path)
+    if not (axes.tokenizer or all(token_shards(run.corpus) for run in runs)):
+        raise ValueError(
+            f"--base {base} has no tokenizer.json, without which no text is in its tokens; "
+            "put its own there, or name it with --tokenizer"
+        )
+    return axes.tokenizer or "bpe"
 
 
 def _backbone(model: ModelConfig) -> Shape:

@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from sweeps.config.execution import Execution
 from sweeps.config.run import RunConfig
-from sweeps.corpora import build as corpora
+from sweeps.corpora.corpus import Corpus
 from sweeps.training import snapshots
 from sweeps.training.evaluate import Evaluation, evaluate
 from sweeps.training.lightning_module import ParScaleModule
@@ -32,7 +32,7 @@ class Watch(Callback):
         self,
         run: RunConfig,
         folder: Path,
-        corpus: corpora.Corpus,
+        corpus: Corpus,
         execution: Execution,
         stop: Callable[[], bool],
     ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sweeps.corpora.tokens import Tokens
+from sweeps.corpora.tokens import Ids, Tokens
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training.strategies import dealt, rank, ranks
 
@@ -85,7 +85,7 @@ def _batches(count: int, seq_len: int, batch: int, limit: int) -> list[list[tupl
     return [*batches, [rest]] if rest[1] - rest[0] > 1 and not (limit and whole) else batches
 
 
-def _losses(model: ParScaleLM, ids: Tokens) -> npt.NDArray[np.float64]:
+def _losses(model: ParScaleLM, ids: Ids) -> npt.NDArray[np.float64]:
     """(B, T + 1) token ids -> the loss of each prediction, flat."""
     block = torch.from_numpy(ids.astype(np.int64)).to(model.head.device)
     losses = model.loss(block[:, :-1], block[:, 1:], reduction="none")
@@ -98,7 +98,7 @@ def _streams(model: ParScaleLM, tokens: Tokens, seq_len: int) -> tuple[list[floa
         return [1.0], math.nan
     # Whole windows from the start, or what there is of one.
     count = min(SUMMARY_SEQUENCES, len(tokens) // seq_len)
-    ids = tokens[: count * seq_len].reshape(count, seq_len) if count else tokens[None]
+    ids = tokens[: count * seq_len].reshape(count, seq_len) if count else tokens[:][None]
     summary = model.stream_summary(torch.from_numpy(ids.astype(np.int64)).to(model.head.device))
     pairs = (summary.similarity.sum() - summary.similarity.diagonal().sum()) / (P * (P - 1))
     return summary.weights.tolist(), float(pairs)

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from sweeps.checkpoint import released_format
 from sweeps.config.model import ADDED
 from sweeps.config.run import RunConfig
+from sweeps.corpora.mixture import MixedWindows
 from sweeps.corpora.tokens import Windows
 from sweeps.model.blocks import is_extra
 from sweeps.model.parscale import ParScaleLM
@@ -51,7 +52,7 @@ class History:
 class ParScaleModule(L.LightningModule):
     """Trains a ParScaleLM on windows of a token file."""
 
-    def __init__(self, run: RunConfig, model: ParScaleLM, windows: Windows) -> None:
+    def __init__(self, run: RunConfig, model: ParScaleLM, windows: Windows | MixedWindows) -> None:
         super().__init__()
         self.run = run
         self.model = model
@@ -124,8 +125,16 @@ class ParScaleModule(L.LightningModule):
                 "val_loss": None,
                 "grad_norm": self._grad_norm,
                 "stream_similarity": None,
+                **self._shares(step),
             }
         )
+
+    def _shares(self, step: int) -> dict[str, float]:
+        """The share of each corpus of a mixture in what the run has read, its stage 1 included."""
+        if not isinstance(self.windows, MixedWindows):
+            return {}
+        shares = self.windows.shares(self.run.start_step + step)
+        return {f"mix_{i}": share for i, share in enumerate(shares)}
 
     def record_evaluation(self, evaluation: Evaluation) -> None:
         """Add a held-out loss and the state of the streams to the curve at this step."""
@@ -189,7 +198,9 @@ class _Batches:
             yield from torch.from_numpy(ids).chunk(run.accumulate)
 
 
-def build_model(run: RunConfig, base: Path | None = None, windows: Windows | None = None) -> ParScaleLM:
+def build_model(
+    run: RunConfig, base: Path | None = None, windows: Windows | MixedWindows | None = None
+) -> ParScaleLM:
     """The model a run starts from: per seed the same backbone for every P.
 
     With a `base` checkpoint the backbone is its own, and what ParScale adds is drawn from the seed, or
@@ -207,7 +218,7 @@ def build_model(run: RunConfig, base: Path | None = None, windows: Windows | Non
     return model
 
 
-def _text(run: RunConfig, windows: Windows) -> Tensor:
+def _text(run: RunConfig, windows: Windows | MixedWindows) -> Tensor:
     """The first of what the run reads, enough to see what its queries look like: (rows, tokens)."""
     steps = range(run.start_step, run.start_step + math.ceil(QUIET_ROWS / run.batch))
     rows = torch.cat([torch.from_numpy(windows.step(step)) for step in steps])

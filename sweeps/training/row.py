@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from sweeps.config.run import RunConfig
-from sweeps.corpora.build import Corpus
+from sweeps.corpora.corpus import Corpus
 from sweeps.store.compatibility import TRAINING_VERSION
 from sweeps.training.evaluate import Evaluation
 from sweeps.training.lightning_module import ParScaleModule

@@ -22,6 +22,7 @@ from sweeps.checkpoint.stream_bank import save_apart
 from sweeps.config.execution import DEFAULT, Execution
 from sweeps.config.run import RunConfig
 from sweeps.corpora import build as corpora
+from sweeps.corpora.corpus import Corpus
 from sweeps.driver import ranks
 from sweeps.model.parscale import ParScaleLM
 from sweeps.store.checksums import write_text
@@ -81,11 +82,11 @@ def train(
     if rank() == 0:
         write_results(run, module, corpus, folder)
         if not module.history.diverged:
-            save_run_model(run, model, folder, corpus.folder / "tokenizer.json")
+            save_run_model(run, model, folder, corpus.tokenizer)
     return row_of(run, module, watch.evaluation, started_at, corpus)
 
 
-def save_run_model(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path) -> None:
+def save_run_model(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path | None) -> None:
     """Write the model in the released format; runs on one frozen backbone share its file."""
     if run.recipe == "peft":
         save_apart(model, folder, f"backbone-{run.parent_hash[:16]}", tokenizer)
@@ -133,7 +134,7 @@ def silent_lightning() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def write_results(run: RunConfig, module: ParScaleModule, corpus: corpora.Corpus, folder: Path) -> None:
+def write_results(run: RunConfig, module: ParScaleModule, corpus: Corpus, folder: Path) -> None:
     """Curve and per-domain losses of a run that has ended."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -56,7 +56,7 @@ def sweep(tmp_path, monkeypatch):
     from sweeps.grids.grids import Axes, find
 
     monkeypatch.syspath_prepend(Path(__file__).parent)
-    monkeypatch.setattr(corpora, "bind", lambda configs, report: list(configs))
+    monkeypatch.setattr(corpora, "bind", lambda configs, **more: list(configs))
 
     def run(behaviour=None, axes=Axes(streams=(1, 2)), **more):  # noqa: B008 -- frozen
         monkeypatch.setenv("FAKE", json.dumps(behaviour or {}))

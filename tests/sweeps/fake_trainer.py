@@ -85,7 +85,7 @@ def main():
     from sweeps.driver.run_sweep import run_sweep
     from sweeps.grids.grids import Axes, find
 
-    corpora.bind = lambda configs, report: list(configs)
+    corpora.bind = lambda configs, **more: list(configs)
     configs = find("ci")(Axes(streams=(1, 2)))
     result = run_sweep(configs, Path(sys.argv[1]), name="ci", trainer="fake_trainer:train")
     print(result.summary)

@@ -54,7 +54,7 @@ def save(state, folder):
 
 
 def main():
-    corpora.bind = lambda configs, report: list(configs)
+    corpora.bind = lambda configs, **more: list(configs)
     configs = find("ci")(Axes(streams=(1, 2, 4), seeds=(0, 1)))
     result = run_sweep(configs, Path(sys.argv[1]), name="ci", workers=2, trainer="mortal_trainer:train")
     print(result.summary)

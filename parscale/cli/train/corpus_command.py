@@ -1,46 +1,80 @@
-"""Build a corpus, or verify the cached one, and describe it."""
+"""Build a corpus, or open the cached one, and describe it."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from parscale.cli.options import argument, option
+from parscale.cli.options import argument, option, switch
 from parscale.cli.table_options import JsonOptions
 from parscale.cli.train.sweep_options import TOKENIZER
 
-EXAMPLES = ("corpus stdlib", "corpus 'files:texts/*.txt' --vocab 4096")
+if TYPE_CHECKING:
+    from sweeps.corpora.corpus import Corpus
+
+EXAMPLES = (
+    "corpus stdlib",
+    "corpus 'files:texts/*.txt' --vocab 4096",
+    "corpus 'hf:NAME#most=2GB#column=body'",
+    "corpus tokens:shards/ --verify",
+    "corpus 'mix:0.7*files:a.jsonl+0.3*tokens:shards'",
+)
 VOCAB = 2048  # entries where neither --vocab nor the tokenizer says
 MOST = 12  # domains that are shown one by one
+NAMES = "stdlib, code[-large], text[-debian], files:GLOB, hf:NAME, tokens:DIR, mix:W*NAME+W*NAME"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(JsonOptions):
     """Options of `parscale corpus`."""
 
-    name: str = argument("stdlib, code[-large], text[-debian], files:GLOB, hf:NAME", metavar="NAME")
+    name: str = argument(NAMES, metavar="NAME")
     tokenizer: str = option("bpe", TOKENIZER, metavar="T")
     vocab: int | None = option(None, "entries (default 2048, or as many as the tokenizer has)", type=int)
+    drop_many: bool = switch("build it though more than a fifth of your documents are dropped")
+    verify: bool = switch("hash every file of it again, not only those that have changed")
 
 
 def run(options: Options) -> str | int:
-    """Build or verify a corpus and describe it."""
+    """Build or open a corpus and describe it; 1 if --verify finds it damaged."""
     from parscale.cli.output import as_json
     from sweeps.corpora import build as corpora
-    from sweeps.corpora import documents
 
     vocab = _vocab(options)
-    built = corpora.open_corpus(options.name, vocab, report=_report, tokenizer=options.tokenizer)
+    built = corpora.open_corpus(
+        options.name, vocab, report=_report, tokenizer=options.tokenizer, drop_many=options.drop_many
+    )
+    if options.verify:
+        if fault := corpora.verify(built):
+            _report(
+                f"corpus {options.name}: {fault}; remove {built.folder}, and the next call builds it anew"
+            )
+            return 1
+        _report(f"corpus {options.name}: every file is as it was hashed")
     if options.json:
         return as_json(built.manifest)
-    parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}
-    print(f"corpus {options.name}")
-    _show_counts(f"tokenizer {options.tokenizer}, vocabulary {vocab:,}", parts)
-    domains = documents.domains_of(built.manifest)
-    if len(domains) > 1:
-        _show_counts(f"{len(domains)} domains", domains)
-    print(*documents.described(built.manifest), f"hash {built.hash[:12]}, in {built.folder}", sep="\n")
+    _describe(options, vocab, built)
     return 0
+
+
+def _describe(options: Options, vocab: int, built: Corpus) -> None:
+    """Print what the corpus holds."""
+    from sweeps.corpora import documents
+
+    print(f"corpus {options.name}")
+    title = f"tokenizer {options.tokenizer}, vocabulary {vocab:,}"
+    if "mixture" in built.manifest:
+        weights = ", ".join(f"{weight:.2%} {name}" for name, weight, _ in built.manifest["mixture"])
+        _show_counts(f"{title}; held out", built.manifest["valid"]["domains"])
+        print(f"a run reads {weights}")
+    else:
+        _show_counts(title, {"training": built.manifest["train"], "held out": built.manifest["valid"]})
+        domains = documents.domains_of(built.manifest)
+        if len(domains) > 1:
+            _show_counts(f"{len(domains)} domains", domains)
+        print(*documents.described(built.manifest), sep="\n")
+    print(f"hash {built.hash[:12]}, in {built.folder}")
 
 
 def _report(line: str) -> None:
@@ -49,26 +83,32 @@ def _report(line: str) -> None:
 
 
 def _vocab(options: Options) -> int:
-    """The vocabulary asked for; else the tokenizer's own; else the default."""
+    """The vocabulary asked for; else the tokenizer's own, or that of tokens; else the default."""
     from sweeps.corpora import tokens
     from sweeps.corpora.sources import huggingface
+    from sweeps.corpora.sources.registry import token_shards
 
-    own = options.tokenizer != "bpe" and tokens.entries(huggingface.tokenizer_file(options.tokenizer))
-    return options.vocab if options.vocab is not None else own or VOCAB
+    if options.vocab is not None:
+        return options.vocab
+    if options.tokenizer != "bpe":
+        return tokens.entries(huggingface.tokenizer_file(options.tokenizer))
+    shards = token_shards(options.name)
+    return shards.vocabulary if shards else VOCAB
 
 
-def _show_counts(title: str, parts: dict[str, dict[str, int]]) -> None:
+def _show_counts(title: str, parts: dict[str, dict[str, Any]]) -> None:
     """Print documents, bytes, tokens and bytes a token of the largest parts, and of the others together."""
     import pandas as pd
 
     from parscale.cli.output import show
 
-    order = sorted(parts, key=lambda name: -parts[name]["bytes"])
+    order = sorted(parts, key=lambda name: -(parts[name]["bytes"] or parts[name]["tokens"]))
     rows = {name: parts[name] for name in order[:MOST]}
     if others := order[MOST:]:
         rest = {key: sum(parts[name][key] for name in others) for key in ("documents", "bytes", "tokens")}
         rows[f"{len(others)} more"] = rest
     columns: dict[str, list[str]] = {"": list(rows)}
-    columns |= {key: [f"{of[key]:,}" for of in rows.values()] for key in ("documents", "bytes", "tokens")}
-    columns["bytes a token"] = [f"{of['bytes'] / of['tokens']:.2f}" for of in rows.values()]
-    show(pd.DataFrame(columns), title)
+    for key in ("documents", "bytes", "tokens"):
+        columns[key] = ["-" if of[key] is None else f"{of[key]:,}" for of in rows.values()]
+    each = ["-" if of["bytes"] is None else f"{of['bytes'] / of['tokens']:.2f}" for of in rows.values()]
+    show(pd.DataFrame(columns | {"bytes a token": each}), title)

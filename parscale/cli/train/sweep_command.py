@@ -70,12 +70,12 @@ def plan(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -
 
 def _out_of_reach(corpora: Iterable[str]) -> list[str]:
     """Why the paper's corpora, which can be planned, cannot be had here; an unknown one is refused."""
-    from sweeps.corpora.sources.registry import PAPERS, source_of
+    from sweeps.corpora.sources.registry import PAPERS, check_name
 
     remarks = []
     for name in corpora:
         try:
-            source_of(name)
+            check_name(name)
         except ValueError as error:
             if name not in PAPERS:
                 raise

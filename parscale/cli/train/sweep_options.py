@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sweeps.config.execution import Execution
     from sweeps.grids.axes import Axes
 
-TOKENIZER = "bpe (default: learnt from the corpus), a tokenizer.json, or hf:NAME; it sets the vocabulary"
+TOKENIZER = "bpe (default: learnt from the corpus; tokens have their own), a tokenizer.json, or hf:NAME"
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 LOGGERS = {"csv": "", "tensorboard": "'parscale[tb]'", "wandb": "wandb"}  # name: what pip is to install
 LAUNCHERS: dict[str, tuple[str, ...]] = {  # name: the options that only some launchers take

@@ -56,6 +56,10 @@ class DebianPackages:
         pins = [[row["package"], row["version"], row["domain"], row["sha256"]] for row in self._rows()]
         return {"source": "debian", "reader": 2, "pins": pins, "piece": PIECE, "most": MOST, "least": LEAST}
 
+    def state(self) -> str:
+        """Nothing: it does not change under its name."""
+        return ""
+
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
         """The texts of every package, in the order of the list."""
         packages = folder / "debian"

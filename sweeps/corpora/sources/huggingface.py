@@ -1,16 +1,28 @@
-"""What the Hugging Face hub supplies: documents of a dataset, or of a folder it can read, and tokenizers."""
+"""What the Hugging Face hub supplies: documents of a dataset, or of a folder it can read, and tokenizers.
+
+A dataset of the hub is streamed to parquet shards in the cache first. A shard's last row is noted with the
+place in the stream where it ends, so that a stream that breaks off goes on there.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256 as digest_of
 from pathlib import Path
 from typing import Any
 
-from scaling.data import limits
-from scaling.data.atomic_files import sha256
-from sweeps.corpora.documents import Document, Unreadable
+from scaling.data.atomic_files import replacing, sha256
+from sweeps.corpora.documents import Document, Unreadable, signature
+from sweeps.corpora.sources.user_files import document_of
+
+FIRST_MOST = 200_000_000  # characters read under format 1
+SHARD = 64_000_000  # characters of a shard
+RETRIES_S = (1.0, 4.0, 16.0)  # waits before a stream that broke off is taken up again
+REPORT_S = 10.0
 
 
 def _hush() -> None:
@@ -19,10 +31,18 @@ def _hush() -> None:
 
 @dataclass(frozen=True)
 class HubDataset:
-    """The split `train` of NAME or NAME:CONFIGURATION, streamed; the text is its column text or content."""
+    """A split of NAME or NAME:CONFIGURATION, or of a folder; the text is its column text or content.
+
+    `most`: characters after which reading ends, 0 for all. `first`: as format 1 has it.
+    """
 
     name: str
+    column: str = ""
+    split: str = "train"
+    most: int = 0
+    first: bool = False
     val_share: float = 0.05
+    say: Callable[[str], None] = field(default=lambda line: None, compare=False)
 
     @property
     def _folder(self) -> Path:
@@ -30,21 +50,41 @@ class HubDataset:
 
     def recipe(self) -> dict[str, Any]:
         """The name, and a folder's files; a hub's dataset is not asked for anew once it is cached."""
-        files = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        files = self._files()
         entries = [[str(path.relative_to(self._folder)), sha256(path)] for path in files]
-        return {"source": "hf", "name": self.name, "most": limits.HUB, "files": entries}
+        if self.first:
+            return {"source": "hf", "name": self.name, "most": FIRST_MOST, "files": entries}
+        content = digest_of(json.dumps(entries).encode()).hexdigest() if files else self.name
+        options = {"column": self.column, "split": self.split, "most": self.most}
+        return {"source": "hf", "content": content, "files": len(files), **options}
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self._folder.rglob("*") if path.is_file())
+
+    def state(self) -> str | None:
+        """A folder's files by size and time of change; of the hub's datasets the name."""
+        files = self._files()
+        return signature(files) if files else self.name
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
-        """The rows in the dataset's order, until limits.HUB characters have been read."""
-        read = 0
-        for number, row in enumerate(self._rows()):
+        """The rows in the dataset's order, from shards below `folder` if they come from the hub."""
+        local = self.first or self._folder.is_dir()
+        read, most = 0, FIRST_MOST if self.first else self.most
+        for number, row in enumerate(self._open(None) if local else self._shards(folder)):
             document = self._document(number, row)
             yield document
             read += len(document.text) if isinstance(document, Document) else 0
-            if read >= limits.HUB:
+            if most and read >= most:
                 return
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _document(self, number: int, row: dict[str, Any]) -> Document | Unreadable:
+        meta = row.get("meta")
+        of_pile = meta.get("pile_set_name") if isinstance(meta, dict) else None
+        domain = of_pile or Path(self.name.partition(":")[0]).name
+        return document_of(f"{self.name}#{number}", row, self.column, str(domain))
+
+    def _open(self, state: dict[str, Any] | None) -> Any:
+        """The dataset as a stream, from the place that `state` tells; ValueError where it cannot be had."""
         try:
             import datasets
         except ModuleNotFoundError:
@@ -55,23 +95,141 @@ class HubDataset:
         local = self._folder.is_dir()
         path, _, configuration = (str(self._folder), "", "") if local else self.name.partition(":")
         try:
-            yield from datasets.load_dataset(path, configuration or None, split="train", streaming=True)
+            stream = datasets.load_dataset(path, configuration or None, split=self.split, streaming=True)
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ValueError(
-                f"cannot read hf:{self.name}: {reason}; check the name and the connection, "
+                f"cannot read hf:{self.name}: {_reason(error)}; check the name and the connection, "
                 "or take files you have with files:GLOB"
             ) from None
+        self._check_columns(stream)
+        if state:
+            stream.load_state_dict(state)
+        return stream
 
-    def _document(self, number: int, row: dict[str, Any]) -> Document | Unreadable:
-        text = row.get("text", row.get("content"))
-        name = f"{self.name}#{number}"
-        if not isinstance(text, str):
-            return Unreadable(name, f"no string in a column text or content, only in {', '.join(row)}")
-        meta = row.get("meta")
-        of_pile = meta.get("pile_set_name") if isinstance(meta, dict) else None
-        domain = row.get("domain") or of_pile or Path(self.name.partition(":")[0]).name
-        return Document(name, text, str(domain), str(row.get("licence") or row.get("license") or "unknown"))
+    def _check_columns(self, stream: Any) -> None:
+        """Refuse a dataset without the text column, or with one of another type, where it says so."""
+        if not stream.features:
+            return
+        known = self.column or next((c for c in ("text", "content") if c in stream.features), "")
+        if known not in stream.features:
+            raise ValueError(
+                f"hf:{self.name}: no column `{self.column or 'text'}`, only {', '.join(stream.features)}; "
+                f"name the one that holds the text: hf:{self.name}#column=NAME"
+            )
+        kind = getattr(stream.features[known], "dtype", type(stream.features[known]).__name__)
+        if kind not in ("string", "large_string", "null"):
+            raise ValueError(
+                f"hf:{self.name}: column `{known}` is {kind}, not string; name another with #column=NAME"
+            )
+
+    def _shards(self, downloads: Path) -> Iterator[dict[str, Any]]:
+        """The rows of the shards, once all are there."""
+        import pyarrow.parquet as pq
+
+        options = [self.name, self.column, self.split, self.most]
+        folder = downloads / f"hf-{digest_of(json.dumps(options).encode()).hexdigest()[:16]}"
+        self._fetch(folder)
+        for path in sorted(folder.glob("*.parquet")):
+            for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
+                yield from map(json.loads, batch.column(0).to_pylist())
+
+    def _fetch(self, folder: Path) -> None:
+        """Stream what is missing; after a break it is tried again, and what came stays for the next call."""
+        folder.mkdir(parents=True, exist_ok=True)
+        fetched = _Fetched.read(folder)
+        waits = iter(RETRIES_S)
+        while not fetched.ended:
+            before = fetched.rows
+            try:
+                self._stream(fetched)
+            except Exception as error:  # those of the transport, the file formats and the library
+                if not fetched.rows and isinstance(error, ValueError):
+                    raise
+                waits = iter(RETRIES_S) if fetched.rows > before else waits
+                wait = next(waits, None)
+                if wait is None:
+                    raise OSError(
+                        f"the stream of hf:{self.name} broke off after {fetched.rows:,} rows ({_reason(error)}); "
+                        f"they are kept in {folder}, and the same command goes on there"
+                    ) from None
+                self.say(f"corpus hf:{self.name}: {_reason(error)}; trying again in {wait:.0f} s")
+                time.sleep(wait)
+
+    def _stream(self, fetched: _Fetched) -> None:
+        """Read on from where `fetched` stands to the end, a shard after the other."""
+        stream = self._open(fetched.place)
+        began = last = time.monotonic()
+        first, start = fetched.rows, fetched.characters
+        try:
+            for row in stream:
+                fetched.add({name: value for name, value in row.items() if _plain(value)}, self.column)
+                now = time.monotonic()
+                if now - last > REPORT_S:
+                    last, rate = now, (fetched.characters - start) / (now - began) / 1e6
+                    self.say(
+                        f"corpus hf:{self.name}: {fetched.rows:,} documents, "
+                        f"{fetched.characters / 1e6:,.0f}M characters, {rate:.1f}M a second"
+                    )
+                if fetched.held >= SHARD:
+                    fetched.write(stream.state_dict())
+                if self.most and fetched.characters >= self.most:
+                    break
+            fetched.ended = True
+        finally:  # a stream of which no row came in this call does not know its place
+            fetched.write(stream.state_dict() if fetched.rows > first else fetched.place)
+
+
+def _plain(value: Any) -> bool:
+    """Whether a column's value is kept: texts and numbers, and the Pile's `meta`."""
+    return isinstance(value, str | int | float | bool | dict | list)
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@dataclass
+class _Fetched:
+    """What has come of a dataset, and the place in its stream where the last shard ends."""
+
+    folder: Path
+    rows: int = 0
+    characters: int = 0
+    shards: int = 0
+    ended: bool = False
+    place: dict[str, Any] | None = None
+    held: int = 0  # characters of rows that are in no shard yet
+    pending: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, folder: Path) -> _Fetched:
+        """What an earlier call left."""
+        path = folder / "state.json"
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return cls(folder, **known)
+
+    def add(self, row: dict[str, Any], column: str) -> None:
+        """One row more."""
+        text = row.get(column or "text", row.get("content"))
+        size = len(text) if isinstance(text, str) else 0
+        self.pending.append(json.dumps(row, default=str))
+        self.rows += 1
+        self.characters += size
+        self.held += size
+
+    def write(self, place: dict[str, Any] | None) -> None:
+        """Put the rows that are held into a shard, then note where the stream stands."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self.pending:
+            with replacing(self.folder / f"{self.shards:06}.parquet") as temporary:
+                pq.write_table(pa.table({"row": self.pending}), temporary, compression="zstd")
+            self.shards += 1
+        self.pending, self.held, self.place = [], 0, place
+        known = {name: getattr(self, name) for name in ("rows", "characters", "shards", "ended", "place")}
+        with replacing(self.folder / "state.json") as temporary:
+            temporary.write_text(json.dumps(known), encoding="utf-8")
 
 
 def tokenizer_file(tokenizer: str) -> Path:
@@ -89,7 +247,7 @@ def tokenizer_file(tokenizer: str) -> Path:
         try:
             return Path(hf_hub_download(name, "tokenizer.json", local_files_only=cached))
         except Exception as error:  # those of its transport too
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].partition(". ")[0]
+            reason = _reason(error).partition(". ")[0]
     raise ValueError(
         f"cannot fetch tokenizer {tokenizer}: {reason.rstrip('.')}; check the name, run once where there is "
         "a connection (the hub's cache keeps the file), or give the path of its tokenizer.json"

@@ -43,6 +43,10 @@ class StandardLibrary:
         """The interpreter's exact version; its library does not change under it."""
         return {"source": "stdlib", "python": sys.version, "root": sysconfig.get_paths()["stdlib"]}
 
+    def state(self) -> str:
+        """Nothing: it does not change under its name."""
+        return ""
+
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
         """Every .py file below the library's root, in the order of their paths."""
         root = Path(sysconfig.get_paths()["stdlib"])
@@ -71,6 +75,10 @@ class Wheels:
         """The pinned versions and hashes themselves."""
         lines = [line for pin in self.pins for line in data_lines(pin)]
         return {"source": "wheels", "kind": self.kind, "tests": True, "pins": lines}
+
+    def state(self) -> str:
+        """Nothing: it does not change under its name."""
+        return ""
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
         """The members wanted, wheel after wheel; nothing is written outside `folder`."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scaling.data import limits
 from scaling.data.atomic_files import sha256
-from sweeps.corpora.documents import Document, Unreadable, decode
+from sweeps.corpora.cleaning import code_by_suffix
+from sweeps.corpora.documents import Document, Unreadable, decode, signature
+
+COLUMNS = ("text", "content")  # where a row's text is looked for
+PLACES = ("path", "max_stars_repo_path", "filename", "ext")  # columns that tell a row's suffix
 
 
 def _mark(path: Path) -> tuple[int, str]:
@@ -25,36 +31,88 @@ def _mark(path: Path) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class UserFiles:
-    """The user's own documents: text files whole, jsonl and parquet a document a row."""
+    """The user's own documents; `column` is where jsonl and parquet have their text.
+
+    `first`: as format 1 has them, known by their paths and in domains called after the last folder.
+    """
 
     pattern: str
+    column: str = ""
+    first: bool = False
     val_share: float = 0.05
 
     def recipe(self) -> dict[str, Any]:
-        """Path, size and content hash of every file; of one that cannot be read, why."""
-        entries = [[str(path), *_mark(path)] for path in self._paths()]
-        return {"source": "files", "pattern": self.pattern, "files": entries}
+        """What is in every file, whatever it is called; of one that cannot be read, why."""
+        if self.first:
+            entries = [[str(path), *_mark(path)] for path in self._paths]
+            return {"source": "files", "pattern": self.pattern, "files": entries}
+        marks = sorted([*_mark(path), path.suffix, self._domain(path)] for path in self._paths)
+        content = hashlib.sha256(json.dumps(marks).encode()).hexdigest()
+        refused = sum(size < 0 for size, *_ in marks)
+        found = {"source": "files", "files": len(marks), "content": content, "column": self.column}
+        return found | ({"refused": refused} if refused else {})
 
-    def _paths(self) -> list[Path]:
+    def state(self) -> str | None:
+        """Path, size and time of change of every file, hashed; None where there is none."""
+        return signature(self._found) if self._found else None
+
+    @cached_property
+    def _found(self) -> list[Path]:
         found = (Path(name) for name in glob.glob(os.path.expanduser(self.pattern), recursive=True))
-        paths = sorted(path for path in found if path.is_file())
-        if not paths:
+        return sorted(path for path in found if path.is_file())
+
+    @property
+    def _paths(self) -> list[Path]:
+        if not self._found:
             raise ValueError(f"corpus files:{self.pattern} matches no file; quote the pattern for the shell")
-        return paths
+        return self._found
+
+    @cached_property
+    def _root(self) -> str:
+        return os.path.commonpath([path.parent for path in self._paths])
+
+    def _domain(self, path: Path) -> str:
+        """The last folder's name; in format 2 nothing of the folder that holds all files."""
+        return "files" if not self.first and str(path.parent) == self._root else path.parent.name or "files"
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
         """The documents of every matching file, in the order of their paths."""
-        for path in self._paths():
-            domain = path.parent.name or "files"
+        for path in self._paths:
             try:
                 if path.suffix == ".jsonl":
-                    yield from _jsonl(path, domain)
+                    yield from _jsonl(path, self._domain(path), self.column)
                 elif path.suffix == ".parquet":
-                    yield from _parquet(path, domain)
+                    more = () if self.first else ("domain", "licence", "license", *PLACES)
+                    yield from _parquet(path, self._domain(path), self.column, more)
                 else:
-                    yield decode(str(path), _whole(path), domain, "unknown")
+                    yield decode(
+                        str(path), _whole(path), self._domain(path), "unknown", code_by_suffix(path.suffix)
+                    )
             except OSError as error:
                 yield Unreadable(str(path), str(error))
+
+
+def document_of(name: str, row: dict[str, Any], column: str, domain: str) -> Document | Unreadable:
+    """The document in a row: its text in `column`, or in the first of COLUMNS that is there.
+
+    `domain`, `licence` and the path of the file it was are columns too.
+    """
+    wanted = column or next((known for known in COLUMNS if known in row), "")
+    if wanted not in row:
+        named = f"`{column}`" if column else "`text` or `content`"
+        return Unreadable(name, f"no column {named}, only {', '.join(row) or 'none'}")
+    text = row[wanted]
+    if not isinstance(text, str):
+        kind = "empty" if text is None else f"a {type(text).__name__}, not a string"
+        return Unreadable(name, f"column `{wanted}` is {kind}")
+    try:
+        text.encode()  # half a surrogate pair is a string to JSON, and no text
+    except UnicodeEncodeError as error:
+        return Unreadable(name, f"column `{wanted}` is no text: {error.reason}")
+    place = str(next((row[key] for key in PLACES if row.get(key)), ""))
+    code = code_by_suffix(PurePosixPath(place).suffix or f".{place}")
+    licence = str(row.get("licence") or row.get("license") or "unknown")
+    return Document(name, text, str(row.get("domain") or domain), licence, code)
 
 
 def _whole(path: Path) -> bytes:
@@ -71,24 +129,23 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield line
 
 
-def _jsonl(path: Path, domain: str) -> Iterator[Document | Unreadable]:
+def _jsonl(path: Path, domain: str, column: str) -> Iterator[Document | Unreadable]:
     """One document a line: {"text": ..., "domain"?: ..., "licence"?: ...}."""
     for number, line in enumerate(_lines(path), 1):
         name = f"{path}:{number}"
         try:
             row = json.loads(line)
-            text = row["text"]
-            if not isinstance(text, str):
-                raise TypeError("`text` is not a string")
-            text.encode()  # half a surrogate pair is a string to JSON, and no text
-        except (ValueError, KeyError, TypeError) as error:
-            yield Unreadable(name, f"no JSON object with a string `text`: {error}")
+        except ValueError as error:
+            yield Unreadable(name, f"no JSON: {error}")
             continue
-        yield Document(name, text, str(row.get("domain", domain)), str(row.get("licence", "unknown")))
+        if isinstance(row, dict):
+            yield document_of(name, row, column, domain)
+        else:
+            yield Unreadable(name, f"no JSON object but a {type(row).__name__}")
 
 
-def _parquet(path: Path, domain: str) -> Iterator[Document | Unreadable]:
-    """One document a row, from the column `text` (or `content`)."""
+def _parquet(path: Path, domain: str, column: str, more: Iterable[str]) -> Iterator[Document | Unreadable]:
+    """One document a row, with what the columns `more` tell; a text column that is none is refused by name."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -97,15 +154,22 @@ def _parquet(path: Path, domain: str) -> Iterator[Document | Unreadable]:
     except pa.ArrowInvalid as error:
         yield Unreadable(str(path), str(error).splitlines()[0])
         return
-    column = next((name for name in ("text", "content") if name in file.schema_arrow.names), None)
-    if column is None:
-        yield Unreadable(str(path), "no column `text` or `content`")
-        return
+    schema = file.schema_arrow
+    wanted = column or next((known for known in COLUMNS if known in schema.names), "")
+    if wanted not in schema.names:
+        named = f"`{column}`" if column else "`text` or `content`"
+        raise ValueError(
+            f"{path}: no column {named}, only {', '.join(schema.names)}; name one: files:GLOB#column=NAME"
+        )
+    kind = schema.field(wanted).type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+        raise ValueError(
+            f"{path}: column `{wanted}` is {kind}, not string; "
+            "write it as strings, or name another: files:GLOB#column=NAME"
+        )
+    others = set(more) & set(schema.names)
     number = 0
-    for batch in file.iter_batches(batch_size=1024, columns=[column]):
-        for value in batch.column(0).to_pylist():
+    for batch in file.iter_batches(batch_size=256, columns=[wanted, *sorted(others - {wanted})]):
+        for row in batch.to_pylist():
             number += 1
-            if isinstance(value, str):
-                yield Document(f"{path}:{number}", value, domain)
-            else:
-                yield Unreadable(f"{path}:{number}", "the text is empty")
+            yield document_of(f"{path}:{number}", row, wanted, domain)

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from sweeps.corpora.documents import Document
-from sweeps.corpora.tokens import END, Windows, open_tokens, train_tokenizer, write_tokens
+from sweeps.corpora.tokens import END, Shards, Windows, open_tokens, train_tokenizer
 
 TEXTS = [f"def f_{i}(x):\n    return x + {i}  # größe {i}\n" for i in range(60)]
 
@@ -31,17 +30,16 @@ def test_a_vocabulary_below_the_bytes_is_refused():
         train_tokenizer(TEXTS, 100)
 
 
-def test_token_file_holds_every_document_and_its_end(tmp_path):
-    tokenizer = train_tokenizer(TEXTS, 300)
-    documents = [Document(str(i), text, domain="ab"[i >= 40]) for i, text in enumerate(TEXTS)]
-    counts = write_tokens(tokenizer, documents, tmp_path / "t.bin", "uint16")
-    tokens = open_tokens(tmp_path / "t.bin", "uint16")
-    assert counts["tokens"] == len(tokens)
-    assert counts["bytes"] == sum(len(text.encode()) for text in TEXTS)
-    assert counts["documents"] == int((tokens == 0).sum()) == 60
-    first, last = counts["spans"]["b"]
-    assert tokenizer.decode(tokens[first : first + 200].tolist()).startswith(TEXTS[40])
-    assert last == len(tokens)
+def test_shards_are_read_as_one_array(tmp_path):
+    whole = np.arange(1000, dtype=np.uint16)
+    whole.tofile(tmp_path / "t.bin")
+    parts = [open_tokens(tmp_path / "t.bin", "uint16", 2 * a, b - a) for a, b in ((0, 7), (7, 7), (7, 600))]
+    shards = Shards([*parts, whole[600:].astype(np.int32)])
+    assert len(shards) == 1000
+    for span in (slice(0, 3), slice(5, 9), slice(590, 650), slice(3, 1000), slice(999, 2000), slice(4, 4)):
+        np.testing.assert_array_equal(shards[span], whole[span])
+    direct, through = Windows(whole, 10, 7, seed=3), Windows(shards, 10, 7, seed=3)
+    np.testing.assert_array_equal(direct.step(5), through.step(5))
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def test_an_interrupted_sweep_keeps_what_is_finished(tmp_path, number):
 def test_workers_stop_when_their_driver_is_killed(tmp_path):
     test_code = (
         "import sys; from pathlib import Path; from sweeps import corpora, grids; from sweeps.driver import run_sweep\n"
-        "corpora.bind = lambda configs, report: list(configs)\n"
+        "corpora.bind = lambda configs, **more: list(configs)\n"
         "configs = grids.find('ci')(grids.Axes(streams=(1,), sizes=('32x1',)))\n"
         "run_sweep.run_sweep(configs, Path(sys.argv[1]), trainer='fake_trainer:train')"
     )

@@ -10,6 +10,7 @@ from sweeps.checkpoint.released_format import grow, load_checkpoint, save_checkp
 from sweeps.config.execution import Execution
 from sweeps.config.model import ModelConfig
 from sweeps.corpora import build as corpora
+from sweeps.corpora.tokens import train_tokenizer
 from sweeps.grids.grids import Axes, find
 from sweeps.grids.recipes import apply
 from sweeps.model.blocks import is_extra
@@ -30,6 +31,14 @@ def corpus(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PARSCALE_CACHE", str(root / "cache"))
         yield f"files:{root}/*.txt"
+
+
+@pytest.fixture
+def tokenizer(tmp_path):
+    """A tokenizer.json to put beside a base, without which no run starts from it."""
+    path = tmp_path / "of-the-base.json"
+    train_tokenizer(["a line of words\n" * 9], 300).save(str(path))
+    return path
 
 
 def plan(corpus, **axes):
@@ -74,9 +83,9 @@ def test_continual_and_peft_start_from_a_checkpoint(corpus, tmp_path):
     )
 
 
-def test_a_base_with_streams_starts_its_own_P_alone(tmp_path):
+def test_a_base_with_streams_starts_its_own_P_alone(tmp_path, tokenizer):
     base = ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1, P=2, prefix_tokens=7, smoothing=0.3))
-    save_checkpoint(base, tmp_path / "base")
+    save_checkpoint(base, tmp_path / "base", tokenizer=tokenizer)
     axes = {"recipe": "continual", "base": str(tmp_path / "base"), "sizes": ["32x1"]}
     (run,) = find("ci")(Axes(streams=[2], **axes))
     assert (run.model.prefix_tokens, run.model.smoothing) == (7, 0.3)  # the base's, not the grid's
@@ -85,17 +94,17 @@ def test_a_base_with_streams_starts_its_own_P_alone(tmp_path):
         find("ci")(Axes(streams=[4], **axes))
 
 
-def test_a_plain_base_goes_on_as_it_is(tmp_path):
+def test_a_plain_base_goes_on_as_it_is(tmp_path, tokenizer):
     """Its config.json says nothing of prefixes: the default of the format is no other shape."""
-    save_checkpoint(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), tmp_path / "base")
+    save_checkpoint(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), tmp_path / "base", tokenizer=tokenizer)
     axes = Axes(recipe="continual", base=str(tmp_path / "base"), sizes=["32x1"], streams=[1, 2])
     one, two = find("ci")(axes)
     assert build_model(one, tmp_path / "base").config.P == 1
     assert build_model(two, tmp_path / "base").config.K == two.model.prefix_tokens == 4
 
 
-def test_a_base_is_named_as_it_was_and_a_size_by_its_shape(tmp_path, monkeypatch):
-    save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
+def test_a_base_is_named_as_it_was_and_a_size_by_its_shape(tmp_path, monkeypatch, tokenizer):
+    save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base", tokenizer=tokenizer)
     monkeypatch.chdir(tmp_path)
     grid = find("ci")
     for name, sizes, size in (("base", ["32x1"], "32x1"), ("./base", ["64x1"], "base")):
@@ -103,8 +112,8 @@ def test_a_base_is_named_as_it_was_and_a_size_by_its_shape(tmp_path, monkeypatch
         assert (run.parent, run.size) == ("base", size)
 
 
-def test_a_frozen_backbone_gets_the_prefixes_the_grid_asks_for(tmp_path):
-    save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
+def test_a_frozen_backbone_gets_the_prefixes_the_grid_asks_for(tmp_path, tokenizer):
+    save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base", tokenizer=tokenizer)
     axes = Axes(recipe="peft", base=str(tmp_path / "base"))
     (run,) = find("ci")(Axes(sizes=["32x1"], streams=[4]))
     (far,) = apply([replace(run, model=replace(run.model, prefix_std=1.0))], axes)
@@ -132,26 +141,26 @@ def test_refusals(axes, message):
         find("ci")(Axes(sizes=["32x1"], tokens=15_360, **axes))
 
 
-def test_a_base_takes_the_rates_of_the_size_it_is_like(tmp_path):
-    save_checkpoint(ParScaleLM(ModelConfig(512, 64, 176, 1, 4, 2)), tmp_path / "base")
+def test_a_base_takes_the_rates_of_the_size_it_is_like(tmp_path, tokenizer):
+    save_checkpoint(ParScaleLM(ModelConfig(512, 64, 176, 1, 4, 2)), tmp_path / "base", tokenizer=tokenizer)
     grid, of_64 = find("ci"), find("ci")(Axes(sizes=["64x1"], streams=[2]))[0]
     (run,) = grid(Axes(recipe="continual", base=str(tmp_path / "base"), streams=[2]))
     assert (run.size, run.muon_lr) == ("64x1", of_64.muon_lr)
 
 
-def test_what_a_base_lacks_at_one_stream_is_refused(tmp_path):
-    save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base")
+def test_what_a_base_lacks_at_one_stream_is_refused(tmp_path, tokenizer):
+    save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base", tokenizer=tokenizer)
     (run,) = find("ci")(Axes(sizes=["32x1"], streams=[1]))
     asked = replace(run, model=replace(run.model, prefix_at_one=True))
     with pytest.raises(ValueError, match="cannot give P = 1 a prefix that its base lacks"):
         apply([asked], Axes(recipe="continual", base=str(tmp_path / "base")))
 
 
-def test_a_base_that_has_changed_since_planning_is_refused(corpus, tmp_path):
+def test_a_base_that_has_changed_since_planning_is_refused(corpus, tmp_path, tokenizer):
     (base,) = plan(corpus, streams=[1])
     train(base, tmp_path / "base", execution=ONE)
     (run,) = plan(corpus, recipe="continual", base=str(tmp_path / "base"), streams=[2])
-    save_checkpoint(ParScaleLM(base.model), tmp_path / "base")
+    save_checkpoint(ParScaleLM(base.model), tmp_path / "base", tokenizer=tokenizer)
     with pytest.raises(ValueError, match="has changed since the run was planned"):
         train(run, tmp_path / "run", execution=ONE)
 

@@ -1,9 +1,12 @@
-"""Datasets of the hub: read as a folder, up to a limit, refused in one line."""
+"""Datasets of the hub: a folder read as one, a stream kept in shards and taken up where it broke off."""
 
+import itertools
 import json
 
+import datasets
+import pytest
+
 import parscale
-from scaling.data import limits
 from sweeps.corpora import build as corpora
 from sweeps.corpora.sources import huggingface
 from tests.sweeps.made_text import text_of
@@ -23,17 +26,85 @@ def test_a_dataset_folder_is_read_as_the_hub_is(cache):
     assert corpora.open_corpus(f"hf:{folder}", 300, lambda line: None).hash != before
 
 
-def test_a_dataset_is_read_up_to_a_limit(monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        huggingface.HubDataset, "_rows", lambda self: ({"content": "word " * 20} for _ in range(99))
-    )
-    monkeypatch.setattr(limits, "HUB", 950)
-    assert len(list(huggingface.HubDataset("someone/something").documents(tmp_path))) == 10
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A dataset of 400 rows under the name some/thing, whose stream breaks off after `breaks[0]` rows."""
+    folder = tmp_path / "of-the-hub"
+    folder.mkdir()
+    rows = [{"text": f"row {i} " * 20, "meta": None} for i in range(400)]
+    (folder / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    stream_of = datasets.load_dataset
+    breaks: list[int] = []
+
+    class Breaking:
+        """A stream that ends with an error."""
+
+        def __init__(self, stream, after):
+            self.stream, self.after, self.features = stream, after, stream.features
+            self.load_state_dict, self.state_dict = stream.load_state_dict, stream.state_dict
+
+        def __iter__(self):
+            yield from itertools.islice(self.stream, self.after)
+            raise ConnectionError("the connection was reset")
+
+    def load(path, configuration, split, streaming):
+        assert (path, configuration, split) == ("some/thing", None, "train")
+        stream = stream_of(str(folder), split=split, streaming=streaming)
+        return Breaking(stream, breaks.pop(0)) if breaks else stream
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(huggingface, "RETRIES_S", (0.0, 0.0))
+    monkeypatch.setattr(huggingface, "SHARD", 5_000)
+    return breaks
+
+
+def texts(source, folder):
+    return [document.text for document in source.documents(folder)]
+
+
+def test_a_stream_that_breaks_off_goes_on_where_it_was(hub, tmp_path):
+    said = []
+    source = huggingface.HubDataset("some/thing", say=said.append)
+    hub += [150, 0, 33]  # breaks, breaks before a row has come, breaks again
+    found = texts(source, tmp_path)
+    assert found == [f"row {i} " * 20 for i in range(400)]
+    assert sum("the connection was reset" in line for line in said) == 3
+    hub += [0]  # nothing is asked of the hub any more
+    assert texts(source, tmp_path) == found
+
+
+def test_a_stream_that_stays_broken_is_named_and_what_came_is_kept(hub, tmp_path):
+    hub += [250, 0, 0, 0]
+    source = huggingface.HubDataset("some/thing")
+    with pytest.raises(OSError, match="broke off after 250 rows .*the connection was reset.* goes on there"):
+        texts(source, tmp_path)
+    hub.clear()
+    assert texts(source, tmp_path) == [f"row {i} " * 20 for i in range(400)]
+
+
+def test_a_stream_is_read_to_its_end_or_as_far_as_is_asked(hub, tmp_path):
+    whole = texts(huggingface.HubDataset("some/thing"), tmp_path)
+    some = texts(huggingface.HubDataset("some/thing", most=950), tmp_path)
+    assert len(whole) == 400
+    assert some == whole[: len(some)]
+    assert 0 <= sum(map(len, some)) - 950 < len(some[-1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"body": "x"}, "no column `text`, only body; name the one that holds the text: .*#column=NAME"),
+        ({"text": ["x", "y"]}, "column `text` is List, not string"),
+        ({"text": 3}, "column `text` is int64, not string"),
+    ],
+)
+def test_a_column_that_is_no_text_is_named(tmp_path, rows, said):
+    (tmp_path / "train.jsonl").write_text(json.dumps(rows))
+    with pytest.raises(ValueError, match=said):
+        texts(huggingface.HubDataset(str(tmp_path)), tmp_path)
 
 
 def test_a_dataset_that_cannot_be_reached_is_one_line(cache, monkeypatch, capsys):
-    import datasets
-
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     assert parscale.main(["corpus", "hf:nobody/nothing"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]

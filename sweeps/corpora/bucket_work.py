@@ -1,0 +1,135 @@
+"""What is done to the documents of one bucket: by this process where they are few, else by one a core.
+
+`python -m sweeps.corpora.bucket_work inspect|encode FOLDER FIRST STEP` does every STEP-th bucket from the
+FIRST on. Each leaves files of its own beside the bucket; nothing else is shared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweeps.config.execution import cores
+from sweeps.corpora import cleaning, spool
+from sweeps.corpora.encoding import Encoder
+from sweeps.corpora.tokens import END, read_tokenizer
+
+MOST = 8  # processes: each holds a tokenizer's words
+JOB = "job.json"  # what both tasks are told: sample, tokenizer, dtype, literal, ends
+
+Job = dict[str, Any]
+
+
+def inspect(folder: Path, bucket: int, job: Job) -> None:
+    """Decide which documents are empty, copies or generated, and leave the shingles of the others."""
+    records = spool.read_index(folder, bucket)
+    digest = records["digest"]
+    copy = np.zeros(len(records), bool)
+    copy[1:] = (digest[1:] == digest[:-1]).all(axis=1)
+    counts = np.zeros(len(records), np.int64)
+    with (folder / f"{bucket:03}.shingles").open("wb") as file:
+        for row, text in enumerate(spool.texts(folder, bucket, records)):
+            fate = _fate(text, int(records["code"][row]), bool(copy[row]))
+            records["fate"][row] = spool.FATES.index(fate)
+            if fate == "kept":
+                mine = cleaning.shingles_of(text, job["sample"])
+                mine.tofile(file)
+                counts[row] = len(mine)
+    counts.tofile(folder / f"{bucket:03}.counts")
+    spool.write_index(folder, bucket, records)
+
+
+def _fate(text: str, kind: int, copy: bool) -> str:
+    """What becomes of a document, near-duplicates aside: rules on generated files are for code."""
+    if not text.strip():
+        return "empty"
+    if copy:
+        return "duplicate"
+    code = cleaning.is_code(text) if kind == spool.KINDS[None] else kind == spool.KINDS[True]
+    return "generated" if code and cleaning.is_generated(text) else "kept"
+
+
+def encode(folder: Path, bucket: int, job: Job, encoder: Encoder) -> None:
+    """Write the tokens of the documents kept: the training ones, and the held-out ones domain after domain."""
+    domains, licences = spool.names(folder)
+    records = spool.read_index(folder, bucket)
+    records = records[records["fate"] == 0]
+    held = cleaning.is_held_out(folder, records, job["ends"])
+    rank = np.argsort(np.argsort(np.array(domains)))  # of a domain's name
+    order = np.lexsort((np.arange(len(records)), np.where(held, rank[records["domain"]], -1), held))
+    end = np.uint32(encoder.tokenizer.token_to_id(END) or 0)
+    found: dict[str, dict[str, Any]] = {"train": {}, "valid": {}}
+    seen = dict.fromkeys(found, 0)
+    files = {part: (folder / f"{bucket:03}.{part}").open("wb") for part in found}
+    for row, text in zip(order, spool.texts(folder, bucket, records[order]), strict=True):
+        part, domain = ("valid" if held[row] else "train"), domains[records["domain"][row]]
+        ids = np.append(encoder.ids(text), end).astype(job["dtype"])
+        ids.tofile(files[part])
+        blank = {"documents": 0, "bytes": 0, "tokens": 0, "first": seen[part], "licences": {}}
+        counts = found[part].setdefault(domain, blank)
+        seen[part] += len(ids)
+        licence = licences[records["licence"][row]]
+        counts["licences"][licence] = counts["licences"].get(licence, 0) + 1
+        size = int(records["text"][row])
+        counts |= {"documents": counts["documents"] + 1, "bytes": counts["bytes"] + size}
+        counts |= {"tokens": counts["tokens"] + len(ids), "last": seen[part]}
+    for file in files.values():
+        file.close()
+    (folder / f"{bucket:03}.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def work(task: str, folder: Path, first: int, step: int) -> None:
+    """Do a task for every `step`-th bucket; a mark says that one is done. Ends with its parent."""
+    job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    encoder = Encoder(read_tokenizer(job["tokenizer"]), job["literal"]) if task == "encode" else None
+    parent = os.getppid()
+    for bucket in spool.buckets(folder)[first::step]:
+        if encoder:
+            encode(folder, bucket, job, encoder)
+        else:
+            inspect(folder, bucket, job)
+        (folder / f"{bucket:03}.{task}-done").touch()
+        if os.getppid() != parent:
+            return
+
+
+def work_all(task: str, folder: Path, job: Job, told: Callable[[float], None]) -> None:
+    """Do a task for all buckets; `told` hears the share that is done."""
+    (folder / JOB).write_text(json.dumps(job), encoding="utf-8")
+    count = min(cores(), MOST, len(spool.buckets(folder)))
+    if count <= 1:
+        work(task, folder, 0, 1)
+        return
+    path = os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))
+    command = [sys.executable, "-m", __name__, task, str(folder)]
+    running = [
+        subprocess.Popen(
+            [*command, str(first), str(count)],
+            env=os.environ | {"PYTHONPATH": path, "RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+        )
+        for first in range(count)
+    ]
+    try:
+        while any(process.poll() is None for process in running):
+            time.sleep(0.05)
+            told(len(list(folder.glob(f"*.{task}-done"))) / max(1, len(spool.buckets(folder))))
+    finally:
+        for process in running:
+            process.kill()
+    for process in running:
+        said = process.communicate()[1].decode("utf-8", "replace").strip().splitlines()
+        if process.returncode:
+            raise OSError(f"a process that was to {task} documents ended: {(said or ['killed'])[-1]}")
+
+
+if __name__ == "__main__":
+    work(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

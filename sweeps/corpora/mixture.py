@@ -1,0 +1,164 @@
+"""Mixtures of corpora by weight: `mix:0.7*files:a.jsonl+0.3*tokens:DIR`.
+
+Which corpus a window is of follows from its number alone: the windows of each are spread evenly, so that
+after any number of windows its share is its weight to within a window a corpus. Which of its windows it is,
+is drawn from the seed as for a corpus by itself. So a run resumes to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweeps.corpora.corpus import Corpus, Spans
+from sweeps.corpora.tokens import Ids, Shards, Steps, Tokens, Windows
+
+PREFIX = "mix:"
+UNIT = 1 << 40  # weights are whole numbers of it
+
+
+@dataclass(frozen=True)
+class Part:
+    """A corpus of a mixture, by name, and its share of the tokens."""
+
+    name: str
+    weight: float
+
+
+def parts_of(mixture: str) -> list[Part]:
+    """The corpora of `mix:W*NAME+W*NAME`, their weights scaled to a sum of 1."""
+    form = "write mix:WEIGHT*NAME+WEIGHT*NAME, e.g. mix:0.7*files:a.jsonl+0.3*stdlib"
+    found = []
+    for item in re.split(r"\+(?=[\d.]+\*)", mixture.removeprefix(PREFIX)):
+        match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\*(.+)", item)
+        if not match or float(match[1]) <= 0:
+            raise ValueError(f"corpus {mixture}: {item!r} has no weight above 0; {form}")
+        found.append(Part(match[2], float(match[1])))
+    names = [part.name for part in found]
+    if len(found) < 2 or len(set(names)) < len(names):
+        raise ValueError(f"corpus {mixture}: give two or more corpora, each once; {form}")
+    total = math.fsum(part.weight for part in found)
+    return [Part(part.name, part.weight / total) for part in found]
+
+
+@dataclass
+class MixedWindows(Steps):
+    """Which windows of several corpora each step reads."""
+
+    parts: list[Windows]
+    weights: list[float]  # sum 1
+    batch: int
+
+    @property
+    def count(self) -> int:
+        """Windows until the first of the corpora is read through."""
+        pairs = zip(self.parts, self.weights, strict=True)
+        return math.floor(min(part.count / weight for part, weight in pairs))
+
+    @property
+    def tokens_held(self) -> int:
+        """Tokens that are read until then."""
+        return self.count * self.parts[0].seq_len
+
+    def epochs(self, steps: int) -> float:
+        """How often `steps` steps read the corpus that is read most often."""
+        return max(
+            read / max(1, part.count)
+            for read, part in zip(self.read(steps * self.batch), self.parts, strict=True)
+        )
+
+    def read(self, windows: int) -> list[int]:
+        """How many of the first `windows` windows are of each corpus."""
+        return [self._before(windows, part) for part in range(len(self.parts))]
+
+    def shares(self, steps: int) -> list[float]:
+        """The share of each corpus in what `steps` steps read."""
+        return [read / (steps * self.batch) for read in self.read(steps * self.batch)]
+
+    @cached_property
+    def _rates(self) -> list[int]:
+        """The weight of each corpus among itself and those behind it, in units of 1 / UNIT."""
+        rest = np.cumsum(self.weights[::-1])[::-1]
+        return [min(UNIT, round(weight / of * UNIT)) for weight, of in zip(self.weights, rest, strict=True)]
+
+    def _before(self, windows: int, part: int) -> int:
+        """Windows of corpus `part` among the first `windows`: those that no earlier one takes, at its rate."""
+        for rate in self._rates[:part]:
+            windows -= (windows * rate + UNIT // 2) // UNIT
+        last = part == len(self.parts) - 1
+        return windows if last else (windows * self._rates[part] + UNIT // 2) // UNIT
+
+    def window(self, index: int) -> Ids:
+        """(seq_len + 1,) token ids: the next window of the corpus whose turn it is."""
+        for part, windows in enumerate(self.parts):
+            mine = self._before(index, part)
+            if self._before(index + 1, part) > mine:
+                return windows.window(mine)
+        raise AssertionError("every window is of one corpus")
+
+
+@dataclass(frozen=True)
+class Mixture(Corpus):
+    """Corpora read together; what is held out is mixed by the same weights, domain by domain."""
+
+    corpora: tuple[Corpus, ...] = ()
+    weights: tuple[float, ...] = ()
+
+    @property
+    def tokenizer(self) -> Path | None:
+        """The one tokenizer of all."""
+        return next((corpus.tokenizer for corpus in self.corpora if corpus.tokenizer), None)
+
+    def windows(self, seq_len: int, batch: int, seed: int) -> MixedWindows:  # type: ignore[override]
+        """The windows that a run reads."""
+        parts = [corpus.windows(seq_len, batch, seed) for corpus in self.corpora]
+        return MixedWindows(parts, list(self.weights), batch)
+
+
+def mixed(folder: Path, name: str, parts: list[Part], corpora: list[Corpus]) -> Mixture:
+    """The mixture of open corpora."""
+    weights = tuple(part.weight for part in parts)
+    # As much held-out text as the corpus allows that has least of it for its weight.
+    most = min(len(corpus.valid) / weight for corpus, weight in zip(corpora, weights, strict=True))
+    pieces: list[Tokens] = []
+    spans: Spans = {}
+    domains: dict[str, dict[str, Any]] = {}
+    for part, corpus in zip(parts, corpora, strict=True):
+        share = most * part.weight / len(corpus.valid)
+        for domain, (first, last) in corpus.valid_spans.items():
+            count = max(1, math.floor((last - first) * share))
+            begin = sum(map(len, pieces))
+            pieces.append(corpus.valid[first : first + count])
+            of = corpus.manifest["valid"]["domains"][domain]
+            label = f"{part.name}/{domain}"
+            spans[label] = (begin, begin + count)
+            size = None if of["bytes"] is None else round(of["bytes"] / of["tokens"] * count)
+            domains[label] = {"documents": of["documents"], "bytes": size, "tokens": count}
+    sizes = [counts["bytes"] for counts in domains.values()]
+    total = None if None in sizes else sum(sizes)
+    valid = {
+        "documents": None,
+        "bytes": total,
+        "tokens": sum(map(len, pieces)),
+        "domains": domains,
+        "spans": spans,
+    }
+    manifest = {
+        "format": 2,
+        "dtype": [corpus.manifest["dtype"] for corpus in corpora],
+        "sha256": {"weights": weights, "corpora": [corpus.hash for corpus in corpora]},
+        "train": [corpus.manifest["train"]["tokens"] for corpus in corpora],
+        "valid": valid,
+        "name": name,
+        "mixture": [
+            [part.name, part.weight, corpus.hash] for part, corpus in zip(parts, corpora, strict=True)
+        ],
+    }
+    train = Shards([corpus.train for corpus in corpora])
+    return Mixture(folder, manifest, train, Shards(pieces), tuple(corpora), weights)
