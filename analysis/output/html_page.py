@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
@@ -15,24 +16,48 @@ from matplotlib.figure import Figure
 from analysis.output import figure_style
 from analysis.output.formatted_tables import Formats, table_cell
 from scaling.data.atomic_files import replacing
+from scaling.data.query import slug
+from scaling.selection.verdict import Verdict
 
 _CSS = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; }
-h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
-figure { margin: 1rem 0; break-inside: avoid; } img { max-width: 100%; height: auto; }
-figcaption { font-size: .9rem; color: #555; }
+:root { color-scheme: light dark; --ink: #1d2126; --soft: #57606a; --line: #d8dee4; --back: #fff; --card: #f6f8fa;
+  --yes: #0b6b3a; --no: #a3250b; --tell: #7a5200; --warn: #fdf3ec; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e7eaee; --soft: #a4adb8; --line: #39414b; --back: #14171b;
+  --card: #1d2228; --yes: #5bd08f; --no: #ff9b80; --tell: #f0c05a; --warn: #33241a; } }
+* { box-sizing: border-box; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 76rem;
+  margin: 1.5rem auto; padding: 0 1rem; }
+p, li, pre { max-width: 52rem; } a { color: inherit; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0; }
+h2 { font-size: 1.25rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }
+figure { margin: 1rem 0; break-inside: avoid; overflow-x: auto; }
+img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
+figcaption { font-size: .9rem; color: var(--soft); max-width: 52rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; margin: .8rem 0; }
-caption { text-align: left; color: #555; padding-bottom: .3rem; }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid #e5e5e5; text-align: left; vertical-align: top; }
-th { border-bottom: 1.5px solid #888; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-.missing { border-left: 4px solid #D55E00; background: #fdf3ec; padding: .5rem .8rem; }
-pre { white-space: pre-wrap; background: #f6f6f6; padding: .6rem .8rem; font-size: .85rem; }
-footer { margin-top: 3rem; font-size: .8rem; color: #555; border-top: 1px solid #ddd; }
-@media print { body { max-width: none; margin: 0; font-size: 10pt; } h2 { break-after: avoid; }
-  .wide { overflow: visible; } table { font-size: 7.5pt; } tr { break-inside: avoid; } }
+caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
+th, td { padding: .2rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th { border-bottom: 1.5px solid var(--soft); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n { white-space: nowrap; }
+.missing { border-left: 4px solid #D55E00; background: var(--warn); padding: .5rem .8rem; }
+pre { white-space: pre-wrap; background: var(--card); padding: .6rem .8rem; font-size: .85rem; }
+.verdict { display: grid; grid-template-columns: repeat(3, 1fr); gap: .8rem; margin: .8rem 0; }
+.answer { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .6rem .9rem; }
+.answer h3 { font-size: .95rem; margin: 0; color: var(--soft); font-weight: 500; }
+.answer b { font-size: 1.5rem; line-height: 1.3; } .answer p { margin: .2rem 0 0; font-size: .9rem; }
+.yes b { color: var(--yes); } .no b { color: var(--no); } .tell b { color: var(--tell); }
+.basis { color: var(--soft); font-size: .9rem; margin: .2rem 0 1rem; }
+nav { columns: 3; margin: 1rem 0; padding: .6rem .9rem; background: var(--card); border-radius: 6px; }
+nav a { display: block; padding: .1rem 0; }
+.beside { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
+details { border-top: 1px solid var(--line); } summary { cursor: pointer; padding: .5rem 0; font-weight: 600; }
+footer { margin-top: 3rem; font-size: .8rem; color: var(--soft); border-top: 1px solid var(--line); }
+@media (max-width: 700px) { .verdict, .beside { grid-template-columns: minmax(0, 1fr); } nav { columns: 1; }
+  body { padding: 0 .7rem; margin: .8rem auto; } figure img { min-width: 34rem; }
+  nav a, summary { padding: .5rem 0; } .wide, pre { font-size: .8rem; } }
+@media print { :root { --ink: #000; --soft: #444; --line: #bbb; --back: #fff; --card: #fff; --yes: #0b6b3a;
+  --no: #a3250b; --tell: #7a5200; --warn: #fff; } body { max-width: none; margin: 0; font-size: 10pt; }
+  h2 { break-after: avoid; } .wide { overflow: visible; } table { font-size: 7.5pt; } tr { break-inside: avoid; }
+  nav { display: none; } .answer { break-inside: avoid; } details:not([open]) { display: none; } }
 """
 
 
@@ -65,6 +90,15 @@ def html_table(table: pd.DataFrame, caption: str = "", formats: Formats | None =
     return f'<div class="wide"><table>{words}{body}</table></div>'
 
 
+CONTENTS = "<!-- contents -->"
+_KIND = {"yes": "yes", "no": "no", "cannot tell": "tell"}
+
+
+def sentence(words: str) -> str:
+    """Words with a capital first and a point last."""
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}"
+
+
 @dataclass
 class Page:
     """A page that is filled from above; `html` is the whole of it."""
@@ -72,6 +106,44 @@ class Page:
     title: str
     origin: str
     parts: list[str] = field(default_factory=list)
+    folded: list[tuple[str, str]] = field(default_factory=list)  # id and title of each folded part
+
+    @contextmanager
+    def fold(self, title: str) -> Iterator[None]:
+        """What is added within stands folded under a title, to be opened; nothing where nothing is added."""
+        outer, self.parts = self.parts, []
+        try:
+            yield
+        finally:
+            inner, self.parts = self.parts, outer
+        if inner:
+            name = slug(title).lower()
+            target = f'<span id="{escape(name)}"></span>'  # inside: going there opens what is folded
+            body = target + "\n".join(inner)
+            self.parts.append(f"<details><summary>{escape(title)}</summary>{body}</details>")
+            self.folded.append((name, title))
+
+    @contextmanager
+    def beside(self, columns: bool = True) -> Iterator[None]:
+        """What is added within stands in two columns, on a phone in one; not so without `columns`."""
+        self.parts.append('<div class="beside">' if columns else "<div>")
+        yield
+        self.parts.append("</div>")
+
+    def contents(self) -> None:
+        """Links to every folded part, wherever it is added."""
+        self.parts.append(CONTENTS)
+
+    def verdict(self, found: Verdict, name: str = "") -> None:
+        """The three answers side by side, under a name, and what they rest on."""
+        if name:
+            self.parts.append(f"<h2>{escape(name)}</h2>")
+        cards = "".join(
+            f'<div class="answer {_KIND[one.answer]}"><h3>{escape(one.question)}</h3>'
+            f"<b>{one.answer.capitalize()}</b><p>{escape(sentence(one.text))}</p></div>"
+            for one in found.answers
+        )
+        self.parts.append(f'<div class="verdict">{cards}</div><p class="basis">{escape(found.basis)}</p>')
 
     def heading(self, text: str) -> None:
         """A section."""
@@ -129,7 +201,9 @@ class Page:
             f"<title>{escape(self.title)}</title><style>{_CSS}</style></head><body>"
         )
         foot = f"<footer>{escape(self.origin)}</footer></body></html>\n"
-        return head + f"<h1>{escape(self.title)}</h1>" + "\n".join(self.parts) + foot
+        links = "".join(f'<a href="#{escape(name)}">{escape(title)}</a>' for name, title in self.folded)
+        body = "\n".join(self.parts).replace(CONTENTS, f"<nav>{links}</nav>" if links else "")
+        return head + f"<h1>{escape(self.title)}</h1>" + body + foot
 
     def write(self, path: Path) -> Path:
         """Write the page, making its folder."""

@@ -47,10 +47,10 @@ def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], 
     table = gains(sweep.runs).table
     if not len(table):
         return
-    page.heading("What streams gained at each size")
     page.text(GAINED)
     page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
-    page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
+    if "pair_k" in known:
+        page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
     page.verbatim(gains_notes(sweep.runs))
     page.table(without_empty_columns(table), formats=FORMATS)
     for words in (
@@ -62,7 +62,6 @@ def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], 
 
 def add_gains_by_context(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
     """The change with P in what can be copied, and in what cannot."""
-    page.heading("Where in the text streams gain")
     page.text(COPIED)
     page.figure(known["context"](), "Change of the loss from P = 1 by what the window held before.")
     if sweep.context is not None:
@@ -71,7 +70,6 @@ def add_gains_by_context(page: Page, sweep: SweepResults, known: Mapping[str, Ca
 
 def add_averaged_streams(page: Page, known: Mapping[str, Callable[[], Figure]]) -> None:
     """What averaging streams gains, against Proposition 1."""
-    page.heading("Streams averaged")
     page.text(AVERAGED)
     page.figure(known["ensemble"](), "Gain of averaging m streams over one; bars: 95% over sequences.")
 
@@ -120,7 +118,6 @@ _SHAPE = ["width", "ffn", "layers", "heads", "kv_heads", "vocab"]
 
 def add_training_costs(page: Page, sweep: SweepResults) -> None:
     """What the runs took."""
-    page.heading("Costs")
     measured = [c for c in _COSTS if c in sweep.table]
     if "wall_s" in measured:
         table = sweep.table[measured].rename(columns={"peak_memory_bytes": "peak_memory_gib"})

@@ -1,27 +1,30 @@
 """`parscale report SWEEP`: one self-contained page with all there is to say of a sweep.
 
 write_report("results/sweeps/demo")            # results/sweeps/demo/report.html
+write_report(["results/sweeps/gpu", "results/sweeps/laptop"], "beside.html")
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 import scaling
-from analysis.output.html_page import Page, page_path
-from analysis.report import report_sections, sweep_figures
+from analysis.output.html_page import Page, page_path, sentence
+from analysis.report import at_a_glance, report_sections, sweep_figures
+from analysis.report.side_by_side import by_name, side_page
 from analysis.sweep.results import SweepResults, read_sweep
 from scaling.data.groups import corpus_name
 from scaling.data.query import WHOLE, Asked
-from scaling.fitting.summary import notes_under
+from scaling.fitting import summary
 from scaling.optimise.objectives import Objective
-from scaling.selection.compare import laws_of
 from scaling.selection.equivalent_size import beside_points
+
+Figures = Mapping[str, sweep_figures.Drawing]
 
 _RUNS = [
     "corpus",
@@ -39,6 +42,13 @@ _RUNS = [
     "lr",
     "status",
 ]
+_FACTS = ("law", "status", "R2", "condition")
+_FITTED = {
+    "intervals": "Constants with intervals by two methods; one-sided at a bound.",
+    "profiles": "Profiles: how much worse the fit gets off the best value.",
+    "residuals": "What the law misses: observed minus fitted loss.",
+    "fig3": "Contours of the fitted loss; circles are runs, filled with their own.",
+}
 _COMPARED = [
     "law",
     "parameters",
@@ -51,61 +61,77 @@ _COMPARED = [
     "holdout_rmse",
 ]
 
-FITTED = (
-    "Loss against non-embedding parameters, with the fitted law and its 95% prediction interval. Beyond the runs that is "
-    "a forecast by this law alone, widened by the drift that windows inside the runs show."
-)
 RIVALS = (
     "Rival laws fitted to the same runs, drawn out to many streams. The band is the 95% prediction interval by the law of "
     "Eq 5, beyond the runs a forecast."
 )
-WORTH = "The multiple of N that P streams replace, with its 95% interval; beyond the runs it is widened by the law's drift."
 
 
 def write_report(
-    source: Path | str,
+    source: Path | str | Sequence[Path | str],
     out: Path | str | None = None,
     *,
     command: str = "parscale report",
     objective: Objective | None = None,
     asked: Asked = WHOLE,
 ) -> Path:
-    """Write the page of a sweep folder or runs table; return its path.
+    """Write the page of a sweep folder or runs table, or of several side by side; return its path.
 
-    out: a file, or a folder to put report.html in; the sweep's own folder unless told. What a sweep
-    lacks for a part of the page is said there, and the rest is shown. asked: which columns and rows.
+    out: a file, or a folder to put report.html in; a sweep's own folder unless told, of several the folder that
+    one works in. What a sweep lacks for a part of the page is said there, and the rest is shown. asked: which
+    columns and rows.
     """
-    given = Path(source)
-    where = Path(out) if out is not None else (given if given.is_dir() else given.parent)
-    return report_page(read_sweep(given, objective, asked), command=command).write(
-        page_path(where, "report.html")
-    )
+    sources = [source] if isinstance(source, Path | str) else list(source)
+    first = Path(sources[0])
+    home = Path() if len(sources) > 1 else first if first.is_dir() else first.parent
+    read = {
+        name: read_sweep(one, objective, asked) for name, one in by_name([str(s) for s in sources]).items()
+    }
+    one = next(iter(read.values()))
+    page = side_page(read, command=command) if len(read) > 1 else report_page(one, command=command)
+    return page.write(page_path(Path(out) if out is not None else home, "report.html"))
 
 
 def report_page(sweep: SweepResults, *, command: str = "parscale report") -> Page:
-    """The page of a sweep."""
+    """The page of a sweep: what a stranger reads in ten seconds, contents, and the rest folded."""
     name = Path(sweep.source).name or sweep.source
     page = Page(f"Sweep {name}", f"made by: {command}; from: {sweep.source}")
     done = sum(len(sweep.of(corpus)) for corpus in sweep.fits)
     page.text(f"{len(sweep.runs)} runs, {done} finished; corpora: {_listed(sweep)}.")
-    for corpus, fitted in sweep.parallel.items():
-        page.text(f"{corpus_name(corpus)}: {' '.join(fitted.verdict().lines)}".removeprefix(": "))
-    page.missing(sweep.missing)
     known = sweep_figures.sweep_figures(sweep)
-    _runs(page, sweep, known)
-    _fits(page, sweep, known)
-    page.attempt("streams beside one", lambda: report_sections.add_gains(page, sweep, known))
-    if "context" in known:
-        page.attempt("context", lambda: report_sections.add_gains_by_context(page, sweep, known))
-    page.attempt("comparison of laws", lambda: _laws(page, sweep, known))
-    page.attempt("backtest", lambda: _backtest(page, sweep, known))
-    page.attempt("equivalent parameters", lambda: _equivalents(page, sweep, known))
-    if "ensemble" in known:
-        page.attempt("streams", lambda: report_sections.add_averaged_streams(page, known))
-    page.attempt("costs", lambda: report_sections.add_training_costs(page, sweep))
-    page.attempt("cost of inference", lambda: report_sections.add_serving_costs(page, sweep))
-    _provenance(page, sweep)
+    drawn = at_a_glance.add_glance(page, sweep, known)
+    page.missing(sweep.missing)
+    page.contents()
+    rest = {name: make for name, make in known.items() if name not in drawn}
+    for title, make in _sections(page, sweep, rest).items():
+        with page.fold(title):
+            page.attempt(title, make)
     return page
+
+
+def _sections(page: Page, sweep: SweepResults, known: Figures) -> dict[str, Callable[[], None]]:
+    """What is folded, in order: title -> a function that adds it."""
+    parts: dict[str, Callable[[], None]] = {
+        "Constants and how they were fitted": lambda: _fits(page, sweep, known),
+        "What streams gained at each size": lambda: report_sections.add_gains(page, sweep, known),
+        "Comparison of laws": lambda: _laws(page, sweep, known),
+        "Backtest": lambda: _backtest(page, sweep, known),
+        "Equivalent parameters": lambda: _equivalents(page, sweep, known),
+        "Training curves": lambda: report_sections.add_training_curves(page, sweep, known),
+        "P chosen on one backbone": lambda: report_sections.add_tuned_backbones(page, sweep, known),
+    }
+    if "context" in known:
+        parts["Where in the text streams gain"] = lambda: report_sections.add_gains_by_context(
+            page, sweep, known
+        )
+    if "ensemble" in known:
+        parts["Streams averaged"] = lambda: report_sections.add_averaged_streams(page, known)
+    return parts | {
+        "Costs of training": lambda: report_sections.add_training_costs(page, sweep),
+        "Costs of serving": lambda: report_sections.add_serving_costs(page, sweep),
+        "Every run": lambda: _runs(page, sweep),
+        "Provenance": lambda: _provenance(page, sweep),
+    }
 
 
 def _listed(sweep: SweepResults) -> str:
@@ -113,93 +139,77 @@ def _listed(sweep: SweepResults) -> str:
     return ", ".join(corpus_name(corpus) or "not named" for corpus in sweep.fits)
 
 
-def _runs(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Drawing]) -> None:
-    """The runs and their curves."""
-    page.heading("Runs")
-    shown = sweep.table[[c for c in _RUNS if c in sweep.table]].astype(
-        {c: "int64" for c in ("N", "P") if sweep.table[c].notna().all()}
-    )
+def _runs(page: Page, sweep: SweepResults) -> None:
+    """The runs, sizes ascending."""
+    whole = {c: "int64" for c in ("N", "P") if c in sweep.table and sweep.table[c].notna().all()}
+    shown = at_a_glance.by_size(sweep.table)[[c for c in _RUNS if c in sweep.table]].astype(whole)
     page.table(shown, formats={"loss": ".4f", "loss_se": ".4f", "train_loss": ".4f", "D": ".3g", "C": ".3g"})
-    report_sections.add_training_curves(page, sweep, known)
-    page.attempt("P chosen on one backbone", lambda: report_sections.add_tuned_backbones(page, sweep, known))
 
 
-def _fits(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Drawing]) -> None:
-    """Eq 5 with intervals, its certificate and the baseline that knows no P."""
-    page.heading("The law of Eq 5")
-    page.figure(known["fig2"](), FITTED)
-    for corpus, fitted in sweep.parallel.items():
-        dense = sweep.fits[corpus].get("dense")
-        base = f"{dense.r2:.4f}" if dense is not None else "not fitted"
-        page.text(
-            f"{corpus_name(corpus) or 'All runs'}: {fitted.status}. {fitted.certificate.detail}. "
-            f"R² {fitted.r2:.4f} (without P: {base}), RMSE {fitted.rmse:.2g}, condition number "
-            f"{fitted.condition_number:.3g}."
-        )
-        for note in fitted.notes:
-            page.text(f"{note[0].upper()}{note[1:]}.")
-        if not fitted.determined:
+def _fits(page: Page, sweep: SweepResults, known: Figures) -> None:
+    """The constants with intervals, how the fit ended, and its errors beside the law that knows no P."""
+    for corpus, found in sweep.verdicts.items():
+        fitted = found.fit
+        if fitted is None:
+            page.missing([f"{corpus_name(corpus) or 'All runs'}: {found.law.text}"])
             continue
-        page.attempt("intervals", lambda fitted=fitted: _interval_table(page, fitted))  # type: ignore[misc]
-    if sweep.sound:
-        page.figure(known["intervals"](), "Constants with intervals by two methods; one-sided at a bound.")
-        page.figure(known["profiles"](), "Profiles: how much worse the fit gets off the best value.")
-    if sweep.parallel:
-        page.figure(known["residuals"](), "What the law misses: observed minus fitted loss.")
-        page.figure(known["fig3"](), "Contours of the fitted loss; circles are runs, filled with their own.")
+        facts = {key: words for key, words in summary.facts(fitted) if key in _FACTS}
+        page.text(f"{corpus_name(corpus) or 'All runs'}: {'. '.join(facts.values())}.")
+        for note in fitted.notes:
+            page.text(sentence(note))
+        if found.parameters is not None:
+            _constants(page, fitted, found.parameters)
+    for name, caption in _FITTED.items():
+        if name in known:
+            page.attempt(name, lambda name=name, caption=caption: page.figure(known[name](), caption))  # type: ignore[misc]
 
 
-def _interval_table(page: Page, fitted: scaling.Fit) -> None:
+def _constants(page: Page, fitted: scaling.Fit, table: pd.DataFrame) -> None:
     """Coefficients with 95% intervals, and what is to be said of these."""
-    table = fitted.intervals(0.95)
-    page.table(table.rename_axis("coefficient").reset_index(), "95% profile intervals")
-    for words in filter(None, notes_under(fitted, table)):
-        page.text(f"{words[0].upper()}{words[1:]}.")
+    shown = table.rename_axis("coefficient").reset_index()
+    numbers = shown.columns[1:]
+    page.table(shown.assign(**{c: shown[c].map(summary.number_text) for c in numbers}), "95% intervals")
+    for words in filter(None, summary.notes_under(fitted, table)):
+        page.text(sentence(words))
 
 
-def _laws(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Drawing]) -> None:
+def _laws(page: Page, sweep: SweepResults, known: Figures) -> None:
     """Laws ranked, and where they part."""
-    page.heading("Comparison of laws")
-    if not sweep.parallel:
-        page.missing(["no law of N and P could be fitted: see what is missing above"])
-    for corpus in sweep.parallel:
-        page.attempt("a comparison", lambda c=corpus: _ranked(page, sweep, c))  # type: ignore[misc]
+    short = {"r2": ".4f", "parameters": ".0f", "delta_aicc": ".1f", "delta_bic": ".1f", "rmse": ".2g"}
+    for corpus, judged in sweep.verdicts.items():
+        if judged.comparison is None:
+            page.missing([f"{corpus_name(corpus) or 'All runs'}: no comparison, {judged.law.text}"])
+            continue
+        table = judged.comparison.table.rename_axis("law").reset_index()
+        page.table(table[[c for c in _COMPARED if c in table]], corpus_name(corpus), short)
+        page.verbatim(judged.comparison.verdict)
     for name, make in known.items():
         if name.startswith("rivals"):
-            page.figure(make(), RIVALS)
+            page.attempt(name, lambda make=make: page.figure(make(), RIVALS))  # type: ignore[misc]
 
 
-def _ranked(page: Page, sweep: SweepResults, corpus: str) -> None:
-    """Every law that a corpus' runs allow, those of D too."""
-    runs = sweep.of(corpus)
-    found = scaling.compare(laws_of(runs), runs, sweep.objective)
-    table = found.table.rename_axis("law").reset_index()
-    short = {"r2": ".4f", "parameters": ".0f", "delta_aicc": ".1f", "delta_bic": ".1f", "rmse": ".2g"}
-    page.table(table[[c for c in _COMPARED if c in table]], corpus_name(corpus), short)
-    page.verbatim(found.verdict)
-
-
-def _backtest(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Drawing]) -> None:
+def _backtest(page: Page, sweep: SweepResults, known: Figures) -> None:
     """Predictions of runs that were held out."""
-    page.heading("Backtest")
-    if not sweep.sound:
-        page.missing(["no fit of Eq 5 that could be relied on: nothing is predicted from it"])
-        return
-    for corpus in sweep.sound:
-        for by in ("N", "P"):
-            page.attempt(f"along {by}", lambda by=by, c=corpus: page.verbatim(  # type: ignore[misc]
-                scaling.backtest(scaling.ParallelLaw, sweep.of(c), by, sweep.objective).verdict))  # fmt: skip
+    for corpus, judged in sweep.verdicts.items():
+        where = f"{corpus_name(corpus)}: ".removeprefix(": ")
+        if judged.backtest is None:
+            page.missing([f"{where}no backtest, {judged.extrapolates.text}"])
+            continue
+        page.verbatim(f"{where}{judged.backtest.verdict}")
+        if judged.fit is not None and "P" in judged.fit.axes:
+            page.attempt(f"{where}along P", lambda one=judged.fit, c=corpus: page.verbatim(  # type: ignore[misc]
+                scaling.backtest(one.form, sweep.of(c), "P", sweep.objective, once=True).verdict))  # fmt: skip
     if "backtest" in known:
-        page.figure(known["backtest"](), "Errors on runs not fitted.")
+        page.figure(known["backtest"](), at_a_glance.HELD_OUT)
 
 
-def _equivalents(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Drawing]) -> None:
-    """What streams are worth in parameters."""
-    page.heading("Equivalent parameters")
-    if "equivalents" not in known:
+def _equivalents(page: Page, sweep: SweepResults, known: Figures) -> None:
+    """What streams are worth in parameters, by the law of Eq 5."""
+    if not sweep.determined:
         page.missing(["no law of P that these runs determine: see what is missing above"])
         return
-    page.figure(known["equivalents"](), WORTH)
+    if "equivalents" in known:
+        page.figure(known["equivalents"](), at_a_glance.WORTH)
     for corpus, fitted in sweep.determined.items():
         by: Any = fitted if corpus in sweep.sound else fitted.law
         table = beside_points(by, sweep.of(corpus))
@@ -211,7 +221,6 @@ def _equivalents(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figu
 
 def _provenance(page: Page, sweep: SweepResults) -> None:
     """Where the runs and fits come from."""
-    page.heading("Provenance")
     rows = [("runs", sweep.source)]
     for corpus, fitted in sweep.parallel.items():
         rows.append((f"data hash, {corpus_name(corpus)}".removesuffix(", "), fitted.data_hash))

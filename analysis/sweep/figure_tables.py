@@ -14,6 +14,7 @@ from analysis.figures.stream_gains import FittedK
 from scaling.data.groups import backbones, corpus_name
 from scaling.data.levels import size_levels
 from scaling.data.units import count_labels
+from scaling.selection.compare import largest_third
 from scaling.selection.equivalent_size import predicted
 from scaling.uncertainty.profile import Profile
 
@@ -111,9 +112,10 @@ def ensemble_rho_table(streams: pd.DataFrame, fits: Mapping[str, scaling.Fit]) -
 
 
 def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The law fitted without the largest P, then without the largest third of sizes, and asked for them.
+    """The law fitted without the largest P, then without the largest sizes, and asked for them.
 
-    Splits that leave too few runs, or fewer than two P or sizes, are left out.
+    Which runs are held out is that of `backtest` and `compare` (`scaling.data.levels.held_out`). Splits that leave
+    too few runs, or fewer than two P or sizes, are left out.
     """
     columns = ["corpus", "split", "N", "P", "loss", "held_out", "predicted", "error"]
     parts = [pd.DataFrame(columns=columns)]
@@ -121,11 +123,9 @@ def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
         columns.insert(2, "size")
     for corpus, fitted in fits.items():
         rows = runs[corpus]
-        level = size_levels(rows)
-        count = int(level.max()) + 1
         splits = {
-            "without the largest P": rows["P"] == rows["P"].max(),
-            "without the largest N": pd.Series(level >= count - count // 3, index=rows.index),
+            f"without the largest {axis}": pd.Series(largest_third(rows, axis), index=rows.index)
+            for axis in ("P", "N")
         }
         for split, held in splits.items():
             kept = rows[~held]

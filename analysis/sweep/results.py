@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import scaling
 from analysis.paper.refit import LAWS
 from analysis.sweep import sweep_folder
 from scaling.data.groups import corpus_name, split_by_corpus
-from scaling.data.query import WHOLE, Asked
+from scaling.data.query import WHOLE, Asked, mixed
 from scaling.data.runs import SECOND_STAGE, finished_runs
 from scaling.optimise.objectives import Objective
 from scaling.selection.equivalent_size import equivalents, equivalents_by_points
 
+LEVEL = 0.95
 BEYOND = 8  # how many times past the largest P that was run the equivalents are drawn
 
 
@@ -61,6 +63,22 @@ class SweepResults:
         """What a figure says of a fit that did not simply converge: a line a coefficient at its bound."""
         doubtful = {c: f for c, f in self.parallel.items() if f.status != scaling.Status.CONVERGED}
         return {c: "\n".join(one_sided(f)) or f"in doubt: {f.status}" for c, f in doubtful.items()}
+
+    @cached_property
+    def verdicts(self) -> dict[str, scaling.Verdict]:
+        """What each corpus' runs say, by the law of Eq 5 where it may be asked, else by that of the axes that vary."""
+        found = {}
+        for corpus, rows in split_by_corpus(self.runs).items():
+            fitted = self.parallel.get(corpus)
+            if (
+                fitted is not None
+                and fitted.determined
+                and not mixed(finished_runs(rows), keep=slice(None)).get("D")
+            ):
+                found[corpus] = fitted.verdict(LEVEL)
+            else:
+                found[corpus] = scaling.verdict(rows, objective=self.objective, level=LEVEL)
+        return found
 
     def of(self, corpus: str) -> pd.DataFrame:
         """The finished runs of one corpus."""

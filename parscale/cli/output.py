@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scaling.selection.verdict import Verdict
+
 GAP = 3  # characters between two columns
 WORD = 9  # characters that a column of text may shrink to
 
@@ -128,6 +130,25 @@ def say(text: str, bold: bool = False) -> None:
     room = terminal_text.width()
     folded = terminal_text.fold(text, room)
     print(f"\033[1m{folded}\033[0m" if bold and room is not None else folded, flush=True)
+
+
+COLOURS = {"yes": "32", "no": "31", "cannot tell": "33"}  # green, red, yellow
+
+
+def verdict_text(found: Verdict, room: int | None) -> str:
+    """The three answers, a paragraph each; on a terminal each answer in its colour, unless NO_COLOR is set."""
+    from os import environ
+
+    from scaling import terminal_text
+
+    lines = [terminal_text.fold(line, room) for line in found.lines]
+    if room is None or environ.get("NO_COLOR"):
+        return "\n".join(lines)
+    words = [(f"{one.answer.capitalize()}:", COLOURS[one.answer]) for one in found.answers]
+    return "\n".join(
+        line.replace(word, f"\033[1;{colour}m{word}\033[0m", 1)
+        for line, (word, colour) in zip(lines, words, strict=True)
+    )
 
 
 def as_json(content: Any) -> str:

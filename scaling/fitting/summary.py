@@ -41,28 +41,34 @@ def cross_check(name: str, gap: float) -> str:
     )
 
 
-def facts(fit: Estimate) -> list[tuple[str, str]]:
-    """What stands above the parameters: law, data, status, errors; never R2 alone."""
-    c, dof = fit.certificate, fit.degrees_of_freedom
+def facts(fit: Estimate, details: bool = True) -> list[tuple[str, str]]:
+    """What stands below the parameters: status, rows, errors (never R2 alone), notes; all of it with `details`."""
+    c, dof, name = fit.certificate, fit.degrees_of_freedom, fit.problem.objective.name
     baseline = baseline_r2(fit)
+    without = f" (without P {baseline:.4f})" if baseline is not None else ""
+    rows = [
+        ("status", f"{c.status} ({c.detail}); {name}"),
+        ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
+        ("R2", f"{fit.r2:.4f}{without}, rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} {fit.reading.loss_unit}"),
+    ]  # fmt: skip
+    if done := fit.reading.line():
+        rows.append(("read", done))
+    return rows + (_details(fit) if details else []) + [("note", text) for text in fit_notes(fit)]
+
+
+def _details(fit: Estimate) -> list[tuple[str, str]]:
+    """What a reader need not know who trusts the status: the law, its objective's value, how it was checked."""
+    c, prime = fit.certificate, getattr(fit.law, "A_prime", None)
     rows = [
         ("law", f"{fit.form.__name__}: {(fit.form.__doc__ or '').splitlines()[0]}"),
         *([("source", fit.law.source)] if fit.law.source else []),
         ("objective", f"{fit.problem.objective.name} = {fit.objective_value:.6g}"),
-        ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
-        ("status", f"{c.status} ({c.detail})"),
-        ("R2", f"{fit.r2:.4f}" + (f"; without P {baseline:.4f}" if baseline is not None else "")),
-        ("error", f"rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} {fit.reading.loss_unit}"),
         ("condition", f"{c.condition_number:.3g}: {c.worst_direction}"),
         ("cross-check", cross_check(c.second_algorithm, c.second_gap)),
     ]  # fmt: skip
-    if done := fit.reading.line():
-        rows.append(("read", done))
-    if (prime := getattr(fit.law, "A_prime", None)) is not None:
-        rows.append(
-            ("note", f"also printed A' / (N (k ln P + 1))^alpha: A' = A^alpha = {number_text(prime)}")
-        )
-    return rows + [("note", text) for text in fit_notes(fit)]
+    if prime is not None:
+        rows.append(("also", f"printed A' / (N (k ln P + 1))^alpha: A' = A^alpha = {number_text(prime)}"))
+    return rows
 
 
 def fit_notes(fit: Estimate) -> tuple[str, ...]:
@@ -106,29 +112,36 @@ def parameter_table(fit: Estimate, level: float = LEVEL) -> pd.DataFrame | None:
     return default_method(fit).parameters(fit, level) if fit.undetermined != fit.problem.law.free() else None
 
 
-def fit_text(fit: Estimate, level: float = LEVEL, room: int | None = None) -> str:
-    """The summary as aligned lines, folded to the room of a terminal."""
-    lines = [f"{key:<12}{value}" for key, value in facts(fit)]
-    intervals = parameter_table(fit, level)
-    lines.append("")
+def fit_text(
+    fit: Estimate,
+    level: float = LEVEL,
+    room: int | None = None,
+    details: bool = True,
+    parameters: pd.DataFrame | None = None,
+) -> str:
+    """The parameters, then what to know of them, as aligned lines folded to the room of a terminal.
+
+    parameters: `parameter_table` at `level`, where it is at hand.
+    """
+    intervals = parameter_table(fit, level) if parameters is None else parameters
+    told = [f"{key:<12}{value}" for key, value in facts(fit, details)]
     if intervals is None:
-        lines += [
-            f"{n:<12}{number_text(float(getattr(fit.law, n)))}{_constraint(fit, n)}" for n in fit.law.names()
-        ]
-        return fold("\n".join([*lines, f"no intervals: {fit.status}"]), room, 12)
-    head = f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}"
-    lines.append(f"{head}   {100 * level:g}% {intervals.attrs['method']}")
-    lines += [
-        f"{name:<12}{''.join(f'{number_text(v):>12}' for v in row)}{_constraint(fit, name)}"
-        for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
-    ]
-    lines += [
-        f"{name:<12}{number_text(value):>12}{_constraint(fit, name)}"
-        for name, value in fit.form.fixed.items()
+        named = [(n, number_text(float(getattr(fit.law, n)))) for n in fit.law.names()]
+        lines = [f"{n:<12}{value:>12}{_constraint(fit, n)}" for n, value in named]
+        return fold("\n".join([*lines, f"no intervals: {fit.status}", "", *told]), room, 12)
+    lines = [
+        f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}",
+        *(
+            f"{name:<12}{''.join(f'{number_text(v):>12}' for v in row)}{_constraint(fit, name)}"
+            for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
+        ),
+        *(f"{n:<12}{number_text(value):>12}{_constraint(fit, n)}" for n, value in fit.form.fixed.items()),
     ]
     *notes, seen = notes_under(fit, intervals, level)
-    lines += [f"{key:<12}{words}" for key, words in (*(("note", n) for n in notes), ("power", seen)) if words]
-    return fold("\n".join(lines), room, 12)
+    under = (*(("note", n) for n in notes), ("power", seen if details else ""))
+    told.insert(0, f"{'intervals':<12}{100 * level:g}% {intervals.attrs['method']}")
+    told += [f"{key:<12}{words}" for key, words in under if words]
+    return fold("\n".join([*lines, "", *told]), room, 12)
 
 
 def _constraint(fit: Estimate, name: str) -> str:

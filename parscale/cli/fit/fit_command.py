@@ -1,4 +1,4 @@
-"""Fit a law to runs: parameters with intervals, errors, status; saved as JSON."""
+"""Fit a law to runs: what it says in three answers, parameters with intervals, errors, status."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "fit runs.csv --columns N=params,loss=val_loss --law parallel",
     "fit results/published/losses.csv --law parallel --by corpus",
+    "fit runs.csv --details --save",
     "fit checkpoints.csv --law chinchilla --groups run_id",
     "fit shapes.csv --law depth.py:DepthLaw:E=1.6 --columns width=d_model,depth=n_layers",
     "fit results/sweeps/laptop --law parallel --conventions",
@@ -35,15 +36,13 @@ class Options(LevelOptions, RowOptions, RunsOptions):
     conventions: bool = switch(
         "instead: the law with N counted with and without embedding, head and prefixes"
     )
-    out: str | None = option(
-        None,
-        "folder whose fits/ gets LAW-GROUP.json (default results/fits/LAW-TABLE[-GROUP].json)",
-        metavar="PATH",
-    )
+    save: bool = switch("save each fit, to results/fits/LAW-TABLE[-GROUP].json")
+    out: str | None = option(None, "save each fit, to PATH/fits/LAW-GROUP.json", metavar="PATH")
+    details: bool = switch("how the fit was made and checked: law, objective, condition, cross-check, power")
 
 
 def run(options: Options) -> str | Partly:
-    """Fit a law to each group of a runs table, save the fits, describe them."""
+    """Fit a law to each group of a runs table and describe the fits; save them where that is asked for."""
     from parscale.cli.output import as_json, groups_text
     from scaling.data.query import each
     from scaling.fitting.fit import fit
@@ -57,10 +56,11 @@ def run(options: Options) -> str | Partly:
         return _conventions(runs, options, rows)
     done = each(runs, options.by, options.runs, lambda part: fit(law, part, objective, **rows))
     fits = done.found
-    places = {name: _save(one, name, options) for name, one in fits.items()}
+    saves = options.save or options.out is not None
+    places = {name: _save(one, name, options) if saves else "" for name, one in fits.items()}
     if options.json:
         return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
-    told = [describe_fit(name, one, places[name], options.level) for name, one in fits.items()]
+    told = [describe_fit(name, one, places[name], options) for name, one in fits.items()]
     return groups_text(_table_line(runs, options, law) + "\n\n".join(told) + _left_out(runs), done.refused)
 
 
@@ -115,20 +115,24 @@ def content(one: Fit, level: float) -> dict[str, Any]:
         else {n: list(map(float, r)) for n, r in zip(intervals.index, intervals.to_numpy(), strict=True)}
     )
     unconfirmed = [] if intervals is None else intervals.attrs["unconfirmed"]
-    return to_json(one) | {"level": level, "intervals": rows, "unconfirmed": unconfirmed}
+    return to_json(one) | {
+        "level": level, "intervals": rows, "unconfirmed": unconfirmed, "verdict": one.verdict(level).to_dict()
+    }  # fmt: skip
 
 
-def describe_fit(name: str, one: Fit, place: str, level: float) -> str:
-    """A fit for the terminal: its summary, what the paper printed, where it was saved."""
+def describe_fit(name: str, one: Fit, place: str, options: Options) -> str:
+    """A fit for the terminal: the verdict, its parameters and what to know of them, where it was saved."""
+    from parscale.cli.output import verdict_text
     from scaling import terminal_text
     from scaling.fitting import printed_constants
     from scaling.fitting.summary import fit_text
 
-    note, room = printed_constants.note(one), terminal_text.width()
-    lines = [f"== {name} ==", fit_text(one, level, room)]
-    if note:
-        lines.append(terminal_text.fold(f"note        {note}", room, 12))
-    return "\n".join([*lines, f"saved       {place}"])
+    room, found = terminal_text.width(), one.verdict(options.level)
+    parts = [f"== {name} ==", verdict_text(found, room), ""]
+    parts.append(fit_text(one, options.level, room, options.details, found.parameters))
+    if options.details and (note := printed_constants.note(one)):
+        parts.append(terminal_text.fold(f"note        {note}", room, 12))
+    return "\n".join([*parts, *([f"saved       {place}"] if place else [])])
 
 
 def _left_out(runs: pd.DataFrame) -> str:

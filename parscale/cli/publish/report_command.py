@@ -1,4 +1,4 @@
-"""One self-contained page of a sweep: runs, curves, fits, comparison, costs, provenance."""
+"""One self-contained page of a sweep: verdict, figures, means over seeds; the rest folded. Several side by side."""
 
 from __future__ import annotations
 
@@ -7,27 +7,32 @@ from dataclasses import dataclass
 from parscale.cli.options import argument, option
 from parscale.cli.table_options import RUNS, SweepFitOptions
 
-EXAMPLES = ("report results/sweeps/demo",)
+EXAMPLES = (
+    "report results/sweeps/demo",
+    "report results/sweeps/gpu results/sweeps/laptop --out beside.html",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SweepFitOptions):
     """Options of `parscale report`."""
 
-    source: str = argument(RUNS, metavar="SWEEP")
+    sources: tuple[str, ...] = argument(
+        f"{RUNS}; of several, one page side by side", nargs="+", metavar="SWEEP"
+    )
     out: str | None = option(
-        None, "file or folder (default report.html in the sweep's folder)", metavar="PATH"
+        None, "file or folder (default report.html in the sweep's folder, of several here)", metavar="PATH"
     )
 
 
 def run(options: Options) -> int:
-    """Write the page of a sweep and print where it is."""
+    """Write the page of a sweep, or of several, and print where it is."""
     from analysis.report.sweep_report import write_report
 
     page = write_report(
-        options.source,
+        options.sources,
         options.out,
-        command=options.words("parscale report", options.source),
+        command=options.words("parscale report", *options.sources),
         objective=options.fitted_by,
         asked=options.asked,
     )

@@ -15,7 +15,7 @@ from tests.scaling.command_line import run
 
 
 def test_fit_prints_the_papers_numbers_and_saves(folder: Path, tmp_path: Path) -> None:
-    text = run(fit_command, by="corpus", out=str(tmp_path))
+    text = run(fit_command, by="corpus", out=str(tmp_path), details=True)
     for digits in (
         "0.6912",
         "1.131e+07",

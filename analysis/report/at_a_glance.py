@@ -1,0 +1,99 @@
+"""What a stranger reads in ten seconds: the verdict, three figures, one table of means over random seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from analysis.output.html_page import Page
+from analysis.report.sweep_figures import Drawing
+from analysis.sweep.results import SweepResults
+from scaling.data.groups import corpus_name
+from scaling.data.levels import size_levels
+from scaling.data.runs import finished_runs
+from scaling.selection.paired_gains import gains
+
+FITTED = "Loss against N: the runs, the fitted law and its 95% prediction interval, widened beyond the runs."
+FALLING = "Do streams help, and by one k? The k of Eq 5 that each pair of runs asks for: one line where the law holds."
+WORTH = "What streams are worth: the multiple of N that P streams replace, with its 95% interval."
+HELD_OUT = "Does it extrapolate? Errors on the runs that were held out of the fit."
+GLANCE = {"fig2": FITTED, "pair_k": FALLING, "equivalents": WORTH, "backtest": HELD_OUT}
+SHOWN = 3  # figures
+SEEDS = (
+    "Means over random seeds; spread: their standard deviation. change: from P = 1 at the same size and seed; "
+    "by_parameters: what the parameters that streams add would change alone. Loss in nats per token."
+)
+FORMS = {"N": ",.0f", "D": ".3g", "P": "g", "loss": ".4f", "spread": ".4f", "k": ".2f"}
+FORMS |= dict.fromkeys(("change", "by_parameters"), "+.4f")
+
+
+def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) -> list[str]:
+    """Verdicts, what is missing, figures and the table; the names of the figures that were drawn."""
+    several = len(sweep.verdicts) > 1
+    for corpus, found in sweep.verdicts.items():
+        page.verdict(found, corpus_name(corpus) if several else "")
+    names = [name for name in GLANCE if name in known][:SHOWN]
+    first = [name for name in names if name != "pair_k"]
+    if len(first) < len(names):  # wide as the page, before those side by side
+        page.attempt("pairs of runs", lambda: page.figure(known["pair_k"](), FALLING))
+    with page.beside(len(sweep.verdicts) == 1):  # of several corpora a figure is as wide as the page
+        for name in first:
+            page.attempt(name, lambda name=name: page.figure(known[name](), GLANCE[name]))  # type: ignore[misc]
+    table = seeds_table(sweep)
+    if len(table):
+        page.text(SEEDS)
+        page.table(table, formats=FORMS)
+    return names
+
+
+def seeds_table(sweep: SweepResults) -> pd.DataFrame:
+    """Mean and spread of the loss over random seeds, a row each corpus, size, budget and P, sizes ascending.
+
+    Columns corpus, size, D where there are several, N, P, runs, loss, spread, and of what can be paired change,
+    by_parameters and k, as `scaling.gains` has them.
+    """
+    runs = finished_runs(sweep.runs)
+    if not len(runs):
+        return pd.DataFrame()
+    runs = runs.assign(level=size_levels(runs), corpus=runs.get("corpus", ""))
+    named = "size" in runs and bool(runs["size"].notna().all())
+    budgets = ["D"] if "D" in runs and len(runs["D"].unique()) > 1 else []
+    keys = ["corpus", "level", *(["size"] if named else []), *budgets, "P"]
+    groups = runs.groupby(keys, dropna=False)
+    table = groups.agg(N=("N", "mean"), runs=("loss", "size"), loss=("loss", "mean"), spread=("loss", "std"))
+    table = _with_gains(table.reset_index(), sweep, named)
+    one = [c for c in ("corpus",) if table[c].nunique() < 2]
+    order = [
+        c for c in ("corpus", "size", "D", "N", "P", "runs", "loss", "spread") if c in table and c not in one
+    ]
+    rest = [c for c in ("change", "by_parameters", "k") if c in table]
+    return table[[*order, *rest]].dropna(axis="columns", how="all")
+
+
+def _with_gains(table: pd.DataFrame, sweep: SweepResults, named: bool) -> pd.DataFrame:
+    """The table with what streams changed, where runs can be paired by size."""
+    try:
+        gained = gains(sweep.runs).table
+    except ValueError:  # which the part on gains says
+        return table
+    if not named or not len(gained):
+        return table
+    keys = ["corpus", "size", *(["D"] if "D" in table else []), "P"]
+    gained = gained.assign(**{c: gained[c].astype(table[c].dtype) for c in keys})
+    return table.merge(gained[[*keys, "change", "by_parameters", "k"]], how="left", on=keys)
+
+
+def by_size(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs in order of corpus, size as a number, P and seed."""
+    known = runs.assign(level=_level(runs))
+    by = [c for c in ("corpus", "level", "D", "P", "seed") if c in known]
+    return known.sort_values(by, kind="stable").drop(columns="level")
+
+
+def _level(runs: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The size of each run as a number: N of the smallest of its size, its own where none is named."""
+    if "size" not in runs or runs["size"].isna().any():
+        return runs["N"].to_numpy(float)
+    return runs.groupby("size")["N"].transform("min").to_numpy(float)

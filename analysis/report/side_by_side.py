@@ -1,0 +1,122 @@
+"""`parscale report A B`: two or more sweeps on one page, question beside question, run beside run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import scaling
+from analysis.output.html_page import Page
+from analysis.report import at_a_glance, sweep_figures
+from analysis.sweep.results import SweepResults
+from scaling.data.groups import corpus_name
+from scaling.data.units import count_text
+from scaling.fitting.summary import baseline_r2, number_text
+
+CONSTANTS = "Constants with 95% intervals, by one objective; R2 beside that of the law without P."
+LOSSES = "Mean loss over random seeds, nats per token, and its change from P = 1 at the same size and seed."
+FIGURES = ("fig2", "pair_k")
+
+
+def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale report") -> Page:
+    """The page of two or more sweeps, by name; each one's own page has the rest."""
+    sources = ", ".join(sweep.source for sweep in sweeps.values())
+    page = Page(" beside ".join(sweeps), f"made by: {command}; from: {sources}")
+    judged = {
+        _named(name, corpus): found for name, one in sweeps.items() for corpus, found in one.verdicts.items()
+    }
+    for name, found in judged.items():
+        page.verdict(found, name)
+    page.contents()
+    page.text(CONSTANTS)
+    page.table(constants_table(judged))
+    page.missing([f"{name}: {line}" for name, one in sweeps.items() for line in one.missing])
+    known = {name: sweep_figures.sweep_figures(one) for name, one in sweeps.items()}
+    for figure in FIGURES:
+        with (
+            page.fold({"fig2": "Runs and law", "pair_k": "The k of each pair of runs"}[figure]),
+            page.beside(),
+        ):
+            for name, drawings in known.items():
+                if figure in drawings:
+                    page.attempt(name, lambda d=drawings, f=figure, n=name: page.figure(d[f](), n))  # type: ignore[misc]
+    with page.fold("Losses, size by size"):
+        page.text(LOSSES)
+        losses = losses_table(sweeps)
+        page.table(losses, formats={c: _form(c) for c in map(str, losses)})
+    return page
+
+
+def by_name(sources: Sequence[str]) -> dict[str, str]:
+    """What each source is called on the page: its last name, or all of it where two share one."""
+    last = [Path(source).resolve().name for source in sources]
+    return {
+        source if last.count(name) > 1 else name: source for name, source in zip(last, sources, strict=True)
+    }
+
+
+def _named(name: str, corpus: str) -> str:
+    """The name of a corpus of a sweep."""
+    return f"{name}, {corpus_name(corpus)}".removesuffix(", ")
+
+
+def constants_table(judged: Mapping[str, scaling.Verdict]) -> pd.DataFrame:
+    """A row a sweep: law, status, runs, each constant with its interval, R2, errors."""
+    rows = []
+    for name, found in judged.items():
+        row: dict[str, Any] = {"sweep": name}
+        if found.fit is not None:
+            without = baseline_r2(found.fit)
+            row |= {
+                "law": found.fit.form.__name__,
+                "status": str(found.fit.status),
+                "runs": found.fit.loss.size,
+            }
+            row |= _with_intervals(found)
+            row["R2"] = f"{found.fit.r2:.4f}" + (f" ({without:.4f})" if without is not None else "")
+            row["rmse"] = number_text(found.fit.rmse)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _with_intervals(found: scaling.Verdict) -> dict[str, str]:
+    """Each parameter as text: 0.340 (0.110 to 0.523)."""
+    if found.parameters is None:
+        return {}
+    return {
+        str(name): f"{number_text(value)} ({number_text(low)} to {number_text(high)})"
+        for name, value, low, high in found.parameters[["estimate", "lower", "upper"]].itertuples()
+    }
+
+
+def _form(column: str) -> str:
+    """How a column of `losses_table` is written."""
+    return "g" if column == "P" else "+.4f" if column.startswith("change") else ".4f"
+
+
+def losses_table(sweeps: Mapping[str, SweepResults]) -> pd.DataFrame:
+    """Mean loss and change of each sweep in columns of its own, a row each size and P, sizes ascending."""
+    parts = []
+    for name, one in sweeps.items():
+        table = at_a_glance.seeds_table(one)
+        if not len(table):
+            continue
+        where = (
+            table["corpus"].map(lambda corpus, name=name: _named(name, corpus)) if "corpus" in table else name
+        )
+        size = table["size"] if "size" in table else table["N"].map(count_text)
+        parts.append(table.assign(sweep=where, size=size.astype(str)))
+    if not parts:
+        return pd.DataFrame()
+    rows = pd.concat(parts, ignore_index=True)
+    keys = ["size", "P"]
+    values = [c for c in ("loss", "change") if c in rows]
+    wide = rows.pivot_table(index=keys, columns="sweep", values=values, sort=False)[values]
+    wide.columns = pd.Index([", ".join(map(str, pair)) for pair in wide.columns])
+    smallest = rows.groupby("size")["N"].min()
+    table = wide.reset_index()
+    order = table.assign(level=table["size"].map(smallest)).sort_values(["level", "P"], kind="stable").index
+    return table.loc[order].reset_index(drop=True)
