@@ -14,10 +14,11 @@ from scaling.data.any_table import as_frame, axis_columns
 from scaling.fitting import plots, save, summary
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.multi_start import solve
+from scaling.selection.equivalent_size import equivalent_values
 from scaling.terminal_text import width
 from scaling.uncertainty.covariance import parameter_covariance
 from scaling.uncertainty.interval_methods import Method
-from scaling.uncertainty.prediction import equivalent_sizes, equivalent_values, method_of, predict
+from scaling.uncertainty.prediction import equivalent_sizes, method_of, predict
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,7 +5,7 @@ The coverage of each method, measured by simulation, is in docs/coverage.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -108,41 +108,24 @@ def equivalent_interval(
         found = batch.equivalent_N(N=N[moving], P=P[moving], at_P=at_P, **rest)
         return np.asarray(np.log(found / N[moving]))
 
+    found, low, high = (method or default_method(fit)).interval(fit, log_multiple, level)
     here = {"N": N[moving], "P": P[moving], **rest}
-    at = {"P": np.full_like(here["P"], at_P)}
-    low, high = _ends_of_multiple(fit, "N", (here, at), log_multiple, level, method)
+    there = here | {"N": N[moving] * np.exp(found), "P": np.full_like(here["P"], at_P)}
+    extra = (t_quantile(fit, level) * _size_error(fit, here, there)) ** 2
+    low, high = found - np.sqrt((found - low) ** 2 + extra), found + np.sqrt((high - found) ** 2 + extra)
     lower[moving], upper[moving] = N[moving] * np.exp(low), N[moving] * np.exp(high)
     return lower, upper
 
 
-def _ends_of_multiple(
-    fit: Estimate,
-    axis: str,
-    points: tuple[dict[str, Array], dict[str, Array]],
-    log_multiple: Callable[[Law], Array],
-    level: float,
-    method: Method | None,
-) -> tuple[Array, Array]:
-    """Ends of the logarithm of an equivalent value of an axis over the value there is, (K,) each.
-
-    points: the axes (K,) each, and those that are others at the equivalent.
-    """
-    here, at = points
-    found, low, high = (method or default_method(fit)).interval(fit, log_multiple, level)
-    there = here | at | {axis: here[axis] * np.exp(found)}
-    extra = (t_quantile(fit, level) * _size_error(fit, axis, here, there)) ** 2
-    return found - np.sqrt((found - low) ** 2 + extra), found + np.sqrt((high - found) ** 2 + extra)
-
-
-def _size_error(fit: Estimate, axis: str, here: dict[str, Array], there: dict[str, Array]) -> Array:
-    """Standard deviation of the logarithm of a value of an axis of equal loss that drift beyond the runs leaves, (K,)."""
+def _size_error(fit: Estimate, here: dict[str, Array], there: dict[str, Array]) -> Array:
+    """Standard deviation of the logarithm of a size of equal loss that drift beyond the runs leaves, (K,)."""
     widening = widening_of(fit)
     if widening is None:
-        return np.zeros(here[axis].size)
+        return np.zeros(here["N"].size)
     used = fit.law.axes
     with np.errstate(all="ignore"):
         error = widening.error_between({a: here[a] for a in used}, {a: there[a] for a in used})
-        steps = [np.log(fit.law.predict(**{a: there[a] * (f if a == axis else 1.0) for a in used}))
+        steps = [np.log(fit.law.predict(**{a: there[a] * (f if a == "N" else 1.0) for a in used}))
                  for f in (np.exp(-STEP), np.exp(STEP))]  # fmt: skip
         out = error * 2 * STEP / np.abs(steps[1] - steps[0])
     return np.where(error > 0, np.nan_to_num(out, nan=np.inf), 0.0)
@@ -177,35 +160,6 @@ def equivalent_sizes(
     frame["multiple"] = frame["equivalent_N"] / frame["N"]
     frame["lower"], frame["upper"] = equivalent_interval(fit, x["N"], x["P"], at_P, level, method, rest)
     return frame
-
-
-def equivalent_values(
-    fit: Estimate,
-    axis: str,
-    at: Mapping[str, Any],
-    point: Mapping[str, Any],
-    level: float,
-    method: Method | None,
-) -> pd.DataFrame:
-    """What `Fit.equivalent` returns: values of an axis of equal loss with their intervals, one row a point."""
-    check_level(level)
-    rules, used = fit.law.axis_rules, fit.law.axes
-    both = clean_axes(used, point, rules), clean_axes(tuple(at), at, rules)
-    sizes = np.broadcast_shapes(*(v.shape for part in both for v in part.values()))
-    here, there = ({a: np.ravel(np.broadcast_to(v, sizes)) for a, v in part.items()} for part in both)
-    found = np.asarray(fit.law.equivalent(axis, there, **here))
-
-    def log_multiple(laws: Law) -> Array:
-        batch: Any = laws.kind.from_vector(laws.vector[:, None, :])
-        return np.asarray(np.log(batch.equivalent(axis, there, **here) / here[axis]))
-
-    low = high = np.full(found.size, np.nan)
-    if fit.determined:
-        low, high = _ends_of_multiple(fit, axis, (here, there), log_multiple, level, method)
-    shown = {a: rule.labels(here[a]) for a, rule in categories_of(fit.law).items()}
-    frame = pd.DataFrame({**here, **shown, "loss": fit.law.predict(**here), f"equivalent_{axis}": found})
-    ends = {"lower": here[axis] * np.exp(low), "upper": here[axis] * np.exp(high)}
-    return frame.assign(multiple=found / here[axis], **ends)
 
 
 def default_method(fit: Estimate) -> Method:
