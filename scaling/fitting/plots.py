@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling.laws.axis import categories_of
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
 
@@ -50,38 +51,54 @@ def _png(figure: Any) -> bytes:
 
 def _groups(fit: Estimate) -> tuple[str, str | None, Array, list[tuple[str, Any]]]:
     """The axis across, the axis that tells the curves apart, which rows are drawn, and a curve's rows."""
-    across = next(iter(fit.law.axes))
-    apart = next(
-        (axis for axis in ("P", "D", *fit.law.axes) if axis in fit.law.axes and axis != across), None
-    )
+    levels = categories_of(fit.law)
+    across = next(axis for axis in fit.law.axes if axis not in levels)
+    order = ("P", *levels, "D", *fit.law.axes)
+    apart = next((axis for axis in order if axis in fit.law.axes and axis != across), None)
     rows = np.unique(np.linspace(0, fit.loss.size - 1, MOST).astype(int))
     if apart is None:
         return across, None, rows, [("", rows)]
     values = fit.axes[apart][rows]
-    levels = np.unique(values)
-    if levels.size > 8:  # too many for curves of their own
+    each = np.unique(values)
+    if each.size > 8:  # too many for curves of their own
         return across, None, rows, [("", rows)]
-    return across, apart, rows, [(f"{apart} = {level:g}", rows[values == level]) for level in levels]
+    names = levels[apart].labels(each) if apart in levels else [f"{apart} = {value:g}" for value in each]
+    return across, apart, rows, [(name, rows[values == one]) for name, one in zip(names, each, strict=True)]
+
+
+def _label(fit: Estimate, axis: str) -> str:
+    """An axis as the label of a panel, with its unit where it is known."""
+    unit = fit.law.axis_rule(axis).unit
+    return LABELS.get(axis) or (f"{axis}, {unit}" if unit else axis)
+
+
+def _scale(x: Array) -> str:
+    """The scale of an axis of a panel: logarithmic where the values allow it."""
+    return "log" if (x > 0).all() else "linear"
 
 
 def plot(fit: Estimate) -> Any:
-    """Losses and the fitted curves against the first axis, a colour for each P (or D); residuals below."""
+    """Losses and the fitted curves against the first axis, a colour for each P (category, D); residuals below.
+
+    Where another axis varies within a colour, the fitted losses are marks.
+    """
     figure, (top, below) = bare_figure(2, (3, 1), sharex=True)
     across, apart, _, groups = _groups(fit)
     x = fit.axes[across]
-    line = np.geomspace(x.min(), x.max(), 200)
+    line = np.geomspace(x.min(), x.max(), 200) if (x > 0).all() else np.linspace(x.min(), x.max(), 200)
     for i, (label, rows) in enumerate(groups):
         color = f"C{i}"
         top.plot(x[rows], fit.loss[rows], "o", color=color, ms=4, label=label or None)
         below.plot(x[rows], fit.misfit[rows], "o", color=color, ms=3)
-        if apart is not None or len(fit.law.axes) == 1:
+        if not any(np.ptp(v[rows]) > 0 for a, v in fit.axes.items() if a not in (across, apart)):
             others = {a: np.full(line.size, np.median(v[rows])) for a, v in fit.axes.items() if a != across}
             top.plot(line, np.asarray(fit.law.predict(**{across: line, **others})), "-", color=color, lw=1)
         else:
-            top.plot(x[rows], fit.predicted[rows], "x", color="black", ms=4, label="fitted")
+            mark = None if i else "fitted"
+            top.plot(x[rows], fit.predicted[rows], "x", color="black", ms=4, lw=0.7, label=mark)
     below.axhline(0, color="black", lw=0.7)
-    top.set(xscale="log", ylabel="loss, nats per token", title=fit.form.__name__)
-    below.set(xlabel=LABELS.get(across, across), ylabel="residual")
+    top.set(xscale=_scale(x), ylabel="loss, nats per token", title=fit.form.__name__)
+    below.set(xlabel=_label(fit, across), ylabel="residual")
     if top.get_legend_handles_labels()[0]:
         top.legend(frameon=False)
     return figure
@@ -93,15 +110,18 @@ def plot_residuals(fit: Estimate) -> Any:
     _, _, _, groups = _groups(fit)
     named = [
         ("fitted loss, nats per token", fit.predicted),
-        *((LABELS.get(a, a), x) for a, x in fit.axes.items()),
+        *((_label(fit, a), x) for a, x in fit.axes.items()),
     ]
+    levels = categories_of(fit.law)
     for panel, (label, x) in zip(panels, named, strict=True):
         for i, (name, rows) in enumerate(groups):
             panel.plot(x[rows], fit.misfit[rows], "o", color=f"C{i}", ms=4, label=name or None)
         panel.axhline(0, color="black", lw=0.7)
         panel.set_xlabel(label)
-        if panel is not panels[0]:
-            panel.set_xscale("log")
+        if label in levels:
+            panel.set_xticks(levels[label].codes, levels[label].names)
+        elif panel is not panels[0]:
+            panel.set_xscale(_scale(x))
     panels[0].set_ylabel("residual, nats per token")
     if panels[0].get_legend_handles_labels()[0]:
         panels[0].legend(frameon=False)
@@ -136,7 +156,8 @@ def plot_backtest(points: pd.DataFrame, by: str) -> Any:
     left.set(xlabel="observed loss, nats per token", ylabel="predicted loss, nats per token")
     left.legend(frameon=False, fontsize=7)
     right.axhline(0, color="black", lw=0.7)
-    right.set(xlabel=LABELS.get(by, by), ylabel="observed minus predicted", xscale="log")
+    scale = _scale(points[by].to_numpy(float))
+    right.set(xlabel=LABELS.get(by, by), ylabel="observed minus predicted", xscale=scale)
     return figure
 
 

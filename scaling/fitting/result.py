@@ -14,6 +14,7 @@ from scaling.data.any_table import as_frame, axis_columns
 from scaling.fitting import plots, save, summary
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.multi_start import solve
+from scaling.selection.equivalent_size import equivalent_values
 from scaling.terminal_text import width
 from scaling.uncertainty.covariance import parameter_covariance
 from scaling.uncertainty.interval_methods import Method
@@ -147,6 +148,24 @@ class Fit(Estimate):
         `method`, formed on the logarithm). Source: arXiv 2505.10475, section 3.2: N (k ln P + 1) by Eq 5.
         """
         return equivalent_sizes(self, N, P, at_P, level, method_of(method, self), axes)
+
+    def equivalent(
+        self,
+        axis: str,
+        at: Mapping[str, Any],
+        *,
+        level: float = 0.95,
+        method: Method | str | None = None,
+        **point: Any,
+    ) -> pd.DataFrame:
+        """The value of `axis` that gives, with the axes in `at` changed, the loss of `point`, with its interval.
+
+        `fit.equivalent("N", {"experts": 1}, N=1e8, experts=64)` is what 64 experts are worth in parameters. point:
+        the law's axes, numbers or arrays that broadcast, categories by name. One row a point, columns: the axes, loss,
+        equivalent_AXIS, multiple (of the value at the point), lower and upper (of equivalent_AXIS at `level`, by
+        `method`, formed on the logarithm). Raises ValueError for an axis along which the loss need not be monotone.
+        """
+        return equivalent_values(self, axis, at, point, level, method_of(method, self))
 
     # ---- a file ------------------------------------------------------------------------------
     def save(self, path: Any) -> None:

@@ -80,7 +80,7 @@ def sentence(made: Forecast) -> str:
     """What is forecast at the point furthest out, how far that is, and what the width comes from."""
     at = int(made.beyond.to_numpy().argmax())
     point, more = made.points.iloc[at], len(made.points) - 1
-    where = ", ".join(f"{axis} = {value_text(axis, value)}" for axis, value in point.items())
+    where = ", ".join(f"{axis} = {value_text(str(axis), value)}" for axis, value in point.items())
     ends = f"{number_text(made.lower.iloc[at])} to {number_text(made.upper.iloc[at])}"
     words = [
         f"At {where} the loss is forecast to be {number_text(made.loss.iloc[at])} "
@@ -147,7 +147,7 @@ def _shown(made: Forecast) -> pd.DataFrame:
             out[column] = [f"{x:.0%}" for x in out[column]]
         elif column != "outside":
             out[column] = [
-                value_text(column, x) if column in made.points else number_text(x) for x in out[column]
+                value_text(str(column), x) if column in made.points else number_text(x) for x in out[column]
             ]
     return out
 

@@ -1,7 +1,8 @@
-"""What P streams are worth in parameters: by a law, with intervals from draws, and by the points alone."""
+"""What P streams are worth in parameters, and a value of any axis in another: by a law, and by the points alone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from scaling.data.runs import finished_runs
-from scaling.laws.base import Array, Law
+from scaling.forecasting.widened import widening_of
+from scaling.laws.axis import categories_of
+from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
-from scaling.uncertainty.interval_methods import Method, check_level
+from scaling.uncertainty.interval_methods import Method, check_level, t_quantile
 from scaling.uncertainty.prediction import equivalent_interval
 
 EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "upper", "in_data"]
@@ -58,6 +61,52 @@ def _in_data(N: Any, P: Any, found: Any, data: pd.DataFrame | None) -> NDArray[n
     asked = (rows["N"].min() <= N) & (rows["N"].max() >= N) & (rows["P"].min() <= P) & (rows["P"].max() >= P)
     dense = rows.loc[rows["P"] == rows["P"].min(), "N"]
     return np.asarray(asked & (found >= dense.min()) & (found <= dense.max()))
+
+
+STEP = 1e-3  # of the logarithm of an axis, for the slope of the log loss along it
+Points = dict[str, Array]
+
+
+def equivalent_values(
+    fit: Estimate, axis: str, at: Mapping[str, Any], point: Mapping[str, Any], level: float, method: Method
+) -> pd.DataFrame:
+    """What `Fit.equivalent` returns: values of an axis of equal loss with their intervals, one row a point."""
+    check_level(level)
+    rules = fit.law.axis_rules
+    both = clean_axes(fit.law.axes, point, rules), clean_axes(tuple(at), at, rules)
+    shape = np.broadcast_shapes(*(v.shape for part in both for v in part.values()))
+    here, there = ({a: np.ravel(np.broadcast_to(v, shape)) for a, v in part.items()} for part in both)
+    found = np.asarray(fit.law.equivalent(axis, there, **here))
+
+    def log_multiple(laws: Law) -> Array:
+        batch: Any = laws.kind.from_vector(laws.vector[:, None, :])
+        return np.asarray(np.log(batch.equivalent(axis, there, **here) / here[axis]))
+
+    low = high = np.full(found.size, np.nan)
+    if fit.determined:
+        middle, low, high = method.interval(fit, log_multiple, level)
+        reached = here | there | {axis: here[axis] * np.exp(middle)}
+        extra = t_quantile(fit, level) * _drift_error(fit, axis, here, reached)
+        low, high = middle - np.hypot(middle - low, extra), middle + np.hypot(high - middle, extra)
+    shown = {a: rule.labels(here[a]) for a, rule in categories_of(fit.law).items()}
+    frame = pd.DataFrame({**here, **shown, "loss": fit.law.predict(**here), f"equivalent_{axis}": found})
+    ends = {"lower": here[axis] * np.exp(low), "upper": here[axis] * np.exp(high)}
+    return frame.assign(multiple=found / here[axis], **ends)
+
+
+def _drift_error(fit: Estimate, axis: str, here: Points, there: Points) -> Array:
+    """Standard deviation that drift beyond the runs leaves of the logarithm of the equivalent value, (K,)."""
+    widening, out = widening_of(fit), np.zeros(here[axis].size)
+    known = np.isfinite(there[axis])  # the law may know no value of this loss
+    if widening is None or not known.any():
+        return out
+    here, there = ({a: x[known] for a, x in of.items()} for of in (here, there))
+    with np.errstate(all="ignore"):
+        error = widening.error_between(here, there)
+        sides = [there | {axis: there[axis] * np.exp(step)} for step in (-STEP, STEP)]
+        slope = np.subtract(*(np.log(fit.law.predict(**side)) for side in sides)) / (2 * STEP)
+        out[known] = np.where(error > 0, np.nan_to_num(error / np.abs(slope), nan=np.inf), 0.0)
+    return out
 
 
 def equivalents_by_points(table: pd.DataFrame) -> pd.DataFrame:
