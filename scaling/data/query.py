@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -114,10 +114,12 @@ def values(text: str, option: str) -> Array:
         raise ValueError(f"{option}: {error}") from None
 
 
-def check_axis(runs: pd.DataFrame, axis: str, option: str, source: str | Path) -> None:
-    """Refuse an axis that the runs do not have; C follows from the others."""
-    if axis not in runs and axis != "C":
-        have = [*(known for known in ("N", "P", "D") if known in runs), "C"]
+def check_axis(
+    runs: pd.DataFrame, axis: str, option: str, source: str | Path, axes: Iterable[str] = ("N", "P", "D")
+) -> None:
+    """Refuse an axis that the runs do not have; C follows from N and the others. axes: those of the laws."""
+    if axis not in runs and (axis != "C" or "N" not in runs):
+        have = [*(known for known in axes if known in runs), *(["C"] if "N" in runs else [])]
         raise ValueError(f"{option} {axis}: no such axis or column in {source}; use {', '.join(have)}")
 
 

@@ -127,7 +127,7 @@ def _rows(table: Any, asked: Question, weights: Any, se: Any, groups: Any) -> _R
 
 def _members(asked: Question, objective: Objective, rows: _Rows) -> tuple[list[Member], tuple[str, ...]]:
     """Every law fitted to the runs, and which were left out."""
-    n, members, out = asked.loss.size, [], []
+    n, members, out, why = asked.loss.size, [], [], ""
     for law in asked.laws:
         x = tuple(asked.runs[axis] for axis in law.axes)
         if rows.w.sum() <= len(law.free()):
@@ -135,8 +135,9 @@ def _members(asked: Question, objective: Objective, rows: _Rows) -> tuple[list[M
             continue
         try:
             one = solve(Problem(law, x, asked.loss, rows.w, objective, rows.scale))
-        except (FitError, np.linalg.LinAlgError):
+        except (FitError, np.linalg.LinAlgError) as error:
             out.append(law.__name__)
+            why = str(error)
             continue
         fitted = member(one.problem, one.theta, rows.labels)
         if fitted.finite:
@@ -144,6 +145,8 @@ def _members(asked: Question, objective: Objective, rows: _Rows) -> tuple[list[M
         else:
             out.append(law.__name__)
     if not members:
+        if why:
+            raise FitError(why)
         least = min(len(law.free()) for law in asked.laws)
         raise FitError(
             f"{n} usable runs are fewer than any law of {', '.join(asked.runs)} needs. "

@@ -10,6 +10,7 @@ from scaling.laws.base import EXPONENT, Array, Law, LawForm, Range
 from scaling.laws.constrained import ConstrainedLaw
 from scaling.laws.data import ChinchillaLaw, EqualExponentsLaw, InteractionLaw, KaplanLaw, NoFloorLaw
 from scaling.laws.data_axes import DataConstrainedLaw, FineTuningLaw, RepeatedDataLaw
+from scaling.laws.free_form import check_form
 from scaling.laws.law_files import in_file, law_of_file
 from scaling.laws.model_axes import (
     BitsLaw,
@@ -155,6 +156,8 @@ def law_of(given: Any, table: Any = None) -> LawForm:
         if isinstance(given, str)
         else Law.of(given.form if hasattr(type(given), "form") else given)
     )
+    if isinstance(found.whole, type):
+        check_form(found.whole)
     return (
         found
         if table is None or isinstance(found.whole, ArmForm) or not found.categories

@@ -37,7 +37,6 @@ def _loss(law: Any, predict: Callable[..., Any], args: Sequence[Any]) -> Any:
     """L (B, n) or (n,) of parameters (B, 1) or scalars; by one call, or one a set where that fails."""
     axes = dict(zip(law.axes, args, strict=False))
     values = args[len(law.axes) :]
-    _check_ranges(law)
     shape = np.broadcast_shapes(*(np.shape(a) for a in args))
     try:
         found = np.asarray(predict(law(*values), **axes), dtype=np.float64)
@@ -66,11 +65,26 @@ def _one_by_one(law: Any, predict: Callable[..., Any], axes: Any, values: Any, s
     return out.reshape(shape)
 
 
-def _check_ranges(law: Any) -> None:
-    """Refuse a law of free form whose parameters have no ranges."""
+def check_form(law: Any) -> None:
+    """Refuse a law that cannot be fitted: of free form without ranges, or with another number of terms than coefficients."""
     lacking = [name for name in law.names() if name not in law.nonlinear]
-    if lacking:
+    if not law.has_rest:
+        _check_terms(law, lacking)
+    elif lacking:
         raise ValueError(
             f"{law.__name__} gives predict, so every parameter needs a Range in `nonlinear`; "
             f"{', '.join(lacking)} has none. Add one, such as Range(0.1, 10)."
+        )
+
+
+def _check_terms(law: Any, linear: Sequence[str]) -> None:
+    """Refuse a law whose terms are not one for each coefficient."""
+    ones = (np.ones(1) for _ in law.axes)
+    middle = (float(np.median(one.starts())) for one in law.nonlinear.values())
+    with np.errstate(all="ignore"):
+        found = len(law.terms(*ones, *middle))
+    if found != len(linear):
+        raise ValueError(
+            f"{law.__name__} gives {found} term{'s' * (found != 1)} for {len(linear)} coefficients, "
+            f"{', '.join(linear) or 'none'}. Return one for each, or name the others in `nonlinear`."
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from scaling.laws.axis import categories_of
 from scaling.laws.base import Array
-from scaling.optimise.identifiability import tied_axes, undetermined
+from scaling.optimise.identifiability import ignored, tied_axes, undetermined
 from scaling.optimise.problem import Problem
 from scaling.optimise.solver import Solution
 
@@ -170,6 +170,7 @@ def find_status(
     tied = tied_axes(problem, law)
     flat = internal_condition > FLAT
     remedy = _held_remedy(problem, law) if tied or flat else ""
+    unused = ignored(problem, law) if flat else ()
     judgements = (
         (bool(single), Status.FLAT,
          f"{', '.join(single)} takes one value: its effect cannot be told apart; add runs at others"),
@@ -178,6 +179,9 @@ def find_status(
          f"{points} distinct points for {p} parameters: nothing is left to judge the fit by"),
         (bool(tied), Status.FLAT,
          f"{' and '.join(tied)} move together in every run: {remedy}"),
+        (bool(unused), Status.FLAT,
+         f"{', '.join(unused)} changes no prediction of {problem.law.__name__}: its formula does not use it; use it or "
+         "take it out"),
         (bool(at), Status.AT_BOUND, _bound_sentence(problem, at)),
         (flat, Status.FLAT, f"some combination of parameters changes no prediction: {remedy}"),
         (not best.converged[0] and best.slope[0] > STEEP, Status.STOPPED,

@@ -81,6 +81,16 @@ def undetermined(problem: Problem, law: Law) -> tuple[str, ...]:
     return tuple(name for name in problem.law.free() if name in lost)
 
 
+def ignored(problem: Problem, law: Law) -> tuple[str, ...]:
+    """Free fields that a law's formula does not use: they change no prediction, at the runs or at twice their axes."""
+    amounts = set(law.axes) - set(categories_of(law))
+    runs = dict(zip(law.axes, problem.x, strict=True))
+    far = {axis: 2 * x if axis in amounts else x for axis, x in runs.items()}
+    with np.errstate(all="ignore"):
+        slope = sum(np.nan_to_num(np.abs(law.gradient(**x))).sum(0) for x in (runs, far))
+    return tuple(name for name in problem.law.free() if not slope[law.names().index(name)] > 0)
+
+
 def _acts_along(problem: Problem, law: Law, name: str) -> set[str]:
     """Axes along which a field's effect on the loss changes; of a term that is 0, as if it were not."""
     axes = {a: np.array([np.exp(np.log(x).mean())]) for a, x in zip(law.axes, problem.x, strict=True)}

@@ -41,7 +41,7 @@ def run(options: Options) -> str | Partly:
     options.check_level()
     runs = options.read([law])
     if options.along:
-        check_axis(runs, options.along, "--along", options.runs)
+        check_axis(runs, options.along, "--along", options.runs, law.axes)
     rows = options.of_rows(runs)
 
     def one_law(part: pd.DataFrame) -> Backtest:
