@@ -16,6 +16,7 @@ import pandas as pd
 import scaling
 from analysis.output.html_page import Page, page_path, sentence
 from analysis.report import at_a_glance, report_sections, sweep_figures
+from analysis.report.fit_report import fit_page
 from analysis.report.side_by_side import by_name, side_page
 from analysis.sweep.results import SweepResults, read_sweep
 from scaling.data.groups import corpus_name
@@ -68,19 +69,21 @@ RIVALS = (
 
 
 def write_report(
-    source: Path | str | Sequence[Path | str],
+    source: Path | str | scaling.Fit | Sequence[Path | str],
     out: Path | str | None = None,
     *,
     command: str = "parscale report",
     objective: Objective | None = None,
     asked: Asked = WHOLE,
 ) -> Path:
-    """Write the page of a sweep folder or runs table, or of several side by side; return its path.
+    """Write the page of a sweep folder, a runs table or a fit of any law, or of several sweeps side by side; return its path.
 
     out: a file, or a folder to put report.html in; a sweep's own folder unless told, of several the folder that
     one works in. What a sweep lacks for a part of the page is said there, and the rest is shown. asked: which
     columns and rows.
     """
+    if isinstance(source, scaling.Fit):
+        return fit_page(source, command=command).write(page_path(Path(out or ""), "report.html"))
     sources = [source] if isinstance(source, Path | str) else list(source)
     first = Path(sources[0])
     home = Path() if len(sources) > 1 else first if first.is_dir() else first.parent

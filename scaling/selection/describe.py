@@ -24,9 +24,15 @@ from scaling.laws.base import Array, LawForm
 from scaling.optimise.certificate import Status
 from scaling.optimise.multi_start import FitError
 from scaling.selection import run_structure
-from scaling.selection.asked_axes import AskedAxes, asked_axes
 from scaling.selection.description import Description
-from scaling.selection.design_check import SAMPLE, sampled, suited_laws, together_notes
+from scaling.selection.design_check import (
+    SAMPLE,
+    AskedAxes,
+    asked_axes,
+    sampled,
+    suited_laws,
+    together_notes,
+)
 
 HARDLY = 0.5  # of a parameter: a standard error above this tells little of it
 UNITS = {"N": "parameters", "P": "streams", "D": "tokens", "C": "FLOPs"}

@@ -10,6 +10,7 @@ from parscale.cli.table_options import RUNS, SweepFitOptions
 EXAMPLES = (
     "report results/sweeps/demo",
     "report results/sweeps/gpu results/sweeps/laptop --out beside.html",
+    "report results/fits/DepthLaw-shapes.json --law depth.py:DepthLaw",
 )
 
 
@@ -18,19 +19,26 @@ class Options(SweepFitOptions):
     """Options of `parscale report`."""
 
     sources: tuple[str, ...] = argument(
-        f"{RUNS}; of several, one page side by side", nargs="+", metavar="SWEEP"
+        f"{RUNS}; of several, one page side by side; or a fit file", nargs="+", metavar="SWEEP"
+    )
+    law: str | None = option(
+        None, "FILE.py:CLASS of a law of your own, whose fit it is", metavar="FILE.py:CLASS"
     )
     out: str | None = option(
-        None, "file or folder (default report.html in the sweep's folder, of several here)", metavar="PATH"
+        None,
+        "file or folder (default report.html in the sweep's folder, of several or a fit here)",
+        metavar="PATH",
     )
 
 
 def run(options: Options) -> int:
     """Write the page of a sweep, or of several, and print where it is."""
     from analysis.report.sweep_report import write_report
+    from scaling.fitting.result import Fit
 
+    one = options.sources[0] if len(options.sources) == 1 else ""
     page = write_report(
-        options.sources,
+        Fit.load(one, options.law) if one.endswith(".json") else options.sources,
         options.out,
         command=options.words("parscale report", *options.sources),
         objective=options.fitted_by,
