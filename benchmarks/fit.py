@@ -27,12 +27,15 @@ from scipy.optimize import minimize
 
 import scaling
 from analysis.costs import machine
+from scaling.laws.model_axes import RoutedFloorLaw, ShapeLaw
 from sweeps.training.peak_memory import peak_memory_bytes
 
 ROOT = Path(__file__).parents[1]
 STARTS = (np.exp([-1, -0.5, 0]), np.exp([-4, -2, 0, 2, 4]), [0, 0.5, 1, 1.5, 2], [0.2, 0.4, 0.6, 0.8])
 DELTA = 1e-3
 ROWS = 1_000_000
+MIDDLE = 1_000
+SPANS = {"width": (2.3, 3.5), "depth": (0.5, 1.7), "D": (9, 12)}  # powers of ten
 
 
 class Released:
@@ -112,6 +115,39 @@ def corpus_rows(corpus: str, data: dict[str, Any]) -> list[str]:
     ]
 
 
+def seven_rows() -> list[str]:
+    """Laws of seven parameters on 1,000 made rows, and on Gemstones' 770: the fit and its profile intervals."""
+    rng = np.random.default_rng(0)
+    size = {axis: 10 ** rng.uniform(*ends, MIDDLE) for axis, ends in SPANS.items()}
+    experts = {"N": 10 ** rng.uniform(7, 10, MIDDLE), "experts": 2 ** rng.uniform(0, 9, MIDDLE)}
+    gemstones = scaling.read_runs(ROOT / "results/published/runs/gemstones_hot_100bplus.csv")
+    tables = {
+        "made, shape": ("shape", _noisy(ShapeLaw(1.13, 29.0, 0.71, 0.93, 0.53, 510.0, 0.31), size, rng)),
+        "made, routed-floor": (
+            "routed-floor", _noisy(RoutedFloorLaw(1.31, -0.171, -0.103, 0.0031, 1.53, 2.6, 117.0), experts, rng),
+        ),
+        "Gemstones, shape": ("shape", gemstones),
+    }  # fmt: skip
+    lines = []
+    for name, (law, table) in tables.items():
+        took = min(seconds(lambda law=law, table=table: scaling.fit(law, table), 5))
+        fits = [scaling.fit(law, table) for _ in range(3)]  # each its own: what is known of a fit is kept
+        ends = min(
+            t for one in fits for t in seconds(lambda one=one: one.intervals(method=scaling.Profile()))
+        )
+        rows = f"{fits[0].loss.size:,} rows x 7 parameters"
+        lines += [
+            f"| {name} | {rows}, fit | {took:.2f} | | |",
+            f"| {name} | profile intervals | {ends:.2f} | | |",
+        ]
+    return lines
+
+
+def _noisy(law: scaling.Law, axes: dict[str, Any], rng: Any) -> dict[str, Any]:
+    """A table of losses around a law."""
+    return {**axes, "loss": law.predict(**axes) * np.exp(2e-3 * rng.standard_normal(MIDDLE))}
+
+
 def other_rows() -> list[str]:
     """The million rows and the import, each in a process of its own."""
     took, peak, error = map(float, apart("from benchmarks.fit import large; print(*large())").split())
@@ -127,7 +163,7 @@ def main() -> None:
     lines = ["| corpus | what | seconds | objective | times faster |", "|---|---|---|---|---|"]
     for corpus, part in runs.groupby("corpus"):
         lines += corpus_rows(str(corpus), {c: part[c].to_numpy() for c in ("N", "P", "loss")})
-    lines += other_rows()
+    lines += [*seven_rows(), *other_rows()]
     stamp = (
         f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {machine.processor_name()} with a load of "
         f"{os.getloadavg()[0]:.1f}, one thread; Python {platform.python_version()}, numpy {np.__version__}, "

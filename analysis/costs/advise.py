@@ -47,7 +47,9 @@ class Workload:
     def __post_init__(self) -> None:
         """Refuse a share or a price that cannot be."""
         if not 0 < self.mfu <= 1:
-            raise ValueError(f"mfu={self.mfu!r}: give the share of the peak rate that training reaches, such as 0.4")
+            raise ValueError(
+                f"mfu={self.mfu!r}: give the share of the peak rate that training reaches, such as 0.4"
+            )
         if self.price is not None and not (np.isfinite(self.price) and self.price > 0):
             raise ValueError(f"price={self.price!r}: give the price of a device for an hour, such as 2.5")
 
@@ -67,8 +69,12 @@ class Workload:
             dtype=self.dtype,
         )
         tokens = D if D is not None else np.nan if self.D is None else self.D
-        flops = float(approximate_C(np.float64(N), np.float64(tokens), P))
-        hours = flops / (self.hardware.reached_flops(self.dtype) / self.hardware.flops_efficiency * self.mfu) / 3600
+        flops = float(approximate_C(np.array(N), np.array(tokens), P))
+        hours = (
+            flops
+            / (self.hardware.reached_flops(self.dtype) / self.hardware.flops_efficiency * self.mfu)
+            / 3600
+        )
         return {
             "latency_s": float(served.latency_s),
             "memory_bytes": float(served.memory_bytes),
@@ -101,7 +107,9 @@ class Advice:
         if row is None or row["P"] == 1 or not np.isfinite(one["N"]).any():
             return least * (row is not None)
         told = np.isfinite(row["training_flops"])
-        ratio = (row["training_flops"] if told else row["N"] * row["P"]) / one["training_flops" if told else "N"].iloc[0]
+        ratio = (row["training_flops"] if told else row["N"] * row["P"]) / one[
+            "training_flops" if told else "N"
+        ].iloc[0]
         equal = "" if told else " at equal tokens"
         return f"{least}; to train it takes {ratio:.2g} times the FLOPs of P = 1{equal}"
 
@@ -135,7 +143,9 @@ def advise(
     limits = {"memory_bytes": memory_bytes, "latency_s": latency_s, "training_flops": training_flops}
     bounds = {name: float(value) for name, value in limits.items() if value is not None}
     if set(fit.law.axes) not in AXES:
-        raise ValueError(f"{fit.form.__name__} is of {', '.join(fit.law.axes)}: advise takes laws of N, with P, D or both")
+        raise ValueError(
+            f"{fit.form.__name__} is of {', '.join(fit.law.axes)}: advise takes laws of N, with P, D or both"
+        )
     with_data = "D" in fit.law.axes
     minimise = minimise or ("training_flops" if with_data or work.D is not None else "latency_s")
     _check(loss, bounds, minimise, work, with_data)
@@ -207,11 +217,18 @@ def _with_intervals(
 
     A run belongs to the interval as long as the loss asked for belongs to the prediction interval there.
     """
-    columns = ["loss", "loss_lower", "loss_upper", *(f"{name}_{end}" for name in ENDS for end in ("lower", "upper"))]
+    columns = [
+        "loss",
+        "loss_lower",
+        "loss_upper",
+        *(f"{name}_{end}" for name in ENDS for end in ("lower", "upper")),
+    ]
     table[columns], table["inside"] = np.nan, False
     for row in table.index[table["t"].notna()]:
-        path, t = paths[row], float(table.at[row, "t"])
-        around = t * np.geomspace(1 / AROUND, AROUND, LOOKS) ** (2 if path.with_data else 1)  # the middle one is t
+        path, t = paths[row], float(table["t"].to_numpy()[row])
+        around = t * np.geomspace(1 / AROUND, AROUND, LOOKS) ** (
+            2 if path.with_data else 1
+        )  # the middle one is t
         line = fit.predict(**path.axes(around), level=level, method=how)
         middle = line.iloc[LOOKS // 2]
         table.loc[row, columns[:3]] = middle[["loss", "new_lower", "new_upper"]].to_numpy(float)
@@ -225,7 +242,9 @@ def _with_intervals(
 def _ends(path: RunPath, t: tuple[float, float]) -> dict[str, tuple[float, float]]:
     """The interval of N, D and training FLOPs between two runs of a path; 0 and inf where it is open."""
     runs = [
-        [float(v[0]) for v in path.runs(np.array([end]))] if 0 < end < np.inf else [end, end if path.with_data else path.D]
+        [float(v[0]) for v in path.runs(np.array([end]))]
+        if 0 < end < np.inf
+        else [end, end if path.with_data else path.D]
         for end in t
     ]
     (low_N, low_D), (high_N, high_D) = runs
@@ -277,7 +296,9 @@ def _reason(
         return f"N = {row['N']:.3g}, P = {row['P']:g}{tokens}{warning}{doubt}"
     if loss is not None and table["N"].isin([np.inf]).all():
         floor, P = paths[-1].floor(), f" at P = {paths[-1].P:g}"  # an additive law's floor falls with P
-        told = f"the law's floor is {floor:.4g}{_floor_ends(fit, floor, how, level)}{P * ('P' in fit.law.axes)}"
+        told = (
+            f"the law's floor is {floor:.4g}{_floor_ends(fit, floor, how, level)}{P * ('P' in fit.law.axes)}"
+        )
         return f"no run reaches loss {loss:g}: {told}"
     broken = "; ".join(f"P = {row.P:g}: {row.broken}" for row in table.itertuples())
     return f"nothing meets every limit ({broken}): loosen one"

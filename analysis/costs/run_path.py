@@ -6,6 +6,7 @@ A run is named by its measure t: its N under a law without D, its training FLOPs
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,8 @@ class RunPath:
     def reaching(self, loss: float) -> float:
         """The least t whose run reaches a loss: inf where none does, nan where every run does."""
         if not self.with_data:
-            return float(self.law.inverse(loss, **({"P": self.P} if "P" in self.law.axes else {})))
+            axes: dict[str, Any] = {"P": self.P} if "P" in self.law.axes else {}
+            return float(self.law.inverse(loss, **axes))
         t = BUDGETS
         for count in (FINER, 0):
             reached = self.loss(*self.runs(t)) <= loss

@@ -48,16 +48,32 @@ class PowerLaw:
         if errors is None:
             theta, inverse, left = generalised_fit(X, log_y, np.eye(n))
             return cls(
-                theta[0], theta[1], middle, np.zeros((2, 2)), inverse * (left @ left) / (n - 2), np.inf, n
+                float(theta[0]),
+                float(theta[1]),
+                middle,
+                np.zeros((2, 2)),
+                inverse * (left @ left) / (n - 2),
+                np.inf,
+                n,
             )
         theta, inverse, left = generalised_fit(X, log_y, errors)
         excess = float(left @ np.linalg.solve(errors, left)) / (n - 2)
         if n < FEW:
-            return cls(theta[0], theta[1], middle, np.zeros((2, 2)), inverse * max(excess, 1.0), np.inf, n)
+            return cls(
+                float(theta[0]),
+                float(theta[1]),
+                middle,
+                np.zeros((2, 2)),
+                inverse * max(excess, 1.0),
+                np.inf,
+                n,
+            )
         more = spare_variance(X, log_y, errors) if excess > 1 else 0.0
         theta, inverse, _ = generalised_fit(X, log_y, errors + more * np.eye(n))
         gain = inverse @ np.linalg.solve(errors + more * np.eye(n), X).T
-        return cls(theta[0], theta[1], middle, gain @ errors @ gain.T, more * gain @ gain.T, dof, n)
+        return cls(
+            float(theta[0]), float(theta[1]), middle, gain @ errors @ gain.T, more * gain @ gain.T, dof, n
+        )
 
     @staticmethod
     def excess_p(errors: Array, log_C: Array, log_y: Array, dof: float) -> float:
@@ -127,13 +143,14 @@ def generalised_fit(X: Array, y: Array, errors: Array) -> tuple[Array, Array, Ar
 def spare_variance(X: Array, y: Array, errors: Array) -> float:
     """The variance beside the errors at which the weighted residuals are what n - p of them should be."""
     n = y.size
+    dof = int(n - X.shape[1])
 
     def excess(more: float) -> float:
         both = errors + more * np.eye(n)
         left = generalised_fit(X, y, both)[2]
-        return float(left @ np.linalg.solve(both, left)) - (n - X.shape[1])
+        return float(left @ np.linalg.solve(both, left)) - dof
 
-    low, high = 0.0, float(np.trace(errors)) / n
+    low, high = 0.0, float(np.diag(errors).sum()) / n
     while excess(high) > 0:
         high *= 4
     for _ in range(60):

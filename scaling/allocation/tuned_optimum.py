@@ -92,7 +92,9 @@ class _Law:
         """Estimate, standard error and interval of G, setting* at x = 1, and of each exponent; G's error is its log's."""
         t = special.stdtrit(self.dof, 0.5 + level / 2)
         G, error = self.at(np.zeros(len(axes)), level), np.concatenate([[1.0], -self.middle])
-        found = {"G": (G[0], float(np.sqrt(error @ self.covariance @ error)), *G[1:])}
+        found: dict[str, tuple[float, ...]] = {
+            "G": (G[0], float(np.sqrt(error @ self.covariance @ error)), *G[1:])
+        }
         for i, axis in enumerate(axes, start=1):
             se = float(np.sqrt(self.covariance[i, i]))
             b = float(self.theta[i])
@@ -126,7 +128,7 @@ def tuned_optimum(
     data = axis_columns(frame, (*of, *over))
     table = pd.DataFrame({**data, "loss": frame["loss"].to_numpy(np.float64)})
     cells, nearer = (_cells(table, tuple(of), tuple(over), share) for share in (near, near / 2))
-    varied = tuple(axis for axis in over if cells.loc[cells["used"], axis].nunique() > 1)
+    varied = tuple(axis for axis in over if np.ptp(cells.loc[cells["used"], axis].to_numpy()) > 0)
     fitted = {name: (_law(cells, name, varied), _law(nearer, name, varied)) for name in of}
     laws = {name: law.with_misfit(other) for name, (law, other) in fitted.items() if law is not None}
     rows = {(n, p): row for n, law in laws.items() for p, row in law.rows(varied, level).items()}
@@ -174,7 +176,7 @@ class _Surface:
         """The quadratic's coefficients, H and the minimum (m,) given the skews; None where there is no minimum."""
         at, H = np.zeros(len(skew)), np.zeros((len(skew), len(skew)))
         for _ in range(rounds):
-            theta = np.linalg.lstsq(self.X, self.loss - self.cubic(at, H) @ skew, rcond=None)[0]
+            theta: Any = np.linalg.lstsq(self.X, self.loss - self.cubic(at, H) @ skew, rcond=None)[0]
             H = _matrix(theta, len(skew))
             if np.linalg.eigvalsh(H).min() <= 0:
                 return None

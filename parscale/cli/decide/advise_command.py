@@ -117,8 +117,8 @@ def _fit_of(options: Options, work: Workload) -> tuple[Fit, Workload]:
         return _published_fit(), work
     runs = options.asked.read(options.runs)
     found = scaling.fit(options.law or law_for(runs), runs)
-    told = runs["D"].dropna().unique() if "D" in runs and "D" not in found.law.axes else ()
-    return found, replace(work, D=float(told[0])) if len(told) == 1 and work.D is None else work
+    told = {*runs["D"].dropna()} if "D" in runs and "D" not in found.law.axes else set()
+    return found, replace(work, D=float(told.pop())) if len(told) == 1 and work.D is None else work
 
 
 def law_for(runs: pd.DataFrame) -> str:
@@ -127,7 +127,7 @@ def law_for(runs: pd.DataFrame) -> str:
     from scaling.data.runs import usable
 
     keep = usable(runs)
-    several = {a: a in runs and runs.loc[keep, a].nunique() > 1 for a in ("P", "D")}
+    several = {a: a in runs and len({*runs.loc[keep, a]}) > 1 for a in ("P", "D")}
     data = several["D"] and not is_ladder(runs, keep)
     return {(False, False): "dense", (True, False): "parallel", (False, True): "chinchilla"}.get(
         (several["P"], data), "parallel-data"

@@ -81,7 +81,10 @@ def test_the_best_that_a_budget_buys(fit):
 
 
 def test_no_answer_is_explained(fit):
-    assert "no run reaches loss 0.5: the law's floor is 0.69" in advise(fit, loss=0.5, method=Covariance()).reason
+    assert (
+        "no run reaches loss 0.5: the law's floor is 0.69"
+        in advise(fit, loss=0.5, method=Covariance()).reason
+    )
     advice = advise(fit, loss=1.05, memory_bytes=1e9, method=Covariance())
     assert advice.chosen is None
     assert "P = 8: memory_bytes): loosen one" in advice.reason
@@ -142,7 +145,9 @@ def test_the_cheapest_run_under_a_law_of_N_and_D(chinchilla):
         assert row[f"training_flops_{end}"] == pytest.approx(6 * row[f"N_{end}"] * row[f"D_{end}"])
     at = chinchilla.predict(N=row["N_upper"], D=row["D_upper"], method=Covariance()).iloc[0]
     assert at.new_upper == pytest.approx(2.1, abs=1e-3)
-    N, D = (row[f"{axis}_lower"] * np.array([0.75, 1.35]) for axis in "ND")  # the interval jumps at the hull's edge
+    N, D = (
+        row[f"{axis}_lower"] * np.array([0.75, 1.35]) for axis in "ND"
+    )  # the interval jumps at the hull's edge
     low = chinchilla.predict(N=N, D=D, method=Covariance()).new_lower
     assert low[0] > 2.1 > low[1]
     assert not row["inside"]
@@ -189,7 +194,9 @@ def test_shares_and_prices_that_cannot_be(wrong):
 def test_streams_and_data_together():
     """A joint law: every P gets its own N and D, and reaches the loss with them."""
     law = scaling.ParallelDataLaw(E=1.6, A=3e6, alpha=0.3, k=0.4, B=500, beta=0.3)
-    N, P, D = (v.ravel() for v in np.meshgrid(np.geomspace(2e7, 2e9, 4), [1.0, 4.0], np.geomspace(1e9, 1e11, 3)))
+    N, P, D = (
+        v.ravel() for v in np.meshgrid(np.geomspace(2e7, 2e9, 4), [1.0, 4.0], np.geomspace(1e9, 1e11, 3))
+    )
     noise = np.exp(1e-3 * np.random.default_rng(2).standard_normal(N.size))
     one = scaling.fit("parallel-data", {"N": N, "P": P, "D": D, "loss": law.predict(N=N, P=P, D=D) * noise})
     options = advise(one, loss=2.4, method=Covariance()).options

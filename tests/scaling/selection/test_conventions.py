@@ -40,7 +40,12 @@ def made(table):
 
 def test_each_count_is_what_the_shapes_say(table, made):
     matrix = table.vocab * table.width
-    expected = {AS_GIVEN: table.N, NO_STREAMS: table.N - table.own, ONE_MATRIX: table.N + matrix, BOTH: table.N + 2 * matrix}
+    expected = {
+        AS_GIVEN: table.N,
+        NO_STREAMS: table.N - table.own,
+        ONE_MATRIX: table.N + matrix,
+        BOTH: table.N + 2 * matrix,
+    }
     assert list(made.fits) == list(expected)
     for name, N in expected.items():
         np.testing.assert_allclose(made.fits[name].axes["N"], N)
@@ -78,6 +83,8 @@ def test_the_exponent_of_the_optimum_is_told_of_a_law_of_N_and_D(table):
 def test_the_flag_prints_them_and_saves_nothing(table, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table.to_csv("runs.csv", index=False)
-    body = json.loads(run(fit_command, runs="runs.csv", law="dense", where="P=1", conventions=True, json=True))
+    body = json.loads(
+        run(fit_command, runs="runs.csv", law="dense", where="P=1", conventions=True, json=True)
+    )
     assert {row["N counted"] for row in body["all"]["parameters"]} == {AS_GIVEN, ONE_MATRIX, BOTH}
     assert {path.name for path in tmp_path.iterdir()} == {"runs.csv"}

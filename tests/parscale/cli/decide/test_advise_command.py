@@ -53,7 +53,9 @@ def test_runs_are_fitted_and_the_price_of_the_run_told(tmp_path, capsys, request
     assert parscale.main(["advise", *words, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert re.search(r"take N = 11\.5B, P = 1, D = 262B: loss 2\.1000 \(.* outside the runs", said)
-    assert re.search(r"12,7\d\d GPU hours \(\d,.* on H100 SXM at 40% of its peak rate; price 31,\d\d\d \(", said)
+    assert re.search(
+        r"12,7\d\d GPU hours \(\d,.* on H100 SXM at 40% of its peak rate; price 31,\d\d\d \(", said
+    )
     assert "nan" not in said
     assert parscale.main(["advise", *words[:1], "--loss", "1.5"]) == 1
     assert "floor is 1.784 (" in capsys.readouterr().out

@@ -19,7 +19,9 @@ def test_text_and_json_tell_the_same_laws():
     assert [row["setting"] for row in body["at"]] == ["lr", "batch_size"]
 
 
-@pytest.mark.parametrize("wrong", [{"of": "dropout"}, {"over": "width"}, {"at": "N=1B"}, {"near": -1.0}])
-def test_wrong_options_are_refused(wrong):
-    with pytest.raises(ValueError):
+@pytest.mark.parametrize(("wrong", "word"), [
+    ({"of": "dropout"}, "dropout"), ({"over": "width"}, "width"), ({"at": "N=1B"}, "give N, D"), ({"near": -1.0}, "near"),
+])  # fmt: skip
+def test_wrong_options_are_refused(wrong, word):
+    with pytest.raises(ValueError, match=word):
         run(tuned_command, runs=RUNS, **wrong)
