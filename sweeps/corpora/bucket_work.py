@@ -86,7 +86,7 @@ def encode(folder: Path, bucket: int, job: Job, encoder: Encoder) -> None:
     (folder / f"{bucket:03}.json").write_text(json.dumps(found), encoding="utf-8")
 
 
-def work(task: str, folder: Path, first: int, step: int) -> None:
+def work_on(task: str, folder: Path, first: int, step: int) -> None:
     """Do a task for every `step`-th bucket; a mark says that one is done. Ends with its parent."""
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     encoder = Encoder(read_tokenizer(job["tokenizer"]), job["literal"]) if task == "encode" else None
@@ -106,7 +106,7 @@ def work_all(task: str, folder: Path, job: Job, told: Callable[[float], None]) -
     (folder / JOB).write_text(json.dumps(job), encoding="utf-8")
     count = min(cores(), MOST, len(spool.buckets(folder)))
     if count <= 1:
-        work(task, folder, 0, 1)
+        work_on(task, folder, 0, 1)
         return
     path = os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))
     command = [sys.executable, "-m", __name__, task, str(folder)]
@@ -125,11 +125,12 @@ def work_all(task: str, folder: Path, job: Job, told: Callable[[float], None]) -
     finally:
         for process in running:
             process.kill()
-    for process in running:
-        said = process.communicate()[1].decode("utf-8", "replace").strip().splitlines()
-        if process.returncode:
-            raise OSError(f"a process that was to {task} documents ended: {(said or ['killed'])[-1]}")
+        ends = [(process.communicate()[1], process.returncode) for process in running]
+    for said, code in ends:
+        if code:
+            last = (said.decode("utf-8", "replace").strip().splitlines() or ["killed"])[-1]
+            raise OSError(f"a process that was to {task} documents ended: {last}")
 
 
 if __name__ == "__main__":
-    work(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    work_on(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -21,7 +21,7 @@ from sweeps.config.run import RunConfig
 from sweeps.corpora import building, sealing, tokens
 from sweeps.corpora.corpus import SECOND, Corpus, open_folder, read_manifest
 from sweeps.corpora.documents import Source
-from sweeps.corpora.mixture import PREFIX, MixedWindows, Part, mixed, parts_of
+from sweeps.corpora.mixture import PREFIX, Ingredient, MixedWindows, mix_corpora, parts_of
 from sweeps.corpora.sources import huggingface
 from sweeps.corpora.sources.registry import source_of
 from sweeps.corpora.sources.token_shards import TokenShards
@@ -78,7 +78,7 @@ class _Wanted:
                 self.say(f"corpus {self.name}: its files are gone; the tokens in {known} stand")
             return known
         named = first or state == ""
-        whole = {"format": 1, "corpus": self.name} if named else {"format": 2}
+        whole: dict[str, Any] = {"format": 1, "corpus": self.name} if named else {"format": 2}
         whole |= {"vocab": self.vocab, "tokenizer": recipe, "val_share": source.val_share}
         whole["source"] = source.recipe()
         folder = self._built(source, whole, path)
@@ -164,15 +164,15 @@ def _open_mixture(name: str, vocab: int, say: Report, tokenizer: str) -> Corpus:
     return _keep_mixture(name, parts, [found[part.name] for part in parts])
 
 
-def _keep_mixture(name: str, parts: list[Part], corpora: list[Corpus]) -> Corpus:
+def _keep_mixture(name: str, parts: list[Ingredient], corpora: list[Corpus]) -> Corpus:
     """The mixture, noted in the cache so that its hash finds it."""
     root = sealing.cache_folder()
-    mixture = mixed(root, name, parts, corpora)
+    mixture = mix_corpora(root, name, parts, corpora)
     folder = root / "corpora" / f"mix-{mixture.hash.removeprefix(SECOND)[:16]}"
     if not folder.exists() or sealing.fault(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").write_text(json.dumps(mixture.manifest, indent=1), encoding="utf-8")
-        sealing.seal(folder, [], {})
+        sealing.seal_corpus(folder, [], {})
     for corpus in corpora:
         sealing.keep_hash(root, corpus.hash, corpus.folder)
     sealing.keep_hash(root, mixture.hash, folder)
@@ -189,9 +189,9 @@ def _open_hash(code: str) -> Corpus | None:
     if "mixture" not in manifest:
         return open_folder(folder)
     corpora = [_open_hash(of) for _, _, of in manifest["mixture"]]
-    parts = [Part(name, weight) for name, weight, _ in manifest["mixture"]]
+    parts = [Ingredient(name, weight) for name, weight, _ in manifest["mixture"]]
     whole = [corpus for corpus in corpora if corpus]
-    return mixed(folder, manifest["name"], parts, whole) if len(whole) == len(parts) else None
+    return mix_corpora(folder, manifest["name"], parts, whole) if len(whole) == len(parts) else None
 
 
 def verify(corpus: Corpus) -> str | None:

@@ -91,7 +91,7 @@ def build(order: Order, say: Say) -> None:
         manifest |= {"dropped": dropped.shown()} if order.first_format else _told(order, dropped)
         manifest["sha256"] = {path.name: sha256(path) for path in sorted(made.iterdir())}
         (made / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        sealing.seal(made, list(manifest["sha256"]))
+        sealing.seal_corpus(made, list(manifest["sha256"]))
         made.rename(order.folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -236,7 +236,7 @@ def held_out_below(folder: Path, val_share: float) -> dict[str, int]:
         records = spool.read_index(folder, bucket)
         records = records[records["fate"] == 0]
         for code in np.unique(records["domain"]):
-            places = spool.places(records[records["domain"] == code])
+            places = spool.hash_places(records[records["domain"] == code])
             sizes[domains[code]] += len(places)
             lowest[domains[code]] = min(lowest[domains[code]], int(places.min()))
     large = {domain: sizes[domain] * val_share >= 1 for domain in domains}
@@ -247,5 +247,5 @@ def is_held_out(folder: Path, records: spool.Records, below: dict[str, int]) -> 
     """(documents,) which are held out, by `held_out_below`."""
     domains, _ = spool.names(folder)
     ends = np.array([min(below[domain], 2**64 - 1) for domain in domains], np.uint64)
-    held: npt.NDArray[np.bool_] = spool.places(records) < ends[records["domain"]]
+    held: npt.NDArray[np.bool_] = spool.hash_places(records) < ends[records["domain"]]
     return held

@@ -24,14 +24,14 @@ UNIT = 1 << 40  # weights are whole numbers of it
 
 
 @dataclass(frozen=True)
-class Part:
+class Ingredient:
     """A corpus of a mixture, by name, and its share of the tokens."""
 
     name: str
     weight: float
 
 
-def parts_of(mixture: str) -> list[Part]:
+def parts_of(mixture: str) -> list[Ingredient]:
     """The corpora of `mix:W*NAME+W*NAME`, their weights scaled to a sum of 1."""
     form = "write mix:WEIGHT*NAME+WEIGHT*NAME, e.g. mix:0.7*files:a.jsonl+0.3*stdlib"
     found = []
@@ -39,12 +39,12 @@ def parts_of(mixture: str) -> list[Part]:
         match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\*(.+)", item)
         if not match or float(match[1]) <= 0:
             raise ValueError(f"corpus {mixture}: {item!r} has no weight above 0; {form}")
-        found.append(Part(match[2], float(match[1])))
+        found.append(Ingredient(match[2], float(match[1])))
     names = [part.name for part in found]
     if len(found) < 2 or len(set(names)) < len(names):
         raise ValueError(f"corpus {mixture}: give two or more corpora, each once; {form}")
     total = math.fsum(part.weight for part in found)
-    return [Part(part.name, part.weight / total) for part in found]
+    return [Ingredient(part.name, part.weight / total) for part in found]
 
 
 @dataclass
@@ -104,7 +104,7 @@ class MixedWindows(Steps):
 
 
 @dataclass(frozen=True)
-class Mixture(Corpus):
+class MixedCorpus(Corpus):
     """Corpora read together; what is held out is mixed by the same weights, domain by domain."""
 
     corpora: tuple[Corpus, ...] = ()
@@ -121,38 +121,16 @@ class Mixture(Corpus):
         return MixedWindows(parts, list(self.weights), batch)
 
 
-def mixed(folder: Path, name: str, parts: list[Part], corpora: list[Corpus]) -> Mixture:
+def mix_corpora(folder: Path, name: str, parts: list[Ingredient], corpora: list[Corpus]) -> MixedCorpus:
     """The mixture of open corpora."""
-    weights = tuple(part.weight for part in parts)
-    # As much held-out text as the corpus allows that has least of it for its weight.
-    most = min(len(corpus.valid) / weight for corpus, weight in zip(corpora, weights, strict=True))
-    pieces: list[Tokens] = []
-    spans: Spans = {}
-    domains: dict[str, dict[str, Any]] = {}
-    for part, corpus in zip(parts, corpora, strict=True):
-        share = most * part.weight / len(corpus.valid)
-        for domain, (first, last) in corpus.valid_spans.items():
-            count = max(1, math.floor((last - first) * share))
-            begin = sum(map(len, pieces))
-            pieces.append(corpus.valid[first : first + count])
-            of = corpus.manifest["valid"]["domains"][domain]
-            label = f"{part.name}/{domain}"
-            spans[label] = (begin, begin + count)
-            size = None if of["bytes"] is None else round(of["bytes"] / of["tokens"] * count)
-            domains[label] = {"documents": of["documents"], "bytes": size, "tokens": count}
-    sizes = [counts["bytes"] for counts in domains.values()]
-    total = None if None in sizes else sum(sizes)
-    valid = {
-        "documents": None,
-        "bytes": total,
-        "tokens": sum(map(len, pieces)),
-        "domains": domains,
-        "spans": spans,
-    }
+    pieces, valid = _held_out(parts, corpora)
     manifest = {
         "format": 2,
         "dtype": [corpus.manifest["dtype"] for corpus in corpora],
-        "sha256": {"weights": weights, "corpora": [corpus.hash for corpus in corpora]},
+        "sha256": {
+            "weights": [part.weight for part in parts],
+            "corpora": [corpus.hash for corpus in corpora],
+        },
         "train": [corpus.manifest["train"]["tokens"] for corpus in corpora],
         "valid": valid,
         "name": name,
@@ -160,5 +138,27 @@ def mixed(folder: Path, name: str, parts: list[Part], corpora: list[Corpus]) -> 
             [part.name, part.weight, corpus.hash] for part, corpus in zip(parts, corpora, strict=True)
         ],
     }
-    train = Shards([corpus.train for corpus in corpora])
-    return Mixture(folder, manifest, train, Shards(pieces), tuple(corpora), weights)
+    train, weights = Shards([corpus.train for corpus in corpora]), tuple(part.weight for part in parts)
+    return MixedCorpus(folder, manifest, train, Shards(pieces), tuple(corpora), weights)
+
+
+def _held_out(parts: list[Ingredient], corpora: list[Corpus]) -> tuple[list[Tokens], dict[str, Any]]:
+    """The held-out tokens of each domain and their counts: as much as the corpus allows that has least for its weight."""
+    most = min(len(corpus.valid) / part.weight for part, corpus in zip(parts, corpora, strict=True))
+    pieces: list[Tokens] = []
+    spans: Spans = {}
+    domains: dict[str, dict[str, Any]] = {}
+    begin = 0
+    for part, corpus in zip(parts, corpora, strict=True):
+        share = most * part.weight / len(corpus.valid)
+        for domain, (first, last) in corpus.valid_spans.items():
+            count, label = max(1, math.floor((last - first) * share)), f"{part.name}/{domain}"
+            pieces.append(corpus.valid[first : first + count])
+            of = corpus.manifest["valid"]["domains"][domain]
+            size = None if of["bytes"] is None else round(of["bytes"] / of["tokens"] * count)
+            domains[label] = {"documents": of["documents"], "bytes": size, "tokens": count}
+            spans[label] = (begin, begin + count)
+            begin += count
+    sizes = [counts["bytes"] for counts in domains.values()]
+    total = None if None in sizes else sum(sizes)
+    return pieces, {"documents": None, "bytes": total, "tokens": begin, "domains": domains, "spans": spans}

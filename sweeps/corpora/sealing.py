@@ -44,7 +44,7 @@ def _mark(path: Path) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns]
 
 
-def seal(folder: Path, names: Sequence[str], hashes: dict[str, str] | None = None) -> None:
+def seal_corpus(folder: Path, names: Sequence[str], hashes: dict[str, str] | None = None) -> None:
     """Note what the files are, now that they are hashed: names within the folder, or absolute paths."""
     hashes = hashes or read_manifest(folder)["sha256"]
     files = {name: [*_mark(folder / name), hashes[name]] for name in names}
@@ -69,7 +69,7 @@ def fault(folder: Path, every: bool = False) -> str | None:
             stale = True
         if stale:
             hashes = {name: mark[-1] for name, mark in found["files"].items()}
-            seal(folder, list(hashes), hashes)
+            seal_corpus(folder, list(hashes), hashes)
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -131,6 +131,6 @@ def names(folder: Path) -> tuple[list[str], list[str]]:
     return found["domains"], found["licences"]
 
 
-def places(records: Records) -> npt.NDArray[np.uint64]:
+def hash_places(records: Records) -> npt.NDArray[np.uint64]:
     """(documents,) where each hash stands between 0 and 2^64: its last eight bytes."""
     return records["digest"][:, 3].astype(np.uint64)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from scaling.data.atomic_files import sha256
 from sweeps.corpora import sealing
-from sweeps.corpora.sources.token_shards import Shard, TokenShards, documents_in, split
+from sweeps.corpora.sources.token_shards import Shard, TokenShards, documents_in, hold_out
 from sweeps.corpora.tokens import Ids, read_tokenizer
 
 PIECE = 16_000_000  # ids looked at in one go
@@ -35,7 +35,7 @@ def seal_shards(
 
     """
     end = source.end(tokenizer)
-    parts = split(source.shards, end)
+    parts = hold_out(source.shards, end)
     several = [*parts["train"], *parts["valid"]]
     _check_types(several)
     hashes: dict[str, str] = {}
@@ -76,7 +76,7 @@ def _write(
         manifest |= {"recipe": {"vocab": vocab, "source": told}, "sha256": identity, "licences": {}}
         manifest |= {"dropped": {"unreadable": 0, "unreadable_documents": []}, "examples": {}}
         (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        sealing.seal(scratch, list(hashes), hashes)
+        sealing.seal_corpus(scratch, list(hashes), hashes)
         shutil.rmtree(folder, ignore_errors=True)  # of shards that have changed since
         scratch.chmod(0o755)
         scratch.rename(folder)

@@ -221,7 +221,7 @@ def _megatron(path: Path) -> Shard:
     return Shard(path, dtype, 0, count, starts=starts[starts < count])
 
 
-def split(shards: dict[str, list[Shard]], end: int | None) -> dict[str, list[Shard]]:
+def hold_out(shards: dict[str, list[Shard]], end: int | None) -> dict[str, list[Shard]]:
     """The shards with something held out: what is named so, else the last 1% of the training ids.
 
     At most ten million, from the next document on where documents are known.

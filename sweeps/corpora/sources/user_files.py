@@ -46,9 +46,9 @@ class UserFiles:
         if self.first:
             entries = [[str(path), *_mark(path)] for path in self._paths]
             return {"source": "files", "pattern": self.pattern, "files": entries}
-        marks = sorted([*_mark(path), path.suffix, self._domain(path)] for path in self._paths)
+        marks = sorted((*_mark(path), path.suffix, self._domain(path)) for path in self._paths)
         content = hashlib.sha256(json.dumps(marks).encode()).hexdigest()
-        refused = sum(size < 0 for size, *_ in marks)
+        refused = sum(mark[0] < 0 for mark in marks)
         found = {"source": "files", "files": len(marks), "content": content, "column": self.column}
         return found | ({"refused": refused} if refused else {})
 

@@ -83,10 +83,8 @@ def test_format_1_drops_copies_generated_files_and_near_duplicates_in_order():
     dropped = cleaning.Dropped()
     kept = cleaning.clean_in_order(dropped.readable(given), dropped)
     assert [d.name for d in kept] == ["a", "h"]
-    assert dropped.shown() == {
-        **{"duplicate": 1, "near_duplicate": 1, "generated": 3, "empty": 1},
-        **{"unreadable": 1, "unreadable_documents": [["g", "not UTF-8"]]},
-    }
+    counts = {"duplicate": 1, "near_duplicate": 1, "generated": 3, "empty": 1, "unreadable": 1}
+    assert dropped.shown() == counts | {"unreadable_documents": [["g", "not UTF-8"]]}
 
 
 def test_rules_on_code_apply_to_code(tmp_path):
@@ -110,10 +108,9 @@ def test_rules_on_code_apply_to_code(tmp_path):
     found = fates(tmp_path / "s", given)
     twins = {found.pop("code"), found.pop("near")}  # which comes first is for their hashes to say
     assert twins == {"kept", "near_duplicate"}
-    assert {name: fate for name, fate in found.items() if fate != "kept"} == {
-        **{"again": "duplicate", "data": "generated", "minified": "generated"},
-        **{"marked": "generated", "empty": "empty"},
-    }
+    assert {name: fate for name, fate in found.items() if fate != "kept"} == dict.fromkeys(
+        ("data", "minified", "marked"), "generated"
+    ) | {"again": "duplicate", "empty": "empty"}
 
 
 def test_what_was_dropped_is_counted_and_shown(tmp_path):

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from sweeps.corpora.sources.token_shards import TokenShards, split
+from sweeps.corpora.sources.token_shards import TokenShards, hold_out
 
 IDS = np.random.default_rng(1).integers(1, 300, 5000)
 
@@ -62,9 +62,9 @@ def test_shards_of_megatron_come_with_their_documents(tmp_path, code, dtype):
     megatron(tmp_path / "text_document.bin", documents, code, dtype)
     source = TokenShards(str(tmp_path))
     assert read(source)["train"] == [IDS.tolist()]
-    parts = split(source.shards, None)
+    parts = hold_out(source.shards, None)
     assert [len(shard.starts) for shard in (*parts["train"], *parts["valid"])] == [10, 0]
-    wide = split({"train": [*source.shards["train"]] * 20, "valid": []}, None)  # 1% are two documents
+    wide = hold_out({"train": [*source.shards["train"]] * 20, "valid": []}, None)  # 1% are two documents
     assert sum(shard.count for shard in wide["valid"]) == 1000
     assert len(wide["valid"][0].starts) == 2
 
@@ -74,10 +74,10 @@ def test_what_is_held_out_begins_with_a_document(tmp_path):
     ids[4970] = 0
     ids.astype("uint16").tofile(tmp_path / "train.bin")
     shards = TokenShards(str(tmp_path)).shards
-    cut = split(shards, 0)
+    cut = hold_out(shards, 0)
     assert cut["valid"][0].open()[:].tolist() == ids[4971:].tolist()
     assert cut["train"][0].open()[:].tolist() == ids[:4971].tolist()
-    assert split(shards, None)["valid"][0].count == 50
+    assert hold_out(shards, None)["valid"][0].count == 50
 
 
 def described(folder, **more):
