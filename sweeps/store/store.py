@@ -6,6 +6,7 @@ configs/<run_id>.json  each run's complete configuration; once published, in its
 rows/<run_id>.json     a finished run's row, until it is gathered into runs.parquet
 curves/<run_id>.parquet  a finished run's curve, until it is gathered into curves.parquet
 runs.parquet, curves.parquet, domains.parquet
+bases.json             where bases lie that have moved since (sweeps/checkpoint/parents.py)
 checkpoints/<run_id>/  training state, final weights, status.json, and the row and curve once more
                                                                     (ignored by git)
 locks/<run_id>/<n>.lock  who trains the run                         (ignored by git)
