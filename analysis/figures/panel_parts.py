@@ -1,20 +1,26 @@
-"""The parts that panels of several figures share: labels, a law written out, an empty panel, a note."""
+"""The parts that panels of several figures share: labels, a law written out, an empty panel, a head, a legend."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from analysis.output.figure_style import BLACK, GREY
+from analysis.output.figure_style import GREY
 from scaling.selection.equivalent_size import predicted
 
 N_LABEL = "non-embedding parameters $N$"
 LOSS_LABEL = "loss (nats per token)"
 P_LABEL = "parallel streams $P$"
+FEW, MANY = 1, 8  # the two P that the paper's teasers compare
+LEGEND_LETTER, LEGEND_MARK = 4.0, 27.0  # points that a letter of a legend takes, and a mark with its spaces
+NOTE_POINTS = 9.2  # height of a line of a panel's note
 
 
 def by_streams(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
@@ -60,8 +66,30 @@ def say_empty(axes: Axes, message: str) -> None:
     axes.set_yticks([])
 
 
-def corner_note(axes: Axes, text: str, *, x: float = 0.97, y: float = 0.96, ha: str = "right") -> None:
-    """Text in an upper corner of a panel on a white ground, above the data."""
-    box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
-    look: dict[str, Any] = {"fontsize": 8, "linespacing": 1.35, "color": BLACK, "bbox": box, "zorder": 6}
-    axes.text(x, y, text, ha=ha, va="top", transform=axes.transAxes, **look)
+def head(axes: Axes, title: str = "", lines: Iterable[str] = ()) -> None:
+    """A panel's title and, between it and the panel, lines in small letters: beside the data, never over it."""
+    text = "\n".join(line for line in lines if line)
+    height = NOTE_POINTS * (text.count("\n") + 1) if text else 0
+    axes.set_title(title, pad=4 + height)
+    if text:
+        look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 6.5, "linespacing": 1.3}
+        axes.annotate(text, (0.5, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", **look)
+
+
+def one_legend(figure: Figure, ncols: int = 8, more: Mapping[str, Any] | None = None) -> None:
+    """One legend above the panels, of all that is in them, in at most as many columns as the figure holds."""
+    known: dict[str, Any] = {}
+    for axes in figure.axes:
+        known |= {label: h for h, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    known |= more or {}
+    if known:
+        columns = next(n for n in range(min(len(known), ncols), 0, -1) if n == 1 or _fits(figure, known, n))
+        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=columns)
+
+
+def _fits(figure: Figure, labels: Iterable[str], columns: int) -> bool:
+    """Whether a legend's labels stand beside each other in so many columns."""
+    letters = [len(re.sub(r"[$\\{}]", "", label)) for label in labels]
+    rows = -(-len(letters) // columns)
+    widest = [max(letters[i : i + rows]) for i in range(0, len(letters), rows)]
+    return sum(LEGEND_LETTER * n + LEGEND_MARK for n in widest) < 72 * figure.get_figwidth()

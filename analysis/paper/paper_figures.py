@@ -29,6 +29,8 @@ CAPTIONS = {
     "fig1_3": "What each way of scaling adds, batch 1, mean over 64 to 512 tokens (form of Figure 1(3)).",
     "fig2": "Loss against non-embedding parameters with the refitted law (form of Figure 2) and, as bands, the "
     "95% prediction interval, beyond the runs a forecast.",
+    "excess": "Loss above the fitted floor E on two logarithms: a power law in N is straight.",
+    "observed": "Observed loss against the loss the law expects, run by run.",
     "fig3": "Contours of the fitted loss; circles are runs, filled with their own loss (form of Figure 3).",
     "fig4": "Loss against memory and latency at four batch sizes (form of Figure 4).",
     "fig6c": "A frozen backbone with trained streams: the two published points (form of Figure 6(c)).",
@@ -63,6 +65,8 @@ def _of_laws(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
     return {
         "fig1_2": lambda: figures.fig1_law(stack, laws[STACK]),
         "fig2": lambda: figures.fig2(losses, laws, bands={c: f.predict for c, f in fits.items()}),
+        "excess": lambda: figures.excess(losses, laws),
+        "observed": lambda: figures.observed_expected(losses, laws),
         "fig3": lambda: figures.fig3(losses, laws),
         "intervals": lambda: figures.intervals(figure_tables.interval_table(fits, given.constants)),
         "residuals": lambda: figures.residuals(figure_tables.residual_table(fits, runs)),
@@ -72,7 +76,7 @@ def _of_laws(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
             stack, rivals, sizes=[dense[0], dense[3], dense[-1]], band=fits[STACK].predict
         ),
         "gains": lambda: figures.draw_gains(gained, one),
-        "pair_k": lambda: figures.pair_k(gained, figure_tables.fitted_k(fits)),
+        "pair_k": lambda: figures.pair_k(paired_gains.pair_k(losses), figure_tables.fitted_k(fits)),
         "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),
     }
 

@@ -50,7 +50,8 @@ def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], 
     page.heading("What streams gained at each size")
     page.text(GAINED)
     page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
-    page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
+    if "pair_k" in known:
+        page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
     page.verbatim(gains_notes(sweep.runs))
     page.table(without_empty_columns(table), formats=FORMATS)
     for words in (

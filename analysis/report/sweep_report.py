@@ -127,7 +127,8 @@ def _runs(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Dra
 def _fits(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Drawing]) -> None:
     """Eq 5 with intervals, its certificate and the baseline that knows no P."""
     page.heading("The law of Eq 5")
-    page.figure(known["fig2"](), FITTED)
+    if "fig2" in known:
+        page.figure(known["fig2"](), FITTED)
     for corpus, fitted in sweep.parallel.items():
         dense = sweep.fits[corpus].get("dense")
         base = f"{dense.r2:.4f}" if dense is not None else "not fitted"
@@ -144,7 +145,7 @@ def _fits(page: Page, sweep: SweepResults, known: Mapping[str, sweep_figures.Dra
     if sweep.sound:
         page.figure(known["intervals"](), "Constants with intervals by two methods; one-sided at a bound.")
         page.figure(known["profiles"](), "Profiles: how much worse the fit gets off the best value.")
-    if sweep.parallel:
+    if "residuals" in known:
         page.figure(known["residuals"](), "What the law misses: observed minus fitted loss.")
         page.figure(known["fig3"](), "Contours of the fitted loss; circles are runs, filled with their own.")
 

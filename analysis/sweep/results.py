@@ -60,7 +60,10 @@ class SweepResults:
     def notes(self) -> dict[str, str]:
         """What a figure says of a fit that did not simply converge: a line a coefficient at its bound."""
         doubtful = {c: f for c, f in self.parallel.items() if f.status != scaling.Status.CONVERGED}
-        return {c: "\n".join(one_sided(f)) or f"in doubt: {f.status}" for c, f in doubtful.items()}
+        return {
+            c: "\n".join(one_sided(f)) or f"in doubt: {f.certificate.detail.split(';')[0]}"
+            for c, f in doubtful.items()
+        }
 
     def of(self, corpus: str) -> pd.DataFrame:
         """The finished runs of one corpus."""
