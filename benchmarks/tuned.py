@@ -54,13 +54,21 @@ def best(name: str, N: float, D: float) -> float:
 def simulated(design: Design, rng: np.random.Generator) -> pd.DataFrame:
     """The runs of a design."""
     rows = []
-    for N, D in itertools.product(np.geomspace(6e7, 1e9, design.sizes), np.geomspace(2e9, 1e11, design.tokens)):
+    for N, D in itertools.product(
+        np.geomspace(6e7, 1e9, design.sizes), np.geomspace(2e9, 1e11, design.tokens)
+    ):
         lr, batch = (best(name, N, D) * np.exp(design.scatter * rng.standard_normal()) for name in TRUTH)
         steps = np.log(design.step) * np.arange(-3, 4)
-        x, y = (v.ravel() for v in np.meshgrid(steps + rng.uniform(-0.3, 0.3), steps + rng.uniform(-0.3, 0.3)))
+        x, y = (
+            v.ravel() for v in np.meshgrid(steps + rng.uniform(-0.3, 0.3), steps + rng.uniform(-0.3, 0.3))
+        )
         rise = 0.015 * x**2 * np.exp(design.skew * x) + 0.014 * y**2 - 0.012 * x * y
         loss = 2.4 + rise + design.noise * rng.standard_normal(x.size)
-        rows.append(pd.DataFrame({"N": N, "D": D, "lr": lr * np.exp(x), "batch_size": batch * np.exp(y), "loss": loss}))
+        rows.append(
+            pd.DataFrame(
+                {"N": N, "D": D, "lr": lr * np.exp(x), "batch_size": batch * np.exp(y), "loss": loss}
+            )
+        )
     return pd.concat(rows, ignore_index=True)
 
 
@@ -85,7 +93,10 @@ def main() -> None:
     rows = []
     for name, design in DESIGNS.items():
         share = pd.DataFrame([hits(design, trial) for trial in range(trials)]).mean()
-        rows += [{"design": name, "quantity": q, "coverage": round(v, 4), "trials": trials} for q, v in share.items()]
+        rows += [
+            {"design": name, "quantity": q, "coverage": round(v, 4), "trials": trials}
+            for q, v in share.items()
+        ]
         print(pd.DataFrame(rows[-6:]).to_string(index=False), flush=True)
     pd.DataFrame(rows).to_csv(OUT, index=False)
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from analysis.figures.panel_parts import (
     N_LABEL,
     P_LABEL,
+    answered,
     head,
     one_legend,
     say_empty,
@@ -172,14 +173,15 @@ def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None)
     return figure
 
 
-def draw_backtest(table: pd.DataFrame) -> Figure:
+def draw_backtest(table: pd.DataFrame, verdicts: Mapping[str, Any] | None = None) -> Figure:
     """Fit the cheaper runs, predict the dearer: error of each prediction, a panel a split.
 
     table: split (what was held out, in words), corpus, N, P, error (observed minus predicted), held_out
     (bool). Open markers were fitted, filled ones predicted; a one-sided cloud of filled ones is bias.
+    verdicts: `scaling.verdict` by corpus, whose answer about extrapolation stands above.
     """
     splits = list(dict.fromkeys(table["split"]))
-    figure, panels = figure_style.new_figure(1, max(len(splits), 1), height=2.5, sharey=True)
+    figure, panels = figure_style.new_figure(1, max(len(splits), 1), height=2.0, sharey=True)
     with figure_style.house_style():
         if not splits:
             say_empty(panels[0], "nothing to hold out: too few runs,\nor no fit of Eq 5 to be relied on")
@@ -188,7 +190,7 @@ def draw_backtest(table: pd.DataFrame) -> Figure:
             rows = table[table["split"] == split]
             head(axes, split, _errors(axes, rows))
         panels[0].set_ylabel("observed \N{MINUS SIGN} predicted\n($10^{-3}$ nats)")
-        one_legend(figure)
+        one_legend(figure, lines=answered(verdicts, "extrapolates"))
     return figure
 
 

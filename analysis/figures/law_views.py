@@ -56,7 +56,7 @@ def rivals(
     """
     runs = finished_runs(table)
     sizes = sizes if laws and len(runs) else []
-    figure, panels = figure_style.new_figure(1, max(len(sizes), 1), height=2.5)
+    figure, panels = figure_style.new_figure(1, max(len(sizes), 1), height=2.1)
     with figure_style.house_style():
         if not len(sizes):
             say_empty(panels[0], "no law that these runs determine")
@@ -115,7 +115,7 @@ def excess(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     groups = {c: rows for c, rows in split_by_corpus(table).items() if c in laws and len(finished_runs(rows))}
     count = max(len(groups), 1)
     width = figure_style.TEXT_WIDTH if count > 1 else figure_style.COLUMN_WIDTH
-    figure, panels = figure_style.new_figure(1, count, width=width, height=2.6)
+    figure, panels = figure_style.new_figure(1, count, width=width, height=2.3)
     looks = figure_style.stream_looks([1, *finished_runs(table)["P"]]) if groups else {}
     with figure_style.house_style():
         if not groups:
@@ -153,7 +153,7 @@ def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     groups = {c: finished_runs(rows) for c, rows in split_by_corpus(table).items() if c in laws}
     count = max(len(groups), 1)
     width = figure_style.TEXT_WIDTH if count > 1 else figure_style.COLUMN_WIDTH
-    figure, panels = figure_style.new_figure(1, count, width=width, height=2.7)
+    figure, panels = figure_style.new_figure(1, count, width=width, height=2.3)
     streams = "P" in table
     looks = figure_style.stream_looks([1, *finished_runs(table)["P"]]) if streams and groups else {}
     with figure_style.house_style():

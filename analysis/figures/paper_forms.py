@@ -34,7 +34,7 @@ Predict = Callable[..., pd.DataFrame]  # `Fit.predict`: N=, P= to a table with l
 PAD, FURTHER = 1.08, 2.5  # curves go so far beyond the runs, with a band further
 ROOM = 0.35  # of the range of runs and curves: how far a band may stretch a panel before it leaves it
 ONE_CURVE = 2e-3  # of that range: curves of P closer than this are drawn as one
-INTERVAL, FORECAST = "95% prediction interval", "its forecast (cut at the edge)"
+INTERVAL, FORECAST = "95% prediction interval", "forecast (may be cut)"
 ANY_P: dict[str, Any] = {"color": figure_style.BLACK, "linewidth": 1.0}
 
 
@@ -103,7 +103,7 @@ def fig2(
     columns = min(2, len(groups))
     rows = -(-len(groups) // columns)
     width = figure_style.TEXT_WIDTH if columns > 1 else figure_style.COLUMN_WIDTH
-    figure, panels = figure_style.new_figure(rows, columns, width=width, height=2.6 * rows + 0.2)
+    figure, panels = figure_style.new_figure(rows, columns, width=width, height=2.2 * rows)
     good = finished_runs(table)
     looks = figure_style.stream_looks([1, *good["P"]]) if len(good) else {}
     with figure_style.house_style():
@@ -184,7 +184,7 @@ def shaded(axes: Axes, at: Any, ends: tuple[Any, Any], inside: Any, color: str) 
     for where, alpha, words in ((inside, 0.22, INTERVAL), (outside, 0.1, FORECAST)):
         look: dict[str, Any] = {"color": color, "alpha": alpha, "linewidth": 0, "zorder": 1}
         axes.fill_between(at, *ends, where=where, **look)
-        if where.any():
+        if (where & np.isfinite(ends[0]) & np.isfinite(ends[1])).sum() > 1:
             axes.fill_between([], [], color=figure_style.GREY, alpha=2 * alpha, linewidth=0, label=words)
 
 

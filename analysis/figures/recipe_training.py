@@ -70,7 +70,7 @@ def _panels(rows: pd.DataFrame, panel: str, each: float = 3.37) -> tuple[Figure,
     columns = _columns(max(1, len(names)))
     high = -(-max(1, len(names)) // columns)
     figure, every = figure_style.new_figure(
-        high, columns, width=max(figure_style.COLUMN_WIDTH, each * columns), height=2.4 * high
+        high, columns, width=max(figure_style.COLUMN_WIDTH, each * columns), height=1.9 * high
     )
     for axes in every[max(1, len(names)) :]:
         axes.set_axis_off()

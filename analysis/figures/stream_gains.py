@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.panel_parts import P_LABEL, by_streams, head, one_legend, say_empty
+from analysis.figures.panel_parts import P_LABEL, answered, by_streams, head, one_legend, say_empty
 from analysis.output import figure_style
 from scaling.data.groups import corpus_name, labelled
 from scaling.data.units import count_text
@@ -38,7 +38,7 @@ def change_panels(
     corpora = list(dict.fromkeys(table["corpus"]))
     rows, columns = max(len(corpora), 1), max(len(values), 1)
     figure, panels = figure_style.new_figure(
-        rows, columns, height=2.0 * rows + 0.6, sharey="row", sharex=True
+        rows, columns, height=1.75 * rows + 0.3, sharey="row", sharex=True
     )
     with figure_style.house_style():
         if not len(table):
@@ -198,19 +198,25 @@ class FittedK(NamedTuple):
     at_bound: tuple[str, ...] = ()
 
 
-def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") -> Figure:
+def pair_k(
+    table: pd.DataFrame,
+    fitted: Mapping[str, FittedK],
+    doubt: str = "",
+    verdicts: Mapping[str, Any] | None = None,
+) -> Figure:
     """The k of Eq 5 that each pair of runs asks for against N at P = 1, a panel each corpus.
 
-    table: of `scaling.selection.paired_gains.pair_k`, whose 95% intervals are bars; or of `gains`, without bars.
+    table: of `scaling.selection.paired_gains.k_of_pairs`, whose 95% intervals are bars; or of `gains`, without bars.
     fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
     legend says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the
     pairs' k. Level: Eq 5 holds in N; together: in P. Open where the size that a pair is worth lies beyond
-    the runs of P = 1, and their law is extrapolated.
+    the runs of P = 1, and their law is extrapolated. verdicts: `scaling.verdict` by corpus, whose answer
+    about the law stands above.
     """
     shown = table[np.isfinite(table["k"])]
     corpora = list(dict.fromkeys(shown["corpus"]))
     width = figure_style.TEXT_WIDTH if len(corpora) > 1 else figure_style.COLUMN_WIDTH
-    figure, panels = figure_style.new_figure(1, max(len(corpora), 1), width=width, height=2.7, sharey=True)
+    figure, panels = figure_style.new_figure(1, max(len(corpora), 1), width=width, height=2.2, sharey=True)
     with figure_style.house_style():
         if not len(shown):
             say_empty(panels[0], "too few sizes at P = 1 to say\nwhat k a pair of runs asks for")
@@ -219,10 +225,10 @@ def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") 
         for corpus, axes in zip(corpora, panels, strict=True):
             _k_panel(axes, shown[shown["corpus"] == corpus], fitted.get(corpus), looks)
             axes.set_title(corpus_name(str(corpus)) if corpus else "")
-            axes.set_xlabel(f"non-embedding parameters $N$ at $P = 1${doubt}")
+            axes.set_xlabel("non-embedding parameters $N$ at $P = 1$" + doubt.replace(" (", "\n(", 1))
         _limit_k_axes(panels[0], shown, fitted)
         panels[0].set_ylabel("$k$ of Eq 5 for each pair" + ("\n(bars: 95%)" if "k_low" in shown else ""))
-        one_legend(figure)
+        one_legend(figure, lines=answered(verdicts, "law"))
     return figure
 
 
@@ -275,7 +281,7 @@ def ensemble(table: pd.DataFrame) -> Figure:
     columns = min(3, max(len(sizes), 1))
     rows = -(-max(len(sizes), 1) // columns)
     width = figure_style.COLUMN_WIDTH if columns == 1 else figure_style.TEXT_WIDTH
-    figure, panels = figure_style.new_figure(rows, columns, width=width, height=2.5 * rows)
+    figure, panels = figure_style.new_figure(rows, columns, width=width, height=2.1 * rows)
     with figure_style.house_style():
         for axes in panels[max(len(sizes), 1) :]:
             axes.set_axis_off()
@@ -314,15 +320,18 @@ MARGIN = 1.25  # how far beyond its ends an axis reaches, as a factor
 
 
 def equivalent_parameters(
-    by_law: Mapping[str, pd.DataFrame], by_points: Mapping[str, pd.DataFrame] | None = None
+    by_law: Mapping[str, pd.DataFrame],
+    by_points: Mapping[str, pd.DataFrame] | None = None,
+    verdicts: Mapping[str, Any] | None = None,
 ) -> Figure:
     """The multiple of parameters that P streams replace: a curve a corpus, its interval, the points alone.
 
     by_law: tables of `scaling.selection.equivalent_size.equivalents` at 95% for one size each (in_data may be absent); the
     curve is dashed and its ground shaded where P leaves the runs. by_points: tables of
-    `equivalents_by_points`, drawn as open circles, one a size.
+    `equivalents_by_points`, drawn as open circles, one a size. verdicts: `scaling.verdict` by corpus, whose
+    answer about streams stands above.
     """
-    figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=3.0)
+    figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.3)
     with figure_style.house_style():
         axes.set_xlabel(P_LABEL)
         axes.set_ylabel("equivalent parameters / $N$")
@@ -344,7 +353,7 @@ def equivalent_parameters(
                     label=labelled(name, "read off the runs"),
                 )
         _ground(axes, drawn)
-        one_legend(figure, 1)
+        one_legend(figure, 1, lines=answered(verdicts, "streams"))
     return figure
 
 

@@ -14,14 +14,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import figures
-from analysis.figures.panel_parts import LOSS_LABEL
+from analysis.figures.panel_parts import LOSS_LABEL, in_short
 from analysis.output import figure_style
 from analysis.paper.paper_figures import RIVALS, figure_set
 from analysis.paper.published_numbers import FOLDER, read_published
 from analysis.paper.refit import Inputs, fit_all
 from analysis.sweep import figure_tables, recipe_tables
 from analysis.sweep.results import SweepResults, equivalent_tables, read_sweep
-from scaling import Status
+from scaling import Status, Verdict
 from scaling.data.levels import size_levels
 from scaling.data.query import WHOLE, Asked, slug
 from scaling.optimise.objectives import Objective
@@ -67,37 +67,61 @@ def save_figures(
 
 def sweep_figures(sweep: SweepResults) -> dict[str, Drawing]:
     """Every figure that a runs table gives something for: name -> a function that draws it."""
+    known = _of_losses(sweep) | _of_laws(sweep) | _of_gains(sweep) | _of_doubt(sweep)
+    for corpus in sweep.determined:
+        name = "rivals" if len(sweep.determined) == 1 else f"rivals-{slug(corpus)}"
+        known[name] = lambda corpus=corpus: _rivals(sweep, corpus)  # type: ignore[misc]
+    return known | _of_training(sweep) | _of_streams(sweep)
+
+
+def _of_laws(sweep: SweepResults) -> dict[str, Drawing]:
+    """Figures of a law that the runs determine: without one they would be empty."""
+    if not sweep.determined:
+        return {}
+    laws = {corpus: fitted.law for corpus, fitted in sweep.determined.items()}
     runs = {corpus: sweep.of(corpus) for corpus in sweep.determined}
-    known = _of_losses(sweep)
-    if sweep.determined:
-        laws = {corpus: fitted.law for corpus, fitted in sweep.determined.items()}
-        known["excess"] = lambda: figures.excess(sweep.runs, laws)
-        known["observed"] = lambda: figures.observed_expected(sweep.runs, laws)
-        known["fig3"] = lambda: figures.fig3(sweep.runs, laws)
-        known["residuals"] = lambda: figures.residuals(figure_tables.residual_table(sweep.determined, runs))
-        known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(sweep))
-    if len(gained := _gained(sweep)):
-        one = paired_gains.one_stream_fits(sweep.runs)
-        doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
-        words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
-        law = {corpus: fitted.law for corpus, fitted in one.items()}
-        known["gains"] = lambda: figures.draw_gains(gained, law, words, paired_gains.pairs(sweep.runs))
-        if np.isfinite(gained["k"]).any():
-            known["pair_k"] = lambda: figures.pair_k(
-                paired_gains.pair_k(sweep.runs), figure_tables.fitted_k(sweep.sound), words
-            )
-    tested = figure_tables.backtest_table(sweep.sound, {corpus: runs[corpus] for corpus in sweep.sound})
+    told = _of_determined(sweep)
+    return {
+        "excess": lambda: figures.excess(sweep.runs, laws),
+        "observed": lambda: figures.observed_expected(sweep.runs, laws),
+        "fig3": lambda: figures.fig3(sweep.runs, laws),
+        "residuals": lambda: figures.residuals(figure_tables.residual_table(sweep.determined, runs)),
+        "equivalents": lambda: figures.equivalent_parameters(*equivalent_tables(sweep), verdicts=told()),
+    }
+
+
+def _of_gains(sweep: SweepResults) -> dict[str, Drawing]:
+    """What each pair of runs says."""
+    if not len(gained := _gained(sweep)):
+        return {}
+    one = paired_gains.one_stream_fits(sweep.runs)
+    doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
+    words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
+    law = {corpus: fitted.law for corpus, fitted in one.items()}
+    known: dict[str, Drawing] = {
+        "gains": lambda: figures.draw_gains(gained, law, words, paired_gains.pairs(sweep.runs))
+    }
+    if np.isfinite(gained["k"]).any():
+        told = _of_determined(sweep)
+        known["pair_k"] = lambda: figures.pair_k(
+            paired_gains.k_of_pairs(sweep.runs), figure_tables.fitted_k(sweep.sound), words, told()
+        )
+    return known
+
+
+def _of_doubt(sweep: SweepResults) -> dict[str, Drawing]:
+    """How far to trust the fits."""
+    known: dict[str, Drawing] = {}
+    tested = figure_tables.backtest_table(sweep.sound, {corpus: sweep.of(corpus) for corpus in sweep.sound})
     if len(tested):
-        known["backtest"] = lambda: figures.draw_backtest(tested)
+        told = _of_determined(sweep)
+        known["backtest"] = lambda: figures.draw_backtest(tested, told())
     if sweep.sound:
         known["intervals"] = lambda: figures.intervals(figure_tables.interval_table(sweep.sound))
         known["profiles"] = lambda: figures.profiles(
             figure_tables.profile_table(sweep.sound), _threshold(sweep)
         )
-    for corpus in sweep.determined:
-        name = "rivals" if len(sweep.determined) == 1 else f"rivals-{slug(corpus)}"
-        known[name] = lambda corpus=corpus: _rivals(sweep, corpus)  # type: ignore[misc]
-    return known | _of_training(sweep) | _of_streams(sweep)
+    return known
 
 
 def _of_losses(sweep: SweepResults) -> dict[str, Drawing]:
@@ -107,9 +131,20 @@ def _of_losses(sweep: SweepResults) -> dict[str, Drawing]:
         return {}
     laws = {corpus: fitted.law for corpus, fitted in sweep.determined.items()}
     bars = BARS if "loss_se" in sweep.runs and sweep.runs["loss_se"].notna().any() else ""
-    notes = {c: "\n".join(filter(None, (sweep.notes.get(c), bars))) for c in sweep.fits}
+
+    told = _of_determined(sweep)
+
+    def notes() -> dict[str, str]:
+        short = {corpus: in_short(found) for corpus, found in told().items()}
+        return {c: "\n".join(filter(None, (short.get(c), sweep.notes.get(c), bars))) for c in sweep.fits}
+
     bands = {corpus: fitted.predict for corpus, fitted in sweep.sound.items()}
-    return {"fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes, bands=bands)}
+    return {"fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes(), bands=bands)}
+
+
+def _of_determined(sweep: SweepResults) -> Callable[[], dict[str, Verdict]]:
+    """The verdicts on fits that say something, made where a figure is drawn."""
+    return lambda: {corpus: found for corpus, found in sweep.verdicts.items() if corpus in sweep.determined}
 
 
 def _gained(sweep: SweepResults) -> pd.DataFrame:

@@ -88,8 +88,8 @@ def report_page(sweep: SweepResults, *, command: str = "parscale report") -> Pag
     page = Page(f"Sweep {name}", f"made by: {command}; from: {sweep.source}")
     done = sum(len(sweep.of(corpus)) for corpus in sweep.fits)
     page.text(f"{len(sweep.runs)} runs, {done} finished; corpora: {_listed(sweep)}.")
-    for corpus, fitted in sweep.parallel.items():
-        page.text(f"{corpus_name(corpus)}: {' '.join(fitted.verdict().lines)}".removeprefix(": "))
+    for corpus, verdict in sweep.verdicts.items():
+        page.text(f"{corpus_name(corpus)}: {' '.join(verdict.lines)}".removeprefix(": "))
     page.missing(sweep.missing)
     known = sweep_figures.sweep_figures(sweep)
     _runs(page, sweep, known)

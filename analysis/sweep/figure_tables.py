@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import scaling
 from analysis.figures.stream_gains import FittedK
 from scaling.data.groups import backbones, corpus_name
-from scaling.data.levels import size_levels
+from scaling.data.levels import held_out, levels_along, size_levels
 from scaling.data.units import count_labels
 from scaling.selection.equivalent_size import predicted
 from scaling.uncertainty.profile import Profile
@@ -111,9 +111,10 @@ def ensemble_rho_table(streams: pd.DataFrame, fits: Mapping[str, scaling.Fit]) -
 
 
 def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The law fitted without the largest P, then without the largest third of sizes, and asked for them.
+    """The law fitted without the largest P, then without the largest sizes, and asked for them.
 
-    Splits that leave too few runs, or fewer than two P or sizes, are left out.
+    The runs held out are those of every hold-out (`scaling.data.levels.held_out`), so that figures and verdicts
+    speak of the same. Splits that leave too few runs, or fewer than two P or sizes, are left out.
     """
     columns = ["corpus", "split", "N", "P", "loss", "held_out", "predicted", "error"]
     parts = [pd.DataFrame(columns=columns)]
@@ -121,13 +122,9 @@ def backtest_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
         columns.insert(2, "size")
     for corpus, fitted in fits.items():
         rows = runs[corpus]
-        level = size_levels(rows)
-        count = int(level.max()) + 1
-        splits = {
-            "without the largest P": rows["P"] == rows["P"].max(),
-            "without the largest N": pd.Series(level >= count - count // 3, index=rows.index),
-        }
-        for split, held in splits.items():
+        for axis in ("P", "N"):
+            level = levels_along(axis, rows[axis].to_numpy(float), {"P": rows["P"].to_numpy(float)})
+            held, split = pd.Series(held_out(level), index=rows.index), f"without the largest {axis}"
             kept = rows[~held]
             if not held.any() or kept["P"].nunique() < 2 or len(kept) <= len(fitted.form.free()):
                 continue

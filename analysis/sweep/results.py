@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ class SweepResults:
             c: "\n".join(one_sided(f)) or f"in doubt: {f.certificate.detail.split(';')[0]}"
             for c, f in doubtful.items()
         }
+
+    @cached_property
+    def verdicts(self) -> dict[str, scaling.Verdict]:
+        """What is to be said of each corpus' fit of Eq 5: every text and figure of the sweep says this."""
+        return {corpus: fitted.verdict() for corpus, fitted in self.parallel.items()}
 
     def of(self, corpus: str) -> pd.DataFrame:
         """The finished runs of one corpus."""

@@ -99,8 +99,15 @@ def remarks(
         yield (
             "no run of P = 1: it is the frozen backbone, which `parscale streams` measures beside the streams"
         )
-    lost = runs_without_curves(results, curves) if curves is not None else results.iloc[:0]
-    if len(lost):
+    yield from _without_curves(results, curves)
+
+
+def _without_curves(results: pd.DataFrame, curves: pd.DataFrame | None) -> Iterator[str]:
+    """Which runs have no training curve."""
+    if curves is None:
+        yield "no curves.parquet beside the runs: no training curves"
+        return
+    if len(lost := runs_without_curves(results, curves)):
         kind = (
             lost["size"].astype(str) + " at P = "
             if "size" in lost
@@ -109,5 +116,3 @@ def remarks(
         seed = ", seed " + lost["seed"].astype(str) if "seed" in lost else ""
         names = "; ".join(kind + lost["P"].map("{:g}".format) + seed)
         yield f"the training curves of {len(lost)} of {len(results)} runs are not in the folder: {names}"
-    if curves is None:
-        yield "no curves.parquet beside the runs: no training curves"

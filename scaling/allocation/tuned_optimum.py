@@ -42,9 +42,7 @@ class TunedOptimum(ResultTable):
     """Minima of the cells and the laws through them: `table` (a row a setting and parameter), `cells`, `verdict`."""
 
     table: pd.DataFrame  # index setting, parameter ("G" or an axis); estimate, standard_error, lower, upper
-    cells: (
-        pd.DataFrame
-    )  # a row a cell: axes, runs, of each setting the minimum, _error (of its log), _doubled; loss, used, note
+    cells: pd.DataFrame  # a row a cell: axes, runs, of each setting the minimum, _error (of its log), _doubled; loss, used, note
     verdict: str
     settings: tuple[str, ...]
     axes: tuple[str, ...]
@@ -190,7 +188,11 @@ class _Surface:
 
     def described(self, of: tuple[str, ...], skew: Array) -> dict[str, Any]:
         """The row of the cell: its minimum, the minimum's errors, what twice a setting costs, the loss."""
-        row = self.row | {f"{n}{end}": np.nan for n in of for end in ("", "_error", "_doubled")} | {"loss": np.nan}
+        row = (
+            self.row
+            | {f"{n}{end}": np.nan for n in of for end in ("", "_error", "_doubled")}
+            | {"loss": np.nan}
+        )
         told = self.fitted(skew) if self.enough else None
         if told is None:
             return row | {"used": False, "note": FLAT if self.enough else FEW}
@@ -262,7 +264,7 @@ def _law(cells: pd.DataFrame, name: str, over: tuple[str, ...]) -> _Law | None:
     """The power law of a setting through the minima of cells; None where they are too few or their axes are tied."""
     used = cells[cells["used"]]
     K, logs = len(used), np.log(used[list(over)].to_numpy(np.float64))
-    if K < len(over) + 2:
+    if len(over) + 2 > K:
         return None
     middle = logs.mean(0)
     X = np.concatenate([np.ones((K, 1)), logs - middle], axis=1)
@@ -281,11 +283,15 @@ def _verdict(cells: pd.DataFrame, laws: Mapping[str, Any], over: tuple[str, ...]
     """How many cells tell their minimum, why the others do not, and what missing it costs."""
     used = cells[cells["used"]]
     lines = [f"{len(used)} of {len(cells)} cells tell their best {' and '.join(of)}."]
-    lines += [f"{count} left out: {why}." for why, count in cells.loc[~cells["used"], "note"].value_counts().items()]
+    lines += [
+        f"{count} left out: {why}." for why, count in cells.loc[~cells["used"], "note"].value_counts().items()
+    ]
     if len(used):
         costs = [f"{used[f'{name}_doubled'].median():.2g} nats for {name}" for name in of]
         lines.append(f"Twice or half the best costs {', '.join(costs)} (median).")
     if not laws:
         need = len(over) + 2
-        lines.append(f"No law: it takes {need} cells whose {', '.join(over) or 'axes'} vary, and not together.")
+        lines.append(
+            f"No law: it takes {need} cells whose {', '.join(over) or 'axes'} vary, and not together."
+        )
     return "\n".join(lines)

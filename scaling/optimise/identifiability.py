@@ -30,9 +30,7 @@ def tied_axes(problem: Problem, law: Law) -> tuple[str, ...]:
     """
     logs = {a: np.log(x) for a, x in zip(problem.law.axes, problem.x, strict=True) if np.ptp(x) > 0}
     close = [
-        (a, b)
-        for a, b in combinations(logs, 2)
-        if abs(float(np.corrcoef(logs[a], logs[b])[0, 1])) > TIED
+        (a, b) for a, b in combinations(logs, 2) if abs(float(np.corrcoef(logs[a], logs[b])[0, 1])) > TIED
     ]
     shapes = [name for name in law.nonlinear if name not in problem.law.fixed]
     along = {name: _acts_along(problem, law, name) for name in shapes if close}

@@ -247,7 +247,7 @@ def needed_k(one: Fit | None, group: pd.DataFrame) -> float:
     return (float(one.law.inverse(loss)) / float(row["N"]) - 1) / float(np.log(row["P"]))
 
 
-def pair_k(runs: Any, level: float = 0.95) -> pd.DataFrame:
+def k_of_pairs(runs: Any, level: float = 0.95) -> pd.DataFrame:
     """The table of `gains` with the interval of each pair's k: columns k_low and k_high.
 
     Two parts are added in squares: what the law of N fitted to the runs of P = 1 leaves open, by its profile

@@ -20,9 +20,13 @@ class Options(LevelOptions, ColumnOptions):
 
     runs: str = argument(RUNS, metavar="RUNS")
     of: str = option(
-        "lr,batch_size", "columns of the settings that were tuned (default lr,batch_size)", metavar="COLUMN,..."
+        "lr,batch_size",
+        "columns of the settings that were tuned (default lr,batch_size)",
+        metavar="COLUMN,...",
     )
-    over: str = option("N,D", "axes that make a cell and that the law is of (default N,D)", metavar="AXIS,...")
+    over: str = option(
+        "N,D", "axes that make a cell and that the law is of (default N,D)", metavar="AXIS,..."
+    )
     near: float = option(
         0.01, "runs within this share of a cell's lowest loss make its surface (default 0.01)", type=float
     )

@@ -52,7 +52,7 @@ def test_fig2_draws_the_interval_that_predict_gives_beyond_the_runs(stack):
     assert len(dashed) == 4
     assert min(line.get_xdata().min() for line in dashed) > largest
     names = [t.get_text() for t in axes.figure.legends[0].get_texts()]
-    assert {"95% prediction interval", "its forecast (cut at the edge)"} <= set(names)
+    assert {"95% prediction interval", "forecast (may be cut)"} <= set(names)
 
 
 def test_fig2_draws_one_curve_where_streams_change_nothing(stack):

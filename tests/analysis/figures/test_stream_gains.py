@@ -11,7 +11,7 @@ from analysis.figures import equivalent_parameters
 from analysis.sweep import figure_tables
 from scaling.selection import gains_by_context
 from scaling.selection.equivalent_size import equivalents, equivalents_by_points
-from scaling.selection.paired_gains import gains, one_stream_fits, pair_k, pairs
+from scaling.selection.paired_gains import gains, k_of_pairs, one_stream_fits, pairs
 from tests.analysis.artists import text
 from tests.scaling.context_runs import made_in_parts
 from tests.scaling.paired_runs import made
@@ -117,7 +117,7 @@ def test_ensemble_holds_the_measured_gains_and_the_propositions_line():
 
 
 def test_bars_of_k_are_those_of_the_table(runs) -> None:
-    table = pair_k(runs.assign(loss=runs["loss"] + 0.002 * np.cos(np.arange(len(runs)))))
+    table = k_of_pairs(runs.assign(loss=runs["loss"] + 0.002 * np.cos(np.arange(len(runs)))))
     (axes,) = figures.pair_k(table, {}).axes
     segments = [s for c in axes.collections for s in c.get_segments()]
     ends = np.sort([(s[0, 1], s[1, 1]) for s in segments], axis=0)

@@ -65,7 +65,9 @@ def test_errors_follow_the_noise_and_one_setting_is_enough():
 
 def test_cells_without_a_minimum_are_left_out_and_named():
     good, edge, few = made(), made(off=2.5, cells=[(5e8, 7e9)]), made(cells=[(7e8, 8e9)]).head(6)
-    flat = made(cells=[(6e8, 8e9)]).assign(loss=lambda t: 2.3 - 1e-4 * np.log(t.lr) ** 2 - 1e-4 * np.log(t.batch_size))
+    flat = made(cells=[(6e8, 8e9)]).assign(
+        loss=lambda t: 2.3 - 1e-4 * np.log(t.lr) ** 2 - 1e-4 * np.log(t.batch_size)
+    )
     found = scaling.tuned_optimum(pd.concat([good, edge, flat, few]))
     notes = found.cells.set_index("N")["note"]
     assert (notes[5e8], notes[6e8], notes[7e8]) == (OUTSIDE, FLAT, FEW)
@@ -85,4 +87,3 @@ def test_calls_that_cannot_be_answered():
     ):
         with pytest.raises(ValueError):
             call()
-
