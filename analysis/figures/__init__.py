@@ -1,16 +1,9 @@
 """Figures: pure functions from tables, laws and fits to a matplotlib Figure. They load, fit and save nothing."""
 
-from analysis.figures.cost_figures import draw_frontier, measured, ratio_map
-from analysis.figures.fit_diagnostics import (
-    draw_backtest,
-    draw_residuals,
-    intervals,
-    plot_fit,
-    profiles,
-    residuals,
-    rivals,
-)
-from analysis.figures.paper_forms import fig1_cost, fig1_law, fig2, fig3, fig4
+from analysis.figures.cost_figures import draw_frontier, fig1_cost, fig4, measured, ratio_map
+from analysis.figures.fit_diagnostics import draw_backtest, intervals, profiles, residuals
+from analysis.figures.law_views import draw_residuals, excess, observed_expected, plot_fit, rivals
+from analysis.figures.paper_forms import fig1_law, fig2, fig3
 from analysis.figures.recipe_training import against_streams, beside_one, training_curves
 from analysis.figures.stream_gains import by_context, draw_gains, ensemble, equivalent_parameters, pair_k
 
@@ -24,6 +17,7 @@ __all__ = [
     "draw_residuals",
     "ensemble",
     "equivalent_parameters",
+    "excess",
     "fig1_cost",
     "fig1_law",
     "fig2",
@@ -31,6 +25,7 @@ __all__ = [
     "fig4",
     "intervals",
     "measured",
+    "observed_expected",
     "pair_k",
     "plot_fit",
     "profiles",

@@ -1,4 +1,4 @@
-"""Where parallel scaling pays: ratios of cost increases, and prediction against measurement."""
+"""What parallel scaling costs: the paper's Figures 1(3) and 4, ratios of increases, prediction against measurement."""
 
 from __future__ import annotations
 
@@ -10,10 +10,148 @@ import pandas as pd
 from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import offset_copy
 
-from analysis.figures.panel_parts import by_streams, say_empty
+from analysis.costs.cost_ratios import CostRatio
+from analysis.figures.panel_parts import FEW, LOSS_LABEL, MANY, by_streams, head, one_legend, say_empty
 from analysis.output import figure_style
 from scaling.data.units import count_text
+
+SIZE = "1.6B"  # that the paper's teaser shows
+SIZES = ("1.6B", "2.8B", "4.4B")  # whose streams the paper shows
+_COSTS = (("memory_gib", "inference memory (GiB)"), ("latency_s", "latency (s)"))
+
+
+def fig4(table: pd.DataFrame) -> Figure:
+    """Memory above, latency below, a column a batch size: the P = 1 line and the streams of SIZES.
+
+    table: rows of `analysis.costs.cost_table.cost_table` for one corpus. Arrows name the two ways to scale.
+    """
+    batches = sorted(table["batch"].unique())
+    if not batches:
+        figure, (axes,) = figure_style.new_figure()
+        say_empty(axes, "no run has a cost")
+        return figure
+    figure, panels = figure_style.new_figure(2, len(batches), height=3.9, sharey=True)
+    looks = figure_style.stream_looks(table["P"])
+    with figure_style.house_style():
+        for row, (column, label) in enumerate(_COSTS):
+            for i, batch in enumerate(batches):
+                axes = panels[row * len(batches) + i]
+                _cost_panel(axes, table[table["batch"] == batch], column, looks)
+                axes.set_xlabel(label)
+                if row == 0:
+                    axes.set_title(f"batch {batch}")
+            panels[row * len(batches)].set_ylabel(LOSS_LABEL)
+        _name_arrows(figure, panels[0], table[table["batch"] == batches[0]])
+        handles = [Line2D([], [], linestyle="none", **look, label=f"$P = {P}$") for P, look in looks.items()]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def _cost_panel(axes: Axes, table: pd.DataFrame, column: str, looks: dict[int, dict[str, Any]]) -> None:
+    """One cost at one batch size."""
+    dense = table[table["P"] == 1].sort_values("N")
+    axes.plot(dense[column], dense["loss"], color=figure_style.GREY, linewidth=1.1, zorder=2)
+    shown = [s for s in SIZES if s in set(table["size"])]
+    for size in shown:
+        streams = table[table["size"] == size].sort_values("P")
+        axes.plot(streams[column], streams["loss"], color=figure_style.ORANGE, linewidth=1.0, zorder=2)
+    drawn = table[table["size"].isin(shown) | (table["P"] == 1)]
+    for P, rows in by_streams(drawn):
+        axes.plot(rows[column], rows["loss"], linestyle="none", zorder=3, **looks[P])
+
+
+def _name_arrows(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
+    """In the first panel: an arrow beside each way of scaling, and the size each orange line starts at."""
+    dense = table[table["P"] == 1].sort_values("N")
+    starts = dense[dense["size"].isin(SIZES)]
+    for size, x, y in starts[["size", "memory_gib", "loss"]].itertuples(index=False):
+        axes.annotate(size, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+    if not len(starts) or len(dense) < 2:
+        return
+    first = table[table["size"] == starts["size"].iloc[0]].sort_values("P")
+    for text, rows, color, shift, side in (
+        ("parameter scaling", dense.iloc[-3:-1], figure_style.GREY, (16, 18), "left"),
+        ("parallel scaling", first.iloc[[0, -1]], figure_style.ORANGE, (-8, 0), "right"),
+    ):
+        beside = offset_copy(axes.transData, fig=figure, x=shift[0], y=shift[1], units="points")
+        start, end = rows[["memory_gib", "loss"]].to_numpy()[[0, -1]]
+        arrow = {"arrowstyle": "-|>", "color": color, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, xytext=start, xycoords=beside, textcoords=beside, arrowprops=arrow)
+        middle = (start + end) / 2
+        axes.annotate(
+            text.replace(" ", "\n"),
+            middle if side == "left" else end,
+            xycoords=beside,
+            xytext=(4, 4) if side == "left" else (6, -6),
+            textcoords="offset points",
+            ha="left" if side == "left" else "center",
+            va="bottom" if side == "left" else "top",
+            fontsize=7.5,
+            color=color,
+        )
+
+
+def fig1_cost(table: pd.DataFrame, found: CostRatio) -> Figure:
+    """Loss against memory and against latency for both ways of scaling (the form of Figure 1(3)).
+
+    table: rows of `analysis.costs.cost_table.cost_table` at one batch size; found: the ratio of increases.
+    """
+    figure, panels = figure_style.new_figure(1, 2, height=2.7, sharey=True)
+    dense = table[table["P"] == 1].sort_values("loss")
+    parallel = table[table["size"] == SIZE].sort_values("P")
+    listed = ", ".join(map(str, parallel["P"]))
+    with figure_style.house_style():
+        for axes, column, label, unit, times in (
+            (panels[0], "memory_gib", "inference memory (GiB)", "GiB", found.memory),
+            (panels[1], "latency_s", "latency (s)", "s", found.latency),
+        ):
+            x = dense[column]
+            axes.plot(x, dense["loss"], "o-", color=figure_style.BLUE, label="more parameters ($P = 1$)")
+            axes.plot(
+                parallel[column],
+                parallel["loss"],
+                "s-",
+                color=figure_style.ORANGE,
+                label=f"more streams ({SIZE}, $P$ = {listed})",
+            )
+            axes.set_xlabel(label)
+            _increases(axes, dense, parallel, column, unit)
+            what = label.split(" (")[0].removeprefix("inference ")
+            words = f"{times:.1f} times less increase in {what}"
+            head(axes, lines=[words, f"at the loss of {SIZE}, $P = {MANY}$"])
+        panels[0].set_ylabel(LOSS_LABEL)
+        one_legend(figure, ncols=2)
+    return figure
+
+
+def _increases(axes: Axes, dense: pd.DataFrame, parallel: pd.DataFrame, column: str, unit: str) -> None:
+    """From the cost at few streams to both costs at the loss of many: two arrows, their lengths written."""
+    start = float(parallel.loc[parallel["P"] == FEW, column].iloc[0])
+    end, loss = (float(parallel.loc[parallel["P"] == MANY, c].iloc[0]) for c in (column, "loss"))
+    grown = float(np.interp(loss, dense["loss"], dense[column]))
+    axes.axvline(start, color=figure_style.GREY, linewidth=0.8, linestyle=":")
+    step = 0.055 * float(dense["loss"].max() - dense["loss"].min())
+    axes.set_ylim(bottom=loss - 4.2 * step)
+    for x, y, color in (
+        (grown, loss - step, figure_style.BLUE),
+        (end, loss - 3.2 * step, figure_style.ORANGE),
+    ):
+        blue = color == figure_style.BLUE
+        arrow = {"arrowstyle": "-|>", "color": color, "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", (x, y), xytext=(start, y), arrowprops=arrow, zorder=5)
+        axes.annotate(
+            f"+{x - start:.2g} {unit}",
+            ((x + start) / 2, y) if blue else (x, y),
+            xytext=(0, -2) if blue else (4, 0),
+            textcoords="offset points",
+            ha="center" if blue else "left",
+            va="top" if blue else "center",
+            color=color,
+            fontsize=7,
+        )
 
 
 def ratio_map(grid: pd.DataFrame, *, column: str = "latency_ratio", what: str = "latency") -> Figure:
@@ -23,7 +161,7 @@ def ratio_map(grid: pd.DataFrame, *, column: str = "latency_ratio", what: str = 
     scaling adds as much or more.
     """
     streams = sorted(grid["P"].unique())
-    figure, panels = figure_style.new_figure(1, max(len(streams), 1), height=2.5, sharey=True)
+    figure, panels = figure_style.new_figure(1, max(len(streams), 1), height=2.1, sharey=True)
     with figure_style.house_style():
         if not streams:
             say_empty(panels[0], "no ratio to show")
@@ -51,7 +189,7 @@ def _ratio_cells(axes: Axes, rows: pd.DataFrame, reach: float) -> None:
             value = rows.loc[length, batch]
             dark = abs(np.log(value)) > 0.62 * np.log(reach)
             text = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.995 else f"{value:.2f}"
-            axes.text(j, i, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+            axes.text(j, i, text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
             if value <= 1:
                 corners = [j - 0.46, j + 0.46, j + 0.46, j - 0.46, j - 0.46]
                 axes.plot(corners, [i - 0.44, i - 0.44, i + 0.44, i + 0.44, i - 0.44], color="black", lw=0.9)
@@ -65,7 +203,7 @@ def measured(table: pd.DataFrame, *, hardware: str = "") -> Figure:
 
     table: P, batch, and memory_bytes, latency_s, each with its predicted_ twin. The diagonal is agreement.
     """
-    figure, panels = figure_style.new_figure(1, 2, height=3.2)
+    figure, panels = figure_style.new_figure(1, 2, height=2.9)
     looks = figure_style.stream_looks(table["P"]) if len(table) else {}
     labels: Mapping[str, tuple[str, float]] = {
         "latency_s": ("latency (s)", 1.0),
@@ -103,7 +241,7 @@ def draw_frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = N
     table: N, P, loss, loss_lower, loss_upper, latency_s, memory_gib, meets (bool), chosen (bool).
     budget: loss and latency_s limits, drawn as lines.
     """
-    figure, (axes,) = figure_style.new_figure(width=5.6, height=3.6)
+    figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.8)
     with figure_style.house_style():
         if not len(table):
             say_empty(axes, "no candidate")
@@ -117,7 +255,7 @@ def draw_frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = N
             axes.plot([], [], **looks[P], label=f"$P = {P}$")
         for key, draw in (("loss", axes.axhline), ("latency_s", axes.axvline)):
             if budget and key in budget:
-                draw(budget[key], color=figure_style.GREY, linewidth=0.9, linestyle="--")
+                draw(budget[key], color=figure_style.GREY, linewidth=0.9, linestyle="--", label="limit")
         for row in table[table["chosen"]].to_dict("records"):
             _chosen(axes, row)
         axes.set_xscale("log")
@@ -125,7 +263,8 @@ def draw_frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = N
         axes.set_xlabel("latency (s)")
         axes.set_ylabel("predicted loss (nats per token)")
         title = "marked: within the limits" if budget else None
-        axes.legend(title=title, loc="best", frameon=True, edgecolor="none")
+        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        figure.legend(handles.values(), handles, title=title, loc="outside upper center", ncols=5)
     return figure
 
 

@@ -10,24 +10,30 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.panel_parts import LOSS_LABEL, P_LABEL, by_streams, corner_note, say_empty
+from analysis.figures.panel_parts import LOSS_LABEL, P_LABEL, by_streams, head, one_legend, say_empty
 from analysis.output import figure_style
 from analysis.sweep import training_gap
 from scaling.data.units import count_text
 
 SMOOTHING = 0.08  # share of a curve that the moving mean spans
 BEFORE = 0.3  # of stage 2's tokens: how much of stage 1 is drawn before it
-LINE = 0.075  # of a panel's height that a line of a note takes
 _KINDS = {"train_loss": "training", "val_loss": "held-out"}
 
 
-def training_curves(curves: pd.DataFrame, *, column: str = "train_loss", panel: str = "recipe") -> Figure:
+def training_curves(
+    curves: pd.DataFrame,
+    *,
+    column: str = "train_loss",
+    panel: str = "recipe",
+    absent: Mapping[str, str] | None = None,
+) -> Figure:
     """Loss against tokens seen for every P, a panel a recipe (or corpus, or any column).
 
     curves: P, tokens, the loss column, run_id and seed where a P has several runs, perhaps the panel's
     column, and `begin`, the tokens of stage 1, where there was one: the axis then counts those of
     stage 2, and the end of stage 1 stands before it. Faint: as logged; strong: moving mean. A note says
     from how many tokens on each P > 1 is ahead of P = 1 (the range that noise leaves), or that it is not.
+    absent: by panel, which curves are missing, in words.
     """
     logged = curves[curves[column].notna()] if column in curves else curves.iloc[:0]
     logged = logged.reset_index(drop=True)
@@ -43,43 +49,32 @@ def training_curves(curves: pd.DataFrame, *, column: str = "train_loss", panel: 
     with figure_style.house_style():
         for name, axes in panels.items():
             rows = logged[logged[panel] == name] if panel in logged else logged
-            axes.set_title(str(name))
             staged = "begin" in rows and bool((rows["begin"] > 0).any())
             axes.set_xlabel("training tokens of stage 2" if staged else "training tokens")
             _curves(axes, rows, column, looks)
-            words = _passings(rows, column)
-            _headroom(axes, len(words))
-            if words:
-                corner_note(axes, "\n".join(words))
+            head(axes, str(name), [(absent or {}).get(str(name), ""), *_passings(rows, column)])
         for axes in figure.axes[:: _columns(len(panels))]:
             axes.set_ylabel(f"{_KINDS.get(column, '')} {LOSS_LABEL}".strip())
-        _legend(figure)
+        one_legend(figure)
     return figure
 
 
 def _columns(count: int) -> int:
     """Panels side by side."""
-    return min(3, count)
+    return min(2, count)
 
 
-def _panels(rows: pd.DataFrame, panel: str, each: float = 3.3) -> tuple[Figure, dict[Any, Axes]]:
+def _panels(rows: pd.DataFrame, panel: str, each: float = 3.37) -> tuple[Figure, dict[Any, Axes]]:
     """A figure with an axes, `each` inches wide, for each value of the panel's column."""
     names = list(rows[panel].unique()) if panel in rows else [""] * bool(len(rows))
     columns = _columns(max(1, len(names)))
     high = -(-max(1, len(names)) // columns)
-    figure, every = figure_style.new_figure(high, columns, width=max(4.6, each * columns), height=2.9 * high)
+    figure, every = figure_style.new_figure(
+        high, columns, width=max(figure_style.COLUMN_WIDTH, each * columns), height=1.9 * high
+    )
     for axes in every[max(1, len(names)) :]:
         axes.set_axis_off()
     return figure, dict(zip(names, every, strict=False))
-
-
-def _legend(figure: Figure) -> None:
-    """One legend above the panels, of all that is in them."""
-    found: dict[str, Any] = {}
-    for axes in figure.axes:
-        found |= {name: h for h, name in zip(*axes.get_legend_handles_labels(), strict=True)}
-    if found:
-        figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=min(len(found), 6))
 
 
 def _curves(axes: Axes, rows: pd.DataFrame, column: str, looks: Mapping[int, Mapping[str, str]]) -> None:
@@ -102,14 +97,7 @@ def _curves(axes: Axes, rows: pd.DataFrame, column: str, looks: Mapping[int, Map
 
 def width_of(i: int) -> float:
     """Lines of larger P are thinner: where they run on one another, each is still seen."""
-    return max(0.8, 2.6 - 0.7 * i)
-
-
-def _headroom(axes: Axes, lines: int) -> None:
-    """Free the top of a panel for a note of so many lines."""
-    low, high = axes.get_ylim()
-    share = min(0.6, LINE * lines + 0.04 * (lines > 0))
-    axes.set_ylim(low, low + (high - low) / (1 - share))
+    return max(0.7, 2.0 - 0.5 * i)
 
 
 def _line(axes: Axes, rows: pd.DataFrame, column: str, look: Mapping[str, Any], label: str) -> None:
@@ -141,14 +129,16 @@ def _passings(rows: pd.DataFrame, column: str) -> list[str]:
     return ["ahead of $P = 1$", *lines] if lines else []
 
 
-def beside_one(table: pd.DataFrame, *, staged: Collection[str] = ()) -> Figure:
+def beside_one(
+    table: pd.DataFrame, *, staged: Collection[str] = (), absent: Mapping[str, str] | None = None
+) -> Figure:
     """Loss of each P > 1 minus that of P = 1 on the same text, against tokens: below zero is ahead.
 
     table: of `analysis.sweep.training_gap.gaps` by column `panel`. Faint: as logged; strong: running median
     with its 95% band; the bar at the end is the mean of the last tenth. staged: panels whose tokens
-    are stage 2's.
+    are stage 2's. absent: by panel, which curves are missing, in words.
     """
-    figure, panels = _panels(table, "panel", each=3.9)  # room for the words
+    figure, panels = _panels(table, "panel")
     if not panels:
         with figure_style.house_style():
             say_empty(figure.axes[0], "no run of $P > 1$ beside one\nof $P = 1$, seed and corpus alike")
@@ -157,19 +147,19 @@ def beside_one(table: pd.DataFrame, *, staged: Collection[str] = ()) -> Figure:
     with figure_style.house_style():
         for name, axes in panels.items():
             rows = table[table["panel"] == name] if "panel" in table else table
-            axes.set_title(str(name))
             axes.set_xlabel("training tokens of stage 2" if name in staged else "training tokens")
             axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
-            _gap_lines(axes, rows, looks)
+            lines = _gap_lines(axes, rows, looks)
+            head(axes, str(name), [(absent or {}).get(str(name), ""), *lines])
             token_ticks(axes)
         for axes in figure.axes[:: _columns(len(panels))]:
             axes.set_ylabel("training loss above $P = 1$\n($10^{-3}$ nats per token)")
-        _legend(figure)
+        one_legend(figure)
     return figure
 
 
-def _gap_lines(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, Mapping[str, str]]) -> None:
-    """One panel: every P's gap, its band, its end."""
+def _gap_lines(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, Mapping[str, str]]) -> list[str]:
+    """One panel: every P's gap, its band, its end; and in words where it passes P = 1."""
     seen, words = [np.zeros(1)], ["ahead of $P = 1$; gap at the end"]
     for i, (P, group) in enumerate(by_streams(rows)):
         tokens, smooth, band = group["tokens"], 1e3 * group["smooth"], 1.96e3 * group["se"].astype(float)
@@ -186,11 +176,10 @@ def _gap_lines(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, Mapping[str, 
     every = np.concatenate(seen)
     low, high = float(every.min()), max(0.0, float(np.quantile(every, 0.97)))
     axes.set_ylim(low - 0.25 * (high - low), high + 0.25 * (high - low))
-    _headroom(axes, len(words))
-    corner_note(axes, "\n".join(words))
+    return words
 
 
-_END_LABEL: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "bottom", "fontsize": 8}
+_END_LABEL: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "bottom", "fontsize": 6.5}
 
 
 def against_streams(
@@ -208,11 +197,11 @@ def against_streams(
     table: P and the columns; columns: name -> words; label: the axis and its unit. errors: name -> column
     of half an interval, drawn as a bar. Each end is written out as `form` says; a remark stands above.
     """
-    figure, (axes,) = figure_style.new_figure(width=4.4, height=3.0)
+    figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.6)
     with figure_style.house_style():
         axes.set_xlabel(P_LABEL)
         axes.set_ylabel(label)
-        axes.set_title(title)
+        head(axes, title, remark.split("\n"))
         rows = table.sort_values("P")
         if not len(rows):
             say_empty(axes, "nothing was measured")
@@ -227,9 +216,5 @@ def against_streams(
                 axes.annotate(f"{value:{form}}", (P, value), (4, 3), **_END_LABEL)
         figure_style.stream_ticks(axes, rows["P"])
         axes.margins(x=0.16, y=0.2)
-        if remark:
-            low, high = axes.get_ylim()
-            axes.set_ylim(low, high + 0.2 * (high - low))
-            corner_note(axes, remark)
         figure.legend(loc="outside lower center", ncols=min(2, len(columns)))
     return figure

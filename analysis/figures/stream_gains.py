@@ -8,15 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.panel_parts import P_LABEL, by_streams, corner_note, say_empty
+from analysis.figures.panel_parts import P_LABEL, answered, by_streams, head, one_legend, say_empty
 from analysis.output import figure_style
 from scaling.data.groups import corpus_name, labelled
 from scaling.data.units import count_text
 from scaling.fitting.printed_constants import PRINTED
-
-LEGEND = 110  # letters, and room for a mark each, that a legend has beside each other
 
 
 def change_panels(
@@ -33,18 +32,18 @@ def change_panels(
     table: corpus, N_one (N at P = 1), change, the ends of its interval (low, high) and the column; title: of
     a value and its rows; draw: puts one corpus' rows into axes that have the line of no change and N on a
     logarithm; pairs: the changes of single seeds, where they are drawn too. Intervals of two seeds can be ten
-    times what was measured: they run out of a frame that goes `room` times the changes' range beyond it.
+    times what was measured: they run out of a frame that goes `room` times the changes' range beyond it, though
+    never so near that it cuts a band or a line that a panel draws.
     """
     corpora = list(dict.fromkeys(table["corpus"]))
     rows, columns = max(len(corpora), 1), max(len(values), 1)
     figure, panels = figure_style.new_figure(
-        rows, columns, height=2.4 * rows + 0.6, sharey="row", sharex=True
+        rows, columns, height=1.75 * rows + 0.3, sharey="row", sharex=True
     )
     with figure_style.house_style():
         if not len(table):
             say_empty(panels[0], "no size was run at P = 1 and at more")
             return figure
-        known: dict[str, Any] = {}  # a corpus may lack a P: no one panel has every label
         for index, axes in enumerate(panels):
             corpus, value = corpora[index // columns], values[index % columns]
             part = table[(table["corpus"] == corpus) & (table[column] == value)]
@@ -53,17 +52,16 @@ def change_panels(
             draw(axes, corpus, part)
             name = f"{corpus_name(str(corpus))}, " if len(corpora) > 1 else ""
             axes.set_title(name + title(value, part))
-            figure_style.size_ticks(axes, sorted(table["N_one"].unique()), gap=0.05 * columns)
-            handles, labels = axes.get_legend_handles_labels()
-            known = dict(zip(labels, handles, strict=True)) | known
+            sizes = sorted(table["N_one"].unique())
+            if len(sizes) == 1:  # an axis of its own would put the seeds at the edges
+                axes.set_xlim(sizes[0] / 2, sizes[0] * 2)
+            figure_style.size_ticks(axes, sizes)
         if table["low"].notna().any():
             drawn = table if pairs is None else pd.concat([table, pairs])
             _limit_loss_axes(figure, drawn["change"].to_numpy(float), room)
-        figure.supylabel("change of the loss from $P = 1$ (nats)", fontsize=9)
-        figure.supxlabel("non-embedding parameters $N$ at $P = 1$", fontsize=9)
-        lines = 1 + (sum(len(label) + 8 for label in known) > LEGEND)
-        columns = -(-len(known) // lines)
-        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=columns)
+        figure.supylabel("change of the loss from $P = 1$ (nats)", fontsize=7.5)
+        figure.supxlabel("non-embedding parameters $N$ at $P = 1$", fontsize=7.5)
+        one_legend(figure)
     return figure
 
 
@@ -77,11 +75,24 @@ def dots(axes: Axes, pairs: pd.DataFrame | None, look: Mapping[str, Any], shift:
 
 
 def _limit_loss_axes(figure: Figure, changes: np.ndarray[Any, Any], room: float) -> None:
-    """Limits of the panels that no interval decides."""
+    """Limits of the panels that no interval of seeds decides, wide enough for what else is drawn."""
     beyond = room * max(np.ptp(changes), np.abs(changes).max())
+    drawn = [
+        np.asarray(path.vertices)[:, 1]
+        for axes in figure.axes
+        for band in axes.collections
+        if isinstance(band, FillBetweenPolyCollection)
+        for path in band.get_paths()
+    ]
+    drawn += [
+        np.asarray(line.get_ydata(), float) for axes in figure.axes for line in axes.lines if line.is_dashed()
+    ]
+    lines = np.concatenate([found[np.isfinite(found)] for found in [*drawn, changes]])
+    margin = 0.05 * np.ptp(lines)
     for axes in figure.axes:
         low, high = axes.get_ylim()
-        axes.set_ylim(max(low, changes.min() - beyond), min(high, changes.max() + beyond))
+        least = min(changes.min() - beyond, lines.min() - margin)
+        axes.set_ylim(max(low, least), min(high, max(changes.max() + beyond, lines.max() + margin)))
 
 
 PAPER_K = sorted(law.k for law, _ in PRINTED.values())
@@ -187,30 +198,47 @@ class FittedK(NamedTuple):
     at_bound: tuple[str, ...] = ()
 
 
-def pair_k(table: pd.DataFrame, fitted: Mapping[str, FittedK], doubt: str = "") -> Figure:
-    """The column k of `scaling.selection.paired_gains.gains` against N at P = 1, a panel each corpus.
+def pair_k(
+    table: pd.DataFrame,
+    fitted: Mapping[str, FittedK],
+    doubt: str = "",
+    verdicts: Mapping[str, Any] | None = None,
+) -> Figure:
+    """The k of Eq 5 that each pair of runs asks for against N at P = 1, a panel each corpus.
 
+    table: of `scaling.selection.paired_gains.k_of_pairs`, whose 95% intervals are bars; or of `gains`, without bars.
     fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
     legend says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the
     pairs' k. Level: Eq 5 holds in N; together: in P. Open where the size that a pair is worth lies beyond
-    the runs of P = 1, and their law is extrapolated.
+    the runs of P = 1, and their law is extrapolated. verdicts: `scaling.verdict` by corpus, whose answer
+    about the law stands above.
     """
     shown = table[np.isfinite(table["k"])]
     corpora = list(dict.fromkeys(shown["corpus"]))
-    figure, panels = figure_style.new_figure(1, max(len(corpora), 1), height=2.9, sharey=True)
+    width = figure_style.TEXT_WIDTH if len(corpora) > 1 else figure_style.COLUMN_WIDTH
+    figure, panels = figure_style.new_figure(1, max(len(corpora), 1), width=width, height=2.2, sharey=True)
     with figure_style.house_style():
         if not len(shown):
-            say_empty(panels[0], "too few sizes at P = 1 to say what k a pair of runs asks for")
+            say_empty(panels[0], "too few sizes at P = 1 to say\nwhat k a pair of runs asks for")
             return figure
         looks = figure_style.stream_looks([1, *shown["P"]])
         for corpus, axes in zip(corpora, panels, strict=True):
             _k_panel(axes, shown[shown["corpus"] == corpus], fitted.get(corpus), looks)
             axes.set_title(corpus_name(str(corpus)) if corpus else "")
-        panels[0].set_ylabel("$k$ of Eq 5 for each pair of runs")
-        figure.supxlabel(f"non-embedding parameters $N$ at $P = 1${doubt}", fontsize=9)
-        known = {label: h for a in panels for h, label in zip(*a.get_legend_handles_labels(), strict=True)}
-        figure.legend(list(known.values()), list(known), loc="outside upper center", ncols=len(known))
+            axes.set_xlabel("non-embedding parameters $N$ at $P = 1$" + doubt.replace(" (", "\n(", 1))
+        _limit_k_axes(panels[0], shown, fitted)
+        panels[0].set_ylabel("$k$ of Eq 5 for each pair" + ("\n(bars: 95%)" if "k_low" in shown else ""))
+        one_legend(figure, lines=answered(verdicts, "law"))
     return figure
+
+
+def _limit_k_axes(axes: Axes, shown: pd.DataFrame, fitted: Mapping[str, FittedK]) -> None:
+    """The pairs' k, the fits' bands and zero are whole; bars may run out of the frame, as far again."""
+    known = [*shown["k"], 0.0, *(end for fit in fitted.values() for end in (fit.lower, fit.upper))]
+    ends = np.array(known)[np.isfinite(known)]
+    room = 0.5 * float(np.ptp(ends)) if "k_low" in shown else 0.05 * float(np.ptp(ends))
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, ends.min() - room), min(high, ends.max() + room))
 
 
 def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping[int, Any]) -> None:
@@ -219,15 +247,23 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
     axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
     if fit is not None:
         bound = ", ".join(fit.at_bound)
-        words = "fitted to all runs, 95%" + (f" ({bound} at a bound)" if bound else "")
+        words = "fit of all runs, 95%" + (f" ({bound} at a bound)" if bound else "")
         axes.axhline(fit.k, color=figure_style.GREY, linestyle="--", label=words)
-        axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2)
-    for P, of_P in by_streams(rows):
-        axes.plot(of_P["N_one"], of_P["k"], label=f"$P = {P}$", **looks[P])
-        beyond = of_P[of_P["N"] * (of_P["k"] * np.log(P) + 1) > rows["N_one"].max()]
+        axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2, linewidth=0)
+    several = rows["P"].nunique()
+    for index, (P, of_P) in enumerate(by_streams(rows)):
+        at = of_P["N_one"] * STREAM_SPACING ** (0.5 * (index - (several - 1) / 2))
+        axes.plot(at, of_P["k"], label=f"$P = {P}$", **looks[P])
+        if "k_low" in of_P:
+            bars = np.abs(of_P[["k_low", "k_high"]].to_numpy(float).T - of_P["k"].to_numpy(float))
+            bars = np.where(np.isfinite(bars), bars, 10 * np.nanmax(np.abs(rows["k"])))
+            plain: Any = {"linestyle": "none", "color": looks[P]["color"], "elinewidth": 0.6, "alpha": 0.7}
+            axes.errorbar(at, of_P["k"], yerr=bars, capsize=1.5, **plain)
+        beyond = of_P["N"] * (of_P["k"] * np.log(P) + 1) > rows["N_one"].max()
         bare: Any = {**looks[P], "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
-        axes.plot(beyond["N_one"], beyond["k"], **bare)
-    figure_style.size_ticks(axes, sorted(rows["N_one"].unique()), gap=0.12)
+        axes.plot(at[beyond], of_P["k"][beyond], **bare)
+    axes.plot([], [], "o", color=figure_style.GREY, mfc="white", label="open: beyond $P = 1$ runs")
+    figure_style.size_ticks(axes, sorted(rows["N_one"].unique()))
 
 
 def ensemble(table: pd.DataFrame) -> Figure:
@@ -244,8 +280,8 @@ def ensemble(table: pd.DataFrame) -> Figure:
     sizes = list(dict.fromkeys(named["panel"]))
     columns = min(3, max(len(sizes), 1))
     rows = -(-max(len(sizes), 1) // columns)
-    width = max(4.6, 2.9 * columns)
-    figure, panels = figure_style.new_figure(rows, columns, width=width, height=2.9 * rows)
+    width = figure_style.COLUMN_WIDTH if columns == 1 else figure_style.TEXT_WIDTH
+    figure, panels = figure_style.new_figure(rows, columns, width=width, height=2.1 * rows)
     with figure_style.house_style():
         for axes in panels[max(len(sizes), 1) :]:
             axes.set_axis_off()
@@ -254,19 +290,16 @@ def ensemble(table: pd.DataFrame) -> Figure:
             return figure
         looks = figure_style.stream_looks([1, *table["P"]])  # as where there are runs of P = 1
         for axes, size in zip(panels, sizes, strict=False):
-            _ensemble_panel(axes, named[named["panel"] == size], looks)
-            axes.set_title(str(size))
+            head(axes, str(size), _ensemble_panel(axes, named[named["panel"] == size], looks))
         for axes in panels[::columns]:
             axes.set_ylabel("gain over one stream\n($10^{-3}$ nats per token)")
-        handles = [axes for axes in panels if axes.get_legend_handles_labels()[1]]
-        found = {name: h for a in handles for h, name in zip(*a.get_legend_handles_labels(), strict=True)}
-        figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=len(found))
+        one_legend(figure)
     return figure
 
 
-def _ensemble_panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str, Any]]) -> None:
-    """One size: every run's points and line."""
-    words = ["line: Proposition 1"]
+def _ensemble_panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str, Any]]) -> list[str]:
+    """One size: every run's points and line; what the lines' slopes mean, in words."""
+    words = []
     for P, group in by_streams(rows):
         for _, run in group.groupby("run_id" if "run_id" in group else "P", sort=False):
             slope = float(run["line"].iloc[-1] / (1 - 1 / run["m"].iloc[-1]))
@@ -276,27 +309,29 @@ def _ensemble_panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str
             axes.errorbar(run["m"], 1e3 * run["gain"], yerr=bars, linestyle="none", **looks[P])
         axes.plot([], [], **looks[P], label=f"$P = {P}$")
         if group["rho"].notna().any():
-            words.append(rf"$P = {P}$: $1 - \rho$ = {1 - group['rho'].mean():.2g}")
+            words.append(f"{1 - group['rho'].mean():.2g}")
     figure_style.stream_ticks(axes, sorted({int(m) for m in rows["m"]} & {1, 2, 4, 8, 16, 32, 64} | {1}))
     axes.set_xlabel("streams averaged $m$")
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high + (0.1 + 0.09 * len(words)) * (high - low))  # room for the words
-    corner_note(axes, "\n".join(words), x=0.03, ha="left")
+    axes.plot([], [], color=figure_style.GREY, linewidth=1, label="lines: Proposition 1")
+    return [r"$1 - \rho$ by $P$: " + ", ".join(words)] if words else []
 
 
 MARGIN = 1.25  # how far beyond its ends an axis reaches, as a factor
 
 
 def equivalent_parameters(
-    by_law: Mapping[str, pd.DataFrame], by_points: Mapping[str, pd.DataFrame] | None = None
+    by_law: Mapping[str, pd.DataFrame],
+    by_points: Mapping[str, pd.DataFrame] | None = None,
+    verdicts: Mapping[str, Any] | None = None,
 ) -> Figure:
     """The multiple of parameters that P streams replace: a curve a corpus, its interval, the points alone.
 
     by_law: tables of `scaling.selection.equivalent_size.equivalents` at 95% for one size each (in_data may be absent); the
     curve is dashed and its ground shaded where P leaves the runs. by_points: tables of
-    `equivalents_by_points`, drawn as open circles, one a size.
+    `equivalents_by_points`, drawn as open circles, one a size. verdicts: `scaling.verdict` by corpus, whose
+    answer about streams stands above.
     """
-    figure, (axes,) = figure_style.new_figure(width=5.4, height=3.5)
+    figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.3)
     with figure_style.house_style():
         axes.set_xlabel(P_LABEL)
         axes.set_ylabel("equivalent parameters / $N$")
@@ -315,10 +350,10 @@ def equivalent_parameters(
                     marker="o",
                     markerfacecolor="none",
                     color=figure_style.CYCLE[i % len(figure_style.CYCLE)],
-                    label=labelled(name, "read off the points"),
+                    label=labelled(name, "read off the runs"),
                 )
         _ground(axes, drawn)
-        axes.legend(loc="best")
+        one_legend(figure, 1, lines=answered(verdicts, "streams"))
     return figure
 
 
@@ -329,14 +364,8 @@ def _ground(axes: Axes, drawn: Mapping[str, pd.DataFrame]) -> None:
     axes.set_xlim(every["P"].min() / MARGIN, every["P"].max() * MARGIN)
     edge = every.loc[every["in_data"], "P"].max() if every["in_data"].any() else every["P"].min()
     if edge < every["P"].max():
-        axes.axvspan(edge, every["P"].max() * MARGIN, color="#F2F2F2", zorder=0)
-        axes.text(
-            edge * 1.06,
-            0.09,
-            "beyond the runs",
-            color=figure_style.GREY,
-            transform=axes.get_xaxis_transform(),
-        )
+        last = every["P"].max() * MARGIN
+        axes.axvspan(edge, last, color="#F2F2F2", zorder=0, label="beyond the runs, dashed")
     axes.axhline(1, color=figure_style.GREY, linewidth=0.8)
 
 

@@ -1,7 +1,8 @@
 """One look for every figure, and the one way a figure reaches a file.
 
 `house_style()` holds the settings, `new_figure` makes a figure that draws itself in them wherever it is
-shown, `save_figure` writes PNG and PDF that are the same bytes for the same input.
+shown, `save_figure` writes PNG, PDF and SVG that are the same bytes for the same input. Widths are those of a
+paper: one column or the page, so that letters keep their size in print.
 """
 
 from __future__ import annotations
@@ -39,14 +40,28 @@ CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY)
 RAMP = "viridis"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
-TEXT_WIDTH = 7.2  # inches; two panels side by side on a page
+# Laws by class name: each has one colour and one dash in every figure.
+LAW_LOOKS: dict[str, dict[str, Any]] = {
+    "ParallelLaw": {"color": BLUE, "linestyle": "-"},
+    "DiversityLaw": {"color": ORANGE, "linestyle": (0, (5, 1.5))},
+    "ParallelPowerLaw": {"color": GREEN, "linestyle": (0, (1.5, 1.2))},
+    "AdditiveLaw": {"color": PINK, "linestyle": (0, (6, 1.5, 1.5, 1.5))},
+    "SaturatingLaw": {"color": AMBER, "linestyle": (0, (8, 2))},
+    "LogMultiplicativeLaw": {"color": BLACK, "linestyle": (0, (3, 1.5))},
+    "DenseLaw": {"color": GREY, "linestyle": (0, (4, 2))},
+}
+
+COLUMN_WIDTH, TEXT_WIDTH = 3.25, 6.75  # inches: one column of a paper, and its page
+LETTER = 4.2  # points: the width of a digit of a tick's label
+RETINA = 2  # pixels of a notebook's picture for each one it is shown on
+SHOWN_DPI = 110
 _SETTINGS: Any = {
     "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same letters on every machine
     "mathtext.fontset": "dejavusans",
-    "font.size": 8.5,
-    "axes.titlesize": 9.5,
+    "font.size": 7.5,
+    "axes.titlesize": 8,
     "axes.titleweight": "bold",
-    "axes.labelsize": 9,
+    "axes.labelsize": 7.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.7,
@@ -55,17 +70,18 @@ _SETTINGS: Any = {
     "axes.prop_cycle": cycler(color=CYCLE),
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.5,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
     "xtick.major.width": 0.7,
     "ytick.major.width": 0.7,
-    "legend.fontsize": 8,
+    "legend.fontsize": 7,
     "legend.frameon": False,
     "legend.handlelength": 1.8,
-    "lines.linewidth": 1.4,
-    "lines.markersize": 4.5,
-    "savefig.dpi": 200,
-    "figure.dpi": 110,
+    "legend.columnspacing": 1.2,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.8,
+    "savefig.dpi": 220,
+    "figure.dpi": SHOWN_DPI,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "pdf.fonttype": 42,  # letters stay letters: searchable, and editable in a drawing program
@@ -81,6 +97,14 @@ def house_style() -> Iterator[None]:
         yield
 
 
+def retina_png(figure: Figure) -> tuple[bytes, dict[str, int]]:
+    """A picture for notebooks with RETINA pixels for each one shown, and the size to show it at."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=RETINA * SHOWN_DPI, metadata={"Software": None})
+    width, height = (round(SHOWN_DPI * inches) for inches in figure.get_size_inches())
+    return buffer.getvalue(), {"width": width, "height": height}
+
+
 class StyledFigure(Figure):
     """A figure that belongs to no window: drawn in the house style anywhere, shown by notebooks as a PNG."""
 
@@ -89,10 +113,8 @@ class StyledFigure(Figure):
         with house_style():
             super().draw(renderer)
 
-    def _repr_png_(self) -> bytes:
-        buffer = BytesIO()
-        self.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-        return buffer.getvalue()
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        return retina_png(self)
 
 
 def new_figure(
@@ -106,7 +128,7 @@ def new_figure(
 
 
 def save_figure(figure: Figure, path: Path | str, *, command: str, data: str) -> list[Path]:
-    """Write `path`.png and `path`.pdf with the command and data that made them; return both paths.
+    """Write `path`.png, .pdf and .svg with the command and data that made them; return the paths.
 
     No date is written, so equal input gives equal files. A reader never meets half a file.
     """
@@ -115,14 +137,20 @@ def save_figure(figure: Figure, path: Path | str, *, command: str, data: str) ->
     origin = f"made by: {command}; from: {data}"
     png = {"Title": base.name, "Description": origin, "Software": None}
     pdf = {"Title": base.name, "Subject": origin, "CreationDate": None, "Creator": "parscale"}
+    svg = {"Title": base.name, "Description": origin, "Date": None, "Creator": "parscale"}
     written = []
-    for suffix, metadata in (("png", png), ("pdf", pdf)):
+    for suffix, metadata in (("png", png), ("pdf", pdf), ("svg", svg)):
         target = base.with_name(f"{base.name}.{suffix}")
         with replacing(target) as temporary, house_style():
             figure.savefig(temporary, format=suffix, metadata=metadata)
             figure.set_layout_engine("none")  # the axes stay where they are: laying out again costs a second
         written.append(target)
     return written
+
+
+def law_look(law: Any) -> dict[str, Any]:
+    """Colour and dash of a law, the same in every figure; black and solid for one that has none of its own."""
+    return LAW_LOOKS.get(type(law).__name__, {"color": BLACK, "linestyle": "-"})
 
 
 def stream_looks(streams: Iterable[int]) -> dict[int, dict[str, Any]]:
@@ -136,27 +164,32 @@ def stream_looks(streams: Iterable[int]) -> dict[int, dict[str, Any]]:
     }
 
 
-def size_ticks(axes: Axes, sizes: Sequence[float], *, gap: float = 0.085) -> None:
-    """Log axis of N, labelled at the sizes there are, leaving out labels that would touch.
+def size_ticks(axes: Axes, sizes: Sequence[float]) -> None:
+    """Log axis of N with a labelled tick at each size there is; sizes whose labels would touch go without.
 
-    `gap` is the least distance of two labels as a fraction of the axis. Sizes within 5% (the same
-    backbone at another P) share one tick, at the smallest.
+    Sizes within 5% (the same backbone at another P) share one tick, at the smallest.
     """
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    span = np.log(high / low)
+    width = axes.get_window_extent().width * 72 / axes.figure.dpi  # points
     ticks: list[float] = []
     for size in sorted(set(sizes)):
         if not ticks or size > ticks[-1] * 1.05:
             ticks.append(float(size))
-    labels = count_labels(ticks)
-    last = -np.inf
-    for i, tick in enumerate(ticks):
-        free = np.log(tick) - last >= gap * span
-        labels[i] = labels[i] if free else ""
-        last = np.log(tick) if free else last
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(FixedFormatter(labels))
+    labels = dict(zip(ticks, count_labels(ticks), strict=True))
+
+    def touch(one: float, other: float) -> bool:
+        letters = (len(labels[one]) + len(labels[other])) / 2
+        return bool(width * np.log(other / one) / np.log(high / low) < LETTER * (letters + 0.8))
+
+    kept: list[float] = []
+    for tick in ticks:
+        if not kept or not touch(kept[-1], tick):
+            kept.append(tick)
+        elif tick == ticks[-1] and len(kept) > 1:  # the largest size is told rather than its neighbour
+            kept[-1] = tick
+    axes.xaxis.set_major_locator(FixedLocator(kept))
+    axes.xaxis.set_major_formatter(FixedFormatter([labels[tick] for tick in kept]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from analysis import figures
 from analysis.costs.cost_ratios import cost_ratio, ratio_grid
 from analysis.costs.cost_table import cost_table
+from analysis.figures.panel_parts import in_short
 from analysis.paper.published_numbers import STACK
 from analysis.paper.refit import Inputs
 from analysis.sweep import figure_tables
@@ -29,6 +30,8 @@ CAPTIONS = {
     "fig1_3": "What each way of scaling adds, batch 1, mean over 64 to 512 tokens (form of Figure 1(3)).",
     "fig2": "Loss against non-embedding parameters with the refitted law (form of Figure 2) and, as bands, the "
     "95% prediction interval, beyond the runs a forecast.",
+    "excess": "Loss above the fitted floor E on two logarithms: a power law in N is straight.",
+    "observed": "Observed loss against the loss the law expects, run by run.",
     "fig3": "Contours of the fitted loss; circles are runs, filled with their own loss (form of Figure 3).",
     "fig4": "Loss against memory and latency at four batch sizes (form of Figure 4).",
     "fig6c": "A frozen backbone with trained streams: the two published points (form of Figure 6(c)).",
@@ -47,7 +50,7 @@ CAPTIONS = {
 
 def figure_set(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
     """Every figure, in the order of CAPTIONS: name -> a function that draws it."""
-    known = _of_laws(inputs) | _of_costs(inputs)
+    known = _of_laws(inputs) | _of_doubt(inputs) | _of_costs(inputs)
     return {name: known[name] for name in CAPTIONS}
 
 
@@ -55,25 +58,39 @@ def _of_laws(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
     """Figures of losses and the laws fitted to them."""
     given, fits, runs = inputs.published, inputs.parallel, inputs.runs
     stack, losses, laws = given.corpus(STACK), given.losses, inputs.laws
-    rise = {"95%": float(t_quantile(fits[STACK], 0.95) ** 2)}
-    rivals = {name: inputs.fits[STACK, law].law for name, law in RIVALS.items()}
+    notes = {corpus: in_short(found) for corpus, found in inputs.verdicts.items()}
+    bands = {corpus: fitted.predict for corpus, fitted in fits.items()}
     one = {corpus: fitted.law for corpus, fitted in paired_gains.one_stream_fits(losses).items()}
-    dense = stack.loc[stack["P"] == 1, "N"].sort_values().tolist()
-    gained = paired_gains.gains(losses).table
+    fitted_k = figure_tables.fitted_k(fits)
     return {
         "fig1_2": lambda: figures.fig1_law(stack, laws[STACK]),
-        "fig2": lambda: figures.fig2(losses, laws, bands={c: f.predict for c, f in fits.items()}),
+        "fig2": lambda: figures.fig2(losses, laws, notes=notes, bands=bands),
+        "excess": lambda: figures.excess(losses, laws),
+        "observed": lambda: figures.observed_expected(losses, laws),
         "fig3": lambda: figures.fig3(losses, laws),
-        "intervals": lambda: figures.intervals(figure_tables.interval_table(fits, given.constants)),
         "residuals": lambda: figures.residuals(figure_tables.residual_table(fits, runs)),
-        "profiles": lambda: figures.profiles(figure_tables.profile_table(fits), rise),
-        "backtest": lambda: figures.draw_backtest(figure_tables.backtest_table(fits, runs)),
-        "rivals": lambda: figures.rivals(
-            stack, rivals, sizes=[dense[0], dense[3], dense[-1]], band=fits[STACK].predict
+        "gains": lambda: figures.draw_gains(paired_gains.gains(losses).table, one),
+        "pair_k": lambda: figures.pair_k(paired_gains.k_of_pairs(losses), fitted_k, verdicts=inputs.verdicts),
+        "equivalents": lambda: figures.equivalent_parameters(
+            *_equivalent_curves(inputs), verdicts=inputs.verdicts
         ),
-        "gains": lambda: figures.draw_gains(gained, one),
-        "pair_k": lambda: figures.pair_k(gained, figure_tables.fitted_k(fits)),
-        "equivalents": lambda: figures.equivalent_parameters(*_equivalent_curves(inputs)),
+    }
+
+
+def _of_doubt(inputs: Inputs) -> dict[str, Callable[[], Figure]]:
+    """How far to trust the fits: intervals, profiles, hold-outs, rivals."""
+    given, fits, runs = inputs.published, inputs.parallel, inputs.runs
+    stack = given.corpus(STACK)
+    rise = {"95%": float(t_quantile(fits[STACK], 0.95) ** 2)}
+    laws = {name: inputs.fits[STACK, law].law for name, law in RIVALS.items()}
+    dense = stack.loc[stack["P"] == 1, "N"].sort_values().tolist()
+    return {
+        "intervals": lambda: figures.intervals(figure_tables.interval_table(fits, given.constants)),
+        "profiles": lambda: figures.profiles(figure_tables.profile_table(fits), rise),
+        "backtest": lambda: figures.draw_backtest(figure_tables.backtest_table(fits, runs), inputs.verdicts),
+        "rivals": lambda: figures.rivals(
+            stack, laws, sizes=[dense[0], dense[3], dense[-1]], band=fits[STACK].predict
+        ),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -45,6 +46,11 @@ class Inputs:
     def runs(self) -> dict[str, pd.DataFrame]:
         """The published runs of each corpus."""
         return {corpus: self.published.corpus(corpus) for corpus in self.parallel}
+
+    @cached_property
+    def verdicts(self) -> dict[str, scaling.Verdict]:
+        """What is to be said of the fit of Eq 5 to each corpus."""
+        return {corpus: fitted.verdict() for corpus, fitted in self.parallel.items()}
 
     @property
     def laws(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One run regenerates the paper: fits (JSON), tables (CSV, Markdown, LaTeX), figures (PNG, PDF), claims.
+"""One run regenerates the paper: fits (JSON), tables (CSV, Markdown, LaTeX), figures (PNG, PDF, SVG), claims.
 
     result = reproduce.run(Path("results"))     # what `parscale reproduce` calls
     result.constants, result.claims, result.files
@@ -24,6 +24,7 @@ from analysis.paper.published_numbers import FOLDER, STACK, read_published
 from analysis.paper.refit import Inputs
 from analysis.sweep import figure_tables
 from scaling.data.atomic_files import write_between
+from scaling.data.groups import corpus_name
 
 COMMAND = "parscale reproduce"
 Progress = Callable[[str], None]
@@ -167,6 +168,8 @@ def _page(
 ) -> Page:
     """Every figure and the main tables on one self-contained page."""
     page = Page("The paper, regenerated", f"made by: {COMMAND}; from: {inputs.published.folder}")
+    for corpus, verdict in inputs.verdicts.items():
+        page.text(f"{corpus_name(corpus)}: {' '.join(verdict.lines)}")
     for name in SHOWN:
         caption, table, formats = made[name]
         page.heading(caption)
@@ -180,7 +183,7 @@ def _page(
 def _readme(made: Mapping[str, tuple[str, pd.DataFrame, Formats]], base: Path) -> Path:
     """The claims, and published against ours, where one opens the folder; words of others there stay."""
     parts = [
-        f"Written by `{COMMAND}`: `fits/` (JSON), `tables/` (CSV, Markdown, LaTeX), `figures/` (PNG, PDF), "
+        f"Written by `{COMMAND}`: `fits/` (JSON), `tables/` (CSV, Markdown, LaTeX), `figures/` (PNG, PDF, SVG), "
         "`paper.html` (all on one page).",
     ]
     for name in ("claims", "constants", "comparison", "cost_ratios"):

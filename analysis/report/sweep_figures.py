@@ -14,14 +14,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import figures
-from analysis.figures.panel_parts import LOSS_LABEL
+from analysis.figures.panel_parts import LOSS_LABEL, in_short
 from analysis.output import figure_style
 from analysis.paper.paper_figures import RIVALS, figure_set
 from analysis.paper.published_numbers import FOLDER, read_published
 from analysis.paper.refit import Inputs, fit_all
 from analysis.sweep import figure_tables, recipe_tables
 from analysis.sweep.results import SweepResults, equivalent_tables, read_sweep
-from scaling import Status
+from scaling import Status, Verdict
+from scaling.data.levels import size_levels
 from scaling.data.query import WHOLE, Asked, slug
 from scaling.optimise.objectives import Objective
 from scaling.selection import gains_by_context, paired_gains
@@ -41,7 +42,7 @@ def save_figures(
     objective: Objective | None = None,
     asked: Asked = WHOLE,
 ) -> list[Path]:
-    """Draw the figures named in `only` (all unless told) as PNG and PDF; return the paths.
+    """Draw the figures named in `only` (all unless told) as PNG, PDF and SVG; return the paths.
 
     source: a sweep folder or runs table; the paper's published numbers where it is None. objective: of a
     sweep's fits, that of `scaling.fit` unless given. asked: which of the table's columns and rows.
@@ -66,36 +67,84 @@ def save_figures(
 
 def sweep_figures(sweep: SweepResults) -> dict[str, Drawing]:
     """Every figure that a runs table gives something for: name -> a function that draws it."""
-    runs = {corpus: sweep.of(corpus) for corpus in sweep.parallel}
-    laws = {corpus: fitted.law for corpus, fitted in sweep.parallel.items()}
-    bars = BARS if "loss_se" in sweep.runs and sweep.runs["loss_se"].notna().any() else ""
-    notes = {c: "\n".join(filter(None, (sweep.notes.get(c), bars))) for c in sweep.fits}
-    bands = {corpus: fitted.predict for corpus, fitted in sweep.sound.items()}
-    known: dict[str, Drawing] = {"fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes, bands=bands)}
-    if sweep.parallel:
-        known["fig3"] = lambda: figures.fig3(sweep.runs, laws)
-        known["residuals"] = lambda: figures.residuals(figure_tables.residual_table(sweep.parallel, runs))
-    if sweep.determined:
-        known["equivalents"] = lambda: figures.equivalent_parameters(*equivalent_tables(sweep))
-    if len(gained := _gained(sweep)):
-        one = paired_gains.one_stream_fits(sweep.runs)
-        doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
-        words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
-        law = {corpus: fitted.law for corpus, fitted in one.items()}
-        known["gains"] = lambda: figures.draw_gains(gained, law, words, paired_gains.pairs(sweep.runs))
-        known["pair_k"] = lambda: figures.pair_k(gained, figure_tables.fitted_k(sweep.sound), words)
-    tested = figure_tables.backtest_table(sweep.sound, {corpus: runs[corpus] for corpus in sweep.sound})
+    known = _of_losses(sweep) | _of_laws(sweep) | _of_gains(sweep) | _of_doubt(sweep)
+    for corpus in sweep.determined:
+        name = "rivals" if len(sweep.determined) == 1 else f"rivals-{slug(corpus)}"
+        known[name] = lambda corpus=corpus: _rivals(sweep, corpus)  # type: ignore[misc]
+    return known | _of_training(sweep) | _of_streams(sweep)
+
+
+def _of_laws(sweep: SweepResults) -> dict[str, Drawing]:
+    """Figures of a law that the runs determine: without one they would be empty."""
+    if not sweep.determined:
+        return {}
+    laws = {corpus: fitted.law for corpus, fitted in sweep.determined.items()}
+    runs = {corpus: sweep.of(corpus) for corpus in sweep.determined}
+    told = _of_determined(sweep)
+    return {
+        "excess": lambda: figures.excess(sweep.runs, laws),
+        "observed": lambda: figures.observed_expected(sweep.runs, laws),
+        "fig3": lambda: figures.fig3(sweep.runs, laws),
+        "residuals": lambda: figures.residuals(figure_tables.residual_table(sweep.determined, runs)),
+        "equivalents": lambda: figures.equivalent_parameters(*equivalent_tables(sweep), verdicts=told()),
+    }
+
+
+def _of_gains(sweep: SweepResults) -> dict[str, Drawing]:
+    """What each pair of runs says."""
+    if not len(gained := _gained(sweep)):
+        return {}
+    one = paired_gains.one_stream_fits(sweep.runs)
+    doubts = {str(fitted.status) for fitted in one.values() if fitted.status != Status.CONVERGED}
+    words = f" (law of $P = 1$ {', '.join(sorted(doubts))})" if doubts else ""
+    law = {corpus: fitted.law for corpus, fitted in one.items()}
+    known: dict[str, Drawing] = {
+        "gains": lambda: figures.draw_gains(gained, law, words, paired_gains.pairs(sweep.runs))
+    }
+    if np.isfinite(gained["k"]).any():
+        told = _of_determined(sweep)
+        known["pair_k"] = lambda: figures.pair_k(
+            paired_gains.k_of_pairs(sweep.runs), figure_tables.fitted_k(sweep.sound), words, told()
+        )
+    return known
+
+
+def _of_doubt(sweep: SweepResults) -> dict[str, Drawing]:
+    """How far to trust the fits."""
+    known: dict[str, Drawing] = {}
+    tested = figure_tables.backtest_table(sweep.sound, {corpus: sweep.of(corpus) for corpus in sweep.sound})
     if len(tested):
-        known["backtest"] = lambda: figures.draw_backtest(tested)
+        told = _of_determined(sweep)
+        known["backtest"] = lambda: figures.draw_backtest(tested, told())
     if sweep.sound:
         known["intervals"] = lambda: figures.intervals(figure_tables.interval_table(sweep.sound))
         known["profiles"] = lambda: figures.profiles(
             figure_tables.profile_table(sweep.sound), _threshold(sweep)
         )
-    for corpus in sweep.parallel:
-        name = "rivals" if len(sweep.parallel) == 1 else f"rivals-{slug(corpus)}"
-        known[name] = lambda corpus=corpus: _rivals(sweep, corpus)  # type: ignore[misc]
-    return known | _of_training(sweep) | _of_streams(sweep)
+    return known
+
+
+def _of_losses(sweep: SweepResults) -> dict[str, Drawing]:
+    """Loss against N, where some corpus has two sizes; without a law where the runs do not determine one."""
+    sizes = [size_levels(sweep.of(corpus)) for corpus in sweep.fits if len(sweep.of(corpus))]
+    if sizes and all(level.max() < 1 for level in sizes):
+        return {}
+    laws = {corpus: fitted.law for corpus, fitted in sweep.determined.items()}
+    bars = BARS if "loss_se" in sweep.runs and sweep.runs["loss_se"].notna().any() else ""
+
+    told = _of_determined(sweep)
+
+    def notes() -> dict[str, str]:
+        short = {corpus: in_short(found) for corpus, found in told().items()}
+        return {c: "\n".join(filter(None, (short.get(c), sweep.notes.get(c), bars))) for c in sweep.fits}
+
+    bands = {corpus: fitted.predict for corpus, fitted in sweep.sound.items()}
+    return {"fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes(), bands=bands)}
+
+
+def _of_determined(sweep: SweepResults) -> Callable[[], dict[str, Verdict]]:
+    """The verdicts on fits that say something, made where a figure is drawn."""
+    return lambda: {corpus: found for corpus, found in sweep.verdicts.items() if corpus in sweep.determined}
 
 
 def _gained(sweep: SweepResults) -> pd.DataFrame:
@@ -107,16 +156,18 @@ def _gained(sweep: SweepResults) -> pd.DataFrame:
 
 
 def _of_training(sweep: SweepResults) -> dict[str, Drawing]:
-    """Curves: of the training loss, of the held-out loss where it was read on the way, and P beside one."""
+    """Curves: P beside one, of the training loss, and of the held-out loss where it was read on the way."""
     if sweep.curves is None or not len(sweep.curves):
         return {}
-    curves = recipe_tables.panelled(sweep)
-    known: dict[str, Drawing] = {"training": lambda: figures.training_curves(curves, panel="panel")}
+    curves, absent = recipe_tables.panelled(sweep), recipe_tables.without_curves(sweep)
+    beside = recipe_tables.gaps_to_one_stream(sweep)
+    known: dict[str, Drawing] = {}
+    if len(beside):
+        staged = recipe_tables.staged(sweep)
+        known["beside-one"] = lambda: figures.beside_one(beside, staged=staged, absent=absent)
+    known["training"] = lambda: figures.training_curves(curves, panel="panel", absent=absent)
     if recipe_tables.evaluated(sweep):
         known["held-out"] = lambda: figures.training_curves(curves, column="val_loss", panel="panel")
-    beside = recipe_tables.gaps_to_one_stream(sweep)
-    if len(beside):
-        known["beside-one"] = lambda: figures.beside_one(beside, staged=recipe_tables.staged(sweep))
     return known
 
 

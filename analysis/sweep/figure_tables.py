@@ -40,10 +40,10 @@ def residual_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
 
 
 def interval_table(fits: Mapping[str, scaling.Fit], printed: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Profile and covariance intervals of each corpus, beside printed constants where there are any."""
+    """Each corpus' intervals, the fit's own and with runs taken for independent, beside printed constants if any."""
     parts = []
     for corpus, fitted in fits.items():
-        for label, method in (("profile", Profile()), ("covariance", scaling.Covariance())):
+        for label, method in (("as fitted", None), ("runs independent", Profile())):
             table = fitted.intervals(0.95, method).rename_axis("parameter").reset_index()
             table["label"] = f"{corpus_name(corpus)}, {label}".removeprefix(", ")
             if printed is not None:
@@ -72,15 +72,15 @@ def _profile_grid(row: pd.Series[float], points: int, least: float) -> NDArray[n
     reach = 2 * max([*far, 0.05 * abs(middle)]) or 1.0  # at zero and open: one nat, or one of its own units
     low, high = (low if np.isfinite(low) else middle - reach), (high if np.isfinite(high) else middle + reach)
     margin = 0.2 * (high - low)
-    grid: NDArray[np.float64] = np.linspace(max(low - margin, least), high + margin, points)
-    return grid
+    grid = np.linspace(max(low - margin, least), high + margin, points)
+    return np.union1d(grid, middle)
 
 
 def profile_table(fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
     """The rise of the objective, in squared standard errors, with each coefficient held off its best."""
     parts = [pd.DataFrame(columns=["corpus", "parameter", "value", "rise"])]
     for corpus, fitted in fits.items():
-        for name, row in fitted.intervals().iterrows():
+        for name, row in fitted.intervals(0.95, Profile()).iterrows():
             log = name == "A"  # spreads over decades
             with np.errstate(divide="ignore"):  # an end at 0 is open on the logarithm
                 ends = np.log(row) if log else row

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.sweep import training_gap
+from analysis.sweep import sweep_folder, training_gap
 from analysis.sweep.results import SweepResults
 
 TUNED = ("continual", "peft")  # recipes that start from one given backbone
@@ -17,11 +17,29 @@ def panelled(sweep: SweepResults) -> pd.DataFrame:
     """The curves, small sizes first; `panel` is what sets panels apart, size and corpus where they vary."""
     assert sweep.curves is not None
     curves = sweep.curves.sort_values("N", kind="stable") if "N" in sweep.curves else sweep.curves
-    several = [c for c in ("size", "corpus") if c in curves and len(curves[c].unique()) > 1]
-    if several:
+    if several := _told_apart(curves):
         runs = curves.drop_duplicates("run_id").set_index("run_id")[several]
         return curves.assign(panel=curves["run_id"].map(runs.astype(str).agg(", ".join, axis=1)))
     return curves.assign(panel=_only(sweep.runs, "recipe"))
+
+
+def _told_apart(curves: pd.DataFrame) -> list[str]:
+    """The columns by which curves stand in panels of their own."""
+    return [c for c in ("size", "corpus") if c in curves and len(curves[c].unique()) > 1]
+
+
+def without_curves(sweep: SweepResults) -> dict[str, str]:
+    """For each panel that lacks finished runs, whose curves are not in the folder, their P in words."""
+    assert sweep.curves is not None
+    lost = sweep_folder.runs_without_curves(sweep.runs, sweep.curves)
+    several = _told_apart(sweep.curves)
+    if not len(lost):
+        return {}
+    panel = lost[several].astype(str).agg(", ".join, axis=1) if several else _only(sweep.runs, "recipe")
+    seed = ", seed " + lost["seed"].astype(str) if "seed" in lost else ""
+    words = "no curve of $P = " + lost["P"].map("{:g}".format) + "$" + seed
+    found = words.groupby(panel if several else pd.Series(panel, lost.index)).agg("; ".join)
+    return {str(name): text for name, text in found.items()}
 
 
 def _only(runs: pd.DataFrame, column: str) -> str:
@@ -57,7 +75,9 @@ def gaps_to_one_stream(sweep: SweepResults) -> pd.DataFrame:
         return pd.DataFrame()
     curves = panelled(sweep)
     curves = curves.assign(tokens=curves["tokens"] - curves["begin"])
-    return training_gap.gaps(curves[(curves["tokens"] > 0) & ended_well(curves)], "train_loss", ["panel"])
+    found = training_gap.gaps(curves[(curves["tokens"] > 0) & ended_well(curves)], "train_loss", ["panel"])
+    order = {name: place for place, name in enumerate(curves["panel"].unique())}  # small sizes first
+    return found.sort_values("panel", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
 def crossings(sweep: SweepResults) -> pd.DataFrame:

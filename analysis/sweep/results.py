@@ -62,7 +62,15 @@ class SweepResults:
     def notes(self) -> dict[str, str]:
         """What a figure says of a fit that did not simply converge: a line a coefficient at its bound."""
         doubtful = {c: f for c, f in self.parallel.items() if f.status != scaling.Status.CONVERGED}
-        return {c: "\n".join(one_sided(f)) or f"in doubt: {f.status}" for c, f in doubtful.items()}
+        return {
+            c: "\n".join(one_sided(f)) or f"in doubt: {f.certificate.detail.split(';')[0]}"
+            for c, f in doubtful.items()
+        }
+
+    @cached_property
+    def verdicts(self) -> dict[str, scaling.Verdict]:
+        """What is to be said of each corpus' fit of Eq 5: every text and figure of the sweep says this."""
+        return {corpus: fitted.verdict() for corpus, fitted in self.parallel.items()}
 
     @cached_property
     def verdicts(self) -> dict[str, scaling.Verdict]:

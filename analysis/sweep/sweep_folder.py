@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from scaling.data import limits, table_files
-from scaling.data.runs import FIRST_STAGE, SECOND_STAGE
+from scaling.data.runs import FIRST_STAGE, SECOND_STAGE, finished_runs
 
 STREAMS, CONTEXT = "streams.parquet", "context.parquet"  # what `parscale streams`, `context` write
 _ABOUT = ("run_id", "N", "P", "recipe", "corpus", "size", "seed", "status")
@@ -70,6 +70,12 @@ def read_measured(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | N
     return measured.drop(columns=[c for c in known[1:] if c in measured]).merge(runs[known], on="run_id")
 
 
+def runs_without_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The finished runs whose training curve is not among those of the folder."""
+    done = finished_runs(runs)
+    return done[~done["run_id"].isin(curves["run_id"].unique())]
+
+
 def remarks(
     path: Path, runs: pd.DataFrame, curves: pd.DataFrame | None, streams: pd.DataFrame | None
 ) -> Iterator[str]:
@@ -93,5 +99,20 @@ def remarks(
         yield (
             "no run of P = 1: it is the frozen backbone, which `parscale streams` measures beside the streams"
         )
+    yield from _without_curves(results, curves)
+
+
+def _without_curves(results: pd.DataFrame, curves: pd.DataFrame | None) -> Iterator[str]:
+    """Which runs have no training curve."""
     if curves is None:
         yield "no curves.parquet beside the runs: no training curves"
+        return
+    if len(lost := runs_without_curves(results, curves)):
+        kind = (
+            lost["size"].astype(str) + " at P = "
+            if "size" in lost
+            else "N = " + lost["N"].map("{:.4g} at P = ".format)
+        )
+        seed = ", seed " + lost["seed"].astype(str) if "seed" in lost else ""
+        names = "; ".join(kind + lost["P"].map("{:g}".format) + seed)
+        yield f"the training curves of {len(lost)} of {len(results)} runs are not in the folder: {names}"

@@ -247,6 +247,43 @@ def needed_k(one: Fit | None, group: pd.DataFrame) -> float:
     return (float(one.law.inverse(loss)) / float(row["N"]) - 1) / float(np.log(row["P"]))
 
 
+def k_of_pairs(runs: Any, level: float = 0.95) -> pd.DataFrame:
+    """The table of `gains` with the interval of each pair's k: columns k_low and k_high.
+
+    Two parts are added in squares: what the law of N fitted to the runs of P = 1 leaves open, by its profile
+    interval, and the noise of the change. The latter is Student's over seeds; with one seed a change has twice
+    the residual variance of that law. Missing where there is no such law, or it is not determined.
+    """
+    runs = runs_frame(runs)
+    table, by_one = gains(runs, level).table, one_stream_fits(runs)
+    ends = [_k_ends(by_one.get(name), group, level) for name, group in _groups(runs)]
+    return table.assign(k_low=[low for low, _ in ends], k_high=[high for _, high in ends])
+
+
+def _k_ends(one: Fit | None, group: pd.DataFrame, level: float) -> tuple[float, float]:
+    """The interval of k of one size and P."""
+    if one is None or not one.determined:
+        return float("nan"), float("nan")
+    row, found = group.iloc[0], mean_change(group, level)
+
+    def k_after(law: Any, change: float) -> Any:
+        E, A, alpha = (np.asarray(getattr(law, name), float) for name in ("E", "A", "alpha"))
+        above = (A / float(row["N_one"])) ** alpha + change
+        with np.errstate(invalid="ignore", divide="ignore"):
+            size = np.where(above > 0, A * np.abs(above) ** (-1 / alpha), np.inf)
+        return (size / float(row["N"]) - 1) / float(np.log(row["P"])) + 0 * E
+
+    change = found["change"]
+    half = (found["high"] - found["low"]) / 2
+    if len(group) < 2:
+        freedom = max(one.degrees_of_freedom, 1.0)
+        half = float(stdtrit(freedom, 0.5 + level / 2)) * np.sqrt(2) * one.noise
+    interval = default_method(one).interval(one, lambda law: k_after(law, change)[..., None], level)
+    k, low, high = (float(part[0]) for part in interval)
+    below, above = (float(k_after(one.law, change + sign * half)) for sign in (1, -1))
+    return k - float(np.hypot(k - low, k - below)), k + float(np.hypot(high - k, above - k))
+
+
 def noise_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
     """How far seeds scatter, pooled over sizes: of one run and of a paired change, by corpus.
 

@@ -7,8 +7,8 @@ def markers(axes):
 
 
 def curves(axes):
-    """Solid lines."""
-    return [line for line in axes.lines if line.get_linestyle() == "-"]
+    """Solid lines that hold something."""
+    return [line for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata())]
 
 
 def text(axes):

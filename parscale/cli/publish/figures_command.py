@@ -1,4 +1,4 @@
-"""Draw the paper's figures, or the same figures for a sweep, as PNG and PDF."""
+"""Draw the paper's figures, or the same figures for a sweep, as PNG, PDF and SVG."""
 
 from __future__ import annotations
 

@@ -2,10 +2,42 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from analysis import figures
-from analysis.costs.cost_ratios import ratio_grid
+from analysis.costs.cost_ratios import cost_ratio, ratio_grid
+from analysis.costs.cost_table import cost_table
 from tests.analysis.artists import text
+
+
+@pytest.fixture(scope="module")
+def costs(stack, architectures):
+    return cost_table(stack, architectures)
+
+
+def test_fig1_cost_writes_the_ratios_and_increases(costs, stack, architectures):
+    memory, latency = figures.fig1_cost(costs[costs["batch"] == 1], cost_ratio(stack, architectures)).axes
+    assert "22.5 times less increase in memory" in text(memory)
+    assert "6.4 times less increase in latency" in text(latency)
+    assert "+3.3 GiB" in text(memory)
+    assert "+0.15 GiB" in text(memory)
+    assert len(memory.lines[0].get_xdata()) == 6
+    assert len(memory.lines[1].get_xdata()) == 4
+    assert memory.get_xlabel() == "inference memory (GiB)"
+
+
+def test_fig4_has_eight_panels_of_every_model(costs):
+    figure = figures.fig4(costs)
+    assert len(figure.axes) == 8
+    assert [axes.get_title() for axes in figure.axes[:4]] == [f"batch {b}" for b in (1, 2, 4, 8)]
+    for i, axes in enumerate(figure.axes):
+        dense = costs[(costs["P"] == 1) & (costs["batch"] == (1, 2, 4, 8)[i % 4])]
+        column = "memory_gib" if i < 4 else "latency_s"
+        np.testing.assert_allclose(axes.lines[0].get_xdata(), dense[column])
+        marked = sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() not in ("None", ""))
+        assert marked == 6 + 3 * 3  # the one-stream line and three sizes' streams
+    assert "parallel\nscaling" in text(figure.axes[0])
+    assert figure.axes[4].get_xlabel() == "latency (s)"
 
 
 def test_ratio_map_frames_where_it_does_not_pay(stack, architectures):

@@ -11,7 +11,7 @@ from analysis.figures import equivalent_parameters
 from analysis.sweep import figure_tables
 from scaling.selection import gains_by_context
 from scaling.selection.equivalent_size import equivalents, equivalents_by_points
-from scaling.selection.paired_gains import gains, one_stream_fits, pairs
+from scaling.selection.paired_gains import gains, k_of_pairs, one_stream_fits, pairs
 from tests.analysis.artists import text
 from tests.scaling.context_runs import made_in_parts
 from tests.scaling.paired_runs import made
@@ -42,7 +42,7 @@ def test_equivalent_figure_marks_where_it_leaves_the_runs(printed_laws, stack):
     assert outside.get_xdata().tolist() == [8, 16, 64]
     np.testing.assert_allclose(outside.get_ydata(), 1 + 0.3935 * np.log([8, 16, 64]))
     np.testing.assert_allclose(axes.lines[2].get_ydata(), points["multiple"])
-    assert "beyond the runs" in text(axes)
+    assert "beyond the runs, dashed" in [t.get_text() for t in figure.legends[0].get_texts()]
     assert axes.get_xlabel() == "parallel streams $P$"
     (axes,) = equivalent_parameters({}).axes
     assert "no law of P that these runs determine" in text(axes)
@@ -52,12 +52,12 @@ def test_a_table_without_corpora_has_labels_without_gaps():
     table = pd.DataFrame({"split": "N > 1e6", "N": [1e5, 2e6], "P": 1, "loss": [3.0, 2.7], "corpus": ""})
     figure = figures.draw_backtest(table.assign(error=[0, 0.01], held_out=[False, True]))
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["fitted", "predicted"]
-    assert text(figure.axes[0]) == "mean error +10.0"
+    assert text(figure.axes[0]) == "mean error of the predicted +10.0"
     worth = {"N": 1e6, "P": [1, 2], "multiple": [1, 1.2], "lower": np.nan, "upper": np.nan, "in_data": True}
     points = pd.DataFrame({"P": [2], "multiple": [1.1]})
-    (axes,) = figures.equivalent_parameters({"": pd.DataFrame(worth)}, {"": points}).axes
-    names = [t.get_text() for t in axes.get_legend().get_texts()]
-    assert names == ["law at $N$ = 1M", "read off the points"]
+    worth = figures.equivalent_parameters({"": pd.DataFrame(worth)}, {"": points})
+    names = [t.get_text() for t in worth.legends[0].get_texts()]
+    assert names == ["law at $N$ = 1M", "read off the runs"]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_where_the_law_holds_every_line_lies_on_the_fitted_one(runs) -> None:
     assert len(drawn) == 2
     for line in drawn:
         assert np.asarray(line.get_ydata(), float) == pytest.approx(0.4, rel=0.01)
-    level = next(line for line in axes.lines if "fitted" in str(line.get_label()))
+    level = next(line for line in axes.lines if "fit of all runs" in str(line.get_label()))
     assert level.get_ydata()[0] == pytest.approx(0.4, rel=0.01)
 
 
@@ -86,15 +86,19 @@ def test_a_fit_at_a_bound_says_so_beside_its_k(runs) -> None:
     (label,) = (
         text.get_text()
         for text in figures.pair_k(gains(runs), found).legends[0].get_texts()
-        if "fitted" in text.get_text()
+        if "fit of all runs" in text.get_text()
     )
-    assert label == "fitted to all runs, 95% (k at a bound)"
+    assert label == "fit of all runs, 95% (k at a bound)"
 
 
 def test_what_lies_beyond_the_runs_of_one_stream_is_open(runs) -> None:
     axes = figures.pair_k(gains(runs), {}).axes[0]
     bare = [line for line in axes.lines if colors.same_color(line.get_markerfacecolor(), "white")]
-    assert [np.asarray(line.get_xdata(), float).tolist() for line in bare] == [[20.0 * 128**2]] * 2
+    *drawn, in_legend = bare
+    assert in_legend.get_label() == "open: beyond $P = 1$ runs"
+    for line in drawn:  # a little apart, so that bars are told apart
+        np.testing.assert_allclose(np.asarray(line.get_xdata(), float), [20.0 * 128**2], rtol=0.03)
+    assert len(drawn) == 2
 
 
 def test_too_few_sizes_are_said(runs) -> None:
@@ -108,8 +112,29 @@ def test_ensemble_holds_the_measured_gains_and_the_propositions_line():
     (axes,) = figures.ensemble(table).axes
     np.testing.assert_allclose(axes.lines[0].get_ydata()[[0, -1]], [0, 15], atol=1e-12)
     np.testing.assert_allclose(axes.lines[1].get_ydata().astype(float), [0, 11, 13.5, 14.9])
-    assert "= 0.04" in text(axes)
+    assert "by $P$: 0.04" in text(axes)
     assert "no ensemble" in text(figures.ensemble(table.iloc[:0]).axes[0])
+
+
+def test_bars_of_k_are_those_of_the_table(runs) -> None:
+    table = k_of_pairs(runs.assign(loss=runs["loss"] + 0.002 * np.cos(np.arange(len(runs)))))
+    (axes,) = figures.pair_k(table, {}).axes
+    segments = [s for c in axes.collections for s in c.get_segments()]
+    ends = np.sort([(s[0, 1], s[1, 1]) for s in segments], axis=0)
+    np.testing.assert_allclose(ends, np.sort(table[["k_low", "k_high"]].to_numpy(), axis=0))
+
+
+def test_the_papers_band_is_whole_where_changes_are_small() -> None:
+    runs = made(seeds=2, noise=1e-4)
+    table = gains(runs).table.assign(change=lambda t: t["change"] * 1e-3)
+    laws = {corpus: one.law for corpus, one in one_stream_fits(runs).items()}
+    for axes in figures.draw_gains(table, laws).axes:
+        low, high = axes.get_ylim()
+        ends = np.concatenate(
+            [p.vertices[:, 1] for c in axes.collections for p in c.get_paths() if len(p.vertices) > 4]
+        )
+        assert low <= ends.min()
+        assert ends.max() <= high
 
 
 def test_an_interval_of_two_seeds_does_not_set_the_scale() -> None:

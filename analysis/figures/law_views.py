@@ -1,0 +1,213 @@
+"""Laws beside the runs they were fitted to: curves, rivals, observed against expected, the loss above its floor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.panel_parts import (
+    LOSS_LABEL,
+    N_LABEL,
+    P_LABEL,
+    by_streams,
+    head,
+    law_text,
+    one_legend,
+    r2_and_rmse,
+    say_empty,
+)
+from analysis.figures.paper_forms import ROOM, Predict, fig2, shaded
+from analysis.output import figure_style
+from scaling import Fit, Status
+from scaling.data.groups import backbones, corpus_name, split_by_corpus
+from scaling.data.levels import size_levels
+from scaling.data.runs import finished_runs
+from scaling.data.units import count_labels
+from scaling.selection.equivalent_size import predicted
+
+SAME_SIZE = 1.05  # a run whose N is further from its panel's than this is drawn open
+
+
+def _of_size(runs: pd.DataFrame, N: float) -> pd.DataFrame:
+    """The runs of the size that the run closest to N is of."""
+    level = size_levels(runs)
+    return pd.DataFrame(runs[level == level[np.argmin(np.abs(np.log(runs["N"].to_numpy(float) / N)))]])
+
+
+def rivals(
+    table: pd.DataFrame,
+    laws: Mapping[str, Any],
+    *,
+    sizes: Sequence[float],
+    up_to: float = 64,
+    band: Predict | None = None,
+) -> Figure:
+    """Predicted loss against P for rival laws fitted to the same runs, a panel a size, out to `up_to`.
+
+    table: N, P, loss of one corpus and perhaps size; laws: name -> fitted law; sizes: N at the smallest P.
+    Every curve holds N at the panel's own. Runs of the size are drawn, open where the parameters that
+    streams bring make their N more than 5% larger. The laws agree where there are runs; the panels show
+    where, and by how much, they part. band: `Fit.predict` of the law whose 95% prediction interval is drawn.
+    """
+    runs = finished_runs(table)
+    sizes = sizes if laws and len(runs) else []
+    figure, panels = figure_style.new_figure(1, max(len(sizes), 1), height=2.1)
+    with figure_style.house_style():
+        if not len(sizes):
+            say_empty(panels[0], "no law that these runs determine")
+            return figure
+        for axes, N, label in zip(panels, sizes, count_labels(sizes), strict=True):
+            apart = _rival_panel(axes, _of_size(runs, N), N, laws, up_to)
+            if band is not None:
+                _rival_band(axes, N, float(runs["P"].max()), up_to, band)
+            axes.axvspan(runs["P"].max(), up_to * 1.2, color="#F2F2F2", zorder=0, label="beyond the runs")
+            head(axes, f"$N$ = {label}", [f"apart at $P = {up_to:g}$: {apart:.3f} nats"])
+        panels[0].set_ylabel(LOSS_LABEL)
+        one_legend(figure)
+    return figure
+
+
+def _rival_panel(axes: Axes, near: pd.DataFrame, N: float, laws: Mapping[str, Any], up_to: float) -> float:
+    """One size: its runs and a curve a law; returns how far the laws part at the end."""
+    P, last = np.geomspace(1, up_to, 80), []
+    for name, law in laws.items():
+        loss = np.asarray(law.predict(N=np.full_like(P, N), P=P))
+        axes.plot(P, loss, label=name, **figure_style.law_look(law))
+        last.append(loss[-1])
+    larger = near["N"].to_numpy(float) > SAME_SIZE * N
+    look: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": figure_style.BLACK, "zorder": 5}
+    for where, face, words in (
+        (~larger, figure_style.BLACK, "runs"),
+        (larger, "white", "runs of larger $N$ (stream parameters)"),
+    ):
+        if where.any():
+            rows = near[where]
+            axes.plot(rows["P"], rows["loss"], markerfacecolor=face, label=words, **look)
+    figure_style.stream_ticks(axes, 4.0 ** np.arange(0, np.log2(up_to) / 2 + 1e-9))
+    axes.set_xlim(0.85, up_to * 1.2)
+    axes.set_xlabel(P_LABEL)
+    return float(np.ptp(last))
+
+
+def _rival_band(axes: Axes, N: float, edge: float, up_to: float, band: Predict) -> None:
+    """The interval of the law that has one: within the runs, and as a forecast beyond; the curves set the scale."""
+    low, high = axes.get_ylim()
+    P = np.unique([*np.geomspace(1, edge, 8), *np.geomspace(edge * 1.05, up_to, 6)])
+    seen = band(N=N, P=P)
+    inside = seen["inside"].to_numpy(bool) if "inside" in seen else edge >= P
+    shaded(axes, P, (seen["new_lower"].to_numpy(), seen["new_upper"].to_numpy()), inside, figure_style.BLUE)
+    room = ROOM * (high - low)
+    axes.set_ylim(max(low - room, axes.get_ylim()[0]), min(high + room, axes.get_ylim()[1]))
+
+
+def excess(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
+    """Loss above the fitted floor, L - E, against N on two logarithms, a panel a corpus, a marker each P.
+
+    table: N, P, loss and perhaps corpus; laws: by corpus the fitted law, with an E. A power law in N is a
+    straight line here, streams shift it to the side; a bend says that E or the power is wrong. Runs at or
+    below E have no place on a logarithm: they are counted above the panel.
+    """
+    groups = {c: rows for c, rows in split_by_corpus(table).items() if c in laws and len(finished_runs(rows))}
+    count = max(len(groups), 1)
+    width = figure_style.TEXT_WIDTH if count > 1 else figure_style.COLUMN_WIDTH
+    figure, panels = figure_style.new_figure(1, count, width=width, height=2.3)
+    looks = figure_style.stream_looks([1, *finished_runs(table)["P"]]) if groups else {}
+    with figure_style.house_style():
+        if not groups:
+            say_empty(panels[0], "no law that these runs determine")
+        for axes, (corpus, rows) in zip(panels, groups.items(), strict=False):
+            runs, law = finished_runs(rows), laws[corpus]
+            above = runs[runs["loss"] > law.E]
+            gone = len(runs) - len(above)
+            head(axes, corpus_name(corpus), [f"{gone} runs at or below $E$ not drawn" if gone else ""])
+            _excess_panel(axes, above, law, looks)
+        one_legend(figure)
+    return figure
+
+
+def _excess_panel(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, dict[str, Any]]) -> None:
+    """One corpus."""
+    N = np.geomspace(runs["N"].min(), runs["N"].max(), 100)
+    for P, rows in by_streams(runs):
+        axes.plot(rows["N"], rows["loss"] - law.E, linestyle="none", label=f"$P = {P}$", zorder=3, **looks[P])
+        axes.plot(
+            N, np.asarray(law.predict(N=N, P=np.full_like(N, P))) - law.E, color=looks[P]["color"], lw=0.9
+        )
+    axes.set_yscale("log")
+    figure_style.plain_log_ticks(axes.yaxis)
+    figure_style.size_ticks(axes, backbones(runs))
+    axes.set_xlabel(N_LABEL)
+    axes.set_ylabel(f"loss $-\\,E$ (nats per token)\n$E$ = {law.E:.4g}")
+
+
+def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
+    """Every run's observed loss against the one its law expects, a panel a corpus; the line is equality.
+
+    table: the axes of the laws, loss, and perhaps P and corpus; laws: the fitted law by corpus.
+    """
+    groups = {c: finished_runs(rows) for c, rows in split_by_corpus(table).items() if c in laws}
+    count = max(len(groups), 1)
+    width = figure_style.TEXT_WIDTH if count > 1 else figure_style.COLUMN_WIDTH
+    figure, panels = figure_style.new_figure(1, count, width=width, height=2.3)
+    streams = "P" in table
+    looks = figure_style.stream_looks([1, *finished_runs(table)["P"]]) if streams and groups else {}
+    with figure_style.house_style():
+        if not groups:
+            say_empty(panels[0], "no law that these runs determine")
+        for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
+            law = laws[corpus]
+            r2, rmse = r2_and_rmse(law, runs)
+            words = f"$R^2 = {r2:.4f}$,  RMSE {rmse:.2g} nats,  {len(runs)} runs"
+            head(axes, corpus_name(corpus), [law_text(law), words])
+            found = runs.assign(expected=predicted(law, runs))
+            ends = [found[["expected", "loss"]].min().min(), found[["expected", "loss"]].max().max()]
+            axes.plot(ends, ends, color=figure_style.GREY, linewidth=0.8, label="equal")
+            for P, rows in by_streams(found) if streams else [(0, found)]:
+                look = {**looks[P], "label": f"$P = {P}$"} if streams else {"marker": "o"}
+                axes.plot(rows["expected"], rows["loss"], linestyle="none", **look)
+            axes.set_xlabel(f"expected {LOSS_LABEL}")
+        panels[0].set_ylabel(f"observed {LOSS_LABEL}")
+        one_legend(figure)
+    return figure
+
+
+def plot_fit(fit: Fit) -> Figure:
+    """The runs and curves of one fit: loss against N, a curve each P; other laws: observed against expected.
+
+    fit: of a law of N and P. A law with another axis, such as D, has no curve over N alone, so its panel
+    shows every run's observed loss against the expected one, and the line of equality.
+    """
+    if not set(fit.law.axes) <= {"N", "P"}:
+        return observed_expected(pd.DataFrame({**fit.axes, "loss": fit.loss}), {"": fit.law})
+    runs = pd.DataFrame({"P": 1, **fit.axes, "loss": fit.loss})
+    doubt = "" if fit.status == Status.CONVERGED else f"in doubt: {fit.status}"
+    bands = {"": fit.predict} if fit.determined and set(fit.law.axes) == {"N", "P"} else None
+    figure = fig2(runs, {"": fit.law}, notes={"": doubt}, bands=bands)
+    if "P" not in fit.law.axes:  # its runs may be of any P: the fit does not know
+        figure.legends[0].remove()
+    return figure
+
+
+def draw_residuals(fit: Fit) -> Figure:
+    """Observed minus fitted loss of one fit against N, a marker each P: a good law leaves no pattern.
+
+    fit: of any law with an axis N; without an axis P all runs have one marker.
+    """
+    figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.4)
+    runs = pd.DataFrame({"P": 1, **fit.axes, "residual": 1e3 * fit.residuals})
+    looks = figure_style.stream_looks(runs["P"])
+    with figure_style.house_style():
+        axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
+        for P, rows in by_streams(runs):
+            axes.plot(rows["N"], rows["residual"], linestyle="none", label=f"$P = {P}$", **looks[P])
+        figure_style.size_ticks(axes, sorted(runs["N"].unique()))
+        axes.set_xlabel(N_LABEL)
+        axes.set_ylabel("observed \N{MINUS SIGN} fitted ($10^{-3}$ nats)")
+        if "P" in fit.law.axes:
+            one_legend(figure)
+    return figure
