@@ -69,11 +69,6 @@ class SweepResults:
 
     @cached_property
     def verdicts(self) -> dict[str, scaling.Verdict]:
-        """What is to be said of each corpus' fit of Eq 5: every text and figure of the sweep says this."""
-        return {corpus: fitted.verdict() for corpus, fitted in self.parallel.items()}
-
-    @cached_property
-    def verdicts(self) -> dict[str, scaling.Verdict]:
         """What each corpus' runs say, by the law of Eq 5 where it may be asked, else by that of the axes that vary."""
         found = {}
         for corpus, rows in split_by_corpus(self.runs).items():
