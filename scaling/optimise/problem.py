@@ -223,13 +223,31 @@ class Problem:
         back = self.w * psi * self.unit(predicted).reshape(-1)  # ∂objective/∂L
         return float(np.add.reduce(self.w * rho)), J @ back
 
+    def means(self, eta: Array) -> Array:
+        """The mean of each φ_j over the data, (B, m), at coordinates (B, q)."""
+        out, n = np.empty((len(eta), self.m)), self.x[0].size
+        for j, phi in enumerate(self.law.terms(*self.x, *eta.T[:, :, None])):
+            out[:, j] = np.add.reduce(phi, -1) / n if np.ndim(phi) and phi.shape[-1] == n else np.ravel(phi)
+        return np.maximum(out, TINY)
+
+    def mean_slopes(self, eta: Array) -> Array:
+        """Derivatives of `means` by η, (B, q, m)."""
+        out, n = np.zeros((len(eta), eta.shape[1], self.m)), self.x[0].size
+        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None])):
+            for j, d in _moving(row, n):
+                out[:, i, j] = np.add.reduce(d, -1) / n
+        return out
+
     def named(self, theta: Array) -> Array:
         """Field values (B, p) of θ (B, p), in the law's field order."""
-        _, mean = self.basis(theta[:, self.m :])
-        c = (theta[:, : self.m] / mean).T
+        eta = theta[:, self.m :]
+        return self.fields(np.concatenate([theta[:, : self.m] / self.means(eta), eta], axis=1))
+
+    def fields(self, z: Array) -> Array:
+        """Field values (B, p) of coefficients and nonlinear parameters (c, η), (B, p), in the law's field order."""
         with np.errstate(over="ignore"):
-            out = self.law.to_fields(list(c), list(theta[:, self.m :].T))
-        return np.stack([np.broadcast_to(out[name], len(theta)) for name in self.law.names()], axis=-1)
+            out = self.law.to_fields(list(z[:, : self.m].T), list(z[:, self.m :].T))
+        return np.stack([np.broadcast_to(out[name], len(z)) for name in self.law.names()], axis=-1)
 
     def internal(self, law: Law) -> Array:
         """θ (p,) of a law."""

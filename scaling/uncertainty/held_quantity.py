@@ -21,8 +21,14 @@ from scaling.uncertainty.interval_methods import Quantity
 from scaling.uncertainty.own_quantity import own_slopes, own_values
 
 STEPS = 60  # of one refit
-BACK = 8  # corrections back to the surface
+BACK, AGAIN = 8, 5  # corrections to the surface, and back to it after a step
+CHORDS = 2  # of these along the step's own chord, which asks for no slopes
+WHOLE, PARTS = (
+    np.ones(1),
+    np.array([0.25, 0.06, 0.015, 0.004, 0.0]),
+)  # of a correction: what is nearest is taken
 MEETS = 1e-5  # of the distance to the estimate: a row this near to its value has it
+LOOSE = 1e-7  # damping of the step that this is judged by
 ARRIVED = 2e-4  # of the threshold: a refit whose next step would gain less has arrived
 EXACT = 1e-9  # of the loss: residuals this small are rounding
 SOFT = 0.05  # of the noise: the width at which narrow absolute deviations are rounded off
@@ -35,6 +41,7 @@ class HeldFit:
 
     theta: Array  # (r, p)
     rise: Array  # of the objective over its minimum, as a share of the threshold, (r,)
+    slope: Array  # of that rise by the quantity, at the end, (r,)
     value: Array  # of the quantity, (r,)
     met: Any  # whether the quantity has the value asked for, (r,) bool
     arrived: Any  # whether the refit converged, (r,) bool
@@ -89,32 +96,35 @@ class Held:
         """The best fits with the quantities of `rows` (r,) held at target (r,), from θ (r, p)."""
         for problem in self.wider:
             theta = self._descend(problem, theta, target, rows)[0]
-        out_theta, out_f, close, arrived = self._descend(self.problem, theta, target, rows)
-        value = own_values(self.problem.batch(rows), out_theta, self.quantity, self.k[rows])
-        rise = np.maximum(out_f - self.lowest[rows], 0.0) / self.allowed[rows]
-        return HeldFit(out_theta, rise, value, close, arrived)
+        theta, f, close, arrived, slope, value = self._descend(self.problem, theta, target, rows)
+        rise = np.maximum(f - self.lowest[rows], 0.0) / self.allowed[rows]
+        return HeldFit(theta, rise, slope / self.allowed[rows], value, close, arrived)
 
     def _descend(self, problem: Problem, theta: Array, target: Array, rows: Any) -> tuple[Any, ...]:
-        """θ (r, p) after reduced-gradient steps, its objective, whether it meets its target, has arrived."""
-        theta, close = self._back(theta, target, rows, None)
-        out_theta, out_f = theta.copy(), problem.batch(rows).value(theta)
-        arrived, damping = np.zeros(rows.size, bool), np.full(rows.size, 1e-4)
+        """θ (r, p) after reduced-gradient steps and its objective; whether it meets its target, has arrived.
+
+        Then the slope of the objective along the quantity, and the quantity.
+        """
+        theta, here, close = self._back(theta, target, rows, None)
+        f, slope = problem.batch(rows).value(theta), np.full(rows.size, np.nan)
+        arrived, damping = np.zeros(rows.size, bool), np.full(rows.size, 1e-6)
         going = np.flatnonzero(close)
         for _ in range(STEPS if going.size else 0):
-            at, batch = out_theta[going], rows[going]
-            step, fall, metric = self._step(problem.batch(batch), at, target[going], batch, damping[going])
-            small = fall <= ARRIVED * self.allowed[batch]
+            at, batch, goal = theta[going], rows[going], target[going]
+            step = self._step(problem.batch(batch), at, goal - here[going], batch, damping[going])
+            slope[going] = step.slope
+            small = step.fall <= ARRIVED * self.allowed[batch]
             arrived[going] = small
-            trial, near = self._back(at + step, target[going], batch, metric)
-            f = problem.batch(batch).value(trial)
-            better = near & (f <= out_f[going] * (1 + 1e-13))
+            trial, there, near = self._back(at + step.move, goal, batch, step)
+            lower = problem.batch(batch).value(trial)
+            better = near & (lower <= f[going] * (1 + 1e-13))
             kept = going[better]
-            out_theta[kept], out_f[kept] = trial[better], f[better]
+            theta[kept], here[kept], f[kept] = trial[better], there[better], lower[better]
             damping[going] = np.where(better, np.maximum(0.2 * damping[going], 1e-10), 6 * damping[going])
             going = going[~(small | (damping[going] > 1e8))]
             if not going.size:
                 break
-        return out_theta, out_f, close, arrived
+        return theta, f, close, arrived, slope, here
 
     def exact(self) -> Any:
         """Rows whose threshold is lost in the rounding of the losses, (R,) bool."""
@@ -137,67 +147,96 @@ class Held:
         out = problem.at_lower(theta) & (step < 0) | problem.at_upper(theta) & (step > 0)
         return ~out & (problem.lower < problem.upper)
 
-    def _step(
-        self, problem: Problem, theta: Array, target: Array, rows: Any, damping: Array
-    ) -> tuple[Array, Array, Any]:
-        """A step (r, p) along the surface, the fall of the objective it promises, and its metric."""
+    def _step(self, problem: Problem, theta: Array, miss: Array, rows: Any, damping: Array) -> _Step:
+        """The step along the surface from θ (r, p), whose quantities miss their targets by `miss` (r,)."""
         _, g, H, D, _ = problem.normal(theta)
         a = own_slopes(problem, theta, self.quantity, self.k[rows])
-        miss = target - own_values(problem, theta, self.quantity, self.k[rows])
         free = np.broadcast_to(problem.lower < problem.upper, theta.shape)
         for _ in range(theta.shape[1]):  # each time without what would leave the bounds
             metric = _Metric(H, D, free, damping)
             down, along = metric(g), metric(a)
             width = np.maximum((a * along).sum(-1), TINY)
-            pull = (miss + (a * down).sum(-1)) / width
-            step = pull[:, None] * along - down
-            leaves = free & ~self._movable(theta, step)
+            slope = (a * down).sum(-1) / width
+            chord = along / width[:, None]
+            move = (miss + (a * down).sum(-1))[:, None] * chord - down
+            leaves = free & ~self._movable(theta, move)
             if not leaves.any():
                 break
             free = free & ~leaves
-        fall = 0.5 * ((g * down).sum(-1) - (a * down).sum(-1) ** 2 / width)
-        return step, np.where(np.isfinite(fall), np.maximum(fall, 0.0), np.inf), metric
+        if not problem.objective.robust:  # whose model of the objective holds as far as its whole step goes
+            loose = _Metric(H, D, free, np.minimum(damping, LOOSE))
+            down, along = loose(g), loose(a)
+        fall = 0.5 * ((g * down).sum(-1) - (a * down).sum(-1) ** 2 / np.maximum((a * along).sum(-1), TINY))
+        fall = np.where(np.isfinite(fall), np.maximum(fall, 0.0), np.inf)
+        return _Step(move, fall, slope, chord, metric)
 
-    def _back(self, theta: Array, target: Array, rows: Any, metric: Any) -> tuple[Array, Any]:
-        """θ (r, p) moved to where the quantity has its target, and which rows are there."""
+    def _back(self, theta: Array, target: Array, rows: Any, by: _Step | None) -> tuple[Array, Array, Any]:
+        """θ (r, p) moved to where the quantity has its target, the quantity, and which rows are there.
+
+        First along the chord of the step that led here, then along slopes of its own.
+        """
         theta = np.clip(theta, self.problem.lower, self.problem.upper)
-        if metric is None:
-            _, _, H, D, _ = self.problem.batch(rows).normal(theta)
-            metric = _Metric(H, D, np.broadcast_to(True, theta.shape), np.full(rows.size, 1e-4))
         tolerance = MEETS * np.abs(target - self.estimate[rows])
         here = own_values(self.problem.batch(rows), theta, self.quantity, self.k[rows])
         go = np.flatnonzero(~(np.abs(target - here) <= tolerance))
-        for _ in range(BACK if go.size else 0):
-            batch, at = rows[go], theta[go]
-            a = own_slopes(self.problem.batch(batch), at, self.quantity, self.k[batch])
-            miss = target[go] - here[go]
-            free = self._movable(at, a * np.sign(miss)[:, None])
-            along = metric.part(go, free)(a)
-            step = (miss / np.maximum((a * along).sum(-1), TINY))[:, None] * along
+        metric = by.metric if by else None
+        for turn in range((AGAIN if by else BACK) if go.size else 0):
+            batch, at, miss = rows[go], theta[go], target[go] - here[go]
+            if by and turn < CHORDS:
+                step = miss[:, None] * by.chord[go]
+                step = step * self._movable(at, step)
+            else:
+                metric = metric or self._metric(theta, rows)
+                a = own_slopes(self.problem.batch(batch), at, self.quantity, self.k[batch])
+                along = metric.part(go, self._movable(at, a * np.sign(miss)[:, None]))(a)
+                step = (miss / np.maximum((a * along).sum(-1), TINY))[:, None] * along
             theta[go], here[go] = self._shorter(at, step, here[go], target[go], batch)
             go = go[~(np.abs(target[go] - here[go]) <= tolerance[go])]
             if not go.size:
                 break
-        return theta, np.abs(target - here) <= tolerance
+        return theta, here, np.abs(target - here) <= tolerance
+
+    def _metric(self, theta: Array, rows: Any) -> _Metric:
+        """The metric of the objective at θ (r, p)."""
+        _, _, H, D, _ = self.problem.batch(rows).normal(theta)
+        return _Metric(H, D, np.broadcast_to(True, theta.shape), np.full(rows.size, 1e-4))
 
     def _shorter(
         self, theta: Array, step: Array, here: Array, target: Array, rows: Any
     ) -> tuple[Array, Array]:
-        """θ (r, p) after as much of a step as brings the quantity nearer to its target, and the quantity."""
-        best, value = theta.copy(), here.copy()
-        open_rows, share = np.arange(rows.size), 1.0
-        for _ in range(6):
-            trial = theta[open_rows] + share * np.nan_to_num(step[open_rows])
-            trial = np.clip(trial, self.problem.lower, self.problem.upper)
-            got = own_values(
-                self.problem.batch(rows[open_rows]), trial, self.quantity, self.k[rows[open_rows]]
-            )
-            nearer = np.abs(target[open_rows] - got) < np.abs(target[open_rows] - here[open_rows])
-            best[open_rows[nearer]], value[open_rows[nearer]] = trial[nearer], got[nearer]
-            open_rows, share = open_rows[~nearer], share / 4
-            if not open_rows.size:
-                break
+        """θ (r, p) after as much of a step as brings the quantity nearest to its target, and the quantity."""
+        best, value = self._moved(theta, step, target, rows, WHOLE)
+        short = np.flatnonzero(~(np.abs(target - value) < np.abs(target - here)))
+        if short.size:
+            some = theta[short], step[short], target[short], rows[short]
+            best[short], value[short] = self._moved(*some, PARTS)
         return best, value
+
+    def _moved(
+        self, theta: Array, step: Array, target: Array, rows: Any, shares: Array
+    ) -> tuple[Array, Array]:
+        """θ (r, p) after the best of some shares of a step, and the quantity there."""
+        trial = theta + shares[:, None, None] * np.nan_to_num(step)
+        trial = np.clip(trial, self.problem.lower, self.problem.upper)
+        every = np.tile(rows, shares.size)
+        flat = trial.reshape(-1, theta.shape[1])
+        got = own_values(self.problem.batch(every), flat, self.quantity, self.k[every]).reshape(
+            shares.size, -1
+        )
+        off = np.abs(target - got)
+        best = np.where(np.isnan(off), np.inf, off).argmin(0), np.arange(rows.size)
+        return trial[best], got[best]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step along the surface, r rows: where to, (r, p), and the fall of the objective it promises, (r,)."""
+
+    move: Array
+    fall: Array
+    slope: Array  # of the objective along the quantity, (r,)
+    chord: Array  # the way back to the surface that changes the objective least, for a unit of the quantity, (r, p)
+    metric: _Metric
 
 
 class _Metric:

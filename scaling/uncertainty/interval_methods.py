@@ -19,7 +19,7 @@ from scaling.optimise.estimate import Estimate
 from scaling.optimise.objectives import Objective
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.robust_scale import location_scale
-from scaling.uncertainty.own_quantity import PredictedLoss
+from scaling.uncertainty.own_quantity import PredictedLoss, slopes_of
 
 Quantity = Callable[[Law], Any]
 SMALL = 30  # rows up to which docs/coverage.md measured the methods
@@ -40,14 +40,8 @@ def quantity_values(problem: Problem, theta: Array, quantity: Quantity) -> Array
 
 
 def slopes(problem: Problem, theta: Array, quantity: Quantity) -> Array:
-    """∂quantity/∂θ by central differences, (B, p, K)."""
-    B, p = theta.shape
-    step = 1e-6 * np.maximum(np.abs(theta), 1e-4)
-    offsets = step[:, :, None] * np.eye(p)  # (B, p, p)
-    up = quantity_values(problem, (theta[:, None] + offsets).reshape(B * p, p), quantity)
-    down = quantity_values(problem, (theta[:, None] - offsets).reshape(B * p, p), quantity)
-    with np.errstate(invalid="ignore"):  # where the quantity is infinite there is no slope: nan
-        return np.asarray((up - down).reshape(B, p, -1) / (2 * step[:, :, None]))
+    """∂quantity/∂θ by central differences, (B, p, K); nan where the quantity is infinite."""
+    return slopes_of(problem, theta, quantity)
 
 
 def spread(fit: Estimate) -> tuple[Array, float]:

@@ -71,10 +71,27 @@ def own_of(quantity: Quantity, laws: Law, k: Any) -> Array:
 
 def own_slopes(problem: Problem, theta: Array, quantity: Quantity, k: Any) -> Array:
     """∂(quantity k)/∂θ of each row, (B, p), as `slopes`."""
-    B, p = theta.shape
-    step = 1e-6 * np.maximum(np.abs(theta), 1e-4)
+    p = theta.shape[1]
+    return slopes_of(problem, theta, lambda law: own_of(quantity, law, np.tile(np.repeat(k, p), 2)))[..., 0]
+
+
+def slopes_of(problem: Problem, theta: Array, values: Quantity) -> Array:
+    """∂values/∂θ at θ (B, p), (B, p, K): central differences in the law's own parameters, then the chain rule.
+
+    Steps in θ would ask for the terms at every row of the data for each of them.
+    """
+    (B, p), m = theta.shape, problem.m
+    eta = theta[:, m:]
+    mean, step = problem.means(eta), 1e-6 * np.maximum(np.abs(theta), 1e-4)
+    z = np.concatenate([theta[:, :m] / mean, eta], axis=1)
+    step[:, :m] /= mean
     offsets = step[:, :, None] * np.eye(p)
-    both = np.stack([theta[:, None] + offsets, theta[:, None] - offsets]).reshape(-1, p)
-    up, down = own_values(problem, both, quantity, np.tile(np.repeat(k, p), 2)).reshape(2, B, p)
-    with np.errstate(invalid="ignore"):
-        return np.asarray((up - down) / (2 * step))
+    both = np.stack([z[:, None] + offsets, z[:, None] - offsets]).reshape(-1, p)
+    with np.errstate(all="ignore"):
+        found = np.asarray(values(problem.law.from_vector(problem.fields(both))), dtype=np.float64)
+        up, down = found.reshape(2, B, p, -1)
+        out = (up - down) / (2 * step[..., None])
+        out[:, :m] /= mean[..., None]
+        amount = (theta[:, :m] / mean)[..., None]
+        out[:, m:] -= np.matmul(problem.mean_slopes(eta), amount * out[:, :m])
+    return np.asarray(out)

@@ -45,7 +45,7 @@ class Profile(Method):
 
     label = "profile likelihood"
     tolerance: float = 1e-4  # of the distance to the end
-    steps: int = 100
+    steps: int = 80
 
     def interval(self, fit: Estimate, quantity: Quantity, level: float) -> tuple[Array, Array, Array]:
         """As `Method.interval`; an end is ±inf where the objective never rises to the threshold.

@@ -21,6 +21,10 @@ FAR = 1e4  # standard errors from the estimate at which an end counts as infinit
 CLOSE = 4e-3  # relative difference from the threshold at which a proposed end is accepted
 MEETS = 1e-3  # the same of an end found here
 NARROW = 1e-5  # of the distance to the estimate: a bracket this narrow holds no more to be found
+BETWEEN = (
+    5e-4  # the same of a bracket whose rises both lie within NEAR of the threshold: its end is between them
+)
+NEAR = 0.02
 OPENED, FAILED = 4, 8  # times that a bracket is opened again, and refits that may fail
 SEARCHES = 30  # refits of an end at most
 FEW = 16  # quantities that are quicker computed all at once than sorted by row
@@ -61,6 +65,8 @@ class WithExponents:
         asked, out = k < self.K, np.empty(k.size)
         if self.K <= FEW:
             return np.asarray(self(law)[np.arange(k.size), k])
+        if asked.all():
+            return own_of(self.quantity, law, k)
         if asked.any():
             laws, mine = law.kind.from_vector(law.vector[asked]), k[asked]
             out[asked] = own_of(self.quantity, laws, mine)
@@ -83,11 +89,10 @@ class Ends:
     ) -> None:
         self.held, self.side, self.se, self.t, self.shape = held, side, se, t, shape
         self.optimum, self.theta, self.rise = theta, theta.copy(), np.zeros(se.size)
-        self.outer, self.outer_rise = (
-            np.full(se.size, np.inf),
-            np.full(se.size, np.nan),
-        )  # known to be outside
         self.reach = np.zeros(se.size)  # the largest known to be inside
+        self.outer = np.full(se.size, np.inf)  # the smallest known to be outside
+        self.outer_rise = np.full(se.size, np.nan)
+        self.slope, self.outer_slope = (np.full(se.size, np.nan) for _ in range(2))  # of the rise, at both
         self.stride = np.ones(
             se.size
         )  # share of the way to the next distance planned: less where refits fail
@@ -98,12 +103,14 @@ class Ends:
 
     def run(self, proposed: Array, theta: Array) -> Array:
         """The ends (B, 2, K), from proposals (R,) with their θ (R, p); nan proposes nothing."""
-        self._search(*self._propose(proposed, theta))
+        self._search(*self._propose(proposed, theta), rounds=1)
         for _ in range(AGAIN):
-            rows = self._further(theta)
+            self._further(theta)
+            rows = np.flatnonzero(np.isnan(self.end) & np.isfinite(self.held.estimate))
             if not rows.size:
                 break
-            self._search(rows, *self._next(rows))
+            target, start = self._next(rows)
+            self._search(rows, np.where(self.rise[rows] > 1 - CLOSE, self.reach[rows], target), start)
         self._confirm()
         return self._asked(self._ends())
 
@@ -116,10 +123,10 @@ class Ends:
         """What the quantities were asked for, (B, 2, K), of values (R,)."""
         return np.asarray(values.reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]])
 
-    def _search(self, rows: Any, target: Array, start: Array) -> None:
+    def _search(self, rows: Any, target: Array, start: Array, rounds: int = SEARCHES) -> None:
         """Refit and bracket until every one of `rows` (r,) has its end, first at distances target (r,)."""
         close = CLOSE
-        for _ in range(SEARCHES):
+        for _ in range(rounds):
             if not rows.size:
                 break
             values = self.held.estimate[rows] + self.side[rows] * target
@@ -129,10 +136,11 @@ class Ends:
                 self._limits(rows)
                 rows = rows[np.isnan(self.end[rows])]
                 target, start = self._next(rows)
-        self.end[rows], self.lost[rows] = np.inf, True
+        if rounds == SEARCHES:
+            self.end[rows], self.lost[rows] = np.inf, True
 
-    def _further(self, theta: Array) -> Any:
-        """Rows whose quantity goes further at a point that another row found inside; moved there."""
+    def _further(self, theta: Array) -> None:
+        """Move rows whose quantity goes further at a point that another row found inside to that point."""
         B, K = self.shape
         of_fit = self.held.k.reshape(B, -1)[0]
         some = np.unique(np.linspace(0, of_fit.size - 1, WITNESSES).astype(int))
@@ -147,13 +155,18 @@ class Ends:
         out = np.where(np.isnan(out), -np.inf, out)
         best = out.argmax(1)  # (B, rows of a fit)
         reach = np.take_along_axis(out, best[:, None], 1)[:, 0].ravel()
-        asked = np.isfinite(self.end) & ~self.held.exact()
-        found = np.flatnonzero(asked & (reach > self.end * (1 + FURTHER)))
+        known = np.where(np.isnan(self.end), self.reach, self.end)
+        asked = np.isfinite(known) & np.isfinite(self.held.estimate) & ~self.held.exact()
+        found = np.flatnonzero(asked & (reach > known * (1 + FURTHER)))
         at = (np.arange(B)[:, None] * 2 * some.size + best).ravel()[found]
-        self.theta[found], self.reach[found] = points[at], reach[found]
-        self.rise[found] = np.minimum(rise[at] / self.held.allowed[found], 1 - MEETS)
-        self.outer[found], self.outer_rise[found], self.end[found] = np.inf, np.nan, np.nan
-        return found
+        self._move(found, points[at], reach[found], rise[at] / self.held.allowed[found])
+
+    def _move(self, rows: Any, theta: Array, reach: Array, rise: Array) -> None:
+        """Take the points theta (r, p) as inside for `rows` (r,), and search these again."""
+        self.theta[rows], self.reach[rows], self.rise[rows], self.slope[rows] = theta, reach, rise, np.nan
+        stale = rows[(self.outer[rows] <= reach) | np.isfinite(self.end[rows])]
+        self.outer[stale], self.outer_rise[stale] = np.inf, np.nan
+        self.end[rows], self.opened[rows], self.failed[rows], self.stride[rows] = np.nan, 0, 0, 1.0
 
     def _confirm(self) -> None:
         """Where the objective has kinks and rows are few, refit each end from other places; open what none settles.
@@ -191,9 +204,7 @@ class Ends:
         at = best * rows.size + np.arange(rows.size)
         past = rise.min(0) < 1 - CLOSE
         moved, at = rows[past], at[past]
-        self.theta[moved], self.reach[moved], self.rise[moved] = found.theta[at], target[at], found.rise[at]
-        self.outer[moved], self.outer_rise[moved], self.end[moved] = np.inf, np.nan, np.nan
-        self.opened[moved], self.failed[moved], self.stride[moved] = 0, 0, 1.0
+        self._move(moved, found.theta[at], target[at], found.rise[at])
         return moved
 
     def _ends(self) -> Any:
@@ -221,12 +232,19 @@ class Ends:
         at = good & (np.abs(found.rise - 1) <= close)
         self.end[rows[at]] = target[at]
         reached = self.side[rows] * (found.value - self.held.estimate[rows])
-        inside = (found.rise < 1) & (reached > self.reach[rows]) & (reached < self.outer[rows]) & ~at
+        slope = np.where(good, self.side[rows] * found.slope, np.nan)
+        ahead = (reached > self.reach[rows]) | (found.rise < self.rise[rows]) & found.met
+        inside = (found.rise < 1) & ahead & (reached < self.outer[rows]) & ~at
         i = rows[inside]
         self.reach[i], self.rise[i], self.theta[i] = reached[inside], found.rise[inside], found.theta[inside]
+        self.slope[i] = slope[inside]
         outside = good & (found.rise >= 1) & ~at & (target < self.outer[rows])
         i = rows[outside]
-        self.outer[i], self.outer_rise[i] = target[outside], found.rise[outside]
+        self.outer[i], self.outer_rise[i], self.outer_slope[i] = (
+            target[outside],
+            found.rise[outside],
+            slope[outside],
+        )
         failed = ~(found.met & (found.rise < 1) | good)
         self.failed[rows] += failed
         self.stride[rows] = np.where(failed, self.stride[rows] / 4, np.minimum(1.0, 2 * self.stride[rows]))
@@ -240,9 +258,12 @@ class Ends:
         self.end[rows[self.reach[rows] > FAR * self.se[rows]]] = np.inf
         outer = self.outer[rows]
         narrow = np.isfinite(outer) & (outer - self.reach[rows] <= NARROW * outer)
-        met = narrow & (np.abs(self.rise[rows] - 1) <= 0.02)
+        met = narrow & (np.abs(self.rise[rows] - 1) <= NEAR)
+        met |= (outer - self.reach[rows] <= BETWEEN * outer) & (
+            np.maximum(1 - self.rise[rows], self.outer_rise[rows] - 1) <= NEAR
+        )
         self.end[rows[met]] = self.reach[rows[met]]
-        room = 1 - self.rise[rows]
+        room = np.maximum(1 - self.rise[rows], MEETS)
         gain = self.held.gain(self.theta[rows], self.side[rows], room, rows)
         limit = (self.reach[rows] > 0) & (gain <= GAINS * self.reach[rows]) & ~met
         limit |= (self.reach[rows] == 0) & (gain <= 1e-9 * self.se[rows])
@@ -255,15 +276,22 @@ class Ends:
         self.end[rows[stuck]], self.lost[rows[stuck]] = np.inf, True
 
     def _next(self, rows: Any) -> tuple[Array, Array]:
-        """The next distances (r,) and where to start from, (r, p)."""
+        """The next distances (r,) and where to start from, (r, p).
+
+        The root of the rise is nearly a straight line. It is followed along its slope from whichever end of the
+        bracket is nearer to the threshold, else along the chord.
+        """
         reach, outer, inner = self.reach[rows], self.outer[rows], np.sqrt(self.rise[rows])
         with np.errstate(all="ignore"):
-            straight = reach / inner  # where the root of the rise, a straight line, is 1
             first = self.t[rows] * self.se[rows]
-            ahead = np.where(reach > 0, np.clip(straight, 1.2 * reach, 3 * reach), first)
+            own = reach + 2 * inner * (1 - inner) / self.slope[rows]
+            straight = np.where(np.isfinite(own) & (own > reach), own, reach / inner)
+            ahead = np.where(reach > 0, np.clip(straight, (1 + MEETS) * reach, 3 * reach), first)
             high = np.sqrt(self.outer_rise[rows])
             cut = (1 - inner) / (high - inner)
-            share = np.where(np.isfinite(cut), np.clip(cut, 0.1, 0.9), 0.5)
-        bracketed = np.isfinite(outer)
-        target = np.where(bracketed, reach + share * (outer - reach), ahead)
-        return reach + self.stride[rows] * (target - reach), self.theta[rows]
+            chord = reach + np.where(np.isfinite(cut), np.clip(cut, 0.1, 0.9), 0.5) * (outer - reach)
+            other = outer + 2 * high * (1 - high) / self.outer_slope[rows]
+            near = np.where(high - 1 < 1 - inner, other, own)
+            target = np.where((near > reach) & (near < outer), near, chord)
+        target = reach + self.stride[rows] * (np.where(np.isfinite(outer), target, ahead) - reach)
+        return target, self.theta[rows]

@@ -14,7 +14,7 @@ def test_an_end_that_no_refit_confirms_is_open(monkeypatch: pytest.MonkeyPatch, 
 
     def failing(self: Held, *given: object) -> object:
         found = refit(self, *given)  # type: ignore[arg-type]
-        return type(found)(found.theta, np.full_like(found.rise, np.nan), found.value, found.met & False,
+        return type(found)(found.theta, np.full_like(found.rise, np.nan), found.slope, found.value, found.met & False,
                            found.arrived & False)  # fmt: skip
 
     fit = scaling.fit(scaling.ParallelLaw, pile, scaling.LeastSquares())

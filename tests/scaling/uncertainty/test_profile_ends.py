@@ -33,11 +33,14 @@ def tables() -> dict[str, pd.DataFrame]:
     return found
 
 
-def fits(objectives: tuple[str, ...]) -> Iterator[tuple[str, scaling.Fit]]:
-    """Every law of a table's axes, fitted to its smallest sizes by each objective, where determined."""
-    for (name, table), (key, law), share in itertools.product(tables().items(), REGISTRY.items(), WINDOWS):
-        if not set(law.axes) <= set(table):
-            continue
+def fits(objectives: tuple[str, ...], each: int = 1) -> Iterator[tuple[str, scaling.Fit]]:
+    """Every law of a table's axes, fitted to its smallest sizes by each objective, where determined.
+
+    each: 5 gives every fifth of them.
+    """
+    known = itertools.product(tables().items(), REGISTRY.items(), WINDOWS)
+    fitting = [(of, law, share) for of, law, share in known if set(law[1].axes) <= set(of[1])]
+    for (name, table), (key, law), share in fitting[::each]:
         rows = table[table.P == 1] if key == "dense" and "P" in table else table
         window = rows[rows.N.quantile(share) >= rows.N]
         for objective in objectives:
@@ -113,9 +116,9 @@ def check(name: str, fit: scaling.Fit, most: float = 0.015) -> list[float]:
 
 
 def test_ends_are_the_extremes_that_slsqp_finds() -> None:
-    cases = list(fits(("least-squares", "huber")))[::10]
-    beyond = np.concatenate([check(*case) for case in cases])
-    assert len(beyond) > 60
+    some = itertools.islice(fits(("least-squares", "huber"), each=41), 4)
+    beyond = np.concatenate([check(*case) for case in some])
+    assert len(beyond) > 20
     assert (np.abs(beyond) < 0.015).mean() > 0.7  # SLSQP, which may stop early, gets there too
 
 
