@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,6 +94,7 @@ def states_of(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
     return States(keep, why, tuple(names))
 
 
+@lru_cache(maxsize=4096)
 def _kind(name: str) -> str:
     """What a column's name promises: words of state, yes for a bad or a good run, codes; "" for another."""
     squashed = re.sub(r"[^a-z]", "", re.split(r"[./:]", name.casefold())[-1])
