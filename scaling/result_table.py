@@ -16,17 +16,26 @@ class ResultTable:
 
     table: pd.DataFrame
     verdict: str
-    number: ClassVar[str] = "{:.4g}"  # how the table's numbers are printed
+    number: ClassVar[str] = ""  # how numbers are printed; empty: a column with as many decimals each
 
     def __repr__(self) -> str:
         """Table and verdict."""
         room = terminal_text.width()
-        shown = terminal_text.table(self.table, room, float_format=self.number.format)
+        if self.number:
+            shown = terminal_text.table(self.table, room, float_format=self.number.format)
+        else:
+            shown = terminal_text.table(terminal_text.aligned(self.table), room)
         return f"{shown}\n\n{terminal_text.fold(self.verdict, room)}"
 
     def _repr_html_(self) -> str:
         words = escape(self.verdict).replace("\n", "<br>")
-        return f"{self.table.to_html(float_format=self.number.format)}<p>{words}</p>"
+        return f"{self._html()}<p>{words}</p>"
+
+    def _html(self) -> str:
+        """The table as HTML."""
+        if self.number:
+            return str(self.table.to_html(float_format=self.number.format))
+        return str(terminal_text.aligned(self.table).to_html())
 
 
 class FrameResult(ResultTable):

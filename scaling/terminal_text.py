@@ -5,14 +5,48 @@
 
 from __future__ import annotations
 
+import math
+import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from scaling.data.units import count_text
+
 if TYPE_CHECKING:
     import pandas as pd
+
+
+COUNTED = re.compile(r"(equivalent_)?[NDC](_.*)?|tokens|FLOPs|up_to|by_points")  # columns of counts: 2.54B
+DIGITS = 4  # of the largest number of a column, whose decimals all share
+APART = 1e5  # times: numbers so far from each other have no decimals in common
+
+
+def column_texts(name: str, values: Sequence[float]) -> list[str]:
+    """A column of floats as text: counts as 2.54B, others with as many decimals each; nothing where one is missing."""
+    known = [abs(v) for v in values if math.isfinite(v) and v != 0]
+    large = [v for v in known if v >= 1e3]
+    if COUNTED.fullmatch(name) and large:
+        return ["" if math.isnan(v) else count_text(v) if v < 1e15 else f"{v:.3g}" for v in values]
+    if not known or max(known) >= 1e5 or max(known) < 1e-3 or max(known) > APART * min(known):
+        return ["" if math.isnan(v) else f"{v:.{DIGITS}g}" for v in values]
+    if all(v % 1 == 0 for v in known):
+        return ["" if math.isnan(v) else f"{v:.0f}" for v in values]
+    decimals = max(DIGITS - 1 - math.floor(math.log10(max(known))), 0)
+    return ["" if math.isnan(v) else f"{v:.{decimals}f}" for v in values]
+
+
+def aligned(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with each column of floats, and an index of them, written by `column_texts`."""
+    floats = [name for name in frame if frame[name].dtype.kind == "f"]
+    shown = frame.assign(**{str(name): column_texts(str(name), frame[name].tolist()) for name in floats})
+    if frame.index.dtype.kind == "f":
+        shown.index = shown.index.map(
+            dict(zip(frame.index, column_texts(str(frame.index.name), list(frame.index)), strict=True))
+        )
+    return shown
 
 
 def width() -> int | None:

@@ -68,7 +68,7 @@ def places(wheel, tmp_path_factory) -> tuple[Path, Path]:
 COMMANDS = {
     "version": ["--version"],
     "help": ["--help"],
-    "fit": ["fit", "losses.csv", "--by", "corpus"],
+    "fit": ["fit", "losses.csv", "--by", "corpus", "--save"],
     "figures": ["figures", "losses.csv", "--only", "fig2"],
     "explore": ["explore", "losses.csv", "--no-open", "--out", "page.html"],
     "cost": ["cost"],

@@ -40,13 +40,24 @@ def show(frame: pd.DataFrame, title: str = "", caption: str = "", keys: int = 1,
         print(marked_up(frame, title, caption, form), flush=True)
         return
     columns = [str(name) for name in frame.columns]
-    cells = [[cell(value) for value in frame[name]] for name in frame]
+    cells = [_cells(str(name), frame[name]) for name in frame]
     right = [_is_right(frame[name].dtype.kind, column) for name, column in zip(frame, cells, strict=True)]
     room = terminal_text.width()
     if room is None:
         print(plain(columns, cells, right, title, caption), flush=True)
     else:
         _show_rich(columns, cells, right, title, caption, keys, room)
+
+
+def _cells(name: str, column: pd.Series[Any]) -> list[str]:
+    """A column as text: numbers with as many decimals each, counts as 2.54B, yes or nothing, words as they are."""
+    from scaling.terminal_text import column_texts
+
+    if column.dtype.kind == "f":
+        return column_texts(name, column.tolist())
+    if column.dtype.kind == "b":
+        return ["yes" if value else "no" for value in column]
+    return [cell(value) for value in column]
 
 
 def cell(value: Any) -> str:

@@ -138,7 +138,7 @@ def fit_text(
         *(f"{n:<12}{number_text(value):>12}{_constraint(fit, n)}" for n, value in fit.form.fixed.items()),
     ]
     *notes, seen = notes_under(fit, intervals, level)
-    under = (*(("note", n) for n in notes), ("power", seen if details else ""))
+    under = (*(("note", n) for n in notes), ("power", seen))
     told.insert(0, f"{'intervals':<12}{100 * level:g}% {intervals.attrs['method']}")
     told += [f"{key:<12}{words}" for key, words in under if words]
     return fold("\n".join([*lines, "", *told]), room, 12)

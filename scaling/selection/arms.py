@@ -21,6 +21,7 @@ from scaling.laws.base import Array, Law
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.result_table import ResultTable
 from scaling.selection.compare import main_axis
+from scaling.terminal_text import aligned
 from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import method_of
 
@@ -43,15 +44,11 @@ class ArmComparison(ResultTable):
     def __repr__(self) -> str:
         """Both tables and the verdict."""
         own = ResultTable.__repr__(self)
-        tables = [
-            part.to_string(float_format=self.number.format) for part in (self.gains, self.paired) if len(part)
-        ]
+        tables = [aligned(part).to_string() for part in (self.gains, self.paired) if len(part)]
         return "\n\n".join([*tables, own])
 
     def _repr_html_(self) -> str:
-        tables = [
-            part.to_html(float_format=self.number.format) for part in (self.gains, self.paired) if len(part)
-        ]
+        tables = [aligned(part).to_html() for part in (self.gains, self.paired) if len(part)]
         return "".join([*tables, ResultTable._repr_html_(self)])
 
 

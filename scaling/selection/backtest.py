@@ -59,7 +59,7 @@ def backtest(
     N unless told, or the first axis of a law without N.
 
     The window expands a level at a time (in WINDOWS steps where there are more levels), from the
-    smallest that leaves a degree of freedom and spans two levels. `table`: up_to, train, test, status,
+    smallest that leaves a degree of freedom and spans two levels. `table`: up_to, levels, train, test, status,
     own_rmse (of the runs fitted, for degrees of freedom), bias (observed minus predicted, nats per token), rmse,
     worst, r2 (on the unseen runs), multiplier
     (median factor in N, or in the first axis of a law without N, that the error is worth: 1.3 means the law must
@@ -89,7 +89,7 @@ def backtest(
         ahead = _ahead(one, data, unseen, level)
         ahead["up_to"], ahead[by] = where[near].max(), where[unseen]
         points.append(ahead)
-        windows.append(_window(one, ahead, float(where[level_of <= last].max())))
+        windows.append(_window(one, ahead, float(where[near].max())) | {"levels": last + 1})
     if not windows:
         raise FitError(
             f"no window along {by} holds enough runs: {len(where)} runs at {level_of.max() + 1} values of it"

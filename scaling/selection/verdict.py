@@ -35,6 +35,7 @@ Word = Literal["yes", "no", "cannot tell"]
 ROWS = 20_000  # of which laws are compared and held out: of more, evenly spaced ones
 SHORT = 0.15  # by which intervals may hold fewer unseen runs than they promise
 SYSTEMATIC = 2.0  # times its own error: unseen runs missed by more, all to one side, are not missed by chance
+FEW_FITTED = 3  # values of N below which a law of it, of three parameters, is a guess
 FEW_UNSEEN = 3  # runs below which nothing is said of extrapolation
 
 
@@ -325,8 +326,13 @@ def _extrapolates(one: Fit, tested: Backtest | str, level: float) -> Answer:
         return Answer(question, "cannot tell", float(last.bias), below, above, unit, f"{text}are open")
     text += f"({below:+.4f} to {above:+.4f}) hold {last.coverage:.0%}"
     word: Word = "yes" if chance else "cannot tell"
-    if last.test < FEW_UNSEEN:
+    if last.test < FEW_UNSEEN or last.levels < FEW_FITTED:
         word = "cannot tell"
+        text += (
+            ""
+            if last.levels >= FEW_FITTED
+            else f"; {last.levels:.0f} values of {tested.by} are too few to fit"
+        )
     elif last.coverage < level - SHORT or last.r2 < 0 or (last.one_sided and not chance):
         word = "no"
     return Answer(question, word, float(last.bias), below, above, unit, text)

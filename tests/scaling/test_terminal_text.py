@@ -7,6 +7,7 @@ import pytest
 
 from parscale.cli.fit import backtest_command, compare_command, fit_command
 from scaling import terminal_text
+from scaling.terminal_text import aligned, column_texts
 from tests.scaling.command_line import run
 
 NUMBER = re.compile(r"[-+]?\d[\d.,e+-]*\d|\d")
@@ -48,3 +49,16 @@ def test_eighty_columns_drop_no_number(command, tmp_path, monkeypatch) -> None:
     assert max(len(line) for line in wide.splitlines() if str(tmp_path) not in line) > 80
     assert max(len(line) for line in narrow.splitlines() if str(tmp_path) not in line) <= 80
     assert set(NUMBER.findall(wide)) == set(NUMBER.findall(narrow))
+
+
+def test_a_column_has_its_decimals_in_line_and_counts_in_short():
+    assert column_texts("loss", [1.05, 2.123456]) == ["1.050", "2.123"]
+    assert column_texts("N_lower", [2.5364e9, float("nan"), 9.3e8]) == ["2.54B", "", "930M"]
+    assert column_texts("FLOPs", [4.8333e20]) == ["4.83e+20"]
+    assert column_texts("delta_aicc", [0.0, 5.879, 25.6]) == ["0.00", "5.88", "25.60"]
+    assert column_texts("rmse", [0.007492, 0.02148]) == ["0.00749", "0.02148"]
+    assert column_texts("A", [1.5, 2e9]) == ["1.5", "2e+09"]
+    assert column_texts("P", [1.0, 8.0]) == ["1", "8"]
+    shown = aligned(pd.DataFrame({"bias": [0.1, -0.25]}, index=pd.Index([1.6e9, 2.8e9], name="up_to")))
+    assert shown.index.tolist() == ["1.6B", "2.8B"]
+    assert shown["bias"].tolist() == ["0.1000", "-0.2500"]

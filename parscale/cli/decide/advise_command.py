@@ -57,7 +57,7 @@ class Options(LevelOptions, ServingOptions, ColumnOptions):
         choices=(*MINIMISE,),
     )
     out: str | None = option(
-        None, "folder of the figure (default results/figures, with --fit figures/ beside its folder)",
+        None, "folder to save the figure of the frontier in",
         metavar="PATH",
     )  # fmt: skip
 
@@ -77,7 +77,8 @@ def run(options: Options) -> str | int:
         print(as_json(answer | {"options": found.options.to_dict("records")}))
     else:
         _print(found, fit, work)
-        _draw(found, fit, work, options)
+        if options.out is not None:
+            _draw(found, fit, work, options)
     return int(found.chosen is None)
 
 
@@ -225,15 +226,7 @@ def _draw(found: Advice, fit: Fit, work: Workload, options: Options) -> None:
     if "D" in fit.law.axes and not np.isfinite(found.options["N"]).any():
         return  # of no tokens there are no losses
     figure = figures.draw_frontier(candidate_costs(fit, found, work), budget=found.limits)
-    target = Path(options.out) if options.out else _figures_of(options.fit)
+    target = Path(str(options.out))
     source = options.runs or options.fit or str(FOLDER)
     for path in figure_style.save_figure(figure, target / "frontier", command="parscale advise", data=source):
         print(path)
-
-
-def _figures_of(fit: str | None) -> Path:
-    """Where figures about a fit go: figures/ beside the folder fits/ it lies in, else beside the file."""
-    if fit is None:
-        return Path("results/figures")
-    folder = Path(fit).parent
-    return folder.parent / "figures" if folder.name == "fits" else folder

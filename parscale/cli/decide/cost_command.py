@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.decide.serving_options import ServingOptions
@@ -24,14 +25,16 @@ class Options(FormatOptions, ServingOptions):
     N: str = option("1.6B", "non-embedding parameters at P = 1 (default 1.6B)")
     P: str = option("1,2,4,8", "streams (default 1,2,4,8)")
     batch: str = option("1", "batch sizes, of inference or training (default 1)")
-    output_tokens: int = option(
-        64, "output tokens (default 64)", "--output-tokens", "--out-tokens", "--out", type=int
-    )
+    output_tokens: int = option(64, "output tokens (default 64)", "--output-tokens", "--out-tokens", type=int)
+    out: int | None = option(None, "old name of --output-tokens", metavar="TOKENS", type=int)
     train: str | None = option(None, "also what training on D tokens costs", metavar="D")
 
 
 def run(options: Options) -> str | int:
     """Memory and latency of inference; with --train D also what training costs."""
+    if options.out is not None:
+        print(f"note: cost writes no file; --out is read as --output-tokens {options.out}", file=sys.stderr)
+        return run(replace(options, output_tokens=options.out, out=None))
     from itertools import product
     from pathlib import Path
 

@@ -133,5 +133,5 @@ def ranking(one: Comparison) -> str:
     told = [*(doubt.action for doubt in fit.reading.doubts), *fit.certificate.table_notes]
     notes = "".join(f"\n\nnote: {note}" for note in told)
     words = f"{one.verdict}\nResiduals of {best}: {adequacy(fit).verdict}{notes}"
-    ranks = terminal_text.table(shown_comparison(one), room, float_format=lambda x: f"{x:.4g}", na_rep="")
+    ranks = terminal_text.table(terminal_text.aligned(shown_comparison(one)), room)
     return f"{ranks}\n\n{terminal_text.fold(words, room)}"

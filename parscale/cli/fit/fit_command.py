@@ -38,7 +38,7 @@ class Options(LevelOptions, RowOptions, RunsOptions):
     )
     save: bool = switch("save each fit, to results/fits/LAW-TABLE[-GROUP].json")
     out: str | None = option(None, "save each fit, to PATH/fits/LAW-GROUP.json", metavar="PATH")
-    details: bool = switch("how the fit was made and checked: law, objective, condition, cross-check, power")
+    details: bool = switch("how the fit was made and checked: law, objective, condition, cross-check")
 
 
 def run(options: Options) -> str | Partly:

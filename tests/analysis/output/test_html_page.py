@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.output.html_page import Page, html_table, page_path
+from analysis.output.html_page import Page, html_table, page_path, sentence
+from scaling.selection.verdict import without_fit
 
 
 def test_a_page_goes_to_the_file_named_or_into_the_folder(tmp_path):
@@ -91,3 +92,23 @@ def test_a_page_is_written_whole_into_a_folder_that_is_made(page, tmp_path):
     path = page.write(tmp_path / "a" / "b" / "page.html")
     assert path.read_text(encoding="utf-8") == page.html
     assert [p.name for p in path.parent.iterdir()] == ["page.html"]
+
+
+def test_what_is_folded_is_linked_from_the_contents(page):
+    page.contents()
+    with page.fold("Every <run>"):
+        page.text("inside")
+    with page.fold("empty"):
+        page.missing([])
+    assert page.html.count("<details>") == page.html.count("<nav>") == 1
+    link = re.search(r'<a href="#(.*?)">Every &lt;run&gt;</a>', page.html)
+    assert f'<summary>Every &lt;run&gt;</summary><span id="{link[1]}"></span><p>inside</p>' in page.html
+    assert "empty" not in page.html
+    assert "<nav>" not in Page("none", "x").html
+
+
+def test_a_verdict_is_three_answers_and_their_basis(page):
+    page.verdict(without_fit("no <runs>"), "mine")
+    assert page.html.count('class="answer tell"') == page.html.count("<p>No &lt;runs&gt;.</p>") == 3
+    assert "<h2>mine</h2>" in page.html
+    assert sentence("a point. ends.") == "A point. ends."

@@ -11,9 +11,17 @@ def test_no_number_of_a_table_is_broken_on_a_narrow_terminal(monkeypatch, capsys
     assert parscale.main(words.split()) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
-    for number in ("3.3831", "0.14356", "4.8333e+20", "72.711", "4413.9", "6.4444e+20", "31.332", "5885.2"):
+    for number in ("3.383", "0.1436", "4.83e+20", "72.71", "4414", "6.44e+20", "31.33", "5885"):
         assert number in out.split()
     assert out.count("1.6B") == 4  # each of two tables says whose its numbers are
+
+
+def test_out_is_the_old_name_of_output_tokens_and_says_so(capsys):
+    assert parscale.main(["cost", "--out", "128", "--json"]) == 0
+    old = capsys.readouterr()
+    assert parscale.main(["cost", "--output-tokens", "128", "--json"]) == 0
+    assert capsys.readouterr().out == old.out
+    assert "--output-tokens 128" in old.err
 
 
 @pytest.mark.parametrize(

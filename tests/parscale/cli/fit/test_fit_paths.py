@@ -11,9 +11,9 @@ from parscale.cli.fit import fit_paths
 LOSSES = Path(__file__).parents[4] / "results" / "published" / "losses.csv"
 
 
-def fit(*words: str, capsys: pytest.CaptureFixture[str]) -> str:
+def fit(*words: str, capsys: pytest.CaptureFixture[str], save: tuple[str, ...] = ("--save",)) -> str:
     """What `parscale fit` prints."""
-    assert parscale.main(["fit", *words, "--law", "dense"]) == 0
+    assert parscale.main(["fit", *words, "--law", "dense", *save]) == 0
     return capsys.readouterr().out
 
 
@@ -58,3 +58,10 @@ def test_a_table_without_a_name_of_its_own_takes_its_folders() -> None:
     assert fit_paths.table_name("a/b/runs.parquet") == "b"
     assert fit_paths.table_name("a/b.csv") == "b"
     assert fit_paths.table_name("..") == Path("..").resolve().name
+
+
+def test_nothing_is_written_unless_told(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(tables.rglob("*"))
+    assert "saved" not in fit("mine.csv", capsys=capsys, save=())
+    assert parscale.main(["compare", "mine.csv", "--laws", "dense"]) == 0
+    assert sorted(tables.rglob("*")) == before

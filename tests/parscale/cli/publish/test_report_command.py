@@ -27,7 +27,7 @@ def test_the_page_is_asked_for_as_the_call_says(monkeypatch, capsys, words, out,
     assert parscale.main(["report", "a sweep", *words]) == 0
     assert capsys.readouterr().out == "the/page.html\n"
     ((given, more),) = asked
-    assert given == ("a sweep", out)
+    assert given == (("a sweep",), out)
     assert more == {
         "command": " ".join(["parscale report a sweep", *(words if not out else [])]),
         "objective": objective,

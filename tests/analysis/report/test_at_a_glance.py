@@ -1,0 +1,42 @@
+"""The top of a report: means over random seeds, sizes as numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.output.html_page import Page
+from analysis.report import at_a_glance
+from analysis.sweep import results
+from tests.analysis.sweep_of_runs import sweep
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """Three sizes whose names sort otherwise than their numbers, two seeds."""
+    folder = tmp_path_factory.mktemp("sweeps") / "s"
+    table = sweep(folder, (51234, 181000, 702000), (1, 2, 4))
+    table["size"] = table["N"].map({51234: "64x8", 181000: "128x8", 702000: "1024x8"})
+    again = table.assign(seed=1, loss=table["loss"] + 0.01, run_id=table["run_id"] + "b")
+    pd.concat([again[::-1], table.assign(seed=0)]).to_parquet(folder / "runs.parquet")
+    return results.read_sweep(folder)
+
+
+def test_means_and_spread_over_seeds_sizes_as_numbers(seen):
+    table = at_a_glance.seeds_table(seen)
+    assert table["size"].tolist() == ["64x8"] * 3 + ["128x8"] * 3 + ["1024x8"] * 3
+    assert table["P"].tolist() == [1, 2, 4] * 3
+    assert table["runs"].tolist() == [2] * 9
+    assert table["spread"].tolist() == pytest.approx([0.01 / np.sqrt(2)] * 9)
+    runs = seen.runs.groupby(["N", "P"])["loss"].mean()
+    assert table["loss"].tolist() == pytest.approx(runs.tolist())
+    assert table["change"].notna().tolist() == [False, True, True] * 3
+    assert at_a_glance.by_size(seen.runs)["N"].is_monotonic_increasing
+
+
+def test_the_verdict_stands_before_the_figures_and_the_table(seen):
+    page = Page("s", "x")
+    drawn = at_a_glance.add_glance(page, seen, {})
+    assert drawn == []
+    kinds = ["verdict" in page.parts[0], "<table>" in page.parts[-1]]
+    assert kinds == [True, True]
+    assert all(one.text[1:] in page.html.replace("&lt;", "<") for one in seen.verdicts["stdlib"].answers)
