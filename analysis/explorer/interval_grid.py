@@ -19,7 +19,7 @@ from scaling.forecasting.widened import Widening, drift_words, widening_of
 from scaling.laws.base import Array
 from scaling.uncertainty.hull import HULL, hull_sides
 
-SHOWN = {1: (7, 25, 13), 2: (5, 13, 9), 3: (3, 6, 4)}  # nodes below, within and above the runs, by axes
+SHOWN = {1: (7, 25, 13), 2: (4, 9, 7), 3: (3, 5, 4)}  # nodes below, within and above the runs, by axes
 SEARCHED = {1: (3, 13, 5), 2: (3, 9, 4), 3: (0, 3, 2)}  # where ends are searched
 FEWEST = (2, 3, 2)
 LEAST = 1e-9  # of linear theory's half-width: no end is nearer

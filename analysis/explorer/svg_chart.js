@@ -106,7 +106,7 @@ const Chart = (() => {
   }
 
   function shapes(s, x, y) {
-    const known = s.points.filter((p) => p.slice(1).every((v) => Number.isFinite(v)));
+    const known = s.points.filter((p) => p.every((v) => Number.isFinite(v)));
     const path = (points) => points.map(([a, b], i) => `${i ? "L" : "M"}${x.to(a).toFixed(1)} ${y.to(b).toFixed(1)}`).join("");
     if (!known.length) return [];
     if (s.kind === "band") {
@@ -126,7 +126,7 @@ const Chart = (() => {
 
   // A word at the nearest point of any series, and a click that hands over where it was.
   function listen(svg, spec, box, x, y) {
-    const all = spec.series.filter((s) => s.kind !== "band").flatMap((s) => s.points.filter(([, b]) => Number.isFinite(b)).map((p) => [x.to(p[0]), y.to(p[1]), s, p]));
+    const all = spec.series.filter((s) => s.kind !== "band").flatMap((s) => s.points.filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b)).map((p) => [x.to(p[0]), y.to(p[1]), s, p]));
     const tip = node("g", { visibility: "hidden", "pointer-events": "none" });
     svg.append(tip);
     const spot = ({ clientX, clientY }) => {

@@ -32,7 +32,7 @@ def _searched(axes: Mapping[str, PageAxis], streams: Array) -> PointGrid:
     """Where ends are searched: within the runs and at the ends of the page, from the second P that was run."""
     N, P = axes["N"], axes["P"]
     more = streams[streams > 1] if streams.max() > 1 else np.array([2.0])
-    ends = {"N": [N.least, N.low, np.sqrt(N.low * N.high), N.high, N.most], "P": [*more[[0, more.size // 2, -1]], P.most]}
+    ends = {"N": [N.least, *np.geomspace(N.low, N.high, 7), N.most], "P": [*more[[0, more.size // 2, -1]], P.most]}
     return PointGrid(axes, {name: (np.unique(axes[name].inner(at)),) for name, at in ends.items()})
 
 
