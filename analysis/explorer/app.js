@@ -32,7 +32,10 @@ const App = (() => {
   }
   // Values of an axis that get a line each: those that were run, where they are few, and the chosen one.
   function levels(axis, chosen, name) {
-    if (axis.kind === "levels") return axis.codes;
+    if (axis.kind === "levels") { // a line each is too many of many
+      const { codes } = axis, some = codes.length <= 7 ? codes : [0, 1, 2, 3, 4, 5].map((i) => codes[Math.round(i * (codes.length - 1) / 5)]);
+      return codes.filter((c) => some.includes(c) || c === chosen);
+    }
     const even = axis.levels.length ? axis.levels : [0, 1, 2, 3].map((i) => Law.outer(axis, Law.inner(axis, axis.low) + (Law.inner(axis, axis.high) - Law.inner(axis, axis.low)) * i / 3));
     return [...new Set([...(name === "P" ? even.filter((v) => v <= 64) : even), chosen])].sort((a, b) => a - b);
   }
@@ -143,26 +146,29 @@ const App = (() => {
 
   function answers(v) {
     const { now, law, source, both } = v, many = streams(source);
+    const point = Object.entries(state.at).map(([name, value]) => `${name} = ${Format.value(source.axes[name], value)}`);
+    $("loss-of").textContent = many ? "Loss of one more run there" : `Loss of one more run at ${point.join(", ")}`;
     $("loss").textContent = Format.loss(both ? both.loss : now.loss);
     const ends = both ?? now, told = both || law.interval;
     $("loss-range").textContent = told ? `95% of new runs: ${Format.range(ends.lower, ends.upper, Format.loss)} nats per token` : `no interval: ${both ? "" : why(law)}`;
     $("worth-tile").hidden = !many;
     if (many) worthTile(v);
     const pooled = source.pool.forecast !== null;
-    $("basis").textContent = pooled ? "By all laws together, weighted by their evidence (scaling.forecast); each law by itself is below."
+    $("basis").textContent = pooled ? "By all laws together, weighted by their evidence (scaling.forecast); the laws one by one are below."
       : `By ${law.title} alone${source.pool.why ? `: ${source.pool.why}` : ""}.`;
     lawTable(v, many);
     $("beyond").textContent = now.beyond && law.interval ? `Beyond the runs the interval of ${law.title} is a forecast by it alone, widened by ${now.beyond}.` : "";
     $("formula").textContent = `${law.title}: ${law.formula} (${law.fields}). R² ${known(law.r2, Format.loss)}${law.withoutP === null ? "" : ` (without P: ${Format.loss(law.withoutP)})`}, RMSE ${known(law.rmse, (e) => e.toPrecision(2))} on ${source.runs.loss.length} runs; fit ${law.status}.`;
     $("warning").replaceChildren(...warnings(v).map((text) => make("p", { textContent: text })));
     costs(v);
-    $("bar").textContent = `${Object.entries(state.at).map(([name, value]) => `${name} ${Format.value(source.axes[name], value)}`).join(", ")}: loss ${$("loss").textContent}${many ? `, worth ${$("worth").textContent}` : ""}`;
+    $("bar").textContent = `${point.join(", ")}: loss ${$("loss").textContent}${many ? `, worth ${$("worth").textContent}` : ""}`;
   }
   function worthTile(v) {
     const { source, dense } = v, both = Law.worthTogether(source, state.at), axis = source.axes.N;
     const N = both ? state.at.P === 1 ? state.at.N : both.estimate : dense.N, ends = both ?? dense;
+    $("worth-of").textContent = `At N = ${Format.count(state.at.N)}, P = ${state.at.P} is worth`;
     $("worth").textContent = N > axis.most || N <= 0 ? "not told" : `${Format.times(N / state.at.N)} N`;
-    $("worth-range").textContent = state.at.P === 1 ? "P = 1 is the baseline itself" : `${Format.size(axis, N)} parameters with one stream; 95%: ${Format.sizes(axis, ends.lower, ends.upper)}`;
+    $("worth-range").textContent = state.at.P === 1 ? "P = 1 is the baseline itself" : `${Format.size(axis, N)} parameters with one stream; 95%: ${Number.isNaN(ends.lower) ? "see below" : Format.sizes(axis, ends.lower, ends.upper)}`;
   }
   function lawTable(v, many) {
     const { source, both } = v, weight = source.pool.weights, axis = source.axes.N;
@@ -171,7 +177,7 @@ const App = (() => {
       const out = [law.title, share === undefined ? "—" : share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`, Format.loss(e.loss), interval(law, e)];
       if (many) {
         const w = Law.worth(law, name, state.at), told = source.worth && source.worth.laws[name];
-        out.push(law.axes.includes("P") ? Format.size(axis, w.N) : "knows no P", law.axes.includes("P") ? told ? Format.sizes(axis, w.lower, w.upper) : why(law) : "");
+        out.push(law.axes.includes("P") ? Format.size(axis, w.N) : "knows no P", law.axes.includes("P") ? told ? Format.sizes(axis, w.lower, w.upper) : source.worth ? why(law) : "see Fit.equivalent_N" : "");
       }
       return [...out, known(law.r2, Format.loss), known(law.rmse, (x) => x.toPrecision(2))];
     };
@@ -181,8 +187,8 @@ const App = (() => {
       rows.push(["laws together", "100%", Format.loss(both.loss), Format.range(both.lower, both.upper, Format.loss),
         ...(many ? w ? [Format.size(axis, w.estimate), Format.sizes(axis, w.lower, w.upper)] : ["—", "—"] : []), "", ""]);
     }
-    Tables.fill($("law-table"), "This point by the law, its rivals that are switched on, and all laws together. Intervals are those of parscale predict and forecast.",
-      ["law", "evidence", "loss", "95% of new runs", ...(many ? ["worth at P = 1", "95% interval"] : []), "R²", "RMSE"], rows);
+    Tables.fill($("law-table"), "The law, the rivals that are switched on, and all laws together; N at P = 1 is the size with the same loss. Intervals are those of parscale predict and parscale forecast.",
+      ["law", "evidence", "loss", "95% of new runs", ...(many ? ["N at P = 1", "95% interval"] : []), "R²", "RMSE"], rows);
   }
 
   // The streams' price beside that of the one-stream model with the same loss.

@@ -43,10 +43,11 @@ const Charts = (() => {
     if (law.axes.includes("P") && source.worth && source.worth.laws[state.law]) series.push({ kind: "band",
       name: "95% by this law", color: view.color(state.law), points: Ps.map((P) => { const e = of(state.law, P); return [P, e.lower / N, cap(e.upper / N)]; }) });
     lines.forEach((name, i) => series.push(lawLine(view, name, Ps.map((P, j) => [P, shown[i][j]]), { width: i ? 2 : 3 })));
+    if (both) series.push({ kind: "line", name: "laws together", color: "--text", width: 2.5, points: Ps.map((P) => [P, Law.worthTogether(source, { ...state.at, P }).estimate / N]) });
     const { N: sizes, P: asked, multiple } = source.byPoints;
     if (sizes.length) series.push({ kind: "points", name: "the runs alone, every size", symbol: "circle", color: "--text", open: true, table: false,
       points: sizes.map((_, i) => [asked[i], multiple[i], i]), say: ([P, m, i]) => `N ${Format.count(sizes[i])}, P ${P}: ${Format.times(m)}, without a law` });
-    const here = of(state.law, state.at.P).N / N;
+    const here = (both ? Law.worthTogether(source, state.at).estimate : of(state.law, state.at.P).N) / N;
     series.push(star(state.at.P, here, `N ${Format.count(N)}, P ${state.at.P}: ${Format.times(here)}`));
     const ticks = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((v) => [v, String(v)]);
     return { label: "N_eq / N against P", series, click: (P) => ({ P }),
@@ -76,7 +77,7 @@ const Charts = (() => {
         say: ([v, l]) => `run: ${along} ${Format.value(axis, v)}${value === null ? "" : `, ${by} ${Format.value(source.axes[by], value)}`}, loss ${Format.loss(l)}` });
     }
     for (const name of state.rivals) series.push(lawLine(view, name, xs.map((v) => [v, Law.loss(source.laws[name], at(v, null))])));
-    const now = Law.loss(law, state.at);
+    const now = (Law.together(source, state.at) ?? Law.interval(law, state.at)).loss;
     series.push(star(state.at[along], now, `${along} ${Format.value(axis, state.at[along])}: ${Format.loss(now)}`));
     const seen = series.filter((s) => s.kind !== "band").flatMap((s) => s.points.map(([, v]) => v));
     if (axis.kind === "levels") Object.assign(x, { range: [axis.codes[0] - 0.5, axis.codes[axis.codes.length - 1] + 0.5], ticks: axis.codes.map((c, i) => [c, axis.names[i]]), runs: null });

@@ -79,7 +79,7 @@ def read_sources(
     found: list[ExploredRuns] = []
     for one in given:
         if isinstance(one, scaling.Fit):
-            parts = [_of_fit(one, "fit")]
+            parts = [_of_fit(one, _law_name(one))]
         elif Path(one).suffix == ".json":
             parts = [_from_file(Path(one))]
         else:
@@ -101,7 +101,7 @@ def _from_file(path: Path) -> ExploredRuns:
 def _of_fit(fit: scaling.Fit, where: str) -> ExploredRuns:
     """A fit with its own runs; where: what an error calls it."""
     law, corpus = _law_name(fit), corpus_of(fit)
-    title = corpus_name(corpus) if corpus else Path(where).stem.removeprefix(f"{law}-")
+    title = corpus_name(corpus) if corpus else Path(where).name.removesuffix(".json").removeprefix(f"{law}-")
     runs = pd.DataFrame({**fit.axes, "loss": fit.loss})
     if not can_be_explored(fit, axes_of(runs, [fit.law])):
         raise ValueError(

@@ -88,7 +88,7 @@ def page_text(sources: Sequence[ExploredRuns], *, command: str, origin: str) -> 
         "CSS": _text("page.css"),
         "VERDICT": "".join(verdict_html(f"s{i}", source) for i, source in enumerate(sources)),
         "STATIC": "".join(map(static_tables, sources, [one["laws"] for one in told["sources"]])),
-        "FIGURES": "".join(map(_figure, FIGURES)).replace('<figure class="card" id="cost-figure">', _cost_card() + '<figure class="card" id="cost-figure">'),
+        **{name.upper(): _figure(name) for name in FIGURES},
         "BIBTEX": escape(BIBTEX.replace("VERSION", release)),
         "FOOTER": footer,
         "DATA": data.replace("<", "\\u003c"),
@@ -114,10 +114,10 @@ def verdict_html(identity: str, source: ExploredRuns) -> str:
 
 
 def _figure(name: str) -> str:
-    """One chart with its heading, its caption, its table and the buttons that save it."""
+    """One chart with its heading, its caption, its table and the buttons that save it; costs before theirs."""
     title, pick, caption = FIGURES[name]
     save = "".join(f'<button type="button" data-save="{kind}">{kind.upper()}</button>' for kind in ("png", "svg", "csv"))
-    return (
+    return (_cost_card() if name == "cost" else "") + (
         f'<figure class="card" id="{name}-figure"><div class="head"><h2>{title}</h2>{pick}<span class="save">{save}</span></div>'
         f'<div class="chart" id="{name}-chart"></div><figcaption>{caption}</figcaption>'
         f'<details><summary>As a table</summary><div class="wide"><table id="{name}-table"></table></div></details></figure>'

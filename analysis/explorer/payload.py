@@ -129,7 +129,7 @@ def law_payload(name: str, fit: scaling.Fit, axes: Mapping[str, PageAxis], looke
     known = sound and looked_at and fit.degrees_of_freedom > 0
     return {
         "title": TITLES.get(name, name),
-        "formula": (law.__doc__ or type(law).__name__).splitlines()[0].partition(":")[0].removesuffix("."),
+        "formula": (fit.form.whole.__doc__ or name).splitlines()[0].partition(":")[0].removesuffix("."),
         "axes": list(law.axes),
         "fields": ", ".join(f"{n} {float(getattr(law, n)):.4g}" for n in law.names()),
         "nodes": grid.told(),
