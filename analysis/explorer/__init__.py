@@ -16,7 +16,6 @@ from pathlib import Path
 import scaling
 from analysis.explorer.explored_runs import ExploredRuns, mixed_notes, read_sources
 from analysis.explorer.explorer_page import page_text
-from analysis.explorer.payload import first_law
 from analysis.output.html_page import page_path
 from analysis.paper.published_numbers import FOLDER
 from scaling.data.atomic_files import replacing
@@ -24,7 +23,7 @@ from scaling.data.query import WHOLE, Asked
 from scaling.optimise.objectives import Objective
 
 Source = Path | str | scaling.Fit
-__all__ = ["notes", "open_in_browser", "read", "write", "write_explored"]
+__all__ = ["open_in_browser", "page_notes", "read", "write", "write_explored"]
 
 
 def write(
@@ -71,7 +70,7 @@ def write_explored(
 
 def page_notes(found: Sequence[ExploredRuns]) -> list[str]:
     """What the runs say against fitting them as one, by the law that each source is first shown with."""
-    told = ((one.title, note) for one in found for note in mixed_notes(one.fits[first_law(one)]))
+    told = ((one.title, note) for one in found for note in mixed_notes(one.first))
     return [f"{title}: {note}" for title, note in told]
 
 

@@ -4,131 +4,249 @@ const App = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   Law.unpack(data);
   const $ = (id) => document.getElementById(id);
-  const BOXES = ["N", "P", "batch", "input", "output"];
-  const first = data.sources[0];
-  const base = { source: first.id, law: first.start, N: first.example.N, P: first.example.P, batch: 1,
-    input: 512, output: 512, device: Object.keys(data.devices)[0], axis: "latency", rivals: [] };
-  let state = base, drawn = false, pending = false;
+  const WORK = ["batch", "input", "output"];
+  const FREE = { device: Object.keys(data.devices)[0], batch: 1, input: 512, output: 512, axis: "latency" };
+  const DASHES = ["7 4", "2 3", "9 3 2 3", "12 4", "4 4", "1 4", "14 3 2 3 2 3", "5 2"];
+  const faults = new Map(); // what was refused, by box
+  let state = State.first(data.sources[0], { ...FREE }), drawn = "", pending = false, charts = [];
+
+  const sourceOf = (id) => data.sources.find((s) => s.id === id);
+  const streams = (source) => "P" in source.axes && "N" in source.axes;
 
   // All that the answers, charts and tables are made from.
   function view() {
-    const source = data.sources.find((s) => s.id === state.source), law = source.laws[state.law];
-    const rivals = state.rivals.filter((name) => name !== state.law).map((name) => source.laws[name]);
-    const work = { batch: state.batch, input: state.input, output: state.output };
-    const device = data.devices[state.device];
-    return { source, law, rivals, state, device,
-      cost: (N, P) => (Number.isFinite(N) ? Cost.estimate(N, P, work, device, data.model) : null),
-      now: Law.predict(law, state.N, state.P), dense: Law.equivalent(law, state.N, state.P, 1) };
+    const source = sourceOf(state.source), law = source.laws[state.law], names = Object.keys(source.laws), axes = Object.keys(source.axes);
+    const work = { batch: state.cost.batch, input: state.cost.input, output: state.cost.output }, device = data.devices[state.cost.device];
+    const smooth = axes.filter((name) => source.axes[name].kind !== "levels");
+    const along = state.along in source.axes ? state.along : smooth[0] ?? axes[0];
+    const few = axes.filter((name) => name !== along).sort((a, b) => (source.axes[b].kind === "levels") - (source.axes[a].kind === "levels"));
+    const by = few.includes("P") ? "P" : few[0] ?? null, over = smooth.includes("P") && along !== "P" ? "P" : smooth.find((name) => name !== along);
+    return { source, law, state, device, along, by, over, axes,
+      color: (name) => `--law-${names.indexOf(name) % 8}`,
+      dash: (name) => (name === state.law ? "" : DASHES[names.indexOf(name) % 8]),
+      levels: (name) => levels(source.axes[name], state.at[name], name),
+      near: (name, v) => { const axis = source.axes[name]; return axis.kind === "levels" ? v === state.at[name] : Math.abs(Law.inner(axis, v) - Law.inner(axis, state.at[name])) < 0.1; },
+      cost: (N, P) => (Number.isFinite(N) && N > 0 ? Cost.estimate(N, P, work, device, data.model) : null),
+      now: Law.interval(law, state.at), both: Law.together(source, state.at),
+      dense: streams(source) ? Law.worth(law, state.law, state.at) : { N: state.at.N } };
+  }
+  // Values of an axis that get a line each: those that were run, where they are few, and the chosen one.
+  function levels(axis, chosen, name) {
+    if (axis.kind === "levels") { // a line each is too many of many
+      const { codes } = axis, some = codes.length <= 7 ? codes : [0, 1, 2, 3, 4, 5].map((i) => codes[Math.round(i * (codes.length - 1) / 5)]);
+      return codes.filter((c) => some.includes(c) || c === chosen);
+    }
+    const even = axis.levels.length ? axis.levels : [0, 1, 2, 3].map((i) => Law.outer(axis, Law.inner(axis, axis.low) + (Law.inner(axis, axis.high) - Law.inner(axis, axis.low)) * i / 3));
+    return [...new Set([...(name === "P" ? even.filter((v) => v <= 64) : even), chosen])].sort((a, b) => a - b);
   }
 
+  // ---- controls -----------------------------------------------------------------------------
   function options(select, entries, chosen) {
-    select.replaceChildren(...entries.map(([value, text]) => new Option(text, value, false, value === chosen)));
+    select.replaceChildren(...entries.map(([value, text]) => new Option(text, value, false, String(value) === String(chosen))));
+  }
+  const make = (tag, more, ...children) => { const one = Object.assign(document.createElement(tag), more); one.append(...children); return one; };
+
+  // Whole values of an axis that its slider stops at: evenly spread on a log scale.
+  function stops({ least, most }) {
+    const found = Array.from({ length: 25 }, (_, i) => Math.round(least * (most / least) ** (i / 24)));
+    return [...new Set(found)];
+  }
+  // A slider's place and an axis' value: half of the way is the range that was run.
+  function scale(axis) {
+    if (axis.whole && axis.kind === "log") {
+      const all = stops(axis), at = (v) => all.reduce((best, one, i) => (Math.abs(Math.log(one / v)) < Math.abs(Math.log(all[best] / v)) ? i : best), 0);
+      return { most: all.length - 1, place: at, value: (p) => all[p] };
+    }
+    const u = [axis.least, axis.low, axis.high, axis.most].map((v) => Law.inner(axis, v));
+    const cut = axis.low === axis.high ? [0, 400, 400, 1000] : [0, u[1] > u[0] ? 220 : 0, u[3] > u[2] ? 740 : 1000, 1000];
+    const between = (x, from, to) => {
+      const i = [0, 1, 2].find((k) => to[k + 1] > to[k] && from[k + 1] > from[k] && x <= from[k + 1]) ?? 2;
+      return to[i] + (x - from[i]) / (from[i + 1] - from[i] || 1) * (to[i + 1] - to[i]);
+    };
+    return { most: 1000, place: (v) => Math.round(between(Law.inner(axis, v), u, cut)), value: (p) => Number(Law.outer(axis, between(p, cut, u)).toPrecision(3)) };
   }
 
-  function controls() {
-    const source = data.sources.find((s) => s.id === state.source), laws = Object.entries(source.laws);
+  function axisControl(name, axis) {
+    const label = make("label", { className: "name", htmlFor: `at-${name}` }, make("b", {}, name), axis.unit ? `, ${axis.unit}` : "");
+    if (axis.kind === "levels") {
+      const select = make("select", { id: `at-${name}` });
+      options(select, axis.codes.map((c, i) => [c, axis.names[i]]), state.at[name]);
+      select.addEventListener("change", () => set({ at: { [name]: Number(select.value) } }));
+      return make("div", {}, label, select);
+    }
+    const box = make("input", { id: `at-${name}`, type: "text", autocomplete: "off", spellcheck: false });
+    box.setAttribute("aria-describedby", "message");
+    box.addEventListener("change", () => typed(name, box, (text) => State.checkAxis(name, axis, text), (value) => ({ at: { [name]: value } })));
+    const { most, place, value } = scale(axis), slider = make("input", { id: `slide-${name}`, type: "range", min: 0, max: most, step: 1, className: "noprint" });
+    slider.setAttribute("aria-label", `${name}, by slider`);
+    slider.addEventListener("input", () => { settle(box); set({ at: { [name]: value(Number(slider.value)) } }); });
+    const [from, to] = [axis.low, axis.high].map((v) => 100 * place(v) / most), runs = make("i", {});
+    Object.assign(runs.style, { left: `${from}%`, width: `${Math.max(to - from, 1.5)}%` });
+    const said = axis.low === axis.high ? `run at ${Format.count(axis.low)}` : `run from ${Format.count(axis.low)} to ${Format.count(axis.high)}`;
+    return make("div", {}, make("div", { className: "label-row" }, label, make("span", { className: "soft" }, said)),
+      make("div", { className: "pair" }, make("div", { className: "track noprint" }, slider, make("div", { className: "ran" }, runs)), box));
+  }
+
+  function controls(source) {
     options($("source"), data.sources.map((s) => [s.id, s.title]), state.source);
-    options($("law"), laws.map(([name, law]) => [name, law.title]), state.law);
-    options($("device"), Object.entries(data.devices).map(([k, d]) => [k, d.name]), state.device);
-    $("axis").value = state.axis;
+    $("source-row").hidden = data.sources.length < 2;
+    options($("device"), Object.entries(data.devices).map(([k, d]) => [k, d.name]), state.cost.device);
+    $("axes").replaceChildren(...Object.entries(source.axes).map(([name, axis]) => axisControl(name, axis)));
+    options($("along"), Object.keys(source.axes).map((name) => [name, name]), view().along);
+    document.querySelectorAll(".verdict").forEach((one) => { one.hidden = one.dataset.source !== state.source; });
+  }
+  function lawControls(source) {
+    const laws = Object.entries(source.laws), weight = source.pool.weights, v = view();
+    const share = (name) => (name in weight ? ` (${weight[name] < 0.005 ? "<1" : Math.round(100 * weight[name])}%)` : "");
+    options($("law"), laws.map(([name, law]) => [name, law.title + share(name)]), state.law);
     $("rivals").replaceChildren(...laws.filter(([name]) => name !== state.law).map(([name, law]) => {
-      const label = document.createElement("label"), box = document.createElement("input");
-      Object.assign(box, { type: "checkbox", value: name, checked: state.rivals.includes(name) });
+      const box = make("input", { type: "checkbox", value: name, checked: state.rivals.includes(name) });
       box.addEventListener("change", () => set({ rivals: state.rivals.filter((r) => r !== name).concat(box.checked ? [name] : []) }));
-      label.append(box, ` ${law.title}`);
-      return label;
+      const swatch = make("i", { className: "swatch" });
+      swatch.style.borderTopColor = `var(${v.color(name)})`;
+      return make("label", {}, box, swatch, `${law.title}${share(name)}`);
     }));
     $("rival-box").hidden = laws.length < 2;
   }
 
-  const exact = (v) => { // the shortest text that reads back as the same number
-    const short = Format.count(v);
-    return State.parseSize(short) === v ? short : String(v);
-  };
-  function showInputs() {
-    for (const name of BOXES) if (document.activeElement !== $(name)) $(name).value = name === "N" ? exact(state.N) : state[name];
-    $("N-slider").value = Math.log10(state.N);
-    $("N-slider").setAttribute("aria-valuetext", Format.count(state.N));
-    $("P-slider").value = state.P;
+  const exact = (v) => { const short = Format.count(v); return State.parseSize(short) === v ? short : String(v); }; // reads back as itself
+  function showInputs(source) {
+    for (const [name, axis] of Object.entries(source.axes)) {
+      const box = $(`at-${name}`);
+      if (axis.kind === "levels") { box.value = String(state.at[name]); continue; }
+      if (!faults.has(box) && document.activeElement !== box) box.value = exact(state.at[name]);
+      $(`slide-${name}`).value = scale(axis).place(state.at[name]);
+      $(`slide-${name}`).setAttribute("aria-valuetext", Format.count(state.at[name]));
+    }
+    for (const name of WORK) if (!faults.has($(name)) && document.activeElement !== $(name)) $(name).value = state.cost[name];
+    $("axis").value = state.cost.axis;
+    $("device").value = state.cost.device;
   }
 
+  // ---- answers ------------------------------------------------------------------------------
   function warnings(v) {
-    const { runs } = v.source, out = [], N = [Math.min(...runs.N), Math.max(...runs.N)], P = [Math.min(...runs.P), Math.max(...runs.P)];
-    const past = [];
-    if (state.N < N[0] || state.N > N[1]) past.push(`N was run from ${Format.count(N[0])} to ${Format.count(N[1])}`);
-    if (state.P < P[0] || state.P > P[1]) past.push(P[0] === P[1] ? `only P = ${P[0]} was run` : `P was run from ${P[0]} to ${P[1]}`);
-    if (past.length) out.push(`Outside the data: ${past.join("; ")}. Compare the rival laws.`);
-    const paper = v.source.laws.parallel;
-    if (!v.law.sound) out.push(`This fit is in doubt: ${v.law.status} (${v.law.detail}).`);
-    else if (paper && !paper.sound) out.push(`On these runs the paper's law is in doubt: ${paper.status} (${paper.detail}). Shown is another.`);
-    out.push(...v.law.notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`));
-    if (v.law.error > 1e-4) out.push(`This law bends more sharply than the page's grid of sizes: losses may be off by ${(100 * v.law.error).toPrecision(2)}%. Fit.predict is exact.`);
-    const mine = v.cost(state.N, state.P);
-    if (mine === null) out.push("No transformer of the paper's family is that small: no cost is given.");
-    else if (mine.memory > v.device.memory) out.push(`It does not fit: ${v.device.name} holds ${Format.bytes(v.device.memory)}.`);
+    const { source, law } = v, out = [], past = [];
+    for (const [name, axis] of Object.entries(source.axes)) {
+      if (axis.kind === "levels" || (state.at[name] >= axis.low * (1 - 1e-9) && state.at[name] <= axis.high * (1 + 1e-9))) continue;
+      past.push(axis.low === axis.high ? `only ${name} = ${Format.count(axis.low)} was run` : `${name} was run from ${Format.count(axis.low)} to ${Format.count(axis.high)}`);
+    }
+    if (past.length) out.push(`Outside the runs: ${past.join("; ")}.`);
+    const paper = source.laws.parallel;
+    if (!law.sound) out.push(`This fit is in doubt: ${law.status} (${law.detail}).`);
+    else if (paper && !paper.sound && state.law !== "parallel") out.push(`On these runs the paper’s law is in doubt: ${paper.status} (${paper.detail}).`);
+    out.push(...law.notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`));
+    if (law.error > 1e-4) out.push(`This law bends more sharply than the page’s grid: losses may be off by ${(100 * law.error).toPrecision(2)}%. Fit.predict is exact.`);
     return out;
   }
 
   // Never R² alone: beside it what the law reaches without P, and the error.
   const known = (v, how) => (v === null ? "none" : how(v));
-  const quality = (law) => [known(law.r2, Format.loss), law.streams ? known(law.withoutP, Format.loss) : "", known(law.rmse, (e) => e.toPrecision(2))];
+  const why = (law) => (!law.sound ? "none: fit in doubt" : !law.lookedAt ? "not searched: little evidence" : "not determined");
+  const interval = (law, e) => (law.interval ? Format.range(e.lower, e.upper, Format.loss) : why(law));
 
   function answers(v) {
-    const { now, law } = v;
-    $("loss").textContent = Format.loss(now.loss);
-    const range = (low, high, how) => (law.sound ? Format.range(low, high, how) : "none: fit in doubt");
-    $("mean").textContent = range(now.lower, now.upper, Format.loss);
-    $("run").textContent = range(now.newLower, now.newUpper, Format.loss);
-    $("beyond").textContent = now.beyond && `Beyond the runs one new run’s interval is a forecast by this law alone, widened by ${now.beyond}.`;
-    const [r2, withoutP, rmse] = quality(law);
-    $("formula").textContent = `${law.formula} ${law.fields}. R² ${r2}${withoutP && ` (without P: ${withoutP})`}, RMSE ${rmse} on ${v.source.runs.N.length} runs; fit ${law.status}.`;
-    Tables.fill($("equivalents"), "Sizes with the same loss, 95% interval.", ["streams", "N", "interval"],
-      Charts.STREAMS.map((Q) => {
-        const e = Law.equivalent(law, state.N, state.P, Q);
-        return [`P = ${Q}`, Format.count(e.N), state.P === Q ? "the point itself" : law.streams ? range(e.lower, e.upper, Format.count) : "this law knows no P"];
-      }));
-    $("warning").replaceChildren(...warnings(v).map((text) => Object.assign(document.createElement("p"), { textContent: text })));
-    $("rival-table").hidden = v.rivals.length === 0;
-    Tables.fill($("rival-table"), "What the laws switched on say of this point.", ["law", "loss", "less this law's", "same loss at P = 1", "R²", "R² without P", "RMSE"],
-      [law, ...v.rivals].map((r) => {
-        const value = Law.loss(r, state.N, state.P);
-        return [r.title, Format.loss(value), r === law ? "" : (value - now.loss).toFixed(4), Format.count(Law.equivalent(r, state.N, state.P, 1).N), ...quality(r)];
-      }));
+    const { now, law, source, both } = v, many = streams(source);
+    const point = Object.entries(state.at).map(([name, value]) => `${name} = ${Format.value(source.axes[name], value)}`);
+    $("loss-of").textContent = many ? "Loss of one more run there" : `Loss of one more run at ${point.join(", ")}`;
+    $("loss").textContent = Format.loss(both ? both.loss : now.loss);
+    const ends = both ?? now, told = both || law.interval;
+    $("loss-range").textContent = told ? `95% of new runs: ${Format.range(ends.lower, ends.upper, Format.loss)} nats per token` : `no interval: ${both ? "" : why(law)}`;
+    $("worth-tile").hidden = !many;
+    if (many) worthTile(v);
+    const pooled = source.pool.forecast !== null;
+    $("basis").textContent = pooled ? "By all laws together, weighted by their evidence (scaling.forecast); the laws one by one are below."
+      : `By ${law.title} alone${source.pool.why ? `: ${source.pool.why}` : ""}.`;
+    lawTable(v, many);
+    $("beyond").textContent = now.beyond && law.interval ? `Beyond the runs the interval of ${law.title} is a forecast by it alone, widened by ${now.beyond}.` : "";
+    $("formula").textContent = `${law.title}: ${law.formula} (${law.fields}). R² ${known(law.r2, Format.loss)}${law.withoutP === null ? "" : ` (without P: ${Format.loss(law.withoutP)})`}, RMSE ${known(law.rmse, (e) => e.toPrecision(2))} on ${source.runs.loss.length} runs; fit ${law.status}.`;
+    $("warning").replaceChildren(...warnings(v).map((text) => make("p", { textContent: text })));
     costs(v);
+    $("bar").textContent = `${point.join(", ")}: loss ${$("loss").textContent}${many ? `, worth ${$("worth").textContent}` : ""}`;
+  }
+  function worthTile(v) {
+    const { source, dense } = v, both = Law.worthTogether(source, state.at), axis = source.axes.N;
+    const N = both ? state.at.P === 1 ? state.at.N : both.estimate : dense.N, ends = both ?? dense;
+    $("worth-of").textContent = `At N = ${Format.count(state.at.N)}, P = ${state.at.P} is worth`;
+    $("worth").textContent = N > axis.most || N <= 0 ? "not told" : `${Format.times(N / state.at.N)} N`;
+    $("worth-range").textContent = state.at.P === 1 ? "P = 1 is the baseline itself" : `${Format.size(axis, N)} parameters with one stream; 95%: ${Number.isNaN(ends.lower) ? "see below" : Format.sizes(axis, ends.lower, ends.upper)}`;
+  }
+  function lawTable(v, many) {
+    const { source, both } = v, weight = source.pool.weights, axis = source.axes.N;
+    const row = (name) => {
+      const law = source.laws[name], e = Law.interval(law, state.at), share = weight[name];
+      const out = [law.title, share === undefined ? "—" : share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`, Format.loss(e.loss), interval(law, e)];
+      if (many) {
+        const w = Law.worth(law, name, state.at), told = source.worth && source.worth.laws[name];
+        out.push(law.axes.includes("P") ? Format.size(axis, w.N) : "knows no P", law.axes.includes("P") ? told ? Format.sizes(axis, w.lower, w.upper) : source.worth ? why(law) : "see Fit.equivalent_N" : "");
+      }
+      return [...out, known(law.r2, Format.loss), known(law.rmse, (x) => x.toPrecision(2))];
+    };
+    const rows = [state.law, ...state.rivals].map(row);
+    if (both) {
+      const w = many && Law.worthTogether(source, state.at);
+      rows.push(["laws together", "100%", Format.loss(both.loss), Format.range(both.lower, both.upper, Format.loss),
+        ...(many ? w ? [Format.size(axis, w.estimate), Format.sizes(axis, w.lower, w.upper)] : ["—", "—"] : []), "", ""]);
+    }
+    Tables.fill($("law-table"), "The law, the rivals that are switched on, and all laws together; N at P = 1 is the size with the same loss. Intervals are those of parscale predict and parscale forecast.",
+      ["law", "evidence", "loss", "95% of new runs", ...(many ? ["N at P = 1", "95% interval"] : []), "R²", "RMSE"], rows);
   }
 
   // The streams' price beside that of the one-stream model with the same loss.
   function costs(v) {
-    const small = v.cost(state.N, 1), mine = v.cost(state.N, state.P), dense = v.cost(v.dense.N, 1);
-    const text = (c, key, how) => (c === null ? "—" : how(c[key]));
-    const row = (label, c) => [label, text(c, "memory", Format.bytes), text(c, "latency", Format.seconds)];
-    const rows = [row(`N ${Format.count(state.N)}, P = ${state.P}`, mine)];
-    const higher = gains(v) ? " (higher loss)" : "";
-    if (state.P > 1) rows.push(row(`the same N, P = 1${higher}`, small), row(`same loss, P = 1: N ${Format.count(v.dense.N)}`, dense));
-    Tables.fill($("costs"), `Batch ${state.batch}, ${state.input} tokens in, ${state.output} out, ${v.device.name}.`, ["model", "memory", "latency"], rows);
-    $("verdict").textContent = state.P > 1 && small && mine && dense ? verdict(v, small, mine, dense) : "";
+    $("cost-card").hidden = !("N" in v.source.axes);
+    if ($("cost-card").hidden) return;
+    const { N, P = 1 } = state.at, small = v.cost(N, 1), mine = v.cost(N, P), dense = v.cost(v.dense.N, 1);
+    const row = (label, c) => [label, ...(c === null ? ["—", "—"] : [Format.bytes(c.memory), Format.seconds(c.latency)])];
+    const rows = [row("P" in v.source.axes ? `N ${Format.count(N)}, P = ${P}` : `N ${Format.count(N)}`, mine)];
+    if (P > 1) rows.push(row("the same N, P = 1", small), row(`the same loss by this law: N ${Format.size(v.source.axes.N, v.dense.N)}, P = 1`, dense));
+    Tables.fill($("costs"), `One batch of ${state.cost.batch}, ${state.cost.input} tokens in, ${state.cost.output} out, on ${v.device.name}.`, ["model", "memory", "latency"], rows);
+    const notes = [];
+    if (P > 1 && small && mine && dense) notes.push(price(v, small, mine, dense));
+    if (mine === null) notes.push("No transformer of the paper’s family is that small: no cost is given.");
+    else if (mine.memory > v.device.memory) notes.push(`It does not fit: ${v.device.name} holds ${Format.bytes(v.device.memory)}.`);
+    $("price").textContent = notes.join(" ");
   }
-  const gains = (v) => v.dense.N > state.N * (1 + 1e-6);
-  function verdict(v, small, mine, dense) {
-    if (!gains(v)) return "By this law streams gain nothing here.";
+  function price(v, small, mine, dense) {
+    if (!(v.dense.N > state.at.N * (1 + 1e-6))) return "By this law streams gain nothing here.";
     const say = (key) => {
-      const streams = mine[key] - small[key], size = dense[key] - small[key];
-      if (!(streams > 0 && size > 0)) return `extra ${key} that cannot be compared`;
-      return streams <= size ? `${Format.times(size / streams)} the extra ${key}`
-        : `only ${Format.times(size / streams)} the extra ${key} (streams cost more)`;
+      const more = mine[key] - small[key], size = dense[key] - small[key];
+      if (!(more > 0 && size > 0)) return `extra ${key} that cannot be compared`;
+      return `${Format.times(size / more)} the extra ${key}`;
     };
     return `Reaching this loss with parameters instead of streams takes ${say("memory")} and ${say("latency")}.`;
   }
 
-  const DRAW = [["loss-chart", "lossChart", "loss-table", "loss"], ["contour-chart", "contourChart", "contour-table", "contour"],
-    ["cost-chart", "costChart", "cost-table", "cost"]];
+  // ---- charts -------------------------------------------------------------------------------
   function draw(v) {
-    for (const [id, chart, table, rows] of DRAW) {
-      Tables[rows]($(table), v);
-      if (!window.Plotly) continue;
-      const [traces, layout] = Charts[chart](v);
-      Plotly.react(id, traces, layout, { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false });
+    const specs = { worth: streams(v.source) && v.law.axes.includes("P") && Charts.worth(v), loss: Charts.loss(v),
+      equal: v.over && v.law.axes.includes(v.over) && v.law.axes.includes(v.along) && v.source.axes[v.along].kind !== "levels" && Charts.equalLoss(v),
+      cost: "N" in v.source.axes && v.law.axes.includes("N") && Charts.cost(v) };
+    charts = specs;
+    $("along-row").hidden = v.axes.length < 2;
+    $("slice").textContent = specs.loss.shown < v.source.runs.loss.length ? ` ${specs.loss.shown} of ${v.source.runs.loss.length} runs lie on this slice.` : "";
+    for (const [name, spec] of Object.entries(specs)) {
+      const figure = $(`${name}-figure`);
+      figure.hidden = !spec;
+      if (!spec) continue;
+      const { click } = spec;
+      if (click) spec.click = (a, b) => moveTo(click(a, b));
+      Chart.draw($(`${name}-chart`), spec);
+      const table = figure.querySelector("details[open] table");
+      if (table) fillTable(table, spec);
     }
+  }
+  function fillTable(table, spec) {
+    const [head, rows] = Tables.ofChart(spec);
+    Tables.fill(table, spec.label, head, Tables.thinned(rows, 24));
+  }
+  function moveTo(at) {
+    const { axes } = sourceOf(state.source), found = {};
+    for (const [name, v] of Object.entries(at)) {
+      const near = axes[name].whole ? Math.round(v) : Number(v.toPrecision(3));
+      found[name] = Math.min(Math.max(near, axes[name].least), axes[name].most);
+      settle($(`at-${name}`));
+    }
+    set({ at: found });
   }
   function schedule() {
     if (pending) return;
@@ -136,72 +254,87 @@ const App = (() => {
     requestAnimationFrame(() => { pending = false; draw(view()); });
   }
 
-  function set(change, write = true) {
-    const before = state;
-    state = { ...state, ...change };
-    const source = data.sources.find((s) => s.id === state.source);
-    if (!(state.law in source.laws)) state.law = source.start;
-    state.rivals = state.rivals.filter((name) => name in source.laws && name !== state.law);
-    if (before.source !== state.source || before.law !== state.law || !drawn) controls();
-    drawn = true;
-    showInputs();
+  // ---- state --------------------------------------------------------------------------------
+  function set({ at, cost, ...change }, write = true) {
+    state = change.source && change.source !== state.source ? State.first(sourceOf(change.source), state.cost) : { ...state, ...change };
+    state.at = { ...state.at, ...at };
+    state.cost = { ...state.cost, ...cost };
+    state.rivals = state.rivals.filter((name) => name !== state.law);
+    const source = sourceOf(state.source);
+    if (drawn.split("|")[0] !== state.source) { faults.clear(); complain(); controls(source); }
+    if (drawn !== `${state.source}|${state.law}`) lawControls(source);
+    drawn = `${state.source}|${state.law}`;
+    showInputs(source);
     answers(view());
     if (write) history.replaceState(null, "", `#${State.toFragment(state)}`);
     schedule();
   }
 
-  function complain(text, id) {
-    $("message").textContent = text;
-    for (const name of BOXES) $(name).setAttribute("aria-invalid", String(name === id));
+  function complain(more = "") {
+    $("message").textContent = [...faults.values(), more].filter(Boolean).join(" ");
+    document.querySelectorAll("input[type=text]").forEach((box) => box.setAttribute("aria-invalid", String(faults.has(box))));
   }
-  function typed(name) {
-    const box = $(name), { value, error } = State.check(name, box.value);
-    complain(error ? `${error}. The answers are still for ${name === "N" ? exact(state.N) : state[name]}.` : "", error ? name : null);
-    if (!error) { set({ [name]: value }); box.value = name === "N" ? exact(value) : value; }
+  const settle = (box) => { if (faults.delete(box)) complain(); };
+  function typed(name, box, check, change) {
+    const { value, error } = check(box.value);
+    if (error) faults.set(box, `${error}.`);
+    else faults.delete(box);
+    complain(faults.has(box) ? `The answers are still for ${name} = ${exact(state.at[name] ?? state.cost[name])}.` : "");
+    if (!error) { set(change(value)); box.value = exact(value); }
   }
 
-  // An empty fragment is the way back to the first point.
   function read() {
-    const found = State.fromFragment(location.hash, location.hash.length > 1 ? state : base, data);
-    complain(found.errors.join("; "), null);
-    drawn = false;
-    set(found.state, false);
+    const found = State.fromFragment(location.hash, data, location.hash.length > 1 ? state.cost : { ...FREE });
+    drawn = "";
+    state = found.state;
+    set({}, false);
+    complain(found.errors.join("; "));
+  }
+
+  async function copy(text, button) {
+    try { await navigator.clipboard.writeText(text); } catch {
+      const area = make("textarea", { value: text });
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    const before = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = before; }, 1500);
   }
 
   function listen() {
-    for (const name of BOXES) $(name).addEventListener("change", () => typed(name));
-    $("N-slider").addEventListener("input", (e) => { complain("", null); $("N").value = ""; set({ N: Number((10 ** Number(e.target.value)).toPrecision(3)) }); });
-    $("P-slider").addEventListener("input", (e) => { complain("", null); set({ P: Number(e.target.value) }); });
-    for (const id of ["source", "law", "device", "axis"]) $(id).addEventListener("change", (e) => set({ [id]: e.target.value }));
+    for (const name of WORK) $(name).addEventListener("change", () => typed(name, $(name), (text) => State.checkWork(name, text), (value) => ({ cost: { [name]: value } })));
+    for (const id of ["source", "law", "along"]) $(id).addEventListener("change", (e) => set({ [id]: e.target.value }));
+    for (const id of ["device", "axis"]) $(id).addEventListener("change", (e) => set({ cost: { [id]: e.target.value } }));
+    $("copy-link").addEventListener("click", (e) => { history.replaceState(null, "", `#${State.toFragment(state)}`); copy(location.href, e.target); });
+    $("copy-cite").addEventListener("click", (e) => copy($("bibtex").textContent, e.target));
+    document.querySelectorAll("figure details").forEach((one) => one.addEventListener("toggle", () => {
+      const spec = charts[one.closest("figure").id.replace("-figure", "")];
+      if (one.open && spec) fillTable(one.querySelector("table"), spec);
+    }));
+    document.querySelectorAll("button[data-save]").forEach((one) => one.addEventListener("click", () => {
+      const name = one.closest("figure").id.replace("-figure", "");
+      Export.save(one.dataset.save, $(`${name}-chart`), charts[name], `${name}-${sourceOf(state.source).title}`);
+    }));
     addEventListener("hashchange", read);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", schedule);
+    addEventListener("resize", schedule);
     addEventListener("beforeprint", () => {
       document.querySelectorAll("figure details").forEach((d) => { d.open = true; });
       document.documentElement.classList.add("printing");
       draw(view());
     });
     addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); schedule(); });
-    addEventListener("resize", schedule);
-  }
-
-  // Called once plotly has been read; the numbers have answered since before.
-  function charts() {
-    draw(view());
-    const jump = (id, y) => $(id).on("plotly_click", ({ points: [p] }) => {
-      const N = Math.min(Math.max(Number(p.x.toPrecision(3)), 1e4), 1e12);
-      set(y ? { N, P: Math.min(Math.max(Math.round(p.y), 1), 64) } : { N });
-    });
-    jump("loss-chart", false);
-    jump("contour-chart", true);
-    performance.mark("charts");
-    document.documentElement.dataset.ready = "charts";
   }
 
   document.documentElement.classList.add("js");
-  $("rival-box").open = innerWidth > 800;
+  $("rival-box").open = innerWidth > 800 && innerHeight > 800;
   listen();
   read();
   performance.mark("numbers");
-  document.documentElement.dataset.ready = "numbers";
-  return { data, view, set, charts, get state() { return state; } };
+  draw(view());
+  performance.mark("charts");
+  document.documentElement.dataset.ready = "charts";
+  return { data, view, set, get state() { return state; } };
 })();

@@ -1,134 +1,143 @@
 "use strict";
-// The three charts and their tables; all pure functions of (source, law, rivals, state, data).
+// What each chart shows, as a spec for Chart.draw; all pure functions of a view (app.js).
 const Charts = (() => {
-  const STREAMS = [1, 2, 4, 8];
-  const MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star"];
-  const spaced = (low, high, count) =>
-    Array.from({ length: count }, (_, i) => low * (high / low) ** (i / (count - 1)));
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-  // Sizes drawn: the runs' range with a margin, widened to hold the point.
-  function sizes(view, count) {
-    const { N } = view.source.runs;
-    const low = Math.min(...N, view.state.N), high = Math.max(...N, view.state.N), margin = high > 2 * low ? 1.6 : 5;
-    return spaced(low / margin, high * margin, count);
-  }
-  const streamsOf = (view) =>
-    [...new Set([...view.source.runs.P.filter((p) => STREAMS.includes(p)), ...STREAMS, view.state.P])].sort((a, b) => a - b);
-  const color = (i, count) => css(`--ramp-${Math.min(Math.round((i * 4) / Math.max(count - 1, 1)), 4)}`);
-
-  function layout(traces, x, y) {
-    const named = traces.filter((t) => t.showlegend !== false).length;
-    const axis = { gridcolor: css("--line"), linecolor: css("--soft"), zeroline: false, automargin: true };
-    const narrow = window.innerWidth < 620;
-    // Paper is narrower than a window: 640 px fit A4 and letter. The colours are then those of light mode.
-    const printing = document.documentElement.classList.contains("printing");
-    return {
-      ...(printing ? { width: 640 } : { autosize: true }),
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: narrow ? 280 + 19 * named : 400,
-      font: { family: "system-ui, sans-serif", size: 12, color: css("--text") }, hovermode: "closest",
-      // Above the plot, where it pushes and covers nothing; on a phone one line a name.
-      margin: { l: 10, r: 10, t: 8, b: 10 }, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 } },
-      xaxis: { ...axis, ...x }, yaxis: { ...axis, ...y },
-    };
-  }
-  const countTicks = (low, high) => {
-    const tickvals = [], wide = Math.log10(high / low) > 3;
-    for (let e = 3; e <= 13; e++)
-      for (const m of wide ? [1] : [1, 2, 5]) if (m * 10 ** e >= low && m * 10 ** e <= high) tickvals.push(m * 10 ** e);
-    return { tickvals, ticktext: tickvals.map(Format.count) };
+  const SYMBOLS = ["circle", "square", "up", "diamond", "down", "cross"];
+  const spaced = (axis, low, high, count) => {
+    const [a, b] = [low, high].map((v) => Law.inner(axis, v));
+    return Array.from({ length: count }, (_, i) => Law.outer(axis, a + (b - a) * i / (count - 1)));
   };
-  // A log axis of costs labelled 0.2, 0.5, 1, 2, ... in plain digits.
-  function costTicks(traces) {
-    const all = traces.flatMap((t) => t.x).filter((v) => v > 0), tickvals = [];
-    for (let e = -6; e < 7; e++) for (const m of [1, 2, 5]) tickvals.push(m * 10 ** e);
-    const kept = tickvals.filter((v) => v >= Math.min(...all) / 1.1 && v <= Math.max(...all) * 1.1);
-    const wide = kept.length > 9;
-    const few = wide ? kept.filter((v) => String(v.toExponential()).startsWith("1e")) : kept;
-    return { tickvals: few, ticktext: few.map((v) => String(Number(v.toPrecision(3)))) };
-  }
-  const sizeAxis = (Ns) => ({
-    type: "log", title: { text: "non-embedding parameters N" }, ...countTicks(Ns[0], Ns[Ns.length - 1]),
-    range: [Math.log10(Ns[0]), Math.log10(Ns[Ns.length - 1])],
-  });
-  const here = (x, y, more = {}) => ({
-    x: [x], y: [y], mode: "markers", name: "the point", hoverinfo: "name",
-    marker: { symbol: "star", size: 16, color: css("--accent"), line: { color: css("--page"), width: 1.5 } }, ...more,
-  });
+  const ramp = (i, count) => `--ramp-${count > 1 ? Math.round(i * 4 / (count - 1)) : 2}`;
+  const unique = (values) => [...new Set(values)].sort((a, b) => a - b);
+  const padded = (values, log, share = 0.06) => {
+    const known = values.filter((v) => Number.isFinite(v) && (!log || v > 0)).map((v) => (log ? Math.log(v) : v));
+    const low = Math.min(...known), high = Math.max(...known), more = (high - low || Math.abs(high) || 1) * share;
+    return [low - more, high + more].map((v) => (log ? Math.exp(v) : v));
+  };
+  const label = (name, axis) => `${name}${axis.unit ? `, ${axis.unit}` : ""}`;
 
-  // Loss against N, a line for each P, the runs as points, rivals dotted at the chosen P.
-  function lossChart(view) {
-    const Ns = sizes(view, 120), streams = streamsOf(view), { runs } = view.source;
-    const traces = streams.map((P, i) => ({
-      x: Ns, y: Ns.map((N) => Law.loss(view.law, N, P)), mode: "lines", name: `P = ${P}`,
-      line: { color: color(i, streams.length), width: P === view.state.P ? 3 : 1.5 },
-      hovertemplate: `N %{x:.3s}, P ${P}: %{y:.4f}<extra></extra>`,
-    }));
-    [...new Set(runs.P)].sort((a, b) => a - b).forEach((P, i) => {
-      const rows = runs.P.map((p, j) => j).filter((j) => runs.P[j] === P);
-      traces.push({
-        x: rows.map((j) => runs.N[j]), y: rows.map((j) => runs.loss[j]), mode: "markers", showlegend: false,
-        marker: { symbol: MARKERS[i % 8], size: 7, color: color(Math.max(streams.indexOf(P), 0), streams.length) },
-        hovertemplate: `run: N %{x:.3s}, P ${P}, loss %{y:.4f}<extra></extra>`,
-      });
-    });
-    view.rivals.forEach((rival, i) => traces.push({
-      x: Ns, y: Ns.map((N) => Law.loss(rival, N, view.state.P)), mode: "lines", hoverinfo: "name",
-      name: `${rival.title}, P = ${view.state.P}`, line: { color: css(`--rival-${i % 4}`), dash: "dot", width: 2 },
-    }));
-    const { loss, lower } = view.now;
-    const error = Number.isFinite(lower)
-      ? { error_y: { type: "constant", value: loss - lower, color: css("--accent") } } : {};
-    traces.push(here(view.state.N, loss, error));
-    return [traces, layout(traces, sizeAxis(Ns), { title: { text: "loss (nats per token)" } })];
+  // An axis of the law as one of a chart: the runs' range with a margin, widened to hold the point.
+  function xAxis(name, axis, at, out = 1.6) {
+    const low = Math.min(axis.low, at), high = Math.max(axis.high, at), room = axis.kind === "log" ? out : (high - low) * 0.1 || 1;
+    const range = axis.kind === "log" ? [low / room, high * room] : [low - room, high + room];
+    const within = [Math.max(range[0], axis.least), Math.min(range[1], axis.most)];
+    return { label: label(name, axis), log: axis.kind === "log", range: within[0] < within[1] ? within : range,
+      text: (v) => Format.value(axis, v), runs: [axis.low, axis.high] };
   }
+  const lawLine = (view, name, points, more) => ({ kind: "line", name: view.source.laws[name].title, points,
+    color: view.color(name), dash: view.dash(name), ...more });
+  const star = (x, y, say) => ({ kind: "points", name: "the point", points: [[x, y]], symbol: "star", color: "--accent", table: false, say: () => say });
 
-  // The loss over the (N, P) plane; the lines through the point join sizes of equal loss.
-  function contourChart(view) {
-    const Ns = sizes(view, 60), Ps = spaced(1, Math.min(Math.max(16, view.state.P * 1.15), 64), 40), { runs } = view.source;
-    const over = (law) => Ps.map((P) => Ns.map((N) => Law.loss(law, N, P)));
-    const level = (law, name, line) => ({
-      type: "contour", x: Ns, y: Ps, z: over(law), name, showscale: false, showlegend: true, hoverinfo: "skip",
-      autocontour: false, contours: { type: "constraint", operation: "=", value: view.now.loss },
-      fillcolor: "rgba(0,0,0,0)", line: { width: 2.5, ...line },
-    });
-    const traces = [
-      { type: "contour", x: Ns, y: Ps, z: over(view.law), ncontours: 22, showlegend: false,
-        colorscale: "Viridis", reversescale: false, line: { width: 0.6, color: css("--page") },
-        colorbar: { thickness: 10, title: { text: "loss" }, outlinewidth: 0 },
-        hovertemplate: "N %{x:.3s}, P %{y:.1f}: loss %{z:.4f}<extra></extra>" },
-      { x: runs.N, y: runs.P, mode: "markers", name: "runs", hoverinfo: "skip",
-        marker: { size: 7, color: "white", line: { color: "#222222", width: 1 } } },
-      level(view.law, `loss ${view.now.loss.toFixed(4)}`, { color: css("--accent") }),
-      ...view.rivals.map((rival, i) =>
-        level(rival, `the same loss by ${rival.title}`, { color: css(`--rival-${i % 4}`), dash: "dot" })),
-      here(view.state.N, view.state.P),
-    ];
-    const ticks = [1, 2, 4, 8, 16, 32, 64];
-    const y = { type: "log", title: { text: "streams P" }, tickvals: ticks, ticktext: ticks.map(String),
-      range: [-0.04, Math.log10(Ps[Ps.length - 1])] };
-    return [traces, layout(traces, sizeAxis(Ns), y)];
+  // What streams are worth at the chosen size: N_eq / N against P.
+  function worth(view) {
+    const { source, state, law } = view, axis = source.axes.P, { N } = state.at;
+    const most = Math.min(Math.max(axis.high * 2, state.at.P), axis.most);
+    const Ps = unique([...spaced(axis, 1, most, 33), ...(axis.levels || []), state.at.P]).filter((P) => P <= most);
+    const cap = (v) => Math.min(v, source.axes.N.most / N);
+    const of = (name, P) => Law.worth(source.laws[name], name, { ...state.at, P });
+    const lines = [state.law, ...state.rivals].filter((name) => source.laws[name].axes.includes("P"));
+    const series = [], both = source.worth && source.worth.together;
+    const shown = lines.map((name) => Ps.map((P) => of(name, P).N / N));
+    const top = Math.max(1.2, ...shown.flat().filter(Number.isFinite)) * 1.25;
+    if (both) series.push({ kind: "band", name: "95% over laws, by evidence", color: "--soft", opacity: 0.28,
+      points: Ps.map((P) => { const e = Law.worthTogether(source, { ...state.at, P }); return [P, e.lower / N, cap(e.upper / N)]; }) });
+    if (law.axes.includes("P") && source.worth && source.worth.laws[state.law]) series.push({ kind: "band",
+      name: "95% by this law", color: view.color(state.law), points: Ps.map((P) => { const e = of(state.law, P); return [P, e.lower / N, cap(e.upper / N)]; }) });
+    lines.forEach((name, i) => series.push(lawLine(view, name, Ps.map((P, j) => [P, shown[i][j]]), { width: i ? 2 : 3 })));
+    if (both) series.push({ kind: "line", name: "laws together", color: "--text", width: 2.5, points: Ps.map((P) => [P, Law.worthTogether(source, { ...state.at, P }).estimate / N]) });
+    const { N: sizes, P: asked, multiple } = source.byPoints;
+    if (sizes.length) series.push({ kind: "points", name: "the runs alone, every size", symbol: "circle", color: "--text", open: true, table: false,
+      points: sizes.map((_, i) => [asked[i], multiple[i], i]), say: ([P, m, i]) => `N ${Format.count(sizes[i])}, P ${P}: ${Format.times(m)}, without a law` });
+    const here = (both ? Law.worthTogether(source, state.at).estimate : of(state.law, state.at.P).N) / N;
+    series.push(star(state.at.P, here, `N ${Format.count(N)}, P ${state.at.P}: ${Format.times(here)}`));
+    const ticks = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((v) => [v, String(v)]);
+    return { label: "N_eq / N against P", series, click: (P) => ({ P }),
+      x: { ...xAxis("P", axis, state.at.P), label: "streams P", range: [0.95, most * 1.06], ticks, runs: [axis.low, axis.high], text: (v) => Format.three(v) },
+      y: { label: "N_eq / N", range: [Math.min(0.9, ...multiple.map((m) => m * 0.97)), Math.max(top, ...multiple.map((m) => m * 1.05))], text: (v) => Format.three(v) } };
   }
 
-  // Cost against loss as N grows, a line for each P; the diamond reaches the point's loss with P = 1.
-  function costChart(view) {
-    const Ns = sizes(view, 50), streams = streamsOf(view), { axis } = view.state;
-    const unit = (c) => (c === null ? null : axis === "memory" ? c.memory / 2 ** 30 : c.latency);
-    const traces = streams.map((P, i) => ({
-      x: Ns.map((N) => unit(view.cost(N, P))), y: Ns.map((N) => Law.loss(view.law, N, P)), mode: "lines",
-      name: `P = ${P}`, text: Ns.map((N) => `N ${Format.count(N)}, P ${P}`),
-      hovertemplate: "%{text}: %{x:.3g}, loss %{y:.4f}<extra></extra>",
-      line: { color: color(i, streams.length), width: P === view.state.P ? 3 : 1.5 },
-    }));
-    const mine = unit(view.cost(view.state.N, view.state.P)), other = unit(view.cost(view.dense.N, 1));
-    if (view.state.P > 1 && other !== null && Number.isFinite(view.dense.N)) traces.push({
-      x: [other], y: [view.now.loss], mode: "markers", name: `the same loss with ${Format.count(view.dense.N)}, P = 1`,
-      marker: { symbol: "diamond-open", size: 12, color: css("--accent"), line: { width: 2 } }, hoverinfo: "name",
-    });
-    if (mine !== null) traces.push(here(mine, view.now.loss));
-    const title = axis === "memory" ? "memory (GiB)" : "latency (s)";
-    return [traces, layout(traces, { type: "log", title: { text: title }, ...costTicks(traces) }, { title: { text: "loss (nats per token)" } })];
+  // Loss along an axis: a line for each value of another, the runs of this slice, the laws' forecast at the point.
+  function loss(view) {
+    const { source, state, law, along, by } = view, axis = source.axes[along], { runs } = source;
+    const x = xAxis(along, axis, state.at[along]);
+    const xs = axis.kind === "levels" ? axis.codes : unique([...spaced(axis, ...x.range, 60), state.at[along]]);
+    const values = by && law.axes.includes(by) ? view.levels(by) : [null], series = [];
+    const at = (v, value) => ({ ...state.at, [along]: v, ...(value === null ? {} : { [by]: value }) });
+    const named = (value) => (value === null ? law.title : `${by} = ${Format.value(source.axes[by], value)}`);
+    const band = xs.map((v) => [v, Law.together(source, at(v, null))]).filter(([, f]) => f);
+    if (band.length) series.push({ kind: "band", name: "95% forecast, laws together", color: "--soft", opacity: 0.28, points: band.map(([v, f]) => [v, f.lower, f.upper]) });
+    values.forEach((value, i) => series.push({ kind: "line", name: named(value), color: ramp(i, values.length), width: value === state.at[by] || value === null ? 3 : 1.5,
+      points: xs.map((v) => [v, Law.loss(law, at(v, value))]) }));
+    const rest = Object.keys(source.axes).filter((name) => name !== along && name !== by);
+    const near = (i) => rest.every((name) => view.near(name, runs[name][i]));
+    const rows = runs.loss.map((_, i) => i).filter(near);
+    for (const [i, value] of (by ? unique(rows.map((r) => runs[by][r])) : [null]).entries()) {
+      const some = rows.filter((r) => value === null || runs[by][r] === value), place = Math.max(values.indexOf(value), 0);
+      series.push({ kind: "points", name: value === null ? "runs" : `runs, ${by} = ${Format.value(source.axes[by], value)}`, legend: value === null,
+        symbol: SYMBOLS[i % SYMBOLS.length], color: values.includes(value) ? ramp(place, values.length) : "--soft", points: some.map((r) => [runs[along][r], runs.loss[r]]),
+        say: ([v, l]) => `run: ${along} ${Format.value(axis, v)}${value === null ? "" : `, ${by} ${Format.value(source.axes[by], value)}`}, loss ${Format.loss(l)}` });
+    }
+    for (const name of state.rivals) series.push(lawLine(view, name, xs.map((v) => [v, Law.loss(source.laws[name], at(v, null))])));
+    const now = (Law.together(source, state.at) ?? Law.interval(law, state.at)).loss;
+    series.push(star(state.at[along], now, `${along} ${Format.value(axis, state.at[along])}: ${Format.loss(now)}`));
+    const seen = series.filter((s) => s.kind !== "band").flatMap((s) => s.points.map(([, v]) => v));
+    if (axis.kind === "levels") Object.assign(x, { range: [axis.codes[0] - 0.5, axis.codes[axis.codes.length - 1] + 0.5], ticks: axis.codes.map((c, i) => [c, axis.names[i]]), runs: null });
+    return { label: `loss against ${along}`, series, x, y: { label: "loss, nats per token", range: padded(seen, false), text: (v) => Format.three(v) },
+      click: axis.kind === "levels" ? null : (v) => ({ [along]: v }), shown: rows.length };
   }
 
-  return { STREAMS, streamsOf, lossChart, contourChart, costChart };
+  // Lines of equal loss over two axes; the thick one goes through the point.
+  function equalLoss(view) {
+    const { source, state, law, along, over } = view, [a, b] = [source.axes[along], source.axes[over]];
+    const x = xAxis(along, a, state.at[along]), y = xAxis(over, b, state.at[over], over === "P" ? 2 : 1.6), series = [];
+    const ys = unique([...spaced(b, ...y.range, 40), state.at[over]]), xs = spaced(a, a.least, a.most, 2);
+    const now = Law.loss(law, state.at);
+    const corners = [0, 1].flatMap((i) => [0, 1].map((j) => Law.loss(law, { ...state.at, [along]: x.range[i], [over]: y.range[j] })));
+    const [low, high] = [Math.min(...corners), Math.max(...corners)];
+    const line = (of, target) => ys.map((v) => [find(of, { ...state.at, [over]: v }, along, a, target, xs), v]);
+    const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2].find((s) => (high - low) / s <= 9) || 5;
+    for (let i = Math.ceil(low / step); i * step < high; i++) {
+      const target = i * step;
+      series.push({ kind: "line", name: `loss ${Format.three(target)}`, legend: false, mark: Format.three(target), color: "--soft", width: 1, points: line(law, target), say: () => `loss ${target.toFixed(3)}` });
+    }
+    const { runs } = source;
+    series.push({ kind: "points", name: "runs", symbol: "circle", color: "--text", open: true, table: false, points: runs.loss.map((_, i) => [runs[along][i], runs[over][i], i]),
+      say: ([p, q, i]) => `run: ${along} ${Format.value(a, p)}, ${over} ${Format.value(b, q)}, loss ${Format.loss(runs.loss[i])}` });
+    for (const name of state.rivals) if (source.laws[name].axes.includes(over)) series.push(lawLine(view, name, line(source.laws[name], Law.loss(source.laws[name], state.at)), { name: `as good as the point: ${source.laws[name].title}` }));
+    series.push({ kind: "line", name: `loss ${Format.loss(now)}, that of the point`, color: "--accent", width: 3.5, points: line(law, now), say: ([p, q]) => `${along} ${Format.value(a, p)}, ${over} ${Format.three(q)}: ${Format.loss(now)}` });
+    series.push(star(state.at[along], state.at[over], "the point"));
+    if (over === "P") y.ticks = [1, 2, 4, 8, 16, 32, 64, 128].map((v) => [v, String(v)]);
+    return { label: `lines of equal loss over ${along} and ${over}`, series, x, y, click: (p, q) => ({ [along]: p, [over]: q }) };
+  }
+  // Where along an axis a law has a loss, by bisection; NaN where nowhere.
+  function find(law, at, along, axis, target, [least, most]) {
+    let [low, high] = [Law.inner(axis, least), Law.inner(axis, most)];
+    const gap = (u) => Law.loss(law, { ...at, [along]: Law.outer(axis, u) }) - target, falls = gap(low) > gap(high);
+    if (gap(low) > 0 === gap(high) > 0) return NaN;
+    for (let i = 0; i < 30; i++) {
+      const middle = (low + high) / 2;
+      if (gap(middle) > 0 === falls) low = middle;
+      else high = middle;
+    }
+    return Law.outer(axis, (low + high) / 2);
+  }
+
+  // Cost against loss as N grows, a line for each P; the diamond reaches the point's loss with one stream.
+  function cost(view) {
+    const { source, state, law } = view, { N } = source.axes, memory = state.cost.axis === "memory";
+    const unit = (c) => (c === null ? NaN : memory ? c.memory / 2 ** 30 : c.latency);
+    const x = xAxis("N", N, state.at.N), Ns = spaced(N, ...x.range, 40), Ps = "P" in source.axes ? view.levels("P") : [1];
+    const loss = (size, P) => Law.loss(law, { ...state.at, N: size, P }), at = state.at.P ?? 1;
+    const series = Ps.map((P, i) => ({ kind: "line", name: "P" in source.axes ? `P = ${P}` : "the law", color: ramp(i, Ps.length), width: P === at ? 3 : 1.5,
+      points: Ns.map((size) => [unit(view.cost(size, P)), loss(size, P), size]).filter(([c]) => Number.isFinite(c)),
+      say: ([c, l, size]) => `N ${Format.count(size)}, P ${P}: ${Format.three(c)} ${memory ? "GiB" : "s"}, loss ${Format.loss(l)}` }));
+    const now = Law.loss(law, state.at), other = unit(view.cost(view.dense.N, 1)), mine = unit(view.cost(state.at.N, at));
+    if (at > 1 && Number.isFinite(other)) series.push({ kind: "points", name: `the same loss: N ${Format.count(view.dense.N)}, P = 1`, symbol: "diamond", color: "--accent", open: true, table: false, points: [[other, now]] });
+    if (Number.isFinite(mine)) series.push(star(mine, now, "the point"));
+    const all = series.flatMap((s) => s.points);
+    if (!all.length) return null;
+    return { label: "cost against loss", series, x: { label: memory ? "memory, GiB" : "latency, s", log: true, range: padded(all.map(([c]) => c), true), text: (v) => Format.three(v) },
+      y: { label: "loss, nats per token", range: padded(all.map(([, l]) => l), false), text: (v) => Format.three(v) } };
+  }
+
+  return { worth, loss, equalLoss, cost };
 })();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 
 import scaling
 from analysis.explorer.law_grid import can_be_explored
+from analysis.explorer.law_pool import LawPool, pool_of
+from analysis.explorer.page_axes import PageAxis, axes_of
 from analysis.sweep import results
 from scaling.data.columns.column_units import check_sizes
 from scaling.data.groups import corpus_name
@@ -19,14 +22,45 @@ from scaling.fitting.printed_constants import corpus_of
 from scaling.fitting.table_notes import rising_note
 from scaling.optimise.objectives import Objective
 
+LEVEL = 0.95  # of every interval on the page
+
 
 @dataclass(frozen=True)
 class ExploredRuns:
-    """Runs (columns N, P, loss) under one title, and the fits to them by law name."""
+    """Runs (a column an axis, and loss) under one title, and the fits to them by law name."""
 
     title: str
     runs: pd.DataFrame
     fits: Mapping[str, scaling.Fit]
+
+    @cached_property
+    def axes(self) -> dict[str, PageAxis]:
+        """The axes of the page."""
+        return axes_of(self.runs, [fit.law for fit in self.fits.values()])
+
+    @cached_property
+    def pool(self) -> LawPool:
+        """The laws together, with the evidence for each."""
+        return pool_of(self.runs, self.fits, self.axes, LEVEL)
+
+    @cached_property
+    def verdict(self) -> scaling.Verdict:
+        """What the runs say, by the paper's law where it was fitted."""
+        found: scaling.Verdict = scaling.verdict(self.fits.get("parallel", self.first), level=LEVEL)
+        return found
+
+    @cached_property
+    def first_law(self) -> str:
+        """The law shown first: the paper's, unless it is missing or in doubt and another is not."""
+        order = sorted(
+            self.fits, key=lambda name: (self.fits[name].status != "converged", name != "parallel")
+        )
+        return order[0]
+
+    @property
+    def first(self) -> scaling.Fit:
+        """The fit of that law."""
+        return self.fits[self.first_law]
 
 
 def mixed_notes(fit: scaling.Fit) -> tuple[str, ...]:
@@ -45,13 +79,15 @@ def read_sources(
     found: list[ExploredRuns] = []
     for one in given:
         if isinstance(one, scaling.Fit):
-            parts = [_of_fit(one, "fit")]
+            parts = [_of_fit(one, _law_name(one))]
         elif Path(one).suffix == ".json":
             parts = [_from_file(Path(one))]
         else:
             parts = _from_runs(Path(one), asked, objective)
         for part in parts:
-            check_sizes(part.runs["N"].to_numpy(), str(one) if isinstance(one, str | Path) else "the fit")
+            if "N" in part.runs:
+                where = str(one) if isinstance(one, str | Path) else "the fit"
+                check_sizes(part.runs["N"].to_numpy(), where)
             found = _merged(found, part)
     return found
 
@@ -64,19 +100,13 @@ def _from_file(path: Path) -> ExploredRuns:
 
 def _of_fit(fit: scaling.Fit, where: str) -> ExploredRuns:
     """A fit with its own runs; where: what an error calls it."""
-    if "N" not in fit.law.axes or set(fit.law.axes) - {"N", "P"}:
-        raise ValueError(
-            f"{where}: {fit.form.__name__} needs {', '.join(fit.law.axes)}; "
-            "the page explores laws of N and P: fit one of those"
-        )
-    if not can_be_explored(fit):
-        raise ValueError(
-            f"{where}: {fit.law} is not finite from N = 100 to 1000T ({fit.certificate.detail}): fit other runs"
-        )
     law, corpus = _law_name(fit), corpus_of(fit)
-    title = corpus_name(corpus) if corpus else Path(where).stem.removeprefix(f"{law}-")
-    streams = fit.axes["P"] if "P" in fit.law.axes else np.ones(fit.loss.size)
-    runs = pd.DataFrame({"N": fit.axes["N"], "P": streams, "loss": fit.loss})
+    title = corpus_name(corpus) if corpus else Path(where).name.removesuffix(".json").removeprefix(f"{law}-")
+    runs = pd.DataFrame({**fit.axes, "loss": fit.loss})
+    if not can_be_explored(fit, axes_of(runs, [fit.law])):
+        raise ValueError(
+            f"{where}: {fit.law} is not finite around its runs ({fit.certificate.detail}): fit other runs"
+        )
     return ExploredRuns(title, runs, {law: fit})
 
 
@@ -90,11 +120,11 @@ def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[Ex
     seen = results.read_sweep(path, objective, asked)
     out = []
     for corpus, by_law in seen.fits.items():
-        runs = seen.of(corpus)
-        fits = {name: fit for name, fit in by_law.items() if can_be_explored(fit)}
+        runs = seen.of(corpus)[["N", "P", "loss"]].astype(float)
+        axes = axes_of(runs, [fit.law for fit in by_law.values()]) if len(runs) else {}
+        fits = {name: fit for name, fit in by_law.items() if can_be_explored(fit, axes)}
         if fits:
-            title = corpus_name(corpus) or path.stem
-            out.append(ExploredRuns(title, runs[["N", "P", "loss"]].astype(float), fits))
+            out.append(ExploredRuns(corpus_name(corpus) or path.stem, runs, fits))
     if not out:
         done = sum(len(seen.of(corpus)) for corpus in seen.fits)
         why = "no finished run" if not done else f"{done} finished runs are too few to fit a law"
@@ -105,12 +135,12 @@ def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[Ex
 def _merged(found: list[ExploredRuns], part: ExploredRuns) -> list[ExploredRuns]:
     """`found` with one more source, added to the one with the same runs where there is one."""
     for i, known in enumerate(found):
-        same = len(known.runs) == len(part.runs) and np.array_equal(
-            known.runs[["N", "loss"]].to_numpy(), part.runs[["N", "loss"]].to_numpy()
-        )
-        if same:
+        shared = [name for name in known.runs if name in part.runs]
+        same = len(known.runs) == len(part.runs) and np.array_equal(known.runs[shared], part.runs[shared])
+        if same and len(shared) > 1:
             # A law that ignores P was fitted without it: the other table knows the streams.
-            runs = known.runs if known.runs["P"].max() > 1 else part.runs
+            more = part.runs.drop(columns=shared)
+            runs = pd.concat([known.runs.drop(columns="loss"), more, known.runs["loss"]], axis=1)
             joined = ExploredRuns(known.title, runs, {**known.fits, **part.fits})
             return [*found[:i], joined, *found[i + 1 :]]
     return [*found, part]

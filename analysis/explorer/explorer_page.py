@@ -12,40 +12,87 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from plotly.offline import get_plotlyjs
 
 import scaling
 from analysis.costs.shapes import shape_of
-from analysis.explorer.explored_runs import ExploredRuns, mixed_notes
-from analysis.explorer.payload import LEVEL, TITLES, first_law, payload
+from analysis.explorer.explored_runs import LEVEL, ExploredRuns, mixed_notes
+from analysis.explorer.page_axes import PageAxis
+from analysis.explorer.payload import TITLES, payload
 from analysis.inference_cost import A100, GIB, estimate
 from analysis.output.html_page import html_table
 from scaling.data.units import count_text
 from scaling.selection.equivalent_size import predicted
 
-SCRIPTS = ("law_grid.js", "cost.js", "state.js", "tables.js", "charts.js", "app.js")
+SCRIPTS = (
+    "law_grid.js", "cost.js", "tables.js", "state.js", "svg_chart.js", "charts.js", "export.js", "app.js",
+)  # fmt: skip
 STREAMS = (1, 2, 4, 8)
 TOKENS = 512  # read and written by the batch whose cost is told
+ROWS = 40  # runs in a table for readers without JavaScript
+BIBTEX = """@software{parscale,
+  title   = {parscale: train, fit and test parallel scaling laws},
+  author  = {{The parscale maintainers}},
+  version = {VERSION},
+  year    = {2026}
+}
+@article{chen2025parscale,
+  title   = {Parallel Scaling Law for Language Models},
+  author  = {Chen, Mouxiang and others},
+  journal = {arXiv preprint arXiv:2505.10475},
+  year    = {2025}
+}"""
+ALONG_PICK = '<label id="along-row">along <select id="along"></select></label>'
+COST_PICK = (
+    '<label>cost <select id="axis"><option value="latency">latency</option><option value="memory">memory</option></select></label>'
+)
+FIGURES = {
+    "worth": (
+        "What streams are worth",
+        "",
+        "N_eq is the one-stream size with the same loss as N parameters with P streams, at the chosen N. Grey: 95% over all laws by "
+        "their evidence. Open circles: read off the runs of P = 1, without a law. Click to choose P.",
+    ),
+    "loss": (
+        "Loss against size",
+        ALONG_PICK,
+        "Lines: the law; marks: runs; dashed: rival laws at the chosen point; grey: 95% forecast of one more run by all laws."
+        '<span id="slice"></span> Click to move the point.',
+    ),
+    "equal": (
+        "Equal losses",
+        "",
+        "Along each line the loss is one; the thick line goes through the point. Dashed: as good as the point by rival laws. Click to move it.",
+    ),
+    "cost": (
+        "Cost and loss",
+        COST_PICK,
+        "Each line is one P as N grows; lower and further left is better. The diamond reaches the loss of the point with one stream.",
+    ),
+}
 
 
 def page_text(sources: Sequence[ExploredRuns], *, command: str, origin: str) -> str:
     """The whole page of the sources as one text; command and origin (of the data) stand at its foot."""
     told = payload(sources)
     data = json.dumps(told, allow_nan=False, separators=(",", ":"))
+    release = version("parscale")
     footer = (
-        f"Made by: {escape(command)}; from: {escape(origin)}; parscale {version('parscale')}. "
+        f"Made by: {escape(command)}; from: {escape(origin)}; parscale {release}. "
         "Laws and intervals are interpolated on grids that this file holds, costs evaluated in it; "
         "it asks nothing of the network. "
-        "Cost model and published losses: Chen et al. 2025, arXiv 2505.10475. "
-        "The page holds plotly.js (MIT licence)."
+        "Cost model and published losses: Chen et al. 2025, arXiv 2505.10475."
     )
+    streams = any("P" in source.axes for source in sources)
     parts = {
+        "TITLE": "What are P parallel streams worth?" if streams else "What does the scaling law say?",
         "CSS": _text("page.css"),
+        "VERDICT": "".join(verdict_html(f"s{i}", source) for i, source in enumerate(sources)),
         "STATIC": "".join(map(static_tables, sources, [one["laws"] for one in told["sources"]])),
+        **{name.upper(): _figure(name) for name in FIGURES},
+        "BIBTEX": escape(BIBTEX.replace("VERSION", release)),
         "FOOTER": footer,
         "DATA": data.replace("<", "\\u003c"),
         "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
-        "PLOTLY": get_plotlyjs().replace("</script", "<\\/script"),
     }
     return re.sub(r"@([A-Z]+)@", lambda match: parts[match[1]], _text("page.html"))
 
@@ -54,12 +101,50 @@ def _text(name: str) -> str:
     return files("analysis.explorer").joinpath(name).read_text(encoding="utf-8")
 
 
+def verdict_html(identity: str, source: ExploredRuns) -> str:
+    """The verdict on one source's runs, three lines that stand first on the page, with or without JavaScript."""
+    lines = "".join(
+        f'<p>{escape(one.question)} <span class="answer">{escape(one.answer.capitalize())}:</span> {escape(one.text)}.</p>'
+        for one in source.verdict.answers
+    )
+    return (
+        f'<section class="card verdict" data-source="{identity}"><h2>{escape(source.title)}</h2>{lines}'
+        f'<p class="soft">{escape(source.verdict.basis)}</p></section>'
+    )
+
+
+def _figure(name: str) -> str:
+    """One chart with its heading, its caption, its table and the buttons that save it; costs before theirs."""
+    title, pick, caption = FIGURES[name]
+    save = "".join(f'<button type="button" data-save="{kind}">{kind.upper()}</button>' for kind in ("png", "svg", "csv"))
+    return (_cost_card() if name == "cost" else "") + (
+        f'<figure class="card" id="{name}-figure"><div class="head"><h2>{title}</h2>{pick}<span class="save">{save}</span></div>'
+        f'<div class="chart" id="{name}-chart"></div><figcaption>{caption}</figcaption>'
+        f'<details><summary>As a table</summary><div class="wide"><table id="{name}-table"></table></div></details></figure>'
+    )
+
+
+def _cost_card() -> str:
+    """The cost of one batch, and what it is of."""
+    boxes = {"batch": "batch", "input": "tokens in", "output": "tokens out"}
+    inputs = "".join(
+        f'<div><label class="name" for="{name}">{label}</label>'
+        f'<input id="{name}" type="text" inputmode="numeric" autocomplete="off" aria-describedby="message"></div>'
+        for name, label in boxes.items()
+    )
+    device = '<div><label class="name" for="device">GPU or CPU</label><select id="device"></select></div>'
+    return (
+        f'<section class="card" id="cost-card" aria-label="cost of inference"><h2>Cost of inference</h2><div class="work">{device}{inputs}</div>'
+        '<div class="wide"><table id="costs"></table></div><p id="price"></p></section>'
+    )
+
+
 def static_tables(source: ExploredRuns, told: dict[str, Any]) -> str:
     """Parameters, runs, predictions and costs of one source as HTML tables; told: the payload of its laws."""
-    fitted = source.fits[first_law(source)]
-    heading = f"<h2>{escape(source.title)}</h2>"
-    tables = (_runs(source, fitted), _predictions(source, fitted), _costs(source, fitted))
-    return "".join([heading, _laws(source, told), *tables])
+    tables = [_laws(source, told), _runs(source)]
+    if set(source.axes) <= {"N", "P"}:
+        tables += [_predictions(source), _costs(source)]
+    return "".join([f"<h2>{escape(source.title)}</h2>", *tables])
 
 
 def _laws(source: ExploredRuns, told: dict[str, Any]) -> str:
@@ -79,47 +164,54 @@ def _laws(source: ExploredRuns, told: dict[str, Any]) -> str:
         }
         for name, f in source.fits.items()
     ]
-    notes = "".join(f"<p>{escape(note)}</p>" for note in mixed_notes(source.fits[first_law(source)]))
+    notes = "".join(f"<p>{escape(note)}</p>" for note in mixed_notes(source.first))
     return html_table(pd.DataFrame(rows), "Fitted laws") + notes
 
 
-def _runs(source: ExploredRuns, fitted: scaling.Fit) -> str:
-    runs = source.runs.sort_values(["P", "N"])
-    shown = pd.DataFrame(
-        {
-            "N": runs["N"].map(count_text),
-            "P": runs["P"].map("{:g}".format),
-            "loss of the run": runs["loss"].map("{:.4f}".format),
-            "loss by the law": [f"{v:.4f}" for v in predicted(fitted.law, runs)],
-        }
-    )
-    name = first_law(source)
-    return html_table(shown, f"Loss against size: the runs and the law, {TITLES.get(name, name)}")
+def _runs(source: ExploredRuns) -> str:
+    """Every run, or evenly spread ones, and what the law first shown says of it."""
+    order = [*(name for name in reversed([*source.axes]))]
+    runs = source.runs.sort_values(order)
+    more = f", {ROWS} of {len(runs)}" if len(runs) > ROWS else ""
+    if more:
+        runs = runs.iloc[np.linspace(0, len(runs) - 1, ROWS).round().astype(int)]
+    shown = pd.DataFrame({name: [_value(axis, v) for v in runs[name]] for name, axis in source.axes.items()})
+    shown["loss of the run"] = runs["loss"].map("{:.4f}".format).to_numpy()
+    shown["loss by the law"] = [f"{v:.4f}" for v in predicted(source.first.law, runs)]
+    name = source.first_law
+    return html_table(shown, f"The runs{more} and the law, {TITLES.get(name, name)}")
+
+
+def _value(axis: PageAxis, value: float) -> str:
+    """A value of an axis as people write it."""
+    if axis.kind == "levels":
+        return axis.names[axis.codes.index(float(value))]
+    return count_text(value) if value >= 1000 else f"{value:.4g}"
 
 
 def _grid(source: ExploredRuns) -> pd.DataFrame:
-    """Six sizes of the data's range at P = 1, 2, 4, 8."""
+    """Six sizes of the data's range at P = 1, 2, 4, 8; at P = 1 alone where no law knows P."""
     N = np.geomspace(source.runs["N"].min(), source.runs["N"].max(), 6)
-    return pd.DataFrame([(n, p) for n in np.unique(N) for p in STREAMS], columns=["N", "P"]).astype(float)
+    streams = STREAMS if "P" in source.axes else STREAMS[:1]
+    return pd.DataFrame([(n, p) for n in np.unique(N) for p in streams], columns=["N", "P"]).astype(float)
 
 
-def _predictions(source: ExploredRuns, fitted: scaling.Fit) -> str:
-    """Loss with interval, and equivalent sizes."""
-    grid = _grid(source)
-    seen = fitted.predict({axis: grid[axis] for axis in fitted.law.axes}, level=LEVEL)
+def _predictions(source: ExploredRuns) -> str:
+    """Loss with interval, and the one-stream size with that loss."""
+    grid, fit = _grid(source), source.first
+    seen = fit.predict({axis: grid[axis] for axis in fit.law.axes}, level=LEVEL)
     shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
     shown["loss"] = seen["loss"].map("{:.4f}".format).to_numpy()
     ends = seen[["new_lower", "new_upper"]].to_numpy()
-    known = np.isfinite(ends).all(axis=1) & (str(fitted.status) == "converged")
+    known = np.isfinite(ends).all(axis=1) & (str(fit.status) == "converged")
     shown["95% prediction interval"] = np.where(known, [f"{a:.4f} to {b:.4f}" for a, b in ends], "—")
-    for at in STREAMS:
-        if "P" in fitted.law.axes:
-            sizes = fitted.law.equivalent_N(grid["N"].to_numpy(), grid["P"].to_numpy(), at)
-            shown[f"same loss at P = {at}"] = [count_text(v) if np.isfinite(v) else "no size" for v in sizes]
-    return html_table(shown, "Predicted loss, beyond the runs as a forecast, and equivalent sizes")
+    if "P" in fit.law.axes:
+        sizes = fit.law.equivalent_N(grid["N"].to_numpy(), grid["P"].to_numpy(), 1)
+        shown["same loss at P = 1"] = [count_text(v) if np.isfinite(v) else "no size" for v in sizes]
+    return html_table(shown, "Predicted loss, and the size with the same loss at one stream")
 
 
-def _costs(source: ExploredRuns, fitted: scaling.Fit) -> str:
+def _costs(source: ExploredRuns) -> str:
     """Memory and latency of one batch under the cost model."""
     grid = _grid(source)
     shapes = [shape_of(n, P=p) for n, p in grid.to_numpy()]
@@ -128,7 +220,7 @@ def _costs(source: ExploredRuns, fitted: scaling.Fit) -> str:
         batch=1, input_tokens=TOKENS, output_tokens=TOKENS, hardware=A100,
     )  # fmt: skip
     shown = pd.DataFrame({"N": grid["N"].map(count_text), "P": grid["P"].map("{:g}".format)})
-    shown["loss"] = [f"{v:.4f}" for v in predicted(fitted.law, grid)]
+    shown["loss"] = [f"{v:.4f}" for v in predicted(source.first.law, grid)]
     shown["memory, GiB"] = [f"{v / GIB:.3g}" for v in found.memory_bytes]
     shown["latency, s"] = [f"{v:.3g}" for v in found.latency_s]
     return html_table(shown, f"Cost and loss: batch 1, {TOKENS} tokens in, {TOKENS} out, {A100.name}")

@@ -1,20 +1,33 @@
 "use strict";
-// Numbers as people write them, and the charts as tables.
+// Numbers as people write them, and tables of them.
 const Format = (() => {
   const three = (v) => String(Number(v.toPrecision(3)));
-  const SCALES = [[1e9, "B"], [1e6, "M"], [1e3, "k"]];
+  const SCALES = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
   function count(v) {
-    if (!Number.isFinite(v)) return Number.isNaN(v) ? "—" : "none below 10¹⁵";
+    if (!Number.isFinite(v)) return Number.isNaN(v) ? "—" : "∞";
+    if (v <= 0) return three(v);
     const [scale, suffix] = SCALES.find(([s]) => v >= s * 0.9995) || [1, ""];
     return three(v / scale) + suffix;
   }
+  // A value of an axis: a level by its name.
+  const value = (axis, v) => (axis.kind === "levels" ? axis.names[axis.codes.indexOf(v)] : count(v));
   const loss = (v) => (Number.isFinite(v) ? v.toFixed(4) : "—");
   const bytes = (v) => `${three(v / 2 ** 30)} GiB`;
   const seconds = (v) => (v < 1 ? `${three(v * 1e3)} ms` : `${three(v)} s`);
-  const times = (v) => `${three(v)}×`;
+  const times = (v) => (v >= 1 && v < 10 ? `${v.toFixed(2)}×` : `${three(v)}×`);
   const range = (low, high, how) =>
     Number.isFinite(low) && Number.isFinite(high) ? `${how(low)} to ${how(high)}` : "not determined";
-  return { count, loss, bytes, seconds, times, range };
+  // A size with the page's own ends: beyond them no number means anything.
+  const size = ({ least, most }, v) =>
+    v > most * 1.001 ? `more than ${count(most)}` : v < least * 0.999 ? `less than ${count(least)}` : count(v);
+  const sizes = (axis, low, high) => {
+    if (Number.isNaN(low) || Number.isNaN(high)) return "not determined";
+    const [under, over] = [low < axis.least * 0.999, high > axis.most * 1.001];
+    if (under && over) return "not determined";
+    if (over) return `${size(axis, low)}${low > axis.most ? "" : " or more"}`;
+    return under ? `${size(axis, high)} or less` : `${count(low)} to ${count(high)}`;
+  };
+  return { three, count, value, loss, bytes, seconds, times, range, size, sizes };
 })();
 
 const Tables = (() => {
@@ -33,37 +46,27 @@ const Tables = (() => {
     table.replaceChildren(cell("caption", caption), top, body);
   }
 
-  function loss(table, view) {
-    const { runs } = view.source, order = runs.N.map((_, i) => i);
-    order.sort((a, b) => runs.P[a] - runs.P[b] || runs.N[a] - runs.N[b]);
-    const laws = [view.law, ...view.rivals];
-    fill(table, "Every run, and what each law switched on says of it.",
-      ["N", "P", "loss of the run", ...laws.map((law) => law.title)],
-      order.map((i) => [Format.count(runs.N[i]), String(runs.P[i]), Format.loss(runs.loss[i]),
-        ...laws.map((law) => Format.loss(Law.loss(law, runs.N[i], runs.P[i])))]));
-  }
-
-  const ladder = (view) => {
-    const N = [...view.source.runs.N], low = Math.min(...N), high = Math.max(...N);
-    const steps = Array.from({ length: 6 }, (_, i) => low * (high / low) ** (i / 5));
-    return [...steps, view.state.N].sort((a, b) => a - b);
-  };
-
-  function contour(table, view) {
-    const streams = Charts.streamsOf(view);
-    fill(table, `Predicted loss by ${view.law.title}.`, ["N", ...streams.map((P) => `P = ${P}`)],
-      ladder(view).map((N) => [Format.count(N), ...streams.map((P) => Format.loss(Law.loss(view.law, N, P)))]));
-  }
-
-  function cost(table, view) {
-    const streams = Charts.streamsOf(view), rows = [];
-    for (const P of streams) for (const N of ladder(view)) {
-      const found = view.cost(N, P);
-      rows.push([Format.count(N), String(P), Format.loss(Law.loss(view.law, N, P)),
-        found ? Format.bytes(found.memory) : "—", found ? Format.seconds(found.latency) : "—"]);
+  // A drawn chart's series as rows: what each says of every x.
+  function ofChart({ x, y, series }) {
+    const lines = series.filter((s) => s.table !== false), names = [...new Set(lines.map((s) => s.name))];
+    const values = new Map();
+    for (const s of lines) for (const [at, value, upper] of s.points) {
+      if (!values.has(at)) values.set(at, {});
+      values.get(at)[s.name] = s.kind === "band" ? Format.range(value, upper, y.text) : y.text(value);
     }
-    fill(table, "Cost of one batch under the cost model.", ["N", "P", "predicted loss", "memory", "latency"], rows);
+    const rows = [...values.entries()].sort(([a], [b]) => a - b).map(([at, row]) => [x.text(at), ...names.map((name) => row[name] ?? "")]);
+    return [[x.label, ...names], rows];
+  }
+  // Few rows for people: at most `most`, evenly spread.
+  const thinned = (rows, most) => (rows.length <= most ? rows : Array.from({ length: most }, (_, i) => rows[Math.round(i * (rows.length - 1) / (most - 1))]));
+
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
+  // Every series in full as comma-separated values, numbers in full.
+  function csv({ x, y, series }) {
+    const rows = [["series", x.label, y.label, "upper end"]];
+    for (const s of series) for (const [at, value, upper] of s.points) rows.push([s.name, String(at), String(value), s.kind === "band" ? String(upper) : ""]);
+    return rows.map((row) => row.map(quoted).join(",")).join("\n") + "\n";
   }
 
-  return { fill, loss, contour, cost };
+  return { fill, ofChart, thinned, csv };
 })();

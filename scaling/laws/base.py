@@ -10,7 +10,7 @@ Letters: N non-embedding parameters, P streams, D training tokens, L loss in nat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -274,13 +274,36 @@ class Law:
             return sign * self._loss(*((x | {axis: np.exp(u)})[a] for a in self.axes))
 
         above, below = at(low) < target - 1e-12, at(high) > target
-        for _ in range(100):
-            middle = (low + high) / 2
-            high_side = at(middle) > target
-            low, high = np.where(high_side, middle, low), np.where(high_side, high, middle)
-        found = np.where(below, np.inf, np.exp((low + high) / 2))
+        found = np.where(below, np.inf, np.exp(_root(lambda u: at(u) - target, low, high)))
         found = np.where(above | np.isnan(target), np.nan, found)
         return like(found, {"loss": loss, **axes})
+
+
+def _root(gap: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """Where gap, which falls from positive at low to negative at high, is 0: bisections, then secants between them.
+
+    A function with kinks, on which secants do not settle, is bisected to the end.
+    """
+
+    def halved(low: Array, high: Array, times: int) -> tuple[Array, Array]:
+        for _ in range(times):
+            middle = (low + high) / 2
+            above = gap(middle) > 0
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+        return low, high
+
+    low, high = halved(low, high, 13)
+    last, found, before, now = low, high, gap(low), gap(high)
+    with np.errstate(all="ignore"):
+        for _ in range(7):
+            step = now * (found - last) / (now - before)
+            further = np.clip(np.where(np.isfinite(step), found - step, found), low, high)
+            last, before, found, now = found, now, further, gap(further)
+        settled = np.abs(found - last) <= 1e-11
+    if settled.all():
+        return found
+    low, high = halved(low, high, 87)
+    return np.where(settled, found, (low + high) / 2)
 
 
 LawForm = type[Law] | Form  # what a fit is of

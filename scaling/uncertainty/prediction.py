@@ -6,6 +6,7 @@ The coverage of each method, measured by simulation, is in docs/coverage.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,26 @@ def _one_run(fit: Estimate, level: float) -> float:
     return t_quantile(fit, level) * fit.noise
 
 
+@dataclass(frozen=True)
+class LogMultiple:
+    """The quantity log(N_eq / N) at K points of a batch of laws; here: the law's axes, (K,) each."""
+
+    here: Mapping[str, Array]
+    at_P: float
+
+    def __call__(self, law: Law) -> Array:
+        """Of laws with fields (B,), (B, K)."""
+        batch: Any = law.kind.from_vector(law.vector[:, None, :])
+        return self._of(batch, self.here)
+
+    def own(self, law: Law, k: Any) -> Array:
+        """Of each law at its own point k (B,), (B,)."""
+        return self._of(law, {axis: x[k] for axis, x in self.here.items()})
+
+    def _of(self, law: Any, here: Mapping[str, Array]) -> Array:
+        return np.asarray(np.log(law.equivalent_N(**here, at_P=self.at_P) / here["N"]))
+
+
 def equivalent_interval(
     fit: Estimate,
     N: Array,
@@ -88,10 +109,11 @@ def equivalent_interval(
     level: float,
     method: Method | None = None,
     axes: Mapping[str, Array] | None = None,
+    widened: bool = True,
 ) -> tuple[Array, Array]:
     """Ends of the size that has at at_P streams the loss of (N, P), (K,) each, formed on the logarithm.
 
-    axes: the law's other ones, each (K,).
+    axes: the law's other ones, each (K,). widened: by the drift beyond the runs, as `predict` takes it.
     N itself where P is at_P; open where a law knows no such size; nan where the fit determines nothing.
     """
     moving = np.asarray(at_P != P)
@@ -101,17 +123,10 @@ def equivalent_interval(
     if not fit.determined:
         return np.where(moving, np.nan, N), np.where(moving, np.nan, N)
 
-    rest = {name: x[moving] for name, x in (axes or {}).items()}
-
-    def log_multiple(laws: Law) -> Array:
-        batch: Any = laws.kind.from_vector(laws.vector[:, None, :])
-        found = batch.equivalent_N(N=N[moving], P=P[moving], at_P=at_P, **rest)
-        return np.asarray(np.log(found / N[moving]))
-
-    found, low, high = (method or default_method(fit)).interval(fit, log_multiple, level)
-    here = {"N": N[moving], "P": P[moving], **rest}
+    here = {"N": N[moving], "P": P[moving], **{name: x[moving] for name, x in (axes or {}).items()}}
+    found, low, high = (method or default_method(fit)).interval(fit, LogMultiple(here, at_P), level)
     there = here | {"N": N[moving] * np.exp(found), "P": np.full_like(here["P"], at_P)}
-    extra = (t_quantile(fit, level) * _size_error(fit, here, there)) ** 2
+    extra = (t_quantile(fit, level) * _size_error(fit, here, there)) ** 2 if widened else 0.0
     low, high = found - np.sqrt((found - low) ** 2 + extra), found + np.sqrt((high - found) ** 2 + extra)
     lower[moving], upper[moving] = N[moving] * np.exp(low), N[moving] * np.exp(high)
     return lower, upper
@@ -119,9 +134,14 @@ def equivalent_interval(
 
 def _size_error(fit: Estimate, here: dict[str, Array], there: dict[str, Array]) -> Array:
     """Standard deviation of the logarithm of a size of equal loss that drift beyond the runs leaves, (K,)."""
-    widening = widening_of(fit)
-    if widening is None:
-        return np.zeros(here["N"].size)
+    widening, out = widening_of(fit), np.zeros(here["N"].size)
+    known = np.isfinite(there["N"])  # the law may know no size of this loss
+    if widening is None or not known.any():
+        return out
+    if not known.all():
+        here, there = ({a: x[known] for a, x in of.items()} for of in (here, there))
+        out[known] = _size_error(fit, here, there)
+        return out
     used = fit.law.axes
     with np.errstate(all="ignore"):
         error = widening.error_between({a: here[a] for a in used}, {a: there[a] for a in used})

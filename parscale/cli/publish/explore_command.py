@@ -29,6 +29,8 @@ def run(options: Options) -> int:
     found, given = explorer.read(options.sources, options.asked, options.fitted_by)
     words = options.words("parscale explore", *options.sources)
     page = explorer.write_explored(found, given, options.out or "results/explore.html", command=words)
+    for one in found:
+        say("\n".join((f"{one.title}:", *one.verdict.lines)))
     for note in explorer.page_notes(found):
         say(f"note: {note}")
     if not options.no_open and not explorer.open_in_browser(page):

@@ -1,57 +1,68 @@
-"""The numbers behind the page's intervals: complete, finite where there is an interval, and none where there is none."""
+"""The numbers behind the page's intervals: those of `Fit.predict` at the nodes, complete, and none where there is none."""
 
+import base64
 import json
 
 import numpy as np
 import pytest
 
 import scaling
-from analysis.explorer.interval_grid import AROUND, STREAMS, interval_grid, own_ends, sizes
-from scaling.forecasting.widened import widening_of
+from analysis.explorer.interval_grid import interval_grid, plain_steps, shown_grid
+from analysis.explorer.page_axes import axes_of
 
 
 @pytest.fixture(scope="module")
 def fit(stack):
-    return scaling.fit(scaling.ParallelLaw, stack)
+    return scaling.fit(scaling.AdditiveLaw, stack)
 
 
-def test_everything_is_plain_and_has_a_value_a_point(fit):
-    found = interval_grid(fit, 0.95)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert [(way["axis"], way["side"]) for way in found["ways"]] == list(widening_of(fit).ways)
-    assert len(found["logN"]) == len(sizes(fit)) < 25
-    assert found["edges"]["C"] == pytest.approx(np.log([5.35813376e8, 8 * fit.axes["N"].max()]), rel=1e-3)
-    for way in found["ways"]:
-        assert np.diff(way["halves"]).min() >= 0
-        assert way["halves"][0] == pytest.approx(np.log(found["still"]))
+@pytest.fixture(scope="module")
+def axes(fit, stack):
+    return axes_of(stack, [fit.law])
 
 
-def test_sizes_are_dense_within_the_runs_and_reach_beyond_them(fit):
-    N = np.exp(sizes(fit))
-    low, high = fit.axes["N"].min(), fit.axes["N"].max()
-    assert N[0] == pytest.approx(low / AROUND[-1])
-    assert N[-1] == pytest.approx(high * AROUND[-1])
-    assert ((low * 0.999 <= N) & (high * 1.001 >= N)).sum() == len(N) - 2 * len(AROUND)
+@pytest.fixture(scope="module")
+def told(fit, axes):
+    return interval_grid(fit, axes, 0.95)
 
 
-def test_the_fit_s_own_ends_are_those_that_predict_gives(fit):
-    log_N, P = np.log([8e8, 3e9]), np.array([1.0, 8.0])
-    ends = own_ends(fit, log_N, P, 0.95)
-    at = {"N": [8e8, 3e9, 8e8, 3e9], "P": [1, 1, 8, 8]}
-    own, linear = (fit.predict(at, widened=False, method=how) for how in (None, "covariance"))
-    for kind in ("", "new_"):
-        half = linear[f"{kind}upper"] - linear.loss
-        for end, sign in (("lower", -1), ("upper", 1)):
-            found = own.loss + sign * half * np.exp(ends[f"{kind}{end}"])
-            assert found.to_numpy() == pytest.approx(own[f"{kind}{end}"].to_numpy())
+def test_everything_is_plain_and_has_a_value_a_point(told, axes):
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    size = np.prod(shown_grid(axes).shape(axes))
+    for name in ("lower", "upper", "farLower", "farUpper", "why"):
+        assert len(base64.b64decode(told[name])) == 4 * size
+    assert all(isinstance(words, str) for words in told["said"])
 
 
-def test_a_law_of_sizes_alone_has_one_row(stack):
-    found = interval_grid(scaling.fit(scaling.DenseLaw, stack), 0.95)
-    assert found["P"] == [1.0]
-    assert set(found["edges"]) == {"N"}
-    assert len(STREAMS) > 1
+def test_within_the_runs_ends_are_those_of_predict_to_a_fiftieth_of_the_half_width(fit, axes):
+    grid = shown_grid(axes)
+    points = grid.points(axes)
+    within = np.flatnonzero((points["N"] >= axes["N"].low) & (points["N"] <= axes["N"].high) & (points["P"] <= 8))
+    some = within[::7]
+    python = fit.predict({name: x[some] for name, x in points.items()}, widened=False)
+    steps = plain_steps(fit, grid, 0.95)
+    half = (python["new_upper"] - python["new_lower"]).to_numpy() / 2
+    for end, side in (("lower", -1), ("upper", 1)):
+        ours = python["loss"] + side * steps[end][some]
+        assert np.abs(ours - python[f"new_{end}"]).to_numpy() / half == pytest.approx(0, abs=0.02)
+
+
+def test_beyond_the_runs_is_the_forecast_of_this_law(fit, axes, told):
+    grid = shown_grid(axes)
+    points = {name: x[-3:] for name, x in grid.points(axes).items()}
+    far = np.frombuffer(base64.b64decode(told["farUpper"]), "<f4")[-3:]
+    python = fit.predict(points)
+    assert not python["inside"].any()
+    assert np.exp(far) == pytest.approx(python["new_upper"].to_numpy(), rel=1e-3)
+    assert told["said"][int(np.frombuffer(base64.b64decode(told["why"]), "<f4")[-1])].startswith("drift along")
+
+
+def test_a_law_of_sizes_alone_has_one_axis(stack):
+    dense = scaling.fit(scaling.DenseLaw, stack)
+    assert set(interval_grid(dense, axes_of(stack, [dense.law]), 0.95)["nodes"]) == {"N"}
 
 
 def test_without_a_degree_of_freedom_there_are_no_numbers(stack):
-    assert interval_grid(scaling.fit(scaling.ParallelLaw, stack.iloc[[0, 5, 10, 15]]), 0.95) is None
+    rows = stack.iloc[[0, 5, 10, 15]]
+    none = scaling.fit(scaling.ParallelLaw, rows)
+    assert interval_grid(none, axes_of(rows, [none.law]), 0.95) is None
