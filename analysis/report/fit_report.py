@@ -40,13 +40,13 @@ def _constants(page: Page, fit: scaling.Fit) -> None:
 def _backtest(page: Page, fit: scaling.Fit) -> None:
     """How the law would have predicted its larger runs, from the smaller ones."""
     how = {"objective": fit.problem.objective, "weights": fit.problem.w, "groups": fit.groups}
-    found = scaling.backtest(fit.form, _runs(fit), **how)
+    found = scaling.backtest(fit.form, runs_of_fit(fit), **how)
     page.text(found.verdict)
     page.table(found.table.reset_index())
     page.figure(found.plot(), "Runs that were held out, and how the law predicted them.")
 
 
-def _runs(fit: scaling.Fit) -> dict[str, object]:
+def runs_of_fit(fit: scaling.Fit) -> dict[str, object]:
     """The runs of a fit as a table, categories by name."""
     levels = {axis: fit.law.axis_rule(axis) for axis in fit.law.axes}
     named = {a: rule.labels(fit.axes[a]) for a, rule in levels.items() if hasattr(rule, "labels")}

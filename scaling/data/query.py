@@ -20,6 +20,7 @@ from scaling.optimise.identifiability import TIED
 from scaling.optimise.multi_start import FitError
 
 T = TypeVar("T")
+AXES = ("N", "P", "D")
 FEW = 4  # values that a note lists
 GROUPS = 20  # values of a column that may be taken apart
 APART = "--by {0} takes each apart, --where {0}=... takes one"  # the remedy for a mixed column
@@ -115,11 +116,11 @@ def values(text: str, option: str) -> Array:
 
 
 def check_axis(
-    runs: pd.DataFrame, axis: str, option: str, source: str | Path, axes: Iterable[str] = ("N", "P", "D")
+    runs: pd.DataFrame, axis: str, option: str, source: str | Path, axes: Iterable[str] = AXES
 ) -> None:
     """Refuse an axis that the runs do not have; C follows from N and the others. axes: those of the laws."""
     if axis not in runs and (axis != "C" or "N" not in runs):
-        have = [*(known for known in axes if known in runs), *(["C"] if "N" in runs else [])]
+        have = [*(known for known in dict.fromkeys(axes) if known in runs), *(["C"] if "N" in runs else [])]
         raise ValueError(f"{option} {axis}: no such axis or column in {source}; use {', '.join(have)}")
 
 

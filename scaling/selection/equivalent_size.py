@@ -87,7 +87,9 @@ def equivalent_values(
         middle, low, high = method.interval(fit, log_multiple, level)
         reached = here | there | {axis: here[axis] * np.exp(middle)}
         extra = t_quantile(fit, level) * _drift_error(fit, axis, here, reached)
-        low, high = middle - np.hypot(middle - low, extra), middle + np.hypot(high - middle, extra)
+        with np.errstate(invalid="ignore"):  # no value of this loss is open, and stays so
+            wider = middle - np.hypot(middle - low, extra), middle + np.hypot(high - middle, extra)
+        low, high = (np.where(np.isfinite(middle), *both) for both in zip(wider, (low, high), strict=True))
     shown = {a: rule.labels(here[a]) for a, rule in categories_of(fit.law).items()}
     frame = pd.DataFrame({**here, **shown, "loss": fit.law.predict(**here), f"equivalent_{axis}": found})
     ends = {"lower": here[axis] * np.exp(low), "upper": here[axis] * np.exp(high)}

@@ -33,7 +33,7 @@ class Options(LevelOptions, RowOptions, RunsOptions):
 def run(options: Options) -> str | Partly:
     """Fit the small runs of each group, predict the large ones."""
     from parscale.cli.output import as_json, groups_text
-    from scaling.data.query import check_axis, each
+    from scaling.data.query import AXES, check_axis, each
     from scaling.laws import by_name
     from scaling.selection.backtest import backtest
 
@@ -41,7 +41,7 @@ def run(options: Options) -> str | Partly:
     options.check_level()
     runs = options.read([law])
     if options.along:
-        check_axis(runs, options.along, "--along", options.runs, law.axes)
+        check_axis(runs, options.along, "--along", options.runs, (*AXES, *law.axes))
     rows = options.of_rows(runs)
 
     def one_law(part: pd.DataFrame) -> Backtest:

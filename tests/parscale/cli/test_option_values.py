@@ -1,8 +1,21 @@
 """Values of options as people write them, and refusals that quote option and value."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from parscale.cli.option_values import amount, count, items, number, one_of, tokens, whole_numbers
+from parscale.cli.option_values import (
+    amount,
+    axis_values,
+    count,
+    items,
+    named_laws,
+    number,
+    one_of,
+    points_given,
+    tokens,
+    whole_numbers,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +88,27 @@ def test_an_amount_is_read_as_a_size():
     assert amount("1e-3", "--N") == 1e-3
     with pytest.raises(ValueError, match=r"^--N: 'big'"):
         amount("big", "--N")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("dense,parallel", ["dense", "parallel"]),
+        ("dense:E=1.6,A=2,my.py:Depth", ["dense:E=1.6,A=2", "my.py:Depth"]),
+        ("", []),
+    ],
+)
+def test_laws_keep_the_values_that_they_hold(text, found):
+    assert named_laws(text) == found
+
+
+def test_values_of_axes():
+    assert axis_values("width=512,1024, depth=8", "--at") == {"width": ["512", "1024"], "depth": ["8"]}
+    assert axis_values(None, "--at") == {}
+    for wrong in ("512", "=3", "width="):
+        with pytest.raises(ValueError, match=f"--at {wrong}"):
+            axis_values(wrong, "--at")
+    given = SimpleNamespace(N="1B", P=None, D=None, at="depth=8")
+    assert points_given(given) == {"N": ["1B"], "depth": ["8"]}
+    with pytest.raises(ValueError, match="N is in --N and in --at"):
+        points_given(SimpleNamespace(N="1B", P=None, D=None, at="N=8"))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling.data.levels import axis_levels, level_table, size_levels
+from scaling.data.levels import axis_levels, level_table, levels_along, size_levels
 from tests.scaling.runs_off_by_size import off_by_size
 
 
@@ -70,3 +70,10 @@ def test_a_level_table_counts_runs():
     assert 8 < len(dense) < 16
     assert dense["runs"].sum() == 1000
     assert (dense["lowest"].to_numpy()[1:] > dense["highest"].to_numpy()[:-1]).all()
+
+
+def test_values_of_an_own_axis_that_repeat_are_levels_of_their_own() -> None:
+    bits = np.tile([6.0, 7.0, 8.0], 4)
+    assert levels_along("bits", bits, {}).tolist() == [0, 1, 2] * 4
+    assert len(set(levels_along("N", bits, {}))) == 2  # 6 and then 7, 8: within 15 %
+    assert levels_along("share", np.array([0.0, 0.5, 0.51]), {}).tolist() == [0, 1, 2]

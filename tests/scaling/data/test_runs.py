@@ -8,9 +8,11 @@ import pytest
 
 import scaling
 from scaling import ParallelLaw
-from scaling.data.runs import arrays, usable, validate
+from scaling.data.reading import reading_of
+from scaling.data.runs import arrays, read_runs, usable, validate
 from scaling.data.units import parse_size
 from tests.scaling.nine_runs import TRUTH, N, P, write
+from tests.scaling.own_shapes import shapes, written
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
@@ -219,3 +221,18 @@ def test_names_in_jsonl_stay_words(tmp_path):
         '{"run_id": "1e5", "N": 1e9, "loss": 2}\n{"run_id": "12", "N": 2e9, "loss": 1}\n'
     )
     assert list(scaling.read_runs(tmp_path / "runs.jsonl")["run_id"]) == ["1e5", "12"]
+
+
+def test_a_law_decides_which_axes_a_table_needs(tmp_path: Path) -> None:
+    law, table = written(tmp_path, shapes().rename(columns={"depth": "Depth", "width": "config.width"}))
+    runs = read_runs(table, law=law)
+    assert {"width", "depth"} <= set(runs)
+    assert runs["P"].tolist() == ["bf16"] * len(runs)
+    assert [guess.axis for guess in reading_of(runs).guesses] == ["width", "depth"]
+    with pytest.raises(ValueError, match="no column 'N'"):
+        read_runs(table)
+    low = written(tmp_path, shapes().assign(depth=1))[1]
+    with pytest.raises(ValueError, match=r"row 1 \(line 2\), column depth: 1.0 must be >= 2"):
+        read_runs(low, law=law)
+    with pytest.raises(ValueError, match="no column 'N'"):
+        read_runs(low, law=[law, "chinchilla"])

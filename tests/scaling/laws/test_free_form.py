@@ -173,3 +173,46 @@ def test_differences_are_central():
     found = differences(lambda x, a, b: (a**2 * x, b), (np.array([2.0]), 3.0, 1.0), axes=1)
     np.testing.assert_allclose(found[0][0], 12.0, rtol=1e-6)
     assert found[1][0] == pytest.approx(0.0)
+
+
+def test_a_law_that_cannot_be_fitted_says_why():
+    @dataclass(frozen=True)
+    class NoRange(Law):
+        E: float
+
+        axes = ("N",)
+
+        def predict(self, N):
+            return self.E + N**-0.3
+
+    @dataclass(frozen=True)
+    class FewTerms(Law):
+        E: float
+        A: float
+
+        axes = ("N",)
+
+        @staticmethod
+        def terms(N):
+            return (1.0,)
+
+    @dataclass(frozen=True)
+    class Ignores(Law):
+        E: float
+        a: float
+        b: float
+
+        axes = ("N",)
+        nonlinear = {"E": Range(1, 2), "a": Range(0.1, 1), "b": Range(0.1, 1)}  # noqa: RUF012
+
+        def predict(self, N):
+            return self.E + N**-self.a
+
+    runs = {"N": np.geomspace(1e2, 1e6, 8), "loss": 1.5 + np.geomspace(1e2, 1e6, 8) ** -0.3}
+    with pytest.raises(ValueError, match="E has none"):
+        scaling.fit(NoRange, runs)
+    with pytest.raises(ValueError, match="1 term for 2 coefficients, E, A"):
+        scaling.fit(FewTerms, runs)
+    fit = scaling.fit(Ignores, runs)
+    assert fit.status == "not identifiable"
+    assert "b changes no prediction of Ignores" in fit.certificate.detail

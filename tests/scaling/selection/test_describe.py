@@ -8,7 +8,7 @@ import pytest
 
 import parscale
 import scaling
-from scaling.selection.describe import one_line
+from scaling.selection.describe import best_suited, one_line
 
 CHINCHILLA = scaling.ChinchillaLaw(E=1.7, A=406.0, B=410.0, alpha=0.33, beta=0.29)
 PARALLEL = scaling.ParallelLaw(E=1.31, A=1.9e8, alpha=0.21, k=0.37)
@@ -157,3 +157,14 @@ def test_many_rows_are_described_from_a_sample():
     table = pd.concat([two_kinds()] * 200, ignore_index=True)
     table["loss"] *= np.exp(0.001 * np.random.default_rng(3).standard_normal(len(table)))
     assert scaling.describe(table).command.count("groupby('source')") == 1
+
+
+def test_axes_of_other_laws_are_described() -> None:
+    N, experts = (v.ravel() for v in np.meshgrid(np.geomspace(1e7, 1e9, 4), [1, 4, 16]))
+    loss = 1.5 + (300 / (N * experts**0.3)) ** 0.3
+    found = scaling.describe({"N": N, "experts": experts, "loss": loss})
+    assert "experts" in found.levels
+    assert {"experts", "dense"} <= set(found.laws.index)
+    assert best_suited({"N": N, "experts": experts, "loss": loss}).__name__ == "ExpertsLaw"
+    with pytest.raises(scaling.FitError, match="no law can be told"):
+        best_suited({"N": N[:2], "loss": loss[:2]})

@@ -33,3 +33,16 @@ def test_equivalents_by_points(stack):
     assert table.loc[(8, 1595669000), "equivalent_N"] == pytest.approx(3.156e9, rel=1e-3)
     assert (8, 4414502408) not in table.index  # below every one-stream loss: no answer, not a guess
     assert equivalents_by_points(stack[stack["P"] == 1]).empty
+
+
+def test_any_axis_has_equivalents_with_intervals(stack):
+    fitted = scaling.fit(ParallelLaw, stack)
+    streams = fitted.equivalent_N(1e9, [2, 8, 64])
+    same = fitted.equivalent("N", {"P": 1}, N=1e9, P=[2, 8, 64])
+    for end in ("multiple", "lower", "upper"):
+        np.testing.assert_allclose(same[end], streams[end], rtol=1e-6)
+    sizes = fitted.equivalent("P", {"N": 1e9}, N=[1.5e9, 1e12], P=1)
+    assert sizes.lower[0] < sizes.equivalent_P[0] < sizes.upper[0]
+    assert np.isinf(sizes.equivalent_P[1]) or sizes.equivalent_P[1] > 100
+    with pytest.raises(ValueError, match="no axis 'D'"):
+        fitted.equivalent("D", {"P": 1}, N=1e9, P=2)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from parscale.cli.decide import suggest_command
+from parscale.cli.fit import fit_command
 from tests.scaling.command_line import run
+from tests.scaling.own_shapes import written
 
 
 def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -> None:
@@ -51,3 +53,23 @@ def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
 def test_a_budget_wants_to_know_the_tokens(folder: Path) -> None:
     with pytest.raises(ValueError, match="say with --tokens how long"):
         run(suggest_command, fit=str(folder / "parallel-pile.json"), budget="1e12")
+
+
+def test_runs_on_own_axes_are_suggested(tmp_path: Path) -> None:
+    law, table = written(tmp_path)
+    run(fit_command, runs=table, law=law, out=str(tmp_path))
+    more = {"fit": str(tmp_path / "fits" / "DepthLaw-all.json"), "law": law}
+    text = run(suggest_command, **more, target="width=8192,depth=64", count=1)
+    assert "width = 8192" in text
+    assert "all cost the same" in text
+    body = json.loads(run(suggest_command, **more, target="b", grid="width=512,depth=8,64", json=True))
+    assert {row["depth"] for row in body["runs"]} == {8, 64}
+    (tmp_path / "some.csv").write_text(
+        "d_model,depth,C\n512,8,1e18\n512,64,8e18\n".replace("d_model", "width")
+    )
+    body = json.loads(
+        run(suggest_command, **more, target="b", candidates=str(tmp_path / "some.csv"), json=True)
+    )
+    assert body["runs"][-1]["total_C"] == 9e18
+    with pytest.raises(ValueError, match="Leave N out"):
+        run(suggest_command, **more, target="b", sizes="1B")

@@ -12,6 +12,7 @@ from parscale.cli.fit import backtest_command, compare_command, predict_command
 from parscale.cli.fit.compare_command import compared
 from scaling import AdditiveLaw, ParallelLaw
 from tests.scaling.command_line import run
+from tests.scaling.own_shapes import written
 
 
 def test_a_folder_of_runs_is_no_fit_and_few_runs_are_said_once(losses: pd.DataFrame, tmp_path: Path) -> None:
@@ -65,3 +66,15 @@ def test_numbers_in_json_are_whole(pile):
     found = compared(scaling.compare([ParallelLaw, AdditiveLaw], pile))
     assert found["laws"]["ParallelLaw"]["rmse"] == scaling.compare([ParallelLaw], pile).table["rmse"].iloc[0]
     assert np.isfinite(found["laws"]["ParallelLaw"]["rmse"])
+
+
+def test_laws_are_chosen_by_the_axes_that_vary(tmp_path: Path) -> None:
+    law, table = written(tmp_path)
+    body = json.loads(run(compare_command, runs=table, laws=f"{law},{law}:E=1.7", holdout="depth", json=True))
+    assert set(body["all"]["laws"]) == {"DepthLaw", "DepthLaw(E=1.7)"}
+    N, experts = (v.ravel() for v in np.meshgrid(np.geomspace(1e7, 1e9, 4), [1, 4, 16]))
+    loss = 1.5 + (300 / (N * experts**0.3)) ** 0.3 + 1e-3 * np.sin(np.arange(N.size))
+    pd.DataFrame({"N": N, "experts": experts, "D": 1e9, "loss": loss}).to_csv(tmp_path / "experts.csv")
+    text = run(compare_command, runs=str(tmp_path / "experts.csv"))
+    assert "ExpertsLaw" in text
+    assert "of N and experts, which vary; P takes one value, D takes one value" in text

@@ -1,13 +1,16 @@
 """`parscale forecast`: what the function gives, as a command."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import parscale
 import scaling
-from tests.scaling.command_line import LOSSES
+from parscale.cli.fit import forecast_command, score_command
+from tests.scaling.command_line import LOSSES, run
+from tests.scaling.own_shapes import shapes, written
 
 PILE = ("--where", "corpus=pile")
 
@@ -75,3 +78,20 @@ def test_columns_of_weights_and_runs_are_used(losses, tmp_path, capsys):
 def test_a_wrong_call_ends_with_2(words, capsys):
     assert parscale.main(list(words)) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_an_own_law_is_forecast_at_its_own_axes(tmp_path: Path) -> None:
+    law, table = written(tmp_path)
+    more = {"runs": table, "laws": law, "at": "width=4096,8192,depth=32"}
+    text = run(forecast_command, **more, save=str(tmp_path / "made.json"))
+    assert "width = 8192, depth = 32" in text
+    made = scaling.Forecast.load(tmp_path / "made.json")
+    assert made.points.width.tolist() == [4096, 8192]
+    assert list(made.laws) == ["DepthLaw"]
+    new = shapes()[:2].assign(width=[4096, 8192], depth=32, loss=made.loss)
+    new.to_csv(tmp_path / "new.csv")
+    assert "2 of 2 runs" in run(
+        score_command, forecast=str(tmp_path / "made.json"), runs=str(tmp_path / "new.csv")
+    )
+    with pytest.raises(ValueError, match="depth varies in the runs and is not given"):
+        run(forecast_command, **{**more, "at": "width=4096"})

@@ -8,6 +8,7 @@ import pytest
 import parscale
 from parscale.cli.fit import inspect_command
 from tests.scaling.command_line import LOSSES, run
+from tests.scaling.own_shapes import written
 
 
 def test_the_published_losses_are_described() -> None:
@@ -54,3 +55,11 @@ def test_no_file_is_a_wrong_call(tmp_path, capsys) -> None:
     assert parscale.main(["inspect", str(tmp_path / "none.csv")]) == 2
     assert "no such file" in capsys.readouterr().err
     assert parscale.main(["inspect", LOSSES, "--where", "corpus=wiki"]) == 2
+
+
+def test_a_table_is_described_by_an_own_law(tmp_path: Path) -> None:
+    law, table = written(tmp_path)
+    body = json.loads(run(inspect_command, runs=table, law=law, json=True))
+    assert [axis["axis"] for axis in body["axes"]] == ["width", "depth", "loss"]
+    assert body["command"].endswith(f"--law {law}")
+    assert "no column 'N'" in run(inspect_command, runs=table)

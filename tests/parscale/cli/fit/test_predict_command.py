@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from parscale.cli.fit import predict_command
+from parscale.cli.fit import fit_command, predict_command
 from tests.scaling.command_line import run
+from tests.scaling.own_shapes import written
 
 
 def test_predict(folder: Path) -> None:
@@ -28,3 +29,19 @@ def test_predict(folder: Path) -> None:
     assert far["widened_by"] in run(predict_command, fit=file, N="1e12", P="4")
     with pytest.raises(ValueError, match="needs --P as well"):
         run(predict_command, fit=file, N="2.8B")
+
+
+def test_an_own_law_predicts_at_its_own_axes(tmp_path: Path) -> None:
+    law, table = written(tmp_path)
+    run(fit_command, runs=table, law=law, out=str(tmp_path))
+    file = str(tmp_path / "fits" / "DepthLaw-all.json")
+    text = run(predict_command, fit=file, law=law, at="width=512,depth=8,64")
+    assert "width = 512, depth = 8: loss" in text
+    assert "drift along depth" in text.partition("depth = 64")[2]
+    for at, says in (
+        ("width=3", "--at depth="),
+        ("width=3,depth=8,N=2", "leave --N out"),
+        ("width=x,depth=8", "'x'"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            run(predict_command, fit=file, law=law, at=at)
