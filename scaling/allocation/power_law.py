@@ -43,37 +43,23 @@ class PowerLaw:
         n = log_C.size
         if n < 3 or np.ptp(log_C) == 0:
             raise ValueError(f"{n} points make no power law with an error: give three or more")
-        middle = float(log_C.mean())
+        middle, nothing = float(log_C.mean()), np.zeros((2, 2))
         X = np.stack([np.ones(n), log_C - middle], axis=1)
+
+        def law(theta: Array, known: Array, scatter: Array, dof: float) -> PowerLaw:
+            return cls(float(theta[0]), float(theta[1]), middle, known, scatter, dof, n)
+
         if errors is None:
             theta, inverse, left = generalised_fit(X, log_y, np.eye(n))
-            return cls(
-                float(theta[0]),
-                float(theta[1]),
-                middle,
-                np.zeros((2, 2)),
-                inverse * (left @ left) / (n - 2),
-                np.inf,
-                n,
-            )
+            return law(theta, nothing, inverse * (left @ left) / (n - 2), np.inf)
         theta, inverse, left = generalised_fit(X, log_y, errors)
         excess = float(left @ np.linalg.solve(errors, left)) / (n - 2)
         if n < FEW:
-            return cls(
-                float(theta[0]),
-                float(theta[1]),
-                middle,
-                np.zeros((2, 2)),
-                inverse * max(excess, 1.0),
-                np.inf,
-                n,
-            )
+            return law(theta, nothing, inverse * max(excess, 1.0), np.inf)
         more = spare_variance(X, log_y, errors) if excess > 1 else 0.0
         theta, inverse, _ = generalised_fit(X, log_y, errors + more * np.eye(n))
         gain = inverse @ np.linalg.solve(errors + more * np.eye(n), X).T
-        return cls(
-            float(theta[0]), float(theta[1]), middle, gain @ errors @ gain.T, more * gain @ gain.T, dof, n
-        )
+        return law(theta, gain @ errors @ gain.T, more * gain @ gain.T, dof)
 
     @staticmethod
     def excess_p(errors: Array, log_C: Array, log_y: Array, dof: float) -> float:

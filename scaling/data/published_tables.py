@@ -64,7 +64,12 @@ TABLES = {
         "Muennighoff et al. 2023, arXiv 2305.16264, as gathered in ScaleBench",
         "CC-BY-4.0; datablations Apache-2.0",
     ),
-    "sparsity": ("tables/sparsity.csv", "active N, sparsity, tokens, loss", "ScaleBench", "CC-BY-4.0"),
+    "sparsity": (
+        "tables/sparsity.csv",
+        "active N (1e9), total over active N, dense and sparse tokens (1e9), loss",
+        "Liew et al. 2025, arXiv 2502.03009, as gathered in ScaleBench",
+        "CC-BY-4.0",
+    ),
     "learning-rate-best": (
         "tables/learning_rate_best.csv",
         "of each N and D the run with the lowest loss, of 2,819",

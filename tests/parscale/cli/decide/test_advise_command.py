@@ -21,7 +21,7 @@ def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, reque
         r"take N = 1\.4B, P = 8: loss 1\.0500 \(1\.0[234]\d\d to 1\.0[567]\d\d\), 0\.127 s, 3\.06 GiB", said
     )
     assert "nan" not in said
-    assert {path.name for path in tmp_path.iterdir()} == {"frontier.png", "frontier.pdf"}
+    assert {"frontier.png", "frontier.pdf"} <= {path.name for path in tmp_path.iterdir()}
 
 
 @pytest.fixture(scope="module")
