@@ -136,7 +136,7 @@ def test_what_was_made_is_there(used):
     away = used["away"]
     assert len(list((away / "results/fits").glob("parallel-*.json"))) == 2
     assert (away / "figures/fig2.png").stat().st_size > 10_000
-    assert "plotly" in (away / "page.html").read_text()
+    assert "const Chart" in (away / "page.html").read_text()
 
 
 def test_help_and_version(used):

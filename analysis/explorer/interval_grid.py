@@ -55,8 +55,8 @@ def plain_steps(fit: scaling.Fit, grid: PointGrid, level: float) -> dict[str, Ar
         step, half = (side * (of[f"new_{end}"] - of["loss"]).to_numpy() for of in (own, linear))
         with np.errstate(all="ignore"):
             times = np.log(np.maximum(step / half, LEAST))
-        far = side * (shown[f"new_{end}"] - shown["loss"]).to_numpy()
-        out[end] = far * np.exp(read_between(times, few, grid))
+            far = side * (shown[f"new_{end}"] - shown["loss"]).to_numpy()
+            out[end] = far * np.exp(read_between(times, few, grid))
     return out
 
 

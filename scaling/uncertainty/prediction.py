@@ -127,7 +127,8 @@ def equivalent_interval(
     found, low, high = (method or default_method(fit)).interval(fit, LogMultiple(here, at_P), level)
     there = here | {"N": N[moving] * np.exp(found), "P": np.full_like(here["P"], at_P)}
     extra = (t_quantile(fit, level) * _size_error(fit, here, there)) ** 2 if widened else 0.0
-    low, high = found - np.sqrt((found - low) ** 2 + extra), found + np.sqrt((high - found) ** 2 + extra)
+    with np.errstate(invalid="ignore"):  # where the law knows no such size
+        low, high = found - np.sqrt((found - low) ** 2 + extra), found + np.sqrt((high - found) ** 2 + extra)
     lower[moving], upper[moving] = N[moving] * np.exp(low), N[moving] * np.exp(high)
     return lower, upper
 

@@ -65,8 +65,10 @@ def until(tab, condition, seconds=30):
 
 
 def type_in(tab, box, text):
-    tab.fill(f"#{box}", text)
-    tab.press(f"#{box}", "Enter")
+    """Type into a box: that of an axis, "N", or one of the cost's."""
+    place = f"#{box}" if box in ("batch", "input", "output") else f"#at-{box}"
+    tab.fill(place, text)
+    tab.press(place, "Enter")
 
 
 def cells(tab, table):

@@ -39,21 +39,18 @@ def printed_laws():
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory, request):
-    from analysis import explorer
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(request.config.rootpath)
-        return explorer.write(
-            ["results/published/losses.csv"], tmp_path_factory.mktemp("page") / "explore.html"
-        )
-
-
-@pytest.fixture(scope="module")
 def sources(request):
     from analysis.explorer.explored_runs import read_sources
 
     return read_sources([request.config.rootpath / "results/published/losses.csv"])
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory, sources):
+    from analysis import explorer
+
+    out = tmp_path_factory.mktemp("page") / "explore.html"
+    return explorer.write_explored(sources, ["results/published/losses.csv"], out)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +78,7 @@ def page(tab, page_file):
     tab.set_viewport_size({"width": 1280, "height": 900})
     tab.emulate_media(media="screen", color_scheme="light")
     tab.evaluate("location.hash = ''")
-    until(tab, "location.hash === '' && App.state.N === 2.8e9 && App.state.P === 4")
+    until(tab, "location.hash === '' && App.state.at.N === 2.8e9 && App.state.at.P === 4 && App.state.source === 's0'")
     yield tab
     assert wrong == []
     assert [url for url in asked if not url.startswith(("file://", "data:", "blob:"))] == []

@@ -8,8 +8,6 @@ import pytest
 
 import scaling
 from analysis.explorer.explored_runs import read_sources
-from analysis.explorer.explorer_page import page_text
-from analysis.explorer.payload import payload
 from analysis.sweep import results
 
 
@@ -24,17 +22,17 @@ def test_fits_to_the_same_runs_are_one_source(stack_fits):
     assert list(source.fits) == order
     assert source.title == "Stack-V2 Python"
     assert source.runs["P"].max() == 8  # the baseline's file knows no P: the others' do
-    (shown,) = payload([source])["sources"]
-    assert shown["start"] == "parallel"
-    assert shown["example"] == {"N": 2.8e9, "P": 4}
+    assert source.first_law == "parallel"
+    assert list(source.axes) == ["N", "P"]
 
 
-def test_a_law_with_another_axis_is_refused(tmp_path):
+def test_a_law_of_other_axes_is_a_source_of_its_own(tmp_path):
     runs = {"N": np.geomspace(1e7, 1e9, 9), "D": np.tile([1e9, 3e9, 9e9], 3)}
     law = scaling.ChinchillaLaw(1.7, 410.0, 390.0, 0.33, 0.27)
     scaling.fit(scaling.ChinchillaLaw, runs | {"loss": law.predict(**runs)}).save(tmp_path / "c.json")
-    with pytest.raises(ValueError, match="ChinchillaLaw needs N, D; the page explores laws of N and P"):
-        read_sources([tmp_path / "c.json"])
+    (source,) = read_sources([tmp_path / "c.json"])
+    assert [source.title, *source.axes] == ["c", "N", "D"]
+    assert source.runs["D"].tolist() == runs["D"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +55,8 @@ def test_a_sweep_of_one_size_is_shown_without_the_laws_that_ran_off(tmp_path, mo
     monkeypatch.setattr(results, "read_sweep", lambda path, *_: replace(seen, fits={"": fits}))
     (source,) = read_sources([tmp_path / "runs.csv"])
     assert set(fits) - set(source.fits) == {"diversity"}
-    assert "not identifiable" in page_text([source], command="c", origin="o")
+    assert str(source.first.status) == "not identifiable"
+    assert "one N" in source.pool.why
 
 
 def test_a_sweep_that_has_only_begun_is_told_from_a_missing_file(tmp_path):

@@ -1,14 +1,12 @@
-"""The numbers behind the page: fits in doubt and missing measures are null."""
+"""The numbers behind the page: fits in doubt and missing measures are null, and the point that is shown first."""
 
-import re
-
+import numpy as np
 import pandas as pd
 import pytest
 
 import scaling
 from analysis.explorer.explored_runs import read_sources
-from analysis.explorer.explorer_page import page_text
-from analysis.explorer.payload import payload
+from analysis.explorer.payload import first_point, law_payload, payload, source_payload
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +14,7 @@ def _at_the_root(monkeypatch, request):
     monkeypatch.chdir(request.config.rootpath)
 
 
-def test_a_fit_in_doubt_gets_no_interval(tmp_path):
+def test_a_fit_in_doubt_gets_no_interval_and_the_page_says_why(tmp_path):
     # Six runs of a tiny grid, trained on the standard library: k ends at zero.
     rows = {
         "N": [12448, 14850, 17220, 46400, 55298, 64132],
@@ -25,25 +23,36 @@ def test_a_fit_in_doubt_gets_no_interval(tmp_path):
     }
     pd.DataFrame(rows).to_csv(tmp_path / "tiny.csv", index=False)
     (shown,) = payload(read_sources([tmp_path / "tiny.csv"]))["sources"]
-    assert shown["laws"]["parallel"]["status"] == "at bound"
-    assert shown["laws"]["parallel"]["sensitivities"] is None
-    assert not shown["laws"]["parallel"]["sound"]
-    assert [shown["laws"]["parallel"][name] for name in ("t", "noise")] == [None, None]
+    law = shown["laws"]["parallel"]
+    assert [law["status"], law["sound"], law["interval"]] == ["at bound", False, None]
+    assert "parallel" not in shown["worth"]["laws"]
 
 
-def test_r2_is_told_beside_that_without_p_and_the_error(stack_fits):
-    sources = read_sources([stack_fits / f"{name}-stack-v2-python.json" for name in ("parallel", "dense")])
-    laws = payload(sources)["sources"][0]["laws"]
+def test_two_laws_of_the_same_runs(stack_fits):
+    (source,) = read_sources([stack_fits / f"{name}-stack-v2-python.json" for name in ("parallel", "dense")])
+    told = source_payload("s0", source)
+    laws = told["laws"]
     assert laws["parallel"]["withoutP"] == pytest.approx(laws["dense"]["r2"], abs=1e-6)
     assert laws["dense"]["withoutP"] is None
-    text = page_text(sources, command="c", origin="o")
-    static = re.search(r"<noscript>(.*?)</noscript>", text, re.DOTALL)[1]
-    for said in ("R² without P", "RMSE", "<td>0.9978</td>", "<td>0.9017</td>", "<td>0.0026</td>"):
-        assert said in static
+    assert told["start"] == "parallel"
+    assert first_point(source) == {"N": 2.8e9, "P": 4}
+    assert told["axes"]["P"]["levels"] == [1, 2, 4, 8]
+    assert len(told["byPoints"]["multiple"]) > 10
+    assert list(told["worth"]["laws"]) == ["parallel"]
+    assert not laws["dense"]["lookedAt"]  # no evidence: it knows no P
+    assert told["pool"]["weights"]["parallel"] == pytest.approx(source.pool.weights["parallel"], abs=1e-6)
 
 
-def test_where_r2_is_no_number_none_is_told(stack_fits, monkeypatch):
+def test_where_r2_is_no_number_none_is_told(stack, monkeypatch):
+    fit = scaling.fit("dense", stack)
+    source_axes = read_sources([fit])[0].axes
     monkeypatch.setattr(scaling.Fit, "r2", float("nan"))
-    sources = read_sources([stack_fits / "parallel-stack-v2-python.json"])
-    assert payload(sources)["sources"][0]["laws"]["parallel"]["r2"] is None
-    assert "<td>none</td>" in page_text(sources, command="c", origin="o")
+    assert law_payload("dense", fit, source_axes, False)["r2"] is None
+
+
+def test_one_size_one_stream_and_one_run_each_have_a_first_point(stack):
+    one_size = stack[np.isclose(stack["N"], stack["N"].min(), rtol=0.05)]
+    for rows in (one_size, stack[stack["P"] == 1]):
+        (source,) = read_sources([scaling.fit("dense", rows)])
+        point = first_point(source)
+        assert rows["N"].min() * 0.9 <= point["N"] <= rows["N"].max() * 1.1
