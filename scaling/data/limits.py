@@ -12,8 +12,6 @@ CURVES = 10_000_000_000  # bytes of a sweep's training curves, unpacked: some hu
 JSON = 256_000_000  # bytes of a fit, a configuration or another description; a fit holds its data
 DOCUMENT = 100_000_000  # bytes of one document of a corpus, or of one line that holds one
 MEMBER = 4_000_000  # bytes of a wheel's member: a longer one is data, not a document
-HUB = 200_000_000  # characters that are read of a dataset of the hub, from its start
-CORPUS = 2_000_000_000  # characters of a corpus before it is cleaned, which is done in memory
 
 
 class TooLarge(ValueError):

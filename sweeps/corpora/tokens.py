@@ -29,6 +29,7 @@ QWEN2_SPLIT = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 TRAINING_BYTES = 10_000_000  # of text the merges are learnt from
+LONG = 10_000_000  # characters from which the merges are learnt from pieces of a text
 
 Ids = npt.NDArray[np.integer[Any]]
 
@@ -138,12 +139,15 @@ def train_tokenizer(texts: Iterable[str], vocab: int) -> Tokenizer:
 
 
 def _first(texts: Iterable[str], size: int) -> Iterator[str]:
-    """The texts up to the one with which they hold `size` bytes."""
+    """The texts up to the one with which they hold `size` bytes, a very long one in pieces."""
     for text in texts:
-        yield text
-        size -= len(text.encode())
-        if size <= 0:
-            return
+        step = len(text) + 1 if len(text) < LONG else LONG // 10
+        for start in range(0, max(1, len(text)), step):
+            piece = text[start : start + step]
+            yield piece
+            size -= len(piece.encode())
+            if size <= 0:
+                return
 
 
 def open_tokens(path: Path, dtype: str, offset: int = 0, count: int | None = None) -> Ids:

@@ -70,7 +70,7 @@ def test_a_sweep_fed_from_tokens_that_was_killed_ends_with_equal_losses(folders)
 def mixture(folders):
     """A run on tokens and texts, seven to three."""
     name = f"mix:0.7*tokens:{folders}/shards+0.3*files:{folders}/texts/*.txt"
-    (run,) = corpora.bind([config(name, log_points=6)], lambda line: None)
+    (run,) = corpora.bind([config(name, log_points=6, eval_batch=4)], lambda line: None)
     return run
 
 

@@ -169,3 +169,23 @@ def test_stage_1_is_paid_for_once(corpus):
     first, *then = plan(corpus, recipe="two-stage", stage2_share=0.2)
     assert then[0].own_C + first.C == pytest.approx(then[0].C)
     assert sum(run.own_C for run in [first, *then]) < sum(run.C for run in then)
+
+
+def test_no_tokenizer_is_guessed_for_a_base(tmp_path, tokenizer):
+    save_checkpoint(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), tmp_path / "base")
+    axes = Axes(recipe="continual", base=str(tmp_path / "base"), streams=[2])
+    with pytest.raises(
+        ValueError, match=r"has no tokenizer.json.*put its own there, or name it with --tokenizer"
+    ):
+        find("ci")(axes)
+    with pytest.raises(ValueError, match="bpe learns new tokens"):
+        find("ci")(replace(axes, tokenizer="bpe"))
+    assert {run.tokenizer for run in find("ci")(replace(axes, tokenizer=str(tokenizer)))} == {str(tokenizer)}
+    (tmp_path / "shards").mkdir()
+    np.arange(9, dtype=np.uint16).tofile(tmp_path / "shards/train.bin")
+    tokens = replace(
+        axes, corpora=[f"tokens:{tmp_path}/shards#vocab=300"]
+    )  # what made them is theirs to know
+    assert {(run.tokenizer, run.model.vocab) for run in find("ci")(tokens)} == {("bpe", 300)}
+    fresh = replace(tokens, recipe=None, base=None, corpora=[f"tokens:{tmp_path}/shards#vocab=777"])
+    assert {run.model.vocab for run in find("ci")(fresh)} == {777}

@@ -2,10 +2,13 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from scaling.data import limits
 from sweeps.corpora import build as corpora
+from sweeps.corpora.documents import Document, Unreadable
 from sweeps.corpora.sources.user_files import UserFiles
 from tests.sweeps.made_text import text_of
 
@@ -29,6 +32,49 @@ def test_parquet_documents(cache):
     pd.DataFrame({"text": [text_of(i) for i in range(150)]}).to_parquet(cache / "d.parquet")
     corpus = corpora.open_corpus(f"files:{cache}/*.parquet", 300, lambda line: None)
     assert corpus.manifest["train"]["documents"] + corpus.manifest["valid"]["documents"] == 150
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([b"abc"], "column `text` is binary, not string"),
+        ([["a", "b"]], r"column `text` is list<.*>, not string"),
+        ([{"a": 1}], r"column `text` is struct<.*>, not string"),
+    ],
+)
+def test_a_column_that_is_no_text_is_named_as_what_it_is(tmp_path, values, said):
+    pq.write_table(pa.table({"text": values, "id": [1]}), tmp_path / "d.parquet")
+    with pytest.raises(ValueError, match=rf"d.parquet: {said}"):
+        list(UserFiles(f"{tmp_path}/*.parquet").documents(tmp_path))
+
+
+def test_the_column_may_have_another_name(tmp_path):
+    pq.write_table(pa.table({"body": ["one", None], "path": ["a.py", "b.txt"]}), tmp_path / "d.parquet")
+    (tmp_path / "d.jsonl").write_text('{"body": "two"}\n{"body": ["x"]}\n{"text": "three"}\n[1]')
+    found = list(UserFiles(f"{tmp_path}/d.*", "body").documents(tmp_path))
+    assert [(d.text, d.code) for d in found if isinstance(d, Document)] == [("two", None), ("one", True)]
+    assert [d.reason for d in found if isinstance(d, Unreadable)] == [
+        "column `body` is a list, not a string",
+        "no column `body`, only text",
+        "no JSON object but a list",
+        "column `body` is empty",
+    ]
+    with pytest.raises(ValueError, match=r"no column `text` or `content`, only body, path; .*#column=NAME"):
+        list(UserFiles(f"{tmp_path}/*.parquet").documents(tmp_path))
+
+
+def test_the_recipe_is_the_content_the_state_the_files(tmp_path):
+    for name in ("a/x.txt", "b/x.txt", "c/other.txt"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("a text\n")
+    one, other, renamed = (UserFiles(f"{tmp_path}/{name}/*.txt") for name in "abc")
+    assert one.recipe() == other.recipe() == renamed.recipe()
+    assert one.state() != other.state()
+    assert UserFiles(f"{tmp_path}/none/*").state() is None
+    both = UserFiles(f"{tmp_path}/*/*.txt")
+    assert {d.domain for d in both.documents(tmp_path)} == {"a", "b", "c"}
+    assert {d.domain for d in one.documents(tmp_path)} == {"files"}
+    assert {d.domain for d in UserFiles(f"{tmp_path}/a/*.txt", first=True).documents(tmp_path)} == {"a"}
 
 
 def test_a_document(tmp_path, monkeypatch):
