@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast soak ends lint bench browser docs release clean
+.PHONY: demo test fast soak ends lint bench browser pages docs release clean
 
 # A current pip takes half the time of the one Python brings; --no-compile halves it again: Python compiles
 # what is imported, when it is first imported, and keeps it even where the surroundings ask it not to.
@@ -38,6 +38,10 @@ lint: $(VENV)/.installed
 
 browser:  ## Debian's chromium, which the tests of the page drive; nothing to do where it is installed
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
+
+pages: $(VENV)/.installed  ## what of the documentation commands write: outputs under examples, the command line
+	$(BIN)/python docs/tools/examples.py
+	$(BIN)/python docs/tools/commands.py
 
 docs: $(VENV)/.installed  ## the documentation as a static site in build/site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
