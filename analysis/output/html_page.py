@@ -94,7 +94,7 @@ CONTENTS = "<!-- contents -->"
 _KIND = {"yes": "yes", "no": "no", "cannot tell": "tell"}
 
 
-def sentence(words: str) -> str:
+def as_sentence(words: str) -> str:
     """Words with a capital first and a point last."""
     return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}"
 
@@ -140,7 +140,7 @@ class Page:
             self.parts.append(f"<h2>{escape(name)}</h2>")
         cards = "".join(
             f'<div class="answer {_KIND[one.answer]}"><h3>{escape(one.question)}</h3>'
-            f"<b>{one.answer.capitalize()}</b><p>{escape(sentence(one.text))}</p></div>"
+            f"<b>{one.answer.capitalize()}</b><p>{escape(as_sentence(one.text))}</p></div>"
             for one in found.answers
         )
         self.parts.append(f'<div class="verdict">{cards}</div><p class="basis">{escape(found.basis)}</p>')

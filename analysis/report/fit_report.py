@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import scaling
-from analysis.output.html_page import Page, sentence
+from analysis.output.html_page import Page, as_sentence
 from scaling.fitting import summary
 
 SAYS = {
@@ -34,7 +34,7 @@ def _constants(page: Page, fit: scaling.Fit) -> None:
     table = fit.intervals()
     page.table(table.rename_axis("parameter").reset_index(), f"95% {table.attrs['method']}")
     for words in filter(None, summary.notes_under(fit, table)):
-        page.text(sentence(words))
+        page.text(as_sentence(words))
 
 
 def _backtest(page: Page, fit: scaling.Fit) -> None:
@@ -56,4 +56,4 @@ def runs_of_fit(fit: scaling.Fit) -> dict[str, object]:
 def _facts(page: Page, fit: scaling.Fit) -> None:
     """Law, source, objective, status and checks, a paragraph each."""
     for key, words in summary.facts(fit):
-        page.text(sentence(f"{key}: {words}"))
+        page.text(as_sentence(f"{key}: {words}"))

@@ -50,7 +50,7 @@ def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale re
     return page
 
 
-def by_name(sources: Sequence[str]) -> dict[str, str]:
+def sources_by_name(sources: Sequence[str]) -> dict[str, str]:
     """What each source is called on the page: its last name, or all of it where two share one."""
     last = [Path(source).resolve().name for source in sources]
     return {

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 import scaling
-from analysis.output.html_page import Page, page_path, sentence
+from analysis.output.html_page import Page, as_sentence, page_path
 from analysis.report import at_a_glance, report_sections, sweep_figures
 from analysis.report.fit_report import fit_page
-from analysis.report.side_by_side import by_name, side_page
+from analysis.report.side_by_side import side_page, sources_by_name
 from analysis.sweep.results import SweepResults, read_sweep
 from scaling.data.groups import corpus_name
 from scaling.data.query import WHOLE, Asked
@@ -88,7 +88,8 @@ def write_report(
     first = Path(sources[0])
     home = Path() if len(sources) > 1 else first if first.is_dir() else first.parent
     read = {
-        name: read_sweep(one, objective, asked) for name, one in by_name([str(s) for s in sources]).items()
+        name: read_sweep(one, objective, asked)
+        for name, one in sources_by_name([str(s) for s in sources]).items()
     }
     one = next(iter(read.values()))
     page = side_page(read, command=command) if len(read) > 1 else report_page(one, command=command)
@@ -159,7 +160,7 @@ def _fits(page: Page, sweep: SweepResults, known: Figures) -> None:
         facts = {key: words for key, words in summary.facts(fitted) if key in _FACTS}
         page.text(f"{corpus_name(corpus) or 'All runs'}: {'. '.join(facts.values())}.")
         for note in fitted.notes:
-            page.text(sentence(note))
+            page.text(as_sentence(note))
         if found.parameters is not None:
             _constants(page, fitted, found.parameters)
     for name, caption in _FITTED.items():
@@ -173,7 +174,7 @@ def _constants(page: Page, fitted: scaling.Fit, table: pd.DataFrame) -> None:
     numbers = shown.columns[1:]
     page.table(shown.assign(**{c: shown[c].map(summary.number_text) for c in numbers}), "95% intervals")
     for words in filter(None, summary.notes_under(fitted, table)):
-        page.text(sentence(words))
+        page.text(as_sentence(words))
 
 
 def _laws(page: Page, sweep: SweepResults, known: Figures) -> None:

@@ -71,22 +71,9 @@ def suggest(
         target = {a: float(x) for a, x in clean_axes(fit.law.axes, target, rules).items()}
     cost = _flops(candidates, budget_flops)
     levels = {a: rule for a, rule in rules.items() if isinstance(rule, Levels) and a in axes}
-    chosen: list[dict[str, float]] = []
-    left, spent = np.ones(len(cost), bool), 0.0
     state = _state(fit, target, axes, level)
     before = state.now
-    for _ in range(min(count, len(cost))):
-        possible = left & (spent + cost <= (np.inf if budget_flops is None else budget_flops))
-        if not possible.any():
-            break
-        gain = np.where(possible, state.gains() / cost, -np.inf)
-        best = int(np.argmax(gain))
-        state.take(best)
-        left[best], spent = False, spent + cost[best]
-        chosen.append(
-            {a: float(x[best]) for a, x in axes.items()}
-            | {"C": cost[best], "total_C": spent, state.name: state.now}
-        )
+    chosen = _greedily(state, axes, cost, np.inf if budget_flops is None else budget_flops, count)
     if not chosen:
         raise ValueError(
             f"a budget of {budget_flops:g} FLOPs pays for none of the candidates: "
@@ -97,6 +84,25 @@ def suggest(
     )
     frame.attrs["before"] = before
     return Suggestion(frame, _verdict(frame, state.name, before, target), before)
+
+
+def _greedily(
+    state: Any, axes: dict[str, Any], cost: Any, budget: float, count: int
+) -> list[dict[str, float]]:
+    """At most `count` runs, each the one that adds most per FLOP to what is known with those before it."""
+    chosen: list[dict[str, float]] = []
+    left, spent = np.ones(len(cost), bool), 0.0
+    for _ in range(min(count, len(cost))):
+        possible = left & (spent + cost <= budget)
+        if not possible.any():
+            break
+        gain = np.where(possible, state.gains() / cost, -np.inf)
+        best = int(np.argmax(gain))
+        state.take(best)
+        left[best], spent = False, spent + cost[best]
+        run = {axis: float(x[best]) for axis, x in axes.items()}
+        chosen.append(run | {"C": cost[best], "total_C": spent, state.name: state.now})
+    return chosen
 
 
 def _verdict(frame: pd.DataFrame, name: str, before: float, target: Target) -> str:

@@ -179,7 +179,9 @@ def describe_suggestion(chosen: pd.DataFrame, before: float, target: str, option
     what = "evidence between the laws (nats; 3 is strong)" if rival else f"half width of {target}"
     lines = [f"status: {one.status} ({one.certificate.detail})", f"{what}: {number_text(before)} now"]
     for row in chosen.to_dict("records"):
-        where = ", ".join(f"{a} = {value_text(str(a), x)}" for a, x in row.items() if a not in (*COSTS, *SCORES))
+        where = ", ".join(
+            f"{a} = {value_text(str(a), x)}" for a, x in row.items() if a not in (*COSTS, *SCORES)
+        )
         cost = f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all" if priced else "all cost the same"
         seen = [a for a, x in one.axes.items() if a not in levels and not x.min() <= row[a] <= x.max()]
         beyond = f"; {' and '.join(seen)} outside the runs" if seen else ""

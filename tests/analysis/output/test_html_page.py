@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.output.html_page import Page, html_table, page_path, sentence
+from analysis.output.html_page import Page, as_sentence, html_table, page_path
 from scaling.selection.verdict import without_fit
 
 
@@ -111,4 +111,4 @@ def test_a_verdict_is_three_answers_and_their_basis(page):
     page.verdict(without_fit("no <runs>"), "mine")
     assert page.html.count('class="answer tell"') == page.html.count("<p>No &lt;runs&gt;.</p>") == 3
     assert "<h2>mine</h2>" in page.html
-    assert sentence("a point. ends.") == "A point. ends."
+    assert as_sentence("a point. ends.") == "A point. ends."
