@@ -37,4 +37,4 @@ def test_one_page_of_two_sources(two, tmp_path):
     page = report.write_report([two["a"].source, two["b"].source], tmp_path / "both.html")
     html = page.read_text()
     assert html.count('class="verdict"') == 2
-    assert side_by_side.by_name(["x/a", "y/a", "z/b"]) == {"x/a": "x/a", "y/a": "y/a", "b": "z/b"}
+    assert side_by_side.sources_by_name(["x/a", "y/a", "z/b"]) == {"x/a": "x/a", "y/a": "y/a", "b": "z/b"}
