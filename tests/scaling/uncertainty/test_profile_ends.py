@@ -1,6 +1,7 @@
 """Ends of profile intervals against scipy's SLSQP: every law, objective, published table and window."""
 
 import itertools
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,7 +151,7 @@ def test_ends_at_kinks_are_refitted_from_other_places(four_rows: scaling.Fit) ->
 
 
 def test_an_end_that_no_refit_confirms_is_open_and_named(
-    four_rows: scaling.Fit, monkeypatch: pytest.MonkeyPatch
+    four_rows: scaling.Fit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(profile_ends, "ROUNDS", 0)
     assert (
@@ -165,6 +166,9 @@ def test_an_end_that_no_refit_confirms_is_open_and_named(
         assert ends.loc[name, end] in (0.0, np.inf)
     assert all(words in repr(four_rows) for words in named)
     assert fit_command.content(four_rows, 0.95)["unconfirmed"] == named
+    four_rows.save(tmp_path / "fit.json")
+    assert json.loads((tmp_path / "fit.json").read_text())["unconfirmed"] == named
+    assert scaling.load(tmp_path / "fit.json").params.equals(four_rows.params)
     monkeypatch.undo()
     assert not scaling.fit("parallel", pile_like()).intervals().attrs["unconfirmed"]
 
