@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -128,7 +127,7 @@ class Extremes:
         with np.errstate(all="ignore"):
             return np.nan_to_num(-self.problem.slope(self._at(z))[1] * self.size / self.allowed)
 
-    def furthest(self, k: int, side: int, starts: int = 3) -> float:
+    def furthest(self, k: int, side: int, starts: int) -> float:
         """The extreme of quantity k to one side."""
         zero = np.zeros(self.theta.size)
         scale = max(abs(self._value(zero + 0.3, k) - self._value(zero, k)), 1e-9)
@@ -150,7 +149,7 @@ class Extremes:
         return best
 
 
-def checked(fit: scaling.Fit) -> pd.DataFrame:
+def checked(fit: scaling.Fit, starts: int = 3) -> pd.DataFrame:
     """Every end of what is `asked` of a fit, one a row: its distance, and how far SLSQP gets beyond it."""
     quantity = asked(fit)
     estimate, lower, upper, lost = scaling.Profile().searched(fit, quantity, 0.95)
@@ -159,7 +158,7 @@ def checked(fit: scaling.Fit) -> pd.DataFrame:
         end = side * ((lower if side < 0 else upper)[k] - estimate[k])
         beyond = np.nan
         if np.isfinite(end):
-            reach = side * (extremes.furthest(k, side) - estimate[k])
+            reach = side * (extremes.furthest(k, side, starts) - estimate[k])
             beyond = reach / max(end, 1e-9 * abs(estimate[k])) - 1
         unconfirmed = bool(lost[(side + 1) // 2, k])
         rows.append(
