@@ -29,7 +29,7 @@ soak: $(VENV)/.installed  ## KILLS (default 100) of driver or worker at random m
 	PARSCALE_KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/sweeps/behaviour/test_random_kills.py
 
 ends: $(VENV)/.installed  ## every profile end of every law, objective, published table and window against SLSQP
-	PARSCALE_ENDS=1 $(BIN)/pytest tests/scaling/uncertainty/test_profile_ends.py
+	$(BIN)/python -m benchmarks.interval_ends
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

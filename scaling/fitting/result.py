@@ -169,8 +169,11 @@ class Fit(Estimate):
 
     # ---- a file ------------------------------------------------------------------------------
     def save(self, path: Any) -> None:
-        """Write to `path` as JSON, full precision: `scaling.load` gives bit-identical predictions."""
-        save.save(self, path)
+        """Write to `path` as JSON, full precision: `scaling.load` gives bit-identical predictions.
+
+        The file names ends of the 95% intervals that are open because no refit confirmed one, if there are any.
+        """
+        save.save(self, path, summary.unconfirmed_ends(self))
 
     @staticmethod
     def load(path: Any, law: Any = None) -> Fit:

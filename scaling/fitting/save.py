@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -50,8 +50,11 @@ def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: WORDS.get(v, v) if isinstance(v, str) else v for name, v in facts.items()}
 
 
-def to_json(fit: Estimate) -> dict[str, Any]:
-    """The fit as plain JSON values, with a checksum over them."""
+def to_json(fit: Estimate, unconfirmed: Sequence[str] = ()) -> dict[str, Any]:
+    """The fit as plain JSON values, with a checksum over them.
+
+    unconfirmed: ends of its intervals that are open because no refit confirmed one.
+    """
     problem, objective = fit.problem, fit.problem.objective
     body: dict[str, Any] = {
         "format": FORMAT,
@@ -77,6 +80,7 @@ def to_json(fit: Estimate) -> dict[str, Any]:
         "grouping": fit.grouping,
         "data_hash": fit.data_hash,
         **_optional(fit),
+        **({"unconfirmed": list(unconfirmed)} if unconfirmed else {}),
         "seed": "none: the fit is deterministic",
         "versions": {name: version(name) for name in ("parscale", "numpy", "scipy")}
         | {"python": platform.python_version()},
@@ -104,10 +108,11 @@ def _optional(fit: Estimate) -> dict[str, Any]:
     return found
 
 
-def save(fit: Estimate, path: Any) -> None:
-    """Write the JSON; a reader never sees half a file."""
+def save(fit: Estimate, path: Any, unconfirmed: Sequence[str] = ()) -> None:
+    """Write the JSON of `to_json`; a reader never sees half a file."""
+    text = json.dumps(_finite(to_json(fit, unconfirmed), str), indent=1, allow_nan=False)
     with replacing(Path(path)) as partial:
-        partial.write_text(json.dumps(_finite(to_json(fit), str), indent=1, allow_nan=False) + "\n")
+        partial.write_text(f"{text}\n")
 
 
 def load_estimate(path: Any, law: Any = None) -> Estimate:
