@@ -48,11 +48,11 @@ pre { white-space: pre-wrap; background: var(--card); padding: .6rem .8rem; font
 .basis { color: var(--soft); font-size: .9rem; margin: .2rem 0 1rem; }
 nav { columns: 3; margin: 1rem 0; padding: .6rem .9rem; background: var(--card); border-radius: 6px; }
 nav a { display: block; padding: .1rem 0; }
-.beside { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1rem; }
 details { border-top: 1px solid var(--line); } summary { cursor: pointer; padding: .5rem 0; font-weight: 600; }
 footer { margin-top: 3rem; font-size: .8rem; color: var(--soft); border-top: 1px solid var(--line); }
-@media (max-width: 700px) { .verdict, .beside { grid-template-columns: minmax(0, 1fr); } nav { columns: 1; }
-  body { padding: 0 .7rem; margin: .8rem auto; } figure img { min-width: 34rem; }
+@media (max-width: 700px) { .verdict { grid-template-columns: minmax(0, 1fr); } nav { columns: 1; }
+  body { padding: 0 .7rem; margin: .8rem auto; } figure img { max-width: max(100%, 34rem); }
   nav a, summary { padding: .5rem 0; } .wide, pre { font-size: .8rem; } }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --back: #fff; --card: #fff; --yes: #0b6b3a;
   --no: #a3250b; --tell: #7a5200; --warn: #fff; } body { max-width: none; margin: 0; font-size: 10pt; }
@@ -125,7 +125,7 @@ class Page:
 
     @contextmanager
     def beside(self, columns: bool = True) -> Iterator[None]:
-        """What is added within stands in two columns, on a phone in one; not so without `columns`."""
+        """What is added within stands in columns as wide as the page allows; not so without `columns`."""
         self.parts.append('<div class="beside">' if columns else "<div>")
         yield
         self.parts.append("</div>")

@@ -111,7 +111,7 @@ def _law_tables(inputs: Inputs, losses: Formats) -> dict[str, tuple[str, pd.Data
             signed,
         ),
         "comparison": (
-            "Laws of N and P compared on the published losses, least squares",
+            "Laws of N and P compared on the published losses (AICc and BIC by least squares)",
             refit.comparison_table(inputs),
             {"r2": ".4f", "aicc": ".1f", "delta_aicc": ".1f", "bic": ".1f", "delta_bic": ".1f"},
         ),

@@ -13,7 +13,6 @@ from analysis.sweep.results import SweepResults
 from scaling.data.groups import corpus_name
 from scaling.data.levels import size_levels
 from scaling.data.runs import finished_runs
-from scaling.selection.paired_gains import gains
 
 FITTED = "Loss against N: the runs, the fitted law and its 95% prediction interval, widened beyond the runs."
 FALLING = "Do streams help, and by one k? The k of Eq 5 that each pair of runs asks for: one line where the law holds."
@@ -35,11 +34,8 @@ def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) ->
     for corpus, found in sweep.verdicts.items():
         page.verdict(found, corpus_name(corpus) if several else "")
     names = [name for name in GLANCE if name in known][:SHOWN]
-    first = [name for name in names if name != "pair_k"]
-    if len(first) < len(names):  # wide as the page, before those side by side
-        page.attempt("pairs of runs", lambda: page.figure(known["pair_k"](), FALLING))
-    with page.beside(len(sweep.verdicts) == 1):  # of several corpora a figure is as wide as the page
-        for name in first:
+    with page.beside(not several):  # of several corpora a figure is as wide as the page
+        for name in names:
             page.attempt(name, lambda name=name: page.figure(known[name](), GLANCE[name]))  # type: ignore[misc]
     table = seeds_table(sweep)
     if len(table):
@@ -75,7 +71,7 @@ def seeds_table(sweep: SweepResults) -> pd.DataFrame:
 def _with_gains(table: pd.DataFrame, sweep: SweepResults, named: bool) -> pd.DataFrame:
     """The table with what streams changed, where runs can be paired by size."""
     try:
-        gained = gains(sweep.runs).table
+        gained = sweep.gained
     except ValueError:  # which the part on gains says
         return table
     if not named or not len(gained):

@@ -19,7 +19,7 @@ from analysis.report.gains_text import (
 )
 from analysis.sweep import recipe_tables
 from analysis.sweep.results import SweepResults
-from scaling.selection.paired_gains import gains, noise_over_seeds
+from scaling.selection.paired_gains import noise_over_seeds
 from scaling.selection.pooled_k import pooled_k
 
 GAINED = (
@@ -44,7 +44,7 @@ AVERAGED = (
 
 def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
     """Each size and P beside P = 1, and how far seeds scatter."""
-    table = gains(sweep.runs).table
+    table = sweep.gained
     if not len(table):
         return
     page.text(GAINED)

@@ -150,7 +150,7 @@ def _of_determined(sweep: SweepResults) -> Callable[[], dict[str, Verdict]]:
 def _gained(sweep: SweepResults) -> pd.DataFrame:
     """The table of gains; empty where runs cannot be paired, which the report says."""
     try:
-        return paired_gains.gains(sweep.runs).table
+        return sweep.gained
     except ValueError:
         return pd.DataFrame()
 

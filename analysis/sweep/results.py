@@ -68,6 +68,11 @@ class SweepResults:
         }
 
     @cached_property
+    def gained(self) -> pd.DataFrame:
+        """The table of `scaling.gains`; ValueError where runs cannot be paired."""
+        return scaling.gains(self.runs).table
+
+    @cached_property
     def verdicts(self) -> dict[str, scaling.Verdict]:
         """What each corpus' runs say, by the law of Eq 5 where it may be asked, else by that of the axes that vary."""
         found = {}
