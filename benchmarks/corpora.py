@@ -244,10 +244,19 @@ def small(count: int) -> Iterator[str]:
                 yield f"{number}. {sentence}"
 
 
+def _first_characters(texts: Iterator[str], count: int) -> str:
+    """The first ASCII texts, as one of so many characters."""
+    found, held = [], 0
+    while held < count:
+        text = next(text for text in texts if text.isascii())
+        found.append(text)
+        held += len(text) + 1
+    return "\n".join(found)[:count]
+
+
 def kinds(share: float, folder: Path) -> Line:
     """What is dropped of five kinds of text; the table goes into the guide."""
-    huge = "\n".join(sources())
-    huge = (huge * 9)[: round(95_000_000 * share)]
+    huge = _first_characters(sources(), round(95_000_000 * share))
     given = {
         "prose, a paragraph a line": islice(prose(), round(2000 * share)),
         "code": islice(sources(), round(1500 * share)),
@@ -310,6 +319,11 @@ def main() -> None:
     for part in args.part:
         with tempfile.TemporaryDirectory() as folder:
             rows[part] = f"| {part} | {' | '.join(works[part](Path(folder)))} | {where()} |"
+        write_page(rows, few)
+
+
+def write_page(rows: dict[str, str], few: bool) -> None:
+    """Print what was measured so far, now or before, and keep it."""
     head = "| part | what | measured | wanted | where |\n" + "| --- " * 5 + "|"
     lines = [rows[part] for part in PARTS if part in rows]
     text = "\n".join(("# Corpora: what they cost\n\n`python -m benchmarks.corpora`\n", head, *lines, ""))

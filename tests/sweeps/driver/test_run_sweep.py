@@ -189,7 +189,7 @@ def test_wrong_calls_are_refused_before_anything_is_written(sweep, tmp_path, mon
     with pytest.raises(ValueError, match="--workers none: give a number"):
         sweep(workers="none")
 
-    def too_few_tokens(configs, report):
+    def too_few_tokens(configs, **more):
         raise ValueError("corpus tiny holds 5 training tokens")
 
     with monkeypatch.context() as small:
