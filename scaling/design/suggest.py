@@ -71,12 +71,24 @@ def suggest(
         target = {a: float(x) for a, x in clean_axes(fit.law.axes, target, rules).items()}
     cost = _flops(candidates, budget_flops)
     levels = {a: rule for a, rule in rules.items() if isinstance(rule, Levels) and a in axes}
-    chosen: list[dict[str, float]] = []
-    left, spent = np.ones(len(cost), bool), 0.0
     state = _state(fit, target, axes, level)
     before = state.now
+    chosen = _chosen(state, axes, cost, np.inf if budget_flops is None else budget_flops, count)
+    frame = pd.DataFrame(chosen).assign(
+        **{a: rule.labels([row[a] for row in chosen]) for a, rule in levels.items()}
+    )
+    frame.attrs["before"] = before
+    return Suggestion(frame, _verdict(frame, state.name, before, target), before)
+
+
+def _chosen(
+    state: _Precision | _Discrimination, axes: Mapping[str, Array], cost: Array, budget: float, count: int
+) -> list[dict[str, float]]:
+    """The runs taken one after the other, each the one that adds most per FLOP; ValueError where none can be paid."""
+    chosen: list[dict[str, float]] = []
+    left, spent = np.ones(len(cost), bool), 0.0
     for _ in range(min(count, len(cost))):
-        possible = left & (spent + cost <= (np.inf if budget_flops is None else budget_flops))
+        possible = left & (spent + cost <= budget)
         if not possible.any():
             break
         gain = np.where(possible, state.gains() / cost, -np.inf)
@@ -89,14 +101,10 @@ def suggest(
         )
     if not chosen:
         raise ValueError(
-            f"a budget of {budget_flops:g} FLOPs pays for none of the candidates: "
+            f"a budget of {budget:g} FLOPs pays for none of the candidates: "
             f"the cheapest costs {cost.min():.3g}"
         )
-    frame = pd.DataFrame(chosen).assign(
-        **{a: rule.labels([row[a] for row in chosen]) for a, rule in levels.items()}
-    )
-    frame.attrs["before"] = before
-    return Suggestion(frame, _verdict(frame, state.name, before, target), before)
+    return chosen
 
 
 def _verdict(frame: pd.DataFrame, name: str, before: float, target: Target) -> str:

@@ -168,15 +168,7 @@ def _rebuild(body: dict[str, Any], path: Any, given: Any = None) -> Estimate:
     x = tuple(data[axis] for axis in law_class.axes)
     scale: Any = data["scale"] if data["scale"].ndim else float(data["scale"])
     problem = Problem(form, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale)
-    facts = {"mixed": (), "table_notes": ()} | body["certificate"]  # which files of version 0.1 lack
-    facts = {f.name: facts[f.name] for f in fields(Certificate)}
-    facts |= {
-        "status": Status(facts["status"]),
-        "at_bound": tuple(facts["at_bound"]),
-        "notes": tuple(facts["notes"]),
-        "mixed": tuple(facts["mixed"]),
-        "table_notes": tuple(facts["table_notes"]),
-    }
+    certificate = _certificate(body["certificate"])
     groups = None if body["groups"] is None else np.array(body["groups"])
     try:
         law = law_class(**body["parameters"])
@@ -188,10 +180,18 @@ def _rebuild(body: dict[str, Any], path: Any, given: Any = None) -> Estimate:
     how = body.get("grouping", "" if groups is None else "given")  # files before it have groups as given
     theta = np.array(body["theta"])
     told = reading_from_json(body.get("reading"))
-    found = Estimate(law, problem, theta, Certificate(**facts), body["excluded"], groups, index, how, told)
+    found = Estimate(law, problem, theta, certificate, body["excluded"], groups, index, how, told)
     if abs(found.rmse - body["rmse"]) > SAME * body["rmse"] + EXACT:
         raise ValueError(f"{path}: {body['law']} predicts other losses than when it was fitted. Fit again.")
     return found
+
+
+def _certificate(told: dict[str, Any]) -> Certificate:
+    """A certificate from plain values."""
+    facts = {"mixed": (), "table_notes": ()} | told  # which files of version 0.1 lack
+    facts = {f.name: facts[f.name] for f in fields(Certificate)}
+    lists = {name: tuple(facts[name]) for name in ("at_bound", "notes", "mixed", "table_notes")}
+    return Certificate(**{**facts, **lists, "status": Status(facts["status"])})
 
 
 def descendants(base: Any) -> list[Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from parscale.cli.fit.compared_arms import compared_by_arms
+from parscale.cli.fit.compared_arms import ArmOptions, compared_by_arms
 from parscale.cli.options import option
-from parscale.cli.table_options import FormatOptions, RowOptions, RunsOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,37 +24,18 @@ EXAMPLES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(FormatOptions, RowOptions, RunsOptions):
+class Options(ArmOptions):
     """Options of `parscale compare`."""
 
-    laws: str | None = option(
-        None,
-        "laws to compare, FILE.py:CLASS among them (default: all the runs have the axes for)",
-        metavar="A,B",
-    )
     holdout: str | None = option(
         None, "axis whose largest levels are held out (default N, or the first law's first)", metavar="AXIS"
-    )
-    arms: str | None = option(
-        None,
-        "compare the arms that a column names instead: what they share, what each is worth",
-        metavar="COLUMN",
-    )
-    shared: str | None = option(
-        None, "parameters that all arms share (default: all that F tests do not part)", metavar="A,B"
-    )
-    reference: str | None = option(
-        None, "the arm to hold the others against (default the first)", metavar="ARM"
-    )
-    at: str | None = option(
-        None, "points at which arms are compared, N=1e10,D=1e12 (default: the middle and the largest run)"
     )
 
 
 def run(options: Options) -> str | Partly:
     """Rank laws on each group of a runs table, or compare its arms."""
     if options.arms:
-        return compared_by_arms(options)
+        return compared_by_arms(options, options.holdout)
     if given := [name for name in ("shared", "reference", "at") if getattr(options, name)]:
         raise ValueError(f"--{given[0]} is of --arms. Name the column of the arms as well.")
     from parscale.cli.option_values import named_laws

@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from parscale.cli.options import option
+from parscale.cli.table_options import FormatOptions, RowOptions, RunsOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from parscale.cli.fit.compare_command import Options
     from parscale.cli.output import Partly
     from scaling.selection.arms import ArmComparison
 
-ONLY = ("groups", "weights", "se", "holdout")  # options of a comparison of laws, which arms do not take
+ONLY = ("groups", "weights", "se")  # options of a comparison of laws, which arms do not take
 
 
-def compared_by_arms(options: Options) -> str | Partly:
+@dataclass(frozen=True, kw_only=True)
+class ArmOptions(FormatOptions, RowOptions, RunsOptions):
+    """Options of a comparison, of laws or of arms."""
+
+    laws: str | None = option(
+        None,
+        "laws to compare, FILE.py:CLASS among them (default: all the runs have the axes for)",
+        metavar="A,B",
+    )
+    arms: str | None = option(
+        None,
+        "compare the arms that a column names instead: what they share, what each is worth",
+        metavar="COLUMN",
+    )
+    shared: str | None = option(
+        None, "parameters that all arms share (default: all that F tests do not part)", metavar="A,B"
+    )
+    reference: str | None = option(
+        None, "the arm to hold the others against (default the first)", metavar="ARM"
+    )
+    at: str | None = option(
+        None, "points at which arms are compared, N=1e10,D=1e12 (default: the middle and the largest run)"
+    )
+
+
+def compared_by_arms(options: ArmOptions, holdout: str | None = None) -> str | Partly:
     """The arms of each group of a runs table compared, by one law."""
     from parscale.cli.option_values import items, named_laws
     from parscale.cli.output import groups_text
@@ -26,7 +54,8 @@ def compared_by_arms(options: Options) -> str | Partly:
     named, by = [by_name(name) for name in named_laws(options.laws or "")], str(options.arms)
     if len(named) > 1:
         raise ValueError(f"--laws {options.laws}: arms are compared by one law. Name one, or none.")
-    if given := [name for name in ONLY if getattr(options, name) is not None]:
+    of_laws = {**{name: getattr(options, name) for name in ONLY}, "holdout": holdout}
+    if given := [name for name, value in of_laws.items() if value is not None]:
         raise ValueError(f"--{given[0]} is of a comparison of laws, not of --arms. Leave it out.")
     runs = options.read([Arms(law, by) for law in named])
 
@@ -39,7 +68,7 @@ def compared_by_arms(options: Options) -> str | Partly:
     return groups_text(_told(done.found, options), done.refused)
 
 
-def _points(options: Options) -> pd.DataFrame | None:
+def _points(options: ArmOptions) -> pd.DataFrame | None:
     """The points of --at, at which gains are asked for."""
     import numpy as np
     import pandas as pd
@@ -55,7 +84,7 @@ def _points(options: Options) -> pd.DataFrame | None:
     )
 
 
-def _told(found: dict[str, ArmComparison], options: Options) -> str:
+def _told(found: dict[str, ArmComparison], options: ArmOptions) -> str:
     """The comparisons in the form that was asked for."""
     from parscale.cli.output import as_json, marked_up
 
