@@ -35,7 +35,7 @@ class Options(ArmOptions):
 def run(options: Options) -> str | Partly:
     """Rank laws on each group of a runs table, or compare its arms."""
     if options.arms:
-        return compared_by_arms(options)
+        return compared_by_arms(options, options.holdout)
     if given := [name for name in ("shared", "reference", "at") if getattr(options, name)]:
         raise ValueError(f"--{given[0]} is of --arms. Name the column of the arms as well.")
     from parscale.cli.option_values import named_laws
