@@ -58,9 +58,10 @@ def found_from_disk(index):
     """The search answers on a page that no server sent."""
     with browser(index.parent.parent / "profile") as context:
         page = context.new_page()
+        page.set_viewport_size({"width": 1280, "height": 900})
         page.goto(index.as_uri())
-        page.fill("input.md-search__input", "prediction interval")
-        page.focus("input.md-search__input")
+        page.click("input.md-search__input")
+        page.keyboard.type("bootstrap")
         page.wait_for_selector(".md-search-result__item", timeout=20_000)
         assert "No matching" not in page.inner_text(".md-search-result__meta")
 
