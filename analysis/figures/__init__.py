@@ -6,6 +6,7 @@ from analysis.figures.law_views import draw_residuals, excess, observed_expected
 from analysis.figures.paper_forms import fig1_law, fig2, fig3
 from analysis.figures.recipe_training import against_streams, beside_one, training_curves
 from analysis.figures.stream_gains import by_context, draw_gains, ensemble, equivalent_parameters, pair_k
+from analysis.figures.turned import surface
 
 __all__ = [
     "against_streams",
@@ -32,5 +33,6 @@ __all__ = [
     "ratio_map",
     "residuals",
     "rivals",
+    "surface",
     "training_curves",
 ]

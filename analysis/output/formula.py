@@ -55,7 +55,8 @@ def _font(size: float) -> FontProperties:
 
 def fence(source: str, *_: Any, **__: Any) -> str:
     """A block of formulas, one a line, for the Markdown extension pymdownx.superfences."""
-    lines = [f"<p>{formula_svg(line, 1.15 * SIZE)}</p>" for line in source.splitlines() if line.strip()]
+    given = source.replace(r"\frac", r"\dfrac").splitlines()  # fractions of full size
+    lines = [f"<p>{formula_svg(line, 1.1 * SIZE)}</p>" for line in given if line.strip()]
     return f'<div class="formula" style="text-align:center">{"".join(lines)}</div>'
 
 

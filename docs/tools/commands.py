@@ -20,9 +20,7 @@ HEAD = """# Command line
 def page() -> str:
     """The whole page, in Markdown."""
     (commands,) = (
-        action.choices
-        for action in build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
+        action.choices for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction)
     )
     parts = [HEAD]
     for group, names in GROUPS.items():

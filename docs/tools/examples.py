@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -22,9 +23,10 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 def printed(command: str) -> str:
     """What a command prints; RuntimeError where it fails."""
-    python = command.replace("parscale", f"{sys.executable} -m parscale", 1)
+    words = shlex.split(command)
+    words[:1] = [sys.executable, "-m", "parscale"] if words[0] == "parscale" else words[:1]
     here = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(python, shell=True, cwd=ROOT, env=here, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=ROOT, env=here, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{command}: {done.stderr.strip()}")
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.strip("\n").splitlines())
@@ -37,7 +39,9 @@ def renewed(text: str) -> str:
 
 def main(words: list[str]) -> int:
     """Renew or check every page."""
-    stale = [page for page in PAGES if BLOCK.search(old := page.read_text()) and old != _kept(page, old, words)]
+    stale = [
+        page for page in PAGES if BLOCK.search(old := page.read_text()) and old != _kept(page, old, words)
+    ]
     print(*(page.relative_to(ROOT) for page in stale), sep="\n")
     return int("--check" in words and bool(stale))
 

@@ -23,6 +23,7 @@ LABELS = {
     "D": "D, training tokens",
     "C": "C, training FLOPs",
 }
+SHOWN = 110  # dots an inch that notebooks show a figure at
 MOST = 20_000  # points drawn of a fit: more look the same and take seconds
 
 
@@ -43,10 +44,12 @@ def bare_figure(
     return figure, list(axes)
 
 
-def _png(figure: Any) -> bytes:
+def _png(figure: Any) -> tuple[bytes, dict[str, int]]:
+    """A picture of twice as many pixels as it is shown on, and the size to show it at."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    figure.savefig(buffer, format="png", dpi=2 * SHOWN)
+    width, height = (round(SHOWN * inches) for inches in figure.get_size_inches())
+    return buffer.getvalue(), {"width": width, "height": height}
 
 
 def _groups(fit: Estimate) -> tuple[str, str | None, Array, list[tuple[str, Any]]]:
@@ -86,8 +89,9 @@ def plot(fit: Estimate) -> Any:
     across, apart, _, groups = _groups(fit)
     x = fit.axes[across]
     line = np.geomspace(x.min(), x.max(), 200) if (x > 0).all() else np.linspace(x.min(), x.max(), 200)
+    shades = _shades(len(groups))
     for i, (label, rows) in enumerate(groups):
-        color = f"C{i}"
+        color = shades[i]
         top.plot(x[rows], fit.loss[rows], "o", color=color, ms=4, label=label or None)
         below.plot(x[rows], fit.misfit[rows], "o", color=color, ms=3)
         if not any(np.ptp(v[rows]) > 0 for a, v in fit.axes.items() if a not in (across, apart)):
@@ -112,10 +116,10 @@ def plot_residuals(fit: Estimate) -> Any:
         ("fitted loss, nats per token", fit.predicted),
         *((_label(fit, a), x) for a, x in fit.axes.items()),
     ]
-    levels = categories_of(fit.law)
+    levels, shades = categories_of(fit.law), _shades(len(groups))
     for panel, (label, x) in zip(panels, named, strict=True):
         for i, (name, rows) in enumerate(groups):
-            panel.plot(x[rows], fit.misfit[rows], "o", color=f"C{i}", ms=4, label=name or None)
+            panel.plot(x[rows], fit.misfit[rows], "o", color=shades[i], ms=4, label=name or None)
         panel.axhline(0, color="black", lw=0.7)
         panel.set_xlabel(label)
         if label in levels:
@@ -246,4 +250,4 @@ def _shades(count: int) -> list[Any]:
     """Colours from dark to light, one a budget."""
     from matplotlib import colormaps
 
-    return [colormaps["viridis"](x) for x in np.linspace(0, 0.88, max(count, 1))]
+    return [colormaps["viridis"](x) for x in np.linspace(0, 0.82, max(count, 2))]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import parscale
+from tests.analysis.browser import browser
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md") if p.name not in ("coverage.md", "fitting.md"))
@@ -53,6 +54,18 @@ def test_every_command_parses(capsys):
             pytest.fail(f"{line}: {capsys.readouterr().err.splitlines()[-1]}")
 
 
+def found_from_disk(index):
+    """The search answers on a page that no server sent."""
+    with browser(index.parent.parent / "profile") as context:
+        page = context.new_page()
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(index.as_uri())
+        page.click("input.md-search__input")
+        page.keyboard.type("bootstrap")
+        page.wait_for_selector(".md-search-result__item", timeout=20_000)
+        assert "No matching" not in page.inner_text(".md-search-result__meta")
+
+
 @pytest.mark.slow
 def test_the_site_builds_and_asks_nothing_of_the_network(tmp_path):
     pytest.importorskip("material")
@@ -80,6 +93,11 @@ def test_the_site_builds_and_asks_nothing_of_the_network(tmp_path):
             r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=["']?(https?:)?//""", page.read_text()
         )
         assert not loads, page
+    for page in pages:
+        assert "$<code>" not in page.read_text(), f"a formula that is not drawn: {page}"
+    assert "<svg" in (tmp_path / "site" / "science.html").read_text()
+    assert (tmp_path / "site" / "results" / "figures" / "fig2.svg").is_file()
+    found_from_disk(tmp_path / "site" / "index.html")
     reference = (tmp_path / "site" / "reference" / "scaling.html").read_text()
     for name in ("scaling.fit", "scaling.Fit", "scaling.compare", "scaling.backtest"):
         assert f'id="{name}"' in reference

@@ -31,7 +31,9 @@ def test_plots_are_figures(pile, pile_fit, kyo):
     assert sorted(report.plot().axes[1].lines[0].get_ydata()) == sorted(
         report.points.loc[report.points["up_to"] == report.points["up_to"].min(), "error"]
     )
-    assert figure._repr_png_().startswith(b"\x89PNG")
+    picture, shown = figure._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert int.from_bytes(picture[16:20]) == 2 * shown["width"]
 
 
 ROOT = Path(__file__).parents[3]
