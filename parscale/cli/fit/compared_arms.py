@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from parscale.cli.output import Partly
     from scaling.selection.arms import ArmComparison
 
-ONLY = ("groups", "weights", "se", "holdout")  # options of a comparison of laws, which arms do not take
+ONLY = ("groups", "weights", "se")  # options of a comparison of laws, which arms do not take
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmOptions(FormatOptions, RowOptions, RunsOptions):
-    """Options of `parscale compare` that say what is compared."""
+    """Options of a comparison, of laws or of arms."""
 
     laws: str | None = option(
         None,
@@ -42,7 +42,7 @@ class ArmOptions(FormatOptions, RowOptions, RunsOptions):
     )
 
 
-def compared_by_arms(options: ArmOptions) -> str | Partly:
+def compared_by_arms(options: ArmOptions, holdout: str | None = None) -> str | Partly:
     """The arms of each group of a runs table compared, by one law."""
     from parscale.cli.option_values import items, named_laws
     from parscale.cli.output import groups_text
@@ -54,7 +54,8 @@ def compared_by_arms(options: ArmOptions) -> str | Partly:
     named, by = [by_name(name) for name in named_laws(options.laws or "")], str(options.arms)
     if len(named) > 1:
         raise ValueError(f"--laws {options.laws}: arms are compared by one law. Name one, or none.")
-    if given := [name for name in ONLY if getattr(options, name) is not None]:
+    of_laws = {**{name: getattr(options, name) for name in ONLY}, "holdout": holdout}
+    if given := [name for name, value in of_laws.items() if value is not None]:
         raise ValueError(f"--{given[0]} is of a comparison of laws, not of --arms. Leave it out.")
     runs = options.read([Arms(law, by) for law in named])
 
