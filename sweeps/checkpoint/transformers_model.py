@@ -127,6 +127,8 @@ class ParScaleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
 
     def cache_layers(self, cache: Any) -> list[CacheLayer]:
         """What each layer reads and writes of transformers' cache."""
+        if getattr(cache, "is_compileable", False):
+            raise ValueError("a cache of fixed size has no room for streams: leave cache_implementation out")
         return [CacheLayer(cache, index, layer.self_attn) for index, layer in enumerate(self.model.layers)]
 
     def forward(
@@ -157,9 +159,9 @@ class ParScaleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
         checkpointing = self.gradient_checkpointing and self.training
         if cache is None and not checkpointing and (not self.training if use_cache is None else use_cache):
             cache = DynamicCache()  # not where a block runs twice: it would be filled twice
+        caches = None if cache is None else self.cache_layers(cache)
         S = 0 if cache is None else cache.get_seq_length()
         real, counted = seen(attention_mask, S, x)
-        caches = None if cache is None else self.cache_layers(cache)
         positions = counted if position_ids is None else position_ids
         hidden = self.model(x, positions, real, S, caches, checkpointing)
         mixed, _ = self.model.aggregate(hidden)

@@ -4,9 +4,11 @@ import importlib
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from sweeps.checkpoint.export import export_model
@@ -18,6 +20,7 @@ from sweeps.model.parscale import ParScaleLM
 from tests.sweeps.plain_checkpoint import WORDS
 
 transformers = pytest.importorskip("transformers")
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 TINY = ModelConfig(
     vocab=61, width=32, ffn=48, layers=2, heads=4, kv_heads=2, prefix_tokens=5, init_std=0.4, rope_base=5e4,
     norm_eps=1e-5, context=64,
@@ -87,6 +90,19 @@ def test_logits_and_greedy_text_are_ours(name, tmp_path):
 
 
 @torch.no_grad()
+def test_the_released_implementation_s_numbers_come_out_of_an_export(tmp_path):
+    folder = FIXTURES / "official_p4"
+    expected = load_file(folder / "expected.safetensors")
+    theirs = opened(load_checkpoint(folder), tmp_path)
+    prompt, greedy = expected["input_ids"][:1], expected["greedy_ids"]
+    assert (theirs(expected["input_ids"]).logits - expected["logits"]).abs().max() < 1e-4
+    new = greedy.shape[1] - prompt.shape[1]
+    mask = torch.ones_like(prompt)  # a 0 in it is a token like any other
+    made = theirs.generate(prompt, attention_mask=mask, **{**GREEDY, "max_new_tokens": new})
+    assert torch.equal(made, greedy[:1])
+
+
+@torch.no_grad()
 def test_streams_in_transformers_cache(tmp_path):
     ours = drawn(P=3)
     theirs = opened(ours, tmp_path)
@@ -104,6 +120,8 @@ def test_streams_in_transformers_cache(tmp_path):
         for cached in (True, False)
     ]
     assert torch.equal(*beams)  # the cache was sorted with the beams
+    with pytest.raises(ValueError, match="cache_implementation"):
+        theirs.generate(ids, cache_implementation="static", **GREEDY)
     with pytest.raises(ValueError, match="hidden states"):
         theirs(ids, output_hidden_states=True)
 
