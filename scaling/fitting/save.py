@@ -55,7 +55,7 @@ def to_json(fit: Estimate, unconfirmed: Sequence[str] = ()) -> dict[str, Any]:
 
     unconfirmed: ends of its intervals that are open because no refit confirmed one.
     """
-    problem, objective = fit.problem, fit.problem.objective
+    objective = fit.problem.objective
     body: dict[str, Any] = {
         "format": FORMAT,
         "law": layers_of(fit.form.whole)[0].__name__,
@@ -70,12 +70,7 @@ def to_json(fit: Estimate, unconfirmed: Sequence[str] = ()) -> dict[str, Any]:
         "certificate": asdict(fit.certificate),
         "excluded": fit.excluded,
         "theta": fit.theta.tolist(),
-        "data": {axis: x.tolist() for axis, x in fit.axes.items()}
-        | {
-            "loss": fit.loss.tolist(),
-            "weights": problem.w.tolist(),
-            "scale": np.asarray(problem.scale).tolist(),
-        },
+        "data": _data(fit),
         "groups": None if fit.groups is None else [str(g) for g in fit.groups],
         "grouping": fit.grouping,
         "data_hash": fit.data_hash,
@@ -86,6 +81,13 @@ def to_json(fit: Estimate, unconfirmed: Sequence[str] = ()) -> dict[str, Any]:
         | {"python": platform.python_version()},
     }
     return body | {"checksum": _checksum(body)}
+
+
+def _data(fit: Estimate) -> dict[str, Any]:
+    """The rows that were fitted, a list a column."""
+    problem = fit.problem
+    columns = {"loss": fit.loss, "weights": problem.w, "scale": np.asarray(problem.scale)}
+    return {name: x.tolist() for name, x in {**fit.axes, **columns}.items()}
 
 
 def _optional(fit: Estimate) -> dict[str, Any]:
