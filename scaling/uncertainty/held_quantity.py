@@ -32,7 +32,8 @@ LOOSE = 1e-7  # damping of the step that this is judged by
 ARRIVED = 2e-4  # of the threshold: a refit whose next step would gain less has arrived
 EXACT = 1e-9  # of the loss: residuals this small are rounding
 SOFT = 0.05  # of the noise: the width at which narrow absolute deviations are rounded off
-WIDER = (10.0, 3.0)  # times that width: what a refit of such deviations follows first
+WIDER = (0.5, 0.15)  # of the noise: wider roundings that a refit follows first,
+KINKS = 1.5  # where they are so many times the objective's own
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,20 @@ class HeldFit:
     arrived: Any  # whether the refit converged, (r,) bool
 
 
-def softened(problem: Problem, theta: Array) -> Problem:
-    """The problem with absolute deviations rounded off within SOFT of the noise about θ (B, p).
+def noise_of(problem: Problem, theta: Array) -> float:
+    """The robust scale of the residuals about θ (B, p), the median of the batch."""
+    r = problem.residual(problem.predict(theta))
+    w = np.broadcast_to(problem.w, r.shape)
+    return float(np.median(location_scale(problem, r, w, problem.inside(theta).sum(-1))[1]))
+
+
+def softened(problem: Problem, noise: float) -> Problem:
+    """The problem with absolute deviations rounded off within SOFT of the noise.
 
     Newton steps cannot follow narrower kinks. The rise of the objective changes by less than a hundredth.
     """
     delta = getattr(problem.objective, "delta", None)
-    if delta is None:
-        return problem
-    r = problem.residual(problem.predict(theta))
-    w = np.broadcast_to(problem.w, r.shape)
-    width = SOFT * float(np.median(location_scale(problem, r, w, problem.inside(theta).sum(-1))[1]))
-    return _rounded(problem, width) if width > delta else problem
+    return problem if delta is None or delta >= SOFT * noise else _rounded(problem, SOFT * noise)
 
 
 def _rounded(problem: Problem, width: float) -> Problem:
@@ -74,7 +77,7 @@ class Held:
     """Refits of R rows, each with its own quantity held.
 
     k: which of the quantities a row holds, (R,); estimate and lowest: the quantity and the objective at the
-    row's optimum, (R,); allowed: the rise of the objective that counts as 1, (R,).
+    row's optimum, (R,); allowed: the rise of the objective that counts as 1, (R,); noise: that of the residuals.
     """
 
     def __init__(
@@ -85,12 +88,12 @@ class Held:
         estimate: Array,
         lowest: Array,
         allowed: Array,
-        narrow: bool = False,
+        noise: float = 0.0,
     ) -> None:
         self.problem, self.quantity, self.k = problem, quantity, k
         self.estimate, self.lowest, self.allowed = estimate, lowest, allowed
-        delta: Any = getattr(problem.objective, "delta", None)
-        self.wider = tuple(_rounded(problem, delta * more) for more in WIDER) if narrow else ()
+        delta: Any = getattr(problem.objective, "delta", np.inf)
+        self.wider = tuple(_rounded(problem, w * noise) for w in WIDER if w * noise > KINKS * delta)
 
     def refit(self, theta: Array, target: Array, rows: Any) -> HeldFit:
         """The best fits with the quantities of `rows` (r,) held at target (r,), from θ (r, p)."""

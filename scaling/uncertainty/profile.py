@@ -15,7 +15,7 @@ from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import minimise
 from scaling.uncertainty.condensed import MANY, condensed
-from scaling.uncertainty.held_quantity import Held, softened
+from scaling.uncertainty.held_quantity import Held, noise_of, softened
 from scaling.uncertainty.interval_methods import (
     Method,
     Quantity,
@@ -147,12 +147,12 @@ class Profile(Method):
         estimate = quantity_values(problem, theta, quantity)
         B, K = estimate.shape
         more = WithExponents(quantity, problem.law, K)
-        soft, every = softened(problem, theta), quantity_values(problem, theta, more)
+        noise = noise_of(problem, theta)
+        soft, every = softened(problem, noise), quantity_values(problem, theta, more)
         t = _for_each(t, every.shape)
         climb = _Climb(soft, theta, more, every, t, spread)
         proposed = climb.run(self.steps, self.tolerance)
-        narrow = soft is not problem
-        held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, narrow)
+        held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, noise)
         search = Ends(held, climb.theta, climb.side, climb.se, climb.t, (B, K))
         ends = search.run(*proposed)
         return estimate, ends, search.unconfirmed
