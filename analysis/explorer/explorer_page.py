@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import scaling
 from analysis.costs.shapes import shape_of
 from analysis.explorer.explored_runs import LEVEL, ExploredRuns, mixed_notes
 from analysis.explorer.page_axes import PageAxis
@@ -42,15 +41,13 @@ BIBTEX = """@software{parscale,
   year    = {2025}
 }"""
 ALONG_PICK = '<label id="along-row">along <select id="along"></select></label>'
-COST_PICK = (
-    '<label>cost <select id="axis"><option value="latency">latency</option><option value="memory">memory</option></select></label>'
-)
+COST_PICK = '<label>cost <select id="axis"><option value="latency">latency</option><option value="memory">memory</option></select></label>'
 FIGURES = {
     "worth": (
         "What streams are worth",
         "",
-        "N_eq is the one-stream size with the same loss as N parameters with P streams, at the chosen N. Grey: 95% over all laws by "
-        "their evidence. Open circles: read off the runs of P = 1, without a law. Click to choose P.",
+        "N_eq is the one-stream size with the same loss as N parameters with P streams, at the chosen N. "
+        "Grey: 95% over the laws by their evidence. Open circles: read off the runs of P = 1, without a law. Click to choose P.",
     ),
     "loss": (
         "Loss against size",
@@ -61,12 +58,14 @@ FIGURES = {
     "equal": (
         "Equal losses",
         "",
-        "Along each line the loss is one; the thick line goes through the point. Dashed: as good as the point by rival laws. Click to move it.",
+        "Along each line the loss is one; the thick line goes through the point. "
+        "Dashed: as good as the point by rival laws. Click to move it.",
     ),
     "cost": (
         "Cost and loss",
         COST_PICK,
-        "Each line is one P as N grows; lower and further left is better. The diamond reaches the loss of the point with one stream.",
+        "Each line is one P as N grows; lower and further left is better. "
+        "The diamond reaches the loss of the point with one stream.",
     ),
 }
 
@@ -116,7 +115,9 @@ def verdict_html(identity: str, source: ExploredRuns) -> str:
 def _figure(name: str) -> str:
     """One chart with its heading, its caption, its table and the buttons that save it; costs before theirs."""
     title, pick, caption = FIGURES[name]
-    save = "".join(f'<button type="button" data-save="{kind}">{kind.upper()}</button>' for kind in ("png", "svg", "csv"))
+    save = "".join(
+        f'<button type="button" data-save="{kind}">{kind.upper()}</button>' for kind in ("png", "svg", "csv")
+    )
     return (_cost_card() if name == "cost" else "") + (
         f'<figure class="card" id="{name}-figure"><div class="head"><h2>{title}</h2>{pick}<span class="save">{save}</span></div>'
         f'<div class="chart" id="{name}-chart"></div><figcaption>{caption}</figcaption>'
@@ -134,7 +135,8 @@ def _cost_card() -> str:
     )
     device = '<div><label class="name" for="device">GPU or CPU</label><select id="device"></select></div>'
     return (
-        f'<section class="card" id="cost-card" aria-label="cost of inference"><h2>Cost of inference</h2><div class="work">{device}{inputs}</div>'
+        '<section class="card" id="cost-card" aria-label="cost of inference"><h2>Cost of inference</h2>'
+        f'<div class="work">{device}{inputs}</div>'
         '<div class="wide"><table id="costs"></table></div><p id="price"></p></section>'
     )
 

@@ -23,6 +23,7 @@ SHOWN = {1: (7, 25, 13), 2: (4, 9, 7), 3: (3, 5, 4)}  # nodes below, within and 
 SEARCHED = {1: (3, 13, 5), 2: (3, 9, 4), 3: (0, 3, 2)}  # where ends are searched
 FEWEST = (2, 3, 2)
 LEAST = 1e-9  # of linear theory's half-width: no end is nearer
+MOSTLY = 0.6  # share of known ends along an axis from which a missing one is a search that failed
 BESIDE = "errors that neighbouring runs share"
 
 
@@ -54,10 +55,21 @@ def plain_steps(fit: scaling.Fit, grid: PointGrid, level: float) -> dict[str, Ar
     for end, side in (("lower", -1), ("upper", 1)):
         step, half = (side * (of[f"new_{end}"] - of["loss"]).to_numpy() for of in (own, linear))
         with np.errstate(all="ignore"):
-            times = np.log(np.maximum(step / half, LEAST))
+            step[(own[f"new_{end}"] <= 0).to_numpy()] = np.inf  # no end was found
+            times = _filled(np.log(np.maximum(step / half, LEAST)), few.shape(names)[0])
             far = side * (shown[f"new_{end}"] - shown["loss"]).to_numpy()
             out[end] = far * np.exp(read_between(times, few, grid))
     return out
+
+
+def _filled(values: Array, rows: int) -> Array:
+    """Values of a grid of so many nodes along its first axis, those missing among known ones read off their neighbours."""
+    table, place = values.reshape(rows, -1).copy(), np.arange(rows)
+    for column in table.T:
+        known = np.isfinite(column)
+        if known.mean() > MOSTLY:
+            column[~known] = np.interp(place[~known], place[known], column[known])
+    return table.ravel()
 
 
 def _beyond(fit: scaling.Fit, widening: Widening, grid: PointGrid, level: float) -> dict[str, Any]:

@@ -42,7 +42,9 @@ def pool_of(
         return LawPool({}, why=f"the runs are at one {fixed[0]}, which tells no law from another")
     forms = {fit.form.__name__: fit.form for fit in fits.values() if set(fit.law.axes) == set(axes)}
     known = {law.__name__: law for law in _registered(axes) if set(law.axes) == set(axes)}
-    laws = None if set(forms) <= set(known) else [*(known | forms).values()]  # unless told, forecast knows its laws
+    laws = (
+        None if set(forms) <= set(known) else [*(known | forms).values()]
+    )  # unless told, forecast knows its laws
     grid = shown_grid(axes)
     try:
         points = _named(grid.points(axes), axes)
@@ -50,7 +52,7 @@ def pool_of(
     except (ValueError, scaling.FitError) as error:
         return LawPool({}, why=str(error).splitlines()[0].rstrip("."))
     names = {fit.form.__name__: name for name, fit in fits.items()}
-    weights = {names.get(law, law): float(w) for law, w in found.weights.items()}
+    weights = {names.get(str(law), str(law)): float(w) for law, w in found.weights.items()}
     ends = {name: encoded(np.log(getattr(found, name).to_numpy())) for name in ("lower", "loss", "upper")}
     return LawPool(weights, {"axes": list(axes), "nodes": grid.told(), **ends})
 
@@ -63,5 +65,7 @@ def _registered(axes: Mapping[str, PageAxis]) -> Iterable[Any]:
 def _named(values: Any, axes: Mapping[str, PageAxis]) -> Any:
     """A table or points with categories by their names."""
     levels = {name: axis for name, axis in axes.items() if axis.kind == "levels"}
-    names = {name: [axis.names[i] for i in axis.inner(values[name]).astype(int)] for name, axis in levels.items()}
+    names = {
+        name: [axis.names[i] for i in axis.inner(values[name]).astype(int)] for name, axis in levels.items()
+    }
     return values.assign(**names) if isinstance(values, pd.DataFrame) else {**values, **names}

@@ -40,14 +40,15 @@ class PageAxis:
         """Values on the scale on which the page interpolates: logarithms of a log axis, places of levels."""
         values = np.asarray(values, dtype=np.float64)
         if self.kind == "levels":
-            return np.searchsorted(self.codes, values).astype(np.float64)
-        return np.log(values) if self.kind == "log" else values
+            return np.asarray(np.searchsorted(self.codes, values), dtype=np.float64)
+        return np.asarray(np.log(values) if self.kind == "log" else values)
 
     def outer(self, inner: Any) -> Array:
         """The values of places on that scale."""
         if self.kind == "levels":
-            return np.asarray(self.codes)[np.asarray(inner, dtype=int)]
-        return np.exp(inner) if self.kind == "log" else np.asarray(inner, dtype=np.float64)
+            return np.array(self.codes, dtype=np.float64)[np.asarray(inner, dtype=int)]
+        values: Array = np.asarray(inner, dtype=np.float64)
+        return np.exp(values) if self.kind == "log" else values
 
     def whole_range(self, count: int) -> Array:
         """About `count` nodes from least to most, ascending, on the inner scale."""
@@ -59,7 +60,9 @@ class PageAxis:
         """Nodes below, within and above the runs' range; what is outside begins just outside it."""
         if self.kind == "levels":
             return (self.whole_range(0),)
-        low, high = (self.outer(self.inner(end) + side * OUT) for end, side in ((self.low, -1), (self.high, 1)))
+        low, high = (
+            self.outer(self.inner(end) + side * OUT) for end, side in ((self.low, -1), (self.high, 1))
+        )
         parts = [self._spaced(self.low, self.high, within)]
         if self.least < self.low and below:
             parts.insert(0, self._spaced(self.least, float(low), below))
@@ -81,7 +84,7 @@ class PageAxis:
 def axes_of(runs: pd.DataFrame, laws: Iterable[Any]) -> dict[str, PageAxis]:
     """Every axis of any of the laws, in their order, N and P first; runs: a column each."""
     rules = {axis: law.axis_rule(axis) for law in laws for axis in law.axes}
-    streams = "P" in rules or ("P" in runs and runs["P"].nunique() > 1)
+    streams = "P" in rules or ("P" in runs and runs["P"].min() < runs["P"].max())
     order = [a for a in ("N", "P") if (a in rules if a == "N" else streams)]
     order += [a for a in rules if a not in order]
     return {axis: _axis(axis, runs[axis].to_numpy(float), rules.get(axis)) for axis in order}

@@ -65,8 +65,11 @@ def source_payload(identity: str, source: ExploredRuns) -> dict[str, Any]:
     order = sorted(source.fits, key=lambda name: -pool.weights.get(name, 0.0))
     shown = {name for name in order if pool.counts(name)} | {source.first_law}
     points = worth_grid.worth_points(axes) if {"N", "P"} <= set(axes) else None
-    worths = {name: worth_grid.worth_of(source.fits[name], points, LEVEL) for name in order
-              if points and name in shown and worth_is_told(source.fits[name])}
+    worths = {
+        name: worth_grid.worth_of(source.fits[name], points, LEVEL)
+        for name in order
+        if points and name in shown and worth_is_told(source.fits[name])
+    }
     laws = {name: law_payload(name, fit, axes, name in shown) for name, fit in source.fits.items()}
     return {
         "id": identity,
@@ -81,7 +84,9 @@ def source_payload(identity: str, source: ExploredRuns) -> dict[str, Any]:
             "why": pool.why,
         },
         "start": source.first_law,
-        "rivals": [name for name in order if name in shown and name != source.first_law] if pool.weights else [],
+        "rivals": [name for name in order if name in shown and name != source.first_law]
+        if pool.weights
+        else [],
         "example": first_point(source),
         "byPoints": _by_points(source),
     }
@@ -123,7 +128,10 @@ def law_payload(name: str, fit: scaling.Fit, axes: Mapping[str, PageAxis], looke
 
     looked_at: whether its intervals are worth their search.
     """
-    law, sound = fit.law, str(fit.status) == "converged"  # an interval of a fit in doubt would only look like one
+    law, sound = (
+        fit.law,
+        str(fit.status) == "converged",
+    )  # an interval of a fit in doubt would only look like one
     grid = law_grid.loss_grid(axes, law)
     losses = law_grid.losses(law, grid)
     known = sound and looked_at and fit.degrees_of_freedom > 0

@@ -32,7 +32,10 @@ def _searched(axes: Mapping[str, PageAxis], streams: Array) -> PointGrid:
     """Where ends are searched: within the runs and at the ends of the page, from the second P that was run."""
     N, P = axes["N"], axes["P"]
     more = streams[streams > 1] if streams.max() > 1 else np.array([2.0])
-    ends = {"N": [N.least, *np.geomspace(N.low, N.high, 7), N.most], "P": [*more[[0, more.size // 2, -1]], P.most]}
+    ends = {
+        "N": [N.least, *np.geomspace(N.low, N.high, 7), N.most],
+        "P": [*more[[0, more.size // 2, -1]], P.most],
+    }
     return PointGrid(axes, {name: (np.unique(axes[name].inner(at)),) for name, at in ends.items()})
 
 
@@ -47,21 +50,26 @@ def worth_of(fit: scaling.Fit, grid: PointGrid, level: float) -> Worth:
     _, near = _ends(fit, few, level, linear, False)
     estimate, plain = _ends(fit, grid, level, linear, False)
     _, wide = _ends(fit, grid, level, linear, True)
-    out = [estimate]
-    with np.errstate(all="ignore"):
-        for side, (a, b, c, d) in zip((-1, 1), zip(own, near, plain, wide, strict=True), strict=True):
-            step = (c - estimate) * np.exp(read_between(np.log(np.abs((a - centre) / (b - centre))), few, grid))
-            drift = np.maximum((d - estimate) ** 2 - (c - estimate) ** 2, 0.0)
-            out.append(np.where(estimate == 0, 0.0, estimate + side * np.hypot(step, drift**0.5)))
-    return tuple(out)
+
+    def end(side: int) -> Array:
+        with np.errstate(all="ignore"):
+            times = np.log(np.abs((own[side] - centre) / (near[side] - centre)))
+            step = (plain[side] - estimate) * np.exp(read_between(times, few, grid))
+            drift = np.maximum((wide[side] - estimate) ** 2 - (plain[side] - estimate) ** 2, 0.0)
+            return np.where(estimate == 0, 0.0, estimate + (2 * side - 1) * np.hypot(step, np.sqrt(drift)))
+
+    return estimate, end(0), end(1)
 
 
-def _ends(fit: scaling.Fit, grid: PointGrid, level: float, method: Any, widened: bool) -> tuple[Array, tuple[Array, Array]]:
+def _ends(
+    fit: scaling.Fit, grid: PointGrid, level: float, method: Any, widened: bool
+) -> tuple[Array, tuple[Array, Array]]:
     """Logarithms of the worth at points of a grid and of its ends."""
     N, P = grid.points(("N", "P")).values()
-    ends = equivalent_interval(fit, N, P, 1.0, level, method, widened=widened)
+    lower, upper = equivalent_interval(fit, N, P, 1.0, level, method, widened=widened)
+    law: Any = fit.law
     with np.errstate(all="ignore"):
-        return np.log(fit.law.equivalent_N(N=N, P=P) / N), tuple(np.log(end / N) for end in ends)
+        return np.log(law.equivalent_N(N=N, P=P) / N), (np.log(lower / N), np.log(upper / N))
 
 
 def over_laws(worths: Sequence[Worth], weight: Array, level: float) -> Worth:
@@ -71,7 +79,9 @@ def over_laws(worths: Sequence[Worth], weight: Array, level: float) -> Worth:
     centre = np.where(known, centre, 0.0)
     z = special.ndtri((1 + level) / 2)
     with np.errstate(invalid="ignore"):
-        below, above = (np.where(known, np.maximum(x, 1e-9), 1.0) / z for x in (centre - lower, upper - centre))
+        below, above = (
+            np.where(known, np.maximum(x, 1e-9), 1.0) / z for x in (centre - lower, upper - centre)
+        )
     share = np.where(known, weight[:, None], 0.0)
     share /= np.maximum(share.sum(0), 1e-300)
     quantiles = ((1 - level) / 2, 0.5, (1 + level) / 2)

@@ -78,7 +78,10 @@ def page(tab, page_file):
     tab.set_viewport_size({"width": 1280, "height": 900})
     tab.emulate_media(media="screen", color_scheme="light")
     tab.evaluate("location.hash = ''")
-    until(tab, "location.hash === '' && App.state.at.N === 2.8e9 && App.state.at.P === 4 && App.state.source === 's0'")
+    until(
+        tab,
+        "location.hash === '' && App.state.at.N === 2.8e9 && App.state.at.P === 4 && App.state.source === 's0'",
+    )
     yield tab
     assert wrong == []
     assert [url for url in asked if not url.startswith(("file://", "data:", "blob:"))] == []

@@ -13,6 +13,7 @@ from analysis.inference_cost import estimate
 from tests.analysis.browser import cells, load, type_in, until
 
 pytestmark = pytest.mark.slow
+FIGURES = "[...document.querySelectorAll('figure.card:not([hidden])')].map((f) => f.id)"
 ASK = """([N, P]) => App.data.sources.map((s) => [Object.fromEntries(Object.entries(s.laws).map(([name, law]) => [name,
   N.map((n, i) => { const at = { N: n, P: P[i] }, e = Law.interval(law, at), w = Law.worth(law, name, at);
     return [e.loss, e.lower, e.upper, w.N, w.lower, w.upper].map((x) => (Number.isFinite(x) ? x : -1)); })])),
@@ -21,7 +22,9 @@ ASK = """([N, P]) => App.data.sources.map((s) => [Object.fromEntries(Object.entr
 
 
 def test_size_and_time_to_the_charts(page, page_file, capsys):
-    numbers, charts = page.evaluate("['numbers', 'charts'].map(n => performance.getEntriesByName(n)[0].startTime)")
+    numbers, charts = page.evaluate(
+        "['numbers', 'charts'].map(n => performance.getEntriesByName(n)[0].startTime)"
+    )
     with capsys.disabled():
         size = page_file.stat().st_size
         print(f"\nexplore page: {size / 1e6:.2f} MB, numbers after {numbers:.0f} ms, charts {charts:.0f} ms")
@@ -33,7 +36,11 @@ def test_size_and_time_to_the_charts(page, page_file, capsys):
 def points():
     """Half of them within the runs, half beyond; the largest N at which every law knows a size is far out."""
     rng = np.random.default_rng(5)
-    N = np.exp(np.concatenate([rng.uniform(np.log(5.4e8), np.log(4.3e9), 60), rng.uniform(np.log(1.5e8), np.log(1e11), 60)]))
+    N = np.exp(
+        np.concatenate(
+            [rng.uniform(np.log(5.4e8), np.log(4.3e9), 60), rng.uniform(np.log(1.5e8), np.log(1e11), 60)]
+        )
+    )
     return N, np.concatenate([rng.integers(1, 9, 60), rng.integers(1, 33, 60)]).astype(float)
 
 
@@ -125,9 +132,9 @@ def test_sliders_and_boxes(page):
     type_in(page, "N", "1,5B")  # a decimal comma
     assert page.evaluate("App.state.at.N") == 1.5e9
     assert page.input_value("#at-N") == "1.5B"
-    assert page.evaluate("['1,000', '1,234.5', '42_000', '1,2,3', '1e3', '2,5e9'].map(State.parseSize)") == pytest.approx(
-        [1000, 1234.5, 42000, float("nan"), 1000, 2.5e9], nan_ok=True
-    )
+    assert page.evaluate(
+        "['1,000', '1,234.5', '42_000', '1,2,3', '1e3', '2,5e9'].map(State.parseSize)"
+    ) == pytest.approx([1000, 1234.5, 42000, float("nan"), 1000, 2.5e9], nan_ok=True)
     type_in(page, "P", "8")
     assert page.text_content("#worth-of") == "At N = 1.5B, P = 8 is worth"
     page.focus("#slide-P")
@@ -138,7 +145,9 @@ def test_sliders_and_boxes(page):
     page.keyboard.press("ArrowRight")
     assert 1.5e9 < page.evaluate("App.state.at.N") < 1.6e9
     # Half of the way is the range that was run, and P goes by factors.
-    share = page.evaluate("[...document.querySelectorAll('.ran i')].map((i) => [parseFloat(i.style.left), parseFloat(i.style.width)])")
+    share = page.evaluate(
+        "[...document.querySelectorAll('.ran i')].map((i) => [parseFloat(i.style.left), parseFloat(i.style.width)])"
+    )
     assert share[0][1] > 45
     assert share[1][1] > 33
     type_in(page, "batch", "16")
@@ -150,7 +159,11 @@ def test_sliders_and_boxes(page):
 def test_refused_values_are_each_marked_and_change_nothing(page):
     type_in(page, "N", "1.6B")
     before, loss = page.evaluate("App.state"), page.text_content("#loss")
-    refused = [("N", "abc", "“abc” is not a number"), ("P", "65", "65 is out of range; from 1 to 64"), ("batch", "0", "0 is out of range")]
+    refused = [
+        ("N", "abc", "“abc” is not a number"),
+        ("P", "65", "65 is out of range; from 1 to 64"),
+        ("batch", "0", "0 is out of range"),
+    ]
     for box, text, message in refused:
         type_in(page, box, text)
         assert message in page.text_content("#message")
@@ -191,7 +204,11 @@ def test_the_address_carries_the_point_and_the_way_back(page, page_file):
     type_in(page, "N", "1.23B")
     type_in(page, "P", "2")
     page.check("#rivals input[value=saturating]")
-    fragment, state, loss = page.evaluate("location.hash"), page.evaluate("App.state"), page.text_content("#loss")
+    fragment, state, loss = (
+        page.evaluate("location.hash"),
+        page.evaluate("App.state"),
+        page.text_content("#loss"),
+    )
     load(page, page_file, fragment)
     assert page.evaluate("App.state") == state
     assert page.text_content("#loss") == loss
@@ -220,9 +237,7 @@ def test_seven_rivals_have_seven_colours_that_stay(page):
 
 
 def test_charts_are_drawn_have_tables_and_move_the_point(page):
-    assert page.evaluate("[...document.querySelectorAll('figure.card:not([hidden])')].map((f) => f.id)") == [
-        f"{name}-figure" for name in ("worth", "loss", "equal", "cost")
-    ]
+    assert page.evaluate(FIGURES) == [f"{name}-figure" for name in ("worth", "loss", "equal", "cost")]
     for name in ("worth", "loss", "equal", "cost"):
         page.click(f"#{name}-figure summary")
         until(page, f"document.querySelectorAll('#{name}-table tr').length > 8")
@@ -250,14 +265,14 @@ def test_the_answers_are_in_sight(page, width, height):
     page.emulate_media(color_scheme="dark")
     until(page, f"document.querySelector('#worth-chart svg').width.baseVal.value < {width}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    form = page.evaluate("(() => { scrollTo(0, 1500); const r = document.querySelector('form').getBoundingClientRect(); return [r.top, r.bottom]; })()")
-    page.evaluate("scrollTo(0, 0)")
+    bottom = "document.querySelector('PART').getBoundingClientRect().bottom"
     if width > 800:
-        assert form[1] <= height
-        assert page.evaluate("document.getElementById('loss').getBoundingClientRect().bottom") < height
+        page.evaluate("scrollTo(0, 1500)")
+        assert page.evaluate(bottom.replace("PART", "form")) <= height  # it is not cut off
+        page.evaluate("scrollTo(0, 0)")
+        assert page.evaluate(bottom.replace("PART", "#loss")) < height
     else:
-        bar = page.evaluate("(() => { const r = document.getElementById('bar').getBoundingClientRect(); return [r.top, r.bottom]; })()")
-        assert 0 < bar[0] < bar[1] <= height
+        assert 0 < page.evaluate(bottom.replace("PART", "#bar")) <= height
         assert page.text_content("#loss") in page.text_content("#bar")
 
 
@@ -265,15 +280,22 @@ def test_a_law_of_other_axes_has_its_own_controls_and_charts(chromium, tmp_path)
     from analysis import explorer
 
     rng = np.random.default_rng(2)
-    N, D, kind = (x.ravel() for x in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 3e10, 3), ["adam", "muon"]))
-    loss = (1.7 + 410 * N**-0.33 + 390 * D**-0.27) * np.where(kind == "muon", 0.98, 1.0) * np.exp(rng.normal(0, 1e-3, N.size))
+    N, D, kind = (
+        x.ravel()
+        for x in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 3e10, 3), ["adam", "muon"])
+    )
+    loss = (
+        (1.7 + 410 * N**-0.33 + 390 * D**-0.27)
+        * np.where(kind == "muon", 0.98, 1.0)
+        * np.exp(rng.normal(0, 1e-3, N.size))
+    )
     arms = scaling.Arms(scaling.ChinchillaLaw, by="optimiser", shared=("alpha", "beta", "E"))
     fit = scaling.fit(arms, {"N": N, "D": D, "optimiser": kind, "loss": loss})
     file = explorer.write([fit], tmp_path / "own.html")
     tab = chromium.new_page()
     load(tab, file)
     assert tab.text_content("h1") == "What does the scaling law say?"
-    assert tab.evaluate("[...document.querySelectorAll('figure.card:not([hidden])')].map((f) => f.id)") == ["loss-figure", "equal-figure", "cost-figure"]
+    assert tab.evaluate(FIGURES) == ["loss-figure", "equal-figure", "cost-figure"]
     tab.select_option("#at-optimiser", label="muon")
     type_in(tab, "D", "5e9")
     type_in(tab, "N", "2e8")
@@ -281,6 +303,8 @@ def test_a_law_of_other_axes_has_its_own_controls_and_charts(chromium, tmp_path)
     python = fit.law.predict(N=2e8, D=5e9, optimiser="muon")
     assert float(row[2]) == pytest.approx(python, abs=1e-4)
     tab.select_option("#along", "D")
-    until(tab, "[...document.querySelectorAll('#loss-chart text')].some((t) => t.textContent.startsWith('D,'))")
+    until(
+        tab, "[...document.querySelectorAll('#loss-chart text')].some((t) => t.textContent.startsWith('D,'))"
+    )
     assert json.loads(tab.evaluate("JSON.stringify(App.state.at)")) == {"N": 2e8, "D": 5e9, "optimiser": 2}
     tab.close()

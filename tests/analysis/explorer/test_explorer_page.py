@@ -96,5 +96,7 @@ def test_kinds_of_runs_fitted_as_one_are_named_on_the_page_and_the_terminal(tmp_
     said = capsys.readouterr().out.replace("\n", " ")
     assert "more than one source (web, books)" in said
     assert "Does it extrapolate?" in said
-    assert out.read_text().count("rows of more than one source (web, books)") >= 2  # in a table, and for the script
+    assert (
+        out.read_text().count("rows of more than one source (web, books)") >= 2
+    )  # in a table, and for the script
     assert explorer.page_notes(read_sources([tmp_path / "one.json"])) == []

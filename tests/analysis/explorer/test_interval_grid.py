@@ -37,7 +37,9 @@ def test_everything_is_plain_and_has_a_value_a_point(told, axes):
 def test_within_the_runs_ends_are_those_of_predict_to_a_fiftieth_of_the_half_width(fit, axes):
     grid = shown_grid(axes)
     points = grid.points(axes)
-    within = np.flatnonzero((points["N"] >= axes["N"].low) & (points["N"] <= axes["N"].high) & (points["P"] <= 8))
+    within = np.flatnonzero(
+        (points["N"] >= axes["N"].low) & (points["N"] <= axes["N"].high) & (points["P"] <= 8)
+    )
     some = within[::7]
     python = fit.predict({name: x[some] for name, x in points.items()}, widened=False)
     steps = plain_steps(fit, grid, 0.95)
@@ -54,7 +56,9 @@ def test_beyond_the_runs_is_the_forecast_of_this_law(fit, axes, told):
     python = fit.predict(points)
     assert not python["inside"].any()
     assert np.exp(far) == pytest.approx(python["new_upper"].to_numpy(), rel=1e-3)
-    assert told["said"][int(np.frombuffer(base64.b64decode(told["why"]), "<f4")[-1])].startswith("drift along")
+    assert told["said"][int(np.frombuffer(base64.b64decode(told["why"]), "<f4")[-1])].startswith(
+        "drift along"
+    )
 
 
 def test_a_law_of_sizes_alone_has_one_axis(stack):

@@ -28,7 +28,9 @@ def between(fit, axes, points):
 
 @pytest.fixture(scope="module")
 def source(stack_fits):
-    return read_sources([stack_fits / f"{name}-stack-v2-python.json" for name in ("parallel", "additive", "dense")])[0]
+    return read_sources(
+        [stack_fits / f"{name}-stack-v2-python.json" for name in ("parallel", "additive", "dense")]
+    )[0]
 
 
 def test_every_law_agrees_with_predict_to_the_stated_tolerance(source):
@@ -37,7 +39,9 @@ def test_every_law_agrees_with_predict_to_the_stated_tolerance(source):
     P = rng.integers(1, 65, 120).astype(float)
     for name, fit in source.fits.items():
         at = {axis: {"N": N, "P": P}[axis] for axis in fit.law.axes}
-        np.testing.assert_allclose(between(fit, source.axes, at), fit.law.predict(**at), rtol=law_grid.AGREES, err_msg=name)
+        np.testing.assert_allclose(
+            between(fit, source.axes, at), fit.law.predict(**at), rtol=law_grid.AGREES, err_msg=name
+        )
         grid = law_grid.loss_grid(source.axes, fit.law)
         assert law_grid.interpolation_error(fit.law, grid, law_grid.losses(fit.law, grid)) < law_grid.AGREES
 
@@ -56,12 +60,18 @@ class DeepLaw(Law):
 
     @staticmethod
     def terms(width, depth, D, alpha, beta):
-        return np.ones_like(width * depth * D * alpha * beta), (width**2 * depth / 1e6) ** -alpha, (D / 1e9) ** -beta
+        return (
+            np.ones_like(width * depth * D * alpha * beta),
+            (width**2 * depth / 1e6) ** -alpha,
+            (D / 1e9) ** -beta,
+        )
 
 
 @pytest.fixture(scope="module")
 def own():
-    width, depth, D = (x.ravel() for x in np.meshgrid([256, 512, 1024], [4, 8, 16], [1e9, 4e9, 1.6e10], indexing="ij"))
+    width, depth, D = (
+        x.ravel() for x in np.meshgrid([256, 512, 1024], [4, 8, 16], [1e9, 4e9, 1.6e10], indexing="ij")
+    )
     law = DeepLaw(1.8, 0.9, 0.5, 0.35, 0.3)
     loss = law.predict(width=width, depth=depth, D=D) * (1 + 0.002 * np.cos(np.arange(width.size)))
     return scaling.fit(DeepLaw, {"width": width, "depth": depth, "D": D, "loss": loss})
@@ -74,7 +84,11 @@ def test_a_law_of_the_users_own_axes_is_on_the_page(own, tmp_path):
         assert list(source.axes) == ["width", "depth", "D"]
         assert [axis.whole for axis in source.axes.values()] == [True, True, False]
     rng = np.random.default_rng(3)
-    at = {"width": np.array([300.0, 777.0]), "depth": np.array([5.0, 30.0]), "D": np.exp(rng.uniform(21, 25, 2))}
+    at = {
+        "width": np.array([300.0, 777.0]),
+        "depth": np.array([5.0, 30.0]),
+        "D": np.exp(rng.uniform(21, 25, 2)),
+    }
     np.testing.assert_allclose(between(own, source.axes, at), own.law.predict(**at), rtol=1e-5)
     told = payload([source])["sources"][0]
     law = told["laws"]["DeepLaw"]

@@ -30,7 +30,10 @@ def test_categories_are_forecast_by_name():
     rng = np.random.default_rng(1)
     N, kind = (x.ravel() for x in np.meshgrid(np.geomspace(1e7, 1e9, 6), ["adam", "muon"]))
     loss = (1.8 + 300 * N**-0.3) * np.where(kind == "muon", 0.97, 1.0) * np.exp(rng.normal(0, 1e-3, N.size))
-    fit = scaling.fit(scaling.Arms(scaling.DenseLaw, by="optimiser", shared=("alpha", "E")), {"N": N, "optimiser": kind, "loss": loss})
+    fit = scaling.fit(
+        scaling.Arms(scaling.DenseLaw, by="optimiser", shared=("alpha", "E")),
+        {"N": N, "optimiser": kind, "loss": loss},
+    )
     runs = pd.DataFrame({**fit.axes, "loss": fit.loss})
     axes = axes_of(runs, [fit.law])
     assert axes["optimiser"].names == ("adam", "muon")

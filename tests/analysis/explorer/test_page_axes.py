@@ -1,5 +1,7 @@
 """The page's axes and grids: how far they go, that nodes fall where the runs end, and reading between nodes."""
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,11 +13,13 @@ from scaling.laws.axis import Axis, Levels
 
 @pytest.fixture(scope="module")
 def axes():
-    runs = pd.DataFrame({"N": [1e8, 4e8, 1e9], "P": [1, 2, 8], "share": [0.0, 0.2, 0.4], "optimiser": [1, 2, 1]})
+    runs = pd.DataFrame(
+        {"N": [1e8, 4e8, 1e9], "P": [1, 2, 8], "share": [0.0, 0.2, 0.4], "optimiser": [1, 2, 1]}
+    )
 
     class Own(scaling.Law):
-        axes = ("N", "P", "share", "optimiser")
-        axis_rules = {
+        axes: ClassVar = ("N", "P", "share", "optimiser")
+        axis_rules: ClassVar = {
             "share": Axis(lowest=0.0, reached=True, unit="of the data", more_is_better=None),
             "optimiser": Levels(names=("adam", "muon")),
         }

@@ -40,9 +40,14 @@ def test_one_law_alone_is_itself_and_two_reach_as_far_as_their_weight():
 
 
 def test_an_open_end_with_enough_weight_is_open_and_what_no_law_knows_is_not_told():
-    closed, opened = tuple(np.array([x]) for x in (0.5, 0.4, 0.7)), tuple(np.array([x]) for x in (0.5, 0.4, np.inf))
+    closed, opened = (
+        tuple(np.array([x]) for x in (0.5, 0.4, 0.7)),
+        tuple(np.array([x]) for x in (0.5, 0.4, np.inf)),
+    )
     assert np.isinf(over_laws([closed, opened], np.array([0.5, 0.5]), 0.95)[2][0])
     assert np.isfinite(over_laws([closed, opened], np.array([0.99, 0.01]), 0.95)[2][0])
     lost = tuple(np.array([np.nan]) for _ in range(3))
-    assert [x[0] for x in over_laws([closed, lost], np.array([0.5, 0.5]), 0.95)] == pytest.approx([0.5, 0.4, 0.7], abs=1e-3)
+    assert [x[0] for x in over_laws([closed, lost], np.array([0.5, 0.5]), 0.95)] == pytest.approx(
+        [0.5, 0.4, 0.7], abs=1e-3
+    )
     assert told(lost) is None
