@@ -71,8 +71,8 @@ def encode(folder: Path, bucket: int, job: Job, encoder: Encoder) -> None:
     files = {part: (folder / f"{bucket:03}.{part}").open("wb") for part in found}
     for row, text in zip(order, spool.texts(folder, bucket, records[order]), strict=True):
         part, domain = ("valid" if held[row] else "train"), domains[records["domain"][row]]
-        ids = np.append(encoder.ids(text), end).astype(job["dtype"])
-        ids.tofile(files[part])
+        ids = np.append(encoder.ids(text), end)
+        files[part].write(ids.astype(job["dtype"]).tobytes())
         blank = {"documents": 0, "bytes": 0, "tokens": 0, "first": seen[part], "licences": {}}
         counts = found[part].setdefault(domain, blank)
         seen[part] += len(ids)

@@ -12,7 +12,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,15 +54,16 @@ class Encoder:
 
     def ids(self, text: str) -> npt.NDArray[np.uint32]:
         """(tokens,) ids of a text."""
-        encode = self._fast if self.split and self._agrees(text) else self._library
-        found = [np.fromiter(encode(piece), np.uint32) for piece in self._pieces(text)]
+        fast = self.split is not None and self._agrees(text)
+        encode = self._fast if fast else lambda piece: np.array(self._library(piece), np.uint32)
+        found = [encode(piece) for piece in self._pieces(text)]
         return found[0] if len(found) == 1 else np.concatenate(found)
 
-    def _fast(self, text: str) -> list[int]:
+    def _fast(self, text: str) -> npt.NDArray[np.uint32]:
         if self.normal and not text.isascii():
             text = unicodedata.normalize("NFC", text)
         assert self.split
-        return list(chain.from_iterable(map(self.words.__getitem__, self.split(text))))
+        return np.frombuffer(b"".join(map(self.words.__getitem__, self.split(text))), np.uint32)
 
     def _library(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids
@@ -109,14 +109,14 @@ class Encoder:
         return near
 
 
-class _Words(dict[str, tuple[int, ...]]):
-    """The ids of words, asked of the library once while there is room."""
+class _Words(dict[str, bytes]):
+    """The ids of words, as the bytes of uint32, asked of the library once while there is room."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
 
-    def __missing__(self, word: str) -> tuple[int, ...]:
-        ids = tuple(self.tokenizer.encode(word, add_special_tokens=False).ids)
+    def __missing__(self, word: str) -> bytes:
+        ids = np.array(self.tokenizer.encode(word, add_special_tokens=False).ids, np.uint32).tobytes()
         if len(word) <= LONGEST:
             if len(self) >= REMEMBERED:
                 self.clear()
