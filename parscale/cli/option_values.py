@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 T = TypeVar("T", int, float)
 
@@ -38,10 +38,10 @@ def axis_values(text: str | None, flag: str) -> dict[str, list[str]]:
     return found
 
 
-def points_given(options: Any) -> dict[str, list[str]]:
-    """The values of every axis that --N, --P, --D and --at give, as they are written; ValueError for one given twice."""
-    own = {axis: items(getattr(options, axis)) for axis in ("N", "P", "D")}
-    found, at = {axis: texts for axis, texts in own.items() if texts}, axis_values(options.at, "--at")
+def points_given(known: Mapping[str, str | None], others: str | None) -> dict[str, list[str]]:
+    """The values of every axis that --N, --P, --D (known) and --at give, as they are written; ValueError for one twice."""
+    found = {axis: texts for axis, text in known.items() if (texts := items(text))}
+    at = axis_values(others, "--at")
     if twice := [axis for axis in at if axis in found]:
         raise ValueError(f"{twice[0]} is in --{twice[0]} and in --at. Give it once.")
     return found | at

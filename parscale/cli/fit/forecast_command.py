@@ -56,7 +56,10 @@ def run(options: Options) -> str | Partly:
 
     options.check_level()
     _check_place(options.save)
-    laws, axes = _named(options.laws), points_given(options)
+    laws, axes = (
+        _named(options.laws),
+        points_given({"N": options.N, "P": options.P, "D": options.D}, options.at),
+    )
     table = options.asked.read(options.runs, axes_of_laws(laws) if laws else None)
     more: dict[str, Any] = {"laws": laws, "level": options.level, **options.of_rows(table)}
     done = each(table, options.by, options.runs, lambda part: forecast(part, **{**more, **axes}))

@@ -69,7 +69,10 @@ def points_of(options: Options, one: Fit) -> dict[str, Array]:
     from scaling.data.query import values
     from scaling.laws.axis import categories_of
 
-    given, levels = points_given(options), categories_of(one.law)
+    given, levels = (
+        points_given({"N": options.N, "P": options.P, "D": options.D}, options.at),
+        categories_of(one.law),
+    )
     if strange := [axis for axis in given if axis not in one.law.axes]:
         takes = f"{one.form.__name__}, a law of {', '.join(one.law.axes)}"
         flag = f"--{strange[0]}" if strange[0] in ("N", "P", "D") else f"--at {strange[0]}=..."

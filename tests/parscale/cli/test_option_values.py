@@ -1,7 +1,5 @@
 """Values of options as people write them, and refusals that quote option and value."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from parscale.cli.option_values import (
@@ -108,7 +106,6 @@ def test_values_of_axes():
     for wrong in ("512", "=3", "width="):
         with pytest.raises(ValueError, match=f"--at {wrong}"):
             axis_values(wrong, "--at")
-    given = SimpleNamespace(N="1B", P=None, D=None, at="depth=8")
-    assert points_given(given) == {"N": ["1B"], "depth": ["8"]}
+    assert points_given({"N": "1B", "P": None}, "depth=8") == {"N": ["1B"], "depth": ["8"]}
     with pytest.raises(ValueError, match="N is in --N and in --at"):
-        points_given(SimpleNamespace(N="1B", P=None, D=None, at="N=8"))
+        points_given({"N": "1B"}, "N=8")
