@@ -13,7 +13,7 @@ import pandas as pd
 import scaling
 from analysis.explorer.law_grid import can_be_explored
 from analysis.explorer.law_pool import LawPool, pool_of
-from analysis.explorer.page_axes import PageAxis, axes_of
+from analysis.explorer.page_axes import PageAxis, page_axes
 from analysis.sweep import results
 from scaling.data.columns.column_units import check_sizes
 from scaling.data.groups import corpus_name
@@ -36,7 +36,7 @@ class ExploredRuns:
     @cached_property
     def axes(self) -> dict[str, PageAxis]:
         """The axes of the page."""
-        return axes_of(self.runs, [fit.law for fit in self.fits.values()])
+        return page_axes(self.runs, [fit.law for fit in self.fits.values()])
 
     @cached_property
     def pool(self) -> LawPool:
@@ -103,7 +103,7 @@ def _of_fit(fit: scaling.Fit, where: str) -> ExploredRuns:
     law, corpus = _law_name(fit), corpus_of(fit)
     title = corpus_name(corpus) if corpus else Path(where).name.removesuffix(".json").removeprefix(f"{law}-")
     runs = pd.DataFrame({**fit.axes, "loss": fit.loss})
-    if not can_be_explored(fit, axes_of(runs, [fit.law])):
+    if not can_be_explored(fit, page_axes(runs, [fit.law])):
         raise ValueError(
             f"{where}: {fit.law} is not finite around its runs ({fit.certificate.detail}): fit other runs"
         )
@@ -121,7 +121,7 @@ def _from_runs(path: Path, asked: Asked, objective: Objective | None) -> list[Ex
     out = []
     for corpus, by_law in seen.fits.items():
         runs = seen.of(corpus)[["N", "P", "loss"]].astype(float)
-        axes = axes_of(runs, [fit.law for fit in by_law.values()]) if len(runs) else {}
+        axes = page_axes(runs, [fit.law for fit in by_law.values()]) if len(runs) else {}
         fits = {name: fit for name, fit in by_law.items() if can_be_explored(fit, axes)}
         if fits:
             out.append(ExploredRuns(corpus_name(corpus) or path.stem, runs, fits))

@@ -41,7 +41,10 @@ BIBTEX = """@software{parscale,
   year    = {2025}
 }"""
 ALONG_PICK = '<label id="along-row">along <select id="along"></select></label>'
-COST_PICK = '<label>cost <select id="axis"><option value="latency">latency</option><option value="memory">memory</option></select></label>'
+COST_PICK = (
+    '<label>cost <select id="axis"><option value="latency">latency</option>'
+    + '<option value="memory">memory</option></select></label>'
+)
 FIGURES = {
     "worth": (
         "What streams are worth",

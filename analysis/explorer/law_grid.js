@@ -65,7 +65,8 @@ const Law = (() => {
     const own = law.interval, value = loss(law, at);
     if (!own) return { loss: value, lower: NaN, upper: NaN, beyond: "" };
     const along = place(law.source.axes, law.axes, own.nodes, at, CUBIC);
-    const found = { loss: value, lower: Math.max(value - sum(own.lower, along), 0), upper: value + sum(own.upper, along), beyond: "" };
+    const [below, above] = [sum(own.lower, along), sum(own.upper, along)].map((step) => (Number.isFinite(step) ? step : NaN)); // an end is open
+    const found = { loss: value, lower: Math.max(value - below, 0), upper: value + above, beyond: "" };
     if (!Number.isFinite(found.lower) || inside(law, at)) return found;
     const nearest = along.map(({ first, w, size }) => ({ first: first + w.indexOf(Math.max(...w)), w: [1], size }));
     const why = sum(own.why, nearest);
@@ -109,7 +110,8 @@ const Law = (() => {
     if (!own) return { lower: NaN, upper: NaN };
     const along = place(source.axes, ["N", "P"], source.worth.nodes, at, CUBIC);
     const [estimate, lower, upper] = ["estimate", "lower", "upper"].map((name) => at.N * Math.exp(sum(own[name], along)));
-    return { estimate, lower: Number.isNaN(lower) ? 0 : lower, upper: Number.isNaN(upper) ? Infinity : upper };
+    const open = (end, otherwise) => (Number.isFinite(end) && end > 0 ? end : otherwise); // nodes beside it may be
+    return { estimate: open(estimate, Infinity), lower: open(lower, 0), upper: open(upper, Infinity) };
   }
 
   return { unpack, inner, outer, loss, interval, together, worth, worthTogether };

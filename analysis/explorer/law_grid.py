@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import scaling
-from analysis.explorer.page_axes import PageAxis, PointGrid, weights
+from analysis.explorer.page_axes import PageAxis, PointGrid, node_weights
 from scaling.laws.base import Array
 
 POINTS = 6_000  # of a law's grid, about
@@ -44,7 +44,7 @@ def interpolation_error(law: Any, grid: PointGrid, found: Array) -> float:
         middle = (nodes[1:] + nodes[:-1]) / 2
         if axis.whole:
             middle = axis.inner(np.round(axis.outer(middle)))
-        read = np.moveaxis(np.tensordot(weights(nodes, middle, NEAR), table, (1, place)), 0, place)
+        read = np.moveaxis(np.tensordot(node_weights(nodes, middle, NEAR), table, (1, place)), 0, place)
         between = PointGrid(grid.axes, {**grid.parts, name: (middle,)})
         true = losses(law, between).reshape(read.shape)
         with np.errstate(all="ignore"):

@@ -46,9 +46,9 @@ class PageAxis:
     def outer(self, inner: Any) -> Array:
         """The values of places on that scale."""
         if self.kind == "levels":
-            return np.array(self.codes, dtype=np.float64)[np.asarray(inner, dtype=int)]
+            return np.asarray(np.array(self.codes)[np.asarray(inner, dtype=int)])
         values: Array = np.asarray(inner, dtype=np.float64)
-        return np.exp(values) if self.kind == "log" else values
+        return np.asarray(np.exp(values) if self.kind == "log" else values)
 
     def whole_range(self, count: int) -> Array:
         """About `count` nodes from least to most, ascending, on the inner scale."""
@@ -81,7 +81,7 @@ class PageAxis:
         return np.asarray(even[(even >= self.inner(low)) & (even <= self.inner(high))])
 
 
-def axes_of(runs: pd.DataFrame, laws: Iterable[Any]) -> dict[str, PageAxis]:
+def page_axes(runs: pd.DataFrame, laws: Iterable[Any]) -> dict[str, PageAxis]:
     """Every axis of any of the laws, in their order, N and P first; runs: a column each."""
     rules = {axis: law.axis_rule(axis) for law in laws for axis in law.axes}
     streams = "P" in rules or ("P" in runs and runs["P"].min() < runs["P"].max())
@@ -157,7 +157,7 @@ def _joined(parts: tuple[Array, ...]) -> Array:
     return nodes[np.diff(nodes, prepend=-np.inf) > 2 * OUT]
 
 
-def weights(nodes: Array, x: Array, most: int) -> Array:
+def node_weights(nodes: Array, x: Array, most: int) -> Array:
     """Weights (K, n) of nodes (n,) whose sum is the polynomial through the `most` nodes nearest to x (K,).
 
     The page's script interpolates by the same rule (law_grid.js).
@@ -188,6 +188,9 @@ def read_between(values: Array, few: PointGrid, grid: PointGrid) -> Array:
         nearest = np.eye(nodes.size)[np.abs(nodes - x[:, None]).argmin(1)]
         found, gaps = (
             np.moveaxis(np.tensordot(w, of, (1, place)), 0, place)
-            for w, of in ((weights(nodes, np.clip(x, nodes[0], nodes[-1]), CUBIC), found), (nearest, gaps))
+            for w, of in (
+                (node_weights(nodes, np.clip(x, nodes[0], nodes[-1]), CUBIC), found),
+                (nearest, gaps),
+            )
         )
     return np.where(gaps > 0, np.inf, found).ravel()

@@ -8,7 +8,7 @@ import pytest
 
 import scaling
 from analysis.explorer.interval_grid import interval_grid, plain_steps, shown_grid
-from analysis.explorer.page_axes import axes_of
+from analysis.explorer.page_axes import page_axes
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def fit(stack):
 
 @pytest.fixture(scope="module")
 def axes(fit, stack):
-    return axes_of(stack, [fit.law])
+    return page_axes(stack, [fit.law])
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +63,10 @@ def test_beyond_the_runs_is_the_forecast_of_this_law(fit, axes, told):
 
 def test_a_law_of_sizes_alone_has_one_axis(stack):
     dense = scaling.fit(scaling.DenseLaw, stack)
-    assert set(interval_grid(dense, axes_of(stack, [dense.law]), 0.95)["nodes"]) == {"N"}
+    assert set(interval_grid(dense, page_axes(stack, [dense.law]), 0.95)["nodes"]) == {"N"}
 
 
 def test_without_a_degree_of_freedom_there_are_no_numbers(stack):
     rows = stack.iloc[[0, 5, 10, 15]]
     none = scaling.fit(scaling.ParallelLaw, rows)
-    assert interval_grid(none, axes_of(rows, [none.law]), 0.95) is None
+    assert interval_grid(none, page_axes(rows, [none.law]), 0.95) is None

@@ -9,7 +9,7 @@ import pytest
 import scaling
 from analysis.explorer import law_grid
 from analysis.explorer.explored_runs import read_sources
-from analysis.explorer.page_axes import PointGrid, weights
+from analysis.explorer.page_axes import PointGrid, node_weights
 from analysis.explorer.payload import payload
 from scaling.laws.base import Law, Range
 
@@ -18,7 +18,7 @@ def between(fit, axes, points):
     """The grid of a law read at points, as the page reads it."""
     grid = law_grid.loss_grid(axes, fit.law)
     table = law_grid.losses(fit.law, grid).reshape(grid.shape(fit.law.axes))
-    rows = [weights(grid.nodes(a), axes[a].inner(points[a]), law_grid.NEAR) for a in fit.law.axes]
+    rows = [node_weights(grid.nodes(a), axes[a].inner(points[a]), law_grid.NEAR) for a in fit.law.axes]
     for w in rows[:1]:
         table = np.einsum("kn,n...->k...", w, table)
     for w in rows[1:]:

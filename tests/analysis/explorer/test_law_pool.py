@@ -9,12 +9,12 @@ import pytest
 import scaling
 from analysis.explorer.interval_grid import shown_grid
 from analysis.explorer.law_pool import LawPool, pool_of
-from analysis.explorer.page_axes import axes_of
+from analysis.explorer.page_axes import page_axes
 
 
 def test_the_forecast_is_that_of_scaling_and_weights_go_by_the_page_s_names(stack):
     fits = {name: scaling.fit(name, stack) for name in ("parallel", "additive")}
-    axes = axes_of(stack, [fit.law for fit in fits.values()])
+    axes = page_axes(stack, [fit.law for fit in fits.values()])
     pool = pool_of(stack, fits, axes, 0.95)
     points = {name: x[[40, 200]] for name, x in shown_grid(axes).points(axes).items()}
     python = scaling.forecast(stack, **points)
@@ -35,7 +35,7 @@ def test_categories_are_forecast_by_name():
         {"N": N, "optimiser": kind, "loss": loss},
     )
     runs = pd.DataFrame({**fit.axes, "loss": fit.loss})
-    axes = axes_of(runs, [fit.law])
+    axes = page_axes(runs, [fit.law])
     assert axes["optimiser"].names == ("adam", "muon")
     pool = pool_of(runs, {"arms": fit}, axes, 0.95)
     assert pool.weights == {"arms": 1.0}
@@ -44,7 +44,7 @@ def test_categories_are_forecast_by_name():
 
 def test_one_size_tells_no_law_from_another(stack):
     rows = stack[stack["N"] == stack["N"].min()].assign(N=5e8)
-    pool = pool_of(rows, {}, axes_of(rows, [scaling.ParallelLaw]), 0.95)
+    pool = pool_of(rows, {}, page_axes(rows, [scaling.ParallelLaw]), 0.95)
     assert pool.forecast is None
     assert "one N" in pool.why
     assert pool.counts("parallel")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from analysis.explorer.page_axes import PageAxis, PointGrid, axes_of, read_between, weights
+from analysis.explorer.page_axes import PageAxis, PointGrid, node_weights, page_axes, read_between
 from scaling.laws.axis import Axis, Levels
 
 
@@ -24,7 +24,7 @@ def axes():
             "optimiser": Levels(names=("adam", "muon")),
         }
 
-    return axes_of(runs, [Own])
+    return page_axes(runs, [Own])
 
 
 def test_an_axis_goes_on_beyond_the_runs_as_far_as_it_may(axes):
@@ -38,8 +38,8 @@ def test_an_axis_goes_on_beyond_the_runs_as_far_as_it_may(axes):
 
 def test_streams_of_one_value_that_no_law_knows_are_no_axis():
     runs = pd.DataFrame({"N": [1e8, 4e8], "P": [1, 1]})
-    assert list(axes_of(runs, [scaling.DenseLaw])) == ["N"]
-    assert list(axes_of(runs, [scaling.ParallelLaw])) == ["N", "P"]
+    assert list(page_axes(runs, [scaling.DenseLaw])) == ["N"]
+    assert list(page_axes(runs, [scaling.ParallelLaw])) == ["N", "P"]
 
 
 def test_parts_meet_at_the_ends_of_the_runs_and_whole_axes_have_whole_nodes(axes):
@@ -55,7 +55,7 @@ def test_parts_meet_at_the_ends_of_the_runs_and_whole_axes_have_whole_nodes(axes
 
 
 def test_one_size_is_one_node():
-    (axis,) = axes_of(pd.DataFrame({"N": [5e4, 5e4]}), [scaling.DenseLaw]).values()
+    (axis,) = page_axes(pd.DataFrame({"N": [5e4, 5e4]}), [scaling.DenseLaw]).values()
     assert [len(part) for part in axis.parts(3, 5, 4)] == [3, 1, 4]
 
 
@@ -70,7 +70,7 @@ def test_points_run_along_the_last_axis_first(axes):
 def test_a_cubic_is_read_exactly_between_nodes_and_gaps_stay_open():
     nodes = np.array([0.0, 0.4, 1.0, 1.7, 2.0, 3.0])
     x = np.array([0.0, 0.3, 1.2, 2.9])
-    assert weights(nodes, x, 4) @ nodes**3 == pytest.approx(x**3)
+    assert node_weights(nodes, x, 4) @ nodes**3 == pytest.approx(x**3)
     axis = PageAxis("linear", "", 0, 3, 0, 3)
     few, fine = PointGrid({"s": axis}, {"s": (nodes,)}), PointGrid({"s": axis}, {"s": (x,)})
     assert read_between(nodes**3, few, fine) == pytest.approx(x**3)

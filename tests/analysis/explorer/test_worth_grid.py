@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scaling
-from analysis.explorer.page_axes import axes_of
+from analysis.explorer.page_axes import page_axes
 from analysis.explorer.worth_grid import over_laws, told, worth_of, worth_points
 
 
@@ -14,7 +14,7 @@ def fit(stack):
 
 
 def test_ends_are_those_of_equivalent_n(fit, stack):
-    grid = worth_points(axes_of(stack, [fit.law]))
+    grid = worth_points(page_axes(stack, [fit.law]))
     estimate, lower, upper = worth_of(fit, grid, 0.95)
     points = grid.points(("N", "P"))
     some = np.flatnonzero((points["P"] > 1) & (points["P"] <= 8) & (points["N"] < 5e9))[::5]
