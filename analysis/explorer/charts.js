@@ -81,7 +81,7 @@ const Charts = (() => {
     series.push(star(state.at[along], now, `${along} ${Format.value(axis, state.at[along])}: ${Format.loss(now)}`));
     const seen = series.filter((s) => s.kind !== "band").flatMap((s) => s.points.map(([, v]) => v));
     if (axis.kind === "levels") Object.assign(x, { range: [axis.codes[0] - 0.5, axis.codes[axis.codes.length - 1] + 0.5], ticks: axis.codes.map((c, i) => [c, axis.names[i]]), runs: null });
-    return { label: `loss against ${along}`, series, x, y: { label: "loss, nats per token", range: padded(seen, false), text: (v) => Format.three(v) },
+    return { label: `loss against ${along}`, series, x, y: { label: "loss, nats per token", range: padded(seen, false), text: (v) => Format.three(v), cell: Format.loss },
       click: axis.kind === "levels" ? null : (v) => ({ [along]: v }), shown: rows.length };
   }
 
@@ -136,7 +136,7 @@ const Charts = (() => {
     const all = series.flatMap((s) => s.points);
     if (!all.length) return null;
     return { label: "cost against loss", series, x: { label: memory ? "memory, GiB" : "latency, s", log: true, range: padded(all.map(([c]) => c), true), text: (v) => Format.three(v) },
-      y: { label: "loss, nats per token", range: padded(all.map(([, l]) => l), false), text: (v) => Format.three(v) } };
+      y: { label: "loss, nats per token", range: padded(all.map(([, l]) => l), false), text: (v) => Format.three(v), cell: Format.loss } };
   }
 
   return { worth, loss, equalLoss, cost };

@@ -46,14 +46,13 @@ const Tables = (() => {
     table.replaceChildren(cell("caption", caption), top, body);
   }
 
-  // A drawn chart's series as rows: what each says of every x.
+  // A drawn chart as rows: a column a series where they share their x, else a row a point.
   function ofChart({ x, y, series }) {
-    const lines = series.filter((s) => s.table !== false), names = [...new Set(lines.map((s) => s.name))];
-    const values = new Map();
-    for (const s of lines) for (const [at, value, upper] of s.points) {
-      if (!values.has(at)) values.set(at, {});
-      values.get(at)[s.name] = s.kind === "band" ? Format.range(value, upper, y.text) : y.text(value);
-    }
+    const lines = series.filter((s) => s.table !== false), names = [...new Set(lines.map((s) => s.name))], text = y.cell ?? y.text;
+    const said = (s, [, value, upper]) => (s.kind === "band" ? Format.range(value, upper, text) : text(value));
+    const values = new Map(), all = lines.flatMap((s) => s.points.filter((p) => p.every(Number.isFinite)).map((p) => [s, p]));
+    for (const [s, p] of all) values.set(p[0], { ...values.get(p[0]), [s.name]: said(s, p) });
+    if (2 * values.size > all.length) return [["", x.label, y.label], all.map(([s, p]) => [s.name, x.text(p[0]), said(s, p)])];
     const rows = [...values.entries()].sort(([a], [b]) => a - b).map(([at, row]) => [x.text(at), ...names.map((name) => row[name] ?? "")]);
     return [[x.label, ...names], rows];
   }

@@ -45,6 +45,7 @@ def test_eighty_columns_drop_no_number(command, tmp_path, monkeypatch) -> None:
     }
     wide = run(command, by="corpus", **more.get(command, {}))
     monkeypatch.setattr(terminal_text, "width", lambda: 80)
+    monkeypatch.setenv("NO_COLOR", "1")  # colours are not columns
     narrow = run(command, by="corpus", **more.get(command, {}))
     assert max(len(line) for line in wide.splitlines() if str(tmp_path) not in line) > 80
     assert max(len(line) for line in narrow.splitlines() if str(tmp_path) not in line) <= 80

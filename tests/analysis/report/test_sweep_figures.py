@@ -91,4 +91,4 @@ def test_a_table_of_averaged_streams_beside_the_runs_is_drawn(tmp_path):
     assert "by $P$: 0.07" in sweep_figures.sweep_figures(seen)["ensemble"]().axes[0].texts[0].get_text()
     page = Page("t", "o")
     report_sections.add_averaged_streams(page, sweep_figures.sweep_figures(seen))
-    assert "<summary>Streams averaged" in page.html
+    assert "Equal-weight averages" in page.html
