@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_runs
+from scaling.data.any_table import as_frame, as_runs
 from scaling.data.reading import ASSUMED, Guess, Reading, reading_of
 from scaling.data.run_labels import run_labels
 from scaling.data.runs import arrays, usable
@@ -57,7 +57,8 @@ def fit(
     how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
     where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
     """
-    table = as_runs(table, axes=axes_of_laws([law]))
+    frame = as_frame(table)
+    table = as_runs(frame, axes=axes_of_laws([law]))
     law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective)
     data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)

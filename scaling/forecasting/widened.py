@@ -158,7 +158,7 @@ def widening_of(fit: Estimate) -> Widening | None:
     if fit not in _WIDENINGS:
         some = sample(fit.axes, categories_of(fit.law))
         problem, labels = fit.problem.take(some), None
-        if fit.clustered:
+        if fit.clustered and fit.grouping not in ("size", "cell"):  # those the discrepancy stands for
             labels = np.unique(np.asarray(fit.groups).astype(str), return_inverse=True)[1][some]
         runs = dict(zip(fit.law.axes, problem.x, strict=True))
         with np.errstate(all="ignore"):

@@ -127,7 +127,7 @@ def _known_laws(key: str) -> str:
     """The name that may be meant, or those there are."""
     close = difflib.get_close_matches(key, [*REGISTRY, *OTHER_AXES], 1)
     first = f"Did you mean {close[0]}? " if close else ""
-    return f"{first}There is {', '.join((*REGISTRY, *OTHER_AXES))}"
+    return f"{first}There is {', '.join(REGISTRY)}, those of other axes (docs/reference/laws.md)"
 
 
 def axes_of_laws(laws: Iterable[Any]) -> dict[str, Axis | None]:

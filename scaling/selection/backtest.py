@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_runs
+from scaling.data.any_table import as_frame, as_runs
 from scaling.data.levels import held_out, levels_along
 from scaling.data.runs import arrays, usable
 from scaling.fitting import plots
@@ -69,7 +69,8 @@ def backtest(
     others are. once: only the window that the verdict is about, where the largest third of the levels is unseen
     (`scaling.data.levels.held_out`).
     """
-    runs = as_runs(runs, "runs", axes_of_laws([law]))
+    frame = as_frame(runs, "runs")
+    runs = as_runs(frame, "runs", axes_of_laws([law]))
     law = law_of(law, runs)
     by = by or main_axis(law)
     data, _ = arrays(runs, law.axes, law.axis_rules)

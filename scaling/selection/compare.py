@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling.data.any_table import as_runs
+from scaling.data.any_table import as_frame, as_runs
 from scaling.data.columns.recognise import numbers
 from scaling.data.levels import approximate_C, held_out, levels_along
 from scaling.data.runs import arrays, usable
@@ -80,8 +80,9 @@ def compare(
     better by AIC; where they were found to, a group is left out or held out as a whole. Raises FitError if
     no law can be fitted.
     """
-    laws, objective = list(_several(laws)), checked(objective)
-    runs = as_runs(runs, "runs", axes_of_laws(laws))
+    frame, objective = as_frame(runs, "runs"), checked(objective)
+    laws = list(_several(laws))
+    runs = as_runs(frame, "runs", axes_of_laws(laws))
     fits, refused = {}, {}
     forms = list({law.__name__: law for law in (law_of(one, runs) for one in laws)}.values())
     holdout = holdout or (main_axis(forms[0]) if forms else "N")

@@ -116,7 +116,7 @@ def test_a_law_that_gives_only_its_predict_is_widened_and_one_of_categories_too(
     far = {"N": 5e10}
     assert fit.predict(**far).new_upper[0] > fit.predict(**far, widened=False).new_upper[0]
     runs = pile.assign(site=np.where(pile.index % 2, "a", "b"))
-    shared = scaling.fit(SiteLaw, runs)
+    shared = scaling.fit(SiteLaw, runs, groups=False)
     assert "drift along N" in forecast_words(shared, {"N": 5e10, "site": "a"})
     there, plain = (shared.predict(N=5e10, site=["a", "b"], widened=w) for w in (True, False))
     assert (there.new_upper > plain.new_upper).all()
@@ -164,3 +164,12 @@ def test_without_a_window_public_tables_set_the_width(pile: pd.DataFrame) -> Non
     fit = scaling.fit(DenseLaw, pile[(pile.P == 1)].iloc[:4])
     assert "public tables" in widening_of(fit).sentence({"N": np.array([3e10])})
     assert widening_of(fit).sentence({"N": np.array([6e8])}) == ""
+
+
+def test_the_interval_does_not_jump_where_the_runs_end_of_sizes_that_were_noticed(pile):
+    one = scaling.fit(ParallelLaw, pile)
+    assert one.grouping == "size"
+    last = float(pile.N[pile.P == 1].max())
+    ends = one.predict(N=[last, 1.001 * last], P=1)[ENDS].to_numpy()
+    inside, outside = np.diff(ends, axis=1).ravel()
+    assert outside == pytest.approx(inside, rel=0.25)

@@ -139,7 +139,7 @@ def test_the_command_runs_as_it_is_printed(kind, tmp_path, monkeypatch, capsys):
     kind().to_csv("my runs.csv", index=False)
     assert parscale.main(["inspect", "my runs.csv"]) == 0
     words = capsys.readouterr().out.splitlines()[-1].partition("next")[2]
-    assert parscale.main(shlex.split(words)[1:]) == 0
+    assert parscale.main([*shlex.split(words)[1:], "--save"]) == 0
     assert list((tmp_path / "results" / "fits").iterdir())
 
 
