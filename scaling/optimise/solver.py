@@ -110,7 +110,7 @@ def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
     weighted = psi * (w if w.ndim == 1 else w[:, None])
     gram, moment = np.matmul(weighted, psi.swapaxes(1, 2)), np.matmul(weighted, y[..., None])
     diagonal = gram.reshape(len(gram), -1)[:, :: gram.shape[1] + 1]  # a view
-    diagonal += 1e-12 * np.maximum.reduce(diagonal, -1, keepdims=True)  # terms may be alike
+    diagonal += 1e-12 * np.maximum.reduce(diagonal, -1, keepdims=True) + TINY  # terms may be alike, or 0
     return np.linalg.solve(gram, moment)[..., 0], gram, moment[..., 0]
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate
+from scaling.optimise.multi_start import QUICK, STARTS, SUBSAMPLE
 from scaling.optimise.problem import TINY, Problem
-from scaling.optimise.solver import minimise
+from scaling.optimise.solver import minimise, starts
 from scaling.uncertainty.condensed import MANY, condensed
 from scaling.uncertainty.held_quantity import Held, noise_of, softened
 from scaling.uncertainty.interval_methods import (
@@ -153,7 +155,8 @@ class Profile(Method):
         climb = _Climb(soft, theta, more, every, t, spread)
         proposed = climb.run(self.steps, self.tolerance)
         held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, noise)
-        search = Ends(held, climb.theta, climb.side, climb.se, climb.t, (B, K))
+        others = valleys(soft) if B == 1 else theta[:0]
+        search = Ends(held, climb.theta, climb.side, climb.se, climb.t, (B, K), others)
         ends = search.run(*proposed)
         return estimate, ends, search.unconfirmed
 
@@ -177,6 +180,22 @@ class Profile(Method):
             theta = minimise(fit.problem, theta, pull, tolerance=1e-9, iterations=60).theta
             aim += at - quantity_values(fit.problem, theta, quantity)[:, 0]
         return np.asarray(np.maximum(fit.problem.value(theta) - fit.objective_value, 0) / unit)
+
+
+_VALLEYS: WeakKeyDictionary[Problem, Array] = WeakKeyDictionary()
+
+
+def valleys(problem: Problem) -> Array:
+    """Optima of a problem from its grid of starts, (V, p), none twice; kept as long as the problem is.
+
+    Two terms of a law may change places, and a confidence set has then two parts.
+    """
+    if problem not in _VALLEYS:
+        if problem.y.size > SUBSAMPLE:
+            return np.zeros((0, problem.lower.size))
+        found = minimise(problem, starts(problem, STARTS), tolerance=1e-7, iterations=QUICK).theta
+        _VALLEYS[problem] = found[np.unique(found.round(3), axis=0, return_index=True)[1]]
+    return _VALLEYS[problem]
 
 
 def _for_each(t: Array | float, shape: tuple[int, int]) -> Array:

@@ -81,12 +81,20 @@ class Ends:
 
     held: refits of these rows; theta: the optima (R, p); se: what a standard error is about, (R,); side: -1
     for a lower end, 1 for an upper one; t: standard errors at which an end lies where the law is linear, (R,);
-    shape: (B, K).
+    shape: (B, K); valleys: other local optima of one fit, (V, p).
     """
 
     def __init__(
-        self, held: Held, theta: Array, side: Any, se: Array, t: Array, shape: tuple[int, int]
+        self,
+        held: Held,
+        theta: Array,
+        side: Any,
+        se: Array,
+        t: Array,
+        shape: tuple[int, int],
+        valleys: Array,
     ) -> None:
+        self.valleys = valleys
         self.held, self.side, self.se, self.t, self.shape = held, side, se, t, shape
         self.optimum, self.theta, self.rise = theta, theta.copy(), np.zeros(se.size)
         self.reach = np.zeros(se.size)  # the largest known to be inside
@@ -140,15 +148,23 @@ class Ends:
             self.end[rows], self.lost[rows] = np.inf, True
 
     def _further(self, theta: Array) -> None:
-        """Move rows whose quantity goes further at a point that another row found inside to that point."""
+        """Move rows whose quantity goes further at a point that another row found inside, or another valley, there."""
         B, K = self.shape
         of_fit = self.held.k.reshape(B, -1)[0]
         some = np.unique(np.linspace(0, of_fit.size - 1, WITNESSES).astype(int))
         some = np.unique(np.concatenate([some, np.flatnonzero(of_fit >= K)]))
-        rows = np.repeat(np.arange(self.se.size).reshape(B, -1)[:, some], 2, axis=1).ravel()
-        points = np.where(np.arange(rows.size)[:, None] % 2 == 0, theta[rows], self.theta[rows])
+        of = np.arange(self.se.size).reshape(B, -1)
+        rows = np.concatenate(
+            [of[:, some], of[:, some], of[:, np.zeros(len(self.valleys), int)]], axis=1
+        ).ravel()
+        seen = np.stack(
+            [found.reshape(B, -1, theta.shape[1])[:, some] for found in (theta, self.theta)], axis=1
+        )
+        seen = seen.reshape(B, -1, theta.shape[1])
+        points = np.concatenate([seen, np.broadcast_to(self.valleys, (B, *self.valleys.shape))], axis=1)
+        points, each = points.reshape(-1, theta.shape[1]), points.shape[1]
         rise = self.held.problem.batch(rows).value(points) - self.held.lowest[rows]
-        values = quantity_values(self.held.problem, points, self.held.quantity).reshape(B, 2 * some.size, -1)
+        values = quantity_values(self.held.problem, points, self.held.quantity).reshape(B, each, -1)
         inside = rise.reshape(B, -1, 1) <= (1 + CLOSE) * self.held.allowed.reshape(B, 1, -1)
         values = np.where(inside, values[:, :, of_fit], np.nan)
         out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))
@@ -158,7 +174,7 @@ class Ends:
         known = np.where(np.isnan(self.end), self.reach, self.end)
         asked = np.isfinite(known) & np.isfinite(self.held.estimate) & ~self.held.exact()
         found = np.flatnonzero(asked & (reach > known * (1 + FURTHER)))
-        at = (np.arange(B)[:, None] * 2 * some.size + best).ravel()[found]
+        at = (np.arange(B)[:, None] * each + best).ravel()[found]
         self._move(found, points[at], reach[found], rise[at] / self.held.allowed[found])
 
     def _move(self, rows: Any, theta: Array, reach: Array, rise: Array) -> None:

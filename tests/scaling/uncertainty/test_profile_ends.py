@@ -77,6 +77,17 @@ def pile_like() -> pd.DataFrame:
     return pd.DataFrame({"N": N, "P": P, "loss": law.predict(N=N, P=P) + 1e-3 * np.sin(np.arange(15.0))})
 
 
+def test_an_interval_reaches_into_another_valley() -> None:
+    """Terms of N and D that change places fit these rows nearly as well: beta once ended at 0.162."""
+    fit = interval_ends.Case(
+        "gemstones_lr_ablation_hot_sampled_like_chinchilla", "no-floor", 0.5, "log-least-squares"
+    ).fit()
+    assert fit is not None
+    ends = fit.intervals()
+    assert ends.lower["beta"] < 0.0822  # where the other valley is lowest
+    assert ends.upper["alpha"] > 0.842
+
+
 def test_an_end_that_a_climb_missed_is_found(pile: pd.DataFrame) -> None:
     """Steps the wrong way once put this interval, 2.0025 to 2.0142, above its estimate."""
     fit = scaling.fit(AdditiveHalf, pile[pile.N < 7.1e8], scaling.LeastSquares(), groups=False)
