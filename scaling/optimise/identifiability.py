@@ -18,6 +18,7 @@ from scaling.optimise.problem import TINY, Problem
 
 RANK = 1e-8  # of the largest singular value: a direction that changes predictions by less changes none
 PART = 1e-3  # of such a direction: a parameter with less part in it is told nevertheless
+HUGE = 1e150  # a slope whose square is no number
 ROUNDING = 1e-13  # of the mean loss: a parameter that moves predictions by less, doubled, moves none
 TIED = 0.9999  # correlation of two axes' logarithms from which one is taken for a power of the other
 ALONG = 1e-4  # of a prediction's slope, and of an axis' range: less than this is not off what the runs span
@@ -47,7 +48,7 @@ def columns(problem: Problem, law: Law) -> tuple[Array, Array]:
     free = [law.names().index(name) for name in problem.law.free()]
     with np.errstate(all="ignore"):  # what is not finite counts as nothing, below
         J = law.gradient(**dict(zip(law.axes, problem.x, strict=True)))[:, free]
-    J = np.where(np.isfinite(J), J, 0.0)
+    J = np.where(np.isfinite(J) & (np.abs(J) < HUGE), J, 0.0)
     length = np.sqrt((J * J).sum(0))
     size = np.maximum(np.abs([float(getattr(law, name)) for name in problem.law.free()]), 1.0)
     dead = length * size < ROUNDING * np.sqrt(len(J)) * float(np.abs(problem.y).mean())
@@ -86,8 +87,9 @@ def ignored(problem: Problem, law: Law) -> tuple[str, ...]:
     amounts = set(law.axes) - set(categories_of(law))
     runs = dict(zip(law.axes, problem.x, strict=True))
     far = {axis: 2 * x if axis in amounts else x for axis, x in runs.items()}
+    one = law.kind(**{name: getattr(law, name) or 0.5 for name in law.names()})  # a term that is 0 hides its rate
     with np.errstate(all="ignore"):
-        slope = sum(np.nan_to_num(np.abs(law.gradient(**x))).sum(0) for x in (runs, far))
+        slope = sum(np.nan_to_num(np.abs(one.gradient(**x))).sum(0) for x in (runs, far))
     return tuple(name for name in problem.law.free() if not slope[law.names().index(name)] > 0)
 
 

@@ -86,10 +86,10 @@ def run_sweep(
     chosen.share(workers, len(configs))  # a cluster that is not there is refused before anything is written
     report = partial(console.print, highlight=False, soft_wrap=True)
     store = Store(out)
-    bound = corpora.bind(configs, report=report, known=store.configs().values())
+    aside = store.damaged()
+    bound = corpora.bind(configs, report=report, known=_recorded(store))
     # What is refused up to here leaves no folder behind.
     store.create(name or configs[0].sweep, rule)
-    aside = store.damaged()
     store.gather(curves=True)  # what is damaged is known before anything is trained
     bound = parents.as_recorded(bound, store.configs().values(), out)
     check_resumable(store, bound, fork, report)
@@ -110,6 +110,17 @@ def run_sweep(
     except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
         fatal = fatal or f"{error.filename or out}: {error.strerror}"
     return result_of(store, runs, before, fatal, interrupted, aside)
+
+
+def _recorded(store: Store) -> list[RunConfig]:
+    """The configurations that a folder holds, if there is one; what is damaged is set aside."""
+    if not store.folder.is_dir():
+        return []
+    try:
+        return list(store.configs().values())
+    except Damaged:
+        store.gather(curves=True)
+        return list(store.configs().values())
 
 
 def find_launcher(name: str, **settings: Any) -> Launcher:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def test_every_command_parses(capsys):
     ]
     assert len(lines) >= 15
     for line in lines:
-        words = [word.strip('"') for word in line.split()[1:]]
+        words = shlex.split(line.partition(" #")[0])[1:]
         try:
             parscale.build_parser().parse_args(words)
         except SystemExit:

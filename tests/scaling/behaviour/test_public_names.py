@@ -16,7 +16,7 @@ def test_every_public_name_is_there_twice_in_a_row() -> None:
         "for name in scaling.__all__:\n"
         "    first, second = getattr(scaling, name), getattr(scaling, name)\n"
         "    assert first is second, name\n"
-        "    assert callable(first) or name in {'REGISTRY'}, name\n"
+        "    assert callable(first) or name in {'REGISTRY', 'DEFAULT_OBJECTIVE'}, name\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -104,7 +104,7 @@ def test_a_second_plan_with_the_old_runs_in_it_changes_nothing(begun):
 
 
 def test_the_driver_asks(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpora, "bind", lambda configs, report: list(configs))
+    monkeypatch.setattr(corpora, "bind", lambda configs, report, known: list(configs))
     store = Store(tmp_path)
     store.create("ci", "")
     [old] = store.add([replace(RUNS[0], lr=0.5)])

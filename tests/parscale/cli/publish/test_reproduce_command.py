@@ -26,7 +26,7 @@ def test_constants_claims_and_the_number_of_files_are_printed(monkeypatch, capsy
     assert parscale.main(["reproduce", *words]) == 0
     assert asked == [Path(out)]
     said = capsys.readouterr().out
-    for part in ("0.33444", "released checkpoints", f"2 files in {out}, 2 s"):
+    for part in ("0.3344", "released checkpoints", f"2 files in {out}, 2 s"):
         assert part in said
 
 
