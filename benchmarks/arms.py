@@ -1,9 +1,10 @@
 """Coverage of what an arm is worth: simulated tables of two and three arms whose gains are known.
 
-    python -m benchmarks.arms [--trials 400]
+    python -m benchmarks.arms [--trials 400] [--chosen]
 
 Writes results/tables/coverage_arms.csv: a row a design, quantity and point, with the share of 95% intervals that
-hold the truth. Truths are asymmetric; the noise is that of the loss in per cent.
+hold the truth, the shared parameters told. With --chosen `scaling.compare_arms` chooses them in each table, and
+results/tables/coverage_arms_chosen.csv is written. Truths are asymmetric; the noise is that of the loss in per cent.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scaling import Arms, ChinchillaLaw, DenseLaw, LeastSquares, fit
+from scaling import Arms, ChinchillaLaw, DenseLaw, LeastSquares, compare_arms, fit
 from scaling.selection.arms import arm_gains
 from scaling.uncertainty.prediction import default_method
 
-OUT = Path("results/tables/coverage_arms.csv")
+OUT = {False: Path("results/tables/coverage_arms.csv"), True: Path("results/tables/coverage_arms_chosen.csv")}
 LEVEL = 0.95
 DESIGNS = {
     "two arms, A apart, 5 x 4 runs": (
@@ -46,7 +47,13 @@ def _reference(design: str) -> str:
 
 
 def _fit(design: str, rng: np.random.Generator | None):
-    laws, own, (sizes, budgets), noise = DESIGNS[design]
+    laws, own, _, _ = DESIGNS[design]
+    return fit(Arms(type(next(iter(laws.values()))), "arm", own=own), _runs(design, rng), LeastSquares())
+
+
+def _runs(design: str, rng: np.random.Generator | None) -> pd.DataFrame:
+    """The losses of a design, exact or with noise."""
+    laws, _, (sizes, budgets), noise = DESIGNS[design]
     rows = []
     for arm, law in laws.items():
         N, D = (
@@ -56,16 +63,25 @@ def _fit(design: str, rng: np.random.Generator | None):
         if rng is not None:
             loss = loss * np.exp(noise * rng.standard_normal(N.size))
         rows.append(pd.DataFrame({"N": N, "D": D, "arm": arm, "loss": loss}))
-    return fit(Arms(type(law), "arm", own=own), pd.concat(rows, ignore_index=True), LeastSquares())
+    return pd.concat(rows, ignore_index=True)
 
 
-def covered(design: str, trials: int) -> list[dict]:
+def _found(design: str, trial: int, at: pd.DataFrame, chosen: bool) -> pd.DataFrame:
+    """The gains of one simulated table."""
+    rng = np.random.default_rng([7, trial])
+    if chosen:
+        law = type(next(iter(DESIGNS[design][0].values())))
+        return compare_arms(law, _runs(design, rng), "arm", reference=_reference(design), at=at).gains
+    one = _fit(design, rng)
+    return arm_gains(one, _reference(design), at, LEVEL, default_method(one))
+
+
+def covered(design: str, trials: int, chosen: bool) -> list[dict]:
     """How often the intervals of each gain hold the truth."""
     truth, hits = truth_of(design), []
+    at = truth[list(type(next(iter(DESIGNS[design][0].values()))).axes)].drop_duplicates()
     for trial in range(trials):
-        one = _fit(design, np.random.default_rng([7, trial]))
-        found = arm_gains(one, _reference(design), truth[list(one.form.whole.law.axes)].drop_duplicates(), LEVEL,
-                          default_method(one))  # fmt: skip
+        found = _found(design, trial, at, chosen)
         names = [name for name in ("gain_N", "gain_C") if name in found]
         hits.append({n: (found[f"{n}_lower"] <= truth[n]) & (truth[n] <= found[f"{n}_upper"]) for n in names})
     return [
@@ -80,11 +96,12 @@ def main() -> None:
     """Every design, one after the other; the table is written after each."""
     parser = argparse.ArgumentParser("python -m benchmarks.arms", description=__doc__)
     parser.add_argument("--trials", type=int, default=400)
-    trials = parser.parse_args().trials
+    parser.add_argument("--chosen", action="store_true", help="compare_arms chooses what arms share")
+    args = parser.parse_args()
     rows: list[dict] = []
     for design in DESIGNS:
-        rows += covered(design, trials)
-        pd.DataFrame(rows).to_csv(OUT, index=False)
+        rows += covered(design, args.trials, args.chosen)
+        pd.DataFrame(rows).to_csv(OUT[args.chosen], index=False)
         print(pd.DataFrame(rows[-4:]).to_string(index=False), flush=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import method_of
 
 REAL = 0.05  # p value below which a difference between arms counts as real
+NEAR = 4.0  # AICc above the chosen sharing up to which another is allowed for
 DECADES = 690.0  # log of the largest factor that is looked for
 
 
@@ -80,6 +81,8 @@ def compare_arms(
 
     Returns:
         Where the arms share everything, gains are those with one parameter apart: what a difference can be at most.
+        Unless `shared` is given the choice is not taken for known: intervals of gains hold those of every sharing
+        one parameter away whose AICc is at most 4 higher.
         `table`: a row a parameter with shared (whether it is), F, p and delta_aicc of giving each arm its own
         (negative: its own is better). `gains`: a row an arm and a point with gain_N, the factor in N that the
         reference needs for the arm's loss (of a law without N gain_AXIS, in its first axis, if the loss falls along it),
@@ -103,17 +106,31 @@ def compare_arms(
     names = law_of(law, runs).free()
     chosen = list(shared) if shared is not None else _chosen(law, runs, by, names, objective)
     one = fit(Arms(law, by, shared=tuple(chosen)), runs, objective)
-    table = _tests(law, runs, by, names, chosen, one, objective)
-    free = one if set(chosen) < set(names) else _most_telling(law, runs, by, names, objective)
+    others = _one_away(law, runs, by, names, chosen, objective)
+    table = _tests(chosen, one, others)
+    free = one if set(chosen) < set(names) else min(others.values(), key=lambda other: other.rmse)
     gains = arm_gains(free, reference, at, level, method_of(method, free))
+    for other in others.values() if shared is None else ():
+        if other is not free and other.aicc - one.aicc <= NEAR and _form(other).own:
+            _widen(gains, arm_gains(other, reference, at, level, method_of(method, other)))
     pairs = paired_arms(one, runs, reference, level)
     return ArmComparison(table, gains, pairs, one, _verdict(one, table, gains, by, reference))
 
 
-def _most_telling(law: Any, runs: Any, by: str, names: Sequence[str], objective: Objective) -> Fit:
-    """Where arms share everything: the fit with the one own parameter that lowers the error most, for an interval."""
-    tried = [fit(Arms(law, by, own=(name,)), runs, objective) for name in names]
-    return min(tried, key=lambda one: one.rmse)
+def _one_away(
+    law: Any, runs: Any, by: str, names: Sequence[str], shared: Sequence[str], objective: Objective
+) -> dict[str, Fit]:
+    """By parameter, the fit in which it is shared where it was not, or the other way round; the others as chosen."""
+    ways = {n: [m for m in shared if m != n] if n in shared else [*shared, n] for n in names}
+    return {name: fit(Arms(law, by, shared=tuple(way)), runs, objective) for name, way in ways.items()}
+
+
+def _widen(gains: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Lengthen the intervals of gains to hold those of another sharing, which the runs hardly tell from the chosen."""
+    for name in gains.columns.intersection(other.columns):
+        if name.endswith(("_lower", "_upper")):
+            wider = np.fmin if name.endswith("_lower") else np.fmax
+            gains[name] = np.where(gains[name].isna(), np.nan, wider(gains[name], other[name]))
 
 
 def _chosen(law: Any, runs: Any, by: str, names: Sequence[str], objective: Objective) -> list[str]:
@@ -143,14 +160,10 @@ def _nested(small: Fit, large: Fit) -> tuple[float, float]:
     return F, float(special.fdtrc(more, rest, F))
 
 
-def _tests(
-    law: Any, runs: Any, by: str, names: Sequence[str], shared: Sequence[str], one: Fit, objective: Objective
-) -> pd.DataFrame:
+def _tests(shared: Sequence[str], one: Fit, others: Mapping[str, Fit]) -> pd.DataFrame:
     """What it changes to share each parameter or not, the others as chosen."""
     rows = []
-    for name in names:
-        other = [n for n in shared if n != name] if name in shared else [*shared, name]
-        two = fit(Arms(law, by, shared=tuple(other)), runs, objective)
+    for name, two in others.items():
         small, large = (one, two) if name in shared else (two, one)
         F, p = _nested(small, large)
         rows.append((name, name in shared, F, p, large.aicc - small.aicc))

@@ -82,7 +82,8 @@ def slopes_of(problem: Problem, theta: Array, values: Quantity) -> Array:
     """
     (B, p), m = theta.shape, problem.m
     eta = theta[:, m:]
-    mean, step = problem.means(eta), 1e-6 * np.maximum(np.abs(theta), 1e-4)
+    with np.errstate(all="ignore"):
+        mean, step = problem.means(eta), 1e-6 * np.maximum(np.abs(theta), 1e-4)
     z = np.concatenate([theta[:, :m] / mean, eta], axis=1)
     step[:, :m] /= mean
     offsets = step[:, :, None] * np.eye(p)

@@ -47,6 +47,17 @@ def test_a_known_gain_comes_out_with_its_interval(found):
     )
 
 
+def test_a_chosen_sharing_is_not_taken_for_known(found):
+    """Intervals hold those of sharings that the runs hardly tell from the chosen one."""
+    told = scaling.compare_arms(
+        "chinchilla", runs(3e-3), "recipe_name", reference="old", shared=["E", "B", "alpha", "beta"]
+    )
+    assert (told.table.delta_aicc.drop("A") < 4).any()
+    assert told.gains.gain_N.equals(found.gains.gain_N)
+    ratio = [one.gains.gain_N_upper / one.gains.gain_N_lower for one in (found, told)]
+    assert (ratio[0] > 1.02 * ratio[1]).all()
+
+
 def test_pairs_tell_the_same(found):
     row = found.paired.iloc[0]
     assert row.pairs == 20
