@@ -87,7 +87,9 @@ def ignored(problem: Problem, law: Law) -> tuple[str, ...]:
     amounts = set(law.axes) - set(categories_of(law))
     runs = dict(zip(law.axes, problem.x, strict=True))
     far = {axis: 2 * x if axis in amounts else x for axis, x in runs.items()}
-    one = law.kind(**{name: getattr(law, name) or 0.5 for name in law.names()})  # a term that is 0 hides its rate
+    one = law.kind(
+        **{name: getattr(law, name) or 0.5 for name in law.names()}
+    )  # a term that is 0 hides its rate
     with np.errstate(all="ignore"):
         slope = sum(np.nan_to_num(np.abs(one.gradient(**x))).sum(0) for x in (runs, far))
     return tuple(name for name in problem.law.free() if not slope[law.names().index(name)] > 0)

@@ -40,7 +40,7 @@ def test_the_programs_run(program, tmp_path, capsys):
 
 def test_every_command_parses(capsys):
     lines = [
-        line.split("#")[0].strip()
+        re.split(r"\s#", line)[0].strip()
         for page in PAGES
         for block in re.findall(r"```\n(.*?)```", page.read_text(), re.DOTALL)
         for line in block.splitlines()
@@ -48,7 +48,7 @@ def test_every_command_parses(capsys):
     ]
     assert len(lines) >= 15
     for line in lines:
-        words = shlex.split(line.partition(" #")[0])[1:]
+        words = shlex.split(line)[1:]
         try:
             parscale.build_parser().parse_args(words)
         except SystemExit:

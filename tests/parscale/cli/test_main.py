@@ -27,7 +27,16 @@ GOOD = "N,P,loss\n" + "\n".join(
 
 def test_fit_prints_the_two_published_optima(tmp_path, capsys):
     code, out, _ = run(
-        "fit", LOSSES, "--law", "parallel", "--by", "corpus", "--out", str(tmp_path), "--details", capsys=capsys
+        "fit",
+        LOSSES,
+        "--law",
+        "parallel",
+        "--by",
+        "corpus",
+        "--out",
+        str(tmp_path),
+        "--details",
+        capsys=capsys,
     )
     assert code == 0
     stack, pile = out.split("== pile ==")
