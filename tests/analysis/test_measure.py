@@ -20,7 +20,7 @@ def test_measured_beside_predicted(tmp_path):
     np.testing.assert_allclose(table["predicted_latency_s"], table["roofline_s"] + table["overhead_s"])
     assert (table["predicted_memory_bytes"] > 4 * 64 * 256).all()
     files = measure.write_measured(table, tmp_path, command="a test")
-    assert [f.name for f in files] == ["cost.csv", "cost.md", "cost.tex", "cost.png", "cost.pdf"]
+    assert [f.name for f in files] == ["cost.csv", "cost.md", "cost.tex", "cost.png", "cost.pdf", "cost.svg"]
     words = "--width 32 --layers 1 --heads 4 --vocab 64 --P 2 --batch 1 --input-tokens 4 --output-tokens 2"
     assert measure.main([*words.split(), "--repeats", "1", "--out", str(tmp_path / "o")]) == 0
     assert "made by: python -m analysis.measure --width 32" in (tmp_path / "o" / "cost.csv").read_text()
