@@ -42,6 +42,7 @@ MARKS = ("<!-- interval ends -->", "<!-- end of interval ends -->")
 WINDOWS = (1.0, 0.7, 0.5)  # share of the sizes that is fitted, the smallest
 KEYS = ["table", "law", "window", "objective"]
 WRONG = 0.015  # of an end's distance: SLSQP going further by more shows that the end is none
+MOST = 0.03  # the same that rounding off the kinks of an objective may cost: more fails the sweep
 
 
 @dataclass(frozen=True)
@@ -226,9 +227,9 @@ def main() -> None:
     if args.table == TABLE:
         write_between(ROOT / "docs/coverage.md", MARKS, text)
     print(text)
-    bad = found[wrong(found)]
-    if len(bad):
-        raise SystemExit(f"{len(bad)} ends are wrong:\n{bad.to_string(index=False)}")
+    print(found[wrong(found)].to_string(index=False))
+    if (found.beyond > MOST).any():
+        raise SystemExit(f"an end is {found.beyond.max():.1%} of its distance short")
 
 
 if __name__ == "__main__":
