@@ -83,7 +83,9 @@ def test_a_fit_is_never_worse_than_the_truth(law: ParallelLaw, sigma: float, see
     fit = scaling.fit(ParallelLaw, {"N": N, "P": P, "loss": law.predict(N=N, P=P) * noise})
     at_truth = fit.problem.value(fit.problem.internal(law)[None])[0]
     assert fit.objective_value <= at_truth * (1 + 1e-6) + 1e-18 or fit.status != Status.CONVERGED
-    finite = np.isfinite(fit.law.vector).all()  # A is a power of 1 / alpha: without an effect of N it may overflow
+    finite = np.isfinite(
+        fit.law.vector
+    ).all()  # A is a power of 1 / alpha: without an effect of N it may overflow
     assert finite or (fit.law.alpha < 0.01 and fit.status != Status.CONVERGED)
     assert np.isfinite(fit.predicted).all() or not finite
 
