@@ -73,7 +73,7 @@ def compare_arms(
         by: the column that names the arms: optimiser, recipe, corpus, architecture.
         shared: parameters that all arms share. Unless given, all but those that F tests part one after the other,
             the one that lowers the error most first.
-        reference: the arm that the others are held against; the first in order unless given.
+        reference: the arm that the others are compared with; the first in order unless given.
         at: points with the law's axes, a table; unless given, the middle and the largest of the runs.
         objective: LeastSquares() unless told, for F and AICc are Gaussian.
         level: of the intervals.
@@ -84,12 +84,11 @@ def compare_arms(
         Unless `shared` is given the choice is not taken for known: intervals of gains hold those of every sharing
         one parameter away whose AICc is at most 4 higher.
         `table`: a row a parameter with shared (whether it is), F, p and delta_aicc of giving each arm its own
-        (negative: its own is better). `gains`: a row an arm and a point with gain_N, the factor in N that the
-        reference needs for the arm's loss (of a law without N gain_AXIS, in its first axis, if the loss falls along it),
-        gain_C, the factor in compute with N and D growing alike (laws with D
-        only), and their intervals at `level`. `paired`: a row an arm with pairs (runs of one point and seed), change
-        (loss minus the reference's, nats per token) and gain_N, both with t intervals over the pairs. `fit`, the
-        chosen law. `verdict`.
+        (negative: its own is better). `gains`: a row an arm and a point with intervals: gain_N, the factor in N that
+        the reference needs for the arm's loss (gain_AXIS, in its first axis, of a law without N), and gain_C, the
+        factor in compute with N and D in proportion (laws with D only).
+        `paired`: a row an arm with pairs (runs of one point and seed), change (loss minus the reference's, nats per
+        token) and gain_N, both with t intervals over the pairs. `fit`, the chosen law. `verdict`.
 
     Raises ValueError for a column or an arm that is not there, FitError where the rows are too few.
     Source: the F test of nested models; compute-equivalent gain as in Davidson et al. 2023, arXiv 2312.07413.
