@@ -6,8 +6,9 @@ import hashlib
 import importlib.util
 import re
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from scaling.laws.base import Law
 
@@ -60,6 +61,13 @@ def file_of(law: type[Law]) -> str:
 _PREFIX = "law_file_"
 
 
+class _FromText(SourceFileLoader):
+    """Reads a file's text each time: bytecode beside it is found by size and second, and so may be an older text's."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _key(file: str) -> str:
     """The name of a file's module: another one where its text is another."""
     path = Path(file).resolve()
@@ -73,7 +81,8 @@ def _module(file: str) -> ModuleType:
     key = _key(file)
     if key in sys.modules:
         return sys.modules[key]
-    spec = importlib.util.spec_from_file_location(key, Path(file).resolve())
+    path = Path(file).resolve()
+    spec = importlib.util.spec_from_file_location(key, path, loader=_FromText(key, str(path)))
     if spec is None or spec.loader is None:
         raise ValueError(f"{file}: no Python file. Give a law of your own as FILE.py:CLASS.")
     module = sys.modules[key] = importlib.util.module_from_spec(spec)
