@@ -38,7 +38,9 @@ def test_a_law_is_found_in_its_file_once_and_again_when_it_changed(tmp_path: Pat
     assert file_of(law) == "depth.py"
     assert file_of(scaling.DenseLaw) == ""
     (tmp_path / "depth.py").write_text(LAW.replace('"a": Range(0.1, 2)', '"a": Range(0.2, 2)'))
-    os.utime(tmp_path / "depth.py", (second, second))  # the new text has the size and the second of the old one
+    os.utime(
+        tmp_path / "depth.py", (second, second)
+    )  # the new text has the size and the second of the old one
     assert scaling.by_name(spec).nonlinear["a"].low == 0.2
 
 
