@@ -16,6 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from scaling.forecasting.pooling import EXACT, Member
 from scaling.laws.base import Array
+from scaling.optimise.blas_threads import one_thread
 
 LENGTH = 1.5  # length of the kernel in ranges of an axis, chosen on public tables (docs/forecast.md)
 RATIOS = (0.0, 0.1, 0.4, 1.6, 6.4, 25.6)  # variances of g over that of the noise
@@ -51,7 +52,8 @@ def discrepancy(
         among, new = among + (one.labels[some][:, None] == one.labels[some]), 2.0
     variance_of = 1 / np.maximum(np.broadcast_to(one.precision, one.residuals.shape)[some], 1e-9)
     count = float(np.broadcast_to(one.problem.w, one.residuals.shape)[some].sum())
-    found = list(_each(J, at, one.residuals[some], among, across, variance_of, new, count))
+    with one_thread():
+        found = list(_each(J, at, one.residuals[some], among, across, variance_of, new, count))
     likelihood, correction, variance, noise = (np.array(column) for column in zip(*found, strict=True))
     share = np.exp(likelihood - likelihood.max())
     share /= share.sum()

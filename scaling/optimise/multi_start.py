@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scaling.laws.base import Array, Law
+from scaling.optimise.blas_threads import one_thread
 from scaling.optimise.certificate import (
     AGREE,
     Certificate,
@@ -194,6 +195,7 @@ def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:
     bounds = list(zip(problem.lower / size, problem.upper / size, strict=True))
     options = {"maxiter": 300, "ftol": 1e-9, "gtol": 1e-7}
     begin = np.clip(start, problem.lower, problem.upper) / size
-    end = scipy_minimise(scaled, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    with one_thread():
+        end = scipy_minimise(scaled, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     inside = np.clip(end.x * size, problem.lower, problem.upper)  # units and back can cost a bit
     return np.asarray(inside)
