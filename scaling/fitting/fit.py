@@ -74,7 +74,7 @@ def fit(
         spread = column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
     found = grouped(solve(problem, start, excluded, labels, table.index[keep]), how)
-    runs = table.loc[keep, [name for name in TOLD if name in table]].assign(loss=y).reset_index(drop=True)
+    runs = pd.DataFrame({name: table[name].array[keep] for name in TOLD if name in table} | {"loss": y})
     return with_table_notes(Fit.of(replace(found, reading=reading, runs=runs)), table, keep)
 
 

@@ -126,8 +126,9 @@ def _sample(n: int) -> Any:
 
 def _codes(column: pd.Series[Any]) -> tuple[Any, tuple[str, ...]]:
     """The group of each row, (n,), and the groups' names in order of appearance; an empty cell is a group."""
-    codes, names = pd.factorize(column.astype(object).where(column.notna(), "none"))
-    return codes, tuple(f"{one:g}" if isinstance(one, float) else str(one) for one in names)
+    codes, names = pd.factorize(column, use_na_sentinel=False)
+    told = ("none" if pd.isna(one) else one for one in names)
+    return codes, tuple(f"{one:g}" if isinstance(one, float) else str(one) for one in told)
 
 
 def _candidates(fit: Estimate, frame: pd.DataFrame, known: tuple[str, ...]) -> dict[str, Any]:
