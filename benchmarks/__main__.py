@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("fit", "model", "model_decoding", "model_growth", "muon", "sweeps", "corpora")
+PARTS = ("fit", "model.training", "model.decoding", "model.growth", "model.muon", "sweeps", "corpora")
 
 
 def main() -> int:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import model, model_plain
 from benchmarks.__main__ import PARTS
+from benchmarks.model import plain, training
 from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
@@ -21,7 +21,7 @@ def test_the_yardstick_is_the_same_model(P):
     torch.manual_seed(0)
     model, (ids, targets) = ParScaleLM(replace(TINY, P=P)), torch.randint(61, (2, 3, 12))
     found = []
-    for loss in (ParScaleLM.loss, model_plain.loss):
+    for loss in (ParScaleLM.loss, plain.loss):
         model.zero_grad()
         value = loss(model, ids, targets)
         value.backward()
@@ -30,11 +30,11 @@ def test_the_yardstick_is_the_same_model(P):
 
 
 def test_the_page_of_training_steps_is_that_of_its_table():
-    """results/benchmarks/model_training.md is what `python -m benchmarks.model` makes of the rows."""
+    """results/benchmarks/model_training.md is what `python -m benchmarks.model.training` makes of the rows."""
     table = ROOT / "results/benchmarks/model_training.csv"
-    assert table.with_suffix(".md").read_text() == model.page(pd.read_csv(table))
+    assert table.with_suffix(".md").read_text() == training.page(pd.read_csv(table))
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_of_make_bench_runs_when_it_is_run(part):
-    assert (ROOT / f"benchmarks/{part}.py").read_text().endswith('if __name__ == "__main__":\n    main()\n')
+    assert (ROOT / "benchmarks" / f"{part.replace('.', '/')}.py").read_text().endswith('if __name__ == "__main__":\n    main()\n')

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import model_plain
+from benchmarks.model import plain
 from sweeps.model.chunked_loss import MIN_CHUNK
 from sweeps.model.parscale import ParScaleLM
 from tests.sweeps.tensor_sizes import B, Largest, T, V, model_and_batch
@@ -14,7 +14,7 @@ from tests.sweeps.tensor_sizes import B, Largest, T, V, model_and_batch
 def test_no_block_of_all_logits_lives(P, precision):
     model, ids, targets = model_and_batch(P)
     found = {}
-    for name, loss in (("ours", ParScaleLM.loss), ("plain", model_plain.loss)):
+    for name, loss in (("ours", ParScaleLM.loss), ("plain", plain.loss)):
         with Largest() as largest, torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
             loss(model, ids, targets).backward()
         found[name] = largest.elements

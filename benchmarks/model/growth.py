@@ -1,6 +1,6 @@
 """How a training step grows with T, P and N: time and memory, measured and drawn.
 
-    python -m benchmarks.model_growth [--seconds 2]
+    python -m benchmarks.model.growth [--seconds 2]
 
 Writes results/benchmarks/model_growth.csv and model_growth.png. One dial moves at a time from width 128,
 6 layers, batch 8 x 256, P = 4; every measurement is a process of its own, compiled where a C++ compiler
@@ -17,8 +17,8 @@ import pandas as pd
 
 from sweeps.training.compiling import cxx_compiler
 
-from .model import BATCH, SHAPES, TOKENS, training_step
-from .timing import OUT, Row, best, in_own_process, memory_of, stamp
+from ..timing import OUT, Row, best, in_own_process, memory_of, stamp
+from .training import BATCH, SHAPES, TOKENS, training_step
 
 DIALS = {
     "T": (64, 128, 256, 512, 1024),

@@ -1,6 +1,6 @@
 """Speed of decoding one sequence, beside a loop without cache and the memory's bandwidth.
 
-    python -m benchmarks.model_decoding [--P 1 8] [--precision bf16] [--seconds 6] [--device cuda]
+    python -m benchmarks.model.decoding [--P 1 8] [--precision bf16] [--seconds 6] [--device cuda]
 
 Writes results/benchmarks/model_decoding.csv, or model_decoding_cuda.csv. Every measurement is a process of
 its own.
@@ -18,8 +18,8 @@ from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import generate
 from sweeps.model.parscale import ParScaleLM
 
-from .model import PRECISIONS
-from .timing import Row, best, in_own_process, save
+from ..timing import Row, best, in_own_process, save
+from .training import PRECISIONS
 
 SHAPE = ModelConfig(vocab=8192, width=768, ffn=3072, layers=12, heads=12, kv_heads=2)  # 108M parameters
 

@@ -1,6 +1,6 @@
 """Speed and memory of a training step, beside a straightforward implementation.
 
-    python -m benchmarks.model [--shape w128] [--P 1 8] [--precision float32] [--rounds 5] [--device cuda]
+    python -m benchmarks.model.training [--shape w128] [--P 1 8] [--precision float32] [--rounds 5] [--device cuda]
 
 Writes results/benchmarks/model_training.csv, or model_training_cuda.csv, and beside it a page that compares
 its rows. All steps of a shape, and the matrix
@@ -24,8 +24,8 @@ from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training.compiling import compile_if_possible
 
-from . import model_plain
-from .timing import OUT, Row, Work, in_own_process, in_turns, memory_of, save
+from ..timing import OUT, Row, Work, in_own_process, in_turns, memory_of, save
+from . import plain
 
 SHAPES = {
     "w128": ModelConfig(vocab=4096, width=128, ffn=384, layers=6, heads=4, kv_heads=2),
@@ -92,7 +92,7 @@ def training_step(
 
     def step() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-            loss = (model_plain.loss if variant == "plain" else ParScaleLM.loss)(model, ids, targets)
+            loss = (plain.loss if variant == "plain" else ParScaleLM.loss)(model, ids, targets)
         model.zero_grad()
         loss.backward()
 
@@ -143,7 +143,10 @@ def compared(table: pd.DataFrame) -> pd.DataFrame:
 def page(table: pd.DataFrame) -> str:
     """The comparison as a page of Markdown: one table for each shape, precision and place of measurement."""
     place = ["shape", "precision", "machine", "threads", "load_average", "torch", "python", "date"]
-    parts = ["# A training step beside a straightforward one", f"`python -m benchmarks.model`. {NOTE}"]
+    parts = [
+        "# A training step beside a straightforward one",
+        f"`python -m benchmarks.model.training`. {NOTE}",
+    ]
     for where, rows in compared(table).groupby(place, sort=False):
         shape, precision, machine, threads, load, torch_, python, date_ = where
         parts.append(

@@ -1,6 +1,6 @@
 """An optimiser step on stacked matrices beside torch.optim.Muon, which takes each by itself.
 
-    python -m benchmarks.muon [--sizes 32x2 96x4] [--rounds 9] [--device cuda]
+    python -m benchmarks.model.muon [--sizes 32x2 96x4] [--rounds 9] [--device cuda]
 
 Writes results/benchmarks/muon.md. The models are the laptop grid's; the two optimisers take turns in one
 process with the rest of a training step at P = 1, eager, float32, and the shortest of the rounds counts.
@@ -23,7 +23,7 @@ from sweeps.training.lightning_module import build_model
 from sweeps.training.muon import StackedMuon
 from sweeps.training.optimizers import parameter_groups
 
-from .timing import OUT, Row, Work, in_turns, stamp
+from ..timing import OUT, Row, Work, in_turns, stamp
 
 KINDS = {"torch": partial(Muon, adjust_lr_fn="match_rms_adamw"), "stacked": StackedMuon}
 HEAD = "| size | matrices | rest of a step, ms | torch's Muon, ms | stacked, ms | x | x a step |\n" + (
@@ -61,7 +61,7 @@ def page(table: pd.DataFrame) -> str:
     return "\n\n".join(
         (
             "# Muon on stacked matrices beside torch's",
-            "`python -m benchmarks.muon`. x: how much faster the optimiser's step is; x a step: the whole "
+            "`python -m benchmarks.model.muon`. x: how much faster the optimiser's step is; x a step: the whole "
             "training step, P = 1, batch 8 x 256, float32, eager.",
             f"{about.machine}, {about.threads} threads, load {about.load_average:.1f} at the end; "
             f"torch {about.torch_version}, Python {about.python}; {about.date}.",
