@@ -7,6 +7,7 @@ The loss is in nats per token.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -177,6 +178,7 @@ def attempt(args: argparse.Namespace) -> tuple[int, str]:
     from parscale.cli.output import Partly
 
     try:
+        check_place(args)
         module = command_module(args.command)
         outcome = module.run(read_options(module.Options, args))
         if isinstance(outcome, Partly):
@@ -199,6 +201,22 @@ def attempt(args: argparse.Namespace) -> tuple[int, str]:
         return 1, f"{what}; what was finished is safe"
     except KeyboardInterrupt:
         return 1, "stopped; what was finished is safe"
+
+
+def check_place(args: argparse.Namespace) -> None:
+    """Refuse, before any work, an --out or --save that lies below a file or where nothing may be written."""
+    from pathlib import Path
+
+    for given in (getattr(args, "out", None), getattr(args, "save", None)):
+        if not isinstance(given, str):
+            continue
+        there = next(
+            part for part in (Path(given).absolute(), *Path(given).absolute().parents) if part.exists()
+        )
+        if there.is_file() and there != Path(given).absolute():
+            raise NotADirectoryError(errno.ENOTDIR, BLOCKED, str(there))
+        if not os.access(there, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied", str(there))
 
 
 def missing(name: str) -> str:

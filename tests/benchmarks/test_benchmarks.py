@@ -37,4 +37,8 @@ def test_the_page_of_training_steps_is_that_of_its_table():
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_of_make_bench_runs_when_it_is_run(part):
-    assert (ROOT / "benchmarks" / f"{part.replace('.', '/')}.py").read_text().endswith('if __name__ == "__main__":\n    main()\n')
+    assert (
+        (ROOT / "benchmarks" / f"{part.replace('.', '/')}.py")
+        .read_text()
+        .endswith('if __name__ == "__main__":\n    main()\n')
+    )
