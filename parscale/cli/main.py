@@ -48,6 +48,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "publish": {
         "figures": "Draw the paper's figures, or the same figures for a sweep",
         "reproduce": "Regenerate the paper's fits, tables and figures, and audit its claims",
+        "atlas": "Refit published laws to their own runs: which come out, which forecast",
         "report": "One self-contained page of a sweep",
         "explore": "Write one self-contained page to explore laws, and open it",
     },

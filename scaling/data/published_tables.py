@@ -25,6 +25,12 @@ TABLES = {
         "CC-BY-4.0",
     ),
     "fit-constants": ("fit_constants.csv", "E, A, k, alpha and R2 as printed", f"{PAPER}, Figure 2", CITED),
+    "constants": (
+        "constants.csv",
+        "constants of published fits as printed: what the atlas holds against their runs",
+        "a publication a row, column source",
+        CITED,
+    ),
     "architectures": ("architectures.csv", "shapes and N of the six sizes", PAPER, CITED),
     "cost-grid": ("cost_grid_sample.csv", "memory and latency of 32 settings", f"{PAPER}, Figure 4", CITED),
     "claims": ("claims.csv", "what the paper claims, with conditions", PAPER, CITED),
@@ -93,6 +99,12 @@ TABLES = {
         "dense N, experts, loss: the last row of each run",
         "Clark et al. 2022, arXiv 2202.01169",
         "CC-BY-4.0",
+    ),
+    "isoflop-optima": (
+        "tables/isoflop_optima.csv",
+        "optimal N and D at four budgets, three ways to count parameters",
+        "nanochat, experiment log of January 2026 (karpathy/nanochat)",
+        "MIT",
     ),
     "chinchilla": ("runs/chinchilla_kyo.csv", "N, D, loss", "kyo-takano/chinchilla", "Apache-2.0"),
     "olmo-ladder": (

@@ -271,7 +271,7 @@ def apart(one: Fit, near: Any, far: Any) -> Any:
         return near
     labels = np.asarray(one.groups).astype(str)
     alone = near & ~np.isin(labels, labels[far])
-    return alone if alone.sum() > len(one.law.free()) else near
+    return alone if alone.sum() > len(one.form.free()) else near
 
 
 def rows_of(one: Fit, keep: Any) -> dict[str, Array]:
