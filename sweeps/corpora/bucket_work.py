@@ -54,7 +54,7 @@ def _fate(text: str, kind: int, copy: bool) -> str:
         return "empty"
     if copy:
         return "duplicate"
-    generated = kind == spool.KINDS[True] and cleaning.is_generated(text)
+    generated = kind == spool.KINDS[True] and cleaning.is_generated_code(text)
     generated |= kind == spool.KINDS[None] and cleaning.seems_generated(text)
     return "generated" if generated else "kept"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,13 +43,18 @@ def run(options: Options) -> str | int:
         return 0
     for run in frame[frame["error"] != ""].to_dict("records"):
         print(f"{run['size']} P={run['P']} seed {run['seed']}: {run['error']}")
+    for line in _shares_of_mixtures(frame):
+        print(line)
     counts = frame["state"].value_counts()
     print(f"{len(frame)} runs: {', '.join(f'{count} {state}' for state, count in counts.items())}")
     return 0
 
 
 def states(folder: Path) -> pd.DataFrame:
-    """The state of a sweep's runs, with the tokens they count in and the finished ones' bits per byte."""
+    """The state of a sweep's runs, with the tokens they count in, the finished ones' bits per byte, and the
+    share of each corpus of a mixture in what a run has read: {corpus: share}.
+    """
+    from sweeps.corpora import mixture
     from sweeps.store.status import sweep_status
     from sweeps.store.store import Store
 
@@ -62,7 +67,25 @@ def states(folder: Path) -> pd.DataFrame:
         tokenizer=[configs[run_id].tokenizer for run_id in run_ids],
         vocab=[configs[run_id].model.vocab for run_id in run_ids],
         bits_per_byte=[bits.get(run_id, math.nan) for run_id in run_ids],
+        mixture=[
+            mixture.shares_read(run.corpus, (run.start_step + step) * run.batch if step else 0)
+            if run.corpus.startswith(mixture.PREFIX)
+            else {}
+            for run, step in zip(map(configs.__getitem__, run_ids), frame.get("step", ()), strict=True)
+        ],
     )
+
+
+def _shares_of_mixtures(frame: pd.DataFrame) -> Iterator[str]:
+    """What runs have read of each corpus of a mixture: the least and the most of them."""
+    for name, runs in frame[frame["mixture"].map(bool)].groupby("corpus"):
+        shares = [f"{_range([run[of] for run in runs['mixture']])} {of}" for of in runs["mixture"].iloc[0]]
+        yield f"{name}: read so far {', '.join(shares)}"
+
+
+def _range(shares: list[float]) -> str:
+    least, most = f"{min(shares):.2%}", f"{max(shares):.2%}"
+    return least if least == most else f"{least} to {most}"
 
 
 def domains(folder: Path) -> pd.DataFrame:
