@@ -123,7 +123,7 @@ class Characters:
 
 
 def _encoding(split: str, ranks: dict[bytes, int]) -> Any:
-    """tiktoken's encoding of a split and {bytes of a token: id}; what the split does not match has no token."""
+    """The encoding of a split and {bytes of a token: id}; what the split does not match has no token."""
     import tiktoken
 
     # Without any special token it looks for the empty one, which takes half its time.

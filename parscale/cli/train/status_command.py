@@ -14,6 +14,8 @@ from parscale.cli.table_options import FormatOptions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sweeps.config.run import RunConfig
+
 EXAMPLES = ("status demo", "status demo --domains")
 
 
@@ -34,6 +36,8 @@ def run(options: Options) -> str | int:
     frame = domains(folder) if options.domains else states(folder)
     if options.form == "json":
         return as_json(frame.to_dict("records"))
+    if frame.empty:
+        raise ValueError(f"{folder} has no runs yet; `parscale sweep` plans and trains them")
     if options.domains:
         title = f"{folder}: held-out loss by domain"
         show(_shown(frame, ["domain"], ["tokens"]), title, keys=3, form=options.form)
@@ -54,7 +58,8 @@ def states(folder: Path) -> pd.DataFrame:
     """The state of a sweep's runs, with the tokens they count in, the finished ones' bits per byte, and the
     share of each corpus of a mixture in what a run has read: {corpus: share}.
     """
-    from sweeps.corpora import mixture
+    import pandas as pd
+
     from sweeps.store.status import sweep_status
     from sweeps.store.store import Store
 
@@ -63,17 +68,22 @@ def states(folder: Path) -> pd.DataFrame:
     known = "bits_per_byte" in table  # not in tables of old
     bits: dict[str, float] = dict(zip(table["run_id"], table["bits_per_byte"], strict=True)) if known else {}
     configs, run_ids = store.configs(), list(frame.get("run_id", ()))
+    steps = zip(run_ids, frame.get("step", ()), strict=True)
     return frame.assign(
         tokenizer=[configs[run_id].tokenizer for run_id in run_ids],
         vocab=[configs[run_id].model.vocab for run_id in run_ids],
         bits_per_byte=[bits.get(run_id, math.nan) for run_id in run_ids],
-        mixture=[
-            mixture.shares_read(run.corpus, (run.start_step + step) * run.batch if step else 0)
-            if run.corpus.startswith(mixture.PREFIX)
-            else {}
-            for run, step in zip(map(configs.__getitem__, run_ids), frame.get("step", ()), strict=True)
-        ],
+        mixture=pd.Series([_read(configs[run_id], step) for run_id, step in steps], frame.index, object),
     )
+
+
+def _read(run: RunConfig, step: int) -> dict[str, float]:
+    """The share of each corpus of a mixture in what a run has read at a step of its last stage."""
+    from sweeps.corpora import mixture
+
+    if not run.corpus.startswith(mixture.PREFIX):
+        return {}
+    return mixture.shares_read(run.corpus, (run.start_step + step) * run.batch if step else 0)
 
 
 def _shares_of_mixtures(frame: pd.DataFrame) -> Iterator[str]:
