@@ -13,10 +13,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from scaling.data.atomic_files import sha256
+from scaling.data.atomic_files import replacing, sha256
 from sweeps.checkpoint.hf_config import from_json, read_hf_json
 from sweeps.config.run import RunConfig
-from sweeps.store.checksums import write_text
 
 MOVED = "bases.json"  # in a sweep's folder: where bases lie now that its runs know under another path
 UNSEEN = ("heads", "kv_heads", "rope_base", "norm_eps")  # of a model, and in none of its tensors' shapes
@@ -94,7 +93,8 @@ def as_recorded(planned: Iterable[RunConfig], recorded: Iterable[RunConfig], swe
         moved |= {old.parent: run.parent} if old.parent != run.parent else {}
         found.append(old)
     if moved != _moved(sweep):
-        write_text(sweep / MOVED, json.dumps(moved, indent=1, sort_keys=True))
+        with replacing(sweep / MOVED) as temporary:
+            temporary.write_text(json.dumps(moved, indent=1, sort_keys=True), encoding="utf-8")
     return found
 
 

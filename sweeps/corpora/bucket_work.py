@@ -23,6 +23,7 @@ from sweeps.corpora.encoding import Encoder
 from sweeps.corpora.tokens import END, read_tokenizer
 
 MOST = 8  # processes: each holds a tokenizer's words
+POLL_S = 0.2  # between two looks at what is done
 JOB = "job.json"  # what both tasks are told: sample, tokenizer, dtype, literal, ends
 
 Job = dict[str, Any]
@@ -41,7 +42,7 @@ def inspect(folder: Path, bucket: int, job: Job) -> None:
             records["fate"][row] = spool.FATES.index(fate)
             if fate == "kept":
                 mine = cleaning.shingles_of(text, job["sample"])
-                mine.tofile(file)
+                file.write(mine.tobytes())
                 counts[row] = len(mine)
     counts.tofile(folder / f"{bucket:03}.counts")
     spool.write_index(folder, bucket, records)
@@ -53,8 +54,9 @@ def _fate(text: str, kind: int, copy: bool) -> str:
         return "empty"
     if copy:
         return "duplicate"
-    code = cleaning.is_code(text) if kind == spool.KINDS[None] else kind == spool.KINDS[True]
-    return "generated" if code and cleaning.is_generated(text) else "kept"
+    generated = kind == spool.KINDS[True] and cleaning.is_generated_code(text)
+    generated |= kind == spool.KINDS[None] and cleaning.seems_generated(text)
+    return "generated" if generated else "kept"
 
 
 def encode(folder: Path, bucket: int, job: Job, encoder: Encoder) -> None:
@@ -120,7 +122,7 @@ def work_all(task: str, folder: Path, job: Job, told: Callable[[float], None]) -
     ]
     try:
         while any(process.poll() is None for process in running):
-            time.sleep(0.05)
+            time.sleep(POLL_S)
             told(len(list(folder.glob(f"*.{task}-done"))) / max(1, len(spool.buckets(folder))))
     finally:
         for process in running:

@@ -21,7 +21,7 @@ from sweeps.config.run import RunConfig
 from sweeps.corpora import building, sealing, tokens
 from sweeps.corpora.corpus import SECOND, Corpus, open_folder, read_manifest
 from sweeps.corpora.documents import Source
-from sweeps.corpora.mixture import PREFIX, Ingredient, MixedWindows, mix_corpora, parts_of
+from sweeps.corpora.mixture import PREFIX, Ingredient, MixedWindows, mix_corpora, parts_of, shares_read
 from sweeps.corpora.sources import huggingface
 from sweeps.corpora.sources.registry import source_of
 from sweeps.corpora.sources.token_shards import TokenShards
@@ -266,9 +266,8 @@ def _tell_reading(run: RunConfig, corpus: Corpus, report: Report) -> None:
     which = f"run {run.size} P={run.model.P} seed {run.seed}"
     windows, steps = windows_of(run, corpus), run.start_step + run.steps
     if isinstance(windows, MixedWindows):
-        names = [part.name for part in parts_of(run.corpus)]
-        shares = zip(names, windows.shares(steps), strict=True)
-        report(f"{which} reads " + ", ".join(f"{share:.2%} of {name}" for name, share in shares))
+        shares = shares_read(run.corpus, steps * run.batch)
+        report(f"{which} reads " + ", ".join(f"{share:.2%} of {name}" for name, share in shares.items()))
     if run.repeat and (epochs := windows.epochs(steps)) > 1:
         report(f"{which} reads its corpus {epochs:.1f} times")
 

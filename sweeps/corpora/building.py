@@ -137,7 +137,7 @@ def _check_dropped(order: Order, dropped: Dropped, total: int) -> None:
     raise ValueError(
         f"corpus {order.name}: {lost:,} of {total:,} documents would be dropped ({counts}), such as\n  "
         + "\n  ".join(shown)
-        + f"\nif that is right, {order.remedy}"
+        + (f"\nif that is right, {order.remedy}" if lost < total else "")
     )
 
 

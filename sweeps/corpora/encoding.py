@@ -1,37 +1,33 @@
-"""Texts to token ids: three times the library's rate for byte-level BPE, in bounded memory for any length.
+"""Texts to token ids by tiktoken, whose rate is six times that of tokenizers, in bounded memory for any length.
 
-Byte-level BPE cuts a text into words by a regular expression and encodes each by itself. So a word's ids
-are looked up where it has been seen before, and the library encodes the others. A tokenizer of another make
-is the library's alone. The ids are the library's either way, but where a text of a million characters has
-no place at which it can be cut, such as one run of blanks.
+tiktoken knows byte-level BPE alone. Where the merges of a tokenizer.json, its split and the characters of a text
+are such that both libraries must agree, tiktoken encodes the text, else tokenizers does. The ids are those of
+tokenizers, but where a text of 200,000 characters has no place at which it can be cut, such as one run of blanks.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sweeps.corpora.tokens import whole_texts
+from sweeps.corpora.tokens import END, QWEN2_SPLIT, whole_texts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-PIECE = 1_000_000  # characters encoded at a time: a longer text is cut
+PIECE = 200_000  # characters encoded at a time: a longer text is cut; tiktoken fails on a million blanks
 CONTEXT = 256  # characters on either side of a cut by which it is judged
 TRIES = 16  # places tried of each kind
-REMEMBERED = 300_000  # words whose ids are kept
-LONGEST = 64  # characters of a word that is kept
 # The split of GPT-2's tokenizer, which a byte-level one has unless its file says another.
 GPT2_SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+CLASSES = (r"\p{L}", r"\p{N}", r"\s")  # of both splits: a character is cut by which of them it belongs to
+FOLDED = {"\u017f", "\u212a"}  # long s and the sign of kelvin, which are s and k where case does not count
 CUTS = (r"\n(?=\w)", r"\w(?= \w)", r"\w(?=[^\w\s])", r".")  # a cut is after a match, best kinds first
-
-Split = Callable[[str], list[str]]
 
 
 class Encoder:
@@ -45,51 +41,29 @@ class Encoder:
         self.tokenizer.encode_special_tokens = literal
         added = tokenizer.get_added_tokens_decoder().values()
         self.marks = [token.content for token in added if not (literal and token.special)]
-        self.words = _Words(tokenizer)
-        self.split, self.normal = _word_split(json.loads(tokenizer.to_str()))
-        self.agreed = set(map(chr, range(128)))  # characters at which both ways are known to agree
-        self.odd: set[str] = set()
-        if self.split and not self._same_words("".join(map(chr, range(128)))):
-            self.split = None
+        self.quick = _quick(tokenizer, {token.content for token in added})
+        self.characters = Characters() if self.quick else None
 
     def ids(self, text: str) -> npt.NDArray[np.uint32]:
         """(tokens,) ids of a text."""
-        fast = self.split is not None and self._agrees(text)
-        encode = self._fast if fast else lambda piece: np.array(self._library(piece), np.uint32)
+        encode = self._quick if self._agrees(text) else self._library
         found = [encode(piece) for piece in self._pieces(text)]
         return found[0] if len(found) == 1 else np.concatenate(found)
 
-    def _fast(self, text: str) -> npt.NDArray[np.uint32]:
-        if self.normal and not text.isascii():
-            text = unicodedata.normalize("NFC", text)
-        assert self.split
-        return np.frombuffer(b"".join(map(self.words.__getitem__, self.split(text))), np.uint32)
-
-    def _library(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids
-        return ids
-
     def _agrees(self, text: str) -> bool:
-        """Whether the words of a text are cut as the library cuts them: each character is tried once."""
-        if any(mark in text for mark in self.marks):
-            return False
-        if text.isascii():
-            return True
-        seen = set(text)
-        for character in seen - self.agreed - self.odd:
-            (self.agreed if self._same_words(character) else self.odd).add(character)
-        return not seen & self.odd
+        """Whether both libraries give the same ids."""
+        known = self.characters is not None and self.characters.agree(text)
+        return known and not any(mark in text for mark in self.marks)
 
-    def _same_words(self, characters: str) -> bool:
-        """Whether both ways cut the same words where each character stands beside all kinds of others."""
-        assert self.split
-        assert self.tokenizer.pre_tokenizer
-        probe = "".join(
-            f"a{c}b 1{c}2 {c}{c} x {c}y\n{c}\t{c}3.{c}'{c}  {c}\n\n{c}'a{c}'s" for c in characters
-        )
-        probe = unicodedata.normalize("NFC", probe) if self.normal else probe
-        words = [probe[a:b] for _, (a, b) in self.tokenizer.pre_tokenizer.pre_tokenize_str(probe)]
-        return self.split(probe) == words
+    def _quick(self, text: str) -> npt.NDArray[np.uint32]:
+        if self.tokenizer.normalizer and not text.isascii():
+            text = self.tokenizer.normalizer.normalize_str(text)
+        found: npt.NDArray[np.uint32] = self.quick.encode_to_numpy(text, disallowed_special=())
+        return found
+
+    def _library(self, text: str) -> npt.NDArray[np.uint32]:
+        (found,) = self.tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        return np.array(found.ids, np.uint32)
 
     def _pieces(self, text: str) -> Iterator[str]:
         """A long text in pieces, cut where the tokens of either side do not depend on the other's."""
@@ -104,62 +78,123 @@ class Encoder:
         """The first place at which both sides have the same tokens apart as together; `near` if none has."""
         for place in _places(text, near):
             before, after = text[place - CONTEXT : place], text[place : place + CONTEXT]
-            if self._library(before + after) == self._library(before) + self._library(after):
+            apart = np.concatenate([self._library(before), self._library(after)])
+            if np.array_equal(self._library(before + after), apart):
                 return place
         return near
 
 
-class _Words(dict[str, bytes]):
-    """The ids of words, as the bytes of uint32, asked of the library once while there is room."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tokenizer = tokenizer
-
-    def __missing__(self, word: str) -> bytes:
-        ids = np.array(self.tokenizer.encode(word, add_special_tokens=False).ids, np.uint32).tobytes()
-        if len(word) <= LONGEST:
-            if len(self) >= REMEMBERED:
-                self.clear()
-            self[word] = ids
-        return ids
-
-
 def _places(text: str, near: int) -> Iterator[int]:
     """Where a text may be cut before `near`: ends of lines, then of words, then anywhere."""
-    begin = near - PIECE // 10
+    begin = near - PIECE // 2
     for kind in CUTS:
         found = [begin + match.end() for match in re.finditer(kind, text[begin:near], re.DOTALL)]
         yield from reversed(found[-TRIES:])
 
 
-def _word_split(description: dict[str, Any]) -> tuple[Split | None, bool]:
-    """The function that cuts a text into a tokenizer's words, and whether texts are normalised (NFC) first.
+class Characters:
+    """Which characters are of the same classes to both libraries, whose editions of Unicode may differ."""
 
-    None where the tokenizer is no byte-level BPE, or the package regex is not there.
-    """
+    def __init__(self) -> None:
+        from tokenizers import Regex, normalizers
+
+        every = {bytes([byte]): byte for byte in range(256)}
+        self.outside = [normalizers.Replace(Regex(of), "") for of in CLASSES]
+        self.inside = [_encoding(of, every) for of in CLASSES]
+        self.known: set[str] = set(FOLDED)
+        self.odd: set[str] = set(FOLDED)
+
+    def agree(self, text: str) -> bool:
+        """Whether no character of the text is odd; those that are met for the first time are looked up."""
+        if text.isascii():
+            return True
+        seen = set(text)
+        if new := seen - self.known:
+            self.known |= new
+            self.odd |= self._differ("".join(new))
+        return self.odd.isdisjoint(seen)
+
+    def _differ(self, characters: str) -> set[str]:
+        found: set[str] = set()
+        for outside, inside in zip(self.outside, self.inside, strict=True):
+            here = set(bytes(inside.encode_ordinary(characters)).decode())
+            found |= here ^ (set(characters) - set(outside.normalize_str(characters)))
+        return found
+
+
+def _encoding(split: str, ranks: dict[bytes, int]) -> Any:
+    """The encoding of a split and {bytes of a token: id}; what the split does not match has no token."""
+    import tiktoken
+
+    # Without any special token it looks for the empty one, which takes half its time.
+    special = {END: max(ranks.values()) + 1}
+    return tiktoken.Encoding("parscale", pat_str=split, mergeable_ranks=ranks, special_tokens=special)
+
+
+def _quick(tokenizer: Tokenizer, added: set[str]) -> Any:
+    """The tokenizer as tiktoken has it; None where the two might differ, or the package tiktoken is not there."""
+    description = json.loads(tokenizer.to_str())
+    split = _split(description.get("pre_tokenizer") or {})
     normalizer = (description.get("normalizer") or {}).get("type")
-    pattern = _pattern(description.get("pre_tokenizer") or {})
-    if description["model"]["type"] != "BPE" or normalizer not in (None, "NFC") or pattern is None:
-        return None, False
+    if split not in (GPT2_SPLIT, QWEN2_SPLIT) or normalizer not in (None, "NFC"):
+        return None
+    ranks = _ranks(description["model"], added)
     try:
-        import regex
+        return None if ranks is None else _encoding(split, ranks)
     except ModuleNotFoundError:
-        return None, False
-    compiled = regex.compile(pattern)
-    return (None if compiled.groups else compiled.findall), normalizer == "NFC"
+        return None
 
 
-def _pattern(step: dict[str, Any]) -> str | None:
+def _split(step: dict[str, Any]) -> str | None:
     """The regular expression of a byte-level pre-tokenizer, None of another."""
-    steps = step.get("pretokenizers") or [step]
-    last = steps[-1]
+    *before, last = step.get("pretokenizers") or [step]
     if last.get("type") != "ByteLevel" or last.get("add_prefix_space"):
         return None
-    if len(steps) == 1:
+    if not before:
         return GPT2_SPLIT if last.get("use_regex", True) else None
-    split = steps[0]
-    isolated = split.get("type") == "Split" and split.get("behavior") == "Isolated"
-    if len(steps) > 2 or last.get("use_regex", True) or not isolated or split.get("invert"):
+    isolated = before[0].get("type") == "Split" and before[0].get("behavior") == "Isolated"
+    if len(before) > 1 or last.get("use_regex", True) or not isolated or before[0].get("invert"):
         return None
-    found: str | None = split["pattern"].get("Regex")
+    found: str | None = before[0]["pattern"].get("Regex")
     return found
+
+
+def _ranks(model: dict[str, Any], added: set[str]) -> dict[bytes, int] | None:
+    """{bytes of an entry: id} of a BPE in which merging the pair that makes the lowest id is what its merges say.
+
+    That is so where each merge makes an entry of its own, ids rise with the merges, and each entry is encoded as
+    itself: then no pair that makes an entry without being a merge can come to stand side by side.
+    """
+    if model["type"] != "BPE" or any(model.get(name) for name in ("dropout", *AFFIXES)):
+        return None
+    vocab = {entry: number for entry, number in model["vocab"].items() if entry not in added}
+    merges = [pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]]
+    made = [vocab.get("".join(pair), -1) for pair in merges]
+    rising = all(first < second for first, second in zip([-1, *made], made, strict=False))
+    letters = _byte_letters()
+    whole = set(letters) <= set(vocab) and set(letters).issuperset("".join(vocab))
+    if not (rising and whole and _alone(vocab, merges)):
+        return None
+    return {bytes(letters[letter] for letter in entry): number for entry, number in vocab.items()}
+
+
+AFFIXES = ("continuing_subword_prefix", "end_of_word_suffix")
+
+
+def _alone(vocab: dict[str, int], merges: Iterable[list[str]]) -> bool:
+    """Whether each entry is encoded as itself."""
+    from tokenizers import Tokenizer, models
+
+    pairs = [(first, second) for first, second in merges]
+    found = Tokenizer(models.BPE(vocab, pairs)).encode_batch_fast(list(vocab), add_special_tokens=False)
+    return all(of.ids == [number] for of, number in zip(found, vocab.values(), strict=True))
+
+
+def _byte_letters() -> dict[str, int]:
+    """{letter by which a byte-level vocabulary writes a byte: the byte}: printed ones stand for themselves."""
+    from tokenizers import pre_tokenizers
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    printed = [ord(letter) for letter in letters if ord(letter) < 256]
+    others = [byte for byte in range(256) if byte not in printed]
+    return dict(zip(letters, printed + others, strict=True))

@@ -75,7 +75,7 @@ class MixedWindows(Steps):
 
     def read(self, windows: int) -> list[int]:
         """How many of the first `windows` windows are of each corpus."""
-        return [self._before(windows, part) for part in range(len(self.parts))]
+        return [self._before(windows, part) for part in range(len(self.weights))]
 
     def shares(self, steps: int) -> list[float]:
         """The share of each corpus in what `steps` steps read."""
@@ -91,7 +91,7 @@ class MixedWindows(Steps):
         """Windows of corpus `part` among the first `windows`: those that no earlier one takes, at its rate."""
         for rate in self._rates[:part]:
             windows -= (windows * rate + UNIT // 2) // UNIT
-        last = part == len(self.parts) - 1
+        last = part == len(self.weights) - 1
         return windows if last else (windows * self._rates[part] + UNIT // 2) // UNIT
 
     def window(self, index: int) -> Ids:
@@ -101,6 +101,13 @@ class MixedWindows(Steps):
             if self._before(index + 1, part) > mine:
                 return windows.window(mine)
         raise AssertionError("every window is of one corpus")
+
+
+def shares_read(mixture: str, windows: int) -> dict[str, float]:
+    """{corpus: its share of the first `windows` windows that a run on a mixture reads}; none of no window."""
+    parts = parts_of(mixture)
+    read = MixedWindows([], [part.weight for part in parts], 1).read(windows)
+    return {part.name: count / windows for part, count in zip(parts, read, strict=True)} if windows else {}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from parscale.cli.table_options import FormatOptions
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sweeps.config.run import RunConfig
 
 EXAMPLES = ("status demo", "status demo --domains")
 
@@ -34,6 +36,8 @@ def run(options: Options) -> str | int:
     frame = domains(folder) if options.domains else states(folder)
     if options.form == "json":
         return as_json(frame.to_dict("records"))
+    if frame.empty:
+        raise ValueError(f"{folder} has no runs yet; `parscale sweep` plans and trains them")
     if options.domains:
         title = f"{folder}: held-out loss by domain"
         show(_shown(frame, ["domain"], ["tokens"]), title, keys=3, form=options.form)
@@ -43,13 +47,19 @@ def run(options: Options) -> str | int:
         return 0
     for run in frame[frame["error"] != ""].to_dict("records"):
         print(f"{run['size']} P={run['P']} seed {run['seed']}: {run['error']}")
+    for line in _shares_of_mixtures(frame):
+        print(line)
     counts = frame["state"].value_counts()
     print(f"{len(frame)} runs: {', '.join(f'{count} {state}' for state, count in counts.items())}")
     return 0
 
 
 def states(folder: Path) -> pd.DataFrame:
-    """The state of a sweep's runs, with the tokens they count in and the finished ones' bits per byte."""
+    """The state of a sweep's runs, with the tokens they count in, the finished ones' bits per byte, and the
+    share of each corpus of a mixture in what a run has read: {corpus: share}.
+    """
+    import pandas as pd
+
     from sweeps.store.status import sweep_status
     from sweeps.store.store import Store
 
@@ -58,11 +68,34 @@ def states(folder: Path) -> pd.DataFrame:
     known = "bits_per_byte" in table  # not in tables of old
     bits: dict[str, float] = dict(zip(table["run_id"], table["bits_per_byte"], strict=True)) if known else {}
     configs, run_ids = store.configs(), list(frame.get("run_id", ()))
+    steps = zip(run_ids, frame.get("step", ()), strict=True)
     return frame.assign(
         tokenizer=[configs[run_id].tokenizer for run_id in run_ids],
         vocab=[configs[run_id].model.vocab for run_id in run_ids],
         bits_per_byte=[bits.get(run_id, math.nan) for run_id in run_ids],
+        mixture=pd.Series([_read(configs[run_id], step) for run_id, step in steps], frame.index, object),
     )
+
+
+def _read(run: RunConfig, step: int) -> dict[str, float]:
+    """The share of each corpus of a mixture in what a run has read at a step of its last stage."""
+    from sweeps.corpora import mixture
+
+    if not run.corpus.startswith(mixture.PREFIX):
+        return {}
+    return mixture.shares_read(run.corpus, (run.start_step + step) * run.batch if step else 0)
+
+
+def _shares_of_mixtures(frame: pd.DataFrame) -> Iterator[str]:
+    """What runs have read of each corpus of a mixture: the least and the most of them."""
+    for name, runs in frame[frame["mixture"].map(bool)].groupby("corpus"):
+        shares = [f"{_range([run[of] for run in runs['mixture']])} {of}" for of in runs["mixture"].iloc[0]]
+        yield f"{name}: read so far {', '.join(shares)}"
+
+
+def _range(shares: list[float]) -> str:
+    least, most = f"{min(shares):.2%}", f"{max(shares):.2%}"
+    return least if least == most else f"{least} to {most}"
 
 
 def domains(folder: Path) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256 as digest_of
 from pathlib import Path
@@ -98,7 +99,7 @@ class HubDataset:
             stream = datasets.load_dataset(path, configuration or None, split=self.split, streaming=True)
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             raise ValueError(
-                f"cannot read hf:{self.name}: {_reason(error)}; check the name and the connection, "
+                f"cannot read hf:{self.name}: {_reason(error).rstrip('.')}; check the name and the connection, "
                 "or take files you have with files:GLOB"
             ) from None
         self._check_columns(stream)
@@ -141,7 +142,8 @@ class HubDataset:
         while not fetched.ended:
             before = fetched.rows
             try:
-                self._stream(fetched)
+                with _one_try():
+                    self._stream(fetched)
             except Exception as error:  # those of the transport, the file formats and the library
                 if not fetched.rows and isinstance(error, ValueError):
                     raise
@@ -177,6 +179,18 @@ class HubDataset:
             fetched.ended = True
         finally:  # a stream of which no row came in this call does not know its place
             fetched.write(stream.state_dict() if fetched.rows > first else fetched.place)
+
+
+@contextmanager
+def _one_try() -> Iterator[None]:
+    """The library tries once: it would try for ten minutes and say nothing."""
+    from datasets import config
+
+    before, config.STREAMING_READ_MAX_RETRIES = config.STREAMING_READ_MAX_RETRIES, 1
+    try:
+        yield
+    finally:
+        config.STREAMING_READ_MAX_RETRIES = before
 
 
 def _plain(value: Any) -> bool:

@@ -93,7 +93,9 @@ class TokenShards:
             return {part: [_plain(self.folder / name, self.told) for name in parts[part]] for part in parts}
         paths = sorted(self.folder.rglob("*.bin"))
         if not paths:
-            raise ValueError(f"tokens:{self.name} holds no *.bin and no {MANIFEST}")
+            raise ValueError(
+                f"tokens:{self.name} holds no *.bin and no {MANIFEST}; name the folder of the shards"
+            )
         found: dict[str, list[Shard]] = {"train": [], "valid": []}
         for path in paths:
             held_out = HELD_OUT.search(str(path.relative_to(self.folder)).lower())
@@ -105,7 +107,9 @@ class TokenShards:
         """The tokenizer.json beside the shards, or the one that the manifest names."""
         path = self.folder / self.told.get("tokenizer", "tokenizer.json")
         if "tokenizer" in self.told and not path.is_file():
-            raise ValueError(f"{self.folder / MANIFEST} names the tokenizer {path.name}, which is not there")
+            raise ValueError(
+                f"{self.folder / MANIFEST} names the tokenizer {path.name}, which is not there; put it there, or leave it out"
+            )
         return path if path.is_file() else None
 
     @property
@@ -160,7 +164,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _plain(path: Path, told: dict[str, Any]) -> Shard:
     """A shard of a manifest, refused if the manifest says otherwise."""
     if not path.is_file():
-        raise ValueError(f"{path.parent / MANIFEST} names {path.name}, which is not there")
+        raise ValueError(
+            f"{path.parent / MANIFEST} names {path.name}, which is not there; put it there, or leave it out"
+        )
     size, item = path.stat().st_size, np.dtype(told["dtype"]).itemsize
     count, said = size // item, told.get("tokens", {}).get(path.name)
     if size % item or said not in (None, count):

@@ -99,8 +99,8 @@ def document_of(name: str, row: dict[str, Any], column: str, domain: str) -> Doc
     """
     wanted = column or next((known for known in COLUMNS if known in row), "")
     if wanted not in row:
-        named = f"`{column}`" if column else "`text` or `content`"
-        return Unreadable(name, f"no column {named}, only {', '.join(row) or 'none'}")
+        named, remedy = (f"`{column}`", "") if column else ("`text` or `content`", "; name one: #column=NAME")
+        return Unreadable(name, f"no column {named}, only {', '.join(row) or 'none'}{remedy}")
     text = row[wanted]
     if not isinstance(text, str):
         kind = "empty" if text is None else f"a {type(text).__name__}, not a string"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sweeps.corpora import build as corpora
-from sweeps.corpora.mixture import MixedWindows, parts_of
+from sweeps.corpora.mixture import MixedWindows, parts_of, shares_read
 from sweeps.corpora.tokens import Windows
 from tests.sweeps.made_text import text_of
 
@@ -23,6 +23,7 @@ def test_shares_are_the_weights_after_any_number_of_windows():
         assert counts == mixed.read(count)
         assert np.abs(np.array(counts) - count * np.array(mixed.weights)).max() < 2
     assert mixed.shares(150) == [counts / 600 for counts in mixed.read(600)]
+    assert list(shares_read("mix:55*a+30*b+15*c", 600).values()) == mixed.shares(150)
     assert mixed.shares(150) == pytest.approx(mixed.weights, abs=0.004)
 
 

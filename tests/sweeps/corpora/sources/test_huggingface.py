@@ -2,6 +2,10 @@
 
 import itertools
 import json
+import os
+import subprocess
+import sys
+import threading
 
 import datasets
 import pytest
@@ -9,6 +13,7 @@ import pytest
 import parscale
 from sweeps.corpora import build as corpora
 from sweeps.corpora.sources import huggingface
+from tests.sweeps.corpora.sources.loopback_hub import LoopbackHub
 from tests.sweeps.made_text import text_of
 
 
@@ -110,3 +115,31 @@ def test_a_dataset_that_cannot_be_reached_is_one_line(cache, monkeypatch, capsys
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("parscale corpus: cannot read hf:nobody/nothing: Couldn't reach")
     assert said.endswith("check the name and the connection, or take files you have with files:GLOB")
+
+
+@pytest.mark.slow
+def test_a_dataset_comes_over_http_and_the_same_command_goes_on_where_the_hub_went_away(cache):
+    rows = [json.dumps({"text": text_of(i)}) for i in range(200)]
+    files = {"train-0.jsonl": "\n".join(rows[:120]).encode(), "train-1.jsonl": "\n".join(rows[120:]).encode()}
+    program = "import sys, time; time.sleep = lambda s: None; import parscale; sys.exit(parscale.main())"
+    command = [sys.executable, "-c", program, "corpus", "hf:some/thing", "--vocab", "300", "--json"]
+    with LoopbackHub("some/thing", files) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        settings = os.environ | hub.settings | {"HF_HOME": str(cache / "hf")}
+        hub.cut["train-1.jsonl"] = 5_000
+        broken = subprocess.run(command, env=settings, capture_output=True, text=True)
+        hub.cut.clear()
+        again = subprocess.run(command, env=settings, capture_output=True, text=True)
+        hub.shutdown()
+    assert broken.returncode == 1
+    assert "broke off after 120 rows" in broken.stderr
+    assert broken.stderr.count("trying again") == len(huggingface.RETRIES_S)
+    assert again.returncode == 0, again.stderr
+
+    (folder := cache / "thing").mkdir()
+    for name, raw in files.items():
+        (folder / name).write_bytes(raw)
+    local = corpora.open_corpus(f"hf:{folder}", 300, lambda line: None)
+    streamed = json.loads(again.stdout)
+    assert streamed["sha256"] == local.manifest["sha256"]
+    assert streamed["train"]["documents"] + streamed["valid"]["documents"] == 200
