@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast soak ends lint bench browser pages docs release clean
+.PHONY: demo test fast soak ends lint bench browser plotly pages docs release clean
 
 # A current pip takes half the time of the one Python brings; --no-compile halves it again: Python compiles
 # what is imported, when it is first imported, and keeps it even where the surroundings ask it not to.
@@ -38,6 +38,12 @@ lint: $(VENV)/.installed
 
 browser:  ## Debian's chromium, which the tests of the page drive; nothing to do where it is installed
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
+
+PLOTLY := plotly.js-cartesian-dist-min@4.1.1
+plotly:  ## the library that draws the explorer's charts, into analysis/explorer/vendor/, as it was when it was taken
+	mkdir -p build/plotly && cd build/plotly && npm pack --silent $(PLOTLY) >/dev/null && tar xzf plotly.js-cartesian-dist-min-*.tgz
+	echo "79542150855a52c567260e3137095dbe2b744e6d702a5cabe67da246942fba7a  build/plotly/package/plotly-cartesian.min.js" | sha256sum -c --quiet
+	cp build/plotly/package/plotly-cartesian.min.js build/plotly/package/LICENSE analysis/explorer/vendor/
 
 pages: $(VENV)/.installed  ## what of the documentation commands write: outputs under examples, the command line
 	$(BIN)/python docs/tools/examples.py

@@ -8,7 +8,8 @@ const App = (() => {
   const FREE = { device: Object.keys(data.devices)[0], batch: 1, input: 512, output: 512, axis: "latency" };
   const DASHES = ["7 4", "2 3", "9 3 2 3", "12 4", "4 4", "1 4", "14 3 2 3 2 3", "5 2"];
   const faults = new Map(); // what was refused, by box
-  let state = State.first(data.sources[0], { ...FREE }), drawn = "", pending = false, charts = [];
+  let state = State.first(data.sources[0], { ...FREE }), drawn = "", pending = false, whole = false;
+  const charts = {}, stale = new Set(); // what is drawn, and what of it is out of date
 
   const sourceOf = (id) => data.sources.find((s) => s.id === id);
   const streams = (source) => "P" in source.axes && "N" in source.axes;
@@ -217,27 +218,44 @@ const App = (() => {
   }
 
   // ---- charts -------------------------------------------------------------------------------
-  function draw(v) {
-    const specs = { worth: streams(v.source) && v.law.axes.includes("P") && Charts.worth(v), loss: Charts.loss(v),
-      equal: v.over && v.law.axes.includes(v.over) && v.law.axes.includes(v.along) && v.source.axes[v.along].kind !== "levels" && Charts.equalLoss(v),
-      cost: "N" in v.source.axes && v.law.axes.includes("N") && Charts.cost(v) };
-    charts = specs;
+  const CHARTS = {
+    worth: (v) => streams(v.source) && v.law.axes.includes("P") && Charts.worth(v),
+    loss: (v) => Charts.loss(v),
+    equal: (v) => v.over && v.law.axes.includes(v.over) && v.law.axes.includes(v.along) && v.source.axes[v.along].kind !== "levels" && Charts.equalLoss(v),
+    cost: (v) => "N" in v.source.axes && v.law.axes.includes("N") && Charts.cost(v),
+  };
+  const inSight = (part) => { const { top, bottom } = part.getBoundingClientRect(); return bottom > -100 && top < innerHeight + 100; };
+  // Charts that no longer show the state: all of them, or those in sight; a slider moves these alone.
+  function draw(all) {
+    const v = view();
     $("along-row").hidden = v.axes.length < 2;
-    $("slice").textContent = specs.loss.shown < v.source.runs.loss.length ? ` ${specs.loss.shown} of ${v.source.runs.loss.length} runs lie on this slice.` : "";
-    for (const [name, spec] of Object.entries(specs)) {
+    for (const name of all ? Object.keys(CHARTS) : stale) {
       const figure = $(`${name}-figure`);
+      if (!all && !inSight(figure)) continue;
+      stale.delete(name);
+      const spec = charts[name] = CHARTS[name](v);
       figure.hidden = !spec;
-      if (!spec) continue;
-      const { click } = spec;
-      if (click) spec.click = (a, b) => moveTo(click(a, b));
-      Chart.draw($(`${name}-chart`), spec);
-      const table = figure.querySelector("details[open] table");
-      if (table) fillTable(table, spec);
+      if (spec) drawOne(figure, name, spec);
     }
+  }
+  function drawOne(figure, name, spec) {
+    const { click } = spec, table = figure.querySelector("details[open] table");
+    if (click) spec.click = (a, b) => moveTo(click(a, b));
+    if ("shown" in spec) { const all = sourceOf(state.source).runs.loss.length; $("slice").textContent = spec.shown < all ? ` ${spec.shown} of ${all} runs lie on this slice.` : ""; }
+    Chart.draw($(`${name}-chart`), spec);
+    if (table) fillTable(table, spec);
   }
   function fillTable(table, spec) {
     const [head, rows] = Tables.ofChart(spec);
     Tables.fill(table, spec.label, head, Tables.thinned(rows, 24));
+  }
+  // A chart as a file: its picture, or its numbers.
+  function save(kind, name) {
+    const file = `${name}-${sourceOf(state.source).title}`.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+    if (kind !== "csv") { Chart.save($(`${name}-chart`), kind, file); return; }
+    const href = URL.createObjectURL(new Blob([Tables.csv(charts[name])], { type: "text/csv" }));
+    make("a", { href, download: `${file}.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 10_000);
   }
   function moveTo(at) {
     const { axes } = sourceOf(state.source), found = {};
@@ -248,10 +266,19 @@ const App = (() => {
     }
     set({ at: found });
   }
+  // Other widths or colours: every chart, in sight or not.
+  function afresh() {
+    whole = true;
+    schedule();
+  }
+  function redraw() {
+    for (const name of Object.keys(CHARTS)) stale.add(name);
+    schedule();
+  }
   function schedule() {
     if (pending) return;
     pending = true;
-    requestAnimationFrame(() => { pending = false; draw(view()); });
+    requestAnimationFrame(() => { pending = false; draw(whole); whole = false; });
   }
 
   // ---- state --------------------------------------------------------------------------------
@@ -267,7 +294,7 @@ const App = (() => {
     showInputs(source);
     answers(view());
     if (write) history.replaceState(null, "", `#${State.toFragment(state)}`);
-    schedule();
+    redraw();
   }
 
   function complain(more = "") {
@@ -316,16 +343,18 @@ const App = (() => {
     }));
     document.querySelectorAll("button[data-save]").forEach((one) => one.addEventListener("click", () => {
       const name = one.closest("figure").id.replace("-figure", "");
-      Export.save(one.dataset.save, $(`${name}-chart`), charts[name], `${name}-${sourceOf(state.source).title}`);
+      save(one.dataset.save, name);
     }));
     addEventListener("hashchange", read);
-    addEventListener("resize", schedule);
+    addEventListener("resize", afresh);
+    addEventListener("scroll", schedule, { passive: true });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", afresh);
     addEventListener("beforeprint", () => {
       document.querySelectorAll("figure details").forEach((d) => { d.open = true; });
       document.documentElement.classList.add("printing");
-      draw(view());
+      draw(true);
     });
-    addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); schedule(); });
+    addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); afresh(); });
   }
 
   document.documentElement.classList.add("js");
@@ -333,7 +362,7 @@ const App = (() => {
   listen();
   read();
   performance.mark("numbers");
-  draw(view());
+  draw(true);
   performance.mark("charts");
   document.documentElement.dataset.ready = "charts";
   return { data, view, set, get state() { return state; } };

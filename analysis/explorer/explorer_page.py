@@ -23,8 +23,9 @@ from scaling.data.units import count_text
 from scaling.selection.equivalent_size import predicted
 
 SCRIPTS = (
-    "law_grid.js", "cost.js", "tables.js", "state.js", "svg_chart.js", "charts.js", "export.js", "app.js",
+    "law_grid.js", "cost.js", "tables.js", "state.js", "plotly_chart.js", "charts.js", "app.js",
 )  # fmt: skip
+PLOTLY = "vendor/plotly-cartesian.min.js"  # `make plotly` fetches it
 STREAMS = (1, 2, 4, 8)
 TOKENS = 512  # read and written by the batch whose cost is told
 ROWS = 40  # runs in a table for readers without JavaScript
@@ -82,7 +83,8 @@ def page_text(sources: Sequence[ExploredRuns], *, command: str, origin: str) -> 
         f"Made by: {escape(command)}; from: {escape(origin)}; parscale {release}. "
         "Laws and intervals are interpolated on grids that this file holds, costs evaluated in it; "
         "it asks nothing of the network. "
-        "Cost model and published losses: Chen et al. 2025, arXiv 2505.10475."
+        "Cost model and published losses: Chen et al. 2025, arXiv 2505.10475. "
+        "The page holds plotly.js (MIT licence, Plotly, Inc.)."
     )
     streams = any("P" in source.axes for source in sources)
     parts = {
@@ -94,6 +96,7 @@ def page_text(sources: Sequence[ExploredRuns], *, command: str, origin: str) -> 
         "BIBTEX": escape(BIBTEX.replace("VERSION", release)),
         "FOOTER": footer,
         "DATA": data.replace("<", "\\u003c"),
+        "PLOTLY": _text(PLOTLY).replace("</script", "<\\/script"),
         "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
     }
     return re.sub(r"@([A-Z]+)@", lambda match: parts[match[1]], _text("page.html"))

@@ -5,8 +5,8 @@ const Law = (() => {
   const NEAR = 6, CUBIC = 4;
   let sources = [];
 
-  const floats = (text, Kind) => new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-  const read32 = (of, names) => { for (const name of names) if (of && of[name] !== undefined) of[name] = floats(of[name], Float32Array); };
+  const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  const read = (of, names) => { for (const name of names) if (of && of[name] !== undefined) of[name] = floats(of[name]); };
 
   // Reads the numbers of every law; called once, before anything is asked.
   function unpack(data) {
@@ -14,12 +14,13 @@ const Law = (() => {
     for (const source of sources) {
       for (const law of Object.values(source.laws)) {
         law.source = source;
-        law.values = floats(law.loss, Float64Array);
-        read32(law.interval, ["lower", "upper", "farLower", "farUpper", "why"]);
+        law.values = floats(law.loss);
+        read(law.interval, ["lower", "upper", "centre", "scale"]);
+        for (const way of law.interval?.ways ?? []) read(way, ["change"]);
       }
-      read32(source.pool.forecast, ["lower", "loss", "upper"]);
+      read(source.pool.forecast, ["lower", "loss", "upper"]);
       if (!source.worth) continue;
-      for (const one of [...Object.values(source.worth.laws), source.worth.together]) read32(one, ["estimate", "lower", "upper"]);
+      for (const one of [...Object.values(source.worth.laws), source.worth.together]) read(one, ["lower", "share", "above"]);
     }
   }
 
@@ -68,10 +69,16 @@ const Law = (() => {
     const [below, above] = [sum(own.lower, along), sum(own.upper, along)].map((step) => (Number.isFinite(step) ? step : NaN)); // an end is open
     const found = { loss: value, lower: Math.max(value - below, 0), upper: value + above, beyond: "" };
     if (!Number.isFinite(found.lower) || inside(law, at)) return found;
-    const nearest = along.map(({ first, w, size }) => ({ first: first + w.indexOf(Math.max(...w)), w: [1], size }));
-    const why = sum(own.why, nearest);
-    return { ...found, lower: Math.min(found.lower, Math.exp(sum(own.farLower, along))),
-      upper: Math.max(found.upper, Math.exp(sum(own.farUpper, along))), beyond: own.said[why < 0 ? own.said.length - 1 : why] };
+    const { lower, upper, said } = alone(own, along);
+    return { ...found, lower: Math.min(found.lower, lower), upper: Math.max(found.upper, upper), beyond: said };
+  }
+  // The forecast of one law alone (scaling.forecasting.widened): the way out with the largest change counts.
+  function alone({ centre, scale, ways, ratios, said }, along) {
+    const middle = sum(centre, along), spread = Math.exp(sum(scale, along));
+    const changes = ways.map((way) => Math.abs(sum(way.change, along))), most = Math.max(0, ...changes), way = ways[changes.indexOf(most)];
+    const { first, w } = weights([ratios], Math.min(Math.asinh(most / spread), ratios[ratios.length - 1]), CUBIC);
+    const half = w.reduce((total, x, i) => total + x * (way ?? ways[0]).half[first + i], 0) * Math.hypot(spread, most);
+    return { lower: Math.exp(middle - half), upper: Math.exp(middle + half), said: most > 0 ? way.said : said };
   }
 
   // The forecast of the laws together; null where there is none.
@@ -106,12 +113,14 @@ const Law = (() => {
     const own = source.worth && source.worth.together;
     return own ? ends(source, own, at) : null;
   }
+  // The upper end as a share (worth_grid.py), so that it may be open; below its first P a distance goes with ln P.
   function ends(source, own, at) {
     if (!own) return { lower: NaN, upper: NaN };
-    const along = place(source.axes, ["N", "P"], source.worth.nodes, at, CUBIC);
-    const [estimate, lower, upper] = ["estimate", "lower", "upper"].map((name) => at.N * Math.exp(sum(own[name], along)));
-    const open = (end, otherwise) => (Number.isFinite(end) && end > 0 ? end : otherwise); // nodes beside it may be
-    return { estimate: open(estimate, Infinity), lower: open(lower, 0), upper: open(upper, Infinity) };
+    const { nodes } = source.worth, P = Math.max(at.P, Math.exp(nodes.P[0][0])), some = Math.log(at.P) / Math.log(P);
+    if (!some) return { estimate: at.N, lower: at.N, upper: at.N };
+    const along = place(source.axes, ["N", "P"], nodes, { ...at, P }, CUBIC), below = sum(own.lower, along);
+    const [centre, above] = ["share", "above"].map((name) => -some * Math.log(Math.max(sum(own[name], along), 0)));
+    return { estimate: at.N * Math.exp(centre), lower: Number.isFinite(below) ? at.N * Math.exp(some * below) : 0, upper: at.N * Math.exp(centre + above) };
   }
 
   return { unpack, inner, outer, loss, interval, together, worth, worthTogether };

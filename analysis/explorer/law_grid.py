@@ -57,6 +57,6 @@ def can_be_explored(fit: scaling.Fit, axes: Mapping[str, PageAxis]) -> bool:
     return bool(np.isfinite(losses(fit.law, loss_grid(axes, fit.law))).all())
 
 
-def encoded(numbers: Array, kind: str = "<f4") -> str:
-    """Numbers as base64 of little-endian floats; kind: "<f8" or "<f4"."""
-    return base64.b64encode(numbers.astype(kind).tobytes()).decode("ascii")
+def encoded(numbers: Array) -> str:
+    """Numbers as base64 of little-endian floats of four bytes."""
+    return base64.b64encode(numbers.astype("<f4").tobytes()).decode("ascii")

@@ -16,6 +16,7 @@ BELOW, ABOVE = 4.0, 100.0  # factors by which a log axis goes on beyond the runs
 STREAMS = 64  # P goes at least so far
 FEW = 10_000  # whole values below this are counts: experts, layers, epochs
 CUBIC = 4  # nodes along an axis that an interval is interpolated through
+NEARER = 1.5  # power of the way by which nodes beyond the runs are denser near them, where intervals bend
 OUT = 1e-9  # distance, on the inner scale, from the runs' range at which a node is outside
 
 
@@ -67,14 +68,16 @@ class PageAxis:
         if self.least < self.low and below:
             parts.insert(0, self._spaced(self.least, float(low), below))
         if self.most > self.high and above:
-            parts.append(self._spaced(float(high), self.most, above))
+            count = (above + 1) // 2 if self.whole else above  # such an axis goes less far
+            parts.append(self._spaced(float(high), self.most, count, NEARER))
         return tuple(parts)
 
-    def _spaced(self, low: float, high: float, count: int) -> Array:
-        """Evenly spaced from low to high; between them whole values where the axis takes no others."""
+    def _spaced(self, low: float, high: float, count: int, power: float = 1.0) -> Array:
+        """From low to high, evenly or by a power of the way; between them whole values where the axis takes no others."""
         if low == high:
             return self.inner([low])
-        even = np.linspace(self.inner(low), self.inner(high), max(count, 2))
+        start, end = self.inner(low), self.inner(high)
+        even = start + (end - start) * np.linspace(0, 1, max(count, 2)) ** power
         if self.whole:
             even[1:-1] = self.inner(np.round(self.outer(even[1:-1])))
             even = np.unique(even)
@@ -172,6 +175,21 @@ def node_weights(nodes: Array, x: Array, most: int) -> Array:
             others = np.delete(near, i)
             out[k, start + i] = np.prod((x[k] - others) / (a - others))
     return out
+
+
+def gaps_filled(values: Array, grid: PointGrid, beyond: bool = False) -> Array:
+    """Values at the points of a grid, (K,), those missing between known ones along the first axis read off these.
+
+    An end that was found on both sides and not between is a search that failed. beyond: those after the last and
+    before the first known one too, by these; else they are inf.
+    """
+    nodes = grid.nodes(next(iter(grid.parts)))
+    table, outside = values.reshape(nodes.size, -1).copy(), None if beyond else np.inf
+    for column in table.T:
+        known = np.isfinite(column)
+        if known.any():
+            column[~known] = np.interp(nodes[~known], nodes[known], column[known], outside, outside)
+    return table.ravel()
 
 
 def read_between(values: Array, few: PointGrid, grid: PointGrid) -> Array:

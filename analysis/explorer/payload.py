@@ -141,7 +141,7 @@ def law_payload(name: str, fit: scaling.Fit, axes: Mapping[str, PageAxis], looke
         "axes": list(law.axes),
         "fields": ", ".join(f"{n} {float(getattr(law, n)):.4g}" for n in law.names()),
         "nodes": grid.told(),
-        "loss": law_grid.encoded(losses, "<f8"),
+        "loss": law_grid.encoded(losses),
         "error": _known(law_grid.interpolation_error(law, grid, losses)),
         "interval": interval_grid(fit, axes, LEVEL) if known else None,
         "lookedAt": looked_at,
@@ -165,12 +165,12 @@ def _worths(
 ) -> dict[str, Any]:
     """What streams are worth on one grid: by each law, and by all with evidence together."""
     counted = [name for name in worths if weights.get(name, 0.0) > 0]
-    told = {"nodes": grid.told(), "laws": {name: worth_grid.told(one) for name, one in worths.items()}}
+    told = {"nodes": grid.told(), "laws": {name: worth_grid.told(one, grid) for name, one in worths.items()}}
     if not counted:
         return told
     share = np.array([weights[name] for name in counted])
     together = worth_grid.over_laws([worths[name] for name in counted], share, LEVEL)
-    return told | {"together": worth_grid.told(together), "counted": counted}
+    return told | {"together": worth_grid.told(together, grid), "counted": counted}
 
 
 def _known(value: float | None) -> float | None:

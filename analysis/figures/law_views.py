@@ -21,7 +21,8 @@ from analysis.figures.panel_parts import (
     r2_and_rmse,
     say_empty,
 )
-from analysis.figures.paper_forms import ROOM, Predict, fig2, shaded
+from analysis.figures.paper_forms import ROOM, fig2
+from analysis.figures.prediction_bands import Predict, draw_band
 from analysis.output import figure_style
 from scaling import Fit, Status
 from scaling.data.groups import backbones, corpus_name, split_by_corpus
@@ -97,10 +98,8 @@ def _rival_panel(axes: Axes, near: pd.DataFrame, N: float, laws: Mapping[str, An
 def _rival_band(axes: Axes, N: float, edge: float, up_to: float, band: Predict) -> None:
     """The interval of the law that has one: within the runs, and as a forecast beyond; the curves set the scale."""
     low, high = axes.get_ylim()
-    P = np.unique([*np.geomspace(1, edge, 8), *np.geomspace(edge * 1.05, up_to, 6)])
-    seen = band(N=N, P=P)
-    inside = seen["inside"].to_numpy(bool) if "inside" in seen else edge >= P
-    shaded(axes, P, (seen["new_lower"].to_numpy(), seen["new_upper"].to_numpy()), inside, figure_style.BLUE)
+    parts = np.geomspace(1, edge, 4), np.geomspace(edge * 1.05, up_to, 3)
+    draw_band(axes, band, {"N": N}, "P", parts, figure_style.BLUE)
     room = ROOM * (high - low)
     axes.set_ylim(max(low - room, axes.get_ylim()[0]), min(high + room, axes.get_ylim()[1]))
 

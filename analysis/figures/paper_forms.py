@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,14 @@ from analysis.figures.panel_parts import (
     r2_and_rmse,
     say_empty,
 )
+from analysis.figures.prediction_bands import Predict, draw_band
 from analysis.output import figure_style
 from scaling.data.groups import backbones, corpus_name, split_by_corpus
 from scaling.data.runs import finished_runs
 
-Predict = Callable[..., pd.DataFrame]  # `Fit.predict`: N=, P= to a table with loss, new_lower, new_upper
 PAD, FURTHER = 1.08, 2.5  # curves go so far beyond the runs, with a band further
 ROOM = 0.35  # of the range of runs and curves: how far a band may stretch a panel before it leaves it
 ONE_CURVE = 2e-3  # of that range: curves of P closer than this are drawn as one
-INTERVAL, FORECAST = "95% prediction interval", "forecast (may be cut)"
 ANY_P: dict[str, Any] = {"color": figure_style.BLACK, "linewidth": 1.0}
 
 
@@ -138,18 +137,18 @@ def _law_panel(
         }
         axes.errorbar(rows["N"], rows["loss"], yerr=bars, zorder=4, **edge, **looks[P])
     if law is not None:
-        _law_curves(axes, good, law, looks)
+        drawn = _law_curves(axes, good, law, looks)
         low, high = axes.get_ylim()
         if band is not None:
-            _bands(axes, good, band, looks)
+            _bands(axes, good, band, {P: looks[P]["color"] for P in {drawn[0], drawn[-1]}})
         room = ROOM * (high - low)
         axes.set_ylim(max(low - room, axes.get_ylim()[0]), min(high + room, axes.get_ylim()[1]))
     figure_style.size_ticks(axes, backbones(good))
     axes.set_xlabel(N_LABEL)
 
 
-def _law_curves(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, dict[str, Any]]) -> None:
-    """The law at each P, dashed beyond the runs; one black curve where P changes nothing."""
+def _law_curves(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, dict[str, Any]]) -> list[int]:
+    """The law at each P, dashed beyond the runs; one black curve where P changes nothing. The P drawn."""
     low, high = runs["N"].min(), runs["N"].max()
     N = np.geomspace(low / PAD, high * FURTHER, 160)
     streams = sorted({int(P) for P in runs["P"]})
@@ -157,35 +156,23 @@ def _law_curves(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, di
     apart = np.ptp(np.array(list(losses.values())), axis=0).max()
     one = apart < ONE_CURVE * float(runs["loss"].max() - runs["loss"].min())
     beyond = high * PAD < N
-    for P in streams[:1] if one and len(streams) > 1 else streams:
-        look = ANY_P if one and len(streams) > 1 else {"color": looks[P]["color"], "linewidth": 1.0}
+    same = one and len(streams) > 1
+    drawn = streams[:1] if same else streams
+    for P in drawn:
+        look = ANY_P if same else {"color": looks[P]["color"], "linewidth": 1.0}
         label = "law, the same for every $P$" if look is ANY_P else None
         axes.plot(N[~beyond], losses[P][~beyond], zorder=3, label=label, **look)
         axes.plot(N[beyond], losses[P][beyond], linestyle=(0, (4, 2)), zorder=3, **look)
     axes.plot([], [], color=figure_style.GREY, linestyle=(0, (4, 2)), label="law beyond the runs")
+    return drawn
 
 
-def _bands(axes: Axes, runs: pd.DataFrame, band: Predict, looks: Mapping[int, dict[str, Any]]) -> None:
-    """The prediction interval at the least and the largest P: within the runs, and as a forecast beyond."""
+def _bands(axes: Axes, runs: pd.DataFrame, band: Predict, colors: Mapping[int, str]) -> None:
+    """The prediction interval at some P: within the runs, and as a forecast beyond."""
     low, high = float(runs["N"].min()), float(runs["N"].max())
-    at = np.unique([*np.geomspace(low, high, 14), *np.geomspace(high * 1.01, high * FURTHER, 6)])
-    for P in sorted({int(runs["P"].min()), int(runs["P"].max())}):
-        seen = band(N=at, P=P)
-        if not np.isfinite(seen[["new_lower", "new_upper"]].to_numpy()).any():
-            continue
-        ends = seen["new_lower"].to_numpy(), seen["new_upper"].to_numpy()
-        inside = seen["inside"].to_numpy(bool) if "inside" in seen else at <= high
-        shaded(axes, at, ends, inside, color=looks[P]["color"])
-
-
-def shaded(axes: Axes, at: Any, ends: tuple[Any, Any], inside: Any, color: str) -> None:
-    """A 95% prediction interval, paler where it is a forecast beyond the runs."""
-    outside = ~inside | np.roll(~inside, 1) & (np.arange(len(at)) > 0) | np.append(~inside[1:], [False])
-    for where, alpha, words in ((inside, 0.22, INTERVAL), (outside, 0.1, FORECAST)):
-        look: dict[str, Any] = {"color": color, "alpha": alpha, "linewidth": 0, "zorder": 1}
-        axes.fill_between(at, *ends, where=where, **look)
-        if (where & np.isfinite(ends[0]) & np.isfinite(ends[1])).sum() > 1:
-            axes.fill_between([], [], color=figure_style.GREY, alpha=2 * alpha, linewidth=0, label=words)
+    parts = np.geomspace(low, high, 6), np.geomspace(high * 1.01, high * FURTHER, 3)
+    for P, color in sorted(colors.items()):
+        draw_band(axes, band, {"P": P}, "N", parts, color)
 
 
 def _law_lines(runs: pd.DataFrame, law: Any) -> tuple[str, ...]:

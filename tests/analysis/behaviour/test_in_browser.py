@@ -28,7 +28,7 @@ def test_size_and_time_to_the_charts(page, page_file, capsys):
     with capsys.disabled():
         size = page_file.stat().st_size
         print(f"\nexplore page: {size / 1e6:.2f} MB, numbers after {numbers:.0f} ms, charts {charts:.0f} ms")
-    assert size < 1e6
+    assert size < 2e6
     assert charts < 15_000  # 1.5 s on two quiet cores
 
 
@@ -60,10 +60,13 @@ def test_losses_and_intervals_are_those_of_predict(asked, sources, points):
             ours, python = np.array(by_law[name], dtype=float), source.fits[name].predict(N=N, P=P)
             ends = python[["new_lower", "new_upper"]].to_numpy()
             error = np.abs(ours[:, 1:3] - ends).max(1) / (np.diff(ends)[:, 0] / 2)
-            inside = python["inside"].to_numpy()
-            assert np.quantile(error[inside], [0.5, 0.95]) == pytest.approx(0, abs=0.02), name
-            assert np.quantile(error[~inside], 0.75) < 0.2, name
-            assert np.quantile(error[~inside], 0.9) < 0.5, name
+            known = ends[:, 0] > 0  # where predict itself found an end
+            assert np.quantile(error[known], [0.5, 0.95]) == pytest.approx(0, abs=0.05), name
+            worth = source.fits[name].equivalent_N(N, P)
+            some = (P > 1) & (worth["upper"] < source.axes["N"].most)
+            ends = worth.loc[some, ["lower", "upper"]].to_numpy()
+            off = np.abs(np.log(ours[some, 4:6] / ends)).max(1) / np.log(ends[:, 1] / ends[:, 0]) * 2
+            assert np.quantile(off, [0.5, 0.9]) == pytest.approx(0, abs=0.06), name
 
 
 def test_laws_together_are_the_forecast(asked, sources, points):
@@ -85,7 +88,7 @@ def test_worth_is_that_of_equivalent_n(asked, sources, points):
     np.testing.assert_allclose(ours[some, 3], python["equivalent_N"], rtol=1e-4)
     half = np.log(python["upper"] / python["lower"]).to_numpy() / 2
     error = np.abs(np.log(ours[some, 4:6] / python[["lower", "upper"]].to_numpy())).max(1) / half
-    assert np.quantile(error, 0.8) < 0.06
+    assert np.quantile(error, 0.95) < 0.03
 
 
 def test_costs_agree_with_python(page):
@@ -221,11 +224,11 @@ def test_the_address_carries_the_point_and_the_way_back(page, page_file):
 
 
 def test_seven_rivals_have_seven_colours_that_stay(page):
-    colours = """() => Object.fromEntries([...document.querySelectorAll('#worth-chart g[clip-path] path')]
-      .filter((p) => p.style.strokeDasharray && p.style.fill === 'none').map((p) => [p.style.strokeDasharray, p.style.stroke]))"""
+    colours = """() => Object.fromEntries(document.getElementById('worth-chart').data
+      .filter((t) => t.line && t.line.dash && t.line.dash !== 'solid').map((t) => [t.line.dash, t.line.color]))"""
     for box in page.query_selector_all("#rivals input"):
         box.check()
-    until(page, "document.querySelectorAll('#worth-chart g[clip-path] path').length > 9")
+    until(page, "document.querySelectorAll('#worth-chart .js-line').length > 8")
     every = page.evaluate(colours)
     assert len(every) == 6  # the baseline knows no streams
     assert len(set(every.values())) == 6
@@ -242,10 +245,12 @@ def test_charts_are_drawn_have_tables_and_move_the_point(page):
     for name in ("worth", "loss", "equal", "cost"):
         page.click(f"#{name}-figure summary")
         until(page, f"document.querySelectorAll('#{name}-table tr').length > 8")
-    ticks = page.evaluate("[...document.querySelectorAll('#loss-chart text')].map((t) => t.textContent)")
+    ticks = page.evaluate(
+        "[...document.querySelectorAll('#loss-chart .xtick text')].map((t) => t.textContent)"
+    )
     assert {"1B", "2B"} <= set(ticks)
     assert not any("G" in t for t in ticks)
-    page.locator("#equal-chart svg").click(position={"x": 150, "y": 120})
+    page.locator("#equal-chart .nsewdrag").click(position={"x": 90, "y": 60})
     until(page, "App.state.at.N < 1.5e9 && App.state.at.P > 2")
 
 
@@ -264,7 +269,7 @@ def test_files_are_what_is_drawn(page):
 def test_the_answers_are_in_sight(page, width, height):
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark")
-    until(page, f"document.querySelector('#worth-chart svg').width.baseVal.value < {width}")
+    until(page, f"document.querySelector('#worth-chart .main-svg').width.baseVal.value < {width}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     bottom = "document.querySelector('PART').getBoundingClientRect().bottom"
     if width > 800:
@@ -304,8 +309,6 @@ def test_a_law_of_other_axes_has_its_own_controls_and_charts(chromium, tmp_path)
     python = fit.law.predict(N=2e8, D=5e9, optimiser="muon")
     assert float(row[2]) == pytest.approx(python, abs=1e-4)
     tab.select_option("#along", "D")
-    until(
-        tab, "[...document.querySelectorAll('#loss-chart text')].some((t) => t.textContent.startsWith('D,'))"
-    )
+    until(tab, "document.querySelector('#loss-chart .xtitle').textContent.startsWith('D,')")
     assert json.loads(tab.evaluate("JSON.stringify(App.state.at)")) == {"N": 2e8, "D": 5e9, "optimiser": 2}
     tab.close()

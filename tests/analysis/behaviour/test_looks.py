@@ -28,7 +28,7 @@ def test_on_a_phone_charts_keep_their_height_and_the_page_its_width(page):
         page.locator(f"#rivals input[value={name}]").set_checked(True)
     page.wait_for_timeout(300)
     for chart in ("worth", "loss", "cost"):
-        plot = page.locator(f"#{chart}-chart svg").bounding_box()
+        plot = page.locator(f"#{chart}-chart .main-svg").first.bounding_box()
         assert plot["height"] > 150
         assert plot["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,8 +1,10 @@
 """The page as a file: what it refers to, what it shows without JavaScript, what is refused."""
 
+import hashlib
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,8 @@ import scaling
 from analysis import explorer
 from analysis.explorer.explored_runs import read_sources
 from analysis.explorer.explorer_page import page_text
+
+VENDOR = Path(explorer.__file__).parent / "vendor"
 
 
 @pytest.fixture(autouse=True)
@@ -42,12 +46,23 @@ def test_into_a_folder_the_page_goes_under_its_own_name(tmp_path, stack_fits, mo
 
 
 def test_the_page_is_small_and_refers_to_nothing_outside(text):
-    assert len(text) < 1e6
-    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", text)
+    assert len(text) < 2e6
+    library = (VENDOR / "plotly-cartesian.min.js").read_text().replace("</script", "<\\/script")
+    assert text.count(library) == 1
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", text.replace(library, ""))
     assert "default-src 'none'" in text
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
     assert data["sources"][0]["title"] == "Stack-V2 Python"
     assert not re.search(r"@[A-Z]+@", text)
+
+
+def test_the_library_is_the_one_that_make_fetches(request):
+    library = (VENDOR / "plotly-cartesian.min.js").read_bytes()
+    recipe = (request.config.rootpath / "Makefile").read_text()
+    version = re.search(rb"plotly\.js \(cartesian - minified\) v([\d.]+)", library)[1].decode()
+    assert f"plotly.js-cartesian-dist-min@{version}" in recipe
+    assert hashlib.sha256(library).hexdigest() in recipe
+    assert "MIT" in (VENDOR / "LICENSE").read_text()
 
 
 def test_names_cannot_become_markup(text):

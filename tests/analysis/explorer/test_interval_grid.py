@@ -26,12 +26,19 @@ def told(fit, axes):
     return interval_grid(fit, axes, 0.95)
 
 
+def numbers(text):
+    return np.frombuffer(base64.b64decode(text), "<f4").astype(float)
+
+
 def test_everything_is_plain_and_has_a_value_a_point(told, axes):
     assert json.loads(json.dumps(told, allow_nan=False)) == told
     size = np.prod(shown_grid(axes).shape(axes))
-    for name in ("lower", "upper", "farLower", "farUpper", "why"):
-        assert len(base64.b64decode(told[name])) == 4 * size
-    assert all(isinstance(words, str) for words in told["said"])
+    for values in (
+        *(told[name] for name in ("lower", "upper", "centre", "scale")),
+        *(way["change"] for way in told["ways"]),
+    ):
+        assert numbers(values).size == size
+    assert all(len(way["half"]) == len(told["ratios"]) for way in told["ways"])
 
 
 def test_within_the_runs_ends_are_those_of_predict_to_a_fiftieth_of_the_half_width(fit, axes):
@@ -49,18 +56,23 @@ def test_within_the_runs_ends_are_those_of_predict_to_a_fiftieth_of_the_half_wid
         assert np.abs(ours - python[f"new_{end}"]).to_numpy() / half == pytest.approx(0, abs=0.02)
 
 
-def test_beyond_the_runs_is_the_forecast_of_this_law(fit, axes, told):
+def test_beyond_the_runs_the_parts_make_the_forecast_of_this_law(fit, axes, told):
     grid = shown_grid(axes)
-    points = {name: x[-3:] for name, x in grid.points(axes).items()}
-    far = np.frombuffer(base64.b64decode(told["farUpper"]), "<f4")[-3:]
-    plain = plain_steps(fit, grid, 0.95)["upper"][-3:]
+    out = np.flatnonzero(~fit.predict(grid.points(axes), method="covariance")["inside"].to_numpy())[::40]
+    points = {name: x[out] for name, x in grid.points(axes).items()}
+    change = np.abs([numbers(way["change"])[out] for way in told["ways"]])
+    scale, way = np.exp(numbers(told["scale"])[out]), change.argmax(0)
+    half = [
+        np.interp(np.arcsinh(most / s), told["ratios"], told["ways"][w]["half"]) * np.hypot(s, most)
+        for most, s, w in zip(change.max(0), scale, way, strict=True)
+    ]
+    plain, loss = plain_steps(fit, grid, 0.95), fit.law.predict(**points)
     python = fit.predict(points)
-    assert not python["inside"].any()
-    widest = np.maximum(np.exp(far), python["loss"] + plain)  # as the page shows it
-    assert widest.to_numpy() == pytest.approx(python["new_upper"].to_numpy(), rel=2e-3)
-    assert told["said"][int(np.frombuffer(base64.b64decode(told["why"]), "<f4")[-1])].startswith(
-        "drift along"
-    )
+    for end, side, widest in (("lower", -1, np.minimum), ("upper", 1, np.maximum)):
+        alone = np.exp(numbers(told["centre"])[out] + side * np.array(half))
+        ours = widest(alone, loss + side * plain[end][out])  # as the page shows it
+        assert ours == pytest.approx(python[f"new_{end}"].to_numpy(), rel=2e-3)
+    assert {told["ways"][w]["said"][:12] for w in way} == {"drift along "}
 
 
 def test_a_law_of_sizes_alone_has_one_axis(stack):

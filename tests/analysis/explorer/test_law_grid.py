@@ -94,7 +94,7 @@ def test_a_law_of_the_users_own_axes_is_on_the_page(own, tmp_path):
     law = told["laws"]["DeepLaw"]
     assert law["formula"] == "Loss of width, depth and tokens"
     assert law["error"] < 1e-5
-    assert law["interval"]["farLower"]
+    assert law["interval"]["centre"]
     assert told["worth"] is None
     assert told["pool"]["weights"]["DeepLaw"] > 0.99  # beside the registered law of these axes
 
