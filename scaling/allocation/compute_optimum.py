@@ -17,7 +17,7 @@ from scaling.allocation.frontier import Frontier, frontier
 from scaling.allocation.isoflop import IsoFlop, isoflop, lengthened
 from scaling.allocation.optimal_size import OptimalSize
 from scaling.allocation.power_law import PowerLaw
-from scaling.data.any_table import as_frame
+from scaling.data.any_table import as_runs
 from scaling.data.compute_units import compute_in_base_units, compute_ratio, unit_doubt
 from scaling.data.levels import approximate_C
 from scaling.data.reading import reading_of
@@ -45,6 +45,7 @@ DRAWS = 400  # of the fitted law, for the figure's band
 SPREAD = 1.05  # runs of one budget whose C differs by more are a window of compute
 APART = 1.25  # estimates of N further apart than this are said to differ
 OFF = 0.05  # C this far from 6 N P D is said to be counted in another way
+AXES = ("N", "P", "D", "C")  # of the runs
 UNTOLD = (Status.TOO_FEW, Status.FLAT)  # fits of which no optimum is told
 
 
@@ -63,7 +64,7 @@ class Runs:
     @classmethod
     def of(cls, runs: Any, units: Mapping[str, str] | None = None) -> Runs:
         """From a table with N, D, loss and C (6 N P D where missing); ValueError for runs of several P."""
-        frame = as_frame(runs, "runs")
+        frame = as_runs(runs, "runs", AXES, assume=True)
         names = ("N", "D", "C") if "C" in frame and frame["C"].notna().all() else ("N", "D")
         data, _ = arrays(frame, names)
         streams = streams_of(frame).get("P", np.ones(1))

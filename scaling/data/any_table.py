@@ -110,15 +110,18 @@ def _tidy(frame: pd.DataFrame, option: str) -> pd.DataFrame:
         raise ValueError(f"{option}: {error}") from None
 
 
-def as_runs(given: Any, option: str = "table", axes: Iterable[str] | None = None) -> pd.DataFrame:
+def as_runs(
+    given: Any, option: str = "table", axes: Iterable[str] | None = None, *, assume: bool = False
+) -> pd.DataFrame:
     """A table of runs as a DataFrame under our names, guesses told in its attrs (`scaling.data.reading`).
 
-    axes: those of the laws that it is for, where that is known: P is looked at if it is among them.
+    axes: those of the laws that it is for, where that is known: P is looked at if it is among them. assume: P = 1 where
+    no column tells streams, as `read_runs` does; where one may, it is asked for.
 
     Columns such as num_params, tokens and val_loss are found, runs that did not finish marked in `status`, units
     that headers or other columns tell put right. Raises ValueError as `as_frame` does.
     """
-    return recognised(as_frame(given, option), axes=axes)
+    return recognised(as_frame(given, option), axes=axes, assume=assume)
 
 
 def axis_columns(

@@ -75,7 +75,7 @@ def forecast(
     objective = checked(objective, LeastSquares(log=True))
     pool = listed(laws)
     known = (*AXES, *axes) if pool is None else axes_of_laws(pool)
-    table, weights, se, groups = _counted(as_runs(table, axes=known), weights, se, groups)
+    table, weights, se, groups = _counted(as_runs(table, axes=known, assume=True), weights, se, groups)
     asked = question(table, {"N": N, "P": P, "D": D, **axes}, pool)
     rows = _rows(table, asked, weights, se, groups)
     with np.errstate(all="ignore"):  # what overflows in a law far from its runs ends in a wide interval

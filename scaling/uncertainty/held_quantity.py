@@ -20,7 +20,7 @@ from scaling.optimise.robust_scale import location_scale
 from scaling.uncertainty.interval_methods import Quantity
 from scaling.uncertainty.own_quantity import own_slopes, own_values
 
-STEPS = 60  # of one refit
+STEPS = 200  # of one refit
 BACK, AGAIN = 8, 5  # corrections to the surface, and back to it after a step
 CHORDS = 2  # of these along the step's own chord, which asks for no slopes
 WHOLE, PARTS = (
@@ -31,7 +31,7 @@ MEETS = 1e-5  # of the distance to the estimate: a row this near to its value ha
 LOOSE = 1e-7  # damping of the step that this is judged by
 ARRIVED = 2e-4  # of the threshold: a refit whose next step would gain less has arrived
 EXACT = 1e-9  # of the loss: residuals this small are rounding
-SOFT = 0.05  # of the noise: the width at which narrow absolute deviations are rounded off
+SOFT = 0.03  # of the noise: the width at which refits see narrow absolute deviations rounded off
 WIDER = (0.5, 0.15)  # of the noise: wider roundings that a refit follows first,
 KINKS = 1.5  # where they are so many times the objective's own
 
@@ -58,7 +58,7 @@ def noise_of(problem: Problem, theta: Array) -> float:
 def softened(problem: Problem, noise: float) -> Problem:
     """The problem with absolute deviations rounded off within SOFT of the noise.
 
-    Newton steps cannot follow narrower kinks. The rise of the objective changes by less than a hundredth.
+    Newton steps cannot follow narrower kinks. Its rise is off by up to a twentieth: `Held` reports the objective's own.
     """
     delta = getattr(problem.objective, "delta", None)
     return problem if delta is None or delta >= SOFT * noise else _rounded(problem, SOFT * noise)
@@ -77,7 +77,8 @@ class Held:
     """Refits of R rows, each with its own quantity held.
 
     k: which of the quantities a row holds, (R,); estimate and lowest: the quantity and the objective at the
-    row's optimum, (R,); allowed: the rise of the objective that counts as 1, (R,); noise: that of the residuals.
+    row's optimum, (R,); allowed: the rise of the objective that counts as 1, (R,); noise: that of the residuals;
+    rounded: the problem that the steps are those of, where its objective is not the problem's own.
     """
 
     def __init__(
@@ -89,8 +90,11 @@ class Held:
         lowest: Array,
         allowed: Array,
         noise: float = 0.0,
+        rounded: Problem | None = None,
     ) -> None:
-        self.problem, self.quantity, self.k = problem, quantity, k
+        self.own, self.problem = problem, rounded or problem
+        self.absolute = self.problem.objective is not problem.objective
+        self.quantity, self.k = quantity, k
         self.estimate, self.lowest, self.allowed = estimate, lowest, allowed
         delta: Any = getattr(problem.objective, "delta", np.inf)
         self.wider = tuple(_rounded(problem, w * noise) for w in WIDER if w * noise > KINKS * delta)
@@ -99,9 +103,13 @@ class Held:
         """The best fits with the quantities of `rows` (r,) held at target (r,), from θ (r, p)."""
         for problem in self.wider:
             theta = self._descend(problem, theta, target, rows)[0]
-        theta, f, close, arrived, slope, value = self._descend(self.problem, theta, target, rows)
-        rise = np.maximum(f - self.lowest[rows], 0.0) / self.allowed[rows]
+        theta, _, close, arrived, slope, value = self._descend(self.problem, theta, target, rows)
+        rise = np.maximum(self.risen(theta, rows), 0.0) / self.allowed[rows]
         return HeldFit(theta, rise, slope / self.allowed[rows], value, close, arrived)
+
+    def risen(self, theta: Array, rows: Any) -> Array:
+        """The objective of `rows` (r,) at θ (r, p) over their minimum, (r,)."""
+        return np.asarray(self.own.batch(rows).value(theta) - self.lowest[rows])
 
     def _descend(self, problem: Problem, theta: Array, target: Array, rows: Any) -> tuple[Any, ...]:
         """θ (r, p) after reduced-gradient steps and its objective; whether it meets its target, has arrived.
@@ -124,7 +132,11 @@ class Held:
             kept = going[better]
             theta[kept], here[kept], f[kept] = trial[better], there[better], lower[better]
             damping[going] = np.where(better, np.maximum(0.2 * damping[going], 1e-10), 6 * damping[going])
-            going = going[~(small | (damping[going] > 1e8))]
+            stuck = (
+                damping[going] > 1e8
+            )  # at a kink no step is a fall, whatever the model of the objective says
+            arrived[going] |= stuck & problem.objective.robust
+            going = going[~(small | stuck)]
             if not going.size:
                 break
         return theta, f, close, arrived, slope, here
@@ -166,9 +178,8 @@ class Held:
             if not leaves.any():
                 break
             free = free & ~leaves
-        if not problem.objective.robust:  # whose model of the objective holds as far as its whole step goes
-            loose = _Metric(H, D, free, np.minimum(damping, LOOSE))
-            down, along = loose(g), loose(a)
+        loose = _Metric(H, D, free, np.minimum(damping, LOOSE))
+        down, along = loose(g), loose(a)
         fall = 0.5 * ((g * down).sum(-1) - (a * down).sum(-1) ** 2 / np.maximum((a * along).sum(-1), TINY))
         fall = np.where(np.isfinite(fall), np.maximum(fall, 0.0), np.inf)
         return _Step(move, fall, slope, chord, metric)

@@ -154,7 +154,17 @@ class Profile(Method):
         t = _for_each(t, every.shape)
         climb = _Climb(soft, theta, more, every, t, spread)
         proposed = climb.run(self.steps, self.tolerance)
-        held = Held(climb.problem, more, climb.k, climb.estimate, climb.lowest, climb.allowed, noise)
+        lowest = climb.lowest if soft is problem else problem.value(theta)[climb.of]
+        held = Held(
+            problem.batch(climb.of),
+            more,
+            climb.k,
+            climb.estimate,
+            lowest,
+            climb.allowed,
+            noise,
+            climb.problem,
+        )
         others = valleys(soft) if B == 1 else theta[:0]
         search = Ends(held, climb.theta, climb.side, climb.se, climb.t, (B, K), others)
         ends = search.run(*proposed)
@@ -231,7 +241,7 @@ class _Climb:
         B, K = estimate.shape
         b, side, k = (v.ravel() for v in np.meshgrid(np.arange(B), [-1.0, 1.0], np.arange(K), indexing="ij"))
         cov, unit = spread
-        self.problem, self.quantity, self.k, self.side = problem.batch(b), quantity, k, side
+        self.of, self.problem, self.quantity, self.k, self.side = b, problem.batch(b), quantity, k, side
         self.theta, self.estimate = theta[b], estimate[b, k]
         self.allowed = t[b, k] ** 2 * unit[b]
         self.lowest = minimise(problem, theta, warm=True, iterations=60).value[b]

@@ -24,6 +24,7 @@ NARROW = 1e-5  # of the distance to the estimate: a bracket this narrow holds no
 BETWEEN = (
     5e-4  # the same of a bracket whose rises both lie within NEAR of the threshold: its end is between them
 )
+ROUGH = 0.01  # the same where refits between the two fail: its end is the outer
 NEAR = 0.02
 OPENED, FAILED = 4, 8  # times that a bracket is opened again, and refits that may fail
 SEARCHES = 30  # refits of an end at most
@@ -35,7 +36,7 @@ STARTS, NEIGHBOURS = (
     6,
     4,
 )  # places about the optimum, and other rows' ends, that an end at a kink is refitted from
-KINKED = 6  # rows up to which kinks of the objective can hide a better refit
+KINKED = 6  # rows up to which kinks of the objective can hide a better refit from all but one of these places
 ROUNDS = 8  # times that such an end may turn out to lie further out before it is given as open
 GAINS = 1e-3  # of the distance to the estimate: a quantity that can gain less is at its limit
 
@@ -123,6 +124,11 @@ class Ends:
         return self._asked(self._ends())
 
     @property
+    def few(self) -> bool:
+        """Whether rows are so few that kinks of the objective hide much."""
+        return int(self.held.problem.y.shape[-1]) <= KINKED
+
+    @property
     def unconfirmed(self) -> Array:
         """Which ends are open because no refit confirmed one, (B, 2, K) bool."""
         return self._asked(self.lost & np.isfinite(self.held.estimate))
@@ -163,7 +169,7 @@ class Ends:
         seen = seen.reshape(B, -1, theta.shape[1])
         points = np.concatenate([seen, np.broadcast_to(self.valleys, (B, *self.valleys.shape))], axis=1)
         points, each = points.reshape(-1, theta.shape[1]), points.shape[1]
-        rise = self.held.problem.batch(rows).value(points) - self.held.lowest[rows]
+        rise = self.held.risen(points, rows)
         values = quantity_values(self.held.problem, points, self.held.quantity).reshape(B, each, -1)
         inside = rise.reshape(B, -1, 1) <= (1 + CLOSE) * self.held.allowed.reshape(B, 1, -1)
         values = np.where(inside, values[:, :, of_fit], np.nan)
@@ -185,11 +191,12 @@ class Ends:
         self.end[rows], self.opened[rows], self.failed[rows], self.stride[rows] = np.nan, 0, 0, 1.0
 
     def _confirm(self) -> None:
-        """Where the objective has kinks and rows are few, refit each end from other places; open what none settles.
+        """Where the objective has kinks, refit each end from other places; open what none settles.
 
-        A refit that follows kinks may end in a fold, far above the least rise; of many rows the folds are shallow.
+        A refit that follows kinks may end in a fold, far above the least rise. Of many rows the folds are shallow: there
+        absolute deviations alone are refitted, from the optimum.
         """
-        folded = bool(self.held.wider) and self.held.problem.y.shape[-1] <= KINKED
+        folded = self.held.absolute or (bool(self.held.wider) and self.few)
         rows = np.flatnonzero(np.isfinite(self.end) & ~self.held.exact()) if folded else np.zeros(0, int)
         for _ in range(ROUNDS):
             rows = self._easier(rows)
@@ -206,10 +213,12 @@ class Ends:
             return rows
         of_fit = self.se.size // self.shape[0]
         first = rows // of_fit * of_fit
-        starts = [self.theta[first + (rows - first + j) % of_fit] for j in range(1, NEIGHBOURS + 1)]
         rng, optimum = np.random.default_rng(0), self.optimum[rows]
-        wide = 0.5 * np.maximum(np.abs(optimum), 0.05)
-        starts += [optimum + wide * rng.standard_normal(optimum.shape) for _ in range(STARTS)]
+        starts = [optimum]
+        if self.few:
+            starts += [self.theta[first + (rows - first + j) % of_fit] for j in range(1, NEIGHBOURS + 1)]
+            wide = 0.5 * np.maximum(np.abs(optimum), 0.05)
+            starts += [optimum + wide * rng.standard_normal(optimum.shape) for _ in range(STARTS)]
         lower, upper = self.held.problem.lower, self.held.problem.upper
         all_rows = np.tile(rows, len(starts))
         target = self.end[all_rows] * (1 + FURTHER)
@@ -231,8 +240,7 @@ class Ends:
     def _propose(self, proposed: Array, theta: Array) -> tuple[Any, Array, Array]:
         """Rows to search, the distances to try first and the θ to start from."""
         out = self.side * (proposed - self.held.estimate)
-        f = self.held.problem.value(theta)
-        rise = (f - self.held.lowest) / self.held.allowed
+        rise = self.held.risen(theta, np.arange(self.se.size)) / self.held.allowed
         inside = (out > 0) & (rise <= 1 + CLOSE)
         exact = self.held.exact()
         self.end[exact] = np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))[exact]
@@ -288,6 +296,9 @@ class Ends:
         self.outer[closed], self.outer_rise[closed], self.stride[closed] = np.inf, np.nan, 0.02
         self.opened[closed] += 1
         tired = (self.stride[rows] < NARROW) | (self.opened[rows] > OPENED) | (self.failed[rows] > FAILED)
+        near = np.maximum(1 - self.rise[rows], self.outer_rise[rows] - 1) <= NEAR
+        rough = np.isnan(self.end[rows]) & tired & near & (outer - self.reach[rows] <= ROUGH * outer)
+        self.end[rows[rough]] = outer[rough]
         stuck = np.isnan(self.end[rows]) & tired
         self.end[rows[stuck]], self.lost[rows[stuck]] = np.inf, True
 

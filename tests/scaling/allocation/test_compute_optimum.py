@@ -94,10 +94,10 @@ def test_compute_counted_in_another_way_is_taken_and_said() -> None:
 def test_wrong_calls() -> None:
     runs = isoflop_runs(2e-3)
     frame = pd.DataFrame(runs).assign(C=6 * runs["N"] * runs["D"])
-    with pytest.raises(ValueError, match='"C": "PF-days"'):
-        scaling.optimum(frame.assign(C=frame["C"] / 8.64e19), flops=1e22)
     with pytest.raises(ValueError, match='"D": "billions"'):
-        scaling.optimum(frame.assign(D=frame["D"] / 1e9), flops=1e22)
+        scaling.optimum(frame.assign(D=frame["D"] / 1e9).drop(columns="C"), flops=1e22)
+    with pytest.raises(ValueError, match="is column 'streams' the streams"):
+        scaling.optimum(frame.assign(streams=np.arange(len(frame)) % 2 + 1), flops=1e22)
     with pytest.raises(ValueError, match="runs of P = 1, 2"):
         scaling.optimum(frame.assign(P=np.arange(len(frame)) % 2 + 1), flops=1e22)
     for wrong in (-1, float("nan"), "much"):
@@ -107,6 +107,20 @@ def test_wrong_calls() -> None:
         scaling.optimum(frame, flops=1e22, level=95)
     with pytest.raises(ValueError, match="give a law of N and D"):
         scaling.optimum(frame, flops=1e22, law="parallel")
+
+
+def test_tables_are_read_as_on_the_command_line() -> None:
+    """Names, states and the units that other columns tell."""
+    runs = isoflop_runs(2e-3)
+    plain = scaling.optimum(runs, flops=1e21)
+    names = {"N": "num_params", "D": "tokens (B)", "loss": "eval/loss", "C": "flops"}
+    C = 6 * runs["N"] * runs["D"] / 8.64e19
+    frame = pd.DataFrame(runs).assign(C=C, D=runs["D"] / 1e9).rename(columns=names)
+    broken = frame.iloc[:1].assign(**{"eval/loss": 99.0, "state": "crashed"})
+    found = scaling.optimum(pd.concat([frame.assign(state="finished"), broken]), flops=1e21)
+    assert found.table["N"].to_numpy() == pytest.approx(plain.table["N"].to_numpy())
+    assert found.runs.loss.size == plain.runs.loss.size
+    assert "PF-days" in found.runs.taken
 
 
 def test_units_given_are_taken() -> None:
