@@ -195,6 +195,8 @@ def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
             qkv_bias=found.get("parscale_qkv_bias", "qwen2" in family),
             qk_norm=found.get("parscale_qk_norm", "qwen3" in family),
             prefix_at_one=found.get("parscale_prefix_at_one", False),
+            loops=found.get("parscale_loops", 1),
+            loop_layers=found.get("parscale_loop_layers"),
             init_std=found.get("initializer_range", 0.02),
             context=found.get("max_position_embeddings"),
             **(_experts(found) if "moe" in family else {}),
@@ -270,6 +272,8 @@ def _where_it_differs(config: ModelConfig, plain: bool) -> dict[str, Any]:
         written |= {"parscale_qkv_bias": config.qkv_bias, "parscale_qk_norm": config.qk_norm}
     if config.prefix_at_one:
         written["parscale_prefix_at_one"] = True
+    if config.loops > 1:
+        written |= {"parscale_loops": config.loops, "parscale_loop_layers": config.looped}
     return written
 
 
@@ -278,7 +282,8 @@ def _family(config: ModelConfig) -> tuple[str, str, bool]:
     qwen3 = config.qk_norm
     family = ("qwen3_moe" if config.experts else "qwen3") if qwen3 or config.experts else "qwen2"
     known = {"qwen2": (True, False), "qwen3": (False, True), "qwen3_moe": (False, True)}
-    plain = config.P == 1 and not config.prefix_at_one and (config.qkv_bias, config.qk_norm) == known[family]
+    alone = config.P == 1 and config.loops == 1 and not config.prefix_at_one
+    plain = alone and (config.qkv_bias, config.qk_norm) == known[family]
     return family, {"qwen2": "Qwen2", "qwen3": "Qwen3", "qwen3_moe": "Qwen3Moe"}[family], plain
 
 

@@ -238,4 +238,4 @@ def _grown(run: RunConfig, base: Path) -> ParScaleLM:
         raise ValueError(f"{base} is {model.config.shape}, run {run.size} wants {want.shape}")
     if model.config.K != want.K:
         raise ValueError(f"{base} has {model.config.K} prefix tokens, run {run.size} wants {want.K}")
-    return model.train()
+    return model.set_loops(want.loops, want.loop_layers).train()
