@@ -22,7 +22,10 @@ REQUIRED = (
     "num_hidden_layers",
     "num_attention_heads",
 )
-COUNTS = ("num_key_value_heads", "head_dim", "max_position_embeddings", "moe_intermediate_size")
+LOOPS = {"loops": "parscale_loops", "loop_layers": "parscale_loop_layers"}
+COUNTS = (
+    "num_key_value_heads", "head_dim", "max_position_embeddings", "moe_intermediate_size", *LOOPS.values(),
+)  # fmt: skip
 
 
 class CheckpointError(ValueError):
@@ -195,11 +198,9 @@ def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
             qkv_bias=found.get("parscale_qkv_bias", "qwen2" in family),
             qk_norm=found.get("parscale_qk_norm", "qwen3" in family),
             prefix_at_one=found.get("parscale_prefix_at_one", False),
-            loops=found.get("parscale_loops", 1),
-            loop_layers=found.get("parscale_loop_layers"),
             init_std=found.get("initializer_range", 0.02),
             context=found.get("max_position_embeddings"),
-            **(_experts(found) if "moe" in family else {}),
+            **_experts_and_loops(found, "moe" in family),
         )
     except KeyError as error:
         raise CheckpointError(f"{where}: {error.args[0]} is missing") from None
@@ -207,9 +208,12 @@ def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
         raise CheckpointError(f"{where}: {error}") from None
 
 
-def _experts(found: dict[str, Any]) -> dict[str, Any]:
-    """What a mixture has more than a dense model."""
-    return {
+def _experts_and_loops(found: dict[str, Any], mixture: bool) -> dict[str, Any]:
+    """What a mixture, and what a looped model, has more than others."""
+    loops = {name: found[key] for name, key in LOOPS.items() if key in found}
+    if not mixture:
+        return loops
+    return loops | {
         "experts": found.get("num_experts") or found["num_local_experts"],
         "experts_per_token": found["num_experts_per_tok"],
         "balance_weight": found.get("router_aux_loss_coef", 0.001),

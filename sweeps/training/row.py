@@ -14,6 +14,7 @@ import lightning as L
 import numpy as np
 import torch
 
+from sweeps.config.model import ModelConfig
 from sweeps.config.run import RunConfig
 from sweeps.corpora.corpus import Corpus
 from sweeps.store.compatibility import TRAINING_VERSION
@@ -47,10 +48,7 @@ def row_of(
         **{name: getattr(run, name) for name in ("seed", "steps", "batch_tokens", "seq_len", "lr")},
         **{name: getattr(model, name) for name in ("vocab", "layers", "width", "heads", "kv_heads", "ffn")},
         "prefix_tokens": model.K,
-        "experts": max(1, model.experts),
-        "r": model.loops,
-        "N_once": model.N - model.N_recurrent,
-        "N_recurrent": model.N_recurrent,
+        **_parts(model),
         "precision": run.precision,
         "wall_s": wall_s,
         "tokens_per_s": len(history.losses) * run.batch_tokens / max(wall_s, 1e-9),
@@ -60,6 +58,17 @@ def row_of(
         "git_commit": git_commit(),
         "versions": json.dumps(versions()),
         "config": run.to_json(),
+    }
+
+
+def _parts(model: ModelConfig) -> dict[str, int]:
+    """What laws over experts and loops read, under their names for it."""
+    once = model.N - model.N_recurrent
+    return {
+        "experts": max(1, model.experts),
+        "r": model.loops,
+        "N_once": once,
+        "N_recurrent": model.N_recurrent,
     }
 
 
