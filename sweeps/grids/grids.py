@@ -18,7 +18,7 @@ from typing import Any
 from sweeps.config.run import RunConfig
 from sweeps.corpora import tokens
 from sweeps.corpora.sources import huggingface
-from sweeps.corpora.sources.registry import token_shards
+from sweeps.corpora.sources.registry import own_vocabulary
 from sweeps.grids import recipes
 from sweeps.grids.axes import ALL, Axes
 from sweeps.grids.scaling_rules import PAPER_SIZES, SmallRule, looped, paper_run, split_loops
@@ -93,7 +93,7 @@ def _tokenized(configs: list[RunConfig], tokenizer: str) -> list[RunConfig]:
 
 def _with_own_vocabulary(configs: list[RunConfig]) -> list[RunConfig]:
     """The configurations, as many rows in the embedding as the tokens have that a run's corpus is made of."""
-    own = {name: shards.vocabulary for name in {c.corpus for c in configs} if (shards := token_shards(name))}
+    own = {name: size for name in {c.corpus for c in configs} if (size := own_vocabulary(name))}
 
     def changed(config: RunConfig) -> RunConfig:
         vocab = own.get(config.corpus, config.model.vocab)

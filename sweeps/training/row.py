@@ -21,6 +21,7 @@ from sweeps.store.compatibility import TRAINING_VERSION
 from sweeps.training.evaluate import Evaluation
 from sweeps.training.lightning_module import ParScaleModule
 from sweeps.training.peak_memory import peak_memory_bytes
+from sweeps.training.task_evaluation import pooled
 
 
 def row_of(
@@ -43,6 +44,7 @@ def row_of(
         "loss": evaluation.loss if evaluation else math.nan,
         "loss_se": evaluation.loss_se if evaluation else math.nan,
         "bits_per_byte": bits_per_byte(evaluation.loss, corpus) if evaluation else math.nan,
+        **({} if evaluation is None else _answers(evaluation)),
         "train_loss": history.mean(share),
         "epochs": module.windows.epochs(run.start_step + run.steps),
         **{name: getattr(run, name) for name in ("seed", "steps", "batch_tokens", "seq_len", "lr")},
@@ -70,6 +72,15 @@ def _parts(model: ModelConfig) -> dict[str, int]:
         "N_once": once,
         "N_recurrent": model.N_recurrent,
     }
+
+
+def _answers(evaluation: Evaluation) -> dict[str, float]:
+    """What a run on a corpus with answers says of them, over all difficulties."""
+    if not evaluation.tasks:
+        return {}
+    whole = pooled(evaluation.tasks)
+    names = ("answer_loss", "exact_match", "exact_match_se")
+    return {name: getattr(whole, name) for name in names}
 
 
 def bits_per_byte(loss: float, corpus: Corpus) -> float:
