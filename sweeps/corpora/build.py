@@ -25,10 +25,10 @@ from sweeps.corpora.mixture import PREFIX, Ingredient, MixedWindows, mix_corpora
 from sweeps.corpora.sources import huggingface
 from sweeps.corpora.sources.registry import source_of
 from sweeps.corpora.sources.token_shards import TokenShards
+from sweeps.corpora.tasks.pairs import is_pairs, open_pairs, open_pairs_folder
+from sweeps.corpora.tasks.task_corpus import open_task, open_task_folder
+from sweeps.corpora.tasks.task_names import TASK
 from sweeps.corpora.token_sealing import seal_shards
-from sweeps.tasks.pairs import is_pairs, open_pairs, open_pairs_folder
-from sweeps.tasks.task_corpus import open_task, open_task_folder
-from sweeps.tasks.task_names import TASK
 
 Report = Callable[[str], None]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeps.corpora.tasks.items import Items
 from sweeps.corpora.tokens import Shards, Tokens, Windows, open_tokens
-from sweeps.tasks.items import Items
 
 SECOND = "2-"  # begins the hash of a corpus whose identity is its tokens alone
 IDENTITY = ("format", "dtype", "sha256", "train", "valid")  # keys of its manifest that are its identity

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from sweeps.corpora.corpus import Corpus, Spans
+from sweeps.corpora.tasks.items import Items
+from sweeps.corpora.tasks.task_corpus import TaskWindows
 from sweeps.corpora.tokens import Ids, Shards, Steps, Tokens, Windows
-from sweeps.tasks.items import Items
-from sweeps.tasks.task_corpus import TaskWindows
 
 PREFIX = "mix:"
 UNIT = 1 << 40  # weights are whole numbers of it

@@ -13,9 +13,9 @@ import torch
 
 from sweeps.config.run import RunConfig
 from sweeps.corpora.corpus import Corpus
+from sweeps.corpora.tasks.task_corpus import TaskCorpus
 from sweeps.corpora.tokens import Ids, Tokens
 from sweeps.model.parscale import ParScaleLM
-from sweeps.tasks.task_corpus import TaskCorpus
 from sweeps.training.strategies import dealt, rank, ranks
 from sweeps.training.task_evaluation import TaskScore, loss_and_error, score_tasks, tokens_to_ask
 

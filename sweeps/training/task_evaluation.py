@@ -17,8 +17,8 @@ import torch
 from torch.nn import functional as F
 
 from sweeps.config.run import RunConfig
+from sweeps.corpora.tasks.items import Items
 from sweeps.model.parscale import ParScaleLM
-from sweeps.tasks.items import Items
 
 LEAST = 16  # items of a difficulty that are asked, whatever the limit
 SHARE = 0.1  # tokens asked beside those trained on; a forward pass is a third of a step, so 3% of its time

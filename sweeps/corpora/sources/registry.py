@@ -12,8 +12,8 @@ from sweeps.corpora.sources.huggingface import HubDataset
 from sweeps.corpora.sources.packages import StandardLibrary, Wheels
 from sweeps.corpora.sources.token_shards import TokenShards
 from sweeps.corpora.sources.user_files import UserFiles
-from sweeps.tasks.alphabet import SIZE
-from sweeps.tasks.task_names import TASK, task_of
+from sweeps.corpora.tasks.alphabet import SIZE
+from sweeps.corpora.tasks.task_names import TASK, task_of
 
 PAPERS = ("stack-v2-python", "pile")  # corpora of the grid `paper`, which is planned, not trained
 OPTIONS = {  # what may follow a name: hf:NAME#column=body#most=2GB

@@ -8,10 +8,10 @@ import pytest
 
 from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.corpora import build as corpora
+from sweeps.corpora.tasks.alphabet import NEWLINE
 from sweeps.grids.axes import Axes
 from sweeps.grids.grids import find
 from sweeps.inspect.generate import generate
-from sweeps.tasks.alphabet import NEWLINE
 from sweeps.training.task_evaluation import (
     SHARE,
     TaskScore,

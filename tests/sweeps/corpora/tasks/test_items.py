@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from sweeps.tasks.alphabet import text_of
-from sweeps.tasks.items import HELD_OUT, Items, key_of, questions, training_items
-from sweeps.tasks.task_names import task_of
+from sweeps.corpora.tasks.alphabet import text_of
+from sweeps.corpora.tasks.items import HELD_OUT, Items, key_of, questions, training_items
+from sweeps.corpora.tasks.task_names import task_of
 
 NAMES = (
     "facts", "facts#facts=30#value=2", "hops", "hops#nodes=4#hops=1,3#steps=1", "hops#steps=9",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweeps.tasks.alphabet import ASK, FIRST_LETTER, LETTERS, NEWLINE, Codes, as_column
-from sweeps.tasks.items import Keys, key_of
+from sweeps.corpora.tasks.alphabet import ASK, FIRST_LETTER, LETTERS, NEWLINE, Codes, as_column
+from sweeps.corpora.tasks.items import Keys, key_of
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from tokenizers import Tokenizer
 
+from sweeps.corpora.tasks.alphabet import CHARACTERS, SIZE, codes_of, digits_of, text_of, write_tokenizer
 from sweeps.corpora.tokens import END
-from sweeps.tasks.alphabet import CHARACTERS, SIZE, codes_of, digits_of, text_of, write_tokenizer
 
 
 def test_the_tokenizer_gives_each_character_its_token(tmp_path):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sweeps.tasks.facts import Facts
+from sweeps.corpora.tasks.facts import Facts
 
 
 def test_keys_differ_and_bits_are_those_of_the_values():

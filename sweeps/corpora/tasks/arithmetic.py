@@ -7,9 +7,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from sweeps.tasks.alphabet import ASK, NEWLINE, THEREFORE, Codes, as_column, codes_of, digits_of
-from sweeps.tasks.hops import steps_shown
-from sweeps.tasks.items import Keys, key_of
+from sweeps.corpora.tasks.alphabet import ASK, NEWLINE, THEREFORE, Codes, as_column, codes_of, digits_of
+from sweeps.corpora.tasks.hops import steps_shown
+from sweeps.corpora.tasks.items import Keys, key_of
 
 PLUS = int(codes_of("+")[0])
 

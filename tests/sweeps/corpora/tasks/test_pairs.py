@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sweeps.corpora import build as corpora
+from sweeps.corpora.tasks.pairs import is_pairs
 from sweeps.grids.axes import Axes
 from sweeps.grids.grids import find
-from sweeps.tasks.pairs import is_pairs
 from sweeps.training.train import train
 from tests.sweeps.small_run import ONE
 

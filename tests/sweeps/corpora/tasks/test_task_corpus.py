@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from sweeps.corpora import build as corpora
+from sweeps.corpora.tasks.alphabet import SIZE, text_of
+from sweeps.corpora.tasks.task_corpus import TaskWindows
+from sweeps.corpora.tasks.task_names import task_of
 from sweeps.grids.axes import Axes
 from sweeps.grids.grids import find
-from sweeps.tasks.alphabet import SIZE, text_of
-from sweeps.tasks.task_corpus import TaskWindows
-from sweeps.tasks.task_names import task_of
 from sweeps.training.train import train
 from tests.sweeps.ends_of_runs import assert_same_end, interrupted_at
 from tests.sweeps.small_run import ONE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.tasks.arithmetic import Arithmetic
+from sweeps.corpora.tasks.arithmetic import Arithmetic
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sweeps.tasks.hops import Hops
-from sweeps.tasks.task_names import task_of
+from sweeps.corpora.tasks.hops import Hops
+from sweeps.corpora.tasks.task_names import task_of
 
 
 def test_a_name_says_all():

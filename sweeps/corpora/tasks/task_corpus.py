@@ -19,10 +19,10 @@ import numpy as np
 from scaling.data.atomic_files import sha256
 from sweeps.corpora import sealing
 from sweeps.corpora.corpus import Corpus, manifest_hash, read_manifest
+from sweeps.corpora.tasks.alphabet import SIZE, Codes, write_tokenizer
+from sweeps.corpora.tasks.items import Items, Task, questions, training_items
+from sweeps.corpora.tasks.task_names import task_of
 from sweeps.corpora.tokens import Steps
-from sweeps.tasks.alphabet import SIZE, Codes, write_tokenizer
-from sweeps.tasks.items import Items, Task, questions, training_items
-from sweeps.tasks.task_names import task_of
 
 VERSION = 1  # of how items are drawn: part of a corpus's identity
 ROWS = 64  # drawn at once

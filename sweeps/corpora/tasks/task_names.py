@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from sweeps.tasks.arithmetic import Arithmetic
-from sweeps.tasks.facts import Facts
-from sweeps.tasks.hops import Hops
-from sweeps.tasks.induction import Copy
-from sweeps.tasks.items import Task
+from sweeps.corpora.tasks.arithmetic import Arithmetic
+from sweeps.corpora.tasks.facts import Facts
+from sweeps.corpora.tasks.hops import Hops
+from sweeps.corpora.tasks.induction import Copy
+from sweeps.corpora.tasks.items import Task
 
 TASK = "task:"
 TASKS: dict[str, type[Any]] = {kind.name: kind for kind in (Facts, Hops, Arithmetic, Copy)}

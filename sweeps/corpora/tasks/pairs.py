@@ -24,8 +24,8 @@ from sweeps.corpora.corpus import manifest_hash, open_folder, read_manifest
 from sweeps.corpora.documents import Unreadable
 from sweeps.corpora.sources import huggingface
 from sweeps.corpora.sources.user_files import UserFiles
-from sweeps.tasks.items import Items
-from sweeps.tasks.task_corpus import TaskCorpus
+from sweeps.corpora.tasks.items import Items
+from sweeps.corpora.tasks.task_corpus import TaskCorpus
 
 FILES = ("train.bin", "valid.bin", "pairs.json", "tokenizer.json")
 HELD_OUT = 20  # one prompt in so many, by its hash

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sweeps.tasks.alphabet import Codes
+from sweeps.corpora.tasks.alphabet import Codes
 
 HELD_OUT = 16  # one identity in so many is never trained on
 QUESTIONS = 1024  # held-out items of a difficulty, at most

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.tasks.induction import Copy
+from sweeps.corpora.tasks.induction import Copy
 
 
 def test_a_string_is_repeated():

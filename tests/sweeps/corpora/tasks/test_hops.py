@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.tasks.hops import Hops, steps_shown
+from sweeps.corpora.tasks.hops import Hops, steps_shown
 
 
 def test_the_way_is_written_evenly():

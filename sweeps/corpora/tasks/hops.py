@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweeps.tasks.alphabet import (
+from sweeps.corpora.tasks.alphabet import (
     ASK,
     FIRST_DIGIT,
     FIRST_LETTER,
@@ -17,7 +17,7 @@ from sweeps.tasks.alphabet import (
     as_column,
     codes_of,
 )
-from sweeps.tasks.items import Keys, key_of
+from sweeps.corpora.tasks.items import Keys, key_of
 
 ARROW, COMMA, QUESTION = (int(code) for code in codes_of(">,?"))
 

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from sweeps.tasks.alphabet import ASK, FIRST_LETTER, LETTERS, NEWLINE, Codes, as_column, text_of
-from sweeps.tasks.items import Keys
+from sweeps.corpora.tasks.alphabet import ASK, FIRST_LETTER, LETTERS, NEWLINE, Codes, as_column, text_of
+from sweeps.corpora.tasks.items import Keys
 
 SPARSE = 4  # as many keys could be as there are facts, at least
 MOST = 5_000_000  # facts: their table is in memory
