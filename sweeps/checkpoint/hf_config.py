@@ -22,7 +22,10 @@ REQUIRED = (
     "num_hidden_layers",
     "num_attention_heads",
 )
-COUNTS = ("num_key_value_heads", "head_dim", "max_position_embeddings", "moe_intermediate_size")
+LOOPS = {"loops": "parscale_loops", "loop_layers": "parscale_loop_layers"}
+COUNTS = (
+    "num_key_value_heads", "head_dim", "max_position_embeddings", "moe_intermediate_size", *LOOPS.values(),
+)  # fmt: skip
 
 
 class CheckpointError(ValueError):
@@ -197,7 +200,7 @@ def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
             prefix_at_one=found.get("parscale_prefix_at_one", False),
             init_std=found.get("initializer_range", 0.02),
             context=found.get("max_position_embeddings"),
-            **(_experts(found) if "moe" in family else {}),
+            **_experts_and_loops(found, "moe" in family),
         )
     except KeyError as error:
         raise CheckpointError(f"{where}: {error.args[0]} is missing") from None
@@ -205,9 +208,12 @@ def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
         raise CheckpointError(f"{where}: {error}") from None
 
 
-def _experts(found: dict[str, Any]) -> dict[str, Any]:
-    """What a mixture has more than a dense model."""
-    return {
+def _experts_and_loops(found: dict[str, Any], mixture: bool) -> dict[str, Any]:
+    """What a mixture, and what a looped model, has more than others."""
+    loops = {name: found[key] for name, key in LOOPS.items() if key in found}
+    if not mixture:
+        return loops
+    return loops | {
         "experts": found.get("num_experts") or found["num_local_experts"],
         "experts_per_token": found["num_experts_per_tok"],
         "balance_weight": found.get("router_aux_loss_coef", 0.001),
@@ -270,6 +276,8 @@ def _where_it_differs(config: ModelConfig, plain: bool) -> dict[str, Any]:
         written |= {"parscale_qkv_bias": config.qkv_bias, "parscale_qk_norm": config.qk_norm}
     if config.prefix_at_one:
         written["parscale_prefix_at_one"] = True
+    if config.loops > 1:
+        written |= {"parscale_loops": config.loops, "parscale_loop_layers": config.looped}
     return written
 
 
@@ -278,7 +286,8 @@ def _family(config: ModelConfig) -> tuple[str, str, bool]:
     qwen3 = config.qk_norm
     family = ("qwen3_moe" if config.experts else "qwen3") if qwen3 or config.experts else "qwen2"
     known = {"qwen2": (True, False), "qwen3": (False, True), "qwen3_moe": (False, True)}
-    plain = config.P == 1 and not config.prefix_at_one and (config.qkv_bias, config.qk_norm) == known[family]
+    alone = config.P == 1 and config.loops == 1 and not config.prefix_at_one
+    plain = alone and (config.qkv_bias, config.qk_norm) == known[family]
     return family, {"qwen2": "Qwen2", "qwen3": "Qwen3", "qwen3_moe": "Qwen3Moe"}[family], plain
 
 

@@ -63,6 +63,7 @@ def parent_fingerprint(path: Path) -> str:
         *UNSEEN,
         *(["smoothing"] if config.P > 1 else []),
         *(["experts_per_token"] if config.experts else []),
+        *(["loops", "looped"] if config.loops > 1 else []),
     )
     numbers = {name: getattr(config, name) for name in unseen}
     tensors = tensors_fingerprint(tensors_one_by_one(path))

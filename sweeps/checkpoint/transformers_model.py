@@ -50,9 +50,13 @@ class ParScaleConfig(PretrainedConfig):  # type: ignore[misc]
         "qk_norm": "parscale_qk_norm",
         "experts": "num_experts",
         "experts_per_token": "num_experts_per_tok",
+        "loops": "parscale_loops",
+        "looped": "parscale_loop_layers",
     }
     num_experts = 0  # what a config.json that says nothing means
     parscale_n = 1
+    parscale_loops = 1  # more than a model was trained with may be asked for: parscale_loops=8
+    parscale_loop_layers = 0
     parscale_prefix_at_one = False
 
     def to_diff_dict(self) -> dict[str, Any]:
@@ -126,10 +130,13 @@ class ParScaleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
         self.lm_head = new_embeddings
 
     def cache_layers(self, cache: Any) -> list[CacheLayer]:
-        """What each layer reads and writes of transformers' cache."""
+        """What each layer reads and writes of transformers' cache, loop by loop."""
         if getattr(cache, "is_compileable", False):
             raise ValueError("a cache of fixed size has no room for streams: leave cache_implementation out")
-        return [CacheLayer(cache, index, layer.self_attn) for index, layer in enumerate(self.model.layers)]
+        order, made = self.model.order, getattr(cache, "layers", [])
+        if made and len(made) < len(order):  # made for a layer each: a loop has its own
+            made.extend(type(made[0])() for _ in range(len(order) - len(made)))
+        return [CacheLayer(cache, i, self.model.layers[layer].self_attn) for i, layer in enumerate(order)]
 
     def forward(
         self,

@@ -38,6 +38,8 @@ class ModelConfig:
     experts: int = 0  # 0: dense MLP; else that many SwiGLU experts of inner width ffn in every layer
     experts_per_token: int = 2  # experts a token is sent to (unused when dense)
     balance_weight: float = 0.01  # weight of the load-balance loss in the gradient (unused when dense)
+    loops: int = 1  # r: how often the looped layers are applied; their parameters count once
+    loop_layers: int | None = None  # how many are looped, from the second on; None: all but first and last
 
     def __post_init__(self) -> None:
         _check(self)
@@ -62,16 +64,36 @@ class ModelConfig:
         return self.prefix_tokens if self.P > 1 or self.prefix_at_one else 0
 
     @property
+    def looped(self) -> int:
+        """Layers that are applied `loops` times: the second to the last but one, or the last of two.
+
+        The first is not among them: the streams part there.
+        """
+        return min(max(1, self.layers - 2), self.layers - 1) if self.loop_layers is None else self.loop_layers
+
+    @property
+    def depth(self) -> int:
+        """Layers that a token passes, each loop counted."""
+        return self.layers + (self.loops - 1) * self.looped
+
+    @property
+    def N_recurrent(self) -> int:
+        """The part of N that lies in the looped layers, whatever the number of loops."""
+        one_less = replace(self, layers=self.layers + 1, loop_layers=None)
+        return self.looped * (one_less.N - self.N)
+
+    @property
     def active_N(self) -> int:
         """The part of N that one token uses: all of it when dense, the chosen experts of a mixture."""
         idle = self.experts - self.experts_per_token if self.experts else 0
         return self.N - self.layers * idle * 3 * self.width * self.ffn
 
     def forward_flops(self, seq_len: int) -> float:
-        """FLOPs of one token's forward pass: the chosen experts and the router, and a prefix at P = 1."""
-        chosen = replace(self.shape, ffn=self.ffn * (self.experts_per_token if self.experts else 1))
-        keys = 4.0 * self.layers * self.heads * self.head_size * (self.K if self.P == 1 else 0)
-        router = 2.0 * self.P * self.layers * self.width * self.experts
+        """FLOPs of one token's forward pass: the chosen experts and the router, a prefix at P = 1, every loop."""
+        ffn = self.ffn * (self.experts_per_token if self.experts else 1)
+        chosen = replace(self.shape, ffn=ffn, layers=self.depth)
+        keys = 4.0 * self.depth * self.heads * self.head_size * (self.K if self.P == 1 else 0)
+        router = 2.0 * self.P * self.depth * self.width * self.experts
         return forward_flops_per_token(chosen, seq_len) + keys + router
 
     @property
@@ -83,7 +105,7 @@ class ModelConfig:
 def _check(config: ModelConfig) -> None:
     """Raise if a model of these numbers cannot be built."""
     check_types(config)
-    for name in ("vocab", "width", "ffn", "layers", "heads", "kv_heads", "P"):
+    for name in ("vocab", "width", "ffn", "layers", "heads", "kv_heads", "P", "loops"):
         if getattr(config, name) < 1:
             raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}")
     if (config.P > 1 or config.prefix_at_one) and config.prefix_tokens < 1:
@@ -96,5 +118,11 @@ def _check(config: ModelConfig) -> None:
         raise ValueError(f"head_dim must be even for rotary positions, got {config.head_size}")
     if not 0 <= config.smoothing <= 1:
         raise ValueError(f"smoothing must lie in [0, 1], got {config.smoothing}")
+    if config.loops > 1 and config.layers < 2:
+        raise ValueError(f"loops = {config.loops} of 1 layer: only layers after the first are looped")
+    if config.loop_layers is not None and not 1 <= config.loop_layers < config.layers:
+        raise ValueError(f"loop_layers must lie in 1..{config.layers - 1}, got {config.loop_layers}")
+    if config.experts == 1:
+        raise ValueError("experts = 1 leaves the router no choice: give 0 for a dense MLP, or 2 and more")
     if config.experts and not 1 <= config.experts_per_token <= config.experts:
         raise ValueError(f"experts_per_token = {config.experts_per_token} of {config.experts} experts")

@@ -10,7 +10,9 @@ from sweeps.config.model import ModelConfig
 from sweeps.config.validation import check_names, check_types
 
 # Fields younger than trained runs, whose ids must not change with them.
-LATER = {"prefix_std", "prefix_at_one", "prefix_mlp", "start", "aggregation_std"}
+LATER = {
+    "prefix_std", "prefix_at_one", "prefix_mlp", "start", "aggregation_std", "loops", "loop_layers",
+}  # fmt: skip
 CHOICES = {
     "optimizer": ("adamw", "muon"),
     "schedule": ("cosine", "linear", "wsd"),

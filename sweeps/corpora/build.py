@@ -25,6 +25,9 @@ from sweeps.corpora.mixture import PREFIX, Ingredient, MixedWindows, mix_corpora
 from sweeps.corpora.sources import huggingface
 from sweeps.corpora.sources.registry import source_of
 from sweeps.corpora.sources.token_shards import TokenShards
+from sweeps.corpora.tasks.pairs import is_pairs, open_pairs, open_pairs_folder
+from sweeps.corpora.tasks.task_corpus import open_task, open_task_folder
+from sweeps.corpora.tasks.task_names import TASK
 from sweeps.corpora.token_sealing import seal_shards
 
 Report = Callable[[str], None]
@@ -48,6 +51,10 @@ def open_corpus(
     say = report or logging.getLogger(__name__).warning
     if name.startswith(PREFIX):
         return _open_mixture(name, vocab, say, tokenizer)
+    if name.startswith(TASK):
+        return open_task_folder(open_task(name, vocab, tokenizer, sealing.cache_folder()))
+    if is_pairs(name):
+        return open_pairs_folder(open_pairs(name, vocab, tokenizer, sealing.cache_folder()))
     wanted = _Wanted(name, vocab, tokenizer, sealing.cache_folder(), say, like, drop_many or bool(like))
     return open_folder(wanted.folder())
 
@@ -150,7 +157,7 @@ class _Wanted:
 def _open_mixture(name: str, vocab: int, say: Report, tokenizer: str) -> Corpus:
     """The corpora of a mixture, all with one tokenizer: that of tokens in it, else learnt from the heaviest."""
     parts = parts_of(name)
-    order = sorted(parts, key=lambda part: (not part.name.startswith("tokens:"), -part.weight))
+    order = sorted(parts, key=lambda part: (not part.name.startswith(("tokens:", TASK)), -part.weight))
     found: dict[str, Corpus] = {}
     for part in order:
         opened = open_corpus(part.name, vocab, say, tokenizer)
@@ -187,6 +194,9 @@ def _open_hash(code: str) -> Corpus | None:
         return None
     manifest = read_manifest(folder)
     if "mixture" not in manifest:
+        called = str(manifest.get("name"))
+        if called.startswith(TASK) or is_pairs(called):
+            return (open_pairs_folder if is_pairs(called) else open_task_folder)(folder)
         return open_folder(folder)
     corpora = [_open_hash(of) for _, _, of in manifest["mixture"]]
     parts = [Ingredient(name, weight) for name, weight, _ in manifest["mixture"]]

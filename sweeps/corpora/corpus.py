@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeps.corpora.tasks.items import Items
 from sweeps.corpora.tokens import Shards, Tokens, Windows, open_tokens
 
 SECOND = "2-"  # begins the hash of a corpus whose identity is its tokens alone
@@ -49,6 +50,10 @@ class Corpus:
         """
         counts = self.manifest["valid"] if domain is None else self.manifest["valid"]["domains"][domain]
         return math.nan if counts["bytes"] is None else float(counts["bytes"] / counts["tokens"])
+
+    def questions(self) -> dict[str, Items]:
+        """Held-out items with answers, by domain: none of a corpus that is text."""
+        return {}
 
     def windows(self, seq_len: int, batch: int, seed: int) -> Windows:
         """The windows that a run reads."""

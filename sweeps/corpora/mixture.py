@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from sweeps.corpora.corpus import Corpus, Spans
+from sweeps.corpora.tasks.items import Items
+from sweeps.corpora.tasks.task_corpus import TaskWindows
 from sweeps.corpora.tokens import Ids, Shards, Steps, Tokens, Windows
 
 PREFIX = "mix:"
@@ -51,7 +53,7 @@ def parts_of(mixture: str) -> list[Ingredient]:
 class MixedWindows(Steps):
     """Which windows of several corpora each step reads."""
 
-    parts: list[Windows]
+    parts: list[Windows | TaskWindows]
     weights: list[float]  # sum 1
     batch: int
 
@@ -122,9 +124,17 @@ class MixedCorpus(Corpus):
         """The one tokenizer of all."""
         return next((corpus.tokenizer for corpus in self.corpora if corpus.tokenizer), None)
 
+    def questions(self) -> dict[str, Items]:
+        """The held-out items of the tasks among them."""
+        several = (corpus.questions() for corpus in self.corpora)
+        names = (name for name, _, _ in self.manifest["mixture"])
+        return {
+            f"{name}/{d}": items for name, of in zip(names, several, strict=True) for d, items in of.items()
+        }
+
     def windows(self, seq_len: int, batch: int, seed: int) -> MixedWindows:  # type: ignore[override]
         """The windows that a run reads."""
-        parts = [corpus.windows(seq_len, batch, seed) for corpus in self.corpora]
+        parts: list[Windows | TaskWindows] = [c.windows(seq_len, batch, seed) for c in self.corpora]
         return MixedWindows(parts, list(self.weights), batch)
 
 

@@ -97,7 +97,7 @@ def cells(run: RunConfig, execution: Execution) -> list[str]:
     """A run's row of the table but its hours."""
     m = run.model
     shards = execution.ranks if execution.strategy == "fsdp2" else 1
-    kept = (BYTES[run.precision], execution.gradient_checkpointing, shards)
+    kept = (BYTES[run.precision], execution.gradient_checkpointing, shards, m.depth)
     none, one = (training_memory_bytes(m.shape, rows, run.seq_len, *kept) for rows in (0, 1))
     more = 16.0 * (m.N - m.shape.N) / shards  # a mixture's other experts, a prefix at P = 1
     state, one = (none + more) / 2**30, (one - none) / 2**30

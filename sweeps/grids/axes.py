@@ -22,6 +22,7 @@ class Axes:
     precision: str | None = None  # float32 or bf16
     tokenizer: str | None = None  # bpe, a tokenizer.json, or hf:NAME; models that start anew take its size
     repeat: bool | None = None  # read a corpus again when it holds fewer tokens
+    loops: Sequence[int] | None = None  # r; where it is above 1 a size's name says so: 64x4r2
 
 
 ALL = Axes()  # a grid as it stands

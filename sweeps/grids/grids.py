@@ -18,10 +18,10 @@ from typing import Any
 from sweeps.config.run import RunConfig
 from sweeps.corpora import tokens
 from sweeps.corpora.sources import huggingface
-from sweeps.corpora.sources.registry import token_shards
+from sweeps.corpora.sources.registry import own_vocabulary
 from sweeps.grids import recipes
 from sweeps.grids.axes import ALL, Axes
-from sweeps.grids.scaling_rules import PAPER_SIZES, SmallRule, paper_run
+from sweeps.grids.scaling_rules import PAPER_SIZES, SmallRule, looped, paper_run, split_loops
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,17 @@ class Grid:
     def _heeds(self, made: list[RunConfig], axes: Axes) -> None:
         """A user's function may pass over an axis: then what was asked for is not what would be trained."""
         got: dict[str, set[Any]] = {
-            "sizes": {config.size for config in made},
+            "sizes": {split_loops(config.size)[0] for config in made},
+            "loops": {config.model.loops for config in made},
             "streams": {config.model.P for config in made},
             "corpora": {config.corpus for config in made},
             "seeds": {config.seed for config in made},
         }
+        asked = {name: set(values) for name in got if (values := getattr(axes, name))}
+        if axes.sizes:
+            asked["sizes"] = {split_loops(size)[0] for size in axes.sizes}
         for axis, found in got.items():
-            if strange := found - set(getattr(axes, axis) or found):
+            if strange := found - asked.get(axis, found):
                 told = ", ".join(sorted(map(str, strange)))
                 raise ValueError(f"grid {self.name} does not heed --{axis}: it has {told} all the same")
         if axes.tokens and any(abs(config.D - axes.tokens) > config.batch_tokens for config in made):
@@ -89,7 +93,7 @@ def _tokenized(configs: list[RunConfig], tokenizer: str) -> list[RunConfig]:
 
 def _with_own_vocabulary(configs: list[RunConfig]) -> list[RunConfig]:
     """The configurations, as many rows in the embedding as the tokens have that a run's corpus is made of."""
-    own = {name: shards.vocabulary for name in {c.corpus for c in configs} if (shards := token_shards(name))}
+    own = {name: size for name in {c.corpus for c in configs} if (size := own_vocabulary(name))}
 
     def changed(config: RunConfig) -> RunConfig:
         vocab = own.get(config.corpus, config.model.vocab)
@@ -108,14 +112,27 @@ def product(default: Axes, point: Point) -> Callable[[Axes], list[RunConfig]]:
         chosen = {f.name: getattr(axes, f.name) for f in fields(axes)}
         filled = replace(default, **{name: value for name, value in chosen.items() if value is not None})
         return [
-            point(size, P, corpus, seed, filled)
+            looped(point(size, P, corpus, seed, filled), r)
             for corpus in _values("corpora", filled.corpora)
             for seed in _values("seeds", filled.seeds)
-            for size in _values("sizes", filled.sizes)
+            for size, r in _looped_sizes(filled)
             for P in _values("streams", filled.streams)
         ]
 
     return make
+
+
+def _looped_sizes(axes: Axes) -> list[tuple[str, int]]:
+    """Every size with every number of loops; a size that names its own has that one."""
+    sizes = [split_loops(size) for size in _values("sizes", axes.sizes)]
+    if axes.loops is None:
+        return sizes
+    named = [f"{size}r{r}" for size, r in sizes if r > 1]
+    if named:
+        raise ValueError(f"size {named[0]} names its loops already: leave --loops out, or the name's end")
+    if min(axes.loops, default=1) < 1:
+        raise ValueError(f"--loops {min(axes.loops)}: a layer is applied at least once, which is r = 1")
+    return [(size, r) for size, _ in sizes for r in _values("loops", axes.loops)]
 
 
 def _values(axis: str, values: Sequence[Any] | None) -> Sequence[Any]:

@@ -19,6 +19,7 @@ from sweeps.config.model import ADDED, ModelConfig
 from sweeps.config.run import RunConfig
 from sweeps.corpora.sources.registry import token_shards
 from sweeps.grids.axes import Axes
+from sweeps.grids.scaling_rules import split_loops
 
 STAGE2_SHARE = 0.02  # of the tokens: 20B of 1T in the paper
 STAGE2_WARMUP = 0.1  # of stage 2's steps: its optimiser starts without moments
@@ -85,13 +86,20 @@ def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[Run
     for run in runs:
         if run.model.prefix_at_one and not shape.prefix_at_one:
             raise ValueError(f"{base}: recipe {recipe!r} cannot give P = 1 a prefix that its base lacks")
-        if run.size == size_of_base and not (recipe == "peft" and run.model.P == 1):
+        if split_loops(run.size)[0] == split_loops(size_of_base)[0] and not (
+            recipe == "peft" and run.model.P == 1
+        ):
             model = _on_base(shape, run.model, base)
-            size = run.size if _backbone(model) == _backbone(run.model) else base.resolve().name
+            size = run.size if _backbone(model) == _backbone(run.model) else _named(base, run.model)
             start = _start(model, axes) if shape.P == 1 else "random"
             grown = replace(run, model=model, recipe=recipe, parent=str(base), start=start)
             found.append(replace(grown, size=size, tokenizer=own))
     return found
+
+
+def _named(base: Path, wanted: ModelConfig) -> str:
+    """What a run is called after its base, its loops included."""
+    return base.resolve().name + (f"r{wanted.loops}" if wanted.loops > 1 else "")
 
 
 def _own_tokenizer(base: Path, axes: Axes, runs: list[RunConfig]) -> str:
@@ -120,13 +128,17 @@ def _backbone(model: ModelConfig) -> Shape:
 
 
 def _on_base(base: ModelConfig, wanted: ModelConfig, where: Path) -> ModelConfig:
-    """The base as it is where P is its own; grown from one stream, with the prefixes the grid asks for."""
+    """The base as it is where P is its own; grown from one stream, with the prefixes the grid asks for.
+
+    Its layers are looped as the grid asks, or as they are where the grid asks for no loops.
+    """
+    loops = {name: getattr(wanted, name) for name in ("loops", "loop_layers")} if wanted.loops > 1 else {}
     if wanted.P == base.P:
-        return base
+        return replace(base, **loops)
     if base.P > 1:
         raise ValueError(f"--base {where} has P = {base.P}: it can start P = {base.P} only")
     asked = {name: getattr(wanted, name) for name in ADDED}
-    return replace(base, **asked, prefix_at_one=False)
+    return replace(base, **asked, **loops, prefix_at_one=False)
 
 
 def _read_shape(base: Path) -> ModelConfig:

@@ -19,6 +19,23 @@ def parse_width_layers(size: str) -> tuple[int, int, int]:
     return int(found[1]), int(found[2]), int(found[3] or 0)
 
 
+def split_loops(size: str) -> tuple[str, int]:
+    """`64x4r2` -> (`64x4`, 2): a size without its loops, and how many they are; 1 where it says none."""
+    found = re.fullmatch(r"(.*[\dBM])r(\d+)", size)
+    if not found:
+        return size, 1
+    if int(found[2]) < 1:
+        raise ValueError(f"size {size!r}: r = 0, but a layer is applied at least once")
+    return found[1], int(found[2])
+
+
+def looped(run: RunConfig, loops: int) -> RunConfig:
+    """The run with its inner layers looped, under a size of its own: 64x4r2."""
+    if loops == 1:
+        return run
+    return replace(run, size=f"{run.size}r{loops}", model=replace(run.model, loops=loops))
+
+
 def small_model(size: str, P: int, vocab: int, head_dim: int, prefix_tokens: int) -> ModelConfig:
     """Heads of `head_dim`, two of them a KV head, an MLP of 8/3 h rounded up to a multiple of 16.
 

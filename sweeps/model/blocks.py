@@ -277,11 +277,19 @@ class Decoder(nn.Module):
         h, P = config.width, config.P
         self.P, self.K, self.smoothing = P, config.K, config.smoothing
         self.head_size, self.rope_base = config.head_size, config.rope_base
+        self.loops, self.looped = config.loops, config.looped
+        self.balances: list[Tensor] = []  # load-balance losses of the last call, in the order of application
         self.embed_tokens = Embedding(config.vocab, h)
         self.layers = nn.ModuleList(Block(config, index == 0) for index in range(config.layers))
         self.norm = RMSNorm(h, config.norm_eps)
         if P > 1:
             self.aggregate_layer = nn.Sequential(Linear(P * h, h), nn.SiLU(), Linear(h, P))
+
+    @property
+    def order(self) -> list[int]:
+        """Which layer is applied when: the second to the `looped` + first, `loops` times."""
+        end = 1 + self.looped
+        return [0, *([*range(1, end)] * self.loops), *range(end, len(self.layers))]
 
     def forward(
         self,
@@ -295,18 +303,24 @@ class Decoder(nn.Module):
         """Last hidden states of the streams after the final norm, (P, B, T, h), of embedded tokens (B, T, h).
 
         `positions` are (1 or B, T); `real` (B, S+T) is False at padding, None where there is none. With
-        `caches`, one a layer, the tokens continue the S that are in them.
+        `caches`, one a layer and loop, the tokens continue the S that are in them. Each loop after the first
+        begins with the loops' input added to what the loop before gave.
         """
         B, T, _ = x.shape
         mask = visibility(T, S, self.K, real, x.device)
         mask = tile(mask, self.P) if mask is not None and mask.dim() == 4 else mask
         rope = rotary(positions, self.head_size, self.rope_base)
-        for index, layer in enumerate(self.layers):
-            kept = None if caches is None else caches[index]
+        self.balances, entered = [], None
+        for place, index in enumerate(self.order):
+            layer, kept = self.layers[index], None if caches is None else caches[place]
+            if index == 1 and self.loops > 1:  # a loop begins
+                x, entered = (x, x) if entered is None else (x + entered, entered)
             if checkpointing and torch.is_grad_enabled():
                 x = checkpoint(layer, x, rope, mask, kept, use_reentrant=False)
             else:
                 x = layer(x, rope, mask, kept)
+            if isinstance(layer.mlp, MixtureOfExperts) and layer.mlp.balance is not None:
+                self.balances.append(layer.mlp.balance)
             if index == 0 and positions.shape[0] > 1:
                 rope = (tile(rope[0], self.P), tile(rope[1], self.P))
         last: Tensor = self.norm(x)

@@ -46,20 +46,20 @@ class LayerCache:
 
 
 class KVCache:
-    """Every layer's cache, which of the cached tokens are padding, and how many real ones there are."""
+    """The cache of every layer and loop, which of the cached tokens are padding, and how many real ones there are."""
 
     @torch.no_grad()
     def __init__(
         self, config: ModelConfig, attentions: Sequence[Any], batch: int, capacity: int, dtype: torch.dtype
     ) -> None:
-        """`attentions` are the model's, layer by layer: where the prefixes come from."""
+        """`attentions` are the model's in the order of application, each once a loop: the prefixes are theirs."""
         self.P, self.batch, self.capacity = config.P, batch, capacity
         self.length = 0  # tokens so far, padding included
         K = config.K
         size = (config.P * batch, config.kv_heads, K + capacity, config.head_size)
         device = attentions[0].q_proj.weight.device
         if device.type == "cpu":
-            needed = 2 * config.layers * math.prod(size) * dtype.itemsize
+            needed = 2 * len(attentions) * math.prod(size) * dtype.itemsize
             tokens = f"({K} prefix + {capacity}) tokens"
             refuse_too_much(needed, f"a cache of {config.P} streams x {batch} sequences x {tokens}")
         self.layers = [LayerCache(size, dtype, device) for _ in attentions]

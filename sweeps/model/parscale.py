@@ -2,7 +2,8 @@
 
 Each stream has its own learnable prefix keys and values in every layer; a small network weighs the
 streams' last hidden states, token by token, and one LM head reads the weighted sum. At P = 1 there is
-neither prefix nor aggregation: a plain Qwen2. Parameter names are those of the released checkpoints,
+neither prefix nor aggregation: a plain Qwen2. Layers may be looped, r times with the same parameters.
+Parameter names are those of the released checkpoints,
 so that `state_dict()` is a checkpoint.
 
 Shapes: B batch, T tokens, P streams, R rows (B before the streams part in the first layer, then P*B,
@@ -12,7 +13,7 @@ m key and value heads, d head dimension, V vocab.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,6 @@ from sweeps.model.blocks import (
     Attention,
     Decoder,
     Linear,
-    MixtureOfExperts,
     check_ids,
     is_extra,
 )
@@ -101,7 +101,19 @@ class ParScaleLM(nn.Module):
 
     def new_cache(self, batch: int, capacity: int) -> KVCache:
         """Memory for the keys and values of `batch` sequences of at most `capacity` tokens."""
-        return KVCache(self.config, self.attentions, batch, capacity, self.head.dtype)
+        layers = self.attentions
+        applied = [layers[index] for index in self.model.order]
+        return KVCache(self.config, applied, batch, capacity, self.head.dtype)
+
+    def set_loops(self, loops: int, loop_layers: int | None = None) -> ParScaleLM:
+        """Apply the looped layers `loops` times from now on, trained for it or not; returns this model.
+
+        `loop_layers` names other layers than before. A cache made before does not fit any more.
+        """
+        layers = self.config.loop_layers if loop_layers is None else loop_layers
+        self.config = replace(self.config, loops=loops, loop_layers=layers)
+        self.model.loops, self.model.looped = loops, self.config.looped
+        return self
 
     def streams(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
@@ -161,9 +173,8 @@ class ParScaleLM(nn.Module):
         return loss
 
     def balance(self) -> Tensor:
-        """Load-balance loss of the last call, averaged over the layers: 1 is even."""
-        mixtures = [part for part in self.modules() if isinstance(part, MixtureOfExperts)]
-        return torch.stack([part.balance for part in mixtures if part.balance is not None]).mean()
+        """Load-balance loss of the last call, averaged over the layers and loops: 1 is even."""
+        return torch.stack(self.model.balances).mean()
 
     @torch.no_grad()
     def stream_summary(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> StreamSummary:

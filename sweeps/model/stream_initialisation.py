@@ -6,7 +6,10 @@ Shapes: P streams, K prefix tokens, n query heads, m key and value heads, d head
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +17,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from sweeps.checkpoint.stream_bank import view
-from sweeps.model.blocks import Attention, Block, rotary
+from sweeps.model.blocks import Attention
 from sweeps.model.parscale import ParScaleLM
 
 NOISE = 0.005  # std of what is added to the quiet keys and values
@@ -86,23 +89,46 @@ def quiet_streams(model: ParScaleLM, input_ids: Tensor) -> Tensor:
     """
     if model.config.P == 1:
         raise ValueError("P = 1 has no streams to make quiet")
-    backbone, shares = view(model, P=1), []
-    positions = torch.arange(input_ids.shape[1], device=input_ids.device)[None]
-    rope = rotary(positions, model.config.head_size, model.config.rope_base)
-    with torch.no_grad():
-        x = backbone.model.embed_tokens(input_ids)
-    blocks = [part for part in backbone.modules() if isinstance(part, Block)]
-    for block, quieted in zip(blocks, model.attentions, strict=True):
-        with torch.no_grad():
-            samples = sample_heads(block.self_attn, block.input_layernorm(x), rope)
-            x = block(x, rope, None, None)
-        shares.append(set_prefixes(quieted, samples))
+    backbone = view(model, P=1)
+    shares = quiet_prefixes(model, backbone, input_ids)
     with torch.no_grad():
         for name, parameter in model.model.aggregate_layer.named_parameters():
             if name.startswith("2."):
                 parameter.zero_()
     trim(model, backbone, input_ids)
     return torch.stack(shares)
+
+
+@torch.no_grad()
+def quiet_prefixes(model: ParScaleLM, backbone: ParScaleLM, input_ids: Tensor) -> list[Tensor]:
+    """Write each layer's quiet prefixes from what the backbone's layer meets on this text, over all its loops.
+
+    Returns each layer's shares of attention, as `set_prefixes` does.
+    """
+    quieted = dict(zip(backbone.attentions, model.attentions, strict=True))
+    met: dict[nn.Module, list[list[HeadSample]]] = {layer: [] for layer in quieted}
+    left = Counter(backbone.attentions[index] for index in backbone.model.order)
+    shares: dict[nn.Module, Tensor] = {}
+
+    def look(layer: Attention, given: tuple[Any, ...]) -> None:
+        met[layer].append(sample_heads(layer, *given[:2]))
+        left[layer] -= 1
+        if not left[layer]:
+            heads = zip(*met.pop(layer), strict=True)
+            with torch.enable_grad():
+                shares[layer] = set_prefixes(quieted[layer], [one_sample(head) for head in heads])
+
+    hooks = [layer.register_forward_pre_hook(look) for layer in quieted]
+    backbone.streams(input_ids)
+    for hook in hooks:
+        hook.remove()
+    return [shares[layer] for layer in quieted]
+
+
+def one_sample(samples: Sequence[HeadSample]) -> HeadSample:
+    """The samples of one head's calls as one."""
+    parts = ((one.queries, one.log_Z, one.outputs) for one in samples)
+    return HeadSample(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def trim(model: ParScaleLM, backbone: ParScaleLM, input_ids: Tensor) -> None:

@@ -105,7 +105,7 @@ class Observer:
 
 
 def sweep_status(folder: Path) -> pd.DataFrame:
-    """One row a run: run_id, size, P, corpus, recipe, seed, state, step, steps, loss and, where they are
+    """One row a run: run_id, size, P, r, corpus, recipe, seed, state, step, steps, loss and, where they are
     known, tokens_per_s, eta_s, error; N.
     """
     observer = Observer(folder)
@@ -115,6 +115,7 @@ def sweep_status(folder: Path) -> pd.DataFrame:
             "run_id": run.run_id,
             "size": run.config.size,
             "P": run.config.model.P,
+            "r": run.config.model.loops,
             "corpus": run.config.corpus,
             "recipe": run.config.recipe,
             "seed": run.config.seed,

@@ -33,7 +33,7 @@ from sweeps.store.repair import repair
 
 INTEGERS = (
     "N", "P", "D", "seed", "steps", "batch_tokens", "seq_len", "vocab", "layers", "width", "heads",
-    "kv_heads", "ffn", "prefix_tokens", "peak_memory_bytes",
+    "kv_heads", "ffn", "prefix_tokens", "peak_memory_bytes", "experts", "r", "N_once", "N_recurrent",
 )  # fmt: skip
 
 

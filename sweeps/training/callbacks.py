@@ -18,7 +18,7 @@ from sweeps.config.execution import Execution
 from sweeps.config.run import RunConfig
 from sweeps.corpora.corpus import Corpus
 from sweeps.training import snapshots
-from sweeps.training.evaluate import Evaluation, evaluate
+from sweeps.training.evaluate import Evaluation, evaluate_corpus
 from sweeps.training.lightning_module import ParScaleModule
 from sweeps.training.loggers import log_point
 
@@ -95,15 +95,8 @@ class Watch(Callback):
         return self.before_s + time.monotonic() - self.started
 
     def _evaluate(self, trainer: L.Trainer, module: ParScaleModule) -> Evaluation:
-        return evaluate(
-            module.model,
-            self.corpus.valid,
-            self.run.seq_len,
-            self.run.eval_batch,
-            self.corpus.valid_spans,
-            trainer.precision_plugin.forward_context,
-            self.run.eval_tokens,
-        )
+        context = trainer.precision_plugin.forward_context
+        return evaluate_corpus(module.model, self.corpus, self.run, context)
 
     def _report(self, module: ParScaleModule, step: int) -> None:
         now = time.monotonic()

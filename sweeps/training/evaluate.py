@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from sweeps.config.run import RunConfig
+from sweeps.corpora.corpus import Corpus
+from sweeps.corpora.tasks.task_corpus import TaskCorpus
 from sweeps.corpora.tokens import Ids, Tokens
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training.strategies import dealt, rank, ranks
+from sweeps.training.task_evaluation import TaskScore, loss_and_error, score_tasks, tokens_to_ask
 
 Context = Callable[[], AbstractContextManager[object]]
 SUMMARY_SEQUENCES = 16  # sequences from which aggregation weights and stream similarity are read
@@ -28,6 +32,31 @@ class Evaluation:
     domains: dict[str, tuple[float, int]]  # {domain: (loss, tokens)}
     weights: list[float]  # mean aggregation weight of each stream
     similarity: float  # mean cosine similarity between two streams; NaN at P = 1
+    tasks: dict[str, TaskScore] = field(default_factory=dict)  # {domain: score} of a corpus with answers
+
+
+def evaluate_corpus(
+    model: ParScaleLM, corpus: Corpus, run: RunConfig, context: Context = nullcontext
+) -> Evaluation:
+    """What a run's held-out text says of `model`: as `evaluate`, or of a task by its items.
+
+    The loss of a task is that of what is learnt of an item. In a mixture the loss is that of all tokens, and its
+    tasks are scored beside it.
+    """
+    sets = corpus.questions()
+    every = not isinstance(corpus, TaskCorpus) or corpus.every
+    tasks = score_tasks(model, sets, every, run.eval_batch * run.seq_len, context, tokens_to_ask(run))
+    if not isinstance(corpus, TaskCorpus):
+        read = (run.seq_len, run.eval_batch, corpus.valid_spans, context, run.eval_tokens)
+        found = evaluate(model, corpus.valid, *read)
+        return replace(found, tasks=tasks)
+    loss, error = loss_and_error(tasks)
+    domains = {
+        name: (loss_and_error({name: score})[0], int(score.tokens.sum())) for name, score in tasks.items()
+    }
+    with torch.no_grad(), context():
+        weights, similarity = _streams(model, corpus.valid, run.seq_len)
+    return Evaluation(loss, error, domains, weights, similarity, tasks)
 
 
 def evaluate(

@@ -22,12 +22,14 @@ from sweeps.config.run import RunConfig
 from sweeps.corpora.mixture import MixedWindows
 from sweeps.corpora.tokens import Windows
 from sweeps.model.blocks import is_extra
+from sweeps.model.chunked_loss import IGNORE
 from sweeps.model.parscale import ParScaleLM
 from sweeps.model.stream_initialisation import quiet_streams, reparameterise
 from sweeps.training import strategies
 from sweeps.training.compiling import compile_if_possible
 from sweeps.training.evaluate import Evaluation
 from sweeps.training.optimizers import build_optimizer, learning_rate_factor
+from sweeps.training.task_evaluation import pooled
 
 QUIET_ROWS, QUIET_TOKENS = 16, 512  # of text that a quiet start is fitted to; its scores are (T, T) a head
 
@@ -42,6 +44,7 @@ class History:
     wall_s: float = 0.0  # spent in earlier sessions of this run
     diverged: str = ""  # why, once it has
     domains: dict[str, list[float]] = field(default_factory=dict)  # {domain: [loss, tokens]} at the end
+    tasks: dict[str, dict[str, float]] = field(default_factory=dict)  # {domain: TaskScore.columns()} likewise
 
     def mean(self, steps: int) -> float:
         """Mean training loss over the last `steps` steps."""
@@ -69,7 +72,7 @@ class ParScaleModule(L.LightningModule):
             strategies.shard(self.model, self._device_mesh["data_parallel"])
 
     def train_dataloader(self) -> Iterator[Tensor]:
-        """(B, T + 1) token ids, micro-batch after micro-batch, from the step the run has reached."""
+        """(B, T + 1) token ids, ~id where not learnt, by micro-batches, from the step the run has reached."""
         return _Batches(self)  # type: ignore[return-value]
 
     def configure_optimizers(self) -> Optimizer:
@@ -84,7 +87,9 @@ class ParScaleModule(L.LightningModule):
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """Mean loss of one micro-batch (B, T + 1), nats per token."""
-        loss = self.model.loss(batch[:, :-1], batch[:, 1:])
+        loss = self.model.loss(
+            uncomplemented(batch[:, :-1]), batch[:, 1:].masked_fill(batch[:, 1:] < 0, IGNORE)
+        )
         self._pending.append(loss.detach())
         return loss
 
@@ -146,6 +151,10 @@ class ParScaleModule(L.LightningModule):
             point[f"weight_{stream}"] = weight
         if not math.isnan(evaluation.similarity):
             point["stream_similarity"] = evaluation.similarity
+        if evaluation.tasks:
+            whole = pooled(evaluation.tasks)
+            point |= {"answer_loss": whole.answer_loss, "exact_match": whole.exact_match}
+        self.history.tasks = {name: score.columns() for name, score in evaluation.tasks.items()}
         self.history.domains = {name: list(value) for name, value in evaluation.domains.items()}
 
     def _check_divergence(self) -> None:
@@ -222,7 +231,12 @@ def _text(run: RunConfig, windows: Windows | MixedWindows) -> Tensor:
     """The first of what the run reads, enough to see what its queries look like: (rows, tokens)."""
     steps = range(run.start_step, run.start_step + math.ceil(QUIET_ROWS / run.batch))
     rows = torch.cat([torch.from_numpy(windows.step(step)) for step in steps])
-    return rows[:QUIET_ROWS, :QUIET_TOKENS]
+    return uncomplemented(rows[:QUIET_ROWS, :QUIET_TOKENS])
+
+
+def uncomplemented(ids: Tensor) -> Tensor:
+    """Token ids where those that are not to be learnt are written as their complement, ~id."""
+    return torch.where(ids < 0, ~ids, ids)
 
 
 def _grown(run: RunConfig, base: Path) -> ParScaleLM:
@@ -238,4 +252,4 @@ def _grown(run: RunConfig, base: Path) -> ParScaleLM:
         raise ValueError(f"{base} is {model.config.shape}, run {run.size} wants {want.shape}")
     if model.config.K != want.K:
         raise ValueError(f"{base} has {model.config.K} prefix tokens, run {run.size} wants {want.K}")
-    return model.train()
+    return model.set_loops(want.loops, want.loop_layers).train()

@@ -14,12 +14,14 @@ import lightning as L
 import numpy as np
 import torch
 
+from sweeps.config.model import ModelConfig
 from sweeps.config.run import RunConfig
 from sweeps.corpora.corpus import Corpus
 from sweeps.store.compatibility import TRAINING_VERSION
 from sweeps.training.evaluate import Evaluation
 from sweeps.training.lightning_module import ParScaleModule
 from sweeps.training.peak_memory import peak_memory_bytes
+from sweeps.training.task_evaluation import pooled
 
 
 def row_of(
@@ -42,11 +44,13 @@ def row_of(
         "loss": evaluation.loss if evaluation else math.nan,
         "loss_se": evaluation.loss_se if evaluation else math.nan,
         "bits_per_byte": bits_per_byte(evaluation.loss, corpus) if evaluation else math.nan,
+        **({} if evaluation is None else _answers(evaluation)),
         "train_loss": history.mean(share),
         "epochs": module.windows.epochs(run.start_step + run.steps),
         **{name: getattr(run, name) for name in ("seed", "steps", "batch_tokens", "seq_len", "lr")},
         **{name: getattr(model, name) for name in ("vocab", "layers", "width", "heads", "kv_heads", "ffn")},
         "prefix_tokens": model.K,
+        **_parts(model),
         "precision": run.precision,
         "wall_s": wall_s,
         "tokens_per_s": len(history.losses) * run.batch_tokens / max(wall_s, 1e-9),
@@ -57,6 +61,26 @@ def row_of(
         "versions": json.dumps(versions()),
         "config": run.to_json(),
     }
+
+
+def _parts(model: ModelConfig) -> dict[str, int]:
+    """What laws over experts and loops read, under their names for it."""
+    once = model.N - model.N_recurrent
+    return {
+        "experts": max(1, model.experts),
+        "r": model.loops,
+        "N_once": once,
+        "N_recurrent": model.N_recurrent,
+    }
+
+
+def _answers(evaluation: Evaluation) -> dict[str, float]:
+    """What a run on a corpus with answers says of them, over all difficulties."""
+    if not evaluation.tasks:
+        return {}
+    whole = pooled(evaluation.tasks)
+    names = ("answer_loss", "exact_match", "exact_match_se")
+    return {name: getattr(whole, name) for name in names}
 
 
 def bits_per_byte(loss: float, corpus: Corpus) -> float:

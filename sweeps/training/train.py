@@ -154,6 +154,7 @@ def write_results(run: RunConfig, module: ParScaleModule, corpus: Corpus, folder
             "tokens": int(count),
             "loss": loss,
             "bits_per_byte": loss / math.log(2) / corpus.bytes_per_token(name),
+            **module.history.tasks.get(name, {}),
         }
         for name, (loss, count) in module.history.domains.items()
     ]

@@ -18,11 +18,12 @@ EXAMPLES = (
     "corpus 'files:texts/*.txt' --vocab 4096",
     "corpus 'hf:NAME#most=2GB#column=body'",
     "corpus tokens:shards/ --verify",
+    "corpus 'task:hops#hops=1,2,4'",
     "corpus 'mix:0.7*files:a.jsonl+0.3*tokens:shards'",
 )
 VOCAB = 2048  # entries where neither --vocab nor the tokenizer says
 MOST = 12  # domains that are shown one by one
-NAMES = "stdlib, code[-large], text[-debian], files:GLOB, hf:NAME, tokens:DIR, mix:W*NAME+W*NAME"
+NAMES = "stdlib, code[-large], text[-debian], files:GLOB, hf:NAME, tokens:DIR, task:NAME, mix:W*NAME+W*NAME"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,10 @@ def _describe(options: Options, vocab: int, built: Corpus) -> None:
         _show_counts(f"{title}; held out", built.manifest["valid"]["domains"])
         print(f"a run reads {weights}")
     else:
-        _show_counts(title, {"training": built.manifest["train"], "held out": built.manifest["valid"]})
+        parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}
+        _show_counts(
+            title, {name: of for name, of in parts.items() if of["tokens"]}
+        )  # a task draws as it is read
         domains = documents.domains_of(built.manifest)
         if len(domains) > 1:
             _show_counts(f"{len(domains)} domains", domains)
@@ -86,14 +90,13 @@ def _vocab(options: Options) -> int:
     """The vocabulary asked for; else the tokenizer's own, or that of tokens; else the default."""
     from sweeps.corpora import tokens
     from sweeps.corpora.sources import huggingface
-    from sweeps.corpora.sources.registry import token_shards
+    from sweeps.corpora.sources.registry import own_vocabulary
 
     if options.vocab is not None:
         return options.vocab
     if options.tokenizer != "bpe":
         return tokens.entries(huggingface.tokenizer_file(options.tokenizer))
-    shards = token_shards(options.name)
-    return shards.vocabulary if shards else VOCAB
+    return own_vocabulary(options.name) or VOCAB
 
 
 def _show_counts(title: str, parts: dict[str, dict[str, Any]]) -> None:

@@ -28,6 +28,9 @@ class Options(WeightOptions):
     streams: int | None = option(
         None, "streams (default the checkpoint's; 1 its backbone)", type=int, metavar="P"
     )
+    loops: int | None = option(
+        None, "times its looped layers are applied (default as trained)", type=int, metavar="R"
+    )
     max_tokens: int = option(64, "new tokens at most (default 64)", type=int)
     temperature: float = option(0.0, "0 (default) takes the likeliest token", type=float)
     top_k: int = option(0, "sample from the k likeliest (default all)", type=int)
@@ -47,6 +50,8 @@ def run(options: Options) -> int:
     from sweeps.inspect.generate import Guided, Sampling, load_tokenizer, stream_text
 
     model = load_streams(options)
+    if options.loops is not None:
+        model.set_loops(options.loops)
     tokenizer = load_tokenizer(options.checkpoint, model.config.vocab)
     stop = stop_tokens(options, tokenizer)
     if options.temperature == 0 and (options.top_k or options.top_p < 1):

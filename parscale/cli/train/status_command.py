@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sweeps.config.run import RunConfig
 
+SHORT = {"bits_per_byte": "bits/byte", "answer_loss": "answers", "exact_match": "right"}
 EXAMPLES = ("status demo", "status demo --domains")
 
 
@@ -131,9 +132,9 @@ def _state_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _shown(frame: pd.DataFrame, first: list[str], then: list[str], last: Sequence[str] = ()) -> pd.DataFrame:
     """Columns of a table of runs: what names a run, `then`, its losses to four decimals, `last`."""
-    losses = [name for name in ("loss", "bits_per_byte") if name in frame]
+    losses = [name for name in ("loss", "bits_per_byte", "answer_loss", "exact_match") if name in frame]
     written = {name: [f"{x:.4f}" if x is not None and x == x else "" for x in frame[name]] for name in losses}
     names = ("corpus", "tokenizer", "vocab", "recipe")
     varied = [name for name in names if len(frame[name].unique()) > 1]
     columns = [*varied, *first, "size", "P", "seed", *then, *losses, *last]
-    return frame.assign(**written)[columns].rename(columns={"bits_per_byte": "bits/byte"})
+    return frame.assign(**written)[columns].rename(columns=SHORT)

@@ -32,6 +32,7 @@ class RunOptions:
     grid: str = argument("ci, demo, laptop, paper, or your own: FILE.py[:FUNCTION]", metavar="GRID")
     sizes: str | None = option(None, "only these, e.g. 64x2,96x3", metavar="A,B")
     streams: str | None = option(None, "only these, e.g. 1,2,4", metavar="A,B")
+    loops: str | None = option(None, "times that layers are looped, e.g. 1,2,4 (default 1)", metavar="A,B")
     corpora: str | None = option(None, "only these, e.g. stdlib,code", metavar="A,B")
     seeds: str | None = option(None, "only these, e.g. 0,1,2", metavar="A,B")
     tokens: str | None = option(None, "training tokens a run, e.g. 10M", metavar="D")
@@ -67,6 +68,7 @@ class RunOptions:
         return Axes(
             sizes=items(self.sizes),
             streams=whole_numbers(self.streams, "--streams"),
+            loops=whole_numbers(self.loops, "--loops"),
             corpora=items(self.corpora),
             seeds=whole_numbers(self.seeds, "--seeds"),
             tokens=tokens(self.tokens),

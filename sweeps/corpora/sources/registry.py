@@ -12,6 +12,8 @@ from sweeps.corpora.sources.huggingface import HubDataset
 from sweeps.corpora.sources.packages import StandardLibrary, Wheels
 from sweeps.corpora.sources.token_shards import TokenShards
 from sweeps.corpora.sources.user_files import UserFiles
+from sweeps.corpora.tasks.alphabet import SIZE
+from sweeps.corpora.tasks.task_names import TASK, task_of
 
 PAPERS = ("stack-v2-python", "pile")  # corpora of the grid `paper`, which is planned, not trained
 OPTIONS = {  # what may follow a name: hf:NAME#column=body#most=2GB
@@ -52,7 +54,7 @@ def source_of(
             f"corpus {corpus} is the paper's, too large to bring along: name a dataset that has it, "
             "--corpora hf:NAME, or files of yours, --corpora 'files:GLOB'"
         )
-    known = ", ".join([*named, "files:GLOB", "hf:NAME", "tokens:DIR", "mix:W*NAME+W*NAME"])
+    known = ", ".join([*named, "files:GLOB", "hf:NAME", "tokens:DIR", "task:NAME", "mix:W*NAME+W*NAME"])
     raise ValueError(f"unknown corpus {corpus!r}; choose one of {known}")
 
 
@@ -66,7 +68,20 @@ def token_shards(corpus: str) -> TokenShards | None:
 def check_name(corpus: str) -> None:
     """Refuse a name that stands for nothing."""
     for name in [part.name for part in parts_of(corpus)] if corpus.startswith(PREFIX) else [corpus]:
-        source_of(name)
+        if name.startswith(TASK):
+            task_of(name)
+        elif "#answer=" in name:
+            source_of(name.partition("#")[0])
+        else:
+            source_of(name)
+
+
+def own_vocabulary(corpus: str) -> int | None:
+    """Rows that an embedding needs for tokens that no tokenizer is learnt for: shards', a task's characters."""
+    if shards := token_shards(corpus):
+        return shards.vocabulary
+    names = [part.name for part in parts_of(corpus)] if corpus.startswith(PREFIX) else [corpus]
+    return SIZE if any(name.startswith(TASK) for name in names) else None
 
 
 def _options(corpus: str, kind: str, rest: str) -> tuple[str, dict[str, str]]:

@@ -34,6 +34,8 @@ MODELS = {
     "experts": {"experts": 4},
     "experts of Qwen3": {"experts": 4, **QWEN3},
     "experts, three streams": {"P": 3, "experts": 4},
+    "two loops": {"layers": 4, "loops": 2},
+    "two loops of three streams": {"layers": 3, "loops": 2, "loop_layers": 2, "P": 3},
 }
 NO_CODE = ("plain", "experts of Qwen3")  # types that transformers has itself
 PROMPTS = [[5, 9, 2, 40], [7], [1, 2, 3, 4, 5, 6, 7, 8, 9]]
@@ -87,6 +89,15 @@ def test_logits_and_greedy_text_are_ours(name, tmp_path):
         for cached in (True, False)
     ]
     assert made == [generate(ours, PROMPTS, NEW)] * 2
+
+
+@torch.no_grad()
+def test_loops_are_chosen_when_an_export_is_opened(tmp_path):
+    ours, (ids, mask) = drawn(layers=3, loops=2), padded()
+    out = export_model(ours, tmp_path / "none", tmp_path / "out")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(out, trust_remote_code=True, parscale_loops=4)
+    made = theirs.eval().generate(ids, attention_mask=mask, **GREEDY)[:, ids.shape[1] :].tolist()
+    assert made == generate(ours.set_loops(4), PROMPTS, NEW)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import pytest
 
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training.callbacks import evaluation_steps
-from sweeps.training.evaluate import evaluate
+from sweeps.training.evaluate import evaluate_corpus
 from sweeps.training.train import train
 from tests.sweeps.small_run import ONE, config
 
@@ -67,10 +67,10 @@ def test_a_held_out_loss_that_is_no_number_ends_the_run_as_diverged(corpus, tmp_
     seen = []
 
     def measured(*args):
-        seen.append(evaluate(*args))
+        seen.append(evaluate_corpus(*args))
         return replace(seen[-1], loss=math.nan) if len(seen) == bad_at else seen[-1]
 
-    monkeypatch.setattr("sweeps.training.callbacks.evaluate", measured)
+    monkeypatch.setattr("sweeps.training.callbacks.evaluate_corpus", measured)
     row = train(config(corpus, evaluations=2), tmp_path, execution=ONE)
     assert row["status"] == "diverged"
     assert math.isnan(row["loss"])

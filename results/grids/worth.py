@@ -1,0 +1,96 @@
+"""What a stream is worth beside a loop, an expert, a layer and a prefix, on memory and on reasoning.
+
+    parscale sweep results/grids/worth.py --dry-run
+    parscale sweep results/grids/worth.py:half --sizes 64x3,64x3r4,64x3e4 --out results/sweeps/worth-half
+    parscale sweep results/grids/worth.py --out results/sweeps/worth
+
+Four sizes, 16 times apart in N; at each the arms below, with equal tokens and equal data. A size's name says its
+arm: 64x3 (P = 1, 2, 4, 8), 64x3r2 and 64x3r4 (loops), 64x3e4 (experts), 64x3prefix (P = 1 with a prefix), 64x3params
+and 64x3compute (dense, their MLP widened to the N and to the FLOPs of P = 4). `half` and `double` are the same runs at
+other learning rates: each arm's rate is chosen at 64x3 from the three, the baseline's too, before the grid is run.
+results/LOG.md has questions and rules.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import Grid
+from sweeps.grids.scaling_rules import SmallRule
+
+SIZES = ("32x3", "64x3", "64x5", "96x6")
+STREAMS = (1, 2, 4, 8)
+ARMS = ("", "r2", "r4", "e4", "prefix", "params", "compute")
+MEMORY, REASONING = "task:facts#facts=20000", "task:hops#hops=1,2,3#nodes=6"
+SEEDS = (0, 1, 2)
+TOKENS = 2_000_000
+RATES: dict[
+    str, float
+] = {}  # {arm: rate in units of RULE's} once `half` and `double` have been read; 1 where not named
+SETTINGS = {"evaluations": 4, "schedule": "linear", "final_lr": 0.0}
+RULE = SmallRule(44, batch=16, seq_len=128, lr=8e-3, muon_lr=2e-2, settings=tuple(SETTINGS.items()))
+LIKE = 4  # P of the streams that `params` and `compute` match
+
+
+def model_of(size: str, arm: str, P: int, vocab: int) -> ModelConfig:
+    """The model of an arm at a size; of `params` and `compute` the MLP is what makes N or FLOPs equal."""
+    sized = f"{size}{arm}" if arm.startswith("e") else size
+    model = RULE.run("worth", sized, P, MEMORY, 0, Axes(tokens=TOKENS)).model
+    model = replace(model, vocab=vocab)
+    if arm.startswith("r"):
+        return replace(model, loops=int(arm[1:]))
+    if arm == "prefix":
+        return replace(model, prefix_at_one=True)
+    if arm not in ("params", "compute"):
+        return model
+    target, wider = replace(model, P=LIKE), replace(model, ffn=model.ffn + 1)
+
+    def count(one: ModelConfig) -> float:
+        return float(one.N) if arm == "params" else one.forward_flops(RULE.seq_len)
+
+    more = (count(target) - count(model)) / (count(wider) - count(model))
+    return replace(model, ffn=model.ffn + round(more))
+
+
+def at(name: str, times: float) -> Callable[..., Any]:
+    """The grid with every learning rate `times` as high."""
+
+    def make(axes: Axes) -> list[RunConfig]:
+        tokens = axes.tokens or TOKENS
+        named = axes.sizes or [f"{size}{arm}" for size in SIZES for arm in ARMS]
+        return [
+            run(name, each, P, corpus, seed, replace(axes, tokens=tokens), times)
+            for corpus in axes.corpora or (MEMORY, REASONING)
+            for seed in axes.seeds or SEEDS
+            for each in named
+            for P in (axes.streams or STREAMS if re.fullmatch(r"\d+x\d+", each) else (1,))
+            if P in (axes.streams or STREAMS)
+        ]
+
+    told = ", ".join(f"{arm or 'streams'} {rate:g}" for arm, rate in RATES.items()) or "none"
+    arms = (
+        f"{RULE.describe()}; arms {', '.join(arm for arm in ARMS if arm)}, params and compute as P = {LIKE}"
+    )
+    return Grid(name, f"{arms}; learning rates x {times:g}, apart from it: {told}", make)
+
+
+def run(name: str, each: str, P: int, corpus: str, seed: int, axes: Axes, times: float) -> RunConfig:
+    """One run: `each` is size and arm."""
+    found = re.fullmatch(r"(\d+x\d+)(.*)", each)
+    if not found or found[2] not in ARMS:
+        raise ValueError(
+            f"size {each}: write WIDTHxLAYERS and one of {', '.join(filter(None, ARMS))}, or none"
+        )
+    made = RULE.run(name, found[1], P, corpus, seed, axes)
+    rate = times * RATES.get(found[2], 1.0)
+    model = model_of(found[1], found[2], P, made.model.vocab)
+    return replace(made, size=each, model=model, lr=made.lr * rate, muon_lr=made.muon_lr * rate)
+
+
+grid = at("worth", 1.0)
+half = at("worth-half", 0.5)
+double = at("worth-double", 2.0)

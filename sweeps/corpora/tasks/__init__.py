@@ -1,0 +1,1 @@
+"""Tasks that tell memory from reasoning: corpora whose answers can be verified."""

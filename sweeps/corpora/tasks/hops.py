@@ -1,0 +1,113 @@
+"""Hops: where k steps along the arrows of a graph lead, the graph in the prompt: `a>c,c>b,b>a,a?2=b`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweeps.corpora.tasks.alphabet import (
+    ASK,
+    FIRST_DIGIT,
+    FIRST_LETTER,
+    LETTERS,
+    NEWLINE,
+    THEREFORE,
+    Codes,
+    as_column,
+    codes_of,
+)
+from sweeps.corpora.tasks.items import Keys, key_of
+
+ARROW, COMMA, QUESTION = (int(code) for code in codes_of(">,?"))
+
+
+def steps_shown(count: int, of: int) -> list[int]:
+    """Which of the results 1 to `of` - 1 before the last are written down when `count` are: evenly spread."""
+    count = min(count, of - 1)
+    return [round(of * (i + 1) / (count + 1)) for i in range(count)]
+
+
+@dataclass(frozen=True)
+class Hops:
+    """A cycle through `nodes` letters drawn anew for each item, its arrows in any order; k hops are asked for.
+
+    `steps` of the nodes on the way are written before the answer, evenly spread: 0 none, k - 1 all.
+    """
+
+    hops: tuple[int, ...] = (1, 2, 3, 4)
+    nodes: int = 8
+    steps: int = 0
+
+    name = "hops"
+    memory = False
+
+    def __post_init__(self) -> None:
+        """Refuse a graph that has no such question."""
+        if not 3 <= self.nodes <= len(LETTERS):
+            raise ValueError(f"task hops: nodes={self.nodes}; give 3 to {len(LETTERS)}")
+        most = min(9, self.nodes - 1)
+        if not self.hops or not all(1 <= k <= most for k in self.hops):
+            raise ValueError(f"task hops: hops={self.hops} among {self.nodes} nodes; give 1 to {most}")
+
+    @property
+    def difficulties(self) -> tuple[int, ...]:
+        """Hops."""
+        return self.hops
+
+    def prompt_length(self, difficulty: int) -> int:
+        """Four tokens an arrow, and the question."""
+        return 4 * self.nodes + 4
+
+    def length(self, difficulty: int) -> int:
+        """And the nodes written down, the answer, the line break."""
+        written = len(steps_shown(self.steps, difficulty))
+        return self.prompt_length(difficulty) + written + (written > 0) + 2
+
+    def chance(self, difficulty: int) -> float:
+        """Any node but the one that is asked about."""
+        return 1 / (self.nodes - 1)
+
+    def draw(self, random: np.random.Generator, n: int, difficulty: int) -> tuple[Codes, Keys]:
+        """Cycles, known by themselves: a held-out graph is trained on in no order and with no question."""
+        cycle = random.random((n, len(LETTERS)), np.float32).argpartition(self.nodes - 1, axis=1)[
+            :, : self.nodes
+        ]
+        cycle = random.permuted(cycle, axis=1)
+        order = random.permuted(np.broadcast_to(np.arange(self.nodes), (n, self.nodes)), axis=1)
+        rows, start = np.arange(n), random.integers(self.nodes, size=n)
+        after = np.roll(cycle, -1, axis=1)
+        arrows = np.stack(
+            [np.take_along_axis(part, order, axis=1) + FIRST_LETTER for part in (cycle, after)], axis=2
+        )
+        marks = [np.broadcast_to(code, (n, self.nodes, 1)) for code in (ARROW, COMMA)]
+        graph = np.concatenate([arrows[:, :, :1], marks[0], arrows[:, :, 1:], marks[1]], axis=2).reshape(
+            n, -1
+        )
+
+        def at(k: int) -> Codes:
+            return (cycle[rows, (start + k) % self.nodes] + FIRST_LETTER)[:, None]
+
+        way = [at(k) for k in steps_shown(self.steps, difficulty)]
+        asked = [at(0), *(as_column(code, cycle) for code in (QUESTION, FIRST_DIGIT + difficulty, ASK))]
+        told = [
+            *way,
+            *([as_column(THEREFORE, cycle)] if way else []),
+            at(difficulty),
+            as_column(NEWLINE, cycle),
+        ]
+        lowest = cycle.argmin(axis=1)
+        turned = cycle[rows[:, None], (lowest[:, None] + np.arange(self.nodes)) % self.nodes]
+        return np.concatenate([graph, *asked, *told], axis=1), key_of(turned)
+
+    def solve(self, prompt: str) -> str:
+        """Follow the arrows."""
+        *arrows, asked = prompt.split(",")
+        after = dict(arrow.split(">") for arrow in arrows)
+        node, k = asked[0], int(asked[2])
+        way = []
+        for _ in range(k):
+            node = after[node]
+            way.append(node)
+        written = "".join(way[i - 1] for i in steps_shown(self.steps, k))
+        return f"{written}:{node}\n" if written else f"{node}\n"
