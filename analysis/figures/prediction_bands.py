@@ -32,7 +32,7 @@ def draw_band(
     ends = seen[["new_lower", "new_upper"]].to_numpy(float)
     if not np.isfinite(ends).any():
         return
-    within = seen["inside"].to_numpy(bool) if "inside" in seen else np.arange(len(seen)) < places[0].size
+    within: Any = seen["inside"].to_numpy(bool) if "inside" in seen else np.arange(len(seen)) < places[0].size
     cuts = np.split(np.arange(len(seen)), [places[0].size])
     at, low, high, inside = (
         np.concatenate(column)
@@ -43,7 +43,7 @@ def draw_band(
     _shade(axes, at, (low, high), inside > 0.99, color)
 
 
-def _between(x: Array, ends: Array, within: Array) -> tuple[Array, Array, Array, Array]:
+def _between(x: Array, ends: Array, within: Any) -> tuple[Array, Array, Array, Array]:
     """DENSE places of a part, the ends there, and whether these lie within the runs."""
     at = np.geomspace(x[0], x[-1], DENSE) if x.size > 1 else x
     u, v = np.log(x), np.log(at)
