@@ -98,6 +98,7 @@ def train_grid(grid: Grid, configs: list[RunConfig], folder: Path, options: Opti
         execution=options.execution(),
         retry_diverged=options.retry_diverged,
         fork=options.fork,
+        detach=options.detach,
     )
     print(result.summary, flush=True)
     return 0 if result.ok else 1

@@ -20,9 +20,13 @@ ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 LOGGERS = {"csv": "", "tensorboard": "'parscale[tb]'", "wandb": "wandb"}  # name: what pip is to install
 LAUNCHERS: dict[str, tuple[str, ...]] = {  # name: the options that only some launchers take
     "local": (),
-    "slurm": ("cpus", "gpus", "partition", "time"),
+    "slurm": (
+        *("cpus", "gpus", "partition", "time", "account", "qos", "mem", "constraint", "exclude", "gres"),
+        *("sbatch", "setup", "detach"),
+    ),
     "ray": ("cpus", "gpus", "ray_address"),
 }
+AS_GIVEN = ("partition", "account", "qos", "mem", "constraint", "exclude", "gres", "sbatch", "setup")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +115,19 @@ class LaunchOptions:
     time: str | None = option(
         None, "slurm: limit, minutes, H:MM or D-HH:MM:SS (default 24:00; requeued)", metavar="T"
     )
+    account: str | None = option(None, "slurm: whose allocation pays")
+    qos: str | None = option(None, "slurm: quality of service")
+    mem: str | None = option(None, "slurm: memory of a run on a node, e.g. 64G", metavar="SIZE")
+    constraint: str | None = option(None, "slurm: features that a node must have, e.g. a100")
+    exclude: str | None = option(None, "slurm: nodes not to use, e.g. n[3-5]", metavar="NODES")
+    gres: str | None = option(None, "slurm: other resources of a run, e.g. gpu:a100:2")
+    sbatch: str | None = option(
+        None, "slurm: further options, e.g. '--reservation=lab --nice=100'", metavar="'...'"
+    )
+    setup: str | None = option(
+        None, "slurm: shell commands before a run, e.g. 'module load cuda'", metavar="'...'"
+    )
+    detach: bool = switch("slurm: submit, and leave; the same command without it comes back")
     ray_address: str | None = option(
         None, "ray: the cluster's head (default this machine's)", metavar="HOST:PORT"
     )
@@ -118,22 +135,16 @@ class LaunchOptions:
     def place(self) -> tuple[str, dict[str, Any]]:
         """The launcher's name and its settings; an option that it does not take is refused."""
         name = one_of(self.launcher, "--launcher", tuple(LAUNCHERS)) or "local"
-        every = {
-            "cpus": self.cpus,
-            "gpus": self.gpus,
-            "partition": self.partition,
-            "time": self.time,
-            "ray_address": self.ray_address,
-        }
-        for field, text in every.items():
-            if text is not None and field not in LAUNCHERS[name]:
+        every = {field for taken in LAUNCHERS.values() for field in taken}
+        for field in sorted(every - set(LAUNCHERS[name])):
+            if getattr(self, field) not in (None, False):
                 where = " and ".join(key for key, taken in LAUNCHERS.items() if field in taken)
                 raise ValueError(f"--{field.replace('_', '-')}: only --launcher {where} takes it")
         wanted = "minutes, hours as H:MM, or Slurm's H:MM:SS, D-HH, D-HH:MM:SS"
         given = {
             "cpus": count(self.cpus, "--cpus"),
             "gpus": count(self.gpus, "--gpus"),
-            "partition": self.partition,
+            **{field: getattr(self, field) for field in AS_GIVEN},
             "minutes": number(self.time, "--time", _minutes, lambda m: m >= 1, wanted),
             "address": self.ray_address,
         }
