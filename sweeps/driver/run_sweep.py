@@ -94,8 +94,7 @@ def run_sweep(
     store = Store(out)
     aside = store.damaged()
     bound = corpora.bind(configs, report=report, known=_recorded(store))
-    # What is refused up to here leaves no folder behind.
-    store.create(name or configs[0].sweep, rule)
+    store.create(name or configs[0].sweep, rule)  # what is refused up to here leaves no folder behind
     store.gather(curves=True)  # what is damaged is known before anything is trained
     bound = parents.as_recorded(bound, store.configs().values(), out)
     check_resumable(store, bound, fork, report)
