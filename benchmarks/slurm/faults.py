@@ -30,12 +30,13 @@ class Scene:
         self.name, self.cluster, self.corpus = name, cluster, corpus
         self.out, self.began, self.shown = cluster.folder / name, time.monotonic(), ""
         self.log = [f"# python -m benchmarks.slurm {name}"]
+        self.log += ["# squeue: array, element, name, partition, state, time, node, node or reason"]
         self.drivers: list[subprocess.Popen[str]] = []
         self.queue: list[list[str]] = []
 
     def say(self, text: str) -> None:
         """A line of the log, with the seconds since the scene began."""
-        private = str(self.cluster.folder)
+        private = str(self.cluster.folder.parent)
         self.log += [f"{self.now():6.1f}  {line}".replace(private, "FOLDER") for line in text.splitlines()]
 
     def now(self) -> float:
@@ -181,6 +182,8 @@ def node(scene: Scene) -> None:
     scene.finish()
     scene.say(scene.element_logs())
     scene.cluster.start_node(name)
+    if "goes on from step" not in scene.element_logs():
+        raise RuntimeError("the run was not gone on with")
     scene.equal("150000:1")
 
 

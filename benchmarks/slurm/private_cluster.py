@@ -132,12 +132,15 @@ class PrivateCluster:
     def kill_node(self, node: str) -> None:
         """End a node and all that runs on it, unannounced, as when its power fails."""
         doomed = [self._process(f"slurmd.{node}.pid")]
-        for process in psutil.process_iter(["cmdline"]):
-            if process.info["cmdline"] and process.info["cmdline"][0].startswith("slurmstepd: ["):
-                log = Path(f"/proc/{process.pid}/fd")
-                with contextlib.suppress(OSError, psutil.Error):
-                    if any(os.readlink(fd).endswith(f"slurmd.{node}.log") for fd in log.iterdir()):
-                        doomed += [process, *process.children(recursive=True)]
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                settings = process.environ()
+                if (
+                    settings.get("SLURMD_NODENAME") == node
+                    and settings.get("SLURM_CONF") == os.environ["SLURM_CONF"]
+                ):
+                    parent = process.parent()
+                    doomed += [process, *([parent] if parent and parent.name() == "slurmstepd" else [])]
         for process in filter(None, doomed):
             with contextlib.suppress(psutil.Error):
                 process.kill()

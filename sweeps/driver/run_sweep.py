@@ -116,15 +116,15 @@ def run_sweep(
     return result_of(store, runs, before, aside, outcome)
 
 
-def _recorded(store: Store) -> list[RunConfig]:
+def _recorded(store: Store) -> dict[str, RunConfig]:
     """The configurations that a folder holds, if there is one; what is damaged is set aside."""
     if not store.folder.is_dir():
-        return []
+        return {}
     try:
-        return list(store.configs().values())
+        return store.configs()
     except Damaged:
         store.gather(curves=True)
-        return list(store.configs().values())
+        return store.configs()
 
 
 def find_launcher(name: str, **settings: Any) -> Launcher:

@@ -55,7 +55,7 @@ def changed_code(store: Store) -> str:
 
 def changed_configuration(known: Iterable[RunConfig], planned: Iterable[RunConfig]) -> str:
     """The first planned run that replaces a run of the folder at its point of the grid; or nothing."""
-    have, runs = set(known), list(planned)
+    have, runs = {run.identity for run in known}, [run.identity for run in planned]
     left = {_point(run): run for run in have - set(runs)}
     for run in runs:
         if run not in have and _point(run) in left:
@@ -85,9 +85,9 @@ def check_resumable(
     Raises ValueError that names what changed.
     """
     runs, finished = list(planned), store.finished()
-    ids = {run: run_id for run_id, run in store.configs().items()}
+    ids = {run.identity: run_id for run_id, run in store.configs().items()}
     half = [run_id for run_id in ids.values() if run_id not in finished and store.has_snapshot(run_id)]
-    to_train = any(ids.get(run) not in finished for run in runs)
+    to_train = any(ids.get(run.identity) not in finished for run in runs)
     code = changed_code(store) if to_train and (finished or half) else ""
     changed = code or changed_configuration(ids, runs)
     if changed and not fork:

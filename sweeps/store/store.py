@@ -77,14 +77,15 @@ class Store:
     def add(self, configs: Iterable[RunConfig]) -> dict[str, RunConfig]:
         """Record configurations; returns {run_id: configuration}.
 
-        A configuration equal to a stored one keeps the stored identity, so that a field added to the
-        code with a default does not make old runs look undone.
+        A configuration of a stored run keeps the stored id, so that a field added to the code with a
+        default does not make old runs look undone. How an unfinished run is carried out is as given here.
         """
-        known = {config: run_id for run_id, config in self.configs().items()}
+        stored = self.configs()
+        known = {config.identity: run_id for run_id, config in stored.items()}
         found = {}
         for config in configs:
-            run_id = known.get(config, config.run_id)
-            if config not in known:
+            run_id = known.setdefault(config.identity, config.run_id)
+            if stored.get(run_id) != config and not self.is_finished(run_id):
                 write_text(self.folder / "configs" / f"{run_id}.json", config.to_json())
             found[run_id] = config
         return found
