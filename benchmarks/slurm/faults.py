@@ -19,7 +19,7 @@ from benchmarks.slurm.private_cluster import PrivateCluster
 
 LOGS = Path("results/benchmarks/slurm")
 SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status"]
-PATIENCE_S = 600.0
+PATIENCE_S = 900.0
 QUEUE = "%.7F %.3K %.12j %.10P %.10T %.8M %.4N %R"
 
 
@@ -152,11 +152,11 @@ def array(scene: Scene) -> None:
 
 def time_limit(scene: Scene) -> None:
     """A run longer than its element's time limit: requeued, and goes on from its state."""
-    scene.drive("300000:1", pace=0.25, constraint="a", minutes=2)
+    scene.drive("200000:1", pace=0.25, constraint="a", minutes=2)
     scene.until(lambda: any(row[4] == "PENDING" and scene.snapshots() for row in scene.look()), "requeued")
     scene.finish()
     scene.say(scene.element_logs())
-    scene.equal("300000:1")
+    scene.equal("200000:1")
 
 
 def pre_emption(scene: Scene) -> None:

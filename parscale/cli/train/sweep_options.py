@@ -38,6 +38,12 @@ class RunOptions:
     streams: str | None = option(None, "only these, e.g. 1,2,4", metavar="A,B")
     corpora: str | None = option(None, "only these, e.g. stdlib,code", metavar="A,B")
     seeds: str | None = option(None, "only these, e.g. 0,1,2", metavar="A,B")
+    axis: tuple[str, ...] | None = option(
+        None,
+        "values of any field, e.g. lr=1e-3,3e-3; again for another",
+        metavar="FIELD=A,B",
+        action="append",
+    )
     tokens: str | None = option(None, "training tokens a run, e.g. 10M", metavar="D")
     recipe: str | None = option(None, "scratch, two-stage, continual, peft")
     base: str | None = option(None, "checkpoint folder that continual and peft start from", metavar="DIR")
@@ -80,8 +86,20 @@ class RunOptions:
             start=start,
             precision=one_of(self.precision, "--precision", ("float32", "bf16")),
             tokenizer=self.tokenizer,
+            others=self._others(),
             repeat=self.repeat or None,
         )
+
+    def _others(self) -> dict[str, list[Any]] | None:
+        """Axes that are fields of a run, by their names."""
+        from sweeps.config.searched_fields import read_axis
+
+        found: dict[str, list[Any]] = {}
+        for name, values in map(read_axis, self.axis or ()):
+            if name in found:
+                raise ValueError(f"--axis {name} is given twice; write all its values after one")
+            found[name] = values
+        return found or None
 
     def flops_per_s(self) -> float | None:
         """The FLOP/s that --rate says one run sustains."""
@@ -172,6 +190,9 @@ class SweepOptions(LaunchOptions, RunOptions):
     num_nodes: str | None = option(None, "slurm: nodes of one run, each with as many devices", metavar="N")
     strategy: str | None = option(None, "ddp (default): a whole model a device; fsdp2: a share of it")
     gradient_checkpointing: bool = switch("less memory, a forward pass more a step")
+    memory: str | None = option(
+        None, "of a device, e.g. 80GB: accumulate gradients over as few micro-batches as fit", metavar="SIZE"
+    )
     logger: str | None = option(None, "also log to csv, tensorboard, wandb", metavar="A,B")
 
     def execution(self) -> Execution:
@@ -198,6 +219,12 @@ class SweepOptions(LaunchOptions, RunOptions):
             threads=count(self.threads, "--threads"),
             checkpoint_minutes=DEFAULT.checkpoint_minutes if minutes is None else minutes,
         )
+
+    def device_memory(self) -> float | None:
+        """Bytes of a device, if they were given."""
+        from sweeps.driver.memory_plan import memory_bytes
+
+        return number(self.memory, "--memory", memory_bytes, lambda b: b > 0, "a size such as 80GB or 40GiB")
 
     def _accelerator(self) -> str:
         """The accelerator; refused where this machine is to train and lacks it."""
