@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast soak ends lint bench browser plotly pages docs release clean
+.PHONY: demo test fast soak slurm ends lint bench browser plotly pages docs release clean
 
 # A current pip takes half the time of the one Python brings; --no-compile halves it again: Python compiles
 # what is imported, when it is first imported, and keeps it even where the surroundings ask it not to.
@@ -27,6 +27,9 @@ fast: lint  ## what to run while editing: under two minutes
 
 soak: $(VENV)/.installed  ## KILLS (default 100) of driver or worker at random moments: the sweep ends as an undisturbed one
 	PARSCALE_KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/sweeps/behaviour/test_random_kills.py
+
+slurm: $(VENV)/.installed  ## the launcher against a real Slurm in a private folder, fault by fault; FAULTS names some (20 minutes)
+	$(BIN)/python -m benchmarks.slurm $(FAULTS)
 
 ends: $(VENV)/.installed  ## every profile end of every law, objective, published table and window against SLSQP
 	$(BIN)/python -m benchmarks.interval_ends

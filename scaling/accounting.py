@@ -96,18 +96,16 @@ def training_memory_bytes(
     activation_bytes: int = 2,
     checkpointing: bool = False,
     shards: int = 1,
-    depth: int | None = None,
 ) -> float:
     """Planned peak memory of one training step on one device, in bytes.
 
     Weights, gradients and two Adam moments in float32 (16 bytes a parameter, divided over `shards`
     devices), the activations each stream keeps for the backward pass (per layer about 10 h + 3 f
-    values a token; only the layer's input with gradient checkpointing), and the loss's logits. `depth`:
-    layers that a token passes, where layers are looped; None: each once.
+    values a token; only the layer's input with gradient checkpointing), and the loss's logits.
     """
     state = 16.0 * shape.parameters / shards
     kept = shape.width if checkpointing else 10 * shape.width + 3 * shape.ffn
     one_layer = 10 * shape.width + 3 * shape.ffn if checkpointing else 0
     rows = float(batch) * seq_len
-    activations = rows * shape.P * ((depth or shape.layers) * kept + one_layer) * activation_bytes
+    activations = rows * shape.P * (shape.layers * kept + one_layer) * activation_bytes
     return state + activations + rows * shape.vocab * 4.0

@@ -15,6 +15,7 @@ from scaling.data.columns import recognise, run_states
 from scaling.data.columns.recognise import AXES
 from scaling.data.columns.run_states import OK
 from scaling.data.reading import reading_of, with_reading
+from scaling.data.searched import searched, worse
 from scaling.data.units import parse_size
 from scaling.laws import OTHER_AXES, axes_of_laws
 from scaling.laws.axis import KNOWN, Axis, Levels, rule_of
@@ -182,16 +183,19 @@ def usable(table: Any) -> Any:
 
     A column status, or another of state whose words are known (`scaling.data.columns.run_states`), tells.
     Stage 1 of a two-stage run (recipe "stage-1") is what every P goes on from, on fewer tokens and
-    before the learning rate falls: beside rows of stage 2 it is no result of its own.
+    before the learning rate falls: beside rows of stage 2 it is no result of its own. Where settings
+    were searched, only the runs at a point's best settings are its result (`scaling.data.searched`).
     """
-    keep = run_states.states_of(table, len(table["loss"])).keep
-    return keep & np.logical_not(_first_stages(table))
+    keep = run_states.states_of(table, len(table["loss"])).keep & np.logical_not(_first_stages(table))
+    return keep & ~worse(table, keep)
 
 
 def left_out(table: Any) -> dict[str, int]:
     """How many rows of a table no fit uses, by the word that says why, the most first."""
     keep, why, _ = run_states.states_of(table, len(table["loss"]))
     words = np.where(keep & _first_stages(table), FIRST_STAGES, why)
+    keep &= np.logical_not(_first_stages(table))
+    words = np.where(worse(table, keep), f"not at the best {', '.join(searched(table))}", words)
     return {str(word): int(count) for word, count in pd.Series(words[words != ""]).value_counts().items()}
 
 

@@ -92,7 +92,7 @@ def as_recorded(planned: Iterable[RunConfig], recorded: Iterable[RunConfig], swe
             found.append(run)
             continue
         moved |= {old.parent: run.parent} if old.parent != run.parent else {}
-        found.append(old)
+        found.append(old.carried_out_as(run))
     if moved != _moved(sweep):
         with replacing(sweep / MOVED) as temporary:
             temporary.write_text(json.dumps(moved, indent=1, sort_keys=True), encoding="utf-8")
@@ -101,7 +101,7 @@ def as_recorded(planned: Iterable[RunConfig], recorded: Iterable[RunConfig], swe
 
 def _apart_from_place(run: RunConfig) -> RunConfig:
     """A run without what tells where its base lies; its tokenizer is known by corpus_hash."""
-    return replace(run, parent="base", parent_hash="", tokenizer="", size="") if run.parent else run
+    return replace(run.identity, parent="base", parent_hash="", tokenizer="", size="") if run.parent else run
 
 
 def with_tokenizer(run: RunConfig, base: Path | None) -> RunConfig:

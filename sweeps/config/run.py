@@ -13,6 +13,7 @@ from sweeps.config.validation import check_names, check_types
 LATER = {
     "prefix_std", "prefix_at_one", "prefix_mlp", "start", "aggregation_std", "loops", "loop_layers",
 }  # fmt: skip
+CARRIED_OUT = ("accumulate", "compile", "eval_batch", "log_points")  # how a run is trained, not what it is
 CHOICES = {
     "optimizer": ("adamw", "muon"),
     "schedule": ("cosine", "linear", "wsd"),
@@ -24,9 +25,10 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training run, complete: two runs with equal configurations are the same run.
+    """One training run, complete: two runs of equal `identity` are the same run.
 
-    How the run is carried out (devices, threads, checkpoint interval) is not part of it.
+    How the run is carried out is not part of it: `CARRIED_OUT` of the fields here, and devices, threads and
+    checkpoint interval, which are told elsewhere. It may change when the run is resumed.
     """
 
     # What is trained, and what the run is called in the table.
@@ -112,8 +114,21 @@ class RunConfig:
         return 3.0 * self.model.forward_flops(self.seq_len) * (self.steps * self.batch_tokens)
 
     @property
+    def identity(self) -> RunConfig:
+        """The run as it would be carried out by default: equal for two configurations of the same run."""
+        defaults = {field.name: field.default for field in fields(RunConfig)}
+        return replace(self, **{name: defaults[name] for name in CARRIED_OUT})  # type: ignore[arg-type]
+
+    def carried_out_as(self, other: RunConfig) -> RunConfig:
+        """The same run, carried out as the other one is."""
+        return replace(self, **{name: getattr(other, name) for name in CARRIED_OUT})
+
+    @property
     def run_id(self) -> str:
-        """The first 16 hex digits of the SHA-256 of the canonical JSON of every field."""
+        """The first 16 hex digits of the SHA-256 of the canonical JSON of every field.
+
+        A sweep's folder keeps the one that a run was begun with, however it is carried out later.
+        """
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
     def to_json(self) -> str:

@@ -11,7 +11,7 @@ import json
 import logging
 import shlex
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -211,15 +211,16 @@ def verify(corpus: Corpus) -> str | None:
 
 
 def bind(
-    configs: Iterable[RunConfig], report: Report | None = None, known: Iterable[RunConfig] = ()
+    configs: Iterable[RunConfig], report: Report | None = None, known: Mapping[str, RunConfig] | None = None
 ) -> list[RunConfig]:
     """The configurations with their corpora's hashes filled in; builds corpora that are not cached.
 
-    `known` are the runs of the sweep that goes on. A corpus of the same content as one of theirs takes its
+    `known` are the runs of the sweep that goes on, by their ids. A corpus of the same content as one of theirs takes its
     name, so that text may be moved. A run that wants more tokens than its corpus holds is refused here,
     before any is trained.
     """
-    begun = list(known)
+    begun = list((known or {}).values())
+    ids = {run.identity: run_id for run_id, run in (known or {}).items()}
     planned = {(run.corpus, run.model.vocab, run.tokenizer): run.corpus_hash for run in begun}
     built: dict[tuple[str, int, str], Corpus] = {}
     bound: list[RunConfig] = []
@@ -239,7 +240,7 @@ def bind(
         new = replace(
             config, corpus=corpus, corpus_hash=built[key].hash, parent=parent, parent_hash=of_parent
         )
-        renamed[config.run_id] = new.run_id
+        renamed[config.run_id] = ids.get(new.identity, new.run_id)
         bound.append(new)
     for name, epochs in most.items():
         if epochs > 1 and report:

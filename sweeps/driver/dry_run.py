@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from scaling.accounting import training_memory_bytes
 from sweeps.config.execution import Execution, share_out
 from sweeps.config.run import RunConfig
-from sweeps.driver import time_estimate
+from sweeps.driver import memory_plan, time_estimate
 from sweeps.driver.progress import clock
 
 COLUMNS = (
@@ -29,8 +28,8 @@ COLUMNS = (
     "GiB/sequence",
     "time",
 )
-MEMORY = "state: weights, gradients, Adam moments; a sequence: what it keeps for the backward pass"
-BYTES = {"float32": 4, "bf16": 2}  # of an activation
+MEMORY = "state: weights, gradients, moments, logits; a sequence: what it keeps for the backward pass"
+FITTED = ("micro-batches", "GiB")  # a step and a device, where a device's memory is given
 UNKNOWN = (
     "time is not estimated: this machine cannot try these runs within seconds, and none is finished; "
     "train one and plan again, or give --rate, the FLOP/s that one run sustains"
@@ -72,13 +71,31 @@ def plan_time(
     )
 
 
-def plan_table(runs: list[RunConfig], execution: Execution, time: PlannedTime) -> pd.DataFrame:
-    """Every run's shape, counts, memory and time as text, largest first."""
+def plan_table(
+    runs: list[RunConfig], execution: Execution, time: PlannedTime, memory: float | None = None
+) -> pd.DataFrame:
+    """Every run's shape, counts, memory and time as text, largest first.
+
+    With a device's `memory` in bytes: in how many micro-batches a step fits it, and what it then takes.
+    """
     rows = [
-        [*cells(run, execution), clock(3600 * hours) if hours is not None else ""]
+        [
+            *cells(run, execution),
+            clock(3600 * hours) if hours is not None else "",
+            *(_fit(run, execution, memory) if memory else ()),
+        ]
         for run, hours in sorted(zip(runs, time.hours, strict=True), key=lambda pair: -pair[0].C)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=[*COLUMNS, *(FITTED if memory else ())])
+
+
+def _fit(run: RunConfig, execution: Execution, memory: float) -> list[str]:
+    """Micro-batches a step, and GiB a device."""
+    found, plan = memory_plan.fitted(run, execution, memory), memory_plan.step_memory(run, execution)
+    if found is None:
+        return ["does not fit", f"{plan.of(1) / 2**30:.3g}"]
+    sequences = run.batch // execution.ranks // found.accumulate
+    return [str(found.accumulate), f"{plan.of(sequences) / 2**30:.3g}"]
 
 
 def sums(runs: list[RunConfig], execution: Execution, time: PlannedTime) -> list[str]:
@@ -96,11 +113,8 @@ def sums(runs: list[RunConfig], execution: Execution, time: PlannedTime) -> list
 def cells(run: RunConfig, execution: Execution) -> list[str]:
     """A run's row of the table but its hours."""
     m = run.model
-    shards = execution.ranks if execution.strategy == "fsdp2" else 1
-    kept = (BYTES[run.precision], execution.gradient_checkpointing, shards, m.depth)
-    none, one = (training_memory_bytes(m.shape, rows, run.seq_len, *kept) for rows in (0, 1))
-    more = 16.0 * (m.N - m.shape.N) / shards  # a mixture's other experts, a prefix at P = 1
-    state, one = (none + more) / 2**30, (one - none) / 2**30
+    plan = memory_plan.step_memory(run, execution)
+    state, one = plan.fixed / 2**30, plan.sequence / 2**30
     shape = (f"{m.layers} x {m.width}", f"{m.heads}/{m.kv_heads}", m.ffn)
     counts = (
         f"{m.N:,}",

@@ -131,7 +131,7 @@ class View:
         ]
         for run in shown:
             config = run.config
-            named = [config.size, f"P={config.model.P}", f"seed {config.seed}"]
+            named = [config.size, f"P={config.model.P}", f"seed {config.seed}", *([run.at] if run.at else [])]
             table.add_row(Text(" ".join([*named, *(getattr(config, name) for name in words)])), *_cells(run))
         others = order[len(shown) :]
         return Group(table, *([Text(f"and {counted(others)}")] if others else []))

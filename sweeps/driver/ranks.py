@@ -17,7 +17,7 @@ from typing import Any
 
 from sweeps.config.execution import Execution
 from sweeps.config.run import RunConfig
-from sweeps.driver.node_mailbox import NodeMailbox
+from sweeps.driver.clusters.node_mailbox import NodeMailbox
 from sweeps.driver.process_pool import Child, ProcessPool, Send
 from sweeps.training.interrupt import Interrupted
 

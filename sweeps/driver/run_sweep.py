@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,9 +31,10 @@ from sweeps.checkpoint import parents
 from sweeps.config.execution import DEFAULT, Execution, share_out
 from sweeps.config.run import RunConfig
 from sweeps.corpora import build as corpora
+from sweeps.driver.clusters.slurm import SlurmLauncher
 from sweeps.driver.local import LocalLauncher
 from sweeps.driver.progress import ENDED, View
-from sweeps.driver.sweep_result import SweepResult, result_of
+from sweeps.driver.sweep_result import Outcome, SweepResult, result_of
 from sweeps.driver.worker import Job
 from sweeps.store.checksums import Damaged
 from sweeps.store.compatibility import check_resumable
@@ -71,6 +73,7 @@ def run_sweep(
     execution: Execution = DEFAULT,
     retry_diverged: bool = False,
     fork: bool = False,
+    detach: bool = False,
     console: Console | None = None,
     trainer: str = "sweeps.training.train:train",
 ) -> SweepResult:
@@ -78,18 +81,20 @@ def run_sweep(
 
     `workers` is a number or auto (what suits the launcher, at most as many as there are runs).
     `fork` lets a sweep go on whose code or configurations are not those it was begun with.
+    `detach` leaves once the workers are submitted, where the launcher can leave them to themselves.
     `trainer` names the function that trains one run, for tests.
     """
     console = console or Console()
     chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher
     share_out(workers, len(configs))
-    chosen.share(workers, len(configs))  # a cluster that is not there is refused before anything is written
+    chosen.share(
+        workers, len(configs), execution
+    )  # a cluster that is not there is refused before anything is written
     report = partial(console.print, highlight=False, soft_wrap=True)
     store = Store(out)
     aside = store.damaged()
     bound = corpora.bind(configs, report=report, known=_recorded(store))
-    # What is refused up to here leaves no folder behind.
-    store.create(name or configs[0].sweep, rule)
+    store.create(name or configs[0].sweep, rule)  # what is refused up to here leaves no folder behind
     store.gather(curves=True)  # what is damaged is known before anything is trained
     bound = parents.as_recorded(bound, store.configs().values(), out)
     check_resumable(store, bound, fork, report)
@@ -99,28 +104,27 @@ def run_sweep(
         store.forget(run.run_id for run in Observer(out).look(runs) if run.state == "diverged")
     before = store.finished() & set(runs)
     todo = {run_id: config for run_id, config in runs.items() if run_id not in before}
-    fatal, interrupted = "", False
+    outcome = Outcome()
     if todo:
         count, threads = chosen.share(workers, len(todo), execution)
-        session = uuid.uuid4().hex
-        job = Job(str(out.resolve()), list(todo), session, execution, trainer, os.getcwd(), threads)
-        fatal, interrupted = _watch(store, job, chosen, count, todo, console)
+        job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd(), threads)
+        outcome = _leave(job, chosen, count) if detach else _watch(store, job, chosen, count, todo, console)
     try:
         store.gather(curves=True)
     except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
-        fatal = fatal or f"{error.filename or out}: {error.strerror}"
-    return result_of(store, runs, before, fatal, interrupted, aside)
+        outcome = replace(outcome, fatal=outcome.fatal or f"{error.filename or out}: {error.strerror}")
+    return result_of(store, runs, before, aside, outcome)
 
 
-def _recorded(store: Store) -> list[RunConfig]:
+def _recorded(store: Store) -> dict[str, RunConfig]:
     """The configurations that a folder holds, if there is one; what is damaged is set aside."""
     if not store.folder.is_dir():
-        return []
+        return {}
     try:
-        return list(store.configs().values())
+        return store.configs()
     except Damaged:
         store.gather(curves=True)
-        return list(store.configs().values())
+        return store.configs()
 
 
 def find_launcher(name: str, **settings: Any) -> Launcher:
@@ -128,20 +132,30 @@ def find_launcher(name: str, **settings: Any) -> Launcher:
     if name == "local":
         return LocalLauncher()
     if name == "slurm":
-        from sweeps.driver.slurm import SlurmLauncher
-
         return SlurmLauncher(**settings)
     if name == "ray":
-        from sweeps.driver.ray_cluster import RayLauncher
+        from sweeps.driver.clusters.ray_cluster import RayLauncher
 
         return RayLauncher(**settings)
     raise ValueError(f"unknown launcher {name!r}; choose local, slurm or ray")
 
 
+def _leave(job: Job, launcher: Launcher, workers: int) -> Outcome:
+    """Start the workers and leave them to themselves."""
+    if not isinstance(launcher, SlurmLauncher):
+        raise ValueError("only --launcher slurm can leave its workers to themselves")
+    try:
+        launcher.start(job, workers)
+        return Outcome(left_to=launcher.detach())
+    except OSError as error:
+        launcher.stop()
+        return Outcome(fatal=str(error))
+
+
 def _watch(
     store: Store, job: Job, launcher: Launcher, workers: int, todo: dict[str, RunConfig], console: Console
-) -> tuple[str, bool]:
-    """Keep the workers going and the view up to date until all has ended; (why it stopped, interrupted)."""
+) -> Outcome:
+    """Keep the workers going and the view up to date until all has ended."""
     observer = Observer(store.folder, job.session)
     next_gather, gathered = time.monotonic() + GATHER_S, 0
     with _terminate_as_interrupt(), View(console) as view:
@@ -160,14 +174,14 @@ def _watch(
         except KeyboardInterrupt:
             console.print("stopping: the runs under way write their state ...", highlight=False)
             launcher.stop()
-            return "", True
+            return Outcome(interrupted=True)
         except OSError as error:
             launcher.stop()
-            return str(error), False
+            return Outcome(fatal=str(error))
         except BaseException:
             launcher.stop()
             raise
-    return "", False
+    return Outcome()
 
 
 def _gather(store: Store) -> float:

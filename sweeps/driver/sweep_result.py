@@ -13,6 +13,15 @@ from sweeps.store.store import Store
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """How the training of a call ended."""
+
+    fatal: str = ""  # why nothing could go on; empty if all went well
+    interrupted: bool = False
+    left_to: str = ""  # what goes on with the sweep by itself
+
+
+@dataclass(frozen=True)
 class SweepResult:
     """What a call of run_sweep came to."""
 
@@ -25,6 +34,7 @@ class SweepResult:
     interrupted: bool
     fatal: str  # why nothing could go on; empty if all went well
     damaged: list[str]  # a sentence on each file that was set aside in this call
+    left_to: str = ""  # what goes on with the sweep by itself
 
     @property
     def ok(self) -> bool:
@@ -42,8 +52,10 @@ class SweepResult:
             lines.append("interrupted")
         lines += [f"failed: {label}: {reason}" for label, reason in self.failed.items()]
         lines += [f"diverged: {label}: kept in the table, left out of fits" for label in self.diverged]
-        if self.ok and not self.trained:
+        if self.ok and not self.trained and not self.left_to:
             lines.append(f"nothing to train: all {self.skipped} runs are in {where}")
+        elif self.left_to:
+            lines.append(f"{self.left_to} go on by themselves; look: parscale status {self.folder}")
         elif self.ok:
             lines.append(f"{self.trained} runs trained, {self.skipped} already there: {where}")
         else:
@@ -62,15 +74,14 @@ def result_of(
     store: Store,
     runs: dict[str, RunConfig],
     before: set[str],
-    fatal: str,
-    interrupted: bool,
     aside: set[Path],
+    outcome: Outcome,
 ) -> SweepResult:
     """What came of `runs`; `before` was finished and `aside` set aside when the call began."""
     states: list[RunStatus] = Observer(store.folder).look(runs)
     left = [run for run in states if run.state not in ("done", "diverged")]
-    failed = {run.label: run.error for run in left if run.state == "failed"}
-    if not fatal and not interrupted:
+    failed = {} if outcome.left_to else {run.label: run.error for run in left if run.state == "failed"}
+    if outcome == Outcome():
         failed |= {run.label: "its worker ended early" for run in left if run.state != "failed"}
     return SweepResult(
         folder=store.folder,
@@ -79,7 +90,8 @@ def result_of(
         skipped=len(before),
         failed=failed,
         diverged=[run.label for run in states if run.state == "diverged"],
-        interrupted=interrupted,
-        fatal=fatal,
+        interrupted=outcome.interrupted,
+        fatal=outcome.fatal,
         damaged=_damaged(store, aside),
+        left_to=outcome.left_to,
     )

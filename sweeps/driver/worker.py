@@ -48,6 +48,7 @@ class Job:
     )
     cwd: str = ""  # where the sweep was started: what its runs name relatively is seen from there
     threads: int = 0  # of a run that begins now and is told no number; 0 leaves torch's choice
+    leave: bool = False  # end when the rest is in living hands: whoever started the workers starts others
 
     def to_json(self) -> str:
         """One line."""
@@ -70,7 +71,7 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
     while not stop():
         try:
             if not _next(store, locks, job, left, train, stop):
-                if not left:
+                if not left or (job.leave and _in_living_hands(store, locks, left)):
                     return
                 time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
         except Damaged:
@@ -96,6 +97,11 @@ def _next(
         elif _parent_ready(store, run_id, job) and _attempt(store, locks, job, run_id, train, stop):
             return True
     return False
+
+
+def _in_living_hands(store: Store, locks: Locks, left: dict[str, None]) -> bool:
+    """Whether each run left has an owner that was seen alive, or waits for its stage 1 that is left too."""
+    return all(locks.seen_alive(run_id) or store.config(run_id).parent in left for run_id in left)
 
 
 def _resolve(name: str) -> Callable[..., dict[str, Any]]:

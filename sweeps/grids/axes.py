@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Axes:
     start: str | None = None  # two-stage, continual, peft: random or quiet, how grown streams begin
     precision: str | None = None  # float32 or bf16
     tokenizer: str | None = None  # bpe, a tokenizer.json, or hf:NAME; models that start anew take its size
+    others: Mapping[str, Sequence[Any]] | None = None  # {field of a run or its model: values}
     repeat: bool | None = None  # read a corpus again when it holds fewer tokens
     loops: Sequence[int] | None = None  # r; where it is above 1 a size's name says so: 64x4r2
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.config.run import RunConfig
+from sweeps.config.searched_fields import with_value
 from sweeps.corpora import tokens
 from sweeps.corpora.sources import huggingface
 from sweeps.corpora.sources.registry import own_vocabulary
@@ -34,7 +35,7 @@ class Grid:
 
     def __call__(self, axes: Axes = ALL) -> list[RunConfig]:
         """Every configuration of the grid on `axes`, checked."""
-        made = list(self.make(replace(axes, recipe=None)))
+        made = list(self.make(replace(axes, recipe=None, others=None)))
         self._check(made)
         self._heeds(made, axes)
         if axes.precision:
@@ -43,6 +44,8 @@ class Grid:
             made = _tokenized(made, axes.tokenizer)
         elif not axes.base:
             made = _with_own_vocabulary(made)
+        for name, values in (axes.others or {}).items():
+            made = [with_value(config, name, value) for config in made for value in values]
         configs = recipes.apply(made, axes)
         if axes.tokenizer and axes.base:  # the base's vocabulary stands, whatever tokenizer lies beside it
             configs = [replace(config, tokenizer=axes.tokenizer) for config in configs]

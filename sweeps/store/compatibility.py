@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import Any
 
 from sweeps.config.run import RunConfig
+from sweeps.config.searched_fields import point_of, searched_fields, value_of
 from sweeps.store.checksums import write_text
 from sweeps.store.locks import Locks
 from sweeps.store.store import Store
@@ -55,19 +56,19 @@ def changed_code(store: Store) -> str:
 
 def changed_configuration(known: Iterable[RunConfig], planned: Iterable[RunConfig]) -> str:
     """The first planned run that replaces a run of the folder at its point of the grid; or nothing."""
-    have, runs = set(known), list(planned)
-    left = {_point(run): run for run in have - set(runs)}
+    have, runs = {run.identity for run in known}, [run.identity for run in planned]
+    searched = searched_fields(runs)
+
+    def place(run: RunConfig) -> tuple[object, ...]:
+        return (*point_of(run), *(value_of(run, name) for name in searched))
+
+    left = {place(run): run for run in have - set(runs)}
     for run in runs:
-        if run not in have and _point(run) in left:
-            was, now = _flat(left[_point(run)]), _flat(run)
+        if run not in have and place(run) in left:
+            was, now = _flat(left[place(run)]), _flat(run)
             changed = [f"{name} {was[name]} is now {now[name]}" for name in now if was[name] != now[name]]
             return f"{run.size} P={run.model.P} seed {run.seed}: {', '.join(changed)}"
     return ""
-
-
-def _point(run: RunConfig) -> tuple[object, ...]:
-    """Where in the grid a run stands."""
-    return (run.recipe, run.corpus, run.size, run.model.P, run.seed)
 
 
 def _flat(run: RunConfig) -> dict[str, Any]:
@@ -85,9 +86,9 @@ def check_resumable(
     Raises ValueError that names what changed.
     """
     runs, finished = list(planned), store.finished()
-    ids = {run: run_id for run_id, run in store.configs().items()}
+    ids = {run.identity: run_id for run_id, run in store.configs().items()}
     half = [run_id for run_id in ids.values() if run_id not in finished and store.has_snapshot(run_id)]
-    to_train = any(ids.get(run) not in finished for run in runs)
+    to_train = any(ids.get(run.identity) not in finished for run in runs)
     code = changed_code(store) if to_train and (finished or half) else ""
     changed = code or changed_configuration(ids, runs)
     if changed and not fork:

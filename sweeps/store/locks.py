@@ -88,6 +88,7 @@ class Locks:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._seen: dict[str, tuple[object, float]] = {}  # name: (owner and count, first seen)
+        self._beating: set[str] = set()  # names whose owner has been seen to beat from another machine
 
     def take(self, name: str) -> Lock | None:
         """The lock of that name, or None if a living owner has it. A dead owner's lock is taken over."""
@@ -127,8 +128,17 @@ class Locks:
         seen, since = self._seen.get(name, (None, 0.0))
         if seen != mark:
             self._seen[name] = (mark, time.monotonic())
+            (self._beating.add if seen else self._beating.discard)(name)
             return facts
-        return facts if time.monotonic() - since < SILENT_S else None
+        if time.monotonic() - since < SILENT_S:
+            return facts
+        self._beating.discard(name)
+        return None
+
+    def seen_alive(self, name: str) -> bool:
+        """Whether a lock has an owner that is sure to live: on this machine, or seen to beat since the first look."""
+        facts = self.owner(name)
+        return facts is not None and (facts["host"] == host() or name in self._beating)
 
 
 class Lock(threading.Thread):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweeps.config.run import RunConfig
+from sweeps.config.searched_fields import at, searched_fields, value_of
 from sweeps.store.locks import Locks
 from sweeps.store.store import Store
 
@@ -41,13 +42,14 @@ class RunStatus:
     tokens_per_s: float | None = None
     eta_s: float | None = None
     error: str = ""
+    at: str = ""  # where it stands on axes of the sweep's own: "lr 0.003"
 
     @property
     def label(self) -> str:
         """What to call the run on one line."""
         c = self.config
         recipe = "" if c.recipe == "scratch" else f" {c.recipe}"
-        return f"{c.size} P={c.model.P} {c.corpus} seed {c.seed}{recipe}"
+        return f"{c.size} P={c.model.P} {c.corpus} seed {c.seed}{recipe}{f' {self.at}' if self.at else ''}"
 
     @property
     def share(self) -> float:
@@ -66,10 +68,15 @@ class Observer:
         self.session = session
         self.store = Store(folder)
         self.locks = Locks(folder / "locks")
+        self._configs: dict[str, RunConfig] = {}
+        self._searched: list[str] = []
         self._still: dict[tuple[str, bool], RunStatus] = {}  # of (run_id, finished)
 
     def look(self, configs: Mapping[str, RunConfig]) -> list[RunStatus]:
         """The state of each run, in the order given."""
+        if configs != self._configs:
+            self._configs, self._searched = dict(configs), searched_fields(configs.values())
+            self._still = {}
         finished, begun = self.store.finished(), self.store.begun()
         found = []
         for run_id, config in configs.items():
@@ -101,15 +108,17 @@ class Observer:
             tokens_per_s=noted.get("tokens_per_s"),
             eta_s=noted.get("eta_s"),
             error=str(noted.get("error", "")),
+            at=at(config, self._searched),
         )
 
 
 def sweep_status(folder: Path) -> pd.DataFrame:
     """One row a run: run_id, size, P, r, corpus, recipe, seed, state, step, steps, loss and, where they are
-    known, tokens_per_s, eta_s, error; N.
+    known, tokens_per_s, eta_s, error; N. After seed, the fields that the sweep searches.
     """
     observer = Observer(folder)
-    runs = observer.look(observer.store.configs())
+    configs = observer.store.configs()
+    runs, searched = observer.look(configs), searched_fields(configs.values())
     rows = [
         {
             "run_id": run.run_id,
@@ -119,6 +128,7 @@ def sweep_status(folder: Path) -> pd.DataFrame:
             "corpus": run.config.corpus,
             "recipe": run.config.recipe,
             "seed": run.config.seed,
+            **{name: value_of(run.config, name) for name in searched},
             "state": run.state,
             "step": run.step,
             "steps": run.config.steps,
@@ -130,5 +140,5 @@ def sweep_status(folder: Path) -> pd.DataFrame:
         }
         for run in runs
     ]
-    order = ["corpus", "N", "P", "seed"]
+    order = ["corpus", "N", "P", *searched, "seed"]
     return pd.DataFrame(rows).sort_values(order, ignore_index=True) if rows else pd.DataFrame(rows)

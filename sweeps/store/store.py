@@ -27,6 +27,7 @@ import pandas as pd
 
 from scaling.data.atomic_files import replacing
 from sweeps.config.run import RunConfig
+from sweeps.config.searched_fields import searched_fields, value_of
 from sweeps.store.checksums import copy_parquet, read_parquet, read_row, write_parquet, write_row, write_text
 from sweeps.store.locks import Locks
 from sweeps.store.repair import repair
@@ -77,14 +78,15 @@ class Store:
     def add(self, configs: Iterable[RunConfig]) -> dict[str, RunConfig]:
         """Record configurations; returns {run_id: configuration}.
 
-        A configuration equal to a stored one keeps the stored identity, so that a field added to the
-        code with a default does not make old runs look undone.
+        A configuration of a stored run keeps the stored id, so that a field added to the code with a
+        default does not make old runs look undone. How an unfinished run is carried out is as given here.
         """
-        known = {config: run_id for run_id, config in self.configs().items()}
+        stored = self.configs()
+        known = {config.identity: run_id for run_id, config in stored.items()}
         found = {}
         for config in configs:
-            run_id = known.get(config, config.run_id)
-            if config not in known:
+            run_id = known.setdefault(config.identity, config.run_id)
+            if stored.get(run_id) != config and not self.is_finished(run_id):
                 write_text(self.folder / "configs" / f"{run_id}.json", config.to_json())
             found[run_id] = config
         return found
@@ -182,7 +184,7 @@ class Store:
             parts.append(_typed(pd.DataFrame(rows)))
         if not parts:
             return pd.DataFrame()
-        table = pd.concat(parts, ignore_index=True).drop_duplicates("run_id", keep="last")
+        table = with_searched(pd.concat(parts, ignore_index=True).drop_duplicates("run_id", keep="last"))
         return table.sort_values(["corpus", "N", "P", "seed", "run_id"], ignore_index=True)
 
     def gather(self, curves: bool = False) -> None:
@@ -258,6 +260,22 @@ class Store:
         except (FileNotFoundError, ValueError):
             return {}
         return facts if isinstance(facts, dict) else {}
+
+
+def with_searched(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the fields that its sweep searches: their names in `searched`, a column of each."""
+    point = [name for name in ("recipe", "corpus", "size", "P", "seed") if name in table]
+    several = table.duplicated(point, keep=False)
+    if not several.any() or "config" not in table:
+        return table
+    configs = {run_id: RunConfig.from_json(text) for run_id, text in
+               zip(table["run_id"], table["config"], strict=True) if isinstance(text, str)}  # fmt: skip
+    names = searched_fields(configs[run_id] for run_id in table["run_id"][several] if run_id in configs)
+    columns: dict[str, Any] = {
+        name: [value_of(configs[one], name) if one in configs else None for one in table["run_id"]]
+        for name in names
+    }
+    return table.assign(**columns, searched=",".join(names)) if names else table
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

@@ -191,6 +191,10 @@ class ParScaleModule(L.LightningModule):
             checkpoint["state_dict"] = {**self.state_dict(), **checkpoint["state_dict"]}
         self.history = History(**checkpoint["history"])
         torch.set_rng_state(checkpoint["rng"])
+        # Lightning counts micro-batches; the run may be gone on with in more or fewer a step than it was.
+        counts = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for kind in ("total", "current"):
+            counts[kind] = dict.fromkeys(counts[kind], checkpoint["global_step"] * self.run.accumulate)
 
 
 class _Batches:

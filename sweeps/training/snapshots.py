@@ -105,7 +105,7 @@ def check_snapshot(path: Path, run: RunConfig) -> None:
 
     file = path / "meta.pt" if path.is_dir() else path  # Lightning's name, in a sharded snapshot
     state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    if RunConfig.from_json(state["run"]) != run:
+    if RunConfig.from_json(state["run"]).identity != run.identity:
         raise SnapshotError(f"{path}: a snapshot of another configuration; delete it to start the run anew")
     if state["torch"] != str(torch.__version__):
         raise SnapshotError(

@@ -4,6 +4,7 @@ ray starts two nodes on this machine and kills one, with all it runs, once its r
 """
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -14,10 +15,11 @@ from pathlib import Path
 import psutil
 
 from sweeps.config.execution import Execution
-from sweeps.driver.ray_cluster import RayLauncher
+from sweeps.driver.clusters.ray_cluster import RayLauncher
+from sweeps.driver.clusters.slurm import SlurmLauncher
 from sweeps.driver.run_sweep import run_sweep
-from sweeps.driver.slurm import SlurmLauncher
 from sweeps.grids.grids import Axes, find
+from tests.sweeps import fake_slurm
 
 OFTEN = Execution(accelerator="cpu", checkpoint_minutes=0.005, threads=1)
 
@@ -64,18 +66,18 @@ def kill(cluster, node, out):
 
 
 def on_slurm(out, corpus):
-    """submitit's local executor: one element is told that its time is up, as Slurm would."""
-    launcher = SlurmLauncher(cluster="local", minutes=10)
+    """Slurm's stand-in: one element is told that its time is up, as Slurm would."""
+    slurm = Path(out).parent / "slurm"
+    os.environ["PATH"] = f"{fake_slurm.install(slurm)}{os.pathsep}{os.environ['PATH']}"
 
     def warn():
         wait_for_snapshots(Path(out))
-        below = psutil.Process(launcher.jobs[0]._process.pid).children(recursive=True)
-        [task] = [process for process in below if "submitit.core._submit" in process.cmdline()]
-        task.send_signal(signal.SIGUSR2)
+        element = json.loads(next((slurm / "queue").iterdir()).read_text())
+        os.kill(element["pid"], signal.SIGUSR2)
         (Path(out) / "warned").touch()
 
     threading.Thread(target=warn, daemon=True).start()
-    sweep(out, corpus, launcher, 2)
+    sweep(out, corpus, SlurmLauncher(minutes=10), 2)
 
 
 def on_local(out, corpus):

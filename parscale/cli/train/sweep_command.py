@@ -28,11 +28,13 @@ class Options(SweepOptions):
 def run(options: Options) -> int:
     """Plan a grid, or train it."""
     from sweeps.config.execution import slow_bfloat16
+    from sweeps.driver.memory_plan import all_fitted
     from sweeps.grids import grids
 
     grid = grids.find(options.grid)
     execution = options.execution()  # what is wrong is said before anything is planned
     place, _ = options.place()
+    memory = options.device_memory()
     axes, folder = options.axes(), folder_of(options.grid, options.out)
     configs = grid(axes)
     if axes.tokenizer:  # which the rule, as the grid states it, does not know of
@@ -41,6 +43,8 @@ def run(options: Options) -> int:
     low = place == "local" and any(run.precision == "bf16" for run in configs)
     if low and slow_bfloat16(execution):
         print(SLOW)
+    if memory and not options.dry_run:
+        configs = all_fitted(configs, execution, memory)
     return (plan if options.dry_run else train_grid)(grid, configs, folder, options)
 
 
@@ -61,7 +65,12 @@ def plan(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -
     execution = options.execution()
     place, _ = options.place()
     time = dry_run.plan_time(configs, folder, execution, options.workers, place, options.flops_per_s())
-    show(dry_run.plan_table(configs, execution, time), f"{len(configs)} runs", grid.rule, keys=3)
+    show(
+        dry_run.plan_table(configs, execution, time, options.device_memory()),
+        f"{len(configs)} runs",
+        grid.rule,
+        keys=3,
+    )
     print("\n".join(dry_run.sums(configs, execution, time)))
     for words in remarks:
         print(f"cannot be trained here: {words}")
@@ -98,6 +107,7 @@ def train_grid(grid: Grid, configs: list[RunConfig], folder: Path, options: Opti
         execution=options.execution(),
         retry_diverged=options.retry_diverged,
         fork=options.fork,
+        detach=options.detach,
     )
     print(result.summary, flush=True)
     return 0 if result.ok else 1

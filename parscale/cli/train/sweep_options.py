@@ -20,9 +20,13 @@ ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 LOGGERS = {"csv": "", "tensorboard": "'parscale[tb]'", "wandb": "wandb"}  # name: what pip is to install
 LAUNCHERS: dict[str, tuple[str, ...]] = {  # name: the options that only some launchers take
     "local": (),
-    "slurm": ("cpus", "gpus", "partition", "time"),
+    "slurm": (
+        *("cpus", "gpus", "partition", "time", "account", "qos", "mem", "constraint", "exclude", "gres"),
+        *("sbatch", "setup", "detach"),
+    ),
     "ray": ("cpus", "gpus", "ray_address"),
 }
+AS_GIVEN = ("partition", "account", "qos", "mem", "constraint", "exclude", "gres", "sbatch", "setup")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,12 @@ class RunOptions:
     loops: str | None = option(None, "times that layers are looped, e.g. 1,2,4 (default 1)", metavar="A,B")
     corpora: str | None = option(None, "only these, e.g. stdlib,code", metavar="A,B")
     seeds: str | None = option(None, "only these, e.g. 0,1,2", metavar="A,B")
+    axis: tuple[str, ...] | None = option(
+        None,
+        "values of any field, e.g. lr=1e-3,3e-3; again for another",
+        metavar="FIELD=A,B",
+        action="append",
+    )
     tokens: str | None = option(None, "training tokens a run, e.g. 10M", metavar="D")
     recipe: str | None = option(None, "scratch, two-stage, continual, peft")
     base: str | None = option(None, "checkpoint folder that continual and peft start from", metavar="DIR")
@@ -78,8 +88,20 @@ class RunOptions:
             start=start,
             precision=one_of(self.precision, "--precision", ("float32", "bf16")),
             tokenizer=self.tokenizer,
+            others=self._others(),
             repeat=self.repeat or None,
         )
+
+    def _others(self) -> dict[str, list[Any]] | None:
+        """Axes that are fields of a run, by their names."""
+        from sweeps.config.searched_fields import read_axis
+
+        found: dict[str, list[Any]] = {}
+        for name, values in map(read_axis, self.axis or ()):
+            if name in found:
+                raise ValueError(f"--axis {name} is given twice; write all its values after one")
+            found[name] = values
+        return found or None
 
     def flops_per_s(self) -> float | None:
         """The FLOP/s that --rate says one run sustains."""
@@ -113,6 +135,19 @@ class LaunchOptions:
     time: str | None = option(
         None, "slurm: limit, minutes, H:MM or D-HH:MM:SS (default 24:00; requeued)", metavar="T"
     )
+    account: str | None = option(None, "slurm: whose allocation pays")
+    qos: str | None = option(None, "slurm: quality of service")
+    mem: str | None = option(None, "slurm: memory of a run on a node, e.g. 64G", metavar="SIZE")
+    constraint: str | None = option(None, "slurm: features that a node must have, e.g. a100")
+    exclude: str | None = option(None, "slurm: nodes not to use, e.g. n[3-5]", metavar="NODES")
+    gres: str | None = option(None, "slurm: other resources of a run, e.g. gpu:a100:2")
+    sbatch: str | None = option(
+        None, "slurm: further options, e.g. '--reservation=lab --nice=100'", metavar="'...'"
+    )
+    setup: str | None = option(
+        None, "slurm: shell commands before a run, e.g. 'module load cuda'", metavar="'...'"
+    )
+    detach: bool = switch("slurm: submit, and leave; the same command without it comes back")
     ray_address: str | None = option(
         None, "ray: the cluster's head (default this machine's)", metavar="HOST:PORT"
     )
@@ -120,22 +155,16 @@ class LaunchOptions:
     def place(self) -> tuple[str, dict[str, Any]]:
         """The launcher's name and its settings; an option that it does not take is refused."""
         name = one_of(self.launcher, "--launcher", tuple(LAUNCHERS)) or "local"
-        every = {
-            "cpus": self.cpus,
-            "gpus": self.gpus,
-            "partition": self.partition,
-            "time": self.time,
-            "ray_address": self.ray_address,
-        }
-        for field, text in every.items():
-            if text is not None and field not in LAUNCHERS[name]:
+        every = {field for taken in LAUNCHERS.values() for field in taken}
+        for field in sorted(every - set(LAUNCHERS[name])):
+            if getattr(self, field) not in (None, False):
                 where = " and ".join(key for key, taken in LAUNCHERS.items() if field in taken)
                 raise ValueError(f"--{field.replace('_', '-')}: only --launcher {where} takes it")
         wanted = "minutes, hours as H:MM, or Slurm's H:MM:SS, D-HH, D-HH:MM:SS"
         given = {
             "cpus": count(self.cpus, "--cpus"),
             "gpus": count(self.gpus, "--gpus"),
-            "partition": self.partition,
+            **{field: getattr(self, field) for field in AS_GIVEN},
             "minutes": number(self.time, "--time", _minutes, lambda m: m >= 1, wanted),
             "address": self.ray_address,
         }
@@ -163,6 +192,9 @@ class SweepOptions(LaunchOptions, RunOptions):
     num_nodes: str | None = option(None, "slurm: nodes of one run, each with as many devices", metavar="N")
     strategy: str | None = option(None, "ddp (default): a whole model a device; fsdp2: a share of it")
     gradient_checkpointing: bool = switch("less memory, a forward pass more a step")
+    memory: str | None = option(
+        None, "of a device, e.g. 80GB: accumulate gradients over as few micro-batches as fit", metavar="SIZE"
+    )
     logger: str | None = option(None, "also log to csv, tensorboard, wandb", metavar="A,B")
 
     def execution(self) -> Execution:
@@ -189,6 +221,12 @@ class SweepOptions(LaunchOptions, RunOptions):
             threads=count(self.threads, "--threads"),
             checkpoint_minutes=DEFAULT.checkpoint_minutes if minutes is None else minutes,
         )
+
+    def device_memory(self) -> float | None:
+        """Bytes of a device, if they were given."""
+        from sweeps.driver.memory_plan import memory_bytes
+
+        return number(self.memory, "--memory", memory_bytes, lambda b: b > 0, "a size such as 80GB or 40GiB")
 
     def _accelerator(self) -> str:
         """The accelerator; refused where this machine is to train and lacks it."""

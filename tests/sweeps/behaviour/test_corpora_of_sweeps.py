@@ -94,15 +94,17 @@ def test_text_under_another_path_is_the_corpus_of_the_sweep(folders):
     first = f"files:{folders}/texts/*.txt"
     (begun,) = corpora.bind([config(first)], lambda line: None)
     shutil.move(folders / "texts", folders / "moved")
-    (moved,) = corpora.bind([config(f"files:{folders}/moved/*.txt")], lambda line: None, known=[begun])
+    (moved,) = corpora.bind(
+        [config(f"files:{folders}/moved/*.txt")], lambda line: None, known={begun.run_id: begun}
+    )
     assert moved == begun
     said = []
-    (gone,) = corpora.bind([config(first)], said.append, known=[begun])
+    (gone,) = corpora.bind([config(first)], said.append, known={begun.run_id: begun})
     assert gone == begun
     assert "files are gone" in said[0]
     assert corpora.open_for(begun).hash == begun.corpus_hash
     (folders / "moved/3.txt").write_text("other words\n" * 9)
     (changed,) = corpora.bind(
-        [replace(config(f"files:{folders}/moved/*.txt"))], lambda line: None, known=[begun]
+        [replace(config(f"files:{folders}/moved/*.txt"))], lambda line: None, known={begun.run_id: begun}
     )
     assert changed.corpus_hash != begun.corpus_hash

@@ -1,4 +1,4 @@
-"""Launchers of clusters: real Ray with a lost node, submitit's local executor with a warned job, refusals."""
+"""Launchers of clusters: real Ray with a lost node, a warned element of Slurm's stand-in, refusals."""
 
 import json
 import os
@@ -13,9 +13,9 @@ import pytest
 import parscale
 from parscale.cli.options import read_options
 from parscale.cli.train import sweep_command
-from sweeps.driver.ray_cluster import RayLauncher
+from sweeps.driver.clusters.ray_cluster import RayLauncher
+from sweeps.driver.clusters.slurm import SlurmLauncher
 from sweeps.driver.run_sweep import find_launcher
-from sweeps.driver.slurm import SlurmLauncher
 
 HERE = Path(__file__).parents[1]
 SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status"]
@@ -61,8 +61,8 @@ def test_a_warned_slurm_job_writes_its_state_and_is_requeued(documents, settings
     said = program("slurm", tmp_path / "sweep", documents, settings=settings)
     assert said["ok"], said
     assert (tmp_path / "sweep" / "warned").exists()
-    logs = [p.read_text() for p in (tmp_path / "sweep" / "checkpoints" / "slurm").glob("*_log.*")]
-    assert any("Requeued job" in text for text in logs), logs
+    logs = [p.read_text() for p in (tmp_path / "sweep" / "checkpoints" / "slurm").glob("*.log")]
+    assert any("back into the queue" in text for text in logs), logs
     assert "goes on from step" in (tmp_path / "sweep" / "checkpoints" / "workers.log").read_text()
     table = pd.read_parquet(tmp_path / "sweep" / "runs.parquet")[SAME]
     pd.testing.assert_frame_equal(table, undisturbed, check_exact=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sweeps.driver.node_mailbox import VARIABLE
+from sweeps.driver.clusters.node_mailbox import VARIABLE
 from sweeps.training.train import train
 from tests.sweeps import small_run
 from tests.sweeps.small_run import ONE

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweeps.driver.sweep_result import SweepResult, result_of
+from sweeps.driver.sweep_result import Outcome, SweepResult, result_of
 from sweeps.grids.grids import Axes, find
 from sweeps.store.status import RunStatus
 from sweeps.store.store import Store
@@ -55,7 +55,7 @@ def label(run):
 
 
 def came(store, runs, before=(), fatal="", interrupted=False):
-    return result_of(store, runs, set(before), fatal, interrupted, set())
+    return result_of(store, runs, set(before), set(), Outcome(fatal, interrupted))
 
 
 def test_runs_are_counted_by_how_they_ended(store):
@@ -82,11 +82,18 @@ def test_a_run_whose_worker_ended_early_failed_unless_all_were_stopped(store, fa
     assert not result.ok
 
 
+def test_what_goes_on_by_itself_has_not_failed(store):
+    store.note(*store.add(RUNS[:1]), state="failed", error="in an earlier call")
+    result = result_of(store, store.add(RUNS[:1]), set(), set(), Outcome(left_to="array 7"))
+    assert result.ok
+    assert "array 7" in result.summary
+
+
 def test_a_file_that_another_process_set_aside_is_told_once(store):
     aside = store.folder / "checkpoints" / "a" / "step-000000001-0000000000000000.ckpt.damaged"
     aside.parent.mkdir(parents=True)
     aside.touch()
     runs = store.add(RUNS[:1])
-    (told,) = result_of(store, runs, set(), "", False, set()).damaged
+    (told,) = result_of(store, runs, set(), set(), Outcome()).damaged
     assert str(aside) in told
-    assert result_of(store, runs, set(), "", False, {aside}).damaged == []
+    assert result_of(store, runs, set(), {aside}, Outcome()).damaged == []

@@ -159,3 +159,19 @@ def test_the_work_of_a_pick_does_not_grow_with_what_is_left(store, trained, monk
     work(job(store, runs), lambda: len(begun) > 3)
     assert len(begun) == 4
     assert len(looks) < 30
+
+
+def test_a_worker_that_may_leave_does_so_once_the_rest_is_in_living_hands(store, trained):
+    begun, parents = trained(good), [run for run in STAGES if not run.parent]
+    runs = store.add([*RUNS, *STAGES])
+    first, second, parent = (next(id for id, run in runs.items() if run == one) for one in [*RUNS, *parents])
+    locks, looks = Locks(store.folder / "locks"), iter(range(9))
+    held = [locks.take(first), locks.take(parent)]
+    work(job(store, runs, leave=True), stop=lambda: False)
+    assert begun == [runs[second]]  # stage 2 waits for a stage 1 that somebody has
+    for lock in held:
+        lock.release()
+    elsewhere = store.folder / "locks" / first / "9.lock"
+    elsewhere.write_text(json.dumps({"host": "far", "pid": 1, "started": "", "key": "k", "count": 1}))
+    work(job(store, [first], leave=True), stop=lambda: next(looks) > 5)  # nobody knows yet: it stays
+    assert next(looks) > 6

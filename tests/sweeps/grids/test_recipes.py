@@ -61,6 +61,17 @@ def test_one_stage_1_feeds_every_P_and_the_data_goes_on(corpus, tmp_path):
     assert rows[1]["C"] < replace(then[1], start_step=0, steps=30, parent="", recipe="scratch").C
 
 
+def test_stages_keep_their_identity_however_they_are_carried_out(corpus):
+    begun = plan(corpus, recipe="two-stage", stage2_share=0.2, streams=[2])
+    known = {f"id of {run.recipe}": run for run in begun}
+    known = {name: replace(run, parent="id of stage-1" if run.parent else "") for name, run in known.items()}
+    runs = find("ci")(Axes(sizes=["32x1"], corpora=[corpus], tokens=15_360, recipe="two-stage",
+                           stage2_share=0.2, streams=[2]))  # fmt: skip
+    stage1, stage2 = (replace(run, eval_tokens=2000, accumulate=2) for run in runs)
+    again = corpora.bind([stage1, replace(stage2, parent=stage1.run_id)], known=known)
+    assert {run.identity for run in again} == {run.identity for run in known.values()}
+
+
 def test_continual_and_peft_start_from_a_checkpoint(corpus, tmp_path):
     (base,) = plan(corpus, streams=[1])
     row = train(base, tmp_path / "base", execution=ONE)

@@ -97,6 +97,17 @@ def test_a_changed_configuration_is_refused_by_name_and_trained_beside_the_old_o
     assert snapshots(begun) == 1
 
 
+def test_how_a_run_is_carried_out_may_change(begun):
+    ids = list(begun.configs())
+    others = [replace(run, eval_batch=8, accumulate=2, log_points=7, compile=True) for run in RUNS]
+    check_resumable(begun, others, fork=False)
+    assert list(begun.add(others)) == ids
+    assert begun.configs()[ids[0]].accumulate == 1  # it is finished
+    assert begun.configs()[ids[1]] == others[1]
+    assert begun.add(RUNS) == dict(zip(ids, RUNS, strict=True))
+    assert begun.configs()[ids[1]] == RUNS[1]
+
+
 def test_a_second_plan_with_the_old_runs_in_it_changes_nothing(begun):
     check_resumable(
         begun, [*RUNS, *(replace(run, steps=9) for run in RUNS)], fork=False

@@ -53,15 +53,19 @@ def test_a_remote_owner_is_dead_once_its_count_stands_still(store, monkeypatch):
     path.write_text(json.dumps(facts))
     watcher = Locks(store.folder / "locks")
     assert watcher.take("r") is None
+    assert not watcher.seen_alive("r")  # it may be dead: nothing is known yet
     now[0] = 50
     path.write_text(json.dumps({**facts, "count": 5}))
     assert watcher.take("r") is None
+    assert watcher.seen_alive("r")
     now[0] = 100
     assert watcher.take("r") is None
     now[0] = 111
     lock = watcher.take("r")
     assert lock is not None
+    assert watcher.seen_alive("r")
     lock.release()
+    assert not watcher.seen_alive("r")
 
 
 def test_an_owner_learns_that_its_lock_was_taken(store, monkeypatch):

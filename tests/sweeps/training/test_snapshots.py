@@ -61,6 +61,21 @@ def test_a_snapshot_of_another_configuration_or_torch_is_refused(rhymes, tmp_pat
         train(run, tmp_path / "run", execution=ONE)
 
 
+@pytest.mark.parametrize("accumulates", [(1, 2), (4, 2)])
+def test_a_run_may_be_carried_out_otherwise_once_it_is_gone_on_with(rhymes, tmp_path, accumulates):
+    """Micro-batches add up in another order, so the losses are equal to rounding, not to the bit."""
+    first, later = (config(rhymes, accumulate=one) for one in accumulates)
+    later = replace(later, eval_batch=3, log_points=6)
+    whole = train(first, tmp_path / "whole", execution=ONE)
+    interrupted_at(first, tmp_path / "run", 9)
+    seen = []
+    row = train(later, tmp_path / "run", execution=ONE, progress=seen.append)
+    assert [now["step"] for now in seen] == list(range(10, 25))
+    assert row["loss"] == pytest.approx(whole["loss"], rel=1e-5)
+    assert row["train_loss"] == pytest.approx(whole["train_loss"], rel=1e-5)
+    assert row["loss_se"] != whole["loss_se"]  # over other batches of the same windows
+
+
 def test_a_clock_that_jumps_changes_nothing(rhymes, tmp_path, monkeypatch):
     calm = train(config(rhymes), tmp_path / "calm", execution=ONE)
     right, days, published = time.time, random.Random(5), []

@@ -10,7 +10,7 @@ import pytest
 
 from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.driver import ranks
-from sweeps.driver.node_mailbox import VARIABLE, NodeMailbox
+from sweeps.driver.clusters.node_mailbox import VARIABLE, NodeMailbox
 from sweeps.driver.ranks import serve_node
 from sweeps.training.interrupt import Interrupted
 from sweeps.training.snapshots import step_of

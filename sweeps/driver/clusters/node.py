@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sweeps.driver.local import LocalLauncher
@@ -28,15 +29,18 @@ class Node:
     def __init__(self) -> None:
         self.launcher = LocalLauncher()
 
-    def serve(self, text: str, workers: int = 1) -> str:
-        """Keep the workers of a job (its JSON) going; returns why none can go on, or nothing."""
+    def serve(self, text: str, workers: int = 1, stop: Callable[[], bool] = lambda: False) -> str:
+        """Keep the workers of a job (its JSON) going until they end or `stop` says so.
+
+        Returns why none can go on, or nothing.
+        """
         job = Job.from_json(text)
         if not (Path(job.folder) / "sweep.json").exists():
             where = socket.gethostname()
             return f"{where} does not see {job.folder}: put the sweep on a file system that all nodes share"
         try:
             self.launcher.start(job, workers)
-            while self.launcher.poll() and not stop_file(job).exists():
+            while self.launcher.poll() and not (stop() or stop_file(job).exists()):
                 time.sleep(LOOK_S)
         except OSError as error:
             return str(error)

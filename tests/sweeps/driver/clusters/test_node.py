@@ -2,8 +2,8 @@
 
 import pytest
 
-from sweeps.driver import node as module
-from sweeps.driver.node import Node, run_node, stop_file
+from sweeps.driver.clusters import node as module
+from sweeps.driver.clusters.node import Node, run_node, stop_file
 from sweeps.driver.worker import Job
 
 

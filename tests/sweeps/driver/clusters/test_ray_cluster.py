@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sweeps.driver.node import stop_file
-from sweeps.driver.ray_cluster import RETRIES, RayLauncher
+from sweeps.driver.clusters.node import stop_file
+from sweeps.driver.clusters.ray_cluster import RETRIES, RayLauncher
 from sweeps.driver.worker import Job
 
 
@@ -63,12 +63,6 @@ def ray(monkeypatch):
     return made
 
 
-@pytest.fixture
-def job(tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    return Job(str(tmp_path), ["a"], "session")
-
-
 @pytest.mark.parametrize(
     ("launcher", "workers", "tasks"),
     [
@@ -91,14 +85,17 @@ def test_a_run_that_is_larger_than_the_cluster_is_refused(ray, launcher):
         launcher.share("auto", 9)
 
 
-def test_tasks_claim_what_a_run_takes_and_lost_ones_start_again(ray, job):
+def test_tasks_claim_what_a_run_takes_and_lost_ones_start_again(ray, job, store):
     cluster, launcher = ray(RayError("node lost"), "", None), RayLauncher(cpus=3, gpus=0.5)
     launcher.start(job, 2)
     assert (cluster.asked["num_cpus"], cluster.asked["num_gpus"]) == (3, 0.5)
-    assert cluster.started == [job.to_json()] * 2
+    assert all(Job.from_json(text).leave for text in cluster.started)
     assert launcher.poll()  # one was lost and runs again, one is done
-    assert len(cluster.started) == 3
+    assert len(cluster.started) == 4  # another takes its place: three runs are free
     launcher.tasks = [""]
+    for run_id in job.run_ids:
+        store.note(run_id, state="failed", failed_in=["mine"])
+    launcher.next_look = 0.0
     assert not launcher.poll()
 
 
@@ -122,7 +119,7 @@ def test_tasks_are_told_to_stop_and_those_that_do_not_are_cancelled(ray, job, mo
     cluster, launcher = ray(), RayLauncher()
     launcher.stop()  # nothing was started
     launcher.start(job, 2)
-    monkeypatch.setattr("sweeps.driver.ray_cluster.STOP_S", 0.0)
+    monkeypatch.setattr("sweeps.driver.clusters.ray_cluster.STOP_S", 0.0)
     launcher.stop()
     assert stop_file(job).exists()
     assert cluster.cancelled == [True, True]

@@ -1,4 +1,4 @@
-"""Workers as tasks of a Ray cluster the user has; a lost node's are started again on another."""
+"""Workers as tasks of a Ray cluster the user has: they leave when nothing is left, lost ones start again."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import contextlib
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sweeps.config.execution import DEFAULT, Execution
-from sweeps.driver.node import run_node, stop_file
+from sweeps.driver.clusters.node import run_node, stop_file
+from sweeps.driver.clusters.vacancies import Vacancies
 from sweeps.driver.worker import Job
 
+LOOK_S = 2.0  # between two looks whether runs have become free
 RETRIES = 20  # of lost or failed tasks in one call
 STOP_S = 180.0
 PATIENCE_S = 30  # for a cluster's address to answer
@@ -66,14 +68,19 @@ class RayLauncher:
         self._connect()
         import ray
 
-        self.job, self.retried = job, 0
+        self.job, self.workers, self.retried = replace(job, leave=True), workers, 0
+        self.vacancies, self.next_look = Vacancies(job), 0.0
         self.task = ray.remote(run_node).options(
             num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0, scheduling_strategy="SPREAD"
         )
-        self.tasks: list[Any] = [self.task.remote(job.to_json()) for _ in range(workers)]
+        self.tasks: list[Any] = []
+        self._add(workers)
+
+    def _add(self, count: int) -> None:
+        self.tasks += [self.task.remote(self.job.to_json()) for _ in range(count)]
 
     def poll(self) -> bool:
-        """Start lost tasks again; False once every one has nothing left to do."""
+        """Start lost tasks again, and new ones for runs that became free; False once every run has ended."""
         import ray
 
         ended, self.tasks = ray.wait(self.tasks, num_returns=len(self.tasks), timeout=0)
@@ -85,11 +92,14 @@ class RayLauncher:
                 if self.retried > RETRIES:
                     reason = str(error).strip().splitlines()[0]
                     raise OSError(f"Ray lost {self.retried} tasks, the last: {reason}") from None
-                self.tasks.append(self.task.remote(self.job.to_json()))
+                self._add(1)
                 continue
             if fatal:
                 raise OSError(fatal)
-        return bool(self.tasks)
+        if time.monotonic() < self.next_look:
+            return True
+        self.next_look = time.monotonic() + LOOK_S
+        return self.vacancies.fill(len(self.tasks), self.workers, self._add)
 
     def stop(self) -> None:
         """Tell every task to write its state and end; cancel those that do not."""

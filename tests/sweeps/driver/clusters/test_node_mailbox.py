@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.driver.node_mailbox import VARIABLE, NodeMailbox
+from sweeps.driver.clusters.node_mailbox import VARIABLE, NodeMailbox
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Launchers of clusters: Slurm, Ray, and what runs on their nodes."""
