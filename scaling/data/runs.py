@@ -15,7 +15,7 @@ from scaling.data.columns import recognise, run_states
 from scaling.data.columns.recognise import AXES
 from scaling.data.columns.run_states import OK
 from scaling.data.reading import reading_of, with_reading
-from scaling.data.searched import searched, worse
+from scaling.data.searched import settings_searched, worse
 from scaling.data.units import parse_size
 from scaling.laws import OTHER_AXES, axes_of_laws
 from scaling.laws.axis import KNOWN, Axis, Levels, rule_of
@@ -195,7 +195,7 @@ def left_out(table: Any) -> dict[str, int]:
     keep, why, _ = run_states.states_of(table, len(table["loss"]))
     words = np.where(keep & _first_stages(table), FIRST_STAGES, why)
     keep &= np.logical_not(_first_stages(table))
-    words = np.where(worse(table, keep), f"not at the best {', '.join(searched(table))}", words)
+    words = np.where(worse(table, keep), f"not at the best {', '.join(settings_searched(table))}", words)
     return {str(word): int(count) for word, count in pd.Series(words[words != ""]).value_counts().items()}
 
 

@@ -17,7 +17,7 @@ POINT = ("corpus", "recipe", "size", "P")
 OF_TOKENS = {"batch", "seq_len"}  # which move D by less than a step
 
 
-def searched(table: Any) -> list[str]:
+def settings_searched(table: Any) -> list[str]:
     """The settings that runs of a table were searched over; none where no column names them."""
     if COLUMN not in table:
         return []
@@ -32,7 +32,7 @@ def worse(table: Any, keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     mean loss over random seeds, among those of as many seeds as any. That the lowest of several was
     chosen makes it lower by chance: a little, where seeds differ much less than settings do.
     """
-    names = searched(table)
+    names = settings_searched(table)
     if not names:
         return np.zeros(len(keep), dtype=bool)
     if missing := [name for name in names if name not in table]:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scaling.data.runs import finished_runs, left_out, usable
-from scaling.data.searched import searched, worse
+from scaling.data.searched import settings_searched, worse
 
 # One size at two P, three learning rates, two seeds; the best mean is at .003 for P = 1, at .001 for P = 2.
 MEANS = {(1, 0.001): 3.2, (1, 0.003): 3.0, (1, 0.01): 3.1, (2, 0.001): 2.8, (2, 0.003): 2.9, (2, 0.01): 5.0}
@@ -34,7 +34,7 @@ def test_diverged_runs_and_settings_of_fewer_seeds_are_not_the_best():
 def test_a_batch_that_moves_D_by_less_than_a_step_is_one_point():
     table = TABLE.assign(searched="batch", batch=(TABLE.lr * 1000).astype(int), D=1e8 * (1 + TABLE.lr / 1e3))
     assert len(finished_runs(table)) == 4
-    assert searched(table) == ["batch"]
+    assert settings_searched(table) == ["batch"]
 
 
 def test_a_table_without_what_it_searched_is_refused_by_name():
