@@ -1,8 +1,8 @@
-"""Texts to token ids by tiktoken, whose rate is six times that of tokenizers, in bounded memory for any length.
+"""Texts to token ids by tiktoken, at six times the rate of tokenizers, in bounded memory for any length.
 
-tiktoken knows byte-level BPE alone. Where the merges of a tokenizer.json, its split and the characters of a text
-are such that both libraries must agree, tiktoken encodes the text, else tokenizers does. The ids are those of
-tokenizers, but where a text of 200,000 characters has no place at which it can be cut, such as one run of blanks.
+tiktoken does byte-level BPE alone. It encodes a text where the merges of a tokenizer.json, its split and the
+characters of the text are such that both libraries must agree. Elsewhere tokenizers does. The ids are those of
+tokenizers, except where 200,000 characters have no place at which they can be cut, such as one run of blanks.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ TRIES = 16  # places tried of each kind
 GPT2_SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 CLASSES = (r"\p{L}", r"\p{N}", r"\s")  # of both splits: a character is cut by which of them it belongs to
 FOLDED = {"\u017f", "\u212a"}  # long s and the sign of kelvin, which are s and k where case does not count
+OTHERWISE = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")  # what tiktoken has not
 CUTS = (r"\n(?=\w)", r"\w(?= \w)", r"\w(?=[^\w\s])", r".")  # a cut is after a match, best kinds first
 
 
@@ -41,27 +42,26 @@ class Encoder:
         self.tokenizer.encode_special_tokens = literal
         added = tokenizer.get_added_tokens_decoder().values()
         self.marks = [token.content for token in added if not (literal and token.special)]
-        self.quick = _quick(tokenizer, {token.content for token in added})
-        self.characters = Characters() if self.quick else None
+        self.tiktoken = _as_tiktoken(tokenizer, {token.content for token in added})
+        self.characters = Characters() if self.tiktoken else None
 
     def ids(self, text: str) -> npt.NDArray[np.uint32]:
         """(tokens,) ids of a text."""
-        encode = self._quick if self._agrees(text) else self._library
-        found = [encode(piece) for piece in self._pieces(text)]
+        normal = text
+        if self.tiktoken and self.tokenizer.normalizer and not text.isascii():
+            normal = self.tokenizer.normalizer.normalize_str(text)
+        agreed = self.characters is not None and self.characters.agree(normal)
+        if agreed and not any(mark in text or mark in normal for mark in self.marks):
+            found = [self._by_tiktoken(piece) for piece in self._pieces(normal)]
+        else:
+            found = [self._by_tokenizers(piece) for piece in self._pieces(text)]
         return found[0] if len(found) == 1 else np.concatenate(found)
 
-    def _agrees(self, text: str) -> bool:
-        """Whether both libraries give the same ids."""
-        known = self.characters is not None and self.characters.agree(text)
-        return known and not any(mark in text for mark in self.marks)
-
-    def _quick(self, text: str) -> npt.NDArray[np.uint32]:
-        if self.tokenizer.normalizer and not text.isascii():
-            text = self.tokenizer.normalizer.normalize_str(text)
-        found: npt.NDArray[np.uint32] = self.quick.encode_to_numpy(text, disallowed_special=())
+    def _by_tiktoken(self, text: str) -> npt.NDArray[np.uint32]:
+        found: npt.NDArray[np.uint32] = self.tiktoken.encode_to_numpy(text, disallowed_special=())
         return found
 
-    def _library(self, text: str) -> npt.NDArray[np.uint32]:
+    def _by_tokenizers(self, text: str) -> npt.NDArray[np.uint32]:
         (found,) = self.tokenizer.encode_batch_fast([text], add_special_tokens=False)
         return np.array(found.ids, np.uint32)
 
@@ -78,8 +78,8 @@ class Encoder:
         """The first place at which both sides have the same tokens apart as together; `near` if none has."""
         for place in _places(text, near):
             before, after = text[place - CONTEXT : place], text[place : place + CONTEXT]
-            apart = np.concatenate([self._library(before), self._library(after)])
-            if np.array_equal(self._library(before + after), apart):
+            apart = np.concatenate([self._by_tokenizers(before), self._by_tokenizers(after)])
+            if np.array_equal(self._by_tokenizers(before + after), apart):
                 return place
         return near
 
@@ -131,7 +131,7 @@ def _encoding(split: str, ranks: dict[bytes, int]) -> Any:
     return tiktoken.Encoding("parscale", pat_str=split, mergeable_ranks=ranks, special_tokens=special)
 
 
-def _quick(tokenizer: Tokenizer, added: set[str]) -> Any:
+def _as_tiktoken(tokenizer: Tokenizer, added: set[str]) -> Any:
     """The tokenizer as tiktoken has it; None where the two might differ, or the package tiktoken is not there."""
     description = json.loads(tokenizer.to_str())
     split = _split(description.get("pre_tokenizer") or {})
@@ -165,7 +165,7 @@ def _ranks(model: dict[str, Any], added: set[str]) -> dict[bytes, int] | None:
     That is so where each merge makes an entry of its own, ids rise with the merges, and each entry is encoded as
     itself: then no pair that makes an entry without being a merge can come to stand side by side.
     """
-    if model["type"] != "BPE" or any(model.get(name) for name in ("dropout", *AFFIXES)):
+    if model["type"] != "BPE" or any(map(model.get, OTHERWISE)):
         return None
     vocab = {entry: number for entry, number in model["vocab"].items() if entry not in added}
     merges = [pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]]
@@ -176,9 +176,6 @@ def _ranks(model: dict[str, Any], added: set[str]) -> dict[bytes, int] | None:
     if not (rising and whole and _alone(vocab, merges)):
         return None
     return {bytes(letters[letter] for letter in entry): number for entry, number in vocab.items()}
-
-
-AFFIXES = ("continuing_subword_prefix", "end_of_word_suffix")
 
 
 def _alone(vocab: dict[str, int], merges: Iterable[list[str]]) -> bool:

@@ -51,7 +51,7 @@ def library(tokenizer, text):
 def test_tokenizers_of_other_makes_give_the_librarys_ids():
     for tokenizer, quick in ((gpt2_like(), True), (metaspace(), False)):
         encoder = Encoder(tokenizer)
-        assert bool(encoder.quick) is quick
+        assert bool(encoder.tiktoken) is quick
         for text in (CODE[:5000], PROSE, ""):
             assert encoder.ids(text).tolist() == library(tokenizer, text)
 
@@ -79,13 +79,13 @@ def test_merges_that_tiktoken_would_make_in_another_order_are_left_to_the_librar
     change(described["model"])
     tokenizer = Tokenizer.from_str(json.dumps(described))
     encoder = Encoder(tokenizer)
-    assert encoder.quick is None
+    assert encoder.tiktoken is None
     assert encoder.ids(CODE).tolist() == library(tokenizer, CODE)
 
 
 def test_every_kind_of_character_gives_the_librarys_ids(qwen_like):
     encoder, generator = Encoder(qwen_like), random.Random(0)
-    assert encoder.quick
+    assert encoder.tiktoken
     points = [c for c in range(0x11_0000) if not 0xD800 <= c < 0xE000]
     for _ in range(60):
         text = "".join(
