@@ -23,6 +23,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "status": "How a sweep stands, while it runs or after",
         "corpus": "Build or verify a corpus, and describe it",
         "generate": "Continue a prompt with a checkpoint",
+        "benchmark": "Judge a checkpoint with the LM evaluation harness",
         "import": "Check and describe an official checkpoint; with --out write it as ours",
         "export": "Write a run's model in the released checkpoint format",
     },

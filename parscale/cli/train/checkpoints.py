@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parscale.cli.options import option
@@ -40,3 +41,25 @@ def write_export(model: ParScaleLM, source: str, out: str) -> int:
     if "max_position_embeddings" not in about:
         print("the longest text it is made for is not known: say so in config.json", file=sys.stderr)
     return 0
+
+
+def load_streams(
+    folder: str, P: int | None = None, loops: int | None = None, dtype: torch.dtype | None = None
+) -> ParScaleLM:
+    """The checkpoint, its backbone alone (P = 1), or another of the stream sets beside it, at a number of loops."""
+    model = _with_streams(folder, P, dtype)
+    return model if loops is None else model.set_loops(loops)
+
+
+def _with_streams(folder: str, P: int | None, dtype: torch.dtype | None) -> ParScaleLM:
+    from sweeps.checkpoint import released_format
+    from sweeps.checkpoint.stream_bank import StreamBank, places, view
+
+    model = released_format.load_checkpoint(folder, dtype=dtype)
+    if P is None or P == model.config.P:
+        return model
+    if P == 1:
+        return view(model, 1).eval()
+    if model.config.P == 1 and places(Path(folder)):
+        return StreamBank.load(Path(folder)).at(P).eval().to(dtype or model.head.dtype)
+    raise ValueError(f"--streams {P}: {folder} holds P = {model.config.P} (1 gives its backbone alone)")

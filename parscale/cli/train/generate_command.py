@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parscale.cli.options import argument, option, required
-from parscale.cli.train.checkpoints import WeightOptions
+from parscale.cli.train.checkpoints import WeightOptions, load_streams
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-    from sweeps.model.parscale import ParScaleLM
 
 EXAMPLES = ("generate results/sweeps/demo/checkpoints/RUN --prompt 'def main' --streams 2",)
 
@@ -49,9 +46,7 @@ def run(options: Options) -> int:
     """Write the continuation piece by piece."""
     from sweeps.inspect.generate import Guided, Sampling, load_tokenizer, stream_text
 
-    model = load_streams(options)
-    if options.loops is not None:
-        model.set_loops(options.loops)
+    model = load_streams(options.checkpoint, options.streams, options.loops, options.torch_dtype)
     tokenizer = load_tokenizer(options.checkpoint, model.config.vocab)
     stop = stop_tokens(options, tokenizer)
     if options.temperature == 0 and (options.top_k or options.top_p < 1):
@@ -74,22 +69,6 @@ def write_pieces(pieces: Generator[str, None, str]) -> str:
         except StopIteration as ended:
             return str(ended.value)
         sys.stdout.flush()
-
-
-def load_streams(options: Options) -> ParScaleLM:
-    """The checkpoint, its backbone alone (P = 1), or another of the stream sets beside it."""
-    from sweeps.checkpoint import released_format
-    from sweeps.checkpoint.stream_bank import StreamBank, places, view
-
-    folder, P, dtype = options.checkpoint, options.streams, options.torch_dtype
-    model = released_format.load_checkpoint(folder, dtype=dtype)
-    if P is None or P == model.config.P:
-        return model
-    if P == 1:
-        return view(model, 1).eval()
-    if model.config.P == 1 and places(Path(folder)):
-        return StreamBank.load(Path(folder)).at(P).eval().to(dtype or model.head.dtype)
-    raise ValueError(f"--streams {P}: {folder} holds P = {model.config.P} (1 gives its backbone alone)")
 
 
 def stop_tokens(options: Options, tokenizer: Tokenizer) -> list[int]:

@@ -1,0 +1,79 @@
+"""`parscale benchmark`: the harness's accuracies are our own, and are kept beside the runs."""
+
+from dataclasses import replace
+from importlib import metadata
+
+import pandas as pd
+import pytest
+
+import parscale
+from sweeps.checkpoint.released_format import load_checkpoint
+from sweeps.corpora import build as corpora
+from sweeps.grids.axes import Axes
+from sweeps.grids.grids import find
+from sweeps.inspect.harness import check_harness
+from sweeps.store.store import Store
+from sweeps.training.task_evaluation import score_tasks
+from sweeps.training.train import train
+from tests.sweeps.small_run import ONE
+
+NAME = "task:facts#facts=40#value=2"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A sweep's folder with one run that knows some of its facts."""
+    folder = tmp_path_factory.mktemp("sweep")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARSCALE_CACHE", str(folder / "cache"))
+        (run,) = find("ci")(Axes(sizes=("32x2",), streams=(2,), corpora=(NAME,)))
+        (run,) = corpora.bind([replace(run, steps=60, seq_len=48, batch=8, eval_tokens=0)])
+        store = Store(folder / "out")
+        store.create("facts", "one")
+        store.add([run])
+        store.finish(run.run_id, train(run, store.checkpoint(run.run_id), execution=ONE))
+        store.gather()
+        yield store, run
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_harness_finds_our_own_accuracy_and_it_is_kept(trained, capsys, monkeypatch):
+    pytest.importorskip("lm_eval", reason="pip install -c constraints.txt -e '.[eval]'")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    store, run = trained
+    weights = store.checkpoint(run.run_id)
+    assert parscale.main(["benchmark", str(weights), "--tasks", NAME]) == 0
+    table = pd.read_parquet(store.folder / "benchmarks.parquet").set_index("metric")
+    score = score_tasks(load_checkpoint(weights), corpora.open_for(run).questions(), every=False)["facts 40"]
+    assert table.loc["acc", "value"] == pytest.approx(score.exact_match)
+    assert 0 < score.exact_match < 1
+    assert table.loc["acc", "value"] == store.table()["exact_match"].item()
+    assert set(table["items"]) == {40}
+    assert list(table["run_id"]) == [run.run_id] * 2
+
+
+def test_what_cannot_be_judged_is_named(trained, monkeypatch, capsys, tmp_path):
+    store, run = trained
+    call = ["benchmark", str(store.checkpoint(run.run_id)), "--tasks"]
+    if check_harness():
+        assert parscale.main([*call, "no-such-task", "--include", str(tmp_path)]) == 2
+        assert "knows no task 'no-such-task'" in capsys.readouterr().err
+    monkeypatch.setattr(metadata, "version", lambda name: "0.5.1")
+    assert parscale.main([*call, NAME]) == 2
+    assert "here is 0.5.1, 0.4.10 to below 0.5 is wanted" in capsys.readouterr().err
+
+    def absent(name):
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "version", absent)
+    assert parscale.main([*call, NAME]) == 2
+    assert "not installed: pip install 'parscale[eval]'" in capsys.readouterr().err
+
+
+def test_a_checkpoint_without_a_tokenizer_is_named(trained, tmp_path, capsys):
+    from sweeps.checkpoint.released_format import save_checkpoint
+
+    store, run = trained
+    bare = save_checkpoint(load_checkpoint(store.checkpoint(run.run_id)), tmp_path / "bare")
+    assert parscale.main(["benchmark", str(bare), "--tasks", NAME]) == 2
+    assert "tokenizer.json is missing" in capsys.readouterr().err
