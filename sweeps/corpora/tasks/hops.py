@@ -1,4 +1,4 @@
-"""Hops: where k steps along the arrows of a graph lead, the graph in the prompt: `a>c,c>b,b>a,a?2=b`."""
+"""Hops: where k steps along the arrows of a graph lead, the graph in the prompt: `a>c,c>b,b>a,?2a>b`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweeps.corpora.tasks.alphabet import (
-    ASK,
     FIRST_DIGIT,
     FIRST_LETTER,
     LETTERS,
@@ -32,7 +31,7 @@ def steps_shown(count: int, of: int) -> list[int]:
 class Hops:
     """A cycle through `nodes` letters drawn anew for each item, its arrows in any order; k hops are asked for.
 
-    `steps` of the nodes on the way are written before the answer, evenly spread: 0 none, k - 1 all.
+    One hop is asked for as it stands in the graph, `a>`. `steps` of the nodes on the way are written before the answer, evenly spread: 0 none, k - 1 all.
     """
 
     hops: tuple[int, ...] = (1, 2, 3, 4)
@@ -89,7 +88,12 @@ class Hops:
             return (cycle[rows, (start + k) % self.nodes] + FIRST_LETTER)[:, None]
 
         way = [at(k) for k in steps_shown(self.steps, difficulty)]
-        asked = [at(0), *(as_column(code, cycle) for code in (QUESTION, FIRST_DIGIT + difficulty, ASK))]
+        asked = [
+            as_column(QUESTION, cycle),
+            as_column(FIRST_DIGIT + difficulty, cycle),
+            at(0),
+            as_column(ARROW, cycle),
+        ]
         told = [
             *way,
             *([as_column(THEREFORE, cycle)] if way else []),
@@ -104,7 +108,7 @@ class Hops:
         """Follow the arrows."""
         *arrows, asked = prompt.split(",")
         after = dict(arrow.split(">") for arrow in arrows)
-        node, k = asked[0], int(asked[2])
+        k, node = int(asked[1]), asked[2]
         way = []
         for _ in range(k):
             node = after[node]

@@ -37,9 +37,11 @@ def test_every_kind_of_request_is_answered_as_the_model_says(one_thread, tmp_pat
         assert found == pytest.approx(float(own.sum()), abs=1e-5)
         assert greedy == (generate(model, [prompt], len(told))[0] == codes_of(told).tolist())
     text = "abcdefghijklmnop"
-    windows = [[0, *codes_of(text[:12])], [*codes_of(text[11:])]]
-    ids = [torch.tensor([window]) for window in windows]
-    sums = [float(model(w[:, :-1]).log_softmax(-1)[0].gather(1, w[0, 1:, None]).sum()) for w in ids]
+    first, then = torch.tensor([[0, *codes_of(text[:12])]]), torch.tensor([codes_of(text[3:])])
+    sums = [  # 12 tokens behind none, then the other 4 behind as many as the context holds
+        float(model(ids[:, :-1]).log_softmax(-1)[0].gather(1, ids[0, 1:, None])[-last:].sum())
+        for ids, last in ((first, 12), (then, 4))
+    ]
     assert harness.loglikelihood_rolling([asked(text)]) == pytest.approx([sum(sums)], abs=1e-4)
     (whole,) = harness.generate_until([asked("ab=", {"until": [], "max_gen_toks": 6})])
     assert codes_of(whole).tolist() == [
