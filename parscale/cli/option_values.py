@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 T = TypeVar("T", int, float)
 
 
-def items(text: str | None) -> list[str] | None:
-    """["a", "b"] from "a,b"."""
-    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+def items(text: str | None, between: str = ",") -> list[str] | None:
+    """["a", "b"] from "a,b"; `between` is a pattern of what parts them."""
+    return [part.strip() for part in re.split(between, text) if part.strip()] if text else None
 
 
 def named_laws(text: str) -> list[str]:

@@ -13,9 +13,11 @@ from sweeps.grids.axes import Axes
 
 def parse_width_layers(size: str) -> tuple[int, int, int]:
     """`64x4` -> (width 64, 4 layers, dense: 0 experts); `64x4e8` -> the same with 8 experts."""
-    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(?:e([2-9]|[1-9]\d+))?", size)
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(?:e([1-9]\d*))?", size)
     if not found:
         raise ValueError(f"size {size!r}: write WIDTHxLAYERS, such as 64x4, or 64x4e8 for 8 experts")
+    if found[3] == "1":
+        raise ValueError(f"size {size!r}: one expert leaves the router no choice; write {size[:-2]}, dense")
     return int(found[1]), int(found[2]), int(found[3] or 0)
 
 

@@ -140,5 +140,5 @@ def sweep_status(folder: Path) -> pd.DataFrame:
         }
         for run in runs
     ]
-    order = ["corpus", "N", "P", *searched, "seed"]
+    order = ["corpus", "N", "r", "P", *searched, "seed"]
     return pd.DataFrame(rows).sort_values(order, ignore_index=True) if rows else pd.DataFrame(rows)

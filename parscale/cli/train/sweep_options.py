@@ -29,6 +29,11 @@ LAUNCHERS: dict[str, tuple[str, ...]] = {  # name: the options that only some la
 AS_GIVEN = ("partition", "account", "qos", "mem", "constraint", "exclude", "gres", "sbatch", "setup")
 
 
+def corpus_names(text: str | None) -> list[str] | None:
+    """["code", "task:copy#letters=2,4"] from "code,task:copy#letters=2,4": a bare number goes on with its list."""
+    return items(text, r",(?!\s*\d+\s*(?:[,#+]|$))")
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """Options that decide which runs there are."""
@@ -79,7 +84,7 @@ class RunOptions:
             sizes=items(self.sizes),
             streams=whole_numbers(self.streams, "--streams"),
             loops=whole_numbers(self.loops, "--loops"),
-            corpora=items(self.corpora),
+            corpora=corpus_names(self.corpora),
             seeds=whole_numbers(self.seeds, "--seeds"),
             tokens=tokens(self.tokens),
             recipe=self.recipe,

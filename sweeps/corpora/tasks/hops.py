@@ -31,7 +31,8 @@ def steps_shown(count: int, of: int) -> list[int]:
 class Hops:
     """A cycle through `nodes` letters drawn anew for each item, its arrows in any order; k hops are asked for.
 
-    One hop is asked for as it stands in the graph, `a>`. `steps` of the nodes on the way are written before the answer, evenly spread: 0 none, k - 1 all.
+    One hop is asked for as it stands in the graph, `a>`. `steps` of the nodes on the way are written before the
+    answer, evenly spread: 0 none, k - 1 all.
     """
 
     hops: tuple[int, ...] = (1, 2, 3, 4)

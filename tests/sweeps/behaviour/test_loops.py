@@ -145,6 +145,7 @@ def test_loops_are_an_axis_of_every_grid():
         (Axes(sizes=("64x3r0",)), "r = 0"),
         (Axes(sizes=("64x3r2",), loops=(2,)), "names its loops already"),
         (Axes(sizes=("64x1",), loops=(2,)), "loops = 2 of 1 layer"),
+        (Axes(sizes=("64x2e1",)), "one expert leaves the router no choice; write 64x2"),
     ):
         with pytest.raises(ValueError, match=words):
             find("ci")(axes)

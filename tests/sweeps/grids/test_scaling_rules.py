@@ -94,7 +94,7 @@ def test_a_mixture_is_a_size_beside_the_dense_one():
     assert pytest.approx(runs[0].C + 3 * 2.0 * router * runs[0].D) == runs[2].C
 
 
-@pytest.mark.parametrize("size", ["64x1e1", "64x1e", "64x1e04", "64x0", "064x1"])
+@pytest.mark.parametrize("size", ["64x1e", "64x1e04", "64x0", "064x1"])
 def test_wrong_sizes_are_named(size):
     with pytest.raises(ValueError, match=f"size '{size}': write WIDTHxLAYERS, such as 64x4, or 64x4e8"):
         find("ci")(Axes(sizes=(size,)))

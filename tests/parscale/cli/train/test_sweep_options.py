@@ -9,6 +9,7 @@ import pytest
 import parscale
 from parscale.cli.options import read_options
 from parscale.cli.train import sweep_command
+from parscale.cli.train.sweep_options import corpus_names
 from sweeps.grids.grids import find
 
 
@@ -93,3 +94,14 @@ def test_every_option_of_slurm_reaches_its_launcher():
     for option in ("--detach", "--mem=4G"):
         with pytest.raises(ValueError, match="only --launcher slurm takes it"):
             parsed(option).place()
+
+
+def test_a_number_behind_a_comma_goes_on_with_its_corpus():
+    told = (
+        "code,task:copy#letters=2,4,task:hops#hops=1,2#nodes=8,mix:0.5*task:copy#letters=2,3+0.5*task:facts"
+    )
+    assert corpus_names(told) == [
+        "code", "task:copy#letters=2,4", "task:hops#hops=1,2#nodes=8",
+        "mix:0.5*task:copy#letters=2,3+0.5*task:facts",
+    ]  # fmt: skip
+    assert corpus_names(None) is None
