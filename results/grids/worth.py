@@ -25,7 +25,7 @@ from sweeps.grids.scaling_rules import SmallRule
 SIZES = ("32x3", "64x3", "64x5", "96x6")
 STREAMS = (1, 2, 4, 8)
 ARMS = ("", "r2", "r4", "e4", "prefix", "params", "compute")
-MEMORY, REASONING = "task:facts#facts=20000", "task:hops#hops=1,2,3#nodes=6"
+MEMORY, REASONING = "task:facts#facts=4000", "task:arithmetic#digits=2,3"
 SEEDS = (0, 1, 2)
 TOKENS = 2_000_000
 RATES: dict[

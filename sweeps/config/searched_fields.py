@@ -10,7 +10,7 @@ from sweeps.config.model import ModelConfig
 from sweeps.config.run import CARRIED_OUT, RunConfig
 
 OPTIONS = {"size": "sizes", "P": "streams", "corpus": "corpora", "seed": "seeds", "steps": "tokens"}
-OPTIONS |= {name: name for name in ("recipe", "start", "precision", "tokenizer", "repeat")}
+OPTIONS |= {name: name for name in ("recipe", "start", "precision", "tokenizer", "repeat", "loops")}
 FILLED_IN = ("model", "sweep", "corpus_hash", "parent", "parent_hash", "start_step")
 POINT = ("recipe", "corpus", "size", "seed")  # and P: what a grid's own axes tell apart
 OF_RUN = {field.name: field for field in fields(RunConfig)}

@@ -70,40 +70,22 @@ class Hops:
 
     def draw(self, random: np.random.Generator, n: int, difficulty: int) -> tuple[Codes, Keys]:
         """Cycles, known by themselves: a held-out graph is trained on in no order and with no question."""
-        cycle = random.random((n, len(LETTERS)), np.float32).argpartition(self.nodes - 1, axis=1)[
-            :, : self.nodes
-        ]
-        cycle = random.permuted(cycle, axis=1)
-        order = random.permuted(np.broadcast_to(np.arange(self.nodes), (n, self.nodes)), axis=1)
+        share = random.random((n, len(LETTERS)), np.float32)
+        cycle = random.permuted(share.argpartition(self.nodes - 1, axis=1)[:, : self.nodes], axis=1)
         rows, start = np.arange(n), random.integers(self.nodes, size=n)
-        after = np.roll(cycle, -1, axis=1)
-        arrows = np.stack(
-            [np.take_along_axis(part, order, axis=1) + FIRST_LETTER for part in (cycle, after)], axis=2
-        )
-        marks = [np.broadcast_to(code, (n, self.nodes, 1)) for code in (ARROW, COMMA)]
-        graph = np.concatenate([arrows[:, :, :1], marks[0], arrows[:, :, 1:], marks[1]], axis=2).reshape(
-            n, -1
-        )
 
         def at(k: int) -> Codes:
             return (cycle[rows, (start + k) % self.nodes] + FIRST_LETTER)[:, None]
 
         way = [at(k) for k in steps_shown(self.steps, difficulty)]
-        asked = [
-            as_column(QUESTION, cycle),
-            as_column(FIRST_DIGIT + difficulty, cycle),
-            at(0),
-            as_column(ARROW, cycle),
-        ]
-        told = [
-            *way,
-            *([as_column(THEREFORE, cycle)] if way else []),
-            at(difficulty),
-            as_column(NEWLINE, cycle),
-        ]
+        question, hops, arrow, therefore, end = (
+            as_column(code, cycle) for code in (QUESTION, FIRST_DIGIT + difficulty, ARROW, THEREFORE, NEWLINE)
+        )
+        told = [*way, *([therefore] if way else []), at(difficulty), end]
+        parts = [_graph(random, cycle), question, hops, at(0), arrow, *told]
         lowest = cycle.argmin(axis=1)
         turned = cycle[rows[:, None], (lowest[:, None] + np.arange(self.nodes)) % self.nodes]
-        return np.concatenate([graph, *asked, *told], axis=1), key_of(turned)
+        return np.concatenate(parts, axis=1), key_of(turned)
 
     def solve(self, prompt: str) -> str:
         """Follow the arrows."""
@@ -116,3 +98,13 @@ class Hops:
             way.append(node)
         written = "".join(way[i - 1] for i in steps_shown(self.steps, k))
         return f"{written}:{node}\n" if written else f"{node}\n"
+
+
+def _graph(random: np.random.Generator, cycle: Codes) -> Codes:
+    """(n, 4 nodes) the arrows of cycles (n, nodes), in any order."""
+    n, nodes = cycle.shape
+    order = random.permuted(np.broadcast_to(np.arange(nodes), (n, nodes)), axis=1)
+    ends = [np.take_along_axis(part, order, axis=1) for part in (cycle, np.roll(cycle, -1, axis=1))]
+    marks = [np.full((n, nodes), code) for code in (ARROW, COMMA)]
+    whole = (ends[0] + FIRST_LETTER, marks[0], ends[1] + FIRST_LETTER, marks[1])
+    return np.stack(whole, axis=2).reshape(n, -1)
