@@ -36,8 +36,11 @@ class Scene:
 
     def say(self, text: str) -> None:
         """A line of the log, with the seconds since the scene began."""
-        private = str(self.cluster.folder.parent)
-        self.log += [f"{self.now():6.1f}  {line}".replace(private, "FOLDER") for line in text.splitlines()]
+        private, here = str(self.cluster.folder.parent), str(Path.cwd())
+        self.log += [
+            f"{self.now():6.1f}  {line}".replace(private, "FOLDER").replace(here, ".")
+            for line in text.splitlines()
+        ]
 
     def now(self) -> float:
         """Seconds since the scene began."""

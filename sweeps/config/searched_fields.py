@@ -11,7 +11,7 @@ from sweeps.config.run import CARRIED_OUT, RunConfig
 
 OPTIONS = {"size": "sizes", "P": "streams", "corpus": "corpora", "seed": "seeds", "steps": "tokens"}
 OPTIONS |= {name: name for name in ("recipe", "start", "precision", "tokenizer", "repeat", "loops")}
-FILLED_IN = ("model", "sweep", "corpus_hash", "parent", "parent_hash", "start_step")
+FILLED_IN = ("model", "vocab", "sweep", "corpus_hash", "parent", "parent_hash", "start_step")
 POINT = ("recipe", "corpus", "size", "seed")  # and P: what a grid's own axes tell apart
 OF_RUN = {field.name: field for field in fields(RunConfig)}
 OF_MODEL = {field.name: field for field in fields(ModelConfig)}
@@ -71,7 +71,7 @@ def searched_fields(runs: Iterable[RunConfig]) -> list[str]:
     """The fields in which runs of one point differ, beside their tokens and how they are carried out."""
     first: dict[tuple[object, ...], RunConfig] = {}
     found: set[str] = set()
-    apart = {*CARRIED_OUT, *FILLED_IN, *OPTIONS, *POINT, "vocab"}
+    apart = {*CARRIED_OUT, *FILLED_IN, *OPTIONS, *POINT}
     names = [name for name in {**OF_RUN, **OF_MODEL} if name not in apart]
     for run in runs:
         other = first.setdefault((*point_of(run), run.start_step), run)

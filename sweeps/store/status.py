@@ -114,7 +114,8 @@ class Observer:
 
 def sweep_status(folder: Path) -> pd.DataFrame:
     """One row a run: run_id, size, P, r, corpus, recipe, seed, state, step, steps, loss and, where they are
-    known, tokens_per_s, eta_s, error; N. After seed, the fields that the sweep searches.
+    known, tokens_per_s, eta_s, error; N. After seed, the fields that the sweep searches,
+    which `attrs["searched"]` names.
     """
     observer = Observer(folder)
     configs = observer.store.configs()
@@ -141,4 +142,6 @@ def sweep_status(folder: Path) -> pd.DataFrame:
         for run in runs
     ]
     order = ["corpus", "N", "r", "P", *searched, "seed"]
-    return pd.DataFrame(rows).sort_values(order, ignore_index=True) if rows else pd.DataFrame(rows)
+    table = pd.DataFrame(rows).sort_values(order, ignore_index=True) if rows else pd.DataFrame(rows)
+    table.attrs["searched"] = searched
+    return table

@@ -103,19 +103,25 @@ def domains(folder: Path) -> pd.DataFrame:
     """Held-out loss of each finished run, domain by domain, small models first."""
     import pandas as pd
 
+    from sweeps.config.searched_fields import searched_fields, value_of
     from sweeps.store.checksums import read_parquet
     from sweeps.store.store import Store
 
     path = folder / "domains.parquet"
     if not path.exists():
         raise ValueError(f"{folder} has no losses by domain yet: they are gathered when the sweep ends")
+    configs = Store(folder).configs()
+    searched = searched_fields(configs.values())
     facts = [
         {"run_id": run_id, "N": run.model.N, "P": run.model.P, "vocab": run.model.vocab}
         | {name: getattr(run, name) for name in ("corpus", "tokenizer", "recipe", "size", "seed")}
-        for run_id, run in Store(folder).configs().items()
+        | {name: value_of(run, name) for name in searched}
+        for run_id, run in configs.items()
     ]
     found = read_parquet(path).merge(pd.DataFrame(facts), on="run_id")
-    return found.sort_values(["corpus", "domain", "N", "P", "seed"], ignore_index=True)
+    found = found.sort_values(["corpus", "domain", "N", "P", *searched, "seed"], ignore_index=True)
+    found.attrs["searched"] = searched
+    return found
 
 
 def _state_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -136,5 +142,11 @@ def _shown(frame: pd.DataFrame, first: list[str], then: list[str], last: Sequenc
     written = {name: [f"{x:.4f}" if x is not None and x == x else "" for x in frame[name]] for name in losses}
     names = ("corpus", "tokenizer", "vocab", "recipe")
     varied = [name for name in names if len(frame[name].unique()) > 1]
-    columns = [*varied, *first, "size", "P", "seed", *then, *losses, *last]
+    searched = frame.attrs.get("searched", ())
+    written |= {
+        name: [x if isinstance(x, str) else f"{x:g}" for x in frame[name]]
+        for name in searched
+        if frame[name].dtype == float
+    }
+    columns = [*varied, *first, "size", "P", *searched, "seed", *then, *losses, *last]
     return frame.assign(**written)[columns].rename(columns=SHORT)

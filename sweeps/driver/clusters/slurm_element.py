@@ -55,7 +55,10 @@ def main(argv: list[str]) -> int:
     again = asked and not stop_file(Job.from_json(text)).exists()
     if again and slurm_queue.state_of(element) == "RUNNING":
         print("the run's state is written: back into the queue", file=sys.stderr)
-        slurm_queue.requeue(element)
+        try:
+            slurm_queue.requeue(element)
+        except slurm_queue.Refused as error:  # or Slurm ends scontrol with the element that it requeues
+            print(error, file=sys.stderr)
     return 0
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 PATIENCE_S = 30.0  # for the controller to answer
 COMMANDS = ("sbatch", "squeue", "scancel", "scontrol")
-LATER = ("node configuration is not available", "Unable to contact", "Socket timed out", "did not answer")
+LATER = ("node configuration is not available",)  # while its nodes are down
 LIMITED = ("submit limit", "MaxSubmit")  # fewer jobs at once would be taken
 
 

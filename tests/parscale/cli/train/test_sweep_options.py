@@ -78,14 +78,6 @@ def test_wrong_values_are_one_line_and_exit_code_2(capsys, argv, says):
     assert says in err
 
 
-@pytest.mark.parametrize(
-    ("text", "minutes"),
-    [("90", 90), ("1:30", 90), ("24:00:00", 1440), ("1-00:00:00", 1440), ("1-12", 2160), ("0-01:30:01", 91)],
-)
-def test_times_are_read_as_slurm_writes_them(text, minutes):
-    assert parsed("--launcher", "slurm", "--time", text).place()[1]["minutes"] == minutes
-
-
 def test_every_option_of_slurm_reaches_its_launcher():
     given = {"account": "lab", "qos": "high", "mem": "64G", "constraint": "a100", "exclude": "n[3-5]",
              "gres": "gpu:2", "sbatch": "--nice=100", "setup": "module load cuda", "partition": "long"}  # fmt: skip
