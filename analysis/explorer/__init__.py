@@ -1,8 +1,8 @@
-"""`parscale explore`: one self-contained page that answers for any (N, P) under any fitted law.
+"""`parscale explore`: one self-contained page that answers for any point under any fitted law.
 
 explorer.write(["results/published/losses.csv"], "explore.html")
 
-The page holds every law as numbers on a grid of N and P (`law_grid.py`), a user's own law too, and
+The page holds every law as numbers on a grid of its axes (`law_grid.py`), a user's own law too, and
 evaluates the cost model itself (`cost.js`). Nothing it loads lies outside the file, and its content
 policy forbids any request.
 """
@@ -20,6 +20,7 @@ from analysis.output.html_page import page_path
 from analysis.paper.published_numbers import FOLDER
 from scaling.data.atomic_files import replacing
 from scaling.data.query import WHOLE, Asked
+from scaling.laws.base import LawForm
 from scaling.optimise.objectives import Objective
 
 Source = Path | str | scaling.Fit
@@ -33,23 +34,27 @@ def write(
     command: str = "parscale explore",
     asked: Asked = WHOLE,
     objective: Objective | None = None,
+    laws: Sequence[LawForm] = (),
 ) -> Path:
     """Write the page of fits, fit files, sweep folders or runs tables; return its path.
 
     sources: the paper's losses where there are none. out: the file, or a folder to put explore.html
     in. asked: which columns and rows of a table; objective: of the fits made of it, that of `scaling.fit`
-    unless given. Raises ValueError for a file that is no fit or runs table, a law with another axis than
-    N and P or not finite on the grid, and a sweep with no finished run.
+    unless given; laws: which to fit to it, else the registered ones of the axes that vary. Raises ValueError for a
+    file that is no fit or runs table, a law not finite on the grid, and a sweep with no finished run.
     """
-    return write_explored(*read(sources, asked, objective), out, command=command)
+    return write_explored(*read(sources, asked, objective, laws), out, command=command)
 
 
 def read(
-    sources: Sequence[Source], asked: Asked = WHOLE, objective: Objective | None = None
+    sources: Sequence[Source],
+    asked: Asked = WHOLE,
+    objective: Objective | None = None,
+    laws: Sequence[LawForm] = (),
 ) -> tuple[list[ExploredRuns], list[Source]]:
     """What is in the sources, and these; the paper's losses where there are none."""
     given: list[Source] = list(sources) or [Path(FOLDER) / "losses.csv"]
-    return read_sources(given, asked, objective), given
+    return read_sources(given, asked, objective, laws), given
 
 
 def write_explored(

@@ -168,6 +168,11 @@ const App = (() => {
     const { source, dense } = v, both = Law.worthTogether(source, state.at), axis = source.axes.N;
     const N = both ? state.at.P === 1 ? state.at.N : both.estimate : dense.N, ends = both ?? dense;
     $("worth-of").textContent = `At N = ${Format.count(state.at.N)}, P = ${state.at.P} is worth`;
+    if (!both && !v.law.determined) {
+      $("worth").textContent = "cannot tell";
+      $("worth-range").textContent = "these runs do not determine the law";
+      return;
+    }
     $("worth").textContent = N > axis.most || N <= 0 ? "not told" : `${Format.times(N / state.at.N)} N`;
     $("worth-range").textContent = state.at.P === 1 ? "P = 1 is the baseline itself" : `${Format.size(axis, N)} parameters with one stream; 95%: ${Number.isNaN(ends.lower) ? "see below" : Format.sizes(axis, ends.lower, ends.upper)}`;
   }
@@ -188,7 +193,7 @@ const App = (() => {
       rows.push(["laws together", "100%", Format.loss(both.loss), Format.range(both.lower, both.upper, Format.loss),
         ...(many ? w ? [Format.size(axis, w.estimate), Format.sizes(axis, w.lower, w.upper)] : ["—", "—"] : []), "", ""]);
     }
-    Tables.fill($("law-table"), "The law, the rivals that are switched on, and all laws together; N at P = 1 is the size with the same loss. Intervals are those of parscale predict and parscale forecast.",
+    Tables.fill($("law-table"), `The law, the rivals that are switched on, and all laws together. ${many ? "N at P = 1 is the size with the same loss. " : ""}Intervals are those of parscale predict and parscale forecast.`,
       ["law", "evidence", "loss", "95% of new runs", ...(many ? ["N at P = 1", "95% interval"] : []), "R²", "RMSE"], rows);
   }
 
@@ -219,7 +224,7 @@ const App = (() => {
 
   // ---- charts -------------------------------------------------------------------------------
   const CHARTS = {
-    worth: (v) => streams(v.source) && v.law.axes.includes("P") && Charts.worth(v),
+    worth: (v) => streams(v.source) && v.law.axes.includes("P") && (v.both || v.law.determined) && Charts.worth(v),
     loss: (v) => Charts.loss(v),
     equal: (v) => v.over && v.law.axes.includes(v.over) && v.law.axes.includes(v.along) && v.source.axes[v.along].kind !== "levels" && Charts.equalLoss(v),
     cost: (v) => "N" in v.source.axes && v.law.axes.includes("N") && Charts.cost(v),

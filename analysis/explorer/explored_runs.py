@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,11 +16,14 @@ from analysis.explorer.law_pool import LawPool, pool_of
 from analysis.explorer.page_axes import PageAxis, page_axes
 from analysis.sweep import results
 from scaling.data.columns.column_units import check_sizes
-from scaling.data.groups import corpus_name
+from scaling.data.groups import corpus_name, split_by_corpus
 from scaling.data.query import WHOLE, Asked
 from scaling.fitting.printed_constants import corpus_of
 from scaling.fitting.table_notes import rising_note
+from scaling.laws import axes_of_laws
+from scaling.laws.base import LawForm
 from scaling.optimise.objectives import Objective
+from scaling.selection.compare import laws_of
 
 LEVEL = 0.95  # of every interval on the page
 
@@ -69,12 +72,15 @@ def mixed_notes(fit: scaling.Fit) -> tuple[str, ...]:
 
 
 def read_sources(
-    given: Sequence[Path | str | scaling.Fit], asked: Asked = WHOLE, objective: Objective | None = None
+    given: Sequence[Path | str | scaling.Fit],
+    asked: Asked = WHOLE,
+    objective: Objective | None = None,
+    laws: Sequence[LawForm] = (),
 ) -> list[ExploredRuns]:
     """Every source, in order; fits to the same runs are one source.
 
-    given: fits, files of fits, sweep folders or tables of runs. asked: of a table; objective: of the fits
-    made of one.
+    given: fits, files of fits, sweep folders or tables of runs. asked: of a table; objective: of the fits made of one;
+    laws: which to fit to it, those of every axis that varies in it unless told.
     """
     found: list[ExploredRuns] = []
     for one in given:
@@ -82,13 +88,47 @@ def read_sources(
             parts = [_of_fit(one, _law_name(one))]
         elif Path(one).suffix == ".json":
             parts = [_from_file(Path(one))]
+        elif laws:
+            parts = _fitted(Path(one), asked.read(one, axes_of_laws(laws)), laws, objective)
         else:
-            parts = _from_runs(Path(one), asked, objective)
+            parts = _over_all_axes(Path(one), asked, objective) or _from_runs(Path(one), asked, objective)
         for part in parts:
             if "N" in part.runs:
                 where = str(one) if isinstance(one, str | Path) else "the fit"
                 check_sizes(part.runs["N"].to_numpy(), where)
             found = _merged(found, part)
+    return found
+
+
+def _over_all_axes(path: Path, asked: Asked, objective: Objective | None) -> list[ExploredRuns]:
+    """A table over other axes than N and P by the registered laws of most axes; nothing where none can be told."""
+    table = results.read_results(path, asked)
+    try:
+        known = laws_of(table)
+    except scaling.FitError:
+        return []
+    most = max(len(law.axes) for law in known)
+    wide = [law for law in known if len(law.axes) == most and set(law.axes) - {"N", "P"}]
+    parts = _fitted(path, table, wide, objective) if wide else []
+    return parts if any(part.first.determined for part in parts) else []
+
+
+def _fitted(
+    path: Path, table: pd.DataFrame, laws: Sequence[LawForm], objective: Objective | None
+) -> list[ExploredRuns]:
+    """Laws fitted to each corpus of a table; ValueError, with the reason, where none can be."""
+    found: list[ExploredRuns] = []
+    why = "no finished run"
+    for corpus, rows in split_by_corpus(table).items():
+        for law in laws:
+            try:
+                part = _of_fit(scaling.fit(law, rows, objective), path.stem)
+            except ValueError as error:  # a FitError too
+                why = str(error)
+            else:
+                found = _merged(found, replace(part, title=corpus_name(corpus) or path.stem))
+    if not found:
+        raise ValueError(f"{path}: {why}")
     return found
 
 

@@ -18,7 +18,7 @@ from analysis.explorer.explored_runs import LEVEL, ExploredRuns, mixed_notes
 from analysis.explorer.page_axes import PageAxis
 from analysis.explorer.payload import TITLES, payload
 from analysis.inference_cost import A100, GIB, estimate
-from analysis.output.html_page import html_table
+from analysis.output.html_page import basis_of, html_table
 from scaling.data.units import count_text
 from scaling.selection.equivalent_size import predicted
 
@@ -114,7 +114,7 @@ def verdict_html(identity: str, source: ExploredRuns) -> str:
     )
     return (
         f'<section class="card verdict" data-source="{identity}"><h2>{escape(source.title)}</h2>{lines}'
-        f'<p class="soft">{escape(source.verdict.basis)}</p></section>'
+        f'<p class="soft">{escape(basis_of(source.verdict))}</p></section>'
     )
 
 

@@ -151,6 +151,7 @@ def law_payload(name: str, fit: scaling.Fit, axes: Mapping[str, PageAxis], looke
         "status": str(fit.status),
         "detail": fit.certificate.detail,
         "sound": sound,
+        "determined": fit.determined,
         "notes": list(mixed_notes(fit)),
     }
 

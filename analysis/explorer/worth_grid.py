@@ -86,9 +86,9 @@ def _ends(
 ) -> tuple[Array, tuple[Array, Array]]:
     """Logarithms of the worth at points of a grid and of its ends."""
     N, P = grid.points(("N", "P")).values()
-    lower, upper = equivalent_interval(fit, N, P, 1.0, level, method, widened=widened)
     law: Any = fit.law
     with np.errstate(all="ignore"):
+        lower, upper = equivalent_interval(fit, N, P, 1.0, level, method, widened=widened)
         return np.log(law.equivalent_N(N=N, P=P) / N), (np.log(lower / N), np.log(upper / N))
 
 

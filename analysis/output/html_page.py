@@ -30,9 +30,11 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 p, li, pre { max-width: 52rem; } a { color: inherit; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0; }
 h2 { font-size: 1.25rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }
-figure { margin: 1rem 0; break-inside: avoid; overflow-x: auto; }
+figure { display: inline-block; vertical-align: top; margin: 1rem 1.5rem 1rem 0; max-width: 100%; break-inside: avoid;
+  overflow-x: auto; }
+.beside figure { margin-right: 0; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
-figcaption { font-size: .9rem; color: var(--soft); max-width: 52rem; }
+figcaption { font-size: .9rem; color: var(--soft); width: 0; min-width: 100%; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; margin: .8rem 0; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { padding: .2rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
@@ -52,7 +54,7 @@ nav a { display: block; padding: .1rem 0; }
 details { border-top: 1px solid var(--line); } summary { cursor: pointer; padding: .5rem 0; font-weight: 600; }
 footer { margin-top: 3rem; font-size: .8rem; color: var(--soft); border-top: 1px solid var(--line); }
 @media (max-width: 700px) { .verdict { grid-template-columns: minmax(0, 1fr); } nav { columns: 1; }
-  body { padding: 0 .7rem; margin: .8rem auto; } figure img { max-width: max(100%, 34rem); }
+  body { padding: 0 .7rem; margin: .8rem auto; } .broad img { max-width: max(100%, 34rem); }
   nav a, summary { padding: .5rem 0; } .wide, pre { font-size: .8rem; } }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --back: #fff; --card: #fff; --yes: #0b6b3a;
   --no: #a3250b; --tell: #7a5200; --warn: #fff; } body { max-width: none; margin: 0; font-size: 10pt; }
@@ -90,6 +92,7 @@ def html_table(table: pd.DataFrame, caption: str = "", formats: Formats | None =
     return f'<div class="wide"><table>{words}{body}</table></div>'
 
 
+SHOWN = 120  # pixels an inch: letters of a figure are then nearly those of the page
 CONTENTS = "<!-- contents -->"
 _KIND = {"yes": "yes", "no": "no", "cannot tell": "tell"}
 
@@ -97,6 +100,15 @@ _KIND = {"yes": "yes", "no": "no", "cannot tell": "tell"}
 def as_sentence(words: str) -> str:
     """Words with a capital first and a point last."""
     return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}"
+
+
+def basis_of(found: Verdict) -> str:
+    """What a verdict rests on, and the formula of its law, which its name does not tell a stranger."""
+    if found.fit is None:
+        return found.basis
+    form = found.fit.form
+    formula = (form.whole.__doc__ or "").splitlines()[0]
+    return f"{found.basis} {as_sentence(f'{form.__name__}: {formula}')}"
 
 
 @dataclass
@@ -143,7 +155,7 @@ class Page:
             f"<b>{one.answer.capitalize()}</b><p>{escape(as_sentence(one.text))}</p></div>"
             for one in found.answers
         )
-        self.parts.append(f'<div class="verdict">{cards}</div><p class="basis">{escape(found.basis)}</p>')
+        self.parts.append(f'<div class="verdict">{cards}</div><p class="basis">{escape(basis_of(found))}</p>')
 
     def heading(self, text: str) -> None:
         """A section."""
@@ -182,8 +194,9 @@ class Page:
         """An image with its words, for those who cannot see it as well."""
         data = base64.b64encode(content).decode("ascii")
         words = escape(caption)
-        image = f'<img alt="{words}" width="{round(96 * width)}" src="data:image/{kind};base64,{data}">'
-        self.parts.append(f"<figure>{image}<figcaption>{words}</figcaption></figure>")
+        image = f'<img alt="{words}" width="{round(SHOWN * width)}" src="data:image/{kind};base64,{data}">'
+        broad = ' class="broad"' if width > figure_style.COLUMN_WIDTH + 1 else ""  # scrolls on a phone
+        self.parts.append(f"<figure{broad}>{image}<figcaption>{words}</figcaption></figure>")
 
     def attempt(self, what: str, make: Callable[[], None]) -> None:
         """A part that may lack what it needs: then the page says so, and goes on."""

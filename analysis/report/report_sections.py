@@ -75,9 +75,9 @@ def add_averaged_streams(page: Page, known: Mapping[str, Callable[[], Figure]]) 
 
 
 CURVES = {
-    "training": "Training loss; faint: each run.",
-    "held-out": "Held-out loss on the way.",
     "beside-one": "Training loss of P streams above that of one on the same batches; below zero is ahead.",
+    "held-out": "Held-out loss on the way.",
+    "training": "Training loss; faint: each run.",
 }
 BESIDE = (
     "P streams beside one on the same batches: from how many tokens on they are ahead (and the range that "

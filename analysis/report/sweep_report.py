@@ -157,8 +157,8 @@ def _fits(page: Page, sweep: SweepResults, known: Figures) -> None:
         if fitted is None:
             page.missing([f"{corpus_name(corpus) or 'All runs'}: {found.law.text}"])
             continue
-        facts = {key: words for key, words in summary.facts(fitted) if key in _FACTS}
-        page.text(f"{corpus_name(corpus) or 'All runs'}: {'. '.join(facts.values())}.")
+        facts = [(key, words) for key, words in summary.facts(fitted) if key in _FACTS]
+        page.table(pd.DataFrame(facts, columns=["what", "value"]), corpus_name(corpus) or "All runs")
         for note in fitted.notes:
             page.text(as_sentence(note))
         if found.parameters is not None:

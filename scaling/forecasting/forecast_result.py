@@ -20,6 +20,7 @@ from scaling.fitting.save import descendants
 from scaling.fitting.summary import number_text
 from scaling.laws import Law
 from scaling.laws.arm_form import from_layers, layers_of
+from scaling.terminal_text import fold, table, width
 
 COMPUTE = {"C": "compute"}
 
@@ -121,15 +122,14 @@ def _windows(made: Forecast, at: int) -> str:
 
 def forecast_text(made: Forecast) -> str:
     """The forecast as a table, the laws' weights and the sentence."""
-    return "\n".join(
-        [
-            _shown(made).to_string(index=False),
-            "",
-            "laws: " + ", ".join(f"{name} {w:.2f}" for name, w in made.weights.items()),
-            made.sentence,
-            *(f"note: {note}" for note in made.notes),
-        ]
-    )
+    room = width()
+    lines = [
+        "laws: " + ", ".join(f"{name} {w:.2f}" for name, w in made.weights.items()),
+        made.sentence,
+        *(f"note: {note}" for note in made.notes),
+    ]
+    words = fold("\n".join(lines), room)
+    return f"{table(_shown(made), room, index=False)}\n\n{words}"
 
 
 def forecast_html(made: Forecast) -> str:

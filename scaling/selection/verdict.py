@@ -268,7 +268,8 @@ def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth)
     ]  # fmt: skip
     gap, share, rival = _support(comparison, name)
     unit = "AICc weight among the laws compared"
-    parts = [f"AICc weight {share:.2g}, {rival}"] if np.isfinite(share) else ["no AICc from so few runs"]
+    said = f"{_percent(share)} of the evidence is for it (by AICc, {rival})"
+    parts = [said] if np.isfinite(share) else ["no AICc from so few runs"]
     parts += misses + ([worth.falls] if worth.falls else [])
     if gap >= STRONG or misses:
         word: Word = "no"
@@ -280,6 +281,11 @@ def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth)
 
 
 ALONE = "no rival to compare with"
+
+
+def _percent(share: float) -> str:
+    """A share in words that need no exponent."""
+    return "less than 0.1%" if share < 1e-3 else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
 
 
 def _support(comparison: Comparison | str, name: str) -> tuple[float, float, str]:

@@ -178,16 +178,24 @@ def describe_suggestion(chosen: pd.DataFrame, before: float, target: str, option
     priced = bool(options.candidates) or "N" in one.law.axes
     what = "evidence between the laws (nats; 3 is strong)" if rival else f"half width of {target}"
     lines = [f"status: {one.status} ({one.certificate.detail})", f"{what}: {number_text(before)} now"]
+    flops, least = bool(options.tokens or options.candidates), chosen["C"].min() if priced else 1.0
     for row in chosen.to_dict("records"):
         where = ", ".join(
             f"{a} = {value_text(str(a), x)}" for a, x in row.items() if a not in (*COSTS, *SCORES)
         )
-        cost = f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all" if priced else "all cost the same"
+        cost = _cost_text(row, None if flops else least) if priced else "all cost the same"
         seen = [a for a, x in one.axes.items() if a not in levels and not x.min() <= row[a] <= x.max()]
         beyond = f"; {' and '.join(seen)} outside the runs" if seen else ""
         gain = number_text(row["evidence" if rival else "half_width"])
         lines.append(f"  {where}: then {gain}   ({cost}{beyond})")
-    if priced and not options.tokens and not options.candidates:
-        lines.append("without --tokens only the ratios of the FLOPs mean anything (6 N P)")
+    if priced and not flops:
+        lines.append("costs are in units of the cheapest of these runs; --tokens gives FLOPs")
     lines.append("expected by linear theory at the fitted law; fit again after each run")
     return terminal_text.fold("\n".join(lines), terminal_text.width(), 4)
+
+
+def _cost_text(row: dict[Any, Any], unit: float | None) -> str:
+    """What a run costs and all so far: FLOPs, or shares of a `unit` where their size means nothing."""
+    if unit is None:
+        return f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all"
+    return f"cost {row['C'] / unit:.3g}, {row['total_C'] / unit:.3g} in all"

@@ -129,8 +129,8 @@ def _lines(frame: pd.DataFrame, axes: tuple[str, ...], level: float, unit: str) 
 
 def _size(row: Any, at: int) -> str:
     """The equivalent size at P = at, with its interval where it has one."""
-    from scaling.fitting.summary import number_text
+    from scaling.data.units import count_text
 
     ends = [row.get(f"{end} N at P={at}", row["N"]) for end in ("lower", "upper")]
-    known = f" ({' to '.join(map(number_text, ends))})" if at != row["P"] and ends[0] != ends[1] else ""
-    return f"N = {number_text(row[f'N at P={at}'])} at P = {at}{known}"
+    known = f" ({' to '.join(map(count_text, ends))})" if at != row["P"] and ends[0] != ends[1] else ""
+    return f"N = {count_text(row[f'N at P={at}'])} at P = {at}{known}"

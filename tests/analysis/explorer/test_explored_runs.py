@@ -9,6 +9,7 @@ import pytest
 import scaling
 from analysis.explorer.explored_runs import read_sources
 from analysis.sweep import results
+from scaling.data.query import Asked
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +63,28 @@ def test_a_sweep_of_one_size_is_shown_without_the_laws_that_ran_off(tmp_path, mo
 def test_a_sweep_that_has_only_begun_is_told_from_a_missing_file(tmp_path):
     with pytest.raises(ValueError, match=r"no finished run in it .* see `parscale status"):
         read_sources([tmp_path])
+
+
+@pytest.fixture(scope="module")
+def budgets(tmp_path_factory):
+    """A table of N and D, under names of its own."""
+    N, D = (x.ravel() for x in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 3e10, 3)))
+    noise = np.exp(np.random.default_rng(0).normal(0, 1e-3, N.size))
+    file = tmp_path_factory.mktemp("budgets") / "nd.csv"
+    pd.DataFrame({"params": N, "D": D, "loss": (1.7 + 410 * N**-0.33 + 390 * D**-0.27) * noise}).to_csv(file)
+    return file
+
+
+def test_a_table_over_other_axes_gets_the_laws_of_all_of_them(budgets):
+    asked = Asked("N=params")
+    (source,) = read_sources([budgets], asked)
+    assert list(source.axes) == ["N", "D"]
+    assert {"ChinchillaLaw", "InteractionLaw"} <= {fit.form.__name__ for fit in source.fits.values()}
+    (named,) = read_sources([budgets], asked, laws=[scaling.DenseLaw])
+    assert list(named.axes) == ["N"]
+    assert named.title == "nd"
+
+
+def test_laws_that_no_row_allows_are_refused_with_the_reason(budgets):
+    with pytest.raises(ValueError, match="experts"):
+        read_sources([budgets], Asked("N=params"), laws=[scaling.by_name("routed")])

@@ -78,9 +78,9 @@ def test_images_are_inside_with_words_for_those_who_do_not_see_them(page, tmp_pa
     (tmp_path / "x.png").write_bytes(b"picture")
     page.picture(tmp_path / "x.png", 2.5, "c")
     svg, png = re.findall(r'<img alt="(.*?)" width="(\d+)" src="data:image/(.*?);base64,(.*?)">', page.html)
-    assert svg[:3] == ("a &lt; b", "480", "svg+xml")
+    assert svg[:3] == ("a &lt; b", "600", "svg+xml")
     assert b"<svg" in base64.b64decode(svg[3])
-    assert png[:3] == ("c", "240", "png")
+    assert png[:3] == ("c", "300", "png")
     assert base64.b64decode(png[3]) == b"picture"
     again = Page("A <title>", "made by: x & y")
     again.figure(figure, "a < b")

@@ -113,13 +113,13 @@ def test_curves_that_there_are_are_drawn_and_one_that_fails_is_said(page):
 
     known = {"training": lambda: Figure(figsize=(1, 1)), "held-out": failing}
     report_sections.add_training_curves(page, sweep_of(runs_of()), known)
-    assert [("<figure>" in part, 'class="missing"' in part) for part in page.parts] == [
-        (True, False),
+    assert [("<figure" in part, 'class="missing"' in part) for part in page.parts] == [
         (False, True),
+        (True, False),
     ]
 
 
 def test_averaged_streams_are_drawn(page, known):
     report_sections.add_averaged_streams(page, known)
     assert known.drawn == ["ensemble"]
-    assert page.html.count("<figure>") == 1
+    assert page.html.count("<figure") == 1

@@ -47,11 +47,11 @@ def test_the_report_is_one_page_that_asks_nothing_of_the_network(tmp_path):
     for section in ("Constants", "Comparison of laws", "Backtest", "Costs", "Every run", "Provenance"):
         assert f"<summary>{section}" in html
     assert (
-        html.index('class="verdict"') < html.index("<figure>") < html.index("<nav>") < html.index("<details>")
+        html.index('class="verdict"') < html.index("<figure") < html.index("<nav>") < html.index("<details>")
     )
     for said in ("51,234", "torch 2.13", "abc1234", "12.5", "made by: parscale report", "no curves.parquet"):
         assert said in html
-    assert html.count("<figure>") == html.count("<img alt=") == 10
+    assert html.count("<figure") == html.count("<img alt=") == 10
 
 
 def test_the_report_tells_every_machine_that_trained_a_run(tmp_path):

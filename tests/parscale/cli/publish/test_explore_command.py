@@ -27,3 +27,17 @@ def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monke
 def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
     assert explore_command.run(given(stack_fits, tmp_path, no_open=True)) == 0
+
+
+def test_laws_are_named_as_elsewhere(tmp_path, monkeypatch):
+    asked = []
+
+    def read(sources, asked_for, objective, laws):
+        asked.extend(law.__name__ for law in laws)
+        return [], []
+
+    monkeypatch.setattr("analysis.explorer.read", read)
+    monkeypatch.setattr("analysis.explorer.write_explored", lambda found, given, out, command: command)
+    options = explore_command.Options(sources=("runs.csv",), laws="chinchilla,dense", no_open=True)
+    assert explore_command.run(options) == 0
+    assert asked == ["ChinchillaLaw", "DenseLaw"]
