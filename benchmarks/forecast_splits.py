@@ -20,6 +20,7 @@ from scaling import forecast
 from scaling.data.levels import levels_along
 from scaling.forecasting.forecast import Tuned
 from scaling.forecasting.registered import interval_score
+from scaling.laws import OTHER_AXES
 from scaling.optimise.multi_start import solve
 from scaling.optimise.problem import Problem
 
@@ -85,7 +86,7 @@ def tables() -> Iterator[Table]:
     named = {"non_embedding_param_size": "N", "data_size": "D", "lm_loss": "loss"}
     yield _table("Step Law", "best runs", pd.read_csv(TABLES / "learning_rate_best.csv"), named)
     for tokens, rows in pd.read_csv(TABLES / "sparsity.csv").groupby("D2"):
-        named = {"N_active": "N", "P": "P", "loss": "loss"}
+        named = {"N_active": "N", "P": "expansion", "loss": "loss"}
         yield _table("sparsity", f"{tokens:.2f}B tokens", rows, named)
     levels = pd.read_csv(TABLES / "precision.csv")
     named = {"non_embedding_parameters": "N", "tokens": "D", "loss": "loss"}
@@ -145,8 +146,13 @@ def _levels(runs: pd.DataFrame) -> np.ndarray:
 
 def default_law(runs: pd.DataFrame) -> type[scaling.Law]:
     """The law that today's prediction interval would be of."""
-    known = {("N", "P"): scaling.ParallelLaw, ("N", "D"): scaling.ChinchillaLaw, ("N",): scaling.DenseLaw}
-    return known.get(tuple(a for a in ("N", "P", "D") if a in runs), scaling.ParallelDataLaw)
+    known = {
+        ("N", "P"): scaling.ParallelLaw,
+        ("N", "D"): scaling.ChinchillaLaw,
+        ("N",): scaling.DenseLaw,
+        ("N", "expansion"): OTHER_AXES["sparsity"],
+    }
+    return known.get(tuple(a for a in AXES if a in runs), scaling.ParallelDataLaw)
 
 
 # ---- what an interval says of a split -----------------------------------------------------------
@@ -154,11 +160,12 @@ LEVEL = 0.95
 PLAIN, WIDENED = "prediction interval", "prediction interval, widened"  # of the default law
 POOLED, PEER = "forecast", "simple-scaling-laws"
 KEYS = ["family", "table", "kind"]
+AXES = ("N", "P", "D", "expansion")
 
 
 def axes(runs: pd.DataFrame) -> dict[str, Any]:
     """The axes of runs as keyword arguments."""
-    return {axis: runs[axis].to_numpy() for axis in ("N", "P", "D") if axis in runs}
+    return {axis: runs[axis].to_numpy() for axis in AXES if axis in runs}
 
 
 def row(split: Split, method: str, lower: Any, upper: Any) -> dict[str, Any]:
@@ -176,7 +183,7 @@ def row(split: Split, method: str, lower: Any, upper: Any) -> dict[str, Any]:
 def plain(split: Split) -> list[dict[str, Any]]:
     """The prediction interval of the default law, fitted as `scaling.fit` does: as it was, and widened.
 
-    Without reading the table: a P that is a ratio or a number of experts is no count of streams, and is meant here.
+    Without reading the table: a P that is a number of experts is no count of streams, and is meant here.
     """
     law, runs = default_law(split.fitted), split.fitted
     x = tuple(runs[axis].to_numpy() for axis in law.axes)
@@ -193,7 +200,8 @@ def forecasts(split: Split, tuned: Tuned | None, alone: bool = True) -> list[dic
     known = {law.__name__: law for law in scaling.REGISTRY.values()}
     for name in pooled.laws if alone else ():
         if name in known:
-            one = forecast(split.fitted, **axes(split.asked), laws=[known[name]], level=LEVEL, tuned=tuned)
+            at = {axis: x for axis, x in axes(split.asked).items() if axis in known[name].axes}
+            one = forecast(split.fitted, **at, laws=[known[name]], level=LEVEL, tuned=tuned)
             rows.append(row(split, name, one.lower, one.upper))
     return rows
 

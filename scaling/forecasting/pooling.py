@@ -41,6 +41,9 @@ class Member:
     lengths: Array  # what the columns were divided by, (p,)
     free: tuple[int, ...]  # places of the fields that are neither fixed nor at a bound
     labels: Any = None  # cluster of each row, (n,) int, or None: rows are apart
+    between: float | None = (
+        None  # degrees of freedom between clusters that a test noticed; None where none did
+    )
 
     @property
     def rows(self) -> int:
@@ -59,12 +62,15 @@ class Member:
 
     @property
     def count(self) -> float:
-        """Independent rows: clusters where rows share them, else rows as often as they count."""
-        return self.problem.count if self.labels is None else float(np.unique(self.labels).size)
+        """Independent rows: clusters where rows are said to share them, else rows as often as they count."""
+        apart = self.labels is None or self.between is not None
+        return self.problem.count if apart else float(np.unique(self.labels).size)
 
     @property
     def dof(self) -> float:
-        """Independent rows minus free parameters, at least 1."""
+        """Independent rows minus free parameters, or what is left between noticed clusters; at least 1."""
+        if self.between is not None:
+            return max(self.between, 1.0)
         return max(self.count - len(self.problem.law.free()), 1.0)
 
     @property

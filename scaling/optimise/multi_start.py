@@ -28,6 +28,7 @@ QUICK = 30  # steps of a start; stragglers go on only if no two starts agree by 
 SUBSAMPLE = 2_000  # rows that starts are tried on; the best is polished on all
 SAME = 1e-6  # relative gain at which the second algorithm stops: a tenth of what counts as agreement
 CHECKED = 1e-3  # a second algorithm this far off, relatively, has confirmed nothing
+FLATTEST = 0.01  # the least exponent where a smaller one overflows
 CROSS_CHECK_ROWS = 20_000  # above this the second algorithm would cost more than the fit
 
 
@@ -51,7 +52,14 @@ def solve(
         excluded += int((~used).sum())
     _enough_rows(problem, excluded)
     with np.errstate(all="ignore"):  # what overflows is refused or ends in the status
-        return replace(_certified(problem, start, excluded, groups), index=index)
+        found = _certified(problem, start, excluded, groups)
+        narrow = {n: (FLATTEST, float(r.upper)) for n, r in problem.law.nonlinear.items()
+                  if n not in (*problem.law.fixed, *problem.law.not_held) and r.lower < FLATTEST < r.upper}  # fmt: skip
+        if narrow and not np.isfinite(found.law.vector).all():  # A, a power of 1 / alpha, is no number
+            flat = replace(problem, law=problem.law.with_bounds(**narrow))
+            found = replace(_certified(flat, start, excluded, groups), problem=problem)
+            found = replace(found, law=problem.law.from_vector(problem.named(found.theta[None])[0]))
+        return replace(found, index=index)
 
 
 def searched(problem: Problem, start: int = STARTS) -> tuple[Law, Array]:

@@ -18,9 +18,9 @@ from scaling.data.runs import arrays, left_out, usable
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import rising, rising_note
-from scaling.laws import axes_of_laws, by_name
+from scaling.laws import axes_of_laws
 from scaling.laws.axis import Axis
-from scaling.laws.base import Array, LawForm
+from scaling.laws.base import Array
 from scaling.optimise.certificate import Status
 from scaling.optimise.multi_start import FitError
 from scaling.selection import run_structure
@@ -82,15 +82,22 @@ def describe(
     )
 
 
-def best_suited(table: Any) -> LawForm:
-    """The registered law that suits a table best, as `describe` finds it; FitError where none can be told."""
+def best_suited(table: Any) -> str:
+    """The name of the law that suits a table best: what is fitted, judged and inspected unless a law is named.
+
+    The first of `suited_laws`, which may lose some of its parameters there. FitError where no law can be told.
+    """
     runs = as_runs(table)
-    asked, keep = asked_axes(runs), usable(runs)
+    asked, keep = asked_axes(runs, categories=True), usable(runs)
     laws = suited_laws(*_axes(runs, keep, asked), asked.laws)
-    name = str(laws.index[0]) if len(laws) else ""
-    if not name or laws.loc[name, "cannot"]:
+    if _hopeless(laws):
         raise FitError(f"no law can be told from {int(keep.sum())} runs. Name one, or add runs.")
-    return asked.laws.get(name) or by_name(name)
+    return str(laws.index[0])
+
+
+def _hopeless(laws: pd.DataFrame) -> bool:
+    """Whether the runs determine no parameter of any law."""
+    return laws.empty or len(laws["cannot"].iloc[0]) == len(laws["parameters"].iloc[0])
 
 
 @dataclass(frozen=True)
@@ -130,12 +137,11 @@ def _axes(runs: pd.DataFrame, keep: Any, asked: AskedAxes) -> tuple[dict[str, Ar
 
 def _tried(runs: pd.DataFrame, keep: Any, laws: pd.DataFrame, asked: AskedAxes) -> Fit | None:
     """A fit of the law that suits best, to at most SAMPLE rows; None where no law does."""
-    suited = laws[laws["cannot"].map(len) == 0]
-    if suited.empty:
+    if _hopeless(laws):
         return None
     rows = np.flatnonzero(keep)
     rows = rows[sampled(rows.size)]
-    name = str(suited.index[0])
+    name = str(laws.index[0])
     return fit(asked.laws.get(name, name), runs.iloc[rows].assign(**_streams(runs)))
 
 
@@ -248,10 +254,9 @@ def _command(
     source: str, options: tuple[str, ...], laws: pd.DataFrame, apart: _Apart, reading: Reading
 ) -> str:
     """What to type next: the fit of the law that suits best, groups apart; nothing where no law can be told."""
-    suited = laws[laws["cannot"].map(len) == 0]
-    if suited.empty:
+    if _hopeless(laws):
         return ""
-    law, shared = str(suited.index[0]), next((g.column for g in reading.of("groups")), "")
+    law, shared = str(laws.index[0]), next((g.column for g in reading.of("groups")), "")
     if source != "table":
         given = list(options)
         if apart.where and "--where" in given:

@@ -40,14 +40,16 @@ class AskedAxes:
     streams: bool
 
 
-def asked_axes(runs: pd.DataFrame, law: Any = None) -> AskedAxes:
+def asked_axes(runs: pd.DataFrame, law: Any = None, categories: bool = False) -> AskedAxes:
     """The axes of a law, or, where none is given, N, P and D and the axes of registered laws that every run has.
 
+    categories: laws of these among them.
     Raises ValueError where the table lacks one of a law's axes, N or the loss.
     """
     if law is not None:
         return _of_law(runs, law)
-    own = {name: one for name, one in OTHER_AXES.items() if _has(runs, one)}
+    able = {name: one for name, one in OTHER_AXES.items() if categories or not one.categories}
+    own = {name: law_of(one, runs[usable(runs)]) for name, one in able.items() if _has(runs, one)}
     _check(runs, ("loss",) if own and "N" not in runs else ("N", "loss"))
     keep = usable(runs)
     laws = {n: one for n, one in own.items() if runs.loc[keep, list(one.axes)].notna().all(axis=None)}
@@ -58,8 +60,8 @@ def asked_axes(runs: pd.DataFrame, law: Any = None) -> AskedAxes:
 
 def _has(runs: pd.DataFrame, law: LawForm) -> bool:
     """Whether a table has a law's axes, one of its own among them, and no N that the law would leave out."""
-    axes = set(law.axes)
-    own = not law.categories and axes - set(USUAL)
+    axes = {*law.axes, *law.categories}
+    own = axes - set(USUAL) and all(len(runs[name].unique()) > 1 for name in law.categories if name in runs)
     return bool(own) and axes <= set(runs) and ("N" in axes or "N" not in runs)
 
 
@@ -86,9 +88,12 @@ def suited_laws(
     axes: those of the runs, each (n,). others: laws beside the registered ones of N, P and D. cannot: parameters that
     these runs do not determine, all of them where there are too few points; ignores: axes that vary and that the law
     does not have; varied: whether all its axes do.
-    A law suits the better the fewer axes that vary it ignores and the fewer parameters it loses.
+    Last come laws of which the runs determine nothing, before these laws of axes that do not vary. Of the others first
+    those that ignore no axis that varies by itself, then those without axes that move together (a ladder D = 20 N has the
+    law of N), then the law to begin with of these axes, then those that lose fewer parameters.
     """
     varied = {axis for axis, x in axes.items() if np.ptp(x) > 0}
+    tied = {frozenset(pair) for pair, r in axes_together(axes).items() if abs(r) > TIED}
     rows = sampled(loss.size)
     x, y = {axis: values[rows] for axis, values in axes.items()}, loss[rows]
     points = len(pd.DataFrame(x).drop_duplicates())
@@ -98,7 +103,11 @@ def suited_laws(
             lost = _lost(law, x, y, points)
             ignores = tuple(sorted(varied - set(law.axes)))
             first = FIRST.index(name) if name in FIRST else len(FIRST)
-            order = (bool(lost), len(ignores), len(lost), first, place)
+            apart = [a for a in ignores if not any({a, b} in tied for b in law.axes)]
+            twice = sum(pair <= set(law.axes) for pair in tied)
+            hopeless = len(lost) == len(law.free())
+            idle = len(set(law.axes) - varied)
+            order = (hopeless, idle, len(apart), twice, first, len(lost), len(ignores), place)
             found.append((order, name, law.axes, law.free(), lost, ignores, set(law.axes) <= varied))
     names = ["order", "law", "axes", "parameters", "cannot", "ignores", "varied"]
     table = pd.DataFrame(sorted(found), columns=names)

@@ -26,6 +26,7 @@ from scaling.optimise.multi_start import FitError
 from scaling.optimise.objectives import Objective
 from scaling.selection.backtest import Backtest, backtest
 from scaling.selection.compare import NONE, STRONG, Comparison, compare, laws_of, main_axis
+from scaling.selection.describe import best_suited
 from scaling.selection.stream_worth import UNKNOWN, Worth, axis_worth, worth_of_streams
 from scaling.uncertainty.adequacy import DOUBT, Adequacy, adequacy
 from scaling.uncertainty.interval_methods import check_level
@@ -129,9 +130,9 @@ def verdict(
 ) -> Any:
     """The three answers about a table of runs, or about a fit: a `Verdict`; with `by`, a dict of them.
 
-    runs: any table that `scaling.fit` takes, or a `Fit`. law: the law in question; unless told, the law of the axes
-    that vary: ParallelLaw, with D ParallelDataLaw, without P ChinchillaLaw or DenseLaw. by: a column, each value
-    of which is judged apart. objective, weights, se, groups: as of `scaling.fit`. level: of the intervals.
+    runs: any table that `scaling.fit` takes, or a `Fit`. law: the law in question; unless told, the law that
+    `describe` puts first: ParallelLaw, with D ParallelDataLaw, without P ChinchillaLaw or DenseLaw. by: a column, each
+    value of which is judged apart. objective, weights, se, groups: as of `scaling.fit`. level: of the intervals.
     A table that no law can be fitted to is answered "cannot tell", with the reason; raises ValueError for what is
     no table of runs.
     """
@@ -145,18 +146,10 @@ def verdict(
     if len(table) and not usable(table).any():
         return without_fit(f"none of the {len(table)} runs finished", level)
     try:
-        chosen = law or default_law(table)
+        chosen = law or best_suited(table)
         return _of_fit(fit(chosen, table, objective, weights=weights, se=se, groups=groups), level)
     except FitError as error:
         return without_fit(str(error), level)
-
-
-def default_law(runs: pd.DataFrame) -> LawForm:
-    """The law of a table unless told: the one of N, P and D as far as they vary; FitError where none does."""
-    most = max(len(law.axes) for law in laws_of(runs))
-    names = {law.__name__: law for law in laws_of(runs) if len(law.axes) == most}
-    liked = ("ParallelDataLaw", "ParallelLaw", "ChinchillaLaw", "DenseLaw")
-    return next((names[name] for name in liked if name in names), next(iter(names.values())))
 
 
 def without_fit(why: str, level: float = 0.95) -> Verdict:

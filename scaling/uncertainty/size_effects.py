@@ -74,6 +74,11 @@ def _explained(at: Tangent, by: Grouping) -> tuple[Array, Array]:
     return gained, by.count - (~inside).sum(-1)
 
 
+def degrees_between(at: Tangent, by: Grouping) -> Array:
+    """Degrees of freedom (B,) that a law leaves between groups: groups minus what of it is the same in each."""
+    return _explained(at, at.of(by))[1]
+
+
 @dataclass(frozen=True)
 class Explanations:
     """C explanations of the noise of B fits, and how probable each is given the residuals.

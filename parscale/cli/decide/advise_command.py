@@ -12,8 +12,6 @@ from parscale.cli.options import argument, option
 from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from analysis.costs.advise import Advice, Workload
     from scaling.fitting.result import Fit
 
@@ -35,7 +33,7 @@ class Options(LevelOptions, ServingOptions, ColumnOptions):
     runs: str | None = argument(f"{RUNS} to fit a law to", nargs="?", metavar="RUNS")
     law: str | None = option(
         None,
-        "law of RUNS (default: of N, with P and D where they vary: dense, parallel, chinchilla, parallel-data)",
+        "law of RUNS (default: of the axes that vary, as `parscale inspect` says)",
     )
     fit: str | None = option(
         None,
@@ -107,6 +105,7 @@ def _fit_of(options: Options, work: Workload) -> tuple[Fit, Workload]:
     """The fit that is asked, and the workload with the tokens of its runs where they are one number."""
     import scaling
     from scaling.fitting.result import Fit
+    from scaling.selection.describe import best_suited
 
     if options.runs and options.fit:
         raise ValueError("give RUNS or --fit, not both")
@@ -117,22 +116,9 @@ def _fit_of(options: Options, work: Workload) -> tuple[Fit, Workload]:
     if not options.runs:
         return _published_fit(), work
     runs = options.asked.read(options.runs)
-    found = scaling.fit(options.law or law_for(runs), runs)
+    found = scaling.fit(options.law or best_suited(runs), runs)
     told = {*runs["D"].dropna()} if "D" in runs and "D" not in found.law.axes else set()
     return found, replace(work, D=float(told.pop())) if len(told) == 1 and work.D is None else work
-
-
-def law_for(runs: pd.DataFrame) -> str:
-    """The law of N that a table allows: with P and D where they vary, D unless it moves with N in every run."""
-    from scaling.data.query import is_ladder
-    from scaling.data.runs import usable
-
-    keep = usable(runs)
-    several = {a: a in runs and len({*runs.loc[keep, a]}) > 1 for a in ("P", "D")}
-    data = several["D"] and not is_ladder(runs, keep)
-    return {(False, False): "dense", (True, False): "parallel", (False, True): "chinchilla"}.get(
-        (several["P"], data), "parallel-data"
-    )
 
 
 def limits_of(options: Options) -> dict[str, Any]:

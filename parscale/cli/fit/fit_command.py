@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.options import option, switch
@@ -29,9 +29,10 @@ EXAMPLES = (
 class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale fit`."""
 
-    law: str = option(
-        "parallel",
-        "parallel (default), additive, ...; FILE.py:CLASS is one of your own; dense:E=1.6 holds a parameter",
+    law: str | None = option(
+        None,
+        "parallel, additive, ... (default: of the axes that vary, as `parscale inspect` says); FILE.py:CLASS is one of "
+        "your own; dense:E=1.6 holds a parameter",
     )
     conventions: bool = switch(
         "instead: the law with N counted with and without embedding, head and prefixes"
@@ -47,10 +48,13 @@ def run(options: Options) -> str | Partly:
     from scaling.data.query import each
     from scaling.fitting.fit import fit
     from scaling.laws import by_name
+    from scaling.selection.describe import best_suited
 
-    law, objective = by_name(options.law), options.fitted_by
     options.check_level()
-    runs = options.read([law])
+    named = [] if options.law is None else [by_name(options.law)]
+    runs = options.read(named)
+    options = replace(options, law=options.law or best_suited(runs))
+    law, objective = named[0] if named else by_name(str(options.law)), options.fitted_by
     rows = options.of_rows(runs)
     if options.conventions:
         return _conventions(runs, options, rows)
@@ -71,7 +75,7 @@ def _conventions(runs: pd.DataFrame, options: Options, rows: dict[str, Any]) -> 
     from scaling.selection.conventions import conventions
 
     def work(part: pd.DataFrame) -> Any:
-        return conventions(options.law, part, options.fitted_by, level=options.level, **rows)
+        return conventions(str(options.law), part, options.fitted_by, level=options.level, **rows)
 
     done = each(runs, options.by, options.runs, work)
     if options.json:
@@ -96,7 +100,7 @@ def _save(one: Fit, group: str, options: Options) -> str:
     """Save a group's fit; where to, and whether it replaced a fit of other runs."""
     from parscale.cli.fit.fit_paths import path_of, replaced
 
-    path = path_of(one, group, law=options.law, source=options.runs, by=options.by, out=options.out)
+    path = path_of(one, group, law=str(options.law), source=options.runs, by=options.by, out=options.out)
     path.parent.mkdir(parents=True, exist_ok=True)
     place = f"{path}{replaced(path, one) if options.out is None else ''}"
     one.save(path)

