@@ -8,7 +8,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from scaling.forecasting.registered import interval_score
 from scaling.laws import OTHER_AXES
 from scaling.optimise.multi_start import solve
 from scaling.optimise.problem import Problem
+from scaling.uncertainty.size_effects import OFF
 
 # ---- tables and splits ----------------------------------------------------------------------
 ROOT = Path(__file__).parents[1]
@@ -181,7 +182,7 @@ def row(split: Split, method: str, lower: Any, upper: Any) -> dict[str, Any]:
 
 
 def plain(split: Split) -> list[dict[str, Any]]:
-    """The prediction interval of the default law, fitted as `scaling.fit` does: as it was, and widened.
+    """The prediction interval of the default law: of independent rows, the law taken for granted; and as it is given now.
 
     Without reading the table: a P that is a number of experts is no count of streams, and is meant here.
     """
@@ -189,7 +190,8 @@ def plain(split: Split) -> list[dict[str, Any]]:
     x = tuple(runs[axis].to_numpy() for axis in law.axes)
     fit = scaling.Fit.of(solve(Problem(law, x, runs.loss.to_numpy(), np.ones(len(runs)), scaling.LogHuber())))
     at = {a: split.asked[a].to_numpy() for a in law.axes}
-    found = {name: fit.predict(at, level=LEVEL, widened=name == WIDENED) for name in (PLAIN, WIDENED)}
+    before = replace(fit, grouping=OFF)
+    found = {PLAIN: before.predict(at, level=LEVEL, widened=False), WIDENED: fit.predict(at, level=LEVEL)}
     return [row(split, name, one.new_lower, one.new_upper) for name, one in found.items()]
 
 
@@ -232,7 +234,9 @@ def paper() -> pd.DataFrame:
     for corpus, rows in runs.groupby("corpus"):
         small, large = rows[rows.N < 2e9], rows[rows.N > 2e9]
         made = forecast(small, N=large.N, P=large.P)
-        before = scaling.fit(scaling.ParallelLaw, small).predict(N=large.N, P=large.P, widened=False)
+        before = scaling.fit(scaling.ParallelLaw, small, groups=False).predict(
+            N=large.N, P=large.P, widened=False
+        )
         for i, (_, run_) in enumerate(large.iterrows()):
             old, new = before.iloc[i], made.table.iloc[i]
             out.append(
@@ -265,7 +269,7 @@ def _simulated(task: tuple[str, int]) -> list[dict[str, Any]]:
     runs = pd.DataFrame({"N": N, "D": D, "loss": truth(N / 1e7, D / 1e9) * noise[:-3]})
     large = pd.DataFrame({"N": 4e8 * np.array(FACTORS), "D": 2e10})
     large["loss"] = truth(large.N / 1e7, large.D / 1e9) * noise[-3:]
-    fit = scaling.fit(scaling.ChinchillaLaw, runs)
+    fit = scaling.fit(scaling.ChinchillaLaw, runs, groups=False)
     before, made = fit.predict(N=large.N, D=large.D, widened=False), forecast(runs, N=large.N, D=large.D)
     ends = {PLAIN: (before.new_lower, before.new_upper), POOLED: (made.lower, made.upper)}
     out = []
