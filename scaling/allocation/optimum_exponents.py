@@ -32,8 +32,8 @@ def optimum_estimates(runs: Any, units: Mapping[str, str] | None = None) -> pd.D
     runs: N, D, loss and C (6 N P D where missing). One row a method: exponent a, its standard error and 95%
     interval, the factor G, budgets used (of the envelope its points, of the parametric fit every C), and a note
     on what may part it from the others. Degree 3 is a skew that all budgets share; degree 2 has what that moves
-    it by in its interval. units: of the columns, as `scaling.optimum` takes them; units that cannot be are named
-    in every note. Raises ValueError for runs of more
+    it by in its interval. units: of the columns, as `scaling.optimum` takes them; units that reading put
+    right, and such as cannot be, are named in every note. Raises ValueError for runs of more
     than one P, whose optima differ. `scaling.optimum` says what follows for a budget.
     """
     given = Runs.of(runs, units)
@@ -56,6 +56,8 @@ def optimum_estimates(runs: Any, units: Mapping[str, str] | None = None) -> pd.D
     table["note"] = [_note(str(name), table, edge.why) for name in table.index]
     if one.status != Status.CONVERGED:
         table.loc["parametric", "note"] = f"the fit of L(N, D): {one.status} ({one.certificate.detail})"
+    if given.taken:
+        table["note"] = f"{given.taken}; " + table["note"]
     if given.doubt and (units or {}).get("C") != "own":
         table["note"] = f"units in doubt, factors cannot be compared: {given.doubt} " + table["note"]
     return table

@@ -91,8 +91,16 @@ def best_suited(table: Any) -> str:
     asked, keep = asked_axes(runs, categories=True), usable(runs)
     laws = suited_laws(*_axes(runs, keep, asked), asked.laws)
     if _hopeless(laws):
-        raise FitError(f"no law can be told from {int(keep.sum())} runs. Name one, or add runs.")
+        raise FitError(f"no law can be told from {int(keep.sum())} runs; name one, or add runs")
     return str(laws.index[0])
+
+
+def law_to_fit(table: Any) -> str:
+    """`best_suited`; where no law can be told "parallel", whose refusal or status says what is missing."""
+    try:
+        return best_suited(table)
+    except ValueError:  # no finished run, too few runs
+        return "parallel"
 
 
 def _hopeless(laws: pd.DataFrame) -> bool:

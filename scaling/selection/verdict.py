@@ -26,7 +26,7 @@ from scaling.optimise.multi_start import FitError
 from scaling.optimise.objectives import Objective
 from scaling.selection.backtest import Backtest, backtest
 from scaling.selection.compare import NONE, STRONG, Comparison, compare, laws_of, main_axis
-from scaling.selection.describe import best_suited
+from scaling.selection.describe import law_to_fit
 from scaling.selection.stream_worth import UNKNOWN, Worth, axis_worth, worth_of_streams
 from scaling.uncertainty.adequacy import DOUBT, Adequacy, adequacy
 from scaling.uncertainty.interval_methods import check_level
@@ -146,7 +146,7 @@ def verdict(
     if len(table) and not usable(table).any():
         return without_fit(f"none of the {len(table)} runs finished", level)
     try:
-        chosen = law or best_suited(table)
+        chosen = law or law_to_fit(table)
         return _of_fit(fit(chosen, table, objective, weights=weights, se=se, groups=groups), level)
     except FitError as error:
         return without_fit(str(error), level)

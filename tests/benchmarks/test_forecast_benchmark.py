@@ -18,7 +18,7 @@ def test_splits_fit_the_smaller_runs_and_ask_for_the_larger() -> None:
     assert len({split.table.family for split in found}) >= 9
     for split in found:
         assert len(split.fitted) + len(split.asked) == len(split.table.runs)
-        assert set(split.fitted) <= {"N", "P", "D", "loss"}
+        assert set(split.fitted) <= {"N", "P", "D", "expansion", "loss"}
         if split.kind == COMPUTE:
             C = [
                 np.prod([part[a] for a in ("N", "P", "D") if a in part], axis=0)

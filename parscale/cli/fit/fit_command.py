@@ -48,11 +48,12 @@ def run(options: Options) -> str | Partly:
     from scaling.data.query import each
     from scaling.fitting.fit import fit
     from scaling.laws import by_name
+    from scaling.selection.describe import law_to_fit
 
     options.check_level()
     named = [] if options.law is None else [by_name(options.law)]
     runs = options.read(named)
-    options = replace(options, law=options.law or _law_of(runs))
+    options = replace(options, law=options.law or law_to_fit(runs))
     law, objective = named[0] if named else by_name(str(options.law)), options.fitted_by
     rows = options.of_rows(runs)
     if options.conventions:
@@ -65,17 +66,6 @@ def run(options: Options) -> str | Partly:
         return groups_text(as_json({n: content(f, options.level) for n, f in fits.items()}), done.refused)
     told = [describe_fit(name, one, places[name], options) for name, one in fits.items()]
     return groups_text(_table_line(runs, options, law) + "\n\n".join(told) + _left_out(runs), done.refused)
-
-
-def _law_of(runs: pd.DataFrame) -> str:
-    """The law that suits the runs; where none can be told "parallel", whose refusal says what is missing."""
-    from scaling.optimise.multi_start import FitError
-    from scaling.selection.describe import best_suited
-
-    try:
-        return best_suited(runs)
-    except FitError:
-        return "parallel"
 
 
 def _conventions(runs: pd.DataFrame, options: Options, rows: dict[str, Any]) -> str | Partly:

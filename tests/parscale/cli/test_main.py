@@ -57,7 +57,7 @@ def test_fit_json_and_predict(tmp_path, capsys):
     saved = str(tmp_path / "fits/parallel-stack-v2-python.json")
     code, out, _ = run("predict", saved, "--N", "2.8B", "--P", "4", capsys=capsys)
     assert code == 0
-    sizes = ("N = 4.327e+09 at P = 1 (", "3.400e+09 at P = 2", "2.380e+09 at P = 8")
+    sizes = ("N = 4.33B at P = 1 (", "3.4B at P = 2", "2.38B at P = 8")
     for text in ("loss 1.0155", *sizes):
         assert text in out
 

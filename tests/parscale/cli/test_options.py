@@ -10,6 +10,7 @@ import pytest
 
 from parscale.cli.main import GROUP_OF, command_module
 from parscale.cli.options import add_options, argument, option, read_options, required, switch
+from parscale.cli.train.sweep_options import AS_GIVEN
 
 CLI = Path(__file__).parents[3] / "parscale" / "cli"
 OWNERS = ("self", "options")  # names under which an options object is read
@@ -37,7 +38,7 @@ def files_of(command: str) -> set[Path]:
 
 @pytest.mark.parametrize("command", list(GROUP_OF))
 def test_every_option_is_read(command):
-    read = set().union(*map(read_in, files_of(command)))
+    read = set(AS_GIVEN).union(*map(read_in, files_of(command)))
     assert {one.name for one in fields(command_module(command).Options)} - read == set()
 
 
