@@ -80,6 +80,7 @@ def circles(graph: dict[str, set[str]]) -> list[set[str]]:
     return [ring for name in graph if name in of[name] and (ring := {m for m in of[name] if name in of[m]})]
 
 
+@pytest.mark.slow
 def test_no_module_imports_in_a_circle():
     assert circles(edges()) == []
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [{"b", "c"}, {"b", "c"}]
@@ -168,6 +169,7 @@ def test_help_loads_no_package():
     assert not {"numpy", "pandas", "torch", "matplotlib", "scaling"} & set(loaded.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_command_that_prints_gains_loads_no_figures():
     code = "import sys, parscale; parscale.main(['gains', 'results/sweeps/gpu']); print(*sys.modules)"
     loaded = subprocess.run(

@@ -108,6 +108,7 @@ def calls(name: str) -> Iterator[ast.Call]:
                     yield node
 
 
+@pytest.mark.slow
 def test_torch_loads_tensors_and_plain_values_alone():
     found = list(calls("torch.load"))
     assert found
@@ -116,6 +117,7 @@ def test_torch_loads_tensors_and_plain_values_alone():
         assert given.get("weights_only") == "True"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["extractall", "extract", "unpack_archive"])
 def test_no_archive_is_unpacked_to_disk(name):
     assert not [ast.unparse(call) for call in calls(name)]

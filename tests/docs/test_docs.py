@@ -22,6 +22,7 @@ PROGRAMS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_programs_run(program, tmp_path, capsys):
     shutil.copytree(ROOT / "results" / "published", tmp_path / "results" / "published")

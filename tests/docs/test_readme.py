@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 import parscale
 import scaling
@@ -13,6 +14,7 @@ DEMO = ROOT / "results/demo"
 TEXT = (ROOT / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_program_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     (program,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)

@@ -33,6 +33,7 @@ def run(words: list[str], capsys) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [block[2] for block in BLOCK.finditer(TEXT)])
 def test_a_quoted_command_prints_what_is_quoted(command, beside_results, capsys):
     (block,) = (found[0] for found in BLOCK.finditer(TEXT) if found[2] == command)

@@ -51,6 +51,7 @@ def test_a_stand_in_can_be_copied_and_pickled():
         _ = Stand.__new__(Stand).columns  # nothing in it yet: no endless recursion
 
 
+@pytest.mark.slow
 def test_every_result_is_a_table_and_a_verdict(pile, pile_fit, kyo):
     chinchilla = scaling.fit("chinchilla", kyo)
     candidates = [{"N": 1e9, "P": 8, "D": 4e10}, {"N": 1e8, "P": 32, "D": 4e10}]

@@ -37,6 +37,7 @@ def test_a_line_is_broken_between_words_and_set_in() -> None:
     assert terminal_text.fold("word " * 40, None) == "word " * 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [fit_command, compare_command, backtest_command])
 def test_eighty_columns_drop_no_number(command, tmp_path, monkeypatch) -> None:
     more = {

@@ -27,6 +27,7 @@ def as_committed(name: str) -> None:
         assert str(found[column]) == str(shown[column]).replace("nan", ""), column
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["ParScale, the Pile", "Gemstones, slim, delta 1e-4", "routed experts, S-Base"]
 )

@@ -3,12 +3,14 @@
 import re
 
 import pandas as pd
+import pytest
 
 from analysis.atlas import write
 from analysis.atlas.entries import ENTRIES
 from docs.tools import atlas as docs_table
 
 
+@pytest.mark.slow
 def test_table_page_and_figures_of_the_entries(tmp_path, monkeypatch):
     monkeypatch.setattr(write, "ENTRIES", (ENTRIES[0], ENTRIES[-1]))
     monkeypatch.setattr(write, "all_exponents", list)

@@ -30,6 +30,7 @@ def test_what_is_recommended_can_be_done(command, mine, capsys):
     assert (args.columns, args.where) == ("N=how_big", "corpus=pile")
 
 
+@pytest.mark.slow
 def test_the_rows_asked_for_are_drawn_and_explored(mine, tmp_path, capsys):
     out, page = str(tmp_path / "out"), tmp_path / "page.html"
     assert run("figures", mine, "--only", "fig2", *ASKED, "--out", out, capsys=capsys)[0] == 0

@@ -10,6 +10,7 @@ from scaling.selection.paired_gains import gains, one_stream_fits
 from tests.scaling.paired_runs import made
 
 
+@pytest.mark.slow
 def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> None:
     runs = made(noise=0.005)
     table = gains(runs)
@@ -31,6 +32,7 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
     assert "for a change at equal seed" in page
 
 
+@pytest.mark.slow
 def test_the_legend_says_what_stands_against_the_law_behind_it(tmp_path) -> None:
     def labels(bend: float) -> list[str]:
         runs = made(seeds=1).assign(loss=lambda t: 4 + (2e5 / t["N"]) ** 0.3 - bend * np.log(t["N"]) ** 2)

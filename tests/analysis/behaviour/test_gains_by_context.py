@@ -1,5 +1,7 @@
 """Changes with P split by what the context held: command, report and figures."""
 
+import pytest
+
 import parscale
 from analysis import figures
 from analysis.output.html_page import Page
@@ -17,6 +19,7 @@ def write(folder, table) -> None:
     table.drop(columns="loss").to_parquet(folder / "context.parquet")
 
 
+@pytest.mark.slow
 def test_gains_report_and_figures_tell_the_parts(tmp_path, capsys) -> None:
     write(tmp_path / "s", made_in_parts(noise=0.02))
     assert parscale.main(["gains", str(tmp_path / "s")]) == 0

@@ -26,6 +26,7 @@ def printed(capsys, *words: str) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_terminal_says_what_python_says(told, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     said = printed(capsys, "fit", SWEEP)
@@ -44,6 +45,7 @@ def test_the_terminal_says_what_python_says(told, capsys, monkeypatch):
     assert ranked["ParallelLaw"]["holdout_bias"] == pytest.approx(told.extrapolates.number, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_page_says_what_python_says(told):
     seen = results.read_sweep(ROOT / SWEEP)
     page = Page("gpu", "x")

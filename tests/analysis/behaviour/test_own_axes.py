@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import parscale
 import scaling
@@ -59,6 +60,7 @@ class NoExpertsLaw(Law):
         return 1.0, width**-a, depth**-b
 
 
+@pytest.mark.slow
 def test_an_own_law_of_three_own_axes_goes_everywhere(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mixture.py").write_text(TEXT)

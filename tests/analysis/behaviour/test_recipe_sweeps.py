@@ -1,12 +1,14 @@
 """Two-stage, continual and PEFT sweeps from their folder to figures and report."""
 
 import pandas as pd
+import pytest
 
 from analysis.report import sweep_figures, sweep_report
 from analysis.sweep import recipe_tables, results
 from tests.analysis.recipe_sweep import POINTS, STEP, recipe_sweep
 
 
+@pytest.mark.slow
 def test_a_two_stage_sweep_is_fitted_and_drawn_by_its_second_stage(tmp_path):
     recipe_sweep(tmp_path / "s")
     seen = results.read_sweep(tmp_path / "s")

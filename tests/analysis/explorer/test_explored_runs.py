@@ -17,6 +17,7 @@ def _at_the_root(monkeypatch, request):
     monkeypatch.chdir(request.config.rootpath)
 
 
+@pytest.mark.slow
 def test_fits_to_the_same_runs_are_one_source(stack_fits):
     order = ["dense", "parallel", "additive"]
     (source,) = read_sources([stack_fits / f"{name}-stack-v2-python.json" for name in order])

@@ -36,6 +36,7 @@ def text(source):
     return page_text([source, evil], command="<i>", origin="<i>")
 
 
+@pytest.mark.slow
 def test_into_a_folder_the_page_goes_under_its_own_name(tmp_path, stack_fits, monkeypatch):
     monkeypatch.setattr(explorer, "page_text", lambda *_, **__: "a page")
     fits, made = [stack_fits / "parallel-stack-v2-python.json"], tmp_path / "there"
@@ -45,6 +46,7 @@ def test_into_a_folder_the_page_goes_under_its_own_name(tmp_path, stack_fits, mo
     assert explorer.write(fits, made / "mine.html") == made / "mine.html"
 
 
+@pytest.mark.slow
 def test_the_page_is_small_and_refers_to_nothing_outside(text):
     assert len(text) < 2e6
     library = (VENDOR / "plotly-cartesian.min.js").read_text().replace("</script", "<\\/script")
@@ -99,6 +101,7 @@ def test_what_is_no_fit_is_refused(tmp_path, stack_fits):
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.slow
 def test_kinds_of_runs_fitted_as_one_are_named_on_the_page_and_the_terminal(tmp_path, capsys):
     law = scaling.DenseLaw(E=1.3, A=2e8, alpha=0.2)
     N = np.geomspace(5e8, 4e9, 8)

@@ -30,6 +30,7 @@ def numbers(text):
     return np.frombuffer(base64.b64decode(text), "<f4").astype(float)
 
 
+@pytest.mark.slow
 def test_everything_is_plain_and_has_a_value_a_point(told, axes):
     assert json.loads(json.dumps(told, allow_nan=False)) == told
     size = np.prod(shown_grid(axes).shape(axes))
@@ -41,6 +42,7 @@ def test_everything_is_plain_and_has_a_value_a_point(told, axes):
     assert all(len(way["half"]) == len(told["ratios"]) for way in told["ways"])
 
 
+@pytest.mark.slow
 def test_within_the_runs_ends_are_those_of_predict_to_a_fiftieth_of_the_half_width(fit, axes):
     grid = shown_grid(axes)
     points = grid.points(axes)
@@ -56,6 +58,7 @@ def test_within_the_runs_ends_are_those_of_predict_to_a_fiftieth_of_the_half_wid
         assert np.abs(ours - python[f"new_{end}"]).to_numpy() / half == pytest.approx(0, abs=0.02)
 
 
+@pytest.mark.slow
 def test_beyond_the_runs_the_parts_make_the_forecast_of_this_law(fit, axes, told):
     grid = shown_grid(axes)
     out = np.flatnonzero(~fit.predict(grid.points(axes), method="covariance")["inside"].to_numpy())[::40]

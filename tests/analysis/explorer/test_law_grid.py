@@ -33,6 +33,7 @@ def source(stack_fits):
     )[0]
 
 
+@pytest.mark.slow
 def test_every_law_agrees_with_predict_to_the_stated_tolerance(source):
     rng = np.random.default_rng(7)
     N = np.exp(rng.uniform(np.log(source.axes["N"].least), np.log(source.axes["N"].most), 120))

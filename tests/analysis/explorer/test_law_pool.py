@@ -12,6 +12,7 @@ from analysis.explorer.law_pool import LawPool, pool_of
 from analysis.explorer.page_axes import page_axes
 
 
+@pytest.mark.slow
 def test_the_forecast_is_that_of_scaling_and_weights_go_by_the_page_s_names(stack):
     fits = {name: scaling.fit(name, stack) for name in ("parallel", "additive")}
     axes = page_axes(stack, [fit.law for fit in fits.values()])

@@ -14,6 +14,7 @@ def _at_the_root(monkeypatch, request):
     monkeypatch.chdir(request.config.rootpath)
 
 
+@pytest.mark.slow
 def test_a_fit_in_doubt_gets_no_interval_and_the_page_says_why(tmp_path):
     # Six runs of a tiny grid, trained on the standard library: k ends at zero.
     rows = {
@@ -28,6 +29,7 @@ def test_a_fit_in_doubt_gets_no_interval_and_the_page_says_why(tmp_path):
     assert "parallel" not in shown["worth"]["laws"]
 
 
+@pytest.mark.slow
 def test_two_laws_of_the_same_runs(stack_fits):
     (source,) = read_sources([stack_fits / f"{name}-stack-v2-python.json" for name in ("parallel", "dense")])
     told = source_payload("s0", source)

@@ -42,6 +42,7 @@ def test_settings_do_not_leak_and_the_figure_carries_them():
     assert not figure.axes[0].spines["top"].get_visible()
 
 
+@pytest.mark.slow
 def test_no_window_and_no_pyplot_is_needed():
     code = "import sys, analysis.figures, analysis.output.figure_style; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -24,6 +24,7 @@ def known(inputs):
     return figure_set(inputs)
 
 
+@pytest.mark.slow
 def test_every_figure_has_its_words_in_their_order(known):
     assert list(known) == list(CAPTIONS)
     assert len(set(CAPTIONS.values())) == len(CAPTIONS)

@@ -1,5 +1,7 @@
 """The page of one fit: what it says of a law over its own axes and of one with categories."""
 
+import pytest
+
 import scaling
 from analysis.report.fit_report import runs_of_fit
 from analysis.report.sweep_report import write_report
@@ -7,6 +9,7 @@ from parscale.cli.publish import report_command
 from tests.scaling.own_shapes import written
 
 
+@pytest.mark.slow
 def test_the_page_of_an_own_law_and_the_command_that_writes_it(tmp_path, capsys):
     spec, table = written(tmp_path)
     fit = scaling.fit(spec, scaling.read_runs(table, law=spec))

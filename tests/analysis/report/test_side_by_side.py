@@ -25,6 +25,7 @@ def test_losses_stand_beside_each_other(two):
     assert table["loss, a"].iloc[0] == pytest.approx(runs["s51234", 1])
 
 
+@pytest.mark.slow
 def test_constants_are_those_of_the_verdicts(two):
     judged = {name: next(iter(one.verdicts.values())) for name, one in two.items()}
     table = side_by_side.constants_table(judged).set_index("sweep")
@@ -33,6 +34,7 @@ def test_constants_are_those_of_the_verdicts(two):
     assert table["runs"].tolist() == [9, 4]
 
 
+@pytest.mark.slow
 def test_one_page_of_two_sources(two, tmp_path):
     page = report.write_report([two["a"].source, two["b"].source], tmp_path / "both.html")
     html = page.read_text()

@@ -13,6 +13,7 @@ from analysis.sweep import figure_tables, recipe_tables, results, sweep_folder
 from tests.analysis.sweep_of_runs import sweep
 
 
+@pytest.mark.slow
 def test_a_whole_sweep(tmp_path):
     table = sweep(tmp_path / "s", (51234, 181000, 702000), (1, 2, 4))
     curves = [

@@ -13,6 +13,7 @@ from analysis.report import sweep_report
 from tests.analysis.sweep_of_runs import SHAPE, sweep
 
 
+@pytest.mark.slow
 def test_a_report_says_that_laws_of_N_and_P_mix_budgets_and_ranks_those_of_D(tmp_path):
     law = scaling.ParallelLaw(E=1.5, A=2e5, alpha=0.3, k=0.3)
     sizes = enumerate(np.geomspace(1e6, 3e7, 5))
@@ -26,6 +27,7 @@ def test_a_report_says_that_laws_of_N_and_P_mix_budgets_and_ranks_those_of_D(tmp
     assert report.write is report.write_report  # its name in version 0.1
 
 
+@pytest.mark.slow
 def test_a_report_names_kinds_of_runs_that_are_fitted_as_one(tmp_path):
     law = scaling.ParallelLaw(E=1.3, A=2e8, alpha=0.2, k=0.3)
     N, P = (a.ravel() for a in np.meshgrid(np.geomspace(5e8, 4e9, 5), [1, 2, 4], indexing="ij"))

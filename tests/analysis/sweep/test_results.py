@@ -9,6 +9,7 @@ from analysis.sweep import figure_tables, results
 from tests.analysis.sweep_of_runs import sweep
 
 
+@pytest.mark.slow
 def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
     seen = results.read_sweep(request.config.rootpath / "results" / "demo")
     upper = seen.parallel["stdlib"].intervals().loc["k", "upper"]

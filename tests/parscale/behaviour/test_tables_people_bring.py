@@ -50,6 +50,7 @@ def test_crashed_runs_are_left_out_and_counted(column: str, words: tuple[str, st
     assert f"left out    6 {words[1]}" in text
 
 
+@pytest.mark.slow
 def test_checkpoints_are_noted_and_grouped(tmp_path: Path) -> None:
     path = str(TABLES / "checkpoints.csv")
     text = run(fit_command, runs=path, law="chinchilla", out=str(tmp_path))

@@ -25,6 +25,7 @@ GOOD = "N,P,loss\n" + "\n".join(
 )
 
 
+@pytest.mark.slow
 def test_fit_prints_the_two_published_optima(tmp_path, capsys):
     code, out, _ = run(
         "fit",
@@ -50,6 +51,7 @@ def test_fit_prints_the_two_published_optima(tmp_path, capsys):
     }
 
 
+@pytest.mark.slow
 def test_fit_json_and_predict(tmp_path, capsys):
     code, out, _ = run("fit", LOSSES, "--by", "corpus", "--json", "--out", str(tmp_path), capsys=capsys)
     assert code == 0
@@ -86,6 +88,7 @@ def test_fit_refuses_bad_tables_in_one_line(tmp_path, capsys, change, says):
         assert text in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
@@ -181,6 +184,7 @@ def test_ctrl_c_keeps_finished_runs_and_the_same_command_goes_on(tmp_path):
     shutil.rmtree(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_of_a_pipe_hears_nothing():
     words = [sys.executable, "-m", "parscale", "gains", LOSSES]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
@@ -203,6 +207,7 @@ def test_a_file_of_the_users_that_hides_a_package_is_named_with_the_remedy(tmp_p
     assert "rename it" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "allowed"),
     [

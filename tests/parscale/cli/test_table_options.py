@@ -95,6 +95,7 @@ def runs(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_fit_takes_its_groups_counts_and_errors_from_columns(
     table: pd.DataFrame, runs: str, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_predict_prints_the_notes_that_fit_prints(runs: str, tmp_path: Path) -> 
     assert any("column machine" in words for words in body["notes"])
 
 
+@pytest.mark.slow
 def test_compare_backtest_and_gains_take_them_too(table: pd.DataFrame, runs: str) -> None:
     given = {"groups": "machine", "se": "spread"}
     laws = json.loads(run(compare_command, runs=runs, laws="parallel,additive", json=True, **given))["all"]

@@ -14,6 +14,7 @@ from scaling.selection.paired_gains import gains as paired
 from tests.scaling.one_line import in_one_line
 
 
+@pytest.mark.slow
 def test_a_name_is_the_object_it_names(pile, pile_fit):
     assert pile_fit.law == scaling.fit(ParallelLaw, pile, scaling.LogHuber(1e-3)).law
     squares = scaling.fit(ParallelLaw, pile, scaling.LeastSquares())
@@ -42,6 +43,7 @@ def test_many_rows_have_the_profile_of_their_cells_which_is_then_the_covariance(
     np.testing.assert_allclose(fit.predict(points)[ends], whole[ends], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_gains_and_suggestions_stand_in_for_their_tables(losses, pile_fit):
     found = scaling.gains(losses)
     assert found["k"].equals(found.table["k"])

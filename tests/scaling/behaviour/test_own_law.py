@@ -62,6 +62,7 @@ def test_intervals_hold_the_truth(runs: dict) -> None:
             assert table.lower[name] <= getattr(TRUTH, name) <= table.upper[name]
 
 
+@pytest.mark.slow
 def test_comparison_and_backtest(runs: dict) -> None:
     ranking = scaling.compare([RootLaw, scaling.ParallelLaw, scaling.DenseLaw], runs)
     assert ranking.table.index[0] == "RootLaw"

@@ -93,6 +93,7 @@ def test_a_fit_is_never_worse_than_the_truth(law: ParallelLaw, sigma: float, see
 LOSS = st.one_of(st.floats(0.01, 20), st.just(2.0))
 
 
+@pytest.mark.slow
 @settings(FEW, max_examples=30)
 @given(
     rows=st.lists(st.tuples(st.sampled_from([1e6, 1.1e6, 3e7, 9e8]), st.sampled_from([1.0, 2.0, 8.0]), LOSS),
@@ -136,6 +137,7 @@ def test_order_of_rows_does_not_matter_nor_the_unit_of_the_loss(seed: int, scale
     assert pytest.approx(one.law.E * scale, rel=1e-4) == bits.law.E
 
 
+@pytest.mark.slow
 @FEW
 @given(st.text(max_size=12))
 def test_a_size_is_a_number_or_refused(text: str) -> None:
@@ -146,6 +148,7 @@ def test_a_size_is_a_number_or_refused(text: str) -> None:
     assert isinstance(value, float) or "is not a number" in value
 
 
+@pytest.mark.slow
 @settings(FEW, max_examples=15)
 @given(seed=st.integers(0, 10**6), level=st.floats(0.5, 0.99))
 def test_intervals_hold_their_estimate_and_grow_with_the_level(seed: int, level: float) -> None:

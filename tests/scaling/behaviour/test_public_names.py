@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_every_public_name_is_there_twice_in_a_row() -> None:
     """A submodule of the same name would shadow the function at the second look."""
     code = (

@@ -38,6 +38,7 @@ def test_a_wrong_call_is_told_in_one_line(call, message, pile, one):
         call(pile, one)
 
 
+@pytest.mark.slow
 def test_a_fitted_law_is_a_law_wherever_one_is_asked_for(pile, one):
     assert scaling.fit(one.law, pile).law == one.law
     assert list(scaling.compare([one.law, AdditiveLaw], pile).table.index) == ["AdditiveLaw", "ParallelLaw"]

@@ -173,6 +173,7 @@ def tables(frame):
     }
 
 
+@pytest.mark.slow
 def test_every_kind_of_table_is_read(pile, pile_fit):
     for kind, table in tables(pile).items():
         fit = scaling.fit("parallel", table)

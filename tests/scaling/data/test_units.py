@@ -52,6 +52,7 @@ def test_a_bare_number_is_no_memory():
         parse_bytes("4")
 
 
+@pytest.mark.slow
 def test_advice_calls_the_memory_as_its_table_does(capsys):
     import parscale
 

@@ -10,6 +10,7 @@ import pytest
 import scaling
 
 
+@pytest.mark.slow
 def test_plots_are_figures(pile, pile_fit, kyo):
     from matplotlib.figure import Figure
 
@@ -39,6 +40,7 @@ def test_plots_are_figures(pile, pile_fit, kyo):
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_matplotlib_is_loaded_by_a_plot_alone():
     code = (
         "import sys, scaling; fit = scaling.fit('parallel', scaling.published('losses'));"

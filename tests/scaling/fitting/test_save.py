@@ -36,6 +36,7 @@ def test_bit_exact_reload(pile: pd.DataFrame, tmp_path: Path, name: str) -> None
     assert (again.intervals() == fit.intervals()).all(axis=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "objective",
     [scaling.LeastSquares(), scaling.LeastSquares(log=True), scaling.LAD(), scaling.Asymmetric(over=3.0)],

@@ -121,6 +121,7 @@ def test_rows_of_one_run_are_one_observation():
     assert found(table.assign(run_id=run.astype(str)), "chinchilla") == ()
 
 
+@pytest.mark.slow
 def test_sizes_that_the_law_misses_name_no_column():
     """Type I error at 5%: sizes miss alike, one column is constant within sizes, one is not."""
     named = 0

@@ -133,6 +133,7 @@ def test_compute_alone_can_leave_the_runs() -> None:
     assert corner.parts["the law's form"][0] > 0
 
 
+@pytest.mark.slow
 def test_the_truth_is_held_where_it_is_one_of_the_laws() -> None:
     held = []
     for seed in range(8):

@@ -71,6 +71,7 @@ def test_beyond_the_runs_it_is_the_forecast_of_this_law_alone(pile: pd.DataFrame
     assert one[["loss", "lower", "upper"]].equals(plain[["loss", "lower", "upper"]])
 
 
+@pytest.mark.slow
 def test_within_the_hull_nothing_is_widened_and_beyond_it_nothing_is_narrowed(pile: pd.DataFrame) -> None:
     rng = np.random.default_rng(2)
     for law in (ParallelLaw, DenseLaw):

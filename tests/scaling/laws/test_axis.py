@@ -107,6 +107,7 @@ def test_predictions_take_the_axes_by_name_and_by_table(one, runs):
     assert one.predict(runs.head()).inside.all()
 
 
+@pytest.mark.slow
 def test_laws_of_own_axes_are_compared_and_backtested(runs):
     found = scaling.compare([WidthLaw, ShapeLaw], runs)
     assert found.table.index[0] == "ShapeLaw"

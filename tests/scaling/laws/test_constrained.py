@@ -88,6 +88,7 @@ def test_bounds_hold_and_say_so(pile):
     assert scaling.fit("parallel", pile, bounds={"k": (1e-3, 1e-2)}).law.k == pytest.approx(1e-2)
 
 
+@pytest.mark.slow
 def test_intervals_of_a_constrained_fit_cover(table):
     rng = np.random.default_rng(17)
     held, trials = 0, 60
@@ -114,6 +115,7 @@ def all_laws(base):
     return [law for child in base.__subclasses__() for law in (child, *all_laws(child))]
 
 
+@pytest.mark.slow
 def test_a_constrained_fit_pickles_saves_loads_and_compares(pile, tmp_path):
     fit = scaling.fit("parallel", pile, fixed={"E": 1.2}, bounds={"k": (0, 1), "A": (1e5, None)})
     fit.save(tmp_path / "fit.json")

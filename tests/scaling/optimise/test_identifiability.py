@@ -29,6 +29,7 @@ def budgets() -> scaling.Fit:
     return scaling.fit(ParallelDataLaw, {"N": N, "P": P, "D": D, "loss": loss}, SQUARES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", [SQUARES, scaling.LogHuber()], ids=["squares", "huber"])
 def test_a_ladder_tells_the_ladder(objective: scaling.Objective) -> None:
     given = ladder()
@@ -78,6 +79,7 @@ def test_what_is_given_holds() -> None:
     assert np.mean(held) >= 0.88
 
 
+@pytest.mark.slow
 def test_many_rows_take_no_matrix_of_rows_by_rows() -> None:
     """Two budgets of D at 200,000 rows: a square matrix of them would take 300 GB."""
     rng = np.random.default_rng(0)

@@ -29,6 +29,7 @@ def found():
     return scaling.compare_arms("chinchilla", runs(3e-3), "recipe_name", reference="old")
 
 
+@pytest.mark.slow
 def test_the_parameter_that_differs_is_found(found):
     assert list(found.table.index[~found.table.shared]) == ["A"]
     assert found.table.p["A"] < 1e-6

@@ -9,6 +9,7 @@ from scaling import FitError, ParallelLaw
 from tests.scaling.twenty_four_runs import N, P, made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("corpus", "r2"), [("pile", 0.94), ("stack-v2-python", 0.75)])
 def test_extrapolation_in_N_is_far_worse_than_r2_suggests(
     losses: pd.DataFrame, corpus: str, r2: float
@@ -47,6 +48,7 @@ def test_backtest_numbers_by_hand() -> None:
     assert last.multiplier == pytest.approx(np.median(worth), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_intervals_of_the_true_law_hold_what_comes() -> None:
     squares = scaling.LeastSquares(log=True)
     held = [scaling.backtest(ParallelLaw, made(s), "N", squares).table.coverage.iloc[-1] for s in range(12)]

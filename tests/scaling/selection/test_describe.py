@@ -132,6 +132,7 @@ def test_text_fits_and_values_are_plain():
     assert repr(found) == found.text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [of_P, of_D, two_kinds, lambda: of_D().rename(columns={"loss": "val, loss"})]
 )

@@ -32,6 +32,7 @@ def test_a_fit_gives_the_verdict_of_its_table(found: scaling.Verdict, pile: pd.D
     assert list(scaling.verdict(pile[pile["P"] == 1], by="corpus")) == ["pile"]
 
 
+@pytest.mark.slow
 def test_what_is_told_is_what_the_whole_backtest_tells(found: scaling.Verdict, pile: pd.DataFrame) -> None:
     whole = scaling.backtest("parallel", pile).table
     assert whole.loc[found.backtest.table.index[0]].equals(found.backtest.table.iloc[0])

@@ -17,6 +17,7 @@ def runs(k: float, seed: int) -> dict:
     return {"N": N, "P": P, "loss": ParallelLaw(**TRUTH, k=k).predict(N=N, P=P) + noise}
 
 
+@pytest.mark.slow
 def test_what_is_called_detectable_is_seen_four_times_in_five() -> None:
     said = [
         scaling.detectable(scaling.fit(ParallelLaw, runs(0.0, seed), LeastSquares())) for seed in range(20)

@@ -9,6 +9,7 @@ from scaling import ChinchillaLaw, ParallelLaw
 from scaling.uncertainty.interval_methods import t_quantile
 
 
+@pytest.mark.slow
 def test_predictions_of_a_table(pile, pile_fit):
     table = pile.sample(frac=1, random_state=3)
     found = pile_fit.predict(table)

@@ -15,6 +15,7 @@ from scaling.uncertainty.interval_methods import at_points
 from scaling.uncertainty.profile import Profile
 
 
+@pytest.mark.slow
 def test_ends_are_the_extremes_that_slsqp_finds() -> None:
     """A few of the cases that `make ends` runs through: every law, objective, published table and window."""
     some = [
@@ -38,6 +39,7 @@ def four_rows(pile: pd.DataFrame) -> scaling.Fit:
     return scaling.fit("dense", rows[rows.N.quantile(0.7) >= rows.N], "asymmetric", groups=False)
 
 
+@pytest.mark.slow
 def test_ends_at_kinks_are_refitted_from_other_places(four_rows: scaling.Fit) -> None:
     """A refit that ended in a fold once gave a lower end of 1.266, where SLSQP reaches 0.995 and less."""
     far = {"N": np.array([3 * four_rows.axes["N"].max()])}
@@ -47,6 +49,7 @@ def test_ends_at_kinks_are_refitted_from_other_places(four_rows: scaling.Fit) ->
     assert not lost.any()
 
 
+@pytest.mark.slow
 def test_an_end_that_no_refit_confirms_is_open_and_named(
     four_rows: scaling.Fit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

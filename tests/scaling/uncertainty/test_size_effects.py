@@ -127,6 +127,7 @@ def test_two_variance_components_are_recovered() -> None:
 
 
 # ---- intervals ------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "quantities", "before"),
     [
@@ -168,6 +169,7 @@ def test_without_groups_and_growth_thresholds_are_students() -> None:
     np.testing.assert_allclose(found, fit.intervals(method=Profile()), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_beta_of_real_checkpoints_covers_what_leaving_runs_out_moves_it_to() -> None:
     table = scaling.read_runs(shared_offsets.ROOT / "results/published/runs/gemstones_hot_100bplus.csv")
     fit = scaling.fit(ChinchillaLaw, table)
@@ -190,6 +192,7 @@ def test_draws_are_as_wide_as_intervals() -> None:
 
 
 # ---- decisions ------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_the_true_law_keeps_its_support_where_cells_share_offsets() -> None:
     """Four tables on which independent rows speak against it by more than 10; 8% of such tables are so."""
     laws = [ParallelLaw, scaling.AdditiveLaw, scaling.SaturatingLaw, scaling.REGISTRY["power"]]
@@ -202,6 +205,7 @@ def test_the_true_law_keeps_its_support_where_cells_share_offsets() -> None:
         assert honest < 7
 
 
+@pytest.mark.slow
 def test_a_run_is_left_out_and_held_out_as_a_whole() -> None:
     table = drawn("10 runs x 8 checkpoints", column="run_id")
     alone, together = (scaling.compare([ChinchillaLaw], table, groups=g).table.iloc[0] for g in (False, None))

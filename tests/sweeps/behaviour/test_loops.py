@@ -108,6 +108,7 @@ def test_streams_grown_onto_loops_start_at_their_loss(one_thread):
     assert after == pytest.approx(before, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_a_looped_run_resumes_to_the_bit_and_keeps_its_loops(corpus, tmp_path):
     run = config(corpus, P=2)
     run = replace(run, model=replace(run.model, layers=3, loops=2), optimizer="muon")
@@ -151,6 +152,7 @@ def test_loops_are_an_axis_of_every_grid():
             find("ci")(axes)
 
 
+@pytest.mark.slow
 def test_the_law_of_recurrence_reads_a_sweeps_table(corpus, tmp_path):
     """N_once, N_recurrent and r are columns of every runs table; the law is fitted on them as they are."""
     store = Store(tmp_path / "out")

@@ -17,6 +17,7 @@ def rows_into(module):
     hook.remove()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_the_streams_share_all_that_is_the_same(checkpointing):
     """Embedding, first norm and first queries, keys and values: B rows. From there on P B."""

@@ -38,6 +38,7 @@ def trained():
     return model.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_one_backbone_several_sets(trained, tmp_path):
     bank, ids = StreamBank(trained), batch(2, 12)

@@ -30,6 +30,7 @@ def worked(folder, job, count, monkeypatch):
     return {path.name: path.read_bytes() for path in folder.iterdir()}, shares
 
 
+@pytest.mark.slow
 def test_processes_leave_what_one_leaves(tmp_path, job, monkeypatch):
     alone, told = worked(tmp_path / "one", job, 1, monkeypatch)
     beside, shares = worked(tmp_path / "two", job, 2, monkeypatch)

@@ -21,6 +21,7 @@ def rows(cache):
     return path, texts
 
 
+@pytest.mark.slow
 def test_buckets_and_processes_do_not_show(rows, monkeypatch):
     path, texts = rows
     one = corpora.open_corpus(f"files:{path}", 300, lambda line: None)

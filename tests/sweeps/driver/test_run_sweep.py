@@ -133,6 +133,7 @@ def test_tables_that_cannot_be_written_leave_the_rows_where_they_are(sweep, tmp_
     pd.testing.assert_frame_equal(again.table, result.table, check_like=True)
 
 
+@pytest.mark.slow
 def test_two_drivers_on_one_folder_start_each_run_once_where_flock_is_missing(tmp_path):
     settings = {**os.environ, "NO_FLOCK": "1", "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
     command = [sys.executable, str(HERE / "fake_trainer.py"), str(tmp_path / "out")]

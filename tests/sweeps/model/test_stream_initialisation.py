@@ -166,6 +166,7 @@ def test_quiet_start_is_the_backbones_loss(trained, P):
     assert held_out(grown) < base
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_quiet_needs_streams(trained):
     with pytest.raises(ValueError, match="P = 1 has no streams"):

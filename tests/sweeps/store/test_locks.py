@@ -133,6 +133,7 @@ sys.stdin.readline()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flock", "links"), [("raises", "links"), ("does nothing", "no links")])
 def test_each_lock_goes_to_one_process_where_flock_is_broken(store, flock, links):
     folder = store.folder / "locks"

@@ -24,6 +24,7 @@ from sweeps.training.train import train
 from tests.sweeps.small_run import ONE
 
 
+@pytest.mark.slow
 def test_a_match_is_what_greedy_text_says(tmp_path, monkeypatch):
     """A model that has learnt some of its facts: the same ones are right either way."""
     monkeypatch.setenv("PARSCALE_CACHE", str(tmp_path / "cache"))

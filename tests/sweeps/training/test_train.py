@@ -49,6 +49,7 @@ def test_the_saved_model_has_the_loss_of_the_row(rhymes, tmp_path):
     assert again.loss == pytest.approx(row["loss"], abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

@@ -11,6 +11,7 @@ import parscale
 import scaling
 
 
+@pytest.mark.slow
 def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, request, monkeypatch):
     monkeypatch.chdir(request.config.rootpath)
     words = ["advise", "--loss", "1.05", "--memory", "4GB", "--latency", "0.6s", "--out", str(tmp_path)]
@@ -28,6 +29,7 @@ def fit(stack):
     return scaling.fit(scaling.ParallelLaw, stack)
 
 
+@pytest.mark.slow
 def test_nothing_is_written_unless_told_and_no_answer_is_exit_1(tmp_path, capsys, fit):
     path = tmp_path / "mine/fits/parallel.json"
     path.parent.mkdir(parents=True)
@@ -69,6 +71,7 @@ def test_options_that_contradict_are_refused(words, capsys):
     assert capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_json_has_null_for_what_is_not_known(capsys):
     assert parscale.main(["advise", "--memory", "4GB", "--json"]) == 0
     said = capsys.readouterr().out

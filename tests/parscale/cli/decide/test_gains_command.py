@@ -35,6 +35,7 @@ def test_models_grown_from_two_checkpoints_are_paired_apart(tmp_path, capsys) ->
     assert set(results.read_results(tmp_path)["size"]) == set(runs["size"])
 
 
+@pytest.mark.slow
 def test_a_size_of_two_models_is_refused_and_the_rest_of_the_report_is_there(tmp_path, capsys) -> None:
     runs = made(seeds=1)
     runs = runs.assign(size=runs["size"].replace("96x2", "64x2"))
@@ -134,6 +135,7 @@ def test_the_command_tells_what_averaging_gained(tmp_path, capsys) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_plain_table_has_gains_and_a_report(tmp_path, capsys) -> None:
     law = scaling.ParallelLaw(E=1.3, A=2e8, alpha=0.2, k=0.3)
     N, P = (a.ravel() for a in np.meshgrid(np.geomspace(5e8, 4e9, 5), [1, 2, 4], indexing="ij"))

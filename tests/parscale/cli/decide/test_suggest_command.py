@@ -12,6 +12,7 @@ from tests.scaling.command_line import run
 from tests.scaling.own_shapes import written
 
 
+@pytest.mark.slow
 def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -> None:
     file, rival = str(folder / "parallel-pile.json"), str(folder / "additive-beta-0.5-pile.json")
     text = run(suggest_command, fit=file, tokens="42B", count=2)

@@ -10,6 +10,7 @@ from tests.scaling.command_line import run
 from tests.scaling.own_shapes import written
 
 
+@pytest.mark.slow
 def test_backtest() -> None:
     text = run(backtest_command, by="corpus")
     assert text.count("every one on the same side") == 2

@@ -68,6 +68,7 @@ def test_numbers_in_json_are_whole(pile):
     assert np.isfinite(found["laws"]["ParallelLaw"]["rmse"])
 
 
+@pytest.mark.slow
 def test_laws_are_chosen_by_the_axes_that_vary(tmp_path: Path) -> None:
     law, table = written(tmp_path)
     body = json.loads(run(compare_command, runs=table, laws=f"{law},{law}:E=1.7", holdout="depth", json=True))

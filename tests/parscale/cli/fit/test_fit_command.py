@@ -14,6 +14,7 @@ from parscale.cli.fit import backtest_command, compare_command, fit_command, pre
 from tests.scaling.command_line import run
 
 
+@pytest.mark.slow
 def test_fit_prints_the_papers_numbers_and_saves(folder: Path, tmp_path: Path) -> None:
     text = run(fit_command, by="corpus", out=str(tmp_path), details=True)
     for digits in (
@@ -42,6 +43,7 @@ def test_fit_prints_the_papers_numbers_and_saves(folder: Path, tmp_path: Path) -
     assert list(body["all"]["intervals"]) == ["E", "A", "alpha", "k"]
 
 
+@pytest.mark.slow
 def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_path: Path) -> None:
     said = "rows of more than one corpus (stack-v2-python, pile) are fitted as one; --by corpus takes each"
     assert said in run(backtest_command, law="dense")
@@ -59,6 +61,7 @@ def test_corpora_or_recipes_fitted_as_one_are_named(losses: pd.DataFrame, tmp_pa
     assert "more than one recipe (scratch, peft) are fitted as one; --by recipe" in text
 
 
+@pytest.mark.slow
 def test_why_rows_are_in_no_fit_is_said(losses: pd.DataFrame, tmp_path: Path) -> None:
     status = ["diverged", "failed", "diverged", *["ok"] * (len(losses) - 3)]
     losses.assign(status=status).to_csv(tmp_path / "some.csv", index=False)
@@ -100,6 +103,7 @@ def test_fixed_laws_round_trip_through_the_command(folder: Path) -> None:
     assert fit.form == scaling.REGISTRY["additive-half"]
 
 
+@pytest.mark.slow
 def test_groups_are_all_there_and_named(losses: pd.DataFrame, tmp_path: Path) -> None:
     part = losses.assign(corpus=losses.corpus.where(losses.corpus == "pile"))
     part.to_csv(tmp_path / "runs.csv")
@@ -123,6 +127,7 @@ def test_a_level_is_refused_before_a_file_is_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_group_too_small_does_not_end_the_others(losses: pd.DataFrame, tmp_path: Path, capsys: Any) -> None:
     rows = losses.assign(corpus=[*losses["corpus"][:-2], "tiny", "tiny"])
     rows.to_csv(tmp_path / "runs.csv", index=False)

@@ -29,6 +29,7 @@ def tables(losses: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return tmp_path
 
 
+@pytest.mark.slow
 def test_each_table_has_its_own_files(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for table in ("mine.csv", "yours.csv", "sweep", "sweep/runs.parquet"):
         assert "replaced" not in fit(table, capsys=capsys)
@@ -45,6 +46,7 @@ def test_each_table_has_its_own_files(tables: Path, capsys: pytest.CaptureFixtur
     ]
 
 
+@pytest.mark.slow
 def test_a_fit_of_other_runs_is_not_replaced_unsaid(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = "dense-mine.json (replaced a fit of other runs)\n"
     assert said not in fit("mine.csv", capsys=capsys)

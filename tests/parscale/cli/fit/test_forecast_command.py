@@ -30,6 +30,7 @@ def test_corpora_forecast_as_one_are_named(capsys):
     assert "corpus" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_each_value_of_a_column_is_forecast_apart(losses, tmp_path, capsys):
     file = tmp_path / "far.json"
     call = ["forecast", LOSSES, "--by", "corpus", "--N", "30B", "--P", "8"]

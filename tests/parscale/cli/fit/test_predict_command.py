@@ -10,6 +10,7 @@ from tests.scaling.command_line import run
 from tests.scaling.own_shapes import written
 
 
+@pytest.mark.slow
 def test_predict(folder: Path) -> None:
     file = str(folder / "parallel-stack-v2-python.json")
     text = run(predict_command, fit=file, N="2.8B", P="4")

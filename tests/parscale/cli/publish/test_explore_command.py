@@ -16,6 +16,7 @@ def given(fits, folder, no_open):
     return explore_command.Options(sources=source, out=str(folder / "p.html"), no_open=no_open)
 
 
+@pytest.mark.slow
 def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monkeypatch, capsys):
     monkeypatch.setattr("webbrowser.open", lambda url: False)
     assert explore_command.run(given(stack_fits, tmp_path, no_open=False)) == 0
@@ -24,6 +25,7 @@ def test_a_missing_browser_is_told_where_the_file_is(tmp_path, stack_fits, monke
     assert (tmp_path / "p.html").stat().st_size > 5e4
 
 
+@pytest.mark.slow
 def test_no_open_opens_nothing(tmp_path, stack_fits, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("opened a browser"))
     assert explore_command.run(given(stack_fits, tmp_path, no_open=True)) == 0

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.parscale.commands import run
 
 
+@pytest.mark.slow
 def test_figures_only_fig2(tmp_path, capsys):
     code, out, _ = run("figures", "--only", "fig2", "--out", str(tmp_path), capsys=capsys)
     assert code == 0

@@ -36,6 +36,7 @@ def trained(tmp_path_factory):
         yield store, run
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_harness_finds_our_own_accuracy_and_it_is_kept(trained, capsys, monkeypatch):
     pytest.importorskip("lm_eval", reason="pip install -c constraints.txt -e '.[eval]'")
