@@ -99,6 +99,7 @@ def test_no_file_name_stands_for_two_things():
     assert {stem for stem in stems if stems.count(stem) > 1} == set()
 
 
+@pytest.mark.slow
 def test_no_public_name_stands_for_two_things():
     protocol = {"run", "Options", "main"}  # of every command, of every program
     homes: dict[str, list[str]] = {}

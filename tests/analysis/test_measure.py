@@ -36,6 +36,7 @@ def test_the_median_is_taken_after_a_warm_up():
     assert len(calls) == 4
 
 
+@pytest.mark.slow
 def test_calibration_finds_positive_rates():
     found = measure.calibrate()
     assert found.reached_flops("fp32") > 1e9

@@ -39,6 +39,7 @@ def test_the_programs_run(program, tmp_path, capsys):
     assert done.stdout
 
 
+@pytest.mark.slow
 def test_every_command_parses(capsys):
     lines = [
         re.split(r"\s#", line)[0].strip()

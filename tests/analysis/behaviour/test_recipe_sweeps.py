@@ -48,6 +48,7 @@ def test_an_interrupted_sweep_says_what_is_left_and_shows_the_curves_there_are(t
     }
 
 
+@pytest.mark.slow
 def test_recipes_side_by_side_keep_their_own_tokens(tmp_path):
     two, one = recipe_sweep(tmp_path / "s"), recipe_sweep(tmp_path / "t", "scratch", sizes=("64x2",))
     pd.concat([two, one]).to_parquet(tmp_path / "s" / "runs.parquet")

@@ -67,6 +67,7 @@ def test_the_library_is_the_one_that_make_fetches(request):
     assert "MIT" in (VENDOR / "LICENSE").read_text()
 
 
+@pytest.mark.slow
 def test_names_cannot_become_markup(text):
     assert "<b>x" not in text
     assert "<i>" not in text

@@ -100,6 +100,7 @@ def test_a_law_of_the_users_own_axes_is_on_the_page(own, tmp_path):
     assert told["pool"]["weights"]["DeepLaw"] > 0.99  # beside the registered law of these axes
 
 
+@pytest.mark.slow
 def test_a_law_that_bends_between_the_nodes_has_its_error_told(source):
     class Kinked(scaling.DenseLaw):
         """A law with a step at 1e9."""

@@ -1,10 +1,12 @@
 """The surface that is turned by hand holds the law and the runs."""
 
 import numpy as np
+import pytest
 
 from analysis import figures
 
 
+@pytest.mark.slow
 def test_a_surface_holds_the_law_the_runs_and_a_still_picture(stack, printed_laws):
     law = printed_laws["stack-v2-python"]
     made = figures.surface(stack, law)

@@ -30,6 +30,7 @@ def test_every_figure_has_its_words_in_their_order(known):
     assert len(set(CAPTIONS.values())) == len(CAPTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fig1_2", "fig1_3", "fig4", "fig6c", "intervals", "rivals", "ratio_memory"])
 def test_a_figure_is_drawn_when_it_is_asked_for(known, name):
     figure = known[name]()

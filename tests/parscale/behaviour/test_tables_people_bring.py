@@ -93,6 +93,7 @@ def test_sizes_in_billions_are_asked_about_where_sizes_matter(tmp_path: Path) ->
         )
 
 
+@pytest.mark.slow
 def test_words_of_status_after_where(tmp_path: Path) -> None:
     words = np.where(STREAMS.index.isin([3, 5]), "DROP", "done")
     path = written(STREAMS.assign(status=words), tmp_path)
@@ -106,6 +107,7 @@ def test_words_of_status_after_where(tmp_path: Path) -> None:
         run(fit_command, runs=other, out=str(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_column_P_of_another_meaning(tmp_path: Path) -> None:
     text = run(fit_command, runs=str(TABLES / "sparsity.csv"), law="chinchilla", out=str(tmp_path))
     plain = written(pd.read_csv(TABLES / "sparsity.csv").drop(columns="P"), tmp_path)

@@ -18,6 +18,7 @@ def saved(pile_fit: Fit, tmp_path: Path) -> Path:
     return tmp_path / "fit.json"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n, law in REGISTRY.items() if "D" not in law.axes])
 def test_bit_exact_reload(pile: pd.DataFrame, tmp_path: Path, name: str) -> None:
     groups = [f"run-{i}" for i in range(24)]

@@ -143,6 +143,7 @@ def test_the_truth_is_held_where_it_is_one_of_the_laws() -> None:
     assert np.mean(held) >= 0.9
 
 
+@pytest.mark.slow
 def test_a_truth_that_is_none_of_the_laws_is_held() -> None:
     held = []
     for seed in range(6):
@@ -165,6 +166,7 @@ def test_the_paper_s_larger_models_are_held() -> None:
         assert ((found.lower <= large.loss) & (large.loss <= found.upper)).all()
 
 
+@pytest.mark.slow
 def test_rows_of_one_run_share_an_offset_and_say_less() -> None:
     rng, held, width = np.random.default_rng(4), {"run": [], False: []}, {"run": [], False: []}
     for _ in range(6):

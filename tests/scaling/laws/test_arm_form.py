@@ -63,6 +63,7 @@ def test_one_arm_in_the_size_of_another(one):
     assert worth / 1e8 == pytest.approx((400 / 310) ** (1 / 0.34), rel=0.02)
 
 
+@pytest.mark.slow
 def test_it_is_saved_pickled_compared_and_backtested(one, tmp_path):
     one.save(tmp_path / "fit.json")
     again = scaling.load(tmp_path / "fit.json")

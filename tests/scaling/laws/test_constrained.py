@@ -68,6 +68,7 @@ def test_a_constrained_fit_is_the_optimum_of_a_second_optimiser(pile, law, fixed
     assert found.fun == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_bounds_hold_and_say_so(pile):
     one = scaling.fit("parallel", pile, groups=False)
     inside = scaling.fit("parallel", pile, groups=False, bounds={"k": (0, 1), "E": (1, 2), "A": (1e6, 1e10)})

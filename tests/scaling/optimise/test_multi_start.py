@@ -32,6 +32,7 @@ def test_a_law_with_one_start_is_fitted() -> None:
     assert fit.law.alpha == 0.213
 
 
+@pytest.mark.slow
 def test_runs_without_an_effect_of_N_end_in_the_constant() -> None:
     """A, a power of 1 / alpha, once was infinite, and with it every prediction."""
     N, P = (v.ravel() for v in np.meshgrid(np.geomspace(5e8, 4e9, 6), [1.0, 2.0, 4.0, 8.0]))

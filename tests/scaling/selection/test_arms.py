@@ -37,6 +37,7 @@ def test_the_parameter_that_differs_is_found(found):
     assert (found.table.p.drop("A") > 0.05).all()
 
 
+@pytest.mark.slow
 def test_a_known_gain_comes_out_with_its_interval(found):
     row = found.gains.iloc[0]
     assert row.gain_N_lower < GAIN_N < row.gain_N_upper

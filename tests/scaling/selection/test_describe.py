@@ -209,6 +209,7 @@ def test_one_rule_chooses_the_law_of_a_table(law: str, ladder: bool) -> None:
         assert scaling.describe(table).laws.index[0] == law
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("axes", "ladder", "law"), [(("N", "D"), False, "chinchilla"), (("N",), True, "dense")]
 )

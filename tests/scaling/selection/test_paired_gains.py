@@ -40,6 +40,7 @@ def test_the_parameters_that_streams_bring_are_priced_by_the_runs_of_one() -> No
     assert (row["P"], row["by_parameters"]) == (4, pytest.approx(expected, rel=1e-2))
 
 
+@pytest.mark.slow
 def test_k_is_that_of_the_law_where_it_holds_and_moves_where_it_does_not() -> None:
     runs = made()
     law = scaling.ParallelLaw(E=1.5, A=2e5, alpha=0.3, k=0.4)

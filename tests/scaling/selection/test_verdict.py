@@ -27,6 +27,7 @@ def test_the_published_losses_help_but_not_by_this_law(found: scaling.Verdict, p
     assert all(one.answer in found._repr_html_() for one in found.answers)
 
 
+@pytest.mark.slow
 def test_a_fit_gives_the_verdict_of_its_table(found: scaling.Verdict, pile: pd.DataFrame) -> None:
     assert scaling.fit("parallel", pile).verdict().text == found.text
     assert list(scaling.verdict(pile[pile["P"] == 1], by="corpus")) == ["pile"]
@@ -63,6 +64,7 @@ def test_what_cannot_be_told_is_said_with_the_reason(rows, why: str, pile: pd.Da
     assert told.extrapolates.answer == "cannot tell"
 
 
+@pytest.mark.slow
 def test_the_law_is_that_of_the_axes_which_vary(pile: pd.DataFrame) -> None:
     two = pd.concat([pile, pile.assign(D=pile["D"] * 3)])
     assert scaling.verdict(two[two["P"] == 1]).streams.question == "Does D matter?"

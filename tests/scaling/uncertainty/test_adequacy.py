@@ -69,6 +69,7 @@ def test_a_term_that_the_law_already_has_is_no_structure() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_structure_test_is_right_as_often_as_it_says() -> None:
     size, streams = (v.ravel() for v in np.meshgrid([1e8, 3e8, 1e9], [1.0, 2.0, 4.0]))
     law = scaling.AdditiveLaw(E=1.2, A=60.0, alpha=0.2, C=0.1, beta=0.5)

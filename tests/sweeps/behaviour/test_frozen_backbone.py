@@ -34,6 +34,7 @@ def frozen(corpus, tmp_path_factory):
     return place, {P: replace(one, parent_hash="") for P, one in runs.items()}
 
 
+@pytest.mark.slow
 def test_runs_on_a_frozen_backbone_share_its_file(frozen, capsys):
     place, runs = frozen
     for P, run in runs.items():

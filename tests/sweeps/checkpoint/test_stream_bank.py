@@ -67,6 +67,7 @@ def test_one_backbone_several_sets(trained, tmp_path):
         bank.add(ParScaleLM(replace(TINY, width=40, P=2)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_set_of_another_backbone_is_refused(trained, tmp_path):
     bank = StreamBank(trained)

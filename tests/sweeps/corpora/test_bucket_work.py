@@ -41,6 +41,7 @@ def test_processes_leave_what_one_leaves(tmp_path, job, monkeypatch):
     assert sum((of["fate"] == spool.FATES.index("duplicate")).sum() for of in records) == 10
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_is_named(tmp_path, job, monkeypatch):
     with pytest.raises(
         OSError, match=r"a process that was to encode documents ended: ValueError: .*is no tokenizer"

@@ -103,6 +103,7 @@ def assert_recited(children, letters):
         assert {(value["text"], value["mood"]) for value in child.received} == {(letter * 3000, letter)}
 
 
+@pytest.mark.slow
 def test_long_values_of_several_children_stay_whole(pool, tmp_path):
     children = [pool.start("children:recite", letter, MOOD=letter) for letter in "ab\n"]
     until(lambda: not pool.look())

@@ -72,6 +72,7 @@ def test_stages_keep_their_identity_however_they_are_carried_out(corpus):
     assert {run.identity for run in again} == {run.identity for run in known.values()}
 
 
+@pytest.mark.slow
 def test_continual_and_peft_start_from_a_checkpoint(corpus, tmp_path):
     (base,) = plan(corpus, streams=[1])
     row = train(base, tmp_path / "base", execution=ONE)

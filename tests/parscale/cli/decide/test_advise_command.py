@@ -48,6 +48,7 @@ def test_a_law_of_other_axes_is_refused(capsys, tmp_path):
     assert "ExpertsLaw" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_runs_are_fitted_and_the_price_of_the_run_told(tmp_path, capsys, request, monkeypatch):
     monkeypatch.chdir(request.config.rootpath)
     words = ["results/published/runs/chinchilla_kyo.csv", "--loss", "2.1", "--gpu", "h100", "--price", "2.5"]

@@ -30,6 +30,7 @@ def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -
     assert "FLOPs," not in run(suggest_command, fit=file, sizes="0.5B,1B", streams="1,2")
 
 
+@pytest.mark.slow
 def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
     file = str(folder / "parallel-pile.json")
     with pytest.raises(ValueError, match="write a point as N=1e11,P=8"):

@@ -21,6 +21,7 @@ def test_backtest() -> None:
         run(backtest_command, along="Q")
 
 
+@pytest.mark.slow
 def test_an_own_law_is_backtested_along_its_own_axis(tmp_path: Path) -> None:
     law, table = written(tmp_path)
     body = json.loads(run(backtest_command, runs=table, law=law, along="depth", json=True))

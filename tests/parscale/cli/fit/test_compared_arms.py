@@ -25,6 +25,7 @@ def table(tmp_path_factory) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_arms_are_compared_by_the_law_that_suits(table):
     body = json.loads(run(compare_command, runs=table, arms="optimizer", at="N=1e9", json=True))["all"]
     assert {name for name, row in body["tests"].items() if not row["shared"]} == {"A"}

@@ -85,6 +85,7 @@ def test_wrong_options_quote_what_was_given(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_options_are_named_as_they_are_given(folder: Path) -> None:
     file = str(folder / "parallel-pile.json")
     for work in (predict_command, suggest_command, backtest_command):

@@ -62,6 +62,7 @@ def test_a_table_without_a_name_of_its_own_takes_its_folders() -> None:
     assert fit_paths.table_name("..") == Path("..").resolve().name
 
 
+@pytest.mark.slow
 def test_nothing_is_written_unless_told(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(tables.rglob("*"))
     assert "saved" not in fit("mine.csv", capsys=capsys, save=())

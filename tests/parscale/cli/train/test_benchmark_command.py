@@ -53,6 +53,7 @@ def test_the_harness_finds_our_own_accuracy_and_it_is_kept(trained, capsys, monk
     assert list(table["run_id"]) == [run.run_id] * 2
 
 
+@pytest.mark.slow
 def test_what_cannot_be_judged_is_named(trained, monkeypatch, capsys, tmp_path):
     store, run = trained
     call = ["benchmark", str(store.checkpoint(run.run_id)), "--tasks"]
