@@ -25,7 +25,7 @@ OFTEN = Execution(accelerator="cpu", checkpoint_minutes=0.005, threads=1)
 
 
 def runs(corpus):
-    made = find("ci")(Axes(sizes=("32x1",), streams=(1, 2), corpora=(corpus,), tokens=200_000))
+    made = find("ci")(Axes(sizes=("64x2",), streams=(1, 2), corpora=(corpus,), tokens=200_000))
     return [replace(run, eval_tokens=2000) for run in made]
 
 
