@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling import Asymmetric, LeastSquares, LogHuber, Objective
-from scaling.data.published_tables import CHECKOUT, TABLES, published
+from scaling.data.published_tables import TABLES, published, published_file
 
 HUBER = LogHuber(1e-3)
 RELATIVE = LeastSquares(log=True)
@@ -67,7 +67,7 @@ class PublishedFit:
 @cache
 def printed_constants() -> pd.DataFrame:
     """Every printed constant, as text: its digits count. Columns entry, parameter, printed, source."""
-    return pd.read_csv(CHECKOUT / TABLES["constants"][0], dtype=str)
+    return pd.read_csv(published_file("constants"), dtype=str)
 
 
 def printed_of(entry: str) -> dict[str, str]:

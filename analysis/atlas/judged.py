@@ -119,11 +119,6 @@ def judge(entry: PublishedFit) -> Judged:
     return Judged(entry, one, _constants(one, printed), excess, within, rival, gap, _ahead(runs, entry), held)
 
 
-def digits(printed: str) -> int:
-    """Significant digits of a printed number."""
-    return len(Decimal(printed).as_tuple().digits)
-
-
 def rounding(printed: str) -> tuple[float, float]:
     """The least and the largest number that is printed so."""
     value = Decimal(printed)

@@ -147,6 +147,16 @@ def _file(name: str) -> Path | None:
     return next((path for path in (PACKAGED / file, CHECKOUT / file) if path.is_file()), None)
 
 
+def published_file(name: str) -> Path:
+    """The file of a listed table; FileNotFoundError for one that only the repository holds."""
+    path = _file(name)
+    if path is None:
+        raise FileNotFoundError(
+            f"{TABLES[name][0]} is not in the installed package: take it from results/published of the repository"
+        )
+    return path
+
+
 def published(name: str | None = None) -> pd.DataFrame:
     """Published tables: a list of them, or the one called `name`.
 
@@ -164,9 +174,5 @@ def published(name: str | None = None) -> pd.DataFrame:
             f"published({name!r}): no such table; there are {', '.join([*TABLES][:5])} and others. "
             "scaling.published() lists all."
         )
-    path = _file(name)
-    if path is None:
-        raise FileNotFoundError(
-            f"{TABLES[name][0]} is not in the installed package: take it from results/published of the repository"
-        )
+    path = published_file(name)
     return read_runs(path) if name in FITTABLE else table_files.load_table(path)

@@ -9,7 +9,6 @@ import pytest
 from sweeps.driver.sweep_result import Outcome, SweepResult, result_of
 from sweeps.grids.grids import Axes, find
 from sweeps.store.status import RunStatus
-from sweeps.store.store import Store
 from tests.sweeps import fake_trainer
 
 RUNS = find("ci")(Axes(sizes=("32x1",), streams=(1, 2, 4)))
@@ -41,13 +40,6 @@ def test_all_is_well_with_and_without_something_to_train():
     kept = replace(DONE, diverged=["32x1 P=4"], damaged=["x: set aside"])
     assert kept.ok
     assert [line.partition(":")[0] for line in kept.summary.splitlines()[:2]] == ["damaged", "diverged"]
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / "sweep")
-    store.create("ci", "")
-    return store
 
 
 def label(run):

@@ -19,13 +19,6 @@ STAGES = find("ci")(Axes(sizes=("32x1",), streams=(2,), recipe="two-stage", stag
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / "sweep")
-    store.create("ci", "")
-    return store
-
-
-@pytest.fixture
 def trained(monkeypatch):
     """Replace training by a function of (run, folder, **more); the runs that were begun."""
     begun = []

@@ -4,17 +4,9 @@ import pytest
 
 from sweeps.driver.worker import Job
 from sweeps.grids.grids import Axes, find
-from sweeps.store.store import Store
 
 SINGLE = find("ci")(Axes(sizes=("32x1",), streams=(1, 2)))
 STAGES = find("ci")(Axes(sizes=("32x1",), streams=(2,), recipe="two-stage", stage2_share=0.1))
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / "sweep")
-    store.create("ci", "")
-    return store
 
 
 @pytest.fixture
