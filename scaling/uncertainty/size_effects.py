@@ -35,6 +35,7 @@ WORDS = {
     "size": "residuals are correlated within a model size",
     "cell": "residuals are correlated within a configuration",
 }
+RARE = 0.05  # an explanation by which group means so small are rarer than this counts for less
 SAME = 1e-9  # of a grouping's direction: what the law's tangent leaves of it is rounding
 
 
@@ -136,7 +137,8 @@ def explain(at: Tangent, by: list[Grouping], found: Any, grows: Any) -> Explanat
     found: whether each grouping is known to matter, (B, m) bool; grows: whether the noise changes with N, (B,).
     Restricted likelihood (Patterson and Thompson 1971) of the linearised law. Prior of s = 1 / (1 + n_g rho):
     ds / s for a grouping that is known to matter (Box and Tiao 1973, section 5.2); else half-Cauchy in τ / σ
-    (Gelman 2006), with share SPIKE of no offset.
+    (Gelman 2006), with share SPIKE of no offset. An explanation that the group means at the fit rule out counts
+    for less (`_plausible`): far parameters may explain rows within groups, and the likelihood is then flat in rho.
     """
     none, share = shares(found, [one.name for one in by])
     parts, prior = [(0, np.zeros(1), np.zeros(1))], [none[:, None]]
@@ -155,10 +157,37 @@ def explain(at: Tangent, by: list[Grouping], found: Any, grows: Any) -> Explanat
     allowed = np.where(grows[:, None], True, power == 0)
     log = np.where(allowed, like, -np.inf) + np.log(np.maximum(np.tile(priors, powers.size), 1e-300))
     weight = np.exp(log - log.max(-1, keepdims=True))
+    weight = weight * _plausible(at, by, np.tile(which, powers.size), np.tile(rho, powers.size), noise2)
     alone = noise2[:, int(np.flatnonzero(power == 0)[0])]
     which, rho = np.tile(which, powers.size), np.tile(rho, powers.size)
     weight = weight / weight.sum(-1, keepdims=True)
     return Explanations(at, by, which, rho, power, weight, noise2, alone, at.dof)
+
+
+def _plausible(at: Tangent, by: list[Grouping], which: Any, rho: Array, noise2: Array) -> Array:
+    """How far explanations agree with the group means of the residuals at the fit, (B, C), 1 but for the rare.
+
+    With n_g the weight of a group, the sum of n_g times its squared mean residual is a quadratic form of
+    covariance sigma^2 (H + rho H n H), H what the tangent leaves of the groups. The probability of such a sum or
+    a smaller one is by Satterthwaite (1946); below RARE it is the weight, in units of RARE.
+    """
+    out = np.ones_like(noise2)
+    for j, one in enumerate(map(at.of, by)):
+        Q = at.basis[0]
+        root = np.sqrt(at.w)
+        size = np.sqrt(np.maximum(one.sums(at.w), 1e-300))  # (B, G)
+        Z = one.sums(Q.swapaxes(1, 2) * root[:, None]) / size[:, None]  # (B, p, G)
+        H = np.eye(one.count) - np.matmul(Z.swapaxes(1, 2), Z)
+        K = np.matmul(H * size[:, None] ** 2, H)
+        seen = ((one.sums(at.w * at.r) / size) ** 2).sum(-1)[:, None]
+        at_j = (which == j) & (rho > 0)
+        x = rho[at_j]
+        mean = np.trace(H, axis1=1, axis2=2)[:, None] + x * np.trace(K, axis1=1, axis2=2)[:, None]
+        HH, HK, KK = ((a * b).sum((1, 2))[:, None] for a, b in ((H, H), (H, K), (K, K)))
+        df = mean**2 / np.maximum(HH + 2 * x * HK + x**2 * KK, 1e-300)
+        p = special.chdtr(df, df * seen / np.maximum(noise2[:, at_j] * mean, 1e-300))
+        out[:, at_j] = np.minimum(p / RARE, 1.0)
+    return out
 
 
 def _restricted(
