@@ -62,16 +62,19 @@ class MixedColumn:
 def with_table_notes(fit: E, table: pd.DataFrame, keep: Any) -> E:
     """The fit with what the rest of its table says against it in its certificate's `table_notes`.
 
+    Nothing is said of a column whose values are groups of the fit: intervals allow for their offsets.
+
     keep: which rows of the table were fitted, (n,) bool.
     """
     known = mixed(table, fit.law.axes, keep)
-    found = mixed_columns(fit, table, keep, tuple(known))
+    explaining = {one.column: str(one) for one in mixed_columns(fit, table, keep, tuple(known))}
     ladder = "D" in table and "D" not in fit.law.axes and "N" in fit.law.axes and is_ladder(table, keep)
-    if not known and not found and not ladder:
+    told = known | explaining
+    told.pop(fit.grouping.removeprefix("column "), None)
+    if not told and not ladder:
         return fit
-    names = (*known, *(one.column for one in found))
-    notes = (*known.values(), *map(str, found), *[LADDER] * ladder)
-    return replace(fit, certificate=replace(fit.certificate, mixed=names, table_notes=notes))
+    notes = (*told.values(), *[LADDER] * ladder)
+    return replace(fit, certificate=replace(fit.certificate, mixed=tuple(told), table_notes=notes))
 
 
 def mixed_columns(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from parscale.cli.decide.serving_options import ServingOptions
 from parscale.cli.option_values import amount
 from parscale.cli.options import argument, option
-from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions
+from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions, RowOptions
 
 if TYPE_CHECKING:
     from analysis.costs.advise import Advice, Workload
@@ -27,7 +27,7 @@ MINIMISE = {"training": "training_flops", "latency": "latency_s", "memory": "mem
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(LevelOptions, ServingOptions, ColumnOptions):
+class Options(LevelOptions, ServingOptions, RowOptions, ColumnOptions):
     """Options of `parscale advise`."""
 
     runs: str | None = argument(f"{RUNS} to fit a law to", nargs="?", metavar="RUNS")
@@ -111,12 +111,14 @@ def _fit_of(options: Options, work: Workload) -> tuple[Fit, Workload]:
         raise ValueError("give RUNS or --fit, not both")
     if options.law and not options.runs:
         raise ValueError("--law chooses the law of RUNS: give the runs")
+    if not options.runs and (options.groups or options.weights or options.se):
+        raise ValueError("--groups, --weights and --se name columns of RUNS: give the runs")
     if options.fit:
         return Fit.load(options.fit), work
     if not options.runs:
         return _published_fit(), work
     runs = options.asked.read(options.runs)
-    found = scaling.fit(options.law or best_suited(runs), runs)
+    found = scaling.fit(options.law or best_suited(runs), runs, **options.of_rows(runs))
     told = {*runs["D"].dropna()} if "D" in runs and "D" not in found.law.axes else set()
     return found, replace(work, D=float(told.pop())) if len(told) == 1 and work.D is None else work
 

@@ -26,7 +26,9 @@ EXAMPLES = (
 class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale backtest`."""
 
-    law: str = option("parallel", "the law (default parallel); FILE.py:CLASS is one of your own")
+    law: str | None = option(
+        None, "default: of the axes that vary, as `parscale inspect` says; FILE.py:CLASS is one of your own"
+    )
     along: str | None = option(None, "an axis of the law, C or a column (default N, or the law's first)")
 
 
@@ -36,10 +38,13 @@ def run(options: Options) -> str | Partly:
     from scaling.data.query import AXES, check_axis, each
     from scaling.laws import by_name
     from scaling.selection.backtest import backtest
+    from scaling.selection.describe import law_to_fit
 
-    law, objective, level = by_name(options.law), options.fitted_by, options.level
+    named = [] if options.law is None else [by_name(options.law)]
+    objective, level = options.fitted_by, options.level
     options.check_level()
-    runs = options.read([law])
+    runs = options.read(named)
+    law = named[0] if named else by_name(law_to_fit(runs))
     if options.along:
         check_axis(runs, options.along, "--along", options.runs, (*AXES, *law.axes))
     rows = options.of_rows(runs)
@@ -52,7 +57,9 @@ def run(options: Options) -> str | Partly:
         found = {name: backtested(law, one) for name, one in done.found.items()}
         return groups_text(as_json(found), done.refused)
     told = [f"== {name} ==\n{one!r}" for name, one in done.found.items()]
-    return groups_text("\n\n".join(told) + mixed_note(runs, options.by, law.axes), done.refused)
+    return groups_text(
+        "\n\n".join(told) + mixed_note(runs, (options.by, options.groups), law.axes), done.refused
+    )
 
 
 def backtested(law: LawForm, one: Backtest) -> dict[str, Any]:

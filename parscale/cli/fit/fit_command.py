@@ -147,12 +147,11 @@ def _left_out(runs: pd.DataFrame) -> str:
     return f"\nleft out    {why}" if why else ""
 
 
-def mixed_note(runs: pd.DataFrame, by: str | None, axes: tuple[str, ...] = ("D",)) -> str:
-    """A warning where rows that do not compare are fitted as one, for the terminal."""
+def mixed_note(runs: pd.DataFrame, apart: tuple[str | None, ...], axes: tuple[str, ...] = ("D",)) -> str:
+    """A warning where rows that do not compare are fitted as one; `apart`: columns that --by or --groups name."""
     from scaling import terminal_text
     from scaling.data.query import mixed
 
     found = mixed(runs, axes)
-    found.pop(by or "", None)
-    notes = "".join(f"\n\nnote: {words}" for words in found.values())
+    notes = "".join(f"\n\nnote: {words}" for column, words in found.items() if column not in apart)
     return terminal_text.fold(notes, terminal_text.width())

@@ -72,7 +72,9 @@ def run(options: Options) -> str | Partly:
         told = {name: forecast_json(one) for name, one in made.items()}
         return groups_text(as_json(told if options.by else next(iter(told.values()))), done.refused)
     shown = [_shown(one, name if options.by else "", places[name]) for name, one in made.items()]
-    return groups_text("\n\n".join(shown) + mixed_note(table, options.by, tuple(axes)), done.refused)
+    return groups_text(
+        "\n\n".join(shown) + mixed_note(table, (options.by, options.groups), tuple(axes)), done.refused
+    )
 
 
 def _shown(one: Forecast, name: str, place: str | None) -> str:

@@ -40,6 +40,12 @@ def test_any_column_that_explains_the_residuals_is_named(name):
     assert f"--where {name}=" in note
 
 
+@pytest.mark.parametrize("name", ["recipe", "source"])
+def test_a_column_that_the_caller_names_as_groups_is_not_named_again(name):
+    assert scaling.fit("parallel", two_kinds(name)).certificate.mixed == (name,)
+    assert scaling.fit("parallel", two_kinds(name), groups=name).certificate.mixed == ()
+
+
 def test_numbers_and_truths_name_groups_too():
     numbers = two_kinds().assign(source=lambda t: np.where(t["source"] == "web", 1, 2))
     assert found(numbers)[0].values == ("1", "2")

@@ -64,7 +64,7 @@ def test_runs_are_fitted_and_the_price_of_the_run_told(tmp_path, capsys, request
 
 
 @pytest.mark.parametrize("words", [
-    ["runs.csv", "--fit", "fit.json", "--loss", "2"], ["--law", "chinchilla", "--loss", "2"],
+    ["runs.csv", "--fit", "fit.json", "--loss", "2"], ["--law", "chinchilla", "--loss", "2"], ["--groups", "run"],
     ["--loss", "2", "--mfu", "40"], ["--loss", "2", "--price", "0"], ["--loss", "1.1", "--minimise", "training"],
 ])  # fmt: skip
 def test_options_that_contradict_are_refused(words, capsys):

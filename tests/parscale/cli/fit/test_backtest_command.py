@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+import scaling
 from parscale.cli.fit import backtest_command
 from tests.scaling.command_line import run
 from tests.scaling.own_shapes import written
@@ -19,6 +22,15 @@ def test_backtest() -> None:
     assert len(body["all"]["points"]) == 6 + 12
     with pytest.raises(ValueError, match=r"--along Q: no such axis or column in .*; use N, P, D, C"):
         run(backtest_command, along="Q")
+
+
+def test_without_a_law_it_takes_that_of_the_axes_that_vary(tmp_path: Path) -> None:
+    table = tmp_path / "runs.csv"
+    N, D = (a.ravel() for a in np.meshgrid([1e7, 3e7, 1e8, 3e8], [1e9, 4e9, 2e10], indexing="ij"))
+    loss = scaling.ChinchillaLaw(E=1.7, A=400, B=1200, alpha=0.34, beta=0.36).predict(N=N, D=D)
+    pd.DataFrame({"N": N, "D": D, "loss": loss}).to_csv(table, index=False)
+    body = json.loads(run(backtest_command, runs=str(table), json=True))
+    assert body["all"]["law"] == "ChinchillaLaw"
 
 
 @pytest.mark.slow
