@@ -288,7 +288,7 @@ def _with_loss(found: pd.DataFrame, runs: Runs, level: float) -> pd.DataFrame:
         made = forecast({**axes, "loss": runs.loss}, N=found.loc[told, "N"].to_numpy(np.float64),
                         D=found.loc[told, "D"].to_numpy(np.float64), level=level)  # fmt: skip
     except (FitError, ValueError) as error:
-        found.loc[told, "note"] += f"; no forecast of the loss: {error}"
+        found.loc[told, "note"] += f"; no forecast of the loss: {str(error).rstrip('.')}"
     else:
         for name, values in (("loss", made.loss), ("loss_lower", made.lower), ("loss_upper", made.upper)):
             found.loc[told, name] = values.to_numpy()

@@ -117,13 +117,28 @@ def determined_predictions(problem: Problem, law: Law, points: dict[str, Array])
     Those that no undetermined direction moves, within the plane of the runs' axes on logarithms: along the
     ladder D = 20 N at any N, for two budgets of D at these.
     """
+    slope = law.gradient(**{a: points[a] for a in law.axes})
+    return _unmoved(problem, law, slope) & _in_plane(problem, law, points)
+
+
+def determined_changes(problem: Problem, law: Law, here: dict[str, Array], there: dict[str, Array]) -> Any:
+    """Which changes of the loss from points to others, (K,) each, the runs determine: (K,) bool, as for predictions.
+
+    What all runs share, such as terms of D between points of one D, need not be told.
+    """
+    slope = law.gradient(**{a: there[a] for a in law.axes}) - law.gradient(**{a: here[a] for a in law.axes})
+    return _unmoved(problem, law, slope) & _in_plane(problem, law, here) & _in_plane(problem, law, there)
+
+
+def _unmoved(problem: Problem, law: Law, slope: Array) -> Any:
+    """Which slopes (K, fields) no direction that the runs leave undetermined moves, (K,) bool."""
     if np.ptp(problem.y) == 0:
-        return np.zeros(len(next(iter(points.values()))), bool)
+        return np.zeros(len(slope), bool)
     free = [law.names().index(name) for name in problem.law.free()]
     directions, length = null_space(problem, law)
-    slope = law.gradient(**{a: points[a] for a in law.axes})[:, free] / length
+    slope = slope[:, free] / length
     moved = np.sqrt(np.square(slope @ directions).sum(-1))
-    return (moved <= ALONG * np.sqrt(np.square(slope).sum(-1))) & _in_plane(problem, law, points)
+    return moved <= ALONG * np.sqrt(np.square(slope).sum(-1))
 
 
 def _in_plane(problem: Problem, law: Law, points: dict[str, Array]) -> Any:

@@ -58,10 +58,11 @@ def worth_of_streams(one: Estimate, parameters: pd.DataFrame | None, level: floa
         said = (
             f"P = {paired.P:g} is worth {_times(number, low, high)} against a parameter-matched P = 1, {how}"
         )
-    elif not one.determined:
-        return Worth(question, "cannot tell", f"{one.status}, {one.certificate.detail}", unit=unit, by_P=by_P)
     else:
         number, low, high = _by_law(one, float(P[-1]), level)
+        if np.isnan(low) or np.isnan(high):
+            why = f"{one.status}, {one.certificate.detail}"
+            return Worth(question, "cannot tell", why, unit=unit, by_P=by_P)
         said = f"P = {P[-1]:g} is worth {_times(number, low, high)} against a parameter-matched P = 1, by the law"
     said, word = _with_k(parameters, one.form.__name__, said, _decided(low, high), paired)
     return Worth(question, word, said, float(number), float(low), float(high), unit, by_P, _falls(by_P))

@@ -17,7 +17,7 @@ from scaling.forecasting.widened import beyond_runs, widening_of
 from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
-from scaling.optimise.identifiability import determined_predictions
+from scaling.optimise.identifiability import determined_changes, determined_predictions
 from scaling.shown import shown
 from scaling.uncertainty.bootstrap import Bootstrap
 from scaling.uncertainty.cluster_profile import ClusterProfile, new_run_spread
@@ -114,16 +114,18 @@ def equivalent_interval(
     """Ends of the size that has at at_P streams the loss of (N, P), (K,) each, formed on the logarithm.
 
     axes: the law's other ones, each (K,). widened: by the drift beyond the runs, as `predict` takes it.
-    N itself where P is at_P; open where a law knows no such size; nan where the fit determines nothing.
+    N itself where P is at_P; open where a law knows no such size; nan where the runs do not tell it.
     """
+    others = axes or {}
     moving = np.asarray(at_P != P)
-    lower, upper = N.copy(), N.copy()
+    if not fit.determined:
+        moving = moving & _told_sizes(fit, {"N": N, "P": P, **others}, at_P)
+    unknown = ~moving & (at_P != P)
+    lower, upper = np.where(unknown, np.nan, N), np.where(unknown, np.nan, N)
     if not moving.any():
         return lower, upper
-    if not fit.determined:
-        return np.where(moving, np.nan, N), np.where(moving, np.nan, N)
 
-    here = {"N": N[moving], "P": P[moving], **{name: x[moving] for name, x in (axes or {}).items()}}
+    here = {"N": N[moving], "P": P[moving], **{name: x[moving] for name, x in others.items()}}
     found, low, high = (method or default_method(fit)).interval(fit, LogMultiple(here, at_P), level)
     there = here | {"N": N[moving] * np.exp(found), "P": np.full_like(here["P"], at_P)}
     extra = (t_quantile(fit, level) * _size_error(fit, here, there)) ** 2 if widened else 0.0
@@ -131,6 +133,17 @@ def equivalent_interval(
         low, high = found - np.sqrt((found - low) ** 2 + extra), found + np.sqrt((high - found) ** 2 + extra)
     lower[moving], upper[moving] = N[moving] * np.exp(low), N[moving] * np.exp(high)
     return lower, upper
+
+
+def _told_sizes(fit: Estimate, here: dict[str, Array], at_P: float) -> Any:
+    """Which sizes of equal loss the runs tell although not every parameter, (K,) bool."""
+    if fit.undetermined == fit.problem.law.free():
+        return np.zeros(here["N"].size, bool)
+    law: Any = fit.law
+    size = np.asarray(law.equivalent_N(**here, at_P=at_P))
+    known = np.isfinite(size)
+    there = here | {"N": np.where(known, size, here["N"]), "P": np.full_like(here["P"], at_P)}
+    return known & determined_changes(fit.problem, law, here, there)
 
 
 def _size_error(fit: Estimate, here: dict[str, Array], there: dict[str, Array]) -> Array:

@@ -68,6 +68,23 @@ def test_two_budgets_withhold_beta_and_give_k(budgets: scaling.Fit) -> None:
     assert "these runs do not determine E, B, beta" in repr(budgets)
 
 
+def test_two_budgets_tell_what_streams_are_worth(budgets: scaling.Fit) -> None:
+    told, ends = budgets.equivalent_N(N=1e9, P=4, D=[2e9, 2e10]), budgets.intervals().loc["k"]
+    for end in ("lower", "upper"):
+        worth = told[end].to_numpy() / 1e9
+        assert worth == pytest.approx(1 + ends[end] * np.log(4), rel=1e-3)
+    assert (budgets.verdict().streams.answer, budgets.verdict().law.answer) == ("yes", "cannot tell")
+
+
+def test_a_ladder_of_sizes_tells_no_other_size_of_equal_loss() -> None:
+    N, P = (v.ravel() for v in np.meshgrid(np.geomspace(1e8, 3e9, 4), [1.0, 2.0, 4.0]))
+    law = ParallelDataLaw(E=1.5, A=3e7, alpha=0.25, k=0.3, B=400.0, beta=0.28)
+    loss = law.predict(N=N, P=P, D=20 * N) * np.exp(2e-3 * np.random.default_rng(1).standard_normal(12))
+    fit = scaling.fit(ParallelDataLaw, {"N": N, "P": P, "D": 20 * N, "loss": loss}, SQUARES)
+    assert fit.status == Status.FLAT
+    assert fit.equivalent_N(N=1e9, P=4, D=2e10)[["lower", "upper"]].isna().all(axis=None)
+
+
 @pytest.mark.slow
 def test_what_is_given_holds() -> None:
     """Along the ladder, at ten times its largest N: 60 trials, the truth held in 95 of 100."""
