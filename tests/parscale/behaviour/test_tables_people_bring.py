@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,10 +57,9 @@ def test_checkpoints_are_noted_and_grouped(tmp_path: Path) -> None:
     text = run(fit_command, runs=path, law="chinchilla", out=str(tmp_path))
     assert "(column run_id) are correlated: 6 groups" in " ".join(text.split())
     assert "not independent: say" not in text
-    given = run(fit_command, runs=path, law="chinchilla", groups="run_id", out=str(tmp_path), json=True)
-    alone = run(fit_command, runs=path, law="chinchilla", groups="none", out=str(tmp_path), json=True)
-    noticed = run(fit_command, runs=path, law="chinchilla", out=str(tmp_path), json=True)
-    ends = [json.loads(body)["all"]["intervals"] for body in (given, noticed, alone)]
+    how: Any = {"runs": path, "law": "chinchilla", "objective": "least-squares", "json": True}
+    told = [run(fit_command, **how, out=str(tmp_path), groups=g) for g in ("run_id", None, "none")]
+    ends = [json.loads(body)["all"]["intervals"] for body in told]
     assert ends[0] == ends[1] != ends[2]
 
 
