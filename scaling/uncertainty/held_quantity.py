@@ -30,7 +30,6 @@ WHOLE, PARTS = (
 MEETS = 1e-5  # of the distance to the estimate: a row this near to its value has it
 LOOSE = 1e-7  # damping of the step that this is judged by
 ARRIVED = 2e-4  # of the threshold: a refit whose next step would gain less has arrived
-CRAWL = 10  # steps along kinks that together gain less than that have arrived too
 EXACT = 1e-9  # of the loss: residuals this small are rounding
 SOFT = 0.03  # of the noise: the width at which refits see narrow absolute deviations rounded off
 WIDER = (0.5, 0.15)  # of the noise: wider roundings that a refit follows first,
@@ -121,8 +120,7 @@ class Held:
         f, slope = problem.batch(rows).value(theta), np.full(rows.size, np.nan)
         arrived, damping = np.zeros(rows.size, bool), np.full(rows.size, 1e-6)
         going = np.flatnonzero(close)
-        before = f.copy()
-        for turn in range(1, 1 + (STEPS if going.size else 0)):
+        for _ in range(STEPS if going.size else 0):
             at, batch, goal = theta[going], rows[going], target[going]
             step = self._step(problem.batch(batch), at, goal - here[going], batch, damping[going])
             slope[going] = step.slope
@@ -134,10 +132,9 @@ class Held:
             kept = going[better]
             theta[kept], here[kept], f[kept] = trial[better], there[better], lower[better]
             damping[going] = np.where(better, np.maximum(0.2 * damping[going], 1e-10), 6 * damping[going])
-            stuck = damping[going] > 1e8  # at a kink no step is a fall, whatever the model says
-            if problem.objective.robust and turn % CRAWL == 0:
-                stuck |= before[going] - f[going] <= ARRIVED * self.allowed[batch]
-                before[going] = f[going]
+            stuck = (
+                damping[going] > 1e8
+            )  # at a kink no step is a fall, whatever the model of the objective says
             arrived[going] |= stuck & problem.objective.robust
             going = going[~(small | stuck)]
             if not going.size:
