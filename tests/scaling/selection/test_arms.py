@@ -68,6 +68,16 @@ def test_standard_errors_and_groups_are_those_of_the_fit():
     assert told.fit.grouping == "off"
 
 
+def test_a_row_of_weight_two_counts_as_two_rows():
+    table, how = runs(3e-3), {"reference": "old", "shared": ["E", "B", "alpha", "beta"], "groups": False}
+    counted = table.assign(count=np.arange(len(table)) % 2 + 1)
+    twice = table.loc[table.index.repeat(counted["count"])]
+    one = scaling.compare_arms("chinchilla", counted, "recipe_name", weights="count", **how)
+    two = scaling.compare_arms("chinchilla", twice, "recipe_name", **how)
+    assert one.gains.gain_N.iloc[0] == pytest.approx(two.gains.gain_N.iloc[0], rel=1e-6)
+    assert one.fit.aicc == pytest.approx(two.fit.aicc)
+
+
 def test_a_chosen_sharing_is_not_taken_for_known(found):
     """Intervals hold those of sharings that the runs hardly tell from the chosen one."""
     told = scaling.compare_arms(
