@@ -32,6 +32,7 @@ WARMUP = 2160  # steps, of the public curves
 FITTED = ("constant_24000", "cosine_24000", "wsdcon_9")  # what the published constants were fitted to
 SHARES = (0.25, 0.5, 0.75)
 PRINTED = ("L0", "A", "B", "alpha", "C", "beta", "gamma")
+MOST = 24  # runs of a sweep that are forecast, in an order by chance; those before one have ended
 OURS = ("laptop", "laptop-text", "extras", "recipe", "gpu", "gpu-recipe")
 
 
@@ -163,8 +164,8 @@ def training() -> pd.DataFrame:
         curves = {run: c for run, c in curves.items() if runs.loc[run, "status"] == "ok"}
         finals = {run: float(runs.loc[run, "loss"]) for run in curves}
         order = [*np.random.default_rng(0).permutation([*curves])]
-        for i, run in enumerate(order):
-            before = order[:i] if i >= 3 else order[1:4]
+        for i, run in enumerate(order[:MOST]):
+            before = order[:i] if i >= 3 else order[1:5]
             for share in SHARES:
                 rows.append(_alone(sweep, run, curves[run], share))
                 rows.append(_beside(sweep, run, [one for one in before if one != run], curves, finals, share))

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy import linalg
 
 from scaling.curves.curve_table import Curve
 from scaling.laws.base import Array
+from scaling.optimise.blas_threads import one_thread
 
 # What laws of curves miss beyond the curves they were fitted on, as standard deviations: a share of how far the forecast
 # loss is from what was fitted, and a share of the loss. Chosen on the 25M curves of Luo et al.; docs/coverage.md has
 # what they cover on others.
 DRIFT, FLOOR = 0.15, 0.002
 LENGTHS = 12  # tried, from one checkpoint's distance to the longest run
+LEAST_FREE = 4.0  # degrees of freedom that the variance is given at least
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 0.995)
 
 
@@ -53,36 +54,56 @@ def estimate_noise(curves: Sequence[Curve], residuals: Array, jacobian: Array) -
     """The noise that makes residuals (n,) likeliest; jacobian: of the law's predictions, (n, p)."""
     ends = np.cumsum([0, *(curve.steps.size for curve in curves)])
     rows = [slice(a, b) for a, b in pairwise(ends)]
-    Q = np.linalg.qr(jacobian / np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300))[0]
+    both = np.column_stack(
+        [residuals, np.linalg.qr(jacobian / np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300))[0]]
+    )
     spacing = float(np.median(np.concatenate([np.diff(curve.steps) for curve in curves])))
     longest = max(float(np.ptp(curve.steps)) for curve in curves)
-    best = (np.inf, 0.0, spacing, 0.0, 1.0)
-    for length in np.geomspace(spacing, longest, LENGTHS):
-        for share in SHARES:
-            if share == 0 and length > spacing:
-                continue
-            found = _restricted(curves, rows, residuals, Q, float(length), share)
-            if found[0] < best[0]:
-                best = (found[0], share, float(length), found[1], found[2])
-    return CorrelatedNoise(float(np.sqrt(best[3])), best[1], best[2], best[4])
+    best = (np.inf, CorrelatedNoise(0.0, 0.0, spacing, LEAST_FREE))
+    with one_thread():
+        for length in np.geomspace(spacing, longest, LENGTHS):
+            parts = [
+                _Rotated.of(curve, both[part], float(length))
+                for curve, part in zip(curves, rows, strict=True)
+            ]
+            for share in SHARES:
+                found = _restricted(parts, share, float(length))
+                best = found if found[0] < best[0] else best
+    return best[1]
 
 
-def _restricted(
-    curves: Sequence[Curve], rows: list[slice], r: Array, Q: Array, length: float, share: float
-) -> tuple[float, float, float]:
-    """-2 log of the restricted likelihood, the variance, and its degrees of freedom."""
+@dataclass(frozen=True, eq=False)
+class _Rotated:
+    """A run's residuals and design in the coordinates in which its covariance is diagonal at every share."""
+
+    roots: Array  # eigenvalues of the shared part in units of each checkpoint's own noise, (n,)
+    both: Array  # residuals and design, (n, 1 + p)
+    own: Array  # 1 / count
+    square: float  # sum of the squared shared correlations
+
+    @classmethod
+    def of(cls, curve: Curve, both: Array, length: float) -> _Rotated:
+        own = 1 / curve.counts
+        K = np.exp(-np.abs(np.subtract.outer(curve.steps, curve.steps)) / length)
+        roots, U = np.linalg.eigh(K / np.sqrt(np.outer(own, own)))
+        return cls(roots, U.T @ (both / np.sqrt(own)[:, None]), own, float((K * K).sum()))
+
+
+def _restricted(parts: Sequence[_Rotated], share: float, length: float) -> tuple[float, CorrelatedNoise]:
+    """-2 log of the restricted likelihood at a share and length, and the noise there."""
+    scale = np.concatenate([share * np.maximum(part.roots, 0) + (1 - share) + 1e-9 for part in parts])
+    white = np.concatenate([part.both for part in parts]) / np.sqrt(scale)[:, None]
+    r, Q = white[:, 0], white[:, 1:]
     n, p = Q.shape
-    logdet, white_r, white_Q, trace, square = 0.0, np.empty(n), np.empty((n, p)), 0.0, 0.0
-    for curve, part in zip(curves, rows, strict=True):
-        R = _correlation(curve, length, share)
-        root = np.linalg.cholesky(R)
-        both = linalg.solve_triangular(root, np.column_stack([r[part], Q[part]]), lower=True)
-        white_r[part], white_Q[part] = both[:, 0], both[:, 1:]
-        logdet += 2 * float(np.log(np.diag(root)).sum())
-        trace, square = trace + float(np.trace(R)), square + float((R * R).sum())
-    gram = white_Q.T @ white_Q
+    gram = Q.T @ Q
     gram[np.diag_indices(p)] += 1e-12 * np.trace(gram)
-    left = float(white_r @ white_r - white_r @ white_Q @ np.linalg.solve(gram, white_Q.T @ white_r))
+    left = float(r @ r - r @ Q @ np.linalg.solve(gram, Q.T @ r))
     variance = max(left, 1e-300) / max(n - p, 1)
+    own = np.concatenate([part.own for part in parts])
+    logdet = float(np.log(scale).sum() + np.log(own).sum())
     value = (n - p) * np.log(variance) + logdet + float(np.linalg.slogdet(gram)[1])
-    return value, variance, max(4.0, trace**2 / square)
+    trace = float((share + (1 - share) * own).sum())
+    shared = share**2 * sum(part.square for part in parts)
+    square = shared + float((2 * share * (1 - share) * own + ((1 - share) * own) ** 2).sum())
+    free = max(LEAST_FREE, trace**2 / square)
+    return value, CorrelatedNoise(float(np.sqrt(variance)), share, length, free)

@@ -16,6 +16,7 @@ import numpy as np
 from scaling.curves.schedule import Segments
 from scaling.laws.base import Array, Axis, Law, Range
 
+KEPT = 64  # kernels of a fit that are kept
 NEAR_ONE = 1e-4  # of beta from 1, where the integral's form has no number
 
 
@@ -35,11 +36,14 @@ class CurveLaw(Law):
     axes = ("point",)
     axis_rules: ClassVar[Mapping[str, Axis]] = {"point": Axis(more_is_better=None)}
     points: ClassVar[CurvePoints]
+    _known: ClassVar[
+        dict[tuple[float, ...], list[Array]]
+    ] = {}  # of the last kernels: terms and gradient share them
 
     @classmethod
     def bound(cls, points: CurvePoints) -> type[CurveLaw]:
         """The law of these points."""
-        return type(cls.__name__, (cls,), {"points": points, "__doc__": cls.__doc__})
+        return type(cls.__name__, (cls,), {"points": points, "_known": {}, "__doc__": cls.__doc__})
 
     @classmethod
     def memory(cls, rows: slice, segments: Segments, *eta: float) -> tuple[Array, list[Array]]:
@@ -80,9 +84,13 @@ class CurveLaw(Law):
     @classmethod
     def _memories(cls, eta: tuple[float, ...]) -> list[Array]:
         """M and its derivatives at all points, (n,) each, for one set of the kernel's parameters."""
-        made = [cls.memory(rows, segments, *eta) for rows, segments in cls.points.runs]
-        first = np.concatenate([m for m, _ in made])
-        return [first, *(np.concatenate(d) for d in zip(*(d for _, d in made), strict=True))]
+        if eta not in cls._known:
+            made = [cls.memory(rows, segments, *eta) for rows, segments in cls.points.runs]
+            if len(cls._known) >= KEPT:
+                cls._known.clear()
+            moves = (np.concatenate(d) for d in zip(*(d for _, d in made), strict=True))
+            cls._known[eta] = [np.concatenate([m for m, _ in made]), *moves]
+        return cls._known[eta]
 
     @classmethod
     def to_fields(cls, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:

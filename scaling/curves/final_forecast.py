@@ -50,7 +50,11 @@ class FinalForecasts(ResultTable):
     number = "{:.4g}"
 
     def cannot_win(self, chance: float = 0.02) -> list[str]:
-        """Runs in training whose forecast gives them less than this `chance` of the lowest final loss of all runs."""
+        """Runs in training whose forecast gives them less than this `chance` of the lowest final loss of their rivals.
+
+        Empty where nothing is forecast of the rest: a run that has not begun, or is too young, may still win, and is
+        no reason to end another.
+        """
         going = self.table[(self.table["state"] == "running") & (self.table["wins"] < chance)]
         return [str(run) for run in going.index]
 
@@ -60,6 +64,7 @@ def forecast_finals(
     planned: Mapping[str, Schedule],
     *,
     finals: Mapping[str, float] | None = None,
+    rivals: Mapping[str, Any] | None = None,
     level: float = 0.95,
     seed: int = 0,
     **columns: Any,
@@ -71,6 +76,7 @@ def forecast_finals(
     finals: validation losses of runs that ended. With three or more of them forecasts are of the validation loss
     (column of = "validation"), corrected by how far forecasts of up to 12 of these runs, the nearest in loss at the
     same share of their steps, were off. Without, they are of the training loss at the end, smoothed.
+    rivals: a label a run: those of one label compete, as the trials of a search do; all do unless told.
     level: of the intervals, of one run each. Seeded. Runs with fewer than 8 checkpoints after their warm-up, and runs
     that diverged, have no forecast and say why in `note`.
     """
@@ -85,7 +91,11 @@ def forecast_finals(
         if sample is not None:
             samples[run] = sample
     order = ["share", "step", "steps", "state", "now", "final", "lower", "upper", "wins", "of", "note"]
-    made = pd.DataFrame(rows).set_index("run").assign(wins=pd.Series(_wins(samples), dtype=np.float64))
+    made = (
+        pd.DataFrame(rows)
+        .set_index("run")
+        .assign(wins=pd.Series(_wins(samples, rivals or {}), dtype=np.float64))
+    )
     made = made.reindex(columns=order)
     return FinalForecasts(made, _verdict(made, level, trials), level)
 
@@ -283,12 +293,14 @@ def _read(table: Any, columns: Mapping[str, Any]) -> dict[str, Curve]:
     return curves_of(table, **columns) if len(table) else {}
 
 
-def _wins(samples: Mapping[str, Array]) -> dict[str, float]:
-    """The chance of each run to have the lowest final loss of all, runs taken as independent."""
-    if not samples:
-        return {}
-    best = np.stack(list(samples.values())).argmin(0)
-    return {run: float((best == i).mean()) for i, run in enumerate(samples)}
+def _wins(samples: Mapping[str, Array], rivals: Mapping[str, Any]) -> dict[str, float]:
+    """The chance of each run to have the lowest final loss of its rivals, runs taken as independent."""
+    found: dict[str, float] = {}
+    for label in {rivals.get(run) for run in samples}:
+        some = [run for run in samples if rivals.get(run) == label]
+        best = np.stack([samples[run] for run in some]).argmin(0)
+        found |= {run: float((best == i).mean()) for i, run in enumerate(some)}
+    return found
 
 
 def _verdict(table: pd.DataFrame, level: float, trials: _Trials) -> str:

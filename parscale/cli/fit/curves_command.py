@@ -57,8 +57,8 @@ def run(options: Options) -> str:
     from scaling.curves.curve_table import curves_of
 
     options.check_level()
-    columns = {"run": options.run, "loss": options.loss, "warmup": options.warmup}
-    curves = curves_of(narrowed(options.file, options.where), **columns)
+    rows = narrowed(options.file, options.where)
+    curves = curves_of(rows, run=options.run, loss=options.loss, warmup=options.warmup)
     fitted = [name.strip() for name in options.fit.split(",")] if options.fit else list(curves)
     laws = CURVE_LAWS if options.law == "both" else [options.law]
     fits = {law: fit_curves(curves, law, runs=fitted, level=options.level) for law in laws}
@@ -92,7 +92,7 @@ def narrowed(file: str, where: str | None) -> pd.DataFrame:
     table = load_table(path)
     for column, value in mapping(where, "--where").items():
         if column not in table:
-            raise ValueError(f"--where {where}: no column {column}; there are {', '.join(table)}")
+            raise ValueError(f"--where {where}: no column {column}; there are {', '.join(map(str, table))}")
         table = table[table[column].astype(str) == value]
         if table.empty:
             raise ValueError(f"--where {where}: no row of {path} has {column} {value}")
@@ -114,7 +114,7 @@ def _ahead(fits: list[CurveFit], others: dict[str, Curve], options: Options) -> 
         asked[options.at] = schedule, schedule.end, None
     rows: list[dict[str, Any]] = []
     for name, (schedule, end, seen) in asked.items():
-        made = forecast_curve(fits, schedule, end, options.level).iloc[0].to_dict()
+        made: dict[Any, Any] = forecast_curve(fits, schedule, end, options.level).iloc[0].to_dict()
         inside = (
             {} if seen is None else {"seen": seen, "inside": bool(made["lower"] <= seen <= made["upper"])}
         )

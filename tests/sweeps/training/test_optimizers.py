@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from sweeps.config.learning_rate import learning_rate_factor
 from sweeps.training.lightning_module import build_model
-from sweeps.training.optimizers import build_optimizer, learning_rate_factor, parameter_groups
+from sweeps.training.optimizers import build_optimizer, parameter_groups
 from tests.sweeps.planned_run import config
 
 pytest.importorskip("torch")
