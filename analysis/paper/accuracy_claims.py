@@ -135,5 +135,7 @@ def _streams(shifts: pd.DataFrame, tasks: str) -> Claim:
         f"{inside} of {of} models inside; mean excess in points, {told}",
         METHOD + "; Student's interval over the sizes and the sigmoid's own error",
         HOLDS if same else FALSE,
-        "" if same else "one model each, and P = 2 lies above P = 4: averages scatter by more than the six P = 1 models show",
+        ""
+        if same
+        else "one model each, and P = 2 lies above P = 4: averages scatter by more than the six P = 1 models show",
     )

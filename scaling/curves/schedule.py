@@ -17,6 +17,7 @@ from scaling.laws.base import Array
 from scaling.shown import shown
 
 SEGMENTS = 64  # in which the rate changes, at most: more are merged where it changes least
+PIECES = 24  # of a straight part in which the rate changes, at most
 WARM = 0.999  # of the peak: from the first knot that reaches it the warm-up is over
 
 
@@ -116,7 +117,8 @@ class Schedule:
     def segments(self) -> Segments:
         """Where the learning rate changes, in at most about SEGMENTS pieces."""
         keep = self._coarse()
-        at, lr, S = self.steps[keep], self.rates[keep], self._sums[keep]
+        at = _split(self.steps[keep], self.rates[keep])
+        lr, S = self.rate(at), self.total(at)
         changed = (np.diff(lr) != 0) & (np.diff(S) > 0)
         middle = np.where(
             np.diff(at) <= 1, lr[1:], (lr[1:] + lr[:-1]) / 2
@@ -136,6 +138,16 @@ class Schedule:
         return np.unique(
             np.concatenate([[0], cuts.clip(0, self.steps.size - 1), turns, [self.steps.size - 1]])
         )
+
+
+def _split(at: Array, lr: Array) -> Array:
+    """Steps of the knots and between them: a piece changes the rate by about a tenth, the laws take it as constant there."""
+    with np.errstate(divide="ignore"):
+        ratio = np.abs(np.diff(np.log(np.maximum(lr, 1e-300))))
+    pieces = np.clip(np.ceil(10 * ratio), 1, PIECES).astype(int)
+    pieces = np.where(np.diff(at) > 1, pieces, 1)
+    inside = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(at[:-1], at[1:], pieces, strict=True)]
+    return np.append(np.concatenate(inside), at[-1])
 
 
 def _jumps(at: Array, lr: Array) -> tuple[Array, Array]:
