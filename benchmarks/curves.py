@@ -1,6 +1,6 @@
 """Whole loss curves: published constants, forecasts of other schedules, and forecasts of runs in training, beside what came.
 
-    python -m benchmarks.curves [--part published schedules training simulated speed]
+    python -m benchmarks.curves [--part published schedules training simulated speed figure]
 
 Writes results/tables/curves_<part>.csv. Public curves: 25M and 100M models under nine schedules (Luo et al. 2025). Our own:
 every run with a whole curve in results/sweeps. About 4 minutes of CPU in all.
@@ -20,12 +20,15 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from analysis.output.figure_style import save_figure
 from scaling.curves.curve_fit import CURVE_LAWS, CurveFit, fit_curves, forecast_curve
 from scaling.curves.curve_laws import CurvePoints, MultiPowerLaw
 from scaling.curves.curve_table import Curve, curves_of
 from scaling.curves.final_forecast import forecast_end, forecast_finals
 from scaling.curves.schedule import Schedule
+from scaling.data.published_tables import published_file
 
+COMMAND = "python -m benchmarks.curves"
 OUT = Path("results/tables")
 SWEEPS = Path("results/sweeps")
 WARMUP = 2160  # steps, of the public curves
@@ -277,8 +280,23 @@ def speed() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def figure() -> pd.DataFrame:
+    """results/figures/loss_curves: the 25M curves, two fitted and seven forecast by the annealing law."""
+    curves = public(25)
+    fitted = ("constant_24000", "cosine_24000")
+    fit = fit_curves(curves, "annealing", runs=fitted)
+    drawn = fit.plot({name: curve for name, curve in curves.items() if name not in fitted})
+    save_figure(
+        drawn,
+        "results/figures/loss_curves",
+        command=f"{COMMAND} --part figure",
+        data=published_file("loss-curves").name,
+    )
+    return fit.table.reset_index()
+
+
 PARTS: dict[str, Callable[[], pd.DataFrame]] = {
-    "published": published, "schedules": schedules, "training": training, "simulated": simulated, "speed": speed,
+    "published": published, "schedules": schedules, "training": training, "simulated": simulated, "speed": speed, "figure": figure,
 }  # fmt: skip
 
 
@@ -309,7 +327,8 @@ def main() -> None:
     parser.add_argument("--part", nargs="+", choices=PARTS, default=[*PARTS])
     for part in parser.parse_args().part:
         begun, table = time.process_time(), PARTS[part]()
-        table.to_csv(OUT / f"curves_{part}.csv", index=False, float_format="%.6g")
+        if part != "figure":
+            table.to_csv(OUT / f"curves_{part}.csv", index=False, float_format="%.6g")
         print(
             f"{part}: {time.process_time() - begun:.0f} s of CPU\n{summary(part, table).round(4).to_string()}\n",
             flush=True,

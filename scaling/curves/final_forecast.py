@@ -77,7 +77,8 @@ def forecast_finals(
     (column of = "validation"), corrected by how far forecasts of up to 12 of these runs, the nearest in loss at the
     same share of their steps, were off. Without, they are of the training loss at the end, smoothed.
     rivals: a label a run: those of one label compete, as the trials of a search do; all do unless told.
-    level: of the intervals, of one run each. Seeded. Runs with fewer than 8 checkpoints after their warm-up, and runs
+    level: of the intervals, of one run each. seed: of the samples. columns: options of `curves_of` by name.
+    Runs with fewer than 8 checkpoints after their warm-up, and runs
     that diverged, have no forecast and say why in `note`.
     """
     check_level(level)

@@ -50,7 +50,7 @@ def final_losses(folder: Path, states: pd.DataFrame) -> FinalForecasts | None:
     return forecast_finals(some, planned, finals=finals, rivals=rivals, run="run_id", loss="train_loss")
 
 
-def lines(found: FinalForecasts, states: pd.DataFrame) -> list[str]:
+def forecast_lines(found: FinalForecasts, states: pd.DataFrame) -> list[str]:
     """A line a run in training, and which of them cannot win a search."""
     of: dict[Any, dict[Any, Any]] = states.set_index("run_id").to_dict("index")
     searched = list(states.attrs.get("searched", ()))

@@ -57,10 +57,14 @@ def run(options: Options) -> str | int:
 
 def _finals(folder: Path, frame: pd.DataFrame) -> list[str]:
     """What runs in training will end at, where their curves tell."""
-    from parscale.cli.train.final_losses import final_losses, lines
+    from parscale.cli.train.final_losses import final_losses, forecast_lines
 
     found = final_losses(folder, frame)
-    return [] if found is None else ["", "forecast of runs in training (95% intervals)", *lines(found, frame)]
+    return (
+        []
+        if found is None
+        else ["", "forecast of runs in training (95% intervals)", *forecast_lines(found, frame)]
+    )
 
 
 def states(folder: Path) -> pd.DataFrame:

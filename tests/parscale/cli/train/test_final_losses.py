@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from parscale.cli.train.final_losses import final_losses, lines
+from parscale.cli.train.final_losses import final_losses, forecast_lines
 from parscale.cli.train.status_command import states
 from sweeps.store.checksums import read_parquet, write_parquet
 
@@ -37,7 +37,7 @@ def test_a_run_in_training_is_forecast_with_those_that_ended(half):
     assert (row["state"], row["of"]) == ("running", "validation")
     assert row["share"] == pytest.approx(0.5, abs=0.01)
     assert row["lower"] < frame["loss"].iloc[0] < row["upper"]
-    assert "final validation loss" in lines(found, frame)[0]
+    assert "final validation loss" in forecast_lines(found, frame)[0]
 
 
 def test_nothing_is_forecast_where_no_run_is_in_training(half):
