@@ -296,8 +296,8 @@ def figure() -> pd.DataFrame:
 
 
 PARTS: dict[str, Callable[[], pd.DataFrame]] = {
-    "published": published, "schedules": schedules, "training": training, "simulated": simulated, "speed": speed, "figure": figure,
-}  # fmt: skip
+    part.__name__: part for part in (published, schedules, training, simulated, speed, figure)
+}
 
 
 def summary(part: str, table: pd.DataFrame) -> pd.DataFrame:

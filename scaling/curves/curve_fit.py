@@ -108,7 +108,8 @@ def forecast_curve(
     """The loss of a run under a schedule by one law or the mean of several: step, lr, loss, lower, upper.
 
     fits: of the same curves. steps: at which, (n,); the last one unless told. The interval, at `level`, is of a
-    checkpoint of one new run. How far laws differ counts as an error of its own. ValueError for steps that are not on the schedule.
+    checkpoint of one new run. How far laws differ counts as an error of its own.
+    ValueError for steps that are not on the schedule.
     """
     check_level(level)
     at = np.atleast_1d(np.asarray(schedule.end if steps is None else steps, dtype=np.float64))
