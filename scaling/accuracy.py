@@ -103,8 +103,9 @@ def accuracy_by_loss(
     table: a row a model, with the columns named by loss= (nats per token) and accuracy=. Accuracies above 1 are taken
     as per cent, all of them, and that is said. chance: of a guess, 0.25 for four choices, 0 for generated code;
     ceiling: of the best model. groups: rows that miss together, as in `scaling.fit`. level: of the intervals.
-    Accuracies below chance are named: no sigmoid with that floor describes them. Raises
-    ValueError for columns that are missing or no numbers, for accuracies below 0 or beyond the ceiling, and for a chance that is not from 0 to the ceiling.
+    Accuracies below chance are named: no sigmoid with that floor describes them. Raises ValueError for columns that
+    are missing or no numbers, for accuracies below 0 or beyond the ceiling, and for a chance that is not from 0 to
+    the ceiling.
     """
     check_level(level)
     if not 0 <= chance < ceiling <= 1:
