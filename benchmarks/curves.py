@@ -35,7 +35,7 @@ WARMUP = 2160  # steps, of the public curves
 FITTED = ("constant_24000", "cosine_24000", "wsdcon_9")  # what the published constants were fitted to
 SHARES = (0.25, 0.5, 0.75)
 PRINTED = ("L0", "A", "B", "alpha", "C", "beta", "gamma")
-MOST = 12  # runs of a sweep that are forecast, in an order by chance; those before one have ended
+MOST = 24  # runs of a sweep that are forecast, in an order by chance; those before one have ended
 OURS = ("laptop", "laptop-text", "extras", "recipe", "gpu", "gpu-recipe")
 
 

@@ -21,6 +21,7 @@ from scaling.curves.correlated_noise import DRIFT, FLOOR
 from scaling.curves.curve_table import Curve, curves_of
 from scaling.curves.schedule import Schedule
 from scaling.laws.base import Array
+from scaling.optimise.blas_threads import one_thread
 from scaling.result_table import ResultTable
 from scaling.uncertainty.interval_methods import check_level
 
@@ -106,7 +107,8 @@ def forecast_end(curve: Curve, schedule: Schedule, seed: int = 0, draws: int = D
     seen = curve.after_warmup().condensed(POINTS)
     if seen.steps.size < LEAST:
         return None
-    return _Sampler(seen, schedule).sample(np.random.default_rng(seed), draws)
+    with one_thread():
+        return _Sampler(seen, schedule).sample(np.random.default_rng(seed), draws)
 
 
 class _Sampler:
