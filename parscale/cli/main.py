@@ -34,6 +34,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "compare": "Rank laws on the same runs",
         "backtest": "Fit the small runs, predict the large ones",
         "forecast": "Forecast larger runs, with intervals that hold beyond the runs",
+        "curves": "Fit whole loss curves and forecast other learning-rate schedules",
+        "accuracy": "From loss to accuracy: a sigmoid with its floor at chance",
         "score": "Score a registered forecast once the runs are there",
     },
     "decide": {

@@ -106,6 +106,42 @@ TABLES = {
         "nanochat, experiment log of January 2026 (karpathy/nanochat)",
         "MIT",
     ),
+    "loss-curves": (
+        "tables/loss_curves.csv",
+        "run, step, learning rate, loss: 25M and 100M models under nine learning-rate schedules",
+        "Luo et al. 2025, arXiv 2503.12811 (thu-yao-01-luo/MultiPowerLaw)",
+        "MIT",
+    ),
+    "loss-curve-constants": (
+        "tables/loss_curve_constants.csv",
+        "constants of the multi-power law as printed, with the errors on six schedules not fitted",
+        "Luo et al. 2025, arXiv 2503.12811 (README of its repository)",
+        CITED,
+    ),
+    "loss-accuracy": (
+        "tables/loss_and_accuracy.csv",
+        "losses of the 48 runs beside the averages of Tables 2 and 3, per cent",
+        f"{PAPER}, Tables 2 and 3; losses as in `losses`",
+        "CC-BY-4.0",
+    ),
+    "loops-printed": (
+        "tables/loops_printed_losses.csv",
+        "six losses that were printed of looped models",
+        "Schwethelm et al. 2026, arXiv 2604.21106, Tables 5 and 10",
+        CITED,
+    ),
+    "loops-inference": (
+        "tables/loops_at_inference.csv",
+        "bits per byte by recurrences at inference of models trained with others",
+        "looped nanochat, experiment log of February 2026 (kschwethelm/looped_nanochat)",
+        "MIT",
+    ),
+    "loops-isoflop": (
+        "tables/loops_isoflop.csv",
+        "bits per byte by recurrences at equal training FLOPs",
+        "looped nanochat, experiment log of February 2026 (kschwethelm/looped_nanochat)",
+        "MIT",
+    ),
     "chinchilla": ("runs/chinchilla_kyo.csv", "N, D, loss", "kyo-takano/chinchilla", "Apache-2.0"),
     "olmo-ladder": (
         "runs/olmo_ladder_c4.csv",

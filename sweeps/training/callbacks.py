@@ -17,6 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from sweeps.config.execution import Execution
 from sweeps.config.run import RunConfig
 from sweeps.corpora.corpus import Corpus
+from sweeps.store.curve_files import SO_FAR, write_curve
 from sweeps.training import snapshots
 from sweeps.training.evaluate import Evaluation, evaluate_corpus
 from sweeps.training.lightning_module import ParScaleModule
@@ -42,6 +43,7 @@ class Watch(Callback):
         self.interrupted = False
         self.started = self.last_snapshot = time.monotonic()
         self.last_report = -math.inf
+        self.written = 0  # points of the curve that `parscale status` can read
         self.before_s = 0.0  # training time of earlier sessions
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
@@ -103,6 +105,9 @@ class Watch(Callback):
         if self.progress is None or (now - self.last_report < self.execution.report_seconds):
             return
         self.last_report = now
+        if len(module.history.points) > self.written:
+            self.written = len(module.history.points)
+            write_curve(self.run.run_id, module.history.points, self.folder / SO_FAR)
         done = (step - self.first_step) * self.run.batch_tokens
         speed = done / max(now - self.started, 1e-9)
         left = (self.run.steps - step) * self.run.batch_tokens / max(speed, 1e-9)

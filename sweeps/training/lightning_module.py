@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sweeps.checkpoint import released_format
+from sweeps.config.learning_rate import learning_rate_factor
 from sweeps.config.model import ADDED
 from sweeps.config.run import RunConfig
 from sweeps.corpora.mixture import MixedWindows
@@ -28,7 +29,7 @@ from sweeps.model.stream_initialisation import quiet_streams, reparameterise
 from sweeps.training import strategies
 from sweeps.training.compiling import compile_if_possible
 from sweeps.training.evaluate import Evaluation
-from sweeps.training.optimizers import build_optimizer, learning_rate_factor
+from sweeps.training.optimizers import build_optimizer
 from sweeps.training.task_evaluation import pooled
 
 QUIET_ROWS, QUIET_TOKENS = 16, 512  # of text that a quiet start is fitted to; its scores are (T, T) a head

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -15,23 +14,6 @@ from sweeps.config.run import RunConfig
 from sweeps.model.blocks import is_extra
 from sweeps.training.muon import StackedMuon
 from sweeps.training.strategies import is_sharded
-
-
-def learning_rate_factor(run: RunConfig, step: int) -> float:
-    """The learning rate of optimiser step `step` (from 0), in units of the peak.
-
-    A linear rise over the warm-up, then cosine or linear decay to `final_lr`, or (wsd) the peak
-    until the last `decay_share` of the steps and a linear decay over those.
-    """
-    warm = max(1, round(run.warmup * run.steps))
-    if step < warm:
-        return (step + 1) / warm
-    start = warm if run.schedule != "wsd" else max(warm, round((1 - run.decay_share) * run.steps))
-    if step < start:
-        return 1.0
-    share = (step + 1 - start) / max(1, run.steps - start)
-    left = 0.5 * (1 + math.cos(math.pi * share)) if run.schedule == "cosine" else 1 - share
-    return run.final_lr + (1 - run.final_lr) * left
 
 
 def parameter_groups(model: nn.Module, run: RunConfig) -> dict[str, list[tuple[str, nn.Parameter]]]:

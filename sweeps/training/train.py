@@ -16,7 +16,6 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
-from scaling.data.atomic_files import replacing
 from sweeps.checkpoint import parents, released_format
 from sweeps.checkpoint.stream_bank import save_apart
 from sweeps.config.execution import DEFAULT, Execution
@@ -26,6 +25,7 @@ from sweeps.corpora.corpus import Corpus
 from sweeps.driver import ranks
 from sweeps.model.parscale import ParScaleLM
 from sweeps.store.checksums import write_text
+from sweeps.store.curve_files import write_curve
 from sweeps.training import snapshots
 from sweeps.training.callbacks import Progress, Watch
 from sweeps.training.interrupt import Interrupted
@@ -136,17 +136,7 @@ def silent_lightning() -> Iterator[None]:
 
 def write_results(run: RunConfig, module: ParScaleModule, corpus: Corpus, folder: Path) -> None:
     """Curve and per-domain losses of a run that has ended."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    points = module.history.points
-    names = list(dict.fromkeys(name for point in points for name in point))
-    columns: dict[str, pa.Array] = {"run_id": pa.array([run.run_id] * len(points), pa.string())}
-    for name in names:
-        kind = pa.int64() if name in ("step", "tokens") else pa.float64()
-        columns[name] = pa.array([point.get(name) for point in points], kind)
-    with replacing(folder / "curve.parquet") as temporary:
-        pq.write_table(pa.table(columns), temporary)
+    write_curve(run.run_id, module.history.points, folder / "curve.parquet")
     by_domain = [
         {
             "run_id": run.run_id,

@@ -48,11 +48,23 @@ def run(options: Options) -> str | int:
         return 0
     for run in frame[frame["error"] != ""].to_dict("records"):
         print(f"{run['size']} P={run['P']} seed {run['seed']}: {run['error']}")
-    for line in _shares_of_mixtures(frame):
+    for line in [*_shares_of_mixtures(frame), *_finals(folder, frame)]:
         print(line)
     counts = frame["state"].value_counts()
     print(f"{len(frame)} runs: {', '.join(f'{count} {state}' for state, count in counts.items())}")
     return 0
+
+
+def _finals(folder: Path, frame: pd.DataFrame) -> list[str]:
+    """What runs in training will end at, where their curves tell."""
+    from parscale.cli.train.final_losses import final_losses, forecast_lines
+
+    found = final_losses(folder, frame)
+    return (
+        []
+        if found is None
+        else ["", "forecast of runs in training (95% intervals)", *forecast_lines(found, frame)]
+    )
 
 
 def states(folder: Path) -> pd.DataFrame:
