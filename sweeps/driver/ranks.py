@@ -193,5 +193,5 @@ def _free_port() -> int:
 
 def _error(sent: dict[str, Any]) -> Exception:
     if sent["errno"]:
-        return OSError(sent["errno"], sent["text"])
+        return OSError(sent["errno"], sent["text"], *([sent["place"]] if sent["place"] else []))
     return RuntimeError(f"{sent['kind']}: {sent['text']}")

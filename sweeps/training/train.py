@@ -33,7 +33,7 @@ from sweeps.training.lightning_module import ParScaleModule, build_model
 from sweeps.training.loggers import loggers_of
 from sweeps.training.peak_memory import reset_peak_memory
 from sweeps.training.row import row_of
-from sweeps.training.strategies import rank, strategy_of, whole_model
+from sweeps.training.strategies import OneFile, Sharded, rank, strategy_of, whole_model
 
 PRECISION = {"float32": "32-true", "bf16": "bf16-mixed"}
 
@@ -95,12 +95,14 @@ def save_run_model(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: P
 
 
 def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -> L.Trainer:
+    strategy = strategy_of(execution)
+    written = [] if isinstance(strategy, Sharded) else [OneFile()]
     return L.Trainer(
         accelerator=execution.accelerator,
         devices=execution.devices,
         num_nodes=execution.num_nodes,
-        strategy=strategy_of(execution),
-        plugins=[LightningEnvironment()],  # never Slurm's: requeueing is the launcher's
+        strategy=strategy,
+        plugins=[LightningEnvironment(), *written],  # never Slurm's: requeueing is the launcher's
         precision=PRECISION[run.precision],  # type: ignore[arg-type]
         max_steps=run.steps,
         max_epochs=-1,

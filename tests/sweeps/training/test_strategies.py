@@ -138,3 +138,21 @@ def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
         second.join()
     assert killed
     assert_same(row, tmp_path / "run", alone)
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_under_another_strategy(corpus, alone, tmp_path):
+    """One device, then two shards, then two copies, then one device: each from the snapshot before."""
+    ways = [ONE, *(replace(ONE, devices=2, strategy=name) for name in ("fsdp2", "ddp"))]
+    for execution, step in zip(ways, (4, 8, 12), strict=True):
+        seen = []
+        with pytest.raises(Interrupted):
+            train(
+                config(corpus),
+                tmp_path,
+                execution=execution,
+                progress=seen.append,
+                stop=lambda seen=seen, step=step: bool(seen) and seen[-1]["step"] >= step,
+            )
+    assert sorted(path.is_dir() for path in tmp_path.glob("step-*.ckpt")) == [False, True]
+    assert_same(train(config(corpus), tmp_path, execution=ONE), tmp_path, alone)
