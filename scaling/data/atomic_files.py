@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 SEAL = b"sha256 "  # what a parquet file's own checksum begins with
-PIECE = 1 << 20  # bytes read at a time
+PIECE = 1 << 20  # bytes read at a time, and that a disk is asked to take to hear why it took no more
 
 
 @contextmanager
@@ -28,11 +29,39 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
                 os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.filename == str(temporary):
+        if error.errno and error.filename in (None, str(temporary)):  # None: a write or a sync failed
             error.filename = str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_full_disk(folder: Path) -> Iterator[None]:
+    """Where writing into `folder` fails without a word on where, raise the disk's OSError with the folder in it.
+
+    Libraries say of a full disk that a position is unexpected, or give its error without a place.
+    """
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "filename", None) is None:
+            _write_a_piece(folder, error)
+        raise
+
+
+def _write_a_piece(folder: Path, why: Exception) -> None:
+    """OSError that names the folder if it takes no piece more, or is not there."""
+    trial = folder / f".{uuid.uuid4().hex}.tmp"
+    try:
+        with trial.open("wb") as file:
+            file.write(bytes(PIECE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from why
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scaling.data.atomic_files import naming_full_disk
 from sweeps.checkpoint import parents
 from sweeps.config.run import RunConfig
 from sweeps.corpora import building, sealing, tokens
@@ -125,7 +126,9 @@ class _Wanted:
                 drop_many=self.drop_many,
                 remedy=f"{command} --drop-many builds it",
             )
-            building.build(order, self.say)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with naming_full_disk(folder.parent):
+                building.build(order, self.say)
         return folder
 
     def _sealed(self, source: TokenShards) -> Path:

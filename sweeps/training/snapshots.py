@@ -9,9 +9,7 @@ import hashlib
 import os
 import re
 import shutil
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,6 @@ from sweeps.store.checksums import set_aside
 
 NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.ckpt")
 KEPT = 2
-TRIAL = 1 << 20  # bytes that a disk is asked to take, to hear why it did not take a snapshot
 
 
 class SnapshotError(ValueError):
@@ -51,33 +48,6 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def naming_full_disk(path: Path) -> Iterator[None]:
-    """Where a snapshot cannot be written, raise the disk's own OSError, with the snapshot's folder in it.
-
-    Torch says of a full disk that a position is unexpected, and with several ranks that a checkpoint failed.
-    """
-    from torch.distributed.checkpoint.api import CheckpointException
-
-    try:
-        yield
-    except (RuntimeError, CheckpointException) as error:
-        try:
-            _try_to_write(path.parent)
-        except OSError as full:
-            raise OSError(full.errno, full.strerror, str(path.parent)) from error
-        raise SnapshotError(f"{path} could not be written: {error}") from error
-
-
-def _try_to_write(folder: Path) -> None:
-    trial = folder / f".{uuid.uuid4().hex}.tmp"
-    try:
-        trial.write_bytes(bytes(TRIAL))
-        sync(trial)
-    finally:
-        trial.unlink(missing_ok=True)
 
 
 def publish(temporary: Path, step: int) -> Path:

@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -25,10 +26,10 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.optim import Optimizer
 
+from scaling.data.atomic_files import naming_full_disk
 from sweeps.config.execution import Execution
 from sweeps.model.parscale import ParScaleLM
 from sweeps.model.stream_initialisation import network_width, reparameterise
-from sweeps.training.snapshots import naming_full_disk
 
 OPTIMIZER = "optimizer_0"  # what Lightning calls the optimiser's state in a folder
 
@@ -47,7 +48,7 @@ class OneFile(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a file."""
-        with naming_full_disk(Path(path)), Path(path).open("wb") as file:
+        with naming_full_disk(Path(path).parent), Path(path).open("wb") as file:
             torch.save(checkpoint, file)
 
     def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
@@ -77,8 +78,11 @@ class Sharded(ModelParallelStrategy):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any = None) -> None:
         """Write a folder."""
-        with naming_full_disk(Path(filepath)):
-            super().save_checkpoint(checkpoint, filepath, storage_options)
+        with naming_full_disk(Path(filepath).parent):
+            try:
+                super().save_checkpoint(checkpoint, filepath, storage_options)
+            except CheckpointException as error:  # no Exception, and it hides the ranks' own
+                raise RuntimeError(f"{filepath} could not be written: {error}") from error
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
         """Read a folder of any number of ranks, or this rank's share of a file."""
