@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from analysis.costs.hardware import A100, Hardware, checked_hardware
-from scaling.accounting import Shape, training_flops, training_memory_bytes
+from scaling.accounting import Shape, training_flops, training_memory
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,14 @@ def training_cost(
         if not value >= 1:
             raise ValueError(f"{name} is {value!r}; give a number of at least 1")
     flops = training_flops(shape, D, seq_len) * (4 / 3 if checkpointing else 1)
-    memory = training_memory_bytes(shape, batch, seq_len, checkpointing=checkpointing, shards=devices)
+    memory = training_memory(
+        shape,
+        seq_len,
+        batch,
+        activation_bytes=4 if dtype == "float32" else 2,
+        recompute_every=int(checkpointing),
+        shards=devices,
+    ).of(batch)
     seconds = flops / (checked_hardware(hardware).reached_flops(dtype) * devices)
     return TrainingCost(shape.P, shape.N, float(D), checkpointing, flops, memory, seconds)
 

@@ -70,7 +70,7 @@ class ParScaleModule(L.LightningModule):
     def configure_model(self) -> None:
         """Under FSDP2, which brings a mesh of devices: shard the model over it."""
         if self._device_mesh is not None and not strategies.is_sharded(self.model):
-            strategies.shard(self.model, self._device_mesh["data_parallel"])
+            strategies.shard(self.model, self._device_mesh["data_parallel"], self.run)
 
     def train_dataloader(self) -> Iterator[Tensor]:
         """(B, T + 1) token ids, ~id where not learnt, by micro-batches, from the step the run has reached."""

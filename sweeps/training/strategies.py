@@ -24,10 +24,12 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.fsdp import FSDPModule
 from torch.optim import Optimizer
 
 from scaling.data.atomic_files import naming_full_disk
 from sweeps.config.execution import Execution
+from sweeps.config.run import RunConfig
 from sweeps.model.parscale import ParScaleLM
 from sweeps.model.stream_initialisation import network_width, reparameterise
 
@@ -65,6 +67,17 @@ class OneFile(TorchCheckpointIO):
 
 class Sharded(ModelParallelStrategy):
     """FSDP2. A snapshot is written by all ranks, each its share; one of another strategy is shared out."""
+
+    @contextmanager
+    def block_backward_sync(self) -> Iterator[None]:
+        """Within a step each rank adds up its own gradients, whole: they are summed and shared out at its end."""
+        assert self.model is not None
+        (network,) = (part for part in self.model.children() if isinstance(part, FSDPModule))
+        network.set_requires_gradient_sync(False)
+        try:
+            yield
+        finally:
+            network.set_requires_gradient_sync(True)
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """This rank's share, left on its device: the writer fetches one tensor after another."""
@@ -113,13 +126,30 @@ def _renamed(state: dict[str, Any], names: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def shard(model: ParScaleLM, mesh: Any) -> None:
-    """FSDP2: one group of parameters a block, another for embedding, last norm and aggregation."""
-    from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+def begins_sharded(run: RunConfig, execution: Execution) -> bool:
+    """Whether no rank needs to hold the whole model before it is shared out: it is drawn from a seed alone."""
+    sharded = execution.ranks > 1 and execution.strategy == "fsdp2"
+    return sharded and not run.parent and not run.prefix_mlp
 
+
+def shard(model: ParScaleLM, mesh: Any, run: RunConfig) -> None:
+    """FSDP2: one group of parameters a block, another for embedding, last norm and aggregation.
+
+    In bf16 weights are gathered in bfloat16, kept and their gradients summed in float32; the residual stream
+    is float32, as it is under autocast. A model on the meta device gets its shares of what the seed draws.
+    """
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+
+    narrow = torch.bfloat16 if run.precision == "bf16" else None
+    policy = MixedPrecisionPolicy(narrow, torch.float32, cast_forward_inputs=False)
     for block in model.model.layers:
-        fully_shard(block, mesh=mesh)
-    fully_shard(model, mesh=mesh)
+        fully_shard(block, mesh=mesh, mp_policy=policy)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+    model.model.embed_tokens.register_forward_hook(lambda _, __, embedded: embedded.float())
+    if model.head.is_meta:
+        model.to_empty(device=mesh.device_type)
+        torch.manual_seed(run.seed)
+        model.initialise()
     for method in ("loss", "stream_summary"):  # entered without forward(): weights are gathered there too
         register_fsdp_forward_method(model, method)
 

@@ -7,7 +7,7 @@ import logging
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +33,7 @@ from sweeps.training.lightning_module import ParScaleModule, build_model
 from sweeps.training.loggers import loggers_of
 from sweeps.training.peak_memory import reset_peak_memory
 from sweeps.training.row import row_of
-from sweeps.training.strategies import OneFile, Sharded, rank, strategy_of, whole_model
+from sweeps.training.strategies import OneFile, Sharded, begins_sharded, rank, strategy_of, whole_model
 
 PRECISION = {"float32": "32-true", "bf16": "bf16-mixed"}
 
@@ -65,7 +65,9 @@ def train(
     base = parents.of(run, folder.parent) if run.parent else None
     corpus = corpora.open_for(parents.with_tokenizer(run, base), say)
     windows = corpora.windows_of(run, corpus)
-    module = ParScaleModule(run, build_model(run, base, windows), windows)
+    with torch.device("meta") if begins_sharded(run, execution) else nullcontext():
+        model = build_model(run, base, windows)
+    module = ParScaleModule(run, model, windows)
     module.model.gradient_checkpointing = execution.gradient_checkpointing
     watch = Watch(run, folder, corpus, execution, stop)
     watch.progress = progress

@@ -197,6 +197,9 @@ class SweepOptions(LaunchOptions, RunOptions):
     num_nodes: str | None = option(None, "slurm: nodes of one run, each with as many devices", metavar="N")
     strategy: str | None = option(None, "ddp (default): a whole model a device; fsdp2: a share of it")
     gradient_checkpointing: bool = switch("less memory, a forward pass more a step")
+    recompute_every: str | None = option(
+        None, "gradient checkpointing of every Nth block alone: less of either", metavar="N"
+    )
     memory: str | None = option(
         None, "of a device, e.g. 80GB: accumulate gradients over as few micro-batches as fit", metavar="SIZE"
     )
@@ -219,7 +222,7 @@ class SweepOptions(LaunchOptions, RunOptions):
         return Execution(
             devices=count(self.devices, "--devices") or 1,
             num_nodes=nodes,
-            gradient_checkpointing=self.gradient_checkpointing,
+            gradient_checkpointing=count(self.recompute_every, "--recompute-every") or int(self.gradient_checkpointing),
             strategy=one_of(self.strategy, "--strategy", ("ddp", "fsdp2")) or DEFAULT.strategy,
             loggers=",".join(loggers),
             accelerator=accelerator,

@@ -7,12 +7,16 @@ from multiprocessing import forkserver
 
 import psutil
 import pytest
+import torch
+import torch.distributed as dist
 
 from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.driver import ranks
 from sweeps.driver.clusters.node_mailbox import VARIABLE, NodeMailbox
 from sweeps.driver.ranks import serve_node
+from sweeps.training import strategies
 from sweeps.training.interrupt import Interrupted
+from sweeps.training.lightning_module import build_model
 from sweeps.training.snapshots import step_of
 from sweeps.training.train import train
 from tests.sweeps import small_run
@@ -42,6 +46,44 @@ def assert_same(row, folder, alone):
     ours = load_checkpoint(folder).state_dict()
     assert ours.keys() == alone[1].keys()
     assert max(float((ours[name] - value).abs().max()) for name, value in alone[1].items()) < 1e-3
+
+
+@pytest.fixture
+def mesh():
+    """A mesh of this process alone."""
+    from torch.distributed.device_mesh import init_device_mesh
+
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield init_device_mesh("cpu", (1,))
+    dist.destroy_process_group()
+
+
+def test_a_sharded_model_is_drawn_as_a_whole_one_and_gathered_in_bfloat16(mesh):
+    run = config("corpus", precision="bf16")
+    whole = build_model(run)
+    with torch.device("meta"):
+        model = build_model(run)
+    strategies.shard(model, mesh, run)
+    for ours, theirs in zip(model.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(ours.full_tensor(), theirs)
+    seen, block = [], model.model.layers[1]
+    block.register_forward_pre_hook(
+        lambda block, args: seen.extend([args[0].dtype, block.mlp.up_proj.weight.dtype])
+    )
+    ids = torch.arange(32).view(2, 16)
+    strategy = strategies.Sharded(data_parallel_size=1, tensor_parallel_size=1)
+    strategy.model = torch.nn.ModuleList([model])  # as Lightning wraps it
+    with torch.autocast("cpu", torch.bfloat16):
+        with strategy.block_backward_sync():
+            model.loss(ids, ids).backward()
+        assert all(parameter.grad is None for parameter in model.parameters())
+        for network in (model, whole, whole):
+            network.loss(ids, ids).backward()
+    assert seen == [torch.float32, torch.bfloat16] * 2  # the residual stream, and a weight
+    ours, theirs = model.model.layers[0].mlp, whole.model.layers[0].mlp
+    gradient, wanted = ours.up_proj.weight.grad.full_tensor(), theirs.up_proj.weight.grad
+    assert gradient.dtype == torch.float32
+    assert float((gradient - wanted).norm() / wanted.norm()) < 0.02
 
 
 @pytest.mark.slow
