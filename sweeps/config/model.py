@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 from scaling.accounting import Shape, forward_flops_per_token
 from sweeps.config.validation import check_types
@@ -44,7 +45,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _check(self)
 
-    @property
+    @cached_property
     def N(self) -> int:
         """Non-embedding parameters, ParScale's own, query-key norms and every expert included."""
         qk = 2 * self.head_size * self.layers if self.qk_norm else 0
@@ -96,7 +97,7 @@ class ModelConfig:
         router = 2.0 * self.P * self.depth * self.width * self.experts
         return forward_flops_per_token(chosen, seq_len) + keys + router
 
-    @property
+    @cached_property
     def shape(self) -> Shape:
         """The integers `scaling.accounting` counts with; of a mixture, one expert's."""
         return Shape(**{field.name: getattr(self, field.name) for field in fields(Shape)})

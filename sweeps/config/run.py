@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 
 from sweeps.config.model import ModelConfig
 from sweeps.config.validation import check_names, check_types
@@ -123,6 +124,17 @@ class RunConfig:
         """The same run, carried out as the other one is."""
         return replace(self, **{name: getattr(other, name) for name in CARRIED_OUT})
 
+    def check_shared(self, ranks: int) -> None:
+        """ValueError where so many devices cannot each take an equal part of every micro-batch."""
+        if self.batch % (ranks * self.accumulate):
+            own = self.batch // self.accumulate
+            fit = ", ".join(str(n) for n in range(1, own + 1) if own % n == 0)
+            split = f" in {self.accumulate} micro-batches" if self.accumulate > 1 else ""
+            raise ValueError(
+                f"batch={self.batch}{split} of {self.size} P={self.model.P} does not divide by {ranks} devices; "
+                f"{fit} would do"
+            )
+
     @property
     def run_id(self) -> str:
         """The first 16 hex digits of the SHA-256 of the canonical JSON of every field.
@@ -147,8 +159,15 @@ class RunConfig:
         if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
             raise ValueError("not a run configuration: expected a JSON object with a `model` object")
         check_names(cls, values)
-        check_names(ModelConfig, values["model"])
-        return cls(**{**values, "model": ModelConfig(**values["model"])})
+        return cls(**{**values, "model": _model_of(json.dumps(values["model"]))})
+
+
+@cache
+def _model_of(text: str) -> ModelConfig:
+    """A model from its JSON, made once: the runs of a sweep have few."""
+    values = json.loads(text)
+    check_names(ModelConfig, values)
+    return ModelConfig(**values)
 
 
 def _check(config: RunConfig) -> None:

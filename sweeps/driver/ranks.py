@@ -42,10 +42,7 @@ def train_on_devices(
     report: Any,
 ) -> dict[str, Any]:
     """`sweeps.training.train.train` on `execution.ranks` devices; a rank's death starts all again."""
-    if run.batch % (execution.ranks * run.accumulate):
-        raise ValueError(
-            f"batch={run.batch} does not divide by {execution.ranks} devices x {run.accumulate} micro-batches"
-        )
+    run.check_shared(execution.ranks)
     from sweeps.training import snapshots
 
     reached, deaths, last_death = 0, 0, -1

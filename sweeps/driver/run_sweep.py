@@ -87,6 +87,8 @@ def run_sweep(
     console = console or Console()
     chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher
     share_out(workers, len(configs))
+    for config in configs:
+        config.check_shared(execution.ranks)
     chosen.share(
         workers, len(configs), execution
     )  # a cluster that is not there is refused before anything is written

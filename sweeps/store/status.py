@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -83,14 +84,14 @@ class Observer:
             ended = run_id in finished
             known = self._still.get((run_id, ended)) if ended or run_id not in begun else None
             if known is None:
-                known = self._one(run_id, config, ended)
+                noted = self.store.noted(run_id) if run_id in begun else {}
+                known = self._one(run_id, config, ended, noted)
                 if ended or run_id not in begun:
                     self._still[run_id, ended] = known
             found.append(known)
         return found
 
-    def _one(self, run_id: str, config: RunConfig, finished: bool) -> RunStatus:
-        noted = self.store.noted(run_id)
+    def _one(self, run_id: str, config: RunConfig, finished: bool, noted: dict[str, Any]) -> RunStatus:
         state = str(noted.get("state", "pending"))
         row = self.store.outcome(run_id) if finished else {}
         if finished:  # the row says how: what was noted beside the weights may be gone with them

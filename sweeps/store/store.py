@@ -100,9 +100,14 @@ class Store:
     def config(self, run_id: str) -> RunConfig:
         """One recorded configuration."""
         path = self.folder / "configs" / f"{run_id}.json"
-        published = None if path.exists() else self._in_table("config").get(run_id)
         try:
-            return RunConfig.from_json(published or path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            text = self._in_table("config").get(run_id)
+            if not text:
+                raise
+        try:
+            return RunConfig.from_json(text)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {error}; remove it, or plan the sweep in a new folder") from None
 

@@ -43,6 +43,8 @@ def run(options: Options) -> int:
     low = place == "local" and any(run.precision == "bf16" for run in configs)
     if low and slow_bfloat16(execution):
         print(SLOW)
+    for run in configs:
+        run.check_shared(execution.ranks)
     if memory and not options.dry_run:
         configs = all_fitted(configs, execution, memory)
     return (plan if options.dry_run else train_grid)(grid, configs, folder, options)
