@@ -127,6 +127,16 @@ class Scene:
         pd.testing.assert_frame_equal(*tables, check_exact=True)
         self.say(f"{len(tables[0])} rows are equal, to the bit, to those of an undisturbed sweep")
 
+    def close_to(self, run: str) -> None:
+        """Hold a run on several devices against the same on one: their sums are rounded otherwise."""
+        alone = self.cluster.folder / f"{self.name}-alone"
+        self.drive(run, out=alone)
+        self.drivers[-1].communicate()
+        losses = [pd.read_parquet(folder / "runs.parquet")["loss"].item() for folder in (self.out, alone)]
+        self.say(f"its loss is {losses[0]:.7f}, on one device {losses[1]:.7f}")
+        if abs(losses[0] - losses[1]) > 1e-4:
+            raise RuntimeError(f"{self.name}: the losses are {losses}")
+
     def element_logs(self) -> str:
         """What the elements wrote, the lines on being stopped and going on."""
         texts = [path.read_text() for path in sorted(self.out.glob("checkpoints/slurm/*.log"))]
@@ -188,6 +198,22 @@ def node(scene: Scene) -> None:
     if "goes on from step" not in scene.element_logs():
         raise RuntimeError("the run was not gone on with")
     scene.equal("150000:1")
+
+
+def two_nodes(scene: Scene) -> None:
+    """A run on two nodes loses the second: Slurm requeues it, and it goes on from its snapshot on both."""
+    scene.drive("100000:1", pace=0.1, constraint="c", minutes=30, num_nodes=2)
+    scene.until(lambda: scene.running() == 1 and scene.snapshots() == 1, "the run has a snapshot")
+    names = scene.cluster.call("scontrol", "show", "hostnames", scene.queue[0][6]).split()
+    scene.say(f"{names[1]} and all that runs on it is killed")
+    scene.cluster.kill_node(names[1])
+    scene.until(lambda: scene.running() == 0, "the element has ended")
+    scene.cluster.start_node(names[1])
+    scene.finish()
+    scene.say(scene.element_logs())
+    if "goes on from step" not in scene.element_logs():
+        raise RuntimeError("the run was not gone on with")
+    scene.close_to("100000:1")
 
 
 def cancelled(scene: Scene) -> None:
@@ -312,6 +338,7 @@ FAULTS = {
         time_limit,
         pre_emption,
         node,
+        two_nodes,
         cancelled,
         driver_killed,
         driver_stopped,

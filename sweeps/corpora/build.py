@@ -104,7 +104,7 @@ class _Wanted:
     def _built(self, source: Source, recipe: dict[str, Any], path: str) -> Path:
         """The folder of a recipe; what is damaged there is built again."""
         key, folder = self._place(recipe)
-        with sealing.one_builder(self.root, f"corpora-{key}.lock"):
+        with sealing.one_builder(self.root, f"corpora-{key}"):
             if folder.exists():
                 fault = sealing.fault(folder)
                 if fault is None:
@@ -149,7 +149,7 @@ class _Wanted:
         key, folder = self._place({"tokens": str(source.folder), "vocab": self.vocab, "tokenizer": str(path)})
         entry = sealing.Entry.of(self.root, str(source.folder), source.vocab_option, self.vocab, str(path))
         state = source.state()
-        with sealing.one_builder(self.root, f"corpora-{key}.lock"):
+        with sealing.one_builder(self.root, f"corpora-{key}"):
             if (known := entry.folder(state)) is None:
                 seal_shards(source, self.name, self.vocab, path, folder, self.say)
                 entry.keep(folder, state)

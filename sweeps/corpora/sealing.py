@@ -6,7 +6,6 @@ of change: while those two stand, the file is taken for what was hashed. Else it
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from typing import Any
 
 from scaling.data.atomic_files import replacing, sha256
 from sweeps.corpora.corpus import manifest_hash, read_manifest
+from sweeps.store.locks import Locks
 
 SEAL = "seal.json"
 
@@ -31,10 +31,10 @@ def cache_folder() -> Path:
 
 @contextmanager
 def one_builder(root: Path, name: str) -> Iterator[None]:
-    """One builder at a time on this machine; the lock goes with the process."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / name).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """One builder at a time, of all machines that share the cache; a dead one's lock is taken over."""
+    folder = root / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with Locks(folder).hold(name):
         yield
 
 
