@@ -71,6 +71,8 @@ def crossings(corpus: str, optimizer: str, root: Path) -> Iterator[list[str]]:
     for way in WAYS:
         row = train(run, root / way, execution=execution_of(way))
         unbroken[way] = losses(root / way, row)
+    apart = [(unbroken[way] - unbroken["one device"]).abs().max() for way in WAYS]
+    yield [optimizer, "nothing broke", *(f"{one:.1e}" for one in apart)]
     for begun in WAYS:
         broken(run, root / f"{begun} broken", begun)
         cells = []
@@ -98,7 +100,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PARSCALE_CACHE"] = f"{folder}/cache"
         for number in range(60):
-            text = "\n".join(f"line {number * i % 97} of verse {i % 7} rhymes with {number}" for i in range(150))
+            text = "\n".join(
+                f"line {number * i % 97} of verse {i % 7} rhymes with {number}" for i in range(150)
+            )
             (Path(folder) / f"{number}.txt").write_text(text)
         for optimizer in ("adamw", "muon"):
             root = Path(folder) / optimizer

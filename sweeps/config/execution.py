@@ -18,7 +18,9 @@ class Execution:
     devices: int = 1  # of one run, on each of its nodes
     num_nodes: int = 1  # of one run
     strategy: str = "ddp"  # ddp, fsdp2: how a run on several devices shares them
-    gradient_checkpointing: int = 0  # keep the input alone of every nth block for the backward pass; 0: of none
+    gradient_checkpointing: int = (
+        0  # keep the input alone of every nth block for the backward pass; 0: of none
+    )
     loggers: str = ""  # of Lightning's csv, tensorboard, wandb, separated by commas
 
     @property

@@ -86,9 +86,7 @@ def run_sweep(
     """
     console = console or Console()
     chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher
-    share_out(workers, len(configs))
-    for config in configs:
-        config.check_shared(execution.ranks)
+    _check_call(configs, workers, execution)
     chosen.share(
         workers, len(configs), execution
     )  # a cluster that is not there is refused before anything is written
@@ -116,6 +114,13 @@ def run_sweep(
     except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
         outcome = replace(outcome, fatal=outcome.fatal or f"{error.filename or out}: {error.strerror}")
     return result_of(store, runs, before, aside, outcome)
+
+
+def _check_call(configs: Sequence[RunConfig], workers: int | str, execution: Execution) -> None:
+    """Refuse what no launcher could carry out."""
+    share_out(workers, len(configs))
+    for config in configs:
+        config.check_shared(execution.ranks)
 
 
 def _recorded(store: Store) -> dict[str, RunConfig]:

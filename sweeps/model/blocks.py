@@ -269,7 +269,9 @@ class Block(nn.Module):
         return x + added
 
 
-def _again_later(block: Block, x: Tensor, rope: Rope, mask: Tensor | None, cache: LayerCache | None) -> Tensor:
+def _again_later(
+    block: nn.Module, x: Tensor, rope: Rope, mask: Tensor | None, cache: LayerCache | None
+) -> Tensor:
     """The block's output, computed again in the backward pass: from its input in the type of the matmuls.
 
     The residual stream itself stays as wide as it is; what is computed again sees it rounded once.

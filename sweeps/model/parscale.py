@@ -188,9 +188,9 @@ class ParScaleLM(nn.Module):
 
 
 def _shared_as(parameter: Tensor, drawn: Tensor) -> Tensor:
-    """This rank's share of a whole tensor, where the parameter is a share."""
-    if not hasattr(parameter, "device_mesh"):
-        return drawn
-    from torch.distributed.tensor import distribute_tensor
+    """Give of a whole tensor the rank's share, where the parameter is a share."""
+    from torch.distributed.tensor import DTensor, distribute_tensor
 
+    if not isinstance(parameter, DTensor):
+        return drawn
     return distribute_tensor(drawn, parameter.device_mesh, parameter.placements, src_data_rank=None)

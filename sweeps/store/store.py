@@ -103,7 +103,7 @@ class Store:
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            text = self._in_table("config").get(run_id)
+            text = self._in_table("config").get(run_id) or ""
             if not text:
                 raise
         try:

@@ -80,7 +80,7 @@ class Sharded(ModelParallelStrategy):
             network.set_requires_gradient_sync(True)
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
-        """This rank's share, left on its device: the writer fetches one tensor after another."""
+        """The rank's share, left on its device: the writer fetches one tensor after another."""
         assert self.model is not None
         return get_model_state_dict(self.model)
 
@@ -105,7 +105,9 @@ class Sharded(ModelParallelStrategy):
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         (optimizer,), model = self.optimizers, self.model
         assert model is not None
-        whole = all(parameter.requires_grad for parameter in model.parameters())  # a frozen backbone is in no file
+        whole = all(
+            parameter.requires_grad for parameter in model.parameters()
+        )  # a frozen backbone is in no file
         shares = StateDictOptions(full_state_dict=True, strict=whole)
         set_model_state_dict(model, checkpoint.pop("state_dict"), options=shares)
         names = {parameter: name for name, parameter in model.named_parameters()}

@@ -59,15 +59,13 @@ def train(
     say = report or logging.getLogger(__name__).warning
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     folder.mkdir(parents=True, exist_ok=True)
-    if execution.threads:
-        torch.set_num_threads(execution.threads)
+    torch.set_num_threads(execution.threads or torch.get_num_threads())
     reset_peak_memory(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     base = parents.of(run, folder.parent) if run.parent else None
     corpus = corpora.open_for(parents.with_tokenizer(run, base), say)
     windows = corpora.windows_of(run, corpus)
     with torch.device("meta") if begins_sharded(run, execution) else nullcontext():
-        model = build_model(run, base, windows)
-    module = ParScaleModule(run, model, windows)
+        module = ParScaleModule(run, build_model(run, base, windows), windows)
     module.model.gradient_checkpointing = execution.gradient_checkpointing
     watch = Watch(run, folder, corpus, execution, stop)
     watch.progress = progress

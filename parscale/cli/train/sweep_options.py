@@ -222,7 +222,8 @@ class SweepOptions(LaunchOptions, RunOptions):
         return Execution(
             devices=count(self.devices, "--devices") or 1,
             num_nodes=nodes,
-            gradient_checkpointing=count(self.recompute_every, "--recompute-every") or int(self.gradient_checkpointing),
+            gradient_checkpointing=count(self.recompute_every, "--recompute-every")
+            or int(self.gradient_checkpointing),
             strategy=one_of(self.strategy, "--strategy", ("ddp", "fsdp2")) or DEFAULT.strategy,
             loggers=",".join(loggers),
             accelerator=accelerator,
