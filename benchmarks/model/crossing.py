@@ -89,7 +89,7 @@ def crossings(corpus: str, optimizer: str, root: Path) -> Iterator[list[str]]:
 def main() -> None:
     """Cross every strategy with every other and write the table."""
     lines = [
-        "Made by `python -m benchmarks.model.crossing` on a CPU (gloo). A run of 24 steps was stopped after 9 under",
+        "Made by `python -m benchmarks.model.crossing` on a CPU (gloo). A run of 24 steps was stopped after 9 to 12 under",
         "the strategy of its row (with so many ranks) and finished under that of the column. A cell is the largest",
         "difference, in nats, of any step's loss and of the held-out loss from a run on one device that nothing",
         "broke; \"to the bit\": equal to the run that nothing broke under the same strategy.",
