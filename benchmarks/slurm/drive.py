@@ -21,7 +21,8 @@ def main(out: str, corpus: str, launcher: str, *wanted: str) -> int:
         axes = Axes(sizes=("32x1",), streams=(int(streams),), corpora=(corpus,), tokens=int(tokens))
         runs += [replace(run, eval_tokens=2000) for run in find("ci")(axes)]
     settings = json.loads(launcher)
-    execution = replace(OFTEN, num_nodes=settings.pop("num_nodes", 1))
+    ranks = {name: settings.pop(name, 1) for name in ("devices", "num_nodes")}
+    execution = replace(OFTEN, **ranks)
     result = run_sweep(
         runs,
         Path(out),

@@ -118,24 +118,14 @@ class Scene:
                 f"{self.name}: the driver ended with {self.drivers[-1].returncode}: {said[-4:]}"
             )
 
-    def equal(self, *runs: str) -> None:
-        """Hold the table against that of the same runs, undisturbed."""
+    def equal(self, *runs: str, devices: int = 1) -> None:
+        """Hold the table against that of the same runs, undisturbed, on so many devices of this machine."""
         undisturbed = self.cluster.folder / f"{self.name}-undisturbed"
-        self.drive(*runs, out=undisturbed)
+        self.drive(*runs, out=undisturbed, devices=devices)
         self.drivers[-1].communicate()
         tables = [pd.read_parquet(folder / "runs.parquet")[SAME] for folder in (self.out, undisturbed)]
         pd.testing.assert_frame_equal(*tables, check_exact=True)
         self.say(f"{len(tables[0])} rows are equal, to the bit, to those of an undisturbed sweep")
-
-    def close_to(self, run: str) -> None:
-        """Hold a run on several devices against the same on one: their sums are rounded otherwise."""
-        alone = self.cluster.folder / f"{self.name}-alone"
-        self.drive(run, out=alone)
-        self.drivers[-1].communicate()
-        losses = [pd.read_parquet(folder / "runs.parquet")["loss"].item() for folder in (self.out, alone)]
-        self.say(f"its loss is {losses[0]:.7f}, on one device {losses[1]:.7f}")
-        if abs(losses[0] - losses[1]) > 1e-4:
-            raise RuntimeError(f"{self.name}: the losses are {losses}")
 
     def element_logs(self) -> str:
         """What the elements wrote, the lines on being stopped and going on."""
@@ -213,7 +203,7 @@ def two_nodes(scene: Scene) -> None:
     scene.say(scene.element_logs())
     if "goes on from step" not in scene.element_logs():
         raise RuntimeError("the run was not gone on with")
-    scene.close_to("100000:1")
+    scene.equal("100000:1", devices=2)
 
 
 def cancelled(scene: Scene) -> None:
