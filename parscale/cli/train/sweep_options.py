@@ -197,9 +197,7 @@ class SweepOptions(LaunchOptions, RunOptions):
     num_nodes: str | None = option(None, "slurm: nodes of one run, each with as many devices", metavar="N")
     strategy: str | None = option(None, "ddp (default): a whole model a device; fsdp2: a share of it")
     gradient_checkpointing: bool = switch("less memory, a forward pass more a step")
-    recompute_every: str | None = option(
-        None, "gradient checkpointing of every Nth block alone: less of either", metavar="N"
-    )
+    recompute_every: str | None = option(None, "gradient checkpointing of every Nth block alone", metavar="N")
     memory: str | None = option(
         None, "of a device, e.g. 80GB: accumulate gradients over as few micro-batches as fit", metavar="SIZE"
     )
