@@ -20,7 +20,7 @@ PER_TOKEN = 20.0  # D / N in the middle of what is looked at
 
 @dataclass(frozen=True)
 class RunPath:
-    """The runs among which one P chooses. D: tokens of every run, of a law without D; nan where none are told."""
+    """The candidate runs of one P. D: tokens of every run under a law without D, nan if unknown."""
 
     law: Law
     P: float

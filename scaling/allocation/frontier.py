@@ -1,8 +1,8 @@
-"""The lower envelope of training runs: which size has the lowest loss at each compute, without a law.
+"""The lower envelope of training runs: the size with the lowest loss at each compute, without a law.
 
-Approach 1 of Hoffmann et al. 2022 (arXiv 2203.15556, section 3.1). Where each size was trained for several
-lengths, the compute at which the next size takes over says where the optimum passes between both. Otherwise
-the envelope is of runs that no cheaper run beats.
+Approach 1 of Hoffmann et al. 2022 (arXiv 2203.15556, section 3.1). If each size was trained for several
+lengths, the optimum passes between two sizes at the compute where the next one takes over. Otherwise the
+envelope consists of the runs that no cheaper run beats.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ TRAJECTORY = 4  # lengths that a size was trained for
 class Frontier:
     """Points (C, N) of the envelope, a power law through them, or why there is none."""
 
-    points: pd.DataFrame  # columns C, N, D; ascending in C
+    points: pd.DataFrame  # columns C, N, D, ascending in C
     how: str
     log_N: PowerLaw | None
     log_D: PowerLaw | None
-    why: str  # there is no law; empty where there is
+    why: str  # there is no law. Empty if there is
 
 
 def frontier(N: Array, D: Array, C: Array, loss: Array) -> Frontier:
@@ -65,7 +65,7 @@ def frontier(N: Array, D: Array, C: Array, loss: Array) -> Frontier:
 
 
 def _passings(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
-    """Where each size is passed by the next, from all computes that both were run at.
+    """Where the next size passes each size, from every compute at which both were run.
 
     The gap of their log losses is taken as linear in log C, each curve interpolated at the points of the
     other. The optimum there is between both sizes, at their geometric mean.
@@ -106,9 +106,9 @@ def _crossing(x: Array, y: Array, other_x: Array, other_y: Array) -> float | Non
 
 
 def _unbeaten(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
-    """Runs that no cheaper run beats, ascending in C, those of one size as one at their mean compute.
+    """Runs that no cheaper run beats, ascending in C. Those of one size count as one at their mean compute.
 
-    Only runs that have smaller and larger ones within PEERS in compute: elsewhere a better size was not tried.
+    Only runs with smaller and larger ones within PEERS in compute: elsewhere a better size was not tried.
     The column `step` is how far apart in log N the sizes there are.
     """
     by_C = np.argsort(C, kind="stable")
@@ -128,7 +128,7 @@ def _unbeaten(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
 
 
 def _step(peers: Array, size: float) -> float:
-    """How far apart in log N the sizes about one of them are; nan where they do not reach BESIDE to both sides."""
+    """The spacing in log N of the sizes about one of them. nan if they do not reach BESIDE on both sides."""
     below, above = peers[peers * SAME < size], peers[peers > SAME * size]
     if not (peers.min() * BESIDE < size and peers.max() > BESIDE * size):
         return float("nan")

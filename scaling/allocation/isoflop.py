@@ -44,7 +44,7 @@ class IsoFlop:
     budgets: (
         pd.DataFrame
     )  # one row a budget: C, runs, N, standard_error (of log N), lower, upper, D, loss, used, note
-    group: Array  # budget of each run, (n,); -1 for a run of none
+    group: Array  # budget of each run, (n,). -1 for a run without one
     curve: pd.DataFrame  # to draw a budget's curve: centre (log N), scale, lowest, bend
     skew: float
     flatness: float
@@ -56,11 +56,11 @@ class IsoFlop:
 
     @property
     def used(self) -> pd.DataFrame:
-        """The budgets whose minimum is told and lies within their sizes."""
+        """The budgets whose minimum is determined and lies within their sizes."""
         return self.budgets[self.budgets["used"]]
 
     def law(self, axis: str = "N") -> PowerLaw | None:
-        """The power law through the minima, of N or D; None for fewer than three."""
+        """The power law through the minima, of N or D. None for fewer than three."""
         used = self.used
         if len(used) < 3:
             return None
@@ -69,10 +69,10 @@ class IsoFlop:
         return PowerLaw.through(log_C, log_y, errors, self.dof)
 
     def scatter(self, C: float, level: float) -> tuple[float, float]:
-        """Half intervals of log N* at a budget and of a that budgets leave which miss the law beyond their errors.
+        """Half-widths of log N* at a budget and of a, from budgets that miss the law by more than their errors.
 
-        0 where an F test finds no such scatter: at 5%, of three budgets at 32%, which is any excess. A law fitted
-        to all rows takes them for independent and lacks it.
+        0 if an F test finds no such scatter: at 5%, or at 32% (any excess) for three budgets. A law fitted to all
+        rows assumes independent rows and lacks this term.
         """
         law = self.law()
         if law is None:
@@ -96,11 +96,11 @@ class IsoFlop:
 def isoflop(
     N: Array, D: Array, C: Array, loss: Array, level: float = 0.95, shape: bool = True
 ) -> IsoFlop | None:
-    """The isoFLOP curves of runs (n,) each; None where no budget has LEAST sizes, or no row is to spare.
+    """The isoFLOP curves of runs (n,) each. None if no budget has LEAST sizes, or no degree of freedom is left.
 
     A budget is a level of C (`scaling.data.levels`) no wider than WIDE. shape: whether curves share a skew and a
-    flatness; without, they are parabolas. Intervals of the minima are Fieller's (1954) at `level`, with a t
-    threshold; the noise is relative to the loss and the same at every budget.
+    flatness. Without them they are parabolas. Intervals of the minima are Fieller's (1954) at `level`, with a t
+    threshold. The noise is relative to the loss and the same at every budget.
     """
     group = _budgets(N, C)
     keep = group >= 0
@@ -116,14 +116,14 @@ def isoflop(
 
 
 def lengthened(estimate: float, lower: float, upper: float, half: float) -> tuple[float, float]:
-    """An interval with an independent error of half length `half` in it besides."""
+    """An interval widened by an independent error of half-width `half`."""
     return estimate - float(np.hypot(estimate - lower, half)), estimate + float(
         np.hypot(upper - estimate, half)
     )
 
 
 def _budgets(N: Array, C: Array) -> Any:
-    """Which budget each run is of, ascending in C, (n,); -1 for none."""
+    """The budget of each run, ascending in C, (n,). -1 for none."""
     level, out, count = axis_levels(C), np.full(C.size, -1), 0
     for one in range(int(level.max()) + 1):
         here = level == one
@@ -197,7 +197,7 @@ class _Curves:
         return _Curves(self.centre, self.scale, *parts, noise, dof), theta[B : 2 * B]
 
     def ends(self, place: int, level: float) -> tuple[float, float]:
-        """Fieller's interval of a minimum, from its centre; infinite where the bend may be none.
+        """Fieller's interval of a minimum, from its centre. Infinite if the bend may be 0.
 
         The minimum may lie d away where the slope there, slope + 2 bend d, is no further from 0 than t errors.
         """

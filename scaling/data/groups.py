@@ -21,7 +21,7 @@ def labelled(corpus: str, words: str, sep: str = ": ") -> str:
 
 
 def split_by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Rows by corpus in order of appearance; one nameless group where there is no such column."""
+    """Rows by corpus in order of appearance. One nameless group if there is no such column."""
     if "corpus" not in table:
         return {"": table}
     return {str(name): rows for name, rows in table.groupby("corpus", sort=False)}

@@ -2,8 +2,8 @@
 
 Outside the convex hull of the runs the interval reaches as far as the forecast of this law alone: run noise,
 parameters, the errors that neighbouring runs share (`discrepancy`) and how wrong the change that the law
-predicts there may be (`drift`). It is never narrower than the interval that takes the law for granted. Inside
-the hull that interval stands. How often both held on public tables: docs/forecast.md.
+predicts there may be (`drift`). It is never narrower than the interval that assumes the law's form. Inside
+the hull that interval is kept. How often both held on public tables: docs/forecast.md.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Widened:
 
 @dataclass(frozen=True, eq=False)
 class Widening:
-    """How one fitted law's intervals widen beyond its runs; drifts are computed once a way out."""
+    """How one fitted law's intervals widen beyond its runs. Drifts are computed once per direction."""
 
     one: Member
     runs: Points
@@ -109,8 +109,8 @@ class Widening:
     def error_between(self, here: Points, there: Points) -> Array:
         """Standard deviation that drift leaves of the difference of two log losses, (K,).
 
-        What is beyond the runs along an axis errs by one share on both sides: the difference of the changes counts.
-        Axes err independently.
+        Both points share one κ along an axis, so only the difference of their changes counts. Axes err
+        independently.
         """
         variance = np.zeros(next(iter(here.values())).size)
         for way in ((axis, side) for axis in amounts([self.one], here) for side in (1, -1)):
@@ -120,11 +120,11 @@ class Widening:
         return np.asarray(np.sqrt(variance))
 
     def change(self, points: Points, way: Way) -> Array:
-        """Δ of the log loss beyond the runs along one way, (K,); 0 within."""
+        """Δ of the log loss beyond the runs along one way, (K,). 0 within."""
         return change_beyond([self.one], ALONE, self.runs, points, *way)
 
     def sentence(self, points: Points) -> str:
-        """What widens the interval at points, in one line; empty where nothing does."""
+        """What widens the interval at points, in one line. Empty if nothing does."""
         exits = self.exits(points)
         return "; ".join(
             drift_words(self.drift(exits.ways[i])) for i in np.unique(exits.place[exits.place >= 0])
@@ -152,13 +152,13 @@ _WIDENINGS: WeakKeyDictionary[Estimate, Widening] = WeakKeyDictionary()
 
 
 def widening_of(fit: Estimate) -> Widening | None:
-    """The widening of a fit, computed once; None where the runs leave no degree of freedom."""
+    """The widening of a fit, computed once. None if the runs leave no degree of freedom."""
     if fit.degrees_of_freedom < 1 or fit.loss.size <= len(fit.form.free()):
         return None
     if fit not in _WIDENINGS:
         some = sample(fit.axes, categories_of(fit.law))
         problem, labels = fit.problem.take(some), None
-        if fit.clustered and fit.grouping not in ("size", "cell"):  # those the discrepancy stands for
+        if fit.clustered and fit.grouping not in ("size", "cell"):  # those the discrepancy models
             labels = np.unique(np.asarray(fit.groups).astype(str), return_inverse=True)[1][some]
         runs = dict(zip(fit.law.axes, problem.x, strict=True))
         with np.errstate(all="ignore"):
@@ -180,7 +180,7 @@ def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:
 def beyond_runs(fit: Estimate, axes: Mapping[str, Any], level: float, plain: Array, inside: Any) -> Array:
     """The ends of a fit's prediction interval, `plain` (K, 2), widened where points are not `inside` its runs.
 
-    axes: (K,) each. An end that is not known stays so, and one at 0 or less where the runs begin above it.
+    axes: (K,) each. Unknown ends stay unknown, as do ends of 0 or less if the runs' losses lie above.
     """
     known = np.isfinite(plain[:, 0]) & ~np.isnan(plain[:, 1])
     placed = [(axes[a] > 0) | (axes[a] >= x.min()) for a, x in fit.axes.items()]

@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Range:
-    """A nonlinear parameter: where starts are laid and its bounds.
+    """A nonlinear parameter: the range of its starts, and its bounds.
 
     Starts go from `low` to `high`, geometrically where `low` is positive, else evenly.
     """

@@ -1,4 +1,4 @@
-"""What a column's name says: the axis it stands for and the unit of its numbers."""
+"""What a column's name says: its axis and the unit of its numbers."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ class Named:
 
     axis: str
     scale: float = 1.0
-    unit: str = ""  # of a count "billions" or the like; of a loss "bits per byte", NATS, PERPLEXITY, SCORE
+    unit: str = ""  # a count: "billions" or the like. A loss: "bits per byte", NATS, PERPLEXITY, SCORE
     rank: int = 0  # of several names of one axis the lowest is meant
 
 
 @lru_cache(maxsize=4096)
 def meaning(name: str) -> Named:
-    """What a column's name says; container prefixes such as config. and params/ are looked through."""
+    """What a column's name says, without container prefixes such as config. and params/."""
     if found := _OF_OPTUNA.match(name):
         return Named(found[1])
     inside = _inside(name)
@@ -182,7 +182,7 @@ def _streams(key: str, words: list[str]) -> bool:
 
 
 def loss_unit(name: str) -> str:
-    """The unit that a name of a loss says, NATS where it says loss alone; "" for what is no loss."""
+    """The unit in the name of a loss column, NATS where it says only loss. "" for other columns."""
     words = _words(name)
     text, said = "".join(words), set(words)
     if said & _SPREADS:

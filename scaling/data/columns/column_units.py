@@ -67,9 +67,9 @@ def check_sizes(N: Array, where: str) -> None:
 def units_of(axes: Mapping[str, Array], shape: Mapping[str, Array]) -> list[Unit]:
     """The units of N, D and C that are not parameters, tokens and FLOPs, where the table's columns say which.
 
-    axes: N, D, C and P, each (n,), as far as the table has them; shape: width and depth. N is held against
-    12 L w^2 (Kaplan et al. 2020, section 2.1), C against 6 N P D or 6 N D. Where several units agree, or none,
-    nothing is said.
+    axes: N, D, C and P, each (n,), as far as the table has them; shape: width and depth. N is compared with
+    12 L w^2 (Kaplan et al. 2020, section 2.1), C with 6 N P D or 6 N D. The result is empty
+    where no unit agrees or several do.
     """
     found = _by_shape(axes, shape) if "N" in axes and implausible("N", axes["N"]) else []
     known = {unit.axis: unit.worth for unit in found}

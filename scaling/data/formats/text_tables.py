@@ -1,4 +1,4 @@
-"""Tables in text: what separates their columns, where they begin, whether a comma stands before decimals."""
+"""Tables in text: their separator, their first line and their decimal mark."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def start_of(content: Content, size: int = 4096) -> bytes:
 
 
 def encoding_of(content: Content) -> str:
-    """UTF-8 unless a mark at the start says UTF-16; a mark of UTF-8 is none of the text."""
+    """UTF-8 unless a byte order mark says UTF-16. The mark is not part of the text."""
     start = start_of(content, 3)
     return "utf-16" if start[:2] in UTF_16 else "utf-8-sig" if start == b"\xef\xbb\xbf" else "utf-8"
 
 
 def layout_of(content: Content, ending: str) -> Layout:
-    """How a text table is written, from its first lines; `ending` of its name decides where they leave it open."""
+    """How a text table is written, from its first lines. The file's `ending` decides if they are ambiguous."""
     encoding = encoding_of(content)
     with open_text(content, encoding) as file:
         lines = [line.rstrip("\r\n") for line in itertools.islice(file, HEAD)]
@@ -120,10 +120,10 @@ def _numbers(cells: tuple[str, ...]) -> bool:
 
 
 def read_text(content: Content, ending: str) -> pd.DataFrame:
-    """A text table, its rows numbered as in the file; attrs say what was guessed.
+    """A text table, its rows numbered as in the file. Its attrs record the guesses.
 
-    A name that stands twice in the header names two columns. Raises ValueError where rows are longer than the
-    header, where the header is missing, and where points and commas both stand before decimals.
+    A name that occurs twice in the header names two columns. Raises ValueError for rows longer than the header,
+    a missing header, and a table with both decimal points and decimal commas.
     """
     layout = layout_of(content, ending)
     if len(layout.names) > 1 and layout.named and _numbers(layout.names):
@@ -136,7 +136,7 @@ def read_text(content: Content, ending: str) -> pd.DataFrame:
 
 
 def _decoded(content: Content, layout: Layout, guesses: list[Guess], **options: Any) -> pd.DataFrame:
-    """The table as pandas reads it; text that is not UTF-8 as Windows writes it."""
+    """The table as pandas reads it. Text that is not UTF-8 is read as Windows-1252."""
     try:
         return _parsed(content, layout, options)
     except UnicodeDecodeError:
@@ -163,7 +163,7 @@ def _parsed(content: Content, layout: Layout, options: dict[str, Any]) -> pd.Dat
             frame: pd.DataFrame = pd.read_csv(content, index_col=False, **keywords)
         except pd.errors.ParserWarning:
             frame = _longer(content, layout, keywords)
-    if len(set(names)) < len(names) == len(frame.columns):  # pandas has renamed those that stand twice
+    if len(set(names)) < len(names) == len(frame.columns):  # pandas has renamed those that occur twice
         frame.columns = pd.Index([name or f"Unnamed: {i}" for i, name in enumerate(names)])
     return frame.rename(columns=lambda name: str(name).strip())
 
@@ -266,7 +266,7 @@ def _decimal_commas(
 
 
 def _points(column: pd.Series[Any]) -> pd.Series[Any]:
-    """A column of words with decimal commas as numbers where all are; sizes such as 1,1B with a point."""
+    """A column of numbers with decimal commas as float, if all are. Sizes such as 1,1B get a decimal point."""
     words = column.astype("string")
     if not words.dropna().str.fullmatch(_DECIMAL).all():
         return column
