@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RUNS = "runs table (csv, parquet, json, ...) or sweep folder"
 FORMATS = ("text", "markdown", "latex", "json")
-DEFAULT = "huber"  # that of `scaling`, without loading it: a test holds the two alike
+DEFAULT = "huber"  # that of `scaling`, without loading it: a test keeps the two equal
 OBJECTIVES = "huber, log-least-squares, least-squares, lad, asymmetric"
 
 
@@ -75,19 +75,19 @@ class RowOptions:
 
     groups: str | None = option(
         None,
-        "column of the run a row belongs to (default: noticed from the table); none: rows are independent",
+        "column of the run a row belongs to (default: detected). none: rows are independent",
         metavar="COLUMN",
     )
     weights: str | None = option(None, "column of how often each row counts: whole numbers", metavar="COLUMN")
     se: str | None = option(None, "column of each loss's standard error, nats per token", metavar="COLUMN")
 
     def of_rows(self, runs: pd.DataFrame) -> dict[str, Any]:
-        """What `scaling.fit` takes as groups, weights and se; ValueError for a column that `runs` lack."""
+        """What `scaling.fit` takes as groups, weights and se. Raises ValueError for a column that `runs` lack."""
         given = {"groups": self.groups, "weights": self.weights, "se": self.se}
         for name, column in given.items():
             if column is not None and column not in runs and (name, column) != ("groups", "none"):
                 raise ValueError(
-                    f"--{name} {column}: no such column; the table has {', '.join(runs.columns)}"
+                    f"--{name} {column}: no such column. The table has {', '.join(runs.columns)}"
                 )
         independent = self.groups == "none" and "none" not in runs
         return {**given, "groups": False} if independent else given
@@ -131,7 +131,7 @@ class RunsOptions(ColumnOptions):
         return LogHuber(self.delta) if self.objective == "huber" else named(self.objective)
 
     def read(self, laws: Sequence[Any] = ()) -> pd.DataFrame:
-        """The runs, columns mapped and rows narrowed; the axes of the laws must be there, N where there are none."""
+        """The runs, columns mapped and rows narrowed. They must have the axes of the laws, by default N."""
         from scaling.laws import axes_of_laws
 
         return self.asked.read(self.runs, axes_of_laws(laws) if laws else None)

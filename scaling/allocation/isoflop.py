@@ -33,7 +33,7 @@ DOUBT = 0.05
 LEAST_TESTED = 3  # budgets: at so few the test sees too little, and any excess counts
 DOUBT_OF_FEW = 0.32
 EXACT = 1e-9  # of the loss: noise below it is rounding
-FLAT = "no minimum can be told: the curve is flat within the noise"
+FLAT = "its minimum is undetermined: the curve is flat within the noise"
 OUTSIDE = "its minimum lies outside the sizes that were run"
 
 

@@ -1,7 +1,7 @@
-"""Build a corpus: its documents cleaned, de-duplicated, split, tokenised; in bounded memory whatever its size.
+"""Build a corpus in bounded memory: documents are cleaned, de-duplicated, split and tokenised.
 
-Three passes: documents are read and dealt to buckets on disk; each bucket is cleaned; each is encoded. The
-disk needs room for the text and its tokens.
+Three passes: read documents into buckets on disk, clean each bucket, encode each bucket. The disk needs room
+for the text and its tokens.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Progress:
 
 
 def build(order: Order, say: Say) -> None:
-    """Build in a temporary folder beside the final one, then rename: never a half-built corpus.
+    """Build in a temporary folder next to the final one, then rename. No corpus is ever half-built.
 
     Raises:
         ValueError: too few documents, or too many of a user's dropped.
@@ -98,7 +98,7 @@ def build(order: Order, say: Say) -> None:
 
 
 def _told(order: Order, dropped: Dropped) -> dict[str, Any]:
-    """Format 2: what a manifest says beside what identifies the tokens."""
+    """Format 2: what a manifest says in addition to what identifies the tokens."""
     return {"format": 2, "name": order.name, "dropped": dropped.shown(), "examples": dropped.examples}
 
 
@@ -150,14 +150,14 @@ def _check_split(buckets: Path, ends: dict[str, int], val_share: float) -> None:
         total += len(records)
         held += int(cleaning.is_held_out(buckets, records, ends).sum())
     if not 0 < held < total:
-        raise ValueError(f"{total} documents are too few to hold out {val_share:.0%} of them; add documents")
+        raise ValueError(f"{total} documents are too few to hold out {val_share:.0%} of them. Add documents")
 
 
 def _tokenizer(order: Order, buckets: Path, ends: dict[str, int], path: Path) -> None:
     """Learn the tokenizer from the training documents, or copy the file as it is."""
     if order.tokenizer == "bpe":
         tokens.train_tokenizer(_training_texts(buckets, ends), order.vocab).save(str(path))
-    else:  # as it is, so that a corpus is the same by the copy beside a run's weights
+    else:  # unchanged, so that a copy next to a run's weights gives the same corpus
         shutil.copyfile(order.tokenizer, path)
 
 
@@ -201,7 +201,7 @@ def _copy(path: Path, counts: Counts, all_counts: dict[str, Counts], file: Any) 
 
 
 def _sums(found: dict[int, dict[str, dict[str, Counts]]], part: str) -> Counts:
-    """Documents, bytes and tokens of all and of each domain, and where each domain stands."""
+    """Documents, bytes and tokens of all and of each domain, and where each domain is."""
     domains: dict[str, dict[str, int]] = {}
     spans: dict[str, tuple[int, int]] = {}
     total = 0

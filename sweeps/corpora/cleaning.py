@@ -1,8 +1,7 @@
-"""What of a corpus is kept, and what of it is held out: decided by the texts alone.
+"""Which documents of a corpus are kept and which are held out, decided by the texts alone.
 
-Rules of format 1, for the corpora that are named: in the documents' order, and all of them for code and
-prose. Rules of format 2, for a user's text: in the order of the texts' hashes, and those on generated
-files for code alone.
+Format 1 is for named corpora. Its rules go in document order and all apply to code and prose. Format 2 is for a
+user's text. Its rules go in the order of the texts' hashes, and those on generated files apply to code alone.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ class Dropped:
     examples: dict[str, list[str]] = field(default_factory=dict)  # {reason: names and beginnings}
 
     def readable(self, documents: Iterable[Document | Unreadable]) -> Iterator[Document]:
-        """The documents that could be read; the others are counted and listed."""
+        """The documents that could be read. The others are counted and listed."""
         for document in documents:
             if isinstance(document, Unreadable):
                 self.counts["unreadable"] += 1
@@ -82,8 +81,8 @@ class Dropped:
 def clean_in_order(documents: Iterable[Document], dropped: Dropped) -> Iterator[Document]:
     """Format 1: keep each text once, drop generated files and near-duplicates.
 
-    A near-duplicate is a document half of whose runs of three lines were already seen: measured in
-    document order, so that the first of a family stays.
+    A near-duplicate has half of its runs of three lines in earlier documents. So the first of a family
+    stays.
     """
     exact: set[bytes] = set()
     shingles: set[int] = set()
@@ -216,7 +215,7 @@ class Filter:
 
 
 def drop_near_duplicates(folder: Path, size: int) -> None:
-    """Format 2: documents half of whose shingles were seen, in the order of hashes; the first of a family stays."""
+    """Format 2: drop documents half of whose shingles were seen, in the order of hashes. The first of a family stays."""
     seen = Filter(size)
     for bucket in spool.buckets(folder):
         records = spool.read_index(folder, bucket)
@@ -248,11 +247,10 @@ def count_fates(folder: Path, dropped: Dropped) -> None:
 
 
 def held_out_below(folder: Path, val_share: float) -> dict[str, int]:
-    """{domain: the place of hashes below which its documents are held out}: by the text's hash alone.
+    """{domain: the hash below which its documents are held out}, by the text's hash alone.
 
-    No other choice, and no change with the vocabulary. Of a domain large enough for one document to be
-    expected, the one with the lowest hash is held out whatever its hash: no such domain is left without a
-    loss of its own.
+    The choice does not depend on the vocabulary. A domain large enough to expect one held-out document always
+    has one, that with the lowest hash, and so a loss of its own.
     """
     domains, _ = spool.names(folder)
     sizes: Counter[str] = Counter()

@@ -34,19 +34,19 @@ class Corpus:
 
     @property
     def tokenizer(self) -> Path | None:
-        """Its tokenizer.json; None of tokens that came without one."""
+        """Its tokenizer.json. None for tokens that came without one."""
         path = self.folder / "tokenizer.json"
         return path if path.exists() else None
 
     @property
     def valid_spans(self) -> Spans:
-        """Where each domain stands in `valid`: {domain: (first token, one past the last)}."""
+        """Where each domain is in `valid`: {domain: (first token, one past the last)}."""
         return {name: (int(a), int(b)) for name, (a, b) in self.manifest["valid"]["spans"].items()}
 
     def bytes_per_token(self, domain: str | None = None) -> float:
-        """Of the held-out text; bits per byte = loss / ln 2 / bytes_per_token compares tokenizers.
+        """Bytes per token of the held-out text. Bits per byte = loss / ln 2 / bytes_per_token compares tokenizers.
 
-        NaN of tokens whose text is not known.
+        NaN for tokens whose text is not known.
         """
         counts = self.manifest["valid"] if domain is None else self.manifest["valid"]["domains"][domain]
         return math.nan if counts["bytes"] is None else float(counts["bytes"] / counts["tokens"])

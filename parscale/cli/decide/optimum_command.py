@@ -29,7 +29,7 @@ class Options(LevelOptions, ColumnOptions):
     law: str = option("chinchilla", "law of N and D for the third estimate (default chinchilla)")
     units: str | None = option(
         None,
-        "units of the table, e.g. C=PF-days,N=millions,D=billions; C=own takes C as it is",
+        "units of the table, e.g. C=PF-days,N=millions,D=billions (C=own takes C as it is)",
         metavar="AXIS=UNIT,...",
     )
     figure: str | None = option(None, "draw the isoFLOP figure: a .png, .pdf or .svg", metavar="PATH")

@@ -20,7 +20,7 @@ EXAMPLES = (
     "suggest results/fits/parallel-pile.json --target N=1e11,P=8 --sizes 0.5B,1B --streams 8,32",
     "suggest results/fits/DepthLaw-shapes.json --law depth.py:DepthLaw --target b --grid width=512,depth=8,64",
 )
-COSTS, SCORES = ("C", "total_C"), ("half_width", "evidence")  # columns of a suggestion beside the axes
+COSTS, SCORES = ("C", "total_C"), ("half_width", "evidence")  # columns of a suggestion, the axes aside
 DOUBLINGS = 2  # how far beyond the fitted runs the default candidates go, in factors of 2 each way
 
 
@@ -99,7 +99,7 @@ def target_of(given: str, one: Fit) -> Target:
         raise ValueError(f"--target {given!r}: write a point as N=1e11,P=8 ({error})") from None
     if set(point) != set(one.law.axes):
         takes = f"{one.form.__name__} takes {', '.join(one.law.axes)}"
-        raise ValueError(f"--target {given!r}: {takes}; write {','.join(f'{a}=...' for a in one.law.axes)}")
+        raise ValueError(f"--target {given!r}: {takes}. Write {','.join(f'{a}=...' for a in one.law.axes)}")
     try:
         x = clean_axes(one.law.axes, point, one.law.axis_rules)
     except ValueError as error:
@@ -157,7 +157,7 @@ def _given(options: Options) -> dict[str, Any]:
 
 
 def _about(x: Array, lowest: float = 0.0) -> list[float]:
-    """Powers of two from below the smallest value to above the largest; the values themselves where one is 0 or less."""
+    """Powers of two from below the smallest value to above the largest. The values themselves if one is 0 or less."""
     import math
 
     if x.min() <= 0:

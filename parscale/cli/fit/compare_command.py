@@ -1,4 +1,4 @@
-"""Rank laws on the same runs: AICc, BIC, leave-one-out, hold-out, and a verdict; or compare arms by one law."""
+"""Rank laws on the same runs by AICc, BIC, leave-one-out and hold-out, with a verdict. Or compare arms by one law."""
 
 from __future__ import annotations
 

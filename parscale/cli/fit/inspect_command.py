@@ -1,4 +1,4 @@
-"""Describe a table before it is fitted: what was taken for what, its design, what it can tell, what to type next."""
+"""Describe a table before a fit: how its columns were read, its design, what it can determine, what to type next."""
 
 from __future__ import annotations
 

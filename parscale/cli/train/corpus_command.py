@@ -38,7 +38,7 @@ class Options(JsonOptions):
 
 
 def run(options: Options) -> str | int:
-    """Build or open a corpus and describe it; 1 if --verify finds it damaged."""
+    """Build or open a corpus and describe it. Returns 1 if --verify finds it damaged."""
     from parscale.cli.output import as_json
     from sweeps.corpora import build as corpora
 
@@ -49,7 +49,7 @@ def run(options: Options) -> str | int:
     if options.verify:
         if fault := corpora.verify(built):
             _report(
-                f"corpus {options.name}: {fault}; remove {built.folder}, and the next call builds it anew"
+                f"corpus {options.name}: {fault}. Remove {built.folder}, and the next call builds it again"
             )
             return 1
         _report(f"corpus {options.name}: every file is as it was hashed")
@@ -67,7 +67,7 @@ def _describe(options: Options, vocab: int, built: Corpus) -> None:
     title = f"tokenizer {options.tokenizer}, vocabulary {vocab:,}"
     if "mixture" in built.manifest:
         weights = ", ".join(f"{weight:.2%} {name}" for name, weight, _ in built.manifest["mixture"])
-        _show_counts(f"{title}; held out", built.manifest["valid"]["domains"])
+        _show_counts(f"{title}, held out", built.manifest["valid"]["domains"])
         print(f"a run reads {weights}")
     else:
         parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}
@@ -87,7 +87,7 @@ def _report(line: str) -> None:
 
 
 def _vocab(options: Options) -> int:
-    """The vocabulary asked for; else the tokenizer's own, or that of tokens; else the default."""
+    """The vocabulary asked for, else that of the tokenizer or the tokens, else the default."""
     from sweeps.corpora import tokens
     from sweeps.corpora.sources import huggingface
     from sweeps.corpora.sources.registry import own_vocabulary

@@ -23,7 +23,7 @@ class Options(WeightOptions):
     checkpoint: str = argument("folder with config.json, weights, tokenizer.json", metavar="CHECKPOINT")
     prompt: str = required("text to continue")
     streams: int | None = option(
-        None, "streams (default the checkpoint's; 1 its backbone)", type=int, metavar="P"
+        None, "streams (default: the checkpoint's, 1: its backbone)", type=int, metavar="P"
     )
     loops: int | None = option(
         None, "times its looped layers are applied (default as trained)", type=int, metavar="R"
@@ -35,7 +35,7 @@ class Options(WeightOptions):
     seed: int = option(0, "of the sampling (default 0)", type=int)
     stop: tuple[str, ...] | None = option(
         None,
-        "end at this token, not at those the checkpoint names; may be repeated",
+        "end at this token, not at those the checkpoint names (may be repeated)",
         action="append",
         metavar="TOKEN",
     )
@@ -62,7 +62,7 @@ def run(options: Options) -> int:
 
 
 def write_pieces(pieces: Generator[str, None, str]) -> str:
-    """Write each piece as it comes; returns what ended the text."""
+    """Write each piece as it comes. Returns what ended the text."""
     while True:
         try:
             sys.stdout.write(next(pieces))

@@ -1,4 +1,4 @@
-"""Check and describe an official checkpoint; with --out write it as one of ours."""
+"""Check and describe an official checkpoint. With --out convert it to the format of this package."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def other_dtypes(model: ParScaleLM, source: str) -> str:
 
 
 def facts_of_text(source: str, vocab: int) -> dict[str, str]:
-    """What lies beside the weights for reading and writing text; ValueError where it is of another model."""
+    """The tokenizer files next to the weights. Raises ValueError if they are of another model."""
     from pathlib import Path
 
     from sweeps.checkpoint.hf_config import end_tokens

@@ -1,4 +1,4 @@
-"""Train what a grid's folder does not hold yet; stopped at any moment, the same command goes on."""
+"""Train the runs that a grid's folder does not hold yet. After any stop, the same command resumes."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def plan(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -
 
 
 def _out_of_reach(corpora: Iterable[str]) -> list[str]:
-    """Why the paper's corpora, which can be planned, cannot be had here; an unknown one is refused."""
+    """Why the paper's corpora can be planned but not trained on here. An unknown corpus is refused."""
     from sweeps.corpora.sources.registry import PAPERS, check_name
 
     remarks = []
@@ -93,7 +93,7 @@ def _out_of_reach(corpora: Iterable[str]) -> list[str]:
 
 
 def train_grid(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -> int:
-    """Train what the folder lacks; 1 unless every run has a row."""
+    """Train what the folder lacks. Returns 1 unless every run has a row."""
     from sweeps.driver.run_sweep import find_launcher, run_sweep
 
     place, settings = options.place()
