@@ -79,7 +79,7 @@ def _made(convert: Callable[[], T], option: str) -> T:
         return convert()
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{option}: the columns make no table ({reason}). {TAKES}") from None
+        raise ValueError(f"{option}: the columns make no table ({reason}): {TAKES}") from None
 
 
 def _by_pandas(given: Any) -> pd.DataFrame | None:

@@ -21,7 +21,7 @@ class TooLarge(ValueError):
 def check(path: str | Path, size: int, most: int, remedy: str) -> None:
     """Raise TooLarge if `size` exceeds `most`, both in bytes. remedy: what to do instead."""
     if size > most:
-        raise TooLarge(f"{path}: {size:,} bytes, more than the {most:,} read at once. {remedy}")
+        raise TooLarge(f"{path}: {size:,} bytes, more than the {most:,} read at once: {remedy}")
 
 
 def read_bytes(path: Path, most: int, remedy: str) -> bytes:

@@ -309,7 +309,7 @@ def arrays(
 def no_run(name: str, column: Any) -> str:
     """What to do where a column of state says that no row is a finished run."""
     words = ", ".join(sorted({str(word) or "nothing" for word in _words(column)})[:5])
-    how = f"choose rows with --where {name}=WORD, or map its words"
+    how = f"Choose rows with --where {name}=WORD, or map its words"
     return f"no row has status {OK!r}: column {name} holds {words}. {how}"
 
 

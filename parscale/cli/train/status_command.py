@@ -25,7 +25,7 @@ class Options(FormatOptions):
     """Options of `parscale status`."""
 
     sweep: str = argument("a sweep folder, or a grid's name under results/sweeps", metavar="SWEEP")
-    domains: bool = switch("the held-out loss of finished runs by domain")
+    domains: bool = switch("the validation loss of finished runs by domain")
 
 
 def run(options: Options) -> str | int:
