@@ -1,4 +1,4 @@
-"""Coverage of what an arm is worth: simulated tables of two and three arms whose gains are known.
+"""Coverage of an arm's gain: simulated tables of two and three arms whose gains are known.
 
     python -m benchmarks.arms [--trials 400] [--chosen]
 

@@ -55,7 +55,7 @@ KEYS = ["design", "objective", "method"]
 
 @dataclass(frozen=True)
 class Design:
-    """Where runs are taken, the truth they are drawn from, and where it is predicted."""
+    """The runs' points, the truth they are drawn from, and the points to predict."""
 
     law: Law
     N: Array
@@ -146,7 +146,7 @@ def intervals(
 
 
 def cell(name: str, objective: str, method: str, trials: int, seed: int = 20260) -> pd.DataFrame:
-    """Coverage of one method for one objective at one design, one row a quantity."""
+    """Coverage of one method for one objective at one design, one row per quantity."""
     design = designs()[name]
     problem, theta = simulate(design, OBJECTIVES[objective], trials, seed)
     low, high = intervals(METHODS[method], problem, theta, design.quantity, design.rows)

@@ -140,7 +140,7 @@ def chosen(grid: pd.DataFrame) -> dict[str | None, Tuned]:
 
 # ---- summaries ------------------------------------------------------------------------------
 def summary(rows: pd.DataFrame) -> dict[str, float]:
-    """Of the splits of one method: coverage, splits at .8 or more, below .5, width and score ratios."""
+    """For the splits of one method: coverage, splits at 0.8 or more, below 0.5, width and score ratios."""
     return {
         "splits": len(rows),
         "coverage": rows.coverage.mean(),

@@ -35,7 +35,7 @@ ND = {"N": "N", "D": "D", "loss": "loss"}
 
 @dataclass(frozen=True)
 class Table:
-    """Runs of one source: columns N, P or D where they vary, loss."""
+    """Runs of one source: columns N, P or D if they vary, loss."""
 
     family: str  # tables of one source or one group of authors: never tuned on and scored on
     name: str
@@ -280,7 +280,7 @@ def _simulated(task: tuple[str, int]) -> list[dict[str, Any]]:
 
 
 def simulated(trials: int = 40) -> pd.DataFrame:
-    """Coverage, width and score, of the log loss, where the truth is none of the laws."""
+    """Coverage, width and score, of the log loss, if the truth is none of the laws."""
     rows = run(_simulated, [(name, seed) for name in truths() for seed in range(trials)])
     found = rows.groupby(["table", "kind", "method"], sort=False)[["coverage", "width", "score"]].mean()
     return found.reset_index().assign(trials=trials)

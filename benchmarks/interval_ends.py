@@ -152,7 +152,7 @@ class Extremes:
 
 
 def checked(fit: scaling.Fit, starts: int = 3) -> pd.DataFrame:
-    """Every end of what is `asked` of a fit, one a row: its distance, and how far SLSQP gets beyond it."""
+    """Every end that is `asked` of a fit, one per row: its distance, and how far SLSQP gets beyond it."""
     quantity = asked(fit)
     estimate, lower, upper, lost = scaling.Profile().searched(fit, quantity, 0.95)
     extremes, rows = Extremes(fit, quantity), []

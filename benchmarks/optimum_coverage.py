@@ -220,7 +220,7 @@ def allocations(name: str, trials: int, seed: int = 32) -> pd.DataFrame:
 
 
 def two_budgets_of_D(trials: int, noise: float, seed: int = 31) -> pd.DataFrame:
-    """Coverage of k by the joint law's profile where D takes two values: E, B and beta are withheld, k is not."""
+    """Coverage of k by the joint law's profile if D takes two values: E, B and beta are withheld, k is not."""
     sizes, streams, D = np.meshgrid(
         np.geomspace(2e8, 4e9, 4), [1.0, 2.0, 4.0, 8.0], [2e10, 4e10], indexing="ij"
     )

@@ -118,7 +118,7 @@ CASES = (
 
 
 def row_of(case: Case, one: Fit, table: pd.DataFrame) -> dict[str, object]:
-    """What the fit says, and the plainer law on the same rows."""
+    """The fit's results, and those of the plainer law on the same rows."""
     plain = scaling.fit(case.beside, table, case.objective) if case.beside else None
     values = ", ".join(f"{name} {value:.4g}" for name, value in one.params.items())
     return {

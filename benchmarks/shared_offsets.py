@@ -47,7 +47,7 @@ ROBUST = (
 
 @dataclass(frozen=True)
 class Design:
-    """Where runs are taken, what they share, and where losses are predicted: inside, and at N x 10."""
+    """The runs' points, what they share, and the points to predict: inside, and at N x 10."""
 
     law: Law
     axes: dict[str, Array]

@@ -28,7 +28,7 @@ Work = Callable[[], object]
 
 
 def once(work: Work, device: str = "cpu") -> float:
-    """Seconds of one call, until the device has done what it was given."""
+    """Seconds of one call, until the device has finished."""
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     wait()
     start = time.perf_counter()

@@ -86,7 +86,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Advice:
-    """One option a P, the chosen one marked, and why none is where none is."""
+    """One option per P, the chosen one marked, or the reason why none is."""
 
     options: pd.DataFrame
     limits: dict[str, float]
@@ -184,7 +184,7 @@ def _check(
 
 
 def _path(fit: Fit, P: float, bounds: dict[str, float], work: Workload) -> RunPath:
-    """The runs among which one P chooses, under a law with D within the limits of what is served."""
+    """The candidate runs of one P, under a law with D within the limits of memory and latency."""
     served = {name: limit for name, limit in bounds.items() if name != "training_flops"}
     limited = served and "D" in fit.law.axes
     largest = _largest(lambda n: work.costs(n, P), served) if limited else np.inf
@@ -305,7 +305,7 @@ def _reason(
 
 
 def _floor_ends(fit: Fit, floor: float, how: Method, level: float) -> str:
-    """The interval of the floor in words, where the floor is the parameter E."""
+    """The interval of the irreducible loss in words, if it is the parameter E."""
     if "E" not in fit.form.free() or not np.isclose(floor, float(getattr(fit.law, "E")), rtol=1e-9):  # noqa: B009
         return ""
     row = how.parameters(fit, level).loc["E"]

@@ -62,7 +62,7 @@ def checked_hardware(hardware: Hardware) -> Hardware:
 
 
 def _require_positive(name: str, key: str, value: object) -> None:
-    """Refuse a rate or size that is no positive number."""
+    """Refuse a rate or size that is not a positive number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ValueError(f"hardware {name!r}: {key} is {value!r}. Give a positive number")
 

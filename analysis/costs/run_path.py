@@ -29,7 +29,7 @@ class RunPath:
 
     @property
     def with_data(self) -> bool:
-        """Whether the law says what tokens are worth, so that N and D are chosen together."""
+        """Whether the law has D, so that N and D are chosen together."""
         return "D" in self.law.axes
 
     def runs(self, t: Array) -> tuple[Array, Array]:
@@ -58,7 +58,7 @@ class RunPath:
             return np.asarray(self.law._loss(*(axes[a] for a in self.law.axes)))
 
     def reaching(self, loss: float) -> float:
-        """The least t whose run reaches a loss: inf where none does, nan where every run does."""
+        """The least t whose run reaches a loss: inf if none does, nan if every run does."""
         if not self.with_data:
             axes: dict[str, Any] = {"P": self.P} if "P" in self.law.axes else {}
             return float(self.law.inverse(loss, **axes))

@@ -93,7 +93,7 @@ _SETTINGS: Any = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib's settings for the time of a `with` block, then as they were."""
+    """The style's matplotlib settings inside a `with` block, restored afterwards."""
     with mpl.rc_context(_SETTINGS):
         yield
 

@@ -64,7 +64,7 @@ footer { margin-top: 3rem; font-size: .8rem; color: var(--soft); border-top: 1px
 
 
 def page_path(out: Path, name: str) -> Path:
-    """Where a page goes: to `out` where that names one, ending in .html, else into that folder as `name`."""
+    """The path of a page: `out` if it ends in .html, else `name` in that folder."""
     return out if out.suffix == ".html" and not out.is_dir() else out / name
 
 
@@ -166,7 +166,7 @@ class Page:
         self.parts.append(f"<p>{escape(words)}</p>")
 
     def verbatim(self, words: str) -> None:
-        """Lines as they are."""
+        """Lines as given, without wrapping."""
         self.parts.append(f"<pre>{escape(words)}</pre>")
 
     def missing(self, lines: Sequence[str]) -> None:
@@ -199,7 +199,7 @@ class Page:
         self.parts.append(f"<figure{broad}>{image}<figcaption>{words}</figcaption></figure>")
 
     def attempt(self, what: str, make: Callable[[], None]) -> None:
-        """A part that may lack what it needs: then the page says so, and goes on."""
+        """A part that may lack what it needs. The page then says so and continues."""
         try:
             make()
         except ValueError as error:

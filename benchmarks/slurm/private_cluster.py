@@ -151,7 +151,7 @@ class PrivateCluster:
         return None
 
     def call(self, *command: str) -> str:
-        """What a command says, errors too."""
+        """The output of a command, errors included."""
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         return done.stdout + done.stderr
 

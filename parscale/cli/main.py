@@ -208,7 +208,7 @@ def attempt(args: argparse.Namespace) -> tuple[int, str]:
 
 
 def check_place(args: argparse.Namespace) -> None:
-    """Refuse, before any work, an --out or --save that lies below a file or where nothing may be written."""
+    """Refuse, before any work, an --out or --save below a file or in a folder that is not writable."""
     from pathlib import Path
 
     for given in (getattr(args, "out", None), getattr(args, "save", None)):
@@ -224,7 +224,7 @@ def check_place(args: argparse.Namespace) -> None:
 
 
 def missing(name: str) -> str:
-    """What to install where the module `name` is not found: the extra that asks for it, or itself."""
+    """What to install if the module `name` is missing: the extra that needs it, or the module itself."""
     from importlib.metadata import requires
 
     asked = [line for line in requires("parscale") or [] if re.match(rf"{re.escape(name)}\b", line)]

@@ -50,7 +50,7 @@ def show(frame: pd.DataFrame, title: str = "", caption: str = "", keys: int = 1,
 
 
 def _cells(name: str, column: pd.Series[Any]) -> list[str]:
-    """A column as text: numbers with as many decimals each, counts as 2.54B, yes or nothing, words as they are."""
+    """A column as text: numbers with equal decimals, counts as 2.54B, booleans as yes or blank, words unchanged."""
     from scaling.terminal_text import column_texts
 
     if column.dtype.kind == "f":
@@ -61,14 +61,14 @@ def _cells(name: str, column: pd.Series[Any]) -> list[str]:
 
 
 def cell(value: Any) -> str:
-    """A value as text: five digits of a float, nothing where a value is missing."""
+    """A value as text: floats with five digits, missing values blank."""
     if value is None or value != value:
         return ""
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _is_right(kind: str, column: Sequence[str]) -> bool:
-    """Whether a column is numbers, as such or already written: it is then set to the right."""
+    """Whether a column holds numbers, formatted or not, and so is aligned to the right."""
     if kind in "fiub":
         return kind != "b"
     first = [text.lstrip("+-x ")[:1] for text in column if text]
@@ -97,7 +97,7 @@ def _show_rich(
     keys: int,
     room: int,
 ) -> None:
-    """A table on a terminal of so many columns, as several where it does not fit."""
+    """A table on a terminal of this width, split into several if it does not fit."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

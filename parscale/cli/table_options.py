@@ -46,7 +46,7 @@ class LevelOptions(JsonOptions):
     level: float = option(0.95, "level of the intervals (default 0.95)", type=float)
 
     def check_level(self) -> None:
-        """Refuse a level that is no share between 0 and 1."""
+        """Refuse a level that is not between 0 and 1."""
         from scaling.uncertainty.interval_methods import check_level
 
         check_level(self.level, "--level ")
@@ -107,7 +107,7 @@ class SweepFitOptions(ColumnOptions):
         return named(self.objective) if self.objective else None
 
     def words(self, *first: str) -> str:
-        """The call as it was written, for the note of what made a file."""
+        """The command line as typed, for the note of what made a file."""
         named_as = ["--objective", self.objective] if self.objective else []
         return " ".join([*first, *named_as, *self.asked.words])
 

@@ -91,7 +91,7 @@ class Runs:
 
 @dataclass(frozen=True, repr=False)
 class Optimum(ResultTable):
-    """N and D of least loss for a budget, three ways: `table`, `verdict`, and what they rest on."""
+    """N and D of least loss for a budget, three ways: `table`, `verdict`, and their sources."""
 
     table: (
         pd.DataFrame

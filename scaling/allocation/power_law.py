@@ -119,7 +119,7 @@ class PowerLaw:
 
 
 def generalised_fit(X: Array, y: Array, errors: Array) -> tuple[Array, Array, Array]:
-    """Generalised least squares of y (n,) on X (n, p): θ, its covariance where that of the errors is right, residuals."""
+    """Generalised least squares of y (n,) on X (n, p): θ, its covariance given that of the errors, residuals."""
     weighted = np.linalg.solve(errors, X)
     inverse = np.linalg.inv(X.T @ weighted)
     theta = inverse @ (weighted.T @ y)

@@ -39,7 +39,7 @@ FEW = "too few runs near the best: give more, or a wider near="
 
 @dataclass(frozen=True, repr=False)
 class TunedOptimum(ResultTable):
-    """Minima of the cells and the laws through them: `table` (a row a setting and parameter), `cells`, `verdict`."""
+    """Minima of the cells and the laws through them: `table` (a row per setting and parameter), `cells`, `verdict`."""
 
     table: pd.DataFrame  # index setting, parameter ("G" or an axis). estimate, standard_error, lower, upper
     cells: pd.DataFrame  # a row a cell: axes, runs, of each setting the minimum, _error (of its log), _doubled, loss, used, note

@@ -15,7 +15,7 @@ def corpus_name(corpus: str) -> str:
 
 
 def labelled(corpus: str, words: str, sep: str = ": ") -> str:
-    """Words about a corpus, after its name where it has one."""
+    """Words about a corpus, after its name if it has one."""
     name = corpus_name(corpus)
     return f"{name}{sep}{words}" if name else words
 
@@ -28,5 +28,5 @@ def split_by_corpus(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def backbones(table: pd.DataFrame) -> list[float]:
-    """One N a size, that of its smallest run, ascending: `scaling.data.levels` says which runs are of one size."""
+    """One N per size, that of its smallest run, ascending. `scaling.data.levels` decides which runs share a size."""
     return [float(N) for N in table["N"].groupby(size_levels(table)).min()]

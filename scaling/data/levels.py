@@ -1,4 +1,4 @@
-"""Which values along an axis are one level, which runs are of one size, and what a run costs in short."""
+"""Which values along an axis share a level, which runs share a size, and the approximate cost of a run."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _windows(level: Any, ascending: Array, sizes: Array) -> Any:
 
 
 def approximate_C(N: Array, D: Array, P: Array | float = 1.0) -> Array:
-    """Training FLOPs where a table does not tell them: 6 N P D (Kaplan et al. 2020, every stream counted)."""
+    """Training FLOPs if a table lacks them: 6 N P D (Kaplan et al. 2020, every stream counted)."""
     return np.asarray(6.0 * N * P * D)
 
 

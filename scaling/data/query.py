@@ -66,7 +66,7 @@ class Asked(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        """The options as they were written."""
+        """The options as typed."""
         given = (("--columns", self.columns), ("--where", self.where))
         return [word for pair in given if pair[1] for word in pair if word]
 
@@ -211,7 +211,7 @@ def mixed(runs: pd.DataFrame, axes: tuple[str, ...] = ("D",), keep: Any = None) 
 
 
 def equals(column: str, value: str) -> str:
-    """COLUMN=VALUE as --where and --columns take it, quoted where it must be."""
+    """COLUMN=VALUE as --where and --columns take it, quoted if necessary."""
     return "=".join(f'"{word}"' if re.search(r"[\s,\"'=]", word) else word for word in (column, value))
 
 
@@ -224,7 +224,7 @@ def is_ladder(runs: pd.DataFrame, rows: Any) -> bool:
 
 
 def shown_values(values: Sequence[str]) -> str:
-    """The first few of some values, and how many there are where there are more."""
+    """The first few of some values, and how many there are if more."""
     more = f", ... {len(values)} values" if len(values) > FEW else ""
     return ", ".join(values[:FEW]) + more
 

@@ -34,7 +34,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a table was read: its guesses in order, and the unit of its loss. Empty where all was said."""
+    """How a table was read: its guesses in order, and the unit of its loss. Empty if there were no guesses."""
 
     guesses: tuple[Guess, ...] = ()
     loss_unit: str = NATS  # as printed after a loss: "bits per byte", or the column's own name

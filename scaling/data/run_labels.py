@@ -1,4 +1,4 @@
-"""Which rows of a table are of one run: a column of runs, or rows that differ in step or checkpoint alone."""
+"""Which rows of a table share a run: by a column of runs, or because they differ only in step or checkpoint."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def usable(table: Any) -> Any:
 
 
 def left_out(table: Any) -> dict[str, int]:
-    """How many rows of a table no fit uses, by the word that says why, the most first."""
+    """How many rows of a table no fit uses, by the reason, the most frequent first."""
     keep, why, _ = run_states.states_of(table, len(table["loss"]))
     words = np.where(keep & _first_stages(table), FIRST_STAGES, why)
     keep &= np.logical_not(_first_stages(table))
@@ -214,7 +214,7 @@ def finished_runs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _words(column: Any) -> Any:
-    """A column of words as an array, nothing where a cell is empty: that is no status and no recipe."""
+    """A column of words as an array. Empty cells are blank: they are neither a status nor a recipe."""
     return pd.Series(np.asarray(column, dtype=object)).fillna("").to_numpy(dtype=object)
 
 
@@ -307,7 +307,7 @@ def arrays(
 
 
 def no_run(name: str, column: Any) -> str:
-    """What to do where a column of state says that no row is a finished run."""
+    """What to do if a column of states has no finished run."""
     words = ", ".join(sorted({str(word) or "nothing" for word in _words(column)})[:5])
     how = f"Choose rows with --where {name}=WORD, or map its words"
     return f"no row has status {OK!r}: column {name} holds {words}. {how}"

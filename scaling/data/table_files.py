@@ -1,4 +1,4 @@
-"""Files of tables: text, JSON, parquet and spreadsheets, packed or not, no larger than is stated, read as they are."""
+"""Files of tables: text, JSON, parquet and spreadsheets, compressed or not, up to a stated size."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def load_table(source: Path, most: int | None = None, repeated: Sequence[str] = 
 
 
 def ending_of(source: Path) -> tuple[str, str]:
-    """What a name says of a file, in small letters: its kind and how it is packed, (".csv", ".gz")."""
+    """A file's kind and compression by its name, in lower case: (".csv", ".gz")."""
     ends = [end.lower() for end in source.suffixes[-2:]]
     if ends and ends[-1] in PACKED:
         inner = ends[0] if len(ends) == 2 else ""
@@ -194,7 +194,7 @@ def _index_as_columns(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def _reason(kind: str, error: Exception) -> str:
-    """Why a table cannot be read, with the remedy where it is known."""
+    """Why a table cannot be read, with the remedy if known."""
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
     own = isinstance(error, ValueError) and not isinstance(error, UnicodeError | pd.errors.ParserError)
     if (own and kind in TEXT) or isinstance(error, json_tables.TwoOfOneName):

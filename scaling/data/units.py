@@ -53,7 +53,7 @@ def parse_counts(text: str, option: str) -> list[int]:
         raise ValueError(f"{option}: {error}") from None
     bad = next((v for v in values if not (v >= 1 and v % 1 == 0)), None)  # inf % 1 is nan
     if bad is not None:
-        raise ValueError(f"{option} {text}: {bad:g} is no whole number of at least 1")
+        raise ValueError(f"{option} {text}: {bad:g} is not a whole number of at least 1")
     return [int(v) for v in values]
 
 
@@ -95,7 +95,7 @@ def value_text(axis: str, value: Any) -> str:
 
 
 def count_labels(values: Sequence[float]) -> list[str]:
-    """Short labels of counts on one axis: one suffix where the sizes are within a factor 30 of each other."""
+    """Short labels of counts on one axis: one suffix if the sizes are within a factor 30 of each other."""
     if not len(values):
         return []
     top = max(values)

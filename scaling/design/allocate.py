@@ -28,7 +28,7 @@ INTERIOR = "an interior optimum"
 
 @dataclass(frozen=True, repr=False)
 class Allocation(ResultTable):
-    """The best (N, P, D) under the budgets, with intervals where a fit was given."""
+    """The best (N, P, D) under the budgets, with intervals if a fit was given."""
 
     N: float
     P: float
@@ -142,7 +142,7 @@ def _doubted(
 
 
 def _size_ends(fit: Fit, size: OptimalSize, method: Method, level: float) -> tuple[float, float]:
-    """The interval of N at one P, lengthened where isoFLOP budgets among the runs scatter on their own."""
+    """The interval of N at one P, lengthened if isoFLOP budgets among the runs scatter beyond their errors."""
     log_N, lower, upper = (float(x[0]) for x in method.interval(fit, size.of, level))
     N, D, P = (fit.axes.get(axis, np.ones(1)) for axis in ("N", "D", "P"))
     curves = isoflop(N, D, approximate_C(N, D, P), fit.loss, level) if np.ptp(P) == 0 else None
@@ -199,7 +199,7 @@ class _Grid:
         return cls(N, P, D, allowed, around.size, middle)
 
     def best(self, law: Law, limited: bool = True) -> Any:
-        """Index of the least loss, of what is allowed if `limited`, for each law of a batch, (B,)."""
+        """Index of the least loss for each law of a batch, (B,), among allowed points if `limited`."""
         fields = {n: np.atleast_1d(getattr(law, n))[:, None] for n in law.names()}
         loss = self._loss(law.kind(**fields), self.N, self.P, self.D)
         return np.argmin(np.where(self.allowed | (not limited), loss, np.inf), axis=-1)

@@ -119,10 +119,10 @@ def _verdict(frame: pd.DataFrame, name: str, before: float, target: Target) -> s
 
 
 def _check(fit: Fit, count: int) -> None:
-    """Refuse a fit that linear theory says nothing of, and no runs at all."""
+    """Refuse a fit that linear theory cannot treat, and count < 1."""
     must_be_fit(fit)
     if not fit.determined:
-        raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}. Add that first")
+        raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}. Mend that first")
     if count < 1:
         raise ValueError(f"count={count!r} must be at least 1")
 

@@ -38,7 +38,7 @@ PARTS = ("run noise", "parameters", "size effects", "which law", "the law's form
 
 @dataclass(frozen=True)
 class Tuned:
-    """The numbers that public tables chose: docs/forecast.md says how."""
+    """The constants chosen on public tables, as docs/forecast.md describes."""
 
     flat: float = FLAT
     length: float = LENGTH

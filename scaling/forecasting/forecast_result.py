@@ -30,7 +30,7 @@ KIND = "parscale forecast"
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """The forecast at K points, a value: `table` is all of it, `sentence` says it."""
+    """The forecast at K points: `table` holds all of it, `sentence` says it in words."""
 
     points: pd.DataFrame  # the axes as asked, K rows, categories by name
     loss: pd.Series  # median of the forecast, nats per token

@@ -60,7 +60,7 @@ class Member:
 
     @property
     def count(self) -> float:
-        """Independent rows: clusters where rows are said to share them, else rows as often as they count."""
+        """The number of independent rows: clusters if rows have them, else rows by their weights."""
         apart = self.labels is None or self.between is not None
         return self.problem.count if apart else float(np.unique(self.labels).size)
 

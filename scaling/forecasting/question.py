@@ -85,7 +85,7 @@ def question(table: pd.DataFrame, given: Mapping[str, Any], laws: Iterable[Any] 
 
 
 def _known(given: Mapping[str, Any], table: pd.DataFrame) -> tuple[LawForm, ...]:
-    """Every registered law that a question may be of: those of other axes where one of these is asked for."""
+    """Every registered law that may apply. Laws of other axes only if one of these axes is asked for."""
     if set(given) <= set(AXES):
         return tuple(REGISTRY.values())
     others = [law for law in OTHER_AXES.values() if set(law.categories) <= set(table)]
@@ -207,7 +207,7 @@ def _registered(
 
 
 def _check_units(axis: str, runs: Array, asked: Array, rule: Axis) -> None:
-    """Refuse runs whose units differ, and points in another unit than theirs or where no distance has a measure."""
+    """Refuse runs whose units differ, points in another unit, and points at no measurable distance from the runs."""
     unit = UNITS.get(axis) or rule.unit or "one unit"
     low = asked[(asked <= 0) & (asked < runs.min())]
     if low.size:

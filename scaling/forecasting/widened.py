@@ -88,7 +88,7 @@ class Widening:
             return Widened(centre, known, miss.shared, more, self.exits(points))
 
     def half_width(self, way: Way | None, ratio: Array, level: float) -> Array:
-        """Half an interval of the log loss in units of its scale where |Δ| is `ratio` of that scale, (K,)."""
+        """The half-width of the log loss's interval in units of its scale, if |Δ| is `ratio` times that scale, (K,)."""
         shares = [(0.0, 1.0)] if way is None else list(zip(*_kappas(self.drift(way)), strict=True))
         zero = np.zeros(ratio.size)
         mixture = joined([(zero, np.sqrt(1 + (k * ratio) ** 2), self.one.dof, p) for k, p in shares])
@@ -178,7 +178,7 @@ def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:
 
 
 def beyond_runs(fit: Estimate, axes: Mapping[str, Any], level: float, plain: Array, inside: Any) -> Array:
-    """The ends of a fit's prediction interval, `plain` (K, 2), widened where points are not `inside` its runs.
+    """The ends of a fit's prediction interval, `plain` (K, 2), widened at points that are not `inside` its runs.
 
     axes: (K,) each. Unknown ends stay unknown, as do ends of 0 or less if the runs' losses lie above.
     """

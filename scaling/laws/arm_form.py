@@ -87,7 +87,7 @@ class ArmForm(Form):
         return self.rule if axis == self.by else self.law.axis_rule(axis)
 
     def of_parameter(self, name: str) -> tuple[str, ...]:
-        """The names of a law's parameter: itself where it is shared, else one an arm."""
+        """The names of a law's parameter: its own if it is shared, else one per arm."""
         return tuple(f"{name}[{arm}]" for arm in self.arms) if name in self.own else (name,)
 
     def names(self) -> tuple[str, ...]:

@@ -154,7 +154,7 @@ class Law:
 
     @classmethod
     def coordinates(cls, law: Law) -> tuple[list[Any], list[Any]]:
-        """Coefficients and nonlinear parameters of a law of this class: where its fit would begin."""
+        """Coefficients and nonlinear parameters of a law of this class: the start of its fit."""
         return law.to_linear()
 
     @classmethod
@@ -163,7 +163,7 @@ class Law:
         found = given.kind if isinstance(given, Law) else given
         if isinstance(found, Form) or (isinstance(found, type) and issubclass(found, Law)):
             return found
-        raise ValueError(f"{shown(given)} is no law: give scaling.ParallelLaw or its name, 'parallel'")
+        raise ValueError(f"{shown(given)} is not a law: give scaling.ParallelLaw or its name, 'parallel'")
 
     @classmethod
     def axis_rule(cls, axis: str) -> Axis:

@@ -22,7 +22,7 @@ def in_file(given: str) -> tuple[str, str, str] | None:
 
 
 def short_name(given: str) -> str:
-    """What a law is called in file names: its name on the command line, without the folder and file of one's own."""
+    """A law's name in file names: its name on the command line, without the folder and file of a user's law."""
     found = in_file(given)
     if found is None:
         return given
@@ -69,7 +69,7 @@ class _FromText(SourceFileLoader):
 
 
 def _key(file: str) -> str:
-    """The name of a file's module: another one where its text is another."""
+    """The name of a file's module, different for different text."""
     path = Path(file).resolve()
     return _PREFIX + hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:16]
 
@@ -84,7 +84,7 @@ def _module(file: str) -> ModuleType:
     path = Path(file).resolve()
     spec = importlib.util.spec_from_file_location(key, path, loader=_FromText(key, str(path)))
     if spec is None or spec.loader is None:
-        raise ValueError(f"{file}: no Python file. Give a law of your own as FILE.py:CLASS.")
+        raise ValueError(f"{file}: not a Python file. Give a law of your own as FILE.py:CLASS.")
     module = sys.modules[key] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

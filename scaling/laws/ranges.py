@@ -1,4 +1,4 @@
-"""Where a parameter may lie: its bounds, and where the starts of a fit are laid."""
+"""The bounds of a parameter, and the range of a fit's starts."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
 
 
 def _tell_reading(run: RunConfig, corpus: Corpus, report: Report) -> None:
-    """Say what of the corpus a run reads, where that is not all of it once at most."""
+    """Report how much of the corpus a run reads, unless it is at most one pass."""
     which = f"run {run.size} P={run.model.P} seed {run.seed}"
     windows, steps = windows_of(run, corpus), run.start_step + run.steps
     if isinstance(windows, MixedWindows):

@@ -56,7 +56,7 @@ class Progress:
         self.began = self.last = time.monotonic()
 
     def __call__(self, words: Callable[[], str]) -> None:
-        """Say where things are, if it is time to."""
+        """Report progress, if it is time to."""
         now = time.monotonic()
         if now - self.last > EVERY_S[now - self.began > 60]:
             self.last = now

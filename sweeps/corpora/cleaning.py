@@ -132,7 +132,7 @@ def sample_of(size: int) -> int:
 
 
 def code_by_suffix(suffix: str) -> bool | None:
-    """What a suffix says of a document: code, prose, or nothing."""
+    """A document's kind by its suffix: code, prose, or unknown."""
     if CODE_SUFFIXES.fullmatch(suffix):
         return True
     return False if PROSE_SUFFIXES.fullmatch(suffix) else None

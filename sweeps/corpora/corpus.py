@@ -20,7 +20,7 @@ Spans = dict[str, tuple[int, int]]
 
 @dataclass(frozen=True)
 class Corpus:
-    """Token files and what they are."""
+    """Token files and their manifest."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -61,7 +61,7 @@ class Corpus:
 
 
 def manifest_hash(manifest: dict[str, Any]) -> str:
-    """SHA-256 of what of the manifest is the corpus's identity, as canonical JSON."""
+    """SHA-256 of the manifest's identifying parts, as canonical JSON."""
     if manifest.get("format", 1) == 1:
         return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
     identity = {key: manifest[key] for key in IDENTITY}

@@ -95,7 +95,7 @@ class Entry:
 
     @classmethod
     def of(cls, root: Path, *name: object) -> Entry:
-        """The entry of what a corpus is called, its vocabulary, its tokenizer."""
+        """The cache entry of a corpus's name, vocabulary and tokenizer."""
         return cls(root, hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:16])
 
     @property

@@ -102,7 +102,7 @@ def workload_of(options: Options) -> Workload:
 
 
 def _fit_of(options: Options, work: Workload) -> tuple[Fit, Workload]:
-    """The fit that is asked, and the workload with the tokens of its runs where they are one number."""
+    """The fit to use, and the workload, with its runs' tokens if all have the same number."""
     import scaling
     from scaling.fitting.result import Fit
     from scaling.selection.describe import best_suited
@@ -124,7 +124,7 @@ def _fit_of(options: Options, work: Workload) -> tuple[Fit, Workload]:
 
 
 def limits_of(options: Options) -> dict[str, Any]:
-    """The limits that were given, None where one was not."""
+    """The limits that were given, None for the others."""
     from scaling.data.units import parse_bytes, parse_seconds
 
     return {

@@ -36,7 +36,7 @@ class Options(LevelOptions, ColumnOptions):
 
 
 def run(options: Options) -> str:
-    """Estimate the optimum three ways, and draw it where --figure says so."""
+    """Estimate the optimum three ways, and draw it if --figure is given."""
     from scaling.allocation.compute_optimum import optimum
     from scaling.data.query import mapping
 

@@ -1,4 +1,4 @@
-"""Which runs to train next: those that shrink the interval of what you ask most per FLOP."""
+"""Which runs to train next: those that narrow the interval of a quantity most per FLOP."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def candidates_of(options: Options, one: Fit) -> pd.DataFrame:
 
 
 def _given(options: Options) -> dict[str, Any]:
-    """The values that were given of each axis: numbers, or the names of categories as they are written."""
+    """The values given for each axis: numbers, or names of categories."""
     from parscale.cli.option_values import axis_values
     from scaling.data.query import values
 
@@ -195,7 +195,7 @@ def describe_suggestion(chosen: pd.DataFrame, before: float, target: str, option
 
 
 def _cost_text(row: dict[Any, Any], unit: float | None) -> str:
-    """What a run costs and all so far: FLOPs, or shares of a `unit` where their size means nothing."""
+    """The cost of a run and of all so far, in FLOPs, or relative to a `unit` if FLOPs are unknown."""
     if unit is None:
         return f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all"
     return f"cost {row['C'] / unit:.3g}, {row['total_C'] / unit:.3g} in all"

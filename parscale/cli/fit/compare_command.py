@@ -73,7 +73,7 @@ def _told(found: dict[str, Comparison], runs: pd.DataFrame, options: Options) ->
 
 
 def _why(runs: pd.DataFrame, options: Options) -> str:
-    """Which laws were compared and why, where none was named."""
+    """Which laws were compared and why, if none was named."""
     from scaling import terminal_text
     from scaling.selection.compare import law_choice
 

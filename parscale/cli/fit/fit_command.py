@@ -1,4 +1,4 @@
-"""Fit a law to runs: what it says in three answers, parameters with intervals, errors, status."""
+"""Fit a law to runs: a verdict in three answers, parameters with intervals, errors, status."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def content(one: Fit, level: float) -> dict[str, Any]:
 
 
 def describe_fit(name: str, one: Fit, place: str, options: Options) -> str:
-    """A fit for the terminal: the verdict, its parameters and what to know of them, where it was saved."""
+    """A fit for the terminal: the verdict, its parameters with notes, and where it was saved."""
     from parscale.cli.output import verdict_text
     from scaling import terminal_text
     from scaling.fitting import printed_constants

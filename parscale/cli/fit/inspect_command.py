@@ -44,7 +44,7 @@ def run(options: Options) -> str:
 
 
 def _described(options: Options) -> Description | UnreadTable:
-    """The description of the table, or of its columns where it holds no runs that could be fitted."""
+    """The description of the table, or of its columns if it holds no runs to fit."""
     from scaling.data.query import mapping
     from scaling.laws import axes_of_laws
     from scaling.selection.describe import describe

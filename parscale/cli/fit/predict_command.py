@@ -130,7 +130,7 @@ def _lines(frame: pd.DataFrame, axes: tuple[str, ...], level: float, unit: str) 
 
 
 def _size(row: Any, at: int) -> str:
-    """The equivalent size at P = at, with its interval where it has one."""
+    """The equivalent size at P = at, with its interval if it has one."""
     from scaling.data.units import count_text
 
     ends = [row.get(f"{end} N at P={at}", row["N"]) for end in ("lower", "upper")]

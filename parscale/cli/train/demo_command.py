@@ -1,4 +1,4 @@
-"""The main job on this machine: train the demo grid, fit the law, draw it, say what P is worth."""
+"""The whole pipeline on this machine: train the demo grid, fit the law, draw it, say what P is worth."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(options: Options) -> int:
 
 
 def conclude(folder: Path) -> None:
-    """Fit the sweep in `folder`, save fits and figures into it, and print what it says, doubts included."""
+    """Fit the sweep in `folder`, save fits and figures into it, and print the results with their warnings."""
     from analysis.report import sweep_figures
     from analysis.sweep import results
     from parscale.cli.output import show

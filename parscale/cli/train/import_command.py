@@ -66,7 +66,7 @@ def show_model(model: ParScaleLM, source: str) -> None:
 
 
 def other_dtypes(model: ParScaleLM, source: str) -> str:
-    """What config.json says of the weights' type, where it is not their type."""
+    """The weights' type by config.json, if it differs from their own."""
     from pathlib import Path
 
     from sweeps.checkpoint.hf_config import read_hf_json

@@ -112,7 +112,7 @@ def _range(shares: list[float]) -> str:
 
 
 def domains(folder: Path) -> pd.DataFrame:
-    """Held-out loss of each finished run, domain by domain, small models first."""
+    """Validation loss of each finished run, domain by domain, small models first."""
     import pandas as pd
 
     from sweeps.config.searched_fields import searched_fields, value_of

@@ -1,4 +1,4 @@
-"""The options of `parscale sweep`, and what they come to: axes, launcher, execution."""
+"""The options of `parscale sweep` and the axes, launcher and execution they define."""
 
 from __future__ import annotations
 

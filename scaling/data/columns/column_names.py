@@ -87,7 +87,7 @@ _SCALES = {"t": "TFLOPs", "p": "PFLOPs", "e": "EFLOPs", "z": "ZFLOPs"}
 
 @dataclass(frozen=True)
 class Named:
-    """What a name says: axis ("" where none), the worth of its unit, and for a loss its kind or unit."""
+    """What a name says: its axis or "", the factor of its unit, and for a loss its kind or unit."""
 
     axis: str
     scale: float = 1.0
@@ -140,7 +140,7 @@ def _words(text: str) -> list[str]:
 
 
 def _scale(words: list[str], bracket: str) -> tuple[float, list[str]]:
-    """The worth of the unit that a name says, and its words without it."""
+    """The factor of the unit in a name, and its other words."""
     inner = [w for w in _words(bracket.replace("10^", "1e").replace("**", "e")) if w not in _NEAR_UNITS]
     if inner and inner[0] in _UNITS:
         return _UNITS[inner[0]], words

@@ -74,7 +74,7 @@ def named_columns(
 
 
 def own_columns(table: pd.DataFrame, axes: Iterable[str], guesses: list[Guess]) -> pd.DataFrame:
-    """The table with a law's further axes under their names, where one column is spelled like each."""
+    """The table with a law's further axes under their names, if exactly one column is spelled like each."""
     taken = {}
     for axis in axes:
         alike = [] if axis in table or axis in AXES else column_names.spelled_as(table.columns, axis)
@@ -114,13 +114,13 @@ def _empty(cell: Any) -> bool:
 
 
 def columns_option(axis: str, name: str) -> str:
-    """The command line's option that maps a column, quoted where its name needs it."""
+    """The command line's option that maps a column, quoted if necessary."""
     quoted = f"'{axis}=\"{name}\"'" if any(mark in name for mark in ' ,"=()[]') else f"{axis}={name}"
     return f"--columns {quoted}"
 
 
 def missing_column(axis: str, table: Any) -> str:
-    """What to do where a table has no column for an axis: the names it has, and those that may be meant."""
+    """What to do if a table has no column for an axis: its columns, and those that may be meant."""
     have = list(map(str, table))
     text = f"no column {axis!r} (it has {', '.join(have[:12])})"
     sizes = axis == "N" and "P" in have and isinstance(table, pd.DataFrame) and _other_meaning(table["P"])
@@ -222,7 +222,7 @@ def _some(good: Any) -> Any:
 
 
 def _small(axis: str, values: Array, column: Any) -> bool:
-    """Whether numbers under a header that says a unit are in it: not where the cells say 2.8B themselves."""
+    """Whether numbers are in the unit of their header. Not if the cells themselves say 2.8B."""
     told = not pd.api.types.is_numeric_dtype(column) and any(
         str(cell).strip()[-1:].isalpha() for cell in column[:9]
     )
@@ -232,7 +232,7 @@ def _small(axis: str, values: Array, column: Any) -> bool:
 
 
 def _shape(table: pd.DataFrame, rows: Any) -> dict[str, Array]:
-    """Width and depth of the runs, where columns tell them."""
+    """Width and depth of the runs, if the table has them."""
     found = {}
     for what, names in (("width", column_units.WIDTHS), ("depth", column_units.DEPTHS)):
         name = next((n for n in table if str(n).casefold().rsplit(".", 1)[-1] in names), None)
@@ -243,7 +243,7 @@ def _shape(table: pd.DataFrame, rows: Any) -> dict[str, Array]:
 
 
 def with_status(table: pd.DataFrame, ended: States, guesses: list[Guess]) -> pd.DataFrame:
-    """The table with a column status that reads "ok" for finished runs, where a column tells how runs ended.
+    """The table with a column status that reads "ok" for finished runs, if a column says how runs ended.
 
     ended: `run_states.states_of` of the table.
     """
@@ -276,7 +276,7 @@ def with_status(table: pd.DataFrame, ended: States, guesses: list[Guess]) -> pd.
 
 
 def loss_told(table: pd.DataFrame, named: str, guesses: list[Guess]) -> str:
-    """The unit of a loss that a column `named` so holds: its own, or the name where that is no loss."""
+    """The unit of the loss in a column `named` so: the unit in its name, or the name if it is not a loss."""
     unit = column_names.loss_unit(named)
     if unit == PERPLEXITY:
         how = "take its logarithm: that is a loss in nats per token"
@@ -293,7 +293,7 @@ def loss_told(table: pd.DataFrame, named: str, guesses: list[Guess]) -> str:
 
 
 def shared_runs(table: pd.DataFrame, good: Any, guesses: list[Guess]) -> None:
-    """A doubt where rows share runs, as checkpoints do: their errors are not independent."""
+    """A doubt if rows share runs, as checkpoints do: their errors are not independent."""
     for name in map(str, table.columns):
         plain = "".join(c for c in name.casefold().rsplit(".", 1)[-1] if c.isalnum())
         if plain not in _RUN | _MAY_BE_RUN or not 1 < (few := table.loc[good, name].dropna()).nunique() < len(
@@ -312,7 +312,7 @@ def shared_runs(table: pd.DataFrame, good: Any, guesses: list[Guess]) -> None:
 
 
 def repeated_rows(table: pd.DataFrame, good: Any, guesses: list[Guess]) -> None:
-    """A doubt where rows repeat others to the last digit, as files put together twice do."""
+    """A doubt if rows repeat others to the last digit, as in files concatenated twice."""
     names = [name for name in table if name in (*AXES, "loss", "seed", "run_id", "corpus")]
     if "loss" not in names or len(table) > MANY_ROWS:
         return

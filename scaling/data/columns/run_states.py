@@ -55,7 +55,7 @@ def canonical(word: object) -> str:
 
 
 def is_finished(word: object) -> bool:
-    """Whether a word says that a run finished."""
+    """Whether a word means that a run finished."""
     return canonical(word) in FINISHED
 
 
@@ -74,7 +74,7 @@ class States(NamedTuple):
 
 
 def states_of(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
-    """How the runs of a table of so many rows ended, by `status` and every other column that says so.
+    """How the runs of a table of `rows` rows ended, by `status` and every other column of states.
 
     An empty cell means an unfinished run, except in a yes/no column, where it means nothing.
     """
@@ -144,7 +144,7 @@ def _of_words(words: list[str], *, own: bool) -> list[bool] | None:
 
 
 def unread_states(table: Any) -> list[tuple[str, list[str]]]:
-    """Columns named state or status that hold a few numbers, with these: nobody can tell what they mean."""
+    """Columns named state or status that hold a few numbers, with these, whose meaning is unknown."""
     found = []
     for name in map(str, table):
         squashed = re.sub(r"[^a-z]", "", re.split(r"[./:]", name.casefold())[-1])

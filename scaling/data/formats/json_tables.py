@@ -43,7 +43,7 @@ def _slowly(content: Content, encoding: str) -> pd.DataFrame:
 
 
 def _once(text: str) -> None:
-    """Refuse an object that says one name twice: readers keep the last without a word."""
+    """Refuse an object with one name twice: readers silently keep the last."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in found]
@@ -61,7 +61,7 @@ def _once(text: str) -> None:
 
 
 class TwoOfOneName(ValueError):
-    """A record that says one name twice."""
+    """A record with one name twice."""
 
 
 def read_json_table(content: Content) -> pd.DataFrame:

@@ -93,7 +93,7 @@ def layout_of(content: Content, ending: str) -> Layout:
 
 
 def _separator(lines: list[str], ending: str) -> str:
-    """What separates the columns of a table of such lines, the header first."""
+    """The separator of columns in these lines, the header first."""
     if not lines:
         return ","
     bare = re.sub(r'"[^"]*"', "", lines[0])
@@ -248,7 +248,7 @@ def _texts(frame: pd.DataFrame) -> Iterator[Any]:
 def _decimal_commas(
     content: Content, layout: Layout, frame: pd.DataFrame, guesses: list[Guess]
 ) -> pd.DataFrame:
-    """The table with points before decimals, where the file has commas there: 2,5 and 1.100.000,5."""
+    """The table with decimal points, if the file has decimal commas: 2,5 and 1.100.000,5."""
     cells = list(itertools.chain.from_iterable(_texts(frame)))
     commas = [cell for cell in cells if not _GROUPS.fullmatch(cell)]  # 1,100 may be either
     if not commas:

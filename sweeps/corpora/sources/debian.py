@@ -124,7 +124,7 @@ def licence_of(copyright: str) -> str:
 
 
 def _most(pieces: list[Document]) -> list[Document]:
-    """Pieces in their order, only those with the lowest hashes where all would be more than MOST."""
+    """Pieces in their order. Beyond MOST, only those with the lowest hashes."""
     hashes = {piece.name: hashlib.sha256(piece.text.encode()).digest() for piece in pieces}
     left, kept = MOST, set()
     for piece in sorted(pieces, key=lambda piece: hashes[piece.name]):

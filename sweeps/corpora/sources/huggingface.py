@@ -108,7 +108,7 @@ class HubDataset:
         return stream
 
     def _check_columns(self, stream: Any) -> None:
-        """Refuse a dataset without the text column, or with one of another type, where it says so."""
+        """Refuse a dataset without the text column, or with one that is declared to be of another type."""
         if not stream.features:
             return
         known = self.column or next((c for c in ("text", "content") if c in stream.features), "")
@@ -204,7 +204,7 @@ def _reason(error: BaseException) -> str:
 
 @dataclass
 class _Fetched:
-    """What has come of a dataset, and the place in its stream where the last shard ends."""
+    """The fetched part of a dataset, and the place in its stream where the last shard ends."""
 
     folder: Path
     rows: int = 0

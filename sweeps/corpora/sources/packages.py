@@ -140,7 +140,7 @@ def _download(pins: list[str], folder: Path) -> None:
 
 
 def _pinned(pins: list[str], folder: Path) -> list[Path]:
-    """The wheels in `folder` whose hashes are pinned, by name: others, of earlier pins, are no part of it."""
+    """The wheels in `folder` whose hashes are pinned, by name. Others are left from earlier pins."""
     wanted = {pin.rsplit("sha256:", 1)[1].strip() for pin in pins}
     found = {sha256(path): path for path in sorted(folder.glob("*.whl"))}
     return sorted(path for mark, path in found.items() if mark in wanted)

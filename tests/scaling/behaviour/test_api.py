@@ -70,8 +70,8 @@ def splits(frame):
     [
         (lambda runs: scaling.fit(runs, ParallelLaw), "a law where the table belongs"),
         (lambda runs: scaling.fit(runs, "parallel"), "table='parallel': a law where the table belongs"),
-        (lambda runs: scaling.fit(runs, runs), r"a table \(DataFrame\) is no law"),
-        (lambda runs: scaling.fit(runs.to_dict("records"), runs), r"a table \(list of records\) is no law"),
+        (lambda runs: scaling.fit(runs, runs), r"a table \(DataFrame\)"),
+        (lambda runs: scaling.fit(runs.to_dict("records"), runs), r"a table \(list of records\)"),
         (lambda runs: scaling.fit("cubic", runs), "unknown law 'cubic'"),
         (lambda runs: scaling.fit("parallel", runs, "hubert"), "objective='hubert' is none"),
         (lambda runs: scaling.fit("parallel", runs, {"E": 1.6}), "objective=.* is none"),
