@@ -25,10 +25,10 @@ from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import default_method
 
 COSTS = {"latency_s": "latency", "memory_bytes": "memory", "training_flops": "training FLOPs"}
-SMALLEST, LARGEST = 1e6, 1e13  # sizes looked at when a budget decides N
-AROUND, LOOKS = 1e3, 61  # the interval of N is looked for so many times up and down, at so many runs
-AXES = ({"N"}, {"N", "P"}, {"N", "D"}, {"N", "P", "D"})  # of laws that can be asked
-ENDS = ("N", "D", "training_flops")  # what has an interval where a loss decides
+SMALLEST, LARGEST = 1e6, 1e13  # sizes tried when a budget decides N
+AROUND, LOOKS = 1e3, 61  # the interval of N is searched by this factor up and down, at this many runs
+AXES = ({"N"}, {"N", "P"}, {"N", "D"}, {"N", "P", "D"})  # axes of the laws that advise takes
+ENDS = ("N", "D", "training_flops")  # quantities with an interval if a loss is asked for
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from scaling.laws.base import Array, Law
 BUDGETS = np.geomspace(1e6, 1e36, 601)  # training FLOPs looked at
 SIZES = np.linspace(-8.0, 8.0, 321)  # log N about the middle of a budget
 FINER = 101
-PER_TOKEN = 20.0  # D / N in the middle of what is looked at
+PER_TOKEN = 20.0  # D / N in the middle of the search
 
 
 @dataclass(frozen=True)

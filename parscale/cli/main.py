@@ -197,7 +197,7 @@ def attempt(args: argparse.Namespace) -> tuple[int, str]:
         return 2, str(error)
     except ModuleNotFoundError as error:
         return 2, missing((error.name or "").partition(".")[0])
-    except BrokenPipeError:  # who reads the pipe, `head` say, has enough
+    except BrokenPipeError:  # the reader of the pipe, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1, ""
     except OSError as error:

@@ -117,7 +117,7 @@ class RunsOptions(ColumnOptions):
     """Options of commands that read a runs table and fit it."""
 
     runs: str = argument(RUNS, metavar="RUNS")
-    by: str | None = option(None, "treat each value of a column apart, e.g. corpus", metavar="COLUMN")
+    by: str | None = option(None, "treat each value of a column separately, e.g. corpus", metavar="COLUMN")
     objective: str = option(DEFAULT, f"{OBJECTIVES} (default {DEFAULT})")
     delta: float = option(1e-3, "Huber's delta on log loss (default 1e-3)", type=float)
 

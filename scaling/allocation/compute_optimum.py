@@ -40,11 +40,11 @@ from scaling.uncertainty.prediction import default_method
 
 ISOFLOP, ENVELOPE, PARAMETRIC = "isoFLOP minima", "envelope", "parametric fit"
 QUANTITIES = ("N", "D", "a", "b", "loss")
-FEW = 4  # budgets up to which an interval rests on hardly any degrees of freedom
+FEW = 4  # budgets up to which an interval has very few degrees of freedom
 DRAWS = 400  # of the fitted law, for the figure's band
 SPREAD = 1.05  # runs of one budget whose C differs by more are a window of compute
-APART = 1.25  # estimates of N further apart than this are said to differ
-OFF = 0.05  # C this far from 6 N P D is said to be counted in another way
+APART = 1.25  # estimates of N further apart than this are reported to differ
+OFF = 0.05  # C this far from 6 N P D is reported as counted in another way
 AXES = ("N", "P", "D", "C")  # of the runs
 UNTOLD = (Status.TOO_FEW, Status.FLAT)  # fits that give no optimum
 
@@ -59,7 +59,7 @@ class Runs:
     loss: Array
     P: float
     ratio: float  # C / (6 N P D), the median
-    taken: str  # units that reading the table put right, in words
+    taken: str  # units that reading the table corrected, in words
 
     @classmethod
     def of(cls, runs: Any, units: Mapping[str, str] | None = None) -> Runs:
@@ -95,7 +95,7 @@ class Optimum(ResultTable):
 
     table: (
         pd.DataFrame
-    )  # a row an estimate: N, D, a, b and loss with _lower and _upper, beyond, outside, note
+    )  # a row per estimate: N, D, a, b and loss with _lower and _upper, beyond, outside, note
     verdict: str
     flops: float
     level: float

@@ -16,14 +16,14 @@ from scipy.interpolate import PchipInterpolator
 from scaling.allocation.power_law import PowerLaw
 from scaling.laws.base import Array
 
-POINTS = 3  # compared at the least between two sizes that pass each other
+POINTS = 3  # fewest comparisons between two sizes that pass each other
 STEP = 1.25  # sizes nearer than this pass each other at a compute that noise decides
 PEERS = 1.3  # runs whose compute differs by no more are compared
 ALIKE = 1e-3  # of compute: runs that differ by less cost the same
-BESIDE = 2.0  # times smaller and larger than a run on the envelope there must be others
+BESIDE = 2.0  # a run on the envelope needs others this many times smaller and larger
 SAME = 1.01  # sizes this near are one
 SIGNIFICANT = 2.0  # standard errors that the slope of the gap between two sizes is away from 0
-TOLD = 3.0  # of the slope of compute against size: where sizes pass each other is no power law below it
+TOLD = 3.0  # slope of compute against size, below which the passings follow no power law
 TIED = 0.999  # correlation of log N and log D from which runs are a ladder
 TRAJECTORY = 4  # lengths that a size was trained for
 

@@ -19,10 +19,10 @@ from scaling.allocation.power_law import PowerLaw
 from scaling.data.levels import axis_levels
 from scaling.laws.base import Array
 
-LEAST = 4  # sizes that a budget needs for a parabola with something to spare
-REACH = 12.0  # sizes so many times from the minimum are left out where enough are nearer: no curve is a parabola there
-WIDE = 1.5  # largest C over the smallest, beyond which runs are not of one budget
-SAME = 1.001  # within which they are exactly of one
+LEAST = 4  # sizes that a budget needs for a parabola with a degree of freedom left
+REACH = 12.0  # sizes beyond this factor from the minimum are left out if enough are nearer: the curve is no parabola there
+WIDE = 1.5  # largest C over the smallest within one budget
+SAME = 1.001  # the same for runs of exactly one budget
 # y = y_min + b (u^2 + skew u^3 + flatness u^4), u = log N - log N*: of Chinchilla's law (beta - alpha) / 3 and
 # (alpha^2 - alpha beta + beta^2) / 12
 SHAPE = np.array([0.0, 0.01])
@@ -30,7 +30,7 @@ SHAPE_WIDTH = np.array([0.1, 0.01])  # standard deviations over the exponents of
 SHAPE_ENDS = np.array([[-0.4, -0.02], [0.4, 0.08]])
 ROUNDS = 12
 DOUBT = 0.05
-LEAST_TESTED = 3  # budgets: at so few the test sees too little, and any excess counts
+LEAST_TESTED = 3  # budgets: with so few the test lacks power, and any excess counts
 DOUBT_OF_FEW = 0.32
 EXACT = 1e-9  # of the loss: noise below it is rounding
 FLAT = "its minimum is undetermined: the curve is flat within the noise"
@@ -43,7 +43,7 @@ class IsoFlop:
 
     budgets: (
         pd.DataFrame
-    )  # one row a budget: C, runs, N, standard_error (of log N), lower, upper, D, loss, used, note
+    )  # one row per budget: C, runs, N, standard_error (of log N), lower, upper, D, loss, used, note
     group: Array  # budget of each run, (n,). -1 for a run without one
     curve: pd.DataFrame  # to draw a budget's curve: centre (log N), scale, lowest, bend
     skew: float
@@ -104,7 +104,7 @@ def isoflop(
     """
     group = _budgets(N, C)
     keep = group >= 0
-    if keep.sum() < 3 * (group.max() + 1) + 3:  # with no row to spare nothing is known of the noise
+    if keep.sum() < 3 * (group.max() + 1) + 3:  # without a degree of freedom left the noise is unknown
         return None
     found = _Curves.of(np.log(N[keep]), np.log(C[keep]), loss[keep], group[keep], shape)
     near = keep & (np.abs(np.log(N) - found.centre[group]) < np.log(REACH))
@@ -174,7 +174,7 @@ class _Curves:
         skew, flat = self.shape
         more = np.concatenate(
             [more, more * v], axis=1
-        )  # what compute off the budget's mean does, changing with N
+        )  # the effect of compute off the budget's mean, which changes with N
         columns = [one, one * v, one * (v**2 * (1 + skew * v + flat * v * v)), more]
         prior = np.zeros((0, 3 * B + more.shape[1]))
         known = np.zeros(0)
@@ -189,7 +189,7 @@ class _Curves:
         theta, inverse = _least_squares(X, np.concatenate([y, known]))
         left = y - X[: y.size] @ theta
         dof = y.size - X.shape[1]
-        if shape:  # what the prior tells costs no degree of freedom
+        if shape:  # what the prior determines costs no degree of freedom
             dof += float(np.minimum(self.noise**2 * np.diag(inverse)[-2:] / SHAPE_WIDTH**2, 1.0).sum())
         noise = max(float(np.sqrt(left @ left / dof)), EXACT)
         found = np.clip(theta[-2:], *SHAPE_ENDS) if shape else self.shape
@@ -243,7 +243,7 @@ def _minimum(
 ) -> tuple[dict[str, Any], float]:
     """The row of budget g with runs (n,), and d log D / d log N within it."""
     B, m, x, middle = found.centre.size, found.centre[g], np.log(N), float(np.log(C).mean())
-    more, height = np.polyfit(x - x.mean(), np.log(C / N / D), 1)  # C / (N D): 6 P, or so
+    more, height = np.polyfit(x - x.mean(), np.log(C / N / D), 1)  # C / (N D): about 6 P
     low, high = found.ends(g, level)
     note = FLAT if not np.isfinite(low) else "" if x.min() < m < x.max() else OUTSIDE
     told, error = np.array([np.nan, -np.inf, np.inf]), np.nan

@@ -12,7 +12,7 @@ SPAN = np.log(1e4)  # of log N that is searched on each side of the middle
 HALVINGS = 14  # of the span: to a thousandth of log N, from where NEWTON steps are exact
 NEWTON = 4
 STEP = 0.02  # in log N, over which the slope of the loss is taken
-NEAR = 1e-3  # of log N: an end so near to the end of the search is open
+NEAR = 1e-3  # of log N: an end this close to the end of the search is open
 APART = 0.05  # in log C, on each side: where the exponent is taken
 
 

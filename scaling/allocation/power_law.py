@@ -9,7 +9,7 @@ from scipy import special
 
 from scaling.laws.base import Array
 
-FEW = 5  # points from which their scatter is weighed against their errors: fewer say too little of it
+FEW = 5  # points from which scatter and errors are combined: fewer determine the scatter too poorly
 LARGEST = 60.0  # of log N: where an end is open
 
 

@@ -28,9 +28,9 @@ from scaling.laws.base import Array
 from scaling.result_table import ResultTable
 from scaling.uncertainty.interval_methods import check_level
 
-NEAR = 0.01  # of the lowest loss: runs within it are taken as on the quadratic
+NEAR = 0.01  # share of the lowest loss: the quadratic is fitted to runs within it
 ROUNDS = 4  # in which the cells' skew is found
-SKEWED = 1.5  # at most: beyond it a surface is no quadratic with a skew
+SKEWED = 1.5  # largest skew: beyond it a surface is not a skewed quadratic
 SPARE = 3  # runs beyond the coefficients of a surface that it needs
 FLAT = "the surface has no minimum: it is flat or falls to one side"
 OUTSIDE = "its minimum lies outside the settings that were run"
@@ -42,7 +42,9 @@ class TunedOptimum(ResultTable):
     """Minima of the cells and the laws through them: `table` (a row per setting and parameter), `cells`, `verdict`."""
 
     table: pd.DataFrame  # index setting, parameter ("G" or an axis). estimate, standard_error, lower, upper
-    cells: pd.DataFrame  # a row a cell: axes, runs, of each setting the minimum, _error (of its log), _doubled, loss, used, note
+    cells: (
+        pd.DataFrame
+    )  # a row per cell: axes, runs, each setting's minimum, _error (of its log), _doubled, loss, used, note
     verdict: str
     settings: tuple[str, ...]
     axes: tuple[str, ...]

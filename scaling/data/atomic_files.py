@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-SEAL = b"sha256 "  # what a parquet file's own checksum begins with
+SEAL = b"sha256 "  # prefix of the checksum that `seal` writes
 PIECE = 1 << 20  # bytes read at a time
 
 

@@ -12,16 +12,16 @@ from scaling.data.levels import approximate_C
 from scaling.laws.base import Array
 
 COUNTS = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
-OWN = "own"  # a C that is counted in another way, and meant so
+OWN = "own"  # a C that is deliberately counted in another way
 UNITS: dict[str, dict[str, float]] = {
     "N": {"parameters": 1.0, **COUNTS},
     "D": {"tokens": 1.0, **COUNTS},
     "C": {"FLOPs": 1.0, **FLOPS, OWN: 1.0},
 }
-LEAST_N, LEAST_D = 1e3, 1e6  # no table has only models, or runs, that are smaller
+LEAST_N, LEAST_D = 1e3, 1e6  # every table has larger models, or runs, than this
 RATIO = (1e-3, 1e6)  # tokens a parameter beyond which N and D are in different units
 OFF = 10.0  # C this many times 6 N P D, or less than its inverse, is in another unit
-NEAR = 3.0  # what C may differ from 6 N P D by once a unit is put right
+NEAR = 3.0  # factor by which C may differ from 6 N P D once its unit is corrected
 FAR = 1e12  # compute so many times beyond the runs is in another unit
 
 

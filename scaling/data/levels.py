@@ -10,9 +10,9 @@ import pandas as pd
 
 from scaling.laws.base import Array
 
-AXIS_GAP = 1.15  # sizes within 15 % are one level: ParScale's extras move N a little with P
-DENSE = 1.5  # a level whose largest value is more than so many times its smallest is a chain of close values
-SIZES = ("N", "D", "C")  # whose values are not exactly those that were meant
+AXIS_GAP = 1.15  # sizes within 15% are one level: ParScale's extras move N a little with P
+DENSE = 1.5  # a level whose largest value exceeds its smallest by more than this factor is a chain of close values
+SIZES = ("N", "D", "C")  # axes whose values are only approximately those intended
 LONE_GAP = 1.5  # a size without a run of P = 1 is a level of its own if it lies this far above the last
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 KEY = "reading"  # in DataFrame.attrs, as JSON values: attrs travel through parquet as JSON
 NATS = "nats per token"
-ASSUMED = "P = 1 assumed"  # what was done where a table tells no streams
+ASSUMED = "P = 1 assumed"  # what was done for a table without streams
 
 
 @dataclass(frozen=True)

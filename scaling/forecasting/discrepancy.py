@@ -59,7 +59,9 @@ def discrepancy(
     share /= share.sum()
     mean = share @ correction
     total = share @ (variance + (correction - mean) ** 2)
-    parameters = float(share @ noise) / noise[0] * variance[0]  # RATIOS begins with 0: parameters alone
+    parameters = (
+        float(share @ noise) / noise[0] * variance[0]
+    )  # RATIOS begins with 0, which gives the parameters' share
     return Discrepancy(mean, np.minimum(parameters, total), np.maximum(total - parameters, 0), share @ noise)
 
 

@@ -81,7 +81,7 @@ def forecast(
     table, weights, se, groups = _counted(as_runs(table, axes=known, assume=True), weights, se, groups)
     asked = question(table, {"N": N, "P": P, "D": D, **axes}, pool)
     rows = _rows(table, asked, weights, se, groups)
-    with np.errstate(all="ignore"):  # what overflows in a law far from its runs ends in a wide interval
+    with np.errstate(all="ignore"):  # overflow in a law far from its runs gives a wide interval
         members, notes = _told(*_members(asked, objective, rows), asked.points)
         near = members if rows.told else [_noticing(one) for one in members]
         return _forecast(asked, members, near, level, tuned or Tuned(), notes)

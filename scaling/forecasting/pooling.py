@@ -40,7 +40,7 @@ class Member:
     columns: Array  # ∂ log L / ∂ free fields at the rows, scaled to length 1, (n, p)
     lengths: Array  # what the columns were divided by, (p,)
     free: tuple[int, ...]  # places of the fields that are neither fixed nor at a bound
-    labels: Any = None  # cluster of each row, (n,) int, or None: rows are apart
+    labels: Any = None  # cluster of each row, (n,) int, or None if rows are independent
     between: float | None = None  # degrees of freedom between the clusters that a test detected, if any
 
     @property
@@ -230,7 +230,7 @@ def fits_of_some(one: Member, keeps: Sequence[Any]) -> list[Member | None]:
                 problem.take(np.flatnonzero(keep)),
                 None if one.labels is None else one.labels[keep],
             )
-            # Few runs often leave a parameter at its bound, which then says nothing of how well it is known.
+            # With few runs a parameter often ends at its bound, which does not mean that it is known.
             out.append(
                 member(some, some.internal(law), labels, held=False) if np.isfinite(value[best]) else None
             )

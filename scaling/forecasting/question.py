@@ -17,8 +17,8 @@ from scaling.laws.base import Array, Law, LawForm
 from scaling.laws.constrained import Form
 
 AXES = ("N", "P", "D")  # read unasked where a table has them
-FAR = 1e5  # factor beyond the runs from which a number is taken for one in another unit
-APART = 1e7  # factor between the runs themselves from which their units are taken to be mixed
+FAR = 1e5  # factor beyond the runs from which a number is assumed to be in another unit
+APART = 1e7  # factor between the runs themselves from which mixed units are assumed
 UNITS = {"N": "parameters, 30e9 or '30B'", "P": "streams, 8", "D": "tokens, 42e9 or '42B'"}
 FEW = 2  # laws of exactly the axes that vary, below which those of fewer axes join the pool
 MOST = 2_000  # rows that are used. Larger tables are sampled evenly in order of compute

@@ -26,7 +26,7 @@ class Score:
     table: pd.DataFrame
     coverage: float
     score: float
-    widening: float  # factor on both half-widths with which the share promised would just have been inside
+    widening: float  # factor on both half-widths that would have put just the promised share inside
     verdict: str
 
     def __repr__(self) -> str:

@@ -43,7 +43,7 @@ class Widened:
     centre: Array  # (K,)
     known: Array  # variance of a run's noise and of the law's parameters, (K,)
     shared: Array  # variance of the errors that neighbouring runs share, (K,)
-    growth: Array  # by what that grows beyond few levels of an axis, (K,)
+    growth: Array  # the factor on that beyond few levels of an axis, (K,)
     exits: Exits
 
     @property

@@ -41,7 +41,7 @@ class Law:
     source: ClassVar[str] = ""
     not_held: ClassVar[tuple[str, ...]] = ()  # fields that cannot be fixed or bounded
     categories: ClassVar[Mapping[str, Any]] = {}  # columns whose levels have a parameter each: `Category`
-    has_rest: ClassVar[bool] = False  # whether something in L is multiplied by no coefficient
+    has_rest: ClassVar[bool] = False  # whether a part of L has no coefficient
 
     # ---- what a subclass states: its terms, or else its `predict` -----------------------------
     def __init_subclass__(cls, **options: Any) -> None:
@@ -50,7 +50,7 @@ class Law:
         cls.whole = cls
         if "predict" in cls.__dict__:
             free_form.adopt(cls, cls.__dict__["predict"])
-            del cls.predict  # the base's checks what it is given, then asks for the rest
+            del cls.predict  # the base class's `predict` checks its arguments, then evaluates `rest`
 
     @staticmethod
     def terms(*args: Any) -> Sequence[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from scaling.laws.base import EXPONENT, Array, Law, Range
 from scaling.laws.parameterisation import power
 
-REFERENCE_N = 1e9  # parameters at which the two terms are weighed against each other: a unit, no assumption
+REFERENCE_N = 1e9  # parameters at which the two terms are compared: a choice of unit, not an assumption
 HOFFMANN = "Hoffmann et al. 2022, arXiv 2203.15556"
 TINY = 1e-300
 

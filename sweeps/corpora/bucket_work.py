@@ -23,7 +23,7 @@ from sweeps.corpora.encoding import Encoder
 from sweeps.corpora.tokens import END, read_tokenizer
 
 MOST = 8  # processes: each holds a tokenizer's words
-POLL_S = 0.2  # between two looks at what is done
+POLL_S = 0.2  # between two checks of progress
 JOB = "job.json"  # the settings of both tasks: sample, tokenizer, dtype, literal, ends
 
 Job = dict[str, Any]

@@ -21,7 +21,7 @@ from sweeps.corpora import bucket_work, cleaning, sealing, spool, tokens
 from sweeps.corpora.cleaning import Dropped
 from sweeps.corpora.documents import Source
 
-MOST_DROPPED = 0.2  # share of a user's documents from which dropping them takes their word
+MOST_DROPPED = 0.2  # share of a user's documents that may be dropped without asking
 EVERY_S = (5.0, 30.0)  # seconds between two reports of progress: at first, after a minute
 
 Say = Callable[[str], None]
@@ -37,9 +37,9 @@ class Order:
     recipe: dict[str, Any]  # its `format` says which rules
     vocab: int
     tokenizer: str  # bpe, or the path of a tokenizer.json
-    folder: Path  # where the corpus is to lie
+    folder: Path  # the corpus's folder
     downloads: Path
-    drop_many: bool = False  # go on where more than MOST_DROPPED of a user's documents are dropped
+    drop_many: bool = False  # continue if more than MOST_DROPPED of a user's documents are dropped
     remedy: str = ""  # the command that says so
 
     @property

@@ -12,8 +12,8 @@ from typing import Any
 from sweeps.corpora.tasks.items import Items
 from sweeps.corpora.tokens import Shards, Tokens, Windows, open_tokens
 
-SECOND = "2-"  # begins the hash of a corpus whose identity is its tokens alone
-IDENTITY = ("format", "dtype", "sha256", "train", "valid")  # keys of its manifest that are its identity
+SECOND = "2-"  # prefix of the hash of a corpus identified by its tokens alone
+IDENTITY = ("format", "dtype", "sha256", "train", "valid")  # keys of its manifest that identify it
 
 Spans = dict[str, tuple[int, int]]
 

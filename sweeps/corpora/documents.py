@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-DROPPED = {  # how `described` calls what cleaning counts
+DROPPED = {  # the names that `described` gives to the counts of cleaning
     "duplicate": "duplicates",
     "near_duplicate": "near-duplicates",
     "generated": "generated",
     "empty": "empty",
     "unreadable": "unreadable",
 }
-LISTED = 8  # licences and unreadable documents that it names
+LISTED = 8  # licences and unreadable documents that it lists
 
 
 @dataclass(frozen=True)

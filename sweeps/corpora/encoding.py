@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PIECE = 200_000  # characters encoded at a time: a longer text is cut. tiktoken fails on a million blanks
-CONTEXT = 256  # characters on either side of a cut by which it is judged
+CONTEXT = 256  # characters on either side of a cut that decide whether it is safe
 TRIES = 16  # places tried of each kind
 # The split of GPT-2's tokenizer, which a byte-level one has unless its file says another.
 GPT2_SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-CLASSES = (r"\p{L}", r"\p{N}", r"\s")  # of both splits: a character is cut by which of them it belongs to
-FOLDED = {"\u017f", "\u212a"}  # long s and the sign of kelvin, which are s and k where case does not count
+CLASSES = (r"\p{L}", r"\p{N}", r"\s")  # of both splits: the class of a character decides where it is cut
+FOLDED = {"\u017f", "\u212a"}  # long s and the sign of kelvin, which equal s and k if case is ignored
 OTHERWISE = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")  # what tiktoken has not
 CUTS = (r"\n(?=\w)", r"\w(?= \w)", r"\w(?=[^\w\s])", r".")  # a cut is after a match, best kinds first
 
@@ -126,7 +126,7 @@ def _encoding(split: str, ranks: dict[bytes, int]) -> Any:
     """The encoding of a split and {bytes of a token: id}. Text that the split does not match has no token."""
     import tiktoken
 
-    # Without any special token it looks for the empty one, which takes half its time.
+    # Without a special token it searches for the empty one, which takes half its time.
     special = {END: max(ranks.values()) + 1}
     return tiktoken.Encoding("parscale", pat_str=split, mergeable_ranks=ranks, special_tokens=special)
 

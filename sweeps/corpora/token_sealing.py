@@ -17,7 +17,7 @@ from sweeps.corpora import sealing
 from sweeps.corpora.sources.token_shards import Shard, TokenShards, documents_in, hold_out
 from sweeps.corpora.tokens import Ids, read_tokenizer
 
-PIECE = 16_000_000  # ids looked at in one go
+PIECE = 16_000_000  # ids checked at a time
 SAMPLE = 2_000  # ids of each shard that are decoded and encoded again
 ALIKE = 0.5  # share of the sample that must come back
 
@@ -77,7 +77,7 @@ def _write(
         manifest |= {"dropped": {"unreadable": 0, "unreadable_documents": []}, "examples": {}}
         (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         sealing.seal_corpus(scratch, list(hashes), hashes)
-        shutil.rmtree(folder, ignore_errors=True)  # of shards that have changed since
+        shutil.rmtree(folder, ignore_errors=True)  # the seal is of shards that have changed since
         scratch.chmod(0o755)
         scratch.rename(folder)
     finally:

@@ -212,7 +212,7 @@ def _draw(found: Advice, fit: Fit, work: Workload, options: Options) -> None:
     from analysis.paper.published_numbers import FOLDER
 
     if "D" in fit.law.axes and not np.isfinite(found.options["N"]).any():
-        return  # of no tokens there are no losses
+        return  # without tokens there are no losses
     figure = figures.draw_frontier(candidate_costs(fit, found, work), budget=found.limits)
     target = Path(str(options.out))
     source = options.runs or options.fit or str(FOLDER)

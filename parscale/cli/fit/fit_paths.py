@@ -37,6 +37,6 @@ def replaced(path: Path, one: Fit) -> str:
 
     try:
         other = Fit.load(path).data_hash != one.data_hash
-    except (ValueError, OSError):  # no file, or none that could be a fit's
+    except (ValueError, OSError):  # no file, or not a fit file
         return ""
     return " (replaced a fit of other runs)" if other else ""

@@ -34,7 +34,7 @@ class Options(LevelOptions, RowOptions, ColumnOptions):
     at: str | None = option(
         None, "any axes of the laws, e.g. width=1024,2048,depth=24,recipe=tuned", metavar="AXIS=X,..."
     )
-    by: str | None = option(None, "forecast each value of a column apart, e.g. corpus", metavar="COLUMN")
+    by: str | None = option(None, "forecast each value of a column separately, e.g. corpus", metavar="COLUMN")
     laws: str | None = option(
         None,
         "laws to pool, FILE.py:CLASS among them (default: all registered of the axes that vary)",

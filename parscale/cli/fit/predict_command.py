@@ -20,7 +20,7 @@ EXAMPLES = (
     "predict results/fits/DepthLaw-shapes.json --law depth.py:DepthLaw --D 1T --at width=4096,depth=48",
 )
 AT = (1, 2, 4, 8)  # P at which equivalent sizes are given
-SMALLEST = 1e-6  # of the largest N asked for: a smaller one is a slip of the pen
+SMALLEST = 1e-6  # share of the largest N asked for: a smaller N is a typing error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ EXAMPLES = (
     "corpus 'task:hops#hops=1,2,4'",
     "corpus 'mix:0.7*files:a.jsonl+0.3*tokens:shards'",
 )
-VOCAB = 2048  # entries where neither --vocab nor the tokenizer says
+VOCAB = 2048  # entries if neither --vocab nor the tokenizer gives them
 MOST = 12  # domains that are shown one by one
 NAMES = "stdlib, code[-large], text[-debian], files:GLOB, hf:NAME, tokens:DIR, task:NAME, mix:W*NAME+W*NAME"
 
@@ -33,7 +33,7 @@ class Options(JsonOptions):
     name: str = argument(NAMES, metavar="NAME")
     tokenizer: str = option("bpe", TOKENIZER, metavar="T")
     vocab: int | None = option(None, "entries (default 2048, or as many as the tokenizer has)", type=int)
-    drop_many: bool = switch("build it though more than a fifth of your documents are dropped")
+    drop_many: bool = switch("build it although more than a fifth of your documents are dropped")
     verify: bool = switch("hash every file of it again, not only those that have changed")
 
 
@@ -73,7 +73,7 @@ def _describe(options: Options, vocab: int, built: Corpus) -> None:
         parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}
         _show_counts(
             title, {name: of for name, of in parts.items() if of["tokens"]}
-        )  # a task draws as it is read
+        )  # a task generates its text as it is read
         domains = documents.domains_of(built.manifest)
         if len(domains) > 1:
             _show_counts(f"{len(domains)} domains", domains)

@@ -22,7 +22,7 @@ class Options:
     """Options of `parscale demo`."""
 
     grid: str = option("demo", "another grid (default demo)")
-    workers: str = option("auto", "runs at a time (default auto: one a core)")
+    workers: str = option("auto", "runs at a time (default auto: one per core)")
     out: str | None = option(None, "the sweep's folder (default results/sweeps/GRID)", metavar="PATH")
 
 
@@ -64,7 +64,7 @@ def conclude(folder: Path) -> None:
 
 
 def _runs_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a run, sizes ascending."""
+    """One row per run, sizes ascending."""
     import pandas as pd
 
     runs = runs.sort_values(["corpus", "N", "seed"])

@@ -32,12 +32,12 @@ def run(options: Options) -> int:
     from sweeps.grids import grids
 
     grid = grids.find(options.grid)
-    execution = options.execution()  # what is wrong is said before anything is planned
+    execution = options.execution()  # errors are reported before anything is planned
     place, _ = options.place()
     memory = options.device_memory()
     axes, folder = options.axes(), folder_of(options.grid, options.out)
     configs = grid(axes)
-    if axes.tokenizer:  # which the rule, as the grid states it, does not know of
+    if axes.tokenizer:  # which the grid's own rule does not state
         vocab = ", ".join(sorted({f"{run.model.vocab:,}" for run in configs}))
         grid = replace(grid, rule=f"{grid.rule}; but tokenizer {axes.tokenizer}, vocabulary {vocab}")
     low = place == "local" and any(run.precision == "bf16" for run in configs)

@@ -50,7 +50,7 @@ class RunOptions:
         metavar="FIELD=A,B",
         action="append",
     )
-    tokens: str | None = option(None, "training tokens a run, e.g. 10M", metavar="D")
+    tokens: str | None = option(None, "training tokens per run, e.g. 10M", metavar="D")
     recipe: str | None = option(None, "scratch, two-stage, continual, peft")
     base: str | None = option(None, "checkpoint folder that continual and peft start from", metavar="DIR")
     stage2_share: str | None = option(
@@ -61,9 +61,9 @@ class RunOptions:
     )
     tokenizer: str | None = option(None, TOKENIZER, metavar="T")
     precision: str | None = option(None, "float32, bf16 (default the grid's own)")
-    repeat: bool = switch("read a corpus again when it holds too few tokens")
+    repeat: bool = switch("repeat a corpus that holds too few tokens")
     retry_diverged: bool = switch("train diverged runs again")
-    fork: bool = switch("go on though code or configurations have changed")
+    fork: bool = switch("continue although code or configurations have changed")
     dry_run: bool = switch("print every run's shape, N, D, FLOPs, memory and hours, train nothing")
     rate: str | None = option(None, "--dry-run: FLOP/s one run sustains (default: timed here)", metavar="F")
 
@@ -132,15 +132,15 @@ def _minutes(text: str) -> int:
 class LaunchOptions:
     """Options that decide where runs are trained."""
 
-    workers: str = option("auto", "runs at a time (default auto: one a core)")
+    workers: str = option("auto", "runs at a time (default auto: one per core)")
     launcher: str = option("local", "where runs are trained: local (default), slurm, ray")
-    cpus: str | None = option(None, "slurm, ray: CPU cores a run (default 1)", metavar="N")
-    gpus: str | None = option(None, "slurm, ray: GPUs a run (default none)", metavar="N")
-    partition: str | None = option(None, "slurm: where to submit (default the cluster's own)")
+    cpus: str | None = option(None, "slurm, ray: CPU cores per run (default 1)", metavar="N")
+    gpus: str | None = option(None, "slurm, ray: GPUs per run (default none)", metavar="N")
+    partition: str | None = option(None, "slurm: partition to submit to (default: the cluster's)")
     time: str | None = option(
         None, "slurm: limit, minutes, H:MM or D-HH:MM:SS (default 24:00, then requeued)", metavar="T"
     )
-    account: str | None = option(None, "slurm: whose allocation pays")
+    account: str | None = option(None, "slurm: the account to charge")
     qos: str | None = option(None, "slurm: quality of service")
     mem: str | None = option(None, "slurm: memory of a run on a node, e.g. 64G", metavar="SIZE")
     constraint: str | None = option(None, "slurm: features that a node must have, e.g. a100")
@@ -186,10 +186,12 @@ def _check_logger(name: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions(LaunchOptions, RunOptions):
-    """And options that decide how a run is carried out: the same run whatever they say."""
+    """Options that decide how a run is carried out. They do not change the run."""
 
     accelerator: str | None = option(None, "auto (default), cpu, gpu, ...: Lightning's names")
-    threads: str | None = option(None, "CPU threads a run (default: the cores shared out)", metavar="N")
+    threads: str | None = option(
+        None, "CPU threads per run (default: an equal share of the cores)", metavar="N"
+    )
     checkpoint_minutes: str | None = option(None, "minutes between checkpoints (default 5)", metavar="M")
     devices: str | None = option(
         None, "devices of a run on a node, each with a share of the batch", metavar="N"

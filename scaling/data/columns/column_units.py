@@ -12,9 +12,9 @@ import numpy as np
 from scaling.data.columns.column_names import COUNTS, FLOPS
 from scaling.laws.base import Array
 
-LEAST = {"N": 1e3, "D": 1e5}  # a language model of fewer parameters, or tokens, is none
+LEAST = {"N": 1e3, "D": 1e5}  # a language model has at least as many parameters and tokens
 MOST_LOSS = 14.0  # nats per token: more than a uniform guess over a million tokens
-AGREE = 3.0  # factor within which 12 L w^2 is N, and 6 N P D is C, in a unit that is right
+AGREE = 3.0  # factor within which 12 L w^2 must match N, and 6 N P D must match C, in the right unit
 EVEN = 1.0  # spread (standard deviation of the logarithm) up to which a ratio is one constant
 TOKENS_A_PARAMETER = (0.05, 1e5)
 WIDTHS = (

@@ -33,7 +33,7 @@ ENDED = spelled(
      "out of me", "time out", "timed out", "still running", "launch failed", "special exit"}  # fmt: skip
 ALONE = spelled("aborted cancelled canceled crashed diverged error failed killed oom preempted timeout")
 SLURM_CODES = spelled("bf ca cd cf cg dl f nf oom pd pr r rd rf rh rq rs s se si so st to")
-MANY_WORDS = 1_000  # of different states that a column has at most
+MANY_WORDS = 1_000  # most different states of a column
 _STATE = ("status", "state")  # how the name of such a column ends
 _MAY_BE_NUMBERS = spelled("state status runstate runstatus jobstate jobstatus trialstate trialstatus")
 _YES_IS_BAD = spelled(
@@ -69,8 +69,8 @@ class States(NamedTuple):
     """How the runs of a table ended."""
 
     keep: Any  # which rows are finished runs, (n,) bool
-    why: Any  # the word that says that a row is none, (n,), "" of those that are
-    names: tuple[str, ...]  # the columns that tell
+    why: Any  # the word that excludes each row, (n,), "" for finished runs
+    names: tuple[str, ...]  # the columns of states
 
 
 def states_of(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:

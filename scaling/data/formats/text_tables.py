@@ -17,7 +17,7 @@ import pandas as pd
 
 from scaling.data.reading import Guess, reading_of, with_reading
 
-Content = Path | io.BytesIO  # a file as it lies, or unpacked
+Content = Path | io.BytesIO  # a file, unpacked if needed
 SPACES = r"\s+"
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", SPACES: "spaces"}
 HEAD = 40  # lines that are looked at

@@ -22,7 +22,7 @@ from sweeps.corpora.sources.user_files import document_of
 
 FIRST_MOST = 200_000_000  # characters read under format 1
 SHARD = 64_000_000  # characters of a shard
-RETRIES_S = (1.0, 4.0, 16.0)  # waits before a stream that broke off is taken up again
+RETRIES_S = (1.0, 4.0, 16.0)  # waits before an interrupted stream is resumed
 REPORT_S = 10.0
 
 
@@ -177,7 +177,7 @@ class HubDataset:
                 if self.most and fetched.characters >= self.most:
                     break
             fetched.ended = True
-        finally:  # a stream of which no row came in this call does not know its place
+        finally:  # a stream without a row in this call does not know its place
             fetched.write(stream.state_dict() if fetched.rows > first else fetched.place)
 
 
@@ -257,7 +257,7 @@ def tokenizer_file(tokenizer: str) -> Path:
 
     _hush()
     reason = ""
-    for cached in (True, False):  # the cache first: what changes on the hub changes no sweep under way
+    for cached in (True, False):  # the cache first: changes on the hub do not affect a sweep in progress
         try:
             return Path(hf_hub_download(name, "tokenizer.json", local_files_only=cached))
         except Exception as error:  # those of its transport too

@@ -89,7 +89,7 @@ class Wheels:
                 yield from self._members(wheel)
 
     def _members(self, wheel: Path) -> Iterator[Document | Unreadable]:
-        # Members are read in memory and never extracted: a hostile path in the archive names nothing.
+        # Members are read in memory and never extracted: a hostile path in the archive has no effect.
         domain = wheel.name.split("-")[0].lower()
         with zipfile.ZipFile(wheel) as archive:
             licence = _wheel_licence(archive)

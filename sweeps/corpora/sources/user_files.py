@@ -18,7 +18,7 @@ from sweeps.corpora.cleaning import code_by_suffix
 from sweeps.corpora.documents import Document, Unreadable, decode, signature
 
 COLUMNS = ("text", "content")  # where a row's text is looked for
-PLACES = ("path", "max_stars_repo_path", "filename", "ext")  # columns that tell a row's suffix
+PLACES = ("path", "max_stars_repo_path", "filename", "ext")  # columns that give a row's suffix
 
 
 def _mark(path: Path) -> tuple[int, str]:
@@ -106,7 +106,7 @@ def document_of(name: str, row: dict[str, Any], column: str, domain: str) -> Doc
         kind = "empty" if text is None else f"a {type(text).__name__}, not a string"
         return Unreadable(name, f"column `{wanted}` is {kind}")
     try:
-        text.encode()  # half a surrogate pair is a string to JSON, and no text
+        text.encode()  # half a surrogate pair is valid JSON but not text
     except UnicodeEncodeError as error:
         return Unreadable(name, f"column `{wanted}` is no text: {error.reason}")
     place = str(next((row[key] for key in PLACES if row.get(key)), ""))
