@@ -56,7 +56,7 @@ def frontier(N: Array, D: Array, C: Array, loss: Array) -> Frontier:
     words = f"{len(best)} sizes with a run that no cheaper run beats"
     if len(best) <= POINTS:
         return Frontier(
-            best, words, None, None, f"only {words}, of those that have smaller and larger ones beside them"
+            best, words, None, None, f"only {words} and smaller and larger ones near it in compute"
         )
     own = np.diag(best["step"].to_numpy() ** 2) / 12  # the optimum is within half a step of sizes
     log_C, *logs = (np.log(best[name].to_numpy()) for name in ("C", "N", "D"))

@@ -29,7 +29,7 @@ def optimum_estimates(runs: Any, units: Mapping[str, str] | None = None) -> pd.D
 
     (Hoffmann et al. 2022, section 3.)
 
-    runs: N, D, loss and C (6 N P D where missing). One row a method: exponent a, its standard error and 95%
+    runs: N, D, loss and C (6 N P D if missing). One row per method: exponent a, its standard error and 95%
     interval, the factor G, budgets used (of the envelope its points, of the parametric fit every C), and a note
     on why it may differ from the others. Degree 3 is a skew that all budgets share. Degree 2 has the shift by
     that skew in its interval. units: of the columns, as `scaling.optimum` takes them. Every note names units

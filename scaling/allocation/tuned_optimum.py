@@ -118,8 +118,8 @@ def tuned_optimum(
     cell (N, D), and loss in nats per token. near: the quadratic is fitted to a cell's runs within this share of its
     lowest loss. Two settings need 9 such runs. level: of the intervals.
     `table` has the laws, G and an exponent per axis. `cells` has the minima and what doubling a setting costs in
-    nats per token (`_doubled`). `.at(N=..., D=...)` gives the settings elsewhere. Runs on the edge of a grid, and cells whose
-    surface has no minimum, are left out and named in `cells.note`. Not for settings tuned one at a time: a surface
+    nats per token (`_doubled`). `.at(N=..., D=...)` gives the settings elsewhere. Runs on the edge of a grid, and cells
+    whose surface has no minimum, are left out and named in `cells.note`. Not for settings tuned one at a time: a surface
     needs rows off the axes. Raises ValueError for a column that is missing or not positive.
     """
     check_level(level)

@@ -27,7 +27,7 @@ APART = "--by {0} takes each apart, --where {0}=... takes one"  # the remedy for
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:
-    """{"N": "params"} from "N=params,loss=val_loss"; a name with a comma in quotes, 'loss="val, loss"'."""
+    """{"N": "params"} from "N=params,loss=val_loss". A name with a comma is quoted, 'loss="val, loss"'."""
     pairs = [_halves(part) for part in _PART.findall(given or "") if part.strip()]
     bad = next((pair[0] for pair in pairs if not (pair[0] and pair[1])), None)
     if bad is not None:

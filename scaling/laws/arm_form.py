@@ -214,7 +214,7 @@ def from_layers(law: Any, layers: Sequence[Mapping[str, Any]]) -> Any:
 
 
 class ArmedLaw(Law):
-    """A law with the parameters of every arm; `law.of_arm("adam")` is one arm's law."""
+    """A law with the parameters of every arm. `law.of_arm("adam")` is one arm's law."""
 
     form: ArmForm
     values: dict[str, Any]

@@ -1,6 +1,6 @@
 """Laws of any form: a class that gives its own `predict` and no terms.
 
-L = predict(axes; parameters) has no coefficients that a fit could solve for: each parameter is nonlinear, has a
+L = predict(axes, parameters) has no coefficients that a fit could solve for: each parameter is nonlinear, has a
 `Range` for its starts and bounds, and enters by differences. Legend: n rows, B parameter sets.
 """
 

@@ -33,7 +33,9 @@ class Options(FormatOptions, ServingOptions):
 def run(options: Options) -> str | int:
     """Memory and latency of inference. With --train D also what training costs."""
     if options.out is not None:
-        print(f"note: cost writes no file; --out is read as --output-tokens {options.out}", file=sys.stderr)
+        print(
+            f"note: cost writes no file, so --out is read as --output-tokens {options.out}", file=sys.stderr
+        )
         return run(replace(options, output_tokens=options.out, out=None))
     from itertools import product
     from pathlib import Path

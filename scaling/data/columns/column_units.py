@@ -67,7 +67,7 @@ def check_sizes(N: Array, where: str) -> None:
 def units_of(axes: Mapping[str, Array], shape: Mapping[str, Array]) -> list[Unit]:
     """The units of N, D and C other than parameters, tokens and FLOPs, as the table's columns imply.
 
-    axes: N, D, C and P, each (n,), as far as the table has them; shape: width and depth. N is compared with
+    axes: N, D, C and P, each (n,), as far as the table has them. shape: width and depth. N is compared with
     12 L w^2 (Kaplan et al. 2020, section 2.1), C with 6 N P D or 6 N D. The result is empty
     where no unit agrees or several do.
     """

@@ -153,7 +153,7 @@ def streams(table: pd.DataFrame, guesses: list[Guess], *, assume: bool) -> pd.Da
     if not assume:
         return table
     if alike:
-        how = f"then say {columns_option('P', alike[0])}; if not, rename it"
+        how = f"If so, write {columns_option('P', alike[0])}. Otherwise rename it"
         raise ValueError(f"is column {alike[0]!r} the streams? {how}")
     guesses.append(Guess("P", "", "no column tells streams", ASSUMED))
     return table.assign(P=1.0)

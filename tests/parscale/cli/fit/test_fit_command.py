@@ -75,7 +75,7 @@ def test_wrong_options_quote_what_was_given(tmp_path: Path) -> None:
         run(fit_command, objective="cubes", out=str(tmp_path))
     with pytest.raises(ValueError, match=r"--by colour: no such column"):
         run(fit_command, by="colour", out=str(tmp_path))
-    with pytest.raises(ValueError, match=r"--where corpus=wiki: no row .* there are pile, stack"):
+    with pytest.raises(ValueError, match=r"--where corpus=wiki: no row .* pile, stack"):
         run(fit_command, where="corpus=wiki", out=str(tmp_path))
     with pytest.raises(ValueError, match="write NAME=VALUE"):
         run(fit_command, columns="N", out=str(tmp_path))
