@@ -170,7 +170,7 @@ def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:
     """What a fit's prediction interval is at one point outside its runs, in a line."""
     widening = widening_of(fit)
     if widening is None:
-        return "its prediction interval takes the law's form for granted"
+        return "its prediction interval assumes that the law's form holds"
     x = clean_axes(fit.law.axes, {a: point[a] for a in fit.law.axes}, fit.law.axis_rules)
     why = widening.sentence({a: value.reshape(1) for a, value in x.items()})
     why = why or "errors that neighbouring runs share"
