@@ -115,7 +115,7 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path):
     whole = (tmp_path / "a.idx").read_bytes()
     for index, said in (
         (whole[:-9], "cut short"),
-        (b"x" + whole[1:], "no Megatron index of version 1"),
+        (b"x" + whole[1:], "Megatron index of version 1"),
         (whole[:17] + b"\x07" + whole[18:], "type code 7 holds no token ids"),
     ):
         (tmp_path / "a.idx").write_bytes(index)
