@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark beside its baseline, one after the other; tables in results/benchmarks/."""
+"""`make bench`: every benchmark against its baseline, one after the other. Tables go to results/benchmarks/."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What training costs: FLOPs, memory with and without gradient checkpointing, hours on a device.
 
-The counting is `scaling.accounting`'s; this adds the recomputed forward pass and the hardware.
+`scaling.accounting` does the counting. This adds the recomputed forward pass and the hardware.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def training_cost(
     hardware: Hardware = A100,
     dtype: str = "bf16",
 ) -> TrainingCost:
-    """Cost of D tokens; `batch` sequences on each of `devices`, which share the optimiser's state.
+    """Cost of D tokens, with `batch` sequences on each of `devices`, which share the optimiser's state.
 
     With checkpointing every layer runs forward twice: a third more FLOPs (forward : backward = 1 : 2).
     """
     for name, value in (("D", D), ("batch", batch), ("seq_len", seq_len), ("devices", devices)):
         if not value >= 1:
-            raise ValueError(f"{name} is {value!r}; give a number of at least 1")
+            raise ValueError(f"{name} is {value!r}. Give a number of at least 1")
     flops = training_flops(shape, D, seq_len) * (4 / 3 if checkpointing else 1)
     memory = training_memory(
         shape,

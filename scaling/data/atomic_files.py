@@ -16,10 +16,10 @@ PIECE = 1 << 20  # bytes read at a time, and that a disk is asked to take to hea
 
 @contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
-    """A name beside `path` to write under; renamed to it at the end, so that no reader sees half a file.
+    """A temporary name in the folder of `path`. It is renamed at the end, so no reader sees half a file.
 
-    Forced to disk before that if `durable`: what is renamed survives a power cut whole. OSError names
-    `path`, not the other name; nothing is left of what could not be written.
+    durable: flush to disk before the rename, so that the file survives a power cut. OSError names `path`,
+    not the temporary name. A failed write leaves no file.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -86,7 +86,7 @@ def seal(path: Path) -> None:
 
 
 def intact(path: Path) -> bool | None:
-    """Whether a sealed parquet file is as it was written; None of one without a seal."""
+    """Whether a sealed parquet file is unchanged since it was written. None without a seal."""
     with path.open("rb") as file:
         begin = _footer(file)
         body = begin - len(SEAL) - hashlib.sha256().digest_size
@@ -98,7 +98,7 @@ def intact(path: Path) -> bool | None:
 
 
 def _footer(file: BinaryIO) -> int:
-    """Where a parquet file's footer begins; its length stands before the last four bytes."""
+    """Where a parquet file's footer begins. The four bytes before the last four hold its length."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - 8))
     return max(0, end - 8 - int.from_bytes(file.read(4), "little"))
@@ -117,9 +117,9 @@ def _digest(file: BinaryIO, body: int, footer: int) -> bytes:
 
 
 def write_between(path: Path, marks: tuple[str, str], body: str, new: str = "") -> None:
-    """Write `body` between two marks of a text file; what stands outside them stays as it is.
+    """Write `body` between two marks of a text file. Text outside the marks does not change.
 
-    Marks that are not there yet are set at the end; `new` is the text of a file that is not there yet.
+    Missing marks are added at the end. new: the text of a file that does not exist yet.
     """
     begin, end = marks
     old = path.read_text(encoding="utf-8") if path.exists() else new

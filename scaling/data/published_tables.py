@@ -16,7 +16,7 @@ PACKAGED = Path(__file__).parent / "published"
 CHECKOUT = Path(__file__).parents[2] / "results" / "published"
 PAPER = "Chen et al. 2025, arXiv 2505.10475"
 CITED = "facts of a publication, cited"
-# name: file, what it holds, source, licence; those that hold N and loss can be fitted
+# name: file, contents, source, licence. Tables with N and loss can be fitted.
 TABLES = {
     "losses": (
         "losses.csv",
@@ -184,7 +184,7 @@ def _file(name: str) -> Path | None:
 
 
 def published_file(name: str) -> Path:
-    """The file of a listed table; FileNotFoundError for one that only the repository holds."""
+    """The file of a listed table. Raises FileNotFoundError if only the repository holds it."""
     path = _file(name)
     if path is None:
         raise FileNotFoundError(
@@ -197,7 +197,7 @@ def published(name: str | None = None) -> pd.DataFrame:
     """Published tables: a list of them, or the one called `name`.
 
     The list has the index name and the columns contents, source, licence and here (whether this
-    installation has it; `losses` always is). Tables of runs come as `read_runs` reads them: columns N, P, D and
+    installation has it, which it always does for `losses`). Tables of runs come as `read_runs` reads them: columns N, P, D and
     loss (nats per token), ready for `scaling.fit`. Raises ValueError for a name that is not listed,
     FileNotFoundError for a table that only the repository holds.
     """
@@ -207,7 +207,7 @@ def published(name: str | None = None) -> pd.DataFrame:
         return pd.DataFrame(rows, columns=columns).set_index("name")
     if name not in TABLES:
         raise ValueError(
-            f"published({name!r}): no such table; there are {', '.join([*TABLES][:5])} and others. "
+            f"published({name!r}): no such table. There are {', '.join([*TABLES][:5])} and others. "
             "scaling.published() lists all."
         )
     path = published_file(name)

@@ -1,4 +1,4 @@
-"""Train what a grid's folder does not hold yet; stopped at any moment, the same command goes on."""
+"""Train the runs that a grid's folder does not hold yet. After any stop, the same command resumes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def run(options: Options) -> int:
     from sweeps.grids import grids
 
     grid = grids.find(options.grid)
-    execution = options.execution()  # what is wrong is said before anything is planned
+    execution = options.execution()  # errors are reported before anything is planned
     place, _ = options.place()
     memory = options.device_memory()
     axes, folder = options.axes(), folder_of(options.grid, options.out)
     configs = grid(axes)
-    if axes.tokenizer:  # which the rule, as the grid states it, does not know of
+    if axes.tokenizer:  # which the grid's own rule does not state
         vocab = ", ".join(sorted({f"{run.model.vocab:,}" for run in configs}))
         grid = replace(grid, rule=f"{grid.rule}; but tokenizer {axes.tokenizer}, vocabulary {vocab}")
     low = place == "local" and any(run.precision == "bf16" for run in configs)
@@ -80,7 +80,7 @@ def plan(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -
 
 
 def _out_of_reach(corpora: Iterable[str]) -> list[str]:
-    """Why the paper's corpora, which can be planned, cannot be had here; an unknown one is refused."""
+    """Why the paper's corpora can be planned but not trained on here. An unknown corpus is refused."""
     from sweeps.corpora.sources.registry import PAPERS, check_name
 
     remarks = []
@@ -95,7 +95,7 @@ def _out_of_reach(corpora: Iterable[str]) -> list[str]:
 
 
 def train_grid(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -> int:
-    """Train what the folder lacks; 1 unless every run has a row."""
+    """Train what the folder lacks. Returns 1 unless every run has a row."""
     from sweeps.driver.run_sweep import find_launcher, run_sweep
 
     place, settings = options.place()

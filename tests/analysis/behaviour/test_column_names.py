@@ -25,7 +25,7 @@ def test_what_is_recommended_can_be_done(command, mine, capsys):
     code, _, err = run(command, mine, capsys=capsys)
     assert code == 2
     assert "no column 'N'" in err
-    assert "name it with --columns N=COLUMN" in err
+    assert "--columns N=COLUMN" in err
     args = parscale.build_parser().parse_args([command, mine, *ASKED])
     assert (args.columns, args.where) == ("N=how_big", "corpus=pile")
 
