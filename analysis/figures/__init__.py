@@ -5,6 +5,7 @@ from analysis.figures.fit_diagnostics import draw_backtest, intervals, profiles,
 from analysis.figures.law_views import draw_residuals, excess, observed_expected, plot_fit, rivals
 from analysis.figures.paper_forms import fig1_law, fig2, fig3
 from analysis.figures.recipe_training import against_streams, beside_one, training_curves
+from analysis.figures.searched_setting import loss_against_setting
 from analysis.figures.stream_gains import by_context, draw_gains, ensemble, equivalent_parameters, pair_k
 from analysis.figures.turned import surface
 
@@ -25,6 +26,7 @@ __all__ = [
     "fig3",
     "fig4",
     "intervals",
+    "loss_against_setting",
     "measured",
     "observed_expected",
     "pair_k",

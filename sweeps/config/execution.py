@@ -20,6 +20,7 @@ class Execution:
     strategy: str = "ddp"  # ddp, fsdp2: how a run on several devices shares them
     gradient_checkpointing: bool = False  # keep each block's input alone for the backward pass
     loggers: str = ""  # of Lightning's csv, tensorboard, wandb, separated by commas
+    until: int | None = None  # stop after this step, paused, with all that it takes to go on
 
     @property
     def ranks(self) -> int:

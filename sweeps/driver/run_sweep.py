@@ -18,7 +18,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -38,8 +38,11 @@ from sweeps.driver.sweep_result import Outcome, SweepResult, result_of
 from sweeps.driver.worker import Job
 from sweeps.store.checksums import Damaged
 from sweeps.store.compatibility import check_resumable
+from sweeps.store.paused import paused_row
 from sweeps.store.status import Observer, RunStatus
 from sweeps.store.store import Store
+
+Until = Callable[[Mapping[str, RunConfig]], Mapping[str, int]]
 
 POLL_S = 0.5
 GATHER_S = 5.0
@@ -74,6 +77,7 @@ def run_sweep(
     retry_diverged: bool = False,
     fork: bool = False,
     detach: bool = False,
+    until: Until = lambda runs: {},
     console: Console | None = None,
     trainer: str = "sweeps.training.train:train",
 ) -> SweepResult:
@@ -82,6 +86,8 @@ def run_sweep(
     `workers` is a number or auto (what suits the launcher, at most as many as there are runs).
     `fork` lets a sweep go on whose code or configurations are not those it was begun with.
     `detach` leaves once the workers are submitted, where the launcher can leave them to themselves.
+    `until` is given the runs by their ids and says which pause at which step; one that has come so far is left
+    as it is, and so is one at 0.
     `trainer` names the function that trains one run, for tests.
     """
     console = console or Console()
@@ -102,18 +108,22 @@ def run_sweep(
     runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
     if retry_diverged:
         store.forget(run.run_id for run in Observer(out).look(runs) if run.state == "diverged")
+    steps = dict(until(runs))
     before = store.finished() & set(runs)
-    todo = {run_id: config for run_id, config in runs.items() if run_id not in before}
+    waiting = {one for one, step in steps.items() if step <= paused_row(store, one).get("ended_step", 0)}
+    todo = {run_id: config for run_id, config in runs.items() if run_id not in before | waiting}
     outcome = Outcome()
     if todo:
         count, threads = chosen.share(workers, len(todo), execution)
-        job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd(), threads)
+        where = (str(out.resolve()), list(todo), uuid.uuid4().hex)
+        job = Job(*where, execution, trainer, os.getcwd(), threads, steps)
         outcome = _leave(job, chosen, count) if detach else _watch(store, job, chosen, count, todo, console)
     try:
         store.gather(curves=True)
     except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
         outcome = replace(outcome, fatal=outcome.fatal or f"{error.filename or out}: {error.strerror}")
-    return result_of(store, runs, before, aside, outcome)
+    wanted = {run_id: config for run_id, config in runs.items() if run_id not in waiting}
+    return result_of(store, wanted, before - waiting, aside, outcome)
 
 
 def _recorded(store: Store) -> dict[str, RunConfig]:

@@ -21,6 +21,7 @@ from sweeps.config.execution import Execution
 from sweeps.store.checksums import Damaged
 from sweeps.store.compatibility import changed_code
 from sweeps.store.locks import Locks
+from sweeps.store.paused import pause, paused_row
 from sweeps.store.store import Store
 from sweeps.training.interrupt import Interrupted
 
@@ -48,6 +49,7 @@ class Job:
     )
     cwd: str = ""  # where the sweep was started: what its runs name relatively is seen from there
     threads: int = 0  # of a run that begins now and is told no number; 0 leaves torch's choice
+    until: dict[str, int] = field(default_factory=dict)  # {run_id: the step at which it is to pause}
     leave: bool = False  # end when the rest is in living hands: whoever started the workers starts others
 
     def to_json(self) -> str:
@@ -92,7 +94,7 @@ def _next(
     What is found finished or given up leaves `left`.
     """
     for run_id in list(left):
-        if store.is_finished(run_id) or _given_up(store, run_id, job.session):
+        if store.is_finished(run_id) or _given_up(store, run_id, job.session) or _waits(store, run_id, job):
             del left[run_id]
         elif _parent_ready(store, run_id, job) and _attempt(store, locks, job, run_id, train, stop):
             return True
@@ -112,6 +114,11 @@ def _resolve(name: str) -> Callable[..., dict[str, Any]]:
 def _given_up(store: Store, run_id: str, session: str) -> bool:
     noted = store.noted(run_id)
     return noted.get("state") == "failed" and session in noted.get("failed_in", ())
+
+
+def _waits(store: Store, run_id: str, job: Job) -> bool:
+    """Whether a run has come to the step at which it is to pause."""
+    return run_id in job.until and paused_row(store, run_id).get("ended_step", -1) >= job.until[run_id]
 
 
 def _fail(store: Store, run_id: str, session: str, error: str, **facts: Any) -> None:
@@ -153,7 +160,11 @@ def _attempt(
         if lock is None:
             return False
         try:
-            if not store.is_finished(run_id) and not _given_up(store, run_id, job.session):
+            if not (
+                store.is_finished(run_id)
+                or _given_up(store, run_id, job.session)
+                or _waits(store, run_id, job)
+            ):
                 _train(store, job, run_id, train, lambda: stop() or lock.lost)
         finally:
             lock.release()
@@ -168,7 +179,7 @@ def _train(
     store: Store, job: Job, run_id: str, train: Callable[..., dict[str, Any]], stop: Callable[[], bool]
 ) -> None:
     facts, last = _before(store, job, run_id)
-    execution = replace(job.execution, threads=facts["threads"])
+    execution = replace(job.execution, threads=facts["threads"], until=job.until.get(run_id))
     if (crashes := facts["crashes"]) >= CRASHES:
         _fail(store, run_id, error=f"its worker died {crashes} times without progress", **facts)
         return
@@ -190,6 +201,15 @@ def _train(
         reason = str(error).splitlines()[0] if str(error) else ""
         _fail(store, run_id, error=f"{type(error).__name__}: {reason}", **facts, **last)
     else:
+        if row["status"] == "stopped":
+            pause(store, run_id, row)
+            store.note(
+                run_id,
+                **facts,
+                **{**last, "step": row["ended_step"], "loss": row["train_loss"]},
+                state="paused",
+            )
+            return
         store.finish(run_id, row)
         state = "done" if row["status"] == "ok" else row["status"]
         store.note(run_id, **facts, **{**last, "step": config.steps, "loss": row["loss"]}, state=state)

@@ -40,7 +40,7 @@ class Watch(Callback):
         self.run, self.folder, self.corpus, self.execution, self.stop = run, folder, corpus, execution, stop
         self.progress: Progress | None = None
         self.evaluation: Evaluation | None = None
-        self.interrupted = False
+        self.interrupted = self.paused = False
         self.started = self.last_snapshot = time.monotonic()
         self.last_report = -math.inf
         self.written = 0  # points of the curve that `parscale status` can read
@@ -51,6 +51,8 @@ class Watch(Callback):
         assert isinstance(module, ParScaleModule)
         self.before_s = module.history.wall_s
         self.first_step = trainer.global_step
+        if self.execution.until and trainer.global_step >= self.execution.until:  # killed once it was there
+            self.paused = trainer.should_stop = True
         self.logged = len(module.history.points)  # points of the curve that the loggers have
         csv: list[Logger] = [logger for logger in trainer.loggers if isinstance(logger, CSVLogger)]
         for point in module.history.points if csv else ():  # it starts its file anew
@@ -75,14 +77,15 @@ class Watch(Callback):
             trainer.should_stop = True
         if step == self.run.steps or module.history.diverged:
             return
-        due = time.monotonic() - self.last_snapshot > 60 * self.execution.checkpoint_minutes
+        self.paused = step == self.execution.until
+        due = self.paused or time.monotonic() - self.last_snapshot > 60 * self.execution.checkpoint_minutes
         # One rank's word is every rank's: they must write and stop after the same step.
         due = trainer.strategy.reduce_boolean_decision(due, all=False)
         self.interrupted = trainer.strategy.reduce_boolean_decision(self.stop(), all=False)
         if due or self.interrupted:
             module.history.wall_s = self.wall_s
             self._snapshot(trainer, step)
-        if self.interrupted:
+        if self.interrupted or self.paused:
             trainer.should_stop = True
 
     def _log(self, trainer: L.Trainer, module: ParScaleModule) -> None:

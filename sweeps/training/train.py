@@ -52,6 +52,7 @@ def train(
 
     Leaves the model in the released format, `curve.parquet` and `domains.json` in `folder`.
     `stop` is asked after every step; once true, the state is written and Interrupted raised.
+    At the step `execution.until` the state and the curve are written and the row says stopped.
     `snapshot` names another to go on from, or none: the ranks of a run are told theirs.
     """
     if execution.ranks > 1 and not ranks.inside():
@@ -81,7 +82,7 @@ def train(
     model = whole_model(module.model)
     if rank() == 0:
         write_results(run, module, corpus, folder)
-        if not module.history.diverged:
+        if not (module.history.diverged or watch.paused):
             save_run_model(run, model, folder, corpus.tokenizer)
     return row_of(run, module, watch.evaluation, started_at, corpus)
 

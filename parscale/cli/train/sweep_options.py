@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.option_values import count, items, number, one_of, tokens, whole_numbers
@@ -14,6 +14,7 @@ from parscale.cli.options import argument, option, switch
 if TYPE_CHECKING:
     from sweeps.config.execution import Execution
     from sweeps.grids.axes import Axes
+    from sweeps.grids.search import Search
 
 TOKENIZER = "bpe (default: learnt from the corpus; tokens have their own), a tokenizer.json, or hf:NAME"
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
@@ -49,6 +50,19 @@ class RunOptions:
         "values of any field, e.g. lr=1e-3,3e-3; again for another",
         metavar="FIELD=A,B",
         action="append",
+    )
+    search: str | None = option(
+        None,
+        "the best value at every point, losers stopped early, e.g. lr=1e-3..1e-1 (:5 values; default a factor of 2)",
+        metavar="FIELD=LOW..HIGH",
+    )
+    rungs: str | None = option(
+        None, "--search: shares of the steps at which the worse half stops (default 0.25,0.5)", metavar="A,B"
+    )
+    keep: str | None = option(
+        None,
+        "--search: values a point that go to the end at least (default 5: enough for an interval)",
+        metavar="N",
     )
     tokens: str | None = option(None, "training tokens a run, e.g. 10M", metavar="D")
     recipe: str | None = option(None, "scratch, two-stage, continual, peft")
@@ -107,6 +121,21 @@ class RunOptions:
                 raise ValueError(f"--axis {name} is given twice; write all its values after one")
             found[name] = values
         return found or None
+
+    def searched(self) -> Search | None:
+        """The search that is asked for."""
+        from sweeps.grids.search import read_rungs, read_search
+
+        if self.search is None:
+            for name in ("rungs", "keep"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"--{name} {getattr(self, name)}: only --search takes it")
+            return None
+        found = read_search(self.search)
+        if found.field in (self._others() or {}):
+            raise ValueError(f"--search {found.field}: --axis gives its values already")
+        found = replace(found, rungs=read_rungs(self.rungs)) if self.rungs else found
+        return replace(found, keep=count(self.keep, "--keep") or found.keep)
 
     def flops_per_s(self) -> float | None:
         """The FLOP/s that --rate says one run sustains."""

@@ -126,3 +126,18 @@ def test_more_tokens_than_the_corpus_holds_are_refused_unless_repeated(rhymes, t
 def test_another_corpus_than_planned_is_refused(rhymes):
     with pytest.raises(ValueError, match="its tokens differ from those the run was planned with"):
         corpora.open_for(config(rhymes, corpus_hash="f" * 64))
+
+
+def test_a_run_paused_on_the_way_ends_as_one_that_was_not(corpus, tmp_path):
+    run = config(corpus, log_points=7)
+    whole = train(run, tmp_path / "whole", execution=ONE)
+    paused = train(run, tmp_path / "paused", execution=replace(ONE, until=10))
+    assert (paused["status"], paused["ended_step"]) == ("stopped", 10)
+    assert not (tmp_path / "paused" / "config.json").exists()
+    curve = pd.read_parquet(tmp_path / "paused" / "curve.parquet")
+    again = train(run, tmp_path / "paused", execution=replace(ONE, until=10))  # killed before it was noted
+    assert again["train_loss"] == paused["train_loss"]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "paused" / "curve.parquet"), curve)
+    assert_same_end(
+        tmp_path / "whole", tmp_path / "paused", whole, train(run, tmp_path / "paused", execution=ONE)
+    )
