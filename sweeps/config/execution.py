@@ -20,6 +20,8 @@ class Execution:
     strategy: str = "ddp"  # ddp, fsdp2: how a run on several devices shares them
     gradient_checkpointing: bool = False  # keep each block's input alone for the backward pass
     loggers: str = ""  # of Lightning's csv, tensorboard, wandb, separated by commas
+    samples: int = 0  # texts that a run writes at each evaluation
+    profile: bool = False  # trace a few steps of each run
     until: int | None = None  # stop after this step, paused, with all that it takes to go on
 
     @property

@@ -114,6 +114,11 @@ class RunConfig:
         return 3.0 * self.model.forward_flops(self.seq_len) * (self.steps * self.batch_tokens)
 
     @property
+    def frozen(self) -> bool:
+        """Whether nothing is trained: the row of a frozen backbone alone, beside those of its streams."""
+        return self.recipe == "peft" and self.model.K == 0
+
+    @property
     def identity(self) -> RunConfig:
         """The run as it would be carried out by default: equal for two configurations of the same run."""
         defaults = {field.name: field.default for field in fields(RunConfig)}
@@ -162,8 +167,6 @@ def _check(config: RunConfig) -> None:
         raise ValueError(
             f"recipe={config.recipe!r} with parent={config.parent!r}: give --base to start from one"
         )
-    if config.recipe == "peft" and config.model.P == 1:
-        raise ValueError("recipe='peft' at P = 1 has nothing to train: leave 1 out of --streams")
     if config.start == "quiet" and not (config.parent and config.model.P > 1):
         told = f"P = {config.model.P}, parent={config.parent!r}"
         raise ValueError(f"start='quiet' with {told}: no streams to grow")

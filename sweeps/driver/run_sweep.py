@@ -30,6 +30,7 @@ from rich.console import Console
 from sweeps.checkpoint import parents
 from sweeps.config.execution import DEFAULT, Execution, share_out
 from sweeps.config.run import RunConfig
+from sweeps.config.searched_fields import searched_fields
 from sweeps.corpora import build as corpora
 from sweeps.driver.clusters.slurm import SlurmLauncher
 from sweeps.driver.local import LocalLauncher
@@ -117,7 +118,9 @@ def run_sweep(
         count, threads = chosen.share(workers, len(todo), execution)
         where = (str(out.resolve()), list(todo), uuid.uuid4().hex)
         job = Job(*where, execution, trainer, os.getcwd(), threads, steps)
-        outcome = _leave(job, chosen, count) if detach else _watch(store, job, chosen, count, todo, console)
+        outcome = (
+            _leave(job, chosen, count) if detach else _watch(store, job, chosen, count, todo, console, runs)
+        )
     try:
         store.gather(curves=True)
     except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
@@ -163,17 +166,23 @@ def _leave(job: Job, launcher: Launcher, workers: int) -> Outcome:
 
 
 def _watch(
-    store: Store, job: Job, launcher: Launcher, workers: int, todo: dict[str, RunConfig], console: Console
+    store: Store,
+    job: Job,
+    launcher: Launcher,
+    workers: int,
+    todo: dict[str, RunConfig],
+    console: Console,
+    runs: Mapping[str, RunConfig],
 ) -> Outcome:
     """Keep the workers going and the view up to date until all has ended."""
-    observer = Observer(store.folder, job.session)
+    observer = Observer(store.folder, job.session, searched_fields(runs.values()))
     next_gather, gathered = time.monotonic() + GATHER_S, 0
     with _terminate_as_interrupt(), View(console) as view:
         try:
             launcher.start(job, workers)
             while launcher.poll():
-                view.show(runs := _look(observer, store, todo))
-                ended = sum(run.state in ENDED for run in runs)
+                view.show(seen := _look(observer, store, todo))
+                ended = sum(run.state in ENDED for run in seen)
                 if ended == len(todo):
                     break
                 if ended > gathered and time.monotonic() > next_gather:

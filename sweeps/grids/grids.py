@@ -7,9 +7,12 @@ a grid, runs differ only in N, P and seed: tokens, batch, schedule and held-out 
 from __future__ import annotations
 
 import inspect
+import os
 import runpy  # noqa: TID251 (a grid file is code)
+import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -212,9 +215,10 @@ def _from_file(path: Path, attribute: str) -> Grid:
     if not path.is_file():
         raise ValueError(f"grid file {path} does not exist")
     try:
-        space = runpy.run_path(str(path), run_name=path.stem)
-    except SyntaxError as error:
-        raise ValueError(f"{path}:{error.lineno}: {error.msg}") from None
+        with _beside(path):
+            space = runpy.run_path(str(path), run_name=path.stem)
+    except SyntaxError as error:  # its own, or a neighbour's
+        raise ValueError(f"{error.filename or path}:{error.lineno}: {error.msg}") from None
     except (Exception, SystemExit) as error:
         raise _blame(path, error, 1) from None
     found = space.get(attribute)
@@ -225,12 +229,28 @@ def _from_file(path: Path, attribute: str) -> Grid:
     return Grid(path.stem, inspect.getdoc(found) or f"defined in {path}", _guarded(path, found))
 
 
+@contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """Let a file import its neighbours, as a script does, and forget them: another folder's have the same names."""
+    folder, before = str(path.resolve().parent), set(sys.modules)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+        new = [name for name in sys.modules if name.partition(".")[0] not in before]
+        for name in new:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(folder + os.sep):
+                del sys.modules[name]
+
+
 def _guarded(path: Path, make: Callable[[Axes], list[RunConfig]]) -> Callable[[Axes], list[RunConfig]]:
     """The user's function, its faults named with file and line."""
 
     def made(axes: Axes) -> list[RunConfig]:
         try:
-            return list(make(axes))
+            with _beside(path):
+                return list(make(axes))
         except (Exception, SystemExit) as error:
             raise _blame(path, error, getattr(getattr(make, "__code__", None), "co_firstlineno", 1)) from None
 

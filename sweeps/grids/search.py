@@ -1,8 +1,8 @@
 """A search of one setting at every point of a grid: successive halving of real runs, then a bracket of the best.
 
 Every value begins at every point. At each rung, a share of the steps, the losers of a point pause. Those that are left
-are trained to the end, then the neighbours of the best one, and values beyond the range where the best is at
-its edge, until the best has a worse neighbour on either side. Only then are the paused ones ended. A loss in the
+are trained to the end, then the two values on either side of the best one, beyond the range where it is at the
+edge, until the best has worse neighbours. Only then are the paused ones ended. A loss in the
 middle of training favours low learning rates, which the annealing at the end makes good: the bracket mends that.
 
 Nothing but the curves decides, and only once every run of a point has come to its rung: the same runs are trained in the
@@ -23,9 +23,8 @@ from sweeps.config.searched_fields import OF_MODEL, OF_RUN, check_axis, with_val
 
 RUNGS = (0.25, 0.5)
 PER_DOUBLING = 1.0  # values a factor of two unless their number is given
-KEEP = (
-    5  # values that are trained to the end whatever their rungs say: so many tell a minimum and its interval
-)
+KEEP = 3  # values that go on after every rung
+AROUND = 2  # values on either side of the best that are trained to the end: five tell a minimum
 FARTHER = 4  # values beyond the range that are tried at most
 WINDOW = 0.2  # share of a rung's steps, before it, over which the loss is averaged
 
@@ -59,6 +58,7 @@ class Search:
     values: tuple[float, ...]  # ascending, a constant factor apart
     rungs: tuple[float, ...] = RUNGS  # shares of a run's steps
     keep: int = KEEP  # values that no rung goes below
+    around: int = AROUND
     losers: Losers = field(default=worse_half, compare=False)
 
     def candidates(self, runs: Sequence[RunConfig]) -> list[RunConfig]:
@@ -77,7 +77,9 @@ class Search:
         for rung in self.rungs:
             spent, before = spent + left * (rung - before), rung
             left = min(left, max(self.keep, math.ceil(left / 2)))
-        return (spent + left * (1 - before)) / len(self.values)
+        spent += left * (1 - before)
+        again = max(0, 2 * self.around + 1 - left)  # neighbours of the best that had lost at the last rung
+        return (spent + again * (1 - before)) / len(self.values)
 
     @property
     def told_rungs(self) -> str:
@@ -106,7 +108,9 @@ def read_search(text: str) -> Search:
         raise ValueError(f"--search {text}: LOW and HIGH are numbers, such as 1e-3..1e-1") from None
     if not 0 < ends[0] < ends[1] < math.inf:
         raise ValueError(f"--search {text}: LOW must be above 0 and below HIGH")
-    number = int(count) if count else max(KEEP, 1 + round(PER_DOUBLING * math.log2(ends[1] / ends[0])))
+    number = (
+        int(count) if count else max(2 * AROUND + 1, 1 + round(PER_DOUBLING * math.log2(ends[1] / ends[0])))
+    )
     if number < 3:
         raise ValueError(f"--search {text}: {number} values have no middle; give at least 3")
     return Search(name, tuple(_rounded(float(value)) for value in np.geomspace(*ends, number)))
@@ -189,33 +193,35 @@ def _failed_by(trial: Trial, step: int) -> bool:
 
 def _bracket(search: Search, known: Mapping[float, Trial], alive: Sequence[Trial]) -> Decision:
     """Train the neighbours of the best that have no loss yet, beyond the range too; each round as if it were the first."""
-    values = sorted(search.values)
+    values, steps = list(search.values), next(iter(known.values())).steps
     seen = {trial.value: trial for trial in alive}
     while seen and math.isfinite(min(trial.loss for trial in seen.values())):
         best = min(seen.values(), key=lambda trial: (trial.loss, trial.value)).value
-        values, wanted = _neighbours(search, values, best)
-        if late := {value: seen_steps(known, value) for value in wanted if not _has_ended(known, value)}:
+        sides = [_beside(search, values, seen, best, way) for way in (-1, 1)]
+        wanted = [value for side in sides for value in side]
+        if late := {v: steps for v in wanted if not (v in known and known[v].ended)}:
             return Decision(late, best)
         if all(value in seen for value in wanted):
-            return Decision({}, best, bracketed=len(wanted) == 2)
+            return Decision({}, best, bracketed=all(sides))
         seen |= {value: known[value] for value in wanted}
     return Decision({})
 
 
-def _neighbours(search: Search, values: list[float], best: float) -> tuple[list[float], list[float]]:
-    """The values, with one beyond an edge that is the best; and the best one's neighbours, where they may be tried."""
-    farther = len(values) - len(search.values)
-    for edge, way in ((0, -1), (-1, 1)):
-        if values[edge] == best and farther < FARTHER:
-            values, farther = sorted([*values, search.beyond(best, way)]), farther + 1
-    place = values.index(best)
-    return values, values[max(0, place - 1) : place] + values[place + 1 : place + 2]
-
-
-def _has_ended(known: Mapping[float, Trial], value: float) -> bool:
-    return value in known and known[value].ended
-
-
-def seen_steps(known: Mapping[float, Trial], value: float) -> int:
-    """The steps of a whole run at a point."""
-    return known.get(value, next(iter(known.values()))).steps
+def _beside(
+    search: Search, values: list[float], seen: Mapping[float, Trial], best: float, way: int
+) -> list[float]:
+    """The values next to the best on one side, up to one that diverged; `values` grows where the range ends."""
+    found: list[float] = []
+    at = best
+    for _ in range(search.around):
+        place = values.index(at) + way
+        if not 0 <= place < len(values):
+            if len(values) - len(search.values) >= FARTHER:
+                break
+            values.insert(max(0, place), search.beyond(at, way))
+            place = max(0, place)
+        at = values[place]
+        found.append(at)
+        if at in seen and math.isinf(seen[at].loss):
+            break
+    return found

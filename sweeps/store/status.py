@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,18 +66,20 @@ class Observer:
     To the launcher of `session`, what failed in an earlier session is yet to be tried.
     """
 
-    def __init__(self, folder: Path, session: str = "") -> None:
+    def __init__(self, folder: Path, session: str = "", searched: Sequence[str] = ()) -> None:
+        """`searched` are fields that tell the folder's runs apart, beside those in which the runs looked at differ."""
         self.session = session
         self.store = Store(folder)
         self.locks = Locks(folder / "locks")
         self._configs: dict[str, RunConfig] = {}
-        self._searched: list[str] = []
+        self._known, self._searched = list(searched), list(searched)
         self._still: dict[tuple[str, bool], RunStatus] = {}  # of (run_id, finished)
 
     def look(self, configs: Mapping[str, RunConfig]) -> list[RunStatus]:
         """The state of each run, in the order given."""
         if configs != self._configs:
-            self._configs, self._searched = dict(configs), searched_fields(configs.values())
+            self._configs = dict(configs)
+            self._searched = list(dict.fromkeys([*self._known, *searched_fields(configs.values())]))
             self._still = {}
         finished, begun = self.store.finished(), self.store.begun()
         found = []

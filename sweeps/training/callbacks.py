@@ -22,6 +22,7 @@ from sweeps.training import snapshots
 from sweeps.training.evaluate import Evaluation, evaluate_corpus
 from sweeps.training.lightning_module import ParScaleModule
 from sweeps.training.loggers import log_point
+from sweeps.training.samples import Samples
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -45,6 +46,7 @@ class Watch(Callback):
         self.last_report = -math.inf
         self.written = 0  # points of the curve that `parscale status` can read
         self.before_s = 0.0  # training time of earlier sessions
+        self.samples: Samples | None = None
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Note where this session starts."""
@@ -53,6 +55,8 @@ class Watch(Callback):
         self.first_step = trainer.global_step
         if self.execution.until and trainer.global_step >= self.execution.until:  # killed once it was there
             self.paused = trainer.should_stop = True
+        if self.execution.samples and trainer.is_global_zero:
+            self.samples = Samples(self.folder, self.corpus, self.execution.samples, self.first_step)
         self.logged = len(module.history.points)  # points of the curve that the loggers have
         csv: list[Logger] = [logger for logger in trainer.loggers if isinstance(logger, CSVLogger)]
         for point in module.history.points if csv else ():  # it starts its file anew
@@ -69,6 +73,9 @@ class Watch(Callback):
         if step in evaluation_steps(self.run):
             self.evaluation = self._evaluate(trainer, module)
             module.record_evaluation(self.evaluation)
+            if self.samples:
+                context = trainer.precision_plugin.forward_context
+                self.samples.write(module.model, step, context, trainer.loggers)
         self._log(trainer, module)
         self._report(module, step)
         held_out = self.evaluation.loss if self.evaluation else 0.0

@@ -155,6 +155,10 @@ class ParScaleModule(L.LightningModule):
         if evaluation.tasks:
             whole = pooled(evaluation.tasks)
             point |= {"answer_loss": whole.answer_loss, "exact_match": whole.exact_match}
+        self.keep_evaluation(evaluation)
+
+    def keep_evaluation(self, evaluation: Evaluation) -> None:
+        """Take an evaluation's losses by domain and scores by task for those of the run."""
         self.history.tasks = {name: score.columns() for name, score in evaluation.tasks.items()}
         self.history.domains = {name: list(value) for name, value in evaluation.domains.items()}
 

@@ -42,7 +42,7 @@ def row_of(
         "N_active": model.active_N,
         "P": model.P,
         "D": run.D,
-        "C": run.C,
+        "C": math.nan if run.frozen else run.C,
         "loss": evaluation.loss if evaluation else math.nan,
         "loss_se": evaluation.loss_se if evaluation else math.nan,
         "bits_per_byte": bits_per_byte(evaluation.loss, corpus) if evaluation else math.nan,
@@ -79,7 +79,7 @@ def _parts(model: ModelConfig) -> dict[str, int]:
 def _ending(run: RunConfig, module: ParScaleModule) -> dict[str, Any]:
     """How the run ended; of one that did not come to its end the step it came to, and why."""
     step, why = len(module.history.losses), module.history.diverged
-    if not why and step >= run.steps:
+    if run.frozen or (not why and step >= run.steps):
         return {"status": "ok"}
     ended = {"status": "diverged" if why else STOPPED, "ended_step": step}
     return {**ended, "ended_why": why or f"stopped at step {step} of {run.steps}"}

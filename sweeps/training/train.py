@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.callbacks import Callback
 
 from sweeps.checkpoint import parents, released_format
 from sweeps.checkpoint.stream_bank import save_apart
@@ -28,10 +31,12 @@ from sweeps.store.checksums import write_text
 from sweeps.store.curve_files import write_curve
 from sweeps.training import snapshots
 from sweeps.training.callbacks import Progress, Watch
+from sweeps.training.evaluate import evaluate_corpus
 from sweeps.training.interrupt import Interrupted
 from sweeps.training.lightning_module import ParScaleModule, build_model
 from sweeps.training.loggers import loggers_of
 from sweeps.training.peak_memory import reset_peak_memory
+from sweeps.training.profiling import Profile
 from sweeps.training.row import row_of
 from sweeps.training.strategies import rank, strategy_of, whole_model
 
@@ -55,7 +60,7 @@ def train(
     At the step `execution.until` the state and the curve are written and the row says stopped.
     `snapshot` names another to go on from, or none: the ranks of a run are told theirs.
     """
-    if execution.ranks > 1 and not ranks.inside():
+    if execution.ranks > 1 and not ranks.inside() and not run.frozen:
         return ranks.train_on_devices(run, folder, execution, stop, progress, report)
     say = report or logging.getLogger(__name__).warning
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -68,12 +73,15 @@ def train(
     windows = corpora.windows_of(run, corpus)
     module = ParScaleModule(run, build_model(run, base, windows), windows)
     module.model.gradient_checkpointing = execution.gradient_checkpointing
+    if run.frozen:
+        return _evaluated(run, module, corpus, folder, started_at)
     watch = Watch(run, folder, corpus, execution, stop)
     watch.progress = progress
     if snapshot == "last":
         snapshot = snapshots.choose(run, folder, say)
     with silent_lightning():
-        trainer = _trainer(run, folder, execution, watch)
+        left = (run.steps - snapshots.step_of(snapshot)) * run.accumulate
+        trainer = _trainer(run, folder, execution, [watch, *[Profile(folder, left)] * execution.profile])
         trainer.loggers = loggers_of(execution.loggers, run, folder, snapshots.step_of(snapshot))
         trainer.fit(module, ckpt_path=snapshot, weights_only=True if snapshot else None)
     if watch.interrupted:
@@ -87,6 +95,20 @@ def train(
     return row_of(run, module, watch.evaluation, started_at, corpus)
 
 
+def _evaluated(
+    run: RunConfig, module: ParScaleModule, corpus: Corpus, folder: Path, started_at: str
+) -> dict[str, Any]:
+    """The row of a backbone that is frozen and has no streams: its held-out loss, with no training and no curve."""
+    began, device = time.monotonic(), torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    half = partial(torch.autocast, device.type, torch.bfloat16, enabled=run.precision == "bf16")
+    evaluation = evaluate_corpus(module.model.to(device), corpus, run, half)
+    module.keep_evaluation(evaluation)
+    module.history.wall_s = time.monotonic() - began
+    write_results(run, module, corpus, folder)
+    save_run_model(run, module.model.cpu(), folder, corpus.tokenizer)
+    return row_of(run, module, evaluation, started_at, corpus)
+
+
 def save_run_model(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path | None) -> None:
     """Write the model in the released format; runs on one frozen backbone share its file."""
     if run.recipe == "peft":
@@ -95,7 +117,7 @@ def save_run_model(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: P
         released_format.save_checkpoint(model, folder, tokenizer=tokenizer)
 
 
-def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -> L.Trainer:
+def _trainer(run: RunConfig, folder: Path, execution: Execution, callbacks: list[Callback]) -> L.Trainer:
     return L.Trainer(
         accelerator=execution.accelerator,
         devices=execution.devices,
@@ -106,7 +128,7 @@ def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch) -
         max_steps=run.steps,
         max_epochs=-1,
         accumulate_grad_batches=run.accumulate,
-        callbacks=[watch],
+        callbacks=callbacks,
         default_root_dir=folder,
         logger=False,
         enable_checkpointing=False,
@@ -137,7 +159,8 @@ def silent_lightning() -> Iterator[None]:
 
 def write_results(run: RunConfig, module: ParScaleModule, corpus: Corpus, folder: Path) -> None:
     """Curve and per-domain losses of a run that has ended."""
-    write_curve(run.run_id, module.history.points, folder / "curve.parquet")
+    if module.history.points:  # of a frozen backbone there are none
+        write_curve(run.run_id, module.history.points, folder / "curve.parquet")
     by_domain = [
         {
             "run_id": run.run_id,

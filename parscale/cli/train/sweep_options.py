@@ -61,7 +61,7 @@ class RunOptions:
     )
     keep: str | None = option(
         None,
-        "--search: values a point that go to the end at least (default 5: enough for an interval)",
+        "--search: values that go on after every rung at least (default 3)",
         metavar="N",
     )
     tokens: str | None = option(None, "training tokens a run, e.g. 10M", metavar="D")
@@ -231,6 +231,13 @@ class SweepOptions(LaunchOptions, RunOptions):
     )
     logger: str | None = option(None, "also log to csv, tensorboard, wandb", metavar="A,B")
 
+    samples: str | None = option(
+        None,
+        "texts that each run writes at its evaluations, in samples.jsonl beside its weights",
+        metavar="N",
+    )
+    profile: bool = switch("trace a few steps of each run, in profile/ beside its weights")
+
     def execution(self) -> Execution:
         """How the runs are carried out."""
         from sweeps.config.execution import DEFAULT, Execution
@@ -245,7 +252,14 @@ class SweepOptions(LaunchOptions, RunOptions):
         accelerator, loggers = self._accelerator(), items(self.logger) or []
         for name in loggers:
             _check_logger(name)
+        samples = count(self.samples, "--samples") or 0
+        if samples and self.strategy == "fsdp2":
+            raise ValueError(
+                "--samples: a model that is shared out (fsdp2) writes no text while it is trained"
+            )
         return Execution(
+            samples=samples,
+            profile=self.profile,
             devices=count(self.devices, "--devices") or 1,
             num_nodes=nodes,
             gradient_checkpointing=self.gradient_checkpointing,

@@ -80,7 +80,7 @@ def test_the_worse_half_loses_by_the_mean_over_the_last_steps():
 def test_losers_stop_at_their_rungs_and_the_best_has_a_worse_value_on_either_side():
     decision, done = trained(SEARCH, landscape(0.01))
     assert (decision.best, decision.bracketed) == (0.0072, True)
-    assert sorted(done.values()) == [25] * 3 + [100] * 5
+    assert done == dict(zip(SEARCH.values, [25] + [100] * 5 + [25, 25], strict=True))
 
 
 def test_what_training_favours_too_low_is_made_good_at_the_end():
@@ -92,7 +92,7 @@ def test_what_training_favours_too_low_is_made_good_at_the_end():
 def test_the_range_grows_where_the_best_is_at_its_edge_but_not_without_end():
     decision, done = trained(SEARCH, landscape(0.25))
     assert (decision.best, decision.bracketed) == (0.193, True)
-    assert [value for value in done if value > 0.1] == [0.193, 0.373]
+    assert [value for value in done if value > 0.1] == [0.193, 0.373, 0.72]
     far, done = trained(SEARCH, landscape(1e-9))
     assert not far.bracketed
     assert len(done) == len(SEARCH.values) + 4
@@ -102,6 +102,7 @@ def test_a_value_that_diverges_is_a_worse_neighbour_and_where_all_do_none_is_bes
     decision, done = trained(SEARCH, landscape(0.1, diverges=0.05))
     assert (decision.best, decision.bracketed) == (0.0268, True)
     assert 0.193 not in done
+    assert done[0.0518] == done[0.1] == 25
     everywhere, done = trained(SEARCH, landscape(0.1, diverges=0.0))
     assert math.isnan(everywhere.best)
     assert set(done.values()) == {25}
@@ -125,7 +126,7 @@ def test_a_rule_of_ones_own_decides_who_loses_but_not_how_few_are_left():
         seen.append((steps, {len(curve) for curve in curves.values()}))
         return set(curves) - {min(curves)}
 
-    search = Search("lr", SEARCH.values, (0.1,), losers=all_but_lowest, keep=2)
+    search = Search("lr", SEARCH.values, (0.1,), losers=all_but_lowest, keep=2, around=1)
     decision, done = trained(search, landscape(1e-3))
     assert seen[0] == (STEPS, {10})
     assert decision.best == 1e-3
