@@ -12,6 +12,7 @@ from sweeps.config.validation import check_names, check_types
 # Fields younger than trained runs, whose ids must not change with them.
 LATER = {
     "prefix_std", "prefix_at_one", "prefix_mlp", "start", "aggregation_std", "loops", "loop_layers",
+    "mup_base",
 }  # fmt: skip
 CARRIED_OUT = ("accumulate", "compile", "eval_batch", "log_points")  # how a run is trained, not what it is
 CHOICES = {

@@ -41,6 +41,8 @@ class Grid:
         made = list(self.make(replace(axes, recipe=None, others=None)))
         self._check(made)
         self._heeds(made, axes)
+        if axes.mup_base:
+            made = _of_base_width(made, axes)
         if axes.precision:
             made = [replace(config, precision=axes.precision) for config in made]
         if axes.tokenizer and not axes.base:
@@ -83,6 +85,21 @@ class Grid:
                 raise ValueError(f"grid {self.name} does not heed --{axis}: it has {told} all the same")
         if axes.tokens and any(abs(config.D - axes.tokens) > config.batch_tokens for config in made):
             raise ValueError(f"grid {self.name} does not heed --tokens {axes.tokens:,}")
+
+
+def _of_base_width(configs: list[RunConfig], axes: Axes) -> list[RunConfig]:
+    """The configurations with the learning rates and initialisation of one width, scaled to their own."""
+    if axes.base:
+        raise ValueError(
+            f"--mup-base {axes.mup_base}: runs that start from --base have their initialisation already"
+        )
+    sizes = {config.model.head_size for config in configs}
+    if len(sizes) > 1:
+        told = ", ".join(map(str, sorted(sizes)))
+        raise ValueError(
+            f"--mup-base {axes.mup_base}: heads must have one size at every width, here they have {told}"
+        )
+    return [with_value(config, "mup_base", axes.mup_base) for config in configs]
 
 
 def _tokenized(configs: list[RunConfig], tokenizer: str) -> list[RunConfig]:

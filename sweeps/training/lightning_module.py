@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +263,7 @@ def _grown(run: RunConfig, base: Path) -> ParScaleLM:
     """The base checkpoint's model with the run's streams."""
     model = released_format.load_checkpoint(base, dtype=torch.float32)
     want = run.model
+    model.config = replace(model.config, mup_base=want.mup_base)  # streams are drawn as at its width
     if want.P != model.config.P:
         if model.config.P > 1:
             raise ValueError(f"{base} has P = {model.config.P}: it can start P = {model.config.P} only")

@@ -49,6 +49,10 @@ def run(options: Options) -> int:
     if axes.tokenizer:  # which the rule, as the grid states it, does not know of
         vocab = ", ".join(sorted({f"{run.model.vocab:,}" for run in configs}))
         grid = replace(grid, rule=f"{grid.rule}; but tokenizer {axes.tokenizer}, vocabulary {vocab}")
+    if axes.mup_base:
+        grid = replace(
+            grid, rule=f"{grid.rule}; but rates and initialisation of width {axes.mup_base}, by muP"
+        )
     low = place == "local" and any(run.precision == "bf16" for run in configs)
     if low and slow_bfloat16(execution):
         print(SLOW)

@@ -75,6 +75,9 @@ class RunOptions:
     )
     tokenizer: str | None = option(None, TOKENIZER, metavar="T")
     precision: str | None = option(None, "float32, bf16 (default the grid's own)")
+    mup_base: str | None = option(
+        None, "width transfer (muP): rates and initialisation are those of this width", metavar="WIDTH"
+    )
     repeat: bool = switch("read a corpus again when it holds too few tokens")
     retry_diverged: bool = switch("train diverged runs again")
     fork: bool = switch("go on though code or configurations have changed")
@@ -109,6 +112,7 @@ class RunOptions:
             tokenizer=self.tokenizer,
             others=self._others(),
             repeat=self.repeat or None,
+            mup_base=count(self.mup_base, "--mup-base"),
         )
 
     def _others(self) -> dict[str, list[Any]] | None:
