@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.panel_parts import head, one_legend
@@ -18,22 +21,11 @@ def activation_growth(table: pd.DataFrame) -> Figure:
     """
     kinds, names = list(table["kind"].unique()), list(table["activation"].unique())
     figure, every = figure_style.new_figure(1, len(kinds), width=3.37 * len(kinds), height=2.4)
-    colours = colormaps["cividis"].resampled(len(names) + 1)
     last = table["step"].max()
     means = table.groupby(["kind", "activation", "step", "width"], sort=False)["change"].mean().reset_index()
     with figure_style.house_style():
         for kind, axes in zip(kinds, every, strict=True):
-            for place, name in enumerate(names):
-                part = means[(means["kind"] == kind) & (means["activation"] == name)]
-                for step, rows in part.groupby("step"):
-                    strong = step == last
-                    look = (
-                        {"linewidth": 1.5, "marker": "o", "markersize": 3}
-                        if strong
-                        else {"linewidth": 0.7, "alpha": 0.4}
-                    )
-                    label = name if strong else None
-                    axes.plot(rows["width"], rows["change"], color=colours(place), label=label, **look)
+            _lines(axes, means[means["kind"] == kind], names, last)
             axes.set_xscale("log", base=2)
             axes.set_yscale("log")
             axes.set_xticks(
@@ -41,9 +33,20 @@ def activation_growth(table: pd.DataFrame) -> Figure:
             )
             axes.set_xlabel("width")
             head(axes, kind, [f"change after {last} steps; faint: after fewer"])
-        low, high = min(axes.get_ylim()[0] for axes in every), max(axes.get_ylim()[1] for axes in every)
+        low, high = zip(*(axes.get_ylim() for axes in every), strict=True)
         for axes in every:
-            axes.set_ylim(low, high)
+            axes.set_ylim(min(low), max(high))
         every[0].set_ylabel("root mean square change")
         one_legend(figure)
     return figure
+
+
+def _lines(axes: Axes, means: pd.DataFrame, names: list[str], last: int) -> None:
+    """One panel's lines."""
+    colours = colormaps["cividis"].resampled(len(names) + 1)
+    for (name, step), rows in means.groupby(["activation", "step"], sort=False):
+        strong = step == last
+        look: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.4}
+        if strong:
+            look = {"linewidth": 1.5, "marker": "o", "markersize": 3, "label": name}
+        axes.plot(rows["width"], rows["change"], color=colours(names.index(str(name))), **look)

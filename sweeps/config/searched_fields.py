@@ -35,14 +35,14 @@ def read_axis(text: str) -> tuple[str, list[Any]]:
     name, equals, values = (part.strip() for part in text.partition("="))
     if not (equals and values):
         raise ValueError(f"--axis {text}: write FIELD=VALUE,..., such as lr=1e-3,3e-3")
-    check_axis(name, "--axis")
+    check_field(name, "--axis")
     read = [_read(name, value.strip()) for value in values.split(",")]
     if len(set(read)) < len(read):
         raise ValueError(f"--axis {text}: a value is given twice")
     return name, read
 
 
-def check_axis(name: str, option: str) -> None:
+def check_field(name: str, option: str) -> None:
     """Refuse, on behalf of an option, what is no field or can be no axis."""
     if name in OPTIONS:
         raise ValueError(f"{option} {name}: --{OPTIONS[name]} is its option")

@@ -100,33 +100,52 @@ def run_sweep(
     report = partial(console.print, highlight=False, soft_wrap=True)
     store = Store(out)
     aside = store.damaged()
-    bound = corpora.bind(configs, report=report, known=_recorded(store))
-    store.create(name or configs[0].sweep, rule)  # what is refused up to here leaves no folder behind
-    store.gather(curves=True)  # what is damaged is known before anything is trained
-    bound = parents.as_recorded(bound, store.configs().values(), out)
-    check_resumable(store, bound, fork, report)
-    store.state(name or configs[0].sweep, rule)
-    runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
+    runs = _planned(store, configs, name or configs[0].sweep, rule, fork, report)
     if retry_diverged:
         store.forget(run.run_id for run in Observer(out).look(runs) if run.state == "diverged")
     steps = dict(until(runs))
-    before = store.finished() & set(runs)
     waiting = {one for one, step in steps.items() if step <= paused_row(store, one).get("ended_step", 0)}
-    todo = {run_id: config for run_id, config in runs.items() if run_id not in before | waiting}
+    before, wanted = (
+        store.finished() & set(runs),
+        {one: run for one, run in runs.items() if one not in waiting},
+    )
+    todo = {run_id: config for run_id, config in wanted.items() if run_id not in before}
     outcome = Outcome()
     if todo:
         count, threads = chosen.share(workers, len(todo), execution)
-        where = (str(out.resolve()), list(todo), uuid.uuid4().hex)
-        job = Job(*where, execution, trainer, os.getcwd(), threads, steps)
-        outcome = (
-            _leave(job, chosen, count) if detach else _watch(store, job, chosen, count, todo, console, runs)
+        job = Job(
+            str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd(), threads, steps
         )
+        watch = partial(_watch, store, job, chosen, count, todo, console, runs)
+        outcome = _leave(job, chosen, count) if detach else watch()
+    return result_of(store, wanted, before - waiting, aside, _gathered(store, outcome))
+
+
+def _planned(
+    store: Store,
+    configs: Sequence[RunConfig],
+    name: str,
+    rule: str,
+    fork: bool,
+    report: Callable[[str], None],
+) -> dict[str, RunConfig]:
+    """The runs by their ids, recorded in the folder; what cannot go on in it is refused."""
+    bound = corpora.bind(configs, report=report, known=_recorded(store))
+    store.create(name, rule)  # what is refused up to here leaves no folder behind
+    store.gather(curves=True)  # what is damaged is known before anything is trained
+    bound = parents.as_recorded(bound, store.configs().values(), store.folder)
+    check_resumable(store, bound, fork, report)
+    store.state(name, rule)
+    return store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
+
+
+def _gathered(store: Store, outcome: Outcome) -> Outcome:
+    """The outcome once rows and curves are gathered; on a full disk they stay where they are, for the next call."""
     try:
         store.gather(curves=True)
-    except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
-        outcome = replace(outcome, fatal=outcome.fatal or f"{error.filename or out}: {error.strerror}")
-    wanted = {run_id: config for run_id, config in runs.items() if run_id not in waiting}
-    return result_of(store, wanted, before - waiting, aside, outcome)
+    except OSError as error:
+        return replace(outcome, fatal=outcome.fatal or f"{error.filename or store.folder}: {error.strerror}")
+    return outcome
 
 
 def _recorded(store: Store) -> dict[str, RunConfig]:

@@ -61,7 +61,7 @@ def search_sweep(
 
     def until(runs: Mapping[str, RunConfig]) -> dict[str, int]:
         points.clear()
-        points.update(points_of(store, search, runs))
+        points.update(search_points(store, search, runs))
         due = {run_id: step for point in points.values() for run_id, step in point.due()}
         if again := [one for one in due if store.is_finished(one)]:  # lost a search that was narrower
             store.forget(again)
@@ -74,7 +74,7 @@ def search_sweep(
         )
         if not result.ok:
             return SearchResult(result)
-        now = points_of(
+        now = search_points(
             store, search, {one: run for point in points.values() for one, run in point.runs.items()}
         )
         if not any(point.decision.due for point in now.values()):
@@ -105,7 +105,7 @@ class Point:
         return [with_value(self.runs[run_id], field, value) for value in new for run_id in like]
 
 
-def points_of(store: Store, search: Search, runs: Mapping[str, RunConfig]) -> dict[RunConfig, Point]:
+def search_points(store: Store, search: Search, runs: Mapping[str, RunConfig]) -> dict[RunConfig, Point]:
     """The points that runs of a sweep belong to, each by its run at the lowest value and seed 0."""
     groups: dict[RunConfig, dict[str, RunConfig]] = {}
     for run_id, run in runs.items():

@@ -202,18 +202,17 @@ def _train(
         reason = str(error).splitlines()[0] if str(error) else ""
         _fail(store, run_id, error=f"{type(error).__name__}: {reason}", **facts, **last)
     else:
-        if row["status"] == "stopped":
-            pause(store, run_id, row)
-            store.note(
-                run_id,
-                **facts,
-                **{**last, "step": row["ended_step"], "loss": row["train_loss"]},
-                state="paused",
-            )
-            return
-        store.finish(run_id, row)
-        state = "done" if row["status"] == "ok" else row["status"]
-        store.note(run_id, **facts, **{**last, "step": config.steps, "loss": row["loss"]}, state=state)
+        now = last | _ended(store, run_id, row, config.steps)
+        store.note(run_id, **facts, **now)
+
+
+def _ended(store: Store, run_id: str, row: dict[str, Any], steps: int) -> dict[str, Any]:
+    """Keep a run's row, published or, of one that pauses, beside its snapshot; what is to be noted of it."""
+    if row["status"] == "stopped":
+        pause(store, run_id, row)
+        return {"step": row["ended_step"], "loss": row["train_loss"], "state": "paused"}
+    store.finish(run_id, row)
+    return {"step": steps, "loss": row["loss"], "state": "done" if row["status"] == "ok" else row["status"]}
 
 
 def _before(store: Store, job: Job, run_id: str) -> tuple[dict[str, Any], dict[str, Any]]:

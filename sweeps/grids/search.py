@@ -11,15 +11,16 @@ same steps whatever was killed, and however many workers there are. Successive h
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from sweeps.config.run import RunConfig
-from sweeps.config.searched_fields import OF_MODEL, OF_RUN, check_axis, with_value
+from sweeps.config.searched_fields import OF_MODEL, OF_RUN, check_field, with_value
 
 RUNGS = (0.25, 0.5)
 PER_DOUBLING = 1.0  # values a factor of two unless their number is given
@@ -59,7 +60,7 @@ class Search:
     rungs: tuple[float, ...] = RUNGS  # shares of a run's steps
     keep: int = KEEP  # values that no rung goes below
     around: int = AROUND
-    losers: Losers = field(default=worse_half, compare=False)
+    losers: Losers = dataclasses.field(default=worse_half, compare=False)
 
     def candidates(self, runs: Sequence[RunConfig]) -> list[RunConfig]:
         """Every run at every value."""
@@ -97,7 +98,7 @@ def read_search(text: str) -> Search:
     if not found:
         raise ValueError(f"--search {text}: write FIELD=LOW..HIGH, or FIELD=LOW..HIGH:COUNT")
     name, low, high, count = found.groups()
-    check_axis(name, "--search")
+    check_field(name, "--search")
     if str((OF_RUN | OF_MODEL)[name].type) != "float":
         raise ValueError(
             f"--search {name}: only numbers are searched, such as lr; --axis takes the values of others"

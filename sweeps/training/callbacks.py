@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, Logger
+from torch.profiler import ProfilerActivity, profile, schedule
 
 from sweeps.config.execution import Execution
 from sweeps.config.run import RunConfig
@@ -25,6 +27,8 @@ from sweeps.training.loggers import log_point
 from sweeps.training.samples import Samples
 
 Progress = Callable[[dict[str, Any]], None]
+WAIT, WARMUP, ACTIVE = 5, 2, 3  # of a profile, micro-batches: left alone, traced and dropped, traced and kept
+ROWS = 30  # of its table of operators
 
 
 class Watch(Callback):
@@ -37,9 +41,10 @@ class Watch(Callback):
         corpus: Corpus,
         execution: Execution,
         stop: Callable[[], bool],
+        progress: Progress | None = None,
     ) -> None:
         self.run, self.folder, self.corpus, self.execution, self.stop = run, folder, corpus, execution, stop
-        self.progress: Progress | None = None
+        self.progress = progress
         self.evaluation: Evaluation | None = None
         self.interrupted = self.paused = False
         self.started = self.last_snapshot = time.monotonic()
@@ -144,3 +149,57 @@ class Watch(Callback):
 def evaluation_steps(run: RunConfig) -> frozenset[int]:
     """The steps after which the held-out loss is measured; the last step is one of them."""
     return frozenset(round(run.steps * (i + 1) / run.evaluations) for i in range(run.evaluations))
+
+
+class StepProfile(Callback):
+    """Traces a few micro-batches of this process: `profile/trace-RANK.json.gz`, for Perfetto or chrome://tracing, and
+    `profile/operators-RANK.txt`, what takes the time.
+    """
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        """`steps`: micro-batches that the run has left; of a short one, the last are traced."""
+        self.folder = folder / "profile"
+        self.wait = max(0, min(WAIT, steps - WARMUP - ACTIVE))
+        self.running: profile | None = None
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Begin."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.rank = trainer.global_rank
+        activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * torch.cuda.is_available()
+        when = schedule(wait=self.wait, warmup=WARMUP, active=ACTIVE, repeat=1)
+        self.running = profile(
+            activities=activities,
+            schedule=when,
+            on_trace_ready=self._write,
+            record_shapes=True,
+            profile_memory=True,
+        )
+        self.running.start()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """One micro-batch further."""
+        if self.running:
+            self.running.step()
+
+    def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """End, whatever has been traced."""
+        self._end()
+
+    def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:
+        """End with the run."""
+        self._end()
+
+    def _end(self) -> None:
+        if self.running:
+            self.running.stop()
+        self.running = None
+
+    def _write(self, traced: profile) -> None:
+        """The trace, and a table of the operators that take the most time."""
+        order = "self_cuda_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
+        table = traced.key_averages().table(sort_by=order, row_limit=ROWS)
+        (self.folder / f"operators-{self.rank}.txt").write_text(table, encoding="utf-8")
+        traced.export_chrome_trace(str(self.folder / f"trace-{self.rank}.json.gz"))

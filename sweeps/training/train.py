@@ -17,7 +17,6 @@ from typing import Any, Literal
 import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.callbacks import Callback
 
 from sweeps.checkpoint import parents, released_format
 from sweeps.checkpoint.stream_bank import save_apart
@@ -30,13 +29,12 @@ from sweeps.model.parscale import ParScaleLM
 from sweeps.store.checksums import write_text
 from sweeps.store.curve_files import write_curve
 from sweeps.training import snapshots
-from sweeps.training.callbacks import Progress, Watch
+from sweeps.training.callbacks import Progress, StepProfile, Watch
 from sweeps.training.evaluate import evaluate_corpus
 from sweeps.training.interrupt import Interrupted
 from sweeps.training.lightning_module import ParScaleModule, build_model
 from sweeps.training.loggers import loggers_of
 from sweeps.training.peak_memory import reset_peak_memory
-from sweeps.training.profiling import Profile
 from sweeps.training.row import row_of
 from sweeps.training.strategies import rank, strategy_of, whole_model
 
@@ -75,14 +73,11 @@ def train(
     module.model.gradient_checkpointing = execution.gradient_checkpointing
     if run.frozen:
         return _evaluated(run, module, corpus, folder, started_at)
-    watch = Watch(run, folder, corpus, execution, stop)
-    watch.progress = progress
+    watch = Watch(run, folder, corpus, execution, stop, progress)
     if snapshot == "last":
         snapshot = snapshots.choose(run, folder, say)
     with silent_lightning():
-        left = (run.steps - snapshots.step_of(snapshot)) * run.accumulate
-        trainer = _trainer(run, folder, execution, [watch, *[Profile(folder, left)] * execution.profile])
-        trainer.loggers = loggers_of(execution.loggers, run, folder, snapshots.step_of(snapshot))
+        trainer = _trainer(run, folder, execution, watch, snapshots.step_of(snapshot))
         trainer.fit(module, ckpt_path=snapshot, weights_only=True if snapshot else None)
     if watch.interrupted:
         raise Interrupted(f"run {run.run_id} stopped at step {trainer.global_step}; its state is in {folder}")
@@ -90,8 +85,8 @@ def train(
     model = whole_model(module.model)
     if rank() == 0:
         write_results(run, module, corpus, folder)
-        if not (module.history.diverged or watch.paused):
-            save_run_model(run, model, folder, corpus.tokenizer)
+    if rank() == 0 and not (module.history.diverged or watch.paused):
+        save_run_model(run, model, folder, corpus.tokenizer)
     return row_of(run, module, watch.evaluation, started_at, corpus)
 
 
@@ -117,8 +112,10 @@ def save_run_model(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: P
         released_format.save_checkpoint(model, folder, tokenizer=tokenizer)
 
 
-def _trainer(run: RunConfig, folder: Path, execution: Execution, callbacks: list[Callback]) -> L.Trainer:
-    return L.Trainer(
+def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch, step: int) -> L.Trainer:
+    """Lightning's trainer of a run that goes on from `step`."""
+    profiles = [StepProfile(folder, (run.steps - step) * run.accumulate)] * execution.profile
+    trainer = L.Trainer(
         accelerator=execution.accelerator,
         devices=execution.devices,
         num_nodes=execution.num_nodes,
@@ -128,7 +125,7 @@ def _trainer(run: RunConfig, folder: Path, execution: Execution, callbacks: list
         max_steps=run.steps,
         max_epochs=-1,
         accumulate_grad_batches=run.accumulate,
-        callbacks=callbacks,
+        callbacks=[watch, *profiles],
         default_root_dir=folder,
         logger=False,
         enable_checkpointing=False,
@@ -137,6 +134,8 @@ def _trainer(run: RunConfig, folder: Path, execution: Execution, callbacks: list
         use_distributed_sampler=False,
         deterministic=False,
     )
+    trainer.loggers = loggers_of(execution.loggers, run, folder, step)
+    return trainer
 
 
 @contextmanager
