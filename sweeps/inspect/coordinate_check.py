@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sweeps.config.run import RunConfig
 from sweeps.model.parscale import ParScaleLM
@@ -49,7 +49,7 @@ def _changes(run: RunConfig, steps: int, seed: int) -> Iterator[dict[str, object
     before = _activations(model, ids[:, :-1])
     for step in range(1, steps + 1):
         optimizer.zero_grad()
-        model.loss(ids[:, :-1], ids[:, 1:]).backward()
+        torch.autograd.backward(model.loss(ids[:, :-1], ids[:, 1:]))
         torch.nn.utils.clip_grad_norm_(model.parameters(), run.clip)
         optimizer.step()
         now = _activations(model, ids[:, :-1])
@@ -62,7 +62,7 @@ def _changes(run: RunConfig, steps: int, seed: int) -> Iterator[dict[str, object
 def _activations(model: ParScaleLM, ids: Tensor) -> dict[str, Tensor]:
     """The embedding, the output of every block, and the logits, of one batch."""
     found: dict[str, Tensor] = {}
-    parts = {"embedding": model.model.embed_tokens}
+    parts: dict[str, nn.Module] = {"embedding": model.model.embed_tokens}
     parts |= {f"block {index}": block for index, block in enumerate(model.model.layers, start=1)}
 
     def keep(name: str) -> object:
