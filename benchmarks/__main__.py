@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("fit", "model.training", "model.decoding", "model.growth", "model.muon", "sweeps", "corpora")
+MODEL = ("training", "training_loop", "decoding", "growth", "muon")
+PARTS = ("fit", *(f"model.{part}" for part in MODEL), "sweeps", "corpora")
 
 
 def main() -> int:

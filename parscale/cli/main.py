@@ -20,6 +20,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "train": {
         "demo": "Train the demo grid on this machine, fit the law, draw it",
         "sweep": "Train what a grid's folder does not hold yet",
+        "coordinates": "Whether learning rates carry over from width to width: muP's coordinate check",
         "status": "The state of a sweep, while it runs or after",
         "corpus": "Build or verify a corpus, and describe it",
         "generate": "Continue a prompt with a checkpoint",

@@ -42,6 +42,10 @@ class ModelConfig:
     loops: int = 1  # r: how often the looped layers are applied; their parameters count once
     loop_layers: int | None = None  # how many are looped, from the second on; None: all but first and last
 
+    mup_base: int = (
+        0  # width whose initialisation and learning rates are scaled to this one's (muP); 0: none are
+    )
+
     def __post_init__(self) -> None:
         _check(self)
 
@@ -119,6 +123,8 @@ def _check(config: ModelConfig) -> None:
         raise ValueError(f"head_dim must be even for rotary positions, got {config.head_size}")
     if not 0 <= config.smoothing <= 1:
         raise ValueError(f"smoothing must lie in [0, 1], got {config.smoothing}")
+    if config.mup_base < 0:
+        raise ValueError(f"mup_base must be a width, or 0, got {config.mup_base}")
     if config.loops > 1 and config.layers < 2:
         raise ValueError(f"loops = {config.loops} of 1 layer: only layers after the first are looped")
     if config.loop_layers is not None and not 1 <= config.loop_layers < config.layers:

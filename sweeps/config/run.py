@@ -13,6 +13,7 @@ from sweeps.config.validation import check_names, check_types
 # Fields younger than trained runs, whose ids must not change with them.
 LATER = {
     "prefix_std", "prefix_at_one", "prefix_mlp", "start", "aggregation_std", "loops", "loop_layers",
+    "mup_base",
 }  # fmt: skip
 CARRIED_OUT = ("accumulate", "compile", "eval_batch", "log_points")  # how a run is trained, not what it is
 CHOICES = {
@@ -115,6 +116,11 @@ class RunConfig:
         return 3.0 * self.model.forward_flops(self.seq_len) * (self.steps * self.batch_tokens)
 
     @property
+    def frozen(self) -> bool:
+        """Whether nothing is trained: the row of a frozen backbone alone, beside those of its streams."""
+        return self.recipe == "peft" and self.model.K == 0
+
+    @property
     def identity(self) -> RunConfig:
         """The run as it would be carried out by default: equal for two configurations of the same run."""
         defaults = {field.name: field.default for field in fields(RunConfig)}
@@ -181,8 +187,6 @@ def _check(config: RunConfig) -> None:
         raise ValueError(
             f"recipe={config.recipe!r} with parent={config.parent!r}: give --base to start from one"
         )
-    if config.recipe == "peft" and config.model.P == 1:
-        raise ValueError("recipe='peft' at P = 1 has nothing to train: leave 1 out of --streams")
     if config.start == "quiet" and not (config.parent and config.model.P > 1):
         told = f"P = {config.model.P}, parent={config.parent!r}"
         raise ValueError(f"start='quiet' with {told}: no streams to grow")

@@ -29,6 +29,7 @@ from sweeps.model.blocks import (
 )
 from sweeps.model.chunked_loss import IGNORE, linear_cross_entropy
 from sweeps.model.kv_cache import KVCache, refuse_too_much
+from sweeps.model.width_transfer import width_scale
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,12 @@ class ParScaleLM(nn.Module):
         backbone, extras = (torch.Generator("cpu").manual_seed(seed + i) for i in range(2))
         for name, parameter in self.named_parameters():
             if "norm" in name:
-                parameter.fill_(1.0)
+                parameter.fill_(width_scale(name, parameter.dim(), self.config).std)
             elif name.endswith("bias"):
                 parameter.zero_()
             else:
                 generator = extras if is_extra(name) else backbone
-                std = self._std_of(name)
+                std = self._std_of(name) * width_scale(name, parameter.dim(), self.config).std
                 drawn = torch.empty(parameter.shape, device="cpu").normal_(0, std, generator=generator)
                 parameter.copy_(_shared_as(parameter, drawn))
 

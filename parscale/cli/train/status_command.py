@@ -46,9 +46,7 @@ def run(options: Options) -> str | int:
     show(_state_table(frame), str(folder), keys=3, form=options.form)
     if options.form != "text":
         return 0
-    for run in frame[frame["error"] != ""].to_dict("records"):
-        print(f"{run['size']} P={run['P']} seed {run['seed']}: {run['error']}")
-    for line in [*_shares_of_mixtures(frame), *_finals(folder, frame)]:
+    for line in [*_reasons(frame), *_shares_of_mixtures(frame), *_finals(folder, frame)]:
         print(line)
     counts = frame["state"].value_counts()
     print(f"{len(frame)} runs: {', '.join(f'{count} {state}' for state, count in counts.items())}")
@@ -65,6 +63,15 @@ def _finals(folder: Path, frame: pd.DataFrame) -> list[str]:
         if found is None
         else ["", "forecast of runs in training (95% intervals)", *forecast_lines(found, frame)]
     )
+
+
+def _reasons(frame: pd.DataFrame) -> Iterator[str]:
+    """Why runs failed or diverged, one by one; of those that were stopped the table has the step."""
+    told = frame[(frame["error"] != "") & (frame["state"] != "stopped")]
+    for run in told.to_dict("records"):
+        at = "".join(f" {name} {run[name]:g}" if isinstance(run[name], float) else f" {name} {run[name]}"
+                     for name in frame.attrs.get("searched", ()))  # fmt: skip
+        yield f"{run['size']} P={run['P']} seed {run['seed']}{at}: {run['error']}"
 
 
 def states(folder: Path) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.option_values import count, items, number, one_of, tokens, whole_numbers
@@ -14,6 +14,7 @@ from parscale.cli.options import argument, option, switch
 if TYPE_CHECKING:
     from sweeps.config.execution import Execution
     from sweeps.grids.axes import Axes
+    from sweeps.grids.search import Search
 
 TOKENIZER = "bpe (default: learnt from the corpus, or the tokens' own), a tokenizer.json, or hf:NAME"
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
@@ -50,6 +51,19 @@ class RunOptions:
         metavar="FIELD=A,B",
         action="append",
     )
+    search: str | None = option(
+        None,
+        "the best value at every point, losers stopped early, e.g. lr=1e-3..1e-1 (:5 values; default a factor of 2)",
+        metavar="FIELD=LOW..HIGH",
+    )
+    rungs: str | None = option(
+        None, "--search: shares of the steps at which the worse half stops (default 0.25,0.5)", metavar="A,B"
+    )
+    keep: str | None = option(
+        None,
+        "--search: values that go on after every rung at least (default 3)",
+        metavar="N",
+    )
     tokens: str | None = option(None, "training tokens per run, e.g. 10M", metavar="D")
     recipe: str | None = option(None, "scratch, two-stage, continual, peft")
     base: str | None = option(None, "checkpoint folder that continual and peft start from", metavar="DIR")
@@ -61,6 +75,9 @@ class RunOptions:
     )
     tokenizer: str | None = option(None, TOKENIZER, metavar="T")
     precision: str | None = option(None, "float32, bf16 (default the grid's own)")
+    mup_base: str | None = option(
+        None, "width transfer (muP): rates and initialisation are those of this width", metavar="WIDTH"
+    )
     repeat: bool = switch("repeat a corpus that holds too few tokens")
     retry_diverged: bool = switch("train diverged runs again")
     fork: bool = switch("continue although code or configurations have changed")
@@ -95,6 +112,7 @@ class RunOptions:
             tokenizer=self.tokenizer,
             others=self._others(),
             repeat=self.repeat or None,
+            mup_base=count(self.mup_base, "--mup-base"),
         )
 
     def _others(self) -> dict[str, list[Any]] | None:
@@ -107,6 +125,21 @@ class RunOptions:
                 raise ValueError(f"--axis {name} is given twice. Write all its values after one")
             found[name] = values
         return found or None
+
+    def searched(self) -> Search | None:
+        """The search that is asked for."""
+        from sweeps.grids.search import read_rungs, read_search
+
+        if self.search is None:
+            for name in ("rungs", "keep"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"--{name} {getattr(self, name)}: only --search takes it")
+            return None
+        found = read_search(self.search)
+        if found.field in (self._others() or {}):
+            raise ValueError(f"--search {found.field}: --axis gives its values already")
+        found = replace(found, rungs=read_rungs(self.rungs)) if self.rungs else found
+        return replace(found, keep=count(self.keep, "--keep") or found.keep)
 
     def flops_per_s(self) -> float | None:
         """The FLOP/s that --rate says one run sustains."""
@@ -205,6 +238,13 @@ class SweepOptions(LaunchOptions, RunOptions):
     )
     logger: str | None = option(None, "also log to csv, tensorboard, wandb", metavar="A,B")
 
+    samples: str | None = option(
+        None,
+        "texts that each run writes at its evaluations, in samples.jsonl beside its weights",
+        metavar="N",
+    )
+    profile: bool = switch("trace a few steps of each run, in profile/ beside its weights")
+
     def execution(self) -> Execution:
         """How the runs are carried out."""
         from sweeps.config.execution import DEFAULT, Execution
@@ -219,7 +259,14 @@ class SweepOptions(LaunchOptions, RunOptions):
         accelerator, loggers = self._accelerator(), items(self.logger) or []
         for name in loggers:
             _check_logger(name)
+        samples = count(self.samples, "--samples") or 0
+        if samples and self.strategy == "fsdp2":
+            raise ValueError(
+                "--samples: a model that is shared out (fsdp2) writes no text while it is trained"
+            )
         return Execution(
+            samples=samples,
+            profile=self.profile,
             devices=count(self.devices, "--devices") or 1,
             num_nodes=nodes,
             gradient_checkpointing=count(self.recompute_every, "--recompute-every")
