@@ -42,7 +42,10 @@ ODD = re.compile(
 WRITTEN = re.compile(
     r"<!-- (?!end\b)(?:begin: )?[^>]*-->.*?<!-- end\b.*?-->|^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE
 )
-NOT_PROSE = re.compile(r"^\s*(?:\||>>> |\$ ).*|`[^`]*`|(?<=\])\([^)]*\)|<[^>]*>|&#?\w+;", re.MULTILINE)
+GENERATED = "<!-- Written by"  # begins a page that is made whole from the code
+NOT_PROSE = re.compile(
+    r"^\s*(?:\||>>> |\$ ).*|`[^`\n]*\n?[^`\n]*`|(?<=\])\([^)]*\)|</?[a-zA-Z!][^>\n]*>|&#?\w+;", re.MULTILINE
+)
 TEMPLATE = re.compile(r"[{}\\]|</?[a-z]\w*|[\w)]\s*[=:]\s*\S+;|\(\);")
 
 
@@ -88,6 +91,8 @@ def prose(group: str) -> Iterator[tuple[str, int, str]]:
     """File, line number and text of every line of prose of a group."""
     for path in sorted({path for pattern in GROUPS[group] for path in ROOT.glob(pattern)}):
         text = path.read_text(encoding="utf-8")
+        if GENERATED in text:
+            continue
         for number, line in markdown(text) if path.suffix == ".md" else python(text):
             yield str(path.relative_to(ROOT)), number, line
 
