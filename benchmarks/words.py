@@ -32,11 +32,13 @@ GROUPS = {
     "tests": ("tests/**/*.py",),
 }
 ODD = re.compile(
-    r"\b(afresh|aforesaid|albeit|alike|amid|amidst|amongst|anew|apiece|aright|aught|bade|befall\w*|beget\w*|beside|besides"
-    r"|bespeak\w*|betimes|bids|dearer|ere|forsake\w*|forthwith|hearken|heed\w*|hence|henceforth|hereby|herein|hither"
-    r"|hitherto|inasmuch|lest|likewise|mend|mended|mending|mends|mourn\w*|naught|nay|nigh|nought|oft|reckon\w*|seldom"
-    r"|shan't|stand|stands|stood|sundry|thence|thereby|therein|thereof|therewith|thither|thrice|told|twain|unto|untold"
-    r"|upon|verily|whence|whereby|wherefrom|wherein|whereof|whilst|whither|wholly|wont|yonder)\b",
+    r"\b(afresh|aforesaid|albeit|alike|amid|amidst|amongst|anew|apiece|aright|asunder|aught|bade|befall\w*"
+    r"|beget\w*|beside|besides|bespeak\w*|betimes|bids|dearer|ere|foretell\w*|foretold|forgo\w*|forsake\w*"
+    r"|forthwith|hearken|heed\w*|hence|henceforth|hereby|herein|hither|hitherto|inasmuch|lest|likewise|mend"
+    r"|mended|mending|mends|mourn\w*|naught|nay|nigh|nought|oft|ought|reckon\w*|seldom|shan't|sooner|stand"
+    r"|stands|stood|sundry|thence|thereby|therein|thereof|therewith|thither|thrice|told|twain|unto|untold|upon"
+    r"|verily|whence|whereby|wherefrom|wherein|whereof|whilst|whither|wholly|wont|yonder|for\s+granted"
+    r"|tell\s+apart)\b",
     re.IGNORECASE,
 )
 WRITTEN = re.compile(
