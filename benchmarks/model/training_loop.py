@@ -21,12 +21,12 @@ import pandas as pd
 import torch
 
 from sweeps.config.execution import Execution
+from sweeps.config.learning_rate import learning_rate_factor
 from sweeps.config.run import RunConfig
 from sweeps.corpora import build as corpora
 from sweeps.grids.axes import Axes
 from sweeps.grids.grids import LAPTOP
 from sweeps.training.lightning_module import build_model
-from sweeps.training.optimizers import learning_rate_factor
 from sweeps.training.train import train
 
 from ..timing import OUT, stamp
