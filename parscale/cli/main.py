@@ -20,7 +20,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "train": {
         "demo": "Train the demo grid on this machine, fit the law, draw it",
         "sweep": "Train what a grid's folder does not hold yet",
-        "coordinates": "Whether learning rates carry over from width to width: muP's coordinate check",
+        "coordinates": "The coordinate check of a width transfer (muP)",
         "status": "The state of a sweep, while it runs or after",
         "corpus": "Build or verify a corpus, and describe it",
         "generate": "Continue a prompt with a checkpoint",
@@ -115,7 +115,7 @@ def build_parser(commands: Collection[str] = tuple(GROUP_OF)) -> Parser:
 
 def _listing(group: str) -> str:
     """The commands of a group, a line each."""
-    lines = [f"  {name:<11}{brief}" for name, brief in GROUPS[group].items()]
+    lines = [f"  {name:<13}{brief}" for name, brief in GROUPS[group].items()]
     return "\n".join([f"{group}:", *lines])
 
 

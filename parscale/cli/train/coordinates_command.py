@@ -7,13 +7,13 @@ from pathlib import Path
 
 from parscale.cli.option_values import count
 from parscale.cli.options import option
-from parscale.cli.train.sweep_options import RunOptions
+from parscale.cli.train.sweep_options import GridOptions
 
 EXAMPLES = ("coordinates ci --sizes 32x2,64x2,128x2,256x2 --mup-base 32 --out results/coordinates",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(RunOptions):
+class Options(GridOptions):
     """Options of `parscale coordinates`."""
 
     steps: str | None = option(None, "training steps, on one batch of random tokens (default 4)", metavar="N")

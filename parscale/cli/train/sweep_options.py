@@ -36,7 +36,7 @@ def corpus_names(text: str | None) -> list[str] | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class GridOptions:
     """Options that decide which runs there are."""
 
     grid: str = argument("ci, demo, laptop, paper, or your own: FILE.py[:FUNCTION]", metavar="GRID")
@@ -50,19 +50,6 @@ class RunOptions:
         "values of any field, e.g. lr=1e-3,3e-3 (may be repeated)",
         metavar="FIELD=A,B",
         action="append",
-    )
-    search: str | None = option(
-        None,
-        "the best value at every point, losers stopped early, e.g. lr=1e-3..1e-1 (:5 values; default a factor of 2)",
-        metavar="FIELD=LOW..HIGH",
-    )
-    rungs: str | None = option(
-        None, "--search: shares of the steps at which the worse half stops (default 0.25,0.5)", metavar="A,B"
-    )
-    keep: str | None = option(
-        None,
-        "--search: values that go on after every rung at least (default 3)",
-        metavar="N",
     )
     tokens: str | None = option(None, "training tokens per run, e.g. 10M", metavar="D")
     recipe: str | None = option(None, "scratch, two-stage, continual, peft")
@@ -79,10 +66,6 @@ class RunOptions:
         None, "width transfer (muP): rates and initialisation are those of this width", metavar="WIDTH"
     )
     repeat: bool = switch("repeat a corpus that holds too few tokens")
-    retry_diverged: bool = switch("train diverged runs again")
-    fork: bool = switch("continue although code or configurations have changed")
-    dry_run: bool = switch("print every run's shape, N, D, FLOPs, memory and hours, train nothing")
-    rate: str | None = option(None, "--dry-run: FLOP/s one run sustains (default: timed here)", metavar="F")
 
     def axes(self) -> Axes:
         """The grid's axes as the options narrow them."""
@@ -125,6 +108,29 @@ class RunOptions:
                 raise ValueError(f"--axis {name} is given twice. Write all its values after one")
             found[name] = values
         return found or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(GridOptions):
+    """Options that decide which of the grid's runs are trained, and how far."""
+
+    search: str | None = option(
+        None,
+        "the best value at every point, losers stopped early, e.g. lr=1e-3..1e-1 (:5 values; default a factor of 2)",
+        metavar="FIELD=LOW..HIGH",
+    )
+    rungs: str | None = option(
+        None, "--search: shares of the steps at which the worse half stops (default 0.25,0.5)", metavar="A,B"
+    )
+    keep: str | None = option(
+        None,
+        "--search: values that go on after every rung at least (default 3)",
+        metavar="N",
+    )
+    retry_diverged: bool = switch("train diverged runs again")
+    fork: bool = switch("continue although code or configurations have changed")
+    dry_run: bool = switch("print every run's shape, N, D, FLOPs, memory and hours, train nothing")
+    rate: str | None = option(None, "--dry-run: FLOP/s one run sustains (default: timed here)", metavar="F")
 
     def searched(self) -> Search | None:
         """The search that is asked for."""
