@@ -1,5 +1,6 @@
 """Figures: pure functions from tables, laws and fits to a matplotlib Figure. They load, fit and save nothing."""
 
+from analysis.figures.answer_costs import accuracy_against_cost
 from analysis.figures.cost_figures import draw_frontier, fig1_cost, fig4, measured, ratio_map
 from analysis.figures.fit_diagnostics import draw_backtest, intervals, profiles, residuals
 from analysis.figures.law_views import draw_residuals, excess, observed_expected, plot_fit, rivals
@@ -9,6 +10,7 @@ from analysis.figures.stream_gains import by_context, draw_gains, ensemble, equi
 from analysis.figures.turned import surface
 
 __all__ = [
+    "accuracy_against_cost",
     "against_streams",
     "beside_one",
     "by_context",

@@ -8,12 +8,13 @@ Four sizes, 16 times apart in N; at each the arms below, with equal tokens and e
 arm: 64x2 (P = 1, 2, 4, 8), 64x2r2 and 64x2r4 (loops), 64x2e4 (experts), 64x2prefix (P = 1 with a prefix), 64x2params
 and 64x2compute (dense, their MLP widened to the N and to the FLOPs of P = 4). Half of the layers are looped at every
 size. `half` and `double` are the same runs at other learning rates: each arm's rate is chosen at 64x2 from the three,
-the baseline's too, before the grid is run. results/LOG.md has questions and rules.
+the baseline's too, before the grid is run. `thinking` is sums whose work is written out, none, one, two or all of the
+columns, for `parscale inference results/sweeps/worth-thinking`. results/LOG.md has questions and rules.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sweeps.config.model import ModelConfig
@@ -25,13 +26,29 @@ from sweeps.grids.scaling_rules import SmallRule
 SIZES = ("32x2", "64x2", "64x4", "96x4")
 STREAMS = (1, 2, 4, 8)
 ARMS = ("", "r2", "r4", "e4", "prefix", "params", "compute")
-MEMORY, REASONING = "task:facts#facts=2000", "task:arithmetic#digits=3,5"
+MEMORY, REASONING = "task:facts#facts=2000", "task:arithmetic#digits=3,4"
 SEEDS = (0, 1, 2)
 TOKENS = 500_000
 RATES: dict[str, float] = {}  # of an arm, or of P2: the learning rate in units of RULE's; 1 where not named
 SETTINGS = {"evaluations": 4, "schedule": "linear", "final_lr": 0.0}
 RULE = SmallRule(44, batch=8, seq_len=64, lr=2e-2, muon_lr=5e-3, settings=tuple(SETTINGS.items()))
 LIKE = 4  # P of the streams that `params` and `compute` match
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a grid trains where the command line says nothing."""
+
+    sizes: tuple[str, ...] = SIZES
+    arms: tuple[str, ...] = ARMS
+    streams: tuple[int, ...] = STREAMS
+    corpora: tuple[str, ...] = (MEMORY, REASONING)
+    seeds: tuple[int, ...] = SEEDS
+
+
+WORKED = Plan(
+    ("64x2",), ("", "r2", "r4"), (1, 2, 4), tuple(f"{REASONING}#steps={k}" for k in (0, 1, 2, 4)), (0,)
+)
 
 
 def model_of(size: str, arm: str, P: int, vocab: int) -> ModelConfig:
@@ -54,19 +71,19 @@ def model_of(size: str, arm: str, P: int, vocab: int) -> ModelConfig:
     return replace(model, ffn=model.ffn + round(more))
 
 
-def at(name: str, times: float) -> Callable[..., Any]:
+def at(name: str, times: float, plan: Plan = Plan()) -> Callable[..., Any]:
     """The grid with every learning rate `times` as high."""
 
     def make(axes: Axes) -> list[RunConfig]:
         tokens = axes.tokens or TOKENS
-        named = axes.sizes or [f"{size}{arm}" for size in SIZES for arm in ARMS]
+        streams = axes.streams or plan.streams
         return [
             run(name, each, P, corpus, seed, replace(axes, tokens=tokens), times)
-            for corpus in axes.corpora or (MEMORY, REASONING)
-            for seed in axes.seeds or SEEDS
-            for each in named
-            for P in (axes.streams or STREAMS if re.fullmatch(r"\d+x\d+", each) else (1,))
-            if P in (axes.streams or STREAMS)
+            for corpus in axes.corpora or plan.corpora
+            for seed in axes.seeds or plan.seeds
+            for each in axes.sizes or [f"{size}{arm}" for size in plan.sizes for arm in plan.arms]
+            for P in (streams if re.fullmatch(r"\d+x\d+", each) else (1,))
+            if P in streams
         ]
 
     told = ", ".join(f"{arm} {rate:g}" for arm, rate in RATES.items()) or "none"
@@ -92,3 +109,4 @@ def run(name: str, each: str, P: int, corpus: str, seed: int, axes: Axes, times:
 grid = at("worth", 1.0)
 half = at("worth-half", 0.5)
 double = at("worth-double", 2.0)
+thinking = at("worth-thinking", 1.0, WORKED)
