@@ -43,7 +43,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "cost": "Memory and latency of inference, and what training costs",
         "advise": "The cheapest run that reaches a loss, with GPU hours and price",
         "gains": "Loss reduction from P > 1 at each model size",
-        "inference": "Accuracy of a sweep's models against what an answer costs: work, votes, streams, loops",
+        "inference": "Accuracy on a task against FLOPs, latency and memory of an answer",
         "streams": "What averaging the streams of a sweep's runs gives",
         "context": "Validation loss of a sweep's runs by what could be copied",
     },
