@@ -107,6 +107,11 @@ def run(name: str, each: str, P: int, corpus: str, seed: int, axes: Axes, times:
 
 
 grid = at("worth", 1.0)
-half = at("worth-half", 0.5)
-double = at("worth-double", 2.0)
+TRIED = {
+    "quarter": 0.25,
+    "half": 0.5,
+    "double": 2.0,
+    "fourfold": 4.0,
+}  # the outer two where an edge is the best
+quarter, half, double, fourfold = (at(f"worth-{name}", times) for name, times in TRIED.items())
 thinking = at("worth-thinking", 1.0, WORKED)

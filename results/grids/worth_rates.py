@@ -1,0 +1,59 @@
+"""The learning rate of each arm of results/grids/worth.py, from the trials at one size: its RATES.
+
+    python -m results.grids.worth_rates results/sweeps/worth-rates
+
+The trials are gathered by `python -m results.grids.collect`. An arm takes the rate with the lowest mean, over the tasks, of
+the log loss; a rate that one task lacks does not count. An arm whose best is the lowest or highest tried is named.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import scaling
+from results.grids.worth import TRIED
+
+TIMES = {"worth": 1.0} | {f"worth-{name}": times for name, times in TRIED.items()}
+
+
+def tried_rates(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean log loss over the tasks, a row an arm and a column a rate; nan where a task or all of the rate is missing."""
+    arm = runs["size"].str.replace(r"^\d+x\d+", "", regex=True)
+    arm = arm.where(arm != "", "P" + runs["P"].astype(int).astype(str))
+    ok = runs.assign(arm=arm, times=runs["sweep"].map(TIMES), log_loss=np.log(runs["loss"]))
+    ok = ok[ok["status"] == "ok"]
+    table = ok.pivot_table(index="arm", columns=["times", "corpus"], values="log_loss", sort=True)
+    return (
+        table.T.groupby("times")
+        .mean()
+        .where(table.notna().T.groupby("times").sum() == runs["corpus"].nunique())
+        .T
+    )
+
+
+def chosen_rates(table: pd.DataFrame) -> tuple[dict[str, float], list[str]]:
+    """The best rate of each arm, and the arms whose best is an edge of what was tried."""
+    best = {str(arm): float(str(row.idxmin())) for arm, row in table.iterrows() if row.notna().any()}
+    edges = [
+        arm
+        for arm, times in best.items()
+        if times in (table.loc[arm].dropna().index.min(), table.loc[arm].dropna().index.max())
+    ]
+    return best, edges
+
+
+def main(folder: str) -> None:
+    """Print the table, the rates, and who needs another trial."""
+    table = tried_rates(scaling.read_runs(Path(folder) / "runs.parquet"))
+    best, edges = chosen_rates(table)
+    print(table.round(4).to_string(na_rep=""))
+    print(f"RATES = {best}")
+    print(f"at an edge, to be tried beyond it: {', '.join(edges) or 'none'}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
