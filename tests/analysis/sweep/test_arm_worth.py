@@ -67,6 +67,8 @@ def test_what_cannot_be_told_is_open():
     assert fieller(1.0, 0.1, np.diag([0.01, 0.01]), 2.0) == (-np.inf, np.inf)
     low, high = fieller(1.0, 2.0, np.diag([0.01, 0.0]), 2.0)
     assert (low, high) == pytest.approx((0.4, 0.6))
+    together = np.array([[0.01, 0.005], [0.005, 0.01]])  # roots of 3.96 x^2 - 3.96 x + 0.96
+    assert fieller(1.0, 2.0, together, 2.0) == pytest.approx((0.41296, 0.58704), abs=1e-5)
     assert [answer(1.01, 2), answer(0.9, 1.05), answer(0.9, 1.2)] == [
         "helps",
         "no more than 1.1",

@@ -39,6 +39,9 @@ def test_samples_behind_a_copied_cache_are_those_of_the_model(P, r):
     assert len({*found.log_likelihood[0]}) > 1
     T, A = int(ITEMS.prompt[0]), int(ITEMS.lengths[0] - ITEMS.prompt[0])
     greedy = sample_answers(model, ITEMS, 1, Sampling())
+    cold = sample_answers(model, ITEMS, 3, Sampling(1e-5))  # each sample behind a cache of its own prompt
+    assert cold.answers == [3 * each for each in greedy.answers]
+    assert cold.log_likelihood == pytest.approx(np.repeat(greedy.log_likelihood, 3, axis=1), abs=1e-4)
     for row, prompt in enumerate(ITEMS.ids[:, :T]):
         (made,) = generate(model, [prompt.tolist()], A, stop=[NEWLINE])
         assert greedy.answers[row] == [final_answer(made)]
