@@ -4,7 +4,8 @@
 
 Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes worth and
 worth_contrasts (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a doubling by pairs and by one
-law, then the pairs that results/LOG.md's questions ask for.
+law, then the pairs that results/LOG.md's questions ask for. The runs as arms go to arms.csv beside runs.parquet, a line each
+task and arm, which `parscale forecast --by line` reads.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from analysis.sweep.arm_worth import BASE, contrast, worth_by_law, worth_by_pair
 from results.grids.worth import MEMORY, REASONING
 
 TASKS = {MEMORY: "memory", REASONING: "reasoning"}
+ARMS_COLUMNS = [
+    "line", "task", "arm", "axis", "doublings", "size", "seed", "N", "N_recurrent", "P", "r", "experts", "loss", "exact_match",
+]  # fmt: skip
 AXES = {  # arm: the quantity that it doubles, and how often
-    "P=2": ("streams", 1.0), "P=4": ("streams", 2.0), "P=8": ("streams", 3.0), "r2": ("loops", 1.0), "r4": ("loops", 2.0),
+    "P2": ("streams", 1.0), "P4": ("streams", 2.0), "P8": ("streams", 3.0), "r2": ("loops", 1.0), "r4": ("loops", 2.0),
     "e4": ("experts", 2.0), "prefix": ("prefix", 1.0), "params": ("N of P=4", 1.0), "compute": ("FLOPs of P=4", 1.0),
 }  # fmt: skip
 QUESTIONS = {  # of results/LOG.md: which arm's loss is lower than which other's
-    "2 streams or prefix": [("P=2", "prefix"), ("prefix", BASE), ("P=2", BASE)],
+    "2 streams or prefix": [("P2", "prefix"), ("prefix", BASE), ("P2", BASE)],
     "3 memory or computation": [
-        *((wide, deep) for wide in ("params", "e4") for deep in ("P=4", "r4")),
-        *((arm, BASE) for arm in ("P=4", "r4", "compute")),
+        *((wide, deep) for wide in ("params", "e4") for deep in ("P4", "r4")),
+        *((arm, BASE) for arm in ("P4", "r4", "compute")),
     ],
-    "4 stream or loop": [("P=2", "r4"), ("P=4", "compute")],
+    "4 stream or loop": [("P2", "r4"), ("P4", "compute")],
 }  # fmt: skip
 
 
@@ -39,7 +43,7 @@ def named_arms(runs: pd.DataFrame) -> pd.DataFrame:
     """The grid's runs as `analysis.sweep.arm_worth` takes them: backbone, arm, axis, doublings, N of the backbone."""
     kept = runs[(runs["status"] == "ok") & runs["corpus"].isin([*TASKS])].copy()
     parts = kept["size"].str.extract(r"^(?P<backbone>\d+x\d+)(?P<arm>.*)$")
-    plain = np.where(kept["P"] == 1, BASE, "P=" + kept["P"].astype(int).astype(str))
+    plain = np.where(kept["P"] == 1, BASE, "P" + kept["P"].astype(int).astype(str))
     kept["arm"] = np.where(parts["arm"] == "", plain, parts["arm"])
     kept["axis"] = [AXES.get(arm, ("", 0.0))[0] for arm in kept["arm"]]
     kept["doublings"] = [AXES.get(arm, ("", 0.0))[1] for arm in kept["arm"]]
@@ -48,7 +52,8 @@ def named_arms(runs: pd.DataFrame) -> pd.DataFrame:
     wider = kept["arm"].isin(["params", "compute"])  # their own N is what they are there for
     for name in ("N", "N_recurrent"):
         kept[name] = kept[name].where(wider, kept["size"].map(base[name])).astype(float)
-    return kept.dropna(subset=["N"])
+    kept["line"] = kept["task"] + "-" + kept["arm"]
+    return kept.dropna(subset=["N"]).sort_values(["line", "N", "seed"], ignore_index=True)
 
 
 def worth_table(runs: pd.DataFrame) -> pd.DataFrame:

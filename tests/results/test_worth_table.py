@@ -41,10 +41,10 @@ def rows():
 
 def test_arms_are_named_and_their_worth_told():
     runs = worth_table.named_arms(rows())
-    assert {*runs["arm"]} == {"base", "P=2", "e4", "params"}
+    assert {*runs["arm"]} == {"base", "P2", "e4", "params"}
     assert len(runs) == 16
     by_arm = runs[runs["size"] == "32x2"].groupby("arm")["N"].first()
-    assert by_arm["P=2"] == by_arm["e4"] == by_arm["base"] == 24864  # the backbone's
+    assert by_arm["P2"] == by_arm["e4"] == by_arm["base"] == 24864  # the backbone's
     assert by_arm["params"] == pytest.approx(1.2 * 24864)
     table = worth_table.worth_table(runs).set_index("axis")
     assert table.loc["experts", "worth"] == pytest.approx(
@@ -54,7 +54,7 @@ def test_arms_are_named_and_their_worth_told():
     assert table.loc["streams", "lower"] < 1 < table.loc["streams", "upper"]
     assert {*table["task"]} == {"memory"}
     contrasts = worth_table.contrast_table(runs).set_index(["one", "other"])
-    assert contrasts.loc[("P=2", "base"), "cells"] == 4
+    assert contrasts.loc[("P2", "base"), "cells"] == 4
     assert contrasts.loc[("e4", "r4"), "cells"] == 0
     one = worth_table.worth_table(runs[runs["size"] == "32x2"])
     assert set(one["answer"]) == {"cannot tell"}
