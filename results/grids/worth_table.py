@@ -94,6 +94,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     runs = named_arms(scaling.read_runs(Path(args.sweep) / "runs.parquet"))
+    runs[ARMS_COLUMNS].to_csv(Path(args.sweep) / "arms.csv", index=False, lineterminator="\n")
     made = {
         "command": f"python -m results.grids.worth_table {args.sweep}",
         "data": f"{args.sweep}/runs.parquet",
