@@ -23,7 +23,8 @@ from results.grids.worth import MEMORY, REASONING
 
 TASKS = {MEMORY: "memory", REASONING: "reasoning"}
 ARMS_COLUMNS = [
-    "line", "task", "arm", "axis", "doublings", "size", "seed", "N", "N_recurrent", "P", "r", "experts", "loss", "exact_match",
+    "line", "task", "arm", "axis", "doublings", "size", "seed", "backbone_N", "N", "N_recurrent", "P",
+    "r", "experts", "loss", "exact_match",
 ]  # fmt: skip
 AXES = {  # arm: the quantity that it doubles, and how often
     "P2": ("streams", 1.0), "P4": ("streams", 2.0), "P8": ("streams", 3.0), "r2": ("loops", 1.0), "r4": ("loops", 2.0),
@@ -49,11 +50,12 @@ def named_arms(runs: pd.DataFrame) -> pd.DataFrame:
     kept["doublings"] = [AXES.get(arm, ("", 0.0))[1] for arm in kept["arm"]]
     kept = kept.assign(size=parts["backbone"], task=kept["corpus"].map(TASKS))
     base = kept[kept["arm"] == BASE].groupby("size")[["N", "N_recurrent"]].first()
+    kept["backbone_N"] = kept["size"].map(base["N"]).astype(float)
     wider = kept["arm"].isin(["params", "compute"])  # their own N is what they are there for
     for name in ("N", "N_recurrent"):
         kept[name] = kept[name].where(wider, kept["size"].map(base[name])).astype(float)
     kept["line"] = kept["task"] + "-" + kept["arm"]
-    return kept.dropna(subset=["N"]).sort_values(["line", "N", "seed"], ignore_index=True)
+    return kept.dropna(subset=["backbone_N"]).sort_values(["line", "N", "seed"], ignore_index=True)
 
 
 def worth_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -68,6 +70,8 @@ def worth_table(runs: pd.DataFrame) -> pd.DataFrame:
                 rows[(rows["arm"] == BASE) | rows["axis"].isin(["streams", "loops", "experts"])]
             )
         parts.append(pairs.merge(law, on="axis", how="left").assign(task=task))
+    if not parts:
+        return pd.DataFrame(columns=["task", "axis"])
     table = pd.concat(parts, ignore_index=True)
     return table[["task", *[name for name in table if name != "task"]]]
 
@@ -83,6 +87,21 @@ def contrast_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
+    """Write arms.csv into the sweep's folder and both tables into `out`; return the tables by name."""
+    runs = named_arms(scaling.read_runs(Path(sweep) / "runs.parquet"))
+    runs[ARMS_COLUMNS].to_csv(Path(sweep) / "arms.csv", index=False, lineterminator="\n")
+    made = {"command": f"python -m results.grids.worth_table {sweep}", "data": f"{sweep}/runs.parquet"}
+    tables = {"worth": worth_table(runs), "worth_contrasts": contrast_table(runs)}
+    captions = (
+        "Worth of one doubling, in parameters at P = r = 1",
+        "Log loss of an arm below another's, pair by pair",
+    )
+    for (name, table), caption in zip(tables.items(), captions, strict=True):
+        write_tables(table, Path(out) / name, caption=caption, **made)
+    return tables
+
+
 def main() -> None:
     """Write both tables and print them."""
     parser = argparse.ArgumentParser(
@@ -93,18 +112,8 @@ def main() -> None:
         "--out", default="results/tables", help="folder of the tables (default results/tables)"
     )
     args = parser.parse_args()
-    runs = named_arms(scaling.read_runs(Path(args.sweep) / "runs.parquet"))
-    runs[ARMS_COLUMNS].to_csv(Path(args.sweep) / "arms.csv", index=False, lineterminator="\n")
-    made = {
-        "command": f"python -m results.grids.worth_table {args.sweep}",
-        "data": f"{args.sweep}/runs.parquet",
-    }
-    for name, table, caption in (
-        ("worth", worth_table(runs), "Worth of one doubling, in parameters at P = r = 1"),
-        ("worth_contrasts", contrast_table(runs), "Log loss of an arm below another's, pair by pair"),
-    ):
-        for path in write_tables(table, Path(args.out) / name, caption=caption, **made):
-            print(f"written {path}")
+    for name, table in write_worth(args.sweep, args.out).items():
+        print(f"{args.out}/{name}.csv")
         print(table.to_string(index=False, float_format="{:.3g}".format), end="\n\n")
 
 
