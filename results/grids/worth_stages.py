@@ -69,8 +69,10 @@ def main() -> int:
         return 0
     for call in stages():
         print(f"parscale {call}", flush=True)
-        if call.startswith("forecast") and registered():
-            continue
+        if call.startswith("forecast"):
+            if registered():
+                continue
+            FORECASTS.parent.mkdir(parents=True, exist_ok=True)
         if code := parscale(shlex.split(call)):
             return code
         if GRID + " " in call:
