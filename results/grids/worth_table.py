@@ -50,6 +50,7 @@ def named_arms(runs: pd.DataFrame) -> pd.DataFrame:
     kept["doublings"] = [AXES.get(arm, ("", 0.0))[1] for arm in kept["arm"]]
     kept = kept.assign(size=parts["backbone"], task=kept["corpus"].map(TASKS))
     base = kept[kept["arm"] == BASE].groupby("size")[["N", "N_recurrent"]].first()
+    kept["own_N"] = kept["N"].astype(float)
     kept["backbone_N"] = kept["size"].map(base["N"]).astype(float)
     wider = kept["arm"].isin(["params", "compute"])  # their own N is what they are there for
     for name in ("N", "N_recurrent"):
@@ -76,6 +77,35 @@ def worth_table(runs: pd.DataFrame) -> pd.DataFrame:
     return table[["task", *[name for name in table if name != "task"]]]
 
 
+def budget_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Which arm and size pay under a budget of parameters in memory, of FLOPs a token, of training FLOPs.
+
+    Of the mean losses over seeds, those that nothing as cheap undercuts, cheapest first. FLOPs a token are those of a
+    forward pass, which latency follows where computation binds it.
+    """
+    means = runs.assign(flops_a_token=runs["C"] / (3 * runs["D"])).groupby(
+        ["task", "arm", "size"], as_index=False
+    )
+    points = means.agg(
+        parameters=("own_N", "mean"),
+        flops_a_token=("flops_a_token", "mean"),
+        training_flops=("C", "mean"),
+        loss=("loss", "mean"),
+        seeds=("seed", "nunique"),
+    )
+    rows = []
+    for task, part in points.groupby("task"):
+        for budget in ("parameters", "flops_a_token", "training_flops"):
+            cheapest = part.sort_values([budget, "loss"])
+            best = cheapest[cheapest["loss"] < cheapest["loss"].cummin().shift(fill_value=np.inf)]
+            rows.append(
+                best.assign(task=task, budget=budget, cost=best[budget])[
+                    ["task", "budget", "cost", "arm", "size", "loss", "seeds"]
+                ]
+            )
+    return pd.concat(rows, ignore_index=True)
+
+
 def contrast_table(runs: pd.DataFrame) -> pd.DataFrame:
     """The pairs of arms that the questions compare, on each task."""
     rows = [
@@ -92,10 +122,15 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
     runs = named_arms(scaling.read_runs(Path(sweep) / "runs.parquet"))
     runs[ARMS_COLUMNS].to_csv(Path(sweep) / "arms.csv", index=False, lineterminator="\n")
     made = {"command": f"python -m results.grids.worth_table {sweep}", "data": f"{sweep}/runs.parquet"}
-    tables = {"worth": worth_table(runs), "worth_contrasts": contrast_table(runs)}
+    tables = {
+        "worth": worth_table(runs),
+        "worth_contrasts": contrast_table(runs),
+        "worth_budgets": budget_table(runs),
+    }
     captions = (
         "Worth of one doubling, in parameters at P = r = 1",
         "Log loss of an arm below another's, pair by pair",
+        "The arms that pay under a budget, cheapest first",
     )
     for (name, table), caption in zip(tables.items(), captions, strict=True):
         write_tables(table, Path(out) / name, caption=caption, **made)

@@ -18,6 +18,8 @@ def rows():
             plain = n**-0.5 * np.exp(0.01 * random.standard_normal())
             row = {
                 "corpus": worth.MEMORY,
+                "C": 6e5 * n,
+                "D": 1e5,
                 "seed": seed,
                 "status": "ok",
                 "N_recurrent": n / 2,
@@ -56,5 +58,13 @@ def test_arms_are_named_and_their_worth_told():
     contrasts = worth_table.contrast_table(runs).set_index(["one", "other"])
     assert contrasts.loc[("P2", "base"), "cells"] == 4
     assert contrasts.loc[("e4", "r4"), "cells"] == 0
+    budgets = worth_table.budget_table(runs)
+    paid = budgets[budgets["budget"] == "parameters"]
+    assert paid["loss"].is_monotonic_decreasing
+    assert paid["arm"].iloc[0] == "base"
+    assert paid["arm"].iloc[-1] == "e4"
+    assert {*budgets.loc[budgets["budget"] == "training_flops", "arm"]} == {
+        "e4"
+    }  # as cheap as the plain model here
     one = worth_table.worth_table(runs[runs["size"] == "32x2"])
     assert set(one["answer"]) == {"cannot tell"}
