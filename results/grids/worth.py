@@ -12,9 +12,11 @@ the baseline's too, before the grid is run. `thinking` is sums whose work is wri
 columns, for `parscale inference results/sweeps/worth-thinking`. results/LOG.md has questions and rules.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sweeps.config.model import ModelConfig
@@ -29,7 +31,11 @@ ARMS = ("", "r2", "r4", "e4", "prefix", "params", "compute")
 MEMORY, REASONING = "task:facts#facts=2000", "task:arithmetic#digits=3,4"
 SEEDS = (0, 1, 2)
 TOKENS = 500_000
-RATES: dict[str, float] = {}  # of an arm, or of P2: the learning rate in units of RULE's; 1 where not named
+CHOSEN = Path(__file__).with_name(
+    "worth_rates.json"
+)  # `python -m results.grids.worth_rates FOLDER --save` writes it
+# Of an arm, or of P2: the learning rate in units of RULE's; 1 where not named.
+RATES: dict[str, float] = json.loads(CHOSEN.read_text(encoding="utf-8")) if CHOSEN.exists() else {}
 SETTINGS = {"evaluations": 4, "schedule": "linear", "final_lr": 0.0}
 RULE = SmallRule(44, batch=8, seq_len=64, lr=2e-2, muon_lr=5e-3, settings=tuple(SETTINGS.items()))
 LIKE = 4  # P of the streams that `params` and `compute` match
@@ -71,6 +77,9 @@ def model_of(size: str, arm: str, P: int, vocab: int) -> ModelConfig:
     return replace(model, ffn=model.ffn + round(more))
 
 
+CHOOSING = ("worth", "worth-thinking")  # the grids that take RATES; the trials are at RULE's
+
+
 def at(name: str, times: float, plan: Plan = Plan()) -> Callable[..., Any]:
     """The grid with every learning rate `times` as high."""
 
@@ -101,17 +110,13 @@ def run(name: str, each: str, P: int, corpus: str, seed: int, axes: Axes, times:
             f"size {each}: write WIDTHxLAYERS and one of {', '.join(filter(None, ARMS))}, or none"
         )
     made = RULE.run(name, found[1], P, corpus, seed, axes)
-    rate = times * RATES.get(found[2] or f"P{P}", 1.0)
+    rate = times * (RATES.get(found[2] or f"P{P}", 1.0) if name in CHOOSING else 1.0)
     model = model_of(found[1], found[2], P, made.model.vocab)
     return replace(made, size=each, model=model, lr=made.lr * rate, muon_lr=made.muon_lr * rate)
 
 
 grid = at("worth", 1.0)
-TRIED = {
-    "quarter": 0.25,
-    "half": 0.5,
-    "double": 2.0,
-    "fourfold": 4.0,
-}  # the outer two where an edge is the best
-quarter, half, double, fourfold = (at(f"worth-{name}", times) for name, times in TRIED.items())
+# Trials of rates at one size; the outer two where an edge is the best.
+TRIED = {"quarter": 0.25, "half": 0.5, "once": 1.0, "double": 2.0, "fourfold": 4.0}
+quarter, half, once, double, fourfold = (at(f"worth-{name}", times) for name, times in TRIED.items())
 thinking = at("worth-thinking", 1.0, WORKED)

@@ -1,21 +1,23 @@
 """The learning rate of each arm of results/grids/worth.py, from the trials at one size: its RATES.
 
-    python -m results.grids.worth_rates results/sweeps/worth-rates
+    python -m results.grids.worth_rates results/sweeps/worth-rates --save
 
 The trials are gathered by `python -m results.grids.collect`. An arm takes the rate with the lowest mean, over the tasks, of
-the log loss; a rate that one task lacks does not count. An arm whose best is the lowest or highest tried is named.
+the log loss; a rate that one task lacks does not count. An arm whose best is the lowest or highest tried is named. P = 8 takes
+the rate of P = 4. `--save` writes worth_rates.json, which the grid reads.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import scaling
-from results.grids.worth import TRIED
+from results.grids.worth import CHOSEN, TRIED
 
 TIMES = {"worth": 1.0} | {f"worth-{name}": times for name, times in TRIED.items()}
 
@@ -46,14 +48,27 @@ def chosen_rates(table: pd.DataFrame) -> tuple[dict[str, float], list[str]]:
     return best, edges
 
 
-def main(folder: str) -> None:
+def to_save(best: dict[str, float]) -> dict[str, float]:
+    """The rates as the grid reads them."""
+    return dict(sorted((best | {"P8": best["P4"]} if "P4" in best else best).items()))
+
+
+def main() -> None:
     """Print the table, the rates, and who needs another trial."""
-    table = tried_rates(scaling.read_runs(Path(folder) / "runs.parquet"))
+    parser = argparse.ArgumentParser(
+        "python -m results.grids.worth_rates", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("folder", help="the gathered trials")
+    parser.add_argument("--save", action="store_true", help=f"write {CHOSEN.name}")
+    args = parser.parse_args()
+    table = tried_rates(scaling.read_runs(Path(args.folder) / "runs.parquet"))
     best, edges = chosen_rates(table)
     print(table.round(4).to_string(na_rep=""))
-    print(f"RATES = {best}")
+    print(f"rates: {to_save(best)}")
     print(f"at an edge, to be tried beyond it: {', '.join(edges) or 'none'}")
+    if args.save:
+        CHOSEN.write_text(json.dumps(to_save(best), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

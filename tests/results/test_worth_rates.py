@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from results.grids.worth_rates import chosen_rates, tried_rates
+from results.grids.worth_rates import chosen_rates, to_save, tried_rates
 
 
 def test_an_arm_takes_its_best_over_both_tasks():
@@ -29,4 +29,5 @@ def test_an_arm_takes_its_best_over_both_tasks():
     best, edges = chosen_rates(table)
     assert best == {"P1": 1.0, "P2": 0.5, "r4": 1.0}  # not 2.0: one task has no loss there
     assert edges == ["P2", "r4"]
+    assert to_save({"r4": 1.0, "P4": 0.5}) == {"P4": 0.5, "P8": 0.5, "r4": 1.0}
     assert table.loc["P2", 0.5] == pytest.approx(-0.3466, abs=1e-4)

@@ -36,3 +36,26 @@ def test_forecasts_are_not_made_of_what_is_known(tmp_path, monkeypatch):
     (tmp_path / "forecasts").mkdir()
     (tmp_path / "forecasts" / "f-memory-P2.json").write_text("{}")
     assert worth_stages.registered()
+
+
+def test_rates_are_tried_beyond_the_edge_and_chosen(tmp_path, monkeypatch):
+    asked = []
+    rows = [
+        {"size": size, "P": 1, "N": 92736, "sweep": f"worth-{name}", "corpus": task, "loss": loss, "status": "ok"}
+        for size, losses in (("64x2", (2.0, 1.0, 1.5)), ("64x2r4", (1.0, 1.5, 2.0)))
+        for name, loss in zip(("half", "once", "double"), losses, strict=True)
+        for task in ("a", "b")
+    ]
+
+    def pretend(program):
+        asked.append(program)
+        if "collect" in program:
+            pd.DataFrame(rows).to_parquet(tmp_path / "runs.parquet")
+
+    monkeypatch.setattr(worth_stages, "SEARCH", str(tmp_path))
+    monkeypatch.setattr(worth_stages, "run", pretend)
+    worth_stages.search()
+    tried = [call.split()[2].split(":")[1] for call in asked if call.startswith("parscale sweep")]
+    assert tried == ["once", "once", "half", "half", "double", "double", "quarter"]
+    assert "--sizes 64x2r4 " in asked[-3]
+    assert asked[-1] == f"results.grids.worth_rates {tmp_path} --save"
