@@ -17,9 +17,15 @@ import numpy as np
 import pandas as pd
 
 import scaling
-from results.grids.worth import CHOSEN, TRIED
+from results.grids.worth import CHOSEN, MEMORY, REASONING, TRIED
 
 TIMES = {"worth": 1.0} | {f"worth-{name}": times for name, times in TRIED.items()}
+
+
+def trials_of(folder: str) -> pd.DataFrame:
+    """The gathered trials on the grid's two tasks; a search also holds those of tasks that were given up."""
+    runs = scaling.read_runs(Path(folder) / "runs.parquet")
+    return runs[runs["corpus"].isin([MEMORY, REASONING])]
 
 
 def tried_rates(runs: pd.DataFrame) -> pd.DataFrame:
@@ -61,7 +67,7 @@ def main() -> None:
     parser.add_argument("folder", help="the gathered trials")
     parser.add_argument("--save", action="store_true", help=f"write {CHOSEN.name}")
     args = parser.parse_args()
-    table = tried_rates(scaling.read_runs(Path(args.folder) / "runs.parquet"))
+    table = tried_rates(trials_of(args.folder))
     best, edges = chosen_rates(table)
     print(table.round(4).to_string(na_rep=""))
     print(f"rates: {to_save(best)}")

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pandas as pd
 
-import scaling
 from results.grids import worth, worth_rates
 
 OUT, THINKING, SEARCH = "results/sweeps/worth", "results/sweeps/worth-thinking", "results/sweeps/worth-rates"
@@ -83,7 +82,7 @@ def search() -> None:
             for call in trials(name, everyone):
                 run(f"parscale {call}")
         run(f"results.grids.collect {SEARCH}")
-    table = worth_rates.tried_rates(scaling.read_runs(f"{SEARCH}/runs.parquet"))
+    table = worth_rates.tried_rates(worth_rates.trials_of(SEARCH))
     best, edges = worth_rates.chosen_rates(table)
     beyond = {
         "quarter": [arm for arm in edges if best[arm] == 0.5],

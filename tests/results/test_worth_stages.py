@@ -41,10 +41,18 @@ def test_forecasts_are_not_made_of_what_is_known(tmp_path, monkeypatch):
 def test_rates_are_tried_beyond_the_edge_and_chosen(tmp_path, monkeypatch):
     asked = []
     rows = [
-        {"size": size, "P": 1, "N": 92736, "sweep": f"worth-{name}", "corpus": task, "loss": loss, "status": "ok"}
+        {
+            "size": size,
+            "P": 1,
+            "N": 92736,
+            "sweep": f"worth-{name}",
+            "corpus": task,
+            "loss": loss,
+            "status": "ok",
+        }
         for size, losses in (("64x2", (2.0, 1.0, 1.5)), ("64x2r4", (1.0, 1.5, 2.0)))
         for name, loss in zip(("half", "once", "double"), losses, strict=True)
-        for task in ("a", "b")
+        for task in (worth.MEMORY, worth.REASONING)
     ]
 
     def pretend(program):
