@@ -1,11 +1,12 @@
-"""`make bench`: every benchmark beside its baseline, one after the other; tables in results/benchmarks/."""
+"""`make bench`: every benchmark against its baseline, one after the other. Tables go to results/benchmarks/."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-PARTS = ("fit", "model.training", "model.decoding", "model.growth", "model.muon", "sweeps", "corpora")
+MODEL = ("training", "training_loop", "decoding", "growth", "muon")
+PARTS = ("fit", *(f"model.{part}" for part in MODEL), "sweeps", "corpora")
 
 
 def main() -> int:

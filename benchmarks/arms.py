@@ -1,10 +1,11 @@
-"""Coverage of what an arm is worth: simulated tables of two and three arms whose gains are known.
+"""Coverage of an arm's gain: simulated tables of two and three arms whose gains are known.
 
     python -m benchmarks.arms [--trials 400] [--chosen]
 
-Writes results/tables/coverage_arms.csv: a row a design, quantity and point, with the share of 95% intervals that
-hold the truth, the shared parameters told. With --chosen `scaling.compare_arms` chooses them in each table, and
-results/tables/coverage_arms_chosen.csv is written. Truths are asymmetric; the noise is that of the loss in per cent.
+Writes results/tables/coverage_arms.csv: a row per design, quantity and point, with the share of 95% intervals that
+hold the truth when the shared parameters are given. With --chosen, `scaling.compare_arms` chooses them in each
+table and results/tables/coverage_arms_chosen.csv is written. Truths are asymmetric. The noise is that of the loss
+in per cent.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def covered(design: str, trials: int, chosen: bool) -> list[dict]:
 
 
 def main() -> None:
-    """Every design, one after the other; the table is written after each."""
+    """Every design, one after the other. The table is written after each."""
     parser = argparse.ArgumentParser("python -m benchmarks.arms", description=__doc__)
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--chosen", action="store_true", help="compare_arms chooses what arms share")

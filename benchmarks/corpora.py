@@ -1,13 +1,13 @@
 """What a corpus costs: `python -m benchmarks.corpora [--part building opening reading kinds] [--tiny]`.
 
-- building: a corpus of files of this Python's packages, cleaned and encoded; megabytes a second of two cores
+- building: a corpus of files of this Python's packages, cleaned and encoded, in megabytes a second of two cores
 - opening: a corpus of 10 GB of tokens, sealed before
-- reading: steps of a run fed from tokens on disk beside one fed from memory, in turns
+- reading: steps of a run fed from tokens on disk and from memory, in turns
 - kinds: ordinary prose, code, Chinese without line breaks, one huge document, 10^5 small ones: what is dropped
   and why, written into docs/guides/own-corpus.md
 
-Writes results/benchmarks/corpora.md; parts not asked for stay as they were measured. `--tiny` tries everything
-with small settings and writes nothing. CPU seconds are given beside those of the clock, which a busy machine bends.
+Writes results/benchmarks/corpora.md. Other parts keep their measurements. `--tiny` tries everything with small
+settings and writes nothing. CPU seconds are given as well as wall time, which a busy machine distorts.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Line = tuple[str, str, str]  # what, measured, wanted
 
 
 def sources() -> Iterator[str]:
-    """The texts of this Python's own library and of the packages beside it, by path."""
+    """The texts of this Python's own library and of installed packages, by path."""
     paths = sysconfig.get_paths()
     for root in dict.fromkeys((paths["stdlib"], paths["purelib"])):
         for path in sorted(Path(root).rglob("*.py")):
@@ -62,7 +62,7 @@ def sources() -> Iterator[str]:
 
 
 def write_rows(path: Path, texts: Iterator[str], size: int) -> int:
-    """Texts as jsonl until they hold `size` bytes; returns how many they hold."""
+    """Texts as jsonl until they hold `size` bytes. Returns how many they hold."""
     held = 0
     with path.open("w", encoding="utf-8") as file:
         for text in texts:
@@ -255,7 +255,7 @@ def _first_characters(texts: Iterator[str], count: int) -> str:
 
 
 def kinds(share: float, folder: Path) -> Line:
-    """What is dropped of five kinds of text; the table goes into the guide."""
+    """What is dropped of five kinds of text. The table goes into the guide."""
     huge = _first_characters(sources(), round(95_000_000 * share))
     given = {
         "prose, a paragraph a line": islice(prose(), round(2000 * share)),

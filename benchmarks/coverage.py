@@ -1,14 +1,17 @@
 """Measured coverage of every interval method: `python -m benchmarks.coverage [--trials 2000]`.
 
 Losses are drawn around a known law with noise on the log loss, fitted, and each method's 95% interval
-is checked against the truth. Designs: the paper's 24 points with the normal noise of its own fit; a 3 x 3
-grid (N, P) with one seed; 15 small runs so noisy that E or k often ends at its bound; the paper's points
-with heavy tails, which no method assumes; 24 runs about a law so flat that E and alpha form a long curved
-valley; and the paper's points with three rows each whose noise is mostly
-shared, as that of checkpoints of one run.
+is checked against the truth. Designs:
+- the paper's 24 points with the normal noise of its own fit
+- a 3 x 3 grid (N, P) with one seed
+- 15 small runs so noisy that E or k often ends at its bound
+- the paper's points with heavy tails, which no method assumes
+- 24 runs about a law so flat that E and alpha form a long curved valley
+- the paper's points with three rows each whose noise is mostly shared, as that of checkpoints of one run
+
 All trials of a design are fitted as one batch, from the truth.
-Results go to results/tables/coverage.csv a cell at a time, so that a study cut short goes on where it
-was; `--report` writes docs/coverage.md's table from it. A part alone, e.g. the clustered bootstrap:
+Results go to results/tables/coverage.csv a cell at a time, so that an interrupted study resumes.
+`--report` writes docs/coverage.md's table from it. One part alone, e.g. the clustered bootstrap:
 `--designs "paper, 3 rows a run" --objectives "least squares" --methods "bootstrap residual"`. Where rows share
 offsets: `--part groups` (`benchmarks.shared_offsets`).
 """
@@ -52,7 +55,7 @@ KEYS = ["design", "objective", "method"]
 
 @dataclass(frozen=True)
 class Design:
-    """Where runs are taken, the truth they are drawn from, and where it is predicted."""
+    """The runs' points, the truth they are drawn from, and the points to predict."""
 
     law: Law
     N: Array
@@ -143,7 +146,7 @@ def intervals(
 
 
 def cell(name: str, objective: str, method: str, trials: int, seed: int = 20260) -> pd.DataFrame:
-    """Coverage of one method for one objective at one design, one row a quantity."""
+    """Coverage of one method for one objective at one design, one row per quantity."""
     design = designs()[name]
     problem, theta = simulate(design, OBJECTIVES[objective], trials, seed)
     low, high = intervals(METHODS[method], problem, theta, design.quantity, design.rows)

@@ -1,4 +1,4 @@
-"""Speed of fitting beside the released procedure: `python -m benchmarks.fit`.
+"""Speed of fitting against the released procedure: `python -m benchmarks.fit`.
 
 The baseline is the published recipe re-implemented plainly (arXiv 2505.10475, its released fitting
 code's settings): 300 starts of L-BFGS-B with default tolerances and numeric gradients, sum of
@@ -166,8 +166,8 @@ def main() -> None:
     lines += [*seven_rows(), *other_rows()]
     stamp = (
         f"Measured {datetime.date.today()} on {os.cpu_count()} cores of {machine.processor_name()} with a load of "
-        f"{os.getloadavg()[0]:.1f}, one thread; Python {platform.python_version()}, numpy {np.__version__}, "
-        f"scipy {scipy.__version__}. Processor seconds; baseline and fit take turns in one process."
+        f"{os.getloadavg()[0]:.1f}, one thread, Python {platform.python_version()}, numpy {np.__version__}, "
+        f"scipy {scipy.__version__}. Processor seconds. Baseline and fit take turns in one process."
     )
     text = f"# Speed of fitting\n\n`python -m benchmarks.fit`. {stamp}\n\n" + "\n".join(lines) + "\n"
     (ROOT / "results/benchmarks").mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """How often forecasts hold: `python -m benchmarks.forecast`, under 5 minutes on two cores.
 
-Fits part of every public table, forecasts the rest and scores it, beside the fit's own prediction interval.
+Fits part of every public table, forecasts the rest and scores it, next to the fit's own prediction interval.
 Each family of tables is scored with numbers (`scaling.forecasting.forecast.Tuned`) that the other families chose.
 Writes results/benchmarks/forecast.csv and .md, the tables of docs/forecast.md and the paper's hold-outs in the README.
 --choose     compute every combination of the numbers again before choosing
@@ -114,9 +114,9 @@ def _grid(split: Split) -> list[dict[str, Any]]:
 def choice(grid: pd.DataFrame, without: str | None) -> str:
     """The name in GRID that the families other than `without` choose.
 
-    Of those that over their wide splits cover 95%, 95% by compute too, hold 80% in SPLITS of them and never
-    less than half, and over their narrow splits cover 93% and hold 80% in SPLITS: the lowest mean log score ratio.
-    Where none does, the highest of the coverages.
+    Wide splits must reach 95% coverage, 95% by compute too, at least half everywhere and 80% in SPLITS of them.
+    Narrow splits must reach 93%, and 80% in SPLITS. Among names that do, the lowest mean log score ratio wins. If
+    none does, the highest coverage wins.
     """
     rest = relative(grid)
     rest = rest[(rest.family != without) & (rest.method != PLAIN)]
@@ -134,13 +134,13 @@ def choice(grid: pd.DataFrame, without: str | None) -> str:
 
 
 def chosen(grid: pd.DataFrame) -> dict[str | None, Tuned]:
-    """By family the numbers that the others chose; under None those that all chose."""
+    """The numbers that the other families chose, by family. Under None those that all chose."""
     return {family: GRID[choice(grid, family)] for family in [None, *grid.family.unique()]}
 
 
 # ---- summaries ------------------------------------------------------------------------------
 def summary(rows: pd.DataFrame) -> dict[str, float]:
-    """Of the splits of one method: coverage, splits at .8 or more, below .5, width and score ratios."""
+    """For the splits of one method: coverage, splits at 0.8 or more, below 0.5, width and score ratios."""
     return {
         "splits": len(rows),
         "coverage": rows.coverage.mean(),
@@ -176,7 +176,7 @@ def by_reach(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """The forecast of every split beside the prediction interval."""
+    """The forecast of every split next to the prediction interval."""
     keyed = {m: rows[rows.method == m].set_index(KEYS) for m in (PLAIN, POOLED)}
     new, old = keyed[POOLED], keyed[PLAIN].loc[keyed[POOLED].index]
     table = new.reset_index()[[*KEYS, "reach", "fitted", "asked"]]
@@ -206,7 +206,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 # ---- all of it ------------------------------------------------------------------------------
 def kept(name: str, again: bool, compute: Any) -> pd.DataFrame | None:
-    """A table that takes long: from its file, unless it is to be computed again; None where there is none."""
+    """A slow table: from its file, unless it is to be computed again. None if there is none."""
     path = OUT / name
     if again:
         compute().to_csv(path, index=False, float_format="%.6g")

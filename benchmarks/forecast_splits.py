@@ -35,7 +35,7 @@ ND = {"N": "N", "D": "D", "loss": "loss"}
 
 @dataclass(frozen=True)
 class Table:
-    """Runs of one source: columns N, P or D where they vary, loss."""
+    """Runs of one source: columns N, P or D if they vary, loss."""
 
     family: str  # tables of one source or one group of authors: never tuned on and scored on
     name: str
@@ -102,7 +102,7 @@ def tables() -> Iterator[Table]:
 
 
 def _olmo(runs: pd.DataFrame) -> Table:
-    """The ladder's own runs; N of the 3B runs, which the table lacks, from D = 20 N at 1xC."""
+    """The ladder's own runs. The table lacks N of the 3B runs, which is taken from D = 20 N at 1xC."""
     ladder = runs[~runs.run.str.contains("eval")].copy()
     ladder["N"] = ladder.N.fillna(ladder.tokens[ladder.run == "3B-1xC"].iloc[0] / 20)
     return _table("OLMo", "ladder, C4", ladder, {"N": "N", "tokens": "D", "c4_loss_ma5": "loss"})
@@ -139,7 +139,7 @@ def splits(table: Table) -> Iterator[Split]:
 
 
 def _levels(runs: pd.DataFrame) -> np.ndarray:
-    """The rank of each run's size; what streams add to one is no size of its own."""
+    """The rank of each run's size. Parameters of streams do not make another size."""
     if "P" in runs and (runs.P == 1).any() and runs.N.nunique() > 8:
         return np.asarray(levels_along("N", runs.N.to_numpy(), {"P": runs.P.to_numpy()}))
     return np.unique(runs.N, return_inverse=True)[1]
@@ -182,9 +182,9 @@ def row(split: Split, method: str, lower: Any, upper: Any) -> dict[str, Any]:
 
 
 def plain(split: Split) -> list[dict[str, Any]]:
-    """The prediction interval of the default law: of independent rows, the law taken for granted; and as it is given now.
+    """The default law's prediction interval, for independent rows and assuming its form, and as given now.
 
-    Without reading the table: a P that is a number of experts is no count of streams, and is meant here.
+    The table is not read as a user's: a P that counts experts instead of streams is meant here.
     """
     law, runs = default_law(split.fitted), split.fitted
     x = tuple(runs[axis].to_numpy() for axis in law.axes)
@@ -224,7 +224,7 @@ def relative(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-# ---- beside the public tables -------------------------------------------------------------------
+# ---- other than public tables -------------------------------------------------------------------
 FACTORS = (3.0, 10.0, 30.0)  # of the largest N, in simulations
 
 
@@ -280,14 +280,14 @@ def _simulated(task: tuple[str, int]) -> list[dict[str, Any]]:
 
 
 def simulated(trials: int = 40) -> pd.DataFrame:
-    """Coverage, width and score, of the log loss, where the truth is none of the laws."""
+    """Coverage, width and score, of the log loss, if the truth is none of the laws."""
     rows = run(_simulated, [(name, seed) for name in truths() for seed in range(trials)])
     found = rows.groupby(["table", "kind", "method"], sort=False)[["coverage", "width", "score"]].mean()
     return found.reset_index().assign(trials=trials)
 
 
 def peer_interval(task: dict[str, list[list[float]]]) -> list[list[float]] | str:
-    """simple-scaling-laws' lower and upper ends of one split, or why there are none; run by a Python that has it.
+    """simple-scaling-laws' lower and upper ends of one split, or why there are none. Run by a Python that has it.
 
     Its additive law of N and D, separable-power, each run a training run of its own, with the package's defaults.
     """

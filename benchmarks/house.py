@@ -1,4 +1,4 @@
-"""The house before and after: sizes of files and functions, who imports whom, time to a first figure.
+"""The code base before and after: sizes of files and functions, who imports whom, time to a first figure.
 
     python -m benchmarks.house REVISION
 
@@ -87,7 +87,7 @@ def command(root: Path, words: list[str]) -> None:
 
 
 def page(revision: str, before: dict[str, str], after: dict[str, str]) -> str:
-    """Both side by side."""
+    """The page that compares both."""
     about: dict[str, Any] = stamp([{}]).iloc[0].to_dict()
     rows = [f"| {what} | {before.get(what, '0')} | {after[what]} |" for what in after]
     return (

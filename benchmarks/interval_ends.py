@@ -1,11 +1,11 @@
 """Every end of a profile interval against scipy's SLSQP: `python -m benchmarks.interval_ends [--objectives huber lad]`.
 
 Every law of a table's axes is fitted to the smallest sizes of every published table by every objective. The 95%
-intervals of its exponents and of the loss at three times the largest N and D are held against the extremes that
+intervals of its exponents and of the loss at three times the largest N and D are compared with the extremes that
 SLSQP finds from several starts inside the same rise of the objective. A case goes to results/tables/interval_ends.csv
-as soon as it is done, so that a sweep cut short goes on where it was; `--again` measures all anew, `--report` only
-writes docs/coverage.md's table. The least rise with a quantity held, and so the end, is what both search for: where
-SLSQP goes further, the end is wrong; where it stops short, it was SLSQP that did.
+as soon as it is done, so that an interrupted sweep resumes. `--again` measures everything again, `--report` only
+writes docs/coverage.md's table. Both search for the same end, by the least rise with a quantity held. If SLSQP goes
+further, the end is wrong. If SLSQP stops short, SLSQP is.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Case:
     objective: str
 
     def fit(self) -> scaling.Fit | None:
-        """The fit, rows taken as independent; None where the rows do not determine it."""
+        """The fit, assuming independent rows. None if the rows do not determine it."""
         table = tables()[self.table]
         rows = table[table.P == 1] if self.law == "dense" and "P" in table else table
         window = rows[rows.N.quantile(self.window) >= rows.N]
@@ -152,7 +152,7 @@ class Extremes:
 
 
 def checked(fit: scaling.Fit, starts: int = 3) -> pd.DataFrame:
-    """Every end of what is `asked` of a fit, one a row: its distance, and how far SLSQP gets beyond it."""
+    """Every end that is `asked` of a fit, one per row: its distance, and how far SLSQP gets beyond it."""
     quantity = asked(fit)
     estimate, lower, upper, lost = scaling.Profile().searched(fit, quantity, 0.95)
     extremes, rows = Extremes(fit, quantity), []
@@ -197,7 +197,7 @@ def wrong(table: pd.DataFrame) -> pd.Series:
 
 
 def markdown(table: pd.DataFrame, of: int) -> str:
-    """Counts of ends by objective; of: the cases there are for each."""
+    """Counts of ends by objective. of: the number of cases for each."""
     lines = ["| objective | cases | fits | ends | wrong | largest | SLSQP stopped short | open | unconfirmed |",
              "|---" * 9 + "|"]  # fmt: skip
     for objective, part in table.groupby("objective", sort=False):

@@ -2,9 +2,9 @@
 
 Losses are drawn around a law of N and D whose optimum is known. The 95% intervals of the isoFLOP minima, of
 the law through them, of the envelope and of the fitted law (which `scaling.allocate` and `scaling.optimum`
-give) are checked against it. Designs vary the number of budgets, the sizes a budget has, how far off the
-optimum they are centred, the noise, and a scatter of each budget's own. The second study asks for k of the joint law of N, P and
-D where D takes two values. Results go to results/tables/optimum_coverage.csv a design at a time;
+give) are checked against it. Designs vary the number of budgets, the sizes per budget, their offset from the optimum,
+the noise, and a scatter of each budget. The second study is of k in the joint law of N, P and D when D takes two
+values. Results go to results/tables/optimum_coverage.csv a design at a time.
 `--report` writes docs/coverage.md's table from it.
 """
 
@@ -220,7 +220,7 @@ def allocations(name: str, trials: int, seed: int = 32) -> pd.DataFrame:
 
 
 def two_budgets_of_D(trials: int, noise: float, seed: int = 31) -> pd.DataFrame:
-    """Coverage of k by the joint law's profile where D takes two values: E, B and beta are withheld, k is not."""
+    """Coverage of k by the joint law's profile if D takes two values: E, B and beta are withheld, k is not."""
     sizes, streams, D = np.meshgrid(
         np.geomspace(2e8, 4e9, 4), [1.0, 2.0, 4.0, 8.0], [2e10, 4e10], indexing="ij"
     )

@@ -2,8 +2,8 @@
 
     python -m benchmarks.planned_memory
 
-Writes results/benchmarks/planned_memory.md. Measured is what resident memory rises to above what the process
-held before the model was built; each run has a process of its own.
+Writes results/benchmarks/planned_memory.md. Measured is the rise of resident memory above that of the process
+before the model was built. Each run has a process of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keep a text true to what it quotes: every ```console block that begins with `$ parscale ...` is run anew.
+"""Refresh the output that a text quotes: every ```console block that begins with `$ parscale ...` is run again.
 
 python -m benchmarks.refresh_quotes results/README.md
 """
@@ -27,7 +27,7 @@ def quoted(text: str, run: Callable[[list[str]], str]) -> str:
 
 
 def parscale(words: list[str]) -> str:
-    """What a command prints; it ends this program if it fails."""
+    """What a command prints. If it fails, this program ends."""
     print("parscale", *words, flush=True)
     done = subprocess.run([sys.executable, "-m", "parscale", *words], stdout=subprocess.PIPE, text=True)
     if done.returncode:

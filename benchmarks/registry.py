@@ -1,7 +1,7 @@
 """Every law over other axes on a public table, with its residuals: `python -m benchmarks.registry`.
 
 Writes results/tables/registry_fits.csv, the table between its marks in docs/reference/laws.md, and the figure of
-residuals results/figures/registry.png. Least squares of the loss, but where the authors' objective is told.
+residuals results/figures/registry.png. Objective: least squares of the loss, unless the authors state theirs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read(name: str, **columns: str) -> pd.DataFrame:
 
 
 def routing() -> pd.DataFrame:
-    """Clark et al.: S-Base, one expert a token, every other layer routed, one seed; and the dense runs."""
+    """Clark et al.: S-Base, one expert a token, every other layer routed, one seed, and the dense runs."""
     table = read("routing.csv", N="dense_parameter_count", experts="num_experts", loss="loss_validation")
     table = table[(table.k == 1) & (table.routing_frequency == 0.5) & (table.flop_increase == 1)]
     return table[
@@ -39,7 +39,7 @@ def routing() -> pd.DataFrame:
 
 
 def sparsity() -> pd.DataFrame:
-    """Liew et al.: 2.3B dense tokens, then 2.3B sparse ones; the table is in 1e9 parameters and tokens."""
+    """Liew et al.: 2.3B dense tokens, then 2.3B sparse ones. The table is in 1e9 parameters and tokens."""
     table = read("sparsity.csv", expansion="P")
     return table[np.isclose(table.D2, table.D1)].assign(N=lambda t: t.N_active * 1e9)
 
@@ -82,7 +82,7 @@ def fine_tuning() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Case:
-    """A law, its public table, a plainer law beside it, the axis its residuals are drawn along, what was seen there."""
+    """A law, its public table, a plainer law to compare, the axis of its residuals, and what they show."""
 
     law: str
     source: str
@@ -118,7 +118,7 @@ CASES = (
 
 
 def row_of(case: Case, one: Fit, table: pd.DataFrame) -> dict[str, object]:
-    """What the fit says, and the plainer law on the same rows."""
+    """The fit's results, and those of the plainer law on the same rows."""
     plain = scaling.fit(case.beside, table, case.objective) if case.beside else None
     values = ", ".join(f"{name} {value:.4g}" for name, value in one.params.items())
     return {

@@ -1,9 +1,9 @@
 """Measured coverage where rows are not independent: `python -m benchmarks.coverage --part groups`.
 
-Losses are drawn around a known law with an offset that the runs of one size, the seeds of one configuration
-or the checkpoints of one run share (standard deviation tau of the log loss), and a row's own noise sigma; or
-with noise that grows with N. Every trial is fitted, its groups are looked for as `scaling.fit` looks for them,
-and the default 95% intervals are held against the truth, beside those that take rows as independent.
+Losses are drawn around a known law. The runs of one size, the seeds of one configuration or the checkpoints of one
+run share an offset (standard deviation tau of the log loss), and each row has noise sigma. Or the noise grows with N.
+Every trial is fitted and its groups are detected as `scaling.fit` does. The default 95% intervals are compared with
+the truth, and so are those that assume independent rows.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ ROBUST = (
 
 @dataclass(frozen=True)
 class Design:
-    """Where runs are taken, what they share, and where losses are predicted: inside, and at N x 10."""
+    """The runs' points, what they share, and the points to predict: inside, and at N x 10."""
 
     law: Law
     axes: dict[str, Array]
     sigma: float
     tau: float
     shared: Any  # group of each row, (n,)
-    told: bool = False  # whether the groups stand in a column
+    told: bool = False  # whether a column names the groups
     growth: float = 0.0  # sigma grows as N to this power
     slope: float = 0.0  # of the log loss along log D, a run's own
 
@@ -87,7 +87,7 @@ def _crossed(sizes: Array, streams: tuple[float, ...], seeds: int) -> tuple[dict
 
 
 def _checkpoints(runs: int, each: int, sizes: int) -> tuple[dict[str, Array], Any]:
-    """N and D of every checkpoint, and its run; runs of unlike length."""
+    """N and D of every checkpoint, and its run. Runs differ in length."""
     run = np.repeat(np.arange(runs), each)
     N = np.resize(np.geomspace(1e8, 4e9, sizes), runs)[run]
     D = 2e9 * np.tile(np.arange(1.0, each + 1), runs) * np.resize([1.0, 3.0, 1.7, 0.8], runs)[run]
@@ -210,7 +210,7 @@ def _new_runs(design: Design, rng: np.random.Generator, trials: int) -> Array:
 
 
 def study(trials: int, table: Path, only: str = "", again: bool = False) -> pd.DataFrame:
-    """Measure what the table lacks, design by design, and write it after each; `only`: names that hold it."""
+    """Measure what the table lacks, design by design, and write it after each. `only`: part of the names to measure."""
     done = pd.read_csv(table) if table.exists() else pd.DataFrame(columns=["design", "objective", "trials"])
     for name, objective in itertools.product(designs(), OBJECTIVES):
         if only not in name or (objective != "least squares" and name not in ROBUST):

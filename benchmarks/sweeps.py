@@ -1,13 +1,13 @@
-"""What a sweep spends beside training: `python -m benchmarks.sweeps [--part share] [--tiny]`.
+"""What a sweep spends outside training: `python -m benchmarks.sweeps [--part share] [--tiny]`.
 
 - reading: 10,000 rows and 10^7 curve points from a sweep's folder
-- workers: the ci grid with --workers auto beside one run at a time with every core; and a sweep's time
+- workers: the ci grid with --workers auto against one run at a time with every core, and a sweep's time
   outside its runs' own, by the run, imports included
 - driver: CPU time for a run among 10,000 planned ones: planned, picked and published by a worker whose trainer
-  returns at once, gathered; a look of the driver; `parscale status`
+  returns at once, gathered. Also one poll of the driver, and `parscale status`
 - share: seconds inside training steps of one run of the laptop grid, over the run's whole time
 
-Writes results/benchmarks/sweeps.md; parts not asked for stay as they were measured. `--tiny` tries everything
+Writes results/benchmarks/sweeps.md. Other parts keep their measurements. `--tiny` tries everything
 with small settings and writes nothing.
 """
 
@@ -68,7 +68,7 @@ class TimedWatch(Watch):
         self.began = time.perf_counter()
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Forward, backward and update are done; what follows is not training."""
+        """Forward, backward and update are done. What follows is not training."""
         TimedWatch.step_s += time.perf_counter() - self.began
         super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
 
@@ -109,7 +109,7 @@ def sweep_s(folder: Path, workers: str, tokens: int) -> float:
 
 
 def workers(tokens: int, repeats: int, folder: Path) -> Line:
-    """The ci grid both ways, in turns; and what it costs beside its runs when they go one at a time."""
+    """The ci grid both ways, in turns, and its overhead per run when runs go one at a time."""
     corpora.bind(find("ci")())  # built before the clock starts
     shared, alone, beside = [], [], []
     for turn in range(repeats):
@@ -164,7 +164,7 @@ def _instant(run: RunConfig, folder: Path, *, progress: Callable[[dict[str, Any]
 def reading(rows: int, points: int, folder: Path) -> Line:
     """Read a folder's tables of so many rows and points back, as a fit and a figure do, checksums and all.
 
-    Imports come before the clock; then the same again with each point joined to its run, as figures draw it.
+    Imports are not timed. Then the same again with each point joined to its run, as figures draw it.
     """
     (run,) = find("ci")(Axes(sizes=("64x1",), streams=(4,)))
     rng = np.random.default_rng(0)
@@ -251,7 +251,7 @@ def page(rows: dict[str, str]) -> str:
     head = "| part | what | measured | wanted | where |\n" + "| --- " * 5 + "|"
     lines = [rows[part] for part in PARTS if part in rows]
     return "\n".join(
-        ("# Sweeps: what is spent beside training\n\n`python -m benchmarks.sweeps`\n", head, *lines, "")
+        ("# Sweeps: what is spent outside training\n\n`python -m benchmarks.sweeps`\n", head, *lines, "")
     )
 
 

@@ -28,7 +28,7 @@ Work = Callable[[], object]
 
 
 def once(work: Work, device: str = "cpu") -> float:
-    """Seconds of one call, until the device has done what it was given."""
+    """Seconds of one call, until the device has finished."""
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     wait()
     start = time.perf_counter()
@@ -38,7 +38,7 @@ def once(work: Work, device: str = "cpu") -> float:
 
 
 def best(work: Work, seconds: float, at_least: int = 3, device: str = "cpu") -> float:
-    """Shortest time of one call, over repetitions that last `seconds` together; the first is not counted."""
+    """Shortest time of one call, over repetitions that last `seconds` together. The first does not count."""
     once(work, device)
     times: list[float] = []
     while len(times) < at_least or sum(times) < seconds:
@@ -47,7 +47,7 @@ def best(work: Work, seconds: float, at_least: int = 3, device: str = "cpu") -> 
 
 
 def in_turns(works: Mapping[Any, Work], rounds: int, device: str = "cpu") -> dict[Any, float]:
-    """Shortest time of each work over the rounds; a round before them is not counted."""
+    """Shortest time of each work over the rounds, after a round that does not count."""
     for work in works.values():
         once(work, device)
     times = dict.fromkeys(works, float("inf"))
@@ -70,7 +70,7 @@ def memory_of(work: Work, device: str = "cpu") -> int:
 
 
 def in_own_process(measure: Callable[..., Any], *args: object) -> Any:
-    """Call a module's function in a fresh interpreter; arguments and result are what JSON can hold."""
+    """Call a module's function in a fresh interpreter. Arguments and result must fit into JSON."""
     spec = sys.modules[measure.__module__].__spec__  # knows the name of a module that runs as __main__
     call = json.dumps([spec and spec.name, measure.__name__, *args])
     allocator = {**os.environ, **KEEP_FREED}  # as a sweep's workers have it
@@ -82,7 +82,7 @@ def in_own_process(measure: Callable[..., Any], *args: object) -> Any:
 
 
 def stamp(rows: list[Row], device: str = "cpu") -> pd.DataFrame:
-    """Machine, versions, date, threads and load beside every row."""
+    """Add machine, versions, date, threads and load to every row."""
     on_gpu = f"{torch.cuda.get_device_name()}, " if device == "cuda" else ""
     about = {
         "machine": f"{on_gpu}{machine.processor_name()}, {psutil.cpu_count()} cores",

@@ -73,7 +73,7 @@ def simulated(design: Design, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def hits(design: Design, trial: int) -> dict[str, float]:
-    """Of one simulated table: which intervals hold the truth; nan where there is no law."""
+    """Which intervals of one simulated table hold the truth. nan if there is no law."""
     made = tuned_optimum(simulated(design, np.random.default_rng([11, trial])))
     found: dict[str, float] = {}
     for name, (_, n, d) in TRUTH.items():

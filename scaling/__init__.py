@@ -8,9 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scaling.accuracy import accuracy_by_loss
     from scaling.allocation.compute_optimum import optimum
     from scaling.allocation.optimum_exponents import optimum_estimates
     from scaling.allocation.tuned_optimum import tuned_optimum
+    from scaling.curves.curve_fit import fit_curves, forecast_curve
+    from scaling.curves.curve_table import curves_of
+    from scaling.curves.final_forecast import forecast_finals
+    from scaling.curves.schedule import Schedule
     from scaling.data.published_tables import published
     from scaling.data.runs import read_runs
     from scaling.design.allocate import allocate
@@ -71,6 +76,11 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "accuracy": ["accuracy_by_loss"],
+    "curves.curve_fit": ["fit_curves", "forecast_curve"],
+    "curves.curve_table": ["curves_of"],
+    "curves.final_forecast": ["forecast_finals"],
+    "curves.schedule": ["Schedule"],
     "data.published_tables": ["published"],
     "data.runs": ["read_runs"],
     "design.allocate": ["allocate"],
@@ -169,8 +179,10 @@ __all__ = [
     "Profile",
     "Range",
     "SaturatingLaw",
+    "Schedule",
     "Status",
     "Verdict",
+    "accuracy_by_loss",
     "adequacy",
     "allocate",
     "backtest",
@@ -178,10 +190,14 @@ __all__ = [
     "compare",
     "compare_arms",
     "conventions",
+    "curves_of",
     "describe",
     "detectable",
     "fit",
+    "fit_curves",
     "forecast",
+    "forecast_curve",
+    "forecast_finals",
     "gains",
     "load",
     "optimum",

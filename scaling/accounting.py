@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_LOGITS = 1 << 26  # alive at a time on a GPU (sweeps/model/chunked_loss.py)
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -89,23 +91,72 @@ def training_flops(shape: Shape, D: float, seq_len: int) -> float:
     return 3.0 * forward_flops_per_token(shape, seq_len) * float(D)
 
 
-def training_memory_bytes(
-    shape: Shape,
-    batch: int,
-    seq_len: int,
-    activation_bytes: int = 2,
-    checkpointing: bool = False,
-    shards: int = 1,
-) -> float:
-    """Planned peak memory of one training step on one device, in bytes.
+@dataclass(frozen=True)
+class StepMemory:
+    """Bytes on each device: what a training step takes whatever its batch, and what each sequence adds."""
 
-    Weights, gradients and two Adam moments in float32 (16 bytes a parameter, divided over `shards`
-    devices), the activations each stream keeps for the backward pass (per layer about 10 h + 3 f
-    values a token; only the layer's input with gradient checkpointing), and the loss's logits.
+    fixed: float
+    sequence: float
+
+    def of(self, sequences: int) -> float:
+        """Bytes of a step with so many sequences a micro-batch."""
+        return self.fixed + sequences * self.sequence
+
+
+def training_memory(
+    shape: Shape,
+    seq_len: int,
+    batch: int,
+    *,
+    activation_bytes: int = 2,
+    recompute_every: int = 0,
+    shards: int = 1,
+    micro_batches: int = 1,
+    muon: bool = False,
+    parameters: int | None = None,
+    depth: int | None = None,
+) -> StepMemory:
+    """Planned memory of a training step early in its backward pass, counted from what the model keeps.
+
+    Fixed: weights, gradients and two Adam moments in float32 (16 bytes a parameter, one moment less under Muon,
+    divided over `shards`, each of which gathers two blocks and the embedding, and adds up whole gradients over
+    several micro-batches), bfloat16 copies of the matrices that a product used (shards gather those), the logits
+    alive at a time and the head's gradient. A token of a stream keeps, a layer and loop, the two inputs of the residual
+    stream in float32, and in the precision of the products 2 h + 2 q + 2 kv + 3 f values (queries and output
+    q, keys and values kv); a recomputed block its input alone in that precision, and one such block the rest.
+    The layer that goes back has the gradients of the residual stream and of the MLP's two inner products.
+
+    Args:
+        shape: of a mixture the ffn of all experts that a token uses.
+        seq_len: tokens a sequence.
+        batch: sequences a step on this device.
+        activation_bytes: 4 in float32, 2 in bfloat16 over float32 weights.
+        recompute_every: gradient checkpointing of every nth block; 0: of none.
+        shards: devices that share weights, gradients and moments out.
+        micro_batches: that a step's gradients are added up over.
+        muon: whether matrices are Muon's.
+        parameters: of the whole model; None: of `shape`.
+        depth: layers that a token passes, loops counted; None: those of `shape`.
+
     """
-    state = 16.0 * shape.parameters / shards
-    kept = shape.width if checkpointing else 10 * shape.width + 3 * shape.ffn
-    one_layer = 10 * shape.width + 3 * shape.ffn if checkpointing else 0
-    rows = float(batch) * seq_len
-    activations = rows * shape.P * (shape.layers * kept + one_layer) * activation_bytes
-    return state + activations + rows * shape.vocab * 4.0
+    h, wide, depth = shape.width, activation_bytes, depth or shape.layers
+    total = shape.parameters if parameters is None else parameters
+    matrices = shape.matrix_parameters + total - shape.parameters
+    again = -(-depth // recompute_every) if recompute_every else 0  # blocks computed again
+    layer, going_back = _kept_by_layer(shape, wide)
+    kept = (depth - again) * layer + again * wide * h + (layer if again else 0.0)
+    token = shape.P * (kept + going_back + (4.0 + wide) * h)
+    logits = min(MOST_LOGITS, batch * seq_len * shape.vocab) * (4.0 + wide) + 4.0 * h * shape.vocab
+    fixed = 16.0 * total / shards - (4.0 * matrices / shards if muon else 0.0) + logits
+    block = matrices / shape.layers
+    if shards > 1:
+        fixed += wide * (2 * block + shape.embedding_parameters) + (4.0 * total if micro_batches > 1 else 0.0)
+    elif wide < 4:
+        fixed += wide * (matrices * (depth - again) / depth + (block if again else 0.0))
+    return StepMemory(fixed, seq_len * token)
+
+
+def _kept_by_layer(shape: Shape, wide: int) -> tuple[float, float]:
+    """Bytes that a layer keeps of a token for its backward pass, and that this pass adds."""
+    query, key, h, f = shape.heads * shape.head_size, shape.kv_heads * shape.head_size, shape.width, shape.ffn
+    return 8.0 * h + wide * (2 * h + 2 * query + 2 * key + 3 * f), 4.0 * h + wide * 2 * f

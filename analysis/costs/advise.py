@@ -1,8 +1,8 @@
 """Which run to train: the cheapest that reaches a loss, or the best that a budget buys.
 
-Under one P the loss falls and every cost rises along one path of runs: N at equal tokens, or the best N and D
-of each budget under a law with D. One run of it decides: the first that reaches the loss, or the last within
-the limits. What remains is a choice among streams.
+At one P the loss falls and every cost rises along one path of runs: N at equal tokens, or the best N and D of
+each budget under a law with D. The path's candidate is the first run that reaches the loss, or the last within
+the limits. The rest is a choice among P.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from scaling.uncertainty.interval_methods import Method, check_level
 from scaling.uncertainty.prediction import default_method
 
 COSTS = {"latency_s": "latency", "memory_bytes": "memory", "training_flops": "training FLOPs"}
-SMALLEST, LARGEST = 1e6, 1e13  # sizes looked at when a budget decides N
-AROUND, LOOKS = 1e3, 61  # the interval of N is looked for so many times up and down, at so many runs
-AXES = ({"N"}, {"N", "P"}, {"N", "D"}, {"N", "P", "D"})  # of laws that can be asked
-ENDS = ("N", "D", "training_flops")  # what has an interval where a loss decides
+SMALLEST, LARGEST = 1e6, 1e13  # sizes tried when a budget decides N
+AROUND, LOOKS = 1e3, 61  # the interval of N is searched by this factor up and down, at this many runs
+AXES = ({"N"}, {"N", "P"}, {"N", "D"}, {"N", "P", "D"})  # axes of the laws that advise takes
+ENDS = ("N", "D", "training_flops")  # quantities with an interval if a loss is asked for
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Workload:
             raise ValueError(f"price={self.price!r}: give the price of a device for an hour, such as 2.5")
 
     def costs(self, N: float, P: float, D: float | None = None) -> dict[str, float]:
-        """Latency and memory of a model of the paper's family; of training on D tokens, `D` unless given, FLOPs
-        (6 N P D), GPU hours and their price. nan where tokens or price are not known.
+        """Latency and memory of a model of the paper's family, and FLOPs (6 N P D), GPU hours and price of training it on
+        D tokens, by default the workload's. nan if tokens or price are unknown.
         """
         shape = shape_of(N, P=P)
         served = estimate(
@@ -86,7 +86,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Advice:
-    """One option a P, the chosen one marked, and why none is where none is."""
+    """One option per P, the chosen one marked, or the reason why none is."""
 
     options: pd.DataFrame
     limits: dict[str, float]
@@ -101,7 +101,7 @@ class Advice:
 
     @property
     def why(self) -> str:
-        """What the chosen option is best in, and its training FLOPs beside those of P = 1."""
+        """What the chosen option is best in, and its training FLOPs relative to P = 1."""
         row, one = self.chosen, self.options[self.options["P"] == 1]
         least = f"least {COSTS.get(self.minimise, self.minimise)} of what meets the limits"
         if row is None or row["P"] == 1 or not np.isfinite(one["N"]).any():
@@ -129,14 +129,14 @@ def advise(
 ) -> Advice:
     """The run to train under a fitted law of N (with P, D or both) and the cost model.
 
-    With `loss`: for each P the cheapest run that reaches it: the smallest N, or under a law with D the N and D of
-    least 6 N P D within the limits of memory and latency. Of those within every limit the one with the least
-    `minimise`: latency_s, memory_bytes or training_flops; unless given training_flops where the law has D or the
-    workload its tokens, else latency_s. Without: for each P the best run within the limits; of those the one with
-    the lowest loss. streams: powers of two up to the largest P of the runs unless told.
-    Options have N, P, D, the loss with its prediction interval (a forecast outside the runs), where the loss
-    decides the intervals of N, D and training_flops, the costs, meets, broken (the limits it breaks), inside (the
-    runs' hull). level, method: of the intervals. Raises ValueError for a question without an answer.
+    With `loss`, each P offers the cheapest run that reaches it: the smallest N, or under a law with D the N and D of
+    least 6 N P D within the limits of memory and latency. The run chosen meets every limit and has the least
+    `minimise`: latency_s, memory_bytes or training_flops. The default is training_flops if the law has D or the
+    workload its tokens, else latency_s. Without `loss`, each P offers the best run within the limits, and the one with
+    the lowest loss is chosen. streams: by default powers of two up to the largest P of the runs.
+    Options have N, P, D, the loss with its prediction interval (a forecast outside the runs), with `loss` the
+    intervals of N, D and training_flops, the costs, meets, broken (the limits it breaks) and inside (the runs'
+    hull). level, method: of the intervals. Raises ValueError for a question without an answer.
     """
     check_level(level)
     work = workload or Workload()
@@ -172,9 +172,9 @@ def _check(
         raise ValueError("nothing to aim at: give a loss, or a limit of memory, latency or training FLOPs")
     for name, value in {**bounds, **({} if loss is None else {"loss": loss})}.items():
         if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"{name}={value!r}; give a positive number")
+            raise ValueError(f"{name}={value!r}. Give a positive number")
     if minimise not in COSTS:
-        raise ValueError(f"minimise={minimise!r} is not known; use one of {', '.join(COSTS)}")
+        raise ValueError(f"minimise={minimise!r} is not known. Use one of {', '.join(COSTS)}")
     if with_data and loss is None and "training_flops" not in bounds:
         raise ValueError("a law of D needs a loss to reach, or training FLOPs to spend")
     if with_data and work.D is not None:
@@ -184,7 +184,7 @@ def _check(
 
 
 def _path(fit: Fit, P: float, bounds: dict[str, float], work: Workload) -> RunPath:
-    """The runs among which one P chooses, under a law with D within the limits of what is served."""
+    """The candidate runs of one P, under a law with D within the limits of memory and latency."""
     served = {name: limit for name, limit in bounds.items() if name != "training_flops"}
     limited = served and "D" in fit.law.axes
     largest = _largest(lambda n: work.costs(n, P), served) if limited else np.inf
@@ -213,9 +213,9 @@ def _option(path: RunPath, loss: float | None, bounds: dict[str, float], work: W
 def _with_intervals(
     table: pd.DataFrame, paths: Sequence[RunPath], fit: Fit, how: Method, loss: float | None, level: float
 ) -> pd.DataFrame:
-    """Predicted loss with the interval of a new run, and where the loss decides the runs at which that ends.
+    """Predicted loss with the prediction interval and, if a loss was asked for, the interval of the run.
 
-    A run belongs to the interval as long as the loss asked for belongs to the prediction interval there.
+    A run belongs to that interval if its prediction interval contains the loss asked for.
     """
     columns = [
         "loss",
@@ -240,7 +240,7 @@ def _with_intervals(
 
 
 def _ends(path: RunPath, t: tuple[float, float]) -> dict[str, tuple[float, float]]:
-    """The interval of N, D and training FLOPs between two runs of a path; 0 and inf where it is open."""
+    """The interval of N, D and training FLOPs between two runs of a path. 0 and inf where it is open."""
     runs = [
         [float(v[0]) for v in path.runs(np.array([end]))]
         if 0 < end < np.inf
@@ -253,7 +253,7 @@ def _ends(path: RunPath, t: tuple[float, float]) -> dict[str, tuple[float, float
 
 
 def _runs_that_may_reach(loss: float, t: Any, line: pd.DataFrame) -> tuple[float, float]:
-    """The first and the last run t whose interval holds a loss; open (0 or inf) at the ends of what is looked at."""
+    """The first and the last run t whose interval holds a loss. Open (0 or inf) at the ends of the path."""
     log_t, lower, upper = np.log(t), *(line[c].to_numpy() for c in ("new_lower", "new_upper"))
     if np.isnan(lower).any() or np.isnan(upper).any():
         return np.nan, np.nan
@@ -268,7 +268,7 @@ def _runs_that_may_reach(loss: float, t: Any, line: pd.DataFrame) -> tuple[float
 
 
 def _largest(costs: Callable[[float], dict[str, float]], bounds: dict[str, float]) -> float:
-    """The largest N whose costs are within the bounds, by bisection on log N; nan where none is."""
+    """The largest N whose costs are within the bounds, by bisection on log N. nan if none is."""
 
     def fits(log_N: float) -> bool:
         found = costs(float(np.exp(log_N)))
@@ -305,7 +305,7 @@ def _reason(
 
 
 def _floor_ends(fit: Fit, floor: float, how: Method, level: float) -> str:
-    """The interval of the floor in words, where the floor is the parameter E."""
+    """The interval of the irreducible loss in words, if it is the parameter E."""
     if "E" not in fit.form.free() or not np.isclose(floor, float(getattr(fit.law, "E")), rtol=1e-9):  # noqa: B009
         return ""
     row = how.parameters(fit, level).loc["E"]

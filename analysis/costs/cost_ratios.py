@@ -1,9 +1,9 @@
 """Parallel against parameter scaling at equal loss: the increase in cost of one over that of the other.
 
 Ratio = (cost of the one-stream model with the loss of (N, P) - cost of (N, 1)) / (cost of (N, P) -
-cost of (N, 1)): how many times less memory or time P streams add than parameters would. The loss is
-read on the published P = 1 points, between which cost is interpolated; costs are averaged over batch
-sizes and lengths before they are divided, as the paper's averages are.
+cost of (N, 1)): how many times less memory or time P streams add than parameters would. The
+cost at a loss is interpolated between the published P = 1 points. As in the paper, costs are averaged
+over batch sizes and lengths before they are divided.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BATCHES = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class CostRatio:
-    """How many times less P streams add than parameters do, at equal loss; below 1 they add more."""
+    """How many times less P streams add than parameters do, at equal loss. Below 1 they add more."""
 
     memory: float
     latency: float
@@ -42,7 +42,7 @@ def cost_ratio(
 ) -> CostRatio:
     """The ratio for one size and P, over the mean of `batches` x `lengths` (input = output), on an A100.
 
-    losses: size, P, loss of one corpus; architectures: paper_size_label, hidden, intermediate.
+    losses: size, P, loss of one corpus. architectures: paper_size_label, hidden, intermediate.
     log_cost: interpolate the logarithm of the cost between the P = 1 points, not the cost.
     """
     dense = losses[losses["P"] == 1].sort_values("loss")
@@ -51,7 +51,7 @@ def cost_ratio(
     if not lowest <= target <= highest:
         raise ValueError(
             f"{size} at P={P} has loss {target:g}, outside the one-stream points "
-            f"({lowest:g} to {highest:g}); choose a smaller P or size"
+            f"({lowest:g} to {highest:g}). Choose a smaller P or size"
         )
     shapes = architectures.set_index("paper_size_label")
     n, batch = (a.ravel() for a in np.meshgrid(np.asarray(lengths), np.asarray(batches)))
@@ -78,7 +78,7 @@ def _one_loss(losses: pd.DataFrame, size: str, P: int) -> float:
     rows = losses[(losses["size"] == size) & (losses["P"] == P)]
     if len(rows) != 1:
         raise ValueError(
-            f"size {size!r} at P={P} has {len(rows)} rows in the losses; give one corpus with that run"
+            f"size {size!r} at P={P} has {len(rows)} rows in the losses. Give one corpus with that run"
         )
     return float(rows["loss"].iloc[0])
 
@@ -86,7 +86,7 @@ def _one_loss(losses: pd.DataFrame, size: str, P: int) -> float:
 def _at_loss(
     target: float, loss: NDArray[np.float64], cost: NDArray[np.float64], log_cost: bool
 ) -> NDArray[np.float64]:
-    """Cost (points, settings) interpolated to one loss; `loss` ascends."""
+    """Cost (points, settings) interpolated to one loss. `loss` ascends."""
     scaled = np.log(cost) if log_cost else cost
     read = np.array([np.interp(target, loss, column) for column in scaled.T])
     return np.exp(read) if log_cost else read

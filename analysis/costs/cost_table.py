@@ -1,4 +1,4 @@
-"""Loss beside what it costs to run: one row a model and batch size, costs averaged over lengths."""
+"""Loss and inference cost: one row per model and batch size, costs averaged over lengths."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def cost_table(
 ) -> pd.DataFrame:
     """Memory and latency of every run at every batch of BATCHES, mean over input = output in LENGTHS.
 
-    losses: size, N, P, loss of one corpus; architectures: paper_size_label, hidden, intermediate.
+    losses: size, N, P, loss of one corpus. architectures: paper_size_label, hidden, intermediate.
     Columns COST_COLUMNS, memory in GiB, latency in seconds. Raises ValueError for a size without a shape.
     """
     shapes = architectures.set_index("paper_size_label")
     unknown = sorted(set(losses["size"]) - set(shapes.index))
     if unknown:
         raise ValueError(
-            f"size {unknown[0]!r} has no row in the architectures; they hold {list(shapes.index)}"
+            f"size {unknown[0]!r} has no row in the architectures. They hold {list(shapes.index)}"
         )
     shape = shapes.loc[losses["size"]]
     n = np.asarray(LENGTHS, dtype=float)

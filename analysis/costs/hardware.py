@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scaling.data import limits
 
-# Bytes of one value, weights and activations alike.
+# Bytes of one value, for weights and activations.
 DTYPE_BYTES: dict[str, int] = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
 
@@ -17,7 +17,7 @@ DTYPE_BYTES: dict[str, int] = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 class Hardware:
     """A device: peak FLOP/s per dtype, bytes/s, bytes, and the fractions of the two peaks reached.
 
-    The default fractions 0.7 and 0.9 are those of the published cost analysis (arXiv 2505.10475);
+    The default fractions 0.7 and 0.9 are those of the published cost analysis (arXiv 2505.10475).
     `analysis.measure` replaces them by measured ones.
     """
 
@@ -33,7 +33,7 @@ class Hardware:
         for dtype, rate in self.flops.items():
             if dtype not in DTYPE_BYTES:
                 raise ValueError(
-                    f"hardware {self.name!r}: flops has dtype {dtype!r}; known are {', '.join(DTYPE_BYTES)}"
+                    f"hardware {self.name!r}: flops has dtype {dtype!r}. Known are {', '.join(DTYPE_BYTES)}"
                 )
             _require_positive(self.name, f"flops[{dtype}]", rate)
         for key in ("bandwidth", "memory_bytes", "flops_efficiency", "bandwidth_efficiency"):
@@ -44,7 +44,7 @@ class Hardware:
         rate = self.flops.get(dtype, self.flops.get("bf16") if dtype == "fp16" else None)
         if rate is None:
             raise ValueError(
-                f"hardware {self.name!r} has no rate for dtype {dtype!r}; it has {', '.join(self.flops)}"
+                f"hardware {self.name!r} has no rate for dtype {dtype!r}. It has {', '.join(self.flops)}"
             )
         return rate * self.flops_efficiency
 
@@ -55,24 +55,24 @@ class Hardware:
 
 
 def checked_hardware(hardware: Hardware) -> Hardware:
-    """The hardware; ValueError where it is none, such as a name."""
+    """The hardware. Raises ValueError for anything else, such as a name."""
     if not isinstance(hardware, Hardware):
-        raise ValueError(f"hardware is {hardware!r}; give a Hardware, e.g. read_hardware('a100')")
+        raise ValueError(f"hardware is {hardware!r}. Give a Hardware, e.g. read_hardware('a100')")
     return hardware
 
 
 def _require_positive(name: str, key: str, value: object) -> None:
-    """Refuse a rate or size that is no positive number."""
+    """Refuse a rate or size that is not a positive number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise ValueError(f"hardware {name!r}: {key} is {value!r}; give a positive number")
+        raise ValueError(f"hardware {name!r}: {key} is {value!r}. Give a positive number")
 
 
-# Vendor data sheets, dense rates; fp32 is the TF32 rate of the tensor cores.
+# Vendor data sheets, dense rates. fp32 is the TF32 rate of the tensor cores.
 A100 = Hardware("A100 80GB", {"bf16": 312e12, "fp32": 156e12, "int8": 624e12}, 2039e9, 80e9)
 H100 = Hardware("H100 SXM", {"bf16": 989e12, "fp32": 494.5e12, "int8": 1979e12}, 3350e9, 80e9)
 H200 = Hardware("H200 SXM", {"bf16": 989e12, "fp32": 494.5e12, "int8": 1979e12}, 4800e9, 141e9)
 # 8 cores x 3.0 GHz x 32 float32 operations a cycle (two 256-bit FMA units), bf16 without its own
-# instructions; dual-channel DDR5-5600: 2 x 8 bytes x 5.6 GT/s; 16 GB.
+# instructions. Dual-channel DDR5-5600: 2 x 8 bytes x 5.6 GT/s. 16 GB.
 LAPTOP = Hardware("laptop CPU", {"bf16": 768e9, "fp32": 768e9}, 89.6e9, 16e9)
 
 KNOWN: dict[str, Hardware] = {"a100": A100, "h100": H100, "h200": H200, "laptop": LAPTOP}
@@ -88,7 +88,7 @@ _FIELD_HELP = {
 def read_hardware(source: str | Path) -> Hardware:
     """A known device by name (a100, h100, h200, laptop) or a user's own from a JSON file.
 
-    The file holds `name`, `flops` (by dtype), `bandwidth`, `memory_bytes` and, if wanted, the two
+    The file holds `name`, `flops` (by dtype), `bandwidth`, `memory_bytes` and, optionally, the two
     efficiencies.
     """
     if str(source).lower() in KNOWN:
@@ -108,11 +108,11 @@ def read_hardware(source: str | Path) -> Hardware:
         )
     for key, meaning in _FIELD_HELP.items():
         if key not in content:
-            raise ValueError(f"hardware file {str(path)!r}: field {key!r} is missing; add it ({meaning})")
+            raise ValueError(f"hardware file {str(path)!r}: field {key!r} is missing. Add it ({meaning})")
     known = {f.name for f in fields(Hardware)}
     for key in content:
         if key not in known:
             raise ValueError(
-                f"hardware file {str(path)!r}: field {key!r} is not known; use {', '.join(sorted(known))}"
+                f"hardware file {str(path)!r}: field {key!r} is not known. Use {', '.join(sorted(known))}"
             )
     return Hardware(**content)

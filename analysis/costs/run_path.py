@@ -15,12 +15,12 @@ from scaling.laws.base import Array, Law
 BUDGETS = np.geomspace(1e6, 1e36, 601)  # training FLOPs looked at
 SIZES = np.linspace(-8.0, 8.0, 321)  # log N about the middle of a budget
 FINER = 101
-PER_TOKEN = 20.0  # D / N in the middle of what is looked at
+PER_TOKEN = 20.0  # D / N in the middle of the search
 
 
 @dataclass(frozen=True)
 class RunPath:
-    """The runs among which one P chooses. D: tokens of every run, of a law without D; nan where none are told."""
+    """The candidate runs of one P. D: tokens of every run under a law without D, nan if unknown."""
 
     law: Law
     P: float
@@ -29,7 +29,7 @@ class RunPath:
 
     @property
     def with_data(self) -> bool:
-        """Whether the law says what tokens are worth, so that N and D are chosen together."""
+        """Whether the law has D, so that N and D are chosen together."""
         return "D" in self.law.axes
 
     def runs(self, t: Array) -> tuple[Array, Array]:
@@ -58,7 +58,7 @@ class RunPath:
             return np.asarray(self.law._loss(*(axes[a] for a in self.law.axes)))
 
     def reaching(self, loss: float) -> float:
-        """The least t whose run reaches a loss: inf where none does, nan where every run does."""
+        """The least t whose run reaches a loss: inf if none does, nan if every run does."""
         if not self.with_data:
             axes: dict[str, Any] = {"P": self.P} if "P" in self.law.axes else {}
             return float(self.law.inverse(loss, **axes))

@@ -40,7 +40,7 @@ def shape_of(N: str | float, architectures: pd.DataFrame | None = None, *, P: fl
     """
     count = parse_size(N)
     if not (np.isfinite(count) and count > 0):
-        raise ValueError(f"N is {N!r}; give a positive number of parameters, e.g. 1.6B")
+        raise ValueError(f"N is {N!r}. Give a positive number of parameters, e.g. 1.6B")
     if architectures is not None and P == 1:
         labels = architectures["paper_size_label"].map(parse_size)
         hit = architectures[np.isclose(labels, count) | (architectures["nonembedding_params_P1"] == count)]

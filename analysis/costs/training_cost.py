@@ -1,6 +1,6 @@
 """What training costs: FLOPs, memory with and without gradient checkpointing, hours on a device.
 
-The counting is `scaling.accounting`'s; this adds the recomputed forward pass and the hardware.
+`scaling.accounting` does the counting. This adds the recomputed forward pass and the hardware.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from analysis.costs.hardware import A100, Hardware, checked_hardware
-from scaling.accounting import Shape, training_flops, training_memory_bytes
+from scaling.accounting import Shape, training_flops, training_memory
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,22 @@ def training_cost(
     hardware: Hardware = A100,
     dtype: str = "bf16",
 ) -> TrainingCost:
-    """Cost of D tokens; `batch` sequences on each of `devices`, which share the optimiser's state.
+    """Cost of D tokens, with `batch` sequences on each of `devices`, which share the optimiser's state.
 
     With checkpointing every layer runs forward twice: a third more FLOPs (forward : backward = 1 : 2).
     """
     for name, value in (("D", D), ("batch", batch), ("seq_len", seq_len), ("devices", devices)):
         if not value >= 1:
-            raise ValueError(f"{name} is {value!r}; give a number of at least 1")
+            raise ValueError(f"{name} is {value!r}. Give a number of at least 1")
     flops = training_flops(shape, D, seq_len) * (4 / 3 if checkpointing else 1)
-    memory = training_memory_bytes(shape, batch, seq_len, checkpointing=checkpointing, shards=devices)
+    memory = training_memory(
+        shape,
+        seq_len,
+        batch,
+        activation_bytes=4 if dtype == "float32" else 2,
+        recompute_every=int(checkpointing),
+        shards=devices,
+    ).of(batch)
     seconds = flops / (checked_hardware(hardware).reached_flops(dtype) * devices)
     return TrainingCost(shape.P, shape.N, float(D), checkpointing, flops, memory, seconds)
 

@@ -22,7 +22,7 @@ from analysis.figures.panel_parts import (
     say_empty,
 )
 from analysis.figures.paper_forms import ROOM, fig2
-from analysis.figures.prediction_bands import Predict, draw_band
+from analysis.figures.prediction_bands import Line, Predict, draw_bands
 from analysis.output import figure_style
 from scaling import Fit, Status
 from scaling.data.groups import backbones, corpus_name, split_by_corpus
@@ -64,10 +64,11 @@ def rivals(
             return figure
         for axes, N, label in zip(panels, sizes, count_labels(sizes), strict=True):
             apart = _rival_panel(axes, _of_size(runs, N), N, laws, up_to)
-            if band is not None:
-                _rival_band(axes, N, float(runs["P"].max()), up_to, band)
-            axes.axvspan(runs["P"].max(), up_to * 1.2, color="#F2F2F2", zorder=0, label="beyond the runs")
             head(axes, f"$N$ = {label}", [f"apart at $P = {up_to:g}$: {apart:.3f} nats"])
+        if band is not None:
+            _rival_bands(panels, sizes, float(runs["P"].max()), up_to, band)
+        for axes in panels:
+            axes.axvspan(runs["P"].max(), up_to * 1.2, color="#F2F2F2", zorder=0, label="beyond the runs")
         panels[0].set_ylabel(LOSS_LABEL)
         one_legend(figure)
     return figure
@@ -95,13 +96,19 @@ def _rival_panel(axes: Axes, near: pd.DataFrame, N: float, laws: Mapping[str, An
     return float(np.ptp(last))
 
 
-def _rival_band(axes: Axes, N: float, edge: float, up_to: float, band: Predict) -> None:
+def _rival_bands(
+    panels: Sequence[Axes], sizes: Sequence[float], edge: float, up_to: float, band: Predict
+) -> None:
     """The interval of the law that has one: within the runs, and as a forecast beyond; the curves set the scale."""
-    low, high = axes.get_ylim()
+    limits = [axes.get_ylim() for axes in panels]
     parts = np.geomspace(1, edge, 4), np.geomspace(edge * 1.05, up_to, 3)
-    draw_band(axes, band, {"N": N}, "P", parts, figure_style.BLUE)
-    room = ROOM * (high - low)
-    axes.set_ylim(max(low - room, axes.get_ylim()[0]), min(high + room, axes.get_ylim()[1]))
+    draw_bands(
+        band,
+        [Line(axes, {"N": N}, "P", parts, figure_style.BLUE) for axes, N in zip(panels, sizes, strict=True)],
+    )
+    for axes, (low, high) in zip(panels, limits, strict=True):
+        room = ROOM * (high - low)
+        axes.set_ylim(max(low - room, axes.get_ylim()[0]), min(high + room, axes.get_ylim()[1]))
 
 
 def excess(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:

@@ -26,7 +26,7 @@ from analysis.figures.panel_parts import (
     r2_and_rmse,
     say_empty,
 )
-from analysis.figures.prediction_bands import Predict, draw_band
+from analysis.figures.prediction_bands import Line, Predict, draw_bands
 from analysis.output import figure_style
 from scaling.data.groups import backbones, corpus_name, split_by_corpus
 from scaling.data.runs import finished_runs
@@ -171,8 +171,7 @@ def _bands(axes: Axes, runs: pd.DataFrame, band: Predict, colors: Mapping[int, s
     """The prediction interval at some P: within the runs, and as a forecast beyond."""
     low, high = float(runs["N"].min()), float(runs["N"].max())
     parts = np.geomspace(low, high, 6), np.geomspace(high * 1.01, high * FURTHER, 3)
-    for P, color in sorted(colors.items()):
-        draw_band(axes, band, {"P": P}, "N", parts, color)
+    draw_bands(band, [Line(axes, {"P": P}, "N", parts, color) for P, color in sorted(colors.items())])
 
 
 def _law_lines(runs: pd.DataFrame, law: Any) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,45 @@ INTERVAL, FORECAST = "95% prediction interval", "forecast (may be cut)"
 DENSE = 24  # places drawn for each part
 
 
-def draw_band(
-    axes: Axes, band: Predict, fixed: Mapping[str, float], along: str, parts: Sequence[Array], color: str
-) -> None:
-    """The 95% prediction interval along an axis; nothing where no end is known.
+@dataclass(frozen=True)
+class Line:
+    """Where a band is drawn: along an axis of the law, the others fixed.
 
-    parts: ascending positive values within the runs and beyond them. An end is a search, so it is made at these alone;
-    between them ends follow a monotone cubic in the logarithm, each part by itself, for the width may jump at the edge.
+    parts: ascending positive values within the runs and beyond them.
     """
-    places = [np.unique(part) for part in parts]
-    seen = band(**fixed, **{along: np.concatenate(places)})
+
+    axes: Axes
+    fixed: Mapping[str, float]
+    along: str
+    parts: Sequence[Array]
+    color: str
+
+    @property
+    def places(self) -> list[Array]:
+        """Each part's values, none twice."""
+        return [np.unique(part) for part in self.parts]
+
+
+def draw_bands(band: Predict, lines: Sequence[Line]) -> None:
+    """The 95% prediction interval along each line; nothing where no end is known.
+
+    An end is a search, so it is made at the lines' values alone, all together; between them ends follow a monotone
+    cubic in the logarithm, each part by itself, for the width may jump at the edge.
+    """
+    values = [np.concatenate(line.places) for line in lines]
+    asked = [
+        {line.along: x} | {a: np.full(x.size, v) for a, v in line.fixed.items()}
+        for line, x in zip(lines, values, strict=True)
+    ]
+    seen = band(**{a: np.concatenate([one[a] for one in asked]) for a in asked[0]})
+    last = np.cumsum([x.size for x in values])
+    for line, end, x in zip(lines, last, values, strict=True):
+        _draw(line, seen.iloc[end - x.size : end])
+
+
+def _draw(line: Line, seen: pd.DataFrame) -> None:
+    """The interval `seen` at a line's values."""
+    places = line.places
     ends = seen[["new_lower", "new_upper"]].to_numpy(float)
     if not np.isfinite(ends).any():
         return
@@ -40,7 +70,7 @@ def draw_band(
             *(_between(x, ends[i], within[i]) for x, i in zip(places, cuts, strict=True)), strict=True
         )
     )
-    _shade(axes, at, (low, high), inside > 0.99, color)
+    _shade(line.axes, at, (low, high), inside > 0.99, line.color)
 
 
 def _between(x: Array, ends: Array, within: Any) -> tuple[Array, Array, Array, Array]:

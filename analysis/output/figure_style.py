@@ -33,7 +33,7 @@ from PIL import Image
 from scaling.data.atomic_files import replacing
 from scaling.data.units import count_labels
 
-# Okabe and Ito's palette: told apart under all common colour-vision deficiencies.
+# Okabe and Ito's palette: distinguishable under all common colour-vision deficiencies.
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, AMBER, GREY, BLACK = "#56B4E9", "#E69F00", "#7F7F7F", "#222222"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY)
@@ -93,7 +93,7 @@ _SETTINGS: Any = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib's settings for the time of a `with` block, then as they were."""
+    """The style's matplotlib settings inside a `with` block, restored afterwards."""
     with mpl.rc_context(_SETTINGS):
         yield
 
@@ -115,7 +115,7 @@ class StyledFigure(Figure):
     """A figure that belongs to no window: drawn in the house style anywhere, shown by notebooks as a PNG."""
 
     def draw(self, renderer: Any) -> None:
-        """Draw in the style; ticks made only now would take the caller's settings otherwise."""
+        """Draw in the style. Otherwise ticks made now would take the caller's settings."""
         with house_style():
             super().draw(renderer)
 
@@ -134,7 +134,7 @@ def new_figure(
 
 
 def save_figure(figure: Figure, path: Path | str, *, command: str, data: str) -> list[Path]:
-    """Write `path`.png, .pdf and .svg with the command and data that made them; return the paths.
+    """Write `path`.png, .pdf and .svg with the command and data that made them. Returns the paths.
 
     No date is written, so equal input gives equal files. A reader never meets half a file.
     """
@@ -155,12 +155,12 @@ def save_figure(figure: Figure, path: Path | str, *, command: str, data: str) ->
 
 
 def law_look(law: Any) -> dict[str, Any]:
-    """Colour and dash of a law, the same in every figure; black and solid for one that has none of its own."""
+    """Colour and dash of a law, the same in every figure. Black and solid for other laws."""
     return LAW_LOOKS.get(type(law).__name__, {"color": BLACK, "linestyle": "-"})
 
 
 def stream_looks(streams: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Colour and marker of each P: {P: {"color", "marker"}}; P = 1 darkest."""
+    """Colour and marker of each P: {P: {"color", "marker"}}. P = 1 is darkest."""
     values = sorted({int(p) for p in streams})
     ramp = mpl.colormaps[RAMP]
     spots = np.linspace(0.0, 0.82, max(len(values), 2))
@@ -171,7 +171,7 @@ def stream_looks(streams: Iterable[int]) -> dict[int, dict[str, Any]]:
 
 
 def size_ticks(axes: Axes, sizes: Sequence[float]) -> None:
-    """Log axis of N with a labelled tick at each size there is; sizes whose labels would touch go without.
+    """Log axis of N with a labelled tick at each size, unless labels would touch.
 
     Sizes within 5% (the same backbone at another P) share one tick, at the smallest.
     """
@@ -192,7 +192,9 @@ def size_ticks(axes: Axes, sizes: Sequence[float]) -> None:
     for tick in ticks:
         if not kept or not touch(kept[-1], tick):
             kept.append(tick)
-        elif tick == ticks[-1] and len(kept) > 1:  # the largest size is told rather than its neighbour
+        elif (
+            tick == ticks[-1] and len(kept) > 1
+        ):  # the largest size keeps its label rather than its neighbour
             kept[-1] = tick
     axes.xaxis.set_major_locator(FixedLocator(kept))
     axes.xaxis.set_major_formatter(FixedFormatter([labels[tick] for tick in kept]))

@@ -1,4 +1,4 @@
-"""Tables for people: CSV (full precision), Markdown, LaTeX; each names the command and data behind it."""
+"""Tables for people: CSV (full precision), Markdown, LaTeX. Each names the command and data behind it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def table_cell(value: Any, form: str = "") -> str:
 
 
 def markdown(table: pd.DataFrame, formats: Formats | None = None) -> str:
-    """A pipe table; numbers to the right."""
+    """A pipe table, numbers to the right."""
     right = [pd.api.types.is_numeric_dtype(table[c]) for c in table]
     lines = [[str(c) for c in table], ["---:" if r else "---" for r in right]]
     for row in table.itertuples(index=False):
@@ -49,7 +49,7 @@ def _tex(text: str) -> str:
 
 
 def latex_table(table: pd.DataFrame, caption: str, formats: Formats | None = None) -> str:
-    """A booktabs table under its caption; formats: of numbers, by column."""
+    """A booktabs table under its caption. formats: of numbers, by column."""
     align = "".join("r" if pd.api.types.is_numeric_dtype(table[c]) else "l" for c in table)
     body = [
         " & ".join(
@@ -77,9 +77,9 @@ def write_tables(
     data: str,
     formats: Formats | None = None,
 ) -> list[Path]:
-    """Write `base`.csv, .md and .tex of a table; return their paths.
+    """Write `base`.csv, .md and .tex of a table. Returns their paths.
 
-    The CSV's first line is a comment with command and data, its origin (read it with comment="#"); caption
+    The CSV's first line is a comment with command and data, its origin (read it with comment="#"). caption
     and formats (of numbers, by column) are those of the printed forms.
     """
     base.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def write_tables(
 
 
 def paper_tables(published: Published) -> dict[str, tuple[str, pd.DataFrame]]:
-    """Tables 1 to 5 of the paper as far as they are known: name -> (caption, table); blanks are unknown."""
+    """Tables 1 to 5 of the paper as far as they are known: name -> (caption, table). Blanks are unknown."""
     words = {c: c.replace("_", " ").capitalize() for c in map(str, published.strategies)}
     names = {c: c.replace("_", " ") for c in map(str, published.two_stage)}
     names |= {c: c.replace("_p1", " pass@1").replace("Plus", "+") for c in names if c.endswith("_p1")}
@@ -124,7 +124,7 @@ def paper_tables(published: Published) -> dict[str, tuple[str, pd.DataFrame]]:
 def constants(fits: Mapping[str, Fit], printed: pd.DataFrame) -> pd.DataFrame:
     """Printed and fitted constants side by side: corpus, constant, printed, ours, difference, lower, upper.
 
-    fits: the fit of Eq 5 by corpus; printed: `Published.constants`. difference: (ours - printed) / printed.
+    fits: the fit of Eq 5 by corpus. printed: `Published.constants`. difference: (ours - printed) / printed.
     """
     rows = []
     for corpus, fitted in fits.items():
@@ -140,7 +140,7 @@ def constants(fits: Mapping[str, Fit], printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def predictions(fits: Mapping[tuple[str, str], Fit], runs: pd.DataFrame) -> pd.DataFrame:
-    """Every run beside every law: corpus, law, size, N, P, true, predicted, error (predicted - true)."""
+    """Every run under every law: corpus, law, size, N, P, true, predicted, error (predicted - true)."""
     parts = []
     for (corpus, law), fitted in fits.items():
         rows = runs[runs["corpus"] == corpus]

@@ -1,6 +1,6 @@
 """Formulas as pictures inside a page: no script, no font of the reader's, no network.
 
-fence() and with_formulas() take what stands between ```math and ```, or $` and `$, which GitHub shows as formulas too.
+fence() and with_formulas() take the text between ```math and ```, or $` and `$, which GitHub shows as formulas too.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _TEX = ((r"\\text\{", r"\\mathrm{"), (r"\\operatorname\{", r"\\mathrm{"), (r"\\b
 
 
 def formula_svg(tex: str, size: float = SIZE) -> str:
-    """A formula in TeX as an inline SVG in the text's own colour, on the text's own line; `size`: pixels of an em.
+    """A formula in TeX as an inline SVG in the colour and line of the text. `size`: pixels per em.
 
-    A reader without eyes is told the TeX. Raises ValueError for what matplotlib's parser cannot read.
+    Screen readers get the TeX. Raises ValueError for what matplotlib's parser cannot read.
     """
     plain = tex.strip()
     for pattern, word in _TEX:

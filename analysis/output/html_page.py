@@ -1,4 +1,4 @@
-"""One self-contained HTML page: headings, tables, figures inside; readable on screen and on paper."""
+"""One self-contained HTML page: headings, tables, figures inside. Readable on screen and on paper."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ footer { margin-top: 3rem; font-size: .8rem; color: var(--soft); border-top: 1px
 
 
 def page_path(out: Path, name: str) -> Path:
-    """Where a page goes: to `out` where that names one, ending in .html, else into that folder as `name`."""
+    """The path of a page: `out` if it ends in .html, else `name` in that folder."""
     return out if out.suffix == ".html" and not out.is_dir() else out / name
 
 
 def html_table(table: pd.DataFrame, caption: str = "", formats: Formats | None = None) -> str:
-    """A table that scrolls where it is too wide; numbers on the right, what is unknown blank.
+    """A table that scrolls if it is too wide, with numbers on the right and unknown values blank.
 
     formats: of numbers, by column.
     """
@@ -113,7 +113,7 @@ def basis_of(found: Verdict) -> str:
 
 @dataclass
 class Page:
-    """A page that is filled from above; `html` is the whole of it."""
+    """A page that is filled from the top. `html` is the whole of it."""
 
     title: str
     origin: str
@@ -122,7 +122,7 @@ class Page:
 
     @contextmanager
     def fold(self, title: str) -> Iterator[None]:
-        """What is added within stands folded under a title, to be opened; nothing where nothing is added."""
+        """Content added within is folded under a title, to be opened. Nothing is written if nothing is added."""
         outer, self.parts = self.parts, []
         try:
             yield
@@ -137,7 +137,7 @@ class Page:
 
     @contextmanager
     def beside(self, columns: bool = True) -> Iterator[None]:
-        """What is added within stands in columns as wide as the page allows; not so without `columns`."""
+        """Content added within is laid out in columns as the page's width allows, if `columns`."""
         self.parts.append('<div class="beside">' if columns else "<div>")
         yield
         self.parts.append("</div>")
@@ -166,7 +166,7 @@ class Page:
         self.parts.append(f"<p>{escape(words)}</p>")
 
     def verbatim(self, words: str) -> None:
-        """Lines as they are."""
+        """Lines as given, without wrapping."""
         self.parts.append(f"<pre>{escape(words)}</pre>")
 
     def missing(self, lines: Sequence[str]) -> None:
@@ -199,7 +199,7 @@ class Page:
         self.parts.append(f"<figure{broad}>{image}<figcaption>{words}</figcaption></figure>")
 
     def attempt(self, what: str, make: Callable[[], None]) -> None:
-        """A part that may lack what it needs: then the page says so, and goes on."""
+        """A part that may lack what it needs. The page then says so and continues."""
         try:
             make()
         except ValueError as error:
@@ -207,7 +207,7 @@ class Page:
 
     @property
     def html(self) -> str:
-        """The whole page; it asks nothing of the network."""
+        """The whole page. It needs no network."""
         head = (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'

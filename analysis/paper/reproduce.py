@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ import pandas as pd
 from analysis.costs.cost_ratios import break_even, headline_ratios, ratio_grid
 from analysis.output import figure_style, formatted_tables
 from analysis.output.html_page import Page
-from analysis.paper import claims, refit
+from analysis.paper import accuracy_claims, claims, refit
 from analysis.paper.paper_figures import CAPTIONS, figure_set
 from analysis.paper.published_numbers import FOLDER, STACK, read_published
 from analysis.paper.refit import Inputs
@@ -96,9 +96,27 @@ def table_set(inputs: Inputs) -> dict[str, tuple[str, pd.DataFrame, Formats]]:
         name: (caption, table, {str(c): ".1f" for c in table if c != "P"})
         for name, (caption, table) in formatted_tables.paper_tables(inputs.published).items()
     }
-    audit = claims.audit(inputs.published, inputs.laws)
+    told = [asdict(row) for row in accuracy_claims.accuracy_claims(inputs.published)]
+    audit = pd.concat([claims.audit(inputs.published, inputs.laws), pd.DataFrame(told)], ignore_index=True)
     claimed: dict[str, tuple[str, pd.DataFrame, Formats]] = {"claims": ("Claims, recomputed", audit, {})}
-    return printed | _law_tables(inputs, losses) | _cost_tables(inputs, losses) | claimed
+    return printed | _law_tables(inputs, losses) | _cost_tables(inputs, losses) | _accuracy(inputs) | claimed
+
+
+def _accuracy(inputs: Inputs) -> dict[str, tuple[str, pd.DataFrame, Formats]]:
+    by_run = accuracy_claims.accuracy_by_run(inputs.published)
+    points = {"printed": ".1f", "expected": ".1f", "lower": ".1f", "upper": ".1f", "excess": "+.1f"}
+    return {
+        "accuracy": (
+            "Accuracy by loss: printed, and expected of a P = 1 model",
+            by_run,
+            {"loss": ".4f", **points},
+        ),
+        "accuracy_excess": (
+            "Accuracy beyond what the loss says, mean over the sizes, points",
+            accuracy_claims.excess_by_streams(by_run),
+            {"excess": "+.2f", "lower": "+.2f", "upper": "+.2f"},
+        ),
+    }
 
 
 def _law_tables(inputs: Inputs, losses: Formats) -> dict[str, tuple[str, pd.DataFrame, Formats]]:

@@ -19,6 +19,8 @@ from analysis.report.gains_text import (
 )
 from analysis.sweep import recipe_tables
 from analysis.sweep.results import SweepResults
+from scaling.allocation.searched_minimum import searched_minima
+from scaling.data.searched import settings_searched
 from scaling.selection.paired_gains import noise_over_seeds
 from scaling.selection.pooled_k import pooled_k
 
@@ -58,6 +60,44 @@ def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], 
         *map(seed_scatter_text, noise_over_seeds(sweep.runs).to_dict("records")),
     ):
         page.text(words)
+
+
+SEARCHED = (
+    "Validation loss against what was searched. A curve is a parabola in the logarithm of the setting with a skew, through "
+    "the values around the best; the diamond is its minimum, the bar its 95% interval. On the upper edge: values that "
+    "diverged, or whose runs were stopped early."
+)
+_MINIMUM = [
+    "corpus",
+    "recipe",
+    "size",
+    "P",
+    "setting",
+    "best",
+    "estimate",
+    "lower",
+    "upper",
+    "loss",
+    "runs",
+    "note",
+]
+
+
+def add_search(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
+    """What a searched setting's best value is at each point."""
+    for name in (name for name in known if name.startswith("searched")):
+        page.figure(known[name](), SEARCHED)
+    table = searched_minima(sweep.table)
+    shown = dict.fromkeys(("best", "estimate", "lower", "upper"), ".3g")
+    page.table(table[[c for c in _MINIMUM if c in table]], formats={**shown, "loss": ".4f", "P": "g"})
+
+
+def add_early_ends(page: Page, sweep: SweepResults) -> None:
+    """Runs that did not come to their end: when and why."""
+    table = sweep.table[sweep.table["ended_why"].notna()]
+    names = [*settings_searched(sweep.table), "ended_step", "ended_why"]
+    shown = [name for name in ("corpus", "size", "P", "seed", *names) if name in table]
+    page.table(table[shown], formats={"P": "g", "ended_step": ".0f"})
 
 
 def add_gains_by_context(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:

@@ -22,8 +22,10 @@ from analysis.paper.refit import Inputs, fit_all
 from analysis.sweep import figure_tables, recipe_tables
 from analysis.sweep.results import SweepResults, equivalent_tables, read_sweep
 from scaling import Status, Verdict
+from scaling.allocation.searched_minimum import searched_minima
 from scaling.data.levels import size_levels
 from scaling.data.query import WHOLE, Asked, slug
+from scaling.data.searched import settings_searched
 from scaling.optimise.objectives import Objective
 from scaling.selection import gains_by_context, paired_gains
 from scaling.uncertainty.interval_methods import t_quantile
@@ -67,7 +69,7 @@ def save_figures(
 
 def sweep_figures(sweep: SweepResults) -> dict[str, Drawing]:
     """Every figure that a runs table gives something for: name -> a function that draws it."""
-    known = _of_losses(sweep) | _of_laws(sweep) | _of_gains(sweep) | _of_doubt(sweep)
+    known = _of_losses(sweep) | _of_search(sweep) | _of_laws(sweep) | _of_gains(sweep) | _of_doubt(sweep)
     for corpus in sweep.determined:
         name = "rivals" if len(sweep.determined) == 1 else f"rivals-{slug(corpus)}"
         known[name] = lambda corpus=corpus: _rivals(sweep, corpus)  # type: ignore[misc]
@@ -140,6 +142,17 @@ def _of_losses(sweep: SweepResults) -> dict[str, Drawing]:
 
     bands = {corpus: fitted.predict for corpus, fitted in sweep.sound.items()}
     return {"fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes(), bands=bands)}
+
+
+def _of_search(sweep: SweepResults) -> dict[str, Drawing]:
+    """Loss against each setting that the sweep searched, where it is a number."""
+    names = [n for n in settings_searched(sweep.table) if pd.api.types.is_numeric_dtype(sweep.table[n])]
+    minima = searched_minima(sweep.table) if names else pd.DataFrame()
+    return {
+        "searched" if len(names) == 1 else f"searched-{name}":
+            lambda name=name: figures.loss_against_setting(sweep.table, minima, name)  # type: ignore[misc]
+        for name in names
+    }  # fmt: skip
 
 
 def _of_determined(sweep: SweepResults) -> Callable[[], dict[str, Verdict]]:

@@ -130,6 +130,10 @@ def _sections(page: Page, sweep: SweepResults, known: Figures) -> dict[str, Call
         )
     if "ensemble" in known:
         parts["Streams averaged"] = lambda: report_sections.add_averaged_streams(page, known)
+    if any(name.startswith("searched") for name in known):
+        parts["Settings searched"] = lambda: report_sections.add_search(page, sweep, known)
+    if "ended_why" in sweep.table and sweep.table["ended_why"].notna().any():
+        parts["Runs that ended early"] = lambda: report_sections.add_early_ends(page, sweep)
     return parts | {
         "Costs of training": lambda: report_sections.add_training_costs(page, sweep),
         "Costs of serving": lambda: report_sections.add_serving_costs(page, sweep),

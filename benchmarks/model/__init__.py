@@ -1,1 +1,1 @@
-"""What a model costs: a training step, decoding, growth along each dial, Muon; beside plain baselines."""
+"""What a model costs: a training step, decoding, growth along each dial, Muon. Each against a plain baseline."""

@@ -1,8 +1,8 @@
-"""Speed of decoding one sequence, beside a loop without cache and the memory's bandwidth.
+"""Speed of decoding one sequence, against a loop without cache and the memory's bandwidth.
 
     python -m benchmarks.model.decoding [--P 1 8] [--precision bf16] [--seconds 6] [--device cuda]
 
-Writes results/benchmarks/model_decoding.csv, or model_decoding_cuda.csv. Every measurement is a process of
+Writes results/benchmarks/model_decoding.csv, or model_decoding_cuda.csv. Every measurement has a process of
 its own.
 """
 
@@ -32,7 +32,7 @@ def without_cache(model: ParScaleLM, ids: torch.Tensor, new: int) -> None:
 
 
 def measure(P: int, precision: str, seconds: float, device: str) -> Row:
-    """One row: batch 1, 64 tokens in, 64 out, greedy; `precision` is that of weights and arithmetic."""
+    """One row: batch 1, 64 tokens in, 64 out, greedy. `precision` is that of weights and arithmetic."""
     model = ParScaleLM(replace(SHAPE, P=P)).to(device, PRECISIONS[precision]).eval()
     ids = torch.randint(model.config.vocab, (1, 64), device=device)
     cached = best(lambda: generate(model, ids.tolist(), 64), seconds, device=device)

@@ -3,7 +3,7 @@
     python -m benchmarks.model.growth [--seconds 2]
 
 Writes results/benchmarks/model_growth.csv and model_growth.png. One dial moves at a time from width 128,
-6 layers, batch 8 x 256, P = 4; every measurement is a process of its own, compiled where a C++ compiler
+6 layers, batch 8 x 256, P = 4. Every measurement has a process of its own, compiled if a C++ compiler
 is found.
 """
 
@@ -44,7 +44,7 @@ def measure(dial: str, value: int, seconds: float) -> Row:
 
 
 def draw(table: pd.DataFrame) -> plt.Figure:
-    """Time above, memory below, against T, P and N; a grey line grows in proportion."""
+    """Time above, memory below, against T, P and N. A grey line grows in proportion."""
     figure, axes = plt.subplots(2, 3, figsize=(9, 5), sharex="col", sharey="row", layout="constrained")
     for column, (dial, x) in enumerate((("T", "T"), ("P", "P"), ("width", "N"))):
         part = table[table.dial == dial].sort_values(x)

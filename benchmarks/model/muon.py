@@ -1,8 +1,8 @@
-"""An optimiser step on stacked matrices beside torch.optim.Muon, which takes each by itself.
+"""An optimiser step on stacked matrices against torch.optim.Muon, which updates each by itself.
 
     python -m benchmarks.model.muon [--sizes 32x2 96x4] [--rounds 9] [--device cuda]
 
-Writes results/benchmarks/muon.md. The models are the laptop grid's; the two optimisers take turns in one
+Writes results/benchmarks/muon.md. The models are the laptop grid's. The two optimisers take turns in one
 process with the rest of a training step at P = 1, eager, float32, and the shortest of the rounds counts.
 OMP_NUM_THREADS sets the threads.
 """
@@ -60,11 +60,11 @@ def page(table: pd.DataFrame) -> str:
         )
     return "\n\n".join(
         (
-            "# Muon on stacked matrices beside torch's",
-            "`python -m benchmarks.model.muon`. x: how much faster the optimiser's step is; x a step: the whole "
+            "# Muon on stacked matrices against torch's",
+            "`python -m benchmarks.model.muon`. x: how much faster the optimiser's step is. x a step: the whole "
             "training step, P = 1, batch 8 x 256, float32, eager.",
-            f"{about.machine}, {about.threads} threads, load {about.load_average:.1f} at the end; "
-            f"torch {about.torch_version}, Python {about.python}; {about.date}.",
+            f"{about.machine}, {about.threads} threads, load {about.load_average:.1f} at the end, "
+            f"torch {about.torch_version}, Python {about.python}, {about.date}.",
             "\n".join((HEAD, *lines)),
         )
     )

@@ -1,4 +1,4 @@
-"""The yardstick: the same mathematics on the same parameters, written the straightforward way.
+"""The baseline: the same mathematics on the same parameters, written the straightforward way.
 
 Streams repeated before the first layer, dummy queries so that plain causal attention can be used over
 prefix and tokens, keys and values copied for every query head, the (P, B, T, h) block transposed for the

@@ -1,12 +1,11 @@
-"""Speed and memory of a training step, beside a straightforward implementation.
+"""Speed and memory of a training step, against a straightforward implementation.
 
     python -m benchmarks.model.training [--shape w128] [--P 1 8] [--precision float32] [--rounds 5] [--device cuda]
 
-Writes results/benchmarks/model_training.csv, or model_training_cuda.csv, and beside it a page that compares
-its rows. All steps of a shape, and the matrix
-products they consist of, take turns in one process, and the shortest of the rounds counts: a machine that is
-slower for a minute is so for all of them. Memory is that of a process of its own. OMP_NUM_THREADS sets the
-threads; load_average says whether the machine was quiet.
+Writes results/benchmarks/model_training.csv, or model_training_cuda.csv, and next to it a page that compares
+its rows. All steps of a shape, and the matrix products they consist of, take turns in one process, and the shortest
+round counts: a machine that is slower for a minute slows all of them. Memory is measured in a separate process.
+OMP_NUM_THREADS sets the threads. load_average shows whether the machine was quiet.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ VARIANTS = ("plain", "eager", "eager+checkpointing", "compiled", "compiled+check
 
 NOTE = (
     "Forward and backward pass of a batch of 8 x 256 tokens. GEMM share: the step's FLOP/s over the rate of "
-    "the same matrix products alone. x plain: how much faster than the plain step of its P; x P = 1: how "
-    "much longer than the same step at P = 1; of plain's: its memory over the plain step's."
+    "the same matrix products alone. x plain: how much faster than the plain step of its P. x P = 1: how "
+    "much longer than the same step at P = 1. of plain's: its memory over the plain step's."
 )
 HEAD = (
     "| P | step | s | tokens/s | GEMM share | x plain | x P = 1 | MiB | of plain's |\n" + "| --- " * 9 + "|"
@@ -82,7 +81,7 @@ def products(config: ModelConfig, precision: str, device: str) -> list[Product]:
 def training_step(
     config: ModelConfig, variant: str, precision: str = "bf16", tokens: int = TOKENS, device: str = "cpu"
 ) -> Work:
-    """Forward and backward pass of one batch, no optimiser; bf16 is autocast's."""
+    """Forward and backward pass of one batch, no optimiser. bf16 is autocast's."""
     torch.set_default_device("cpu")  # weights are drawn there, whatever they are for
     model = ParScaleLM(config).to(device).train()
     model.gradient_checkpointing = variant.endswith("checkpointing")
@@ -127,7 +126,7 @@ def measure_memory(shape: str, P: int, precision: str, variant: str, device: str
 
 
 def compared(table: pd.DataFrame) -> pd.DataFrame:
-    """Every step beside the straightforward one and beside its own at P = 1, where these were measured."""
+    """Every step against the straightforward one and its own at P = 1, if these were measured."""
     cell = ["shape", "precision", "P"]
     plain = table[table.variant == "plain"].set_index(cell)
     alone = table[table.P == 1].set_index(["shape", "precision", "variant"])
@@ -144,14 +143,14 @@ def page(table: pd.DataFrame) -> str:
     """The comparison as a page of Markdown: one table for each shape, precision and place of measurement."""
     place = ["shape", "precision", "machine", "threads", "load_average", "torch", "python", "date"]
     parts = [
-        "# A training step beside a straightforward one",
+        "# A training step against a straightforward one",
         f"`python -m benchmarks.model.training`. {NOTE}",
     ]
     for where, rows in compared(table).groupby(place, sort=False):
         shape, precision, machine, threads, load, torch_, python, date_ = where
         parts.append(
-            f"**{shape}, {precision}.** {machine}, {threads} threads, load {load:.1f} at the end; "
-            f"torch {torch_}, Python {python}; {date_}."
+            f"**{shape}, {precision}.** {machine}, {threads} threads, load {load:.1f} at the end, "
+            f"torch {torch_}, Python {python}, {date_}."
         )
         lines = [
             f"| {row.P} | {row.variant} | {row.step_s:.3f} | {row.tokens_per_s:,.0f} "

@@ -13,7 +13,7 @@ from benchmarks.slurm.faults import FAULTS, Scene, recorded
 from benchmarks.slurm.private_cluster import PrivateCluster, missing_program
 
 FEATURES = ["a", "b", "c", "c"]  # of the nodes: what disturbs one sweep leaves the others alone
-AT_ONCE = 2  # faults; each has up to four processes of torch
+AT_ONCE = 2  # faults, each with up to four processes of torch
 
 
 def documents(folder: Path) -> str:
@@ -28,12 +28,12 @@ def documents(folder: Path) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Try the faults named, or all; 1 if one does not come out as it must."""
+    """Try the faults named, or all. Returns 1 if one fails."""
     if missing := missing_program():
         print(f"{missing} is not installed: apt-get install slurmctld slurmd slurm-client munge")
         return 2
     if unknown := set(names) - set(FAULTS):
-        print(f"unknown: {', '.join(sorted(unknown))}; choose among {', '.join(FAULTS)}")
+        print(f"unknown: {', '.join(sorted(unknown))}. Choose among {', '.join(FAULTS)}")
         return 2
 
     def attempt(name: str) -> bool:

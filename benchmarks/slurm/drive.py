@@ -15,13 +15,14 @@ OFTEN = Execution(accelerator="cpu", checkpoint_minutes=0.02, report_seconds=0.0
 
 
 def main(out: str, corpus: str, launcher: str, *wanted: str) -> int:
-    """Train the runs wanted; 0 if each has a row."""
+    """Train the runs wanted. Returns 0 if each has a row."""
     runs = []
     for tokens, streams in (one.split(":") for one in wanted):
         axes = Axes(sizes=("32x1",), streams=(int(streams),), corpora=(corpus,), tokens=int(tokens))
         runs += [replace(run, eval_tokens=2000) for run in find("ci")(axes)]
     settings = json.loads(launcher)
-    execution = replace(OFTEN, num_nodes=settings.pop("num_nodes", 1))
+    ranks = {name: settings.pop(name, 1) for name in ("devices", "num_nodes")}
+    execution = replace(OFTEN, **ranks)
     result = run_sweep(
         runs,
         Path(out),

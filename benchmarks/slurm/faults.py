@@ -47,7 +47,7 @@ class Scene:
         return time.monotonic() - self.began
 
     def drive(self, *runs: str, pace: float = 0.0, out: Path | None = None, **launcher: object) -> None:
-        """Start a driver; without fields of a launcher it trains here, undisturbed."""
+        """Start a driver. Without fields of a launcher it trains here, undisturbed."""
         fields = json.dumps(launcher)
         command = [
             sys.executable,
@@ -67,7 +67,7 @@ class Scene:
         )
 
     def look(self) -> list[list[str]]:
-        """The elements of this sweep in the queue; what has changed goes into the log."""
+        """The elements of this sweep in the queue. Changes go into the log."""
         name = self.out / "checkpoints" / "slurm" / "name"
         if not name.exists():
             return []
@@ -83,7 +83,7 @@ class Scene:
         return self.queue
 
     def until(self, happened: Callable[[], object], what: str, code: int = 0) -> None:
-        """Look at the queue until something has happened; the last driver may end with 0 or `code`."""
+        """Watch the queue until something has happened. The last driver may end with 0 or `code`."""
         deadline = time.monotonic() + PATIENCE_S
         while not happened():
             if time.monotonic() > deadline:
@@ -118,10 +118,10 @@ class Scene:
                 f"{self.name}: the driver ended with {self.drivers[-1].returncode}: {said[-4:]}"
             )
 
-    def equal(self, *runs: str) -> None:
-        """Hold the table against that of the same runs, undisturbed."""
+    def equal(self, *runs: str, devices: int = 1) -> None:
+        """Hold the table against that of the same runs, undisturbed, on so many devices of this machine."""
         undisturbed = self.cluster.folder / f"{self.name}-undisturbed"
-        self.drive(*runs, out=undisturbed)
+        self.drive(*runs, out=undisturbed, devices=devices)
         self.drivers[-1].communicate()
         tables = [pd.read_parquet(folder / "runs.parquet")[SAME] for folder in (self.out, undisturbed)]
         pd.testing.assert_frame_equal(*tables, check_exact=True)
@@ -176,7 +176,7 @@ def pre_emption(scene: Scene) -> None:
 
 
 def node(scene: Scene) -> None:
-    """A node dies with the run on it; the other node goes on with it."""
+    """A node dies with the run on it. The other node resumes it."""
     scene.drive("150000:1", pace=0.1, constraint="c", minutes=30)
     scene.until(lambda: scene.running() == 1 and scene.snapshots() == 1, "the run has a snapshot")
     name = scene.queue[0][6]
@@ -186,8 +186,24 @@ def node(scene: Scene) -> None:
     scene.say(scene.element_logs())
     scene.cluster.start_node(name)
     if "goes on from step" not in scene.element_logs():
-        raise RuntimeError("the run was not gone on with")
+        raise RuntimeError("the run was not resumed")
     scene.equal("150000:1")
+
+
+def two_nodes(scene: Scene) -> None:
+    """A run on two nodes loses the second: Slurm requeues it, and it goes on from its snapshot on both."""
+    scene.drive("100000:1", pace=0.1, constraint="c", minutes=30, num_nodes=2)
+    scene.until(lambda: scene.running() == 1 and scene.snapshots() == 1, "the run has a snapshot")
+    names = scene.cluster.call("scontrol", "show", "hostnames", scene.queue[0][6]).split()
+    scene.say(f"{names[1]} and all that runs on it is killed")
+    scene.cluster.kill_node(names[1])
+    scene.until(lambda: scene.running() == 0, "the element has ended")
+    scene.cluster.start_node(names[1])
+    scene.finish()
+    scene.say(scene.element_logs())
+    if "goes on from step" not in scene.element_logs():
+        raise RuntimeError("the run was not gone on with")
+    scene.equal("100000:1", devices=2)
 
 
 def cancelled(scene: Scene) -> None:
@@ -205,7 +221,7 @@ def cancelled(scene: Scene) -> None:
 
 
 def driver_killed(scene: Scene) -> None:
-    """The driver is killed; the elements go on; the next driver finds them and submits none beside them."""
+    """The driver is killed and its elements go on. The next driver finds them and submits no more."""
     runs = ("150000:1", "150000:2")
     scene.drive(*runs, pace=0.1, constraint="a", minutes=30)
     scene.until(lambda: scene.running() == 2 and scene.snapshots() == 2, "both runs have a snapshot")
@@ -218,7 +234,7 @@ def driver_killed(scene: Scene) -> None:
 
 
 def driver_stopped(scene: Scene) -> None:
-    """A second driver attaches; told to go it leaves the first one's elements. The first, told to go, ends them."""
+    """A second driver attaches. When stopped, it leaves the first one's elements. The first, when stopped, ends them."""
     runs = ("200000:1", "200000:2")
     scene.drive(*runs, pace=0.1, constraint="a", minutes=30)
     scene.until(lambda: scene.running() == 2 and scene.snapshots() == 2, "both runs have a snapshot")
@@ -247,7 +263,7 @@ def _one_array(scene: Scene) -> None:
 
 
 def split(scene: Scene) -> None:
-    """More elements than an array may have (MaxArraySize is 6 here); detached."""
+    """More elements than an array may have (MaxArraySize is 6 here), detached."""
     wanted = [
         "sweep",
         "ci",
@@ -271,7 +287,7 @@ def split(scene: Scene) -> None:
 
 
 def refused(scene: Scene) -> None:
-    """What Slurm does not know is named before anything is written; there is no accounting here."""
+    """Names unknown to Slurm are reported before anything is written. There is no accounting here."""
     sweep = [sys.executable, "-m", "parscale", "sweep", "ci", "--out", str(scene.out), "--launcher", "slurm"]
     for options in (
         ["--partition", "fast"],
@@ -290,7 +306,7 @@ def refused(scene: Scene) -> None:
 
 @contextmanager
 def recorded(scene: Scene) -> Iterator[Scene]:
-    """Write the log whatever comes; end the drivers that are left."""
+    """Write the log in any case, and end the drivers that are left."""
     try:
         yield scene
         scene.say("held")
@@ -312,6 +328,7 @@ FAULTS = {
         time_limit,
         pre_emption,
         node,
+        two_nodes,
         cancelled,
         driver_killed,
         driver_stopped,

@@ -10,7 +10,7 @@ from sweeps.training import train as trained
 
 
 def train(*arguments: Any, progress: Any, **named: Any) -> dict[str, Any]:
-    """`sweeps.training.train.train`, that pauses so many seconds a step as PACE says."""
+    """`sweeps.training.train.train` with a pause of PACE seconds per step."""
     pause = float(os.environ.get("PACE", "0"))
 
     def paced(now: dict[str, Any]) -> None:

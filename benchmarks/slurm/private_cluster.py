@@ -21,7 +21,7 @@ from types import TracebackType
 import psutil
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue")
-PORT = 16817  # of the controller; nodes have those above
+PORT = 16817  # of the controller. Nodes have those above
 READY_S = 60.0
 CONFIGURATION = """\
 ClusterName=private
@@ -65,7 +65,7 @@ def missing_program() -> str:
 
 
 class PrivateCluster:
-    """Nodes n1, n2, ... of four CPUs each, with the features given; partitions low and, pre-empting it, high."""
+    """Nodes n1, n2, ... of four CPUs each, with the features given. Partitions low and high, which pre-empts low."""
 
     def __init__(self, folder: Path, features: list[str], array: int = 1001) -> None:
         self.folder, self.features, self.array = folder, features, array
@@ -151,7 +151,7 @@ class PrivateCluster:
         return None
 
     def call(self, *command: str) -> str:
-        """What a command says, errors too."""
+        """The output of a command, errors included."""
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         return done.stdout + done.stderr
 

@@ -20,20 +20,23 @@ GROUPS: dict[str, dict[str, str]] = {
     "train": {
         "demo": "Train the demo grid on this machine, fit the law, draw it",
         "sweep": "Train what a grid's folder does not hold yet",
-        "status": "How a sweep stands, while it runs or after",
+        "coordinates": "The coordinate check of a width transfer (muP)",
+        "status": "The state of a sweep, while it runs or after",
         "corpus": "Build or verify a corpus, and describe it",
         "generate": "Continue a prompt with a checkpoint",
         "benchmark": "Judge a checkpoint with the LM evaluation harness",
-        "import": "Check and describe an official checkpoint; with --out write it as ours",
+        "import": "Check and describe an official checkpoint, or convert it with --out",
         "export": "Write a run's model in the released checkpoint format",
     },
     "fit": {
-        "inspect": "What a table holds and what can be told from it, before a fit",
+        "inspect": "What a table holds and what it can determine, before a fit",
         "fit": "Fit a law to runs",
         "predict": "Predict losses from a saved fit",
         "compare": "Rank laws on the same runs",
         "backtest": "Fit the small runs, predict the large ones",
         "forecast": "Forecast larger runs, with intervals that hold beyond the runs",
+        "curves": "Fit whole loss curves and forecast other learning-rate schedules",
+        "accuracy": "From loss to accuracy: a sigmoid with its floor at chance",
         "score": "Score a registered forecast once the runs are there",
     },
     "decide": {
@@ -70,12 +73,12 @@ exit codes:
   0 done, 1 the work failed (and says what is safe), 2 the call or its input is wrong
 """
 
-BLOCKED = "a part of this path is a file where a folder is wanted; choose another"
+BLOCKED = "a part of this path is a file where a folder is wanted. Choose another"
 Parser = argparse.ArgumentParser
 
 
 class Version(argparse.Action):
-    """--version; looked up only where it is asked for."""
+    """The option --version, looked up only if asked for."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(nargs=0, **given)
@@ -113,7 +116,7 @@ def build_parser(commands: Collection[str] = tuple(GROUP_OF)) -> Parser:
 
 def _listing(group: str) -> str:
     """The commands of a group, a line each."""
-    lines = [f"  {name:<11}{brief}" for name, brief in GROUPS[group].items()]
+    lines = [f"  {name:<13}{brief}" for name, brief in GROUPS[group].items()]
     return "\n".join([f"{group}:", *lines])
 
 
@@ -127,7 +130,7 @@ def _add_command(parser: Parser, module: Any) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; a user's mistake is one line and exit code 2, failed work exit code 1."""
+    """Run one command. A user's mistake gives one line and exit code 2, failed work exit code 1."""
     words = sys.argv[1:] if argv is None else argv
     asked = next((word for word in words if word in GROUP_OF), None)
     parser = build_parser([asked] if asked else [])
@@ -147,9 +150,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def tune_process(command: str) -> None:
-    """Halve what a short command costs, in a process of its own: few collections, and one thread a fit.
+    """Halve the cost of a short command in its own process: few garbage collections, and one thread per fit.
 
-    Matrices of a law's few parameters are too small to share out: threads would only wait for each other.
+    The matrices of a law's few parameters are too small for several threads.
     """
     import atexit
     import gc
@@ -161,7 +164,7 @@ def tune_process(command: str) -> None:
 
 
 def hidden_package() -> str | None:
-    """Which file of the user's takes the place of one of our packages, and what to do; None if none does."""
+    """Which of the user's files hides one of our packages, and what to do. None if none does."""
     from importlib.util import find_spec
     from pathlib import Path
 
@@ -170,8 +173,8 @@ def hidden_package() -> str | None:
         found = find_spec(name)
         if found is None or found.origin is None or Path(found.origin).resolve().parent == ours / name:
             continue
-        remedy = "rename it, or run the `parscale` script or `python -m parscale` in another folder"
-        return f"{found.origin} hides the package {name!r} of parscale; {remedy}"
+        remedy = "Rename it, or run the `parscale` script or `python -m parscale` in another folder"
+        return f"{found.origin} hides the package {name!r} of parscale. {remedy}"
     return None
 
 
@@ -196,18 +199,18 @@ def attempt(args: argparse.Namespace) -> tuple[int, str]:
         return 2, str(error)
     except ModuleNotFoundError as error:
         return 2, missing((error.name or "").partition(".")[0])
-    except BrokenPipeError:  # who reads the pipe, `head` say, has enough
+    except BrokenPipeError:  # the reader of the pipe, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1, ""
     except OSError as error:
         what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        return 1, f"{what}; what was finished is safe"
+        return 1, f"{what}. What was finished is safe"
     except KeyboardInterrupt:
-        return 1, "stopped; what was finished is safe"
+        return 1, "stopped, what was finished is safe"
 
 
 def check_place(args: argparse.Namespace) -> None:
-    """Refuse, before any work, an --out or --save that lies below a file or where nothing may be written."""
+    """Refuse, before any work, an --out or --save below a file or in a folder that is not writable."""
     from pathlib import Path
 
     for given in (getattr(args, "out", None), getattr(args, "save", None)):
@@ -223,7 +226,7 @@ def check_place(args: argparse.Namespace) -> None:
 
 
 def missing(name: str) -> str:
-    """What to install where the module `name` is not found: the extra that asks for it, or itself."""
+    """What to install if the module `name` is missing: the extra that needs it, or the module itself."""
     from importlib.metadata import requires
 
     asked = [line for line in requires("parscale") or [] if re.match(rf"{re.escape(name)}\b", line)]

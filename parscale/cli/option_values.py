@@ -1,4 +1,4 @@
-"""Values of options as people write them; ValueError names the option and quotes its value."""
+"""Values of options as people write them. Raises ValueError naming the option and quoting its value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T", int, float)
 
 
 def items(text: str | None, between: str = ",") -> list[str] | None:
-    """["a", "b"] from "a,b"; `between` is a pattern of what parts them."""
+    """["a", "b"] from "a,b". `between` is the pattern of separators."""
     return [part.strip() for part in re.split(between, text) if part.strip()] if text else None
 
 
@@ -40,7 +40,7 @@ def axis_values(text: str | None, flag: str) -> dict[str, list[str]]:
 
 
 def points_given(known: Mapping[str, str | None], others: str | None) -> dict[str, list[str]]:
-    """The values of every axis that --N, --P, --D (known) and --at give, as they are written; ValueError for one twice."""
+    """The values of every axis that --N, --P, --D (known) and --at give, as written. Raises ValueError for one twice."""
     found = {axis: texts for axis, text in known.items() if (texts := items(text))}
     at = axis_values(others, "--at")
     if twice := [axis for axis in at if axis in found]:
@@ -59,7 +59,7 @@ def whole_numbers(text: str | None, flag: str) -> list[int] | None:
 def number(
     text: str | None, flag: str, read: Callable[[str], T], fits: Callable[[T], bool], wanted: str
 ) -> T | None:
-    """The number that was given, None if none was; `wanted` says what is allowed."""
+    """The number that was given, None if none was. `wanted` says what is allowed."""
     if text is None:
         return None
     try:

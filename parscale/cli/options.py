@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def option(default: Any, help: str, *flags: str, **how: Any) -> Any:
-    """A field that is an option. Its flag is --NAME unless `flags` are given; `how` goes to argparse."""
+    """A field that is an option. Its flag is --NAME unless `flags` are given. `how` goes to argparse."""
     return field(default=default, metadata={"flags": flags, "help": help, **how})
 
 
@@ -25,7 +25,7 @@ def required(help: str, **how: Any) -> Any:
 
 
 def argument(help: str, **how: Any) -> Any:
-    """A field that is a positional argument; one with `nargs` may be left out."""
+    """A field that is a positional argument. One with `nargs` may be left out."""
     default = {"?": None, "*": ()}.get(how.get("nargs", ""), MISSING)
     return field(default=default, metadata={"flags": None, "help": help, **how})
 

@@ -1,7 +1,7 @@
 """The one writer of what a command prints: tables as text, Markdown, LaTeX or JSON, and lines of text.
 
-A table is shown whole at any width. Numbers are never broken: where the terminal is too narrow, the columns are
-split over several tables, each of which begins with the key columns. A pipe gets one plain table, however wide.
+A table is shown whole at any width. Numbers are never broken. If the terminal is too narrow, the columns are
+split over several tables that each begin with the key columns. A pipe gets one plain table, however wide.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Partly:
 
 
 def groups_text(text: str, refused: Mapping[str, str]) -> str | Partly:
-    """The text of a command's groups; with the reasons of those that were refused, where there are any."""
+    """The text of a command's groups, with the reasons for those that were refused."""
     return Partly(text, f"{'; '.join(refused.values())}. The other groups are done.") if refused else text
 
 
 def show(frame: pd.DataFrame, title: str = "", caption: str = "", keys: int = 1, form: str = "text") -> None:
-    """Print a table under its title, with its caption below; the first `keys` columns name a row."""
+    """Print a table under its title, with its caption below. The first `keys` columns name a row."""
     from scaling import terminal_text
 
     if form != "text":
@@ -50,7 +50,7 @@ def show(frame: pd.DataFrame, title: str = "", caption: str = "", keys: int = 1,
 
 
 def _cells(name: str, column: pd.Series[Any]) -> list[str]:
-    """A column as text: numbers with as many decimals each, counts as 2.54B, yes or nothing, words as they are."""
+    """A column as text: numbers with equal decimals, counts as 2.54B, booleans as yes or blank, words unchanged."""
     from scaling.terminal_text import column_texts
 
     if column.dtype.kind == "f":
@@ -61,14 +61,14 @@ def _cells(name: str, column: pd.Series[Any]) -> list[str]:
 
 
 def cell(value: Any) -> str:
-    """A value as text: five digits of a float, nothing where a value is missing."""
+    """A value as text: floats with five digits, missing values blank."""
     if value is None or value != value:
         return ""
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _is_right(kind: str, column: Sequence[str]) -> bool:
-    """Whether a column is numbers, as such or already written: it is then set to the right."""
+    """Whether a column holds numbers, formatted or not, and so is aligned to the right."""
     if kind in "fiub":
         return kind != "b"
     first = [text.lstrip("+-x ")[:1] for text in column if text]
@@ -97,7 +97,7 @@ def _show_rich(
     keys: int,
     room: int,
 ) -> None:
-    """A table on a terminal of so many columns, as several where it does not fit."""
+    """A table on a terminal of this width, split into several if it does not fit."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -147,7 +147,7 @@ COLOURS = {"yes": "32", "no": "31", "cannot tell": "33"}  # green, red, yellow
 
 
 def verdict_text(found: Verdict, room: int | None) -> str:
-    """The three answers, a paragraph each; on a terminal each answer in its colour, unless NO_COLOR is set."""
+    """The three answers, a paragraph each. On a terminal each answer has its colour, unless NO_COLOR is set."""
     from os import environ
 
     from scaling import terminal_text

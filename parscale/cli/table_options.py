@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RUNS = "runs table (csv, parquet, json, ...) or sweep folder"
 FORMATS = ("text", "markdown", "latex", "json")
-DEFAULT = "huber"  # that of `scaling`, without loading it: a test holds the two alike
+DEFAULT = "huber"  # that of `scaling`, without loading it: a test keeps the two equal
 OBJECTIVES = "huber, log-least-squares, least-squares, lad, asymmetric"
 
 
@@ -46,7 +46,7 @@ class LevelOptions(JsonOptions):
     level: float = option(0.95, "level of the intervals (default 0.95)", type=float)
 
     def check_level(self) -> None:
-        """Refuse a level that is no share between 0 and 1."""
+        """Refuse a level that is not between 0 and 1."""
         from scaling.uncertainty.interval_methods import check_level
 
         check_level(self.level, "--level ")
@@ -75,19 +75,19 @@ class RowOptions:
 
     groups: str | None = option(
         None,
-        "column of the run a row belongs to (default: noticed from the table); none: rows are independent",
+        "column of the run a row belongs to (default: detected). none: rows are independent",
         metavar="COLUMN",
     )
     weights: str | None = option(None, "column of how often each row counts: whole numbers", metavar="COLUMN")
     se: str | None = option(None, "column of each loss's standard error, nats per token", metavar="COLUMN")
 
     def of_rows(self, runs: pd.DataFrame) -> dict[str, Any]:
-        """What `scaling.fit` takes as groups, weights and se; ValueError for a column that `runs` lack."""
+        """What `scaling.fit` takes as groups, weights and se. Raises ValueError for a column that `runs` lack."""
         given = {"groups": self.groups, "weights": self.weights, "se": self.se}
         for name, column in given.items():
             if column is not None and column not in runs and (name, column) != ("groups", "none"):
                 raise ValueError(
-                    f"--{name} {column}: no such column; the table has {', '.join(runs.columns)}"
+                    f"--{name} {column}: no such column. The table has {', '.join(runs.columns)}"
                 )
         independent = self.groups == "none" and "none" not in runs
         return {**given, "groups": False} if independent else given
@@ -107,7 +107,7 @@ class SweepFitOptions(ColumnOptions):
         return named(self.objective) if self.objective else None
 
     def words(self, *first: str) -> str:
-        """The call as it was written, for the note of what made a file."""
+        """The command line as typed, for the note of what made a file."""
         named_as = ["--objective", self.objective] if self.objective else []
         return " ".join([*first, *named_as, *self.asked.words])
 
@@ -117,7 +117,7 @@ class RunsOptions(ColumnOptions):
     """Options of commands that read a runs table and fit it."""
 
     runs: str = argument(RUNS, metavar="RUNS")
-    by: str | None = option(None, "treat each value of a column apart, e.g. corpus", metavar="COLUMN")
+    by: str | None = option(None, "treat each value of a column separately, e.g. corpus", metavar="COLUMN")
     objective: str = option(DEFAULT, f"{OBJECTIVES} (default {DEFAULT})")
     delta: float = option(1e-3, "Huber's delta on log loss (default 1e-3)", type=float)
 
@@ -131,7 +131,7 @@ class RunsOptions(ColumnOptions):
         return LogHuber(self.delta) if self.objective == "huber" else named(self.objective)
 
     def read(self, laws: Sequence[Any] = ()) -> pd.DataFrame:
-        """The runs, columns mapped and rows narrowed; the axes of the laws must be there, N where there are none."""
+        """The runs, columns mapped and rows narrowed. They must have the axes of the laws, by default N."""
         from scaling.laws import axes_of_laws
 
         return self.asked.read(self.runs, axes_of_laws(laws) if laws else None)

@@ -40,13 +40,13 @@ from scaling.uncertainty.prediction import default_method
 
 ISOFLOP, ENVELOPE, PARAMETRIC = "isoFLOP minima", "envelope", "parametric fit"
 QUANTITIES = ("N", "D", "a", "b", "loss")
-FEW = 4  # budgets up to which an interval rests on hardly any degrees of freedom
+FEW = 4  # budgets up to which an interval has very few degrees of freedom
 DRAWS = 400  # of the fitted law, for the figure's band
 SPREAD = 1.05  # runs of one budget whose C differs by more are a window of compute
-APART = 1.25  # estimates of N further apart than this are said to differ
-OFF = 0.05  # C this far from 6 N P D is said to be counted in another way
+APART = 1.25  # estimates of N further apart than this are reported to differ
+OFF = 0.05  # C this far from 6 N P D is reported as counted in another way
 AXES = ("N", "P", "D", "C")  # of the runs
-UNTOLD = (Status.TOO_FEW, Status.FLAT)  # fits of which no optimum is told
+UNTOLD = (Status.TOO_FEW, Status.FLAT)  # fits that give no optimum
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Runs:
     loss: Array
     P: float
     ratio: float  # C / (6 N P D), the median
-    taken: str  # units that reading the table put right, in words
+    taken: str  # units that reading the table corrected, in words
 
     @classmethod
     def of(cls, runs: Any, units: Mapping[str, str] | None = None) -> Runs:
-        """From a table with N, D, loss and C (6 N P D where missing); ValueError for runs of several P."""
+        """From a table with N, D, loss and C (6 N P D if missing). Raises ValueError for runs of several P."""
         frame = as_runs(runs, "runs", AXES, assume=True)
         names = ("N", "D", "C") if "C" in frame and frame["C"].notna().all() else ("N", "D")
         data, _ = arrays(frame, names)
@@ -85,17 +85,17 @@ class Runs:
 
     @property
     def doubt(self) -> str:
-        """Which units cannot be those meant; empty where all can."""
+        """Which units are implausible. Empty if none is."""
         return unit_doubt(self.N, self.D, self.P, self.C)
 
 
 @dataclass(frozen=True, repr=False)
 class Optimum(ResultTable):
-    """N and D of least loss for a budget, three ways: `table`, `verdict`, and what they rest on."""
+    """N and D of least loss for a budget, three ways: `table`, `verdict`, and their sources."""
 
     table: (
         pd.DataFrame
-    )  # a row an estimate: N, D, a, b and loss with _lower and _upper, beyond, outside, note
+    )  # a row per estimate: N, D, a, b and loss with _lower and _upper, beyond, outside, note
     verdict: str
     flops: float
     level: float
@@ -114,7 +114,7 @@ class Optimum(ResultTable):
         return plots.plot_optimum(self)
 
     def paths(self) -> dict[str, Callable[[float], tuple[float, float, float]]]:
-        """Of each estimate that can be told: N* as a function of the budget, with its interval."""
+        """For each estimate that exists: N* as a function of the budget, with its interval."""
         found: dict[str, Callable[[float], tuple[float, float, float]]] = {}
         told = self.table["N"].notna()
         minima = None if self.isoflop is None else self.isoflop.law()
@@ -173,12 +173,12 @@ def optimum(
 ) -> Optimum:
     """N* and D* for a budget by isoFLOP minima, by the envelope of runs and by a fit of L(N, D).
 
-    table: runs of one P with N, D, loss and C (6 N P D where missing). flops: the training budget, 1e22 or
+    table: runs of one P with N, D, loss and C (6 N P D if missing). flops: the training budget, 1e22 or
     "1e22", every stream counted. level: of the intervals. law: of N and D, for the third estimate. units: of the
-    table's columns (not of flops), as {"C": "PF-days", "D": "billions"}; {"C": "own"} takes a C as it is.
-    The exponents are of N* = G C^a and D* = H C^b. The loss is the forecast at each estimate's N* and D*, for
+    table's columns (not of flops), as {"C": "PF-days", "D": "billions"}. {"C": "own"} takes C as it is.
+    The exponents are those of N* = G C^a and D* = H C^b. The loss is the forecast at each estimate's N* and D*, for
     one more run. An estimate that the runs do not allow is nan, and its note says why.
-    Raises ValueError for units that cannot be, for several P, and for a budget or level that is none.
+    Raises ValueError for implausible units, for several P, and for an invalid budget or level.
     """
     check_level(level)
     budget = parse_size(flops)
@@ -310,7 +310,7 @@ def _verdict(found: pd.DataFrame, runs: Runs, curves: IsoFlop | None, budget: fl
         if low > high and factor > APART:
             lines.append("Trust none of them alone: they rest on different parts of the runs.")
     elif not len(told):
-        lines.append("No estimate can be told from these runs.")
+        lines.append("These runs give no estimate.")
     if len(told):
         far = told.iloc[int(told["beyond"].to_numpy().argmax())]
         C = float(budget / runs.C.max())

@@ -1,8 +1,8 @@
-"""The lower envelope of training runs: which size has the lowest loss at each compute, without a law.
+"""The lower envelope of training runs: the size with the lowest loss at each compute, without a law.
 
-Approach 1 of Hoffmann et al. 2022 (arXiv 2203.15556, section 3.1). Where each size was trained for several
-lengths, the compute at which the next size takes over says where the optimum passes between both. Otherwise
-the envelope is of runs that no cheaper run beats.
+Approach 1 of Hoffmann et al. 2022 (arXiv 2203.15556, section 3.1). If each size was trained for several
+lengths, the optimum passes between two sizes at the compute where the next one takes over. Otherwise the
+envelope consists of the runs that no cheaper run beats.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from scipy.interpolate import PchipInterpolator
 from scaling.allocation.power_law import PowerLaw
 from scaling.laws.base import Array
 
-POINTS = 3  # compared at the least between two sizes that pass each other
+POINTS = 3  # fewest comparisons between two sizes that pass each other
 STEP = 1.25  # sizes nearer than this pass each other at a compute that noise decides
 PEERS = 1.3  # runs whose compute differs by no more are compared
 ALIKE = 1e-3  # of compute: runs that differ by less cost the same
-BESIDE = 2.0  # times smaller and larger than a run on the envelope there must be others
+BESIDE = 2.0  # a run on the envelope needs others this many times smaller and larger
 SAME = 1.01  # sizes this near are one
 SIGNIFICANT = 2.0  # standard errors that the slope of the gap between two sizes is away from 0
-TOLD = 3.0  # of the slope of compute against size: where sizes pass each other is no power law below it
+TOLD = 3.0  # slope of compute against size, below which the passings follow no power law
 TIED = 0.999  # correlation of log N and log D from which runs are a ladder
 TRAJECTORY = 4  # lengths that a size was trained for
 
@@ -32,11 +32,11 @@ TRAJECTORY = 4  # lengths that a size was trained for
 class Frontier:
     """Points (C, N) of the envelope, a power law through them, or why there is none."""
 
-    points: pd.DataFrame  # columns C, N, D; ascending in C
+    points: pd.DataFrame  # columns C, N, D, ascending in C
     how: str
     log_N: PowerLaw | None
     log_D: PowerLaw | None
-    why: str  # there is no law; empty where there is
+    why: str  # there is no law. Empty if there is
 
 
 def frontier(N: Array, D: Array, C: Array, loss: Array) -> Frontier:
@@ -56,7 +56,7 @@ def frontier(N: Array, D: Array, C: Array, loss: Array) -> Frontier:
     words = f"{len(best)} sizes with a run that no cheaper run beats"
     if len(best) <= POINTS:
         return Frontier(
-            best, words, None, None, f"only {words}, of those that have smaller and larger ones beside them"
+            best, words, None, None, f"only {words} and smaller and larger ones near it in compute"
         )
     own = np.diag(best["step"].to_numpy() ** 2) / 12  # the optimum is within half a step of sizes
     log_C, *logs = (np.log(best[name].to_numpy()) for name in ("C", "N", "D"))
@@ -65,7 +65,7 @@ def frontier(N: Array, D: Array, C: Array, loss: Array) -> Frontier:
 
 
 def _passings(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
-    """Where each size is passed by the next, from all computes that both were run at.
+    """Where the next size passes each size, from every compute at which both were run.
 
     The gap of their log losses is taken as linear in log C, each curve interpolated at the points of the
     other. The optimum there is between both sizes, at their geometric mean.
@@ -106,9 +106,9 @@ def _crossing(x: Array, y: Array, other_x: Array, other_y: Array) -> float | Non
 
 
 def _unbeaten(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
-    """Runs that no cheaper run beats, ascending in C, those of one size as one at their mean compute.
+    """Runs that no cheaper run beats, ascending in C. Those of one size count as one at their mean compute.
 
-    Only runs that have smaller and larger ones within PEERS in compute: elsewhere a better size was not tried.
+    Only runs with smaller and larger ones within PEERS in compute: elsewhere a better size was not tried.
     The column `step` is how far apart in log N the sizes there are.
     """
     by_C = np.argsort(C, kind="stable")
@@ -128,7 +128,7 @@ def _unbeaten(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
 
 
 def _step(peers: Array, size: float) -> float:
-    """How far apart in log N the sizes about one of them are; nan where they do not reach BESIDE to both sides."""
+    """The spacing in log N of the sizes about one of them. nan if they do not reach BESIDE on both sides."""
     below, above = peers[peers * SAME < size], peers[peers > SAME * size]
     if not (peers.min() * BESIDE < size and peers.max() > BESIDE * size):
         return float("nan")

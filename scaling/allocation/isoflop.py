@@ -19,10 +19,10 @@ from scaling.allocation.power_law import PowerLaw
 from scaling.data.levels import axis_levels
 from scaling.laws.base import Array
 
-LEAST = 4  # sizes that a budget needs for a parabola with something to spare
-REACH = 12.0  # sizes so many times from the minimum are left out where enough are nearer: no curve is a parabola there
-WIDE = 1.5  # largest C over the smallest, beyond which runs are not of one budget
-SAME = 1.001  # within which they are exactly of one
+LEAST = 4  # sizes that a budget needs for a parabola with a degree of freedom left
+REACH = 12.0  # sizes beyond this factor from the minimum are left out if enough are nearer: the curve is no parabola there
+WIDE = 1.5  # largest C over the smallest within one budget
+SAME = 1.001  # the same for runs of exactly one budget
 # y = y_min + b (u^2 + skew u^3 + flatness u^4), u = log N - log N*: of Chinchilla's law (beta - alpha) / 3 and
 # (alpha^2 - alpha beta + beta^2) / 12
 SHAPE = np.array([0.0, 0.01])
@@ -30,10 +30,10 @@ SHAPE_WIDTH = np.array([0.1, 0.01])  # standard deviations over the exponents of
 SHAPE_ENDS = np.array([[-0.4, -0.02], [0.4, 0.08]])
 ROUNDS = 12
 DOUBT = 0.05
-LEAST_TESTED = 3  # budgets: at so few the test sees too little, and any excess counts
+LEAST_TESTED = 3  # budgets: with so few the test lacks power, and any excess counts
 DOUBT_OF_FEW = 0.32
 EXACT = 1e-9  # of the loss: noise below it is rounding
-FLAT = "no minimum can be told: the curve is flat within the noise"
+FLAT = "its minimum is undetermined: the curve is flat within the noise"
 OUTSIDE = "its minimum lies outside the sizes that were run"
 
 
@@ -43,8 +43,8 @@ class IsoFlop:
 
     budgets: (
         pd.DataFrame
-    )  # one row a budget: C, runs, N, standard_error (of log N), lower, upper, D, loss, used, note
-    group: Array  # budget of each run, (n,); -1 for a run of none
+    )  # one row per budget: C, runs, N, standard_error (of log N), lower, upper, D, loss, used, note
+    group: Array  # budget of each run, (n,). -1 for a run without one
     curve: pd.DataFrame  # to draw a budget's curve: centre (log N), scale, lowest, bend
     skew: float
     flatness: float
@@ -56,11 +56,11 @@ class IsoFlop:
 
     @property
     def used(self) -> pd.DataFrame:
-        """The budgets whose minimum is told and lies within their sizes."""
+        """The budgets whose minimum is determined and lies within their sizes."""
         return self.budgets[self.budgets["used"]]
 
     def law(self, axis: str = "N") -> PowerLaw | None:
-        """The power law through the minima, of N or D; None for fewer than three."""
+        """The power law through the minima, of N or D. None for fewer than three."""
         used = self.used
         if len(used) < 3:
             return None
@@ -69,10 +69,10 @@ class IsoFlop:
         return PowerLaw.through(log_C, log_y, errors, self.dof)
 
     def scatter(self, C: float, level: float) -> tuple[float, float]:
-        """Half intervals of log N* at a budget and of a that budgets leave which miss the law beyond their errors.
+        """Half-widths of log N* at a budget and of a, from budgets that miss the law by more than their errors.
 
-        0 where an F test finds no such scatter: at 5%, of three budgets at 32%, which is any excess. A law fitted
-        to all rows takes them for independent and lacks it.
+        0 if an F test finds no such scatter: at 5%, or at 32% (any excess) for three budgets. A law fitted to all
+        rows assumes independent rows and lacks this term.
         """
         law = self.law()
         if law is None:
@@ -96,15 +96,15 @@ class IsoFlop:
 def isoflop(
     N: Array, D: Array, C: Array, loss: Array, level: float = 0.95, shape: bool = True
 ) -> IsoFlop | None:
-    """The isoFLOP curves of runs (n,) each; None where no budget has LEAST sizes, or no row is to spare.
+    """The isoFLOP curves of runs (n,) each. None if no budget has LEAST sizes, or no degree of freedom is left.
 
     A budget is a level of C (`scaling.data.levels`) no wider than WIDE. shape: whether curves share a skew and a
-    flatness; without, they are parabolas. Intervals of the minima are Fieller's (1954) at `level`, with a t
-    threshold; the noise is relative to the loss and the same at every budget.
+    flatness. Without them they are parabolas. Intervals of the minima are Fieller's (1954) at `level`, with a t
+    threshold. The noise is relative to the loss and the same at every budget.
     """
     group = _budgets(N, C)
     keep = group >= 0
-    if keep.sum() < 3 * (group.max() + 1) + 3:  # with no row to spare nothing is known of the noise
+    if keep.sum() < 3 * (group.max() + 1) + 3:  # without a degree of freedom left the noise is unknown
         return None
     found = _Curves.of(np.log(N[keep]), np.log(C[keep]), loss[keep], group[keep], shape)
     near = keep & (np.abs(np.log(N) - found.centre[group]) < np.log(REACH))
@@ -116,14 +116,14 @@ def isoflop(
 
 
 def lengthened(estimate: float, lower: float, upper: float, half: float) -> tuple[float, float]:
-    """An interval with an independent error of half length `half` in it besides."""
+    """An interval widened by an independent error of half-width `half`."""
     return estimate - float(np.hypot(estimate - lower, half)), estimate + float(
         np.hypot(upper - estimate, half)
     )
 
 
 def _budgets(N: Array, C: Array) -> Any:
-    """Which budget each run is of, ascending in C, (n,); -1 for none."""
+    """The budget of each run, ascending in C, (n,). -1 for none."""
     level, out, count = axis_levels(C), np.full(C.size, -1), 0
     for one in range(int(level.max()) + 1):
         here = level == one
@@ -174,7 +174,7 @@ class _Curves:
         skew, flat = self.shape
         more = np.concatenate(
             [more, more * v], axis=1
-        )  # what compute off the budget's mean does, changing with N
+        )  # the effect of compute off the budget's mean, which changes with N
         columns = [one, one * v, one * (v**2 * (1 + skew * v + flat * v * v)), more]
         prior = np.zeros((0, 3 * B + more.shape[1]))
         known = np.zeros(0)
@@ -189,7 +189,7 @@ class _Curves:
         theta, inverse = _least_squares(X, np.concatenate([y, known]))
         left = y - X[: y.size] @ theta
         dof = y.size - X.shape[1]
-        if shape:  # what the prior tells costs no degree of freedom
+        if shape:  # what the prior determines costs no degree of freedom
             dof += float(np.minimum(self.noise**2 * np.diag(inverse)[-2:] / SHAPE_WIDTH**2, 1.0).sum())
         noise = max(float(np.sqrt(left @ left / dof)), EXACT)
         found = np.clip(theta[-2:], *SHAPE_ENDS) if shape else self.shape
@@ -197,7 +197,7 @@ class _Curves:
         return _Curves(self.centre, self.scale, *parts, noise, dof), theta[B : 2 * B]
 
     def ends(self, place: int, level: float) -> tuple[float, float]:
-        """Fieller's interval of a minimum, from its centre; infinite where the bend may be none.
+        """Fieller's interval of a minimum, from its centre. Infinite if the bend may be 0.
 
         The minimum may lie d away where the slope there, slope + 2 bend d, is no further from 0 than t errors.
         """
@@ -243,7 +243,7 @@ def _minimum(
 ) -> tuple[dict[str, Any], float]:
     """The row of budget g with runs (n,), and d log D / d log N within it."""
     B, m, x, middle = found.centre.size, found.centre[g], np.log(N), float(np.log(C).mean())
-    more, height = np.polyfit(x - x.mean(), np.log(C / N / D), 1)  # C / (N D): 6 P, or so
+    more, height = np.polyfit(x - x.mean(), np.log(C / N / D), 1)  # C / (N D): about 6 P
     low, high = found.ends(g, level)
     note = FLAT if not np.isfinite(low) else "" if x.min() < m < x.max() else OUTSIDE
     told, error = np.array([np.nan, -np.inf, np.inf]), np.nan

@@ -12,7 +12,7 @@ SPAN = np.log(1e4)  # of log N that is searched on each side of the middle
 HALVINGS = 14  # of the span: to a thousandth of log N, from where NEWTON steps are exact
 NEWTON = 4
 STEP = 0.02  # in log N, over which the slope of the loss is taken
-NEAR = 1e-3  # of log N: an end so near to the end of the search is open
+NEAR = 1e-3  # of log N: an end this close to the end of the search is open
 APART = 0.05  # in log C, on each side: where the exponent is taken
 
 
@@ -20,7 +20,7 @@ APART = 0.05  # in log C, on each side: where the exponent is taken
 class OptimalSize:
     """log N of least loss with 6 N P D = flops, for a batch of laws.
 
-    The slope of the loss along the budget is halved to its zero. Laws here fall and then rise along it.
+    The zero of the loss's slope along the budget is found by bisection. Laws here fall and then rise along it.
     """
 
     flops: float
@@ -28,7 +28,7 @@ class OptimalSize:
     middle: float  # N about which is searched
 
     def of(self, law: Law) -> Array:
-        """The log N of each law (B,), (B, 1); the end of the search where the loss has no minimum within."""
+        """The log N of each law (B,), (B, 1). The end of the search if the loss has no minimum inside."""
         return self._at(law, 0.0)
 
     def with_exponent(self, law: Law) -> Array:
@@ -66,7 +66,7 @@ class OptimalSize:
         return bool(abs(log_N - np.log(self.middle)) < SPAN - NEAR)
 
     def ends(self, lower: float, upper: float) -> tuple[float, float]:
-        """Ends of an interval of log N as sizes; open, 0 or infinity, where only the search ends."""
+        """Ends of an interval of log N as sizes. 0 or infinity if only the search ends there."""
         middle = np.log(self.middle)
         low = 0.0 if lower <= middle - SPAN + NEAR else float(np.exp(lower))
         return low, float("inf") if upper >= middle + SPAN - NEAR else float(np.exp(upper))

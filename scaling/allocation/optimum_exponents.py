@@ -29,11 +29,11 @@ def optimum_estimates(runs: Any, units: Mapping[str, str] | None = None) -> pd.D
 
     (Hoffmann et al. 2022, section 3.)
 
-    runs: N, D, loss and C (6 N P D where missing). One row a method: exponent a, its standard error and 95%
+    runs: N, D, loss and C (6 N P D if missing). One row per method: exponent a, its standard error and 95%
     interval, the factor G, budgets used (of the envelope its points, of the parametric fit every C), and a note
-    on what may part it from the others. Degree 3 is a skew that all budgets share; degree 2 has what that moves
-    it by in its interval. units: of the columns, as `scaling.optimum` takes them; units that reading put
-    right, and such as cannot be, are named in every note. Raises ValueError for runs of more
+    on why it may differ from the others. Degree 3 is a skew that all budgets share. Degree 2 has the shift by
+    that skew in its interval. units: of the columns, as `scaling.optimum` takes them. Every note names units
+    that reading corrected and implausible ones. Raises ValueError for runs of more
     than one P, whose optima differ. `scaling.optimum` says what follows for a budget.
     """
     given = Runs.of(runs, units)
@@ -89,7 +89,7 @@ def _exponent(law: Law) -> Array:
 
 
 def _parametric(law: ChinchillaLaw, streams: float) -> tuple[float, float]:
-    """Exponent and factor of N_opt = G C^a in closed form; nan where a term has vanished."""
+    """Exponent and factor of N_opt = G C^a in closed form. nan if a term has vanished."""
     if min(law.A * law.alpha, law.B * law.beta) <= 0:
         return float("nan"), float("nan")
     a = law.beta / (law.alpha + law.beta)

@@ -9,7 +9,7 @@ from scipy import special
 
 from scaling.laws.base import Array
 
-FEW = 5  # points from which their scatter is weighed against their errors: fewer say too little of it
+FEW = 5  # points from which scatter and errors are combined: fewer determine the scatter too poorly
 LARGEST = 60.0  # of log N: where an end is open
 
 
@@ -17,9 +17,9 @@ LARGEST = 60.0  # of log N: where an end is open
 class PowerLaw:
     """log y = log G + a (log C - middle), with the covariance of (log G, a) that two sources leave.
 
-    `known` comes from the points' own errors, which have `dof` degrees of freedom, `scatter` from what the
-    points miss the line by besides, with points - 2. Thresholds are Student's t; the two variances are
-    weighed by Satterthwaite's formula (1946).
+    `known` comes from the points' own errors, with `dof` degrees of freedom. `scatter` comes from their further
+    residuals, with points - 2. Thresholds are Student's t. The two variances are combined by Satterthwaite's
+    formula (1946).
     """
 
     log_G: float
@@ -34,7 +34,7 @@ class PowerLaw:
     def through(
         cls, log_C: Array, log_y: Array, errors: Array | None = None, dof: float = np.inf
     ) -> PowerLaw:
-        """The law through points (n,), whose errors have the covariance `errors` (n, n); none are known if None.
+        """The law through points (n,), whose errors have the covariance `errors` (n, n), None if unknown.
 
         The scatter about the law that the errors do not explain is their variance by Paule and Mandel (1982).
         Below FEW points the residuals alone set the width where they are larger, with n - 2 degrees of
@@ -69,7 +69,7 @@ class PowerLaw:
         return float(special.fdtrc(n - 2, dof, left @ np.linalg.solve(errors, left) / (n - 2)))
 
     def with_level_error(self, variance: float) -> PowerLaw:
-        """The law with an error of log G besides, which all points share."""
+        """The law with a further error of log G that all points share."""
         return replace(self, known=self.known + np.diag([variance, 0.0]))
 
     def inverse(self) -> PowerLaw:
@@ -119,7 +119,7 @@ class PowerLaw:
 
 
 def generalised_fit(X: Array, y: Array, errors: Array) -> tuple[Array, Array, Array]:
-    """Generalised least squares of y (n,) on X (n, p): θ, its covariance where that of the errors is right, residuals."""
+    """Generalised least squares of y (n,) on X (n, p): θ, its covariance given that of the errors, residuals."""
     weighted = np.linalg.solve(errors, X)
     inverse = np.linalg.inv(X.T @ weighted)
     theta = inverse @ (weighted.T @ y)
@@ -127,7 +127,7 @@ def generalised_fit(X: Array, y: Array, errors: Array) -> tuple[Array, Array, Ar
 
 
 def spare_variance(X: Array, y: Array, errors: Array) -> float:
-    """The variance beside the errors at which the weighted residuals are what n - p of them should be."""
+    """The variance to add to the errors for the weighted squared residuals to sum to n - p."""
     n = y.size
     dof = int(n - X.shape[1])
 

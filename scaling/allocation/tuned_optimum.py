@@ -1,10 +1,10 @@
-"""The best learning rate and batch size, and how they grow: a surface a cell, then a law through their minima.
+"""The best learning rate and batch size, and how they grow: a surface per cell, then a law through their minima.
 
 A cell is the runs of one model size and number of tokens. Near its best run the loss is taken as quadratic in the
 logarithms of the settings that were tuned. The surface's minimum has a standard error by the delta method. Each
-setting's minima then follow log setting* = log G + sum_j b_j log x_j, by generalised least squares with what the
-minima miss it by beyond their errors as scatter (Paule and Mandel 1982). The loss is no exact quadratic: what the
-law moves by when only the nearer half of the range is taken counts as an error too.
+setting's minima then follow log setting* = log G + sum_j b_j log x_j, by generalised least squares. Residuals
+beyond the errors of the minima count as scatter (Paule and Mandel 1982). The loss is not exactly quadratic: the
+law's shift when only the nearer half of the range is fitted counts as an error too.
 
 Legend: n runs of a cell, m settings, q axes, K cells. Source of the form: Li et al. 2025 (Step Law), arXiv
 2503.04715, section 3.
@@ -28,9 +28,9 @@ from scaling.laws.base import Array
 from scaling.result_table import ResultTable
 from scaling.uncertainty.interval_methods import check_level
 
-NEAR = 0.01  # of the lowest loss: runs within it are taken as on the quadratic
+NEAR = 0.01  # share of the lowest loss: the quadratic is fitted to runs within it
 ROUNDS = 4  # in which the cells' skew is found
-SKEWED = 1.5  # at most: beyond it a surface is no quadratic with a skew
+SKEWED = 1.5  # largest skew: beyond it a surface is not a skewed quadratic
 SPARE = 3  # runs beyond the coefficients of a surface that it needs
 FLAT = "the surface has no minimum: it is flat or falls to one side"
 OUTSIDE = "its minimum lies outside the settings that were run"
@@ -39,10 +39,12 @@ FEW = "too few runs near the best: give more, or a wider near="
 
 @dataclass(frozen=True, repr=False)
 class TunedOptimum(ResultTable):
-    """Minima of the cells and the laws through them: `table` (a row a setting and parameter), `cells`, `verdict`."""
+    """Minima of the cells and the laws through them: `table` (a row per setting and parameter), `cells`, `verdict`."""
 
-    table: pd.DataFrame  # index setting, parameter ("G" or an axis); estimate, standard_error, lower, upper
-    cells: pd.DataFrame  # a row a cell: axes, runs, of each setting the minimum, _error (of its log), _doubled; loss, used, note
+    table: pd.DataFrame  # index setting, parameter ("G" or an axis). estimate, standard_error, lower, upper
+    cells: (
+        pd.DataFrame
+    )  # a row per cell: axes, runs, each setting's minimum, _error (of its log), _doubled, loss, used, note
     verdict: str
     settings: tuple[str, ...]
     axes: tuple[str, ...]
@@ -52,7 +54,7 @@ class TunedOptimum(ResultTable):
     def at(self, **point: Any) -> pd.DataFrame:
         """The best settings at `point`, N="1B", D=1e11: estimate, and the interval of the law there.
 
-        ValueError for an axis that is missing or no positive number, and where too few cells make no law.
+        Raises ValueError for an axis that is missing or not positive, and if there are too few cells for a law.
         """
         if not self._laws:
             raise ValueError(self.verdict)
@@ -89,7 +91,7 @@ class _Law:
         return replace(self, covariance=self.covariance + np.outer(moved, moved))
 
     def rows(self, axes: Sequence[str], level: float) -> dict[str, tuple[float, ...]]:
-        """Estimate, standard error and interval of G, setting* at x = 1, and of each exponent; G's error is its log's."""
+        """Estimate, standard error and interval of G, setting* at x = 1, and of each exponent. G's error is its log's."""
         t = special.stdtrit(self.dof, 0.5 + level / 2)
         G, error = self.at(np.zeros(len(axes)), level), np.concatenate([[1.0], -self.middle])
         found: dict[str, tuple[float, ...]] = {
@@ -112,13 +114,13 @@ def tuned_optimum(
 ) -> TunedOptimum:
     """The settings of least loss in each cell, and their power laws over the cells' axes.
 
-    runs: columns `of`, the settings that were tuned (lr, batch_size; one to three of them), `over`, the axes that
-    make a cell (N, D), and loss in nats per token. near: a cell's runs within this share of its lowest loss are
-    taken as on the quadratic; it needs 9 of two settings. level: of the intervals.
-    `table` has the laws, G and an exponent an axis; `cells` the minima, with what twice a setting costs in nats per
-    token (`_doubled`); `.at(N=..., D=...)` the settings elsewhere. Losses on the edge of a grid, and cells whose
-    surface has no minimum, are left out and named in `cells.note`. Not for settings tuned one at a time: a surface
-    needs rows off the axes. Raises ValueError for a column that lacks or holds no positive numbers.
+    runs: columns `of`, the one to three settings that were tuned (lr, batch_size), `over`, the axes that make a
+    cell (N, D), and loss in nats per token. near: the quadratic is fitted to a cell's runs within this share of its
+    lowest loss. Two settings need 9 such runs. level: of the intervals.
+    `table` has the laws, G and an exponent per axis. `cells` has the minima and what doubling a setting costs in
+    nats per token (`_doubled`). `.at(N=..., D=...)` gives the settings elsewhere. Runs on the edge of a grid, and cells
+    whose surface has no minimum, are left out and named in `cells.note`. Not for settings tuned one at a time: a surface
+    needs rows off the axes. Raises ValueError for a column that is missing or not positive.
     """
     check_level(level)
     frame = as_runs(runs, "runs")
@@ -142,7 +144,7 @@ def tuned_optimum(
 class _Surface:
     """A cell's runs near its best one, and what is fitted to them: loss = c + g.z + z'Hz/2 + sum_i s_i H_ii u_i^3 / 6.
 
-    u is z less the minimum. The skews s are shared by all cells: one cell's runs hardly tell them.
+    u is z less the minimum. All cells share the skews s: one cell's runs hardly determine them.
     """
 
     row: dict[str, Any]  # the cell's axes and number of runs
@@ -173,7 +175,7 @@ class _Surface:
         return len(self.loss) >= self.least and np.linalg.matrix_rank(self.X) == self.X.shape[1]
 
     def fitted(self, skew: Array, rounds: int = 4) -> tuple[Array, Array, Array] | None:
-        """The quadratic's coefficients, H and the minimum (m,) given the skews; None where there is no minimum."""
+        """The quadratic's coefficients, H and the minimum (m,) given the skews. None if there is no minimum."""
         at, H = np.zeros(len(skew)), np.zeros((len(skew), len(skew)))
         for _ in range(rounds):
             theta: Any = np.linalg.lstsq(self.X, self.loss - self.cubic(at, H) @ skew, rcond=None)[0]
@@ -185,7 +187,7 @@ class _Surface:
         return theta, H, at
 
     def cubic(self, at: Array, H: Array) -> Array:
-        """What a skew of 1 adds to the loss, (n, m); its value and slopes at the minimum are none."""
+        """What a skew of 1 adds to the loss, (n, m). Its value and slopes are 0 at the minimum."""
         return np.asarray(np.diag(H) * (self.z - at) ** 3 / 6)
 
     def described(self, of: tuple[str, ...], skew: Array) -> dict[str, Any]:
@@ -235,7 +237,7 @@ def _matrix(theta: Array, m: int) -> Array:
 
 
 def _shared_skew(surfaces: Sequence[_Surface], m: int) -> Array:
-    """The skews that all cells share, (m,), by least squares over every cell's residuals; 0 where none can be told."""
+    """The skews that all cells share, (m,), by least squares over every cell's residuals. 0 if undetermined."""
     skew = np.zeros(m)
     for _ in range(ROUNDS):
         gram, moment = np.zeros((m, m)), np.zeros(m)
@@ -263,7 +265,7 @@ def _cells(table: pd.DataFrame, of: tuple[str, ...], over: tuple[str, ...], near
 
 
 def _law(cells: pd.DataFrame, name: str, over: tuple[str, ...]) -> _Law | None:
-    """The power law of a setting through the minima of cells; None where they are too few or their axes are tied."""
+    """The power law of a setting through the minima of cells. None if they are too few or their axes collinear."""
     used = cells[cells["used"]]
     K, logs = len(used), np.log(used[list(over)].to_numpy(np.float64))
     if len(over) + 2 > K:

@@ -23,10 +23,11 @@ TAKES = "give a DataFrame, a mapping of columns or a list of records"
 
 
 def as_frame(given: Any, option: str = "table") -> pd.DataFrame:
-    """A DataFrame of what a caller gave; ValueError in one line, beginning with `option`, for what is no table.
+    """What a caller gave as a DataFrame.
 
     Polars frames (lazy ones too), pyarrow tables and `datasets` are converted. The columns of a mapping are
-    taken as they stand, by position, whatever their indices. Levels of an index that have names are columns.
+    aligned by position, and their indices are ignored. Named levels of an index become columns.
+    Raises ValueError of one line that begins with `option` for anything that is not a table.
     """
     if isinstance(given, pd.DataFrame):
         return _tidy(given, option)
@@ -54,7 +55,7 @@ def _refuse_others(given: Any, option: str) -> None:
     """Refuse what is often given in a table's place, with the remedy."""
     parts = given if isinstance(given, (list, tuple)) else [given]
     if any(_is_law(part) for part in parts):
-        raise ValueError(f"{option}={shown(given)}: a law where the table belongs; the law comes first")
+        raise ValueError(f"{option}={shown(given)}: a law where the table belongs. The law comes first")
     if isinstance(given, str) or hasattr(given, "__fspath__"):
         raise ValueError(f"{option}={shown(str(given))}: read it first, with scaling.read_runs")
     if isinstance(given, pd.Series):
@@ -73,12 +74,12 @@ def _column(values: Any) -> Any:
 
 
 def _made(convert: Callable[[], T], option: str) -> T:
-    """What `convert` returns; any error of another library's as a ValueError of one line."""
+    """What `convert` returns. Errors of other libraries become a ValueError of one line."""
     try:
         return convert()
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{option}: the columns make no table ({reason}); {TAKES}") from None
+        raise ValueError(f"{option}: the columns make no table ({reason}): {TAKES}") from None
 
 
 def _by_pandas(given: Any) -> pd.DataFrame | None:
@@ -98,7 +99,7 @@ def _by_arrow(given: Any) -> pd.DataFrame | None:
 
 
 def _tidy(frame: pd.DataFrame, option: str) -> pd.DataFrame:
-    """The frame with named levels of its index as columns; ValueError where a name that matters is there twice."""
+    """The frame with named index levels as columns. Raises ValueError if a name that matters occurs twice."""
     named = [name for name in frame.index.names if name is not None]
     if named:
         new = [(i, name) for i, name in enumerate(frame.index.names) if name in named and name not in frame]
@@ -113,13 +114,13 @@ def _tidy(frame: pd.DataFrame, option: str) -> pd.DataFrame:
 def as_runs(
     given: Any, option: str = "table", axes: Iterable[str] | None = None, *, assume: bool = False
 ) -> pd.DataFrame:
-    """A table of runs as a DataFrame under our names, guesses told in its attrs (`scaling.data.reading`).
+    """A table of runs as a DataFrame under our names. Its attrs record the guesses (`scaling.data.reading`).
 
-    axes: those of the laws that it is for, where that is known: P is looked at if it is among them. assume: P = 1 where
-    no column tells streams, as `read_runs` does; where one may, it is asked for.
+    axes: those of the laws to fit, if known. P is checked only if it is among them. assume: take P = 1 where no
+    column holds the streams, as `read_runs` does. If a column may hold them, ValueError asks for its name.
 
-    Columns such as num_params, tokens and val_loss are found, runs that did not finish marked in `status`, units
-    that headers or other columns tell put right. Raises ValueError as `as_frame` does.
+    Finds columns such as num_params, tokens and val_loss. Marks unfinished runs in `status`. Converts units
+    named by headers or implied by other columns. Raises ValueError as `as_frame` does.
     """
     return recognised(as_frame(given, option), axes=axes, assume=assume)
 
@@ -127,7 +128,7 @@ def as_runs(
 def axis_columns(
     frame: pd.DataFrame, names: tuple[str, ...], rules: Mapping[str, Axis] | None = None
 ) -> dict[str, Array]:
-    """The named columns as float64, each (n,); ValueError names the first bad row, column and value."""
+    """The named columns as float64, each (n,). Raises ValueError naming the first bad row, column and value."""
     lacking = [name for name in names if name not in frame]
     if lacking:
         raise ValueError(f"no column {lacking[0]!r}: the law takes {', '.join(names)}")
@@ -136,7 +137,7 @@ def axis_columns(
 
 
 def runs_frame(given: Any, option: str = "runs") -> pd.DataFrame:
-    """A table of runs with N, P and loss, these as numbers; ValueError names the column, row and value that is not."""
+    """A table of runs with N, P and loss as numbers. Raises ValueError naming the first bad column, row and value."""
     frame = as_runs(given, option)
     lacking = [name for name in ("N", "P", "loss") if name not in frame]
     if lacking:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 SEAL = b"sha256 "  # what a parquet file's own checksum begins with
-PIECE = 1 << 20  # bytes read at a time
+PIECE = 1 << 20  # bytes read at a time, and that a disk is asked to take to hear why it took no more
 
 
 @contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
-    """A name beside `path` to write under; renamed to it at the end, so that no reader sees half a file.
+    """A temporary name in the folder of `path`. It is renamed at the end, so no reader sees half a file.
 
-    Forced to disk before that if `durable`: what is renamed survives a power cut whole. OSError names
-    `path`, not the other name; nothing is left of what could not be written.
+    durable: flush to disk before the rename, so that the file survives a power cut. OSError names `path`,
+    not the temporary name. A failed write leaves no file.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -28,11 +29,39 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
                 os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.filename == str(temporary):
+        if error.errno and error.filename in (None, str(temporary)):  # None: a write or a sync failed
             error.filename = str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_full_disk(folder: Path) -> Iterator[None]:
+    """Where writing into `folder` fails without a word on where, raise the disk's OSError with the folder in it.
+
+    Libraries say of a full disk that a position is unexpected, or give its error without a place.
+    """
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "filename", None) is None:
+            _write_a_piece(folder, error)
+        raise
+
+
+def _write_a_piece(folder: Path, why: Exception) -> None:
+    """OSError that names the folder if it takes no piece more, or is not there."""
+    trial = folder / f".{uuid.uuid4().hex}.tmp"
+    try:
+        with trial.open("wb") as file:
+            file.write(bytes(PIECE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from why
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:
@@ -57,7 +86,7 @@ def seal(path: Path) -> None:
 
 
 def intact(path: Path) -> bool | None:
-    """Whether a sealed parquet file is as it was written; None of one without a seal."""
+    """Whether a sealed parquet file is unchanged since it was written. None without a seal."""
     with path.open("rb") as file:
         begin = _footer(file)
         body = begin - len(SEAL) - hashlib.sha256().digest_size
@@ -69,7 +98,7 @@ def intact(path: Path) -> bool | None:
 
 
 def _footer(file: BinaryIO) -> int:
-    """Where a parquet file's footer begins; its length stands before the last four bytes."""
+    """Where a parquet file's footer begins. The four bytes before the last four hold its length."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - 8))
     return max(0, end - 8 - int.from_bytes(file.read(4), "little"))
@@ -88,9 +117,9 @@ def _digest(file: BinaryIO, body: int, footer: int) -> bytes:
 
 
 def write_between(path: Path, marks: tuple[str, str], body: str, new: str = "") -> None:
-    """Write `body` between two marks of a text file; what stands outside them stays as it is.
+    """Write `body` between two marks of a text file. Text outside the marks does not change.
 
-    Marks that are not there yet are set at the end; `new` is the text of a file that is not there yet.
+    Missing marks are added at the end. new: the text of a file that does not exist yet.
     """
     begin, end = marks
     old = path.read_text(encoding="utf-8") if path.exists() else new

@@ -12,21 +12,21 @@ from scaling.data.levels import approximate_C
 from scaling.laws.base import Array
 
 COUNTS = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
-OWN = "own"  # a C that is counted in another way, and meant so
+OWN = "own"  # a C that is deliberately counted in another way
 UNITS: dict[str, dict[str, float]] = {
     "N": {"parameters": 1.0, **COUNTS},
     "D": {"tokens": 1.0, **COUNTS},
     "C": {"FLOPs": 1.0, **FLOPS, OWN: 1.0},
 }
-LEAST_N, LEAST_D = 1e3, 1e6  # no table has only models, or runs, that are smaller
+LEAST_N, LEAST_D = 1e3, 1e6  # every table has larger models, or runs, than this
 RATIO = (1e-3, 1e6)  # tokens a parameter beyond which N and D are in different units
 OFF = 10.0  # C this many times 6 N P D, or less than its inverse, is in another unit
-NEAR = 3.0  # what C may differ from 6 N P D by once a unit is put right
+NEAR = 3.0  # factor by which C may differ from 6 N P D once its unit is corrected
 FAR = 1e12  # compute so many times beyond the runs is in another unit
 
 
 def scale_of(units: Mapping[str, str] | None, axis: str) -> float:
-    """What one unit of an axis is worth; ValueError names an axis or unit that is not known."""
+    """What one unit of an axis is worth. Raises ValueError naming an unknown axis or unit."""
     for name, unit in (units or {}).items():
         if unit not in UNITS.get(name, {}):
             known = f"{name} may be in {', '.join(UNITS[name])}" if name in UNITS else "name N, D or C"
@@ -35,16 +35,16 @@ def scale_of(units: Mapping[str, str] | None, axis: str) -> float:
 
 
 def compute_in_base_units(table: pd.DataFrame, units: Mapping[str, str] | None) -> pd.DataFrame:
-    """The table with N, D and C in parameters, tokens and FLOPs; its columns must hold numbers."""
+    """The table with N, D and C in parameters, tokens and FLOPs. Its columns must hold numbers."""
     scaled = {axis: scale_of(units, axis) for axis in UNITS}
     changed = {axis: table[axis] * by for axis, by in scaled.items() if by != 1 and axis in table}
     return table.assign(**changed) if changed else table
 
 
 def unit_doubt(N: Array, D: Array, P: Array | float = 1.0, C: Array | None = None) -> str:
-    """Which units of runs, (n,) each, cannot be the ones meant, with the remedy; empty where they can.
+    """Which units of runs, (n,) each, are implausible, with the remedy. Empty if none is.
 
-    Checked are sizes that no run has, tokens a parameter, and C beside 6 N P D.
+    Checks for sizes that no run has, tokens per parameter, and C against 6 N P D.
     """
     guess = {}
     if N.max() < LEAST_N:
@@ -76,7 +76,7 @@ def compute_ratio(N: Array, D: Array, P: Array | float, C: Array) -> float:
 
 
 def budget_doubt(flops: float, C: Array) -> str:
-    """Whether a budget cannot be in the unit of the runs' C (n,); empty where it can."""
+    """Why a budget cannot be in the unit of the runs' C (n,). Empty if it can."""
     if C.min() / FAR <= flops <= FAR * C.max():
         return ""
     if C.min() / FAR <= flops * UNITS["C"]["PF-days"] <= FAR * C.max():
@@ -93,6 +93,6 @@ def _remedy(guess: Mapping[str, str]) -> str:
     example = guess or {"N": "billions", "D": "billions"}
     inside = ", ".join(f'"{axis}": "{unit}"' for axis, unit in example.items())
     if example == {"C": OWN}:
-        return f"Correct the table; if C is meant so, give units={{{inside}}} (--units C={OWN})."
+        return f"Correct the table. If C is meant so, give units={{{inside}}} (--units C={OWN})."
     flag = ",".join(f"{axis}={unit}" for axis, unit in example.items())
     return f"Give units={{{inside}}} (--units {flag}), or correct the table."

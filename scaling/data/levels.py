@@ -1,4 +1,4 @@
-"""Which values along an axis are one level, which runs are of one size, and what a run costs in short."""
+"""Which values along an axis share a level, which runs share a size, and the approximate cost of a run."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pandas as pd
 
 from scaling.laws.base import Array
 
-AXIS_GAP = 1.15  # sizes within 15 % are one level: ParScale's extras move N a little with P
-DENSE = 1.5  # a level whose largest value is more than so many times its smallest is a chain of close values
-SIZES = ("N", "D", "C")  # whose values are not exactly those that were meant
+AXIS_GAP = 1.15  # sizes within 15% are one level: ParScale's extras move N a little with P
+DENSE = 1.5  # a level whose largest value exceeds its smallest by more than this factor is a chain of close values
+SIZES = ("N", "D", "C")  # axes whose values are only approximately those intended
 LONE_GAP = 1.5  # a size without a run of P = 1 is a level of its own if it lies this far above the last
 
 
 def axis_levels(x: Array, P: Array | None = None) -> Any:
-    """Level 0, 1, ... of each value, values within 15 % of the next smaller one being the same level.
+    """Level 0, 1, ... of each value, where values within 15% of the next smaller one share its level.
 
-    Where values lie so densely that they chain into a level DENSE wide or more, it is cut into windows of
-    as many distinct values each, as near as they come to DENSE wide. With the runs' streams P, x is N, and
-    a level begins where a run of P = 1 is larger than the last of them by as much: what streams add to a
-    small model is more than 15 % and no size of its own.
+    Dense values may chain into a level DENSE wide or more. Such a level is cut into windows of equally many
+    distinct values, each close to DENSE wide. With the runs' streams P given, x is N, and only a P = 1 run that is
+    15% larger than the last one starts a level. Streams add more than 15% to a small model, which does not make
+    it another size.
     """
     order = np.argsort(x, kind="stable")
     ascending = x[order]
@@ -54,7 +54,7 @@ def _windows(level: Any, ascending: Array, sizes: Array) -> Any:
 
 
 def approximate_C(N: Array, D: Array, P: Array | float = 1.0) -> Array:
-    """Training FLOPs where a table does not tell them: 6 N P D (Kaplan et al. 2020, every stream counted)."""
+    """Training FLOPs if a table lacks them: 6 N P D (Kaplan et al. 2020, every stream counted)."""
     return np.asarray(6.0 * N * P * D)
 
 
@@ -70,9 +70,9 @@ def levels_along(axis: str, x: Array, axes: Mapping[str, Array]) -> Any:
 
 
 def held_out(level: Any) -> Any:
-    """Which of the rows (n,) are held out in every hold-out: those of the largest third of the levels, rounded up.
+    """Which rows (n,) every hold-out leaves out: those of the largest third of the levels, rounded up.
 
-    level: of each row, 0, 1, ... Three levels are kept where there are four or more, two where there are three.
+    level: of each row, 0, 1, ... With four levels or more at least three are kept, with three levels two.
     """
     count = int(level.max()) + 1
     return level >= max(count - -(-count // 3), min(3, count - 1), 1)
@@ -92,7 +92,7 @@ def level_table(axis: str, axes: Mapping[str, Array]) -> pd.DataFrame:
 def size_levels(runs: Any) -> Any:
     """Level 0, 1, ... of the size of each run of a table, (n,): by its column `size`, else by N and P.
 
-    runs: a DataFrame with N and P. A size is named in every row or in none; its N is its smallest.
+    runs: a DataFrame with N and P. A size is named in every row or in none. The N of a size is its smallest.
     """
     if "size" in runs and runs["size"].notna().all():
         least = runs.groupby("size")["N"].transform("min")

@@ -16,7 +16,7 @@ PACKAGED = Path(__file__).parent / "published"
 CHECKOUT = Path(__file__).parents[2] / "results" / "published"
 PAPER = "Chen et al. 2025, arXiv 2505.10475"
 CITED = "facts of a publication, cited"
-# name: file, what it holds, source, licence; those that hold N and loss can be fitted
+# name: file, contents, source, licence. Tables with N and loss can be fitted.
 TABLES = {
     "losses": (
         "losses.csv",
@@ -106,6 +106,42 @@ TABLES = {
         "nanochat, experiment log of January 2026 (karpathy/nanochat)",
         "MIT",
     ),
+    "loss-curves": (
+        "tables/loss_curves.csv",
+        "run, step, learning rate, loss: 25M and 100M models under nine learning-rate schedules",
+        "Luo et al. 2025, arXiv 2503.12811 (thu-yao-01-luo/MultiPowerLaw)",
+        "MIT",
+    ),
+    "loss-curve-constants": (
+        "tables/loss_curve_constants.csv",
+        "constants of the multi-power law as printed, with the errors on six schedules not fitted",
+        "Luo et al. 2025, arXiv 2503.12811 (README of its repository)",
+        CITED,
+    ),
+    "loss-accuracy": (
+        "tables/loss_and_accuracy.csv",
+        "losses of the 48 runs beside the averages of Tables 2 and 3, per cent",
+        f"{PAPER}, Tables 2 and 3; losses as in `losses`",
+        "CC-BY-4.0",
+    ),
+    "loops-printed": (
+        "tables/loops_printed_losses.csv",
+        "six losses that were printed of looped models",
+        "Schwethelm et al. 2026, arXiv 2604.21106, Tables 5 and 10",
+        CITED,
+    ),
+    "loops-inference": (
+        "tables/loops_at_inference.csv",
+        "bits per byte by recurrences at inference of models trained with others",
+        "looped nanochat, experiment log of February 2026 (kschwethelm/looped_nanochat)",
+        "MIT",
+    ),
+    "loops-isoflop": (
+        "tables/loops_isoflop.csv",
+        "bits per byte by recurrences at equal training FLOPs",
+        "looped nanochat, experiment log of February 2026 (kschwethelm/looped_nanochat)",
+        "MIT",
+    ),
     "chinchilla": ("runs/chinchilla_kyo.csv", "N, D, loss", "kyo-takano/chinchilla", "Apache-2.0"),
     "olmo-ladder": (
         "runs/olmo_ladder_c4.csv",
@@ -148,7 +184,7 @@ def _file(name: str) -> Path | None:
 
 
 def published_file(name: str) -> Path:
-    """The file of a listed table; FileNotFoundError for one that only the repository holds."""
+    """The file of a listed table. Raises FileNotFoundError if only the repository holds it."""
     path = _file(name)
     if path is None:
         raise FileNotFoundError(
@@ -161,7 +197,7 @@ def published(name: str | None = None) -> pd.DataFrame:
     """Published tables: a list of them, or the one called `name`.
 
     The list has the index name and the columns contents, source, licence and here (whether this
-    installation has it; `losses` always is). Tables of runs come as `read_runs` reads them: columns N, P, D and
+    installation has it, which it always does for `losses`). Tables of runs come as `read_runs` reads them: columns N, P, D and
     loss (nats per token), ready for `scaling.fit`. Raises ValueError for a name that is not listed,
     FileNotFoundError for a table that only the repository holds.
     """
@@ -171,7 +207,7 @@ def published(name: str | None = None) -> pd.DataFrame:
         return pd.DataFrame(rows, columns=columns).set_index("name")
     if name not in TABLES:
         raise ValueError(
-            f"published({name!r}): no such table; there are {', '.join([*TABLES][:5])} and others. "
+            f"published({name!r}): no such table. There are {', '.join([*TABLES][:5])} and others. "
             "scaling.published() lists all."
         )
     path = published_file(name)

@@ -27,7 +27,7 @@ APART = "--by {0} takes each apart, --where {0}=... takes one"  # the remedy for
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:
-    """{"N": "params"} from "N=params,loss=val_loss"; a name with a comma in quotes, 'loss="val, loss"'."""
+    """{"N": "params"} from "N=params,loss=val_loss". A name with a comma is quoted, 'loss="val, loss"'."""
     pairs = [_halves(part) for part in _PART.findall(given or "") if part.strip()]
     bad = next((pair[0] for pair in pairs if not (pair[0] and pair[1])), None)
     if bad is not None:
@@ -36,7 +36,7 @@ def mapping(given: str | None, option: str) -> dict[str, str]:
 
 
 _QUOTED = (
-    r"(?:(?<![^=,\s])(?:\"[^\"]*\"|'[^']*'))"  # where a name or a value begins; elsewhere a quote is a letter
+    r"(?:(?<![^=,\s])(?:\"[^\"]*\"|'[^']*'))"  # where a name or value begins. Elsewhere a quote is a letter
 )
 _PART = re.compile(rf"(?:{_QUOTED}|[^,])+")
 _HALVES = re.compile(rf"((?:{_QUOTED}|[^=])*)=(.*)", re.DOTALL)
@@ -61,12 +61,12 @@ class Asked(NamedTuple):
     where: str | None = None
 
     def read(self, source: str | Path, axes: Axes | None = None) -> pd.DataFrame:
-        """The runs of a file or folder, columns mapped and rows narrowed; the axes must be there, N unless told."""
+        """The runs of a file or folder, columns mapped and rows narrowed. It must have the axes, by default N."""
         return runs_of(source, self.columns, self.where, axes)
 
     @property
     def words(self) -> list[str]:
-        """The options as they were written."""
+        """The options as typed."""
         given = (("--columns", self.columns), ("--where", self.where))
         return [word for pair in given if pair[1] for word in pair if word]
 
@@ -89,19 +89,19 @@ def runs_of(
 
 
 def _chosen(runs: pd.DataFrame, column: str, value: str, source: str | Path) -> pd.DataFrame:
-    """The rows whose column has a value; a word of state that nobody knows is then that of a finished run."""
+    """The rows whose column has a value. An unknown word of state then means a finished run."""
     alike = [str(name) for name in runs if str(name).casefold() == column.casefold()]
     column = alike[0] if column not in runs and len(alike) == 1 else column
     if column not in runs:
         close = difflib.get_close_matches(column.casefold(), [str(name).casefold() for name in runs], 1)
         name = next((str(n) for n in runs if close and str(n).casefold() == close[0]), "")
-        hint = f"; did you mean {name!r}?" if name else ""
+        hint = f". Did you mean {name!r}?" if name else ""
         have = ", ".join(map(str, runs))
-        raise InFile(f"--where {column}: no such column in {source}; it has {have}{hint}")
+        raise InFile(f"--where {column}: no such column in {source}. It has {have}{hint}")
     keep = _is(runs[column], value, f"--where {column}={value}")
     if not keep.any():
         some = ", ".join(sorted(set(runs[column].astype(str)))[:8])
-        raise InFile(f"--where {column}={value}: no row of {source} has it; there are {some}")
+        raise InFile(f"--where {column}={value}: no row of {source} has it. There are {some}")
     told = column in states_of(runs, len(runs)).names
     runs = runs[keep]
     return runs.assign(**{column: OK}) if told and not is_known(value) else runs
@@ -118,10 +118,10 @@ def values(text: str, option: str) -> Array:
 def check_axis(
     runs: pd.DataFrame, axis: str, option: str, source: str | Path, axes: Iterable[str] = AXES
 ) -> None:
-    """Refuse an axis that the runs do not have; C follows from N and the others. axes: those of the laws."""
+    """Refuse an axis that the runs lack. C follows from N and the others. axes: those of the laws."""
     if axis not in runs and (axis != "C" or "N" not in runs):
         have = [*(known for known in dict.fromkeys(axes) if known in runs), *(["C"] if "N" in runs else [])]
-        raise ValueError(f"{option} {axis}: no such axis or column in {source}; use {', '.join(have)}")
+        raise ValueError(f"{option} {axis}: no such axis or column in {source}. Use {', '.join(have)}")
 
 
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -144,20 +144,20 @@ def _is(column: pd.Series[Any], value: str, asked: str) -> Any:
 
 
 def split(runs: pd.DataFrame, by: str | None, source: str | Path) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The runs in groups, each with its name: one a value of column `by`, or all of them.
+    """The runs in named groups, one for each value of column `by`. Without `by`, all in one.
 
-    Raises ValueError, which names the source, where there is no such column or two names would be one file's.
+    Raises ValueError naming the source if the column is missing or two groups would share a file name.
     """
     if by is None:
         yield "all", runs
         return
     if by not in runs:
-        raise ValueError(f"--by {by}: no such column in {source}; it has {', '.join(runs.columns)}")
+        raise ValueError(f"--by {by}: no such column in {source}. It has {', '.join(runs.columns)}")
     named = runs[by].astype(object).where(runs[by].notna(), "none")
     files: dict[str, str] = {}
     for value, part in runs.groupby(named, sort=False):
         if (other := files.setdefault(slug(str(value)), str(value))) != str(value):
-            raise ValueError(f"--by {by}: {other!r} and {value!r} would be one file; rename one")
+            raise ValueError(f"--by {by}: {other!r} and {value!r} would be one file. Rename one")
         yield str(value), part
 
 
@@ -172,9 +172,9 @@ class Worked(Generic[T]):
 def each(
     runs: pd.DataFrame, by: str | None, source: str | Path, work: Callable[[pd.DataFrame], T]
 ) -> Worked[T]:
-    """What `work` makes of each group of the runs. A group that it refuses does not end the others.
+    """Apply `work` to each group of the runs. One refused group does not stop the others.
 
-    Raises the first refusal where every group is refused; each names its group.
+    Each refusal names its group. If every group is refused, the first refusal is raised.
     """
     found, refused = {}, {}
     for name, part in split(runs, by, source):
@@ -189,10 +189,10 @@ def each(
 
 
 def mixed(runs: pd.DataFrame, axes: tuple[str, ...] = ("D",), keep: Any = None) -> dict[str, str]:
-    """What to say of corpora, recipes or, by a law whose axes lack it, D that are fitted as one, by column.
+    """Warnings by column: corpora or recipes, or D under a law without it, that are fitted as one.
 
-    Their losses are not comparable. D that moves with N in every run is not named. keep: the rows that are fitted,
-    (n,) bool; the usable ones unless given.
+    Their losses are not comparable. D that moves with N in every run gets no warning. keep: the rows that are
+    fitted, (n,) bool, by default the usable ones.
     """
     rows, found = usable(runs) if keep is None else keep, {}
     for column in (name for name in ("corpus", "recipe", "D") if name not in axes):
@@ -211,7 +211,7 @@ def mixed(runs: pd.DataFrame, axes: tuple[str, ...] = ("D",), keep: Any = None) 
 
 
 def equals(column: str, value: str) -> str:
-    """COLUMN=VALUE as --where and --columns take it, quoted where it must be."""
+    """COLUMN=VALUE as --where and --columns take it, quoted if necessary."""
     return "=".join(f'"{word}"' if re.search(r"[\s,\"'=]", word) else word for word in (column, value))
 
 
@@ -224,7 +224,7 @@ def is_ladder(runs: pd.DataFrame, rows: Any) -> bool:
 
 
 def shown_values(values: Sequence[str]) -> str:
-    """The first few of some values, and how many there are where there are more."""
+    """The first few of some values, and how many there are if more."""
     more = f", ... {len(values)} values" if len(values) > FEW else ""
     return ", ".join(values[:FEW]) + more
 

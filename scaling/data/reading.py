@@ -10,16 +10,16 @@ import pandas as pd
 
 KEY = "reading"  # in DataFrame.attrs, as JSON values: attrs travel through parquet as JSON
 NATS = "nats per token"
-ASSUMED = "P = 1 assumed"  # what was done where a table tells no streams
+ASSUMED = "P = 1 assumed"  # what was done for a table without streams
 
 
 @dataclass(frozen=True)
 class Guess:
-    """One thing that reading concluded and nobody said.
+    """One conclusion of reading that the caller did not state.
 
-    axis: what it is about: N, P, D, C, loss, status, or table (rows, columns and form of the file).
-    column: the name in the file, empty where there is none. why: the evidence, a clause. action: what was done
-    with it, or what to do, a clause. doubt: whether a person should look, as nothing was changed.
+    axis: its subject: N, P, D, C, loss, status, or table (rows, columns and form of the file).
+    column: the name in the file, or empty. why: the evidence, a clause. action: what was done, or what to do, a
+    clause. doubt: whether a person should check, because nothing was changed.
     """
 
     axis: str
@@ -34,10 +34,10 @@ class Guess:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a table was read: its guesses in order, and the unit of its loss. Empty where all was said."""
+    """How a table was read: its guesses in order, and the unit of its loss. Empty if there were no guesses."""
 
     guesses: tuple[Guess, ...] = ()
-    loss_unit: str = NATS  # as printed beside a loss: "bits per byte", or the column's own name
+    loss_unit: str = NATS  # as printed after a loss: "bits per byte", or the column's own name
 
     def __bool__(self) -> bool:
         """Whether there is anything to say."""
@@ -53,7 +53,7 @@ class Reading:
         return tuple(guess for guess in self.guesses if guess.doubt)
 
     def line(self) -> str:
-        """What was done, in one line; doubts are not in it. Empty where nothing was guessed."""
+        """What was done, in one line, without the doubts. Empty if nothing was guessed."""
         return "; ".join(guess.action for guess in self.guesses if not guess.doubt)
 
     def also(self, guesses: Iterable[Guess], loss_unit: str | None = None) -> Reading:
@@ -66,12 +66,12 @@ NOTHING = Reading()  # guessed: the table said all
 
 
 def reading_of(table: Any) -> Reading:
-    """How a table was read, from its attrs; an empty Reading where nothing is known of it."""
+    """How a table was read, from its attrs. An empty Reading if they say nothing."""
     return reading_from_json(getattr(table, "attrs", {}).get(KEY))
 
 
 def with_reading(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
-    """The table itself, its attrs told how it was read."""
+    """The table itself, with its reading stored in its attrs."""
     if reading:
         table.attrs[KEY] = reading_as_json(reading)
     return table
@@ -83,7 +83,7 @@ def reading_as_json(reading: Reading) -> dict[str, Any]:
 
 
 def reading_from_json(told: Any) -> Reading:
-    """The reading that `reading_as_json` wrote; an empty one of anything else."""
+    """The reading that `reading_as_json` wrote. An empty one for anything else."""
     if not isinstance(told, dict):
         return Reading()
     return Reading(tuple(Guess(**guess) for guess in told["guesses"]), told["loss_unit"])

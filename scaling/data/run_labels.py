@@ -1,4 +1,4 @@
-"""Which rows of a table are of one run: a column of runs, or rows that differ in step or checkpoint alone."""
+"""Which rows of a table share a run: by a column of runs, or because they differ only in step or checkpoint."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PROGRESS = {*STEP_COLUMNS, "d", "c", "tokens", "flops", "epoch", "status"}  # wh
 
 
 def run_labels(table: Any, keep: Any) -> tuple[Any, str]:
-    """The run of each usable row, (n,), and the column that tells it; (None, "") where no run has two rows.
+    """The run of each usable row, (n,), and the column that names it. (None, "") if no run has two rows.
 
-    A column of runs counts if a label repeats and every label has one N and one P. Without one, rows that
-    differ in step or checkpoint and what goes with it, and in nothing else, are of one run.
+    A column of runs counts if a label repeats and every label has one N and one P. Without one, rows belong to
+    one run if they differ only in step or checkpoint and what changes with it.
     """
     if not isinstance(table, (Mapping, pd.DataFrame)):
         return None, ""

@@ -33,15 +33,15 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None, law: A
     """The runs in a table file at `path`, or in a sweep folder, validated.
 
     Files: parquet, feather, csv, tsv, txt, jsonl, json, xlsx (with openpyxl), also packed by gzip, bz2, xz, zstd or zip.
-    `columns` maps our names to the file's, e.g. {"N": "params", "loss": "val_loss"}; a same name gives way.
+    `columns` maps our names to the file's, e.g. {"N": "params", "loss": "val_loss"}. It overrides a column already named so.
     N, D, C and loss are also found by names such as num_params, tokens, flops and val_loss. N, P, D, C and loss become
-    float64 (sizes may be written "2.8B", headers may say "tokens (B)"); P is 1 where the file has none. Every such
-    guess is told: `scaling.data.reading.reading_of(table)`.
-    law: what the table is for, a class, a name or a list of them. It decides which axes the table must have, N unless
-    told (and none but those that a registered law without N has), what their values may be, and whether P is looked at.
+    float64 (sizes may be written "2.8B", headers may say "tokens (B)"). P is 1 where the file has none. Every such
+    guess is recorded: `scaling.data.reading.reading_of(table)`.
+    law: the law to fit, a class, a name or a list of them. It decides which axes the table must have (by default N),
+    what their values may be, and whether P is checked.
     Raises ValueError naming the file, row, column and value of the first thing wrong, FileNotFoundError
-    where there is no file. Rows whose status is not "ok" are kept and need no loss; the words of Weights & Biases,
-    MLflow, Slurm, Ray and Optuna are known, in any column of status or state.
+    if there is no file. Rows whose status is not "ok" are kept and need no loss. The words of Weights & Biases,
+    MLflow, Slurm, Ray and Optuna are understood, in any column of status or state.
     """
     laws = law if isinstance(law, (list, tuple)) else (law,)
     axes = None if law is None else axes_of_laws(laws)
@@ -51,9 +51,9 @@ def read_runs(path: str | Path, columns: Mapping[str, str] | None = None, law: A
 def read_narrowed(
     path: str | Path, columns: Mapping[str, str] | None, narrow: Narrow, axes: Axes | None = None
 ) -> pd.DataFrame:
-    """`read_runs` of the rows that `narrow` leaves; those it takes away need not be valid.
+    """`read_runs` for the rows that `narrow` keeps. The others need not be valid.
 
-    axes: those that the table must have, with their rules, None for a category; N unless given.
+    axes: those that the table must have with their rules, None for a category. By default N.
     """
     source = Path(path)
     if source.is_dir():
@@ -64,7 +64,7 @@ def read_narrowed(
             )
     if not source.exists():
         raise FileNotFoundError(
-            f"{source}: no such file; give a runs table (csv, parquet, json, ...) or a sweep folder"
+            f"{source}: no such file. Give a runs table (csv, parquet, json, ...) or a sweep folder"
         )
     table = _loaded(source, columns or {}, narrow, axes)
     validate(table, str(source), table.index, axes)
@@ -109,7 +109,7 @@ def _needed(table: pd.DataFrame, axes: Axes | None) -> tuple[str, ...]:
 
 
 def _converted(table: pd.DataFrame, good: Any, source: Path, own: tuple[str, ...] = ()) -> pd.DataFrame:
-    """The table with its axes as numbers, of a law its `own`; ValueError where a run's cell is no number."""
+    """The table with its axes, and a law's `own`, as numbers. Raises ValueError if a run's cell is not a number."""
     usual = [axis for axis in AXES if not own or axis != "P"]
     names = [name for name in dict.fromkeys((*usual, *own, *AMOUNTS)) if name in table]
     return table.assign(**{name: _numbers(table[name], name, source, good) for name in names})
@@ -118,11 +118,11 @@ def _converted(table: pd.DataFrame, good: Any, source: Path, own: tuple[str, ...
 def read_candidates(path: str | Path, law: Any = None) -> pd.DataFrame:
     """Runs that could be trained: N, P, D and, where given, C as float64, from any file `read_runs` reads.
 
-    law: whose axes the table must have, N unless given. Raises as `read_runs` does; a table with only N has P = 1.
+    law: the table must have its axes, by default N. Raises as `read_runs` does. A table with only N gets P = 1.
     """
     source = Path(path)
     if not source.exists():
-        raise FileNotFoundError(f"{source}: no such file; give a table of candidate runs")
+        raise FileNotFoundError(f"{source}: no such file. Give a table of candidate runs")
     table = table_files.load_table(source)
     try:
         table, told = recognise.once(table)
@@ -151,7 +151,7 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     for ours, theirs in columns.items():
         if theirs not in table:
             close = difflib.get_close_matches(theirs, list(map(str, table.columns)), 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f". Did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"no column {theirs!r} to use as {ours}{hint}")
         other = next(name for name in columns if columns[name] == theirs)
         if other != ours:
@@ -161,7 +161,7 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _numbers(column: pd.Series[Any], name: str, source: Path, good: Any) -> Array:
-    """A column as float64; a cell that is no number is refused in a run, and empty in a row that is none."""
+    """A column as float64. A cell that is not a number is refused in a finished run and empty in other rows."""
     if pd.api.types.is_numeric_dtype(column):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     out = np.empty(len(column))
@@ -179,19 +179,19 @@ def _numbers(column: pd.Series[Any], name: str, source: Path, good: Any) -> Arra
 
 
 def usable(table: Any) -> Any:
-    """Which rows a fit may use: finished runs where a column tells, and no first stages; a bool array.
+    """Which rows a fit may use, (n,) bool: finished runs, if a column says so, and no first stages.
 
-    A column status, or another of state whose words are known (`scaling.data.columns.run_states`), tells.
-    Stage 1 of a two-stage run (recipe "stage-1") is what every P goes on from, on fewer tokens and
-    before the learning rate falls: beside rows of stage 2 it is no result of its own. Where settings
-    were searched, only the runs at a point's best settings are its result (`scaling.data.searched`).
+    The column is `status` or another one with known words of state (`scaling.data.columns.run_states`).
+    Every P continues from stage 1 of a two-stage run (recipe "stage-1"). Stage 1 sees fewer tokens and ends before
+    the learning rate falls, so it is not a result if the table has rows of stage 2. Where settings were
+    searched, only the runs at a point's best settings are its result (`scaling.data.searched`).
     """
     keep = run_states.states_of(table, len(table["loss"])).keep & np.logical_not(_first_stages(table))
     return keep & ~worse(table, keep)
 
 
 def left_out(table: Any) -> dict[str, int]:
-    """How many rows of a table no fit uses, by the word that says why, the most first."""
+    """How many rows of a table no fit uses, by the reason, the most frequent first."""
     keep, why, _ = run_states.states_of(table, len(table["loss"]))
     words = np.where(keep & _first_stages(table), FIRST_STAGES, why)
     keep &= np.logical_not(_first_stages(table))
@@ -214,7 +214,7 @@ def finished_runs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _words(column: Any) -> Any:
-    """A column of words as an array, nothing where a cell is empty: that is no status and no recipe."""
+    """A column of words as an array. Empty cells are blank: they are neither a status nor a recipe."""
     return pd.Series(np.asarray(column, dtype=object)).fillna("").to_numpy(dtype=object)
 
 
@@ -238,9 +238,9 @@ def validate(
     numbers: Any = None,
     axes: Axes | None = None,
 ) -> pd.DataFrame:
-    """Check the axes and losses of a runs table; ValueError names the first bad row, column and value.
+    """Check the axes and losses of a runs table. Raises ValueError naming the first bad row, column and value.
 
-    numbers: of each row in its source, from 0; unless given they are counted. axes: those of its laws, with rules.
+    numbers: each row's number in its source, from 0, by default its position. axes: those of the laws, with rules.
     """
     keep, rules = usable(table), _rules(axes)
     bad = {n: np.flatnonzero(keep & _bad(n, table[n].to_numpy(), rules)) for n in rules if n in table}
@@ -261,7 +261,7 @@ def validate(
 
 
 def _rules(axes: Axes | None) -> dict[str, tuple[Rule, ...]]:
-    """What the values of each column may be, by the laws' own rules where they have any; P only if a law has it."""
+    """What the values of each column may be, by the laws' own rules if they have any. P only if a law has it."""
     if axes is None:
         return RULES
     own = {name: rule for name, rule in axes.items() if rule is not None and rule != KNOWN.get(name)}
@@ -281,8 +281,8 @@ def arrays(
 ) -> tuple[dict[str, Array], int]:
     """The named columns and the loss of a table's usable rows as float64, and how many rows were left out.
 
-    table: a DataFrame or a mapping of sequences. rules: of a law's own axes, `Law.axis_rules`. ValueError names
-    the first bad row, column and value.
+    table: a DataFrame or a mapping of sequences. rules: of a law's own axes, `Law.axis_rules`. Raises ValueError
+    naming the first bad row, column and value.
     """
     for name in (*names, "loss"):
         if name not in table:
@@ -307,10 +307,10 @@ def arrays(
 
 
 def no_run(name: str, column: Any) -> str:
-    """What to do where a column of state says that no row is a finished run."""
+    """What to do if a column of states has no finished run."""
     words = ", ".join(sorted({str(word) or "nothing" for word in _words(column)})[:5])
-    how = f"choose rows with --where {name}=WORD, or map its words"
-    return f"no row has status {OK!r}: column {name} holds {words}; {how}"
+    how = f"Choose rows with --where {name}=WORD, or map its words"
+    return f"no row has status {OK!r}: column {name} holds {words}. {how}"
 
 
 def _is_float(column: Any) -> bool:

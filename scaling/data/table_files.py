@@ -1,4 +1,4 @@
-"""Files of tables: text, JSON, parquet and spreadsheets, packed or not, no larger than is stated, read as they are."""
+"""Files of tables: text, JSON, parquet and spreadsheets, compressed or not, up to a stated size."""
 
 from __future__ import annotations
 
@@ -31,23 +31,24 @@ SMALLER = "keep the rows and columns that the fit needs"
 
 
 def load_table(source: Path, most: int | None = None, repeated: Sequence[str] = ()) -> pd.DataFrame:
-    """The table in a file of at most `most` bytes, limits.TABLE unless told; ValueError tells the fault.
+    """The table in a file of at most `most` bytes, by default limits.TABLE.
 
-    repeated: columns of text that say the same many times over. A parquet file is then read for millions
-    of rows: such columns as categories, and all without a second copy in memory, so not to be written to.
-    What was guessed is in the table's attrs (`scaling.data.reading`); a row's label is its number in the file.
+    repeated: text columns with few distinct values. A parquet file is then read for millions of rows: these columns
+    become categories, and nothing is copied in memory, so the table must not be written to.
+    The table's attrs record the guesses (`scaling.data.reading`). A row's label is its number in the file.
+    Raises ValueError naming the fault.
     """
     kind, packed = ending_of(source)
     if kind not in READ:
         known = f"{', '.join(KNOWN)}, also packed as {', '.join(PACKED)}"
-        raise ValueError(f"{source}: cannot read {kind or 'a file without ending'}; use {known}")
+        raise ValueError(f"{source}: cannot read {kind or 'a file without ending'}. Use {known}")
     size, most = source.stat().st_size, limits.TABLE if most is None else most
     limits.check(source, size, most, SMALLER)
     if size == 0 and source.is_file():
         raise ValueError(f"{source}: the file is empty")
     whole = atomic_files.intact(source) if kind in PARQUET and not packed and source.is_file() else None
     if whole is False:
-        raise ValueError(f"{source} is damaged: it fails its checksum; restore it from a copy or from git")
+        raise ValueError(f"{source} is damaged: it fails its checksum. Restore it from a copy or from git")
     try:
         content, kind = _content(source, kind, packed, most)
         if (kind := _true_kind(content, kind)) not in PARQUET:
@@ -68,7 +69,7 @@ def load_table(source: Path, most: int | None = None, repeated: Sequence[str] = 
 
 
 def ending_of(source: Path) -> tuple[str, str]:
-    """What a name says of a file, in small letters: its kind and how it is packed, (".csv", ".gz")."""
+    """A file's kind and compression by its name, in lower case: (".csv", ".gz")."""
     ends = [end.lower() for end in source.suffixes[-2:]]
     if ends and ends[-1] in PACKED:
         inner = ends[0] if len(ends) == 2 else ""
@@ -77,7 +78,7 @@ def ending_of(source: Path) -> tuple[str, str]:
 
 
 def _content(source: Path, kind: str, packed: str, most: int) -> tuple[Content, str]:
-    """The file as it lies, or unpacked; with its kind, which a zip's member tells."""
+    """The file, unpacked if needed, with its kind. For a zip, the kind of its member."""
     if not packed and source.is_file() and text_tables.start_of(source, 2) == b"\x1f\x8b":
         packed = ".gz"
     if not packed:
@@ -118,13 +119,13 @@ def _bytes(file: IO[bytes], source: Path, most: int) -> io.BytesIO:
 
 
 def _true_kind(content: Content, kind: str) -> str:
-    """The kind by content where that is plain; ValueError for bytes under the name of text."""
+    """The kind by content if that is clear. Raises ValueError for binary data under the name of text."""
     start = text_tables.start_of(content)
     for mark, other in MAGIC.items():
         if start.startswith(mark):
             return other
     if kind in (*TEXT, *LINES, ".json") and b"\0" in start and start[:2] not in text_tables.UTF_16:
-        raise ValueError("it is no text but bytes; save the table as text, or name it by its own ending")
+        raise ValueError("it holds bytes, not text. Save the table as text, or give it its own ending")
     return kind
 
 
@@ -143,7 +144,7 @@ def _read(content: Content, kind: str) -> pd.DataFrame:
 
 
 def _parquet(content: Content, repeated: Sequence[str], *, verify: bool) -> pd.DataFrame:
-    """A parquet file, as `load` says; verify: the checksums of its pages."""
+    """A parquet file, as `load` says. verify: check the checksums of its pages."""
     if not repeated:
         return json_tables.flat(pd.read_parquet(content, page_checksum_verification=verify))
     from pyarrow.parquet import read_table
@@ -154,7 +155,7 @@ def _parquet(content: Content, repeated: Sequence[str], *, verify: bool) -> pd.D
 
 
 def _unpacked(content: Content) -> int:
-    """Bytes of a parquet file's values once they are read; a few pages may hold any number of rows."""
+    """Bytes of a parquet file's values once read. A few pages may hold any number of rows."""
     from pyarrow.parquet import read_metadata
 
     found = read_metadata(content)
@@ -193,7 +194,7 @@ def _index_as_columns(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def _reason(kind: str, error: Exception) -> str:
-    """Why a table cannot be read, with the remedy where it is known."""
+    """Why a table cannot be read, with the remedy if known."""
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
     own = isinstance(error, ValueError) and not isinstance(error, UnicodeError | pd.errors.ParserError)
     if (own and kind in TEXT) or isinstance(error, json_tables.TwoOfOneName):

@@ -22,9 +22,10 @@ _SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
 def parse_size(text: Any) -> float:
-    """A number from 2.8e9, "2.8B", "42_000", "1,000" or 7; ValueError quotes what is not one.
+    """A number from 2.8e9, "2.8B", "42_000", "1,000" or 7.
 
-    Commas part thousands, in groups of three; a decimal comma is refused, and "1,100B", which may be one.
+    Commas separate thousands, in groups of three. Raises ValueError quoting anything else, a decimal comma or the
+    ambiguous "1,100B" included.
     """
     if isinstance(text, str):
         match = NUMBER.match(text)
@@ -45,36 +46,36 @@ def parse_size(text: Any) -> float:
 
 
 def parse_counts(text: str, option: str) -> list[int]:
-    """Whole numbers of at least 1 from "1,2,4"; ValueError names the option."""
+    """Whole numbers of at least 1 from "1,2,4". Raises ValueError naming the option."""
     try:
         values = [parse_size(part) for part in text.split(",")]
     except ValueError as error:
         raise ValueError(f"{option}: {error}") from None
     bad = next((v for v in values if not (v >= 1 and v % 1 == 0)), None)  # inf % 1 is nan
     if bad is not None:
-        raise ValueError(f"{option} {text}: {bad:g} is no whole number of at least 1")
+        raise ValueError(f"{option} {text}: {bad:g} is not a whole number of at least 1")
     return [int(v) for v in values]
 
 
 def _read(text: str, units: dict[str, float], example: str) -> float:
-    """A number times its unit; units are told apart without regard to case."""
+    """A number times its unit. Case does not matter."""
     found = _NUMBER.match(text)
     scale = {name.lower(): value for name, value in units.items()}.get(found[3].lower()) if found else None
     if found is None or scale is None:
-        raise ValueError(f"{text!r} is not understood; write it as {example}")
+        raise ValueError(f"{text!r} is not understood. Write it as {example}")
     value = float(f"{found[1]}e{found[2] or 0}") * scale
     if not 0 < value < float("inf"):
-        raise ValueError(f"{text!r} must be above 0; write it as {example}")
+        raise ValueError(f"{text!r} must be above 0. Write it as {example}")
     return value
 
 
 def parse_bytes(text: str) -> float:
-    """Bytes from 4GB (10^9), 4GiB (2^30), 512MB, 4096B; ValueError quotes what lacks a unit or is not > 0."""
+    """Bytes from 4GB (10^9), 4GiB (2^30), 512MB, 4096B. Raises ValueError if the unit is missing or it is not > 0."""
     return _read(text, _BYTES, "4GB, 3.5GiB or 512MB")
 
 
 def parse_seconds(text: str) -> float:
-    """Seconds from 0.6s, 80ms, 2min, 0.6; ValueError quotes what is none, or not above 0."""
+    """Seconds from 0.6s, 80ms, 2min, 0.6. Raises ValueError for anything else, or if it is not > 0."""
     return _read(text, _SECONDS, "0.6s, 80ms or 2min")
 
 
@@ -94,7 +95,7 @@ def value_text(axis: str, value: Any) -> str:
 
 
 def count_labels(values: Sequence[float]) -> list[str]:
-    """Short labels of counts on one axis: one suffix where the sizes are within a factor 30 of each other."""
+    """Short labels of counts on one axis: one suffix if the sizes are within a factor 30 of each other."""
     if not len(values):
         return []
     top = max(values)

@@ -28,20 +28,20 @@ INTERIOR = "an interior optimum"
 
 @dataclass(frozen=True, repr=False)
 class Allocation(ResultTable):
-    """The best (N, P, D) under the budgets, with intervals where a fit was given."""
+    """The best (N, P, D) under the budgets, with intervals if a fit was given."""
 
     N: float
     P: float
     D: float
     loss: float
     intervals: pd.DataFrame | None  # index N, P, D, loss: lower, upper
-    at_edge: float  # share of the draws with no interior optimum; nan without a fit
+    at_edge: float  # share of the draws with no interior optimum. nan without a fit
     verdict: str
-    beyond: pd.Series | None = None  # of N, P, D and C: by what factor outside the runs; 1 within
+    beyond: pd.Series | None = None  # of N, P, D and C: factor outside the runs, 1 within
 
     @property
     def table(self) -> pd.DataFrame:  # type: ignore[override]
-        """Index N, P, D, loss; columns estimate, lower, upper and beyond (nan where a law was given)."""
+        """Index N, P, D, loss. Columns estimate, lower, upper and beyond (nan if a law was given)."""
         frame = pd.DataFrame({"estimate": [getattr(self, name) for name in NAMES]}, index=NAMES)
         for end in ("lower", "upper"):
             frame[end] = np.nan if self.intervals is None else self.intervals[end]
@@ -61,14 +61,14 @@ def allocate(
 ) -> Allocation:
     """The (N, P, D) of least loss with 6 N P D = training_flops and cost(N, P, D) <= limit.
 
-    law: one with axes N and D (P where it has it), or a fit of one, which gives intervals at `level`: of N and
-    D by the method with the best measured coverage with P held (over draws where the cost decides), of P over
-    draws, of the loss of one more run there, widened beyond the runs as a forecast is.
-    cost: inference memory or latency of the caller's choosing, of arrays N, P, D. Says "no interior
-    optimum" where the best lies at the end of what was searched (six decades of N, the given streams), and by
-    what factor the answer lies outside the runs of a fit.
-    units: of the fitted table and the budget, as {"N": "billions", "D": "billions", "C": "PF-days"}; the
-    answer is in parameters and tokens. Units that cannot be are named in the verdict.
+    law: one with axes N and D, and P if it has it, or a fit of one. A fit gives intervals at `level`. Those of N
+    and D hold P and use the method with the best measured coverage (draws if the cost decides). That of P is over
+    draws. That of the loss is for one more run there, widened beyond the runs as a forecast is.
+    cost: inference memory or latency, a function of arrays N, P, D. The verdict says "no interior optimum" if the
+    best lies at the end of the search (six decades of N, the given streams). It says by what factor the answer
+    lies outside the runs of a fit.
+    units: of the fitted table and the budget, as {"N": "billions", "D": "billions", "C": "PF-days"}. The
+    answer is in parameters and tokens. The verdict names implausible units.
     Raises ValueError for a law without D and for budgets that nothing meets.
     """
     check_level(level)
@@ -142,7 +142,7 @@ def _doubted(
 
 
 def _size_ends(fit: Fit, size: OptimalSize, method: Method, level: float) -> tuple[float, float]:
-    """The interval of N at one P, lengthened where isoFLOP budgets among the runs scatter on their own."""
+    """The interval of N at one P, lengthened if isoFLOP budgets among the runs scatter beyond their errors."""
     log_N, lower, upper = (float(x[0]) for x in method.interval(fit, size.of, level))
     N, D, P = (fit.axes.get(axis, np.ones(1)) for axis in ("N", "D", "P"))
     curves = isoflop(N, D, approximate_C(N, D, P), fit.loss, level) if np.ptp(P) == 0 else None
@@ -157,7 +157,7 @@ def one_more_run(fit: Fit, at: Mapping[str, float], level: float) -> tuple[float
 
 
 def outside_runs(axes: Mapping[str, Array], at: Mapping[str, float]) -> pd.Series:
-    """Of N, P, D and C (6 N P D): the factor by which a point lies beyond the runs' range; 1 within."""
+    """The factor by which a point lies outside the runs, for each of N, P, D and C (6 N P D). 1 within."""
     runs = {axis: axes[axis] for axis in ("N", "P", "D") if axis in axes}
     runs["C"] = approximate_C(runs["N"], runs["D"], runs.get("P", 1.0))
     point = {**at, "C": 6 * at["N"] * at["D"] * (at.get("P", 1.0) if "P" in runs else 1.0)}
@@ -170,7 +170,7 @@ def outside_runs(axes: Mapping[str, Array], at: Mapping[str, float]) -> pd.Serie
 
 
 def outside_words(beyond: pd.Series) -> str:
-    """How far a point lies outside the runs, axis by axis; empty within."""
+    """How far a point lies outside the runs, axis by axis. Empty within."""
     far = beyond[beyond > 1]
     if far.empty:
         return ""
@@ -179,7 +179,7 @@ def outside_words(beyond: pd.Series) -> str:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Every (N, P) that spends the training budget, flattened, (G,); `width` points of N a stream."""
+    """Every (N, P) that spends the training budget, flattened, (G,), with `width` points of N per P."""
 
     N: Array
     P: Array
@@ -199,7 +199,7 @@ class _Grid:
         return cls(N, P, D, allowed, around.size, middle)
 
     def best(self, law: Law, limited: bool = True) -> Any:
-        """Index of the least loss, of what is allowed if `limited`, for each law of a batch, (B,)."""
+        """Index of the least loss for each law of a batch, (B,), among allowed points if `limited`."""
         fields = {n: np.atleast_1d(getattr(law, n))[:, None] for n in law.names()}
         loss = self._loss(law.kind(**fields), self.N, self.P, self.D)
         return np.argmin(np.where(self.allowed | (not limited), loss, np.inf), axis=-1)

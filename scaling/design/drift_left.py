@@ -12,7 +12,7 @@ from scaling.laws.base import Array
 
 
 class DriftLeft:
-    """The standard deviation of the log loss at a point that drift leaves; runs nearer to the point lessen it."""
+    """The standard deviation that drift adds to the log loss at a point. Runs nearer to the point lessen it."""
 
     def __init__(
         self, widening: Widening, point: Mapping[str, float], candidates: Mapping[str, Array]

@@ -34,7 +34,7 @@ Target = str | Mapping[str, float] | Fit | Quantity
 
 @dataclass(frozen=True, repr=False)
 class Suggestion(FrameResult):
-    """Runs to train next: `table` one row a run, in order; `before` the half-width, or evidence, without them."""
+    """Runs to train next: `table` has a row per run, in order, `before` the half-width or evidence without them."""
 
     table: pd.DataFrame
     verdict: str
@@ -51,16 +51,16 @@ def suggest(
 ) -> Suggestion:
     """Which candidate runs to train next, at most `count`, greedily by what they add to `fit` per FLOP.
 
-    budget_flops: what they may cost together; no limit unless given. level: of the intervals told.
-    candidates: one row a run with the law's axes, and C in FLOPs (6 N P D where it is missing; without D 6 N P,
-    which has no unit, and without N every run costs the same: a budget is then refused). target: a parameter's
-    name; a point {"N": ..., "P": ...} whose loss is wanted; a rival Fit, to tell the two laws apart; or any
-    quantity (see `scaling.uncertainty.interval_methods`).
+    budget_flops: the limit on their total cost, by default none. level: of the intervals.
+    candidates: one row per run with the law's axes, and C in FLOPs, by default 6 N P D. Without D the cost is 6 N P,
+    without N one per run. Neither has a unit, so a budget is then refused.
+    target: a parameter's name, a point {"N": ..., "P": ...} whose loss is wanted, a rival Fit to distinguish from
+    this one, or any quantity (see `scaling.uncertainty.interval_methods`).
     The table has the chosen runs in order with C, total_C and what is expected after each: half_width of the
-    target's interval, or, against a rival, evidence (expected log likelihood ratio, nats; 3 is strong).
-    The loss at a point beyond the runs carries the law's drift too (docs/forecast.md), which runs nearer to it lessen.
+    target's interval or, against a rival, evidence (the expected log likelihood ratio in nats, where 3 is strong).
+    The loss at a point beyond the runs includes the law's drift (docs/forecast.md), which runs nearer to it lessen.
     Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted. A parameter
-    at its bound is let go: what would be known of it then. Rows that share offsets do so here too.
+    at its bound is freed, to show what would be known of it. Rows that share offsets do so here too.
     """
     _check(fit, count)
     candidates = as_frame(candidates, "candidates")
@@ -119,10 +119,10 @@ def _verdict(frame: pd.DataFrame, name: str, before: float, target: Target) -> s
 
 
 def _check(fit: Fit, count: int) -> None:
-    """Refuse a fit that linear theory says nothing of, and no runs at all."""
+    """Refuse a fit that linear theory cannot treat, and count < 1."""
     must_be_fit(fit)
     if not fit.determined:
-        raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}; what to add is that, first")
+        raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}. Mend that first")
     if count < 1:
         raise ValueError(f"count={count!r} must be at least 1")
 
@@ -137,7 +137,7 @@ def _state(fit: Fit, target: Target, axes: Mapping[str, Array], level: float) ->
 
 
 def _drift_left(fit: Fit, target: Mapping[str, float], axes: Mapping[str, Array]) -> DriftLeft | None:
-    """The drift of a loss asked for beyond the runs; None within them."""
+    """The drift of a loss asked for beyond the runs. None within them."""
     widening = widening_of(fit)
     if widening is None or bool(fit.predict(dict(target))["inside"].iloc[0]):
         return None
@@ -145,7 +145,7 @@ def _drift_left(fit: Fit, target: Mapping[str, float], axes: Mapping[str, Array]
 
 
 def _flops(candidates: pd.DataFrame, budget: float | None) -> Array:
-    """C of each candidate, (K,); without C, D or N every candidate costs the same."""
+    """C of each candidate, (K,). Without C, D or N every candidate costs the same."""
     given = "C" if "C" in candidates else "D"
     if (given not in candidates or not {"C", "N"} & set(candidates)) and budget is not None:
         raise ValueError(
@@ -165,9 +165,9 @@ def _flops(candidates: pd.DataFrame, budget: float | None) -> Array:
 def _information(fit: Fit, axes: Mapping[str, Array], log: bool, theta: Array) -> tuple[Array, ...]:
     """Covariance of θ (p,) and of G groups' offsets, the candidates' gradients (K, p + G), noise variance (K,).
 
-    Last, what groups' offsets add to the law there, (K,). Gradient, noise and offsets are those of the log loss
-    where `log`, else of the loss in nats per token. A candidate of a size (configuration) that has an offset
-    shares it: more runs there say little of the law along N.
+    The last item is what groups' offsets add to the law there, (K,). Gradient, noise and offsets are those of the
+    log loss if `log`, else of the loss in nats per token. A candidate shares the offset of its size
+    (configuration), if it has one: more runs there say little about the law along N.
     """
     gradient = slopes(fit.problem, theta[None], at_points(dict(axes), fit.law.axes))[0].T
     predicted = np.asarray(fit.law.predict(**axes))
@@ -248,10 +248,10 @@ class _Forecast(_Precision):
 
 
 class _Discrimination:
-    """Tell two fitted laws apart: the log likelihood ratio expected where their predictions part.
+    """Distinguish two fitted laws: the log likelihood ratio expected where their predictions differ.
 
-    Each law in turn is taken for true and the other refitted, by linear theory, to what it predicts at
-    the runs chosen so far: what misfit is left counts (T-optimal design, Atkinson and Fedorov 1975).
+    Each law in turn is taken as true. The other is refitted, by linear theory, to its predictions at the runs
+    chosen so far. The remaining misfit is the score (T-optimal design, Atkinson and Fedorov 1975).
     """
 
     name = "evidence"

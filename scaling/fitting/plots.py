@@ -24,6 +24,9 @@ LABELS = {
     "C": "C, training FLOPs",
 }
 SHOWN = 110  # dots an inch that notebooks show a figure at
+COLOURS = [
+    f"tab:{c}" for c in ("blue", "orange", "green", "red", "purple", "brown", "pink", "gray", "olive", "cyan")
+]
 MOST = 20_000  # points drawn of a fit: more look the same and take seconds
 
 
@@ -251,3 +254,29 @@ def _shades(count: int) -> list[Any]:
     from matplotlib import colormaps
 
     return [colormaps["viridis"](x) for x in np.linspace(0, 0.82, max(count, 2))]
+
+
+def plot_curves(fitted: pd.DataFrame, forecast: dict[str, pd.DataFrame]) -> Any:
+    """Loss by step of fitted curves (run, step, loss, fitted, residual) and of forecast ones, and their residuals.
+
+    forecast: by run step, loss, lower, upper, and seen, the losses that were measured.
+    """
+    figure, (above, below) = bare_figure(2, heights=(2, 1), sharex=True)
+    for i, (run, rows) in enumerate(fitted.groupby("run", sort=False)):
+        above.plot(rows["step"], rows["loss"], ".", ms=2, alpha=0.5, color=COLOURS[i % 10])
+        above.plot(rows["step"], rows["fitted"], "-", lw=1, color=COLOURS[i % 10], label=f"{run} (fitted)")
+        below.plot(rows["step"], rows["residual"], "-", lw=0.8, color=COLOURS[i % 10])
+    for i, (run, rows) in enumerate(forecast.items(), start=fitted["run"].nunique()):
+        above.plot(rows["step"], rows["seen"], ".", ms=2, alpha=0.5, color=COLOURS[i % 10])
+        above.plot(rows["step"], rows["loss"], "--", lw=1, color=COLOURS[i % 10], label=f"{run} (forecast)")
+        above.fill_between(
+            rows["step"], rows["lower"], rows["upper"], color=COLOURS[i % 10], alpha=0.12, lw=0
+        )
+        below.plot(rows["step"], rows["seen"] - rows["loss"], "--", lw=0.8, color=COLOURS[i % 10])
+    whole = pd.concat([fitted["loss"], *(rows["seen"] for rows in forecast.values())])
+    above.set_ylim(whole.min() - 0.05, whole.quantile(0.98))
+    above.set_ylabel("loss, nats per token")
+    above.legend(fontsize="x-small")
+    below.axhline(0, color="0.6", lw=0.6)
+    below.set(xlabel="step", ylabel="residual, nats")
+    return figure

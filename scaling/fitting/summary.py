@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -109,16 +108,10 @@ def baseline_r2(fit: Estimate) -> float | None:
 
 
 def parameter_table(fit: Estimate, level: float = LEVEL) -> pd.DataFrame | None:
-    """Parameters with intervals, or None where the status leaves none to give; kept as long as the fit is."""
+    """Parameters with intervals, or None where the status leaves none to give."""
     if fit.undetermined == fit.problem.law.free():
         return None
-    known = _INTERVALS.setdefault(fit, {})
-    if level not in known:
-        known[level] = default_method(fit).parameters(fit, level)
-    return known[level].copy()
-
-
-_INTERVALS: WeakKeyDictionary[Estimate, dict[float, pd.DataFrame]] = WeakKeyDictionary()
+    return default_method(fit).parameters(fit, level)
 
 
 def unconfirmed_ends(fit: Estimate) -> list[str]:

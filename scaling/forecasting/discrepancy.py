@@ -1,9 +1,9 @@
-"""What runs that lie close to each other miss alike: a Gaussian process on the logarithms of the axes.
+"""The errors that neighbouring runs share: a Gaussian process on the logarithms of the axes.
 
 log L = law + g + noise, g a Gaussian process with a Matérn 3/2 kernel on log N, log P, log D, each in units
-of its range over the runs (Kennedy & O'Hagan 2001; Rasmussen & Williams 2006, section 2.7: the law's
-parameters are estimated with it, by generalised least squares). Its variance, relative to the noise, is
-averaged over by restricted likelihood; 0, no such errors, is among the values.
+of its range over the runs (Kennedy & O'Hagan 2001). The law's parameters are estimated with it, by generalised
+least squares (Rasmussen & Williams 2006, section 2.7). Its variance, relative to the noise, is averaged over by
+restricted likelihood. The grid of variances includes 0: no shared errors.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Discrepancy(NamedTuple):
 def discrepancy(
     one: Member, where: Array, asked: Array, points: dict[str, Array], length: float = LENGTH
 ) -> Discrepancy:
-    """Of a law fitted to rows at `where` (n, d), its discrepancy at points, which lie at `asked` (K, d).
+    """The discrepancy at points `asked` (K, d) of a law fitted to rows at `where` (n, d).
 
     where, asked: the logarithms of the axes in units of their range over the runs.
     """
@@ -48,7 +48,7 @@ def discrepancy(
     J, at = one.columns[some] @ inverse, one.slopes(points) @ inverse
     among, across = _kernel(where[some], where[some], length), _kernel(asked, where[some], length)
     new = 1.0
-    if one.labels is not None:  # rows of a cluster share an offset, which a new run draws anew
+    if one.labels is not None:  # rows of a cluster share an offset, which a new run draws afresh
         among, new = among + (one.labels[some][:, None] == one.labels[some]), 2.0
     variance_of = 1 / np.maximum(np.broadcast_to(one.precision, one.residuals.shape)[some], 1e-9)
     count = float(np.broadcast_to(one.problem.w, one.residuals.shape)[some].sum())
@@ -59,7 +59,9 @@ def discrepancy(
     share /= share.sum()
     mean = share @ correction
     total = share @ (variance + (correction - mean) ** 2)
-    parameters = float(share @ noise) / noise[0] * variance[0]  # RATIOS begins with 0: parameters alone
+    parameters = (
+        float(share @ noise) / noise[0] * variance[0]
+    )  # RATIOS begins with 0, which gives the parameters' share
     return Discrepancy(mean, np.minimum(parameters, total), np.maximum(total - parameters, 0), share @ noise)
 
 
@@ -78,10 +80,10 @@ def _kernel(a: Array, b: Array, length: float) -> Array:
 def _each(
     J: Array, at: Array, residuals: Array, among: Array, across: Array, own: Array, new: float, count: float
 ) -> Iterator[tuple[float, Array, Array, float]]:
-    """Of each ratio its restricted log likelihood, correction, variance and noise.
+    """Each ratio's restricted log likelihood, correction, variance and noise.
 
-    own: each row's variance in units of the noise, (n,); new: variance of g at a new run in units of its own; count:
-    of rows, each as often as it counts.
+    own: each row's variance in units of the noise, (n,). new: variance of g at a new run in units of its own.
+    count: the number of rows, by their weights.
     """
     p = J.shape[1]
     for ratio in RATIOS:

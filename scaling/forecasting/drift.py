@@ -1,10 +1,10 @@
 """How far laws go wrong beyond their runs: rolling windows inside the runs, and what public tables show.
 
-At the edge of the runs a law says how fast the loss falls on. Carried on at that rate the log loss changes by
-Δ. It really changes by a share κ more or less. (The whole change that a law predicts says little far out, where
-the law has reached its floor.) Public tables say how large κ is (PRIOR, docs/forecast.md); windows, in which the
-smaller runs predict the larger, say whether it is larger or smaller here.
-Axes are those of the laws, and C, the product of N, P and D; a side is +1 above the runs and -1 below.
+A law gives the rate at which the loss falls at the edge of the runs. Extrapolated at that rate, the log loss
+changes by Δ. The true change differs by a share κ of it. (A law's own predicted change says little far out, where
+it has reached its floor.) Public tables give the size of κ (PRIOR, docs/forecast.md). Windows, in which the
+smaller runs predict the larger, show whether it is larger or smaller here.
+Axes are those of the laws, and C, the product of N, P and D. A side is +1 above the runs and -1 below.
 Categories have no sides. Shapes as in `pooling`.
 """
 
@@ -32,9 +32,9 @@ Points = dict[str, Array]
 
 
 def axis_of(points: Points, axis: str) -> Array:
-    """The logarithm of an axis, (K,); of C, the product of N, P and D as far as they are there, for "C".
+    """The logarithm of an axis, (K,). For "C" that of the product of N, P and D, as far as they are given.
 
-    -inf for what is 0 or less: no run lies below it.
+    -inf for values of 0 or less: no run lies below them.
     """
     names = [axis] if axis in points else [a for a in points if a in PRODUCT]
     with np.errstate(divide="ignore"):
@@ -59,7 +59,7 @@ def axes_of(points: Points) -> list[str]:
 
 
 def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
-    """By how much points lie beyond the runs on a side of an axis, on the logarithm, (K,); 0 within."""
+    """How far points lie beyond the runs on a side of an axis, in log units, (K,). 0 within."""
     largest = (side * axis_of(runs, axis)).max()
     with np.errstate(invalid="ignore"):
         beyond = side * axis_of(points, axis) - largest
@@ -67,7 +67,7 @@ def reach(runs: Points, points: Points, axis: str, side: int) -> Array:
 
 
 def brought_back(points: Points, axis: str, side: int, by: Array) -> Points:
-    """Points moved back along an axis by `by` on the logarithm; along C their N and D move alike, not P."""
+    """Points moved back along an axis by `by` log units. Along C their N and D move equally, P not."""
     moved = [axis] if axis in points else [a for a in points if a in PRODUCT - {"P"}]
     return {a: x * np.exp(-side * by / len(moved)) if a in moved else x for a, x in points.items()}
 
@@ -75,7 +75,7 @@ def brought_back(points: Points, axis: str, side: int, by: Array) -> Points:
 def change_beyond(
     members: Sequence[Member], weight: Array, runs: Points, points: Points, axis: str, side: int
 ) -> Array:
-    """Δ: the change of log loss at the rate that the laws predict at the edge of the runs, (K,); 0 within."""
+    """Δ: the change of log loss at the rate that the laws predict at the edge of the runs, (K,). 0 within."""
     return change_over(members, weight, points, axis, side, reach(runs, points, axis, side))
 
 
@@ -94,7 +94,7 @@ class Window:
     """What one window found: the share by which the larger runs' change differed from the one predicted."""
 
     rows: int  # runs it was fitted to
-    share: float  # (observed change - predicted change) / predicted change; positive: the loss fell further
+    share: float  # (observed change - predicted change) / predicted change. Positive: the loss fell further
     error: float  # standard error of the share that the window's own uncertainty explains
 
 
@@ -110,7 +110,7 @@ class Drift:
 
     @property
     def mean(self) -> float:
-        """Share by which losses beyond the windows fell further than predicted; nan without a window."""
+        """Share by which losses beyond the windows fell further than predicted. nan without a window."""
         if not self.windows:
             return float("nan")
         precision = np.array([1 / (w.error**2 + PRIOR**2) for w in self.windows])
@@ -156,14 +156,14 @@ def _cuts(members: Sequence[Member], runs: Points, axis: str, side: int) -> list
 
 
 def _shared(one: Member, rows: Any) -> float:
-    """Rows a cluster, of some of the rows: their noise may be one; 1 where rows are apart."""
+    """Rows per cluster among some of the rows, which may share their noise. 1 if rows are independent."""
     return 1.0 if one.labels is None else np.count_nonzero(rows) / np.unique(one.labels[rows]).size
 
 
 def _window(
     members: Sequence[Member], runs: Points, axis: str, side: int, keep: Any, small: list[Member], flat: float
 ) -> Window | None:
-    """Predict by laws fitted to the kept runs, `small`, the others; None where nothing can be predicted."""
+    """Predict the other runs by laws fitted to the kept ones, `small`. None if nothing can be predicted."""
     within = {a: x[keep] for a, x in runs.items()}
     beyond = {a: x[~keep] for a, x in runs.items()}
     small = [one for one in small if one.tells(beyond).all()]

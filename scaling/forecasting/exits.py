@@ -1,4 +1,4 @@
-"""Where points leave the runs: along which axis, how far, and what the laws say changes on the way.
+"""Where points leave the runs: along which axis, how far, and the change that laws predict on the way.
 
 Shapes as in `scaling.forecasting.pooling`. An axis may be C, compute: the product of N, P and D.
 """
@@ -23,7 +23,7 @@ FEW = 0.5  # power of the growth that Student's t would have, chosen on public t
 class Exits:
     """By which axis each point leaves the runs, and what the laws predict beyond them."""
 
-    place: Array  # into `ways`, (K,) int; -1 within the runs
+    place: Array  # into `ways`, (K,) int. -1 within the runs
     change: Array  # Δ of the log loss, (K,)
     ways: tuple[tuple[str, int], ...]  # axis and side
 
@@ -47,7 +47,7 @@ def exits_of(members: Sequence[Member], weight: Array, runs: Points, points: Poi
 def in_ranges(runs: Points, points: Points, categories: Collection[str] = ()) -> tuple[Array, Array]:
     """Where runs (n, d) and points (K, d) lie, in ranges of the runs, on the logarithms of their axes.
 
-    An axis on which some runs are not positive counts evenly; two levels of a category lie one range apart.
+    An axis with runs at 0 or below is taken linearly. Two levels of a category lie one range apart.
     """
     both = [(_levels if axis in categories else _range)(runs[axis], points[axis]) for axis in runs]
     inside, out = (np.concatenate(side, axis=1) for side in zip(*both, strict=True))
@@ -69,12 +69,12 @@ def _levels(runs: Array, points: Array) -> tuple[Array, Array]:
 
 
 def far_out(runs: Points, points: Points) -> dict[str, Array]:
-    """By how much points lie outside the runs on each axis, on the logarithm, (K,) each; 0 within."""
+    """How far points lie outside the runs on each axis, in log units, (K,) each. 0 within."""
     return {axis: np.maximum(*(reach(runs, points, axis, side) for side in (1, -1))) for axis in points}
 
 
 def furthest(runs: Points, points: Points) -> tuple[Array, Array]:
-    """By what factor each point lies outside the runs and along which axis; of compute where no other."""
+    """The factor by which each point lies outside the runs, and its axis, which is compute if no other is."""
     far, last = far_out(runs, points), [axis for axis in axes_of(points) if axis not in points]
     place, most = np.stack(list(far.values())).argmax(0), np.max(list(far.values()), axis=0)
     name = np.where(most > 0, np.array(list(far), dtype=object)[place], "")
@@ -86,10 +86,11 @@ def furthest(runs: Points, points: Points) -> tuple[Array, Array]:
 
 
 def few_levels(runs: Points, points: Points, power: float = FEW) -> Array:
-    """By what the variance of shared errors grows where runs at few levels tell it, (K,); 1 within the runs.
+    """The factor on the variance of shared errors that few levels estimate, (K,). 1 within the runs.
 
-    A new size misses as a whole, and L sizes give L - 1 degrees of freedom: the square of Student's t over the
-    normal quantile, to a power, for the axis with the fewest levels of those along which a point is outside the runs.
+    All runs of a new size share an error, and L sizes give L - 1 degrees of freedom. The factor is a power of the
+    squared ratio of Student's t to the normal quantile, for the axis with the fewest levels among those along which
+    a point is outside the runs.
     """
     out = np.ones(next(iter(points.values())).size)
     for axis in points:

@@ -1,8 +1,8 @@
 """Forecasts: prediction intervals that hold beyond the runs.
 
 Every law of the runs' axes is fitted. Their predictive distributions are pooled (`pooling.py`), with the
-errors that neighbouring runs share (`discrepancy.py`). Beyond the runs they are widened by how wrong the
-change that laws predict there has been, in windows inside these runs and in public tables (`drift.py`).
+errors that neighbouring runs share (`discrepancy.py`). Beyond the runs they are widened by the error of the
+change that laws predict, as seen in windows inside these runs and in public tables (`drift.py`).
 How often the intervals held on public tables: docs/forecast.md.
 """
 
@@ -38,7 +38,7 @@ PARTS = ("run noise", "parameters", "size effects", "which law", "the law's form
 
 @dataclass(frozen=True)
 class Tuned:
-    """The numbers that public tables chose: docs/forecast.md says how."""
+    """The constants chosen on public tables, as docs/forecast.md describes."""
 
     flat: float = FLAT
     length: float = LENGTH
@@ -61,17 +61,17 @@ def forecast(
     tuned: Tuned | None = None,
     **axes: Any,
 ) -> Forecast:
-    """Forecast the loss of one more run at points N=, P=, D= (numbers, '30B', arrays or Series; broadcast).
+    """Forecast the loss of one more run at points N=, P=, D= (numbers, '30B', arrays or Series, which broadcast).
 
-    axes: points on the other axes of laws, experts=64 or precision="bf16", whatever the laws are of.
-    table: the runs, any table that `scaling.fit` takes. laws: classes or names to pool, your own too; unless given every
-    registered law of those of N, P and D that the runs vary and of the axes asked for. objective: what each law is fitted by,
-    LeastSquares(log=True) unless given. level: of the prediction interval. weights, se, groups: as `scaling.fit`
-    takes them, of the rows of the table; rows of one group share an offset, False: rows are independent. None: within the
-    runs sizes or configurations that a test finds to miss a law together share one, as in `Fit.predict`.
-    tuned: the numbers chosen on public tables, for checks of that choice. Of more than 2,000 rows an even
-    sample in order of compute is used. Source: the module's docstring.
-    Raises ValueError for a wrong question, FitError where the runs are fewer than any law needs.
+    axes: points on other axes of the laws, such as experts=64 or precision="bf16".
+    table: the runs, any table that `scaling.fit` takes. laws: classes or names to pool, your own included. The default is
+    every registered law of the axes asked for and of those of N, P and D that vary. objective: fits each law, by default
+    LeastSquares(log=True). level: of the prediction interval. weights, se, groups: for the table's rows, as `scaling.fit`
+    takes them. Rows of one group share an offset. False: rows are independent. None: within the runs, sizes or
+    configurations share an offset if a test finds correlated residuals, as in `Fit.predict`.
+    tuned: the constants chosen on public tables, for checks of that choice. Tables above 2,000 rows are
+    sampled evenly in order of compute. Source: the module's docstring.
+    Raises ValueError for a wrong question, FitError if the runs are fewer than any law needs.
     """
     if not (isinstance(level, (int, float)) and 0 < level < 1):
         raise ValueError(f"level={level!r} is no level. Give one between 0 and 1, such as 0.95.")
@@ -81,7 +81,7 @@ def forecast(
     table, weights, se, groups = _counted(as_runs(table, axes=known, assume=True), weights, se, groups)
     asked = question(table, {"N": N, "P": P, "D": D, **axes}, pool)
     rows = _rows(table, asked, weights, se, groups)
-    with np.errstate(all="ignore"):  # what overflows in a law far from its runs ends in a wide interval
+    with np.errstate(all="ignore"):  # overflow in a law far from its runs gives a wide interval
         members, notes = _told(*_members(asked, objective, rows), asked.points)
         near = members if rows.told else [_noticing(one) for one in members]
         return _forecast(asked, members, near, level, tuned or Tuned(), notes)
@@ -89,7 +89,7 @@ def forecast(
 
 @dataclass(frozen=True)
 class _Rows:
-    """What rows weigh: how often each counts, one over its relative standard error, its cluster; (n,) each."""
+    """Row weights: how often each counts, one over its relative standard error, its cluster, (n,) each."""
 
     w: Array
     scale: Array | float
@@ -114,7 +114,7 @@ def _counted(table: Any, weights: Any, *others: Any) -> tuple[Any, ...]:
 
 
 def _rows(table: Any, asked: Question, weights: Any, se: Any, groups: Any) -> _Rows:
-    """Of the rows used their weights, scales and clusters; ValueError names the first bad row."""
+    """Weights, scales and clusters of the rows used. Raises ValueError naming the first bad row."""
     n = asked.loss.size
     frame = as_frame(table)
     keep = usable(frame)
@@ -178,7 +178,7 @@ def _noticing(one: Member) -> Member:
 def _told(
     members: list[Member], notes: tuple[str, ...], points: Points
 ) -> tuple[list[Member], tuple[str, ...]]:
-    """The members whose runs tell what they predict at the points, and which were left out; FitError for none."""
+    """The members that the runs determine at the points, and the laws left out. Raises FitError for none."""
     untold = [not one.tells(points).all() for one in members]
     names = [one.problem.law.__name__ for one, out in zip(members, untold, strict=True) if out]
     if all(untold):
@@ -200,7 +200,7 @@ def _forecast(
     tuned: Tuned,
     notes: tuple[str, ...],
 ) -> Forecast:
-    """The forecast by the members, and within the runs by `near`, the same ones with the clusters noticed.
+    """The forecast by the members and, within the runs, by `near`, the same laws with the detected clusters.
 
     Beyond the runs offsets of sizes would make intervals 1.6 times as wide on public tables for 1.5 points of coverage.
     """
@@ -224,7 +224,7 @@ def _forecast(
 
 
 def _centres(asked: Question, members: Sequence[Member], tuned: Tuned) -> tuple[Array, list[Discrepancy]]:
-    """Each law's log loss at the points, (M, K), with what neighbouring runs miss alike, and that."""
+    """Each law's log loss at the points, (M, K), with the errors that neighbouring runs share, and these."""
     where, there = in_ranges(asked.runs, asked.points, categories_among(members))
     more = few_levels(amounts(members, asked.runs), amounts(members, asked.points), tuned.few)
     misses = [discrepancy(one, where, there, asked.points, tuned.length).wider(more) for one in members]

@@ -30,20 +30,20 @@ KIND = "parscale forecast"
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """The forecast at K points, a value: `table` is all of it, `sentence` says it."""
+    """The forecast at K points: `table` holds all of it, `sentence` says it in words."""
 
-    points: pd.DataFrame  # the axes as asked, K rows; categories by name
+    points: pd.DataFrame  # the axes as asked, K rows, categories by name
     loss: pd.Series  # median of the forecast, nats per token
     lower: pd.Series
     upper: pd.Series
     level: float
-    beyond: pd.Series  # by what factor a point lies outside the runs, the largest of its axes; 1 within
-    outside: pd.Series  # that axis, or C (compute) where it alone is beyond; empty within
+    beyond: pd.Series  # factor by which a point lies outside the runs, the largest of its axes. 1 within
+    outside: pd.Series  # that axis, or C (compute) if it alone is beyond. Empty within
     along: pd.Series  # the axis that widens: where the laws predict the largest change beyond the runs
     parts: (
         pd.DataFrame
     )  # shares of the variance: run noise, parameters, size effects, which law, the law's form
-    drift: pd.DataFrame  # index axis; windows, share, kappa: what the windows inside the runs say
+    drift: pd.DataFrame  # index axis. windows, share, kappa: found in windows inside the runs
     weights: pd.Series  # of each law, best first
     laws: dict[str, Law]  # as fitted
     rows: int  # usable runs
@@ -67,7 +67,7 @@ class Forecast:
 
     @staticmethod
     def load(path: Any) -> Forecast:
-        """Read a registered forecast; ValueError for a file that is none or was changed since."""
+        """Read a registered forecast. Raises ValueError for another file or one changed since."""
         return read_forecast(path)
 
     def __repr__(self) -> str:
@@ -189,7 +189,7 @@ def _law(law: Law) -> dict[str, Any]:
 
 
 def _law_from(name: str, told: dict[str, Any]) -> Law | None:
-    """The law that `_law` wrote; None where its class is not imported."""
+    """The law that `_law` wrote. None if its class is not imported."""
     known = {law.__name__: law for law in descendants(Law)}
     plain = known.get(told.get("law") or name.partition("(")[0])
     return None if plain is None else from_layers(plain, told.get("arms", ()))(**told["parameters"])
@@ -210,13 +210,13 @@ def _checksum(body: dict[str, Any]) -> str:
 
 
 def write_forecast(made: Forecast, path: Any) -> None:
-    """Write the JSON; a reader never sees half a file."""
+    """Write the JSON. A reader never sees half a file."""
     with replacing(Path(path)) as partial:
         partial.write_text(json.dumps(forecast_json(made), indent=1, allow_nan=False) + "\n")
 
 
 def read_forecast(path: Any) -> Forecast:
-    """Read a registered forecast; FileNotFoundError or ValueError names what is wrong with the file."""
+    """Read a registered forecast. Raises FileNotFoundError or ValueError naming what is wrong with the file."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file. Write a forecast with Forecast.save.")
     try:

@@ -1,6 +1,6 @@
 """A pool of laws as one predictive distribution: a weighted mixture of Student's t on the log loss.
 
-No criterion is sure which law holds beyond the runs, so no law gets all the weight. Half of the weight is
+No criterion knows which law holds beyond the runs, so no law gets all the weight. Half of the weight is
 Akaike's (Burnham & Anderson 2002, section 6.4), half is Akaike's flattened to a power (FLAT).
 Shapes: M components of a mixture, K points, n rows, p free parameters.
 """
@@ -24,14 +24,14 @@ HALF = 0.5  # share of the weight that stays Akaike's own
 EXACT = 1e-5  # relative residuals below this are rounding, in every table's printed losses
 SEARCHED = 200  # rows on which starting points are tried
 STARTS = 3
-DETERMINED = 1e-7  # singular values of the rows' slopes, of the largest, below which a direction is not told
-UNTOLD = 1e-6  # share of a prediction's squared slope in such directions from which it is not told
+DETERMINED = 1e-7  # relative singular value of the rows' slopes below which a direction is undetermined
+UNTOLD = 1e-6  # share of a prediction's squared slope in such directions that makes it undetermined
 LEAST = 1e-4  # weight, relative to the largest, below which a component is left out
 
 
 @dataclass(frozen=True)
 class Member:
-    """One law fitted to the rows, with what its predictions rest on; residuals are of the log loss."""
+    """One law fitted to the rows, with what its predictions need. Residuals are of the log loss."""
 
     law: Law
     problem: Problem
@@ -40,10 +40,8 @@ class Member:
     columns: Array  # ∂ log L / ∂ free fields at the rows, scaled to length 1, (n, p)
     lengths: Array  # what the columns were divided by, (p,)
     free: tuple[int, ...]  # places of the fields that are neither fixed nor at a bound
-    labels: Any = None  # cluster of each row, (n,) int, or None: rows are apart
-    between: float | None = (
-        None  # degrees of freedom between clusters that a test noticed; None where none did
-    )
+    labels: Any = None  # cluster of each row, (n,) int, or None if rows are independent
+    between: float | None = None  # degrees of freedom between the clusters that a test detected, if any
 
     @property
     def rows(self) -> int:
@@ -62,13 +60,13 @@ class Member:
 
     @property
     def count(self) -> float:
-        """Independent rows: clusters where rows are said to share them, else rows as often as they count."""
+        """The number of independent rows: clusters if rows have them, else rows by their weights."""
         apart = self.labels is None or self.between is not None
         return self.problem.count if apart else float(np.unique(self.labels).size)
 
     @property
     def dof(self) -> float:
-        """Independent rows minus free parameters, or what is left between noticed clusters; at least 1."""
+        """Independent rows minus free parameters, or those between detected clusters. At least 1."""
         if self.between is not None:
             return max(self.between, 1.0)
         return max(self.count - len(self.problem.law.free()), 1.0)
@@ -81,7 +79,7 @@ class Member:
 
     @property
     def aicc(self) -> float:
-        """Corrected Akaike criterion of the log loss; inf where the rows are too few for one."""
+        """Corrected Akaike criterion of the log loss. inf if the rows are too few."""
         n, k = self.count, len(self.problem.law.free()) + 1
         if n <= k + 1:
             return float("inf")
@@ -104,10 +102,10 @@ class Member:
         return np.asarray(self.noise * np.sqrt(((self.slopes(points) @ q) ** 2).sum(1)))
 
     def tells(self, points: dict[str, Array]) -> Any:
-        """Whether rows at these levels can tell the law's loss at points at all, (K,) bool.
+        """Whether rows at these levels can determine the law's loss at points at all, (K,) bool.
 
-        Asked of the law with parameters in the middle of their ranges: at its optimum a law of too many parameters
-        for the levels often has one at a bound, where it looks as if it were known.
+        Tested with parameters in the middle of their ranges: at its optimum, a law with too many parameters for
+        the levels often has one at a bound, where it looks determined.
         """
         problem = self.problem
         middle = [np.median(r.starts()) for r in problem.law.nonlinear.values()]
@@ -135,7 +133,7 @@ def _slopes(law: Law, points: dict[str, Array], free: tuple[int, ...]) -> Array:
 
 
 def member(problem: Problem, theta: Array, labels: Any = None, held: bool = True) -> Member:
-    """A pool's member from a problem and its optimum θ (p,); labels: the cluster of each row, if rows share them.
+    """A pool's member from a problem and its optimum θ (p,). labels: each row's cluster, if rows share any.
 
     held: whether a parameter at its bound is taken as known.
     """
@@ -156,7 +154,7 @@ def _some(problem: Problem, rows: int) -> Problem:
 
 
 def weights(members: Sequence[Member], flat: float = FLAT) -> Array:
-    """The weight of each member, (M,), summing to 1; equal where the rows are too few for a criterion."""
+    """The weight of each member, (M,), summing to 1. Equal if the rows are too few for a criterion."""
     aicc = np.array([one.aicc for one in members])
     known = np.isfinite(aicc)
     if not known.any():
@@ -213,7 +211,7 @@ def refitted(members: Sequence[Member], keeps: Sequence[Any]) -> list[list[Membe
 
 
 def fits_of_some(one: Member, keeps: Sequence[Any]) -> list[Member | None]:
-    """A law fitted to some of the rows, all choices of rows as one batch, from few starts; None where it fails."""
+    """A law fitted to subsets of the rows, all as one batch, from few starts. None if it fails."""
     problem = one.problem
     with np.errstate(all="ignore"):
         begin = np.concatenate([one.theta[None], starts(_some(problem, SEARCHED), STARTS)])
@@ -232,7 +230,7 @@ def fits_of_some(one: Member, keeps: Sequence[Any]) -> list[Member | None]:
                 problem.take(np.flatnonzero(keep)),
                 None if one.labels is None else one.labels[keep],
             )
-            # Few runs often leave a parameter at its bound, which then says nothing of how well it is known.
+            # With few runs a parameter often ends at its bound, which does not mean that it is known.
             out.append(
                 member(some, some.internal(law), labels, held=False) if np.isfinite(value[best]) else None
             )

@@ -17,17 +17,17 @@ from scaling.laws.base import Array, Law, LawForm
 from scaling.laws.constrained import Form
 
 AXES = ("N", "P", "D")  # read unasked where a table has them
-FAR = 1e5  # factor beyond the runs from which a number is taken for one in another unit
-APART = 1e7  # factor between the runs themselves from which their units are taken to be mixed
+FAR = 1e5  # factor beyond the runs from which a number is assumed to be in another unit
+APART = 1e7  # factor between the runs themselves from which mixed units are assumed
 UNITS = {"N": "parameters, 30e9 or '30B'", "P": "streams, 8", "D": "tokens, 42e9 or '42B'"}
 FEW = 2  # laws of exactly the axes that vary, below which those of fewer axes join the pool
-MOST = 2_000  # rows that are used; of more, an even sample in order of compute
+MOST = 2_000  # rows that are used. Larger tables are sampled evenly in order of compute
 Rules = Mapping[str, Axis]
 
 
 @dataclass(frozen=True)
 class Question:
-    """Runs and points on the axes that the runs vary; `given` holds the points on every axis asked."""
+    """Runs and points on the axes that the runs vary. `given` holds the points on every axis asked."""
 
     runs: dict[str, Array]  # (n,) each
     loss: Array  # (n,), nats per token
@@ -39,7 +39,7 @@ class Question:
 
 
 def listed(laws: Any) -> list[Any] | None:
-    """The laws that a caller gave; ValueError for one by itself and for none."""
+    """The laws that a caller gave. Raises ValueError for one not in a list and for an empty list."""
     if laws is None:
         return None
     if isinstance(laws, (str, type, Law, Form)) or not isinstance(laws, Iterable):
@@ -52,7 +52,7 @@ def listed(laws: Any) -> list[Any] | None:
 
 
 def question(table: pd.DataFrame, given: Mapping[str, Any], laws: Iterable[Any] | None) -> Question:
-    """The question of a table of runs and points `given` on axes of laws; ValueError where it is wrong."""
+    """The question from a table of runs and points `given` on axes of laws. Raises ValueError if it is wrong."""
     given = {axis: value for axis, value in given.items() if value is not None}
     pool = (
         None
@@ -85,7 +85,7 @@ def question(table: pd.DataFrame, given: Mapping[str, Any], laws: Iterable[Any] 
 
 
 def _known(given: Mapping[str, Any], table: pd.DataFrame) -> tuple[LawForm, ...]:
-    """Every registered law that a question may be of: those of other axes where one of these is asked for."""
+    """Every registered law that may apply. Laws of other axes only if one of these axes is asked for."""
     if set(given) <= set(AXES):
         return tuple(REGISTRY.values())
     others = [law for law in OTHER_AXES.values() if set(law.categories) <= set(table)]
@@ -98,7 +98,7 @@ def _rules(laws: tuple[LawForm, ...]) -> dict[str, Axis]:
 
 
 def _read(table: pd.DataFrame, points: pd.DataFrame, pool: tuple[LawForm, ...] | None) -> tuple[str, ...]:
-    """The columns to read: the axes asked for and those of the laws; without laws N, P and D where they are whole."""
+    """The columns to read: the axes asked for and those of the laws. Without laws, N, P and D if complete."""
     if pool is not None:
         of_laws = tuple(dict.fromkeys(axis for law in pool for axis in law.axes))
         return (*of_laws, *(a for a in map(str, points) if a in table and a not in of_laws))
@@ -123,7 +123,7 @@ def _check_loss(loss: Array) -> None:
 
 
 def _points(given: Mapping[str, Any], rules: Rules) -> pd.DataFrame:
-    """The points as a table of numbers, one row a point; numbers may be written 30B."""
+    """The points as a table of numbers, one row per point. Numbers may be written 30B."""
     if not given:
         raise ValueError("No point is given. Give N=, P= or D=, those that vary in the runs.")
     index = next((v.index for v in given.values() if isinstance(v, pd.Series)), None)
@@ -139,7 +139,7 @@ def _points(given: Mapping[str, Any], rules: Rules) -> pd.DataFrame:
 
 
 def _values(axis: str, given: Any, rule: Axis) -> Array:
-    """The values of one axis, (K,); ValueError for one that it cannot take."""
+    """The values of one axis, (K,). Raises ValueError for one that it cannot take."""
     values = np.atleast_1d(np.asarray(given, dtype=object)).ravel()
     if isinstance(rule, Levels):
         try:
@@ -179,7 +179,7 @@ def _check_fixed(data: Mapping[str, Array], varied: Mapping[str, Array], points:
 def _of_axes(
     laws: tuple[LawForm, ...], data: Mapping[str, Array], varied: Mapping[str, Array]
 ) -> tuple[LawForm, ...]:
-    """The laws asked for; ValueError where one has an axis that the runs do not vary."""
+    """The laws asked for. Raises ValueError if one has an axis that the runs do not vary."""
     lacking = sorted({axis for law in laws for axis in law.axes if axis not in varied})
     if lacking:
         raise ValueError(
@@ -192,7 +192,7 @@ def _of_axes(
 def _registered(
     given: Mapping[str, Any], table: pd.DataFrame, data: Mapping[str, Array], varied: Mapping[str, Array]
 ) -> tuple[LawForm, ...]:
-    """Every registered law of the axes that vary; with too few, those of fewer axes as well."""
+    """Every registered law of the axes that vary. If these are too few, those of fewer axes as well."""
     chosen = tuple(law for law in _known(given, table) if set(law.axes) == set(varied))
     if 0 < len(chosen) < FEW:  # no choice of laws: those of fewer axes join, and power laws without a floor
         chosen += tuple(law for law in REGISTRY.values() if set(law.axes) < set(varied))
@@ -207,7 +207,7 @@ def _registered(
 
 
 def _check_units(axis: str, runs: Array, asked: Array, rule: Axis) -> None:
-    """Refuse runs whose units differ, and points in another unit than theirs or where no distance has a measure."""
+    """Refuse runs whose units differ, points in another unit, and points at no measurable distance from the runs."""
     unit = UNITS.get(axis) or rule.unit or "one unit"
     low = asked[(asked <= 0) & (asked < runs.min())]
     if low.size:
@@ -232,7 +232,7 @@ def _check_units(axis: str, runs: Array, asked: Array, rule: Axis) -> None:
 
 
 def sample(runs: Mapping[str, Array], categories: Iterable[str] = ()) -> Any:
-    """Which rows to use: all, or MOST of them evenly spread in order of compute, ends kept; of each category."""
+    """Which rows to use: all, or MOST per category, spread evenly in order of compute, ends kept."""
     apart = [runs[axis] for axis in categories]
     logs = [np.log(np.maximum(x, 1e-300)) for axis, x in runs.items() if axis not in set(categories)]
     compute = np.sum(logs, axis=0)

@@ -26,7 +26,7 @@ class Score:
     table: pd.DataFrame
     coverage: float
     score: float
-    widening: float  # factor on both half-widths with which the share promised would just have been inside
+    widening: float  # factor on both half-widths that would have put just the promised share inside
     verdict: str
 
     def __repr__(self) -> str:
@@ -37,7 +37,7 @@ class Score:
 
 
 def interval_score(lower: Any, upper: Any, observed: Any, level: float) -> Any:
-    """Width plus 2 / (1 - level) times the distance of a miss; lower is better (Gneiting & Raftery 2007)."""
+    """Width plus 2 / (1 - level) times the distance of a miss. Lower is better (Gneiting & Raftery 2007)."""
     miss = np.maximum(lower - observed, 0) + np.maximum(observed - upper, 0)
     return upper - lower + 2 / (1 - level) * miss
 
@@ -45,9 +45,9 @@ def interval_score(lower: Any, upper: Any, observed: Any, level: float) -> Any:
 def score(made: Forecast, runs: Any) -> Score:
     """Score a forecast against `runs` made since, those within 2% of a point on every axis.
 
-    A category must be the point's. Several runs at a point are scored each. Columns of the table: the axes,
+    Categories must match. Several runs at a point are scored separately. Columns of the table: the axes,
     loss (forecast), lower, upper, observed, inside, score (interval score, nats) and needed (distance of the
-    observation from the forecast in half-widths of its side: above 1 is outside). Raises ValueError where no run
+    observation from the forecast in half-widths of its side: above 1 is outside). Raises ValueError if no run
     was forecast.
     """
     axes, runs = tuple(map(str, made.points)), as_runs(runs, "runs")
@@ -67,7 +67,7 @@ def score(made: Forecast, runs: Any) -> Score:
 
 
 def axes_forecast(made: Forecast) -> dict[str, Axis | None]:
-    """The axes of a forecast with what the runs' values may be; None for a category."""
+    """The axes of a forecast with the rules of their values. None for a category."""
     any_number = Axis(lowest=-np.inf)
     words = {str(axis): isinstance(column.iloc[0], str) for axis, column in made.points.items()}
     return {axis: None if word else KNOWN.get(axis, any_number) for axis, word in words.items()}

@@ -2,8 +2,8 @@
 
 Outside the convex hull of the runs the interval reaches as far as the forecast of this law alone: run noise,
 parameters, the errors that neighbouring runs share (`discrepancy`) and how wrong the change that the law
-predicts there may be (`drift`). It is never narrower than the interval that takes the law for granted. Inside
-the hull that interval stands. How often both held on public tables: docs/forecast.md.
+predicts there may be (`drift`). It is never narrower than the interval that assumes the law's form. Inside
+the hull that interval is kept. How often both held on public tables: docs/forecast.md.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Widened:
     centre: Array  # (K,)
     known: Array  # variance of a run's noise and of the law's parameters, (K,)
     shared: Array  # variance of the errors that neighbouring runs share, (K,)
-    growth: Array  # by what that grows beyond few levels of an axis, (K,)
+    growth: Array  # the factor on that beyond few levels of an axis, (K,)
     exits: Exits
 
     @property
@@ -54,7 +54,7 @@ class Widened:
 
 @dataclass(frozen=True, eq=False)
 class Widening:
-    """How one fitted law's intervals widen beyond its runs; drifts are computed once a way out."""
+    """How one fitted law's intervals widen beyond its runs. Drifts are computed once per direction."""
 
     one: Member
     runs: Points
@@ -88,7 +88,7 @@ class Widening:
             return Widened(centre, known, miss.shared, more, self.exits(points))
 
     def half_width(self, way: Way | None, ratio: Array, level: float) -> Array:
-        """Half an interval of the log loss in units of its scale where |Δ| is `ratio` of that scale, (K,)."""
+        """The half-width of the log loss's interval in units of its scale, if |Δ| is `ratio` times that scale, (K,)."""
         shares = [(0.0, 1.0)] if way is None else list(zip(*_kappas(self.drift(way)), strict=True))
         zero = np.zeros(ratio.size)
         mixture = joined([(zero, np.sqrt(1 + (k * ratio) ** 2), self.one.dof, p) for k, p in shares])
@@ -109,8 +109,8 @@ class Widening:
     def error_between(self, here: Points, there: Points) -> Array:
         """Standard deviation that drift leaves of the difference of two log losses, (K,).
 
-        What is beyond the runs along an axis errs by one share on both sides: the difference of the changes counts.
-        Axes err independently.
+        Both points share one κ along an axis, so only the difference of their changes counts. Axes err
+        independently.
         """
         variance = np.zeros(next(iter(here.values())).size)
         for way in ((axis, side) for axis in amounts([self.one], here) for side in (1, -1)):
@@ -120,11 +120,11 @@ class Widening:
         return np.asarray(np.sqrt(variance))
 
     def change(self, points: Points, way: Way) -> Array:
-        """Δ of the log loss beyond the runs along one way, (K,); 0 within."""
+        """Δ of the log loss beyond the runs along one way, (K,). 0 within."""
         return change_beyond([self.one], ALONE, self.runs, points, *way)
 
     def sentence(self, points: Points) -> str:
-        """What widens the interval at points, in one line; empty where nothing does."""
+        """What widens the interval at points, in one line. Empty if nothing does."""
         exits = self.exits(points)
         return "; ".join(
             drift_words(self.drift(exits.ways[i])) for i in np.unique(exits.place[exits.place >= 0])
@@ -152,13 +152,13 @@ _WIDENINGS: WeakKeyDictionary[Estimate, Widening] = WeakKeyDictionary()
 
 
 def widening_of(fit: Estimate) -> Widening | None:
-    """The widening of a fit, computed once; None where the runs leave no degree of freedom."""
+    """The widening of a fit, computed once. None if the runs leave no degree of freedom."""
     if fit.degrees_of_freedom < 1 or fit.loss.size <= len(fit.form.free()):
         return None
     if fit not in _WIDENINGS:
         some = sample(fit.axes, categories_of(fit.law))
         problem, labels = fit.problem.take(some), None
-        if fit.clustered and fit.grouping not in ("size", "cell"):  # those the discrepancy stands for
+        if fit.clustered and fit.grouping not in ("size", "cell"):  # those the discrepancy models
             labels = np.unique(np.asarray(fit.groups).astype(str), return_inverse=True)[1][some]
         runs = dict(zip(fit.law.axes, problem.x, strict=True))
         with np.errstate(all="ignore"):
@@ -170,7 +170,7 @@ def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:
     """What a fit's prediction interval is at one point outside its runs, in a line."""
     widening = widening_of(fit)
     if widening is None:
-        return "its prediction interval takes the law's form for granted"
+        return "its prediction interval assumes that the law's form holds"
     x = clean_axes(fit.law.axes, {a: point[a] for a in fit.law.axes}, fit.law.axis_rules)
     why = widening.sentence({a: value.reshape(1) for a, value in x.items()})
     why = why or "errors that neighbouring runs share"
@@ -178,9 +178,9 @@ def forecast_words(fit: Estimate, point: Mapping[str, Any]) -> str:
 
 
 def beyond_runs(fit: Estimate, axes: Mapping[str, Any], level: float, plain: Array, inside: Any) -> Array:
-    """The ends of a fit's prediction interval, `plain` (K, 2), widened where points are not `inside` its runs.
+    """The ends of a fit's prediction interval, `plain` (K, 2), widened at points that are not `inside` its runs.
 
-    axes: (K,) each. An end that is not known stays so, and one at 0 or less where the runs begin above it.
+    axes: (K,) each. Unknown ends stay unknown, as do ends of 0 or less if the runs' losses lie above.
     """
     known = np.isfinite(plain[:, 0]) & ~np.isnan(plain[:, 1])
     placed = [(axes[a] > 0) | (axes[a] >= x.min()) for a, x in fit.axes.items()]

@@ -94,13 +94,13 @@ OTHER_AXES: dict[str, LawForm] = {
     "data-constrained": DataConstrainedLaw,
     "fine-tuning": FineTuningLaw,
     "broken": BrokenLaw,
-}  # laws of axes beside N, P and D, or of forms that no command tries unasked
+}  # laws of axes other than N, P and D, or of forms that no command tries unasked
 
 
 def by_name(name: str) -> LawForm:
-    """The law of that `name`: a key of REGISTRY or OTHER_AXES, or a law of your own as "FILE.py:CLASS", which runs the file.
+    """The law called `name`: a key of REGISTRY or OTHER_AXES, or your own law as "FILE.py:CLASS". That runs the file.
 
-    Each also with fixed values: "additive:beta=0.4", "dense:E=1.6", "depth.py:DepthLaw:E=1.6".
+    Each may have fixed values: "additive:beta=0.4", "dense:E=1.6", "depth.py:DepthLaw:E=1.6".
     Raises ValueError for a name that is not known, and for values that are not name=number.
     """
     if own := in_file(name):
@@ -131,7 +131,7 @@ def _known_laws(key: str) -> str:
 
 
 def axes_of_laws(laws: Iterable[Any]) -> dict[str, Axis | None]:
-    """The columns beside the loss that a table for laws must have, with what they may hold; None for a category."""
+    """The columns that a table for laws must have, the loss aside, with their rules. None for a category."""
     found: dict[str, Axis | None] = {}
     for given in laws:
         arms = given if isinstance(given, Arms) else None
@@ -145,9 +145,9 @@ def axes_of_laws(laws: Iterable[Any]) -> dict[str, Axis | None]:
 
 
 def law_of(given: Any, table: Any = None) -> LawForm:
-    """The law that a caller gave: its class, a name of REGISTRY, `Arms`, or a law, fitted or not; else ValueError.
+    """The law that a caller gave: its class, a name of REGISTRY, `Arms`, or a law, fitted or not.
 
-    table: what it is to be fitted to, which tells the levels of arms and categories.
+    table: the runs to fit, which give the levels of arms and categories. Raises ValueError for anything else.
     """
     if isinstance(given, Arms):
         return given.on(law_of(given.law, table), table)

@@ -1,7 +1,7 @@
 """One law for several arms: optimisers, recipes, corpora, architectures, precisions.
 
-L = law(axes; shared parameters, each arm's own ones). An arm is a category of one column. Every parameter is
-nonlinear here, for a coefficient that one arm shares and another multiplies differently cannot be solved for.
+L = law(axes, shared parameters, own parameters of the arm). An arm is a category of one column. Every parameter
+is nonlinear here: a coefficient that arms share but multiply differently cannot be solved for.
 A parameter E that each arm has for itself is named E[adam], E[muon], ...
 
 Legend: n rows, B parameter sets, K arms.
@@ -57,7 +57,7 @@ class ArmForm(Form):
         return ArmedLaw(self, dict(zip(self.names(), values, strict=True)) if values else fields)
 
     def from_vector(self, values: Any) -> ArmedLaw:
-        """The law whose parameters are values[..., i]; arrays make a batch of laws."""
+        """The law whose parameters are values[..., i]. Arrays make a batch of laws."""
         columns = np.moveaxis(np.asarray(values, dtype=np.float64), -1, 0)
         return self(*(float(c) if c.ndim == 0 else c for c in columns))
 
@@ -87,7 +87,7 @@ class ArmForm(Form):
         return self.rule if axis == self.by else self.law.axis_rule(axis)
 
     def of_parameter(self, name: str) -> tuple[str, ...]:
-        """The names of a law's parameter: itself where it is shared, else one an arm."""
+        """The names of a law's parameter: its own if it is shared, else one per arm."""
         return tuple(f"{name}[{arm}]" for arm in self.arms) if name in self.own else (name,)
 
     def names(self) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ class ArmForm(Form):
 
     # ---- what a problem evaluates ---------------------------------------------------------------
     def coordinates(self, law: Law) -> tuple[list[Any], list[Any]]:
-        """No coefficients; the parameters."""
+        """No coefficients, then the parameters."""
         return [], [self.coordinate(name, getattr(law, name)) for name in self.names()]
 
     def to_fields(self, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class ArmForm(Form):
 
 
 def layers_of(form: Any) -> tuple[type[Law], list[dict[str, Any]]]:
-    """The class under arms of arms, and each layer's by, arms and own, the innermost first; plain values."""
+    """The class under nested arms, and each layer's by, arms and own as plain values, the innermost first."""
     if not isinstance(form, ArmForm):
         return form, []
     law, inner = layers_of(form.law)
@@ -214,7 +214,7 @@ def from_layers(law: Any, layers: Sequence[Mapping[str, Any]]) -> Any:
 
 
 class ArmedLaw(Law):
-    """A law with the parameters of every arm; `law.of_arm("adam")` is one arm's law."""
+    """A law with the parameters of every arm. `law.of_arm("adam")` is one arm's law."""
 
     form: ArmForm
     values: dict[str, Any]
@@ -256,7 +256,7 @@ class ArmedLaw(Law):
     has_rest = True
 
     def of_arm(self, arm: str) -> Law:
-        """The law of one arm, of the class that all arms share; ValueError for one there is not."""
+        """The law of one arm, of the class that all arms share. Raises ValueError for an unknown arm."""
         code = self.form.rule.read(np.array([arm], dtype=object))[0]
         picked = {name: self.form._picked(name, self.values, code) for name in self.form.law.names()}
         found: Law = self.form.law(**{n: float(v) if np.ndim(v) == 0 else v for n, v in picked.items()})
@@ -271,7 +271,7 @@ class ArmedLaw(Law):
         return self.form.axis_rule(axis)
 
     def to_linear(self) -> tuple[list[Any], list[Any]]:
-        """No coefficients; the parameters."""
+        """No coefficients, then the parameters."""
         return self.form.coordinates(self)
 
     def linear_gradient(self) -> Array:
@@ -299,11 +299,11 @@ class ArmedLaw(Law):
 
 @dataclass(frozen=True)
 class Category:
-    """What the levels of a category do to a law: each has its own value of `parameter`, the reference `at`.
+    """The effect of a category on a law: each level has its own value of `parameter`, the reference level `at`.
 
-    `categories = {"precision": Category("eff", reference="bf16")}` in a law's class. Without a reference it is, if
-    `highest`, the level with the largest number in its name (of 4, 8, bf16, fp16: bf16), else the one with most
-    rows; of several the shortest name, then the first in order.
+    `categories = {"precision": Category("eff", reference="bf16")}` in a law's class. The default reference is the level
+    with most rows or, if `highest`, the largest number in its name (of 4, 8, bf16, fp16: bf16). Ties go to the
+    shortest name, then to the first in order.
     """
 
     parameter: str
@@ -328,8 +328,8 @@ class Arms:
     Args:
         law: its class or its name.
         by: the column that names the arms.
-        own: parameters that each arm has for itself; or
-        shared: those that all arms share, and the others are each arm's own. Neither: nothing is shared.
+        own: parameters that each arm has for itself. The others are shared.
+        shared: parameters that all arms share, instead of `own`. Neither: nothing is shared.
     """
 
     law: Any
@@ -367,7 +367,7 @@ def constrained_alike(form: ArmForm, constraints: ConstrainedLaw | None) -> LawF
 
 
 def with_categories(law: Any, table: Any) -> LawForm:
-    """A law whose class declares categories, with the levels that a table has; ValueError names what lacks."""
+    """A law whose class declares categories, with the table's levels. Raises ValueError naming what is missing."""
     known, constraints = (law.law, law) if isinstance(law, ConstrainedLaw) else (law, None)
     form, held = known, {}
     for column, category in known.categories.items():
@@ -384,7 +384,7 @@ def with_categories(law: Any, table: Any) -> LawForm:
 
 
 def levels_of(table: Any, by: str) -> tuple[str, ...]:
-    """The categories in a column of a table, in order; ValueError where it is missing or has an empty cell."""
+    """The categories in a column of a table, in order. Raises ValueError if it is missing or has an empty cell."""
     if by not in table:
         raise ValueError(
             f"no column {by!r} that names the arms. The table has {', '.join(map(str, list(table)[:12]))}."

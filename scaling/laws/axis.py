@@ -24,7 +24,7 @@ class Axis:
         lowest: values are above it, or equal to it where `reached`.
         reached: whether a value may equal the lowest.
         unit: of the values, for the labels of figures, e.g. "tokens".
-        more_is_better: whether the loss falls along the axis; None where it does either.
+        more_is_better: whether the loss falls along the axis. None if it may do either.
     """
 
     lowest: float = 0.0
@@ -38,7 +38,7 @@ class Axis:
         return f"{'>=' if self.reached else '>'} {self.lowest:g}" if self.lowest > -np.inf else "a number"
 
     def read(self, given: Any) -> Array:
-        """The `given` values as float64; TypeError or ValueError where one is no number."""
+        """The `given` values as float64. Raises TypeError or ValueError if one is not a number."""
         return np.asarray(given, dtype=np.float64)
 
     def good(self, values: Any) -> Any:
@@ -77,7 +77,7 @@ class Levels(Axis):
             return np.arange(1.0, len(self.names) + 1)
 
     def read(self, given: Any) -> Array:
-        """Numbers of the `given` categories, names or numbers; ValueError for a name that is none."""
+        """Numbers of the `given` categories, names or numbers. Raises ValueError for an unknown name."""
         raw = np.asarray(given)
         if raw.dtype.kind in "fiu":
             return raw.astype(np.float64)
@@ -85,7 +85,7 @@ class Levels(Axis):
         flat = [known.get(level_name(one)) for one in np.ravel(np.asarray(given, dtype=object))]
         if None in flat:
             wrong = np.ravel(np.asarray(given, dtype=object))[flat.index(None)]
-            raise ValueError(f"{wrong!r} is no category here; it must be {self.need}")
+            raise ValueError(f"{wrong!r} is not a category here. It must be {self.need}")
         return np.array(flat, dtype=np.float64).reshape(raw.shape)
 
     def good(self, values: Any) -> Any:
@@ -127,9 +127,9 @@ def rule_of(name: str, rules: Mapping[str, Axis] | None = None) -> Axis:
 def clean_axes(
     names: Sequence[str], given: Mapping[str, Any], rules: Mapping[str, Axis] | None = None
 ) -> dict[str, Array]:
-    """The named axes as float64 arrays; ValueError quotes the first value a law cannot take.
+    """The named axes as float64 arrays. Raises ValueError quoting the first value a law cannot take.
 
-    Other known axes may be given and are not looked at; a name that is neither is refused.
+    Other known axes may be given and are ignored. An unknown name is refused.
     """
     extra = set(given) - set(names) - set(KNOWN)
     missing = [name for name in names if name not in given]

@@ -1,8 +1,8 @@
 """What a law is: a frozen dataclass of coefficients, linear in some of them.
 
 Every law here reads  L = sum_j c_j φ_j(N, P, D; η)  with coefficients c_j >= 0 and a few nonlinear
-parameters η. A law states its nonlinear parameters (`nonlinear`) and its terms φ (`terms`); whatever
-is left of its fields are the coefficients, in order. Prediction, gradient, inverse, equivalent sizes
+parameters η. A law states its nonlinear parameters (`nonlinear`) and its terms φ (`terms`). Its
+other fields are the coefficients, in order. Prediction, gradient, inverse, equivalent sizes
 and fitting follow from these two. A law knows no optimiser.
 
 Letters: N non-embedding parameters, P streams, D training tokens, L loss in nats per token.
@@ -29,7 +29,7 @@ __all__ = ["EXPONENT", "Array", "Axis", "Law", "LawForm", "Range", "clean_axes",
 
 @dataclass(frozen=True)
 class Law:
-    """Base of every law. A subclass adds float fields, `nonlinear` and `terms`; see `scaling.laws.parallel`."""
+    """Base of every law. A subclass adds float fields, `nonlinear` and `terms`: see `scaling.laws.parallel`."""
 
     axes: ClassVar[tuple[str, ...]] = ("N", "P")
     axis_rules: ClassVar[Mapping[str, Axis]] = {}  # of axes whose values are not simply positive
@@ -41,7 +41,7 @@ class Law:
     source: ClassVar[str] = ""
     not_held: ClassVar[tuple[str, ...]] = ()  # fields that cannot be fixed or bounded
     categories: ClassVar[Mapping[str, Any]] = {}  # columns whose levels have a parameter each: `Category`
-    has_rest: ClassVar[bool] = False  # whether something in L is multiplied by no coefficient
+    has_rest: ClassVar[bool] = False  # whether a part of L has no coefficient
 
     # ---- what a subclass states: its terms, or else its `predict` -----------------------------
     def __init_subclass__(cls, **options: Any) -> None:
@@ -50,7 +50,7 @@ class Law:
         cls.whole = cls
         if "predict" in cls.__dict__:
             free_form.adopt(cls, cls.__dict__["predict"])
-            del cls.predict  # the base's checks what it is given, then asks for the rest
+            del cls.predict  # the base class's `predict` checks its arguments, then evaluates `rest`
 
     @staticmethod
     def terms(*args: Any) -> Sequence[Any]:
@@ -59,22 +59,22 @@ class Law:
 
     @classmethod
     def terms_gradient(cls, *args: Any) -> Sequence[Sequence[Any]]:
-        """∂φ_j/∂η_i as [i][j]; central differences unless a law has better (every law here does)."""
+        """∂φ_j/∂η_i as [i][j], by central differences unless overridden (every law here does)."""
         return differences(cls.terms, args, len(cls.axes))
 
     @classmethod
     def rest(cls, *args: Any) -> Any:
-        """What no coefficient multiplies, for the args of `terms`; 0 unless a law of free form has it."""
+        """The part of L without a coefficient, for the args of `terms`. 0 except for laws of free form."""
         return 0.0
 
     @classmethod
     def rest_gradient(cls, *args: Any) -> Sequence[Any]:
-        """∂rest/∂η_i as [i]; central differences."""
+        """∂rest/∂η_i as [i], by central differences."""
         return [row[0] for row in differences(lambda *a: (cls.rest(*a),), args, len(cls.axes))]
 
     @classmethod
     def to_fields(cls, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:
-        """Fields by name from (c, η); overridden where a field is not itself a coefficient."""
+        """Fields by name from (c, η). Overridden if a field is not itself a coefficient."""
         return dict(zip(cls.linear(), coefficients, strict=True)) | dict(zip(cls.nonlinear, eta, strict=True))
 
     def to_linear(self) -> tuple[list[Any], list[Any]]:
@@ -82,7 +82,7 @@ class Law:
         return [getattr(self, f) for f in self.linear()], [getattr(self, f) for f in self.nonlinear]
 
     def linear_gradient(self) -> Array:
-        """∂(c, η)/∂fields, shape (p, p), at scalar fields; the identity unless `to_linear` is not."""
+        """∂(c, η)/∂fields, shape (p, p), at scalar fields. The identity unless `to_linear` is overridden."""
         order = [*self.linear(), *self.nonlinear]
         return np.array([[float(f == g) for g in self.names()] for f in order])
 
@@ -106,7 +106,7 @@ class Law:
 
     @classmethod
     def from_vector(cls, values: Any) -> Self:
-        """The law whose fields are values[..., i] in field order; arrays make a batch of laws."""
+        """The law whose fields are values[..., i] in field order. Arrays make a batch of laws."""
         columns = np.moveaxis(np.asarray(values, dtype=np.float64), -1, 0)
         if len(columns) != len(cls.names()):
             raise ValueError(f"{len(columns)} values for {', '.join(cls.names())} of {cls.__name__}")
@@ -154,16 +154,16 @@ class Law:
 
     @classmethod
     def coordinates(cls, law: Law) -> tuple[list[Any], list[Any]]:
-        """Coefficients and nonlinear parameters of a law of this class: where its fit would begin."""
+        """Coefficients and nonlinear parameters of a law of this class: the start of its fit."""
         return law.to_linear()
 
     @classmethod
     def of(cls, given: Any) -> LawForm:
-        """The law that a caller gave: a class, one with constraints, or a law, fitted or not; else ValueError."""
+        """The law that a caller gave: a class, one with constraints, or a law, fitted or not. Else ValueError."""
         found = given.kind if isinstance(given, Law) else given
         if isinstance(found, Form) or (isinstance(found, type) and issubclass(found, Law)):
             return found
-        raise ValueError(f"{shown(given)} is no law: give scaling.ParallelLaw or its name, 'parallel'")
+        raise ValueError(f"{shown(given)} is not a law: give scaling.ParallelLaw or its name, 'parallel'")
 
     @classmethod
     def axis_rule(cls, axis: str) -> Axis:
@@ -173,8 +173,8 @@ class Law:
     def predict(self, *values: Any, **axes: Any) -> Any:
         """L in nats per token at `axes` N=, P=, D= (those the law knows): numbers or arrays, broadcast.
 
-        values: the same by position, in the order of the law's axes, `law.predict(2.8e9, 4)`; or one table that
-        has them as columns. Returns a number, an array or, for columns of a DataFrame, a Series.
+        values: the axes by position, in the law's order, as `law.predict(2.8e9, 4)`, or one table that has them
+        as columns. Returns a number, an array or, for columns of a DataFrame, a Series.
         Raises ValueError for a missing axis, a value that is not finite, N <= 0 or P < 1.
         """
         if values:
@@ -201,7 +201,7 @@ class Law:
     def limit(self, axis: str, **axes: Any) -> Any:
         """The loss, nats per token, as `axis` goes to infinity, the other `axes` given."""
         if axis not in self.axes:
-            raise ValueError(f"{type(self).__name__} has no axis {axis!r}; it has {', '.join(self.axes)}")
+            raise ValueError(f"{type(self).__name__} has no axis {axis!r}. It has {', '.join(self.axes)}")
         x = clean_axes(tuple(a for a in self.axes if a != axis), axes, self.axis_rules)
         with np.errstate(invalid="ignore"):
             far, large = (
@@ -228,15 +228,15 @@ class Law:
         return np.asarray(jacobian @ self.linear_gradient())
 
     def inverse(self, loss: Any, *, along: str = "N", **axes: Any) -> Any:
-        """The value of the axis `along`, N unless told, at which this law predicts `loss`, the other axes given.
+        """The value of the axis `along`, by default N, at which this law predicts `loss`, the other axes given.
 
-        inf where none is large enough, nan where no loss is given or none so high is predicted. Raises ValueError
-        for an axis that the law does not have, or along which its loss need not be monotone.
+        inf if no value is large enough, nan for a nan `loss` or one above every prediction. Raises ValueError for an
+        axis that the law lacks, or along which its loss need not be monotone.
         """
         return self._solve(along, loss, axes)
 
     def equivalent(self, axis: str, at: Mapping[str, Any], **point: Any) -> Any:
-        """The value of `axis` that gives, with the axes in `at` changed, the loss of `point`; broadcast.
+        """The value of `axis` that gives the loss of `point` once the axes in `at` are changed. Arguments broadcast.
 
         `law.equivalent("N", {"P": 1}, N=1e9, P=8)` is what 8 streams are worth in parameters, and
         `law.equivalent("N", {"experts": 1}, N=1e8, experts=64)` what 64 experts are.
@@ -245,13 +245,13 @@ class Law:
         return self._solve(axis, self.predict(**point), others)
 
     def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
-        """The N that gives at `at_P` streams the loss that (N, P) gives, other `axes` equal; broadcast."""
+        """The N that gives the loss of (N, P) at `at_P` streams, other `axes` equal. Arguments broadcast."""
         return self.inverse(self.predict(N=N, P=P, **axes), P=at_P, **axes)
 
     def equivalent_P(self, N: Any, P: Any, at_N: Any, **axes: Any) -> Any:
         """The P (real, >= 1) that gives size `at_N` the loss of (N, P), other `axes` equal.
 
-        nan below P = 1, inf if none; broadcast.
+        nan if P would be below 1, inf if no P suffices. Arguments broadcast.
         """
         return self._solve("P", self.predict(N=N, P=P, **axes), {"N": at_N, **axes})
 

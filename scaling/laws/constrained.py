@@ -1,8 +1,8 @@
 """A law with parameters held at values or kept within bounds, as a value.
 
 L = sum_j c_j φ_j(x; η) as in `scaling.laws.base`. A constrained nonlinear parameter only gets other bounds.
-A constrained coefficient leaves the linear part: its field becomes a coordinate beside η, and what it
-contributes, v_j(coordinates) φ_j(x; η), is an offset that no coefficient multiplies. Every constraint is then a
+A constrained coefficient leaves the linear part. Its field becomes a coordinate next to η. Its contribution,
+v_j(coordinates) φ_j(x; η), is an offset that no coefficient multiplies. Every constraint is then a
 box in the coordinates, also where a field is not itself a coefficient: with A fixed in (A/N)^alpha the offset is
 A^alpha N^-alpha, a function of alpha alone.
 
@@ -24,7 +24,7 @@ LOG_ZERO = float(np.log(1e-300))  # the coordinate of a prefactor of 0
 
 
 class Form:
-    """What stands in the place of a law's class: a law with constraints, or one with arms."""
+    """What may replace a law's class: a law with constraints, or one with arms."""
 
     law: Any  # type[Law], or another form
 
@@ -44,7 +44,7 @@ class Form:
 
 @dataclass(frozen=True, repr=False)
 class ConstrainedLaw(Form):
-    """A law's class with `fixed` values and `bounds` of some parameters; used wherever a class is.
+    """A law's class with `fixed` values and `bounds` of some parameters. Usable wherever a class is.
 
     Made by `Law.with_fixed`, `Law.with_bounds`, `by_name("dense:E=1.6")` or the arguments of `scaling.fit`.
     """
@@ -84,7 +84,7 @@ class ConstrainedLaw(Form):
         return f"{self.law.__name__}({','.join(parts)})"
 
     def with_fixed(self, **values: float) -> ConstrainedLaw:
-        """The law with more parameters fixed; a bound on one of them goes."""
+        """The law with more parameters fixed. Their bounds are dropped."""
         kept = {n: v for n, v in self.bounds.items() if n not in values}
         return ConstrainedLaw(self.law, {**self.fixed, **values}, kept)
 
@@ -191,13 +191,13 @@ class ConstrainedLaw(Form):
         return axes, eta[: len(self.law.nonlinear)], eta
 
     def terms(self, *args: Any) -> Sequence[Any]:
-        """The φ_j that free coefficients multiply; args: the axes (n,), then the coordinates (B, 1)."""
+        """The φ_j that free coefficients multiply. args: the axes (n,), then the coordinates (B, 1)."""
         axes, own, _ = self._split(args)
         phi = self.law.terms(*axes, *own)
         return [p for n, p in zip(self.law.linear(), phi, strict=True) if n not in self.promoted]
 
     def terms_gradient(self, *args: Any) -> Sequence[Sequence[Any]]:
-        """∂φ_j/∂(coordinate i) of those, as [i][j]; args as of `terms`."""
+        """∂φ_j/∂(coordinate i) of those, as [i][j]. args: as for `terms`."""
         axes, own, _ = self._split(args)
         keep = [n not in self.promoted for n in self.law.linear()]
         rows = [
@@ -212,7 +212,7 @@ class ConstrainedLaw(Form):
         return bool(self.promoted) or self.law.has_rest
 
     def rest(self, *args: Any) -> Any:
-        """What no free coefficient multiplies, broadcasting to (B, n); args as of `terms`."""
+        """What no free coefficient multiplies, broadcasting to (B, n). args: as for `terms`."""
         axes, own, eta = self._split(args)
         if not self.promoted:
             return self.law.rest(*axes, *own)
@@ -222,7 +222,7 @@ class ConstrainedLaw(Form):
         return sum(v * p for n, v, p in parts if n in self.promoted) + self.law.rest(*axes, *own)
 
     def rest_gradient(self, *args: Any) -> list[Any]:
-        """∂rest/∂(coordinate i), each broadcasting to (B, n); args as of `terms`."""
+        """∂rest/∂(coordinate i), each broadcasting to (B, n). args: as for `terms`."""
         axes, own, eta = self._split(args)
         if not self.promoted:
             return list(self.law.rest_gradient(*axes, *own))
@@ -248,7 +248,7 @@ class ConstrainedLaw(Form):
 def _known(law: Any, name: str, option: str) -> tuple[float, float]:
     if name not in law.names():
         raise ValueError(
-            f"{option}: {law.__name__} has no parameter {name!r}; it has {', '.join(law.names())}"
+            f"{option}: {law.__name__} has no parameter {name!r}. It has {', '.join(law.names())}"
         )
     if name in law.not_held:
         raise ValueError(
@@ -287,6 +287,6 @@ def _bounded(law: Any, name: str, given: Any) -> tuple[float, float]:
         )
     if not least < most:
         raise ValueError(
-            f"bounds: {name}={given!r}: the lower end must be below the upper; to hold it use fixed="
+            f"bounds: {name}={given!r}: the lower end must be below the upper. To hold it use fixed="
         )
     return least, most

@@ -1,6 +1,6 @@
-"""Laws of N and D: Chinchilla's, and other ways in which parameters and data could lower the loss together.
+"""Laws of N and D: Chinchilla's, and other ways for parameters and data to lower the loss together.
 
-Letters as in `scaling.laws`, which is where to import these from.
+Letters as in `scaling.laws`. Import these laws from there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from scaling.laws.base import EXPONENT, Array, Law, Range
 from scaling.laws.parameterisation import power
 
-REFERENCE_N = 1e9  # parameters at which the two terms are weighed against each other: a unit, no assumption
+REFERENCE_N = 1e9  # parameters at which the two terms are compared: a choice of unit, not an assumption
 HOFFMANN = "Hoffmann et al. 2022, arXiv 2203.15556"
 TINY = 1e-300
 
@@ -111,7 +111,7 @@ INTERACTION = {
 class InteractionLaw(Interacting):
     """L = E + ((A/N)^(alpha/gamma) + (B/D)^(beta/gamma))^gamma: parameters and data that interact.
 
-    gamma = 1 is Chinchilla's law. Below 1 the scarcer of the two decides the loss; above 1 each limits what
+    gamma = 1 is Chinchilla's law. Below 1 the scarcer of the two decides the loss. Above 1 each limits what
     the other can bring. Not for few runs or one ratio D/N: gamma needs rows off the diagonal.
     """
 
@@ -169,7 +169,7 @@ class KaplanLaw(Interacting):
 class EqualExponentsLaw(Law):
     """L = E + A/N^alpha + B/D^alpha: Chinchilla's law with one exponent for parameters and data.
 
-    Not where many runs tell the exponents apart: it then forces N and D to grow alike at the optimum.
+    Not for runs that determine both exponents: it forces N and D to grow at the same rate at the optimum.
     """
 
     E: float

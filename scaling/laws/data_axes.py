@@ -29,8 +29,8 @@ def decayed(seen: Any, unique: Any, half: Any) -> Any:
 class RepeatedDataLaw(Law):
     """L = E + A/N^alpha + B/D'^beta, D' = U + U R (1 - exp(-(D/U - 1)/R)), U = min(unique, D).
 
-    R is the number of repetitions after which data are worth little more. Not where N is far above what the
-    unique tokens would have at the optimum: `data-constrained` lets those parameters decay too.
+    R is the number of repetitions after which more are worth little. Not if N is far above the compute-optimal
+    N for the unique tokens: `data-constrained` lets those parameters decay too.
     """
 
     E: float
@@ -53,8 +53,9 @@ class RepeatedDataLaw(Law):
 class DataConstrainedLaw(Law):
     """L = E + A/N'^alpha + B/D'^alpha: repeated tokens and excess parameters both decay.
 
-    D' as in `RepeatedDataLaw` with R_D; N' alike with R_N, for parameters beyond those that are compute-optimal for
-    the unique tokens, U_N = (A/B)^(1/alpha) U_D. Not for runs of one epoch: R_D and R_N are then not told.
+    D' as in `RepeatedDataLaw`, with R_D. N' has the same form with R_N, for parameters beyond those that are
+    compute-optimal for the unique tokens, U_N = (A/B)^(1/alpha) U_D. Not for runs of one epoch, which do not
+    determine R_D and R_N.
     """
 
     E: float
@@ -85,10 +86,10 @@ class DataConstrainedLaw(Law):
 
 @dataclass(frozen=True)
 class FineTuningLaw(Law):
-    """L = E + B/(D_l + D^beta): D examples of fine-tuning; D_l is what pre-training already knows of the task.
+    """L = E + B/(D_l + D^beta): D fine-tuning examples, D_l what pre-training is worth in them.
 
-    The loss is flat until D^beta passes D_l, then a power law. Not for D below a few hundred alone: only the knee
-    tells D_l.
+    The loss is flat until D^beta passes D_l, then a power law. Not for runs all below a few hundred examples:
+    only the knee determines D_l.
     """
 
     E: float

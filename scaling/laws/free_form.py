@@ -1,6 +1,6 @@
 """Laws of any form: a class that gives its own `predict` and no terms.
 
-L = predict(axes; parameters) has no coefficients that a fit could solve for: each parameter is nonlinear, has a
+L = predict(axes, parameters) has no coefficients that a fit could solve for: each parameter is nonlinear, has a
 `Range` for its starts and bounds, and enters by differences. Legend: n rows, B parameter sets.
 """
 
@@ -15,7 +15,7 @@ STEP = 1e-6  # of a parameter's size: the step of central differences
 
 
 def differences(function: Callable[..., Sequence[Any]], args: Sequence[Any], axes: int) -> list[list[Any]]:
-    """∂(output j)/∂(parameter i) as [i][j] by central differences; args: `axes` axes (n,), then parameters."""
+    """∂(output j)/∂(parameter i) as [i][j] by central differences. args: `axes` axes (n,), then parameters."""
     x, eta = args[:axes], list(args[axes:])
     rows = []
     for i, value in enumerate(eta):
@@ -34,7 +34,7 @@ def adopt(law: Any, predict: Callable[..., Any]) -> None:
 
 
 def _loss(law: Any, predict: Callable[..., Any], args: Sequence[Any]) -> Any:
-    """L (B, n) or (n,) of parameters (B, 1) or scalars; by one call, or one a set where that fails."""
+    """L (B, n) or (n,) of parameters (B, 1) or scalars, by one call, or one per set if that fails."""
     axes = dict(zip(law.axes, args, strict=False))
     values = args[len(law.axes) :]
     shape = np.broadcast_shapes(*(np.shape(a) for a in args))
@@ -72,7 +72,7 @@ def check_form(law: Any) -> None:
         _check_terms(law, lacking)
     elif lacking:
         raise ValueError(
-            f"{law.__name__} gives predict, so every parameter needs a Range in `nonlinear`; "
+            f"{law.__name__} gives predict, so every parameter needs a Range in `nonlinear`: "
             f"{', '.join(lacking)} has none. Add one, such as Range(0.1, 10)."
         )
 

@@ -16,13 +16,13 @@ _SPEC = re.compile(r"(?P<file>.+\.py)(?::(?P<name>[A-Za-z_]\w*)(?!\s*=))?(?::(?P
 
 
 def in_file(given: str) -> tuple[str, str, str] | None:
-    """File, class ("" where none is named) and fixed values of "FILE.py:CLASS:E=1.6"; None for another text."""
+    """File, class ("" if none is named) and fixed values of "FILE.py:CLASS:E=1.6". None for other text."""
     found = _SPEC.fullmatch(given.strip())
     return (found["file"], found["name"] or "", found["fixed"] or "") if found else None
 
 
 def short_name(given: str) -> str:
-    """What a law is called in file names: its name on the command line, without the folder and file of one's own."""
+    """A law's name in file names: its name on the command line, without the folder and file of a user's law."""
     found = in_file(given)
     if found is None:
         return given
@@ -31,9 +31,9 @@ def short_name(given: str) -> str:
 
 
 def law_of_file(file: str, name: str = "") -> type[Law]:
-    """The law of that class name in a Python file, which is run; the only one there where none is named.
+    """The law of that class name in a Python file, by default its only law. The file is run.
 
-    Raises ValueError where there is no such file or law, and for what the file raises.
+    Raises ValueError if there is no such file or law, or if the file raises.
     """
     laws = {
         n: one for n, one in vars(_module(file)).items() if isinstance(one, type) and issubclass(one, Law)
@@ -49,7 +49,7 @@ def law_of_file(file: str, name: str = "") -> type[Law]:
 
 
 def file_of(law: type[Law]) -> str:
-    """The file that a law was read from by name, relative to the working folder where it lies there; else ""."""
+    """The file that a law was read from by name, relative to the working folder if inside it. Else ""."""
     module = sys.modules.get(law.__module__)
     if module is None or not law.__module__.startswith(_PREFIX):
         return ""
@@ -62,14 +62,14 @@ _PREFIX = "law_file_"
 
 
 class _FromText(SourceFileLoader):
-    """Reads a file's text each time: bytecode beside it is found by size and second, and so may be an older text's."""
+    """Reads a file's text each time: cached bytecode is matched by size and second, so it may be of older text."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def _key(file: str) -> str:
-    """The name of a file's module: another one where its text is another."""
+    """The name of a file's module, different for different text."""
     path = Path(file).resolve()
     return _PREFIX + hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:16]
 
@@ -84,7 +84,7 @@ def _module(file: str) -> ModuleType:
     path = Path(file).resolve()
     spec = importlib.util.spec_from_file_location(key, path, loader=_FromText(key, str(path)))
     if spec is None or spec.loader is None:
-        raise ValueError(f"{file}: no Python file. Give a law of your own as FILE.py:CLASS.")
+        raise ValueError(f"{file}: not a Python file. Give a law of your own as FILE.py:CLASS.")
     module = sys.modules[key] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

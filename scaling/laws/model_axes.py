@@ -53,7 +53,7 @@ class ShapeLaw(Law):
 class VocabularyLaw(Law):
     """L = E + A/N^alpha + B/D^beta + V/vocabulary^v: the embedding's vocabulary as a third resource.
 
-    Compare losses only where they are per byte, or normalised for the vocabulary: a larger one has fewer tokens.
+    Compare losses only per byte, or normalised for the vocabulary: with a larger one, a text has fewer tokens.
     """
 
     E: float
@@ -79,7 +79,7 @@ class RecurrenceLaw(Law):
     """L = E + A (N_once + r^phi N_recurrent)^-alpha + B/D^beta: a block of layers applied r times.
 
     phi is what a recurrence is worth: at 1 as much as parameters of its own, at 0 nothing. Not for one value of r,
-    which leaves phi untold.
+    which leaves phi undetermined.
     """
 
     E: float
@@ -105,8 +105,8 @@ class RecurrenceLaw(Law):
 class PrecisionLaw(Law):
     """L = E + A/(N eff(precision))^alpha + B/D^beta: eff is how many of its parameters a precision leaves.
 
-    A category: each precision has its own eff, that of the highest is 1 (of 4, 8, 16: 16 bits). Not for one precision.
-    E and alpha lie on one ridge where N spans little more than a decade: hold E and look at `Fit.sensitivity`.
+    A category: each precision has its own eff, 1 for the highest (of 4, 8, 16: 16 bits). Not for one precision.
+    E and alpha trade off along a ridge if N spans little more than a decade: fix E and see `Fit.sensitivity`.
     """
 
     E: float
@@ -128,7 +128,7 @@ class PrecisionLaw(Law):
 
 @dataclass(frozen=True)
 class BitsLaw(Law):
-    """L = E + A/(N (1 - exp(-bits/gamma)))^alpha + B/D^beta: parameters that fewer bits make fewer.
+    """L = E + A/(N (1 - exp(-bits/gamma)))^alpha + B/D^beta: fewer bits count as fewer parameters.
 
     The formula of weights alone. Not for one width of bits, and not beyond those that were trained.
     """
@@ -183,8 +183,8 @@ ROUTED = {
 class RoutedLaw(_Routed):
     """log10 L = a log10 N + b log10 Ê + c log10 N log10 Ê + d, with experts Ê that saturate: L = 0 far out.
 
-    start and start x room are what one expert and endless ones count for (E_start and E_max of the paper). Not
-    for forecasts: it has no irreducible loss; `routed-floor` has.
+    start and start x room are what one expert and infinitely many count for (E_start and E_max of the paper). Not
+    for forecasts: it has no irreducible loss. `routed-floor` has one.
     """
 
     a: float
@@ -239,9 +239,9 @@ class ExpertsLaw(ParallelPowerLaw):
 class SparsityLaw(Law):
     """L = E + A n^-alpha expansion^-(gamma - c ln n), n = N / 1e9: N active parameters, expansion times as many in all.
 
-    gamma is what sparsity is worth at 1e9 active parameters, c how that changes with size. At one number of
-    tokens. Not for one expansion, and not across ways to get sparse: in models that went on from a dense one
-    (their source) gamma is near 0, from scratch experts are worth more (`routed-floor`).
+    gamma is what sparsity is worth at 1e9 active parameters, c how that changes with size. For one number of
+    tokens. Not for one expansion, and not across training recipes: gamma is near 0 for models continued from a
+    dense one (the source's). Experts trained from scratch are worth more (`routed-floor`).
     """
 
     E: float

@@ -2,7 +2,7 @@
 
 Letters: N non-embedding parameters (ParScale's own included), P streams, D training tokens,
 L loss in nats per token. To add a law of your own, write a class like these: fields, `nonlinear`
-with where to start, and `terms`; fitting, intervals, comparison and backtests follow.
+with where to start, and `terms`. Fitting, intervals, comparison and backtests follow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scaling.laws.parameterisation import GAIN, PARSCALE, RootA, power
 
 @dataclass(frozen=True)
 class DenseLaw(RootA):
-    """L = E + (A/N)^alpha: no streams; the baseline that says what P explains (Chinchilla form, Eq 3)."""
+    """L = E + (A/N)^alpha: no streams. The baseline that shows what P explains (Chinchilla form, Eq 3)."""
 
     E: float
     A: float

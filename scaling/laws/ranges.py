@@ -1,4 +1,4 @@
-"""Where a parameter may lie: its bounds, and where the starts of a fit are laid."""
+"""The bounds of a parameter, and the range of a fit's starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Range:
-    """A nonlinear parameter: where starts are laid and its bounds.
+    """A nonlinear parameter: the range of its starts, and its bounds.
 
     Starts go from `low` to `high`, geometrically where `low` is positive, else evenly.
     """

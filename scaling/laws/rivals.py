@@ -1,6 +1,6 @@
-"""The rivals of the practical law: other ways in which P streams, or N alone, could lower the loss.
+"""The rivals of the practical law: other ways for P streams, or N alone, to lower the loss.
 
-Letters as in `scaling.laws.parallel`, which is where to import these from.
+Letters as in `scaling.laws.parallel`. Import these laws from there.
 """
 
 # The methods are documented on the base class, and its class variables are typed there.
@@ -141,8 +141,8 @@ class LogMultiplicativeLaw(Law):
 class BrokenLaw(Law):
     """L = E + A N^-alpha (1 + (N/N_break)^(1/width))^-(change width): a power law whose slope changes once.
 
-    Smoothly broken, at N_break, from the exponent alpha to alpha + change. Not for fewer than about ten sizes: a
-    break is easily seen in noise.
+    Smoothly broken, at N_break, from the exponent alpha to alpha + change. Not for fewer than about ten sizes:
+    noise easily looks like a break.
     """
 
     E: float

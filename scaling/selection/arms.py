@@ -62,6 +62,9 @@ def compare_arms(
     reference: str | None = None,
     at: Any = None,
     objective: Objective | str | None = None,
+    weights: str | None = None,
+    se: str | None = None,
+    groups: str | bool | None = None,
     level: float = 0.95,
     method: Method | str | None = None,
 ) -> ArmComparison:
@@ -76,6 +79,9 @@ def compare_arms(
         reference: the arm that the others are compared with; the first in order unless given.
         at: points with the law's axes, a table; unless given, the middle and the largest of the runs.
         objective: LeastSquares() unless told, for F and AICc are Gaussian.
+        weights: column of how often each row counts.
+        se: column of each loss's standard error, nats per token.
+        groups: column of the run a row belongs to, as of `scaling.fit`: intervals allow for it, F does not.
         level: of the intervals.
         method: of the intervals, as in `Fit.intervals`.
 
@@ -94,8 +100,14 @@ def compare_arms(
     Source: the F test of nested models; compute-equivalent gain as in Davidson et al. 2023, arXiv 2312.07413.
     """
     check_level(level)
-    runs, objective = as_runs(runs, "runs", axes_of_laws([law])), checked(objective, LeastSquares())
+    runs = as_runs(runs, "runs", axes_of_laws([law]))
     runs = runs[usable(runs)]
+    how: Any = {
+        "objective": checked(objective, LeastSquares()),
+        "weights": weights,
+        "se": se,
+        "groups": groups,
+    }
     arms = levels_of(runs, by)
     reference = arms[0] if reference is None else str(reference)
     if reference not in arms or len(arms) < 2:
@@ -103,11 +115,11 @@ def compare_arms(
             f"{by}: the reference {reference!r} needs another arm beside it. There is {', '.join(arms)}."
         )
     names = law_of(law, runs).free()
-    chosen = list(shared) if shared is not None else _chosen(law, runs, by, names, objective)
-    one = fit(Arms(law, by, shared=tuple(chosen)), runs, objective)
-    others = _one_away(law, runs, by, names, chosen, objective)
+    chosen = list(shared) if shared is not None else _chosen(law, runs, by, names, how)
+    one = fit(Arms(law, by, shared=tuple(chosen)), runs, **how)
+    others = _one_away(law, runs, by, names, chosen, how)
     table = _tests(chosen, one, others)
-    free = one if set(chosen) < set(names) else min(others.values(), key=lambda other: other.rmse)
+    free = one if set(chosen) < set(names) else min(others.values(), key=_squares)
     gains = arm_gains(free, reference, at, level, method_of(method, free))
     for other in others.values() if shared is None else ():
         if other is not free and other.aicc - one.aicc <= NEAR and _form(other).own:
@@ -117,11 +129,11 @@ def compare_arms(
 
 
 def _one_away(
-    law: Any, runs: Any, by: str, names: Sequence[str], shared: Sequence[str], objective: Objective
+    law: Any, runs: Any, by: str, names: Sequence[str], shared: Sequence[str], how: Mapping[str, Any]
 ) -> dict[str, Fit]:
     """By parameter, the fit in which it is shared where it was not, or the other way round; the others as chosen."""
     ways = {n: [m for m in shared if m != n] if n in shared else [*shared, n] for n in names}
-    return {name: fit(Arms(law, by, shared=tuple(way)), runs, objective) for name, way in ways.items()}
+    return {name: fit(Arms(law, by, shared=tuple(way)), runs, **how) for name, way in ways.items()}
 
 
 def _widen(gains: pd.DataFrame, other: pd.DataFrame) -> None:
@@ -132,25 +144,30 @@ def _widen(gains: pd.DataFrame, other: pd.DataFrame) -> None:
             gains[name] = np.where(gains[name].isna(), np.nan, wider(gains[name], other[name]))
 
 
-def _chosen(law: Any, runs: Any, by: str, names: Sequence[str], objective: Objective) -> list[str]:
+def _chosen(law: Any, runs: Any, by: str, names: Sequence[str], how: Mapping[str, Any]) -> list[str]:
     """Parameters that the arms can share: one after the other is parted, the most telling first, while p is low.
 
     A step looks at several parameters, so p is multiplied by their number (Bonferroni).
     """
     shared = list(names)
-    now = fit(Arms(law, by, shared=tuple(shared)), runs, objective)
+    now = fit(Arms(law, by, shared=tuple(shared)), runs, **how)
     while shared:
-        tried = {n: fit(Arms(law, by, shared=tuple(set(shared) - {n})), runs, objective) for n in shared}
-        best = min(tried, key=lambda name: tried[name].rmse)
+        tried = {n: fit(Arms(law, by, shared=tuple(set(shared) - {n})), runs, **how) for n in shared}
+        best = min(tried, key=lambda name: _squares(tried[name]))
         if not _nested(now, tried[best])[1] * len(shared) < REAL:
             break
         shared, now = [name for name in shared if name != best], tried[best]
     return shared
 
 
+def _squares(one: Fit) -> float:
+    """The weighted sum of squared residuals, each over its standard error where these are given."""
+    return float((one.problem.w * np.square(one.problem.scale * one.misfit)).sum())
+
+
 def _nested(small: Fit, large: Fit) -> tuple[float, float]:
     """F and p of the rows being one law's, against a law with more parameters."""
-    rss = [float((one.problem.w * one.misfit**2).sum()) for one in (small, large)]
+    rss = [_squares(one) for one in (small, large)]
     more = len(large.form.free()) - len(small.form.free())
     rest = large.degrees_of_freedom
     if rest < 1 or more < 1:

@@ -8,7 +8,7 @@ have given anyway.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from scaling.data.units import count_text
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.laws import DenseLaw
+from scaling.laws.base import Array
 from scaling.optimise.objectives import LeastSquares
 from scaling.result_table import FrameResult
 from scaling.uncertainty.interval_methods import at_points, check_level
@@ -163,9 +164,10 @@ def gains(
     by_one = one_stream_fits(runs, weights, se, groups)
     rows = [
         mean_change(group, level)
-        | dict(zip(WORTH, worth(by_one.get(name), group, level), strict=True))
+        | dict(zip(WORTH, ends, strict=True))
         | {"k": needed_k(by_one.get(name), group)}
-        for name, group in _groups(runs)
+        for name, of_law in _groups(runs).items()
+        for group, ends in zip(of_law, worth(by_one.get(name), of_law, level), strict=True)
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Gains(table, _verdict(table))
@@ -189,21 +191,22 @@ def _verdict(table: pd.DataFrame) -> str:
 
 def mean_changes(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     """`gains` without what rests on a law of N."""
-    rows = [mean_change(group, level) for _, group in _groups(runs)]
+    rows = [mean_change(group, level) for of_law in _groups(runs).values() for group in of_law]
     return pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in (*WORTH, "k")])
 
 
 def pairs(runs: pd.DataFrame) -> pd.DataFrame:
     """`paired`, each budget of tokens by itself: the changes that `gains` averages."""
-    return pd.concat([group for _, group in _groups(runs)] or [paired(runs)], ignore_index=True)
+    every = [group for of_law in _groups(runs).values() for group in of_law]
+    return pd.concat(every or [paired(runs)], ignore_index=True)
 
 
-def _groups(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The changes of each size, budget and P, with the name of the law of N that is theirs."""
-    paired(runs)  # what cannot be paired is refused as a whole
-    for name, part in of_one_law(runs).items():
-        for _, group in paired(part).groupby(["N_one", "size", "D", "P"]):
-            yield name, group
+def _groups(runs: pd.DataFrame) -> dict[str, list[pd.DataFrame]]:
+    """The changes of each size, budget and P, by the name of the law of N that is theirs."""
+    whole, parts = paired(runs), of_one_law(runs)  # what cannot be paired is refused as a whole
+    changes = {name: paired(part) if len(parts) > 1 else whole for name, part in parts.items()}
+    keys = ["N_one", "size", "D", "P"]
+    return {name: [group for _, group in own.groupby(keys)] for name, own in changes.items()}
 
 
 def mean_change(group: pd.DataFrame, level: float) -> dict[str, Any]:
@@ -217,22 +220,24 @@ def mean_change(group: pd.DataFrame, level: float) -> dict[str, Any]:
     return first | {"seeds": n, "change": mean, "low": mean - half, "high": mean + half, "spread": spread}
 
 
-def worth(one: Fit | None, group: pd.DataFrame, level: float) -> tuple[float, float, float]:
-    """Mean change of the loss, nats per token, from N_one to N at P = 1, and its interval at `level`.
+def worth(one: Fit | None, groups: Sequence[pd.DataFrame], level: float) -> Array:
+    """Mean change of the loss, nats per token, from N_one to N at P = 1, and its interval at `level`, (G, 3).
 
-    one: the law of N fitted to P = 1; group: rows of `paired` of one size and P. nan without a fit.
+    one: the law of N fitted to P = 1; groups: rows of `paired`, each of one size and P. nan without a fit.
     """
-    if one is None:
-        return (float("nan"),) * 3
-    at, before = (at_points({"N": group[name].to_numpy(float)}, ("N",)) for name in ("N", "N_one"))
+    if one is None or not groups:
+        return np.full((len(groups), 3), np.nan)
+    every, count = pd.concat(groups), np.array([len(group) for group in groups])
+    first = np.cumsum(count) - count
+    at, before = (at_points({"N": every[name].to_numpy(float)}, ("N",)) for name in ("N", "N_one"))
 
     def change(law: Any) -> Any:
-        return (at(law) - before(law)).mean(axis=-1, keepdims=True)
+        return np.add.reduceat(at(law) - before(law), first, axis=-1) / count
 
     if not one.determined:
-        return float(change(one.law)[0]), float("nan"), float("nan")
-    estimate, low, high = (float(part[0]) for part in default_method(one).interval(one, change, level))
-    return estimate, low, high
+        known = np.reshape(change(one.law), (-1, 1))
+        return np.concatenate([known, np.full((len(groups), 2), np.nan)], axis=1)
+    return np.stack(default_method(one).interval(one, change, level), axis=1)
 
 
 def needed_k(one: Fit | None, group: pd.DataFrame) -> float:
@@ -256,32 +261,31 @@ def k_of_pairs(runs: Any, level: float = 0.95) -> pd.DataFrame:
     """
     runs = runs_frame(runs)
     table, by_one = gains(runs, level).table, one_stream_fits(runs)
-    ends = [_k_ends(by_one.get(name), group, level) for name, group in _groups(runs)]
-    return table.assign(k_low=[low for low, _ in ends], k_high=[high for _, high in ends])
+    ends = [_k_ends(by_one.get(name), of_law, level) for name, of_law in _groups(runs).items() if of_law]
+    low, high = np.concatenate(ends).T if ends else np.empty((2, 0))
+    return table.assign(k_low=low, k_high=high)
 
 
-def _k_ends(one: Fit | None, group: pd.DataFrame, level: float) -> tuple[float, float]:
-    """The interval of k of one size and P."""
+def _k_ends(one: Fit | None, groups: Sequence[pd.DataFrame], level: float) -> Array:
+    """The interval of k of each size and P, (G, 2)."""
     if one is None or not one.determined:
-        return float("nan"), float("nan")
-    row, found = group.iloc[0], mean_change(group, level)
+        return np.full((len(groups), 2), np.nan)
+    found = pd.DataFrame([mean_change(group, level) for group in groups])
+    N_one, N, P, change = (found[name].to_numpy(float) for name in ("N_one", "N", "P", "change"))
 
-    def k_after(law: Any, change: float) -> Any:
-        E, A, alpha = (np.asarray(getattr(law, name), float) for name in ("E", "A", "alpha"))
-        above = (A / float(row["N_one"])) ** alpha + change
+    def k_after(law: Any, change: Array) -> Any:
+        E, A, alpha = (np.asarray(getattr(law, name), float)[..., None] for name in ("E", "A", "alpha"))
+        above = (A / N_one) ** alpha + change
         with np.errstate(invalid="ignore", divide="ignore"):
             size = np.where(above > 0, A * np.abs(above) ** (-1 / alpha), np.inf)
-        return (size / float(row["N"]) - 1) / float(np.log(row["P"])) + 0 * E
+        return (size / N - 1) / np.log(P) + 0 * E
 
-    change = found["change"]
-    half = (found["high"] - found["low"]) / 2
-    if len(group) < 2:
-        freedom = max(one.degrees_of_freedom, 1.0)
-        half = float(stdtrit(freedom, 0.5 + level / 2)) * np.sqrt(2) * one.noise
-    interval = default_method(one).interval(one, lambda law: k_after(law, change)[..., None], level)
-    k, low, high = (float(part[0]) for part in interval)
-    below, above = (float(k_after(one.law, change + sign * half)) for sign in (1, -1))
-    return k - float(np.hypot(k - low, k - below)), k + float(np.hypot(high - k, above - k))
+    freedom = max(one.degrees_of_freedom, 1.0)
+    once = float(stdtrit(freedom, 0.5 + level / 2)) * np.sqrt(2) * one.noise  # half the interval of one pair
+    half = np.where(found["seeds"] < 2, once, (found["high"] - found["low"]) / 2)
+    k, low, high = default_method(one).interval(one, lambda law: k_after(law, change), level)
+    below, above = (np.reshape(k_after(one.law, change + sign * half), -1) for sign in (1, -1))
+    return np.stack([k - np.hypot(k - low, k - below), k + np.hypot(high - k, above - k)], axis=1)
 
 
 def noise_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:

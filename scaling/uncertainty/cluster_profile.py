@@ -33,6 +33,8 @@ from scaling.uncertainty.tangent import Grouping, Tangent, joint
 
 SPREAD = 0.95  # level at which draws are as wide as intervals
 MOST = 60  # groups that a robust fit is repeated without
+NEWTON, EXACT = 60, 1e-12  # steps to a threshold at most, and the relative step that ends them
+NONE = 1e-6  # of the largest error: no smaller one decides a threshold
 LIKELY = 1e-6  # of the probability: explanations below it decide no end
 PAIRS = 1_000  # groups up to which every pair of them enters degrees of freedom
 LAID_OUT = 20_000_000  # numbers of an array of quantities by rows
@@ -143,14 +145,19 @@ def mixed_t(why: Explanations, f: Array, level: float) -> Array:
     """Threshold t (B, K) with sum_c weight_c T(t / sqrt(f_c)) = level, for relative variances f (B, K, C)."""
     likely = (why.weight > LIKELY).any(0)
     weight, root = why.weight[:, None, likely], np.sqrt(np.maximum(f[..., likely], TINY))
+    root = np.maximum(root, NONE * root.max(-1, keepdims=True))
     weight = weight / weight.sum(-1, keepdims=True)
     dof = why.dof[:, None, None]
-    low, high = np.zeros(f.shape[:2]), special.stdtrit(why.dof, 0.5 + level / 2)[:, None] * root.max(-1)
-    for _ in range(32):
-        t = (low + high) / 2
-        short = (weight * (2 * special.stdtr(dof, t[..., None] / root) - 1)).sum(-1) < level
-        low, high = np.where(short, t, low), np.where(short, high, t)
-    return np.asarray(high)
+    log_norm = special.gammaln((dof + 1) / 2) - special.gammaln(dof / 2) - np.log(np.pi * dof) / 2
+    t = special.stdtrit(why.dof, 0.5 + level / 2)[:, None] * root.min(-1)
+    for _ in range(NEWTON):  # from below, where the probability is concave: no step goes too far
+        short = level - (weight * (2 * special.stdtr(dof, t[..., None] / root) - 1)).sum(-1)
+        density = np.exp(log_norm - (dof + 1) / 2 * np.log1p((t[..., None] / root) ** 2 / dof))
+        step = np.maximum(short, 0.0) / (2 * weight * density / root).sum(-1)
+        t = t + step
+        if (step <= EXACT * t).all():
+            break
+    return np.asarray(t)
 
 
 def sandwich_t(h: Influence, why: Explanations, own: Array, level: float) -> Array:

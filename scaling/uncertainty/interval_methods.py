@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -163,6 +164,9 @@ def _open_ended(law: Law, names: Sequence[str], ends: Array) -> Array:
     return out
 
 
+_INTERVALS: WeakKeyDictionary[Estimate, dict[tuple[Method, float], pd.DataFrame]] = WeakKeyDictionary()
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to form intervals. Subclasses give `interval`; the rest follows."""
@@ -194,8 +198,15 @@ class Method:
         return draw_laws(fit, count, seed)
 
     def parameters(self, fit: Estimate, level: float = 0.95) -> pd.DataFrame:
-        """Intervals of the free parameters: index name, columns estimate, lower, upper."""
+        """Intervals of the free parameters: index name, columns estimate, lower, upper; kept as long as the fit is."""
         check_level(level)
+        known = _INTERVALS.setdefault(fit, {})
+        if (self, level) not in known:
+            known[self, level] = self._parameters(fit, level)
+        return known[self, level].copy()
+
+    def _parameters(self, fit: Estimate, level: float) -> pd.DataFrame:
+        """`parameters`, worked out."""
         names = list(fit.form.free())
         logs = np.array([name in fit.form.prefactors and getattr(fit.law, name) > 0 for name in names])
 

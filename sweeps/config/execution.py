@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+SMALL_WORK = 2e10  # multiply-adds a step: some tenths of a second on a core
+LOOK_S = 0.2  # over which the machine's load is read
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,13 @@ class Execution:
     devices: int = 1  # of one run, on each of its nodes
     num_nodes: int = 1  # of one run
     strategy: str = "ddp"  # ddp, fsdp2: how a run on several devices shares them
-    gradient_checkpointing: bool = False  # keep each block's input alone for the backward pass
+    gradient_checkpointing: int = (
+        0  # keep the input alone of every nth block for the backward pass; 0: of none
+    )
     loggers: str = ""  # of Lightning's csv, tensorboard, wandb, separated by commas
+    samples: int = 0  # texts that a run writes at each evaluation
+    profile: bool = False  # trace a few steps of each run
+    until: int | None = None  # stop after this step, paused, with all that it takes to go on
 
     @property
     def ranks(self) -> int:
@@ -64,6 +74,32 @@ def slow_bfloat16(execution: Execution, cpuinfo: Path = Path("/proc/cpuinfo")) -
     except OSError:
         return False  # not Linux: not known
     return "avx2" in flags and not flags & {"avx512f", "avx_ne_convert"}
+
+
+def cpu_times(stat: Path = Path("/proc/stat")) -> tuple[float, float]:
+    """(idle, all) time of the machine's cores since it was started; zeros where that is not known."""
+    try:
+        ticks = [float(part) for part in stat.read_text().split("\n", 1)[0].split()[1:9]]
+    except (OSError, ValueError):
+        return 0.0, 0.0
+    return ticks[3] + ticks[4], sum(ticks)
+
+
+def free_threads(
+    threads: int, work: float, look: Callable[[], tuple[float, float]] = cpu_times, seconds: float = LOOK_S
+) -> int:
+    """The threads a run of so much work a step begins with: as given, but one of a small run on a busy machine.
+
+    work: multiply-adds of a step. Threads of a small step wait for each other more than they compute: beside other
+    processes on two cores one thread made 15,000 tokens/s, two 1,500.
+    """
+    if threads < 2 or work > SMALL_WORK:
+        return threads
+    before = look()
+    time.sleep(seconds)
+    idle, whole = (now - then for now, then in zip(look(), before, strict=True))
+    busy = whole > 0 and idle / whole * (os.cpu_count() or 1) < threads - 0.5
+    return 1 if busy else threads
 
 
 def share_out(workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:

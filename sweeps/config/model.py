@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 from scaling.accounting import Shape, forward_flops_per_token
 from sweeps.config.validation import check_types
@@ -41,10 +42,14 @@ class ModelConfig:
     loops: int = 1  # r: how often the looped layers are applied; their parameters count once
     loop_layers: int | None = None  # how many are looped, from the second on; None: all but first and last
 
+    mup_base: int = (
+        0  # width whose initialisation and learning rates are scaled to this one's (muP); 0: none are
+    )
+
     def __post_init__(self) -> None:
         _check(self)
 
-    @property
+    @cached_property
     def N(self) -> int:
         """Non-embedding parameters, ParScale's own, query-key norms and every expert included."""
         qk = 2 * self.head_size * self.layers if self.qk_norm else 0
@@ -96,7 +101,7 @@ class ModelConfig:
         router = 2.0 * self.P * self.depth * self.width * self.experts
         return forward_flops_per_token(chosen, seq_len) + keys + router
 
-    @property
+    @cached_property
     def shape(self) -> Shape:
         """The integers `scaling.accounting` counts with; of a mixture, one expert's."""
         return Shape(**{field.name: getattr(self, field.name) for field in fields(Shape)})
@@ -118,6 +123,8 @@ def _check(config: ModelConfig) -> None:
         raise ValueError(f"head_dim must be even for rotary positions, got {config.head_size}")
     if not 0 <= config.smoothing <= 1:
         raise ValueError(f"smoothing must lie in [0, 1], got {config.smoothing}")
+    if config.mup_base < 0:
+        raise ValueError(f"mup_base must be a width, or 0, got {config.mup_base}")
     if config.loops > 1 and config.layers < 2:
         raise ValueError(f"loops = {config.loops} of 1 layer: only layers after the first are looped")
     if config.loop_layers is not None and not 1 <= config.loop_layers < config.layers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 
 from sweeps.config.model import ModelConfig
 from sweeps.config.validation import check_names, check_types
@@ -12,6 +13,7 @@ from sweeps.config.validation import check_names, check_types
 # Fields younger than trained runs, whose ids must not change with them.
 LATER = {
     "prefix_std", "prefix_at_one", "prefix_mlp", "start", "aggregation_std", "loops", "loop_layers",
+    "mup_base",
 }  # fmt: skip
 CARRIED_OUT = ("accumulate", "compile", "eval_batch", "log_points")  # how a run is trained, not what it is
 CHOICES = {
@@ -114,6 +116,11 @@ class RunConfig:
         return 3.0 * self.model.forward_flops(self.seq_len) * (self.steps * self.batch_tokens)
 
     @property
+    def frozen(self) -> bool:
+        """Whether nothing is trained: the row of a frozen backbone alone, beside those of its streams."""
+        return self.recipe == "peft" and self.model.K == 0
+
+    @property
     def identity(self) -> RunConfig:
         """The run as it would be carried out by default: equal for two configurations of the same run."""
         defaults = {field.name: field.default for field in fields(RunConfig)}
@@ -122,6 +129,17 @@ class RunConfig:
     def carried_out_as(self, other: RunConfig) -> RunConfig:
         """The same run, carried out as the other one is."""
         return replace(self, **{name: getattr(other, name) for name in CARRIED_OUT})
+
+    def check_shared(self, ranks: int) -> None:
+        """ValueError where so many devices cannot each take an equal part of every micro-batch."""
+        if self.batch % (ranks * self.accumulate):
+            own = self.batch // self.accumulate
+            fit = ", ".join(str(n) for n in range(1, own + 1) if own % n == 0)
+            split = f" in {self.accumulate} micro-batches" if self.accumulate > 1 else ""
+            raise ValueError(
+                f"batch={self.batch}{split} of {self.size} P={self.model.P} does not divide by {ranks} devices; "
+                f"{fit} would do"
+            )
 
     @property
     def run_id(self) -> str:
@@ -147,8 +165,15 @@ class RunConfig:
         if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
             raise ValueError("not a run configuration: expected a JSON object with a `model` object")
         check_names(cls, values)
-        check_names(ModelConfig, values["model"])
-        return cls(**{**values, "model": ModelConfig(**values["model"])})
+        return cls(**{**values, "model": _model_of(json.dumps(values["model"]))})
+
+
+@cache
+def _model_of(text: str) -> ModelConfig:
+    """A model from its JSON, made once: the runs of a sweep have few."""
+    values = json.loads(text)
+    check_names(ModelConfig, values)
+    return ModelConfig(**values)
 
 
 def _check(config: RunConfig) -> None:
@@ -162,8 +187,6 @@ def _check(config: RunConfig) -> None:
         raise ValueError(
             f"recipe={config.recipe!r} with parent={config.parent!r}: give --base to start from one"
         )
-    if config.recipe == "peft" and config.model.P == 1:
-        raise ValueError("recipe='peft' at P = 1 has nothing to train: leave 1 out of --streams")
     if config.start == "quiet" and not (config.parent and config.model.P > 1):
         told = f"P = {config.model.P}, parent={config.parent!r}"
         raise ValueError(f"start='quiet' with {told}: no streams to grow")

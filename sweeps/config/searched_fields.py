@@ -35,17 +35,22 @@ def read_axis(text: str) -> tuple[str, list[Any]]:
     name, equals, values = (part.strip() for part in text.partition("="))
     if not (equals and values):
         raise ValueError(f"--axis {text}: write FIELD=VALUE,..., such as lr=1e-3,3e-3")
-    if name in OPTIONS:
-        raise ValueError(f"--axis {name}: --{OPTIONS[name]} is its option")
-    if name in CARRIED_OUT:
-        raise ValueError(f"--axis {name}: it tells how a run is carried out, not what it is")
-    if name in FILLED_IN or name not in OF_RUN | OF_MODEL:
-        known = ", ".join(sorted(set(OF_RUN | OF_MODEL) - {*OPTIONS, *CARRIED_OUT, *FILLED_IN}))
-        raise ValueError(f"--axis {name}: no field of a run that can be an axis; choose among {known}")
+    check_field(name, "--axis")
     read = [_read(name, value.strip()) for value in values.split(",")]
     if len(set(read)) < len(read):
         raise ValueError(f"--axis {text}: a value is given twice")
     return name, read
+
+
+def check_field(name: str, option: str) -> None:
+    """Refuse, on behalf of an option, what is no field or can be no axis."""
+    if name in OPTIONS:
+        raise ValueError(f"{option} {name}: --{OPTIONS[name]} is its option")
+    if name in CARRIED_OUT:
+        raise ValueError(f"{option} {name}: it tells how a run is carried out, not what it is")
+    if name in FILLED_IN or name not in OF_RUN | OF_MODEL:
+        known = ", ".join(sorted(set(OF_RUN | OF_MODEL) - {*OPTIONS, *CARRIED_OUT, *FILLED_IN}))
+        raise ValueError(f"{option} {name}: no field of a run that can be an axis; choose among {known}")
 
 
 def _read(name: str, text: str) -> Any:

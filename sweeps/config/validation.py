@@ -12,12 +12,16 @@ WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "T
 
 def check_names(cls: type, values: dict[str, object]) -> None:
     """Raise if `values` has a key that is no field of `cls`, or lacks one without a default."""
-    known = {field.name: field for field in fields(cls)}
-    unknown = sorted(set(values) - set(known))
-    needed = {name for name, field in known.items() if field.default is MISSING}
-    missing = sorted(needed - set(values))
+    known, needed = _names(cls)
+    unknown, missing = sorted(values.keys() - known), sorted(needed - values.keys())
     if unknown or missing:
         raise ValueError(f"{cls.__name__}: unknown fields {unknown}, missing fields {missing}")
+
+
+@cache
+def _names(cls: type[Any]) -> tuple[set[str], set[str]]:
+    """The names of all fields, and of those without a default."""
+    return {field.name for field in fields(cls)}, {f.name for f in fields(cls) if f.default is MISSING}
 
 
 @cache

@@ -1,7 +1,7 @@
-"""What is done to the documents of one bucket: by this process where they are few, else by one a core.
+"""Work on the documents of one bucket: in this process if they are few, else in one process per core.
 
 `python -m sweeps.corpora.bucket_work inspect|encode FOLDER FIRST STEP` does every STEP-th bucket from the
-FIRST on. Each leaves files of its own beside the bucket; nothing else is shared.
+FIRST on. Each writes its own files next to the bucket. Nothing else is shared.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sweeps.corpora.encoding import Encoder
 from sweeps.corpora.tokens import END, read_tokenizer
 
 MOST = 8  # processes: each holds a tokenizer's words
-POLL_S = 0.2  # between two looks at what is done
-JOB = "job.json"  # what both tasks are told: sample, tokenizer, dtype, literal, ends
+POLL_S = 0.2  # between two checks of progress
+JOB = "job.json"  # the settings of both tasks: sample, tokenizer, dtype, literal, ends
 
 Job = dict[str, Any]
 
@@ -89,7 +89,7 @@ def encode(folder: Path, bucket: int, job: Job, encoder: Encoder) -> None:
 
 
 def work_on(task: str, folder: Path, first: int, step: int) -> None:
-    """Do a task for every `step`-th bucket; a mark says that one is done. Ends with its parent."""
+    """Do a task for every `step`-th bucket and mark each one done. Ends with its parent."""
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     encoder = Encoder(read_tokenizer(job["tokenizer"]), job["literal"]) if task == "encode" else None
     parent = os.getppid()
@@ -104,7 +104,7 @@ def work_on(task: str, folder: Path, first: int, step: int) -> None:
 
 
 def work_all(task: str, folder: Path, job: Job, told: Callable[[float], None]) -> None:
-    """Do a task for all buckets; `told` hears the share that is done."""
+    """Do a task for all buckets. `told` is called with the share that is done."""
     (folder / JOB).write_text(json.dumps(job), encoding="utf-8")
     count = min(cores(), MOST, len(spool.buckets(folder)))
     if count <= 1:

@@ -1,7 +1,7 @@
-"""A corpus by its name: from the cache, or built; and what a run reads of it.
+"""A corpus by its name, cached or built, and what a run reads of it.
 
 `open_corpus(name, vocab)` returns a `Corpus`: memory-mapped token files and their manifest. Its hash is part
-of every run's configuration, so that a run is opened by its hash alone, whatever has become of the text.
+of every run's configuration. So a run is opened by its hash alone, even if the text has changed or gone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scaling.data.atomic_files import naming_full_disk
 from sweeps.checkpoint import parents
 from sweeps.config.run import RunConfig
 from sweeps.corpora import building, sealing, tokens
@@ -43,9 +44,9 @@ def open_corpus(
 ) -> Corpus:
     """The corpus under `name` tokenised with `vocab` entries: from the cache if it is whole, else built.
 
-    `tokenizer` is bpe, learnt from the corpus (of tokens: their own), the path of a tokenizer.json, or
-    hf:NAME. `report` is told, in one line each, of a build and of a cache that is damaged. `like` is the hash
-    of the corpus that a sweep was begun with: a user's text is then read by the rules of that format.
+    `tokenizer` is bpe (learnt from the corpus, the own one of token shards), the path of a tokenizer.json, or
+    hf:NAME. `report` gets one line for a build and for a damaged cache. `like` is the hash of the corpus that a
+    sweep was begun with: a user's text is then read by the rules of that format.
     `drop_many` builds though more than a fifth of a user's documents are dropped.
     """
     say = report or logging.getLogger(__name__).warning
@@ -82,14 +83,14 @@ class _Wanted:
         entry = sealing.Entry.of(self.root, self.name, self.vocab, recipe, first)
         if state != "" and (known := entry.folder(state) or (state is None and self._by_hash())):
             if state is None:
-                self.say(f"corpus {self.name}: its files are gone; the tokens in {known} stand")
+                self.say(f"corpus {self.name}: its files are gone, its tokens in {known} are used")
             return known
         named = first or state == ""
         whole: dict[str, Any] = {"format": 1, "corpus": self.name} if named else {"format": 2}
         whole |= {"vocab": self.vocab, "tokenizer": recipe, "val_share": source.val_share}
         whole["source"] = source.recipe()
         folder = self._built(source, whole, path)
-        # A file that the system refuses may be read next time, though its size and time stand.
+        # A file that the system refuses may be readable next time with the same size and time.
         entry.keep(folder, "" if "refused" in whole["source"] else state or "")
         return folder
 
@@ -101,17 +102,17 @@ class _Wanted:
         return key, self.root / "corpora" / f"{self.name.partition(':')[0]}-v{self.vocab}-{key}"
 
     def _built(self, source: Source, recipe: dict[str, Any], path: str) -> Path:
-        """The folder of a recipe; what is damaged there is built again."""
+        """The folder of a recipe. A damaged one is built again."""
         key, folder = self._place(recipe)
-        with sealing.one_builder(self.root, f"corpora-{key}.lock"):
+        with sealing.one_builder(self.root, f"corpora-{key}"):
             if folder.exists():
                 fault = sealing.fault(folder)
                 if fault is None:
                     return folder
-                self.say(f"corpus {self.name}: the cache in {folder} is damaged ({fault}); building it again")
+                self.say(f"corpus {self.name}: the cache in {folder} is damaged ({fault}). Building it again")
                 shutil.rmtree(folder)
             tokens.check_vocabulary(self.tokenizer, self.vocab, path)
-            self.say(f"corpus {self.name}: building it (vocabulary {self.vocab}); kept in {folder}")
+            self.say(f"corpus {self.name}: building it (vocabulary {self.vocab}) in {folder}")
             command = f"parscale corpus {shlex.quote(self.name)} --vocab {self.vocab}"
             command += "" if self.tokenizer == "bpe" else f" --tokenizer {shlex.quote(self.tokenizer)}"
             order = building.Order(
@@ -125,28 +126,30 @@ class _Wanted:
                 drop_many=self.drop_many,
                 remedy=f"{command} --drop-many builds it",
             )
-            building.build(order, self.say)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with naming_full_disk(folder.parent):
+                building.build(order, self.say)
         return folder
 
     def _sealed(self, source: TokenShards) -> Path:
-        """The folder with the seal of shards; they are read again if a file's size or time has changed."""
+        """The folder with the seal of shards. They are read again if a file's size or time has changed."""
         own = self.tokenizer == "bpe"
         path = source.tokenizer if own else huggingface.tokenizer_file(self.tokenizer)
         if not own and source.tokenizer and tokens.recipe(str(path)) != tokens.recipe(str(source.tokenizer)):
             raise ValueError(
                 f"corpus {self.name} has a tokenizer of its own, {source.tokenizer}, which is not "
-                f"{self.tokenizer}; leave --tokenizer out"
+                f"{self.tokenizer}. Leave --tokenizer out"
             )
         least = tokens.entries(path) if path else source.vocabulary
         if source.vocab_option is None and least > self.vocab:
             raise ValueError(
-                f"corpus {self.name} has a vocabulary of {least:,}, the model one of {self.vocab:,}; "
-                "take a model with as many, or shards of its tokenizer"
+                f"corpus {self.name} has a vocabulary of {least:,}, the model one of {self.vocab:,}. "
+                "Take a model with as many, or shards of its tokenizer"
             )
         key, folder = self._place({"tokens": str(source.folder), "vocab": self.vocab, "tokenizer": str(path)})
         entry = sealing.Entry.of(self.root, str(source.folder), source.vocab_option, self.vocab, str(path))
         state = source.state()
-        with sealing.one_builder(self.root, f"corpora-{key}.lock"):
+        with sealing.one_builder(self.root, f"corpora-{key}"):
             if (known := entry.folder(state)) is None:
                 seal_shards(source, self.name, self.vocab, path, folder, self.say)
                 entry.keep(folder, state)
@@ -165,7 +168,7 @@ def _open_mixture(name: str, vocab: int, say: Report, tokenizer: str) -> Corpus:
             tokenizer = str(opened.tokenizer)
         elif opened.tokenizer is None and any(not p.name.startswith("tokens:") for p in parts):
             raise ValueError(
-                f"corpus {part.name} has no tokenizer.json, with which the text beside it is encoded"
+                f"corpus {part.name} has no tokenizer.json, with which to encode the text mixed with it"
             )
         found[part.name] = opened
     return _keep_mixture(name, parts, [found[part.name] for part in parts])
@@ -213,11 +216,11 @@ def verify(corpus: Corpus) -> str | None:
 def bind(
     configs: Iterable[RunConfig], report: Report | None = None, known: Mapping[str, RunConfig] | None = None
 ) -> list[RunConfig]:
-    """The configurations with their corpora's hashes filled in; builds corpora that are not cached.
+    """The configurations with their corpora's hashes filled in. Builds corpora that are not cached.
 
-    `known` are the runs of the sweep that goes on, by their ids. A corpus of the same content as one of theirs takes its
-    name, so that text may be moved. A run that wants more tokens than its corpus holds is refused here,
-    before any is trained.
+    `known` are the runs of a resumed sweep, by their ids. A corpus with the content of one of theirs takes its name,
+    so that text may be moved. A run that wants more tokens than its corpus holds is refused here, before any
+    training.
     """
     begun = list((known or {}).values())
     ids = {run.identity: run_id for run_id, run in (known or {}).items()}
@@ -249,7 +252,7 @@ def bind(
 
 
 def _known_name(name: str, code: str, known: list[RunConfig]) -> str:
-    """What a sweep calls a corpus of this content, if it has one; else its own name."""
+    """The sweep's name for a corpus of this content, if it has one, else the corpus's own."""
     names = [run.corpus for run in known if run.corpus_hash == code]
     return name if name in names or not names else names[0]
 
@@ -257,7 +260,7 @@ def _known_name(name: str, code: str, known: list[RunConfig]) -> str:
 def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
     """The run's corpus, refused if it is not the one the configuration was made with.
 
-    `report` is told of a build, of text that the run reads again, and of a mixture's shares.
+    `report` gets a line for a build, for text that the run repeats, and for a mixture's shares.
     """
     corpus = _open_hash(run.corpus_hash) if run.corpus_hash else None
     if corpus is None:
@@ -265,7 +268,7 @@ def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
     if run.corpus_hash and corpus.hash != run.corpus_hash:
         raise ValueError(
             f"corpus {run.corpus}: its tokens differ from those the run was planned with "
-            f"({corpus.hash[:12]}, planned {run.corpus_hash[:12]}); plan the sweep in a new folder"
+            f"({corpus.hash[:12]}, planned {run.corpus_hash[:12]}). Plan the sweep in a new folder"
         )
     if report:
         _tell_reading(run, corpus, report)
@@ -273,7 +276,7 @@ def open_for(run: RunConfig, report: Report | None = None) -> Corpus:
 
 
 def _tell_reading(run: RunConfig, corpus: Corpus, report: Report) -> None:
-    """Say what of the corpus a run reads, where that is not all of it once at most."""
+    """Report how much of the corpus a run reads, unless it is at most one pass."""
     which = f"run {run.size} P={run.model.P} seed {run.seed}"
     windows, steps = windows_of(run, corpus), run.start_step + run.steps
     if isinstance(windows, MixedWindows):
@@ -284,12 +287,12 @@ def _tell_reading(run: RunConfig, corpus: Corpus, report: Report) -> None:
 
 
 def windows_of(run: RunConfig, corpus: Corpus) -> tokens.Windows | MixedWindows:
-    """The run's training windows; more tokens than there are is refused unless the run repeats."""
+    """The run's training windows. Raises ValueError if it wants more tokens than there are, unless it repeats them."""
     windows = corpus.windows(run.seq_len, run.batch, run.seed)
     if windows.count < 1 or (windows.epochs(run.start_step + run.steps) > 1 and not run.repeat):
         raise ValueError(
             f"corpus {run.corpus} holds {windows.tokens_held:,} training tokens, "
-            f"run {run.size} P={run.model.P} wants {run.D:,}; "
-            "lower --tokens, take a larger corpus, or allow repetition with --repeat"
+            f"run {run.size} P={run.model.P} wants {run.D:,}. "
+            "Lower --tokens, take a larger corpus, or allow repetition with --repeat"
         )
     return windows

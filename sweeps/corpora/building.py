@@ -1,7 +1,7 @@
-"""Build a corpus: its documents cleaned, de-duplicated, split, tokenised; in bounded memory whatever its size.
+"""Build a corpus in bounded memory: documents are cleaned, de-duplicated, split and tokenised.
 
-Three passes: documents are read and dealt to buckets on disk; each bucket is cleaned; each is encoded. The
-disk needs room for the text and its tokens.
+Three passes: read documents into buckets on disk, clean each bucket, encode each bucket. The disk needs room
+for the text and its tokens.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sweeps.corpora import bucket_work, cleaning, sealing, spool, tokens
 from sweeps.corpora.cleaning import Dropped
 from sweeps.corpora.documents import Source
 
-MOST_DROPPED = 0.2  # share of a user's documents from which dropping them takes their word
+MOST_DROPPED = 0.2  # share of a user's documents that may be dropped without asking
 EVERY_S = (5.0, 30.0)  # seconds between two reports of progress: at first, after a minute
 
 Say = Callable[[str], None]
@@ -37,9 +37,9 @@ class Order:
     recipe: dict[str, Any]  # its `format` says which rules
     vocab: int
     tokenizer: str  # bpe, or the path of a tokenizer.json
-    folder: Path  # where the corpus is to lie
+    folder: Path  # the corpus's folder
     downloads: Path
-    drop_many: bool = False  # go on where more than MOST_DROPPED of a user's documents are dropped
+    drop_many: bool = False  # continue if more than MOST_DROPPED of a user's documents are dropped
     remedy: str = ""  # the command that says so
 
     @property
@@ -56,7 +56,7 @@ class Progress:
         self.began = self.last = time.monotonic()
 
     def __call__(self, words: Callable[[], str]) -> None:
-        """Say where things are, if it is time to."""
+        """Report progress, if it is time to."""
         now = time.monotonic()
         if now - self.last > EVERY_S[now - self.began > 60]:
             self.last = now
@@ -64,7 +64,7 @@ class Progress:
 
 
 def build(order: Order, say: Say) -> None:
-    """Build in a temporary folder beside the final one, then rename: never a half-built corpus.
+    """Build in a temporary folder next to the final one, then rename. No corpus is ever half-built.
 
     Raises:
         ValueError: too few documents, or too many of a user's dropped.
@@ -98,7 +98,7 @@ def build(order: Order, say: Say) -> None:
 
 
 def _told(order: Order, dropped: Dropped) -> dict[str, Any]:
-    """Format 2: what a manifest says beside what identifies the tokens."""
+    """Format 2: what a manifest says in addition to what identifies the tokens."""
     return {"format": 2, "name": order.name, "dropped": dropped.shown(), "examples": dropped.examples}
 
 
@@ -150,14 +150,14 @@ def _check_split(buckets: Path, ends: dict[str, int], val_share: float) -> None:
         total += len(records)
         held += int(cleaning.is_held_out(buckets, records, ends).sum())
     if not 0 < held < total:
-        raise ValueError(f"{total} documents are too few to hold out {val_share:.0%} of them; add documents")
+        raise ValueError(f"{total} documents are too few to hold out {val_share:.0%} of them. Add documents")
 
 
 def _tokenizer(order: Order, buckets: Path, ends: dict[str, int], path: Path) -> None:
     """Learn the tokenizer from the training documents, or copy the file as it is."""
     if order.tokenizer == "bpe":
         tokens.train_tokenizer(_training_texts(buckets, ends), order.vocab).save(str(path))
-    else:  # as it is, so that a corpus is the same by the copy beside a run's weights
+    else:  # unchanged, so that a copy next to a run's weights gives the same corpus
         shutil.copyfile(order.tokenizer, path)
 
 
@@ -201,7 +201,7 @@ def _copy(path: Path, counts: Counts, all_counts: dict[str, Counts], file: Any) 
 
 
 def _sums(found: dict[int, dict[str, dict[str, Counts]]], part: str) -> Counts:
-    """Documents, bytes and tokens of all and of each domain, and where each domain stands."""
+    """Documents, bytes and tokens of all and of each domain, and where each domain is."""
     domains: dict[str, dict[str, int]] = {}
     spans: dict[str, tuple[int, int]] = {}
     total = 0

@@ -12,15 +12,15 @@ from typing import Any
 from sweeps.corpora.tasks.items import Items
 from sweeps.corpora.tokens import Shards, Tokens, Windows, open_tokens
 
-SECOND = "2-"  # begins the hash of a corpus whose identity is its tokens alone
-IDENTITY = ("format", "dtype", "sha256", "train", "valid")  # keys of its manifest that are its identity
+SECOND = "2-"  # prefix of the hash of a corpus identified by its tokens alone
+IDENTITY = ("format", "dtype", "sha256", "train", "valid")  # keys of its manifest that identify it
 
 Spans = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Token files and what they are."""
+    """Token files and their manifest."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -34,19 +34,19 @@ class Corpus:
 
     @property
     def tokenizer(self) -> Path | None:
-        """Its tokenizer.json; None of tokens that came without one."""
+        """Its tokenizer.json. None for tokens that came without one."""
         path = self.folder / "tokenizer.json"
         return path if path.exists() else None
 
     @property
     def valid_spans(self) -> Spans:
-        """Where each domain stands in `valid`: {domain: (first token, one past the last)}."""
+        """Where each domain is in `valid`: {domain: (first token, one past the last)}."""
         return {name: (int(a), int(b)) for name, (a, b) in self.manifest["valid"]["spans"].items()}
 
     def bytes_per_token(self, domain: str | None = None) -> float:
-        """Of the held-out text; bits per byte = loss / ln 2 / bytes_per_token compares tokenizers.
+        """Bytes per token of the held-out text. Bits per byte = loss / ln 2 / bytes_per_token compares tokenizers.
 
-        NaN of tokens whose text is not known.
+        NaN for tokens whose text is not known.
         """
         counts = self.manifest["valid"] if domain is None else self.manifest["valid"]["domains"][domain]
         return math.nan if counts["bytes"] is None else float(counts["bytes"] / counts["tokens"])
@@ -61,7 +61,7 @@ class Corpus:
 
 
 def manifest_hash(manifest: dict[str, Any]) -> str:
-    """SHA-256 of what of the manifest is the corpus's identity, as canonical JSON."""
+    """SHA-256 of the manifest's identifying parts, as canonical JSON."""
     if manifest.get("format", 1) == 1:
         return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
     identity = {key: manifest[key] for key in IDENTITY}

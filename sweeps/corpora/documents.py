@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-DROPPED = {  # how `described` calls what cleaning counts
+DROPPED = {  # the names that `described` gives to the counts of cleaning
     "duplicate": "duplicates",
     "near_duplicate": "near-duplicates",
     "generated": "generated",
     "empty": "empty",
     "unreadable": "unreadable",
 }
-LISTED = 8  # licences and unreadable documents that it names
+LISTED = 8  # licences and unreadable documents that it lists
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Document:
     text: str
     domain: str
     licence: str = "unknown"
-    code: bool | None = None  # whether it is code; None: its content decides
+    code: bool | None = None  # whether it is code. None: its content decides
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Source(Protocol):
         """Everything that decides which documents come out."""
 
     def state(self) -> str | None:
-        """What its files are, told without reading them; "" of what never changes, None of what is gone."""
+        """The state of its files, without reading them. "" if they never change, None if they are gone."""
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
-        """The documents, in a fixed order; `folder` is scratch and download space."""
+        """The documents, in a fixed order. `folder` is scratch and download space."""
 
 
 def signature(paths: Iterable[Path]) -> str:
-    """Path, size and time of change of files, as one hash: while it stands they are taken for unchanged."""
+    """Path, size and time of change of files, as one hash. While it stays, they count as unchanged."""
     found = hashlib.sha256()
     for path in paths:
         stat = path.stat()
@@ -76,7 +76,7 @@ def decode(
 
 
 def domains_of(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Documents, bytes and tokens of each domain, held out or not; None where not known."""
+    """Documents, bytes and tokens of each domain, held out or not. None if unknown."""
     found: dict[str, dict[str, Any]] = {}
     for part in ("train", "valid"):
         for domain, counts in manifest[part]["domains"].items():
@@ -101,7 +101,7 @@ def described(manifest: dict[str, Any]) -> list[str]:
     lines += [f"licences (documents): {', '.join(names)}"] if names else []
     lines += [f"unreadable: {name}: {reason}" for name, reason in listed[:LISTED]]
     if (more := len(listed) - LISTED + unlisted) > 0:
-        lines.append(f"unreadable: {more:,} more; --json lists the first {len(listed):,}")
+        lines.append(f"unreadable: {more:,} more, --json lists the first {len(listed):,}")
     source = manifest["recipe"]["source"]
     facts = [
         f"{len(of):,} {name}" if isinstance(of, list) else f"{name} {of}"

@@ -1,8 +1,8 @@
 """Texts to token ids by tiktoken, at six times the rate of tokenizers, in bounded memory for any length.
 
-tiktoken does byte-level BPE alone. It encodes a text where the merges of a tokenizer.json, its split and the
-characters of the text are such that both libraries must agree. Elsewhere tokenizers does. The ids are those of
-tokenizers, except where 200,000 characters have no place at which they can be cut, such as one run of blanks.
+tiktoken does byte-level BPE alone. It encodes a text if the merges and split of the tokenizer.json and the text's
+characters guarantee that both libraries agree. Otherwise tokenizers does. The ids are those of tokenizers, except in
+200,000 characters without a place to cut, such as one run of blanks.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from sweeps.corpora.tokens import END, QWEN2_SPLIT, whole_texts
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-PIECE = 200_000  # characters encoded at a time: a longer text is cut; tiktoken fails on a million blanks
-CONTEXT = 256  # characters on either side of a cut by which it is judged
+PIECE = 200_000  # characters encoded at a time: a longer text is cut. tiktoken fails on a million blanks
+CONTEXT = 256  # characters on either side of a cut that decide whether it is safe
 TRIES = 16  # places tried of each kind
 # The split of GPT-2's tokenizer, which a byte-level one has unless its file says another.
 GPT2_SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-CLASSES = (r"\p{L}", r"\p{N}", r"\s")  # of both splits: a character is cut by which of them it belongs to
-FOLDED = {"\u017f", "\u212a"}  # long s and the sign of kelvin, which are s and k where case does not count
+CLASSES = (r"\p{L}", r"\p{N}", r"\s")  # of both splits: the class of a character decides where it is cut
+FOLDED = {"\u017f", "\u212a"}  # long s and the sign of kelvin, which equal s and k if case is ignored
 OTHERWISE = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")  # what tiktoken has not
 CUTS = (r"\n(?=\w)", r"\w(?= \w)", r"\w(?=[^\w\s])", r".")  # a cut is after a match, best kinds first
 
@@ -75,7 +75,7 @@ class Encoder:
         yield text[start:]
 
     def _cut(self, text: str, near: int) -> int:
-        """The first place at which both sides have the same tokens apart as together; `near` if none has."""
+        """The first place where both sides have the same tokens separately as together, else `near`."""
         for place in _places(text, near):
             before, after = text[place - CONTEXT : place], text[place : place + CONTEXT]
             apart = np.concatenate([self._by_tokenizers(before), self._by_tokenizers(after)])
@@ -105,7 +105,7 @@ class Characters:
         self.odd: set[str] = set(FOLDED)
 
     def agree(self, text: str) -> bool:
-        """Whether no character of the text is odd; those that are met for the first time are looked up."""
+        """Whether the libraries agree on every character of the text. New characters are looked up."""
         if text.isascii():
             return True
         seen = set(text)
@@ -123,16 +123,16 @@ class Characters:
 
 
 def _encoding(split: str, ranks: dict[bytes, int]) -> Any:
-    """The encoding of a split and {bytes of a token: id}; what the split does not match has no token."""
+    """The encoding of a split and {bytes of a token: id}. Text that the split does not match has no token."""
     import tiktoken
 
-    # Without any special token it looks for the empty one, which takes half its time.
+    # Without a special token it searches for the empty one, which takes half its time.
     special = {END: max(ranks.values()) + 1}
     return tiktoken.Encoding("parscale", pat_str=split, mergeable_ranks=ranks, special_tokens=special)
 
 
 def _as_tiktoken(tokenizer: Tokenizer, added: set[str]) -> Any:
-    """The tokenizer as tiktoken has it; None where the two might differ, or the package tiktoken is not there."""
+    """The tokenizer in tiktoken's form. None if the two might differ, or without the package tiktoken."""
     description = json.loads(tokenizer.to_str())
     split = _split(description.get("pre_tokenizer") or {})
     normalizer = (description.get("normalizer") or {}).get("type")
@@ -162,8 +162,8 @@ def _split(step: dict[str, Any]) -> str | None:
 def _ranks(model: dict[str, Any], added: set[str]) -> dict[bytes, int] | None:
     """{bytes of an entry: id} of a BPE in which merging the pair that makes the lowest id is what its merges say.
 
-    That is so where each merge makes an entry of its own, ids rise with the merges, and each entry is encoded as
-    itself: then no pair that makes an entry without being a merge can come to stand side by side.
+    That holds if each merge makes an entry of its own, ids rise with the merges, and each entry is encoded as
+    itself. Then two neighbouring pieces never form an entry without being a merge.
     """
     if model["type"] != "BPE" or any(map(model.get, OTHERWISE)):
         return None
@@ -188,7 +188,7 @@ def _alone(vocab: dict[str, int], merges: Iterable[list[str]]) -> bool:
 
 
 def _byte_letters() -> dict[str, int]:
-    """{letter by which a byte-level vocabulary writes a byte: the byte}: printed ones stand for themselves."""
+    """{letter by which a byte-level vocabulary writes a byte: the byte}. Printable bytes map to themselves."""
     from tokenizers import pre_tokenizers
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -1,8 +1,8 @@
 """Mixtures of corpora by weight: `mix:0.7*files:a.jsonl+0.3*tokens:DIR`.
 
-Which corpus a window is of follows from its number alone: the windows of each are spread evenly, so that
-after any number of windows its share is its weight to within a window a corpus. Which of its windows it is,
-is drawn from the seed as for a corpus by itself. So a run resumes to the bit.
+A window's number alone decides its corpus. The windows of each corpus are spread evenly: after any number of
+windows its share is its weight, to within one window per corpus. The seed decides which of its windows it is, as
+for a corpus by itself. So a run resumes to the bit.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class Ingredient:
 
 def parts_of(mixture: str) -> list[Ingredient]:
     """The corpora of `mix:W*NAME+W*NAME`, their weights scaled to a sum of 1."""
-    form = "write mix:WEIGHT*NAME+WEIGHT*NAME, e.g. mix:0.7*files:a.jsonl+0.3*stdlib"
+    form = "Write mix:WEIGHT*NAME+WEIGHT*NAME, e.g. mix:0.7*files:a.jsonl+0.3*stdlib"
     found = []
     for item in re.split(r"\+(?=[\d.]+\*)", mixture.removeprefix(PREFIX)):
         match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\*(.+)", item)
         if not match or float(match[1]) <= 0:
-            raise ValueError(f"corpus {mixture}: {item!r} has no weight above 0; {form}")
+            raise ValueError(f"corpus {mixture}: {item!r} has no weight above 0. {form}")
         found.append(Ingredient(match[2], float(match[1])))
     names = [part.name for part in found]
     if len(found) < 2 or len(set(names)) < len(names):
-        raise ValueError(f"corpus {mixture}: give two or more corpora, each once; {form}")
+        raise ValueError(f"corpus {mixture}: give two or more corpora, each once. {form}")
     total = math.fsum(part.weight for part in found)
     return [Ingredient(part.name, part.weight / total) for part in found]
 
@@ -106,7 +106,7 @@ class MixedWindows(Steps):
 
 
 def shares_read(mixture: str, windows: int) -> dict[str, float]:
-    """{corpus: its share of the first `windows` windows that a run on a mixture reads}; none of no window."""
+    """{corpus: its share of the first `windows` windows that a run on a mixture reads}, empty for 0 windows."""
     parts = parts_of(mixture)
     read = MixedWindows([], [part.weight for part in parts], 1).read(windows)
     return {part.name: count / windows for part, count in zip(parts, read, strict=True)} if windows else {}
@@ -114,7 +114,7 @@ def shares_read(mixture: str, windows: int) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class MixedCorpus(Corpus):
-    """Corpora read together; what is held out is mixed by the same weights, domain by domain."""
+    """Corpora read together. Their held-out tokens are mixed by the same weights, domain by domain."""
 
     corpora: tuple[Corpus, ...] = ()
     weights: tuple[float, ...] = ()

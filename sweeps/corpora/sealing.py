@@ -1,12 +1,11 @@
-"""Corpora in the cache: found by name or by hash, and known to be whole without being read.
+"""Corpora in the cache: found by name or hash, and known to be whole without reading them.
 
-A corpus's files are hashed when it is built. `seal.json` beside them keeps each file's hash, size and time
-of change: while those two stand, the file is taken for what was hashed. Else it is hashed again, once.
+A corpus's files are hashed when it is built. Their `seal.json` keeps each file's hash, size and time of change.
+While size and time stay, the file counts as unchanged. Otherwise it is hashed again, once.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from typing import Any
 
 from scaling.data.atomic_files import replacing, sha256
 from sweeps.corpora.corpus import manifest_hash, read_manifest
+from sweeps.store.locks import Locks
 
 SEAL = "seal.json"
 
@@ -31,10 +31,10 @@ def cache_folder() -> Path:
 
 @contextmanager
 def one_builder(root: Path, name: str) -> Iterator[None]:
-    """One builder at a time on this machine; the lock goes with the process."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / name).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """One builder at a time, of all machines that share the cache; a dead one's lock is taken over."""
+    folder = root / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with Locks(folder).hold(name):
         yield
 
 
@@ -54,7 +54,7 @@ def seal_corpus(folder: Path, names: Sequence[str], hashes: dict[str, str] | Non
 
 
 def fault(folder: Path, every: bool = False) -> str | None:
-    """What is wrong with a corpus of the cache, or None; `every` file is hashed, or those that have changed."""
+    """What is wrong with a cached corpus, or None. every: hash all its files, not only those that have changed."""
     try:
         found = _sealed(folder)
         if found["manifest"] not in (None, sha256(folder / "manifest.json")):
@@ -78,7 +78,7 @@ def fault(folder: Path, every: bool = False) -> str | None:
 
 
 def _sealed(folder: Path) -> dict[str, Any]:
-    """The seal; of a corpus that was built before there were seals, its manifest's hashes."""
+    """The seal. For a corpus older than seals, its manifest's hashes."""
     if (folder / SEAL).exists():
         found: dict[str, Any] = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         return found
@@ -95,7 +95,7 @@ class Entry:
 
     @classmethod
     def of(cls, root: Path, *name: object) -> Entry:
-        """The entry of what a corpus is called, its vocabulary, its tokenizer."""
+        """The cache entry of a corpus's name, vocabulary and tokenizer."""
         return cls(root, hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:16])
 
     @property

@@ -1,7 +1,7 @@
-"""Documents on disk in the order of their hashes: what lets a corpus be larger than memory.
+"""Documents on disk in the order of their hashes, so that a corpus may be larger than memory.
 
-Documents are dealt to 256 buckets by the first byte of their text's SHA-256; few of them are one bucket.
-Bucket after bucket, each sorted, gives all of them in order, and a bucket can be worked on beside another.
+The first byte of a text's SHA-256 gives its bucket, one of 256. A few documents make one bucket. Buckets in turn,
+each sorted, give all documents in order, and several buckets can be worked on at once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Records = npt.NDArray[Any]  # (documents,) of RECORD
 
 
 class Spool:
-    """Where documents are added; what fits into BUFFER stays one bucket."""
+    """Collects documents. What fits into BUFFER stays one bucket."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -132,5 +132,5 @@ def names(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def hash_places(records: Records) -> npt.NDArray[np.uint64]:
-    """(documents,) where each hash stands between 0 and 2^64: its last eight bytes."""
+    """(documents,) each hash as a number between 0 and 2^64: its last eight bytes."""
     return records["digest"][:, 3].astype(np.uint64)

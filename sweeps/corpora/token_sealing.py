@@ -1,4 +1,4 @@
-"""Seal shards of tokens: read once, hashed, every id checked; from then on they are opened as they lie."""
+"""Seal shards of tokens: read once, hash, check every id. Later they are opened without reading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sweeps.corpora import sealing
 from sweeps.corpora.sources.token_shards import Shard, TokenShards, documents_in, hold_out
 from sweeps.corpora.tokens import Ids, read_tokenizer
 
-PIECE = 16_000_000  # ids looked at in one go
+PIECE = 16_000_000  # ids checked at a time
 SAMPLE = 2_000  # ids of each shard that are decoded and encoded again
 ALIKE = 0.5  # share of the sample that must come back
 
@@ -31,7 +31,7 @@ def seal_shards(
 
     Raises:
         ValueError: a shard of another type, an id outside the vocabulary, a shard of another tokenizer, a
-            file that is not what a manifest says; named.
+            file that differs from its manifest. The message names the file.
 
     """
     end = source.end(tokenizer)
@@ -77,7 +77,7 @@ def _write(
         manifest |= {"dropped": {"unreadable": 0, "unreadable_documents": []}, "examples": {}}
         (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         sealing.seal_corpus(scratch, list(hashes), hashes)
-        shutil.rmtree(folder, ignore_errors=True)  # of shards that have changed since
+        shutil.rmtree(folder, ignore_errors=True)  # the seal is of shards that have changed since
         scratch.chmod(0o755)
         scratch.rename(folder)
     finally:
@@ -91,22 +91,22 @@ def _check_types(shards: Sequence[Shard]) -> None:
     for shard in shards:
         if shard.dtype != shards[0].dtype:
             raise ValueError(
-                f"{shard.path} has ids of {shard.dtype}, {shards[0].path.name} of {shards[0].dtype}; "
-                "the shards of a folder are of one tokenizer"
+                f"{shard.path} has ids of {shard.dtype}, {shards[0].path.name} of {shards[0].dtype}. "
+                "The shards of a folder must have one tokenizer"
             )
         head = shard.open()[:10_000]
         if shard.dtype == "uint16" and len(head) > 100 and (head[1::2] == 0).mean() > 0.99:
             raise ValueError(
-                f"{shard.path}: every second id is 0, as if ids of uint32 were read as uint16; "
-                'say "dtype": "uint32" in a tokens.json'
+                f"{shard.path}: every second id is 0, as if ids of uint32 were read as uint16. "
+                'Say "dtype": "uint32" in a tokens.json'
             )
 
 
 def _hashes(shard: Shard) -> dict[str, str]:
-    """The hash of a shard's file and of its index; refused where a manifest has another."""
+    """The hash of a shard's file and of its index. Raises ValueError if a manifest has another."""
     found = {str(shard.path): sha256(shard.path)}
     if shard.sha256 not in ("", found[str(shard.path)]):
-        raise ValueError(f"{shard.path} has another SHA-256 than the manifest says; fetch or write it anew")
+        raise ValueError(f"{shard.path} has another SHA-256 than the manifest says. Fetch or write it again")
     index = shard.path.with_suffix(".idx")
     return found | ({str(index): sha256(index)} if index.exists() else {})
 
@@ -114,7 +114,7 @@ def _hashes(shard: Shard) -> dict[str, str]:
 def _counts(
     shards: Sequence[Shard], vocab: int, end: int | None, widths: npt.NDArray[np.int64] | None
 ) -> dict[str, Any]:
-    """Documents, bytes and tokens of a part; None where they are not known."""
+    """Documents, bytes and tokens of a part. None if unknown."""
     ends, size, total = 0, 0, sum(shard.count for shard in shards)
     for shard in shards:
         ids = shard.open()
@@ -137,7 +137,7 @@ def _check_range(shard: Shard, piece: Ids, first: int, vocab: int) -> None:
     place = int(np.argmax((piece < 0) | (piece >= vocab)))
     raise ValueError(
         f"{shard.path}: id {int(piece[place]):,} at place {first + place:,} is outside the vocabulary of "
-        f"{vocab:,}; the file is not {shard.dtype}, or of another tokenizer"
+        f"{vocab:,}. The file is not {shard.dtype}, or of another tokenizer"
     )
 
 
@@ -156,12 +156,12 @@ def _check_tokenizer(shard: Shard, tokenizer: Path | None) -> None:
     if mine and share < ALIKE:
         raise ValueError(
             f"{shard.path} does not look like ids of {tokenizer.name}: decoded and encoded again, {share:.0%} "
-            "of them come back; put the tokenizer that made them there, or none and #vocab=N"
+            "of them come back. Put the tokenizer that made them there, or none and #vocab=N"
         )
 
 
 def _byte_counts(tokenizer: Path | None) -> npt.NDArray[np.int64] | None:
-    """(vocabulary,) how many bytes of text each id stands for, of a byte-level tokenizer; None of another."""
+    """(vocabulary,) how many bytes of text each id stands for, of a byte-level tokenizer. None for another."""
     if tokenizer is None:
         return None
     read = read_tokenizer(tokenizer)

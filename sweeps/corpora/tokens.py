@@ -21,7 +21,7 @@ from scaling.data.atomic_files import sha256
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-END = "<|endoftext|>"  # follows every document; id 0
+END = "<|endoftext|>"  # follows every document, id 0
 # The split of Qwen2's tokenizer (its tokenizer.json): contractions, words with one leading
 # non-letter, single digits, punctuation with its newlines, line breaks, trailing and other spaces.
 QWEN2_SPLIT = (
@@ -55,7 +55,7 @@ class Shards:
         return int(self.ends[-1]) if self.parts else 0
 
     def __getitem__(self, span: slice) -> Ids:
-        """(tokens,) ids of a span; a copy where it crosses from one array into the next."""
+        """(tokens,) ids of a span. A copy if it crosses from one array into the next."""
         first, last, _ = span.indices(len(self))
         found = []
         shard = int(np.searchsorted(self.ends, first, side="right"))
@@ -74,13 +74,13 @@ def recipe(tokenizer: str) -> dict[str, Any]:
     try:
         return {"kind": "file", "sha256": sha256(Path(tokenizer))}
     except OSError as error:
-        raise ValueError(f"tokenizer {tokenizer}: {error.strerror}; give bpe or a tokenizer.json") from None
+        raise ValueError(f"tokenizer {tokenizer}: {error.strerror}. Give bpe or a tokenizer.json") from None
 
 
 def check_vocabulary(tokenizer: str, vocab: int, path: str | Path = "") -> None:
-    """Refuse what would fail once the documents are read: no package tokenizers, a vocabulary too small.
+    """Refuse early what would fail later: a missing package tokenizers, a vocabulary too small.
 
-    `path` is where a tokenizer that is not bpe lies, `tokenizer` what the user calls it.
+    `path` is the file of a tokenizer other than bpe, `tokenizer` the user's name for it.
     """
     import tokenizers  # noqa: F401
 
@@ -103,7 +103,7 @@ def entries(path: str | Path) -> int:
 
 
 def read_tokenizer(path: str | Path) -> Tokenizer:
-    """The tokenizer in a tokenizer.json; ValueError names a file that holds none."""
+    """The tokenizer in a tokenizer.json. Raises ValueError naming a file that holds none."""
     from tokenizers import Tokenizer
 
     try:
@@ -183,7 +183,7 @@ class Windows(Steps):
 
     @property
     def count(self) -> int:
-        """Windows in one epoch; each needs one token more than seq_len, for the last target."""
+        """Windows in one epoch. Each needs one token more than seq_len, for the last target."""
         return max(0, len(self.tokens) - 1) // self.seq_len
 
     @property
@@ -196,7 +196,7 @@ class Windows(Steps):
         return steps * self.batch / self.count
 
     def window(self, index: int) -> Ids:
-        """(seq_len + 1,) token ids: the windows of an epoch stand in an order drawn from (seed, epoch)."""
+        """(seq_len + 1,) token ids. (seed, epoch) draws the order of an epoch's windows."""
         epoch, place = divmod(index, self.count)
         if self._order is None or self._order[0] != epoch:
             generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, epoch])))

@@ -91,7 +91,8 @@ def plan_table(
 
 def _fit(run: RunConfig, execution: Execution, memory: float) -> list[str]:
     """Micro-batches a step, and GiB a device."""
-    found, plan = memory_plan.fitted(run, execution, memory), memory_plan.step_memory(run, execution)
+    found = memory_plan.fitted(run, execution, memory)
+    plan = memory_plan.step_memory(found or run, execution)
     if found is None:
         return ["does not fit", f"{plan.of(1) / 2**30:.3g}"]
     sequences = run.batch // execution.ranks // found.accumulate
@@ -101,7 +102,9 @@ def _fit(run: RunConfig, execution: Execution, memory: float) -> list[str]:
 def sums(runs: list[RunConfig], execution: Execution, time: PlannedTime) -> list[str]:
     """What the table's memory means, and what all runs take together, in lines."""
     precisions = sorted({run.precision for run in runs})
-    less = ", one block's at a time and every block's input" if execution.gradient_checkpointing else ""
+    every = execution.gradient_checkpointing
+    which = "every block" if every == 1 else f"one block in {every}"
+    less = f"; {which} keeps its input alone, and is computed again" if every else ""
     lines = [f"{MEMORY}, {' and '.join(precisions)} activations{less}"]
     if execution.ranks > 1:
         shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"

@@ -16,8 +16,17 @@ from rich.text import Text
 from sweeps.store.status import RunStatus
 
 PLAIN_EVERY_S = 60.0
-ENDED = ("done", "diverged", "failed")
-STATES = ("running", "interrupted", "failed", "diverged", "pending", "done")  # what comes first
+ENDED = ("done", "diverged", "stopped", "paused", "failed")  # there is no more to do in this call
+STATES = (
+    "running",
+    "interrupted",
+    "failed",
+    "diverged",
+    "pending",
+    "paused",
+    "stopped",
+    "done",
+)  # what comes first
 MOST_ROWS = 15  # of the live table; fewer on a terminal that is not as high
 AROUND = 9  # lines beside the rows: the table's own, the sums, and some of what was printed before
 BESIDE = 60  # columns beside what names a run
@@ -26,7 +35,7 @@ BESIDE = 60  # columns beside what names a run
 def describe_run(run: RunStatus) -> str:
     """One line on a run."""
     parts = [run.label, run.state]
-    if run.state == "running":
+    if run.state in ("running", "paused"):
         parts.append(f"step {run.step}/{run.config.steps}")
     if loss := _loss(run):
         parts.append(f"loss {loss}")

@@ -38,6 +38,7 @@ def run_rank(text: str, stop: Callable[[], bool], send: Send) -> int:
         report({"interrupted": str(stopped)})
     except Exception as error:
         kind, number = type(error).__name__, getattr(error, "errno", 0)
-        report({"error": {"kind": kind, "text": str(error), "errno": number}})
+        text, place = getattr(error, "strerror", None) or str(error), getattr(error, "filename", None)
+        report({"error": {"kind": kind, "text": text, "errno": number, "place": place}})
         raise
     return 0

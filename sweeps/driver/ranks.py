@@ -25,6 +25,7 @@ CRASHES = 3  # deaths of a rank without progress, after which the run has failed
 POLL_S = 0.1
 END_S = 10.0  # for ranks to end before they are killed
 LOCAL_FAILURE_S = 1.0  # until a death on this node is known
+LOST = ("Connection closed by peer", "Connection reset by peer", "remote process exited")  # gloo's, NCCL's
 NODE_FAILURE_S = 5.0  # until another node's report of a death has come through the shared folder
 
 
@@ -42,10 +43,7 @@ def train_on_devices(
     report: Any,
 ) -> dict[str, Any]:
     """`sweeps.training.train.train` on `execution.ranks` devices; a rank's death starts all again."""
-    if run.batch % (execution.ranks * run.accumulate):
-        raise ValueError(
-            f"batch={run.batch} does not divide by {execution.ranks} devices x {run.accumulate} micro-batches"
-        )
+    run.check_shared(execution.ranks)
     from sweeps.training import snapshots
 
     reached, deaths, last_death = 0, 0, -1
@@ -115,6 +113,8 @@ class Group:
                     raise Interrupted(sent["interrupted"])
                 if "error" in sent:
                     self._raise_if_another_died()
+                    if any(words in sent["error"]["text"] for words in LOST):  # a node that died tells nobody
+                        raise RankDied(f"rank 0 lost another: {sent['error']['text'].splitlines()[0]}")
                     raise _error(sent["error"])
             dead = [rank for rank, code in enumerate(codes) if code]
             if dead:
@@ -193,5 +193,5 @@ def _free_port() -> int:
 
 def _error(sent: dict[str, Any]) -> Exception:
     if sent["errno"]:
-        return OSError(sent["errno"], sent["text"])
+        return OSError(sent["errno"], sent["text"], *([sent["place"]] if sent["place"] else []))
     return RuntimeError(f"{sent['kind']}: {sent['text']}")

@@ -18,7 +18,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -30,6 +30,7 @@ from rich.console import Console
 from sweeps.checkpoint import parents
 from sweeps.config.execution import DEFAULT, Execution, share_out
 from sweeps.config.run import RunConfig
+from sweeps.config.searched_fields import searched_fields
 from sweeps.corpora import build as corpora
 from sweeps.driver.clusters.slurm import SlurmLauncher
 from sweeps.driver.local import LocalLauncher
@@ -38,8 +39,11 @@ from sweeps.driver.sweep_result import Outcome, SweepResult, result_of
 from sweeps.driver.worker import Job
 from sweeps.store.checksums import Damaged
 from sweeps.store.compatibility import check_resumable
+from sweeps.store.paused import paused_row
 from sweeps.store.status import Observer, RunStatus
 from sweeps.store.store import Store
+
+Until = Callable[[Mapping[str, RunConfig]], Mapping[str, int]]
 
 POLL_S = 0.5
 GATHER_S = 5.0
@@ -74,6 +78,7 @@ def run_sweep(
     retry_diverged: bool = False,
     fork: bool = False,
     detach: bool = False,
+    until: Until = lambda runs: {},
     console: Console | None = None,
     trainer: str = "sweeps.training.train:train",
 ) -> SweepResult:
@@ -82,38 +87,72 @@ def run_sweep(
     `workers` is a number or auto (what suits the launcher, at most as many as there are runs).
     `fork` lets a sweep go on whose code or configurations are not those it was begun with.
     `detach` leaves once the workers are submitted, where the launcher can leave them to themselves.
+    `until` is given the runs by their ids and says which pause at which step; one that has come so far is left
+    as it is, and so is one at 0.
     `trainer` names the function that trains one run, for tests.
     """
     console = console or Console()
     chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher
-    share_out(workers, len(configs))
+    _check_call(configs, workers, execution)
     chosen.share(
         workers, len(configs), execution
     )  # a cluster that is not there is refused before anything is written
     report = partial(console.print, highlight=False, soft_wrap=True)
     store = Store(out)
     aside = store.damaged()
-    bound = corpora.bind(configs, report=report, known=_recorded(store))
-    store.create(name or configs[0].sweep, rule)  # what is refused up to here leaves no folder behind
-    store.gather(curves=True)  # what is damaged is known before anything is trained
-    bound = parents.as_recorded(bound, store.configs().values(), out)
-    check_resumable(store, bound, fork, report)
-    store.state(name or configs[0].sweep, rule)
-    runs = store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
+    runs = _planned(store, configs, name or configs[0].sweep, rule, fork, report)
     if retry_diverged:
         store.forget(run.run_id for run in Observer(out).look(runs) if run.state == "diverged")
-    before = store.finished() & set(runs)
-    todo = {run_id: config for run_id, config in runs.items() if run_id not in before}
+    steps = dict(until(runs))
+    waiting = {one for one, step in steps.items() if step <= paused_row(store, one).get("ended_step", 0)}
+    before, wanted = (
+        store.finished() & set(runs),
+        {one: run for one, run in runs.items() if one not in waiting},
+    )
+    todo = {run_id: config for run_id, config in wanted.items() if run_id not in before}
     outcome = Outcome()
     if todo:
         count, threads = chosen.share(workers, len(todo), execution)
-        job = Job(str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd(), threads)
-        outcome = _leave(job, chosen, count) if detach else _watch(store, job, chosen, count, todo, console)
+        job = Job(
+            str(out.resolve()), list(todo), uuid.uuid4().hex, execution, trainer, os.getcwd(), threads, steps
+        )
+        watch = partial(_watch, store, job, chosen, count, todo, console, runs)
+        outcome = _leave(job, chosen, count) if detach else watch()
+    return result_of(store, wanted, before - waiting, aside, _gathered(store, outcome))
+
+
+def _planned(
+    store: Store,
+    configs: Sequence[RunConfig],
+    name: str,
+    rule: str,
+    fork: bool,
+    report: Callable[[str], None],
+) -> dict[str, RunConfig]:
+    """The runs by their ids, recorded in the folder; what cannot go on in it is refused."""
+    bound = corpora.bind(configs, report=report, known=_recorded(store))
+    store.create(name, rule)  # what is refused up to here leaves no folder behind
+    store.gather(curves=True)  # what is damaged is known before anything is trained
+    bound = parents.as_recorded(bound, store.configs().values(), store.folder)
+    check_resumable(store, bound, fork, report)
+    store.state(name, rule)
+    return store.add(sorted(bound, key=lambda config: (bool(config.parent), -config.C)))
+
+
+def _gathered(store: Store, outcome: Outcome) -> Outcome:
+    """The outcome once rows and curves are gathered; on a full disk they stay where they are, for the next call."""
     try:
         store.gather(curves=True)
-    except OSError as error:  # on a full disk: the rows stay where they are, and the next call gathers them
-        outcome = replace(outcome, fatal=outcome.fatal or f"{error.filename or out}: {error.strerror}")
-    return result_of(store, runs, before, aside, outcome)
+    except OSError as error:
+        return replace(outcome, fatal=outcome.fatal or f"{error.filename or store.folder}: {error.strerror}")
+    return outcome
+
+
+def _check_call(configs: Sequence[RunConfig], workers: int | str, execution: Execution) -> None:
+    """Refuse what no launcher could carry out."""
+    share_out(workers, len(configs))
+    for config in configs:
+        config.check_shared(execution.ranks)
 
 
 def _recorded(store: Store) -> dict[str, RunConfig]:
@@ -153,17 +192,23 @@ def _leave(job: Job, launcher: Launcher, workers: int) -> Outcome:
 
 
 def _watch(
-    store: Store, job: Job, launcher: Launcher, workers: int, todo: dict[str, RunConfig], console: Console
+    store: Store,
+    job: Job,
+    launcher: Launcher,
+    workers: int,
+    todo: dict[str, RunConfig],
+    console: Console,
+    runs: Mapping[str, RunConfig],
 ) -> Outcome:
     """Keep the workers going and the view up to date until all has ended."""
-    observer = Observer(store.folder, job.session)
+    observer = Observer(store.folder, job.session, searched_fields(runs.values()))
     next_gather, gathered = time.monotonic() + GATHER_S, 0
     with _terminate_as_interrupt(), View(console) as view:
         try:
             launcher.start(job, workers)
             while launcher.poll():
-                view.show(runs := _look(observer, store, todo))
-                ended = sum(run.state in ENDED for run in runs)
+                view.show(seen := _look(observer, store, todo))
+                ended = sum(run.state in ENDED for run in seen)
                 if ended == len(todo):
                     break
                 if ended > gathered and time.monotonic() > next_gather:

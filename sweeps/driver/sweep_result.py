@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweeps.config.run import RunConfig
-from sweeps.store.status import Observer, RunStatus
+from sweeps.store.status import ENDED, Observer, RunStatus
 from sweeps.store.store import Store
 
 
@@ -79,7 +79,7 @@ def result_of(
 ) -> SweepResult:
     """What came of `runs`; `before` was finished and `aside` set aside when the call began."""
     states: list[RunStatus] = Observer(store.folder).look(runs)
-    left = [run for run in states if run.state not in ("done", "diverged")]
+    left = [run for run in states if run.state not in (*ENDED, "paused")]
     failed = {} if outcome.left_to else {run.label: run.error for run in left if run.state == "failed"}
     if outcome == Outcome():
         failed |= {run.label: "its worker ended early" for run in left if run.state != "failed"}

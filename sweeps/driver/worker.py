@@ -17,10 +17,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sweeps.config.execution import Execution
+from sweeps.config.execution import Execution, free_threads
+from sweeps.config.run import RunConfig
 from sweeps.store.checksums import Damaged
 from sweeps.store.compatibility import changed_code
 from sweeps.store.locks import Locks
+from sweeps.store.paused import pause, paused_row
 from sweeps.store.store import Store
 from sweeps.training.interrupt import Interrupted
 
@@ -48,6 +50,7 @@ class Job:
     )
     cwd: str = ""  # where the sweep was started: what its runs name relatively is seen from there
     threads: int = 0  # of a run that begins now and is told no number; 0 leaves torch's choice
+    until: dict[str, int] = field(default_factory=dict)  # {run_id: the step at which it is to pause}
     leave: bool = False  # end when the rest is in living hands: whoever started the workers starts others
 
     def to_json(self) -> str:
@@ -92,7 +95,7 @@ def _next(
     What is found finished or given up leaves `left`.
     """
     for run_id in list(left):
-        if store.is_finished(run_id) or _given_up(store, run_id, job.session):
+        if store.is_finished(run_id) or _given_up(store, run_id, job.session) or _waits(store, run_id, job):
             del left[run_id]
         elif _parent_ready(store, run_id, job) and _attempt(store, locks, job, run_id, train, stop):
             return True
@@ -112,6 +115,11 @@ def _resolve(name: str) -> Callable[..., dict[str, Any]]:
 def _given_up(store: Store, run_id: str, session: str) -> bool:
     noted = store.noted(run_id)
     return noted.get("state") == "failed" and session in noted.get("failed_in", ())
+
+
+def _waits(store: Store, run_id: str, job: Job) -> bool:
+    """Whether a run has come to the step at which it is to pause."""
+    return run_id in job.until and paused_row(store, run_id).get("ended_step", -1) >= job.until[run_id]
 
 
 def _fail(store: Store, run_id: str, session: str, error: str, **facts: Any) -> None:
@@ -153,7 +161,11 @@ def _attempt(
         if lock is None:
             return False
         try:
-            if not store.is_finished(run_id) and not _given_up(store, run_id, job.session):
+            if not (
+                store.is_finished(run_id)
+                or _given_up(store, run_id, job.session)
+                or _waits(store, run_id, job)
+            ):
                 _train(store, job, run_id, train, lambda: stop() or lock.lost)
         finally:
             lock.release()
@@ -168,7 +180,7 @@ def _train(
     store: Store, job: Job, run_id: str, train: Callable[..., dict[str, Any]], stop: Callable[[], bool]
 ) -> None:
     facts, last = _before(store, job, run_id)
-    execution = replace(job.execution, threads=facts["threads"])
+    execution = replace(job.execution, threads=facts["threads"], until=job.until.get(run_id))
     if (crashes := facts["crashes"]) >= CRASHES:
         _fail(store, run_id, error=f"its worker died {crashes} times without progress", **facts)
         return
@@ -190,9 +202,17 @@ def _train(
         reason = str(error).splitlines()[0] if str(error) else ""
         _fail(store, run_id, error=f"{type(error).__name__}: {reason}", **facts, **last)
     else:
-        store.finish(run_id, row)
-        state = "done" if row["status"] == "ok" else row["status"]
-        store.note(run_id, **facts, **{**last, "step": config.steps, "loss": row["loss"]}, state=state)
+        now = last | _ended(store, run_id, row, config.steps)
+        store.note(run_id, **facts, **now)
+
+
+def _ended(store: Store, run_id: str, row: dict[str, Any], steps: int) -> dict[str, Any]:
+    """Keep a run's row, published or, of one that pauses, beside its snapshot; what is to be noted of it."""
+    if row["status"] == "stopped":
+        pause(store, run_id, row)
+        return {"step": row["ended_step"], "loss": row["train_loss"], "state": "paused"}
+    store.finish(run_id, row)
+    return {"step": steps, "loss": row["loss"], "state": "done" if row["status"] == "ok" else row["status"]}
 
 
 def _before(store: Store, job: Job, run_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -202,9 +222,14 @@ def _before(store: Store, job: Job, run_id: str) -> tuple[dict[str, Any], dict[s
     facts |= {name: before[name] for name in KEPT if name in before}
     # Sums depend on how many threads share them: a run goes on with as many as it began with.
     begun = before.get("threads") if store.has_snapshot(run_id) else None
-    facts["threads"] = job.execution.threads or begun or job.threads or None
+    facts["threads"] = job.execution.threads or begun or _free_threads(store.config(run_id), job) or None
     ended = before.get("state") in ("done", "diverged")
     return facts, {name: before[name] for name in ("step", "loss") if name in before and not ended}
+
+
+def _free_threads(run: RunConfig, job: Job) -> int:
+    """The threads of a run that begins now: fewer than the job's where others keep the machine busy."""
+    return free_threads(job.threads, run.own_C / run.steps / 2)
 
 
 def _deaths(before: dict[str, Any], session: str) -> dict[str, Any]:

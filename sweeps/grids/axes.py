@@ -25,6 +25,9 @@ class Axes:
     others: Mapping[str, Sequence[Any]] | None = None  # {field of a run or its model: values}
     repeat: bool | None = None  # read a corpus again when it holds fewer tokens
     loops: Sequence[int] | None = None  # r; where it is above 1 a size's name says so: 64x4r2
+    mup_base: int | None = (
+        None  # width that learning rates and initialisation are of (sweeps.model.width_transfer)
+    )
 
 
 ALL = Axes()  # a grid as it stands

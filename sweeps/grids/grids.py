@@ -7,9 +7,12 @@ a grid, runs differ only in N, P and seed: tokens, batch, schedule and held-out 
 from __future__ import annotations
 
 import inspect
+import os
 import runpy  # noqa: TID251 (a grid file is code)
+import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +41,8 @@ class Grid:
         made = list(self.make(replace(axes, recipe=None, others=None)))
         self._check(made)
         self._heeds(made, axes)
+        if axes.mup_base:
+            made = _of_base_width(made, axes)
         if axes.precision:
             made = [replace(config, precision=axes.precision) for config in made]
         if axes.tokenizer and not axes.base:
@@ -80,6 +85,21 @@ class Grid:
                 raise ValueError(f"grid {self.name} does not heed --{axis}: it has {told} all the same")
         if axes.tokens and any(abs(config.D - axes.tokens) > config.batch_tokens for config in made):
             raise ValueError(f"grid {self.name} does not heed --tokens {axes.tokens:,}")
+
+
+def _of_base_width(configs: list[RunConfig], axes: Axes) -> list[RunConfig]:
+    """The configurations with the learning rates and initialisation of one width, scaled to their own."""
+    if axes.base:
+        raise ValueError(
+            f"--mup-base {axes.mup_base}: runs that start from --base have their initialisation already"
+        )
+    sizes = {config.model.head_size for config in configs}
+    if len(sizes) > 1:
+        told = ", ".join(map(str, sorted(sizes)))
+        raise ValueError(
+            f"--mup-base {axes.mup_base}: heads must have one size at every width, here they have {told}"
+        )
+    return [with_value(config, "mup_base", axes.mup_base) for config in configs]
 
 
 def _tokenized(configs: list[RunConfig], tokenizer: str) -> list[RunConfig]:
@@ -212,9 +232,10 @@ def _from_file(path: Path, attribute: str) -> Grid:
     if not path.is_file():
         raise ValueError(f"grid file {path} does not exist")
     try:
-        space = runpy.run_path(str(path), run_name=path.stem)
-    except SyntaxError as error:
-        raise ValueError(f"{path}:{error.lineno}: {error.msg}") from None
+        with _beside(path):
+            space = runpy.run_path(str(path), run_name=path.stem)
+    except SyntaxError as error:  # its own, or a neighbour's
+        raise ValueError(f"{error.filename or path}:{error.lineno}: {error.msg}") from None
     except (Exception, SystemExit) as error:
         raise _blame(path, error, 1) from None
     found = space.get(attribute)
@@ -225,12 +246,28 @@ def _from_file(path: Path, attribute: str) -> Grid:
     return Grid(path.stem, inspect.getdoc(found) or f"defined in {path}", _guarded(path, found))
 
 
+@contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """Let a file import its neighbours, as a script does, and forget them: another folder's have the same names."""
+    folder, before = str(path.resolve().parent), set(sys.modules)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+        new = [name for name in sys.modules if name.partition(".")[0] not in before]
+        for name in new:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(folder + os.sep):
+                del sys.modules[name]
+
+
 def _guarded(path: Path, make: Callable[[Axes], list[RunConfig]]) -> Callable[[Axes], list[RunConfig]]:
     """The user's function, its faults named with file and line."""
 
     def made(axes: Axes) -> list[RunConfig]:
         try:
-            return list(make(axes))
+            with _beside(path):
+                return list(make(axes))
         except (Exception, SystemExit) as error:
             raise _blame(path, error, getattr(getattr(make, "__code__", None), "co_firstlineno", 1)) from None
 

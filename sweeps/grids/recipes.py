@@ -5,7 +5,7 @@ two-stage  stage 1 at P = 1 with a constant learning rate (the flat part of WSD)
            of a size and seed; stage 2 grows its checkpoint to P streams and anneals (arXiv
            2505.10475, section 4). Stage 1's row says recipe stage-1.
 continual  every parameter of a given checkpoint is trained on, with the streams grown onto it.
-peft       the checkpoint's backbone stays frozen: only prefixes and aggregation are trained.
+peft       the checkpoint's backbone stays frozen: only prefixes and aggregation are trained; P = 1 is its loss.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _start(model: ModelConfig, axes: Axes) -> str:
 def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[RunConfig]:
     """The checkpoint's own shape with data and optimiser of the grid's size like it, or of its first size.
 
-    peft has nothing to train at P = 1: those points are left out. The runs keep the size's name where the
+    peft has nothing to train at P = 1: that run is the loss of the backbone alone. The runs keep the size's name where the
     checkpoint has its shape, else they take the checkpoint's. Its folder is part of a run's identity as it
     is named: a relative one is seen from where the sweep is started.
     """
@@ -86,9 +86,7 @@ def _from_checkpoint(runs: list[RunConfig], recipe: str, axes: Axes) -> list[Run
     for run in runs:
         if run.model.prefix_at_one and not shape.prefix_at_one:
             raise ValueError(f"{base}: recipe {recipe!r} cannot give P = 1 a prefix that its base lacks")
-        if split_loops(run.size)[0] == split_loops(size_of_base)[0] and not (
-            recipe == "peft" and run.model.P == 1
-        ):
+        if split_loops(run.size)[0] == split_loops(size_of_base)[0]:
             model = _on_base(shape, run.model, base)
             size = run.size if _backbone(model) == _backbone(run.model) else _named(base, run.model)
             start = _start(model, axes) if shape.P == 1 else "random"

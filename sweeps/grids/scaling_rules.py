@@ -101,6 +101,7 @@ class SmallRule:
         """One complete configuration."""
         model = small_model(size, P, self.vocab, self.head_dim, self.prefix_tokens)
         model = replace(model, prefix_std=self.prefix_std)
+        width = axes.mup_base or model.width  # muP takes the base's rates to the model's width
         return RunConfig(
             model=model,
             sweep=sweep,
@@ -111,8 +112,8 @@ class SmallRule:
             batch=self.batch,
             seq_len=self.seq_len,
             optimizer="muon",
-            lr=self.lr * (64 / model.width) ** self.lr_power,
-            muon_lr=self.muon_lr * (64 / model.width) ** 0.5,
+            lr=self.lr * (64 / width) ** self.lr_power,
+            muon_lr=self.muon_lr * (64 / width) ** 0.5,
             extras_lr=self.extras_lr,
             repeat=bool(axes.repeat),
             **dict(self.settings),

@@ -269,6 +269,26 @@ class Block(nn.Module):
         return x + added
 
 
+def _again_later(
+    block: nn.Module, x: Tensor, rope: Rope, mask: Tensor | None, cache: LayerCache | None
+) -> Tensor:
+    """The block's output, computed again in the backward pass: from its input in the type of the matmuls.
+
+    The residual stream itself stays as wide as it is; what is computed again sees it rounded once.
+    """
+    shape, wide, narrow = x.shape, x.dtype, compute_dtype(x)  # not x: the hooks would keep it
+
+    def pack(saved: Tensor) -> Tensor:
+        return saved.to(narrow) if saved.shape == shape else saved
+
+    def unpack(saved: Tensor) -> Tensor:
+        return saved.to(wide) if saved.shape == shape else saved
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        out: Tensor = checkpoint(block, x, rope, mask, cache, use_reentrant=False)
+    return out
+
+
 class Decoder(nn.Module):
     """Embedding, blocks, last norm and aggregation, under the names of the released checkpoints."""
 
@@ -298,13 +318,14 @@ class Decoder(nn.Module):
         real: Tensor | None = None,
         S: int = 0,
         caches: Sequence[LayerCache] | None = None,
-        checkpointing: bool = False,
+        checkpointing: int = 0,
     ) -> Tensor:
         """Last hidden states of the streams after the final norm, (P, B, T, h), of embedded tokens (B, T, h).
 
         `positions` are (1 or B, T); `real` (B, S+T) is False at padding, None where there is none. With
         `caches`, one a layer and loop, the tokens continue the S that are in them. Each loop after the first
-        begins with the loops' input added to what the loop before gave.
+        begins with the loops' input added to what the loop before gave. With `checkpointing` n the backward pass
+        computes every nth block again, from its input.
         """
         B, T, _ = x.shape
         mask = visibility(T, S, self.K, real, x.device)
@@ -315,8 +336,8 @@ class Decoder(nn.Module):
             layer, kept = self.layers[index], None if caches is None else caches[place]
             if index == 1 and self.loops > 1:  # a loop begins
                 x, entered = (x, x) if entered is None else (x + entered, entered)
-            if checkpointing and torch.is_grad_enabled():
-                x = checkpoint(layer, x, rope, mask, kept, use_reentrant=False)
+            if checkpointing and place % checkpointing == 0 and torch.is_grad_enabled():
+                x = _again_later(layer, x, rope, mask, kept)
             else:
                 x = layer(x, rope, mask, kept)
             if isinstance(layer.mlp, MixtureOfExperts) and layer.mlp.balance is not None:

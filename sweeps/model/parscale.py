@@ -29,6 +29,7 @@ from sweeps.model.blocks import (
 )
 from sweeps.model.chunked_loss import IGNORE, linear_cross_entropy
 from sweeps.model.kv_cache import KVCache, refuse_too_much
+from sweeps.model.width_transfer import width_scale
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,13 @@ class ParScaleLM(nn.Module):
 
     Initial weights follow torch's global seed. The backbone's are bit-identical for every P and on
     every device, and the global generator is left in the same state whatever P is.
-    Set `gradient_checkpointing` to keep only each block's input for the backward pass.
+    Set `gradient_checkpointing` to n to keep only the input of every nth block for the backward pass.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.gradient_checkpointing = False
+        self.gradient_checkpointing = 0
         if torch.get_default_device().type == "cpu":
             needed = config.N + config.shape.embedding_parameters
             shape = (
@@ -74,14 +75,14 @@ class ParScaleLM(nn.Module):
         backbone, extras = (torch.Generator("cpu").manual_seed(seed + i) for i in range(2))
         for name, parameter in self.named_parameters():
             if "norm" in name:
-                parameter.fill_(1.0)
+                parameter.fill_(width_scale(name, parameter.dim(), self.config).std)
             elif name.endswith("bias"):
                 parameter.zero_()
             else:
                 generator = extras if is_extra(name) else backbone
-                std = self._std_of(name)
+                std = self._std_of(name) * width_scale(name, parameter.dim(), self.config).std
                 drawn = torch.empty(parameter.shape, device="cpu").normal_(0, std, generator=generator)
-                parameter.copy_(drawn)
+                parameter.copy_(_shared_as(parameter, drawn))
 
     def _std_of(self, name: str) -> float:
         """Standard deviation a weight is drawn with: what ParScale adds may have one of its own."""
@@ -185,3 +186,12 @@ class ParScaleLM(nn.Module):
         weights = self.aggregate(streams)[1][real.bool()].mean(dim=0)
         unit = F.normalize(kept, dim=-1)
         return StreamSummary(weights, torch.einsum("pth,qth->pq", unit, unit) / kept.shape[1])
+
+
+def _shared_as(parameter: Tensor, drawn: Tensor) -> Tensor:
+    """Give of a whole tensor the rank's share, where the parameter is a share."""
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    if not isinstance(parameter, DTensor):
+        return drawn
+    return distribute_tensor(drawn, parameter.device_mesh, parameter.placements, src_data_rank=None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from sweeps.config.searched_fields import at, searched_fields, value_of
 from sweeps.store.locks import Locks
 from sweeps.store.store import Store
 
+ENDED = ("done", "diverged", "stopped")  # they have a row
 SWEEPS = Path("results/sweeps")  # where a grid's runs go unless told
 
 
@@ -36,7 +38,7 @@ class RunStatus:
 
     run_id: str
     config: RunConfig
-    state: str  # done, diverged, running, interrupted, failed, pending
+    state: str  # done, diverged, stopped, running, paused, interrupted, failed, pending
     step: int = 0
     loss: float | None = None
     tokens_per_s: float | None = None
@@ -54,7 +56,7 @@ class RunStatus:
     @property
     def share(self) -> float:
         """How much of its training is done, stage 1 not counted."""
-        return 1.0 if self.state in ("done", "diverged") else self.step / self.config.steps
+        return 1.0 if self.state in ENDED else self.step / self.config.steps
 
 
 class Observer:
@@ -64,18 +66,20 @@ class Observer:
     To the launcher of `session`, what failed in an earlier session is yet to be tried.
     """
 
-    def __init__(self, folder: Path, session: str = "") -> None:
+    def __init__(self, folder: Path, session: str = "", searched: Sequence[str] = ()) -> None:
+        """`searched` are fields that tell the folder's runs apart, beside those in which the runs looked at differ."""
         self.session = session
         self.store = Store(folder)
         self.locks = Locks(folder / "locks")
         self._configs: dict[str, RunConfig] = {}
-        self._searched: list[str] = []
+        self._known, self._searched = list(searched), list(searched)
         self._still: dict[tuple[str, bool], RunStatus] = {}  # of (run_id, finished)
 
     def look(self, configs: Mapping[str, RunConfig]) -> list[RunStatus]:
         """The state of each run, in the order given."""
         if configs != self._configs:
-            self._configs, self._searched = dict(configs), searched_fields(configs.values())
+            self._configs = dict(configs)
+            self._searched = list(dict.fromkeys([*self._known, *searched_fields(configs.values())]))
             self._still = {}
         finished, begun = self.store.finished(), self.store.begun()
         found = []
@@ -83,33 +87,42 @@ class Observer:
             ended = run_id in finished
             known = self._still.get((run_id, ended)) if ended or run_id not in begun else None
             if known is None:
-                known = self._one(run_id, config, ended)
+                noted = self.store.noted(run_id) if run_id in begun else {}
+                known = self._one(run_id, config, ended, noted)
                 if ended or run_id not in begun:
                     self._still[run_id, ended] = known
             found.append(known)
         return found
 
-    def _one(self, run_id: str, config: RunConfig, finished: bool) -> RunStatus:
-        noted = self.store.noted(run_id)
+    def _one(self, run_id: str, config: RunConfig, finished: bool, noted: dict[str, Any]) -> RunStatus:
         state = str(noted.get("state", "pending"))
         row = self.store.outcome(run_id) if finished else {}
         if finished:  # the row says how: what was noted beside the weights may be gone with them
-            state = "diverged" if row.get("status") == "diverged" else "done"
+            state = {"ok": "done"}.get(status := str(row.get("status", "ok")), status)
         elif state in ("running", "done", "diverged"):  # noted as ended, yet no row: not ended
             state = "running" if self.locks.owner(run_id) else "interrupted"
         elif state == "failed" and self.session and self.session not in noted.get("failed_in", ()):
             state = "pending"
+        elif state == "paused" and self.session and self.session != noted.get("session"):
+            state = "interrupted"  # this call takes it farther
+        early = state in ("diverged", "stopped")
         return RunStatus(
             run_id,
             config,
             state,
-            step=config.steps if finished else int(noted.get("step", 0)),
+            step=_ended_step(row, config) if finished else int(noted.get("step", 0)),
             loss=row.get("loss") if finished else noted.get("loss"),
             tokens_per_s=noted.get("tokens_per_s"),
             eta_s=noted.get("eta_s"),
-            error=str(noted.get("error", "")),
+            error=str(row.get("ended_why") or "") if early else str(noted.get("error", "")),
             at=at(config, self._searched),
         )
+
+
+def _ended_step(row: Mapping[str, Any], config: RunConfig) -> int:
+    """The step that a finished run came to; rows of old do not say where theirs diverged."""
+    step = row.get("ended_step")
+    return config.steps if step is None or step != step else int(step)
 
 
 def sweep_status(folder: Path) -> pd.DataFrame:

@@ -100,9 +100,14 @@ class Store:
     def config(self, run_id: str) -> RunConfig:
         """One recorded configuration."""
         path = self.folder / "configs" / f"{run_id}.json"
-        published = None if path.exists() else self._in_table("config").get(run_id)
         try:
-            return RunConfig.from_json(published or path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            text = self._in_table("config").get(run_id) or ""
+            if not text:
+                raise
+        try:
+            return RunConfig.from_json(text)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {error}; remove it, or plan the sweep in a new folder") from None
 
@@ -129,9 +134,9 @@ class Store:
         return any(self.checkpoint(run_id).glob("step-*.ckpt"))
 
     def drop_snapshots(self, run_id: str) -> None:
-        """Delete the state that the run would go on from."""
-        folder = self.checkpoint(run_id)
-        for snapshot in [p for kind in ("step-*.ckpt", ".snapshot-*.tmp") for p in folder.glob(kind)]:
+        """Delete the state that the run would go on from, and what says that it waits there."""
+        folder, kinds = self.checkpoint(run_id), ("step-*.ckpt", ".snapshot-*.tmp", "paused.json")
+        for snapshot in [path for kind in kinds for path in folder.glob(kind)]:
             shutil.rmtree(snapshot) if snapshot.is_dir() else snapshot.unlink(missing_ok=True)
 
     def finished(self) -> set[str]:
@@ -151,11 +156,11 @@ class Store:
             return set()
 
     def outcome(self, run_id: str) -> dict[str, Any]:
-        """Status and loss of a finished run, as its row has them."""
+        """How a finished run ended, and its loss, as its row has them."""
         try:
             return read_row(self.folder / "rows" / f"{run_id}.json")
         except FileNotFoundError:  # gathered
-            found = {name: self._in_table(name) for name in ("status", "loss")}
+            found = {name: self._in_table(name) for name in ("status", "loss", "ended_step", "ended_why")}
             return {name: values[run_id] for name, values in found.items() if run_id in values}
 
     def _in_table(self, column: str) -> dict[str, Any]:

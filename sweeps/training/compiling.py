@@ -9,6 +9,8 @@ import os
 import shutil
 import warnings
 
+import torch
+
 from sweeps.model.parscale import ParScaleLM
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ def compile_if_possible(model: ParScaleLM) -> bool:
     Mixtures of experts stay eager: how many tokens an expert gets is known only when it runs.
     """
     device = model.head.device.type
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "meta" else device
     if model.config.experts:
         _say_once("mixtures of experts are not compiled")
     elif device == "cpu" and cxx_compiler() is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sweeps.checkpoint import released_format
+from sweeps.config.learning_rate import learning_rate_factor
 from sweeps.config.model import ADDED
 from sweeps.config.run import RunConfig
 from sweeps.corpora.mixture import MixedWindows
@@ -28,7 +29,7 @@ from sweeps.model.stream_initialisation import quiet_streams, reparameterise
 from sweeps.training import strategies
 from sweeps.training.compiling import compile_if_possible
 from sweeps.training.evaluate import Evaluation
-from sweeps.training.optimizers import build_optimizer, learning_rate_factor
+from sweeps.training.optimizers import build_optimizer
 from sweeps.training.task_evaluation import pooled
 
 QUIET_ROWS, QUIET_TOKENS = 16, 512  # of text that a quiet start is fitted to; its scores are (T, T) a head
@@ -64,12 +65,12 @@ class ParScaleModule(L.LightningModule):
         if run.compile:
             compile_if_possible(model)
         self._pending: list[Tensor] = []  # losses of this step's micro-batches
-        self._grad_norm = math.nan
+        self._grad_norm = self._norm_before = math.nan
 
     def configure_model(self) -> None:
         """Under FSDP2, which brings a mesh of devices: shard the model over it."""
         if self._device_mesh is not None and not strategies.is_sharded(self.model):
-            strategies.shard(self.model, self._device_mesh["data_parallel"])
+            strategies.shard(self.model, self._device_mesh["data_parallel"], self.run)
 
     def train_dataloader(self) -> Iterator[Tensor]:
         """(B, T + 1) token ids, ~id where not learnt, by micro-batches, from the step the run has reached."""
@@ -103,7 +104,7 @@ class ParScaleModule(L.LightningModule):
         parameters = [p for p in self.model.parameters() if p.grad is not None]
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.run.clip)
         full = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
-        self._grad_norm = float(full)
+        self._norm_before, self._grad_norm = self._grad_norm, float(full)
 
     def finish_step(self) -> bool:
         """Record the optimiser step just made and apply the divergence rule; False inside a step."""
@@ -154,25 +155,40 @@ class ParScaleModule(L.LightningModule):
         if evaluation.tasks:
             whole = pooled(evaluation.tasks)
             point |= {"answer_loss": whole.answer_loss, "exact_match": whole.exact_match}
+        self.keep_evaluation(evaluation)
+
+    def keep_evaluation(self, evaluation: Evaluation) -> None:
+        """Take an evaluation's losses by domain and scores by task for those of the run."""
         self.history.tasks = {name: score.columns() for name, score in evaluation.tasks.items()}
         self.history.domains = {name: list(value) for name, value in evaluation.domains.items()}
 
     def _check_divergence(self) -> None:
-        """Diverged: a loss that is no number, or an interval's mean `spike` above the best one."""
+        """Diverged: a loss or gradient norm that is no number, or an interval's mean `spike` above the best one."""
         step, loss = self.global_step, self.history.losses[-1]
         over = max(10, round(self.run.spike_share * self.run.steps))
         if not math.isfinite(loss):
-            self.history.diverged = f"the training loss is {loss} at step {step}"
+            self.history.diverged = f"the training loss is {loss} at step {step}{self._just_before()}"
+        elif not math.isfinite(self._grad_norm):
+            norm = f"the gradient norm is {self._grad_norm} at step {step}, where the training loss is {loss:.4g}"
+            self.history.diverged = norm
         elif step % over == 0:
             mean = self.history.mean(over)
             if mean > self.history.best + self.run.spike:
                 best = self.history.best
                 self.history.diverged = (
-                    f"the training loss averaged {mean:.3f} over {over} steps to {step}, best {best:.3f}"
+                    f"the training loss averaged {mean:.3f} over {over} steps to {step}, more than "
+                    f"{self.run.spike:g} (spike) above the best such mean, {best:.3f}"
                 )
             self.history.best = min(self.history.best, mean)
         if self.history.diverged:
             self.trainer.should_stop = True
+
+    def _just_before(self) -> str:
+        """The last loss and gradient norm that were numbers, where there was such a step."""
+        if len(self.history.losses) < 2:
+            return ""
+        norm = "" if math.isnan(self._norm_before) else f", gradient norm {self._norm_before:.3g},"
+        return f"; it was {self.history.losses[-2]:.4g}{norm} one step before"
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What was recorded, and what must be equal for the run to go on exactly."""
@@ -247,6 +263,7 @@ def _grown(run: RunConfig, base: Path) -> ParScaleLM:
     """The base checkpoint's model with the run's streams."""
     model = released_format.load_checkpoint(base, dtype=torch.float32)
     want = run.model
+    model.config = replace(model.config, mup_base=want.mup_base)  # streams are drawn as at its width
     if want.P != model.config.P:
         if model.config.P > 1:
             raise ValueError(f"{base} has P = {model.config.P}: it can start P = {model.config.P} only")

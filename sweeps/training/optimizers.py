@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -13,25 +12,9 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from sweeps.config.run import RunConfig
 from sweeps.model.blocks import is_extra
+from sweeps.model.width_transfer import width_scale
 from sweeps.training.muon import StackedMuon
 from sweeps.training.strategies import is_sharded
-
-
-def learning_rate_factor(run: RunConfig, step: int) -> float:
-    """The learning rate of optimiser step `step` (from 0), in units of the peak.
-
-    A linear rise over the warm-up, then cosine or linear decay to `final_lr`, or (wsd) the peak
-    until the last `decay_share` of the steps and a linear decay over those.
-    """
-    warm = max(1, round(run.warmup * run.steps))
-    if step < warm:
-        return (step + 1) / warm
-    start = warm if run.schedule != "wsd" else max(warm, round((1 - run.decay_share) * run.steps))
-    if step < start:
-        return 1.0
-    share = (step + 1 - start) / max(1, run.steps - start)
-    left = 0.5 * (1 + math.cos(math.pi * share)) if run.schedule == "cosine" else 1 - share
-    return run.final_lr + (1 - run.final_lr) * left
 
 
 def parameter_groups(model: nn.Module, run: RunConfig) -> dict[str, list[tuple[str, nn.Parameter]]]:
@@ -60,25 +43,33 @@ def build_optimizer(model: nn.Module, run: RunConfig) -> Optimizer:
     groups = parameter_groups(model, run)
     extras = run.lr * run.extras_lr
     adam = [
-        _group(groups["other"], run.lr, 0.0),
-        _group(groups["extras_matrices"], extras, run.weight_decay),
-        _group(groups["extras_other"], extras, 0.0),
+        *_groups(groups["other"], run, run.lr, 0.0),
+        *_groups(groups["extras_matrices"], run, extras, run.weight_decay),
+        *_groups(groups["extras_other"], run, extras, 0.0),
     ]
     if run.optimizer == "adamw":
-        adam.append(_group(groups["matrices"], run.lr, run.weight_decay))
+        adam += _groups(groups["matrices"], run, run.lr, run.weight_decay)
     betas = (run.beta1, run.beta2)
-    adamw = AdamW(
-        [group for group in adam if group["params"]], lr=run.lr, betas=betas, eps=run.eps, fused=True
-    )
+    adamw = AdamW(adam, lr=run.lr, betas=betas, eps=run.eps, fused=True)
     if run.optimizer == "adamw" or not groups["matrices"]:
         return adamw
-    matrices = _group(groups["matrices"], run.muon_lr, run.weight_decay)
+    matrices = _groups(groups["matrices"], run, run.muon_lr, run.weight_decay, muon=True)
     muon = partial(Muon, adjust_lr_fn="match_rms_adamw") if is_sharded(model) else StackedMuon
-    return Together([adamw, muon([matrices], lr=run.muon_lr)])
+    return Together([adamw, muon(matrices, lr=run.muon_lr)])
 
 
-def _group(named: list[tuple[str, nn.Parameter]], peak: float, decay: float) -> dict[str, Any]:
-    return {"params": [p for _, p in named], "lr": peak, "peak": peak, "weight_decay": decay}
+def _groups(
+    named: list[tuple[str, nn.Parameter]], run: RunConfig, peak: float, decay: float, muon: bool = False
+) -> list[dict[str, Any]]:
+    """The parameters by their learning rate: one group, but where it depends on the width; none where there are none."""
+    by_factor: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in named:
+        scale = width_scale(name, parameter.dim(), run.model)
+        by_factor.setdefault(scale.muon_rate if muon else scale.rate, []).append(parameter)
+    return [
+        {"params": params, "lr": peak * x, "peak": peak * x, "weight_decay": decay / x}
+        for x, params in by_factor.items()
+    ]
 
 
 class Together(Optimizer):

@@ -23,6 +23,8 @@ from sweeps.training.lightning_module import ParScaleModule
 from sweeps.training.peak_memory import peak_memory_bytes
 from sweeps.training.task_evaluation import pooled
 
+STOPPED = "stopped"  # status of a run that was ended on purpose before its last step
+
 
 def row_of(
     run: RunConfig,
@@ -40,7 +42,7 @@ def row_of(
         "N_active": model.active_N,
         "P": model.P,
         "D": run.D,
-        "C": run.C,
+        "C": math.nan if run.frozen else run.C,
         "loss": evaluation.loss if evaluation else math.nan,
         "loss_se": evaluation.loss_se if evaluation else math.nan,
         "bits_per_byte": bits_per_byte(evaluation.loss, corpus) if evaluation else math.nan,
@@ -55,7 +57,7 @@ def row_of(
         "wall_s": wall_s,
         "tokens_per_s": len(history.losses) * run.batch_tokens / max(wall_s, 1e-9),
         "peak_memory_bytes": peak_memory_bytes(torch.device("cuda" if torch.cuda.is_available() else "cpu")),
-        "status": "diverged" if history.diverged else "ok",
+        **_ending(run, module),
         "started_at": started_at,
         "git_commit": git_commit(),
         "versions": json.dumps(versions()),
@@ -72,6 +74,15 @@ def _parts(model: ModelConfig) -> dict[str, int]:
         "N_once": once,
         "N_recurrent": model.N_recurrent,
     }
+
+
+def _ending(run: RunConfig, module: ParScaleModule) -> dict[str, Any]:
+    """How the run ended; of one that did not come to its end the step it came to, and why."""
+    step, why = len(module.history.losses), module.history.diverged
+    if run.frozen or (not why and step >= run.steps):
+        return {"status": "ok"}
+    ended = {"status": "diverged" if why else STOPPED, "ended_step": step}
+    return {**ended, "ended_why": why or f"stopped at step {step} of {run.steps}"}
 
 
 def _answers(evaluation: Evaluation) -> dict[str, float]:

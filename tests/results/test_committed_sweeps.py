@@ -29,9 +29,11 @@ OPTIONS = {  # of the command beside the grid's axes
 }
 GRIDS = f"{ROOT}/results/grids"
 MADE_BY |= {"gpu": f"{GRIDS}/gpu.py:muon_double", "gpu-prefix-alone": f"{GRIDS}/gpu.py:prefix_alone"}
+MADE_BY |= {"schedules": f"{GRIDS}/schedules.py", "rates": "ci"}
 MADE_BY["again"] = f"{GRIDS}/extras.py:same"  # on a CPU what an H100 had trained
 SEARCHES = {name: f"{GRIDS}/{file}.py" for name, file in
             {"recipe": "recipe", "gpu-recipe": "gpu", "extras": "extras"}.items()}  # fmt: skip
+OPTIONS["rates"] = {"tokens": 200_000}
 OPTIONS["gpu-recipe"] = {"tokens": 10_000_000}
 
 
@@ -78,6 +80,8 @@ def test_its_grid_gives_every_configuration_of_a_sweep(sweep, base):
         grid = grids.find(MADE_BY.get(sweep) or f"{SEARCHES[sweep]}:{trial}")
         one = {"sizes": found["size"], "streams": found["model"]["P"]}
         one |= {"corpora": found["corpus"], "seeds": found["seed"]}
+        if sweep == "rates":  # which searched the learning rate, in a range
+            OPTIONS["rates"] |= {"others": {"lr": (found["lr"],)}}
         runs = grid(Axes(**{axis: (value,) for axis, value in one.items()}, **OPTIONS.get(sweep, {})))
         assert found in [settings(run.to_json()) for run in runs], (found["sweep"], found["size"])
 

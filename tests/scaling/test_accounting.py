@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling.accounting import Shape, forward_flops_per_token, training_flops, training_memory_bytes
+from scaling.accounting import Shape, forward_flops_per_token, training_flops, training_memory
 from scaling.data.runs import arrays
 
 ROOT = __import__("pathlib").Path(__file__).parents[2] / "results" / "published"
@@ -56,10 +56,17 @@ def test_streams_multiply_the_layers_not_the_head() -> None:
 
 
 def test_memory_grows_with_streams_and_falls_with_shards_and_checkpointing() -> None:
-    plain = training_memory_bytes(shape("0.5B", 2), 4, 2048)
-    assert training_memory_bytes(shape("0.5B", 4), 4, 2048) > plain
-    assert training_memory_bytes(shape("0.5B", 2), 4, 2048, checkpointing=True) < plain
-    assert training_memory_bytes(shape("0.5B", 2), 4, 2048, shards=8) < plain
+    two, four = shape("0.5B", 2), shape("0.5B", 4)
+    plain = training_memory(two, 2048, 4)
+    assert plain.of(3) == plain.fixed + 3 * plain.sequence
+    assert training_memory(four, 2048, 4).sequence == pytest.approx(2 * plain.sequence)
+    half, all_ = (training_memory(two, 2048, 4, recompute_every=n).sequence for n in (2, 1))
+    assert all_ < half < plain.sequence
+    shares = training_memory(two, 2048, 4, shards=8)
+    assert plain.fixed / 8 < shares.fixed < plain.fixed / 2
+    added_up = training_memory(two, 2048, 4, shards=8, micro_batches=2).fixed - shares.fixed
+    assert added_up == 4 * two.parameters  # gradients, whole until the end of a step
+    assert training_memory(two, 2048, 4, muon=True).fixed == plain.fixed - 4 * two.matrix_parameters
 
 
 def test_sixND_does_not_overflow(kyo: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from sweeps.driver import worker
 from sweeps.store import checksums
 from sweeps.training.interrupt import Interrupted
 
@@ -19,6 +20,9 @@ def _no_flock(*_):
 
 if os.environ.get("NO_FLOCK"):  # as on a network disk, for driver and workers
     fcntl.flock = fcntl.lockf = _no_flock
+
+
+worker.free_threads = lambda threads, work: threads  # as on a quiet machine
 
 
 def train(run, folder, *, execution, stop, progress, report):

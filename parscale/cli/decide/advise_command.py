@@ -40,10 +40,10 @@ class Options(LevelOptions, ServingOptions, RowOptions, ColumnOptions):
         "a fit file in place of RUNS (with neither: the published law of Stack-V2 Python)",
         metavar="FIT",
     )
-    loss: float | None = option(None, "loss to reach; without it the lowest within the limits", type=float)
+    loss: float | None = option(None, "loss to reach (default: the lowest within the limits)", type=float)
     memory: str | None = option(None, "e.g. 4GB")
     latency: str | None = option(None, "e.g. 0.6s")
-    flops: str | None = option(None, "training FLOPs, 6 N P D; e.g. 1e22. A law without D needs --tokens")
+    flops: str | None = option(None, "training FLOPs, 6 N P D, e.g. 1e22. A law without D needs --tokens")
     tokens: str | None = option(
         None, "training tokens of every run, for a law without D (default: those of RUNS)", metavar="D"
     )
@@ -61,7 +61,7 @@ class Options(LevelOptions, ServingOptions, RowOptions, ColumnOptions):
 
 
 def run(options: Options) -> str | int:
-    """The run to train under a fitted law and the cost model; exit code 1 where none meets the limits."""
+    """The run to train under a fitted law and the cost model. Exit code 1 if none meets the limits."""
     from analysis.costs.advise import advise
     from parscale.cli.output import as_json
 
@@ -102,7 +102,7 @@ def workload_of(options: Options) -> Workload:
 
 
 def _fit_of(options: Options, work: Workload) -> tuple[Fit, Workload]:
-    """The fit that is asked, and the workload with the tokens of its runs where they are one number."""
+    """The fit to use, and the workload, with its runs' tokens if all have the same number."""
     import scaling
     from scaling.fitting.result import Fit
     from scaling.selection.describe import best_suited
@@ -124,7 +124,7 @@ def _fit_of(options: Options, work: Workload) -> tuple[Fit, Workload]:
 
 
 def limits_of(options: Options) -> dict[str, Any]:
-    """The limits that were given, None where one was not."""
+    """The limits that were given, None for the others."""
     from scaling.data.units import parse_bytes, parse_seconds
 
     return {
@@ -162,7 +162,7 @@ def _in_gib(words: str) -> str:
 
 
 def _answer(found: Advice, fit: Fit, work: Workload) -> str:
-    """The run to take: what it is, reaches and costs, with intervals; or why there is none."""
+    """The run to take, its loss and its costs, with intervals, or why there is none."""
     from analysis.inference_cost import GIB
     from scaling.data.units import count_text
     from scaling.forecasting.widened import forecast_words
@@ -198,7 +198,7 @@ def _training(best: dict[str, Any], work: Workload) -> list[str]:
 
 
 def _amount(value: float) -> str:
-    """A number with three digits; its thousands apart below a million."""
+    """A number with three digits, with thousands separators below a million."""
     return "any" if value == float("inf") else f"{value:,.0f}" if 100 <= value < 1e6 else f"{value:.3g}"
 
 
@@ -212,7 +212,7 @@ def _draw(found: Advice, fit: Fit, work: Workload, options: Options) -> None:
     from analysis.paper.published_numbers import FOLDER
 
     if "D" in fit.law.axes and not np.isfinite(found.options["N"]).any():
-        return  # of no tokens there are no losses
+        return  # without tokens there are no losses
     figure = figures.draw_frontier(candidate_costs(fit, found, work), budget=found.limits)
     target = Path(str(options.out))
     source = options.runs or options.fit or str(FOLDER)

@@ -1,4 +1,4 @@
-"""Held-out loss of a sweep's runs by what could be copied: repeated pairs, seen and new tokens."""
+"""Validation loss of a sweep's runs by what could be copied: repeated pairs, seen and new tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory and latency of inference for sizes and streams, by the paper's model; training too."""
+"""Memory and latency of inference by the paper's cost model, for sizes and streams, and the cost of training."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class Options(FormatOptions, ServingOptions):
 
 
 def run(options: Options) -> str | int:
-    """Memory and latency of inference; with --train D also what training costs."""
+    """Memory and latency of inference. With --train D also what training costs."""
     if options.out is not None:
-        print(f"note: cost writes no file; --out is read as --output-tokens {options.out}", file=sys.stderr)
+        print(
+            f"note: cost writes no file, so --out is read as --output-tokens {options.out}", file=sys.stderr
+        )
         return run(replace(options, output_tokens=options.out, out=None))
     from itertools import product
     from pathlib import Path

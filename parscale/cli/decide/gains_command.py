@@ -1,4 +1,4 @@
-"""What streams gained at each size, seed by seed, beside what the parameters they bring are worth."""
+"""Loss reduction from P > 1 at each model size, seed by seed, relative to a parameter-matched P = 1 baseline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Options(LevelOptions, RowOptions, ColumnOptions):
 
 
 def run(options: Options) -> str:
-    """Each size and P beside P = 1, in words and numbers."""
+    """Each size and P relative to P = 1, in words and numbers."""
     from scaling.selection.paired_gains import gains
 
     options.check_level()
@@ -40,17 +40,17 @@ def run(options: Options) -> str:
 
 
 def _unpaired(runs: pd.DataFrame) -> str:
-    """Why no run of P > 1 has one of P = 1 beside it, and what to do."""
+    """Why no run of P > 1 has one of P = 1 to compare with, and what to do."""
     if (runs["P"] == 1).all() or not (runs["P"] == 1).any():
         lacks = "every run has P = 1" if (runs["P"] == 1).any() else "no run has P = 1"
-        return f"{lacks}: gains are changes of the loss from P = 1 to more streams; add such runs"
+        return f"{lacks}: gains are changes of the loss from P = 1 to more streams. Add such runs"
     if "size" in runs:
         return "no size was run at P = 1 and at more with the same seed and tokens"
     return "add a column size, one label for the runs that share a backbone: it pairs them"
 
 
 def _measured(source: str, baseline: str | None, of: Asked) -> tuple[Any, Any, Any]:
-    """Runs and what `parscale context` and `streams` wrote beside them, P = 1 from a baseline."""
+    """Runs with what `parscale context` and `streams` wrote next to them, P = 1 from a baseline."""
     from pathlib import Path
 
     from analysis.sweep import sweep_folder
@@ -94,7 +94,7 @@ def _text(
     streams: pd.DataFrame | None,
     level: float,
 ) -> str:
-    """The table, its grounds, k by pairs, the scatter over seeds, and what was measured beside the runs."""
+    """The table, its grounds, k by pairs, the scatter over seeds, and other measurements of the runs."""
     from analysis.report import gains_text
     from scaling import terminal_text
     from scaling.selection import paired_gains

@@ -29,14 +29,14 @@ class Options(LevelOptions, ColumnOptions):
     law: str = option("chinchilla", "law of N and D for the third estimate (default chinchilla)")
     units: str | None = option(
         None,
-        "units of the table, e.g. C=PF-days,N=millions,D=billions; C=own takes C as it is",
+        "units of the table, e.g. C=PF-days,N=millions,D=billions (C=own takes C as it is)",
         metavar="AXIS=UNIT,...",
     )
     figure: str | None = option(None, "draw the isoFLOP figure: a .png, .pdf or .svg", metavar="PATH")
 
 
 def run(options: Options) -> str:
-    """Estimate the optimum three ways, and draw it where --figure says so."""
+    """Estimate the optimum three ways, and draw it if --figure is given."""
     from scaling.allocation.compute_optimum import optimum
     from scaling.data.query import mapping
 

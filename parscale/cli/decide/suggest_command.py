@@ -1,4 +1,4 @@
-"""Which runs to train next: those that shrink the interval of what you ask most per FLOP."""
+"""Which runs to train next: those that narrow the interval of a quantity most per FLOP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLES = (
     "suggest results/fits/parallel-pile.json --target N=1e11,P=8 --sizes 0.5B,1B --streams 8,32",
     "suggest results/fits/DepthLaw-shapes.json --law depth.py:DepthLaw --target b --grid width=512,depth=8,64",
 )
-COSTS, SCORES = ("C", "total_C"), ("half_width", "evidence")  # columns of a suggestion beside the axes
+COSTS, SCORES = ("C", "total_C"), ("half_width", "evidence")  # columns of a suggestion, the axes aside
 DOUBLINGS = 2  # how far beyond the fitted runs the default candidates go, in factors of 2 each way
 
 
@@ -99,7 +99,7 @@ def target_of(given: str, one: Fit) -> Target:
         raise ValueError(f"--target {given!r}: write a point as N=1e11,P=8 ({error})") from None
     if set(point) != set(one.law.axes):
         takes = f"{one.form.__name__} takes {', '.join(one.law.axes)}"
-        raise ValueError(f"--target {given!r}: {takes}; write {','.join(f'{a}=...' for a in one.law.axes)}")
+        raise ValueError(f"--target {given!r}: {takes}. Write {','.join(f'{a}=...' for a in one.law.axes)}")
     try:
         x = clean_axes(one.law.axes, point, one.law.axis_rules)
     except ValueError as error:
@@ -138,7 +138,7 @@ def candidates_of(options: Options, one: Fit) -> pd.DataFrame:
 
 
 def _given(options: Options) -> dict[str, Any]:
-    """The values that were given of each axis: numbers, or the names of categories as they are written."""
+    """The values given for each axis: numbers, or names of categories."""
     from parscale.cli.option_values import axis_values
     from scaling.data.query import values
 
@@ -157,7 +157,7 @@ def _given(options: Options) -> dict[str, Any]:
 
 
 def _about(x: Array, lowest: float = 0.0) -> list[float]:
-    """Powers of two from below the smallest value to above the largest; the values themselves where one is 0 or less."""
+    """Powers of two from below the smallest value to above the largest. The values themselves if one is 0 or less."""
     import math
 
     if x.min() <= 0:
@@ -195,7 +195,7 @@ def describe_suggestion(chosen: pd.DataFrame, before: float, target: str, option
 
 
 def _cost_text(row: dict[Any, Any], unit: float | None) -> str:
-    """What a run costs and all so far: FLOPs, or shares of a `unit` where their size means nothing."""
+    """The cost of a run and of all so far, in FLOPs, or relative to a `unit` if FLOPs are unknown."""
     if unit is None:
         return f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all"
     return f"cost {row['C'] / unit:.3g}, {row['total_C'] / unit:.3g} in all"

@@ -27,7 +27,8 @@ class Options(LevelOptions, RowOptions, RunsOptions):
     """Options of `parscale backtest`."""
 
     law: str | None = option(
-        None, "default: of the axes that vary, as `parscale inspect` says; FILE.py:CLASS is one of your own"
+        None,
+        "a name, or your own as FILE.py:CLASS (default: the law `parscale inspect` suggests for the axes that vary)",
     )
     along: str | None = option(None, "an axis of the law, C or a column (default N, or the law's first)")
 

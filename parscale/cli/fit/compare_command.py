@@ -1,4 +1,4 @@
-"""Rank laws on the same runs: AICc, BIC, leave-one-out, hold-out, and a verdict; or compare arms by one law."""
+"""Rank laws on the same runs by AICc, BIC, leave-one-out and hold-out, with a verdict. Or compare arms by one law."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _told(found: dict[str, Comparison], runs: pd.DataFrame, options: Options) ->
 
 
 def _why(runs: pd.DataFrame, options: Options) -> str:
-    """Which laws were compared and why, where none was named."""
+    """Which laws were compared and why, if none was named."""
     from scaling import terminal_text
     from scaling.selection.compare import law_choice
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from parscale.cli.output import Partly
     from scaling.selection.arms import ArmComparison
 
-ONLY = ("groups", "weights", "se")  # options of a comparison of laws, which arms do not take
-
 
 @dataclass(frozen=True, kw_only=True)
 class ArmOptions(FormatOptions, RowOptions, RunsOptions):
@@ -54,15 +52,15 @@ def compared_by_arms(options: ArmOptions, holdout: str | None = None) -> str | P
     named, by = [by_name(name) for name in named_laws(options.laws or "")], str(options.arms)
     if len(named) > 1:
         raise ValueError(f"--laws {options.laws}: arms are compared by one law. Name one, or none.")
-    of_laws = {**{name: getattr(options, name) for name in ONLY}, "holdout": holdout}
-    if given := [name for name, value in of_laws.items() if value is not None]:
-        raise ValueError(f"--{given[0]} is of a comparison of laws, not of --arms. Leave it out.")
+    if holdout is not None:
+        raise ValueError("--holdout is of a comparison of laws, not of --arms. Leave it out.")
     runs = options.read([Arms(law, by) for law in named])
+    rows = options.of_rows(runs)
 
     def of_group(part: pd.DataFrame) -> ArmComparison:
         law = named[0] if named else best_suited(part)
         more: dict[str, Any] = {"shared": items(options.shared), "reference": options.reference}
-        return compare_arms(law, part, by, at=_points(options), objective=options.fitted_by, **more)
+        return compare_arms(law, part, by, at=_points(options), objective=options.fitted_by, **rows, **more)
 
     done = each(runs, options.by, options.runs, of_group)
     return groups_text(_told(done.found, options), done.refused)

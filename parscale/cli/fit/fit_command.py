@@ -1,4 +1,4 @@
-"""Fit a law to runs: what it says in three answers, parameters with intervals, errors, status."""
+"""Fit a law to runs: a verdict in three answers, parameters with intervals, errors, status."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Options(LevelOptions, RowOptions, RunsOptions):
 
     law: str | None = option(
         None,
-        "parallel, additive, ... (default: of the axes that vary, as `parscale inspect` says); FILE.py:CLASS is one of "
-        "your own; dense:E=1.6 holds a parameter",
+        "parallel, additive, ..., or your own as FILE.py:CLASS (default: the law `parscale inspect` suggests for the "
+        "axes that vary). dense:E=1.6 fixes a parameter",
     )
     conventions: bool = switch(
         "instead: the law with N counted with and without embedding, head and prefixes"
@@ -43,7 +43,7 @@ class Options(LevelOptions, RowOptions, RunsOptions):
 
 
 def run(options: Options) -> str | Partly:
-    """Fit a law to each group of a runs table and describe the fits; save them where that is asked for."""
+    """Fit a law to each group of a runs table and describe the fits. Save them if asked."""
     from parscale.cli.output import as_json, groups_text
     from scaling.data.query import each
     from scaling.fitting.fit import fit
@@ -88,7 +88,7 @@ def _conventions(runs: pd.DataFrame, options: Options, rows: dict[str, Any]) -> 
 
 
 def _table_line(runs: pd.DataFrame, options: Options, law: LawForm) -> str:
-    """What is to be known of the table, as a line above its fits; empty where nothing is."""
+    """What to know about the table, as a line above its fits. Empty if there is nothing."""
     from scaling import terminal_text
     from scaling.selection.describe import one_line
 
@@ -97,7 +97,7 @@ def _table_line(runs: pd.DataFrame, options: Options, law: LawForm) -> str:
 
 
 def _save(one: Fit, group: str, options: Options) -> str:
-    """Save a group's fit; where to, and whether it replaced a fit of other runs."""
+    """Save a group's fit. Returns a line with its path and whether it replaced a fit of other runs."""
     from parscale.cli.fit.fit_paths import path_of, replaced
 
     path = path_of(one, group, law=str(options.law), source=options.runs, by=options.by, out=options.out)
@@ -125,7 +125,7 @@ def content(one: Fit, level: float) -> dict[str, Any]:
 
 
 def describe_fit(name: str, one: Fit, place: str, options: Options) -> str:
-    """A fit for the terminal: the verdict, its parameters and what to know of them, where it was saved."""
+    """A fit for the terminal: the verdict, its parameters with notes, and where it was saved."""
     from parscale.cli.output import verdict_text
     from scaling import terminal_text
     from scaling.fitting import printed_constants
@@ -140,7 +140,7 @@ def describe_fit(name: str, one: Fit, place: str, options: Options) -> str:
 
 
 def _left_out(runs: pd.DataFrame) -> str:
-    """Why rows of the table are in no fit, as a line; empty where all are."""
+    """Why rows of the table are in no fit, as a line. Empty if all are."""
     from scaling.data.runs import left_out
 
     why = ", ".join(f"{count} {word}" for word, count in left_out(runs).items())
@@ -148,7 +148,7 @@ def _left_out(runs: pd.DataFrame) -> str:
 
 
 def mixed_note(runs: pd.DataFrame, apart: tuple[str | None, ...], axes: tuple[str, ...] = ("D",)) -> str:
-    """A warning where rows that do not compare are fitted as one; `apart`: columns that --by or --groups name."""
+    """A warning if rows that do not compare are fitted as one. `apart`: columns that --by or --groups name."""
     from scaling import terminal_text
     from scaling.data.query import mixed
 

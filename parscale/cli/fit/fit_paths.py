@@ -26,7 +26,7 @@ def path_of(one: Fit, group: str, *, law: str, source: str, by: str | None, out:
 
 
 def table_name(source: str) -> str:
-    """What a table is called: its file's stem; its folder's name for a folder or the runs.parquet of one."""
+    """The name of a table: its file's stem, or the folder's name for a folder or its runs.parquet."""
     path = Path(source).resolve()
     return path.parent.name if path.name == "runs.parquet" else path.name if path.is_dir() else path.stem
 
@@ -37,6 +37,6 @@ def replaced(path: Path, one: Fit) -> str:
 
     try:
         other = Fit.load(path).data_hash != one.data_hash
-    except (ValueError, OSError):  # no file, or none that could be a fit's
+    except (ValueError, OSError):  # no file, or not a fit file
         return ""
     return " (replaced a fit of other runs)" if other else ""

@@ -34,7 +34,7 @@ class Options(LevelOptions, RowOptions, ColumnOptions):
     at: str | None = option(
         None, "any axes of the laws, e.g. width=1024,2048,depth=24,recipe=tuned", metavar="AXIS=X,..."
     )
-    by: str | None = option(None, "forecast each value of a column apart, e.g. corpus", metavar="COLUMN")
+    by: str | None = option(None, "forecast each value of a column separately, e.g. corpus", metavar="COLUMN")
     laws: str | None = option(
         None,
         "laws to pool, FILE.py:CLASS among them (default: all registered of the axes that vary)",
@@ -46,7 +46,7 @@ class Options(LevelOptions, RowOptions, ColumnOptions):
 
 
 def run(options: Options) -> str | Partly:
-    """Forecast every point that was asked for, and register the forecast where --save says so."""
+    """Forecast every point that was asked for, and register the forecast if --save is given."""
     from parscale.cli.option_values import points_given
     from parscale.cli.output import as_json, groups_text
     from scaling.data.query import each
@@ -85,7 +85,7 @@ def _shown(one: Forecast, name: str, place: str | None) -> str:
 
 
 def _place(options: Options, name: str) -> str | None:
-    """The file of a group's forecast: that of --save, with the group in its name where there are groups."""
+    """The file of a group's forecast: that of --save, with the group in its name if there are groups."""
     from scaling.data.query import slug
 
     if options.save is None or not options.by:

@@ -1,4 +1,4 @@
-"""Describe a table before it is fitted: what was taken for what, its design, what it can tell, what to type next."""
+"""Describe a table before a fit: how its columns were read, its design, what it can determine, what to type next."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(options: Options) -> str:
 
 
 def _described(options: Options) -> Description | UnreadTable:
-    """The description of the table, or of its columns where it holds no runs that could be fitted."""
+    """The description of the table, or of its columns if it holds no runs to fit."""
     from scaling.data.query import mapping
     from scaling.laws import axes_of_laws
     from scaling.selection.describe import describe

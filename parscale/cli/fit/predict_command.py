@@ -20,7 +20,7 @@ EXAMPLES = (
     "predict results/fits/DepthLaw-shapes.json --law depth.py:DepthLaw --D 1T --at width=4096,depth=48",
 )
 AT = (1, 2, 4, 8)  # P at which equivalent sizes are given
-SMALLEST = 1e-6  # of the largest N asked for: a smaller one is a slip of the pen
+SMALLEST = 1e-6  # share of the largest N asked for: a smaller N is a typing error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def run(options: Options) -> str:
 
 
 def points_of(options: Options, one: Fit) -> dict[str, Array]:
-    """The values of each axis, as many of each or one; ValueError where they do not suit the law."""
+    """The values of each axis, equally many or one. Raises ValueError if they do not suit the law."""
     from parscale.cli.option_values import points_given
     from scaling.data.query import values
     from scaling.laws.axis import categories_of
@@ -76,7 +76,7 @@ def points_of(options: Options, one: Fit) -> dict[str, Array]:
     if strange := [axis for axis in given if axis not in one.law.axes]:
         takes = f"{one.form.__name__}, a law of {', '.join(one.law.axes)}"
         flag = f"--{strange[0]}" if strange[0] in ("N", "P", "D") else f"--at {strange[0]}=..."
-        raise ValueError(f"{flag}: {options.fit} is {takes}; leave {flag} out")
+        raise ValueError(f"{flag}: {options.fit} is {takes}. Leave {flag} out")
     axes = {
         axis: levels[axis].read(texts) if axis in levels else values(",".join(texts), axis)
         for axis, texts in given.items()
@@ -90,12 +90,14 @@ def points_of(options: Options, one: Fit) -> dict[str, Array]:
         have = ", ".join(f"--{axis} {several.size}" for axis, several in axes.items())
         raise ValueError(f"values are taken together, so give as many of each, or one: {have}")
     if "N" in axes and axes["N"].min() < SMALLEST * axes["N"].max():
-        raise ValueError(f"--N {options.N}: sizes so far apart are no question; decimals take a point, 2.8B")
+        raise ValueError(
+            f"--N {options.N}: sizes this far apart are implausible. Write decimals with a point, 2.8B"
+        )
     return axes
 
 
 def _add_equivalents(one: Fit, frame: pd.DataFrame, level: float) -> None:
-    """Add, where the fit determines it, the N of the same loss at other P; by a law of N and P its ends."""
+    """Add the N of the same loss at other P, if the fit determines it. A law of N and P adds its interval."""
     from scaling.uncertainty.prediction import equivalent_interval
 
     N, P = (frame[axis].to_numpy() for axis in ("N", "P"))
@@ -128,7 +130,7 @@ def _lines(frame: pd.DataFrame, axes: tuple[str, ...], level: float, unit: str) 
 
 
 def _size(row: Any, at: int) -> str:
-    """The equivalent size at P = at, with its interval where it has one."""
+    """The equivalent size at P = at, with its interval if it has one."""
     from scaling.data.units import count_text
 
     ends = [row.get(f"{end} N at P={at}", row["N"]) for end in ("lower", "upper")]

@@ -19,7 +19,7 @@ class Options(SweepFitOptions):
     """Options of `parscale explore`."""
 
     sources: tuple[str, ...] = argument(
-        f"fit files, {RUNS}; without them the paper's", nargs="*", metavar="SOURCE"
+        f"fit files, {RUNS} (default: the paper's)", nargs="*", metavar="SOURCE"
     )
     laws: str | None = option(
         None,
@@ -47,6 +47,6 @@ def run(options: Options) -> int:
     for note in explorer.page_notes(found):
         say(f"note: {note}")
     if not options.no_open and not explorer.open_in_browser(page):
-        print(f"no browser could be opened; open the file yourself: {page}")
+        print(f"no browser could be opened. Open the file yourself: {page}")
     print(page)
     return 0

@@ -14,7 +14,7 @@ EXAMPLES = ("figures --only fig2", "figures runs.csv --columns N=params --out bu
 class Options(SweepFitOptions):
     """Options of `parscale figures`."""
 
-    source: str | None = argument(f"{RUNS}; without it the paper's numbers", nargs="?", metavar="RUNS")
+    source: str | None = argument(f"{RUNS} (default: the paper's numbers)", nargs="?", metavar="RUNS")
     only: str | None = option(None, "only these, e.g. fig2", metavar="NAME,...")
     out: str | None = option(
         None, "folder (default results/figures, or figures/ in the sweep's folder)", metavar="PATH"

@@ -1,4 +1,4 @@
-"""One self-contained page of a sweep: verdict, figures, means over seeds; the rest folded. Several side by side."""
+"""One self-contained page of a sweep: verdict, figures, means over seeds, the rest folded. Several side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from parscale.cli.table_options import RUNS, SweepFitOptions
 
 EXAMPLES = (
     "report results/sweeps/demo",
-    "report results/sweeps/gpu results/sweeps/laptop --out beside.html",
+    "report results/sweeps/gpu results/sweeps/laptop --out compared.html",
     "report results/fits/DepthLaw-shapes.json --law depth.py:DepthLaw",
 )
 
@@ -19,7 +19,7 @@ class Options(SweepFitOptions):
     """Options of `parscale report`."""
 
     sources: tuple[str, ...] = argument(
-        f"{RUNS}; of several, one page side by side; or a fit file", nargs="+", metavar="SWEEP"
+        f"{RUNS}, or a fit file (several share one page, side by side)", nargs="+", metavar="SWEEP"
     )
     law: str | None = option(
         None, "FILE.py:CLASS of a law of your own, whose fit it is", metavar="FILE.py:CLASS"

@@ -1,4 +1,4 @@
-"""Judge a checkpoint with the LM evaluation harness: our tasks offline, or any of its own."""
+"""Evaluate a checkpoint with the LM evaluation harness: our tasks offline, or any of the harness."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Options(JsonOptions):
     """Options of `parscale benchmark`."""
 
     checkpoint: str = argument("a run's folder in a sweep, or any checkpoint", metavar="CHECKPOINT")
-    tasks: str = required("task:NAME, or tasks of the harness; separated by blanks")
+    tasks: str = required("task:NAME, or tasks of the harness, separated by blanks")
     include: str | None = option(None, "folder with tasks for the harness", metavar="DIR")
     limit: int | None = option(None, "items of a task at most", type=int, metavar="N")
     streams: int | None = option(
-        None, "streams (default the checkpoint's; 1 its backbone)", type=int, metavar="P"
+        None, "streams (default: the checkpoint's, 1: its backbone)", type=int, metavar="P"
     )
     loops: int | None = option(
         None, "times its looped layers are applied (default as trained)", type=int, metavar="R"
@@ -32,7 +32,7 @@ class Options(JsonOptions):
 
 
 def run(options: Options) -> str | int:
-    """Run the tasks, print their metrics, keep them beside the sweep's runs."""
+    """Run the tasks, print their metrics, keep them next to the sweep's runs."""
     from parscale.cli.output import as_json, show
     from sweeps.inspect.harness import check_harness, keep_benchmarks, run_harness
 

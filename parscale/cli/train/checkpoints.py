@@ -46,7 +46,7 @@ def write_export(model: ParScaleLM, source: str, out: str) -> int:
 def load_streams(
     folder: str, P: int | None = None, loops: int | None = None, dtype: torch.dtype | None = None
 ) -> ParScaleLM:
-    """The checkpoint, its backbone alone (P = 1), or another of the stream sets beside it, at a number of loops."""
+    """The checkpoint, its backbone alone (P = 1), or another of its stream sets, at a number of loops."""
     model = _with_streams(folder, P, dtype)
     return model if loops is None else model.set_loops(loops)
 

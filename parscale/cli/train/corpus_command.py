@@ -21,7 +21,7 @@ EXAMPLES = (
     "corpus 'task:hops#hops=1,2,4'",
     "corpus 'mix:0.7*files:a.jsonl+0.3*tokens:shards'",
 )
-VOCAB = 2048  # entries where neither --vocab nor the tokenizer says
+VOCAB = 2048  # entries if neither --vocab nor the tokenizer gives them
 MOST = 12  # domains that are shown one by one
 NAMES = "stdlib, code[-large], text[-debian], files:GLOB, hf:NAME, tokens:DIR, task:NAME, mix:W*NAME+W*NAME"
 
@@ -33,12 +33,12 @@ class Options(JsonOptions):
     name: str = argument(NAMES, metavar="NAME")
     tokenizer: str = option("bpe", TOKENIZER, metavar="T")
     vocab: int | None = option(None, "entries (default 2048, or as many as the tokenizer has)", type=int)
-    drop_many: bool = switch("build it though more than a fifth of your documents are dropped")
+    drop_many: bool = switch("build it although more than a fifth of your documents are dropped")
     verify: bool = switch("hash every file of it again, not only those that have changed")
 
 
 def run(options: Options) -> str | int:
-    """Build or open a corpus and describe it; 1 if --verify finds it damaged."""
+    """Build or open a corpus and describe it. Returns 1 if --verify finds it damaged."""
     from parscale.cli.output import as_json
     from sweeps.corpora import build as corpora
 
@@ -49,7 +49,7 @@ def run(options: Options) -> str | int:
     if options.verify:
         if fault := corpora.verify(built):
             _report(
-                f"corpus {options.name}: {fault}; remove {built.folder}, and the next call builds it anew"
+                f"corpus {options.name}: {fault}. Remove {built.folder}, and the next call builds it again"
             )
             return 1
         _report(f"corpus {options.name}: every file is as it was hashed")
@@ -67,13 +67,13 @@ def _describe(options: Options, vocab: int, built: Corpus) -> None:
     title = f"tokenizer {options.tokenizer}, vocabulary {vocab:,}"
     if "mixture" in built.manifest:
         weights = ", ".join(f"{weight:.2%} {name}" for name, weight, _ in built.manifest["mixture"])
-        _show_counts(f"{title}; held out", built.manifest["valid"]["domains"])
+        _show_counts(f"{title}, held out", built.manifest["valid"]["domains"])
         print(f"a run reads {weights}")
     else:
         parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}
         _show_counts(
             title, {name: of for name, of in parts.items() if of["tokens"]}
-        )  # a task draws as it is read
+        )  # a task generates its text as it is read
         domains = documents.domains_of(built.manifest)
         if len(domains) > 1:
             _show_counts(f"{len(domains)} domains", domains)
@@ -87,7 +87,7 @@ def _report(line: str) -> None:
 
 
 def _vocab(options: Options) -> int:
-    """The vocabulary asked for; else the tokenizer's own, or that of tokens; else the default."""
+    """The vocabulary asked for, else that of the tokenizer or the tokens, else the default."""
     from sweeps.corpora import tokens
     from sweeps.corpora.sources import huggingface
     from sweeps.corpora.sources.registry import own_vocabulary

@@ -1,4 +1,4 @@
-"""The main job on this machine: train the demo grid, fit the law, draw it, say what P is worth."""
+"""The whole pipeline on this machine: train the demo grid, fit the law, draw it, say what P is worth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Options:
     """Options of `parscale demo`."""
 
     grid: str = option("demo", "another grid (default demo)")
-    workers: str = option("auto", "runs at a time (default auto: one a core)")
+    workers: str = option("auto", "runs at a time (default auto: one per core)")
     out: str | None = option(None, "the sweep's folder (default results/sweeps/GRID)", metavar="PATH")
 
 
@@ -40,7 +40,7 @@ def run(options: Options) -> int:
 
 
 def conclude(folder: Path) -> None:
-    """Fit the sweep in `folder`, save fits and figures into it, and print what it says, doubts included."""
+    """Fit the sweep in `folder`, save fits and figures into it, and print the results with their warnings."""
     from analysis.report import sweep_figures
     from analysis.sweep import results
     from parscale.cli.output import show
@@ -64,7 +64,7 @@ def conclude(folder: Path) -> None:
 
 
 def _runs_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a run, sizes ascending."""
+    """One row per run, sizes ascending."""
     import pandas as pd
 
     runs = runs.sort_values(["corpus", "N", "seed"])

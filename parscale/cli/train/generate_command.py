@@ -23,19 +23,21 @@ class Options(WeightOptions):
     checkpoint: str = argument("folder with config.json, weights, tokenizer.json", metavar="CHECKPOINT")
     prompt: str = required("text to continue")
     streams: int | None = option(
-        None, "streams (default the checkpoint's; 1 its backbone)", type=int, metavar="P"
+        None, "streams (default: the checkpoint's, 1: its backbone)", type=int, metavar="P"
     )
     loops: int | None = option(
         None, "times its looped layers are applied (default as trained)", type=int, metavar="R"
     )
     max_tokens: int = option(64, "new tokens at most (default 64)", type=int)
-    temperature: float = option(0.0, "0 (default) takes the likeliest token", type=float)
-    top_k: int = option(0, "sample from the k likeliest (default all)", type=int)
-    top_p: float = option(1.0, "sample from the likeliest of this mass (default 1)", type=float)
-    seed: int = option(0, "of the sampling (default 0)", type=int)
+    temperature: float = option(0.0, "0 (default) takes the most likely token", type=float)
+    top_k: int = option(0, "sample from the k most likely tokens (default all)", type=int)
+    top_p: float = option(
+        1.0, "sample from the most likely tokens with this total probability (default 1)", type=float
+    )
+    seed: int = option(0, "random seed of the sampling (default 0)", type=int)
     stop: tuple[str, ...] | None = option(
         None,
-        "end at this token, not at those the checkpoint names; may be repeated",
+        "end at this token, not at those the checkpoint names (may be repeated)",
         action="append",
         metavar="TOKEN",
     )
@@ -62,7 +64,7 @@ def run(options: Options) -> int:
 
 
 def write_pieces(pieces: Generator[str, None, str]) -> str:
-    """Write each piece as it comes; returns what ended the text."""
+    """Write each piece as it comes. Returns what ended the text."""
     while True:
         try:
             sys.stdout.write(next(pieces))

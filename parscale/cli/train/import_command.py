@@ -1,4 +1,4 @@
-"""Check and describe an official checkpoint; with --out write it as one of ours."""
+"""Check and describe an official checkpoint. With --out convert it to the format of this package."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def show_model(model: ParScaleLM, source: str) -> None:
 
 
 def other_dtypes(model: ParScaleLM, source: str) -> str:
-    """What config.json says of the weights' type, where it is not their type."""
+    """The weights' type by config.json, if it differs from their own."""
     from pathlib import Path
 
     from sweeps.checkpoint.hf_config import read_hf_json
@@ -78,7 +78,7 @@ def other_dtypes(model: ParScaleLM, source: str) -> str:
 
 
 def facts_of_text(source: str, vocab: int) -> dict[str, str]:
-    """What lies beside the weights for reading and writing text; ValueError where it is of another model."""
+    """The tokenizer files next to the weights. Raises ValueError if they are of another model."""
     from pathlib import Path
 
     from sweeps.checkpoint.hf_config import end_tokens

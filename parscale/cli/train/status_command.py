@@ -1,4 +1,4 @@
-"""How a sweep stands, from its folder, while it runs or after."""
+"""The state of a sweep, from its folder, while it runs or after."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Options(FormatOptions):
     """Options of `parscale status`."""
 
     sweep: str = argument("a sweep folder, or a grid's name under results/sweeps", metavar="SWEEP")
-    domains: bool = switch("the held-out loss of finished runs by domain")
+    domains: bool = switch("the validation loss of finished runs by domain")
 
 
 def run(options: Options) -> str | int:
@@ -38,7 +38,7 @@ def run(options: Options) -> str | int:
     if options.form == "json":
         return as_json(frame.to_dict("records"))
     if frame.empty:
-        raise ValueError(f"{folder} has no runs yet; `parscale sweep` plans and trains them")
+        raise ValueError(f"{folder} has no runs yet. `parscale sweep` plans and trains them")
     if options.domains:
         title = f"{folder}: held-out loss by domain"
         show(_shown(frame, ["domain"], ["tokens"]), title, keys=3, form=options.form)
@@ -46,18 +46,37 @@ def run(options: Options) -> str | int:
     show(_state_table(frame), str(folder), keys=3, form=options.form)
     if options.form != "text":
         return 0
-    for run in frame[frame["error"] != ""].to_dict("records"):
-        print(f"{run['size']} P={run['P']} seed {run['seed']}: {run['error']}")
-    for line in _shares_of_mixtures(frame):
+    for line in [*_reasons(frame), *_shares_of_mixtures(frame), *_finals(folder, frame)]:
         print(line)
     counts = frame["state"].value_counts()
     print(f"{len(frame)} runs: {', '.join(f'{count} {state}' for state, count in counts.items())}")
     return 0
 
 
+def _finals(folder: Path, frame: pd.DataFrame) -> list[str]:
+    """What runs in training will end at, where their curves tell."""
+    from parscale.cli.train.final_losses import final_losses, forecast_lines
+
+    found = final_losses(folder, frame)
+    return (
+        []
+        if found is None
+        else ["", "forecast of runs in training (95% intervals)", *forecast_lines(found, frame)]
+    )
+
+
+def _reasons(frame: pd.DataFrame) -> Iterator[str]:
+    """Why runs failed or diverged, one by one; of those that were stopped the table has the step."""
+    told = frame[(frame["error"] != "") & (frame["state"] != "stopped")]
+    for run in told.to_dict("records"):
+        at = "".join(f" {name} {run[name]:g}" if isinstance(run[name], float) else f" {name} {run[name]}"
+                     for name in frame.attrs.get("searched", ()))  # fmt: skip
+        yield f"{run['size']} P={run['P']} seed {run['seed']}{at}: {run['error']}"
+
+
 def states(folder: Path) -> pd.DataFrame:
-    """The state of a sweep's runs, with the tokens they count in, the finished ones' bits per byte, and the
-    share of each corpus of a mixture in what a run has read: {corpus: share}.
+    """The state of a sweep's runs, with their tokenizer, the bits per byte of finished ones, and the share of each
+    corpus of a mixture in what a run has read: {corpus: share}.
     """
     import pandas as pd
 
@@ -100,7 +119,7 @@ def _range(shares: list[float]) -> str:
 
 
 def domains(folder: Path) -> pd.DataFrame:
-    """Held-out loss of each finished run, domain by domain, small models first."""
+    """Validation loss of each finished run, domain by domain, small models first."""
     import pandas as pd
 
     from sweeps.config.searched_fields import searched_fields, value_of

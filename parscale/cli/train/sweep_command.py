@@ -1,20 +1,27 @@
-"""Train what a grid's folder does not hold yet; stopped at any moment, the same command goes on."""
+"""Train the runs that a grid's folder does not hold yet. After any stop, the same command resumes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parscale.cli.options import option
 from parscale.cli.train.sweep_options import SweepOptions
 
 if TYPE_CHECKING:
     from sweeps.config.run import RunConfig
+    from sweeps.driver.search_sweep import SearchResult
+    from sweeps.driver.sweep_result import SweepResult
     from sweeps.grids.grids import Grid
+    from sweeps.grids.search import Search
 
-EXAMPLES = ("sweep paper --dry-run", "sweep demo --streams 1,2 --out results/sweeps/two")
+EXAMPLES = (
+    "sweep paper --dry-run",
+    "sweep demo --streams 1,2 --out results/sweeps/two",
+    "sweep demo --sizes 64x2 --search lr=1e-3..1e-1 --out results/sweeps/rates",
+)
 SLOW = "bf16: this CPU has no instructions for bfloat16, products take 5 to 100 times float32's time"
 
 
@@ -32,20 +39,28 @@ def run(options: Options) -> int:
     from sweeps.grids import grids
 
     grid = grids.find(options.grid)
-    execution = options.execution()  # what is wrong is said before anything is planned
+    execution = options.execution()  # errors are reported before anything is planned
     place, _ = options.place()
     memory = options.device_memory()
     axes, folder = options.axes(), folder_of(options.grid, options.out)
-    configs = grid(axes)
-    if axes.tokenizer:  # which the rule, as the grid states it, does not know of
+    configs, search = grid(axes), options.searched()
+    if search and options.detach:
+        raise ValueError("--detach: a search decides between its rounds, so its driver must stay")
+    if axes.tokenizer:  # which the grid's own rule does not state
         vocab = ", ".join(sorted({f"{run.model.vocab:,}" for run in configs}))
         grid = replace(grid, rule=f"{grid.rule}; but tokenizer {axes.tokenizer}, vocabulary {vocab}")
+    if axes.mup_base:
+        grid = replace(
+            grid, rule=f"{grid.rule}; but rates and initialisation of width {axes.mup_base}, by muP"
+        )
     low = place == "local" and any(run.precision == "bf16" for run in configs)
     if low and slow_bfloat16(execution):
         print(SLOW)
+    for run in configs:
+        run.check_shared(execution.ranks)
     if memory and not options.dry_run:
         configs = all_fitted(configs, execution, memory)
-    return (plan if options.dry_run else train_grid)(grid, configs, folder, options)
+    return (plan if options.dry_run else train_grid)(grid, configs, folder, options, search)
 
 
 def folder_of(name: str, out: str | None) -> Path:
@@ -56,11 +71,14 @@ def folder_of(name: str, out: str | None) -> Path:
     return Path(out) if out else SWEEPS / "-".join([Path(path).stem, *([function] if function else [])])
 
 
-def plan(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -> int:
-    """Print what the grid would take."""
+def plan(
+    grid: Grid, configs: list[RunConfig], folder: Path, options: Options, search: Search | None = None
+) -> int:
+    """Print what the grid would take, of a search every value to its end."""
     from parscale.cli.output import show
     from sweeps.driver import dry_run
 
+    configs = search.candidates(configs) if search else configs
     remarks = _out_of_reach(dict.fromkeys(run.corpus for run in configs))
     execution = options.execution()
     place, _ = options.place()
@@ -72,13 +90,15 @@ def plan(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -
         keys=3,
     )
     print("\n".join(dry_run.sums(configs, execution, time)))
+    if search:
+        print(f"of which the search takes about {search.share:.0%}: losers stop at {search.told_rungs}")
     for words in remarks:
         print(f"cannot be trained here: {words}")
     return 0
 
 
 def _out_of_reach(corpora: Iterable[str]) -> list[str]:
-    """Why the paper's corpora, which can be planned, cannot be had here; an unknown one is refused."""
+    """Why the paper's corpora can be planned but not trained on here. An unknown corpus is refused."""
     from sweeps.corpora.sources.registry import PAPERS, check_name
 
     remarks = []
@@ -92,22 +112,27 @@ def _out_of_reach(corpora: Iterable[str]) -> list[str]:
     return remarks
 
 
-def train_grid(grid: Grid, configs: list[RunConfig], folder: Path, options: Options) -> int:
-    """Train what the folder lacks; 1 unless every run has a row."""
+def train_grid(
+    grid: Grid, configs: list[RunConfig], folder: Path, options: Options, search: Search | None = None
+) -> int:
+    """Train what the folder lacks. Returns 1 unless every run has a row, and every point of a search its best value."""
     from sweeps.driver.run_sweep import find_launcher, run_sweep
+    from sweeps.driver.search_sweep import search_sweep
 
     place, settings = options.place()
-    result = run_sweep(
-        configs,
-        folder,
-        name=grid.name,
-        rule=grid.rule,
-        workers=options.workers,
-        launcher=find_launcher(place, **settings),
-        execution=options.execution(),
-        retry_diverged=options.retry_diverged,
-        fork=options.fork,
-        detach=options.detach,
+    how: dict[str, Any] = {
+        "name": grid.name,
+        "rule": grid.rule,
+        "workers": options.workers,
+        "launcher": find_launcher(place, **settings),
+        "execution": options.execution(),
+        "retry_diverged": options.retry_diverged,
+        "fork": options.fork,
+    }
+    result: SweepResult | SearchResult = (
+        search_sweep(configs, search, folder, **how)
+        if search
+        else run_sweep(configs, folder, detach=options.detach, **how)
     )
     print(result.summary, flush=True)
     return 0 if result.ok else 1

@@ -1,11 +1,11 @@
-"""The options of `parscale sweep`, and what they come to: axes, launcher, execution."""
+"""The options of `parscale sweep` and the axes, launcher and execution they define."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from parscale.cli.option_values import count, items, number, one_of, tokens, whole_numbers
@@ -14,8 +14,9 @@ from parscale.cli.options import argument, option, switch
 if TYPE_CHECKING:
     from sweeps.config.execution import Execution
     from sweeps.grids.axes import Axes
+    from sweeps.grids.search import Search
 
-TOKENIZER = "bpe (default: learnt from the corpus; tokens have their own), a tokenizer.json, or hf:NAME"
+TOKENIZER = "bpe (default: learnt from the corpus, or the tokens' own), a tokenizer.json, or hf:NAME"
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 LOGGERS = {"csv": "", "tensorboard": "'parscale[tb]'", "wandb": "wandb"}  # name: what pip is to install
 LAUNCHERS: dict[str, tuple[str, ...]] = {  # name: the options that only some launchers take
@@ -35,7 +36,7 @@ def corpus_names(text: str | None) -> list[str] | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class GridOptions:
     """Options that decide which runs there are."""
 
     grid: str = argument("ci, demo, laptop, paper, or your own: FILE.py[:FUNCTION]", metavar="GRID")
@@ -46,11 +47,11 @@ class RunOptions:
     seeds: str | None = option(None, "only these, e.g. 0,1,2", metavar="A,B")
     axis: tuple[str, ...] | None = option(
         None,
-        "values of any field, e.g. lr=1e-3,3e-3; again for another",
+        "values of any field, e.g. lr=1e-3,3e-3 (may be repeated)",
         metavar="FIELD=A,B",
         action="append",
     )
-    tokens: str | None = option(None, "training tokens a run, e.g. 10M", metavar="D")
+    tokens: str | None = option(None, "training tokens per run, e.g. 10M", metavar="D")
     recipe: str | None = option(None, "scratch, two-stage, continual, peft")
     base: str | None = option(None, "checkpoint folder that continual and peft start from", metavar="DIR")
     stage2_share: str | None = option(
@@ -61,11 +62,10 @@ class RunOptions:
     )
     tokenizer: str | None = option(None, TOKENIZER, metavar="T")
     precision: str | None = option(None, "float32, bf16 (default the grid's own)")
-    repeat: bool = switch("read a corpus again when it holds too few tokens")
-    retry_diverged: bool = switch("train diverged runs again")
-    fork: bool = switch("go on though code or configurations have changed")
-    dry_run: bool = switch("print every run's shape, N, D, FLOPs, memory and hours, train nothing")
-    rate: str | None = option(None, "--dry-run: FLOP/s one run sustains (default: timed here)", metavar="F")
+    mup_base: str | None = option(
+        None, "width transfer (muP): rates and initialisation are those of this width", metavar="WIDTH"
+    )
+    repeat: bool = switch("repeat a corpus that holds too few tokens")
 
     def axes(self) -> Axes:
         """The grid's axes as the options narrow them."""
@@ -95,6 +95,7 @@ class RunOptions:
             tokenizer=self.tokenizer,
             others=self._others(),
             repeat=self.repeat or None,
+            mup_base=count(self.mup_base, "--mup-base"),
         )
 
     def _others(self) -> dict[str, list[Any]] | None:
@@ -104,9 +105,47 @@ class RunOptions:
         found: dict[str, list[Any]] = {}
         for name, values in map(read_axis, self.axis or ()):
             if name in found:
-                raise ValueError(f"--axis {name} is given twice; write all its values after one")
+                raise ValueError(f"--axis {name} is given twice. Write all its values after one")
             found[name] = values
         return found or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(GridOptions):
+    """Options that decide which of the grid's runs are trained, and how far."""
+
+    search: str | None = option(
+        None,
+        "the best value at every point, losers stopped early, e.g. lr=1e-3..1e-1 (:5 values; default a factor of 2)",
+        metavar="FIELD=LOW..HIGH",
+    )
+    rungs: str | None = option(
+        None, "--search: shares of the steps at which the worse half stops (default 0.25,0.5)", metavar="A,B"
+    )
+    keep: str | None = option(
+        None,
+        "--search: values that go on after every rung at least (default 3)",
+        metavar="N",
+    )
+    retry_diverged: bool = switch("train diverged runs again")
+    fork: bool = switch("continue although code or configurations have changed")
+    dry_run: bool = switch("print every run's shape, N, D, FLOPs, memory and hours, train nothing")
+    rate: str | None = option(None, "--dry-run: FLOP/s one run sustains (default: timed here)", metavar="F")
+
+    def searched(self) -> Search | None:
+        """The search that is asked for."""
+        from sweeps.grids.search import read_rungs, read_search
+
+        if self.search is None:
+            for name in ("rungs", "keep"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"--{name} {getattr(self, name)}: only --search takes it")
+            return None
+        found = read_search(self.search)
+        if found.field in (self._others() or {}):
+            raise ValueError(f"--search {found.field}: --axis gives its values already")
+        found = replace(found, rungs=read_rungs(self.rungs)) if self.rungs else found
+        return replace(found, keep=count(self.keep, "--keep") or found.keep)
 
     def flops_per_s(self) -> float | None:
         """The FLOP/s that --rate says one run sustains."""
@@ -115,7 +154,7 @@ class RunOptions:
 
 
 def _minutes(text: str) -> int:
-    """90 from "90", "1:30", or as Slurm writes it "1:30:00", "0-1:30" and "0-01:30:00"; seconds count as a minute."""
+    """90 from "90", "1:30", or as Slurm writes it "1:30:00", "0-1:30" and "0-01:30:00". Seconds count as a minute."""
     found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text.strip())
     if not found:
         raise ValueError(f"{text!r} is no time")
@@ -132,15 +171,15 @@ def _minutes(text: str) -> int:
 class LaunchOptions:
     """Options that decide where runs are trained."""
 
-    workers: str = option("auto", "runs at a time (default auto: one a core)")
+    workers: str = option("auto", "runs at a time (default auto: one per core)")
     launcher: str = option("local", "where runs are trained: local (default), slurm, ray")
-    cpus: str | None = option(None, "slurm, ray: CPU cores a run (default 1)", metavar="N")
-    gpus: str | None = option(None, "slurm, ray: GPUs a run (default none)", metavar="N")
-    partition: str | None = option(None, "slurm: where to submit (default the cluster's own)")
+    cpus: str | None = option(None, "slurm, ray: CPU cores per run (default 1)", metavar="N")
+    gpus: str | None = option(None, "slurm, ray: GPUs per run (default none)", metavar="N")
+    partition: str | None = option(None, "slurm: partition to submit to (default: the cluster's)")
     time: str | None = option(
-        None, "slurm: limit, minutes, H:MM or D-HH:MM:SS (default 24:00; requeued)", metavar="T"
+        None, "slurm: limit, minutes, H:MM or D-HH:MM:SS (default 24:00, then requeued)", metavar="T"
     )
-    account: str | None = option(None, "slurm: whose allocation pays")
+    account: str | None = option(None, "slurm: the account to charge")
     qos: str | None = option(None, "slurm: quality of service")
     mem: str | None = option(None, "slurm: memory of a run on a node, e.g. 64G", metavar="SIZE")
     constraint: str | None = option(None, "slurm: features that a node must have, e.g. a100")
@@ -152,13 +191,13 @@ class LaunchOptions:
     setup: str | None = option(
         None, "slurm: shell commands before a run, e.g. 'module load cuda'", metavar="'...'"
     )
-    detach: bool = switch("slurm: submit, and leave; the same command without it comes back")
+    detach: bool = switch("slurm: submit and leave. The same command without it comes back")
     ray_address: str | None = option(
         None, "ray: the cluster's head (default this machine's)", metavar="HOST:PORT"
     )
 
     def place(self) -> tuple[str, dict[str, Any]]:
-        """The launcher's name and its settings; an option that it does not take is refused."""
+        """The launcher's name and its settings. Raises ValueError for an option that it does not take."""
         name = one_of(self.launcher, "--launcher", tuple(LAUNCHERS)) or "local"
         every = {field for taken in LAUNCHERS.values() for field in taken}
         for field in sorted(every - set(LAUNCHERS[name])):
@@ -186,21 +225,31 @@ def _check_logger(name: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions(LaunchOptions, RunOptions):
-    """And options that decide how a run is carried out: the same run whatever they say."""
+    """Options that decide how a run is carried out. They do not change the run."""
 
     accelerator: str | None = option(None, "auto (default), cpu, gpu, ...: Lightning's names")
-    threads: str | None = option(None, "CPU threads a run (default: the cores shared out)", metavar="N")
+    threads: str | None = option(
+        None, "CPU threads per run (default: an equal share of the cores)", metavar="N"
+    )
     checkpoint_minutes: str | None = option(None, "minutes between checkpoints (default 5)", metavar="M")
     devices: str | None = option(
         None, "devices of a run on a node, each with a share of the batch", metavar="N"
     )
     num_nodes: str | None = option(None, "slurm: nodes of one run, each with as many devices", metavar="N")
-    strategy: str | None = option(None, "ddp (default): a whole model a device; fsdp2: a share of it")
-    gradient_checkpointing: bool = switch("less memory, a forward pass more a step")
+    strategy: str | None = option(None, "ddp (default): a whole model per device, fsdp2: a share of it")
+    gradient_checkpointing: bool = switch("less memory for one more forward pass per step")
+    recompute_every: str | None = option(None, "gradient checkpointing of every Nth block alone", metavar="N")
     memory: str | None = option(
         None, "of a device, e.g. 80GB: accumulate gradients over as few micro-batches as fit", metavar="SIZE"
     )
     logger: str | None = option(None, "also log to csv, tensorboard, wandb", metavar="A,B")
+
+    samples: str | None = option(
+        None,
+        "texts that each run writes at its evaluations, in samples.jsonl beside its weights",
+        metavar="N",
+    )
+    profile: bool = switch("trace a few steps of each run, in profile/ beside its weights")
 
     def execution(self) -> Execution:
         """How the runs are carried out."""
@@ -216,10 +265,18 @@ class SweepOptions(LaunchOptions, RunOptions):
         accelerator, loggers = self._accelerator(), items(self.logger) or []
         for name in loggers:
             _check_logger(name)
+        samples = count(self.samples, "--samples") or 0
+        if samples and self.strategy == "fsdp2":
+            raise ValueError(
+                "--samples: a model that is shared out (fsdp2) writes no text while it is trained"
+            )
         return Execution(
+            samples=samples,
+            profile=self.profile,
             devices=count(self.devices, "--devices") or 1,
             num_nodes=nodes,
-            gradient_checkpointing=self.gradient_checkpointing,
+            gradient_checkpointing=count(self.recompute_every, "--recompute-every")
+            or int(self.gradient_checkpointing),
             strategy=one_of(self.strategy, "--strategy", ("ddp", "fsdp2")) or DEFAULT.strategy,
             loggers=",".join(loggers),
             accelerator=accelerator,
@@ -234,7 +291,7 @@ class SweepOptions(LaunchOptions, RunOptions):
         return number(self.memory, "--memory", memory_bytes, lambda b: b > 0, "a size such as 80GB or 40GiB")
 
     def _accelerator(self) -> str:
-        """The accelerator; refused where this machine is to train and lacks it."""
+        """The accelerator. Raises ValueError if this machine is to train and lacks it."""
         from sweeps.config.execution import DEFAULT, gpus
 
         name = one_of(self.accelerator, "--accelerator", ACCELERATORS) or DEFAULT.accelerator

@@ -1,1 +1,1 @@
-"""What the columns of a table stand for: axes, units, states of runs."""
+"""What the columns of a table mean: axes, units, states of runs."""

@@ -1,4 +1,4 @@
-"""What a column's name says: the axis it stands for and the unit of its numbers."""
+"""What a column's name says: its axis and the unit of its numbers."""
 
 from __future__ import annotations
 
@@ -87,17 +87,17 @@ _SCALES = {"t": "TFLOPs", "p": "PFLOPs", "e": "EFLOPs", "z": "ZFLOPs"}
 
 @dataclass(frozen=True)
 class Named:
-    """What a name says: axis ("" where none), the worth of its unit, and for a loss its kind or unit."""
+    """What a name says: its axis or "", the factor of its unit, and for a loss its kind or unit."""
 
     axis: str
     scale: float = 1.0
-    unit: str = ""  # of a count "billions" or the like; of a loss "bits per byte", NATS, PERPLEXITY, SCORE
+    unit: str = ""  # a count: "billions" or the like. A loss: "bits per byte", NATS, PERPLEXITY, SCORE
     rank: int = 0  # of several names of one axis the lowest is meant
 
 
 @lru_cache(maxsize=4096)
 def meaning(name: str) -> Named:
-    """What a column's name says; container prefixes such as config. and params/ are looked through."""
+    """What a column's name says, without container prefixes such as config. and params/."""
     if found := _OF_OPTUNA.match(name):
         return Named(found[1])
     inside = _inside(name)
@@ -140,7 +140,7 @@ def _words(text: str) -> list[str]:
 
 
 def _scale(words: list[str], bracket: str) -> tuple[float, list[str]]:
-    """The worth of the unit that a name says, and its words without it."""
+    """The factor of the unit in a name, and its other words."""
     inner = [w for w in _words(bracket.replace("10^", "1e").replace("**", "e")) if w not in _NEAR_UNITS]
     if inner and inner[0] in _UNITS:
         return _UNITS[inner[0]], words
@@ -182,7 +182,7 @@ def _streams(key: str, words: list[str]) -> bool:
 
 
 def loss_unit(name: str) -> str:
-    """The unit that a name of a loss says, NATS where it says loss alone; "" for what is no loss."""
+    """The unit in the name of a loss column, NATS where it says only loss. "" for other columns."""
     words = _words(name)
     text, said = "".join(words), set(words)
     if said & _SPREADS:

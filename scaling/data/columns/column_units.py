@@ -12,9 +12,9 @@ import numpy as np
 from scaling.data.columns.column_names import COUNTS, FLOPS
 from scaling.laws.base import Array
 
-LEAST = {"N": 1e3, "D": 1e5}  # a language model of fewer parameters, or tokens, is none
+LEAST = {"N": 1e3, "D": 1e5}  # a language model has at least as many parameters and tokens
 MOST_LOSS = 14.0  # nats per token: more than a uniform guess over a million tokens
-AGREE = 3.0  # factor within which 12 L w^2 is N, and 6 N P D is C, in a unit that is right
+AGREE = 3.0  # factor within which 12 L w^2 must match N, and 6 N P D must match C, in the right unit
 EVEN = 1.0  # spread (standard deviation of the logarithm) up to which a ratio is one constant
 TOKENS_A_PARAMETER = (0.05, 1e5)
 WIDTHS = (
@@ -33,7 +33,7 @@ DEPTHS = ("depth", "layers", "n_layer", "n_layers", "num_layers", "nlayers", "nu
 
 @dataclass(frozen=True)
 class Unit:
-    """The unit that an axis is in: its worth, its name and what says so."""
+    """The unit of an axis: its factor, its name and the evidence."""
 
     axis: str
     worth: float
@@ -47,7 +47,7 @@ def implausible(axis: str, values: Array) -> bool:
 
 
 def doubt(axis: str, values: Array) -> str:
-    """A question about the unit of values that are no parameters or tokens, with the remedy."""
+    """A question about the unit of values that cannot be parameters or tokens, with the remedy."""
     low, high = float(np.min(values)), float(np.max(values))
     what = {"N": "sizes", "D": "token counts"}[axis]
     if high >= 1e3 * LEAST[axis]:
@@ -59,17 +59,17 @@ def doubt(axis: str, values: Array) -> str:
 
 
 def check_sizes(N: Array, where: str) -> None:
-    """Refuse sizes that are no parameters, for what needs them so: shapes, memory, latency."""
+    """Refuse sizes that cannot be counts of parameters, for shapes, memory and latency."""
     if implausible("N", N):
         raise ValueError(f"{where}: {doubt('N', N)}")
 
 
 def units_of(axes: Mapping[str, Array], shape: Mapping[str, Array]) -> list[Unit]:
-    """The units of N, D and C that are not parameters, tokens and FLOPs, where the table's columns say which.
+    """The units of N, D and C other than parameters, tokens and FLOPs, as the table's columns imply.
 
-    axes: N, D, C and P, each (n,), as far as the table has them; shape: width and depth. N is held against
-    12 L w^2 (Kaplan et al. 2020, section 2.1), C against 6 N P D or 6 N D. Where several units agree, or none,
-    nothing is said.
+    axes: N, D, C and P, each (n,), as far as the table has them. shape: width and depth. N is compared with
+    12 L w^2 (Kaplan et al. 2020, section 2.1), C with 6 N P D or 6 N D. The result is empty
+    where no unit agrees or several do.
     """
     found = _by_shape(axes, shape) if "N" in axes and implausible("N", axes["N"]) else []
     known = {unit.axis: unit.worth for unit in found}
@@ -89,7 +89,7 @@ def _by_shape(axes: Mapping[str, Array], shape: Mapping[str, Array]) -> list[Uni
 
 
 def _by_compute(axes: Mapping[str, Array], known: Mapping[str, float]) -> list[Unit]:
-    """The units by which C is 6 N P D, of N and D where their values are none, else of C."""
+    """The units that make C equal 6 N P D: of N and D if their values are not counts, else of C."""
     N, D, C = axes["N"] * known.get("N", 1.0), axes["D"], axes["C"]
     streams = [axes["P"], np.ones(1)] if "P" in axes and np.ptp(axes["P"]) else [np.ones(1)]
     options: dict[str, list[tuple[str, float]]] = {}

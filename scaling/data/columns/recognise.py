@@ -20,14 +20,14 @@ OTHER_P = "P (not streams)"  # where a column P of another meaning goes
 MOST_STREAMS = 10_000
 MANY_ROWS = 20_000  # above which copies are not looked for
 EVIDENCE = 1_000  # rows that units are judged by
-LEAST_OF_LETTER = {"n": 1e3, "d": 1e5}  # of a column n or d that is to be N or D
+LEAST_OF_LETTER = {"n": 1e3, "d": 1e5}  # a column n or d must reach this to be N or D
 _SAID = {"N": "it counts parameters", "D": "it counts tokens", "C": "it counts FLOPs", "loss": "it is a loss"}
 _RUN = {"run", "runid", "runname", "runuid", "id", "uid", "uuid", "trialid", "jobid", "wandbid", "wandbrunid"}
 _MAY_BE_RUN = {"name", "experiment", "experimentid", "experimentname", "exp", "expname", "model", "modelname"}
 
 
 def once(table: pd.DataFrame, named: Iterable[str] = ()) -> tuple[pd.DataFrame, list[Guess]]:
-    """The table with each name once; ValueError where one that matters names two columns.
+    """The table with each column name once. Raises ValueError if two columns share a name that matters.
 
     named: names that the caller uses, whatever they say.
     """
@@ -36,7 +36,7 @@ def once(table: pd.DataFrame, named: Iterable[str] = ()) -> tuple[pd.DataFrame, 
     twice = list(dict.fromkeys(table.columns[table.columns.duplicated()]))
     for name in twice:
         if name in named or meaning(str(name)).axis or str(name).casefold() in ("status", "state"):
-            raise ValueError(f"two columns are named {name!r}; drop or rename one")
+            raise ValueError(f"two columns are named {name!r}. Drop or rename one")
     names = ", ".join(map(str, twice))
     told = Guess("table", names, "two columns have that name", f"the first {names} is read")
     return table.loc[:, ~table.columns.duplicated()], [told]
@@ -47,8 +47,8 @@ def named_columns(
 ) -> tuple[pd.DataFrame, dict[str, Named]]:
     """The table with N, D, C and loss under our names, and what the name of each said.
 
-    columns: ours to theirs, as the caller maps them. The others are found by their names; what they are taken
-    from stays in the table.
+    columns: our names to the table's, as the caller maps them. The others are found by their names. The original
+    columns stay in the table.
     """
     said = {axis: meaning(theirs) for axis, theirs in columns.items()}
     taken = {}
@@ -74,7 +74,7 @@ def named_columns(
 
 
 def own_columns(table: pd.DataFrame, axes: Iterable[str], guesses: list[Guess]) -> pd.DataFrame:
-    """The table with the axes of a law beside N, P, D and C under their names, where one column spells each so."""
+    """The table with a law's further axes under their names, if exactly one column is spelled like each."""
     taken = {}
     for axis in axes:
         alike = [] if axis in table or axis in AXES else column_names.spelled_as(table.columns, axis)
@@ -97,7 +97,7 @@ def _holds(axis: str, name: str, table: pd.DataFrame) -> bool:
 
 
 def numbers(column: Any) -> Array | None:
-    """A column as float64, sizes such as 2.8B too; None where a cell is no number."""
+    """A column as float64, sizes such as 2.8B included. None if a cell is not a number."""
     if getattr(getattr(column, "dtype", None), "kind", "O") in "iuf" and isinstance(column.dtype, np.dtype):
         return np.asarray(column, dtype=np.float64)
     if pd.api.types.is_numeric_dtype(column):
@@ -114,29 +114,29 @@ def _empty(cell: Any) -> bool:
 
 
 def columns_option(axis: str, name: str) -> str:
-    """The command line's option that maps a column, quoted where its name needs it."""
+    """The command line's option that maps a column, quoted if necessary."""
     quoted = f"'{axis}=\"{name}\"'" if any(mark in name for mark in ' ,"=()[]') else f"{axis}={name}"
     return f"--columns {quoted}"
 
 
 def missing_column(axis: str, table: Any) -> str:
-    """What to do where a table has no column for an axis: the names it has, and those that may be meant."""
+    """What to do if a table has no column for an axis: its columns, and those that may be meant."""
     have = list(map(str, table))
     text = f"no column {axis!r} (it has {', '.join(have[:12])})"
     sizes = axis == "N" and "P" in have and isinstance(table, pd.DataFrame) and _other_meaning(table["P"])
     if sizes and not column_names.of_axis(have, "N"):
-        return f"{text}; name it with --columns N=COLUMN, also where it is called P"
+        return f"{text}. Name it with --columns N=COLUMN, also where it is called P"
     if found := column_names.of_axis(have, axis) or column_names.spelled_as(have, axis):
-        text = f"{text}; is it {' or '.join(found[:3])}?"
-        return f"{text} name it with {columns_option(axis, found[0])} or columns={{{axis!r}: {found[0]!r}}}"
+        text = f"{text}. Is it {' or '.join(found[:3])}?"
+        return f"{text} Name it with {columns_option(axis, found[0])} or columns={{{axis!r}: {found[0]!r}}}"
     other = ", or give a law of other axes" if axis == "N" else ""
-    return f"{text}; name it with --columns {axis}=COLUMN or columns={{...}}{other}"
+    return f"{text}. Name it with --columns {axis}=COLUMN or columns={{...}}{other}"
 
 
 def streams(table: pd.DataFrame, guesses: list[Guess], *, assume: bool) -> pd.DataFrame:
-    """The table with P where it tells streams; P = 1, where `assume`, in a table without.
+    """The table with its column of streams as P. A table without one gets P = 1 if `assume`.
 
-    Raises ValueError, if `assume`, where a column may hold the streams under another name.
+    Raises ValueError if `assume` and a column may hold the streams under another name.
     """
     if "P" in table:
         shown = _other_meaning(table["P"])
@@ -153,7 +153,7 @@ def streams(table: pd.DataFrame, guesses: list[Guess], *, assume: bool) -> pd.Da
     if not assume:
         return table
     if alike:
-        how = f"then say {columns_option('P', alike[0])}; if not, rename it"
+        how = f"If so, write {columns_option('P', alike[0])}. Otherwise rename it"
         raise ValueError(f"is column {alike[0]!r} the streams? {how}")
     guesses.append(Guess("P", "", "no column tells streams", ASSUMED))
     return table.assign(P=1.0)
@@ -164,7 +164,7 @@ def _count(value: float) -> bool:
 
 
 def _other_meaning(column: Any) -> str:
-    """A value of a column P, most of whose values are no counts of streams; "" where they are."""
+    """A value of a column P that mostly holds something other than counts of streams, else ""."""
     values = numbers(column)
     if values is None:
         words = [cell for cell in column.dropna() if numbers([cell]) is None]
@@ -190,7 +190,8 @@ def in_base_units(
 ) -> pd.DataFrame:
     """The table with N, D and C in parameters, tokens and FLOPs, by their headers or by its other columns.
 
-    good: which rows are runs, (n,) bool. What cannot be so many and is told by nothing is a doubt.
+    good: which rows are runs, (n,) bool. A count that is implausible, with no unit
+    named anywhere, is recorded as a doubt.
     """
     rows = _some(good)
     axes = {axis: v for axis in AXES if axis in table and (v := numbers(table[axis].array[rows])) is not None}
@@ -221,7 +222,7 @@ def _some(good: Any) -> Any:
 
 
 def _small(axis: str, values: Array, column: Any) -> bool:
-    """Whether numbers under a header that says a unit are in it: not where the cells say 2.8B themselves."""
+    """Whether numbers are in the unit of their header. Not if the cells themselves say 2.8B."""
     told = not pd.api.types.is_numeric_dtype(column) and any(
         str(cell).strip()[-1:].isalpha() for cell in column[:9]
     )
@@ -231,7 +232,7 @@ def _small(axis: str, values: Array, column: Any) -> bool:
 
 
 def _shape(table: pd.DataFrame, rows: Any) -> dict[str, Array]:
-    """Width and depth of the runs, where columns tell them."""
+    """Width and depth of the runs, if the table has them."""
     found = {}
     for what, names in (("width", column_units.WIDTHS), ("depth", column_units.DEPTHS)):
         name = next((n for n in table if str(n).casefold().rsplit(".", 1)[-1] in names), None)
@@ -242,7 +243,7 @@ def _shape(table: pd.DataFrame, rows: Any) -> dict[str, Array]:
 
 
 def with_status(table: pd.DataFrame, ended: States, guesses: list[Guess]) -> pd.DataFrame:
-    """The table with a column status that reads "ok" for finished runs, where a column tells how runs ended.
+    """The table with a column status that reads "ok" for finished runs, if a column says how runs ended.
 
     ended: `run_states.states_of` of the table.
     """
@@ -275,7 +276,7 @@ def with_status(table: pd.DataFrame, ended: States, guesses: list[Guess]) -> pd.
 
 
 def loss_told(table: pd.DataFrame, named: str, guesses: list[Guess]) -> str:
-    """The unit of a loss that a column `named` so holds: its own, or the name where that is no loss."""
+    """The unit of the loss in a column `named` so: the unit in its name, or the name if it is not a loss."""
     unit = column_names.loss_unit(named)
     if unit == PERPLEXITY:
         how = "take its logarithm: that is a loss in nats per token"
@@ -292,7 +293,7 @@ def loss_told(table: pd.DataFrame, named: str, guesses: list[Guess]) -> str:
 
 
 def shared_runs(table: pd.DataFrame, good: Any, guesses: list[Guess]) -> None:
-    """A doubt where rows share runs, as checkpoints do: their errors are not independent."""
+    """A doubt if rows share runs, as checkpoints do: their errors are not independent."""
     for name in map(str, table.columns):
         plain = "".join(c for c in name.casefold().rsplit(".", 1)[-1] if c.isalnum())
         if plain not in _RUN | _MAY_BE_RUN or not 1 < (few := table.loc[good, name].dropna()).nunique() < len(
@@ -311,7 +312,7 @@ def shared_runs(table: pd.DataFrame, good: Any, guesses: list[Guess]) -> None:
 
 
 def repeated_rows(table: pd.DataFrame, good: Any, guesses: list[Guess]) -> None:
-    """A doubt where rows repeat others to the last digit, as files put together twice do."""
+    """A doubt if rows repeat others to the last digit, as in files concatenated twice."""
     names = [name for name in table if name in (*AXES, "loss", "seed", "run_id", "corpus")]
     if "loss" not in names or len(table) > MANY_ROWS:
         return
@@ -334,13 +335,13 @@ def recognised(
     convert: Callable[[pd.DataFrame, Any], pd.DataFrame] = lambda table, good: table,
     narrow: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
 ) -> pd.DataFrame:
-    """A table of runs under our names and in our units, its attrs telling each guess (`scaling.data.reading`).
+    """A table of runs under our names and in our units. Its attrs record each guess (`scaling.data.reading`).
 
-    columns: how the caller named the columns, ours to theirs; they are renamed already. told: guesses made before.
-    needs: what the table must have, else ValueError. axes: those of the laws that it is for, if that is known: P is
-    looked at where it is among them. assume: P = 1 where no column tells streams, which is refused
-    where one may. convert: makes numbers of the axes, given the table and which rows are runs. narrow: chooses
-    rows, before states are read. A table that says all is returned as it is.
+    columns: the caller's mapping, our names to the table's, already applied. told: guesses made before.
+    needs: columns that the table must have, else ValueError. axes: those of the laws to fit, if known. P is checked
+    only if it is among them. assume: take P = 1 where no column holds the streams. ValueError if one may hold
+    them. convert: turns the axes into numbers, given the table and which rows are runs. narrow: chooses rows,
+    before states are read. A table that needs no guess is returned unchanged.
     """
     before = reading_of(table)
     guesses = list(told)

@@ -33,7 +33,7 @@ ENDED = spelled(
      "out of me", "time out", "timed out", "still running", "launch failed", "special exit"}  # fmt: skip
 ALONE = spelled("aborted cancelled canceled crashed diverged error failed killed oom preempted timeout")
 SLURM_CODES = spelled("bf ca cd cf cg dl f nf oom pd pr r rd rf rh rq rs s se si so st to")
-MANY_WORDS = 1_000  # of different states that a column has at most
+MANY_WORDS = 1_000  # most different states of a column
 _STATE = ("status", "state")  # how the name of such a column ends
 _MAY_BE_NUMBERS = spelled("state status runstate runstatus jobstate jobstatus trialstate trialstatus")
 _YES_IS_BAD = spelled(
@@ -55,7 +55,7 @@ def canonical(word: object) -> str:
 
 
 def is_finished(word: object) -> bool:
-    """Whether a word says that a run finished."""
+    """Whether a word means that a run finished."""
     return canonical(word) in FINISHED
 
 
@@ -69,14 +69,14 @@ class States(NamedTuple):
     """How the runs of a table ended."""
 
     keep: Any  # which rows are finished runs, (n,) bool
-    why: Any  # the word that says that a row is none, (n,), "" of those that are
-    names: tuple[str, ...]  # the columns that tell
+    why: Any  # the word that excludes each row, (n,), "" for finished runs
+    names: tuple[str, ...]  # the columns of states
 
 
 def states_of(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
-    """How the runs of a table of so many rows ended, by `status` and every other column that says so.
+    """How the runs of a table of `rows` rows ended, by `status` and every other column of states.
 
-    An empty cell is no finished run; in a column of yes or no it says nothing.
+    An empty cell means an unfinished run, except in a yes/no column, where it means nothing.
     """
     keep: Any = np.ones(rows, dtype=bool)
     why = np.broadcast_to(np.array("", dtype=object), rows)
@@ -96,7 +96,7 @@ def states_of(table: Mapping[str, Any] | pd.DataFrame, rows: int) -> States:
 
 @lru_cache(maxsize=4096)
 def _kind(name: str) -> str:
-    """What a column's name promises: words of state, yes for a bad or a good run, codes; "" for another."""
+    """What a column holds by its name: words of state, yes for a bad or a good run, codes. "" for another."""
     squashed = re.sub(r"[^a-z]", "", re.split(r"[./:]", name.casefold())[-1])
     bare = re.sub(r"^(?:is|has|was|run|did)", "", squashed)
     if squashed in _CODES:
@@ -107,7 +107,7 @@ def _kind(name: str) -> str:
 
 
 def _finished(name: str, column: Any) -> Any:
-    """Which rows a column says to be finished runs, (n,) bool; None where it says nothing of the kind."""
+    """Which rows are finished runs by a column, (n,) bool. None if it is not a column of states."""
     if name == "status" and _all_ok(column):
         return np.ones(len(column), dtype=bool)
     codes, found = pd.factorize(column if isinstance(column, pd.Series) else np.asarray(column, dtype=object))
@@ -127,12 +127,12 @@ def _finished(name: str, column: Any) -> Any:
 
 
 def _all_ok(column: Any) -> bool:
-    """Whether every run is "ok": the usual case, told in a tenth of the time."""
+    """Whether every run is "ok". This usual case takes a tenth of the time."""
     return isinstance(column, pd.Series) and not column.isna().any() and bool((column == OK).all())
 
 
 def _of_words(words: list[str], *, own: bool) -> list[bool] | None:
-    """Which words say that a run finished; None where they are not of state, unless the column is `own`."""
+    """Which words mean a finished run. None if they are not words of state, unless the column is `own`."""
     said = {word for word in words if word}
     if not own and not (said <= SLURM_CODES and "cd" in said):
         plain = said - (SLURM_CODES - {"oom"})
@@ -144,7 +144,7 @@ def _of_words(words: list[str], *, own: bool) -> list[bool] | None:
 
 
 def unread_states(table: Any) -> list[tuple[str, list[str]]]:
-    """Columns named state or status that hold a few numbers, with these: nobody can tell what they mean."""
+    """Columns named state or status that hold a few numbers, with these, whose meaning is unknown."""
     found = []
     for name in map(str, table):
         squashed = re.sub(r"[^a-z]", "", re.split(r"[./:]", name.casefold())[-1])
@@ -156,7 +156,7 @@ def unread_states(table: Any) -> list[tuple[str, list[str]]]:
 
 
 def _reason(name: str, value: Any) -> str:
-    """The word that leaves a row out; of a column of yes or no, or of codes, the column with it."""
+    """The word that leaves a row out. For yes/no columns and codes, the column's name as well."""
     text = "" if value is None or value is pd.NA or value != value else str(value).strip()
     if not text:
         return f"no {name}"

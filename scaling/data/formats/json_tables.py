@@ -1,4 +1,4 @@
-"""Tables in JSON: a record a line, or one value that holds records or columns; nested ones flattened."""
+"""Tables in JSON: a record a line, or one value that holds records or columns. Nested records are flattened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST = 2**63 - 1  # what an integer column holds
 
 
 def read_lines(content: Content) -> pd.DataFrame:
-    """A table of one JSON object a line; ValueError names the line that is none."""
+    """A table of one JSON object per line. Raises ValueError naming the first line that is not one."""
     encoding = encoding_of(content)
     with open_text(content, encoding) as file:
         first = next((line for line in file if line.strip()), "{}")
@@ -43,13 +43,13 @@ def _slowly(content: Content, encoding: str) -> pd.DataFrame:
 
 
 def _once(text: str) -> None:
-    """Refuse an object that says one name twice: readers keep the last without a word."""
+    """Refuse an object with one name twice: readers silently keep the last."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in found]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise TwoOfOneName(f"{twice!r} stands twice in one record; drop or rename one")
+            raise TwoOfOneName(f"{twice!r} occurs twice in one record. Drop or rename one")
         return dict(found)
 
     try:
@@ -57,15 +57,15 @@ def _once(text: str) -> None:
     except TwoOfOneName:
         raise
     except ValueError:
-        return  # told where the whole is read
+        return  # reported where the whole is read
 
 
 class TwoOfOneName(ValueError):
-    """A record that says one name twice."""
+    """A record with one name twice."""
 
 
 def read_json_table(content: Content) -> pd.DataFrame:
-    """The table in one JSON value: records, columns, rows by name, or what pandas writes; else ValueError."""
+    """The table in one JSON value: records, columns, rows by name, or what pandas writes. Else ValueError."""
     with open_text(content, encoding_of(content)) as file:
         text = file.read()
     try:

@@ -1,4 +1,4 @@
-"""Tables in text: what separates their columns, where they begin, whether a comma stands before decimals."""
+"""Tables in text: their separator, their first line and their decimal mark."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pandas as pd
 
 from scaling.data.reading import Guess, reading_of, with_reading
 
-Content = Path | io.BytesIO  # a file as it lies, or unpacked
+Content = Path | io.BytesIO  # a file, unpacked if needed
 SPACES = r"\s+"
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", SPACES: "spaces"}
 HEAD = 40  # lines that are looked at
@@ -62,13 +62,13 @@ def start_of(content: Content, size: int = 4096) -> bytes:
 
 
 def encoding_of(content: Content) -> str:
-    """UTF-8 unless a mark at the start says UTF-16; a mark of UTF-8 is none of the text."""
+    """UTF-8 unless a byte order mark says UTF-16. The mark is not part of the text."""
     start = start_of(content, 3)
     return "utf-16" if start[:2] in UTF_16 else "utf-8-sig" if start == b"\xef\xbb\xbf" else "utf-8"
 
 
 def layout_of(content: Content, ending: str) -> Layout:
-    """How a text table is written, from its first lines; `ending` of its name decides where they leave it open."""
+    """How a text table is written, from its first lines. The file's `ending` decides if they are ambiguous."""
     encoding = encoding_of(content)
     with open_text(content, encoding) as file:
         lines = [line.rstrip("\r\n") for line in itertools.islice(file, HEAD)]
@@ -93,7 +93,7 @@ def layout_of(content: Content, ending: str) -> Layout:
 
 
 def _separator(lines: list[str], ending: str) -> str:
-    """What separates the columns of a table of such lines, the header first."""
+    """The separator of columns in these lines, the header first."""
     if not lines:
         return ","
     bare = re.sub(r'"[^"]*"', "", lines[0])
@@ -120,10 +120,10 @@ def _numbers(cells: tuple[str, ...]) -> bool:
 
 
 def read_text(content: Content, ending: str) -> pd.DataFrame:
-    """A text table, its rows numbered as in the file; attrs say what was guessed.
+    """A text table, its rows numbered as in the file. Its attrs record the guesses.
 
-    A name that stands twice in the header names two columns. Raises ValueError where rows are longer than the
-    header, where the header is missing, and where points and commas both stand before decimals.
+    A name that occurs twice in the header names two columns. Raises ValueError for rows longer than the header,
+    a missing header, and a table with both decimal points and decimal commas.
     """
     layout = layout_of(content, ending)
     if len(layout.names) > 1 and layout.named and _numbers(layout.names):
@@ -136,7 +136,7 @@ def read_text(content: Content, ending: str) -> pd.DataFrame:
 
 
 def _decoded(content: Content, layout: Layout, guesses: list[Guess], **options: Any) -> pd.DataFrame:
-    """The table as pandas reads it; text that is not UTF-8 as Windows writes it."""
+    """The table as pandas reads it. Text that is not UTF-8 is read as Windows-1252."""
     try:
         return _parsed(content, layout, options)
     except UnicodeDecodeError:
@@ -163,7 +163,7 @@ def _parsed(content: Content, layout: Layout, options: dict[str, Any]) -> pd.Dat
             frame: pd.DataFrame = pd.read_csv(content, index_col=False, **keywords)
         except pd.errors.ParserWarning:
             frame = _longer(content, layout, keywords)
-    if len(set(names)) < len(names) == len(frame.columns):  # pandas has renamed those that stand twice
+    if len(set(names)) < len(names) == len(frame.columns):  # pandas has renamed those that occur twice
         frame.columns = pd.Index([name or f"Unnamed: {i}" for i, name in enumerate(names)])
     return frame.rename(columns=lambda name: str(name).strip())
 
@@ -248,7 +248,7 @@ def _texts(frame: pd.DataFrame) -> Iterator[Any]:
 def _decimal_commas(
     content: Content, layout: Layout, frame: pd.DataFrame, guesses: list[Guess]
 ) -> pd.DataFrame:
-    """The table with points before decimals, where the file has commas there: 2,5 and 1.100.000,5."""
+    """The table with decimal points, if the file has decimal commas: 2,5 and 1.100.000,5."""
     cells = list(itertools.chain.from_iterable(_texts(frame)))
     commas = [cell for cell in cells if not _GROUPS.fullmatch(cell)]  # 1,100 may be either
     if not commas:
@@ -266,7 +266,7 @@ def _decimal_commas(
 
 
 def _points(column: pd.Series[Any]) -> pd.Series[Any]:
-    """A column of words with decimal commas as numbers where all are; sizes such as 1,1B with a point."""
+    """A column of numbers with decimal commas as float, if all are. Sizes such as 1,1B get a decimal point."""
     words = column.astype("string")
     if not words.dropna().str.fullmatch(_DECIMAL).all():
         return column

@@ -1,7 +1,7 @@
 """Prose from Debian packages, pinned by hash: fetched with apt, read in memory, never installed.
 
-The files of a package are read from its archive as a stream; pages lose their markup, dictionaries
-are cut into pieces at blank lines. Licences differ: the text is built locally and not redistributed.
+The files of a package are read from its archive as a stream. Pages lose their markup, dictionaries
+are cut at blank lines. Licences differ: the text is built locally and not redistributed.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _fetch(row: dict[str, str], folder: Path) -> Path:
         if sha256(path) == row["sha256"]:
             return path
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise OSError("the corpus text-debian needs apt-get and dpkg-deb; use the corpus text instead")
+        raise OSError("the corpus text-debian needs apt-get and dpkg-deb. Use the corpus text instead")
     wanted = f"{row['package']}={row['version']}"
     command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", wanted]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -84,11 +84,11 @@ def _fetch(row: dict[str, str], folder: Path) -> Path:
             return path
         path.unlink()
     why = (done.stderr.strip().splitlines() or ["its hash differs from the pinned one"])[-1]
-    raise OSError(f"cannot fetch the Debian package {wanted}: {why}; use the corpus text instead")
+    raise OSError(f"cannot fetch the Debian package {wanted}: {why}. Use the corpus text instead")
 
 
 def texts_of(archive: Path, package: str, domain: str) -> Iterator[Document | Unreadable]:
-    """The texts in a package, by path; nothing is extracted to disk."""
+    """The texts in a package, by path. Nothing is extracted to disk."""
     command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
@@ -124,7 +124,7 @@ def licence_of(copyright: str) -> str:
 
 
 def _most(pieces: list[Document]) -> list[Document]:
-    """Pieces in their order, only those with the lowest hashes where all would be more than MOST."""
+    """Pieces in their order. Beyond MOST, only those with the lowest hashes."""
     hashes = {piece.name: hashlib.sha256(piece.text.encode()).digest() for piece in pieces}
     left, kept = MOST, set()
     for piece in sorted(pieces, key=lambda piece: hashes[piece.name]):

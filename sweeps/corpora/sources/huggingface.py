@@ -1,7 +1,7 @@
-"""What the Hugging Face hub supplies: documents of a dataset, or of a folder it can read, and tokenizers.
+"""From the Hugging Face hub: tokenizers, and documents of a dataset or of a folder it can read.
 
-A dataset of the hub is streamed to parquet shards in the cache first. A shard's last row is noted with the
-place in the stream where it ends, so that a stream that breaks off goes on there.
+A dataset of the hub is first streamed to parquet shards in the cache. Each shard notes its place in the stream, so
+that an interrupted stream resumes there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sweeps.corpora.sources.user_files import document_of
 
 FIRST_MOST = 200_000_000  # characters read under format 1
 SHARD = 64_000_000  # characters of a shard
-RETRIES_S = (1.0, 4.0, 16.0)  # waits before a stream that broke off is taken up again
+RETRIES_S = (1.0, 4.0, 16.0)  # waits before an interrupted stream is resumed
 REPORT_S = 10.0
 
 
@@ -32,9 +32,9 @@ def _hush() -> None:
 
 @dataclass(frozen=True)
 class HubDataset:
-    """A split of NAME or NAME:CONFIGURATION, or of a folder; the text is its column text or content.
+    """A split of NAME or NAME:CONFIGURATION, or of a folder. The text is in its column text or content.
 
-    `most`: characters after which reading ends, 0 for all. `first`: as format 1 has it.
+    `most`: characters after which reading ends, 0 for all. `first`: read by the rules of format 1.
     """
 
     name: str
@@ -50,7 +50,7 @@ class HubDataset:
         return Path(self.name).expanduser()
 
     def recipe(self) -> dict[str, Any]:
-        """The name, and a folder's files; a hub's dataset is not asked for anew once it is cached."""
+        """The name, and a folder's files. A cached dataset of the hub is not requested again."""
         files = self._files()
         entries = [[str(path.relative_to(self._folder)), sha256(path)] for path in files]
         if self.first:
@@ -63,7 +63,7 @@ class HubDataset:
         return sorted(path for path in self._folder.rglob("*") if path.is_file())
 
     def state(self) -> str | None:
-        """A folder's files by size and time of change; of the hub's datasets the name."""
+        """A folder's files by size and time of change. The name of a dataset of the hub."""
         files = self._files()
         return signature(files) if files else self.name
 
@@ -85,7 +85,7 @@ class HubDataset:
         return document_of(f"{self.name}#{number}", row, self.column, str(domain))
 
     def _open(self, state: dict[str, Any] | None) -> Any:
-        """The dataset as a stream, from the place that `state` tells; ValueError where it cannot be had."""
+        """The dataset as a stream from the place in `state`. Raises ValueError if it cannot be read."""
         try:
             import datasets
         except ModuleNotFoundError:
@@ -99,7 +99,7 @@ class HubDataset:
             stream = datasets.load_dataset(path, configuration or None, split=self.split, streaming=True)
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             raise ValueError(
-                f"cannot read hf:{self.name}: {_reason(error).rstrip('.')}; check the name and the connection, "
+                f"cannot read hf:{self.name}: {_reason(error).rstrip('.')}. Check the name and the connection, "
                 "or take files you have with files:GLOB"
             ) from None
         self._check_columns(stream)
@@ -108,19 +108,19 @@ class HubDataset:
         return stream
 
     def _check_columns(self, stream: Any) -> None:
-        """Refuse a dataset without the text column, or with one of another type, where it says so."""
+        """Refuse a dataset without the text column, or with one that is declared to be of another type."""
         if not stream.features:
             return
         known = self.column or next((c for c in ("text", "content") if c in stream.features), "")
         if known not in stream.features:
             raise ValueError(
-                f"hf:{self.name}: no column `{self.column or 'text'}`, only {', '.join(stream.features)}; "
-                f"name the one that holds the text: hf:{self.name}#column=NAME"
+                f"hf:{self.name}: no column `{self.column or 'text'}`, only {', '.join(stream.features)}. "
+                f"Name the one that holds the text: hf:{self.name}#column=NAME"
             )
         kind = getattr(stream.features[known], "dtype", type(stream.features[known]).__name__)
         if kind not in ("string", "large_string", "null"):
             raise ValueError(
-                f"hf:{self.name}: column `{known}` is {kind}, not string; name another with #column=NAME"
+                f"hf:{self.name}: column `{known}` is {kind}, not string. Name another with #column=NAME"
             )
 
     def _shards(self, downloads: Path) -> Iterator[dict[str, Any]]:
@@ -135,7 +135,7 @@ class HubDataset:
                 yield from map(json.loads, batch.column(0).to_pylist())
 
     def _fetch(self, folder: Path) -> None:
-        """Stream what is missing; after a break it is tried again, and what came stays for the next call."""
+        """Stream what is missing. After a break it retries, and the next call keeps what came."""
         folder.mkdir(parents=True, exist_ok=True)
         fetched = _Fetched.read(folder)
         waits = iter(RETRIES_S)
@@ -151,14 +151,14 @@ class HubDataset:
                 wait = next(waits, None)
                 if wait is None:
                     raise OSError(
-                        f"the stream of hf:{self.name} broke off after {fetched.rows:,} rows ({_reason(error)}); "
-                        f"they are kept in {folder}, and the same command goes on there"
+                        f"the stream of hf:{self.name} broke off after {fetched.rows:,} rows ({_reason(error)}). "
+                        f"They are kept in {folder}, and the same command resumes there"
                     ) from None
-                self.say(f"corpus hf:{self.name}: {_reason(error)}; trying again in {wait:.0f} s")
+                self.say(f"corpus hf:{self.name}: {_reason(error)}, trying again in {wait:.0f} s")
                 time.sleep(wait)
 
     def _stream(self, fetched: _Fetched) -> None:
-        """Read on from where `fetched` stands to the end, a shard after the other."""
+        """Read from the place of `fetched` to the end, shard by shard."""
         stream = self._open(fetched.place)
         began = last = time.monotonic()
         first, start = fetched.rows, fetched.characters
@@ -177,7 +177,7 @@ class HubDataset:
                 if self.most and fetched.characters >= self.most:
                     break
             fetched.ended = True
-        finally:  # a stream of which no row came in this call does not know its place
+        finally:  # a stream without a row in this call does not know its place
             fetched.write(stream.state_dict() if fetched.rows > first else fetched.place)
 
 
@@ -204,7 +204,7 @@ def _reason(error: BaseException) -> str:
 
 @dataclass
 class _Fetched:
-    """What has come of a dataset, and the place in its stream where the last shard ends."""
+    """The fetched part of a dataset, and the place in its stream where the last shard ends."""
 
     folder: Path
     rows: int = 0
@@ -232,7 +232,7 @@ class _Fetched:
         self.held += size
 
     def write(self, place: dict[str, Any] | None) -> None:
-        """Put the rows that are held into a shard, then note where the stream stands."""
+        """Write the held rows to a shard, then note the place in the stream."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -247,22 +247,22 @@ class _Fetched:
 
 
 def tokenizer_file(tokenizer: str) -> Path:
-    """The tokenizer.json that its path or hf:NAME stands for; the hub is asked for what its cache lacks."""
+    """The tokenizer.json of a path or hf:NAME. The hub is asked for what its cache lacks."""
     name = tokenizer.removeprefix("hf:")
     if name == tokenizer:
         if not Path(tokenizer).is_file():
-            raise ValueError(f"tokenizer {tokenizer}: no such file; give bpe, a tokenizer.json, or hf:NAME")
+            raise ValueError(f"tokenizer {tokenizer}: no such file. Give bpe, a tokenizer.json, or hf:NAME")
         return Path(tokenizer)
     from huggingface_hub import hf_hub_download
 
     _hush()
     reason = ""
-    for cached in (True, False):  # the cache first: what changes on the hub changes no sweep under way
+    for cached in (True, False):  # the cache first: changes on the hub do not affect a sweep in progress
         try:
             return Path(hf_hub_download(name, "tokenizer.json", local_files_only=cached))
         except Exception as error:  # those of its transport too
             reason = _reason(error).partition(". ")[0]
     raise ValueError(
-        f"cannot fetch tokenizer {tokenizer}: {reason.rstrip('.')}; check the name, run once where there is "
+        f"cannot fetch tokenizer {tokenizer}: {reason.rstrip('.')}. Check the name, run once where there is "
         "a connection (the hub's cache keeps the file), or give the path of its tokenizer.json"
     )

@@ -1,7 +1,7 @@
-"""Where documents come from: one source a corpus name, each yielding `Document`s in a fixed order.
+"""Sources of documents: one per corpus name, each yielding `Document`s in a fixed order.
 
-A source says what it is in `recipe()`: everything that decides which documents come out. The same
-recipe gives the same documents, so it is part of the key under which a built corpus is cached.
+A source's `recipe()` holds everything that decides which documents it yields. The same recipe gives the
+same documents, so it is part of the key under which a built corpus is cached.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class StandardLibrary:
     val_share: float = 0.04
 
     def recipe(self) -> dict[str, Any]:
-        """The interpreter's exact version; its library does not change under it."""
+        """The interpreter's exact version, which fixes its library."""
         return {"source": "stdlib", "python": sys.version, "root": sysconfig.get_paths()["stdlib"]}
 
     def state(self) -> str:
@@ -68,7 +68,7 @@ class Wheels:
     """Members of hash-pinned wheels: Python source (`code`) or prose (`text`)."""
 
     pins: tuple[str, ...]  # names of files in sweeps/data
-    kind: str  # code: .py members; text: .md, .rst, .txt, licence texts
+    kind: str  # code: .py members. text: .md, .rst, .txt, licence texts
     val_share: float = 0.05
 
     def recipe(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Wheels:
         return ""
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
-        """The members wanted, wheel after wheel; nothing is written outside `folder`."""
+        """The members wanted, wheel by wheel. Nothing is written outside `folder`."""
         for pin in self.pins:
             wheels = folder / f"wheels-{Path(pin).stem}"
             _download(data_lines(pin), wheels)
@@ -89,7 +89,7 @@ class Wheels:
                 yield from self._members(wheel)
 
     def _members(self, wheel: Path) -> Iterator[Document | Unreadable]:
-        # Members are read in memory and never extracted: a hostile path in the archive names nothing.
+        # Members are read in memory and never extracted: a hostile path in the archive has no effect.
         domain = wheel.name.split("-")[0].lower()
         with zipfile.ZipFile(wheel) as archive:
             licence = _wheel_licence(archive)
@@ -134,13 +134,13 @@ def _download(pins: list[str], folder: Path) -> None:
     if done.returncode or len(_pinned(pins, folder)) < len(pins):
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise OSError(
-            f"cannot download {len(pins)} pinned packages: {last}; "
-            "check the connection, or use the corpus stdlib, which needs none"
+            f"cannot download {len(pins)} pinned packages: {last}. "
+            "Check the connection, or use the corpus stdlib, which needs none"
         )
 
 
 def _pinned(pins: list[str], folder: Path) -> list[Path]:
-    """The wheels in `folder` whose hashes are pinned, by name: others, of earlier pins, are no part of it."""
+    """The wheels in `folder` whose hashes are pinned, by name. Others are left from earlier pins."""
     wanted = {pin.rsplit("sha256:", 1)[1].strip() for pin in pins}
     found = {sha256(path): path for path in sorted(folder.glob("*.whl"))}
     return sorted(path for mark, path in found.items() if mark in wanted)

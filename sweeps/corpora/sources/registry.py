@@ -1,4 +1,4 @@
-"""The source of documents, or of tokens, that a corpus name stands for."""
+"""The source of documents or tokens for a corpus name."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 def source_of(
     corpus: str, first: bool = False, say: Callable[[str], None] = lambda line: None
 ) -> Source | TokenShards:
-    """The source a corpus name stands for; an unknown name is refused with the list of known ones.
+    """The source for a corpus name. Raises ValueError with the known names for an unknown one.
 
-    `first`: a user's documents as format 1 reads them. `say` hears of a download.
+    `first`: read a user's documents as format 1. `say` gets a line for a download.
     """
     named: dict[str, Source] = {
         "stdlib": StandardLibrary(),
@@ -55,18 +55,18 @@ def source_of(
             "--corpora hf:NAME, or files of yours, --corpora 'files:GLOB'"
         )
     known = ", ".join([*named, "files:GLOB", "hf:NAME", "tokens:DIR", "task:NAME", "mix:W*NAME+W*NAME"])
-    raise ValueError(f"unknown corpus {corpus!r}; choose one of {known}")
+    raise ValueError(f"unknown corpus {corpus!r}. Choose one of {known}")
 
 
 def token_shards(corpus: str) -> TokenShards | None:
-    """The shards that a name stands for, or that its mixture begins with; None where it is text alone."""
+    """The shards of a name, or the first of its mixture. None for text alone."""
     names = [part.name for part in parts_of(corpus)] if corpus.startswith(PREFIX) else [corpus]
     found = (source_of(name) for name in names if name.startswith("tokens:"))
     return next((source for source in found if isinstance(source, TokenShards)), None)
 
 
 def check_name(corpus: str) -> None:
-    """Refuse a name that stands for nothing."""
+    """Refuse an unknown name."""
     for name in [part.name for part in parts_of(corpus)] if corpus.startswith(PREFIX) else [corpus]:
         if name.startswith(TASK):
             task_of(name)
@@ -92,7 +92,7 @@ def _options(corpus: str, kind: str, rest: str) -> tuple[str, dict[str, str]]:
     given = dict(item.split("=", 1) for item in items)
     if strange := set(given) - set(OPTIONS[kind]):
         raise ValueError(
-            f"corpus {corpus}: unknown #{min(strange)}; {kind}: takes {', '.join(OPTIONS[kind])}"
+            f"corpus {corpus}: unknown #{min(strange)}. {kind}: takes {', '.join(OPTIONS[kind])}"
         )
     return name, given
 
@@ -101,7 +101,7 @@ def _characters(corpus: str, text: str) -> int:
     """2000000000 from 2GB."""
     match = re.fullmatch(r"(\d+\.?\d*)([KMGT]?)B?", text.upper())
     if not match:
-        raise ValueError(f"corpus {corpus}: most={text} is no size; write e.g. #most=2GB")
+        raise ValueError(f"corpus {corpus}: most={text} is not a size. Write e.g. #most=2GB")
     return round(float(match[1]) * SIZES[match[2]])
 
 

@@ -1,8 +1,8 @@
-"""Tokens that are there already: `tokens:DIR`, shards of nanoGPT, llm.c, Megatron, or of a manifest.
+"""Existing tokens: `tokens:DIR` with shards of nanoGPT, llm.c or Megatron, or with a manifest.
 
-- llm.c: 256 int32 (magic 20240520 and uint16, or 20240801 and uint32; version; count), then the ids
+- llm.c: 256 int32 (magic 20240520 and uint16, or 20240801 and uint32, then version and count), then the ids
   (karpathy/llm.c, dev/data/data_common.py)
-- Megatron: X.idx beside X.bin: MMIDIDX, version 1, a code for the type, counts, then lengths, offsets and
+- Megatron: X.bin with its X.idx: MMIDIDX, version 1, a code for the type, counts, then lengths, offsets and
   documents (NVIDIA/Megatron-LM, megatron/core/datasets/indexed_dataset.py)
 - nanoGPT: uint16 ids and nothing else (karpathy/nanoGPT, data/*/prepare.py)
 - tokens.json: {"dtype", "train": [names], "validation": [names], "vocab"?, "tokenizer"?, "end"?, "tokens"?:
@@ -53,8 +53,8 @@ class Shard:
     dtype: str
     offset: int  # bytes before the ids
     count: int  # of ids
-    starts: npt.NDArray[np.int64] | None = field(default=None, compare=False)  # of documents, where it tells
-    vocab: int | None = None  # of the tokenizer that the format stands for
+    starts: npt.NDArray[np.int64] | None = field(default=None, compare=False)  # of documents, if known
+    vocab: int | None = None  # of the format's tokenizer
     sha256: str = ""  # what a manifest says
 
     def open(self) -> tokenizers.Ids:
@@ -74,12 +74,12 @@ class TokenShards:
         """Where they lie."""
         found = Path(self.name).expanduser()
         if not found.is_dir():
-            raise ValueError(f"tokens:{self.name} is no folder; name the one that holds the shards")
+            raise ValueError(f"tokens:{self.name} is not a folder. Name the one that holds the shards")
         return found.resolve()
 
     @cached_property
     def told(self) -> dict[str, Any]:
-        """The folder's manifest; empty where there is none."""
+        """The folder's manifest. Empty if there is none."""
         path = self.folder / MANIFEST
         return _read_manifest(path) if path.exists() else {}
 
@@ -94,7 +94,7 @@ class TokenShards:
         paths = sorted(self.folder.rglob("*.bin"))
         if not paths:
             raise ValueError(
-                f"tokens:{self.name} holds no *.bin and no {MANIFEST}; name the folder of the shards"
+                f"tokens:{self.name} holds no *.bin and no {MANIFEST}. Name the folder of the shards"
             )
         found: dict[str, list[Shard]] = {"train": [], "valid": []}
         for path in paths:
@@ -104,24 +104,24 @@ class TokenShards:
 
     @cached_property
     def tokenizer(self) -> Path | None:
-        """The tokenizer.json beside the shards, or the one that the manifest names."""
+        """The tokenizer.json in the folder, or the one that the manifest names."""
         path = self.folder / self.told.get("tokenizer", "tokenizer.json")
         if "tokenizer" in self.told and not path.is_file():
             raise ValueError(
-                f"{self.folder / MANIFEST} names the tokenizer {path.name}, which is not there; put it there, or leave it out"
+                f"{self.folder / MANIFEST} names the tokenizer {path.name}, which is not there. Put it there, or leave it out"
             )
         return path if path.is_file() else None
 
     @property
     def vocabulary(self) -> int:
-        """Rows that an embedding needs: as the option, the manifest, the tokenizer or the format says."""
+        """Rows that an embedding needs, by the option, the manifest, the tokenizer or the format."""
         found = self.vocab_option or self.told.get("vocab")
         if not found and self.tokenizer:
             found = tokenizers.entries(self.tokenizer)
         found = found or max((s.vocab or 0 for part in self.shards.values() for s in part), default=0)
         if not found:
             raise ValueError(
-                f"tokens:{self.name} does not say how large its vocabulary is; put its tokenizer.json there, or "
+                f"tokens:{self.name} does not say how large its vocabulary is. Put its tokenizer.json there, or "
                 f"write tokens:{self.name}#vocab=N"
             )
         return int(found)
@@ -134,7 +134,7 @@ class TokenShards:
         return signature([*files, *(path for path in described if path.exists())])
 
     def end(self, tokenizer: Path | None) -> int | None:
-        """The id that ends a document, where it is known."""
+        """The id that ends a document, if known."""
         if "end" in self.told:
             return int(self.told["end"])
         if tokenizer is None:
@@ -153,7 +153,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         keys = ", ".join(sorted(strange)) if isinstance(found, dict) else type(found).__name__
         raise ValueError(f"{path}: {keys}: it has the keys {', '.join(sorted(KEYS))}")
     if found.get("dtype") not in ("uint16", "uint32"):
-        raise ValueError(f"{path}: dtype {found.get('dtype')!r}; give uint16 or uint32")
+        raise ValueError(f"{path}: dtype {found.get('dtype')!r}. Give uint16 or uint32")
     for key in ("train", "validation"):
         names = found.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -162,23 +162,23 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _plain(path: Path, told: dict[str, Any]) -> Shard:
-    """A shard of a manifest, refused if the manifest says otherwise."""
+    """A shard of a manifest. Raises ValueError if the manifest does not match it."""
     if not path.is_file():
         raise ValueError(
-            f"{path.parent / MANIFEST} names {path.name}, which is not there; put it there, or leave it out"
+            f"{path.parent / MANIFEST} names {path.name}, which is not there. Put it there, or leave it out"
         )
     size, item = path.stat().st_size, np.dtype(told["dtype"]).itemsize
     count, said = size // item, told.get("tokens", {}).get(path.name)
     if size % item or said not in (None, count):
         raise ValueError(
             f"{path}: {size:,} bytes are {size / item:,g} ids of {told['dtype']}, "
-            f"{MANIFEST} says {said if said is not None else 'whole ones'}; write one of them anew"
+            f"{MANIFEST} says {said if said is not None else 'whole ones'}. Write one of them again"
         )
     return Shard(path, told["dtype"], 0, count, sha256=told.get("sha256", {}).get(path.name, ""))
 
 
 def _shard(path: Path) -> Shard:
-    """A shard as its first bytes or the file beside it describe it; plain uint16 else."""
+    """A shard as described by its first bytes or its .idx file, else plain uint16."""
     if path.with_suffix(".idx").exists():
         return _megatron(path)
     size = path.stat().st_size
@@ -188,13 +188,13 @@ def _shard(path: Path) -> Shard:
         count = int(header[2])
         if size != LLMC_HEADER + count * np.dtype(dtype).itemsize:
             raise ValueError(
-                f"{path}: its header says {count:,} ids of {dtype}, its size {size:,} bytes does not; "
-                "it was cut short, or written by another program"
+                f"{path}: its header says {count:,} ids of {dtype}, its size {size:,} bytes does not. "
+                "It was cut short, or written by another program"
             )
         return Shard(path, dtype, LLMC_HEADER, count, vocab=vocab)
     if size % 2:
         raise ValueError(
-            f"{path}: {size:,} bytes are no uint16 ids, and no known header; describe it in {MANIFEST}"
+            f"{path}: {size:,} bytes are no uint16 ids, and no known header. Describe it in {MANIFEST}"
         )
     return Shard(path, "uint16", 0, size // 2)
 
@@ -206,7 +206,7 @@ def _megatron(path: Path) -> Shard:
     head = bytes(raw[:34])
     if len(head) < 34 or head[:9] != MEGATRON or int.from_bytes(head[9:17], "little") != 1:
         raise ValueError(
-            f"{index} is no Megatron index of version 1; put the one that belongs to {path.name} there"
+            f"{index} is not a Megatron index of version 1. Put the one that belongs to {path.name} there"
         )
     dtype = MEGATRON_TYPES.get(head[17])
     if dtype is None:
@@ -214,13 +214,13 @@ def _megatron(path: Path) -> Shard:
     sequences, documents = (int.from_bytes(head[a : a + 8], "little") for a in (18, 26))
     wanted = 34 + 12 * sequences + 8 * documents
     if len(raw) < wanted:
-        raise ValueError(f"{index}: {len(raw):,} bytes, its counts ask for {wanted:,}; it was cut short")
+        raise ValueError(f"{index}: {len(raw):,} bytes, its counts ask for {wanted:,}. It was cut short")
     sizes = np.frombuffer(raw[34 : 34 + 4 * sequences], "<i4")
     first = np.frombuffer(raw[34 + 12 * sequences : wanted], "<i8")
     count, item = int(sizes.sum(dtype=np.int64)), np.dtype(dtype).itemsize
     if path.stat().st_size != count * item:
         raise ValueError(
-            f"{path}: {path.stat().st_size:,} bytes, its index says {count:,} ids of {dtype}; they are not a pair"
+            f"{path}: {path.stat().st_size:,} bytes, its index says {count:,} ids of {dtype}. They are not a pair"
         )
     ends = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
     starts = ends[first[first < len(ends)]]
@@ -228,9 +228,9 @@ def _megatron(path: Path) -> Shard:
 
 
 def hold_out(shards: dict[str, list[Shard]], end: int | None) -> dict[str, list[Shard]]:
-    """The shards with something held out: what is named so, else the last 1% of the training ids.
+    """The shards with something held out: the named ones, else the last 1% of the training ids.
 
-    At most ten million, from the next document on where documents are known.
+    At most ten million, starting at a document if documents are known.
     """
     if shards["valid"]:
         return shards
@@ -271,6 +271,6 @@ def _document_start(shard: Shard, near: int, end: int | None) -> int:
 
 
 def documents_in(shards: Sequence[Shard]) -> int | None:
-    """Documents as the indices tell them; None where one has none."""
+    """The number of documents by the indices. None if a shard has none."""
     counts = [None if s.starts is None else len(s.starts) for s in shards]
     return None if None in counts or not counts else sum(c for c in counts if c is not None)

@@ -18,11 +18,11 @@ from sweeps.corpora.cleaning import code_by_suffix
 from sweeps.corpora.documents import Document, Unreadable, decode, signature
 
 COLUMNS = ("text", "content")  # where a row's text is looked for
-PLACES = ("path", "max_stars_repo_path", "filename", "ext")  # columns that tell a row's suffix
+PLACES = ("path", "max_stars_repo_path", "filename", "ext")  # columns that give a row's suffix
 
 
 def _mark(path: Path) -> tuple[int, str]:
-    """Size and content hash; of a file that the system does not read, which gives no document, -1 and why."""
+    """Size and content hash. For a file that the system cannot read, which gives no document, -1 and why."""
     try:
         return path.stat().st_size, sha256(path)
     except OSError as error:
@@ -31,9 +31,9 @@ def _mark(path: Path) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class UserFiles:
-    """The user's own documents; `column` is where jsonl and parquet have their text.
+    """The user's own documents. `column` holds the text of jsonl and parquet files.
 
-    `first`: as format 1 has them, known by their paths and in domains called after the last folder.
+    `first`: the rules of format 1, which identify documents by path and name domains after the last folder.
     """
 
     pattern: str
@@ -42,7 +42,7 @@ class UserFiles:
     val_share: float = 0.05
 
     def recipe(self) -> dict[str, Any]:
-        """What is in every file, whatever it is called; of one that cannot be read, why."""
+        """What is in every file, whatever its name. For one that cannot be read, why."""
         if self.first:
             entries = [[str(path), *_mark(path)] for path in self._paths]
             return {"source": "files", "pattern": self.pattern, "files": entries}
@@ -53,7 +53,7 @@ class UserFiles:
         return found | ({"refused": refused} if refused else {})
 
     def state(self) -> str | None:
-        """Path, size and time of change of every file, hashed; None where there is none."""
+        """Path, size and time of change of every file, hashed. None if there is no file."""
         return signature(self._found) if self._found else None
 
     @cached_property
@@ -64,7 +64,7 @@ class UserFiles:
     @property
     def _paths(self) -> list[Path]:
         if not self._found:
-            raise ValueError(f"corpus files:{self.pattern} matches no file; quote the pattern for the shell")
+            raise ValueError(f"corpus files:{self.pattern} matches no file. Quote the pattern for the shell")
         return self._found
 
     @cached_property
@@ -72,7 +72,7 @@ class UserFiles:
         return os.path.commonpath([path.parent for path in self._paths])
 
     def _domain(self, path: Path) -> str:
-        """The last folder's name; in format 2 nothing of the folder that holds all files."""
+        """The last folder's name. In format 2 "files" for the folder that holds all files."""
         return "files" if not self.first and str(path.parent) == self._root else path.parent.name or "files"
 
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
@@ -106,7 +106,7 @@ def document_of(name: str, row: dict[str, Any], column: str, domain: str) -> Doc
         kind = "empty" if text is None else f"a {type(text).__name__}, not a string"
         return Unreadable(name, f"column `{wanted}` is {kind}")
     try:
-        text.encode()  # half a surrogate pair is a string to JSON, and no text
+        text.encode()  # half a surrogate pair is valid JSON but not text
     except UnicodeEncodeError as error:
         return Unreadable(name, f"column `{wanted}` is no text: {error.reason}")
     place = str(next((row[key] for key in PLACES if row.get(key)), ""))
@@ -145,7 +145,7 @@ def _jsonl(path: Path, domain: str, column: str) -> Iterator[Document | Unreadab
 
 
 def _parquet(path: Path, domain: str, column: str, more: Iterable[str]) -> Iterator[Document | Unreadable]:
-    """One document a row, with what the columns `more` tell; a text column that is none is refused by name."""
+    """One document per row, with the values of the columns `more`. Raises ValueError naming a column that is not text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -159,13 +159,13 @@ def _parquet(path: Path, domain: str, column: str, more: Iterable[str]) -> Itera
     if wanted not in schema.names:
         named = f"`{column}`" if column else "`text` or `content`"
         raise ValueError(
-            f"{path}: no column {named}, only {', '.join(schema.names)}; name one: files:GLOB#column=NAME"
+            f"{path}: no column {named}, only {', '.join(schema.names)}. Name one: files:GLOB#column=NAME"
         )
     kind = schema.field(wanted).type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise ValueError(
-            f"{path}: column `{wanted}` is {kind}, not string; "
-            "write it as strings, or name another: files:GLOB#column=NAME"
+            f"{path}: column `{wanted}` is {kind}, not string. "
+            "Write it as strings, or name another: files:GLOB#column=NAME"
         )
     others = set(more) & set(schema.names)
     number = 0

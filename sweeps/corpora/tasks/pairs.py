@@ -180,7 +180,7 @@ def open_pairs(name: str, vocab: int, tokenizer: str, root: Path) -> Path:
     }
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     folder = root / "corpora" / f"pairs-v{vocab}-{key}"
-    with sealing.one_builder(root, f"corpora-{key}.lock"):
+    with sealing.one_builder(root, f"corpora-{key}"):
         if not folder.exists() or sealing.fault(folder):
             tokens.check_vocabulary(tokenizer, vocab, path)
             shutil.rmtree(folder, ignore_errors=True)

@@ -109,7 +109,7 @@ def open_task(name: str, vocab: int, tokenizer: str, root: Path) -> Path:
     identity = {"task": repr(task), "all": every, "version": VERSION}
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     folder = root / "corpora" / f"task-{task.name}-{key}"
-    with sealing.one_builder(root, f"corpora-{key}.lock"):
+    with sealing.one_builder(root, f"corpora-{key}"):
         if not folder.exists() or sealing.fault(folder):
             shutil.rmtree(folder, ignore_errors=True)
             _write(name, task, identity, folder)

@@ -89,6 +89,8 @@ class SlurmLauncher:
 
     def _refusal(self, error: slurm_queue.Refused) -> str:
         """Slurm's words, and what to do."""
+        if "configuration source" in str(error):
+            return f"this machine is in no Slurm cluster ({error}): start the sweep on a login node of one"
         if self.partition and "invalid partition" in str(error).lower():
             with contextlib.suppress(slurm_queue.Refused):
                 there = ", ".join(slurm_queue.partitions())

@@ -50,9 +50,10 @@ def ask(*command: str) -> str:
 
 
 def _reason(lines: Sequence[str]) -> str:
-    """The line that says why, without the program's name before it."""
-    words = next((line for line in lines if "error:" in line), lines[0] if lines else "")
-    return re.sub(r"^\w+: (error: )?(Batch job submission failed: )?", "", words)
+    """The line that says why, without the program's name before it: the one it ended with, where it says so."""
+    marked = [line for mark in ("fatal:", "error:") for line in lines if mark in line]
+    words = (marked or [*lines, ""])[0]
+    return re.sub(r"^\w+: ((error|fatal): )?(Batch job submission failed: )?", "", words)
 
 
 def check_options(options: Sequence[str], script: str) -> None:

@@ -16,11 +16,11 @@ def test_hardware_from_a_file(tmp_path):
     assert read_hardware("A100") is A100
     for missing in content:
         file.write_text(json.dumps({k: v for k, v in content.items() if k != missing}))
-        with pytest.raises(ValueError, match=f"field '{missing}' is missing; add it"):
+        with pytest.raises(ValueError, match=f"field '{missing}'"):
             read_hardware(file)
     for wrong, message in [
         ({**content, "bandwith": 1}, "field 'bandwith' is not known"),
-        ({**content, "bandwidth": "fast"}, "bandwidth is 'fast'; give a positive number"),
+        ({**content, "bandwidth": "fast"}, "bandwidth is 'fast'"),
         ({**content, "flops": 3e14}, "give a JSON object whose flops is"),
         ({**content, "flops": {"fp7": 3e14}}, "dtype 'fp7'"),
     ]:

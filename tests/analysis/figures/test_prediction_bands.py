@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.figures.prediction_bands import DENSE, draw_band
+from analysis.figures.prediction_bands import DENSE, Line, draw_bands
 
 
 def band_of(calls, known=True):
@@ -19,7 +19,7 @@ def band_of(calls, known=True):
 
 def drawn(band, parts):
     axes = Figure().subplots()
-    draw_band(axes, band, {"N": 1e9}, "P", parts, "red")
+    draw_bands(band, [Line(axes, {"N": 1e9}, "P", parts, "red")])
     return axes
 
 

@@ -21,7 +21,8 @@ def test_a_report_says_that_laws_of_N_and_P_mix_budgets_and_ranks_those_of_D(tmp
     table = pd.DataFrame(rows, columns=["size", "N", "P", "D"])
     loss = law.predict(N=table["N"], P=table["P"]) - np.where(table["D"] > 1e8, 0.2, 0.0)
     table.assign(loss=loss).to_csv(tmp_path / "runs.csv", index=False)
-    text = report.write_report(tmp_path / "runs.csv", tmp_path / "report.html").read_text()
+    where = tmp_path / "runs.csv", tmp_path / "report.html"
+    text = report.write_report(*where, objective=scaling.LeastSquares()).read_text()
     assert "laws of N and P fit runs of more than one D as if they were one budget" in text
     assert "ParallelDataLaw" in text
     assert report.write is report.write_report  # its name in version 0.1
@@ -34,7 +35,8 @@ def test_a_report_names_kinds_of_runs_that_are_fitted_as_one(tmp_path):
     one = pd.DataFrame({"N": N, "P": P, "loss": law.predict(N=N, P=P) + 1e-3 * np.cos(np.arange(15))})
     mixed = pd.concat([one.assign(lab="a"), one.assign(lab="b", loss=one["loss"] + 0.1)])
     mixed.to_csv(tmp_path / "runs.csv", index=False)
-    text = report.write_report(tmp_path / "runs.csv", tmp_path / "report.html").read_text()
+    where = tmp_path / "runs.csv", tmp_path / "report.html"
+    text = report.write_report(*where, objective=scaling.LeastSquares()).read_text()
     assert "Rows of more than one lab (a, b) are fitted as one" in text
 
 

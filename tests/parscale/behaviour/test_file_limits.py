@@ -25,7 +25,5 @@ def test_a_description(tmp_path, monkeypatch, read):
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"name": "x" * 100}))
     monkeypatch.setattr(limits, "JSON", 99)
-    with pytest.raises(
-        ValueError, match=r"^\S*config.json: 112 bytes, more than the 99 read at once; this is"
-    ):
+    with pytest.raises(ValueError, match=r"^\S*config.json: 112 bytes.* 99 "):
         read(path)

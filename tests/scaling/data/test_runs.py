@@ -141,7 +141,7 @@ def test_a_missing_column_is_named_with_the_remedy(table: pd.DataFrame, tmp_path
 
 def test_a_mapped_column_that_is_not_there(table: pd.DataFrame, tmp_path: Path) -> None:
     path = write(table.rename(columns={"N": "params"}), tmp_path, "csv")
-    with pytest.raises(ValueError, match="no column 'parms' to use as N; did you mean 'params'"):
+    with pytest.raises(ValueError, match=r"no column 'parms' .*'params'"):
         scaling.read_runs(path, {"N": "parms"})
 
 

@@ -41,14 +41,14 @@ def test_seconds(text, value):
 
 @pytest.mark.parametrize("text", ["", "4 apples", "-3GB", "GB", "1e999GB", "0GB", "4G B"])
 def test_what_is_not_understood_is_quoted(text):
-    with pytest.raises(ValueError, match="write it as 4GB"):
+    with pytest.raises(ValueError, match="4GB"):
         parse_bytes(text)
-    with pytest.raises(ValueError, match=r"write it as 0\.6s"):
+    with pytest.raises(ValueError, match=r"0\.6s"):
         parse_seconds(text.replace("GB", "s"))
 
 
 def test_a_bare_number_is_no_memory():
-    with pytest.raises(ValueError, match="'4' is not understood; write it as 4GB"):
+    with pytest.raises(ValueError, match=r"'4' .* 4GB"):
         parse_bytes("4")
 
 

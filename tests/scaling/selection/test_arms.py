@@ -49,6 +49,35 @@ def test_a_known_gain_comes_out_with_its_interval(found):
     )
 
 
+def test_standard_errors_and_groups_are_those_of_the_fit():
+    table = runs(3e-3).assign(se=0.005)
+    table.loc[[3, 27], ["loss", "se"]] = [9.0, 50.0]  # two rows that say nothing
+    told = scaling.compare_arms(
+        "chinchilla",
+        table,
+        "recipe_name",
+        reference="old",
+        shared=["E", "B", "alpha", "beta"],
+        se="se",
+        groups=False,
+    )
+    row = told.gains.iloc[0]
+    assert row.gain_N_lower < GAIN_N < row.gain_N_upper < 1.2 * row.gain_N_lower
+    assert told.table.p["A"] < 1e-6
+    assert (told.table.p.drop("A") > 1e-3).all()
+    assert told.fit.grouping == "off"
+
+
+def test_a_row_of_weight_two_counts_as_two_rows():
+    table, how = runs(3e-3), {"reference": "old", "shared": ["E", "B", "alpha", "beta"], "groups": False}
+    counted = table.assign(count=np.arange(len(table)) % 2 + 1)
+    twice = table.loc[table.index.repeat(counted["count"])]
+    one = scaling.compare_arms("chinchilla", counted, "recipe_name", weights="count", **how)
+    two = scaling.compare_arms("chinchilla", twice, "recipe_name", **how)
+    assert one.gains.gain_N.iloc[0] == pytest.approx(two.gains.gain_N.iloc[0], rel=1e-6)
+    assert one.fit.aicc == pytest.approx(two.fit.aicc)
+
+
 def test_a_chosen_sharing_is_not_taken_for_known(found):
     """Intervals hold those of sharings that the runs hardly tell from the chosen one."""
     told = scaling.compare_arms(

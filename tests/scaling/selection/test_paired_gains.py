@@ -113,7 +113,8 @@ def test_what_parameters_are_worth_is_covered_at_six_runs(sigma) -> None:
     true = truth.predict(N=158_852.0) - truth.predict(N=139_072.0)
     for _ in range(300):
         loss = truth.predict(N=sizes) + sigma * rng.standard_normal(6)
-        _, low, high = worth(scaling.fit(DenseLaw, {"N": sizes, "loss": loss}, LeastSquares()), pair, 0.95)
+        one = scaling.fit(DenseLaw, {"N": sizes, "loss": loss}, LeastSquares())
+        ((_, low, high),) = worth(one, [pair], 0.95)
         held.append(low <= true <= high)
     assert 0.92 <= np.mean(held) <= 0.98  # standard error 0.013
 

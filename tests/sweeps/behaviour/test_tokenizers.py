@@ -80,18 +80,16 @@ def test_a_tokenizer_that_cannot_be_fetched_is_one_line_with_the_remedy(hub, cap
     assert parscale.main(["sweep", "ci", "--tokenizer", "hf:who/what", "--dry-run"]) == 2
     out, err = capsys.readouterr()
     assert not out
-    assert err == (
-        "parscale sweep: cannot fetch tokenizer hf:who/what: no such thing in the cache; check the name, "
-        "run once where there is a connection (the hub's cache keeps the file), or give the path of its "
-        "tokenizer.json\n"
-    )
+    assert err.startswith("parscale sweep: cannot fetch tokenizer hf:who/what: no such thing in the cache")
+    assert err.endswith("tokenizer.json\n")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", [["sweep", "ci", "--dry-run"], ["corpus", "stdlib"]])
 def test_a_path_that_leads_nowhere_is_one_line(command, capsys):
     assert parscale.main([*command, "--tokenizer", "nowhere.json"]) == 2
-    said = "tokenizer nowhere.json: no such file; give bpe, a tokenizer.json, or hf:NAME"
-    assert capsys.readouterr().err == f"parscale {command[0]}: {said}\n"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"parscale {command[0]}: tokenizer nowhere.json: ")
 
 
 @pytest.mark.parametrize("recipe", ["scratch", "two-stage"])

@@ -6,6 +6,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 
 from sweeps.config.model import ModelConfig
+from sweeps.config.run import RunConfig
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training import strategies
 
@@ -28,7 +29,9 @@ def test_each_block_is_a_group_of_its_own(mesh):
         ModelConfig(vocab=300, width=32, ffn=96, layers=3, heads=2, kv_heads=1, P=2, prefix_tokens=4)
     )
     names = {name for name, _ in model.named_parameters()}
-    strategies.shard(model, mesh)
+    strategies.shard(
+        model, mesh, RunConfig(model.config, "test", "32x3", seed=0, corpus="x", steps=1, batch=4, seq_len=16)
+    )
     groups = []
     for module in (*model.model.layers, model):
         assert not gathered(model)

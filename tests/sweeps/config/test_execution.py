@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.config.execution import Execution, gpus_of, share_out, slow_bfloat16
+from sweeps.config.execution import Execution, cpu_times, free_threads, gpus_of, share_out, slow_bfloat16
 
 
 def test_cores_are_shared_out(monkeypatch):
@@ -45,3 +45,20 @@ def test_a_cpu_without_bfloat16_is_known(tmp_path, monkeypatch, flags, accelerat
     (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: none avx512f\n")
     assert slow_bfloat16(Execution(accelerator=accelerator), tmp_path / "cpuinfo") == slow
     assert not slow_bfloat16(Execution(accelerator=accelerator), tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("idle", "threads"), [(0.1, 1), (0.45, 1), (1.0, 2)])
+def test_a_small_run_takes_one_thread_where_others_keep_the_cores_busy(monkeypatch, idle, threads):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    seen = iter([(5.0, 10.0), (5.0 + 100 * idle, 110.0)] * 2)
+    look = lambda: next(seen)  # noqa: E731
+    assert free_threads(2, 1e8, look, seconds=0) == threads
+    assert free_threads(2, 1e12, look, seconds=0) == 2  # a large one
+    assert free_threads(1, 1e8, lambda: pytest.fail("looked"), seconds=0) == 1
+    assert free_threads(2, 1e8, lambda: (0.0, 0.0), seconds=0) == 2  # not known
+
+
+def test_the_machine_s_times_are_read(tmp_path):
+    (tmp_path / "stat").write_text("cpu  10 0 5 100 20 0 1 2 0 0\ncpu0 1 2 3 4\n")
+    assert cpu_times(tmp_path / "stat") == (120.0, 138.0)
+    assert cpu_times(tmp_path / "none") == (0.0, 0.0)

@@ -16,19 +16,27 @@ GIB = 2**30
 
 
 @pytest.mark.parametrize(
-    ("P", "precision", "checkpointing"), [(1, "float32", False), (2, "float32", True), (1, "bf16", True)]
+    ("P", "precision", "checkpointing"),
+    [(1, "float32", 0), (2, "float32", 1), (1, "bf16", 1), (1, "bf16", 2)],
 )
-def test_what_a_sequence_keeps_is_what_the_model_saves(P, precision, checkpointing):
+def test_what_a_sequence_keeps_is_what_the_model_saves(P, precision, checkpointing, monkeypatch):
     """Storages that autograd holds when the backward pass begins, a sequence of 64 tokens more."""
     (run,) = find("ci")(Axes(sizes=("64x6",), streams=(P,)))
     run = replace(run, precision=precision, model=replace(run.model, prefix_tokens=1))
     model = ParScaleLM(run.model)
     model.gradient_checkpointing = checkpointing
+    hooks_of, held = torch.autograd.graph.saved_tensors_hooks, {}
+
+    def keep(tensor):
+        return held.setdefault(id(tensor), tensor)
+
+    recording = lambda pack, unpack: hooks_of(lambda tensor: keep(pack(tensor)), unpack)  # noqa: E731
+    monkeypatch.setattr(torch.autograd.graph, "saved_tensors_hooks", recording)  # the model's own
 
     def kept(rows):
-        held = {}
+        held.clear()
         ids = torch.zeros(rows, 65, dtype=torch.long)
-        hooks = torch.autograd.graph.saved_tensors_hooks(lambda t: held.setdefault(id(t), t), lambda t: t)
+        hooks = hooks_of(keep, lambda t: t)
         with hooks, torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             model.loss(ids[:, :-1], ids[:, 1:])
         return sum(
@@ -63,9 +71,12 @@ def test_the_fewest_micro_batches_that_fit_are_taken():
     assert fitted(PAPER, SHARED, 80e9) is None
     run = fitted(PAPER, lean, 80e9)
     assert run.identity == PAPER.identity
-    sequences = PAPER.batch // 64 // run.accumulate
-    plan = step_memory(PAPER, lean)
-    assert plan.of(sequences) <= 0.9 * 80e9 < plan.of(2 * sequences)
+
+    def takes(accumulate):
+        split = replace(PAPER, accumulate=accumulate)
+        return step_memory(split, lean).of(PAPER.batch // 64 // accumulate)
+
+    assert takes(run.accumulate) <= 0.9 * 80e9 < takes(run.accumulate // 2)
     assert fitted(replace(PAPER, accumulate=8), lean, 80e9).accumulate == 8
     with pytest.raises(ValueError, match=r"4\.4B P=8 wants \d+.* GiB a device even with one sequence"):
         all_fitted([PAPER], SHARED, 80e9)

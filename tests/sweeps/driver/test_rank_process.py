@@ -79,4 +79,6 @@ def test_an_error_is_sent_by_kind_and_ends_the_process_with_it(serve):
 
     code, sent, _ = serve(failed)
     assert isinstance(code, ValueError)
-    assert sent == [{"error": {"kind": "ValueError", "text": "the model caught fire", "errno": 0}}]
+    assert sent == [
+        {"error": {"kind": "ValueError", "text": "the model caught fire", "errno": 0, "place": None}}
+    ]

@@ -91,6 +91,21 @@ def test_a_user_s_grid_file(tmp_path):
     assert (mine.name, mine.rule, len(mine())) == ("mine", "Half the demo.", 6)
 
 
+def test_grid_files_import_their_own_neighbours(tmp_path):
+    body = "def grid(axes):\n    from neighbour import size\n    from sweeps.grids import find\n"
+    body += "    return find('ci')(axes.__class__(sizes=[size]))\nimport neighbour\n"
+    for folder, size in (("a", "32x1"), ("b", "64x1")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "neighbour.py").write_text(f"size = {size!r}\n")
+        (tmp_path / folder / "mine.py").write_text(body)
+        assert {run.size for run in find(str(tmp_path / folder / "mine.py"))()} == {size}
+    assert "neighbour" not in sys.modules
+    assert str(tmp_path / "a") not in sys.path
+    (tmp_path / "a" / "neighbour.py").write_text("size = = 3\n")
+    with pytest.raises(ValueError, match=r"neighbour\.py:1"):
+        find(str(tmp_path / "a" / "mine.py"))
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -77,14 +77,21 @@ def test_continual_and_peft_start_from_a_checkpoint(corpus, tmp_path):
     (base,) = plan(corpus, streams=[1])
     row = train(base, tmp_path / "base", execution=ONE)
     runs = plan(corpus, recipe="peft", base=str(tmp_path / "base"))
-    assert [run.model.P for run in runs] == [2, 4]
+    assert [run.model.P for run in runs] == [1, 2, 4]
     assert len({run.parent_hash for run in runs}) == 1
-    frozen = train(runs[0], tmp_path / "peft", execution=ONE)
+    alone = train(runs[0], tmp_path / "sweep" / "alone", execution=ONE)
+    assert (alone["status"], alone["loss"], alone["D"]) == ("ok", row["loss"], runs[1].D)
+    assert not np.isfinite(alone["C"])
+    assert not (tmp_path / "sweep" / "alone" / "curve.parquet").exists()
+    frozen = train(runs[1], tmp_path / "peft", execution=ONE)
     before, after = (
         load_checkpoint(tmp_path / "base").state_dict(),
         load_checkpoint(tmp_path / "peft").state_dict(),
     )
     assert all(torch.equal(before[name], after[name]) for name in before)
+    itself = load_checkpoint(tmp_path / "sweep" / "alone").state_dict()
+    assert set(itself) == set(before)
+    assert all(torch.equal(before[name], itself[name]) for name in before)
     assert any(is_extra(name) for name in after)
     assert frozen["loss"] < row["loss"] + 0.5
     (more,) = plan(corpus, recipe="continual", base=str(tmp_path / "base"), streams=[2])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training.callbacks import evaluation_steps
@@ -44,7 +45,9 @@ def training_loss(monkeypatch):
 def test_a_training_loss_that_is_no_number_ends_the_run_as_diverged(corpus, tmp_path, training_loss):
     training_loss(lambda step: math.nan if step == 6 else 0.0)
     row = train(config(corpus, spike=1e9), tmp_path, execution=ONE)  # no spike is that high
-    assert row["status"] == "diverged"
+    assert (row["status"], row["ended_step"]) == ("diverged", 7)
+    assert "nan at step 7" in row["ended_why"]
+    assert "gradient norm" in row["ended_why"]
     curve = pd.read_parquet(tmp_path / "curve.parquet")
     assert curve.train_loss.iloc[:6].notna().all()
     assert curve.step.max() <= 7
@@ -54,12 +57,28 @@ def test_a_training_loss_that_is_no_number_ends_the_run_as_diverged(corpus, tmp_
 def test_a_spike_ends_the_run_as_diverged(corpus, tmp_path, training_loss):
     training_loss(lambda step: 6.0 if step >= 30 else 0.0)
     row = train(config(corpus, steps=60, spike=5.0), tmp_path / "high", execution=ONE)
-    assert row["status"] == "diverged"
+    assert (row["status"], row["ended_step"]) == ("diverged", 40)
+    assert "5 (spike)" in row["ended_why"]
     curve = pd.read_parquet(tmp_path / "high" / "curve.parquet")
     assert curve.step.max() == 40  # the end of the first interval of 10 steps that is so high
     assert np.isfinite(curve.train_loss).all()
     row = train(config(corpus, steps=60, spike=7.0), tmp_path / "lower", execution=ONE)
     assert row["status"] == "ok"
+    assert "ended_why" not in row
+
+
+def test_a_gradient_that_is_no_number_is_named_at_its_own_step(corpus, tmp_path, monkeypatch):
+    whole = torch.nn.utils.clip_grad_norm_
+    norms = []
+
+    def measured(*args):
+        norms.append(whole(*args))
+        return norms[-1] * math.inf if len(norms) == 5 else norms[-1]
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", measured)
+    row = train(config(corpus), tmp_path, execution=ONE)
+    assert (row["status"], row["ended_step"]) == ("diverged", 5)
+    assert "gradient norm is inf" in row["ended_why"]
 
 
 @pytest.mark.parametrize("bad_at", [1, 2])

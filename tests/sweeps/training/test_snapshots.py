@@ -1,6 +1,9 @@
-"""Snapshots: chosen, set aside, refused, written as often as asked."""
+"""Snapshots: chosen, set aside, refused, written as often as asked, and where they lie."""
 
+import errno
 import random
+import resource
+import tempfile
 import time
 from dataclasses import replace
 
@@ -49,6 +52,22 @@ def test_a_half_written_snapshot_is_never_read(rhymes, tmp_path):
     seen = []
     train(run, tmp_path / "run", execution=ONE, progress=seen.append)
     assert seen[0]["step"] == 6
+
+
+def test_a_snapshot_is_written_where_it_lies_and_a_disk_that_does_not_take_it_is_named(
+    rhymes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no such folder"))
+    run, kept = config(rhymes), resource.getrlimit(resource.RLIMIT_FSIZE)
+    interrupted_at(run, tmp_path / "run", 5)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, kept[1]))  # of a file: less than its weights take
+    try:
+        with pytest.raises(OSError, match=str(tmp_path / "run")) as caught:
+            train(run, tmp_path / "run", execution=replace(ONE, checkpoint_minutes=1e-9))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / "run"))
+    assert [snapshots.step_of(path) for path in (tmp_path / "run").glob("*.ckpt")] == [5]
 
 
 def test_a_snapshot_of_another_configuration_or_torch_is_refused(rhymes, tmp_path, monkeypatch):

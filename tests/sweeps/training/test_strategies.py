@@ -7,12 +7,16 @@ from multiprocessing import forkserver
 
 import psutil
 import pytest
+import torch
+import torch.distributed as dist
 
 from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.driver import ranks
 from sweeps.driver.clusters.node_mailbox import VARIABLE, NodeMailbox
 from sweeps.driver.ranks import serve_node
+from sweeps.training import strategies
 from sweeps.training.interrupt import Interrupted
+from sweeps.training.lightning_module import build_model
 from sweeps.training.snapshots import step_of
 from sweeps.training.train import train
 from tests.sweeps import small_run
@@ -42,6 +46,44 @@ def assert_same(row, folder, alone):
     ours = load_checkpoint(folder).state_dict()
     assert ours.keys() == alone[1].keys()
     assert max(float((ours[name] - value).abs().max()) for name, value in alone[1].items()) < 1e-3
+
+
+@pytest.fixture
+def mesh():
+    """A mesh of this process alone."""
+    from torch.distributed.device_mesh import init_device_mesh
+
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield init_device_mesh("cpu", (1,))
+    dist.destroy_process_group()
+
+
+def test_a_sharded_model_is_drawn_as_a_whole_one_and_gathered_in_bfloat16(mesh):
+    run = config("corpus", precision="bf16")
+    whole = build_model(run)
+    with torch.device("meta"):
+        model = build_model(run)
+    strategies.shard(model, mesh, run)
+    for ours, theirs in zip(model.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(ours.full_tensor(), theirs)
+    seen, block = [], model.model.layers[1]
+    block.register_forward_pre_hook(
+        lambda block, args: seen.extend([args[0].dtype, block.mlp.up_proj.weight.dtype])
+    )
+    ids = torch.arange(32).view(2, 16)
+    strategy = strategies.Sharded(data_parallel_size=1, tensor_parallel_size=1)
+    strategy.model = torch.nn.ModuleList([model])  # as Lightning wraps it
+    with torch.autocast("cpu", torch.bfloat16):
+        with strategy.block_backward_sync():
+            model.loss(ids, ids).backward()
+        assert all(parameter.grad is None for parameter in model.parameters())
+        for network in (model, whole, whole):
+            network.loss(ids, ids).backward()
+    assert seen == [torch.float32, torch.bfloat16] * 2  # the residual stream, and a weight
+    ours, theirs = model.model.layers[0].mlp, whole.model.layers[0].mlp
+    gradient, wanted = ours.up_proj.weight.grad.full_tensor(), theirs.up_proj.weight.grad
+    assert gradient.dtype == torch.float32
+    assert float((gradient - wanted).norm() / wanted.norm()) < 0.02
 
 
 @pytest.mark.slow
@@ -138,3 +180,21 @@ def test_two_nodes_have_the_loss_of_one_even_when_the_second_loses_a_rank(
         second.join()
     assert killed
     assert_same(row, tmp_path / "run", alone)
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_under_another_strategy(corpus, alone, tmp_path):
+    """One device, then two shards, then two copies, then one device: each from the snapshot before."""
+    ways = [ONE, *(replace(ONE, devices=2, strategy=name) for name in ("fsdp2", "ddp"))]
+    for execution, step in zip(ways, (4, 8, 12), strict=True):
+        seen = []
+        with pytest.raises(Interrupted):
+            train(
+                config(corpus),
+                tmp_path,
+                execution=execution,
+                progress=seen.append,
+                stop=lambda seen=seen, step=step: bool(seen) and seen[-1]["step"] >= step,
+            )
+    assert sorted(path.is_dir() for path in tmp_path.glob("step-*.ckpt")) == [False, True]
+    assert_same(train(config(corpus), tmp_path, execution=ONE), tmp_path, alone)

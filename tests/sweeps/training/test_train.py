@@ -1,5 +1,6 @@
 """Training: it learns, records, resumes to the bit, refuses, and notices divergence."""
 
+import gzip
 import importlib
 import json
 import os
@@ -116,7 +117,7 @@ def test_loggers_hold_the_whole_curve_after_a_resumption(rhymes, tmp_path):
 
 def test_more_tokens_than_the_corpus_holds_are_refused_unless_repeated(rhymes, tmp_path):
     run = config(rhymes, steps=10**6)
-    with pytest.raises(ValueError, match=r"wants 128,000,000; lower --tokens"):
+    with pytest.raises(ValueError, match=r"wants 128,000,000.* --tokens"):
         corpora.bind([run])
     tokens = len(corpora.open_for(run).train)
     more = replace(run, steps=tokens // 128 + 2, repeat=True)
@@ -126,3 +127,35 @@ def test_more_tokens_than_the_corpus_holds_are_refused_unless_repeated(rhymes, t
 def test_another_corpus_than_planned_is_refused(rhymes):
     with pytest.raises(ValueError, match="its tokens differ from those the run was planned with"):
         corpora.open_for(config(rhymes, corpus_hash="f" * 64))
+
+
+def test_samples_and_a_profile_change_nothing_of_the_run(corpus, tmp_path):
+    run = config(corpus, P=2, evaluations=3)
+    plain = train(run, tmp_path / "plain", execution=ONE)
+    watched = replace(ONE, samples=2, profile=True)
+    train(run, tmp_path / "watched", execution=replace(watched, until=10, profile=False))
+    row = train(run, tmp_path / "watched", execution=watched)
+    assert_same_end(tmp_path / "plain", tmp_path / "watched", plain, row)
+    texts = [json.loads(line) for line in (tmp_path / "watched" / "samples.jsonl").read_text().splitlines()]
+    assert [text["step"] for text in texts] == [8, 8, 16, 16, 24, 24]
+    assert len({text["prompt"] for text in texts}) == 2
+    assert texts[0]["text"] != texts[-2]["text"]
+    with gzip.open(tmp_path / "watched" / "profile" / "trace-0.json.gz") as file:
+        names = {event.get("name", "") for event in json.load(file)["traceEvents"]}
+    assert any("aten::mm" in name or "aten::addmm" in name for name in names)
+    assert "Self CPU" in (tmp_path / "watched" / "profile" / "operators-0.txt").read_text()
+
+
+def test_a_run_paused_on_the_way_ends_as_one_that_was_not(corpus, tmp_path):
+    run = config(corpus, log_points=7)
+    whole = train(run, tmp_path / "whole", execution=ONE)
+    paused = train(run, tmp_path / "paused", execution=replace(ONE, until=10))
+    assert (paused["status"], paused["ended_step"]) == ("stopped", 10)
+    assert not (tmp_path / "paused" / "config.json").exists()
+    curve = pd.read_parquet(tmp_path / "paused" / "curve.parquet")
+    again = train(run, tmp_path / "paused", execution=replace(ONE, until=10))  # killed before it was noted
+    assert again["train_loss"] == paused["train_loss"]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "paused" / "curve.parquet"), curve)
+    assert_same_end(
+        tmp_path / "whole", tmp_path / "paused", whole, train(run, tmp_path / "paused", execution=ONE)
+    )

@@ -36,8 +36,8 @@ def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="write a point as N=1e11,P=8"):
         run(suggest_command, fit=file, target="N=big")
     for point, says in (
-        ("N=1e11", "ParallelLaw takes N, P; write N=...,P=..."),
-        ("N=1e11,P=2,D=1e9", "ParallelLaw takes N, P; write"),
+        ("N=1e11", "ParallelLaw takes N, P"),
+        ("N=1e11,P=2,D=1e9", "ParallelLaw takes N, P"),
         ("N=1e11,P=0.5", "P=0.5 must be finite and >= 1"),
     ):
         with pytest.raises(ValueError, match=re.escape(f"--target '{point}': {says}")):
@@ -46,7 +46,7 @@ def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
         run(suggest_command, fit=file, candidates="x.csv", sizes="1B")
     with pytest.raises(ValueError, match="fitted to other runs"):
         run(suggest_command, fit=file, target=str(folder / "parallel-stack-v2-python.json"))
-    with pytest.raises(FileNotFoundError, match="no such file; give a table of candidate runs"):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         run(suggest_command, fit=file, candidates=str(tmp_path / "none.csv"))
     with pytest.raises(ValueError, match="--sizes: 'tiny' is not a number"):
         run(suggest_command, fit=file, sizes="tiny")

@@ -8,6 +8,7 @@ import pytest
 import parscale
 from parscale.cli.fit import fit_paths
 
+QUICK = ("--objective", "least-squares")
 LOSSES = Path(__file__).parents[4] / "results" / "published" / "losses.csv"
 
 
@@ -32,9 +33,9 @@ def tables(losses: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.slow
 def test_each_table_has_its_own_files(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for table in ("mine.csv", "yours.csv", "sweep", "sweep/runs.parquet"):
-        assert "replaced" not in fit(table, capsys=capsys)
+        assert "replaced" not in fit(table, *QUICK, capsys=capsys)
     for table in (str(LOSSES), "mine.csv"):
-        assert "replaced" not in fit(table, "--by", "corpus", capsys=capsys)
+        assert "replaced" not in fit(table, "--by", "corpus", *QUICK, capsys=capsys)
     assert sorted(file.name for file in (tables / "results" / "fits").iterdir()) == [
         "dense-mine-pile.json",
         "dense-mine-stack-v2-python.json",

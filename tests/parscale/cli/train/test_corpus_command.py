@@ -103,7 +103,7 @@ def test_a_list_of_unreadable_documents_that_ends_says_how_many_more(pattern, ca
     told = capsys.readouterr().out.splitlines()
     assert "dropped: unreadable 1,012" in told
     assert len([line for line in told if line.startswith("unreadable: ")]) == documents.LISTED + 1
-    assert "unreadable: 1,004 more; --json lists the first 1,000" in told
+    assert any("1,004 more" in line and "--json" in line for line in told)
 
 
 @pytest.mark.parametrize("name", ["stack-v2-python", "pile"])

@@ -66,7 +66,7 @@ def test_a_logger_whose_package_is_missing_is_named(monkeypatch, name, what):
         (["--tokens", "-5"], "--tokens -5: give a number of tokens, e.g. 10M"),
         (["--tokens", "inf"], "--tokens inf: give a number of tokens"),
         (["--tokens", "many"], "--tokens many: give a number of tokens"),
-        (["--corpora", "stdlib,nope"], "unknown corpus 'nope'; choose one of stdlib, code"),
+        (["--corpora", "stdlib,nope"], "unknown corpus 'nope'"),
         (["--seeds", "a"], "--seeds a: give whole numbers separated by commas"),
     ],
 )

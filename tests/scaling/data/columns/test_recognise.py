@@ -26,10 +26,10 @@ STREAM_NAMES = "parallel_size num_streams n_streams parscale_n streams P_streams
 @pytest.mark.parametrize("read", [read_runs, read_candidates])
 def test_streams_under_another_name_are_asked_for(name: str, read, tmp_path: Path) -> None:
     path = written(STREAMS.rename(columns={"P": name}), tmp_path)
-    with pytest.raises(ValueError, match=f"is column '{name}' the streams\\? then say --columns P={name}"):
+    with pytest.raises(ValueError, match=f"is column '{name}' the streams\\?.* --columns P={name}"):
         read(path)
     assert same(read_runs(path, {"P": name}))
-    with pytest.raises(ValueError, match=f"no column 'P' .*is it {name}\\?"):
+    with pytest.raises(ValueError, match=f"no column 'P' .* {name}\\?"):
         scaling.fit("parallel", STREAMS.rename(columns={"P": name}))
 
 
@@ -104,9 +104,9 @@ def test_a_validation_loss_goes_before_a_training_loss() -> None:
     [
         (
             STREAMS.assign(total_params=STREAMS["N"] * 2).rename(columns={"N": "params"}),
-            "is it params or total_params",
+            "params or total_params",
         ),
-        (STREAMS.assign(pile_loss=3.0).rename(columns={"loss": "c4_loss"}), "is it c4_loss or pile_loss"),
+        (STREAMS.assign(pile_loss=3.0).rename(columns={"loss": "c4_loss"}), "c4_loss or pile_loss"),
         (STREAMS.rename(columns={"loss": "val_ppl"}), "--columns loss=val_ppl"),
         (STREAMS.rename(columns={"loss": "Accuracy (%)"}), "--columns 'loss=\"Accuracy (%)\"'"),
         (STREAMS[["N", "loss"]].rename(columns={"N": "P"}), "no column 'N' .*also where it is called P"),

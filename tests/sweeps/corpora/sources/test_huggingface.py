@@ -81,7 +81,7 @@ def test_a_stream_that_breaks_off_goes_on_where_it_was(hub, tmp_path):
 def test_a_stream_that_stays_broken_is_named_and_what_came_is_kept(hub, tmp_path):
     hub += [250, 0, 0, 0]
     source = huggingface.HubDataset("some/thing")
-    with pytest.raises(OSError, match=r"broke off after 250 rows .*the connection was reset.* goes on there"):
+    with pytest.raises(OSError, match=r"broke off after 250 rows .*the connection was reset"):
         texts(source, tmp_path)
     hub.clear()
     assert texts(source, tmp_path) == [f"row {i} " * 20 for i in range(400)]
@@ -98,7 +98,7 @@ def test_a_stream_is_read_to_its_end_or_as_far_as_is_asked(hub, tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ({"body": "x"}, "no column `text`, only body; name the one that holds the text: .*#column=NAME"),
+        ({"body": "x"}, "no column `text`, only body.*#column=NAME"),
         ({"text": ["x", "y"]}, "column `text` is List, not string"),
         ({"text": 3}, "column `text` is int64, not string"),
     ],
@@ -114,7 +114,7 @@ def test_a_dataset_that_cannot_be_reached_is_one_line(cache, monkeypatch, capsys
     assert parscale.main(["corpus", "hf:nobody/nothing"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("parscale corpus: cannot read hf:nobody/nothing: Couldn't reach")
-    assert said.endswith("check the name and the connection, or take files you have with files:GLOB")
+    assert said.endswith("files:GLOB")
 
 
 @pytest.mark.slow

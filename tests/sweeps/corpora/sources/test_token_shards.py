@@ -97,7 +97,7 @@ def test_plain_shards_are_described_by_a_manifest(tmp_path):
     [
         ({"tokens": {"a.bin": 4000}}, "5,000 ids of uint32, tokens.json says 4000"),
         ({"train": ["b.bin"]}, "names b.bin, which is not there"),
-        ({"dtype": "float32"}, "dtype 'float32'; give uint16 or uint32"),
+        ({"dtype": "float32"}, "dtype 'float32'.* uint16 or uint32"),
         ({"tokens_": 1}, "tokens_: it has the keys dtype, end"),
         ({"train": "a.bin"}, "train is no list of file names"),
     ],
@@ -114,8 +114,8 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path):
     megatron(tmp_path / "a.bin", np.array_split(IDS, 3))
     whole = (tmp_path / "a.idx").read_bytes()
     for index, said in (
-        (whole[:-9], "it was cut short"),
-        (b"x" + whole[1:], "no Megatron index of version 1"),
+        (whole[:-9], "cut short"),
+        (b"x" + whole[1:], "Megatron index of version 1"),
         (whole[:17] + b"\x07" + whole[18:], "type code 7 holds no token ids"),
     ):
         (tmp_path / "a.idx").write_bytes(index)
@@ -123,5 +123,5 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path):
             _ = TokenShards(str(tmp_path)).shards
     (tmp_path / "a.idx").write_bytes(whole)
     (tmp_path / "a.bin").write_bytes(b"12")
-    with pytest.raises(ValueError, match="they are not a pair"):
+    with pytest.raises(ValueError, match="not a pair"):
         _ = TokenShards(str(tmp_path)).shards

@@ -59,7 +59,7 @@ def test_the_column_may_have_another_name(tmp_path):
         "no JSON object but a list",
         "column `body` is empty",
     ]
-    with pytest.raises(ValueError, match=r"no column `text` or `content`, only body, path; .*#column=NAME"):
+    with pytest.raises(ValueError, match=r"no column `text` or `content`, only body, path.*#column=NAME"):
         list(UserFiles(f"{tmp_path}/*.parquet").documents(tmp_path))
 
 

@@ -34,6 +34,9 @@ def test_a_refusal_is_in_slurm_s_words_and_a_silent_one_ends(program, monkeypatc
     program("sbatch", "echo 'sbatch: error: Batch job submission failed: Invalid qos' >&2; exit 1")
     with pytest.raises(Refused, match=r"^Invalid qos$"):
         slurm_queue.submit([], "x.sh", [], 3)
+    program("sbatch", "echo 'sbatch: error: no DNS' >&2; echo 'sbatch: fatal: no source' >&2; exit 1")
+    with pytest.raises(Refused, match=r"^no source$"):
+        slurm_queue.submit([], "x.sh", [], 3)
     program("sbatch", "exec sleep 5")
     monkeypatch.setattr(slurm_queue, "PATIENCE_S", 0.05)
     with pytest.raises(Refused, match="sbatch did not answer"):

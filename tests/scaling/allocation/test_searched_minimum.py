@@ -1,0 +1,66 @@
+"""Minima along a searched setting: exact where the curve is, and how often their intervals hold the truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scaling.allocation.searched_minimum import SKEW, SKEW_WIDTH, curve_along, searched_minima
+
+FACTOR = 1.93
+
+
+def search(generator, cells, values, noise, seeds=1, skew=None):
+    """A table of a search at some sizes, and the true minimum of each."""
+    rows, true = [], {}
+    for cell in range(cells):
+        minimum = np.exp(generator.uniform(-0.5, 0.5))
+        bent = generator.normal(SKEW, SKEW_WIDTH) if skew is None else skew
+        true[f"s{cell}"] = minimum
+        near = round(np.log(minimum) / np.log(FACTOR))
+        for place in range(near - values // 2, near - values // 2 + values):
+            v = place * np.log(FACTOR) - np.log(minimum)
+            curve = 3 + 0.03 * (v * v + bent * v**3)
+            rows += [
+                {"size": f"s{cell}", "P": 1, "D": 1e6, "lr": FACTOR**place, "seed": seed, "searched": "lr", "status": "ok",
+                 "loss": curve + noise * generator.normal()} for seed in range(seeds)
+            ]  # fmt: skip
+    return pd.DataFrame(rows), true
+
+
+def test_the_minimum_of_an_exact_curve_is_found():
+    table, true = search(np.random.default_rng(1), 3, 5, noise=0.0, skew=SKEW)
+    found = searched_minima(table)
+    assert found["estimate"].tolist() == pytest.approx(list(true.values()), rel=1e-6)
+    assert found["loss"].tolist() == pytest.approx([3.0] * 3)
+    assert (found["upper"] / found["lower"] < 1.001).all()
+    first = table[table["size"] == "s0"]
+    assert curve_along(found.iloc[0], first["lr"].to_numpy()) == pytest.approx(first["loss"].to_numpy())
+
+
+def test_what_tells_no_minimum_says_so():
+    table, _ = search(np.random.default_rng(2), 1, 5, 0.0, skew=0.0)
+    flipped = searched_minima(table.assign(loss=-table["loss"])).iloc[0]
+    assert np.isnan(flipped["estimate"])
+    assert searched_minima(table[:2]).iloc[0]["note"]
+    three = searched_minima(table[1:4]).iloc[0]
+    assert np.isfinite(three["estimate"])
+    assert np.isnan(three["lower"])
+    assert (
+        "edge"
+        in searched_minima(table[table["lr"] <= table.loc[table["loss"].idxmin(), "lr"]]).iloc[0]["note"]
+    )
+    assert searched_minima(table.drop(columns="searched")).empty
+    ended = pd.concat([table, table.head(1).assign(loss=np.nan, status="stopped", lr=1e-9)])
+    assert searched_minima(ended)["estimate"].tolist() == searched_minima(table)["estimate"].tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cells", "values", "seeds"), [(1, 5, 1), (3, 5, 1), (1, 4, 2)])
+def test_intervals_hold_the_true_minimum_at_least_as_often_as_they_say(cells, values, seeds):
+    generator, held = np.random.default_rng(0), []
+    for _ in range(150 // cells):
+        table, true = search(generator, cells, values, noise=0.002, seeds=seeds)
+        found = searched_minima(table).dropna(subset="lower")
+        truth = found["size"].map(true).astype(float)
+        held += list((found["lower"] <= truth) & (truth <= found["upper"]))
+    assert np.mean(held) > 0.93
