@@ -1,6 +1,7 @@
 """Figures: pure functions from tables, laws and fits to a matplotlib Figure. They load, fit and save nothing."""
 
 from analysis.figures.activation_growth import activation_growth
+from analysis.figures.answer_costs import accuracy_against_cost
 from analysis.figures.cost_figures import draw_frontier, fig1_cost, fig4, measured, ratio_map
 from analysis.figures.fit_diagnostics import draw_backtest, intervals, profiles, residuals
 from analysis.figures.law_views import draw_residuals, excess, observed_expected, plot_fit, rivals
@@ -11,6 +12,7 @@ from analysis.figures.stream_gains import by_context, draw_gains, ensemble, equi
 from analysis.figures.turned import surface
 
 __all__ = [
+    "accuracy_against_cost",
     "activation_growth",
     "against_streams",
     "beside_one",

@@ -46,6 +46,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "cost": "Memory and latency of inference, and what training costs",
         "advise": "The cheapest run that reaches a loss, with GPU hours and price",
         "gains": "Loss reduction from P > 1 at each model size",
+        "inference": "Accuracy on a task against FLOPs, latency and memory of an answer",
         "streams": "What averaging the streams of a sweep's runs gives",
         "context": "Validation loss of a sweep's runs by what could be copied",
     },
@@ -57,7 +58,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "explore": "Write one self-contained page to explore laws, and open it",
     },
 }
-READ_MODELS = ("streams", "context")  # commands outside "train" that run trained models
+READ_MODELS = ("inference", "streams", "context")  # commands outside "train" that run trained models
 GROUP_OF = {command: group for group, commands in GROUPS.items() for command in commands}
 
 EXAMPLES = """\

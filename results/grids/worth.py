@@ -1,19 +1,22 @@
 """What a stream is worth beside a loop, an expert, a layer and a prefix, on memory and on reasoning.
 
     parscale sweep results/grids/worth.py --dry-run
-    parscale sweep results/grids/worth.py:half --sizes 64x3,64x3r4,64x3e4 --out results/sweeps/worth-half
+    parscale sweep results/grids/worth.py:half --sizes 64x2,64x2r4,64x2e4 --out results/sweeps/worth-rates/half
     parscale sweep results/grids/worth.py --out results/sweeps/worth
 
 Four sizes, 16 times apart in N; at each the arms below, with equal tokens and equal data. A size's name says its
-arm: 64x3 (P = 1, 2, 4, 8), 64x3r2 and 64x3r4 (loops), 64x3e4 (experts), 64x3prefix (P = 1 with a prefix), 64x3params
-and 64x3compute (dense, their MLP widened to the N and to the FLOPs of P = 4). `half` and `double` are the same runs at
-other learning rates: each arm's rate is chosen at 64x3 from the three, the baseline's too, before the grid is run.
-results/LOG.md has questions and rules.
+arm: 64x2 (P = 1, 2, 4, 8), 64x2r2 and 64x2r4 (loops), 64x2e4 (experts), 64x2prefix (P = 1 with a prefix), 64x2params
+and 64x2compute (dense, their MLP widened to the N and to the FLOPs of P = 4). Half of the layers are looped at every
+size. `half` and `double` are the same runs at other learning rates: each arm's rate is chosen at 64x2 from the three,
+the baseline's too, before the grid is run. `thinking` is sums whose work is written out, none, one, two or all of the
+columns, for `parscale inference results/sweeps/worth-thinking`. results/LOG.md has questions and rules.
 """
 
+import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sweeps.config.model import ModelConfig
@@ -22,18 +25,36 @@ from sweeps.grids.axes import Axes
 from sweeps.grids.grids import Grid
 from sweeps.grids.scaling_rules import SmallRule
 
-SIZES = ("32x3", "64x3", "64x5", "96x6")
+SIZES = ("32x2", "64x2", "64x4", "96x4")
 STREAMS = (1, 2, 4, 8)
 ARMS = ("", "r2", "r4", "e4", "prefix", "params", "compute")
-MEMORY, REASONING = "task:facts#facts=4000", "task:arithmetic#digits=2,3"
+MEMORY, REASONING = "task:facts#facts=2000", "task:arithmetic#digits=3"
 SEEDS = (0, 1, 2)
-TOKENS = 2_000_000
-RATES: dict[
-    str, float
-] = {}  # {arm: rate in units of RULE's} once `half` and `double` have been read; 1 where not named
+TOKENS = 500_000
+CHOSEN = Path(__file__).with_name(
+    "worth_rates.json"
+)  # `python -m results.grids.worth_rates FOLDER --save` writes it
+# Of an arm, or of P2: the learning rate in units of RULE's; 1 where not named.
+RATES: dict[str, float] = json.loads(CHOSEN.read_text(encoding="utf-8")) if CHOSEN.exists() else {}
 SETTINGS = {"evaluations": 4, "schedule": "linear", "final_lr": 0.0}
-RULE = SmallRule(44, batch=16, seq_len=128, lr=8e-3, muon_lr=2e-2, settings=tuple(SETTINGS.items()))
+RULE = SmallRule(44, batch=8, seq_len=64, lr=2e-2, muon_lr=5e-3, settings=tuple(SETTINGS.items()))
 LIKE = 4  # P of the streams that `params` and `compute` match
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a grid trains where the command line says nothing."""
+
+    sizes: tuple[str, ...] = SIZES
+    arms: tuple[str, ...] = ARMS
+    streams: tuple[int, ...] = STREAMS
+    corpora: tuple[str, ...] = (MEMORY, REASONING)
+    seeds: tuple[int, ...] = SEEDS
+
+
+WORKED = Plan(
+    ("64x2",), ("", "r2", "r4"), (1, 2, 4), tuple(f"{REASONING}#steps={k}" for k in (0, 1, 2, 3)), (0,)
+)
 
 
 def model_of(size: str, arm: str, P: int, vocab: int) -> ModelConfig:
@@ -56,22 +77,25 @@ def model_of(size: str, arm: str, P: int, vocab: int) -> ModelConfig:
     return replace(model, ffn=model.ffn + round(more))
 
 
-def at(name: str, times: float) -> Callable[..., Any]:
+CHOOSING = ("worth", "worth-thinking")  # the grids that take RATES; the trials are at RULE's
+
+
+def at(name: str, times: float, plan: Plan = Plan()) -> Callable[..., Any]:
     """The grid with every learning rate `times` as high."""
 
     def make(axes: Axes) -> list[RunConfig]:
         tokens = axes.tokens or TOKENS
-        named = axes.sizes or [f"{size}{arm}" for size in SIZES for arm in ARMS]
+        streams = axes.streams or plan.streams
         return [
             run(name, each, P, corpus, seed, replace(axes, tokens=tokens), times)
-            for corpus in axes.corpora or (MEMORY, REASONING)
-            for seed in axes.seeds or SEEDS
-            for each in named
-            for P in (axes.streams or STREAMS if re.fullmatch(r"\d+x\d+", each) else (1,))
-            if P in (axes.streams or STREAMS)
+            for corpus in axes.corpora or plan.corpora
+            for seed in axes.seeds or plan.seeds
+            for each in axes.sizes or [f"{size}{arm}" for size in plan.sizes for arm in plan.arms]
+            for P in (streams if re.fullmatch(r"\d+x\d+", each) else (1,))
+            if P in streams
         ]
 
-    told = ", ".join(f"{arm or 'streams'} {rate:g}" for arm, rate in RATES.items()) or "none"
+    told = ", ".join(f"{arm} {rate:g}" for arm, rate in RATES.items()) or "none"
     arms = (
         f"{RULE.describe()}; arms {', '.join(arm for arm in ARMS if arm)}, params and compute as P = {LIKE}"
     )
@@ -86,11 +110,13 @@ def run(name: str, each: str, P: int, corpus: str, seed: int, axes: Axes, times:
             f"size {each}: write WIDTHxLAYERS and one of {', '.join(filter(None, ARMS))}, or none"
         )
     made = RULE.run(name, found[1], P, corpus, seed, axes)
-    rate = times * RATES.get(found[2], 1.0)
+    rate = times * (RATES.get(found[2] or f"P{P}", 1.0) if name in CHOOSING else 1.0)
     model = model_of(found[1], found[2], P, made.model.vocab)
     return replace(made, size=each, model=model, lr=made.lr * rate, muon_lr=made.muon_lr * rate)
 
 
 grid = at("worth", 1.0)
-half = at("worth-half", 0.5)
-double = at("worth-double", 2.0)
+# Trials of rates at one size; the outer two where an edge is the best.
+TRIED = {"quarter": 0.25, "half": 0.5, "once": 1.0, "double": 2.0, "fourfold": 4.0}
+quarter, half, once, double, fourfold = (at(f"worth-{name}", times) for name, times in TRIED.items())
+thinking = at("worth-thinking", 1.0, WORKED)

@@ -70,22 +70,23 @@ def windows(config: RunConfig, tokens: int) -> Iterator[tuple[Tensor, Tensor]]:
 def complete(
     folder: Path,
     table: str,
-    tokens: int,
+    asked: int | str,
     of_run: Callable[[Known], pd.DataFrame],
     several: list[Known],
     *,
     order: Sequence[str],
+    column: str = "tokens_read",
 ) -> pd.DataFrame:
     """What `of_run` finds in each of `several` runs, in a table beside the sweep's, written run by run.
 
-    A run that the table holds already, read on as many tokens (tokens_read), is not read again; rows of
-    finished runs whose weights have gone stay. At the end the rows are sorted by the columns of `order`.
+    A run that the table holds already, asked for the same (so many tokens, or whatever `column` says), is not read
+    again; rows of finished runs whose weights have gone stay. At the end the rows are sorted by the columns of `order`.
     """
     found = read_parquet(folder / table) if (folder / table).exists() else pd.DataFrame({"run_id": []})
     found = found[found["run_id"].isin(Store(folder).finished())]
-    held = found["run_id"][found["tokens_read"] == tokens] if "tokens_read" in found else ()
+    held = found["run_id"][found[column] == asked] if column in found else ()
     for known in progress([known for known in several if known[0] not in set(held)]):
-        rows = of_run(known).assign(run_id=known[0], tokens_read=tokens)
+        rows = of_run(known).assign(run_id=known[0], **{column: asked})
         found = pd.concat([found[found["run_id"] != known[0]], rows], ignore_index=True)
         write_parquet(folder / table, found)
     write_parquet(folder / table, found.sort_values(list(order), ignore_index=True))

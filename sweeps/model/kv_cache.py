@@ -6,6 +6,7 @@ C capacity in tokens (prefix not counted).
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -75,6 +76,16 @@ class KVCache:
     def memory_bytes(self) -> int:
         """What the keys and values occupy."""
         return sum(2 * layer.keys.numel() * layer.keys.element_size() for layer in self.layers)
+
+    def repeated(self, times: int) -> KVCache:
+        """A copy in which each sequence stands `times` times, its copies one behind the other: a prompt read once."""
+        new = copy.copy(self)
+        new.batch = self.batch * times
+        new.layers = [copy.copy(layer) for layer in self.layers]
+        for layer in new.layers:  # rows are stream * B + item: copies of an item stay within its stream
+            layer.keys, layer.values = (x.repeat_interleave(times, dim=0) for x in (layer.keys, layer.values))
+        new.real, new.counts = (x.repeat_interleave(times, dim=0) for x in (self.real, self.counts))
+        return new
 
     def append(
         self, P: int, real: Tensor | None, batch: int, tokens: int

@@ -18,8 +18,8 @@ PLUS = int(codes_of("+")[0])
 class Arithmetic:
     """Sums of two numbers of `digits` digits; with `mod` sums of `terms` numbers below it, modulo it.
 
-    With `steps` the work is written before the answer: of digits, every column's digit and carry from the right;
-    modulo, so many of the running sums, evenly spread.
+    With `steps` so much of the work is written before the answer: of digits, the digit and carry of so many columns
+    from the right; modulo, so many of the running sums, evenly spread.
     """
 
     digits: tuple[int, ...] = (1, 2, 3)
@@ -59,7 +59,7 @@ class Arithmetic:
         width = self._width(difficulty)
         answer = width if self.mod else width + 1
         written = (
-            width * len(steps_shown(self.steps, difficulty - 1)) if self.mod else 2 * width * bool(self.steps)
+            width * len(steps_shown(self.steps, difficulty - 1)) if self.mod else 2 * min(self.steps, width)
         )
         return self.prompt_length(difficulty) + written + (written > 0) + answer + 1
 
@@ -90,9 +90,9 @@ class Arithmetic:
         return work, digits_of(sums[:, -1], width)
 
     def _columns(self, numbers: Codes, width: int) -> tuple[list[Codes], Codes]:
-        """Each column's digit and carry from the right, and the sum."""
+        """The digit and carry of the columns that are written down, from the right, and the sum."""
         carry, work = np.zeros(len(numbers), np.int64), []
-        for place in range(width) if self.steps else ():
+        for place in range(min(self.steps, width)):
             total = (numbers // 10**place % 10).sum(axis=1) + carry
             carry = total // 10
             work += [digits_of(total % 10, 1), digits_of(carry, 1)]
@@ -108,7 +108,8 @@ class Arithmetic:
             answer = f"{sums[-1]:0{width}d}"
         else:
             carry, work = 0, ""
-            for a, b in zip(*(reversed(part) for part in parts), strict=True) if self.steps else ():
+            columns = list(zip(*(reversed(part) for part in parts), strict=True))
+            for a, b in columns[: self.steps]:
                 carry, digit = divmod(int(a) + int(b) + carry, 10)
                 work += f"{digit}{carry}"
             answer = f"{sum(numbers):0{width + 1}d}"

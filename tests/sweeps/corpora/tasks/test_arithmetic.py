@@ -9,7 +9,8 @@ from sweeps.corpora.tasks.arithmetic import Arithmetic
     ("task", "prompt", "told"),
     [
         (Arithmetic(), "27+85=", "112\n"),
-        (Arithmetic(steps=1), "27+85=", "2111:112\n"),
+        (Arithmetic(steps=9), "27+85=", "2111:112\n"),
+        (Arithmetic(steps=1), "27+85=", "21:112\n"),
         (Arithmetic(mod=97), "27+85=", "15\n"),
         (Arithmetic(mod=97, steps=9), "27+85+60=", "15:75\n"),
         (Arithmetic(mod=97, steps=1), "27+85+60+01+90=", "75:69\n"),

@@ -11,7 +11,7 @@ from sweeps.corpora.tasks.task_names import task_of
 
 NAMES = (
     "facts", "facts#facts=30#value=2", "hops", "hops#nodes=4#hops=1,3#steps=1", "hops#steps=9",
-    "arithmetic", "arithmetic#steps=1", "arithmetic#mod=97#steps=3", "arithmetic#mod=7#terms=5", "copy",
+    "arithmetic", "arithmetic#steps=2", "arithmetic#mod=97#steps=3", "arithmetic#mod=7#terms=5", "copy",
 )  # fmt: skip
 
 

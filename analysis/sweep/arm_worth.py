@@ -1,0 +1,197 @@
+"""What one doubling of streams, loops or experts is worth in parameters: from pairs of runs, and from one law.
+
+Runs of a table: loss (nats per token), N (of the backbone at P = r = 1), N_recurrent (of it, in looped layers), P, r,
+experts, size, seed, arm (a name; BASE for the plain model), axis (streams, loops, experts or another name: which arms are
+one quantity at several doses) and doublings (log2 of the dose; 1 where an arm has none). The tasks' answers can be told
+without error, so the loss has no floor: L = A N^-alpha at P = r = 1.
+
+Worth is the factor in N, at P = r = 1, that gives the same loss. By pairs it is exp(gain / alpha): gain is the mean over
+cells (size and seed) of ln(loss of BASE / loss of the arm) a doubling, alpha the slope of BASE over sizes. Both move with
+a cell that is left out, and the interval of their ratio is Fieller's (1954), with the jackknife's covariance over cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+import scaling
+from scaling.laws.axis import Axis
+from scaling.laws.base import EXPONENT, Law, Range
+from scaling.laws.parameterisation import power
+
+BASE = "base"
+HARDLY = 1.1  # times N: an interval below it says that a doubling does not help
+LAW_PARAMETER = {"streams": "k", "loops": "phi", "experts": "gamma"}
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ResourceLaw(Law):
+    """L = E + A [(N_once + r^phi N_recurrent) (1 + k ln P) experts^gamma]^-alpha: one law over N, P, r and experts.
+
+    The streams' factor is Eq 5 of ParScale (arXiv 2505.10475), the loops' that of Schwethelm et al. 2026 (arXiv
+    2604.21106). N of experts is that of the dense counterpart, which is what a token passes. At one number of tokens.
+    """
+
+    E: float
+    A: float
+    alpha: float
+    phi: float
+    k: float
+    gamma: float
+
+    axes = ("N_once", "N_recurrent", "P", "r", "experts")
+    axis_rules: ClassVar = {name: Axis(lowest=1.0, reached=True) for name in ("P", "r", "experts")}
+    nonlinear: ClassVar = {
+        "alpha": EXPONENT,
+        "phi": Range(-0.5, 1.5, 5, -3.0, 5.0),
+        "k": Range(-0.1, 0.5, 4, -0.45, 20.0),
+        "gamma": Range(-0.2, 0.6, 4, -2.0, 5.0),
+    }
+
+    @staticmethod
+    def terms(
+        N_once: Any, N_recurrent: Any, P: Any, r: Any, experts: Any, alpha: Any, phi: Any, k: Any, gamma: Any
+    ) -> tuple[Any, Any]:
+        """1 and the power of the size that they come to."""
+        size = (N_once + r**phi * N_recurrent) * (1 + k * np.log(P)) * experts**gamma
+        return 1.0, power(size, alpha)
+
+
+def worth_by_pairs(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Worth of one doubling of each axis, of one task's runs.
+
+    Columns: axis, cells, sizes, gain (nats of log loss a doubling), worth, lower, upper, answer. Without two sizes of
+    BASE, or three cells, an interval is open.
+    """
+    base = runs[runs["arm"] == BASE].set_index(["size", "seed"])
+    if base.index.has_duplicates:
+        raise ValueError(
+            f"two runs of {BASE} at {base.index[base.index.duplicated()][0]}: keep one a size and seed"
+        )
+    rows = []
+    for axis, arms in runs[runs["arm"] != BASE].groupby("axis", sort=False):
+        gains = _gains(arms, base["loss"])
+        found = ratio_interval(np.log(base["N"]), np.log(base["loss"]), gains.reindex(base.index), level)
+        rows.append(
+            {"axis": axis, "cells": len(gains), "sizes": gains.index.get_level_values("size").nunique()}
+            | {"gain": float(gains.mean())}
+            | dict(zip(("worth", "lower", "upper"), np.exp(found), strict=True))
+        )
+    table = pd.DataFrame(rows)
+    table["answer"] = [answer(low, high) for low, high in zip(table["lower"], table["upper"], strict=True)]
+    return table
+
+
+def _gains(arms: pd.DataFrame, base: pd.Series[float]) -> pd.Series[float]:
+    """By cell, the log loss gained a doubling: through the origin, over the doses that the cell has."""
+    paired = arms.join(base.rename("plain"), on=["size", "seed"], how="inner")
+    x = paired["doublings"].to_numpy(float)
+    gain = np.log(paired["plain"].to_numpy(float) / paired["loss"].to_numpy(float))
+    sums = paired.assign(xy=x * gain, xx=x * x).groupby(["size", "seed"])[["xy", "xx"]].sum()
+    return sums["xy"] / sums["xx"]
+
+
+def ratio_interval(
+    log_N: pd.Series[float], log_loss: pd.Series[float], gains: pd.Series[float], level: float
+) -> tuple[float, float, float]:
+    """Mean gain over alpha, and Fieller's interval of it; cells without the arm tell of alpha alone."""
+
+    def both(kept: npt.NDArray[np.bool_]) -> Numbers:
+        x, y, gain = log_N[kept].to_numpy(), log_loss[kept].to_numpy(), gains[kept].to_numpy()
+        spread = ((x - x.mean()) ** 2).sum()
+        slope = -((x - x.mean()) * y).sum() / spread if spread > 0 else np.nan
+        return np.array([np.nanmean(gain), slope])
+
+    n, count = len(gains), int(gains.notna().sum())
+    if not count:
+        return np.nan, -np.inf, np.inf
+    gain, alpha = both(np.ones(n, bool))
+    left_out = np.array([both(np.arange(n) != i) for i in range(n)]) if count > 2 else np.full((1, 2), np.nan)
+    if not np.isfinite(left_out).all():
+        return float(gain / alpha), -np.inf, np.inf
+    apart = left_out - left_out.mean(axis=0)
+    covariance = (n - 1) / n * apart.T @ apart
+    return (
+        float(gain / alpha),
+        *fieller(gain, alpha, covariance, float(stats.t.ppf(0.5 + level / 2, count - 1))),
+    )
+
+
+def fieller(top: float, bottom: float, covariance: Numbers, t: float) -> tuple[float, float]:
+    """Ends of the interval of top / bottom (Fieller 1954); open where the bottom may be 0."""
+    a = bottom**2 - t**2 * covariance[1, 1]
+    b = top * bottom - t**2 * covariance[0, 1]
+    c = top**2 - t**2 * covariance[0, 0]
+    if a <= 0 or b**2 < a * c:
+        return -np.inf, np.inf
+    root = np.sqrt(b**2 - a * c)
+    return float((b - root) / a), float((b + root) / a)
+
+
+def answer(lower: float, upper: float) -> str:
+    """What an interval of a worth says."""
+    return "helps" if lower > 1 else f"no more than {HARDLY:g}" if upper < HARDLY else "cannot tell"
+
+
+def worth_by_law(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Worth of one doubling of streams, loops and experts by `ResourceLaw` with E = 0, of one task's runs.
+
+    Columns: axis, parameter, estimate, by_law, law_lower, law_upper, status (of the fit). The doubling of streams is
+    that from P = 1; loops' is taken at the mean share of N that is looped. Axes that the runs do not vary are left out.
+    """
+    rows = runs.assign(N_once=runs["N"] - runs["N_recurrent"])
+    kept = [
+        axis
+        for axis, name in (("streams", "P"), ("loops", "r"), ("experts", "experts"))
+        if (rows[name] != rows[name].iloc[0]).any()
+    ]
+    fixed = {"E": 0.0} | {LAW_PARAMETER[axis]: 0.0 for axis in LAW_PARAMETER if axis not in kept}
+    fit = scaling.fit(ResourceLaw, rows, "log-least-squares", fixed=fixed)
+    ends = fit.intervals(level)
+    share = float((rows["N_recurrent"] / rows["N"]).mean())
+    found = []
+    for axis in kept:
+        name = LAW_PARAMETER[axis]
+        three = np.asarray(ends.loc[name, ["estimate", "lower", "upper"]], dtype=float).tolist()
+        worth = [_doubled(axis, value, share) for value in three]
+        found.append(
+            {"axis": axis, "parameter": name, "estimate": three[0], "status": fit.status}
+            | dict(zip(("by_law", "law_lower", "law_upper"), worth, strict=True))
+        )
+    return pd.DataFrame(found)
+
+
+def _doubled(axis: str, value: float, share: float) -> float:
+    """The factor in N of one doubling, by the law's own parameter; `share` of N is looped."""
+    if axis == "streams":
+        return 1 + value * float(np.log(2))
+    doubled = float(2.0**value)
+    return doubled if axis == "experts" else 1 - share + share * doubled
+
+
+def contrast(runs: pd.DataFrame, one: str, other: str, level: float = 0.95) -> dict[str, Any]:
+    """How much lower the log loss of the arm `one` is than that of `other`, pair by pair, with a t interval over cells."""
+    losses = runs.pivot_table(index=["size", "seed"], columns="arm", values="loss")
+    found: dict[str, Any] = {
+        "one": one,
+        "other": other,
+        "cells": 0,
+        "gain": np.nan,
+        "lower": -np.inf,
+        "upper": np.inf,
+    }
+    if not {one, other} <= set(losses):
+        return found
+    gains = np.log((losses[other] / losses[one]).dropna().to_numpy(float))
+    found |= {"cells": len(gains), "gain": float(gains.mean()) if len(gains) else np.nan}
+    if len(gains) >= 3:
+        half = stats.t.ppf(0.5 + level / 2, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
+        found |= {"lower": found["gain"] - half, "upper": found["gain"] + half}
+    return found

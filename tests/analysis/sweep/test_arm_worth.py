@@ -1,0 +1,87 @@
+"""What a doubling is worth: known worths come back, at the stated level."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.sweep.arm_worth import (
+    ResourceLaw,
+    answer,
+    contrast,
+    fieller,
+    ratio_interval,
+    worth_by_law,
+    worth_by_pairs,
+)
+
+SIZES = {"a": 25e3, "b": 93e3, "c": 185e3, "d": 407e3}
+ARMS = {  # arm: axis, doublings, P, r, experts
+    "base": ("", 0, 1, 1, 1), "P=2": ("streams", 1, 2, 1, 1), "P=4": ("streams", 2, 4, 1, 1),
+    "r=2": ("loops", 1, 1, 2, 1), "r=4": ("loops", 2, 1, 4, 1), "E=4": ("experts", 2, 1, 1, 4),
+}  # fmt: skip
+TRUE = ResourceLaw(E=0.0, A=3e2, alpha=0.5, phi=0.4, k=0.2, gamma=0.5)
+
+
+def runs_of(noise, seed=0, seeds=3):
+    random = np.random.default_rng(seed)
+    rows = [
+        {"size": size, "N": N, "N_recurrent": N / 2, "seed": s, "arm": arm}
+        | dict(zip(("axis", "doublings", "P", "r", "experts"), about, strict=True))
+        for size, N in SIZES.items()
+        for s in range(seeds)
+        for arm, about in ARMS.items()
+    ]
+    table = pd.DataFrame(rows)
+    axes = {"N_once": table["N"] / 2, **{n: table[n] for n in ("N_recurrent", "P", "r", "experts")}}
+    return table.assign(loss=TRUE.predict(**axes) * np.exp(noise * random.standard_normal(len(table))))
+
+
+def test_known_worths_come_back():
+    table = worth_by_pairs(runs_of(1e-9)).set_index("axis")
+    assert table.loc["experts", "worth"] == pytest.approx(2**0.5, rel=1e-6)
+    assert 1 + 0.2 * np.log(2) == pytest.approx(
+        table.loc["streams", "worth"], rel=0.02
+    )  # mean over P = 2 and 4
+    assert table["cells"].tolist() == [12] * 3
+    assert table["answer"].tolist() == ["helps"] * 3
+    law = worth_by_law(runs_of(1e-3)).set_index("axis")
+    assert law.loc["streams", "estimate"] == pytest.approx(0.2, abs=0.01)
+    assert law.loc["loops", "by_law"] == pytest.approx((1 + 2**0.4) / 2, rel=0.01)
+    assert (law["law_lower"] < law["by_law"]).all()
+
+
+def test_intervals_hold_at_their_level():
+    random, log_N, inside = np.random.default_rng(0), pd.Series(np.repeat(np.log([*SIZES.values()]), 3)), []
+    for _ in range(400):
+        base, arm = 0.2 * random.standard_normal((2, 12))  # noise of the log loss, the base's in both numbers
+        log_loss, gain = 5 - 0.5 * log_N + base, np.log(2) / 4 + (base - arm) / 2
+        _, low, high = ratio_interval(log_N, log_loss, pd.Series(gain), 0.95)
+        inside.append(low <= np.log(2) / 2 <= high)
+    assert 0.93 <= np.mean(inside) <= 0.975  # 94.6 to 95.2% of 1,000, at noise of 0.05 to 0.4
+
+
+def test_what_cannot_be_told_is_open():
+    runs = runs_of(0.1)
+    (row,) = worth_by_pairs(runs[(runs["size"] == "a") & runs["axis"].isin(["", "loops"])]).to_dict("records")
+    assert (row["lower"], row["upper"], row["answer"]) == (0.0, np.inf, "cannot tell")
+    assert fieller(1.0, 0.1, np.diag([0.01, 0.01]), 2.0) == (-np.inf, np.inf)
+    low, high = fieller(1.0, 2.0, np.diag([0.01, 0.0]), 2.0)
+    assert (low, high) == pytest.approx((0.4, 0.6))
+    together = np.array([[0.01, 0.005], [0.005, 0.01]])  # roots of 3.96 x^2 - 3.96 x + 0.96
+    assert fieller(1.0, 2.0, together, 2.0) == pytest.approx((0.41296, 0.58704), abs=1e-5)
+    assert [answer(1.01, 2), answer(0.9, 1.05), answer(0.9, 1.2)] == [
+        "helps",
+        "no more than 1.1",
+        "cannot tell",
+    ]
+    twice = pd.concat([runs, runs[runs["arm"] == "base"]])
+    with pytest.raises(ValueError, match="two runs of base"):
+        worth_by_pairs(twice)
+
+
+def test_contrasts_pair_cells():
+    found = contrast(runs_of(1e-9), "P=2", "r=2")
+    gain = 0.5 * np.log((1 + 0.2 * np.log(2)) / ((1 + 2**0.4) / 2))
+    assert (found["cells"], found["gain"]) == (12, pytest.approx(gain, rel=1e-5))
+    assert found["lower"] < found["gain"] < found["upper"]
+    assert contrast(runs_of(0.1), "P=2", "none")["cells"] == 0

@@ -1,0 +1,70 @@
+"""The grid's rows as arms, and its tables on a part of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from results.grids import worth, worth_table
+
+N = {"32x2": 24864, "64x2": 92736}
+
+
+def rows():
+    """Two sizes, two seeds, on memory: experts twice as good a doubling, streams nothing, wider models in one cell."""
+    random = np.random.default_rng(0)
+    found = []
+    for size, n in N.items():
+        for seed in (0, 1):
+            plain = n**-0.5 * np.exp(0.01 * random.standard_normal())
+            row = {
+                "corpus": worth.MEMORY,
+                "C": 6e5 * n,
+                "D": 1e5,
+                "seed": seed,
+                "status": "ok",
+                "N_recurrent": n / 2,
+                "r": 1,
+                "experts": 1,
+            }
+            found += [
+                row | {"size": size, "P": 1, "N": n, "loss": plain},
+                row
+                | {
+                    "size": size,
+                    "P": 2,
+                    "N": n * 1.1,
+                    "loss": plain * np.exp(0.01 * random.standard_normal()),
+                },
+                row | {"size": f"{size}e4", "P": 1, "experts": 4, "N": 2 * n, "loss": plain / 2},
+                row | {"size": f"{size}params", "P": 1, "N": 1.2 * n, "loss": plain / 1.1},
+            ]
+    return pd.DataFrame([*found, found[0] | {"status": "diverged", "seed": 2}, found[0] | {"corpus": "code"}])
+
+
+def test_arms_are_named_and_their_worth_told():
+    runs = worth_table.named_arms(rows())
+    assert {*runs["arm"]} == {"base", "P2", "e4", "params"}
+    assert len(runs) == 16
+    by_arm = runs[runs["size"] == "32x2"].groupby("arm")["N"].first()
+    assert by_arm["P2"] == by_arm["e4"] == by_arm["base"] == 24864  # the backbone's
+    assert by_arm["params"] == pytest.approx(1.2 * 24864)
+    table = worth_table.worth_table(runs).set_index("axis")
+    assert table.loc["experts", "worth"] == pytest.approx(
+        2.0, rel=0.05
+    )  # loss halved, alpha 0.5, two doublings
+    assert table.loc["experts", "by_law"] == pytest.approx(2.0, rel=0.05)
+    assert table.loc["streams", "lower"] < 1 < table.loc["streams", "upper"]
+    assert {*table["task"]} == {"memory"}
+    contrasts = worth_table.contrast_table(runs).set_index(["one", "other"])
+    assert contrasts.loc[("P2", "base"), "cells"] == 4
+    assert contrasts.loc[("e4", "r4"), "cells"] == 0
+    budgets = worth_table.budget_table(runs)
+    paid = budgets[budgets["budget"] == "parameters"]
+    assert paid["loss"].is_monotonic_decreasing
+    assert paid["arm"].iloc[0] == "base"
+    assert paid["arm"].iloc[-1] == "e4"
+    assert {*budgets.loc[budgets["budget"] == "training_flops", "arm"]} == {
+        "e4"
+    }  # as cheap as the plain model here
+    one = worth_table.worth_table(runs[runs["size"] == "32x2"])
+    assert set(one["answer"]) == {"cannot tell"}
