@@ -1,4 +1,4 @@
-"""What the paper says of accuracy, beside what its losses say: sigmoids of the P = 1 models, applied to P > 1.
+"""What the paper says of accuracy, compared with what its losses say: sigmoids of the P = 1 models, applied to P > 1.
 
 Two steps: Eq 5 or a run's own loss gives nats per token, a sigmoid fitted to the six models of P = 1 gives accuracy.
 Where the printed accuracy of P > 1 lies outside, it does not follow from the loss alone.

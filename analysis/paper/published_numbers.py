@@ -1,4 +1,4 @@
-"""The numbers of the paper, read from results/published/ (whence they come: README.md there)."""
+"""The numbers of the paper, read from results/published/ (sources: README.md there)."""
 
 from __future__ import annotations
 

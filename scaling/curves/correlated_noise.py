@@ -37,7 +37,7 @@ class CorrelatedNoise:
 
     @property
     def neighbour_steps(self) -> float:
-        """Steps over which residuals stay alike; 0 where they are independent."""
+        """Steps over which residuals stay correlated, 0 where they are independent."""
         return self.length if self.share > 0 else 0.0
 
     def correlation(self, curve: Curve) -> Array:

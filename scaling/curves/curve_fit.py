@@ -107,7 +107,7 @@ def forecast_curve(
 ) -> pd.DataFrame:
     """The loss of a run under a schedule by one law or the mean of several: step, lr, loss, lower, upper.
 
-    fits: of the same curves. steps: at which, (n,); the last one unless told. The interval, at `level`, is of a
+    fits: of the same curves. steps: at which, (n,); the last one by default. The interval, at `level`, is of a
     checkpoint of one new run. How far laws differ counts as an error of its own.
     ValueError for steps that are not on the schedule.
     """
@@ -146,7 +146,7 @@ def fit_curves(
 
     table: a row a checkpoint (`scaling.curves.curve_table.curves_of` reads it, with its options run=, loss=,
     schedules=, warmup=), or the curves that it returned. law: "multi-power" or "annealing", or the class. runs: those
-    to fit (all unless told). objective: least squares unless told; published fits use LogHuber(1e-3). How far
+    to fit (default all). objective: default least squares; published fits use LogHuber(1e-3). How far
     residuals along a run are correlated is estimated from them, and intervals, at `level`, allow for it. start: how
     many starting points. columns: options of `curves_of` by name, run=, loss=, schedules=, warmup=.
     Deterministic. Raises ValueError for a run that is not there and FitError for too few checkpoints.

@@ -72,7 +72,7 @@ def curves_of(
 ) -> dict[str, Curve]:
     """The curves of a table by run, in its order. Runs that diverged or have fewer than 3 checkpoints are left out.
 
-    run, loss: names of columns, found unless told. schedules: the learning rate of runs by name, in the place of
+    run, loss: names of columns, found by default. schedules: the learning rate of runs by name, in the place of
     column lr. warmup: steps of the linear warm-up, where the table begins after it.
     What was mended or is doubtful is in `notes` of each curve. ValueError for a column that is missing, for values
     that are no numbers, for a step logged twice with two learning rates, and where no curve is left.

@@ -77,7 +77,7 @@ def forecast_finals(
     finals: validation losses of runs that ended. With three or more of them forecasts are of the validation loss
     (column of = "validation"), corrected by how far forecasts of up to 12 of these runs, the nearest in loss at the
     same share of their steps, were off. Without, they are of the training loss at the end, smoothed.
-    rivals: a label a run: those of one label compete, as the trials of a search do; all do unless told.
+    rivals: a label a run: those of one label compete, as the trials of a search do; by default all do.
     level: of the intervals, of one run each. seed: of the samples. columns: options of `curves_of` by name.
     Runs with fewer than 8 checkpoints after their warm-up, and runs
     that diverged, have no forecast and say why in `note`.

@@ -56,7 +56,7 @@ class Schedule:
         """A named schedule: "constant", "cosine", "linear", "wsd" (linear decay) or "wsd-exponential".
 
         steps: of the run. peak: highest rate, reached after `warmup` steps. final: rate at the end as a share of
-        the peak (0.1 unless told). decay_share: of the steps that wsd decays over (0.2 unless told).
+        the peak (default 0.1). decay_share: of the steps that wsd decays over (default 0.2).
         """
         final, share = float(given.pop("final", 0.1)), float(given.pop("decay_share", 0.2))
         if shape not in FALLS or given:

@@ -6,7 +6,7 @@ work before the answer), size, N, P, seed, r (loops as they ran) and trained_r, 
 vote; likeliest; pass: that one of m is right, which needs a judge), m, accuracy, accuracy_se (over items), items,
 tokens (drawn a sample, mean), flops (a question: the prompt once, every sample), and of 1 and 8 questions at once
 latency_s_1, latency_s_8 (measured, median of REPEATS) and memory_bytes_1, memory_bytes_8 (the weights and the
-caches as they were allocated), asked (how, in words: another way of asking is asked anew).
+caches as they were allocated), asked (how, in words: another way of asking is asked again).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Asking:
     samples: int = 32  # M, of each question
     items: int = 256  # of each difficulty, at most
     temperature: float = 0.7
-    loops: tuple[int, ...] = ()  # r of looped models, beside that of their training
+    loops: tuple[int, ...] = ()  # r of looped models, in addition to that of their training
     seed: int = 0
 
     def __post_init__(self) -> None:

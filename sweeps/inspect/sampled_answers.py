@@ -1,7 +1,7 @@
 """Answers drawn from a model, many a question: voting, the likeliest of several, pass@k.
 
 A prompt is read once, its cache copied for the samples, and every token is drawn behind the cache. An answer is
-right if what stands behind its work, up to the line break, is what the task's own completion says there: the
+right if the text after its work, up to the line break, is what the task's own completion says there: the
 work itself is not judged. Shapes: n items, M samples each, T tokens of a prompt, A of an answer.
 """
 
@@ -53,7 +53,7 @@ class OpenDecoder(Cached):
 
 
 def final_answer(tokens: npt.ArrayLike) -> Answer:
-    """What stands behind the work of a completion and before its line break; None where it does not end."""
+    """The text after the work of a completion and before its line break; None where it does not end."""
     ids = np.asarray(tokens).tolist()
     if NEWLINE not in ids:
         return None
@@ -69,7 +69,7 @@ def sample_answers(model: ParScaleLM, items: Items, samples: int, sampling: Samp
     Args:
         model: any P and r.
         items: their prompts are all of one length, as a task's of one difficulty are.
-        samples: M; at temperature 0 all are alike, so give 1.
+        samples: M; at temperature 0 all are equal, so give 1.
         sampling: temperature, top-k, top-p and seed.
 
     """

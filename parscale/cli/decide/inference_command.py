@@ -23,7 +23,9 @@ class Options:
     samples: int = option(32, "answers drawn to each question (default 32)", type=int, metavar="M")
     items: int = option(256, "questions of each difficulty (default 256)", type=int, metavar="N")
     temperature: float = option(0.7, "of the sampling (default 0.7)", type=float, metavar="T")
-    loops: str | None = option(None, "r of looped models, beside that of their training", metavar="A,B")
+    loops: str | None = option(
+        None, "r of looped models, in addition to that of their training", metavar="A,B"
+    )
     seed: int = option(0, "of the sampling (default 0)", type=int)
 
 

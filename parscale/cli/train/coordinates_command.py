@@ -1,4 +1,4 @@
-"""The coordinate check of a width transfer: do activations move alike at every width, with muP and without."""
+"""The coordinate check of a width transfer: do activations move equally at every width, with muP and without."""
 
 from __future__ import annotations
 

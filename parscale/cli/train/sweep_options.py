@@ -246,10 +246,10 @@ class SweepOptions(LaunchOptions, RunOptions):
 
     samples: str | None = option(
         None,
-        "texts that each run writes at its evaluations, in samples.jsonl beside its weights",
+        "texts that each run writes at its evaluations, in samples.jsonl next to its weights",
         metavar="N",
     )
-    profile: bool = switch("trace a few steps of each run, in profile/ beside its weights")
+    profile: bool = switch("trace a few steps of each run, in profile/ next to its weights")
 
     def execution(self) -> Execution:
         """How the runs are carried out."""
