@@ -4,8 +4,8 @@
     nice -n 5 python -m results.grids.worth_stages
 
 Without worth_rates.json first the trials of rates, also beyond the edge of what was tried, and the choice. Then seed 0 of the
-two small sizes and their other seeds; then each arm's loss at the two large sizes is forecast from the small ones and
-registered in results/forecasts/worth; only then those are trained. The tables are made after each stage. Stopped at any moment,
+two small sizes and their other seeds, more of them on sums, whose runs scatter more; then each arm's loss at the two large sizes
+is forecast from the small ones and registered in results/forecasts/worth; only then those are trained. Worked steps come last. The tables are made after each stage. Stopped at any moment,
 the same command goes on: what a folder holds is not trained again, and a registered forecast is left as it is.
 """
 
@@ -24,12 +24,14 @@ from results.grids import worth, worth_rates
 OUT, THINKING, SEARCH = "results/sweeps/worth", "results/sweeps/worth-thinking", "results/sweeps/worth-rates"
 FORECASTS = Path("results/forecasts/worth/forecast.json")
 GRID = "results/grids/worth.py"
+MORE_SEEDS = "3,4,5"  # on sums alone, by the rule of noise in results/LOG.md
 
 
-def sized(sizes: tuple[str, ...], seeds: str) -> str:
-    """A call of the sweep: every arm at these sizes and seeds."""
+def sized(sizes: tuple[str, ...], seeds: str, corpora: str = "") -> str:
+    """A call of the sweep: every arm at these sizes and seeds, on these corpora (both where none is named)."""
     named = ",".join(f"{size}{arm}" for size in sizes for arm in worth.ARMS)
-    return f"sweep {GRID} --sizes {named} --seeds {seeds} --workers 1 --threads 1 --out {OUT}"
+    corpora = f"--corpora {corpora} " if corpora else ""
+    return f"sweep {GRID} --sizes {named} --seeds {seeds} {corpora}--workers 1 --threads 1 --out {OUT}"
 
 
 def stages() -> list[str]:
@@ -39,11 +41,13 @@ def stages() -> list[str]:
     return [
         f"sweep {GRID} --sizes {small[1]} --streams 1 --workers 1 --threads 1 --out {OUT}",  # the noise
         sized(small, "0"),
-        f"sweep {GRID}:thinking --workers 1 --threads 1 --out {THINKING}",
         sized(small, "1,2"),
+        sized(small, MORE_SEEDS, worth.REASONING),
         f"forecast {OUT}/arms.csv --columns N=backbone_N --by line --laws dense:E=0 --N {at} --save {FORECASTS}",
         sized(large[:1], "0,1,2"),
         sized(large[1:], "0,1,2"),
+        sized(large, MORE_SEEDS, worth.REASONING),
+        f"sweep {GRID}:thinking --workers 1 --threads 1 --out {THINKING}",
     ]
 
 

@@ -17,9 +17,10 @@ def test_every_run_is_in_a_stage_and_forecasts_come_before_their_runs():
         if call.command == "sweep" and call.grid == worth_stages.GRID:
             seeds = tuple(int(seed) for seed in items(call.seeds) or ()) or None
             streams = tuple(int(P) for P in items(call.streams) or ()) or None
-            axes = Axes(sizes=tuple(items(call.sizes)), seeds=seeds, streams=streams)
+            corpora = tuple(items(call.corpora) or ()) or None
+            axes = Axes(sizes=tuple(items(call.sizes)), seeds=seeds, streams=streams, corpora=corpora)
             trained[number > place] |= {run.run_id for run in worth.grid(axes)}
-    whole = worth.grid(Axes())
+    whole = worth.grid(Axes()) + worth.grid(Axes(seeds=(3, 4, 5), corpora=(worth.REASONING,)))
     large = {run.run_id for run in whole if run.size.startswith(worth.SIZES[2:])}
     assert trained[True] == large
     assert trained[False] == {run.run_id for run in whole} - large
