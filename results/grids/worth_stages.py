@@ -5,8 +5,9 @@
 
 Without worth_rates.json first the trials of rates, also beyond the edge of what was tried, and the choice. Then seed 0 of the
 two small sizes and their other seeds, more of them on sums, whose runs scatter more; then each arm's loss at the two large sizes
-is forecast from the small ones and registered in results/forecasts/worth; only then those are trained. Worked steps come last. The tables are made after each stage. Stopped at any moment,
-the same command goes on: what a folder holds is not trained again, and a registered forecast is left as it is.
+is forecast from the small ones and registered in results/forecasts/worth; only then those are trained. Worked steps come last.
+The tables are made after each stage. Stopped at any moment, the same command goes on: what a folder holds is not trained again,
+and a registered forecast is left as it is.
 """
 
 from __future__ import annotations
