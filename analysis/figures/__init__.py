@@ -2,6 +2,7 @@
 
 from analysis.figures.activation_growth import activation_growth
 from analysis.figures.answer_costs import accuracy_against_cost
+from analysis.figures.arm_budgets import arm_budgets
 from analysis.figures.cost_figures import draw_frontier, fig1_cost, fig4, measured, ratio_map
 from analysis.figures.fit_diagnostics import draw_backtest, intervals, profiles, residuals
 from analysis.figures.law_views import draw_residuals, excess, observed_expected, plot_fit, rivals
@@ -15,6 +16,7 @@ __all__ = [
     "accuracy_against_cost",
     "activation_growth",
     "against_streams",
+    "arm_budgets",
     "beside_one",
     "by_context",
     "draw_backtest",

@@ -27,6 +27,10 @@ from scaling.laws.parameterisation import power
 
 BASE = "base"
 HARDLY = 1.1  # times N: an interval below it says that a doubling does not help
+BUDGETS = {  # column of a run's cost: what is short
+    "memory_bytes": "memory", "parameters": "parameters", "latency_s": "latency", "latency_s_8": "latency, batch 8",
+    "flops_a_token": "FLOPs a token", "training_flops": "training FLOPs",
+}  # fmt: skip
 LAW_PARAMETER = {"streams": "k", "loops": "phi", "experts": "gamma"}
 Numbers = npt.NDArray[np.float64]
 
@@ -87,6 +91,49 @@ def worth_by_pairs(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table["answer"] = [answer(low, high) for low, high in zip(table["lower"], table["upper"], strict=True)]
     return table
+
+
+def pays(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Where each arm pays: how many times its budget BASE would need for the same loss, of one task's runs.
+
+    runs: as for `worth_by_pairs`, with columns of BUDGETS, or N, C and D for their costs. Columns: budget, arm, cells, factor,
+    lower, upper, answer. The factor is exp(gain / alpha) over the ratio of the costs: gain in log loss of a pair, alpha the slope
+    of BASE's log loss over the logarithm of that cost. The interval is Fieller's. ValueError without a cost or without BASE.
+    """
+    runs = with_costs(runs)
+    costs = [name for name in BUDGETS if name in runs and runs[name].notna().all()]
+    if not costs or BASE not in {*runs["arm"]}:
+        raise ValueError(
+            f"no {'arm ' + BASE if costs else 'cost'}: give {BASE if costs else ', '.join(BUDGETS)}"
+        )
+    base = runs[runs["arm"] == BASE].set_index(["size", "seed"])
+    rows = []
+    for cost in costs:
+        for arm, own in runs[runs["arm"] != BASE].groupby("arm", sort=False):
+            cells = own.assign(doublings=1.0)
+            gains = _gains(cells, base["loss"]).reindex(base.index)
+            dearer = np.log(own.groupby("size")[cost].first() / base.groupby("size")[cost].first()).mean()
+            found = np.array(ratio_interval(np.log(base[cost]), np.log(base["loss"]), gains, level))
+            rows.append(
+                {"budget": BUDGETS[cost], "arm": arm, "cells": int(gains.notna().sum())}
+                | dict(zip(("factor", "lower", "upper"), np.exp(found - dearer), strict=True))
+            )
+    table = pd.DataFrame(rows)
+    table["answer"] = np.select(
+        [table["lower"] > 1, table["upper"] < 1], ["pays", "does not pay"], "cannot tell"
+    )
+    return table
+
+
+def with_costs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with parameters, FLOPs a token and training FLOPs from N, C and D, where they have no such columns."""
+    have = {name: runs[name].astype(float) for name in ("N", "C", "D") if name in runs}
+    made = {"parameters": have.get("N"), "training_flops": have.get("C")}
+    if {"C", "D"} <= {*have}:
+        made["flops_a_token"] = have["C"] / (3 * have["D"])
+    return runs.assign(
+        **{name: value for name, value in made.items() if value is not None and name not in runs}
+    )
 
 
 def _gains(arms: pd.DataFrame, base: pd.Series[float]) -> pd.Series[float]:

@@ -2,10 +2,10 @@
 
     python -m results.grids.worth_table results/sweeps/worth
 
-Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes worth and
-worth_contrasts (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a doubling by pairs and by one
-law, then the pairs that results/LOG.md's questions ask for. The runs as arms go to arms.csv beside runs.parquet, a line each
-task and arm, which `parscale forecast --by line` reads.
+Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes worth, worth_contrasts and
+worth_budgets (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a doubling by pairs and by one law,
+the pairs that results/LOG.md's questions ask for, and which arm pays under which budget, with its figure. The runs as arms go to
+arms.csv beside runs.parquet, a line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
 """
 
 from __future__ import annotations
@@ -17,14 +17,21 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from analysis.figures import arm_budgets
+from analysis.output.figure_style import save_figure
 from analysis.output.formatted_tables import write_tables
-from analysis.sweep.arm_worth import BASE, contrast, worth_by_law, worth_by_pairs
+from analysis.sweep.arm_worth import BASE, contrast, pays, with_costs, worth_by_law, worth_by_pairs
 from results.grids.worth import MEMORY, REASONING
 
 TASKS = {MEMORY: "memory", REASONING: "reasoning"}
+SERVED = [
+    "memory_bytes",
+    "latency_s",
+    "latency_s_8",
+]  # of `results.grids.worth_latency`, where they were measured
 ARMS_COLUMNS = [
     "line", "task", "arm", "axis", "doublings", "size", "seed", "backbone_N", "N", "N_recurrent", "P",
-    "r", "experts", "loss", "exact_match",
+    "r", "experts", "loss", "exact_match", "parameters", "flops_a_token", "training_flops", *SERVED,
 ]  # fmt: skip
 AXES = {  # arm: the quantity that it doubles, and how often
     "P2": ("streams", 1.0), "P4": ("streams", 2.0), "P8": ("streams", 3.0), "r2": ("loops", 1.0), "r4": ("loops", 2.0),
@@ -50,13 +57,21 @@ def named_arms(runs: pd.DataFrame) -> pd.DataFrame:
     kept["doublings"] = [AXES.get(arm, ("", 0.0))[1] for arm in kept["arm"]]
     kept = kept.assign(size=parts["backbone"], task=kept["corpus"].map(TASKS))
     base = kept[kept["arm"] == BASE].groupby("size")[["N", "N_recurrent"]].first()
-    kept["own_N"] = kept["N"].astype(float)
+    kept = with_costs(kept)  # of the arm itself: N is the backbone's below
     kept["backbone_N"] = kept["size"].map(base["N"]).astype(float)
     wider = kept["arm"].isin(["params", "compute"])  # their own N is what they are there for
     for name in ("N", "N_recurrent"):
         kept[name] = kept[name].where(wider, kept["size"].map(base[name])).astype(float)
     kept["line"] = kept["task"] + "-" + kept["arm"]
     return kept.dropna(subset=["backbone_N"]).sort_values(["line", "N", "seed"], ignore_index=True)
+
+
+def served(runs: pd.DataFrame, measured: Path) -> pd.DataFrame:
+    """The arms with memory and latency of an answer, where they were measured (`results.grids.worth_latency`)."""
+    if not measured.exists():
+        return runs
+    keys = ["task", "size", "arm"]
+    return runs.merge(pd.read_csv(measured)[[*keys, *SERVED]], on=keys, how="left", validate="many_to_one")
 
 
 def worth_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -78,32 +93,10 @@ def worth_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def budget_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Which arm and size pay under a budget of parameters in memory, of FLOPs a token, of training FLOPs.
-
-    Of the mean losses over seeds, those that nothing as cheap undercuts, cheapest first. FLOPs a token are those of a
-    forward pass, which latency follows where computation binds it.
-    """
-    means = runs.assign(flops_a_token=runs["C"] / (3 * runs["D"])).groupby(
-        ["task", "arm", "size"], as_index=False
-    )
-    points = means.agg(
-        parameters=("own_N", "mean"),
-        flops_a_token=("flops_a_token", "mean"),
-        training_flops=("C", "mean"),
-        loss=("loss", "mean"),
-        seeds=("seed", "nunique"),
-    )
-    rows = []
-    for task, part in points.groupby("task"):
-        for budget in ("parameters", "flops_a_token", "training_flops"):
-            cheapest = part.sort_values([budget, "loss"])
-            best = cheapest[cheapest["loss"] < cheapest["loss"].cummin().shift(fill_value=np.inf)]
-            rows.append(
-                best.assign(task=task, budget=budget, cost=best[budget])[
-                    ["task", "budget", "cost", "arm", "size", "loss", "seeds"]
-                ]
-            )
-    return pd.concat(rows, ignore_index=True)
+    """On each task, how many times an arm's budget the plain model would need: `analysis.sweep.arm_worth.pays`."""
+    found = [pays(part).assign(task=task) for task, part in runs.groupby("task")]
+    table = pd.concat(found, ignore_index=True)
+    return table[["task", *[name for name in table if name != "task"]]]
 
 
 def contrast_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -118,9 +111,9 @@ def contrast_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
-    """Write arms.csv into the sweep's folder and both tables into `out`; return the tables by name."""
-    runs = named_arms(scaling.read_runs(Path(sweep) / "runs.parquet"))
-    runs[ARMS_COLUMNS].to_csv(Path(sweep) / "arms.csv", index=False, lineterminator="\n")
+    """Write arms.csv and the figure into the sweep's folder and the tables into `out`. Returns the tables by name."""
+    runs = served(named_arms(scaling.read_runs(Path(sweep) / "runs.parquet")), Path(sweep) / "latency.csv")
+    runs.reindex(columns=ARMS_COLUMNS).to_csv(Path(sweep) / "arms.csv", index=False, lineterminator="\n")
     made = {"command": f"python -m results.grids.worth_table {sweep}", "data": f"{sweep}/runs.parquet"}
     tables = {
         "worth": worth_table(runs),
@@ -130,10 +123,11 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
     captions = (
         "Worth of one doubling, in parameters at P = r = 1",
         "Log loss of an arm below another's, pair by pair",
-        "The arms that pay under a budget, cheapest first",
+        "Times its budget that the plain model would need for an arm's loss",
     )
     for (name, table), caption in zip(tables.items(), captions, strict=True):
         write_tables(table, Path(out) / name, caption=caption, **made)
+    save_figure(arm_budgets(tables["worth_budgets"]), Path(sweep) / "figures" / "budgets", **made)
     return tables
 
 

@@ -12,6 +12,8 @@ from parscale.cli.options import argument, option
 from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions, RowOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.costs.advise import Advice, Workload
     from scaling.fitting.result import Fit
 
@@ -20,6 +22,7 @@ EXAMPLES = (
     "advise results/published/losses.csv --where corpus=pile --loss 1.9 --gpu h100 --price 2.5",
     "advise --loss 1.05 --memory 4GB --latency 0.6s --batch 1",
     "advise --fit results/fits/additive-pile.json --loss 1.9 --gpu laptop --dtype fp32",
+    "advise results/sweeps/worth/arms.csv --arms arm --baseline base",
 )
 
 
@@ -54,6 +57,14 @@ class Options(LevelOptions, ServingOptions, RowOptions, ColumnOptions):
         "training, latency or memory (default: training where its FLOPs are known)",
         choices=(*MINIMISE,),
     )
+    arms: str | None = option(
+        None,
+        "column of the arms (streams, loops, experts, ...): which pays under which budget, by pairs of equal size and seed",
+        metavar="COLUMN",
+    )
+    baseline: str = option(
+        "base", "value of --arms that the others are compared with (default base)", metavar="ARM"
+    )
     out: str | None = option(
         None, "folder to save the figure of the frontier in",
         metavar="PATH",
@@ -66,6 +77,8 @@ def run(options: Options) -> str | int:
     from parscale.cli.output import as_json
 
     options.check_level()
+    if options.arms:
+        return _arms(options)
     limits, minimise = limits_of(options), MINIMISE[options.minimise] if options.minimise else None
     work = workload_of(options)
     fit, work = _fit_of(options, work)
@@ -78,6 +91,46 @@ def run(options: Options) -> str | int:
         if options.out is not None:
             _draw(found, fit, work, options)
     return int(found.chosen is None)
+
+
+def _arms(options: Options) -> int:
+    """Which arm pays under which budget, on each task of RUNS."""
+    from analysis import figures
+    from analysis.output.figure_style import save_figure
+    from parscale.cli.output import as_json, show
+
+    found = _paying_arms(options)
+    if options.json:
+        print(as_json(found.to_dict("records")))
+    else:
+        caption = f"factor: how many times the budget {options.baseline} needs for the same loss, {options.level:.0%} interval"
+        show(found, "where each arm pays", caption, keys=3)
+    if options.out is not None:
+        made = {"command": f"parscale advise {options.runs} --arms {options.arms}", "data": str(options.runs)}
+        for path in save_figure(figures.arm_budgets(found), Path(options.out) / "budgets", **made):
+            print(path)
+    return 0
+
+
+def _paying_arms(options: Options) -> pd.DataFrame:
+    """`analysis.sweep.arm_worth.pays` of RUNS, of each task where there is such a column."""
+    import pandas as pd
+
+    from analysis.sweep.arm_worth import BASE, pays
+
+    if options.runs is None or options.fit:
+        raise ValueError("--arms compares runs: give RUNS, and no --fit")
+    runs = options.asked.read(options.runs)
+    for name in (str(options.arms), "size", "seed"):
+        if name not in runs:
+            raise ValueError(f"{options.runs} has no column {name}: arms are compared at equal size and seed")
+    runs = runs.assign(arm=runs[options.arms].astype(str).replace({options.baseline: BASE}))
+    if "task" not in runs:
+        return pays(runs, options.level)
+    parts = runs.groupby("task", sort=False)
+    return pd.concat({task: pays(part, options.level) for task, part in parts}, names=["task"]).reset_index(
+        "task"
+    )
 
 
 def workload_of(options: Options) -> Workload:

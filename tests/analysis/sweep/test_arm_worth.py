@@ -9,6 +9,7 @@ from analysis.sweep.arm_worth import (
     answer,
     contrast,
     fieller,
+    pays,
     ratio_interval,
     worth_by_law,
     worth_by_pairs,
@@ -85,3 +86,20 @@ def test_contrasts_pair_cells():
     assert (found["cells"], found["gain"]) == (12, pytest.approx(gain, rel=1e-5))
     assert found["lower"] < found["gain"] < found["upper"]
     assert contrast(runs_of(0.1), "P=2", "none")["cells"] == 0
+
+
+def test_an_arm_pays_where_its_loss_is_worth_more_than_it_costs():
+    runs = runs_of(0.02)
+    cost = {"r=2": 1.2, "r=4": 4.0}
+    runs = runs.assign(parameters=runs["N"], flops_a_token=2 * runs["N"] * runs["arm"].map(cost).fillna(1.0))
+    table = pays(runs).set_index(["budget", "arm"])
+    worth = (1 + 2**0.4) / 2
+    assert table.loc[("parameters", "r=2"), "factor"] == pytest.approx(worth, rel=0.1)
+    assert table.loc[("FLOPs a token", "r=2"), "factor"] == pytest.approx(worth / 1.2, rel=0.1)
+    assert table.loc[("parameters", "r=4"), "answer"] == "pays"
+    assert table.loc[("FLOPs a token", "r=4"), "answer"] == "does not pay"
+    assert table.loc[("parameters", "P=2"), "lower"] < 1.2 < table.loc[("parameters", "P=4"), "upper"]
+    with pytest.raises(ValueError, match="base"):
+        pays(runs[runs["arm"] != "base"])
+    with pytest.raises(ValueError, match="latency_s"):
+        pays(runs.assign(parameters=np.nan).drop(columns="flops_a_token"))

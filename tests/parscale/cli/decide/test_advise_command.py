@@ -78,3 +78,31 @@ def test_json_has_null_for_what_is_not_known(capsys):
     said = capsys.readouterr().out
     assert "NaN" not in said
     assert json.loads(said)["options"][0]["N_lower"] is None
+
+
+def test_arms_are_compared_under_each_budget(tmp_path, capsys):
+    rows = [
+        {
+            "router": arm,
+            "size": size,
+            "seed": seed,
+            "N": N,
+            "C": cost * N,
+            "D": 1e6,
+            "loss": gain * N**-0.5 * (1 + 0.01 * seed),
+        }
+        for size, N in (("s", 1e5), ("m", 3e5), ("l", 1e6))
+        for seed in (0, 1)
+        for arm, gain, cost in (("none", 1.0, 1e6), ("top1", 0.5, 2e6))
+    ]
+    table = str(tmp_path / "runs.csv")
+    pd.DataFrame(rows).to_csv(table, index=False)
+    words = ["advise", table, "--arms", "router", "--baseline", "none", "--json", "--out", str(tmp_path)]
+    assert parscale.main(words) == 0
+    found = {row["budget"]: row for row in json.loads(capsys.readouterr().out.split("\n]")[0] + "\n]")}
+    assert found["parameters"]["factor"] == pytest.approx(4.0, rel=1e-6)  # half the loss at alpha = 0.5
+    assert found["training FLOPs"]["factor"] == pytest.approx(2.0, rel=1e-6)
+    assert found["training FLOPs"]["answer"] == "pays"
+    assert (tmp_path / "budgets.png").exists()
+    assert parscale.main(["advise", "--arms", "router"]) == 2
+    assert parscale.main(["advise", table, "--arms", "optimiser"]) == 2
