@@ -1,6 +1,6 @@
 """Refresh the output that a text quotes: every ```console block that begins with `$ parscale ...` is run again.
 
-python -m benchmarks.refresh_quotes results/README.md
+python -m benchmarks.refresh_quotes docs/first-experiment.md
 """
 
 from __future__ import annotations

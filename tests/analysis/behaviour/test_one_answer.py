@@ -58,7 +58,7 @@ def test_the_page_says_what_python_says(told):
 
 
 def test_the_write_up_quotes_what_python_says(told):
-    quote = (ROOT / "results/README.md").read_text(encoding="utf-8")
+    quote = (ROOT / "docs/first-experiment.md").read_text(encoding="utf-8")
     assert all(line in quote for line in told.lines)
     k, low, high = (f"{told.parameters[end]['k']:.2f}" for end in ("estimate", "lower", "upper"))
     interval = f"{k} ({low} to {high}"
