@@ -28,8 +28,15 @@ class Partly:
 
 
 def groups_text(text: str, refused: Mapping[str, str]) -> str | Partly:
-    """The text of a command's groups, with the reasons for those that were refused."""
-    return Partly(text, f"{'; '.join(refused.values())}. The other groups are done.") if refused else text
+    """The text of a command's groups, with the reasons for those that were refused, each said once."""
+    if not refused:
+        return text
+    reasons: dict[str, list[str]] = {}
+    for told in refused.values():  # "column=value: why"
+        group, _, why = told.partition(": ")
+        reasons.setdefault(why.rstrip("."), []).append(group)
+    said = "; ".join(f"{', '.join(groups)}: {why}" for why, groups in reasons.items())
+    return Partly(text, f"{said}. The other groups are done.")
 
 
 def show(frame: pd.DataFrame, title: str = "", caption: str = "", keys: int = 1, form: str = "text") -> None:

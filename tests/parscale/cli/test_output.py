@@ -75,3 +75,12 @@ def test_commands_that_print_a_table_print_it_in_every_form(words, form, begins,
     if form == "json":
         assert parscale.main([*argv, "--json"]) == 0
         assert capsys.readouterr().out == out
+
+
+def test_one_reason_of_several_groups_is_said_once():
+    partly = output.groups_text(
+        "found", {"a": "arm=a: few rows.", "b": "arm=b: few rows.", "c": "arm=c: no P."}
+    )
+    assert (partly.failed.count("few rows"), partly.failed.count("..")) == (1, 0)
+    assert all(name in partly.failed for name in ("arm=a", "arm=b", "arm=c", "no P"))
+    assert output.groups_text("found", {}) == "found"
