@@ -293,7 +293,8 @@ def arrays(
     out = {}
     for name in (*names, "loss"):
         rule = rule_of(name, rules)
-        raw = np.asarray(table[name], dtype=object) if not _is_float(table[name]) else np.asarray(table[name])
+        column = table[name]
+        raw = np.asarray(column, dtype=None if _is_float(column) else object)
         try:
             values = rule.read(raw)
         except (TypeError, ValueError):

@@ -74,7 +74,8 @@ def fit(
         spread = column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
     found = grouped(solve(problem, start, excluded, labels, table.index[keep]), how)
-    runs = pd.DataFrame({name: table[name].array[keep] for name in TOLD if name in table} | {"loss": y})
+    told = {name: table[name].values[keep] for name in TOLD if name in table and name not in data}
+    runs = told | data | {"loss": y}
     return with_table_notes(Fit.of(replace(found, reading=reading, runs=runs)), table, keep)
 
 

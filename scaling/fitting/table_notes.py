@@ -67,7 +67,8 @@ def with_table_notes(fit: E, table: pd.DataFrame, keep: Any) -> E:
     keep: which rows of the table were fitted, (n,) bool.
     """
     known = mixed(table, fit.law.axes, keep)
-    explaining = {one.column: str(one) for one in mixed_columns(fit, table, keep, tuple(known))}
+    with np.errstate(all="ignore"):  # the slopes of a law that is far off may be no numbers
+        explaining = {one.column: str(one) for one in mixed_columns(fit, table, keep, tuple(known))}
     ladder = "D" in table and "D" not in fit.law.axes and "N" in fit.law.axes and is_ladder(table, keep)
     told = known | explaining
     told.pop(fit.grouping.removeprefix("column "), None)
@@ -84,12 +85,13 @@ def mixed_columns(
 
     table: with the fitted rows, `keep` (n,) bool which those are. known: columns already found to be mixed.
     """
-    if keep.sum() != fit.loss.size or fit.rmse < EXACT * float(fit.loss.mean()):
+    names = [name for name in table if not (name in (*known, *fit.law.axes) or str(name).casefold() in OTHER)]
+    if not names or keep.sum() != fit.loss.size or fit.rmse < EXACT * float(fit.loss.mean()):
         return ()
     rows = _sample(fit.loss.size)
     part = replace(fit, problem=fit.problem.take(rows), groups=None, index=None)
     frame = table[keep].iloc[rows] if rows.size < keep.sum() or not keep.all() else table
-    groups = _candidates(part, frame, known)
+    groups = _candidates(part, frame, names)
     if not groups:
         return ()
     rest = _Rest.of(part, _runs(fit, frame, rows))
@@ -134,13 +136,11 @@ def _codes(column: pd.Series[Any]) -> tuple[Any, tuple[str, ...]]:
     return codes, tuple(f"{one:g}" if isinstance(one, float) else str(one) for one in told)
 
 
-def _candidates(fit: Estimate, frame: pd.DataFrame, known: tuple[str, ...]) -> dict[str, Any]:
-    """Codes and values of the columns that may name groups; of columns that part the rows alike the first."""
+def _candidates(fit: Estimate, frame: pd.DataFrame, names: list[Any]) -> dict[str, Any]:
+    """Codes and values of the named columns that may name groups; of such as part the rows alike the first."""
     found: dict[str, Any] = {}
     seen: set[bytes] = set()
-    for name in frame:
-        if name in known or name in fit.law.axes or str(name).casefold() in OTHER:
-            continue
+    for name in names:
         try:
             codes, values = _codes(frame[name])
         except TypeError:  # lists and dictionaries name no groups

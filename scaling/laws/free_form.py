@@ -7,6 +7,7 @@ L = predict(axes, parameters) has no coefficients that a fit could solve for: ea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def _loss(law: Any, predict: Callable[..., Any], args: Sequence[Any]) -> Any:
         found = np.asarray(predict(law(*values), **axes), dtype=np.float64)
         if np.broadcast_shapes(found.shape, shape) == shape:
             return found
-    except (TypeError, ValueError):
+    except Exception:  # of a `predict` of plain numbers; one that is wrong fails below, where it is named
         pass
     return _one_by_one(law, predict, axes, values, shape)
 
@@ -56,7 +57,14 @@ def _one_by_one(law: Any, predict: Callable[..., Any], axes: Any, values: Any, s
     out = np.empty(columns[0].size)
     for i, row in enumerate(zip(*columns, strict=True)):
         point = dict(zip(axes, map(float, row[:count]), strict=True))
-        found = np.asarray(predict(law(*map(float, row[count:])), **point), dtype=np.float64)
+        try:
+            found = np.asarray(predict(law(*map(float, row[count:])), **point), dtype=np.float64)
+        except Exception as error:
+            at = ", ".join(f"{axis}={value:g}" for axis, value in point.items())
+            why = f"{type(error).__name__}: {error}"
+            raise ValueError(
+                f"{law.__name__}.predict fails at {at} ({why}). Return one loss a point."
+            ) from error
         if found.size != 1:
             raise ValueError(
                 f"{law.__name__}.predict returned {found.size} values for one point. Return one loss a point."
@@ -65,6 +73,7 @@ def _one_by_one(law: Any, predict: Callable[..., Any], axes: Any, values: Any, s
     return out.reshape(shape)
 
 
+@cache
 def check_form(law: Any) -> None:
     """Refuse a law that cannot be fitted: of free form without ranges, or with another number of terms than coefficients."""
     lacking = [name for name in law.names() if name not in law.nonlinear]

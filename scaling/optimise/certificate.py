@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from scaling.laws.axis import categories_of
-from scaling.laws.base import Array
-from scaling.optimise.identifiability import ignored, tied_axes, undetermined
+from scaling.laws.base import Array, Law
+from scaling.optimise.identifiability import ignored, log_correlations, tied_axes, undetermined
 from scaling.optimise.problem import Problem
 from scaling.optimise.solver import Solution
 
@@ -77,23 +76,18 @@ def _rises_with_streams(size: Any, N: Array, P: Array) -> bool:
     return bool(((next_size > 0) | (next_P > 0) & (next_N >= 0) | (next_P == 0) & (next_N == 0)).all())
 
 
-def axis_notes(problem: Problem) -> tuple[str, ...]:
-    """What the design of the data leaves untested, in words."""
+def axis_notes(problem: Problem, counts: dict[str, int]) -> tuple[str, ...]:
+    """What the design of the data leaves untested, in words; counts: the `levels` of its axes."""
     notes = [
         f"{axis} takes {count} values: the law's form along {axis} is not tested (three are the least)"
-        for axis, count in levels(problem).items()
+        for axis, count in counts.items()
         if count == 2
     ]
-    logs = {
-        axis: np.log(x) if (x > 0).all() else x
-        for axis, x in zip(problem.law.axes, problem.x, strict=True)
-        if np.ptp(x) > 0
-    }
     notes += [
         f"{b} moves with {a} (correlation {r:+.4f} of their logarithms): their terms are hardly told apart; "
         "add runs that part them"
-        for a, b in combinations(logs, 2)
-        if abs(r := float(np.corrcoef(logs[a], logs[b])[0, 1])) > COLLINEAR
+        for (a, b), r in log_correlations(problem).items()
+        if abs(r) > COLLINEAR
     ]
     notes += _lone_levels(problem)
     doubles = problem.y.size - distinct(*problem.x, problem.y)
@@ -160,15 +154,17 @@ def worst_direction(values: dict[str, float], unit: Array, length: Array) -> tup
 
 
 def find_status(
-    problem: Problem, best: Solution, internal_condition: float, agreeing: int, started: int
+    problem: Problem, best: Solution, law: Law, counts: dict[str, int], agreeing: int, started: int
 ) -> tuple[Status, str, tuple[str, ...]]:
-    """The status of the best solution (a batch of one), its sentence, and the fields at a bound."""
+    """The status of the best solution (a batch of one), its sentence, and the fields at a bound.
+
+    law: the law there; counts: the `levels` of the axes.
+    """
     at = fields_at_bound(problem, best.theta[0])
-    single = [axis for axis, count in levels(problem).items() if count == 1]
+    single = [axis for axis, count in counts.items() if count == 1]
     points, p = distinct(*problem.x), len(problem.law.free())
-    law = problem.law.from_vector(problem.named(best.theta)[0])
     tied = tied_axes(problem, law)
-    flat = internal_condition > FLAT
+    flat = internal_condition(problem, best.theta) > FLAT
     remedy = _held_remedy(problem, law) if tied or flat else ""
     unused = ignored(problem, law) if flat else ()
     judgements = (

@@ -42,7 +42,7 @@ class Estimate:
     grouping: str = ""  # how groups were found: "given", "column NAME", "size", "cell"; "off": not looked for
     reading: Reading = NOTHING  # what reading the table guessed, and the unit of its loss
     runs: Any = (
-        None  # the fitted rows' N, P, D, size, seed, corpus, as far as known, a DataFrame; None once loaded
+        None  # columns of the fitted rows by name: loss, N, P, D, size, seed, corpus; None once loaded
     )
 
     @property

@@ -15,7 +15,7 @@ from scaling.optimise.certificate import (
     axis_notes,
     fields_at_bound,
     find_status,
-    internal_condition,
+    levels,
     scaled_jacobian,
     worst_direction,
 )
@@ -89,7 +89,7 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
         rough = minimise(small, rough.theta, tolerance=1e-7, warm=True)
     if not np.isfinite(rough.value).any():
         raise FitError(
-            f"{problem.law.__name__} gives no finite loss at these rows from any of {len(begin)} starts. "
+            f"{problem.law.__name__} gives no finite loss {_nowhere(small, begin)} from any of {len(begin)} starts. "
             "Check its formula and the ranges of its parameters."
         )
     lowest = int(np.nanargmin(rough.value))
@@ -99,6 +99,15 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
     return rough, ours, begin[0]
 
 
+def _nowhere(problem: Problem, begin: Array) -> str:
+    """The first row at which no start (S, p) gives a finite loss, if others have one."""
+    bad = ~np.isfinite(problem.predict(begin)).any(0)
+    if bad.all() or not bad.any():
+        return "at these rows"
+    row = int(np.flatnonzero(bad)[0])
+    return "at " + ", ".join(f"{a}={x[row]:g}" for a, x in zip(problem.law.axes, problem.x, strict=True))
+
+
 def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Estimate:
     rough, ours, begin = _search(problem, start)
     agreeing = agreement(rough)
@@ -106,13 +115,13 @@ def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Esti
     if best is not ours and problem.y.size <= SUBSAMPLE:
         agreeing = agreement(rough, float(best.value[0]))
     law = problem.law.from_vector(problem.named(best.theta)[0])
-    condition = internal_condition(problem, best.theta)
-    status, detail, at_bound = find_status(problem, best, condition, agreeing, len(rough.value))
+    counts = levels(problem)
+    status, detail, at_bound = find_status(problem, best, law, counts, agreeing, len(rough.value))
     values = {name: float(getattr(law, name)) for name in problem.law.free()}
     own, worst = worst_direction(values, *scaled_jacobian(problem, law))
     certificate = Certificate(
         status, detail, len(rough.value), agreeing, float(best.slope[0]), own, worst, name, gap,
-        at_bound, (*axis_notes(problem), *_second_note(name, gap)),
+        at_bound, (*axis_notes(problem, counts), *_second_note(name, gap)),
     )  # fmt: skip
     return Estimate(law, problem, best.theta[0], certificate, excluded, groups)
 

@@ -25,8 +25,8 @@ ROUNDING = 1e-10  # of a coordinate's scale: this near to its bound it is at its
 
 def _moving(row: Any, n: int) -> list[tuple[int, Array]]:
     """The terms that a nonlinear parameter moves, and their derivatives by it, (n,) or (B, n)."""
-    live = [(j, d) for j, d in enumerate(row) if not (isinstance(d, float) and d == 0.0)]
-    return [(j, d if isinstance(d, np.ndarray) and d.ndim else np.full(n, d)) for j, d in live]
+    live = [(j, d) for j, d in enumerate(row) if type(d) is np.ndarray or d != 0.0]
+    return [(j, d if np.ndim(d) else np.full(n, d)) for j, d in live]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +146,11 @@ class Problem:
         J = np.empty((len(theta), theta.shape[1], n))
         J[:, : self.m] = psi
         amount = (b / mean)[..., None]
-        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None])):
-            parts = [
+        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None]), self.m):
+            J[:, i] = sum(
                 (d - psi[:, j] * (np.add.reduce(d, -1, keepdims=True) / n)) * amount[:, j]
                 for j, d in _moving(row, n)
-            ]
-            J[:, self.m + i] = sum(parts[1:], parts[0]) if parts else 0.0
+            )
         if self.law.has_rest:
             for i, change in enumerate(self.law.rest_gradient(*self.x, *eta.T[:, :, None]), self.m):
                 J[:, i] += change
@@ -182,20 +181,20 @@ class Problem:
     def normal(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, ...]:
         """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), damping (B, p), weights (B, n).
 
-        Damping is the matrix's diagonal had each row its reweighted least-squares weight; the last
-        are those weights per squared nat of loss, for re-solving the coefficients elsewhere.
+        Damping is the matrix's diagonal had each row its reweighted least-squares weight, or its own where that is
+        larger. The last are those weights per squared nat of loss, for re-solving the coefficients elsewhere.
         """
         predicted, J = self.jacobian(theta, basis)
         unit = self.unit(predicted)
         rho, psi, curvature, weight = self.objective.parts(self.residual(predicted))
-        J *= unit[:, None]
-        gradient = np.matmul(J, (self.w * psi)[..., None])[..., 0]
-        hessian = np.matmul(J * (self.w * curvature)[:, None], J.swapaxes(1, 2))
-        weight = self.w * weight
-        damping = hessian.diagonal(axis1=1, axis2=2)
+        counted = self.w * unit
+        gradient = np.matmul(J, (counted * psi)[..., None])[..., 0]
+        counted = counted * unit
+        hessian = np.matmul(J * (counted * curvature)[:, None], J.swapaxes(1, 2))
+        damping, weight = hessian.diagonal(axis1=1, axis2=2), counted * weight
         if self.objective.robust:
-            damping = np.matmul(np.square(J), weight[..., None])[..., 0]
-        return np.add.reduce(self.w * rho, -1), gradient, hessian, damping, weight * np.square(unit)
+            damping = np.maximum(damping, np.matmul(np.square(J), weight[..., None])[..., 0])
+        return np.add.reduce(self.w * rho, -1), gradient, hessian, damping, weight
 
     def point(self, theta: Array) -> tuple[Array, Array]:
         """L (n,) and ∂L/∂θ as (p, n) at one θ (p,): lean, for algorithms that ask point by point."""

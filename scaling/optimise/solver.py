@@ -20,7 +20,7 @@ from scaling.optimise.problem import TINY, Problem
 
 SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
 NEARLY = 1e-6  # tolerance above which a smoother objective is only passed through
-PROJECTED, AGAIN = 5, 2  # first steps that re-solve the coefficients, of a descent and of one that goes on
+PROJECTED, AGAIN = 8, 2  # first steps that re-solve the coefficients, of a descent and of one that goes on
 FAR, NEAR = 1e-3, 1e-7  # damping of the first step from a start, and from near the answer
 ROUNDING = 1e-13  # relative rise of an objective that is no rise: residuals are small differences
 Constraint = Callable[[Array, Any], tuple[Array, Array]]  # θ (B, p), rows -> pull (B,), its gradient (B, p)
@@ -163,37 +163,36 @@ class _Descent:
     def __init__(self, problem: Problem, theta: Array, constraint: Constraint | None) -> None:
         self.problem, self.constraint = problem, constraint
         self.theta = np.minimum(np.maximum(theta, problem.lower), problem.upper)
-        self.fixed = problem.lower == problem.upper
 
     def run(self, tolerance: float, iterations: int, projected: int, damped: float = FAR) -> Solution:
-        """Descend until every row has arrived; the first `projected` steps re-solve the coefficients."""
-        theta, B = self.theta, len(self.theta)
-        value, slope, done = np.full(B, np.inf), np.full(B, np.inf), np.zeros(B, bool)
-        rows, damping = np.arange(B), np.full(B, damped)
-        state = self.state(theta, rows)
+        """Descend until every row has arrived. The first `projected` steps re-solve the coefficients."""
+        at, B = self.theta, len(self.theta)
+        theta, value, slope = np.empty_like(at), np.empty(B), np.empty(B)
+        rows, damping, done = np.arange(B), np.full(B, damped), np.zeros(B, bool)
+        state = self.state(at, rows)
         for turn in range(iterations):
-            f, at = state[0], theta[rows]
+            f = state[0]
             step, predicted, cosine = self.step(at, state, damping)
             finished = (cosine < 1e-11) | (predicted <= tolerance * f) | (f < 1e-26)
-            value[rows], slope[rows], done[rows] = f, cosine, finished
-            keep = ~(finished | (damping > 1e13))
-            if not keep.any():
-                break
-            if not keep.all():
+            leaving = finished | (damping > 1e13)
+            if leaving.any() or turn + 1 == iterations:
+                theta[rows], value[rows], slope[rows], done[rows] = at, f, cosine, finished
+                keep = ~leaving
+                if not keep.any():
+                    break
                 rows, at, step, damping = rows[keep], at[keep], step[keep], damping[keep]
                 state = tuple(s[keep] for s in state)
             trial = np.minimum(np.maximum(at + step, self.problem.lower), self.problem.upper)
             basis = self.project(trial, state[4], rows) if turn < projected else None
             new = self.state(trial, rows, basis)
             better = new[0] <= state[0] * (1 + ROUNDING)
-            damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
-            theta[rows[better]] = trial[better]
             if better.all():
-                state = new
-            else:
-                shape = [(-1, *[1] * (a.ndim - 1)) for a in new]
-                both = zip(new, state, shape, strict=True)
-                state = tuple(np.where(better.reshape(s), a, b) for a, b, s in both)
+                at, state, damping = trial, new, np.maximum(damping * 0.1, 1e-12)
+                continue
+            damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
+            both = zip((trial, *new), (at, *state), strict=True)
+            at, *rest = (np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in both)
+            state = tuple(rest)
         return Solution(theta, value, slope, done)
 
     def state(self, theta: Array, rows: Any, basis: Any = None) -> tuple[Array, ...]:
@@ -206,13 +205,21 @@ class _Descent:
         return f + 0.5 * pull**2, g + pull[:, None] * grad, H, D + grad**2, weight
 
     def step(self, at: Array, state: tuple[Array, ...], damping: Array) -> tuple[Array, Array, Array]:
-        """The step, the fall it promises, and the largest cosine of the residuals with a free column."""
+        """The damped Newton step, the fall it promises, and the largest cosine of the residuals with a free column.
+
+        The matrix is scaled to a unit diagonal. A coordinate that its bound holds has no scale, and stays.
+        """
         f, g, H, D, _ = state
-        free = ~((at <= self.problem.lower) & (g > 0) | (at >= self.problem.upper) & (g < 0) | self.fixed)
-        g = g * free
-        cosine = np.maximum.reduce(np.abs(g) / np.sqrt(np.maximum(D * f[:, None], TINY)), -1)
-        step = _step(g, H, D, free, damping)
-        return step, -np.add.reduce(g * step, -1), cosine
+        unit = 1 / np.sqrt(np.maximum(D, TINY))
+        low, high = at <= self.problem.lower, at >= self.problem.upper
+        if (low | high).any():
+            unit = unit * ~(low & (g > 0) | high & (g < 0) | low & high)
+        slope = g * unit
+        scaled = H * (unit[:, :, None] * unit[:, None])
+        scaled.reshape(len(f), -1)[:, :: unit.shape[1] + 1] += (damping + 1e-14)[:, None]
+        step = np.linalg.solve(scaled, slope[..., None])[..., 0]
+        cosine = np.maximum.reduce(np.abs(slope), -1) / np.sqrt(np.maximum(f, TINY))
+        return -step * unit, np.add.reduce(slope * step, -1), cosine
 
     def project(self, trial: Array, weight: Array, rows: Any) -> tuple[Array, Array]:
         """Re-solve the coefficients of `trial` in place; the basis there.
@@ -227,12 +234,3 @@ class _Descent:
         inside = np.minimum.reduce(b, -1, keepdims=True, initial=0.0) >= 0
         trial[:, : problem.m] = np.where(inside, b, trial[:, : problem.m])
         return psi, mean
-
-
-def _step(g: Array, H: Array, D: Array, free: Any, damping: Array) -> Array:
-    """The damped Newton step of the free coordinates, scaled to a unit diagonal before it is solved."""
-    B, p = g.shape
-    unit = free / np.sqrt(np.maximum(np.maximum(D, H.diagonal(axis1=1, axis2=2)), TINY))
-    scaled = H * (unit[:, :, None] * unit[:, None])
-    scaled.reshape(B, p * p)[:, :: p + 1] += np.where(free, damping[:, None] + 1e-14, 1.0)
-    return np.asarray(np.linalg.solve(scaled, (-g * unit)[..., None])[..., 0] * unit)

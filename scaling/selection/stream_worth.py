@@ -93,7 +93,7 @@ def _with_k(
 
 def _paired(one: Estimate, level: float) -> tuple[pd.DataFrame, PooledK | None]:
     """The k of each P, and what pairs of runs say of the largest P that FEWEST sizes have; none without such a P."""
-    runs = one.runs if one.runs is not None else pd.DataFrame({**one.axes, "loss": one.loss})
+    runs = pd.DataFrame(one.runs or {**one.axes, "loss": one.loss})
     try:
         runs = sized(runs)
         if "N" not in runs or len(of_one_law(runs)) != 1:

@@ -213,8 +213,7 @@ def _found(tried: Any) -> Any:
 
 def _table_of(one: Fit) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The rows of a fit as a table, ROWS at most, and how they were counted: weights, se, groups."""
-    kept = one.runs if one.runs is not None else pd.DataFrame(index=range(one.loss.size))
-    table = kept.assign(**one.axes, loss=one.loss, _w=one.problem.w)
+    table = pd.DataFrame({**(one.runs or {}), **one.axes, "loss": one.loss, "_w": one.problem.w})
     spread = np.broadcast_to(1 / np.asarray(one.problem.scale), one.loss.shape)
     table["_se"] = spread * (one.loss if one.problem.objective.log else 1.0)
     given: dict[str, Any] = {}

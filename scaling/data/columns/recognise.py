@@ -194,7 +194,9 @@ def in_base_units(
     named anywhere, is recorded as a doubt.
     """
     rows = _some(good)
-    axes = {axis: v for axis in AXES if axis in table and (v := numbers(table[axis].array[rows])) is not None}
+    axes = {
+        axis: v for axis in AXES if axis in table and (v := numbers(table[axis].values[rows])) is not None
+    }
     worth: dict[str, float] = {}
     for axis, name in said.items():
         if axis in axes and name.axis == axis and name.scale > 1 and _small(axis, axes[axis], table[axis]):
@@ -284,7 +286,7 @@ def loss_told(table: pd.DataFrame, named: str, guesses: list[Guess]) -> str:
     elif unit == SCORE:
         how = "take 1 - it: the laws are of a loss, which falls as N grows"
         guesses.append(Guess("loss", named, f"{named} is a score", f"{named}: {how}", doubt=True))
-    elif unit == NATS and (values := numbers(table["loss"].iloc[:EVIDENCE])) is not None:
+    elif unit == NATS and (values := numbers(table["loss"].values[:EVIDENCE])) is not None:
         known = values[np.isfinite(values)]
         if known.size and float(np.median(known)) > column_units.MOST_LOSS:
             text = f"losses of {known.min():.3g} to {known.max():.3g}: are they perplexities? take their logarithm"

@@ -164,9 +164,29 @@ def test_a_parameter_that_is_ignored_is_not_identifiable():
     assert "b" in one.undetermined
 
 
-def test_a_law_without_a_value_is_refused():
-    with pytest.raises(ValueError, match="NotANumber"):
-        scaling.fit(NotANumber, RUNS)
+@dataclass(frozen=True)
+class NotEverywhere(Ignores):
+    """A law without a value at small N."""
+
+    def predict(self, N):
+        return np.where(N < 2e7, np.nan, self.a + N**-self.b)
+
+
+@dataclass(frozen=True)
+class Breaks(Ignores):
+    """A law whose formula fails."""
+
+    def predict(self, N):
+        return {}["loss"]
+
+
+@pytest.mark.parametrize(
+    ("law", "words"),
+    [(NotANumber, "NotANumber"), (NotEverywhere, "at N=1e\\+07 "), (Breaks, "N=1e\\+07 .KeyError")],
+)
+def test_a_law_without_a_value_is_refused_and_the_point_named(law, words):
+    with pytest.raises(ValueError, match=words):
+        scaling.fit(law, RUNS)
 
 
 def test_differences_are_central():
