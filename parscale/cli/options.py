@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Action, ArgumentParser, Namespace
 from dataclasses import MISSING, field, fields
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+class Joined(Action):
+    """An option of several values: given more than once, it has them all."""
+
+    def __call__(self, parser: Any, namespace: Namespace, values: Any, flag: str | None = None) -> None:
+        """Add the values of one more time."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if before == self.default else f"{before},{values}")
 
 
 def option(default: Any, help: str, *flags: str, **how: Any) -> Any:
@@ -39,6 +48,8 @@ def add_options(parser: ArgumentParser, options: type) -> None:
             parser.add_argument(one.name, **how)
             continue
         default = None if one.default is MISSING else one.default
+        if how.get("metavar", "").endswith(",..."):
+            how["action"] = Joined
         names = flags or (f"--{one.name.replace('_', '-')}",)
         parser.add_argument(*names, dest=one.name, default=default, **how)
 

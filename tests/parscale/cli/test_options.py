@@ -65,12 +65,15 @@ def test_a_field_says_all_that_argparse_needs():
         other: str = option("x", "a word", "--word", "-w")
         on: bool = switch("a switch")
         name: str = required("a name")
+        at: str | None = option(None, "points", metavar="AXIS=X,...")
 
     parser = ArgumentParser()
     add_options(parser, Some)
     given = read_options(Some, parser.parse_args(["a", "b", "--one", "5", "-w", "y", "--on", "--name", "n"]))
     assert given == Some(files=("a", "b"), one=5, other="y", on=True, name="n")
     assert read_options(Some, parser.parse_args(["--name", "n"])) == Some(name="n")
+    twice = parser.parse_args(["--name", "n", "--at", "N=1,2", "--at", "P=4"])
+    assert read_options(Some, twice).at == "N=1,2,P=4"
     with pytest.raises(SystemExit):
         parser.parse_args([])
 
