@@ -16,3 +16,8 @@ os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // wor
 # that interrupt a command need it heard.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Sweeps first: one of their tests takes up to two minutes, and must not be the last that a worker begins."""
+    items.sort(key=lambda item: "sweeps" not in item.path.parts)

@@ -38,14 +38,14 @@ def printed_laws():
     }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sources(request):
     from analysis.explorer.explored_runs import read_sources
 
     return read_sources([request.config.rootpath / "results/published/losses.csv"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def page_file(tmp_path_factory, sources):
     from analysis import explorer
 
@@ -88,12 +88,12 @@ def page(tab, page_file):
     assert {url.split("#")[0] for url in asked if url.startswith("file://")} == {page_file.as_uri()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def published():
     return read_published(PUBLISHED)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack_fits(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fits")
     runs = scaling.read_runs("results/published/losses.csv")

@@ -3,11 +3,8 @@
 import json
 import os
 import shlex
-import shutil
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 
 import pandas as pd
@@ -15,9 +12,8 @@ import pytest
 
 import parscale
 from parscale.cli.main import GROUP_OF, GROUPS, command_module, tune_process
-from tests.parscale.commands import ROOT, command, run
+from tests.parscale.commands import ROOT, run
 
-TWO = ("--sizes", "32x1", "--streams", "1,2", "--tokens", "20k")  # of the ci grid: enough to stop between
 LOSSES = str(ROOT / "results/published/losses.csv")
 PILE = str(ROOT / "results/fits/parallel-pile.json")
 GOOD = "N,P,loss\n" + "\n".join(
@@ -163,25 +159,6 @@ def test_dry_run_lists_the_papers_48_runs(capsys):
     counts = pd.read_csv(LOSSES)["N"]
     for N in counts.unique():
         assert f"{N:,}" in out
-
-
-@pytest.mark.slow
-def test_ctrl_c_keeps_finished_runs_and_the_same_command_goes_on(tmp_path):
-    process = command("sweep", "ci", *TWO, "--workers", "1", "--out", str(tmp_path))
-    deadline = time.monotonic() + 300
-    while not list(tmp_path.glob("**/*.parquet")) and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
-    assert process.returncode == 1, out
-    assert "Traceback" not in out
-    assert "safe" in out
-    done = len(pd.read_parquet(tmp_path / "runs.parquet")) if (tmp_path / "runs.parquet").exists() else 0
-    process = command("sweep", "ci", *TWO, "--out", str(tmp_path))
-    out, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, out
-    assert f"{2 - done} runs trained, {done} already there" in out
-    shutil.rmtree(tmp_path)
 
 
 @pytest.mark.slow

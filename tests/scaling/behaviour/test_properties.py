@@ -94,7 +94,7 @@ LOSS = st.one_of(st.floats(0.01, 20), st.just(2.0))
 
 
 @pytest.mark.slow
-@settings(FEW, max_examples=30)
+@settings(FEW, max_examples=15)
 @given(
     rows=st.lists(st.tuples(st.sampled_from([1e6, 1.1e6, 3e7, 9e8]), st.sampled_from([1.0, 2.0, 8.0]), LOSS),
                   min_size=1, max_size=14),

@@ -208,11 +208,13 @@ def test_the_true_law_keeps_its_support_where_cells_share_offsets() -> None:
 @pytest.mark.slow
 def test_a_run_is_left_out_and_held_out_as_a_whole() -> None:
     table = drawn("10 runs x 8 checkpoints", column="run_id")
-    alone, together = (scaling.compare([ChinchillaLaw], table, groups=g).table.iloc[0] for g in (False, None))
+    alone, together = (
+        scaling.compare([ChinchillaLaw], table, SQUARES, groups=g).table.iloc[0] for g in (False, None)
+    )
     assert together.loo_rmse > 1.05 * alone.loo_rmse
-    seen = scaling.backtest(ChinchillaLaw, table, by="N")
+    seen = scaling.backtest(ChinchillaLaw, table, "N", SQUARES)
     assert (seen.table.train % 8 == 0).all()
-    weighted = scaling.backtest(ChinchillaLaw, table, by="N", groups="run_id", weights=np.ones(80), se=None)
+    weighted = scaling.backtest(ChinchillaLaw, table, "N", SQUARES, groups="run_id", weights=np.ones(80))
     pd.testing.assert_frame_equal(weighted.table, seen.table)
 
 

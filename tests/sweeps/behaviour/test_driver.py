@@ -50,7 +50,7 @@ def noted(folder):
 
 
 @pytest.mark.slow
-def test_a_sweep_is_watched_from_elsewhere_told_to_go_and_gone_on_with(parscale, tmp_path):
+def test_a_sweep_is_watched_from_elsewhere_stopped_by_ctrl_c_and_gone_on_with(parscale, tmp_path):
     driver, deadline = parscale("sweep"), time.monotonic() + 120
     while not noted(tmp_path / "out").get("step") and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -60,10 +60,12 @@ def test_a_sweep_is_watched_from_elsewhere_told_to_go_and_gone_on_with(parscale,
     assert 0 < run["step"] < run["steps"]
     assert run["tokens_per_s"] > 0
     assert run["eta_s"] > 0
-    driver.send_signal(signal.SIGTERM)
+    driver.send_signal(signal.SIGINT)  # Ctrl-C
     said, _ = driver.communicate(timeout=60)
     assert driver.returncode == 1
     assert "interrupted" in said
+    assert "safe" in said
+    assert "Traceback" not in said
     (kept,) = (tmp_path / "out").glob("checkpoints/*/step-*.ckpt")
     assert snapshots.step_of(kept) >= run["step"]
     said, _ = parscale("status", "out").communicate(timeout=60)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[3]
 RUN = """
 import sys
 from pathlib import Path
+from torch._dynamo.utils import counters
 from sweeps.config import RunConfig
 from sweeps.config.execution import Execution
 from sweeps.store.checksums import write_row
@@ -29,6 +30,7 @@ from sweeps.training.train import train
 run, folder = RunConfig.from_json(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
 execution = Execution(threads=1, accelerator="cpu", report_seconds=0.0, checkpoint_minutes=float(sys.argv[3]))
 row = train(run, folder, execution=execution, report=print)
+assert counters["stats"]["unique_graphs"] > 0  # it was compiled
 write_row(folder / "row.json", row)
 """
 

@@ -1,6 +1,6 @@
 """A sweep whose driver and workers are killed at random moments ends as an undisturbed one does.
 
-Twenty kills of a trainer of a few lines, whose steps take no time to speak of, and four of the real one;
+Twelve kills of a trainer of a few lines, whose steps take no time to speak of, and two of the real one;
 PARSCALE_KILLS sets how many of the real one (100 for a soak), PARSCALE_KILL_SEED when and whom.
 """
 
@@ -17,8 +17,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-KILLS = int(os.environ.get("PARSCALE_KILLS", "4"))
-QUICK_KILLS = max(20, KILLS)
+KILLS = int(os.environ.get("PARSCALE_KILLS", "2"))
+QUICK_KILLS = max(12, KILLS)
 SEED = int(os.environ.get("PARSCALE_KILL_SEED", "11"))
 HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]

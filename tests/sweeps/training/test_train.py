@@ -1,9 +1,7 @@
 """Training: it learns, records, resumes to the bit, refuses, and notices divergence."""
 
 import gzip
-import importlib
 import json
-import os
 from dataclasses import replace
 
 import pandas as pd
@@ -11,12 +9,11 @@ import pytest
 
 from sweeps.checkpoint.released_format import load_checkpoint
 from sweeps.corpora import build as corpora
-from sweeps.training.compiling import cxx_compiler
 from sweeps.training.evaluate import evaluate
 from sweeps.training.interrupt import Interrupted
 from sweeps.training.lightning_module import build_model
 from sweeps.training.train import train
-from tests.sweeps.ends_of_runs import assert_same_end, interrupted_at
+from tests.sweeps.ends_of_runs import assert_same_end
 from tests.sweeps.small_run import ONE, config
 
 
@@ -76,23 +73,6 @@ def test_a_resumed_run_ends_bit_identical(rhymes, tmp_path, changes):
             )
     parts = train(run, tmp_path / "parts", execution=ONE)
     assert_same_end(tmp_path / "whole", tmp_path / "parts", whole, parts)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    cxx_compiler() is None and "CI" not in os.environ, reason="torch.compile needs a C++ compiler"
-)
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # torch's own, compiling
-def test_a_compiled_run_resumes_bit_identical(rhymes, tmp_path):
-    counters = importlib.import_module("torch._dynamo.utils").counters
-    counters.clear()
-    run = config(rhymes, P=2, steps=12, compile=True)
-    run = replace(run, model=replace(run.model, layers=1))  # each kind of block takes 20 s to compile
-    whole = train(run, tmp_path / "whole", execution=ONE)
-    interrupted_at(run, tmp_path / "parts", 5)
-    parts = train(run, tmp_path / "parts", execution=ONE)
-    assert_same_end(tmp_path / "whole", tmp_path / "parts", whole, parts)
-    assert counters["stats"]["unique_graphs"] > 0  # it was compiled
 
 
 def test_loggers_hold_the_whole_curve_after_a_resumption(rhymes, tmp_path):

@@ -50,11 +50,11 @@ def test_each_table_has_its_own_files(tables: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.slow
 def test_a_fit_of_other_runs_is_not_replaced_unsaid(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = "dense-mine.json (replaced a fit of other runs)\n"
-    assert said not in fit("mine.csv", capsys=capsys)
-    assert said not in fit("mine.csv", "--delta", "0.1", capsys=capsys)
-    assert said in fit("mine.csv", "--where", "corpus=pile", capsys=capsys)
+    assert said not in fit("mine.csv", *QUICK, capsys=capsys)
+    assert said not in fit("mine.csv", "--objective", "log-least-squares", capsys=capsys)
+    assert said in fit("mine.csv", "--where", "corpus=pile", *QUICK, capsys=capsys)
     (tables / "results/fits/dense-mine.json").write_text("{}")
-    assert said not in fit("mine.csv", capsys=capsys)
+    assert said not in fit("mine.csv", *QUICK, capsys=capsys)
 
 
 def test_a_table_without_a_name_of_its_own_takes_its_folders() -> None:

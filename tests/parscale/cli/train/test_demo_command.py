@@ -4,11 +4,21 @@ import pytest
 
 from tests.parscale.commands import command
 
+GRID = """
+from dataclasses import replace
+from sweeps.grids.grids import find
+
+def grid(axes):
+    return [replace(run, eval_tokens=5_000) for run in find("ci")(replace(axes, tokens=20_000))]
+"""
+
 
 @pytest.mark.slow
 def test_the_main_job_end_to_end(tmp_path):
     """Sweep, fit, draw on real text; a second call trains nothing; the fit round-trips."""
-    first = command("demo", "--grid", "ci", "--out", str(tmp_path))
+    (tmp_path / "small.py").write_text(GRID)
+    job = ("demo", "--grid", str(tmp_path / "small.py"), "--out", str(tmp_path))
+    first = command(*job)
     out, _ = first.communicate(timeout=600)
     assert first.returncode == 0, out
     assert "6 runs trained" in out
@@ -22,7 +32,7 @@ def test_the_main_job_end_to_end(tmp_path):
         "fits/parallel-stdlib.json",
     ):
         assert (tmp_path / name).exists(), name
-    again = command("demo", "--grid", "ci", "--out", str(tmp_path))
+    again = command(*job)
     out, _ = again.communicate(timeout=300)
     assert again.returncode == 0, out
     assert "nothing to train: all 6 runs" in out
