@@ -5,7 +5,9 @@ import signal
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed; tests run what it compares
+sys.path.append(
+    str(Path(__file__).parents[1])
+)  # benchmarks/ is not installed, and tests run what it compares
 
 # Tests run side by side share the cores out, as do the commands they start: two threads that spin for one
 # core each wait ten times as long as they work. Read when torch and numpy are first loaded.

@@ -1,1 +1,1 @@
-"""Fitting a law to a table; the fit as a value, as text and as a file."""
+"""Fitting a law to a table, and the fit as a value, as text and as a file."""

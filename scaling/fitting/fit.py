@@ -45,17 +45,17 @@ def fit(
 
     law: its class or its name, `scaling.ParallelLaw` or "parallel". table: a DataFrame, a mapping of columns, a
     list of records, or a pyarrow, polars or `datasets` table.
-    objective: LogHuber(1e-3) unless told (the published procedure's; arXiv 2505.10475); also by name, "huber".
-    fixed: values at which parameters are held, {"E": 1.6}; any parameter, in its own unit. bounds: ends between
-    which parameters are kept, {"k": (0, 1)}; None for an end is the law's own.
+    objective: default LogHuber(1e-3), as in the published procedure (arXiv 2505.10475). Also by name, "huber".
+    fixed: values at which parameters are held, {"E": 1.6}. Any parameter, in its own unit. bounds: ends between
+    which parameters are kept, {"k": (0, 1)}. None for an end is the law's own.
     weights: how often each row counts, a column name or (n,): >= 0, not shares or 1 / se^2, which are
     refused: degrees of freedom follow from their sum. se: standard error of each row's loss in nats per token,
-    a column name or (n,); residuals are divided by it. groups: column name or labels of the configuration or run a row belongs to
-    (checkpoints of one run are one cluster). None: what the table tells, a column of runs whose labels repeat,
-    else sizes or configurations that an F test finds to miss the law together (5% for both tests). False:
-    rows are taken as independent. start:
-    how many starting points. Deterministic. Raises ValueError naming the first bad row and value, FitError
-    where there are fewer rows than parameters. A doubtful answer is returned with a status, not raised.
+    a column name or (n,). Residuals are divided by it. groups: column name or labels of the configuration or run
+    that a row belongs to (checkpoints of one run are one cluster). None: what the table says, a column of runs whose
+    labels repeat, else sizes or configurations that an F test finds to miss the law together (5% for both tests).
+    False: rows are taken as independent. start: how many starting points.
+    Deterministic. Raises ValueError naming the first bad row and value, FitError where there are fewer rows than
+    parameters. A doubtful answer is returned with a status, not raised.
     """
     frame = as_frame(table)
     table = as_runs(frame, axes=axes_of_laws([law]))
@@ -80,7 +80,7 @@ def fit(
 
 
 def _of_law(reading: Reading, law: LawForm) -> Reading:
-    """The reading as far as the law's axes go; a law of P fitted to a table without streams is told what to do."""
+    """The reading as far as the law's axes go, with advice where a law of P is fitted to a table without streams."""
     other = {"N", "P", "D", "C"} - ({*law.axes} - {*law.axis_rules})
     reading = replace(reading, guesses=tuple(g for g in reading.guesses if not (g.doubt and g.axis in other)))
     if "P" not in law.axes or not any(guess.action == ASSUMED for guess in reading.of("P")):
@@ -90,7 +90,7 @@ def _of_law(reading: Reading, law: LawForm) -> Reading:
 
 
 def _told(reading: Reading, weights: Array | None, groups: Any) -> Reading:
-    """What reading guessed, as far as this fit leaves it open; ValueError for weights that are no counts."""
+    """What reading guessed, as far as this fit leaves it open. Raises ValueError for weights that are no counts."""
     if groups is not None:
         reading = replace(reading, guesses=tuple(g for g in reading.guesses if g.axis != "groups"))
     if weights is None or not weights.size:
@@ -109,7 +109,7 @@ def _told(reading: Reading, weights: Array | None, groups: Any) -> Reading:
 
 
 def constrained(law: LawForm, fixed: Any, bounds: Any) -> LawForm:
-    """The law with values fixed and bounds set; ValueError for what is no mapping of names."""
+    """The law with values fixed and bounds set. Raises ValueError for what is no mapping of names."""
     for given, option, example in ((fixed, "fixed", '{"E": 1.6}'), (bounds, "bounds", '{"k": (0, 1)}')):
         if given is not None and not isinstance(given, Mapping):
             raise ValueError(f"{option}={shown(given)}: give a value a name, such as {example}")
@@ -133,7 +133,7 @@ def _given(table: Any, given: Any, keep: Any, name: str) -> Any:
 
 
 def column(table: Any, given: Any, keep: Any, name: str, zero: bool = False) -> Array:
-    """Amounts of the usable rows, (n,): 1 where none are given; > 0, or >= 0 if `zero`."""
+    """Amounts of the usable rows, (n,): 1 where none are given. They are > 0, or >= 0 if `zero`."""
     if given is None:
         return np.ones(int(keep.sum()))
     values = _given(table, given, keep, name)

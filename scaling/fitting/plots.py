@@ -33,7 +33,7 @@ MOST = 20_000  # points drawn of a fit: more look the same and take seconds
 def bare_figure(
     panels: int, heights: tuple[float, ...] | None = None, **shared: Any
 ) -> tuple[Any, list[Any]]:
-    """A figure and its panels: beside each other, or below each other where `heights` are given."""
+    """A figure and its panels: side by side, or below each other where `heights` are given."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -84,7 +84,7 @@ def _scale(x: Array) -> str:
 
 
 def plot(fit: Estimate) -> Any:
-    """Losses and the fitted curves against the first axis, a colour for each P (category, D); residuals below.
+    """Losses and the fitted curves against the first axis, a colour for each P (category, D), with residuals below.
 
     Where another axis varies within a colour, the fitted losses are marks.
     """

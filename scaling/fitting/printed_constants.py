@@ -29,7 +29,7 @@ def corpus_of(fit: Fit) -> str | None:
 
 
 def note(fit: Fit) -> str | None:
-    """How the paper's printed constants compare on the same points; None for other data or laws."""
+    """How the paper's printed constants compare on the same points. None for other data or laws."""
     corpus = corpus_of(fit)
     if corpus is None or type(fit.law) is not ParallelLaw or fit.problem.objective != LogHuber():
         return None

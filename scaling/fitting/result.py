@@ -48,14 +48,14 @@ class Fit(Estimate):
         return found.reindex(list(self.law.names())).rename_axis("parameter")
 
     def covariance(self) -> pd.DataFrame:
-        """Covariance of the free parameters' estimates by linear theory, (p, p); nan for one at its bound.
+        """Covariance of the free parameters' estimates by linear theory, (p, p). nan for one at its bound.
 
         Source: the covariance of `scaling.uncertainty.interval_methods.spread`, by the delta method.
         """
         return parameter_covariance(self)
 
     def correlations(self) -> pd.DataFrame:
-        """Correlations of the free parameters' estimates, (p, p), by linear theory; nan for one at its bound."""
+        """Correlations of the free parameters' estimates, (p, p), by linear theory. nan for one at its bound."""
         covariance = parameter_covariance(self)
         error = np.sqrt(np.diag(covariance))
         return covariance.div(error, axis=0).div(error, axis=1)
@@ -63,15 +63,15 @@ class Fit(Estimate):
     def intervals(self, level: float = 0.95, method: Method | str | None = None) -> pd.DataFrame:
         """Intervals of the free parameters at `level`: index parameter, columns estimate, lower, upper.
 
-        method: `scaling.Profile()`, `Bootstrap()`, `Covariance()`, or "profile", "bootstrap", "covariance"; unless
-        given, the one with the best measured coverage on such rows (docs/coverage.md). Raises ValueError for a level
+        method: `scaling.Profile()`, `Bootstrap()`, `Covariance()`, or "profile", "bootstrap", "covariance". The
+        default is the one with the best measured coverage on such rows (docs/coverage.md). Raises ValueError for a level
         outside (0, 1) and for what is no method.
         """
         return method_of(method, self).parameters(self, level)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know of the fit beside its numbers, a sentence each.
+        """What to know of the fit apart from its numbers, a sentence each.
 
         Columns whose rows are fitted as one although they explain the residuals, a loss that rises with N or D,
         axes that move together, parameters that the runs do not determine, rows that repeat.
@@ -81,7 +81,7 @@ class Fit(Estimate):
     def sensitivity(self, name: str, values: Any) -> pd.DataFrame:
         """The fit with the parameter `name` held at each of `values`: what the answer owes to it, a row a value.
 
-        Columns: the other free parameters, status, rmse (nats per token) and delta_aicc (against this fit; both
+        Columns: the other free parameters, status, rmse (nats per token) and delta_aicc (against this fit, where both
         count a held parameter as none). Raises ValueError for a parameter that the law does not have, and for a
         value outside its range.
         """
@@ -106,13 +106,13 @@ class Fit(Estimate):
     ) -> pd.DataFrame:
         """Predicted loss, nats per token, with intervals of the mean and of a new run, one row a point.
 
-        table: points with the law's axes as columns, any table that `scaling.fit` takes; or the `axes` by keyword,
+        table: points with the law's axes as columns, any table that `scaling.fit` takes. Or the `axes` by keyword,
         N=, P=, ..., numbers or arrays that broadcast, as those of a mapping do. An axis by keyword replaces the table's.
         Intervals are at `level`, by `method` (as in `intervals`).
         Outside the convex hull of the runs the interval of a new run is widened by the drift that windows inside
-        the runs and public tables show (docs/forecast.md); widened=False takes the law's form for granted there too.
+        the runs and public tables show (docs/forecast.md). widened=False assumes the law's form there too.
         Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
-        beyond (by what factor the point lies outside the range of an axis, the largest; 1 within) and
+        beyond (by what factor the point lies outside the range of an axis, the largest, and 1 within) and
         inside (whether it lies within the convex hull of the runs, axes on logarithms). Index: the table's.
         `attrs["unconfirmed"]` names ends that are open because no refit confirmed one.
         Raises ValueError for a missing axis, naming the first row and value that a law cannot take.
@@ -143,7 +143,7 @@ class Fit(Estimate):
     ) -> pd.DataFrame:
         """The number of parameters that gives at `at_P` streams the loss of (N, P), with its interval.
 
-        N, P: numbers or arrays that broadcast; `axes`: the law's others, D=. One row a point, columns N, P, the
+        N, P: numbers or arrays that broadcast. `axes`: the law's others, D=. One row a point, columns N, P, the
         others, loss, equivalent_N, multiple (equivalent_N / N), lower and upper (of equivalent_N at `level`, by
         `method`, formed on the logarithm). Source: arXiv 2505.10475, section 3.2: N (k ln P + 1) by Eq 5.
         """
@@ -177,7 +177,7 @@ class Fit(Estimate):
 
     @staticmethod
     def load(path: Any, law: Any = None) -> Fit:
-        """Read the fit saved at `path`, of your own `law`; ValueError for a file of another version or one edited by hand."""
+        """Read the fit saved at `path`, of your own `law`. ValueError for a file of another version or one edited by hand."""
         return load(path, law)
 
     # ---- for people --------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class Fit(Estimate):
     def summary(self, level: float = 0.95) -> summary.FitSummary:
         """The fit as a table of parameters with intervals at `level`, and what to know of them.
 
-        `.table` has the columns estimate, std_error, lower, upper and fixed; `.verdict` is the status in a sentence.
+        `.table` has the columns estimate, std_error, lower, upper and fixed, `.verdict` is the status in a sentence.
         """
         return summary.FitSummary.of(self, self.std_errors, level)
 

@@ -111,7 +111,7 @@ def _optional(fit: Estimate) -> dict[str, Any]:
 
 
 def save(fit: Estimate, path: Any, unconfirmed: Sequence[str] = ()) -> None:
-    """Write the JSON of `to_json`; a reader never sees half a file."""
+    """Write the JSON of `to_json`. A reader never sees half a file."""
     text = json.dumps(_finite(to_json(fit, unconfirmed), str), indent=1, allow_nan=False)
     with replacing(Path(path)) as partial:
         partial.write_text(f"{text}\n")

@@ -24,7 +24,7 @@ LEVEL = 0.95
 
 
 def number_text(x: float) -> str:
-    """Four decimals; from 100 five digits; in scientific notation where that says little."""
+    """Four decimals, from 100 five digits, and scientific notation where these say little."""
     if not np.isfinite(x):
         return "—" if np.isnan(x) else ("∞" if x > 0 else "-∞")
     if x != 0 and not 1e-3 <= abs(x) < 1e5:
@@ -42,7 +42,7 @@ def cross_check(name: str, gap: float) -> str:
 
 
 def facts(fit: Estimate, details: bool = True) -> list[tuple[str, str]]:
-    """What stands below the parameters: status, rows, errors (never R2 alone), notes; all of it with `details`."""
+    """What is printed below the parameters: status, rows, errors (never R2 alone) and notes. All of it with `details`."""
     c, dof, name = fit.certificate, fit.degrees_of_freedom, fit.problem.objective.name
     baseline = baseline_r2(fit)
     without = f" (without P {baseline:.4f})" if baseline is not None else ""
@@ -72,7 +72,7 @@ def _details(fit: Estimate) -> list[tuple[str, str]]:
 
 
 def fit_notes(fit: Estimate) -> tuple[str, ...]:
-    """What to know of a fit beside its numbers, a sentence each: of its data, its table, its objective."""
+    """What to know of a fit apart from its numbers, a sentence each: of its data, its table, its objective."""
     rises, ratio, lost = rising_note(fit), fit.delta_over_noise, fit.undetermined
     mean = "the mean of the losses is nearer than the law: are corpora or budgets mixed?"
     flat = "delta is {} of the noise: it acts as least absolute deviations"
@@ -153,7 +153,7 @@ def fit_text(
 
 
 def _constraint(fit: Estimate, name: str) -> str:
-    """That a parameter is fixed or kept within bounds, in words; else nothing."""
+    """That a parameter is fixed or kept within bounds, in words, else nothing."""
     if name in fit.form.fixed:
         return "   fixed"
     ends = getattr(fit.form, "bounds", {}).get(name)
@@ -167,7 +167,7 @@ def notes_under(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) ->
 
 
 def unconfirmed_note(ends: list[str]) -> str:
-    """That ends are open for want of a confirmation, as `Method.parameters` names them; else nothing."""
+    """That ends are open for want of a confirmation, as `Method.parameters` names them, else nothing."""
     return f"open because no refit confirmed an end: {', '.join(ends)}" if ends else ""
 
 
@@ -177,7 +177,7 @@ def notes_of(fit: Estimate) -> list[str]:
 
 
 def power_note(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> str:
-    """How large k would have to be to be seen, where its interval among `intervals` holds 0; else nothing."""
+    """How large k would have to be to be seen, where its interval among `intervals` holds 0, else nothing."""
     if "k" not in fit.form.free() or not intervals.lower["k"] <= 0:
         return ""
     least = detectable(fit, "k", level)
@@ -212,9 +212,9 @@ def fit_html(fit: Estimate, level: float = LEVEL) -> str:
 
 @dataclass(frozen=True, repr=False)
 class FitSummary(ResultTable):
-    """A fit as a table of its parameters; printed, all that is known of the fit."""
+    """A fit as a table of its parameters. Its text is all that is known of the fit."""
 
-    table: pd.DataFrame  # index parameter; columns estimate, std_error, lower, upper, fixed
+    table: pd.DataFrame  # index parameter, columns estimate, std_error, lower, upper, fixed
     verdict: str
     words: str
     page: str

@@ -2,8 +2,8 @@
 
 A table may hold several corpora, datasets, sources or budgets, whatever the column is called. Any column of few
 values is tested: do offsets of its values explain the residuals? The law's tangent is projected out first, and so
-is a level for each size, since runs of one size miss a law alike; a column that is constant within sizes is tested
-on the sizes' means. Residuals enter as normal scores of their ranks, so that a few outliers decide nothing (Conover
+is a level for each size, since runs of one size miss a law together. A column that is constant within sizes is
+tested on the sizes' means. Residuals enter as normal scores of their ranks, so that a few outliers decide nothing (Conover
 and Iman 1981). p values are corrected for the number of columns (Holm 1979).
 """
 
@@ -38,7 +38,7 @@ OTHER = {
     "replicate",
     "repeat",
     "fold",
-}  # no groups; a law without P is a baseline
+}  # no groups: a law without P is a baseline
 LADDER = "D moves with N in every run: this is the law along that ladder, not at one D"
 STEEP = 4.0  # standard errors above 0 from which the loss is said to rise
 
@@ -116,7 +116,7 @@ def mixed_columns(
 
 
 def _runs(fit: Estimate, frame: pd.DataFrame, rows: Any) -> Any:
-    """The run that each row shares with others, (n,), where that is known; else None."""
+    """The run that each row shares with others, (n,), where that is known, else None."""
     if fit.groups is not None:
         return pd.factorize(np.asarray(fit.groups, dtype=object)[rows])[0]
     shared = next((guess.column for guess in fit.reading.of("groups")), None)
@@ -130,14 +130,14 @@ def _sample(n: int) -> Any:
 
 
 def _codes(column: pd.Series[Any]) -> tuple[Any, tuple[str, ...]]:
-    """The group of each row, (n,), and the groups' names in order of appearance; an empty cell is a group."""
+    """The group of each row, (n,), and the groups' names in order of appearance. An empty cell is a group."""
     codes, names = pd.factorize(column, use_na_sentinel=False)
     told = ("none" if pd.isna(one) else one for one in names)
     return codes, tuple(f"{one:g}" if isinstance(one, float) else str(one) for one in told)
 
 
 def _candidates(fit: Estimate, frame: pd.DataFrame, names: list[Any]) -> dict[str, Any]:
-    """Codes and values of the named columns that may name groups; of such as part the rows alike the first."""
+    """Codes and values of the named columns that may name groups, each way to part the rows once."""
     found: dict[str, Any] = {}
     seen: set[bytes] = set()
     for name in names:
@@ -217,7 +217,7 @@ class _Rest:
         return replace(self, moved=np.concatenate([self.moved, extra * self.root_w[:, None]], axis=1))
 
     def test(self, codes: Any) -> tuple[float, float]:
-        """P of the test that a column's groups explain nothing, and the share that they do; 1, 0 without room."""
+        """P of the test that a column's groups explain nothing, and the share that they do. 1 and 0 without room."""
         extra = _offsets(codes) * self.root_w[:, None]
         spare = len(codes) - self.moved.shape[1] - self.size.max() - extra.shape[1]
         if spare >= SPARE and _varies(codes, self.size):
@@ -241,7 +241,7 @@ def _means(values: Array, size: Any) -> Array:
 
 
 def _explained(residual: Array, moved: Array, extra: Array) -> tuple[float, float]:
-    """P of the F test of columns extra (n, q) on ranks of a residual (n,), `moved` aside; and their share."""
+    """P of the F test of columns extra (n, q) on ranks of a residual (n,), `moved` aside, and their share."""
     known = column_basis(moved)
     rest = extra - known @ (known.T @ extra)
     beyond = np.linalg.norm(rest, axis=0) > 1e-6 * np.linalg.norm(extra, axis=0)
@@ -278,7 +278,7 @@ def rising(fit: Estimate) -> tuple[str, ...]:
 
 
 def rising_note(fit: Estimate) -> str:
-    """What to ask of a loss that rises with N or D, as one sentence; empty where it does not."""
+    """What to ask of a loss that rises with N or D, as one sentence. Empty where it does not."""
     up = rising(fit)
     if not up:
         return ""

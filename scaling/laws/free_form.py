@@ -43,7 +43,7 @@ def _loss(law: Any, predict: Callable[..., Any], args: Sequence[Any]) -> Any:
         found = np.asarray(predict(law(*values), **axes), dtype=np.float64)
         if np.broadcast_shapes(found.shape, shape) == shape:
             return found
-    except Exception:  # of a `predict` of plain numbers; one that is wrong fails below, where it is named
+    except Exception:  # it takes plain numbers, or it is wrong and fails below, where the point is named
         pass
     return _one_by_one(law, predict, axes, values, shape)
 

@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 
 def one_thread() -> AbstractContextManager[object]:
-    """Within it linear algebra has one thread; after it, as many as before. Import what brings the libraries first."""
+    """Within it linear algebra has one thread, after it as many as before. Import what brings the libraries first."""
     found: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
     return found
 

@@ -44,7 +44,7 @@ class Certificate:
     condition_number: float  # of the Jacobian in the law's own parameters, columns scaled to length 1
     worst_direction: str  # the combination of parameters the data say least about, in words
     second_algorithm: str  # the independent check: its name and how its objective compares
-    second_gap: float  # (its objective - ours) / ours; nan if not run
+    second_gap: float  # (its objective - ours) / ours, nan if not run
     at_bound: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     mixed: tuple[str, ...] = ()  # columns of the table whose rows are of several kinds, fitted as one
@@ -52,7 +52,7 @@ class Certificate:
 
 
 def distinct(*columns: Array) -> int:
-    """Distinct rows of columns (n,); n where there are too many to compare and more columns than one."""
+    """Distinct rows of columns (n,), or n where there are too many to compare and more columns than one."""
     if columns[0].size > MANY:
         return len(np.unique(columns[0])) if len(columns) == 1 else columns[0].size
     return len(set(zip(*(column.tolist() for column in columns), strict=True)))
@@ -77,7 +77,7 @@ def _rises_with_streams(size: Any, N: Array, P: Array) -> bool:
 
 
 def axis_notes(problem: Problem, counts: dict[str, int]) -> tuple[str, ...]:
-    """What the design of the data leaves untested, in words; counts: the `levels` of its axes."""
+    """What the design of the data leaves untested, in words. counts: the `levels` of its axes."""
     notes = [
         f"{axis} takes {count} values: the law's form along {axis} is not tested (three are the least)"
         for axis, count in counts.items()
@@ -132,7 +132,7 @@ def internal_condition(problem: Problem, theta: Array) -> float:
 def worst_direction(values: dict[str, float], unit: Array, length: Array) -> tuple[float, str]:
     """Condition number of a law's scaled Jacobian and its weakest combination in words.
 
-    values: the free fields, p of them; unit: the columns, (n, p), each of the length 1; length: what they were
+    values: the free fields, p of them. unit: the columns, (n, p), each of the length 1. length: what they were
     divided by, (p,).
     """
     if not np.isfinite(unit).all() or (length == 0).any():
@@ -158,7 +158,7 @@ def find_status(
 ) -> tuple[Status, str, tuple[str, ...]]:
     """The status of the best solution (a batch of one), its sentence, and the fields at a bound.
 
-    law: the law there; counts: the `levels` of the axes.
+    law: the law there. counts: the `levels` of the axes.
     """
     at = fields_at_bound(problem, best.theta[0])
     single = [axis for axis, count in counts.items() if count == 1]

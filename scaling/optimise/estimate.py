@@ -39,10 +39,10 @@ class Estimate:
     excluded: int = 0  # rows left out: their status is not "ok", or they are stage 1 of others
     groups: Any = None  # cluster label a row (one configuration or run), or None
     index: Any = None  # label of each fitted row in its table, (n,), or None: 0, 1, ...
-    grouping: str = ""  # how groups were found: "given", "column NAME", "size", "cell"; "off": not looked for
+    grouping: str = ""  # how groups were found: "given", "column NAME", "size", "cell". "off": not looked for
     reading: Reading = NOTHING  # what reading the table guessed, and the unit of its loss
     runs: Any = (
-        None  # columns of the fitted rows by name: loss, N, P, D, size, seed, corpus; None once loaded
+        None  # columns of the fitted rows by name: loss, N, P, D, size, seed, corpus. None once loaded
     )
 
     @property
@@ -53,7 +53,7 @@ class Estimate:
     # ---- how it ended -----------------------------------------------------------------------
     @property
     def status(self) -> Status:
-        """How the fit ended; `certificate` has the evidence."""
+        """How the fit ended. `certificate` has the evidence."""
         return self.certificate.status
 
     @property
@@ -102,7 +102,7 @@ class Estimate:
 
     @property
     def r2(self) -> float:
-        """1 - SS_res / SS_tot on the loss; nan when all losses are equal. Never read it alone."""
+        """1 - SS_res / SS_tot on the loss, nan when all losses are equal. Never read it alone."""
         w = self.problem.w
         total = float((w * (self.loss - np.average(self.loss, weights=w)) ** 2).sum())
         return 1 - float((w * self.misfit**2).sum()) / total if total > 0 else float("nan")
@@ -140,7 +140,7 @@ class Estimate:
 
     @property
     def bic(self) -> float:
-        """Schwarz's information criterion, n ln(RSS / n) + q ln n; q as in `aicc`."""
+        """Schwarz's information criterion, n ln(RSS / n) + q ln n, with q as in `aicc`."""
         return float(self._deviance + (len(self.form.free()) + 1) * np.log(self.n))
 
     @property
@@ -176,7 +176,7 @@ class Estimate:
 
     @property
     def delta_over_noise(self) -> float:
-        """Huber's delta over the noise: far below 1 it is least absolute deviations; nan for other losses."""
+        """Huber's delta over the noise: far below 1 it is least absolute deviations. nan for other losses."""
         huber = isinstance(self.problem.objective, LogHuber)
         delta = float(getattr(self.problem.objective, "delta", np.nan)) if huber else np.nan
         return float(delta / self.noise) if self.noise > 0 else float("nan")

@@ -17,7 +17,7 @@ from scaling.laws.base import Array, Law
 from scaling.optimise.problem import TINY, Problem
 
 RANK = 1e-8  # of the largest singular value: a direction that changes predictions by less changes none
-PART = 1e-3  # of such a direction: a parameter with less part in it is told nevertheless
+PART = 1e-3  # of such a direction: a parameter with less part in it is determined nevertheless
 HUGE = 1e150  # a slope whose square is no number
 ROUNDING = 1e-13  # of the mean loss: a parameter that moves predictions by less, doubled, moves none
 TIED = 0.9999  # correlation of two axes' logarithms from which one is taken for a power of the other
@@ -27,7 +27,7 @@ ALONG = 1e-4  # of a prediction's slope, and of an axis' range: less than this i
 def tied_axes(problem: Problem, law: Law) -> tuple[str, ...]:
     """Axes that move with another one in every run and have a free exponent each: their terms are one curve.
 
-    With the exponent of one of them held, its term is known up to a factor, and the other's can be told.
+    With the exponent of one of them held, its term is known up to a factor, and the other's can be estimated.
     """
     close = [pair for pair, r in log_correlations(problem).items() if abs(r) > TIED]
     shapes = [name for name in law.nonlinear if name not in problem.law.fixed]
@@ -41,7 +41,7 @@ def tied_axes(problem: Problem, law: Law) -> tuple[str, ...]:
 
 
 def log_correlations(problem: Problem) -> dict[tuple[str, str], float]:
-    """Correlations of the axes' logarithms, of axes with values <= 0 their own, by pair; not of constant axes."""
+    """Correlations of the axes' logarithms, of axes with values <= 0 their own, by pair. Constant axes are left out."""
     logs = {a: np.log(x) if x.min() > 0 else x for a, x in zip(problem.law.axes, problem.x, strict=True)}
     apart = {a: x - np.add.reduce(x) / x.size for a, x in logs.items() if x.min() < x.max()}
     length = {a: float(np.sqrt(x @ x)) for a, x in apart.items()}
@@ -101,7 +101,7 @@ def ignored(problem: Problem, law: Law) -> tuple[str, ...]:
 
 
 def _acts_along(problem: Problem, law: Law, name: str) -> set[str]:
-    """Axes along which a field's effect on the loss changes; of a term that is 0, as if it were not."""
+    """Axes along which a field's effect on the loss changes. A term that is 0 counts as if it were not."""
     axes = {a: np.array([np.exp(np.log(x).mean())]) for a, x in zip(law.axes, problem.x, strict=True)}
     amounts = [axis for axis in law.axes if axis not in categories_of(law)]
     axes |= {axis: problem.x[i][:1] for i, axis in enumerate(law.axes) if axis not in amounts}
@@ -129,7 +129,7 @@ def determined_predictions(problem: Problem, law: Law, points: dict[str, Array])
 def determined_changes(problem: Problem, law: Law, here: dict[str, Array], there: dict[str, Array]) -> Any:
     """Which changes of the loss from points to others, (K,) each, the runs determine: (K,) bool, as for predictions.
 
-    What all runs share, such as terms of D between points of one D, need not be told.
+    What all runs share, such as terms of D between points of one D, need not be determined.
     """
     slope = law.gradient(**{a: there[a] for a in law.axes}) - law.gradient(**{a: here[a] for a in law.axes})
     return _unmoved(problem, law, slope) & _in_plane(problem, law, here) & _in_plane(problem, law, there)

@@ -24,8 +24,8 @@ from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import Solution, minimise, starts
 
 STARTS = 16
-QUICK = 30  # steps of a start; stragglers go on only if no two starts agree by then
-SUBSAMPLE = 2_000  # rows that starts are tried on; the best is polished on all
+QUICK = 30  # steps of a start. Stragglers go on only if no two starts agree by then
+SUBSAMPLE = 2_000  # rows that starts are tried on. The best is polished on all
 SAME = 1e-6  # relative gain at which the second algorithm stops: a tenth of what counts as agreement
 CHECKED = 1e-3  # a second algorithm this far off, relatively, has confirmed nothing
 FLATTEST = 0.01  # the least exponent where a smaller one overflows
@@ -41,7 +41,7 @@ def solve(
 ) -> Estimate:
     """Minimise a problem from many starts, cross-check it and certify the answer.
 
-    start: starting points; excluded: rows left out before, to be told; groups: the cluster of each row, (n,);
+    start: starting points. excluded: rows left out before. groups: the cluster of each row, (n,).
     index: their labels in the table they came from, (n,).
     Raises FitError where rows are fewer than parameters.
     """
@@ -81,7 +81,7 @@ def _enough_rows(problem: Problem, excluded: int = 0) -> None:
 
 
 def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
-    """Where starts ended, on few rows; the best, polished on all; and the start from the best of the grid, (p,)."""
+    """Where starts ended, on few rows, the best, polished on all, and the best start of the grid, (p,)."""
     small = _subsample(problem)
     begin = starts(small, start)
     rough = minimise(small, begin, tolerance=1e-7, iterations=QUICK)
@@ -146,7 +146,7 @@ def _subsample(problem: Problem) -> Problem:
 
 
 def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Solution, str, float]:
-    """Minimise again with scipy from the best of the grid, (p,); keep whichever ends lower.
+    """Minimise again with scipy from the best of the grid, (p,), and keep whichever ends lower.
 
     MINPACK's trust region where nothing is bounded or narrow, L-BFGS-B where something is.
     """

@@ -62,7 +62,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class LeastSquares(Objective):
-    """ρ(r) = r²; of the log loss with `log=True`, which weighs relative errors."""
+    """ρ(r) = r², of the log loss with `log=True`, which weighs relative errors."""
 
     def parts(self, r: Array) -> tuple[Array, Array, Array, Array]:
         two = np.full_like(r, 2.0)
@@ -80,7 +80,7 @@ def huber(r: Array, delta: float) -> Array:
 class LogHuber(Objective):
     """Huber on log loss: r²/2 up to `delta`, then delta (|r| - delta/2). The published procedure's choice.
 
-    With delta far below the noise this is least absolute deviations; `Fit.delta_over_noise` says so.
+    With delta far below the noise this is least absolute deviations. `Fit.delta_over_noise` says so.
     """
 
     log: bool = True
@@ -129,7 +129,7 @@ class Asymmetric(Objective):
     """|r|, times `over` where the prediction is too high; Huber-rounded within `delta` of zero.
 
     `over=1` is least absolute deviations. The rounding (1e-9 nats, far below any noise) lets Newton
-    steps converge; it is reached through wider roundings.
+    steps converge. It is reached through wider roundings.
     """
 
     log: bool = True
@@ -191,7 +191,7 @@ DEFAULT_OBJECTIVE = OBJECTIVES[DEFAULT]
 
 
 def checked(given: Any, default: Objective = DEFAULT_OBJECTIVE) -> Objective:
-    """The objective that a caller gave, itself or by name, `default` for None; ValueError for what is none."""
+    """The objective that a caller gave, itself or by name, `default` for None. ValueError for what is none."""
     if isinstance(given, str) and given in OBJECTIVES:
         return OBJECTIVES[given]
     if given is not None and not isinstance(given, Objective):
@@ -202,7 +202,7 @@ def checked(given: Any, default: Objective = DEFAULT_OBJECTIVE) -> Objective:
 
 
 def named(name: str) -> Objective:
-    """The objective of that name; ValueError lists those there are."""
+    """The objective of that name. ValueError lists those there are."""
     if name not in OBJECTIVES:
         raise ValueError(f"--objective {name!r}: known are {', '.join(OBJECTIVES)}")
     return OBJECTIVES[name]

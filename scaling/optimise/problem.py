@@ -31,7 +31,7 @@ def _moving(row: Any, n: int) -> list[tuple[int, Array]]:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Data, law and objective of a fit; `y` and `w` are (n,) or, one set a batch row, (B, n).
+    """Data, law and objective of a fit. `y` and `w` are (n,) or, one set a batch row, (B, n).
 
     Fixed values and bounds of parameters are part of the law (`scaling.laws.constrained`). In the coordinates they
     are a box: lower equals upper where a parameter is fixed.
@@ -46,7 +46,7 @@ class Problem:
 
     @property
     def count(self) -> float:
-        """Rows, each as often as it counts; of a batch with weights of its own, rows."""
+        """Rows, each as often as it counts. Of a batch with weights of its own, rows."""
         return float(self.w.sum()) if self.w.ndim == 1 else float(self.y.shape[-1])
 
     @cached_property
@@ -66,7 +66,7 @@ class Problem:
 
     @cached_property
     def sizes(self) -> Any:
-        """Level 0, 1, ... of the size of each row, (n,); of a law with N."""
+        """Level 0, 1, ... of the size of each row, (n,), of a law with N."""
         axes = dict(zip(self.law.axes, self.x, strict=True))
         return levels_along("N", axes["N"], axes)
 
@@ -104,7 +104,7 @@ class Problem:
         return np.log(self.y) if self.objective.log else self.y
 
     def take(self, rows: Any) -> Problem:
-        """The problem of some of the data's rows; not of a batch."""
+        """The problem of some of the data's rows, not of a batch."""
         scale = self.scale[rows] if isinstance(self.scale, np.ndarray) else self.scale
         x = tuple(a[rows] for a in self.x)
         return replace(self, x=x, y=self.y[rows], w=self.w[rows], scale=scale)
@@ -139,7 +139,7 @@ class Problem:
         return np.asarray(np.matmul(theta[:, None, : self.m], psi)[:, 0] + self.rest(theta[:, self.m :]))
 
     def jacobian(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
-        """L (B, n) and ∂L/∂θ as (B, p, n); `basis` spares computing it again."""
+        """L (B, n) and ∂L/∂θ as (B, p, n). `basis` spares computing it again."""
         b, eta = theta[:, : self.m], theta[:, self.m :]
         psi, mean = basis or self.basis(eta)
         n = psi.shape[2]

@@ -32,7 +32,7 @@ class Solution:
 
     theta: Array  # (B, p)
     value: Array  # (B,)
-    slope: Array  # (B,): the largest cosine between the residuals and a free column; 0 at an optimum
+    slope: Array  # (B,): the largest cosine between the residuals and a free column, 0 at an optimum
     converged: Any  # (B,) bool
 
 
@@ -44,7 +44,7 @@ def _grid(ranges: tuple[Range, ...]) -> Array:
 
 
 def starts(problem: Problem, keep: int) -> Array:
-    """Start points θ (S, p): a grid of η, coefficients solved for; the best and a spread of the rest."""
+    """Start points θ (S, p): a grid of η, coefficients solved for, the best and a spread of the rest."""
     w = problem.w * np.square(problem.scale / problem.y if problem.objective.log else problem.scale)
     eta = _coordinates(problem, w)
     psi, _ = problem.basis(eta)
@@ -59,7 +59,7 @@ def starts(problem: Problem, keep: int) -> Array:
 
 
 def _coordinates(problem: Problem, w: Array) -> Array:
-    """The grid of η, (S, q); constrained coefficients as the law without constraints has them there."""
+    """The grid of η, (S, q). Constrained coefficients are as the law without constraints has them there."""
     held = problem.law
     if isinstance(held.whole, ArmForm):
         return arm_starts(problem, held.whole)
@@ -75,7 +75,7 @@ def _coordinates(problem: Problem, w: Array) -> Array:
 def arm_starts(problem: Problem, form: ArmForm) -> Array:
     """Starts of a law with arms, (S, q): from its law fitted to each arm alone and to all rows together.
 
-    Each own parameter begins at its arm's value; a shared one at the pooled value, at the arms' mean, or at one
+    Each own parameter begins at its arm's value, a shared one at the pooled value, at the arms' mean, or at one
     arm's. The rest are these, moved by up to 20% (seeded).
     """
     plain = [replace(problem, law=form.law, x=problem.x[:-1])]
@@ -110,7 +110,7 @@ def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
     weighted = psi * (w if w.ndim == 1 else w[:, None])
     gram, moment = np.matmul(weighted, psi.swapaxes(1, 2)), np.matmul(weighted, y[..., None])
     diagonal = gram.reshape(len(gram), -1)[:, :: gram.shape[1] + 1]  # a view
-    diagonal += 1e-12 * np.maximum.reduce(diagonal, -1, keepdims=True) + TINY  # terms may be alike, or 0
+    diagonal += 1e-12 * np.maximum.reduce(diagonal, -1, keepdims=True) + TINY  # terms may be equal, or 0
     return np.linalg.solve(gram, moment)[..., 0], gram, moment[..., 0]
 
 
@@ -222,7 +222,7 @@ class _Descent:
         return -step * unit, np.add.reduce(slope * step, -1), cosine
 
     def project(self, trial: Array, weight: Array, rows: Any) -> tuple[Array, Array]:
-        """Re-solve the coefficients of `trial` in place; the basis there.
+        """Re-solve the coefficients of `trial` in place. Returns the basis there.
 
         Variable projection: one reweighted least-squares step with the weights at the last point. With
         the coefficients eliminated the long curved valley between E and the exponents is gone, and far

@@ -339,7 +339,7 @@ def recognised(
 ) -> pd.DataFrame:
     """A table of runs under our names and in our units. Its attrs record each guess (`scaling.data.reading`).
 
-    columns: the caller's mapping, our names to the table's, already applied. told: guesses made before.
+    columns: the caller's mapping, our names to the table's, already applied. `told`: guesses made before.
     needs: columns that the table must have, else ValueError. axes: those of the laws to fit, if known. P is checked
     only if it is among them. assume: take P = 1 where no column holds the streams. ValueError if one may hold
     them. convert: turns the axes into numbers, given the table and which rows are runs. narrow: chooses rows,

@@ -1,4 +1,4 @@
-"""The paper's printed constants beside a fit of the same points, and beside no other."""
+"""The paper's printed constants next to a fit of the same points, and to no other."""
 
 import numpy as np
 import pytest

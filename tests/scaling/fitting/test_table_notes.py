@@ -113,7 +113,7 @@ def test_groups_of_whole_sizes_are_tested_on_sizes():
 
 
 def test_rows_of_one_run_are_one_observation():
-    """Checkpoints of a run err alike: ten rows of each are no ten witnesses for its group."""
+    """Checkpoints of a run share an error: ten rows of each are not ten rows of evidence for its group."""
     rng, law = np.random.default_rng(3), scaling.ChinchillaLaw(E=1.7, A=406.0, B=410.0, alpha=0.33, beta=0.29)
     run, n = np.repeat(np.arange(24), 10), np.repeat(np.geomspace(1e8, 4e9, 6), 40)
     d = np.tile(np.geomspace(1e9, 6e10, 10), 24)
@@ -129,7 +129,7 @@ def test_rows_of_one_run_are_one_observation():
 
 @pytest.mark.slow
 def test_sizes_that_the_law_misses_name_no_column():
-    """Type I error at 5%: sizes miss alike, one column is constant within sizes, one is not."""
+    """Type I error at 5%: sizes have offsets, one column is constant within sizes, one is not."""
     named = 0
     for seed in range(60):
         rng = np.random.default_rng(100 + seed)

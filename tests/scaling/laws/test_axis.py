@@ -188,4 +188,4 @@ def test_rules():
     assert not Axis(reached=True).invertible
     assert not Axis(more_is_better=None).invertible
     assert list(Axis(lowest=1, reached=True).good(np.array([0.5, 1.0, np.inf]))) == [False, True, False]
-    assert clean_axes(("N",), {"N": 1e9, "D": -1})["N"] == 1e9  # known axes beside are not looked at
+    assert clean_axes(("N",), {"N": 1e9, "D": -1})["N"] == 1e9  # other known axes are not looked at

@@ -134,7 +134,7 @@ def test_a_constrained_fit_pickles_saves_loads_and_compares(pile, tmp_path):
         fit.form.__name__, "ParallelLaw", "DenseLaw(E=1.6)", "AdditiveLaw(beta=0.5)",
     }  # fmt: skip
     assert ranking.table.loc["DenseLaw(E=1.6)", "parameters"] == 2
-    assert scaling.fit(fit, pile).law == scaling.fit(fit.form, pile).law  # a fit stands for what was fitted
+    assert scaling.fit(fit, pile).law == scaling.fit(fit.form, pile).law  # a fit means what was fitted
     assert len(scaling.backtest("parallel:E=1.2", pile).table) > 1
     assert not [law for law in all_laws(scaling.Law) if "(" in law.__name__]  # no class is made at run time
 

@@ -106,7 +106,7 @@ def test_it_is_solved_saved_pickled_and_compared(one, tmp_path):
 
 @dataclass(frozen=True)
 class NoRange(Law):
-    """A law that forgot the range of b."""
+    """A law without a range of b."""
 
     a: float
     b: float

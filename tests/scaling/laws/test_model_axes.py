@@ -82,7 +82,7 @@ def rows(name: str, **columns: str) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def routed():
-    """Clark et al.: one expert a token, every other layer routed, and the dense runs beside them."""
+    """Clark et al.: one expert a token, every other layer routed, and the dense runs too."""
     table = rows("routing.csv", N="dense_parameter_count", experts="num_experts", loss="loss_validation")
     table = table[(table.k == 1) & (table.routing_frequency == 0.5) & (table.flop_increase == 1)]
     return table[(table.seed == 42) | (table.router_type == "Dense")]

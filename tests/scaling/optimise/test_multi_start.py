@@ -1,4 +1,4 @@
-"""Many starts and a second algorithm: agreement is counted and told."""
+"""Many starts and a second algorithm: agreement is counted and reported."""
 
 import sys
 

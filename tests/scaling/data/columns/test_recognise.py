@@ -1,4 +1,4 @@
-"""A table under our names: each guess is made once, told, and never where two columns may be meant."""
+"""A table under our names: each guess is made once, recorded, and never where two columns may be meant."""
 
 from pathlib import Path
 
