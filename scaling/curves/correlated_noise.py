@@ -35,11 +35,6 @@ class CorrelatedNoise:
     length: float  # steps in which the shared part falls to 1/e
     degrees_of_freedom: float  # of the variance: neighbours count for less
 
-    @property
-    def neighbour_steps(self) -> float:
-        """Steps over which residuals stay correlated, 0 where they are independent."""
-        return self.length if self.share > 0 else 0.0
-
     def correlation(self, curve: Curve) -> Array:
         """Of a curve's checkpoints in units of sd^2, (n, n)."""
         return _correlation(curve, self.length, self.share)

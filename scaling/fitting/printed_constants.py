@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scaling.data.groups import TITLES
 from scaling.fitting.result import Fit
 from scaling.laws import ParallelLaw
 from scaling.optimise.objectives import LogHuber
@@ -15,11 +14,6 @@ PRINTED = {
     "pile": (ParallelLaw(E=1.2888, A=1.974e8, alpha=0.1963, k=0.3345), 0.9987),
 }
 FIRST_LOSS = {1.1722: "stack-v2-python", 2.1113: "pile"}  # of the smallest model at P = 1
-
-
-def printed_k() -> str:
-    """The k that the paper prints for each corpus, in words."""
-    return ", ".join(f"{law.k:.2f} ({TITLES[corpus]})" for corpus, (law, _) in PRINTED.items())
 
 
 def corpus_of(fit: Fit) -> str | None:

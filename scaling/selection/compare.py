@@ -274,11 +274,6 @@ def apart(one: Fit, near: Any, far: Any) -> Any:
     return alone if alone.sum() > len(one.form.free()) else near
 
 
-def rows_of(one: Fit, keep: Any) -> dict[str, Array]:
-    """Some rows of a fit's data as a table."""
-    return {a: x[keep] for a, x in one.axes.items()} | {"loss": one.loss[keep]}
-
-
 def along(axis: str, runs: Any, option: str, laws: Iterable[LawForm] = ()) -> Array:
     """The values of an axis of the usable runs, of one of the laws or not; C is 6 N P D where the table does not say."""
     rule = next((law.axis_rule(axis) for law in laws if axis in law.axes), KNOWN.get(axis, ANY))

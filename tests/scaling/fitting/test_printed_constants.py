@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scaling
-from scaling.fitting.printed_constants import PRINTED, corpus_of, note, printed_k
+from scaling.fitting.printed_constants import PRINTED, corpus_of, note
 
 
 def test_each_corpus_is_known_by_its_losses(pile_fit, stack):
@@ -36,7 +36,3 @@ def test_printed_constants_have_the_printed_r2(losses, corpus):
     miss = runs["loss"] - law.predict(N=runs["N"], P=runs["P"])
     found = 1 - float((miss**2).sum() / np.square(runs["loss"] - runs["loss"].mean()).sum())
     assert found == pytest.approx(r2, abs=5e-5)
-
-
-def test_the_printed_k_in_words_is_that_of_each_corpus():
-    assert printed_k() == "0.39 (Stack-V2 Python), 0.33 (The Pile)"
