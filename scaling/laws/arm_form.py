@@ -183,15 +183,12 @@ class ArmForm(Form):
         return first
 
     def rest_gradient(self, *args: Any) -> list[Any]:
-        """∂L/∂parameter as [i]: the law's differences by its fields, each arm's rows to the arm's own parameter."""
+        """∂L/∂parameter as [i]: the law's slopes by its fields, each arm's rows to the arm's own parameter."""
         *axes, arm = args[: len(self.axes)]
         values = self._values(args[len(self.axes) :])
         fields = {name: self._picked(name, values, arm) for name in self.law.names()}
-        out = []
-        for name, value in fields.items():
-            step = 1e-6 * np.maximum(np.abs(value), 1e-6)
-            up, down = (self.law(**{**fields, name: value + s})._loss(*axes) for s in (step, -step))
-            slope = (up - down) / (2 * step)
+        slopes, out = self.law(**fields)._slopes(*axes), []
+        for name, slope in zip(fields, np.moveaxis(slopes, -1, 0), strict=True):
             for one, code in zip(self.of_parameter(name), self.rule.codes, strict=False):
                 own = np.where(arm == code, slope, 0.0) if name in self.own else slope
                 out.append(own * values[one] if one in self.prefactors else own)
@@ -276,8 +273,9 @@ class ArmedLaw(Law):
 
     def linear_gradient(self) -> Array:
         """∂(coordinates)/∂(parameters), (p, p): diagonal."""
-        logs = self.form.prefactors
-        return np.diag([1 / float(v) if name in logs else 1.0 for name, v in self.values.items()])
+        logs, values = self.form.prefactors, self.values
+        slope = [1 / np.asarray(values[name]) if name in logs else np.ones(()) for name in values]
+        return np.eye(len(values)) * np.stack(np.broadcast_arrays(*slope), -1)[..., None, :]
 
     def _loss(self, *x: Array) -> Array:
         return np.asarray(self.form.loss(x, self.values)) + np.zeros(

@@ -217,15 +217,18 @@ class Law:
 
     def gradient(self, **axes: Any) -> Array:
         """∂L/∂fields at `axes` N=, P=, ..., shape (..., p) in field order."""
-        x = clean_axes(self.axes, axes, self.axis_rules)
+        return self._slopes(*clean_axes(self.axes, axes, self.axis_rules).values())
+
+    def _slopes(self, *x: Array) -> Array:
+        """∂L/∂fields, shape (..., p). Axes and fields, which may be a batch, broadcast."""
         c, eta = self.to_linear()
-        shape = np.broadcast_shapes(*(v.shape for v in x.values()))
-        columns = list(self.terms(*x.values(), *eta))
-        moves = self.rest_gradient(*x.values(), *eta) if self.has_rest else [0.0] * len(eta)
-        for row, move in zip(self.terms_gradient(*x.values(), *eta), moves, strict=True):
+        columns = list(self.terms(*x, *eta))
+        moves = self.rest_gradient(*x, *eta) if self.has_rest else [0.0] * len(eta)
+        for row, move in zip(self.terms_gradient(*x, *eta), moves, strict=True):
             columns.append(sum(cj * d for cj, d in zip(c, row, strict=True)) + move)
+        shape = np.broadcast_shapes(*(np.shape(v) for v in (*x, *columns)))
         jacobian = np.stack([np.broadcast_to(np.asarray(q, dtype=np.float64), shape) for q in columns], -1)
-        return np.asarray(jacobian @ self.linear_gradient())
+        return np.asarray(np.matmul(jacobian[..., None, :], self.linear_gradient())[..., 0, :])
 
     def inverse(self, loss: Any, *, along: str = "N", **axes: Any) -> Any:
         """The value of the axis `along`, by default N, at which this law predicts `loss`, the other axes given.

@@ -69,15 +69,15 @@ class Interacting(Law):
         return c, eta
 
     def linear_gradient(self) -> Array:
-        out = super().linear_gradient()
         names, order = self.names(), [*self.linear(), *self.nonlinear]
-        A, B, alpha, beta = (max(float(getattr(self, n)), TINY) for n in ("A", "B", "alpha", "beta"))
-        log_A = np.log(max(A / REFERENCE_N, TINY))
+        A, B, alpha, beta = (np.maximum(getattr(self, n), TINY) for n in ("A", "B", "alpha", "beta"))
+        log_A = np.log(np.maximum(A / REFERENCE_N, TINY))
         c, row, column = np.exp(alpha * log_A), order.index("A"), names.index
-        out[row, column("A")], out[row, column("alpha")] = alpha * c / A, c * log_A
+        out = np.zeros((c + B + beta).shape)[..., None, None] + super().linear_gradient()
+        out[..., row, column("A")], out[..., row, column("alpha")] = alpha * c / A, c * log_A
         row = order.index("B")
-        out[row, column("A")], out[row, column("alpha")] = -alpha / (beta * A), -log_A / beta
-        out[row, column("B")], out[row, column("beta")] = 1 / B, alpha * log_A / beta**2
+        out[..., row, column("A")], out[..., row, column("alpha")] = -alpha / (beta * A), -log_A / beta
+        out[..., row, column("B")], out[..., row, column("beta")] = 1 / B, alpha * log_A / beta**2
         return out
 
 

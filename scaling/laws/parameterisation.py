@@ -66,8 +66,8 @@ class Mixture(RootA):
         return [E, total * rho, total * (1 - rho)], eta
 
     def linear_gradient(self) -> Array:
-        out = super().linear_gradient()
         (_, floor, falling), _ = self.to_linear()
+        out = super().linear_gradient() + np.zeros(np.shape(floor + falling))[..., None, None]
         total, rho = (np.asarray(v)[..., None] for v in (floor + falling, self.rho))  # type: ignore[attr-defined]
         d_total, d_rho = out[..., 1, :].copy(), out[..., 2, :].copy()
         out[..., 1, :] = rho * d_total + total * d_rho

@@ -1,6 +1,7 @@
 """What every registered law promises."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -117,6 +118,11 @@ def test_from_vector_and_batches(law: Law) -> None:
     axes = {a: 2.0 if a == "P" else 1e9 for a in law.axes}
     assert batch.predict(**axes).shape == (2,)
     assert batch.predict(**axes)[0] == pytest.approx(law.predict(**axes), rel=1e-15)
+    for name in law.names():  # one field of each row, the others shared, as arms have them
+        values = np.array([1.0, 0.99]) * getattr(law, name)
+        rows = replace(law, **{name: values}).gradient(**{a: np.full(2, v) for a, v in axes.items()})
+        alone = [replace(law, **{name: float(one)}).gradient(**axes) for one in values]
+        np.testing.assert_allclose(rows, alone, rtol=1e-12, err_msg=name)
 
 
 def test_fit_recovers_the_truth_without_noise(law: Law) -> None:
