@@ -57,9 +57,9 @@ class Here:
 
 @pytest.mark.slow
 def test_a_small_grid_is_timed_in_processes_of_their_own(tmp_path):
-    told = dry_run.plan_time(RUNS, tmp_path, CPU, "2", "local", None)
+    told = dry_run.plan_time(RUNS[::2], tmp_path, CPU, "2", "local", None)
     assert all(0 < hours < 1 for hours in told.hours)
-    assert told.hours[0] == told.hours[2]  # a shape is timed once
+    assert told.hours[0] == told.hours[1]  # a shape is timed once
     assert "2 at a time: training steps alone" in told.words
 
 
