@@ -15,10 +15,10 @@ def grid(axes):
 
 @pytest.mark.slow
 def test_the_main_job_end_to_end(tmp_path):
-    """Sweep, fit, draw on real text; a second call trains nothing; the fit round-trips."""
-    (tmp_path / "small.py").write_text(GRID)
-    job = ("demo", "--grid", str(tmp_path / "small.py"), "--out", str(tmp_path))
-    first = command(*job)
+    """Sweep, fit, draw on real text. The sweep alone finds nothing left to train. The fit round-trips."""
+    small = tmp_path / "small.py"
+    small.write_text(GRID)
+    first = command("demo", "--grid", str(small), "--out", str(tmp_path))
     out, _ = first.communicate(timeout=600)
     assert first.returncode == 0, out
     assert "6 runs trained" in out
@@ -32,7 +32,7 @@ def test_the_main_job_end_to_end(tmp_path):
         "fits/parallel-stdlib.json",
     ):
         assert (tmp_path / name).exists(), name
-    again = command(*job)
+    again = command("sweep", str(small), "--out", str(tmp_path))
     out, _ = again.communicate(timeout=300)
     assert again.returncode == 0, out
     assert "nothing to train: all 6 runs" in out
