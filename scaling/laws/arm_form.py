@@ -275,7 +275,7 @@ class ArmedLaw(Law):
         """∂(coordinates)/∂(parameters), (p, p): diagonal."""
         logs, values = self.form.prefactors, self.values
         slope = [1 / np.asarray(values[name]) if name in logs else np.ones(()) for name in values]
-        return np.eye(len(values)) * np.stack(np.broadcast_arrays(*slope), -1)[..., None, :]
+        return np.asarray(np.eye(len(values)) * np.stack(np.broadcast_arrays(*slope), -1)[..., None, :])
 
     def _loss(self, *x: Array) -> Array:
         return np.asarray(self.form.loss(x, self.values)) + np.zeros(

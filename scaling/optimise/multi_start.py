@@ -26,6 +26,9 @@ from scaling.optimise.solver import Solution, minimise, starts
 STARTS = 16
 QUICK = 30  # steps of a start. Stragglers go on only if no two starts agree by then
 SUBSAMPLE = 2_000  # rows that starts are tried on. The best is polished on all
+ARRIVED = 1e-18  # relative gain at which the best start has arrived
+BY_DIFFERENCES = 1e-15  # the same where slopes are differences, which are known no better
+LONG_SUM = 1e-12  # the same of a sum over many rows
 SAME = 1e-6  # relative gain at which the second algorithm stops: a tenth of what counts as agreement
 CHECKED = 1e-3  # a second algorithm this far off, relatively, has confirmed nothing
 FLATTEST = 0.01  # the least exponent where a smaller one overflows
@@ -94,7 +97,7 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
         )
     lowest = int(np.nanargmin(rough.value))
     warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
-    exact = 1e-18 if small is problem else 1e-12  # of a sum over many rows no more digits are known
+    exact = LONG_SUM if small is not problem else ARRIVED if problem.m else BY_DIFFERENCES
     ours = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
     return rough, ours, begin[0]
 

@@ -147,10 +147,11 @@ class Problem:
         J[:, : self.m] = psi
         amount = (b / mean)[..., None]
         for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None]), self.m):
-            J[:, i] = sum(
+            parts = [
                 (d - psi[:, j] * (np.add.reduce(d, -1, keepdims=True) / n)) * amount[:, j]
                 for j, d in _moving(row, n)
-            )
+            ]
+            J[:, i] = sum(parts[1:], parts[0]) if parts else 0.0
         if self.law.has_rest:
             for i, change in enumerate(self.law.rest_gradient(*self.x, *eta.T[:, :, None]), self.m):
                 J[:, i] += change
