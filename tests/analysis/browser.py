@@ -21,7 +21,7 @@ FLAGS = [
 
 
 def require_chromium() -> str:
-    """Its path; where it is missing the test fails on CI and is skipped elsewhere, with the reason."""
+    """Its path. Without it the test fails on CI and is skipped elsewhere, with the reason."""
     path = CHROMIUM if os.path.exists(CHROMIUM) else shutil.which("chromium")
     if path is None:
         reason = "no chromium on this machine: apt-get install chromium"

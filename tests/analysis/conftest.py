@@ -61,7 +61,7 @@ def chromium(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tab(chromium, page_file):
-    """One tab for all tests, with what it complained of and asked for; loading takes seconds."""
+    """One tab for all tests, with its console errors and requests. Loading takes seconds."""
     tab = chromium.new_page()
     wrong, asked = [], []
     tab.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
@@ -73,7 +73,7 @@ def tab(chromium, page_file):
 
 @pytest.fixture
 def page(tab, page_file):
-    """The tab at the first point; at the end, that it said nothing wrong and asked for nothing."""
+    """The tab at the first point. At the end it must have no console error and no request."""
     tab, wrong, asked = tab
     tab.set_viewport_size({"width": 1280, "height": 900})
     tab.emulate_media(media="screen", color_scheme="light")

@@ -31,7 +31,7 @@ def test_splits_fit_the_smaller_runs_and_ask_for_the_larger() -> None:
 
 
 def test_a_family_s_numbers_are_chosen_by_the_others() -> None:
-    """Family b alone wants the fourth; left to the others the choice is the eighth."""
+    """Only family b prefers the fourth. The other families choose the eighth."""
     rows, names = [], list(bench.GRID)
     for family in "abc":
         for kind in (SIZE, COMPUTE):

@@ -1,4 +1,4 @@
-"""Quoted commands of a text are run anew; everything else stays."""
+"""Quoted commands of a text are rerun. Everything else stays as it is."""
 
 from benchmarks.refresh_quotes import quoted
 

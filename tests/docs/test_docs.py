@@ -1,4 +1,4 @@
-"""The site builds offline with warnings as errors; its programs run and its commands parse."""
+"""The site builds offline with warnings as errors. Its programs run and its commands parse."""
 
 import os
 import re

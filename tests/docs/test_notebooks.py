@@ -33,13 +33,13 @@ def code_cells(notebook):
 
 
 def numbers(cell):
-    """Every number that a cell's text shows; what a cell prints of its progress comes in any order."""
+    """Every number in a cell's text. Lines of progress may come in any order."""
     said = [output.get("data", {}).get("text/plain", output.get("text", "")) for output in cell.outputs]
     return [float(x) for x in re.findall(r"-?\d+\.?\d*(?:e[+-]?\d+)?", "\n".join(said))]
 
 
 def kinds(cell):
-    """What a cell shows: pictures, tables, text; how many lines of progress it prints is not ours to say."""
+    """What a cell shows: pictures, tables, text. The number of progress lines may vary."""
     return {key for output in cell.outputs for key in output.get("data", {"text/plain": ""})}
 
 

@@ -22,7 +22,7 @@ MADE_BY |= dict.fromkeys(("laptop-prefix-alone", "laptop-text-prefix-alone"), f"
 MADE_BY |= {"laptop-peft-apart": f"{CONTROLS}:apart", "laptop-text-slow": f"{CONTROLS}:slow"}
 BASE = "results/sweeps/laptop-text/checkpoints/948c0f3ec0964da4"  # 64x3, P = 1, seed 0
 PEFT = {"recipe": "peft", "tokens": 1_000_000, "base": BASE}
-OPTIONS = {  # of the command beside the grid's axes
+OPTIONS = {  # of the command in addition to the grid's axes
     "laptop-two-stage": {"recipe": "two-stage", "stage2_share": 0.1},
     "laptop-peft": PEFT,
     "laptop-peft-apart": PEFT,
@@ -39,7 +39,7 @@ OPTIONS["gpu-recipe"] = {"tokens": 10_000_000}
 
 
 def committed(pattern: str) -> list[Path]:
-    """The files below results/sweeps that git tracks; what a user has trained there is not among them."""
+    """The files below results/sweeps that git tracks, without what a user has trained there."""
     command = ["git", "ls-files", "-z", "--", f":(glob)results/sweeps/{pattern}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:

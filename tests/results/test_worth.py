@@ -1,4 +1,4 @@
-"""The grid that sets a stream beside a loop, an expert and a layer: its arms are equal where they say so."""
+"""The grid that compares a stream with a loop, an expert and a layer: its arms are equal where they claim to be."""
 
 import pytest
 

@@ -7,7 +7,7 @@ SHARES = {"repeated": 0.25, "seen": 0.25, "new": 0.5, "start": 0.0625}
 
 
 def made_in_parts(seeds: int = 3, noise: float = 0.0) -> pd.DataFrame:
-    """Three sizes, P in {1, 2, 4}: repeated pairs gain .1 log2 P, alone; seeds move them."""
+    """Three sizes, P in {1, 2, 4}: only repeated pairs gain 0.1 log2 P, and random seeds move them."""
     rng = np.random.default_rng(0)
     rows = []
     for size, N in (("32x2", 2e4), ("64x2", 8e4), ("96x2", 2e5)):

@@ -24,7 +24,7 @@ def isoflop_runs(
     scatter: float = 0.0,
     seed: int = 2,
 ) -> dict:
-    """Sizes about `centre` optima at each budget from 1e18 to 1e22; budgets' optima scatter on their own."""
+    """Sizes about `centre` optima at each budget from 1e18 to 1e22. The optimum of each budget has its own scatter."""
     rng = np.random.default_rng(seed)
     C = np.repeat(np.geomspace(1e18, 1e22, budgets), sizes)
     grid = np.tile(np.geomspace(1 / factor, factor, sizes), budgets)

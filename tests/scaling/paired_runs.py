@@ -10,7 +10,7 @@ GAIN = {2: -0.01, 4: -0.03}
 
 
 def made(seeds: int = 3, noise: float = 0.0, apart: float = 0.0) -> pd.DataFrame:
-    """Four sizes, P in {1, 2, 4}; `apart` moves a seed's runs together, `noise` each on its own."""
+    """Four sizes, P in {1, 2, 4}; `apart` moves the runs of a seed together, and `noise` each on its own."""
     rng = np.random.default_rng(0)
     rows = []
     for width in (32, 64, 96, 128):

@@ -70,7 +70,7 @@ def test_memory_grows_with_streams_and_falls_with_shards_and_checkpointing() -> 
 
 
 def test_sixND_does_not_overflow(kyo: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    """6 N D in int64 is wrong on 200 of these rows; ours is float64 from the door on."""
+    """6 N D in int64 is wrong on 200 of these rows. Ours is float64 from the start."""
     N, D = kyo.N.to_numpy().astype(np.int64), kyo.D.to_numpy().astype(np.int64)
     with np.errstate(over="ignore"):
         wrapped = 6 * N * D

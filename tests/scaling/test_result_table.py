@@ -1,4 +1,4 @@
-"""Every result is a table and a verdict; some stand in for their table."""
+"""Every result is a table and a verdict, and some behave like their table."""
 
 import copy
 import pickle

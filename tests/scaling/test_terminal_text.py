@@ -1,4 +1,4 @@
-"""What a terminal of 80 columns is shown: every number, no line too long; a pipe gets what it always got."""
+"""A terminal of 80 columns shows every number and no line too long. A pipe gets the full table."""
 
 import re
 

@@ -66,7 +66,7 @@ def kill(cluster, node, out):
 
 
 def on_slurm(out, corpus):
-    """Slurm's stand-in: one element is told that its time is up, as Slurm would."""
+    """Slurm's stand-in: one element gets the signal of its time limit, as from Slurm."""
     slurm = Path(out).parent / "slurm"
     os.environ["PATH"] = f"{fake_slurm.install(slurm)}{os.pathsep}{os.environ['PATH']}"
 

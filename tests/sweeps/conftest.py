@@ -48,7 +48,7 @@ def one_thread():
 
 @pytest.fixture
 def sweep(tmp_path, monkeypatch):
-    """Run part of the ci grid with the fake trainer; behaviour by {size/P: what to do}."""
+    """Run part of the ci grid with the fake trainer, whose behaviour is {size/P: what to do}."""
     from rich.console import Console
 
     from sweeps.corpora import build as corpora

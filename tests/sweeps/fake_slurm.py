@@ -1,7 +1,7 @@
 """Slurm's commands in a few lines: elements are processes of this machine, requeued ones start at once.
 
 `install(folder)` writes sbatch, squeue, scancel and scontrol into folder/bin. What is in the queue is a file
-an element, in folder/queue; it goes when its element ends.
+an element, in folder/queue. It is removed when its element ends.
 """
 
 import json

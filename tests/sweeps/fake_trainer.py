@@ -1,4 +1,4 @@
-"""A trainer of a few lines, for tests of the driver: no torch, any behaviour, told by environment."""
+"""A trainer of a few lines, for tests of the driver: no torch, any behaviour, set by environment variables."""
 
 import errno
 import fcntl

@@ -10,7 +10,7 @@ def flip(path, place, bit=0):
 
 
 def flips(path, count, last):
-    """Random bits of a file, and each of its last bytes' bits; the file is whole again after each."""
+    """Random bits of a file, and each bit of its last bytes. The file is restored after each."""
     whole, generator = path.read_bytes(), random.Random(5)
     size = 8 * len(whole)
     for bit in [*generator.sample(range(size), min(count, size)), *range(size - 8 * last, size)]:

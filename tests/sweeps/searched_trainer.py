@@ -1,4 +1,4 @@
-"""A trainer of a few lines that pauses where it is told, with a loss that knows its best learning rate, and a search with it."""
+"""A trainer of a few lines that pauses where asked and has a known best learning rate, and a search that uses it."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from sweeps.training.interrupt import Interrupted
 from tests.sweeps.fake_trainer import row
 
 SEARCH = "lr=1e-3..1e-1"
-BEST = {1: 0.1, 2: 0.02, 4: math.inf}  # learning rate of least loss by P; P = 4 diverges wherever it is
+BEST = {1: 0.1, 2: 0.02, 4: math.inf}  # learning rate of least loss by P (P = 4 diverges at every one)
 
 
 def train(run, folder, *, execution, stop, progress, report):

@@ -20,7 +20,7 @@ def batch(rows=8, tokens=48):
 
 
 def train_on_text(model, steps, autocast=False, masked=False, lr=3e-3):
-    """The losses of AdamW on the text; with `masked`, rows end in padding of every length."""
+    """The losses of AdamW on the text. With `masked`, rows end in padding of every length."""
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=lr)
     losses = []
     for _ in range(steps):

@@ -1,4 +1,4 @@
-"""Exponents of optima: ours beside those printed."""
+"""Exponents of optima: ours against the printed ones."""
 
 import pytest
 

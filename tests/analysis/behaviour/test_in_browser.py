@@ -34,7 +34,7 @@ def test_size_and_time_to_the_charts(page, page_file, capsys):
 
 @pytest.fixture(scope="module")
 def points():
-    """Half of them within the runs, half beyond; the largest N at which every law knows a size is far out."""
+    """Half of them lie within the runs and half beyond. The largest N at which every law has a size is far out."""
     rng = np.random.default_rng(5)
     N = np.exp(
         np.concatenate(

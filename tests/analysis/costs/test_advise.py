@@ -131,7 +131,7 @@ def chinchilla():
 
 
 def test_the_cheapest_run_under_a_law_of_N_and_D(chinchilla):
-    """Of least 6 N D among those of the loss: where a step of log N and of log D gains alike."""
+    """The least 6 N D of those that reach the loss: a step of log N gains as much as a step of log D."""
     law = chinchilla.law
     found = advise(chinchilla, loss=2.1, workload=Workload(hardware=H100, price=2.5), method=Covariance())
     (row,) = found.options.to_dict("records")

@@ -1,4 +1,4 @@
-"""What P streams cost beside a larger model of equal loss."""
+"""What P streams cost relative to a larger model of equal loss."""
 
 import pytest
 

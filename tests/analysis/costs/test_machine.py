@@ -15,7 +15,7 @@ INFO = "processor\t: 0\nmodel name\t: Some CPU @ 3.00GHz: rev 2\nflags\t: fpu\np
 
 @pytest.fixture
 def cpuinfo(monkeypatch, tmp_path):
-    """What /proc/cpuinfo says; None where there is none."""
+    """The model name in /proc/cpuinfo, or None without that file."""
 
     def says(text):
         path = tmp_path / "cpuinfo"

@@ -1,4 +1,4 @@
-"""Accuracy against the cost of an answer: what stands in which panel."""
+"""Accuracy against the cost of an answer: what each panel shows."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Laws beside their runs: curves, rivals, observed against expected, the loss above its floor."""
+"""Laws and their runs: curves, rivals, observed against expected, the loss above its floor."""
 
 import numpy as np
 import pandas as pd

@@ -49,7 +49,7 @@ def test_tokens_of_stage_2_are_counted_from_its_beginning():
     assert (stage_1.min(), stage_1.max()) == (-30_000, 0)  # as much of it as leaves room for stage 2
     assert any(list(line.get_xdata()) == [0, 0] for line in axes.lines)
     assert "$P = 2$: from 1" in axes.texts[0].get_text()
-    assert axes.texts[0].xy == (0.5, 1)  # the note stands above the panel, not over the curves
+    assert axes.texts[0].xy == (0.5, 1)  # the note is above the panel, not over the curves
     named = figures.training_curves(second, panel="none", absent={"": "no curve of P = 4"})
     assert "no curve of P = 4" in text(named.axes[0])
 

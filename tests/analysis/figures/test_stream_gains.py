@@ -96,7 +96,7 @@ def test_what_lies_beyond_the_runs_of_one_stream_is_open(runs) -> None:
     bare = [line for line in axes.lines if colors.same_color(line.get_markerfacecolor(), "white")]
     *drawn, in_legend = bare
     assert in_legend.get_label() == "open: beyond $P = 1$ runs"
-    for line in drawn:  # a little apart, so that bars are told apart
+    for line in drawn:  # a little apart, so that the bars do not overlap
         np.testing.assert_allclose(np.asarray(line.get_xdata(), float), [20.0 * 128**2], rtol=0.03)
     assert len(drawn) == 2
 

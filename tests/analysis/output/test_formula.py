@@ -1,4 +1,4 @@
-"""Formulas as pictures: whole, on the line, told to readers without eyes."""
+"""Formulas as pictures: complete, on the baseline, with a text alternative."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Accuracy beside losses: which of the paper's statements follow, held to digits."""
+"""Accuracy and losses: which of the paper's statements follow, checked to the digit."""
 
 import pytest
 

@@ -32,7 +32,7 @@ def page():
 
 @pytest.fixture
 def known():
-    """Every figure that a section may ask for; those drawn."""
+    """Draws every figure that a section may ask for. Returns the names of those drawn."""
     drawn = []
 
     class Known(dict):

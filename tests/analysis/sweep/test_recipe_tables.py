@@ -1,4 +1,4 @@
-"""Tables of sweeps by recipe: P beside one stream, P on a frozen backbone."""
+"""Tables of sweeps by recipe: P against one stream, P on a frozen backbone."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What figures read beside the runs of a sweep, as a sweep has written it."""
+"""What figures read of a sweep in addition to its runs."""
 
 import pandas as pd
 import pytest

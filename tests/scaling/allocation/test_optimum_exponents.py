@@ -1,4 +1,4 @@
-"""Exponents of N* = G C^a four ways, beside published ones, and units that cannot be."""
+"""Exponents of N* = G C^a four ways, compared with published ones, and impossible units."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_parabola_has_what_a_skew_moves_it_by_in_its_interval() -> None:
 
 
 def test_published_exponents(kyo: pd.DataFrame) -> None:
-    """Hoffmann et al. 2022, Table 2: a = 0.50 and 0.49 by approaches 1 and 2; Gemstones' own fit of L(N, D)."""
+    """Hoffmann et al. 2022, Table 2: a = 0.50 and 0.49 by approaches 1 and 2. Gemstones: their own fit of L(N, D)."""
     table = scaling.optimum_estimates(kyo)
     row = table.loc["isoFLOP, degree 3"]
     assert row["lower"] < 0.49 < row["upper"]

@@ -29,7 +29,7 @@ def made(skew=0.0, noise=0.0, cells=((1e8, 2e9), (1e8, 3e10), (1e9, 2e9), (1e9, 
 
 
 def test_step_law_is_found_in_its_runs(step_law):
-    """Published: lr = 1.79 N^-0.713 D^0.307, tokens a batch = 0.58 D^0.571 (arXiv 2503.04715); 2,048 a sequence."""
+    """Published: lr = 1.79 N^-0.713 D^0.307, tokens per batch = 0.58 D^0.571 (arXiv 2503.04715), with 2,048 per sequence."""
     table = step_law.table
     assert step_law.cells["used"].sum() == 42
     for at, published in ((("lr", "N"), -0.713), (("lr", "D"), 0.307), (("batch_size", "D"), 0.571)):

@@ -127,7 +127,7 @@ def read(one: Written, folder: Path) -> pd.DataFrame:
 
 
 def check(one: Written, folder: Path) -> None:
-    """One answer, every guess told; or the refusal that asks for the streams."""
+    """One answer with every guess reported, or the error that asks for the streams."""
     asks = one.names["P"] in STREAM_WORDS
     if asks and one.form not in ("frame", "arrow"):
         with pytest.raises(ValueError, match=f"--columns P={one.names['P']}"):

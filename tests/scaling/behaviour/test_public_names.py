@@ -1,4 +1,4 @@
-"""The names that `import scaling` offers; who may import whom is in tests/test_architecture.py."""
+"""The names that `import scaling` offers. tests/test_architecture.py checks who may import whom."""
 
 import subprocess
 import sys

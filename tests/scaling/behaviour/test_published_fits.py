@@ -16,7 +16,7 @@ TARGETS = json.loads((RUNS / "targets.json").read_text())
 GEMSTONES = [(f, d) for f, t in TARGETS.items() if f.startswith("gemstones") for d in t["published"]]
 PRINTED = {
     "stack-v2-python": {"E": "0.6912", "A": "1.131e7", "k": "0.3935", "alpha": "0.1894", "r2": "0.9978"},
-    # The printed Pile constants (E 1.2888, A 1.974e8, k .3345) are not quite the optimum; these are.
+    # The printed Pile constants (E 1.2888, A 1.974e8, k 0.3345) are not quite the optimum. These are.
     "pile": {"E": "1.2886", "A": "1.975e8", "k": "0.3344", "alpha": "0.1963", "r2": "0.9987"},
 }
 

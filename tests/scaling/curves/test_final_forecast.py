@@ -13,7 +13,7 @@ from tests.scaling.curves.curve_cases import TRUTH, curve
 
 @pytest.fixture(scope="module")
 def sweep():
-    """Seven runs of one schedule that differ in L0, their validation losses 0.1 above; the last two in training."""
+    """Seven runs of one schedule that differ in L0, with validation losses 0.1 above. The last two are in training."""
     made = {}
     for i in range(7):
         truth = TRUTH | {"L0": 2.87 + 0.05 * i, "B": 380.0 + 9 * i}

@@ -20,7 +20,7 @@ def test_streams_add_parameters_to_a_size_and_make_no_size_of_their_own():
 
 
 def test_close_values_do_not_chain_into_one_level() -> None:
-    """39 sizes from 84M to 1.7B, 8% apart, are no one size; hundreds of budgets are windows."""
+    """39 sizes from 84M to 1.7B, 8% apart, are not one size. Hundreds of budgets are windows."""
     N = np.geomspace(84e6, 1.7e9, 39)
     level = axis_levels(N)
     assert level.max() == 7
@@ -51,7 +51,7 @@ def test_sizes_without_a_run_of_one_stream_are_levels_if_far_apart():
 
 @pytest.mark.slow
 def test_default_intervals_then_hold_and_those_of_independent_rows_do_not() -> None:
-    """With sizes off the interval of alpha held two times in three; that of k holds as often as is promised."""
+    """With shifted sizes the interval of alpha covered 2 in 3. That of k has its nominal coverage."""
     truth, held, alone = {"alpha": 0.213, "k": 0.287}, [], []
     for seed in range(40):
         fit = scaling.fit(scaling.ParallelLaw, off_by_size(5e-3, seed), scaling.LeastSquares(), start=6)

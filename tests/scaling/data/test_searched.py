@@ -7,7 +7,7 @@ import pytest
 from scaling.data.runs import finished_runs, left_out, usable
 from scaling.data.searched import settings_searched, worse
 
-# One size at two P, three learning rates, two seeds; the best mean is at .003 for P = 1, at .001 for P = 2.
+# One size at two P, three learning rates, two seeds. The best mean is at 0.003 for P = 1 and at 0.001 for P = 2.
 MEANS = {(1, 0.001): 3.2, (1, 0.003): 3.0, (1, 0.01): 3.1, (2, 0.001): 2.8, (2, 0.003): 2.9, (2, 0.01): 5.0}
 ROWS = [
     {"N": 1e6, "P": P, "D": 1e8, "size": "a", "lr": lr, "seed": seed, "loss": mean + (-0.3, 0.3)[seed]}

@@ -1,4 +1,4 @@
-"""Weights that are no counts are refused, or noted; a fit says how its table was read, and keeps saying so."""
+"""Weights that are not counts are refused or noted. A fit reports how its table was read, also once saved."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""One law's prediction interval beyond its runs: the forecast's, never narrower than what takes the law for granted."""
+"""One law's prediction interval beyond its runs: the forecast's, never narrower than the one that assumes the law."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -38,7 +38,7 @@ GRIDS = {
 
 
 def grid(law) -> dict:
-    """A full grid of a law's axes; for one axis alone many values."""
+    """A full grid of a law's axes, or many values of a single axis."""
     if len(law.axes) == 1:
         ends = {"N": (1e6, 1e11), "D": (1.0, 2e6)}[law.axes[0]]
         return {law.axes[0]: np.geomspace(*ends, 30)}

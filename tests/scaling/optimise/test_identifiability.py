@@ -1,4 +1,4 @@
-"""What a design cannot tell is withheld, by name; what it can is given."""
+"""Parameters that a design does not identify are withheld by name. The others are given."""
 
 import itertools
 

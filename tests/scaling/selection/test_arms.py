@@ -43,7 +43,7 @@ def test_a_known_gain_comes_out_with_its_interval(found):
     assert row.gain_N_lower < GAIN_N < row.gain_N_upper
     assert row.gain_N_upper / row.gain_N_lower < 1.2
     law, other = TRUTHS["new"], TRUTHS["old"]
-    root = np.sqrt(row.gain_C)  # N and D grow alike
+    root = np.sqrt(row.gain_C)  # N and D grow together
     assert other.predict(N=row.N * root, D=row.D * root) == pytest.approx(
         law.predict(N=row.N, D=row.D), rel=3e-3
     )

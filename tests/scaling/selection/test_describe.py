@@ -238,7 +238,7 @@ def test_fit_advise_and_verdict_take_it(axes, ladder, law, tmp_path, monkeypatch
 
 
 def test_an_axis_of_two_budgets_is_no_reason_to_leave_it_out() -> None:
-    """Two budgets of D tell no beta; a law without D would take their rows for one."""
+    """Two budgets of D do not identify beta. A law without D would mix their rows."""
     table = runs_of(("N", "P", "D"))
     two = table[table["D"] < 5e10]
     assert best_suited(two) == "parallel-data"

@@ -129,7 +129,7 @@ SIZES = np.geomspace(1e6, 3e7, 5)
 
 
 def runs(budgets, gain=0.2):
-    """P in {1, 2, 4} at the sizes of each budget of tokens; ten times the tokens lower every loss by .2."""
+    """P in {1, 2, 4} at the sizes of each token budget. Ten times the tokens lower every loss by 0.2."""
     rows = [
         {"size": f"s{i}", "N": SIZES[i], "P": P, "D": D, "loss": float(LAW.predict(N=SIZES[i], P=P)) - lower}
         for lower, (D, indices) in zip((0.0, gain), budgets.items(), strict=False)

@@ -19,7 +19,7 @@ CELLS = [
 
 
 def sweep(k, rng=None, of_size=0.0, of_cell=0.0, of_pair=0.0, of_run=0.0):
-    """A sweep as the laptop grid: five sizes, two seeds, P = 8 at some; misses of size, cell, pair, run."""
+    """A sweep like the laptop grid: five sizes, two seeds, P = 8 at some, with offsets of size, cell, pair and run."""
     rng = rng or np.random.default_rng(0)
     index, P, seed = (np.array(column) for column in zip(*CELLS, strict=True))
     N = SIZES[index] * (1 + 0.05 * (P - (P == 1)))

@@ -1,4 +1,4 @@
-"""Rows that belong together, compute beside 6 N D, and columns in a few words."""
+"""Rows that belong together, compute against 6 N D, and columns in a few words."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Three answers about a table, computed once; what cannot be told is said with the reason."""
+"""Three answers about a table, computed once. An answer that is withheld has its reason."""
 
 import json
 

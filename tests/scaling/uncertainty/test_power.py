@@ -68,7 +68,7 @@ def test_rows_that_share_a_run_see_less_than_as_many_runs() -> None:
     alone, shared = (
         scaling.fit(ParallelLaw, table, LeastSquares(), groups=g) for g in (False, np.arange(60) // 3)
     )
-    assert scaling.detectable(shared) > 1.4 * scaling.detectable(alone)  # sqrt(3) were the rows all alike
+    assert scaling.detectable(shared) > 1.4 * scaling.detectable(alone)  # sqrt(3) if all rows had the same variance
     candidates = pd.DataFrame({"N": N, "P": P})
     before = [scaling.suggest(fit, candidates).attrs["before"] for fit in (alone, shared)]
     assert before[1] > 1.4 * before[0]

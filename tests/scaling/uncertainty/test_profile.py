@@ -67,7 +67,7 @@ def test_profile_curve_at_a_bound_is_the_same_in_any_units() -> None:
 def test_profile_ends_move_smoothly_with_the_point(
     losses: pd.DataFrame, corpus: str, objective: scaling.Objective
 ) -> None:
-    """Along N and along P in steps of 1 %, half-widths move by a few; each end costs the threshold."""
+    """Along N and along P in steps of 1 %, half-widths move by a few percent. Each end costs the threshold."""
     fit = scaling.fit(ParallelLaw, losses[losses.corpus == corpus], objective, groups=False)
     for N, P in ((np.geomspace(5e8, 1.6e10, 350), 2.0), (3.82e9, np.geomspace(1, 16, 280))):
         table = fit.predict(N=N, P=P)

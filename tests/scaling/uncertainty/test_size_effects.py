@@ -194,7 +194,7 @@ def test_draws_are_as_wide_as_intervals() -> None:
 # ---- decisions ------------------------------------------------------------------------------
 @pytest.mark.slow
 def test_the_true_law_keeps_its_support_where_cells_share_offsets() -> None:
-    """Four tables on which independent rows speak against it by more than 10; 8% of such tables are so."""
+    """Four tables on which independent rows put a rival ahead by more than 10, as 8% of such tables do."""
     laws = [ParallelLaw, scaling.AdditiveLaw, scaling.SaturatingLaw, scaling.REGISTRY["power"]]
     for seed in (1, 10, 37, 40):
         table = drawn(shared_offsets.WRONGED, seed)

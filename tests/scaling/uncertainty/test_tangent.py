@@ -1,4 +1,4 @@
-"""The tangent at an optimum: many rows as cells say the same; groupings of rows."""
+"""The tangent at an optimum: rows and their cells agree, for every grouping."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Files of a sweep in which a bit has flipped: noticed, set aside, made anew from what is left."""
+"""Files of a sweep with a flipped bit: noticed, set aside, rebuilt from what is left."""
 
 import json
 import shutil

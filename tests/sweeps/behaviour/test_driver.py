@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def parscale(documents, tmp_path):
-    """Start a command; one run of the ci grid, under way for some seconds, is what `sweep` trains."""
+    """Start a command. One run of the ci grid, which takes some seconds, is what `sweep` trains."""
     settings = {**os.environ, "PARSCALE_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
     started = []
     grid = ["ci", "--sizes", "64x1", "--streams", "1", "--corpora", documents, "--tokens", "200K"]

@@ -36,7 +36,7 @@ write_row(folder / "row.json", row)
 
 
 def start(run, folder, minutes):
-    """A process that trains the run; told how often to write its state."""
+    """A process that trains the run and writes its state at a given interval."""
     folder.mkdir(exist_ok=True)
     (folder.parent / "run.json").write_text(run.to_json())
     command = [sys.executable, "-W", "ignore", "-c", RUN, folder.parent / "run.json", folder, str(minutes)]
@@ -45,7 +45,7 @@ def start(run, folder, minutes):
 
 
 def ended(process):
-    """What a process said; it has not failed."""
+    """What a process printed. It must not have failed."""
     try:
         said, _ = process.communicate(timeout=900)
     finally:

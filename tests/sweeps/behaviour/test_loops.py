@@ -154,7 +154,7 @@ def test_loops_are_an_axis_of_every_grid():
 
 @pytest.mark.slow
 def test_the_law_of_recurrence_reads_a_sweeps_table(corpus, tmp_path):
-    """N_once, N_recurrent and r are columns of every runs table; the law is fitted on them as they are."""
+    """N_once, N_recurrent and r are columns of every runs table. The law is fitted to them directly."""
     store = Store(tmp_path / "out")
     store.create("loops", "tiny")
     tiny = replace(config(corpus, log_points=1, eval_tokens=500), lr=2e-2)

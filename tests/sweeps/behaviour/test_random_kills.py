@@ -110,7 +110,7 @@ def until_a_snapshot(driver, out):
 
 
 def assert_equal_tables(calm, rough):
-    """The rows and curves of both sweeps are the same, to the bit; returns their identities."""
+    """Check that the rows and curves of both sweeps are bit-identical, and return the run identifiers."""
     tables = [pd.read_parquet(out / "runs.parquet") for out in (calm, rough)]
     same = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status", "config"]
     pd.testing.assert_frame_equal(tables[0][same], tables[1][same], check_exact=True)

@@ -23,7 +23,7 @@ SIZE = 320
 
 @pytest.fixture
 def file(tmp_path):
-    """A tokenizer.json of SIZE entries, laid out as none of ours is; it would cut texts at 4 tokens."""
+    """A tokenizer.json of SIZE entries in a layout unlike ours. It would truncate texts at 4 tokens."""
     tokenizer = tokens.train_tokenizer(TEXTS, SIZE)
     tokenizer.enable_truncation(4)
     path = tmp_path / "of-others.json"

@@ -216,5 +216,5 @@ def test_what_ends_a_text_is_written(tmp_path, ends):
 @pytest.mark.parametrize("place", ["/etc", "../..", "../a/b", "..x"])
 def test_streams_name_no_far_backbone(tmp_path, place):
     save_file({"x": torch.zeros(1)}, tmp_path / "streams.safetensors", metadata={"backbone": place})
-    with pytest.raises(CheckpointError, match="not the folder above, nor one beside it"):
+    with pytest.raises(CheckpointError, match="neither the folder above nor a sibling"):
         backbone_of(tmp_path)

@@ -1,4 +1,4 @@
-"""Exports as transformers opens them, and as the evaluation harness runs them, beside the model itself."""
+"""Exports opened by transformers and run by the evaluation harness, compared with the model itself."""
 
 import importlib
 import json
@@ -178,7 +178,7 @@ def test_the_tokenizer_is_the_runs(tmp_path):
 
 
 def tasks(folder):
-    """Twenty questions with three answers each, as a local task of the harness; the questions."""
+    """Twenty questions with three answers each, as a local task of the harness. Returns the questions."""
     generator = random.Random(0)
     questions = [
         {"text": " ".join(generator.choices(WORDS[1:], k=5)), "answers": generator.sample(WORDS[1:], 3)}

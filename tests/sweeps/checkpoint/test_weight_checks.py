@@ -37,7 +37,7 @@ def renamed(old, new):
 
 
 def edited(**changes):
-    """The tensors with some set to a value, or left out where it is None; __ stands for a dot."""
+    """The tensors with some set to a value, or left out where it is None. A double underscore means a dot."""
 
     def edit(tensors):
         made = tensors | {name.replace("__", "."): value for name, value in changes.items()}
@@ -144,7 +144,7 @@ def test_a_stream_set_that_is_not_finite_is_named(tmp_path):
 
 
 def to_float8(kind, ends="", shape=None, only=2):
-    """Weights as float8, with a scale beside each where `ends` names one."""
+    """Weights as float8, with a scale for each where `ends` names one."""
 
     def convert(tensors):
         made = {}

@@ -15,7 +15,7 @@ FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safete
 
 
 def shards(folder, first, second, index=True):
-    """Two shards; the index, if any, says a and b lie in the first, c in the second."""
+    """Two shards. The index, if any, maps a and b to the first and c to the second."""
     save_file(first, folder / FIRST)
     save_file(second, folder / SECOND)
     if index:

@@ -11,7 +11,7 @@ from sweeps.config.validation import check_names, check_types
 
 @dataclass(frozen=True)
 class Shape:
-    """A field of every kind; the annotations are text, as in the configurations."""
+    """A field of every kind. The annotations are text, as in the configurations."""
 
     width: int
     rate: float = 0.5

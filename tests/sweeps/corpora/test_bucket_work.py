@@ -1,4 +1,4 @@
-"""Buckets worked on by several processes give what one process gives; one that fails is named."""
+"""Several processes give the same buckets as one process, and a bucket that fails is named."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A corpus larger than one bucket is the corpus of one bucket; what would be lost is said first."""
+"""A corpus does not depend on the number of buckets, and what would be lost is reported first."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Shards are read and hashed once, then opened as they lie; what does not fit is named."""
+"""Shards are read and hashed once, then opened in place. A shard that does not fit is named."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ def tokenizer():
 
 @pytest.fixture
 def shards(cache, tokenizer):
-    """Three shards of text beside their tokenizer."""
+    """Three shards of text with their tokenizer."""
     folder = cache / "shards"
     folder.mkdir()
     tokenizer.save(str(folder / "tokenizer.json"))

@@ -51,7 +51,7 @@ def test_each_worker_gets_the_job_and_its_share_of_the_cores(started, tmp_path):
     assert (module, log, cwd) == ("my.trainer", tmp_path / "checkpoints" / "workers.log", tmp_path)
     assert settings["OMP_NUM_THREADS"] == settings["MKL_NUM_THREADS"] == "3"
     _, pool, _ = started(threads=3, execution=Execution(threads=1))
-    assert pool.given[1]["OMP_NUM_THREADS"] == "1"  # a number that was told comes first
+    assert pool.given[1]["OMP_NUM_THREADS"] == "1"  # a number that was given comes first
     _, pool, _ = started()
     assert "OMP_NUM_THREADS" not in pool.given[1]
 

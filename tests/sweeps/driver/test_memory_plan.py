@@ -1,4 +1,4 @@
-"""What a step is planned to take: more with the batch, less with checkpointing and shards; micro-batches that fit."""
+"""What a step is planned to take: more with the batch, less with checkpointing and shards. Also the micro-batches that fit."""
 
 from dataclasses import replace
 

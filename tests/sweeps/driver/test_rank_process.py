@@ -16,7 +16,7 @@ RUN = config("x")
 
 @pytest.fixture
 def serve(monkeypatch, tmp_path):
-    """Serve as a rank, training replaced; gives the code, what was sent, and what training was given."""
+    """Serve as a rank with training replaced. Returns the exit code, what was sent, and what training was given."""
     (tmp_path / "run").mkdir()
 
     def serving(train, rank=0, snapshot="", execution=Execution(threads=4, devices=2)):  # noqa: B008 -- frozen

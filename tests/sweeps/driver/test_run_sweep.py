@@ -84,7 +84,7 @@ def test_a_diverged_run_is_kept_and_tried_again_only_if_asked(sweep):
 
 def test_a_run_goes_on_with_the_threads_it_began_with_unless_told_otherwise(sweep, tmp_path, monkeypatch):
     monkeypatch.setattr("sweeps.config.execution.cores", lambda: 2)
-    sweep({"64x1/2": "stop", "64x1/1": "raise"})  # two at a time, a thread each; one leaves a snapshot
+    sweep({"64x1/2": "stop", "64x1/1": "raise"})  # two at a time, one thread each, and one leaves a snapshot
     sweep({"64x1/2": "stop", "64x1/1": "raise"}, workers=1)
     sweep({"64x1/2": "stop", "64x1/1": "raise"}, execution=Execution(threads=3))
     assert sweep(workers=1)[0].ok

@@ -1,4 +1,4 @@
-"""What a call of `run_sweep` came to, and how it is told."""
+"""What a call of `run_sweep` came to, and how it is reported."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -20,7 +20,7 @@ STAGES = find("ci")(Axes(sizes=("32x1",), streams=(2,), recipe="two-stage", stag
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Replace training by a function of (run, folder, **more); the runs that were begun."""
+    """Replace training by a function of (run, folder, **more). Returns the runs that were started."""
     begun = []
 
     def use(train):

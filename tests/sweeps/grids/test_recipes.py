@@ -35,7 +35,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture
 def tokenizer(tmp_path):
-    """A tokenizer.json to put beside a base, without which no run starts from it."""
+    """A tokenizer.json to go with a base, without which no run starts from it."""
     path = tmp_path / "of-the-base.json"
     train_tokenizer(["a line of words\n" * 9], 300).save(str(path))
     return path

@@ -23,7 +23,7 @@ def landscape(best, favour=0.0, diverges=math.inf):
 
 
 def trained(search, loss, choose=lambda due: due):
-    """Train what is due, as much of it as `choose` says, until the point is settled; the trials and the decision."""
+    """Train what is due, as much of it as `choose` says, until the point is settled. Returns the trials and the decision."""
     done, order = {}, []
     while True:
         trials = [

@@ -1,4 +1,4 @@
-"""The coordinate check: activations move alike at every width with muP, and more at larger ones without."""
+"""The coordinate check: with muP activations move by the same amount at every width, without it more at larger widths."""
 
 from dataclasses import replace
 

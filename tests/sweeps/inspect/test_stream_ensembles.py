@@ -1,4 +1,4 @@
-"""Streams averaged, and a frozen backbone beside them."""
+"""Streams averaged, and a frozen backbone for comparison."""
 
 import numpy as np
 import pandas as pd

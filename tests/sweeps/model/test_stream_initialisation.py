@@ -1,4 +1,4 @@
-"""How streams begin: at their base's own loss, through a network; and memory saved by checkpointing."""
+"""How streams begin: at their base's own loss, through a network. Also memory saved by checkpointing."""
 
 from dataclasses import replace
 
@@ -128,7 +128,7 @@ def test_checkpointing_is_the_same_run_in_less_memory(corpus, tmp_path):
 def test_checkpointing_has_a_flag(capsys, tmp_path):
     call = ["sweep", "ci", "--dry-run", "--rate", "1e9", "--out", str(tmp_path / "none")]
     assert parscale.main([*call, "--gradient-checkpointing"]) == 0
-    assert "float32 activations; every block keeps its input alone" in capsys.readouterr().out
+    assert "float32 activations: every block keeps only its input" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Width transfer: what is drawn and learns how, relative to the base; nothing changes at the base or without one."""
+"""Width transfer: what is drawn and learns how, relative to the base. Nothing changes at the base or without one."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Tables made anew from what lies beside the weights."""
+"""Tables rebuilt from what is stored with the weights."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Weights & Biases, a stand-in for its package: what each run of a worker tells it."""
+"""Weights & Biases, a stand-in for its package: what each run of a worker logs."""
 
 import sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Muon on stacked matrices is torch's Muon, sooner."""
+"""Muon on stacked matrices is torch's Muon, faster."""
 
 from copy import deepcopy
 from functools import partial
@@ -24,7 +24,7 @@ def matrices(dtype=torch.float32):
 
 
 def steps(kind, count=4, **changes):
-    """Parameters and momenta after some steps; the last matrix gets its first gradient at the second."""
+    """Parameters and momenta after some steps. The last matrix gets its first gradient at the second step."""
     parameters, made = matrices(), torch.Generator().manual_seed(2)
     groups = [{"params": parameters[:3]}, {"params": parameters[3:], "lr": 0.05}]
     optimizer = kind(groups, lr=0.02, **changes)

@@ -1,4 +1,4 @@
-"""Which weights a run trains, at what rate, along which schedule; what its streams begin from."""
+"""Which weights a run trains, at what rate, along which schedule, and what its streams begin from."""
 
 from dataclasses import replace
 

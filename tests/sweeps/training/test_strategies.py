@@ -1,4 +1,4 @@
-"""One run on two devices: the loss of one, through DDP and FSDP2; stopped, killed, resumed."""
+"""One run on two devices has the loss of one device, through DDP and FSDP2, also when stopped, killed and resumed."""
 
 import threading
 import time

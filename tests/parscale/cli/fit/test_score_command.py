@@ -1,4 +1,4 @@
-"""`parscale score`: a registered forecast beside what came."""
+"""`parscale score`: a registered forecast against the runs."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`parscale explore`: the page is written and, unless told otherwise, opened."""
+"""`parscale explore`: the page is written, and opened unless `--no-open` is given."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`parscale benchmark`: the harness's accuracies are our own, and are kept beside the runs."""
+"""`parscale benchmark`: the harness's accuracies equal ours, and are stored with the runs."""
 
 from dataclasses import replace
 from importlib import metadata

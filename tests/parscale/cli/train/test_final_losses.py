@@ -1,4 +1,4 @@
-"""Forecasts of a sweep's runs in training: held beside what they ended at, and losers of a search named."""
+"""Forecasts of a sweep's runs in training: checked against their final losses, and losers of a search named."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[4] / "results/sweeps/schedules"
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory):
-    """The sweep of four schedules as it stood when three runs had ended and one was half-way; its states, and that run."""
+    """The sweep of four schedules when three runs had ended and one was half-way: its states, and that run."""
     folder = tmp_path_factory.mktemp("sweeps") / "schedules"
     shutil.copytree(
         FOLDER, folder, ignore=shutil.ignore_patterns("checkpoints", "locks", "configs", "rows", "curves")

@@ -1,4 +1,4 @@
-"""Shards of ids as other programs write them, told apart by their bytes, and what is wrong with them."""
+"""Shards of ids as other programs write them, recognised by their bytes, and their faults."""
 
 import json
 import struct

@@ -1,4 +1,4 @@
-"""A user's own files: text, JSON lines, parquet; what is too long."""
+"""A user's own files: text, JSON lines, parquet, and what is too long."""
 
 import json
 

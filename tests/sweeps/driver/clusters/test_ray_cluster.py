@@ -16,7 +16,7 @@ class RayError(Exception):
 
 
 class Ray:
-    """What the launcher asks of ray; `outcomes` of tasks in the order they are started."""
+    """What the launcher asks of ray. `outcomes` of tasks in the order they are started."""
 
     exceptions = SimpleNamespace(RayError=RayError)
 

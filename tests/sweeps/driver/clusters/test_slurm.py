@@ -14,7 +14,7 @@ from sweeps.driver.clusters.slurm_queue import Refused
 
 
 class Slurm:
-    """Answers as the commands would; elements are in `queue`, by name: (job's name, state)."""
+    """Answers as the commands would. Elements are in `queue`, by name: (job's name, state)."""
 
     def __init__(self):
         self.queue, self.submitted, self.size, self.refuses, self.cancelled = {}, [], 1001, "", []

@@ -16,7 +16,7 @@ from sweeps.driver.worker import EXIT_FATAL, Job
 
 @pytest.fixture
 def element(job, monkeypatch):
-    """Run an element whose workers do as told; what was asked of Slurm while it said `state`."""
+    """Run an element whose workers follow a script. Returns what was asked of Slurm while it said `state`."""
     before = {number: signal.getsignal(number) for number in (signal.SIGUSR2, signal.SIGTERM)}
     slurm_folder(stop_file(job).parents[1]).mkdir(parents=True, exist_ok=True)
     (slurm_folder(stop_file(job).parents[1]) / "mine.json").write_text(job.to_json())
