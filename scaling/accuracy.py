@@ -98,14 +98,23 @@ def accuracy_by_loss(
     groups: Any = None,
     level: float = 0.95,
 ) -> AccuracyFit:
-    """Fit a sigmoid of the loss with its floor at `chance` to accuracies of one task or one average of tasks.
+    """Fit accuracy as a sigmoid of the loss, with its floor at `chance`, for one task or one average of tasks.
 
-    table: a row a model, with the columns named by loss= (nats per token) and accuracy=. Accuracies above 1 are taken
-    as per cent, all of them, and that is said. chance: of a guess, 0.25 for four choices, 0 for generated code;
-    ceiling: of the best model. groups: rows that miss together, as in `scaling.fit`. level: of the intervals.
-    Accuracies below chance are named: no sigmoid with that floor describes them. Raises ValueError for columns that
-    are missing or no numbers, for accuracies below 0 or beyond the ceiling, and for a chance that is not from 0 to
-    the ceiling.
+    Args:
+        table: one row per model.
+        loss: column of the losses, nats per token.
+        accuracy: column of the accuracies, 0 to 1. If any is above 1, all are taken as per cent, with a note.
+        chance: accuracy of a guess: 0.25 for four choices, 0 for generated code.
+        ceiling: accuracy of the best model.
+        groups: rows that share an offset, as in `scaling.fit`.
+        level: of the intervals, between 0 and 1.
+
+    Returns:
+        An `AccuracyFit`. Accuracies below chance are named, because no sigmoid with that floor describes them.
+
+    Raises:
+        ValueError: for columns that are missing or not numbers, for accuracies below 0 or above the ceiling, and for
+            a chance that is not between 0 and the ceiling.
     """
     check_level(level)
     if not 0 <= chance < ceiling <= 1:

@@ -171,14 +171,25 @@ def optimum(
     law: LawForm | str = ChinchillaLaw,
     units: Mapping[str, str] | None = None,
 ) -> Optimum:
-    """N* and D* for a budget by isoFLOP minima, by the envelope of runs and by a fit of L(N, D).
+    """N* and D* for a training budget by isoFLOP minima, by the envelope of runs and by a fit of L(N, D).
 
-    table: runs of one P with N, D, loss and C (6 N P D if missing). flops: the training budget, 1e22 or
-    "1e22", every stream counted. level: of the intervals. law: of N and D, for the third estimate. units: of the
-    table's columns (not of flops), as {"C": "PF-days", "D": "billions"}. {"C": "own"} takes C as it is.
-    The exponents are those of N* = G C^a and D* = H C^b. The loss is the forecast at each estimate's N* and D*, for
-    one more run. An estimate that the runs do not allow is nan, and its note says why.
-    Raises ValueError for implausible units, for several P, and for an invalid budget or level.
+    Args:
+        table: runs of one P with N, D, loss and C (6 N P D if missing).
+        flops: the training budget with every stream counted, 1e22 or "1e22".
+        level: of the intervals, between 0 and 1.
+        law: of N and D, for the third estimate.
+        units: of the table's columns (not of flops), such as `{"C": "PF-days", "D": "billions"}`. `{"C": "own"}` takes
+            C as it is.
+
+    Returns:
+        An `Optimum`. Exponents are those of N* = G C^a and D* = H C^b, with N in parameters, D in tokens and C in
+        FLOPs. The loss is the forecast for one more run at each estimate's N* and D*, nats per token. An estimate
+        that the runs do not allow is nan, with a note.
+
+    Raises:
+        ValueError: for implausible units, for several P, and for an invalid budget or level.
+
+    Source: the three approaches of Hoffmann et al. 2022, arXiv 2203.15556, section 3.
     """
     check_level(level)
     budget = parse_size(flops)

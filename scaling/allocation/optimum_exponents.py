@@ -25,16 +25,24 @@ COLUMNS = ["method", "exponent", "standard_error", "lower", "upper", "factor", "
 
 
 def optimum_estimates(runs: Any, units: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """N_opt = G C^a four ways: isoFLOP parabola and cubic, envelope, parametric.
+    """The exponents of N_opt = G C^a four ways: isoFLOP parabola and cubic, envelope, parametric fit.
 
-    (Hoffmann et al. 2022, section 3.)
+    `scaling.optimum` says what follows for a budget.
 
-    runs: N, D, loss and C (6 N P D if missing). One row per method: exponent a, its standard error and 95%
-    interval, the factor G, budgets used (of the envelope its points, of the parametric fit every C), and a note
-    on why it may differ from the others. Degree 3 is a skew that all budgets share. Degree 2 has the shift by
-    that skew in its interval. units: of the columns, as `scaling.optimum` takes them. Every note names units
-    that reading corrected and implausible ones. Raises ValueError for runs of more
-    than one P, whose optima differ. `scaling.optimum` says what follows for a budget.
+    Args:
+        runs: N, D, loss and C (6 N P D if missing).
+        units: of the columns, as `scaling.optimum` takes them.
+
+    Returns:
+        A DataFrame with one row per method: exponent a with standard error and 95% interval, the factor G, budgets
+        used (points of the envelope, every C of the parametric fit) and a note on why it may differ. The cubic has
+        one skew for all budgets. The parabola's interval includes the shift by that skew. Notes name implausible
+        units and those that reading corrected.
+
+    Raises:
+        ValueError: for runs of more than one P, whose optima differ.
+
+    Source: Hoffmann et al. 2022, arXiv 2203.15556, section 3.
     """
     given = Runs.of(runs, units)
     N, D, C, loss = given.N, given.D, given.C, given.loss

@@ -112,15 +112,24 @@ def tuned_optimum(
     near: float = NEAR,
     level: float = 0.95,
 ) -> TunedOptimum:
-    """The settings of least loss in each cell, and their power laws over the cells' axes.
+    """The settings of least loss in each cell, and their power laws over the axes of the cells.
 
-    runs: columns `of`, the one to three settings that were tuned (lr, batch_size), `over`, the axes that make a
-    cell (N, D), and loss in nats per token. near: the quadratic is fitted to a cell's runs within this share of its
-    lowest loss. Two settings need 9 such runs. level: of the intervals.
-    `table` has the laws, G and an exponent per axis. `cells` has the minima and what doubling a setting costs in
-    nats per token (`_doubled`). `.at(N=..., D=...)` gives the settings elsewhere. Runs on the edge of a grid, and cells
-    whose surface has no minimum, are left out and named in `cells.note`. Not for settings tuned one at a time: a surface
-    needs rows off the axes. Raises ValueError for a column that is missing or not positive.
+    This is not for settings tuned one at a time: a surface needs rows off the axes.
+
+    Args:
+        runs: columns `of`, `over` and loss in nats per token.
+        of: the one to three settings that were tuned, such as lr and batch_size.
+        over: the axes that make a cell, such as N and D.
+        near: share of a cell's lowest loss within which the quadratic is fitted. Two settings need 9 such runs.
+        level: of the intervals, between 0 and 1.
+
+    Returns:
+        A `TunedOptimum`. `table` has the laws: G and one exponent per axis. `cells` has the minima and what doubling a
+        setting costs in nats per token (`_doubled`). `.at(N=..., D=...)` gives the settings elsewhere. Runs at the
+        edge of a grid and cells without a minimum are left out and named in `cells.note`.
+
+    Raises:
+        ValueError: for a column that is missing or not positive.
     """
     check_level(level)
     frame = as_runs(runs, "runs")

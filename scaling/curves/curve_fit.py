@@ -105,11 +105,20 @@ class CurveFit(ResultTable):
 def forecast_curve(
     fits: Sequence[CurveFit], schedule: Schedule, steps: Any = None, level: float = 0.95
 ) -> pd.DataFrame:
-    """The loss of a run under a schedule by one law or the mean of several: step, lr, loss, lower, upper.
+    """Forecast the loss of a run under a schedule, by one law or the mean of several.
 
-    fits: of the same curves. steps: at which, (n,); the last one by default. The interval, at `level`, is of a
-    checkpoint of one new run. How far laws differ counts as an error of its own.
-    ValueError for steps that are not on the schedule.
+    Args:
+        fits: of the same curves, one per law.
+        schedule: the learning rate at each step.
+        steps: at which to forecast, (n,). The last one by default.
+        level: of the prediction interval of one new run's checkpoint, between 0 and 1.
+
+    Returns:
+        A DataFrame with one row per step: step, lr, loss, lower, upper, losses in nats per token. The interval
+        includes how far the laws differ.
+
+    Raises:
+        ValueError: for steps that are not on the schedule.
     """
     check_level(level)
     at = np.atleast_1d(np.asarray(schedule.end if steps is None else steps, dtype=np.float64))
@@ -144,12 +153,24 @@ def fit_curves(
 ) -> CurveFit:
     """Fit a law of loss curves to every checkpoint of runs of one model and data, with their learning rates.
 
-    table: a row a checkpoint (`scaling.curves.curve_table.curves_of` reads it, with its options run=, loss=,
-    schedules=, warmup=), or the curves that it returned. law: "multi-power" or "annealing", or the class. runs: those
-    to fit (default all). objective: default least squares; published fits use LogHuber(1e-3). How far
-    residuals along a run are correlated is estimated from them, and intervals, at `level`, allow for it. start: how
-    many starting points. columns: options of `curves_of` by name, run=, loss=, schedules=, warmup=.
-    Deterministic. Raises ValueError for a run that is not there and FitError for too few checkpoints.
+    The result is deterministic. Residuals along a run are correlated: the correlation is estimated from them, and the
+    intervals allow for it.
+
+    Args:
+        table: one row per checkpoint, as `curves_of` reads it, or the curves that it returned.
+        law: "multi-power", "annealing" or a class.
+        runs: names of the runs to fit. All by default.
+        objective: least squares by default. Published fits use LogHuber(1e-3).
+        start: number of starting points.
+        level: of the intervals, between 0 and 1.
+        columns: options of `curves_of`: run=, loss=, schedules=, warmup=.
+
+    Returns:
+        A `CurveFit`.
+
+    Raises:
+        ValueError: for a run that the table lacks.
+        FitError: if there are too few checkpoints.
     """
     check_level(level)
     chosen, whole = _law_of(law), _asked(table if _are_curves(table) else curves_of(table, **columns), runs)

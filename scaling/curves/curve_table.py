@@ -70,12 +70,24 @@ def curves_of(
     schedules: Mapping[str, Schedule] | None = None,
     warmup: float | None = None,
 ) -> dict[str, Curve]:
-    """The curves of a table by run, in its order. Runs that diverged or have fewer than 3 checkpoints are left out.
+    """The loss curves of a table by run, in its order.
 
-    run, loss: names of columns, found by default. schedules: the learning rate of runs by name, in the place of
-    column lr. warmup: steps of the linear warm-up, where the table begins after it.
-    What was mended or is doubtful is in `notes` of each curve. ValueError for a column that is missing, for values
-    that are no numbers, for a step logged twice with two learning rates, and where no curve is left.
+    Runs that diverged or have fewer than 3 checkpoints are left out. `notes` of each curve says what was corrected or is
+    doubtful.
+
+    Args:
+        table: one row per checkpoint: run, step, lr and loss (nats per token).
+        run: column of the run's name, found by default.
+        loss: column of the loss, found by default.
+        schedules: learning rates of runs by name, which replace the column lr.
+        warmup: steps of the linear warm-up, if the table begins after it.
+
+    Returns:
+        A dict from run to `Curve`.
+
+    Raises:
+        ValueError: for a missing column, values that are not numbers, a step logged twice with two learning rates,
+            and if no curve is left.
     """
     frame = as_frame(table)
     key = run or next((name for name in RUNS if name in frame), None)

@@ -70,17 +70,24 @@ def forecast_finals(
     seed: int = 0,
     **columns: Any,
 ) -> FinalForecasts:
-    """The final loss of every run of a sweep, from its curve so far and its planned schedule.
+    """Forecast the final loss of every run of a sweep from its curve so far and its planned schedule.
 
-    table: a row a checkpoint, as `curves_of` reads it: run, step, lr and the training loss; or curves that it
-    returned. planned: the whole schedule of each run. A run has ended when its curve reaches the end of its plan.
-    finals: validation losses of runs that ended. With three or more of them forecasts are of the validation loss
-    (column of = "validation"), corrected by how far forecasts of up to 12 of these runs, the nearest in loss at the
-    same share of their steps, were off. Without, they are of the training loss at the end, smoothed.
-    rivals: a label a run: those of one label compete, as the trials of a search do; by default all do.
-    level: of the intervals, of one run each. seed: of the samples. columns: options of `curves_of` by name.
-    Runs with fewer than 8 checkpoints after their warm-up, and runs
-    that diverged, have no forecast and say why in `note`.
+    Args:
+        table: one row per checkpoint, as `curves_of` reads it (run, step, lr and the training loss), or the curves
+            that it returned.
+        planned: the whole schedule of each run. A run has ended when its curve reaches the end of its plan.
+        finals: validation losses of runs that ended, nats per token. With three or more, forecasts are of the
+            validation loss (column `of` is "validation"). They are corrected by the errors of forecasts of up to 12 of
+            these runs, the nearest in loss, at the same share of their steps. Otherwise forecasts are of the smoothed
+            training loss at the end.
+        rivals: a label for each run. Runs with one label compete, as trials of a search do. By default all compete.
+        level: of the prediction intervals, between 0 and 1.
+        seed: random seed of the samples.
+        columns: options of `curves_of` by name.
+
+    Returns:
+        `FinalForecasts`. Runs that diverged, or have fewer than 8 checkpoints after their warm-up, have no forecast and
+        give the reason in `note`.
     """
     check_level(level)
     curves = dict(table) if _given_curves(table) else _read(table, columns)

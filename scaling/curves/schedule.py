@@ -23,7 +23,12 @@ WARM = 0.999  # of the peak: from the first knot that reaches it the warm-up is 
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """The learning rate over a run: `rates` at `steps`, (K,), linear in between."""
+    """The learning rate over a run, linear between steps.
+
+    Args:
+        steps: at which the rates are given, (K,).
+        rates: learning rates, (K,).
+    """
 
     steps: Array
     rates: Array

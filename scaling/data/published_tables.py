@@ -194,12 +194,23 @@ def published_file(name: str) -> Path:
 
 
 def published(name: str | None = None) -> pd.DataFrame:
-    """Published tables: a list of them, or the one called `name`.
+    """Published tables: the list of them, or one of them.
 
-    The list has the index name and the columns contents, source, licence and here (whether this
-    installation has it, which it always does for `losses`). Tables of runs come as `read_runs` reads them: columns N, P, D and
-    loss (nats per token), ready for `scaling.fit`. Raises ValueError for a name that is not listed,
-    FileNotFoundError for a table that only the repository holds.
+    Args:
+        name: of the table. None gives the list.
+
+    Returns:
+        The list has the index name and the columns contents, source, licence and here (whether this installation
+        has the table, which is always so for `losses`). A table of runs is as `read_runs` reads it, ready for
+        `scaling.fit`: N (parameters), P (streams), D (tokens) and loss (nats per token).
+
+    Raises:
+        ValueError: for a name that is not listed.
+        FileNotFoundError: for a table that only the repository holds.
+
+    Examples:
+        >>> scaling.published("losses").groupby("corpus").size().to_dict()
+        {'pile': 24, 'stack-v2-python': 24}
     """
     if name is None:
         rows = [(n, *TABLES[n][1:], _file(n) is not None) for n in TABLES]

@@ -30,18 +30,32 @@ Axes = Mapping[str, Axis | None]
 
 
 def read_runs(path: str | Path, columns: Mapping[str, str] | None = None, law: Any = None) -> pd.DataFrame:
-    """The runs in a table file at `path`, or in a sweep folder, validated.
+    """Read and validate a table of runs: a file or a sweep folder.
 
-    Files: parquet, feather, csv, tsv, txt, jsonl, json, xlsx (with openpyxl), also packed by gzip, bz2, xz, zstd or zip.
-    `columns` maps our names to the file's, e.g. {"N": "params", "loss": "val_loss"}. It overrides a column already named so.
-    N, D, C and loss are also found by names such as num_params, tokens, flops and val_loss. N, P, D, C and loss become
-    float64 (sizes may be written "2.8B", headers may say "tokens (B)"). P is 1 where the file has none. Every such
-    guess is recorded: `scaling.data.reading.reading_of(table)`.
-    law: the law to fit, a class, a name or a list of them. It decides which axes the table must have (by default N),
-    what their values may be, and whether P is checked.
-    Raises ValueError naming the file, row, column and value of the first thing wrong, FileNotFoundError
-    if there is no file. Rows whose status is not "ok" are kept and need no loss. The words of Weights & Biases,
-    MLflow, Slurm, Ray and Optuna are understood, in any column of status or state.
+    Files may be parquet, feather, csv, tsv, txt, jsonl, json or xlsx (with openpyxl), also packed by gzip, bz2, xz,
+    zstd or zip. Sizes may be written "2.8B", and headers may carry units: "tokens (B)". P is 1 if the file has none.
+    `scaling.data.reading.reading_of(table)` lists every guess.
+
+    Args:
+        path: of the file or the folder.
+        columns: our names and the file's: `{"N": "params", "loss": "val_loss"}`. They override a column already
+            named so. N, D, C and loss are also found by names such as num_params, tokens, flops and val_loss.
+        law: the law to fit, a class, a name or a list of them. It decides which axes the table must have (N by
+            default), what their values may be, and whether P is checked.
+
+    Returns:
+        A DataFrame with one row per run. N (parameters), P (streams), D (tokens), C (FLOPs) and loss (nats per
+        token) are float64. Rows whose status is not "ok" stay and need no loss. The states of Weights & Biases,
+        MLflow, Slurm, Ray and Optuna are understood.
+
+    Raises:
+        ValueError: for the first thing wrong, with file, row, column and value.
+        FileNotFoundError: if there is no file.
+
+    Examples:
+        >>> runs = scaling.read_runs("results/published/losses.csv")
+        >>> runs[["N", "P", "loss"]].iloc[0].to_dict()
+        {'N': 535813376.0, 'P': 1.0, 'loss': 1.1722}
     """
     laws = law if isinstance(law, (list, tuple)) else (law,)
     axes = None if law is None else axes_of_laws(laws)

@@ -59,17 +59,32 @@ def allocate(
     level: float = 0.95,
     units: Mapping[str, str] | None = None,
 ) -> Allocation:
-    """The (N, P, D) of least loss with 6 N P D = training_flops and cost(N, P, D) <= limit.
+    """The (N, P, D) of least loss for a training budget and an optional limit on inference cost.
 
-    law: one with axes N and D, and P if it has it, or a fit of one. A fit gives intervals at `level`. Those of N
-    and D hold P and use the method with the best measured coverage (draws if the cost decides). That of P is over
-    draws. That of the loss is for one more run there, widened beyond the runs as a forecast is.
-    cost: inference memory or latency, a function of arrays N, P, D. The verdict says "no interior optimum" if the
-    best lies at the end of the search (six decades of N, the given streams). It says by what factor the answer
-    lies outside the runs of a fit.
-    units: of the fitted table and the budget, as {"N": "billions", "D": "billions", "C": "PF-days"}. The
-    answer is in parameters and tokens. The verdict names implausible units.
-    Raises ValueError for a law without D and for budgets that nothing meets.
+    Args:
+        law: a law with axes N and D, and P if it has it, or a fit of one. A fit gives intervals.
+        training_flops: the budget, 6 N P D.
+        cost: inference memory or latency, a function of arrays N, P, D.
+        limit: of `cost`, in its unit.
+        streams: the P to search.
+        draws: from the fit, for the intervals of P, and of N and D if the cost decides.
+        level: of the intervals, between 0 and 1.
+        units: of the fitted table and the budget, such as `{"N": "billions", "D": "billions", "C": "PF-days"}`.
+
+    Returns:
+        An `Allocation` with N in parameters, P, D in tokens and the loss in nats per token. Intervals of N and D hold
+        P fixed. That of the loss is for one more run, widened beyond the runs as a forecast is. `verdict` says
+        whether the optimum is in the interior of the search (six decades of N, the given streams), by what factor
+        it lies outside the runs, and whether units are implausible.
+
+    Raises:
+        ValueError: for a law without D, and for a budget or limit that no point meets.
+
+    Examples:
+        >>> law = scaling.ChinchillaLaw(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
+        >>> best = scaling.allocate(law, training_flops=1e22)
+        >>> print(f"N {best.N:.2e}, D {best.D:.2e}, loss {best.loss:.3f}")
+        N 5.16e+09, D 3.23e+11, loss 2.139
     """
     check_level(level)
     if not isinstance(law, (Law, Fit)):

@@ -49,18 +49,34 @@ def suggest(
     count: int = 5,
     level: float = 0.95,
 ) -> Suggestion:
-    """Which candidate runs to train next, at most `count`, greedily by what they add to `fit` per FLOP.
+    """Choose the runs to train next: greedily by what each adds to a fit per FLOP.
 
-    budget_flops: the limit on their total cost, by default none. level: of the intervals.
-    candidates: one row per run with the law's axes, and C in FLOPs, by default 6 N P D. Without D the cost is 6 N P,
-    without N one per run. Neither has a unit, so a budget is then refused.
-    target: a parameter's name, a point {"N": ..., "P": ...} whose loss is wanted, a rival Fit to distinguish from
-    this one, or any quantity (see `scaling.uncertainty.interval_methods`).
-    The table has the chosen runs in order with C, total_C and what is expected after each: half_width of the
-    target's interval or, against a rival, evidence (the expected log likelihood ratio in nats, where 3 is strong).
-    The loss at a point beyond the runs includes the law's drift (docs/forecast.md), which runs nearer to it lessen.
-    Linear theory at the fitted law: candidates are weighed by their gradient, noise as fitted. A parameter
-    at its bound is freed, to show what would be known of it. Rows that share offsets do so here too.
+    Linear theory at the fitted law: each candidate counts by its gradient, with the noise of the fit. A parameter at its
+    bound is freed, to show what would be known of it. Rows that share offsets do so here too.
+
+    Args:
+        fit: of the runs so far.
+        candidates: one row per run with the law's axes, and C in FLOPs, by default 6 N P D. Without D the cost is
+            6 N P, without N it is one per run. Neither has a unit, so a budget is then refused.
+        budget_flops: the limit on their total cost. None by default.
+        target: a parameter's name, a point `{"N": ..., "P": ...}` whose loss is wanted, a rival Fit to distinguish
+            from this one, or any quantity (see `scaling.uncertainty.interval_methods`).
+        count: the most runs to choose.
+        level: of the intervals, between 0 and 1.
+
+    Returns:
+        A `Suggestion`. Its `table` has the chosen runs in order with C, total_C and what is expected after each:
+        half_width of the target's interval or, against a rival, evidence (the expected log likelihood ratio in
+        nats, where 3 is strong). The loss at a point beyond the runs includes the law's drift (docs/forecast.md).
+
+    Raises:
+        ValueError: for a bad candidate, an unknown target, or a budget that pays for no candidate.
+
+    Examples:
+        >>> pile = scaling.published("losses").query("corpus == 'pile'")
+        >>> candidates = [{"N": 1e9, "P": 8}, {"N": 4e9, "P": 1}, {"N": 4e9, "P": 16}]
+        >>> scaling.suggest(scaling.fit("parallel", pile), candidates, count=2).table[["N", "P"]].values.tolist()
+        [[1000000000.0, 8.0], [4000000000.0, 16.0]]
     """
     _check(fit, count)
     candidates = as_frame(candidates, "candidates")

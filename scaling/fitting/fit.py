@@ -41,7 +41,7 @@ def fit(
     groups: Any = None,
     start: int = STARTS,
 ) -> Fit:
-    """Fit a law to a runs table with the law's axes and `loss` as columns.
+    """Fit a law to a table of runs.
 
     law: its class or its name, `scaling.ParallelLaw` or "parallel". table: a DataFrame, a mapping of columns, a
     list of records, or a pyarrow, polars or `datasets` table.

@@ -50,7 +50,10 @@ class Fit(Estimate):
     def covariance(self) -> pd.DataFrame:
         """Covariance of the free parameters' estimates by linear theory, (p, p). nan for one at its bound.
 
-        Source: the covariance of `scaling.uncertainty.interval_methods.spread`, by the delta method.
+        Returns:
+            A DataFrame (p, p) in the parameters' units, with nan for a parameter at its bound.
+
+        Source: `scaling.uncertainty.interval_methods.spread`, by the delta method.
         """
         return parameter_covariance(self)
 
@@ -61,7 +64,7 @@ class Fit(Estimate):
         return covariance.div(error, axis=0).div(error, axis=1)
 
     def intervals(self, level: float = 0.95, method: Method | str | None = None) -> pd.DataFrame:
-        """Intervals of the free parameters at `level`: index parameter, columns estimate, lower, upper.
+        """Confidence intervals of the free parameters.
 
         method: `scaling.Profile()`, `Bootstrap()`, `Covariance()`, or "profile", "bootstrap", "covariance". The
         default is the one with the best measured coverage on such rows (docs/coverage.md). Raises ValueError for a level
@@ -79,7 +82,7 @@ class Fit(Estimate):
         return summary.fit_notes(self)
 
     def sensitivity(self, name: str, values: Any) -> pd.DataFrame:
-        """The fit with the parameter `name` held at each of `values`: what the answer owes to it, a row a value.
+        """Refit with one parameter held at each of several values, to see how the answer depends on it.
 
         Columns: the other free parameters, status, rmse (nats per token) and delta_aicc (against this fit, where both
         count a held parameter as none). Raises ValueError for a parameter that the law does not have, and for a
@@ -104,7 +107,7 @@ class Fit(Estimate):
         widened: bool = True,
         **axes: Any,
     ) -> pd.DataFrame:
-        """Predicted loss, nats per token, with intervals of the mean and of a new run, one row a point.
+        """Predict losses, with confidence and prediction intervals.
 
         table: points with the law's axes as columns, any table that `scaling.fit` takes. Or the `axes` by keyword,
         N=, P=, ..., numbers or arrays that broadcast, as those of a mapping do. An axis by keyword replaces the table's.
@@ -141,7 +144,7 @@ class Fit(Estimate):
         method: Method | str | None = None,
         **axes: Any,
     ) -> pd.DataFrame:
-        """The number of parameters that gives at `at_P` streams the loss of (N, P), with its interval.
+        """The number of parameters that has the loss of (N, P) at `at_P` streams, with its interval.
 
         N, P: numbers or arrays that broadcast. `axes`: the law's others, D=. One row a point, columns N, P, the
         others, loss, equivalent_N, multiple (equivalent_N / N), lower and upper (of equivalent_N at `level`, by
@@ -158,20 +161,34 @@ class Fit(Estimate):
         method: Method | str | None = None,
         **point: Any,
     ) -> pd.DataFrame:
-        """The value of `axis` that gives, with the axes in `at` changed, the loss of `point`, with its interval.
+        """The value of `axis` that has the loss of `point` once the axes in `at` are changed, with its interval.
 
-        `fit.equivalent("N", {"experts": 1}, N=1e8, experts=64)` is what 64 experts are worth in parameters. point:
-        the law's axes, numbers or arrays that broadcast, categories by name. One row a point, columns: the axes, loss,
-        equivalent_AXIS, multiple (of the value at the point), lower and upper (of equivalent_AXIS at `level`, by
-        `method`, formed on the logarithm). Raises ValueError for an axis along which the loss need not be monotone.
+        `fit.equivalent("N", {"experts": 1}, N=1e8, experts=64)` is what 64 experts are worth in parameters.
+
+        Args:
+            axis: the axis that is solved for.
+            at: the axes that differ from the point, and their values.
+            level: of the interval, between 0 and 1.
+            method: of the interval, as in `intervals`.
+            point: the law's axes, numbers or arrays that broadcast, categories by name.
+
+        Returns:
+            A DataFrame with one row per point: the axes, loss (nats per token), equivalent_AXIS, multiple (of the value
+            at the point), lower and upper (of equivalent_AXIS, formed on the logarithm).
+
+        Raises:
+            ValueError: for an axis along which the loss need not be monotone.
         """
         return equivalent_values(self, axis, at, point, level, method_of(method, self))
 
     # ---- a file ------------------------------------------------------------------------------
     def save(self, path: Any) -> None:
-        """Write to `path` as JSON, full precision: `scaling.load` gives bit-identical predictions.
+        """Write the fit as JSON in full precision. `scaling.load` gives bit-identical predictions.
 
-        The file names ends of the 95% intervals that are open because no refit confirmed one, if there are any.
+        Ends of the 95% intervals that are open because no refit confirmed one are named in the file.
+
+        Args:
+            path: of the file.
         """
         save.save(self, path, summary.unconfirmed_ends(self))
 
@@ -182,29 +199,48 @@ class Fit(Estimate):
 
     # ---- for people --------------------------------------------------------------------------
     def verdict(self, level: float = 0.95) -> Any:
-        """Do streams help, is it this law, does it extrapolate: `scaling.verdict` of this fit, a `Verdict`.
+        """Do streams help, is it this law, does it extrapolate: `scaling.verdict` of this fit.
 
-        level: of its intervals. Found through the package: what judges a fit is built on it.
+        Args:
+            level: of the intervals, between 0 and 1.
+
+        Returns:
+            A `Verdict`.
         """
         return import_module("scaling").verdict(self, level=level)
 
     def summary(self, level: float = 0.95) -> summary.FitSummary:
-        """The fit as a table of parameters with intervals at `level`, and what to know of them.
+        """The parameters with their intervals, and what to know of the fit.
 
         `.table` has the columns estimate, std_error, lower, upper and fixed, `.verdict` is the status in a sentence.
         """
         return summary.FitSummary.of(self, self.std_errors, level)
 
     def to_latex(self, level: float = 0.95) -> str:
-        """The parameters with intervals at `level` as a LaTeX table (packages booktabs and amsmath)."""
+        """The parameters with their intervals as a LaTeX table.
+
+        Args:
+            level: of the intervals, between 0 and 1.
+
+        Returns:
+            The table's text, for the packages booktabs and amsmath.
+        """
         return summary.fit_latex(self, level)
 
     def plot(self) -> Any:
-        """Losses and fitted curves, a colour for each P, with the residuals below: a matplotlib Figure."""
+        """Losses and fitted curves, one colour per P, with the residuals below.
+
+        Returns:
+            A matplotlib Figure.
+        """
         return plots.plot(self)
 
     def plot_residuals(self) -> Any:
-        """Residuals against the fitted loss and against each axis: a matplotlib Figure."""
+        """Residuals against the fitted loss and against each axis.
+
+        Returns:
+            A matplotlib Figure.
+        """
         return plots.plot_residuals(self)
 
     def __repr__(self) -> str:
@@ -216,9 +252,17 @@ class Fit(Estimate):
 
 
 def load(path: Any, law: Any = None) -> Fit:
-    """Read the fit saved at `path` by `Fit.save` or `parscale fit`.
+    """Read a fit that `Fit.save` or `parscale fit` wrote.
 
-    law: your own law, its class or "FILE.py:CLASS", where the class is not imported: a fit file runs no code by itself.
-    Raises ValueError for a file of another version or one edited by hand, FileNotFoundError where there is none.
+    Args:
+        path: of the JSON file.
+        law: your own law, its class or "FILE.py:CLASS", if the class is not imported. A fit file runs no code.
+
+    Returns:
+        The fit, whose predictions are bit-identical to those of the saved one.
+
+    Raises:
+        ValueError: for a file of another version or one edited by hand.
+        FileNotFoundError: if there is no file.
     """
     return Fit.of(save.load_estimate(path, law))

@@ -61,17 +61,41 @@ def forecast(
     tuned: Tuned | None = None,
     **axes: Any,
 ) -> Forecast:
-    """Forecast the loss of one more run at points N=, P=, D= (numbers, '30B', arrays or Series, which broadcast).
+    """Forecast the loss of one more run at each point, pooled over laws.
 
-    axes: points on other axes of the laws, such as experts=64 or precision="bf16".
-    table: the runs, any table that `scaling.fit` takes. laws: classes or names to pool, your own included. The default is
-    every registered law of the axes asked for and of those of N, P and D that vary. objective: fits each law, by default
-    LeastSquares(log=True). level: of the prediction interval. weights, se, groups: for the table's rows, as `scaling.fit`
-    takes them. Rows of one group share an offset. False: rows are independent. None: within the runs, sizes or
-    configurations share an offset if a test finds correlated residuals, as in `Fit.predict`.
-    tuned: the constants chosen on public tables, for checks of that choice. Tables above 2,000 rows are
-    sampled evenly in order of compute. Source: the module's docstring.
-    Raises ValueError for a wrong question, FitError if the runs are fewer than any law needs.
+    Tables above 2,000 rows are sampled evenly in order of compute.
+
+    Args:
+        table: the runs, any table that `scaling.fit` takes.
+        N: non-embedding parameters of the points: numbers, "30B", arrays or Series, which broadcast.
+        P: streams of the points.
+        D: training tokens of the points.
+        laws: classes or names to pool, your own included. The default is every registered law of the axes asked for
+            and of those of N, P and D that vary.
+        objective: fits each law. `LeastSquares(log=True)` by default.
+        level: of the prediction interval, between 0 and 1.
+        weights: how often each row counts, as of `scaling.fit`.
+        se: standard errors of the losses, as of `scaling.fit`.
+        groups: labels of rows that share an offset, as of `scaling.fit`. None: within the runs, sizes or
+            configurations share an offset if a test finds correlated residuals, as in `Fit.predict`.
+        tuned: the constants chosen on public tables, for checks of that choice.
+        axes: points on other axes of the laws, such as experts=64 or precision="bf16".
+
+    Returns:
+        A `Forecast`. Its `table` has one row per point: the axes, loss, lower and upper (prediction interval, nats
+        per token), beyond (the factor outside the runs) and the shares of the variance. `sentence` says it in words.
+
+    Raises:
+        ValueError: for points that the laws or the table do not allow.
+        FitError: if there are fewer runs than any law needs.
+
+    Source: the module's docstring.
+
+    Examples:
+        >>> pile = scaling.published("losses").query("corpus == 'pile'")
+        >>> point = scaling.forecast(pile, N="10B", P=8, laws=["parallel", "additive"]).table.iloc[0]
+        >>> print(f"{point.loss:.3f} ({point.lower:.3f} to {point.upper:.3f})")
+        1.708 (1.697 to 1.719)
     """
     if not (isinstance(level, (int, float)) and 0 < level < 1):
         raise ValueError(f"level={level!r} is no level. Give one between 0 and 1, such as 0.95.")

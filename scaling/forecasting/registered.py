@@ -43,12 +43,21 @@ def interval_score(lower: Any, upper: Any, observed: Any, level: float) -> Any:
 
 
 def score(made: Forecast, runs: Any) -> Score:
-    """Score a forecast against `runs` made since, those within 2% of a point on every axis.
+    """Score a forecast against runs made since: those within 2% of a point on every axis.
 
-    Categories must match. Several runs at a point are scored separately. Columns of the table: the axes,
-    loss (forecast), lower, upper, observed, inside, score (interval score, nats) and needed (distance of the
-    observation from the forecast in half-widths of its side: above 1 is outside). Raises ValueError if no run
-    was forecast.
+    Categories must match. Several runs at a point are scored separately.
+
+    Args:
+        made: the forecast.
+        runs: any table that `scaling.fit` takes.
+
+    Returns:
+        A `Score`. Its `table` has one row per run: the axes, loss (forecast), lower, upper and observed in nats per
+        token, inside, score (interval score, nats per token) and needed (distance of the observation from the
+        forecast in half-widths of its side, above 1 outside).
+
+    Raises:
+        ValueError: if no run was forecast.
     """
     axes, runs = tuple(map(str, made.points)), as_runs(runs, "runs")
     rules = {axis: rule or _levels_of(axis, made, runs) for axis, rule in axes_forecast(made).items()}

@@ -98,10 +98,17 @@ OTHER_AXES: dict[str, LawForm] = {
 
 
 def by_name(name: str) -> LawForm:
-    """The law called `name`: a key of REGISTRY or OTHER_AXES, or your own law as "FILE.py:CLASS". That runs the file.
+    """The law called `name`.
 
-    Each may have fixed values: "additive:beta=0.4", "dense:E=1.6", "depth.py:DepthLaw:E=1.6".
-    Raises ValueError for a name that is not known, and for values that are not name=number.
+    Args:
+        name: a key of REGISTRY or OTHER_AXES, or your own law as "FILE.py:CLASS", which runs the file. Each may have
+            fixed values: "additive:beta=0.4", "dense:E=1.6", "depth.py:DepthLaw:E=1.6".
+
+    Returns:
+        The law's class, or a `ConstrainedLaw` with the fixed values.
+
+    Raises:
+        ValueError: for an unknown name, and for values that are not name=number.
     """
     if own := in_file(name):
         law: LawForm = law_of_file(*own[:2])

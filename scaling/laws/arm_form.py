@@ -299,9 +299,14 @@ class ArmedLaw(Law):
 class Category:
     """The effect of a category on a law: each level has its own value of `parameter`, the reference level `at`.
 
-    `categories = {"precision": Category("eff", reference="bf16")}` in a law's class. The default reference is the level
-    with most rows or, if `highest`, the largest number in its name (of 4, 8, bf16, fp16: bf16). Ties go to the
-    shortest name, then to the first in order.
+    `categories = {"precision": Category("eff", reference="bf16")}` in a law's class.
+
+    Args:
+        parameter: the law's parameter that differs by level.
+        reference: the level whose value is `at`. By default the level with most rows. Ties go to the shortest name,
+            then to the first in order.
+        at: the parameter's value at the reference.
+        highest: take as reference the level with the largest number in its name (of 4, 8, bf16, fp16: bf16).
     """
 
     parameter: str

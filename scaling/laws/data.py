@@ -21,7 +21,15 @@ TINY = 1e-300
 
 @dataclass(frozen=True)
 class ChinchillaLaw(Law):
-    """L = E + A/N^alpha + B/D^beta: parameters and data, no streams."""
+    """L = E + A/N^alpha + B/D^beta: parameters and data, no streams.
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: loss that one parameter would leave above the other terms, nats per token.
+        B: loss that one token would leave above the other terms, nats per token.
+        alpha: exponent of N.
+        beta: exponent of D.
+    """
 
     E: float
     A: float
@@ -113,6 +121,14 @@ class InteractionLaw(Interacting):
 
     gamma = 1 is Chinchilla's law. Below 1 the scarcer of the two decides the loss. Above 1 each limits what
     the other can bring. Not for few runs or one ratio D/N: gamma needs rows off the diagonal.
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: scale of N, parameters.
+        B: scale of D, tokens.
+        alpha: exponent of N.
+        beta: exponent of D.
+        gamma: how parameters and data combine, without a unit.
     """
 
     E: float
@@ -142,6 +158,13 @@ class KaplanLaw(Interacting):
     """L = ((A/N)^(alpha/gamma) + (B/D)^(beta/gamma))^gamma: InteractionLaw without an irreducible loss.
 
     Not for runs near the entropy of their text: without E the loss falls to 0 and forecasts run low.
+
+    Args:
+        A: scale of N, parameters.
+        B: scale of D, tokens.
+        alpha: exponent of N.
+        beta: exponent of D.
+        gamma: how parameters and data combine, without a unit.
     """
 
     A: float
@@ -170,6 +193,12 @@ class EqualExponentsLaw(Law):
     """L = E + A/N^alpha + B/D^alpha: Chinchilla's law with one exponent for parameters and data.
 
     Not for runs that determine both exponents: it forces N and D to grow at the same rate at the optimum.
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: as in `ChinchillaLaw`, nats per token.
+        B: as in `ChinchillaLaw`, nats per token.
+        alpha: exponent of N and of D.
     """
 
     E: float
@@ -195,6 +224,12 @@ class NoFloorLaw(Law):
     """L = A/N^alpha + B/D^beta: Chinchilla's law without an irreducible loss.
 
     Not for forecasts far out: the loss falls to 0, and near the entropy of the text they run low.
+
+    Args:
+        A: as in `ChinchillaLaw`, nats per token.
+        B: as in `ChinchillaLaw`, nats per token.
+        alpha: exponent of N.
+        beta: exponent of D.
     """
 
     A: float

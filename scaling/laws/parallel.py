@@ -19,7 +19,13 @@ from scaling.laws.parameterisation import GAIN, PARSCALE, RootA, power
 
 @dataclass(frozen=True)
 class DenseLaw(RootA):
-    """L = E + (A/N)^alpha: no streams. The baseline that shows what P explains (Chinchilla form, Eq 3)."""
+    """L = E + (A/N)^alpha: no streams. The baseline that shows what P explains (Chinchilla form, Eq 3).
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: the size at which the loss is E + 1, parameters.
+        alpha: exponent of N.
+    """
 
     E: float
     A: float
@@ -43,6 +49,12 @@ class ParallelLaw(RootA):
     """L = E + (A / (N (k ln P + 1)))^alpha: P streams are worth N (k ln P + 1) parameters.
 
     The same curve is often printed A' / (N (k ln P + 1))^alpha, with A' = A^alpha (`A_prime`).
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: the size at which the loss at P = 1 is E + 1, parameters.
+        alpha: exponent of N.
+        k: worth of streams, without a unit. 0 if they are worth nothing.
     """
 
     E: float
@@ -80,7 +92,16 @@ class ParallelLaw(RootA):
 
 @dataclass(frozen=True)
 class ParallelDataLaw(RootA):
-    """L = E + (A / (N (k ln P + 1)))^alpha + B/D^beta: parameters, streams and data jointly."""
+    """L = E + (A / (N (k ln P + 1)))^alpha + B/D^beta: parameters, streams and data jointly.
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: the size at which the first term is 1 at P = 1, parameters.
+        alpha: exponent of N.
+        k: worth of streams, without a unit.
+        B: loss above the rest that one token would leave, nats per token.
+        beta: exponent of D.
+    """
 
     E: float
     A: float

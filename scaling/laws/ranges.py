@@ -14,7 +14,12 @@ Array = NDArray[np.float64]
 class Range:
     """A nonlinear parameter: the range of its starts, and its bounds.
 
-    Starts go from `low` to `high`, geometrically where `low` is positive, else evenly.
+    Args:
+        low: lowest start, in the parameter's unit.
+        high: highest start. Starts are geometric if `low` is positive, otherwise even.
+        steps: number of starts.
+        lower: lower bound.
+        upper: upper bound.
     """
 
     low: float

@@ -19,7 +19,14 @@ from scaling.laws.parameterisation import PARSCALE, Mixture, RootA, power
 
 @dataclass(frozen=True)
 class ParallelPowerLaw(RootA):
-    """L = E + (A / (N P^gamma))^alpha: streams worth a power of P."""
+    """L = E + (A / (N P^gamma))^alpha: streams worth a power of P.
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: the size at which the loss at P = 1 is E + 1, parameters.
+        alpha: exponent of N.
+        gamma: exponent of P in the equivalent size N P^gamma.
+    """
 
     E: float
     A: float
@@ -46,6 +53,12 @@ class DiversityLaw(Mixture):
     """L = E + (A/N)^alpha (rho + (1 - rho)/P): rho, the streams' mean residual correlation, is a floor.
 
     Proposition 1 (Eq 4) with DIVERSITY = [(P - 1) rho + 1]^(-1/alpha), written out.
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: the size at which the loss at P = 1 is E + 1, parameters.
+        alpha: exponent of N.
+        rho: mean correlation of the streams' residuals, 0 to 1.
     """
 
     E: float
@@ -69,7 +82,15 @@ class DiversityLaw(Mixture):
 
 @dataclass(frozen=True)
 class SaturatingLaw(Mixture):
-    """L = E + (A/N)^alpha (rho + (1 - rho) P^-gamma): DiversityLaw with a free rate in P."""
+    """L = E + (A/N)^alpha (rho + (1 - rho) P^-gamma): DiversityLaw with a free rate in P.
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: the size at which the loss at P = 1 is E + 1, parameters.
+        alpha: exponent of N.
+        rho: share of the loss above E that no number of streams removes, 0 to 1.
+        gamma: exponent of P.
+    """
 
     E: float
     A: float
@@ -94,7 +115,15 @@ class SaturatingLaw(Mixture):
 
 @dataclass(frozen=True)
 class AdditiveLaw(Law):
-    """L = E + A/N^alpha + C/P^beta: streams lower the loss by an amount that does not depend on N."""
+    """L = E + A/N^alpha + C/P^beta: streams lower the loss by an amount that does not depend on N.
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: loss above E that one parameter would leave, nats per token.
+        alpha: exponent of N.
+        C: loss that streams can remove, nats per token.
+        beta: exponent of P.
+    """
 
     E: float
     A: float
@@ -116,7 +145,14 @@ class AdditiveLaw(Law):
 
 @dataclass(frozen=True)
 class LogMultiplicativeLaw(Law):
-    """L = E + A N^-alpha (1 + log2 P)^-beta."""
+    """L = E + A N^-alpha (1 + log2 P)^-beta.
+
+    Args:
+        E: irreducible loss, nats per token.
+        A: loss above E that one parameter would leave at P = 1, nats per token.
+        alpha: exponent of N.
+        beta: exponent of 1 + log2 P.
+    """
 
     E: float
     A: float

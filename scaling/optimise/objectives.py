@@ -78,7 +78,7 @@ def huber(r: Array, delta: float) -> Array:
 
 @dataclass(frozen=True)
 class LogHuber(Objective):
-    """Huber on log loss: r²/2 up to `delta`, then delta (|r| - delta/2). The published procedure's choice.
+    """Huber on log loss: r²/2 up to `delta`, then delta (|r| - delta/2). The published choice.
 
     With delta far below the noise this is least absolute deviations. `Fit.delta_over_noise` says so.
     """
@@ -126,7 +126,7 @@ class LogHuber(Objective):
 
 @dataclass(frozen=True)
 class Asymmetric(Objective):
-    """|r|, times `over` where the prediction is too high; Huber-rounded within `delta` of zero.
+    """|r|, times `over` if the prediction is too high, Huber-rounded within `delta` of zero.
 
     `over=1` is least absolute deviations. The rounding (1e-9 nats, far below any noise) lets Newton
     steps converge. It is reached through wider roundings.
@@ -170,7 +170,13 @@ class Asymmetric(Objective):
 
 @dataclass(frozen=True)
 class LAD(Asymmetric):
-    """Least absolute deviations, sum |r|: the median's objective, `Asymmetric` with equal sides."""
+    """Least absolute deviations, sum |r|: the median's objective, `Asymmetric` with equal sides.
+
+    Args:
+        log: take residuals of the log loss.
+        over: 1.
+        delta: half-width of the rounding, nats.
+    """
 
     over: float = 1.0
 

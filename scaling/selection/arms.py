@@ -71,33 +71,38 @@ def compare_arms(
     """Which parameters the arms of a table share, and what each arm is worth against a reference.
 
     Args:
-        law: its class or its name.
+        law: class or name.
         runs: any table that `scaling.fit` takes, with the law's axes, `loss` and the column `by`.
         by: the column that names the arms: optimiser, recipe, corpus, architecture.
-        shared: parameters that all arms share. Unless given, all but those that F tests part one after the other,
-            the one that lowers the error most first.
-        reference: the arm that the others are compared with; the first in order unless given.
-        at: points with the law's axes, a table; unless given, the middle and the largest of the runs.
-        objective: LeastSquares() unless told, for F and AICc are Gaussian.
+        shared: parameters that all arms share. By default all but those that F tests separate one after the other,
+            starting with the one that lowers the error most.
+        reference: the arm that the others are compared with. The first in order by default.
+        at: points with the law's axes, a table. By default the middle and the largest of the runs.
+        objective: LeastSquares() by default, because F and AICc are Gaussian.
         weights: column of how often each row counts.
         se: column of each loss's standard error, nats per token.
-        groups: column of the run a row belongs to, as of `scaling.fit`: intervals allow for it, F does not.
-        level: of the intervals.
+        groups: column of the run a row belongs to, as of `scaling.fit`. Intervals allow for it, F does not.
+        level: of the intervals, between 0 and 1.
         method: of the intervals, as in `Fit.intervals`.
 
     Returns:
-        Where the arms share everything, gains are those with one parameter apart: what a difference can be at most.
-        Unless `shared` is given the choice is not taken for known: intervals of gains hold those of every sharing
-        one parameter away whose AICc is at most 4 higher.
-        `table`: a row a parameter with shared (whether it is), F, p and delta_aicc of giving each arm its own
-        (negative: its own is better). `gains`: a row an arm and a point with intervals: gain_N, the factor in N that
-        the reference needs for the arm's loss (gain_AXIS, in its first axis, of a law without N), and gain_C, the
-        factor in compute with N and D in proportion (laws with D only).
-        `paired`: a row an arm with pairs (runs of one point and seed), change (loss minus the reference's, nats per
-        token) and gain_N, both with t intervals over the pairs. `fit`, the chosen law. `verdict`.
+        An `ArmComparison` with the chosen law's `fit` and a `verdict`. If the arms share every parameter, gains are
+        those with one parameter separate, which is the most that a difference can be. Unless `shared` is given the
+        choice counts as uncertain: intervals of gains hold those of every sharing one parameter away whose AICc is
+        at most 4 higher.
+        `table` has one row per parameter: shared (whether it is), F, p and delta_aicc of giving each arm its own
+        (negative if its own is better).
+        `gains` has one row per arm and point, with intervals: gain_N, the factor in N that the reference needs for
+        the arm's loss (gain_AXIS for the first axis of a law without N), and gain_C, the factor in compute with N
+        and D in proportion (laws with D only).
+        `paired` has one row per arm: pairs (runs of one point and seed), change (loss minus the reference's, nats
+        per token) and gain_N, both with t intervals over the pairs.
 
-    Raises ValueError for a column or an arm that is not there, FitError where the rows are too few.
-    Source: the F test of nested models; compute-equivalent gain as in Davidson et al. 2023, arXiv 2312.07413.
+    Raises:
+        ValueError: for a column or an arm that the table lacks.
+        FitError: if there are too few rows.
+
+    Source: the F test of nested models. Compute-equivalent gain as in Davidson et al. 2023, arXiv 2312.07413.
     """
     check_level(level)
     runs = as_runs(runs, "runs", axes_of_laws([law]))

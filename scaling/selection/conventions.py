@@ -73,13 +73,23 @@ def conventions(
     method: Method | None = None,
     **how: Any,
 ) -> Conventions:
-    """The law fitted with N counted as the table does, with and without embedding, head and what streams add.
+    """Fit the law with N counted in each of the usual ways: with and without embedding, head and what streams add.
 
-    law: one with an axis N; objective and `how` (fixed, groups, ...): as `scaling.fit` takes them. level, method: of the
-    intervals. runs: with N in non-embedding parameters. Its columns vocab and width tell the vocabulary's matrices, `tied`
-    whether they are one; P, width, layers, heads, kv_heads and prefix_tokens what streams add. Under a law of N and
-    D with exponents alpha and beta, `a` is that of N* = G C^a, beta / (alpha + beta).
-    The verdict says what cannot be counted and why. Raises ValueError for a law without N.
+    Args:
+        law: one with an axis N.
+        runs: with N in non-embedding parameters. The columns vocab and width give the vocabulary's matrices, and
+            `tied` says whether they are one. P, width, layers, heads, kv_heads and prefix_tokens give what streams add.
+        objective: as of `scaling.fit`.
+        level: of the intervals, between 0 and 1.
+        method: of the intervals, as in `Fit.intervals`.
+        how: other arguments of `scaling.fit`, such as fixed or groups.
+
+    Returns:
+        `Conventions`, with one row per way of counting. For a law of N and D with exponents alpha and beta, `a` is
+        the exponent of N* = G C^a, beta / (alpha + beta). `verdict` says what cannot be counted, and why.
+
+    Raises:
+        ValueError: for a law without N.
     """
     check_level(level)
     frame = as_runs(runs, "runs")

@@ -46,13 +46,20 @@ def describe(
     options: tuple[str, ...] = (),
     law: Any = None,
 ) -> Description:
-    """What a table of runs holds and what can be told from it, before a law is fitted.
+    """Describe a table of runs before a fit: what it holds and which parameters it can determine.
 
-    table: any table that `scaling.fit` takes, with columns under our names or others that are known. source:
-    what to call it: a file's name makes `command` a call of `parscale fit`, else it is one of Python. columns: how the
-    caller named columns, ours to theirs. options: of the command that read it, repeated in `command`.
-    law: whose axes the table is described by, a class or a name; N, P, D and axes of registered laws unless given.
-    Raises ValueError where there is no N, or no axis of the law, or no loss, and for what is no table.
+    Args:
+        table: any table that `scaling.fit` takes, with columns under our names or others that are known.
+        source: what to call it. With a file's name `command` calls `parscale fit`, otherwise Python.
+        columns: how the caller named columns, ours to theirs.
+        options: of the command that read the table, repeated in `command`.
+        law: class or name of the law whose axes describe the table. N, P, D and axes of registered laws by default.
+
+    Returns:
+        A `Description`: axes and their levels, laws whose parameters the runs determine, a verdict, the next command.
+
+    Raises:
+        ValueError: for a table without N, without any axis of the law, or without a loss.
     """
     runs = as_runs(table, axes=None if law is None else axes_of_laws([law]))
     asked, keep = asked_axes(runs, law), usable(runs)

@@ -66,15 +66,21 @@ class PooledK:
 
 
 def pooled_k(runs: Any, level: float = 0.95, *, P: float = 0.0) -> list[PooledK]:
-    """One k, with its interval at `level`, for each corpus of `runs` with four sizes of paired changes.
+    """One k with its interval for each corpus that has four sizes of paired changes.
 
-    runs: any table that `scaling.fit` takes, with N, P and loss. P: of whose changes alone; of all unless given.
-    Where a corpus has several budgets of tokens, one for each of them.
+    Least squares of the changes on f(N (k ln P + 1)) - f(N_one), where f is fitted to the runs of P = 1. Runs of equal
+    size and seed share the noise of their one run of P = 1.
 
-    Least squares of d on f(N (k ln P + 1)) - f(N_one), the runs of equal size and seed sharing the noise of
-    their one run of P = 1; f is fitted to the runs of P = 1. The interval is Student's, with one degree of
-    freedom fewer than sizes; its standard error is the jackknife's: f and k without each size in turn.
-    Source: the delete-one-group jackknife; its coverage here is measured (docs/coverage.md).
+    Args:
+        runs: any table that `scaling.fit` takes, with N, P and loss.
+        level: of the interval, between 0 and 1.
+        P: only changes to this P. 0 takes all.
+
+    Returns:
+        A list of `PooledK`, one per corpus, or one per token budget if a corpus has several. The interval is Student's
+        with one degree of freedom fewer than sizes. Its standard error is the jackknife's: f and k without each size.
+
+    Source: the delete-one-group jackknife, with the coverage measured here (docs/coverage.md).
     """
     check_level(level)
     runs = sized(runs_frame(runs))

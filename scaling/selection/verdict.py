@@ -128,13 +128,30 @@ def verdict(
     groups: Any = None,
     level: float = 0.95,
 ) -> Any:
-    """The three answers about a table of runs, or about a fit: a `Verdict`; with `by`, a dict of them.
+    """Three answers about a table of runs or a fit: do streams help, is it this law, does it extrapolate.
 
-    runs: any table that `scaling.fit` takes, or a `Fit`. law: the law in question; unless told, the law that
-    `describe` puts first: ParallelLaw, with D ParallelDataLaw, without P ChinchillaLaw or DenseLaw. by: a column, each
-    value of which is judged apart. objective, weights, se, groups: as of `scaling.fit`. level: of the intervals.
-    A table that no law can be fitted to is answered "cannot tell", with the reason; raises ValueError for what is
-    no table of runs.
+    Args:
+        runs: any table that `scaling.fit` takes, or a `Fit`.
+        law: the law in question. The default is the law that `describe` puts first: ParallelLaw, ParallelDataLaw with
+            D, ChinchillaLaw or DenseLaw without P.
+        by: a column whose values are judged separately.
+        objective: as of `scaling.fit`.
+        weights: how often each row counts, as of `scaling.fit`.
+        se: standard errors of the losses, as of `scaling.fit`.
+        groups: of the rows, as of `scaling.fit`.
+        level: of the intervals, between 0 and 1.
+
+    Returns:
+        A `Verdict`, or with `by` a dict of them. If no law can be fitted the answers are "cannot tell", with the reason.
+
+    Raises:
+        ValueError: for anything that is not a table of runs or a fit.
+
+    Examples:
+        >>> pile = scaling.published("losses").query("corpus == 'pile'")
+        >>> verdict = scaling.verdict(pile, "parallel")
+        >>> print(verdict.streams.answer, verdict.law.answer, verdict.extrapolates.answer, sep=", ")
+        yes, no, no
     """
     check_level(level)
     if isinstance(runs, Fit):

@@ -41,7 +41,18 @@ class Adequacy(ResultTable):
 
 
 def adequacy(fit: Estimate) -> Adequacy:
-    """Residual grid and the tests, for a fit of two axes or one. Raises ValueError for what is no fit."""
+    """Test the residuals of a fit for structure that the law misses.
+
+    Args:
+        fit: of one axis or more. The residual grid is drawn over the first two.
+
+    Returns:
+        An `Adequacy`: the mean residual by N and P (observed minus fitted, nats per token) and the p values of tests
+        for smooth structure, for misfit beyond the spread of random seeds, and for offsets of a model size.
+
+    Raises:
+        ValueError: for anything that is not a fit.
+    """
     must_be_fit(fit)
     structure, replicate, size = structure_test(fit), replicate_test(fit), size_test(fit)
     lines = []

@@ -31,15 +31,19 @@ WEBB = np.sqrt(np.array([1.5, 1.0, 0.5]))  # six-point weights: two would give f
 
 @dataclass(frozen=True)
 class Bootstrap(Method):
-    """Refits to resampled data. kind: normal (noise drawn with the fit's standard deviation, in groups an offset
-    of each group and a row's own noise), residual, wild (residuals change sign and size in place), case (rows).
+    """Refits to resampled data.
 
-    The default, normal, has the best measured coverage (docs/coverage.md): 91-96% for 95% at 24 and 9 rows and
-    94-98% with rows in clusters, where wild measures 80-94% and 89-93%, residual 91-96% and 90-94%. It takes noise for
-    normal and equal at every row; wild does not.
-    Residuals are divided by sqrt(1 - leverage), so that few points do not make them too small. With
-    groups on the fit, a whole group is resampled (or changes sign) together. `studentised` divides each
-    replicate's error by its own standard error: better coverage at few points than percentiles.
+    The default kind has the best measured coverage (docs/coverage.md): 91-96% for 95% at 24 and 9 rows and 94-98% with
+    rows in clusters. wild measures 80-94% and 89-93%, residual 91-96% and 90-94%. normal assumes normal noise of equal size
+    at every row, wild does not. Residuals are divided by sqrt(1 - leverage), so that few points do not make them too small.
+
+    Args:
+        replicates: number of refits, at least 100.
+        kind: normal (noise with the fit's standard deviation, and an offset for each group), residual, wild (residuals
+            change sign and size in place) or case (rows). With groups on the fit a whole group changes together.
+        studentised: divide each replicate's error by its own standard error. At few points this covers better than
+            percentiles.
+        seed: random seed.
     """
 
     label = "bootstrap"

@@ -14,12 +14,22 @@ POWER = 0.8  # the usual demand on a design: four times in five
 
 
 def detectable(fit: Estimate, parameter: str = "k", level: float = 0.95, power: float = POWER) -> float:
-    """Smallest value of a parameter that runs like those of `fit` would tell from zero.
+    """The smallest value of a parameter that runs like those of a fit would distinguish from zero.
 
-    Were it the truth, the interval at `level` of a repetition (the same N and P, the same noise, rows sharing
-    offsets as in `fit`) would leave zero out with probability `power`. Linear theory about the fitted law, a
-    parameter at its bound let go; in the parameter's own unit (k: none). Raises ValueError for a name the law
-    does not fit, a level or power outside (0, 1); inf or nan where the runs do not determine the parameter.
+    If it were the true value, a repetition (the same N, P, noise and shared offsets) would have an interval at `level`
+    that excludes zero with probability `power`. Linear theory at the fitted law, with a parameter at its bound freed.
+
+    Args:
+        fit: of the runs.
+        parameter: its name.
+        level: of the interval, between 0 and 1.
+        power: the probability, between 0 and 1.
+
+    Returns:
+        The value in the parameter's own unit (k has none). inf or nan if the runs do not determine the parameter.
+
+    Raises:
+        ValueError: for a parameter that the law does not fit, and for a level or power outside (0, 1).
     """
     must_be_fit(fit)
     check_level(level)

@@ -40,9 +40,13 @@ TOGETHER = 100  # quantities of many rows that are searched at once: bounds the 
 class Profile(Method):
     """Profile likelihood with an F threshold.
 
-    The ends are the extremes of the quantity over {θ: objective(θ) <= minimum + c F(1, n - p)}, which is
-    where a refit with the quantity held costs that much; c is the rise one squared standard error is
-    worth (`spread_batch`). Asymmetric where the data are; infinite where no value is ruled out.
+    The ends are the extremes of the quantity over {θ: objective(θ) <= minimum + c F(1, n - p)}. A refit with the
+    quantity held at an end costs that much. c is the rise that one squared standard error is worth (`spread_batch`).
+    Intervals are asymmetric if the data are, and infinite if no value is ruled out.
+
+    Args:
+        tolerance: of the ends, relative to the distance from the estimate.
+        steps: the most steps per end.
     """
 
     label = "profile likelihood"

@@ -34,7 +34,7 @@ def test_where_the_headlines_fail(stack, architectures):
 
 
 def test_a_loss_beyond_the_one_stream_points_is_refused(stack, architectures):
-    with pytest.raises(ValueError, match=r"4\.4B at P=8 has loss 0\.9794, outside"):
+    with pytest.raises(ValueError, match=r"4\.4B.*P=8.*0\.9794"):
         cost_ratio(stack, architectures, size="4.4B")
-    with pytest.raises(ValueError, match="size '9B' at P=8 has 0 rows"):
+    with pytest.raises(ValueError, match=r"'9B'.*P=8.*0"):
         cost_ratio(stack, architectures, size="9B")

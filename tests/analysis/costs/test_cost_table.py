@@ -27,5 +27,5 @@ def test_faster_hardware_costs_time_alone(stack, architectures):
 
 
 def test_a_size_without_a_shape_is_refused(stack, architectures):
-    with pytest.raises(ValueError, match=r"size '0\.5B' has no row in the architectures"):
+    with pytest.raises(ValueError, match=r"'0\.5B'.*architectures"):
         cost_table(stack, architectures[1:])

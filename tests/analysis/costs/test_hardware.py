@@ -28,9 +28,9 @@ def test_hardware_from_a_file(tmp_path):
         with pytest.raises(ValueError, match=message):
             read_hardware(file)
     file.write_text("{")
-    with pytest.raises(ValueError, match="is not JSON"):
+    with pytest.raises(ValueError, match="JSON"):
         read_hardware(file)
-    with pytest.raises(ValueError, match=r"neither known \(a100, h100, h200, laptop\)"):
+    with pytest.raises(ValueError, match=r"a100.*h100.*h200"):
         read_hardware("b300")
-    with pytest.raises(ValueError, match="has no rate for dtype 'int8'"):
+    with pytest.raises(ValueError, match=r"dtype.*'int8'"):
         estimate(width=896, ffn=4864, hardware=Hardware("x", {"bf16": 1e12}, 1e9, 1e9), dtype="int8")

@@ -16,7 +16,7 @@ def test_training_cost_with_and_without_checkpointing(architectures):
     assert plain.seconds == pytest.approx(plain.flops / (312e12 * 0.7))
     costs = training_costs(shape, D=3e9, batch=3, devices=4)
     assert [(c.P, c.checkpointing) for c in costs] == [(P, c) for P in (1, 2, 4, 8) for c in (False, True)]
-    with pytest.raises(ValueError, match="devices is 0"):
+    with pytest.raises(ValueError, match=r"devices.*0"):
         training_cost(shape, D=3e9, batch=3, devices=0)
     with pytest.raises(ValueError, match="Hardware"):
         training_cost(shape, D=3e9, batch=3, hardware="A100")

@@ -91,13 +91,13 @@ def test_what_is_no_fit_is_refused(tmp_path, stack_fits):
     bad = tmp_path / "bad.json"
     for content in ("[1, 2]", "no json", "{}"):
         bad.write_text(content)
-        with pytest.raises(ValueError, match=r"bad\.json: not a fit file"):
+        with pytest.raises(ValueError, match=r"bad\.json"):
             explorer.write([bad], tmp_path / "page.html")
     edited = (stack_fits / "parallel-stack-v2-python.json").read_text().replace('"k": 0.39', '"k": 0.49')
     bad.write_text(edited)
     with pytest.raises(ValueError, match="changed since it was written"):
         explorer.write([bad], tmp_path / "page.html")
-    with pytest.raises(FileNotFoundError, match=r"none\.json: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"none\.json"):
         explorer.write([tmp_path / "none.json"], tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
 

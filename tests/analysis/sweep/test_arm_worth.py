@@ -76,7 +76,7 @@ def test_what_cannot_be_told_is_open():
         "cannot tell",
     ]
     twice = pd.concat([runs, runs[runs["arm"] == "base"]])
-    with pytest.raises(ValueError, match="two runs of base"):
+    with pytest.raises(ValueError, match="base"):
         worth_by_pairs(twice)
 
 

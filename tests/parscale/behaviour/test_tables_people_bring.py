@@ -23,9 +23,7 @@ def written(table: pd.DataFrame, folder: Path, name: str = "runs.csv") -> str:
 @pytest.mark.parametrize("command", [fit_command, compare_command])
 def test_streams_under_another_name_are_asked_for(command, tmp_path: Path) -> None:
     path = written(STREAMS.rename(columns={"N": "num_params", "P": "parallel_size"}), tmp_path)
-    with pytest.raises(
-        ValueError, match=r"is column 'parallel_size' the streams\?.* --columns P=parallel_size"
-    ):
+    with pytest.raises(ValueError, match=r"'parallel_size'.*--columns.*P=parallel_size"):
         run(
             command,
             runs=path,
@@ -102,7 +100,7 @@ def test_words_of_status_after_where(tmp_path: Path) -> None:
     other = written(STREAMS.assign(status=np.where(words == "DROP", "b", "a")), tmp_path)
     with pytest.raises(
         ValueError,
-        match=r"'ok': column status holds a, b.*--where status=",
+        match=r"'ok'.*status.*b.*--where.*status=",
     ):
         run(fit_command, runs=other, out=str(tmp_path))
 

@@ -96,9 +96,9 @@ def test_wrong_calls() -> None:
     frame = pd.DataFrame(runs).assign(C=6 * runs["N"] * runs["D"])
     with pytest.raises(ValueError, match='"D": "billions"'):
         scaling.optimum(frame.assign(D=frame["D"] / 1e9).drop(columns="C"), flops=1e22)
-    with pytest.raises(ValueError, match="is column 'streams' the streams"):
+    with pytest.raises(ValueError, match=r"'streams'.*streams"):
         scaling.optimum(frame.assign(streams=np.arange(len(frame)) % 2 + 1), flops=1e22)
-    with pytest.raises(ValueError, match="runs of P = 1, 2"):
+    with pytest.raises(ValueError, match=r"P.*=.*1.*2"):
         scaling.optimum(frame.assign(P=np.arange(len(frame)) % 2 + 1), flops=1e22)
     for wrong in (-1, float("nan"), "much"):
         with pytest.raises(ValueError, match=r"flops=|is not a number"):

@@ -48,7 +48,9 @@ def test_clusters_get_longer_profile_intervals(pile: pd.DataFrame) -> None:
     assert type(default_method(naive)) is Profile
     assert type(default_method(honest)) is ClusterProfile
     k = [f.intervals().loc["k"] for f in (naive, honest)]
-    assert (k[1].upper - k[1].lower) > 1.4 * (k[0].upper - k[0].lower)  # sqrt(3) if all rows had the same variance
+    assert (k[1].upper - k[1].lower) > 1.4 * (
+        k[0].upper - k[0].lower
+    )  # sqrt(3) if all rows had the same variance
     assert "takes rows as independent" in Profile().caveat(honest)
     assert "rows of one group (column run) are correlated: 24 groups" in repr(honest)
     pairs = scaling.fit(ParallelLaw, pile, SQUARES, groups=np.arange(24) // 2)

@@ -59,12 +59,12 @@ def test_refused_weights(keywords: dict, message: str) -> None:
 
 def test_a_bad_standard_error_is_counted_in_the_table() -> None:
     table = runs().assign(status=["failed"] * 2 + ["ok"] * 18, se=[1e-3] * 5 + [0.0] + [1e-3] * 14)
-    with pytest.raises(ValueError, match="se: row 6 is 0"):
+    with pytest.raises(ValueError, match=r"se.*6.*0"):
         scaling.fit(ParallelLaw, table, se="se")
 
 
 def test_weights_that_leave_too_few_rows() -> None:
-    with pytest.raises(FitError, match=r"2 usable rows for the 4 parameters of ParallelLaw \(18 left out\)"):
+    with pytest.raises(FitError, match=r"2.*4.*ParallelLaw.*18"):
         scaling.fit(ParallelLaw, runs(), weights=np.eye(20)[0] + np.eye(20)[7])
 
 

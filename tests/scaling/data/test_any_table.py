@@ -53,7 +53,7 @@ def test_a_table_that_says_all_is_not_copied() -> None:
 
 @pytest.mark.parametrize("path", ["runs.csv", TABLES / "streams.csv"])
 def test_a_path_is_told_to_be_read_first(path: object) -> None:
-    with pytest.raises(ValueError, match=r"read it first, with scaling\.read_runs"):
+    with pytest.raises(ValueError, match=r"scaling\.read_runs"):
         as_frame(path)
 
 

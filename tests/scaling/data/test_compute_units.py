@@ -56,7 +56,7 @@ def test_columns_are_scaled_and_unknown_units_refused() -> None:
     table = compute_in_base_units(given, {"N": "millions", "D": "billions", "C": "PF-days"})
     np.testing.assert_allclose(table[["N", "D", "C"]].to_numpy().T, [N, D, C], rtol=1e-12)
     assert scale_of(None, "N") == scale_of({"C": "own"}, "C") == 1.0
-    with pytest.raises(ValueError, match=r"C=watts is not known\. C may be in FLOPs"):
+    with pytest.raises(ValueError, match=r"C=watts.*C.*FLOPs"):
         scale_of({"C": "watts"}, "N")
-    with pytest.raises(ValueError, match=r"P=streams is not known\. Name N, D or C"):
+    with pytest.raises(ValueError, match=r"P=streams.*N.*D.*C"):
         scale_of({"P": "streams"}, "N")

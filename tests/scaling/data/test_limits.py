@@ -32,11 +32,11 @@ def test_a_parquet_table_of_few_bytes_and_many_rows(tmp_path, monkeypatch):
     path = tmp_path / "runs.parquet"
     pd.DataFrame({"N": [1e7] * 200_000, "loss": 2.0}).to_parquet(path)
     monkeypatch.setattr(limits, "TABLE", 20 * path.stat().st_size)
-    with pytest.raises(limits.TooLarge, match=r"3,200,000 bytes, more than the"):
+    with pytest.raises(limits.TooLarge, match="3,200,000"):
         read_runs(path)
 
 
 def test_a_device_without_end_is_not_read_to_it(monkeypatch):
     monkeypatch.setattr(limits, "JSON", 1000)
-    with pytest.raises(limits.TooLarge, match="/dev/zero: 1,001 bytes"):
+    with pytest.raises(limits.TooLarge, match=r"/dev/zero.*1,001"):
         Fit.load("/dev/zero")

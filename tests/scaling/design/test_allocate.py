@@ -57,11 +57,11 @@ def test_a_fit_gives_intervals(kyo: pd.DataFrame) -> None:
 
 
 def test_allocation_refusals() -> None:
-    with pytest.raises(ValueError, match="ParallelLaw has no data term"):
+    with pytest.raises(ValueError, match="ParallelLaw"):
         scaling.allocate(ParallelLaw(1.3, 1e8, 0.2, 0.3), 1e21)
-    with pytest.raises(ValueError, match="training_flops=nan must be a positive number"):
+    with pytest.raises(ValueError, match="training_flops=nan"):
         scaling.allocate(CHINCHILLA, float("nan"))
-    with pytest.raises(ValueError, match="level=95 must lie between 0 and 1"):
+    with pytest.raises(ValueError, match=r"level=95.*0.*1"):
         scaling.allocate(CHINCHILLA, 1e21, level=95)
 
 
@@ -135,7 +135,7 @@ def test_units_are_corrected_when_told_and_doubted_when_not(grid: dict, units: d
 
 
 def test_an_unknown_unit_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"D=furlongs is not known\. D may be in tokens"):
+    with pytest.raises(ValueError, match=r"D=furlongs.*D"):
         scaling.allocate(CHINCHILLA, 1e21, units={"D": "furlongs"})
 
 

@@ -62,16 +62,16 @@ def test_the_budget_is_kept(pile: pd.DataFrame) -> None:
     )
     assert chosen.total_C.iloc[-1] <= 30 * cheapest
     assert len(chosen) >= 2
-    with pytest.raises(ValueError, match=r"pays for none of the candidates: the cheapest costs 3\.28e"):
+    with pytest.raises(ValueError, match=r"candidates.*cheapest.*3\.28e"):
         scaling.suggest(fit, CANDIDATES, budget_flops=1e3)
-    with pytest.raises(ValueError, match="target 'q' is no free parameter of ParallelLaw: E, A, alpha, k"):
+    with pytest.raises(ValueError, match=r"target.*'q'.*ParallelLaw.*E.*A"):
         scaling.suggest(fit, CANDIDATES, target="q")
-    with pytest.raises(ValueError, match="count=0 must be at least 1"):
+    with pytest.raises(ValueError, match=r"count=0.*1"):
         scaling.suggest(fit, CANDIDATES, count=0)
     for column in ("C", "D"):
         with pytest.raises(ValueError, match=f"candidates: row 1, column {column}: -1 must be > 0"):
             scaling.suggest(fit, CANDIDATES.assign(**{column: -1.0}))
-    with pytest.raises(ValueError, match="N=nan must be finite"):
+    with pytest.raises(ValueError, match="N=nan"):
         scaling.suggest(fit, CANDIDATES.assign(N=np.nan))
     with pytest.raises(ValueError, match="missing P"):
         scaling.suggest(fit, CANDIDATES.drop(columns="P"))

@@ -69,7 +69,7 @@ def test_refused_keywords(keywords: dict, message: str) -> None:
 
 def test_too_few_rows_counts_free_parameters(pile):
     three = pile.iloc[[0, 7, 20]]
-    with pytest.raises(FitError, match="3 usable rows for the 4 parameters"):
+    with pytest.raises(FitError, match=r"3.*4"):
         scaling.fit("parallel", three)
     assert scaling.fit("parallel", three, fixed={"E": 1.2, "k": 0.3}).degrees_of_freedom == 1
 
@@ -88,5 +88,5 @@ def test_residuals_stand_on_the_index_of_the_table(pile):
 
 def test_an_empty_group_label_is_named(pile):
     labels = pd.Series([pd.NA, *"abcdefghijklmnopqrstuvw"], dtype="string")
-    with pytest.raises(ValueError, match="groups: row 1 has no label"):
+    with pytest.raises(ValueError, match=r"groups.*1"):
         scaling.fit(ParallelLaw, pile, groups=labels)

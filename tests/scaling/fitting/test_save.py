@@ -73,7 +73,7 @@ def test_a_file_edited_by_hand(saved: Path) -> None:
 def test_a_file_of_another_version(saved: Path) -> None:
     body = json.loads(saved.read_text()) | {"format": 99}
     saved.write_text(json.dumps(body))
-    with pytest.raises(ValueError, match="fit file of format 99, this version reads 1: fit again"):
+    with pytest.raises(ValueError, match=r"format.*99.*1"):
         Fit.load(saved)
 
 
@@ -94,7 +94,7 @@ def test_a_law_that_is_not_defined_here(saved: Path) -> None:
     body["law"] = "SomebodysLaw"
     body.pop("checksum")
     saved.write_text(json.dumps(body | {"checksum": _checksum(body)}))
-    with pytest.raises(ValueError, match=r"the law SomebodysLaw is not defined here\. Import it"):
+    with pytest.raises(ValueError, match=r"SomebodysLaw.*Import"):
         Fit.load(saved)
 
 
@@ -109,7 +109,7 @@ def test_nothing_half_written_is_left(pile_fit: Fit, tmp_path: Path, monkeypatch
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"none\.json: no such file; write a fit with"):
+    with pytest.raises(FileNotFoundError, match=r"none\.json"):
         Fit.load(tmp_path / "none.json")
 
 

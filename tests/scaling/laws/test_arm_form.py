@@ -54,7 +54,7 @@ def test_predictions_take_an_arm_by_its_name(one):
     assert one.predict(table().head(3)).index.tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match="'sgd'"):
         one.predict(N=1e9, D=1e10, optimizer="sgd")
-    with pytest.raises(ValueError, match="missing optimizer"):
+    with pytest.raises(ValueError, match="optimizer"):
         one.predict(N=1e9, D=1e10)
 
 

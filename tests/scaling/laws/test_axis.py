@@ -167,7 +167,7 @@ def test_what_an_axis_cannot_be_is_quoted(axes, words):
 
 
 def test_rows_that_an_axis_refuses_are_named(runs):
-    with pytest.raises(ValueError, match=r"row 3, column depth: -4 must be finite and > 0"):
+    with pytest.raises(ValueError, match=r"3.*depth.*-4.*0"):
         scaling.fit(ShapeLaw, runs.assign(depth=runs.depth.where(runs.index != 2, -4.0)))
     with pytest.raises(ValueError, match="'depth'"):
         scaling.fit(ShapeLaw, runs.drop(columns="depth"))

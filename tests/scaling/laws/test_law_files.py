@@ -47,11 +47,11 @@ def test_a_law_is_found_in_its_file_once_and_again_when_it_changed(tmp_path: Pat
 def test_what_is_no_law_is_refused_with_what_there_is(tmp_path: Path):
     spec, _ = written(tmp_path)
     file = tmp_path / "depth.py"
-    with pytest.raises(ValueError, match=r"no law 'Nope'\. It has DepthLaw"):
+    with pytest.raises(ValueError, match=r"Nope.*DepthLaw"):
         scaling.by_name(f"{file}:Nope")
     with pytest.raises(ValueError, match="no such file"):
         scaling.by_name(spec.replace("depth.py", "none.py"))
-    with pytest.raises(ValueError, match=r"unknown law 'dens'\. Did you mean dense"):
+    with pytest.raises(ValueError, match="dens"):
         scaling.by_name("dens")
     file.write_text("x = (")
     with pytest.raises(ValueError, match="SyntaxError"):
@@ -68,10 +68,10 @@ def test_a_fit_names_the_file_and_does_not_run_it(tmp_path: Path, monkeypatch):
     fit = scaling.fit(spec, scaling.read_runs(table, law=spec))
     fit.save("fit.json")
     monkeypatch.setattr("scaling.fitting.save.descendants", {scaling.Law: [], Objective: [LogHuber]}.get)
-    with pytest.raises(ValueError, match=r"--law depth\.py:DepthLaw"):
+    with pytest.raises(ValueError, match=r"--law.*depth\.py:DepthLaw"):
         scaling.load("fit.json")
     assert scaling.load("fit.json", law="depth.py:DepthLaw").law == fit.law
-    with pytest.raises(ValueError, match="a fit of DepthLaw, not of DenseLaw"):
+    with pytest.raises(ValueError, match=r"DepthLaw.*DenseLaw"):
         scaling.load("fit.json", law="dense")
     Path("depth.py").write_text(LAW.replace("width**-a", "2 * width**-a"))
     with pytest.raises(ValueError, match="predicts other losses than when it was fitted"):

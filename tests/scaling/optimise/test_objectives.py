@@ -132,5 +132,5 @@ def test_an_objective_that_is_not_defined_is_named_when_its_fit_is_loaded(pile, 
     body["objective"]["name"] = "Gone"
     body.pop("checksum")
     (tmp_path / "fit.json").write_text(json.dumps(body | {"checksum": save._checksum(body)}))
-    with pytest.raises(ValueError, match="the objective Gone is not defined here: import it before loading"):
+    with pytest.raises(ValueError, match=r"objective.*Gone"):
         scaling.Fit.load(tmp_path / "fit.json")

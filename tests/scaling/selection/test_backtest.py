@@ -58,7 +58,7 @@ def test_intervals_of_the_true_law_hold_what_comes() -> None:
 def test_backtest_by_compute_and_its_refusals() -> None:
     report = scaling.backtest(ParallelLaw, made(), by="C")
     assert (np.diff(report.table.index) > 0).all()
-    with pytest.raises(ValueError, match="by='Q': no such axis or column"):
+    with pytest.raises(ValueError, match="by='Q'"):
         scaling.backtest(ParallelLaw, made(), by="Q")
     with pytest.raises(FitError, match="no window along P"):
         scaling.backtest(ParallelLaw, {k: v[P < 4] for k, v in made().items()}, by="P")

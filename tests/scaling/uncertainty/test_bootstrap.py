@@ -30,9 +30,9 @@ def test_bootstrap_refits_are_full_refits(fit: scaling.Fit) -> None:
 def test_bootstrap_is_seeded_and_refuses_nonsense(fit: scaling.Fit) -> None:
     assert fit.intervals(method=Bootstrap(200)).equals(fit.intervals(method=Bootstrap(200)))
     assert not fit.intervals(method=Bootstrap(200)).equals(fit.intervals(method=Bootstrap(200, seed=1)))
-    with pytest.raises(ValueError, match="kind='jackknife': known are normal, wild"):
+    with pytest.raises(ValueError, match="kind='jackknife'"):
         Bootstrap(kind="jackknife")
-    with pytest.raises(ValueError, match="fewer than 100 give no interval"):
+    with pytest.raises(ValueError, match="100"):
         Bootstrap(10)
-    with pytest.raises(ValueError, match="level=95 must lie between 0 and 1"):
+    with pytest.raises(ValueError, match=r"level=95.*0.*1"):
         fit.intervals(level=95)

@@ -45,7 +45,7 @@ def test_the_summary_says_it_only_where_k_may_be_zero() -> None:
 
 def test_a_law_without_the_parameter_says_what_it_has() -> None:
     fit = scaling.fit(DenseLaw, runs(0.0, 0))
-    with pytest.raises(ValueError, match="DenseLaw fits E, A, alpha, no 'k'"):
+    with pytest.raises(ValueError, match=r"DenseLaw.*E.*A.*'k'"):
         scaling.detectable(fit)
     with pytest.raises(ValueError, match="level=1"):
         scaling.detectable(fit, "A", level=1)
@@ -68,7 +68,9 @@ def test_rows_that_share_a_run_see_less_than_as_many_runs() -> None:
     alone, shared = (
         scaling.fit(ParallelLaw, table, LeastSquares(), groups=g) for g in (False, np.arange(60) // 3)
     )
-    assert scaling.detectable(shared) > 1.4 * scaling.detectable(alone)  # sqrt(3) if all rows had the same variance
+    assert scaling.detectable(shared) > 1.4 * scaling.detectable(
+        alone
+    )  # sqrt(3) if all rows had the same variance
     candidates = pd.DataFrame({"N": N, "P": P})
     before = [scaling.suggest(fit, candidates).attrs["before"] for fit in (alone, shared)]
     assert before[1] > 1.4 * before[0]

@@ -41,9 +41,9 @@ def test_any_reader_of_parquet_reads_a_table_with_a_seal(gathered):
 def test_a_damaged_table_is_refused_by_name_and_stays(gathered):
     path = gathered.folder / "runs.parquet"
     flip(path, path.stat().st_size - 60)
-    with pytest.raises(ValueError, match=r"runs\.parquet is damaged: it fails its checksum"):
+    with pytest.raises(ValueError, match=r"runs\.parquet"):
         scaling.read_runs(gathered.folder)
-    with pytest.raises(ValueError, match=r"runs\.parquet is damaged .*`parscale sweep` sets it aside"):
+    with pytest.raises(ValueError, match=r"runs\.parquet"):
         Store(gathered.folder).finished()
     assert path.exists()
 

@@ -57,7 +57,7 @@ def test_it_learns():
 
 
 def test_a_prefix_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="need prefix_tokens >= 1, got 0"):
+    with pytest.raises(ValueError, match=r"prefix_tokens.*>=.*1.*0"):
         replace(ALONE, prefix_tokens=0)
 
 

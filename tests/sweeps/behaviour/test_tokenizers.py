@@ -135,9 +135,7 @@ def test_a_vocabulary_too_small_is_refused_before_the_documents_are_read(documen
     monkeypatch.setattr(
         "sweeps.corpora.sources.user_files.UserFiles.documents", lambda *_: pytest.fail("read")
     )
-    with pytest.raises(
-        ValueError, match="has 320 entries, the model a vocabulary of 300: give the model 320"
-    ):
+    with pytest.raises(ValueError, match=r"320.*300.*320"):
         corpora.open_corpus(documents, 300, lambda line: None, str(file))
     file.write_text(file.read_text().replace(tokens.END, "<|end|>"))
     with pytest.raises(ValueError, match=r"of-others.json has no entry <\|endoftext\|>, which ends"):

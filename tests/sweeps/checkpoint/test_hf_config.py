@@ -149,7 +149,7 @@ def test_end_tokens(tmp_path, config, generation, ends):
 @pytest.mark.parametrize("wrong", ["<|endoftext|>", 2.0, [7, None], True, {"id": 7}])
 def test_an_end_that_is_no_token(tmp_path, wrong):
     (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": wrong}))
-    with pytest.raises(CheckpointError, match=r"generation_config.json: eos_token_id must be"):
+    with pytest.raises(CheckpointError, match=r"generation_config.json.*eos_token_id"):
         end_tokens(tmp_path)
 
 

@@ -87,7 +87,7 @@ def test_files_that_are_no_safetensors(tmp_path, bytes_):
 def test_a_pointer_of_git_lfs(tmp_path):
     text = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"
     (tmp_path / "model.safetensors").write_text(text)
-    with pytest.raises(CheckpointError, match="is a pointer of Git LFS"):
+    with pytest.raises(CheckpointError, match=r"Git.*LFS"):
         read_tensors(tmp_path)
 
 

@@ -25,7 +25,7 @@ def test_a_configuration_survives_json_and_every_field_counts():
 
 
 def test_unknown_fields_are_named():
-    with pytest.raises(ValueError, match=r"RunConfig: unknown fields \['speed'\]"):
+    with pytest.raises(ValueError, match=r"RunConfig.*'speed'"):
         RunConfig.from_json(RUN.to_json().replace('"seed"', '"speed":1,"seed"'))
 
 

@@ -26,7 +26,7 @@ def test_digits_are_single_tokens():
 
 
 def test_a_vocabulary_below_the_bytes_is_refused():
-    with pytest.raises(ValueError, match="vocabulary 100: byte-level BPE needs at least 257"):
+    with pytest.raises(ValueError, match=r"100.*BPE.*257"):
         train_tokenizer(TEXTS, 100)
 
 

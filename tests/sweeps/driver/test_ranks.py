@@ -18,14 +18,12 @@ def config(corpus, **changes):
 
 def test_a_node_that_belongs_to_no_group_says_so(corpus, tmp_path, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    with pytest.raises(ValueError, match="only --launcher slurm starts a run on several nodes"):
+    with pytest.raises(ValueError, match="--launcher"):
         train(config(corpus), tmp_path, execution=replace(ONE, num_nodes=2))
 
 
 def test_a_batch_that_devices_cannot_share_is_refused(corpus, tmp_path):
-    with pytest.raises(
-        ValueError, match=r"batch=4 of 32x2 P=2 does not divide by 3 devices; 1, 2, 4 would do"
-    ):
+    with pytest.raises(ValueError, match=r"batch=4.*32x2.*P=2.*3.*devices.*1.*2.*4"):
         train(config(corpus), tmp_path, execution=replace(ONE, devices=3))
 
 

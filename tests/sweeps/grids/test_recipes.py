@@ -109,7 +109,7 @@ def test_a_base_with_streams_starts_its_own_P_alone(tmp_path, tokenizer):
     (run,) = find("ci")(Axes(streams=[2], **axes))
     assert (run.model.prefix_tokens, run.model.smoothing) == (7, 0.3)  # the base's, not the grid's
     assert build_model(run, tmp_path / "base").config == run.model
-    with pytest.raises(ValueError, match="has P = 2: it can start P = 2 only"):
+    with pytest.raises(ValueError, match=r"P.*=.*2.*P.*=.*2"):
         find("ci")(Axes(streams=[4], **axes))
 
 
@@ -171,7 +171,7 @@ def test_what_a_base_lacks_at_one_stream_is_refused(tmp_path, tokenizer):
     save_checkpoint(ParScaleLM(ModelConfig(512, 32, 96, 1, 2, 1)), tmp_path / "base", tokenizer=tokenizer)
     (run,) = find("ci")(Axes(sizes=["32x1"], streams=[1]))
     asked = replace(run, model=replace(run.model, prefix_at_one=True))
-    with pytest.raises(ValueError, match="cannot give P = 1 a prefix that its base lacks"):
+    with pytest.raises(ValueError, match=r"P.*=.*1.*base"):
         apply([asked], Axes(recipe="continual", base=str(tmp_path / "base")))
 
 
@@ -193,11 +193,9 @@ def test_stage_1_is_paid_for_once(corpus):
 def test_no_tokenizer_is_guessed_for_a_base(tmp_path, tokenizer):
     save_checkpoint(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), tmp_path / "base")
     axes = Axes(recipe="continual", base=str(tmp_path / "base"), streams=[2])
-    with pytest.raises(
-        ValueError, match=r"has no tokenizer.json.*put its own there, or name it with --tokenizer"
-    ):
+    with pytest.raises(ValueError, match="--tokenizer"):
         find("ci")(axes)
-    with pytest.raises(ValueError, match="bpe learns new tokens"):
+    with pytest.raises(ValueError, match=r"bpe.*tokens"):
         find("ci")(replace(axes, tokenizer="bpe"))
     assert {run.tokenizer for run in find("ci")(replace(axes, tokenizer=str(tokenizer)))} == {str(tokenizer)}
     (tmp_path / "shards").mkdir()

@@ -30,7 +30,7 @@ def test_a_small_model_has_two_heads_a_kv_head_and_an_mlp_of_whole_16s():
 
 
 def test_a_width_that_heads_do_not_fill_is_refused():
-    with pytest.raises(ValueError, match="width 48 is not a multiple of 32"):
+    with pytest.raises(ValueError, match=r"48.*32"):
         small_model("48x3", 1, 300, 16, 5)
 
 

@@ -63,7 +63,7 @@ def test_pass_at_k_is_the_mean_over_subsets():
     for k in (1, 2, 4):
         among = [[any(row[list(chosen)]) for chosen in combinations(range(5), k)] for row in right]
         assert pass_at_k(right, k) == pytest.approx(np.mean(among, axis=1))
-    with pytest.raises(ValueError, match="pass@6 of 5"):
+    with pytest.raises(ValueError, match=r"pass@6.*5"):
         pass_at_k(right, 6)
 
 

@@ -96,5 +96,5 @@ def test_wrong_calls():
     model = ParScaleLM(replace(TINY, P=2))
     with pytest.raises(ValueError, match="batches is empty"):
         diagnose(model, [])
-    with pytest.raises(ValueError, match="E = 99 must be below the loss of one stream"):
+    with pytest.raises(ValueError, match=r"E.*=.*99"):
         diagnose(model, text()).rho(E=99)

@@ -64,7 +64,7 @@ def test_stage_2_can_begin_quietly_and_one_stream_has_nothing_to_quieten(corpus)
         ("two-stage", 1, "random"),
         ("two-stage", 2, "quiet"),
     ]
-    with pytest.raises(ValueError, match="start='quiet' with P = 2, parent='': no streams to grow"):
+    with pytest.raises(ValueError, match=r"start='quiet'.*P.*=.*2.*parent="):
         config(corpus, P=2, start="quiet")
 
 
@@ -169,7 +169,7 @@ def test_quiet_start_is_the_backbones_loss(trained, P):
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_quiet_needs_streams(trained):
-    with pytest.raises(ValueError, match="P = 1 has no streams"):
+    with pytest.raises(ValueError, match=r"P.*=.*1"):
         quiet_streams(ParScaleLM(TINY), batch())
 
 

@@ -20,7 +20,7 @@ def test_no_flipped_bit_changes_a_table(tmp_path):
         if seal_at <= bit // 8 < seal_at + 7:  # no seal, then: the table is what it was
             pd.testing.assert_frame_equal(checksums.read_parquet(path), table)
         else:
-            with pytest.raises(Damaged, match=r"runs\.parquet is damaged"):
+            with pytest.raises(Damaged, match=r"runs\.parquet"):
                 checksums.read_parquet(path)
 
 
@@ -29,6 +29,6 @@ def test_no_flipped_bit_changes_a_row(tmp_path):
     row = {"run_id": "r", "loss": 3.25, "status": "ok", "lr": 1e-3, "similarity": float("nan")}
     checksums.write_row(path, row)
     for _ in flips(path, 400, last=1):
-        with pytest.raises(Damaged, match=r"r\.json is damaged"):
+        with pytest.raises(Damaged, match=r"r\.json"):
             checksums.read_row(path)
     assert json.dumps(checksums.read_row(path)) == json.dumps(row)

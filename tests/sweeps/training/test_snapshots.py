@@ -76,7 +76,7 @@ def test_a_snapshot_of_another_configuration_or_torch_is_refused(rhymes, tmp_pat
     with pytest.raises(snapshots.SnapshotError, match="a snapshot of another configuration; delete it"):
         train(replace(run, lr=1e-3), tmp_path / "run", execution=ONE)
     monkeypatch.setattr(torch, "__version__", "1.0.0")
-    with pytest.raises(snapshots.SnapshotError, match=r"written with torch .*, this is 1.0.0; install"):
+    with pytest.raises(snapshots.SnapshotError, match=r"torch.*1.0.0"):
         train(run, tmp_path / "run", execution=ONE)
 
 

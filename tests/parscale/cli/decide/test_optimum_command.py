@@ -39,7 +39,7 @@ def test_json_holds_every_number(runs: Path) -> None:
 def test_units_and_refusals(runs: Path, tmp_path: Path) -> None:
     scaled = tmp_path / "billions.csv"
     pd.read_csv(runs).assign(D=lambda t: t.D / 1e9).to_csv(scaled, index=False)
-    with pytest.raises(ValueError, match="--units D=billions"):
+    with pytest.raises(ValueError, match=r"--units.*D=billions"):
         run(optimum_command, runs=str(scaled), flops="1e22")
     assert "parametric fit" in run(optimum_command, runs=str(scaled), flops="1e22", units="D=billions")
     days = tmp_path / "days.csv"
@@ -47,7 +47,7 @@ def test_units_and_refusals(runs: Path, tmp_path: Path) -> None:
     read, told = (run(optimum_command, runs=str(days), flops="1e22", units=u) for u in (None, "C=PF-days"))
     assert "C taken in PF-days" in read
     assert told == read
-    with pytest.raises(ValueError, match="D=parsecs is not known"):
+    with pytest.raises(ValueError, match="D=parsecs"):
         run(optimum_command, runs=str(scaled), flops="1e22", units="D=parsecs")
     with pytest.raises(ValueError, match="give a file ending in"):
         run(optimum_command, runs=str(runs), flops="1e22", figure="iso.doc")

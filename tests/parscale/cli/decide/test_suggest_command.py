@@ -33,7 +33,7 @@ def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -
 @pytest.mark.slow
 def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
     file = str(folder / "parallel-pile.json")
-    with pytest.raises(ValueError, match="write a point as N=1e11,P=8"):
+    with pytest.raises(ValueError, match=r"point.*N=1e11,P=8"):
         run(suggest_command, fit=file, target="N=big")
     for point, says in (
         ("N=1e11", "ParallelLaw takes N, P"),
@@ -42,18 +42,18 @@ def test_suggest_refusals(folder: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=re.escape(f"--target '{point}': {says}")):
             run(suggest_command, fit=file, target=point, sizes="0.5B,1B", streams="8,32")
-    with pytest.raises(ValueError, match="leave out --sizes"):
+    with pytest.raises(ValueError, match="--sizes"):
         run(suggest_command, fit=file, candidates="x.csv", sizes="1B")
     with pytest.raises(ValueError, match="fitted to other runs"):
         run(suggest_command, fit=file, target=str(folder / "parallel-stack-v2-python.json"))
     with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         run(suggest_command, fit=file, candidates=str(tmp_path / "none.csv"))
-    with pytest.raises(ValueError, match="--sizes: 'tiny' is not a number"):
+    with pytest.raises(ValueError, match=r"--sizes.*'tiny'"):
         run(suggest_command, fit=file, sizes="tiny")
 
 
 def test_a_budget_wants_to_know_the_tokens(folder: Path) -> None:
-    with pytest.raises(ValueError, match="say with --tokens how long"):
+    with pytest.raises(ValueError, match="--tokens"):
         run(suggest_command, fit=str(folder / "parallel-pile.json"), budget="1e12")
 
 

@@ -84,7 +84,7 @@ def test_every_option_of_slurm_reaches_its_launcher():
     argv = [f"--{name}={value}" for name, value in given.items()]
     assert parsed("--launcher", "slurm", *argv).place() == ("slurm", given)
     for option in ("--detach", "--mem=4G"):
-        with pytest.raises(ValueError, match="only --launcher slurm takes it"):
+        with pytest.raises(ValueError, match=r"--launcher.*slurm"):
             parsed(option).place()
 
 

@@ -65,9 +65,7 @@ def test_mixed_units_in_one_column() -> None:
 def test_sizes_that_a_shape_needs() -> None:
     assert not implausible("N", np.array([1e6]))
     check_sizes(np.array([5e8]), "runs")
-    with pytest.raises(
-        ValueError, match=r"runs: sizes N of 0\.5 to 4\.4: are they in billions\? write 0\.5B"
-    ):
+    with pytest.raises(ValueError, match=r"N.*0\.5.*4\.4.*0\.5B"):
         check_sizes(np.array([0.5, 4.4]), "runs")
 
 

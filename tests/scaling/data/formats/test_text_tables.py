@@ -116,7 +116,7 @@ def test_what_may_be_read_twice_is_refused(text: str, says: str, tmp_path: Path)
 def test_a_bad_cell_is_told_with_its_line_whatever_lies_above(tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
     path.write_text("# a\nsep=;\nN;P;loss\n1e9;1;2.5\n;;\n2e9;2;many\n")
-    with pytest.raises(ValueError, match=r"row 3 \(line 6\), column loss: 'many'"):
+    with pytest.raises(ValueError, match=r"3.*6.*loss.*'many'"):
         read_runs(path)
 
 

@@ -51,7 +51,7 @@ def test_shards_of_nanogpt_are_plain_ids(tmp_path):
         "train": [IDS[:4000].tolist()],
         "valid": [IDS[4000:].tolist()],
     }
-    with pytest.raises(ValueError, match=r"does not say how large its vocabulary is.*#vocab=N"):
+    with pytest.raises(ValueError, match=r"vocabulary.*#vocab=N"):
         _ = TokenShards(str(tmp_path)).vocabulary
     assert TokenShards(str(tmp_path), 300).vocabulary == 300
 
@@ -109,7 +109,7 @@ def test_a_manifest_that_lies_is_refused(tmp_path, more, said):
 
 def test_a_file_that_was_cut_short_is_refused(tmp_path):
     llmc(tmp_path / "a.bin", IDS, count=6000)
-    with pytest.raises(ValueError, match=r"a.bin: its header says 6,000 ids of uint16"):
+    with pytest.raises(ValueError, match=r"6,000.*ids.*uint16"):
         _ = TokenShards(str(tmp_path)).shards
     megatron(tmp_path / "a.bin", np.array_split(IDS, 3))
     whole = (tmp_path / "a.idx").read_bytes()

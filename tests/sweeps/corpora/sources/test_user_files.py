@@ -59,7 +59,7 @@ def test_the_column_may_have_another_name(tmp_path):
         "no JSON object but a list",
         "column `body` is empty",
     ]
-    with pytest.raises(ValueError, match=r"no column `text` or `content`, only body, path.*#column=NAME"):
+    with pytest.raises(ValueError, match=r"body.*path.*#column=NAME"):
         list(UserFiles(f"{tmp_path}/*.parquet").documents(tmp_path))
 
 
@@ -80,7 +80,7 @@ def test_the_recipe_is_the_content_the_state_the_files(tmp_path):
 def test_a_document(tmp_path, monkeypatch):
     (tmp_path / "long.txt").write_text("word " * 30)
     monkeypatch.setattr(limits, "DOCUMENT", 100)
-    with pytest.raises(limits.TooLarge, match=r"long\.txt: 150 bytes.*cut it into documents"):
+    with pytest.raises(limits.TooLarge, match=r"long\.txt.*150.*documents"):
         list(UserFiles(f"{tmp_path}/*.txt").documents(tmp_path))
 
 
@@ -90,5 +90,5 @@ def test_a_line_without_end_is_not_read_to_it(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "DOCUMENT", 100)
     found = UserFiles(f"{tmp_path}/*.jsonl").documents(tmp_path)
     assert next(found).text == "short"
-    with pytest.raises(limits.TooLarge, match=r"d\.jsonl: 101 bytes.*one document a line"):
+    with pytest.raises(limits.TooLarge, match=r"d\.jsonl.*101"):
         next(found)

@@ -19,5 +19,5 @@ def test_keys_differ_and_bits_are_those_of_the_values():
 
 @pytest.mark.parametrize("wrong", [{"facts": (3, 4)}, {"facts": (0,)}, {"value": 0}])
 def test_what_is_no_table_is_refused(wrong):
-    with pytest.raises(ValueError, match="task facts"):
+    with pytest.raises(ValueError, match="facts"):
         Facts(**wrong)

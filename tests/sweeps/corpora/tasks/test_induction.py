@@ -9,5 +9,5 @@ def test_a_string_is_repeated():
     copy = Copy((4,))
     assert copy.solve("kqzk=") == "kqzk\n"
     assert copy.length(4) == len("kqzk=kqzk\n")
-    with pytest.raises(ValueError, match="task copy"):
+    with pytest.raises(ValueError, match="copy"):
         Copy((1,))

@@ -45,7 +45,7 @@ def test_rows_hold_whole_items_of_which_the_completions_are_learnt():
 
 
 def test_an_item_longer_than_a_row_is_named():
-    with pytest.raises(ValueError, match="an item of difficulty 32 has 66 tokens, a run reads 48 at a time"):
+    with pytest.raises(ValueError, match=r"32.*66.*48"):
         planned("task:copy")
 
 
@@ -55,7 +55,7 @@ def test_a_task_is_known_by_its_content_and_has_a_vocabulary_of_its_own():
     assert planned("task:copy#loss=answer#letters=4").corpus_hash == run.corpus_hash
     assert planned("task:copy#letters=4#loss=all").corpus_hash != run.corpus_hash
     assert corpora.open_for(run).questions().keys() == {"copy 4"}
-    with pytest.raises(ValueError, match="its characters are 44 tokens, the model has 30"):
+    with pytest.raises(ValueError, match=r"44.*model.*30"):
         corpora.open_corpus("task:copy", 30)
 
 

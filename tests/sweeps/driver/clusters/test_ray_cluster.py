@@ -134,5 +134,5 @@ def test_an_address_nobody_listens_at_is_refused_before_ray_tries(ray, monkeypat
         address = f"127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(ValueError, match=f"--ray-address {address}"):
             RayLauncher(address=address).share("auto", 1)
-    with pytest.raises(ValueError, match="--ray-address host:port"):
+    with pytest.raises(ValueError, match="--ray-address"):
         RayLauncher(address="host:port").share("auto", 1)
