@@ -149,7 +149,7 @@ def verdict(
 
     Examples:
         >>> pile = scaling.published("losses").query("corpus == 'pile'")
-        >>> verdict = scaling.verdict(pile, "parallel")
+        >>> verdict = scaling.verdict(pile, "parallel", objective="least-squares")
         >>> print(verdict.streams.answer, verdict.law.answer, verdict.extrapolates.answer, sep=", ")
         yes, no, no
     """

@@ -1,6 +1,7 @@
 """The released format: load, save, shards, growing, every way a checkpoint can be wrong."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -216,5 +217,5 @@ def test_what_ends_a_text_is_written(tmp_path, ends):
 @pytest.mark.parametrize("place", ["/etc", "../..", "../a/b", "..x"])
 def test_streams_name_no_far_backbone(tmp_path, place):
     save_file({"x": torch.zeros(1)}, tmp_path / "streams.safetensors", metadata={"backbone": place})
-    with pytest.raises(CheckpointError, match="neither the folder above nor a sibling"):
+    with pytest.raises(CheckpointError, match=re.escape(f"'{place}'")):
         backbone_of(tmp_path)
