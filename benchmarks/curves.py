@@ -1,4 +1,4 @@
-"""Whole loss curves: published constants, forecasts of other schedules, and forecasts of runs in training, beside what came.
+"""Whole loss curves: published constants, forecasts of other schedules and of runs in training, compared with the runs.
 
     python -m benchmarks.curves [--part published schedules training simulated speed figure]
 
@@ -35,7 +35,7 @@ WARMUP = 2160  # steps, of the public curves
 FITTED = ("constant_24000", "cosine_24000", "wsdcon_9")  # what the published constants were fitted to
 SHARES = (0.25, 0.5, 0.75)
 PRINTED = ("L0", "A", "B", "alpha", "C", "beta", "gamma")
-MOST = 24  # runs of a sweep that are forecast, in an order by chance; those before one have ended
+MOST = 24  # runs of a sweep that are forecast, in random order, so that those before one have ended
 OURS = ("laptop", "laptop-text", "extras", "recipe", "gpu", "gpu-recipe")
 
 
@@ -85,7 +85,7 @@ def _summed(made: dict[str, Any], curves: dict[str, Curve]) -> dict[str, float]:
 
 
 def _printed(model: int, curves: dict[str, Curve]) -> dict[str, float]:
-    """The same of the constants as printed; the objective is Huber's at these points."""
+    """The same for the printed constants. The objective is Huber's at these points."""
     told = scaling.published("loss-curve-constants").set_index("model_M").loc[model]
 
     def predicted(curve: Curve) -> Any:

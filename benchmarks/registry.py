@@ -95,24 +95,24 @@ class Case:
 
 CASES = (
     Case("routed", "Clark et al. 2022", routing, "dense", "experts", "they fan out: sizes cross without E"),
-    Case("routed-floor", "Clark et al. 2022", routing, "dense", "experts", "no shape; within 0.02"),
+    Case("routed-floor", "Clark et al. 2022", routing, "dense", "experts", "no shape, within 0.02"),
     Case("experts", "Clark et al. 2022", routing, "dense", "experts", "a wave of 0.02: experts saturate"),
     Case(
         "sparsity", "Liew et al. 2025", sparsity, "dense", "expansion",
-        "one run 0.19 high; they rise with the experts where a token takes one", LogHuber(),
+        "one run 0.19 high. Residuals rise with the experts where a token uses one", LogHuber(),
     ),
     Case(
-        "precision", "Panferov et al. 2025", precision, "chinchilla", "N", "no shape; within 0.05",
+        "precision", "Panferov et al. 2025", precision, "chinchilla", "N", "no shape, within 0.05",
         LeastSquares(log=True),
     ),
     Case(
         "bits", "Panferov et al. 2025", bits, "chinchilla", "bits",
         "1 and 16 bits high, 3 and 4 low: activations are quantised too, which the form is not of", LeastSquares(log=True),
     ),
-    Case("shape", "McLeish et al. 2025", gemstones, "chinchilla", "width", "width 512 low; runs high at their first tokens"),
-    Case("broken", "McLeish et al. 2025", gemstones_at_end, "dense", "N", "one shape 0.19 high; no break is told"),
-    Case("repeated-data", "Muennighoff et al. 2023", repeated, "chinchilla", "D", "one run 2.1 high; few tokens high"),
-    Case("data-constrained", "Muennighoff et al. 2023", repeated, "chinchilla", "D", "one run 2.1 high; few tokens high"),
+    Case("shape", "McLeish et al. 2025", gemstones, "chinchilla", "width", "width 512 low, runs high at their first tokens"),
+    Case("broken", "McLeish et al. 2025", gemstones_at_end, "dense", "N", "one shape 0.19 high, and no break is identified"),
+    Case("repeated-data", "Muennighoff et al. 2023", repeated, "chinchilla", "D", "one run 2.1 high, few tokens high"),
+    Case("data-constrained", "Muennighoff et al. 2023", repeated, "chinchilla", "D", "one run 2.1 high, few tokens high"),
     Case("fine-tuning", "Lin et al. 2024", fine_tuning, "", "D", "a wave of 0.05"),
 )  # fmt: skip
 

@@ -119,7 +119,7 @@ def workers(tokens: int, repeats: int, folder: Path) -> Line:
         beside.append((alone[-1] - runs["wall_s"].sum()) / len(runs))
     what = f"ci grid, {tokens:,} tokens a run, one run at a time on {cores()} cores / --workers auto"
     times = f"{min(alone) / min(shared):.2f} x ({min(alone):.1f} s / {min(shared):.1f} s)"
-    spare = f"one at a time {min(beside):.2f} s a run beside training, best of {repeats}"
+    spare = f"one at a time {min(beside):.2f} s per run in addition to training, best of {repeats}"
     return what, f"{times}; {spare}", ">= 1.6 x on 2 cores; < 2 s"
 
 

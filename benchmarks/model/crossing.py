@@ -33,7 +33,7 @@ STEPS, BROKEN = 24, 9
 
 
 def run_of(corpus: str, optimizer: str) -> RunConfig:
-    """Two layers of width 32 at P = 2; every step's loss is in the curve."""
+    """Two layers of width 32 at P = 2, with every step's loss in the curve."""
     model = ModelConfig(vocab=300, width=32, ffn=96, layers=2, heads=2, kv_heads=1, P=2, prefix_tokens=4)
     run = RunConfig(model, "crossing", "32x2", seed=3, corpus=corpus, steps=STEPS, batch=8, seq_len=32,
                     lr=5e-3, optimizer=optimizer, eval_tokens=4000, log_points=STEPS)  # fmt: skip
@@ -91,8 +91,8 @@ def main() -> None:
     lines = [
         "Made by `python -m benchmarks.model.crossing` on a CPU (gloo). A run of 24 steps was stopped after 9 to 12 under",
         "the strategy of its row (with so many ranks) and finished under that of the column. A cell is the largest",
-        "difference, in nats, of any step's loss and of the held-out loss from a run on one device that nothing",
-        "broke; \"to the bit\": equal to the run that nothing broke under the same strategy.",
+        "difference, in nats, of any step's loss and of the validation loss from an uninterrupted run on one device.",
+        "\"to the bit\" means equal to the uninterrupted run under the same strategy.",
         "",
         "| optimiser | begun under | " + " | ".join(WAYS) + " |",
         "| --- " * (len(WAYS) + 2) + "|",

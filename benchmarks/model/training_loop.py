@@ -1,10 +1,11 @@
-"""A whole training step of the trainer beside that of a plain loop in PyTorch, in CPU time: for a machine that is not quiet.
+"""CPU time of a training step of the trainer and of a plain loop in PyTorch. It needs no quiet machine.
 
     OMP_NUM_THREADS=1 python -m benchmarks.model.training_loop [--sizes 32x2 64x3 96x4] [--rounds 3] [--steps 25]
 
 Writes results/benchmarks/training_loop.md. The loop is the model written straightforwardly (`benchmarks.model.plain`), AdamW,
-clipping, a schedule, the same batches of 8 x 256 tokens. Loop and trainer take turns, each a run of its own; of a run the
-median step counts, of the rounds the shortest. CPU time of one thread does not see who else is on the machine but for its caches.
+clipping, a schedule, the same batches of 8 x 256 tokens. Loop and trainer take turns, each as a run
+of its own. The figure is the shortest over rounds of the median step. Other processes affect the CPU time of one thread only
+through its caches.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ def page(table: pd.DataFrame) -> str:
         for row in table.rename(columns={"size": "size_"}).itertuples()
     ]
     where = f"{about.machine}, {about.threads} threads, load {about.load_average:.1f}; torch {about.torch}, {about.date}."
-    told = "`python -m benchmarks.model.training_loop`. P = 1, batch 8 x 256, float32, eager. x: beside the plain loop."
-    return "\n\n".join(("# The trainer beside a plain loop", told, where, "\n".join((HEAD, *lines)))) + "\n"
+    told = "`python -m benchmarks.model.training_loop`. P = 1, batch 8 x 256, float32, eager. x: relative to the plain loop."
+    return "\n\n".join(("# The trainer and a plain loop", told, where, "\n".join((HEAD, *lines)))) + "\n"
 
 
 def main() -> None:

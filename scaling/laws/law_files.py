@@ -90,5 +90,7 @@ def _module(file: str) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[key]
-        raise ValueError(f"{file} cannot be run: {type(error).__name__}: {error}. Mend the file.") from error
+        raise ValueError(
+            f"{file} cannot be run: {type(error).__name__}: {error}. Correct the file."
+        ) from error
     return module

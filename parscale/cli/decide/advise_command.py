@@ -223,7 +223,7 @@ def _answer(found: Advice, fit: Fit, work: Workload) -> str:
     best = found.chosen
     if best is None:
         return _in_gib(found.reason)
-    outside = "" if best["inside"] else f"; outside the runs: {forecast_words(fit, best)}"
+    outside = "" if best["inside"] else f". Outside the runs: {forecast_words(fit, best)}"
     tokens = f", D = {count_text(best['D'])}" if best["D"] == best["D"] else ""
     what = f"take N = {count_text(best['N'])}, P = {best['P']:.0f}{tokens}"
     interval = f"{best['loss']:.4f} ({best['loss_lower']:.4f} to {best['loss_upper']:.4f})"

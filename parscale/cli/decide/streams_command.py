@@ -29,8 +29,8 @@ def run(options: Options) -> int:
     whole = found[found["m"] == found["P"]]
     names = ["size", "P", "gain", "gain_se", "line", "entropy", "similarity"]
     frozen = [c for c in ("backbone", "own", "over_backbone", "over_backbone_se") if "backbone" in whole]
-    words = "gain: nats per token below one stream alone; line: by Proposition 1, fitted to every m"
-    more = "; over_backbone: own below backbone, the frozen one at P = 1" if frozen else ""
+    words = "gain: nats per token below one stream alone. line: by Proposition 1, fitted to every m"
+    more = ". over_backbone: own below backbone, the frozen one at P = 1" if frozen else ""
     show(whole[names + frozen], "averaging all P streams of a run", words + more, keys=2)
     print(f"written {folder / stream_ensembles.TABLE}")
     return 0

@@ -176,7 +176,7 @@ def describe_suggestion(chosen: pd.DataFrame, before: float, target: str, option
 
     rival, levels = "evidence" in chosen, categories_of(one.law)
     priced = bool(options.candidates) or "N" in one.law.axes
-    what = "evidence between the laws (nats; 3 is strong)" if rival else f"half width of {target}"
+    what = "evidence between the laws (nats, 3 is strong)" if rival else f"half width of {target}"
     lines = [f"status: {one.status} ({one.certificate.detail})", f"{what}: {number_text(before)} now"]
     flops, least = bool(options.tokens or options.candidates), chosen["C"].min() if priced else 1.0
     for row in chosen.to_dict("records"):
@@ -189,8 +189,8 @@ def describe_suggestion(chosen: pd.DataFrame, before: float, target: str, option
         gain = number_text(row["evidence" if rival else "half_width"])
         lines.append(f"  {where}: then {gain}   ({cost}{beyond})")
     if priced and not flops:
-        lines.append("costs are in units of the cheapest of these runs; --tokens gives FLOPs")
-    lines.append("expected by linear theory at the fitted law; fit again after each run")
+        lines.append("costs are in units of the cheapest of these runs: --tokens gives FLOPs")
+    lines.append("expected by linear theory at the fitted law: fit again after each run")
     return terminal_text.fold("\n".join(lines), terminal_text.width(), 4)
 
 

@@ -118,7 +118,7 @@ def arms_text(one: ArmComparison) -> str:
     room = terminal_text.width()
     titles = {
         "parameters": f"{one.fit.form.__name__}: {one.fit.status}, rmse {one.fit.rmse:.3g} {one.fit.reading.loss_unit}",
-        "shared or own": "F test of a parameter being one for all arms; delta_aicc: of giving each arm its own",
+        "shared or own": "F test of one value for all arms. delta_aicc: of giving each arm its own",
         "gains": "compute-equivalent gains: the factor that the reference needs to have the arm's loss",
         "paired runs": "the same by runs that differ in the arm alone",
     }

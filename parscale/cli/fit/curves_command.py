@@ -30,7 +30,7 @@ class Options(LevelOptions):
     """Options of `parscale curves`."""
 
     file: str = argument("table of curves (run, step, lr, loss), or a sweep folder", metavar="CURVES")
-    fit: str | None = option(None, "runs to fit (default all); the others are forecast", metavar="RUN,...")
+    fit: str | None = option(None, "runs to fit (default all). The others are forecast", metavar="RUN,...")
     law: str = option(
         "both", "both (default: forecasts are their mean), multi-power, annealing", choices=LAWS
     )

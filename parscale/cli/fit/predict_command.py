@@ -119,13 +119,17 @@ def _lines(frame: pd.DataFrame, axes: tuple[str, ...], level: float, unit: str) 
         if row.lower != row.lower:
             yield "  no interval, and no equivalent size: these runs do not determine the law"
             continue
-        yield f"  {100 * level:g}% interval of the law   {row.lower:.4f} to {row.upper:.4f}"
-        yield f"  {100 * level:g}% interval of a new run {row.new_lower:.4f} to {row.new_upper:.4f}"
+        yield f"  {100 * level:g}% confidence interval {row.lower:.4f} to {row.upper:.4f}"
+        yield f"  {100 * level:g}% prediction interval {row.new_lower:.4f} to {row.new_upper:.4f}"
         if sizes := [_size(row, at) for at in AT if f"N at P={at}" in row]:
-            yield "  the same loss takes"
+            yield "  sizes of equal loss"
             yield from (f"    {size}" for size in sizes)
         if not row.inside:
-            how = f"{row.beyond:.3g} times beyond them" if row.beyond > 1 else "none at such values together"
+            how = (
+                f"{row.beyond:.3g} times beyond them"
+                if row.beyond > 1
+                else "no run has these values together"
+            )
             yield f"  outside the runs ({how}): {row.widened_by}"
 
 

@@ -23,7 +23,7 @@ POINT = (
 
 
 def final_losses(folder: Path, states: pd.DataFrame) -> FinalForecasts | None:
-    """The forecast of every run in training; None where no run is, or none has a curve yet.
+    """The forecast of every run in training. None if no run is in training or none has a curve yet.
 
     states: the table of `parscale status`. Runs that differ only in what the sweep searches compete.
     """

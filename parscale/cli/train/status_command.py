@@ -66,7 +66,7 @@ def _finals(folder: Path, frame: pd.DataFrame) -> list[str]:
 
 
 def _reasons(frame: pd.DataFrame) -> Iterator[str]:
-    """Why runs failed or diverged, one by one; of those that were stopped the table has the step."""
+    """Why runs failed or diverged, one by one. The table has the step of those that were stopped."""
     told = frame[(frame["error"] != "") & (frame["state"] != "stopped")]
     for run in told.to_dict("records"):
         at = "".join(f" {name} {run[name]:g}" if isinstance(run[name], float) else f" {name} {run[name]}"

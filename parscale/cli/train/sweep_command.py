@@ -48,10 +48,10 @@ def run(options: Options) -> int:
         raise ValueError("--detach: a search decides between its rounds, so its driver must stay")
     if axes.tokenizer:  # which the grid's own rule does not state
         vocab = ", ".join(sorted({f"{run.model.vocab:,}" for run in configs}))
-        grid = replace(grid, rule=f"{grid.rule}; but tokenizer {axes.tokenizer}, vocabulary {vocab}")
+        grid = replace(grid, rule=f"{grid.rule}, but tokenizer {axes.tokenizer}, vocabulary {vocab}")
     if axes.mup_base:
         grid = replace(
-            grid, rule=f"{grid.rule}; but rates and initialisation of width {axes.mup_base}, by muP"
+            grid, rule=f"{grid.rule}, but rates and initialisation of width {axes.mup_base}, by muP"
         )
     low = place == "local" and any(run.precision == "bf16" for run in configs)
     if low and slow_bfloat16(execution):

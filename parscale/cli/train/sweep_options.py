@@ -116,7 +116,7 @@ class RunOptions(GridOptions):
 
     search: str | None = option(
         None,
-        "the best value at every point, losers stopped early, e.g. lr=1e-3..1e-1 (:5 values; default a factor of 2)",
+        "the best value at every point, losers stopped early, e.g. lr=1e-3..1e-1 (:5 values, by default a factor of 2)",
         metavar="FIELD=LOW..HIGH",
     )
     rungs: str | None = option(
