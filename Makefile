@@ -9,12 +9,17 @@ BIN := $(VENV)/bin
 # what is imported, when it is first imported, and keeps it even where the surroundings ask it not to.
 unexport PYTHONDONTWRITEBYTECODE
 
+# The log of pip is in .venv/pip.log. Where pip fails, one line says so and what to do.
+NEEDS := parscale needs Python 3.11 or later. Name one, such as: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12
+FAILED := pip could not install the packages (log: $(VENV)/pip.log). Check the network, then run make again.
+PIP := $(BIN)/pip install --disable-pip-version-check -c constraints.txt
+
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "parscale needs Python >= 3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt --upgrade pip
-	$(BIN)/pip install -qq --no-compile --disable-pip-version-check -c constraints.txt -e ".[test]"
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(NEEDS)")'
+	@echo "set-up in $(VENV): about 2.5 GB and two minutes"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade pip >$(VENV)/pip.log 2>&1 && $(PIP) --no-compile -e ".[test]" >>$(VENV)/pip.log 2>&1 || (echo "$(FAILED)"; exit 1)
+	@touch $@
 
 demo: $(VENV)/.installed  ## train 3 sizes x P in {1, 2, 4} on real text, fit the law, draw it (about 6 minutes)
 	$(BIN)/parscale demo $(DEMO)

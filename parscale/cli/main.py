@@ -131,6 +131,9 @@ def _add_command(parser: Parser, module: Any) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command. A user's mistake gives one line and exit code 2, failed work exit code 1."""
+    if sys.version_info < (3, 11):  # noqa: UP036 (a checkout may be run without pip, which checks this)
+        print("parscale: Python 3.11 or later is needed. This is " + sys.version.split()[0], file=sys.stderr)
+        return 2
     words = sys.argv[1:] if argv is None else argv
     asked = next((word for word in words if word in GROUP_OF), None)
     parser = build_parser([asked] if asked else [])
@@ -196,17 +199,22 @@ def attempt(args: argparse.Namespace) -> tuple[int, str]:
     except (NotADirectoryError, FileExistsError) as error:
         return 2, f"{error.filename}: {BLOCKED}" if error.filename else str(error)
     except (ValueError, FileNotFoundError, IsADirectoryError) as error:
-        return 2, str(error)
+        return 2, reason(error)
     except ModuleNotFoundError as error:
         return 2, missing((error.name or "").partition(".")[0])
     except BrokenPipeError:  # the reader of the pipe, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1, ""
     except OSError as error:
-        what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        return 1, f"{what}. What was finished is safe"
+        return 1, f"{reason(error)}. What was finished is safe"
     except KeyboardInterrupt:
         return 1, "stopped, what was finished is safe"
+
+
+def reason(error: Exception) -> str:
+    """An error in words: the system's with its file and without its number."""
+    named = isinstance(error, OSError) and error.filename and error.strerror
+    return f"{error.strerror}: {error.filename}" if named else str(error)
 
 
 def check_place(args: argparse.Namespace) -> None:
@@ -229,7 +237,7 @@ def missing(name: str) -> str:
     """What to install if the module `name` is missing: the extra that needs it, or the module itself."""
     from importlib.metadata import requires
 
-    asked = [line for line in requires("parscale") or [] if re.match(rf"{re.escape(name)}\b", line)]
+    asked = [line for line in requires("parscale") or [] if re.match(rf"{re.escape(name)}(?![\w-])", line)]
     extra = next((found[1] for line in asked if (found := re.search(r"extra == \W(\w+)", line))), None)
     return f"{name} is not installed: pip install '{f'parscale[{extra}]' if extra else name}'"
 

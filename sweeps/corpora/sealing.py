@@ -31,9 +31,13 @@ def cache_folder() -> Path:
 
 @contextmanager
 def one_builder(root: Path, name: str) -> Iterator[None]:
-    """One builder at a time, of all machines that share the cache; a dead one's lock is taken over."""
+    """One builder at a time on all machines that share the cache. The lock of a dead builder is taken over."""
     folder = root / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"the corpus cache {root} cannot be written ({error.strerror})"
+        raise ValueError(f"{text}. Name another folder: PARSCALE_CACHE=FOLDER parscale ...") from error
     with Locks(folder).hold(name):
         yield
 

@@ -67,12 +67,12 @@ def test_a_prefix_costs_as_the_tokens_it_is_of():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"P": 0}, "P is 0.*at least 1"),
-        ({"width": float("nan")}, "width is nan"),
-        ({"batch": [1, -3]}, "batch is -3"),
-        ({"dtype": "fp4"}, "dtype='fp4' is not known"),
-        ({"prefix_tokens": -2}, "prefix_tokens is -2.*at least 0"),
-        ({"hardware": "A100"}, "hardware is 'A100'.*Hardware"),
+        ({"P": 0}, "P.*0.*1"),
+        ({"width": float("nan")}, "width.*nan"),
+        ({"batch": [1, -3]}, "batch.*-3"),
+        ({"dtype": "fp4"}, "dtype='fp4'"),
+        ({"prefix_tokens": -2}, "prefix_tokens.*-2.*0"),
+        ({"hardware": "A100"}, "hardware.*'A100'.*Hardware"),
     ],
 )
 def test_refusals_name_the_value(change, message):

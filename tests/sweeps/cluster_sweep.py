@@ -66,7 +66,7 @@ def kill(cluster, node, out):
 
 
 def on_slurm(out, corpus):
-    """Slurm's stand-in: one element gets the signal of its time limit, as from Slurm."""
+    """A fake Slurm: one element gets the signal of its time limit."""
     slurm = Path(out).parent / "slurm"
     os.environ["PATH"] = f"{fake_slurm.install(slurm)}{os.pathsep}{os.environ['PATH']}"
 

@@ -41,7 +41,7 @@ def train(run, folder, *, execution, stop, progress, report):
     curve = {"run_id": run.run_id, "step": range(1, len(walk) + 1), "train_loss": walk}
     pd.DataFrame(curve).to_parquet(folder / "curve.parquet")
     if best == math.inf:
-        return row(run, "diverged") | {"ended_step": 3, "ended_why": "it was told to", "loss": math.nan}
+        return row(run, "diverged") | {"ended_step": 3, "ended_why": "asked to", "loss": math.nan}
     if len(walk) < run.steps:
         save(walk, folder)
         return row(run, "stopped") | {"ended_step": len(walk), "ended_why": "", "loss": math.nan}

@@ -19,9 +19,9 @@ def test_hardware_from_a_file(tmp_path):
         with pytest.raises(ValueError, match=f"field '{missing}'"):
             read_hardware(file)
     for wrong, message in [
-        ({**content, "bandwith": 1}, "field 'bandwith' is not known"),
-        ({**content, "bandwidth": "fast"}, "bandwidth is 'fast'"),
-        ({**content, "flops": 3e14}, "give a JSON object whose flops is"),
+        ({**content, "bandwith": 1}, "'bandwith'"),
+        ({**content, "bandwidth": "fast"}, "bandwidth.*'fast'"),
+        ({**content, "flops": 3e14}, "JSON.*flops"),
         ({**content, "flops": {"fp7": 3e14}}, "dtype 'fp7'"),
     ]:
         file.write_text(json.dumps(wrong))

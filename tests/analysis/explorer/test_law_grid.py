@@ -97,7 +97,7 @@ def test_a_law_of_the_users_own_axes_is_on_the_page(own, tmp_path):
     assert law["error"] < 1e-5
     assert law["interval"]["centre"]
     assert told["worth"] is None
-    assert told["pool"]["weights"]["DeepLaw"] > 0.99  # beside the registered law of these axes
+    assert told["pool"]["weights"]["DeepLaw"] > 0.99  # against the registered law of these axes
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Tables written as CSV, Markdown and LaTeX."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -24,7 +26,7 @@ def test_a_written_table_names_its_origin_and_reads_back(tmp_path):
         table, tmp_path / "t", caption="A 5% case", command="parscale x", data="y.csv"
     )
     assert [f.suffix for f in files] == [".csv", ".md", ".tex"]
-    assert all("made by: parscale x; from: y.csv" in f.read_text() for f in files)
+    assert all(re.search("parscale x.*y.csv", f.read_text()) for f in files)
     pd.testing.assert_frame_equal(pd.read_csv(files[0], comment="#"), table)
     assert r"x \& y" in files[2].read_text()
     assert r"a\_b" in files[2].read_text()

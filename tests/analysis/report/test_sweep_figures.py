@@ -69,7 +69,7 @@ def test_a_sweep_that_lacks_something_says_so_and_shows_the_rest(tmp_path, sizes
 
 
 def test_every_coefficient_at_its_bound_has_a_line_in_the_figure(tmp_path, monkeypatch):
-    lines = ["E = 0, at its bound; 95% interval open upwards", "k = 0, at its bound; 95% interval up to 0.3"]
+    lines = ["E = 0, with an open interval", "k = 0, with an interval up to 0.3"]
     monkeypatch.setattr(results, "one_sided", lambda fitted: lines)
     table = sweep(tmp_path / "t", (51234, 181000, 702000, 900000), (1,))  # no P to fit
     seen = results.read_sweep(tmp_path / "t")

@@ -140,7 +140,13 @@ def test_the_version_is_the_projects(capsys):
 
 @pytest.mark.parametrize(
     ("module", "install"),
-    [("torch", "parscale[train]"), ("ray", "parscale[cluster]"), ("datasets", "parscale[hf]"), ("x", "x")],
+    [
+        ("torch", "parscale[train]"),
+        ("ray", "parscale[cluster]"),
+        ("datasets", "parscale[hf]"),
+        ("pandas", "pandas"),
+        ("x", "x"),
+    ],
 )
 def test_a_package_that_is_not_there_is_named_with_what_brings_it(capsys, monkeypatch, module, install):
     def absent(options: object) -> None:

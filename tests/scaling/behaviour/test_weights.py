@@ -46,10 +46,10 @@ def test_standard_errors_weigh_rows() -> None:
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"weights": np.ones(3)}, r"weights has shape \(3,\) for 20 rows"),
-        ({"weights": np.zeros(20)}, "row 1 is 0; it must be >= 0, not all 0"),
-        ({"weights": -np.ones(20)}, "weights: row 1 is -1"),
-        ({"se": np.r_[np.ones(4), 0.0, np.ones(15)]}, "se: row 5 is 0; it must be > 0"),
+        ({"weights": np.ones(3)}, "weights.*3.*20"),
+        ({"weights": np.zeros(20)}, "row 1.*0"),
+        ({"weights": -np.ones(20)}, "weights.*1.*-1"),
+        ({"se": np.r_[np.ones(4), 0.0, np.ones(15)]}, "se.*5.*0.*0"),
     ],
 )
 def test_refused_weights(keywords: dict, message: str) -> None:

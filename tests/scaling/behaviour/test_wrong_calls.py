@@ -16,20 +16,20 @@ def one(pile):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda runs, one: scaling.fit("cubic", runs), "unknown law 'cubic'"),
+        (lambda runs, one: scaling.fit("cubic", runs), "'cubic'"),
         (lambda runs, one: scaling.compare(ParallelLaw, runs), "give a list of laws"),
         (lambda runs, one: scaling.backtest(3, runs), "3 is "),
-        (lambda runs, one: scaling.fit(ParallelLaw, "runs.csv"), "table='runs.csv': read it first"),
+        (lambda runs, one: scaling.fit(ParallelLaw, "runs.csv"), "table='runs.csv'"),
         (
             lambda runs, one: scaling.fit(ParallelLaw, runs, scaling.LeastSquares),
-            "objective=<class .* is none",
+            "objective=<class",
         ),
-        (lambda runs, one: one.predict(method=scaling.Bootstrap, N=1e9, P=2), "method=<class .* is none"),
-        (lambda runs, one: ParallelLaw.from_vector([1.0, 2.0]), "2 values for E, A, alpha, k of ParallelLaw"),
-        (lambda runs, one: LAD(delta=0), "delta=0 must be a positive number"),
+        (lambda runs, one: one.predict(method=scaling.Bootstrap, N=1e9, P=2), "method=<class"),
+        (lambda runs, one: ParallelLaw.from_vector([1.0, 2.0]), "2.*E.*A.*ParallelLaw"),
+        (lambda runs, one: LAD(delta=0), "delta=0"),
         (
             lambda runs, one: scaling.suggest(one, pd.DataFrame({"N": [1e9], "P": [8]}), budget_flops=1e22),
-            r"budget_flops=1e\+22: candidates have neither C nor N and D",
+            r"budget_flops=1e\+22.*C.*N.*D",
         ),
     ],
 )

@@ -67,7 +67,7 @@ def test_files_that_cannot_be_read(table: pd.DataFrame, tmp_path: Path) -> None:
     ("name", "text", "message"),
     [
         ("empty.csv", "", "empty.csv: the file is empty"),
-        ("one.csv", "N:P:loss\n1e7:1:3.1\n", "no column 'N'"),
+        ("one.csv", "N:P:loss\n1e7:1:3.1\n", "'N'"),
     ],
 )  # fmt: skip
 def test_files_as_they_are_saved_by_mistake(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -101,9 +101,9 @@ def test_a_line_that_begins_with_a_hash_is_counted_after_the_header(tmp_path):
     ("header", "row", "message"),
     [
         ("N,P,loss\n", "1e9,1,2.0,4.0", "some rows are longer than the header of 3 columns"),
-        ("N,p,loss\n", "1e9,1,2.0", "is column 'p' the streams\\?.* --columns P=p"),
-        ("N,P,loss\n", '1e9,1,"2,111"', "column loss: '2,111' is not a number: write a point"),
-        ("N,P,loss\n", '"2,8B",1,2.1', "column N: '2,8B' is not a number"),
+        ("N,p,loss\n", "1e9,1,2.0", "'p'.*--columns.*P=p"),
+        ("N,P,loss\n", '1e9,1,"2,111"', "loss.*'2,111'"),
+        ("N,P,loss\n", '"2,8B",1,2.1', "N.*'2,8B'"),
     ],
 )
 def test_rows_that_could_be_misread_are_refused(header, row, message, tmp_path):

@@ -16,7 +16,7 @@ ROWS = len(STREAMS)
 
 @pytest.mark.parametrize(
     ("weights", "says"),
-    [(np.full(ROWS, 1 / 0.002**2), "weights of 250000 are no counts"), (1 / np.linspace(0.001, 0.01, ROWS) ** 2, "are no counts"),
+    [(np.full(ROWS, 1 / 0.002**2), "250000"), (1 / np.linspace(0.001, 0.01, ROWS) ** 2, "are no counts"),
      (np.full(ROWS, 1 / ROWS), "they sum to 1 as shares do"), (np.full(ROWS, 0.3 / ROWS), "they sum to 0.3")],
 )  # fmt: skip
 def test_weights_that_are_no_counts_are_refused_with_the_remedy(weights: np.ndarray, says: str) -> None:
@@ -55,11 +55,11 @@ def test_a_fit_of_before_is_read() -> None:
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"groups": "run_id"}, "groups='run_id': no such column; there are N, P, loss"),
-        ({"weights": "w"}, "weights='w': no such column"),
-        ({"groups": ["a"]}, r"groups has shape \(1,\) for 20 rows"),
-        ({"groups": ["a"] * 19 + [None]}, "groups: row 20 has no label"),
-        ({"start": 0}, "start=0: give a whole number of starting points, at least 1"),
+        ({"groups": "run_id"}, "groups='run_id'.*N.*P"),
+        ({"weights": "w"}, "weights='w'"),
+        ({"groups": ["a"]}, "groups.*1.*20"),
+        ({"groups": ["a"] * 19 + [None]}, "groups.*20"),
+        ({"start": 0}, "start=0.*1"),
     ],
 )
 def test_refused_keywords(keywords: dict, message: str) -> None:

@@ -1,5 +1,7 @@
 """What a fit says of itself: as text, as a table, in LaTeX."""
 
+import re
+
 import scaling
 from scaling import ParallelLaw
 from tests.scaling.twenty_runs import runs
@@ -24,8 +26,8 @@ def test_summary_says_what_was_fitted() -> None:
     table = runs().assign(status="ok")
     table.loc[3, "status"] = "diverged"
     text = repr(scaling.fit(ParallelLaw, table))
-    assert "19 fitted, 1 left out; 15 degrees of freedom" in text
-    assert "without P" in text  # R2 never alone
+    assert re.search("19 fitted, 1 left out.* 15 degrees", text)
+    assert re.search(r"R2 .*\(without P 0\.\d+\)", text)  # R2 never alone
     html = scaling.fit(ParallelLaw, table)._repr_html_()
     assert html.count("<tr>") >= 12
     assert "<th>k</th>" in html

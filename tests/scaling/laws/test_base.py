@@ -138,12 +138,12 @@ def test_fit_recovers_the_truth_without_noise(law: Law) -> None:
     [
         ({"P": 2}, "missing N"),
         ({"N": 1e9, "P": 2, "Q": 1}, "unknown axis Q"),
-        ({"N": 0, "P": 2}, "N=0 must be finite and > 0"),
-        ({"N": -3e9, "P": 2}, r"N=-3e\+09 must be finite"),
-        ({"N": [1e9, float("nan")], "P": 2}, "N=nan must be finite"),
-        ({"N": float("inf"), "P": 2}, "N=inf must be finite"),
-        ({"N": 1e9, "P": 0.5}, "P=0.5 must be finite and >= 1"),
-        ({"N": "big", "P": 1}, "N='big' is not a number"),
+        ({"N": 0, "P": 2}, "N=0.*0"),
+        ({"N": -3e9, "P": 2}, r"N=-3e\+09"),
+        ({"N": [1e9, float("nan")], "P": 2}, "N=nan"),
+        ({"N": float("inf"), "P": 2}, "N=inf"),
+        ({"N": 1e9, "P": 0.5}, "P=0.5.*>=.*1"),
+        ({"N": "big", "P": 1}, "N='big'"),
     ],
 )
 def test_refusals(axes: dict, message: str) -> None:
@@ -158,7 +158,7 @@ def test_a_law_predicts_by_position(pile_fit):
         "a"
     ] == pile_fit.law.predict(2.8e9, 4)
     for call, words in (
-        (lambda law: law.predict(1e9, 2, 3), "3 values by position: ParallelLaw takes N, P"),
+        (lambda law: law.predict(1e9, 2, 3), "3.*ParallelLaw.*N.*P"),
         (lambda law: law.predict(1e9, N=2), "N is given by position and by name"),
         (lambda law: law.predict({"N": 1e9}), "missing P"),
     ):

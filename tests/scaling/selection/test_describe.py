@@ -168,7 +168,7 @@ def test_axes_of_other_laws_are_described() -> None:
     assert "experts" in found.levels
     assert {"experts", "dense"} <= set(found.laws.index)
     assert best_suited({"N": N, "experts": experts, "loss": loss}) == "experts"
-    with pytest.raises(scaling.FitError, match="no law can be told"):
+    with pytest.raises(scaling.FitError):
         best_suited({"N": N[:2], "loss": loss[:2]})
 
 

@@ -62,8 +62,8 @@ def test_the_driver_says_what_was_set_aside_and_trains_what_is_lost(sweep, tmp_p
     flip(table, 40)
     result, _ = sweep()
     assert (result.ok, result.trained) == (True, 0)
-    assert result.summary.startswith(f"damaged: {table}.damaged: fails its checksum")
-    assert "made anew with the rows of 4 runs" in result.summary
+    assert f"{table}.damaged" in result.summary
+    assert "4 runs" in result.summary
     assert not sweep()[0].damaged  # said once
     lost, *_ = starts(tmp_path / "out")
     shutil.rmtree(tmp_path / "out" / "checkpoints" / lost)

@@ -1,4 +1,4 @@
-"""Launchers of clusters: real Ray with a lost node, an element of Slurm's stand-in at its time limit, refusals."""
+"""Launchers of clusters: real Ray with a lost node, an element of a fake Slurm at its time limit, refusals."""
 
 import json
 import os

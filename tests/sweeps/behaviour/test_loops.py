@@ -79,10 +79,10 @@ def test_parameters_count_once_and_computation_with_every_loop():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"loops": 0}, "loops must be at least 1, got 0"),
-        ({"loops": 2, "layers": 1}, "loops = 2 of 1 layer"),
-        ({"loop_layers": 4}, r"loop_layers must lie in 1\.\.3, got 4"),
-        ({"experts": 1, "experts_per_token": 1}, "experts = 1 leaves the router no choice"),
+        ({"loops": 0}, "loops.*1.*0"),
+        ({"loops": 2, "layers": 1}, "loops.*=.*2.*1"),
+        ({"loop_layers": 4}, r"loop_layers.*1\.\.3.*4"),
+        ({"experts": 1, "experts_per_token": 1}, "experts.*=.*1"),
     ],
 )
 def test_loops_and_experts_that_cannot_be_are_named(changes, words):
@@ -142,11 +142,11 @@ def test_loops_are_an_axis_of_every_grid():
     (paper,) = find("paper")(Axes(sizes=("0.5B",), streams=(1,), corpora=("pile",), loops=(2,)))
     assert (named.model.loops, paper.size, paper.model.depth) == (4, "0.5Br2", 70)
     for axes, words in (
-        (Axes(loops=(0,)), "--loops 0: a layer is applied at least once"),
+        (Axes(loops=(0,)), "--loops.*0"),
         (Axes(sizes=("64x3r0",)), "r = 0"),
         (Axes(sizes=("64x3r2",), loops=(2,)), "names its loops already"),
-        (Axes(sizes=("64x1",), loops=(2,)), "loops = 2 of 1 layer"),
-        (Axes(sizes=("64x2e1",)), "one expert leaves the router no choice; write 64x2"),
+        (Axes(sizes=("64x1",), loops=(2,)), "loops.*=.*2.*1"),
+        (Axes(sizes=("64x2e1",)), "64x2"),
     ):
         with pytest.raises(ValueError, match=words):
             find("ci")(axes)

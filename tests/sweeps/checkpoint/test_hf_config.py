@@ -107,9 +107,9 @@ def test_sliding_windows(change, windows):
         ({"num_key_value_heads": 0}, "num_key_value_heads"),
         ({"max_position_embeddings": -1}, "max_position_embeddings"),
         ({"head_dim": 2.5}, "head_dim"),
-        ({"model_type": "qwen3_moe", "norm_topk_prob": True}, "moe_intermediate_size is missing"),
-        ({"model_type": None}, "model_type None is not one of"),
-        ({"rms_norm_eps": "small"}, "norm_eps='small': must be a number"),
+        ({"model_type": "qwen3_moe", "norm_topk_prob": True}, "moe_intermediate_size"),
+        ({"model_type": None}, "model_type.*None"),
+        ({"rms_norm_eps": "small"}, "norm_eps='small'"),
     ],
 )
 def test_what_cannot_be_built_is_named(change, message):
@@ -169,17 +169,17 @@ def test_folders_that_are_no_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "llama"}, "model_type 'llama' is not one of qwen2"),
-        ({"hidden_size": None}, "missing or not a positive integer: hidden_size"),
-        ({"num_attention_heads": 0}, "missing or not a positive integer: num_attention_heads"),
+        ({"model_type": "llama"}, "model_type.*'llama'.*qwen2"),
+        ({"hidden_size": None}, "hidden_size"),
+        ({"num_attention_heads": 0}, "num_attention_heads"),
         ({"rope_scaling": ["yarn"]}, "the rope settings must be an object, got list"),
-        ({"rope_scaling": {"rope_type": "yarn"}}, "rope scaling 'yarn'"),
+        ({"rope_scaling": {"rope_type": "yarn"}}, "'yarn'"),
         (
             {"layer_types": ["sliding_attention"], "hidden_act": "gelu"},
-            "sliding windows .*, hidden_act 'gelu'",
+            "hidden_act.*'gelu'",
         ),
         ({"parscale_n": 0}, "P must be at least 1, got 0"),
-        ({"num_key_value_heads": 3}, "kv_heads = 3 does not divide heads = 4"),
+        ({"num_key_value_heads": 3}, "kv_heads.*=.*3.*=.*4"),
     ],
 )
 def test_wrong_config(p2, change, message):

@@ -88,16 +88,16 @@ def test_names_that_would_meet_are_left(tmp_path):
 @pytest.mark.parametrize(
     ("change", "tensors", "config", "message"),
     [
-        ({}, None, {"parscale_n": 4}, "missing is what P = 4 adds: set parscale_n to 1 .* --streams 4"),
-        ({"P": 2}, None, {"parscale_n": 4}, "says parscale_n = 4, the weights are of parscale_n = 2"),
-        ({"P": 4}, None, {"parscale_n": 1}, "says parscale_n = 1, the weights are of parscale_n = 4"),
+        ({}, None, {"parscale_n": 4}, "P.*=.*4.*parscale_n.*1.*--streams.*4"),
+        ({"P": 2}, None, {"parscale_n": 4}, "parscale_n.*=.*4.*parscale_n.*=.*2"),
+        ({"P": 4}, None, {"parscale_n": 1}, "parscale_n.*=.*1.*parscale_n.*=.*4"),
         ({"P": 2}, None, {"parscale_n_tokens": 48}, "says parscale_n_tokens = 48, .* parscale_n_tokens = 5"),
         ({}, None, {"num_hidden_layers": 3}, "says num_hidden_layers = 3, .* num_hidden_layers = 2"),
-        ({}, None, {"vocab_size": 64}, "says vocab_size = 64, the weights are of vocab_size = 61"),
+        ({}, None, {"vocab_size": 64}, "vocab_size.*=.*64.*vocab_size.*=.*61"),
         ({}, None, {"intermediate_size": 40}, "says intermediate_size = 40, .* intermediate_size = 48"),
-        ({}, None, {"tie_word_embeddings": False}, "lm_head.weight is missing: save the model with its head"),
-        ({"tied_embeddings": False}, None, {"tie_word_embeddings": True}, "lm_head.weight differs"),
-        ({}, None, {"parscale_n": 4, "vocab_size": 64}, "says vocab_size = 64, parscale_n = 4, the weights"),
+        ({}, None, {"tie_word_embeddings": False}, "lm_head.weight"),
+        ({"tied_embeddings": False}, None, {"tie_word_embeddings": True}, "lm_head.weight"),
+        ({}, None, {"parscale_n": 4, "vocab_size": 64}, "vocab_size.*=.*64.*parscale_n.*=.*4"),
         ({"P": 1, "prefix_at_one": True}, None, {"parscale_prefix_at_one": False}, "4 tensors do not fit"),
         ({}, renamed("mlp.up_proj", "mlp.lora_A"), {}, "4 tensors do not fit:(?s:.)*these are adapters"),
         (

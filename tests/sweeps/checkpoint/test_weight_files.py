@@ -109,7 +109,7 @@ def test_pickled_weights_are_named_and_not_read(tmp_path, name):
     ("name", "why"),
     [
         ("adapter_model.safetensors", "holds an adapter alone"),
-        ("model.gguf", "GGUF weights only"),
+        ("model.gguf", "GGUF"),
         ("weights.safetensors", "it holds weights.safetensors"),
         ("README.md", "has neither model.safetensors nor"),
     ],

@@ -32,15 +32,15 @@ def test_unknown_fields_are_named():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"steps": 0}, "steps=0: must be a whole number of at least 1"),
-        ({"lr": -1.0}, "lr=-1.0: must be positive"),
-        ({"accumulate": 3}, "accumulate=3 does not divide batch=4"),
-        ({"schedule": "step"}, "schedule='step': choose one of cosine, linear, wsd"),
-        ({"lr": "1e-3"}, "lr='1e-3': must be a number"),
-        ({"steps": 7.0}, "steps=7.0: must be a whole number"),
-        ({"seed": True}, "seed=True: must be a whole number"),
-        ({"corpus": 3}, "corpus=3: must be text"),
-        ({"compile": 1}, "compile=1: must be True or False"),
+        ({"steps": 0}, "steps=0.*1"),
+        ({"lr": -1.0}, "lr=-1.0"),
+        ({"accumulate": 3}, "accumulate=3.*batch=4"),
+        ({"schedule": "step"}, "schedule='step'"),
+        ({"lr": "1e-3"}, "lr='1e-3'"),
+        ({"steps": 7.0}, "steps=7.0"),
+        ({"seed": True}, "seed=True"),
+        ({"corpus": 3}, "corpus=3"),
+        ({"compile": 1}, "compile=1.*True.*False"),
     ],
 )
 def test_impossible_configurations_are_refused(change, message):

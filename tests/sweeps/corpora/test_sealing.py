@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -61,3 +62,13 @@ def test_a_corpus_is_found_by_its_hash_and_by_name_while_its_files_stand(folder)
     (folder / "train.bin").unlink()
     assert entry.folder("state") is None
     assert sealing.folder_of_hash(root, code) is None
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "home").write_text("a file, where a folder is needed")
+    root = tmp_path / "home/parscale"
+    with (
+        pytest.raises(ValueError, match=rf"{re.escape(str(root))}.*PARSCALE_CACHE="),
+        sealing.one_builder(root, "x"),
+    ):
+        pass

@@ -12,7 +12,7 @@ from sweeps.corpora import sealing, tokens
 from sweeps.corpora.encoding import Encoder
 from tests.sweeps.made_text import text_of
 
-VOCAB = 400  # of the model; the tokenizer has fewer
+VOCAB = 400  # of the model, more than the tokenizer has
 
 
 @pytest.fixture(scope="module")

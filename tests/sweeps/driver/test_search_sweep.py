@@ -84,7 +84,7 @@ def test_a_point_that_diverges_everywhere_is_named_and_is_no_success(quiet, tmp_
     assert "0.001" in result.lines[0]
     assert "0.1" in result.lines[0]
     assert set(ends(tmp_path / "out")["status"]) == {"diverged"}
-    assert set(sweep_status(tmp_path / "out")["error"]) == {"it was told to"}
+    assert set(sweep_status(tmp_path / "out")["error"]) == {"asked to"}
 
 
 def test_runs_of_two_stages_are_refused(tmp_path):

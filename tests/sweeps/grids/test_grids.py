@@ -66,14 +66,14 @@ def test_the_laptop_grid_spans_sixteenfold():
 @pytest.mark.parametrize(
     ("grid", "axes", "message"),
     [
-        ("demo", Axes(sizes=["big"]), "size 'big': write WIDTHxLAYERS"),
+        ("demo", Axes(sizes=["big"]), "'big'.*WIDTHxLAYERS"),
         ("demo", Axes(sizes=["50x2"]), "width 50 is not a multiple of 32"),
         ("demo", Axes(streams=[0]), "P must be at least 1"),
-        ("demo", Axes(streams=[2, 2]), "--streams repeats a value: 2, 2"),
-        ("demo", Axes(seeds=[]), "--seeds is empty"),
-        ("demo", Axes(recipe="magic"), "recipe='magic': choose one of scratch"),
-        ("paper", Axes(sizes=["9B"]), "unknown size '9B'; choose among 0.5B"),
-        ("nope", Axes(), "unknown grid 'nope'; choose ci, demo, laptop, paper"),
+        ("demo", Axes(streams=[2, 2]), "--streams.*2.*2"),
+        ("demo", Axes(seeds=[]), "--seeds"),
+        ("demo", Axes(recipe="magic"), "recipe='magic'"),
+        ("paper", Axes(sizes=["9B"]), "'9B'.*0.5B"),
+        ("nope", Axes(), "'nope'"),
     ],
 )
 def test_refusals(grid, axes, message):
@@ -109,23 +109,23 @@ def test_grid_files_import_their_own_neighbours(tmp_path):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("def grid(axes:\n", r"bad.py:1: "),
-        ("x = 1\ny = 1 / 0\n", r"bad.py:2: ZeroDivisionError: division by zero"),
-        ("grids = 3\n", "defines no Grid and no function of Axes named `grid`"),
+        ("def grid(axes:\n", "bad.py:1"),
+        ("x = 1\ny = 1 / 0\n", "bad.py:2.*ZeroDivisionError"),
+        ("grids = 3\n", "Grid.*Axes"),
         ("def grid(axes):\n    return ['x']\n", "item 0 is a str, not a RunConfig"),
         ("def grid(axes):\n    return []\n", "has no run on these axes"),
-        ("x = 1\ndef grid():\n    return []\n", r"bad.py:2: TypeError: grid\(\) takes 0 positional"),
-        ("import sys\nsys.exit(3)\n", r"bad.py:2: SystemExit: 3"),
+        ("x = 1\ndef grid():\n    return []\n", "bad.py:2.*TypeError.*0"),
+        ("import sys\nsys.exit(3)\n", "bad.py:2.*SystemExit.*3"),
         (
             "from sweeps.grids.grids import find\ndef grid(axes):\n    return 2 * find('ci')()\n",
             "grid bad has one run several times",
         ),
-        ("def grid(axes):\n    return None\n", "bad.py:1: TypeError: 'NoneType' object is not iterable"),
-        ("def grid(axes):\n    x = {}\n    return x[1]\n", "bad.py:3: KeyError: 1"),
+        ("def grid(axes):\n    return None\n", "bad.py:1.*TypeError.*'NoneType'"),
+        ("def grid(axes):\n    x = {}\n    return x[1]\n", "bad.py:3.*KeyError.*1"),
         (
             "from sweeps.config import ModelConfig as M\n\ndef grid(axes):\n"
             "    return [M(vocab=9, width=50, ffn=8, layers=1, heads=3, kv_heads=1)]\n",
-            "bad.py:4: heads = 3 does not divide width = 50",
+            "bad.py:4.*heads.*=.*3.*width.*=.*50",
         ),
     ],
 )
@@ -139,10 +139,10 @@ def test_a_faulty_grid_file_is_named_with_its_line(tmp_path, body, message):
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
-        (Axes(sizes=("32x1",)), "grid mine does not heed --sizes: it has 32x2, 64x2, 96x2 all the same"),
-        (Axes(streams=(4,)), "does not heed --streams: it has 1, 2 all the same"),
-        (Axes(seeds=(3,)), "does not heed --seeds: it has 0 all the same"),
-        (Axes(tokens=10_000), "does not heed --tokens 10,000"),
+        (Axes(sizes=("32x1",)), "--sizes.*32x2.*64x2.*96x2"),
+        (Axes(streams=(4,)), "--streams.*1.*2"),
+        (Axes(seeds=(3,)), "--seeds.*0"),
+        (Axes(tokens=10_000), "--tokens.*10,000"),
     ],
 )
 def test_a_grid_that_passes_over_an_axis_is_refused(tmp_path, axes, message):

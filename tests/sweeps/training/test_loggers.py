@@ -1,4 +1,4 @@
-"""Weights & Biases, a stand-in for its package: what each run of a worker logs."""
+"""Weights & Biases, with a fake package: what each run of a worker logs."""
 
 import sys
 from dataclasses import replace

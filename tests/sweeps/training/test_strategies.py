@@ -120,8 +120,8 @@ def test_two_processes_have_the_loss_of_one_even_interrupted(corpus, alone, tmp_
     newer.write_bytes(b"damaged")
     said = []
     row = train(config(corpus), tmp_path, execution=two, report=said.append)
-    goes_on = f"goes on from step {step_of(left[0])}"
-    assert [line.split(": ")[1] for line in said] == ["fails its checksum; set aside", goes_on]
+    assert newer.name in said[0]
+    assert f"step {step_of(left[0])}" in said[1]
     assert_same(row, tmp_path, alone)
 
 

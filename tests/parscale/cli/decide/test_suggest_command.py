@@ -16,8 +16,8 @@ from tests.scaling.own_shapes import written
 def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -> None:
     file, rival = str(folder / "parallel-pile.json"), str(folder / "additive-beta-0.5-pile.json")
     text = run(suggest_command, fit=file, tokens="42B", count=2)
-    assert text.startswith("status: converged (16 of 16 starts agree)\nhalf width of k: 0.0")
-    assert text.count("FLOPs") == text.count("; N outside the runs)") == 2
+    assert re.match(r"status: converged.*\n.* k: 0\.0", text)
+    assert text.count("FLOPs") == text.count("N outside") == 2
     body = json.loads(
         run(suggest_command, fit=file, target="N=1e11,P=8", tokens="42B", budget="1e21", json=True)
     )

@@ -95,10 +95,10 @@ def test_plain_shards_are_described_by_a_manifest(tmp_path):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"tokens": {"a.bin": 4000}}, "5,000 ids of uint32, tokens.json says 4000"),
+        ({"tokens": {"a.bin": 4000}}, "5,000.*uint32.*4000"),
         ({"train": ["b.bin"]}, "names b.bin, which is not there"),
-        ({"dtype": "float32"}, "dtype 'float32'.* uint16 or uint32"),
-        ({"tokens_": 1}, "tokens_: it has the keys dtype, end"),
+        ({"dtype": "float32"}, "dtype.*'float32'.*uint16.*uint32"),
+        ({"tokens_": 1}, "tokens_"),
         ({"train": "a.bin"}, "train is no list of file names"),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path):
     whole = (tmp_path / "a.idx").read_bytes()
     for index, said in (
         (whole[:-9], "cut short"),
-        (b"x" + whole[1:], "Megatron index of version 1"),
+        (b"x" + whole[1:], "Megatron.*1"),
         (whole[:17] + b"\x07" + whole[18:], "type code 7 holds no token ids"),
     ):
         (tmp_path / "a.idx").write_bytes(index)

@@ -14,10 +14,10 @@ def test_a_name_says_all():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("task:sums", "no task 'sums'; choose one of facts, hops, arithmetic, copy"),
-        ("task:hops#hop=1", "#hop=1; hops takes whole numbers #hops="),
+        ("task:sums", "task.*'sums'"),
+        ("task:hops#hop=1", "#hop=1.*hops.*#hops="),
         ("task:hops#nodes=8,9", "nodes is one whole number"),
-        ("task:hops#loss=some", "#loss=answer or all"),
+        ("task:hops#loss=some", "#loss=answer"),
     ],
 )
 def test_a_name_that_stands_for_nothing_is_refused(name, words):
