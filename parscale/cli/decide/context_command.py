@@ -15,7 +15,7 @@ class Options:
     """Options of `parscale context`."""
 
     sweep: str = argument("a sweep folder whose checkpoints/ are kept", metavar="SWEEP")
-    tokens: str = option("200k", "held-out tokens read with each run (default 200k)")
+    tokens: str = option("200k", "validation tokens read with each run (default 200k)")
 
 
 def run(options: Options) -> int:

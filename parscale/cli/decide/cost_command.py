@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from analysis.costs.hardware import Hardware
     from analysis.costs.shapes import FamilyShape
 
-EXAMPLES = ("cost --N 1.6B --P 1,2,4,8 --batch 1,8 --in 512 --out 512 --gpu a100",)
+EXAMPLES = ("cost --N 1.6B --P 1,2,4,8 --batch 1,8 --in 512 --output-tokens 512 --gpu a100",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from scaling.data.query import Asked
 
-EXAMPLES = ("gains results/sweeps/laptop --baseline results/sweeps/laptop-prefix-alone",)
+EXAMPLES = (
+    "gains results/published/losses.csv",
+    "gains results/sweeps/laptop --baseline results/sweeps/laptop-prefix-alone",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,7 @@ class Options(LevelOptions, RowOptions, ColumnOptions):
 
     source: str = argument(RUNS, metavar="SWEEP")
     baseline: str | None = option(
-        None, "take the runs of P = 1 from this sweep, a control with a prefix, say", metavar="SWEEP"
+        None, "take the runs of P = 1 from this sweep, such as a control with a prefix", metavar="SWEEP"
     )
 
 

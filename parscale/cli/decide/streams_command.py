@@ -1,4 +1,4 @@
-"""What averaging the streams of a sweep's runs gives: Proposition 1's test, for figures and report."""
+"""What averaging the streams of a sweep's runs gains: the test of Proposition 1, for figures and report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Options:
     """Options of `parscale streams`."""
 
     sweep: str = argument("a sweep folder whose checkpoints/ are kept", metavar="SWEEP")
-    tokens: str = option("50k", "held-out tokens read with each run (default 50k)")
+    tokens: str = option("50k", "validation tokens read with each run (default 50k)")
 
 
 def run(options: Options) -> int:

@@ -25,7 +25,7 @@ class Options(LevelOptions, ColumnOptions):
         metavar="COLUMN,...",
     )
     over: str = option(
-        "N,D", "axes that make a cell and that the law is of (default N,D)", metavar="AXIS,..."
+        "N,D", "axes of the cells and of the law (default N,D)", metavar="AXIS,..."
     )
     near: float = option(
         0.01, "runs within this share of a cell's lowest loss make its surface (default 0.01)", type=float

@@ -18,12 +18,12 @@ EXAMPLES = (
 class Options(LevelOptions):
     """Options of `parscale accuracy`."""
 
-    file: str = argument("table with a loss and an accuracy a model", metavar="TABLE")
+    file: str = argument("table with a loss and an accuracy per model", metavar="TABLE")
     loss: str = option("loss", "column of the loss, nats per token", metavar="COLUMN")
     accuracy: str = option("accuracy", "column of the accuracy, shares or per cent", metavar="COLUMN")
-    chance: float = option(0.0, "accuracy of a guess, 0.25 of four choices (default 0)", type=float)
+    chance: float = option(0.0, "accuracy of a guess, 0.25 for four choices (default 0)", type=float)
     ceiling: float = option(1.0, "accuracy of the best model (default 1)", type=float)
-    groups: str | None = option(None, "column of what misses together, e.g. size", metavar="COLUMN")
+    groups: str | None = option(None, "column of rows that share an offset, e.g. size", metavar="COLUMN")
     where: str | None = option(None, "only these rows, e.g. tasks=code", metavar="COLUMN=VALUE,...")
     at: str | None = option(None, "losses to give the accuracy of", metavar="X,...")
 

@@ -21,7 +21,7 @@ class ArmOptions(FormatOptions, RowOptions, RunsOptions):
 
     laws: str | None = option(
         None,
-        "laws to compare, FILE.py:CLASS among them (default: all the runs have the axes for)",
+        "laws to compare, also FILE.py:CLASS (default: every law whose axes the runs have)",
         metavar="A,B",
     )
     arms: str | None = option(
@@ -30,10 +30,10 @@ class ArmOptions(FormatOptions, RowOptions, RunsOptions):
         metavar="COLUMN",
     )
     shared: str | None = option(
-        None, "parameters that all arms share (default: all that F tests do not part)", metavar="A,B"
+        None, "parameters that all arms share (default: all that F tests do not separate)", metavar="A,B"
     )
     reference: str | None = option(
-        None, "the arm to hold the others against (default the first)", metavar="ARM"
+        None, "the arm that the others are compared with (default the first)", metavar="ARM"
     )
     at: str | None = option(
         None, "points at which arms are compared, N=1e10,D=1e12 (default: the middle and the largest run)"

@@ -39,7 +39,7 @@ class Options(LevelOptions):
         "forecast a schedule: constant, cosine, linear, wsd or wsd-exponential, and steps, peak, warmup, final, decay_share",
         metavar="SHAPE:NAME=X,...",
     )
-    run: str | None = option(None, "column that tells the runs apart", metavar="COLUMN")
+    run: str | None = option(None, "column of the run's name", metavar="COLUMN")
     loss: str | None = option(
         None, "column of the loss (default loss, train_loss, val_loss)", metavar="COLUMN"
     )

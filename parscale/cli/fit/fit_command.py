@@ -35,7 +35,7 @@ class Options(LevelOptions, RowOptions, RunsOptions):
         "axes that vary). dense:E=1.6 fixes a parameter",
     )
     conventions: bool = switch(
-        "instead: the law with N counted with and without embedding, head and prefixes"
+        "fit the law with each way of counting N instead: embedding, head, prefixes"
     )
     save: bool = switch("save each fit, to results/fits/LAW-TABLE[-GROUP].json")
     out: str | None = option(None, "save each fit, to PATH/fits/LAW-GROUP.json", metavar="PATH")

@@ -35,7 +35,7 @@ class Options(LevelOptions):
         None, "any axes of the law, e.g. width=1024,2048,depth=24,recipe=tuned", metavar="AXIS=X,..."
     )
     law: str | None = option(
-        None, "FILE.py:CLASS of a law of your own, whose fit it is", metavar="FILE.py:CLASS"
+        None, "your own law, if the fit is of one", metavar="FILE.py:CLASS"
     )
 
 

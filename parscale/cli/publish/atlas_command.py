@@ -1,4 +1,4 @@
-"""Refit the field's published laws to their own runs: which come out, which rival is better, which forecast."""
+"""Refit published laws to their own runs: reproduced constants, better rivals, forecasts of the largest runs."""
 
 from __future__ import annotations
 

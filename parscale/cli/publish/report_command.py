@@ -22,7 +22,7 @@ class Options(SweepFitOptions):
         f"{RUNS}, or a fit file (several share one page, side by side)", nargs="+", metavar="SWEEP"
     )
     law: str | None = option(
-        None, "FILE.py:CLASS of a law of your own, whose fit it is", metavar="FILE.py:CLASS"
+        None, "your own law, if the fit is of one", metavar="FILE.py:CLASS"
     )
     out: str | None = option(
         None,

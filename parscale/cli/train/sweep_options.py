@@ -58,12 +58,12 @@ class GridOptions:
         None, "two-stage: stage 2's share of the tokens, e.g. 0.02", metavar="X"
     )
     start: str | None = option(
-        None, "two-stage, continual, peft: streams begin random (default), or quiet: at their base's loss"
+        None, "two-stage, continual, peft: new streams begin random (default), or quiet, at the loss of their base"
     )
     tokenizer: str | None = option(None, TOKENIZER, metavar="T")
     precision: str | None = option(None, "float32, bf16 (default the grid's own)")
     mup_base: str | None = option(
-        None, "width transfer (muP): rates and initialisation are those of this width", metavar="WIDTH"
+        None, "width transfer (muP): learning rates and initialisation of this width, scaled to the others", metavar="WIDTH"
     )
     repeat: bool = switch("repeat a corpus that holds too few tokens")
 
@@ -116,7 +116,7 @@ class RunOptions(GridOptions):
 
     search: str | None = option(
         None,
-        "the best value at every point, losers stopped early, e.g. lr=1e-3..1e-1 (:5 values, by default a factor of 2)",
+        "the best value at every point, losers stopped early: lr=1e-3..1e-1 (a factor of 2 apart) or lr=1e-3..1e-1:5 (5 values)",
         metavar="FIELD=LOW..HIGH",
     )
     rungs: str | None = option(
@@ -124,11 +124,11 @@ class RunOptions(GridOptions):
     )
     keep: str | None = option(
         None,
-        "--search: values that go on after every rung at least (default 3)",
+        "--search: at least so many values continue after a rung (default 3)",
         metavar="N",
     )
     retry_diverged: bool = switch("train diverged runs again")
-    fork: bool = switch("continue although code or configurations have changed")
+    fork: bool = switch("resume although the training version, torch or the configurations have changed")
     dry_run: bool = switch("print every run's shape, N, D, FLOPs, memory and hours, train nothing")
     rate: str | None = option(None, "--dry-run: FLOP/s one run sustains (default: timed here)", metavar="F")
 
@@ -191,7 +191,7 @@ class LaunchOptions:
     setup: str | None = option(
         None, "slurm: shell commands before a run, e.g. 'module load cuda'", metavar="'...'"
     )
-    detach: bool = switch("slurm: submit and leave. The same command without it comes back")
+    detach: bool = switch("slurm: submit and exit. The same command without it monitors the sweep")
     ray_address: str | None = option(
         None, "ray: the cluster's head (default this machine's)", metavar="HOST:PORT"
     )
@@ -240,7 +240,7 @@ class SweepOptions(LaunchOptions, RunOptions):
     gradient_checkpointing: bool = switch("less memory for one more forward pass per step")
     recompute_every: str | None = option(None, "gradient checkpointing of every Nth block alone", metavar="N")
     memory: str | None = option(
-        None, "of a device, e.g. 80GB: accumulate gradients over as few micro-batches as fit", metavar="SIZE"
+        None, "memory of a device, e.g. 80GB: use the fewest micro-batches per step that fit", metavar="SIZE"
     )
     logger: str | None = option(None, "also log to csv, tensorboard, wandb", metavar="A,B")
 
