@@ -66,7 +66,7 @@ def edges() -> dict[str, set[str]]:
 
 
 def circles(graph: dict[str, set[str]]) -> list[set[str]]:
-    """Modules that can be reached from themselves, a set a circle."""
+    """Import circles: one set of modules each."""
 
     def reached(start: str) -> set[str]:
         seen, left = set(), [start]

@@ -2,7 +2,7 @@
 
 
 def markers(axes):
-    """Marked lines: one a P."""
+    """Marked lines, one per P."""
     return [line for line in axes.lines if line.get_marker() not in ("None", "")]
 
 

@@ -7,7 +7,7 @@ STEP, POINTS = 1000.0, 100
 
 
 def curves_of(gaps, noise=0.002, before=0.0, **columns):
-    """A curve a P: batches that are hard for all, a gap that is a function of tokens, its own noise."""
+    """One curve per P: batch noise shared by all, a gap that depends on tokens, and noise of its own."""
     rng = np.random.default_rng(4)
     tokens = STEP * np.arange(1, POINTS + 1)
     hard = 3.0 + rng.normal(0, 0.2, POINTS)

@@ -1,4 +1,4 @@
-"""A smoke run of the measurement: real models, real clocks, nothing asserted of their speed."""
+"""A smoke run of the measurement: real models and clocks, with no assertion about speed."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What benchmarks compare is the same thing, done another way."""
+"""Benchmarks compare implementations that give the same result."""
 
 from dataclasses import replace
 from pathlib import Path

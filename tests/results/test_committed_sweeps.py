@@ -48,13 +48,13 @@ def committed(pattern: str) -> list[Path]:
 
 
 def configurations(folder: Path) -> list[str]:
-    """What a sweep's folder says of its runs: a file each for those without a row."""
+    """The configurations in a sweep's folder: one file for each run without a row."""
     files = sorted((folder / "configs").glob("*.json"))
     return [*pd.read_parquet(folder / "runs.parquet")["config"], *(file.read_text() for file in files)]
 
 
 def settings(text: str) -> dict:
-    """A configuration without what is filled in from the corpus, the base's files and other runs' names."""
+    """A configuration without the fields filled in from the corpus, the base's files and other runs."""
     found = json.loads(text)
     own = {} if found["recipe"] != "two-stage" else {"parent": ""}
     return found | {"corpus_hash": "", "parent_hash": ""} | own

@@ -10,7 +10,7 @@ N = {"32x2": 24864, "64x2": 92736}
 
 
 def rows():
-    """Two sizes, two seeds, on memory: experts twice as good a doubling, streams nothing, wider models in one cell."""
+    """Two sizes, two seeds, on memory: a doubling of experts is worth 2, streams nothing, wider models in one cell."""
     random = np.random.default_rng(0)
     found = []
     for size, n in N.items():

@@ -1,9 +1,9 @@
-"""Three truths a law, asymmetric and off-centre: none round, none at a bound, none on a start of the grid."""
+"""Three true laws each, asymmetric and off-centre: none round, none at a bound, none at a start of the grid."""
 
 import scaling
 from scaling import REGISTRY, AdditiveLaw, DiversityLaw, Law, ParallelLaw
 
-# Three truths a law, asymmetric and off-centre: none round, none at a bound, none on a start of the grid.
+# Three true laws each, asymmetric and off-centre: none round, none at a bound, none at a start of the grid.
 TRUTHS: dict[str, list[Law]] = {
     "parallel": [
         ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287),

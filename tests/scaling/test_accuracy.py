@@ -1,4 +1,4 @@
-"""Loss to accuracy: truths recovered, the paper's tables held to digits, units and chance named."""
+"""Loss to accuracy: true parameters recovered, the paper's tables reproduced to the digit, units and chance named."""
 
 import numpy as np
 import pandas as pd

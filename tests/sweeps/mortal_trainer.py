@@ -21,7 +21,7 @@ STEPS = 100
 
 
 def train(run, folder, *, execution, stop, progress, report):
-    """A random walk: where it ends tells every step it took."""
+    """A random walk, whose end depends on every step."""
     folder.mkdir(parents=True, exist_ok=True)
     for half in folder.glob(".snapshot-*.tmp"):
         snapshots.remove(half)

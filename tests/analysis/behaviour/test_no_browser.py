@@ -1,4 +1,4 @@
-"""Machines without a chromium: the tests of the page say so, and `make browser` installs one."""
+"""Machines without chromium: the tests of the page say so, and `make browser` installs it."""
 
 import os
 import shutil

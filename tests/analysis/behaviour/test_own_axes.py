@@ -43,7 +43,7 @@ class MixtureLaw(Law):
 
 @dataclass(frozen=True)
 class NoExpertsLaw(Law):
-    """The same without experts: the rival."""
+    """The same law without experts, the rival."""
 
     E: float
     A: float

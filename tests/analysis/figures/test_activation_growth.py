@@ -1,4 +1,4 @@
-"""The figure of the coordinate check: a line an activation and step, one scale for both panels."""
+"""The figure of the coordinate check: one line per activation and step, one scale for both panels."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The figure of budgets: a panel a budget, a point an arm and task, arrows where an end is open."""
+"""The figure of budgets: one panel per budget, one point per arm and task, arrows for open ends."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What a doubling is worth: known worths come back, at the stated level."""
+"""What a doubling is worth: known worths are recovered, with the stated coverage."""
 
 import numpy as np
 import pandas as pd

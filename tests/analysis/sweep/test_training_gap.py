@@ -25,7 +25,7 @@ def test_where_each_P_passes_one_stream_and_how_sure_that_is():
 
 
 def test_the_noise_stated_is_the_noise_there_is():
-    """Over many draws the end's interval holds the truth about as often as it says."""
+    """Over many draws the interval of the end has its nominal coverage."""
     rng = np.random.default_rng(0)
     for points in (60, POINTS):
         ends = [training_gap._end(rng.normal(0.01, 0.003, points)) for _ in range(3000)]

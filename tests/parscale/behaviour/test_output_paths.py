@@ -1,4 +1,4 @@
-"""Where results go: a place that cannot be had is named."""
+"""Where results go: a place that cannot be written is named."""
 
 from pathlib import Path
 

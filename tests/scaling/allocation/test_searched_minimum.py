@@ -1,4 +1,4 @@
-"""Minima along a searched setting: exact where the curve is, and how often their intervals hold the truth."""
+"""Minima along a searched setting: exact for an exact curve, and the coverage of their intervals."""
 
 import numpy as np
 import pandas as pd

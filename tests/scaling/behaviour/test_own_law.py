@@ -1,4 +1,4 @@
-"""A law of one's own gets everything: one such as docs/guides/own-law.md shows."""
+"""A user's own law works everywhere: the law of docs/guides/own-law.md."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from scaling import Law, Range
 
 @dataclass(frozen=True)
 class RootLaw(Law):
-    """L = E + A / N^alpha + C / sqrt(1 + g (P - 1)): gains that start at once and die slowly."""
+    """L = E + A / N^alpha + C / sqrt(1 + g (P - 1)): gains that start at P = 2 and fade slowly."""
 
     E: float
     A: float

@@ -1,4 +1,4 @@
-"""What a fit owes to one parameter: the others with it held, a row a value."""
+"""Sensitivity to one parameter: the others refitted with it held, one row per value."""
 
 import numpy as np
 import pytest

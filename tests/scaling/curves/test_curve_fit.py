@@ -1,4 +1,4 @@
-"""Fits of whole curves: truths recovered, published constants held to their digits, other schedules forecast."""
+"""Fits of whole curves: true parameters recovered, published constants reproduced to their digits, other schedules forecast."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Final losses of runs in training: held by their intervals, corrected by runs that ended, losers named."""
+"""Final losses of runs in training: covered by their intervals, corrected by runs that ended, losers named."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is too large to be read whole is refused in one line that names the file and the limit."""
+"""A file that is too large to read whole is refused in one line with its name and the limit."""
 
 import pandas as pd
 import pytest

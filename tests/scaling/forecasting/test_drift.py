@@ -1,4 +1,4 @@
-"""How far a law drifts beyond the runs: learnt from windows, else the prior."""
+"""How far a law drifts beyond the runs: estimated from windows, otherwise the prior."""
 
 import numpy as np
 import pandas as pd

@@ -277,7 +277,7 @@ def test_a_warning_is_never_let_out() -> None:
 
 
 def test_sizes_that_miss_the_laws_together_are_allowed_for_as_predict_does() -> None:
-    """Without, new sizes between the runs were held 60% of 40 times, with them 93% of 30."""
+    """Without size effects 60% of 40 new sizes between the runs were covered, with them 93% of 30."""
     sizes = np.geomspace(5e8, 5e9, 6)
     N, P, _ = (v.ravel() for v in np.meshgrid(sizes, [1.0, 2.0, 4.0, 8.0], [0, 1], indexing="ij"))
     rng = np.random.default_rng(3)

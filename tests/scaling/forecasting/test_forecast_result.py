@@ -1,4 +1,4 @@
-"""What a forecast holds: a value a point and a law."""
+"""What a forecast holds: one value per point and law."""
 
 import numpy as np
 import pandas as pd

@@ -98,7 +98,7 @@ def test_experts_of_clark_et_al(routed, name, rmse):
 
 
 def test_the_floor_takes_the_interaction_away(routed):
-    """c of S-Base falls from the published .009 to .001 once there is an irreducible loss."""
+    """c of S-Base falls from the published 0.009 to 0.001 once there is an irreducible loss."""
     assert scaling.fit("routed", routed, scaling.LeastSquares()).law.c == pytest.approx(0.01021, abs=2e-5)
     assert abs(scaling.fit("routed-floor", routed, scaling.LeastSquares()).law.c) < 0.003
 
@@ -109,7 +109,7 @@ def quest():
 
 
 def test_precision_of_quest_reaches_the_published_cost(quest):
-    """Published: cost 7.38431448e-10, alpha .062727, beta .241288, eff(4) .6918 (arXiv 2502.05003's notebook)."""
+    """Published: cost 7.38431448e-10, alpha 0.062727, beta 0.241288, eff(4) 0.6918 (arXiv 2502.05003's notebook)."""
     one = scaling.fit("precision", quest, scaling.LeastSquares(log=True))
     cost = 0.5e-6 * float((np.log(one.loss / one.predicted) ** 2).sum())
     assert cost < 7.3844e-10
@@ -140,7 +140,7 @@ def test_the_reference_of_a_precision_is_the_highest(levels, reference):
 
 
 def test_sparsity_of_liew_et_al_is_the_published_fit():
-    """Published: gamma .03279, alpha .29712, c -.00910, Huber sum 3.16380e-4, N in 1e9 (arXiv 2502.03009's notebook)."""
+    """Published: gamma 0.03279, alpha 0.29712, c -0.00910, Huber sum 3.16380e-4, N in 1e9 (arXiv 2502.03009's notebook)."""
     table = rows("sparsity.csv", expansion="P").assign(N=lambda t: t.N_active * 1e9)
     one = scaling.fit("sparsity", table[np.isclose(table.D1, table.D2)])
     assert one.loss.size == 34

@@ -79,7 +79,7 @@ def test_a_row_of_weight_two_counts_as_two_rows():
 
 
 def test_a_chosen_sharing_is_not_taken_for_known(found):
-    """Intervals hold those of sharings that the runs hardly tell from the chosen one."""
+    """Intervals include those of sharings that the runs hardly distinguish from the chosen one."""
     told = scaling.compare_arms(
         "chinchilla", runs(3e-3), "recipe_name", reference="old", shared=["E", "B", "alpha", "beta"]
     )

@@ -14,7 +14,7 @@ from tests.scaling.twenty_four_runs import N, P, made
 def test_extrapolation_in_N_is_far_worse_than_r2_suggests(
     losses: pd.DataFrame, corpus: str, r2: float
 ) -> None:
-    """Fitted below 2e9, the law misses every larger model on the same side."""
+    """Fitted below 2e9, the law's errors on the larger models have one sign."""
     report = scaling.backtest(ParallelLaw, losses[losses.corpus == corpus], by="N")
     row = report.table.iloc[-2]  # 2.8B and 4.4B unseen
     assert row.test == 8

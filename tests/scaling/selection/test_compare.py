@@ -111,7 +111,7 @@ def test_laws_that_predict_alike_are_not_told_apart_by_their_last_digits():
 
 
 def test_every_law_is_held_out_on_the_same_runs() -> None:
-    """What streams add to small models is no size of its own, to a law without P either."""
+    """What streams add to small models is not a size of its own, also for a law without P."""
     one = np.array([24864, 49696, 139072, 231744, 407136.0])
     N = np.concatenate([one, one * [1.42, 1.36, 1.28, 1.19, 1.21]])
     runs = pd.DataFrame({"N": N, "P": np.repeat([1.0, 8.0], 5), "loss": 2 + (1e5 / N) ** 0.3 * 1.001})

@@ -1,4 +1,4 @@
-"""A table described before it is fitted: what was taken for what, what it tells, and a command that runs."""
+"""A table described before it is fitted: how columns were read, what it determines, and a command that runs."""
 
 import shlex
 

@@ -1,4 +1,4 @@
-"""The structure test speaks up at its level, also where noise changes along an axis, and where it should."""
+"""The structure test keeps its level, also if noise changes along an axis, and has power."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ def test_adequacy_finds_structure_where_there_is_some(pile: pd.DataFrame) -> Non
 
 
 def test_a_term_that_the_law_already_has_is_no_structure() -> None:
-    """Rounding left of a projected term is no direction to look for structure in."""
+    """The rounding error of a projected term is not tested for structure."""
     size = np.repeat([1e8, 3e8, 1e9], 4)
     loss = scaling.DenseLaw(E=1.4, A=3e7, alpha=0.2).predict(N=size)
     loss = loss + 1e-3 * np.random.default_rng(2).standard_normal(12)
@@ -93,7 +93,7 @@ def test_sizes_that_miss_alike_are_found_and_noise_is_not() -> None:
 
 
 def test_a_fit_says_what_its_intervals_are_worth_then(stack: pd.DataFrame) -> None:
-    """The paper's own runs of one size miss its law by one sign."""
+    """The paper's own runs of one size have errors of one sign."""
     fit = scaling.fit(scaling.ParallelLaw, stack, scaling.LeastSquares())
     assert size_test(fit) < 1e-6
     assert "within a model size" in scaling.adequacy(fit).verdict

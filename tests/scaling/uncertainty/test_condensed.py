@@ -22,7 +22,7 @@ def many(n: int, noise: float) -> dict[str, np.ndarray]:
 def test_cells_give_the_profile_of_all_rows(
     monkeypatch: pytest.MonkeyPatch, objective: scaling.Objective, share: float
 ) -> None:
-    """With so much noise that the interval of A is half as long again upwards: no covariance would do."""
+    """With so much noise that the upper half of A's interval is half as long again: a covariance would not do."""
     fit = scaling.fit(scaling.ParallelLaw, many(8_000, 0.1), objective)
     full, far = fit.intervals(), fit.predict(N=1e12, P=16)
     assert full.attrs["method"] == "profile likelihood"

@@ -1,4 +1,4 @@
-"""Quantities of which each row of a batch is asked for its own."""
+"""Quantities that differ for each row of a batch."""
 
 import numpy as np
 import pytest

@@ -81,7 +81,7 @@ def test_profile_ends_move_smoothly_with_the_point(
 
 
 def test_an_undetermined_rate_has_an_infinite_end() -> None:
-    """Streams that act like noise: beta of the additive law is anything."""
+    """Streams that act like noise leave beta of the additive law undetermined."""
     N, P = (np.array(v) for v in zip(*itertools.product([1e8, 4e8, 2e9], [1.0, 2.0, 4.0]), strict=True))
     noise = np.exp(2e-3 * np.random.default_rng(1).standard_normal(9))
     loss = AdditiveLaw(E=1.3, A=90.0, alpha=0.28, C=0.004, beta=0.9).predict(N=N, P=P) * noise

@@ -81,7 +81,7 @@ def pile_like() -> pd.DataFrame:
 
 
 def test_an_interval_reaches_into_another_valley() -> None:
-    """Terms of N and D that change places fit these rows nearly as well: beta once ended at 0.162."""
+    """Exchanging the terms of N and D fits these rows nearly as well: beta once ended at 0.162."""
     fit = interval_ends.Case(
         "gemstones_lr_ablation_hot_sampled_like_chinchilla", "no-floor", 0.5, "log-least-squares"
     ).fit()
@@ -92,7 +92,7 @@ def test_an_interval_reaches_into_another_valley() -> None:
 
 
 def test_an_end_that_a_climb_missed_is_found(pile: pd.DataFrame) -> None:
-    """Steps the wrong way once put this interval, 2.0025 to 2.0142, above its estimate."""
+    """Steps in the wrong direction once put this interval, 2.0025 to 2.0142, above its estimate."""
     fit = scaling.fit(AdditiveHalf, pile[pile.N < 7.1e8], scaling.LeastSquares(), groups=False)
     at = fit.predict(N=1.088e9, P=1).iloc[0]
     assert at.loss == pytest.approx(2.0006, abs=1e-4)
@@ -105,7 +105,7 @@ AdditiveHalf = scaling.AdditiveLaw.with_fixed(beta=0.5)
 
 
 def test_wrong_proposals_are_mended(monkeypatch: pytest.MonkeyPatch, pile: pd.DataFrame) -> None:
-    """Whatever a climb proposes, too short, the wrong way or nothing, the ends are the same."""
+    """The ends do not depend on what a climb proposes: too short, the wrong direction or nothing."""
     fit = scaling.fit(scaling.ParallelLaw, pile, scaling.LeastSquares())
     right = fit.intervals()
     climb = profile._Climb.run

@@ -1,4 +1,4 @@
-"""Rows that miss a law together: found, not found where there is nothing, and intervals that hold all the same.
+"""Rows that share offsets: found, not found where there are none, and intervals that keep their coverage.
 
 Limits are those of a binomial at four standard errors: a few dozen trials, seeded.
 """

@@ -11,7 +11,7 @@ from scaling.uncertainty.tangent import Grouping, Tangent, groupings, joint
 
 
 def runs(seed: int = 0, offset: float = 3e-3) -> pd.DataFrame:
-    """Six sizes at four P, twenty runs each, two rows a run."""
+    """Six sizes at four P, twenty runs each, two rows per run."""
     rng = np.random.default_rng(seed)
     N = np.repeat(np.tile(np.geomspace(5e7, 5e9, 6), 80), 2)
     P = np.repeat(np.repeat([1.0, 2.0, 4.0, 8.0], 120), 2)

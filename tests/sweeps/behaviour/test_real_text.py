@@ -1,4 +1,4 @@
-"""Real text: 200 steps on this Python's own library lower the held-out loss, whatever P is."""
+"""Real text: 200 steps on the Python standard library lower the validation loss at every P."""
 
 from dataclasses import replace
 

@@ -29,7 +29,7 @@ def tokenizer(tmp_path_factory):
 
 
 def run_of(folder, tokenizer, **changes):
-    """The folder of a run of 48 tokens a sequence, and its model."""
+    """The folder of a run with 48 tokens per sequence, and its model."""
     model = ParScaleLM(replace(TINY, **changes)).eval()
     save_checkpoint(model, folder, tokenizer=tokenizer)
     write_row(folder / "row.json", {"run_id": "r", "seq_len": 48})

@@ -1,4 +1,4 @@
-"""Where a run that goes on from other weights gets them, and by what it knows them again."""
+"""Where a run that starts from other weights finds them, and how it recognises them."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The planned learning rate: it rises, holds and falls, and a few knots tell it whole."""
+"""The planned learning rate: it rises, holds and falls, and a few knots describe it fully."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What a step is planned to take: more with the batch, less with checkpointing and shards. Also the micro-batches that fit."""
+"""The planned memory of a step: more with the batch, less with checkpointing and shards. Also the micro-batches that fit."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ GIB = 2**30
     [(1, "float32", 0), (2, "float32", 1), (1, "bf16", 1), (1, "bf16", 2)],
 )
 def test_what_a_sequence_keeps_is_what_the_model_saves(P, precision, checkpointing, monkeypatch):
-    """Storages that autograd holds when the backward pass begins, a sequence of 64 tokens more."""
+    """Storages that autograd holds when the backward pass begins, for one more sequence of 64 tokens."""
     (run,) = find("ci")(Axes(sizes=("64x6",), streams=(P,)))
     run = replace(run, precision=precision, model=replace(run.model, prefix_tokens=1))
     model = ParScaleLM(run.model)

@@ -32,7 +32,7 @@ def test_a_batch_that_devices_cannot_share_is_refused(corpus, tmp_path):
     [("gloo: Connection closed by peer [10.0.0.2]", ranks.RankDied), ("the loss is odd", RuntimeError)],
 )
 def test_a_rank_that_lost_another_is_no_failure_of_the_run(monkeypatch, text, kind):
-    """Of a node that died nobody reports a death: the connection alone tells."""
+    """Nobody reports the death of a node: only the connection shows it."""
     monkeypatch.setattr(ranks, "LOCAL_FAILURE_S", 0.0)
     error = {"kind": "RuntimeError", "text": text, "errno": 0, "place": None}
     group = ranks.Group.__new__(ranks.Group)

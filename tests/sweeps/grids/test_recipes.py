@@ -114,7 +114,7 @@ def test_a_base_with_streams_starts_its_own_P_alone(tmp_path, tokenizer):
 
 
 def test_a_plain_base_goes_on_as_it_is(tmp_path, tokenizer):
-    """Its config.json says nothing of prefixes: the default of the format is no other shape."""
+    """Its config.json does not mention prefixes, and the format's default is the same shape."""
     save_checkpoint(ParScaleLM(ModelConfig(300, 32, 96, 1, 2, 1)), tmp_path / "base", tokenizer=tokenizer)
     axes = Axes(recipe="continual", base=str(tmp_path / "base"), sizes=["32x1"], streams=[1, 2])
     one, two = find("ci")(axes)

@@ -1,4 +1,4 @@
-"""Attention's mixed kernels against float32's, and when they serve."""
+"""Attention's mixed kernels against float32's, and when they are used."""
 
 from functools import partial
 

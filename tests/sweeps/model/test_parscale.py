@@ -190,7 +190,7 @@ def test_loss_is_cross_entropy_of_the_logits(monkeypatch):
 
 
 def test_head_only_gradient():
-    """A frozen LM head and a frozen backbone both get what they ask for: nothing."""
+    """A frozen LM head and a frozen backbone get no gradient."""
     model = ParScaleLM(replace(TINY, P=2, tied_embeddings=False))
     model.lm_head.weight.requires_grad_(False)
     ids = random_ids(TINY)

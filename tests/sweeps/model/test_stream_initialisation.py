@@ -32,13 +32,13 @@ def config(corpus, P=1, **changes):
 
 @pytest.fixture(scope="module")
 def base(corpus, tmp_path_factory):
-    """A trained backbone's folder and its held-out loss."""
+    """A trained backbone's folder and its validation loss."""
     folder = tmp_path_factory.mktemp("base")
     return folder, train(config(corpus), folder, execution=ONE)["loss"]
 
 
 def first_loss(run, folder):
-    """The held-out loss a run starts from."""
+    """The validation loss that a run starts from."""
     model = build_model(run, folder, corpora.windows_of(run, corpora.open_for(run)))
     return evaluate(
         model, corpora.open_for(run).valid, run.seq_len, run.eval_batch, limit=run.eval_tokens

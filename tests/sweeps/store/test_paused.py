@@ -1,4 +1,4 @@
-"""Runs that wait: what is kept of them, and their end."""
+"""Paused runs: what is kept of them, and their end."""
 
 from sweeps.store.paused import end_paused, pause, paused_row
 from sweeps.store.store import Store

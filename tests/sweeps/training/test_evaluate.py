@@ -1,4 +1,4 @@
-"""The held-out loss: every token once, or as many as asked for, evenly spread."""
+"""The validation loss: every token once, or as many as asked for, evenly spread."""
 
 import numpy as np
 import pytest

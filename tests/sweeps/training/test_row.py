@@ -22,7 +22,7 @@ def config(corpus, steps=3, **changes):
 
 
 def row_of(run, loss=2.5):
-    """The row of a run that ended with a held-out loss, without training it."""
+    """The row of a run that ended with a given validation loss, without training it."""
     from sweeps.training import row
     from sweeps.training.evaluate import Evaluation
     from sweeps.training.lightning_module import ParScaleModule, build_model

@@ -1,4 +1,4 @@
-"""Units that a table's own numbers rule out: put right where other columns tell, else asked about."""
+"""Units that a table's own numbers rule out: corrected if other columns show how, otherwise asked about."""
 
 import numpy as np
 import pandas as pd

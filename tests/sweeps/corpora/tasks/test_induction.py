@@ -1,4 +1,4 @@
-"""Letters, once more."""
+"""Copying letters."""
 
 import pytest
 

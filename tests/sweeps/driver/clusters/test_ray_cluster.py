@@ -12,7 +12,7 @@ from sweeps.driver.worker import Job
 
 
 class RayError(Exception):
-    """A lost task's."""
+    """The error of a lost task."""
 
 
 class Ray:
