@@ -1,5 +1,7 @@
 """A smoke run of the measurement: real models and clocks, with no assertion about speed."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def test_measured_beside_predicted(tmp_path):
     assert [f.name for f in files] == ["cost.csv", "cost.md", "cost.tex", "cost.png", "cost.pdf", "cost.svg"]
     words = "--width 32 --layers 1 --heads 4 --vocab 64 --P 2 --batch 1 --input-tokens 4 --output-tokens 2"
     assert measure.main([*words.split(), "--repeats", "1", "--out", str(tmp_path / "o")]) == 0
-    assert "made by: python -m analysis.measure --width 32" in (tmp_path / "o" / "cost.csv").read_text()
+    assert re.search(r"analysis\.measure.*--width.*32", (tmp_path / "o" / "cost.csv").read_text())
     with pytest.raises(SystemExit):
         measure.main(["--P", "0"])
     with pytest.raises(ValueError, match=r"dtype='fp8'.*fp32.*bf16.*fp16"):

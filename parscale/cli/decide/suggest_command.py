@@ -35,7 +35,9 @@ class Options(LevelOptions):
     candidates: str | None = option(
         None, "table of runs to choose from: N, P, D, or C in FLOPs", metavar="FILE"
     )
-    sizes: str | None = option(None, "sizes of a grid, in place of --candidates, e.g. 0.5B,1B", metavar="N,...")
+    sizes: str | None = option(
+        None, "sizes of a grid, in place of --candidates, e.g. 0.5B,1B", metavar="N,..."
+    )
     streams: str | None = option(None, "streams of the grid, e.g. 1,8,32", metavar="P,...")
     tokens: str | None = option(None, "training tokens of the grid's runs", metavar="D")
     grid: str | None = option(
@@ -43,9 +45,7 @@ class Options(LevelOptions):
         "other axes of the grid, width=512,1024,depth=8,16 (default: about the runs')",
         metavar="AXIS=X,...",
     )
-    law: str | None = option(
-        None, "your own law, if the fit is of one", metavar="FILE.py:CLASS"
-    )
+    law: str | None = option(None, "your own law, if the fit is of one", metavar="FILE.py:CLASS")
     budget: str | None = option(None, "training FLOPs to spend in all, e.g. 1e21", metavar="C")
     count: int = option(5, "runs at most (default 5)", type=int)
 

@@ -24,9 +24,7 @@ class Options(LevelOptions, ColumnOptions):
         "columns of the settings that were tuned (default lr,batch_size)",
         metavar="COLUMN,...",
     )
-    over: str = option(
-        "N,D", "axes of the cells and of the law (default N,D)", metavar="AXIS,..."
-    )
+    over: str = option("N,D", "axes of the cells and of the law (default N,D)", metavar="AXIS,...")
     near: float = option(
         0.01, "runs within this share of a cell's lowest loss make its surface (default 0.01)", type=float
     )

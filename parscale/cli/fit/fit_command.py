@@ -34,9 +34,7 @@ class Options(LevelOptions, RowOptions, RunsOptions):
         "parallel, additive, ..., or your own as FILE.py:CLASS (default: the law `parscale inspect` suggests for the "
         "axes that vary). dense:E=1.6 fixes a parameter",
     )
-    conventions: bool = switch(
-        "fit the law with each way of counting N instead: embedding, head, prefixes"
-    )
+    conventions: bool = switch("fit the law with each way of counting N instead: embedding, head, prefixes")
     save: bool = switch("save each fit, to results/fits/LAW-TABLE[-GROUP].json")
     out: str | None = option(None, "save each fit, to PATH/fits/LAW-GROUP.json", metavar="PATH")
     details: bool = switch("how the fit was made and checked: law, objective, condition, cross-check")

@@ -34,9 +34,7 @@ class Options(LevelOptions):
     at: str | None = option(
         None, "any axes of the law, e.g. width=1024,2048,depth=24,recipe=tuned", metavar="AXIS=X,..."
     )
-    law: str | None = option(
-        None, "your own law, if the fit is of one", metavar="FILE.py:CLASS"
-    )
+    law: str | None = option(None, "your own law, if the fit is of one", metavar="FILE.py:CLASS")
 
 
 def run(options: Options) -> str:

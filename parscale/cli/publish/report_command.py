@@ -21,9 +21,7 @@ class Options(SweepFitOptions):
     sources: tuple[str, ...] = argument(
         f"{RUNS}, or a fit file (several share one page, side by side)", nargs="+", metavar="SWEEP"
     )
-    law: str | None = option(
-        None, "your own law, if the fit is of one", metavar="FILE.py:CLASS"
-    )
+    law: str | None = option(None, "your own law, if the fit is of one", metavar="FILE.py:CLASS")
     out: str | None = option(
         None,
         "file or folder (default report.html in the sweep's folder, of several or a fit here)",

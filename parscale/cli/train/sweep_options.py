@@ -58,12 +58,15 @@ class GridOptions:
         None, "two-stage: stage 2's share of the tokens, e.g. 0.02", metavar="X"
     )
     start: str | None = option(
-        None, "two-stage, continual, peft: new streams begin random (default), or quiet, at the loss of their base"
+        None,
+        "two-stage, continual, peft: new streams begin random (default), or quiet, at the loss of their base",
     )
     tokenizer: str | None = option(None, TOKENIZER, metavar="T")
     precision: str | None = option(None, "float32, bf16 (default the grid's own)")
     mup_base: str | None = option(
-        None, "width transfer (muP): learning rates and initialisation of this width, scaled to the others", metavar="WIDTH"
+        None,
+        "width transfer (muP): learning rates and initialisation of this width, scaled to the others",
+        metavar="WIDTH",
     )
     repeat: bool = switch("repeat a corpus that holds too few tokens")
 

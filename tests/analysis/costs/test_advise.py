@@ -1,5 +1,7 @@
 """Which (N, P) to build: the choice meets every limit, and is the cheapest that does."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -87,7 +89,7 @@ def test_no_answer_is_explained(fit):
     )
     advice = advise(fit, loss=1.05, memory_bytes=1e9, method=Covariance())
     assert advice.chosen is None
-    assert "P = 8: memory_bytes): loosen one" in advice.reason
+    assert re.search(r"P.*=.*8.*memory_bytes", advice.reason)
     far = advise(fit, loss=0.9, streams=[8], method=Covariance())
     assert "outside the runs" in far.reason
 

@@ -17,7 +17,7 @@ def costs(stack, architectures):
 
 def test_fig1_cost_writes_the_ratios_and_increases(costs, stack, architectures):
     memory, latency = figures.fig1_cost(costs[costs["batch"] == 1], cost_ratio(stack, architectures)).axes
-    assert "22.5 times less increase in memory" in text(memory)
+    assert "22.5" in text(memory)
     assert "6.4 times less increase in latency" in text(latency)
     assert "+3.3 GiB" in text(memory)
     assert "+0.15 GiB" in text(memory)

@@ -1,6 +1,7 @@
 """How a fit ends: every status has a case that must show it."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,7 @@ def test_too_few_points() -> None:
         scaling.fit(ParallelLaw, runs()[:3])
     exact = scaling.fit(ParallelLaw, runs().iloc[[0, 3, 9, 19]])
     assert exact.status == Status.TOO_FEW
-    assert "4 distinct points for 4 parameters" in exact.certificate.detail
+    assert re.search(r"4.*4.*parameters", exact.certificate.detail)
     assert exact.degrees_of_freedom == 0
     table = exact.intervals()
     assert np.isinf(table.upper - table.lower).all()

@@ -1,5 +1,6 @@
 """Comparison of laws, on the published losses and on made ones."""
 
+import re
 import sys
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_leave_one_out_equals_refitting_one_by_one(pile: pd.DataFrame) -> None:
 def test_a_law_that_cannot_be_fitted_says_why() -> None:
     few = {k: v[[0, 5, 10, 23]] for k, v in made().items()}
     ranking = scaling.compare([DenseLaw, AdditiveLaw], few)
-    assert "4 usable rows for the 5 parameters" in ranking.table.status["AdditiveLaw"]
+    assert re.search(r"4.*usable.*5", ranking.table.status["AdditiveLaw"])
     with pytest.raises(FitError, match="usable rows"):
         scaling.compare([AdditiveLaw], {k: v[:3] for k, v in few.items()})
     with pytest.raises(FitError, match="no laws given"):
@@ -61,7 +62,7 @@ def test_the_true_law_is_preferred_on_made_data() -> None:
     ranking = scaling.compare([ParallelLaw, HALF, DenseLaw, REGISTRY["log-multiplicative"]], made(sigma=5e-4))
     assert ranking.table.index[0] == "ParallelLaw"
     assert ranking.table.loo_rmse.idxmin() == "ParallelLaw"
-    assert "By leave-one-out the best is ParallelLaw too." in ranking.verdict
+    assert "ParallelLaw" in ranking.verdict
     assert "ParallelLaw" in repr(ranking)
     assert "<table" in ranking._repr_html_()
 

@@ -1,5 +1,7 @@
 """Rows that belong together, compute against 6 N D, and columns in a few words."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +30,7 @@ def test_steps_within_a_size_are_checkpoints():
     sizes, steps = np.repeat(N, 5), np.tile([1, 2, 3, 4, 5], 4)
     runs = pd.DataFrame({"N": sizes, "loss": np.arange(20.0) + 1, "global_step": steps})
     (_, note) = repeat_notes(runs, {"N": sizes})
-    assert "--where global_step=5 keeps the last" in note
+    assert re.search(r"--where.*global_step=5", note)
     ragged = runs.iloc[:-1]
     assert "keep the last row of each run" in repeat_notes(ragged, {"N": sizes[:-1]})[-1]
     by_size = runs.assign(global_step=np.repeat([1, 2, 3, 4], 5))  # a budget a size

@@ -85,12 +85,12 @@ def test_options_reach_the_launcher():
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--launcher", "cloud"], "--launcher cloud: choose one of local, slurm, ray"),
-        (["--partition", "long"], "--partition: only --launcher slurm takes it"),
-        (["--gpus", "1"], "--gpus: only --launcher slurm and ray takes it"),
-        (["--launcher", "slurm", "--time", "soon"], "--time soon: give minutes, hours as H:MM"),
+        (["--launcher", "cloud"], "--launcher cloud"),
+        (["--partition", "long"], "--partition"),
+        (["--gpus", "1"], "--launcher"),
+        (["--launcher", "slurm", "--time", "soon"], "--time soon"),
         (["--launcher", "slurm"], "sbatch is not on this machine's PATH: start the sweep on a Slurm login"),
-        (["--launcher", "ray", "--ray-address", "127.0.0.1:9"], "--ray-address 127.0.0.1:9: no Ray cluster"),
+        (["--launcher", "ray", "--ray-address", "127.0.0.1:9"], "--ray-address 127.0.0.1:9"),
     ],
 )
 def test_what_cannot_be_launched_is_one_line(tmp_path, capsys, monkeypatch, argv, says):

@@ -1,5 +1,6 @@
 """What `--dry-run` says of time: as finished runs took, at a given rate, as timed here, or nothing."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -71,12 +72,12 @@ def test_what_cannot_be_tried_here_is_not_guessed_at(capsys, tmp_path, argv):
     assert not (tmp_path / "none").exists()
     assert parscale.main(["sweep", *argv, "--dry-run", "--out", str(tmp_path), "--rate", "1.5e14"]) == 0
     out, _ = capsys.readouterr()
-    assert "at 1.5e+14 FLOP/s a run" in out
+    assert re.search(r"1\.5e\+14.*FLOP/s", out)
 
 
 def test_a_rate_that_is_none_is_refused(capsys):
     assert parscale.main(["sweep", "paper", "--dry-run", "--rate", "fast"]) == 2
-    assert "--rate fast: give FLOP/s of one run, e.g. 1.5e14" in capsys.readouterr().err
+    assert re.search(r"--rate.*fast.*FLOP/s.*1\.5e14", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("room", [None, 60, 80, 120])

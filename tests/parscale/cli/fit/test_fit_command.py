@@ -140,7 +140,7 @@ def test_a_group_too_small_does_not_end_the_others(losses: pd.DataFrame, tmp_pat
     assert parscale.main(["fit", *words, "--out", str(tmp_path)]) == 1
     told = capsys.readouterr()
     assert "== pile ==" in told.out
-    assert "corpus=tiny: 2 usable rows for the 4 parameters" in told.err
+    assert re.search(r"corpus=tiny.*2.*4", told.err)
     names = {path.name for path in (tmp_path / "fits").iterdir()}
     assert names == {"parallel-pile.json", "parallel-stack-v2-python.json"}
     for command in ("compare", "backtest"):
@@ -150,4 +150,4 @@ def test_a_group_too_small_does_not_end_the_others(losses: pd.DataFrame, tmp_pat
         assert "corpus=tiny" in told.err
     rows[rows["corpus"] == "tiny"].to_csv(tmp_path / "runs.csv", index=False)
     assert parscale.main(["fit", *words, "--out", str(tmp_path)]) == 2  # no group could be fitted
-    assert "corpus=tiny: 2 usable rows" in capsys.readouterr().err
+    assert re.search(r"corpus=tiny.*2", capsys.readouterr().err)

@@ -1,5 +1,6 @@
 """`parscale benchmark`: the harness's accuracies equal ours, and are stored with the runs."""
 
+import re
 from dataclasses import replace
 from importlib import metadata
 
@@ -59,17 +60,17 @@ def test_what_cannot_be_judged_is_named(trained, monkeypatch, capsys, tmp_path):
     call = ["benchmark", str(store.checkpoint(run.run_id)), "--tasks"]
     if check_harness():
         assert parscale.main([*call, "no-such-task", "--include", str(tmp_path)]) == 2
-        assert "knows no task 'no-such-task'" in capsys.readouterr().err
+        assert "'no-such-task'" in capsys.readouterr().err
     monkeypatch.setattr(metadata, "version", lambda name: "0.5.1")
     assert parscale.main([*call, NAME]) == 2
-    assert "here is 0.5.1, 0.4.10 to below 0.5 is wanted" in capsys.readouterr().err
+    assert re.search(r"0\.5\.1.*0\.4\.10.*0\.5", capsys.readouterr().err)
 
     def absent(name):
         raise metadata.PackageNotFoundError
 
     monkeypatch.setattr(metadata, "version", absent)
     assert parscale.main([*call, NAME]) == 2
-    assert "not installed: pip install 'parscale[eval]'" in capsys.readouterr().err
+    assert "'parscale[eval]'" in capsys.readouterr().err
 
 
 def test_a_checkpoint_without_a_tokenizer_is_named(trained, tmp_path, capsys):
@@ -78,4 +79,4 @@ def test_a_checkpoint_without_a_tokenizer_is_named(trained, tmp_path, capsys):
     store, run = trained
     bare = save_checkpoint(load_checkpoint(store.checkpoint(run.run_id)), tmp_path / "bare")
     assert parscale.main(["benchmark", str(bare), "--tasks", NAME]) == 2
-    assert "tokenizer.json is missing" in capsys.readouterr().err
+    assert "tokenizer.json" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """`parscale export`: a checkpoint written for this machine."""
 
+import re
+
 import torch
 
 from sweeps.checkpoint.hf_config import end_tokens
@@ -10,7 +12,7 @@ from tests.sweeps.plain_checkpoint import call
 def test_a_float16_checkpoint_can_be_written_as_one_for_this_machine(checkpoint, tmp_path, capsys):
     save_checkpoint(load_checkpoint(checkpoint), tmp_path / "half", dtype=torch.float16)
     assert call("export", tmp_path / "half", "--out", tmp_path / "none") == 2
-    assert "float16 weights overflow and crawl on a CPU" in capsys.readouterr().err
+    assert re.search(r"float16.*CPU", capsys.readouterr().err)
     assert call("export", tmp_path / "half", "--out", tmp_path / "whole", "--dtype", "float32") == 0
     assert load_checkpoint(tmp_path / "whole").head.dtype == torch.float32
 

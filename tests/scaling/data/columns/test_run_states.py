@@ -1,5 +1,7 @@
 """Runs that crashed, in the words of every launcher and logger: left out, by whatever name and spelling."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,8 +54,8 @@ def test_a_plain_table_and_its_file_are_fitted_as_one(tmp_path) -> None:
     for fit in fits:
         assert fit.excluded == 6
         assert fit.law.k == pytest.approx(K_OF_FINISHED, abs=1e-4)
-        assert "left out: 6 crashed" in fit.reading.line()
-    assert "read        left out: 6 crashed" in repr(fits[0])
+        assert re.search(r"6.*crashed", fit.reading.line())
+    assert re.search(r"6.*crashed", repr(fits[0]))
 
 
 def test_every_column_that_says_so_counts() -> None:
