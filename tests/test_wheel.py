@@ -70,7 +70,7 @@ COMMANDS = {
     "help": ["--help"],
     "fit": ["fit", "losses.csv", "--by", "corpus", "--save"],
     "figures": ["figures", "losses.csv", "--only", "fig2"],
-    "explore": ["explore", "losses.csv", "--no-open", "--out", "page.html"],
+    "explore": ["explore", "--no-open", "--out", "page.html"],  # the paper's losses, which the wheel brings
     "cost": ["cost"],
     "plan": ["sweep", "ci", "--dry-run"],
     "paper": ["figures", "--only", "fig2"],

@@ -19,6 +19,7 @@ from analysis.explorer.explorer_page import page_text
 from analysis.output.html_page import page_path
 from analysis.paper.published_numbers import FOLDER
 from scaling.data.atomic_files import replacing
+from scaling.data.published_tables import published_file
 from scaling.data.query import WHOLE, Asked
 from scaling.laws.base import LawForm
 from scaling.optimise.objectives import Objective
@@ -53,7 +54,8 @@ def read(
     laws: Sequence[LawForm] = (),
 ) -> tuple[list[ExploredRuns], list[Source]]:
     """What is in the sources, and these; the paper's losses where there are none."""
-    given: list[Source] = list(sources) or [Path(FOLDER) / "losses.csv"]
+    paper = Path(FOLDER) / "losses.csv"
+    given: list[Source] = list(sources) or [paper if paper.is_file() else published_file("losses")]
     return read_sources(given, asked, objective, laws), given
 
 

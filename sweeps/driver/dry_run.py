@@ -31,8 +31,8 @@ COLUMNS = (
 MEMORY = "state: weights, gradients, moments, logits; a sequence: what it keeps for the backward pass"
 FITTED = ("micro-batches", "GiB")  # a step and a device, where a device's memory is given
 UNKNOWN = (
-    "time is not estimated: this machine cannot try these runs within seconds, and none is finished; "
-    "train one and plan again, or give --rate, the FLOP/s that one run sustains"
+    "time is not estimated: none of these runs is finished, and none can be tried here within seconds. "
+    "Train one and plan again, or give --rate, the FLOP/s that one run sustains"
 )
 
 
