@@ -123,14 +123,39 @@ def estimate(
     prefix_tokens: ArrayLike | None = None,
     dtype: str = "bf16",
 ) -> CostEstimate:
-    """Memory and latency of one batch: prompt of `input_tokens`, then `output_tokens` generated.
+    """Memory and latency of one batch: a prompt of `input_tokens`, then `output_tokens` generated.
 
-    The model is the one behind Figures 1(3) and 4 of arXiv 2505.10475. Numbers or arrays that
-    broadcast; widths may be fractions, for sizes between the published ones. `dtype` sets the bytes of
-    weights, cache and activations alike. prefix_tokens: of each stream, at P = 1 too; unless given 48
-    where P > 1 and none at P = 1. Returns memory in bytes and latency in seconds, numbers where every
-    argument is one. Raises ValueError, which quotes the value, for a number below 1 (below 0 of
-    prefix_tokens) or not finite, an unknown dtype, and hardware that is no `Hardware` or lacks the dtype.
+    Arguments are numbers or arrays that broadcast. Widths may be fractions, for sizes between the published ones.
+
+    Args:
+        width: width of the model.
+        ffn: width of the MLP.
+        P: streams.
+        batch: sequences at once.
+        input_tokens: tokens of the prompt.
+        output_tokens: tokens generated.
+        hardware: rates and bandwidth of the machine.
+        layers: number of layers.
+        heads: attention heads.
+        kv_heads: key and value heads.
+        vocab: entries of the vocabulary.
+        prefix_tokens: prefix tokens of each stream, at P = 1 too. By default 48 if P > 1 and none at P = 1.
+        dtype: sets the bytes of weights, cache and activations.
+
+    Returns:
+        A `CostEstimate` with memory in bytes and latency in seconds, numbers if every argument is one.
+
+    Raises:
+        ValueError: for a number below 1 (below 0 for prefix_tokens) or not finite, an unknown dtype, and hardware
+            that is not a `Hardware` or lacks the dtype.
+
+    Source: the cost model of Figures 1(3) and 4 of arXiv 2505.10475.
+
+    Examples:
+        >>> from analysis.inference_cost import estimate
+        >>> cost = estimate(width=2048, ffn=11008, P=8)
+        >>> print(f"{cost.latency_s:.2f} s, {cost.memory_gib:.2f} GiB")
+        0.24 s, 5.89 GiB
     """
     given: dict[str, ArrayLike] = {"width": width, "ffn": ffn, "P": P, "batch": batch}
     given |= {"input_tokens": input_tokens, "output_tokens": output_tokens, "layers": layers}

@@ -130,13 +130,28 @@ def advise(
     """The run to train under a fitted law of N (with P, D or both) and the cost model.
 
     With `loss`, each P offers the cheapest run that reaches it: the smallest N, or under a law with D the N and D of
-    least 6 N P D within the limits of memory and latency. The run chosen meets every limit and has the least
-    `minimise`: latency_s, memory_bytes or training_flops. The default is training_flops if the law has D or the
-    workload its tokens, else latency_s. Without `loss`, each P offers the best run within the limits, and the one with
-    the lowest loss is chosen. streams: by default powers of two up to the largest P of the runs.
-    Options have N, P, D, the loss with its prediction interval (a forecast outside the runs), with `loss` the
-    intervals of N, D and training_flops, the costs, meets, broken (the limits it breaks) and inside (the runs'
-    hull). level, method: of the intervals. Raises ValueError for a question without an answer.
+    least 6 N P D within the limits. Without `loss`, each P offers the lowest loss within the limits.
+
+    Args:
+        fit: of a law of N.
+        loss: to reach, nats per token.
+        memory_bytes: limit of memory at inference, bytes.
+        latency_s: limit of latency at inference, seconds.
+        training_flops: limit of 6 N P D.
+        workload: batch, tokens, hardware and price.
+        streams: the P to consider. By default powers of two up to the largest P of the runs.
+        minimise: "latency_s", "memory_bytes" or "training_flops". The default is training_flops if the law has D or
+            the workload its tokens, otherwise latency_s.
+        level: of the intervals, between 0 and 1.
+        method: of the intervals, as in `Fit.intervals`.
+
+    Returns:
+        An `Advice`. `options` has one row per P: N, P, D, the loss with its prediction interval (a forecast outside
+        the runs), with `loss` the intervals of N, D and training_flops, the costs, meets, broken (the limits it
+        breaks) and inside (the convex hull of the runs). `chosen` meets every limit and has the least `minimise`.
+
+    Raises:
+        ValueError: if neither a loss nor a limit is given, and for options that the law does not allow.
     """
     check_level(level)
     work = workload or Workload()

@@ -37,12 +37,22 @@ def write(
     objective: Objective | None = None,
     laws: Sequence[LawForm] = (),
 ) -> Path:
-    """Write the page of fits, fit files, sweep folders or runs tables; return its path.
+    """Write the page of fits, fit files, sweep folders or runs tables.
 
-    sources: the paper's losses where there are none. out: the file, or a folder to put explore.html
-    in. asked: which columns and rows of a table; objective: of the fits made of it, that of `scaling.fit`
-    unless given; laws: which to fit to it, else the registered ones of the axes that vary. Raises ValueError for a
-    file that is no fit or runs table, a law not finite on the grid, and a sweep with no finished run.
+    Args:
+        sources: what to show. The paper's losses by default.
+        out: the file, or a folder for explore.html.
+        command: named on the page.
+        asked: which columns and rows of a table to use.
+        objective: of the fits made of a table, as of `scaling.fit`.
+        laws: to fit to a table. By default the registered laws of its axes.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ValueError: for a file that is not a fit or a runs table, a law that is not finite on the grid, and a sweep
+            without a finished run.
     """
     return write_explored(*read(sources, asked, objective, laws), out, command=command)
 

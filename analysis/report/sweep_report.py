@@ -76,11 +76,17 @@ def write_report(
     objective: Objective | None = None,
     asked: Asked = WHOLE,
 ) -> Path:
-    """Write the page of a sweep folder, a runs table or a fit of any law, or of several sweeps side by side; return its path.
+    """Write the page of a sweep folder, a runs table or a fit of any law, or of several sweeps side by side.
 
-    out: a file, or a folder to put report.html in; a sweep's own folder unless told, of several the folder that
-    one works in. What a sweep lacks for a part of the page is said there, and the rest is shown. asked: which
-    columns and rows.
+    Args:
+        source: the folder, table or fit, or several folders or tables.
+        out: a file, or a folder for report.html. By default the sweep's own folder, or the current one for several.
+        command: named on the page.
+        objective: of the fits, as of `scaling.fit`.
+        asked: which columns and rows to use.
+
+    Returns:
+        The path of the page. The page says what a sweep lacks and shows the rest.
     """
     if isinstance(source, scaling.Fit):
         return fit_page(source, command=command).write(page_path(Path(out or ""), "report.html"))

@@ -48,12 +48,14 @@ def load_checkpoint(
 
     Args:
         folder: config.json and model.safetensors, or shards with an index.
-        dtype: type of the weights; None keeps the checkpoint's own (float32 of float8 with scales).
+        dtype: type of the weights. None keeps the checkpoint's own (float32 for float8 with scales).
         device: where to put them.
 
-    Raises:
-        CheckpointError: the folder, a shard, the configuration or any tensor is not what it must be.
+    Returns:
+        The model, with P as in config.json.
 
+    Raises:
+        CheckpointError: for a faulty folder, shard, configuration or tensor, which it names.
     """
     where, target, path = str(folder), torch.device(device), Path(folder) / "config.json"
     about = read_hf_json(path)
@@ -90,16 +92,15 @@ def save_checkpoint(
     shard_bytes: int = SHARD_BYTES,
     ends: Sequence[int] = (),
 ) -> Path:
-    """Write the model in the released format; each file appears whole or not at all.
+    """Write the model in the released format. Each file appears whole or not at all.
 
     Args:
-        model: any P; reparameterised prefixes are merged.
-        folder: made if it is not there.
-        dtype: type to write the weights in; None keeps the model's.
-        tokenizer: a tokenizer.json to put beside the weights.
-        shard_bytes: largest shard.
+        model: any P. Reparameterised prefixes are merged.
+        folder: made if it does not exist.
+        dtype: type of the weights in the file. None keeps the model's.
+        tokenizer: a tokenizer.json to copy.
+        shard_bytes: largest shard, in bytes.
         ends: tokens that end a text, for config.json.
-
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

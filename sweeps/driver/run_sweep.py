@@ -82,14 +82,29 @@ def run_sweep(
     console: Console | None = None,
     trainer: str = "sweeps.training.train:train",
 ) -> SweepResult:
-    """Train what `out` does not hold of `configs`, gather the tables, say what happened.
+    """Train the configurations that a folder does not hold yet, and gather the tables.
 
-    `workers` is a number or auto (what suits the launcher, at most as many as there are runs).
-    `fork` lets a sweep go on whose code or configurations are not those it was begun with.
-    `detach` leaves once the workers are submitted, where the launcher can leave them to themselves.
-    `until` is given the runs by their ids and says which pause at which step; one that has come so far is left
-    as it is, and so is one at 0.
-    `trainer` names the function that trains one run, for tests.
+    Args:
+        configs: the runs.
+        out: the sweep's folder.
+        name: of the sweep, in its rows.
+        rule: how the grid derived the runs, in words.
+        workers: runs at a time. "auto" is what suits the launcher, at most the number of runs.
+        launcher: "local", "slurm", "ray" or a launcher.
+        execution: devices, threads and the like, which do not change a run's losses.
+        retry_diverged: train diverged runs again.
+        fork: resume although the training version, torch or the configurations have changed.
+        detach: return once the workers are submitted, if the launcher can leave them alone.
+        until: receives the runs by id and returns at which step each pauses. A run that has come so far is left as it
+            is, and so is one at 0.
+        console: where progress is shown.
+        trainer: the function that trains one run, for tests.
+
+    Returns:
+        A `SweepResult`: whether every run is done, how many were trained, and what happened.
+
+    Raises:
+        ValueError: for a folder of another grid, changed configurations, or options that do not fit the launcher.
     """
     console = console or Console()
     chosen = find_launcher(launcher) if isinstance(launcher, str) else launcher

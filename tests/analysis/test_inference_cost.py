@@ -1,5 +1,6 @@
 """The cost model against the published grid, and refusals."""
 
+import doctest
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,9 @@ def test_a_prefix_costs_as_the_tokens_it_is_of():
 def test_refusals_name_the_value(change, message):
     with pytest.raises(ValueError, match=message):
         estimate(**{"width": 896, "ffn": 4864, **change})
+
+
+def test_the_example_prints_what_it_shows():
+    (test,) = doctest.DocTestFinder(recurse=False).find(estimate, "estimate")
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
