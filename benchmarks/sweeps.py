@@ -89,7 +89,7 @@ def share(size: str, P: int, corpus: str, tokens: int | None, folder: Path) -> L
     wall = time.perf_counter() - start
     what = (
         f"training steps of laptop {size} P={P}, {run.D:,} tokens of {corpus}, "
-        f"{run.eval_tokens:,} held out, {row['status']}"
+        f"{run.eval_tokens:,} validation tokens, {row['status']}"
     )
     steps, held_out = TimedWatch.step_s / wall, TimedWatch.evaluation_s / wall
     rest = f"evaluation {held_out:.1%}, all else {1 - steps - held_out:.1%}"

@@ -59,7 +59,7 @@ def broken(run: RunConfig, folder: Path, way: str) -> None:
 
 
 def losses(folder: Path, row: dict[str, Any]) -> pd.Series:
-    """The training loss of every step, and the held-out loss."""
+    """The training loss of every step, and the validation loss."""
     curve = pd.read_parquet(folder / "curve.parquet")
     return pd.concat([curve["train_loss"], pd.Series([row["loss"]])], ignore_index=True)
 

@@ -19,7 +19,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Read held-out text with every finished run, write the table and print it."""
+    """Read validation text with every finished run, write the table and print it."""
     from parscale.cli.output import show
     from sweeps.inspect.loss_by_context import PARTS, TABLE, measure_context
     from sweeps.store.status import sweep_folder
@@ -28,6 +28,6 @@ def run(options: Options) -> int:
     found = measure_context(folder, read or 0)
     shares = ", ".join(f"{part} {found[f'share_{part}'].mean():.0%}" for part in PARTS)
     names = ["size", "P", "seed", *(f"loss_{part}" for part in PARTS)]
-    show(found[names], "held-out loss by what came before", f"of the text: {shares}", keys=3)
+    show(found[names], "validation loss by what came before", f"of the text: {shares}", keys=3)
     print(f"written {folder / TABLE}")
     return 0

@@ -19,7 +19,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Read held-out text with every finished run of P > 1, write the table and print its last rows."""
+    """Read validation text with every finished run of P > 1, write the table and print its last rows."""
     from parscale.cli.output import show
     from sweeps.inspect import stream_ensembles
     from sweeps.store.status import sweep_folder

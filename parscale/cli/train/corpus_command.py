@@ -67,10 +67,10 @@ def _describe(options: Options, vocab: int, built: Corpus) -> None:
     title = f"tokenizer {options.tokenizer}, vocabulary {vocab:,}"
     if "mixture" in built.manifest:
         weights = ", ".join(f"{weight:.2%} {name}" for name, weight, _ in built.manifest["mixture"])
-        _show_counts(f"{title}, held out", built.manifest["valid"]["domains"])
+        _show_counts(f"{title}, validation", built.manifest["valid"]["domains"])
         print(f"a run reads {weights}")
     else:
-        parts = {"training": built.manifest["train"], "held out": built.manifest["valid"]}
+        parts = {"training": built.manifest["train"], "validation": built.manifest["valid"]}
         _show_counts(
             title, {name: of for name, of in parts.items() if of["tokens"]}
         )  # a task generates its text as it is read

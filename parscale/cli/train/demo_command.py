@@ -47,7 +47,7 @@ def conclude(folder: Path) -> None:
     from scaling.data.query import slug
 
     seen = results.read_sweep(folder)
-    loss = "loss: nats per token over the held-out set, with its standard error"
+    loss = "validation loss: nats per token, with its standard error"
     show(_runs_table(seen.runs), "runs", loss, keys=3)
     (folder / "fits").mkdir(exist_ok=True)
     files = [folder / "runs.parquet"]

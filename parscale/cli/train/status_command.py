@@ -40,7 +40,7 @@ def run(options: Options) -> str | int:
     if frame.empty:
         raise ValueError(f"{folder} has no runs yet. `parscale sweep` plans and trains them")
     if options.domains:
-        title = f"{folder}: held-out loss by domain"
+        title = f"{folder}: validation loss by domain"
         show(_shown(frame, ["domain"], ["tokens"]), title, keys=3, form=options.form)
         return 0
     show(_state_table(frame), str(folder), keys=3, form=options.form)

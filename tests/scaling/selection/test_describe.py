@@ -106,7 +106,7 @@ def test_repeats_seeds_and_left_out_rows_are_told():
     found = scaling.describe(table.assign(state=["finished"] * 29 + ["crashed"]))
     assert found.left_out == {"crashed": 1}
     assert found.rows == 30
-    assert re.search(r"29.*15.*1.*2.*seed.*2", found.repeats)
+    assert re.search(r"29.*15.*1.*2.*seed.*2", " ".join(found.repeats))
     assert "15 rows repeat another exactly" in " ".join(scaling.describe(pd.concat([of_P()] * 2)).repeats)
 
 

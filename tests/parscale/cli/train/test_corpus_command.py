@@ -42,19 +42,19 @@ def test_a_corpus_is_described_within_a_terminals_width(pattern, capsys):
     out, err = capsys.readouterr()
     assert not err  # it is in the cache
     parts = table_of(out, "tokenizer bpe, vocabulary 300")
-    for name, part in (("training", "train"), ("held out", "valid")):
+    for name, part in (("training", "train"), ("validation", "valid")):
         of = manifest[part]
         each = round(of["bytes"] / of["tokens"], 2)
         assert parts[name] == [of["documents"], of["bytes"], of["tokens"], each]
-    assert parts["training"][0] + parts["held out"][0] == 140
+    assert parts["training"][0] + parts["validation"][0] == 140
     domains = table_of(out, "14 domains")
     assert len(domains) == 13
     assert domains["d13"][0] == 10
     assert domains["2 more"][0] == 20
-    assert sum(row[1] for row in domains.values()) == parts["training"][1] + parts["held out"][1]
+    assert sum(row[1] for row in domains.values()) == parts["training"][1] + parts["validation"][1]
     told = out.splitlines()
-    assert re.search("duplicates 1.*unreadable 1", told)
-    assert re.search(r"documents.*140", told)
+    assert re.search("duplicates 1.*unreadable 1", out)
+    assert re.search(r"documents.*140", out)
     assert [line for line in told if line.startswith("unreadable: ")] == [
         f"unreadable: {pattern.removeprefix('files:').replace('*/*', 'd00/latin')}: "
         "not UTF-8: invalid continuation byte at byte 3"
