@@ -213,8 +213,9 @@ def attempt(args: argparse.Namespace) -> tuple[int, str]:
 
 def reason(error: Exception) -> str:
     """An error in words: the system's with its file and without its number."""
-    named = isinstance(error, OSError) and error.filename and error.strerror
-    return f"{error.strerror}: {error.filename}" if named else str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.strerror}: {error.filename}"
+    return str(error)
 
 
 def check_place(args: argparse.Namespace) -> None:
