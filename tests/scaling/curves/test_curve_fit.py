@@ -1,5 +1,7 @@
 """Fits of whole curves: true parameters recovered, published constants reproduced to their digits, other schedules forecast."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,7 +61,9 @@ def test_our_fit_ends_lower_than_the_printed_constants_and_says_what_is_not_told
     printed = made.estimate.problem.law(*(told[n] for n in ("L0", "A", "B", "alpha", "C", "beta", "gamma")))
     value = made.estimate.problem.value(made.estimate.problem.internal(printed)[None])[0]
     assert made.estimate.objective_value < 0.6 * value
-    assert "do not tell" in made.verdict
+    assert re.search(
+        r"\b(C|beta|gamma), |\b(C|beta|gamma):", made.verdict
+    )  # what three curves do not determine
 
 
 def test_published_schedules_are_forecast_and_the_mean_of_two_laws_holds_them(public, fits):
@@ -83,7 +87,7 @@ def test_every_form_of_the_result(fits):
 
 def test_a_constant_learning_rate_alone_does_not_tell_a_decay():
     made = fit_curves({"constant": curve("constant", 0.003)}, "annealing")
-    assert "B" in made.verdict.partition("do not tell")[2] or made.status != Status.CONVERGED
+    assert re.search(r"\bB\b", made.verdict) or made.status != Status.CONVERGED
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_a_level_with_one_row_is_named():
     ("law", "runs", "words"),
     [
         (PrecisionLaw, precisions().drop(columns="precision"), "'precision'"),
-        (PrecisionLaw, precisions().assign(precision=None), "the cell is empty"),
+        (PrecisionLaw, precisions().assign(precision=None), "row 1.*precision"),
         (PrecisionLaw, precisions().iloc[6:], "'bf16'"),
         (Arms("dense", "precision", own=("Z",)), precisions(), "'Z'"),
         (Arms("dense", "precision", own=("E",), shared=("A",)), precisions(), "Give one"),
