@@ -139,7 +139,7 @@ def test_a_level_with_one_row_is_named():
         (PrecisionLaw, precisions().assign(precision=None), "row 1.*precision"),
         (PrecisionLaw, precisions().iloc[6:], "'bf16'"),
         (Arms("dense", "precision", own=("Z",)), precisions(), "'Z'"),
-        (Arms("dense", "precision", own=("E",), shared=("A",)), precisions(), "Give one"),
+        (Arms("dense", "precision", own=("E",), shared=("A",)), precisions(), r"\bown\b.*\bshared\b"),
         (Arms("dense", "N"), precisions(), "DenseLaw"),
     ],
 )

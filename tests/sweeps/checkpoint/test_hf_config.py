@@ -154,14 +154,14 @@ def test_an_end_that_is_no_token(tmp_path, wrong):
 
 
 def test_folders_that_are_no_checkpoint(tmp_path):
-    for path, why in ((tmp_path, "has no config.json"), (tmp_path / "none", "no such folder")):
+    for path, why in ((tmp_path, "config.json"), (tmp_path / "none", "none")):
         with pytest.raises(CheckpointError, match=why):
             read_hf_json(path / "config.json")
     (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="it is a file"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         read_hf_json(tmp_path / "model.safetensors" / "config.json")
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="an adapter alone"):
+    with pytest.raises(CheckpointError, match="adapter"):
         read_hf_json(tmp_path / "config.json")
 
 
