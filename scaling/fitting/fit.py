@@ -43,19 +43,37 @@ def fit(
 ) -> Fit:
     """Fit a law to a table of runs.
 
-    law: its class or its name, `scaling.ParallelLaw` or "parallel". table: a DataFrame, a mapping of columns, a
-    list of records, or a pyarrow, polars or `datasets` table.
-    objective: default LogHuber(1e-3), as in the published procedure (arXiv 2505.10475). Also by name, "huber".
-    fixed: values at which parameters are held, {"E": 1.6}. Any parameter, in its own unit. bounds: ends between
-    which parameters are kept, {"k": (0, 1)}. None for an end is the law's own.
-    weights: how often each row counts, a column name or (n,): >= 0, not shares or 1 / se^2, which are
-    refused: degrees of freedom follow from their sum. se: standard error of each row's loss in nats per token,
-    a column name or (n,). Residuals are divided by it. groups: column name or labels of the configuration or run
-    that a row belongs to (checkpoints of one run are one cluster). None: what the table says, a column of runs whose
-    labels repeat, else sizes or configurations that an F test finds to miss the law together (5% for both tests).
-    False: rows are taken as independent. start: how many starting points.
-    Deterministic. Raises ValueError naming the first bad row and value, FitError where there are fewer rows than
-    parameters. A doubtful answer is returned with a status, not raised.
+    The result is deterministic. A doubtful fit is returned with its status and not raised.
+
+    Args:
+        law: class or name, such as `scaling.ParallelLaw` or "parallel".
+        table: runs with the law's axes and `loss` (nats per token) as columns. A DataFrame, a mapping of columns, a
+            list of records, or a pyarrow, polars or `datasets` table.
+        objective: `LogHuber(1e-3)` by default, as published. Also by name, such as "huber".
+        fixed: values of parameters that are held, in their own units: `{"E": 1.6}`.
+        bounds: ends between which parameters are kept: `{"k": (0, 1)}`. None leaves an end as the law has it.
+        weights: how often each row counts, a column name or (n,), at least 0. The degrees of freedom follow from
+            their sum, so shares and 1 / se^2 are refused.
+        se: standard error of each loss in nats per token, a column name or (n,). Residuals are divided by it.
+        groups: column name or labels (n,) of the run or configuration of each row. Rows of one group share an
+            offset, as checkpoints of a run do. None: a column of runs with repeated labels, or else sizes or
+            configurations whose residuals an F test at 5% finds correlated. False: rows are independent.
+        start: number of starting points.
+
+    Returns:
+        The fitted law as a `Fit`, with `law`, `status`, intervals, predictions and a summary.
+
+    Raises:
+        ValueError: for a bad value, with its row and column.
+        FitError: if there are fewer usable rows than parameters.
+
+    Source: Eq 5 and the objective of arXiv 2505.10475.
+
+    Examples:
+        >>> pile = scaling.published("losses").query("corpus == 'pile'")
+        >>> fit = scaling.fit("parallel", pile)
+        >>> print(fit.status, round(fit.law.k, 4))
+        converged 0.3344
     """
     frame = as_frame(table)
     table = as_runs(frame, axes=axes_of_laws([law]))

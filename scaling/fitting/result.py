@@ -48,7 +48,7 @@ class Fit(Estimate):
         return found.reindex(list(self.law.names())).rename_axis("parameter")
 
     def covariance(self) -> pd.DataFrame:
-        """Covariance of the free parameters' estimates by linear theory, (p, p). nan for one at its bound.
+        """Covariance of the free parameters' estimates by linear theory.
 
         Returns:
             A DataFrame (p, p) in the parameters' units, with nan for a parameter at its bound.
@@ -58,7 +58,11 @@ class Fit(Estimate):
         return parameter_covariance(self)
 
     def correlations(self) -> pd.DataFrame:
-        """Correlations of the free parameters' estimates, (p, p), by linear theory. nan for one at its bound."""
+        """Correlations of the free parameters' estimates by linear theory.
+
+        Returns:
+            A DataFrame (p, p), with nan for a parameter at its bound.
+        """
         covariance = parameter_covariance(self)
         error = np.sqrt(np.diag(covariance))
         return covariance.div(error, axis=0).div(error, axis=1)
@@ -66,9 +70,22 @@ class Fit(Estimate):
     def intervals(self, level: float = 0.95, method: Method | str | None = None) -> pd.DataFrame:
         """Confidence intervals of the free parameters.
 
-        method: `scaling.Profile()`, `Bootstrap()`, `Covariance()`, or "profile", "bootstrap", "covariance". The
-        default is the one with the best measured coverage on such rows (docs/coverage.md). Raises ValueError for a level
-        outside (0, 1) and for what is no method.
+        Args:
+            level: of the intervals, between 0 and 1.
+            method: `scaling.Profile()`, `Bootstrap()`, `Covariance()`, or "profile", "bootstrap", "covariance". The
+                default has the best measured coverage on such rows (docs/coverage.md).
+
+        Returns:
+            A DataFrame (p, 3), one row per parameter in its own unit: estimate, lower, upper.
+
+        Raises:
+            ValueError: for a level outside (0, 1) and for an unknown method.
+
+        Examples:
+            >>> pile = scaling.published("losses").query("corpus == 'pile'")
+            >>> k = scaling.fit("parallel", pile).intervals().loc["k"]
+            >>> print(f"{k.estimate:.3f} ({k.lower:.3f} to {k.upper:.3f})")
+            0.334 (0.297 to 0.378)
         """
         return method_of(method, self).parameters(self, level)
 
@@ -84,9 +101,16 @@ class Fit(Estimate):
     def sensitivity(self, name: str, values: Any) -> pd.DataFrame:
         """Refit with one parameter held at each of several values, to see how the answer depends on it.
 
-        Columns: the other free parameters, status, rmse (nats per token) and delta_aicc (against this fit, where both
-        count a held parameter as none). Raises ValueError for a parameter that the law does not have, and for a
-        value outside its range.
+        Args:
+            name: the parameter.
+            values: at which it is held, in its own unit.
+
+        Returns:
+            A DataFrame with one row per value: the other free parameters, status, rmse (nats per token) and delta_aicc
+            (against this fit, with the same count of parameters).
+
+        Raises:
+            ValueError: for a parameter that the law does not have, and for a value outside its range.
         """
         rows = []
         for value in np.atleast_1d(np.asarray(values, dtype=np.float64)):
@@ -109,16 +133,29 @@ class Fit(Estimate):
     ) -> pd.DataFrame:
         """Predict losses, with confidence and prediction intervals.
 
-        table: points with the law's axes as columns, any table that `scaling.fit` takes. Or the `axes` by keyword,
-        N=, P=, ..., numbers or arrays that broadcast, as those of a mapping do. An axis by keyword replaces the table's.
-        Intervals are at `level`, by `method` (as in `intervals`).
-        Outside the convex hull of the runs the interval of a new run is widened by the drift that windows inside
-        the runs and public tables show (docs/forecast.md). widened=False assumes the law's form there too.
-        Columns: the axes, loss, lower, upper (the law's mean), new_lower, new_upper (one more run),
-        beyond (by what factor the point lies outside the range of an axis, the largest, and 1 within) and
-        inside (whether it lies within the convex hull of the runs, axes on logarithms). Index: the table's.
-        `attrs["unconfirmed"]` names ends that are open because no refit confirmed one.
-        Raises ValueError for a missing axis, naming the first row and value that a law cannot take.
+        Args:
+            table: points with the law's axes as columns, any table that `scaling.fit` takes.
+            level: of the intervals, between 0 and 1.
+            method: of the intervals, as in `intervals`.
+            widened: widen the prediction interval outside the convex hull of the runs by the drift seen in windows
+                inside the runs and in public tables (docs/forecast.md). False assumes the law's form there too.
+            axes: points by keyword (N=, P=, ...), numbers or arrays that broadcast. They replace columns of the table.
+
+        Returns:
+            A DataFrame with one row per point and the index of the table. Columns: the axes, loss, lower and upper
+            (confidence interval of the mean), new_lower and new_upper (prediction interval of one more run), all in
+            nats per token, beyond (the largest factor outside the range of an axis, 1 within) and inside (within the
+            convex hull of the runs, axes on logarithms). `attrs["unconfirmed"]` names ends that are open because no
+            refit confirmed one.
+
+        Raises:
+            ValueError: for a missing axis, and for a value that the law cannot take, with its row.
+
+        Examples:
+            >>> pile = scaling.published("losses").query("corpus == 'pile'")
+            >>> point = scaling.fit("parallel", pile).predict(N=2.8e9, P=4).iloc[0]
+            >>> print(f"{point.loss:.3f} ({point.new_lower:.3f} to {point.new_upper:.3f})")
+            1.840 (1.821 to 1.861)
         """
         if table is None or isinstance(table, Mapping):
             given = {axis: table[axis] for axis in self.law.axes if axis in table} if table else {}
@@ -146,9 +183,28 @@ class Fit(Estimate):
     ) -> pd.DataFrame:
         """The number of parameters that has the loss of (N, P) at `at_P` streams, with its interval.
 
-        N, P: numbers or arrays that broadcast. `axes`: the law's others, D=. One row a point, columns N, P, the
-        others, loss, equivalent_N, multiple (equivalent_N / N), lower and upper (of equivalent_N at `level`, by
-        `method`, formed on the logarithm). Source: arXiv 2505.10475, section 3.2: N (k ln P + 1) by Eq 5.
+        Args:
+            N: non-embedding parameters, a number or an array.
+            P: streams, a number or an array that broadcasts with N.
+            at_P: streams of the equivalent model.
+            level: of the interval, between 0 and 1.
+            method: of the interval, as in `intervals`.
+            axes: the law's other axes, such as D in tokens.
+
+        Returns:
+            A DataFrame with one row per point: N, P, the other axes, loss (nats per token), equivalent_N, multiple
+            (equivalent_N / N), lower and upper (of equivalent_N, formed on the logarithm).
+
+        Raises:
+            ValueError: for a law without N or P, and for a value that the law cannot take.
+
+        Source: section 3.2 of arXiv 2505.10475. By Eq 5 it is N (k ln P + 1).
+
+        Examples:
+            >>> pile = scaling.published("losses").query("corpus == 'pile'")
+            >>> worth = scaling.fit("parallel", pile).equivalent_N(N=2.8e9, P=4).iloc[0]
+            >>> print(f"{worth.multiple:.2f}")
+            1.46
         """
         return equivalent_sizes(self, N, P, at_P, level, method_of(method, self), axes)
 
@@ -194,7 +250,18 @@ class Fit(Estimate):
 
     @staticmethod
     def load(path: Any, law: Any = None) -> Fit:
-        """Read the fit saved at `path`, of your own `law`. ValueError for a file of another version or one edited by hand."""
+        """Read a saved fit: `scaling.load`.
+
+        Args:
+            path: of the JSON file.
+            law: your own law, if its class is not imported.
+
+        Returns:
+            The fit.
+
+        Raises:
+            ValueError: for a file of another version or one edited by hand.
+        """
         return load(path, law)
 
     # ---- for people --------------------------------------------------------------------------
@@ -212,7 +279,12 @@ class Fit(Estimate):
     def summary(self, level: float = 0.95) -> summary.FitSummary:
         """The parameters with their intervals, and what to know of the fit.
 
-        `.table` has the columns estimate, std_error, lower, upper and fixed, `.verdict` is the status in a sentence.
+        Args:
+            level: of the intervals, between 0 and 1.
+
+        Returns:
+            A `FitSummary`. `table` has the columns estimate, std_error, lower, upper and fixed, in the parameters' units.
+            `verdict` is the status in a sentence.
         """
         return summary.FitSummary.of(self, self.std_errors, level)
 

@@ -62,7 +62,11 @@ class Objective:
 
 @dataclass(frozen=True)
 class LeastSquares(Objective):
-    """ρ(r) = r², of the log loss with `log=True`, which weighs relative errors."""
+    """Least squares, ρ(r) = r².
+
+    Args:
+        log: take residuals of the log loss, which are relative errors. Otherwise nats per token.
+    """
 
     def parts(self, r: Array) -> tuple[Array, Array, Array, Array]:
         two = np.full_like(r, 2.0)
@@ -80,7 +84,13 @@ def huber(r: Array, delta: float) -> Array:
 class LogHuber(Objective):
     """Huber on log loss: r²/2 up to `delta`, then delta (|r| - delta/2). The published choice.
 
-    With delta far below the noise this is least absolute deviations. `Fit.delta_over_noise` says so.
+    With delta far below the noise this is least absolute deviations, and `Fit.delta_over_noise` says so.
+
+    Args:
+        delta: the residual above which the objective is linear, in log loss (nats per token without `log`).
+        log: take residuals of the log loss.
+
+    Source: arXiv 2505.10475, appendix, and Hoffmann et al. 2022, arXiv 2203.15556.
     """
 
     log: bool = True
@@ -128,8 +138,12 @@ class LogHuber(Objective):
 class Asymmetric(Objective):
     """|r|, times `over` if the prediction is too high, Huber-rounded within `delta` of zero.
 
-    `over=1` is least absolute deviations. The rounding (1e-9 nats, far below any noise) lets Newton
-    steps converge. It is reached through wider roundings.
+    The rounding is far below any noise. It lets Newton steps converge and is reached through wider roundings.
+
+    Args:
+        log: take residuals of the log loss.
+        over: weight of predictions that are too high. 1 is least absolute deviations.
+        delta: half-width of the rounding, nats.
     """
 
     log: bool = True
