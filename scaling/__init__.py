@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from scaling.allocation.compute_optimum import optimum
     from scaling.allocation.optimum_exponents import optimum_estimates
     from scaling.allocation.tuned_optimum import tuned_optimum
-    from scaling.curves.curve_fit import fit_curves, forecast_curve
+    from scaling.curves.curve_fit import CurveFit, fit_curves, forecast_curve
     from scaling.curves.curve_table import curves_of
     from scaling.curves.final_forecast import forecast_finals
     from scaling.curves.schedule import Schedule
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "accuracy": ["accuracy_by_loss"],
-    "curves.curve_fit": ["fit_curves", "forecast_curve"],
+    "curves.curve_fit": ["CurveFit", "fit_curves", "forecast_curve"],
     "curves.curve_table": ["curves_of"],
     "curves.final_forecast": ["forecast_finals"],
     "curves.schedule": ["Schedule"],
@@ -158,6 +158,7 @@ __all__ = [
     "ChinchillaLaw",
     "ConstrainedLaw",
     "Covariance",
+    "CurveFit",
     "DenseLaw",
     "Description",
     "DiversityLaw",

@@ -27,7 +27,7 @@ BELOW = 0.01  # under chance by more than this, a point is below it
 
 @dataclass(frozen=True)
 class AccuracyLaw(Law):
-    """accuracy = chance + (ceiling - chance) / (1 + exp(slope (nats - middle))); chance and ceiling are the class's."""
+    """accuracy = chance + (ceiling - chance) / (1 + exp(slope (nats - middle))). Chance and ceiling are the class's."""
 
     slope: float
     middle: float
@@ -49,7 +49,7 @@ class AccuracyLaw(Law):
 class AccuracyFit(ResultTable):
     """Accuracy by loss: `table` (slope, middle with intervals), `fit`, `verdict`, `.predict(loss)`."""
 
-    table: pd.DataFrame  # index parameter; estimate, lower, upper
+    table: pd.DataFrame  # index parameter, columns estimate, lower, upper
     verdict: str
     fit: Fit  # of the shares: its column loss is the accuracy
     chance: float
@@ -62,7 +62,7 @@ class AccuracyFit(ResultTable):
         return self.fit.status
 
     def predict(self, loss: Any, se: Any = 0.0, level: float | None = None) -> pd.DataFrame:
-        """Accuracy (a share) at losses (n,): loss, accuracy, lower, upper; the interval is of one new model.
+        """Accuracy (a share) at losses (n,): loss, accuracy, lower, upper. The interval is of one new model.
 
         se: standard errors of the losses, nats per token, where they are forecasts themselves.
         """
@@ -150,12 +150,13 @@ def _columns(frame: pd.DataFrame, loss: str, accuracy: str) -> tuple[Array, Arra
     out = []
     for name in (loss, accuracy):
         if name not in frame:
-            raise ValueError(f"no column {name!r}; there are {', '.join(map(str, frame.columns))}")
+            raise ValueError(f"no column {name!r}. There are {', '.join(map(str, frame.columns))}")
         values = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
         bad = ~np.isfinite(values) | (values < 0)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
-            raise ValueError(f"{name}: {frame[name].iloc[row]!r} in row {row + 1} must be a number >= 0")
+            value = "a missing value" if pd.isna(frame[name].iloc[row]) else shown(frame[name].iloc[row])
+            raise ValueError(f"{name} has {value} in row {row + 1}: give numbers of 0 or more")
         out.append(values)
     nats, share = out
     if share.max() > 100:

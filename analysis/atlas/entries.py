@@ -28,10 +28,11 @@ def as_it_is(table: pd.DataFrame) -> pd.DataFrame:
 class PublishedFit:
     """A published fit.
 
-    rows: makes the fitted rows of the table. done: what was done to them, in words. along: the axis whose
-    largest levels are held out. doubt: why the constants cannot be held against these rows; empty where they can.
-    asked: a run beyond the table, its axes and loss, where one is known. rivals: laws in place of those of the same axes. theirs:
-    whether the rows are known to be all that the authors fitted. held: a value that shows what the others owe to it.
+    rows: makes the fitted rows of the table. done: how they were selected. along: the axis whose largest
+    levels are held out. doubt: why the constants cannot be compared on these rows, empty if they can. asked: a run
+    beyond the table, its axes and loss, where one is known. rivals: laws to compare with, by default those of the same
+    axes. theirs: whether the rows are known to be all that the authors fitted. held: a parameter and the value at which
+    it is held in one more fit, to show how the others depend on it.
     """
 
     name: str
@@ -55,7 +56,7 @@ class PublishedFit:
 
     @property
     def printed(self) -> dict[str, str]:
-        """Constants as printed, by parameter ("log_A" where the logarithm of A was printed); empty where none were."""
+        """Constants as printed, by parameter ("log_A" if the logarithm of A was printed). Empty if none were."""
         return printed_of(self.name)
 
     @property
@@ -79,7 +80,7 @@ def printed_of(entry: str) -> dict[str, str]:
 
 def cited(where: str, table: str) -> str:
     """The publication, and where its runs are from, with their licence."""
-    return f"{where}; runs: {TABLES[table][2]} ({TABLES[table][3]})"
+    return f"{where}. Runs: {TABLES[table][2]} ({TABLES[table][3]})"
 
 
 def renamed(**columns: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -144,7 +145,7 @@ ENTRIES: tuple[PublishedFit, ...] = (
     PublishedFit(
         "OLMo's ladder on C4", "olmo-ladder", "chinchilla", HUBER, "Bhagia et al. 2024, arXiv 2412.04403",
         ladder, "the sixteen runs that its authors fit",
-        doubt="no constants are printed; their law forecast 2.3444 for 13B parameters on 5T tokens",
+        doubt="no constants are printed. Their law forecast 2.344 for 13B parameters on 5T tokens, which came to 2.438",
         asked={"N": 13_202_396_160, "D": 5e12, "loss": 2.437876033782959},
     ),
     PublishedFit(
@@ -159,7 +160,7 @@ ENTRIES: tuple[PublishedFit, ...] = (
     PublishedFit(
         "repeated data", "data-constrained", "data-constrained", HUBER, SCALEBENCH,
         renamed(N="params", D="tokens", unique="unique_tokens"),
-        doubt="the rows as gathered are not those that were fitted: the printed constants leave 8% of the loss",
+        doubt="the rows as gathered are hardly those that were fitted",
         rivals=("repeated-data", "chinchilla"),
     ),
     PublishedFit(

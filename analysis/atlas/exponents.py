@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from analysis.atlas.entries import cited, printed_of
+from analysis.atlas.judged import LEVEL, rounding
+from analysis.output import figure_style
 from scaling.allocation.power_law import PowerLaw
 from scaling.allocation.tuned_optimum import tuned_optimum
 from scaling.data.published_tables import published
 
-LEVEL = 0.95
-
 
 @dataclass(frozen=True, eq=False)
 class Exponents:
-    """Exponents of an entry: a row each with printed, ours, lower, upper and whether the interval holds the printed."""
+    """Exponents of an entry. `constants`: one row each with printed, ours, lower, upper, and inside (printed in the interval)."""
 
     name: str
     table: str
@@ -28,17 +29,38 @@ class Exponents:
 
     @property
     def says(self) -> str:
-        """How many printed exponents lie in the intervals of ours."""
-        inside = self.constants["inside"]
-        return f"{inside.sum()} of {len(inside)} printed exponents in our {LEVEL:.0%} intervals"
+        """Whether the printed exponents are ours as rounded, and otherwise how many lie in the intervals of ours."""
+        table, inside = self.constants, self.constants["inside"]
+        half = (table["upper"] - table["lower"]) / 2
+        width = f"±{half.min():.2g} to ±{half.max():.2g}"
+        ends = [rounding(text) for text in table["printed"]]
+        if all(low <= ours <= high for (low, high), ours in zip(ends, table["ours"], strict=True)):
+            return f"reproduced to the printed digits (our {LEVEL:.0%} intervals: {width})"
+        return f"{inside.sum()} of {len(inside)} printed exponents in our {LEVEL:.0%} intervals ({width})"
 
     @property
     def row(self) -> dict[str, object]:
-        """A line of the atlas; what it has no column for is empty."""
+        """A line of the atlas. Columns that do not apply are empty."""
         return {
             "entry": self.name, "law": "power law of the optimum", "constants": self.says,
             "source": cited(self.where, self.table),
         }  # fmt: skip
+
+    def figure(self) -> Figure:
+        """Exponents as printed and as refitted with their intervals, a row each."""
+        table, place = self.constants, np.arange(len(self.constants))
+        figure, (axes,) = figure_style.new_figure(height=0.8 + 0.5 * len(table))
+        with figure_style.house_style():
+            reach = np.abs(table[["lower", "upper"]].to_numpy(float).T - table["ours"].to_numpy(float))
+            axes.errorbar(
+                table["ours"], place, xerr=reach, fmt="o", ms=4, label=f"refitted, {LEVEL:.0%} interval"
+            )
+            axes.plot(table["printed"].astype(float), place, "s", ms=4, mfc="none", label="as printed")
+            axes.set_yticks(place, table["parameter"])
+            axes.margins(y=0.4)
+            axes.set(xlabel="exponent")
+            axes.legend(fontsize=7)
+        return figure
 
 
 def all_exponents() -> list[Exponents]:
@@ -73,12 +95,14 @@ def _tuned() -> Exponents:
     table = tuned_optimum(published("learning-rate-batch")).table
     asked = {"lr by N": ("lr", "N"), "lr by D": ("lr", "D"), "batch_size by D": ("batch_size", "D")}
     ours = {text: tuple(table.loc[at, ["estimate", "lower", "upper"]]) for text, at in asked.items()}
-    where = "Li et al. 2025, arXiv 2503.04715; optima of surfaces a cell in place of its best runs"
+    where = (
+        "Li et al. 2025, arXiv 2503.04715, with the optimum of a surface per cell in place of its best run"
+    )
     return Exponents(name, "learning-rate-batch", where, _beside(name, ours))
 
 
 def _beside(name: str, ours: Mapping[str, Any]) -> pd.DataFrame:
-    """Printed exponents beside ours."""
+    """Printed exponents and ours."""
     rows = []
     for parameter, printed in printed_of(name).items():
         value, low, high = ours[parameter]

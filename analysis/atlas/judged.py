@@ -11,7 +11,7 @@ import pandas as pd
 
 import scaling
 from analysis.atlas.entries import PublishedFit
-from scaling import Fit
+from scaling import Fit, Law
 from scaling.data.levels import held_out, levels_along
 from scaling.fitting.summary import parameter_table
 from scaling.laws import axes_of_laws, law_of
@@ -22,16 +22,17 @@ from scaling.selection.compare import STRONG, laws_of
 NEAR, FAR = 1e-6, 1e-4  # relative excess of the objective: as good as ours, and clearly not as good
 FEW = 3  # unseen runs below which nothing is said of a forecast
 LEVEL = 0.95
+CHECKPOINTS = "column run"  # how groups of rows are named that are checkpoints of one run
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
     """An entry, its refit and what was found.
 
-    constants: a row a parameter: printed, ours, and the interval. excess: by how much the objective at the printed
-    constants lies above ours, relative; within: the same of the best values that are rounded to them. rival: the law
-    that AICc puts first, and gap: how far before the published law. ahead: the largest runs with their forecast by
-    this law from the rest. held: the fit with the entry's `held`.
+    constants: one row per parameter with printed, ours and the interval. excess: by how much the objective at the printed
+    constants lies above ours, relative. within: the same of the best values that are rounded to them. rival: the other law
+    with the lowest AICc. gap: by how much it is lower than the published law's. ahead: the largest runs with their forecast by
+    this law from the rest. held: the fit with the entry's `held` value.
     """
 
     entry: PublishedFit
@@ -46,52 +47,79 @@ class Judged:
 
     @property
     def held_says(self) -> str:
-        """How far alpha moves where another constant is held at the entry's value; empty where none is."""
+        """What holding another constant at the entry's value costs, and how far alpha moves. Empty if none is held."""
         if self.held is None:
             return ""
         at = ", ".join(f"{name} held at {value:g}" for name, value in self.entry.held.items())
-        return f"{at} moves alpha from {self.fit.params['alpha']:.3f} to {self.held.params['alpha']:.3f}"
+        alphas = f"alpha from {self.fit.params['alpha']:.3f} to {self.held.params['alpha']:.3f}"
+        times = self.held.objective_value / self.fit.objective_value
+        return f"{at} moves {alphas} and the objective to {times:.2g} times the least"
 
     @property
     def constants_say(self) -> str:
         """Whether the printed constants come out of the runs."""
         if self.entry.doubt:
-            return f"not comparable: {self.entry.doubt}"
+            return f"not comparable: {self.entry.doubt}{self._misses}"
         if self.constants["reproduced"].all():
             return "reproduced to the printed digits"
         if self.within <= NEAR:
-            lost = f", which costs {self.excess:.1g} of it" * bool(self.excess > FAR)
-            return f"reproduced: the objective is ours within their rounding{lost}"
+            lost = f" (as printed it lies {self.excess:.2%} above)" * bool(self.excess > FAR)
+            return f"reproduced: within their rounding the objective is ours{lost}"
         end = f"the objective ends {self.within:.1e} above the least, relative"
-        return (
-            f"stopped short: {end}"
-            if self.entry.theirs
-            else f"near: {end}, on rows that may not be all of theirs"
-        )
+        if self.entry.theirs:
+            return f"stopped short: {end}, and constants differ by up to {self.apart:.3g}%"
+        return f"cannot tell: {end} (as printed {self.excess:.0%}), on rows that may not be all of theirs"
+
+    @property
+    def apart(self) -> float:
+        """The largest relative difference of a printed constant from ours, per cent, of those not at a bound."""
+        ours = dict(zip(self.constants["parameter"], self.constants["ours"], strict=True))
+        told = {_plain(name)[0]: _plain(name)[1](float(text)) for name, text in self.entry.printed.items()}
+        return float(max(100 * abs(v / ours[name] - 1) for name, v in told.items() if ours[name] != 0))
+
+    @property
+    def _misses(self) -> str:
+        """By how much of the loss the printed constants and ours miss these rows. Empty if none are printed."""
+        if not self.entry.printed:
+            return ""
+        law, fit = _as_printed(self.fit, self.entry), self.fit
+        made = np.asarray(law.predict(**fit.axes))
+        off, ours = (float(np.median(np.abs(r / fit.loss))) for r in (fit.loss - made, fit.misfit))
+        return f": as printed the law misses them by {off:.0%} of the loss in the median, as refitted by {ours:.0%}"
 
     @property
     def fit_says(self) -> str:
-        """What the refit's certificate says; empty where it converged."""
+        """What the refit's certificate says, and what a held constant costs. Empty if it converged."""
         if self.fit.status == Status.CONVERGED:
             return ""
-        return (
-            f"{self.fit.status} ({', '.join(self.fit.certificate.at_bound) or self.fit.certificate.detail})"
-        )
+        why = ", ".join(self.fit.certificate.at_bound) or self.fit.certificate.detail
+        return "; ".join(word for word in (f"{self.fit.status} ({why})", self.held_says) if word)
 
     @property
     def rival_says(self) -> str:
-        """Whether another law has the better AICc by more than STRONG."""
-        return f"{self.rival} is better by {self.gap:.0f} AICc" if self.gap > STRONG else ""
+        """Whether another law has the better AICc by more than STRONG, and whose checkpoints are counted as rows."""
+        if not self.gap > STRONG:
+            return ""
+        runs = len({*map(str, np.asarray(self.fit.groups))}) if self.fit.grouping == CHECKPOINTS else 0
+        counted = f", counting {self.fit.loss.size} checkpoints of {runs} runs as rows" * bool(runs)
+        return f"{self.rival} is better by {self.gap:.0f} AICc{counted}"
 
     @property
     def forecast_says(self) -> str:
         """Whether the largest runs lie in the intervals of the forecast by this law from the others."""
-        if len(self.ahead) < FEW and not self.entry.asked:
+        ahead = self.ahead
+        if len(ahead) < FEW and not self.entry.asked:
             return "too few larger runs to say"
-        inside, half = self.ahead["inside"], float((self.ahead.upper - self.ahead.lower).median() / 2)
+        inside, half = ahead["inside"], float((ahead["upper"] - ahead["lower"]).median() / 2)
         if self.entry.asked:
-            return f"the run beyond lies {'in' if inside.all() else 'outside'} its {LEVEL:.0%} interval (±{half:.2g} nats)"
-        return f"{inside.sum()} of the {len(inside)} largest runs in its {LEVEL:.0%} intervals (±{half:.2g} nats)"
+            one = ahead.iloc[0]
+            ends = f"{one['loss']:.3f} ({one['lower']:.3f} to {one['upper']:.3f})"
+            return f"the run beyond, {one['observed']:.3f}, lies {'inside' if inside.all() else 'outside'} the forecast, {ends}"
+        span = float(np.ptp(ahead["observed"]))
+        if half > span:
+            return f"cannot tell: its {LEVEL:.0%} intervals (±{half:.2g} nats) are wider than these losses differ ({span:.2g})"
+        error = f"mean error {ahead['error'].mean():+.2g}"
+        return f"{inside.sum()} of the {len(inside)} largest runs in its {LEVEL:.0%} intervals (±{half:.2g} nats, {error})"
 
     @property
     def row(self) -> dict[str, Any]:
@@ -109,11 +137,11 @@ class Judged:
 
 
 def judge(entry: PublishedFit) -> Judged:
-    """Refit an entry by its authors' objective, and look at it from every side."""
+    """Refit an entry by its authors' objective, and compare constants, rivals and forecasts."""
     runs = entry.runs
     one = scaling.fit(entry.law, runs, entry.objective)
     printed = entry.printed
-    excess, within = _excess(one, runs, entry) if printed else (np.nan, np.nan)
+    excess, within = (np.nan, np.nan) if entry.doubt or not printed else _excess(one, runs, entry)
     rival, gap = _rival(one, runs, entry)
     held = scaling.fit(entry.law, runs, entry.objective, fixed=entry.held) if entry.held else None
     return Judged(entry, one, _constants(one, printed), excess, within, rival, gap, _ahead(runs, entry), held)
@@ -146,13 +174,19 @@ def _constants(one: Fit, printed: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["parameter", "printed", "ours", "lower", "upper", "reproduced"])
 
 
+def _as_printed(one: Fit, entry: PublishedFit) -> Law:
+    """The law with the constants as printed. Those that were not printed are ours."""
+    told = {
+        plain: make(float(text)) for name, text in entry.printed.items() for plain, make in [_plain(name)]
+    }
+    law: Law = one.form.from_vector(np.array([told.get(n, one.params[n]) for n in one.form.names()]))
+    return law
+
+
 def _excess(one: Fit, runs: pd.DataFrame, entry: PublishedFit) -> tuple[float, float]:
     """The relative excess of the objective at the printed constants, and of the best that rounds to them."""
     printed = {plain: (make, text) for name, text in entry.printed.items() for plain, make in [_plain(name)]}
-    form = one.form
-    values = {n: printed[n][0](float(printed[n][1])) if n in printed else one.params[n] for n in form.names()}
-    law = form.from_vector(np.array([*values.values()]))
-    at = float(one.problem.value(one.problem.internal(law)[None])[0])
+    at = float(one.problem.value(one.problem.internal(_as_printed(one, entry))[None])[0])
     bounds = {
         n: tuple(make(end) for end in rounding(text)) for n, (make, text) in printed.items() if "[" not in n
     }
@@ -161,7 +195,7 @@ def _excess(one: Fit, runs: pd.DataFrame, entry: PublishedFit) -> tuple[float, f
 
 
 def _rival(one: Fit, runs: pd.DataFrame, entry: PublishedFit) -> tuple[str, float]:
-    """The best other law by AICc, and how far it lies before this one; negative where it lies behind."""
+    """The best other law by AICc, and by how much it is better than this one, negative if it is worse."""
     try:
         others = [law_of(name, runs) for name in entry.rivals] or laws_of(runs)
         table = scaling.compare([one.form, *others], runs, entry.objective).table["aicc"].dropna()
@@ -175,7 +209,7 @@ def _rival(one: Fit, runs: pd.DataFrame, entry: PublishedFit) -> tuple[str, floa
 
 
 def _ahead(runs: pd.DataFrame, entry: PublishedFit) -> pd.DataFrame:
-    """The runs held out, or the one that is asked for, with `scaling.forecast` of this law from the others."""
+    """The runs held out, or the one of `asked`, with `scaling.forecast` of this law from the others."""
     unseen = held_out(levels_along(entry.along, runs[entry.along].to_numpy(float), {}))
     known, test = (runs, pd.DataFrame([entry.asked])) if entry.asked else (runs[~unseen], runs[unseen])
     points: dict[str, Any] = {

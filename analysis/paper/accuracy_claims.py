@@ -41,7 +41,7 @@ def accuracy_by_run(published: Published) -> pd.DataFrame:
 
 
 def sigmoid_of(runs: pd.DataFrame, tasks: str) -> AccuracyFit:
-    """The sigmoid of the models with one stream; runs: P, loss, printed (per cent)."""
+    """The sigmoid of the models with one stream. runs: P, loss, printed (per cent)."""
     one = runs[runs["P"] == 1].assign(printed=lambda t: t["printed"] / 100)
     return accuracy_by_loss(one, accuracy="printed", chance=CHANCE[tasks])
 

@@ -18,8 +18,8 @@ from scaling.laws.base import Array
 from scaling.optimise.blas_threads import one_thread
 
 # What laws of curves miss beyond the curves they were fitted on, as standard deviations: a share of how far the forecast
-# loss is from what was fitted, and a share of the loss. Chosen on the 25M curves of Luo et al.; docs/coverage.md has
-# what they cover on others.
+# loss is from what was fitted, and a share of the loss. Chosen on the 25M curves of Luo et al.
+# docs/coverage.md says what they cover on others.
 DRIFT, FLOOR = 0.15, 0.002
 LENGTHS = 12  # tried, from one checkpoint's distance to the longest run
 LEAST_FREE = 4.0  # degrees of freedom that the variance is given at least
@@ -46,7 +46,7 @@ def _correlation(curve: Curve, length: float, share: float) -> Array:
 
 
 def estimate_noise(curves: Sequence[Curve], residuals: Array, jacobian: Array) -> CorrelatedNoise:
-    """The noise that makes residuals (n,) likeliest; jacobian: of the law's predictions, (n, p)."""
+    """The noise that makes the residuals (n,) most likely. jacobian: of the law's predictions, (n, p)."""
     ends = np.cumsum([0, *(curve.steps.size for curve in curves)])
     rows = [slice(a, b) for a, b in pairwise(ends)]
     both = np.column_stack(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -15,6 +15,15 @@ from scaling.curves.correlated_noise import DRIFT, FLOOR, CorrelatedNoise, estim
 from scaling.curves.curve_laws import AnnealingLaw, CurveLaw, CurvePoints, MultiPowerLaw
 from scaling.curves.curve_table import Curve, curves_of
 from scaling.curves.schedule import Schedule
+from scaling.fitting.save import (
+    CURVES,
+    FORMAT,
+    certificate_of,
+    fitted_with,
+    objective_of,
+    read_checked,
+    write_checked,
+)
 from scaling.laws.base import Array
 from scaling.optimise.certificate import Status
 from scaling.optimise.estimate import Estimate
@@ -31,9 +40,9 @@ STARTS = 12
 
 @dataclass(frozen=True, repr=False)
 class CurveFit(ResultTable):
-    """A law of loss curves with its certificate: `table` (a row a parameter), `law`, `noise`, `verdict`."""
+    """A law of loss curves with its certificate: `table` (one row per parameter), `law`, `noise`, `verdict`."""
 
-    table: pd.DataFrame  # index parameter; estimate, standard_error, lower, upper
+    table: pd.DataFrame  # index parameter, columns estimate, standard_error, lower, upper
     verdict: str
     law: CurveLaw
     noise: CorrelatedNoise
@@ -48,24 +57,41 @@ class CurveFit(ResultTable):
 
     @property
     def status(self) -> Status:
-        """How the fit ended; `estimate.certificate` has the evidence."""
+        """How the fit ended. The evidence is in `estimate.certificate`."""
         return self.estimate.status
 
-    def forecast(self, schedule: Schedule, steps: Any = None, level: float | None = None) -> pd.DataFrame:
-        """The loss of a run of the same model and data under a schedule: step, lr, loss, lower, upper.
+    def save(self, path: Any) -> None:
+        """Write to `path` as JSON, full precision. `CurveFit.load` gives bit-identical forecasts."""
+        write_checked(_to_json(self), path)
 
-        As `forecast_curve` has it, of this law alone.
+    @staticmethod
+    def load(path: Any) -> CurveFit:
+        """Read the fit saved at `path`. ValueError for another or an edited file, FileNotFoundError if there is none."""
+        body = read_checked(path)
+        if body.get("kind") != CURVES:
+            raise ValueError(f"{path}: no fit of loss curves. Read it with scaling.load.")
+        return _from_json(body, path)
+
+    def __reduce__(self) -> Any:
+        """Pickled as it is saved: classes bound to points cannot be."""
+        return _from_json, (_to_json(self),)
+
+    def forecast(self, schedule: Schedule, steps: Any = None, level: float | None = None) -> pd.DataFrame:
+        """The loss of a run of the same model and data, by this law alone: step, lr, loss, lower, upper.
+
+        schedule: of the whole run. steps: where to forecast, (n,), by default the last one. level: of the intervals, by
+        default the fit's. ValueError for steps that are not on the schedule. `forecast_curve` takes the mean of several laws.
         """
         return forecast_curve([self], schedule, steps, self.level if level is None else level)
 
     def moments(self, schedule: Schedule, steps: Array) -> tuple[Array, Array]:
-        """The loss that the law expects at steps (n,) of a schedule, and its standard deviation, (n,) each.
+        """The loss that the law expects under a schedule at steps (n,), and its standard deviation, (n,) each.
 
         The variance is that of the parameters, of a checkpoint about the law, and what laws of curves miss beyond
         the curves they were fitted on: a share of the distance from the nearest fitted curve at an equal sum of the
         learning rate.
         """
-        law = self._at(schedule, steps)
+        law = self.at(schedule, steps)
         point = np.arange(1.0, steps.size + 1)
         centre, J = np.asarray(law.predict(point=point)), law.gradient(point=point)
         variance = np.einsum("ni,ij,nj->n", J, self.covariance, J) + self.noise.sd**2
@@ -74,12 +100,12 @@ class CurveFit(ResultTable):
         distance = np.min([np.abs(centre - one) for one in at], axis=0)
         return centre, np.sqrt(variance + (DRIFT * distance) ** 2 + (FLOOR * centre) ** 2)
 
-    def _at(self, schedule: Schedule, steps: Array) -> CurveLaw:
-        """The fitted law bound to steps of a schedule."""
+    def at(self, schedule: Schedule, steps: Array, values: Any = None) -> CurveLaw:
+        """The fitted law, or one with other `values` of its parameters, (p,), bound to steps (n,) of a schedule."""
         runs = ((slice(0, steps.size), schedule.segments),)
         points = CurvePoints(steps, schedule.total(steps), runs, self.law.points.peak)
         base = CURVE_LAWS[_name(type(self.law))]
-        return base.bound(points).from_vector(self.law.vector)
+        return base.bound(points).from_vector(self.law.vector if values is None else values)
 
     @cached_property
     def residuals(self) -> pd.DataFrame:
@@ -94,7 +120,7 @@ class CurveFit(ResultTable):
         )
 
     def plot(self, others: Mapping[str, Curve] | None = None) -> Any:
-        """The curves, the law and the residuals; `others`: curves that were not fitted, with their forecasts."""
+        """The curves, the law and the residuals. `others`: curves that were not fitted, drawn with their forecasts."""
         from scaling.fitting.plots import plot_curves
 
         seen = {name: curve.after_warmup().condensed() for name, curve in (others or {}).items()}
@@ -175,17 +201,58 @@ def fit_curves(
     check_level(level)
     chosen, whole = _law_of(law), _asked(table if _are_curves(table) else curves_of(table, **columns), runs)
     curves = tuple(c.after_warmup().condensed() for c in whole)
-    y, counts = (np.concatenate([getattr(c, name) for c in curves]) for name in ("losses", "counts"))
-    x = (np.arange(1.0, y.size + 1),)
-    estimate = solve(
-        Problem(chosen.bound(_points(curves)), x, y, counts, checked(objective, LeastSquares())), start
-    )
+    estimate = solve(_problem(chosen, curves, checked(objective, LeastSquares())), start)
     noise = estimate_noise(curves, estimate.misfit, estimate.law.gradient(**estimate.axes))
+    notes = tuple(note for curve in whole for note in curve.notes)
+    return _told(estimate, curves, noise, level, notes)
+
+
+def _problem(law: type[CurveLaw], curves: Sequence[Curve], objective: Objective) -> Problem:
+    """A law of the points of curves, one after the other."""
+    y, counts = (np.concatenate([getattr(c, name) for c in curves]) for name in ("losses", "counts"))
+    return Problem(law.bound(_points(curves)), (np.arange(1.0, y.size + 1),), y, counts, objective)
+
+
+def _told(
+    estimate: Estimate,
+    curves: tuple[Curve, ...],
+    noise: CorrelatedNoise,
+    level: float,
+    notes: tuple[str, ...],
+) -> CurveFit:
+    """A fit with its intervals and its verdict."""
     covariance = _covariance(estimate, curves, noise)
     rows = _rows(estimate, covariance, special.stdtrit(noise.degrees_of_freedom, 0.5 + level / 2))
-    notes = tuple(note for curve in whole for note in curve.notes)
     made = CurveFit(rows, "", cast(CurveLaw, estimate.law), noise, estimate, curves, level, covariance, notes)
     return replace(made, verdict=_verdict(made))
+
+
+def _to_json(fit: CurveFit) -> dict[str, Any]:
+    """The fit as plain values: what is not here follows from them."""
+    estimate, objective = fit.estimate, fit.estimate.problem.objective
+    return {
+        "format": FORMAT,
+        "kind": CURVES,
+        "law": _name(type(fit.law)),
+        "parameters": {name: float(getattr(fit.law, name)) for name in fit.law.names()},
+        "objective": {"name": type(objective).__name__, **asdict(objective)},
+        "certificate": asdict(estimate.certificate),
+        "theta": estimate.theta.tolist(),
+        "noise": asdict(fit.noise),
+        "level": fit.level,
+        "notes": list(fit.notes),
+        "curves": [curve.to_json() for curve in fit.curves],
+        "versions": fitted_with(),
+    }
+
+
+def _from_json(body: dict[str, Any], path: Any = "pickle") -> CurveFit:
+    """The inverse of `_to_json`."""
+    curves = tuple(Curve.from_json(one) for one in body["curves"])
+    problem = _problem(CURVE_LAWS[body["law"]], curves, objective_of(body, path))
+    law = cast(Any, problem.law)(**body["parameters"])
+    estimate = Estimate(law, problem, np.array(body["theta"]), certificate_of(body))
+    return _told(estimate, curves, CorrelatedNoise(**body["noise"]), body["level"], tuple(body["notes"]))
 
 
 def _law_of(law: Any) -> type[CurveLaw]:
@@ -199,12 +266,12 @@ def _asked(read: Mapping[str, Curve], runs: Sequence[str] | None) -> list[Curve]
     """The curves of the runs that were asked for, or all."""
     missing = [name for name in runs or () if name not in read]
     if missing:
-        raise ValueError(f"runs: no curve {missing[0]!r}; there are {', '.join(read)}")
+        raise ValueError(f"runs: no curve {missing[0]!r}. There are {', '.join(read)}")
     return [read[name] for name in (runs or read)]
 
 
 def _rows(estimate: Estimate, covariance: Array, t: float) -> pd.DataFrame:
-    """Estimate, standard error and interval of each parameter; nan where the curves do not tell it."""
+    """Estimate, standard error and interval of each parameter. nan if the curves do not determine it."""
     law, errors = estimate.law, np.sqrt(np.maximum(np.diag(covariance), 0))
     errors = np.where(np.isin(law.names(), estimate.certificate.at_bound) | (errors == 0), np.nan, errors)
     ends = {"lower": law.vector - t * errors, "upper": law.vector + t * errors}
@@ -254,7 +321,7 @@ def _covariance(estimate: Estimate, curves: Sequence[Curve], noise: CorrelatedNo
 
 
 def _verdict(fit: CurveFit) -> str:
-    """What the fit says, in words: its status first."""
+    """The verdict as text, the status first."""
     left, noise = fit.residuals["residual"], fit.noise
     worst = fit.residuals.groupby("run")["residual"].apply(lambda r: float(np.abs(r).mean())).idxmax()
     lines = [
@@ -271,8 +338,10 @@ def _verdict(fit: CurveFit) -> str:
 
 
 def _untold(table: pd.DataFrame) -> list[str]:
-    """Parameters whose interval reaches 0, or that have none."""
+    """The parameters without an interval, or with one that reaches 0."""
     names = [str(name) for name in table.index[~(table["lower"] > 0)] if name != "L0"]
     return (
-        [f"These curves do not tell {', '.join(names)}: the interval reaches 0 or is open."] if names else []
+        [f"These curves do not determine {', '.join(names)}: the interval reaches 0 or is open."]
+        if names
+        else []
     )

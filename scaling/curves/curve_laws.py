@@ -63,7 +63,7 @@ class CurveLaw(Law):
 
     @classmethod
     def _rows(cls, point: Any) -> Any:
-        """Indices of points; beyond the last, where a certificate probes, the last."""
+        """Indices of points. Beyond the last, where a certificate probes, it is the last."""
         return np.clip(point, 1, cls.points.sums.size).astype(int) - 1
 
     @classmethod
@@ -113,7 +113,7 @@ class CurveLaw(Law):
 class MultiPowerLaw(CurveLaw):
     """L = L0 + A S^-alpha + B sum_k (lr_k - lr_(k-1)) G(lr_k^-gamma S_k), G(x) = 1 - (C x + 1)^-beta.
 
-    S_k is the sum of the learning rate from step k on. L0 in nats per token; A, B and C in units of the learning rate.
+    S_k is the sum of the learning rate from step k on. L0 in nats per token. A, B and C in units of the learning rate.
     """
 
     L0: float

@@ -1,4 +1,4 @@
-"""Tables of loss curves: a row a checkpoint, checked, run by run.
+"""Tables of loss curves with one row per checkpoint, read and checked run by run.
 
 Columns: run (also run_id, or schedule where that tells runs apart), step, lr, loss (also val_loss or train_loss).
 """
@@ -15,6 +15,7 @@ import pandas as pd
 from scaling.curves.schedule import Schedule
 from scaling.data.any_table import as_frame
 from scaling.laws.base import Array
+from scaling.shown import shown
 
 RUNS = ("run", "run_id", "schedule")  # columns that may say which run a row is of
 LOSSES = ("loss", "train_loss", "val_loss")
@@ -34,6 +35,20 @@ class Curve:
     counts: Array  # checkpoints that each point averages
     notes: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        arrays = {"steps": self.steps, "losses": self.losses, "counts": self.counts}
+        knots = [self.schedule.steps.tolist(), self.schedule.rates.tolist()]
+        lists = {name: values.tolist() for name, values in arrays.items()}
+        return {"run": self.run, **lists, "schedule": knots, "notes": list(self.notes)}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Curve:
+        """The inverse of `to_json`."""
+        steps, losses, counts = (np.array(body[name], float) for name in ("steps", "losses", "counts"))
+        schedule = Schedule(*(np.array(knots, float) for knots in body["schedule"]))
+        return cls(body["run"], steps, losses, schedule, counts, tuple(body["notes"]))
+
     @property
     def sums(self) -> Array:
         """S at the checkpoints."""
@@ -44,7 +59,7 @@ class Curve:
         return self.take(self.steps >= self.schedule.warm)
 
     def until(self, step: float) -> Curve:
-        """The checkpoints up to a step; the schedule stays whole."""
+        """The checkpoints up to a step. The schedule stays whole."""
         return self.take(self.steps <= step)
 
     def take(self, rows: Any) -> Curve:
@@ -52,7 +67,7 @@ class Curve:
         return replace(self, steps=self.steps[rows], losses=self.losses[rows], counts=self.counts[rows])
 
     def condensed(self, most: int = MOST) -> Curve:
-        """At most `most` points, each the mean of neighbours; what is averaged is counted."""
+        """At most `most` points, each the mean of neighbours. `counts` says of how many."""
         if self.steps.size <= most:
             return self
         parts = [part for part in np.array_split(np.arange(self.steps.size), most) if part.size]
@@ -89,27 +104,42 @@ def curves_of(
         ValueError: for a missing column, values that are not numbers, a step logged twice with two learning rates,
             and if no curve is left.
     """
+    left, out = curves_and_left_out(table, run=run, loss=loss, schedules=schedules, warmup=warmup)
+    if not left:
+        raise ValueError(f"no curve to fit: {'; '.join(out.values())}")
+    if out:
+        first = next(iter(left))
+        left[first] = replace(left[first], notes=(*left[first].notes, "; ".join(out.values())))
+    return left
+
+
+def curves_and_left_out(
+    table: Any,
+    *,
+    run: str | None = None,
+    loss: str | None = None,
+    schedules: Mapping[str, Schedule] | None = None,
+    warmup: float | None = None,
+) -> tuple[dict[str, Curve], dict[str, str]]:
+    """The curves of a table by run, and why each of the other runs is left out. Options and errors of `curves_of`."""
     frame = as_frame(table)
+    if frame.empty:
+        raise ValueError("the table of curves has no rows")
     key = run or next((name for name in RUNS if name in frame), None)
-    value = loss or next((name for name in LOSSES if name in frame and frame[name].count() > 2), None)
+    named = [name for name in LOSSES if name in frame]
+    value = loss or next((name for name in named if frame[name].count() > 2), named[0] if named else None)
     given = schedules or {}
     lacking = [n for n in (key, value, "step") if n is not None and n not in frame] or (
         ["loss"] if value is None else ["lr"] if "lr" not in frame and not given else []
     )
     if lacking:
-        raise ValueError(f"no column {lacking[0]!r}; there are {', '.join(map(str, frame.columns))}")
+        raise ValueError(f"no column {lacking[0]!r}. There are {', '.join(map(str, frame.columns))}")
     groups = frame.groupby(key, sort=False) if key else [("run", frame)]
     found = {
         str(name): _curve(str(name), rows, str(value), given.get(str(name)), warmup) for name, rows in groups
     }
     left = {name: curve for name, curve in found.items() if isinstance(curve, Curve)}
-    if not left:
-        raise ValueError(f"no curve to fit: {'; '.join(str(why) for why in found.values())}")
-    out = "; ".join(str(why) for why in found.values() if isinstance(why, str))
-    if out:
-        first = next(iter(left))
-        left[first] = replace(left[first], notes=(*left[first].notes, out))
-    return left
+    return left, {name: why for name, why in found.items() if isinstance(why, str)}
 
 
 def _curve(name: str, rows: pd.DataFrame, value: str, given: Schedule | None, warmup: Any) -> Curve | str:
@@ -129,12 +159,12 @@ def _curve(name: str, rows: pd.DataFrame, value: str, given: Schedule | None, wa
         last, low = losses[-1], losses[np.isfinite(losses)].min(initial=np.inf)
         return f"{name} diverged (loss {last:.3g} at step {steps[-1]:g}, lowest {low:.3g}): left out"
     if (losses <= 0).any():
-        raise ValueError(f"{name}: loss {losses[losses <= 0][0]:g} is not positive; give nats per token")
+        raise ValueError(f"{name}: loss {losses[losses <= 0][0]:g} is not positive. Give nats per token")
     return Curve(name, steps, losses, schedule, np.ones(steps.size), (*notes, *_gaps(name, steps, rates)))
 
 
 def _numbers(name: str, rows: pd.DataFrame, column: str) -> Array:
-    """A column as float64; ValueError names the run and the value that is no number."""
+    """A column as float64. ValueError names the run and the value that is no number."""
     values = pd.to_numeric(rows[column], errors="coerce").to_numpy(np.float64)
     bad = np.isnan(values) & rows[column].notna().to_numpy()
     if column != "step" and column != "lr":
@@ -143,12 +173,15 @@ def _numbers(name: str, rows: pd.DataFrame, column: str) -> Array:
         bad |= np.isnan(values) | (values < 0)
     if bad.any():
         at = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"{name}: {column} {rows[column].iloc[at]!r} in its row {at + 1} is no number >= 0")
+        value = "a missing value" if pd.isna(rows[column].iloc[at]) else shown(rows[column].iloc[at])
+        raise ValueError(
+            f"{name}: {column} has {value} in row {at + 1} of the run. Give numbers of 0 or more"
+        )
     return values
 
 
 def _ordered(name: str, steps: Array, losses: Array, rates: Array) -> tuple[Array, Array, Array, list[str]]:
-    """Checkpoints by step, of a step logged twice the later row, and what was mended."""
+    """Checkpoints by step, the later row of a step that was logged twice, and what was corrected."""
     notes: list[str] = []
     back = np.flatnonzero(np.diff(steps) <= 0)
     if not back.size:
@@ -163,7 +196,7 @@ def _ordered(name: str, steps: Array, losses: Array, rates: Array) -> tuple[Arra
         if apart.any():
             where = steps[at[apart]][0]
             raise ValueError(
-                f"{name}: step {where:g} has two learning rates; give two runs two names, or keep one of the rows"
+                f"{name}: step {where:g} has two learning rates. Give two runs two names, or keep one of the rows"
             )
         notes.append(
             f"{name} restarts at step {steps[back[0] + 1]:g} after step {steps[back[0]]:g}: "
@@ -185,6 +218,6 @@ def _gaps(name: str, steps: Array, rates: Array) -> list[str]:
         return []
     first, last = rates[widest], rates[widest + 1]
     moved = (
-        "" if first == last else f"; the learning rate, {first:.3g} to {last:.3g}, is taken as linear there"
+        "" if first == last else f". The learning rate, {first:.3g} to {last:.3g}, is taken as linear there"
     )
     return [f"{name} has no checkpoint between steps {steps[widest]:g} and {steps[widest + 1]:g}{moved}"]

@@ -1,10 +1,10 @@
 """Forecasting a run's final loss while it trains, from its curve so far and the learning rate that is planned.
 
 The law is that of `scaling.curves.curve_laws.AnnealingLaw`. A few hundred steps at a nearly constant learning rate do
-not tell its exponent or what the decay will bring, so these have priors, and the forecast is a weighted sample: kernel,
-exponent and size of the decay are drawn, L0 and A are solved for, and draws weigh by how well they give the curve
-(importance sampling in two rounds). Runs of the sweep that have ended say how far such forecasts were off, and what
-the validation loss lies above the training loss.
+not determine its exponent or the effect of the decay, so these have priors, and the forecast is a weighted sample. Kernel,
+exponent and size of the decay are drawn, L0 and A are solved for, and draws are weighted by how well they fit the curve
+(importance sampling in two rounds). Runs of the sweep that have ended show how far off such forecasts were, and by how
+much the validation loss exceeds the training loss.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import linalg
 
 from scaling.curves.correlated_noise import DRIFT, FLOOR
-from scaling.curves.curve_table import Curve, curves_of
+from scaling.curves.curve_table import Curve, curves_and_left_out
 from scaling.curves.schedule import Schedule
 from scaling.laws.base import Array
 from scaling.optimise.blas_threads import one_thread
@@ -43,18 +43,19 @@ ENOUGH = 5  # runs that have ended from which their errors alone make the interv
 
 @dataclass(frozen=True, repr=False)
 class FinalForecasts(ResultTable):
-    """Final losses of runs in training: `table` (a row a run), `verdict`, `cannot_win()`."""
+    """Final losses of runs in training: `table` (one row per run), `verdict`, `cannot_win()`."""
 
-    table: pd.DataFrame  # index run; share, step, steps, state, now, final, lower, upper, wins, of, note
+    table: (
+        pd.DataFrame
+    )  # index run, columns share, step, steps, state, now, final, lower, upper, wins, of, note
     verdict: str
     level: float
     number = "{:.4g}"
 
     def cannot_win(self, chance: float = 0.02) -> list[str]:
-        """Runs in training whose forecast gives them less than this `chance` of the lowest final loss of their rivals.
+        """Runs in training with less than this `chance` of the lowest final loss among their rivals.
 
-        Empty where nothing is forecast of the rest: a run that has not begun, or is too young, may still win, and is
-        no reason to end another.
+        A run that has not begun, or has too few checkpoints for a forecast, is never named. It does not count as a rival.
         """
         going = self.table[(self.table["state"] == "running") & (self.table["wins"] < chance)]
         return [str(run) for run in going.index]
@@ -90,9 +91,9 @@ def forecast_finals(
         give the reason in `note`.
     """
     check_level(level)
-    curves = dict(table) if _given_curves(table) else _read(table, columns)
+    curves, left_out = (dict(table), {}) if _given_curves(table) else _read(table, columns)
     known = {str(run): float(loss) for run, loss in (finals or {}).items()}
-    trials = _Trials(curves, planned, known, seed)
+    trials = _Trials(curves, left_out, planned, known, seed)
     rows, samples = [], {}
     for run in planned:
         row, sample = trials.row(run, level)
@@ -103,14 +104,14 @@ def forecast_finals(
     made = (
         pd.DataFrame(rows)
         .set_index("run")
-        .assign(wins=pd.Series(_wins(samples, rivals or {}), dtype=np.float64))
+        .assign(wins=pd.Series(_wins(samples, rivals or {}, seed), dtype=np.float64))
     )
     made = made.reindex(columns=order)
     return FinalForecasts(made, _verdict(made, level, trials), level)
 
 
 def forecast_end(curve: Curve, schedule: Schedule, seed: int = 0, draws: int = DRAWS) -> Array | None:
-    """A sample of the training loss at the end of a run's plan, (draws,), from its curve so far; None if it is short."""
+    """A sample of the training loss at the end of a run's plan, (draws,), from its curve so far. None if it is short."""
     seen = curve.after_warmup().condensed(POINTS)
     if seen.steps.size < LEAST:
         return None
@@ -206,11 +207,13 @@ class _Trials:
     def __init__(
         self,
         curves: Mapping[str, Curve],
+        left_out: Mapping[str, str],
         planned: Mapping[str, Schedule],
         finals: Mapping[str, float],
         seed: int,
     ) -> None:
-        self.curves, self.planned, self.finals, self.seed = curves, planned, finals, seed
+        self.curves, self.left_out = curves, left_out
+        self.planned, self.finals, self.seed = planned, finals, seed
         self.ended = [r for r in planned if r in curves and curves[r].steps[-1] >= WHOLE * planned[r].end]
         judged = [run for run in self.ended if run in finals]
         self.of = "validation" if len(judged) >= FEWEST else "training"
@@ -221,8 +224,10 @@ class _Trials:
         """A run's row of the table, and a sample of its final loss where there is a forecast."""
         curve, end = self.curves.get(run), self.planned[run].end
         if curve is None:
-            facts = {"share": 0.0, "step": 0.0, "state": "not begun", "note": "no checkpoints yet"}
-            return {"run": run, "steps": end, "of": self.of, **facts}, None
+            why = self.left_out.get(run)
+            told = ("left out", why) if why else ("not begun", "no checkpoints yet")
+            facts: dict[str, Any] = dict(zip(("state", "note"), told, strict=True))
+            return {"run": run, "share": 0.0, "step": 0.0, "steps": end, "of": self.of, **facts}, None
         at, now = float(curve.steps[-1]), _smoothed(curve)
         facts = {
             "run": run,
@@ -248,7 +253,7 @@ class _Trials:
         return facts | {"state": "running", **dict(zip(("lower", "final", "upper"), ends, strict=True))}, made
 
     def forecast(self, run: str, curve: Curve) -> Array | None:
-        """A sample of a run's final loss, (DRAWS,); None for a curve that is too short."""
+        """A sample of a run's final loss, (DRAWS,). None for a curve that is too short."""
         made = forecast_end(curve, self.planned[run], self.seed)
         errors = (
             np.empty(0) if made is None else self.errors(float(curve.steps[-1] / self.planned[run].end), run)
@@ -265,7 +270,7 @@ class _Trials:
         return np.asarray(np.median(made) + off + t * np.sqrt(1 + 1 / k))
 
     def errors(self, share: float, run: str) -> Array:
-        """Final loss less the forecast of it at a share of the steps, of runs that ended, (k,); the nearest in loss."""
+        """Final loss minus its forecast at a share of the steps, (k,), of the ended runs that are nearest in loss."""
         share = round(share, 2)
         like = self._like(run, share)
         for one in like:
@@ -298,17 +303,21 @@ def _given_curves(table: Any) -> bool:
     return isinstance(table, Mapping) and all(isinstance(c, Curve) for c in table.values())
 
 
-def _read(table: Any, columns: Mapping[str, Any]) -> dict[str, Curve]:
-    """The curves of a table; a table without any is none."""
-    return curves_of(table, **columns) if len(table) else {}
+def _read(table: Any, columns: Mapping[str, Any]) -> tuple[dict[str, Curve], dict[str, str]]:
+    """The curves of a table, and why other runs are left out. A table without rows has none."""
+    return curves_and_left_out(table, **columns) if len(table) else ({}, {})
 
 
-def _wins(samples: Mapping[str, Array], rivals: Mapping[str, Any]) -> dict[str, float]:
-    """The chance of each run to have the lowest final loss of its rivals, runs taken as independent."""
+def _wins(samples: Mapping[str, Array], rivals: Mapping[str, Any], seed: int) -> dict[str, float]:
+    """The chance of each run to have the lowest final loss of its rivals, runs taken as independent.
+
+    Samples of the same seed share their random numbers, so each is put into an order of its own first.
+    """
+    mixed = {run: np.random.default_rng([seed, *run.encode()]).permutation(s) for run, s in samples.items()}
     found: dict[str, float] = {}
-    for label in {rivals.get(run) for run in samples}:
-        some = [run for run in samples if rivals.get(run) == label]
-        best = np.stack([samples[run] for run in some]).argmin(0)
+    for label in {rivals.get(run) for run in mixed}:
+        some = [run for run in mixed if rivals.get(run) == label]
+        best = np.stack([mixed[run] for run in some]).argmin(0)
         found |= {run: float((best == i).mean()) for i, run in enumerate(some)}
     return found
 

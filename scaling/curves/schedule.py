@@ -37,8 +37,8 @@ class Schedule:
     def of(cls, steps: Any, rates: Any, warmup: float | None = None) -> Schedule:
         """The schedule through learning rates at increasing steps, (K,) each.
 
-        warmup: steps of a linear rise from 0 that ends at the first rate; None: a table that begins at its highest
-        rate began with a rise that ended at its first step, another rises to its first rate from step 0. A lone
+        warmup: steps of a linear rise from 0 that ends at the first rate. None: a table that begins at its highest rate is
+        taken to rise until its first step, another to rise to its first rate from step 0. A lone
         change between two flat parts is taken as a jump at the first step with the new rate.
         ValueError for steps that do not increase, and for rates that are negative, not finite or all 0.
         """
@@ -114,7 +114,7 @@ class Schedule:
         return np.asarray(self._sums[k] + (at - self.steps[k]) * (self.rates[k] + self.rate(at)) / 2)
 
     def until(self, step: float) -> Schedule:
-        """The schedule as far as a step."""
+        """The schedule up to a step."""
         inside = self.steps < step
         return Schedule(np.append(self.steps[inside], step), np.append(self.rates[inside], self.rate(step)))
 
@@ -132,7 +132,7 @@ class Schedule:
         return Segments(*(part[changed] for part in parts))
 
     def _coarse(self) -> Any:
-        """Knots to keep: the ends, and those that part equal shares of what the rate changes by and of S."""
+        """Knots to keep: the ends, and knots between which the rate and S change by equal shares."""
         change = np.abs(np.diff(self.rates))
         if (change > 0).sum() <= SEGMENTS:
             return np.arange(self.steps.size)
@@ -146,7 +146,10 @@ class Schedule:
 
 
 def _split(at: Array, lr: Array) -> Array:
-    """Steps of the knots and between them: a piece changes the rate by about a tenth, the laws take it as constant there."""
+    """Steps of the knots, and more between them, so that each piece changes the rate by about a tenth.
+
+    The laws take the rate as constant within a piece.
+    """
     with np.errstate(divide="ignore"):
         ratio = np.abs(np.diff(np.log(np.maximum(lr, 1e-300))))
     pieces = np.clip(np.ceil(10 * ratio), 1, PIECES).astype(int)
@@ -174,7 +177,7 @@ class Segments:
     last_sum: Array
 
     def lags(self, S: Array) -> tuple[Array, Array, Array]:
-        """What points at S (n, 1) look back on: S since the end and the start of each piece, and change per S."""
+        """For points at S (n, 1): S since the end and since the start of each piece, and the change of rate per S."""
         since_end, since_start = np.maximum(S - self.last_sum, 0.0), np.maximum(S - self.first_sum, 0.0)
         return since_end, since_start, self.change / (self.last_sum - self.first_sum)
 

@@ -261,6 +261,8 @@ def plot_curves(fitted: pd.DataFrame, forecast: dict[str, pd.DataFrame]) -> Any:
 
     forecast: by run step, loss, lower, upper, and seen, the losses that were measured.
     """
+    from matplotlib import ticker
+
     figure, (above, below) = bare_figure(2, heights=(2, 1), sharex=True)
     for i, (run, rows) in enumerate(fitted.groupby("run", sort=False)):
         above.plot(rows["step"], rows["loss"], ".", ms=2, alpha=0.5, color=COLOURS[i % 10])
@@ -275,6 +277,10 @@ def plot_curves(fitted: pd.DataFrame, forecast: dict[str, pd.DataFrame]) -> Any:
         below.plot(rows["step"], rows["seen"] - rows["loss"], "--", lw=0.8, color=COLOURS[i % 10])
     whole = pd.concat([fitted["loss"], *(rows["seen"] for rows in forecast.values())])
     above.set_ylim(whole.min() - 0.05, whole.quantile(0.98))
+    above.set_xscale("log")
+    below.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    below.xaxis.set_major_formatter("{x:,.0f}")
+    below.minorticks_off()
     above.set_ylabel("loss, nats per token")
     above.legend(fontsize="x-small")
     below.axhline(0, color="0.6", lw=0.6)

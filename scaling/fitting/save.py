@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from scaling.optimise.objectives import Objective
 from scaling.optimise.problem import Problem
 
 FORMAT = 1
+CURVES = "loss curves"  # kind of a file with a fit of whole curves
 SAME, EXACT = 1e-6, 1e-9  # of the rmse, and in nats: a law that misses its rows by as much is the one fitted
 WORDS = {"nan": float("nan"), "inf": float("inf"), "-inf": -float("inf")}  # what JSON has no number for
 
@@ -77,10 +78,15 @@ def to_json(fit: Estimate, unconfirmed: Sequence[str] = ()) -> dict[str, Any]:
         **_optional(fit),
         **({"unconfirmed": list(unconfirmed)} if unconfirmed else {}),
         "seed": "none: the fit is deterministic",
-        "versions": {name: version(name) for name in ("parscale", "numpy", "scipy")}
-        | {"python": platform.python_version()},
+        "versions": fitted_with(),
     }
     return body | {"checksum": _checksum(body)}
+
+
+def fitted_with() -> dict[str, str]:
+    """The versions that a fit was made with, by package."""
+    found = {name: version(name) for name in ("parscale", "numpy", "scipy")}
+    return found | {"python": platform.python_version()}
 
 
 def _data(fit: Estimate) -> dict[str, Any]:
@@ -112,7 +118,13 @@ def _optional(fit: Estimate) -> dict[str, Any]:
 
 def save(fit: Estimate, path: Any, unconfirmed: Sequence[str] = ()) -> None:
     """Write the JSON of `to_json`. A reader never sees half a file."""
-    text = json.dumps(_finite(to_json(fit, unconfirmed), str), indent=1, allow_nan=False)
+    write_checked(to_json(fit, unconfirmed), path)
+
+
+def write_checked(body: dict[str, Any], path: Any) -> None:
+    """Write plain values as strict JSON, with a checksum if they have none. A reader never sees half a file."""
+    told = body if "checksum" in body else body | {"checksum": _checksum(body)}
+    text = json.dumps(_finite(told, str), indent=1, allow_nan=False)
     with replacing(Path(path)) as partial:
         partial.write_text(f"{text}\n")
 
@@ -122,6 +134,14 @@ def load_estimate(path: Any, law: Any = None) -> Estimate:
 
     ValueError names what is wrong with the file, FileNotFoundError where there is none.
     """
+    body = read_checked(path)
+    if body.get("kind") == CURVES:
+        raise ValueError(f"{path}: a fit of loss curves. Read it with scaling.CurveFit.load.")
+    return _rebuild(body, path, law)
+
+
+def read_checked(path: Any) -> dict[str, Any]:
+    """What `write_checked` wrote of a fit, without the checksum. Errors of `load_estimate`."""
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file; write a fit with `parscale fit` or Fit.save")
     if Path(path).is_dir():
@@ -143,7 +163,7 @@ def load_estimate(path: Any, law: Any = None) -> Estimate:
         body["certificate"] = _numbers(body["certificate"])
     if body.pop("checksum", None) != _checksum(body):
         raise ValueError(f"{path}: changed since it was written (its checksum differs): fit again")
-    return _rebuild(body, path, law)
+    return body
 
 
 def _law_of(body: dict[str, Any], path: Any, given: Any) -> type[Law]:
@@ -168,14 +188,12 @@ def _rebuild(body: dict[str, Any], path: Any, given: Any = None) -> Estimate:
     law_class = from_layers(_law_of(body, path, given), body.get("arms", ()))
     bounds = body.get("bounds", {})
     form = ConstrainedLaw(law_class, body["fixed"], bounds) if body["fixed"] or bounds else law_class
-    objectives = {one.__name__: one for one in descendants(Objective)}
-    if (name := body["objective"].pop("name")) not in objectives:
-        raise ValueError(f"{path}: the objective {name} is not defined here: import it before loading")
+    objective = objective_of(body, path)
     data = {name: np.array(column, dtype=np.float64) for name, column in body["data"].items()}
     x = tuple(data[axis] for axis in law_class.axes)
     scale: Any = data["scale"] if data["scale"].ndim else float(data["scale"])
-    problem = Problem(form, x, data["loss"], data["weights"], objectives[name](**body["objective"]), scale)
-    certificate = _certificate(body)
+    problem = Problem(form, x, data["loss"], data["weights"], objective, scale)
+    certificate = certificate_of(body)
     groups = None if body["groups"] is None else np.array(body["groups"])
     try:
         law = law_class(**body["parameters"])
@@ -193,7 +211,17 @@ def _rebuild(body: dict[str, Any], path: Any, given: Any = None) -> Estimate:
     return found
 
 
-def _certificate(body: dict[str, Any]) -> Certificate:
+def objective_of(body: dict[str, Any], path: Any) -> Objective:
+    """The objective of a fit as it was written; ValueError where its class is not defined here."""
+    objectives: dict[str, Any] = {one.__name__: one for one in descendants(Objective)}
+    facts = dict(body["objective"])
+    if (name := facts.pop("name")) not in objectives:
+        raise ValueError(f"{path}: the objective {name} is not defined here: import it before loading")
+    return cast(Objective, objectives[name](**facts))
+
+
+def certificate_of(body: dict[str, Any]) -> Certificate:
+    """The certificate of a fit as it was written."""
     facts = {"mixed": (), "table_notes": ()} | body["certificate"]  # which files of version 0.1 lack
     facts = {f.name: facts[f.name] for f in fields(Certificate)}
     several = {name: tuple(facts[name]) for name in ("at_bound", "notes", "mixed", "table_notes")}

@@ -9,13 +9,14 @@ on as if it had not been.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.console import Console
 
 from sweeps.config.run import RunConfig
 from sweeps.config.searched_fields import value_of, with_value
@@ -77,6 +78,7 @@ def search_sweep(
         now = search_points(
             store, search, {one: run for point in points.values() for one, run in point.runs.items()}
         )
+        _end_hopeless(store, now.values(), settings.get("console") or Console())
         if not any(point.decision.due for point in now.values()):
             return _settled(store, search, now, result)
         if before == {run: point.decision.due for run, point in now.items()}:
@@ -117,7 +119,10 @@ def search_points(store: Store, search: Search, runs: Mapping[str, RunConfig]) -
         by_value: dict[float, list[str]] = {}
         for run_id, run in group.items():
             by_value.setdefault(value_of(run, search.field), []).append(run_id)
-        trials = [_trial(store, value, by_value[value], at.steps, curves) for value in sorted(by_value)]
+        trials = [
+            _trial(store, with_value(at, search.field, value), value, by_value[value], curves)
+            for value in sorted(by_value)
+        ]
         found[at] = Point(group, trials, decide(search, trials), by_value)
     return found
 
@@ -132,7 +137,7 @@ def _curves(store: Store) -> dict[str, pd.DataFrame]:
 
 
 def _trial(
-    store: Store, value: float, run_ids: Sequence[str], steps: int, curves: Mapping[str, pd.DataFrame]
+    store: Store, run: RunConfig, value: float, run_ids: Sequence[str], curves: Mapping[str, pd.DataFrame]
 ) -> Trial:
     """How the seeds of a value stand."""
     done, losses, found = [], [], []
@@ -140,7 +145,7 @@ def _trial(
         row = store.outcome(run_id) if store.is_finished(run_id) else paused_row(store, run_id)
         status = row.get("status", "none")
         early = row.get("ended_step", 0)
-        done.append(steps if status == "ok" or early != early else int(early or 0))
+        done.append(run.steps if status == "ok" or early != early else int(early or 0))
         losses.append({"ok": row.get("loss", math.nan), "diverged": math.inf}.get(status, math.nan))
         path = store.checkpoint(run_id) / "curve.parquet"
         if done[-1]:
@@ -149,7 +154,26 @@ def _trial(
     mean = pd.concat(known, axis=1, join="inner").mean(axis=1) if known else pd.Series(dtype=float)
     loss = math.inf if math.inf in losses else float(np.mean(losses))
     curve = [(int(step), float(loss)) for step, loss in mean.items()]  # type: ignore[call-overload]
-    return Trial(value, steps, min(done), curve, loss)
+    return Trial(value, run, min(done), curve, loss)
+
+
+def _end_hopeless(store: Store, points: Iterable[Point], console: Console) -> None:
+    """End what cannot win at its point, and print why."""
+    for point in points:
+        for line in _end(store, point, point.decision.hopeless):
+            console.print(line, highlight=False, soft_wrap=True)
+
+
+def _end(store: Store, point: Point, why: Mapping[float, str]) -> list[str]:
+    """End the paused runs of values for good, and say of each why."""
+    told = []
+    for value, reason in why.items():
+        for run_id in point.by_value.get(value, ()):
+            run, at = point.runs[run_id], paused_row(store, run_id).get("ended_step")
+            words = f"stopped at step {at} of {run.steps}: {reason}"
+            if end_paused(store, run_id, words):
+                told.append(f"{run.size} P={run.model.P} {run.corpus} seed {run.seed} at {value:g} {words}")
+    return told
 
 
 def _settled(
@@ -157,11 +181,7 @@ def _settled(
 ) -> SearchResult:
     """End what lost, and say what was found at each point and what it took."""
     for point in points.values():
-        for run_id, run in point.runs.items():
-            at = paused_row(store, run_id).get("ended_step")
-            end_paused(
-                store, run_id, f"stopped at step {at} of {run.steps}: lost the search of {search.field}"
-            )
+        _end(store, point, dict.fromkeys(point.by_value, f"lost the search of {search.field}"))
     store.gather(curves=True)
     lines = [_told(search, run, point) for run, point in points.items()]
     spent = sum(trial.done * run.own_C / run.steps for run, p in points.items() for trial in p.trials)

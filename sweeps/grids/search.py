@@ -3,7 +3,9 @@
 Every value begins at every point. At each rung, a share of the steps, the losers of a point pause. Those that are left
 are trained to the end, then the two values on either side of the best one, beyond the range where it is at the
 edge, until the best has worse neighbours. Only then are the paused ones ended. A loss in the
-middle of training favours low learning rates, which the annealing at the end makes good: the bracket mends that.
+middle of training favours low learning rates, which the annealing at the end corrects: the bracket allows for that.
+A search may also have a rule of values that cannot win (`sweeps.grids.forecast_losers`). These end at the rung for good
+and count as worse neighbours.
 
 Nothing but the curves decides, and only once every run of a point has come to its rung: the same runs are trained in the
 same steps whatever was killed, and however many workers there are. Successive halving: Jamieson and Talwalkar 2016.
@@ -14,8 +16,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +33,9 @@ WINDOW = 0.2  # share of a rung's steps, before it, over which the loss is avera
 
 Curve = Sequence[tuple[int, float]]  # (step, training loss in nats per token), the mean since the step before
 Losers = Callable[[Mapping[float, Curve], int], set[float]]
-"""{value: its curve up to a rung}, the whole run's steps -> the values that cannot win."""
+"""{value: its curve up to a rung}, the whole run's steps -> the values that lose there."""
+Hopeless = Callable[[Mapping[float, Curve], Mapping[float, RunConfig]], Mapping[float, str]]
+"""{value: its curve up to a rung}, {value: its run} -> the values that cannot win, and why."""
 
 
 def worse_half(curves: Mapping[float, Curve], steps: int) -> set[float]:
@@ -61,6 +65,7 @@ class Search:
     keep: int = KEEP  # values that no rung goes below
     around: int = AROUND
     losers: Losers = dataclasses.field(default=worse_half, compare=False)
+    hopeless: Hopeless | None = dataclasses.field(default=None, compare=False)
 
     def candidates(self, runs: Sequence[RunConfig]) -> list[RunConfig]:
         """Every run at every value."""
@@ -137,12 +142,17 @@ class Trial:
     """A value at a point of the grid, all its random seeds together."""
 
     value: float
-    steps: int  # of the whole run
+    run: RunConfig  # its whole run, of seed 0
     done: int = 0  # that every seed has made
     curve: Curve = ()  # mean over seeds
     loss: float = (
         math.nan
     )  # validation loss at the end, mean over seeds; NaN before it, infinite where it diverged
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return self.run.steps
 
     @property
     def ended(self) -> bool:
@@ -161,28 +171,36 @@ class Decision:
     due: Mapping[float, int]  # {value: the step to train it to}; empty once the point is settled
     best: float = math.nan  # the value of lowest loss; NaN where none has a loss
     bracketed: bool = False  # a worse value was tried on either side of it
+    hopeless: Mapping[float, str] = dataclasses.field(default_factory=dict)  # values to end, and why
 
 
 def decide(search: Search, trials: Sequence[Trial]) -> Decision:
     """What is due at a point whose trials stand as they do; values that are not among them may be due too."""
     known = {trial.value: trial for trial in trials}
-    alive = [known.get(value, Trial(value, trials[0].steps)) for value in search.values]
+    runs = {value: with_value(trials[0].run, search.field, value) for value in search.values}
+    alive = [known.get(value, Trial(value, run)) for value, run in runs.items()]
+    hopeless: dict[float, str] = {}
     for rung in search.rungs:
         step = search.steps_of(rung, trials[0].steps)
         if late := {trial.value: step for trial in alive if trial.done < step and not trial.ended}:
-            return Decision(late)
-        alive = _survivors(search, alive, step)
+            return Decision(late, hopeless=hopeless)
+        curves = {trial.value: [] if _failed_by(trial, step) else trial.until(step) for trial in alive}
+        if search.hopeless:
+            hopeless |= search.hopeless(curves, {trial.value: trial.run for trial in alive})
+        alive = _survivors(search, alive, curves, hopeless)
     if late := {trial.value: trial.steps for trial in alive if not trial.ended}:
-        return Decision(late)
-    return _bracket(search, known, alive)
+        return Decision(late, hopeless=hopeless)
+    worse = {value: replace(known[value], loss=math.inf) for value in hopeless}
+    return replace(_bracket(search, known | worse, alive), hopeless=hopeless)
 
 
-def _survivors(search: Search, alive: Sequence[Trial], step: int) -> list[Trial]:
-    """The trials that go on after a rung: no fewer than `keep`, the losers of lowest loss among them if need be."""
-    curves = {trial.value: [] if _failed_by(trial, step) else trial.until(step) for trial in alive}
+def _survivors(
+    search: Search, alive: Sequence[Trial], curves: Mapping[float, Curve], hopeless: Collection[float]
+) -> list[Trial]:
+    """The trials that go on after a rung: of those with hope no fewer than `keep`, losers of lowest loss among them."""
     lost = search.losers(curves, alive[0].steps) if alive else set()
     order = sorted(alive, key=lambda t: (t.value in lost, recent_loss(curves[t.value]), t.value))
-    fine = [trial for trial in order if math.isfinite(recent_loss(curves[trial.value]))]
+    fine = [t for t in order if t.value not in hopeless and math.isfinite(recent_loss(curves[t.value]))]
     kept = [trial for place, trial in enumerate(fine) if place < search.keep or trial.value not in lost]
     return sorted(kept, key=lambda trial: trial.value)
 

@@ -47,6 +47,9 @@ class Options(LevelOptions):
     warmup: float | None = option(
         None, "steps of the linear warm-up, where the table begins after it", metavar="STEPS", type=float
     )
+    out: str | None = option(
+        None, "save each fit, to PATH/LAW.json (read by scaling.CurveFit.load)", metavar="PATH"
+    )
     figure: str | None = option(None, "draw the curves, the fit and the residuals here", metavar="FILE")
 
 
@@ -64,6 +67,10 @@ def run(options: Options) -> str:
     fits = {law: fit_curves(curves, law, runs=fitted, level=options.level) for law in laws}
     others = {name: curve for name, curve in curves.items() if name not in fitted}
     ahead = _ahead([*fits.values()], others, options)
+    if options.out:
+        Path(options.out).mkdir(parents=True, exist_ok=True)
+        for law, fit in fits.items():
+            fit.save(Path(options.out) / f"{law}.json")
     if options.figure:
         next(iter(fits.values())).plot(others).savefig(options.figure, dpi=200)
     if options.json:
@@ -92,7 +99,7 @@ def narrowed(file: str, where: str | None) -> pd.DataFrame:
     table = load_table(path)
     for column, value in mapping(where, "--where").items():
         if column not in table:
-            raise ValueError(f"--where {where}: no column {column}; there are {', '.join(map(str, table))}")
+            raise ValueError(f"--where {where}: no column {column}. There are {', '.join(map(str, table))}")
         table = table[table[column].astype(str) == value]
         if table.empty:
             raise ValueError(f"--where {where}: no row of {path} has {column} {value}")
@@ -100,7 +107,7 @@ def narrowed(file: str, where: str | None) -> pd.DataFrame:
 
 
 def _ahead(fits: list[CurveFit], others: dict[str, Curve], options: Options) -> pd.DataFrame:
-    """A row a curve that was not fitted and the schedule of --at: its loss at the end, with the interval."""
+    """The loss at the end, with its interval, of each curve that was not fitted and of the schedule of --at."""
     import pandas as pd
 
     from scaling.curves.curve_fit import forecast_curve

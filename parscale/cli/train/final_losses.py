@@ -51,7 +51,7 @@ def final_losses(folder: Path, states: pd.DataFrame) -> FinalForecasts | None:
 
 
 def forecast_lines(found: FinalForecasts, states: pd.DataFrame) -> list[str]:
-    """A line a run in training, and which of them cannot win a search."""
+    """One line per run in training, and which of them cannot win a search."""
     of: dict[Any, dict[Any, Any]] = states.set_index("run_id").to_dict("index")
     searched = list(states.attrs.get("searched", ()))
     out = []

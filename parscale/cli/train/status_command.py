@@ -66,8 +66,9 @@ def _finals(folder: Path, frame: pd.DataFrame) -> list[str]:
 
 
 def _reasons(frame: pd.DataFrame) -> Iterator[str]:
-    """Why runs failed or diverged, one by one. The table has the step of those that were stopped."""
-    told = frame[(frame["error"] != "") & (frame["state"] != "stopped")]
+    """Why runs failed, diverged or were ended by their forecast. Of others that lost a search the table has the step."""
+    lost = (frame["state"] == "stopped") & ~frame["error"].str.contains("forecast")
+    told = frame[(frame["error"] != "") & ~lost]
     for run in told.to_dict("records"):
         at = "".join(f" {name} {run[name]:g}" if isinstance(run[name], float) else f" {name} {run[name]}"
                      for name in frame.attrs.get("searched", ()))  # fmt: skip

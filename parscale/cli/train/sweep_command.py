@@ -21,6 +21,7 @@ EXAMPLES = (
     "sweep paper --dry-run",
     "sweep demo --streams 1,2 --out results/sweeps/two",
     "sweep demo --sizes 64x2 --search lr=1e-3..1e-1 --out results/sweeps/rates",
+    "sweep demo --sizes 64x2 --search lr=1e-3..1e-1 --stop-losers",
 )
 SLOW = "bf16: this CPU has no instructions for bfloat16, products take 5 to 100 times float32's time"
 
@@ -91,7 +92,8 @@ def plan(
     )
     print("\n".join(dry_run.sums(configs, execution, time)))
     if search:
-        print(f"of which the search takes about {search.share:.0%}: losers stop at {search.told_rungs}")
+        about = "at most about" if search.hopeless else "about"
+        print(f"of which the search takes {about} {search.share:.0%}: losers stop at {search.told_rungs}")
     for words in remarks:
         print(f"cannot be trained here: {words}")
     return 0

@@ -130,6 +130,9 @@ class RunOptions(GridOptions):
         "--search: at least so many values continue after a rung (default 3)",
         metavar="N",
     )
+    stop_losers: bool = switch(
+        "--search: at every rung, end values whose forecast final loss has a chance below 2% to be the lowest"
+    )
     retry_diverged: bool = switch("train diverged runs again")
     fork: bool = switch("resume although the training version, torch or the configurations have changed")
     dry_run: bool = switch("print every run's shape, N, D, FLOPs, memory and hours, train nothing")
@@ -137,18 +140,24 @@ class RunOptions(GridOptions):
 
     def searched(self) -> Search | None:
         """The search that is asked for."""
+        from sweeps.grids.forecast_losers import forecast_losers
         from sweeps.grids.search import read_rungs, read_search
 
         if self.search is None:
             for name in ("rungs", "keep"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"--{name} {getattr(self, name)}: only --search takes it")
+            if self.stop_losers:
+                raise ValueError(
+                    "--stop-losers: only a search has losers. Add one, such as --search lr=1e-3..1e-1"
+                )
             return None
         found = read_search(self.search)
         if found.field in (self._others() or {}):
             raise ValueError(f"--search {found.field}: --axis gives its values already")
         found = replace(found, rungs=read_rungs(self.rungs)) if self.rungs else found
-        return replace(found, keep=count(self.keep, "--keep") or found.keep)
+        hopeless = forecast_losers if self.stop_losers else None
+        return replace(found, keep=count(self.keep, "--keep") or found.keep, hopeless=hopeless)
 
     def flops_per_s(self) -> float | None:
         """The FLOP/s that --rate says one run sustains."""

@@ -19,8 +19,8 @@ def test_table_page_and_figures_of_the_entries(tmp_path, monkeypatch):
     assert list(pd.read_csv(tmp_path / "atlas/atlas.csv").entry) == list(made.table.entry)
     page = (tmp_path / "atlas/atlas.html").read_text()
     assert "http" not in re.sub(r"http://www\.w3\.org|http://purl\.org|https?://[^\"]*w3[^\"]*", "", page)
-    assert page.count("<figure") == 2
-    assert [path.suffix for path in made.files[2:]] == [".png", ".pdf", ".svg"] * 2
+    assert page.count("<figure") == 4  # two entries, the curves of two models
+    assert [path.suffix for path in made.files[2:]] == [".png", ".pdf", ".svg"] * 4
     assert all(path.stat().st_size > 500 for path in made.files)
     assert ENTRIES[0].name in steps
 

@@ -62,6 +62,8 @@ def test_a_run_that_diverged_is_left_out_and_named(loss):
 
 @pytest.mark.parametrize(("wrong", "word"), [
     ({"lr": -1.0}, "lr"), ({"lr": "fast"}, "lr"), ({"loss": -3.0}, "positive"), ({"step": "ten"}, "step"),
+    ({"loss": np.nan}, "0 checkpoints"),
+    ({"lr": np.where(STEPS > 500, np.nan, 0.01)}, "missing value in row 6"),
 ])  # fmt: skip
 def test_values_that_are_none_are_refused(wrong, word):
     with pytest.raises(ValueError, match=word):
@@ -71,5 +73,7 @@ def test_values_that_are_none_are_refused(wrong, word):
 def test_missing_columns_and_two_rates_at_a_step_are_refused():
     with pytest.raises(ValueError, match="'lr'"):
         curves_of(table().drop(columns="lr"))
+    with pytest.raises(ValueError, match="no rows"):
+        curves_of(table()[:0])
     with pytest.raises(ValueError, match="two learning rates"):
         curves_of(pd.concat([table(), table(lr=0.02)]))

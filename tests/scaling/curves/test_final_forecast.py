@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling
@@ -57,6 +58,16 @@ def test_a_run_too_young_has_no_forecast_and_says_so(sweep):
     assert list(made.table["state"]) == ["running", "not begun"]
     assert "8 checkpoints" in made.table.loc["run 0", "note"]
     assert made.cannot_win() == []
+
+
+def test_a_run_that_diverged_has_no_forecast_and_says_so(sweep):
+    going = pd.DataFrame({"run": "run 0", "step": sweep["run 0"].steps[:30], "loss": 3.0})
+    bad = going.assign(run="run 1", loss=np.where(going["step"] > 2000, 9.0, 3.0))
+    planned = {name: sweep[name].schedule for name in ("run 0", "run 1")}
+    made = forecast_finals(pd.concat([going, bad]), planned, schedules=planned).table
+    assert list(made["state"]) == ["running", "left out"]
+    assert "diverged" in made["note"]["run 1"]
+    assert forecast_finals(bad, planned, schedules=planned).table["final"].isna().all()
 
 
 def test_public_runs_are_held_from_half_their_steps():

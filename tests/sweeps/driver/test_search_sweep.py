@@ -14,11 +14,13 @@ from rich.console import Console
 
 from sweeps.corpora import build as corpora
 from sweeps.driver.search_sweep import search_sweep
+from sweeps.grids.forecast_losers import forecast_losers
 from sweeps.grids.grids import Axes, find
-from sweeps.grids.search import read_search
+from sweeps.grids.search import Search, read_search
 from sweeps.store.status import sweep_status
 from sweeps.store.store import Store
 from tests.sweeps.searched_trainer import search
+from tests.sweeps.small_run import ONE, config
 
 HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
@@ -75,6 +77,24 @@ def test_a_search_ends_losers_and_brackets_the_best_whatever_was_killed(quiet, t
     after = search(tmp_path / "killed", workers=1, **quiet)
     assert after.lines[:-1] == result.lines[:-1]
     pd.testing.assert_frame_equal(ends(tmp_path / "killed"), whole)
+
+
+@pytest.mark.slow
+def test_a_hopeless_learning_rate_is_ended_by_its_forecast_in_real_training(corpus, tmp_path):
+    """One value hardly trains: it ends half-way with its forecast, whatever is called again, and is not trained on."""
+    run = config(corpus, steps=60, log_points=30, sweep="ci")
+    asked = Search("lr", (1e-6, 3e-3, 3e-2), rungs=(0.5,), around=1, hopeless=forecast_losers)
+    found = [
+        search_sweep([run], asked, tmp_path / "out", name="ci", workers=1, execution=ONE) for _ in range(2)
+    ]
+    assert found[0].ok
+    assert found[0].lines == found[1].lines
+    table = ends(tmp_path / "out").set_index("lr")
+    assert (table.loc[1e-6, "status"], table.loc[1e-6, "ended_step"]) == ("stopped", 30)
+    assert "%" in table.loc[1e-6, "ended_why"]
+    assert (table.drop(1e-6)["status"] == "ok").all()
+    status = sweep_status(tmp_path / "out").set_index("lr").loc[1e-6]
+    assert (status["state"], status["step"], status["error"]) == ("stopped", 30, table.loc[1e-6, "ended_why"])
 
 
 def test_a_point_that_diverges_everywhere_is_named_and_is_no_success(quiet, tmp_path):

@@ -2,12 +2,16 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
+from sweeps.config.searched_fields import with_value
+from sweeps.grids.grids import Axes, find
 from sweeps.grids.search import Search, Trial, decide, read_rungs, read_search, recent_loss, worse_half
 
 STEPS = 100
+RUN = replace(find("ci")(Axes())[0], steps=STEPS)
 
 
 def landscape(best, favour=0.0, diverges=math.inf):
@@ -29,7 +33,7 @@ def trained(search, loss, choose=lambda due: due):
         trials = [
             Trial(
                 value,
-                STEPS,
+                with_value(RUN, search.field, value),
                 step,
                 [(s, loss(value, s)) for s in range(1, step + 1)],
                 loss(value, STEPS) if step == STEPS or (step and loss(value, step) == math.inf) else math.nan,
@@ -131,3 +135,16 @@ def test_a_rule_of_ones_own_decides_who_loses_but_not_how_few_are_left():
     assert seen[0] == (STEPS, {10})
     assert decision.best == 1e-3
     assert done[SEARCH.values[3]] == 10
+
+
+def test_values_without_hope_end_at_their_rung_and_count_as_worse_neighbours():
+    def hopeless(curves, runs):
+        assert {value: run.lr for value, run in runs.items()} == {value: value for value in curves}
+        return {value: "far" for value in curves if not 0.005 < value < 0.02}
+
+    search = replace(SEARCH, hopeless=hopeless)
+    decision, done = trained(search, landscape(0.01))
+    assert (decision.best, decision.bracketed) == (0.0072, True)
+    assert done == {value: 100 if 0.005 < value < 0.02 else 25 for value in SEARCH.values}
+    assert set(decision.hopeless) == {value for value, step in done.items() if step == 25}
+    assert trained(search, landscape(0.01), lambda due: dict([min(due.items())])) == (decision, done)
