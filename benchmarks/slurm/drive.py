@@ -1,4 +1,7 @@
-"""A driver of a small sweep: `python -m benchmarks.slurm.drive OUT CORPUS '{launcher fields}' TOKENS:P ...`."""
+"""A driver of a small sweep: `python -m benchmarks.slurm.drive OUT CORPUS '{launcher fields}' TOKENS:P ...`.
+
+Beside a launcher's fields there may be `devices` and `num_nodes` of a run, `workers`, and a `search`, as `--search` takes it.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sweeps.config.execution import Execution
 from sweeps.driver.run_sweep import find_launcher, run_sweep
+from sweeps.driver.search_sweep import search_sweep
 from sweeps.grids.grids import Axes, find
+from sweeps.grids.search import read_search
 
 OFTEN = Execution(accelerator="cpu", checkpoint_minutes=0.02, report_seconds=0.0, threads=1)
 
@@ -22,14 +28,17 @@ def main(out: str, corpus: str, launcher: str, *wanted: str) -> int:
         runs += [replace(run, eval_tokens=2000) for run in find("ci")(axes)]
     settings = json.loads(launcher)
     ranks = {name: settings.pop(name, 1) for name in ("devices", "num_nodes")}
-    execution = replace(OFTEN, **ranks)
-    result = run_sweep(
-        runs,
-        Path(out),
-        launcher=find_launcher("slurm", **settings) if settings else "local",
-        workers=len(runs),
-        execution=execution,
-        trainer="benchmarks.slurm.paced:train",
+    search, workers = settings.pop("search", ""), settings.pop("workers", len(runs))
+    how: dict[str, Any] = {
+        "launcher": find_launcher("slurm", **settings) if settings else "local",
+        "workers": workers,
+        "execution": replace(OFTEN, **ranks),
+        "trainer": "benchmarks.slurm.paced:train",
+    }
+    result = (
+        search_sweep(runs, read_search(search), Path(out), **how)
+        if search
+        else run_sweep(runs, Path(out), **how)
     )
     print(result.summary)
     return 0 if result.ok else 1

@@ -18,7 +18,7 @@ import pandas as pd
 from benchmarks.slurm.private_cluster import PrivateCluster
 
 LOGS = Path("results/benchmarks/slurm")
-SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status"]
+SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status", "ended_step"]
 PATIENCE_S = 900.0
 QUEUE = "%.7F %.3K %.12j %.10P %.10T %.8M %.4N %R"
 
@@ -108,6 +108,10 @@ class Scene:
         """Runs that are finished."""
         return len(list(self.out.glob("checkpoints/*/row.json")))
 
+    def arrays(self) -> int:
+        """Arrays that were submitted."""
+        return len(list(self.out.glob("checkpoints/slurm/*.session")))
+
     def finish(self, code: int = 0) -> None:
         """Wait for the last driver, and compare what it trained with the same runs undisturbed."""
         self.until(lambda: self.drivers[-1].poll() is not None, "the driver has ended", code)
@@ -118,12 +122,13 @@ class Scene:
                 f"{self.name}: the driver ended with {self.drivers[-1].returncode}: {said[-4:]}"
             )
 
-    def equal(self, *runs: str, devices: int = 1) -> None:
-        """Hold the table against that of the same runs, undisturbed, on so many devices of this machine."""
+    def equal(self, *runs: str, **how: object) -> None:
+        """Hold the table against that of the same runs, undisturbed, on this machine. `how` is for the driver."""
         undisturbed = self.cluster.folder / f"{self.name}-undisturbed"
-        self.drive(*runs, out=undisturbed, devices=devices)
+        self.drive(*runs, out=undisturbed, **how)
         self.drivers[-1].communicate()
-        tables = [pd.read_parquet(folder / "runs.parquet")[SAME] for folder in (self.out, undisturbed)]
+        found = [pd.read_parquet(folder / "runs.parquet") for folder in (self.out, undisturbed)]
+        tables = [table.reindex(columns=SAME) for table in found]  # where all went well there is no ended_step
         pd.testing.assert_frame_equal(*tables, check_exact=True)
         self.say(f"{len(tables[0])} rows are equal, to the bit, to those of an undisturbed sweep")
 
@@ -229,7 +234,8 @@ def driver_killed(scene: Scene) -> None:
     scene.say("the driver is killed (SIGKILL)")
     scene.drive(*runs, pace=0.1, constraint="a", minutes=30)
     scene.finish()
-    _one_array(scene)
+    if scene.arrays() != 1:
+        raise RuntimeError(f"{scene.name}: {scene.arrays()} arrays were submitted")
     scene.equal(*runs)
 
 
@@ -256,10 +262,17 @@ def driver_stopped(scene: Scene) -> None:
     scene.equal(*runs)
 
 
-def _one_array(scene: Scene) -> None:
-    arrays = list((scene.out / "checkpoints" / "slurm").glob("*.session"))
-    if len(arrays) != 1:
-        raise RuntimeError(f"{scene.name}: {len(arrays)} arrays were submitted")
+def search(scene: Scene) -> None:
+    """A search submits an array a round. Its driver is killed in the second: the next one decides as it would have."""
+    how = {"search": "lr=1e-3..1e-1:5", "workers": 4}
+    scene.drive("40000:1", pace=0.2, constraint="a", minutes=30, **how)
+    scene.until(lambda: scene.arrays() == 2 and scene.running(), "the second round runs")
+    scene.drivers[-1].kill()
+    scene.say("the driver is killed (SIGKILL)")
+    scene.drive("40000:1", pace=0.2, constraint="a", minutes=30, **how)
+    scene.finish()
+    scene.say(f"{scene.arrays()} arrays were submitted in all")
+    scene.equal("40000:1", **how)
 
 
 def split(scene: Scene) -> None:
@@ -282,7 +295,7 @@ def split(scene: Scene) -> None:
     scene.say(scene.cluster.call(*command))
     scene.until(lambda: scene.rows() == 7 and not scene.look(), "every run has a row")
     scene.say(scene.cluster.call(sys.executable, "-m", "parscale", "status", str(scene.out)))
-    if len(list((scene.out / "checkpoints" / "slurm").glob("*.session"))) != 2:
+    if scene.arrays() != 2:
         raise RuntimeError("seven elements were not split into arrays of six and one")
 
 
@@ -332,6 +345,7 @@ FAULTS = {
         cancelled,
         driver_killed,
         driver_stopped,
+        search,
         split,
         refused,
     )

@@ -133,7 +133,7 @@ def run_sweep(
         )
         watch = partial(_watch, store, job, chosen, count, todo, console, runs)
         outcome = _leave(job, chosen, count) if detach else watch()
-    return result_of(store, wanted, before - waiting, aside, _gathered(store, outcome))
+    return result_of(store, wanted, before - waiting, aside, _gathered(store, outcome), steps)
 
 
 def _planned(
@@ -216,7 +216,7 @@ def _watch(
     runs: Mapping[str, RunConfig],
 ) -> Outcome:
     """Keep the workers going and the view up to date until all has ended."""
-    observer = Observer(store.folder, job.session, searched_fields(runs.values()))
+    observer = Observer(store.folder, job.session, searched_fields(runs.values()), job.until)
     next_gather, gathered = time.monotonic() + GATHER_S, 0
     with _terminate_as_interrupt(), View(console) as view:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,9 +77,10 @@ def result_of(
     before: set[str],
     aside: set[Path],
     outcome: Outcome,
+    until: Mapping[str, int] | None = None,
 ) -> SweepResult:
-    """What came of `runs`; `before` was finished and `aside` set aside when the call began."""
-    states: list[RunStatus] = Observer(store.folder).look(runs)
+    """What came of `runs`; `before` was finished and `aside` set aside when the call began. `until`: as of `Observer`."""
+    states: list[RunStatus] = Observer(store.folder, until=until).look(runs)
     left = [run for run in states if run.state not in (*ENDED, "paused")]
     failed = {} if outcome.left_to else {run.label: run.error for run in left if run.state == "failed"}
     if outcome == Outcome():

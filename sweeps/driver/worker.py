@@ -22,7 +22,7 @@ from sweeps.config.run import RunConfig
 from sweeps.store.checksums import Damaged
 from sweeps.store.compatibility import changed_code
 from sweeps.store.locks import Locks
-from sweeps.store.paused import pause, paused_row
+from sweeps.store.paused import pause, waits
 from sweeps.store.store import Store
 from sweeps.training.interrupt import Interrupted
 
@@ -95,7 +95,7 @@ def _next(
     What is found finished or given up leaves `left`.
     """
     for run_id in list(left):
-        if store.is_finished(run_id) or _given_up(store, run_id, job.session) or _waits(store, run_id, job):
+        if _over(store, run_id, job):
             del left[run_id]
         elif _parent_ready(store, run_id, job) and _attempt(store, locks, job, run_id, train, stop):
             return True
@@ -117,9 +117,13 @@ def _given_up(store: Store, run_id: str, session: str) -> bool:
     return noted.get("state") == "failed" and session in noted.get("failed_in", ())
 
 
-def _waits(store: Store, run_id: str, job: Job) -> bool:
-    """Whether a run has come to the step at which it is to pause."""
-    return run_id in job.until and paused_row(store, run_id).get("ended_step", -1) >= job.until[run_id]
+def _over(store: Store, run_id: str, job: Job) -> bool:
+    """Whether this job has no more to do for a run: it is finished, failed, or paused at its step."""
+    return (
+        store.is_finished(run_id)
+        or _given_up(store, run_id, job.session)
+        or waits(store, run_id, job.until.get(run_id))
+    )
 
 
 def _fail(store: Store, run_id: str, session: str, error: str, **facts: Any) -> None:
@@ -161,11 +165,7 @@ def _attempt(
         if lock is None:
             return False
         try:
-            if not (
-                store.is_finished(run_id)
-                or _given_up(store, run_id, job.session)
-                or _waits(store, run_id, job)
-            ):
+            if not _over(store, run_id, job):
                 _train(store, job, run_id, train, lambda: stop() or lock.lost)
         finally:
             lock.release()

@@ -33,6 +33,11 @@ def paused_row(store: Store, run_id: str) -> dict[str, Any]:
         return {}
 
 
+def waits(store: Store, run_id: str, step: int | None) -> bool:
+    """Whether a run waits at `step` or beyond it; False without a step."""
+    return step is not None and int(paused_row(store, run_id).get("ended_step", -1)) >= step
+
+
 def end_paused(store: Store, run_id: str, why: str) -> bool:
     """Give a run that waits its row, with status stopped and the reason; False where none waits."""
     row = paused_row(store, run_id)

@@ -12,6 +12,7 @@ import pandas as pd
 from sweeps.config.run import RunConfig
 from sweeps.config.searched_fields import at, searched_fields, value_of
 from sweeps.store.locks import Locks
+from sweeps.store.paused import waits
 from sweeps.store.store import Store
 
 ENDED = ("done", "diverged", "stopped")  # they have a row
@@ -66,9 +67,18 @@ class Observer:
     To the launcher of `session`, what failed in an earlier session is yet to be tried.
     """
 
-    def __init__(self, folder: Path, session: str = "", searched: Sequence[str] = ()) -> None:
-        """`searched` are fields that tell the folder's runs apart, beside those in which the runs looked at differ."""
-        self.session = session
+    def __init__(
+        self,
+        folder: Path,
+        session: str = "",
+        searched: Sequence[str] = (),
+        until: Mapping[str, int] | None = None,
+    ) -> None:
+        """`searched` are fields that tell the folder's runs apart, beside those in which the runs looked at differ.
+
+        `until` has the steps at which runs pause: one that has come so far is paused, whoever trained it.
+        """
+        self.session, self.until = session, until or {}
         self.store = Store(folder)
         self.locks = Locks(folder / "locks")
         self._configs: dict[str, RunConfig] = {}
@@ -99,11 +109,13 @@ class Observer:
         row = self.store.outcome(run_id) if finished else {}
         if finished:  # the row says how: what was noted beside the weights may be gone with them
             state = {"ok": "done"}.get(status := str(row.get("status", "ok")), status)
+        elif waits(self.store, run_id, self.until.get(run_id)):
+            state = "paused"
         elif state in ("running", "done", "diverged"):  # noted as ended, yet no row: not ended
             state = "running" if self.locks.owner(run_id) else "interrupted"
         elif state == "failed" and self.session and self.session not in noted.get("failed_in", ()):
             state = "pending"
-        elif state == "paused" and self.session and self.session != noted.get("session"):
+        elif state == "paused" and self.session:
             state = "interrupted"  # this call takes it farther
         early = state in ("diverged", "stopped")
         return RunStatus(

@@ -23,7 +23,7 @@ class Vacancies:
 
     def __init__(self, job: Job) -> None:
         store = Store(Path(job.folder))
-        self.observer = Observer(store.folder, job.session)
+        self.observer = Observer(store.folder, job.session, until=job.until)
         self.configs = {run_id: store.config(run_id) for run_id in job.run_ids}
         self.progress, self.in_vain = -1.0, 0
 

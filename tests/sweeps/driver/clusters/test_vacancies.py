@@ -1,9 +1,12 @@
 """How many workers a sweep has work for, as its runs begin, end and lose their owners."""
 
+from dataclasses import replace
+
 import pytest
 
 from sweeps.driver.clusters.vacancies import IN_VAIN, Vacancies
 from sweeps.store.locks import Locks
+from sweeps.store.paused import pause
 
 
 def test_as_many_as_runs_that_nobody_will_take(store, job):
@@ -33,6 +36,18 @@ def test_as_many_as_runs_that_nobody_will_take(store, job):
     assert fill(going=0) == (False, 0)
     store.note(two, state="failed", failed_in=["another"])
     assert fill(going=0) == (True, 1)
+
+
+def test_a_run_that_another_session_took_to_its_step_wants_no_worker(store, job):
+    one, *others = job.run_ids
+    for run_id in others:
+        store.note(run_id, state="failed", failed_in=["mine"])
+    store.note(one, state="paused", session="another", step=5)
+    pause(store, one, {"status": "stopped", "ended_step": 5})
+    started = []
+    assert not Vacancies(replace(job, until={one: 5})).fill(0, 9, started.append)
+    assert Vacancies(replace(job, until={one: 6})).fill(0, 9, started.append)
+    assert started == [1]
 
 
 def test_workers_that_end_again_and_again_without_progress_are_given_up(store, job):
