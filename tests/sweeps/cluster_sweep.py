@@ -1,6 +1,7 @@
-"""Small sweeps through a launcher, as programs: `python cluster_sweep.py ray|slurm|local OUT CORPUS`.
+"""Small sweeps through a launcher, as programs: `python cluster_sweep.py ray|search|slurm|local OUT CORPUS`.
 
 ray starts two nodes on this machine and kills one, with all it runs, once its run has left a snapshot.
+search is that of searched_trainer.py on a Ray cluster of two CPUs.
 """
 
 import json
@@ -48,6 +49,21 @@ def on_ray(out, corpus):
         cluster.shutdown()
 
 
+def search_on_ray(out, corpus):
+    import ray
+    from ray.cluster_utils import Cluster
+
+    from tests.sweeps.searched_trainer import search
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    try:
+        result = search(out, launcher=RayLauncher(cluster.address))
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    print(json.dumps({"ok": result.ok, "lines": result.lines}))
+
+
 def wait_for_snapshots(out):
     """Until both runs have one."""
     while len({path.parent for path in out.glob("checkpoints/*/step-*.ckpt")}) < 2:
@@ -85,4 +101,4 @@ def on_local(out, corpus):
 
 
 if __name__ == "__main__":
-    {"ray": on_ray, "slurm": on_slurm, "local": on_local}[sys.argv[1]](*sys.argv[2:])
+    {"ray": on_ray, "search": search_on_ray, "slurm": on_slurm, "local": on_local}[sys.argv[1]](*sys.argv[2:])

@@ -57,6 +57,21 @@ def test_a_lost_ray_node_s_run_goes_on_elsewhere(documents, settings, undisturbe
 
 
 @pytest.mark.slow
+def test_a_search_on_ray_decides_as_one_on_this_machine(settings, tmp_path):
+    said = program("search", tmp_path / "ray", "none", settings=settings)
+    here = subprocess.run(
+        [sys.executable, str(HERE / "searched_trainer.py"), str(tmp_path / "here")], env=settings, check=False
+    )
+    assert (said["ok"], here.returncode) == (True, 0)
+    ends = [
+        pd.read_parquet(tmp_path / where / "runs.parquet")[["run_id", "status", "ended_step", "loss"]]
+        for where in ("ray", "here")
+    ]
+    assert set(ends[0]["status"]) == {"ok", "stopped"}
+    pd.testing.assert_frame_equal(*ends, check_exact=True)
+
+
+@pytest.mark.slow
 def test_a_warned_slurm_job_writes_its_state_and_is_requeued(documents, settings, undisturbed, tmp_path):
     said = program("slurm", tmp_path / "sweep", documents, settings=settings)
     assert said["ok"], said
