@@ -4,7 +4,8 @@
 
 Writes results/tables/coverage_tuned.csv: a row a design and quantity, with the share of 95% intervals that hold the
 truth. The truth follows Step Law's exponents. Surfaces are quadratic, or steeper where the learning rate is too
-high, as published ones are.
+high, as published ones are. Searches have one size each point, the five values about the best at their end, and skews
+that differ from point to point (mean 0.25, standard deviation 0.3).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,24 @@ class Design:
     step: float = 2.0
 
 
+@dataclass(frozen=True)
+class Searched:
+    """Searches of the learning rate at sizes, as `parscale sweep --search` leaves them: values a factor of 1.93 apart."""
+
+    sizes: int
+    scatter: float = 0.0
+    seeds: int = 1
+    noise: float = 0.002
+
+
+SEARCHES = {
+    "search, 4 sizes": Searched(4),
+    "search, 5 sizes": Searched(5),
+    "search, 5 sizes, optima scatter by 10%": Searched(5, 0.1),
+    "search, 8 sizes": Searched(8),
+    "search, 8 sizes, optima scatter by 10%, 2 seeds": Searched(8, 0.1, 2),
+}
+LAW, SEARCHED_FAR = (2.0, -0.3), 1e9  # of searches: lr* = 2 N^-0.3; the N of the forecast
 DESIGNS = {
     "6 x 5 cells, quadratic": Design(6, 5, 0.002, 0.0),
     "6 x 5 cells, steeper above": Design(6, 5, 0.002, 0.15),
@@ -72,6 +92,34 @@ def simulated(design: Design, rng: np.random.Generator) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
+def searched(design: Searched, rng: np.random.Generator) -> pd.DataFrame:
+    """The runs of a search."""
+    step, rows = np.log(1.93), []
+    for N in np.geomspace(1e6, 1e8, design.sizes):
+        best = np.log(LAW[0] * N ** LAW[1]) + design.scatter * rng.standard_normal()
+        log_lr = step * (round(best / step) + rng.uniform(-0.5, 0.5) + np.arange(-4, 5))
+        curve = 3 + 0.03 * (log_lr - best) ** 2 * np.exp(rng.normal(0.25, 0.3) * (log_lr - best))
+        loss = curve + design.noise * rng.standard_normal((design.seeds, 9))
+        ended = np.abs(np.arange(9) - loss.mean(0).argmin()) <= 2
+        rows += [
+            {"size": f"N{N:.0f}", "N": N, "D": 2e7, "P": 1, "seed": seed, "lr": np.exp(x),
+             "loss": y if to_end else np.nan, "status": "ok" if to_end else "stopped", "searched": "lr"}
+            for seed, of_seed in enumerate(loss) for x, y, to_end in zip(log_lr, of_seed, ended, strict=True)
+        ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def search_hits(design: Searched, trial: int) -> dict[str, float]:
+    """Which intervals of one simulated search hold the truth."""
+    made = tuned_optimum(searched(design, np.random.default_rng([7, trial])))
+    row, far = made.table.loc[("lr", "N")], made.at(N=SEARCHED_FAR).loc["lr"]
+    truth = LAW[0] * SEARCHED_FAR ** LAW[1]
+    return {
+        "lr: exponent of N": float(row.lower <= LAW[1] <= row.upper),
+        "lr at N = 1e9": float(far.lower <= truth <= far.upper),
+    }
+
+
 def hits(design: Design, trial: int) -> dict[str, float]:
     """Which intervals of one simulated table hold the truth. nan if there is no law."""
     made = tuned_optimum(simulated(design, np.random.default_rng([11, trial])))
@@ -90,14 +138,16 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.tuned", description=__doc__)
     parser.add_argument("--trials", type=int, default=300)
     trials = parser.parse_args().trials
+    works = {name: partial(hits, design) for name, design in DESIGNS.items()}
+    works |= {name: partial(search_hits, design) for name, design in SEARCHES.items()}
     rows = []
-    for name, design in DESIGNS.items():
-        share = pd.DataFrame([hits(design, trial) for trial in range(trials)]).mean()
+    for name, work in works.items():
+        share = pd.DataFrame([work(trial) for trial in range(trials)]).mean()
         rows += [
             {"design": name, "quantity": q, "coverage": round(v, 4), "trials": trials}
             for q, v in share.items()
         ]
-        print(pd.DataFrame(rows[-6:]).to_string(index=False), flush=True)
+        print(pd.DataFrame(rows[-len(share) :]).to_string(index=False), flush=True)
     pd.DataFrame(rows).to_csv(OUT, index=False)
 
 

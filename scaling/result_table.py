@@ -18,13 +18,18 @@ class ResultTable:
     verdict: str
     number: ClassVar[str] = ""  # how numbers are printed; empty: a column with as many decimals each
 
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The table that is printed."""
+        return self.table
+
     def __repr__(self) -> str:
         """Table and verdict."""
         room = terminal_text.width()
         if self.number:
-            shown = terminal_text.table(self.table, room, float_format=self.number.format)
+            shown = terminal_text.table(self.shown, room, float_format=self.number.format)
         else:
-            shown = terminal_text.table(terminal_text.aligned(self.table), room)
+            shown = terminal_text.table(terminal_text.aligned(self.shown), room)
         return f"{shown}\n\n{terminal_text.fold(self.verdict, room)}"
 
     def _repr_html_(self) -> str:
@@ -34,8 +39,8 @@ class ResultTable:
     def _html(self) -> str:
         """The table as HTML."""
         if self.number:
-            return str(self.table.to_html(float_format=self.number.format))
-        return str(terminal_text.aligned(self.table).to_html())
+            return str(self.shown.to_html(float_format=self.number.format))
+        return str(terminal_text.aligned(self.shown).to_html())
 
 
 class FrameResult(ResultTable):

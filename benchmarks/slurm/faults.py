@@ -128,7 +128,9 @@ class Scene:
         self.drive(*runs, out=undisturbed, **how)
         self.drivers[-1].communicate()
         found = [pd.read_parquet(folder / "runs.parquet") for folder in (self.out, undisturbed)]
-        tables = [table.reindex(columns=SAME) for table in found]  # where all went well there is no ended_step
+        tables = [
+            table.reindex(columns=SAME) for table in found
+        ]  # where all went well there is no ended_step
         pd.testing.assert_frame_equal(*tables, check_exact=True)
         self.say(f"{len(tables[0])} rows are equal, to the bit, to those of an undisturbed sweep")
 

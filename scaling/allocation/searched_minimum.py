@@ -11,6 +11,7 @@ Legend: v = log(setting / its value at the minimum), loss = lowest + slope v + b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +37,9 @@ def searched_minima(runs: Any, level: float = 0.95) -> pd.DataFrame:
 
     runs: a table whose column `searched` names the settings (`scaling.data.searched`), loss in nats per token.
     Columns: those of the point; setting; best, the value of lowest mean loss over seeds; estimate, lower, upper, the
-    setting at the minimum (an open end is 0 or infinite, both are NaN where no run is to spare); loss, at the
-    minimum; bend and skew of the curve; low and high, the values it was fitted to; runs; note. level: of the intervals. Where
+    setting at the minimum (an open end is 0 or infinite, both are NaN where no run is to spare); error, the standard
+    error of the estimate's logarithm (NaN likewise); loss, at the minimum; bend and skew of the curve; low and high, the
+    values it was fitted to; runs; note. level: of the intervals. Where
     several settings were searched together, the others are at their best. Empty where nothing was searched;
     ValueError for a wrong level.
     """
@@ -53,6 +55,25 @@ def searched_minima(runs: Any, level: float = 0.95) -> pd.DataFrame:
             noise, spare = _pooled([near.fitted(noise) for near in enough]) if spare > 0 else (noise, spare)
         rows += [{**where, "setting": name, **near.described(noise, spare, level)} for where, near in told]
     return pd.DataFrame(rows)
+
+
+def searched_cells(runs: pd.DataFrame, name: str, over: Sequence[str]) -> pd.DataFrame:
+    """The cells of `scaling.tuned_optimum` where the setting `name` was searched: a row a point, its minimum and error.
+
+    over: the axes of the law, columns that are one number at each point. A point whose minimum is at an edge is not used.
+    """
+    by = [one for one in (*POINT, "D") if one in runs]
+    at = runs[list(dict.fromkeys([*by, *over]))].drop_duplicates(by)
+    found = searched_minima(runs.assign(searched=name)).merge(at, on=by)
+    told = [one for one in by if one not in over and len(found[one].drop_duplicates()) > 1]
+    minimum = {name: found["estimate"], f"{name}_error": found["error"].fillna(0.0)}
+    return found[[*told, *over, "runs"]].assign(
+        **minimum,
+        **{f"{name}_doubled": found["bend"] * np.log(2) ** 2},
+        loss=found["loss"],
+        used=found["estimate"].notna() & (found["note"] == ""),
+        note=found["note"],
+    )
 
 
 def curve_along(row: Any, values: Array) -> Array:
@@ -153,7 +174,7 @@ class _Near:
 
     def described(self, noise: float, spare: float, level: float) -> dict[str, Any]:
         """The row of the point."""
-        names = ("estimate", "lower", "upper", "loss", "bend", "skew", "low", "high")
+        names = ("estimate", "lower", "upper", "error", "loss", "bend", "skew", "low", "high")
         row = {"best": self.best, **dict.fromkeys(names, np.nan), "runs": len(self.y), "note": FEW}
         if not self.enough:
             return row
@@ -163,7 +184,8 @@ class _Near:
         if one.theta[2] <= 0:
             return row | {"note": NO_BEND}
         ends = one.ends(noise, spare, level) if spare > 0 else (np.nan, np.nan)
+        error = float(noise * np.sqrt(one.inverse[1, 1]) / (2 * one.theta[2])) if spare > 0 else np.nan
         with np.errstate(over="ignore"):
             places = np.exp(one.centre + np.array([0.0, *ends]))
         row |= dict(zip(("estimate", "lower", "upper"), map(float, places), strict=True))
-        return row | {"loss": float(one.theta[0]), "note": EDGE if self.edge else ""}
+        return row | {"error": error, "loss": float(one.theta[0]), "note": EDGE if self.edge else ""}

@@ -21,13 +21,16 @@ import pandas as pd
 from scipy import special
 
 from scaling.allocation.power_law import generalised_fit, spare_variance
+from scaling.allocation.searched_minimum import searched_cells
 from scaling.data.any_table import as_runs, axis_columns
 from scaling.data.runs import usable
+from scaling.data.searched import COLUMN, settings_searched
 from scaling.data.units import parse_size
 from scaling.laws.base import Array
 from scaling.result_table import ResultTable
 from scaling.uncertainty.interval_methods import check_level
 
+TUNED = ("lr", "batch_size")  # settings, unless named
 NEAR = 0.01  # share of the lowest loss: the quadratic is fitted to runs within it
 ROUNDS = 4  # in which the cells' skew is found
 SKEWED = 1.5  # largest skew: beyond it a surface is not a skewed quadratic
@@ -50,6 +53,11 @@ class TunedOptimum(ResultTable):
     axes: tuple[str, ...]
     level: float
     _laws: Mapping[str, _Law]
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The laws, or the cells where there is no law."""
+        return self.table if len(self.table) else self.cells
 
     def at(self, **point: Any) -> pd.DataFrame:
         """The best settings at `point`, N="1B", D=1e11: estimate, and the interval of the law there.
@@ -107,18 +115,21 @@ class _Law:
 def tuned_optimum(
     runs: Any,
     *,
-    of: Sequence[str] = ("lr", "batch_size"),
+    of: Sequence[str] | None = None,
     over: Sequence[str] = ("N", "D"),
     near: float = NEAR,
     level: float = 0.95,
 ) -> TunedOptimum:
     """The settings of least loss in each cell, and their power laws over the axes of the cells.
 
-    This is not for settings tuned one at a time: a surface needs rows off the axes.
+    This is not for settings tuned one at a time: a surface needs rows off the axes. In a search of one setting
+    (`parscale sweep --search` or `--axis`) a cell is a point of the sweep, and its minimum is that of
+    `scaling.allocation.searched_minimum`: five runs are enough.
 
     Args:
         runs: columns `of`, `over` and loss in nats per token.
-        of: the one to three settings that were tuned, such as lr and batch_size.
+        of: the one to three settings that were tuned. Default: those that the table says were searched, else lr and
+            batch_size.
         over: the axes that make a cell, such as N and D.
         near: share of a cell's lowest loss within which the quadratic is fitted. Two settings need 9 such runs.
         level: of the intervals, between 0 and 1.
@@ -133,13 +144,20 @@ def tuned_optimum(
     """
     check_level(level)
     frame = as_runs(runs, "runs")
-    frame = frame[usable(frame)]
+    searched = settings_searched(frame)
+    of = tuple(of or searched or TUNED)
+    frame = frame[
+        usable(frame.drop(columns=COLUMN, errors="ignore"))
+    ]  # every value of a search, not the best alone
     if not 1 <= len(of) <= 3 or not over or not (np.isfinite(near) and near > 0):
         raise ValueError("give one to three settings in of=, axes in over= and near= above 0")
     data = axis_columns(frame, (*of, *over))
     table = pd.DataFrame({**data, "loss": frame["loss"].to_numpy(np.float64)})
-    cells, nearer = (_cells(table, tuple(of), tuple(over), share) for share in (near, near / 2))
-    varied = tuple(axis for axis in over if np.ptp(cells.loc[cells["used"], axis].to_numpy()) > 0)
+    if searched == list(of) and len(of) == 1:
+        cells = nearer = searched_cells(frame.assign(**data), of[0], over)
+    else:
+        cells, nearer = (_cells(table, of, tuple(over), share) for share in (near, near / 2))
+    varied = tuple(axis for axis in over if len(set(cells.loc[cells["used"], axis])) > 1)
     fitted = {name: (_law(cells, name, varied), _law(nearer, name, varied)) for name in of}
     laws = {name: law.with_misfit(other) for name, (law, other) in fitted.items() if law is not None}
     rows = {(n, p): row for n, law in laws.items() for p, row in law.rows(varied, level).items()}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parscale.cli.option_values import items
 from parscale.cli.options import argument, option
 from parscale.cli.table_options import RUNS, ColumnOptions, LevelOptions
 
 EXAMPLES = (
     "tuned results/published/tables/learning_rate_batch.csv --at N=1.07B,D=100B",
-    "tuned runs.csv --of lr --over N",
+    "tuned results/sweeps/rates --where P=1",
     "tuned runs.csv --of lr,weight_decay,batch_size --where optimizer=muon",
 )
 
@@ -19,9 +20,9 @@ class Options(LevelOptions, ColumnOptions):
     """Options of `parscale tuned`."""
 
     runs: str = argument(RUNS, metavar="RUNS")
-    of: str = option(
-        "lr,batch_size",
-        "columns of the settings that were tuned (default lr,batch_size)",
+    of: str | None = option(
+        None,
+        "columns of the settings that were tuned (default: what a sweep searched, else lr,batch_size)",
         metavar="COLUMN,...",
     )
     over: str = option("N,D", "axes of the cells and of the law (default N,D)", metavar="AXIS,...")
@@ -39,7 +40,7 @@ def run(options: Options) -> str:
     from scaling.terminal_text import table, width
 
     options.check_level()
-    of, over = ([name.strip() for name in text.split(",")] for text in (options.of, options.over))
+    of, over = items(options.of), items(options.over) or []
     runs = options.asked.read(options.runs)
     made = tuned_optimum(runs, of=of, over=over, near=options.near, level=options.level)
     there = made.at(**mapping(options.at, "--at")) if options.at else None

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from scaling.allocation.searched_minimum import SKEW, SKEW_WIDTH, curve_along, searched_minima
+from scaling.allocation.tuned_optimum import tuned_optimum
 
 FACTOR = 1.93
 
@@ -35,6 +36,24 @@ def test_the_minimum_of_an_exact_curve_is_found():
     assert (found["upper"] / found["lower"] < 1.001).all()
     first = table[table["size"] == "s0"]
     assert curve_along(found.iloc[0], first["lr"].to_numpy()) == pytest.approx(first["loss"].to_numpy())
+
+
+def test_the_law_of_searched_minima_is_found_from_the_runs_that_came_to_their_end():
+    """Minima follow N^-0.5; the best run alone would say whole steps of the search."""
+    rng, parts = np.random.default_rng(3), []
+    for cell, N in enumerate((1e6, 4e6, 1.6e7, 6.4e7)):
+        table, true = search(rng, 1, 5, noise=0.0, skew=SKEW)
+        parts.append(table.assign(size=f"s{cell}", N=N, lr=table["lr"] / true["s0"] * N**-0.5))
+    runs = pd.concat(parts, ignore_index=True)
+    found = tuned_optimum(runs)
+    assert found.settings == ("lr",)
+    assert found.table.loc[("lr", "N"), "estimate"] == pytest.approx(-0.5, abs=1e-6)
+    assert found.at(N=1e9).loc["lr", "estimate"] == pytest.approx(1e9**-0.5, rel=1e-5)
+    one = tuned_optimum(runs[runs["size"] == "s0"])  # a single size: its minimum, no law
+    assert one.table.empty
+    assert one.cells["lr"].item() == pytest.approx(1e-3, rel=1e-6)
+    edge = runs[(runs["size"] != "s1") | (runs["lr"] <= 4e6**-0.5)]
+    assert tuned_optimum(edge).cells.set_index("N")["used"].to_dict()[4e6] == np.False_
 
 
 def test_what_tells_no_minimum_says_so():
