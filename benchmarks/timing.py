@@ -69,13 +69,19 @@ def memory_of(work: Work, device: str = "cpu") -> int:
     return (torch.cuda.max_memory_allocated() if device == "cuda" else peak_memory_bytes()) - before
 
 
-def in_own_process(measure: Callable[..., Any], *args: object) -> Any:
-    """Call a module's function in a fresh interpreter. Arguments and result must fit into JSON."""
+def in_own_process(
+    measure: Callable[..., Any], *args: object, settings: Mapping[str, str] = KEEP_FREED
+) -> Any:
+    """Call a module's function in a fresh interpreter. Arguments and result must fit into JSON.
+
+    settings: added to the environment, by default the allocator's as a sweep's workers have it.
+    """
     spec = sys.modules[measure.__module__].__spec__  # knows the name of a module that runs as __main__
     call = json.dumps([spec and spec.name, measure.__name__, *args])
-    allocator = {**os.environ, **KEEP_FREED}  # as a sweep's workers have it
     command = [sys.executable, "-m", "benchmarks.timing", call]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=allocator)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **settings}
+    )
     found = json.loads(done.stdout.splitlines()[-1])
     print(found, flush=True)
     return found

@@ -26,9 +26,20 @@ def mlp(part: MLP, x: Tensor) -> Tensor:
     return part.down_proj(F.silu(part.gate_proj(x)) * part.up_proj(x))
 
 
+def turned(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary positions of x (R, T, n, d) as they are written, heads before tokens in the result."""
+    (cos, sin), (low, high) = (part.to(x.dtype) for part in rope), x.chunk(2, dim=-1)
+    return torch.cat((low * cos - high * sin, high * cos + low * sin), dim=-1).transpose(1, 2)
+
+
 def attend(attention: Attention, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
     """(R, T, h) -> (R, T, h), with K dummy queries before the real ones."""
-    q, k, v = attention.project(x, rope)
+    heads = (
+        (attention.q_proj, attention.heads),
+        *((p, attention.kv_heads) for p in (attention.k_proj, attention.v_proj)),
+    )
+    q, k, v = (project(x).unflatten(-1, (count, -1)) for project, count in heads)
+    q, k, v = turned(attention.q_norm(q), rope), turned(attention.k_norm(k), rope), v.transpose(1, 2)
     dummy = 0
     if attention.P > 1:
         dummy, batch = attention.prefix_k.shape[2], x.shape[0] // attention.P

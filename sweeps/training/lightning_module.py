@@ -80,6 +80,20 @@ class ParScaleModule(L.LightningModule):
         """AdamW or Muon beside AdamW; the schedule is applied a step at a time."""
         return build_optimizer(self.model, self.run)
 
+    def on_train_start(self) -> None:
+        """Under DDP of more than two ranks: a backward pass whose gradients are dropped.
+
+        After its first, DDP groups the gradients anew, by when they are ready, and more than two ranks add up in an
+        order that depends on the groups. So no step of a run has the first grouping, wherever a session begins.
+        """
+        if self.trainer.world_size <= 2 or self._device_mesh is not None:
+            return
+        batch = next(iter(self.train_dataloader()), None)
+        if batch is not None:
+            self.trainer.strategy.training_step(batch.to(self.device), 0).backward()  # type: ignore[union-attr]
+            self.zero_grad()
+            self._pending.clear()
+
     def on_train_batch_start(self, batch: Tensor, batch_idx: int) -> None:
         """Set the learning rates: a pure function of the step, so there is no scheduler to restore."""
         factor = learning_rate_factor(self.run, self.global_step)
