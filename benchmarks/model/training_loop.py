@@ -1,4 +1,4 @@
-"""A whole training step of the trainer beside that of a plain loop in PyTorch, in CPU time: for a machine that is not quiet.
+"""A whole training step of the trainer and of a plain loop in PyTorch, in CPU time: for a machine that is not quiet.
 
     python -m benchmarks.model.training_loop [--only 64x3,bf16 ...] [--rounds 2] [--steps 22]
 
@@ -53,7 +53,7 @@ class Shape:
 
     @property
     def label(self) -> str:
-        """ "64x3,bf16"."""
+        """The name of its row: 64x3,bf16."""
         more = [self.precision] * (self.precision != "float32") + ["compiled"] * self.compiled
         return ",".join([self.size, *more, *[f"{self.threads} threads"] * (self.threads > 1)])
 
@@ -156,9 +156,9 @@ def page(table: pd.DataFrame) -> str:
     where = f"{about.machine}, load {about.load_average:.1f}; torch {about.torch}, {about.date}."
     told = (
         "`python -m benchmarks.model.training_loop`. P = 1, batch 8 x 256, float32, eager, one thread unless named. "
-        "x: beside the plain loop, which is eager, in bf16 or compiled as the trainer is."
+        "x: relative to the plain loop, which is eager, in bf16 or compiled as the trainer is."
     )
-    return "\n\n".join(("# The trainer beside a plain loop", told, where, "\n".join((HEAD, *lines)))) + "\n"
+    return "\n\n".join(("# The trainer and a plain loop", told, where, "\n".join((HEAD, *lines)))) + "\n"
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """A driver of a small sweep: `python -m benchmarks.slurm.drive OUT CORPUS '{launcher fields}' TOKENS:P ...`.
 
-Beside a launcher's fields there may be `devices` and `num_nodes` of a run, `workers`, and a `search`, as `--search` takes it.
+There may also be `devices` and `num_nodes` of a run, `workers`, and a `search`, as `--search` takes it.
 """
 
 from __future__ import annotations

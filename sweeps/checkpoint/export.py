@@ -1,6 +1,6 @@
 """A model as a folder that other tools open: configuration, weights, tokenizer, and code where they need it.
 
-What plain Qwen2, Qwen3 and Qwen3-MoE models say is all there is to say is written so; any other model brings its
+What plain Qwen2, Qwen3 and Qwen3-MoE models say is all there is to say is written so. Any other model brings its
 modelling file. The same model and files give the same bytes.
 """
 
@@ -28,7 +28,7 @@ from sweeps.store.checksums import Damaged, read_row
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 GENERATION = "generation_config.json"
-OF_TEXT = (  # what may lie beside a tokenizer.json, and is copied as it is
+OF_TEXT = (  # what may be next to a tokenizer.json, and is copied as it is
     TOKENIZER, TOKENIZER_CONFIG, GENERATION, "special_tokens_map.json", "added_tokens.json", "vocab.json",
     "merges.txt", "chat_template.jinja",
 )  # fmt: skip
@@ -42,7 +42,7 @@ def export_model(model: ParScaleLM, source: str | Path, out: str | Path) -> Path
         model: any P.
         source: the folder it was loaded from: its tokenizer and the end of its texts are written too, and where
             it is a run's the length of the run's sequences, as the longest text that the model is made for.
-        out: the new folder; one that is there must be empty, or hold these very bytes.
+        out: the new folder. One that is there must be empty, or hold these very bytes.
 
     Raises:
         CheckpointError: `out` holds something else, which stays as it is.
@@ -62,7 +62,7 @@ def export_model(model: ParScaleLM, source: str | Path, out: str | Path) -> Path
 
 
 def trained_length(source: Path) -> int | None:
-    """Tokens a sequence of the run that left its weights here; None where no run's row lies beside them."""
+    """Tokens a sequence of the run that left its weights here. None where no run's row is next to them."""
     try:
         return int(read_row(source / "row.json")["seq_len"])
     except (FileNotFoundError, KeyError, Damaged):
@@ -70,7 +70,7 @@ def trained_length(source: Path) -> int | None:
 
 
 def write_text_files(source: Path, folder: Path, config: ModelConfig) -> Sequence[int]:
-    """The tokenizer and how texts end; returns the tokens that end them.
+    """The tokenizer and how texts end. Returns the tokens that end them.
 
     What the source says is copied. Where it says nothing the tokenizer pads on the left, as generation needs,
     with the token that ends a text.
@@ -97,7 +97,7 @@ def write_text_files(source: Path, folder: Path, config: ModelConfig) -> Sequenc
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` to write into, which takes its place at the end; nothing is left of a failure."""
+    """A folder next to `out` to write into, which takes its place at the end. Nothing is left of a failure."""
     out = out.resolve()
     there = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     if any(not any(fnmatch(name, ours) for ours in OURS) for name in there):

@@ -12,8 +12,8 @@ from scaling.data import limits
 from sweeps.config.model import ModelConfig
 
 PREFIX_TOKENS = 48  # what the released configurations mean when they say nothing
-SMOOTHING = 0.01  # likewise: the default of the released code
-ROPE_THETA = 10_000.0  # likewise, of every family here
+SMOOTHING = 0.01  # also: the default of the released code
+ROPE_THETA = 10_000.0  # also of every family here
 FAMILIES = ("qwen2", "qwen3", "qwen3_moe", "qwen2_parscale", "qwen3_parscale", "qwen3_moe_parscale")
 REQUIRED = (
     "vocab_size",
@@ -51,18 +51,18 @@ def _why_no_file(path: Path) -> str:
     """What a folder without config.json is, and what to give instead."""
     folder = path.parent
     if folder.is_file():
-        return f"it is a file; give the folder that holds it and {path.name}"
+        return f"it is a file. Give the folder that holds it and {path.name}"
     if not folder.exists():
-        return "there is no such folder; a model of a hub must be downloaded first"
+        return "there is no such folder. A model of a hub must be downloaded first"
     if (folder / "adapter_config.json").exists():
-        return "it holds an adapter alone; merge it into its base model and save that"
+        return "it holds an adapter alone. Merge it into its base model and save that"
     return f"it has no {path.name}"
 
 
 def end_tokens(folder: str | Path) -> tuple[int, ...]:
     """Tokens that end a text, as a checkpoint names them: eos_token_id, one number or a list.
 
-    generation_config.json goes before config.json, as in transformers; where it names none, or is not there,
+    generation_config.json goes before config.json, as in transformers. Where it names none, or is not there,
     config.json is asked. Empty where neither names any. A negative number, which some tools write, is none.
 
     Raises:
@@ -156,7 +156,7 @@ def rope_theta(found: dict[str, Any], where: str) -> float:
 
 
 def _refuse_scaling(block: dict[str, Any], name: str, where: str) -> None:
-    """Raise for every kind of rotary positions but the plain one; a factor of 1 scales nothing."""
+    """Raise for every kind of rotary positions but the plain one. A factor of 1 scales nothing."""
     kinds = [block[key] for key in ("rope_type", "type") if block.get(key) is not None]
     kind, factor = (kinds or ["default"])[0], block.get("factor")
     if any(isinstance(value, dict) for value in block.values()):
@@ -171,11 +171,11 @@ def _refuse_scaling(block: dict[str, Any], name: str, where: str) -> None:
     if not plain and not (kind in ("linear", "dynamic") and factor == 1):
         remedy = "remove it if it was added to read longer texts, else use a checkpoint without it"
         what = f"rope scaling {kind!r}" if kinds else f"a rope scaling of factor {factor} without rope_type"
-        raise CheckpointError(f"{where}: not supported: {what} in {name}; {remedy}")
+        raise CheckpointError(f"{where}: not supported: {what} in {name}. {remedy}")
 
 
 def from_json(found: dict[str, Any], where: str = "config.json") -> ModelConfig:
-    """The model that a config.json describes; whatever is not computed here is refused by name."""
+    """The model that a config.json describes. Whatever is not computed here is refused by name."""
     _refuse_unknown(found, where)
     rope_base, family, heads = rope_theta(found, where), found["model_type"], found["num_attention_heads"]
     head_dim, P = found.get("head_dim", 128 if "qwen3" in family else None), found.get("parscale_n", 1)
@@ -258,7 +258,7 @@ def hf_json(config: ModelConfig, dtype: str, ends: Sequence[int] = ()) -> dict[s
 
 
 def auto_map(config: ModelConfig, module: str) -> dict[str, dict[str, str]]:
-    """Where transformers finds the classes of a model that is not its own: in a module beside config.json."""
+    """Where transformers finds the classes of a model that is not its own: in a module next to config.json."""
     _, class_name, plain = _family(config)
     named = f"{module}.{class_name}ParScale"
     classes = {"AutoConfig": f"{named}Config", "AutoModelForCausalLM": f"{named}ForCausalLM"}

@@ -44,7 +44,7 @@ from torch.utils.checkpoint import checkpoint
 def modelling_source() -> str:
     """The text of the modelling file: the same for every model that these sources train."""
     frame = FRAME.read_text(encoding="utf-8")
-    check, _, classes = body(frame).partition("\n\n\n")  # of the version of transformers; what needs it
+    check, _, classes = body(frame).partition("\n\n\n")  # of the version of transformers. What needs it
     parts = [check, inspect.getsource(compute_dtype)]
     parts += [body(inspect.getsource(module)) for module in (attention, blocks)]
     text = HEADER + "\n" + "\n\n\n".join(part.strip() for part in [*parts, classes]) + "\n"

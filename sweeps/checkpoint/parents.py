@@ -43,7 +43,7 @@ def of(run: RunConfig, checkpoints: Path) -> Path:
     """The checkpoint folder a run starts from, refused if it is not what the run was planned with."""
     found = folder(run.parent, checkpoints)
     if run.parent_hash and run.parent_hash not in (parent_fingerprint(found), files_fingerprint(found)):
-        raise ValueError(f"{found} has changed since the run was planned; plan the sweep in a new folder")
+        raise ValueError(f"{found} has changed since the run was planned. Plan the sweep in a new folder")
     return found
 
 
@@ -81,7 +81,7 @@ def files_fingerprint(path: Path) -> str:
 def as_recorded(planned: Iterable[RunConfig], recorded: Iterable[RunConfig], sweep: Path) -> list[RunConfig]:
     """The planned runs, each as the sweep in `sweep` already knows it where its base is the same.
 
-    The base may lie elsewhere now, or be known by its files; the run keeps the identity it was begun with.
+    The base may lie elsewhere now, or be known by its files. The run keeps the identity it was begun with.
     """
     known = {_apart_from_place(run): run for run in recorded if run.parent_hash}
     by_files = functools.cache(lambda parent: files_fingerprint(Path(parent)))
@@ -100,7 +100,7 @@ def as_recorded(planned: Iterable[RunConfig], recorded: Iterable[RunConfig], swe
 
 
 def _apart_from_place(run: RunConfig) -> RunConfig:
-    """A run without what tells where its base lies; its tokenizer is known by corpus_hash."""
+    """A run without what tells where its base lies. Its tokenizer is known by corpus_hash."""
     return replace(run.identity, parent="base", parent_hash="", tokenizer="", size="") if run.parent else run
 
 

@@ -72,7 +72,7 @@ def load_checkpoint(
 
 
 def merged_state(model: ParScaleLM) -> dict[str, Tensor]:
-    """The model's tensors under their official names; a reparameterised prefix is what it evaluates to."""
+    """The model's tensors under their official names. A reparameterised prefix is what it evaluates to."""
     state = {}
     for name, tensor in model.state_dict().items():
         if ".parametrizations." not in name:
@@ -115,7 +115,7 @@ def save_checkpoint(
 def write_weights(
     model: ParScaleLM, folder: Path, dtype: torch.dtype | None = None, shard_bytes: int = SHARD_BYTES
 ) -> str:
-    """Write the weights alone, the same bytes for the same weights; returns their type, as torch names it."""
+    """Write the weights alone, the same bytes for the same weights. Returns their type, as torch names it."""
     state = {name: tensor.to(dtype or tensor.dtype) for name, tensor in sorted(merged_state(model).items())}
     shards = list(split_shards(state, shard_bytes))
     stamp = {"format": "pt", FINGERPRINT: tensors_fingerprint(state.items())}
@@ -148,7 +148,7 @@ def grow(
     prefix_std: float | None = None,
     aggregation_std: float | None = None,
 ) -> ParScaleLM:
-    """A model of P streams on a copy of the given backbone, what ParScale adds drawn anew.
+    """A model of P streams on a copy of the given backbone, what ParScale adds drawn again.
 
     Drawn with the backbone's init_std, prefixes and aggregation with a std of their own where it is given.
     `sweeps.model.stream_initialisation.quiet_streams` then makes the model start at the backbone's own loss.

@@ -38,7 +38,7 @@ def tensors_fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
 
 
 def write_shard(shard: dict[str, Tensor], path: Path, stamp: dict[str, str]) -> None:
-    """A safetensors file, the same bytes for the same tensors; a full disk is the OSError it is."""
+    """A safetensors file, the same bytes for the same tensors. A full disk is the OSError it is."""
     try:
         save_file(shard, path, metadata=stamp)
     except SafetensorError as error:

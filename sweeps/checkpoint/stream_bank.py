@@ -34,7 +34,7 @@ def share_backbone(model: ParScaleLM, backbone: ParScaleLM) -> ParScaleLM:
 
 
 def view(model: ParScaleLM, P: int = 1) -> ParScaleLM:
-    """A model of P streams on the very parameters of `model`; P = 1 is its backbone."""
+    """A model of P streams on the very parameters of `model`. P = 1 is its backbone."""
     with torch.device("meta"):
         made = ParScaleLM(replace(model.config, P=P, prefix_at_one=False))
     for name, parameter in list(made.named_parameters()):
@@ -48,7 +48,7 @@ def view(model: ParScaleLM, P: int = 1) -> ParScaleLM:
 class StreamBank(nn.Module):
     """A frozen backbone that runs with any of the stream sets put into it.
 
-    `bank(input_ids, P=4)` gives logits; `bank.at(4)` is the whole `ParScaleLM` for generation or for
+    `bank(input_ids, P=4)` gives logits. `bank.at(4)` is the whole `ParScaleLM` for generation or for
     training its set. The backbone exists once, whatever the number of sets.
     """
 
@@ -97,7 +97,7 @@ class StreamBank(nn.Module):
 
     @classmethod
     def load(cls, folder: str | Path) -> StreamBank:
-        """What `save` wrote, or a backbone that `save_apart` left with the sets beside it."""
+        """What `save` wrote, or a backbone that `save_apart` left with the sets next to it."""
         bank = cls(checkpoint.load_checkpoint(folder))
         backbone = dict(bank.at(1).named_parameters())
         found: dict[int, Path] = {}
@@ -118,14 +118,14 @@ class StreamBank(nn.Module):
 
 
 def places(backbone: Path) -> list[Path]:
-    """The folders of stream sets that name this backbone: within it, or beside it."""
+    """The folders of stream sets that name this backbone: within it, or next to it."""
     whole = backbone.resolve()
     near = [*whole.glob(f"P*/{STREAMS}"), *whole.parent.glob(f"*/{STREAMS}")]
     return sorted(path.parent for path in near if _named(path.parent) == whole)
 
 
 def _named(folder: Path) -> Path | None:
-    """The backbone that a folder of streams names; None of one that cannot be read: it is not asked for."""
+    """The backbone that a folder of streams names. None of one that cannot be read: it is not asked for."""
     try:
         found = backbone_of(folder)
     except CheckpointError:
@@ -143,7 +143,7 @@ def write_streams(model: ParScaleLM, folder: Path, backbone: str) -> None:
 
 
 def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path | None) -> Path:
-    """Save what was trained on a frozen backbone; the backbone once, as `name`, for all folders beside.
+    """Save what was trained on a frozen backbone, and the backbone once, as `name`, for all folders next to it.
 
     Whoever comes first writes it: it is the same for all. Returns its folder.
     """
@@ -155,7 +155,7 @@ def save_apart(model: ParScaleLM, folder: Path, name: str, tokenizer: Path | Non
             try:
                 made.replace(backbone)
             except OSError:
-                if not backbone.exists():  # else another run's was sooner
+                if not backbone.exists():  # else another run wrote it first
                     raise
     write_streams(model, folder, f"../{name}")
     if tokenizer is not None:

@@ -1,7 +1,7 @@
 """ParScale models in transformers: configuration, cache, generation.
 
 `sweeps.checkpoint.modelling_file` makes of this file, and of what it takes from `sweeps.model`, the one file that
-an export carries; nothing here imports it. Shapes: B batch, T tokens, S tokens cached before them, P streams,
+an export carries. Nothing here imports it. Shapes: B batch, T tokens, S tokens cached before them, P streams,
 K prefix tokens, m key and value heads, d head dimension, h width, V vocab.
 """
 
@@ -70,13 +70,13 @@ class ParScaleConfig(PretrainedConfig):  # type: ignore[misc]
 
 
 class CacheLayer:
-    """One layer of transformers' cache. Streams lie beside the heads there, so that a row stays a sequence."""
+    """One layer of transformers' cache. Streams lie next to the heads there, so that a row stays a sequence."""
 
     def __init__(self, cache: Any, index: int, attention: Any) -> None:
         self.cache, self.index, self.attention = cache, index, attention
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep k and v (P*B, m, T, d) behind what is there; all so far and the prefixes, (P*B, m, K+S+T, d)."""
+        """Keep k and v (P*B, m, T, d) behind what is there. All so far and the prefixes, (P*B, m, K+S+T, d)."""
         P = self.attention.P
         streams = (x.view(P, -1, *x.shape[1:]) for x in (k, v))
         rows = (x.transpose(0, 1).flatten(1, 2) for x in streams)  # (B, P*m, T, d)
@@ -153,7 +153,7 @@ class ParScaleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
         output_hidden_states: bool | None = None,
         **more: Any,
     ) -> CausalLMOutputWithPast:
-        """Logits (B, T, V). `attention_mask` (B, S+T) is 0 at padding; positions count what is not padding."""
+        """Logits (B, T, V). `attention_mask` (B, S+T) is 0 at padding. Positions count what is not padding."""
         if output_attentions or output_hidden_states:
             raise ValueError("attentions and hidden states are of P streams each: they are not given out")
         if (input_ids is None) == (inputs_embeds is None):
@@ -180,7 +180,7 @@ class ParScaleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
 
 
 def seen(attention_mask: Tensor | None, S: int, x: Tensor) -> tuple[Tensor | None, Tensor]:
-    """Which of S tokens before and T new ones x (B, T, h) are no padding, None for all; positions (1 or B, T)."""
+    """Which of S tokens before and T new ones x (B, T, h) are no padding, None for all. Positions (1 or B, T)."""
     T = x.shape[1]
     if attention_mask is None:
         return None, torch.arange(S, S + T, device=x.device)[None]

@@ -21,7 +21,7 @@ from sweeps.checkpoint.weight_files import tensor_places
 from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 
-T = TypeVar("T")  # a tensor, or what stands for it
+T = TypeVar("T")  # a tensor, or its substitute
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
@@ -45,7 +45,7 @@ HINTS = {
 def official_names(tensors: Mapping[str, T]) -> dict[str, T]:
     """The tensors under the released names, whatever wrapper or base class wrote them.
 
-    Wrappers (module., _orig_mod. and such) are left out wherever they stand, and what stands before the
+    Wrappers (module., _orig_mod. and such) are left out wherever they are, and what comes before the
     embedding's name becomes `model.`. Where two tensors would meet under one name nothing is changed.
     """
     bare = {name: ".".join(part for part in name.split(".") if part not in WRAPPERS) for name in tensors}
@@ -75,10 +75,10 @@ def tensors_one_by_one(folder: Path) -> Iterator[tuple[str, Tensor]]:
 
 
 def _under_model(name: str, front: str) -> str:
-    """A name with `front` replaced by `model.`; the head lies outside the model, wherever it was put."""
+    """A name with `front` replaced by `model.`. The head lies outside the model, wherever it was put."""
     if name.rpartition("lm_head.")[2] == "weight" and "lm_head." in name:
         return HEAD
-    if not front and name.startswith("model."):  # streams, beside a backbone that lacks the word
+    if not front and name.startswith("model."):  # streams, next to a backbone that lacks the word
         return name
     return f"model.{name.removeprefix(front)}" if name.startswith(front) else name
 
@@ -86,12 +86,12 @@ def _under_model(name: str, front: str) -> str:
 def dequantise(
     tensors: Mapping[str, Tensor], where: str, quantisation: Mapping[str, Any] | None = None
 ) -> dict[str, Tensor]:
-    """Float8 weights with a scale beside them as float32; everything else as it is.
+    """Float8 weights with a scale next to them as float32. Everything else as it is.
 
     The scale, `weight_scale` or `weight_scale_inv`, is one number, one a row, or one a block of the weight.
 
     Args:
-        tensors: by name; scales of activations and of the cache are dropped where weights have scales.
+        tensors: by name. Scales of activations and of the cache are dropped where weights have scales.
         where: the checkpoint, for errors.
         quantisation: config.json's quantization_config, which may name the blocks' size.
 
@@ -112,7 +112,7 @@ def dequantise(
         what = f"{_count(other)} of {str(made[other[0]].dtype).removeprefix('torch.')} ({other[0]} first)"
         method = f", quantised with {kind}" if (kind := (quantisation or {}).get("quant_method")) else ""
         raise CheckpointError(
-            f"{where}: {what}{method}: only floating-point weights are read; use the checkpoint before quantisation"
+            f"{where}: {what}{method}: only floating-point weights are read. Use the checkpoint before quantisation"
         )
     return made
 
@@ -143,7 +143,7 @@ def _divided(shape: tuple[int, ...], scale: Tensor) -> tuple[int, ...]:
 
 
 def shapes_of(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every parameter of a model; nothing is allocated."""
+    """Name and shape of every parameter of a model. Nothing is allocated."""
     with torch.device("meta"):
         return {name: tuple(p.shape) for name, p in ParScaleLM(config).named_parameters()}
 
@@ -152,7 +152,7 @@ def fit_tensors(config: ModelConfig, tensors: Mapping[str, Tensor], where: str) 
     """The tensors the model wants, under its names.
 
     Raises:
-        CheckpointError: a tensor is missing, extra or of another shape; the error names what config.json would
+        CheckpointError: a tensor is missing, extra or of another shape. The error names what config.json would
             have to say where that alone is wrong, else it lists the tensors.
 
     """
@@ -189,7 +189,7 @@ def _count(names: list[str]) -> str:
 
 
 def _corrected(config: ModelConfig, given: Mapping[str, Tensor]) -> str | None:
-    """What config.json would have to say for these very tensors; None where no value of it makes them fit."""
+    """What config.json would have to say for these very tensors. None where no value of it makes them fit."""
     found = _as_weights_say(config, given)
     if found is None or shapes_of(found) != {name: tuple(tensor.shape) for name, tensor in given.items()}:
         return None
@@ -213,7 +213,7 @@ def _corrected(config: ModelConfig, given: Mapping[str, Tensor]) -> str | None:
 
 
 def _as_weights_say(config: ModelConfig, given: Mapping[str, Tensor]) -> ModelConfig | None:
-    """The configuration with the sizes of these tensors; None where they are of no model of this kind."""
+    """The configuration with the sizes of these tensors. None where they are of no model of this kind."""
     layers = {int(match[1]) for name in given if (match := re.match(r"model\.layers\.(\d+)\.", name))}
     prefix = given.get("model.layers.0.self_attn.prefix_k")
     if EMBEDDING not in given or not layers or (prefix is not None and prefix.dim() != 4):
@@ -250,7 +250,7 @@ def choose_dtype(
     chosen = dtype or (found.pop() if len(found) == 1 else torch.float32)
     if chosen not in PLAIN:
         raise CheckpointError(
-            f"{where}: no model computes in {chosen}; choose torch.float32 or torch.bfloat16"
+            f"{where}: no model computes in {chosen}. Choose torch.float32 or torch.bfloat16"
         )
     if chosen == torch.float16 and device.type == "cpu":
         raise CheckpointError(

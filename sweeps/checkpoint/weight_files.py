@@ -37,7 +37,7 @@ def _indexed(folder: Path) -> dict[Path, set[str] | None]:
     """The shards that the index names."""
     weight_map = read_hf_json(folder / INDEX).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointError(f"{folder / INDEX} has no weight_map; {AGAIN}")
+        raise CheckpointError(f"{folder / INDEX} has no weight_map. {AGAIN}")
     for shard in weight_map.values():  # a stranger's index names files in its own folder only
         if not (isinstance(shard, str) and re.fullmatch(r"[\w.-]+\.safetensors", shard)):
             raise CheckpointError(f"{folder / INDEX} names a shard {shard!r}: no safetensors file here")
@@ -45,7 +45,7 @@ def _indexed(folder: Path) -> dict[Path, set[str] | None]:
     if SINGLE not in shards and (folder / SINGLE).exists():
         both = f"{SINGLE} and the shards of {INDEX}"
         raise CheckpointError(
-            f"{folder} holds two sets of weights, {both}; remove the one that is out of date"
+            f"{folder} holds two sets of weights, {both}. Remove the one that is out of date"
         )
     return {folder / name: {tensor for tensor, at in weight_map.items() if at == name} for name in shards}
 
@@ -61,24 +61,24 @@ def _numbered(folder: Path) -> list[Path]:
     absent = [name for name in names if name not in found]
     if absent or len(numbered) != len(names):
         what = f"it lacks {absent[0]}" if absent else "its shards are of several checkpoints"
-        raise CheckpointError(f"{folder} has no {INDEX}, and {what}; copy or download them again")
+        raise CheckpointError(f"{folder} has no {INDEX}, and {what}. Copy or download them again")
     return [found[name] for name in names]
 
 
 def _why_no_weights(folder: Path) -> str:
     """What a folder without weights that can be read holds instead, and what to do."""
     if (folder / "adapter_model.safetensors").exists():
-        return "holds an adapter alone; merge it into its base model and save that"
+        return "holds an adapter alone. Merge it into its base model and save that"
     if any(path for pattern in PICKLED for path in folder.glob(pattern)):
         return (
-            "holds pickled weights only, which can run code when they are read; load them where you trust "
+            "holds pickled weights only, which can run code when they are read. Load them where you trust "
             "them and save them with safe_serialization=True"
         )
     if any(folder.glob("*.gguf")):
-        return "holds GGUF weights only; use the checkpoint they were made from"
+        return "holds GGUF weights only. Use the checkpoint they were made from"
     others = ", ".join(sorted(path.name for path in folder.glob("*.safetensors")))
     holds = f" (it holds {others})" if others else ""
-    return f"has neither {SINGLE} nor {INDEX}{holds}; copy or download the weights into it"
+    return f"has neither {SINGLE} nor {INDEX}{holds}. Copy or download the weights into it"
 
 
 def read_shard(path: Path) -> tuple[dict[str, Tensor], str | None]:
@@ -88,7 +88,7 @@ def read_shard(path: Path) -> tuple[dict[str, Tensor], str | None]:
             stamp = (shard.metadata() or {}).get(FINGERPRINT)
             return {name: shard.get_tensor(name) for name in shard.keys()}, stamp  # noqa: SIM118
     except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing: the index names it; {AGAIN}") from None
+        raise CheckpointError(f"{path} is missing: the index names it. {AGAIN}") from None
     except (SafetensorError, OSError, AttributeError) as error:  # AttributeError: a type this torch lacks
         raise _unreadable(path, error) from None
 
@@ -98,12 +98,12 @@ def _unreadable(path: Path, error: Exception) -> CheckpointError:
     if path.is_file():
         with path.open("rb") as file:
             if file.read(len(LFS)) == LFS:
-                return CheckpointError(f"{path} is a pointer of Git LFS, not the weights; run `git lfs pull`")
-    return CheckpointError(f"{path} is truncated or no safetensors file: {error}; {AGAIN}")
+                return CheckpointError(f"{path} is a pointer of Git LFS, not the weights. Run `git lfs pull`")
+    return CheckpointError(f"{path} is truncated or no safetensors file: {error}. {AGAIN}")
 
 
 def backbone_of(folder: Path) -> Path | None:
-    """Where the backbone of a folder that holds streams alone lies: the folder above, or one beside it."""
+    """Where the backbone of a folder that holds streams alone lies: the folder above, or one next to it."""
     path = folder / STREAMS
     if not path.exists() or (folder / SINGLE).exists() or (folder / INDEX).exists():
         return None
@@ -113,12 +113,12 @@ def backbone_of(folder: Path) -> Path | None:
     except (SafetensorError, OSError) as error:
         raise _unreadable(path, error) from None
     if not re.fullmatch(r"\.\.(/[\w-]+)?", told):
-        raise CheckpointError(f"{path} names a backbone {told!r}: not the folder above, nor one beside it")
+        raise CheckpointError(f"{path} names a backbone {told!r}: not the folder above, nor one next to it")
     return folder.resolve() / told
 
 
 def read_tensors(folder: str | Path) -> dict[str, Tensor]:
-    """Every tensor of a checkpoint; shards that do not belong together are refused."""
+    """Every tensor of a checkpoint. Shards that do not belong together are refused."""
     if backbone := backbone_of(Path(folder)):
         return read_tensors(backbone) | read_shard(Path(folder) / STREAMS)[0]
     tensors: dict[str, Tensor] = {}
@@ -127,7 +127,7 @@ def read_tensors(folder: str | Path) -> dict[str, Tensor]:
     for path, promised in shard_map(Path(folder)).items():
         found, stamp = read_shard(path)
         if promised is not None and (absent := sorted(promised - set(found))):
-            raise CheckpointError(f"{path} is not the index's shard: it lacks {_some(absent)}; {AGAIN}")
+            raise CheckpointError(f"{path} is not the index's shard: it lacks {_some(absent)}. {AGAIN}")
         if stamp is not None:
             stamps[path.name] = stamp
         strange = set(found) - promised if promised is not None else set(found) & set(tensors)
@@ -136,14 +136,14 @@ def read_tensors(folder: str | Path) -> dict[str, Tensor]:
     if len(set(stamps.values())) > 1:
         listed = ", ".join(f"{name} {stamp[:12]}" for name, stamp in stamps.items())
         raise CheckpointError(
-            f"{folder}: shards of different checkpoints: {listed}; copy one checkpoint's only"
+            f"{folder}: shards of different checkpoints: {listed}. Copy one checkpoint's only"
         )
     refuse_other_copies(tensors, twice)
     return {name: tensor for name, tensor in tensors.items() if not BUFFERS.search(name)}
 
 
 def tensor_places(folder: Path) -> dict[str, Path]:
-    """In which file each of a checkpoint's tensors lies; nothing is read but the files' headers."""
+    """In which file each of a checkpoint's tensors lies. Nothing is read but the files' headers."""
     backbone = backbone_of(folder)
     found: dict[str, Path] = {}
     for path in [folder / STREAMS] if backbone else shard_map(folder):
@@ -160,9 +160,9 @@ def refuse_other_copies(tensors: Mapping[str, Tensor], twice: list[tuple[str, Te
     """Raise where a shard holds a tensor that its checkpoint does not, or holds with other values."""
     for name, copy, path in twice:
         if name not in tensors and not BUFFERS.search(name):
-            raise CheckpointError(f"{path} is not the index's shard: it holds {name}, unknown there; {AGAIN}")
+            raise CheckpointError(f"{path} is not the index's shard: it holds {name}, unknown there. {AGAIN}")
         if name in tensors and not torch.equal(tensors[name], copy):
-            raise CheckpointError(f"{path}: {name} has other values in another shard; {AGAIN}")
+            raise CheckpointError(f"{path}: {name} has other values in another shard. {AGAIN}")
 
 
 def _some(names: list[str]) -> str:

@@ -17,14 +17,14 @@ class Execution:
     """What a machine may do for a run."""
 
     accelerator: str = "auto"  # Lightning's name: auto, cpu, gpu, ...
-    threads: int | None = None  # CPU threads; None leaves torch's choice
+    threads: int | None = None  # CPU threads. None leaves torch's choice
     checkpoint_minutes: float = 5.0
     report_seconds: float = 1.0  # least time between two progress reports
     devices: int = 1  # of one run, on each of its nodes
     num_nodes: int = 1  # of one run
     strategy: str = "ddp"  # ddp, fsdp2: how a run on several devices shares them
     gradient_checkpointing: int = (
-        0  # keep the input alone of every nth block for the backward pass; 0: of none
+        0  # keep the input alone of every nth block for the backward pass. 0: of none
     )
     loggers: str = ""  # of Lightning's csv, tensorboard, wandb, separated by commas
     samples: int = 0  # texts that a run writes at each evaluation
@@ -77,7 +77,7 @@ def slow_bfloat16(execution: Execution, cpuinfo: Path = Path("/proc/cpuinfo")) -
 
 
 def cpu_times(stat: Path = Path("/proc/stat")) -> tuple[float, float]:
-    """(idle, all) time of the machine's cores since it was started; zeros where that is not known."""
+    """(idle, all) time of the machine's cores since it was started. Zeros where that is not known."""
     try:
         ticks = [float(part) for part in stat.read_text().split("\n", 1)[0].split()[1:9]]
     except (OSError, ValueError):
@@ -90,7 +90,7 @@ def free_threads(
 ) -> int:
     """The threads a run of so much work a step begins with: as given, but one of a small run on a busy machine.
 
-    work: multiply-adds of a step. Threads of a small step wait for each other more than they compute: beside other
+    work: multiply-adds of a step. Threads of a small step wait for each other more than they compute: next to other
     processes on two cores one thread made 15,000 tokens/s, two 1,500.
     """
     if threads < 2 or work > SMALL_WORK:
@@ -107,7 +107,7 @@ def share_out(workers: int | str, runs: int, execution: Execution = DEFAULT) -> 
 
     Small models lose more to thread synchronisation than they gain: one thread a run and as many
     runs at once as there are cores gives the grid's best throughput. With GPUs: as many runs at once
-    as have GPUs of their own; more workers, asked for, share them.
+    as have GPUs of their own. More workers, asked for, share them.
     """
     if workers != "auto" and (not str(workers).isdigit() or int(workers) < 1):
         raise ValueError(f"--workers {workers}: give a number of at least 1, or auto")

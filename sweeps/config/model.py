@@ -21,8 +21,8 @@ class ModelConfig:
     ffn: int  # f, inner width of the SwiGLU MLP
     layers: int
     heads: int  # query heads
-    kv_heads: int  # key and value heads; divides heads
-    P: int = 1  # parallel streams; 1 is a plain Qwen2 transformer
+    kv_heads: int  # key and value heads. Divides heads
+    P: int = 1  # parallel streams. 1 is a plain Qwen2 transformer
     prefix_tokens: int = 48  # learnable prefix positions a stream and layer (unused at P = 1)
     smoothing: float = 0.1  # epsilon: every stream keeps at least epsilon / P of the aggregation
     rope_base: float = 10_000.0
@@ -32,18 +32,18 @@ class ModelConfig:
     qkv_bias: bool = True
     qk_norm: bool = False  # Qwen3: RMSNorm with gain on queries and keys, a head at a time
     init_std: float = 0.02
-    prefix_std: float | None = None  # of prefixes, so how far apart the streams begin; None: init_std
-    aggregation_std: float | None = None  # of the aggregation's matrices; None: init_std
+    prefix_std: float | None = None  # of prefixes, so how far apart the streams begin. None: init_std
+    aggregation_std: float | None = None  # of the aggregation's matrices. None: init_std
     prefix_at_one: bool = False  # P = 1 has a prefix too: the control that tells prefixes from streams
-    context: int | None = None  # longest sequence the model is meant for; None: no limit
-    experts: int = 0  # 0: dense MLP; else that many SwiGLU experts of inner width ffn in every layer
+    context: int | None = None  # longest sequence the model is meant for. None: no limit
+    experts: int = 0  # 0: dense MLP. Else that many SwiGLU experts of inner width ffn in every layer
     experts_per_token: int = 2  # experts a token is sent to (unused when dense)
     balance_weight: float = 0.01  # weight of the load-balance loss in the gradient (unused when dense)
-    loops: int = 1  # r: how often the looped layers are applied; their parameters count once
-    loop_layers: int | None = None  # how many are looped, from the second on; None: all but first and last
+    loops: int = 1  # r: how often the looped layers are applied. Their parameters count once
+    loop_layers: int | None = None  # how many are looped, from the second on. None: all but first and last
 
     mup_base: int = (
-        0  # width whose initialisation and learning rates are scaled to this one's (muP); 0: none are
+        0  # width whose initialisation and learning rates are scaled to this one's (muP). 0: none are
     )
 
     def __post_init__(self) -> None:
@@ -103,7 +103,7 @@ class ModelConfig:
 
     @cached_property
     def shape(self) -> Shape:
-        """The integers `scaling.accounting` counts with; of a mixture, one expert's."""
+        """The integers `scaling.accounting` counts with. Of a mixture, one expert's."""
         return Shape(**{field.name: getattr(self, field.name) for field in fields(Shape)})
 
 

@@ -30,7 +30,7 @@ class RunConfig:
     """One training run, complete: two runs of equal `identity` are the same run.
 
     How the run is carried out is not part of it: `CARRIED_OUT` of the fields here, and devices, threads and
-    checkpoint interval, which are told elsewhere. It may change when the run is resumed.
+    checkpoint interval, which are in `Execution`. It may change when the run is resumed.
     """
 
     # What is trained, and what the run is called in the table.
@@ -44,14 +44,14 @@ class RunConfig:
     steps: int  # optimiser steps
     batch: int  # sequences a step
     seq_len: int  # tokens a sequence
-    corpus_hash: str = ""  # hash of the token files' manifest; filled in when the corpus is built
+    corpus_hash: str = ""  # hash of the token files' manifest. Filled in when the corpus is built
     tokenizer: str = (
-        "bpe"  # bpe: learnt from the corpus, of tokens their own; a tokenizer.json's path; hf:NAME
+        "bpe"  # bpe: learnt from the corpus, of tokens their own. or a tokenizer.json's path, or hf:NAME
     )
     repeat: bool = False  # True: more tokens than the corpus holds are read again, epoch after epoch
 
     # Optimisation.
-    optimizer: str = "adamw"  # adamw; muon: Muon on the matrices, AdamW on everything else
+    optimizer: str = "adamw"  # adamw, or muon: Muon on the matrices, AdamW on everything else
     lr: float = 3e-4  # peak learning rate of AdamW
     muon_lr: float = 0.02  # peak learning rate of the matrices under muon
     extras_lr: float = 1.0  # learning rate of ParScale's prefixes and aggregation, in units of lr
@@ -68,20 +68,20 @@ class RunConfig:
     # Recipe.
     recipe: str = "scratch"  # scratch, stage-1, two-stage, continual, peft
     parent: str = ""  # run_id of stage 1 (two-stage) or folder of a checkpoint (continual, peft)
-    parent_hash: str = ""  # of that folder's files; filled in with corpus_hash
+    parent_hash: str = ""  # of that folder's files. Filled in with corpus_hash
     start_step: int = 0  # steps of the data order, and of D, that stage 1 has used
     start: str = "random"  # streams grown onto a parent: random, or quiet (they begin at its loss)
-    prefix_mlp: int = 0  # inner width of a network that prefixes are trained through; 0: none
+    prefix_mlp: int = 0  # inner width of a network that prefixes are trained through. 0: none
 
     # Numerics.
-    precision: str = "float32"  # float32; bf16: bfloat16 autocast over float32 weights
+    precision: str = "float32"  # float32, or bf16: bfloat16 autocast over float32 weights
     compile: bool = False  # torch.compile the model
-    accumulate: int = 1  # micro-batches a step; divides batch
+    accumulate: int = 1  # micro-batches a step. Divides batch
 
     # What is written down.
     evaluations: int = 1  # passes over the held-out set, evenly spaced, the last at the end
-    eval_tokens: int = 0  # held-out tokens an evaluation reads, evenly spread; 0: all
-    eval_batch: int = 32  # sequences an evaluation batch; the standard error is over these batches
+    eval_tokens: int = 0  # held-out tokens an evaluation reads, evenly spread. 0: all
+    eval_batch: int = 32  # sequences an evaluation batch. The standard error is over these batches
     log_points: int = 200  # points of the training curve, evenly spaced
     train_loss_share: float = 0.05  # train_loss is the mean over this share of the steps, at the end
 
@@ -100,12 +100,12 @@ class RunConfig:
 
     @property
     def D(self) -> int:
-        """Training tokens, those of stage 1 included; a downloaded checkpoint's own are not known."""
+        """Training tokens, those of stage 1 included. A downloaded checkpoint's own are not known."""
         return (self.start_step + self.steps) * self.batch_tokens
 
     @property
     def C(self) -> float:
-        """Training FLOPs, ParScale's streams counted; stage 1 ran at P = 1."""
+        """Training FLOPs, ParScale's streams counted. Stage 1 ran at P = 1."""
         plain = replace(self.model, P=1)
         before = 3.0 * plain.forward_flops(self.seq_len) * (self.start_step * self.batch_tokens)
         return self.own_C + before
@@ -117,7 +117,7 @@ class RunConfig:
 
     @property
     def frozen(self) -> bool:
-        """Whether nothing is trained: the row of a frozen backbone alone, beside those of its streams."""
+        """Whether nothing is trained: the row of a frozen backbone alone, next to those of its streams."""
         return self.recipe == "peft" and self.model.K == 0
 
     @property
@@ -137,7 +137,7 @@ class RunConfig:
             fit = ", ".join(str(n) for n in range(1, own + 1) if own % n == 0)
             split = f" in {self.accumulate} micro-batches" if self.accumulate > 1 else ""
             raise ValueError(
-                f"batch={self.batch}{split} of {self.size} P={self.model.P} does not divide by {ranks} devices; "
+                f"batch={self.batch}{split} of {self.size} P={self.model.P} does not divide by {ranks} devices. "
                 f"{fit} would do"
             )
 
@@ -160,7 +160,7 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, text: str) -> RunConfig:
-        """The inverse of `to_json`; unknown or missing fields raise a ValueError that names them."""
+        """The inverse of `to_json`. Unknown or missing fields raise a ValueError that names them."""
         values = json.loads(text)
         if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
             raise ValueError("not a run configuration: expected a JSON object with a `model` object")

@@ -12,7 +12,7 @@ from sweeps.config.run import CARRIED_OUT, RunConfig
 OPTIONS = {"size": "sizes", "P": "streams", "corpus": "corpora", "seed": "seeds", "steps": "tokens"}
 OPTIONS |= {name: name for name in ("recipe", "start", "precision", "tokenizer", "repeat", "loops")}
 FILLED_IN = ("model", "vocab", "sweep", "corpus_hash", "parent", "parent_hash", "start_step")
-POINT = ("recipe", "corpus", "size", "seed")  # and P: what a grid's own axes tell apart
+POINT = ("recipe", "corpus", "size", "seed")  # and P: by which a grid's own axes differ
 OF_RUN = {field.name: field for field in fields(RunConfig)}
 OF_MODEL = {field.name: field for field in fields(ModelConfig)}
 
@@ -23,7 +23,7 @@ def value_of(run: RunConfig, name: str) -> Any:
 
 
 def with_value(run: RunConfig, name: str, value: Any) -> RunConfig:
-    """The run with another value of a field; another batch or length of sequence keeps D."""
+    """The run with another value of a field. Another batch or length of sequence keeps D."""
     if name in OF_MODEL:
         return replace(run, model=replace(run.model, **{name: value}))
     new = replace(run, **{name: value})
@@ -31,7 +31,7 @@ def with_value(run: RunConfig, name: str, value: Any) -> RunConfig:
 
 
 def read_axis(text: str) -> tuple[str, list[Any]]:
-    """("lr", [0.001, 0.003]) from "lr=1e-3,3e-3"; ValueError for what is no field, or no axis."""
+    """("lr", [0.001, 0.003]) from "lr=1e-3,3e-3". ValueError for what is no field, or no axis."""
     name, equals, values = (part.strip() for part in text.partition("="))
     if not (equals and values):
         raise ValueError(f"--axis {text}: write FIELD=VALUE,..., such as lr=1e-3,3e-3")
@@ -50,7 +50,7 @@ def check_field(name: str, option: str) -> None:
         raise ValueError(f"{option} {name}: it tells how a run is carried out, not what it is")
     if name in FILLED_IN or name not in OF_RUN | OF_MODEL:
         known = ", ".join(sorted(set(OF_RUN | OF_MODEL) - {*OPTIONS, *CARRIED_OUT, *FILLED_IN}))
-        raise ValueError(f"{option} {name}: no field of a run that can be an axis; choose among {known}")
+        raise ValueError(f"{option} {name}: no field of a run that can be an axis. Choose among {known}")
 
 
 def _read(name: str, text: str) -> Any:
@@ -68,12 +68,12 @@ def _read(name: str, text: str) -> Any:
 
 
 def point_of(run: RunConfig) -> tuple[object, ...]:
-    """Where in a grid a run stands, by the axes that every grid has."""
+    """The place of a run in a grid, by the axes that every grid has."""
     return (*(getattr(run, name) for name in POINT), run.model.P)
 
 
 def searched_fields(runs: Iterable[RunConfig]) -> list[str]:
-    """The fields in which runs of one point differ, beside their tokens and how they are carried out."""
+    """The fields in which runs of one point differ, other than their tokens and how they are carried out."""
     first: dict[tuple[object, ...], RunConfig] = {}
     found: set[str] = set()
     apart = {*CARRIED_OUT, *FILLED_IN, *OPTIONS, *POINT}
@@ -86,5 +86,5 @@ def searched_fields(runs: Iterable[RunConfig]) -> list[str]:
 
 
 def at(run: RunConfig, names: Sequence[str]) -> str:
-    """Where a run stands on such axes, in words: "lr 0.003"."""
+    """The place of a run on such axes, in words: "lr 0.003"."""
     return ", ".join(f"{name} {value_of(run, name)}" for name in names)

@@ -32,7 +32,7 @@ def _declared(cls: type[Any]) -> list[tuple[str, str, bool]]:
 
 
 def check_types(config: Any) -> None:
-    """Raise if a field's value is not of the type that it is declared with; a bool is no number."""
+    """Raise if a field's value is not of the type that it is declared with. A bool is no number."""
     for name, kind, may_be_none in _declared(config.__class__):
         value = getattr(config, name)
         if value is None and may_be_none:

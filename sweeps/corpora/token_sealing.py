@@ -161,7 +161,7 @@ def _check_tokenizer(shard: Shard, tokenizer: Path | None) -> None:
 
 
 def _byte_counts(tokenizer: Path | None) -> npt.NDArray[np.int64] | None:
-    """(vocabulary,) how many bytes of text each id stands for, of a byte-level tokenizer. None for another."""
+    """(vocabulary,) how many bytes of text each id means, of a byte-level tokenizer. None for another."""
     if tokenizer is None:
         return None
     read = read_tokenizer(tokenizer)

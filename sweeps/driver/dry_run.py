@@ -1,4 +1,4 @@
-"""What `--dry-run` prints: every run's derived shape, N, D, FLOPs, memory, and time if it can be told."""
+"""What `--dry-run` prints: every run's derived shape, N, D, FLOPs, memory, and time where it is known."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS = (
     "GiB/sequence",
     "time",
 )
-MEMORY = "state: weights, gradients, moments, logits; a sequence: what it keeps for the backward pass"
+MEMORY = "state: weights, gradients, moments, logits. A sequence: what it keeps for the backward pass"
 FITTED = ("micro-batches", "GiB")  # a step and a device, where a device's memory is given
 UNKNOWN = (
     "time is not estimated: none of these runs is finished, and none can be tried here within seconds. "
@@ -47,7 +47,7 @@ class PlannedTime:
 def plan_time(
     runs: list[RunConfig], folder: Path, execution: Execution, workers: str, place: str, rate: float | None
 ) -> PlannedTime:
-    """Hours as finished runs in `folder` took; else at `rate` FLOP/s; else as steps timed here do."""
+    """Hours as finished runs in `folder` took. Else at `rate` FLOP/s. Else as steps timed here do."""
     finished = time_estimate.finished_speeds(folder)
     left = [run for run in runs if time_estimate.speed_key(run) not in finished]
     count, threads = share_out(workers, len(runs), execution)
@@ -57,8 +57,8 @@ def plan_time(
         speeds, how = time_estimate.rated_speeds(left, rate), f"at {rate:.3g} FLOP/s a run"
     elif left and place == "local" and execution.ranks == 1:
         speeds = time_estimate.timed_speeds(left, count, execution.threads or threads, execution.accelerator)
-        how = "training steps alone, as timed just now; a held-out token costs a third of a training token"
-        how += "; timed eagerly, compiled they take less" if any(run.compile for run in left) else ""
+        how = "training steps alone, as timed just now. A held-out token costs a third of a training token"
+        how += ". Timed eagerly, compiled they take less" if any(run.compile for run in left) else ""
     hours = [time_estimate.hours_of(run, {**speeds, **finished}) for run in runs]
     known = [one for one in hours if one is not None]
     if len(known) < len(runs):
@@ -104,7 +104,7 @@ def sums(runs: list[RunConfig], execution: Execution, time: PlannedTime) -> list
     precisions = sorted({run.precision for run in runs})
     every = execution.gradient_checkpointing
     which = "every block" if every == 1 else f"one block in {every}"
-    less = f"; {which} keeps its input alone, and is computed again" if every else ""
+    less = f". {which} keeps its input alone, and is computed again" if every else ""
     lines = [f"{MEMORY}, {' and '.join(precisions)} activations{less}"]
     if execution.ranks > 1:
         shares = "shared out among them" if execution.strategy == "fsdp2" else "a whole copy on each"

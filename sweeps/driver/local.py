@@ -8,7 +8,7 @@ from sweeps.config.execution import DEFAULT, Execution, gpus_of, share_out
 from sweeps.driver.process_pool import Child, ProcessPool
 from sweeps.driver.worker import EXIT_FATAL, Job
 
-RESTARTS = 20  # of dead workers in one call; a run that kills its worker is given up long before
+RESTARTS = 20  # of dead workers in one call. A run that kills its worker is given up long before
 # glibc hands large blocks back to the kernel when they are freed, and takes them again, zeroed, a moment
 # later: a sixth of a training step of a small model. Other C libraries do not read these.
 KEEP_FREED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
@@ -45,7 +45,7 @@ class LocalLauncher:
         return pool.start("sweeps.driver.worker:run_worker", self.job.to_json(), **visible)
 
     def poll(self) -> bool:
-        """Replace workers that died; False once all have ended."""
+        """Replace workers that died. False once all have ended."""
         assert self.pool is not None
         self.pool.look()
         ended = {place: worker for place, worker in self.going.items() if worker.code is not None}
@@ -57,12 +57,12 @@ class LocalLauncher:
                 self.restarts += 1
                 if self.restarts > RESTARTS:
                     often = f"{self.restarts} times, the last with code {worker.code}"
-                    raise OSError(f"workers died {often}; see {self.log}")
+                    raise OSError(f"workers died {often}. See {self.log}")
                 self.going[place] = self._spawn(self.pool, place)
         return bool(self.going)
 
     def stop(self) -> None:
-        """Ask every worker to write its state; a second Ctrl-C, or long silence, ends them at once."""
+        """Ask every worker to write its state. A second Ctrl-C, or long silence, ends them at once."""
         if self.pool:
             self.pool.end(STOP_S)
         self.pool = None

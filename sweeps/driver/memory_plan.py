@@ -9,7 +9,7 @@ from scaling.accounting import StepMemory, training_memory
 from sweeps.config.execution import Execution
 from sweeps.config.run import RunConfig
 
-BYTES = {"float32": 4, "bf16": 2}  # of an activation between matrices; the residual stream is float32
+BYTES = {"float32": 4, "bf16": 2}  # of an activation between matrices. The residual stream is float32
 SPARE = 0.1  # of a device, for its context, libraries' buffers and fragments
 UNITS = {"GB": 10**9, "GIB": 2**30, "MB": 10**6, "MIB": 2**20, "TB": 10**12, "TIB": 2**40}
 
@@ -34,7 +34,7 @@ def step_memory(run: RunConfig, execution: Execution) -> StepMemory:
 
 
 def fitted(run: RunConfig, execution: Execution, memory: float) -> RunConfig | None:
-    """The run in the fewest micro-batches a step that fit `memory` bytes a device; None if none do.
+    """The run in the fewest micro-batches a step that fit `memory` bytes a device. None if none do.
 
     A run that asks for more micro-batches keeps them.
     """
@@ -48,7 +48,7 @@ def fitted(run: RunConfig, execution: Execution, memory: float) -> RunConfig | N
 
 
 def all_fitted(runs: Sequence[RunConfig], execution: Execution, memory: float) -> list[RunConfig]:
-    """Every run `fitted`; ValueError that names the first that no accumulation fits."""
+    """Every run `fitted`. ValueError that names the first that no accumulation fits."""
     found = []
     for run in runs:
         if (one := fitted(run, execution, memory)) is None:
@@ -62,7 +62,7 @@ def all_fitted(runs: Sequence[RunConfig], execution: Execution, memory: float) -
 
 
 def memory_bytes(text: str) -> float:
-    """80e9 from 80GB, 80 * 2^30 from 80GiB; ValueError for what is no size."""
+    """80e9 from 80GB, 80 * 2^30 from 80GiB. ValueError for what is no size."""
     upper = text.strip().upper()
     unit = next((name for name in sorted(UNITS, key=len, reverse=True) if upper.endswith(name)), "")
     return float(upper.removesuffix(unit)) * UNITS[unit] if unit else float("nan")

@@ -31,7 +31,7 @@ METHODS = ["spawn"] if sys.platform == "darwin" else ["forkserver", "spawn"]  # 
 
 Stop = Callable[[], bool]  # True once a child should stop
 Send = Callable[[Any], None]  # sends a value to the parent
-Target = Callable[[str, Stop, Send], int]  # what a child does with its text; returns its exit code
+Target = Callable[[str, Stop, Send], int]  # what a child does with its text. Returns its exit code
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Child:
     values: Connection
     parent_alive: Connection
     received: list[Any] = field(default_factory=list)
-    code: int | None = None  # None while it runs; -n: killed by signal n
+    code: int | None = None  # None while it runs. -n: killed by signal n
 
     def update(self) -> None:
         """Read what the child has sent, and its exit code."""
@@ -63,7 +63,7 @@ class ProcessPool:
     def __init__(
         self, module: str, settings: dict[str, str], log: Path | None = None, cwd: Path | None = None
     ) -> None:
-        """The server imports `module`; `settings` are added to the environment.
+        """The server imports `module`. `settings` are added to the environment.
 
         Children write to `log` (default: standard error) and start in `cwd` (default: this process's).
         """
@@ -101,7 +101,7 @@ class ProcessPool:
         return self.children[-1]
 
     def look(self) -> bool:
-        """Update the children; True while one of them runs."""
+        """Update the children. True while one of them runs."""
         for child in self.children:
             if child.code is None:
                 child.update()
@@ -113,7 +113,7 @@ class ProcessPool:
             child.parent_alive.close()
 
     def end(self, patience: float) -> None:
-        """Ask every child to stop; kill those that run after `patience` seconds, or after a Ctrl-C."""
+        """Ask every child to stop. Kill those that run after `patience` seconds, or after a Ctrl-C."""
         self.stop()
         with contextlib.suppress(KeyboardInterrupt):
             self._wait(patience)

@@ -27,9 +27,9 @@ STATES = (
     "stopped",
     "done",
 )  # what comes first
-MOST_ROWS = 15  # of the live table; fewer on a terminal that is not as high
-AROUND = 9  # lines beside the rows: the table's own, the sums, and some of what was printed before
-BESIDE = 60  # columns beside what names a run
+MOST_ROWS = 15  # of the live table. Fewer on a terminal that is not as high
+AROUND = 9  # lines in addition to the rows: the table's own, the sums, and some of what was printed before
+BESIDE = 60  # columns in addition to what names a run
 
 
 def describe_run(run: RunStatus) -> str:
@@ -104,7 +104,7 @@ class View:
             self.live.update(Group(self._table(runs), *map(Text, sums)), refresh=True)
         elif time.monotonic() - self.last_plain > PLAIN_EVERY_S:
             self.last_plain = time.monotonic()
-            line = f"grid {share:.0%}: {counted(runs)}; {pace}"
+            line = f"grid {share:.0%}: {counted(runs)}. {pace}"
             self.console.print(line, highlight=False, soft_wrap=True)
             for run in runs:
                 if run.state == "running":
@@ -113,7 +113,7 @@ class View:
                     )
 
     def _grid(self, runs: Sequence[RunStatus]) -> tuple[float, str]:
-        """Share of the FLOPs done; time spent and, at this session's pace, left."""
+        """Share of the FLOPs done. Time spent and, at this session's pace, left."""
         for run in runs:
             if run.run_id not in self.whole_C:
                 self.whole_C[run.run_id] = run.config.own_C
@@ -127,7 +127,7 @@ class View:
         return done / total, f"{clock(spent)} gone{left}"
 
     def _table(self, runs: Sequence[RunStatus]) -> Group:
-        """As many runs as the terminal has lines for; of the others, how many are in which state."""
+        """As many runs as the terminal has lines for. Of the others, how many are in which state."""
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("run", no_wrap=True, max_width=max(12, self.console.width - BESIDE))
         for name in ("state", "step", "loss", "tokens/s", "left"):

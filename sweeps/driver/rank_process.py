@@ -1,4 +1,4 @@
-"""A rank of a run, as a process that `sweeps.driver.ranks` starts; rank 0 sends progress and the result."""
+"""A rank of a run, as a process that `sweeps.driver.ranks` starts. Rank 0 sends progress and the result."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def train_on_devices(
     progress: Any,
     report: Any,
 ) -> dict[str, Any]:
-    """`sweeps.training.train.train` on `execution.ranks` devices; a rank's death starts all again."""
+    """`sweeps.training.train.train` on `execution.ranks` devices. A rank's death starts all again."""
     run.check_shared(execution.ranks)
     from sweeps.training import snapshots
 
@@ -97,7 +97,7 @@ class Group:
         self.ranks = start(pool, spec, node=0)
 
     def follow(self, stop: Callable[[], bool], progress: Send, report: Send) -> dict[str, Any]:
-        """Pass on what rank 0 sends until it has the row; raises Interrupted, RankDied or rank 0's error."""
+        """Pass on what rank 0 sends until it has the row. Raises Interrupted, RankDied or rank 0's error."""
         stopping = False
         while True:
             self.pool.look()

@@ -3,12 +3,12 @@
     run_sweep(configs, out, name="demo", rule="...", workers="auto", launcher="local") -> SweepResult
 
 `configs` is a list of complete configurations (`sweeps.grids.grids.find(NAME)(Axes(...))`), `out` the
-sweep's folder. Runs that the folder already holds are skipped; the others are trained, largest
+sweep's folder. Runs that the folder already holds are skipped. The others are trained, largest
 first, by worker processes that share the folder: the folder is the queue, a lock a run decides who
 trains it, and everything `parscale status` shows is read back from it.
 
-A wrong call raises ValueError, a folder that cannot be written OSError; what happens after training
-has begun is told in the result: `result.ok`, `result.failed`, `result.interrupted`, `result.summary`.
+A wrong call raises ValueError, a folder that cannot be written OSError. What happens after training
+has begun is in the result: `result.ok`, `result.failed`, `result.interrupted`, `result.summary`.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class Launcher(Protocol):
     """Something that keeps workers going on a sweep folder."""
 
     def share(self, workers: int | str, runs: int, execution: Execution = DEFAULT) -> tuple[int, int]:
-        """(workers at a time, threads each) for so many runs; `workers` is a number or auto."""
+        """(workers at a time, threads each) for so many runs. `workers` is a number or auto."""
 
     def start(self, job: Job, workers: int) -> None:
         """Start the workers."""
 
     def poll(self) -> bool:
-        """Restart what died; False once every worker has ended. Raises OSError if none can go on."""
+        """Restart what died. False once every worker has ended. Raises OSError if none can go on."""
 
     def stop(self) -> None:
         """Ask the workers to write their state and end, and wait for them."""
@@ -144,7 +144,7 @@ def _planned(
     fork: bool,
     report: Callable[[str], None],
 ) -> dict[str, RunConfig]:
-    """The runs by their ids, recorded in the folder; what cannot go on in it is refused."""
+    """The runs by their ids, recorded in the folder. What cannot go on in it is refused."""
     bound = corpora.bind(configs, report=report, known=_recorded(store))
     store.create(name, rule)  # what is refused up to here leaves no folder behind
     store.gather(curves=True)  # what is damaged is known before anything is trained
@@ -155,7 +155,7 @@ def _planned(
 
 
 def _gathered(store: Store, outcome: Outcome) -> Outcome:
-    """The outcome once rows and curves are gathered; on a full disk they stay where they are, for the next call."""
+    """The outcome once rows and curves are gathered. On a full disk they stay where they are, for the next call."""
     try:
         store.gather(curves=True)
     except OSError as error:
@@ -171,7 +171,7 @@ def _check_call(configs: Sequence[RunConfig], workers: int | str, execution: Exe
 
 
 def _recorded(store: Store) -> dict[str, RunConfig]:
-    """The configurations that a folder holds, if there is one; what is damaged is set aside."""
+    """The configurations that a folder holds, if there is one. What is damaged is set aside."""
     if not store.folder.is_dir():
         return {}
     try:
@@ -182,7 +182,7 @@ def _recorded(store: Store) -> dict[str, RunConfig]:
 
 
 def find_launcher(name: str, **settings: Any) -> Launcher:
-    """The launcher under a name; `settings` are the fields of its class."""
+    """The launcher under a name. `settings` are the fields of its class."""
     if name == "local":
         return LocalLauncher()
     if name == "slurm":
@@ -191,7 +191,7 @@ def find_launcher(name: str, **settings: Any) -> Launcher:
         from sweeps.driver.clusters.ray_cluster import RayLauncher
 
         return RayLauncher(**settings)
-    raise ValueError(f"unknown launcher {name!r}; choose local, slurm or ray")
+    raise ValueError(f"unknown launcher {name!r}. Choose local, slurm or ray")
 
 
 def _leave(job: Job, launcher: Launcher, workers: int) -> Outcome:
@@ -245,14 +245,14 @@ def _watch(
 
 
 def _gather(store: Store) -> float:
-    """Gather; returns when to do so again, so that it takes a small share of the time."""
+    """Gather. Returns when to do so again, so that it takes a small share of the time."""
     began = time.monotonic()
     store.gather()
     return time.monotonic() + max(GATHER_S, PATIENCE * (time.monotonic() - began))
 
 
 def _look(observer: Observer, store: Store, todo: dict[str, RunConfig]) -> list[RunStatus]:
-    """The state of each run; what is found damaged is set aside, and seen again in what is left."""
+    """The state of each run. What is found damaged is set aside, and seen again in what is left."""
     try:
         return observer.look(todo)
     except Damaged:
@@ -262,7 +262,7 @@ def _look(observer: Observer, store: Store, todo: dict[str, RunConfig]) -> list[
 
 @contextmanager
 def _terminate_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that a driver told to go leaves its runs resumable."""
+    """Treat SIGTERM as Ctrl-C, so that a driver asked to go leaves its runs resumable."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

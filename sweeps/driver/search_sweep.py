@@ -56,7 +56,7 @@ def search_sweep(
     """
     if any(run.recipe in ("stage-1", "two-stage") for run in configs):
         raise ValueError(
-            "--search: a second stage goes on from one first stage; search the scratch recipe first"
+            "--search: a second stage goes on from one first stage. Search the scratch recipe first"
         )
     store, planned, points = Store(out), search.candidates(configs), dict[RunConfig, Point]()
 
@@ -139,7 +139,7 @@ def _curves(store: Store) -> dict[str, pd.DataFrame]:
 def _trial(
     store: Store, run: RunConfig, value: float, run_ids: Sequence[str], curves: Mapping[str, pd.DataFrame]
 ) -> Trial:
-    """How the seeds of a value stand."""
+    """The state of the seeds of a value."""
     done, losses, found = [], [], []
     for run_id in run_ids:
         row = store.outcome(run_id) if store.is_finished(run_id) else paused_row(store, run_id)
@@ -188,7 +188,7 @@ def _settled(
     whole = sum(len(p.trials) * run.own_C for run, p in points.items())
     share = f"{spent / whole:.0%} of the FLOPs of every value trained to its end"
     lines.append(
-        f"{share}; the losses against {search.field}: parscale figures {store.folder} --only searched"
+        f"{share}. The losses against {search.field}: parscale figures {store.folder} --only searched"
     )
     lost = any(math.isnan(point.decision.best) for point in points.values())
     return SearchResult(replace(last, table=store.table()), tuple(lines), lost)
@@ -200,12 +200,12 @@ def _told(search: Search, run: RunConfig, point: Point) -> str:
     where = f"{run.size} P={run.model.P} {run.corpus}"
     low, high = point.trials[0].value, point.trials[-1].value
     if math.isnan(best):
-        return f"{where}: diverges at every {name} from {low:g} to {high:g}; search lower values"
+        return f"{where}: diverges at every {name} from {low:g} to {high:g}. Search lower values"
     trials = {trial.value: trial for trial in point.trials}
     ended = sum(trial.ended for trial in point.trials)
-    said = f"{where}: best {name} {best:g}, loss {trials[best].loss:.4f}; {ended} of {len(trials)} values to the end"
+    said = f"{where}: best {name} {best:g}, loss {trials[best].loss:.4f}. {ended} of {len(trials)} values to the end"
     if bad := [value for value, trial in trials.items() if math.isinf(trial.loss)]:
         said += f", diverged at {', '.join(f'{value:g}' for value in bad)}"
     if not point.decision.bracketed:
-        said += f"; the best is at the edge of what was tried, {low:g} to {high:g}"
+        said += f". The best is at the edge of what was tried, {low:g} to {high:g}"
     return said

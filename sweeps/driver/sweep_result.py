@@ -1,4 +1,4 @@
-"""What a call of `run_sweep` came to, and how it is told."""
+"""What a call of `run_sweep` came to, and how it is described."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sweeps.store.store import Store
 class Outcome:
     """How the training of a call ended."""
 
-    fatal: str = ""  # why nothing could go on; empty if all went well
+    fatal: str = ""  # why nothing could go on. Empty if all went well
     interrupted: bool = False
     left_to: str = ""  # what goes on with the sweep by itself
 
@@ -33,7 +33,7 @@ class SweepResult:
     failed: dict[str, str]  # {label: reason}
     diverged: list[str]  # labels
     interrupted: bool
-    fatal: str  # why nothing could go on; empty if all went well
+    fatal: str  # why nothing could go on. Empty if all went well
     damaged: list[str]  # a sentence on each file that was set aside in this call
     left_to: str = ""  # what goes on with the sweep by itself
 
@@ -56,12 +56,12 @@ class SweepResult:
         if self.ok and not self.trained and not self.left_to:
             lines.append(f"nothing to train: all {self.skipped} runs are in {where}")
         elif self.left_to:
-            lines.append(f"{self.left_to} go on by themselves; look: parscale status {self.folder}")
+            lines.append(f"{self.left_to} go on by themselves. Look: parscale status {self.folder}")
         elif self.ok:
             lines.append(f"{self.trained} runs trained, {self.skipped} already there: {where}")
         else:
             safe = f"{len(self.table)} finished runs are safe in {where}"
-            lines.append(f"{safe}; the same command goes on from the last checkpoints")
+            lines.append(f"{safe}. The same command goes on from the last checkpoints")
         return "\n".join(lines)
 
 
@@ -79,7 +79,7 @@ def result_of(
     outcome: Outcome,
     until: Mapping[str, int] | None = None,
 ) -> SweepResult:
-    """What came of `runs`; `before` was finished and `aside` set aside when the call began. `until`: as of `Observer`."""
+    """What came of `runs`. `before` was finished and `aside` set aside when the call began. `until`: as of `Observer`."""
     states: list[RunStatus] = Observer(store.folder, until=until).look(runs)
     left = [run for run in states if run.state not in (*ENDED, "paused")]
     failed = {} if outcome.left_to else {run.label: run.error for run in left if run.state == "failed"}

@@ -94,7 +94,7 @@ def time_training(run: RunConfig, threads: int, accelerator: str = "cpu") -> flo
 def timed_speeds(
     runs: Sequence[RunConfig], workers: int, threads: int, accelerator: str
 ) -> dict[SpeedKey, float]:
-    """Tokens per second of each shape, `workers` of them timed at once; empty if that would take long.
+    """Tokens per second of each shape, `workers` of them timed at once. Empty if that would take long.
 
     Steps are timed eagerly: to compile a shape takes longer than all of its trial.
     """
@@ -110,7 +110,7 @@ def timed_speeds(
 
 
 def hours_of(run: RunConfig, speeds: dict[SpeedKey, float]) -> float | None:
-    """Hours of a run's own steps at its shape's speed; None if that is not known."""
+    """Hours of a run's own steps at its shape's speed. None if that is not known."""
     speed = speeds.get(speed_key(run))
     return run.steps * run.batch_tokens / speed / 3600 if speed else None
 

@@ -43,13 +43,13 @@ class Job:
 
     folder: str
     run_ids: list[str]  # in the order they should be started
-    session: str  # the launcher's; what failed in it is not tried again in it
+    session: str  # the launcher's. What failed in it is not tried again in it
     execution: Execution = field(default_factory=Execution)
     trainer: str = (
         "sweeps.training.train:train"  # module:function, the signature of `sweeps.training.train.train`
     )
     cwd: str = ""  # where the sweep was started: what its runs name relatively is seen from there
-    threads: int = 0  # of a run that begins now and is told no number; 0 leaves torch's choice
+    threads: int = 0  # of a run that begins now and is given no number. 0 leaves torch's choice
     until: dict[str, int] = field(default_factory=dict)  # {run_id: the step at which it is to pause}
     leave: bool = False  # end when the rest is in living hands: whoever started the workers starts others
 
@@ -76,7 +76,7 @@ def work(job: Job, stop: Callable[[], bool]) -> None:
             if not _next(store, locks, job, left, train, stop):
                 if not left or (job.leave and _in_living_hands(store, locks, left)):
                     return
-                time.sleep(IDLE_S)  # the rest is in other hands; they may yet die
+                time.sleep(IDLE_S)  # the rest is in other hands. They may yet die
         except Damaged:
             store.gather()  # sets it aside
             _log("\n".join(store.said))
@@ -90,7 +90,7 @@ def _next(
     train: Callable[..., dict[str, Any]],
     stop: Callable[[], bool],
 ) -> bool:
-    """Train the first run that can be had; False if none can. Looks no further than that run.
+    """Train the first run that can be had. False if none can. Looks no further than that run.
 
     What is found finished or given up leaves `left`.
     """
@@ -127,7 +127,7 @@ def _over(store: Store, run_id: str, job: Job) -> bool:
 
 
 def _fail(store: Store, run_id: str, session: str, error: str, **facts: Any) -> None:
-    """Note that a run failed in this session, beside those it failed in before: drivers may be several."""
+    """Note that a run failed in this session, in addition to those before: there may be several drivers."""
     before = store.noted(run_id)
     failed_in = [*[one for one in before.get("failed_in", ()) if one != session][-9:], session]
     facts = {name: before[name] for name in KEPT if name in before} | facts
@@ -136,7 +136,7 @@ def _fail(store: Store, run_id: str, session: str, error: str, **facts: Any) -> 
 
 
 def _parent_ready(store: Store, run_id: str, job: Job) -> bool:
-    """False while a run's stage 1 is not finished; a run whose stage 1 left no weights fails with it."""
+    """False while a run's stage 1 is not finished. A run whose stage 1 left no weights fails with it."""
     parent = store.config(run_id).parent
     finished, why = bool(parent) and store.is_finished(parent), ""
     if finished and not (store.checkpoint(parent) / "config.json").exists():
@@ -157,7 +157,7 @@ def _attempt(
     train: Callable[..., dict[str, Any]],
     stop: Callable[[], bool],
 ) -> bool:
-    """Train one run if its lock can be had; True if it was (or was found finished)."""
+    """Train one run if its lock can be had. True if it was (or was found finished)."""
     if stop():
         return True
     try:
@@ -207,7 +207,7 @@ def _train(
 
 
 def _ended(store: Store, run_id: str, row: dict[str, Any], steps: int) -> dict[str, Any]:
-    """Keep a run's row, published or, of one that pauses, beside its snapshot; what is to be noted of it."""
+    """Keep a run's row: published, or next to the snapshot of a run that pauses. Returns what to note of it."""
     if row["status"] == "stopped":
         pause(store, run_id, row)
         return {"step": row["ended_step"], "loss": row["train_loss"], "state": "paused"}
@@ -216,7 +216,7 @@ def _ended(store: Store, run_id: str, row: dict[str, Any], steps: int) -> dict[s
 
 
 def _before(store: Store, job: Job, run_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is noted of a run whatever comes, and how far it has come; one that had ended begins anew."""
+    """What is noted of a run whatever comes, and how far it has come. One that had ended begins again."""
     before = store.noted(run_id)
     facts = {"session": job.session, "pid": os.getpid(), **_deaths(before, job.session)}
     facts |= {name: before[name] for name in KEPT if name in before}
@@ -249,7 +249,7 @@ def _log(line: str) -> None:
 
 
 def run_worker(text: str, stop: Callable[[], bool], send: Callable[[Any], None]) -> int:
-    """Work on a job (its JSON) until it is done or asked to stop; `send` why no run can go on."""
+    """Work on a job (its JSON) until it is done or asked to stop. `send` why no run can go on."""
     try:
         work(Job.from_json(text), stop)
     except Fatal as fatal:

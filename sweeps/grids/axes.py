@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Axes:
-    """What a call may narrow or override; None leaves the grid's own choice."""
+    """What a call may narrow or override. None leaves the grid's own choice."""
 
     sizes: Sequence[str] | None = None  # WIDTHxLAYERS, or a size the grid names
     streams: Sequence[int] | None = None
@@ -18,16 +18,18 @@ class Axes:
     tokens: int | None = None  # training tokens a run
     recipe: str | None = None
     base: str | None = None  # checkpoint folder that continual and peft start from
-    stage2_share: float | None = None  # two-stage: share of the tokens spent on stage 2; 2% if not given
+    stage2_share: float | None = None  # two-stage: share of the tokens spent on stage 2. 2% if not given
     start: str | None = None  # two-stage, continual, peft: random or quiet, how grown streams begin
     precision: str | None = None  # float32 or bf16
-    tokenizer: str | None = None  # bpe, a tokenizer.json, or hf:NAME; models that start anew take its size
+    tokenizer: str | None = (
+        None  # bpe, a tokenizer.json, or hf:NAME. Models that start from scratch take its size
+    )
     others: Mapping[str, Sequence[Any]] | None = None  # {field of a run or its model: values}
     repeat: bool | None = None  # read a corpus again when it holds fewer tokens
-    loops: Sequence[int] | None = None  # r; where it is above 1 a size's name says so: 64x4r2
+    loops: Sequence[int] | None = None  # r. Where it is above 1 a size's name says so: 64x4r2
     mup_base: int | None = (
         None  # width that learning rates and initialisation are of (sweeps.model.width_transfer)
     )
 
 
-ALL = Axes()  # a grid as it stands
+ALL = Axes()  # a grid as it is

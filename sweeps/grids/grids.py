@@ -1,6 +1,6 @@
 """Grids: functions that return complete configurations. One dial, the size, decides the rest.
 
-Each grid states its derivation rule; `--dry-run` prints it with what it gives for every run. Within
+Each grid states its derivation rule. `--dry-run` prints it with what it gives for every run. Within
 a grid, runs differ only in N, P and seed: tokens, batch, schedule and held-out set are the same.
 """
 
@@ -52,7 +52,7 @@ class Grid:
         for name, values in (axes.others or {}).items():
             made = [with_value(config, name, value) for config in made for value in values]
         configs = recipes.apply(made, axes)
-        if axes.tokenizer and axes.base:  # the base's vocabulary stands, whatever tokenizer lies beside it
+        if axes.tokenizer and axes.base:  # the base's vocabulary counts, whatever tokenizer is next to it
             configs = [replace(config, tokenizer=axes.tokenizer) for config in configs]
         return configs
 
@@ -82,9 +82,9 @@ class Grid:
         for axis, found in got.items():
             if strange := found - asked.get(axis, found):
                 told = ", ".join(sorted(map(str, strange)))
-                raise ValueError(f"grid {self.name} does not heed --{axis}: it has {told} all the same")
+                raise ValueError(f"grid {self.name} does not use --{axis}: it has {told} all the same")
         if axes.tokens and any(abs(config.D - axes.tokens) > config.batch_tokens for config in made):
-            raise ValueError(f"grid {self.name} does not heed --tokens {axes.tokens:,}")
+            raise ValueError(f"grid {self.name} does not use --tokens {axes.tokens:,}")
 
 
 def _of_base_width(configs: list[RunConfig], axes: Axes) -> list[RunConfig]:
@@ -146,7 +146,7 @@ def product(default: Axes, point: Point) -> Callable[[Axes], list[RunConfig]]:
 
 
 def _looped_sizes(axes: Axes) -> list[tuple[str, int]]:
-    """Every size with every number of loops; a size that names its own has that one."""
+    """Every size with every number of loops. A size that names its own has that one."""
     sizes = [split_loops(size) for size in _values("sizes", axes.sizes)]
     if axes.loops is None:
         return sizes
@@ -228,7 +228,7 @@ def find(name: str) -> Grid:
 
 
 def _from_file(path: Path, attribute: str) -> Grid:
-    """Run the user's own grid file; a fault in it is named with file and line."""
+    """Run the user's own grid file. A fault in it is named with file and line."""
     if not path.is_file():
         raise ValueError(f"grid file {path} does not exist")
     try:

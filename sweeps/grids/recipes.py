@@ -2,10 +2,10 @@
 
 scratch    warm-up and decay from random weights.
 two-stage  stage 1 at P = 1 with a constant learning rate (the flat part of WSD), shared by every P
-           of a size and seed; stage 2 grows its checkpoint to P streams and anneals (arXiv
+           of a size and seed. Stage 2 grows its checkpoint to P streams and anneals (arXiv
            2505.10475, section 4). Stage 1's row says recipe stage-1.
 continual  every parameter of a given checkpoint is trained on, with the streams grown onto it.
-peft       the checkpoint's backbone stays frozen: only prefixes and aggregation are trained; P = 1 is its loss.
+peft       the checkpoint's backbone stays frozen: only prefixes and aggregation are trained. P = 1 is its loss.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _backbone(model: ModelConfig) -> Shape:
 
 
 def _on_base(base: ModelConfig, wanted: ModelConfig, where: Path) -> ModelConfig:
-    """The base as it is where P is its own; grown from one stream, with the prefixes the grid asks for.
+    """The base as it is where P is its own. Grown from one stream, with the prefixes the grid asks for.
 
     Its layers are looped as the grid asks, or as they are where the grid asks for no loops.
     """

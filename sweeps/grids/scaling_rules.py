@@ -12,7 +12,7 @@ from sweeps.grids.axes import Axes
 
 
 def parse_width_layers(size: str) -> tuple[int, int, int]:
-    """`64x4` -> (width 64, 4 layers, dense: 0 experts); `64x4e8` -> the same with 8 experts."""
+    """`64x4` -> (width 64, 4 layers, dense: 0 experts). `64x4e8` -> the same with 8 experts."""
     found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(?:e([1-9]\d*))?", size)
     if not found:
         raise ValueError(f"size {size!r}: write WIDTHxLAYERS, such as 64x4, or 64x4e8 for 8 experts")
@@ -22,7 +22,7 @@ def parse_width_layers(size: str) -> tuple[int, int, int]:
 
 
 def split_loops(size: str) -> tuple[str, int]:
-    """`64x4r2` -> (`64x4`, 2): a size without its loops, and how many they are; 1 where it says none."""
+    """`64x4r2` -> (`64x4`, 2): a size without its loops, and how many they are. 1 where it says none."""
     found = re.fullmatch(r"(.*[\dBM])r(\d+)", size)
     if not found:
         return size, 1
@@ -70,14 +70,14 @@ def steps_for(tokens: int, batch: int, seq_len: int) -> int:
 
 @dataclass(frozen=True)
 class SmallRule:
-    """How a small grid derives a run from its size and P; printed by `describe`."""
+    """How a small grid derives a run from its size and P. Printed by `describe`."""
 
     vocab: int
     batch: int
     seq_len: int
     lr: float  # AdamW's peak at width 64
-    muon_lr: float  # Muon's, likewise; it falls with the root of the width
-    lr_power: float = 0.5  # AdamW's falls with this power of the width; 0, as in maximal update: not at all
+    muon_lr: float  # Muon's. It falls with the root of the width
+    lr_power: float = 0.5  # AdamW's falls with this power of the width. 0, as in maximal update: not at all
     extras_lr: float = 0.3
     prefix_tokens: int = 4
     prefix_std: float | None = None  # None: as the other weights
@@ -120,7 +120,7 @@ class SmallRule:
         )
 
 
-PAPER_SIZES = {  # width, ffn; arXiv 2505.10475: 36 layers, 16 heads, 2 KV heads at every size
+PAPER_SIZES = {  # width, ffn (arXiv 2505.10475), 36 layers, 16 heads, 2 KV heads at every size
     "0.5B": (896, 4864),
     "0.7B": (1024, 5504),
     "1.1B": (1280, 6912),
@@ -131,7 +131,7 @@ PAPER_SIZES = {  # width, ffn; arXiv 2505.10475: 36 layers, 16 heads, 2 KV heads
 
 
 def paper_run(sweep: str, size: str, P: int, corpus: str, seed: int, axes: Axes) -> RunConfig:
-    """One of the paper's runs: its shape exactly; learning rate and decay as summaries report them."""
+    """One of the paper's runs: its shape exactly. Learning rate and decay as summaries report them."""
     if size not in PAPER_SIZES:
         raise ValueError(f"unknown size {size!r}; choose among {', '.join(PAPER_SIZES)}")
     width, ffn = PAPER_SIZES[size]

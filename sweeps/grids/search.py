@@ -46,7 +46,7 @@ def worse_half(curves: Mapping[float, Curve], steps: int) -> set[float]:
 
 
 def recent_loss(curve: Curve) -> float:
-    """The mean training loss over the last steps of a curve, nats per token; infinite where there is no number."""
+    """The mean training loss over the last steps of a curve, nats per token. Infinite where there is no number."""
     if not curve:
         return math.inf
     last = curve[-1][0]
@@ -98,7 +98,7 @@ class Search:
 
 
 def read_search(text: str) -> Search:
-    """The search of "lr=1e-3..1e-1", in steps of about two, or of "lr=1e-3..1e-1:5", five values; ValueError otherwise."""
+    """The search of "lr=1e-3..1e-1", in steps of about two, or of "lr=1e-3..1e-1:5", five values. ValueError otherwise."""
     found = re.fullmatch(r"\s*(\w+)\s*=\s*(\S+?)\s*\.\.\s*([^\s:]+)\s*(?::\s*(\d+))?\s*", text)
     if not found:
         raise ValueError(f"--search {text}: write FIELD=LOW..HIGH, or FIELD=LOW..HIGH:COUNT")
@@ -106,7 +106,7 @@ def read_search(text: str) -> Search:
     check_field(name, "--search")
     if str((OF_RUN | OF_MODEL)[name].type) != "float":
         raise ValueError(
-            f"--search {name}: only numbers are searched, such as lr; --axis takes the values of others"
+            f"--search {name}: only numbers are searched, such as lr. --axis takes the values of others"
         )
     try:
         ends = float(low), float(high)
@@ -118,7 +118,7 @@ def read_search(text: str) -> Search:
         int(count) if count else max(2 * AROUND + 1, 1 + round(PER_DOUBLING * math.log2(ends[1] / ends[0])))
     )
     if number < 3:
-        raise ValueError(f"--search {text}: {number} values have no middle; give at least 3")
+        raise ValueError(f"--search {text}: {number} values have no middle. Give at least 3")
     return Search(name, tuple(_rounded(float(value)) for value in np.geomspace(*ends, number)))
 
 
@@ -147,7 +147,7 @@ class Trial:
     curve: Curve = ()  # mean over seeds
     loss: float = (
         math.nan
-    )  # validation loss at the end, mean over seeds; NaN before it, infinite where it diverged
+    )  # validation loss at the end, mean over seeds. NaN before it, infinite where it diverged
 
     @property
     def steps(self) -> int:
@@ -168,14 +168,14 @@ class Trial:
 class Decision:
     """What is to be done next at a point, or what was found."""
 
-    due: Mapping[float, int]  # {value: the step to train it to}; empty once the point is settled
-    best: float = math.nan  # the value of lowest loss; NaN where none has a loss
+    due: Mapping[float, int]  # {value: the step to train it to}. Empty once the point is settled
+    best: float = math.nan  # the value of lowest loss. NaN where none has a loss
     bracketed: bool = False  # a worse value was tried on either side of it
     hopeless: Mapping[float, str] = dataclasses.field(default_factory=dict)  # values to end, and why
 
 
 def decide(search: Search, trials: Sequence[Trial]) -> Decision:
-    """What is due at a point whose trials stand as they do; values that are not among them may be due too."""
+    """What is due at a point whose trials are in this state. Values that are not among them may be due too."""
     known = {trial.value: trial for trial in trials}
     runs = {value: with_value(trials[0].run, search.field, value) for value in search.values}
     alive = [known.get(value, Trial(value, run)) for value, run in runs.items()]
@@ -211,7 +211,7 @@ def _failed_by(trial: Trial, step: int) -> bool:
 
 
 def _bracket(search: Search, known: Mapping[float, Trial], alive: Sequence[Trial]) -> Decision:
-    """Train the neighbours of the best that have no loss yet, beyond the range too; each round as if it were the first."""
+    """Train the neighbours of the best that have no loss yet, beyond the range too. Each round as if it were the first."""
     values, steps = list(search.values), next(iter(known.values())).steps
     seen = {trial.value: trial for trial in alive}
     while seen and math.isfinite(min(trial.loss for trial in seen.values())):
@@ -229,7 +229,7 @@ def _bracket(search: Search, known: Mapping[float, Trial], alive: Sequence[Trial
 def _beside(
     search: Search, values: list[float], seen: Mapping[float, Trial], best: float, way: int
 ) -> list[float]:
-    """The values next to the best on one side, up to one that diverged; `values` grows where the range ends."""
+    """The values next to the best on one side, up to one that diverged. `values` grows where the range ends."""
     found: list[float] = []
     at = best
     for _ in range(search.around):

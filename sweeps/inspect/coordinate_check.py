@@ -1,7 +1,7 @@
 """The coordinate check of a width transfer: how much activations change in the first steps, width by width.
 
 Yang et al. 2022 (arXiv 2203.03466), Appendix D.1: under muP the change of every activation since the initialisation keeps its
-size as the width grows; under the standard parametrisation, at one learning rate for all widths, it grows.
+size as the width grows. Under the standard parametrisation, at one learning rate for all widths, it grows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WITH, WITHOUT = "muP", "standard"
 def coordinate_table(runs: Sequence[RunConfig], steps: int = 4, seeds: int = 2) -> pd.DataFrame:
     """A row a run, parametrisation, random seed, step and activation: `change`, its root mean square since the start.
 
-    runs: one a width, of one `mup_base`; each is trained with and without it, at the rates that it has at the base's
+    runs: one a width, of one `mup_base`. Each is trained with and without it, at the rates that it has at the base's
     width, on one batch of random tokens. activation: embedding, block 1 and on, final (what the head reads), logits.
     ValueError unless two widths and a base are given.
     """

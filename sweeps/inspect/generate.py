@@ -28,8 +28,8 @@ class PromptError(ValueError):
 class Sampling:
     """How the next token is chosen. The default, temperature 0, is greedy."""
 
-    temperature: float = 0.0  # divides the logits; 0 takes the most likely token
-    top_k: int = 0  # keep that many tokens; 0 keeps all
+    temperature: float = 0.0  # divides the logits. 0 takes the most likely token
+    top_k: int = 0  # keep that many tokens. 0 keeps all
     top_p: float = 1.0  # keep the fewest tokens whose probabilities reach it
     seed: int = 0
 
@@ -70,11 +70,11 @@ class Stepper(Protocol):
     """What turns tokens into the next token's logits: a model behind its cache, or two of them."""
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor | None, capacity: int) -> Tensor:
-        """Read the prompts (B, T); logits after them, (B, V)."""
+        """Read the prompts (B, T). Returns the logits after them, (B, V)."""
         ...
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Read one more token each, (B,); logits after it, (B, V)."""
+        """Read one more token each, (B,). Returns the logits after it, (B, V)."""
         ...
 
 
@@ -85,12 +85,12 @@ class Cached:
     model: ParScaleLM
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor | None, capacity: int) -> Tensor:
-        """Read the prompts (B, T); logits after them, (B, V)."""
+        """Read the prompts (B, T). Returns the logits after them, (B, V)."""
         self.cache = self.model.new_cache(input_ids.shape[0], capacity)
         return self._last(self.model.hidden(input_ids, attention_mask, self.cache))
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Read one more token each, (B,); logits after it, (B, V)."""
+        """Read one more token each, (B,). Returns the logits after it, (B, V)."""
         return self._last(self.model.hidden(tokens[:, None], None, self.cache))
 
     def _last(self, hidden: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class Guided:
     """
 
     model: ParScaleLM
-    weight: float = 1.5  # w; 1 is the model itself
+    weight: float = 1.5  # w. 1 is the model itself
     keep: int = 1  # how many of the prompt's last tokens x' keeps
     passes: tuple[Cached, Cached] = field(init=False)
 
@@ -117,14 +117,14 @@ class Guided:
         self.passes = (Cached(self.model), Cached(self.model))
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor | None, capacity: int) -> Tensor:
-        """Read the prompts and their ends; mixed logits, (B, V)."""
+        """Read the prompts and their ends. Returns the mixed logits, (B, V)."""
         full, degraded = self.passes
         tail = None if attention_mask is None else attention_mask[:, -self.keep :]
         first = full.prefill(input_ids, attention_mask, capacity)
         return self._mix(first, degraded.prefill(input_ids[:, -self.keep :], tail, capacity))
 
     def step(self, tokens: Tensor) -> Tensor:
-        """One more token for both passes; mixed logits, (B, V)."""
+        """One more token for both passes. Returns the mixed logits, (B, V)."""
         return self._mix(*(each.step(tokens) for each in self.passes))
 
     def _mix(self, full: Tensor, degraded: Tensor) -> Tensor:
@@ -163,20 +163,22 @@ def rooms(prompts: Sequence[Sequence[int]], max_new_tokens: int, context: int | 
     longest = max(map(len, prompts), default=0)
     if longest >= context:
         raise PromptError(
-            f"a prompt of {longest:,} tokens leaves no room in the model's context of {context:,}; shorten it"
+            f"a prompt of {longest:,} tokens leaves no room in the model's context of {context:,}. Shorten it"
         )
     return [min(max_new_tokens, context - len(prompt)) for prompt in prompts]
 
 
 def refuse_not_finite_logits(logits: Tensor) -> Tensor:
-    """The logits (B, V); CheckpointError where one is not finite, which would be taken for a choice."""
+    """The logits (B, V). CheckpointError where one is not finite, which would be taken for a choice."""
     if not bool(logits.isfinite().all()):
         wider = (
-            "" if logits.dtype == torch.float32 else "load it with dtype=torch.float32 (--dtype float32), or "
+            "Take"
+            if logits.dtype == torch.float32
+            else "Load it with dtype=torch.float32 (--dtype float32), or take"
         )
         raise CheckpointError(
             f"the model's logits are not finite in {str(logits.dtype).removeprefix('torch.')}, its weights are too "
-            f"large; {wider}take another checkpoint"
+            f"large. {wider} another checkpoint"
         )
     return logits
 
@@ -194,11 +196,11 @@ def stream(
 
     Args:
         model: any P. A prompt ends where it and its new tokens fill the model's context.
-        prompts: token indices; lengths may differ.
+        prompts: token indices. Lengths may differ.
         max_new_tokens: at most that many each.
         sampling: greedy unless given.
-        stop: tokens that end a prompt; the stop token is still given.
-        decoder: `Guided(model)` for classifier-free guidance; the plain cached model unless given.
+        stop: tokens that end a prompt. The stop token is still given.
+        decoder: `Guided(model)` for classifier-free guidance. The plain cached model unless given.
 
     """
     device = model.head.device
@@ -226,7 +228,7 @@ def generate(
     stop: Sequence[int] = (),
     decoder: Stepper | None = None,
 ) -> list[list[int]]:
-    """The new tokens of every prompt; arguments as in `stream`."""
+    """The new tokens of every prompt. Arguments as in `stream`."""
     made: list[list[int]] = [[] for _ in prompts]
     for tokens in stream(model, prompts, max_new_tokens, sampling, stop, decoder):
         for row, token in zip(made, tokens, strict=True):
@@ -235,11 +237,11 @@ def generate(
 
 
 def load_tokenizer(folder: str | Path, vocab: int | None = None) -> Tokenizer:
-    """The tokenizer.json beside a checkpoint.
+    """The tokenizer.json next to a checkpoint.
 
     Args:
         folder: the checkpoint.
-        vocab: rows of the model's embedding; None does not compare.
+        vocab: rows of the model's embedding. None does not compare.
 
     Raises:
         PromptError: the file is missing, or its vocabulary has more than `vocab` entries (tokens that were
@@ -248,7 +250,7 @@ def load_tokenizer(folder: str | Path, vocab: int | None = None) -> Tokenizer:
     """
     path = Path(folder) / "tokenizer.json"
     if not path.exists():
-        raise PromptError(f"{path} is missing: text needs the checkpoint's tokenizer; copy it there")
+        raise PromptError(f"{path} is missing: text needs the checkpoint's tokenizer. Copy it there")
     tokenizer = read_tokenizer(path)
     entries = tokenizer.get_vocab_size(with_added_tokens=False)
     if vocab is not None and entries > vocab:
@@ -268,13 +270,13 @@ def ends_of_text(folder: str | Path, tokenizer: Tokenizer) -> list[int]:
 
 
 def encode_prompt(tokenizer: Tokenizer, prompt: str, vocab: int) -> list[int]:
-    """The prompt's tokens; PromptError where the model's embedding has no row for one."""
+    """The prompt's tokens. PromptError where the model's embedding has no row for one."""
     ids: list[int] = tokenizer.encode(prompt).ids
     if ids and max(ids) >= vocab:
         word = tokenizer.id_to_token(max(ids))
         raise PromptError(
-            f"the prompt's token {word!r} is number {max(ids):,}, the model's embedding has {vocab:,} rows; "
-            "leave it out, or put the checkpoint's own tokenizer.json beside it"
+            f"the prompt's token {word!r} is number {max(ids):,}, the model's embedding has {vocab:,} rows. "
+            "Leave it out, or put the checkpoint's own tokenizer.json next to it"
         )
     return ids
 

@@ -1,6 +1,6 @@
 """The LM evaluation harness on a checkpoint: tasks of ours as local tasks of its own, accuracies in a table.
 
-`benchmarks.parquet` in a sweep's folder: run_id, task, metric, value, value_se, items, P, r, harness; a row each.
+`benchmarks.parquet` in a sweep's folder: run_id, task, metric, value, value_se, items, P, r, harness. A row each.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ METRICS = [
 
 
 def check_harness() -> str:
-    """The harness's version; ValueError that says what to install where it is absent or another."""
+    """The harness's version. ValueError that says what to install where it is absent or another."""
     wanted = "pip install 'parscale[eval]'"
     try:
         version = metadata.version("lm_eval")
@@ -47,7 +47,7 @@ def check_harness() -> str:
 
 
 def write_tasks(corpus: str, folder: Path) -> list[str]:
-    """Write the held-out items of a task as tasks of the harness, one a difficulty; returns their names."""
+    """Write the held-out items of a task as tasks of the harness, one a difficulty. Returns their names."""
     names = []
     for domain, items in open_corpus(corpus, 1 << 16).questions().items():
         name = re.sub(r"\W+", "_", f"parscale_{corpus.removeprefix(TASK)}_{domain}")
@@ -90,7 +90,7 @@ def run_harness(
         limit: items of a task at most.
 
     Raises:
-        ValueError: the harness is absent or of another version; a task is not known.
+        ValueError: the harness is absent or of another version. A task is not known.
         PromptError: the checkpoint has no tokenizer.
 
     """
@@ -102,7 +102,7 @@ def run_harness(
 
     if theirs := [name for name in tasks if is_pairs(name)]:
         raise ValueError(
-            f"{theirs[0]}: pairs are scored as the run is trained; the harness takes task:NAME or its own"
+            f"{theirs[0]}: pairs are scored as the run is trained. The harness takes task:NAME or its own"
         )
     with tempfile.TemporaryDirectory() as folder:
         names: list[str] = []
@@ -113,7 +113,7 @@ def run_harness(
         manager = TaskManager(include_path=places, include_defaults=not own and include is None)
         if unknown := [name for name in names if name not in manager.all_tasks]:
             raise ValueError(
-                f"the harness knows no task {unknown[0]!r}; give task:NAME, or its folder by --include"
+                f"the harness knows no task {unknown[0]!r}. Give task:NAME, or its folder by --include"
             )
         found = lm_eval.simple_evaluate(
             model=HarnessModel(model, tokenizer),

@@ -32,7 +32,7 @@ class HarnessModel(TemplateLM):  # type: ignore[misc]
 
     @property
     def eot_token_id(self) -> int:
-        """What stands before a text of which nothing is known."""
+        """What comes before a text of which nothing is known."""
         return int(self.words.token_to_id(END) or 0)
 
     def tok_encode(self, string: str, **more: Any) -> list[int]:

@@ -1,9 +1,9 @@
 """Accuracy of each trained run of a sweep on its task against what an answer costs: samples, streams, loops, work.
 
-Writes inference.parquet beside the sweep's runs.parquet; `parscale inference` draws it. A row is a run, a
+Writes inference.parquet next to the sweep's runs.parquet. `parscale inference` draws it. A row is a run, a
 difficulty, a way of answering and a number m of samples. Columns: run_id, corpus, difficulty, steps (tokens of
-work before the answer), size, N, P, seed, r (loops as they ran) and trained_r, way (greedy; one: a sample alone;
-vote; likeliest; pass: that one of m is right, which needs a judge), m, accuracy, accuracy_se (over items), items,
+work before the answer), size, N, P, seed, r (loops as they ran) and trained_r, way (greedy, one: a sample alone,
+vote, likeliest, pass: that one of m is right, which needs a judge), m, accuracy, accuracy_se (over items), items,
 tokens (drawn a sample, mean), flops (a question: the prompt once, every sample), and of 1 and 8 questions at once
 latency_s_1, latency_s_8 (measured, median of REPEATS) and memory_bytes_1, memory_bytes_8 (the weights and the
 caches as they were allocated), asked (how, in words: another way of asking is asked again).
@@ -62,7 +62,7 @@ class Asking:
             raise ValueError(f"{self.samples} samples of {self.items} items: give at least one of each")
         if not self.temperature > 0:
             raise ValueError(
-                f"temperature {self.temperature:g}: samples differ above 0 only; greedy is asked anyway"
+                f"temperature {self.temperature:g}: samples differ above 0 only. Greedy is asked anyway"
             )
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class Asking:
 
 
 def measure_inference(folder: Path, asking: Asking) -> pd.DataFrame:
-    """The table of every finished run on a task whose weights are kept; written."""
+    """The table of every finished run on a task whose weights are kept, which is written."""
     several = [known for known in trained_runs.runs(folder) if known[1].corpus.startswith("task:")]
     if not several:
         raise ValueError(f"{folder}: no finished run on a task: whose weights are kept under checkpoints/")

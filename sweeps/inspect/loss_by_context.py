@@ -1,13 +1,13 @@
-"""Each trained run's held-out loss split by what its context could have told it.
+"""Each trained run's held-out loss split by what its context contains of it.
 
-A target is `repeated` where the same pair of tokens (its predecessor and itself) stands earlier in the
-window, so that copying from context finds it; `seen` where only the token does; `new` where it does not.
+A target is `repeated` where the same pair of tokens (its predecessor and itself) is earlier in the
+window, so that copying from context finds it. `seen` where only the token does. `new` where it does not.
 `start` are the first START targets of a window of any kind: attention has little to rest on there. Small
-models learn to copy all at once, sooner or later by chance, and gain .1 to .3 nats by it: a change with P
+models learn to copy all at once, earlier or later by chance, and gain .1 to .3 nats by it: a change with P
 that is in `repeated` alone came from when that was, not from what streams can hold.
 
-Writes context.parquet beside the sweep's runs.parquet, a row a run: its run_id, corpus, size, N, P, D,
-seed, recipe and status, tokens_read; for every part loss_PART (nats per token), loss_PART_se (over
+Writes context.parquet next to the sweep's runs.parquet, a row a run: its run_id, corpus, size, N, P, D,
+seed, recipe and status, tokens_read. For every part loss_PART (nats per token), loss_PART_se (over
 windows) and share_PART (of the targets). `parscale gains`, `report` and `figures` read it, and so does any
 fit: `parscale fit SWEEP/context.parquet --columns loss=loss_new`.
 """
@@ -34,7 +34,7 @@ _OF_RUN = ("corpus", "size", "N", "P", "D", "seed", "recipe", "status")
 
 
 def measure_context(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
-    """The table of every finished run whose weights are kept, on about so many held-out tokens; written."""
+    """The table of every finished run whose weights are kept, on about so many held-out tokens, which is written."""
     several = list(trained_runs.runs(folder))
     if not several:
         raise ValueError(f"{folder}: no finished run whose weights are kept under checkpoints/")
@@ -93,7 +93,7 @@ def parts_of_targets(ids: Tensor) -> Tensor:
 
 
 def ratio(total: np.ndarray, count: np.ndarray) -> tuple[float, float]:
-    """Sum of total over sum of count, and its standard error over the windows (one each); nan of nothing."""
+    """Sum of total over sum of count, and its standard error over the windows (one each). nan of nothing."""
     n = count.sum()
     if not n:
         return float("nan"), float("nan")

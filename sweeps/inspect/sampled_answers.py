@@ -23,7 +23,7 @@ from sweeps.inspect.generate import Cached, Sampling, refuse_not_finite_logits
 from sweeps.model.parscale import ParScaleLM
 
 ROWS = 2048  # samples that are continued at once
-Answer = tuple[int, ...] | None  # tokens behind the work; None of an answer that does not end
+Answer = tuple[int, ...] | None  # tokens behind the work. None of an answer that does not end
 
 Numbers = npt.NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class SampledAnswers:
 
 
 class OpenDecoder(Cached):
-    """A model behind a cache whose prompts can be told apart into samples."""
+    """A model behind a cache whose prompts can be split into samples."""
 
     def fan_out(self, times: int) -> None:
         """Continue each prompt `times` times from here on."""
@@ -53,7 +53,7 @@ class OpenDecoder(Cached):
 
 
 def final_answer(tokens: npt.ArrayLike) -> Answer:
-    """The text after the work of a completion and before its line break; None where it does not end."""
+    """The text after the work of a completion and before its line break. None where it does not end."""
     ids = np.asarray(tokens).tolist()
     if NEWLINE not in ids:
         return None
@@ -69,7 +69,7 @@ def sample_answers(model: ParScaleLM, items: Items, samples: int, sampling: Samp
     Args:
         model: any P and r.
         items: their prompts are all of one length, as a task's of one difficulty are.
-        samples: M; at temperature 0 all are equal, so give 1.
+        samples: M. At temperature 0 all are equal, so give 1.
         sampling: temperature, top-k, top-p and seed.
 
     """
@@ -95,7 +95,7 @@ def sample_answers(model: ParScaleLM, items: Items, samples: int, sampling: Samp
 def _drawn(
     model: ParScaleLM, prompts: Tensor, samples: int, longest: int, choose: Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """(n, M, A) tokens drawn, and the log likelihood of each; what follows a line break is of no account."""
+    """(n, M, A) tokens drawn, and the log likelihood of each. What follows a line break is of no account."""
     decoder = OpenDecoder(model)
     logits = decoder.prefill(prompts, None, prompts.shape[1] + longest).repeat_interleave(samples, dim=0)
     decoder.fan_out(samples)
@@ -131,7 +131,7 @@ def pass_at_k(right: npt.NDArray[np.bool_], k: int) -> Numbers:
 def by_vote(found: SampledAnswers, m: int) -> Numbers:
     """(n,) how often the majority of m samples is right, over the groups of m that the samples make.
 
-    An answer that does not end has no vote; of several answers with as many votes, one is taken by lot, so a
+    An answer that does not end has no vote. Of several answers with as many votes, one is taken by lot, so a
     right one among t counts 1 / t.
     """
     scores = []

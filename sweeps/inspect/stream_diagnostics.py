@@ -24,13 +24,13 @@ SUBSETS = 64  # of the P streams, at most, for each number of streams
 
 @dataclass(frozen=True)
 class StreamReport:
-    """Tables of one model on one held-out text. Losses in nats per token; _se are over sequences."""
+    """Tables of one model on one held-out text. Losses in nats per token. _se are over sequences."""
 
     P: int
     tokens: int
     loss: float  # of the model, its own aggregation
     loss_se: float
-    entropy: float  # of the aggregation weights, token by token, in nats; ln P when they are equal
+    entropy: float  # of the aggregation weights, token by token, in nats. ln P when they are equal
     streams: pd.DataFrame  # stream, weight, loss, loss_se: each stream read by the LM head alone
     pairs: pd.DataFrame  # first, second, hidden_similarity (cosine), prediction_overlap (Bhattacharyya)
     ensemble: pd.DataFrame  # m, subsets, loss, loss_se, gain, gain_se: see `ensemble_table`
@@ -55,7 +55,7 @@ class StreamReport:
 
 
 def mean_and_se(by_sequence: np.ndarray) -> tuple[float, float]:
-    """Mean over sequences and its standard error; NaN from fewer than two."""
+    """Mean over sequences and its standard error. NaN from fewer than two."""
     n = len(by_sequence)
     error = by_sequence.std(ddof=1) / math.sqrt(n) if n > 1 else float("nan")
     return float(by_sequence.mean()), float(error)
@@ -140,7 +140,7 @@ def diagnose(model: ParScaleLM, batches: Iterable[tuple[Tensor, Tensor]]) -> Str
     """Every diagnostic of a model's streams on held-out text.
 
     Args:
-        model: any P; at P = 1 the tables have one row and nothing is gained.
+        model: any P. At P = 1 the tables have one row and nothing is gained.
         batches: pairs of inputs and targets, (B, T) each, targets already shifted, no padding.
 
     """

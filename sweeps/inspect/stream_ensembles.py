@@ -1,6 +1,6 @@
 """What averaging the streams of each trained run of a sweep gives, for Proposition 1's test.
 
-Writes streams.parquet beside the sweep's runs.parquet; `parscale figures` and `report` draw it. Columns:
+Writes streams.parquet next to the sweep's runs.parquet. `parscale figures` and `report` draw it. Columns:
 run_id, size, N, P, m (streams averaged), subsets, loss, loss_se, gain (L_1 - L_m, nats per token),
 gain_se, line (the gain Proposition 1 gives at the best-fitting slope), entropy, similarity, own and
 own_se (the model's loss, its own aggregation), tokens_read. Where a backbone was frozen: backbone (its
@@ -25,7 +25,7 @@ ORDER = ("N", "P", "run_id", "m")  # of the table's rows
 
 
 def measure_ensembles(folder: Path, tokens: int = 50_000) -> pd.DataFrame:
-    """The table of every finished run of P > 1 whose weights are kept, on about so many tokens; written."""
+    """The table of every finished run of P > 1 whose weights are kept, on about so many tokens, which is written."""
     several = [known for known in trained_runs.runs(folder) if known[1].model.P > 1]
     if not several:
         raise ValueError(f"{folder}: no finished run of P > 1 whose weights are kept under checkpoints/")

@@ -1,6 +1,6 @@
 """The trained runs of a sweep whose weights are kept, and held-out text to read with them.
 
-What is read of them goes into a table of its own beside the sweep's runs.parquet, and is not read twice; rows
+What is read of them goes into a table of its own next to the sweep's runs.parquet, and is not read twice. Rows
 of finished runs whose weights have since gone stay in it.
 """
 
@@ -39,7 +39,7 @@ def runs(folder: Path) -> Iterator[Known]:
 
 
 def _readable(config: RunConfig, weights: Path) -> RunConfig:
-    """The configuration with the tokenizer beside the weights, where the one it names is not here."""
+    """The configuration with the tokenizer next to the weights, where the one it names is not here."""
     own = weights / "tokenizer.json"
     here = config.tokenizer == "bpe" or Path(config.tokenizer).is_file()
     return config if here or not own.is_file() else replace(config, tokenizer=str(own))
@@ -77,10 +77,10 @@ def complete(
     order: Sequence[str],
     column: str = "tokens_read",
 ) -> pd.DataFrame:
-    """What `of_run` finds in each of `several` runs, in a table beside the sweep's, written run by run.
+    """What `of_run` finds in each of `several` runs, in a table next to the sweep's, written run by run.
 
     A run that the table holds already, asked for the same (so many tokens, or whatever `column` says), is not read
-    again; rows of finished runs whose weights have gone stay. At the end the rows are sorted by the columns of `order`.
+    again. Rows of finished runs whose weights have gone stay. At the end the rows are sorted by the columns of `order`.
     """
     found = read_parquet(folder / table) if (folder / table).exists() else pd.DataFrame({"run_id": []})
     found = found[found["run_id"].isin(Store(folder).finished())]

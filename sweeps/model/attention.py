@@ -16,7 +16,7 @@ from torch.nn.attention.bias import causal_lower_right
 class _MixedFlash(torch.autograd.Function):
     """Torch's own CPU flash kernels: forward in bfloat16, backward in float32.
 
-    The bfloat16 backward kernel packs its small matrices anew for every block of queries: it takes twice
+    The bfloat16 backward kernel packs its small matrices again for every block of queries: it takes twice
     the time of float32's at T = 256, ten times at T = 48. What is kept between the passes is bfloat16.
     """
 
@@ -54,7 +54,7 @@ def _mixed(q: Tensor, mask: Tensor | None) -> bool:
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """Attention of q (R, n, T, d) over k, v (R, m, S, d), giving (R, n, T, d).
 
-    `mask` is True where a query sees a key, (T, S) or (R, 1, T, S); without one the last query sees every
+    `mask` is True where a query sees a key, (T, S) or (R, 1, T, S). Without one the last query sees every
     key, the one before it all but the last, and so on: causal, behind whatever the keys begin with.
     """
     T, S = q.shape[2], k.shape[2]

@@ -46,7 +46,7 @@ class _LeanNorm(torch.autograd.Function):
     """RMS norm that keeps its input and one number a row for the backward pass, and no float32 copy.
 
     With n = x r, r = 1/rms(x), y = gain n: dx = r (g - n mean(g n)) for g = gain dy, dgain = sum dy n.
-    The compiler finds this by itself; eager autograd does not.
+    The compiler finds this by itself. Eager autograd does not.
     """
 
     @staticmethod
@@ -80,7 +80,7 @@ class _LeanSwiGLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
-        """By d silu(z)/dz = s (1 + z (1 - s)), s the sigmoid; in place, which spares five blocks of memory."""
+        """By d silu(z)/dz = s (1 + z (1 - s)), s the sigmoid. In place, which spares five blocks of memory."""
         gate, up = ctx.saved_tensors
         s = torch.sigmoid(gate)
         d_silu = (1 - s).mul_(gate).add_(1).mul_(s)
@@ -160,7 +160,7 @@ def check_ids(input_ids: Tensor, vocab: int) -> None:
 
 
 def visibility(T: int, S: int, K: int, real: Tensor | None, device: torch.device) -> Tensor | None:
-    """Who sees whom, (T, K+S+T) or (B, 1, T, K+S+T); None where `attend` needs no mask.
+    """Who sees whom, (T, K+S+T) or (B, 1, T, K+S+T). None where `attend` needs no mask.
 
     `real` (B, S+T) is False at padding. A padding token still sees itself: a row of the softmax
     with nothing to see would be NaN.
@@ -200,7 +200,7 @@ class MixtureOfExperts(nn.Module):
 
     A token's router probabilities (softmax over all experts) are kept for its k best experts and
     divided by their sum. `balance` holds the load-balance loss of the last call, Fedus et al. 2021,
-    arXiv 2101.03961 Eq 4: E sum_e (share of assignments to e) (mean probability of e); 1 when even.
+    arXiv 2101.03961 Eq 4: E sum_e (share of assignments to e) (mean probability of e). 1 when even.
     """
 
     def __init__(self, width: int, ffn: int, experts: int, per_token: int) -> None:
@@ -298,7 +298,7 @@ def _again_later(
 ) -> Tensor:
     """The block's output, computed again in the backward pass: from its input in the type of the matmuls.
 
-    The residual stream itself stays as wide as it is; what is computed again sees it rounded once.
+    The residual stream itself stays as wide as it is. What is computed again sees it rounded once.
     """
     shape, wide, narrow = x.shape, x.dtype, compute_dtype(x)  # not x: the hooks would keep it
 
@@ -346,7 +346,7 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """Last hidden states of the streams after the final norm, (P, B, T, h), of embedded tokens (B, T, h).
 
-        `positions` are (1 or B, T); `real` (B, S+T) is False at padding, None where there is none. With
+        `positions` are (1 or B, T). `real` (B, S+T) is False at padding, None where there is none. With
         `caches`, one a layer and loop, the tokens continue the S that are in them. Each loop after the first
         begins with the loops' input added to what the loop before gave. With `checkpointing` n the backward pass
         computes every nth block again, from its input.

@@ -51,7 +51,7 @@ def _logit_gradient(exponentials: Tensor, Z: Tensor, target: Tensor, scale: Tens
 
 
 class _MeanLoss(torch.autograd.Function):
-    """Mean cross entropy; the gradients are made in the forward pass and only scaled in the backward."""
+    """Mean cross entropy. The gradients are made in the forward pass and only scaled in the backward."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor, dtype: torch.dtype) -> Tensor:
@@ -84,7 +84,7 @@ class _MeanLoss(torch.autograd.Function):
 
 
 class _TokenLoss(torch.autograd.Function):
-    """Cross entropy of each row; the backward pass makes each chunk's logits again."""
+    """Cross entropy of each row. The backward pass makes each chunk's logits again."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor, dtype: torch.dtype) -> Tensor:
@@ -120,7 +120,7 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, target: Tensor, reducti
         hidden: (..., h).
         weight: LM head, (V, h).
         target: (...), token indices.
-        reduction: "mean" over the counted targets, a scalar; "none", the shape of `target`.
+        reduction: "mean" over the counted targets, a scalar. "none", the shape of `target`.
 
     """
     if reduction not in ("mean", "none"):

@@ -30,7 +30,7 @@ def refuse_too_much(needed: int, what: str) -> None:
 
 
 class LayerCache:
-    """Keys and values of one layer, (R, m, K + C, d) each; the prefix stands in the first K places."""
+    """Keys and values of one layer, (R, m, K + C, d) each. The prefix is in the first K places."""
 
     def __init__(self, size: tuple[int, int, int, int], dtype: torch.dtype, device: torch.device) -> None:
         self.keys = torch.empty(size, dtype=dtype, device=device)
@@ -38,7 +38,7 @@ class LayerCache:
         self.used = 0
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Write k and v (R, m, T, d) behind what is there; returns everything so far."""
+        """Write k and v (R, m, T, d) behind what is there. Returns everything so far."""
         end = self.used + k.shape[2]
         self.keys[:, :, self.used : end] = k
         self.values[:, :, self.used : end] = v
@@ -78,7 +78,7 @@ class KVCache:
         return sum(2 * layer.keys.numel() * layer.keys.element_size() for layer in self.layers)
 
     def repeated(self, times: int) -> KVCache:
-        """A copy in which each sequence stands `times` times, its copies one behind the other: a prompt read once."""
+        """A copy in which each sequence is `times` times, its copies one behind the other: a prompt read once."""
         new = copy.copy(self)
         new.batch = self.batch * times
         new.layers = [copy.copy(layer) for layer in self.layers]
@@ -92,8 +92,8 @@ class KVCache:
     ) -> tuple[Tensor | None, int, Tensor]:
         """Make room for `tokens` new ones of which `real` (B, T) are not padding (None: all of them).
 
-        Returns what the attention needs: which of all tokens are real, (B, S+T) or None for all; S,
-        the number there before; the new tokens' positions, (1 or B, T).
+        Returns what the attention needs: which of all tokens are real, (B, S+T) or None for all. S,
+        the number there before, and the new tokens' positions, (1 or B, T).
         """
         if self.P != P:
             raise CacheError(f"this cache was made for P = {self.P}, the model runs P = {P}: make a new one")

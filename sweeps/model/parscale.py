@@ -1,6 +1,6 @@
 """The ParScale transformer (arXiv 2505.10475): a Qwen2 or Qwen3 backbone run as P parallel streams.
 
-Each stream has its own learnable prefix keys and values in every layer; a small network weighs the
+Each stream has its own learnable prefix keys and values in every layer. A small network weighs the
 streams' last hidden states, token by token, and one LM head reads the weighted sum. At P = 1 there is
 neither prefix nor aggregation: a plain Qwen2. Layers may be looped, r times with the same parameters.
 Parameter names are those of the released checkpoints,
@@ -41,7 +41,7 @@ class StreamSummary:
 
 
 class ParScaleLM(nn.Module):
-    """Language model of `config`; freshly initialised (normal, biases 0, gains 1).
+    """Language model of `config`. Freshly initialised (normal, biases 0, gains 1).
 
     Initial weights follow torch's global seed. The backbone's are bit-identical for every P and on
     every device, and the global generator is left in the same state whatever P is.
@@ -70,7 +70,7 @@ class ParScaleLM(nn.Module):
 
     @torch.no_grad()
     def initialise(self) -> None:
-        """Draw every weight anew: the backbone from one generator, what ParScale adds from another."""
+        """Draw every weight: the backbone from one generator, what ParScale adds from another."""
         seed = int(torch.randint(2**62, (), device="cpu"))  # whatever device the model is built on
         backbone, extras = (torch.Generator("cpu").manual_seed(seed + i) for i in range(2))
         for name, parameter in self.named_parameters():
@@ -107,7 +107,7 @@ class ParScaleLM(nn.Module):
         return KVCache(self.config, applied, batch, capacity, self.head.dtype)
 
     def set_loops(self, loops: int, loop_layers: int | None = None) -> ParScaleLM:
-        """Apply the looped layers `loops` times from now on, trained for it or not; returns this model.
+        """Apply the looped layers `loops` times from now on, trained for it or not. Returns this model.
 
         `loop_layers` names other layers than before. A cache made before does not fit any more.
         """
@@ -147,7 +147,7 @@ class ParScaleLM(nn.Module):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
     ) -> Tensor:
-        """Logits (B, T, V) of input_ids (B, T); `attention_mask` (B, T) is 0 at padding.
+        """Logits (B, T, V) of input_ids (B, T). `attention_mask` (B, T) is 0 at padding.
 
         With a cache the tokens continue what is in it, and the mask is that of the new tokens alone.
         """

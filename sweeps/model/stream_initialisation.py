@@ -55,7 +55,7 @@ def quiet_prefix(sample: HeadSample, K: int) -> tuple[Tensor, Tensor, Tensor]:
 
     The share of query q is s = sigmoid(log K + q.k - log Z), and the output o moves by s (v - o). The
     mean of -log(1 - s) plus a ridge is convex in k: a logistic regression with one class. Where the
-    queries leave no way out some share remains; v is what moves the outputs least there, in mean square.
+    queries leave no way out some share remains. v is what moves the outputs least there, in mean square.
     """
     offset = math.log(K) - sample.log_Z
     key = nn.Parameter(torch.zeros_like(sample.queries[0]))
@@ -75,7 +75,7 @@ def quiet_prefix(sample: HeadSample, K: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def quiet_streams(model: ParScaleLM, input_ids: Tensor) -> Tensor:
-    """Make a grown model start at its backbone's loss; returns the mean share of attention, (layers, m).
+    """Make a grown model start at its backbone's loss. Returns the mean share of attention, (layers, m).
 
     The prefix keys are those that draw least attention from this text's queries, the prefix values those
     that move the outputs least where some share is left, and what difference in loss is left is then
@@ -150,7 +150,7 @@ def trim(model: ParScaleLM, backbone: ParScaleLM, input_ids: Tensor) -> None:
 
 
 def set_prefixes(attention: Attention, samples: list[HeadSample]) -> Tensor:
-    """Write one layer's quiet prefixes; returns the mean share each key-value head still gives them."""
+    """Write one layer's quiet prefixes. Returns the mean share each key-value head still gives them."""
     keys, values, shares = [], [], []
     for sample in samples:
         key, value, share = quiet_prefix(sample, attention.prefix_k.shape[2])
@@ -168,7 +168,7 @@ class ResidualMLP(nn.Module):
     """z -> z + W2 tanh(W1 z): the prefix seen through a small network while it is trained.
 
     W2 starts at zero, so that wrapping a prefix changes nothing (Li & Liang 2021, arXiv 2101.00190,
-    for the network; Razdaibiedina et al. 2023, arXiv 2305.03937, for the residual path).
+    for the network, and Razdaibiedina et al. 2023, arXiv 2305.03937, for the residual path).
     """
 
     def __init__(self, d: int, width: int) -> None:
@@ -192,7 +192,7 @@ def reparameterise(model: ParScaleLM, width: int = 512) -> None:
 
 
 def network_width(model: ParScaleLM) -> int:
-    """Inner width of the networks that the prefixes are seen through; 0: there are none."""
+    """Inner width of the networks that the prefixes are seen through. 0: there are none."""
     first = model.attentions[0]
     if not parametrize.is_parametrized(first, "prefix_k"):
         return 0
@@ -201,7 +201,7 @@ def network_width(model: ParScaleLM) -> int:
 
 
 def merge(model: ParScaleLM) -> None:
-    """Replace reparameterised prefixes by what they evaluate to; `save_checkpoint` does so by itself."""
+    """Replace reparameterised prefixes by what they evaluate to. `save_checkpoint` does so by itself."""
     for attention in model.attentions:
         for name in ("prefix_k", "prefix_v"):
             if parametrize.is_parametrized(attention, name):

@@ -2,8 +2,8 @@
 
 Yang et al. 2022 (arXiv 2203.03466), Table 3 for AdamW, in the form without multipliers, so that a checkpoint computes what it
 always does. With m = width / base width: hidden matrices are drawn with a standard deviation 1/sqrt(m) times that of the base
-and learn at 1/m times its rate; the head, a router and the aggregation's last matrix, whose outputs do not grow,
-at 1/m and 1/m; embeddings, biases, gains and prefixes as at the base. Where the head is the embedding, its 1/m is the
+and learn at 1/m times its rate. The head, a router and the aggregation's last matrix, whose outputs do not grow,
+at 1/m and 1/m. Embeddings, biases, gains and prefixes as at the base. Where the head is the embedding, its 1/m is the
 gain of the last norm. Decay times learning rate stays what it is at the base.
 
 Under Muon a matrix moves by 0.2 lr sqrt(max(r, c)) in the spectral norm. That is to stay the same for hidden
@@ -23,13 +23,13 @@ from sweeps.config.model import ModelConfig
 class WidthScale:
     """A parameter's factors, in units of what it has at the base width."""
 
-    std: float = 1.0  # of its initial values; of a gain, their value
+    std: float = 1.0  # of its initial values. Of a gain, their value
     rate: float = 1.0  # learning rate under AdamW
     muon_rate: float = 1.0
 
 
 def width_scale(name: str, dimensions: int, config: ModelConfig) -> WidthScale:
-    """The factors of the parameter of this name and number of dimensions; 1 without a base width, or at it."""
+    """The factors of the parameter of this name and number of dimensions. 1 without a base width, or at it."""
     if not config.mup_base or config.width == config.mup_base:
         return WidthScale()
     m = config.width / config.mup_base

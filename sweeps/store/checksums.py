@@ -1,6 +1,6 @@
 """Files of a sweep that are written whole and tell when they are damaged.
 
-A table carries checksums of its pages and of the whole file, a row the checksum of its values; files
+A table carries checksums of its pages and of the whole file, a row the checksum of its values. Files
 without, of earlier versions or of others, are read as they are.
 """
 
@@ -16,14 +16,14 @@ import pandas as pd
 
 from scaling.data.atomic_files import intact, replacing, seal
 
-REMEDY = "`parscale sweep` sets it aside and makes anew what it can; a copy, or git, may have it whole"
+REMEDY = "`parscale sweep` sets it aside and makes again what it can. A copy, or git, may have it whole"
 
 
 class Damaged(ValueError):
-    """A file that is not what was written; the message names it."""
+    """A file that is not what was written. The message names it."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path} is damaged ({reason}); {REMEDY}")
+        super().__init__(f"{path} is damaged ({reason}). {REMEDY}")
 
 
 def write_text(path: Path, text: str, durable: bool = True) -> None:
@@ -50,7 +50,7 @@ def copy_parquet(source: Path, target: Path) -> None:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """A table, or those of the columns that it has; Damaged where it is not what was written,
+    """A table, or those of the columns that it has. Damaged where it is not what was written,
     FileNotFoundError where there is none.
     """
     if intact(path) is False:
@@ -74,7 +74,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
 
 
 def verify_checksum(path: Path) -> None:
-    """Raise Damaged as `read_parquet` would; a table with a seal need not be read for that."""
+    """Raise Damaged as `read_parquet` would. A table with a seal need not be read for that."""
     if not intact(path):
         read_parquet(path)
 
@@ -85,7 +85,7 @@ def write_row(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_row(path: Path) -> dict[str, Any]:
-    """A row; Damaged where it is not what was written, FileNotFoundError where there is none."""
+    """A row. Damaged where it is not what was written, FileNotFoundError where there is none."""
     try:
         found = dict(json.loads(path.read_text(encoding="utf-8")))
         if found.keys() != {"sha256", "row"}:  # of an earlier version: the row alone

@@ -19,7 +19,7 @@ from sweeps.store.locks import Locks
 from sweeps.store.store import Store
 
 TRAINING_VERSION = 1
-"""Raise this by one when a change alters a run's weights or losses; the golden-loss test says when."""
+"""Raise this by one when a change alters a run's weights or losses. The golden-loss test says when."""
 
 
 def training_code() -> dict[str, str | int]:
@@ -28,7 +28,7 @@ def training_code() -> dict[str, str | int]:
 
 
 def _recorded(store: Store) -> dict[str, Any]:
-    """What the sweep began with; empty where nothing is recorded."""
+    """What the sweep began with. Empty where nothing is recorded."""
     try:
         return dict(json.loads((store.folder / "code.json").read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
@@ -41,7 +41,7 @@ def _old_style(begun: dict[str, Any]) -> bool:
 
 
 def changed_code(store: Store) -> str:
-    """How the training code differs from what the folder's sweep began with; empty if it does not."""
+    """How the training code differs from what the folder's sweep began with. Empty if it does not."""
     begun = _recorded(store)
     if _old_style(begun):
         begun = {**begun, "training_version": 1}  # version 0.1 trained as training version 1 does
@@ -55,7 +55,7 @@ def changed_code(store: Store) -> str:
 
 
 def changed_configuration(known: Iterable[RunConfig], planned: Iterable[RunConfig]) -> str:
-    """The first planned run that replaces a run of the folder at its point of the grid; or nothing."""
+    """The first planned run that replaces a run of the folder at its point of the grid. Or nothing."""
     have, runs = {run.identity for run in known}, [run.identity for run in planned]
     searched = searched_fields(runs)
 
@@ -81,8 +81,8 @@ def check_resumable(
 ) -> None:
     """Refuse to resume a sweep whose code or configurations have changed, or fork it.
 
-    A fork of other code starts unfinished runs from step 0; one of other configurations trains its runs
-    beside those that are there. `say` gets the one line on a folder that version 0.1 wrote.
+    A fork of other code starts unfinished runs from step 0. One of other configurations trains its runs
+    in addition to those that are there. `say` gets the one line on a folder that version 0.1 wrote.
     Raises ValueError that names what changed.
     """
     runs, finished = list(planned), store.finished()

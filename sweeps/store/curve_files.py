@@ -14,11 +14,11 @@ from sweeps.store.checksums import read_parquet
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SO_FAR = "curve_so_far.parquet"  # beside the weights of a run in training
+SO_FAR = "curve_so_far.parquet"  # next to the weights of a run in training
 
 
 def write_curve(run_id: str, points: Sequence[dict[str, Any]], target: Path) -> None:
-    """A curve's points as a table with run_id, step, tokens and what else each has; written, then renamed."""
+    """A curve's points as a table with run_id, step, tokens and what else each has. Written, then renamed."""
     import pyarrow.parquet as pq
 
     with replacing(target) as temporary:
@@ -37,7 +37,7 @@ def _table(run_id: str, points: Sequence[dict[str, Any]]) -> pa.Table:
 
 
 def curves_so_far(folder: Path) -> pd.DataFrame:
-    """The curves of all runs of a sweep's folder, ended or not: run_id, step, lr, train_loss, val_loss, ... ; empty if none.
+    """The curves of all runs of a sweep's folder, ended or not: run_id, step, lr, train_loss, val_loss, ... . Empty if none.
 
     Of one run the curve of its end counts, then what was written last while it trained.
     """

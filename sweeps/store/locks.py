@@ -64,7 +64,7 @@ def _numbers(place: Path) -> list[int]:
 
 
 def _make_once(path: Path, text: str) -> bool:
-    """Make a file that nobody has made; False if somebody has."""
+    """Make a file that nobody has made. False if somebody has."""
     temporary = path.with_name(f"{uuid.uuid4().hex}.tmp")
     temporary.write_text(text)
     try:
@@ -154,7 +154,7 @@ class Lock(threading.Thread):
         self._over = threading.Event()
 
     def claim(self) -> bool:
-        """Make this number's file, if nobody has made it or a higher one; drop those that it makes useless."""
+        """Make this number's file, if nobody has made it or a higher one. Drop those that it makes useless."""
         if not _make_once(self.path, self._facts()):
             return False
         if not self.ours():
@@ -179,7 +179,7 @@ class Lock(threading.Thread):
         temporary.replace(self.path)
 
     def run(self) -> None:
-        """Beat; stop for good if the lock is no longer ours."""
+        """Beat. Stop for good if the lock is no longer ours."""
         while not self._over.wait(BEAT_S):
             try:
                 if not self.ours():
@@ -187,7 +187,7 @@ class Lock(threading.Thread):
                     return
                 self.beat()
             except OSError:
-                continue  # a full disk may recover; the watcher's patience is longer than one beat
+                continue  # a full disk may recover. The watcher's patience is longer than one beat
 
     def ours(self) -> bool:
         """Whether nobody has taken the lock over."""

@@ -1,6 +1,6 @@
 """Runs that wait at a step of their training: what they have come to, and ending those that are not to go on.
 
-`checkpoints/<run_id>/paused.json` is the row as it would be if the run ended there; its snapshot lies beside it.
+`checkpoints/<run_id>/paused.json` is the row as it would be if the run ended there; its snapshot is next to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def pause(store: Store, run_id: str, row: dict[str, Any]) -> None:
 
 
 def paused_row(store: Store, run_id: str) -> dict[str, Any]:
-    """The row of a run that waits, or has waited; empty where there is none that can be read."""
+    """The row of a run that waits, or has waited. Empty where there is none that can be read."""
     try:
         return read_row(_place(store, run_id))
     except FileNotFoundError:
@@ -34,12 +34,12 @@ def paused_row(store: Store, run_id: str) -> dict[str, Any]:
 
 
 def waits(store: Store, run_id: str, step: int | None) -> bool:
-    """Whether a run waits at `step` or beyond it; False without a step."""
+    """Whether a run waits at `step` or beyond it. False without a step."""
     return step is not None and int(paused_row(store, run_id).get("ended_step", -1)) >= step
 
 
 def end_paused(store: Store, run_id: str, why: str) -> bool:
-    """Give a run that waits its row, with status stopped and the reason; False where none waits."""
+    """Give a run that waits its row, with status stopped and the reason. False where none waits."""
     row = paused_row(store, run_id)
     if not row or store.is_finished(run_id):
         return False

@@ -1,6 +1,6 @@
-"""What is damaged in a sweep's folder is set aside, and made anew from what the folder has twice.
+"""What is damaged in a sweep's folder is set aside, and made again from what the folder has twice.
 
-A finished run's row and curve lie beside its weights as well: from there come rows and tables that fail
+A finished run's row and curve are next to its weights as well: from there come rows and tables that fail
 their checksums. Whoever calls this holds the folder (`Store.gather`).
 """
 
@@ -21,7 +21,7 @@ WHY = "fails its checksum or cannot be read: set aside"
 
 @dataclass(frozen=True)
 class Kind:
-    """What a run leaves: a file of its own until it is gathered into a table, a copy beside its weights."""
+    """What a run leaves: a file of its own until it is gathered into a table, a copy next to its weights."""
 
     folder: str
     ending: str
@@ -36,7 +36,7 @@ CURVES = Kind("curves", "parquet", "curve.parquet", "curves.parquet", checksums.
 
 
 def repair(folder: Path, finished: Callable[[], set[str]], curves: bool) -> Iterator[str]:
-    """Set aside what is damaged, curves and domains only if asked; yields a sentence on each file.
+    """Set aside what is damaged, curves and domains only if asked. Yields a sentence on each file.
 
     What can be had goes to `rows/` and `curves/`, from where it is gathered.
     """
@@ -62,11 +62,11 @@ def _good(check: Callable[[Path], object], path: Path) -> bool:
 
 
 def _pieces(folder: Path, kind: Kind) -> Iterator[str]:
-    """Files of one run each: anew from the copy."""
+    """Files of one run each: again from the copy."""
     for path in sorted((folder / kind.folder).glob(f"*.{kind.ending}")):
         if not _good(kind.check, path):
             aside = checksums.set_aside(path)
-            yield f"{aside}: {WHY}; {'made anew' if _bring(folder, kind, path.stem) else kind.lost}"
+            yield f"{aside}: {WHY}. {'made again' if _bring(folder, kind, path.stem) else kind.lost}"
 
 
 def _whole(folder: Path, kind: Kind, run_ids: Callable[[], set[str]]) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _whole(folder: Path, kind: Kind, run_ids: Callable[[], set[str]]) -> Iterato
     if not _good(checksums.verify_checksum, folder / kind.table):
         aside = checksums.set_aside(folder / kind.table)
         had = sum([_bring(folder, kind, run_id) for run_id in sorted(run_ids())])
-        yield f"{aside}: {WHY}; made anew with the {kind.folder} of {had} runs, any others are {kind.lost}"
+        yield f"{aside}: {WHY}. Made again with the {kind.folder} of {had} runs, any others are {kind.lost}"
 
 
 def _bring(folder: Path, kind: Kind, run_id: str) -> bool:
@@ -89,13 +89,13 @@ def _bring(folder: Path, kind: Kind, run_id: str) -> bool:
 
 
 def _domains(folder: Path) -> Iterator[str]:
-    """Losses by domain: the table is gathered again from all that lies beside the runs' weights."""
+    """Losses by domain: the table is gathered again from all that is next to the runs' weights."""
     for path in sorted(folder.glob("checkpoints/*/domains.json")):
         if not _good(_read_list, path):
-            yield f"{checksums.set_aside(path)}: {WHY}; the run's losses by domain are lost"
+            yield f"{checksums.set_aside(path)}: {WHY}. The run's losses by domain are lost"
     if not _good(checksums.verify_checksum, folder / "domains.parquet"):
         aside = checksums.set_aside(folder / "domains.parquet")
-        yield f"{aside}: {WHY}; made anew from the runs whose weights are there"
+        yield f"{aside}: {WHY}. Made again from the runs whose weights are there"
 
 
 def _read_list(path: Path) -> None:

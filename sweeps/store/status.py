@@ -1,4 +1,4 @@
-"""How a sweep stands, read from its folder: the same truth for the live view and `parscale status`."""
+"""The state of a sweep, read from its folder: the same truth for the live view and `parscale status`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from sweeps.store.paused import waits
 from sweeps.store.store import Store
 
 ENDED = ("done", "diverged", "stopped")  # they have a row
-SWEEPS = Path("results/sweeps")  # where a grid's runs go unless told
+SWEEPS = Path("results/sweeps")  # where a grid's runs go by default
 
 
 def sweep_folder(name: str) -> Path:
-    """The folder of a sweep, given as such or as a grid's name; ValueError where there is none."""
+    """The folder of a sweep, given as such or as a grid's name. ValueError where there is none."""
     folder = Path(name) if _is_sweep(Path(name)) else SWEEPS / name
     if not _is_sweep(folder):
         raise ValueError(
-            f"{name} is no sweep folder, nor is one of that name under {SWEEPS}; `parscale sweep` writes them"
+            f"{name} is no sweep folder, nor is one of that name under {SWEEPS}. `parscale sweep` writes them"
         )
     return folder
 
@@ -45,7 +45,7 @@ class RunStatus:
     tokens_per_s: float | None = None
     eta_s: float | None = None
     error: str = ""
-    at: str = ""  # where it stands on axes of the sweep's own: "lr 0.003"
+    at: str = ""  # its place on axes of the sweep's own: "lr 0.003"
 
     @property
     def label(self) -> str:
@@ -61,7 +61,7 @@ class RunStatus:
 
 
 class Observer:
-    """Reads run after run from one sweep folder; keeps what it needs to tell a dead owner, and what cannot
+    """Reads run after run from one sweep folder. Keeps what it needs to tell a dead owner, and what cannot
     change: a look reads no file of a run that has ended or has not begun.
 
     To the launcher of `session`, what failed in an earlier session is yet to be tried.
@@ -74,7 +74,7 @@ class Observer:
         searched: Sequence[str] = (),
         until: Mapping[str, int] | None = None,
     ) -> None:
-        """`searched` are fields that tell the folder's runs apart, beside those in which the runs looked at differ.
+        """`searched` are fields that distinguish the folder's runs, in addition to those in which the runs looked at differ.
 
         `until` has the steps at which runs pause: one that has come so far is paused, whoever trained it.
         """
@@ -107,7 +107,7 @@ class Observer:
     def _one(self, run_id: str, config: RunConfig, finished: bool, noted: dict[str, Any]) -> RunStatus:
         state = str(noted.get("state", "pending"))
         row = self.store.outcome(run_id) if finished else {}
-        if finished:  # the row says how: what was noted beside the weights may be gone with them
+        if finished:  # the row says how: what was noted next to the weights may be gone with them
             state = {"ok": "done"}.get(status := str(row.get("status", "ok")), status)
         elif waits(self.store, run_id, self.until.get(run_id)):
             state = "paused"
@@ -132,14 +132,14 @@ class Observer:
 
 
 def _ended_step(row: Mapping[str, Any], config: RunConfig) -> int:
-    """The step that a finished run came to; rows of old do not say where theirs diverged."""
+    """The step that a finished run came to. Rows of old do not say where theirs diverged."""
     step = row.get("ended_step")
     return config.steps if step is None or step != step else int(step)
 
 
 def sweep_status(folder: Path) -> pd.DataFrame:
     """One row a run: run_id, size, P, r, corpus, recipe, seed, state, step, steps, loss and, where they are
-    known, tokens_per_s, eta_s, error; N. After seed, the fields that the sweep searches,
+    known, tokens_per_s, eta_s, error and N. After seed, the fields that the sweep searches,
     which `attrs["searched"]` names.
     """
     observer = Observer(folder)

@@ -48,7 +48,7 @@ class Store:
         self._gathered: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}  # of runs.parquet, by column
 
     def create(self, name: str, rule: str) -> None:
-        """Make the folder's parts; one that cannot be written, or is another grid's, is refused by name."""
+        """Make the folder's parts. One that cannot be written, or is another grid's, is refused by name."""
         said = self.folder / "sweep.json"
         try:
             owner = json.loads(said.read_text(encoding="utf-8")).get("name", name)
@@ -56,7 +56,7 @@ class Store:
             owner = name
         if owner != name:
             raise ValueError(
-                f"{self.folder} holds the runs of grid {owner}, not of {name}; choose another --out"
+                f"{self.folder} holds the runs of grid {owner}, not of {name}. Choose another --out"
             )
         try:
             for part in ("configs", "rows", "curves", "checkpoints", "locks"):
@@ -65,9 +65,9 @@ class Store:
             if not said.exists():
                 self.state(name, rule)
         except FileExistsError as error:
-            raise OSError(f"{error.filename} is a file, not a folder; choose another --out") from None
+            raise OSError(f"{error.filename} is a file, not a folder. Choose another --out") from None
         except OSError as error:
-            raise OSError(f"cannot write to {self.folder}: {error.strerror}; choose another --out") from None
+            raise OSError(f"cannot write to {self.folder}: {error.strerror}. Choose another --out") from None
 
     def state(self, name: str, rule: str) -> None:
         """Say which grid the folder holds, and by what rule its runs are derived."""
@@ -76,7 +76,7 @@ class Store:
     # Configurations.
 
     def add(self, configs: Iterable[RunConfig]) -> dict[str, RunConfig]:
-        """Record configurations; returns {run_id: configuration}.
+        """Record configurations. Returns {run_id: configuration}.
 
         A configuration of a stored run keeps the stored id, so that a field added to the code with a
         default does not make old runs look undone. How an unfinished run is carried out is as given here.
@@ -109,7 +109,7 @@ class Store:
         try:
             return RunConfig.from_json(text)
         except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}: {error}; remove it, or plan the sweep in a new folder") from None
+            raise ValueError(f"{path}: {error}. Remove it, or plan the sweep in a new folder") from None
 
     # Rows.
 
@@ -118,7 +118,7 @@ class Store:
         return self.folder / "checkpoints" / run_id
 
     def finish(self, run_id: str, row: dict[str, Any]) -> None:
-        """Publish a finished run: its curve, then its row, which makes it finished; drop its snapshots."""
+        """Publish a finished run: its curve, then its row, which makes it finished. Drop its snapshots."""
         curve = self.checkpoint(run_id) / "curve.parquet"
         if curve.exists():
             copy_parquet(curve, curve)  # with its checksums from here on
@@ -145,11 +145,11 @@ class Store:
         return rows | set(self._in_table("status"))
 
     def is_finished(self, run_id: str) -> bool:
-        """Whether one run has a row; takes no longer the more runs there are."""
+        """Whether one run has a row. Takes no longer the more runs there are."""
         return (self.folder / "rows" / f"{run_id}.json").exists() or run_id in self._in_table("status")
 
     def begun(self) -> set[str]:
-        """Identities of the runs that have left anything beside their configuration."""
+        """Identities of the runs that have left anything but their configuration."""
         try:
             return {entry.name for entry in os.scandir(self.folder / "checkpoints")}
         except FileNotFoundError:
@@ -164,7 +164,7 @@ class Store:
             return {name: values[run_id] for name, values in found.items() if run_id in values}
 
     def _in_table(self, column: str) -> dict[str, Any]:
-        """{run_id: value} of a column of the gathered table, read anew when the table is."""
+        """{run_id: value} of a column of the gathered table, read again when the table changes."""
         path = self.folder / "runs.parquet"
         try:
             found = path.stat()
@@ -193,9 +193,9 @@ class Store:
         return table.sort_values(["corpus", "N", "P", "seed", "run_id"], ignore_index=True)
 
     def gather(self, curves: bool = False) -> None:
-        """Fold the rows (and, once at the end, the curves) into the tables; safe to repeat or to kill.
+        """Fold the rows (and, once at the end, the curves) into the tables. Safe to repeat or to kill.
 
-        What is damaged is set aside before that; `said` tells of it.
+        What is damaged is set aside before that. `said` tells of it.
         """
         with self._locks.hold("gather") as lock:
             self.said += repair(self.folder, self.finished, curves)
@@ -253,13 +253,13 @@ class Store:
     # Status.
 
     def note(self, run_id: str, **facts: Any) -> None:
-        """Record how a run stands; its only writer is the process that holds the run's lock."""
+        """Record the state of a run. Its only writer is the process that holds the run's lock."""
         folder = self.checkpoint(run_id)
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "status.json", json.dumps(facts), durable=False)
 
     def noted(self, run_id: str) -> dict[str, Any]:
-        """What was last noted of a run; empty if nothing was."""
+        """What was last noted of a run. Empty if nothing was."""
         try:
             facts = json.loads((self.checkpoint(run_id) / "status.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -284,6 +284,6 @@ def with_searched(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    """The types the contract states; JSON does not tell 1 from 1.0."""
+    """The types the contract states. JSON does not tell 1 from 1.0."""
     kinds = {name: "int64" for name in INTEGERS if name in table}
     return table.astype({**kinds, **{name: "float64" for name in ("C", "loss", "lr") if name in table}})

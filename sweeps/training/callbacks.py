@@ -1,4 +1,4 @@
-"""What goes on beside a run's training steps: evaluation, reports, snapshots, and stopping when asked."""
+"""What goes on next to a run's training steps: evaluation, reports, snapshots, and stopping when asked."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Watch(Callback):
             self.samples = Samples(self.folder, self.corpus, self.execution.samples, self.first_step)
         self.logged = len(module.history.points)  # points of the curve that the loggers have
         csv: list[Logger] = [logger for logger in trainer.loggers if isinstance(logger, CSVLogger)]
-        for point in module.history.points if csv else ():  # it starts its file anew
+        for point in module.history.points if csv else ():  # it starts its file again
             log_point(csv, point)
 
     def on_train_batch_end(
@@ -147,7 +147,7 @@ class Watch(Callback):
 
 @cache
 def evaluation_steps(run: RunConfig) -> frozenset[int]:
-    """The steps after which the held-out loss is measured; the last step is one of them."""
+    """The steps after which the held-out loss is measured. The last step is one of them."""
     return frozenset(round(run.steps * (i + 1) / run.evaluations) for i in range(run.evaluations))
 
 
@@ -157,7 +157,7 @@ class StepProfile(Callback):
     """
 
     def __init__(self, folder: Path, steps: int) -> None:
-        """`steps`: micro-batches that the run has left; of a short one, the last are traced."""
+        """`steps`: micro-batches that the run has left. Of a short one, the last are traced."""
         self.folder = folder / "profile"
         self.wait = max(0, min(WAIT, steps - WARMUP - ACTIVE))
         self.running: profile | None = None

@@ -27,14 +27,14 @@ def _say_once(reason: str) -> None:
 
 
 def _import_quietly() -> None:
-    """Torch's compiler trips over a deprecation of its own when it first imports this; not ours to heed."""
+    """Torch's compiler trips over a deprecation of its own when it first imports this. It does not concern this project."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         importlib.import_module("torch.utils.mkldnn")
 
 
 def compile_if_possible(model: ParScaleLM) -> bool:
-    """Compile the model's blocks in place if its device allows; returns whether.
+    """Compile the model's blocks in place if its device allows. Returns whether.
 
     Mixtures of experts stay eager: how many tokens an expert gets is known only when it runs.
     """

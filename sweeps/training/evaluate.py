@@ -31,7 +31,7 @@ class Evaluation:
     loss_se: float  # over evaluation batches: neighbours in a document are not independent
     domains: dict[str, tuple[float, int]]  # {domain: (loss, tokens)}
     weights: list[float]  # mean aggregation weight of each stream
-    similarity: float  # mean cosine similarity between two streams; NaN at P = 1
+    similarity: float  # mean cosine similarity between two streams. NaN at P = 1
     tasks: dict[str, TaskScore] = field(default_factory=dict)  # {domain: score} of a corpus with answers
 
 
@@ -41,7 +41,7 @@ def evaluate_corpus(
     """What a run's held-out text says of `model`: as `evaluate`, or of a task by its items.
 
     The loss of a task is that of what is learnt of an item. In a mixture the loss is that of all tokens, and its
-    tasks are scored beside it.
+    tasks are scored in addition.
     """
     sets = corpus.questions()
     every = not isinstance(corpus, TaskCorpus) or corpus.every
@@ -70,7 +70,7 @@ def evaluate(
 ) -> Evaluation:
     """Loss of `model` on all of `tokens`, in windows of `seq_len` that do not overlap.
 
-    `spans` are the domains' token ranges; `context` an autocast to run under. With a `limit` only
+    `spans` are the domains' token ranges. `context` an autocast to run under. With a `limit` only
     about so many tokens are read, in windows evenly spread. The standard error is that of the mean
     over batches of `batch` consecutive windows.
     """
@@ -80,7 +80,7 @@ def evaluate(
     training = model.training
     model.eval()
     with torch.no_grad(), context():
-        # Every rank reads its turn of the batches; as many calls on each, for sharded weights.
+        # Every rank reads its turn of the batches. As many calls on each, for sharded weights.
         turns = -(-len(batches) // ranks())
         mine = [batches[min(turn * ranks() + rank(), len(batches) - 1)] for turn in range(turns)]
         parts = dealt([_losses(model, np.stack([tokens[a:b] for a, b in windows])) for windows in mine])

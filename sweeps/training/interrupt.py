@@ -1,7 +1,7 @@
-"""How a run says that it was stopped; apart, so that launchers need not import torch to catch it."""
+"""How a run says that it was stopped. Apart, so that launchers need not import torch to catch it."""
 
 from __future__ import annotations
 
 
 class Interrupted(Exception):
-    """The run was asked to stop; its state is on disk and the next start goes on from there."""
+    """The run was asked to stop. Its state is on disk and the next start goes on from there."""

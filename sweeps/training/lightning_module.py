@@ -1,6 +1,6 @@
 """The LightningModule: one optimiser step as the configuration says, and the record of it.
 
-Everything that a resumed run needs besides weights and optimiser state is `History`, plain numbers.
+Everything that a resumed run needs in addition to weights and optimiser state is `History`, plain numbers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from sweeps.training.evaluate import Evaluation
 from sweeps.training.optimizers import build_optimizer
 from sweeps.training.task_evaluation import pooled
 
-QUIET_ROWS, QUIET_TOKENS = 16, 512  # of text that a quiet start is fitted to; its scores are (T, T) a head
+QUIET_ROWS, QUIET_TOKENS = 16, 512  # of text that a quiet start is fitted to. Its scores are (T, T) a head
 
 
 @dataclass
@@ -45,7 +45,9 @@ class History:
     wall_s: float = 0.0  # spent in earlier sessions of this run
     diverged: str = ""  # why, once it has
     domains: dict[str, list[float]] = field(default_factory=dict)  # {domain: [loss, tokens]} at the end
-    tasks: dict[str, dict[str, float]] = field(default_factory=dict)  # {domain: TaskScore.columns()} likewise
+    tasks: dict[str, dict[str, float]] = field(
+        default_factory=dict
+    )  # {domain: TaskScore.columns()} at the end
 
     def mean(self, steps: int) -> float:
         """Mean training loss over the last `steps` steps."""
@@ -77,13 +79,13 @@ class ParScaleModule(L.LightningModule):
         return _Batches(self)  # type: ignore[return-value]
 
     def configure_optimizers(self) -> Optimizer:
-        """AdamW or Muon beside AdamW; the schedule is applied a step at a time."""
+        """AdamW, or Muon together with AdamW. The schedule is applied a step at a time."""
         return build_optimizer(self.model, self.run)
 
     def on_train_start(self) -> None:
         """Under DDP of more than two ranks: a backward pass whose gradients are dropped.
 
-        After its first, DDP groups the gradients anew, by when they are ready, and more than two ranks add up in an
+        After its first, DDP groups the gradients again, by when they are ready, and more than two ranks add up in an
         order that depends on the groups. So no step of a run has the first grouping, wherever a session begins.
         """
         if self.trainer.world_size <= 2 or self._device_mesh is not None:
@@ -121,7 +123,7 @@ class ParScaleModule(L.LightningModule):
         self._norm_before, self._grad_norm = self._grad_norm, float(full)
 
     def finish_step(self) -> bool:
-        """Record the optimiser step just made and apply the divergence rule; False inside a step."""
+        """Record the optimiser step just made and apply the divergence rule. False inside a step."""
         if len(self._pending) < self.run.accumulate:
             return False
         loss = torch.stack(self._pending).mean()
@@ -202,7 +204,7 @@ class ParScaleModule(L.LightningModule):
         if len(self.history.losses) < 2:
             return ""
         norm = "" if math.isnan(self._norm_before) else f", gradient norm {self._norm_before:.3g},"
-        return f"; it was {self.history.losses[-2]:.4g}{norm} one step before"
+        return f". It was {self.history.losses[-2]:.4g}{norm} one step before"
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What was recorded, and what must be equal for the run to go on exactly."""
@@ -221,14 +223,14 @@ class ParScaleModule(L.LightningModule):
             checkpoint["state_dict"] = {**self.state_dict(), **checkpoint["state_dict"]}
         self.history = History(**checkpoint["history"])
         torch.set_rng_state(checkpoint["rng"])
-        # Lightning counts micro-batches; the run may be gone on with in more or fewer a step than it was.
+        # Lightning counts micro-batches. The run may be gone on with in more or fewer a step than it was.
         counts = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         for kind in ("total", "current"):
             counts[kind] = dict.fromkeys(counts[kind], checkpoint["global_step"] * self.run.accumulate)
 
 
 class _Batches:
-    """Micro-batches of a module's windows, read where its trainer stands."""
+    """Micro-batches of a module's windows, read where its trainer is."""
 
     def __init__(self, module: ParScaleModule) -> None:
         self.module = module

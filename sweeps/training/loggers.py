@@ -1,4 +1,4 @@
-"""Lightning's loggers by name; the curve in parquet is written whatever they are."""
+"""Lightning's loggers by name. The curve in parquet is written whatever they are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sweeps.config.run import RunConfig
 
 
 def loggers_of(names: str, run: RunConfig, folder: Path, step: int) -> list[Logger]:
-    """The loggers of a run that goes on from `step`; each writes below the run's folder."""
+    """The loggers of a run that goes on from `step`. Each writes below the run's folder."""
     made: list[Logger] = []
     for name in filter(None, names.split(",")):
         if name == "csv":
@@ -36,7 +36,7 @@ def _end_wandb() -> None:
 
 
 def log_point(loggers: list[Logger], point: dict[str, Any]) -> None:
-    """Pass one point of the curve on; what was not measured there is left out."""
+    """Pass one point of the curve on. What was not measured there is left out."""
     measured = {name: value for name, value in point.items() if value is not None and name != "step"}
     for logger in loggers:
         logger.log_metrics(measured, step=point["step"])

@@ -2,7 +2,7 @@
 
 torch.optim.Muon takes each matrix by itself: some thirty small operations each, longer than all else in a
 step of a small model on a GPU, and in bfloat16 also where a processor only emulates it. The numbers are
-its own (defaults, state, the learning rate matched to AdamW's RMS; Jordan et al. 2024, and arXiv 2502.16982).
+its own (defaults, state, the learning rate matched to AdamW's RMS, Jordan et al. 2024, and arXiv 2502.16982).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def parameter_groups(model: nn.Module, run: RunConfig) -> dict[str, list[tuple[s
 
 
 def build_optimizer(model: nn.Module, run: RunConfig) -> Optimizer:
-    """AdamW over four groups, or Muon on the backbone's matrices beside AdamW on the rest.
+    """AdamW over four groups, or Muon on the backbone's matrices with AdamW on the rest.
 
     Every group carries `peak`, the learning rate that the schedule's factor multiplies.
     """
@@ -61,7 +61,7 @@ def build_optimizer(model: nn.Module, run: RunConfig) -> Optimizer:
 def _groups(
     named: list[tuple[str, nn.Parameter]], run: RunConfig, peak: float, decay: float, muon: bool = False
 ) -> list[dict[str, Any]]:
-    """The parameters by their learning rate: one group, but where it depends on the width; none where there are none."""
+    """The parameters by their learning rate: one group, but where it depends on the width. None where there are none."""
     by_factor: dict[float, list[nn.Parameter]] = {}
     for name, parameter in named:
         scale = width_scale(name, parameter.dim(), run.model)

@@ -26,7 +26,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory_bytes(device: torch.device | None = None) -> int:
-    """Peak bytes since the reset; device None: resident memory."""
+    """Peak bytes since the reset. Device None: resident memory."""
     if device is not None and device.type == "cuda":
         import torch
 
@@ -36,7 +36,7 @@ def peak_memory_bytes(device: torch.device | None = None) -> int:
 
 
 def memory_in_use_bytes(device: torch.device) -> float:
-    """Bytes held now; nan where the system does not say."""
+    """Bytes held now. nan where the system does not say."""
     if device.type == "cuda":
         import torch
 
@@ -46,7 +46,7 @@ def memory_in_use_bytes(device: torch.device) -> float:
 
 
 def _status_bytes(field: str) -> int | None:
-    """A line of /proc/self/status, which counts in KiB; None where there is none."""
+    """A line of /proc/self/status, which counts in KiB. None where there is none."""
     try:
         return int(Path("/proc/self/status").read_text().split(f"{field}:")[1].split()[0]) * 1024
     except (OSError, IndexError):

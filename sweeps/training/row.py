@@ -77,7 +77,7 @@ def _parts(model: ModelConfig) -> dict[str, int]:
 
 
 def _ending(run: RunConfig, module: ParScaleModule) -> dict[str, Any]:
-    """How the run ended; of one that did not come to its end the step it came to, and why."""
+    """How the run ended. Of one that did not come to its end the step it came to, and why."""
     step, why = len(module.history.losses), module.history.diverged
     if run.frozen or (not why and step >= run.steps):
         return {"status": "ok"}
@@ -101,7 +101,7 @@ def bits_per_byte(loss: float, corpus: Corpus) -> float:
 
 @cache
 def git_commit() -> str:
-    """The commit of the code, with `+` if files differ from it; empty outside a repository."""
+    """The commit of the code, with `+` if files differ from it. Empty outside a repository."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty=+"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)

@@ -47,7 +47,7 @@ class Samples:
         context: Callable[[], AbstractContextManager[object]],
         loggers: Sequence[Logger],
     ) -> None:
-        """Go on with every beginning; the file is whole or as it was."""
+        """Go on with every beginning. The file is whole or as it was."""
         training = model.training
         model.eval()
         with torch.no_grad(), context(), torch.compiler.set_stance("force_eager"):
@@ -66,7 +66,7 @@ class Samples:
 
 
 def _decoder(tokenizer: Path | None) -> Callable[[Sequence[int]], str]:
-    """From tokens to text; numbers where the corpus has no tokenizer."""
+    """From tokens to text. Numbers where the corpus has no tokenizer."""
     if tokenizer is None:
         return lambda ids: " ".join(map(str, ids))
     known = read_tokenizer(tokenizer)

@@ -22,7 +22,7 @@ KEPT = 2
 
 
 class SnapshotError(ValueError):
-    """A snapshot that must not be continued from; the message says what to do."""
+    """A snapshot that must not be continued from. The message says what to do."""
 
 
 def checksum(path: Path) -> str:
@@ -64,7 +64,7 @@ def publish(temporary: Path, step: int) -> Path:
 
 
 def step_of(path: Path | None) -> int:
-    """The step a snapshot was taken after; 0 of none."""
+    """The step a snapshot was taken after. 0 of none."""
     match = NAME.fullmatch(path.name) if path else None
     return int(match[1]) if match else 0
 
@@ -87,12 +87,12 @@ def latest(folder: Path) -> tuple[Path | None, list[Path]]:
 
 
 def choose(run: RunConfig, folder: Path, say: Callable[[str], None]) -> Path | None:
-    """Where a run goes on from; None at the beginning. What a killed writer left half written is removed."""
+    """Where a run goes on from. None at the beginning. What a killed writer left half written is removed."""
     for path in folder.glob(".snapshot-*.tmp"):  # whoever holds the run's lock is its only writer
         remove(path)
     snapshot, damaged = latest(folder)
     for path in damaged:
-        say(f"{path}: fails its checksum; set aside")
+        say(f"{path}: fails its checksum and is set aside")
     if snapshot is not None:
         check_snapshot(snapshot, run)
         say(f"run {run.run_id}: goes on from step {step_of(snapshot)}")
@@ -106,9 +106,9 @@ def check_snapshot(path: Path, run: RunConfig) -> None:
     file = path / "meta.pt" if path.is_dir() else path  # Lightning's name, in a sharded snapshot
     state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     if RunConfig.from_json(state["run"]).identity != run.identity:
-        raise SnapshotError(f"{path}: a snapshot of another configuration; delete it to start the run anew")
+        raise SnapshotError(f"{path}: a snapshot of another configuration. Delete it to start the run again")
     if state["torch"] != str(torch.__version__):
         raise SnapshotError(
-            f"{path}: written with torch {state['torch']}, this is {torch.__version__}; "
-            "install that version to go on, or delete the file to start the run anew"
+            f"{path}: written with torch {state['torch']}, this is {torch.__version__}. "
+            "Install that version to go on, or delete the file to start the run again"
         )

@@ -37,7 +37,7 @@ OPTIMIZER = "optimizer_0"  # what Lightning calls the optimiser's state in a fol
 
 
 def strategy_of(execution: Execution) -> str | Strategy:
-    """DDP keeps a whole model on every device; FSDP2 a share of weights, gradients and moments."""
+    """DDP keeps a whole model on every device. FSDP2 a share of weights, gradients and moments."""
     if execution.ranks == 1:
         return "auto"
     if execution.strategy == "fsdp2":
@@ -66,7 +66,7 @@ class OneFile(TorchCheckpointIO):
 
 
 class Sharded(ModelParallelStrategy):
-    """FSDP2. A snapshot is written by all ranks, each its share; one of another strategy is shared out."""
+    """FSDP2. A snapshot is written by all ranks, each its share. One of another strategy is shared out."""
 
     @contextmanager
     def block_backward_sync(self) -> Iterator[None]:
@@ -85,7 +85,7 @@ class Sharded(ModelParallelStrategy):
         return get_model_state_dict(self.model)
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
-        """Likewise, by the names of parameters."""
+        """The same, by the names of parameters."""
         assert self.model is not None
         return dict(get_optimizer_state_dict(self.model, getattr(optimizer, "optimizer", optimizer)))
 
@@ -137,7 +137,7 @@ def begins_sharded(run: RunConfig, execution: Execution) -> bool:
 def shard(model: ParScaleLM, mesh: Any, run: RunConfig) -> None:
     """FSDP2: one group of parameters a block, another for embedding, last norm and aggregation.
 
-    In bf16 weights are gathered in bfloat16, kept and their gradients summed in float32; the residual stream
+    In bf16 weights are gathered in bfloat16, kept and their gradients summed in float32. The residual stream
     is float32, as it is under autocast. A model on the meta device gets its shares of what the seed draws.
     """
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
@@ -162,7 +162,7 @@ def is_sharded(model: torch.nn.Module) -> bool:
 
 
 def whole_model(model: ParScaleLM) -> ParScaleLM:
-    """The model with all its weights, on the CPU of rank 0; every rank must call it."""
+    """The model with all its weights, on the CPU of rank 0. Every rank must call it."""
     if not is_sharded(model):
         return model
     state = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))

@@ -21,7 +21,7 @@ from sweeps.corpora.tasks.items import Items
 from sweeps.model.parscale import ParScaleLM
 
 LEAST = 16  # items of a difficulty that are asked, whatever the limit
-SHARE = 0.1  # tokens asked beside those trained on; a forward pass is a third of a step, so 3% of its time
+SHARE = 0.1  # tokens asked for each token trained on. A forward pass is a third of a step, so 3% of its time
 
 Numbers = npt.NDArray[np.float64]
 
@@ -99,7 +99,7 @@ def score_tasks(
         every: whether prompts count as learnt.
         batch: tokens at a time, about.
         context: an autocast to run under.
-        limit: tokens to read in all, about, but at least LEAST items of each; 0 reads all.
+        limit: tokens to read in all, about, but at least LEAST items of each. 0 reads all.
 
     """
     training = model.training

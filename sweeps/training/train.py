@@ -51,12 +51,12 @@ def train(
     report: Callable[[str], None] | None = None,
     snapshot: Path | Literal["last"] | None = "last",
 ) -> dict[str, Any]:
-    """Train `run` to its end, from its last snapshot in `folder` if there is one; returns its row.
+    """Train `run` to its end, from its last snapshot in `folder` if there is one. Returns its row.
 
     Leaves the model in the released format, `curve.parquet` and `domains.json` in `folder`.
-    `stop` is asked after every step; once true, the state is written and Interrupted raised.
+    `stop` is asked after every step. Once true, the state is written and Interrupted raised.
     At the step `execution.until` the state and the curve are written and the row says stopped.
-    `snapshot` names another to go on from, or none: the ranks of a run are told theirs.
+    `snapshot` names another to go on from, or none: the ranks of a run are given theirs.
     """
     if execution.ranks > 1 and not ranks.inside() and not run.frozen:
         return ranks.train_on_devices(run, folder, execution, stop, progress, report)
@@ -80,7 +80,7 @@ def train(
         trainer = _trainer(run, folder, execution, watch, snapshots.step_of(snapshot))
         trainer.fit(module, ckpt_path=snapshot, weights_only=True if snapshot else None)
     if watch.interrupted:
-        raise Interrupted(f"run {run.run_id} stopped at step {trainer.global_step}; its state is in {folder}")
+        raise Interrupted(f"run {run.run_id} stopped at step {trainer.global_step}. Its state is in {folder}")
     module.history.wall_s = watch.wall_s
     model = whole_model(module.model)
     if rank() == 0:
@@ -105,7 +105,7 @@ def _evaluated(
 
 
 def save_run_model(run: RunConfig, model: ParScaleLM, folder: Path, tokenizer: Path | None) -> None:
-    """Write the model in the released format; runs on one frozen backbone share its file."""
+    """Write the model in the released format. Runs on one frozen backbone share its file."""
     if run.recipe == "peft":
         save_apart(model, folder, f"backbone-{run.parent_hash[:16]}", tokenizer)
     else:
@@ -142,7 +142,7 @@ def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch, s
 
 @contextmanager
 def silent_lightning() -> Iterator[None]:
-    """Keep Lightning's advice, tips and progress out of the output; errors still raise."""
+    """Keep Lightning's advice, tips and progress out of the output. Errors still raise."""
     loggers = [
         logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if "lightning" in name
     ]

@@ -99,7 +99,7 @@ def document_of(name: str, row: dict[str, Any], column: str, domain: str) -> Doc
     """
     wanted = column or next((known for known in COLUMNS if known in row), "")
     if wanted not in row:
-        named, remedy = (f"`{column}`", "") if column else ("`text` or `content`", "; name one: #column=NAME")
+        named, remedy = (f"`{column}`", "") if column else ("`text` or `content`", ". Name one: #column=NAME")
         return Unreadable(name, f"no column {named}, only {', '.join(row) or 'none'}{remedy}")
     text = row[wanted]
     if not isinstance(text, str):

@@ -27,7 +27,7 @@ def codes_of(text: str) -> Codes:
 
 
 def text_of(codes: npt.ArrayLike) -> str:
-    """The text of tokens; nothing for END."""
+    """The text of tokens. Nothing for END."""
     return "".join(CHARACTERS[code - 1] for code in np.asarray(codes).tolist() if code > 0)
 
 

@@ -16,10 +16,10 @@ PLUS = int(codes_of("+")[0])
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Sums of two numbers of `digits` digits; with `mod` sums of `terms` numbers below it, modulo it.
+    """Sums of two numbers of `digits` digits. With `mod` sums of `terms` numbers below it, modulo it.
 
     With `steps` so much of the work is written before the answer: of digits, the digit and carry of so many columns
-    from the right; modulo, so many of the running sums, evenly spread.
+    from the right. Modulo, so many of the running sums, evenly spread.
     """
 
     digits: tuple[int, ...] = (1, 2, 3)
@@ -33,11 +33,11 @@ class Arithmetic:
     def __post_init__(self) -> None:
         """Refuse sums that are none."""
         if self.mod and not 2 <= self.mod <= 10**6:
-            raise ValueError(f"task arithmetic: mod={self.mod}; give 2 to 1000000, or leave it out")
+            raise ValueError(f"task arithmetic: mod={self.mod}. Give 2 to 1000000, or leave it out")
         if self.mod and not all(2 <= m <= 64 for m in self.terms):
-            raise ValueError(f"task arithmetic: terms={self.terms}; give 2 to 64")
+            raise ValueError(f"task arithmetic: terms={self.terms}. Give 2 to 64")
         if not all(1 <= d <= 18 for d in self.digits):
-            raise ValueError(f"task arithmetic: digits={self.digits}; give 1 to 18")
+            raise ValueError(f"task arithmetic: digits={self.digits}. Give 1 to 18")
 
     @property
     def difficulties(self) -> tuple[int, ...]:
@@ -64,7 +64,7 @@ class Arithmetic:
         return self.prompt_length(difficulty) + written + (written > 0) + answer + 1
 
     def chance(self, difficulty: int) -> float:
-        """Any residue; of digits, any sum."""
+        """Any residue. Of digits, any sum."""
         return 1 / (self.mod or 2 * 10**difficulty - 1)
 
     def draw(self, random: np.random.Generator, n: int, difficulty: int) -> tuple[Codes, Keys]:

@@ -31,7 +31,7 @@ class Facts:
         if len(self.facts) != 1 or not 1 <= self.facts[0] <= MOST:
             raise ValueError(f"task facts: give one number of facts, 1 to {MOST:,}, got {self.facts}")
         if not 1 <= self.value <= 64:
-            raise ValueError(f"task facts: value={self.value} letters; give 1 to 64")
+            raise ValueError(f"task facts: value={self.value} letters. Give 1 to 64")
 
     @property
     def difficulties(self) -> tuple[int, ...]:

@@ -29,9 +29,9 @@ def steps_shown(count: int, of: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Hops:
-    """A cycle through `nodes` letters drawn anew for each item, its arrows in any order; k hops are asked for.
+    """A cycle through `nodes` letters drawn again for each item, its arrows in any order. k hops are asked for.
 
-    One hop is asked for as it stands in the graph, `a>`. `steps` of the nodes on the way are written before the
+    One hop is asked for as it is in the graph, `a>`. `steps` of the nodes on the way are written before the
     answer, evenly spread: 0 none, k - 1 all.
     """
 
@@ -45,10 +45,10 @@ class Hops:
     def __post_init__(self) -> None:
         """Refuse a graph that has no such question."""
         if not 3 <= self.nodes <= len(LETTERS):
-            raise ValueError(f"task hops: nodes={self.nodes}; give 3 to {len(LETTERS)}")
+            raise ValueError(f"task hops: nodes={self.nodes}. Give 3 to {len(LETTERS)}")
         most = min(9, self.nodes - 1)
         if not self.hops or not all(1 <= k <= most for k in self.hops):
-            raise ValueError(f"task hops: hops={self.hops} among {self.nodes} nodes; give 1 to {most}")
+            raise ValueError(f"task hops: hops={self.hops} among {self.nodes} nodes. Give 1 to {most}")
 
     @property
     def difficulties(self) -> tuple[int, ...]:

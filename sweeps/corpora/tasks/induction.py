@@ -22,7 +22,7 @@ class Copy:
     def __post_init__(self) -> None:
         """Refuse strings of no letter."""
         if not self.letters or not all(2 <= length <= 1024 for length in self.letters):
-            raise ValueError(f"task copy: letters={self.letters}; give 2 to 1024")
+            raise ValueError(f"task copy: letters={self.letters}. Give 2 to 1024")
 
     @property
     def difficulties(self) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ Keys = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Items:
-    """Items of one length: `ids` (n, L) prompt and completion; the completion ends with a line break."""
+    """Items of one length: `ids` (n, L) prompt and completion. The completion ends with a line break."""
 
     ids: Codes
     prompt: npt.NDArray[np.int64]  # (n,) tokens of the prompt
@@ -61,7 +61,7 @@ class Task(Protocol):
         """Tokens of an item, the line break at its end included."""
 
     def draw(self, random: np.random.Generator, n: int, difficulty: int) -> tuple[Codes, Keys]:
-        """(n, L) items, and (n,) what each is known by, whatever order its parts stand in."""
+        """(n, L) items, and (n,) what each is known by, whatever order its parts are in."""
 
     def chance(self, difficulty: int) -> float:
         """The accuracy of a guess among the answers that there are."""
@@ -71,7 +71,7 @@ class Task(Protocol):
 
 
 def key_of(parts: Codes) -> Keys:
-    """(n,) a number for each row of `parts` (n, m), the same for equal rows; mixed as in SplitMix64."""
+    """(n,) a number for each row of `parts` (n, m), the same for equal rows. Mixed as in SplitMix64."""
     found = np.zeros(len(parts), np.uint64)
     for part in parts.astype(np.uint64).T:
         found = (found ^ part) + np.uint64(0x9E3779B97F4A7C15)

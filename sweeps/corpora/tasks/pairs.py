@@ -1,6 +1,6 @@
 """A task of the user's own: `files:GLOB#prompt=COLUMN#answer=COLUMN`, a prompt and its answer a row.
 
-Tokens are a tokenizer's, learnt from the pairs unless another is named; END follows each answer. Shapes: n items.
+Tokens are a tokenizer's, learnt from the pairs unless another is named. END follows each answer. Shapes: n items.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ FORM = re.compile(
 
 
 def is_pairs(name: str) -> bool:
-    """Whether a corpus name stands for prompts and answers."""
+    """Whether a corpus name means prompts and answers."""
     return name.startswith("files:") and "#answer=" in name
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A row: where it stands, its domain, its prompt, its answer."""
+    """A row: its place, its domain, its prompt, its answer."""
 
     place: str
     domain: str
@@ -50,7 +50,7 @@ class Pair:
 
 
 def read_pairs(name: str) -> Iterator[Pair]:
-    """The rows of every matching file; one without an answer is refused by its place."""
+    """The rows of every matching file. One without an answer is refused by its place."""
     found = FORM.fullmatch(name)
     if not found:
         raise ValueError(
@@ -66,25 +66,25 @@ def read_pairs(name: str) -> Iterator[Pair]:
         assert not isinstance(answer, Unreadable)
         if not prompt.text or not answer.text:
             raise ValueError(
-                f"corpus {name}: {prompt.name} has no {'answer' if prompt.text else 'prompt'}; fill it in"
+                f"corpus {name}: {prompt.name} has no {'answer' if prompt.text else 'prompt'}. Fill it in"
             )
         if not prompt.name.rpartition(":")[2].isdecimal():
             raise ValueError(
-                f"corpus {name}: {prompt.name} has no rows; prompts and answers come as jsonl or parquet"
+                f"corpus {name}: {prompt.name} has no rows. Prompts and answers come as jsonl or parquet"
             )
         yield Pair(prompt.name, prompt.domain, prompt.text, answer.text)
 
 
 @dataclass
 class PairWindows(tokens.Steps):
-    """Rows of whole pairs, packed once and read in another order each epoch; the end of each is filled up."""
+    """Rows of whole pairs, packed once and read in another order each epoch. The end of each is filled up."""
 
     ids: npt.NDArray[np.int64]  # every pair after the other, ~id where not learnt
     ends: npt.NDArray[np.int64]  # (n,) one past each pair's last token
     seq_len: int
     batch: int
     seed: int
-    rows: list[npt.NDArray[np.int64]] = field(init=False, repr=False)  # which pairs stand in each
+    rows: list[npt.NDArray[np.int64]] = field(init=False, repr=False)  # which pairs are in each
 
     def __post_init__(self) -> None:
         """Pack."""
@@ -128,7 +128,7 @@ class PairWindows(tokens.Steps):
 
 @dataclass(frozen=True)
 class PairCorpus(TaskCorpus):
-    """Pairs in the cache: beside the tokens, each pair's domain, prompt and length."""
+    """Pairs in the cache: next to the tokens, each pair's domain, prompt and length."""
 
     def _table(self, part: str) -> list[tuple[str, int, int]]:
         found: list[tuple[str, int, int]] = json.loads((self.folder / "pairs.json").read_text())[part]
@@ -155,7 +155,7 @@ class PairCorpus(TaskCorpus):
         if lengths.max() > seq_len + 1:
             raise ValueError(
                 f"corpus {self.manifest['name']}: prompt and answer number {lengths.argmax() + 1} have "
-                f"{lengths.max():,} tokens, a run reads {seq_len:,} at a time; leave it out or raise seq_len"
+                f"{lengths.max():,} tokens, a run reads {seq_len:,} at a time. Leave it out or raise seq_len"
             )
         ends, ids = np.cumsum(lengths), self.train[:].astype(np.int64)
         if not self.every:
@@ -193,7 +193,7 @@ Table = dict[str, list[tuple[str, int, int]]]  # of each part the pairs' domain,
 
 
 def _encoded(name: str, pairs: list[Pair], read: Any) -> tuple[Table, dict[str, list[int]]]:
-    """The pairs of each part, domain after domain, and their tokens; a prompt is on one side of the split."""
+    """The pairs of each part, domain after domain, and their tokens. A prompt is on one side of the split."""
     table: Table = {"train": [], "valid": []}
     ids: dict[str, list[int]] = {"train": [], "valid": []}
     end = int(read.token_to_id(tokens.END))
@@ -205,7 +205,7 @@ def _encoded(name: str, pairs: list[Pair], read: Any) -> tuple[Table, dict[str, 
         ids[part] += [*prompt, *answer, end]
     if not all(table.values()):
         raise ValueError(
-            f"corpus {name}: {len(pairs)} pairs are too few to hold some out; give some hundreds"
+            f"corpus {name}: {len(pairs)} pairs are too few to hold some out. Give some hundreds"
         )
     return table, ids
 
@@ -239,7 +239,7 @@ def _write(name: str, pairs: list[Pair], identity: dict[str, Any], folder: Path,
 
 
 def _counts(rows: list[tuple[str, int, int]]) -> dict[str, Any]:
-    """Pairs and tokens of a part, whole and by domain, and where each domain stands."""
+    """Pairs and tokens of a part, whole and by domain, and where each domain is."""
     domains: dict[str, dict[str, Any]] = {}
     spans: dict[str, list[int]] = {}
     end = 0

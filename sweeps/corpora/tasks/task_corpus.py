@@ -45,7 +45,7 @@ class TaskWindows(Steps):
         if self.task.length(longest) > self.seq_len + 1:
             raise ValueError(
                 f"task {self.task.name}: an item of difficulty {longest} has {self.task.length(longest)} tokens, "
-                f"a run reads {self.seq_len} at a time; leave it out or raise seq_len"
+                f"a run reads {self.seq_len} at a time. Leave it out or raise seq_len"
             )
 
     @property
@@ -115,7 +115,7 @@ def open_task(name: str, vocab: int, tokenizer: str, root: Path) -> Path:
             _write(name, task, identity, folder)
     if tokenizer != "bpe" and sha256(Path(tokenizer)) != sha256(folder / "tokenizer.json"):
         raise ValueError(
-            f"corpus {name} has characters of its own, which {tokenizer} does not give; leave it out"
+            f"corpus {name} has characters of its own, which {tokenizer} does not give. Leave it out"
         )
     sealing.keep_hash(root, manifest_hash(read_manifest(folder)), folder)
     return folder

@@ -17,10 +17,10 @@ LOSSES = ("answer", "all")  # what of an item is learnt: the completion alone, o
 
 
 def task_of(corpus: str) -> tuple[Task, bool]:
-    """The task that a corpus name stands for, and whether its prompts are learnt too."""
+    """The task that a corpus name means, and whether its prompts are learnt too."""
     name, *items = corpus.removeprefix(TASK).split("#")
     if name not in TASKS:
-        raise ValueError(f"corpus {corpus}: no task {name!r}; choose one of {', '.join(TASKS)}")
+        raise ValueError(f"corpus {corpus}: no task {name!r}. Choose one of {', '.join(TASKS)}")
     known = {field.name: str(field.type) for field in fields(TASKS[name])}
     given: dict[str, Any] = {}
     loss = LOSSES[0]
@@ -36,6 +36,6 @@ def task_of(corpus: str) -> tuple[Task, bool]:
         else:
             takes = ", ".join(f"#{key}=" for key in known)
             raise ValueError(
-                f"corpus {corpus}: #{item}; {name} takes whole numbers {takes} and #loss=answer or all"
+                f"corpus {corpus}: #{item}. {name} takes whole numbers {takes} and #loss=answer or all"
             )
     return TASKS[name](**given), loss == "all"

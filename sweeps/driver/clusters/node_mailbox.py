@@ -43,7 +43,7 @@ class NodeMailbox:
         (self.folder / "request.json").unlink(missing_ok=True)
 
     def requested(self) -> dict[str, Any]:
-        """The attempt whose ranks are wanted; empty if there is none."""
+        """The attempt whose ranks are wanted. Empty if there is none."""
         try:
             return dict(json.loads((self.folder / "request.json").read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError):
@@ -54,7 +54,7 @@ class NodeMailbox:
         write_text(self.folder / f"failed-{key}", str(code))
 
     def failure(self, key: str) -> int:
-        """The code with which another node's rank of the attempt has ended; 0 if none has."""
+        """The code with which another node's rank of the attempt has ended. 0 if none has."""
         try:
             return int((self.folder / f"failed-{key}").read_text())
         except (FileNotFoundError, ValueError):

@@ -24,7 +24,7 @@ PATIENCE_S = 30  # for a cluster's address to answer
 class RayLauncher:
     """Tasks that each claim the resources of one run and train run after run."""
 
-    address: str | None = None  # HOST:PORT of the cluster's head; else $RAY_ADDRESS, else this machine's
+    address: str | None = None  # HOST:PORT of the cluster's head. Else $RAY_ADDRESS, else this machine's
     cpus: int = 1  # a run
     gpus: float = 0.0  # a run
 
@@ -40,8 +40,8 @@ class RayLauncher:
         if room < 1:
             has = f"{total.get('CPU', 0):g} CPUs and {total.get('GPU', 0):g} GPUs"
             raise ValueError(
-                f"a run wants {self.cpus} CPUs and {self.gpus:g} GPUs, the Ray cluster has {has}; "
-                "lower --cpus or --gpus"
+                f"a run wants {self.cpus} CPUs and {self.gpus:g} GPUs, the Ray cluster has {has}. "
+                "Lower --cpus or --gpus"
             )
         return min(room if workers == "auto" else int(workers), runs), self.cpus
 
@@ -59,7 +59,7 @@ class RayLauncher:
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = (str(error).strip().splitlines() or ["no answer"])[0]
             raise ValueError(
-                f"--ray-address {address}: no Ray cluster answers there ({reason}); start one with "
+                f"--ray-address {address}: no Ray cluster answers there ({reason}). Start one with "
                 "`ray start --head`, or name its HOST:PORT"
             ) from None
 
@@ -80,7 +80,7 @@ class RayLauncher:
         self.tasks += [self.task.remote(self.job.to_json()) for _ in range(count)]
 
     def poll(self) -> bool:
-        """Start lost tasks again, and new ones for runs that became free; False once every run has ended."""
+        """Start lost tasks again, and new ones for runs that became free. False once every run has ended."""
         import ray
 
         ended, self.tasks = ray.wait(self.tasks, num_returns=len(self.tasks), timeout=0)
@@ -102,7 +102,7 @@ class RayLauncher:
         return self.vacancies.fill(len(self.tasks), self.workers, self._add)
 
     def stop(self) -> None:
-        """Tell every task to write its state and end; cancel those that do not."""
+        """Tell every task to write its state and end. Cancel those that do not."""
         if not getattr(self, "tasks", None):
             return
         import ray
@@ -130,6 +130,6 @@ def _reachable(address: str) -> None:
     except (OSError, ValueError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(
-            f"--ray-address {address}: no Ray cluster answers there ({reason}); "
-            "start one with `ray start --head`, or name its HOST:PORT"
+            f"--ray-address {address}: no Ray cluster answers there ({reason}). "
+            "Start one with `ray start --head`, or name its HOST:PORT"
         ) from None

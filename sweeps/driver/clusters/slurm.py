@@ -27,17 +27,17 @@ from sweeps.driver.worker import Job
 from sweeps.store.locks import Lock, Locks
 
 QUERY_S = 5.0  # between two looks at the queue
-STOP_S = 180.0  # patience for the elements to write their state once told to stop
-WARNING_S = 120  # at most so long before its time limit an element is told to stop
+STOP_S = 180.0  # patience for the elements to write their state once asked to stop
+WARNING_S = 120  # at most so long before its time limit an element is asked to stop
 CODE = Path(sweeps.__file__).parents[1]
 
 
 @dataclass
 class SlurmLauncher:
-    """Job arrays whose elements each train one run at a time; fields not given are the cluster's own."""
+    """Job arrays whose elements each train one run at a time. Fields not given are the cluster's own."""
 
     partition: str | None = None
-    minutes: int = 24 * 60  # time limit of an element; it is requeued there
+    minutes: int = 24 * 60  # time limit of an element. It is requeued there
     gpus: int = 0  # a run, on each of its nodes
     cpus: int = 1  # a run, on each of its nodes
     account: str | None = None
@@ -66,7 +66,7 @@ class SlurmLauncher:
         return (runs if workers == "auto" else min(int(workers), runs)), self.cpus
 
     def options(self, execution: Execution) -> list[str]:
-        """What sbatch is told of an element."""
+        """The options of sbatch for an element."""
         warning = min(WARNING_S, self.minutes * 60 // 4)
         named = {
             "partition": self.partition,
@@ -95,13 +95,13 @@ class SlurmLauncher:
             with contextlib.suppress(slurm_queue.Refused):
                 there = ", ".join(slurm_queue.partitions())
                 if self.partition not in there.split(", "):
-                    return f"--partition {self.partition}: Slurm has no such partition; it has {there}"
+                    return f"--partition {self.partition}: Slurm has no such partition. It has {there}"
         names = ("partition", "account", "qos", "mem", "constraint", "exclude", "gres", "gpus", "sbatch")
         given = [f"--{name} {value}" for name in names if (value := getattr(self, name))]
-        return f"Slurm refuses the jobs: {error}; look at {', '.join(given) or '--time and --cpus'}"
+        return f"Slurm refuses the jobs: {error}. Look at {', '.join(given) or '--time and --cpus'}"
 
     def start(self, job: Job, workers: int) -> None:
-        """Submit what lacks beside the elements that an earlier call has left."""
+        """Submit what is missing in addition to the elements that an earlier call has left."""
         self.job, self.workers, self.folder = replace(job, leave=True), workers, Path(job.folder)
         self.vacancies, self.next_look = Vacancies(job), 0.0
         slurm_folder(self.folder).mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ class SlurmLauncher:
         return path
 
     def _submit(self, missing: int) -> None:
-        """Submit so many elements, in arrays of as many as Slurm allows; fewer where it takes no more now."""
+        """Submit so many elements, in arrays of as many as Slurm allows. Fewer where it takes no more now."""
         log = slurm_folder(self.folder) / "%A_%a.log"
         told = [f"--job-name={self.name}", f"--output={log}", f"--chdir={self.job.cwd or os.getcwd()}"]
         options = [*told, *self.options(self.job.execution)]
@@ -139,7 +139,7 @@ class SlurmLauncher:
             missing = missing - count if count == wanted else 0
 
     def poll(self) -> bool:
-        """Look at the queue now and then, and submit what lacks; False once every run has ended."""
+        """Look at the queue now and then, and submit what lacks. False once every run has ended."""
         if time.monotonic() < self.next_look:
             return True
         self.next_look = time.monotonic() + QUERY_S
@@ -151,16 +151,16 @@ class SlurmLauncher:
         except slurm_queue.Refused:
             return True  # the controller is away, or takes no more: later
         except OSError as error:
-            raise OSError(f"{error}; see the logs in {slurm_folder(self.folder)}") from None
+            raise OSError(f"{error}. See the logs in {slurm_folder(self.folder)}") from None
 
     def detach(self) -> str:
-        """Leave the elements to themselves; says which they are."""
+        """Leave the elements to themselves. Says which they are."""
         self._let_go()
         arrays = sorted({element.array for element in self.elements}, key=int)
         return f"elements of Slurm's arrays {', '.join(arrays)}" if arrays else "the workers that were there"
 
     def stop(self) -> None:
-        """Tell every element to write its state and end; cancel what does not, and what has not begun.
+        """Tell every element to write its state and end. Cancel what does not, and what has not begun.
 
         Elements of another driver that lives are left alone, those of a dead one are not.
         """
@@ -182,7 +182,7 @@ class SlurmLauncher:
             slurm_queue.cancel(left)
 
     def _to_stop(self) -> Iterator[slurm_queue.Element]:
-        """The elements that this driver answers for, each told to stop."""
+        """The elements that this driver answers for, each asked to stop."""
         with contextlib.suppress(slurm_queue.Refused):
             self.elements = slurm_queue.queued(self.name)
         for element in self.elements:

@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
 
 
 def _serve(job: Job, text: str, stop: Callable[[], bool]) -> str:
-    """Work on the job, with the element's further nodes if it has any; why none can go on, or nothing."""
+    """Work on the job, with the element's further nodes if it has any. Why none can go on, or nothing."""
     if job.execution.num_nodes == 1:
         return Node().serve(text, stop=stop)
     attempt = f"{os.environ['SLURM_JOB_ID']}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"

@@ -15,7 +15,7 @@ LIMITED = ("submit limit", "MaxSubmit")  # fewer jobs at once would be taken
 
 
 class Refused(OSError):
-    """Slurm does not do what it is asked; the text is in its own words."""
+    """Slurm does not do what it is asked. The text is in its own words."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def missing_command() -> str:
 
 
 def ask(*command: str) -> str:
-    """What a command prints; Refused where it fails or does not answer."""
+    """What a command prints. Refused where it fails or does not answer."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     except subprocess.TimeoutExpired:
@@ -66,7 +66,7 @@ def check_options(options: Sequence[str], script: str) -> None:
 
 
 def submit(options: Sequence[str], script: str, arguments: Sequence[str], count: int) -> tuple[str, int]:
-    """Submit an array of `count` elements, fewer where Slurm limits them; its number and its elements."""
+    """Submit an array of `count` elements, fewer where Slurm limits them. Its number and its elements."""
     while True:
         try:
             said = ask("sbatch", "--parsable", f"--array=0-{count - 1}", *options, script, *arguments)
@@ -84,7 +84,7 @@ def queued(name: str) -> list[Element]:
 
 
 def state_of(job: str) -> str:
-    """RUNNING, COMPLETING, ...: the state of one job; empty where Slurm does not know it any more."""
+    """RUNNING, COMPLETING, ...: the state of one job. Empty where Slurm does not know it any more."""
     try:
         return (ask("squeue", "--noheader", "--job", job, "--format", "%T").split() or [""])[0]
     except Refused:

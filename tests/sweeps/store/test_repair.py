@@ -52,12 +52,12 @@ def test_a_damaged_row_or_curve_is_made_anew_or_its_run_is_to_be_trained_again(g
         flip(gathered.folder / "curves" / f"{run_id}.parquet", 90)
     gathered.gather(curves=True)
     told = {
-        line.partition(": ")[0].rpartition("sweep/")[2]: line.rpartition("; ")[2] for line in gathered.said
+        line.partition(": ")[0].rpartition("sweep/")[2]: line.rpartition(". ")[2] for line in gathered.said
     }
     assert told == {
-        f"rows/{had}.json.damaged": "made anew",
+        f"rows/{had}.json.damaged": "made again",
         f"rows/{lost}.json.damaged": "trained again",
-        f"curves/{had}.parquet.damaged": "made anew",
+        f"curves/{had}.parquet.damaged": "made again",
         f"curves/{lost}.parquet.damaged": "lost",
     }
     assert gathered.finished() == {config(seed=seed).run_id for seed in range(4)}

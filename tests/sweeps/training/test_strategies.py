@@ -125,6 +125,18 @@ def test_two_processes_have_the_loss_of_one_even_interrupted(corpus, alone, tmp_
     assert_same(row, tmp_path, alone)
 
 
+@pytest.mark.slow
+def test_four_processes_resume_to_the_bit(corpus, tmp_path):
+    """DDP groups gradients again after its first backward pass: four ranks would add up in another order after a resume."""
+    run, four, seen = config(corpus), replace(ONE, devices=4), []
+    whole = train(run, tmp_path / "whole", execution=four)
+    stop = {"progress": seen.append, "stop": lambda: bool(seen) and seen[-1]["step"] >= 5}
+    with pytest.raises(Interrupted):
+        train(run, tmp_path / "broken", execution=four, **stop)
+    row = train(run, tmp_path / "broken", execution=four)
+    assert [row[name] for name in ("loss", "train_loss")] == [whole[name] for name in ("loss", "train_loss")]
+
+
 @pytest.fixture
 def started(monkeypatch):
     """The ranks started last: {node: [children]}."""
