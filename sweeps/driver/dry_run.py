@@ -103,7 +103,7 @@ def sums(runs: list[RunConfig], execution: Execution, time: PlannedTime) -> list
     """What the table's memory means, and what all runs take together, in lines."""
     precisions = sorted({run.precision for run in runs})
     every = execution.gradient_checkpointing
-    which = "every block" if every == 1 else f"one block in {every}"
+    which = "Every block" if every == 1 else f"One block in {every}"
     less = f". {which} keeps its input alone, and is computed again" if every else ""
     lines = [f"{MEMORY}, {' and '.join(precisions)} activations{less}"]
     if execution.ranks > 1:

@@ -223,7 +223,7 @@ def find(name: str) -> Grid:
     if not colon:
         path, attribute = name, "grid"
     if not path.endswith(".py"):
-        raise ValueError(f"unknown grid {name!r}; choose {', '.join(GRIDS)}, or name a file: FILE.py[:NAME]")
+        raise ValueError(f"unknown grid {name!r}. Choose {', '.join(GRIDS)}, or name a file: FILE.py[:NAME]")
     return _from_file(Path(path), attribute)
 
 

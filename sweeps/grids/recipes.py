@@ -43,8 +43,8 @@ def _two_stages(run: RunConfig, axes: Axes) -> list[RunConfig]:
     second = round(share * run.steps)
     if not 1 <= second < run.steps:
         raise ValueError(
-            f"run {run.size}: stage 2 with {share:g} of {run.steps} steps has {second} of them; "
-            "raise --tokens or --stage2-share"
+            f"run {run.size}: stage 2 with {share:g} of {run.steps} steps has {second} of them. "
+            "Raise --tokens or --stage2-share"
         )
     plain = replace(run.model, P=1)
     first = replace(
@@ -108,14 +108,14 @@ def _own_tokenizer(base: Path, axes: Axes, runs: list[RunConfig]) -> str:
     path = base / "tokenizer.json"
     if axes.tokenizer == "bpe":
         raise ValueError(
-            f"--tokenizer bpe learns new tokens, which the weights in {base} do not know; leave it out"
+            f"--tokenizer bpe learns new tokens, which the weights in {base} do not know. Leave it out"
         )
     if path.exists():
         return str(path)
     if not (axes.tokenizer or all(token_shards(run.corpus) for run in runs)):
         raise ValueError(
-            f"--base {base} has no tokenizer.json, without which no text is in its tokens; "
-            "put its own there, or name it with --tokenizer"
+            f"--base {base} has no tokenizer.json, without which no text is in its tokens. "
+            "Put its own there, or name it with --tokenizer"
         )
     return axes.tokenizer or "bpe"
 
@@ -142,5 +142,5 @@ def _on_base(base: ModelConfig, wanted: ModelConfig, where: Path) -> ModelConfig
 def _read_shape(base: Path) -> ModelConfig:
     path = base / "config.json"
     if not path.exists():
-        raise ValueError(f"--base {base}: it has no config.json; name a checkpoint folder")
+        raise ValueError(f"--base {base}: it has no config.json. Name a checkpoint folder")
     return hf_config.from_json(hf_config.read_hf_json(path), where=str(path))

@@ -17,7 +17,7 @@ def parse_width_layers(size: str) -> tuple[int, int, int]:
     if not found:
         raise ValueError(f"size {size!r}: write WIDTHxLAYERS, such as 64x4, or 64x4e8 for 8 experts")
     if found[3] == "1":
-        raise ValueError(f"size {size!r}: one expert leaves the router no choice; write {size[:-2]}, dense")
+        raise ValueError(f"size {size!r}: one expert leaves the router no choice. Write {size[:-2]}, dense")
     return int(found[1]), int(found[2]), int(found[3] or 0)
 
 
@@ -133,7 +133,7 @@ PAPER_SIZES = {  # width, ffn (arXiv 2505.10475), 36 layers, 16 heads, 2 KV head
 def paper_run(sweep: str, size: str, P: int, corpus: str, seed: int, axes: Axes) -> RunConfig:
     """One of the paper's runs: its shape exactly. Learning rate and decay as summaries report them."""
     if size not in PAPER_SIZES:
-        raise ValueError(f"unknown size {size!r}; choose among {', '.join(PAPER_SIZES)}")
+        raise ValueError(f"unknown size {size!r}. Choose among {', '.join(PAPER_SIZES)}")
     width, ffn = PAPER_SIZES[size]
     steps = steps_for(axes.tokens or 0, 1024, 2048)
     return RunConfig(

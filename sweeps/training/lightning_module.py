@@ -192,8 +192,8 @@ class ParScaleModule(L.LightningModule):
             if mean > self.history.best + self.run.spike:
                 best = self.history.best
                 self.history.diverged = (
-                    f"the training loss averaged {mean:.3f} over {over} steps to {step}, more than "
-                    f"{self.run.spike:g} (spike) above the best such mean, {best:.3f}"
+                    f"the training loss averaged {mean:.4g} over {over} steps to {step}, more than "
+                    f"{self.run.spike:g} (spike) above the best such mean, {best:.4g}"
                 )
             self.history.best = min(self.history.best, mean)
         if self.history.diverged:
