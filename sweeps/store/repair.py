@@ -66,7 +66,7 @@ def _pieces(folder: Path, kind: Kind) -> Iterator[str]:
     for path in sorted((folder / kind.folder).glob(f"*.{kind.ending}")):
         if not _good(kind.check, path):
             aside = checksums.set_aside(path)
-            yield f"{aside}: {WHY}. {'made again' if _bring(folder, kind, path.stem) else kind.lost}"
+            yield f"{aside}: {WHY}. {'Made again' if _bring(folder, kind, path.stem) else kind.lost.capitalize()}"
 
 
 def _whole(folder: Path, kind: Kind, run_ids: Callable[[], set[str]]) -> Iterator[str]:

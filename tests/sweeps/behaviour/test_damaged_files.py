@@ -52,7 +52,7 @@ def test_unreadable_losses_by_domain_are_set_aside(gathered):
     one, *_ = sorted(gathered.finished())
     (gathered.checkpoint(one) / "domains.json").write_text('[{"half')
     gathered.gather(curves=True)
-    assert gathered.said[0].endswith("the run's losses by domain are lost")
+    assert gathered.said[0].endswith("The run's losses by domain are lost")
     assert len(pd.read_parquet(gathered.folder / "domains.parquet")) == 3  # gathered before
 
 

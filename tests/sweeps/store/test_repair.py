@@ -55,10 +55,10 @@ def test_a_damaged_row_or_curve_is_made_anew_or_its_run_is_to_be_trained_again(g
         line.partition(": ")[0].rpartition("sweep/")[2]: line.rpartition(". ")[2] for line in gathered.said
     }
     assert told == {
-        f"rows/{had}.json.damaged": "made again",
-        f"rows/{lost}.json.damaged": "trained again",
-        f"curves/{had}.parquet.damaged": "made again",
-        f"curves/{lost}.parquet.damaged": "lost",
+        f"rows/{had}.json.damaged": "Made again",
+        f"rows/{lost}.json.damaged": "Trained again",
+        f"curves/{had}.parquet.damaged": "Made again",
+        f"curves/{lost}.parquet.damaged": "Lost",
     }
     assert gathered.finished() == {config(seed=seed).run_id for seed in range(4)}
     assert len(pd.read_parquet(gathered.folder / "curves.parquet")) == 8
