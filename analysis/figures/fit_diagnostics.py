@@ -184,7 +184,7 @@ def draw_backtest(table: pd.DataFrame, verdicts: Mapping[str, Any] | None = None
     figure, panels = figure_style.new_figure(1, max(len(splits), 1), height=2.0, sharey=True)
     with figure_style.house_style():
         if not splits:
-            say_empty(panels[0], "nothing to hold out: too few runs,\nor no fit of Eq 5 to be relied on")
+            say_empty(panels[0], "nothing to hold out: too few runs,\nor no fit of the law to be relied on")
             return figure
         for axes, split in zip(panels, splits, strict=True):
             rows = table[table["split"] == split]

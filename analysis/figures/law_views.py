@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -151,10 +151,11 @@ def _excess_panel(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, 
     axes.set_ylabel(f"loss $-\\,E$ (nats per token)\n$E$ = {law.E:.4g}")
 
 
-def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
-    """Every run's observed loss against the one its law expects, a panel a corpus; the line is equality.
+def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any], rejected: Collection[str] = ()) -> Figure:
+    """Every run's observed loss against the one its law expects, a panel a corpus. The line is equality.
 
-    table: the axes of the laws, loss, and perhaps P and corpus; laws: the fitted law by corpus.
+    table: the axes of the laws, loss, and perhaps P and corpus. laws: the fitted law by corpus. rejected: corpora whose
+    verdict on the law is no, which is said in place of R2.
     """
     groups = {c: finished_runs(rows) for c, rows in split_by_corpus(table).items() if c in laws}
     count = max(len(groups), 1)
@@ -168,7 +169,8 @@ def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
             law = laws[corpus]
             r2, rmse = r2_and_rmse(law, runs)
-            words = f"$R^2 = {r2:.4f}$,  RMSE {rmse:.2g} nats,  {len(runs)} runs"
+            fits = "rejected" if corpus in rejected else f"$R^2 = {r2:.4f}$"
+            words = f"{fits},  RMSE {rmse:.2g} nats,  {len(runs)} runs"
             head(axes, corpus_name(corpus), [law_text(law), words])
             found = runs.assign(expected=predicted(law, runs))
             ends = [found[["expected", "loss"]].min().min(), found[["expected", "loss"]].max().max()]

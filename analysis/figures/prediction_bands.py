@@ -16,7 +16,7 @@ from analysis.output import figure_style
 
 Predict = Callable[..., pd.DataFrame]  # `Fit.predict`: N=, P= to a table with loss, new_lower, new_upper
 Array = NDArray[np.float64]
-INTERVAL, FORECAST = "95% prediction interval", "forecast (may be cut)"
+INTERVAL, FORECAST = "95% prediction interval", "95% beyond the runs"
 DENSE = 24  # places drawn for each part
 
 

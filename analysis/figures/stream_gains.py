@@ -1,4 +1,4 @@
-"""Loss reduction from P > 1: by model size, part of the text and averaging; as k of Eq 5, as parameters."""
+"""Loss reduction from P > 1: by model size, part of the text and averaging, as k and as parameters."""
 
 from __future__ import annotations
 
@@ -204,13 +204,13 @@ def pair_k(
     doubt: str = "",
     verdicts: Mapping[str, Any] | None = None,
 ) -> Figure:
-    """The k of Eq 5 that each pair of runs asks for against N at P = 1, a panel each corpus.
+    """The k of Eq 5 that explains each pair of runs, against N at P = 1, a panel each corpus.
 
     table: of `scaling.selection.paired_gains.k_of_pairs`, whose 95% intervals are bars; or of `gains`, without bars.
     fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
     legend says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the
-    pairs' k. Level: Eq 5 holds in N; together: in P. Open where the size that a pair is worth lies beyond
-    the runs of P = 1, and their law is extrapolated. verdicts: `scaling.verdict` by corpus, whose answer
+    pairs' k. Eq 5 holds in N if lines are level, in P if they lie together. Hollow where the size that a pair is
+    worth lies beyond the runs of P = 1, and their law is extrapolated. verdicts: `scaling.verdict` by corpus, whose answer
     about the law stands above.
     """
     shown = table[np.isfinite(table["k"])]
@@ -227,7 +227,7 @@ def pair_k(
             axes.set_title(corpus_name(str(corpus)) if corpus else "")
             axes.set_xlabel("non-embedding parameters $N$ at $P = 1$" + doubt.replace(" (", "\n(", 1))
         _limit_k_axes(panels[0], shown, fitted)
-        panels[0].set_ylabel("$k$ of Eq 5 for each pair" + ("\n(bars: 95%)" if "k_low" in shown else ""))
+        panels[0].set_ylabel("$k$ that explains each pair" + ("\n(bars: 95%)" if "k_low" in shown else ""))
         one_legend(figure, lines=answered(verdicts, "law"))
     return figure
 
@@ -247,9 +247,12 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
     axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
     if fit is not None:
         bound = ", ".join(fit.at_bound)
-        words = "fit of all runs, 95%" + (f" ({bound} at a bound)" if bound else "")
+        words = f"fit of all runs, {_ends_drawn(fit.lower, fit.upper)}" + (
+            f" ({bound} at a bound)" if bound else ""
+        )
         axes.axhline(fit.k, color=figure_style.GREY, linestyle="--", label=words)
-        axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2, linewidth=0)
+        if np.isfinite([fit.lower, fit.upper]).all():
+            axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2, linewidth=0)
     several = rows["P"].nunique()
     for index, (P, of_P) in enumerate(by_streams(rows)):
         at = of_P["N_one"] * STREAM_SPACING ** (0.5 * (index - (several - 1) / 2))
@@ -262,7 +265,8 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
         beyond = of_P["N"] * (of_P["k"] * np.log(P) + 1) > rows["N_one"].max()
         bare: Any = {**looks[P], "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
         axes.plot(at[beyond], of_P["k"][beyond], **bare)
-    axes.plot([], [], "o", color=figure_style.GREY, mfc="white", label="open: beyond $P = 1$ runs")
+        if beyond.any():
+            axes.plot([], [], "o", color=figure_style.GREY, mfc="white", label="hollow: beyond $P = 1$ runs")
     figure_style.size_ticks(axes, sorted(rows["N_one"].unique()))
 
 
@@ -314,6 +318,13 @@ def _ensemble_panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str
     axes.set_xlabel("streams averaged $m$")
     axes.plot([], [], color=figure_style.GREY, linewidth=1, label="lines: Proposition 1")
     return [r"$1 - \rho$ by $P$: " + ", ".join(words)] if words else []
+
+
+def _ends_drawn(lower: Any, upper: Any) -> str:
+    """What a legend says of a 95% interval: which of its ends there are to draw."""
+    low, high = (bool(np.isfinite(np.asarray(end, float)).any()) for end in (lower, upper))
+    return "95% interval" + ("" if low and high else ", no end" if not low and not high else
+                             ", no upper end" if low else ", no lower end")  # fmt: skip
 
 
 MARGIN = 1.25  # how far beyond its ends an axis reaches, as a factor
@@ -375,8 +386,8 @@ def _curve(axes: Axes, table: pd.DataFrame, color: str, corpus: str) -> None:
     inside = finite[finite["in_data"]]
     outside = finite[finite["P"] >= (inside["P"].max() if len(inside) else 0)]
     label = labelled(corpus, f"law at $N$ = {count_text(table['N'].iloc[0])}")
-    if table["lower"].notna().any():
-        label = f"{label}, 95% interval"
+    if table[["lower", "upper"]].notna().to_numpy().any():
+        label = f"{label}, {_ends_drawn(table['lower'], table['upper'])}"
         axes.fill_between(
             table["P"],
             table["lower"] / table["N"],

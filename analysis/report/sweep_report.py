@@ -63,8 +63,8 @@ _COMPARED = [
 ]
 
 RIVALS = (
-    "Rival laws fitted to the same runs, drawn out to many streams. The band is the 95% prediction interval by the law of "
-    "Eq 5, beyond the runs a forecast."
+    "Rival laws fitted to the same runs, drawn out to many streams: where they part, the runs do not decide. The band is the 95% "
+    "prediction interval of ParallelLaw (Eq 5 of the paper), beyond the runs a forecast."
 )
 
 
@@ -107,8 +107,9 @@ def report_page(sweep: SweepResults, *, command: str = "parscale report") -> Pag
     name = Path(sweep.source).name or sweep.source
     page = Page(f"Sweep {name}", f"made by: {command}; from: {sweep.source}")
     done = sum(len(sweep.of(corpus)) for corpus in sweep.fits)
-    page.text(f"{len(sweep.runs)} runs, {done} finished; corpora: {_listed(sweep)}.")
-    known = sweep_figures.sweep_figures(sweep)
+    counted = f"{len(sweep.runs)} runs, {done} finished. Corpora: {_listed(sweep)}."
+    page.lead(f"{counted} {at_a_glance.STREAMS if 'P' in sweep.runs else ''}".strip())
+    known = sweep_figures.sweep_figures(sweep, titled=False)
     drawn = at_a_glance.add_glance(page, sweep, known)
     page.missing(sweep.missing)
     page.contents()
@@ -218,7 +219,7 @@ def _backtest(page: Page, sweep: SweepResults, known: Figures) -> None:
 
 
 def _equivalents(page: Page, sweep: SweepResults, known: Figures) -> None:
-    """What streams are worth in parameters, by the law of Eq 5."""
+    """What streams are worth in parameters, by ParallelLaw."""
     if not sweep.determined:
         page.missing(["no law of P that these runs determine: see what is missing above"])
         return

@@ -88,6 +88,12 @@ class SweepResults:
                 found[corpus] = scaling.verdict(rows, objective=self.objective, level=LEVEL)
         return found
 
+    @cached_property
+    def rejected(self) -> frozenset[str]:
+        """The corpora whose verdict on the law of Eq 5 is no: it is not drawn far beyond their runs."""
+        of_P = (corpus for corpus in self.determined if "P" in self.verdicts[corpus].fit.law.axes)  # type: ignore[union-attr]
+        return frozenset(corpus for corpus in of_P if self.verdicts[corpus].law.answer == "no")
+
     def of(self, corpus: str) -> pd.DataFrame:
         """The finished runs of one corpus."""
         return finished_runs(split_by_corpus(self.runs)[corpus])
@@ -199,17 +205,20 @@ def _fit_all(
         missing.append(where + count)
     if "parallel" in found and found["parallel"].status != scaling.Status.CONVERGED:
         detail, bound = found["parallel"].certificate.detail, "; ".join(one_sided(found["parallel"]))
-        missing.append(f"{where}Eq 5 is in doubt: {detail}" + (f" ({bound})" if bound else ""))
+        missing.append(f"{where}ParallelLaw is in doubt: {detail}" + (f" ({bound})" if bound else ""))
     return found
 
 
 def equivalent_tables(sweep: SweepResults) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Equivalents out to BEYOND times the largest P at each corpus' middle size, and by the points."""
+    """Equivalents at each corpus' middle size, and by the points: out to BEYOND times the largest P, within the runs
+    where the law is rejected.
+    """
     curves, points = {}, {}
     for corpus, fitted in sweep.determined.items():
         runs = sweep.of(corpus)
         sizes = np.sort(runs["N"].unique())
-        streams = np.union1d(np.geomspace(1, BEYOND * runs["P"].max(), 24), runs["P"].unique())
+        last = runs["P"].max() * (1 if corpus in sweep.rejected else BEYOND)
+        streams = np.union1d(np.geomspace(1, last, 24), runs["P"].unique())
         known: Any = fitted if corpus in sweep.sound else fitted.law
         curves[corpus] = equivalents(known, N=sizes[len(sizes) // 2], P=streams, data=runs)
         points[corpus] = equivalents_by_points(runs)

@@ -49,7 +49,7 @@ def test_a_whole_sweep(tmp_path):
 @pytest.mark.parametrize(
     ("sizes", "streams", "columns", "said"),
     [
-        ((51234, 81000, 181000, 401000, 702000), (1,), {}, "stdlib: Eq 5 "),
+        ((51234, 81000, 181000, 401000, 702000), (1,), {}, "stdlib: ParallelLaw "),
         ((51234,), (1, 2, 4), {}, "3 finished runs"),
         ((51234, 181000, 702000), (1, 2), {"status": "diverged", "loss": np.nan}, "6 of 6 runs diverged"),
     ],
