@@ -253,7 +253,7 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
         axes.axhline(fit.k, color=figure_style.GREY, linestyle="--", label=words)
         if np.isfinite([fit.lower, fit.upper]).all():
             axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2, linewidth=0)
-    several = rows["P"].nunique()
+    several, hollow = rows["P"].nunique(), False
     for index, (P, of_P) in enumerate(by_streams(rows)):
         at = of_P["N_one"] * STREAM_SPACING ** (0.5 * (index - (several - 1) / 2))
         axes.plot(at, of_P["k"], label=f"$P = {P}$", **looks[P])
@@ -265,8 +265,9 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
         beyond = of_P["N"] * (of_P["k"] * np.log(P) + 1) > rows["N_one"].max()
         bare: Any = {**looks[P], "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
         axes.plot(at[beyond], of_P["k"][beyond], **bare)
-        if beyond.any():
-            axes.plot([], [], "o", color=figure_style.GREY, mfc="white", label="hollow: beyond $P = 1$ runs")
+        hollow |= bool(beyond.any())
+    if hollow:
+        axes.plot([], [], "o", color=figure_style.GREY, mfc="white", label="hollow: beyond $P = 1$ runs")
     figure_style.size_ticks(axes, sorted(rows["N_one"].unique()))
 
 

@@ -374,7 +374,7 @@ def _extrapolates(one: Fit, tested: Backtest | str, level: float) -> Answer:
 def _missed(last: Any, unit: str) -> str:
     """How far the unseen runs lay from their predictions, and to which side, in words."""
     side = "lower" if last.bias < 0 else "higher"
-    times = f"(errors {last.rmse / last.own_rmse:.1f} times the fit's own)"
+    times = f"(errors {last.rmse / last.own_rmse:.1f} times those of the fitted runs)"
     if last.test == 1:
         return f"the run beyond had a loss {abs(last.bias):.4f} {unit} {side} than predicted {times}"
     runs = f"all {last.test:.0f} runs" if last.one_sided else f"the {last.test:.0f} runs"

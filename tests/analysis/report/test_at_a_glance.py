@@ -39,4 +39,7 @@ def test_the_verdict_stands_before_the_figures_and_the_table(seen):
     assert drawn == []
     kinds = ["verdict" in page.parts[0], "<table>" in page.parts[-1]]
     assert kinds == [True, True]
+    assert page.parts[0].index("Do streams") < page.parts[0].index(
+        "L = E"
+    )  # the law's formula, under the answers
     assert all(one.text[1:] in page.html.replace("&lt;", "<") for one in seen.verdicts["stdlib"].answers)

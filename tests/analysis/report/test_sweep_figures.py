@@ -35,6 +35,10 @@ def test_a_whole_sweep(tmp_path):
     known = sweep_figures.sweep_figures(seen)
     assert {"fig2", "excess", "observed", "equivalents", "rivals", "training"} <= set(known)
     assert list(known).index("beside-one") < list(known).index("training")  # its lines overlap
+    above = [
+        sweep_figures.sweep_figures(seen, titled=t)["pair_k"]().legends[0].get_title() for t in (True, False)
+    ]
+    assert [bool(title.get_text()) for title in above] == [True, False]
     (axes,) = known["equivalents"]().axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "4", "8", "16", "32"]
     files = sweep_figures.save_figures(
