@@ -234,7 +234,7 @@ def _rivals(sweep: SweepResults, corpus: str) -> Figure:
     }
     laws = {name: fitted.law for name, fitted in known.items() if fitted.status != Status.FLAT}
     runs = sweep.of(corpus)
-    band = sweep.sound[corpus].predict if corpus in sweep.sound else None
+    band = sweep.sound[corpus].predict if corpus in sweep.sound and corpus not in sweep.rejected else None
     sizes = np.sort(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())
     chosen = sorted({float(sizes[0]), float(sizes[len(sizes) // 2]), float(sizes[-1])})
     return figures.rivals(runs, laws, sizes=chosen, up_to=float(8 * runs["P"].max()), band=band)
