@@ -115,8 +115,8 @@ def basis_of(found: Verdict) -> str:
 
 
 def _formula(form: LawForm) -> str:
-    """A law's formula and what it means: the first line of its text."""
-    return (form.whole.__doc__ or "").splitlines()[0]
+    """A law's formula and what it means: the first sentence of its text."""
+    return (form.whole.__doc__ or "").splitlines()[0].partition(". ")[0]
 
 
 @dataclass

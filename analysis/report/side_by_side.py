@@ -29,7 +29,7 @@ def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale re
     judged = {
         _named(name, corpus): found for name, one in sweeps.items() for corpus, found in one.verdicts.items()
     }
-    defined = at_a_glance.STREAMS if any("P" in one.runs for one in sweeps.values()) else ""
+    defined = next(filter(None, (at_a_glance.streams_text(one.runs) for one in sweeps.values())), "")
     page.lead(f"{differences_text(sweeps)} {defined}".strip())
     for name, found in judged.items():
         page.verdict(found, name)

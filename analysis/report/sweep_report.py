@@ -108,7 +108,7 @@ def report_page(sweep: SweepResults, *, command: str = "parscale report") -> Pag
     page = Page(f"Sweep {name}", f"made by: {command}; from: {sweep.source}")
     done = sum(len(sweep.of(corpus)) for corpus in sweep.fits)
     counted = f"{len(sweep.runs)} runs, {done} finished. Corpora: {_listed(sweep)}."
-    page.lead(f"{counted} {at_a_glance.STREAMS if 'P' in sweep.runs else ''}".strip())
+    page.lead(f"{counted} {at_a_glance.streams_text(sweep.runs)}".strip())
     known = sweep_figures.sweep_figures(sweep, titled=False)
     drawn = at_a_glance.add_glance(page, sweep, known)
     page.missing(sweep.missing)
