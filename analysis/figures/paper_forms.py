@@ -92,14 +92,14 @@ def fig2(
     bands: Mapping[str, Predict] | None = None,
     rejected: Collection[str] = (),
 ) -> Figure:
-    """A panel a corpus: runs as markers, one a P; the fitted law as curves, its constants and R2 above.
+    """A panel a corpus: runs as markers, one a P. The fitted law as curves, its constants and R2 above.
 
     table: N, P, loss, and if there corpus, loss_se (drawn as 95% bars), status. laws: the fitted law of
-    N and P by corpus (key "" without that column); a corpus that has none shows its points. notes:
+    N and P by corpus (key "" without that column). A corpus that has none shows its points. notes:
     lines under the law of a corpus, e.g. the status of a fit that is in doubt. bands: `Fit.predict` by corpus, whose
     95% prediction interval is drawn at the least and the largest P out to FURTHER times the largest N. Beyond the
     runs curves are dashed and the band, a forecast, is paler. Where P changes nothing one black curve is drawn.
-    rejected: corpora whose verdict on the law is no. That is said in place of R2, and beside the dashed curves.
+    rejected: corpora whose verdict on the law is no. Their panels say so in place of R2, and their legends too.
     """
     groups = split_by_corpus(table)
     columns = min(2, len(groups))
@@ -155,7 +155,7 @@ def _law_panel(
 
 
 def _law_curves(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, dict[str, Any]]) -> list[int]:
-    """The law at each P, dashed beyond the runs; one black curve where P changes nothing. The P drawn."""
+    """The law at each P, dashed beyond the runs. One black curve where P changes nothing. The P drawn."""
     low, high = runs["N"].min(), runs["N"].max()
     N = np.geomspace(low / PAD, high * FURTHER, 160)
     streams = sorted({int(P) for P in runs["P"]})
@@ -202,7 +202,7 @@ LINES = 12  # contours at most
 def fig3(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     """A panel a corpus: lines of equal predicted loss, the runs as circles filled with their own loss.
 
-    table: N, P, loss and perhaps corpus; laws: the fitted law by corpus. Circle and ground share one
+    table: N, P, loss and perhaps corpus. laws: the fitted law by corpus. Circle and ground share one
     colour scale, so a circle that stands out is a run the law misses.
     """
     groups = split_by_corpus(table)

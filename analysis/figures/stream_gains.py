@@ -29,9 +29,9 @@ def change_panels(
 ) -> Figure:
     """A row of panels each corpus, a panel each of a column's values, under one legend.
 
-    table: corpus, N_one (N at P = 1), change, the ends of its interval (low, high) and the column; title: of
-    a value and its rows; draw: puts one corpus' rows into axes that have the line of no change and N on a
-    logarithm; pairs: the changes of single seeds, where they are drawn too. Intervals of two seeds can be ten
+    table: corpus, N_one (N at P = 1), change, the ends of its interval (low, high) and the column. title: of
+    a value and its rows. draw: puts one corpus' rows into axes that have the line of no change and N on a
+    logarithm. pairs: the changes of single seeds, where they are drawn too. Intervals of two seeds can be ten
     times what was measured: they run out of a frame that goes `room` times the changes' range beyond it, though
     never so near that it cuts a band or a line that a panel draws.
     """
@@ -103,9 +103,9 @@ def draw_gains(
 ) -> Figure:
     """Change of the loss from P = 1 to P at one size against N, a panel each P and a row each corpus.
 
-    table: the columns of `scaling.selection.paired_gains.gains`; laws: the law of N at P = 1 by corpus. Grey: what the
-    parameters that streams bring would give alone, with its interval; band: what they would give if P
-    streams were worth N (k ln P + 1) with the paper's two k. doubt: what stands against that law, for the
+    table: the columns of `scaling.selection.paired_gains.gains`. laws: the law of N at P = 1 by corpus. Grey: what the
+    parameters that streams bring would give alone, with its interval. band: what they would give if P
+    streams were worth N (k ln P + 1) with the paper's two k. doubt: what speaks against that law, for the
     legend. pairs: `scaling.selection.paired_gains.pairs`, each seed's change: small dots.
     """
     several = len(table) and table["low"].notna().any()
@@ -155,7 +155,7 @@ PARTS_OF_TEXT = {
 def by_context(table: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Figure:
     """Change of the loss from P = 1 against N at P = 1, a panel each part of the text, a row each corpus.
 
-    table: the columns of `scaling.selection.gains_by_context.changes`; pairs: of `pairs` there, each seed's
+    table: the columns of `scaling.selection.gains_by_context.changes`. pairs: of `pairs` there, each seed's
     change: small dots. Bars are 95% intervals over seeds, where there are several. A change in copied pairs
     alone says when a run learned to copy, not what streams can hold.
     """
@@ -208,10 +208,10 @@ def pair_k(
 
     table: of `scaling.selection.paired_gains.k_of_pairs`, whose 95% intervals are bars; or of `gains`, without bars.
     fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
-    legend says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the
+    legend says where that fit ended at a bound. doubt: what speaks against the law of P = 1 that gives the
     pairs' k. Eq 5 holds in N if lines are level, in P if they lie together. Hollow where the size that a pair is
     worth lies beyond the runs of P = 1, and their law is extrapolated. verdicts: `scaling.verdict` by corpus, whose answer
-    about the law stands above.
+    about the law is the title.
     """
     shown = table[np.isfinite(table["k"])]
     corpora = list(dict.fromkeys(shown["corpus"]))
@@ -233,7 +233,7 @@ def pair_k(
 
 
 def _limit_k_axes(axes: Axes, shown: pd.DataFrame, fitted: Mapping[str, FittedK]) -> None:
-    """The pairs' k, the fits' bands and zero are whole; bars may run out of the frame, as far again."""
+    """The pairs' k, the fits' bands and zero are whole. Bars may run out of the frame, as far again."""
     known = [*shown["k"], 0.0, *(end for fit in fitted.values() for end in (fit.lower, fit.upper))]
     ends = np.array(known)[np.isfinite(known)]
     room = 0.5 * float(np.ptp(ends)) if "k_low" in shown else 0.05 * float(np.ptp(ends))
@@ -303,7 +303,7 @@ def ensemble(table: pd.DataFrame) -> Figure:
 
 
 def _ensemble_panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str, Any]]) -> list[str]:
-    """One size: every run's points and line; what the lines' slopes mean, in words."""
+    """One size: every run's points and line. What the lines' slopes mean, in words."""
     words = []
     for P, group in by_streams(rows):
         for _, run in group.groupby("run_id" if "run_id" in group else "P", sort=False):
@@ -338,10 +338,10 @@ def equivalent_parameters(
 ) -> Figure:
     """The multiple of parameters that P streams replace: a curve a corpus, its interval, the points alone.
 
-    by_law: tables of `scaling.selection.equivalent_size.equivalents` at 95% for one size each (in_data may be absent); the
+    by_law: tables of `scaling.selection.equivalent_size.equivalents` at 95% for one size each (in_data may be absent). The
     curve is dashed and its ground shaded where P leaves the runs. by_points: tables of
     `equivalents_by_points`, drawn as open circles, one a size. verdicts: `scaling.verdict` by corpus, whose
-    answer about streams stands above.
+    answer about streams is the title.
     """
     figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.3)
     with figure_style.house_style():

@@ -45,7 +45,7 @@ FORMS |= dict.fromkeys(("change", "by_parameters"), "+.4f")
 
 
 def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) -> list[str]:
-    """Verdicts, what is missing, figures and the table; the names of the figures that were drawn."""
+    """Verdicts, what is missing, figures and the table. The names of the drawn figures."""
     several = len(sweep.verdicts) > 1
     for corpus, found in sweep.verdicts.items():
         page.verdict(found, corpus_name(corpus) if several else "")
@@ -68,7 +68,7 @@ def streams_text(runs: pd.DataFrame) -> str:
 
 
 def _caption(name: str, sweep: SweepResults) -> str:
-    """What stands under a figure: nothing that it does not draw."""
+    """The caption of a figure, which names only what is drawn."""
     if name == "fig2":
         return as_sentence(FITTED + (WITH_LAW if sweep.sound else ""))
     return GLANCE[name] + (REJECTED if name == "equivalents" and sweep.rejected else "")

@@ -14,7 +14,7 @@ SAYS = {
 
 
 def fit_page(fit: scaling.Fit, *, source: str = "a fit", command: str = "parscale report") -> Page:
-    """The page of a fit; source: where it comes from, for its first line."""
+    """The page of a fit. source: where it comes from, for its first line."""
     page = Page(f"{fit.form.__name__}", f"made by: {command}; from: {source}")
     axes = ", ".join(f"{axis} {x.min():.4g} to {x.max():.4g}" for axis, x in fit.axes.items())
     page.text(f"{fit.loss.size} runs; {axes}.")

@@ -70,7 +70,7 @@ def without_empty_columns(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def gains_text(table: pd.DataFrame, room: int | None = None) -> str:
-    """`gains` for the terminal; columns in blocks where its room in characters is too small."""
+    """`gains` for the terminal. Columns in blocks where its room in characters is too small."""
     shown = without_empty_columns(table)
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
     keys = sum(name in KEYS for name in shown)
@@ -108,7 +108,7 @@ CONTEXT_HEAD = (
 def gains_by_context_text(table: pd.DataFrame, level: float = 0.95, room: int | None = None) -> str:
     """Changes with the parts side by side, their share of the text and their scatter over seeds.
 
-    room: of the terminal, in characters; None: as wide as the tables are.
+    room: of the terminal, in characters. None: as wide as the tables are.
     """
     known = changes(table, level)
     if not len(known):

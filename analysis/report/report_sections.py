@@ -46,12 +46,12 @@ AVERAGED = (
 
 
 def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
-    """Each size and P beside P = 1, and how far seeds scatter."""
+    """Each size and P against P = 1, and how far seeds scatter."""
     table = sweep.gained
     if not len(table):
         return
     page.text(GAINED)
-    page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
+    page.figure(known["gains"](), "Change of the loss from P = 1, and what parameters alone would give.")
     if "pair_k" in known:
         page.figure(known["pair_k"](), at_a_glance.FALLING)
     page.verbatim(gains_notes(sweep.runs))

@@ -1,4 +1,4 @@
-"""`parscale report A B`: two or more sweeps on one page, question beside question, run beside run."""
+"""`parscale report A B`: two or more sweeps on one page, compared by question and by run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from scaling.data.runs import finished_runs
 from scaling.data.units import count_text, value_text
 from scaling.fitting.summary import baseline_r2, number_text
 
-CONSTANTS = "Constants with 95% intervals, by one objective; R2 beside that of the law without P."
+CONSTANTS = "Constants with 95% intervals, by one objective. In brackets: R2 of the law without P."
 LOSSES = "Mean loss over random seeds, nats per token, and its change from P = 1 at the same size and seed."
 FIGURES = ("fig2", "pair_k")
 
 
 def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale report") -> Page:
-    """The page of two or more sweeps, by name; each one's own page has the rest."""
+    """The page of two or more sweeps, by name. Each one's own page has the rest."""
     sources = ", ".join(sweep.source for sweep in sweeps.values())
     page = Page(" beside ".join(sweeps), f"made by: {command}; from: {sources}")
     judged = {

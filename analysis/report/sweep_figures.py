@@ -45,9 +45,9 @@ def save_figures(
     objective: Objective | None = None,
     asked: Asked = WHOLE,
 ) -> list[Path]:
-    """Draw the figures named in `only` (all unless told) as PNG, PDF and SVG; return the paths.
+    """Draw the figures named in `only` (by default all) as PNG, PDF and SVG. Return the paths.
 
-    source: a sweep folder or runs table; the paper's published numbers where it is None. objective: of a
+    source: a sweep folder or runs table. The paper's published numbers where it is None. objective: of a
     sweep's fits, that of `scaling.fit` unless given. asked: which of the table's columns and rows.
     """
     if source is None and (objective is not None or asked.words):
@@ -71,7 +71,7 @@ def save_figures(
 def sweep_figures(sweep: SweepResults, *, titled: bool = True) -> dict[str, Drawing]:
     """Every figure that a runs table gives something for: name -> a function that draws it.
 
-    titled: whether the verdict stands above the figures; on a page that begins with it, it would be said twice.
+    titled: whether the verdict is the title of the figures. On a page that begins with it, it would appear twice.
     """
     told = _titles(sweep, titled)
     known = _of_losses(sweep, told) | _of_search(sweep) | _of_laws(sweep, told)
@@ -159,12 +159,12 @@ def _of_search(sweep: SweepResults) -> dict[str, Drawing]:
 
 
 def _titles(sweep: SweepResults, titled: bool) -> Titles:
-    """The verdicts on fits that say something, made where a figure is drawn; none unless `titled`."""
+    """The verdicts on fits that say something, made where a figure is drawn. None unless `titled`."""
     return lambda: {c: found for c, found in sweep.verdicts.items() if titled and c in sweep.determined}
 
 
 def _gained(sweep: SweepResults) -> pd.DataFrame:
-    """The table of gains; empty where runs cannot be paired, which the report says."""
+    """The table of gains. Empty where runs cannot be paired, which the report says."""
     try:
         return sweep.gained
     except ValueError:
@@ -172,7 +172,7 @@ def _gained(sweep: SweepResults) -> pd.DataFrame:
 
 
 def _of_training(sweep: SweepResults) -> dict[str, Drawing]:
-    """Curves: P beside one, of the training loss, and of the held-out loss where it was read on the way."""
+    """Curves: P against one stream, of the training loss, and of the held-out loss where it was read on the way."""
     if sweep.curves is None or not len(sweep.curves):
         return {}
     curves, absent = recipe_tables.panelled(sweep), recipe_tables.without_curves(sweep)
@@ -220,7 +220,7 @@ def _threshold(sweep: SweepResults) -> dict[str, float]:
 
 
 def _rival_name(name: str, law: str, rejected: bool) -> str:
-    """What a law is called beside its rivals: the one in question is said to be rejected where it is."""
+    """A law's name among its rivals, marked as rejected if its verdict is no."""
     return f"{name} (rejected)" if rejected and law == "parallel" else name
 
 

@@ -162,7 +162,7 @@ def _runs(page: Page, sweep: SweepResults) -> None:
 
 
 def _fits(page: Page, sweep: SweepResults, known: Figures) -> None:
-    """The constants with intervals, how the fit ended, and its errors beside the law that knows no P."""
+    """The constants with intervals, how the fit ended, and its errors compared with the law without P."""
     for corpus, found in sweep.verdicts.items():
         fitted = found.fit
         if fitted is None:

@@ -38,7 +38,7 @@ class SweepResults:
     curves: pd.DataFrame | None
     fits: Mapping[str, Mapping[str, scaling.Fit]]
     missing: tuple[str, ...]
-    streams: pd.DataFrame | None = None  # what `parscale streams` wrote beside the runs
+    streams: pd.DataFrame | None = None  # what `parscale streams` wrote next to the runs
     context: pd.DataFrame | None = None  # what `parscale context` wrote
     objective: Objective | None = None  # of every fit; None: each one's own default
 
@@ -118,7 +118,7 @@ def read_sweep(source: Path | str, objective: Objective | None = None, asked: As
 
     Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". Where one size
     goes on from several checkpoints, `size` tells them apart. A law that cannot be fitted is named in
-    `missing` with the reason; the rest is there all the same. objective: that of `scaling.fit` unless given.
+    `missing` with the reason. The rest is there all the same. objective: that of `scaling.fit` unless given.
     asked: which columns and rows of the table.
     """
     path = Path(source)
@@ -140,7 +140,7 @@ def read_sweep(source: Path | str, objective: Objective | None = None, asked: As
 
 
 def read_table(path: Path, asked: Asked = WHOLE) -> pd.DataFrame:
-    """Every row of a sweep folder or runs table, recipes told apart; a folder without runs is refused."""
+    """Every row of a sweep folder or runs table, recipes kept apart. A folder without runs is refused."""
     if path.is_dir() and not (path / "runs.parquet").exists():
         raise ValueError(
             f"{path}: no finished run in it (no runs.parquet); see `parscale status {path}` if it is a sweep"
@@ -175,7 +175,7 @@ def _by_base(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _base(config: Any) -> str:
-    """The start of the hash of the checkpoint that a run was given to go on from; nothing for other runs."""
+    """The start of the hash of the checkpoint that a run was given to go on from. Nothing for other runs."""
     try:
         known = json.loads(config)
     except (TypeError, ValueError):

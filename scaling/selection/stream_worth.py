@@ -1,8 +1,8 @@
 """What streams are worth against a parameter-matched baseline of one stream, and what another axis changes.
 
-Two kinds of evidence. Paired runs: changes of the loss from P = 1 at one size and seed, explained by the law of N
-of the runs of P = 1, whose interval is a jackknife's over sizes. They need no law of P, so they decide where four
-sizes have pairs. Else the law in question decides, by its own interval.
+Two kinds of evidence. Paired runs: changes of the loss from P = 1 at one size and seed, translated by the law of N of
+the runs of P = 1. Their interval is a jackknife over sizes. They need no law of P, so they decide if four sizes have
+pairs. If not, the law in question decides, by its own interval.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _times(number: float, low: float, high: float) -> str:
 def _with_k(
     parameters: pd.DataFrame | None, law: str, said: str, word: Any, paired: PooledK | None
 ) -> tuple[str, Any]:
-    """The words with the law's own k; where the two intervals exclude each other neither is believed."""
+    """The words with the law's own k. Where the two intervals exclude each other neither is believed."""
     if parameters is None or "k" not in parameters.index:
         return said, word
     estimate, low, high = (float(parameters[end]["k"]) for end in ("estimate", "lower", "upper"))

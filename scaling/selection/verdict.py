@@ -1,6 +1,6 @@
 """What runs say, in three answers: do streams help, is it this law, does it extrapolate.
 
-Every page, figure and command that judges a table says what `verdict` found, so that they cannot differ.
+Every page, figure and command that judges a table shows what `verdict` found, so they cannot differ.
 The rules, and why they are these, are in docs/guides/fit.md.
 """
 
@@ -44,7 +44,7 @@ FEW_UNSEEN = 3  # runs below which nothing is said of extrapolation
 class Answer:
     """One answer: to `question`, "yes", "no" or "cannot tell", with its number and what it means.
 
-    number, lower, upper: in `unit`, nan where there is none; text: the reason, one or two clauses.
+    number, lower, upper: in `unit`, nan where there is none. text: the reason, one or two clauses.
     """
 
     question: str
@@ -65,8 +65,8 @@ class Answer:
 class Verdict:
     """The three answers about a table, and what they rest on: nothing of it need be computed again.
 
-    streams, law, extrapolates: the answers; fit: of the law in question; parameters: its constants with intervals
-    at `level`; comparison: with its rivals; backtest: without the largest sizes; adequacy: of its residuals;
+    streams, law, extrapolates: the answers. fit: of the law in question. parameters: its constants with intervals
+    at `level`. comparison: with its rivals. backtest: without the largest sizes. adequacy: of its residuals.
     k_by_P: the k that each P asks for. What could not be made is None, and the answer says why.
     """
 
@@ -214,7 +214,7 @@ def _of_fit(one: Fit, level: float) -> Verdict:
 
 
 def _questioned(one: Fit, level: float) -> tuple[Comparison | str, Backtest | str]:
-    """A fit beside its rivals, and without its largest sizes; of each the reason where it cannot be had."""
+    """A fit compared with its rivals, and without its largest sizes. Of each the reason where there is none."""
     if not one.determined:
         return (f"{one.status}, {one.certificate.detail}",) * 2
     table, given = _table_of(one)
@@ -257,7 +257,7 @@ def _table_of(one: Fit) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def _compared(one: Fit, table: pd.DataFrame, given: dict[str, Any]) -> Comparison:
-    """The law beside every registered one that its rows allow."""
+    """The law compared with every registered one that its rows allow."""
     try:
         rivals = laws_of(table)
     except FitError:
@@ -299,7 +299,7 @@ def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth)
 
 
 def _p_text(p: float) -> str:
-    """A p value as text: p = 0.014; a tiny one as a bound."""
+    """A p value as text: p = 0.014. A tiny one as a bound."""
     return f"p = {p:.2g}" if p >= 1e-3 else "p < 0.001"
 
 
@@ -309,7 +309,7 @@ def _percent(share: float) -> str:
 
 
 def _support(comparison: Comparison | str, name: str) -> tuple[float, float, str]:
-    """AICc above the best, weight of evidence, and both beside the nearest rival in words; nan where there is none."""
+    """AICc above the best, weight of evidence, and the nearest rival in words. nan where there is none."""
     gaps = _gaps(comparison)
     if name not in gaps:
         return np.nan, np.nan, ""
