@@ -51,7 +51,7 @@ FIGURES = {
         "What streams are worth",
         "",
         "N_eq is the one-stream size with the same loss as N parameters with P streams, at the chosen N. "
-        "Grey: 95% over the laws by their evidence. Open circles: read off the runs of P = 1, without a law. Click to choose P.",
+        "Grey: 95% over the laws, by weight. Open circles: read off the runs of P = 1, without a law. Click to choose P.",
     ),
     "loss": (
         "Loss against size",
