@@ -1,4 +1,4 @@
-"""Measured cost of generating with our own model, beside the cost model calibrated to the same machine.
+"""Measured cost of generating with our own model, and the cost model calibrated to the same machine.
 
 The one module of `analysis` that imports `sweeps`: it times real models.
 
@@ -48,7 +48,7 @@ def grid(
     *, width: int = 512, ffn: int | None = None, layers: int = 8, heads: int = 8, kv_heads: int = 2,
     vocab: int = 8192, streams: Sequence[int] = (1, 2, 4),
 ) -> list[ModelConfig]:  # fmt: skip
-    """One shape at several P; ffn is 5.4 times the width unless told, as in the paper's family."""
+    """One shape at several P. ffn is 5.4 times the width by default, as in the paper's family."""
     inner = ffn or round(5.4 * width / 8) * 8
     base = ModelConfig(vocab=vocab, width=width, ffn=inner, layers=layers, heads=heads, kv_heads=kv_heads)
     return [replace(base, P=P) for P in streams]
@@ -146,7 +146,7 @@ def measure(
     hardware: Hardware | None = None,
     repeats: int = REPEATS,
 ) -> pd.DataFrame:
-    """Time every configuration at every batch size, beside what the cost model says of this machine.
+    """Time every configuration at every batch size, with the cost model's prediction for this machine.
 
     Columns: width, layers, P, batch, input_tokens, output_tokens, latency_s, memory_bytes, roofline_s,
     overhead_s, predicted_latency_s (their sum), predicted_memory_bytes, latency_error, memory_error

@@ -76,7 +76,7 @@ def write_explored(
     *,
     command: str = "parscale explore",
 ) -> Path:
-    """Write the page of what was `found` in the sources `given` to a file or folder; return its path."""
+    """Write the page of what was `found` in the sources `given` to a file or folder. Return its path."""
     text = page_text(found, command=command, origin=", ".join(map(_origin, given)))
     target = page_path(Path(out), "explore.html")
     target.parent.mkdir(parents=True, exist_ok=True)

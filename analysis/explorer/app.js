@@ -142,7 +142,7 @@ const App = (() => {
 
   // Never R² alone: beside it what the law reaches without P, and the error.
   const known = (v, how) => (v === null ? "none" : how(v));
-  const why = (law) => (!law.sound ? "none: fit in doubt" : !law.lookedAt ? "not searched: little evidence" : "not determined");
+  const why = (law) => (!law.sound ? "none: fit in doubt" : !law.lookedAt ? "not searched: little weight" : "not determined");
   const interval = (law, e) => (law.interval ? Format.range(e.lower, e.upper, Format.loss) : why(law));
 
   function answers(v) {
@@ -155,7 +155,7 @@ const App = (() => {
     $("worth-tile").hidden = !many;
     if (many) worthTile(v);
     const pooled = source.pool.forecast !== null;
-    $("basis").textContent = pooled ? "By all laws together, weighted by their evidence (scaling.forecast); the laws one by one are below."
+    $("basis").textContent = pooled ? "By all laws together, weighted as in scaling.forecast, where no law gets all the weight. Each law by itself is below."
       : `By ${law.title} alone${source.pool.why ? `: ${source.pool.why}` : ""}.`;
     lawTable(v, many);
     $("beyond").textContent = now.beyond && law.interval ? `Beyond the runs the interval of ${law.title} is a forecast by it alone, widened by ${now.beyond}.` : "";
@@ -194,7 +194,7 @@ const App = (() => {
         ...(many ? w ? [Format.size(axis, w.estimate), Format.sizes(axis, w.lower, w.upper)] : ["—", "—"] : []), "", ""]);
     }
     Tables.fill($("law-table"), `The law, the rivals that are switched on, and all laws together. ${many ? "N at P = 1 is the size with the same loss. " : ""}Intervals are those of parscale predict and parscale forecast.`,
-      ["law", "evidence", "loss", "95% of new runs", ...(many ? ["N at P = 1", "95% interval"] : []), "R²", "RMSE"], rows);
+      ["law", "weight", "loss", "95% of new runs", ...(many ? ["N at P = 1", "95% interval"] : []), "R²", "RMSE"], rows);
   }
 
   // The streams' price beside that of the one-stream model with the same loss.

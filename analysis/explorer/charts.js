@@ -38,7 +38,7 @@ const Charts = (() => {
     const series = [], both = source.worth && source.worth.together;
     const shown = lines.map((name) => Ps.map((P) => of(name, P).N / N));
     const top = Math.max(1.2, ...shown.flat().filter(Number.isFinite)) * 1.25;
-    if (both) series.push({ kind: "band", name: "95% over laws, by evidence", color: "--soft", opacity: 0.28,
+    if (both) series.push({ kind: "band", name: "95% over laws, by weight", color: "--soft", opacity: 0.28,
       points: Ps.map((P) => { const e = Law.worthTogether(source, { ...state.at, P }); return [P, e.lower / N, cap(e.upper / N)]; }) });
     if (law.axes.includes("P") && source.worth && source.worth.laws[state.law]) series.push({ kind: "band",
       name: "95% by this law", color: view.color(state.law), points: Ps.map((P) => { const e = of(state.law, P); return [P, e.lower / N, cap(e.upper / N)]; }) });

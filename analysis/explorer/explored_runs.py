@@ -79,8 +79,8 @@ def read_sources(
 ) -> list[ExploredRuns]:
     """Every source, in order; fits to the same runs are one source.
 
-    given: fits, files of fits, sweep folders or tables of runs. asked: of a table; objective: of the fits made of one;
-    laws: which to fit to it, those of every axis that varies in it unless told.
+    given: fits, files of fits, sweep folders or tables of runs. asked: of a table. objective: of the fits made of one.
+    laws: the ones to fit, by default those of every axis that varies.
     """
     found: list[ExploredRuns] = []
     for one in given:
@@ -101,7 +101,7 @@ def read_sources(
 
 
 def _over_all_axes(path: Path, asked: Asked, objective: Objective | None) -> list[ExploredRuns]:
-    """A table over other axes than N and P by the registered laws of most axes; nothing where none can be told."""
+    """A table over other axes than N and P by the registered laws with most axes. Empty if the runs determine none."""
     table = results.read_results(path, asked)
     try:
         known = laws_of(table)
@@ -139,7 +139,7 @@ def _from_file(path: Path) -> ExploredRuns:
 
 
 def _of_fit(fit: scaling.Fit, where: str) -> ExploredRuns:
-    """A fit with its own runs; where: what an error calls it."""
+    """A fit with its own runs. where: what an error calls it."""
     law, corpus = _law_name(fit), corpus_of(fit)
     title = corpus_name(corpus) if corpus else Path(where).name.removesuffix(".json").removeprefix(f"{law}-")
     runs = pd.DataFrame({**fit.axes, "loss": fit.loss})
@@ -151,7 +151,7 @@ def _of_fit(fit: scaling.Fit, where: str) -> ExploredRuns:
 
 
 def _law_name(fit: scaling.Fit) -> str:
-    """The name the command line knows a fit's law by; a user's own law goes by its class."""
+    """The name the command line knows a fit's law by. A user's own law goes by its class."""
     own = fit.form.__name__
     return next((name for name, law in scaling.REGISTRY.items() if law.__name__ == own), own)
 

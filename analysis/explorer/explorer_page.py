@@ -27,7 +27,7 @@ SCRIPTS = (
 )  # fmt: skip
 PLOTLY = "vendor/plotly-cartesian.min.js"  # `make plotly` fetches it
 STREAMS = (1, 2, 4, 8)
-TOKENS = 512  # read and written by the batch whose cost is told
+TOKENS = 512  # read and written by the batch whose cost is shown
 ROWS = 40  # runs in a table for readers without JavaScript
 BIBTEX = """@software{parscale,
   title   = {parscale: train, fit and test parallel scaling laws},
@@ -51,7 +51,7 @@ FIGURES = {
         "What streams are worth",
         "",
         "N_eq is the one-stream size with the same loss as N parameters with P streams, at the chosen N. "
-        "Grey: 95% over the laws by their evidence. Open circles: read off the runs of P = 1, without a law. Click to choose P.",
+        "Grey: 95% over the laws, by weight. Open circles: read off the runs of P = 1, without a law. Click to choose P.",
     ),
     "loss": (
         "Loss against size",
@@ -75,7 +75,7 @@ FIGURES = {
 
 
 def page_text(sources: Sequence[ExploredRuns], *, command: str, origin: str) -> str:
-    """The whole page of the sources as one text; command and origin (of the data) stand at its foot."""
+    """The whole page of the sources as one text, with command and origin (of the data) in its footer."""
     told = payload(sources)
     data = json.dumps(told, allow_nan=False, separators=(",", ":"))
     release = version("parscale")
@@ -107,7 +107,7 @@ def _text(name: str) -> str:
 
 
 def verdict_html(identity: str, source: ExploredRuns) -> str:
-    """The verdict on one source's runs, three lines that stand first on the page, with or without JavaScript."""
+    """The verdict on one source's runs, the first three lines of the page, with or without JavaScript."""
     lines = "".join(
         f'<p>{escape(one.question)} <span class="answer">{escape(one.answer.capitalize())}:</span> {escape(one.text)}.</p>'
         for one in source.verdict.answers
@@ -148,7 +148,7 @@ def _cost_card() -> str:
 
 
 def static_tables(source: ExploredRuns, told: dict[str, Any]) -> str:
-    """Parameters, runs, predictions and costs of one source as HTML tables; told: the payload of its laws."""
+    """Parameters, runs, predictions and costs of one source as HTML tables. told: the payload of its laws."""
     tables = [_laws(source, told), _runs(source)]
     if set(source.axes) <= {"N", "P"}:
         tables += [_predictions(source), _costs(source)]
@@ -156,7 +156,7 @@ def static_tables(source: ExploredRuns, told: dict[str, Any]) -> str:
 
 
 def _laws(source: ExploredRuns, told: dict[str, Any]) -> str:
-    """What was fitted, and how well: R² beside that of the law without P, and the error."""
+    """What was fitted, and how well: R², R² of the law without P, and the error."""
 
     def number(value: float | None, form: str) -> str:
         return "none" if value is None else f"{value:{form}}"
@@ -198,7 +198,7 @@ def _value(axis: PageAxis, value: float) -> str:
 
 
 def _grid(source: ExploredRuns) -> pd.DataFrame:
-    """Six sizes of the data's range at P = 1, 2, 4, 8; at P = 1 alone where no law knows P."""
+    """Six sizes of the data's range at P = 1, 2, 4, 8. At P = 1 alone where no law knows P."""
     N = np.geomspace(source.runs["N"].min(), source.runs["N"].max(), 6)
     streams = STREAMS if "P" in source.axes else STREAMS[:1]
     return pd.DataFrame([(n, p) for n in np.unique(N) for p in streams], columns=["N", "P"]).astype(float)

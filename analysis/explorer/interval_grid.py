@@ -46,7 +46,7 @@ def interval_grid(fit: scaling.Fit, axes: Mapping[str, PageAxis], level: float) 
 
 
 def plain_steps(fit: scaling.Fit, grid: PointGrid, level: float) -> dict[str, Array]:
-    """How far each end, as if within the runs, lies from the law at every point of a grid, nats, (K,); inf: open."""
+    """How far each end, as if within the runs, lies from the law at every point of a grid, nats, (K,). inf: open."""
     names = fit.law.axes
     few = PointGrid.in_one(grid.axes, *SEARCHED.get(len(names), FEWEST))
     own, out = fit.predict(few.points(names), level=level, widened=False), {}

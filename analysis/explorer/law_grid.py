@@ -1,7 +1,7 @@
 """A fitted law's loss as numbers on a grid of its axes, which the page interpolates: any law, a user's own too.
 
 The page interpolates with the polynomial of degree 5 through the nearest six nodes of each axis (`law_grid.js`).
-It agrees with `law.predict` to AGREES of the loss where a law does not bend sharply; the page tells how far it is off.
+It agrees with `law.predict` to AGREES of the loss where a law does not bend sharply. The page tells how far it is off.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class LawPool:
     why: str = ""
 
     def counts(self, name: str) -> bool:
-        """Whether a law has enough evidence to be looked at on its own; all have where no evidence is known."""
+        """Whether a law has enough evidence to be looked at on its own. All have where no evidence is known."""
         return not self.weights or self.weights.get(name, 0.0) >= WORTH_A_LOOK
 
 
@@ -44,7 +44,7 @@ def pool_of(
     known = {law.__name__: law for law in _registered(axes) if set(law.axes) == set(axes)}
     laws = (
         None if set(forms) <= set(known) else [*(known | forms).values()]
-    )  # unless told, forecast knows its laws
+    )  # by default forecast knows its laws
     grid = shown_grid(axes)
     try:
         points = _named(grid.points(axes), axes)

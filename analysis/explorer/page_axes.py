@@ -58,7 +58,7 @@ class PageAxis:
         return self._spaced(self.least, self.most, count)
 
     def parts(self, below: int, within: int, above: int) -> tuple[Array, ...]:
-        """Nodes below, within and above the runs' range; what is outside begins just outside it."""
+        """Nodes below, within and above the runs' range. What is outside begins just outside it."""
         if self.kind == "levels":
             return (self.whole_range(0),)
         low, high = (
@@ -85,7 +85,7 @@ class PageAxis:
 
 
 def page_axes(runs: pd.DataFrame, laws: Iterable[Any]) -> dict[str, PageAxis]:
-    """Every axis of any of the laws, in their order, N and P first; runs: a column each."""
+    """Every axis of any of the laws, in their order, N and P first. runs: a column each."""
     rules = {axis: law.axis_rule(axis) for law in laws for axis in law.axes}
     streams = "P" in rules or ("P" in runs and runs["P"].min() < runs["P"].max())
     order = [a for a in ("N", "P") if (a in rules if a == "N" else streams)]

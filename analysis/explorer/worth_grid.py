@@ -26,7 +26,7 @@ Worth = tuple[Array, Array, Array]  # logarithms of N_eq / N and of the ends of 
 
 
 def worth_points(axes: Mapping[str, PageAxis]) -> PointGrid:
-    """The grid of N and P on which worth is told, from two streams on."""
+    """The grid of N and P for the worth of streams, from two streams on."""
     grid = PointGrid.in_parts({name: axes[name] for name in ("N", "P")}, *SHOWN)
     more = (part[part > 0] for part in grid.parts["P"])
     return PointGrid(grid.axes, {**grid.parts, "P": tuple(part for part in more if part.size)})
@@ -44,7 +44,7 @@ def _searched(axes: Mapping[str, PageAxis], streams: Array) -> PointGrid:
 def worth_of(fit: scaling.Fit, grid: PointGrid, level: float) -> Worth:
     """A fit's worth at the points of a grid; inf where the law knows no such size or an end is open.
 
-    Ends are searched at few points and interpolated; the drift beyond the runs is added as `Fit.equivalent_N` adds it.
+    Ends are searched at few points and interpolated. The drift beyond the runs is added as `Fit.equivalent_N` adds it.
     """
     few = _searched(grid.axes, np.unique(fit.axes["P"]))
     centre, own = _ends(fit, few, level, None, False)
@@ -67,7 +67,7 @@ def worth_of(fit: scaling.Fit, grid: PointGrid, level: float) -> Worth:
 
 
 def _share(distance: Array, grid: PointGrid) -> Array:
-    """exp(-distance), (K,): 1 where there is none; beyond the last end along N it goes on through 0."""
+    """exp(-distance), (K,): 1 where there is none. Beyond the last end along N it goes on through 0."""
     with np.errstate(all="ignore"):
         found = np.where(np.isfinite(distance), np.exp(-distance), 0.0)
     N = grid.nodes("N")

@@ -25,9 +25,9 @@ KEYS = ["P", "trained_r", "r", "steps"]
 
 
 def accuracy_against_cost(table: pd.DataFrame) -> Figure:
-    """One row of panels a task and difficulty, one panel a cost; a colour an arm, a marker a length of work.
+    """One row of panels a task and difficulty, one panel a cost. A colour an arm, a marker a length of work.
 
-    table: as `sweeps.inspect.inference_scaling` writes it, of one size. Runs of several seeds are averaged; bars
+    table: as `sweeps.inspect.inference_scaling` writes it, of one size. Runs of several seeds are averaged. Bars
     are two standard errors over items and seeds.
     """
     shown = table.assign(task=[_task(corpus) for corpus in table["corpus"]])

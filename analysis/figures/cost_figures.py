@@ -64,7 +64,7 @@ def _cost_panel(axes: Axes, table: pd.DataFrame, column: str, looks: dict[int, d
 
 
 def _name_arrows(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
-    """In the first panel: an arrow beside each way of scaling, and the size each orange line starts at."""
+    """In the first panel: an arrow for each way of scaling, and the size each orange line starts at."""
     dense = table[table["P"] == 1].sort_values("N")
     starts = dense[dense["size"].isin(SIZES)]
     for size, x, y in starts[["size", "memory_gib", "loss"]].itertuples(index=False):
@@ -97,7 +97,7 @@ def _name_arrows(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
 def fig1_cost(table: pd.DataFrame, found: CostRatio) -> Figure:
     """Loss against memory and against latency for both ways of scaling (the form of Figure 1(3)).
 
-    table: rows of `analysis.costs.cost_table.cost_table` at one batch size; found: the ratio of increases.
+    table: rows of `analysis.costs.cost_table.cost_table` at one batch size. found: the ratio of increases.
     """
     figure, panels = figure_style.new_figure(1, 2, height=2.7, sharey=True)
     dense = table[table["P"] == 1].sort_values("loss")
@@ -183,7 +183,7 @@ def ratio_map(grid: pd.DataFrame, *, column: str = "latency_ratio", what: str = 
 
 
 def _ratio_cells(axes: Axes, rows: pd.DataFrame, reach: float) -> None:
-    """Numbers in the cells; a frame round those at or below 1."""
+    """Numbers in the cells. A frame round those at or below 1."""
     for i, length in enumerate(rows.index):
         for j, batch in enumerate(rows.columns):
             value = rows.loc[length, batch]

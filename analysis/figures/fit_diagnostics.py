@@ -33,7 +33,7 @@ def symbol(parameter: str) -> str:
 
 
 def intervals(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
-    """Every coefficient's interval on one scale, percent of its own estimate, with its numbers beside it.
+    """Every coefficient's interval on one scale, percent of its own estimate, with its numbers at the right.
 
     table: parameter, label (which fit or method), estimate, lower, upper and, if there, printed (the
     published constant, drawn as a bar). An end beyond REACH leaves the panel with an arrow. Percent mean
@@ -61,7 +61,7 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
 
 
 def _interval_rows(axes: Axes, rows: pd.DataFrame, y: Any) -> float:
-    """A line a row, arrows where an end is far off, the numbers at the right; returns the panel's reach."""
+    """A line a row, arrows where an end is far off, the numbers at the right. Returns the panel's reach."""
     center = rows["estimate"].to_numpy(float)
     with np.errstate(invalid="ignore", divide="ignore"):
         ends = 100 * (rows[["lower", "upper"]].to_numpy(float) / center[:, None] - 1)
@@ -109,7 +109,7 @@ def residuals(table: pd.DataFrame) -> Figure:
             column = "size" if "size" in rows else "N"
             order = rows.groupby(column)["N"].min().sort_values().index
             grid = 1e3 * rows.pivot_table(index="P", columns=column, values="residual")[order]
-            # Purple and orange: a diverging pair told apart without red and green.
+            # Purple and orange: a diverging pair that needs no red and green.
             mesh = axes.imshow(grid, cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto", origin="lower")
             _residual_cells(axes, grid, reach)
             axes.set_xlabel("size" if column == "size" else N_LABEL)
@@ -174,17 +174,17 @@ def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None)
 
 
 def draw_backtest(table: pd.DataFrame, verdicts: Mapping[str, Any] | None = None) -> Figure:
-    """Fit the cheaper runs, predict the dearer: error of each prediction, a panel a split.
+    """Errors of predictions: fit the smaller runs, predict the larger. A panel for each split.
 
     table: split (what was held out, in words), corpus, N, P, error (observed minus predicted), held_out
-    (bool). Open markers were fitted, filled ones predicted; a one-sided cloud of filled ones is bias.
-    verdicts: `scaling.verdict` by corpus, whose answer about extrapolation stands above.
+    (bool). Open markers were fitted, filled ones predicted. A one-sided cloud of filled ones is bias.
+    verdicts: `scaling.verdict` by corpus, whose answer about extrapolation is the title.
     """
     splits = list(dict.fromkeys(table["split"]))
     figure, panels = figure_style.new_figure(1, max(len(splits), 1), height=2.0, sharey=True)
     with figure_style.house_style():
         if not splits:
-            say_empty(panels[0], "nothing to hold out: too few runs,\nor no fit of Eq 5 to be relied on")
+            say_empty(panels[0], "nothing to hold out: too few runs,\nor no fit of the law to be relied on")
             return figure
         for axes, split in zip(panels, splits, strict=True):
             rows = table[table["split"] == split]
@@ -195,7 +195,7 @@ def draw_backtest(table: pd.DataFrame, verdicts: Mapping[str, Any] | None = None
 
 
 def _errors(axes: Axes, rows: pd.DataFrame) -> list[str]:
-    """Signed errors against N, fitted runs open and held-out ones filled; the mean errors in words."""
+    """Signed errors against N, fitted runs open and held-out ones filled. The mean errors in words."""
     words = []
     for i, (corpus, runs) in enumerate(split_by_corpus(rows).items()):
         color = figure_style.CYCLE[i % len(figure_style.CYCLE)]

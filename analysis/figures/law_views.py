@@ -1,8 +1,8 @@
-"""Laws beside the runs they were fitted to: curves, rivals, observed against expected, the loss above its floor."""
+"""Laws and the runs they were fitted to: curves, rivals, observed against expected, the loss above its floor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,9 +50,9 @@ def rivals(
 ) -> Figure:
     """Predicted loss against P for rival laws fitted to the same runs, a panel a size, out to `up_to`.
 
-    table: N, P, loss of one corpus and perhaps size; laws: name -> fitted law; sizes: N at the smallest P.
+    table: N, P, loss of one corpus and perhaps size. laws: name -> fitted law. sizes: N at the smallest P.
     Every curve holds N at the panel's own. Runs of the size are drawn, open where the parameters that
-    streams bring make their N more than 5% larger. The laws agree where there are runs; the panels show
+    streams bring make their N more than 5% larger. The laws agree where there are runs. The panels show
     where, and by how much, they part. band: `Fit.predict` of the law whose 95% prediction interval is drawn.
     """
     runs = finished_runs(table)
@@ -75,7 +75,7 @@ def rivals(
 
 
 def _rival_panel(axes: Axes, near: pd.DataFrame, N: float, laws: Mapping[str, Any], up_to: float) -> float:
-    """One size: its runs and a curve a law; returns how far the laws part at the end."""
+    """One size: its runs and a curve a law. Returns how far the laws part at the end."""
     P, last = np.geomspace(1, up_to, 80), []
     for name, law in laws.items():
         loss = np.asarray(law.predict(N=np.full_like(P, N), P=P))
@@ -99,7 +99,7 @@ def _rival_panel(axes: Axes, near: pd.DataFrame, N: float, laws: Mapping[str, An
 def _rival_bands(
     panels: Sequence[Axes], sizes: Sequence[float], edge: float, up_to: float, band: Predict
 ) -> None:
-    """The interval of the law that has one: within the runs, and as a forecast beyond; the curves set the scale."""
+    """The interval of the law that has one: within the runs, and as a forecast beyond. The curves set the scale."""
     limits = [axes.get_ylim() for axes in panels]
     parts = np.geomspace(1, edge, 4), np.geomspace(edge * 1.05, up_to, 3)
     draw_bands(
@@ -114,8 +114,8 @@ def _rival_bands(
 def excess(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     """Loss above the fitted floor, L - E, against N on two logarithms, a panel a corpus, a marker each P.
 
-    table: N, P, loss and perhaps corpus; laws: by corpus the fitted law, with an E. A power law in N is a
-    straight line here, streams shift it to the side; a bend says that E or the power is wrong. Runs at or
+    table: N, P, loss and perhaps corpus. laws: by corpus the fitted law, with an E. A power law in N is a
+    straight line here, streams shift it to the side. A bend says that E or the power is wrong. Runs at or
     below E have no place on a logarithm: they are counted above the panel.
     """
     groups = {c: rows for c, rows in split_by_corpus(table).items() if c in laws and len(finished_runs(rows))}
@@ -151,10 +151,11 @@ def _excess_panel(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, 
     axes.set_ylabel(f"loss $-\\,E$ (nats per token)\n$E$ = {law.E:.4g}")
 
 
-def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
-    """Every run's observed loss against the one its law expects, a panel a corpus; the line is equality.
+def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any], rejected: Collection[str] = ()) -> Figure:
+    """Every run's observed loss against the one its law expects, a panel a corpus. The line is equality.
 
-    table: the axes of the laws, loss, and perhaps P and corpus; laws: the fitted law by corpus.
+    table: the axes of the laws, loss, and perhaps P and corpus. laws: the fitted law by corpus. rejected: corpora whose
+    verdict on the law is no, which is said in place of R2.
     """
     groups = {c: finished_runs(rows) for c, rows in split_by_corpus(table).items() if c in laws}
     count = max(len(groups), 1)
@@ -168,7 +169,8 @@ def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
             law = laws[corpus]
             r2, rmse = r2_and_rmse(law, runs)
-            words = f"$R^2 = {r2:.4f}$,  RMSE {rmse:.2g} nats,  {len(runs)} runs"
+            fits = "rejected" if corpus in rejected else f"$R^2 = {r2:.4f}$"
+            words = f"{fits},  RMSE {rmse:.2g} nats,  {len(runs)} runs"
             head(axes, corpus_name(corpus), [law_text(law), words])
             found = runs.assign(expected=predicted(law, runs))
             ends = [found[["expected", "loss"]].min().min(), found[["expected", "loss"]].max().max()]
@@ -183,7 +185,7 @@ def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
 
 
 def plot_fit(fit: Fit) -> Figure:
-    """The runs and curves of one fit: loss against N, a curve each P; other laws: observed against expected.
+    """The runs and curves of one fit: loss against N, a curve each P. Other laws: observed against expected.
 
     fit: of a law of N and P. A law with another axis, such as D, has no curve over N alone, so its panel
     shows every run's observed loss against the expected one, and the line of equality.

@@ -73,7 +73,7 @@ def say_empty(axes: Axes, message: str) -> None:
 
 
 def head(axes: Axes, title: str = "", lines: Iterable[str] = ()) -> None:
-    """A panel's title and, between it and the panel, lines in small letters: beside the data, never over it."""
+    """A panel's title and, between it and the panel, lines in small letters, never over the data."""
     letters = int(1.3 * axes.get_window_extent().width * 72 / axes.figure.dpi / NOTE_LETTER)
     whole = [part for line in lines for part in ([line] if "$" in line else wrap(line, letters))]
     text = "\n".join(filter(None, whole))
@@ -97,7 +97,7 @@ def answered(verdicts: Mapping[str, Any] | None, answer: str) -> list[str]:
 def one_legend(
     figure: Figure, ncols: int = 8, more: Mapping[str, Any] | None = None, lines: Iterable[str] = ()
 ) -> None:
-    """One legend above the panels, of all that is in them, under `lines`; the figure grows by both and by heads.
+    """One legend above the panels, of all that is in them, under `lines`. The figure grows by both and by heads.
 
     It has at most as many columns as the figure holds.
     """
@@ -115,7 +115,7 @@ def one_legend(
 
 
 def _fits(figure: Figure, labels: Iterable[str], columns: int) -> bool:
-    """Whether a legend's labels stand beside each other in so many columns."""
+    """Whether a legend's labels fit in so many columns."""
     letters = [len(re.sub(r"[$\\{}]", "", label)) for label in labels]
     rows, longer = divmod(len(letters), columns)
     starts = np.cumsum([0] + [rows + (i < longer) for i in range(columns)])

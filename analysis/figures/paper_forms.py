@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from scaling.data.runs import finished_runs
 PAD, FURTHER = 1.08, 2.5  # curves go so far beyond the runs, with a band further
 ROOM = 0.35  # of the range of runs and curves: how far a band may stretch a panel before it leaves it
 ONE_CURVE = 2e-3  # of that range: curves of P closer than this are drawn as one
+DASHED = (0, (4, 2))
 ANY_P: dict[str, Any] = {"color": figure_style.BLACK, "linewidth": 1.0}
 
 
@@ -89,14 +90,16 @@ def fig2(
     *,
     notes: Mapping[str, str] | None = None,
     bands: Mapping[str, Predict] | None = None,
+    rejected: Collection[str] = (),
 ) -> Figure:
-    """A panel a corpus: runs as markers, one a P; the fitted law as curves, its constants and R2 above.
+    """A panel a corpus: runs as markers, one a P. The fitted law as curves, its constants and R2 above.
 
     table: N, P, loss, and if there corpus, loss_se (drawn as 95% bars), status. laws: the fitted law of
-    N and P by corpus (key "" without that column); a corpus that has none shows its points. notes:
+    N and P by corpus (key "" without that column). A corpus that has none shows its points. notes:
     lines under the law of a corpus, e.g. the status of a fit that is in doubt. bands: `Fit.predict` by corpus, whose
     95% prediction interval is drawn at the least and the largest P out to FURTHER times the largest N. Beyond the
     runs curves are dashed and the band, a forecast, is paler. Where P changes nothing one black curve is drawn.
+    rejected: corpora whose verdict on the law is no. Their panels say so in place of R2, and their legends too.
     """
     groups = split_by_corpus(table)
     columns = min(2, len(groups))
@@ -108,8 +111,12 @@ def fig2(
     with figure_style.house_style():
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
             lines = (notes or {}).get(corpus, "").split("\n")
-            head(axes, corpus_name(corpus), [*_law_lines(runs, laws.get(corpus)), *lines, _left_out(runs)])
-            _law_panel(axes, runs, laws.get(corpus), looks, (bands or {}).get(corpus))
+            law, refused = laws.get(corpus), corpus in rejected
+            head(axes, corpus_name(corpus), [*_law_lines(runs, law, refused), *lines, _left_out(runs)])
+            _law_panel(axes, runs, law, looks, (bands or {}).get(corpus))
+            if law is not None and len(finished_runs(runs)):
+                beyond = "rejected law, beyond the runs" if refused else "law beyond the runs"
+                axes.plot([], [], color=figure_style.GREY, linestyle=DASHED, label=beyond)
         for axes in panels[len(groups) :]:
             axes.set_axis_off()
         for axes in panels[::columns]:
@@ -148,7 +155,7 @@ def _law_panel(
 
 
 def _law_curves(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, dict[str, Any]]) -> list[int]:
-    """The law at each P, dashed beyond the runs; one black curve where P changes nothing. The P drawn."""
+    """The law at each P, dashed beyond the runs. One black curve where P changes nothing. The P drawn."""
     low, high = runs["N"].min(), runs["N"].max()
     N = np.geomspace(low / PAD, high * FURTHER, 160)
     streams = sorted({int(P) for P in runs["P"]})
@@ -162,8 +169,7 @@ def _law_curves(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, di
         look = ANY_P if same else {"color": looks[P]["color"], "linewidth": 1.0}
         label = "law, the same for every $P$" if look is ANY_P else None
         axes.plot(N[~beyond], losses[P][~beyond], zorder=3, label=label, **look)
-        axes.plot(N[beyond], losses[P][beyond], linestyle=(0, (4, 2)), zorder=3, **look)
-    axes.plot([], [], color=figure_style.GREY, linestyle=(0, (4, 2)), label="law beyond the runs")
+        axes.plot(N[beyond], losses[P][beyond], linestyle=DASHED, zorder=3, **look)
     return drawn
 
 
@@ -174,13 +180,14 @@ def _bands(axes: Axes, runs: pd.DataFrame, band: Predict, colors: Mapping[int, s
     draw_bands(band, [Line(axes, {"P": P}, "N", parts, color) for P, color in sorted(colors.items())])
 
 
-def _law_lines(runs: pd.DataFrame, law: Any) -> tuple[str, ...]:
-    """The law and how well it fits."""
+def _law_lines(runs: pd.DataFrame, law: Any, rejected: bool) -> tuple[str, ...]:
+    """The law and how well it fits: its R2 only if it is not rejected."""
     good = finished_runs(runs)
     if law is None or not len(good):
         return (f"no law fitted ({len(good)} runs)",) if len(good) else ()
     r2, rmse = r2_and_rmse(law, good)
-    return law_text(law), f"$R^2 = {r2:.4f}$,  RMSE {rmse:.2g} nats,  {len(good)} runs"
+    fits = "rejected" if rejected else f"$R^2 = {r2:.4f}$"
+    return law_text(law), f"{fits},  RMSE {rmse:.2g} nats,  {len(good)} runs"
 
 
 def _left_out(runs: pd.DataFrame) -> str:
@@ -195,7 +202,7 @@ LINES = 12  # contours at most
 def fig3(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     """A panel a corpus: lines of equal predicted loss, the runs as circles filled with their own loss.
 
-    table: N, P, loss and perhaps corpus; laws: the fitted law by corpus. Circle and ground share one
+    table: N, P, loss and perhaps corpus. laws: the fitted law by corpus. Circle and ground share one
     colour scale, so a circle that stands out is a run the law misses.
     """
     groups = split_by_corpus(table)

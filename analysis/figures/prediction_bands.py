@@ -16,7 +16,7 @@ from analysis.output import figure_style
 
 Predict = Callable[..., pd.DataFrame]  # `Fit.predict`: N=, P= to a table with loss, new_lower, new_upper
 Array = NDArray[np.float64]
-INTERVAL, FORECAST = "95% prediction interval", "forecast (may be cut)"
+INTERVAL, FORECAST = "95% prediction interval", "95% beyond the runs"
 DENSE = 24  # places drawn for each part
 
 
@@ -40,7 +40,7 @@ class Line:
 
 
 def draw_bands(band: Predict, lines: Sequence[Line]) -> None:
-    """The 95% prediction interval along each line; nothing where no end is known.
+    """The 95% prediction interval along each line. Nothing where no end is known.
 
     An end is a search, so it is made at the lines' values alone, all together; between them ends follow a monotone
     cubic in the logarithm, each part by itself, for the width may jump at the edge.

@@ -31,7 +31,7 @@ def training_curves(
 
     curves: P, tokens, the loss column, run_id and seed where a P has several runs, perhaps the panel's
     column, and `begin`, the tokens of stage 1, where there was one: the axis then counts those of
-    stage 2, and the end of stage 1 stands before it. Faint: as logged; strong: moving mean. A note says
+    stage 2, with the end of stage 1 before it. Faint: as logged. Strong: moving mean. A note says
     from how many tokens on each P > 1 is ahead of P = 1 (the range that noise leaves), or that it is not.
     absent: by panel, which curves are missing, in words.
     """
@@ -134,14 +134,14 @@ def beside_one(
 ) -> Figure:
     """Loss of each P > 1 minus that of P = 1 on the same text, against tokens: below zero is ahead.
 
-    table: of `analysis.sweep.training_gap.gaps` by column `panel`. Faint: as logged; strong: running median
-    with its 95% band; the bar at the end is the mean of the last tenth. staged: panels whose tokens
+    table: of `analysis.sweep.training_gap.gaps` by column `panel`. Faint: as logged. Strong: running median
+    with its 95% band. The bar at the end is the mean of the last tenth. staged: panels whose tokens
     are stage 2's. absent: by panel, which curves are missing, in words.
     """
     figure, panels = _panels(table, "panel")
     if not panels:
         with figure_style.house_style():
-            say_empty(figure.axes[0], "no run of $P > 1$ beside one\nof $P = 1$, seed and corpus alike")
+            say_empty(figure.axes[0], "no run of $P > 1$ with one\nof $P = 1$, same seed and corpus")
         return figure
     looks = figure_style.stream_looks([1, *table["P"]])
     with figure_style.house_style():
@@ -194,8 +194,8 @@ def against_streams(
 ) -> Figure:
     """One or more measures against P, e.g. the score of a frozen model with trained streams (Figure 6(c)).
 
-    table: P and the columns; columns: name -> words; label: the axis and its unit. errors: name -> column
-    of half an interval, drawn as a bar. Each end is written out as `form` says; a remark stands above.
+    table: P and the columns. columns: name -> words. label: the axis and its unit. errors: name -> column
+    of half an interval, drawn as a bar. Each end is written out as `form` says. A remark is above.
     """
     figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.6)
     with figure_style.house_style():

@@ -23,9 +23,9 @@ _PANEL = ["corpus", "recipe", "size"]
 
 
 def loss_against_setting(runs: pd.DataFrame, minima: pd.DataFrame, setting: str) -> Figure:
-    """Finished runs' losses against a setting, a panel a size, a colour a P; curves, minima, 95% intervals.
+    """Finished runs' losses against a setting, a panel a size, a colour a P. Curves, minima, 95% intervals.
 
-    runs: size, P, loss, status and the setting; minima: `scaling.allocation.searched_minimum.searched_minima` of them. Values
+    runs: size, P, loss, status and the setting. minima: `scaling.allocation.searched_minimum.searched_minima` of them. Values
     that diverged, and those whose runs were stopped early, are marked on the upper edge.
     """
     minima = minima[minima["setting"] == setting] if len(minima) else minima

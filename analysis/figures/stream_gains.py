@@ -1,4 +1,4 @@
-"""Loss reduction from P > 1: by model size, part of the text and averaging; as k of Eq 5, as parameters."""
+"""Loss reduction from P > 1: by model size, part of the text and averaging, as k and as parameters."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def change_panels(
 ) -> Figure:
     """A row of panels each corpus, a panel each of a column's values, under one legend.
 
-    table: corpus, N_one (N at P = 1), change, the ends of its interval (low, high) and the column; title: of
-    a value and its rows; draw: puts one corpus' rows into axes that have the line of no change and N on a
-    logarithm; pairs: the changes of single seeds, where they are drawn too. Intervals of two seeds can be ten
+    table: corpus, N_one (N at P = 1), change, the ends of its interval (low, high) and the column. title: of
+    a value and its rows. draw: puts one corpus' rows into axes that have the line of no change and N on a
+    logarithm. pairs: the changes of single seeds, where they are drawn too. Intervals of two seeds can be ten
     times what was measured: they run out of a frame that goes `room` times the changes' range beyond it, though
     never so near that it cuts a band or a line that a panel draws.
     """
@@ -103,9 +103,9 @@ def draw_gains(
 ) -> Figure:
     """Change of the loss from P = 1 to P at one size against N, a panel each P and a row each corpus.
 
-    table: the columns of `scaling.selection.paired_gains.gains`; laws: the law of N at P = 1 by corpus. Grey: what the
-    parameters that streams bring would give alone, with its interval; band: what they would give if P
-    streams were worth N (k ln P + 1) with the paper's two k. doubt: what stands against that law, for the
+    table: the columns of `scaling.selection.paired_gains.gains`. laws: the law of N at P = 1 by corpus. Grey: what the
+    parameters that streams bring would give alone, with its interval. band: what they would give if P
+    streams were worth N (k ln P + 1) with the paper's two k. doubt: what speaks against that law, for the
     legend. pairs: `scaling.selection.paired_gains.pairs`, each seed's change: small dots.
     """
     several = len(table) and table["low"].notna().any()
@@ -155,7 +155,7 @@ PARTS_OF_TEXT = {
 def by_context(table: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Figure:
     """Change of the loss from P = 1 against N at P = 1, a panel each part of the text, a row each corpus.
 
-    table: the columns of `scaling.selection.gains_by_context.changes`; pairs: of `pairs` there, each seed's
+    table: the columns of `scaling.selection.gains_by_context.changes`. pairs: of `pairs` there, each seed's
     change: small dots. Bars are 95% intervals over seeds, where there are several. A change in copied pairs
     alone says when a run learned to copy, not what streams can hold.
     """
@@ -204,14 +204,14 @@ def pair_k(
     doubt: str = "",
     verdicts: Mapping[str, Any] | None = None,
 ) -> Figure:
-    """The k of Eq 5 that each pair of runs asks for against N at P = 1, a panel each corpus.
+    """The k of Eq 5 that explains each pair of runs, against N at P = 1, a panel each corpus.
 
     table: of `scaling.selection.paired_gains.k_of_pairs`, whose 95% intervals are bars; or of `gains`, without bars.
     fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
-    legend says where that fit ended at a bound. doubt: what stands against the law of P = 1 that gives the
-    pairs' k. Level: Eq 5 holds in N; together: in P. Open where the size that a pair is worth lies beyond
-    the runs of P = 1, and their law is extrapolated. verdicts: `scaling.verdict` by corpus, whose answer
-    about the law stands above.
+    legend says where that fit ended at a bound. doubt: what speaks against the law of P = 1 that gives the
+    pairs' k. Eq 5 holds in N if lines are level, in P if they lie together. Hollow where the size that a pair is
+    worth lies beyond the runs of P = 1, and their law is extrapolated. verdicts: `scaling.verdict` by corpus, whose answer
+    about the law is the title.
     """
     shown = table[np.isfinite(table["k"])]
     corpora = list(dict.fromkeys(shown["corpus"]))
@@ -227,13 +227,13 @@ def pair_k(
             axes.set_title(corpus_name(str(corpus)) if corpus else "")
             axes.set_xlabel("non-embedding parameters $N$ at $P = 1$" + doubt.replace(" (", "\n(", 1))
         _limit_k_axes(panels[0], shown, fitted)
-        panels[0].set_ylabel("$k$ of Eq 5 for each pair" + ("\n(bars: 95%)" if "k_low" in shown else ""))
+        panels[0].set_ylabel("$k$ that explains each pair" + ("\n(bars: 95%)" if "k_low" in shown else ""))
         one_legend(figure, lines=answered(verdicts, "law"))
     return figure
 
 
 def _limit_k_axes(axes: Axes, shown: pd.DataFrame, fitted: Mapping[str, FittedK]) -> None:
-    """The pairs' k, the fits' bands and zero are whole; bars may run out of the frame, as far again."""
+    """The pairs' k, the fits' bands and zero are whole. Bars may run out of the frame, as far again."""
     known = [*shown["k"], 0.0, *(end for fit in fitted.values() for end in (fit.lower, fit.upper))]
     ends = np.array(known)[np.isfinite(known)]
     room = 0.5 * float(np.ptp(ends)) if "k_low" in shown else 0.05 * float(np.ptp(ends))
@@ -247,10 +247,13 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
     axes.axhline(0, color=figure_style.GREY, linewidth=0.8)
     if fit is not None:
         bound = ", ".join(fit.at_bound)
-        words = "fit of all runs, 95%" + (f" ({bound} at a bound)" if bound else "")
+        words = f"fit of all runs, {_ends_drawn(fit.lower, fit.upper)}" + (
+            f" ({bound} at a bound)" if bound else ""
+        )
         axes.axhline(fit.k, color=figure_style.GREY, linestyle="--", label=words)
-        axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2, linewidth=0)
-    several = rows["P"].nunique()
+        if np.isfinite([fit.lower, fit.upper]).all():
+            axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2, linewidth=0)
+    several, hollow = rows["P"].nunique(), False
     for index, (P, of_P) in enumerate(by_streams(rows)):
         at = of_P["N_one"] * STREAM_SPACING ** (0.5 * (index - (several - 1) / 2))
         axes.plot(at, of_P["k"], label=f"$P = {P}$", **looks[P])
@@ -262,7 +265,9 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
         beyond = of_P["N"] * (of_P["k"] * np.log(P) + 1) > rows["N_one"].max()
         bare: Any = {**looks[P], "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
         axes.plot(at[beyond], of_P["k"][beyond], **bare)
-    axes.plot([], [], "o", color=figure_style.GREY, mfc="white", label="open: beyond $P = 1$ runs")
+        hollow |= bool(beyond.any())
+    if hollow:
+        axes.plot([], [], "o", color=figure_style.GREY, mfc="white", label="hollow: beyond $P = 1$ runs")
     figure_style.size_ticks(axes, sorted(rows["N_one"].unique()))
 
 
@@ -298,7 +303,7 @@ def ensemble(table: pd.DataFrame) -> Figure:
 
 
 def _ensemble_panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str, Any]]) -> list[str]:
-    """One size: every run's points and line; what the lines' slopes mean, in words."""
+    """One size: every run's points and line. What the lines' slopes mean, in words."""
     words = []
     for P, group in by_streams(rows):
         for _, run in group.groupby("run_id" if "run_id" in group else "P", sort=False):
@@ -316,6 +321,13 @@ def _ensemble_panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[int, dict[str
     return [r"$1 - \rho$ by $P$: " + ", ".join(words)] if words else []
 
 
+def _ends_drawn(lower: Any, upper: Any) -> str:
+    """What a legend says of a 95% interval: which of its ends there are to draw."""
+    low, high = (bool(np.isfinite(np.asarray(end, float)).any()) for end in (lower, upper))
+    return "95% interval" + ("" if low and high else ", no end" if not low and not high else
+                             ", no upper end" if low else ", no lower end")  # fmt: skip
+
+
 MARGIN = 1.25  # how far beyond its ends an axis reaches, as a factor
 
 
@@ -326,10 +338,10 @@ def equivalent_parameters(
 ) -> Figure:
     """The multiple of parameters that P streams replace: a curve a corpus, its interval, the points alone.
 
-    by_law: tables of `scaling.selection.equivalent_size.equivalents` at 95% for one size each (in_data may be absent); the
+    by_law: tables of `scaling.selection.equivalent_size.equivalents` at 95% for one size each (in_data may be absent). The
     curve is dashed and its ground shaded where P leaves the runs. by_points: tables of
     `equivalents_by_points`, drawn as open circles, one a size. verdicts: `scaling.verdict` by corpus, whose
-    answer about streams stands above.
+    answer about streams is the title.
     """
     figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.3)
     with figure_style.house_style():
@@ -375,8 +387,8 @@ def _curve(axes: Axes, table: pd.DataFrame, color: str, corpus: str) -> None:
     inside = finite[finite["in_data"]]
     outside = finite[finite["P"] >= (inside["P"].max() if len(inside) else 0)]
     label = labelled(corpus, f"law at $N$ = {count_text(table['N'].iloc[0])}")
-    if table["lower"].notna().any():
-        label = f"{label}, 95% interval"
+    if table[["lower", "upper"]].notna().to_numpy().any():
+        label = f"{label}, {_ends_drawn(table['lower'], table['upper'])}"
         axes.fill_between(
             table["P"],
             table["lower"] / table["N"],

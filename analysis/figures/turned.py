@@ -31,7 +31,7 @@ class TurnedFigure:
 def surface(table: pd.DataFrame, law: Any) -> TurnedFigure:
     """The loss of a law over N and P as a surface, the runs as points above or below it.
 
-    table: N, P, loss of one corpus; law: the fitted law of N and P.
+    table: N, P, loss of one corpus. law: the fitted law of N and P.
     """
     import plotly.graph_objects as go
 

@@ -17,6 +17,7 @@ from analysis.output import figure_style
 from analysis.output.formatted_tables import Formats, table_cell
 from scaling.data.atomic_files import replacing
 from scaling.data.query import slug
+from scaling.laws.base import LawForm
 from scaling.selection.verdict import Verdict
 
 _CSS = """
@@ -30,7 +31,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 p, li, pre { max-width: 52rem; } a { color: inherit; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0; }
 h2 { font-size: 1.25rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }
-figure { display: inline-block; vertical-align: top; margin: 1rem 1.5rem 1rem 0; max-width: 100%; break-inside: avoid;
+figure { display: inline-block; vertical-align: top; margin: .5rem 1.5rem 1rem 0; max-width: 100%; break-inside: avoid;
   overflow-x: auto; }
 .beside figure { margin-right: 0; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
@@ -47,7 +48,7 @@ pre { white-space: pre-wrap; background: var(--card); padding: .6rem .8rem; font
 .answer h3 { font-size: .95rem; margin: 0; color: var(--soft); font-weight: 500; }
 .answer b { font-size: 1.5rem; line-height: 1.3; } .answer p { margin: .2rem 0 0; font-size: .9rem; }
 .yes b { color: var(--yes); } .no b { color: var(--no); } .tell b { color: var(--tell); }
-.basis { color: var(--soft); font-size: .9rem; margin: .2rem 0 1rem; }
+.basis { color: var(--soft); font-size: .85rem; margin: .2rem 0 .5rem; max-width: none; }
 nav { columns: 3; margin: 1rem 0; padding: .6rem .9rem; background: var(--card); border-radius: 6px; }
 nav a { display: block; padding: .1rem 0; }
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1rem; }
@@ -106,9 +107,16 @@ def basis_of(found: Verdict) -> str:
     """What a verdict rests on, and the formula of its law, which its name does not tell a stranger."""
     if found.fit is None:
         return found.basis
-    form = found.fit.form
-    formula = (form.whole.__doc__ or "").splitlines()[0]
-    return f"{found.basis} {as_sentence(f'{form.__name__}: {formula}')}"
+    form, rival = found.fit.form, found.rival
+    laws = [f"{form.__name__}: {_formula(form)}"]
+    if rival is not None:
+        laws.append(f"{rival.__name__}: {_formula(rival).partition(': ')[0]}")
+    return " ".join([found.basis, *map(as_sentence, laws)])
+
+
+def _formula(form: LawForm) -> str:
+    """A law's formula and what it means: the first sentence of its text."""
+    return (form.whole.__doc__ or "").splitlines()[0].partition(". ")[0]
 
 
 @dataclass
@@ -164,6 +172,10 @@ class Page:
     def text(self, words: str) -> None:
         """A paragraph."""
         self.parts.append(f"<p>{escape(words)}</p>")
+
+    def lead(self, words: str) -> None:
+        """What the page is about, small and as wide as the page: before the answers."""
+        self.parts.append(f'<p class="basis">{escape(words)}</p>')
 
     def verbatim(self, words: str) -> None:
         """Lines as given, without wrapping."""

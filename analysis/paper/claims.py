@@ -142,7 +142,7 @@ def _size_at(runs: pd.DataFrame, P: int, loss: float) -> float:
 
 
 def _equal_sizes(published: Published, laws: Mapping[str, Any]) -> list[Claim]:
-    """'1.6B at P = 8 equals ...': said of downstream averages; what losses say stands beside it."""
+    """'1.6B at P = 8 equals ...': a statement about downstream averages, compared with what losses say."""
     rows = []
     for corpus, table, size, what in (
         (STACK, published.code, "4.4B", "code"),

@@ -1,4 +1,4 @@
-"""The figures of the paper's numbers: which there are, how each is drawn, what stands under it."""
+"""The figures of the paper's numbers: which there are, how each is drawn, its caption."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CAPTIONS = {
     "backtest": "Predictions of runs held out: without the largest P, without the largest third of sizes.",
     "rivals": "Rival laws agree on the runs and part beyond them; band: 95% prediction interval by the law of Eq 5.",
     "gains": "Change of the loss from P = 1 at each size: it hardly shrinks with N; by Eq 5 it should.",
-    "pair_k": "The k that each pair of runs asks for: alike for every P, rising with N; by Eq 5 one number.",
+    "pair_k": "The k that explains each pair of runs: alike for every P, and it rises with N. By Eq 5 it is one number.",
     "equivalents": "What P streams are worth in parameters, by the law and read off the points.",
     "ratio_latency": "How many times less latency streams add than parameters, 1.6B; framed: they add more.",
     "ratio_memory": "How many times less memory streams add than parameters, 1.6B; framed: they add more.",

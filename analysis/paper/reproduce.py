@@ -75,7 +75,7 @@ def run(
 
 
 def _save_fits(inputs: Inputs, folder: Path) -> list[Path]:
-    """One JSON a fit; law, data hash and versions stand in it."""
+    """One JSON for each fit, with law, data hash and versions."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for (corpus, law), fitted in inputs.fits.items():

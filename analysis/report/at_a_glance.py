@@ -7,41 +7,71 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.output.html_page import Page
+from analysis.output.html_page import Page, as_sentence
 from analysis.report.sweep_figures import Drawing
 from analysis.sweep.results import SweepResults
 from scaling.data.groups import corpus_name
 from scaling.data.levels import size_levels
 from scaling.data.runs import finished_runs
 
-FITTED = "Loss against N: the runs, the fitted law and its 95% prediction interval, widened beyond the runs."
-FALLING = "Do streams help, and by one k? The k of Eq 5 that each pair of runs asks for: one line where the law holds."
-WORTH = "What streams are worth: the multiple of N that P streams replace, with its 95% interval."
+STREAMS = (
+    "P streams: one model reads each input P times, each time with its own learned prefix, and combines the P outputs. "
+    "N: parameters without embeddings. Parameter-matched: a model of P = 1 with as many."
+)
+FITTED = "Loss against N: every run"
+WITH_LAW = ", and the fitted law. Grounds: its 95% prediction interval"
+FALLING = (
+    "Is it one k? Each mark is the k that explains one pair of runs, P = 1 and P at the same size. If the law holds, all marks "
+    "lie on one level line."
+)
+WORTH = (
+    "What streams are worth: how many times N one stream needs for the loss of P streams. Circles: read off the runs of P = 1, "
+    "for losses that lie between theirs."
+)
+REJECTED = " The law is rejected, so it is not drawn far beyond its runs."
 HELD_OUT = "Does it extrapolate? Errors on the runs that were held out of the fit."
 GLANCE = {"fig2": FITTED, "pair_k": FALLING, "equivalents": WORTH, "backtest": HELD_OUT}
 SHOWN = 3  # figures
-SEEDS = (
-    "Means over random seeds; spread: their standard deviation. change: from P = 1 at the same size and seed; "
-    "by_parameters: what the parameters that streams add would change alone. Loss in nats per token."
-)
+SEEDS = "Means over random seeds, loss in nats per token."
+COLUMNS = {
+    "runs": "how many",
+    "spread": "their standard deviation, which a single run does not have",
+    "change": "from P = 1 at the same size and seed",
+    "by_parameters": "what the parameters that streams add would change alone",
+    "k": "that of the law which explains the change",
+}
 FORMS = {"N": ",.0f", "D": ".3g", "P": "g", "loss": ".4f", "spread": ".4f", "k": ".2f"}
 FORMS |= dict.fromkeys(("change", "by_parameters"), "+.4f")
 
 
 def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) -> list[str]:
-    """Verdicts, what is missing, figures and the table; the names of the figures that were drawn."""
+    """Verdicts, what is missing, figures and the table. The names of the drawn figures."""
     several = len(sweep.verdicts) > 1
     for corpus, found in sweep.verdicts.items():
         page.verdict(found, corpus_name(corpus) if several else "")
     names = [name for name in GLANCE if name in known][:SHOWN]
     with page.beside(not several):  # of several corpora a figure is as wide as the page
         for name in names:
-            page.attempt(name, lambda name=name: page.figure(known[name](), GLANCE[name]))  # type: ignore[misc]
+            said = _caption(name, sweep)
+            page.attempt(name, lambda name=name, said=said: page.figure(known[name](), said))  # type: ignore[misc]
     table = seeds_table(sweep)
     if len(table):
-        page.text(SEEDS)
+        told = [f"{name}: {words}" for name, words in COLUMNS.items() if name in table]
+        page.text(f"{SEEDS} {as_sentence('; '.join(told))}")
         page.table(table, formats=FORMS)
     return names
+
+
+def streams_text(runs: pd.DataFrame) -> str:
+    """STREAMS, where some runs have streams."""
+    return STREAMS if "P" in runs and (runs["P"] > 1).any() else ""
+
+
+def _caption(name: str, sweep: SweepResults) -> str:
+    """The caption of a figure, which names only what is drawn."""
+    if name == "fig2":
+        return as_sentence(FITTED + (WITH_LAW if sweep.sound else ""))
+    return GLANCE[name] + (REJECTED if name == "equivalents" and sweep.rejected else "")
 
 
 def seeds_table(sweep: SweepResults) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import scaling
+from analysis.output.figure_style import house_style
 from analysis.output.html_page import Page, as_sentence
 from scaling.fitting import summary
 
@@ -13,12 +14,12 @@ SAYS = {
 
 
 def fit_page(fit: scaling.Fit, *, source: str = "a fit", command: str = "parscale report") -> Page:
-    """The page of a fit; source: where it comes from, for its first line."""
+    """The page of a fit. source: where it comes from, for its first line."""
     page = Page(f"{fit.form.__name__}", f"made by: {command}; from: {source}")
     axes = ", ".join(f"{axis} {x.min():.4g} to {x.max():.4g}" for axis, x in fit.axes.items())
     page.text(f"{fit.loss.size} runs; {axes}.")
     page.verdict(fit.verdict())
-    with page.beside():
+    with page.beside(), house_style():  # the reader's own settings may name a font that is not there
         for name, words in SAYS.items():
             page.figure(getattr(fit, name)(), words)
     page.missing(list(fit.notes))
@@ -43,7 +44,8 @@ def _backtest(page: Page, fit: scaling.Fit) -> None:
     found = scaling.backtest(fit.form, runs_of_fit(fit), **how)
     page.text(found.verdict)
     page.table(found.table.reset_index())
-    page.figure(found.plot(), "Runs that were held out, and how the law predicted them.")
+    with house_style():
+        page.figure(found.plot(), "Runs that were held out, and how the law predicted them.")
 
 
 def runs_of_fit(fit: scaling.Fit) -> dict[str, object]:

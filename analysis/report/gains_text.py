@@ -42,7 +42,7 @@ def gains_notes(runs: pd.DataFrame, level: float = 0.95) -> str:
         f"low, high: its {100 * level:g}% interval over seeds (Student)",
         "by_parameters: what N / N_one alone would change, by L = E + (A / N)^alpha fitted to P = 1; "
         f"by_low, by_high: its {100 * level:g}% profile interval",
-        "k: of Eq 5 for this change alone, by the same law of N; one number in every row where Eq 5 holds",
+        "k: of ParallelLaw for this change alone, by the same law of N; one number in every row where that law holds",
     ]
     return "\n".join([*lines, *(fits or ["too few sizes at P = 1 to fit"])])
 
@@ -70,7 +70,7 @@ def without_empty_columns(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def gains_text(table: pd.DataFrame, room: int | None = None) -> str:
-    """`gains` for the terminal; columns in blocks where its room in characters is too small."""
+    """`gains` for the terminal. Columns in blocks where its room in characters is too small."""
     shown = without_empty_columns(table)
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
     keys = sum(name in KEYS for name in shown)
@@ -108,7 +108,7 @@ CONTEXT_HEAD = (
 def gains_by_context_text(table: pd.DataFrame, level: float = 0.95, room: int | None = None) -> str:
     """Changes with the parts side by side, their share of the text and their scatter over seeds.
 
-    room: of the terminal, in characters; None: as wide as the tables are.
+    room: of the terminal, in characters. None: as wide as the tables are.
     """
     known = changes(table, level)
     if not len(known):
@@ -134,7 +134,7 @@ def _k_by_part(found: pd.DataFrame, level: float) -> list[str]:
         return []
     shown = found if len(set(found["corpus"])) > 1 else found.drop(columns="corpus")
     how: Any = dict.fromkeys(("k", "lower", "upper"), "{:.4f}".format)
-    head = f"k of Eq 5 fitted to each part alone, least squares, {100 * level:g}% profile interval"
+    head = f"k of ParallelLaw fitted to each part alone, least squares, {100 * level:g}% profile interval"
     return ["", head, shown.to_string(index=False, formatters=how, na_rep="")]
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from analysis.costs.hardware import A100
 from analysis.inference_cost import GIB, estimate
 from analysis.output.html_page import Page
+from analysis.report import at_a_glance
 from analysis.report.gains_text import (
     FORMATS,
     gains_by_context_text,
@@ -28,8 +29,8 @@ GAINED = (
     "Loss of P streams minus that of one at the same size, corpus and seed (same initialisation, same data "
     "order), in nats per token, averaged over seeds with Student's 95% interval. by_parameters: what the "
     "parameters that streams bring would change alone, by the law of N fitted to the runs of P = 1. Streams "
-    "are worth more than their parameters where the change lies below that. k: that of Eq 5 for which this "
-    "change alone would come out; where it moves with P or N, that law has the wrong form."
+    "are worth more than their parameters where the change lies below that. k: that of ParallelLaw for which this "
+    "change alone would come out. Where it moves with P or N, that law has the wrong form."
 )
 COPIED = (
     "Held-out loss split by whether the target could be copied from its window: the pair of its predecessor "
@@ -45,14 +46,14 @@ AVERAGED = (
 
 
 def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], Figure]]) -> None:
-    """Each size and P beside P = 1, and how far seeds scatter."""
+    """Each size and P against P = 1, and how far seeds scatter."""
     table = sweep.gained
     if not len(table):
         return
     page.text(GAINED)
-    page.figure(known["gains"](), "Change of the loss from P = 1 beside what parameters alone would give.")
+    page.figure(known["gains"](), "Change of the loss from P = 1, and what parameters alone would give.")
     if "pair_k" in known:
-        page.figure(known["pair_k"](), "The k of Eq 5 for each pair alone: one line where it holds.")
+        page.figure(known["pair_k"](), at_a_glance.FALLING)
     page.verbatim(gains_notes(sweep.runs))
     page.table(without_empty_columns(table), formats=FORMATS)
     for words in (

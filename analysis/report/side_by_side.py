@@ -1,4 +1,4 @@
-"""`parscale report A B`: two or more sweeps on one page, question beside question, run beside run."""
+"""`parscale report A B`: two or more sweeps on one page, compared by question and by run."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ from analysis.output.html_page import Page
 from analysis.report import at_a_glance, sweep_figures
 from analysis.sweep.results import SweepResults
 from scaling.data.groups import corpus_name
-from scaling.data.units import count_text
+from scaling.data.runs import finished_runs
+from scaling.data.units import count_text, value_text
 from scaling.fitting.summary import baseline_r2, number_text
 
-CONSTANTS = "Constants with 95% intervals, by one objective; R2 beside that of the law without P."
+CONSTANTS = "Constants with 95% intervals, by one objective. In brackets: R2 of the law without P."
 LOSSES = "Mean loss over random seeds, nats per token, and its change from P = 1 at the same size and seed."
 FIGURES = ("fig2", "pair_k")
 
 
 def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale report") -> Page:
-    """The page of two or more sweeps, by name; each one's own page has the rest."""
+    """The page of two or more sweeps, by name. Each one's own page has the rest."""
     sources = ", ".join(sweep.source for sweep in sweeps.values())
     page = Page(" beside ".join(sweeps), f"made by: {command}; from: {sources}")
     judged = {
         _named(name, corpus): found for name, one in sweeps.items() for corpus, found in one.verdicts.items()
     }
+    defined = next(filter(None, (at_a_glance.streams_text(one.runs) for one in sweeps.values())), "")
+    page.lead(f"{differences_text(sweeps)} {defined}".strip())
     for name, found in judged.items():
         page.verdict(found, name)
     page.contents()
     page.text(CONSTANTS)
     page.table(constants_table(judged))
     page.missing([f"{name}: {line}" for name, one in sweeps.items() for line in one.missing])
-    known = {name: sweep_figures.sweep_figures(one) for name, one in sweeps.items()}
+    known = {name: sweep_figures.sweep_figures(one, titled=False) for name, one in sweeps.items()}
     for figure in FIGURES:
         with (
             page.fold({"fig2": "Runs and law", "pair_k": "The k of each pair of runs"}[figure]),
@@ -48,6 +51,26 @@ def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale re
         losses = losses_table(sweeps)
         page.table(losses, formats={c: _form(c) for c in map(str, losses)})
     return page
+
+
+def differences_text(sweeps: Mapping[str, SweepResults]) -> str:
+    """Why sweeps may answer differently: the sizes, streams and tokens of each, in one sentence."""
+    told = "; ".join(f"{name} has {_runs_in_words(one)}" for name, one in sweeps.items())
+    return f"Where the answers differ, so do the runs: {told}."
+
+
+def _runs_in_words(sweep: SweepResults) -> str:
+    """80 runs, N = 25k to 407k, P = 1 to 8, D = 4M tokens."""
+    runs = finished_runs(sweep.runs)
+    known = [axis for axis in ("N", "P", "D") if axis in runs and runs[axis].notna().any()]
+    parts = [f"{axis} = {_range_text(axis, runs[axis])}" + " tokens" * (axis == "D") for axis in known]
+    return ", ".join([f"{len(runs)} run{'s' * (len(runs) != 1)}", *parts])
+
+
+def _range_text(axis: str, values: pd.Series) -> str:
+    """25k to 407k, or one value."""
+    low, high = (value_text(axis, float(end)) for end in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def sources_by_name(sources: Sequence[str]) -> dict[str, str]:

@@ -31,8 +31,9 @@ from scaling.selection import gains_by_context, paired_gains
 from scaling.uncertainty.interval_methods import t_quantile
 
 Drawing = Callable[[], Figure]
+Titles = Callable[[], dict[str, Verdict]]
 
-BARS = "bars: 95% over held-out text, not over seeds"
+BARS = "bars: 95% of one run's loss, from its held-out text"
 
 
 def save_figures(
@@ -44,9 +45,9 @@ def save_figures(
     objective: Objective | None = None,
     asked: Asked = WHOLE,
 ) -> list[Path]:
-    """Draw the figures named in `only` (all unless told) as PNG, PDF and SVG; return the paths.
+    """Draw the figures named in `only` (by default all) as PNG, PDF and SVG. Return the paths.
 
-    source: a sweep folder or runs table; the paper's published numbers where it is None. objective: of a
+    source: a sweep folder or runs table. The paper's published numbers where it is None. objective: of a
     sweep's fits, that of `scaling.fit` unless given. asked: which of the table's columns and rows.
     """
     if source is None and (objective is not None or asked.words):
@@ -67,32 +68,36 @@ def save_figures(
     return files
 
 
-def sweep_figures(sweep: SweepResults) -> dict[str, Drawing]:
-    """Every figure that a runs table gives something for: name -> a function that draws it."""
-    known = _of_losses(sweep) | _of_search(sweep) | _of_laws(sweep) | _of_gains(sweep) | _of_doubt(sweep)
+def sweep_figures(sweep: SweepResults, *, titled: bool = True) -> dict[str, Drawing]:
+    """Every figure that a runs table gives something for: name -> a function that draws it.
+
+    titled: whether the verdict is the title of the figures. On a page that begins with it, it would appear twice.
+    """
+    told = _titles(sweep, titled)
+    known = _of_losses(sweep, told) | _of_search(sweep) | _of_laws(sweep, told)
+    known |= _of_gains(sweep, told) | _of_doubt(sweep, told)
     for corpus in sweep.determined:
         name = "rivals" if len(sweep.determined) == 1 else f"rivals-{slug(corpus)}"
         known[name] = lambda corpus=corpus: _rivals(sweep, corpus)  # type: ignore[misc]
     return known | _of_training(sweep) | _of_streams(sweep)
 
 
-def _of_laws(sweep: SweepResults) -> dict[str, Drawing]:
+def _of_laws(sweep: SweepResults, told: Titles) -> dict[str, Drawing]:
     """Figures of a law that the runs determine: without one they would be empty."""
     if not sweep.determined:
         return {}
     laws = {corpus: fitted.law for corpus, fitted in sweep.determined.items()}
     runs = {corpus: sweep.of(corpus) for corpus in sweep.determined}
-    told = _of_determined(sweep)
     return {
         "excess": lambda: figures.excess(sweep.runs, laws),
-        "observed": lambda: figures.observed_expected(sweep.runs, laws),
+        "observed": lambda: figures.observed_expected(sweep.runs, laws, sweep.rejected),
         "fig3": lambda: figures.fig3(sweep.runs, laws),
         "residuals": lambda: figures.residuals(figure_tables.residual_table(sweep.determined, runs)),
         "equivalents": lambda: figures.equivalent_parameters(*equivalent_tables(sweep), verdicts=told()),
     }
 
 
-def _of_gains(sweep: SweepResults) -> dict[str, Drawing]:
+def _of_gains(sweep: SweepResults, told: Titles) -> dict[str, Drawing]:
     """What each pair of runs says."""
     if not len(gained := _gained(sweep)):
         return {}
@@ -104,19 +109,17 @@ def _of_gains(sweep: SweepResults) -> dict[str, Drawing]:
         "gains": lambda: figures.draw_gains(gained, law, words, paired_gains.pairs(sweep.runs))
     }
     if np.isfinite(gained["k"]).any():
-        told = _of_determined(sweep)
         known["pair_k"] = lambda: figures.pair_k(
             paired_gains.k_of_pairs(sweep.runs), figure_tables.fitted_k(sweep.sound), words, told()
         )
     return known
 
 
-def _of_doubt(sweep: SweepResults) -> dict[str, Drawing]:
+def _of_doubt(sweep: SweepResults, told: Titles) -> dict[str, Drawing]:
     """How far to trust the fits."""
     known: dict[str, Drawing] = {}
     tested = figure_tables.backtest_table(sweep.sound, {corpus: sweep.of(corpus) for corpus in sweep.sound})
     if len(tested):
-        told = _of_determined(sweep)
         known["backtest"] = lambda: figures.draw_backtest(tested, told())
     if sweep.sound:
         known["intervals"] = lambda: figures.intervals(figure_tables.interval_table(sweep.sound))
@@ -126,7 +129,7 @@ def _of_doubt(sweep: SweepResults) -> dict[str, Drawing]:
     return known
 
 
-def _of_losses(sweep: SweepResults) -> dict[str, Drawing]:
+def _of_losses(sweep: SweepResults, told: Titles) -> dict[str, Drawing]:
     """Loss against N, where some corpus has two sizes; without a law where the runs do not determine one."""
     sizes = [size_levels(sweep.of(corpus)) for corpus in sweep.fits if len(sweep.of(corpus))]
     if sizes and all(level.max() < 1 for level in sizes):
@@ -134,14 +137,14 @@ def _of_losses(sweep: SweepResults) -> dict[str, Drawing]:
     laws = {corpus: fitted.law for corpus, fitted in sweep.determined.items()}
     bars = BARS if "loss_se" in sweep.runs and sweep.runs["loss_se"].notna().any() else ""
 
-    told = _of_determined(sweep)
-
     def notes() -> dict[str, str]:
         short = {corpus: in_short(found) for corpus, found in told().items()}
         return {c: "\n".join(filter(None, (short.get(c), sweep.notes.get(c), bars))) for c in sweep.fits}
 
     bands = {corpus: fitted.predict for corpus, fitted in sweep.sound.items()}
-    return {"fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes(), bands=bands)}
+    return {
+        "fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes(), bands=bands, rejected=sweep.rejected)
+    }
 
 
 def _of_search(sweep: SweepResults) -> dict[str, Drawing]:
@@ -155,13 +158,13 @@ def _of_search(sweep: SweepResults) -> dict[str, Drawing]:
     }  # fmt: skip
 
 
-def _of_determined(sweep: SweepResults) -> Callable[[], dict[str, Verdict]]:
-    """The verdicts on fits that say something, made where a figure is drawn."""
-    return lambda: {corpus: found for corpus, found in sweep.verdicts.items() if corpus in sweep.determined}
+def _titles(sweep: SweepResults, titled: bool) -> Titles:
+    """The verdicts on fits that say something, made where a figure is drawn. None unless `titled`."""
+    return lambda: {c: found for c, found in sweep.verdicts.items() if titled and c in sweep.determined}
 
 
 def _gained(sweep: SweepResults) -> pd.DataFrame:
-    """The table of gains; empty where runs cannot be paired, which the report says."""
+    """The table of gains. Empty where runs cannot be paired, which the report says."""
     try:
         return sweep.gained
     except ValueError:
@@ -169,7 +172,7 @@ def _gained(sweep: SweepResults) -> pd.DataFrame:
 
 
 def _of_training(sweep: SweepResults) -> dict[str, Drawing]:
-    """Curves: P beside one, of the training loss, and of the held-out loss where it was read on the way."""
+    """Curves: P against one stream, of the training loss, and of the held-out loss where it was read on the way."""
     if sweep.curves is None or not len(sweep.curves):
         return {}
     curves, absent = recipe_tables.panelled(sweep), recipe_tables.without_curves(sweep)
@@ -216,13 +219,22 @@ def _threshold(sweep: SweepResults) -> dict[str, float]:
     return {} if first is None else {"95%": float(t_quantile(first, 0.95) ** 2)}
 
 
+def _rival_name(name: str, law: str, rejected: bool) -> str:
+    """A law's name among its rivals, marked as rejected if its verdict is no."""
+    return f"{name} (rejected)" if rejected and law == "parallel" else name
+
+
 def _rivals(sweep: SweepResults, corpus: str) -> Figure:
     """Rival laws of one corpus at its smallest, middle and largest size."""
     fits = sweep.fits[corpus]
-    known = {name: fits[law] for name, law in RIVALS.items() if law in fits}
+    known = {
+        _rival_name(name, law, corpus in sweep.rejected): fits[law]
+        for name, law in RIVALS.items()
+        if law in fits
+    }
     laws = {name: fitted.law for name, fitted in known.items() if fitted.status != Status.FLAT}
     runs = sweep.of(corpus)
-    band = sweep.sound[corpus].predict if corpus in sweep.sound else None
+    band = sweep.sound[corpus].predict if corpus in sweep.sound and corpus not in sweep.rejected else None
     sizes = np.sort(runs.loc[runs["P"] == runs["P"].min(), "N"].unique())
     chosen = sorted({float(sizes[0]), float(sizes[len(sizes) // 2]), float(sizes[-1])})
     return figures.rivals(runs, laws, sizes=chosen, up_to=float(8 * runs["P"].max()), band=band)

@@ -63,8 +63,8 @@ _COMPARED = [
 ]
 
 RIVALS = (
-    "Rival laws fitted to the same runs, drawn out to many streams. The band is the 95% prediction interval by the law of "
-    "Eq 5, beyond the runs a forecast."
+    "Rival laws fitted to the same runs, drawn out to many streams: where they part, the runs do not decide. A band is the 95% "
+    "prediction interval of ParallelLaw (Eq 5 of the paper), beyond the runs a forecast. A rejected law has none."
 )
 
 
@@ -107,8 +107,9 @@ def report_page(sweep: SweepResults, *, command: str = "parscale report") -> Pag
     name = Path(sweep.source).name or sweep.source
     page = Page(f"Sweep {name}", f"made by: {command}; from: {sweep.source}")
     done = sum(len(sweep.of(corpus)) for corpus in sweep.fits)
-    page.text(f"{len(sweep.runs)} runs, {done} finished; corpora: {_listed(sweep)}.")
-    known = sweep_figures.sweep_figures(sweep)
+    counted = f"{len(sweep.runs)} runs, {done} finished. Corpora: {_listed(sweep)}."
+    page.lead(f"{counted} {at_a_glance.streams_text(sweep.runs)}".strip())
+    known = sweep_figures.sweep_figures(sweep, titled=False)
     drawn = at_a_glance.add_glance(page, sweep, known)
     page.missing(sweep.missing)
     page.contents()
@@ -161,7 +162,7 @@ def _runs(page: Page, sweep: SweepResults) -> None:
 
 
 def _fits(page: Page, sweep: SweepResults, known: Figures) -> None:
-    """The constants with intervals, how the fit ended, and its errors beside the law that knows no P."""
+    """The constants with intervals, how the fit ended, and its errors compared with the law without P."""
     for corpus, found in sweep.verdicts.items():
         fitted = found.fit
         if fitted is None:
@@ -218,7 +219,7 @@ def _backtest(page: Page, sweep: SweepResults, known: Figures) -> None:
 
 
 def _equivalents(page: Page, sweep: SweepResults, known: Figures) -> None:
-    """What streams are worth in parameters, by the law of Eq 5."""
+    """What streams are worth in parameters, by ParallelLaw."""
     if not sweep.determined:
         page.missing(["no law of P that these runs determine: see what is missing above"])
         return

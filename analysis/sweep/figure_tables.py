@@ -40,7 +40,7 @@ def residual_table(fits: Mapping[str, scaling.Fit], runs: Mapping[str, pd.DataFr
 
 
 def interval_table(fits: Mapping[str, scaling.Fit], printed: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Each corpus' intervals, the fit's own and with runs taken for independent, beside printed constants if any."""
+    """Each corpus' intervals, the fit's own and with runs taken for independent, with printed constants if any."""
     parts = []
     for corpus, fitted in fits.items():
         for label, method in (("as fitted", None), ("runs independent", Profile())):
@@ -63,7 +63,7 @@ def fitted_k(fits: Mapping[str, scaling.Fit]) -> dict[str, FittedK]:
 
 
 def _profile_grid(row: pd.Series[float], points: int, least: float) -> NDArray[np.float64]:
-    """Values somewhat past both ends of an interval; an open end is drawn as far out as the other, twice.
+    """Values somewhat past both ends of an interval. An open end is drawn as far out as the other, twice.
 
     least: the coefficient's own bound, beyond which there is no fit to compare with.
     """
@@ -99,7 +99,7 @@ def profile_table(fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
 def ensemble_rho_table(streams: pd.DataFrame, fits: Mapping[str, scaling.Fit]) -> pd.DataFrame:
     """The streams' gains with rho, the correlation that Proposition 1 reads from their slope.
 
-    slope = (L_1 - E)(1 - rho), E that of the corpus' fit of Eq 5; missing where there is no such fit,
+    slope = (L_1 - E)(1 - rho), E that of the corpus' fit of Eq 5. Missing where there is no such fit,
     or its E is not below the loss of one stream.
     """
     table = streams.sort_values(["N", "P", "m"], kind="stable").reset_index(drop=True)

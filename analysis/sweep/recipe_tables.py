@@ -1,4 +1,4 @@
-"""What the curves and losses of recipes come to: P beside one stream, and P chosen on one backbone."""
+"""What the curves and losses of recipes come to: P against one stream, and P chosen on one backbone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def panelled(sweep: SweepResults) -> pd.DataFrame:
 
 
 def _told_apart(curves: pd.DataFrame) -> list[str]:
-    """The columns by which curves stand in panels of their own."""
+    """The columns whose values have panels of their own."""
     return [c for c in ("size", "corpus") if c in curves and len(curves[c].unique()) > 1]
 
 
@@ -70,7 +70,7 @@ def ended_well(curves: pd.DataFrame) -> pd.Series[bool]:
 
 
 def gaps_to_one_stream(sweep: SweepResults) -> pd.DataFrame:
-    """`training_gap.gaps` of every panel, tokens of stage 2 where there are stages; empty where nothing pairs."""
+    """`training_gap.gaps` of every panel, tokens of stage 2 where there are stages. Empty where nothing pairs."""
     if sweep.curves is None:
         return pd.DataFrame()
     curves = panelled(sweep)
@@ -118,7 +118,7 @@ def _backbones(runs: pd.DataFrame) -> Any:
 
 
 def _measured(sweep: SweepResults) -> pd.DataFrame:
-    """One row a run whose frozen backbone was read beside its streams."""
+    """One row for each run whose frozen backbone was read with its streams."""
     streams = sweep.streams
     if streams is None or not set(BACKBONE) <= set(streams):
         return pd.DataFrame(columns=["run_id", *BACKBONE])
@@ -126,7 +126,7 @@ def _measured(sweep: SweepResults) -> pd.DataFrame:
 
 
 def gains_over_backbone(sweep: SweepResults) -> pd.DataFrame:
-    """What each P gains over its frozen backbone, and averaging over one stream; empty where not measured."""
+    """What each P gains over its frozen backbone, and averaging over one stream. Empty where not measured."""
     rows = _measured(sweep)
     if not len(rows) or sweep.streams is None:
         return pd.DataFrame()

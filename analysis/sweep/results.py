@@ -38,7 +38,7 @@ class SweepResults:
     curves: pd.DataFrame | None
     fits: Mapping[str, Mapping[str, scaling.Fit]]
     missing: tuple[str, ...]
-    streams: pd.DataFrame | None = None  # what `parscale streams` wrote beside the runs
+    streams: pd.DataFrame | None = None  # what `parscale streams` wrote next to the runs
     context: pd.DataFrame | None = None  # what `parscale context` wrote
     objective: Objective | None = None  # of every fit; None: each one's own default
 
@@ -88,6 +88,12 @@ class SweepResults:
                 found[corpus] = scaling.verdict(rows, objective=self.objective, level=LEVEL)
         return found
 
+    @cached_property
+    def rejected(self) -> frozenset[str]:
+        """The corpora whose verdict on the law of Eq 5 is no: it is not drawn far beyond their runs."""
+        of_P = (corpus for corpus in self.determined if "P" in self.verdicts[corpus].fit.law.axes)  # type: ignore[union-attr]
+        return frozenset(corpus for corpus in of_P if self.verdicts[corpus].law.answer == "no")
+
     def of(self, corpus: str) -> pd.DataFrame:
         """The finished runs of one corpus."""
         return finished_runs(split_by_corpus(self.runs)[corpus])
@@ -112,7 +118,7 @@ def read_sweep(source: Path | str, objective: Objective | None = None, asked: As
 
     Where recipes are mixed each is fitted on its own: `corpus` then reads "corpus, recipe". Where one size
     goes on from several checkpoints, `size` tells them apart. A law that cannot be fitted is named in
-    `missing` with the reason; the rest is there all the same. objective: that of `scaling.fit` unless given.
+    `missing` with the reason. The rest is there all the same. objective: that of `scaling.fit` unless given.
     asked: which columns and rows of the table.
     """
     path = Path(source)
@@ -134,7 +140,7 @@ def read_sweep(source: Path | str, objective: Objective | None = None, asked: As
 
 
 def read_table(path: Path, asked: Asked = WHOLE) -> pd.DataFrame:
-    """Every row of a sweep folder or runs table, recipes told apart; a folder without runs is refused."""
+    """Every row of a sweep folder or runs table, recipes kept apart. A folder without runs is refused."""
     if path.is_dir() and not (path / "runs.parquet").exists():
         raise ValueError(
             f"{path}: no finished run in it (no runs.parquet); see `parscale status {path}` if it is a sweep"
@@ -169,7 +175,7 @@ def _by_base(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _base(config: Any) -> str:
-    """The start of the hash of the checkpoint that a run was given to go on from; nothing for other runs."""
+    """The start of the hash of the checkpoint that a run was given to go on from. Nothing for other runs."""
     try:
         known = json.loads(config)
     except (TypeError, ValueError):
@@ -199,17 +205,20 @@ def _fit_all(
         missing.append(where + count)
     if "parallel" in found and found["parallel"].status != scaling.Status.CONVERGED:
         detail, bound = found["parallel"].certificate.detail, "; ".join(one_sided(found["parallel"]))
-        missing.append(f"{where}Eq 5 is in doubt: {detail}" + (f" ({bound})" if bound else ""))
+        missing.append(f"{where}ParallelLaw is in doubt: {detail}" + (f" ({bound})" if bound else ""))
     return found
 
 
 def equivalent_tables(sweep: SweepResults) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Equivalents out to BEYOND times the largest P at each corpus' middle size, and by the points."""
+    """Equivalents at each corpus' middle size, and by the points: out to BEYOND times the largest P, within the runs
+    where the law is rejected.
+    """
     curves, points = {}, {}
     for corpus, fitted in sweep.determined.items():
         runs = sweep.of(corpus)
         sizes = np.sort(runs["N"].unique())
-        streams = np.union1d(np.geomspace(1, BEYOND * runs["P"].max(), 24), runs["P"].unique())
+        last = runs["P"].max() * (1 if corpus in sweep.rejected else BEYOND)
+        streams = np.union1d(np.geomspace(1, last, 24), runs["P"].unique())
         known: Any = fitted if corpus in sweep.sound else fitted.law
         curves[corpus] = equivalents(known, N=sizes[len(sizes) // 2], P=streams, data=runs)
         points[corpus] = equivalents_by_points(runs)

@@ -1,4 +1,4 @@
-"""What lies beside the runs table in a sweep's folder: curves, measured streams, what is still to train."""
+"""What a sweep's folder holds besides the runs table: curves, measured streams, what is still to train."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_first_stage(runs: pd.DataFrame) -> pd.Series[bool]:
 
 
 def read_curves(path: Path, runs: pd.DataFrame) -> pd.DataFrame | None:
-    """The curves with P, recipe, corpus, size and seed of their runs; of a sweep in progress, what there is.
+    """The curves with P, recipe, corpus, size and seed of their runs. Of a sweep in progress, what there is.
 
     Column `begin`: the tokens after which stage 2 begins; 0 for runs of one stage. Text is in categories:
     of ten million points each says which of some thousand runs it belongs to.
@@ -105,7 +105,7 @@ def remarks(
 def _without_curves(results: pd.DataFrame, curves: pd.DataFrame | None) -> Iterator[str]:
     """Which runs have no training curve."""
     if curves is None:
-        yield "no curves.parquet beside the runs: no training curves"
+        yield "no curves.parquet in the folder of the runs: no training curves"
         return
     if len(lost := runs_without_curves(results, curves)):
         kind = (

@@ -1,7 +1,7 @@
-"""P streams beside one on the same text: from how many tokens on they are ahead, and how sure that is.
+"""P streams against one on the same text: from how many tokens on they are ahead, and how sure that is.
 
 Runs of one seed read the same batches in the same order whatever P, so their losses are compared point
-by point: what one batch finds hard cancels. The noise is that of the batches; with one seed it does
+by point: what one batch finds hard cancels. The noise is that of the batches. With one seed it does
 not know how another seed would have ended.
 """
 
@@ -55,7 +55,7 @@ def _smoothed(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def passing(table: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """A row for each curve of `gaps`: where it passes P = 1, and how it stands at the end.
+    """A row for each curve of `gaps`: where it passes P = 1, and its gap at the end.
 
     Columns: those of `by`, P, tokens (from which on it is ahead; missing where it is not), low and high
     (last point surely behind, first surely ahead for good; high missing where that does not come),
@@ -109,7 +109,7 @@ def _short(tokens: float) -> str:
 
 
 def _end(gap: Floats) -> tuple[float, float]:
-    """Mean gap over the last tenth, and half of its 95% interval; none from few points.
+    """Mean gap over the last tenth, and half of its 95% interval. None from few points.
 
     The noise is estimated from successive differences, which leaves 2 (n - 1)^2 / (3 n - 4) degrees of
     freedom: Student's t with these covers 95.0 to 95.7% of the time at 6 to 20 points, 1.96 only 88 to 93%.

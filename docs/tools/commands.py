@@ -40,7 +40,7 @@ def section(name: str, parser: argparse.ArgumentParser) -> str:
 
 
 def row(action: argparse.Action) -> str:
-    """One option or argument; nothing for one that help does not show."""
+    """One option or argument. Nothing for one that help does not show."""
     if action.help == argparse.SUPPRESS:
         return ""
     value = action.metavar or ("" if action.nargs == 0 else action.dest.upper())

@@ -28,6 +28,11 @@ class Objective:
         return f"{type(self).__name__}({values}) on {'log loss' if self.log else 'loss'}"
 
     @property
+    def meaning(self) -> str:
+        """What it minimises, in words."""
+        return "squared errors"
+
+    @property
     def robust(self) -> bool:
         """Whether ψ is bounded: intervals then need the robust scale."""
         return False
@@ -103,6 +108,10 @@ class LogHuber(Objective):
         object.__setattr__(self, "log", log)
 
     @property
+    def meaning(self) -> str:
+        return "errors squared up to delta, absolute beyond: outliers count less"
+
+    @property
     def robust(self) -> bool:
         return True
 
@@ -155,6 +164,10 @@ class Asymmetric(Objective):
         for name in ("over", "delta"):
             if not (np.isfinite(value := getattr(self, name)) and value > 0):
                 raise ValueError(f"{name}={value!r} must be a positive number")
+
+    @property
+    def meaning(self) -> str:
+        return "absolute errors" + f", {self.over:g} times where predicted too high" * (self.over != 1)
 
     @property
     def robust(self) -> bool:

@@ -15,6 +15,7 @@ from scaling.optimise.multi_start import FitError
 from scaling.optimise.objectives import LeastSquares
 from scaling.selection import paired_gains
 from scaling.selection.paired_gains import mean_changes, noise_over_seeds
+from scaling.uncertainty.prediction import default_method
 
 
 def parts(table: pd.DataFrame) -> list[str]:
@@ -66,6 +67,11 @@ def context_worth(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
                 fitted = fit(ParallelLaw, runs.assign(loss=runs[f"loss_{part}"]), LeastSquares())
             except FitError:  # fewer runs than parameters
                 continue
-            ends = list(fitted.intervals(level).loc["k"]) if fitted.determined else [float("nan")] * 3
+            known = fitted.determined
+            ends = (
+                list(default_method(fitted).parameters(fitted, level, ["k"]).loc["k"])
+                if known
+                else [float("nan")] * 3
+            )
             rows.append((corpus, part, *ends, str(fitted.status)))
     return pd.DataFrame(rows, columns=["corpus", "part", "k", "lower", "upper", "status"])

@@ -1,8 +1,8 @@
 """What streams are worth against a parameter-matched baseline of one stream, and what another axis changes.
 
-Two kinds of evidence. Paired runs: changes of the loss from P = 1 at one size and seed, explained by the law of N
-of the runs of P = 1, whose interval is a jackknife's over sizes. They need no law of P, so they decide where four
-sizes have pairs. Else the law in question decides, by its own interval.
+Two kinds of evidence. Paired runs: changes of the loss from P = 1 at one size and seed, translated by the law of N of
+the runs of P = 1. Their interval is a jackknife over sizes. They need no law of P, so they decide if four sizes have
+pairs. If not, the law in question decides, by its own interval.
 """
 
 from __future__ import annotations
@@ -54,16 +54,20 @@ def worth_of_streams(one: Estimate, parameters: pd.DataFrame | None, level: floa
     if paired is not None:
         factor = np.log(paired.P)
         number, low, high = (1 + factor * end for end in (paired.k, paired.low, paired.high))
+        most, last = paired.P, P[-1] == paired.P
         how = f"by {paired.changes} pairs of runs at {paired.sizes} sizes"
-        said = (
-            f"P = {paired.P:g} is worth {_times(number, low, high)} against a parameter-matched P = 1, {how}"
-        )
+        why = "no larger P was run" if last else f"no larger P has pairs at {FEWEST} sizes"
     else:
         number, low, high = _by_law(one, float(P[-1]), level)
         if np.isnan(low) or np.isnan(high):
-            why = f"{one.status}, {one.certificate.detail}"
-            return Worth(question, "cannot tell", why, unit=unit, by_P=by_P)
-        said = f"P = {P[-1]:g} is worth {_times(number, low, high)} against a parameter-matched P = 1, by the law"
+            doubt = f"{one.status}, {one.certificate.detail}"
+            return Worth(question, "cannot tell", doubt, unit=unit, by_P=by_P)
+        most, how, why = float(P[-1]), "by the law", "no larger P was run"
+    times = _times(number, low, high)
+    said = f"P = {most:g} is worth {times} against a parameter-matched P = 1, {how} ({why})"
+    if _decided(low, high) == "cannot tell":
+        gain = f"a gain of {high - 1:.0%}" if np.isfinite(high) else "any gain"
+        said = f"{said}; no gain and {gain} both fit"
     said, word = _with_k(parameters, one.form.__name__, said, _decided(low, high), paired)
     return Worth(question, word, said, float(number), float(low), float(high), unit, by_P, _falls(by_P))
 
@@ -82,7 +86,7 @@ def _times(number: float, low: float, high: float) -> str:
 def _with_k(
     parameters: pd.DataFrame | None, law: str, said: str, word: Any, paired: PooledK | None
 ) -> tuple[str, Any]:
-    """The words with the law's own k; where the two intervals exclude each other neither is believed."""
+    """The words with the law's own k. Where the two intervals exclude each other neither is believed."""
     if parameters is None or "k" not in parameters.index:
         return said, word
     estimate, low, high = (float(parameters[end]["k"]) for end in ("estimate", "lower", "upper"))

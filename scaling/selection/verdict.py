@@ -1,6 +1,6 @@
 """What runs say, in three answers: do streams help, is it this law, does it extrapolate.
 
-Every page, figure and command that judges a table says what `verdict` found, so that they cannot differ.
+Every page, figure and command that judges a table shows what `verdict` found, so they cannot differ.
 The rules, and why they are these, are in docs/guides/fit.md.
 """
 
@@ -44,7 +44,7 @@ FEW_UNSEEN = 3  # runs below which nothing is said of extrapolation
 class Answer:
     """One answer: to `question`, "yes", "no" or "cannot tell", with its number and what it means.
 
-    number, lower, upper: in `unit`, nan where there is none; text: the reason, one or two clauses.
+    number, lower, upper: in `unit`, nan where there is none. text: the reason, one or two clauses.
     """
 
     question: str
@@ -65,8 +65,8 @@ class Answer:
 class Verdict:
     """The three answers about a table, and what they rest on: nothing of it need be computed again.
 
-    streams, law, extrapolates: the answers; fit: of the law in question; parameters: its constants with intervals
-    at `level`; comparison: with its rivals; backtest: without the largest sizes; adequacy: of its residuals;
+    streams, law, extrapolates: the answers. fit: of the law in question. parameters: its constants with intervals
+    at `level`. comparison: with its rivals. backtest: without the largest sizes. adequacy: of its residuals.
     k_by_P: the k that each P asks for. What could not be made is None, and the answer says why.
     """
 
@@ -86,6 +86,14 @@ class Verdict:
     def answers(self) -> tuple[Answer, Answer, Answer]:
         """Streams, law, extrapolates."""
         return self.streams, self.law, self.extrapolates
+
+    @property
+    def rival(self) -> LawForm | None:
+        """The law that its answer compares the law in question with; None where none was."""
+        if self.fit is None or self.comparison is None:
+            return None
+        gaps = _gaps(self.comparison).drop(self.fit.form.__name__, errors="ignore")
+        return self.comparison.fits[str(gaps.idxmin())].form if len(gaps) else None
 
     @property
     def lines(self) -> tuple[str, str, str]:
@@ -194,9 +202,10 @@ def _of_fit(one: Fit, level: float) -> Verdict:
     worth = worth_of_streams(one, parameters, level) if "P" in one.law.axes else axis_worth(one, level)
     comparison, tested = _questioned(one, level)
     judged = adequacy(one)
+    objective = one.problem.objective
     basis = (
-        f"By {one.form.__name__} on {one.loss.size} runs, {one.problem.objective.name}; "
-        f"{100 * level:g}% intervals."
+        f"By {one.form.__name__} on {one.loss.size} runs; {100 * level:g}% intervals. "
+        f"Objective: {objective.name} ({objective.meaning})."
     )
     return Verdict(
         _streams(one, worth), _law(one, comparison, judged, worth), _extrapolates(one, tested, level),
@@ -205,7 +214,7 @@ def _of_fit(one: Fit, level: float) -> Verdict:
 
 
 def _questioned(one: Fit, level: float) -> tuple[Comparison | str, Backtest | str]:
-    """A fit beside its rivals, and without its largest sizes; of each the reason where it cannot be had."""
+    """A fit compared with its rivals, and without its largest sizes. Of each the reason where there is none."""
     if not one.determined:
         return (f"{one.status}, {one.certificate.detail}",) * 2
     table, given = _table_of(one)
@@ -248,7 +257,7 @@ def _table_of(one: Fit) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def _compared(one: Fit, table: pd.DataFrame, given: dict[str, Any]) -> Comparison:
-    """The law beside every registered one that its rows allow."""
+    """The law compared with every registered one that its rows allow."""
     try:
         rivals = laws_of(table)
     except FitError:
@@ -270,26 +279,28 @@ def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth)
     if not one.determined:
         return Answer(question, "cannot tell", *UNKNOWN, "", f"{one.status}, {one.certificate.detail}")
     misses = [
-        f"{what} (p = {p:.2g})"
-        for what, p in (("its residuals are not noise", judged.structure_p),
-                        ("it misses by more than seeds differ", judged.replicate_p))
+        f"its errors {what} ({_p_text(p)})"
+        for what, p in ((f"follow a pattern in {' and '.join(one.law.axes)}", judged.structure_p),
+                        ("exceed the spread over random seeds", judged.replicate_p))
         if p < DOUBT
     ]  # fmt: skip
     gap, share, rival = _support(comparison, name)
-    unit = "AICc weight among the laws compared"
-    said = f"{_percent(share)} of the evidence is for it (by AICc, {rival})"
-    parts = [said] if np.isfinite(share) else ["no AICc from so few runs"]
-    parts += misses + ([worth.falls] if worth.falls else [])
+    compared = [rival] if np.isfinite(share) else ["no AICc from so few runs"]
+    parts = compared + misses if gap >= STRONG or not misses else misses + compared
     if gap >= STRONG or misses:
         word: Word = "no"
-    elif not np.isfinite(share) or rival == ALONE or gap > NONE or _tied(comparison, name):
+    elif not np.isfinite(share) or gap > NONE or _alone(comparison) or _tied(comparison, name):
         word = "cannot tell"
     else:
         word = "yes"
-    return Answer(question, word, share, *UNKNOWN[1:], unit, "; ".join(parts))
+    unit = "AICc weight among the laws compared"
+    said = "; ".join(parts + ([worth.falls] if worth.falls else []))
+    return Answer(question, word, share, *UNKNOWN[1:], unit, said)
 
 
-ALONE = "no rival to compare with"
+def _p_text(p: float) -> str:
+    """A p value as text: p = 0.014. A tiny one as a bound."""
+    return f"p = {p:.2g}" if p >= 1e-3 else "p < 0.001"
 
 
 def _percent(share: float) -> str:
@@ -298,28 +309,37 @@ def _percent(share: float) -> str:
 
 
 def _support(comparison: Comparison | str, name: str) -> tuple[float, float, str]:
-    """AICc above the best, weight of evidence, and the nearest rival in words; nan where there is none."""
-    if isinstance(comparison, str) or name not in comparison.table.index:
-        return np.nan, np.nan, ""
-    gaps = comparison.table["delta_aicc"].dropna()
+    """AICc above the best, weight of evidence, and the nearest rival in words. nan where there is none."""
+    gaps = _gaps(comparison)
     if name not in gaps:
         return np.nan, np.nan, ""
     weight = np.exp(-gaps / 2)
     others = gaps.drop(name)
     if others.empty:
-        return 0.0, 1.0, ALONE
-    nearest = str(others.idxmin())
+        return 0.0, 1.0, "there is no rival to compare it with"
+    nearest, share = str(others.idxmin()), float(weight[name] / weight.sum())
     apart = float(others[nearest] - gaps[name])
-    side = f"{abs(apart):.1f} {'behind' if apart < 0 else 'ahead of'} {nearest}"
-    side = f"level with {nearest}" if abs(apart) < 0.05 else side
-    return float(gaps[name]), float(weight[name] / weight.sum()), side
+    fits = "far better" if apart <= -STRONG else "better" if apart < -NONE else "about as well"
+    side = f"{nearest} fits {fits}" if apart < NONE else f"{nearest}, the nearest rival, fits worse"
+    said = f"{side} (AICc {abs(apart):.1f} {'lower' if apart < 0 else 'higher'}; {_percent(share)} of the evidence is for {name})"
+    return float(gaps[name]), share, said
+
+
+def _gaps(comparison: Comparison | str) -> pd.Series[float]:
+    """AICc above the best by law, of the laws that have one."""
+    if not isinstance(comparison, Comparison):
+        return pd.Series(dtype=float)
+    return comparison.table["delta_aicc"].dropna()
+
+
+def _alone(comparison: Comparison | str) -> bool:
+    """Whether there is no rival to compare a law with."""
+    return len(_gaps(comparison)) < 2
 
 
 def _tied(comparison: Comparison | str, name: str) -> bool:
     """Whether a rival is as near as AICc can tell."""
-    if isinstance(comparison, str):
-        return False
-    gaps = comparison.table["delta_aicc"].dropna()
+    gaps = _gaps(comparison)
     return bool((gaps.drop(name) - gaps[name] <= NONE).any())
 
 
@@ -330,24 +350,42 @@ def _extrapolates(one: Fit, tested: Backtest | str, level: float) -> Answer:
         return Answer(question, "cannot tell", *UNKNOWN, unit, tested)
     last, points = tested.table.iloc[0], tested.points
     below, above = (float((points[end] - points.loss).mean()) for end in ("new_lower", "new_upper"))
+    number = (float(last.bias), below, above, unit)
     chance = last.rmse <= SYSTEMATIC * last.own_rmse
-    one_way = f", all to one side, {last.rmse / last.own_rmse:.1f} times its own error" * bool(last.one_sided)
-    few = "run" if last.test == 1 else f"{last.test:.0f} runs"
-    text = (
-        f"fitted up to {tested.by} = {value_text(tested.by, float(tested.table.index[0]))} it misses the {few} beyond by "
-        f"{last.bias:+.4f} {one.reading.loss_unit}{one_way}; {100 * level:g}% intervals "
-    )
+    up_to = f"fitted up to {tested.by} = {value_text(tested.by, float(tested.table.index[0]))}"
+    missed = _missed(last, one.reading.loss_unit)
     if not np.isfinite([below, above]).all():
-        return Answer(question, "cannot tell", float(last.bias), below, above, unit, f"{text}are open")
-    text += f"({below:+.4f} to {above:+.4f}) hold {last.coverage:.0%}"
+        side = "end" if np.isinf([below, above]).all() else "upper end" if np.isfinite(below) else "lower end"
+        why = f"{up_to}, its {100 * level:g}% prediction intervals have no {side}; {missed}"
+        return Answer(question, "cannot tell", *number, why)
+    few, narrow = last.levels < FEW_FITTED, last.coverage < level - SHORT
     word: Word = "yes" if chance else "cannot tell"
-    if last.test < FEW_UNSEEN or last.levels < FEW_FITTED:
+    if last.test < FEW_UNSEEN or few:
         word = "cannot tell"
-        text += (
-            ""
-            if last.levels >= FEW_FITTED
-            else f"; {last.levels:.0f} values of {tested.by} are too few to fit"
-        )
-    elif last.coverage < level - SHORT or last.r2 < 0 or (last.one_sided and not chance):
+    elif narrow or last.r2 < 0 or (last.one_sided and not chance):
         word = "no"
-    return Answer(question, word, float(last.bias), below, above, unit, text)
+    held = f"its {100 * level:g}% prediction intervals ({below:+.4f} to {above:+.4f}) {_held(points, word)}"
+    worse = [f"their mean predicts them better (R2 {last.r2:.2g})"] if last.r2 < 0 and last.test > 1 else []
+    parts = [held, missed, *worse] if narrow and word == "no" else [missed, *worse, held]
+    first = f"{last.levels:.0f} values of {tested.by} are too few to fit; " if few else ""
+    return Answer(question, word, *number, f"{first}{up_to}, {'; '.join(parts)}")
+
+
+def _missed(last: Any, unit: str) -> str:
+    """How far the unseen runs lay from their predictions, and to which side, in words."""
+    side = "lower" if last.bias < 0 else "higher"
+    times = f"(errors {last.rmse / last.own_rmse:.1f} times those of the fitted runs)"
+    if last.test == 1:
+        return f"the run beyond had a loss {abs(last.bias):.4f} {unit} {side} than predicted {times}"
+    runs = f"all {last.test:.0f} runs" if last.one_sided else f"the {last.test:.0f} runs"
+    return (
+        f"{runs} beyond had {side} losses than predicted, by {abs(last.bias):.4f} {unit} on average {times}"
+    )
+
+
+def _held(points: pd.DataFrame, word: Word) -> str:
+    """How many unseen runs the prediction intervals cover, in words."""
+    runs, held = len(points), int(points["covered"].sum())
+    if held == runs:
+        return f"{'still ' * (word == 'no')}cover {f'all {runs}' if runs > 1 else 'it'}"
+    return f"cover {'only ' * (word == 'no')}{held} of {runs}" if held else f"cover none of {runs}"

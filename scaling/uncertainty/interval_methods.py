@@ -164,7 +164,9 @@ def _open_ended(law: Law, names: Sequence[str], ends: Array) -> Array:
     return out
 
 
-_INTERVALS: WeakKeyDictionary[Estimate, dict[tuple[Method, float], pd.DataFrame]] = WeakKeyDictionary()
+_INTERVALS: WeakKeyDictionary[Estimate, dict[tuple[Method, float, tuple[str, ...]], pd.DataFrame]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True)
@@ -197,17 +199,19 @@ class Method:
         """A batch of laws, fields (count,), spread as the data leave them uncertain."""
         return draw_laws(fit, count, seed)
 
-    def parameters(self, fit: Estimate, level: float = 0.95) -> pd.DataFrame:
-        """Intervals of the free parameters: index name, columns estimate, lower, upper; kept as long as the fit is."""
-        check_level(level)
-        known = _INTERVALS.setdefault(fit, {})
-        if (self, level) not in known:
-            known[self, level] = self._parameters(fit, level)
-        return known[self, level].copy()
+    def parameters(self, fit: Estimate, level: float = 0.95, only: Sequence[str] = ()) -> pd.DataFrame:
+        """Intervals of the free parameters: index name, columns estimate, lower, upper. Kept as long as the fit is.
 
-    def _parameters(self, fit: Estimate, level: float) -> pd.DataFrame:
+        only: the parameters to search, all unless given.
+        """
+        check_level(level)
+        names, known = tuple(only or fit.form.free()), _INTERVALS.setdefault(fit, {})
+        if (self, level, names) not in known:
+            known[self, level, names] = self._parameters(fit, level, list(names))
+        return known[self, level, names].copy()
+
+    def _parameters(self, fit: Estimate, level: float, names: list[str]) -> pd.DataFrame:
         """`parameters`, worked out."""
-        names = list(fit.form.free())
         logs = np.array([name in fit.form.prefactors and getattr(fit.law, name) > 0 for name in names])
 
         def named(law: Law) -> Array:

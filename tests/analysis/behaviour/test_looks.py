@@ -21,6 +21,14 @@ def test_phone_dark_and_print(page):
     assert page.locator("#slide-N").is_hidden()
 
 
+def test_the_page_needs_no_font_of_its_own(page):
+    families = "[...document.querySelectorAll('body, button, .main-svg text')].map(e => getComputedStyle(e).fontFamily)"
+    found = set(page.evaluate(families))
+    assert found
+    assert all(family.endswith("sans-serif") for family in found), found
+    assert page.evaluate("document.fonts.size") == 0
+
+
 def test_on_a_phone_charts_keep_their_height_and_the_page_its_width(page):
     page.set_viewport_size({"width": 390, "height": 844})
     page.evaluate("document.getElementById('rival-box').open = true")

@@ -11,6 +11,7 @@ import scaling
 from analysis import figures
 from analysis.figures import fig2
 from analysis.figures.paper_forms import FURTHER
+from analysis.figures.prediction_bands import FORECAST, INTERVAL
 from scaling.laws import ParallelLaw
 from tests.analysis.artists import curves, markers, text
 
@@ -54,7 +55,18 @@ def test_fig2_draws_the_interval_that_predict_gives_beyond_the_runs(stack):
     assert len(dashed) == 4
     assert min(line.get_xdata().min() for line in dashed) > largest
     names = [t.get_text() for t in axes.figure.legends[0].get_texts()]
-    assert {"95% prediction interval", "forecast (may be cut)"} <= set(names)
+    assert {INTERVAL, FORECAST} <= set(names)
+
+
+def test_fig2_says_of_a_rejected_law_that_it_is_and_not_its_r2(stack):
+    fit = scaling.fit(ParallelLaw, stack)
+    plain, refused = (
+        fig2(stack.drop(columns="corpus"), {"": fit.law}, rejected=which).axes[0] for which in ((), ("",))
+    )
+    heads = [axes.texts[0].get_text() for axes in (plain, refused)]
+    assert ["R^2" in head for head in heads] == [True, False]
+    labels = [{str(line.get_label()) for line in axes.lines} for axes in (plain, refused)]
+    assert labels[0] != labels[1]
 
 
 def test_fig2_draws_one_curve_where_streams_change_nothing(stack):

@@ -8,6 +8,7 @@ from matplotlib import colors
 import scaling
 from analysis import figures
 from analysis.figures import equivalent_parameters
+from analysis.figures.stream_gains import FittedK
 from analysis.sweep import figure_tables
 from scaling.selection import gains_by_context
 from scaling.selection.equivalent_size import equivalents, equivalents_by_points
@@ -88,14 +89,25 @@ def test_a_fit_at_a_bound_says_so_beside_its_k(runs) -> None:
         for text in figures.pair_k(gains(runs), found).legends[0].get_texts()
         if "fit of all runs" in text.get_text()
     )
-    assert label == "fit of all runs, 95% (k at a bound)"
+    assert label.endswith("(k at a bound)")
 
 
-def test_what_lies_beyond_the_runs_of_one_stream_is_open(runs) -> None:
+def test_an_end_that_is_not_drawn_is_not_promised(runs) -> None:
+    labels, grounds = [], []
+    for upper in (0.6, np.inf):
+        axes = figures.pair_k(gains(runs), {"": FittedK(0.4, 0.2, upper)}).axes[0]
+        labels.append(next(str(line.get_label()) for line in axes.lines if line.is_dashed()))
+        grounds.append(len(axes.patches))
+    assert ["upper" in label for label in labels] == [False, True]
+    assert grounds == [1, 0]
+
+
+def test_what_lies_beyond_the_runs_of_one_stream_is_hollow(runs) -> None:
     axes = figures.pair_k(gains(runs), {}).axes[0]
     bare = [line for line in axes.lines if colors.same_color(line.get_markerfacecolor(), "white")]
     *drawn, in_legend = bare
-    assert in_legend.get_label() == "open: beyond $P = 1$ runs"
+    assert not len(in_legend.get_xdata())
+    assert in_legend.get_label().startswith("hollow")
     for line in drawn:  # a little apart, so that the bars do not overlap
         np.testing.assert_allclose(np.asarray(line.get_xdata(), float), [20.0 * 128**2], rtol=0.03)
     assert len(drawn) == 2

@@ -43,6 +43,18 @@ def test_settings_do_not_leak_and_the_figure_carries_them():
     assert not figure.axes[0].spines["top"].get_visible()
 
 
+def test_a_font_that_is_missing_changes_nothing_and_says_nothing(caplog):
+    def drawn():
+        figure = make()
+        figure.axes[0].set_xlabel("parallel streams $P$")
+        return figure._repr_png_()[0]
+
+    usual = drawn()
+    with mpl.rc_context({"font.family": ["No Such Font"], "mathtext.fontset": "custom"}):
+        assert drawn() == usual
+    assert not caplog.records
+
+
 @pytest.mark.slow
 def test_no_window_and_no_pyplot_is_needed():
     code = "import sys, analysis.figures, analysis.output.figure_style; sys.exit('matplotlib.pyplot' in sys.modules)"

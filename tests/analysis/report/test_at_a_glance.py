@@ -1,5 +1,7 @@
 """The top of a report: means over random seeds, sizes as numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,10 +35,25 @@ def test_means_and_spread_over_seeds_sizes_as_numbers(seen):
     assert at_a_glance.by_size(seen.runs)["N"].is_monotonic_increasing
 
 
+def test_nothing_is_explained_that_is_not_there(seen):
+    one = replace(seen, runs=seen.runs[seen.runs["P"] == 1].drop_duplicates("N"))
+    shown = []
+    for sweep_ in (seen, one):
+        page = Page("s", "x")
+        at_a_glance.add_glance(page, sweep_, {})
+        shown.append(page.html)
+    words = at_a_glance.COLUMNS["change"], at_a_glance.COLUMNS["spread"]
+    assert [[said in html for said in words] for html in shown] == [[True, True], [False, False]]
+    assert [bool(at_a_glance.streams_text(one.runs)) for one in (seen, one)] == [True, False]
+
+
 def test_the_verdict_stands_before_the_figures_and_the_table(seen):
     page = Page("s", "x")
     drawn = at_a_glance.add_glance(page, seen, {})
     assert drawn == []
     kinds = ["verdict" in page.parts[0], "<table>" in page.parts[-1]]
     assert kinds == [True, True]
+    assert page.parts[0].index("Do streams") < page.parts[0].index(
+        "L = E"
+    )  # the law's formula, under the answers
     assert all(one.text[1:] in page.html.replace("&lt;", "<") for one in seen.verdicts["stdlib"].answers)

@@ -1,5 +1,6 @@
 """The page of one fit: what it says of a law over its own axes and of one with categories."""
 
+import matplotlib as mpl
 import pytest
 
 import scaling
@@ -24,12 +25,14 @@ def test_the_page_of_an_own_law_and_the_command_that_writes_it(tmp_path, capsys)
         assert words.lower() in text.lower()
 
 
-def test_categories_are_named_and_a_doubtful_fit_says_so(tmp_path):
+def test_categories_are_named_and_a_doubtful_fit_says_so(tmp_path, caplog):
     runs = {"N": [1e7, 1e8, 1e9, 1e10] * 2, "recipe": ["a"] * 4 + ["b"] * 4}
     runs["loss"] = [3.0, 2.5, 2.25, 2.1, 3.2, 2.7, 2.45, 2.3]
     fit = scaling.fit(scaling.Arms("dense", "recipe", own=("E",)), runs)
     assert runs_of_fit(fit)["recipe"] == runs["recipe"]
     few = scaling.fit("dense", {name: column[:3] for name, column in runs.items()})
-    page = write_report(few, tmp_path)
+    with mpl.rc_context({"font.family": ["No Such Font"]}):
+        page = write_report(few, tmp_path)
+    assert not [record for record in caplog.records if "font" in record.name]
     assert page.name == "report.html"
     assert str(few.status) in page.read_text()

@@ -39,4 +39,6 @@ def test_one_page_of_two_sources(two, tmp_path):
     page = report.write_report([two["a"].source, two["b"].source], tmp_path / "both.html")
     html = page.read_text()
     assert html.count('class="verdict"') == 2
+    lead = html[: html.index('class="verdict"')]
+    assert all(said in lead for said in ("a has 9 runs", "b has 4 runs", "51.2k to", "P streams"))
     assert side_by_side.sources_by_name(["x/a", "y/a", "z/b"]) == {"x/a": "x/a", "y/a": "y/a", "b": "z/b"}

@@ -35,6 +35,10 @@ def test_a_whole_sweep(tmp_path):
     known = sweep_figures.sweep_figures(seen)
     assert {"fig2", "excess", "observed", "equivalents", "rivals", "training"} <= set(known)
     assert list(known).index("beside-one") < list(known).index("training")  # its lines overlap
+    above = [
+        sweep_figures.sweep_figures(seen, titled=t)["pair_k"]().legends[0].get_title() for t in (True, False)
+    ]
+    assert [bool(title.get_text()) for title in above] == [True, False]
     (axes,) = known["equivalents"]().axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "4", "8", "16", "32"]
     files = sweep_figures.save_figures(
@@ -49,7 +53,7 @@ def test_a_whole_sweep(tmp_path):
 @pytest.mark.parametrize(
     ("sizes", "streams", "columns", "said"),
     [
-        ((51234, 81000, 181000, 401000, 702000), (1,), {}, "stdlib: Eq 5 "),
+        ((51234, 81000, 181000, 401000, 702000), (1,), {}, "stdlib: ParallelLaw "),
         ((51234,), (1, 2, 4), {}, "3 finished runs"),
         ((51234, 181000, 702000), (1, 2), {"status": "diverged", "loss": np.nan}, "6 of 6 runs diverged"),
     ],

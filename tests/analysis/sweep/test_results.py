@@ -15,6 +15,7 @@ from tests.analysis.sweep_of_runs import sweep
 def test_a_fit_at_a_bound_keeps_its_one_sided_interval(request):
     seen = results.read_sweep(request.config.rootpath / "results" / "demo")
     upper = seen.parallel["stdlib"].intervals().loc["k", "upper"]
+    assert seen.rejected == {c for c, one in seen.verdicts.items() if one.law.answer == "no"}
     assert re.search(f"k = 0.*95%.*{upper:.3g}", seen.notes["stdlib"])
     assert any(f"{upper:.3g}" in line for line in seen.missing)
     table = figure_tables.profile_table(seen.sound).query("parameter == 'k'")

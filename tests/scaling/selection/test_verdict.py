@@ -23,8 +23,20 @@ def test_the_published_losses_help_but_not_by_this_law(found: scaling.Verdict, p
     assert found.law.number == pytest.approx(weights["ParallelLaw"] / weights.sum(), rel=1e-9)
     assert found.extrapolates.number == pytest.approx(found.backtest.table["bias"].iloc[0])
     assert f"{found.parameters['estimate']['k']:.3f}" in found.streams.text
+    assert found.rival is scaling.AdditiveLaw  # far better, which decides and so stands first
+    assert found.law.text.startswith("AdditiveLaw")
+    assert found.extrapolates.number > 0
+    assert found.extrapolates.text.index("higher") < found.extrapolates.text.index("cover all 8")
     assert found.text.splitlines()[:3] == list(found.lines)
     assert all(one.answer in found._repr_html_() for one in found.answers)
+
+
+def test_losses_that_came_out_lower_are_called_lower(pile: pd.DataFrame) -> None:
+    falls = pile["loss"].where(pile["N"] < 2e9, pile["loss"] - 0.05)
+    told = scaling.verdict(pile.assign(loss=falls), objective="least-squares").extrapolates
+    assert told.number < 0
+    assert "lower" in told.text
+    assert "higher" not in told.text
 
 
 @pytest.mark.slow
