@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
 from scaling.data.levels import levels_along
@@ -18,6 +19,7 @@ from scaling.laws.base import Array, Law
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import minimise
+from scaling.uncertainty.adequacy import streams_in_doubt
 from scaling.uncertainty.condensed import MANY
 from scaling.uncertainty.interval_methods import (
     Quantity,
@@ -63,6 +65,15 @@ class ClusterProfile(Profile):
         if fit.problem.objective.robust and _by_run(why):
             t = np.maximum(t, jackknife_t(fit, quantity, gradient, level, why))
         return self.at_thresholds(fit, quantity, level, t)
+
+    def _parameters(self, fit: Estimate, level: float) -> pd.DataFrame:
+        """As of `Method`. A parameter of streams alone may be 0 where their effect is in doubt."""
+        table = super()._parameters(fit, level)
+        if streams_in_doubt(fit, level):
+            slope = fit.law.gradient(**(fit.axes | {"P": np.ones(fit.loss.size)})).mean(0)
+            names = [n for n, d in zip(fit.law.names(), slope, strict=True) if abs(d) < NONE]
+            table.loc[table.index.isin(names), "lower"] = 0.0
+        return table
 
     def caveat(self, fit: Estimate) -> str:
         """What measured coverage says against it on the rows of `fit`; empty where nothing does."""

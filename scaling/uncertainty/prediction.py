@@ -19,6 +19,7 @@ from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.identifiability import determined_changes, determined_predictions
 from scaling.shown import shown
+from scaling.uncertainty.adequacy import streams_in_doubt
 from scaling.uncertainty.bootstrap import Bootstrap
 from scaling.uncertainty.cluster_profile import ClusterProfile, new_run_spread
 from scaling.uncertainty.covariance import Covariance
@@ -127,7 +128,11 @@ def equivalent_interval(
         return lower, upper
 
     here = {"N": N[moving], "P": P[moving], **{name: x[moving] for name, x in others.items()}}
-    ends = (method or default_method(fit)).interval(fit, LogMultiple(here, at_P), level)
+    method = method or default_method(fit)
+    middle, low, high = method.interval(fit, LogMultiple(here, at_P), level)
+    if isinstance(method, ClusterProfile) and streams_in_doubt(fit, level):
+        low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    ends = middle, low, high
     if widened:
         ends = (ends[0], *widened_multiple(fit, "N", here, {"P": np.full_like(here["P"], at_P)}, ends, level))
     with np.errstate(over="ignore"):  # so far out that it is open
