@@ -36,7 +36,7 @@ def equivalents(
 ) -> pd.DataFrame:
     """The one-stream size with the loss of every (N, P), under a law or a fit; N and P broadcast.
 
-    A fit gives `lower` and `upper` of equivalent_N too, by `method` (the fit's default unless told;
+    A fit gives `lower` and `upper` of equivalent_N too, by `method` (the fit's by default,
     formed on the logarithm); a law leaves them missing. data: the runs behind the law; `in_data` says
     whether (N, P) lies within their range and the answer within their one-stream sizes. Columns: N,
     P, loss, equivalent_N, multiple (equivalent_N / N), lower, upper, in_data.

@@ -99,7 +99,7 @@ def structure_test(fit: Estimate) -> float:
     """P of the F test that quadratics and products of the log axes explain nothing beyond the law.
 
     It asks what the fitted form, with all its freedom, still misses. Noise that changes along an axis makes
-    the F test speak up too often (docs/coverage.md): what it finds at 5% must stand in a wild bootstrap too.
+    the F test reject too often (docs/coverage.md). What it finds at 5% must also be significant in a wild bootstrap.
     """
     logs = [np.log(x) for x in fit.problem.x if np.unique(x).size > 2]
     logs = [(v - v.mean()) / v.std() for v in logs]
@@ -111,7 +111,7 @@ def size_test(fit: Estimate) -> float:
     """P of the F test that a level of its own for each size explains nothing beyond the law.
 
     Sizes that the law misses, as it does where depth and width are not scaled together, make rows of one size
-    alike: intervals that take them for independent are too short, but for k where every size has every P
+    correlated. Intervals that assume independence are too short, except for k where every size has every P
     (docs/coverage.md). The test is `scaling.uncertainty.size_effects.group_test`.
     """
     sizes = [one for one in groupings(fit.problem) if one.name == "size"]
@@ -129,7 +129,7 @@ def streams_in_doubt(fit: Estimate, level: float) -> bool:
     Random seeds of one configuration may share an offset, which the rows alone rarely show. With every P at 1 the
     objective rises by some squared standard errors. Student's t over the means of configurations, within sizes where
     these were found to have offsets of their own, is the bar. It holds for an offset of any size (exactly so for a linear law and
-    equal numbers of seeds). False where no configuration is repeated, or a column told the groups.
+    equal numbers of seeds). False where no configuration is repeated, or a column gives the groups.
     """
     found = _DOUBTS.setdefault(fit, {})
     if level not in found:

@@ -298,7 +298,7 @@ _AT_OPTIMUM: WeakKeyDictionary[Problem, tuple[list[Grouping], Tangent]] = WeakKe
 
 
 def _at_optimum(fit: Estimate) -> tuple[list[Grouping], Tangent]:
-    """The groupings that no one told and the tangent at the optimum; kept as long as the fit's problem is."""
+    """The groupings that follow from the axes and the tangent at the optimum; kept as long as the fit's problem is."""
     if fit.problem not in _AT_OPTIMUM:
         by = groupings(fit.problem)
         _AT_OPTIMUM[fit.problem] = by, Tangent(fit.problem, fit.theta[None], by)
@@ -360,5 +360,5 @@ def candidates(fit: Estimate) -> list[Grouping]:
 
 
 def _told(fit: Estimate) -> Any:
-    """The groups of a fit that a column or the caller told, or None."""
+    """The groups of a fit that a column or the caller gave, or None."""
     return None if fit.grouping in ("size", "cell") else fit.groups
