@@ -154,7 +154,7 @@ def together_notes(axes: Mapping[str, Array]) -> tuple[str, ...]:
         if abs(r) > TIED:
             found.append(f"{b} {_tie(axes[a], axes[b], a)} in every run: their effects cannot be separated")
         elif abs(r) > TOGETHER:
-            found.append(f"{b} moves with {a} (correlation {r:.3f}): their effects are hard to separate")
+            found.append(f"{b} moves with {a} (correlation {r:.3f}): their effects are hardly separable")
     return tuple(found)
 
 
