@@ -21,6 +21,7 @@ from scaling.laws.base import Array, Law
 from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
 from scaling.optimise.solver import minimise
+from scaling.uncertainty.adequacy import streams_in_doubt_batch
 from scaling.uncertainty.cluster_profile import new_run_spread_batch, thresholds
 from scaling.uncertainty.interval_methods import Quantity, at_points, slopes, t_of
 from scaling.uncertainty.profile import Profile
@@ -149,7 +150,10 @@ def quantity(law: type[Law], points: dict[str, Array]) -> Quantity:
 
 
 def default_thresholds(design: Design, problem: Problem, theta: Array, wanted: Quantity) -> Any:
-    """Thresholds (T, K) of the default intervals, (T,) whether groups were noticed, (T, 2) of new runs."""
+    """Thresholds (T, K) of the default intervals, (T,) whether groups were noticed, (T, 2) of new runs.
+
+    Last, whether the effect of streams is in doubt, (T,).
+    """
     by = groupings(problem, design.shared if design.told else None)
     at = Tangent(problem, theta, by)
     found = np.zeros((len(theta), len(by)), bool)
@@ -159,7 +163,10 @@ def default_thresholds(design: Design, problem: Problem, theta: Array, wanted: Q
         found = noticed(at, by)
     why = explain(at, by, found, growth_test(at, by) < DOUBT)
     t = thresholds(problem, theta, slopes(problem, theta, wanted), LEVEL, why)
-    return t, found.any(-1), new_run_spread_batch(why, design.points, LEVEL)
+    by_P = "P" in design.axes and not design.told
+    sized = found[:, [one.name == "size" for one in by]].any(-1)
+    doubt = streams_in_doubt_batch(at, by, sized, LEVEL) if by_P else np.zeros(len(theta), bool)
+    return t, found.any(-1), new_run_spread_batch(why, design.points, LEVEL), doubt
 
 
 def cell(name: str, objective: str, trials: int, seed: int = 30) -> pd.DataFrame:
@@ -167,7 +174,7 @@ def cell(name: str, objective: str, trials: int, seed: int = 30) -> pd.DataFrame
     design = designs()[name]
     problem, theta = simulate(design, OBJECTIVES[objective], trials, seed)
     wanted = quantity(type(design.law), design.points)
-    t, seen, new = default_thresholds(design, problem, theta, wanted)
+    t, seen, new, doubt = default_thresholds(design, problem, theta, wanted)
     plain = np.full(t.shape, t_of(problem, LEVEL))
     alone = plain[:, :2] * np.sqrt(_alone(problem, theta))[:, None]
     truth = np.tile(wanted(type(design.law).from_vector(design.law.vector[None])), (trials, 1))
@@ -176,6 +183,8 @@ def cell(name: str, objective: str, trials: int, seed: int = 30) -> pd.DataFrame
     parts = []
     for method, threshold, scatter in (("independent", plain, alone), ("default", t, new)):
         low, high = _ends(problem, theta, wanted, threshold, scatter)
+        if method == "default" and "k" in names:
+            low[doubt, names.index("k")] = 0.0
         facts = {"design": name, "objective": objective, "intervals": method, "quantity": names}
         facts |= {"coverage": ((low <= truth) & (truth <= high)).mean(0), "above": (low > truth).mean(0)}
         facts |= {"median_length": np.median(high - low, 0), "noticed": seen.mean(), "trials": trials}

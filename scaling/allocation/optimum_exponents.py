@@ -110,7 +110,7 @@ def _note(name: str, table: pd.DataFrame, why: str) -> str:
     if not np.isfinite(row.exponent):
         return (name == "envelope" and why) or f"only {row.budgets:.0f} usable budgets: no estimate"
     if name == "parametric":
-        return "takes the law's form for granted, at every budget at once"
+        return "assumes the law's form, at every budget at once"
     few = "; few budgets" if row.budgets <= 4 else ""
     other = float(table["exponent"]["parametric"])
     if not row.lower <= other <= row.upper:

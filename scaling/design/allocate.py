@@ -138,7 +138,8 @@ def _doubted(
     ends = pd.DataFrame({"lower": low, "upper": high}, index=NAMES)
     if best.verdict == INTERIOR:
         ends.loc["N"] = _size_ends(fit, OptimalSize(flops, best.P, grid.middle), method, level)
-        ends.loc["D"] = flops / (6 * best.P) / ends.loc["N"].to_numpy()[::-1]
+        with np.errstate(divide="ignore"):  # an N that may be 0 leaves D open
+            ends.loc["D"] = flops / (6 * best.P) / ends.loc["N"].to_numpy()[::-1]
     ends.loc["loss"] = one_more_run(fit, {"N": best.N, "P": best.P, "D": best.D}, level)
     verdict = best.verdict
     if not fit.determined:

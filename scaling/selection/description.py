@@ -20,7 +20,7 @@ LAWS = 8  # laws that are listed
 
 @dataclass(frozen=True, repr=False)
 class Description(ResultTable):
-    """What a table holds and what can be told from it: printed as text, in notebooks as HTML."""
+    """What a table holds and what it determines. Printed as text, in notebooks as HTML."""
 
     table: pd.DataFrame  # index axis (N, P, D, C, loss); columns column, why, unit, levels, lowest, highest
     verdict: str  # what can be fitted, in a sentence

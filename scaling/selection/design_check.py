@@ -152,9 +152,9 @@ def together_notes(axes: Mapping[str, Array]) -> tuple[str, ...]:
     found = []
     for (a, b), r in axes_together(axes).items():
         if abs(r) > TIED:
-            found.append(f"{b} {_tie(axes[a], axes[b], a)} in every run: their effects cannot be told apart")
+            found.append(f"{b} {_tie(axes[a], axes[b], a)} in every run: their effects cannot be separated")
         elif abs(r) > TOGETHER:
-            found.append(f"{b} moves with {a} (correlation {r:.3f}): their effects are hardly told apart")
+            found.append(f"{b} moves with {a} (correlation {r:.3f}): their effects are hardly separable")
     return tuple(found)
 
 

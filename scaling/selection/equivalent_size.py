@@ -10,12 +10,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from scaling.data.runs import finished_runs
-from scaling.forecasting.widened import widening_of
 from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
-from scaling.uncertainty.interval_methods import Method, check_level, t_quantile
-from scaling.uncertainty.prediction import equivalent_interval
+from scaling.uncertainty.interval_methods import Method, check_level
+from scaling.uncertainty.prediction import equivalent_interval, widened_multiple
 
 EQUIVALENT_COLUMNS = ["N", "P", "loss", "equivalent_N", "multiple", "lower", "upper", "in_data"]
 
@@ -37,7 +36,7 @@ def equivalents(
 ) -> pd.DataFrame:
     """The one-stream size with the loss of every (N, P), under a law or a fit; N and P broadcast.
 
-    A fit gives `lower` and `upper` of equivalent_N too, by `method` (the fit's default unless told;
+    A fit gives `lower` and `upper` of equivalent_N too, by `method` (the fit's by default,
     formed on the logarithm); a law leaves them missing. data: the runs behind the law; `in_data` says
     whether (N, P) lies within their range and the answer within their one-stream sizes. Columns: N,
     P, loss, equivalent_N, multiple (equivalent_N / N), lower, upper, in_data.
@@ -63,10 +62,6 @@ def _in_data(N: Any, P: Any, found: Any, data: pd.DataFrame | None) -> NDArray[n
     return np.asarray(asked & (found >= dense.min()) & (found <= dense.max()))
 
 
-STEP = 1e-3  # of the logarithm of an axis, for the slope of the log loss along it
-Points = dict[str, Array]
-
-
 def equivalent_values(
     fit: Estimate, axis: str, at: Mapping[str, Any], point: Mapping[str, Any], level: float, method: Method
 ) -> pd.DataFrame:
@@ -85,30 +80,12 @@ def equivalent_values(
     low = high = np.full(found.size, np.nan)
     if fit.determined:
         middle, low, high = method.interval(fit, log_multiple, level)
-        reached = here | there | {axis: here[axis] * np.exp(middle)}
-        extra = t_quantile(fit, level) * _drift_error(fit, axis, here, reached)
-        with np.errstate(invalid="ignore"):  # no value of this loss is open, and stays so
-            wider = middle - np.hypot(middle - low, extra), middle + np.hypot(high - middle, extra)
-        low, high = (np.where(np.isfinite(middle), *both) for both in zip(wider, (low, high), strict=True))
+        low, high = widened_multiple(fit, axis, here, there, (middle, low, high), level)
     shown = {a: rule.labels(here[a]) for a, rule in categories_of(fit.law).items()}
     frame = pd.DataFrame({**here, **shown, "loss": fit.law.predict(**here), f"equivalent_{axis}": found})
-    ends = {"lower": here[axis] * np.exp(low), "upper": here[axis] * np.exp(high)}
+    with np.errstate(over="ignore"):  # so far out that it is open
+        ends = {"lower": here[axis] * np.exp(low), "upper": here[axis] * np.exp(high)}
     return frame.assign(multiple=found / here[axis], **ends)
-
-
-def _drift_error(fit: Estimate, axis: str, here: Points, there: Points) -> Array:
-    """Standard deviation that drift beyond the runs leaves of the logarithm of the equivalent value, (K,)."""
-    widening, out = widening_of(fit), np.zeros(here[axis].size)
-    known = np.isfinite(there[axis])  # the law may know no value of this loss
-    if widening is None or not known.any():
-        return out
-    here, there = ({a: x[known] for a, x in of.items()} for of in (here, there))
-    with np.errstate(all="ignore"):
-        error = widening.error_between(here, there)
-        sides = [there | {axis: there[axis] * np.exp(step)} for step in (-STEP, STEP)]
-        slope = np.subtract(*(np.log(fit.law.predict(**side)) for side in sides)) / (2 * STEP)
-        out[known] = np.where(error > 0, np.nan_to_num(error / np.abs(slope), nan=np.inf), 0.0)
-    return out
 
 
 def equivalents_by_points(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Runs of P > 1 beside their runs of P = 1: paired changes of the loss, and the gains they average to.
+"""Runs of P > 1 paired with runs of P = 1: paired changes of the loss, and the gains they average to.
 
 Changes are taken at one size, seed and number of tokens. A law of N is one corpus', and one budget's where
 sizes were trained on more budgets than one. In a small model prefixes and aggregation add a good part of N:
@@ -97,7 +97,7 @@ def beside(runs: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
 def of_one_law(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The usable runs that one law of N can describe, by name: a corpus, and its tokens where it has several.
 
-    Budgets of tokens are told apart where some size was trained on more than one. Where each size has its
+    Budgets of tokens are separated where some size was trained on more than one. Where each size has its
     own, as on a compute-optimal diagonal, the law follows the diagonal.
     """
     parts = {}

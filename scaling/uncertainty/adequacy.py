@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,11 @@ from scipy import special
 from scaling.data.levels import levels_along
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate, must_be_fit
+from scaling.optimise.solver import minimise
 from scaling.result_table import ResultTable
-from scaling.uncertainty.size_effects import group_test
-from scaling.uncertainty.tangent import Tangent, groupings
+from scaling.uncertainty.interval_methods import spread_batch
+from scaling.uncertainty.size_effects import candidates, explained_by_groups, group_test
+from scaling.uncertainty.tangent import Grouping, Tangent, groupings
 
 DOUBT = 0.05
 SIGNS = (99, 999)  # samples of the wild bootstrap: few where rows are many, so that it takes seconds
@@ -96,7 +99,7 @@ def structure_test(fit: Estimate) -> float:
     """P of the F test that quadratics and products of the log axes explain nothing beyond the law.
 
     It asks what the fitted form, with all its freedom, still misses. Noise that changes along an axis makes
-    the F test speak up too often (docs/coverage.md): what it finds at 5% must stand in a wild bootstrap too.
+    the F test reject too often (docs/coverage.md). What it finds at 5% must also be significant in a wild bootstrap.
     """
     logs = [np.log(x) for x in fit.problem.x if np.unique(x).size > 2]
     logs = [(v - v.mean()) / v.std() for v in logs]
@@ -108,13 +111,55 @@ def size_test(fit: Estimate) -> float:
     """P of the F test that a level of its own for each size explains nothing beyond the law.
 
     Sizes that the law misses, as it does where depth and width are not scaled together, make rows of one size
-    alike: intervals that take them for independent are too short, but for k where every size has every P
+    correlated. Intervals that assume independence are too short, except for k where every size has every P
     (docs/coverage.md). The test is `scaling.uncertainty.size_effects.group_test`.
     """
     sizes = [one for one in groupings(fit.problem) if one.name == "size"]
     if not sizes:
         return float("nan")
     return float(group_test(Tangent(fit.problem, fit.theta[None], sizes), sizes[0])[0])
+
+
+_DOUBTS: WeakKeyDictionary[Estimate, dict[float, bool]] = WeakKeyDictionary()
+
+
+def streams_in_doubt(fit: Estimate, level: float) -> bool:
+    """Whether the means of repeated configurations leave it open at `level` that streams do nothing.
+
+    Random seeds of one configuration may share an offset, which the rows alone rarely show. With every P at 1 the
+    objective rises by some squared standard errors. Student's t over the means of configurations, within sizes where
+    these were found to have offsets of their own, is the bar. It holds for an offset of any size (exactly so for a linear law and
+    equal numbers of seeds). False where no configuration is repeated, or a column gives the groups.
+    """
+    found = _DOUBTS.setdefault(fit, {})
+    if level not in found:
+        found[level] = _streams_in_doubt(fit, level)
+    return found[level]
+
+
+def _streams_in_doubt(fit: Estimate, level: float) -> bool:
+    by = candidates(fit)
+    if "P" not in fit.law.axes or any(one.name == "run" for one in by):
+        return False
+    at = Tangent(fit.problem, fit.theta[None], by)
+    return bool(streams_in_doubt_batch(at, by, np.array([fit.grouping == "size"]), level)[0])
+
+
+def streams_in_doubt_batch(at: Tangent, by: list[Grouping], sized: Any, level: float) -> Any:
+    """`streams_in_doubt` at the optima of a tangent, (B,) bool; sized: whether sizes were found to matter, (B,)."""
+    groups, problem = {one.name: at.of(one) for one in by}, at.problem
+    if "cell" not in groups:
+        return np.zeros(len(at.r), bool)
+    between, dof = explained_by_groups(at, groups["cell"])
+    if "size" in groups:
+        of_sizes = explained_by_groups(at, groups["size"])
+        between, dof = (np.where(sized, a - b, a) for a, b in zip((between, dof), of_sizes, strict=True))
+    own = (at.basis[1] ** 2 + at.aside).sum(-1) / at.dof
+    with np.errstate(all="ignore"):
+        bar = special.stdtrit(dof, 0.5 + level / 2) ** 2 * between / dof / own
+    x = tuple(np.ones_like(v) if a == "P" else v for a, v in zip(problem.law.axes, problem.x, strict=True))
+    rise = minimise(replace(problem, x=x), at.theta).value - problem.value(at.theta)
+    return ~(rise >= bar * spread_batch(problem, at.theta)[1])
 
 
 def _beyond(fit: Estimate, extra: Array, wild: bool = False) -> float:

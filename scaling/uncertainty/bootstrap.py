@@ -136,7 +136,7 @@ def _deviations(fit: Estimate, grouped: bool) -> tuple[float, float]:
 def _row_by_row(fit: Estimate) -> Estimate:
     """The fit with a row that counts four times as four rows, each of which can be drawn.
 
-    Weights that are no whole numbers, or stand for more than MOST rows, stay in the objective: a row is then
+    Weights that are not whole numbers, or represent more than MOST rows, stay in the objective: a row is then
     drawn as one, and the intervals come out too wide where weights are large.
     """
     w = fit.problem.w

@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
 from scaling.data.levels import levels_along
@@ -18,6 +19,7 @@ from scaling.laws.base import Array, Law
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import minimise
+from scaling.uncertainty.adequacy import streams_in_doubt
 from scaling.uncertainty.condensed import MANY
 from scaling.uncertainty.interval_methods import (
     Quantity,
@@ -48,7 +50,7 @@ class ClusterProfile(Profile):
     A quantity's threshold is its own: t² with  sum_c weight_c T(t / sqrt(f_c)) = level,  T Student's with
     n - p degrees of freedom and f_c the quantity's variance under explanation c of the noise, relative to that
     of independent rows (`scaling.uncertainty.size_effects.explain`). The profile is moved vertically as by
-    Chandler and Bate 2007. Where groups were told (a run's checkpoints) and rows of one may differ by more than
+    Chandler and Bate 2007. Where groups were given (a run's checkpoints) and rows of one may differ by more than
     an offset, the threshold is at least that of the CR2 sandwich with the degrees of freedom of Bell and
     McCaffrey 2002 (Imbens and Kolesar 2016, working model of a common offset); of a robust objective, which
     follows whichever groups lie in its middle, at least that of the jackknife over groups.
@@ -64,6 +66,15 @@ class ClusterProfile(Profile):
             t = np.maximum(t, jackknife_t(fit, quantity, gradient, level, why))
         return self.at_thresholds(fit, quantity, level, t)
 
+    def _parameters(self, fit: Estimate, level: float) -> pd.DataFrame:
+        """As of `Method`. A parameter of streams alone may be 0 where their effect is in doubt."""
+        table = super()._parameters(fit, level)
+        if streams_in_doubt(fit, level):
+            slope = fit.law.gradient(**(fit.axes | {"P": np.ones(fit.loss.size)})).mean(0)
+            names = [n for n, d in zip(fit.law.names(), slope, strict=True) if abs(d) < NONE]
+            table.loc[table.index.isin(names), "lower"] = 0.0
+        return table
+
     def caveat(self, fit: Estimate) -> str:
         """What measured coverage says against it on the rows of `fit`; empty where nothing does."""
         return ""
@@ -74,7 +85,7 @@ class ClusterProfile(Profile):
 
 
 def _by_run(why: Explanations) -> bool:
-    """Whether groups were told, which rows of one may miss by more than an offset."""
+    """Whether groups were given. Rows of one may then differ by more than an offset."""
     return bool(why.by) and why.by[0].name == "run"
 
 
@@ -197,7 +208,7 @@ _REFITS: WeakKeyDictionary[Estimate, Array] = WeakKeyDictionary()
 def _left_out(fit: Estimate, by: Grouping) -> Array:
     """Optima (G, p) without each group in turn; kept as long as the fit is.
 
-    Of more than MANY rows every second, third, ... of a group stands for all: groups differ by what their rows share.
+    Of more than MANY rows every second, third, ... of a group represents all. Groups differ by what their rows share.
     """
     if fit not in _REFITS:
         problem, codes = fit.problem, by.codes

@@ -99,17 +99,36 @@ class Held:
         delta: Any = getattr(problem.objective, "delta", np.inf)
         self.wider = tuple(_rounded(problem, w * noise) for w in WIDER if w * noise > KINKS * delta)
 
-    def refit(self, theta: Array, target: Array, rows: Any) -> HeldFit:
-        """The best fits with the quantities of `rows` (r,) held at target (r,), from θ (r, p)."""
-        for problem in self.wider:
+    def refit(self, theta: Array, target: Array, rows: Any, skipped: int = 0) -> HeldFit:
+        """The best fits with the quantities of `rows` (r,) held at target (r,), from θ (r, p).
+
+        skipped: how many of the wider roundings, the widest, are left out. Another path may end in a lower fold.
+        """
+        for problem in self.wider[skipped:]:
             theta = self._descend(problem, theta, target, rows)[0]
         theta, _, close, arrived, slope, value = self._descend(self.problem, theta, target, rows)
-        rise = np.maximum(self.risen(theta, rows), 0.0) / self.allowed[rows]
+        rise = np.maximum(self._least(theta, rows), 0.0) / self.allowed[rows]
         return HeldFit(theta, rise, slope / self.allowed[rows], value, close, arrived)
 
     def risen(self, theta: Array, rows: Any) -> Array:
         """The objective of `rows` (r,) at θ (r, p) over their minimum, (r,)."""
         return np.asarray(self.own.batch(rows).value(theta) - self.lowest[rows])
+
+    def _least(self, theta: Array, rows: Any) -> Array:
+        """The rise of `risen` where refits of the rounded objective ended, without what the rounding costs, (r,).
+
+        A residual inside the rounding is replaced by the tangent of the own objective with the slope that the
+        rounded one has there. Those slopes balance, so that no point near by, with the quantity held, lies below
+        the sum of these tangents (the dual value of the linearised problem).
+        """
+        if not self.absolute:
+            return self.risen(theta, rows)
+        own: Any = self.own.batch(rows)
+        wide: Any = self.problem.objective
+        r = own.residual(own.predict(theta))
+        at = np.where(np.abs(r) <= wide.delta, r * (own.objective.delta / wide.delta), r)
+        value = own.objective.rho(at) + own.objective.psi(at) * (r - at)
+        return np.asarray((own.w * value).sum(-1) - self.lowest[rows])
 
     def _descend(self, problem: Problem, theta: Array, target: Array, rows: Any) -> tuple[Any, ...]:
         """θ (r, p) after reduced-gradient steps and its objective; whether it meets its target, has arrived.

@@ -19,6 +19,7 @@ from scaling.laws.base import Array, Law, clean_axes
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.identifiability import determined_changes, determined_predictions
 from scaling.shown import shown
+from scaling.uncertainty.adequacy import streams_in_doubt
 from scaling.uncertainty.bootstrap import Bootstrap
 from scaling.uncertainty.cluster_profile import ClusterProfile, new_run_spread
 from scaling.uncertainty.covariance import Covariance
@@ -28,7 +29,8 @@ from scaling.uncertainty.profile import Profile
 from scaling.uncertainty.size_effects import OFF
 
 NEW = ["new_lower", "new_upper"]
-STEP = 1e-3  # of log N, for the slope of the log loss
+STEP = 1e-3  # of the logarithm of an axis, for the slope of the log loss
+SOLVED = 1e-6  # of the logarithm of an axis: rounding where a loss is solved for it
 
 
 def predict(
@@ -126,12 +128,15 @@ def equivalent_interval(
         return lower, upper
 
     here = {"N": N[moving], "P": P[moving], **{name: x[moving] for name, x in others.items()}}
-    found, low, high = (method or default_method(fit)).interval(fit, LogMultiple(here, at_P), level)
-    there = here | {"N": N[moving] * np.exp(found), "P": np.full_like(here["P"], at_P)}
-    extra = (t_quantile(fit, level) * _size_error(fit, here, there)) ** 2 if widened else 0.0
-    with np.errstate(invalid="ignore"):  # where the law knows no such size
-        low, high = found - np.sqrt((found - low) ** 2 + extra), found + np.sqrt((high - found) ** 2 + extra)
-    lower[moving], upper[moving] = N[moving] * np.exp(low), N[moving] * np.exp(high)
+    method = method or default_method(fit)
+    middle, low, high = method.interval(fit, LogMultiple(here, at_P), level)
+    if isinstance(method, ClusterProfile) and streams_in_doubt(fit, level):
+        low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    ends = middle, low, high
+    if widened:
+        ends = (ends[0], *widened_multiple(fit, "N", here, {"P": np.full_like(here["P"], at_P)}, ends, level))
+    with np.errstate(over="ignore"):  # so far out that it is open
+        lower[moving], upper[moving] = (N[moving] * np.exp(end) for end in ends[1:])
     return lower, upper
 
 
@@ -146,23 +151,55 @@ def _told_sizes(fit: Estimate, here: dict[str, Array], at_P: float) -> Any:
     return known & determined_changes(fit.problem, law, here, there)
 
 
-def _size_error(fit: Estimate, here: dict[str, Array], there: dict[str, Array]) -> Array:
-    """Standard deviation of the logarithm of a size of equal loss that drift beyond the runs leaves, (K,)."""
-    widening, out = widening_of(fit), np.zeros(here["N"].size)
-    known = np.isfinite(there["N"])  # the law may know no size of this loss
+def widened_multiple(
+    fit: Estimate,
+    axis: str,
+    here: Mapping[str, Array],
+    at: Mapping[str, Array],
+    ends: tuple[Array, Array, Array],
+    level: float,
+) -> tuple[Array, Array]:
+    """Ends of the logarithm of a multiple of `axis`, (K,) each, widened by drift beyond the runs.
+
+    ends: estimate, lower and upper without drift. The multiple takes the points `here`, changed by `at`, to the same loss.
+    Neither passes 0 where the law says on which side of it the multiple lies: more streams never cost parameters.
+    """
+    middle, low, high = ends
+    with np.errstate(over="ignore"):
+        there = {**here, **at, axis: here[axis] * np.exp(middle)}
+    extra = t_quantile(fit, level) * _multiple_error(fit, axis, here, there)
+    least, most = _allowed(fit.law, axis, here, at)
+    with np.errstate(invalid="ignore"):  # the law may know no value of this loss: the ends stay open
+        low = np.where(np.isfinite(middle), middle - np.hypot(middle - low, extra), low)
+        high = np.where(np.isfinite(middle), middle + np.hypot(high - middle, extra), high)
+    within = (middle >= least - SOLVED) & (middle <= most + SOLVED)
+    return np.where(within, np.maximum(low, least), low), np.where(within, np.minimum(high, most), high)
+
+
+def _allowed(law: Law, axis: str, here: Mapping[str, Array], at: Mapping[str, Array]) -> tuple[Array, Array]:
+    """The least and the greatest logarithm of a multiple of `axis` that the law's axes allow, (K,) each."""
+    better = {name: law.axis_rule(name).more_is_better for name in (axis, *at)}
+    if None in better.values():
+        return np.full(here[axis].size, -np.inf), np.full(here[axis].size, np.inf)
+    gained = np.stack([(x - here[name]) * (1 if better[name] else -1) for name, x in at.items()])
+    least = np.where((gained <= 0).all(0), 0.0, -np.inf)
+    most = np.where((gained >= 0).all(0), 0.0, np.inf)
+    return (least, most) if better[axis] else (-most, -least)
+
+
+def _multiple_error(fit: Estimate, axis: str, here: Mapping[str, Array], there: Mapping[str, Array]) -> Array:
+    """Standard deviation that drift beyond the runs leaves of the logarithm of an equal-loss value of `axis`, (K,)."""
+    widening, out = widening_of(fit), np.zeros(here[axis].size)
+    known = np.isfinite(there[axis])  # the law may know no value of this loss
     if widening is None or not known.any():
         return out
-    if not known.all():
-        here, there = ({a: x[known] for a, x in of.items()} for of in (here, there))
-        out[known] = _size_error(fit, here, there)
-        return out
-    used = fit.law.axes
+    here, there = ({a: of[a][known] for a in fit.law.axes} for of in (here, there))
     with np.errstate(all="ignore"):
-        error = widening.error_between({a: here[a] for a in used}, {a: there[a] for a in used})
-        steps = [np.log(fit.law.predict(**{a: there[a] * (f if a == "N" else 1.0) for a in used}))
-                 for f in (np.exp(-STEP), np.exp(STEP))]  # fmt: skip
-        out = error * 2 * STEP / np.abs(steps[1] - steps[0])
-    return np.where(error > 0, np.nan_to_num(out, nan=np.inf), 0.0)
+        error = widening.error_between(here, there)
+        sides = [there | {axis: there[axis] * np.exp(step)} for step in (-STEP, STEP)]
+        slope = np.subtract(*(np.log(fit.law.predict(**side)) for side in sides)) / (2 * STEP)
+        out[known] = np.where(error > 0, np.nan_to_num(error / np.abs(slope), nan=np.inf), 0.0)
+    return out
 
 
 METHODS: dict[str, Method] = {"profile": Profile(), "bootstrap": Bootstrap(), "covariance": Covariance()}

@@ -137,14 +137,19 @@ class Ends:
         """What the quantities were asked for, (B, 2, K), of values (R,)."""
         return np.asarray(values.reshape(self.shape[0], 2, -1)[:, :, : self.shape[1]])
 
-    def _search(self, rows: Any, target: Array, start: Array, rounds: int = SEARCHES) -> None:
-        """Refit and bracket until every one of `rows` (r,) has its end, first at distances target (r,)."""
+    def _search(
+        self, rows: Any, target: Array, start: Array, rounds: int = SEARCHES, skipped: int = 0
+    ) -> None:
+        """Refit and bracket until every one of `rows` (r,) has its end, first at distances target (r,).
+
+        skipped: as of `Held.refit`.
+        """
         close = CLOSE
         for _ in range(rounds):
             if not rows.size:
                 break
             values = self.held.estimate[rows] + self.side[rows] * target
-            self._learn(self.held.refit(start, values, rows), target, rows, close)
+            self._learn(self.held.refit(start, values, rows, skipped), target, rows, close)
             rows, close = rows[np.isnan(self.end[rows])], MEETS
             if rows.size:
                 self._limits(rows)
@@ -202,7 +207,7 @@ class Ends:
             rows = self._easier(rows)
             if not rows.size:
                 return
-            self._search(rows, *self._next(rows))
+            self._search(rows, *self._next(rows), skipped=1)
             rows = rows[np.isfinite(self.end[rows])]
         rows = self._easier(rows)
         self.end[rows], self.lost[rows] = np.inf, True
@@ -223,7 +228,7 @@ class Ends:
         all_rows = np.tile(rows, len(starts))
         target = self.end[all_rows] * (1 + FURTHER)
         values = self.held.estimate[all_rows] + self.side[all_rows] * target
-        found = self.held.refit(np.clip(np.concatenate(starts), lower, upper), values, all_rows)
+        found = self.held.refit(np.clip(np.concatenate(starts), lower, upper), values, all_rows, skipped=1)
         rise = np.where(found.met, found.rise, np.inf).reshape(len(starts), -1)
         best = rise.argmin(0)
         at = best * rows.size + np.arange(rows.size)

@@ -46,10 +46,10 @@ def group_test(at: Tangent, by: Grouping, inner: Grouping | None = None) -> Arra
     inner: groups within these groups that have offsets of their own (the runs of a size), which `by` is then
     held against in place of single rows. nan where no degree of freedom is left between groups, or within.
     """
-    gained, between = _explained(at, at.of(by))
+    gained, between = explained_by_groups(at, at.of(by))
     total, used = (at.basis[1] ** 2 + at.aside).sum(-1), at.dof
     if inner is not None:
-        total, used = _explained(at, at.of(inner))
+        total, used = explained_by_groups(at, at.of(inner))
     within, rest = np.round(used - between), np.maximum(total - gained, 1e-300)
     with np.errstate(all="ignore"):
         F = gained / between / (rest / within)
@@ -57,7 +57,7 @@ def group_test(at: Tangent, by: Grouping, inner: Grouping | None = None) -> Arra
     return np.asarray(np.where((between > 0) & (within > 0), p, np.nan))
 
 
-def _explained(at: Tangent, by: Grouping) -> tuple[Array, Array]:
+def explained_by_groups(at: Tangent, by: Grouping) -> tuple[Array, Array]:
     """Squares that offsets of groups explain beyond the law, (B,), and their degrees of freedom, (B,).
 
     The law's tangent is projected out of the groups' indicators first (a Lagrange multiplier test).
@@ -77,7 +77,7 @@ def _explained(at: Tangent, by: Grouping) -> tuple[Array, Array]:
 
 def degrees_between(at: Tangent, by: Grouping) -> Array:
     """Degrees of freedom (B,) that a law leaves between groups: groups minus what of it is the same in each."""
-    return _explained(at, at.of(by))[1]
+    return explained_by_groups(at, at.of(by))[1]
 
 
 @dataclass(frozen=True)
@@ -298,7 +298,7 @@ _AT_OPTIMUM: WeakKeyDictionary[Problem, tuple[list[Grouping], Tangent]] = WeakKe
 
 
 def _at_optimum(fit: Estimate) -> tuple[list[Grouping], Tangent]:
-    """The groupings that no one told and the tangent at the optimum; kept as long as the fit's problem is."""
+    """The groupings that follow from the axes and the tangent at the optimum; kept as long as the fit's problem is."""
     if fit.problem not in _AT_OPTIMUM:
         by = groupings(fit.problem)
         _AT_OPTIMUM[fit.problem] = by, Tangent(fit.problem, fit.theta[None], by)
@@ -360,5 +360,5 @@ def candidates(fit: Estimate) -> list[Grouping]:
 
 
 def _told(fit: Estimate) -> Any:
-    """The groups of a fit that a column or the caller told, or None."""
+    """The groups of a fit that a column or the caller gave, or None."""
     return None if fit.grouping in ("size", "cell") else fit.groups

@@ -63,7 +63,7 @@ def joint(*columns: Any) -> Any:
 def groupings(problem: Problem, groups: Any = None) -> list[Grouping]:
     """The groupings that rows of a problem may miss a law by: `groups` if given, then sizes and cells.
 
-    Only such as leave rows within groups. Beside given groups, only those that keep each of these whole.
+    Only those that leave rows within groups. With given groups, only those that keep each of these whole.
     """
     found = [] if groups is None else [Grouping("run", pd.factorize(np.asarray(groups).astype(str))[0])]
     if "N" in problem.law.axes:

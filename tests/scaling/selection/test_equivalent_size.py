@@ -1,6 +1,7 @@
 """Equivalent sizes as tables, of a law, of a fit and read off the points."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling
@@ -46,3 +47,19 @@ def test_any_axis_has_equivalents_with_intervals(stack):
     assert np.isinf(sizes.equivalent_P[1]) or sizes.equivalent_P[1] > 100
     with pytest.raises(ValueError, match="'D'"):
         fitted.equivalent("D", {"P": 1}, N=1e9, P=2)
+
+
+def test_no_end_is_past_what_the_law_allows():
+    """Six runs of two sizes, asked ten sizes further on: drift widens both ways, but streams never cost parameters."""
+    N, P = (v.ravel() for v in np.meshgrid([25e3, 90e3], [1.0, 2.0, 4.0]))
+    loss = ParallelLaw(E=1.5, A=2e3, alpha=0.2, k=0.2).predict(N=N, P=P)
+    noise = 0.01 * np.random.default_rng(3).standard_normal(6)
+    runs = pd.DataFrame({"N": N, "P": P, "loss": loss + noise})
+    fitted = scaling.fit(ParallelLaw, runs, scaling.LeastSquares())
+    asked = np.array([25e3, 9e5])
+    streams = fitted.equivalent_N(asked, 4)
+    assert (streams.lower >= asked).all()
+    assert streams.lower[1] == asked[1]  # the widening would go below
+    assert (fitted.equivalent_N(asked, 1, at_P=4).upper <= asked).all()
+    more = fitted.equivalent("P", {"N": 2 * asked}, N=asked, P=2, method=scaling.Covariance())
+    assert not (more.upper > 2).any()  # a larger model needs no more streams

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 import scaling
+from benchmarks.shared_offsets import designs
 from scaling import ParallelLaw
 from scaling.optimise.solver import minimise
-from scaling.uncertainty.adequacy import size_test, structure_test
+from scaling.uncertainty.adequacy import size_test, streams_in_doubt, structure_test
 from tests.scaling.isoflop_runs import CHINCHILLA
 from tests.scaling.runs_off_by_size import off_by_size
 from tests.scaling.twenty_four_runs import made
@@ -101,3 +102,19 @@ def test_a_fit_says_what_its_intervals_are_worth_then(stack: pd.DataFrame) -> No
     quiet = scaling.fit(scaling.ParallelLaw, off_by_size(0.0, 1), scaling.LeastSquares())
     assert "within a model size" not in repr(quiet)
     assert np.isnan(size_test(scaling.fit(scaling.DenseLaw, stack[stack["P"] == 1])))
+
+
+def test_offsets_of_configurations_put_the_effect_of_streams_in_doubt() -> None:
+    """A draw of k = 0 whose offsets look like an effect of P: k was 0.01 to 0.29, as if streams helped."""
+    design = designs()["4 sizes x 3 P x 3 seeds, cell offsets 1 sigma, k = 0"]
+    noise = np.exp(design.noise(np.random.default_rng(6), 250)[43])
+    runs = pd.DataFrame({**design.axes, "loss": design.law.predict(**design.axes) * noise})
+    fit = scaling.fit(ParallelLaw, runs, "log-least-squares")
+    assert streams_in_doubt(fit, 0.95)
+    assert not streams_in_doubt(fit, 0.5)
+    assert fit.intervals().lower["k"] == 0.0 < fit.intervals(level=0.5).lower["k"]
+    worth = fit.equivalent_N([1e7, 1e7], [4, 1], at_P=2)
+    assert worth.lower[0] == 1e7 == worth.upper[1]
+    real = runs.assign(loss=replace(design.law, k=0.6).predict(**design.axes) * noise)
+    assert scaling.fit(ParallelLaw, real, "log-least-squares").intervals().lower["k"] > 0
+    assert not streams_in_doubt(scaling.fit(ParallelLaw, runs, "log-least-squares", groups=False), 0.95)
