@@ -66,13 +66,13 @@ class ClusterProfile(Profile):
             t = np.maximum(t, jackknife_t(fit, quantity, gradient, level, why))
         return self.at_thresholds(fit, quantity, level, t)
 
-    def _parameters(self, fit: Estimate, level: float) -> pd.DataFrame:
+    def _parameters(self, fit: Estimate, level: float, names: list[str]) -> pd.DataFrame:
         """As of `Method`. A parameter of streams alone may be 0 where their effect is in doubt."""
-        table = super()._parameters(fit, level)
+        table = super()._parameters(fit, level, names)
         if streams_in_doubt(fit, level):
             slope = fit.law.gradient(**(fit.axes | {"P": np.ones(fit.loss.size)})).mean(0)
-            names = [n for n, d in zip(fit.law.names(), slope, strict=True) if abs(d) < NONE]
-            table.loc[table.index.isin(names), "lower"] = 0.0
+            of_streams = [n for n, d in zip(fit.law.names(), slope, strict=True) if abs(d) < NONE]
+            table.loc[table.index.isin(of_streams), "lower"] = 0.0
         return table
 
     def caveat(self, fit: Estimate) -> str:
