@@ -131,7 +131,7 @@ class RunOptions(GridOptions):
         metavar="N",
     )
     stop_losers: bool = switch(
-        "--search: at every rung, end values whose forecast final loss has a chance below 2% to be the lowest"
+        "--search: at every rung, end values whose forecast final loss has a chance below 2%% to be the lowest"
     )
     retry_diverged: bool = switch("train diverged runs again")
     fork: bool = switch("resume although the training version, torch or the configurations have changed")

@@ -18,7 +18,17 @@ METHODS = {
 PUBLIC = {name: getattr(scaling, name) for name in scaling.__all__}
 FUNCTIONS = {name: given for name, given in PUBLIC.items() if inspect.isfunction(given)} | METHODS
 NOT_CALLED = {  # results of functions, and bases
-    *("Answer", "Certificate", "ConstrainedLaw", "Covariance", "Description", "Fit", "FitError", "Forecast"),
+    *(
+        "Answer",
+        "Certificate",
+        "ConstrainedLaw",
+        "Covariance",
+        "CurveFit",
+        "Description",
+        "Fit",
+        "FitError",
+        "Forecast",
+    ),
     *("Law", "Objective", "Status", "Verdict"),
 }
 CLASSES = {name: c for name, c in PUBLIC.items() if inspect.isclass(c) and name not in NOT_CALLED}
