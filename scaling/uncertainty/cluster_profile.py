@@ -70,8 +70,9 @@ class ClusterProfile(Profile):
         """As of `Method`. A parameter of streams alone may be 0 where their effect is in doubt."""
         table = super()._parameters(fit, level, names)
         if streams_in_doubt(fit, level):
-            slope = fit.law.gradient(**(fit.axes | {"P": np.ones(fit.loss.size)})).mean(0)
-            of_streams = [n for n, d in zip(fit.law.names(), slope, strict=True) if abs(d) < NONE]
+            without = fit.axes | {"P": np.ones(fit.loss.size)}
+            own, left = (np.abs(fit.law.gradient(**axes)).max(0) for axes in (fit.axes, without))
+            of_streams = np.array(fit.law.names())[(own > 0) & (left <= NONE * own)]
             table.loc[table.index.isin(of_streams), "lower"] = 0.0
         return table
 

@@ -113,6 +113,7 @@ def test_offsets_of_configurations_put_the_effect_of_streams_in_doubt() -> None:
     assert streams_in_doubt(fit, 0.95)
     assert not streams_in_doubt(fit, 0.5)
     assert fit.intervals().lower["k"] == 0.0 < fit.intervals(level=0.5).lower["k"]
+    assert fit.intervals().lower["A"] > 0  # whose slope is small only for its unit
     worth = fit.equivalent_N([1e7, 1e7], [4, 1], at_P=2)
     assert worth.lower[0] == 1e7 == worth.upper[1]
     real = runs.assign(loss=replace(design.law, k=0.6).predict(**design.axes) * noise)
