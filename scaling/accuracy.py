@@ -22,6 +22,7 @@ from scaling.result_table import ResultTable
 from scaling.shown import shown
 from scaling.uncertainty.interval_methods import check_level
 
+NOTHING = 1e-9  # an accuracy of 0 as a fit takes it, which wants positive values: no residual changes
 BELOW = 0.01  # under chance by more than this, a point is below it
 
 
@@ -126,7 +127,7 @@ def accuracy_by_loss(
     law = type(
         "AccuracyLaw", (AccuracyLaw,), {"chance": chance, "ceiling": ceiling, "nonlinear": _ranges(nats)}
     )
-    rows = pd.DataFrame({"nats": nats, "loss": share})
+    rows = pd.DataFrame({"nats": nats, "loss": np.maximum(share, NOTHING)})
     if isinstance(groups, str):
         groups = frame[groups].to_numpy()
     found = fit(law, rows, LeastSquares(), groups=groups)

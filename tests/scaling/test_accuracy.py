@@ -42,6 +42,13 @@ def test_the_papers_code_averages():
     assert "slope" in repr(made)
 
 
+def test_models_that_answer_nothing_are_rows_too():
+    sigmoid = np.where(LOSS > 2.5, 0.0, 1 / (1 + np.exp(30 * (LOSS - 2.2))))
+    made = accuracy_by_loss(pd.DataFrame({"loss": LOSS, "accuracy": sigmoid}))
+    assert made.fit.n == LOSS.size > (sigmoid > 0).sum()
+    assert made.table.loc["middle", "estimate"] == pytest.approx(2.2, abs=0.01)
+
+
 def test_a_task_below_chance_is_named():
     low = pd.DataFrame({"loss": LOSS, "accuracy": np.where(LOSS > 2.3, 0.2, TRUE)})
     assert re.search(r"4.*12.*chance.*0\.25", accuracy_by_loss(low, chance=0.25).verdict)
