@@ -16,7 +16,7 @@ HUBER = LogHuber(1e-3)
 RELATIVE = LeastSquares(log=True)
 GEMSTONES = "McLeish et al. 2025, arXiv 2502.06857"
 PAPER = "Chen et al. 2025, arXiv 2505.10475, Figure 2"
-KYO = "a refit of Hoffmann et al. 2022, arXiv 2203.15556, figure 4"
+KYO = "kyo-takano's refit of the points of Hoffmann et al. 2022, arXiv 2203.15556, figure 4"
 
 
 def as_it_is(table: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +134,7 @@ SCALEBENCH = "Muennighoff et al. 2023, arXiv 2305.16264, Eq 16 to 20"
 ENTRIES: tuple[PublishedFit, ...] = (
     PublishedFit("ParScale, Stack-V2 Python", "losses", "parallel", HUBER, PAPER, corpus("stack-v2-python")),
     PublishedFit("ParScale, the Pile", "losses", "parallel", HUBER, PAPER, corpus("pile")),
-    *_gemstones("Gemstones from 100B tokens", "gemstones"),
+    *_gemstones("Gemstones from 10B tokens", "gemstones"),
     *_gemstones("Gemstones, hot", "gemstones-hot"),
     *_gemstones("Gemstones, half the learning rate", "gemstones-lr"),
     *_gemstones("Gemstones, slim", "gemstones-slim"),
@@ -145,7 +145,7 @@ ENTRIES: tuple[PublishedFit, ...] = (
     PublishedFit(
         "OLMo's ladder on C4", "olmo-ladder", "chinchilla", HUBER, "Bhagia et al. 2024, arXiv 2412.04403",
         ladder, "the sixteen runs that its authors fit",
-        doubt="no constants are printed. Their law forecast 2.344 for 13B parameters on 5T tokens, which came to 2.438",
+        doubt="no constants are printed. Their forecast for 13B parameters on 5T tokens is 2.344",
         asked={"N": 13_202_396_160, "D": 5e12, "loss": 2.437876033782959},
     ),
     PublishedFit(

@@ -32,10 +32,11 @@ class Exponents:
         """Whether the printed exponents are ours as rounded, and otherwise how many lie in the intervals of ours."""
         table, inside = self.constants, self.constants["inside"]
         half = (table["upper"] - table["lower"]) / 2
-        width = f"±{half.min():.2g} to ±{half.max():.2g}"
-        ends = [rounding(text) for text in table["printed"]]
-        if all(low <= ours <= high for (low, high), ours in zip(ends, table["ours"], strict=True)):
-            return f"reproduced to the printed digits (our {LEVEL:.0%} intervals: {width})"
+        ends = sorted({f"±{half.min():.2g}", f"±{half.max():.2g}"})
+        width = " to ".join(ends)
+        round_to = [rounding(text) for text in table["printed"]]
+        if all(low <= ours <= high for (low, high), ours in zip(round_to, table["ours"], strict=True)):
+            return f"reproduced: lines through the printed optima have the printed exponents (our {LEVEL:.0%} intervals: {width})"
         return f"{inside.sum()} of {len(inside)} printed exponents in our {LEVEL:.0%} intervals ({width})"
 
     @property

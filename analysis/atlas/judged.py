@@ -19,7 +19,9 @@ from scaling.optimise.certificate import Status
 from scaling.optimise.multi_start import FitError
 from scaling.selection.compare import STRONG, laws_of
 
-NEAR, FAR = 1e-6, 1e-4  # relative excess of the objective: as good as ours, and clearly not as good
+NEAR, FAR = 1e-6, 1e-4  # relative excess of the objective: up to NEAR it is ours, up to FAR it is close
+LEAST = 0.8  # share of forecasts inside below which it is said how many should be
+WIDE = 0.3  # nats: a wider interval of one run says little
 FEW = 3  # unseen runs below which nothing is said of a forecast
 LEVEL = 0.95
 CHECKPOINTS = "column run"  # how groups of rows are named that are checkpoints of one run
@@ -53,7 +55,7 @@ class Judged:
         at = ", ".join(f"{name} held at {value:g}" for name, value in self.entry.held.items())
         alphas = f"alpha from {self.fit.params['alpha']:.3f} to {self.held.params['alpha']:.3f}"
         times = self.held.objective_value / self.fit.objective_value
-        return f"{at} moves {alphas} and the objective to {times:.2g} times the least"
+        return f"{at} moves {alphas} and multiplies the objective by {times:.2g}"
 
     @property
     def constants_say(self) -> str:
@@ -63,19 +65,35 @@ class Judged:
         if self.constants["reproduced"].all():
             return "reproduced to the printed digits"
         if self.within <= NEAR:
-            lost = f" (as printed it lies {self.excess:.2%} above)" * bool(self.excess > FAR)
-            return f"reproduced: within their rounding the objective is ours{lost}"
-        end = f"the objective ends {self.within:.1e} above the least, relative"
-        if self.entry.theirs:
-            return f"stopped short: {end}, and constants differ by up to {self.apart:.3g}%"
-        return f"cannot tell: {end} (as printed {self.excess:.0%}), on rows that may not be all of theirs"
+            lost = f" (the printed digits themselves lie {self.excess:.2%} above)" * bool(self.excess > FAR)
+            return f"reproduced: values that round to the printed ones reach our objective{lost}"
+        end = f"the objective lies {self.within:.1e} above the least, relative"
+        if not self.entry.theirs:
+            return f"cannot tell: {end} (as printed {self.excess:.0%}), on rows that may not be all of theirs"
+        verdict = "close" if self.within <= FAR else "stopped short"
+        return f"{verdict}: {end}, and constants beyond their rounding differ by up to {self.apart:.3g}%{self._all_inside}"
 
     @property
     def apart(self) -> float:
-        """The largest relative difference of a printed constant from ours, per cent, of those not at a bound."""
-        ours = dict(zip(self.constants["parameter"], self.constants["ours"], strict=True))
-        told = {_plain(name)[0]: _plain(name)[1](float(text)) for name, text in self.entry.printed.items()}
-        return float(max(100 * abs(v / ours[name] - 1) for name, v in told.items() if ours[name] != 0))
+        """The largest relative difference of a printed constant from ours, per cent, of those that do not round to it."""
+        told = self.constants[(self.constants["printed"] != "") & ~self.constants["reproduced"]]
+        ours = dict(zip(told["parameter"], told["ours"], strict=True))
+        plain = {name: made for name, made in self._told.items() if ours.get(name, 0) != 0}
+        return float(max(100 * abs(made / ours[name] - 1) for name, made in plain.items()))
+
+    @property
+    def _told(self) -> dict[str, float]:
+        """The printed constants as numbers, logarithms undone."""
+        return {_plain(name)[0]: _plain(name)[1](float(text)) for name, text in self.entry.printed.items()}
+
+    @property
+    def _all_inside(self) -> str:
+        """Whether the printed constants that do not round to ours lie in our intervals, in words."""
+        told = self.constants[(self.constants["printed"] != "") & ~self.constants["reproduced"]]
+        value = told["parameter"].map(self._told).astype(float)
+        out = told.loc[(value < told["lower"]) | (value > told["upper"]), "parameter"]
+        where = f"our {LEVEL:.0%} intervals"
+        return f" ({', '.join(out)} outside {where})" if len(out) else f", all inside {where}"
 
     @property
     def _misses(self) -> str:
@@ -98,11 +116,16 @@ class Judged:
     @property
     def rival_says(self) -> str:
         """Whether another law has the better AICc by more than STRONG, and whose checkpoints are counted as rows."""
+        if not np.isfinite(self.gap):
+            return "none tried"
         if not self.gap > STRONG:
-            return ""
+            return "none better by more than 10 AICc"
         runs = len({*map(str, np.asarray(self.fit.groups))}) if self.fit.grouping == CHECKPOINTS else 0
-        counted = f", counting {self.fit.loss.size} checkpoints of {runs} runs as rows" * bool(runs)
-        return f"{self.rival} is better by {self.gap:.0f} AICc{counted}"
+        if not runs:
+            return f"{self.rival} is better by {self.gap:.1f} AICc"
+        if self.gap * runs / self.fit.loss.size <= STRONG:
+            return f"cannot tell: {self.rival} is {self.gap:.0f} AICc better on {self.fit.loss.size} checkpoints of {runs} runs"
+        return f"{self.rival} is better ({self.gap:.0f} AICc, counting {self.fit.loss.size} checkpoints of {runs} runs as rows)"
 
     @property
     def forecast_says(self) -> str:
@@ -110,16 +133,42 @@ class Judged:
         ahead = self.ahead
         if len(ahead) < FEW and not self.entry.asked:
             return "too few larger runs to say"
-        inside, half = ahead["inside"], float((ahead["upper"] - ahead["lower"]).median() / 2)
+        inside, width = ahead["inside"], float((ahead["upper"] - ahead["lower"]).median())
         if self.entry.asked:
-            one = ahead.iloc[0]
-            ends = f"{one['loss']:.3f} ({one['lower']:.3f} to {one['upper']:.3f})"
-            return f"the run beyond, {one['observed']:.3f}, lies {'inside' if inside.all() else 'outside'} the forecast, {ends}"
-        span = float(np.ptp(ahead["observed"]))
-        if half > span:
-            return f"cannot tell: its {LEVEL:.0%} intervals (±{half:.2g} nats) are wider than these losses differ ({span:.2g})"
-        error = f"mean error {ahead['error'].mean():+.2g}"
-        return f"{inside.sum()} of the {len(inside)} largest runs in its {LEVEL:.0%} intervals (±{half:.2g} nats, {error})"
+            return self._beyond_says
+        span, half = float(np.ptp(ahead["observed"])), width / 2
+        if width > span:
+            ends = f"its {LEVEL:.0%} intervals (±{half:.2g} nats)"
+            return f"cannot tell: {ends} are wider than the range of these losses ({span:.2g})"
+        error = f"mean error {ahead['error'].mean():+.2g}, losses span {span:.2g}"
+        due = f", where {LEVEL:.0%} would be {LEVEL * len(inside):.0f}" * bool(inside.mean() < LEAST)
+        return (
+            f"{inside.sum()} of {self._unseen} in its {LEVEL:.0%} intervals (±{half:.2g} nats, {error}){due}"
+        )
+
+    @property
+    def _unseen(self) -> str:
+        """What was forecast, in words: checkpoints of runs, points along the data, or runs."""
+        count = len(self.ahead)
+        if self.entry.along != "N":
+            return f"the {count} points of the largest {self.entry.along}"
+        runs = self.ahead["run"].nunique() if "run" in self.ahead else 0
+        return (
+            f"{count} checkpoints of the {runs} largest runs"
+            if 0 < runs < count
+            else f"the {count} largest runs"
+        )
+
+    @property
+    def _beyond_says(self) -> str:
+        """What the law gives for the run beyond, and whether the run lies in the interval."""
+        one, law = self.ahead.iloc[0], self.fit.law
+        made = float(law.predict(**{axis: self.entry.asked[axis] for axis in law.axes}))
+        where = "inside" if one["inside"] else "outside"
+        ends = f"{one['lower']:.3f} to {one['upper']:.3f}"
+        wide = "" if one["upper"] - one["lower"] < WIDE else ", which is too wide to tell"
+        came = f"{one['observed']:.3f}, {where} the {LEVEL:.0%} interval ({ends}{wide})"
+        return f"our refit gives {made:.3f} for the run beyond, which came to {came}"
 
     @property
     def row(self) -> dict[str, Any]:
@@ -216,10 +265,12 @@ def _ahead(runs: pd.DataFrame, entry: PublishedFit) -> pd.DataFrame:
         axis: test[axis].to_numpy() for axis in axes_of_laws([entry.law]) if axis in test
     }
     try:
-        made = scaling.forecast(known, laws=[entry.law], level=LEVEL, **points)
+        made = scaling.forecast(known, laws=[entry.law], objective=entry.objective, level=LEVEL, **points)
     except ValueError:  # too few of the others, or a level of a category that is not among them
         return pd.DataFrame(columns=["observed", "error", "inside"])
     found = made.table.assign(observed=test["loss"].to_numpy(float))
+    if "run" in test and test["run"].notna().all():
+        found["run"] = test["run"].astype(str).to_numpy()
     found["error"] = found["observed"] - found["loss"]
     found["inside"] = (found["lower"] <= found["observed"]) & (found["observed"] <= found["upper"])
     return found

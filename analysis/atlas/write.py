@@ -16,7 +16,7 @@ from analysis.atlas.curve_entries import DONE, CurveJudged, judged_curves
 from analysis.atlas.curve_entries import TABLE as CURVES
 from analysis.atlas.entries import ENTRIES, HUBER
 from analysis.atlas.exponents import Exponents, all_exponents
-from analysis.atlas.judged import LEVEL, Judged, judge
+from analysis.atlas.judged import FAR, LEVEL, NEAR, Judged, judge
 from analysis.output import figure_style
 from analysis.output.html_page import Page
 from scaling.data.atomic_files import replacing
@@ -27,7 +27,10 @@ COMMAND = "parscale atlas"
 FORMS = {"ours": ".6g", "lower": ".4g", "upper": ".4g"}
 SPREAD = 0.03  # of the width of the axis: how far points of one size are drawn apart, either way
 MANY = 100  # points that are drawn as a picture: a vector each would weigh more than the page
-SHOWN = ["entry", "constants", "certificate", "better_rival", "forecast"]  # columns of the page's table
+SHOWN = {  # columns of the page's table, and their heads
+    "entry": "law", "constants": "constants", "certificate": "certificate", "better_rival": "rival",
+    "forecast": "its largest runs",
+}  # fmt: skip
 ABSENT = (
     "Left out, because their runs are not public as tables: the width and depth law of 2026, loops (six of 116 losses "
     "are printed), routers other than S-Base, and the larger models of Marin's isoFLOP sweeps."
@@ -68,6 +71,21 @@ def write_atlas(out: Path, progress: Callable[[str], None] = lambda step: None) 
     for name, figure, data in drawn:
         files += figure_style.save_figure(figure, out / slug(name).lower(), command=COMMAND, data=data)
     return Atlas(table, files)
+
+
+def shown_constants(one: Judged) -> pd.DataFrame:
+    """Constants as the page shows them: logarithms where those were printed, and nothing where no constant is compared."""
+    table = one.constants.copy()
+    for i, name in enumerate(table["parameter"]):
+        if f"log_{name}" in one.entry.printed:
+            table.loc[i, "parameter"] = f"log {name}"
+            with np.errstate(divide="ignore"):
+                table.loc[i, ["ours", "lower", "upper"]] = np.log(
+                    table.loc[i, ["ours", "lower", "upper"]].astype(float)
+                )
+    compared = (table["printed"] != "") & (not one.entry.doubt)
+    rounds = np.where(table.pop("reproduced"), "yes", "no")
+    return table.assign(**{"rounds to the printed digits": np.where(compared, rounds, "")})
 
 
 def figure_of(one: Judged) -> Figure:
@@ -123,13 +141,14 @@ def _page(
     """The page: every verdict in one table, and each entry's constants, sources and figure folded below."""
     page = Page("Published scaling laws, refitted to their own runs", f"made by {COMMAND}")
     page.text(
-        "Each law is fitted to the runs of its publication with its authors' objective. A constant is reproduced if ours "
-        "rounds to the printed digits. Rivals are other laws of the same axes, compared by the AICc of least squares. "
+        "Each law is fitted to the runs of its publication with its authors' objective. Its constants are reproduced if ours "
+        f"round to the printed digits, or if values that round to the printed ones reach our objective within {NEAR:g}. They "
+        f"are close up to {FAR:g}. Rivals are other laws of the same axes, compared by AICc. "
         f"The largest third of the sizes is forecast from the rest, with {LEVEL:.0%} intervals. An error is the observed "
         "loss minus the forecast."
     )
     page.text(ABSENT)
-    page.table(table[SHOWN].fillna(""), "What comes out of the runs")
+    page.table(table[[*SHOWN]].fillna("").rename(columns=SHOWN), "What comes out of the runs")
     page.contents()
     for one in judged:
         with page.fold(one.entry.name):
@@ -138,7 +157,7 @@ def _page(
             )
             if one.held_says:
                 page.text(f"{one.held_says}.")
-            page.table(one.constants, "Constants as printed and as refitted", FORMS)
+            page.table(shown_constants(one), "Constants as printed and as refitted", FORMS)
             page.figure(figure_of(one), f"{one.entry.name}: {one.forecast_says}")
     for law in curves:
         with page.fold(law.name):

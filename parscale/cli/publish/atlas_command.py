@@ -27,6 +27,6 @@ def run(options: Options) -> int:
 
     with Console(file=sys.stdout).status("refitting") as state:
         made = write_atlas(Path(options.out or "results/atlas"), progress=lambda step: state.update(step))
-    show(made.table[SHOWN].fillna(""), "published laws on their own runs", keys=1)
+    show(made.table[[*SHOWN]].fillna("").rename(columns=SHOWN), "published laws on their own runs", keys=1)
     print(f"{made.files[1]}, {made.files[0]} and {len(made.files) - 2} figures")
     return 0
