@@ -31,6 +31,13 @@ SHOWN = {  # columns of the page's table, and their heads
     "entry": "law", "constants": "constants", "certificate": "certificate", "better_rival": "rival",
     "forecast": "its largest runs",
 }  # fmt: skip
+INTRO = (
+    "Each law is fitted to the runs of its publication with its authors' objective. Its constants are reproduced if ours "
+    f"round to the printed digits, or if values that round to the printed ones reach our objective within {NEAR:g}. They "
+    f"are close up to {FAR:g}. Rivals are other laws of the same axes, compared by AICc. "
+    f"The largest third of the sizes is forecast from the rest, with {LEVEL:.0%} intervals. An error is the observed "
+    "loss minus the forecast."
+)
 ABSENT = (
     "Left out, because their runs are not public as tables: the width and depth law of 2026, loops (six of 116 losses "
     "are printed), routers other than S-Base, and the larger models of Marin's isoFLOP sweeps."
@@ -140,13 +147,7 @@ def _page(
 ) -> Page:
     """The page: every verdict in one table, and each entry's constants, sources and figure folded below."""
     page = Page("Published scaling laws, refitted to their own runs", f"made by {COMMAND}")
-    page.text(
-        "Each law is fitted to the runs of its publication with its authors' objective. Its constants are reproduced if ours "
-        f"round to the printed digits, or if values that round to the printed ones reach our objective within {NEAR:g}. They "
-        f"are close up to {FAR:g}. Rivals are other laws of the same axes, compared by AICc. "
-        f"The largest third of the sizes is forecast from the rest, with {LEVEL:.0%} intervals. An error is the observed "
-        "loss minus the forecast."
-    )
+    page.text(INTRO)
     page.text(ABSENT)
     page.table(table[[*SHOWN]].fillna("").rename(columns=SHOWN), "What comes out of the runs")
     page.contents()

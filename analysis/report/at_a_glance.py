@@ -16,10 +16,12 @@ from scaling.data.runs import finished_runs
 
 STREAMS = (
     "P streams: one model reads each input P times, each time with its own learned prefix, and combines the P outputs. "
-    "N: parameters without embeddings. Parameter-matched: a model of P = 1 with as many."
+    "N: parameters without embeddings, those of streams included. Worth 1.4 N: as good as one stream in a model 1.4 times as "
+    "large. Parameter-matched: one stream in a model as large as that of the P streams. k: by the law P streams are worth "
+    "1 + k ln P times N."
 )
 FITTED = "Loss against N: every run"
-WITH_LAW = ", and the fitted law. Grounds: its 95% prediction interval"
+WITH_LAW = ", and the fitted law. Shaded: its 95% prediction interval"
 FALLING = (
     "Is it one k? Each mark is the k that explains one pair of runs, P = 1 and P at the same size. If the law holds, all marks "
     "lie on one level line."
@@ -28,6 +30,7 @@ WORTH = (
     "What streams are worth: how many times N one stream needs for the loss of P streams. Circles: read off the runs of P = 1, "
     "for losses that lie between theirs."
 )
+BARS = " Runs of one size are scored on the same text, so the bars do not bear on differences between P."
 REJECTED = " The law is rejected, so it is not drawn far beyond its runs."
 HELD_OUT = "Does it extrapolate? Errors on the runs that were held out of the fit."
 GLANCE = {"fig2": FITTED, "pair_k": FALLING, "equivalents": WORTH, "backtest": HELD_OUT}
@@ -49,6 +52,8 @@ def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) ->
     several = len(sweep.verdicts) > 1
     for corpus, found in sweep.verdicts.items():
         page.verdict(found, corpus_name(corpus) if several else "")
+    if price := price_text(finished_runs(sweep.runs)):
+        page.text(price)
     names = [name for name in GLANCE if name in known][:SHOWN]
     with page.beside(not several):  # of several corpora a figure is as wide as the page
         for name in names:
@@ -67,10 +72,26 @@ def streams_text(runs: pd.DataFrame) -> str:
     return STREAMS if "P" in runs and (runs["P"] > 1).any() else ""
 
 
+def price_text(runs: pd.DataFrame) -> str:
+    """The training FLOPs of each P in units of those of P = 1, at equal size and tokens. Empty where none can be paired."""
+    keys = [name for name in ("corpus", "size", "D") if name in runs]
+    if not {"C", "P", "size"} <= {*runs} or not len(runs):
+        return ""
+    costs = runs.pivot_table(index=keys, columns="P", values="C")
+    if 1 not in costs:
+        return ""
+    ratios = costs.div(costs[1], axis=0).median().drop(1).dropna()
+    told = ", ".join(f"P = {P:g} {ratio:.1f}" for P, ratio in ratios.items())
+    return (
+        f"The price in training FLOPs, in units of P = 1 at the same size and tokens: {told}." if told else ""
+    )
+
+
 def _caption(name: str, sweep: SweepResults) -> str:
     """The caption of a figure, which names only what is drawn."""
     if name == "fig2":
-        return as_sentence(FITTED + (WITH_LAW if sweep.sound else ""))
+        bars = BARS if "loss_se" in sweep.runs and sweep.runs["loss_se"].notna().any() else ""
+        return as_sentence(FITTED + (WITH_LAW if sweep.sound else "")) + bars
     return GLANCE[name] + (REJECTED if name == "equivalents" and sweep.rejected else "")
 
 

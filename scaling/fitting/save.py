@@ -145,15 +145,15 @@ def read_checked(path: Any) -> dict[str, Any]:
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file; write a fit with `parscale fit` or Fit.save")
     if Path(path).is_dir():
-        raise ValueError(f"{path}: a folder, not a fit file: write one with `parscale fit {path}`")
+        raise ValueError(f"{path}: a folder, not a fit file: write one with `parscale fit {path} --save`")
     try:
         body = json.loads(limits.read_json(path))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"{path}: not a fit file ({error}): write one with `parscale fit` or Fit.save"
+            f"{path}: not a fit file ({error}): write one with `parscale fit RUNS --save` or Fit.save"
         ) from None
     if not isinstance(body, dict) or "format" not in body or "law" not in body:
-        raise ValueError(f"{path}: not a fit file (write one with `parscale fit` or Fit.save)")
+        raise ValueError(f"{path}: not a fit file (write one with `parscale fit RUNS --save` or Fit.save)")
     if body["format"] != FORMAT:
         raise ValueError(
             f"{path}: fit file of format {body['format']}, this version reads {FORMAT}: fit again"

@@ -47,6 +47,15 @@ def test_nothing_is_explained_that_is_not_there(seen):
     assert [bool(at_a_glance.streams_text(one.runs)) for one in (seen, one)] == [True, False]
 
 
+def test_the_price_of_streams_is_told_where_it_can_be():
+    runs = pd.DataFrame(
+        {"size": ["a", "a", "b", "b"], "D": 1e6, "P": [1, 4, 1, 4], "C": [1.0, 3.0, 2.0, 8.0]}
+    )
+    assert "P = 4 3.5" in at_a_glance.price_text(runs)
+    assert not at_a_glance.price_text(runs.drop(columns="C"))
+    assert not at_a_glance.price_text(runs[runs["P"] == 4])
+
+
 def test_the_verdict_stands_before_the_figures_and_the_table(seen):
     page = Page("s", "x")
     drawn = at_a_glance.add_glance(page, seen, {})
