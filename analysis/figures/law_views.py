@@ -78,7 +78,8 @@ def _rival_panel(axes: Axes, near: pd.DataFrame, N: float, laws: Mapping[str, An
     """One size: its runs and a curve a law. Returns how far the laws part at the end."""
     P, last = np.geomspace(1, up_to, 80), []
     for name, law in laws.items():
-        loss = np.asarray(law.predict(N=np.full_like(P, N), P=P))
+        at = {"N": np.full_like(P, N), "P": P}
+        loss = np.asarray(law.predict(**{axis: at[axis] for axis in law.axes}))
         axes.plot(P, loss, label=name, **figure_style.law_look(law))
         last.append(loss[-1])
     larger = near["N"].to_numpy(float) > SAME_SIZE * N

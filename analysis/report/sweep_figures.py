@@ -232,6 +232,10 @@ def _rivals(sweep: SweepResults, corpus: str) -> Figure:
         for name, law in RIVALS.items()
         if law in fits
     }
+    if compared := sweep.verdicts[corpus].comparison:
+        best = str(compared.table.index[0])
+        if best not in {fitted.form.__name__ for fitted in known.values()}:
+            known[f"{best} (lowest AICc)"] = compared.fits[best]
     laws = {name: fitted.law for name, fitted in known.items() if fitted.status != Status.FLAT}
     runs = sweep.of(corpus)
     band = sweep.sound[corpus].predict if corpus in sweep.sound and corpus not in sweep.rejected else None

@@ -63,8 +63,8 @@ _COMPARED = [
 ]
 
 RIVALS = (
-    "Rival laws fitted to the same runs, drawn out to many streams: where they part, the runs do not decide. A band is the 95% "
-    "prediction interval of ParallelLaw (Eq 5 of the paper), beyond the runs a forecast. A rejected law has none."
+    "Rival laws fitted to the same runs, drawn out to many streams. Beyond the runs they part. A band, if drawn, is the "
+    "95% prediction interval of ParallelLaw (Eq 5 of the paper), beyond the runs a forecast."
 )
 
 
