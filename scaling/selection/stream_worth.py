@@ -67,7 +67,8 @@ def worth_of_streams(one: Estimate, parameters: pd.DataFrame | None, level: floa
     said = f"P = {most:g} is worth {times} against a parameter-matched P = 1, {how} ({why})"
     if _decided(low, high) == "cannot tell":
         gain = f"a gain of {high - 1:.0%}" if np.isfinite(high) else "any gain"
-        said = f"{said}; no gain and {gain} both fit"
+        loss = f"a loss of {1 - low:.0%}" if low < 1 else "no gain"
+        said = f"{said}; anything from {loss} to {gain} fits"
     said, word = _with_k(parameters, one.form.__name__, said, _decided(low, high), paired)
     return Worth(question, word, said, float(number), float(low), float(high), unit, by_P, _falls(by_P))
 
@@ -119,7 +120,7 @@ def _falls(by_P: pd.DataFrame) -> str:
     if k.size < 3 or not (np.diff(k) < 0).all() or k[0] <= 0 or k[-1] > FALL * k[0]:
         return ""
     each = ", ".join(f"{row.k:.2f} at P = {row.P:g}" for row in by_P.itertuples())
-    return f"k falls with P ({each})"
+    return f"k falls with P (pairs of each P alone: {each})"
 
 
 def _by_law(one: Estimate, P: float, level: float) -> tuple[float, float, float]:
