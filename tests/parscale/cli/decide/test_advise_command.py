@@ -54,7 +54,7 @@ def test_runs_are_fitted_and_the_price_of_the_run_told(tmp_path, capsys, request
     words = ["results/published/runs/chinchilla_kyo.csv", "--loss", "2.1", "--gpu", "h100", "--price", "2.5"]
     assert parscale.main(["advise", *words, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"take N = 11\.5B, P = 1, D = 262B: loss 2\.1000 \(.* outside the runs", said)
+    assert re.search(r"take N = 11\.5B, P = 1, D = 262B: loss 2\.1000 \(.* [Oo]utside the runs", said)
     assert re.search(
         r"12,7\d\d GPU hours \(\d,.* on H100 SXM at 40% of its peak rate; price 31,\d\d\d \(", said
     )
