@@ -148,7 +148,7 @@ def _cost_card() -> str:
 
 
 def static_tables(source: ExploredRuns, told: dict[str, Any]) -> str:
-    """Parameters, runs, predictions and costs of one source as HTML tables. told: the payload of its laws."""
+    """Parameters, runs, predictions and costs of one source as HTML tables. `told` is the payload of its laws."""
     tables = [_laws(source, told), _runs(source)]
     if set(source.axes) <= {"N", "P"}:
         tables += [_predictions(source), _costs(source)]

@@ -64,7 +64,7 @@ def _more(table: pd.DataFrame) -> dict[str, Line2D]:
 
 
 def _task(corpus: str) -> str:
-    """A corpus without what its work is: runs with and without it stand in one panel."""
+    """A corpus without the part of its name that says the work: runs with and without work share a panel."""
     name = corpus.removeprefix("task:")
     return "#".join(part for part in name.split("#") if not part.startswith(("steps=", "loss=")))
 

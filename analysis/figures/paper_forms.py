@@ -203,7 +203,7 @@ def fig3(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
     """A panel a corpus: lines of equal predicted loss, the runs as circles filled with their own loss.
 
     table: N, P, loss and perhaps corpus. laws: the fitted law by corpus. Circle and ground share one
-    colour scale, so a circle that stands out is a run the law misses.
+    colour scale, so a circle of another colour than its surroundings is a run that the law misses.
     """
     groups = split_by_corpus(table)
     columns = min(2, len(groups))

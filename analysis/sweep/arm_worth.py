@@ -2,8 +2,8 @@
 
 Runs of a table: loss (nats per token), N (of the backbone at P = r = 1), N_recurrent (of it, in looped layers), P, r,
 experts, size, seed, arm (a name; BASE for the plain model), axis (streams, loops, experts or another name: which arms are
-one quantity at several doses) and doublings (log2 of the dose; 1 where an arm has none). The tasks' answers can be told
-without error, so the loss has no floor: L = A N^-alpha at P = r = 1.
+one quantity at several doses) and doublings (log2 of the dose; 1 where an arm has none). The tasks' answers can be
+learned without error, so the loss has no floor: L = A N^-alpha at P = r = 1.
 
 Worth is the factor in N, at P = r = 1, that gives the same loss. By pairs it is exp(gain / alpha): gain is the mean over
 cells (size and seed) of ln(loss of BASE / loss of the arm) a doubling, alpha the slope of BASE over sizes. Both move with

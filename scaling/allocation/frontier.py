@@ -128,7 +128,7 @@ def _unbeaten(N: Array, D: Array, C: Array, loss: Array) -> pd.DataFrame:
 
 
 def _step(peers: Array, size: float) -> float:
-    """The spacing in log N of the sizes about one of them. nan if they do not reach BESIDE on both sides."""
+    """The spacing in log N of the sizes about one of them. nan if they do not reach a factor of BESIDE on both sides."""
     below, above = peers[peers * SAME < size], peers[peers > SAME * size]
     if not (peers.min() * BESIDE < size and peers.max() > BESIDE * size):
         return float("nan")

@@ -120,7 +120,7 @@ TABLES = {
     ),
     "loss-accuracy": (
         "tables/loss_and_accuracy.csv",
-        "losses of the 48 runs beside the averages of Tables 2 and 3, per cent",
+        "losses of the 48 runs with the averages of Tables 2 and 3, per cent",
         f"{PAPER}, Tables 2 and 3; losses as in `losses`",
         "CC-BY-4.0",
     ),

@@ -48,7 +48,7 @@ def discrepancy(
     J, at = one.columns[some] @ inverse, one.slopes(points) @ inverse
     among, across = _kernel(where[some], where[some], length), _kernel(asked, where[some], length)
     new = 1.0
-    if one.labels is not None:  # rows of a cluster share an offset, which a new run draws afresh
+    if one.labels is not None:  # rows of a cluster share an offset, which a new run draws again
         among, new = among + (one.labels[some][:, None] == one.labels[some]), 2.0
     variance_of = 1 / np.maximum(np.broadcast_to(one.precision, one.residuals.shape)[some], 1e-9)
     count = float(np.broadcast_to(one.problem.w, one.residuals.shape)[some].sum())

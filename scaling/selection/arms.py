@@ -215,7 +215,7 @@ def arm_gains(one: Fit, reference: str, at: Any, level: float, method: Method) -
 
 
 def gain_axis(law: Any) -> str:
-    """The axis in which a gain is told: N, or the first axis of a law without N; "" where its loss need not fall there."""
+    """The axis in which a gain is expressed: N, or the first axis of a law without N; "" where its loss need not fall there."""
     main = main_axis(law)
     return main if law.axis_rule(main).invertible else ""
 

@@ -24,7 +24,7 @@ from scaling.selection.compare import along, main_axis, streams_of
 from scaling.uncertainty.size_effects import OFF
 
 WINDOWS = 12
-FEW = 4  # unseen runs below which no side and no coverage is told
+FEW = 4  # with fewer unseen runs neither side nor coverage is given
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,7 +127,7 @@ def _lasts(level_of: Any, once: bool) -> list[int]:
 
 
 def window_told(table: pd.DataFrame, up_to: float) -> pd.Series[Any]:
-    """The row of a backtest's table that is told in words: fitted up to `up_to`, or else to what comes next to it."""
+    """The row of a backtest's table that the sentence describes: fitted up to `up_to`, or else to what comes next to it."""
     return table.iloc[int(np.abs(np.asarray(table.index, dtype=np.float64) - up_to).argmin())]
 
 

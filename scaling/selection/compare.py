@@ -39,7 +39,7 @@ LEVERAGE = (
 USUAL = ("N", "P", "D")  # axes that a table has without having said so
 ANY = Axis(lowest=-np.inf)  # a column that is no axis of a law
 DIGITS = 6  # of a criterion: what lies beyond them differs from machine to machine
-TIE = 1e-3  # relative: errors this alike are one, whatever their last digits
+TIE = 1e-3  # relative: errors that differ by less are equal
 
 
 @dataclass(frozen=True, repr=False)
@@ -309,7 +309,7 @@ def along(axis: str, runs: Any, option: str, laws: Iterable[LawForm] = ()) -> Ar
 
 
 def main_axis(law: LawForm | Law) -> str:
-    """The axis along which a law is judged unless told: N, or the first axis of a law without N."""
+    """The axis along which a law is judged by default: N, or the first axis of a law without N."""
     return "N" if "N" in law.axes else law.axes[0]
 
 

@@ -92,7 +92,7 @@ def describe(
 def best_suited(table: Any) -> str:
     """The name of the law that suits a table best: what is fitted, judged and inspected unless a law is named.
 
-    The first of `suited_laws`, which may lose some of its parameters there. FitError where no law can be told.
+    The first of `suited_laws`, which may lose some of its parameters there. FitError where no law is determined.
     """
     runs = as_runs(table)
     asked, keep = asked_axes(runs, categories=True), usable(runs)
@@ -103,7 +103,7 @@ def best_suited(table: Any) -> str:
 
 
 def law_to_fit(table: Any) -> str:
-    """`best_suited`; where no law can be told "parallel", whose refusal or status says what is missing."""
+    """`best_suited`; where none is determined "parallel", whose refusal or status says what is missing."""
     try:
         return best_suited(table)
     except ValueError:  # no finished run, too few runs
@@ -139,7 +139,7 @@ class _Known:
 
 
 def _axes(runs: pd.DataFrame, keep: Any, asked: AskedAxes) -> tuple[dict[str, Array], Array]:
-    """The axes of the usable runs, as far as every run has them, and their loss; P is 1 where N has none beside it."""
+    """The axes of the usable runs, as far as every run has them, and their loss; P is 1 where only N is given."""
     if not keep.any():
         words = ", ".join(f"{count} {word}" for word, count in left_out(runs).items())
         raise ValueError(f"no run to fit: {words}. Give finished runs.")
@@ -238,7 +238,7 @@ def _assumed(name: str, known: _Known) -> bool:
 
 
 def _verdict(laws: pd.DataFrame, axes: Mapping[str, Array], tried: Fit | None, apart: _Apart) -> str:
-    """What can be told, in a sentence or two."""
+    """What these runs determine, in a sentence or two."""
     main = next(iter(axes))
     n = axes[main].size
     if tried is None:
@@ -268,7 +268,7 @@ def _precision(tried: Fit) -> str:
 def _command(
     source: str, options: tuple[str, ...], laws: pd.DataFrame, apart: _Apart, reading: Reading
 ) -> str:
-    """What to type next: the fit of the law that suits best, groups apart; nothing where no law can be told."""
+    """What to type next: the fit of the law that suits best, each group by itself. Nothing where no law is determined."""
     if _hopeless(laws):
         return ""
     law, shared = str(laws.index[0]), next((g.column for g in reading.of("groups")), "")

@@ -1,7 +1,7 @@
 """What a table's design can tell, before anything is fitted: its axes, which laws suit, which parameters they lose.
 
 Each law is looked at where its terms share the mean loss and its exponents lie in the middle of where they are
-searched for: `scaling.optimise.identifiability` then says what no fit of these runs can tell apart.
+searched for: `scaling.optimise.identifiability` then says what no fit of these runs can separate.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def suited_laws(
 ) -> pd.DataFrame:
     """Every registered law of these axes, best suited first: index law, columns axes, parameters, cannot, ignores, varied.
 
-    axes: those of the runs, each (n,). others: laws beside the registered ones of N, P and D. cannot: parameters that
+    axes: those of the runs, each (n,). others: laws to check too, after the registered ones of N, P and D. cannot: parameters that
     these runs do not determine, all of them where there are too few points; ignores: axes that vary and that the law
     does not have; varied: whether all its axes do.
     Last come laws of which the runs determine nothing, before these laws of axes that do not vary. Of the others first

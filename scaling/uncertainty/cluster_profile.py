@@ -377,7 +377,7 @@ def _without_offsets(
 ) -> tuple[Array, Array]:
     """Weighted rows X (m, q) and y (m,), those of groups `groups` on multiplied by V^-1/2, V = I + rho 11'.
 
-    Inner products are then those of generalised least squares. root: of the weights, which 1 stands for.
+    Inner products are then those of generalised least squares. root: square roots of the weights, or 1.
     """
     rest = np.flatnonzero(code >= groups)
     if not rest.size or rho <= 0:
