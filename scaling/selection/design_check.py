@@ -85,7 +85,7 @@ def suited_laws(
 ) -> pd.DataFrame:
     """Every registered law of these axes, best suited first: index law, columns axes, parameters, cannot, ignores, varied.
 
-    axes: those of the runs, each (n,). others: laws to check too, after the registered ones of N, P and D. cannot: parameters that
+    axes: those of the runs, each (n,). others: laws added to the registered ones of N, P and D. cannot: parameters that
     these runs do not determine, all of them where there are too few points; ignores: axes that vary and that the law
     does not have; varied: whether all its axes do.
     Last come laws of which the runs determine nothing, before these laws of axes that do not vary. Of the others first
