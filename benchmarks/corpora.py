@@ -34,15 +34,16 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks import ROOT
 from benchmarks.sweeps import where
 from scaling.data.atomic_files import write_between
 from sweeps.config.execution import Execution
+from sweeps.config.run import RunConfig
 from sweeps.corpora import build as corpora
 from sweeps.grids.axes import Axes
 from sweeps.grids.grids import find
 from sweeps.training import train
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "results/benchmarks/corpora.md"
 GUIDE = ROOT / "docs/guides/own-corpus.md"
 MARKS = ("<!-- kinds: python -m benchmarks.corpora --part kinds -->", "<!-- end of kinds -->")
@@ -162,8 +163,8 @@ def timed(call: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def reading(tokens: int, turns: int, folder: Path) -> Line:
-    """CPU seconds of a run fed from memory over those of one fed from shards on disk."""
+def fed_from_shards(tokens: int, folder: Path) -> tuple[RunConfig, int]:
+    """A run of so many tokens fed from seven shards of code, and the bytes of its text."""
     os.environ["PARSCALE_CACHE"] = str(folder / "cache")
     held = write_rows(folder / "code.jsonl", sources(), 8_000_000)
     built = corpora.open_corpus(f"files:{folder}/code.jsonl", 512, lambda line: None, drop_many=True)
@@ -174,8 +175,13 @@ def reading(tokens: int, turns: int, folder: Path) -> Line:
     (shards / "tokenizer.json").write_bytes((built.folder / "tokenizer.json").read_bytes())
     axes = Axes(sizes=("64x1",), streams=(1,), corpora=(f"tokens:{shards}",), tokens=tokens)
     (run,) = corpora.bind(find("ci")(axes), lambda line: None)
+    return replace(run, eval_tokens=512), held
+
+
+def reading(tokens: int, turns: int, folder: Path) -> Line:
+    """CPU seconds of a run fed from memory over those of one fed from shards on disk."""
+    run, held = fed_from_shards(tokens, folder)
     on_disk = corpora.open_for
-    run = replace(run, eval_tokens=512)
 
     def in_memory(*given: Any) -> Any:
         corpus = on_disk(*given)
@@ -265,17 +271,8 @@ def kinds(share: float, folder: Path) -> Line:
         "small ones, a sentence each": small(round(100_000 * share)),
     }
     del huge
-    columns = (
-        "documents",
-        "kept",
-        "empty",
-        "duplicates",
-        "near-duplicates",
-        "generated",
-        "MB/s of two cores",
-        "MB of memory",
-    )
-    lines = [f"| text | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    columns = "documents | kept | empty | duplicates | near-duplicates | generated | MB/s of two cores | MB of memory"
+    lines = [f"| text | {columns} |", "|---" * 9 + "|"]
     most = 0.0
     for number, (kind, texts) in enumerate(given.items()):
         (work := folder / str(number)).mkdir()

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -27,10 +26,10 @@ from scipy.optimize import minimize
 
 import scaling
 from analysis.costs import machine
+from benchmarks import ROOT
 from scaling.laws.model_axes import RoutedFloorLaw, ShapeLaw
 from sweeps.training.peak_memory import peak_memory_bytes
 
-ROOT = Path(__file__).parents[1]
 STARTS = (np.exp([-1, -0.5, 0]), np.exp([-4, -2, 0, 2, 4]), [0, 0.5, 1, 1.5, 2], [0.2, 0.4, 0.6, 0.8])
 DELTA = 1e-3
 ROWS = 1_000_000

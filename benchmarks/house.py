@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from .timing import OUT, in_turns, stamp
+from benchmarks import ROOT
+from benchmarks.timing import OUT, in_turns, stamp
 
-ROOT = Path(__file__).parents[1]
 PACKAGES = ("parscale", "scaling", "sweeps", "analysis")
 COMMANDS = {
     "first figure: `parscale figures --only fig2`": ["figures", "--only", "fig2"],

@@ -22,6 +22,7 @@ import pandas as pd
 from scipy.optimize import minimize
 
 import scaling
+from benchmarks import ROOT
 from scaling.data.atomic_files import write_between
 from scaling.laws import REGISTRY
 from scaling.laws.base import Array
@@ -35,7 +36,6 @@ from scaling.uncertainty.interval_methods import (
     t_of,
 )
 
-ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "results/published"
 TABLE = ROOT / "results/tables/interval_ends.csv"
 MARKS = ("<!-- interval ends -->", "<!-- end of interval ends -->")

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import scaling
 from analysis.output import figure_style
+from benchmarks import ROOT
 from scaling import Fit, LeastSquares, LogHuber, Objective
 from scaling.data.atomic_files import write_between
 
-ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "results/published/tables"
 SQUARES = LeastSquares()
 MARKS = ("<!-- fits of the registry -->", "<!-- end of the fits -->")

@@ -37,6 +37,7 @@ from rich.console import Console
 import scaling
 from analysis.costs import machine
 from analysis.sweep.sweep_folder import read_curves
+from benchmarks import ROOT
 from scaling.data import limits, table_files
 from sweeps.config.execution import Execution, cores
 from sweeps.config.run import RunConfig
@@ -52,7 +53,6 @@ from sweeps.training import train
 from sweeps.training.callbacks import Watch
 from sweeps.training.evaluate import Evaluation
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "results/benchmarks/sweeps.md"
 PARTS = ("reading", "workers", "driver", "share")
 Line = tuple[str, str, str]  # what, measured, wanted
@@ -161,11 +161,8 @@ def _instant(run: RunConfig, folder: Path, *, progress: Callable[[dict[str, Any]
     return {**shape, "seed": run.seed, "loss": 3.0, "status": "ok", "config": run.to_json()}
 
 
-def reading(rows: int, points: int, folder: Path) -> Line:
-    """Read a folder's tables of so many rows and points back, as a fit and a figure do, checksums and all.
-
-    Imports are not timed. Then the same again with each point joined to its run, as figures draw it.
-    """
+def write_sweep(rows: int, points: int, folder: Path) -> None:
+    """Tables of a sweep's folder with so many rows and points."""
     (run,) = find("ci")(Axes(sizes=("64x1",), streams=(4,)))
     rng = np.random.default_rng(0)
     names = [f"{number:016x}" for number in range(rows)]
@@ -173,17 +170,19 @@ def reading(rows: int, points: int, folder: Path) -> Line:
     table = pd.DataFrame({"run_id": names, **shape, "loss": 3 + rng.random(rows), "config": run.to_json()})
     write_parquet(folder / "runs.parquet", table)
     each = points // rows
-    columns = (
-        "lr",
-        "train_loss",
-        "val_loss",
-        "grad_norm",
-        "stream_similarity",
-        *(f"weight_{i}" for i in range(4)),
-    )
+    weights = (f"weight_{i}" for i in range(4))
+    columns = ("lr", "train_loss", "val_loss", "grad_norm", "stream_similarity", *weights)
     curve = {"run_id": np.repeat(names, each), "step": np.tile(np.arange(each), rows)}
     curve |= {"tokens": curve["step"] * 512, **{name: rng.random(rows * each) for name in columns}}
     write_parquet(folder / "curves.parquet", pd.DataFrame(curve))
+
+
+def reading(rows: int, points: int, folder: Path) -> Line:
+    """Read a folder's tables of so many rows and points back, as a fit and a figure do, checksums and all.
+
+    Imports are not timed. Then the same again with each point joined to its run, as figures draw it.
+    """
+    write_sweep(rows, points, folder)
     scaling.read_runs(ROOT / "results/sweeps/laptop")  # imports what checks a table, once a process
     start = time.perf_counter()
     runs = scaling.read_runs(folder)
@@ -191,20 +190,20 @@ def reading(rows: int, points: int, folder: Path) -> Line:
     curves = table_files.load_table(folder / "curves.parquet", limits.CURVES, repeated=["run_id"])
     total = time.perf_counter() - start
     assert len(runs) == rows
-    assert len(curves) == rows * each
+    assert len(curves) == points
     what = f"{len(runs):,} rows and {len(curves):,} curve points of {curves.shape[1]} columns"
     del curves
     start = time.perf_counter()
     joined = read_curves(folder, runs)
     beside = time.perf_counter() - start
     assert joined is not None
-    assert len(joined) == rows * each
+    assert len(joined) == points
     told = f"{total:.2f} s, the rows {after_rows:.2f} s; with each point joined to its run, {beside:.2f} s"
     return what, told, "< 3 s"
 
 
-def main() -> None:
-    """Measure, print and write the table."""
+def options() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -214,7 +213,12 @@ def main() -> None:
     parser.add_argument("--corpus", default="code", help="its corpus (default code)")
     parser.add_argument("--tokens", type=int, help="its tokens (default the laptop grid's)")
     parser.add_argument("--tiny", action="store_true", help="try everything, write nothing")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    args = options()
     few = args.tiny
     known = PAGE.read_text().splitlines() if PAGE.exists() and not few else []
     rows = {

@@ -16,10 +16,10 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[1]
+from benchmarks import ROOT
+
 MOST_ODD, MOST_SEMICOLONS = 0.5, 3.0  # per 1,000 words; six model projects have 0 to 0.5 and 0.3 to 2.3
 CODE = ("parscale", "scaling", "sweeps", "analysis", "benchmarks")
 GROUPS = {

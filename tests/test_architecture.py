@@ -16,6 +16,7 @@ from scaling.uncertainty.interval_methods import Method
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("parscale", "scaling", "sweeps", "analysis")
 SOURCES = sorted(p for d in PACKAGES for p in (ROOT / d).rglob("*.py"))
+STUDIES = sorted((ROOT / "benchmarks").rglob("*.py"))
 PLOTS = "scaling/fitting/plots.py"  # matplotlib, inside the function that makes a figure
 HEAVY = {"torch", "lightning", "matplotlib", "plotly", "ray"}
 SWEEPS_MAY = {"scaling.accounting", "scaling.data"}
@@ -54,7 +55,8 @@ def test_import_direction(path):
 def edges() -> dict[str, set[str]]:
     """Which module of ours imports which, at any depth, lazy imports and those for types included."""
     names = {
-        ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in SOURCES
+        ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p
+        for p in (*SOURCES, *STUDIES)
     }
     found = {}
     for name, path in names.items():
@@ -87,7 +89,7 @@ def test_no_module_imports_in_a_circle():
 
 
 def test_no_folder_is_crowded():
-    folders = {path.parent for path in SOURCES}
+    folders = {path.parent for path in (*SOURCES, *STUDIES)}
     crowded = {
         f: n for f in folders if (n := len([p for p in f.glob("*.py") if p.name != "__init__.py"])) > 15
     }
@@ -110,7 +112,7 @@ def test_no_public_name_stands_for_two_things():
     assert {name: at for name, at in homes.items() if len(at) > 1 and name not in protocol} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*SOURCES, *STUDIES], ids=lambda p: str(p.relative_to(ROOT)))
 def test_sizes(path):
     text = path.read_text()
     assert len(text.splitlines()) <= 500, "split the file"

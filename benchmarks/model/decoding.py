@@ -14,12 +14,11 @@ from dataclasses import replace
 
 import torch
 
+from benchmarks.model.training import PRECISIONS
+from benchmarks.timing import Row, best, in_own_process, save
 from sweeps.config.model import ModelConfig
 from sweeps.inspect.generate import generate
 from sweeps.model.parscale import ParScaleLM
-
-from ..timing import Row, best, in_own_process, save
-from .training import PRECISIONS
 
 SHAPE = ModelConfig(vocab=8192, width=768, ffn=3072, layers=12, heads=12, kv_heads=2)  # 108M parameters
 

@@ -15,10 +15,9 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from benchmarks.model.training import BATCH, SHAPES, TOKENS, training_step
+from benchmarks.timing import OUT, Row, best, in_own_process, memory_of, stamp
 from sweeps.training.compiling import cxx_compiler
-
-from ..timing import OUT, Row, best, in_own_process, memory_of, stamp
-from .training import BATCH, SHAPES, TOKENS, training_step
 
 DIALS = {
     "T": (64, 128, 256, 512, 1024),

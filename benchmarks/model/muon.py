@@ -17,13 +17,12 @@ import pandas as pd
 import torch
 from torch.optim import Muon
 
+from benchmarks.timing import OUT, Row, Work, in_turns, stamp
 from sweeps.grids.axes import Axes
 from sweeps.grids.grids import LAPTOP
 from sweeps.training.lightning_module import build_model
 from sweeps.training.muon import StackedMuon
 from sweeps.training.optimizers import parameter_groups
-
-from ..timing import OUT, Row, Work, in_turns, stamp
 
 KINDS = {"torch": partial(Muon, adjust_lr_fn="match_rms_adamw"), "stacked": StackedMuon}
 HEAD = "| size | matrices | rest of a step, ms | torch's Muon, ms | stacked, ms | x | x a step |\n" + (

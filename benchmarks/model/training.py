@@ -18,13 +18,12 @@ from typing import Any
 import pandas as pd
 import torch
 
+from benchmarks.model import plain
+from benchmarks.timing import OUT, Row, Work, in_own_process, in_turns, memory_of, save
 from scaling.accounting import forward_flops_per_token
 from sweeps.config.model import ModelConfig
 from sweeps.model.parscale import ParScaleLM
 from sweeps.training.compiling import compile_if_possible
-
-from ..timing import OUT, Row, Work, in_own_process, in_turns, memory_of, save
-from . import plain
 
 SHAPES = {
     "w128": ModelConfig(vocab=4096, width=128, ffn=384, layers=6, heads=4, kv_heads=2),

@@ -23,6 +23,8 @@ from statistics import median
 import pandas as pd
 import torch
 
+from benchmarks.model import plain
+from benchmarks.timing import OUT, in_own_process, stamp
 from sweeps.config.execution import Execution
 from sweeps.config.learning_rate import learning_rate_factor
 from sweeps.config.run import RunConfig
@@ -32,9 +34,6 @@ from sweeps.grids.axes import Axes
 from sweeps.grids.grids import LAPTOP
 from sweeps.training.lightning_module import build_model
 from sweeps.training.train import train
-
-from ..timing import OUT, in_own_process, stamp
-from . import plain
 
 SKIP = 3  # steps at the beginning that are not counted
 HEAD = "| run | N | plain loop, tokens a CPU second | trainer, AdamW | x | trainer, Muon | x |\n" + (

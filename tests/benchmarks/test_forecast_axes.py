@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import forecast_axes
+from benchmarks.forecast import axes as forecast_axes
 
 DOCS = Path(__file__).parents[2] / "docs/forecast.md"
 

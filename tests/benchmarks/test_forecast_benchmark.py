@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import forecast as bench
-from benchmarks.forecast_splits import COMPUTE, NARROW, SIZE, splits, tables
+from benchmarks.forecast import __main__ as bench
+from benchmarks.forecast.splits import COMPUTE, NARROW, SIZE, splits, tables
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import optimum_coverage as study
+from benchmarks.coverage import optimum as study
 
 
 def test_a_cell_has_every_estimate_and_quantity() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from benchmarks import coverage
+from benchmarks.coverage import intervals as coverage
 from scaling import ParallelLaw
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from benchmarks import coverage
+from benchmarks.coverage import intervals as coverage
 
 ROOT = Path(__file__).parents[3]
 FITTING = (ROOT / "docs/fitting.md").read_text()

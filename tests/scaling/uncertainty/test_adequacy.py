@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from benchmarks.shared_offsets import designs
+from benchmarks.coverage.shared_offsets import designs
 from scaling import ParallelLaw
 from scaling.optimise.solver import minimise
 from scaling.uncertainty.adequacy import size_test, streams_in_doubt, structure_test

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from benchmarks import shared_offsets
+from benchmarks.coverage import shared_offsets
 from scaling import ChinchillaLaw, LeastSquares, ParallelLaw, Profile
 from scaling.fitting.summary import notes_of
 from scaling.uncertainty.cluster_profile import ClusterProfile, new_run_spread, thresholds

@@ -1,6 +1,6 @@
 """Coverage of an arm's gain: simulated tables of two and three arms whose gains are known.
 
-    python -m benchmarks.arms [--trials 400] [--chosen]
+    python -m benchmarks.coverage.arms [--trials 400] [--chosen]
 
 Writes results/tables/coverage_arms.csv: a row per design, quantity and point, with the share of 95% intervals that
 hold the truth when the shared parameters are given. With --chosen, `scaling.compare_arms` chooses them in each
@@ -95,7 +95,7 @@ def covered(design: str, trials: int, chosen: bool) -> list[dict]:
 
 def main() -> None:
     """Every design, one after the other. The table is written after each."""
-    parser = argparse.ArgumentParser("python -m benchmarks.arms", description=__doc__)
+    parser = argparse.ArgumentParser("python -m benchmarks.coverage.arms", description=__doc__)
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--chosen", action="store_true", help="compare_arms chooses what arms share")
     args = parser.parse_args()

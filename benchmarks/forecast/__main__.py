@@ -23,7 +23,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from benchmarks.forecast_splits import (
+from benchmarks.forecast.splits import (
     COMPUTE,
     KEYS,
     LEVEL,

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from benchmarks import ROOT
 from scaling.laws.base import Array, Law
 from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
@@ -35,7 +36,6 @@ CHINCHILLA = scaling.ChinchillaLaw(E=1.62, A=420.0, B=1300.0, alpha=0.33, beta=0
 OBJECTIVES = {"least squares": scaling.LeastSquares(log=True), "Huber 1e-3": scaling.LogHuber(1e-3)}
 
 
-ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "results/tables/coverage_shared_offsets.csv"
 WRONGED = "4 sizes x 3 P x 3 seeds, cell offsets 3 sigma"  # and k = 0.287
 MARKS = ("<!-- shared offsets -->", "<!-- end of shared offsets -->")

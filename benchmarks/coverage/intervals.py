@@ -1,4 +1,4 @@
-"""Measured coverage of every interval method: `python -m benchmarks.coverage [--trials 2000]`.
+"""Measured coverage of every interval method: `python -m benchmarks.coverage`.
 
 Losses are drawn around a known law with noise on the log loss, fitted, and each method's 95% interval
 is checked against the truth. Designs:
@@ -11,14 +11,10 @@ is checked against the truth. Designs:
 
 All trials of a design are fitted as one batch, from the truth.
 Results go to results/tables/coverage.csv a cell at a time, so that an interrupted study resumes.
-`--report` writes docs/coverage.md's table from it. One part alone, e.g. the clustered bootstrap:
-`--designs "paper, 3 rows a run" --objectives "least squares" --methods "bootstrap residual"`. Where rows share
-offsets: `--part groups` (`benchmarks.shared_offsets`).
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -30,14 +26,12 @@ import numpy as np
 import pandas as pd
 
 import scaling
-from benchmarks import shared_offsets
-from scaling.data.atomic_files import write_between
+from benchmarks import ROOT
 from scaling.laws.base import Array, Law
 from scaling.optimise.problem import Problem
 from scaling.optimise.solver import minimise
 from scaling.uncertainty.interval_methods import Quantity, errors_batch, quantity_values, t_of
 
-ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "results/tables/coverage.csv"
 MARKS = ("<!-- coverage -->", "<!-- end of coverage -->")
 LEVEL = 0.95
@@ -186,37 +180,3 @@ def markdown(table: pd.DataFrame) -> str:
         cells = " | ".join(f"{100 * rate:.1f}" for rate in parts[keys].coverage)
         lines.append(f"| {' | '.join(keys)} | {parts[keys].trials.min()} | {cells} |")
     return "\n".join(lines)
-
-
-def groups(trials: int, report: bool, again: bool) -> None:
-    """The study of rows that share offsets, and its table."""
-    path = shared_offsets.TABLE
-    table = pd.read_csv(path) if report else shared_offsets.study(trials, path, again=again)
-    write_between(ROOT / "docs/coverage.md", shared_offsets.MARKS, shared_offsets.markdown(table))
-
-
-def main() -> None:
-    """Run the study and write its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--trials", type=int, default=2000)
-    for what, known in (("designs", designs()), ("objectives", OBJECTIVES), ("methods", METHODS)):
-        parser.add_argument(f"--{what}", nargs="+", default=list(known), choices=list(known), metavar="NAME")
-    parser.add_argument("--again", action="store_true", help="measure even what the table has")
-    parser.add_argument("--report", action="store_true", help="only write docs/coverage.md from the table")
-    parser.add_argument("--table", type=Path, default=TABLE)
-    parser.add_argument(
-        "--part", choices=["rows", "groups"], default="rows", help="groups: rows share offsets"
-    )
-    args = parser.parse_args()
-    if args.part == "groups":
-        groups(args.trials, args.report, args.again)
-        return
-    cells = itertools.product(args.designs, args.objectives, args.methods)
-    table = pd.read_csv(args.table) if args.report else study(cells, args.trials, args.table, args.again)
-    if (ROOT / "docs/coverage.md").exists() and args.table == TABLE:
-        write_between(ROOT / "docs/coverage.md", MARKS, markdown(table))
-    print(markdown(table))
-
-
-if __name__ == "__main__":
-    main()

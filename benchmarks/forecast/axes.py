@@ -1,4 +1,4 @@
-"""Coverage of forecasts along other axes than N, P and D, and what a forecast costs: `python -m benchmarks.forecast_axes`.
+"""Coverage of forecasts along other axes than N, P and D, and what a forecast costs: `python -m benchmarks.forecast.axes`.
 
 Public tables of experts, expansion (sparsity), bits and unique tokens: the upper third of the values of one axis is held
 out, axis by axis, and forecast from the rest by `scaling.forecast` with its default laws. Then made tables of four
@@ -11,17 +11,16 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import scaling
-from benchmarks.forecast_splits import LEVEL, TABLES
+from benchmarks import ROOT
+from benchmarks.forecast.splits import LEVEL, TABLES
 from scaling.data.atomic_files import write_between
 from scaling.laws import OTHER_AXES
 
-ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "results/benchmarks/forecast_axes.csv"
 MARKS = ("<!-- other axes -->", "<!-- end of other axes -->")
 SPEED = ("<!-- cost -->", "<!-- end of cost -->")

@@ -1,4 +1,4 @@
-"""Measured coverage of compute optima: `python -m benchmarks.optimum_coverage [--trials 400]`.
+"""Measured coverage of compute optima: `python -m benchmarks.coverage.optimum [--trials 400]`.
 
 Losses are drawn around a law of N and D whose optimum is known. The 95% intervals of the isoFLOP minima, of
 the law through them, of the envelope and of the fitted law (which `scaling.allocate` and `scaling.optimum`
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from benchmarks import ROOT
 from scaling.allocation.frontier import frontier
 from scaling.allocation.isoflop import isoflop, lengthened
 from scaling.allocation.optimal_size import OptimalSize
@@ -30,7 +31,6 @@ from scaling.laws.base import Array, Law
 from scaling.optimise.problem import Problem
 from scaling.optimise.solver import minimise
 
-ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "results/tables/optimum_coverage.csv"
 MARKS = ("<!-- optimum coverage -->", "<!-- end of optimum coverage -->")
 LEVEL = 0.95

@@ -1,6 +1,6 @@
 """Coverage of the laws of the best learning rate and batch size: simulated grids whose optimum is known.
 
-    python -m benchmarks.tuned [--trials 300]
+    python -m benchmarks.coverage.tuned [--trials 300]
 
 Writes results/tables/coverage_tuned.csv: a row a design and quantity, with the share of 95% intervals that hold the
 truth. The truth follows Step Law's exponents. Surfaces are quadratic, or steeper where the learning rate is too
@@ -135,7 +135,7 @@ def hits(design: Design, trial: int) -> dict[str, float]:
 
 def main() -> None:
     """Every design, the table written at the end."""
-    parser = argparse.ArgumentParser("python -m benchmarks.tuned", description=__doc__)
+    parser = argparse.ArgumentParser("python -m benchmarks.coverage.tuned", description=__doc__)
     parser.add_argument("--trials", type=int, default=300)
     trials = parser.parse_args().trials
     works = {name: partial(hits, design) for name, design in DESIGNS.items()}

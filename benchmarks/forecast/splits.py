@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 import scaling
+from benchmarks import ROOT
 from scaling import forecast
 from scaling.data.levels import levels_along
 from scaling.forecasting.forecast import Tuned
@@ -26,7 +27,6 @@ from scaling.optimise.problem import Problem
 from scaling.uncertainty.size_effects import OFF
 
 # ---- tables and splits ----------------------------------------------------------------------
-ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "results/published/runs"
 TABLES = ROOT / "results/published/tables"
 SIZE, COMPUTE, NARROW = "size", "compute", "narrow"

@@ -1,0 +1,1 @@
+"""How often forecasts hold, on public tables and on simulated runs."""
