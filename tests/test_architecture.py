@@ -164,22 +164,10 @@ def test_importing_scaling_loads_nothing_heavy():
     assert not (HEAVY | {"pandas", "scipy", "pyarrow"}) & set(loaded.stdout.split())
 
 
-def test_help_loads_no_package():
-    code = "import sys, parscale; parscale.build_parser(); print(*{m.partition('.')[0] for m in sys.modules})"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert not {"numpy", "pandas", "torch", "matplotlib", "scaling"} & set(loaded.stdout.split())
-
-
-@pytest.mark.slow
-def test_a_command_that_prints_gains_loads_no_figures():
-    code = "import sys, parscale; parscale.main(['gains', 'results/sweeps/gpu']); print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "analysis.report.gains_text" in loaded.stdout
-    assert not {"matplotlib", "torch", "plotly"} & set(loaded.stdout.splitlines()[-1].split())
+def test_the_tasks_of_contributing_name_files():
+    named = re.findall(r"^\| .* \| `(\S+\.py)` \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert len({*named}) == 30
+    assert {ROOT / name for name in named} <= {*SOURCES}
 
 
 def test_no_path_of_a_machine_is_committed():

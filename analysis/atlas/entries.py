@@ -19,11 +19,6 @@ PAPER = "Chen et al. 2025, arXiv 2505.10475, Figure 2"
 KYO = "kyo-takano's refit of the points of Hoffmann et al. 2022, arXiv 2203.15556, figure 4"
 
 
-def as_it_is(table: pd.DataFrame) -> pd.DataFrame:
-    """A table as it is published here."""
-    return table
-
-
 @dataclass(frozen=True)
 class PublishedFit:
     """A published fit.
@@ -40,7 +35,7 @@ class PublishedFit:
     law: str
     objective: Objective
     where: str
-    rows: Callable[[pd.DataFrame], pd.DataFrame] = as_it_is
+    rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
     done: str = ""
     along: str = "N"
     doubt: str = ""

@@ -219,16 +219,11 @@ def _threshold(sweep: SweepResults) -> dict[str, float]:
     return {} if first is None else {"95%": float(t_quantile(first, 0.95) ** 2)}
 
 
-def _rival_name(name: str, law: str, rejected: bool) -> str:
-    """A law's name among its rivals, marked as rejected if its verdict is no."""
-    return f"{name} (rejected)" if rejected and law == "parallel" else name
-
-
 def _rivals(sweep: SweepResults, corpus: str) -> Figure:
     """Rival laws of one corpus at its smallest, middle and largest size."""
     fits = sweep.fits[corpus]
     known = {
-        _rival_name(name, law, corpus in sweep.rejected): fits[law]
+        f"{name} (rejected)" if corpus in sweep.rejected and law == "parallel" else name: fits[law]
         for name, law in RIVALS.items()
         if law in fits
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.atlas.write import SHOWN
 from analysis.output.formatted_tables import markdown
 from scaling.data.atomic_files import write_between
 
@@ -13,15 +14,11 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/atlas.md"
 TABLE = ROOT / "results/atlas/atlas.csv"
 MARKS = ("<!-- atlas -->", "<!-- end of the atlas -->")
-COLUMNS = {
-    "entry": "law", "constants": "constants", "certificate": "certificate", "better_rival": "rival",
-    "forecast": "its largest runs",
-}  # fmt: skip
 
 
 def table() -> str:
     """The table in Markdown."""
-    return markdown(pd.read_csv(TABLE)[[*COLUMNS]].fillna("").rename(columns=COLUMNS))
+    return markdown(pd.read_csv(TABLE)[[*SHOWN]].fillna("").rename(columns=SHOWN))
 
 
 if __name__ == "__main__":

@@ -112,7 +112,9 @@ def _show_rich(
     from scaling.terminal_text import blocks
 
     least = [
-        max(map(len, (*(name.split() or [""]), *column))) if number else min(WORD, _widest(name, column))
+        max(map(len, (*(name.split() or [""]), *column)))
+        if number
+        else min(WORD, max(map(len, (name, *column))))
         for name, column, number in zip(columns, cells, right, strict=True)
     ]
     parts = blocks([GAP + width for width in least], room - 1, keys)
@@ -125,10 +127,6 @@ def _show_rich(
         for row in zip(*(cells[i] for i in part), strict=True):
             table.add_row(*row)
         Console(width=room).print(table, markup=False)
-
-
-def _widest(name: str, column: Sequence[str]) -> int:
-    return max(map(len, (name, *column)))
 
 
 def marked_up(frame: pd.DataFrame, title: str, caption: str, form: str) -> str:

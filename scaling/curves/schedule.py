@@ -188,14 +188,10 @@ class Segments:
         return since_end, since_start, self.change / (self.last_step - self.first_step)
 
 
-def _exponential(along: Array, final: float) -> Array:
-    return np.asarray(final**along)
-
-
 FALLS: dict[str, Callable[[Array, float], Array]] = {  # rate in units of the peak, share of the decay 0..1
     "constant": lambda along, final: np.ones_like(along),
     "cosine": lambda along, final: final + (1 - final) * (1 + np.cos(np.pi * along)) / 2,
     "linear": lambda along, final: 1 - (1 - final) * along,
     "wsd": lambda along, final: 1 - (1 - final) * along,
-    "wsd-exponential": _exponential,
+    "wsd-exponential": lambda along, final: np.asarray(final**along),
 }

@@ -36,7 +36,8 @@ def as_frame(given: Any, option: str = "table") -> pd.DataFrame:
         splits = [name for name, part in given.items() if hasattr(part, "column_names")]
         if splits:
             raise ValueError(f"{option} holds the splits {', '.join(map(str, splits))}: give one of them")
-        return _made(lambda: pd.DataFrame({n: _column(v) for n, v in given.items()}), option)
+        bare = {n: v.array if isinstance(v, pd.Series) else v for n, v in given.items()}  # without an index
+        return _made(lambda: pd.DataFrame(bare), option)
     if isinstance(given, (list, tuple)) and given and all(isinstance(row, Mapping) for row in given):
         return flat(_made(lambda: pd.DataFrame.from_records(list(given)), option))
     if isinstance(given, np.ndarray) and given.dtype.names:
@@ -66,11 +67,6 @@ def _is_law(given: Any) -> bool:
     if isinstance(given, type):
         return issubclass(given, Law)
     return isinstance(given, (Law, ConstrainedLaw)) or (isinstance(given, str) and given in REGISTRY)
-
-
-def _column(values: Any) -> Any:
-    """A column without its index."""
-    return values.array if isinstance(values, pd.Series) else values
 
 
 def _made(convert: Callable[[], T], option: str) -> T:

@@ -308,7 +308,8 @@ def arrays(
     for name in (*names, "loss"):
         rule = rule_of(name, rules)
         column = table[name]
-        raw = np.asarray(column, dtype=None if _is_float(column) else object)
+        number = getattr(getattr(column, "dtype", None), "kind", "O") in "fiu"
+        raw = np.asarray(column, dtype=None if number else object)
         try:
             values = rule.read(raw)
         except (TypeError, ValueError):
@@ -326,10 +327,6 @@ def no_run(name: str, column: Any) -> str:
     words = ", ".join(sorted({str(word) or "nothing" for word in _words(column)})[:5])
     how = f"Choose rows with --where {name}=WORD, or map its words"
     return f"no row has status {OK!r}: column {name} holds {words}. {how}"
-
-
-def _is_float(column: Any) -> bool:
-    return getattr(getattr(column, "dtype", None), "kind", "O") in "fiu"
 
 
 def _number(value: Any, row: int, name: str) -> float:

@@ -80,7 +80,7 @@ def to_json(fit: Estimate, unconfirmed: Sequence[str] = ()) -> dict[str, Any]:
         "seed": "none: the fit is deterministic",
         "versions": fitted_with(),
     }
-    return body | {"checksum": _checksum(body)}
+    return body | {"checksum": body_checksum(body)}
 
 
 def fitted_with() -> dict[str, str]:
@@ -123,7 +123,7 @@ def save(fit: Estimate, path: Any, unconfirmed: Sequence[str] = ()) -> None:
 
 def write_checked(body: dict[str, Any], path: Any) -> None:
     """Write plain values as strict JSON, with a checksum if they have none. A reader never sees half a file."""
-    told = body if "checksum" in body else body | {"checksum": _checksum(body)}
+    told = body if "checksum" in body else body | {"checksum": body_checksum(body)}
     text = json.dumps(_finite(told, str), indent=1, allow_nan=False)
     with replacing(Path(path)) as partial:
         partial.write_text(f"{text}\n")
@@ -161,7 +161,7 @@ def read_checked(path: Any) -> dict[str, Any]:
     body = _numbers(body)
     if isinstance(body.get("certificate"), dict):
         body["certificate"] = _numbers(body["certificate"])
-    if body.pop("checksum", None) != _checksum(body):
+    if body.pop("checksum", None) != body_checksum(body):
         raise ValueError(f"{path}: changed since it was written (its checksum differs): fit again")
     return body
 
@@ -233,5 +233,6 @@ def descendants(base: Any) -> list[Any]:
     return [d for c in base.__subclasses__() for d in (c, *descendants(c))]
 
 
-def _checksum(body: dict[str, Any]) -> str:
+def body_checksum(body: dict[str, Any]) -> str:
+    """What tells whether plain values were changed since they were written."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

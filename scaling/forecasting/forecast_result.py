@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import pandas as pd
 
 from scaling.data.atomic_files import replacing
 from scaling.data.units import value_text
-from scaling.fitting.save import descendants
+from scaling.fitting.save import body_checksum, descendants, fitted_with
 from scaling.fitting.summary import number_text
 from scaling.laws import Law
 from scaling.laws.arm_form import from_layers, layers_of
@@ -63,7 +60,8 @@ class Forecast:
 
     def save(self, path: Any) -> None:
         """Register the forecast: write it to `path` as JSON with the data's hash, versions and the date."""
-        write_forecast(self, path)
+        with replacing(Path(path)) as partial:
+            partial.write_text(json.dumps(forecast_json(self), indent=1, allow_nan=False) + "\n")
 
     @staticmethod
     def load(path: Any) -> Forecast:
@@ -173,9 +171,9 @@ def forecast_json(made: Forecast) -> dict[str, Any]:
         "rows": made.rows,
         "notes": list(made.notes),
         "data_hash": made.data_hash,
-        "versions": _versions(),
+        "versions": fitted_with(),
     }
-    return body | {"checksum": _checksum(body)}
+    return body | {"checksum": body_checksum(body)}
 
 
 def _words(column: pd.Series) -> list[Any]:
@@ -195,26 +193,6 @@ def _law_from(name: str, told: dict[str, Any]) -> Law | None:
     return None if plain is None else from_layers(plain, told.get("arms", ()))(**told["parameters"])
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("parscale", "numpy", "scipy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def _checksum(body: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def write_forecast(made: Forecast, path: Any) -> None:
-    """Write the JSON. A reader never sees half a file."""
-    with replacing(Path(path)) as partial:
-        partial.write_text(json.dumps(forecast_json(made), indent=1, allow_nan=False) + "\n")
-
-
 def read_forecast(path: Any) -> Forecast:
     """Read a registered forecast. Raises FileNotFoundError or ValueError naming what is wrong with the file."""
     if not Path(path).is_file():
@@ -227,7 +205,7 @@ def read_forecast(path: Any) -> Forecast:
         raise ValueError(f"{path}: not a forecast. Write one with Forecast.save.")
     if body.get("format") != FORMAT:
         raise ValueError(f"{path}: format {body.get('format')}, this version reads {FORMAT}. Forecast again.")
-    if body.pop("checksum", None) != _checksum(body):
+    if body.pop("checksum", None) != body_checksum(body):
         raise ValueError(
             f"{path}: changed since it was written, its checksum differs. Use the original file."
         )

@@ -89,7 +89,8 @@ class Widening:
 
     def half_width(self, way: Way | None, ratio: Array, level: float) -> Array:
         """The half-width of the log loss's interval in units of its scale, if |Δ| is `ratio` times that scale, (K,)."""
-        shares = [(0.0, 1.0)] if way is None else list(zip(*_kappas(self.drift(way)), strict=True))
+        drift = None if way is None else self.drift(way)
+        shares = [(0.0, 1.0)] if drift is None else list(zip(drift.values, drift.probabilities, strict=True))
         zero = np.zeros(ratio.size)
         mixture = joined([(zero, np.sqrt(1 + (k * ratio) ** 2), self.one.dof, p) for k, p in shares])
         return mixture.quantile((1 + level) / 2)
@@ -129,10 +130,6 @@ class Widening:
         return "; ".join(
             drift_words(self.drift(exits.ways[i])) for i in np.unique(exits.place[exits.place >= 0])
         )
-
-
-def _kappas(drift: Drift) -> tuple[Any, Any]:
-    return drift.values, drift.probabilities
 
 
 def drift_words(drift: Drift) -> str:

@@ -35,10 +35,8 @@ class Samples:
         length = len(corpus.valid)
         starts = [place * max(0, length - PROMPT) // count for place in range(count)]
         self.prompts = [[int(one) for one in corpus.valid[start : start + PROMPT]] for start in starts]
-        self.lines = [line for line in self._written() if json.loads(line)["step"] <= step]
-
-    def _written(self) -> list[str]:
-        return self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        written = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        self.lines = [line for line in written if json.loads(line)["step"] <= step]
 
     def write(
         self,

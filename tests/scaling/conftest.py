@@ -33,6 +33,12 @@ def pile_fit(pile: pd.DataFrame) -> scaling.Fit:
 
 
 @pytest.fixture(scope="session")
+def fit(pile: pd.DataFrame) -> scaling.Fit:
+    """Least squares of the log loss, rows independent: what is known in closed form."""
+    return scaling.fit(scaling.ParallelLaw, pile, scaling.LeastSquares(log=True), groups=False)
+
+
+@pytest.fixture(scope="session")
 def kyo() -> pd.DataFrame:
     return scaling.read_runs(PUBLISHED / "runs" / "chinchilla_kyo.csv")
 

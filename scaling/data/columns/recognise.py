@@ -104,13 +104,11 @@ def numbers(column: Any) -> Array | None:
         return np.asarray(pd.Series(column).to_numpy(dtype=np.float64, na_value=np.nan))
     try:
         cells = np.asarray(column, dtype=object)
-        return np.array([np.nan if _empty(cell) else parse_size(cell) for cell in cells], dtype=np.float64)
+        empty = (None, pd.NA, pd.NaT)
+        sizes = [np.nan if any(cell is one for one in empty) else parse_size(cell) for cell in cells]
+        return np.array(sizes, dtype=np.float64)
     except ValueError:
         return None
-
-
-def _empty(cell: Any) -> bool:
-    return cell is None or cell is pd.NA or cell is pd.NaT
 
 
 def columns_option(axis: str, name: str) -> str:

@@ -221,12 +221,7 @@ def _without_headers(frame: pd.DataFrame, guesses: list[Guess]) -> pd.DataFrame:
     if header.any():
         why, what = "they repeat the names of the columns", f"{int(header.sum())} further headers left out"
         guesses.append(Guess("table", "", why, what))
-    return _as_numbers(frame.drop(index=gone))
-
-
-def _as_numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns of numbers that were text because of a line between them."""
-    return frame.apply(lambda column: _converted(column.astype("string").str.strip()))
+    return frame.drop(index=gone).apply(lambda column: _converted(column.astype("string").str.strip()))
 
 
 def _converted(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -12,11 +12,6 @@ from analysis.sweep import results
 from scaling.data.query import Asked
 
 
-@pytest.fixture(autouse=True)
-def _at_the_root(monkeypatch, request):
-    monkeypatch.chdir(request.config.rootpath)
-
-
 @pytest.mark.slow
 def test_fits_to_the_same_runs_are_one_source(stack_fits):
     order = ["dense", "parallel", "additive"]

@@ -19,11 +19,6 @@ from analysis.explorer.explorer_page import page_text
 VENDOR = Path(explorer.__file__).parent / "vendor"
 
 
-@pytest.fixture(autouse=True)
-def _at_the_root(monkeypatch, request):
-    monkeypatch.chdir(request.config.rootpath)
-
-
 @pytest.fixture(scope="module")
 def source(stack_fits):
     return read_sources([stack_fits / "parallel-stack-v2-python.json"])[0]

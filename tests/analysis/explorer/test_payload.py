@@ -9,11 +9,6 @@ from analysis.explorer.explored_runs import read_sources
 from analysis.explorer.payload import first_point, law_payload, payload, source_payload
 
 
-@pytest.fixture(autouse=True)
-def _at_the_root(monkeypatch, request):
-    monkeypatch.chdir(request.config.rootpath)
-
-
 @pytest.mark.slow
 def test_a_fit_in_doubt_gets_no_interval_and_the_page_says_why(tmp_path):
     # Six runs of a tiny grid, trained on the standard library: k ends at zero.

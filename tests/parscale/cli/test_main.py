@@ -196,6 +196,7 @@ def test_a_file_of_the_users_that_hides_a_package_is_named_with_the_remedy(tmp_p
     [
         (["fit", LOSSES, "--by", "corpus", "--law", "dense"], {"pandas", "scipy"}),
         (["status", "none"], {"pandas"}),
+        (["gains", "results/sweeps/gpu"], {"pandas", "scipy"}),
     ],
 )
 def test_a_command_loads_what_it_needs(words, allowed, tmp_path):
@@ -211,7 +212,7 @@ def test_every_command_is_light_to_import():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert sum(name.endswith("_command") for name in loaded) == len(GROUP_OF)
-    assert not {"numpy", "pandas", "rich", "scaling", "sweeps", "analysis"} & loaded
+    assert not {"numpy", "pandas", "rich", "torch", "matplotlib", "scaling", "sweeps", "analysis"} & loaded
 
 
 def test_a_process_of_its_own_fits_with_one_thread(monkeypatch):

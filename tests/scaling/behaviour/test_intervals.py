@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pandas as pd
-import pytest
 
 import scaling
 from scaling import Bootstrap, Covariance, ParallelLaw, Profile
@@ -13,11 +12,6 @@ from scaling.uncertainty.cluster_profile import ClusterProfile
 from scaling.uncertainty.prediction import default_method
 
 SQUARES = scaling.LeastSquares(log=True)
-
-
-@pytest.fixture(scope="module")
-def fit(pile: pd.DataFrame) -> scaling.Fit:
-    return scaling.fit(ParallelLaw, pile, SQUARES, groups=False)
 
 
 def test_methods_agree_where_the_law_is_nearly_linear() -> None:

@@ -88,12 +88,12 @@ def test_what_is_no_fit_file(tmp_path: Path, text: str) -> None:
 
 
 def test_a_law_that_is_not_defined_here(saved: Path) -> None:
-    from scaling.fitting.save import _checksum
+    from scaling.fitting.save import body_checksum
 
     body = json.loads(saved.read_text())
     body["law"] = "SomebodysLaw"
     body.pop("checksum")
-    saved.write_text(json.dumps(body | {"checksum": _checksum(body)}))
+    saved.write_text(json.dumps(body | {"checksum": body_checksum(body)}))
     with pytest.raises(ValueError, match=r"SomebodysLaw.*Import"):
         Fit.load(saved)
 

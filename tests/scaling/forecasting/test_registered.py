@@ -5,20 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-import scaling
 from scaling import Forecast, forecast, score
 from tests.scaling.forecast_runs import grid
-
-
-@pytest.fixture(scope="module")
-def pile() -> pd.DataFrame:
-    runs = scaling.read_runs("results/published/losses.csv")
-    return runs[runs.corpus == "pile"].reset_index(drop=True)
-
-
-@pytest.fixture(scope="module")
-def made(pile: pd.DataFrame) -> Forecast:
-    return forecast(pile, N="30B", P=[1, 8])
 
 
 # ---- registered -----------------------------------------------------------------------------

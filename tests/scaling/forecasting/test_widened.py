@@ -53,12 +53,6 @@ class SiteLaw(Law):
         return self.E + self.A * (N / 1e9) ** -self.alpha + self.shift * (site == 2)
 
 
-@pytest.fixture(scope="module")
-def pile() -> pd.DataFrame:
-    runs = scaling.read_runs("results/published/losses.csv")
-    return runs[runs.corpus == "pile"].reset_index(drop=True)
-
-
 def test_beyond_the_runs_it_is_the_forecast_of_this_law_alone(pile: pd.DataFrame) -> None:
     fit = scaling.fit(ParallelLaw, pile, scaling.LeastSquares(log=True), groups=False)
     at = {"N": [30e9, 90e9], "P": [8, 8]}

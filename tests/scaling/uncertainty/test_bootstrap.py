@@ -1,7 +1,6 @@
 """The bootstrap: full refits, seeded, of the kind that covers best."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import scaling
@@ -13,11 +12,6 @@ def test_the_bootstrap_is_of_the_kind_that_covers_best():
 
 
 SQUARES = scaling.LeastSquares(log=True)
-
-
-@pytest.fixture(scope="module")
-def fit(pile: pd.DataFrame) -> scaling.Fit:
-    return scaling.fit(ParallelLaw, pile, SQUARES, groups=False)
 
 
 def test_bootstrap_refits_are_full_refits(fit: scaling.Fit) -> None:

@@ -1,18 +1,10 @@
 """The covariance: the textbook formula, and correlations."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import scaling
 from scaling import Bootstrap, Covariance, ParallelLaw
-
-SQUARES = scaling.LeastSquares(log=True)
-
-
-@pytest.fixture(scope="module")
-def fit(pile: pd.DataFrame) -> scaling.Fit:
-    return scaling.fit(ParallelLaw, pile, SQUARES, groups=False)
 
 
 def test_covariance_is_the_textbook_formula(fit: scaling.Fit) -> None:

@@ -1,19 +1,9 @@
 """What the interval methods share: slopes, spreads, leverage."""
 
 import numpy as np
-import pandas as pd
-import pytest
 
 import scaling
-from scaling import ParallelLaw
 from scaling.uncertainty.interval_methods import slopes
-
-SQUARES = scaling.LeastSquares(log=True)
-
-
-@pytest.fixture(scope="module")
-def fit(pile: pd.DataFrame) -> scaling.Fit:
-    return scaling.fit(ParallelLaw, pile, SQUARES, groups=False)
 
 
 def test_an_infinite_quantity_has_no_slope_and_no_warning(fit: scaling.Fit) -> None:

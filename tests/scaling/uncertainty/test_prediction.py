@@ -1,7 +1,6 @@
 """Predictions and equivalent sizes with their intervals."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import scaling
@@ -53,14 +52,6 @@ def test_equivalent_sizes_of_a_law_with_data():
     k = fit.intervals().loc["k"]
     assert row.lower == pytest.approx(1e9 * (k.lower * np.log(4) + 1), rel=1e-3)
     assert row.D == 2e10
-
-
-SQUARES = scaling.LeastSquares(log=True)
-
-
-@pytest.fixture(scope="module")
-def fit(pile: pd.DataFrame) -> scaling.Fit:
-    return scaling.fit(ParallelLaw, pile, SQUARES, groups=False)
 
 
 def test_new_runs_scatter_more_than_the_mean(fit: scaling.Fit) -> None:

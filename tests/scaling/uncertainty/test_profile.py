@@ -15,11 +15,6 @@ from scaling.uncertainty.interval_methods import spread, t_quantile
 SQUARES = scaling.LeastSquares(log=True)
 
 
-@pytest.fixture(scope="module")
-def fit(pile: pd.DataFrame) -> scaling.Fit:
-    return scaling.fit(ParallelLaw, pile, SQUARES, groups=False)
-
-
 def test_profile_ends_are_where_a_refit_costs_the_threshold(fit: scaling.Fit) -> None:
     """scipy's SLSQP takes each parameter to its extreme under the same rise of the objective."""
 

@@ -5,11 +5,6 @@ import pytest
 from parscale.cli.publish import explore_command
 
 
-@pytest.fixture(autouse=True)
-def _at_the_root(monkeypatch, request):
-    monkeypatch.chdir(request.config.rootpath)
-
-
 def given(fits, folder, no_open):
     """What the command line gives for one fit file."""
     source = (str(fits / "parallel-stack-v2-python.json"),)
