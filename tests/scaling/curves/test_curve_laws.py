@@ -7,7 +7,6 @@ from scaling.curves.curve_laws import AnnealingLaw, MultiPowerLaw
 from scaling.curves.schedule import Schedule
 from tests.scaling.curves.curve_cases import SHAPE, points_of
 
-POWER = MultiPowerLaw.bound(points_of(np.array([1.0]), Schedule.shaped("wsd", **SHAPE)))
 TRUTHS = {
     MultiPowerLaw: {"L0": 2.97, "A": 0.52, "B": 363.0, "alpha": 0.51, "C": 2.07, "beta": 0.58, "gamma": 0.64},
     AnnealingLaw: {"L0": 2.97, "A": 0.52, "B": 363.0, "alpha": 0.51, "tau": 130.0},

@@ -1,1 +1,0 @@
-"""The law that tests of allocation and of isoFLOP optima share."""
