@@ -221,7 +221,10 @@ def _without_headers(frame: pd.DataFrame, guesses: list[Guess]) -> pd.DataFrame:
     if header.any():
         why, what = "they repeat the names of the columns", f"{int(header.sum())} further headers left out"
         guesses.append(Guess("table", "", why, what))
-    return frame.drop(index=gone).apply(lambda column: _converted(column.astype("string").str.strip()))
+    numbers: pd.DataFrame = frame.drop(index=gone).apply(
+        lambda column: _converted(column.astype("string").str.strip())
+    )
+    return numbers
 
 
 def _converted(column: pd.Series[Any]) -> pd.Series[Any]:
