@@ -2,9 +2,10 @@
 
     python -m results.grids.worth_table results/sweeps/worth
 
-Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes worth, worth_contrasts and
-worth_budgets (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a doubling by pairs and by one law,
-the pairs that results/LOG.md's questions ask for, and which arm pays under which budget, with its figure. The runs as arms go to
+Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes worth, worth_contrasts,
+worth_budgets and worth_scores (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a doubling by pairs
+and by one law, the pairs that results/LOG.md's questions ask for, which arm pays under which budget, with its figure, and how the
+registered forecasts did (results/forecasts/worth). The runs as arms go to
 arms.csv beside runs.parquet, a line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
 """
 
@@ -22,7 +23,9 @@ from analysis.output.figure_style import save_figure
 from analysis.output.formatted_tables import write_tables
 from analysis.sweep.arm_worth import BASE, contrast, pays, with_costs, worth_by_law, worth_by_pairs
 from results.grids.worth import MEMORY, REASONING
+from scaling.forecasting.forecast_result import Forecast
 
+FORECASTS = Path("results/forecasts/worth")  # `python -m results.grids.worth_stages` registers them
 TASKS = {MEMORY: "memory", REASONING: "reasoning"}
 SERVED = [
     "memory_bytes",
@@ -110,6 +113,26 @@ def contrast_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def score_table(runs: pd.DataFrame, forecasts: Path = FORECASTS) -> pd.DataFrame:
+    """How the registered forecast of each line did, at each size whose runs are there: loss, ends, mean of the runs."""
+    rows = []
+    for (task, arm, line), part in runs.assign(N=runs["backbone_N"]).groupby(["task", "arm", "line"]):
+        file = forecasts / f"forecast-{line}.json"
+        if not file.exists():
+            continue
+        made = Forecast.load(file)
+        if part["N"].max() < made.points["N"].min():
+            continue
+        for n, at in scaling.score(made, part).table.groupby("N"):
+            size = part.loc[(part["N"] - n).abs().idxmin(), "size"]
+            told = {name: at[name].iloc[0] for name in ("loss", "lower", "upper")}
+            rows.append(
+                {"task": task, "arm": arm, "size": size, **told, "observed": at["observed"].mean()}
+                | {"runs": len(at), "inside": int(at["inside"].sum()), "needed": at["needed"].max()}
+            )
+    return pd.DataFrame(rows)
+
+
 def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
     """Write arms.csv and the figure into the sweep's folder and the tables into `out`. Returns the tables by name."""
     runs = served(named_arms(scaling.read_runs(Path(sweep) / "runs.parquet")), Path(sweep) / "latency.csv")
@@ -119,11 +142,13 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
         "worth": worth_table(runs),
         "worth_contrasts": contrast_table(runs),
         "worth_budgets": budget_table(runs),
+        "worth_scores": score_table(runs),
     }
     captions = (
         "Worth of one doubling, in parameters at P = r = 1",
         "Log loss of an arm below another's, pair by pair",
         "Times its budget that the plain model would need for an arm's loss",
+        "Registered forecasts and the runs made since: runs inside, and the half-widths that the farthest needs",
     )
     for (name, table), caption in zip(tables.items(), captions, strict=True):
         write_tables(table, Path(out) / name, caption=caption, **made)
@@ -132,7 +157,7 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
 
 
 def main() -> None:
-    """Write both tables and print them."""
+    """Write the tables and print them."""
     parser = argparse.ArgumentParser(
         "python -m results.grids.worth_table", description=(__doc__ or "").split("\n")[0]
     )

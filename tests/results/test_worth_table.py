@@ -68,3 +68,15 @@ def test_arms_are_named_and_their_worth_told():
     assert budgets.loc[("parameters", "e4"), "answer"] == "pays"
     one = worth_table.worth_table(runs[runs["size"] == "32x2"])
     assert set(one["answer"]) == {"cannot tell"}
+
+
+def test_registered_forecasts_are_scored_by_the_runs_made_since():
+    runs = worth_table.named_arms(pd.read_parquet("results/sweeps/worth/runs.parquet"))
+    table = worth_table.score_table(runs)
+    arm = runs[(runs["line"] == "memory-r4") & (runs["size"] == "64x4")]
+    told = table[(table["task"] == "memory") & (table["arm"] == "r4") & (table["size"] == "64x4")].iloc[0]
+    assert told["observed"] == pytest.approx(arm["loss"].mean())
+    assert (
+        told["inside"] == arm["loss"].between(told["lower"], told["upper"]).sum() <= told["runs"] == len(arm)
+    )
+    assert not {*table["size"]} & {*worth.SIZES[:2]}  # what a forecast was fitted to is not scored
