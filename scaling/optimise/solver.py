@@ -57,9 +57,12 @@ def starts(problem: Problem, keep: int) -> Array:
 
 @cache
 def _places(count: int, keep: int) -> Any:
-    """Which places of a ranking of `count` starts to keep: the first half of `keep`, and an even spread of the rest."""
-    best = min(count, max(1, keep // 2))
-    spread = np.linspace(best, count - 1, keep - best).astype(int)  # the rest whole, if there is no more
+    """Which places of a ranking of `count` starts to keep: the first, and an even spread over the better quarter.
+
+    The spread takes in all where there are few. Farther starts end where these do, after three times as many steps.
+    """
+    best, last = min(count, max(1, keep // 2)), min(count, max(count // 4, 2 * keep)) - 1
+    spread = np.linspace(best, last, keep - best).astype(int)  # the rest whole, if there is no more
     return np.unique(np.minimum(np.concatenate([np.arange(best), spread]), count - 1))
 
 
