@@ -57,7 +57,8 @@ def joint(*columns: Any) -> Any:
     """Codes 0, 1, ... (n,) of rows that agree in every column, in order of appearance."""
     if len(columns[0]) <= FEW:
         codes: dict[Any, int] = {}
-        return np.array([codes.setdefault(row, len(codes)) for row in zip(*(c.tolist() for c in columns))])
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return np.array([codes.setdefault(row, len(codes)) for row in rows], np.int64)
     code = pd.factorize(columns[0])[0].astype(np.int64)
     for values in columns[1:]:
         more = pd.factorize(values)[0]
