@@ -34,18 +34,18 @@ def axis_levels(x: Array, P: Array | None = None) -> Any:
         jump = begins | (ascending[1:] > LONE_GAP * ascending[:-1])
     level = np.concatenate([[0], np.cumsum(jump)])
     sizes = ascending if P is None or not (P == 1).any() else np.where(P[order] == 1, ascending, 0.0)
-    out = np.empty(x.size, int)
-    out[order] = np.unique(_windows(level, ascending, sizes), return_inverse=True)[1].ravel()
+    out = np.zeros(x.size, int)
+    out[order[1:]] = np.cumsum(np.diff(_windows(level, ascending, sizes)) > 0)
     return out
 
 
 def _windows(level: Any, ascending: Array, sizes: Array) -> Any:
     """Levels (n,) of ascending values, dense ones cut at quantiles of their distinct sizes (0: none)."""
     cut = level.astype(np.float64)
-    for one in range(int(level[-1]) + 1):
+    first = np.searchsorted(level, np.arange(level[-1] + 1))
+    lowest = np.minimum.reduceat(np.where(sizes > 0, sizes, np.inf), first)
+    for one in np.flatnonzero(np.maximum.reduceat(sizes, first) > DENSE * lowest):
         values = np.unique(sizes[(level == one) & (sizes > 0)])
-        if values.size < 2 or values[-1] <= DENSE * values[0]:
-            continue
         count = min(int(np.ceil(np.log(values[-1] / values[0]) / np.log(DENSE))), values.size)
         begins = values[np.unique(np.linspace(0, values.size, count + 1)[1:-1].round().astype(int))]
         rows = level == one

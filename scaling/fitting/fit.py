@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling.data.any_table import as_frame, as_runs
+from scaling.data.columns.plain import plain_columns
 from scaling.data.reading import ASSUMED, Guess, Reading, reading_of
 from scaling.data.run_labels import run_labels
 from scaling.data.runs import arrays, usable
@@ -75,8 +76,9 @@ def fit(
         >>> print(fit.status, round(fit.law.k, 4))
         converged 0.3344
     """
-    frame = as_frame(table)
-    table = as_runs(frame, axes=axes_of_laws([law]))
+    frame = table if isinstance(table, Mapping) else as_frame(table)
+    axes = axes_of_laws([law])
+    table = plain_columns(frame, axes) or as_runs(frame, axes=axes)
     law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective)
     data, excluded = arrays(table, law.axes, law.axis_rules)
     keep = usable(table)
@@ -91,7 +93,8 @@ def fit(
     if se is not None:
         spread = column(table, se, keep, "se") / (y if problem.objective.log else 1.0)
         problem = replace(problem, scale=np.exp(np.log(spread).mean()) / spread)
-    found = grouped(solve(problem, start, excluded, labels, table.index[keep]), how)
+    index = table.index if isinstance(table, pd.DataFrame) else pd.RangeIndex(keep.size)
+    found = grouped(solve(problem, start, excluded, labels, index[keep] if excluded else index), how)
     told = {name: table[name].values[keep] for name in TOLD if name in table and name not in data}
     runs = told | data | {"loss": y}
     return with_table_notes(Fit.of(replace(found, reading=reading, runs=runs)), table, keep)

@@ -59,12 +59,12 @@ class MixedColumn:
         )
 
 
-def with_table_notes(fit: E, table: pd.DataFrame, keep: Any) -> E:
+def with_table_notes(fit: E, table: Any, keep: Any) -> E:
     """The fit with what the rest of its table says against it in its certificate's `table_notes`.
 
     Nothing is said of a column whose values are groups of the fit: intervals allow for their offsets.
 
-    keep: which rows of the table were fitted, (n,) bool.
+    table: a DataFrame or a mapping of columns. keep: which of its rows were fitted, (n,) bool.
     """
     known = mixed(table, fit.law.axes, keep)
     with np.errstate(all="ignore"):  # the slopes of a law that is far off may be no numbers
@@ -79,7 +79,7 @@ def with_table_notes(fit: E, table: pd.DataFrame, keep: Any) -> E:
 
 
 def mixed_columns(
-    fit: Estimate, table: pd.DataFrame, keep: Any, known: tuple[str, ...] = ()
+    fit: Estimate, table: Any, keep: Any, known: tuple[str, ...] = ()
 ) -> tuple[MixedColumn, ...]:
     """Columns of few values that explain the residuals of a fit, strongest first, each beyond those before it.
 

@@ -11,7 +11,7 @@ import numpy as np
 from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law
 from scaling.optimise.identifiability import ignored, log_correlations, tied_axes, undetermined
-from scaling.optimise.problem import Problem
+from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import Solution
 
 FLAT = 1e8  # condition number above which a direction is not determined in float64
@@ -61,7 +61,8 @@ def distinct(*columns: Array) -> int:
 def levels(problem: Problem) -> dict[str, int]:
     """Values an axis takes: one size at several P is one, though its streams' own parameters move N."""
     axes = dict(zip(problem.law.axes, problem.x, strict=True))
-    found = {axis: distinct(x) for axis, x in axes.items() if axis not in categories_of(problem.law)}
+    categories = categories_of(problem.law)
+    found = {axis: distinct(x) for axis, x in axes.items() if axis not in categories}
     if "N" in axes and "P" in axes:
         count = int(problem.sizes.max()) + 1
         if found["N"] > count and _rises_with_streams(problem.sizes, axes["N"], axes["P"]):
@@ -110,9 +111,9 @@ def _lone_levels(problem: Problem) -> list[str]:
 def scaled_jacobian(problem: Problem, law: Any) -> tuple[Array, Array]:
     """∂(residual)/∂(free fields) with unit columns, (n, p), and the columns' lengths (p,)."""
     free = [law.names().index(name) for name in problem.law.free()]
-    J = law.gradient(**dict(zip(law.axes, problem.x, strict=True)))[:, free]
+    J = law._slopes(*problem.x)[:, free]
     if problem.objective.log:
-        J = J / law.predict(**dict(zip(law.axes, problem.x, strict=True)))[:, None]
+        J = J / law._loss(*problem.x)[:, None]
     J = J * np.broadcast_to(problem.scale, J.shape[:1])[:, None]
     J = np.where(np.isfinite(J), J, 0.0) if len(J) < MANY else J
     length = np.sqrt((J * J).sum(0))
@@ -126,7 +127,8 @@ def internal_condition(problem: Problem, theta: Array) -> float:
     length = np.sqrt((J * J).sum(-1))
     if not ((length > 0) & np.isfinite(length)).all():
         return float("inf")
-    return float(np.linalg.cond((J / length[:, None]).T))
+    singular = np.linalg.svd(J / length[:, None], compute_uv=False)
+    return float(singular[0] / max(singular[-1], TINY))
 
 
 def worst_direction(values: dict[str, float], unit: Array, length: Array) -> tuple[float, str]:
@@ -139,7 +141,7 @@ def worst_direction(values: dict[str, float], unit: Array, length: Array) -> tup
         dead = ", ".join(name for name, size in zip(values, length, strict=True) if not size > 0)
         return float("inf"), f"{dead or 'a parameter'} changes no prediction"
     _, singular, vectors = np.linalg.svd(unit, full_matrices=False)
-    condition = float(singular[0] / max(singular[-1], 1e-300))
+    condition = float(singular[0] / max(singular[-1], TINY))
     size = np.abs(list(values.values()))
     change = vectors[-1] / length
     relative = change / np.where(size == 0, 1.0, size)

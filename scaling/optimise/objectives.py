@@ -129,7 +129,7 @@ class LogHuber(Objective):
         return (
             inside * (a - 0.5 * inside),
             np.copysign(inside, r),
-            self.curvature(a),
+            (a <= self.delta).astype(np.float64),
             self.delta / np.maximum(a, self.delta),
         )
 

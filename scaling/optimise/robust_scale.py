@@ -31,7 +31,7 @@ def location_scale(problem: Problem, r: Array, w: Array, free: Any) -> tuple[Arr
 
 def _placed(values: Array, w: Array, place: Array) -> Array:
     """Of values (B, n) in ascending order, each as often as w counts it, those at a place (B,) from 0."""
-    order = np.argsort(values, axis=-1)
-    before = np.cumsum(np.take_along_axis(w, order, -1), axis=-1)
+    order, rows = np.argsort(values, axis=-1), np.arange(len(values))
+    before = np.cumsum(w[rows[:, None], order], axis=-1)
     at = np.minimum((before <= place[:, None]).sum(-1), values.shape[-1] - 1)
-    return np.asarray(np.take_along_axis(values, np.take_along_axis(order, at[:, None], -1), -1)[:, 0])
+    return np.asarray(values[rows, order[rows, at]])

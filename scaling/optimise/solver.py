@@ -52,10 +52,18 @@ def starts(problem: Problem, keep: int) -> Array:
     b = _nonnegative(*_linear_fit(psi, w, y))
     r = np.matmul(b[:, None], psi)[:, 0] - y
     order = np.argsort((w * r * r).sum(-1), kind="stable")
-    best = min(len(order), max(1, keep // 2))
-    spread = np.linspace(best, len(order) - 1, keep - best).astype(int)  # the rest whole, if there is no more
-    chosen = order[np.unique(np.minimum(np.concatenate([np.arange(best), spread]), len(order) - 1))]
-    return np.asarray(np.concatenate([b, eta], axis=1)[chosen])
+    return np.asarray(np.concatenate([b, eta], axis=1)[order[_places(len(order), keep)]])
+
+
+@cache
+def _places(count: int, keep: int) -> Any:
+    """Which places of a ranking of `count` starts to keep: the first, and an even spread over the better quarter.
+
+    The spread takes in all where there are few. Farther starts end where these do, after three times as many steps.
+    """
+    best, last = min(count, max(1, keep // 2)), min(count, max(count // 4, 2 * keep)) - 1
+    spread = np.linspace(best, last, keep - best).astype(int)  # the rest whole, if there is no more
+    return np.unique(np.minimum(np.concatenate([np.arange(best), spread]), count - 1))
 
 
 def _coordinates(problem: Problem, w: Array) -> Array:
@@ -118,9 +126,14 @@ def _nonnegative(b: Array, gram: Array, moment: Array) -> Array:
     """The fit with coefficients >= 0, (S, m), by trying every set of them: m is small."""
     m = moment.shape[-1]
     bad = np.flatnonzero(np.minimum.reduce(b, -1, initial=0.0) < 0)
-    gram, moment, best = gram[bad], moment[bad], np.zeros((len(bad), m))
-    lowest = np.zeros(len(bad))
-    for size in range(m - 1, 0, -1):
+    if not bad.size:
+        return b
+    gram, moment, best, rows = gram[bad], moment[bad], np.zeros((len(bad), m)), np.arange(len(bad))
+    alone = np.maximum(moment, 0.0) / gram.diagonal(axis1=1, axis2=2)
+    first = np.argmax(alone * moment, axis=-1)
+    best[rows, first] = alone[rows, first]
+    lowest = -(best * moment).sum(-1)
+    for size in range(m - 1, 1, -1):
         for some in itertools.combinations(range(m), size):
             ix = np.array(some)
             part = np.linalg.solve(gram[:, ix[:, None], ix], moment[:, ix, None])[..., 0]

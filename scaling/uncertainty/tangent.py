@@ -19,6 +19,8 @@ from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
 from scaling.uncertainty.condensed import MANY, row_cells
 
+FEW = 100  # rows up to which a dictionary finds those that agree sooner than pandas does
+
 
 @dataclass(frozen=True)
 class Grouping:
@@ -53,6 +55,10 @@ class Grouping:
 
 def joint(*columns: Any) -> Any:
     """Codes 0, 1, ... (n,) of rows that agree in every column, in order of appearance."""
+    if len(columns[0]) <= FEW:
+        codes: dict[Any, int] = {}
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return np.array([codes.setdefault(row, len(codes)) for row in rows], np.int64)
     code = pd.factorize(columns[0])[0].astype(np.int64)
     for values in columns[1:]:
         more = pd.factorize(values)[0]
