@@ -88,10 +88,12 @@ def count_text(value: float) -> str:
 
 
 def value_text(axis: str, value: Any) -> str:
-    """A value of an axis for people: 2.8B of a count, four digits of another number, a category's name."""
+    """A value of an axis for people: 2.8B of a count, whole widths, four digits otherwise, a category's name."""
     if isinstance(value, str):
         return value
-    return count_text(value) if axis in COUNTED else f"{value:.4g}"
+    if axis in COUNTED:
+        return count_text(value)
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.4g}"
 
 
 def count_labels(values: Sequence[float]) -> list[str]:
