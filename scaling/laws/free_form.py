@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,16 @@ def differences(function: Callable[..., Sequence[Any]], args: Sequence[Any], axe
         up, down = (function(*x, *eta[:i], value + s, *eta[i + 1 :]) for s in (step, -step))
         rows.append([(np.asarray(a) - b) / (2 * step) for a, b in zip(up, down, strict=True)])
     return rows
+
+
+def add_omitted(law: Any) -> None:
+    """Add what an author may leave out: the comma of a single axis, @staticmethod, and the slopes of new terms."""
+    law.axes = (law.axes,) if isinstance(law.axes, str) else law.axes
+    own = vars(law)
+    if isinstance(own.get("terms"), FunctionType):
+        law.terms = staticmethod(own["terms"])
+    if "terms" in own and "terms_gradient" not in own:  # a parent's slopes are those of other terms
+        law.terms_gradient = classmethod(lambda cls, *args: differences(cls.terms, args, len(cls.axes)))
 
 
 def adopt(law: Any, predict: Callable[..., Any]) -> None:
@@ -95,7 +106,9 @@ def _check_declared(law: Any) -> None:
         raise ValueError(f"{law.__name__} is no dataclass. Write @dataclass(frozen=True) above its class.")
     for name, known in law.nonlinear.items():
         if not isinstance(known, Range):
-            raise ValueError(f"{law.__name__}.nonlinear: {name}={known!r} is no Range. Write Range(low, high).")
+            raise ValueError(
+                f"{law.__name__}.nonlinear: {name}={known!r} is no Range. Write Range(low, high)."
+            )
     named = [("nonlinear", name) for name in law.nonlinear]
     named += [("categories", getattr(one, "parameter", None)) for one in law.categories.values()]
     for where, name in named:
