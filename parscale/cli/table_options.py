@@ -118,17 +118,18 @@ class RunsOptions(ColumnOptions):
 
     runs: str = argument(RUNS, metavar="RUNS")
     by: str | None = option(None, "treat each value of a column separately, e.g. corpus", metavar="COLUMN")
-    objective: str = option(DEFAULT, f"{OBJECTIVES} (default {DEFAULT})")
+    objective: str | None = option(None, f"{OBJECTIVES} (default {DEFAULT})")
     delta: float = option(1e-3, "Huber's delta on log loss (default 1e-3)", type=float)
 
     @property
     def fitted_by(self) -> Objective:
-        """The objective that was named."""
+        """The objective that was named, or the default."""
         from scaling.optimise.objectives import LogHuber, named
 
         if not 0 < self.delta < float("inf"):
             raise ValueError(f"--delta {self.delta:g} must be a positive number")
-        return LogHuber(self.delta) if self.objective == "huber" else named(self.objective)
+        name = self.objective or DEFAULT
+        return LogHuber(self.delta) if name == "huber" else named(name)
 
     def read(self, laws: Sequence[Any] = ()) -> pd.DataFrame:
         """The runs, columns mapped and rows narrowed. They must have the axes of the laws, by default N."""

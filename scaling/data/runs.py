@@ -181,15 +181,20 @@ def _numbers(column: pd.Series[Any], name: str, source: Path, good: Any) -> Arra
     out = np.empty(len(column))
     for row, value in enumerate(column):
         try:
-            if name in AMOUNTS and "," in str(value):
-                raise ValueError(f"{value!r} is not a number: write a point before decimals")
-            out[row] = np.nan if value is None or value is pd.NA else parse_size(value)
+            out[row] = np.nan if value is None or value is pd.NA else _cell(value, name)
         except ValueError as error:
             if good[row]:
                 place = table_files.place(source, column.index[row])
                 raise InFile(f"{source}: {place}, column {name}: {error}") from None
             out[row] = np.nan
     return out
+
+
+def _cell(value: Any, name: str) -> float:
+    """A cell of a column as a number. In a loss a comma separates no thousands."""
+    if name in AMOUNTS and "," in str(value):
+        raise ValueError(f"{value!r} is not a number: write a point before decimals")
+    return parse_size(value)
 
 
 def usable(table: Any) -> Any:
@@ -331,6 +336,6 @@ def no_run(name: str, column: Any) -> str:
 
 def _number(value: Any, row: int, name: str) -> float:
     try:
-        return parse_size(value)
+        return _cell(value, name)
     except ValueError as error:
         raise ValueError(f"row {row + 1}, column {name}: {error}") from None

@@ -16,7 +16,7 @@ COUNTED = ("N", "D", "C")
 _SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
 SUFFIX = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 NUMBER = re.compile(
-    r"^\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d[\d_]*)?\.?\d*(?:e[+-]?\d+)?)\s*([kmbgt]?)\s*$", re.IGNORECASE
+    r"^\s*([+-]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d[\d_]*)?\.?\d*(?:e[+-]?\d+)?)\s*([kmbgt]?)\s*$", re.IGNORECASE
 )
 _SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
@@ -88,10 +88,12 @@ def count_text(value: float) -> str:
 
 
 def value_text(axis: str, value: Any) -> str:
-    """A value of an axis for people: 2.8B of a count, four digits of another number, a category's name."""
+    """A value of an axis for people: 2.8B of a count, whole widths, four digits otherwise, a category's name."""
     if isinstance(value, str):
         return value
-    return count_text(value) if axis in COUNTED else f"{value:.4g}"
+    if axis in COUNTED:
+        return count_text(value)
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.4g}"
 
 
 def count_labels(values: Sequence[float]) -> list[str]:

@@ -57,7 +57,7 @@ def suggest(
     Args:
         fit: of the runs so far.
         candidates: one row per run with the law's axes, and C in FLOPs, by default 6 N P D. Without D the cost is
-            6 N P, without N it is one per run. Neither has a unit, so a budget is then refused.
+            6 N P, without N it is D, without either one per run. These have no unit, so a budget is then refused.
         budget_flops: the limit on their total cost. None by default.
         target: a parameter's name, a point `{"N": ..., "P": ...}` whose loss is wanted, a rival Fit to distinguish
             from this one, or any quantity (see `scaling.uncertainty.interval_methods`).

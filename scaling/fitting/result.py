@@ -113,6 +113,10 @@ class Fit(Estimate):
             ValueError: for a parameter that the law does not have, and for a value outside its range.
         """
         rows = []
+        if not np.size(values):
+            raise ValueError(
+                f"sensitivity: no values of {name}. Give some at which it is held, such as [1.4, 1.6]"
+            )
         for value in np.atleast_1d(np.asarray(values, dtype=np.float64)):
             held = replace(self.problem, law=self.form.with_fixed(**{name: float(value)}))
             one = Fit.of(solve(held, groups=self.groups))

@@ -88,7 +88,7 @@ def fit_notes(fit: Estimate) -> tuple[str, ...]:
 
 
 def _share(x: float) -> str:
-    return f"{x:.2f}" if x >= 0.01 else "less than .01"
+    return f"{x:.2f}" if x >= 0.01 else "less than 0.01"
 
 
 def baseline_r2(fit: Estimate) -> float | None:

@@ -390,7 +390,7 @@ def levels_of(table: Any, by: str) -> tuple[str, ...]:
     """The categories in a column of a table, in order. Raises ValueError if it is missing or has an empty cell."""
     if by not in table:
         raise ValueError(
-            f"no column {by!r} that names the arms. The table has {', '.join(map(str, list(table)[:12]))}."
+            f"no column {by!r} of categories. The table has {', '.join(map(str, list(table)[:12]))}."
         )
     column = np.asarray(table[by], dtype=object)
     empty = [row for row, value in enumerate(column) if value is None or value != value]

@@ -48,6 +48,7 @@ class Law:
         """A law that gives its own `predict` is of any form: every parameter is nonlinear, L is all rest."""
         super().__init_subclass__(**options)
         cls.whole = cls
+        free_form.add_omitted(cls)
         if "predict" in cls.__dict__:
             free_form.adopt(cls, cls.__dict__["predict"])
             del cls.predict  # the base class's `predict` checks its arguments, then evaluates `rest`

@@ -79,9 +79,10 @@ class ConstrainedLaw(Form):
 
     @property
     def __name__(self) -> str:
-        parts = [f"{n}={v!r}" for n, v in self.fixed.items()]
+        known = {(one.parameter, one.at) for one in self.law.categories.values()}  # of reference categories
+        parts = [f"{n}={v!r}" for n, v in self.fixed.items() if (n.partition("[")[0], v) not in known]
         parts += [f"{low:g}<={n}<={high:g}" for n, (low, high) in self.bounds.items()]
-        return f"{self.law.__name__}({','.join(parts)})"
+        return f"{self.law.__name__}({','.join(parts)})" if parts else str(self.law.__name__)
 
     def with_fixed(self, **values: float) -> ConstrainedLaw:
         """The law with more parameters fixed. Their bounds are dropped."""

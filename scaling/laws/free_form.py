@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
+
+from scaling.laws.ranges import Range
 
 STEP = 1e-6  # of a parameter's size: the step of central differences
 
@@ -24,6 +27,16 @@ def differences(function: Callable[..., Sequence[Any]], args: Sequence[Any], axe
         up, down = (function(*x, *eta[:i], value + s, *eta[i + 1 :]) for s in (step, -step))
         rows.append([(np.asarray(a) - b) / (2 * step) for a, b in zip(up, down, strict=True)])
     return rows
+
+
+def add_omitted(law: Any) -> None:
+    """Add what an author may leave out: the comma of a single axis, @staticmethod, and the slopes of new terms."""
+    law.axes = (law.axes,) if isinstance(law.axes, str) else law.axes
+    own = vars(law)
+    if isinstance(own.get("terms"), FunctionType):
+        law.terms = staticmethod(own["terms"])
+    if "terms" in own and "terms_gradient" not in own:  # a parent's slopes are those of other terms
+        law.terms_gradient = classmethod(lambda cls, *args: differences(cls.terms, args, len(cls.axes)))
 
 
 def adopt(law: Any, predict: Callable[..., Any]) -> None:
@@ -76,6 +89,7 @@ def _one_by_one(law: Any, predict: Callable[..., Any], axes: Any, values: Any, s
 @cache
 def check_form(law: Any) -> None:
     """Refuse a law that cannot be fitted: of free form without ranges, or with another number of terms than coefficients."""
+    _check_declared(law)
     lacking = [name for name in law.names() if name not in law.nonlinear]
     if not law.has_rest:
         _check_terms(law, lacking)
@@ -86,13 +100,39 @@ def check_form(law: Any) -> None:
         )
 
 
+def _check_declared(law: Any) -> None:
+    """Refuse a class that is no dataclass, and ranges or categories of the wrong kind or of no field."""
+    if set(vars(law).get("__annotations__", ())) - set(law.names()) - set(dir(law)):
+        raise ValueError(f"{law.__name__} is no dataclass. Write @dataclass(frozen=True) above its class.")
+    for name, known in law.nonlinear.items():
+        if not isinstance(known, Range):
+            raise ValueError(
+                f"{law.__name__}.nonlinear: {name}={known!r} is no Range. Write Range(low, high)."
+            )
+    named = [("nonlinear", name) for name in law.nonlinear]
+    named += [("categories", getattr(one, "parameter", None)) for one in law.categories.values()]
+    for where, name in named:
+        if name not in law.names():
+            raise ValueError(
+                f"{law.__name__}.{where} names {name!r}, which is no parameter. There is {', '.join(law.names())}."
+            )
+
+
 def _check_terms(law: Any, linear: Sequence[str]) -> None:
     """Refuse a law whose terms are not one for each coefficient."""
-    ones = (np.ones(1) for _ in law.axes)
+    ones = [np.ones(2) for _ in law.axes]
     middle = (float(np.median(one.starts())) for one in law.nonlinear.values())
-    with np.errstate(all="ignore"):
-        found = len(law.terms(*ones, *middle))
-    if found != len(linear):
+    try:
+        with np.errstate(all="ignore"):
+            terms = law.terms(*ones, *middle)
+        np.broadcast(*ones, *terms)
+    except Exception as error:
+        takes = ", ".join((*law.axes, *law.nonlinear))
+        raise ValueError(
+            f"{law.__name__}.terms fails ({type(error).__name__}: {error}). It takes arrays {takes} and returns "
+            "one term for each coefficient."
+        ) from error
+    if (found := len(terms)) != len(linear):
         raise ValueError(
             f"{law.__name__} gives {found} term{'s' * (found != 1)} for {len(linear)} coefficients, "
             f"{', '.join(linear) or 'none'}. Return one for each, or name the others in `nonlinear`."

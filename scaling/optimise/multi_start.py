@@ -24,7 +24,11 @@ from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import Solution, minimise, starts
 
 STARTS = 16
-QUICK = 30  # steps of a start. Stragglers go on only if no two starts agree by then
+QUICK = 30  # steps of a start
+PATIENT = (
+    200,
+    1000,
+)  # more steps, while no two starts agree: laws of own parameters alone need hundreds under a kink
 SUBSAMPLE = 2_000  # rows that starts are tried on. The best is polished on all
 ARRIVED = 1e-16  # relative gain at which the best start has arrived
 BY_DIFFERENCES = 1e-15  # the same where slopes are differences, which are known no better
@@ -88,8 +92,9 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
     small = _subsample(problem)
     begin = starts(small, start)
     rough = minimise(small, begin, tolerance=1e-7, iterations=QUICK)
-    if agreement(rough) < 2:
-        rough = minimise(small, rough.theta, tolerance=1e-7, warm=True)
+    for steps in PATIENT:
+        if agreement(rough) < 2:
+            rough = minimise(small, rough.theta, tolerance=1e-7, iterations=steps, warm=True)
     if not np.isfinite(rough.value).any():
         raise FitError(
             f"{problem.law.__name__} gives no finite loss {_nowhere(small, begin)} from any of {len(begin)} starts. "

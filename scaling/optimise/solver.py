@@ -99,7 +99,9 @@ def arm_starts(problem: Problem, form: ArmForm) -> Array:
     moved = np.random.default_rng(0).uniform(0.8, 1.25, (2 * len(rows), rows.shape[1]))
     rows = np.concatenate([rows, moved * np.tile(rows, (2, 1))])
     eta = np.stack([form.coordinate(n, v) for n, v in zip(form.names(), rows.T, strict=True)], -1)
-    return np.asarray(np.clip(eta, problem.lower, problem.upper))
+    eta = np.clip(eta, problem.lower, problem.upper)
+    once = np.unique(eta, axis=0, return_index=True)[1]  # equal starts would agree with each other
+    return np.asarray(eta[np.sort(once)])
 
 
 def _quick(problem: Problem) -> dict[str, float]:

@@ -19,7 +19,7 @@ from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.fitting.table_notes import rising, rising_note
 from scaling.laws import axes_of_laws
-from scaling.laws.axis import Axis
+from scaling.laws.axis import Axis, Levels
 from scaling.laws.base import Array
 from scaling.optimise.certificate import Status
 from scaling.optimise.multi_start import FitError
@@ -64,7 +64,8 @@ def describe(
     runs = as_runs(table, axes=None if law is None else axes_of_laws([law]))
     asked, keep = asked_axes(runs, law), usable(runs)
     axes, loss = _axes(runs, keep, asked)
-    levels = {axis: level_table(axis, axes) for axis in axes}
+    amounts = {axis: x for axis, x in axes.items() if not isinstance(asked.rules.get(axis), Levels)}
+    levels = {axis: _levels(axis, axes, asked.rules.get(axis)) for axis in axes}
     laws = suited_laws(axes, loss, asked.laws)
     tried = _tried(runs, keep, laws, asked)
     mixed = () if tried is None else tuple(filter(None, (rising_note(tried), *tried.certificate.table_notes)))
@@ -72,6 +73,8 @@ def describe(
     known = _Known(runs, keep, axes, loss, dict(columns or {}), asked.rules)
     falls = tried is None or not rising(tried)
     command = _command(source, options, laws, apart, known.reading) if falls else ""
+    if law is not None and not isinstance(law, str):  # a class, which Python knows by its name
+        command = command.replace(f'fit("{laws.index[0]}"', f"fit({laws.index[0]}")
     return Description(
         _table(known, levels),
         _verdict(laws, axes, tried, apart),
@@ -79,7 +82,7 @@ def describe(
         left_out(runs),
         levels,
         known.reading,
-        (*together_notes(axes), *run_structure.compute_note(runs, keep, axes)),
+        (*together_notes(amounts), *run_structure.compute_note(runs, keep, axes)),
         run_structure.repeat_notes(runs[keep], axes),
         mixed,
         laws,
@@ -113,6 +116,14 @@ def law_to_fit(table: Any) -> str:
 def _hopeless(laws: pd.DataFrame) -> bool:
     """Whether the runs determine no parameter of any law."""
     return laws.empty or len(laws["cannot"].iloc[0]) == len(laws["parameters"].iloc[0])
+
+
+def _levels(axis: str, axes: Mapping[str, Array], rule: Axis | None) -> pd.DataFrame:
+    """Each level of an axis with its runs, those of a category by name."""
+    if not isinstance(rule, Levels):
+        return level_table(axis, axes)
+    runs = pd.Series(rule.labels(axes[axis])).value_counts(sort=False)
+    return pd.DataFrame({"lowest": runs.index, "highest": runs.index, "runs": runs.to_numpy()})
 
 
 @dataclass(frozen=True)
@@ -215,9 +226,10 @@ def _table(known: _Known, of: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for name in [n for n in (*known.axes, "C", "loss") if n in values]:
         column, why = _origin(name, known)
         unit = known.reading.loss_unit if name == "loss" else UNITS.get(name) or known.rules[name].unit
-        x = values[name]
+        x, named = values[name], isinstance(known.rules.get(name), Levels)
         levels = len(of[name]) if name in of else np.unique(x).size
-        rows.append((name, column, why, unit, levels, x.min(), x.max()))
+        ends = of[name]["lowest"].iloc[[0, -1]] if named else (x.min(), x.max())
+        rows.append((name, column, why, unit, levels, *ends))
     names = ["axis", "column", "why", "unit", "levels", "lowest", "highest"]
     return pd.DataFrame(rows, columns=names).set_index("axis")
 

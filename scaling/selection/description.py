@@ -109,7 +109,9 @@ def _levels(table: pd.DataFrame) -> str:
     return f"{len(names)} levels (runs): {shown}"
 
 
-def _level(low: float, high: float) -> str:
+def _level(low: float | str, high: float | str) -> str:
+    if isinstance(low, str) or isinstance(high, str):  # a category
+        return str(low)
     one, other = count_text(low), count_text(high)
     return one if one == other else f"{one}-{other}"
 

@@ -69,9 +69,8 @@ def _of_law(runs: pd.DataFrame, law: Any) -> AskedAxes:
     rules = axes_of_laws([law])
     _check(runs, (*(axis for axis in rules if axis != "P"), "loss"))
     name = law if isinstance(law, str) else getattr(law, "__name__", str(law))
-    amounts = {axis: rule for axis, rule in rules.items() if rule is not None and axis in runs}
-    form = {} if None in rules.values() else {name: law_of(law, runs)}
-    return AskedAxes(amounts, form, "P" in rules)
+    form = law_of(law, runs[usable(runs)])
+    return AskedAxes({a: form.axis_rule(a) for a in form.axes if a in runs}, {name: form}, "P" in rules)
 
 
 def _check(runs: pd.DataFrame, needs: tuple[str, ...]) -> None:

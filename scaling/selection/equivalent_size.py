@@ -67,6 +67,10 @@ def equivalent_values(
 ) -> pd.DataFrame:
     """What `Fit.equivalent` returns: values of an axis of equal loss with their intervals, one row a point."""
     check_level(level)
+    if not at:
+        raise ValueError(
+            f"equivalent: no axis to move. Name one and its value, such as {{{fit.law.axes[-1]!r}: 1}}"
+        )
     rules = fit.law.axis_rules
     both = clean_axes(fit.law.axes, point, rules), clean_axes(tuple(at), at, rules)
     shape = np.broadcast_shapes(*(v.shape for part in both for v in part.values()))

@@ -29,7 +29,7 @@ ENDS = ("lower", "upper")
 
 def check_level(level: float, name: str = "level=") -> None:
     """ValueError unless 0 < level < 1, beginning with what the caller calls it."""
-    if not 0 < level < 1:
+    if not isinstance(level, (int, float)) or not 0 < level < 1:
         raise ValueError(f"{name}{level!r} must lie between 0 and 1, e.g. 0.95")
 
 

@@ -5,7 +5,7 @@ The coverage of each method, measured by simulation, is in docs/coverage.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,15 @@ STEP = 1e-3  # of the logarithm of an axis, for the slope of the log loss
 SOLVED = 1e-6  # of the logarithm of an axis: rounding where a loss is solved for it
 
 
+def _together(axes: Mapping[str, Array]) -> Sequence[Array]:
+    """The axes at common points. ValueError names the lengths that do not go together."""
+    try:
+        return np.broadcast_arrays(*axes.values())
+    except ValueError:
+        sizes = ", ".join(f"{np.size(x)} of {axis}" for axis, x in axes.items())
+        raise ValueError(f"values of axes differ in number: {sizes}. Give as many of each, or one.") from None
+
+
 def predict(
     fit: Estimate, axes: Mapping[str, Any], level: float, method: Method, widened: bool = True
 ) -> pd.DataFrame:
@@ -40,7 +49,7 @@ def predict(
     check_level(level)
     x = clean_axes(fit.law.axes, axes, fit.law.axis_rules)
     given = {**x, **{a: np.asarray(v, dtype=np.float64) for a, v in axes.items() if a not in x}}
-    flat = dict(zip(given, (np.ravel(v) for v in np.broadcast_arrays(*given.values())), strict=True))
+    flat = dict(zip(given, (np.ravel(v) for v in _together(given)), strict=True))
     estimate, lower, upper, lost = method.searched(fit, at_points(flat, fit.law.axes), level)
     if not fit.determined:
         known = fit.undetermined != fit.problem.law.free() and determined_predictions(

@@ -157,14 +157,18 @@ def _given(options: Options) -> dict[str, Any]:
 
 
 def _about(x: Array, lowest: float = 0.0) -> list[float]:
-    """Powers of two from below the smallest value to above the largest. The values themselves if one is 0 or less."""
+    """Powers of two from below the smallest value to above the largest, whole where the runs' are whole numbers.
+
+    The values themselves if one is 0 or less.
+    """
     import math
 
     if x.min() <= 0:
         return sorted(set(x.tolist()))
     low, high = float(x.min()) / 2**DOUBLINGS, float(x.max()) * 2**DOUBLINGS
     steps = math.ceil(math.log2(high / low)) + 1
-    return [value for step in range(steps) if (value := low * 2.0**step) >= lowest]
+    found = [value for step in range(steps) if (value := low * 2.0**step) >= lowest]
+    return sorted(set(map(float, map(round, found)))) if all(v.is_integer() for v in x.tolist()) else found
 
 
 def describe_suggestion(chosen: pd.DataFrame, before: float, target: str, options: Options, one: Fit) -> str:

@@ -59,7 +59,8 @@ def run(options: Options) -> str | Partly:
         return groups_text(as_json(found), done.refused)
     told = [f"== {name} ==\n{one!r}" for name, one in done.found.items()]
     return groups_text(
-        "\n\n".join(told) + mixed_note(runs, (options.by, options.groups), law.axes), done.refused
+        "\n\n".join(told) + mixed_note(runs, (options.by, options.groups), (*law.axes, *law.categories)),
+        done.refused,
     )
 
 

@@ -26,7 +26,8 @@ class ArmOptions(FormatOptions, RowOptions, RunsOptions):
     )
     arms: str | None = option(
         None,
-        "compare the arms that a column names instead: what they share, what each is worth",
+        "compare the arms that a column names instead: what they share, what each is worth (by least squares unless "
+        "--objective is given)",
         metavar="COLUMN",
     )
     shared: str | None = option(
@@ -60,7 +61,8 @@ def compared_by_arms(options: ArmOptions, holdout: str | None = None) -> str | P
     def of_group(part: pd.DataFrame) -> ArmComparison:
         law = named[0] if named else best_suited(part)
         more: dict[str, Any] = {"shared": items(options.shared), "reference": options.reference}
-        return compare_arms(law, part, by, at=_points(options), objective=options.fitted_by, **rows, **more)
+        objective = options.fitted_by if options.objective else None  # F and AICc are those of least squares
+        return compare_arms(law, part, by, at=_points(options), objective=objective, **rows, **more)
 
     done = each(runs, options.by, options.runs, of_group)
     return groups_text(_told(done.found, options), done.refused)

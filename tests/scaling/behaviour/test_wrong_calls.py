@@ -27,6 +27,11 @@ def one(pile):
         (lambda runs, one: one.predict(method=scaling.Bootstrap, N=1e9, P=2), "method=<class"),
         (lambda runs, one: ParallelLaw.from_vector([1.0, 2.0]), "2.*E.*A.*ParallelLaw"),
         (lambda runs, one: LAD(delta=0), "delta=0"),
+        (lambda runs, one: one.intervals(scaling.Bootstrap()), "level=Bootstrap"),
+        (lambda runs, one: one.predict(N=[1e9, 2e9], P=[1, 2, 3]), "2 of N, 3 of P"),
+        (lambda runs, one: one.equivalent("N", {}, N=1e9, P=2), "no axis"),
+        (lambda runs, one: one.sensitivity("E", []), "no values of E"),
+        (lambda runs, one: scaling.fit("dense", runs.assign(loss="2,111")), "'2,111'"),
         (
             lambda runs, one: scaling.suggest(one, pd.DataFrame({"N": [1e9], "P": [8]}), budget_flops=1e22),
             r"budget_flops=1e\+22.*C.*N.*D",

@@ -3,10 +3,12 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling
 from scaling import AdditiveLaw, DenseLaw
+from scaling.laws import law_of
 from tests.scaling.nine_runs import TRUTH
 from tests.scaling.one_line import in_one_line
 
@@ -145,6 +147,9 @@ def test_constraints_add_up():
     assert law.free() == ("A", "alpha")
     assert law.with_fixed(alpha=0.3).bounds == {}
     assert law(A=1e8, alpha=0.2) == DenseLaw(E=1.6, A=1e8, alpha=0.2)
+    runs = pd.DataFrame({"precision": ["4", "16"]})  # the reference of a category is no constraint to tell
+    assert law_of("precision", runs).__name__ == "PrecisionLaw(eff by precision)"
+    assert law_of("precision:E=1.6", runs).__name__.endswith("(E=1.6)")
 
 
 @pytest.mark.parametrize(

@@ -166,17 +166,74 @@ class FewTerms(Law):
         return (1.0,)
 
 
+@dataclass(frozen=True)
+class Forgiven(Law):
+    """A law of one axis that is written without its comma, and of terms without @staticmethod."""
+
+    E: float
+    A: float
+    a: float
+
+    axes = "N"  # type: ignore[assignment]
+    nonlinear = {"a": Range(0.1, 1)}  # noqa: RUF012
+
+    def terms(N, a):
+        return 1.0, N**-a
+
+
+class Bare(Forgiven):
+    """A law without @dataclass."""
+
+    B: float
+
+
+class Unknown(Forgiven):
+    """A range of no field."""
+
+    nonlinear = {"a": Range(0.1, 1), "z": Range(0.1, 1)}  # noqa: RUF012
+
+
+class Pair(Forgiven):
+    """Two numbers for a range."""
+
+    nonlinear = {"a": (0.1, 1)}  # type: ignore[dict-item]  # noqa: RUF012
+
+
+class Effect(Forgiven):
+    """A category without a parameter."""
+
+    categories = {"recipe": scaling.Category("eff")}  # noqa: RUF012
+
+
+class Asks(Forgiven):
+    """Terms that ask an array whether it is large."""
+
+    def terms(N, a):
+        return 1.0, (N**-a if N > 2 else N)
+
+
 @pytest.mark.parametrize(
     ("law", "words"),
     [
         (NoRange, "b has none"),
         (WrongShape, "2 values for one point"),
         (FewTerms, "1 term for 2 coefficients, E, A"),
+        (Bare, "Bare.*@dataclass"),
+        (Unknown, "Unknown.nonlinear.*'z'.*E, A, a"),
+        (Pair, r"Pair.nonlinear.*a=\(0.1, 1\)"),
+        (Effect, "Effect.categories.*'eff'"),
+        (Asks, "Asks.terms.*ValueError.*N, a"),
     ],
 )
 def test_what_cannot_be_fitted_is_named(law, words):
     with pytest.raises(ValueError, match=words):
         scaling.fit(law, RUNS | {"P": np.ones(30)})
+
+
+def test_a_missing_comma_and_a_missing_decorator_are_forgiven():
+    N = np.geomspace(1e7, 1e9, 6)
+    one = scaling.fit(Forgiven, {"N": N, "loss": 1.5 + 30 * N**-0.3}, "least-squares")
+    assert one.law.predict(N=1e10) == pytest.approx(1.5 + 30 * 1e10**-0.3)
 
 
 def test_a_parameter_that_is_ignored_is_not_identifiable():

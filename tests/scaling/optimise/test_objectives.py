@@ -131,6 +131,6 @@ def test_an_objective_that_is_not_defined_is_named_when_its_fit_is_loaded(pile, 
     body = json.loads((tmp_path / "fit.json").read_text())
     body["objective"]["name"] = "Gone"
     body.pop("checksum")
-    (tmp_path / "fit.json").write_text(json.dumps(body | {"checksum": save._checksum(body)}))
+    (tmp_path / "fit.json").write_text(json.dumps(body | {"checksum": save.body_checksum(body)}))
     with pytest.raises(ValueError, match=r"objective.*Gone"):
         scaling.Fit.load(tmp_path / "fit.json")

@@ -5,6 +5,9 @@ import pytest
 
 import scaling
 from scaling import ChinchillaLaw, ParallelLaw, Status
+from scaling.laws import law_of
+from scaling.optimise.problem import Problem
+from scaling.optimise.solver import starts
 from tests.scaling.twenty_runs import N, P, runs
 
 
@@ -21,3 +24,12 @@ def test_units_of_the_axes_do_not_matter() -> None:
     assert small.status == Status.CONVERGED
     assert small.law.alpha == pytest.approx(large.law.alpha, rel=1e-7)
     assert small.objective_value == pytest.approx(large.objective_value, rel=1e-10)
+
+
+def test_starts_of_a_category_differ() -> None:
+    size = np.tile(np.geomspace(1e8, 1e9, 4), 2)
+    kind = np.repeat([8.0, 16.0], 4)
+    law = law_of("precision", {"precision": kind})
+    loss = 1.5 + 400 / (size * np.where(kind == 8, 0.8, 1.0)) ** 0.3 + 300 / (20 * size) ** 0.28
+    begin = starts(Problem(law, (size, 20 * size, kind), loss, np.ones(8), scaling.LeastSquares()), 16)
+    assert len(np.unique(begin, axis=0)) == len(begin) > 2

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 import parscale
 import scaling
+from scaling import DenseLaw
 from scaling.laws import by_name
 from scaling.selection.describe import best_suited, one_line
 
@@ -171,6 +173,30 @@ def test_axes_of_other_laws_are_described() -> None:
     assert best_suited({"N": N, "experts": experts, "loss": loss}) == "experts"
     with pytest.raises(scaling.FitError):
         best_suited({"N": N[:2], "loss": loss[:2]})
+
+
+@dataclass(frozen=True)
+class Recipes(DenseLaw):
+    """A law of a user's own with a category."""
+
+    eff: float
+
+    categories = {"recipe": scaling.Category("eff")}  # noqa: RUF012
+    nonlinear = {**DenseLaw.nonlinear, "eff": scaling.Range(0.3, 3, 3)}  # noqa: RUF012
+
+    @staticmethod
+    def terms(N, alpha, eff):
+        return 1.0, (N * eff) ** -alpha
+
+
+def test_a_law_with_a_category_is_told_with_its_levels() -> None:
+    N = np.tile(np.geomspace(1e7, 1e9, 5), 2)
+    loss = 1.5 + (3e7 / N / np.repeat([1.0, 0.8], 5)) ** 0.3 + 1e-3 * np.sin(np.arange(10) ** 2)
+    recipe = ["tuned"] * 5 + ["plain"] * 5
+    found = scaling.describe({"N": N, "recipe": recipe, "loss": loss}, law=Recipes)
+    assert found.laws.index[0] == "Recipes"
+    assert found.levels["recipe"]["lowest"].tolist() == ["tuned", "plain"]
+    assert "scaling.fit(Recipes, table)" in found.command
 
 
 AXES = {

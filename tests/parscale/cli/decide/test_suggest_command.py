@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from parscale.cli.decide import suggest_command
@@ -75,3 +76,9 @@ def test_runs_on_own_axes_are_suggested(tmp_path: Path) -> None:
     assert body["runs"][-1]["total_C"] == 9e18
     with pytest.raises(ValueError, match="Leave N out"):
         run(suggest_command, **more, target="b", sizes="1B")
+
+
+def test_default_candidates_of_whole_numbers_are_whole() -> None:
+    found = suggest_command._about(np.array([13.0, 27.0]), 1.0)
+    assert found == [3.0, 6.0, 13.0, 26.0, 52.0, 104.0, 208.0][: len(found)]
+    assert suggest_command._about(np.array([0.5, 2.0]))[0] == 0.125

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import scaling
 from parscale.cli.fit import compare_command
 from scaling import DenseLaw
 from tests.scaling.command_line import run
@@ -42,6 +43,12 @@ def test_text_tables_and_refusals(table):
     for words in ("F test", "compute-equivalent", "A[adam]", "differ in A", "adam is worth 0."):
         assert words in text
     assert "| adam |" in run(compare_command, **more, reference="muon", format="markdown")
+    body = json.loads(run(compare_command, **more, json=True))[
+        "all"
+    ]  # least squares unless told, as in Python
+    law, runs = more["laws"], pd.read_csv(table)
+    found = scaling.compare_arms(law, runs, "optimizer", shared=("E",)).table
+    assert body["tests"]["A"]["F"] == pytest.approx(found.loc["A", "F"])
     for wrong, says in (
         ({"laws": "dense,kaplan"}, "by one law"),
         ({"holdout": "N"}, "--holdout"),
