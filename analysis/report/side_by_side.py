@@ -30,7 +30,8 @@ def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale re
         _named(name, corpus): found for name, one in sweeps.items() for corpus, found in one.verdicts.items()
     }
     defined = next(filter(None, (at_a_glance.streams_text(one.runs) for one in sweeps.values())), "")
-    page.lead(f"{differences_text(sweeps)} {defined}".strip())
+    page.text(differences_text(sweeps))
+    page.small(defined)
     for name, found in judged.items():
         page.verdict(found, name)
     page.contents()
@@ -64,7 +65,7 @@ def _runs_in_words(sweep: SweepResults) -> str:
     runs = finished_runs(sweep.runs)
     known = [axis for axis in ("N", "P", "D") if axis in runs and runs[axis].notna().any()]
     parts = [f"{axis} = {_range_text(axis, runs[axis])}" + " tokens" * (axis == "D") for axis in known]
-    return ", ".join([f"{len(runs)} run{'s' * (len(runs) != 1)}", *parts])
+    return ", ".join([sweep.counted, *parts])
 
 
 def _range_text(axis: str, values: pd.Series) -> str:

@@ -76,19 +76,21 @@ def runs_without_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFram
     return done[~done["run_id"].isin(curves["run_id"].unique())]
 
 
+def runs_to_come(path: Path, runs: pd.DataFrame) -> int:
+    """How many planned runs of a sweep's folder have no row yet."""
+    if "run_id" not in runs or not path.is_dir():
+        return 0
+    return len({file.stem for file in (path / "configs").glob("*.json")} - set(runs["run_id"]))
+
+
 def remarks(
     path: Path, runs: pd.DataFrame, curves: pd.DataFrame | None, streams: pd.DataFrame | None
 ) -> Iterator[str]:
     """What a sweep's folder does not hold, in sentences."""
     first = is_first_stage(runs)
-    planned = (
-        {file.stem for file in (table_folder(path) / "configs").glob("*.json")} if path.is_dir() else set()
-    )
-    held = set(runs["run_id"]) if "run_id" in runs else planned
-    left = planned - held
-    if left:
+    if left := runs_to_come(path, runs):
         yield (
-            f"{len(left)} of {len(planned | held)} planned runs have no row yet (`parscale status {path}`); "
+            f"{left} of {left + len(runs)} planned runs have no row yet (`parscale status {path}`); "
             "the sweep's command trains them"
         )
     if first.any():

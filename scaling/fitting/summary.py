@@ -46,10 +46,11 @@ def facts(fit: Estimate, details: bool = True) -> list[tuple[str, str]]:
     c, dof, name = fit.certificate, fit.degrees_of_freedom, fit.problem.objective.name
     baseline = baseline_r2(fit)
     without = f" (without P {baseline:.4f})" if baseline is not None else ""
+    errors = f"rmse {number_text(fit.rmse)}, largest {number_text(fit.max_error)} {fit.reading.loss_unit}"
     rows = [
         ("status", f"{c.status} ({c.detail}); {name}"),
         ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
-        ("R2", f"{fit.r2:.4f}{without}, rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} {fit.reading.loss_unit}"),
+        ("R2", f"{fit.r2:.4f}{without}, {errors}"),
     ]  # fmt: skip
     if done := fit.reading.line():
         rows.append(("read", done))

@@ -364,7 +364,9 @@ def _extrapolates(one: Fit, tested: Backtest | str, level: float) -> Answer:
         word = "cannot tell"
     elif narrow or last.r2 < 0 or (last.one_sided and not chance):
         word = "no"
-    held = f"its {100 * level:g}% prediction intervals ({below:+.4f} to {above:+.4f}) {_held(points, word)}"
+    held = _held(
+        points, word, f"its {100 * level:g}% prediction intervals", f"({below:+.4f} to {above:+.4f})"
+    )
     worse = [f"their mean predicts them better (R2 {last.r2:.2g})"] if last.r2 < 0 and last.test > 1 else []
     parts = [held, missed, *worse] if narrow and word == "no" else [missed, *worse, held]
     first = f"{last.levels:.0f} values of {tested.by} are too few to fit; " if few else ""
@@ -383,9 +385,14 @@ def _missed(last: Any, unit: str) -> str:
     )
 
 
-def _held(points: pd.DataFrame, word: Word) -> str:
-    """How many unseen runs the prediction intervals cover, in words."""
+def _held(points: pd.DataFrame, word: Word, intervals: str, ends: str) -> str:
+    """How many unseen runs the prediction intervals cover, in words. Where the answer is no, all for their width alone."""
     runs, held = len(points), int(points["covered"].sum())
+    every = f"all {runs}" if runs > 1 else "it"
+    if held == runs and word == "no":
+        return f"{intervals} are so wide {ends} that they cover {every} nevertheless"
     if held == runs:
-        return f"{'still ' * (word == 'no')}cover {f'all {runs}' if runs > 1 else 'it'}"
-    return f"cover {'only ' * (word == 'no')}{held} of {runs}" if held else f"cover none of {runs}"
+        return f"{intervals} {ends} cover {every}"
+    return f"{intervals} {ends} cover " + (
+        f"{'only ' * (word == 'no')}{held} of {runs}" if held else f"none of {runs}"
+    )
