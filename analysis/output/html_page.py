@@ -26,7 +26,7 @@ _CSS = """
   --yes: #0b6b3a; --no: #a3250b; --tell: #7a5200; --warn: #fdf3ec; }
 @media screen and (prefers-color-scheme: dark) { :root { --ink: #e7eaee; --soft: #a4adb8; --line: #39414b; --back: #14171b;
   --card: #1d2228; --yes: #5bd08f; --no: #ff9b80; --tell: #f0c05a; --warn: #33241a; }
-  img { filter: invert(.92) hue-rotate(180deg); } }
+  img { filter: invert(1) hue-rotate(180deg) brightness(1.5) contrast(.85); } }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 76rem;
   margin: 1.5rem auto; padding: 0 1rem; }
@@ -35,7 +35,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0; }
 h2 { font-size: 1.25rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }
 figure { display: inline-block; vertical-align: top; margin: .5rem 1.5rem 1rem 0; max-width: 100%; break-inside: avoid;
   overflow-x: auto; }
-.beside figure { margin-right: 0; } .beside img { width: 100%; }
+.beside figure { margin-right: 0; } .beside img { width: 100%; max-width: 32rem; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 figcaption { font-size: .9rem; color: var(--soft); width: 0; min-width: 100%; }
 .wide { overflow-x: auto; max-width: 100%; } table { border-collapse: collapse; font-size: .85rem; margin: .8rem 0; }
@@ -66,10 +66,11 @@ footer { margin-top: 3rem; font-size: .8rem; color: var(--soft); border-top: 1px
   body { padding: 0 .7rem; margin: .8rem auto; } .broad img { max-width: max(100%, 34rem); }
   nav a, summary { padding: .5rem 0; } .wide, pre { font-size: .8rem; } th, td { padding: .2rem .35rem; } }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --back: #fff; --card: #fff; --yes: #0b6b3a;
-  --no: #a3250b; --tell: #7a5200; --warn: #fff; } body { max-width: none; margin: 0; font-size: 10pt; }
+  --no: #a3250b; --tell: #7a5200; --warn: #fff; } html { font-size: 12px; }
+  body { max-width: none; margin: 0; font-size: 9.5pt; } .beside { grid-template-columns: repeat(3, 1fr); }
   h2 { break-after: avoid; } .wide { overflow: visible; } .noted { display: block; }
   table { font-size: 7.5pt; } tr { break-inside: avoid; }
-  nav { display: none; } .answer { break-inside: avoid; } details:not([open]) { display: none; } }
+  nav { display: none; } .answer, .missing { break-inside: avoid; } details:not([open]) { display: none; } }
 """
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from scaling import terminal_text
 from scaling.fitting.summary import number_text
 from scaling.selection.gains_by_context import changes, context_worth, noise, parts
-from scaling.selection.paired_gains import KEYS, one_stream_fits
+from scaling.selection.paired_gains import one_stream_fits
 
 FORMATS = {
     "N_one": ",.0f",
@@ -65,21 +65,25 @@ def seed_scatter_text(row: Mapping[Any, Any]) -> str:
     return f"{words}, {paired} ({row['pairs']} degrees of freedom)."
 
 
-def without_empty_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """`gains` without columns that are empty, and without the corpus or the budget where there is but one."""
-    told = table.dropna(axis="columns", how="all")
-    if (told["corpus"] == "").all():
-        told = told.drop(columns="corpus")
-    if "D" in told and len(told["D"].unique()) == 1:
-        told = told.drop(columns="D")
-    return told
+SHOWN = (
+    "corpus", "size", "D", "P", "change", "low", "high", "k",
+    "by_parameters", "by_low", "by_high", "spread", "seeds", "N_one", "N",
+)  # fmt: skip
+NAMES_ROW = ("corpus", "size", "D", "P")
+
+
+def shown_gains(table: pd.DataFrame) -> pd.DataFrame:
+    """`gains`, what matters first, without empty columns, the corpus or the budget where there is but one."""
+    alone = [c for c in ("corpus", "D") if c in table and len(table[c].unique()) == 1]
+    told = table.drop(columns=alone).dropna(axis="columns", how="all")
+    return told[[c for c in SHOWN if c in told]]
 
 
 def gains_text(table: pd.DataFrame, room: int | None = None) -> str:
     """`gains` for the terminal. Columns in blocks where its room in characters is too small."""
-    shown = without_empty_columns(table)
+    shown = shown_gains(table)
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
-    keys = sum(name in KEYS for name in shown)
+    keys = sum(name in NAMES_ROW for name in shown)
     return terminal_text.table(shown, room, keys, index=False, formatters=how, na_rep="")
 
 

@@ -21,7 +21,7 @@ from analysis.report.gains_text import (
     seed_scatter_by_part,
     seed_scatter_text,
     shares_text,
-    without_empty_columns,
+    shown_gains,
 )
 from analysis.sweep import recipe_tables
 from analysis.sweep.results import SweepResults
@@ -38,20 +38,6 @@ GAINED = (
     "profile interval. Streams are worth more than their parameters where the change lies below that. k: that of "
     "ParallelLaw for which this change alone would come out. Where it moves with P or N, that law has the wrong form."
 )
-_GAINED = [
-    "corpus",
-    "size",
-    "D",
-    "P",
-    "change",
-    "low",
-    "high",
-    "k",
-    "by_parameters",
-    "by_low",
-    "by_high",
-    "spread",
-]
 COPIED = (
     "Held-out loss split by whether the target could be copied from its window: the pair of its predecessor "
     "and itself stood there before, the token alone did, or neither. Small models learn to copy all at once, "
@@ -74,9 +60,8 @@ def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], 
     page.figure(known["gains"](), "Change of the loss from P = 1, and what parameters alone would give.")
     if "pair_k" in known:
         page.figure(known["pair_k"](), at_a_glance.FALLING)
-    shown, same = said_once(without_empty_columns(table), FORMATS, ("size", "P"))
-    first = [c for c in _GAINED if c in shown]
-    page.table(shown[[*first, *(c for c in shown if c not in first)]], same, FORMATS)
+    shown, same = said_once(shown_gains(table), FORMATS, ("size", "P"))
+    page.table(shown, same, FORMATS)
     for words in (
         *one_stream_words(sweep.runs),
         *map(str, pooled_k(sweep.runs)),
@@ -136,7 +121,7 @@ def add_gains_by_context(page: Page, sweep: SweepResults, known: Mapping[str, Ca
         page.text(as_sentence(words))
     if len(found := context_worth(sweep.context)):
         ends = dict.fromkeys(("k", "lower", "upper"), ".4f")
-        page.table(said_once(found, keep=("part",))[0], as_sentence(OF_PARTS.format(95)), ends)
+        page.table(said_once(found, keep=("part",))[0], OF_PARTS.format(95), ends)
 
 
 def add_averaged_streams(page: Page, known: Mapping[str, Callable[[], Figure]]) -> None:

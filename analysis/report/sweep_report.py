@@ -62,6 +62,9 @@ _COMPARED = [
     "delta_bic",
     "parameters",
 ]
+BY_LAW = (
+    "the one-stream N with the same loss by ParallelLaw, its 95% interval, and the same N read off the runs"
+)
 RIVALS = (
     "Rival laws fitted to the same runs, drawn out to many streams. Beyond the runs they part. A band, if drawn, is the "
     "95% prediction interval of ParallelLaw (Eq 5 of the paper), beyond the runs a forecast."
@@ -233,7 +236,11 @@ def _equivalents(page: Page, sweep: SweepResults, known: Figures) -> None:
         if not len(table):
             continue
         sizes = dict.fromkeys(("N", "equivalent_N", "lower", "upper", "by_points"), ",.0f")
-        page.table(table, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
+        page.table(
+            table,
+            ": ".join(filter(None, (corpus_name(corpus), BY_LAW))),
+            {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"},
+        )
 
 
 def _provenance(page: Page, sweep: SweepResults) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 from scaling.data.any_table import as_runs
 from scaling.data.query import split
 from scaling.data.runs import usable
-from scaling.data.units import value_text
+from scaling.data.units import p_text, value_text
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.fitting.summary import parameter_table
@@ -279,7 +279,7 @@ def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth)
     if not one.determined:
         return Answer(question, "cannot tell", *UNKNOWN, "", f"{one.status}, {one.certificate.detail}")
     misses = [
-        f"its errors {what} ({_p_text(p)})"
+        f"its errors {what} ({p_text(p)})"
         for what, p in ((f"follow a pattern in {' and '.join(one.law.axes)}", judged.structure_p),
                         ("exceed the spread over random seeds", judged.replicate_p))
         if p < DOUBT
@@ -296,11 +296,6 @@ def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth)
     unit = "AICc weight among the laws compared"
     said = "; ".join(parts + ([worth.falls] if worth.falls else []))
     return Answer(question, word, share, *UNKNOWN[1:], unit, said)
-
-
-def _p_text(p: float) -> str:
-    """A p value as text: p = 0.014. A tiny one as a bound."""
-    return f"p = {p:.2g}" if p >= 1e-3 else "p < 0.001"
 
 
 def _percent(share: float) -> str:
