@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.output.formatted_tables import Formats, table_cell
+from scaling.data.units import value_text
 from scaling.terminal_text import column_texts
 
 # What a column is called on a page, where underscores turned into spaces do not say it.
@@ -81,8 +82,14 @@ def said_once(
 ) -> tuple[pd.DataFrame, str]:
     """A table without the columns that are the same in every row, and a sentence that says these. `keep`: stay."""
     same = [c for c in table if c not in keep and len(table) > 1 and len(table[c].unique()) == 1]
-    known = [c for c in same if pd.notna(table[c].iloc[0]) and table[c].iloc[0] != ""]
+    known = {str(c): table[c].iloc[0] for c in same if pd.notna(table[c].iloc[0]) and table[c].iloc[0] != ""}
     told = [
-        f"{column_name(str(c))} {_cells(str(c), table[c], (formats or {}).get(str(c), ''))[0]}" for c in known
+        f"{column_name(name)} {_one_value(name, v, (formats or {}).get(name, ''))}"
+        for name, v in known.items()
     ]
     return table.drop(columns=same), f"The same in every row: {', '.join(told)}." if told else ""
+
+
+def _one_value(name: str, value: Any, form: str) -> str:
+    """A value that has no column to be aligned with."""
+    return value_text(name, value) if isinstance(value, float) and not form else table_cell(value, form)

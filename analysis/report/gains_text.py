@@ -48,7 +48,7 @@ def one_stream_words(runs: pd.DataFrame) -> list[str]:
     if not fits:
         return ["too few sizes at P = 1 to fit"]
     return [
-        f"{name or 'all'}: the law of P = 1 {one.status}, {one.loss.size} runs, {one.degrees_of_freedom:g} degrees of freedom"
+        f"{name or 'all'}: {one.status}, {one.loss.size} runs of P = 1, {one.degrees_of_freedom:g} degrees of freedom"
         for name, one in fits.items()
     ]
 

@@ -66,7 +66,7 @@ def _figures(page: Page, which: str, known: Mapping[str, sweep_figures.Drawing])
         for axes in panels:
             getattr(axes, f"set_{axis}lim")(ends[:, 0].min(), ends[:, 1].max())
             if axis == "x":  # fewer of the ticks have room now
-                figure_style.size_ticks(axes, axes.get_xticks())
+                figure_style.size_ticks(axes, list(axes.get_xticks()))
     tallest = max((figure.get_figheight() for figure in drawn.values()), default=0.0)
     for name, figure in drawn.items():
         figure.set_figheight(tallest)
