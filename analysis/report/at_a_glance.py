@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from analysis.sweep.results import SweepResults
 from scaling.data.groups import corpus_name
 from scaling.data.levels import size_levels
 from scaling.data.runs import finished_runs
+from scaling.selection.verdict import Verdict
 
 STREAMS = (
     "P streams: one model reads each input P times, each time with its own learned prefix, and combines the P outputs. "
@@ -35,10 +36,10 @@ WORTH = (
 BARS = " Runs of one size are scored on the same text, so the bars do not bear on differences between P."
 REJECTED = " The law is rejected, so it is not drawn far beyond its runs."
 HELD_OUT = "Does it extrapolate? Errors on the runs that were held out of the fit."
-TERMS = (
-    "AICc: misfit with a price for each parameter, in which 10 above the best is decisive. p: how often chance alone "
-    "would show as much if the law held."
-)
+TERMS = {
+    "AICc": "AICc: misfit with a price for each parameter, in which 10 above the best is decisive.",
+    "(p ": "p: how often chance alone would show as much if the law held.",
+}
 GLANCE = {"fig2": FITTED, "pair_k": FALLING, "equivalents": WORTH, "backtest": HELD_OUT}
 SHOWN = 3  # figures
 SEEDS = "Means over random seeds. Loss in nats per token."
@@ -59,7 +60,7 @@ def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) ->
     several = len(sweep.verdicts) > 1
     for corpus, found in sweep.verdicts.items():
         page.verdict(found, corpus_name(corpus) if several else "")
-    page.small(TERMS)
+    page.small(terms_text(sweep.verdicts.values()))
     if price := price_text(finished_runs(sweep.runs)):
         page.text(price)
     names = _draw(page, sweep, known, several)
@@ -86,6 +87,12 @@ def _draw(page: Page, sweep: SweepResults, known: Mapping[str, Drawing], several
                 figure.set_figheight(tallest)
             page.figure(figure, _caption(name, sweep))
     return names
+
+
+def terms_text(verdicts: Iterable[Verdict]) -> str:
+    """What the terms of these verdicts mean."""
+    said = " ".join(found.text for found in verdicts)
+    return " ".join(meaning for term, meaning in TERMS.items() if term in said)
 
 
 def streams_text(runs: pd.DataFrame) -> str:

@@ -39,7 +39,7 @@ def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale re
     page.small(defined)
     for name, found in judged.items():
         page.verdict(found, name)
-    page.small(at_a_glance.TERMS)
+    page.small(at_a_glance.terms_text(judged.values()))
     page.contents()
     page.text(CONSTANTS)
     page.table(constants_table(judged))

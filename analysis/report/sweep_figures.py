@@ -131,9 +131,9 @@ def _of_doubt(sweep: SweepResults, told: Titles) -> dict[str, Drawing]:
 
 
 def _of_losses(sweep: SweepResults, told: Titles, captioned: bool) -> dict[str, Drawing]:
-    """Loss against N, where some corpus has two sizes; without a law where the runs do not determine one."""
+    """Loss against N, where some corpus has finished runs of two sizes; without a law where the runs do not determine one."""
     sizes = [size_levels(sweep.of(corpus)) for corpus in sweep.fits if len(sweep.of(corpus))]
-    if sizes and all(level.max() < 1 for level in sizes):
+    if all(level.max() < 1 for level in sizes):
         return {}
     laws = {corpus: fitted.law for corpus, fitted in sweep.determined.items()}
     bars = BARS if "loss_se" in sweep.runs and sweep.runs["loss_se"].notna().any() else ""

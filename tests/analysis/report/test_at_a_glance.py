@@ -9,6 +9,7 @@ import pytest
 from analysis.output.html_page import Page
 from analysis.report import at_a_glance
 from analysis.sweep import results
+from scaling.selection.verdict import without_fit
 from tests.analysis.sweep_of_runs import sweep
 
 
@@ -55,6 +56,11 @@ def test_the_price_of_streams_is_told_where_it_can_be():
     assert "3.5 at P = 4" in at_a_glance.price_text(runs)
     assert not at_a_glance.price_text(runs.drop(columns="C"))
     assert not at_a_glance.price_text(runs[runs["P"] == 4])
+
+
+def test_terms_are_explained_where_they_are_said(seen):
+    assert "AICc" in at_a_glance.terms_text(seen.verdicts.values())
+    assert at_a_glance.terms_text([without_fit("no runs")]) == ""
 
 
 def test_the_verdict_stands_before_the_figures_and_the_table(seen):

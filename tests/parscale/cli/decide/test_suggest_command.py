@@ -72,7 +72,8 @@ def test_runs_on_own_axes_are_suggested(tmp_path: Path) -> None:
     run(fit_command, runs=table, law=law, out=str(tmp_path))
     more = {"fit": str(tmp_path / "fits" / "DepthLaw-all.json"), "law": law}
     text = run(suggest_command, **more, target="width=8192,depth=64", count=1)
-    assert "width = 8192" in text
+    assert text.split("\n\n")[1].split()[:3] == ["width", "depth", "then"]
+    assert "8192" in text
     assert "all cost the same" in text
     body = json.loads(run(suggest_command, **more, target="b", grid="width=512,depth=8,64", json=True))
     assert {row["depth"] for row in body["runs"]} == {8, 64}
