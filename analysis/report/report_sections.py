@@ -186,7 +186,7 @@ def add_training_costs(page: Page, sweep: SweepResults) -> None:
     if "peak_memory_gib" in table:
         table["peak_memory_gib"] = table["peak_memory_gib"] / GIB
     whole = dict.fromkeys(("N", "P", "tokens_per_s"), ",.0f")
-    table, same = said_once(table, whole, set(table) - {"N", "precision"})
+    table, same = said_once(table, whole, set(map(str, table)) - {"N", "precision"})
     page.table(table, f"{TOOK} {same}".strip(), {**whole, "wall_s": ",.1f", "peak_memory_gib": ".2f"})
 
 
