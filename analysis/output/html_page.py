@@ -26,7 +26,7 @@ _CSS = """
   --yes: #0b6b3a; --no: #a3250b; --tell: #7a5200; --warn: #fdf3ec; }
 @media screen and (prefers-color-scheme: dark) { :root { --ink: #e7eaee; --soft: #a4adb8; --line: #39414b; --back: #14171b;
   --card: #1d2228; --yes: #5bd08f; --no: #ff9b80; --tell: #f0c05a; --warn: #33241a; }
-  img { filter: invert(1) hue-rotate(180deg) brightness(1.5) contrast(.85); } }
+  img { filter: invert(1) hue-rotate(180deg) brightness(1.25) contrast(.85); } }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 76rem;
   margin: 1.5rem auto; padding: 0 1rem; }

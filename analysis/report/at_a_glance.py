@@ -56,7 +56,7 @@ FORMS |= dict.fromkeys(("change", "by_parameters"), "+.4f")
 
 
 def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) -> list[str]:
-    """Verdicts, figures and the table with what is missing beside it. The names of the drawn figures."""
+    """Verdicts, figures and the table, with what is missing next to it. The names of the drawn figures."""
     several = len(sweep.verdicts) > 1
     for corpus, found in sweep.verdicts.items():
         page.verdict(found, corpus_name(corpus) if several else "")
