@@ -71,7 +71,8 @@ class SweepResults:
     @property
     def counted(self) -> str:
         """How many of the runs finished, first stages too: "19 of 23 planned runs finished", "80 runs"."""
-        every, done = len(self.table) + self.to_come, len(finished_runs(self.table))
+        every, gone = len(self.table) + self.to_come, len(self.runs) - len(finished_runs(self.runs))
+        done = len(self.table) - gone
         what = f"{'planned ' * (self.to_come > 0)}run{'s' * (every != 1)}"
         return f"{every} {what}" if done == every else f"{done} of {every} {what} finished"
 
