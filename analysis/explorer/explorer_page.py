@@ -18,7 +18,8 @@ from analysis.explorer.explored_runs import LEVEL, ExploredRuns, mixed_notes
 from analysis.explorer.page_axes import PageAxis
 from analysis.explorer.payload import TITLES, payload
 from analysis.inference_cost import A100, GIB, estimate
-from analysis.output.html_page import basis_of, html_table
+from analysis.output.html_page import basis_of
+from analysis.output.html_table import html_table
 from scaling.data.units import count_text
 from scaling.selection.equivalent_size import predicted
 

@@ -95,14 +95,18 @@ def answered(verdicts: Mapping[str, Any] | None, answer: str) -> list[str]:
 
 
 def one_legend(
-    figure: Figure, ncols: int = 8, more: Mapping[str, Any] | None = None, lines: Iterable[str] = ()
+    figure: Figure,
+    ncols: int = 8,
+    more: Mapping[str, Any] | None = None,
+    lines: Iterable[str] = (),
+    drawn: bool = True,
 ) -> None:
-    """One legend above the panels, of all that is in them, under `lines`. The figure grows by both and by heads.
+    """One legend above the panels, of all that is `drawn` in them, and `more`, under `lines`.
 
-    It has at most as many columns as the figure holds.
+    The figure grows by it and by the heads of panels. It has at most as many columns as the figure holds.
     """
     known: dict[str, Any] = {}
-    for axes in figure.axes:
+    for axes in figure.axes if drawn else ():
         known |= {label: h for h, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     known |= more or {}
     letters = int(72 * figure.get_figwidth() / NOTE_LETTER)

@@ -91,6 +91,7 @@ def fig2(
     notes: Mapping[str, str] | None = None,
     bands: Mapping[str, Predict] | None = None,
     rejected: Collection[str] = (),
+    captioned: bool = False,
 ) -> Figure:
     """A panel a corpus: runs as markers, one a P. The fitted law as curves, its constants and R2 above.
 
@@ -100,6 +101,7 @@ def fig2(
     95% prediction interval is drawn at the least and the largest P out to FURTHER times the largest N. Beyond the
     runs curves are dashed and the band, a forecast, is paler. Where P changes nothing one black curve is drawn.
     rejected: corpora whose verdict on the law is no. Their panels say so in place of R2, and their legends too.
+    captioned: leave to a caption what law, bands and dashes are: a title above, P in the legend.
     """
     groups = split_by_corpus(table)
     columns = min(2, len(groups))
@@ -110,11 +112,15 @@ def fig2(
     looks = figure_style.stream_looks([1, *good["P"]]) if len(good) else {}
     with figure_style.house_style():
         for axes, (corpus, runs) in zip(panels, groups.items(), strict=False):
-            lines = (notes or {}).get(corpus, "").split("\n")
             law, refused = laws.get(corpus), corpus in rejected
-            head(axes, corpus_name(corpus), [*_law_lines(runs, law, refused), *lines, _left_out(runs)])
+            lines = [
+                *_law_lines(runs, law, refused),
+                *(notes or {}).get(corpus, "").split("\n"),
+                _left_out(runs),
+            ]
+            head(axes, corpus_name(corpus), () if captioned else lines)
             _law_panel(axes, runs, law, looks, (bands or {}).get(corpus))
-            if law is not None and len(finished_runs(runs)):
+            if law is not None and len(finished_runs(runs)) and not captioned:
                 beyond = "rejected law, beyond the runs" if refused else "law beyond the runs"
                 axes.plot([], [], color=figure_style.GREY, linestyle=DASHED, label=beyond)
         for axes in panels[len(groups) :]:
@@ -122,7 +128,7 @@ def fig2(
         for axes in panels[::columns]:
             axes.set_ylabel(LOSS_LABEL)
         marks = {f"$P = {P}$": Line2D([], [], **looks[P]) for P in looks if P in set(good["P"])}
-        one_legend(figure, more=marks)
+        one_legend(figure, more=marks, drawn=not captioned)
     return figure
 
 

@@ -163,7 +163,7 @@ def by_context(table: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Figure
     looks = figure_style.stream_looks([1, *table["P"]]) if len(table) else {}
 
     def title(part: str, rows: pd.DataFrame) -> str:
-        share = f"{rows['share'].iloc[0]:.0%} of the text" if len(rows) else ""
+        share = f"{rows['share'].iloc[0]:.1%} of the text" if len(rows) else ""
         return f"{PARTS_OF_TEXT.get(part, part)}\n{share}"
 
     def draw(axes: Axes, corpus: str, rows: pd.DataFrame) -> None:
@@ -253,7 +253,10 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
         axes.axhline(fit.k, color=figure_style.GREY, linestyle="--", label=words)
         if np.isfinite([fit.lower, fit.upper]).all():
             axes.axhspan(fit.lower, fit.upper, color=figure_style.GREY, alpha=0.2, linewidth=0)
-    several, hollow = rows["P"].nunique(), False
+    several = rows["P"].nunique()
+    beyond = rows["N"] * (rows["k"] * np.log(rows["P"]) + 1) > rows["N_one"].max()
+    if beyond.any():
+        axes.plot([], [], "o", color=figure_style.GREY, mfc="white", label="hollow: beyond $P = 1$ runs")
     for index, (P, of_P) in enumerate(by_streams(rows)):
         at = of_P["N_one"] * STREAM_SPACING ** (0.5 * (index - (several - 1) / 2))
         axes.plot(at, of_P["k"], label=f"$P = {P}$", **looks[P])
@@ -262,12 +265,8 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
             bars = np.where(np.isfinite(bars), bars, 10 * np.nanmax(np.abs(rows["k"])))
             plain: Any = {"linestyle": "none", "color": looks[P]["color"], "elinewidth": 0.6, "alpha": 0.7}
             axes.errorbar(at, of_P["k"], yerr=bars, capsize=1.5, **plain)
-        beyond = of_P["N"] * (of_P["k"] * np.log(P) + 1) > rows["N_one"].max()
         bare: Any = {**looks[P], "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
-        axes.plot(at[beyond], of_P["k"][beyond], **bare)
-        hollow |= bool(beyond.any())
-    if hollow:
-        axes.plot([], [], "o", color=figure_style.GREY, mfc="white", label="hollow: beyond $P = 1$ runs")
+        axes.plot(at[beyond[of_P.index]], of_P["k"][beyond[of_P.index]], **bare)
     figure_style.size_ticks(axes, sorted(rows["N_one"].unique()))
 
 

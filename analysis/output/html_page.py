@@ -14,7 +14,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.output import figure_style
-from analysis.output.formatted_tables import Formats, table_cell
+from analysis.output.formatted_tables import Formats
+from analysis.output.html_table import html_table
 from scaling.data.atomic_files import replacing
 from scaling.data.query import slug
 from scaling.laws.base import LawForm
@@ -23,8 +24,9 @@ from scaling.selection.verdict import Verdict
 _CSS = """
 :root { color-scheme: light dark; --ink: #1d2126; --soft: #57606a; --line: #d8dee4; --back: #fff; --card: #f6f8fa;
   --yes: #0b6b3a; --no: #a3250b; --tell: #7a5200; --warn: #fdf3ec; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e7eaee; --soft: #a4adb8; --line: #39414b; --back: #14171b;
-  --card: #1d2228; --yes: #5bd08f; --no: #ff9b80; --tell: #f0c05a; --warn: #33241a; } }
+@media screen and (prefers-color-scheme: dark) { :root { --ink: #e7eaee; --soft: #a4adb8; --line: #39414b; --back: #14171b;
+  --card: #1d2228; --yes: #5bd08f; --no: #ff9b80; --tell: #f0c05a; --warn: #33241a; }
+  img { filter: invert(1) hue-rotate(180deg) brightness(1.25) contrast(.85); } }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 76rem;
   margin: 1.5rem auto; padding: 0 1rem; }
@@ -33,14 +35,16 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0; }
 h2 { font-size: 1.25rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }
 figure { display: inline-block; vertical-align: top; margin: .5rem 1.5rem 1rem 0; max-width: 100%; break-inside: avoid;
   overflow-x: auto; }
-.beside figure { margin-right: 0; }
+.beside figure { margin-right: 0; } .beside img { width: 100%; max-width: 32rem; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 figcaption { font-size: .9rem; color: var(--soft); width: 0; min-width: 100%; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; margin: .8rem 0; }
+.wide { overflow-x: auto; max-width: 100%; } table { border-collapse: collapse; font-size: .85rem; margin: .8rem 0; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { padding: .2rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { border-bottom: 1.5px solid var(--soft); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-td.n { white-space: nowrap; }
+td.n { white-space: nowrap; } th:first-child, td:first-child { position: sticky; left: 0; background: var(--back); }
+.noted { display: flex; gap: 0 2.5rem; align-items: flex-start; } .noted > .wide { flex: none; }
+.notes { flex: 1 1 0; min-width: 0; padding-top: .4rem; } .notes p { font-size: .9rem; margin: .5rem 0; }
 .missing { border-left: 4px solid #D55E00; background: var(--warn); padding: .5rem .8rem; }
 pre { white-space: pre-wrap; background: var(--card); padding: .6rem .8rem; font-size: .85rem; }
 .verdict { display: grid; grid-template-columns: repeat(3, 1fr); gap: .8rem; margin: .8rem 0; }
@@ -52,45 +56,27 @@ pre { white-space: pre-wrap; background: var(--card); padding: .6rem .8rem; font
 nav { columns: 3; margin: 1rem 0; padding: .6rem .9rem; background: var(--card); border-radius: 6px; }
 nav a { display: block; padding: .1rem 0; }
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1rem; }
+@media (min-width: 1180px) { figure.broad { display: grid; grid-template-columns: 810px minmax(0, 1fr); gap: 1.5rem;
+  margin-right: 0; } .broad figcaption { width: auto; min-width: 0; padding-top: .5rem; }
+  .beside figure.broad { display: block; } }
 details { border-top: 1px solid var(--line); } summary { cursor: pointer; padding: .5rem 0; font-weight: 600; }
 footer { margin-top: 3rem; font-size: .8rem; color: var(--soft); border-top: 1px solid var(--line); }
+@media (max-width: 1000px) { .noted { display: block; } }
 @media (max-width: 700px) { .verdict { grid-template-columns: minmax(0, 1fr); } nav { columns: 1; }
   body { padding: 0 .7rem; margin: .8rem auto; } .broad img { max-width: max(100%, 34rem); }
-  nav a, summary { padding: .5rem 0; } .wide, pre { font-size: .8rem; } }
+  nav a, summary { padding: .5rem 0; } .wide, pre { font-size: .8rem; } th, td { padding: .2rem .35rem; } }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --back: #fff; --card: #fff; --yes: #0b6b3a;
-  --no: #a3250b; --tell: #7a5200; --warn: #fff; } body { max-width: none; margin: 0; font-size: 10pt; }
-  h2 { break-after: avoid; } .wide { overflow: visible; } table { font-size: 7.5pt; } tr { break-inside: avoid; }
-  nav { display: none; } .answer { break-inside: avoid; } details:not([open]) { display: none; } }
+  --no: #a3250b; --tell: #7a5200; --warn: #fff; } html { font-size: 12px; }
+  body { max-width: none; margin: 0; font-size: 9.5pt; } .beside { grid-template-columns: repeat(3, 1fr); }
+  h2 { break-after: avoid; } .wide { overflow: visible; } .noted { display: block; }
+  table { font-size: 7.5pt; } tr { break-inside: avoid; }
+  nav { display: none; } .answer, .missing { break-inside: avoid; } details:not([open]) { display: none; } }
 """
 
 
 def page_path(out: Path, name: str) -> Path:
     """The path of a page: `out` if it ends in .html, else `name` in that folder."""
     return out if out.suffix == ".html" and not out.is_dir() else out / name
-
-
-def html_table(table: pd.DataFrame, caption: str = "", formats: Formats | None = None) -> str:
-    """A table that scrolls if it is too wide, with numbers on the right and unknown values blank.
-
-    formats: of numbers, by column.
-    """
-    forms = [(formats or {}).get(str(c), "") for c in table]
-    marks = [' class="n"' if pd.api.types.is_numeric_dtype(table[c]) else "" for c in table]
-    head = "".join(
-        f'<th scope="col"{mark}>{escape(str(c))}</th>' for c, mark in zip(table, marks, strict=True)
-    )
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{mark}>{escape(table_cell(value, form))}</td>"
-            for value, form, mark in zip(row, forms, marks, strict=True)
-        )
-        + "</tr>"
-        for row in table.itertuples(index=False)
-    )
-    words = f"<caption>{escape(caption)}</caption>" if caption else ""
-    body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-    return f'<div class="wide"><table>{words}{body}</table></div>'
 
 
 SHOWN = 120  # pixels an inch: letters of a figure are then nearly those of the page
@@ -150,6 +136,17 @@ class Page:
         yield
         self.parts.append("</div>")
 
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """The first thing added within, a table, has what follows at its side, where the page is wide enough."""
+        outer, self.parts = self.parts, []
+        try:
+            yield
+        finally:
+            inner, self.parts = self.parts, outer
+        notes = f'<div class="notes">{"".join(inner[1:])}</div>' if inner[1:] else ""
+        self.parts.append(f'<div class="noted">{"".join(inner[:1])}{notes}</div>')
+
     def contents(self) -> None:
         """Links to every folded part, wherever it is added."""
         self.parts.append(CONTENTS)
@@ -173,9 +170,10 @@ class Page:
         """A paragraph."""
         self.parts.append(f"<p>{escape(words)}</p>")
 
-    def lead(self, words: str) -> None:
-        """What the page is about, small and as wide as the page: before the answers."""
-        self.parts.append(f'<p class="basis">{escape(words)}</p>')
+    def small(self, words: str) -> None:
+        """Words in small letters, as wide as the page."""
+        if words:
+            self.parts.append(f'<p class="basis">{escape(words)}</p>')
 
     def verbatim(self, words: str) -> None:
         """Lines as given, without wrapping."""

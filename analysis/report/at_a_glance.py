@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from analysis.output.html_page import Page, as_sentence
+from analysis.output.html_table import column_name
 from analysis.report.sweep_figures import Drawing
 from analysis.sweep.results import SweepResults
 from scaling.data.groups import corpus_name
 from scaling.data.levels import size_levels
 from scaling.data.runs import finished_runs
+from scaling.selection.verdict import Verdict
 
 STREAMS = (
     "P streams: one model reads each input P times, each time with its own learned prefix, and combines the P outputs. "
@@ -21,7 +24,7 @@ STREAMS = (
     "1 + k ln P times N."
 )
 FITTED = "Loss against N: every run"
-WITH_LAW = ", and the fitted law. Shaded: its 95% prediction interval"
+WITH_LAW = ", and the fitted law. Shaded: its 95% prediction interval. Dashed and pale: beyond the runs"
 FALLING = (
     "Is it one k? Each mark is the k that explains one pair of runs, P = 1 and P at the same size. If the law holds, all marks "
     "lie on one level line."
@@ -33,38 +36,63 @@ WORTH = (
 BARS = " Runs of one size are scored on the same text, so the bars do not bear on differences between P."
 REJECTED = " The law is rejected, so it is not drawn far beyond its runs."
 HELD_OUT = "Does it extrapolate? Errors on the runs that were held out of the fit."
+TERMS = {
+    "AICc": "AICc: misfit with a price for each parameter, in which 10 above the best is decisive.",
+    "(p ": "p: how often chance alone would show as much if the law held.",
+}
 GLANCE = {"fig2": FITTED, "pair_k": FALLING, "equivalents": WORTH, "backtest": HELD_OUT}
 SHOWN = 3  # figures
-SEEDS = "Means over random seeds, loss in nats per token."
+SEEDS = "Means over random seeds. Loss in nats per token."
 COLUMNS = {
-    "runs": "how many",
-    "spread": "their standard deviation, which a single run does not have",
-    "change": "from P = 1 at the same size and seed",
-    "by_parameters": "what the parameters that streams add would change alone",
+    "change": "of the loss, from P = 1 at the same size and seed",
     "k": "that of the law which explains the change",
+    "by_parameters": "what the parameters that streams add would change alone",
+    "spread": "standard deviation of the loss over seeds, which a single run does not have",
+    "runs": "how many",
 }
 FORMS = {"N": ",.0f", "D": ".3g", "P": "g", "loss": ".4f", "spread": ".4f", "k": ".2f"}
+ORDER = ("corpus", "size", "N", "D", "P", "loss", "change", "k", "by_parameters", "spread", "runs")
 FORMS |= dict.fromkeys(("change", "by_parameters"), "+.4f")
 
 
 def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) -> list[str]:
-    """Verdicts, what is missing, figures and the table. The names of the drawn figures."""
+    """Verdicts, figures and the table, with what is missing next to it. The names of the drawn figures."""
     several = len(sweep.verdicts) > 1
     for corpus, found in sweep.verdicts.items():
         page.verdict(found, corpus_name(corpus) if several else "")
+    page.small(terms_text(sweep.verdicts.values()))
     if price := price_text(finished_runs(sweep.runs)):
         page.text(price)
-    names = [name for name in GLANCE if name in known][:SHOWN]
-    with page.beside(not several):  # of several corpora a figure is as wide as the page
-        for name in names:
-            said = _caption(name, sweep)
-            page.attempt(name, lambda name=name, said=said: page.figure(known[name](), said))  # type: ignore[misc]
+    names = _draw(page, sweep, known, several)
     table = seeds_table(sweep)
-    if len(table):
-        told = [f"{name}: {words}" for name, words in COLUMNS.items() if name in table]
-        page.text(f"{SEEDS} {as_sentence('; '.join(told))}")
-        page.table(table, formats=FORMS)
+    with page.noted():
+        if len(table):
+            page.table(table, SEEDS, FORMS)
+        for name in (name for name in COLUMNS if name in table):
+            page.text(f"{column_name(name)}: {COLUMNS[name]}.")
+        page.missing(sweep.missing)
     return names
+
+
+def _draw(page: Page, sweep: SweepResults, known: Mapping[str, Drawing], several: bool) -> list[str]:
+    """The first figures, of one height. Of several corpora each is as wide as the page. Their names."""
+    names = [name for name in GLANCE if name in known][:SHOWN]
+    drawn: dict[str, Figure] = {}
+    for name in names:
+        page.attempt(name, lambda name=name: drawn.update({name: known[name]()}))  # type: ignore[misc]
+    tallest = max((figure.get_figheight() for figure in drawn.values()), default=0.0)
+    with page.beside(not several):
+        for name, figure in drawn.items():
+            if not several:
+                figure.set_figheight(tallest)
+            page.figure(figure, _caption(name, sweep))
+    return names
+
+
+def terms_text(verdicts: Iterable[Verdict]) -> str:
+    """What the terms of these verdicts mean."""
+    said = " ".join(found.text for found in verdicts)
+    return " ".join(meaning for term, meaning in TERMS.items() if term in said)
 
 
 def streams_text(runs: pd.DataFrame) -> str:
@@ -81,10 +109,9 @@ def price_text(runs: pd.DataFrame) -> str:
     if 1 not in costs:
         return ""
     ratios = costs.div(costs[1], axis=0).median().drop(1).dropna()
-    told = ", ".join(f"P = {P:g} {ratio:.1f}" for P, ratio in ratios.items())
-    return (
-        f"The price in training FLOPs, in units of P = 1 at the same size and tokens: {told}." if told else ""
-    )
+    told = [f"{ratio:.1f} at P = {P:g}" for P, ratio in ratios.items()]
+    listed = " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
+    return f"Training FLOPs, in those of P = 1 at the same size and tokens: {listed}." if told else ""
 
 
 def _caption(name: str, sweep: SweepResults) -> str:
@@ -98,8 +125,8 @@ def _caption(name: str, sweep: SweepResults) -> str:
 def seeds_table(sweep: SweepResults) -> pd.DataFrame:
     """Mean and spread of the loss over random seeds, a row each corpus, size, budget and P, sizes ascending.
 
-    Columns corpus, size, D where there are several, N, P, runs, loss, spread, and of what can be paired change,
-    by_parameters and k, as `scaling.gains` has them.
+    Columns corpus, size (else N) and D where there are several, P, loss; of what can be paired change, k and
+    by_parameters, as `scaling.gains` has them; then spread, runs, N. What matters comes first: a phone shows so much.
     """
     runs = finished_runs(sweep.runs)
     if not len(runs):
@@ -112,11 +139,9 @@ def seeds_table(sweep: SweepResults) -> pd.DataFrame:
     table = groups.agg(N=("N", "mean"), runs=("loss", "size"), loss=("loss", "mean"), spread=("loss", "std"))
     table = _with_gains(table.reset_index(), sweep, named)
     one = [c for c in ("corpus",) if table[c].nunique() < 2]
-    order = [
-        c for c in ("corpus", "size", "D", "N", "P", "runs", "loss", "spread") if c in table and c not in one
-    ]
-    rest = [c for c in ("change", "by_parameters", "k") if c in table]
-    return table[[*order, *rest]].dropna(axis="columns", how="all")
+    order = [c for c in ORDER if c in table and c not in one and (c != "N" or "size" not in table)]
+    shown = table[[*order, *(["N"] if "size" in table else [])]]
+    return shown.dropna(axis="columns", how="all")
 
 
 def _with_gains(table: pd.DataFrame, sweep: SweepResults, named: bool) -> pd.DataFrame:

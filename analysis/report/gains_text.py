@@ -17,7 +17,7 @@ import pandas as pd
 from scaling import terminal_text
 from scaling.fitting.summary import number_text
 from scaling.selection.gains_by_context import changes, context_worth, noise, parts
-from scaling.selection.paired_gains import KEYS, one_stream_fits
+from scaling.selection.paired_gains import one_stream_fits
 
 FORMATS = {
     "N_one": ",.0f",
@@ -32,11 +32,6 @@ FORMATS = {
 
 def gains_notes(runs: pd.DataFrame, level: float = 0.95) -> str:
     """What the columns of `gains` rest on: the interval's kind, the status of each fit at P = 1."""
-    fits = [
-        f"{name or 'all'}: {one.status}, {one.loss.size} runs of P = 1, "
-        f"{one.degrees_of_freedom:g} degrees of freedom"
-        for name, one in one_stream_fits(runs).items()
-    ]
     lines = [
         "change: loss minus that of P = 1 at the same seed, nats per token; "
         f"low, high: its {100 * level:g}% interval over seeds (Student)",
@@ -44,7 +39,18 @@ def gains_notes(runs: pd.DataFrame, level: float = 0.95) -> str:
         f"by_low, by_high: its {100 * level:g}% profile interval",
         "k: of ParallelLaw for this change alone, by the same law of N; one number in every row where that law holds",
     ]
-    return "\n".join([*lines, *(fits or ["too few sizes at P = 1 to fit"])])
+    return "\n".join([*lines, *one_stream_words(runs)])
+
+
+def one_stream_words(runs: pd.DataFrame) -> list[str]:
+    """How the law of N fitted to the runs of P = 1 ended, a line each corpus."""
+    fits = one_stream_fits(runs)
+    if not fits:
+        return ["too few sizes at P = 1 to fit"]
+    return [
+        f"{name or 'all'}: {one.status}, {one.loss.size} runs of P = 1, {one.degrees_of_freedom:g} degrees of freedom"
+        for name, one in fits.items()
+    ]
 
 
 def seed_scatter_text(row: Mapping[Any, Any]) -> str:
@@ -59,21 +65,25 @@ def seed_scatter_text(row: Mapping[Any, Any]) -> str:
     return f"{words}, {paired} ({row['pairs']} degrees of freedom)."
 
 
-def without_empty_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """`gains` without columns that are empty, and without the corpus or the budget where there is but one."""
-    told = table.dropna(axis="columns", how="all")
-    if (told["corpus"] == "").all():
-        told = told.drop(columns="corpus")
-    if "D" in told and len(told["D"].unique()) == 1:
-        told = told.drop(columns="D")
-    return told
+SHOWN = (
+    "corpus", "size", "D", "P", "change", "low", "high", "k",
+    "by_parameters", "by_low", "by_high", "spread", "seeds", "N_one", "N",
+)  # fmt: skip
+NAMES_ROW = ("corpus", "size", "D", "P")
+
+
+def shown_gains(table: pd.DataFrame) -> pd.DataFrame:
+    """`gains`, what matters first, without empty columns, the corpus or the budget where there is but one."""
+    alone = [c for c in ("corpus", "D") if c in table and len(table[c].unique()) == 1]
+    told = table.drop(columns=alone).dropna(axis="columns", how="all")
+    return told[[c for c in SHOWN if c in told]]
 
 
 def gains_text(table: pd.DataFrame, room: int | None = None) -> str:
     """`gains` for the terminal. Columns in blocks where its room in characters is too small."""
-    shown = without_empty_columns(table)
+    shown = shown_gains(table)
     how: Any = {name: f"{{:{form}}}".format for name, form in FORMATS.items() if name in shown}
-    keys = sum(name in KEYS for name in shown)
+    keys = sum(name in NAMES_ROW for name in shown)
     return terminal_text.table(shown, room, keys, index=False, formatters=how, na_rep="")
 
 
@@ -103,6 +113,8 @@ CONTEXT_HEAD = (
     "change of the loss by what the window held before: a pair repeated, a token seen, a new one; "
     "start: its first tokens"
 )
+OF_PARTS = "k of ParallelLaw fitted to each part alone, least squares, {:g}% profile interval"
+INSIDE = "start"  # the part that lies in the others, which are the whole text
 
 
 def gains_by_context_text(table: pd.DataFrame, level: float = 0.95, room: int | None = None) -> str:
@@ -113,19 +125,26 @@ def gains_by_context_text(table: pd.DataFrame, level: float = 0.95, room: int | 
     known = changes(table, level)
     if not len(known):
         return "context: measured of no size at P = 1 and at more"
-    keys = ["corpus", "size", "N_one", "P", "seeds"]
-    wide = known.pivot_table(index=keys, columns="part", values="change", sort=False).reset_index()
-    wide = wide.drop(
-        columns=["corpus", "N_one"] if (wide["corpus"] == wide["corpus"].iloc[0]).all() else ["N_one"]
-    )
+    wide = parts_side_by_side(known)
     how: Any = dict.fromkeys(parts(table), "{:+.4f}".format) | {"P": "{:g}".format}
-    shares = ", ".join(f"{part} {table[f'share_{part}'].mean():.0%}" for part in parts(table))
-    keyed = sum(c in keys for c in wide)
+    keyed = sum(c not in how or c == "P" for c in wide)
     shown = terminal_text.table(wide, room, keyed, index=False, formatters=how, na_rep="")
-    lines = [CONTEXT_HEAD, shown, f"of the text: {shares}"]
-    return "\n".join(
-        [*lines, *_seed_scatter_by_part(noise(table)), *_k_by_part(context_worth(table, level), level)]
-    )
+    lines = [CONTEXT_HEAD, shown, shares_text(table), *seed_scatter_by_part(noise(table))]
+    return "\n".join([*lines, *_k_by_part(context_worth(table, level), level)])
+
+
+def parts_side_by_side(known: pd.DataFrame) -> pd.DataFrame:
+    """`changes` with a column each part, the corpus only where there are several."""
+    keys = ["corpus", "size", "P", "seeds"]
+    wide = known.pivot_table(index=keys, columns="part", values="change", sort=False).reset_index()
+    return wide.drop(columns=["corpus"] if (wide["corpus"] == wide["corpus"].iloc[0]).all() else [])
+
+
+def shares_text(table: pd.DataFrame) -> str:
+    """Which share of the text each part is."""
+    told = {part: f"{part} {table[f'share_{part}'].mean():.1%}" for part in parts(table)}
+    inside = f"; {told.pop(INSIDE)}, which lies in these" if INSIDE in told else ""
+    return f"of the text: {', '.join(told.values())}{inside}"
 
 
 def _k_by_part(found: pd.DataFrame, level: float) -> list[str]:
@@ -134,11 +153,10 @@ def _k_by_part(found: pd.DataFrame, level: float) -> list[str]:
         return []
     shown = found if len(set(found["corpus"])) > 1 else found.drop(columns="corpus")
     how: Any = dict.fromkeys(("k", "lower", "upper"), "{:.4f}".format)
-    head = f"k of ParallelLaw fitted to each part alone, least squares, {100 * level:g}% profile interval"
-    return ["", head, shown.to_string(index=False, formatters=how, na_rep="")]
+    return ["", OF_PARTS.format(100 * level), shown.to_string(index=False, formatters=how, na_rep="")]
 
 
-def _seed_scatter_by_part(found: pd.DataFrame) -> list[str]:
+def seed_scatter_by_part(found: pd.DataFrame) -> list[str]:
     """A line a corpus: the standard deviation of a change over seeds in each part."""
     known = found.dropna(subset=["of_a_change"])
     return [

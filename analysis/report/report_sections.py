@@ -9,28 +9,34 @@ from matplotlib.figure import Figure
 
 from analysis.costs.hardware import A100
 from analysis.inference_cost import GIB, estimate
-from analysis.output.html_page import Page
+from analysis.output.html_page import Page, as_sentence
+from analysis.output.html_table import said_once
 from analysis.report import at_a_glance
 from analysis.report.gains_text import (
+    CONTEXT_HEAD,
     FORMATS,
-    gains_by_context_text,
-    gains_notes,
+    OF_PARTS,
+    one_stream_words,
+    parts_side_by_side,
+    seed_scatter_by_part,
     seed_scatter_text,
-    without_empty_columns,
+    shares_text,
+    shown_gains,
 )
 from analysis.sweep import recipe_tables
 from analysis.sweep.results import SweepResults
 from scaling.allocation.searched_minimum import searched_minima
 from scaling.data.searched import settings_searched
+from scaling.selection.gains_by_context import changes, context_worth, noise, parts
 from scaling.selection.paired_gains import noise_over_seeds
 from scaling.selection.pooled_k import pooled_k
 
 GAINED = (
     "Loss of P streams minus that of one at the same size, corpus and seed (same initialisation, same data "
-    "order), in nats per token, averaged over seeds with Student's 95% interval. by_parameters: what the "
-    "parameters that streams bring would change alone, by the law of N fitted to the runs of P = 1. Streams "
-    "are worth more than their parameters where the change lies below that. k: that of ParallelLaw for which this "
-    "change alone would come out. Where it moves with P or N, that law has the wrong form."
+    "order), in nats per token, averaged over seeds with Student's 95% interval. Parameters alone: what the "
+    "parameters that streams bring would change, by L = E + (A / N)^alpha fitted to the runs of P = 1, with its 95% "
+    "profile interval. Streams are worth more than their parameters where the change lies below that. k: that of "
+    "ParallelLaw for which this change alone would come out. Where it moves with P or N, that law has the wrong form."
 )
 COPIED = (
     "Held-out loss split by whether the target could be copied from its window: the pair of its predecessor "
@@ -54,9 +60,10 @@ def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], 
     page.figure(known["gains"](), "Change of the loss from P = 1, and what parameters alone would give.")
     if "pair_k" in known:
         page.figure(known["pair_k"](), at_a_glance.FALLING)
-    page.verbatim(gains_notes(sweep.runs))
-    page.table(without_empty_columns(table), formats=FORMATS)
+    shown, same = said_once(shown_gains(table), FORMATS, ("size", "P"))
+    page.table(shown, same, FORMATS)
     for words in (
+        *one_stream_words(sweep.runs),
         *map(str, pooled_k(sweep.runs)),
         *map(seed_scatter_text, noise_over_seeds(sweep.runs).to_dict("records")),
     ):
@@ -105,8 +112,16 @@ def add_gains_by_context(page: Page, sweep: SweepResults, known: Mapping[str, Ca
     """The change with P in what can be copied, and in what cannot."""
     page.text(COPIED)
     page.figure(known["context"](), "Change of the loss from P = 1 by what the window held before.")
-    if sweep.context is not None:
-        page.verbatim(gains_by_context_text(sweep.context))
+    if sweep.context is None:
+        return
+    wide, same = said_once(parts_side_by_side(changes(sweep.context)), keep=("size", "P"))
+    forms = dict.fromkeys(parts(sweep.context), "+.4f")
+    page.table(wide, f"{as_sentence(CONTEXT_HEAD)} {same}".strip(), forms)
+    for words in (shares_text(sweep.context), *seed_scatter_by_part(noise(sweep.context))):
+        page.text(as_sentence(words))
+    if len(found := context_worth(sweep.context)):
+        ends = dict.fromkeys(("k", "lower", "upper"), ".4f")
+        page.table(said_once(found, keep=("part",))[0], OF_PARTS.format(95), ends)
 
 
 def add_averaged_streams(page: Page, known: Mapping[str, Callable[[], Figure]]) -> None:
@@ -153,21 +168,26 @@ def add_tuned_backbones(page: Page, sweep: SweepResults, known: Mapping[str, Cal
         page.table(table, formats=dict.fromkeys(table.columns[2:], ".2g") | {"P": "g"})
 
 
-_COSTS = ["size", "N", "P", "precision", "wall_s", "tokens_per_s", "peak_memory_bytes"]
+_COSTS = ["size", "P", "N", "wall_s", "tokens_per_s", "peak_memory_bytes", "precision"]
 _SHAPE = ["width", "ffn", "layers", "heads", "kv_heads", "vocab"]
+TOOK = "What each run took in training: time by the clock, tokens per second of it, the most memory held at once."
+MODELLED = "Serving them, by the cost model, on {}: batch 1, 512 tokens in, 512 out."
 
 
 def add_training_costs(page: Page, sweep: SweepResults) -> None:
     """What the runs took."""
     measured = [c for c in _COSTS if c in sweep.table]
-    if "wall_s" in measured:
-        table = sweep.table[measured].rename(columns={"peak_memory_bytes": "peak_memory_gib"})
-        if "peak_memory_gib" in table:
-            table["peak_memory_gib"] = table["peak_memory_gib"] / GIB
-        whole = dict.fromkeys(("N", "P", "tokens_per_s"), ",.0f")
-        page.table(table, "Measured in training", {**whole, "wall_s": ",.1f", "peak_memory_gib": ".2f"})
-    else:
+    if "wall_s" not in measured:
         page.missing(["the runs hold no wall_s: nothing measured in training"])
+        return
+    table = at_a_glance.by_size(sweep.table)[measured].rename(
+        columns={"peak_memory_bytes": "peak_memory_gib"}
+    )
+    if "peak_memory_gib" in table:
+        table["peak_memory_gib"] = table["peak_memory_gib"] / GIB
+    whole = dict.fromkeys(("N", "P", "tokens_per_s"), ",.0f")
+    table, same = said_once(table, whole, set(map(str, table)) - {"N", "precision"})
+    page.table(table, f"{TOOK} {same}".strip(), {**whole, "wall_s": ",.1f", "peak_memory_gib": ".2f"})
 
 
 def add_serving_costs(page: Page, sweep: SweepResults) -> None:
@@ -181,11 +201,13 @@ def add_serving_costs(page: Page, sweep: SweepResults) -> None:
         page.missing(["no inference cost: mixtures of experts are not modelled"])
         runs = runs[~mixture]
     known = [c for c in (*_SHAPE, "prefix_tokens") if c in runs]
-    shapes = runs[[*known, "N", "P"]].drop_duplicates(["N", "P"]).dropna()
+    shapes = runs.drop_duplicates(["N", "P"]).dropna(subset=[*known, "N", "P"])
     if not len(shapes):
         return
     given: dict[str, Any] = {name: shapes[name].to_numpy(float) for name in (*known, "P")}
     cost = estimate(**given, input_tokens=512, output_tokens=512, hardware=A100)
-    table = shapes[["N", "P"]].assign(memory_gib=cost.memory_bytes / GIB, latency_s=cost.latency_s)
-    page.text(f"Serving them, by the cost model, on {A100.name}: batch 1, 512 tokens in, 512 out.")
-    page.table(table, formats={"N": ",.0f", "P": "g", "memory_gib": ".3g", "latency_s": ".3g"})
+    about = shapes[[c for c in ("size", "P", "N") if c in shapes]]
+    table = about.assign(memory_mib=1024 * cost.memory_bytes / GIB, latency_ms=1e3 * cost.latency_s)
+    page.table(
+        table, MODELLED.format(A100.name), {"N": ",.0f", "P": "g", "memory_mib": ",.1f", "latency_ms": ",.2f"}
+    )

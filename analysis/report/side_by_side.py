@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 import scaling
+from analysis.output import figure_style
 from analysis.output.html_page import Page
 from analysis.report import at_a_glance, sweep_figures
 from analysis.sweep.results import SweepResults
@@ -19,7 +22,9 @@ from scaling.fitting.summary import baseline_r2, number_text
 
 CONSTANTS = "Constants with 95% intervals, by one objective. In brackets: R2 of the law without P."
 LOSSES = "Mean loss over random seeds, nats per token, and its change from P = 1 at the same size and seed."
-FIGURES = ("fig2", "pair_k")
+APART = " No size was run in two of the sweeps, so their losses stand below each other."
+FIGURES = {"fig2": "Runs and law", "pair_k": "The k of each pair of runs"}
+SHARED = {"fig2": ("x", "y"), "pair_k": ("y",)}  # axes that have one range in all sweeps
 
 
 def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale report") -> Page:
@@ -30,27 +35,42 @@ def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale re
         _named(name, corpus): found for name, one in sweeps.items() for corpus, found in one.verdicts.items()
     }
     defined = next(filter(None, (at_a_glance.streams_text(one.runs) for one in sweeps.values())), "")
-    page.lead(f"{differences_text(sweeps)} {defined}".strip())
+    page.text(differences_text(sweeps))
+    page.small(defined)
     for name, found in judged.items():
         page.verdict(found, name)
+    page.small(at_a_glance.terms_text(judged.values()))
     page.contents()
     page.text(CONSTANTS)
     page.table(constants_table(judged))
     page.missing([f"{name}: {line}" for name, one in sweeps.items() for line in one.missing])
     known = {name: sweep_figures.sweep_figures(one, titled=False) for name, one in sweeps.items()}
-    for figure in FIGURES:
-        with (
-            page.fold({"fig2": "Runs and law", "pair_k": "The k of each pair of runs"}[figure]),
-            page.beside(),
-        ):
-            for name, drawings in known.items():
-                if figure in drawings:
-                    page.attempt(name, lambda d=drawings, f=figure, n=name: page.figure(d[f](), n))  # type: ignore[misc]
+    for figure, title in FIGURES.items():
+        with page.fold(title), page.beside():
+            _figures(page, figure, {name: drawn[figure] for name, drawn in known.items() if figure in drawn})
     with page.fold("Losses, size by size"):
-        page.text(LOSSES)
         losses = losses_table(sweeps)
+        page.text(LOSSES + (APART if "sweep" in losses else ""))
         page.table(losses, formats={c: _form(c) for c in map(str, losses)})
     return page
+
+
+def _figures(page: Page, which: str, known: Mapping[str, sweep_figures.Drawing]) -> None:
+    """One figure of every sweep, on axes of one range, so that they compare at a glance."""
+    drawn: dict[str, Figure] = {}
+    for name, make in known.items():
+        page.attempt(name, lambda name=name, make=make: drawn.update({name: make()}))  # type: ignore[misc]
+    panels = [axes for figure in drawn.values() for axes in figure.axes if axes.has_data()]
+    for axis in SHARED[which] if panels else ():
+        ends = np.array([getattr(axes, f"get_{axis}lim")() for axes in panels])
+        for axes in panels:
+            getattr(axes, f"set_{axis}lim")(ends[:, 0].min(), ends[:, 1].max())
+            if axis == "x":  # fewer of the ticks have room now
+                figure_style.size_ticks(axes, list(axes.get_xticks()))
+    tallest = max((figure.get_figheight() for figure in drawn.values()), default=0.0)
+    for name, figure in drawn.items():
+        figure.set_figheight(tallest)
+        page.figure(figure, name)
 
 
 def differences_text(sweeps: Mapping[str, SweepResults]) -> str:
@@ -64,7 +84,7 @@ def _runs_in_words(sweep: SweepResults) -> str:
     runs = finished_runs(sweep.runs)
     known = [axis for axis in ("N", "P", "D") if axis in runs and runs[axis].notna().any()]
     parts = [f"{axis} = {_range_text(axis, runs[axis])}" + " tokens" * (axis == "D") for axis in known]
-    return ", ".join([f"{len(runs)} run{'s' * (len(runs) != 1)}", *parts])
+    return ", ".join([sweep.counted, *parts])
 
 
 def _range_text(axis: str, values: pd.Series) -> str:
@@ -121,7 +141,10 @@ def _form(column: str) -> str:
 
 
 def losses_table(sweeps: Mapping[str, SweepResults]) -> pd.DataFrame:
-    """Mean loss and change of each sweep in columns of its own, a row each size and P, sizes ascending."""
+    """Mean loss and change of each sweep, a row each size and P, sizes ascending.
+
+    Each sweep has columns of its own, unless no size is in two of them: then `sweep` is a column.
+    """
     parts = []
     for name, one in sweeps.items():
         table = at_a_glance.seeds_table(one)
@@ -135,11 +158,14 @@ def losses_table(sweeps: Mapping[str, SweepResults]) -> pd.DataFrame:
     if not parts:
         return pd.DataFrame()
     rows = pd.concat(parts, ignore_index=True)
-    keys = ["size", "P"]
     values = [c for c in ("loss", "change") if c in rows]
-    wide = rows.pivot_table(index=keys, columns="sweep", values=values, sort=False)[values]
+    rows["level"] = rows["size"].map(rows.groupby("size")["N"].min())
+    if len(rows["sweep"].unique()) > 1 and rows.groupby("size")["sweep"].nunique().max() == 1:
+        order = rows.sort_values(["level", "P"], kind="stable")
+        first = order["sweep"].map({name: place for place, name in enumerate(order["sweep"].unique())})
+        return order.loc[first.sort_values(kind="stable").index, ["sweep", "size", "P", *values]]
+    wide = rows.pivot_table(index=["level", "size", "P"], columns="sweep", values=values, sort=False)[values]
     wide.columns = pd.Index([", ".join(map(str, pair)) for pair in wide.columns])
-    smallest = rows.groupby("size")["N"].min()
-    table = wide.reset_index()
-    order = table.assign(level=table["size"].map(smallest)).sort_values(["level", "P"], kind="stable").index
-    return table.loc[order].reset_index(drop=True)
+    return (
+        wide.reset_index().sort_values(["level", "P"], kind="stable", ignore_index=True).drop(columns="level")
+    )

@@ -71,10 +71,11 @@ def save_figures(
 def sweep_figures(sweep: SweepResults, *, titled: bool = True) -> dict[str, Drawing]:
     """Every figure that a runs table gives something for: name -> a function that draws it.
 
-    titled: whether the verdict is the title of the figures. On a page that begins with it, it would appear twice.
+    titled: whether the verdict is the title of the figures, and fig2 says what its law is. On a page that begins with
+    both they would appear twice.
     """
     told = _titles(sweep, titled)
-    known = _of_losses(sweep, told) | _of_search(sweep) | _of_laws(sweep, told)
+    known = _of_losses(sweep, told, captioned=not titled) | _of_search(sweep) | _of_laws(sweep, told)
     known |= _of_gains(sweep, told) | _of_doubt(sweep, told)
     for corpus in sweep.determined:
         name = "rivals" if len(sweep.determined) == 1 else f"rivals-{slug(corpus)}"
@@ -129,10 +130,10 @@ def _of_doubt(sweep: SweepResults, told: Titles) -> dict[str, Drawing]:
     return known
 
 
-def _of_losses(sweep: SweepResults, told: Titles) -> dict[str, Drawing]:
-    """Loss against N, where some corpus has two sizes; without a law where the runs do not determine one."""
+def _of_losses(sweep: SweepResults, told: Titles, captioned: bool) -> dict[str, Drawing]:
+    """Loss against N, where some corpus has finished runs of two sizes; without a law where the runs do not determine one."""
     sizes = [size_levels(sweep.of(corpus)) for corpus in sweep.fits if len(sweep.of(corpus))]
-    if sizes and all(level.max() < 1 for level in sizes):
+    if all(level.max() < 1 for level in sizes):
         return {}
     laws = {corpus: fitted.law for corpus, fitted in sweep.determined.items()}
     bars = BARS if "loss_se" in sweep.runs and sweep.runs["loss_se"].notna().any() else ""
@@ -143,7 +144,9 @@ def _of_losses(sweep: SweepResults, told: Titles) -> dict[str, Drawing]:
 
     bands = {corpus: fitted.predict for corpus, fitted in sweep.sound.items()}
     return {
-        "fig2": lambda: figures.fig2(sweep.runs, laws, notes=notes(), bands=bands, rejected=sweep.rejected)
+        "fig2": lambda: figures.fig2(
+            sweep.runs, laws, notes=notes(), bands=bands, rejected=sweep.rejected, captioned=captioned
+        )
     }
 
 

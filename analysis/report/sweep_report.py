@@ -15,6 +15,7 @@ import pandas as pd
 
 import scaling
 from analysis.output.html_page import Page, as_sentence, page_path
+from analysis.output.html_table import said_once
 from analysis.report import at_a_glance, report_sections, sweep_figures
 from analysis.report.fit_report import fit_page
 from analysis.report.side_by_side import side_page, sources_by_name
@@ -27,22 +28,22 @@ from scaling.selection.equivalent_size import beside_points
 
 Figures = Mapping[str, sweep_figures.Drawing]
 
-_RUNS = [
+_RUNS = (
     "corpus",
     "recipe",
     "size",
-    "N",
     "P",
-    "D",
-    "C",
+    "seed",
     "loss",
     "loss_se",
     "train_loss",
-    "seed",
+    "N",
+    "D",
+    "C",
     "steps",
     "lr",
     "status",
-]
+)
 _FACTS = ("law", "status", "R2", "condition")
 _FITTED = {
     "intervals": "Constants with intervals by two methods; one-sided at a bound.",
@@ -52,16 +53,18 @@ _FITTED = {
 }
 _COMPARED = [
     "law",
-    "parameters",
+    "delta_aicc",
     "status",
+    "holdout_rmse",
+    "loo_rmse",
     "r2",
     "rmse",
-    "delta_aicc",
     "delta_bic",
-    "loo_rmse",
-    "holdout_rmse",
+    "parameters",
 ]
-
+BY_LAW = (
+    "the one-stream N with the same loss by ParallelLaw, its 95% interval, and the same N read off the runs"
+)
 RIVALS = (
     "Rival laws fitted to the same runs, drawn out to many streams. Beyond the runs they part. A band, if drawn, is the "
     "95% prediction interval of ParallelLaw (Eq 5 of the paper), beyond the runs a forecast."
@@ -106,12 +109,10 @@ def report_page(sweep: SweepResults, *, command: str = "parscale report") -> Pag
     """The page of a sweep: what a stranger reads in ten seconds, contents, and the rest folded."""
     name = Path(sweep.source).name or sweep.source
     page = Page(f"Sweep {name}", f"made by: {command}; from: {sweep.source}")
-    done = sum(len(sweep.of(corpus)) for corpus in sweep.fits)
-    counted = f"{len(sweep.runs)} runs, {done} finished. Corpora: {_listed(sweep)}."
-    page.lead(f"{counted} {at_a_glance.streams_text(sweep.runs)}".strip())
+    page.text(f"{sweep.counted}. {_listed(sweep)}".strip())
+    page.small(at_a_glance.streams_text(sweep.runs))
     known = sweep_figures.sweep_figures(sweep, titled=False)
     drawn = at_a_glance.add_glance(page, sweep, known)
-    page.missing(sweep.missing)
     page.contents()
     rest = {name: make for name, make in known.items() if name not in drawn}
     for title, make in _sections(page, sweep, rest).items():
@@ -150,15 +151,18 @@ def _sections(page: Page, sweep: SweepResults, known: Figures) -> dict[str, Call
 
 
 def _listed(sweep: SweepResults) -> str:
-    """Corpora by name."""
-    return ", ".join(corpus_name(corpus) or "not named" for corpus in sweep.fits)
+    """Corpora by name, as a sentence. Nothing where they have none."""
+    names = [corpus_name(corpus) or "not named" for corpus in sweep.fits]
+    return f"Corp{'us' if len(names) == 1 else 'ora'}: {', '.join(names)}." if any(sweep.fits) else ""
 
 
 def _runs(page: Page, sweep: SweepResults) -> None:
     """The runs, sizes ascending."""
     whole = {c: "int64" for c in ("N", "P") if c in sweep.table and sweep.table[c].notna().all()}
     shown = at_a_glance.by_size(sweep.table)[[c for c in _RUNS if c in sweep.table]].astype(whole)
-    page.table(shown, formats={"loss": ".4f", "loss_se": ".4f", "train_loss": ".4f", "D": ".3g", "C": ".3g"})
+    fractions = dict.fromkeys(("loss", "loss_se", "train_loss"), ".4f")
+    table, same = said_once(shown, fractions, ("size", "P", "seed", "loss"))
+    page.table(table, same, fractions)
 
 
 def _fits(page: Page, sweep: SweepResults, known: Figures) -> None:
@@ -190,14 +194,15 @@ def _constants(page: Page, fitted: scaling.Fit, table: pd.DataFrame) -> None:
 
 def _laws(page: Page, sweep: SweepResults, known: Figures) -> None:
     """Laws ranked, and where they part."""
-    short = {"r2": ".4f", "parameters": ".0f", "delta_aicc": ".1f", "delta_bic": ".1f", "rmse": ".2g"}
+    errors = dict.fromkeys(("r2", "rmse", "loo_rmse", "holdout_rmse"), ".4f")
+    short = errors | {"parameters": ".0f", "delta_aicc": ".1f", "delta_bic": ".1f"}
     for corpus, judged in sweep.verdicts.items():
         if judged.comparison is None:
             page.missing([f"{corpus_name(corpus) or 'All runs'}: no comparison, {judged.law.text}"])
             continue
         table = judged.comparison.table.rename_axis("law").reset_index()
         page.table(table[[c for c in _COMPARED if c in table]], corpus_name(corpus), short)
-        page.verbatim(judged.comparison.verdict)
+        page.text(judged.comparison.verdict)
     for name, make in known.items():
         if name.startswith("rivals"):
             page.attempt(name, lambda make=make: page.figure(make(), RIVALS))  # type: ignore[misc]
@@ -210,9 +215,9 @@ def _backtest(page: Page, sweep: SweepResults, known: Figures) -> None:
         if judged.backtest is None:
             page.missing([f"{where}no backtest, {judged.extrapolates.text}"])
             continue
-        page.verbatim(f"{where}{judged.backtest.verdict}")
+        page.text(f"{where}{judged.backtest.verdict}")
         if judged.fit is not None and "P" in judged.fit.axes:
-            page.attempt(f"{where}along P", lambda one=judged.fit, c=corpus: page.verbatim(  # type: ignore[misc]
+            page.attempt(f"{where}along P", lambda one=judged.fit, c=corpus: page.text(  # type: ignore[misc]
                 scaling.backtest(one.form, sweep.of(c), "P", sweep.objective, once=True).verdict))  # fmt: skip
     if "backtest" in known:
         page.figure(known["backtest"](), at_a_glance.HELD_OUT)
@@ -231,7 +236,11 @@ def _equivalents(page: Page, sweep: SweepResults, known: Figures) -> None:
         if not len(table):
             continue
         sizes = dict.fromkeys(("N", "equivalent_N", "lower", "upper", "by_points"), ",.0f")
-        page.table(table, corpus_name(corpus), {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"})
+        page.table(
+            table,
+            ": ".join(filter(None, (corpus_name(corpus), BY_LAW))),
+            {**sizes, "P": "g", "loss": ".4f", "multiple": ".3f"},
+        )
 
 
 def _provenance(page: Page, sweep: SweepResults) -> None:

@@ -41,6 +41,7 @@ class SweepResults:
     streams: pd.DataFrame | None = None  # what `parscale streams` wrote next to the runs
     context: pd.DataFrame | None = None  # what `parscale context` wrote
     objective: Objective | None = None  # of every fit; None: each one's own default
+    to_come: int = 0  # planned runs that have no row yet
 
     @property
     def parallel(self) -> dict[str, scaling.Fit]:
@@ -66,6 +67,14 @@ class SweepResults:
             c: "\n".join(one_sided(f)) or f"in doubt: {f.certificate.detail.split(';')[0]}"
             for c, f in doubtful.items()
         }
+
+    @property
+    def counted(self) -> str:
+        """How many of the runs finished, first stages too: "19 of 23 planned runs finished", "80 runs"."""
+        every, gone = len(self.table) + self.to_come, len(self.runs) - len(finished_runs(self.runs))
+        done = len(self.table) - gone
+        what = f"{'planned ' * (self.to_come > 0)}run{'s' * (every != 1)}"
+        return f"{every} {what}" if done == every else f"{done} of {every} {what} finished"
 
     @cached_property
     def gained(self) -> pd.DataFrame:
@@ -136,7 +145,10 @@ def read_sweep(source: Path | str, objective: Objective | None = None, asked: As
     streams = sweep_folder.read_measured(path, runs, sweep_folder.STREAMS)
     context = sweep_folder.read_measured(path, runs, sweep_folder.CONTEXT)
     missing += sweep_folder.remarks(path, table, curves, streams)
-    return SweepResults(str(source), table, runs, curves, fits, tuple(missing), streams, context, objective)
+    left = sweep_folder.runs_to_come(path, table)
+    return SweepResults(
+        str(source), table, runs, curves, fits, tuple(missing), streams, context, objective, left
+    )
 
 
 def read_table(path: Path, asked: Asked = WHOLE) -> pd.DataFrame:

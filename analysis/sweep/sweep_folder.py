@@ -1,4 +1,4 @@
-"""What a sweep's folder holds besides the runs table: curves, measured streams, what is still to train."""
+"""What a sweep's folder holds apart from the runs table: curves, measured streams, what is still to train."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _begin(runs: pd.DataFrame) -> pd.Series[float]:
 
 
 def read_measured(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
-    """What was measured of each run in the table `name` beside them, with its corpus, recipe and size.
+    """What was measured of each run in the table `name` next to them, with its corpus, recipe and size.
 
     path: of the sweep's folder or its table of runs. None without such a table, or without run_id.
     """
@@ -76,19 +76,21 @@ def runs_without_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFram
     return done[~done["run_id"].isin(curves["run_id"].unique())]
 
 
+def runs_to_come(path: Path, runs: pd.DataFrame) -> int:
+    """How many planned runs of a sweep's folder have no row yet."""
+    if "run_id" not in runs or not path.is_dir():
+        return 0
+    return len({file.stem for file in (path / "configs").glob("*.json")} - set(runs["run_id"]))
+
+
 def remarks(
     path: Path, runs: pd.DataFrame, curves: pd.DataFrame | None, streams: pd.DataFrame | None
 ) -> Iterator[str]:
     """What a sweep's folder does not hold, in sentences."""
     first = is_first_stage(runs)
-    planned = (
-        {file.stem for file in (table_folder(path) / "configs").glob("*.json")} if path.is_dir() else set()
-    )
-    held = set(runs["run_id"]) if "run_id" in runs else planned
-    left = planned - held
-    if left:
+    if left := runs_to_come(path, runs):
         yield (
-            f"{len(left)} of {len(planned | held)} planned runs have no row yet (`parscale status {path}`); "
+            f"{left} of {left + len(runs)} planned runs have no row yet (`parscale status {path}`); "
             "the sweep's command trains them"
         )
     if first.any():

@@ -96,6 +96,11 @@ def value_text(axis: str, value: Any) -> str:
     return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.4g}"
 
 
+def p_text(p: float) -> str:
+    """A p value for people: p = 0.014. A tiny one as a bound."""
+    return f"p = {p:.2g}" if p >= 1e-3 else "p < 0.001"
+
+
 def count_labels(values: Sequence[float]) -> list[str]:
     """Short labels of counts on one axis: one suffix if the sizes are within a factor 30 of each other."""
     if not len(values):

@@ -46,10 +46,11 @@ def facts(fit: Estimate, details: bool = True) -> list[tuple[str, str]]:
     c, dof, name = fit.certificate, fit.degrees_of_freedom, fit.problem.objective.name
     baseline = baseline_r2(fit)
     without = f" (without P {baseline:.4f})" if baseline is not None else ""
+    errors = f"rmse {number_text(fit.rmse)}, largest {number_text(fit.max_error)} {fit.reading.loss_unit}"
     rows = [
         ("status", f"{c.status} ({c.detail}); {name}"),
         ("rows", f"{fit.loss.size} fitted, {fit.excluded} left out; {dof:g} degrees of freedom"),
-        ("R2", f"{fit.r2:.4f}{without}, rmse {fit.rmse:.2e}, largest {fit.max_error:.2e} {fit.reading.loss_unit}"),
+        ("R2", f"{fit.r2:.4f}{without}, {errors}"),
     ]  # fmt: skip
     if done := fit.reading.line():
         rows.append(("read", done))
@@ -134,22 +135,30 @@ def fit_text(
     intervals = parameter_table(fit, level) if parameters is None else parameters
     told = [f"{key:<12}{value}" for key, value in facts(fit, details)]
     if intervals is None:
-        named = [(n, number_text(float(getattr(fit.law, n)))) for n in fit.law.names()]
-        lines = [f"{n:<12}{value:>12}{_constraint(fit, n)}" for n, value in named]
+        rows = {n: [number_text(float(getattr(fit.law, n)))] for n in fit.law.names()}
+        lines = _parameter_lines(fit, rows, room)
         return fold("\n".join([*lines, f"no intervals: {fit.status}", "", *told]), room, 12)
-    lines = [
-        f"{'parameter':<12}{'estimate':>12}{'lower':>12}{'upper':>12}",
-        *(
-            f"{name:<12}{''.join(f'{number_text(v):>12}' for v in row)}{_constraint(fit, name)}"
-            for name, row in zip(intervals.index, intervals.to_numpy(), strict=True)
-        ),
-        *(f"{n:<12}{number_text(value):>12}{_constraint(fit, n)}" for n, value in fit.form.fixed.items()),
-    ]
+    rows = {"parameter": ["estimate", "lower", "upper"]}
+    rows |= {
+        str(n): [number_text(v) for v in row]
+        for n, row in zip(intervals.index, intervals.to_numpy(), strict=True)
+    }
+    rows |= {n: [number_text(value)] for n, value in fit.form.fixed.items()}
     *notes, seen = notes_under(fit, intervals, level)
     under = (*(("note", n) for n in notes), ("power", seen))
     told.insert(0, f"{'intervals':<12}{100 * level:g}% {intervals.attrs['method']}")
     told += [f"{key:<12}{words}" for key, words in under if words]
-    return fold("\n".join([*lines, "", *told]), room, 12)
+    return fold("\n".join([*_parameter_lines(fit, rows, room), "", *told]), room, 12)
+
+
+def _parameter_lines(fit: Estimate, rows: dict[str, list[str]], room: int | None) -> list[str]:
+    """Parameters as aligned lines, nearer to each other where the room is small."""
+    first = wide = 12
+    if room is not None and room < first + 3 * wide:
+        first, wide = max(map(len, rows)) + 1, max(len(v) for row in rows.values() for v in row) + 1
+    return [
+        f"{n:<{first}}{''.join(f'{v:>{wide}}' for v in row)}{_constraint(fit, n)}" for n, row in rows.items()
+    ]
 
 
 def _constraint(fit: Estimate, name: str) -> str:

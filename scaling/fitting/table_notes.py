@@ -18,6 +18,7 @@ from scipy import special
 
 from scaling.data.levels import levels_along
 from scaling.data.query import APART, GROUPS, is_ladder, mixed, shown_values
+from scaling.data.units import p_text
 from scaling.laws.base import Array
 from scaling.optimise.estimate import EXACT, Estimate
 from scaling.uncertainty.adequacy import DOUBT, column_basis
@@ -55,7 +56,7 @@ class MixedColumn:
     def __str__(self) -> str:
         return (
             f"rows of more than one {self.column} ({shown_values(self.values)}) are fitted as one, and it explains "
-            f"{self.share:.0%} of what the law leaves (p = {self.p:.1g}); {APART.format(self.column)}"
+            f"{self.share:.0%} of what the law leaves ({p_text(self.p)}); {APART.format(self.column)}"
         )
 
 

@@ -11,9 +11,11 @@ import pandas as pd
 from scaling.data.any_table import as_frame, as_runs
 from scaling.data.levels import held_out, levels_along
 from scaling.data.runs import arrays, usable
+from scaling.data.units import value_text
 from scaling.fitting import plots
 from scaling.fitting.fit import column, fit, labels_of
 from scaling.fitting.result import Fit
+from scaling.fitting.summary import number_text
 from scaling.laws import Arms, axes_of_laws, law_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.certificate import Status
@@ -194,9 +196,9 @@ def _backtest_verdict(law: LawForm, by: str, last: pd.Series[Any], level: float)
     runs = f"the {last.test:.0f} larger runs" if last.test > 1 else "the one larger run"
     r2 = f" (R2 there {last.r2:.4g})" if np.isfinite(last.r2) else ""
     lines = [
-        f"{law.__name__} fitted up to {by} = {last.name:.4g} predicts {runs} "
-        f"with an rmse of {last.rmse:.2e} nats{r2}{side}; "
-        f"mean error, observed minus predicted, {last.bias:+.2e}.",
+        f"{law.__name__} fitted up to {by} = {value_text(by, last.name)} predicts {runs} "
+        f"with an rmse of {number_text(last.rmse)} nats{r2}{side}; "
+        f"mean error, observed minus predicted, {'+' if last.bias > 0 else ''}{number_text(last.bias)}.",
         f"Its {100 * level:g}% intervals of a new run held {last.coverage:.0%} of them."
         if many
         else f"Fewer than {FEW} unseen runs: too few to judge the law by.",

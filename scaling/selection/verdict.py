@@ -16,7 +16,7 @@ import pandas as pd
 from scaling.data.any_table import as_runs
 from scaling.data.query import split
 from scaling.data.runs import usable
-from scaling.data.units import value_text
+from scaling.data.units import p_text, value_text
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.fitting.summary import parameter_table
@@ -279,7 +279,7 @@ def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth)
     if not one.determined:
         return Answer(question, "cannot tell", *UNKNOWN, "", f"{one.status}, {one.certificate.detail}")
     misses = [
-        f"its errors {what} ({_p_text(p)})"
+        f"its errors {what} ({p_text(p)})"
         for what, p in ((f"follow a pattern in {' and '.join(one.law.axes)}", judged.structure_p),
                         ("exceed the spread over random seeds", judged.replicate_p))
         if p < DOUBT
@@ -296,11 +296,6 @@ def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth)
     unit = "AICc weight among the laws compared"
     said = "; ".join(parts + ([worth.falls] if worth.falls else []))
     return Answer(question, word, share, *UNKNOWN[1:], unit, said)
-
-
-def _p_text(p: float) -> str:
-    """A p value as text: p = 0.014. A tiny one as a bound."""
-    return f"p = {p:.2g}" if p >= 1e-3 else "p < 0.001"
 
 
 def _percent(share: float) -> str:
@@ -364,7 +359,9 @@ def _extrapolates(one: Fit, tested: Backtest | str, level: float) -> Answer:
         word = "cannot tell"
     elif narrow or last.r2 < 0 or (last.one_sided and not chance):
         word = "no"
-    held = f"its {100 * level:g}% prediction intervals ({below:+.4f} to {above:+.4f}) {_held(points, word)}"
+    held = _held(
+        points, word, f"its {100 * level:g}% prediction intervals", f"({below:+.4f} to {above:+.4f})"
+    )
     worse = [f"their mean predicts them better (R2 {last.r2:.2g})"] if last.r2 < 0 and last.test > 1 else []
     parts = [held, missed, *worse] if narrow and word == "no" else [missed, *worse, held]
     first = f"{last.levels:.0f} values of {tested.by} are too few to fit; " if few else ""
@@ -383,9 +380,14 @@ def _missed(last: Any, unit: str) -> str:
     )
 
 
-def _held(points: pd.DataFrame, word: Word) -> str:
-    """How many unseen runs the prediction intervals cover, in words."""
+def _held(points: pd.DataFrame, word: Word, intervals: str, ends: str) -> str:
+    """How many unseen runs the prediction intervals cover, in words. Where the answer is no, all for their width alone."""
     runs, held = len(points), int(points["covered"].sum())
+    every = f"all {runs}" if runs > 1 else "it"
+    if held == runs and word == "no":
+        return f"{intervals} are so wide {ends} that they cover {every} nevertheless"
     if held == runs:
-        return f"{'still ' * (word == 'no')}cover {f'all {runs}' if runs > 1 else 'it'}"
-    return f"cover {'only ' * (word == 'no')}{held} of {runs}" if held else f"cover none of {runs}"
+        return f"{intervals} {ends} cover {every}"
+    return f"{intervals} {ends} cover " + (
+        f"{'only ' * (word == 'no')}{held} of {runs}" if held else f"none of {runs}"
+    )

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from scaling.data.levels import levels_along
+from scaling.data.units import p_text
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate, must_be_fit
 from scaling.optimise.solver import minimise
@@ -63,17 +64,17 @@ def adequacy(fit: Estimate) -> Adequacy:
         lines.append("Too few runs to test the residuals for structure.")
     elif structure < DOUBT:
         lines.append(
-            f"The residuals are not noise: smooth terms in the axes explain them (p = {structure:.2g})."
+            f"The residuals are not noise: smooth terms in the axes explain them ({p_text(structure)})."
         )
     else:
-        lines.append(f"No structure found in the residuals (p = {structure:.2g}).")
+        lines.append(f"No structure found in the residuals ({p_text(structure)}).")
     if replicate < DOUBT:
-        lines.append(f"The law misses by more than the seeds differ (p = {replicate:.2g}).")
+        lines.append(f"The law misses by more than the seeds differ ({p_text(replicate)}).")
     elif not np.isnan(replicate):
-        lines.append(f"The law misses by no more than the seeds differ (p = {replicate:.2g}).")
+        lines.append(f"The law misses by no more than the seeds differ ({p_text(replicate)}).")
     if size < DOUBT:
         lines.append(
-            f"Residuals are correlated within a model size (p = {size:.2g}): rows are not independent."
+            f"Residuals are correlated within a model size ({p_text(size)}): rows are not independent."
         )
     return Adequacy(residual_grid(fit), structure, replicate, size, " ".join(lines))
 

@@ -172,34 +172,50 @@ def _about(x: Array, lowest: float = 0.0) -> list[float]:
 
 
 def describe_suggestion(chosen: pd.DataFrame, before: float, target: str, options: Options, one: Fit) -> str:
-    """The runs for the terminal."""
+    """The runs for the terminal: a row each, in the order in which to train them."""
+    import pandas as pd
+
     from scaling import terminal_text
     from scaling.data.units import value_text
     from scaling.fitting.summary import number_text
-    from scaling.laws.axis import categories_of
 
-    rival, levels = "evidence" in chosen, categories_of(one.law)
-    priced = bool(options.candidates) or "N" in one.law.axes
+    rival = "evidence" in chosen
     what = "evidence between the laws (nats, 3 is strong)" if rival else f"half width of {target}"
     lines = [f"status: {one.status} ({one.certificate.detail})", f"{what}: {number_text(before)} now"]
-    flops, least = bool(options.tokens or options.candidates), chosen["C"].min() if priced else 1.0
-    for row in chosen.to_dict("records"):
-        where = ", ".join(
-            f"{a} = {value_text(str(a), x)}" for a, x in row.items() if a not in (*COSTS, *SCORES)
-        )
-        cost = _cost_text(row, None if flops else least) if priced else "all cost the same"
-        seen = [a for a, x in one.axes.items() if a not in levels and not x.min() <= row[a] <= x.max()]
-        beyond = f"; {' and '.join(seen)} outside the runs" if seen else ""
-        gain = number_text(row["evidence" if rival else "half_width"])
-        lines.append(f"  {where}: then {gain}   ({cost}{beyond})")
-    if priced and not flops:
-        lines.append("costs are in units of the cheapest of these runs: --tokens gives FLOPs")
-    lines.append("expected by linear theory at the fitted law: fit again after each run")
+    axes = [str(name) for name in chosen if name not in (*COSTS, *SCORES)]
+    shown = pd.DataFrame({a: [value_text(a, x) for x in chosen[a]] for a in axes})
+    shown["then"] = chosen["evidence" if rival else "half_width"].map(number_text).to_numpy()
+    costs, unit = _costs(chosen, options, one)
+    shown = shown.assign(**costs, beyond=_beyond(chosen, one))
+    shown = (
+        shown.rename(columns={"beyond": "outside the runs"})
+        if any(shown["beyond"])
+        else shown.drop(columns="beyond")
+    )
+    table = terminal_text.table(shown, terminal_text.width(), len(axes), index=False)
+    lines += ["", table, "", *unit, "expected by linear theory at the fitted law: fit again after each run"]
     return terminal_text.fold("\n".join(lines), terminal_text.width(), 4)
 
 
-def _cost_text(row: dict[Any, Any], unit: float | None) -> str:
-    """The cost of a run and of all so far, in FLOPs, or relative to a `unit` if FLOPs are unknown."""
-    if unit is None:
-        return f"{row['C']:.2e} FLOPs, {row['total_C']:.2e} in all"
-    return f"cost {row['C'] / unit:.3g}, {row['total_C'] / unit:.3g} in all"
+def _costs(chosen: pd.DataFrame, options: Options, one: Fit) -> tuple[dict[str, list[str]], list[str]]:
+    """The cost of each run and of all so far, as columns: FLOPs, or in those of the cheapest. And which it is."""
+    if not options.candidates and "N" not in one.law.axes:
+        return {}, ["all cost the same"]
+    if options.tokens or options.candidates:
+        texts = {"FLOPs": chosen["C"], "in all": chosen["total_C"]}
+        return {name: [f"{v:.2e}" for v in values] for name, values in texts.items()}, []
+    least = chosen["C"].min()
+    relative = {"cost": chosen["C"] / least, "in all": chosen["total_C"] / least}
+    told = "costs are in units of the cheapest of these runs: --tokens gives FLOPs"
+    return {name: [f"{v:.3g}" for v in values] for name, values in relative.items()}, [told]
+
+
+def _beyond(chosen: pd.DataFrame, one: Fit) -> list[str]:
+    """Of each run the axes on which it lies outside the runs of the fit."""
+    from scaling.laws.axis import categories_of
+
+    ends = {a: (x.min(), x.max()) for a, x in one.axes.items() if a not in categories_of(one.law)}
+    return [
+        ", ".join(a for a, (low, high) in ends.items() if not low <= row[a] <= high)
+        for row in chosen.to_dict("records")
+    ]

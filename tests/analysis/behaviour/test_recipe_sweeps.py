@@ -38,6 +38,7 @@ def test_an_interrupted_sweep_says_what_is_left_and_shows_the_curves_there_are(t
     kept.to_parquet(folder / "runs.parquet")
     seen = results.read_sweep(folder)
     assert any("5 of 8 planned runs have no row yet" in line for line in seen.missing)
+    assert seen.counted == "3 of 8 planned runs finished"
     assert not any("no curves" in line for line in seen.missing)
     assert set(sweep_figures.sweep_figures(seen)) == {
         "gains",

@@ -67,6 +67,9 @@ def test_fig2_says_of_a_rejected_law_that_it_is_and_not_its_r2(stack):
     assert ["R^2" in head for head in heads] == [True, False]
     labels = [{str(line.get_label()) for line in axes.lines} for axes in (plain, refused)]
     assert labels[0] != labels[1]
+    bare = fig2(stack, {"stack-v2-python": fit.law}, notes={"stack-v2-python": "x"}, captioned=True)
+    assert [t.get_text() for t in bare.legends[0].get_texts()] == [f"$P = {P}$" for P in (1, 2, 4, 8)]
+    assert not bare.axes[0].texts  # its caption says the rest
 
 
 def test_fig2_draws_one_curve_where_streams_change_nothing(stack):

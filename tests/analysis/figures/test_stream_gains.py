@@ -105,7 +105,7 @@ def test_an_end_that_is_not_drawn_is_not_promised(runs) -> None:
 def test_what_lies_beyond_the_runs_of_one_stream_is_hollow(runs) -> None:
     axes = figures.pair_k(gains(runs), {}).axes[0]
     bare = [line for line in axes.lines if colors.same_color(line.get_markerfacecolor(), "white")]
-    *drawn, in_legend = bare
+    in_legend, *drawn = bare
     assert not len(in_legend.get_xdata())
     assert in_legend.get_label().startswith("hollow")
     for line in drawn:  # a little apart, so that the bars do not overlap

@@ -3,12 +3,11 @@
 import base64
 import re
 
-import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.output.html_page import Page, as_sentence, html_table, page_path
+from analysis.output.html_page import Page, as_sentence, page_path
 from scaling.selection.verdict import without_fit
 
 
@@ -17,20 +16,6 @@ def test_a_page_goes_to_the_file_named_or_into_the_folder(tmp_path):
     assert page_path(tmp_path / "new", "report.html") == tmp_path / "new" / "report.html"
     (tmp_path / "folder.html").mkdir()
     assert page_path(tmp_path / "folder.html", "report.html") == tmp_path / "folder.html" / "report.html"
-
-
-def cells(html):
-    rows = re.findall(r"<tr>(.*?)</tr>", html)
-    return [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in rows]
-
-
-def test_a_table_has_its_values_as_they_are_to_be_read():
-    table = pd.DataFrame({"name": ["<b>", None], "N": [1_571_472_384, 7], "loss": [2.0, np.nan]})
-    html = html_table(table, "a & b", {"loss": ".3f"})
-    assert cells(html) == [["name", "N", "loss"], ["&lt;b&gt;", "1,571,472,384", "2.000"], ["", "7", ""]]
-    assert "<caption>a &amp; b</caption>" in html
-    assert html.count('class="n"') == 2 * 3  # two columns of numbers
-    assert "<caption>" not in html_table(table)
 
 
 @pytest.fixture
@@ -53,6 +38,15 @@ def test_parts_stand_in_the_order_they_were_added(page):
     page.text("third")
     places = [page.html.index(word) for word in ("first", "second", "third")]
     assert places == sorted(places)
+
+
+def test_what_follows_a_table_stands_at_its_side(page):
+    with page.noted():
+        page.table(pd.DataFrame({"first": [1]}))
+        page.text("second")
+    (part,) = page.parts
+    assert part.startswith('<div class="noted"><div class="wide">')
+    assert part.endswith('<div class="notes"><p>second</p></div></div>')
 
 
 def test_nothing_missing_says_nothing(page):

@@ -9,6 +9,7 @@ import pytest
 from analysis.output.html_page import Page
 from analysis.report import at_a_glance
 from analysis.sweep import results
+from scaling.selection.verdict import without_fit
 from tests.analysis.sweep_of_runs import sweep
 
 
@@ -27,6 +28,7 @@ def test_means_and_spread_over_seeds_sizes_as_numbers(seen):
     table = at_a_glance.seeds_table(seen)
     assert table["size"].tolist() == ["64x8"] * 3 + ["128x8"] * 3 + ["1024x8"] * 3
     assert table["P"].tolist() == [1, 2, 4] * 3
+    assert list(table)[:5] == ["size", "P", "loss", "change", "k"]  # what a phone shows
     assert table["runs"].tolist() == [2] * 9
     assert table["spread"].tolist() == pytest.approx([0.01 / np.sqrt(2)] * 9)
     runs = seen.runs.groupby(["N", "P"])["loss"].mean()
@@ -51,9 +53,14 @@ def test_the_price_of_streams_is_told_where_it_can_be():
     runs = pd.DataFrame(
         {"size": ["a", "a", "b", "b"], "D": 1e6, "P": [1, 4, 1, 4], "C": [1.0, 3.0, 2.0, 8.0]}
     )
-    assert "P = 4 3.5" in at_a_glance.price_text(runs)
+    assert "3.5 at P = 4" in at_a_glance.price_text(runs)
     assert not at_a_glance.price_text(runs.drop(columns="C"))
     assert not at_a_glance.price_text(runs[runs["P"] == 4])
+
+
+def test_terms_are_explained_where_they_are_said(seen):
+    assert "AICc" in at_a_glance.terms_text(seen.verdicts.values())
+    assert at_a_glance.terms_text([without_fit("no runs")]) == ""
 
 
 def test_the_verdict_stands_before_the_figures_and_the_table(seen):
@@ -62,6 +69,12 @@ def test_the_verdict_stands_before_the_figures_and_the_table(seen):
     assert drawn == []
     kinds = ["verdict" in page.parts[0], "<table>" in page.parts[-1]]
     assert kinds == [True, True]
+    sides = page.parts[-1].split('<div class="notes">')
+    assert ["by_parameters" in page.html, "parameters alone" in sides[0], "curves" in sides[1]] == [
+        False,
+        True,
+        True,
+    ]
     assert page.parts[0].index("Do streams") < page.parts[0].index(
         "L = E"
     )  # the law's formula, under the answers

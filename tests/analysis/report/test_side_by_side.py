@@ -3,7 +3,8 @@
 import pytest
 
 from analysis import report
-from analysis.report import side_by_side
+from analysis.output.html_page import Page
+from analysis.report import side_by_side, sweep_figures
 from analysis.sweep import results
 from tests.analysis.sweep_of_runs import sweep
 
@@ -23,6 +24,23 @@ def test_losses_stand_beside_each_other(two):
     assert table["loss, b"].notna().tolist() == [True, True, False, True, True, False, False, False, False]
     runs = two["a"].runs.set_index(["size", "P"])["loss"]
     assert table["loss, a"].iloc[0] == pytest.approx(runs["s51234", 1])
+
+
+def test_sweeps_without_a_common_size_stand_below_each_other(two, tmp_path):
+    sweep(tmp_path / "c", (5000, 9000), (1, 2))
+    table = side_by_side.losses_table({"a": two["a"], "c": results.read_sweep(tmp_path / "c")})
+    assert list(table.columns) == ["sweep", "size", "P", "loss", "change"]
+    assert table["sweep"].tolist() == ["c"] * 4 + ["a"] * 9
+
+
+def test_panels_of_two_sweeps_have_one_range(two):
+    page, drawn = Page("t", "o"), {}
+    for name, one in two.items():
+        drawn[name] = sweep_figures.sweep_figures(one, titled=False)["fig2"]()
+    side_by_side._figures(page, "fig2", {name: lambda f=f: f for name, f in drawn.items()})
+    limits = {(f.axes[0].get_xlim(), f.axes[0].get_ylim(), f.get_figheight()) for f in drawn.values()}
+    assert len(limits) == 1
+    assert page.html.count("<figure") == 2
 
 
 @pytest.mark.slow

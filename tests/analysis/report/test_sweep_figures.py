@@ -65,8 +65,7 @@ def test_a_sweep_that_lacks_something_says_so_and_shows_the_rest(tmp_path, sizes
     assert any(said in line for line in seen.missing), seen.missing
     assert any("no curves.parquet" in line for line in seen.missing)
     drawn = {name: make() for name, make in sweep_figures.sweep_figures(seen).items()}
-    several = len(sizes) > 1
-    assert ("fig2" in drawn) == several
+    assert ("fig2" in drawn) == (len(sizes) > 1 and "diverged" not in said)
     assert not {"fig3", "rivals", "residuals", "equivalents", "pair_k"} & set(drawn)  # they would be empty
     if "diverged" not in said:
         assert all(axes.has_data() for figure in drawn.values() for axes in figure.axes)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaling.data.units import parse_bytes, parse_seconds, parse_size, value_text
+from scaling.data.units import p_text, parse_bytes, parse_seconds, parse_size, value_text
 
 
 @pytest.mark.parametrize("text", ["1,100B", "2,1113", "0,500B", "2,800M", "0,125", "-0,125", "12,000k"])
@@ -68,3 +68,7 @@ def test_advice_calls_the_memory_as_its_table_does(capsys):
 )
 def test_values_of_axes_for_people(axis, value, text):
     assert value_text(axis, value) == text
+
+
+def test_a_tiny_p_value_is_a_bound():
+    assert [p_text(p) for p in (0.0141, 0.5, 3e-8)] == ["p = 0.014", "p = 0.5", "p < 0.001"]

@@ -18,7 +18,9 @@ def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -
     file, rival = str(folder / "parallel-pile.json"), str(folder / "additive-beta-0.5-pile.json")
     text = run(suggest_command, fit=file, tokens="42B", count=2)
     assert re.match(r"status: converged.*\n.* k: 0\.0", text)
-    assert text.count("FLOPs") == text.count("N outside") == 2
+    header, *rows = (line.split() for line in text.split("\n\n")[1].splitlines())
+    assert header == ["N", "P", "then", "FLOPs", "in", "all", "outside", "the", "runs"]
+    assert [row[-1] for row in rows] == ["N", "N"]
     body = json.loads(
         run(suggest_command, fit=file, target="N=1e11,P=8", tokens="42B", budget="1e21", json=True)
     )
@@ -28,7 +30,15 @@ def test_suggest_a_parameter_a_point_and_a_rival(folder: Path, tmp_path: Path) -
     table.write_text("N,P,D\n500M,32,42B\n4.4B,1,42B\n")
     body = json.loads(run(suggest_command, fit=file, target=rival, candidates=str(table), count=1, json=True))
     assert (body["runs"][0]["N"], body["runs"][0]["P"]) == (5e8, 32)
-    assert "FLOPs," not in run(suggest_command, fit=file, sizes="0.5B,1B", streams="1,2")
+    relative = run(suggest_command, fit=file, sizes="0.5B,1B", streams="1,2").splitlines()
+    assert next(line.split()[:6] for line in relative if " then " in line) == [
+        "N",
+        "P",
+        "then",
+        "cost",
+        "in",
+        "all",
+    ]
 
 
 @pytest.mark.slow
@@ -63,7 +73,8 @@ def test_runs_on_own_axes_are_suggested(tmp_path: Path) -> None:
     run(fit_command, runs=table, law=law, out=str(tmp_path))
     more = {"fit": str(tmp_path / "fits" / "DepthLaw-all.json"), "law": law}
     text = run(suggest_command, **more, target="width=8192,depth=64", count=1)
-    assert "width = 8192" in text
+    assert text.split("\n\n")[1].split()[:3] == ["width", "depth", "then"]
+    assert "8192" in text
     assert "all cost the same" in text
     body = json.loads(run(suggest_command, **more, target="b", grid="width=512,depth=8,64", json=True))
     assert {row["depth"] for row in body["runs"]} == {8, 64}
