@@ -87,6 +87,16 @@ def write_report(
 
     Returns:
         The path of the page. The page says what a sweep lacks and shows the rest.
+
+    Raises:
+        ValueError: for a file that is no runs table, no fit and no sweep, and a sweep without a finished run.
+
+    Examples:
+        >>> import scaling
+        >>> from analysis.report import write_report
+        >>> pile = scaling.published("losses").query("corpus == 'pile'")
+        >>> write_report(scaling.fit("parallel", pile, objective="least-squares"), "pile.html").name
+        'pile.html'
     """
     if isinstance(source, scaling.Fit):
         return fit_page(source, command=command).write(page_path(Path(out or ""), "report.html"))

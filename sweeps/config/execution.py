@@ -14,12 +14,12 @@ LOOK_S = 0.2  # over which the machine's load is read
 
 @dataclass(frozen=True)
 class Execution:
-    """What a machine may do for a run."""
+    """How a machine carries a run out: devices, threads, snapshots, loggers. It may change on resume."""
 
     accelerator: str = "auto"  # Lightning's name: auto, cpu, gpu, ...
     threads: int | None = None  # CPU threads. None leaves torch's choice
-    checkpoint_minutes: float = 5.0
-    report_seconds: float = 1.0  # least time between two progress reports
+    checkpoint_minutes: float = 5.0  # between two snapshots of a run
+    report_seconds: float = 1.0  # shortest time between two progress reports
     devices: int = 1  # of one run, on each of its nodes
     num_nodes: int = 1  # of one run
     strategy: str = "ddp"  # ddp, fsdp2: how a run on several devices shares them

@@ -39,7 +39,11 @@ INTEGERS = (
 
 
 class Store:
-    """The folder of one sweep."""
+    """The folder of one sweep: its configurations, curves, snapshots and the table of its runs.
+
+    Args:
+        folder: of the sweep. `create` makes its parts.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
