@@ -13,12 +13,10 @@ import pytest
 import scaling
 
 ROOT = Path(__file__).parents[1]
-MODULES = """analysis.explorer analysis.figures analysis.inference_cost analysis.measure analysis.report scaling
-sweeps.checkpoint sweeps.config sweeps.corpora sweeps.grids sweeps.model sweeps.store""".split()
+MODULES = ["analysis.explorer", "analysis.figures", "analysis.inference_cost", "analysis.measure", "analysis.report", "scaling", "sweeps.checkpoint", "sweeps.config", "sweeps.corpora", "sweeps.grids", "sweeps.model", "sweeps.store"]
 # Results of functions, and bases.
-NOT_CALLED = """Answer Certificate ConstrainedLaw Covariance CurveFit Description Fit FitError Forecast Law Objective
-Status Verdict""".split()
-BY_FIELD = "ModelConfig RunConfig Execution Axes".split()  # many fields, each with its comment
+NOT_CALLED = ["Answer", "Certificate", "ConstrainedLaw", "Covariance", "CurveFit", "Description", "Fit", "FitError", "Forecast", "Law", "Objective", "Status", "Verdict"]
+BY_FIELD = ["ModelConfig", "RunConfig", "Execution", "Axes"]  # many fields, each with its comment
 FIRST = {  # what a user calls first
     "scaling": """read_runs published fit compare backtest forecast verdict gains allocate suggest Fit.predict
         Fit.equivalent_N Fit.intervals""",
