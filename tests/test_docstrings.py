@@ -13,9 +13,36 @@ import pytest
 import scaling
 
 ROOT = Path(__file__).parents[1]
-MODULES = ["analysis.explorer", "analysis.figures", "analysis.inference_cost", "analysis.measure", "analysis.report", "scaling", "sweeps.checkpoint", "sweeps.config", "sweeps.corpora", "sweeps.grids", "sweeps.model", "sweeps.store"]
+MODULES = [
+    "analysis.explorer",
+    "analysis.figures",
+    "analysis.inference_cost",
+    "analysis.measure",
+    "analysis.report",
+    "scaling",
+    "sweeps.checkpoint",
+    "sweeps.config",
+    "sweeps.corpora",
+    "sweeps.grids",
+    "sweeps.model",
+    "sweeps.store",
+]
 # Results of functions, and bases.
-NOT_CALLED = ["Answer", "Certificate", "ConstrainedLaw", "Covariance", "CurveFit", "Description", "Fit", "FitError", "Forecast", "Law", "Objective", "Status", "Verdict"]
+NOT_CALLED = [
+    "Answer",
+    "Certificate",
+    "ConstrainedLaw",
+    "Covariance",
+    "CurveFit",
+    "Description",
+    "Fit",
+    "FitError",
+    "Forecast",
+    "Law",
+    "Objective",
+    "Status",
+    "Verdict",
+]
 BY_FIELD = ["ModelConfig", "RunConfig", "Execution", "Axes"]  # many fields, each with its comment
 FIRST = {  # what a user calls first
     "scaling": """read_runs published fit compare backtest forecast verdict gains allocate suggest Fit.predict
