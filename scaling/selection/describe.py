@@ -98,7 +98,7 @@ def best_suited(table: Any) -> str:
     asked, keep = asked_axes(runs, categories=True), usable(runs)
     laws = suited_laws(*_axes(runs, keep, asked), asked.laws)
     if _hopeless(laws):
-        raise FitError(f"no law can be told from {int(keep.sum())} runs; name one, or add runs")
+        raise FitError(f"no law can be determined from {int(keep.sum())} runs; name one, or add runs")
     return str(laws.index[0])
 
 
@@ -243,7 +243,7 @@ def _verdict(laws: pd.DataFrame, axes: Mapping[str, Array], tried: Fit | None, a
     n = axes[main].size
     if tried is None:
         single = f"{main} takes one value: " if np.ptp(axes[main]) == 0 else ""
-        return f"{single}no law can be told from {n} run{'s' * (n > 1)}; add runs at other {main}."
+        return f"{single}no law can be determined from {n} run{'s' * (n > 1)}; add runs at other {main}."
     if rising(tried):
         return "The laws are of a loss that falls as N grows: turn this one round before a fit."
     name = str(laws.index[0])

@@ -139,4 +139,4 @@ def _check(config: ModelConfig) -> None:
     if config.experts == 1:
         raise ValueError("experts = 1 leaves the router no choice: give 0 for a dense MLP, or 2 and more")
     if config.experts and not 1 <= config.experts_per_token <= config.experts:
-        raise ValueError(f"experts_per_token = {config.experts_per_token} of {config.experts} experts")
+        raise ValueError(f"experts_per_token must lie in 1..{config.experts}, got {config.experts_per_token}")

@@ -221,7 +221,7 @@ class Store:
                 self._gather_domains()
 
     def _gather_domains(self) -> None:
-        """The held-out loss of every finished run, domain by domain."""
+        """The validation loss of every finished run, domain by domain."""
         finished = self.finished()
         parts = [
             part

@@ -73,7 +73,7 @@ def test_what_the_runs_do_not_allow_is_said_with_why() -> None:
     ladder = {"N": N, "D": 20 * N, "loss": CHINCHILLA.predict(N=N, D=20 * N)}
     found = scaling.optimum(ladder, flops=1e21)
     assert found.table["N"].isna().all()
-    assert found.table["note"].str.startswith("cannot be told: ").all()
+    assert found.table["note"].str.startswith("cannot tell: ").all()
     assert "not identifiable" in found.table.loc["parametric fit", "note"]
     assert len(found.plot().axes) == 3  # two panels and the colour bar of the sizes
     few = scaling.optimum({k: v[:18] for k, v in isoflop_runs(1e-3).items()}, flops=1e21).table

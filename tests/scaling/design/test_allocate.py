@@ -144,7 +144,7 @@ def test_a_ladder_has_no_optimum_to_tell() -> None:
     noise = np.exp(1e-3 * np.random.default_rng(1).standard_normal(8))
     fit = scaling.fit("chinchilla", {"N": N, "D": 20 * N, "loss": CHINCHILLA.predict(N=N, D=20 * N) * noise})
     best = scaling.allocate(fit, 1e21)
-    assert "cannot be told" in best.verdict
+    assert "cannot tell" in best.verdict
     assert best.intervals.loc[["N", "D"]].isna().all(axis=None)
 
 
