@@ -102,11 +102,11 @@ def test_wrong_calls() -> None:
     with pytest.raises(ValueError, match=r"P.*=.*1.*2"):
         scaling.optimum(frame.assign(P=np.arange(len(frame)) % 2 + 1), flops=1e22)
     for wrong in (-1, float("nan"), "much"):
-        with pytest.raises(ValueError, match=r"flops=|is not a number"):
+        with pytest.raises(ValueError, match=f"{wrong}"):
             scaling.optimum(frame, flops=wrong)
     with pytest.raises(ValueError, match="level=95"):
         scaling.optimum(frame, flops=1e22, level=95)
-    with pytest.raises(ValueError, match="give a law of N and D"):
+    with pytest.raises(ValueError, match="law="):
         scaling.optimum(frame, flops=1e22, law="parallel")
 
 

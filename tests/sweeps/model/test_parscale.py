@@ -232,7 +232,7 @@ def test_wrong_input(ids, message):
 
 def test_wrong_reduction_and_targets():
     model, ids = ParScaleLM(TINY), random_ids(TINY)
-    with pytest.raises(ValueError, match="reduction must be"):
+    with pytest.raises(ValueError, match="reduction"):
         model.loss(ids, ids, "sum")
-    with pytest.raises(ValueError, match="do not match"):
+    with pytest.raises(ValueError, match="targets"):
         model.loss(ids, ids[:, 1:])
