@@ -204,7 +204,7 @@ def plot_fit(fit: Fit) -> Figure:
     """The runs and curves of one fit: loss against N, a curve per P. Other laws: observed against expected loss.
 
     Args:
-        fit: of any law. A law with an axis besides N and P, such as D, has no curve over N alone. Its panel shows the
+        fit: of any law. A law with another axis, such as D, has no curve over N alone. Its panel shows the
             observed loss of every run against the expected one, and the line of equality.
 
     Returns:

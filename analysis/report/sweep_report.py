@@ -1,7 +1,7 @@
 """`parscale report SWEEP`: one self-contained page with all there is to say of a sweep.
 
 write_report("results/sweeps/demo")            # results/sweeps/demo/report.html
-write_report(["results/sweeps/gpu", "results/sweeps/laptop"], "beside.html")
+write_report(["results/sweeps/gpu", "results/sweeps/laptop"], "both.html")
 """
 
 from __future__ import annotations

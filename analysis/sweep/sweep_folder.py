@@ -1,4 +1,4 @@
-"""What a sweep's folder holds besides the runs table: curves, measured streams, what is still to train."""
+"""What a sweep's folder holds in addition to the runs table: curves, measured streams, what is still to train."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _begin(runs: pd.DataFrame) -> pd.Series[float]:
 
 
 def read_measured(path: Path, runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
-    """What was measured of each run in the table `name` beside them, with its corpus, recipe and size.
+    """What was measured of each run in the table `name` next to them, with its corpus, recipe and size.
 
     path: of the sweep's folder or its table of runs. None without such a table, or without run_id.
     """
@@ -97,7 +97,7 @@ def remarks(
     frozen = "recipe" in runs and (results["recipe"] == "peft").any() and not (results["P"] == 1).any()
     if frozen and (streams is None or "backbone" not in streams):
         yield (
-            "no run of P = 1: it is the frozen backbone, which `parscale streams` measures beside the streams"
+            "no run of P = 1: it is the frozen backbone, which `parscale streams` measures together with the streams"
         )
     yield from _without_curves(results, curves)
 
