@@ -38,14 +38,24 @@ NOT_CALLED = [
     "Fit",
     "FitError",
     "Forecast",
-    "Law",
     "Objective",
     "Status",
     "Verdict",
 ]
+CALLED_OF_LAW = [
+    "with_fixed",
+    "with_bounds",
+    "predict",
+    "limit",
+    "gradient",
+    "inverse",
+    "equivalent",
+    "equivalent_N",
+    "equivalent_P",
+]
 BY_FIELD = ["ModelConfig", "RunConfig", "Execution", "Axes"]  # many fields, each with its comment
 FIRST = {  # what a user calls first
-    "scaling": """read_runs published fit compare backtest forecast verdict gains allocate suggest Fit.predict
+    "scaling": """Law read_runs published fit compare backtest forecast verdict gains allocate suggest Fit.predict
         Fit.equivalent_N Fit.intervals""",
     "analysis.figures": "fig2 plot_fit",
     "analysis.inference_cost": "estimate read_hardware",
@@ -58,21 +68,25 @@ SLOW = {"analysis.explorer": "write", "analysis.report": "write_report"}
 
 
 def public(module: str) -> dict[str, Any]:
-    """Functions and classes of a module's public names, methods of `Fit` among them."""
+    """Functions and classes of a module's public names, methods of `Fit` and `Law` among them."""
     space = importlib.import_module(module)
     own = [name for name, value in vars(space).items() if getattr(value, "__module__", "") == module]
     names = getattr(space, "__all__", [name for name in own if name[0] != "_"])
     found = {f"{module}.{name}": getattr(space, name) for name in names if name not in NOT_CALLED}
     if module == "scaling":
-        own = [name for name in vars(scaling.Fit) if name[0] != "_"]
-        found |= {f"scaling.Fit.{name}": getattr(scaling.Fit, name) for name in own}
+        methods = {"Fit": [name for name in vars(scaling.Fit) if name[0] != "_"], "Law": CALLED_OF_LAW}
+        found |= {
+            f"scaling.{owner}.{name}": getattr(getattr(scaling, owner), name)
+            for owner, names in methods.items()
+            for name in names
+        }
     return {
-        name: value for name, value in found.items() if inspect.isfunction(value) or inspect.isclass(value)
+        name: value for name, value in found.items() if inspect.isroutine(value) or inspect.isclass(value)
     }
 
 
 PUBLIC = {name: value for module in MODULES for name, value in public(module).items()}
-FUNCTIONS = sorted(name for name, value in PUBLIC.items() if inspect.isfunction(value))
+FUNCTIONS = sorted(name for name, value in PUBLIC.items() if inspect.isroutine(value))
 FIELDS = sorted(name for name in PUBLIC if name.rpartition(".")[2] in BY_FIELD)
 EXAMPLES = [
     *(f"{module}.{name}" for module, names in FIRST.items() for name in names.split()),
