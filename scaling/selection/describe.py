@@ -261,7 +261,10 @@ def _precision(tried: Fit) -> str:
     share = (tried.std_errors / tried.params.abs()).dropna()
     well = [f"{name} to {100 * s:.2g}%" for name, s in share.items() if s <= HARDLY]
     hardly = [str(name) for name, s in share.items() if not s <= HARDLY]
-    parts = [f"they determine {', '.join(well)}" if well else "", f"hardly {', '.join(hardly)}" if hardly else ""]
+    parts = [
+        f"they determine {', '.join(well)}" if well else "",
+        f"hardly {', '.join(hardly)}" if hardly else "",
+    ]
     return f"{', '.join(filter(None, parts))} (standard errors of a first fit)"
 
 
