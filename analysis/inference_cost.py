@@ -35,7 +35,17 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """Memory in bytes and latency in seconds, with the parts they are the sums of (same shape)."""
+    """Memory and latency of one batch, with the parts they are the sums of. All have the same shape.
+
+    Args:
+        memory_bytes: weights, cache and activations, bytes.
+        latency_s: prompt and generation, seconds.
+        weight_bytes: of the weights, bytes.
+        kv_cache_bytes: of the keys and values, bytes.
+        activation_bytes: of the activations, bytes.
+        prompt_s: to read the prompt, seconds.
+        decode_s: to generate the tokens, seconds.
+    """
 
     memory_bytes: Any
     latency_s: Any

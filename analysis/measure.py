@@ -48,7 +48,20 @@ def grid(
     *, width: int = 512, ffn: int | None = None, layers: int = 8, heads: int = 8, kv_heads: int = 2,
     vocab: int = 8192, streams: Sequence[int] = (1, 2, 4),
 ) -> list[ModelConfig]:  # fmt: skip
-    """One shape at several P. ffn is 5.4 times the width by default, as in the paper's family."""
+    """One shape at several P.
+
+    Args:
+        width: width of the model.
+        ffn: width of the MLP. By default 5.4 times the width, as in the paper's family.
+        layers: number of layers.
+        heads: attention heads.
+        kv_heads: key and value heads.
+        vocab: entries of the vocabulary.
+        streams: values of P.
+
+    Returns:
+        One configuration per P.
+    """
     inner = ffn or round(5.4 * width / 8) * 8
     base = ModelConfig(vocab=vocab, width=width, ffn=inner, layers=layers, heads=heads, kv_heads=kv_heads)
     return [replace(base, P=P) for P in streams]
@@ -61,7 +74,16 @@ def _wait(device: torch.device) -> None:
 
 
 def median_s(work: Callable[[], object], device: torch.device, repeats: int = REPEATS) -> float:
-    """Median wall time of `work` on a device, in seconds, of so many repeats after one warm-up."""
+    """Median wall time of some work on a device, after one call that warms up.
+
+    Args:
+        work: a function without arguments.
+        device: which is waited for.
+        repeats: calls that are timed.
+
+    Returns:
+        The median in seconds.
+    """
     work()
     times = []
     for _ in range(repeats):
@@ -74,7 +96,15 @@ def median_s(work: Callable[[], object], device: torch.device, repeats: int = RE
 
 
 def calibrate(device: str = "cpu", dtype: str = "fp32") -> Hardware:
-    """The machine as the cost model sees it: the rates that a large matmul and reading weights reach."""
+    """Measure this machine as the cost model sees it: the rates of a large matrix product and of reading weights.
+
+    Args:
+        device: of torch, such as cpu or cuda.
+        dtype: fp32, bf16 or fp16.
+
+    Returns:
+        The machine, with measured FLOP/s and bytes per second and efficiencies of 1.
+    """
     where, kind = torch.device(device), _DTYPES[dtype]
     n = 8192 if where.type == "cuda" else 1536
     square = torch.randn(n, n, device=where).to(kind)
@@ -125,7 +155,20 @@ def one(
     config: ModelConfig, batch: int, input_tokens: int, output_tokens: int, device: str, dtype: str,
     repeats: int = REPEATS,
 ) -> tuple[float, float]:  # fmt: skip
-    """Latency in seconds and peak memory in bytes of one batch."""
+    """Measure the generation of one batch.
+
+    Args:
+        config: of the model. Its weights are random.
+        batch: sequences at once.
+        input_tokens: tokens of each prompt.
+        output_tokens: tokens generated.
+        device: of torch, such as cpu or cuda.
+        dtype: fp32, bf16 or fp16.
+        repeats: calls that are timed.
+
+    Returns:
+        Latency in seconds and peak memory in bytes.
+    """
     where = torch.device(device)
     before = _memory_before(where)
     model = _build(config, where, _DTYPES[dtype])
@@ -146,11 +189,25 @@ def measure(
     hardware: Hardware | None = None,
     repeats: int = REPEATS,
 ) -> pd.DataFrame:
-    """Time every configuration at every batch size, with the cost model's prediction for this machine.
+    """Time every configuration at every batch size, next to the cost model's prediction for this machine.
 
-    Columns: width, layers, P, batch, input_tokens, output_tokens, latency_s, memory_bytes, roofline_s,
-    overhead_s, predicted_latency_s (their sum), predicted_memory_bytes, latency_error, memory_error
-    (predicted over measured, less 1). `attrs["hardware"]` names the machine.
+    Args:
+        configs: of the models.
+        batches: batch sizes, in sequences.
+        input_tokens: tokens of each prompt.
+        output_tokens: tokens generated.
+        device: of torch, such as cpu or cuda.
+        dtype: fp32, bf16 or fp16.
+        hardware: rates for the prediction. By default they are measured first (`calibrate`).
+        repeats: calls that are timed.
+
+    Returns:
+        A table of width, layers, P, batch, input_tokens, output_tokens, latency_s, memory_bytes, roofline_s, overhead_s,
+        predicted_latency_s (their sum), predicted_memory_bytes, latency_error and memory_error (predicted over measured,
+        minus 1). `attrs["hardware"]` names the machine.
+
+    Raises:
+        ValueError: for a dtype that cannot be measured.
     """
     if dtype not in _DTYPES:
         raise ValueError(f"dtype={dtype!r} cannot be measured; use one of {', '.join(_DTYPES)}")
@@ -185,7 +242,16 @@ def measure(
 
 
 def write_measured(table: pd.DataFrame, out: Path, *, command: str = "analysis.measure") -> list[Path]:
-    """The table and its figure into `out`, named by what they are."""
+    """Write the table and its figure.
+
+    Args:
+        table: of `measure`.
+        out: the folder.
+        command: named in the files.
+
+    Returns:
+        The paths of the files.
+    """
     where = str(table.attrs["hardware"])
     signed = {"latency_error": "+.0%", "memory_error": "+.0%"}
     signed |= {"memory_bytes": ",.0f", "predicted_memory_bytes": ",.0f"}
@@ -203,7 +269,14 @@ OPTIONS: dict[str, int | str] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure on this machine, write table and figure, print the errors."""
+    """Measure on this machine, write table and figure, print the errors.
+
+    Args:
+        argv: command line. By default that of the process.
+
+    Returns:
+        The exit code.
+    """
     parser = argparse.ArgumentParser("python -m analysis.measure", description=(__doc__ or "").split("\n")[0])
     for name, default in OPTIONS.items():
         parser.add_argument(f"--{name}", type=type(default), default=default, help=f"default {default}")

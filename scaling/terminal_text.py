@@ -68,7 +68,7 @@ def blocks(widths: Sequence[int], room: int | None, keys: int = 0) -> list[list[
 
 
 def table(frame: pd.DataFrame, room: int | None, keys: int = 0, **how: Any) -> str:
-    """A DataFrame as text by its `to_string`, told `how`; block under block where the room is too small.
+    """A DataFrame as text by its `to_string` with the options `how`, in blocks if the room is too narrow.
 
     Each block begins with the index, where it is shown, and the first `keys` columns.
     """

@@ -15,10 +15,17 @@ DTYPE_BYTES: dict[str, int] = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
 @dataclass(frozen=True)
 class Hardware:
-    """A device: peak FLOP/s per dtype, bytes/s, bytes, and the fractions of the two peaks reached.
+    """A device as the cost model sees it: peak rates, memory, and the fractions of the peaks that are reached.
 
-    The default fractions 0.7 and 0.9 are those of the published cost analysis (arXiv 2505.10475).
-    `analysis.measure` replaces them by measured ones.
+    Args:
+        name: of the device.
+        flops: peak FLOP/s by dtype (fp32, bf16, fp16, int8).
+        bandwidth: of the memory, bytes per second.
+        memory_bytes: size of the memory, bytes.
+        flops_efficiency: fraction of the peak FLOP/s that is reached. `analysis.measure` replaces it by a measured one.
+        bandwidth_efficiency: fraction of the bandwidth that is reached, also measured there.
+
+    Source: the default fractions 0.7 and 0.9 are those of the cost analysis of arXiv 2505.10475.
     """
 
     name: str
@@ -86,10 +93,22 @@ _FIELD_HELP = {
 
 
 def read_hardware(source: str | Path) -> Hardware:
-    """A known device by name (a100, h100, h200, laptop) or a user's own from a JSON file.
+    """A known device by name, or your own from a JSON file.
 
-    The file holds `name`, `flops` (by dtype), `bandwidth`, `memory_bytes` and, optionally, the two
-    efficiencies.
+    Args:
+        source: a100, h100, h200, laptop, or a file that holds `name`, `flops` (by dtype), `bandwidth`, `memory_bytes` and,
+            if known, the two efficiencies.
+
+    Returns:
+        The device.
+
+    Raises:
+        ValueError: for an unknown name, and for a file that is not JSON or not a device.
+
+    Examples:
+        >>> from analysis.inference_cost import read_hardware
+        >>> read_hardware("h100").memory_bytes
+        80000000000.0
     """
     if str(source).lower() in KNOWN:
         return KNOWN[str(source).lower()]

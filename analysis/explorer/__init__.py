@@ -53,6 +53,13 @@ def write(
     Raises:
         ValueError: for a file that is not a fit or a runs table, a law that is not finite on the grid, and a sweep
             without a finished run.
+
+    Examples:
+        >>> import scaling
+        >>> from analysis import explorer
+        >>> pile = scaling.published("losses").query("corpus == 'pile'")
+        >>> explorer.write([scaling.fit("parallel", pile, objective="least-squares")], "pile.html").name
+        'pile.html'
     """
     return write_explored(*read(sources, asked, objective, laws), out, command=command)
 
@@ -63,7 +70,17 @@ def read(
     objective: Objective | None = None,
     laws: Sequence[LawForm] = (),
 ) -> tuple[list[ExploredRuns], list[Source]]:
-    """What is in the sources, and these; the paper's losses where there are none."""
+    """Read and fit what the page will show.
+
+    Args:
+        sources: fits, fit files, sweep folders or runs tables. The paper's losses by default.
+        asked: which columns and rows of a table to use.
+        objective: of the fits made of a table, as of `scaling.fit`.
+        laws: to fit to a table. By default the registered laws of its axes.
+
+    Returns:
+        What was found in the sources, and the sources.
+    """
     paper = Path(FOLDER) / "losses.csv"
     given: list[Source] = list(sources) or [paper if paper.is_file() else published_file("losses")]
     return read_sources(given, asked, objective, laws), given
@@ -76,7 +93,17 @@ def write_explored(
     *,
     command: str = "parscale explore",
 ) -> Path:
-    """Write the page of what was `found` in the sources `given` to a file or folder. Return its path."""
+    """Write the page of what `read` found.
+
+    Args:
+        found: what is in the sources.
+        given: the sources, named in the page's foot.
+        out: the file, or a folder for explore.html.
+        command: named on the page.
+
+    Returns:
+        The path of the page.
+    """
     text = page_text(found, command=command, origin=", ".join(map(_origin, given)))
     target = page_path(Path(out), "explore.html")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +113,14 @@ def write_explored(
 
 
 def page_notes(found: Sequence[ExploredRuns]) -> list[str]:
-    """What the runs say against fitting them as one, by the law that each source is first shown with."""
+    """What the runs say against fitting them as one, by the law that each source is first shown with.
+
+    Args:
+        found: what `read` found.
+
+    Returns:
+        One line per note, which begins with the title of its source.
+    """
     told = ((one.title, note) for one in found for note in mixed_notes(one.first))
     return [f"{title}: {note}" for title, note in told]
 
@@ -97,7 +131,14 @@ def _origin(given: Path | str | scaling.Fit) -> str:
 
 
 def open_in_browser(page: Path) -> bool:
-    """Show the page in the user's browser; False where there is none to be had."""
+    """Show a page in the user's browser.
+
+    Args:
+        page: the file.
+
+    Returns:
+        False if there is no browser.
+    """
     try:
         return webbrowser.open(page.resolve().as_uri())
     except webbrowser.Error:

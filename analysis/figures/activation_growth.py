@@ -14,10 +14,14 @@ from analysis.output import figure_style
 
 
 def activation_growth(table: pd.DataFrame) -> Figure:
-    """A panel a parametrisation, a line an activation: strong after the last step, faint after those before.
+    """Change of the activations since the initialisation against width: the coordinate check of muP.
 
-    table: width, kind, seed, step, activation and change, the root mean square change since the initialisation
-    (`sweeps.inspect.coordinate_check.coordinate_table`).
+    Args:
+        table: width, kind, seed, step, activation and change, the root mean square change since the initialisation
+            (`sweeps.inspect.coordinate_check.coordinate_table`).
+
+    Returns:
+        The figure: a panel per parametrisation, a line per activation, strong after the last step and faint before.
     """
     kinds, names = list(table["kind"].unique()), list(table["activation"].unique())
     figure, every = figure_style.new_figure(1, len(kinds), width=3.37 * len(kinds), height=2.4)

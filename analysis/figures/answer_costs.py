@@ -25,10 +25,13 @@ KEYS = ["P", "trained_r", "r", "steps"]
 
 
 def accuracy_against_cost(table: pd.DataFrame) -> Figure:
-    """One row of panels a task and difficulty, one panel a cost. A colour an arm, a marker a length of work.
+    """Accuracy against the cost of an answer: a row of panels per task and difficulty, one panel per cost.
 
-    table: as `sweeps.inspect.inference_scaling` writes it, of one size. Runs of several seeds are averaged. Bars
-    are two standard errors over items and seeds.
+    Args:
+        table: as `sweeps.inspect.inference_scaling` writes it, of one size. Runs of several seeds are averaged.
+
+    Returns:
+        The figure: a colour per arm, a marker per length of work. Bars are two standard errors over items and seeds.
     """
     shown = table.assign(task=[_task(corpus) for corpus in table["corpus"]])
     rows = list(shown.astype({"difficulty": int}).groupby(["task", "difficulty"], sort=True))

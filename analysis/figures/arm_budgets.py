@@ -17,9 +17,13 @@ REACH = 30.0  # a factor of more in either direction is drawn as an arrow
 
 
 def arm_budgets(table: pd.DataFrame) -> Figure:
-    """One panel a budget, one row an arm, one colour a task; bars are 95% intervals, arrows ends outside the panel.
+    """What each arm is worth under each budget: a panel per budget, a row per arm, a colour per task.
 
-    table: as `analysis.sweep.arm_worth.pays` gives it, with a column task where there are several.
+    Args:
+        table: as `analysis.sweep.arm_worth.pays` gives it, with a column task if there are several.
+
+    Returns:
+        The figure. Bars are 95% intervals. Arrows are ends outside the panel.
     """
     budgets = list(dict.fromkeys(table["budget"])) if len(table) else []
     count = max(1, len(budgets))

@@ -24,9 +24,15 @@ _COSTS = (("memory_gib", "inference memory (GiB)"), ("latency_s", "latency (s)")
 
 
 def fig4(table: pd.DataFrame) -> Figure:
-    """Memory above, latency below, a column a batch size: the P = 1 line and the streams of SIZES.
+    """Memory above, latency below, a column per batch size: the line of P = 1 and the streams of SIZES.
 
-    table: rows of `analysis.costs.cost_table.cost_table` for one corpus. Arrows name the two ways to scale.
+    Args:
+        table: rows of `analysis.costs.cost_table.cost_table` for one corpus.
+
+    Returns:
+        The figure. Arrows name the two ways to scale.
+
+    Source: the form of Figure 4 of arXiv 2505.10475.
     """
     batches = sorted(table["batch"].unique())
     if not batches:
@@ -95,9 +101,16 @@ def _name_arrows(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
 
 
 def fig1_cost(table: pd.DataFrame, found: CostRatio) -> Figure:
-    """Loss against memory and against latency for both ways of scaling (the form of Figure 1(3)).
+    """Loss against memory and against latency for both ways of scaling.
 
-    table: rows of `analysis.costs.cost_table.cost_table` at one batch size. found: the ratio of increases.
+    Args:
+        table: rows of `analysis.costs.cost_table.cost_table` at one batch size.
+        found: the ratio of the two increases.
+
+    Returns:
+        The figure, of two panels.
+
+    Source: the form of Figure 1(3) of arXiv 2505.10475.
     """
     figure, panels = figure_style.new_figure(1, 2, height=2.7, sharey=True)
     dense = table[table["P"] == 1].sort_values("loss")
@@ -155,10 +168,15 @@ def _increases(axes: Axes, dense: pd.DataFrame, parallel: pd.DataFrame, column: 
 
 
 def ratio_map(grid: pd.DataFrame, *, column: str = "latency_ratio", what: str = "latency") -> Figure:
-    """How many times less P streams add than parameters do, over batch and length, a panel a P.
+    """How many times less P streams add than parameters do, over batch size and length: a panel per P.
 
-    grid: rows of `analysis.costs.cost_ratios.ratio_grid`. Framed cells, at or below 1, are where parallel
-    scaling adds as much or more.
+    Args:
+        grid: rows of `analysis.costs.cost_ratios.ratio_grid`.
+        column: of the grid to draw.
+        what: its name in words.
+
+    Returns:
+        The figure. In framed cells, at or below 1, parallel scaling adds as much or more.
     """
     streams = sorted(grid["P"].unique())
     figure, panels = figure_style.new_figure(1, max(len(streams), 1), height=2.1, sharey=True)
@@ -201,7 +219,12 @@ def _ratio_cells(axes: Axes, rows: pd.DataFrame, reach: float) -> None:
 def measured(table: pd.DataFrame, *, hardware: str = "") -> Figure:
     """Measured against predicted memory and latency of our own model on one machine.
 
-    table: P, batch, and memory_bytes, latency_s, each with its predicted_ twin. The diagonal is agreement.
+    Args:
+        table: P, batch, and memory_bytes, latency_s, each with its predicted_ twin.
+        hardware: the name of the machine, for the title.
+
+    Returns:
+        The figure, of two panels. The diagonal is agreement.
     """
     figure, panels = figure_style.new_figure(1, 2, height=2.9)
     looks = figure_style.stream_looks(table["P"]) if len(table) else {}
@@ -238,8 +261,12 @@ def measured(table: pd.DataFrame, *, hardware: str = "") -> Figure:
 def draw_frontier(table: pd.DataFrame, *, budget: Mapping[str, float] | None = None) -> Figure:
     """Every candidate (N, P) of `analysis.costs.advise`: predicted loss against latency, and the chosen one.
 
-    table: N, P, loss, loss_lower, loss_upper, latency_s, memory_gib, meets (bool), chosen (bool).
-    budget: loss and latency_s limits, drawn as lines.
+    Args:
+        table: N, P, loss, loss_lower, loss_upper (nats per token), latency_s, memory_gib, meets (bool), chosen (bool).
+        budget: limits of loss and latency_s, drawn as lines.
+
+    Returns:
+        The figure, of one panel.
     """
     figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.8)
     with figure_style.house_style():

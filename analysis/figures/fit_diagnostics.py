@@ -33,11 +33,16 @@ def symbol(parameter: str) -> str:
 
 
 def intervals(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
-    """Every coefficient's interval on one scale, percent of its own estimate, with its numbers at the right.
+    """The interval of every coefficient on one scale, in percent of its own estimate, with the numbers at the right.
 
-    table: parameter, label (which fit or method), estimate, lower, upper and, if there, printed (the
-    published constant, drawn as a bar). An end beyond REACH leaves the panel with an arrow. Percent mean
-    nothing of an estimate of 0: its row has the numbers alone.
+    Args:
+        table: parameter, label (which fit or method), estimate, lower, upper and, if there, printed (the published
+            constant, drawn as a bar).
+        level: of the intervals, between 0 and 1.
+
+    Returns:
+        The figure. An end beyond REACH leaves the panel with an arrow. The row of an estimate of 0 has numbers alone,
+        because percent mean nothing there.
     """
     height = 0.75 + 0.17 * max(len(table), 3)
     figure, (axes,) = figure_style.new_figure(width=0.75 * figure_style.TEXT_WIDTH, height=height)
@@ -90,10 +95,13 @@ def _interval_rows(axes: Axes, rows: pd.DataFrame, y: Any) -> float:
 
 
 def residuals(table: pd.DataFrame) -> Figure:
-    """Observed minus fitted loss over N x P, a panel a corpus, in thousandths of a nat.
+    """Observed minus fitted loss over N x P, a panel per corpus, in thousandths of a nat per token.
 
-    table: N, P, residual and perhaps corpus and size (columns are sizes where there is one, else N).
-    A good law leaves no pattern: rows or columns of one sign say what it misses.
+    Args:
+        table: N, P, residual and perhaps corpus and size (columns are sizes if there is one, otherwise N).
+
+    Returns:
+        The figure. A good law leaves no pattern. Rows or columns of one sign show what it misses.
     """
     groups = split_by_corpus(table)
     width = figure_style.TEXT_WIDTH if len(groups) > 1 else figure_style.COLUMN_WIDTH
@@ -138,11 +146,15 @@ def _residual_cells(axes: Axes, grid: pd.DataFrame, reach: float) -> None:
 
 
 def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None) -> Figure:
-    """Profile likelihoods: how much worse a fit gets as one coefficient is held off its best.
+    """Profile likelihoods: how much worse a fit gets as one coefficient is held away from its best value.
 
-    table: parameter, value, rise (of the objective over its least value, in squared standard errors;
-    for least squares twice the log likelihood lost) and perhaps corpus. thresholds: name -> rise,
-    drawn as level lines, e.g. {"95%": 4.4}.
+    Args:
+        table: parameter, value, rise (of the objective over its minimum, in squared standard errors; for least squares
+            twice the log likelihood lost) and perhaps corpus.
+        thresholds: name -> rise, drawn as level lines, such as {"95%": 4.4}.
+
+    Returns:
+        The figure, a panel per coefficient.
     """
     names = list(dict.fromkeys(table["parameter"]))
     groups = split_by_corpus(table)
@@ -174,11 +186,15 @@ def profiles(table: pd.DataFrame, thresholds: Mapping[str, float] | None = None)
 
 
 def draw_backtest(table: pd.DataFrame, verdicts: Mapping[str, Any] | None = None) -> Figure:
-    """Errors of predictions: fit the smaller runs, predict the larger. A panel for each split.
+    """Errors of predictions: fit the smaller runs, predict the larger. A panel per split.
 
-    table: split (what was held out, in words), corpus, N, P, error (observed minus predicted), held_out
-    (bool). Open markers were fitted, filled ones predicted. A one-sided cloud of filled ones is bias.
-    verdicts: `scaling.verdict` by corpus, whose answer about extrapolation is the title.
+    Args:
+        table: split (what was held out, in words), corpus, N, P, error (observed minus predicted, nats per token),
+            held_out (bool).
+        verdicts: `scaling.verdict` by corpus, whose answer about extrapolation is the title.
+
+    Returns:
+        The figure. Open markers were fitted, filled ones predicted. Filled markers on one side of zero are bias.
     """
     splits = list(dict.fromkeys(table["split"]))
     figure, panels = figure_style.new_figure(1, max(len(splits), 1), height=2.0, sharey=True)

@@ -48,12 +48,18 @@ def rivals(
     up_to: float = 64,
     band: Predict | None = None,
 ) -> Figure:
-    """Predicted loss against P for rival laws fitted to the same runs, a panel a size, out to `up_to`.
+    """Predicted loss against P for rival laws fitted to the same runs: a panel per size.
 
-    table: N, P, loss of one corpus and perhaps size. laws: name -> fitted law. sizes: N at the smallest P.
-    Every curve holds N at the panel's own. Runs of the size are drawn, open where the parameters that
-    streams bring make their N more than 5% larger. The laws agree where there are runs. The panels show
-    where, and by how much, they part. band: `Fit.predict` of the law whose 95% prediction interval is drawn.
+    Args:
+        table: N, P, loss (nats per token) of one corpus and perhaps size.
+        laws: name -> fitted law.
+        sizes: N at the smallest P. Every curve holds N at the panel's own.
+        up_to: the largest P drawn.
+        band: `Fit.predict` of the law whose 95% prediction interval is drawn.
+
+    Returns:
+        The figure. Runs are open markers if the parameters that streams bring make their N more than 5% larger. The laws
+        agree where there are runs. The panels show where they differ, and by how much.
     """
     runs = finished_runs(table)
     sizes = sizes if laws and len(runs) else []
@@ -113,11 +119,15 @@ def _rival_bands(
 
 
 def excess(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
-    """Loss above the fitted floor, L - E, against N on two logarithms, a panel a corpus, a marker each P.
+    """Loss above the fitted floor, L - E, against N on two logarithmic axes: a panel per corpus, a marker per P.
 
-    table: N, P, loss and perhaps corpus. laws: by corpus the fitted law, with an E. A power law in N is a
-    straight line here, streams shift it to the side. A bend says that E or the power is wrong. Runs at or
-    below E have no place on a logarithm: they are counted above the panel.
+    Args:
+        table: N, P, loss (nats per token) and perhaps corpus.
+        laws: by corpus the fitted law, with an E.
+
+    Returns:
+        The figure. A power law in N is a straight line, which streams shift to the side. A bend shows that E or the power
+        is wrong. Runs at or below E have no logarithm: their number is above the panel.
     """
     groups = {c: rows for c, rows in split_by_corpus(table).items() if c in laws and len(finished_runs(rows))}
     count = max(len(groups), 1)
@@ -153,10 +163,15 @@ def _excess_panel(axes: Axes, runs: pd.DataFrame, law: Any, looks: Mapping[int, 
 
 
 def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any], rejected: Collection[str] = ()) -> Figure:
-    """Every run's observed loss against the one its law expects, a panel a corpus. The line is equality.
+    """The observed loss of every run against the one its law expects: a panel per corpus. The line is equality.
 
-    table: the axes of the laws, loss, and perhaps P and corpus. laws: the fitted law by corpus. rejected: corpora whose
-    verdict on the law is no, which is said in place of R2.
+    Args:
+        table: the axes of the laws, loss (nats per token), and perhaps P and corpus.
+        laws: the fitted law by corpus.
+        rejected: corpora whose verdict on the law is no, which their panels say instead of R2.
+
+    Returns:
+        The figure.
     """
     groups = {c: finished_runs(rows) for c, rows in split_by_corpus(table).items() if c in laws}
     count = max(len(groups), 1)
@@ -186,10 +201,22 @@ def observed_expected(table: pd.DataFrame, laws: Mapping[str, Any], rejected: Co
 
 
 def plot_fit(fit: Fit) -> Figure:
-    """The runs and curves of one fit: loss against N, a curve each P. Other laws: observed against expected.
+    """The runs and curves of one fit: loss against N, a curve per P. Other laws: observed against expected loss.
 
-    fit: of a law of N and P. A law with another axis, such as D, has no curve over N alone, so its panel
-    shows every run's observed loss against the expected one, and the line of equality.
+    Args:
+        fit: of any law. A law with another axis, such as D, has no curve over N alone. Its panel shows the
+            observed loss of every run against the expected one, and the line of equality.
+
+    Returns:
+        The figure, which `figure.savefig("fit.pdf")` writes.
+
+    Examples:
+        >>> import scaling
+        >>> from analysis.figures import plot_fit
+        >>> pile = scaling.published("losses").query("corpus == 'pile'")
+        >>> figure = plot_fit(scaling.fit("parallel", pile, objective="least-squares"))
+        >>> figure.axes[0].get_xscale(), len(figure.axes[0].lines) >= 4
+        ('log', True)
     """
     if not set(fit.law.axes) <= {"N", "P"}:
         return observed_expected(pd.DataFrame({**fit.axes, "loss": fit.loss}), {"": fit.law})
@@ -203,9 +230,13 @@ def plot_fit(fit: Fit) -> Figure:
 
 
 def draw_residuals(fit: Fit) -> Figure:
-    """Observed minus fitted loss of one fit against N, a marker each P: a good law leaves no pattern.
+    """Observed minus fitted loss of one fit against N, a marker per P: a good law leaves no pattern.
 
-    fit: of any law with an axis N; without an axis P all runs have one marker.
+    Args:
+        fit: of any law with an axis N. Without an axis P all runs have one marker.
+
+    Returns:
+        The figure, in thousandths of a nat per token.
     """
     figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.4)
     runs = pd.DataFrame({"P": 1, **fit.axes, "residual": 1e3 * fit.residuals})

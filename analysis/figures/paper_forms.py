@@ -39,10 +39,17 @@ ANY_P: dict[str, Any] = {"color": figure_style.BLACK, "linewidth": 1.0}
 
 
 def fig1_law(table: pd.DataFrame, law: Any) -> Figure:
-    """Loss against N at P = 1 and 8 with the arrow between equal losses (the form of Figure 1(2)).
+    """Loss against N at P = 1 and 8, with an arrow between equal losses.
 
-    table: N, P, loss of one corpus. The arrow starts at the largest one-stream run's size and its
-    length is the law's: 1 - 1 / (k ln P + 1) of the parameters for the law of Eq 5.
+    Args:
+        table: N, P, loss (nats per token) of one corpus.
+        law: the fitted law. The arrow starts at the largest size at P = 1, and its length is the law's:
+            1 - 1 / (k ln P + 1) of the parameters for the law of Eq 5.
+
+    Returns:
+        The figure, of one panel.
+
+    Source: the form of Figure 1(2) of arXiv 2505.10475.
     """
     figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.6)
     runs = finished_runs(table)
@@ -93,15 +100,29 @@ def fig2(
     rejected: Collection[str] = (),
     captioned: bool = False,
 ) -> Figure:
-    """A panel a corpus: runs as markers, one a P. The fitted law as curves, its constants and R2 above.
+    """Runs and fitted law: a panel per corpus, runs as markers, the law as curves, its constants and R2 above.
 
-    table: N, P, loss, and if there corpus, loss_se (drawn as 95% bars), status. laws: the fitted law of
-    N and P by corpus (key "" without that column). A corpus that has none shows its points. notes:
-    lines under the law of a corpus, e.g. the status of a fit that is in doubt. bands: `Fit.predict` by corpus, whose
-    95% prediction interval is drawn at the least and the largest P out to FURTHER times the largest N. Beyond the
-    runs curves are dashed and the band, a forecast, is paler. Where P changes nothing one black curve is drawn.
-    rejected: corpora whose verdict on the law is no. Their panels say so in place of R2, and their legends too.
-    captioned: leave to a caption what law, bands and dashes are: a title above, P in the legend.
+    Args:
+        table: N, P, loss (nats per token), and if there corpus, loss_se (drawn as 95% bars), status.
+        laws: the fitted law of N and P by corpus (key "" without that column). A corpus without a law shows its points.
+        notes: lines under the law of a corpus, such as the status of a fit that is in doubt.
+        bands: `Fit.predict` by corpus. Its 95% prediction interval is drawn at the smallest and the largest P, out to
+            FURTHER times the largest N. Beyond the runs curves are dashed and the band, a forecast, is paler.
+        rejected: corpora whose verdict on the law is no. Their panels and legends say so instead of R2.
+        captioned: leave to a caption what law, bands and dashes are: a title above, P in the legend.
+
+    Returns:
+        The figure. If P changes nothing, one black curve is drawn.
+
+    Source: the form of Figure 2 of arXiv 2505.10475.
+
+    Examples:
+        >>> import scaling
+        >>> from analysis import figures
+        >>> pile = scaling.published("losses").query("corpus == 'pile'")
+        >>> law = scaling.fit("parallel", pile, objective="least-squares").law
+        >>> figures.fig2(pile, {"pile": law}).axes[0].get_ylabel()
+        'loss (nats per token)'
     """
     groups = split_by_corpus(table)
     columns = min(2, len(groups))
@@ -206,10 +227,17 @@ LINES = 12  # contours at most
 
 
 def fig3(table: pd.DataFrame, laws: Mapping[str, Any]) -> Figure:
-    """A panel a corpus: lines of equal predicted loss, the runs as circles filled with their own loss.
+    """Lines of equal predicted loss over N and P: a panel per corpus, the runs as circles filled with their own loss.
 
-    table: N, P, loss and perhaps corpus. laws: the fitted law by corpus. Circle and ground share one
-    colour scale, so a circle of another colour than its surroundings is a run that the law misses.
+    Args:
+        table: N, P, loss (nats per token) and perhaps corpus.
+        laws: the fitted law by corpus.
+
+    Returns:
+        The figure. Circles and ground share one colour scale, so the law misses a run whose circle differs in colour from
+        its surroundings.
+
+    Source: the form of Figure 3 of arXiv 2505.10475.
     """
     groups = split_by_corpus(table)
     columns = min(2, len(groups))

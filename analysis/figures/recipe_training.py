@@ -27,13 +27,19 @@ def training_curves(
     panel: str = "recipe",
     absent: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Loss against tokens seen for every P, a panel a recipe (or corpus, or any column).
+    """Loss against tokens seen for every P: a panel per recipe (or corpus, or any column).
 
-    curves: P, tokens, the loss column, run_id and seed where a P has several runs, perhaps the panel's
-    column, and `begin`, the tokens of stage 1, where there was one: the axis then counts those of
-    stage 2, with the end of stage 1 before it. Faint: as logged. Strong: moving mean. A note says
-    from how many tokens on each P > 1 is ahead of P = 1 (the range that noise leaves), or that it is not.
-    absent: by panel, which curves are missing, in words.
+    Args:
+        curves: P, tokens, the loss column, run_id, and seed if a P has several runs, perhaps the panel's column, and
+            `begin`, the tokens of stage 1, if there was one. The axis then counts the tokens of stage 2, with the end of
+            stage 1 before it.
+        column: of the losses, in nats per token.
+        panel: column whose values are the panels.
+        absent: by panel, which curves are missing, in words.
+
+    Returns:
+        The figure. Faint: as logged. Strong: moving mean. A note says from how many tokens on each P > 1 is ahead of
+        P = 1 (the range that noise leaves), or that it is not.
     """
     logged = curves[curves[column].notna()] if column in curves else curves.iloc[:0]
     logged = logged.reset_index(drop=True)
@@ -134,9 +140,14 @@ def beside_one(
 ) -> Figure:
     """Loss of each P > 1 minus that of P = 1 on the same text, against tokens: below zero is ahead.
 
-    table: of `analysis.sweep.training_gap.gaps` by column `panel`. Faint: as logged. Strong: running median
-    with its 95% band. The bar at the end is the mean of the last tenth. staged: panels whose tokens
-    are stage 2's. absent: by panel, which curves are missing, in words.
+    Args:
+        table: of `analysis.sweep.training_gap.gaps` by column `panel`: P, tokens, and gaps in nats per token.
+        staged: panels whose tokens are those of stage 2.
+        absent: by panel, which curves are missing, in words.
+
+    Returns:
+        The figure. Faint: as logged. Strong: running median with its 95% band. The bar at the end is the mean of the
+        last tenth.
     """
     figure, panels = _panels(table, "panel")
     if not panels:
@@ -192,10 +203,19 @@ def against_streams(
     form: str = "g",
     remark: str = "",
 ) -> Figure:
-    """One or more measures against P, e.g. the score of a frozen model with trained streams (Figure 6(c)).
+    """One or more measures against P, such as the score of a frozen model with trained streams (the form of Figure 6(c)).
 
-    table: P and the columns. columns: name -> words. label: the axis and its unit. errors: name -> column
-    of half an interval, drawn as a bar. Each end is written out as `form` says. A remark is above.
+    Args:
+        table: P and the columns to draw.
+        columns: column -> its words in the legend.
+        label: the axis and its unit.
+        title: of the figure.
+        errors: column -> column of half an interval, drawn as a bar.
+        form: format of the numbers written at each end.
+        remark: a line above the panel.
+
+    Returns:
+        The figure, of one panel.
     """
     figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.6)
     with figure_style.house_style():

@@ -23,10 +23,15 @@ _PANEL = ["corpus", "recipe", "size"]
 
 
 def loss_against_setting(runs: pd.DataFrame, minima: pd.DataFrame, setting: str) -> Figure:
-    """Finished runs' losses against a setting, a panel a size, a colour a P. Curves, minima, 95% intervals.
+    """Losses of finished runs against a setting: a panel per size, a colour per P, with curves, minima and 95% intervals.
 
-    runs: size, P, loss, status and the setting. minima: `scaling.allocation.searched_minimum.searched_minima` of them. Values
-    that diverged, and those whose runs were stopped early, are marked on the upper edge.
+    Args:
+        runs: size, P, loss (nats per token), status and the setting.
+        minima: `scaling.allocation.searched_minimum.searched_minima` of them.
+        setting: the column of the setting, such as lr.
+
+    Returns:
+        The figure. Values that diverged, and those whose runs were stopped early, are marked on the upper edge.
     """
     minima = minima[minima["setting"] == setting] if len(minima) else minima
     if not len(minima):

@@ -101,12 +101,17 @@ PAPER_K = sorted(law.k for law, _ in PRINTED.values())
 def draw_gains(
     table: pd.DataFrame, laws: Mapping[str, Any], doubt: str = "", pairs: pd.DataFrame | None = None
 ) -> Figure:
-    """Change of the loss from P = 1 to P at one size against N, a panel each P and a row each corpus.
+    """Change of the loss from P = 1 to P at one size against N: a panel per P and a row per corpus.
 
-    table: the columns of `scaling.selection.paired_gains.gains`. laws: the law of N at P = 1 by corpus. Grey: what the
-    parameters that streams bring would give alone, with its interval. band: what they would give if P
-    streams were worth N (k ln P + 1) with the paper's two k. doubt: what speaks against that law, for the
-    legend. pairs: `scaling.selection.paired_gains.pairs`, each seed's change: small dots.
+    Args:
+        table: the columns of `scaling.selection.paired_gains.gains`, in nats per token.
+        laws: the law of N at P = 1 by corpus. Grey: the gain of the parameters that streams bring, with its interval.
+            Band: the gain if P streams were worth N (k ln P + 1) parameters, with the paper's two k.
+        doubt: what speaks against that law, for the legend.
+        pairs: `scaling.selection.paired_gains.pairs`, each seed's change, drawn as small dots.
+
+    Returns:
+        The figure. Bars are 95% intervals over seeds, if there are several.
     """
     several = len(table) and table["low"].notna().any()
     words = "measured, 95% over seeds" if several else "measured"
@@ -153,11 +158,15 @@ PARTS_OF_TEXT = {
 
 
 def by_context(table: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Figure:
-    """Change of the loss from P = 1 against N at P = 1, a panel each part of the text, a row each corpus.
+    """Change of the loss from P = 1 against N at P = 1: a panel per part of the text, a row per corpus.
 
-    table: the columns of `scaling.selection.gains_by_context.changes`. pairs: of `pairs` there, each seed's
-    change: small dots. Bars are 95% intervals over seeds, where there are several. A change in copied pairs
-    alone says when a run learned to copy, not what streams can hold.
+    Args:
+        table: the columns of `scaling.selection.gains_by_context.changes`, in nats per token.
+        pairs: of `pairs` there, each seed's change, drawn as small dots.
+
+    Returns:
+        The figure. Bars are 95% intervals over seeds, if there are several. A change in copied pairs alone shows
+        when a run learned to copy, not what streams can hold.
     """
     # P = 1 takes its look, so that P = 2 looks as in figures with runs of P = 1.
     looks = figure_style.stream_looks([1, *table["P"]]) if len(table) else {}
@@ -204,14 +213,20 @@ def pair_k(
     doubt: str = "",
     verdicts: Mapping[str, Any] | None = None,
 ) -> Figure:
-    """The k of Eq 5 that explains each pair of runs, against N at P = 1, a panel each corpus.
+    """The k of Eq 5 that explains each pair of runs, against N at P = 1: a panel per corpus.
 
-    table: of `scaling.selection.paired_gains.k_of_pairs`, whose 95% intervals are bars; or of `gains`, without bars.
-    fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus; drawn as line and band, and the
-    legend says where that fit ended at a bound. doubt: what speaks against the law of P = 1 that gives the
-    pairs' k. Eq 5 holds in N if lines are level, in P if they lie together. Hollow where the size that a pair is
-    worth lies beyond the runs of P = 1, and their law is extrapolated. verdicts: `scaling.verdict` by corpus, whose answer
-    about the law is the title.
+    Args:
+        table: of `scaling.selection.paired_gains.k_of_pairs`, whose 95% intervals are bars, or of `gains`, without bars.
+        fitted: k of Eq 5 fitted to all runs and its 95% interval, by corpus, drawn as line and band. The legend says
+            where that fit ended at a bound.
+        doubt: what speaks against the law of P = 1 that gives the pairs' k.
+        verdicts: `scaling.verdict` by corpus, whose answer about the law is the title.
+
+    Returns:
+        The figure. Eq 5 holds in N if lines are level, and in P if they coincide. Markers are hollow where the size that
+        a pair is worth lies beyond the runs at P = 1, so that their law is extrapolated.
+
+    Source: Eq 5 of arXiv 2505.10475.
     """
     shown = table[np.isfinite(table["k"])]
     corpora = list(dict.fromkeys(shown["corpus"]))
@@ -271,12 +286,17 @@ def _k_panel(axes: Axes, rows: pd.DataFrame, fit: FittedK | None, looks: Mapping
 
 
 def ensemble(table: pd.DataFrame) -> Figure:
-    """Measured gain of averaging m of a run's streams, and the proposition's line, a panel a size and corpus.
+    """Measured gain of averaging m of a run's streams, and the line of the proposition: a panel per size and corpus.
 
-    L_1 - L_m = (L_1 - E)(1 - rho)(1 - 1/m), arXiv 2505.10475, Proposition 1. table: size, P, m, gain,
-    gain_se (nats per token), line (the gain by the proposition, its one slope fitted to every m) and
-    rho (what that slope means given a fitted E; missing where there is none). Bars are 95% intervals
-    over held-out sequences. Points off their line say that the proposition's form fails.
+    Args:
+        table: size, P, m, gain and gain_se (nats per token), line (the gain by the proposition, its one slope fitted to
+            every m) and rho (what that slope means given a fitted E, missing if there is none).
+
+    Returns:
+        The figure. Bars are 95% intervals over validation sequences. Points off their line show that the form of the
+        proposition fails.
+
+    Source: Proposition 1 of arXiv 2505.10475, L_1 - L_m = (L_1 - E)(1 - rho)(1 - 1/m).
     """
     named = table.assign(panel=table["size"].astype(str))
     if "corpus" in table and len(set(table["corpus"])) > 1:
@@ -335,12 +355,16 @@ def equivalent_parameters(
     by_points: Mapping[str, pd.DataFrame] | None = None,
     verdicts: Mapping[str, Any] | None = None,
 ) -> Figure:
-    """The multiple of parameters that P streams replace: a curve a corpus, its interval, the points alone.
+    """The multiple of parameters that P streams replace: a curve per corpus with its interval, and the points alone.
 
-    by_law: tables of `scaling.selection.equivalent_size.equivalents` at 95% for one size each (in_data may be absent). The
-    curve is dashed and its ground shaded where P leaves the runs. by_points: tables of
-    `equivalents_by_points`, drawn as open circles, one a size. verdicts: `scaling.verdict` by corpus, whose
-    answer about streams is the title.
+    Args:
+        by_law: by corpus, tables of `scaling.selection.equivalent_size.equivalents` at 95% for one size each (in_data may
+            be absent). Where P leaves the runs the curve is dashed and its ground shaded.
+        by_points: by corpus, tables of `equivalents_by_points`, drawn as open circles, one per size.
+        verdicts: `scaling.verdict` by corpus, whose answer about streams is the title.
+
+    Returns:
+        The figure, of one panel.
     """
     figure, (axes,) = figure_style.new_figure(width=figure_style.COLUMN_WIDTH, height=2.3)
     with figure_style.house_style():

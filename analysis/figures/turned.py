@@ -29,9 +29,14 @@ class TurnedFigure:
 
 
 def surface(table: pd.DataFrame, law: Any) -> TurnedFigure:
-    """The loss of a law over N and P as a surface, the runs as points above or below it.
+    """The loss of a law over N and P as an interactive surface, with the runs as points above or below it.
 
-    table: N, P, loss of one corpus. law: the fitted law of N and P.
+    Args:
+        table: N, P, loss (nats per token) of one corpus.
+        law: the fitted law of N and P.
+
+    Returns:
+        A `TurnedFigure`, which Jupyter shows. Its `figure` is a plotly figure, whose `write_html` saves a page.
     """
     import plotly.graph_objects as go
 

@@ -130,7 +130,7 @@ def _streams(shifts: pd.DataFrame, tasks: str) -> Claim:
     same = bool(((some["lower"] <= 0) & (some["upper"] >= 0)).all())
     inside, of = int(some["inside"].sum()), int(some["of"].sum())
     return Claim(
-        f"at equal loss P > 1 and P = 1 score alike on {tasks} tasks",
+        f"at equal loss P > 1 and P = 1 have equal scores on {tasks} tasks",
         "implied where a gain in loss is read as one in accuracy",
         f"{inside} of {of} models inside; mean excess in points, {told}",
         METHOD + "; Student's interval over the sizes and the sigmoid's own error",

@@ -39,10 +39,10 @@ GAINED = (
     "ParallelLaw for which this change alone would come out. Where it moves with P or N, that law has the wrong form."
 )
 COPIED = (
-    "Held-out loss split by whether the target could be copied from its window: the pair of its predecessor "
-    "and itself stood there before, the token alone did, or neither. Small models learn to copy all at once, "
-    "sooner or later by chance: a change in repeated pairs alone tells when that was. The start of a window "
-    "shows what a prefix is worth where attention has little else to rest on."
+    "Validation loss split by whether the target could be copied from its window: the pair of its predecessor "
+    "and itself occurred there before, the token alone did, or neither. Small models learn to copy all at once, "
+    "and chance decides when. A change in repeated pairs alone shows when that was. The start of a window "
+    "shows what a prefix is worth where attention has little else to use."
 )
 AVERAGED = (
     "Equal-weight averages of the predictions of m of a run's streams. Proposition 1 of the paper says "
@@ -132,15 +132,15 @@ def add_averaged_streams(page: Page, known: Mapping[str, Callable[[], Figure]]) 
 
 CURVES = {
     "beside-one": "Training loss of P streams above that of one on the same batches; below zero is ahead.",
-    "held-out": "Held-out loss on the way.",
+    "held-out": "Validation loss during training.",
     "training": "Training loss; faint: each run.",
 }
 BESIDE = (
-    "P streams beside one on the same batches: from how many tokens on they are ahead (and the range that "
+    "P streams minus one on the same batches: from how many tokens on they are ahead (and the range that "
     "noise leaves), and the gap at the end in nats per token with half of its 95% interval. The noise is "
-    "that of the batches; with one seed it does not know how another would have ended."
+    "that of the batches. With one random seed it does not include the scatter between seeds."
 )
-CHOSEN = "Held-out loss by P of what was tuned from one checkpoint; frozen, it lets P be chosen at inference."
+CHOSEN = "Validation loss by P of what was tuned from one checkpoint. A frozen backbone lets P be chosen at inference."
 FROZEN = (
     "What P streams gain over the frozen backbone alone, and how much of it averaging their predictions "
     "gains over one of them, in nats per token with half of a 95% interval. What averaging does not gain "

@@ -175,7 +175,7 @@ def _gained(sweep: SweepResults) -> pd.DataFrame:
 
 
 def _of_training(sweep: SweepResults) -> dict[str, Drawing]:
-    """Curves: P against one stream, of the training loss, and of the held-out loss where it was read on the way."""
+    """Curves: P against one stream, of the training loss, and of the validation loss where it was read on the way."""
     if sweep.curves is None or not len(sweep.curves):
         return {}
     curves, absent = recipe_tables.panelled(sweep), recipe_tables.without_curves(sweep)

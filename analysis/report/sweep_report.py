@@ -1,7 +1,7 @@
 """`parscale report SWEEP`: one self-contained page with all there is to say of a sweep.
 
 write_report("results/sweeps/demo")            # results/sweeps/demo/report.html
-write_report(["results/sweeps/gpu", "results/sweeps/laptop"], "beside.html")
+write_report(["results/sweeps/gpu", "results/sweeps/laptop"], "both.html")
 """
 
 from __future__ import annotations
@@ -90,6 +90,16 @@ def write_report(
 
     Returns:
         The path of the page. The page says what a sweep lacks and shows the rest.
+
+    Raises:
+        ValueError: for a file that is no runs table, no fit and no sweep, and a sweep without a finished run.
+
+    Examples:
+        >>> import scaling
+        >>> from analysis.report import write_report
+        >>> pile = scaling.published("losses").query("corpus == 'pile'")
+        >>> write_report(scaling.fit("parallel", pile, objective="least-squares"), "pile.html").name
+        'pile.html'
     """
     if isinstance(source, scaling.Fit):
         return fit_page(source, command=command).write(page_path(Path(out or ""), "report.html"))

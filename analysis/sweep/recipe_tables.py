@@ -88,7 +88,7 @@ def crossings(sweep: SweepResults) -> pd.DataFrame:
 
 
 def loss_by_P(sweep: SweepResults) -> tuple[pd.DataFrame, dict[str, str], bool]:
-    """Held-out loss by P of each tuned backbone: table, {column: its words}, whether P = 1 is measured.
+    """Validation loss by P of each tuned backbone: table, {column: its words}, whether P = 1 is measured.
 
     Where `parscale streams` has read a text with a frozen backbone and its streams, those losses are
     taken, and the bars are of the difference from P = 1; else the runs' own. A column "COLUMN bar" holds
@@ -149,7 +149,7 @@ def _frozen(known: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_run(rows: pd.DataFrame) -> pd.DataFrame:
-    """The runs' held-out losses."""
+    """The runs' validation losses."""
     return (
         rows.assign(bar=1.96 * rows.get("loss_se", 0.0)).groupby("P", as_index=False)[["loss", "bar"]].mean()
     )

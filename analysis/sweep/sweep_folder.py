@@ -1,4 +1,4 @@
-"""What a sweep's folder holds apart from the runs table: curves, measured streams, what is still to train."""
+"""What a sweep's folder holds in addition to the runs table: curves, measured streams, what is still to train."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def remarks(
     frozen = "recipe" in runs and (results["recipe"] == "peft").any() and not (results["P"] == 1).any()
     if frozen and (streams is None or "backbone" not in streams):
         yield (
-            "no run of P = 1: it is the frozen backbone, which `parscale streams` measures beside the streams"
+            "no run of P = 1: it is the frozen backbone, which `parscale streams` measures together with the streams"
         )
     yield from _without_curves(results, curves)
 

@@ -216,7 +216,7 @@ def optimum(
 def _none(why: str) -> dict[str, Any]:
     """A row of an estimate that the runs do not allow."""
     names = [f"{q}{end}" for q in QUANTITIES[:-1] for end in ("", "_lower", "_upper")]
-    return {**dict.fromkeys(names, np.nan), "note": f"cannot be told: {why}"}
+    return {**dict.fromkeys(names, np.nan), "note": f"cannot tell: {why}"}
 
 
 def _by_power_laws(

@@ -38,7 +38,7 @@ def searched_minima(runs: Any, level: float = 0.95) -> pd.DataFrame:
     runs: a table whose column `searched` names the settings (`scaling.data.searched`), loss in nats per token.
     Columns: those of the point; setting; best, the value of lowest mean loss over seeds; estimate, lower, upper, the
     setting at the minimum (an open end is 0 or infinite, both are NaN where no run is to spare); error, the standard
-    error of the estimate's logarithm (NaN likewise); loss, at the minimum; bend and skew of the curve; low and high, the
+    error of the estimate's logarithm (NaN too); loss, at the minimum; bend and skew of the curve; low and high, the
     values it was fitted to; runs; note. level: of the intervals. Where
     several settings were searched together, the others are at their best. Empty where nothing was searched;
     ValueError for a wrong level.

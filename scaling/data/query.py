@@ -23,7 +23,7 @@ T = TypeVar("T")
 AXES = ("N", "P", "D")
 FEW = 4  # values that a note lists
 GROUPS = 20  # values of a column that may be taken apart
-APART = "--by {0} takes each apart, --where {0}=... takes one"  # the remedy for a mixed column
+APART = "--by {0} fits each by itself, --where {0}=... fits one"  # the remedy for a mixed column
 
 
 def mapping(given: str | None, option: str) -> dict[str, str]:

@@ -164,7 +164,9 @@ def read_candidates(path: str | Path, law: Any = None) -> pd.DataFrame:
 def _rename(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     for ours, theirs in columns.items():
         if theirs not in table:
-            close = difflib.get_close_matches(theirs, list(map(str, table.columns)), 1)
+            names = list(map(str, table.columns))
+            within = [name for name in names if theirs.lower() in name.lower()]
+            close = within or difflib.get_close_matches(theirs, names, 1)
             hint = f". Did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"no column {theirs!r} to use as {ours}{hint}")
         other = next(name for name in columns if columns[name] == theirs)

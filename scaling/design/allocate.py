@@ -144,7 +144,7 @@ def _doubted(
     verdict = best.verdict
     if not fit.determined:
         ends.loc[["N", "D"]] = np.nan
-        verdict = f"cannot be told: the runs leave {', '.join(fit.undetermined)} undetermined"
+        verdict = f"cannot tell: the runs leave {', '.join(fit.undetermined)} undetermined"
     beyond = outside_runs(fit.axes, {"N": best.N, "P": best.P, "D": best.D})
     runs = {axis: x * scale.get(axis, 1.0) for axis, x in fit.axes.items()}
     doubt = unit_doubt(runs["N"], runs["D"]) or budget_doubt(

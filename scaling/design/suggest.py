@@ -138,7 +138,7 @@ def _check(fit: Fit, count: int) -> None:
     """Refuse a fit that linear theory cannot treat, and count < 1."""
     must_be_fit(fit)
     if not fit.determined:
-        raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}. Mend that first")
+        raise ValueError(f"the fit is {fit.status}: {fit.certificate.detail}. Fix that first")
     if count < 1:
         raise ValueError(f"count={count!r} must be at least 1")
 

@@ -27,7 +27,14 @@ class Fit(Estimate):
 
     @classmethod
     def of(cls, estimate: Estimate) -> Self:
-        """The fit of an estimate."""
+        """The fit of an estimate.
+
+        Args:
+            estimate: the law with its problem and certificate, without intervals.
+
+        Returns:
+            The same values, with the methods of a fit.
+        """
         return cls(**{f.name: getattr(estimate, f.name) for f in fields(Estimate)})
 
     # ---- the parameters ---------------------------------------------------------------------

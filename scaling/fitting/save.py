@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
@@ -179,7 +180,7 @@ def _law_of(body: dict[str, Any], path: Any, given: Any) -> type[Law]:
         where = f"{file or 'FILE.py'}:{name}"
         raise ValueError(
             f"{path}: the law {name} is not defined here. Import it first, or name its file: "
-            f"--law {where}, law={where!r}."
+            f"--law {shlex.quote(where)}, or law={where!r} in Python."
         )
     return known[name]
 

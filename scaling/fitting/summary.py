@@ -192,7 +192,7 @@ def power_note(fit: Estimate, intervals: pd.DataFrame, level: float = LEVEL) -> 
     least = detectable(fit, "k", level)
     if not np.isfinite(least) or np.isinf(intervals.upper["k"]):
         return "these runs cannot tell any k from 0"
-    return f"a k of {number_text(least)} or more would be told from 0 by {POWER:.0%} of such sets of runs"
+    return f"{POWER:.0%} of such sets of runs would detect a k of {number_text(least)} or more"
 
 
 def fit_html(fit: Estimate, level: float = LEVEL) -> str:

@@ -29,7 +29,18 @@ __all__ = ["EXPONENT", "Array", "Axis", "Law", "LawForm", "Range", "clean_axes",
 
 @dataclass(frozen=True)
 class Law:
-    """Base of every law. A subclass adds float fields, `nonlinear` and `terms`: see `scaling.laws.parallel`."""
+    """Base of every law: a frozen dataclass whose fields are its coefficients.
+
+    A subclass adds float fields, `nonlinear` (the range of the starts of each parameter that does not enter linearly) and
+    `terms` (the functions that the other parameters multiply), or `predict` alone: see docs/guides/own-law.md.
+
+    Examples:
+        >>> law = scaling.ParallelLaw(E=1.2886, A=1.9752e8, alpha=0.19628, k=0.33444)
+        >>> round(law.predict(N=2.8e9, P=4), 4)  # nats per token
+        1.84
+        >>> f"{law.equivalent_N(N=2.8e9, P=4):.3g}"  # parameters at P = 1
+        '4.1e+09'
+    """
 
     axes: ClassVar[tuple[str, ...]] = ("N", "P")
     axis_rules: ClassVar[Mapping[str, Axis]] = {}  # of axes whose values are not simply positive
@@ -145,12 +156,26 @@ class Law:
 
     @classmethod
     def with_fixed(cls, **values: float) -> ConstrainedLaw:
-        """The law with parameters held at given values: `AdditiveLaw.with_fixed(beta=0.5)`."""
+        """The law with parameters held at given values.
+
+        Args:
+            values: name=value, as in `AdditiveLaw.with_fixed(beta=0.5)`.
+
+        Returns:
+            A law that `scaling.fit` and `scaling.compare` take.
+        """
         return ConstrainedLaw(cls, values)
 
     @classmethod
     def with_bounds(cls, **values: tuple[float, float]) -> ConstrainedLaw:
-        """The law with parameters kept within given values: `ParallelLaw.with_bounds(k=(0, 1))`."""
+        """The law with parameters kept within given values.
+
+        Args:
+            values: name=(low, high), as in `ParallelLaw.with_bounds(k=(0, 1))`.
+
+        Returns:
+            A law that `scaling.fit` and `scaling.compare` take.
+        """
         return ConstrainedLaw(cls, {}, values)
 
     @classmethod
@@ -172,11 +197,18 @@ class Law:
         return rule_of(axis, cls.axis_rules)
 
     def predict(self, *values: Any, **axes: Any) -> Any:
-        """L in nats per token at `axes` N=, P=, D= (those the law knows): numbers or arrays, broadcast.
+        """The loss at given values of the axes. Arguments broadcast.
 
-        values: the axes by position, in the law's order, as `law.predict(2.8e9, 4)`, or one table that has them
-        as columns. Returns a number, an array or, for columns of a DataFrame, a Series.
-        Raises ValueError for a missing axis, a value that is not finite, N <= 0 or P < 1.
+        Args:
+            values: the axes by position, in the law's order, as in `law.predict(2.8e9, 4)`, or one table that has them as
+                columns.
+            axes: by name, N=, P=, D= and others that the law has: numbers or arrays.
+
+        Returns:
+            L in nats per token: a number, an array or, for columns of a DataFrame, a Series.
+
+        Raises:
+            ValueError: for a missing axis, a value that is not finite, N <= 0 or P < 1.
         """
         if values:
             axes = self._by_position(values, axes)
@@ -200,7 +232,18 @@ class Law:
         return dict(zip(self.axes, values, strict=False)) | dict(axes)
 
     def limit(self, axis: str, **axes: Any) -> Any:
-        """The loss, nats per token, as `axis` goes to infinity, the other `axes` given."""
+        """The loss as one axis goes to infinity.
+
+        Args:
+            axis: its name.
+            axes: the other axes by name: numbers or arrays.
+
+        Returns:
+            L in nats per token, of the shape of `axes`.
+
+        Raises:
+            ValueError: for an axis that the law lacks.
+        """
         if axis not in self.axes:
             raise ValueError(f"{type(self).__name__} has no axis {axis!r}. It has {', '.join(self.axes)}")
         x = clean_axes(tuple(a for a in self.axes if a != axis), axes, self.axis_rules)
@@ -217,7 +260,14 @@ class Law:
         return np.asarray(total + np.zeros(np.broadcast_shapes(*(np.shape(v) for v in x))))
 
     def gradient(self, **axes: Any) -> Array:
-        """∂L/∂fields at `axes` N=, P=, ..., shape (..., p) in field order."""
+        """The derivatives of the loss by the fields, ∂L/∂fields.
+
+        Args:
+            axes: N=, P= and others by name: numbers or arrays.
+
+        Returns:
+            An array of shape (..., p), the p fields in their order.
+        """
         return self._slopes(*clean_axes(self.axes, axes, self.axis_rules).values())
 
     def _slopes(self, *x: Array) -> Array:
@@ -232,30 +282,63 @@ class Law:
         return np.asarray(np.matmul(jacobian[..., None, :], self.linear_gradient())[..., 0, :])
 
     def inverse(self, loss: Any, *, along: str = "N", **axes: Any) -> Any:
-        """The value of the axis `along`, by default N, at which this law predicts `loss`, the other axes given.
+        """The value of one axis at which this law predicts a loss.
 
-        inf if no value is large enough, nan for a nan `loss` or one above every prediction. Raises ValueError for an
-        axis that the law lacks, or along which its loss need not be monotone.
+        Args:
+            loss: nats per token, a number or an array.
+            along: the axis.
+            axes: the other axes by name: numbers or arrays.
+
+        Returns:
+            The value, in the axis' own unit. inf if no value is large enough, nan for a nan `loss` or one above every prediction.
+
+        Raises:
+            ValueError: for an axis that the law lacks, or along which its loss need not be monotone.
         """
         return self._solve(along, loss, axes)
 
     def equivalent(self, axis: str, at: Mapping[str, Any], **point: Any) -> Any:
-        """The value of `axis` that gives the loss of `point` once the axes in `at` are changed. Arguments broadcast.
+        """The value of an axis that gives the loss of a point once other axes are changed. Arguments broadcast.
 
         `law.equivalent("N", {"P": 1}, N=1e9, P=8)` is what 8 streams are worth in parameters, and
         `law.equivalent("N", {"experts": 1}, N=1e8, experts=64)` what 64 experts are.
+
+        Args:
+            axis: the axis to solve for.
+            at: the changed axes and their values.
+            point: all axes of the point by name.
+
+        Returns:
+            The value, in the axis' own unit, as of `inverse`.
         """
         others = {name: value for name, value in {**point, **at}.items() if name != axis}
         return self._solve(axis, self.predict(**point), others)
 
     def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
-        """The N that gives the loss of (N, P) at `at_P` streams, other `axes` equal. Arguments broadcast."""
+        """The size that gives the loss of (N, P) at another P. Arguments broadcast.
+
+        Args:
+            N: parameters.
+            P: streams.
+            at_P: streams of the size asked for.
+            axes: the law's other axes, the same for both.
+
+        Returns:
+            N in parameters, as of `inverse`.
+        """
         return self.inverse(self.predict(N=N, P=P, **axes), P=at_P, **axes)
 
     def equivalent_P(self, N: Any, P: Any, at_N: Any, **axes: Any) -> Any:
-        """The P (real, >= 1) that gives size `at_N` the loss of (N, P), other `axes` equal.
+        """The number of streams that gives another size the loss of (N, P). Arguments broadcast.
 
-        nan if P would be below 1, inf if no P suffices. Arguments broadcast.
+        Args:
+            N: parameters.
+            P: streams.
+            at_N: the other size, in parameters.
+            axes: the law's other axes, the same for both.
+
+        Returns:
+            P, a real number of at least 1. nan if it would be below 1, inf if no P suffices.
         """
         return self._solve("P", self.predict(N=N, P=P, **axes), {"N": at_N, **axes})
 

@@ -85,8 +85,8 @@ def axis_notes(problem: Problem, counts: dict[str, int]) -> tuple[str, ...]:
         if count == 2
     ]
     notes += [
-        f"{b} moves with {a} (correlation {r:+.4f} of their logarithms): their terms are hardly told apart; "
-        "add runs that part them"
+        f"{b} moves with {a} (correlation {r:+.4f} of their logarithms): the runs can hardly separate their terms; "
+        "add runs that vary one alone"
         for (a, b), r in log_correlations(problem).items()
         if abs(r) > COLLINEAR
     ]
@@ -171,7 +171,7 @@ def find_status(
     unused = ignored(problem, law) if flat else ()
     judgements = (
         (bool(single), Status.FLAT,
-         f"{', '.join(single)} takes one value: its effect cannot be told apart; add runs at others"),
+         f"{', '.join(single)} takes one value: its effect cannot be estimated; add runs at others"),
         (np.ptp(problem.y) == 0, Status.FLAT, "all losses are equal: no axis has an effect to be measured"),
         (points <= p, Status.TOO_FEW,
          f"{points} distinct points for {p} parameters: nothing is left to judge the fit by"),

@@ -229,7 +229,8 @@ def checked(given: Any, default: Objective = DEFAULT_OBJECTIVE) -> Objective:
         return OBJECTIVES[given]
     if given is not None and not isinstance(given, Objective):
         raise ValueError(
-            f"objective={shown(given)} is none: give scaling.LogHuber(1e-3) or a name of {', '.join(OBJECTIVES)}"
+            f"objective must be one such as scaling.LogHuber(1e-3), or a name of {', '.join(OBJECTIVES)}, "
+            f"got {shown(given)}"
         )
     return default if given is None else given
 

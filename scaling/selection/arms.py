@@ -117,7 +117,7 @@ def compare_arms(
     reference = arms[0] if reference is None else str(reference)
     if reference not in arms or len(arms) < 2:
         raise ValueError(
-            f"{by}: the reference {reference!r} needs another arm beside it. There is {', '.join(arms)}."
+            f"{by}: the reference {reference!r} needs another arm to compare with. There is {', '.join(arms)}."
         )
     names = law_of(law, runs).free()
     chosen = list(shared) if shared is not None else _chosen(law, runs, by, names, how)
@@ -150,7 +150,7 @@ def _widen(gains: pd.DataFrame, other: pd.DataFrame) -> None:
 
 
 def _chosen(law: Any, runs: Any, by: str, names: Sequence[str], how: Mapping[str, Any]) -> list[str]:
-    """Parameters that the arms can share: one after the other is parted, the most telling first, while p is low.
+    """Parameters that the arms can share: they are separated one after the other, the lowest p first, while it is low.
 
     A step looks at several parameters, so p is multiplied by their number (Bonferroni).
     """
@@ -292,7 +292,7 @@ def _verdict(one: Fit, table: pd.DataFrame, gains: pd.DataFrame, by: str, refere
     lines = [
         f"The arms of {by} differ in {', '.join(own)}; they share the rest."
         if own
-        else f"The arms of {by} share one law: no parameter is parted by an F test at {REAL:.0%}."
+        else f"The arms of {by} share one law: by F tests at {REAL:.0%} no parameter differs."
     ]
     main = gain_axis(_form(one).law)
     gain = "gain_C" if "gain_C" in gains else f"gain_{main}"

@@ -207,6 +207,6 @@ def _backtest_verdict(law: LawForm, by: str, last: pd.Series[Any], level: float)
         lines.append(f"That fit is in doubt ({last.status}): its errors say little of the law.")
     if many and last.coverage < level - 0.15:
         lines.append(
-            "Do not extrapolate with these intervals: they take the form for granted, and it misses here."
+            "Do not extrapolate with these intervals: they assume the form of the law, which fails here."
         )
     return "\n".join(lines)

@@ -101,7 +101,7 @@ def best_suited(table: Any) -> str:
     asked, keep = asked_axes(runs, categories=True), usable(runs)
     laws = suited_laws(*_axes(runs, keep, asked), asked.laws)
     if _hopeless(laws):
-        raise FitError(f"no law can be told from {int(keep.sum())} runs; name one, or add runs")
+        raise FitError(f"no law can be determined from {int(keep.sum())} runs; name one, or add runs")
     return str(laws.index[0])
 
 
@@ -255,7 +255,7 @@ def _verdict(laws: pd.DataFrame, axes: Mapping[str, Array], tried: Fit | None, a
     n = axes[main].size
     if tried is None:
         single = f"{main} takes one value: " if np.ptp(axes[main]) == 0 else ""
-        return f"{single}no law can be told from {n} run{'s' * (n > 1)}; add runs at other {main}."
+        return f"{single}no law can be determined from {n} run{'s' * (n > 1)}; add runs at other {main}."
     if rising(tried):
         return "The laws are of a loss that falls as N grows: turn this one round before a fit."
     name = str(laws.index[0])
@@ -273,7 +273,10 @@ def _precision(tried: Fit) -> str:
     share = (tried.std_errors / tried.params.abs()).dropna()
     well = [f"{name} to {100 * s:.2g}%" for name, s in share.items() if s <= HARDLY]
     hardly = [str(name) for name, s in share.items() if not s <= HARDLY]
-    parts = [f"they tell {', '.join(well)}" if well else "", f"hardly {', '.join(hardly)}" if hardly else ""]
+    parts = [
+        f"they determine {', '.join(well)}" if well else "",
+        f"hardly {', '.join(hardly)}" if hardly else "",
+    ]
     return f"{', '.join(filter(None, parts))} (standard errors of a first fit)"
 
 

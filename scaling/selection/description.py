@@ -124,7 +124,7 @@ def _laws(laws: pd.DataFrame) -> list[str]:
         whole = told[told["ignores"].map(len) == 0]
         best = whole if len(whole) else told[told["ignores"].map(len) == told["ignores"].map(len).min()]
         lacks = f" (without {' and '.join(best['ignores'].iloc[0])})" if len(whole) == 0 else ""
-        found.append(f"these runs tell every parameter of {', '.join(best.index[:LAWS])}{lacks}")
+        found.append(f"these runs determine every parameter of {', '.join(best.index[:LAWS])}{lacks}")
     lost = laws[(laws["cannot"].map(len) > 0) & (laws["ignores"].map(len) == 0) & laws["varied"]]
     for cannot, part in lost.groupby(lost["cannot"].map(", ".join), sort=False):
         found.append(f"they cannot tell {cannot} of {', '.join(map(str, part.index))}")

@@ -222,7 +222,9 @@ def method_of(given: Any, fit: Estimate) -> Method:
         return METHODS[given]
     if not isinstance(given, Method):
         known = ", ".join(METHODS)
-        raise ValueError(f"method={shown(given)} is none: give scaling.Profile() or a name of {known}")
+        raise ValueError(
+            f"method must be an interval method such as scaling.Profile(), or a name of {known}, got {shown(given)}"
+        )
     return given
 
 

@@ -338,7 +338,7 @@ def grouping_note(fit: Estimate) -> str:
     tau, sigma = float(why.offset[0]), float(why.noise[0])
     few = f"; {count} groups are few, so intervals are long" if count < FEW else ""
     return (
-        f"{words}: {count} groups, offsets of {tau:.1e} beside a row's own noise of {sigma:.1e}; "
+        f"{words}: {count} groups, standard deviation {tau:.1e} between and {sigma:.1e} within them; "
         f"intervals allow for it{few}"
     )
 

@@ -101,6 +101,20 @@ def save_checkpoint(
         tokenizer: a tokenizer.json to copy.
         shard_bytes: largest shard, in bytes.
         ends: tokens that end a text, for config.json.
+
+    Returns:
+        The folder.
+
+    Examples:
+        >>> import tempfile
+        >>> from sweeps import checkpoint
+        >>> from sweeps.config import ModelConfig
+        >>> from sweeps.model import ParScaleLM
+        >>> shape = dict(vocab=64, width=16, ffn=32, layers=1, heads=2, kv_heads=1)
+        >>> model = ParScaleLM(ModelConfig(**shape, P=2, prefix_tokens=4))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     checkpoint.load(checkpoint.save(model, folder)).config.P
+        2
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +15,12 @@ LOOK_S = 0.2  # over which the machine's load is read
 
 @dataclass(frozen=True)
 class Execution:
-    """What a machine may do for a run."""
+    """How a machine carries a run out: devices, threads, snapshots, loggers. It may change on resume."""
 
     accelerator: str = "auto"  # Lightning's name: auto, cpu, gpu, ...
     threads: int | None = None  # CPU threads. None leaves torch's choice
-    checkpoint_minutes: float = 5.0
-    report_seconds: float = 1.0  # least time between two progress reports
+    checkpoint_minutes: float = 5.0  # between two snapshots of a run
+    report_seconds: float = 1.0  # shortest time between two progress reports
     devices: int = 1  # of one run, on each of its nodes
     num_nodes: int = 1  # of one run
     strategy: str = "ddp"  # ddp, fsdp2: how a run on several devices shares them
@@ -62,12 +63,22 @@ def gpus_of(worker: int, execution: Execution) -> list[str]:
     return [found[i % len(found)] for i in range(first, first + execution.devices)] if found else []
 
 
+def on_cpu(execution: Execution) -> bool:
+    """Whether runs would train on the CPU of this machine."""
+    return execution.accelerator == "cpu" or (execution.accelerator == "auto" and not gpus())
+
+
+def cxx_compiler() -> str | None:
+    """The C++ compiler that torch.compile would call on a CPU."""
+    return shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
+
+
 def slow_bfloat16(execution: Execution, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether runs would multiply bfloat16 on an x86 CPU without instructions for it.
 
     Measured on one with AVX2 alone, torch 2.13: products took 5 to 100 times as long as float32's.
     """
-    if execution.accelerator not in ("auto", "cpu") or (execution.accelerator == "auto" and gpus()):
+    if not on_cpu(execution):
         return False
     try:
         flags = set(cpuinfo.read_text().partition("flags")[2].partition("\n")[0].split())

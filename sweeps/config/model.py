@@ -14,24 +14,31 @@ ADDED = ("P", "prefix_tokens", "smoothing", "prefix_std", "aggregation_std")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything that fixes a model's mathematics (shape, ParScale's settings, initialisation)."""
+    """Everything that fixes a model's mathematics: shape, ParScale's settings, initialisation.
+
+    Examples:
+        >>> from sweeps.config import ModelConfig
+        >>> shape = dict(vocab=1024, width=64, ffn=128, layers=2, heads=4, kv_heads=2)
+        >>> ModelConfig(**shape).N, ModelConfig(**shape, P=4).N  # non-embedding parameters, ParScale's own included
+        (74304, 115588)
+    """
 
     vocab: int  # rows of the embedding
     width: int  # h, the residual stream
     ffn: int  # f, inner width of the SwiGLU MLP
-    layers: int
+    layers: int  # decoder blocks
     heads: int  # query heads
     kv_heads: int  # key and value heads. Divides heads
     P: int = 1  # parallel streams. 1 is a plain Qwen2 transformer
     prefix_tokens: int = 48  # learnable prefix positions a stream and layer (unused at P = 1)
     smoothing: float = 0.1  # epsilon: every stream keeps at least epsilon / P of the aggregation
-    rope_base: float = 10_000.0
+    rope_base: float = 10_000.0  # base of the rotary positions' wavelengths
     head_dim: int | None = None  # None: width // heads
-    tied_embeddings: bool = True
-    norm_eps: float = 1e-6
-    qkv_bias: bool = True
+    tied_embeddings: bool = True  # the LM head is the embedding
+    norm_eps: float = 1e-6  # of every RMSNorm
+    qkv_bias: bool = True  # Qwen2: biases of queries, keys and values
     qk_norm: bool = False  # Qwen3: RMSNorm with gain on queries and keys, a head at a time
-    init_std: float = 0.02
+    init_std: float = 0.02  # standard deviation of initial weights
     prefix_std: float | None = None  # of prefixes, so how far apart the streams begin. None: init_std
     aggregation_std: float | None = None  # of the aggregation's matrices. None: init_std
     prefix_at_one: bool = False  # P = 1 has a prefix too: the control that tells prefixes from streams
@@ -132,4 +139,4 @@ def _check(config: ModelConfig) -> None:
     if config.experts == 1:
         raise ValueError("experts = 1 leaves the router no choice: give 0 for a dense MLP, or 2 and more")
     if config.experts and not 1 <= config.experts_per_token <= config.experts:
-        raise ValueError(f"experts_per_token = {config.experts_per_token} of {config.experts} experts")
+        raise ValueError(f"experts_per_token must lie in 1..{config.experts}, got {config.experts_per_token}")

@@ -34,7 +34,7 @@ class RunConfig:
     """
 
     # What is trained, and what the run is called in the table.
-    model: ModelConfig
+    model: ModelConfig  # its shape
     sweep: str  # the grid it belongs to
     size: str  # the grid's name of the model size, e.g. 64x4 (width x layers)
     seed: int  # draws the backbone's initialisation and the data order, the same for every P
@@ -55,9 +55,9 @@ class RunConfig:
     lr: float = 3e-4  # peak learning rate of AdamW
     muon_lr: float = 0.02  # peak learning rate of the matrices under muon
     extras_lr: float = 1.0  # learning rate of ParScale's prefixes and aggregation, in units of lr
-    beta1: float = 0.9
-    beta2: float = 0.95
-    eps: float = 1e-8
+    beta1: float = 0.9  # of AdamW: decay of the mean of gradients
+    beta2: float = 0.95  # of AdamW: decay of the mean of squared gradients
+    eps: float = 1e-8  # of AdamW: added to the denominator
     weight_decay: float = 0.1  # on matrices only: never on biases, gains, embeddings or prefixes
     clip: float = 1.0  # gradient norm above which the gradient is scaled down
     schedule: str = "cosine"  # cosine, linear (to final_lr), wsd (flat, then linear over decay_share)

@@ -42,12 +42,21 @@ def open_corpus(
     like: str = "",
     drop_many: bool = False,
 ) -> Corpus:
-    """The corpus under `name` tokenised with `vocab` entries: from the cache if it is whole, else built.
+    """A corpus as tokens, from the cache or built.
 
-    `tokenizer` is bpe (learnt from the corpus, the own one of token shards), the path of a tokenizer.json, or
-    hf:NAME. `report` gets one line for a build and for a damaged cache. `like` is the hash of the corpus that a
-    sweep was begun with: a user's text is then read by the rules of that format.
-    `drop_many` builds though more than a fifth of a user's documents are dropped.
+    Args:
+        name: stdlib, code, text, files:GLOB, hf:NAME, tokens:DIR, task:NAME or mix:W*NAME+W*NAME.
+        vocab: entries of the vocabulary.
+        report: gets one line for a build and for a damaged cache.
+        tokenizer: bpe (trained on the corpus; of token shards their own), the path of a tokenizer.json, or hf:NAME.
+        like: hash of the corpus that a sweep began with. A user's text is then read by the rules of that format.
+        drop_many: build even if more than a fifth of a user's documents are dropped.
+
+    Returns:
+        The corpus: training and validation tokens as memory-mapped arrays.
+
+    Raises:
+        ValueError: for an unknown name, text that cannot be read, and a tokenizer that does not fit.
     """
     say = report or logging.getLogger(__name__).warning
     if name.startswith(PREFIX):
@@ -216,11 +225,19 @@ def verify(corpus: Corpus) -> str | None:
 def bind(
     configs: Iterable[RunConfig], report: Report | None = None, known: Mapping[str, RunConfig] | None = None
 ) -> list[RunConfig]:
-    """The configurations with their corpora's hashes filled in. Builds corpora that are not cached.
+    """The configurations with the hashes of their corpora filled in. Corpora that are not cached are built.
 
-    `known` are the runs of a resumed sweep, by their ids. A corpus with the content of one of theirs takes its name,
-    so that text may be moved. A run that wants more tokens than its corpus holds is refused here, before any
-    training.
+    Args:
+        configs: of the runs.
+        report: gets one line per build.
+        known: runs of a resumed sweep by run_id. A corpus with the content of one of theirs takes its name, so that text
+            may be moved.
+
+    Returns:
+        The configurations, in the same order.
+
+    Raises:
+        ValueError: for a run that wants more tokens than its corpus holds, before any training.
     """
     begun = list((known or {}).values())
     ids = {run.identity: run_id for run_id, run in (known or {}).items()}

@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Axes:
-    """What a call may narrow or override. None leaves the grid's own choice."""
+    """The axes of a grid that a call sets. None leaves the grid's own choice."""
 
     sizes: Sequence[str] | None = None  # WIDTHxLAYERS, or a size the grid names
-    streams: Sequence[int] | None = None
-    corpora: Sequence[str] | None = None
-    seeds: Sequence[int] | None = None
+    streams: Sequence[int] | None = None  # P
+    corpora: Sequence[str] | None = None  # names that `sweeps.corpora.open_corpus` knows
+    seeds: Sequence[int] | None = None  # random seeds
     tokens: int | None = None  # training tokens a run
-    recipe: str | None = None
+    recipe: str | None = None  # scratch, two-stage, continual or peft
     base: str | None = None  # checkpoint folder that continual and peft start from
     stage2_share: float | None = None  # two-stage: share of the tokens spent on stage 2. 2% if not given
     start: str | None = None  # two-stage, continual, peft: random or quiet, how grown streams begin

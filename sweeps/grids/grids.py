@@ -30,7 +30,13 @@ from sweeps.grids.scaling_rules import PAPER_SIZES, SmallRule, looped, paper_run
 
 @dataclass(frozen=True)
 class Grid:
-    """A named grid: its derivation rule in words, and the function from axes to configurations."""
+    """A named grid. Called with `Axes`, it gives its configurations, checked.
+
+    Args:
+        name: of the grid.
+        rule: how its configurations are derived, in words.
+        make: from axes to configurations.
+    """
 
     name: str
     rule: str
@@ -216,7 +222,24 @@ GRIDS = {
 
 
 def find(name: str) -> Grid:
-    """The named grid, or the `grid` a user's Python file defines: FILE.py or FILE.py:NAME."""
+    """A grid by name, or from your own Python file.
+
+    Args:
+        name: ci, demo, laptop, paper, or FILE.py[:NAME], a file that defines a `Grid` or a function of `Axes` named `grid`
+            or NAME.
+
+    Returns:
+        The grid.
+
+    Raises:
+        ValueError: for an unknown name, a missing file, and a fault in the file, which is named with its line.
+
+    Examples:
+        >>> from sweeps import grids
+        >>> runs = grids.find("ci")(grids.Axes(streams=(1, 4)))
+        >>> [(run.size, run.model.P) for run in runs]
+        [('32x1', 1), ('32x1', 4), ('64x1', 1), ('64x1', 4)]
+    """
     if name in GRIDS:
         return GRIDS[name]
     path, colon, attribute = name.rpartition(":")

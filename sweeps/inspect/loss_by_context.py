@@ -1,4 +1,4 @@
-"""Each trained run's held-out loss split by what its context contains of it.
+"""Each trained run's validation loss split by what its context contains of it.
 
 A target is `repeated` where the same pair of tokens (its predecessor and itself) is earlier in the
 window, so that copying from context finds it. `seen` where only the token does. `new` where it does not.

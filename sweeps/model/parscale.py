@@ -41,11 +41,26 @@ class StreamSummary:
 
 
 class ParScaleLM(nn.Module):
-    """Language model of `config`. Freshly initialised (normal, biases 0, gains 1).
+    """Language model with P streams, freshly initialised (normal, biases 0, gains 1).
 
     Initial weights follow torch's global seed. The backbone's are bit-identical for every P and on
     every device, and the global generator is left in the same state whatever P is.
     Set `gradient_checkpointing` to n to keep only the input of every nth block for the backward pass.
+
+    Args:
+        config: the shape.
+
+    Source: arXiv 2505.10475. P = 1 is a plain Qwen2 transformer.
+
+    Examples:
+        >>> import torch
+        >>> from sweeps.config import ModelConfig
+        >>> from sweeps.model import ParScaleLM
+        >>> shape = dict(vocab=64, width=16, ffn=32, layers=1, heads=2, kv_heads=1)
+        >>> model = ParScaleLM(ModelConfig(**shape, P=4, prefix_tokens=4))
+        >>> tokens = torch.zeros(3, 10, dtype=torch.long)  # (B, T)
+        >>> model(tokens).shape, model.streams(tokens).shape  # (B, T, V), (P, B, T, h)
+        (torch.Size([3, 10, 64]), torch.Size([4, 3, 10, 16]))
     """
 
     def __init__(self, config: ModelConfig) -> None:

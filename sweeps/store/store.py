@@ -39,7 +39,11 @@ INTEGERS = (
 
 
 class Store:
-    """The folder of one sweep."""
+    """The folder of one sweep: its configurations, curves, snapshots and the table of its runs.
+
+    Args:
+        folder: of the sweep. `create` makes its parts.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -217,7 +221,7 @@ class Store:
                 self._gather_domains()
 
     def _gather_domains(self) -> None:
-        """The held-out loss of every finished run, domain by domain."""
+        """The validation loss of every finished run, domain by domain."""
         finished = self.finished()
         parts = [
             part

@@ -85,7 +85,7 @@ class Watch(Callback):
         self._report(module, step)
         held_out = self.evaluation.loss if self.evaluation else 0.0
         if not math.isfinite(held_out):
-            module.history.diverged = f"the held-out loss is {held_out} at step {step}"
+            module.history.diverged = f"the validation loss is {held_out} at step {step}"
             trainer.should_stop = True
         if step == self.run.steps or module.history.diverged:
             return
@@ -147,7 +147,7 @@ class Watch(Callback):
 
 @cache
 def evaluation_steps(run: RunConfig) -> frozenset[int]:
-    """The steps after which the held-out loss is measured. The last step is one of them."""
+    """The steps after which the validation loss is measured. The last step is one of them."""
     return frozenset(round(run.steps * (i + 1) / run.evaluations) for i in range(run.evaluations))
 
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
-import os
-import shutil
 import warnings
 
 import torch
 
+from sweeps.config.execution import cxx_compiler
 from sweeps.model.parscale import ParScaleLM
 
 log = logging.getLogger(__name__)
-
-
-def cxx_compiler() -> str | None:
-    """The C++ compiler that torch.compile would call on a CPU."""
-    return shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Held-out loss: every token once, its standard error, and what each domain contributes."""
+"""Validation loss: every token once, its standard error, and what each domain contributes."""
 
 from __future__ import annotations
 

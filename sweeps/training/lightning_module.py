@@ -159,7 +159,7 @@ class ParScaleModule(L.LightningModule):
         return {f"mix_{i}": share for i, share in enumerate(shares)}
 
     def record_evaluation(self, evaluation: Evaluation) -> None:
-        """Add a held-out loss and the state of the streams to the curve at this step."""
+        """Add a validation loss and the state of the streams to the curve at this step."""
         if not self.history.points or self.history.points[-1]["step"] != self.global_step:
             self._record(self.global_step, 1)
         point = self.history.points[-1]

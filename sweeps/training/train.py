@@ -93,7 +93,7 @@ def train(
 def _evaluated(
     run: RunConfig, module: ParScaleModule, corpus: Corpus, folder: Path, started_at: str
 ) -> dict[str, Any]:
-    """The row of a backbone that is frozen and has no streams: its held-out loss, with no training and no curve."""
+    """The row of a backbone that is frozen and has no streams: its validation loss, with no training and no curve."""
     began, device = time.monotonic(), torch.device("cuda" if torch.cuda.is_available() else "cpu")
     half = partial(torch.autocast, device.type, torch.bfloat16, enabled=run.precision == "bf16")
     evaluation = evaluate_corpus(module.model.to(device), corpus, run, half)

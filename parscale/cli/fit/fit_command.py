@@ -36,7 +36,9 @@ class Options(LevelOptions, RowOptions, RunsOptions):
     )
     conventions: bool = switch("fit the law with each way of counting N instead: embedding, head, prefixes")
     save: bool = switch("save each fit, to results/fits/LAW-TABLE[-GROUP].json")
-    out: str | None = option(None, "save each fit, to PATH/fits/LAW-GROUP.json", metavar="PATH")
+    out: str | None = option(
+        None, "save each fit, to PATH/fits/LAW-GROUP.json, or one fit to FILE.json", metavar="PATH"
+    )
     details: bool = switch("how the fit was made and checked: law, objective, condition, cross-check")
 
 

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 def path_of(one: Fit, group: str, *, law: str, source: str, by: str | None, out: str | None) -> Path:
-    """The file of a group's fit: fits/LAW-GROUP.json in `out`, else results/fits/LAW-TABLE[-GROUP].json.
+    """The file of a group's fit: `out` if it ends in .json, fits/LAW-GROUP.json in another `out`, by default
+    results/fits/LAW-TABLE[-GROUP].json.
 
     The paper's losses by corpus keep LAW-CORPUS.json: they are the fits that `parscale reproduce` makes.
     """
@@ -18,6 +19,10 @@ def path_of(one: Fit, group: str, *, law: str, source: str, by: str | None, out:
     from scaling.fitting import printed_constants
     from scaling.laws.law_files import short_name
 
+    if out is not None and out.endswith(".json"):
+        if by:
+            raise ValueError(f"--out {out} is one file, and --by {by} makes several fits. Give a folder")
+        return Path(out)
     law = short_name(law)
     names = [law, group]
     if out is None and printed_constants.corpus_of(one) != group:

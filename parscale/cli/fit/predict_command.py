@@ -124,11 +124,9 @@ def _lines(frame: pd.DataFrame, axes: tuple[str, ...], level: float, unit: str) 
             yield from (f"    {size}" for size in sizes)
         if not row.inside:
             how = (
-                f"{row.beyond:.3g} times beyond them"
-                if row.beyond > 1
-                else "no run has these values together"
+                f"{row.beyond:.3g}x beyond the runs" if row.beyond > 1 else "no run has these values together"
             )
-            yield f"  outside the runs ({how}): {row.widened_by}"
+            yield f"  extrapolation, {how}: {row.widened_by}"
 
 
 def _size(row: Any, at: int) -> str:

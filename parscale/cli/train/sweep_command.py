@@ -11,6 +11,7 @@ from parscale.cli.options import option
 from parscale.cli.train.sweep_options import SweepOptions
 
 if TYPE_CHECKING:
+    from sweeps.config.execution import Execution
     from sweeps.config.run import RunConfig
     from sweeps.driver.search_sweep import SearchResult
     from sweeps.driver.sweep_result import SweepResult
@@ -24,6 +25,7 @@ EXAMPLES = (
     "sweep demo --sizes 64x2 --search lr=1e-3..1e-1 --stop-losers",
 )
 SLOW = "bf16: this CPU has no instructions for bfloat16, products take 5 to 100 times float32's time"
+EAGER = "compile: there is no C++ compiler here, so runs train without it. Install g++ or set CXX"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,6 @@ class Options(SweepOptions):
 
 def run(options: Options) -> int:
     """Plan a grid, or train it."""
-    from sweeps.config.execution import slow_bfloat16
     from sweeps.driver.memory_plan import all_fitted
     from sweeps.grids import grids
 
@@ -54,14 +55,25 @@ def run(options: Options) -> int:
         grid = replace(
             grid, rule=f"{grid.rule}, but rates and initialisation of width {axes.mup_base}, by muP"
         )
-    low = place == "local" and any(run.precision == "bf16" for run in configs)
-    if low and slow_bfloat16(execution):
-        print(SLOW)
+    for words in slow_here(configs, execution) if place == "local" else ():
+        print(words)
     for run in configs:
         run.check_shared(execution.ranks)
     if memory and not options.dry_run:
         configs = all_fitted(configs, execution, memory)
     return (plan if options.dry_run else train_grid)(grid, configs, folder, options, search)
+
+
+def slow_here(configs: list[RunConfig], execution: Execution) -> list[str]:
+    """What makes the runs slow on the CPU of this machine, in words."""
+    from sweeps.config.execution import cxx_compiler, on_cpu, slow_bfloat16
+
+    said = []
+    if any(run.precision == "bf16" for run in configs) and slow_bfloat16(execution):
+        said.append(SLOW)
+    if any(run.compile for run in configs) and on_cpu(execution) and cxx_compiler() is None:
+        said.append(EAGER)
+    return said
 
 
 def folder_of(name: str, out: str | None) -> Path:

@@ -36,6 +36,6 @@ def task_of(corpus: str) -> tuple[Task, bool]:
         else:
             takes = ", ".join(f"#{key}=" for key in known)
             raise ValueError(
-                f"corpus {corpus}: #{item}. {name} takes whole numbers {takes} and #loss=answer or all"
+                f"corpus {corpus}: #{item} cannot be read. {name} takes whole numbers {takes} and #loss=answer or all"
             )
     return TASKS[name](**given), loss == "all"

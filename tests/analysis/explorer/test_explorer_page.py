@@ -90,7 +90,7 @@ def test_what_is_no_fit_is_refused(tmp_path, stack_fits):
             explorer.write([bad], tmp_path / "page.html")
     edited = (stack_fits / "parallel-stack-v2-python.json").read_text().replace('"k": 0.39', '"k": 0.49')
     bad.write_text(edited)
-    with pytest.raises(ValueError, match="changed since it was written"):
+    with pytest.raises(ValueError, match=r"bad\.json.*checksum"):
         explorer.write([bad], tmp_path / "page.html")
     with pytest.raises(FileNotFoundError, match=r"none\.json"):
         explorer.write([tmp_path / "none.json"], tmp_path / "page.html")

@@ -24,7 +24,7 @@ def test_a_damaged_table_is_drawn_by_no_figure(name, read, tmp_path):
     damaged = bytearray(path.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     path.write_bytes(damaged)
-    with pytest.raises(ValueError, match=f"{name} is damaged: it fails its checksum"):
+    with pytest.raises(ValueError, match=f"{name} .*checksum"):
         read(tmp_path)
 
 

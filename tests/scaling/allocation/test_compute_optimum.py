@@ -73,7 +73,7 @@ def test_what_the_runs_do_not_allow_is_said_with_why() -> None:
     ladder = {"N": N, "D": 20 * N, "loss": CHINCHILLA.predict(N=N, D=20 * N)}
     found = scaling.optimum(ladder, flops=1e21)
     assert found.table["N"].isna().all()
-    assert found.table["note"].str.startswith("cannot be told: ").all()
+    assert found.table["note"].str.startswith("cannot tell: ").all()
     assert "not identifiable" in found.table.loc["parametric fit", "note"]
     assert len(found.plot().axes) == 3  # two panels and the colour bar of the sizes
     few = scaling.optimum({k: v[:18] for k, v in isoflop_runs(1e-3).items()}, flops=1e21).table
@@ -102,11 +102,11 @@ def test_wrong_calls() -> None:
     with pytest.raises(ValueError, match=r"P.*=.*1.*2"):
         scaling.optimum(frame.assign(P=np.arange(len(frame)) % 2 + 1), flops=1e22)
     for wrong in (-1, float("nan"), "much"):
-        with pytest.raises(ValueError, match=r"flops=|is not a number"):
+        with pytest.raises(ValueError, match=f"{wrong}"):
             scaling.optimum(frame, flops=wrong)
     with pytest.raises(ValueError, match="level=95"):
         scaling.optimum(frame, flops=1e22, level=95)
-    with pytest.raises(ValueError, match="give a law of N and D"):
+    with pytest.raises(ValueError, match="law="):
         scaling.optimum(frame, flops=1e22, law="parallel")
 
 

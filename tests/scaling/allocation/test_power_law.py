@@ -51,7 +51,7 @@ def test_three_points_have_one_degree_of_freedom() -> None:
     law = PowerLaw.through(LOG_C[:3], LINE[:3], errors, 20.0)
     low, high = law.exponent_ends(0.95)
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 1) * law.standard_error)
-    with pytest.raises(ValueError, match="2 points make no power law"):
+    with pytest.raises(ValueError, match=r"^2 "):
         PowerLaw.through(LOG_C[:2], LINE[:2])
 
 

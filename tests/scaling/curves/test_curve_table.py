@@ -73,7 +73,7 @@ def test_values_that_are_none_are_refused(wrong, word):
 def test_missing_columns_and_two_rates_at_a_step_are_refused():
     with pytest.raises(ValueError, match="'lr'"):
         curves_of(table().drop(columns="lr"))
-    with pytest.raises(ValueError, match="no rows"):
+    with pytest.raises(ValueError, match="rows"):
         curves_of(table()[:0])
-    with pytest.raises(ValueError, match="two learning rates"):
+    with pytest.raises(ValueError, match="learning rates"):
         curves_of(pd.concat([table(), table(lr=0.02)]))

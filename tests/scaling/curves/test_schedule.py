@@ -44,5 +44,5 @@ def test_no_schedule_is_refused(steps, rates, word):
 
 @pytest.mark.parametrize("wrong", [{"steps": 50}, {"peak": 0.0}, {"final": 2.0}, {"cycles": 3.0}])
 def test_wrong_numbers_of_a_named_schedule_are_refused(wrong):
-    with pytest.raises(ValueError, match="give"):
+    with pytest.raises(ValueError, match="decay_share"):
         Schedule.shaped("wsd", **SHAPE | wrong)

@@ -92,7 +92,7 @@ def test_columns_of_a_mapping_are_taken_by_position_whatever_their_index():
     [None, 3, [], [1.0, 2.0], "runs.csv", DenseLaw, "parallel", PLAIN["N"], PLAIN.to_numpy(), pd.DataFrame],
 )
 def test_what_is_no_table_is_refused_under_the_name_of_its_option(given):
-    with pytest.raises(ValueError, match=r"^rows( is one column)?[ =,]") as error:
+    with pytest.raises(ValueError, match=r"^rows\b") as error:
         as_frame(given, "rows")
     assert len(str(error.value).splitlines()) == 1
 

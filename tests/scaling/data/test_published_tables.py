@@ -49,5 +49,5 @@ def test_published_tables_are_listed_and_read(losses, tmp_path, monkeypatch):
     monkeypatch.setattr(published, "CHECKOUT", tmp_path)  # as installed from a wheel
     assert scaling.published("losses").equals(losses)
     assert list(scaling.published().query("here").index) == ["losses"]
-    with pytest.raises(FileNotFoundError, match="not in the installed package"):
+    with pytest.raises(FileNotFoundError, match="results/published"):
         scaling.published("chinchilla")

@@ -80,7 +80,7 @@ def test_sizes(text: object, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["big", "2.8 billion", "1e", "--3", "B", None, [1], "1.2.3"])
 def test_what_is_no_size(text: object) -> None:
-    with pytest.raises(ValueError, match="is not a number"):
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
         parse_size(text)
 
 

@@ -54,12 +54,12 @@ def test_files_that_cannot_be_read(table: pd.DataFrame, tmp_path: Path) -> None:
         scaling.read_runs(garbled)
     empty = tmp_path / "runs.csv"
     empty.write_text("N,P,loss\n")
-    with pytest.raises(ValueError, match="the table has no rows"):
+    with pytest.raises(ValueError, match=r"runs\.csv.* rows"):
         scaling.read_runs(empty)
     (tmp_path / "runs.xls").write_text("")
     with pytest.raises(ValueError, match=r"\.xls.*\.parquet.*\.pq.*\.csv"):
         scaling.read_runs(tmp_path / "runs.xls")
-    with pytest.raises(FileNotFoundError, match="no such file"):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         scaling.read_runs(tmp_path / "none.csv")
 
 

@@ -39,7 +39,7 @@ def test_an_inference_budget_trades_parameters_for_streams() -> None:
     assert memory.N <= free.N / 8 * 1.0001
     assert memory.P > free.P >= 1
     assert memory.loss > free.loss
-    with pytest.raises(ValueError, match="no \\(N, P\\) searched costs that little"):
+    with pytest.raises(ValueError, match="limit=1"):
         scaling.allocate(law, 1e22, cost=lambda N, P, D: N, limit=1.0)
 
 
@@ -144,7 +144,7 @@ def test_a_ladder_has_no_optimum_to_tell() -> None:
     noise = np.exp(1e-3 * np.random.default_rng(1).standard_normal(8))
     fit = scaling.fit("chinchilla", {"N": N, "D": 20 * N, "loss": CHINCHILLA.predict(N=N, D=20 * N) * noise})
     best = scaling.allocate(fit, 1e21)
-    assert "cannot be told" in best.verdict
+    assert "cannot tell" in best.verdict
     assert best.intervals.loc[["N", "D"]].isna().all(axis=None)
 
 

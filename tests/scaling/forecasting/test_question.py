@@ -40,7 +40,7 @@ def test_units_that_differ_are_refused_with_the_remedy(pile: pd.DataFrame) -> No
     billions = pile.assign(N=pile.N / 1e9)
     with pytest.raises(ValueError, match="30B"):
         forecast(billions, N=30e9, P=8)
-    with pytest.raises(ValueError, match="usable row 1"):
+    with pytest.raises(ValueError, match="row 1"):
         forecast(pile.assign(N=np.where(pile.P == 1, billions.N, pile.N)), N=30e9, P=8)
     assert forecast(billions, N=30, P=8).loss[0] == pytest.approx(
         forecast(pile, N=30e9, P=8).loss[0], rel=1e-3
@@ -48,7 +48,7 @@ def test_units_that_differ_are_refused_with_the_remedy(pile: pd.DataFrame) -> No
 
 
 def test_runs_that_cannot_be_forecast_from_are_refused(pile: pd.DataFrame) -> None:
-    with pytest.raises(scaling.FitError, match="4 usable runs"):
+    with pytest.raises(scaling.FitError, match=r"^4 "):
         forecast(pile.iloc[[0, 1, 4, 9]], N=30e9, P=8)
     with pytest.raises(ValueError, match=r"N.*5e\+08"):
         forecast(pile.assign(N=5e8), N=30e9, P=8)
@@ -56,7 +56,7 @@ def test_runs_that_cannot_be_forecast_from_are_refused(pile: pd.DataFrame) -> No
         forecast(pile.assign(N=5e8), N=5e8, P=16)
     with pytest.raises(ValueError, match=r"24.*2"):
         forecast(pile.assign(loss=2.0), N=30e9, P=8)
-    with pytest.raises(ValueError, match="no usable row"):
+    with pytest.raises(ValueError, match="status 'ok'"):
         forecast(pile[:0], N=30e9, P=8)
     with pytest.raises(ValueError, match=r"runs\.csv"):
         forecast("runs.csv", N=30e9)

@@ -159,7 +159,7 @@ def test_a_law_predicts_by_position(pile_fit):
     ] == pile_fit.law.predict(2.8e9, 4)
     for call, words in (
         (lambda law: law.predict(1e9, 2, 3), "3.*ParallelLaw.*N.*P"),
-        (lambda law: law.predict(1e9, N=2), "N is given by position and by name"),
+        (lambda law: law.predict(1e9, N=2), "^N .*ParallelLaw.*N, P"),
         (lambda law: law.predict({"N": 1e9}), "missing P"),
     ):
         with pytest.raises(ValueError, match=words) as error:

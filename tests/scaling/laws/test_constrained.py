@@ -184,5 +184,5 @@ def test_fixing_a_parameter() -> None:
         AdditiveLaw.with_fixed(beta=-1)
     with pytest.raises(ValueError, match="'cubic'"):
         scaling.by_name("cubic")
-    with pytest.raises(ValueError, match="write fixed values as"):
+    with pytest.raises(ValueError, match="law:name=number"):
         scaling.by_name("additive:beta")

@@ -49,7 +49,7 @@ def test_what_is_no_law_is_refused_with_what_there_is(tmp_path: Path):
     file = tmp_path / "depth.py"
     with pytest.raises(ValueError, match=r"Nope.*DepthLaw"):
         scaling.by_name(f"{file}:Nope")
-    with pytest.raises(ValueError, match="no such file"):
+    with pytest.raises(ValueError, match=r"none\.py"):
         scaling.by_name(spec.replace("depth.py", "none.py"))
     with pytest.raises(ValueError, match="dens"):
         scaling.by_name("dens")
@@ -74,8 +74,8 @@ def test_a_fit_names_the_file_and_does_not_run_it(tmp_path: Path, monkeypatch):
     with pytest.raises(ValueError, match=r"DepthLaw.*DenseLaw"):
         scaling.load("fit.json", law="dense")
     Path("depth.py").write_text(LAW.replace("width**-a", "2 * width**-a"))
-    with pytest.raises(ValueError, match="predicts other losses than when it was fitted"):
+    with pytest.raises(ValueError, match=r"fit\.json.*DepthLaw.*losses"):
         scaling.load("fit.json", law="depth.py")
     Path("depth.py").write_text(LAW.replace("    b: float", "    b: float\n    c: float"))
-    with pytest.raises(ValueError, match="other parameters"):
+    with pytest.raises(ValueError, match=r"fit\.json.*DepthLaw.*c"):
         scaling.load("fit.json", law="depth.py")

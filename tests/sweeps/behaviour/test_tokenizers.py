@@ -139,7 +139,7 @@ def test_a_vocabulary_too_small_is_refused_before_the_documents_are_read(documen
     with pytest.raises(ValueError, match=r"320.*300.*320"):
         corpora.open_corpus(documents, 300, lambda line: None, str(file))
     file.write_text(file.read_text().replace(tokens.END, "<|end|>"))
-    with pytest.raises(ValueError, match=r"of-others.json has no entry <\|endoftext\|>, which ends"):
+    with pytest.raises(ValueError, match=r"of-others.json .*<\|endoftext\|>"):
         corpora.open_corpus(documents, 320, lambda line: None, str(file))
     file.write_text("{}")
     with pytest.raises(ValueError, match=r"of-others.json is no tokenizer.json that can be read"):

@@ -105,7 +105,7 @@ def test_a_parent_that_has_changed_since_planning_is_refused(tmp_path, fingerpri
     planned = replace(RUN, parent_hash=fingerprint(base))
     assert parents.of(planned, base.parent) == base
     checkpoint(base, seed=1)
-    with pytest.raises(ValueError, match="has changed"):
+    with pytest.raises(ValueError, match=base.name):
         parents.of(planned, base.parent)
     assert parents.of(RUN, base.parent) == base  # planned without a fingerprint
 

@@ -151,10 +151,10 @@ def test_shard_of_another_checkpoint(tmp_path):
         released_format.save_checkpoint(ParScaleLM(SMALL), tmp_path / name, shard_bytes=9_000)
     one, other = sorted((tmp_path / "b").glob("model-0000[12]*"))
     shutil.copy(one, tmp_path / "a" / one.name)
-    with pytest.raises(CheckpointError, match="shards of different checkpoints"):
+    with pytest.raises(CheckpointError, match=one.name):
         released_format.load_checkpoint(tmp_path / "a")
     shutil.copy(one, tmp_path / "b" / other.name)
-    with pytest.raises(CheckpointError, match="is not the index's shard"):
+    with pytest.raises(CheckpointError, match=other.name):
         released_format.load_checkpoint(tmp_path / "b")
 
 

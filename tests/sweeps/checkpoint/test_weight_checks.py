@@ -127,7 +127,7 @@ def test_a_tensor_that_is_not_finite_is_named(tmp_path, bad, dtype):
         tensors[QUERY][3, 4] = tensors[PREFIX][1] = bad
         return tensors
 
-    with pytest.raises(CheckpointError, match="not finite") as caught:
+    with pytest.raises(CheckpointError, match=QUERY) as caught:
         released_format.load_checkpoint(saved(tmp_path, {"P": 2}, spoil), dtype=dtype)
     assert f"{QUERY} (1 of 1,024 values)" in str(caught.value)
     assert f"{PREFIX} (80 of 160 values)" in str(caught.value)
@@ -191,7 +191,7 @@ def test_float8_with_a_scale_is_dequantised(tmp_path, kind, ends, shape):
 @pytest.mark.parametrize("kind", FLOAT8, ids=str)
 def test_float8_without_a_scale_is_refused_unless_a_type_is_asked_for(tmp_path, kind):
     folder = saved(tmp_path, {}, to_float8(kind))
-    with pytest.raises(CheckpointError, match=r"14 tensors of float8_\w+ without a scale .*--dtype float32"):
+    with pytest.raises(CheckpointError, match=r"14 tensors of float8_\w+ .*--dtype float32"):
         released_format.load_checkpoint(folder)
     assert released_format.load_checkpoint(folder, dtype=torch.bfloat16).head.dtype == torch.bfloat16
 
@@ -210,7 +210,7 @@ def test_a_block_s_size_may_be_named(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.bool])
 def test_weights_of_integers_are_refused(tmp_path, dtype):
     folder = saved(tmp_path, {}, edited(**{QUERY.replace(".", "__"): torch.ones(32, 32, dtype=dtype)}))
-    with pytest.raises(CheckpointError, match=f"1 tensor of {str(dtype)[6:]} .*: only floating-point"):
+    with pytest.raises(CheckpointError, match=f"1 tensor of {str(dtype)[6:]} .*floating-point"):
         released_format.load_checkpoint(folder)
     with pytest.raises(CheckpointError, match=r"1 tensor of \w+ .*, quantised with gptq"):
         dequantise({"q.qweight": torch.ones(2, dtype=dtype)}, "here", {"quant_method": "gptq"})

@@ -30,7 +30,7 @@ def test_shards_with_and_without_an_index(tmp_path):
     found = read_tensors(tmp_path)
     assert all(torch.equal(found[name], tensor) for name, tensor in {"a": A, "b": B, "c": C}.items())
     (tmp_path / SECOND).unlink()
-    with pytest.raises(CheckpointError, match=f"it lacks {SECOND}"):
+    with pytest.raises(CheckpointError, match=SECOND):
         read_tensors(tmp_path)
 
 
@@ -65,7 +65,7 @@ def test_a_shard_that_is_not_the_index_s(tmp_path):
 def test_two_sets_of_weights_are_not_chosen_between(tmp_path):
     shards(tmp_path, {"a": A, "b": B}, {"c": C})
     save_file({"a": A}, tmp_path / "model.safetensors")
-    with pytest.raises(CheckpointError, match="two sets of weights"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         read_tensors(tmp_path)
     (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"a": "model.safetensors"}}))
     assert read_tensors(tmp_path).keys() == {"a"}

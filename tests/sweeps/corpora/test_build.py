@@ -69,5 +69,5 @@ def test_unreadable_documents_are_skipped_counted_and_listed(documents, cache):
 
 def test_too_few_documents_are_refused(cache):
     (cache / "one.txt").write_text(text_of(1))
-    with pytest.raises(ValueError, match="too few to hold out"):
+    with pytest.raises(ValueError, match="1 documents"):
         corpora.open_corpus(f"files:{cache}/one.txt", 300, lambda line: None)

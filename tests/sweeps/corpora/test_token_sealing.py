@@ -98,7 +98,7 @@ def test_a_model_or_a_tokenizer_that_does_not_fit_is_refused(shards, cache):
         opened(shards, vocab=260)
     other = tokens.train_tokenizer(["zebras graze at dusk "] * 9, 300)
     other.save(str(cache / "other.json"))
-    with pytest.raises(ValueError, match="has a tokenizer of its own"):
+    with pytest.raises(ValueError, match="--tokenizer"):
         opened(shards, tokenizer=str(cache / "other.json"))
 
 

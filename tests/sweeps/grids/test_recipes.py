@@ -180,7 +180,7 @@ def test_a_base_that_has_changed_since_planning_is_refused(corpus, tmp_path, tok
     train(base, tmp_path / "base", execution=ONE)
     (run,) = plan(corpus, recipe="continual", base=str(tmp_path / "base"), streams=[2])
     save_checkpoint(ParScaleLM(base.model), tmp_path / "base", tokenizer=tokenizer)
-    with pytest.raises(ValueError, match="has changed since the run was planned"):
+    with pytest.raises(ValueError, match="base"):
         train(run, tmp_path / "run", execution=ONE)
 
 

@@ -23,5 +23,5 @@ def test_changes_are_flat_in_the_width_with_a_transfer_and_not_without(one_threa
 
 
 def test_one_width_tells_nothing():
-    with pytest.raises(ValueError, match="two widths"):
+    with pytest.raises(ValueError, match="mup_base"):
         coordinate_table(find("ci")(replace(AXES, sizes=("32x2",))))

@@ -208,7 +208,7 @@ def test_head_only_gradient():
         ({"head_dim": 7}, "head_dim"),
         ({"P": 2, "prefix_tokens": 0}, "P.*=.*2.*prefix_tokens.*>=.*1"),
         ({"smoothing": 1.5}, "smoothing"),
-        ({"experts": 2, "experts_per_token": 3}, "experts_per_token = 3 of 2"),
+        ({"experts": 2, "experts_per_token": 3}, "experts_per_token.*3"),
     ],
 )
 def test_wrong_configurations(change, message):
@@ -232,7 +232,7 @@ def test_wrong_input(ids, message):
 
 def test_wrong_reduction_and_targets():
     model, ids = ParScaleLM(TINY), random_ids(TINY)
-    with pytest.raises(ValueError, match="reduction must be"):
+    with pytest.raises(ValueError, match="reduction"):
         model.loss(ids, ids, "sum")
-    with pytest.raises(ValueError, match="do not match"):
+    with pytest.raises(ValueError, match="targets"):
         model.loss(ids, ids[:, 1:])

@@ -63,7 +63,7 @@ def test_a_resumed_run_ends_bit_identical(rhymes, tmp_path, changes):
     steps = iter([7, 16])
     for stop_at in steps:
         seen = []
-        with pytest.raises(Interrupted, match=f"stopped at step {stop_at}"):
+        with pytest.raises(Interrupted, match=f"step {stop_at}"):
             train(
                 run,
                 tmp_path / "parts",
@@ -105,7 +105,7 @@ def test_more_tokens_than_the_corpus_holds_are_refused_unless_repeated(rhymes, t
 
 
 def test_another_corpus_than_planned_is_refused(rhymes):
-    with pytest.raises(ValueError, match="its tokens differ from those the run was planned with"):
+    with pytest.raises(ValueError, match=r"planned f{8}"):
         corpora.open_for(config(rhymes, corpus_hash="f" * 64))
 
 

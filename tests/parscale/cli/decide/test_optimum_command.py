@@ -50,9 +50,9 @@ def test_units_and_refusals(runs: Path, tmp_path: Path) -> None:
     assert told == read
     with pytest.raises(ValueError, match="D=parsecs"):
         run(optimum_command, runs=str(scaled), flops="1e22", units="D=parsecs")
-    with pytest.raises(ValueError, match="give a file ending in"):
+    with pytest.raises(ValueError, match="--figure"):
         run(optimum_command, runs=str(runs), flops="1e22", figure="iso.doc")
-    with pytest.raises(ValueError, match="there is no folder"):
+    with pytest.raises(ValueError, match="--figure"):
         run(optimum_command, runs=str(runs), flops="1e22", figure=str(tmp_path / "none" / "iso.png"))
-    with pytest.raises(ValueError, match="is not a number"):
+    with pytest.raises(ValueError, match="lots"):
         run(optimum_command, runs=str(runs), flops="lots")

@@ -24,9 +24,9 @@ def test_every_finished_run_of_several_streams_is_in_the_table(trained_sweep, ca
 
 @pytest.mark.parametrize(("command", "which"), [(streams_command, "run of P > 1"), (context_command, "run")])
 def test_what_has_no_weights_is_refused(trained_sweep, tmp_path, command, which):
-    with pytest.raises(ValueError, match="no sweep folder"):
+    with pytest.raises(ValueError, match=tmp_path.name):
         command.run(command.Options(sweep=str(tmp_path), tokens="500"))
     for weights in (trained_sweep / "checkpoints").glob("*/config.json"):
         weights.unlink()
-    with pytest.raises(ValueError, match=f"no finished {which} whose weights are kept"):
+    with pytest.raises(ValueError, match=f"{which} .*checkpoints"):
         command.run(command.Options(sweep=str(trained_sweep), tokens="500"))

@@ -17,7 +17,7 @@ from tests.scaling.own_shapes import written
 
 
 def test_a_folder_of_runs_is_no_fit_and_few_runs_are_said_once(losses: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a folder, not a fit file: write one with `parscale fit"):
+    with pytest.raises(ValueError, match="parscale fit"):
         run(predict_command, fit=str(tmp_path), N="1e9", P="2")
     losses[:3].to_csv(tmp_path / "three.csv")
     text = run(compare_command, runs=str(tmp_path / "three.csv"), laws="parallel,dense")

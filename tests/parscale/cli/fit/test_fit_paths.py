@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import parscale
+import scaling
 from parscale.cli.fit import fit_paths
 
 QUICK = ("--objective", "least-squares")
@@ -69,3 +70,11 @@ def test_nothing_is_written_unless_told(tables: Path, capsys: pytest.CaptureFixt
     assert "saved" not in fit("mine.csv", capsys=capsys, save=())
     assert parscale.main(["compare", "mine.csv", "--laws", "dense"]) == 0
     assert sorted(tables.rglob("*")) == before
+
+
+def test_out_may_name_the_file_of_one_fit(losses: pd.DataFrame, tmp_path: Path) -> None:
+    one = scaling.fit("dense", losses, objective="least-squares")
+    named = {"law": "dense", "source": "mine.csv", "out": str(tmp_path / "mine.json")}
+    assert fit_paths.path_of(one, "all", by=None, **named) == tmp_path / "mine.json"
+    with pytest.raises(ValueError, match=r"mine\.json .* corpus "):
+        fit_paths.path_of(one, "pile", by="corpus", **named)

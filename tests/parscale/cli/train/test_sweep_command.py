@@ -8,6 +8,8 @@ import parscale
 from parscale.cli.options import read_options
 from parscale.cli.train import sweep_command
 from parscale.cli.train.sweep_command import folder_of
+from sweeps.config.execution import Execution
+from sweeps.grids import Axes, find
 
 
 def parsed(*argv):
@@ -21,6 +23,15 @@ def test_a_plan_says_which_corpora_are_not_to_be_had(capsys, tmp_path):
     assert told.startswith("cannot be trained here: corpus pile is the paper's")
     assert parscale.main([*call, "stdlib"]) == 0
     assert "cannot be trained" not in capsys.readouterr().out
+
+
+def test_a_missing_compiler_is_said_before_training(monkeypatch):
+    laptop, cpu = find("laptop")(Axes(streams=(1,), seeds=(0,))), Execution(accelerator="cpu")
+    monkeypatch.setattr("sweeps.config.execution.cxx_compiler", lambda: None)
+    assert sweep_command.slow_here(laptop, cpu) == [sweep_command.EAGER]
+    assert sweep_command.slow_here(laptop, Execution(accelerator="gpu")) == []
+    monkeypatch.setattr("sweeps.config.execution.cxx_compiler", lambda: "/usr/bin/g++")
+    assert sweep_command.slow_here(laptop, cpu) == []
 
 
 def test_each_function_of_a_grid_file_has_its_own_folder():

@@ -96,10 +96,10 @@ def test_plain_shards_are_described_by_a_manifest(tmp_path):
     ("more", "said"),
     [
         ({"tokens": {"a.bin": 4000}}, "5,000.*uint32.*4000"),
-        ({"train": ["b.bin"]}, "names b.bin, which is not there"),
+        ({"train": ["b.bin"]}, r"tokens\.json.*b\.bin"),
         ({"dtype": "float32"}, "dtype.*'float32'.*uint16.*uint32"),
         ({"tokens_": 1}, "tokens_"),
-        ({"train": "a.bin"}, "train is no list of file names"),
+        ({"train": "a.bin"}, r"tokens\.json: train"),
     ],
 )
 def test_a_manifest_that_lies_is_refused(tmp_path, more, said):
@@ -123,5 +123,5 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path):
             _ = TokenShards(str(tmp_path)).shards
     (tmp_path / "a.idx").write_bytes(whole)
     (tmp_path / "a.bin").write_bytes(b"12")
-    with pytest.raises(ValueError, match="not a pair"):
+    with pytest.raises(ValueError, match=r"a\.bin.* 2 bytes"):
         _ = TokenShards(str(tmp_path)).shards

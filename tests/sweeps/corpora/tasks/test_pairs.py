@@ -66,6 +66,6 @@ def test_a_task_without_answers_is_refused_by_its_place(rows, words, tmp_path):
 
 def test_a_pair_longer_than_the_window_is_named(tmp_path):
     corpus = corpora.open_corpus(written(tmp_path, sums()), 300)
-    with pytest.raises(ValueError, match="tokens, a run reads 4 at a time"):
+    with pytest.raises(ValueError, match=r"188 .* 4 "):
         corpus.windows(4, 1, 0)
     assert not is_pairs("files:*.jsonl")
