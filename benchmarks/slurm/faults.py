@@ -18,7 +18,7 @@ import pandas as pd
 from benchmarks.slurm.private_cluster import PrivateCluster
 
 LOGS = Path("results/benchmarks/slurm")
-SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status", "ended_step"]
+SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status", "ended_step", "ended_why"]
 PATIENCE_S = 900.0
 QUEUE = "%.7F %.3K %.12j %.10P %.10T %.8M %.4N %R"
 
@@ -277,6 +277,23 @@ def search(scene: Scene) -> None:
     scene.equal("40000:1", **how)
 
 
+def stop_losers(scene: Scene) -> None:
+    """A search that ends hopeless values by their forecast. Its driver is killed in the second round."""
+    how = {"search": "lr=1e-5..3e-2:4", "stop_losers": True, "workers": 4}
+    scene.drive("80000:1", pace=0.1, constraint="a", minutes=30, **how)
+    scene.until(lambda: scene.arrays() == 2 and scene.running(), "the second round runs")
+    scene.drivers[-1].kill()
+    scene.say("the driver is killed (SIGKILL)")
+    scene.drive("80000:1", pace=0.1, constraint="a", minutes=30, **how)
+    scene.finish()
+    table = pd.read_parquet(scene.out / "runs.parquet")
+    ended = table.loc[table["status"] == "stopped", "ended_why"]
+    scene.say("\n".join(ended))
+    if not ended.str.contains("forecast").any():
+        raise RuntimeError("no value was ended by its forecast")
+    scene.equal("80000:1", **how)
+
+
 def split(scene: Scene) -> None:
     """More elements than an array may have (MaxArraySize is 6 here), detached."""
     wanted = [
@@ -348,6 +365,7 @@ FAULTS = {
         driver_killed,
         driver_stopped,
         search,
+        stop_losers,
         split,
         refused,
     )
