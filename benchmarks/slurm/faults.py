@@ -19,7 +19,7 @@ from benchmarks.slurm.private_cluster import PrivateCluster
 
 LOGS = Path("results/benchmarks/slurm")
 SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status", "ended_step", "ended_why"]
-PATIENCE_S = 900.0
+PATIENCE_S = 1800.0
 QUEUE = "%.7F %.3K %.12j %.10P %.10T %.8M %.4N %R"
 
 
@@ -199,7 +199,7 @@ def node(scene: Scene) -> None:
 
 def two_nodes(scene: Scene) -> None:
     """A run on two nodes loses the second: Slurm requeues it, and it goes on from its snapshot on both."""
-    scene.drive("100000:1", pace=0.1, constraint="c", minutes=30, num_nodes=2)
+    scene.drive("100000:1", pace=0.1, constraint="d", minutes=60, num_nodes=2)
     scene.until(lambda: scene.running() == 1 and scene.snapshots() == 1, "the run has a snapshot")
     names = scene.cluster.call("scontrol", "show", "hostnames", scene.queue[0][6]).split()
     scene.say(f"{names[1]} and all that runs on it is killed")
