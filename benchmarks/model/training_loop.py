@@ -67,7 +67,7 @@ SHAPES = [
 
 
 def run_of(shape: Shape, optimizer: str, steps: int) -> RunConfig:
-    """The first steps of a run of the laptop grid, bound to its corpus. It logs as seldom as the whole run."""
+    """The first steps of a run of the laptop grid, bound to its corpus. It logs as often as the whole run does."""
     torch.set_num_threads(shape.threads)
     run = LAPTOP.run("loop", shape.size, 1, "stdlib", 0, Axes(tokens=4_000_000))
     run = replace(run, precision=shape.precision, compile=shape.compiled, optimizer=optimizer)
