@@ -1,6 +1,6 @@
-"""Whether the best learning rate of one width holds at others: whole runs under AdamW, with and without muP.
+r"""Whether the best learning rate of one width holds at others: whole runs under AdamW, with and without muP.
 
-    parscale sweep ci --sizes 32x2,64x2,128x2 --streams 1 --seeds 0,1 --tokens 150000 --axis optimizer=adamw \\
+    parscale sweep ci --sizes 32x2,64x2,128x2 --streams 1 --seeds 0,1 --tokens 150000 --axis optimizer=adamw \
         --axis mup_base=0,32 --axis lr=0.001,0.002,0.004,0.008,0.016,0.032 --out results/sweeps/width-transfer
     python -m results.grids.width_transfer
 
