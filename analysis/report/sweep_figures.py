@@ -22,10 +22,9 @@ from analysis.paper.refit import Inputs, fit_all
 from analysis.sweep import figure_tables, recipe_tables
 from analysis.sweep.results import SweepResults, equivalent_tables, read_sweep
 from scaling import Status, Verdict
-from scaling.allocation.searched_minimum import searched_minima
+from scaling.allocation.searched_minimum import searched_along, searched_minima
 from scaling.data.levels import size_levels
 from scaling.data.query import WHOLE, Asked, slug
-from scaling.data.searched import settings_searched
 from scaling.optimise.objectives import Objective
 from scaling.selection import gains_by_context, paired_gains
 from scaling.uncertainty.interval_methods import t_quantile
@@ -151,8 +150,8 @@ def _of_losses(sweep: SweepResults, told: Titles, captioned: bool) -> dict[str, 
 
 
 def _of_search(sweep: SweepResults) -> dict[str, Drawing]:
-    """Loss against each setting that the sweep searched, where it is a number."""
-    names = [n for n in settings_searched(sweep.table) if pd.api.types.is_numeric_dtype(sweep.table[n])]
+    """Loss against each setting that the sweep searched, where it is a positive number."""
+    names = searched_along(sweep.table)
     minima = searched_minima(sweep.table) if names else pd.DataFrame()
     return {
         "searched" if len(names) == 1 else f"searched-{name}":

@@ -67,11 +67,12 @@ SHAPES = [
 
 
 def run_of(shape: Shape, optimizer: str, steps: int) -> RunConfig:
-    """A run of the laptop grid, bound to its corpus."""
+    """The first steps of a run of the laptop grid, bound to its corpus. It logs as often as the whole run does."""
     torch.set_num_threads(shape.threads)
     run = LAPTOP.run("loop", shape.size, 1, "stdlib", 0, Axes(tokens=4_000_000))
     run = replace(run, precision=shape.precision, compile=shape.compiled, optimizer=optimizer)
-    return corpora.bind([replace(run, steps=steps, eval_tokens=4_000, repeat=True)])[0]
+    points = max(1, run.log_points * steps // run.steps)
+    return corpora.bind([replace(run, steps=steps, log_points=points, eval_tokens=4_000, repeat=True)])[0]
 
 
 def step_s(times: list[float]) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.slurm.faults import FAULTS, Scene, recorded
 from benchmarks.slurm.private_cluster import PrivateCluster, missing_program
 
-FEATURES = ["a", "b", "c", "c"]  # of the nodes: what disturbs one sweep leaves the others alone
+FEATURES = ["a", "b", "c", "c", "d", "d"]  # of the nodes: what disturbs one sweep leaves the others alone
 AT_ONCE = 2  # faults, each with up to four processes of torch
 
 

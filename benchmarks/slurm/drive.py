@@ -1,6 +1,6 @@
 """A driver of a small sweep: `python -m benchmarks.slurm.drive OUT CORPUS '{launcher fields}' TOKENS:P ...`.
 
-There may also be `devices` and `num_nodes` of a run, `workers`, and a `search`, as `--search` takes it.
+There may also be `devices` and `num_nodes` of a run, `workers`, a `search`, as `--search` takes it, and `stop_losers`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from sweeps.config.execution import Execution
 from sweeps.driver.run_sweep import find_launcher, run_sweep
 from sweeps.driver.search_sweep import search_sweep
+from sweeps.grids.forecast_losers import forecast_losers
 from sweeps.grids.grids import Axes, find
 from sweeps.grids.search import read_search
 
@@ -29,6 +30,7 @@ def main(out: str, corpus: str, launcher: str, *wanted: str) -> int:
     settings = json.loads(launcher)
     ranks = {name: settings.pop(name, 1) for name in ("devices", "num_nodes")}
     search, workers = settings.pop("search", ""), settings.pop("workers", len(runs))
+    hopeless = forecast_losers if settings.pop("stop_losers", False) else None
     how: dict[str, Any] = {
         "launcher": find_launcher("slurm", **settings) if settings else "local",
         "workers": workers,
@@ -36,7 +38,7 @@ def main(out: str, corpus: str, launcher: str, *wanted: str) -> int:
         "trainer": "benchmarks.slurm.paced:train",
     }
     result = (
-        search_sweep(runs, read_search(search), Path(out), **how)
+        search_sweep(runs, replace(read_search(search), hopeless=hopeless), Path(out), **how)
         if search
         else run_sweep(runs, Path(out), **how)
     )

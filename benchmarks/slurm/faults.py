@@ -18,8 +18,8 @@ import pandas as pd
 from benchmarks.slurm.private_cluster import PrivateCluster
 
 LOGS = Path("results/benchmarks/slurm")
-SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status", "ended_step"]
-PATIENCE_S = 900.0
+SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status", "ended_step", "ended_why"]
+PATIENCE_S = 1800.0
 QUEUE = "%.7F %.3K %.12j %.10P %.10T %.8M %.4N %R"
 
 
@@ -199,7 +199,7 @@ def node(scene: Scene) -> None:
 
 def two_nodes(scene: Scene) -> None:
     """A run on two nodes loses the second: Slurm requeues it, and it goes on from its snapshot on both."""
-    scene.drive("100000:1", pace=0.1, constraint="c", minutes=30, num_nodes=2)
+    scene.drive("100000:1", pace=0.1, constraint="d", minutes=60, num_nodes=2)
     scene.until(lambda: scene.running() == 1 and scene.snapshots() == 1, "the run has a snapshot")
     names = scene.cluster.call("scontrol", "show", "hostnames", scene.queue[0][6]).split()
     scene.say(f"{names[1]} and all that runs on it is killed")
@@ -277,6 +277,23 @@ def search(scene: Scene) -> None:
     scene.equal("40000:1", **how)
 
 
+def stop_losers(scene: Scene) -> None:
+    """A search that ends hopeless values by their forecast. Its driver is killed in the second round."""
+    how = {"search": "lr=1e-5..3e-2:4", "stop_losers": True, "workers": 4}
+    scene.drive("80000:1", pace=0.1, constraint="a", minutes=30, **how)
+    scene.until(lambda: scene.arrays() == 2 and scene.running(), "the second round runs")
+    scene.drivers[-1].kill()
+    scene.say("the driver is killed (SIGKILL)")
+    scene.drive("80000:1", pace=0.1, constraint="a", minutes=30, **how)
+    scene.finish()
+    table = pd.read_parquet(scene.out / "runs.parquet")
+    ended = table.loc[table["status"] == "stopped", "ended_why"]
+    scene.say("\n".join(ended))
+    if not ended.str.contains("forecast").any():
+        raise RuntimeError("no value was ended by its forecast")
+    scene.equal("80000:1", **how)
+
+
 def split(scene: Scene) -> None:
     """More elements than an array may have (MaxArraySize is 6 here), detached."""
     wanted = [
@@ -348,6 +365,7 @@ FAULTS = {
         driver_killed,
         driver_stopped,
         search,
+        stop_losers,
         split,
         refused,
     )

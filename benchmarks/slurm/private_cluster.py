@@ -65,7 +65,7 @@ def missing_program() -> str:
 
 
 class PrivateCluster:
-    """Nodes n1, n2, ... of four CPUs each, with the features given. Partitions low and high, which pre-empts low."""
+    """Nodes n1, n2, ... of eight CPUs each, with the features given. Partitions low and high, which pre-empts low."""
 
     def __init__(self, folder: Path, features: list[str], array: int = 1001) -> None:
         self.folder, self.features, self.array = folder, features, array
@@ -98,7 +98,7 @@ class PrivateCluster:
         lines = [CONFIGURATION.format(host=host, port=PORT, folder=self.folder, user=user, array=self.array)]
         for number, (node, feature) in enumerate(zip(self.nodes, self.features, strict=True), 1):
             where = f"NodeHostname={host} NodeAddr=127.0.0.1 Port={PORT + number}"
-            lines.append(f"NodeName={node} {where} CPUs=4 RealMemory=8000 Feature={feature}\n")
+            lines.append(f"NodeName={node} {where} CPUs=8 RealMemory=8000 Feature={feature}\n")
         every = f"Nodes={','.join(self.nodes)} MaxTime=INFINITE State=UP"
         lines.append(
             f"PartitionName=low {every} Default=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime=30\n"

@@ -40,14 +40,15 @@ def searched_minima(runs: Any, level: float = 0.95) -> pd.DataFrame:
     setting at the minimum (an open end is 0 or infinite, both are NaN where no run is to spare); error, the standard
     error of the estimate's logarithm (NaN too); loss, at the minimum; bend and skew of the curve; low and high, the
     values it was fitted to; runs; note. level: of the intervals. Where
-    several settings were searched together, the others are at their best. Empty where nothing was searched;
-    ValueError for a wrong level.
+    several settings were searched together, the others are at their best. Empty where nothing was searched, or
+    no setting is a positive number. ValueError for a wrong level.
     """
     check_level(level)
     table, names = pd.DataFrame(runs), settings_searched(runs)
+    along = searched_along(runs)
     table = table[table["status"] == "ok"] if "status" in table else table
     rows: list[dict[str, Any]] = []
-    for name in names:
+    for name in along:
         told = [(where, _Near.of(part, name)) for where, part in _points(table, name, names)]
         enough = [near for _, near in told if near.enough]
         noise, spare = _pooled([near.fitted(0.0) for near in enough])
@@ -55,6 +56,13 @@ def searched_minima(runs: Any, level: float = 0.95) -> pd.DataFrame:
             noise, spare = _pooled([near.fitted(noise) for near in enough]) if spare > 0 else (noise, spare)
         rows += [{**where, "setting": name, **near.described(noise, spare, level)} for where, near in told]
     return pd.DataFrame(rows)
+
+
+def searched_along(runs: Any) -> list[str]:
+    """The searched settings that a curve is fitted along: positive numbers."""
+    table = pd.DataFrame(runs)
+    names = [name for name in settings_searched(runs) if pd.api.types.is_numeric_dtype(table[name])]
+    return [name for name in names if (table[name] > 0).all()]
 
 
 def searched_cells(runs: pd.DataFrame, name: str, over: Sequence[str]) -> pd.DataFrame:

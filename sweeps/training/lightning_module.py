@@ -117,8 +117,7 @@ class ParScaleModule(L.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Scale the gradient to norm `clip` if it is longer, and remember how long it was."""
-        parameters = [p for p in self.model.parameters() if p.grad is not None]
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.run.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.run.clip)
         full = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
         self._norm_before, self._grad_norm = self._grad_norm, float(full)
 

@@ -98,6 +98,8 @@ class SlurmLauncher:
                     return f"--partition {self.partition}: Slurm has no such partition. It has {there}"
         names = ("partition", "account", "qos", "mem", "constraint", "exclude", "gres", "gpus", "sbatch")
         given = [f"--{name} {value}" for name in names if (value := getattr(self, name))]
+        if "invalid account" in str(error).lower() and not self.account:
+            given = ["--account", *given]
         return f"Slurm refuses the jobs: {error}. Look at {', '.join(given) or '--time and --cpus'}"
 
     def start(self, job: Job, workers: int) -> None:

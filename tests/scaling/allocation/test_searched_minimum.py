@@ -73,6 +73,15 @@ def test_what_tells_no_minimum_says_so():
     assert searched_minima(ended)["estimate"].tolist() == searched_minima(table)["estimate"].tolist()
 
 
+def test_words_and_zeros_are_settings_without_a_curve():
+    table, _ = search(np.random.default_rng(2), 1, 5, 0.0, skew=SKEW)
+    worse = table.assign(schedule="linear", weight_decay=0.1, loss=table["loss"] + 1)
+    both = pd.concat([table.assign(schedule="cosine", weight_decay=0.0), worse])
+    found = searched_minima(both.assign(searched="lr,schedule,weight_decay"))
+    assert found["setting"].tolist() == ["lr"]
+    assert found["estimate"].tolist() == searched_minima(table)["estimate"].tolist()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("cells", "values", "seeds"), [(1, 5, 1), (3, 5, 1), (1, 4, 2)])
 def test_intervals_hold_the_true_minimum_at_least_as_often_as_they_say(cells, values, seeds):

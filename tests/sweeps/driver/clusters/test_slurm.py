@@ -144,21 +144,19 @@ def test_fewer_are_submitted_where_slurm_limits_them(slurm, job, monkeypatch):
     launcher.stop()
 
 
+NO_ACCOUNT = "Invalid account or account/partition combination specified"
+
+
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "given", "says"),
     [
-        (
-            "Invalid partition name specified",
-            "--partition.*Slurm.*partition",
-        ),
-        (
-            "Invalid account or account/partition combination specified",
-            "--partition.*--account",
-        ),
+        ("Invalid partition name specified", {"partition": "fast"}, "--partition.*Slurm.*partition"),
+        (NO_ACCOUNT, {"partition": "fast", "account": "lab"}, "--partition.*--account lab"),
+        (NO_ACCOUNT, {}, "--account"),
     ],
 )
-def test_what_slurm_refuses_is_named_before_a_folder_is_written(slurm, words, says):
-    launcher = SlurmLauncher(partition="fast", account="lab")
+def test_what_slurm_refuses_is_named_before_a_folder_is_written(slurm, words, given, says):
+    launcher = SlurmLauncher(**given)
     slurm.refuses = words
     with pytest.raises(ValueError, match=says):
         launcher.share("auto", 3)
