@@ -29,12 +29,13 @@ OPTIONS = {  # of the command in addition to the grid's axes
 }
 GRIDS = f"{ROOT}/results/grids"
 MADE_BY |= {"gpu": f"{GRIDS}/gpu.py:muon_double", "gpu-prefix-alone": f"{GRIDS}/gpu.py:prefix_alone"}
-MADE_BY |= {"schedules": f"{GRIDS}/schedules.py", "rates": "ci"}
+MADE_BY |= {"schedules": f"{GRIDS}/schedules.py", "rates": "ci", "width-transfer": "ci"}
 MADE_BY |= {"worth": f"{GRIDS}/worth.py", "worth-thinking": f"{GRIDS}/worth.py:thinking"}
 MADE_BY["again"] = f"{GRIDS}/extras.py:same"  # on a CPU what an H100 had trained
 SEARCHES = {name: f"{GRIDS}/{file}.py" for name, file in
             {"recipe": "recipe", "gpu-recipe": "gpu", "extras": "extras", "worth-rates": "worth"}.items()}  # fmt: skip
-OPTIONS["rates"] = {"tokens": 200_000}
+OPTIONS |= {"rates": {"tokens": 200_000}, "width-transfer": {"tokens": 150_000}}
+OTHERS = {"rates": ("lr",), "width-transfer": ("optimizer", "mup_base", "lr")}  # searched, or --axis
 OPTIONS["gpu-recipe"] = {"tokens": 10_000_000}
 
 
@@ -81,9 +82,9 @@ def test_its_grid_gives_every_configuration_of_a_sweep(sweep, base):
         grid = grids.find(MADE_BY.get(sweep) or f"{SEARCHES[sweep]}:{trial}")
         one = {"sizes": found["size"], "streams": found["model"]["P"]}
         one |= {"corpora": found["corpus"], "seeds": found["seed"]}
-        if sweep == "rates":  # which searched the learning rate, in a range
-            OPTIONS["rates"] |= {"others": {"lr": (found["lr"],)}}
-        runs = grid(Axes(**{axis: (value,) for axis, value in one.items()}, **OPTIONS.get(sweep, {})))
+        others = {axis: ((found | found["model"])[axis],) for axis in OTHERS.get(sweep, ())}
+        given = {axis: (value,) for axis, value in one.items()}
+        runs = grid(Axes(**given, **OPTIONS.get(sweep, {}), others=others))
         assert found in [settings(run.to_json()) for run in runs], (found["sweep"], found["size"])
 
 

@@ -74,8 +74,8 @@ def splits(frame):
         (lambda runs: scaling.fit(runs, runs), r"a table \(DataFrame\)"),
         (lambda runs: scaling.fit(runs.to_dict("records"), runs), "records"),
         (lambda runs: scaling.fit("cubic", runs), "'cubic'"),
-        (lambda runs: scaling.fit("parallel", runs, "hubert"), "objective='hubert'"),
-        (lambda runs: scaling.fit("parallel", runs, {"E": 1.6}), "objective="),
+        (lambda runs: scaling.fit("parallel", runs, "hubert"), "'hubert'"),
+        (lambda runs: scaling.fit("parallel", runs, {"E": 1.6}), "'E': 1.6"),
         (lambda runs: scaling.fit("parallel", None), "table=None.*DataFrame"),
         (lambda runs: scaling.fit("parallel", 3), "table=3.*DataFrame"),
         (lambda runs: scaling.fit("parallel", Path("runs.csv")), "scaling.read_runs"),
@@ -125,9 +125,9 @@ def test_a_wrong_argument_is_told_in_one_line(pile, call, words):
     [
         (
             lambda pile_fit: pile_fit.intervals(method="jackknife"),
-            "method='jackknife'",
+            "'jackknife'",
         ),
-        (lambda pile_fit: pile_fit.intervals(method=Profile), "method=<class"),
+        (lambda pile_fit: pile_fit.intervals(method=Profile), "<class .*Profile"),
         (lambda pile_fit: pile_fit.intervals(level=95), "level=95.*0.*1"),
         (lambda pile_fit: pile_fit.predict(0.95, N=1e9, P=4), "table=0.95.*DataFrame"),
         (lambda pile_fit: pile_fit.predict(pd.DataFrame({"N": [1e9]})), "'P'"),
