@@ -30,7 +30,7 @@ PATIENT = (
     1000,
 )  # more steps, while no two starts agree: laws of own parameters alone need hundreds under a kink
 SUBSAMPLE = 2_000  # rows that starts are tried on. The best is polished on all
-ARRIVED = 1e-16  # relative gain at which the best start has arrived
+ARRIVED = 1e-18  # relative gain at which the best start has arrived
 BY_DIFFERENCES = 1e-15  # the same where slopes are differences, which are known no better
 LONG_SUM = 1e-12  # the same of a sum over many rows
 SAME = 1e-6  # relative gain at which the second algorithm stops: a tenth of what counts as agreement

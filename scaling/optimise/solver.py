@@ -43,8 +43,11 @@ def _grid(ranges: tuple[Range, ...]) -> Array:
     return np.array(list(itertools.product(*grids))).reshape(-1, len(grids))
 
 
-def starts(problem: Problem, keep: int) -> Array:
-    """Start points θ (S, p): a grid of η, coefficients solved for, the best and a spread of the rest."""
+def starts(problem: Problem, keep: int, far: bool = False) -> Array:
+    """Start points θ (S, p): a grid of η, coefficients solved for, the best and a spread of the rest.
+
+    far: spread over the whole grid, for what lies away from the optimum. A search of the optimum needs the better quarter.
+    """
     w = problem.w * np.square(problem.scale / problem.y if problem.objective.log else problem.scale)
     eta = _coordinates(problem, w)
     psi, _ = problem.basis(eta)
@@ -52,16 +55,17 @@ def starts(problem: Problem, keep: int) -> Array:
     b = _nonnegative(*_linear_fit(psi, w, y))
     r = np.matmul(b[:, None], psi)[:, 0] - y
     order = np.argsort((w * r * r).sum(-1), kind="stable")
-    return np.asarray(np.concatenate([b, eta], axis=1)[order[_places(len(order), keep)]])
+    return np.asarray(np.concatenate([b, eta], axis=1)[order[_places(len(order), keep, far)]])
 
 
 @cache
-def _places(count: int, keep: int) -> Any:
-    """Which places of a ranking of `count` starts to keep: the first, and an even spread over the better quarter.
+def _places(count: int, keep: int, far: bool) -> Any:
+    """Which places of a ranking of `count` starts to keep: the first, and an even spread over the better quarter, or all.
 
-    The spread takes in all where there are few. Farther starts end where these do, after three times as many steps.
+    The spread takes in all where there are few. Farther starts end at the same optimum, after up to three times as many steps.
     """
-    best, last = min(count, max(1, keep // 2)), min(count, max(count // 4, 2 * keep)) - 1
+    best = min(count, max(1, keep // 2))
+    last = count - 1 if far else min(count, max(count // 4, 2 * keep)) - 1
     spread = np.linspace(best, last, keep - best).astype(int)  # the rest whole, if there is no more
     return np.unique(np.minimum(np.concatenate([np.arange(best), spread]), count - 1))
 

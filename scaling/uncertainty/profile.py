@@ -207,7 +207,7 @@ def valleys(problem: Problem) -> Array:
     if problem not in _VALLEYS:
         if problem.y.size > SUBSAMPLE:
             return np.zeros((0, problem.lower.size))
-        found = minimise(problem, starts(problem, STARTS), tolerance=1e-7, iterations=QUICK).theta
+        found = minimise(problem, starts(problem, STARTS, far=True), tolerance=1e-7, iterations=QUICK).theta
         _VALLEYS[problem] = found[np.unique(found.round(3), axis=0, return_index=True)[1]]
     return _VALLEYS[problem]
 

@@ -82,7 +82,7 @@ def test_its_grid_gives_every_configuration_of_a_sweep(sweep, base):
         grid = grids.find(MADE_BY.get(sweep) or f"{SEARCHES[sweep]}:{trial}")
         one = {"sizes": found["size"], "streams": found["model"]["P"]}
         one |= {"corpora": found["corpus"], "seeds": found["seed"]}
-        others = {axis: ((found | found["model"])[axis],) for axis in OTHERS.get(sweep, ())}
+        others = {axis: ((found | found["model"]).get(axis, 0),) for axis in OTHERS.get(sweep, ())}
         given = {axis: (value,) for axis, value in one.items()}
         runs = grid(Axes(**given, **OPTIONS.get(sweep, {}), others=others))
         assert found in [settings(run.to_json()) for run in runs], (found["sweep"], found["size"])
