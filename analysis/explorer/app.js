@@ -83,7 +83,8 @@ const App = (() => {
     slider.addEventListener("input", () => { settle(box); set({ at: { [name]: value(Number(slider.value)) } }); });
     const [from, to] = [axis.low, axis.high].map((v) => 100 * place(v) / most), runs = make("i", {});
     Object.assign(runs.style, { left: `${from}%`, width: `${Math.max(to - from, 1.5)}%` });
-    const said = axis.low === axis.high ? `run at ${Format.count(axis.low)}` : `run from ${Format.count(axis.low)} to ${Format.count(axis.high)}`;
+    const what = { N: " parameters", P: " streams" }[name] ?? "", ends = [axis.low, axis.high].map(Format.count);
+    const said = `The runs have ${axis.low === axis.high ? ends[0] : ends.join(" to ")}${what}.`;
     return make("div", {}, make("div", { className: "label-row" }, label, make("span", { className: "soft" }, said)),
       make("div", { className: "pair" }, make("div", { className: "track noprint" }, slider, make("div", { className: "ran" }, runs)), box));
   }
@@ -99,13 +100,14 @@ const App = (() => {
   function lawControls(source) {
     const laws = Object.entries(source.laws), weight = source.pool.weights, v = view();
     const share = (name) => (name in weight ? ` (${weight[name] < 0.005 ? "<1" : Math.round(100 * weight[name])}%)` : "");
-    options($("law"), laws.map(([name, law]) => [name, law.title + share(name)]), state.law);
+    const titled = (name, { title, short }) => short + share(name) + title.slice(short.length);
+    options($("law"), laws.map(([name, law]) => [name, titled(name, law)]), state.law);
     $("rivals").replaceChildren(...laws.filter(([name]) => name !== state.law).map(([name, law]) => {
       const box = make("input", { type: "checkbox", value: name, checked: state.rivals.includes(name) });
       box.addEventListener("change", () => set({ rivals: state.rivals.filter((r) => r !== name).concat(box.checked ? [name] : []) }));
       const swatch = make("i", { className: "swatch" });
       swatch.style.borderTopColor = `var(${v.color(name)})`;
-      return make("label", {}, box, swatch, `${law.title}${share(name)}`);
+      return make("label", {}, box, swatch, titled(name, law));
     }));
     $("rival-box").hidden = laws.length < 2;
   }
@@ -128,7 +130,7 @@ const App = (() => {
   function warnings(v) {
     const { source, law } = v, out = [], past = [];
     for (const [name, axis] of Object.entries(source.axes)) {
-      if (axis.kind === "levels" || (state.at[name] >= axis.low * (1 - 1e-9) && state.at[name] <= axis.high * (1 + 1e-9))) continue;
+      if (!Law.outside(axis, state.at[name])) continue;
       past.push(axis.low === axis.high ? `only ${name} = ${Format.count(axis.low)} was run` : `${name} was run from ${Format.count(axis.low)} to ${Format.count(axis.high)}`);
     }
     if (past.length) out.push(`Outside the runs: ${past.join("; ")}.`);
@@ -151,30 +153,44 @@ const App = (() => {
     $("loss-of").textContent = many ? "Loss of one more run there" : `Loss of one more run at ${point.join(", ")}`;
     $("loss").textContent = Format.loss(both ? both.loss : now.loss);
     const ends = both ?? now, told = both || law.interval;
-    $("loss-range").textContent = told ? `95% of new runs: ${Format.range(ends.lower, ends.upper, Format.loss)} nats per token` : `no interval: ${both ? "" : why(law)}`;
+    $("loss-range").textContent = told ? `By ${estimator(v)}; 95% of new runs: ${Format.range(ends.lower, ends.upper, Format.loss)} nats per token` : `no interval: ${both ? "" : why(law)}`;
     $("worth-tile").hidden = !many;
     if (many) worthTile(v);
-    const pooled = source.pool.forecast !== null;
-    $("basis").textContent = pooled ? "By all laws together, weighted as in scaling.forecast, where no law gets all the weight. Each law by itself is below."
-      : `By ${law.title} alone${source.pool.why ? `: ${source.pool.why}` : ""}.`;
+    const mine = `${law.short} alone: ${many && law.axes.includes("P") && v.dense.N <= source.axes.N.most ? `${Format.times(v.dense.N / state.at.N)} N, ` : ""}loss ${Format.loss(now.loss)}.`;
+    $("basis").textContent = (both ? `All laws together: each law counts by its weight in the forecast. ${mine}` : `By ${law.short} alone${source.pool.why ? `: ${source.pool.why}` : ""}.`)
+      + (many ? " These numbers are for the N and P chosen here. The verdict at the top is for its own P, over all sizes of the runs." : "");
+    document.querySelectorAll(".by").forEach((one) => { one.textContent = law.short; });
     lawTable(v, many);
-    $("beyond").textContent = now.beyond && law.interval ? `Beyond the runs the interval of ${law.title} is a forecast by it alone, widened by ${now.beyond}.` : "";
-    $("formula").textContent = `${law.title}: ${law.formula} (${law.fields}). R² ${known(law.r2, Format.loss)}${law.withoutP === null ? "" : ` (without P: ${Format.loss(law.withoutP)})`}, RMSE ${known(law.rmse, (e) => e.toPrecision(2))} on ${source.runs.loss.length} runs; fit ${law.status}.`;
+    $("beyond").textContent = now.beyond && law.interval ? `Beyond the runs the interval of ${law.short} is a forecast by it alone, widened by ${now.beyond}.` : "";
+    $("formula").textContent = `${law.short}: ${law.formula} (${law.fields}). R² ${known(law.r2, Format.loss)}${law.withoutP === null ? "" : ` (without P: ${Format.loss(law.withoutP)})`}, RMSE ${known(law.rmse, (e) => e.toPrecision(2))} on ${source.runs.loss.length} runs; fit ${law.status}.`;
     $("warning").replaceChildren(...warnings(v).map((text) => make("p", { textContent: text })));
     costs(v);
-    $("bar").textContent = `${point.join(", ")}: loss ${$("loss").textContent}${many ? `, worth ${$("worth").textContent}` : ""}`;
+    $("bar").textContent = `${point.join(", ")}: loss ${$("loss").textContent}${many ? `, worth ${$("worth").textContent}` : ""}, by ${estimator(v)}`;
+  }
+  const estimator = (v) => (v.both ? "all laws together" : v.law.short);
+  // What the runs say of this P without a law, beside what the headline's estimator says at the same sizes.
+  function byRuns({ source, law, state, near }) {
+    const { N, P } = state.at, times = ({ N: sizes, P: asked, multiple }) => sizes.map((size, i) => [size, multiple[i], asked[i]]).filter(([, , p]) => p === P);
+    const read = times(source.byPoints), least = times(source.atLeast).filter(([size]) => near("N", size));
+    const ends = (values, how) => [...new Set([Math.min(...values), Math.max(...values)].map(how))].join(" to ");
+    const both = Law.worthTogether(source, state.at), by = both ? "all laws together give" : `${law.short} gives`;
+    const told = read.map(([size]) => { const at = { ...state.at, N: size }; return (both ? Law.worthTogether(source, at).estimate : Law.worth(law, state.law, at).N) / size; });
+    const said = least.map(([size, m]) => `more than ${Format.times(m)} at N = ${Format.count(size)}, where the run beats every run of P = 1`);
+    if (read.length) said.push(`${ends(read.map(([, m]) => m), Format.times)} at N = ${ends(read.map(([size]) => size), Format.count)}, where ${by} ${ends(told, Format.times)}`);
+    return said.length ? `By the runs alone: ${said.join("; ")}.` : P > 1 && source.byPoints.N.length ? `By the runs alone: nothing, no run of P = ${P} can be compared.` : "";
   }
   function worthTile(v) {
     const { source, dense } = v, both = Law.worthTogether(source, state.at), axis = source.axes.N;
     const N = both ? state.at.P === 1 ? state.at.N : both.estimate : dense.N, ends = both ?? dense;
     $("worth-of").textContent = `At N = ${Format.count(state.at.N)}, P = ${state.at.P} is worth`;
+    $("worth-runs").textContent = byRuns(v);
     if (!both && !v.law.determined) {
       $("worth").textContent = "cannot tell";
       $("worth-range").textContent = "these runs do not determine the law";
       return;
     }
     $("worth").textContent = N > axis.most || N <= 0 ? "not told" : `${Format.times(N / state.at.N)} N`;
-    $("worth-range").textContent = state.at.P === 1 ? "P = 1 is the baseline itself" : `${Format.size(axis, N)} parameters with one stream; 95%: ${Number.isNaN(ends.lower) ? "see below" : Format.sizes(axis, ends.lower, ends.upper)}`;
+    $("worth-range").textContent = state.at.P === 1 ? "P = 1 is the baseline itself" : `By ${estimator(v)}: ${Format.size(axis, N)} parameters with one stream; 95%: ${Number.isNaN(ends.lower) ? "see below" : Format.sizes(axis, ends.lower, ends.upper)}`;
   }
   function lawTable(v, many) {
     const { source, both } = v, weight = source.pool.weights, axis = source.axes.N;
@@ -190,11 +206,13 @@ const App = (() => {
     const rows = [state.law, ...state.rivals].map(row);
     if (both) {
       const w = many && Law.worthTogether(source, state.at);
-      rows.push(["laws together", "100%", Format.loss(both.loss), Format.range(both.lower, both.upper, Format.loss),
+      rows.push(["all laws together", "100%", Format.loss(both.loss), Format.range(both.lower, both.upper, Format.loss),
         ...(many ? w ? [Format.size(axis, w.estimate), Format.sizes(axis, w.lower, w.upper)] : ["—", "—"] : []), "", ""]);
     }
     Tables.fill($("law-table"), `The law, the rivals that are switched on, and all laws together. ${many ? "N at P = 1 is the size with the same loss. " : ""}Intervals are those of parscale predict and parscale forecast.`,
       ["law", "weight", "loss", "95% of new runs", ...(many ? ["N at P = 1", "95% interval"] : []), "R²", "RMSE"], rows);
+    $("weights").textContent = both ? "A weight is how much a law counts in all laws together. It comes from AICc of squared errors of log loss, and half of it is flattened so that no law gets all. "
+      + "AICc in the verdict is by the objective named there, which may count outliers less, so it can rank the laws otherwise." : "";
   }
 
   // The streams' price beside that of the one-stream model with the same loss.
@@ -202,9 +220,9 @@ const App = (() => {
     $("cost-card").hidden = !("N" in v.source.axes);
     if ($("cost-card").hidden) return;
     const { N, P = 1 } = state.at, small = v.cost(N, 1), mine = v.cost(N, P), dense = v.cost(v.dense.N, 1);
-    const row = (label, c) => [label, ...(c === null ? ["—", "—"] : [Format.bytes(c.memory), Format.seconds(c.latency)])];
+    const row = (label, c) => [label, ...(c === null ? ["—", "—"] : [Format.bytes(c.memory, 4), Format.seconds(c.latency, 4)])];
     const rows = [row("P" in v.source.axes ? `N ${Format.count(N)}, P = ${P}` : `N ${Format.count(N)}`, mine)];
-    if (P > 1) rows.push(row("the same N, P = 1", small), row(`the same loss by this law: N ${Format.size(v.source.axes.N, v.dense.N)}, P = 1`, dense));
+    if (P > 1) rows.push(row("the same N, P = 1", small), row(`the same loss by ${v.law.short}: N ${Format.size(v.source.axes.N, v.dense.N)}, P = 1`, dense));
     Tables.fill($("costs"), `One batch of ${state.cost.batch}, ${state.cost.input} tokens in, ${state.cost.output} out, on ${v.device.name}.`, ["model", "memory", "latency"], rows);
     const notes = [];
     if (P > 1 && small && mine && dense) notes.push(price(v, small, mine, dense));
@@ -213,13 +231,14 @@ const App = (() => {
     $("price").textContent = notes.join(" ");
   }
   function price(v, small, mine, dense) {
-    if (!(v.dense.N > state.at.N * (1 + 1e-6))) return "By this law streams gain nothing here.";
+    if (!(v.dense.N > state.at.N * (1 + 1e-6))) return `By ${v.law.short} streams gain nothing here.`;
     const say = (key) => {
       const more = mine[key] - small[key], size = dense[key] - small[key];
       if (!(more > 0 && size > 0)) return `extra ${key} that cannot be compared`;
-      return `${Format.times(size / more)} the extra ${key}`;
+      const [unit, how] = key === "memory" ? [2 ** 30, Format.bytes] : [1, Format.seconds], [one, other] = [size, more].map((x) => Number((x / unit).toPrecision(3))); // as shown
+      return `${Format.times(one / other)} the extra ${key} (${how(size)} against ${how(more)})`;
     };
-    return `Reaching this loss with parameters instead of streams takes ${say("memory")} and ${say("latency")}.`;
+    return `By ${v.law.short}, reaching this loss with parameters instead of streams takes ${say("memory")} and ${say("latency")}.`;
   }
 
   // ---- charts -------------------------------------------------------------------------------

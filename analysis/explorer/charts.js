@@ -23,9 +23,9 @@ const Charts = (() => {
     return { label: label(name, axis), log: axis.kind === "log", range: within[0] < within[1] ? within : range,
       text: (v) => Format.value(axis, v), runs: [axis.low, axis.high] };
   }
-  const lawLine = (view, name, points, more) => ({ kind: "line", name: view.source.laws[name].title, points,
+  const lawLine = (view, name, points, more) => ({ kind: "line", name: view.source.laws[name].short, points,
     color: view.color(name), dash: view.dash(name), ...more });
-  const star = (x, y, say) => ({ kind: "points", name: "the point", points: [[x, y]], symbol: "star", color: "--accent", table: false, say: () => say });
+  const star = (x, y, by, say) => ({ kind: "points", name: `the point${by && `, by ${by}`}`, points: [[x, y]], symbol: "star", color: "--accent", table: false, say: () => say });
 
   // What streams are worth at the chosen size: N_eq / N against P.
   function worth(view) {
@@ -38,17 +38,23 @@ const Charts = (() => {
     const series = [], both = source.worth && source.worth.together;
     const shown = lines.map((name) => Ps.map((P) => of(name, P).N / N));
     const top = Math.max(1.2, ...shown.flat().filter(Number.isFinite)) * 1.25;
-    if (both) series.push({ kind: "band", name: "95% over laws, by weight", color: "--soft", opacity: 0.28,
+    if (both) series.push({ kind: "band", name: "95% by all laws together", color: "--soft", opacity: 0.28,
       points: Ps.map((P) => { const e = Law.worthTogether(source, { ...state.at, P }); return [P, e.lower / N, cap(e.upper / N)]; }) });
     if (law.axes.includes("P") && source.worth && source.worth.laws[state.law]) series.push({ kind: "band",
-      name: "95% by this law", color: view.color(state.law), points: Ps.map((P) => { const e = of(state.law, P); return [P, e.lower / N, cap(e.upper / N)]; }) });
+      name: `95% by ${law.short}`, color: view.color(state.law), points: Ps.map((P) => { const e = of(state.law, P); return [P, e.lower / N, cap(e.upper / N)]; }) });
     lines.forEach((name, i) => series.push(lawLine(view, name, Ps.map((P, j) => [P, shown[i][j]]), { width: i ? 2 : 3 })));
-    if (both) series.push({ kind: "line", name: "laws together", color: "--text", width: 2.5, points: Ps.map((P) => [P, Law.worthTogether(source, { ...state.at, P }).estimate / N]) });
-    const { N: sizes, P: asked, multiple } = source.byPoints;
-    if (sizes.length) series.push({ kind: "points", name: "the runs alone, every size", symbol: "circle", color: "--text", open: true, table: false,
-      points: sizes.map((_, i) => [asked[i], multiple[i], i]), say: ([P, m, i]) => `N ${Format.count(sizes[i])}, P ${P}: ${Format.times(m)}, without a law` });
+    if (both) series.push({ kind: "line", name: "all laws together", color: "--text", width: 2.5, points: Ps.map((P) => [P, Law.worthTogether(source, { ...state.at, P }).estimate / N]) });
+    const { multiple } = source.byPoints;
+    const marks = ({ N: sizes, P: asked, multiple: times }, name, symbol, open, near, least) => {
+      const points = sizes.map((size, i) => [asked[i], times[i], size]).filter(([P, , size]) => P <= most && view.near("N", size) === near);
+      if (points.length) series.push({ kind: "points", name, symbol, color: "--text", open, table: false, points,
+        say: ([P, m, size]) => `N ${Format.count(size)}, P ${P}: ${least}${Format.times(m)}, by the runs alone` });
+    };
+    marks(source.byPoints, "the runs alone, other N", "circle", true, false, "");
+    marks(source.byPoints, "the runs alone, this N", "circle", false, true, "");
+    marks(source.atLeast, "the runs alone, this N: at least", "up", false, true, "at least ");
     const here = (both ? Law.worthTogether(source, state.at).estimate : of(state.law, state.at.P).N) / N;
-    series.push(star(state.at.P, here, `N ${Format.count(N)}, P ${state.at.P}: ${Format.times(here)}`));
+    series.push(star(state.at.P, here, both ? "all laws together" : law.short, `N ${Format.count(N)}, P ${state.at.P}: ${Format.times(here)}`));
     const ticks = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((v) => [v, String(v)]);
     return { label: "N_eq / N against P", series, click: (P) => ({ P }),
       x: { ...xAxis("P", axis, state.at.P), label: "streams P", range: [0.95, most * 1.06], ticks, runs: [axis.low, axis.high], text: (v) => Format.three(v) },
@@ -62,9 +68,8 @@ const Charts = (() => {
     const xs = axis.kind === "levels" ? axis.codes : unique([...spaced(axis, ...x.range, 60), state.at[along]]);
     const values = by && law.axes.includes(by) ? view.levels(by) : [null], series = [];
     const at = (v, value) => ({ ...state.at, [along]: v, ...(value === null ? {} : { [by]: value }) });
-    const named = (value) => (value === null ? law.title : `${by} = ${Format.value(source.axes[by], value)}`);
-    const band = xs.map((v) => [v, Law.together(source, at(v, null))]).filter(([, f]) => f);
-    if (band.length) series.push({ kind: "band", name: "95% forecast, laws together", color: "--soft", opacity: 0.28, points: band.map(([v, f]) => [v, f.lower, f.upper]) });
+    const named = (value) => (value === null ? law.short : `${by} = ${Format.value(source.axes[by], value)}`);
+    series.push(...bands(view, axis, xs));
     values.forEach((value, i) => series.push({ kind: "line", name: named(value), color: ramp(i, values.length), width: value === state.at[by] || value === null ? 3 : 1.5,
       points: xs.map((v) => [v, Law.loss(law, at(v, value))]) }));
     const rest = Object.keys(source.axes).filter((name) => name !== along && name !== by);
@@ -77,12 +82,23 @@ const Charts = (() => {
         say: ([v, l]) => `run: ${along} ${Format.value(axis, v)}${value === null ? "" : `, ${by} ${Format.value(source.axes[by], value)}`}, loss ${Format.loss(l)}` });
     }
     for (const name of state.rivals) series.push(lawLine(view, name, xs.map((v) => [v, Law.loss(source.laws[name], at(v, null))])));
-    const now = (Law.together(source, state.at) ?? Law.interval(law, state.at)).loss;
-    series.push(star(state.at[along], now, `${along} ${Format.value(axis, state.at[along])}: ${Format.loss(now)}`));
+    const both = Law.together(source, state.at), now = (both ?? Law.interval(law, state.at)).loss;
+    series.push(star(state.at[along], now, both ? "all laws together" : law.short, `${along} ${Format.value(axis, state.at[along])}: ${Format.loss(now)}`));
     const seen = series.filter((s) => s.kind !== "band").flatMap((s) => s.points.map(([, v]) => v));
     if (axis.kind === "levels") Object.assign(x, { range: [axis.codes[0] - 0.5, axis.codes[axis.codes.length - 1] + 0.5], ticks: axis.codes.map((c, i) => [c, axis.names[i]]), runs: null });
     return { label: `loss against ${along}`, series, x, y: { label: "loss, nats per token", range: padded(seen, false), text: (v) => Format.three(v), cell: Format.loss },
       click: axis.kind === "levels" ? null : (v) => ({ [along]: v }), shown: rows.length };
+  }
+
+  // The forecast's band within the runs and that beyond, which is made otherwise: never one shape, so the step shows.
+  function bands({ source, state, along }, axis, xs) {
+    const edges = axis.kind === "levels" ? [] : [axis.low, axis.high].flatMap((v) => [-1e-6, 0, 1e-6].map((d) => Law.outer(axis, Law.inner(axis, v) + d)));
+    const out = (v) => Object.entries({ ...state.at, [along]: v }).some(([name, value]) => Law.outside(source.axes[name], value));
+    const points = unique([...xs, ...edges.filter((v) => v >= xs[0] && v <= xs[xs.length - 1])])
+      .map((v) => [v, Law.together(source, { ...state.at, [along]: v })]).filter(([, f]) => f).map(([v, f]) => [v, f.lower, f.upper]);
+    const within = points.filter(([v]) => !out(v)), sides = [points.filter(([v]) => out(v) && v < axis.high), points.filter(([v]) => out(v) && v >= axis.high)];
+    const beyond = sides.filter((side) => side.length).map((side, i) => ({ kind: "band", name: "the same, beyond the runs", color: "--law-1", opacity: 0.16, legend: i === 0, points: side }));
+    return [...(within.length ? [{ kind: "band", name: "95% by all laws together", color: "--soft", opacity: 0.28, points: within }] : []), ...beyond];
   }
 
   // Lines of equal loss over two axes; the thick one goes through the point.
@@ -102,9 +118,9 @@ const Charts = (() => {
     const { runs } = source;
     series.push({ kind: "points", name: "runs", symbol: "circle", color: "--text", open: true, table: false, points: runs.loss.map((_, i) => [runs[along][i], runs[over][i], i]),
       say: ([p, q, i]) => `run: ${along} ${Format.value(a, p)}, ${over} ${Format.value(b, q)}, loss ${Format.loss(runs.loss[i])}` });
-    for (const name of state.rivals) if (source.laws[name].axes.includes(over)) series.push(lawLine(view, name, line(source.laws[name], Law.loss(source.laws[name], state.at)), { name: `as good as the point: ${source.laws[name].title}` }));
-    series.push({ kind: "line", name: `loss ${Format.loss(now)}, that of the point`, color: "--accent", width: 3.5, points: line(law, now), say: ([p, q]) => `${along} ${Format.value(a, p)}, ${over} ${Format.three(q)}: ${Format.loss(now)}` });
-    series.push(star(state.at[along], state.at[over], "the point"));
+    for (const name of state.rivals) if (source.laws[name].axes.includes(over)) series.push(lawLine(view, name, line(source.laws[name], Law.loss(source.laws[name], state.at)), { name: `as good as the point by ${source.laws[name].short}` }));
+    series.push({ kind: "line", name: `loss ${Format.loss(now)} by ${law.short}, that of the point`, color: "--accent", width: 3.5, points: line(law, now), say: ([p, q]) => `${along} ${Format.value(a, p)}, ${over} ${Format.three(q)}: ${Format.loss(now)}` });
+    series.push(star(state.at[along], state.at[over], "", "the point"));
     if (over === "P") y.ticks = [1, 2, 4, 8, 16, 32, 64, 128].map((v) => [v, String(v)]);
     return { label: `lines of equal loss over ${along} and ${over}`, series, x, y, click: (p, q) => ({ [along]: p, [over]: q }) };
   }
@@ -131,8 +147,8 @@ const Charts = (() => {
       points: Ns.map((size) => [unit(view.cost(size, P)), loss(size, P), size]).filter(([c]) => Number.isFinite(c)),
       say: ([c, l, size]) => `N ${Format.count(size)}, P ${P}: ${Format.three(c)} ${memory ? "GiB" : "s"}, loss ${Format.loss(l)}` }));
     const now = Law.loss(law, state.at), other = unit(view.cost(view.dense.N, 1)), mine = unit(view.cost(state.at.N, at));
-    if (at > 1 && Number.isFinite(other)) series.push({ kind: "points", name: `the same loss: N ${Format.count(view.dense.N)}, P = 1`, symbol: "diamond", color: "--accent", open: true, table: false, points: [[other, now]] });
-    if (Number.isFinite(mine)) series.push(star(mine, now, "the point"));
+    if (at > 1 && Number.isFinite(other)) series.push({ kind: "points", name: `N ${Format.count(view.dense.N)}, P = 1: the same loss`, symbol: "diamond", color: "--accent", open: true, table: false, points: [[other, now]] });
+    if (Number.isFinite(mine)) series.push(star(mine, now, law.short, "the point"));
     const all = series.flatMap((s) => s.points);
     if (!all.length) return null;
     return { label: "cost against loss", series, x: { label: memory ? "memory, GiB" : "latency, s", log: true, range: padded(all.map(([c]) => c), true), text: (v) => Format.three(v) },

@@ -16,7 +16,7 @@ import pandas as pd
 from analysis.costs.shapes import shape_of
 from analysis.explorer.explored_runs import LEVEL, ExploredRuns, mixed_notes
 from analysis.explorer.page_axes import PageAxis
-from analysis.explorer.payload import TITLES, payload
+from analysis.explorer.payload import law_title, payload
 from analysis.inference_cost import A100, GIB, estimate
 from analysis.output.html_page import basis_of
 from analysis.output.html_table import html_table
@@ -47,29 +47,38 @@ COST_PICK = (
     '<label>cost <select id="axis"><option value="latency">latency</option>'
     + '<option value="memory">memory</option></select></label>'
 )
+LAW = '<span class="by">the chosen law</span>'  # the page writes its name
+TERMS = {
+    "AICc": "AICc says how well a law fits, less a charge for each parameter: lower is better.",
+    "(p ": "p is the chance of so clear a pattern if the errors were noise alone.",
+    "parameter-matched": "Parameter-matched: compared with one stream at the same N, the parameters of the streams included.",
+}
 FIGURES = {
     "worth": (
         "What streams are worth",
         "",
         "N_eq is the one-stream size with the same loss as N parameters with P streams, at the chosen N. "
-        "Grey: 95% over the laws, by weight. Open circles: read off the runs of P = 1, without a law. Click to choose P.",
+        "Grey: 95% by all laws together. Circles: the runs alone, without a law, filled for sizes near the chosen N. "
+        "Triangles: a run near the chosen N that beats every run of P = 1, so it is worth at least this. Click to choose P.",
     ),
     "loss": (
         "Loss against size",
         ALONG_PICK,
-        "Lines: the law; marks: runs; dashed: rival laws at the chosen point; grey: 95% forecast of one more run by all laws."
+        f"Lines: by {LAW}. Marks: runs. Dashed: rival laws at the chosen point. Bands: 95% of new runs by all laws together. "
+        "Within the runs the band counts errors that runs of one size share. Beyond them it counts how far the laws go wrong "
+        "out there instead, so its width may step at the dotted line."
         '<span id="slice"></span> Click to move the point.',
     ),
     "equal": (
         "Equal losses",
         "",
-        "Along each line the loss is one; the thick line goes through the point. "
+        f"By {LAW}: every point on a line has the same loss. The thick line goes through the point. "
         "Dashed: as good as the point by rival laws. Click to move it.",
     ),
     "cost": (
         "Cost and loss",
         COST_PICK,
-        "Each line is one P as N grows; lower and further left is better. "
+        f"Losses by {LAW}. Each line is one P as N grows. Lower and further left is better. "
         "The diamond reaches the loss of the point with one stream.",
     ),
 }
@@ -113,9 +122,10 @@ def verdict_html(identity: str, source: ExploredRuns) -> str:
         f'<p>{escape(one.question)} <span class="answer">{escape(one.answer.capitalize())}:</span> {escape(one.text)}.</p>'
         for one in source.verdict.answers
     )
+    terms = [meaning for term, meaning in TERMS.items() if term in lines]
     return (
         f'<section class="card verdict" data-source="{identity}"><h2>{escape(source.title)}</h2>{lines}'
-        f'<p class="soft">{escape(basis_of(source.verdict))}</p></section>'
+        f'<p class="soft">{escape(" ".join([basis_of(source.verdict), *terms]))}</p></section>'
     )
 
 
@@ -164,7 +174,7 @@ def _laws(source: ExploredRuns, told: dict[str, Any]) -> str:
 
     rows = [
         {
-            "law": TITLES.get(name, name),
+            "law": law_title(name, f),
             "parameters": ", ".join(f"{n} = {float(getattr(f.law, n)):.4g}" for n in f.law.names()),
             "R²": number(told[name]["r2"], ".4f"),
             "R² without P": number(told[name]["withoutP"], ".4f") if "P" in f.law.axes else "",
@@ -187,8 +197,7 @@ def _runs(source: ExploredRuns) -> str:
     shown = pd.DataFrame({name: [_value(axis, v) for v in runs[name]] for name, axis in source.axes.items()})
     shown["loss of the run"] = runs["loss"].map("{:.4f}".format).to_numpy()
     shown["loss by the law"] = [f"{v:.4f}" for v in predicted(source.first.law, runs)]
-    name = source.first_law
-    return html_table(shown, f"The runs{more} and the law, {TITLES.get(name, name)}")
+    return html_table(shown, f"The runs{more} and the law, {law_title(source.first_law, source.first)}")
 
 
 def _value(axis: PageAxis, value: float) -> str:

@@ -54,6 +54,8 @@ const Law = (() => {
     return total;
   }
 
+  // Whether a value lies outside the runs.
+  const outside = ({ kind, low, high }, v) => kind !== "levels" && !(v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9));
   const loss = (law, at) => sum(law.values, place(law.source.axes, law.axes, law.nodes, at, NEAR));
 
   // Whether a point lies in the hull of the runs, which has a measure where all axes are positive.
@@ -123,5 +125,5 @@ const Law = (() => {
     return { estimate: at.N * Math.exp(centre), lower: Number.isFinite(below) ? at.N * Math.exp(some * below) : 0, upper: at.N * Math.exp(centre + above) };
   }
 
-  return { unpack, inner, outer, loss, interval, together, worth, worthTogether };
+  return { unpack, inner, outer, outside, loss, interval, together, worth, worthTogether };
 })();

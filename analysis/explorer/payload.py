@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import scaling
 from analysis.costs import shapes
@@ -19,7 +20,7 @@ from analysis.inference_cost import PREFIX_TOKENS
 from scaling.fitting.summary import baseline_r2
 from scaling.selection.equivalent_size import equivalents_by_points
 
-TITLES = {
+TITLES = {  # what a law says, beside its name
     "parallel": "N (k ln P + 1), the paper's",
     "diversity": "correlated streams (Eq 4)",
     "power": "N times a power of P",
@@ -88,7 +89,7 @@ def source_payload(identity: str, source: ExploredRuns) -> dict[str, Any]:
         if pool.weights
         else [],
         "example": first_point(source),
-        "byPoints": _by_points(source),
+        **_without_a_law(source),
     }
 
 
@@ -103,13 +104,27 @@ def _axis(axis: PageAxis, values: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _by_points(source: ExploredRuns) -> dict[str, list[float]]:
-    """What streams are worth read off the runs of P = 1, without a law."""
-    names = ["N", "P", "multiple"]
-    if set(source.axes) != {"N", "P"}:
-        return {name: [] for name in names}
-    found = equivalents_by_points(source.runs)
-    return {name: found[name].astype(float).round(6).tolist() for name in names}
+def _without_a_law(source: ExploredRuns) -> dict[str, dict[str, list[float]]]:
+    """What streams are worth read off the runs of P = 1: byPoints, and atLeast where no run of P = 1 is as good."""
+    read = least = pd.DataFrame(columns=["N", "P", "multiple"], dtype=float)
+    if set(source.axes) == {"N", "P"}:
+        read, mean = (
+            equivalents_by_points(source.runs),
+            source.runs.groupby(["P", "N"], as_index=False).mean(),
+        )
+        one, more = mean[mean["P"] == 1], mean[mean["P"] > 1]
+        better = more[more["loss"] < one["loss"].min()]
+        least = better.assign(multiple=one["N"].max() / better["N"]).query("multiple > 1")
+    return {
+        key: {name: found[name].astype(float).round(6).tolist() for name in ("N", "P", "multiple")}
+        for key, found in (("byPoints", read), ("atLeast", least))
+    }
+
+
+def law_title(name: str, fit: scaling.Fit) -> str:
+    """The one name of a law on the page: its class, and in words or signs what it says."""
+    short = fit.form.__name__
+    return f"{short}: {TITLES[name]}" if name in TITLES else short
 
 
 def first_point(source: ExploredRuns) -> dict[str, float]:
@@ -136,7 +151,8 @@ def law_payload(name: str, fit: scaling.Fit, axes: Mapping[str, PageAxis], looke
     losses = law_grid.losses(law, grid)
     known = sound and looked_at and fit.degrees_of_freedom > 0
     return {
-        "title": TITLES.get(name, name),
+        "title": law_title(name, fit),
+        "short": fit.form.__name__,
         "formula": (fit.form.whole.__doc__ or name).splitlines()[0].partition(":")[0].removesuffix("."),
         "axes": list(law.axes),
         "fields": ", ".join(f"{n} {float(getattr(law, n)):.4g}" for n in law.names()),

@@ -42,7 +42,8 @@ const Chart = (() => {
       label: { text, textposition: "top left", font: { color: css("--soft") } } });
     if (!runs) return [];
     const room = width * Math.log(high / runs[1]) / Math.log(high / low); // on the logarithm, as most axes are
-    return [...(runs[0] > low ? [shade(low, runs[0], "")] : []), ...(runs[1] < high ? [shade(runs[1], high, room > 150 ? "beyond the runs" : "")] : [])];
+    const edge = (x) => ({ type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, layer: "below", line: { width: 1.2, dash: "dot", color: css("--soft") } });
+    return [...(runs[0] > low ? [shade(low, runs[0], ""), edge(runs[0])] : []), ...(runs[1] < high ? [shade(runs[1], high, room > 100 ? "beyond the runs" : ""), edge(runs[1])] : [])];
   }
 
   function draw(element, spec) {

@@ -12,8 +12,8 @@ const Format = (() => {
   // A value of an axis: a level by its name.
   const value = (axis, v) => (axis.kind === "levels" ? axis.names[axis.codes.indexOf(v)] : count(v));
   const loss = (v) => (Number.isFinite(v) ? v.toFixed(4) : "—");
-  const bytes = (v) => `${three(v / 2 ** 30)} GiB`;
-  const seconds = (v) => (v < 1 ? `${three(v * 1e3)} ms` : `${three(v)} s`);
+  const bytes = (v, digits = 3) => `${Number((v / 2 ** 30).toPrecision(digits))} GiB`;
+  const seconds = (v, digits = 3) => (v < 1 ? `${Number((v * 1e3).toPrecision(digits))} ms` : `${Number(v.toPrecision(digits))} s`);
   const times = (v) => (v >= 1 && v < 10 ? `${v.toFixed(2)}×` : `${three(v)}×`);
   const range = (low, high, how) =>
     Number.isFinite(low) && Number.isFinite(high) ? `${how(low)} to ${how(high)}` : "not determined";

@@ -122,8 +122,8 @@ def test_the_first_view_says_what_python_says(page, sources):
     assert page.is_hidden(".verdict[data-source=s1]")
     assert source.verdict.streams.text in page.text_content(".verdict[data-source=s0]")
     rows = {row[0]: row for row in cells(page, "law-table")[1:]}
-    assert list(rows)[-1] == "laws together"
-    mine = rows["N (k ln P + 1), the paper's"]
+    assert list(rows)[-1] == "all laws together"
+    mine = rows["ParallelLaw: N (k ln P + 1), the paper's"]
     assert mine[2] == "1.0155"
     assert mine[4] == "4.33B"
     ends = source.fits["parallel"].predict(N=2.8e9, P=4)[["new_lower", "new_upper"]].to_numpy()[0]
@@ -131,6 +131,23 @@ def test_the_first_view_says_what_python_says(page, sources):
     assert mine[6:] == ["0.9978", "0.0026"]
     assert "without P: 0.9017" in page.text_content("#formula")
     assert page.text_content("#warning") == ""
+    # The runs alone: the one at the point beats every run of P = 1. The smaller ones stand beside the same estimator.
+    alone = list(map(float, re.findall(r"([\d.]+)×", page.text_content("#worth-runs"))))
+    assert alone == pytest.approx([4.3532 / 2.7951, 1.452, 1.649, 1.46, 1.69], abs=0.006)
+    ratio, more, less = map(float, re.findall(r"([\d.]+)(?:×| GiB)", page.text_content("#price"))[:3])
+    assert ratio == pytest.approx(more / less, rel=0.005)  # by the digits that are shown
+
+
+def test_the_band_within_the_runs_ends_where_the_one_beyond_begins(page, sources):
+    ends = page.evaluate(
+        """() => document.getElementById('loss-chart').data.filter((t) => t.fill === 'toself')
+             .map((t) => [Math.min(...t.x), Math.max(...t.x)])"""
+    )
+    axis = sources[0].axes["N"]
+    within, below, above = ends
+    assert within == pytest.approx([axis.low, axis.high], rel=1e-9)
+    assert [below[1], above[0]] == pytest.approx([axis.low, axis.high], rel=1e-5)
+    assert below[1] < axis.low < axis.high < above[0]
 
 
 def test_sliders_and_boxes(page):

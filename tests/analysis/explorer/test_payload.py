@@ -6,7 +6,7 @@ import pytest
 
 import scaling
 from analysis.explorer.explored_runs import read_sources
-from analysis.explorer.payload import first_point, law_payload, payload, source_payload
+from analysis.explorer.payload import first_point, law_payload, law_title, payload, source_payload
 
 
 @pytest.mark.slow
@@ -35,6 +35,10 @@ def test_two_laws_of_the_same_runs(stack_fits):
     assert first_point(source) == {"N": 2.8e9, "P": 4}
     assert told["axes"]["P"]["levels"] == [1, 2, 4, 8]
     assert len(told["byPoints"]["multiple"]) > 10
+    assert told["atLeast"]["P"] == [4, 8]  # the runs of 2.8B that beat every run of P = 1
+    assert told["atLeast"]["multiple"] == pytest.approx([4.3532 / 2.7951, 4.3532 / 2.8156], rel=5e-3)
+    assert laws["parallel"]["title"].startswith("ParallelLaw: ")
+    assert law_title("mine", source.fits["dense"]) == laws["dense"]["short"] == "DenseLaw"
     assert list(told["worth"]["laws"]) == ["parallel"]
     assert not laws["dense"]["lookedAt"]  # no evidence: it knows no P
     assert told["pool"]["weights"]["parallel"] == pytest.approx(source.pool.weights["parallel"], abs=1e-6)
