@@ -153,7 +153,7 @@ const App = (() => {
     $("loss-of").textContent = many ? "Loss of one more run there" : `Loss of one more run at ${point.join(", ")}`;
     $("loss").textContent = Format.loss(both ? both.loss : now.loss);
     const ends = both ?? now, told = both || law.interval;
-    $("loss-range").textContent = told ? `By ${estimator(v)}; 95% of new runs: ${Format.range(ends.lower, ends.upper, Format.loss)} nats per token` : `no interval: ${both ? "" : why(law)}`;
+    $("loss-range").textContent = told ? `By ${estimator(v, both)}; 95% of new runs: ${Format.range(ends.lower, ends.upper, Format.loss)} nats per token` : `no interval: ${both ? "" : why(law)}`;
     $("worth-tile").hidden = !many;
     if (many) worthTile(v);
     const mine = `${law.short} alone: ${many && law.axes.includes("P") && v.dense.N <= source.axes.N.most ? `${Format.times(v.dense.N / state.at.N)} N, ` : ""}loss ${Format.loss(now.loss)}.`;
@@ -165,9 +165,9 @@ const App = (() => {
     $("formula").textContent = `${law.short}: ${law.formula} (${law.fields}). R² ${known(law.r2, Format.loss)}${law.withoutP === null ? "" : ` (without P: ${Format.loss(law.withoutP)})`}, RMSE ${known(law.rmse, (e) => e.toPrecision(2))} on ${source.runs.loss.length} runs; fit ${law.status}.`;
     $("warning").replaceChildren(...warnings(v).map((text) => make("p", { textContent: text })));
     costs(v);
-    $("bar").textContent = `${point.join(", ")}: loss ${$("loss").textContent}${many ? `, worth ${$("worth").textContent}` : ""}, by ${estimator(v)}`;
+    $("bar").textContent = `${point.join(", ")}: loss ${$("loss").textContent}${many ? `, worth ${$("worth").textContent}` : ""}, by ${[...new Set([estimator(v, both), ...(many ? [estimator(v, source.worth?.together)] : [])])].join(" and ")}`;
   }
-  const estimator = (v) => (v.both ? "all laws together" : v.law.short);
+  const estimator = ({ law }, all) => (all ? "all laws together" : law.short);
   // What the runs say of this P without a law, beside what the headline's estimator says at the same sizes.
   function byRuns({ source, law, state, near }) {
     const { N, P } = state.at, times = ({ N: sizes, P: asked, multiple }) => sizes.map((size, i) => [size, multiple[i], asked[i]]).filter(([, , p]) => p === P);
@@ -190,7 +190,7 @@ const App = (() => {
       return;
     }
     $("worth").textContent = N > axis.most || N <= 0 ? "not told" : `${Format.times(N / state.at.N)} N`;
-    $("worth-range").textContent = state.at.P === 1 ? "P = 1 is the baseline itself" : `By ${estimator(v)}: ${Format.size(axis, N)} parameters with one stream; 95%: ${Number.isNaN(ends.lower) ? "see below" : Format.sizes(axis, ends.lower, ends.upper)}`;
+    $("worth-range").textContent = state.at.P === 1 ? "P = 1 is the baseline itself" : `By ${estimator(v, both)}: ${Format.size(axis, N)} parameters with one stream; 95%: ${Number.isNaN(ends.lower) ? "see below" : Format.sizes(axis, ends.lower, ends.upper)}`;
   }
   function lawTable(v, many) {
     const { source, both } = v, weight = source.pool.weights, axis = source.axes.N;

@@ -20,7 +20,7 @@ from analysis.inference_cost import PREFIX_TOKENS
 from scaling.fitting.summary import baseline_r2
 from scaling.selection.equivalent_size import equivalents_by_points
 
-TITLES = {  # what a law says, beside its name
+TITLES = {  # what a law says, after its name
     "parallel": "N (k ln P + 1), the paper's",
     "diversity": "correlated streams (Eq 4)",
     "power": "N times a power of P",
