@@ -63,7 +63,7 @@ FIGURES = {
     "equal": (
         "Equal losses",
         "",
-        "Along each line the loss is one; the thick line goes through the point. "
+        "Every point on a line has the same loss. The thick line goes through the point. "
         "Dashed: as good as the point by rival laws. Click to move it.",
     ),
     "cost": (
