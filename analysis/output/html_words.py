@@ -6,7 +6,7 @@ import re
 from html import escape
 
 KEPT = "\N{NO-BREAK SPACE}"
-_MINUS = re.compile(r"(?:(?<![\w.\-/])|(?<=\de))-(?=\.?\d)")
+_MINUS = re.compile(r"(?:(?<![\w.\-/])|(?<=\de))-(?=\.?\d)|(?<= )-(?= )|(?<=\^)-")
 _EQUAL = re.compile(r"(\w) ([=<]) (?=\S)")
 _UNIT = re.compile(r"(\d) N\b")
 _ENDS = re.compile(r"\(([^\s()]*\d) to (?=[^()]{1,20}\))")

@@ -91,7 +91,7 @@ def _missing_runs(names: Sequence[str], source: str) -> str:
     more = f"; and {len(names) - NAMED} more" if len(names) > NAMED else ""
     listed = "; ".join(names[:NAMED]) + more
     return (
-        f"train the {runs} missing ({listed}). The command that began the sweep trains only these. "
+        f"Train the {runs} missing ({listed}). The command that began the sweep trains only these. "
         f"`parscale status {source}` shows what is left."
     )
 
