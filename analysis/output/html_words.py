@@ -22,7 +22,7 @@ def typeset(words: str) -> str:
 
 
 def html_words(words: str) -> str:
-    """Words as HTML. What stands between backticks is code, as it is typed."""
+    """Words as HTML. Words between backticks are code, as typed."""
     parts = words.split("`")
     if len(parts) % 2 == 0:  # a backtick that opens nothing
         return escape(typeset(words))
