@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from analysis.output.formatted_tables import Formats, table_cell
+from analysis.output.html_words import html_words
 from scaling.data.units import value_text
 from scaling.terminal_text import column_texts
 
@@ -59,13 +59,15 @@ def html_table(table: pd.DataFrame, caption: str = "", formats: Formats | None =
     """
     columns = [_cells(str(c), table[c], (formats or {}).get(str(c), "")) for c in table]
     marks = [' class="n"' if pd.api.types.is_numeric_dtype(table[c]) else "" for c in table]
-    names = [escape(column_name(str(c))) for c in table]
+    names = [html_words(column_name(str(c))) for c in table]
     head = "".join(f'<th scope="col"{mark}>{name}</th>' for name, mark in zip(names, marks, strict=True))
     rows = "".join(
-        "<tr>" + "".join(f"<td{m}>{escape(cell)}</td>" for cell, m in zip(row, marks, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(f"<td{m}>{html_words(cell)}</td>" for cell, m in zip(row, marks, strict=True))
+        + "</tr>"
         for row in zip(*columns, strict=True)
     )
-    words = f"<caption>{escape(caption)}</caption>" if caption else ""
+    words = f"<caption>{html_words(caption)}</caption>" if caption else ""
     body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
     return f'<div class="wide"><table>{words}{body}</table></div>'
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis.output.html_page import Page, as_sentence
 from analysis.output.html_table import column_name
+from analysis.report.card_notes import card_notes, next_text, price_text
 from analysis.report.sweep_figures import Drawing
 from analysis.sweep.results import SweepResults
 from scaling.data.groups import corpus_name
@@ -17,12 +18,13 @@ from scaling.data.levels import size_levels
 from scaling.data.runs import finished_runs
 from scaling.selection.verdict import Verdict
 
-STREAMS = (
-    "P streams: one model reads each input P times, each time with its own learned prefix, and combines the P outputs. "
-    "N: parameters without embeddings, those of streams included. Worth 1.4 N: as good as one stream in a model 1.4 times as "
-    "large. Parameter-matched: one stream in a model as large as that of the P streams. k: by the law P streams are worth "
-    "1 + k ln P times N."
-)
+STREAMS = {
+    "P streams": "one model reads each input P times, each time with its own learned prefix, and combines the P outputs.",
+    "N": "parameters without embeddings, those of streams included.",
+    "Worth 1.4 N": "as good as one stream in a model 1.4 times as large.",
+    "Parameter-matched": "one stream in a model as large as that of the P streams.",
+    "k": "by the law P streams are worth 1 + k ln P times N.",
+}
 FITTED = "Loss against N: every run"
 WITH_LAW = ", and the fitted law. Shaded: its 95% prediction interval. Dashed and pale: beyond the runs"
 FALLING = (
@@ -37,8 +39,8 @@ BARS = " Runs of one size are scored on the same text, so the bars do not bear o
 REJECTED = " The law is rejected, so it is not drawn far beyond its runs."
 HELD_OUT = "Does it extrapolate? Errors on the runs that were held out of the fit."
 TERMS = {
-    "AICc": "AICc: misfit with a price for each parameter, in which 10 above the best is decisive.",
-    "(p ": "p: how often chance alone would show as much if the law held.",
+    "AICc": ("AICc", "misfit with a price for each parameter, in which 10 above the best is decisive."),
+    "(p ": ("p", "how often chance alone would show as much if the law held."),
 }
 GLANCE = {"fig2": FITTED, "pair_k": FALLING, "equivalents": WORTH, "backtest": HELD_OUT}
 SHOWN = 3  # figures
@@ -59,10 +61,10 @@ def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) ->
     """Verdicts, figures and the table, with what is missing next to it. The names of the drawn figures."""
     several = len(sweep.verdicts) > 1
     for corpus, found in sweep.verdicts.items():
-        page.verdict(found, corpus_name(corpus) if several else "")
-    page.small(terms_text(sweep.verdicts.values()))
-    if price := price_text(finished_runs(sweep.runs)):
-        page.text(price)
+        page.verdict(found, corpus_name(corpus) if several else "", card_notes(found, sweep.of(corpus)))
+    for words in filter(None, (next_text(sweep), price_text(sweep.runs))):
+        page.text(words)
+    page.terms(glossary([sweep.runs], sweep.verdicts.values()))
     names = _draw(page, sweep, known, several)
     table = seeds_table(sweep)
     with page.noted():
@@ -70,7 +72,7 @@ def add_glance(page: Page, sweep: SweepResults, known: Mapping[str, Drawing]) ->
             page.table(table, SEEDS, FORMS)
         for name in (name for name in COLUMNS if name in table):
             page.text(f"{column_name(name)}: {COLUMNS[name]}.")
-        page.missing(sweep.missing)
+        page.missing([as_sentence(line) for line in sweep.missing])
     return names
 
 
@@ -89,29 +91,11 @@ def _draw(page: Page, sweep: SweepResults, known: Mapping[str, Drawing], several
     return names
 
 
-def terms_text(verdicts: Iterable[Verdict]) -> str:
-    """What the terms of these verdicts mean."""
+def glossary(tables: Iterable[pd.DataFrame], verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """What the terms of a page mean: those of streams where some runs have them, the others where a verdict says them."""
+    streams = any("P" in runs and (runs["P"] > 1).any() for runs in tables)
     said = " ".join(found.text for found in verdicts)
-    return " ".join(meaning for term, meaning in TERMS.items() if term in said)
-
-
-def streams_text(runs: pd.DataFrame) -> str:
-    """STREAMS, where some runs have streams."""
-    return STREAMS if "P" in runs and (runs["P"] > 1).any() else ""
-
-
-def price_text(runs: pd.DataFrame) -> str:
-    """The training FLOPs of each P in units of those of P = 1, at equal size and tokens. Empty where none can be paired."""
-    keys = [name for name in ("corpus", "size", "D") if name in runs]
-    if not {"C", "P", "size"} <= {*runs} or not len(runs):
-        return ""
-    costs = runs.pivot_table(index=keys, columns="P", values="C")
-    if 1 not in costs:
-        return ""
-    ratios = costs.div(costs[1], axis=0).median().drop(1).dropna()
-    told = [f"{ratio:.1f} at P = {P:g}" for P, ratio in ratios.items()]
-    listed = " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
-    return f"Training FLOPs, in those of P = 1 at the same size and tokens: {listed}." if told else ""
+    return (STREAMS if streams else {}) | dict(known for term, known in TERMS.items() if term in said)
 
 
 def _caption(name: str, sweep: SweepResults) -> str:

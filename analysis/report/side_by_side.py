@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 import scaling
 from analysis.output import figure_style
 from analysis.output.html_page import Page
-from analysis.report import at_a_glance, sweep_figures
+from analysis.report import at_a_glance, joint_answer, sweep_figures
+from analysis.report.card_notes import card_notes, next_text
 from analysis.sweep.results import SweepResults
 from scaling.data.groups import corpus_name
 from scaling.data.runs import finished_runs
-from scaling.data.units import count_text, value_text
+from scaling.data.units import count_text
 from scaling.fitting.summary import baseline_r2, number_text
 
 CONSTANTS = "Constants with 95% intervals, by one objective. In brackets: R2 of the law without P."
@@ -31,15 +32,15 @@ def side_page(sweeps: Mapping[str, SweepResults], *, command: str = "parscale re
     """The page of two or more sweeps, by name. Each one's own page has the rest."""
     sources = ", ".join(sweep.source for sweep in sweeps.values())
     page = Page(" beside ".join(sweeps), f"made by: {command}; from: {sources}")
-    judged = {
-        _named(name, corpus): found for name, one in sweeps.items() for corpus, found in one.verdicts.items()
-    }
-    defined = next(filter(None, (at_a_glance.streams_text(one.runs) for one in sweeps.values())), "")
-    page.text(differences_text(sweeps))
-    page.small(defined)
-    for name, found in judged.items():
-        page.verdict(found, name)
-    page.small(at_a_glance.terms_text(judged.values()))
+    rows = joint_answer.judged_rows(sweeps)
+    judged = {name: found for name, (found, _) in rows.items()}
+    page.text(joint_answer.joint_text(rows, sweeps))
+    page.table(joint_answer.joint_table(judged), joint_answer.NUMBERS)
+    for name, (found, runs) in rows.items():
+        page.verdict(found, f"{name}: {joint_answer.contents_text(runs)}", card_notes(found, runs))
+    for name, one in sweeps.items():
+        page.text(f"{_runs_in_words(name, one)} {next_text(one)}")
+    page.terms(at_a_glance.glossary([one.runs for one in sweeps.values()], judged.values()))
     page.contents()
     page.text(CONSTANTS)
     page.table(constants_table(judged))
@@ -73,24 +74,12 @@ def _figures(page: Page, which: str, known: Mapping[str, sweep_figures.Drawing])
         page.figure(figure, name)
 
 
-def differences_text(sweeps: Mapping[str, SweepResults]) -> str:
-    """Why sweeps may answer differently: the sizes, streams and tokens of each, in one sentence."""
-    told = "; ".join(f"{name} has {_runs_in_words(one)}" for name, one in sweeps.items())
-    return f"Where the answers differ, so do the runs: {told}."
-
-
-def _runs_in_words(sweep: SweepResults) -> str:
-    """80 runs, N = 25k to 407k, P = 1 to 8, D = 4M tokens."""
+def _runs_in_words(name: str, sweep: SweepResults) -> str:
+    """gpu: 80 runs, P = 1 to 8, D = 4M tokens."""
     runs = finished_runs(sweep.runs)
-    known = [axis for axis in ("N", "P", "D") if axis in runs and runs[axis].notna().any()]
-    parts = [f"{axis} = {_range_text(axis, runs[axis])}" + " tokens" * (axis == "D") for axis in known]
-    return ", ".join([sweep.counted, *parts])
-
-
-def _range_text(axis: str, values: pd.Series) -> str:
-    """25k to 407k, or one value."""
-    low, high = (value_text(axis, float(end)) for end in (values.min(), values.max()))
-    return low if low == high else f"{low} to {high}"
+    known = [(axis, joint_answer.range_text(axis, runs)) for axis in ("P", "D")]
+    parts = [f"{axis} = {told}" + " tokens" * (axis == "D") for axis, told in known if told]
+    return f"{name}: {', '.join([sweep.counted, *parts])}."
 
 
 def sources_by_name(sources: Sequence[str]) -> dict[str, str]:
@@ -107,32 +96,30 @@ def _named(name: str, corpus: str) -> str:
 
 
 def constants_table(judged: Mapping[str, scaling.Verdict]) -> pd.DataFrame:
-    """A row a sweep: law, status, runs, each constant with its interval, R2, errors."""
+    """A row a sweep: k and the other constants with intervals, R2, error, runs, law, status."""
     rows = []
     for name, found in judged.items():
         row: dict[str, Any] = {"sweep": name}
         if found.fit is not None:
             without = baseline_r2(found.fit)
-            row |= {
-                "law": found.fit.form.__name__,
-                "status": str(found.fit.status),
-                "runs": found.fit.loss.size,
-            }
             row |= _with_intervals(found)
             row["R2"] = f"{found.fit.r2:.4f}" + (f" ({without:.4f})" if without is not None else "")
             row["rmse"] = number_text(found.fit.rmse)
+            row |= {"runs": found.fit.loss.size, "law": found.fit.form.__name__}
+            row["status"] = str(found.fit.status)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _with_intervals(found: scaling.Verdict) -> dict[str, str]:
-    """Each parameter as text: 0.340 (0.110 to 0.523)."""
+    """Each parameter as text, k first: 0.340 (0.110 to 0.523)."""
     if found.parameters is None:
         return {}
-    return {
+    told = {
         str(name): f"{number_text(value)} ({number_text(low)} to {number_text(high)})"
         for name, value, low, high in found.parameters[["estimate", "lower", "upper"]].itertuples()
     }
+    return {name: told[name] for name in sorted(told, key=lambda name: name != "k")}
 
 
 def _form(column: str) -> str:

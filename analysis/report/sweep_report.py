@@ -18,6 +18,7 @@ from analysis.output.html_page import Page, as_sentence, page_path
 from analysis.output.html_table import said_once
 from analysis.report import at_a_glance, report_sections, sweep_figures
 from analysis.report.fit_report import fit_page
+from analysis.report.joint_answer import contents_text
 from analysis.report.side_by_side import side_page, sources_by_name
 from analysis.sweep.results import SweepResults, read_sweep
 from scaling.data.groups import corpus_name
@@ -118,9 +119,9 @@ def write_report(
 def report_page(sweep: SweepResults, *, command: str = "parscale report") -> Page:
     """The page of a sweep: what a stranger reads in ten seconds, contents, and the rest folded."""
     name = Path(sweep.source).name or sweep.source
-    page = Page(f"Sweep {name}", f"made by: {command}; from: {sweep.source}")
-    page.text(f"{sweep.counted}. {_listed(sweep)}".strip())
-    page.small(at_a_glance.streams_text(sweep.runs))
+    what = contents_text(sweep.runs)
+    page = Page(f"Sweep {name}: {what}".removesuffix(": "), f"made by: {command}; from: {sweep.source}")
+    page.text(f"{sweep.counted}.")
     known = sweep_figures.sweep_figures(sweep, titled=False)
     drawn = at_a_glance.add_glance(page, sweep, known)
     page.contents()
@@ -158,12 +159,6 @@ def _sections(page: Page, sweep: SweepResults, known: Figures) -> dict[str, Call
         "Every run": lambda: _runs(page, sweep),
         "Provenance": lambda: _provenance(page, sweep),
     }
-
-
-def _listed(sweep: SweepResults) -> str:
-    """Corpora by name, as a sentence. Nothing where they have none."""
-    names = [corpus_name(corpus) or "not named" for corpus in sweep.fits]
-    return f"Corp{'us' if len(names) == 1 else 'ora'}: {', '.join(names)}." if any(sweep.fits) else ""
 
 
 def _runs(page: Page, sweep: SweepResults) -> None:

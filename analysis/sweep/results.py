@@ -41,7 +41,7 @@ class SweepResults:
     streams: pd.DataFrame | None = None  # what `parscale streams` wrote next to the runs
     context: pd.DataFrame | None = None  # what `parscale context` wrote
     objective: Objective | None = None  # of every fit; None: each one's own default
-    to_come: int = 0  # planned runs that have no row yet
+    to_come: tuple[str, ...] = ()  # planned runs that have no row yet, by name
 
     @property
     def parallel(self) -> dict[str, scaling.Fit]:
@@ -71,9 +71,9 @@ class SweepResults:
     @property
     def counted(self) -> str:
         """How many of the runs finished, first stages too: "19 of 23 planned runs finished", "80 runs"."""
-        every, gone = len(self.table) + self.to_come, len(self.runs) - len(finished_runs(self.runs))
+        every, gone = len(self.table) + len(self.to_come), len(self.runs) - len(finished_runs(self.runs))
         done = len(self.table) - gone
-        what = f"{'planned ' * (self.to_come > 0)}run{'s' * (every != 1)}"
+        what = f"{'planned ' * bool(self.to_come)}run{'s' * (every != 1)}"
         return f"{every} {what}" if done == every else f"{done} of {every} {what} finished"
 
     @cached_property

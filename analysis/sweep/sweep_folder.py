@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,11 +78,27 @@ def runs_without_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFram
     return done[~done["run_id"].isin(curves["run_id"].unique())]
 
 
-def runs_to_come(path: Path, runs: pd.DataFrame) -> int:
-    """How many planned runs of a sweep's folder have no row yet."""
+def runs_to_come(path: Path, runs: pd.DataFrame) -> tuple[str, ...]:
+    """The planned runs of a sweep's folder that have no row yet, as "384x8 at P = 8, seed 0"."""
     if "run_id" not in runs or not path.is_dir():
-        return 0
-    return len({file.stem for file in (path / "configs").glob("*.json")} - set(runs["run_id"]))
+        return ()
+    done = set(runs["run_id"])
+    left = (file for file in (path / "configs").glob("*.json") if file.stem not in done)
+    return tuple(sorted(map(_planned_run, left), key=_in_order))
+
+
+def _planned_run(file: Path) -> str:
+    """A planned run by size, P and seed, or by its file where that does not tell them."""
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+        return f"{known['size']} at P = {known['model']['P']}, seed {known['seed']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return file.stem
+
+
+def _in_order(name: str) -> list[int]:
+    """The numbers of a name: width, layers, P, seed."""
+    return [int(part) for part in re.findall(r"\d+", name)]
 
 
 def remarks(
@@ -89,8 +107,9 @@ def remarks(
     """What a sweep's folder does not hold, in sentences."""
     first = is_first_stage(runs)
     if left := runs_to_come(path, runs):
+        count = len(left)
         yield (
-            f"{left} of {left + len(runs)} planned runs have no row yet (`parscale status {path}`); "
+            f"{count} of {count + len(runs)} planned runs have no row yet (`parscale status {path}`); "
             "the sweep's command trains them"
         )
     if first.any():

@@ -9,6 +9,7 @@ import parscale
 import scaling
 from analysis.explorer import explorer_page, payload
 from analysis.output.html_page import Page
+from analysis.output.html_words import html_words
 from analysis.report import at_a_glance, side_by_side, sweep_figures
 from analysis.sweep import results
 from scaling.fitting.summary import baseline_r2, number_text
@@ -94,7 +95,7 @@ def test_the_page_says_what_python_says(told, seen):
     page = Page("gpu", "x")
     at_a_glance.add_glance(page, seen, {})
     for one in told.answers:
-        assert one.text[1:] in page.html.replace("&lt;", "<").replace("&gt;", ">")
+        assert html_words(one.text)[1:] in page.html
     row = side_by_side.constants_table(seen.verdicts).iloc[0]
     assert row["k"].startswith(number_text(told.fit.law.k))
     assert row["R2"] == f"{told.fit.r2:.4f} ({baseline_r2(told.fit):.4f})"

@@ -52,6 +52,8 @@ def test_what_follows_a_table_stands_at_its_side(page):
 def test_nothing_missing_says_nothing(page):
     page.missing([])
     assert page.parts == []
+    page.missing(["one", "two."])
+    assert page.parts == ['<ul class="missing"><li>one.</li><li>two.</li></ul>']
 
 
 def test_a_part_that_lacks_what_it_needs_is_said_and_the_page_goes_on(page):
@@ -60,7 +62,7 @@ def test_a_part_that_lacks_what_it_needs_is_said_and_the_page_goes_on(page):
 
     page.attempt("training", lacking)
     page.attempt("table", lambda: page.text("there"))
-    assert page.parts == ['<p class="missing">training: no curves &lt;here&gt;</p>', "<p>there</p>"]
+    assert page.parts == ['<p class="missing">training: no curves &lt;here&gt;.</p>', "<p>there</p>"]
     with pytest.raises(KeyError):
         page.attempt("other", lambda: {}["a mistake of ours"])
 
@@ -104,5 +106,8 @@ def test_what_is_folded_is_linked_from_the_contents(page):
 def test_a_verdict_is_three_answers_and_their_basis(page):
     page.verdict(without_fit("no <runs>"), "mine")
     assert page.html.count('class="answer tell"') == page.html.count("<p>No &lt;runs&gt;.</p>") == 3
+    assert 'class="more"' not in page.html
+    page.verdict(without_fit("x"), more=("", "why `a-1`", ""))
+    assert page.html.count('<p class="more">why <code>a-1</code></p>') == 1
     assert "<h2>mine</h2>" in page.html
     assert as_sentence("a point. ends.") == "A point. ends."

@@ -4,6 +4,7 @@ import matplotlib as mpl
 import pytest
 
 import scaling
+from analysis.output.html_words import html_words
 from analysis.report.fit_report import runs_of_fit
 from analysis.report.sweep_report import write_report
 from parscale.cli.publish import report_command
@@ -21,7 +22,7 @@ def test_the_page_of_an_own_law_and_the_command_that_writes_it(tmp_path, capsys)
     assert report_command.run(given) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
-    for words in ("DepthLaw", "depth 4 to 32", "Backtest", fit.verdict().answers[0].text[:20]):
+    for words in ("DepthLaw", "depth 4 to 32", "Backtest", html_words(fit.verdict().answers[0].text)):
         assert words.lower() in text.lower()
 
 

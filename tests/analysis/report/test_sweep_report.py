@@ -24,7 +24,7 @@ def test_a_report_says_that_laws_of_N_and_P_mix_budgets_and_ranks_those_of_D(tmp
     table.assign(loss=loss).to_csv(tmp_path / "runs.csv", index=False)
     where = tmp_path / "runs.csv", tmp_path / "report.html"
     text = report.write_report(*where, objective=scaling.LeastSquares()).read_text()
-    assert "laws of N and P fit runs of more than one D as if they were one budget" in text
+    assert "aws of N and P fit runs of more than one D as if they were one budget" in text
     assert "ParallelDataLaw" in text
     assert report.write is report.write_report  # its name in version 0.1
 
@@ -54,7 +54,7 @@ def test_the_report_is_one_page_that_asks_nothing_of_the_network(tmp_path):
     assert (
         html.index('class="verdict"') < html.index("<figure") < html.index("<nav>") < html.index("<details>")
     )
-    for said in ("51,234", "torch 2.13", "abc1234", "12.5", "made by: parscale report", "no curves.parquet"):
+    for said in ("51,234", "torch 2.13", "abc1234", "12.5", "made by: parscale report", "No curves.parquet"):
         assert said in html
     assert html.count("<figure") == html.count("<img alt=") == 10
 

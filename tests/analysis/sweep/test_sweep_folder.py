@@ -52,3 +52,12 @@ def test_a_run_without_a_curve_leaves_the_others_theirs(tmp_path):
     curves = sweep_folder.read_curves(tmp_path, RUNS)
     assert curves["run_id"].tolist() == ["b", "b"]
     assert curves["P"].tolist() == [2, 2]
+
+
+def test_planned_runs_without_a_row_are_named_sizes_as_numbers(tmp_path):
+    (tmp_path / "configs").mkdir()
+    for name, width, P in (("a", 64, 1), ("c", 128, 8), ("d", 64, 4), ("e", 64, 2)):
+        text = f'{{"size": "{width}x8", "seed": 1, "model": {{"P": {P}}}}}' if name != "e" else "{}"
+        (tmp_path / "configs" / f"{name}.json").write_text(text)
+    found = sweep_folder.runs_to_come(tmp_path, RUNS)
+    assert found == ("e", "64x8 at P = 4, seed 1", "128x8 at P = 8, seed 1")
