@@ -27,15 +27,15 @@ def test_gains_report_and_figures_tell_the_parts(tmp_path, capsys) -> None:
     assert parscale.main(["gains", str(tmp_path / "s")]) == 0
     said = capsys.readouterr().out
     assert gains_text.CONTEXT_HEAD in said
-    assert re.search(r"repeated.*25%.*25%.*50%.*6%", said)
+    assert re.search(r"repeated 25\.0%.* 25\.0%.* 50\.0%.* 6\.2%", said)
     assert re.search(r"repeated.*0\.0", said)
     seen = results.read_sweep(tmp_path / "s")
     known = sweep_figures.sweep_figures(seen)
     panels = known["context"]().axes
-    assert [axes.get_title().split("\n")[1] for axes in panels[:2]] == ["25% of the text"] * 2
+    assert [axes.get_title().split("\n")[1] for axes in panels[:2]] == ["25.0% of the text"] * 2
     page = Page("t", "o")
     report_sections.add_gains_by_context(page, seen, known)
-    assert "repeated 25%" in page.html
+    assert "repeated 25.0%" in page.html
 
 
 def test_one_stream_alone_gives_no_figure_but_no_error(tmp_path) -> None:
