@@ -131,7 +131,7 @@ def test_the_first_view_says_what_python_says(page, sources):
     assert mine[6:] == ["0.9978", "0.0026"]
     assert "without P: 0.9017" in page.text_content("#formula")
     assert page.text_content("#warning") == ""
-    # The runs alone: the one at the point beats every run of P = 1. The smaller ones stand beside the same estimator.
+    # The runs alone: the one at the point beats every run of P = 1. Smaller ones are compared with the same estimator.
     alone = list(map(float, re.findall(r"([\d.]+)×", page.text_content("#worth-runs"))))
     assert alone == pytest.approx([4.3532 / 2.7951, 1.452, 1.649, 1.46, 1.69], abs=0.006)
     ratio, more, less = map(float, re.findall(r"([\d.]+)(?:×| GiB)", page.text_content("#price"))[:3])

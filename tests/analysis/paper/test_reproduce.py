@@ -42,4 +42,4 @@ def test_everything_is_made_and_says_whence(tmp_path, monkeypatch):
     assert (tmp_path / "README.md").read_text() == readme  # written twice it is written once
     page = (tmp_path / "paper.html").read_text()
     assert page.count("<figure") == len([n for n in names if n.startswith("figures/")]) / 3
-    assert all(said in page for said in ("Claims, recomputed", "holds under conditions", "-52.3% (points)"))
+    assert all(said in page for said in ("Claims, recomputed", "holds under conditions", "−52.3% (points)"))

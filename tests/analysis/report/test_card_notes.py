@@ -1,4 +1,4 @@
-"""What a report adds to the three answers: cost beside worth, why an interval has no end, what to train next."""
+"""What a report adds to the three answers: cost with worth, why an interval has no end, what to train next."""
 
 from dataclasses import replace
 

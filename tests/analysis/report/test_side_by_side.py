@@ -59,6 +59,6 @@ def test_one_page_of_two_sources(two, tmp_path):
     html = page.read_text()
     assert html.count('class="verdict"') == 2
     lead, rest = html.split('<div class="verdict">', 1)
-    assert lead.count("<table>") == 1  # the joint answer stands before the cards
+    assert lead.count("<table>") == 1  # the joint answer comes before the cards
     assert [said in rest for said in ("a: 9 runs", "b: 4 runs", '<dl class="terms">')] == [True] * 3
     assert side_by_side.sources_by_name(["x/a", "y/a", "z/b"]) == {"x/a": "x/a", "y/a": "y/a", "b": "z/b"}

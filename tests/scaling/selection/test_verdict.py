@@ -23,7 +23,7 @@ def test_the_published_losses_help_but_not_by_this_law(found: scaling.Verdict, p
     assert found.law.number == pytest.approx(weights["ParallelLaw"] / weights.sum(), rel=1e-9)
     assert found.extrapolates.number == pytest.approx(found.backtest.table["bias"].iloc[0])
     assert f"{found.parameters['estimate']['k']:.3f}" in found.streams.text
-    assert found.rival is scaling.AdditiveLaw  # far better, which decides and so stands first
+    assert found.rival is scaling.AdditiveLaw  # far better, which decides and so comes first
     assert found.law.text.startswith("AdditiveLaw")
     assert found.extrapolates.number > 0
     assert found.extrapolates.text.index("higher") < found.extrapolates.text.index("cover all 8")

@@ -45,7 +45,7 @@ def test_text_tables_and_refusals(table):
     assert "| adam |" in run(compare_command, **more, reference="muon", format="markdown")
     body = json.loads(run(compare_command, **more, json=True))[
         "all"
-    ]  # least squares unless told, as in Python
+    ]  # least squares by default, as in Python
     law, runs = more["laws"], pd.read_csv(table)
     found = scaling.compare_arms(law, runs, "optimizer", shared=("E",)).table
     assert body["tests"]["A"]["F"] == pytest.approx(found.loc["A", "F"])
