@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,12 +33,6 @@ def card_notes(found: Verdict, runs: pd.DataFrame) -> tuple[str, str, str]:
     return _worth_and_cost(found, runs), "", _why_open(found)
 
 
-def quoted_streams(found: Verdict) -> float | None:
-    """The P whose worth the first answer quotes; None where it quotes none."""
-    said = re.match(r"P = (\d+(?:\.\d+)?) is worth", found.streams.text)
-    return float(said[1]) if said else None
-
-
 def price_by_streams(runs: pd.DataFrame) -> pd.Series[float]:
     """The training FLOPs of each P above 1 in those of P = 1, at equal size and tokens. Empty where none can be paired."""
     none = pd.Series(dtype=float)
@@ -52,15 +45,14 @@ def price_by_streams(runs: pd.DataFrame) -> pd.Series[float]:
 
 def _worth_and_cost(found: Verdict, runs: pd.DataFrame) -> str:
     """What the quoted P is worth and what it costs, in one sentence, and what N is."""
-    P = quoted_streams(found)
-    if P is None:
-        return ""
     one = found.streams
+    if (P := one.P) is None:
+        return ""
     ends = f" ({one.lower:.2f} to {one.upper:.2f})" if np.isfinite(one.upper) else ""
     said = f"P = {P:g} does as well as one stream in a model {one.number:.2f} times as large{ends}"
     cost = price_by_streams(runs).get(P)
     priced = f", and takes {cost:.1f} times the training FLOPs of P = 1" if cost is not None else ""
-    return f"{said}{priced}. N: parameters without embeddings."
+    return f"{said}{priced}. N: parameters without embeddings, those of streams included."
 
 
 def _why_open(found: Verdict) -> str:
@@ -69,8 +61,12 @@ def _why_open(found: Verdict) -> str:
     if one.answer != "cannot tell" or np.isnan(one.number) or np.isfinite([one.lower, one.upper]).all():
         return ""
     end = "upper end" if np.isfinite(one.lower) else "lower end" if np.isfinite(one.upper) else "end"
-    loose = found.fit is not None and "E" in found.fit.certificate.at_bound
-    return (OPEN if loose else UNBOUNDED).format(end)
+    return (OPEN if _floor_open(found) else UNBOUNDED).format(end)
+
+
+def _floor_open(found: Verdict) -> bool:
+    """Whether the fit ends with E at its bound: the runs do not determine it."""
+    return found.fit is not None and "E" in found.fit.certificate.at_bound
 
 
 def next_text(sweep: SweepResults) -> str:
@@ -89,9 +85,9 @@ def _missing_runs(names: Sequence[str], source: str) -> str:
     """Missing runs by name, and how to train them."""
     runs = f"{len(names)} planned runs that are" if len(names) > 1 else "planned run that is"
     more = f"; and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    listed = "; ".join(names[:NAMED]) + more
+    named = "; ".join(names[:NAMED]) + more
     return (
-        f"Train the {runs} missing ({listed}). The command that began the sweep trains only these. "
+        f"Train the {runs} missing ({named}). The command that began the sweep trains only these. "
         f"`parscale status {source}` shows what is left."
     )
 
@@ -110,12 +106,18 @@ def _asked(found: Verdict, source: str) -> list[str]:
         gaps = found.comparison.table["delta_aicc"]
         asked += [BETTER.format(source)] * bool(gaps.get(found.fit.form.__name__, 0) > 0)
     if found.extrapolates.answer == "cannot tell":
-        asked.append(LARGER if _why_open(found).startswith(OPEN[:40]) else BEYOND)
+        asked.append(LARGER if _why_open(found) and _floor_open(found) else BEYOND)
     return asked
 
 
 def price_text(runs: pd.DataFrame) -> str:
     """The training FLOPs of each P in units of those of P = 1. Empty where none can be paired."""
     told = [f"{ratio:.1f} at P = {P:g}" for P, ratio in price_by_streams(finished_runs(runs)).items()]
-    listed = " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
-    return f"Training FLOPs, in those of P = 1 at the same size and tokens: {listed}." if told else ""
+    return (
+        f"Training FLOPs, in those of P = 1 at the same size and tokens: {and_joined(told)}." if told else ""
+    )
+
+
+def and_joined(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.report.card_notes import quoted_streams
+from analysis.report.card_notes import and_joined
 from analysis.sweep.results import SweepResults
 from scaling.data.groups import corpus_name
 from scaling.data.runs import finished_runs
@@ -63,14 +63,14 @@ def joint_text(judged: Mapping[str, tuple[Verdict, pd.DataFrame]], sweeps: Mappi
             for name, (found, runs) in judged.items()
             if found.streams.answer == word and "streams" in found.streams.question
         ]
-        parts += [said.format(_listed(names))] if names else []
+        parts += [said.format(and_joined(names))] if names else []
     return " ".join([*parts, _differences([finished_runs(one.runs) for one in sweeps.values()])])
 
 
 def _with_range(name: str, found: Verdict, runs: pd.DataFrame) -> str:
     """A sweep as gpu (371k to 13.6M parameters; P = 4 is worth 1.40 N)."""
     told = [f"{range_text('N', runs)} parameters"] if range_text("N", runs) else []
-    if found.streams.answer != "cannot tell" and (P := quoted_streams(found)) is not None:
+    if found.streams.answer != "cannot tell" and (P := found.streams.P) is not None:
         told.append(f"P = {P:g} is worth {found.streams.number:.2f} N")
     return f"{name} ({'; '.join(told)})" if told else name
 
@@ -86,7 +86,7 @@ def range_text(axis: str, runs: pd.DataFrame) -> str:
 def contents_text(runs: pd.DataFrame) -> str:
     """What a sweep's runs are, for a heading: corpora by name and the range of sizes."""
     known = [corpus_name(str(name)) for name in runs["corpus"].unique()] if "corpus" in runs else []
-    corpora = _listed(known) if len(known) < 4 else f"{len(known)} corpora"
+    corpora = and_joined(known) if len(known) < 4 else f"{len(known)} corpora"
     size = range_text("N", finished_runs(runs))
     return ", ".join(filter(None, (corpora, f"{size} parameters" if size else "")))
 
@@ -97,17 +97,12 @@ def _differences(tables: Sequence[pd.DataFrame]) -> str:
     for axis, what in _AXES.items():
         told = [range_text(axis, runs) for runs in tables]
         if len(set(told)) > 1:
-            values = f" ({_listed([one or 'unknown' for one in told])})" if axis != "N" else ""
+            values = f" ({and_joined([one or 'unknown' for one in told])})" if axis != "N" else ""
             found.append(what + values)
     corpora = {frozenset(runs["corpus"].astype(str)) if "corpus" in runs else frozenset() for runs in tables}
     found += ["corpus"] if len(corpora) > 1 else []
     return (
-        f"The sweeps differ in {_listed(found)}."
+        f"The sweeps differ in {and_joined(found)}."
         if found
         else "Their sizes, P, tokens and corpora are the same."
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    """a, b and c."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -264,15 +265,20 @@ def driver_stopped(scene: Scene) -> None:
     scene.equal(*runs)
 
 
-def search(scene: Scene) -> None:
-    """A search submits an array a round. Its driver is killed in the second: the next one decides as it would have."""
-    how = {"search": "lr=1e-3..1e-1:5", "workers": 4}
-    scene.drive("40000:1", pace=0.2, constraint="a", minutes=30, **how)
+def killed_in_round_two(scene: Scene, run: str, pace: float, how: dict[str, Any]) -> None:
+    """Search with `how`, kill the driver in the second round, and end the search with another."""
+    scene.drive(run, pace=pace, constraint="a", minutes=30, **how)
     scene.until(lambda: scene.arrays() == 2 and scene.running(), "the second round runs")
     scene.drivers[-1].kill()
     scene.say("the driver is killed (SIGKILL)")
-    scene.drive("40000:1", pace=0.2, constraint="a", minutes=30, **how)
+    scene.drive(run, pace=pace, constraint="a", minutes=30, **how)
     scene.finish()
+
+
+def search(scene: Scene) -> None:
+    """A search submits an array a round. Its driver is killed in the second: the next one decides as it would have."""
+    how = {"search": "lr=1e-3..1e-1:5", "workers": 4}
+    killed_in_round_two(scene, "40000:1", 0.2, how)
     scene.say(f"{scene.arrays()} arrays were submitted in all")
     scene.equal("40000:1", **how)
 
@@ -280,12 +286,7 @@ def search(scene: Scene) -> None:
 def stop_losers(scene: Scene) -> None:
     """A search that ends hopeless values by their forecast. Its driver is killed in the second round."""
     how = {"search": "lr=1e-5..3e-2:4", "stop_losers": True, "workers": 4}
-    scene.drive("80000:1", pace=0.1, constraint="a", minutes=30, **how)
-    scene.until(lambda: scene.arrays() == 2 and scene.running(), "the second round runs")
-    scene.drivers[-1].kill()
-    scene.say("the driver is killed (SIGKILL)")
-    scene.drive("80000:1", pace=0.1, constraint="a", minutes=30, **how)
-    scene.finish()
+    killed_in_round_two(scene, "80000:1", 0.1, how)
     table = pd.read_parquet(scene.out / "runs.parquet")
     ended = table.loc[table["status"] == "stopped", "ended_why"]
     scene.say("\n".join(ended))

@@ -25,10 +25,7 @@ from scaling.optimise.solver import Solution, minimise, starts
 
 STARTS = 16
 QUICK = 30  # steps of a start
-PATIENT = (
-    200,
-    1000,
-)  # more steps, while no two starts agree: laws of own parameters alone need hundreds under a kink
+PATIENT = (200, 1000)  # more steps, while no two starts agree: own parameters under a kink need hundreds
 SUBSAMPLE = 2_000  # rows that starts are tried on. The best is polished on all
 ARRIVED = 1e-18  # relative gain at which the best start has arrived
 BY_DIFFERENCES = 1e-15  # the same where slopes are differences, which are known no better

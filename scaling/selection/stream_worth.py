@@ -39,6 +39,7 @@ class Worth:
     unit: str = ""
     by_P: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["P", "sizes", "k"]))
     falls: str = ""
+    P: float | None = None  # whose worth it is
 
 
 def worth_of_streams(one: Estimate, parameters: pd.DataFrame | None, level: float) -> Worth:
@@ -70,7 +71,7 @@ def worth_of_streams(one: Estimate, parameters: pd.DataFrame | None, level: floa
         loss = f"a loss of {1 - low:.0%}" if low < 1 else "no gain"
         said = f"{said}; anything from {loss} to {gain} fits"
     said, word = _with_k(parameters, one.form.__name__, said, _decided(low, high), paired)
-    return Worth(question, word, said, float(number), float(low), float(high), unit, by_P, _falls(by_P))
+    return Worth(question, word, said, float(number), float(low), float(high), unit, by_P, _falls(by_P), most)
 
 
 def _decided(low: float, high: float) -> Any:

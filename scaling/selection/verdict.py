@@ -44,7 +44,8 @@ FEW_UNSEEN = 3  # runs below which nothing is said of extrapolation
 class Answer:
     """One answer: to `question`, "yes", "no" or "cannot tell", with its number and what it means.
 
-    number, lower, upper: in `unit`, nan where there is none. text: the reason, one or two clauses.
+    number, lower, upper: in `unit`, nan where there is none. text: the reason, one or two clauses. P: the number of
+    streams whose worth is answered, None where there is none.
     """
 
     question: str
@@ -54,6 +55,7 @@ class Answer:
     upper: float
     unit: str
     text: str
+    P: float | None = None
 
     @property
     def line(self) -> str:
@@ -269,7 +271,7 @@ def _compared(one: Fit, table: pd.DataFrame, given: dict[str, Any]) -> Compariso
 def _streams(one: Fit, worth: Worth) -> Answer:
     """Whether streams, or what else the law has, help."""
     number = (worth.number, worth.lower, worth.upper)
-    return Answer(worth.question, worth.answer, *number, worth.unit, worth.text)
+    return Answer(worth.question, worth.answer, *number, worth.unit, worth.text, worth.P)
 
 
 def _law(one: Fit, comparison: Comparison | str, judged: Adequacy, worth: Worth) -> Answer:

@@ -22,7 +22,7 @@ def seen(tmp_path_factory):
 
 def test_the_first_answer_has_its_cost_beside_its_worth(seen):
     found = seen.verdicts["stdlib"]
-    assert card_notes.quoted_streams(found) == 4
+    assert found.streams.P == 4
     said, law, why = card_notes.card_notes(found, seen.runs)
     assert f"{found.streams.number:.2f} times as large" in said
     assert f"{4**0.9:.1f} times the training FLOPs" in said
