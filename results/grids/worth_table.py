@@ -3,10 +3,10 @@
     python -m results.grids.worth_table results/sweeps/worth
 
 Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes worth, worth_contrasts,
-worth_budgets and worth_scores (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a doubling by pairs
-and by one law, the pairs that results/LOG.md's questions ask for, which arm pays under which budget, with its figure, and how the
-registered forecasts did (results/forecasts/worth). The runs as arms go to
-arms.csv beside runs.parquet, a line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
+worth_budgets, worth_scores and worth_accuracy (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a
+doubling by pairs and by one law, the pairs that results/LOG.md's questions ask for, which arm pays under which budget, with its
+figure, how the registered forecasts did (results/forecasts/worth), and what losses say of accuracy. The runs as arms go to arms.csv
+beside runs.parquet, a line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from analysis.figures import arm_budgets
 from analysis.output.figure_style import save_figure
 from analysis.output.formatted_tables import write_tables
 from analysis.sweep.arm_worth import BASE, contrast, pays, with_costs, worth_by_law, worth_by_pairs
-from results.grids.worth import MEMORY, REASONING
+from results.grids.worth import MEMORY, REASONING, SIZES
+from scaling.accuracy import AccuracyFit
 from scaling.forecasting.forecast_result import Forecast
 
 FORECASTS = Path("results/forecasts/worth")  # `python -m results.grids.worth_stages` registers them
@@ -133,6 +134,40 @@ def score_table(runs: pd.DataFrame, forecasts: Path = FORECASTS) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
+def accuracy_table(runs: pd.DataFrame, forecasts: Path = FORECASTS) -> pd.DataFrame:
+    """Exact match of each arm at the two large sizes, and what a sigmoid of the loss, fitted to the two small ones, says of it.
+
+    Both steps: at the runs' own losses (by_loss, runs inside the 95% interval of one new model) and at the registered forecast of
+    the loss (by_forecast, and at the ends of its interval).
+    """
+    rows = []
+    for task, part in runs.groupby("task"):
+        small = part["size"].isin(SIZES[:2])
+        if small.all():
+            continue
+        sigmoid = scaling.accuracy_by_loss(part[small], accuracy="exact_match", groups="arm")
+        for (arm, line, size), some in part[~small].groupby(["arm", "line", "size"]):
+            told = sigmoid.predict(some["loss"])
+            inside = some["exact_match"].between(told["lower"].array, told["upper"].array)
+            seen = {"exact_match": some["exact_match"].mean(), "by_loss": told["accuracy"].mean()}
+            ahead = _through(sigmoid, forecasts / f"forecast-{line}.json", float(some["backbone_N"].iloc[0]))
+            rows.append(
+                {"task": task, "arm": arm, "size": size, "models": len(some), **seen}
+                | {"inside": int(inside.sum()), **ahead, "status": sigmoid.status.value}
+            )
+    return pd.DataFrame(rows)
+
+
+def _through(sigmoid: AccuracyFit, file: Path, n: float) -> dict[str, float]:
+    """Accuracy at a registered forecast of the loss at N = `n`, and at the ends of its interval."""
+    if not file.exists():
+        return {}
+    table = Forecast.load(file).table
+    at = table.loc[(table["N"] - n).abs().idxmin()]
+    shares = sigmoid.predict([at["loss"], at["upper"], at["lower"]])["accuracy"]
+    return dict(zip(("by_forecast", "forecast_lower", "forecast_upper"), shares, strict=True))
+
+
 def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
     """Write arms.csv and the figure into the sweep's folder and the tables into `out`. Returns the tables by name."""
     runs = served(named_arms(scaling.read_runs(Path(sweep) / "runs.parquet")), Path(sweep) / "latency.csv")
@@ -143,12 +178,14 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
         "worth_contrasts": contrast_table(runs),
         "worth_budgets": budget_table(runs),
         "worth_scores": score_table(runs),
+        "worth_accuracy": accuracy_table(runs),
     }
     captions = (
         "Worth of one doubling, in parameters at P = r = 1",
         "Log loss of an arm below another's, pair by pair",
         "Times its budget that the plain model would need for an arm's loss",
         "Registered forecasts and the runs made since: runs inside, and the half-widths that the farthest needs",
+        "Exact match, from the loss: a sigmoid of the two small sizes at the runs' losses and at the registered forecasts",
     )
     for (name, table), caption in zip(tables.items(), captions, strict=True):
         write_tables(table, Path(out) / name, caption=caption, **made)
