@@ -65,8 +65,8 @@ def test_units_that_were_put_right_are_named_in_every_note(
     wrong = frame.assign(**{axis: frame[axis] / by for axis, by in change.items()})
     found = scaling.optimum_estimates(wrong)
     assert found["note"].str.contains(f"taken in {unit}").all()
-    told = scaling.optimum_estimates(wrong, units=dict.fromkeys(change, unit))
-    for table in (found, told):
+    told = [scaling.optimum_estimates(wrong, units={"D": unit})] if "D" in change else []
+    for table in (found, *told):
         assert not table["note"].str.contains("doubt").any()
         assert table["factor"].to_numpy() == pytest.approx(made["factor"].to_numpy(), rel=1e-3)
 

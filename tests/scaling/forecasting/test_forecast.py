@@ -115,14 +115,15 @@ def test_the_interval_widens_with_level_and_with_reach() -> None:
 
 def test_a_point_within_the_runs_is_not_widened() -> None:
     runs = grid()
-    inside = forecast(runs, N=1e8, D=1e10)
+    laws = [ChinchillaLaw, scaling.NoFloorLaw]
+    inside = forecast(runs, N=1e8, D=1e10, laws=laws)
     assert inside.parts["the law's form"][0] == 0
     assert inside.beyond[0] == 1
     assert inside.outside[0] == ""
     assert inside.drift.empty
     assert "within the runs" in inside.sentence
     far = forecast(
-        runs, N=[1e8, 1e6, 1e12], D=[1e10, 1e8, 1e14], tuned=Tuned(prior=10.0)
+        runs, N=[1e8, 1e6, 1e12], D=[1e10, 1e8, 1e14], laws=laws, tuned=Tuned(prior=10.0)
     )  # without a warning
     assert far.upper[0] == pytest.approx(inside.upper[0], rel=1e-12)
 
@@ -225,7 +226,8 @@ def test_where_one_law_has_the_axes_laws_of_fewer_join(pile: pd.DataFrame) -> No
 
 def test_a_ladder_is_forecast_along_itself_and_not_off_it() -> None:
     N = np.geomspace(1e7, 1e9, 8)
-    ladder = pd.DataFrame({"N": N, "D": 20 * N, "loss": TRUTH.predict(N=N, D=20 * N)})  # without noise
+    noise = np.exp(1e-3 * np.random.default_rng(1).standard_normal(8))
+    ladder = pd.DataFrame({"N": N, "D": 20 * N, "loss": TRUTH.predict(N=N, D=20 * N) * noise})
     along = forecast(ladder, N=1e10, D=2e11, laws=[ChinchillaLaw])
     assert along.lower[0] < TRUTH.predict(N=1e10, D=2e11) < along.upper[0]
     with pytest.raises(scaling.FitError, match="ChinchillaLaw"):
@@ -253,7 +255,7 @@ def test_what_runs_at_two_sizes_cannot_tell_is_not_known() -> None:
     assert member_of(two).tells(near).all()
     assert member_of(grid(sizes=3)).tells(far).all()
     assert member_of(two, scaling.NoFloorLaw).tells(far).all()
-    found = forecast(two, N=4e9, D=1e10)
+    found = forecast(two, N=4e9, D=1e10, laws=[ChinchillaLaw, scaling.NoFloorLaw])
     assert "ChinchillaLaw" not in found.laws
     assert "NoFloorLaw" in found.laws
     assert any("ChinchillaLaw" in note for note in found.notes)

@@ -42,7 +42,7 @@ def test_the_worst_direction_really_changes_little() -> None:
 
 
 def test_one_P_level_leaves_k_unidentified() -> None:
-    fit = scaling.fit(ParallelLaw, runs()[P == 2])
+    fit = scaling.fit(ParallelLaw, runs()[P == 2], "log-least-squares")
     assert fit.status == Status.FLAT
     assert fit.certificate.detail.startswith("P ")
     assert fit.undetermined == ("A", "k")

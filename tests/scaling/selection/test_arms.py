@@ -14,6 +14,9 @@ TRUTHS = {
 GAIN_N = (400 / 310) ** (1 / 0.34)  # where A alone differs the factor in N is the same everywhere
 
 
+SQUARES = "log-least-squares"
+
+
 def runs(noise: float, laws=None) -> pd.DataFrame:
     """Two arms on one grid."""
     rng, rows = np.random.default_rng(8), []
@@ -26,7 +29,7 @@ def runs(noise: float, laws=None) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def found():
-    return scaling.compare_arms("chinchilla", runs(3e-3), "recipe_name", reference="old")
+    return scaling.compare_arms("chinchilla", runs(3e-3), "recipe_name", reference="old", objective=SQUARES)
 
 
 @pytest.mark.slow
@@ -52,15 +55,8 @@ def test_a_known_gain_comes_out_with_its_interval(found):
 def test_standard_errors_and_groups_are_those_of_the_fit():
     table = runs(3e-3).assign(se=0.005)
     table.loc[[3, 27], ["loss", "se"]] = [9.0, 50.0]  # two rows that say nothing
-    told = scaling.compare_arms(
-        "chinchilla",
-        table,
-        "recipe_name",
-        reference="old",
-        shared=["E", "B", "alpha", "beta"],
-        se="se",
-        groups=False,
-    )
+    how = {"shared": ["E", "B", "alpha", "beta"], "objective": SQUARES, "groups": False}
+    told = scaling.compare_arms("chinchilla", table, "recipe_name", reference="old", se="se", **how)
     row = told.gains.iloc[0]
     assert row.gain_N_lower < GAIN_N < row.gain_N_upper < 1.2 * row.gain_N_lower
     assert told.table.p["A"] < 1e-6
@@ -70,7 +66,7 @@ def test_standard_errors_and_groups_are_those_of_the_fit():
 
 def test_a_row_of_weight_two_counts_as_two_rows():
     table = runs(3e-3).query("D == 1e9").drop(columns="D").reset_index(drop=True)
-    how = {"reference": "old", "shared": ["E", "alpha"], "groups": False}
+    how = {"reference": "old", "shared": ["E", "alpha"], "objective": SQUARES, "groups": False}
     counted = table.assign(count=np.arange(len(table)) % 2 + 1)
     twice = table.loc[table.index.repeat(counted["count"])]
     one = scaling.compare_arms(DenseLaw, counted, "recipe_name", weights="count", **how)
@@ -81,8 +77,9 @@ def test_a_row_of_weight_two_counts_as_two_rows():
 
 def test_a_chosen_sharing_is_not_taken_for_known(found):
     """Intervals include those of sharings that the runs hardly distinguish from the chosen one."""
+    shared = ["E", "B", "alpha", "beta"]
     told = scaling.compare_arms(
-        "chinchilla", runs(3e-3), "recipe_name", reference="old", shared=["E", "B", "alpha", "beta"]
+        "chinchilla", runs(3e-3), "recipe_name", reference="old", shared=shared, objective=SQUARES
     )
     assert (told.table.delta_aicc.drop("A") < 4).any()
     assert told.gains.gain_N.equals(found.gains.gain_N)
@@ -99,7 +96,7 @@ def test_pairs_tell_the_same(found):
 
 def test_arms_without_a_difference_share_one_law():
     alike = runs(3e-3, {"a": TRUTHS["old"], "b": TRUTHS["old"]}).query("D == 1e9")
-    same = scaling.compare_arms(DenseLaw, alike, "recipe_name", level=0.999)
+    same = scaling.compare_arms(DenseLaw, alike, "recipe_name", level=0.999, objective=SQUARES)
     assert same.table.shared.all()
     assert same.gains.gain_N_lower[0] < 1.0 < same.gains.gain_N_upper[0]
     assert "share one law" in same.verdict

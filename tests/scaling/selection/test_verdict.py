@@ -73,7 +73,7 @@ def test_json_is_strict(found: scaling.Verdict) -> None:
     ],
 )
 def test_what_cannot_be_told_is_said_with_the_reason(rows, why: str, pile: pd.DataFrame) -> None:
-    told = scaling.verdict(rows(pile), "parallel")
+    told = scaling.verdict(rows(pile), "parallel", objective="log-least-squares")
     assert told.streams.answer == told.law.answer == "cannot tell"
     assert why in told.streams.text
     assert told.extrapolates.answer == "cannot tell"
@@ -89,7 +89,8 @@ def test_a_law_that_is_the_true_one_is_not_refused() -> None:
     N, P = (v.ravel() for v in np.meshgrid(np.geomspace(5e7, 5e9, 6), [1.0, 2.0, 4.0, 8.0]))
     law = scaling.ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.4)
     noise = 1e-3 * np.random.default_rng(5).standard_normal(N.size)
-    told = scaling.verdict({"N": N, "P": P, "loss": law.predict(N=N, P=P) + noise})
+    runs = {"N": N, "P": P, "loss": law.predict(N=N, P=P) + noise}
+    told = scaling.verdict(runs, objective="log-least-squares")
     assert told.streams.answer == "yes"
     assert told.law.answer != "no"
     assert told.extrapolates.answer != "no"
