@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import Bootstrap, Covariance, DenseLaw, ParallelLaw, Profile
+from scaling import AdditiveLaw, Bootstrap, Covariance, DenseLaw, ParallelLaw, Profile
 from scaling.selection.paired_gains import gains as paired
 from scaling.uncertainty.prediction import METHODS
 from tests.scaling.one_line import in_one_line
@@ -71,6 +71,9 @@ def test_gains_and_suggestions_stand_in_for_their_tables(losses, pile_fit):
         (lambda runs: scaling.fit("cubic", runs), "'cubic'"),
         (lambda runs: scaling.fit("parallel", runs, "hubert"), "'hubert'"),
         (lambda runs: scaling.fit("parallel", runs, {"E": 1.6}), "'E': 1.6"),
+        (lambda runs: scaling.fit("parallel", runs, scaling.LeastSquares), "<class .*LeastSquares"),
+        (lambda runs: scaling.fit("dense", runs.assign(loss="2,111")), "'2,111'"),
+        (lambda runs: ParallelLaw.from_vector([1.0, 2.0]), "2.*E.*A.*ParallelLaw"),
         (lambda runs: scaling.fit("parallel", None), "table=None.*DataFrame"),
         (lambda runs: scaling.fit("parallel", Path("runs.csv")), "scaling.read_runs"),
         (lambda runs: scaling.fit("parallel", runs.drop(columns="P")), "'P'"),
@@ -121,6 +124,17 @@ def test_a_wrong_argument_is_told_in_one_line(pile, call, words):
             "2.*N.*nan",
         ),
         (lambda pile_fit: pile_fit.predict(N=1e9), "missing P"),
+        (lambda pile_fit: pile_fit.predict(N=[1e9, 2e9], P=[1, 2, 3]), "2 of N, 3 of P"),
+        (lambda pile_fit: pile_fit.predict(method=Bootstrap, N=1e9, P=2), "<class .*Bootstrap"),
+        (lambda pile_fit: pile_fit.intervals(Bootstrap()), "level=Bootstrap"),
+        (lambda pile_fit: pile_fit.equivalent("N", {}, N=1e9, P=2), "no axis"),
+        (lambda pile_fit: pile_fit.sensitivity("E", []), "no values of E"),
+        (
+            lambda pile_fit: scaling.suggest(
+                pile_fit, pd.DataFrame({"N": [1e9], "P": [8]}), budget_flops=1e22
+            ),
+            r"budget_flops=1e\+22.*C.*N.*D",
+        ),
         (lambda pile_fit: pile_fit.equivalent_N(N=-1, P=4), "N=-1"),
         (lambda pile_fit: pile_fit.equivalent_N(N=1e9, P=4, level=2), "level=2"),
     ],
@@ -129,6 +143,14 @@ def test_a_wrong_question_to_a_fit_is_told_in_one_line(pile_fit, call, words):
     with pytest.raises(ValueError, match=words) as error:
         call(pile_fit)
     in_one_line(error)
+
+
+@pytest.mark.slow
+def test_a_fitted_law_is_a_law_wherever_one_is_asked_for(pile, pile_fit):
+    law = pile_fit.law
+    assert scaling.fit(law, pile).law == law
+    assert list(scaling.compare([law, AdditiveLaw], pile).table.index) == ["AdditiveLaw", "ParallelLaw"]
+    assert len(scaling.backtest(law, pile, objective="log-least-squares").table) > 1
 
 
 def test_version_and_load(pile_fit, tmp_path):

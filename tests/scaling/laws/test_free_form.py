@@ -268,6 +268,15 @@ def test_a_law_without_a_value_is_refused_and_the_point_named(law, words):
         scaling.fit(law, RUNS)
 
 
+def test_a_law_states_its_terms_or_its_predict():
+    @dataclass(frozen=True)
+    class Empty(Law):
+        E: float
+
+    with pytest.raises(NotImplementedError, match=r"terms.*predict"):
+        Empty(1.0).predict(N=1e9, P=1)
+
+
 def test_differences_are_central():
     found = differences(lambda x, a, b: (a**2 * x, b), (np.array([2.0]), 3.0, 1.0), axes=1)
     np.testing.assert_allclose(found[0][0], 12.0, rtol=1e-6)

@@ -14,9 +14,6 @@ TRUTHS = {
 GAIN_N = (400 / 310) ** (1 / 0.34)  # where A alone differs the factor in N is the same everywhere
 
 
-SQUARES = "log-least-squares"
-
-
 def runs(noise: float, laws=None) -> pd.DataFrame:
     """Two arms on one grid."""
     rng, rows = np.random.default_rng(8), []
@@ -29,7 +26,7 @@ def runs(noise: float, laws=None) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def found():
-    return scaling.compare_arms("chinchilla", runs(3e-3), "recipe_name", reference="old", objective=SQUARES)
+    return scaling.compare_arms("chinchilla", runs(3e-3), "recipe_name", reference="old")
 
 
 @pytest.mark.slow
@@ -55,7 +52,7 @@ def test_a_known_gain_comes_out_with_its_interval(found):
 def test_standard_errors_and_groups_are_those_of_the_fit():
     table = runs(3e-3).assign(se=0.005)
     table.loc[[3, 27], ["loss", "se"]] = [9.0, 50.0]  # two rows that say nothing
-    how = {"shared": ["E", "B", "alpha", "beta"], "objective": SQUARES, "groups": False}
+    how = {"shared": ["E", "B", "alpha", "beta"], "groups": False}
     told = scaling.compare_arms("chinchilla", table, "recipe_name", reference="old", se="se", **how)
     row = told.gains.iloc[0]
     assert row.gain_N_lower < GAIN_N < row.gain_N_upper < 1.2 * row.gain_N_lower
@@ -66,7 +63,7 @@ def test_standard_errors_and_groups_are_those_of_the_fit():
 
 def test_a_row_of_weight_two_counts_as_two_rows():
     table = runs(3e-3).query("D == 1e9").drop(columns="D").reset_index(drop=True)
-    how = {"reference": "old", "shared": ["E", "alpha"], "objective": SQUARES, "groups": False}
+    how = {"reference": "old", "shared": ["E", "alpha"], "groups": False}
     counted = table.assign(count=np.arange(len(table)) % 2 + 1)
     twice = table.loc[table.index.repeat(counted["count"])]
     one = scaling.compare_arms(DenseLaw, counted, "recipe_name", weights="count", **how)
@@ -78,13 +75,15 @@ def test_a_row_of_weight_two_counts_as_two_rows():
 def test_a_chosen_sharing_is_not_taken_for_known(found):
     """Intervals include those of sharings that the runs hardly distinguish from the chosen one."""
     shared = ["E", "B", "alpha", "beta"]
-    told = scaling.compare_arms(
-        "chinchilla", runs(3e-3), "recipe_name", reference="old", shared=shared, objective=SQUARES
-    )
+    told = scaling.compare_arms("chinchilla", runs(3e-3), "recipe_name", reference="old", shared=shared)
     assert (told.table.delta_aicc.drop("A") < 4).any()
     assert told.gains.gain_N.equals(found.gains.gain_N)
     ratio = [one.gains.gain_N_upper / one.gains.gain_N_lower for one in (found, told)]
     assert (ratio[0] > 1.02 * ratio[1]).all()
+    row, (old, new) = found.gains.iloc[0], (found.fit.law.of_arm(arm) for arm in ("old", "new"))
+    assert old.predict(N=row.N * row.gain_N, D=row.D) == pytest.approx(
+        new.predict(N=row.N, D=row.D), rel=1e-12
+    )
 
 
 def test_pairs_tell_the_same(found):
@@ -96,7 +95,7 @@ def test_pairs_tell_the_same(found):
 
 def test_arms_without_a_difference_share_one_law():
     alike = runs(3e-3, {"a": TRUTHS["old"], "b": TRUTHS["old"]}).query("D == 1e9")
-    same = scaling.compare_arms(DenseLaw, alike, "recipe_name", level=0.999, objective=SQUARES)
+    same = scaling.compare_arms(DenseLaw, alike, "recipe_name", level=0.999)
     assert same.table.shared.all()
     assert same.gains.gain_N_lower[0] < 1.0 < same.gains.gain_N_upper[0]
     assert "share one law" in same.verdict
