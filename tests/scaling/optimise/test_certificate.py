@@ -42,7 +42,7 @@ def test_the_worst_direction_really_changes_little() -> None:
 
 
 def test_one_P_level_leaves_k_unidentified() -> None:
-    fit = scaling.fit(ParallelLaw, runs()[P == 2])
+    fit = scaling.fit(ParallelLaw, runs()[P == 2], "log-least-squares")
     assert fit.status == Status.FLAT
     assert fit.certificate.detail.startswith("P ")
     assert fit.undetermined == ("A", "k")
@@ -57,9 +57,8 @@ def test_one_N_level() -> None:
     assert fit.certificate.detail.startswith("N takes one value")
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_sizes_that_only_their_streams_part_are_one(seed: int) -> None:
-    size, noise = np.repeat([1.0, 1.1, 1.21, 1.42, 1.84], 2) * 1e8, np.random.default_rng(seed)
+def test_sizes_that_only_their_streams_part_are_one() -> None:
+    size, noise = np.repeat([1.0, 1.1, 1.21, 1.42, 1.84], 2) * 1e8, np.random.default_rng(0)
     streams = np.repeat([1.0, 2, 4, 8, 16], 2)
     loss = TRUTH.predict(N=size, P=streams) * np.exp(1e-3 * noise.standard_normal(10))
     fit = scaling.fit(ParallelLaw, {"N": size, "P": streams, "loss": loss})
@@ -99,8 +98,8 @@ def test_too_few_points() -> None:
     assert exact.status == Status.TOO_FEW
     assert re.search(r"4.*4.*parameters", exact.certificate.detail)
     assert exact.degrees_of_freedom == 0
-    table = exact.intervals()
-    assert np.isinf(table.upper - table.lower).all()
+    table = exact.intervals(method="covariance")
+    assert not np.isfinite(table.upper - table.lower).any()
 
 
 def test_repeats_are_not_new_points() -> None:
@@ -117,23 +116,3 @@ def test_streams_that_do_not_help_end_at_the_bound() -> None:
     assert fit.certificate.at_bound == ("k",)
     assert fit.law.k == 0
     assert "the data do not support that term" in fit.certificate.detail
-
-
-def test_a_law_that_ignores_a_parameter_is_flat() -> None:
-    @dataclasses.dataclass(frozen=True)
-    class Idle(DenseLaw):
-        extra: float
-
-        nonlinear = {"alpha": DenseLaw.nonlinear["alpha"], "extra": scaling.Range(0.5, 2.0, 3)}  # noqa: RUF012
-
-        @staticmethod
-        def terms(N, alpha, extra):
-            return 1.0, N**-alpha
-
-        @classmethod
-        def terms_gradient(cls, N, alpha, extra):
-            return [[0.0, -np.log(N) * N**-alpha], [0.0, 0.0]]
-
-    fit = scaling.fit(Idle, runs()[P == 1])
-    assert fit.status == Status.FLAT
-    assert "extra changes no prediction" in fit.certificate.worst_direction

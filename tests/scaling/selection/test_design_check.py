@@ -29,7 +29,7 @@ def loss(N, P, D):
         pytest.param(grid(SIZES[:2], STREAMS, TOKENS[:1]), id="two sizes"),
     ],
 )
-@pytest.mark.parametrize("law", ["dense", "parallel", "chinchilla", "parallel-data"])
+@pytest.mark.parametrize("law", ["parallel", "chinchilla", "parallel-data"])
 def test_a_design_loses_the_parameters_that_a_fit_loses(design, law):
     N, P, D = design
     y = loss(N, P, D)

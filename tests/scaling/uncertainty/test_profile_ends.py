@@ -10,7 +10,6 @@ import pytest
 import scaling
 from benchmarks import interval_ends
 from parscale.cli.fit import fit_command
-from scaling.optimise.objectives import OBJECTIVES
 from scaling.uncertainty import profile, profile_ends
 from scaling.uncertainty.interval_methods import at_points
 from scaling.uncertainty.profile import Profile
@@ -19,14 +18,14 @@ from scaling.uncertainty.profile import Profile
 @pytest.mark.slow
 def test_ends_are_the_extremes_that_slsqp_finds() -> None:
     """A few of the cases that `make ends` runs through: every law, objective, published table and window."""
-    some = [interval_ends.Case("pile", "parallel", 1.0, objective) for objective in OBJECTIVES]
+    some = [interval_ends.Case("pile", "parallel", 1.0, objective) for objective in ("huber", "lad")]
     some += [
         interval_ends.Case("gemstones_hot_sampled_like_chinchilla", "chinchilla", 1.0, "least-squares"),
         interval_ends.Case("gemstones_lr_ablation_hot_sampled_like_chinchilla", "dense", 1.0, "asymmetric"),
     ]  # of the last an end was once 4.8% short
     fits = [fit for case in some if (fit := case.fit()) is not None]
     found = pd.concat([interval_ends.checked(fit, starts=2) for fit in fits])
-    assert np.isfinite(found.beyond).sum() > 20
+    assert np.isfinite(found.beyond).sum() > 15
     assert not interval_ends.wrong(found).any()
     assert (
         found.beyond.abs() < interval_ends.WRONG

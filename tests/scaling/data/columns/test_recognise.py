@@ -57,21 +57,22 @@ def test_what_looks_like_streams_and_holds_none_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [6.9982, 0.0, 0.25, 5e8, "pretrained"])
-def test_a_column_P_of_another_meaning_changes_no_law_without_P(value: object, tmp_path: Path) -> None:
-    wanted = scaling.fit("chinchilla", TOKENS).law
+def test_a_column_P_of_another_meaning_is_no_count_of_streams(value: object, tmp_path: Path) -> None:
     given = TOKENS.assign(P=value)
-    for table in (given, read_runs(written(given, tmp_path))):
+    for table in (as_runs(given), read_runs(written(given, tmp_path))):
+        assert OTHER_P in table
+        assert same(table, TOKENS)
+        assert [doubt.axis for doubt in reading_of(table).doubts] == ["P"]
+
+
+def test_sparsity_changes_no_law_without_P() -> None:
+    given = pd.read_csv(TABLES / "sparsity.csv")
+    plain = scaling.fit("chinchilla", given.drop(columns="P"))
+    for table in (given, read_runs(TABLES / "sparsity.csv")):
         fit = scaling.fit("chinchilla", table)
-        assert fit.law == wanted
+        assert fit.law == plain.law
         assert not fit.reading.doubts
-    assert OTHER_P in as_runs(given)
     assert list(scaling.compare(["chinchilla", "no-floor"], given).fits) == ["ChinchillaLaw", "NoFloorLaw"]
-
-
-def test_sparsity_is_no_count_of_streams() -> None:
-    fit = scaling.fit("chinchilla", read_runs(TABLES / "sparsity.csv"))
-    plain = scaling.fit("chinchilla", pd.read_csv(TABLES / "sparsity.csv").drop(columns="P"))
-    assert fit.law == plain.law
 
 
 def test_one_bad_count_is_still_refused(tmp_path: Path) -> None:
@@ -156,12 +157,17 @@ def test_candidates_are_read_as_runs_are(tmp_path: Path) -> None:
      ("val_loss", "nats per token", "")],
 )  # fmt: skip
 def test_the_unit_of_the_loss_follows_its_name(name: str, unit: str, doubt: str, tmp_path: Path) -> None:
-    path = written(STREAMS.rename(columns={"loss": name}), tmp_path)
-    fit = scaling.fit("dense", read_runs(path, {"loss": name}))
-    assert fit.reading.loss_unit == unit
-    assert all(doubt in one.action for one in fit.reading.doubts)
-    assert len(fit.reading.doubts) == bool(doubt)
-    assert f" {unit}\n" in repr(fit)
+    reading = reading_of(read_runs(written(STREAMS.rename(columns={"loss": name}), tmp_path), {"loss": name}))
+    assert reading.loss_unit == unit
+    assert all(doubt in one.action for one in reading.doubts)
+    assert len(reading.doubts) == bool(doubt)
+
+
+def test_a_fit_keeps_the_unit_of_its_loss(tmp_path: Path) -> None:
+    path = written(STREAMS.rename(columns={"loss": "val_ppl"}), tmp_path)
+    fit = scaling.fit("dense", read_runs(path, {"loss": "val_ppl"}), "least-squares")
+    assert fit.reading.loss_unit == "val_ppl"
+    assert " val_ppl\n" in repr(fit)
     fit.save(tmp_path / "fit.json")
     assert scaling.load(tmp_path / "fit.json").reading == fit.reading
 

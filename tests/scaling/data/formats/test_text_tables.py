@@ -60,16 +60,22 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("name", FORMS)
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+MARKED = [
+    "commas.CSV",
+    "tabs.dat",
+    "semicolons.csv",
+    "table.md",
+    "sep.csv",
+    "header_is_remark.csv",
+    "printed.txt",
+]
+CASES = [(name, "utf-8") for name in FORMS] + [(name, "utf-8-sig") for name in MARKED]
+CASES += [(name, "utf-16") for name in MARKED[:3]]  # as spreadsheets save it
+
+
+@pytest.mark.parametrize(("name", "encoding"), CASES)
 def test_every_form_is_the_same_table(name: str, encoding: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(FORMS[name].encode(encoding))
-    assert same(read_runs(tmp_path / name))
-
-
-@pytest.mark.parametrize("name", ["commas.txt", "tabs.dat", "semicolons.csv"])
-def test_utf_16_as_spreadsheets_save_it(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(FORMS[name].encode("utf-16"))
     assert same(read_runs(tmp_path / name))
 
 
