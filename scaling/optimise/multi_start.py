@@ -182,34 +182,28 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
     """Least squares of s(r) = sign(r) sqrt(2 ρ(r)), whose sum of squares is twice the objective."""
     from scipy.optimize import leastsq
 
-    root_w = np.sqrt(problem.w)
-    free = problem.lower < problem.upper
-    whole = start.copy()
+    root_w, whole, free = np.sqrt(problem.w), start.copy(), problem.lower < problem.upper
     last: dict[
         bytes, tuple[Array, Array]
     ] = {}  # MINPACK asks for the slope where it has just asked for the value
+
+    def signed() -> tuple[Array, Array]:
+        predicted, J = problem.point(whole)
+        rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
+        s = np.sqrt(2 * rho)
+        rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
+        return root_w * np.copysign(s, psi), J[free] * (root_w * rate * problem.unit(predicted).reshape(-1))
 
     def at(theta: Array) -> tuple[Array, Array]:
         key = theta.tobytes()
         if key not in last:
             last.clear()
             whole[free] = theta
-            last[key] = signed(whole)
+            last[key] = signed()
         return last[key]
 
-    def signed(theta: Array) -> tuple[Array, Array]:
-        predicted, J = problem.point(theta)
-        rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
-        s = np.sqrt(2 * rho)
-        rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
-        slope = J[free] * (root_w * rate * problem.unit(predicted).reshape(-1))
-        return root_w * np.copysign(s, psi), slope
-
-    tests = {"ftol": SAME, "xtol": SAME, "maxfev": 400}
-    found = leastsq(
-        lambda t: at(t)[0], start[free], Dfun=lambda t: at(t)[1], full_output=True, col_deriv=True, **tests
-    )
-    whole[free] = found[0]
+    tests = {"ftol": SAME, "xtol": SAME, "maxfev": 400, "full_output": True, "col_deriv": True}
+    whole[free] = leastsq(lambda t: at(t)[0], start[free], Dfun=lambda t: at(t)[1], **tests)[0]
     return whole
 
 

@@ -194,8 +194,9 @@ def explore(problem: Problem, begin: Array, tolerance: float, exact: float, iter
     for objective, close in problem.objective.smoother:
         smooth = replace(problem, objective=objective)
         ends = _Descent(smooth, at).run(close, SMOOTHING if close > NEARLY else iterations, projected)
-        others = np.flatnonzero(~_met(smooth, ends, close))
-        going = np.concatenate([[np.nanargmin(ends.value)], others])
+        best = int(np.argmin(np.where(np.isnan(ends.value), np.inf, ends.value)))
+        others = np.flatnonzero(~_met(smooth, ends, best, close))
+        going = np.concatenate([[best], others])
         where = np.zeros(len(at), int)
         where[others] = np.arange(1, len(going))
         at, place, projected = ends.theta[going], where[place], AGAIN
@@ -206,17 +207,18 @@ def explore(problem: Problem, begin: Array, tolerance: float, exact: float, iter
     return replace(found, theta=problem.snapped(found.theta)).part(place)
 
 
-def _met(problem: Problem, ends: Solution, close: float) -> Any:
-    """Which of the ends have met the best one, (S,) bool: they have its coordinates, nearly, and its predictions.
+def _met(problem: Problem, ends: Solution, best: int, close: float) -> Any:
+    """Which ends have met the best one, (S,) bool: they have its coordinates, nearly, and its predictions.
 
     Two ends within a relative gain `close` of one minimum predict with a difference of four times that at most.
     """
-    theta, value = ends.theta, ends.value
-    best = int(np.nanargmin(value))
-    near = (np.abs(theta - theta[best]) <= MET * np.abs(theta[best])).all(-1)
+    theta = ends.theta
+    met = (np.abs(theta - theta[best]) <= MET * np.abs(theta[best])).all(-1)
     r = problem.residual(problem.predict(theta))
     apart = np.square(r - r[best]) @ (problem.w * problem.objective.parts(r[best])[3])
-    return near & (0.5 * apart <= 4 * close * value[best])
+    met &= 0.5 * apart <= 4 * close * ends.value[best]
+    met[best] = True
+    return met
 
 
 class _Descent:
