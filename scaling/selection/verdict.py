@@ -326,7 +326,7 @@ def _gaps(comparison: Comparison | str) -> pd.Series[float]:
     """AICc above the best by law, of the laws that have one."""
     if not isinstance(comparison, Comparison):
         return pd.Series(dtype=float)
-    return comparison.table["delta_aicc"].dropna()
+    return comparison.ranks["delta_aicc"].dropna()
 
 
 def _alone(comparison: Comparison | str) -> bool:

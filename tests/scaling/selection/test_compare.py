@@ -94,9 +94,11 @@ def test_rounding_is_no_evidence(pile: pd.DataFrame) -> None:
 
 def test_laws_that_tie_stand_in_the_order_given(pile, monkeypatch):
     """Their last digits differ from machine to machine, and would rank them."""
-    real, criterion = compare._scores, {"ParallelLaw": 1 + 1e-12, "DiversityLaw": 1.0, "DenseLaw": 0.0}
+    real, criterion = compare._criteria, {"ParallelLaw": 1 + 1e-12, "DiversityLaw": 1.0, "DenseLaw": 0.0}
     monkeypatch.setattr(
-        compare, "_scores", lambda one, *more: real(one, *more) | {"aicc": criterion[type(one.law).__name__]}
+        compare,
+        "_criteria",
+        lambda one, *more: real(one, *more) | {"aicc": criterion[type(one.law).__name__]},
     )
     table = scaling.compare([ParallelLaw, DiversityLaw, DenseLaw], pile).table
     assert table.index.tolist() == ["DenseLaw", "ParallelLaw", "DiversityLaw"]
