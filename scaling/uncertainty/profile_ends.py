@@ -27,7 +27,8 @@ BETWEEN = (
 ROUGH = 0.01  # the same where refits between the two fail: its end is the outer
 NEAR = 0.02
 OPENED, FAILED = 4, 8  # times that a bracket is opened again, and refits that may fail
-SEARCHES = 30  # refits of an end at most
+SEARCHES = 45  # refits of an end at most
+WILD = 2.0  # root of the rise: an outside this high may be a fold, and its bracket is halved
 FEW = 16  # quantities that are quicker computed all at once than sorted by row
 AGAIN = 3  # times that ends are held against what other rows found
 WITNESSES = 64  # points of other rows that an end is held against
@@ -39,7 +40,7 @@ STARTS, NEIGHBOURS = (
 KINKED = 6  # rows up to which kinks of the objective can hide a better refit from all but one of these places
 ROUNDS = 8  # times that such an end may turn out to lie further out before it is given as open
 GAINS = 1e-3  # of the distance to the estimate: a quantity that can gain less is at its limit
-NEARER = (0.3, 0.1, 0.03)  # of the first distance: where a lost search begins anew
+NEARER = (0.3, 0.1, 0.03)  # of the first distance: where a lost search starts again
 
 
 class WithExponents:
@@ -122,7 +123,7 @@ class Ends:
                 break
             target, start = self._next(rows)
             self._search(rows, np.where(self.rise[rows] > 1 - CLOSE, self.reach[rows], target), start)
-        self._anew()
+        self._restart()
         self._confirm()
         return self._asked(self._ends())
 
@@ -179,9 +180,9 @@ class Ends:
         points, each = points.reshape(-1, theta.shape[1]), points.shape[1]
         rise = self.held.risen(points, rows)
         values = quantity_values(self.held.problem, points, self.held.quantity).reshape(B, each, -1)
-        rise = np.where(self._in_numbers(points), rise, np.inf)
         inside = rise.reshape(B, -1, 1) <= (1 + CLOSE) * self.held.allowed.reshape(B, 1, -1)
-        values = np.where(inside, values[:, :, of_fit], np.nan)
+        told = np.isfinite(values) | self._in_numbers(points).reshape(B, -1, 1)
+        values = np.where(inside & told[:, :, of_fit], values[:, :, of_fit], np.nan)
         out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))
         out = np.where(np.isnan(out), -np.inf, out)
         out = out / np.sqrt(np.maximum(rise / self.held.allowed[rows], 1.0)).reshape(B, -1, 1)
@@ -193,7 +194,7 @@ class Ends:
         at = (np.arange(B)[:, None] * each + best).ravel()[found]
         self._move(found, points[at], reach[found], rise[at] / self.held.allowed[found])
 
-    def _anew(self) -> None:
+    def _restart(self) -> None:
         """Search lost ends again from their optimum, in shorter steps: another path may lead there."""
         for share in NEARER:
             rows = np.flatnonzero(self.lost & np.isfinite(self.held.estimate))
@@ -262,7 +263,7 @@ class Ends:
         """Rows to search, the distances to try first and the θ to start from."""
         out = self.side * (proposed - self.held.estimate)
         rise = self.held.risen(theta, np.arange(self.se.size)) / self.held.allowed
-        inside = (out > 0) & (rise <= 1 + CLOSE) & self._in_numbers(theta)
+        inside = (out > 0) & (rise <= 1 + CLOSE) & (np.isfinite(out) | self._in_numbers(theta))
         exact = self.held.exact()
         self.end[exact] = np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))[exact]
         self.end[inside & ((out > FAR * self.se) | np.isinf(out))] = np.inf
@@ -346,12 +347,14 @@ class Ends:
             ahead = np.where(reach > 0, np.clip(straight, (1 + MEETS) * reach, 3 * reach), first)
             high = np.sqrt(self.outer_rise[rows])
             cut = (1 - inner) / (high - inner)
-            chord = reach + np.where((cut > 0.1) & (cut < 0.9), cut, 0.5) * (outer - reach)
+            chord = reach + np.where((cut > 0.1) & (cut < 0.9) & (high < WILD), cut, 0.5) * (outer - reach)
             other = outer + _along_root(self.outer_rise[rows], self.outer_slope[rows])
             near = np.where(high - 1 < 1 - inner, other, own)
             target = np.where((near > reach) & (near < outer), near, chord)
         target = reach + self.stride[rows] * (np.where(np.isfinite(outer), target, ahead) - reach)
-        return np.where(self.stop[rows] > reach, np.minimum(target, self.stop[rows]), target), self.theta[rows]
+        return np.where(self.stop[rows] > reach, np.minimum(target, self.stop[rows]), target), self.theta[
+            rows
+        ]
 
 
 def _along_root(rise: Array, slope: Array) -> Array:
