@@ -242,7 +242,7 @@ class Held:
             ends = np.clip(theta + move, self.problem.lower, self.problem.upper)
             passes = free & (ends != theta + move)
             if not passes.any():
-                return move
+                return np.asarray(move)
             free = free & ~passes
             step = np.where(free, 0.0, np.where(passes, ends - theta, step))
         return step
