@@ -1,6 +1,7 @@
 """Ends of profile intervals: against scipy's SLSQP, at kinks, and where a search is misled."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,26 @@ def test_an_end_that_a_climb_missed_is_found(pile: pd.DataFrame) -> None:
     assert at.lower == pytest.approx(1.9912, abs=2e-4)
     assert at.upper == pytest.approx(2.0620, abs=2e-4)
     assert at.new_lower < at.lower < at.upper < at.new_upper
+
+
+def test_ends_do_not_hang_on_the_last_digits_of_the_optimum() -> None:
+    """E comes close to 0 on the way to the lower end: with the optimum 1e-9 elsewhere that end was once lost."""
+    table = pd.read_csv(interval_ends.PUBLISHED / "tables/precision.csv")
+    runs = table[table.level == "4"].rename(columns={"non_embedding_parameters": "N", "tokens": "D"})
+    fit = scaling.fit("chinchilla", runs[runs.N < 4e8], "huber", groups=False)
+    far = at_points({"N": np.array([443068288.0]), "D": np.array([42999742464.0])}, fit.law.axes)
+    ends = [
+        np.concatenate(Profile().searched(nudged(fit, size, seed), far, 0.95)[1:3])
+        for size, seed in ((0.0, 0), (1e-9, 0))
+    ]
+    assert np.isfinite(ends).all()
+    assert np.ptp(ends, axis=0).max() < 1e-4 * (ends[0][1] - ends[0][0]) / 2
+
+
+def nudged(fit: scaling.Fit, size: float, seed: int) -> scaling.Fit:
+    """The fit with its optimum moved by random shares of `size`."""
+    theta = fit.theta * (1 + size * np.random.default_rng(seed).standard_normal(fit.theta.size))
+    return replace(fit, theta=theta, law=fit.problem.law.from_vector(fit.problem.named(theta[None])[0]))
 
 
 AdditiveHalf = scaling.AdditiveLaw.with_fixed(beta=0.5)
