@@ -17,8 +17,8 @@ def one(pile):
     ("call", "message"),
     [
         (lambda runs, one: scaling.fit("cubic", runs), "'cubic'"),
-        (lambda runs, one: scaling.compare(ParallelLaw, runs), "give a list of laws"),
-        (lambda runs, one: scaling.backtest(3, runs), "3 is "),
+        (lambda runs, one: scaling.compare(ParallelLaw, runs), "laws=.*ParallelLaw"),
+        (lambda runs, one: scaling.backtest(3, runs), r"\b3\b"),
         (lambda runs, one: scaling.fit(ParallelLaw, "runs.csv"), "table='runs.csv'"),
         (
             lambda runs, one: scaling.fit(ParallelLaw, runs, scaling.LeastSquares),
@@ -28,9 +28,9 @@ def one(pile):
         (lambda runs, one: ParallelLaw.from_vector([1.0, 2.0]), "2.*E.*A.*ParallelLaw"),
         (lambda runs, one: LAD(delta=0), "delta=0"),
         (lambda runs, one: one.intervals(scaling.Bootstrap()), "level=Bootstrap"),
-        (lambda runs, one: one.predict(N=[1e9, 2e9], P=[1, 2, 3]), "2 of N, 3 of P"),
-        (lambda runs, one: one.equivalent("N", {}, N=1e9, P=2), "no axis"),
-        (lambda runs, one: one.sensitivity("E", []), "no values of E"),
+        (lambda runs, one: one.predict(N=[1e9, 2e9], P=[1, 2, 3]), "2.*N.*3.*P"),
+        (lambda runs, one: one.equivalent("N", {}, N=1e9, P=2), r"equivalent.*\{'P'"),
+        (lambda runs, one: one.sensitivity("E", []), r"sensitivity.*\bE\b"),
         (lambda runs, one: scaling.fit("dense", runs.assign(loss="2,111")), "'2,111'"),
         (
             lambda runs, one: scaling.suggest(one, pd.DataFrame({"N": [1e9], "P": [8]}), budget_flops=1e22),
