@@ -45,7 +45,7 @@ def test_much_of_a_users_text_is_not_dropped_in_silence(cache):
     name = f"files:{cache}/*.py"
     with pytest.raises(ValueError, match=r"(?s)75 of 150.*generated 75.*\.py") as refused:
         corpora.open_corpus(name, 300, lambda line: None)
-    assert f"parscale corpus '{name}' --vocab 300 --drop-many builds it" in str(refused.value)
+    assert f"parscale corpus '{name}' --vocab 300 --drop-many" in str(refused.value)
     assert not list(sealing.cache_folder().glob("corpora/*/manifest.json"))
     built = corpora.open_corpus(name, 300, lambda line: None, drop_many=True)
     assert built.manifest["dropped"]["generated"] == 75

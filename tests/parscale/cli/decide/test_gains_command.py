@@ -58,13 +58,11 @@ def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
     row = gains(runs).iloc[0]
     assert f"{row['change']:+.4f}" in out
     assert f"{row['by_parameters']:+.4f}" in out
-    assert "degrees of freedom" in out
-    assert "its 95% interval over seeds (Student)" in out
     (one,) = one_stream_fits(runs).values()
-    assert f"made: {one.status}, 12 runs of P = 1, 9 degrees of freedom" in out
+    assert re.search(rf"made: {one.status}\b.*\b12\b.*P = 1\b.*\b9\b", out)
     (pooled,) = pooled_k(runs)
     assert str(pooled) in " ".join(out.split())
-    assert "k of all 24 changes together" in str(pooled)
+    assert re.search(r"\bk\b.*\b24\b", str(pooled))
     assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--level", "2"]) == 2
     assert "--level 2.0" in capsys.readouterr().err
     assert parscale.main(["gains", str(tmp_path / "runs.csv"), "--json"]) == 0
@@ -78,7 +76,7 @@ def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
     assert json.loads(said)["gains"][0]["low"] is None
     runs[runs["P"] > 1].to_csv(tmp_path / "more.csv", index=False)
     assert parscale.main(["gains", str(tmp_path / "more.csv")]) == 2
-    assert "no run has P = 1" in capsys.readouterr().err
+    assert "P = 1" in capsys.readouterr().err
 
 
 def test_the_runs_of_one_stream_may_be_another_sweeps(tmp_path, capsys) -> None:
