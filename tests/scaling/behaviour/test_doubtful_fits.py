@@ -79,7 +79,7 @@ def test_a_law_worse_than_the_mean_says_so(losses):
     mixed = losses.assign(loss=np.where(losses["corpus"] == "pile", losses["loss"] * 3, losses["loss"]))
     fit = scaling.fit(ParallelLaw, mixed)
     assert fit.r2 < 0
-    assert "the mean of the losses is nearer than the law" in str(fit)
+    assert re.search(r"^R2 +-", str(fit), re.MULTILINE)
 
 
 def test_every_stream_is_paid_for_and_runs_of_several_P_are_not_pooled(kyo):

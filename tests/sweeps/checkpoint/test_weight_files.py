@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import re
 
 import pytest
 import torch
@@ -38,7 +37,7 @@ def test_shards_with_and_without_an_index(tmp_path):
 def test_shards_of_two_checkpoints_without_an_index(tmp_path):
     shards(tmp_path, {"a": A}, {"c": C}, index=False)
     save_file({"a": A}, tmp_path / "other-00001-of-00001.safetensors")
-    with pytest.raises(CheckpointError, match="00001-of-00001"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors\.index\.json"):
         read_tensors(tmp_path)
 
 
@@ -102,14 +101,14 @@ class Trap:
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "last.ckpt"])
 def test_pickled_weights_are_named_and_not_read(tmp_path, name):
     (tmp_path / name).write_bytes(pickle.dumps(Trap()))
-    with pytest.raises(CheckpointError, match=re.escape(name)):
+    with pytest.raises(CheckpointError, match="safe_serialization"):
         read_tensors(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("adapter_model.safetensors", "adapter_model.safetensors"),
+        ("adapter_model.safetensors", "adapter"),
         ("model.gguf", "GGUF"),
         ("weights.safetensors", "weights.safetensors"),
         ("README.md", "model.safetensors"),

@@ -69,12 +69,8 @@ def test_the_table_has_what_runs_first_and_the_sums_last(clocked):
     before = CONFIGS[0].own_C + (40 * CONFIGS[2].own_C + 9 * CONFIGS[3].own_C) / steps
     after = before + 40 * (CONFIGS[1].own_C + CONFIGS[2].own_C) / steps
     left = progress.clock((total - after) * 125 / (after - before))
-    assert lines[-2:] == [
-        "4 runs: 2 running, 1 interrupted, 1 done",
-        f"grid {after / total:.0%}",
-        "2m05s",
-        left,
-    ]
+    assert lines[-2] == "4 runs: 2 running, 1 interrupted, 1 done"
+    assert re.match(rf"grid {after / total:.0%}, 2m05s .*\b{left}\b", lines[-1])
 
 
 @pytest.mark.parametrize(("height", "rows"), [(24, 15), (12, 3), (60, 15)])

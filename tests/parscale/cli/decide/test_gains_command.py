@@ -47,7 +47,7 @@ def test_a_size_of_two_models_is_refused_and_the_rest_of_the_report_is_there(tmp
     assert re.search(r"64x2.*81,920.*184,320", capsys.readouterr().err)
     page = sweep_report.write_report(tmp_path / "runs.csv").read_text()
     assert re.search(r"made.*P.*=.*1.*64x2", page)
-    assert "Comparison of laws" in page
+    assert "AICc" in page
 
 
 def test_the_command_prints_what_the_table_holds(tmp_path, capsys) -> None:
