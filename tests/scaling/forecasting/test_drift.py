@@ -41,4 +41,4 @@ def test_without_a_window_the_prior_stands_and_it_is_said(pile: pd.DataFrame) ->
     assert few.drift.windows.tolist() == [0]
     assert np.isnan(few.drift.share.iloc[0])
     assert few.drift.kappa.iloc[0] > PRIOR
-    assert any(re.search(r"\bN\b", note) for note in few.notes)
+    assert any(re.search(rf"\b{few.drift.index[0]}\b", note) for note in few.notes)
