@@ -60,7 +60,8 @@ def test_a_table_without_corpora_has_labels_without_gaps():
     points = pd.DataFrame({"P": [2], "multiple": [1.1]})
     worth = figures.equivalent_parameters({"": pd.DataFrame(worth)}, {"": points})
     names = [t.get_text() for t in worth.legends[0].get_texts()]
-    assert names == ["law at $N$ = 1M", "read off the runs"]
+    assert re.search(r"\$N\$ = 1M\b", names[0])
+    assert len(names) == 2
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +87,8 @@ def test_a_fit_at_a_bound_says_so_beside_its_k(runs) -> None:
     found = figure_tables.fitted_k(
         {"": scaling.fit(scaling.ParallelLaw, runs.assign(loss=2 + 1e3 / runs["N"]))}
     )
-    (label,) = (
-        text.get_text()
-        for text in figures.pair_k(gains(runs), found).legends[0].get_texts()
-        if "fit of all runs" in text.get_text()
-    )
-    assert re.search(r"\(k .*\)$", label)
+    labels = [text.get_text() for text in figures.pair_k(gains(runs), found).legends[0].get_texts()]
+    assert len([label for label in labels if re.search(r"\(k .*\)$", label)]) == 1
 
 
 def test_an_end_that_is_not_drawn_is_not_promised(runs) -> None:

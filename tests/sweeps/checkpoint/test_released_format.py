@@ -127,9 +127,9 @@ def test_one_error_lists_everything(p2):
         "missing model.norm.weight (48,)",
         "missing model.layers.1.self_attn.prefix_k (2, 2, 6, 12)",
         "extra model.layers.9.mlp.up_proj.weight (3, 4)",
-        "model.aggregate_layer.2.bias has shape (5,), the configuration says (2,)",
     ):
         assert part in str(caught.value)
+    assert re.search(r"aggregate_layer\.2\.bias .*\(5,\).*\(2,\)", str(caught.value))
 
 
 def test_truncated_shard(p2):

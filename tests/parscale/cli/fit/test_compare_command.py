@@ -23,7 +23,7 @@ def test_a_folder_of_runs_is_no_fit_and_few_runs_are_said_once(losses: pd.DataFr
     text = run(compare_command, runs=str(tmp_path / "three.csv"), laws="parallel,dense")
     assert "too few runs" in text
     losses[:2].assign(status=["ok", "diverged"]).to_csv(tmp_path / "one.csv")
-    said = r"1 usable rows for the 3 parameters of DenseLaw \(1 left out\): add runs"
+    said = r"\b1 .*\b3 .*DenseLaw \(1 "
     with pytest.raises(scaling.FitError, match=said):
         run(compare_command, runs=str(tmp_path / "one.csv"), laws="parallel,dense")
 

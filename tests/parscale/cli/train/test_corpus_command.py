@@ -55,10 +55,9 @@ def test_a_corpus_is_described_within_a_terminals_width(pattern, capsys):
     told = out.splitlines()
     assert re.search("duplicates 1.*unreadable 1", out)
     assert re.search(r"documents.*140", out)
-    assert [line for line in told if line.startswith("unreadable: ")] == [
-        f"unreadable: {pattern.removeprefix('files:').replace('*/*', 'd00/latin')}: "
-        "not UTF-8: invalid continuation byte at byte 3"
-    ]
+    (unreadable,) = [line for line in told if line.startswith("unreadable: ")]
+    assert unreadable.split(": ")[1] == pattern.removeprefix("files:").replace("*/*", "d00/latin")
+    assert re.search(r"UTF-8.*\b3\b", unreadable)
     assert told[-2] == "source files, files 142"
     assert max(len(line) for line in told if "/" not in line) <= 80
 
@@ -112,8 +111,5 @@ def test_the_papers_corpora_are_refused_with_what_to_name_instead(capsys, tmp_pa
     out = str(tmp_path / "out")
     assert parscale.main(["sweep", "paper", "--corpora", name, "--sizes", "0.5B", "--out", out]) == 2
     *_, said = capsys.readouterr().err.splitlines()
-    assert said == (
-        f"parscale sweep: corpus {name} is the paper's, too large to bring along: name a dataset "
-        "that has it, --corpora hf:NAME, or files of yours, --corpora 'files:GLOB'"
-    )
+    assert re.match(rf"parscale sweep: corpus {name}\b.*--corpora hf:NAME.*--corpora 'files:GLOB'", said)
     assert not Path(out).exists()

@@ -63,7 +63,7 @@ def to_float8(folder):
         (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 99), "model.safetensors"),
         (
             lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"),
-            "safetensors",
+            "safe_serialization",
         ),
     ],
     ids=range(8),
