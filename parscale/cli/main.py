@@ -63,7 +63,7 @@ GROUP_OF = {command: group for group, commands in GROUPS.items() for command in 
 
 EXAMPLES = """\
 examples:
-  parscale demo                    train 3 sizes x P in {1, 2, 4}, fit, draw (3 to 6 min)
+  parscale demo                    train 3 sizes at P = 1, 2, 4, fit, draw (3 to 6 min)
   parscale sweep paper --dry-run   what the paper's 48 runs would take
   parscale fit results/published/losses.csv --law parallel --by corpus
   parscale forecast results/published/losses.csv --where corpus=pile --N 30B --P 8
