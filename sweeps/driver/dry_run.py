@@ -58,7 +58,11 @@ def plan_time(
     elif left and place == "local" and execution.ranks == 1:
         speeds = time_estimate.timed_speeds(left, count, execution.threads or threads, execution.accelerator)
         how = "training steps alone, as timed just now. A validation token costs a third of a training token"
-        how += ". Steps were timed without compilation, and compiled ones take less" if any(run.compile for run in left) else ""
+        how += (
+            ". Steps were timed without compilation, and compiled ones take less"
+            if any(run.compile for run in left)
+            else ""
+        )
     hours = [time_estimate.hours_of(run, {**speeds, **finished}) for run in runs]
     known = [one for one in hours if one is not None]
     if len(known) < len(runs):
