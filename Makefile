@@ -21,7 +21,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PIP) --upgrade pip >$(VENV)/pip.log 2>&1 && $(PIP) --no-compile -e ".[test]" >>$(VENV)/pip.log 2>&1 || (echo "$(FAILED)"; exit 1)
 	@touch $@
 
-demo: $(VENV)/.installed  ## train 3 sizes x P in {1, 2, 4} on real text, fit the law, draw it (about 6 minutes)
+demo: $(VENV)/.installed  ## train 3 sizes x P in {1, 2, 4} on real text, fit the law, draw it (3 to 6 minutes)
 	$(BIN)/parscale demo $(DEMO)
 
 test: lint  ## lint, types, every test

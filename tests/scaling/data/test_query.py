@@ -81,8 +81,8 @@ def test_rows_that_are_left_out_need_not_be_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("where", "says"),
-    [("N=big", "'big'"), ("P=3", "P=3"), ("ok=perhaps", "the column holds true and false"), ("corpus=b", "has it.* a"),
-     ("corpse=a", "'corpus'"), ("x", "write NAME=VALUE")],
+    [("N=big", "'big'"), ("P=3", "P=3"), ("ok=perhaps", "ok=perhaps.*true"), ("corpus=b", r"corpus=b.*\ba\b"),
+     ("corpse=a", "'corpus'"), ("x", "NAME=VALUE")],
 )  # fmt: skip
 def test_what_cannot_be_chosen_is_told(where: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"--where .*{says}") as told:
@@ -123,7 +123,7 @@ def test_a_column_that_is_not_there_and_names_of_one_file_are_refused():
     with pytest.raises(ValueError, match=r"--by.*colour.*x\.csv"):
         list(split(RUNS, "colour", "x.csv"))
     alike = RUNS.assign(corpus=["a b", "a/b", "c", "d"])
-    with pytest.raises(ValueError, match="'a b' and 'a/b'"):
+    with pytest.raises(ValueError, match=r"'a b'.*'a/b'"):
         list(split(alike, "corpus", "x.csv"))
 
 
@@ -159,7 +159,7 @@ def test_an_error_keeps_its_kind_and_names_its_group(kind):
 def test_runs_that_cannot_be_compared_are_named_where_they_are_fitted_as_one(columns, axes, named):
     told = mixed(RUNS.assign(**columns), axes)
     assert list(told) == named
-    assert all(f"more than one {name} " in note for name, note in told.items())
+    assert all(f" {name} " in note for name, note in told.items())
 
 
 def test_numbers_of_an_option_and_its_axis_are_read_or_named():

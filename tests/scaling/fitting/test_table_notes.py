@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling.fitting.table_notes import mixed_columns
+from scaling.fitting.table_notes import mixed_columns, rising_note
 
 LAW = scaling.ParallelLaw(E=1.31, A=1.9e8, alpha=0.21, k=0.37)
 N, P = (a.ravel() for a in np.meshgrid(np.geomspace(5e8, 4.3e9, 6), [1, 2, 4, 8], indexing="ij"))
@@ -152,7 +152,7 @@ def test_budgets_are_named_beside_a_law_without_them():
     table = pd.DataFrame({"N": n, "tokens seen": d, "loss": law.predict(N=n, D=d)})
     assert [one.column for one in found(table, "dense")] == ["tokens seen"]
     known = scaling.fit("dense", table.rename(columns={"tokens seen": "D"})).notes
-    assert sum("more than one D" in note for note in known) == 1
+    assert len([note for note in known if re.search(r"\bD\b", note)]) == 1
     assert scaling.fit("chinchilla", table.rename(columns={"tokens seen": "D"})).certificate.table_notes == ()
 
 
@@ -169,11 +169,11 @@ def test_notes_are_saved_with_the_fit(tmp_path):
     assert scaling.load(tmp_path / "fit.json").notes == fit.notes
 
 
-@pytest.mark.parametrize(("scale", "remedy"), [(1, "take 1 - it"), (100, "100")])
+@pytest.mark.parametrize(("scale", "remedy"), [(1, "1 -"), (100, "100")])
 def test_a_loss_that_rises_is_named(scale, remedy):
     table = runs().assign(loss=lambda t: scale * (0.9 - 0.3 * t["loss"]))
-    (note,) = [one for one in scaling.fit("parallel", table).notes if "rises" in one]
-    assert re.search(r"rises.*N.*P", note)
+    note = rising_note(scaling.fit("parallel", table))
+    assert re.search(r"\bN\b.*\bP\b", note)
     assert remedy in note
     assert not [one for one in scaling.fit("parallel", table).notes if "corpora" in one]
 
@@ -181,4 +181,4 @@ def test_a_loss_that_rises_is_named(scale, remedy):
 @pytest.mark.parametrize("change", [0.0, 0.2])
 def test_losses_that_fall_or_rise_with_streams_alone_are_not_named(change):
     table = runs().assign(loss=lambda t: t["loss"] + change * np.log(t["P"]))
-    assert not [one for one in scaling.fit("parallel", table).notes if "rises" in one]
+    assert rising_note(scaling.fit("parallel", table)) == ""

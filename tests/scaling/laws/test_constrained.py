@@ -1,6 +1,7 @@
 """Fixed and bounded parameters: the optimum, intervals, files, refusals."""
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -82,8 +83,8 @@ def test_bounds_hold_and_say_so(pile):
     low = scaling.fit("parallel", pile, bounds={"k": (0, 0.2)})
     assert low.law.k == 0.2
     assert low.status == "at bound"
-    assert "k ended at the bound given" in low.certificate.detail
-    assert "kept within" in repr(low)
+    assert re.match(r"k\b", low.certificate.detail)
+    assert re.search(r"\bk .*0\.2\b", repr(low))
     ends = low.intervals().loc["k"]
     assert 0 <= ends.lower < ends.upper == pytest.approx(0.2)
     high = scaling.fit("parallel", pile, bounds={"A": (None, 1e8)})
@@ -161,12 +162,12 @@ def test_constraints_add_up():
         ({"fixed": {"E": -1}}, "fixed.*E=-1"),
         ({"fixed": {"E": "low"}}, "fixed.*E='low'"),
         ({"fixed": {"E": np.nan}}, "fixed.*E=nan"),
-        ({"fixed": ["E"]}, "fixed=.* give a value a name"),
+        ({"fixed": ["E"]}, "fixed="),
         ({"fixed": {"E": 1, "A": 1e8, "alpha": 0.2, "k": 0.3}}, "ParallelLaw.*fixed"),
-        ({"bounds": {"k": (1, 0)}}, "the lower end must be below the upper"),
+        ({"bounds": {"k": (1, 0)}}, "bounds.*k=.*1, 0"),
         ({"bounds": {"k": 1}}, "bounds.*k=1"),
-        ({"bounds": {"k": (-1, 1)}}, "reaches outside ParallelLaw's range"),
-        ({"bounds": {"E": (0, 1)}, "fixed": {"E": 0.5}}, "E is fixed and bounded"),
+        ({"bounds": {"k": (-1, 1)}}, "k=.*-1, 1.*ParallelLaw"),
+        ({"bounds": {"E": (0, 1)}, "fixed": {"E": 0.5}}, "E .*fixed=.*bounds="),
     ],
 )
 def test_constraints_that_cannot_be(pile, keywords, words):

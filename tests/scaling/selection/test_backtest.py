@@ -17,7 +17,6 @@ def test_extrapolation_in_N_is_far_worse_than_r2_suggests(report: Backtest, pile
     assert row.test == 8
     assert row.r2 == pytest.approx(0.94, abs=0.005)
     assert row.one_sided
-    assert "every one on the same side" in report.verdict
     assert pile_fit.r2 > 0.997
     unseen = report.points[report.points.up_to == report.table.index[-2]]
     assert np.sign(unseen.error).abs().sum() == abs(np.sign(unseen.error).sum()) == 8
@@ -56,7 +55,7 @@ def test_backtest_by_compute_and_its_refusals() -> None:
     assert (np.diff(report.table.index) > 0).all()
     with pytest.raises(ValueError, match="by='Q'"):
         scaling.backtest(ParallelLaw, made(), by="Q")
-    with pytest.raises(FitError, match="no window along P"):
+    with pytest.raises(FitError, match=r"\bP\b.*\b2 "):
         scaling.backtest(ParallelLaw, {k: v[P < 4] for k, v in made().items()}, by="P")
-    with pytest.raises(FitError, match="no window along P"):
+    with pytest.raises(FitError, match=r"\bP\b.*\b1 "):
         scaling.backtest(ParallelLaw, {k: v[P < 2] for k, v in made().items()}, by="P")

@@ -57,7 +57,7 @@ def test_the_law_itself_gives_its_k(k):
 def test_a_k_beyond_the_end_of_the_search_is_not_identifiable():
     (found,) = pooled_k(sweep(12.0))
     assert np.isinf([found.low, found.high]).all()
-    assert "not identifiable, 95% interval without end" in str(found)
+    assert "not identifiable" in str(found)
 
 
 def test_a_level_of_a_pair_of_runs_changes_nothing_but_the_law_of_N():

@@ -1,5 +1,6 @@
 """The structure test keeps its level, also if noise changes along an axis, and has power."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -44,13 +45,13 @@ def test_it_speaks_up_where_another_law_made_the_losses() -> None:
     noise = np.exp(0.003 * np.random.default_rng(1).standard_normal(N.size))
     fit = scaling.fit("chinchilla", {"N": N, "D": D, "loss": other.predict(N=N, D=D) * noise})
     assert structure_test(fit) < 1e-6
-    assert "not noise" in scaling.adequacy(fit).verdict
+    assert "p < 0.001" in scaling.adequacy(fit).verdict
 
 
 def test_adequacy_finds_structure_where_there_is_some(pile: pd.DataFrame) -> None:
     wrong = scaling.adequacy(scaling.fit(ParallelLaw, pile, scaling.LeastSquares()))
     assert wrong.structure_p < 0.01
-    assert "not noise" in wrong.verdict
+    assert re.search("p [=<] 0.0", wrong.verdict)
     assert wrong.grid.shape == (6, 4)
     right = [scaling.adequacy(scaling.fit(ParallelLaw, made(s), scaling.LeastSquares(log=True))).structure_p
              for s in range(16)]  # fmt: skip

@@ -55,9 +55,8 @@ def test_an_end_that_no_refit_confirms_is_open_and_named(
     four_rows: scaling.Fit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(profile_ends, "ROUNDS", 0)
-    assert (
-        "lower at point 1" in (at := four_rows.predict(N=3 * four_rows.axes["N"].max())).attrs["unconfirmed"]
-    )
+    at = four_rows.predict(N=3 * four_rows.axes["N"].max())
+    assert any(end.startswith("lower") for end in at.attrs["unconfirmed"])
     assert at.lower[0] == 0.0  # no loss is below it
     monkeypatch.setattr(profile_ends.Ends, "_easier", lambda self, rows: rows)
     ends = four_rows.intervals()
