@@ -57,6 +57,8 @@ def sweep(tmp_path, monkeypatch):
 
     monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.setattr(corpora, "bind", lambda configs, **more: list(configs))
+    monkeypatch.setattr("sweeps.driver.run_sweep.POLL_S", 0.05)  # these runs end sooner
+    monkeypatch.setattr("sweeps.driver.process_pool.POLL_S", 0.02)
 
     def run(behaviour=None, axes=Axes(streams=(1, 2)), **more):  # noqa: B008 -- frozen
         monkeypatch.setenv("FAKE", json.dumps(behaviour or {}))
