@@ -46,7 +46,9 @@ GENERATED = "<!-- Written by"  # begins a page that is made whole from the code
 NOT_PROSE = re.compile(
     r"^\s*(?:\||>>> |\$ ).*|`[^`\n]*\n?[^`\n]*`|(?<=\])\([^)]*\)|</?[a-zA-Z!][^>\n]*>|&#?\w+;", re.MULTILINE
 )
-TOKEN = re.compile(r"""(\"{3}|'{3}|["'])(?:\\.|[^\\])*?\1|(?P<comment>#[^\n]*)""", re.DOTALL)  # a string, or a comment
+TOKEN = re.compile(
+    r"""(\"{3}|'{3}|["'])(?:\\.|[^\\])*?\1|(?P<comment>#[^\n]*)""", re.DOTALL
+)  # a string, or a comment
 TEMPLATE = re.compile(r"[{}\\]|</?[a-z]\w*|[\w)]\s*[=:]\s*\S+;|\(\);")
 
 
