@@ -28,7 +28,7 @@ test: lint  ## lint, types, every test
 	$(BIN)/pytest -n 2 --dist worksteal
 
 fast: lint  ## what to run while editing: under two minutes
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 soak: $(VENV)/.installed  ## KILLS (default 100) of driver or worker at random moments: the sweep ends as an undisturbed one
 	PARSCALE_KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/sweeps/behaviour/test_random_kills.py

@@ -39,8 +39,9 @@ def test_candidates_with_streams_under_another_name(tmp_path: Path) -> None:
         run(suggest_command, fit=str(TABLES / "streams_fit.json"), candidates=path)
 
 
-@pytest.mark.parametrize("column", ["State", "state", "Status", "STATE"])
-@pytest.mark.parametrize("words", [("finished", "crashed"), ("COMPLETED", "TIMEOUT")])
+@pytest.mark.parametrize(
+    ("column", "words"), [("state", ("finished", "crashed")), ("Status", ("COMPLETED", "TIMEOUT"))]
+)
 def test_crashed_runs_are_left_out_and_counted(column: str, words: tuple[str, str], tmp_path: Path) -> None:
     table = pd.read_csv(TABLES / "crashed.csv")
     table = table.rename(columns={"state": column}).replace({"finished": words[0], "crashed": words[1]})
