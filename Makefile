@@ -21,14 +21,14 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PIP) --upgrade pip >$(VENV)/pip.log 2>&1 && $(PIP) --no-compile -e ".[test]" >>$(VENV)/pip.log 2>&1 || (echo "$(FAILED)"; exit 1)
 	@touch $@
 
-demo: $(VENV)/.installed  ## train 3 sizes x P in {1, 2, 4} on real text, fit the law, draw it (about 6 minutes)
+demo: $(VENV)/.installed  ## train 3 sizes x P in {1, 2, 4} on real text, fit the law, draw it (3 to 6 minutes)
 	$(BIN)/parscale demo $(DEMO)
 
 test: lint  ## lint, types, every test
 	$(BIN)/pytest -n 2 --dist worksteal
 
 fast: lint  ## what to run while editing: under two minutes
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 soak: $(VENV)/.installed  ## KILLS (default 100) of driver or worker at random moments: the sweep ends as an undisturbed one
 	PARSCALE_KILLS=$(or $(KILLS),100) $(BIN)/pytest tests/sweeps/behaviour/test_random_kills.py

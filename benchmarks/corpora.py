@@ -267,7 +267,7 @@ def kinds(share: float, folder: Path) -> Line:
         "prose, a paragraph a line": islice(prose(), round(2000 * share)),
         "code": islice(sources(), round(1500 * share)),
         "Chinese without line breaks (made)": chinese(round(3000 * share)),
-        f"one document of {len(huge) / 1e6:.0f} MB beside 300": iter([huge, *prose()[:300]]),
+        f"one document of {len(huge) / 1e6:.0f} MB among 300": iter([huge, *prose()[:300]]),
         "small ones, a sentence each": small(round(100_000 * share)),
     }
     del huge

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
-import io
 import re
-import tokenize
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -48,6 +46,9 @@ GENERATED = "<!-- Written by"  # begins a page that is made whole from the code
 NOT_PROSE = re.compile(
     r"^\s*(?:\||>>> |\$ ).*|`[^`\n]*\n?[^`\n]*`|(?<=\])\([^)]*\)|</?[a-zA-Z!][^>\n]*>|&#?\w+;", re.MULTILINE
 )
+TOKEN = re.compile(
+    r"""(\"{3}|'{3}|["'])(?:\\.|[^\\])*?\1|(?P<comment>#[^\n]*)""", re.DOTALL
+)  # a string, or a comment
 TEMPLATE = re.compile(r"[{}\\]|</?[a-z]\w*|[\w)]\s*[=:]\s*\S+;|\(\);")
 
 
@@ -84,9 +85,9 @@ def python(text: str) -> Iterator[tuple[int, str]]:
             continue
         if id(node) in docstrings or (len(node.value.split()) > 3 and not TEMPLATE.search(node.value)):
             yield from enumerate(NOT_PROSE.sub(blank, node.value).splitlines(), node.lineno)
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], NOT_PROSE.sub(blank, token.string.lstrip("# "))
+    for found in TOKEN.finditer(text):
+        if comment := found["comment"]:
+            yield text.count("\n", 0, found.start()) + 1, NOT_PROSE.sub(blank, comment.lstrip("# "))
 
 
 def prose(group: str) -> Iterator[tuple[str, int, str]]:

@@ -31,10 +31,22 @@ def tree_of(path: Path) -> ast.Module:
 
 
 @cache
+def statements_of(path: Path) -> list[ast.stmt]:
+    """Every statement of a file, at any depth. What stands inside expressions is left out, which takes a tenth of the time."""
+    found, left = [], [*tree_of(path).body]
+    while left:
+        node = left.pop()
+        found.append(node)
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            left += getattr(node, block, [])
+    return found
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     """Dotted names of every module a file imports, at any depth."""
     names = set()
-    for node in ast.walk(tree_of(path)):
+    for node in statements_of(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -126,7 +138,7 @@ def too_long(path: Path) -> list[str]:
     """A file above its limit, and functions whose body is, without signature and docstring."""
     lines = len(path.read_text().splitlines())
     found = [f"{path}: {lines} lines"] if lines > 500 else []
-    for node in ast.walk(tree_of(path)):
+    for node in statements_of(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
             length = node.end_lineno - first.lineno + 1
@@ -162,7 +174,8 @@ def test_every_parameter_is_told():
 @pytest.mark.parametrize("package", ["scaling", "sweeps"])
 def test_tests_look_no_higher_than_their_package(package):
     above = {"scaling": {"sweeps", "analysis", "torch", "lightning"}, "sweeps": {"analysis"}}[package]
-    for path in (ROOT / "tests" / package).rglob("*.py"):
+    paths = (ROOT / "tests" / package).rglob("*.py")
+    for path in (p for p in paths if any(name in p.read_text() for name in above)):
         assert not {name.partition(".")[0] for name in imports_of(path)} & above, path.name
 
 

@@ -211,8 +211,8 @@ const App = (() => {
     }
     Tables.fill($("law-table"), `The law, the rivals that are switched on, and all laws together. ${many ? "N at P = 1 is the size with the same loss. " : ""}Intervals are those of parscale predict and parscale forecast.`,
       ["law", "weight", "loss", "95% of new runs", ...(many ? ["N at P = 1", "95% interval"] : []), "R²", "RMSE"], rows);
-    $("weights").textContent = both ? "A weight is how much a law counts in all laws together. It comes from AICc of squared errors of log loss, and half of it is flattened so that no law gets all. "
-      + "AICc in the verdict is by the objective named there, which may count outliers less, so it can rank the laws otherwise." : "";
+    $("weights").textContent = both ? "A weight is how much a law counts in all laws together. It is the mean of the Akaike weight by squared errors of log loss and of the same flattened, so that no law gets all. "
+      + "AICc in the verdict is of squared errors of the loss itself, so it can rank the laws otherwise." : "";
   }
 
   // The streams' price beside that of the one-stream model with the same loss.

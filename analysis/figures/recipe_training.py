@@ -17,7 +17,7 @@ from scaling.data.units import count_text
 
 SMOOTHING = 0.08  # share of a curve that the moving mean spans
 BEFORE = 0.3  # of stage 2's tokens: how much of stage 1 is drawn before it
-_KINDS = {"train_loss": "training", "val_loss": "held-out"}
+_KINDS = {"train_loss": "training", "val_loss": "validation"}
 
 
 def training_curves(

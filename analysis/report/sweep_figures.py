@@ -32,7 +32,7 @@ from scaling.uncertainty.interval_methods import t_quantile
 Drawing = Callable[[], Figure]
 Titles = Callable[[], dict[str, Verdict]]
 
-BARS = "bars: 95% of one run's loss, from its held-out text"
+BARS = "bars: 95% of one run's loss, from its validation text"
 
 
 def save_figures(
@@ -206,7 +206,7 @@ def _of_streams(sweep: SweepResults) -> dict[str, Drawing]:
         known["by-P"] = lambda: figures.against_streams(
             table,
             words,
-            label=f"held-out {LOSS_LABEL}",
+            label=f"validation {LOSS_LABEL}",
             title="one frozen backbone, $P$ chosen" if frozen else "tuned from one checkpoint",
             errors={name: f"{name} bar" for name in words},
             form=".4f",

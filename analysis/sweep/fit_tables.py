@@ -27,7 +27,10 @@ def law_table(fit: Fit) -> pd.DataFrame:
 
 def goodness(fit: Fit) -> str:
     """R2, R2 of the law without P, the errors, the status."""
-    baseline, error = baseline_r2(fit), f"rmse {fit.rmse:.1e}, largest error {fit.max_error:.1e} nats"
+    baseline, error = (
+        baseline_r2(fit),
+        f"rmse {number_text(fit.rmse)}, largest error {number_text(fit.max_error)} nats",
+    )
     without = "" if baseline is None else f" (without P {baseline:.4f})"
     return f"R2 {fit.r2:.4f}{without}, {error}\n{fit.status}: {fit.certificate.detail}"
 

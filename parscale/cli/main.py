@@ -19,12 +19,12 @@ from typing import Any
 GROUPS: dict[str, dict[str, str]] = {
     "train": {
         "demo": "Train the demo grid on this machine, fit the law, draw it",
-        "sweep": "Train what a grid's folder does not hold yet",
+        "sweep": "Train the runs of a grid that are not in its folder yet",
         "coordinates": "The coordinate check of a width transfer (muP)",
-        "status": "The state of a sweep, while it runs or after",
+        "status": "The state of a sweep, during training or after",
         "corpus": "Build or verify a corpus, and describe it",
         "generate": "Continue a prompt with a checkpoint",
-        "benchmark": "Judge a checkpoint with the LM evaluation harness",
+        "benchmark": "Evaluate a checkpoint with the LM evaluation harness",
         "import": "Check and describe an official checkpoint, or convert it with --out",
         "export": "Write a run's model in the released checkpoint format",
     },
@@ -36,14 +36,14 @@ GROUPS: dict[str, dict[str, str]] = {
         "backtest": "Fit the small runs, predict the large ones",
         "forecast": "Forecast larger runs, with intervals that hold beyond the runs",
         "curves": "Fit whole loss curves and forecast other learning-rate schedules",
-        "accuracy": "From loss to accuracy: a sigmoid with its floor at chance",
+        "accuracy": "Fit accuracy against loss: a sigmoid with its floor at chance",
         "score": "Score a registered forecast once the runs exist",
     },
     "decide": {
         "suggest": "Which runs to train next",
-        "optimum": "The compute-optimal N and D for a budget, three ways",
+        "optimum": "The compute-optimal N and D for a budget, by three methods",
         "tuned": "The best learning rate and batch size, and how they grow with N and D",
-        "cost": "Memory and latency of inference, and what training costs",
+        "cost": "Memory and latency of inference, and the cost of training",
         "advise": "The cheapest run that reaches a loss, with GPU hours and price",
         "gains": "Loss reduction from P > 1 at each model size",
         "inference": "Accuracy on a task against FLOPs, latency and memory of an answer",
@@ -63,7 +63,7 @@ GROUP_OF = {command: group for group, commands in GROUPS.items() for command in 
 
 EXAMPLES = """\
 examples:
-  parscale demo                    train 3 sizes x P in {1, 2, 4}, fit, draw (6 min)
+  parscale demo                    train 3 sizes at P = 1, 2, 4, fit, draw (3 to 6 min)
   parscale sweep paper --dry-run   what the paper's 48 runs would take
   parscale fit results/published/losses.csv --law parallel --by corpus
   parscale forecast results/published/losses.csv --where corpus=pile --N 30B --P 8

@@ -136,7 +136,7 @@ def _doubted(
     values = np.stack([grid.N[picks], grid.P[picks], grid.D[picks], grid.loss(some, picks)])
     low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2], axis=1)
     ends = pd.DataFrame({"lower": low, "upper": high}, index=NAMES)
-    if best.verdict == INTERIOR:
+    if best.verdict == INTERIOR and fit.determined:
         ends.loc["N"] = _size_ends(fit, OptimalSize(flops, best.P, grid.middle), method, level)
         with np.errstate(divide="ignore"):  # an N that may be 0 leaves D open
             ends.loc["D"] = flops / (6 * best.P) / ends.loc["N"].to_numpy()[::-1]

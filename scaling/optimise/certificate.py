@@ -211,7 +211,9 @@ def _held_remedy(problem: Problem, law: Any) -> str:
 
 def fields_at_bound(problem: Problem, theta: Array) -> tuple[str, ...]:
     """Free fields whose coordinate (p,) ended at a bound."""
-    law = problem.law
-    free = np.array([*(True for _ in law.linear()), *(name not in law.fixed for name in law.nonlinear)])
-    hit = free & ~problem.inside(theta)
-    return tuple(str(n) for n in np.array([*law.linear(), *law.nonlinear])[hit])
+    hit = (problem.lower < problem.upper) & ~problem.inside(theta)
+    if not hit.any():
+        return ()
+    return tuple(
+        n for n, ended in zip((*problem.law.linear(), *problem.law.nonlinear), hit, strict=True) if ended
+    )

@@ -21,12 +21,13 @@ from scaling.optimise.certificate import (
 )
 from scaling.optimise.estimate import Estimate
 from scaling.optimise.problem import TINY, Problem
-from scaling.optimise.solver import Solution, minimise, starts
+from scaling.optimise.solver import Solution, explore, minimise, starts
 
 STARTS = 16
 QUICK = 30  # steps of a start
 PATIENT = (200, 1000)  # more steps, while no two starts agree: own parameters under a kink need hundreds
 SUBSAMPLE = 2_000  # rows that starts are tried on. The best is polished on all
+ROUGH = 1e-7  # relative gain at which starts that differ have arrived
 ARRIVED = 1e-18  # relative gain at which the best start has arrived
 BY_DIFFERENCES = 1e-15  # the same where slopes are differences, which are known no better
 LONG_SUM = 1e-12  # the same of a sum over many rows
@@ -88,20 +89,22 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
     """Where starts ended, on few rows, the best, polished on all, and the best start of the grid, (p,)."""
     small = _subsample(problem)
     begin = starts(small, start)
-    rough = minimise(small, begin, tolerance=1e-7, iterations=QUICK)
+    exact = LONG_SUM if small is not problem else ARRIVED if problem.m else BY_DIFFERENCES
+    rough = explore(small, begin, ROUGH, exact, QUICK)
     for steps in PATIENT:
-        if agreement(rough) < 2:
-            rough = minimise(small, rough.theta, tolerance=1e-7, iterations=steps, warm=True)
+        if agreement(small, rough) < 2:
+            rough = minimise(small, rough.theta, tolerance=ROUGH, iterations=steps, warm=True)
     if not np.isfinite(rough.value).any():
         raise FitError(
             f"{problem.law.__name__} gives no finite loss {_nowhere(small, begin)} from any of {len(begin)} starts. "
             "Check its formula and the ranges of its parameters."
         )
     lowest = int(np.nanargmin(rough.value))
-    warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
-    exact = LONG_SUM if small is not problem else ARRIVED if problem.m else BY_DIFFERENCES
-    ours = minimise(problem, rough.theta[lowest : lowest + 1], tolerance=exact, warm=warm)
-    return rough, ours, begin[0]
+    best = rough.part([lowest])
+    if small is not problem or not (rough.theta == best.theta).all() or not best.converged[0]:
+        warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
+        best = minimise(problem, best.theta, tolerance=exact, warm=warm)
+    return rough, best, begin[0]
 
 
 def _nowhere(problem: Problem, begin: Array) -> str:
@@ -115,10 +118,10 @@ def _nowhere(problem: Problem, begin: Array) -> str:
 
 def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Estimate:
     rough, ours, begin = _search(problem, start)
-    agreeing = agreement(rough)
+    agreeing = agreement(problem, rough)
     best, name, gap = _cross_check(problem, begin, ours)
     if best is not ours and problem.y.size <= SUBSAMPLE:
-        agreeing = agreement(rough, float(best.value[0]))
+        agreeing = agreement(problem, rough, float(best.value[0]))
     law = problem.law.from_vector(problem.named(best.theta)[0])
     counts = levels(problem)
     status, detail, at_bound = find_status(problem, best, law, counts, agreeing, len(rough.value))
@@ -131,9 +134,10 @@ def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Esti
     return Estimate(law, problem, best.theta[0], certificate, excluded, groups)
 
 
-def agreement(ends: Solution, best: float = np.inf) -> int:
+def agreement(problem: Problem, ends: Solution, best: float = np.inf) -> int:
     """Starts that ended at the best objective, their own or one found since."""
-    return int((ends.value <= min(best, float(ends.value.min())) * (1 + AGREE) + 1e-26).sum())
+    lowest = min(best, float(ends.value.min()))
+    return int((ends.value <= lowest * (1 + AGREE) + problem.rounding).sum())
 
 
 def _second_note(name: str, gap: float) -> tuple[str, ...]:
@@ -163,14 +167,14 @@ def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Soluti
     name, second = ("scipy MINPACK lmder", _minpack) if smooth else ("scipy L-BFGS-B", _lbfgsb)
     theta = second(problem, start, ours)[None]
     found = float(problem.value(theta)[0])
-    value = max(float(ours.value[0]), 1e-26)
-    gap = found / value - 1.0 if found > 1e-26 else 0.0
+    value = max(float(ours.value[0]), problem.rounding)
+    gap = found / value - 1.0 if found > problem.rounding else 0.0
     within = bool(((theta >= problem.lower) & (theta <= problem.upper)).all())
     if gap < -1e-9 and within:
         better = minimise(problem, theta, warm=True)
         if better.value[0] < ours.value[0]:
             ours = better
-            gap = found / max(float(ours.value[0]), 1e-26) - 1.0
+            gap = found / max(float(ours.value[0]), problem.rounding) - 1.0
     return ours, name, gap if within else float("nan")
 
 
@@ -178,28 +182,28 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
     """Least squares of s(r) = sign(r) sqrt(2 ρ(r)), whose sum of squares is twice the objective."""
     from scipy.optimize import leastsq
 
-    root_w = np.sqrt(problem.w)
-    last: dict[str, Array] = {}  # MINPACK asks for the slope where it has just asked for the value
-    free = problem.lower < problem.upper
-    whole = start.copy()
+    root_w, whole, free = np.sqrt(problem.w), start.copy(), problem.lower < problem.upper
+    last: dict[
+        bytes, tuple[Array, Array]
+    ] = {}  # MINPACK asks for the slope where it has just asked for the value
 
-    def signed(theta: Array) -> Array:
-        whole[free] = theta
+    def signed() -> tuple[Array, Array]:
         predicted, J = problem.point(whole)
-        J = J[free]
         rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
         s = np.sqrt(2 * rho)
         rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
-        last.update(theta=theta.copy(), slope=J * (root_w * rate * problem.unit(predicted).reshape(-1)))
-        return np.asarray(root_w * np.copysign(s, psi))
+        return root_w * np.copysign(s, psi), J[free] * (root_w * rate * problem.unit(predicted).reshape(-1))
 
-    def slope(theta: Array) -> Array:
-        if not np.array_equal(theta, last["theta"]):
-            signed(theta)
-        return last["slope"]
+    def at(theta: Array) -> tuple[Array, Array]:
+        key = theta.tobytes()
+        if key not in last:
+            last.clear()
+            whole[free] = theta
+            last[key] = signed()
+        return last[key]
 
-    tests = {"ftol": SAME, "xtol": SAME, "maxfev": 400}
-    whole[free] = leastsq(signed, start[free], Dfun=slope, full_output=True, col_deriv=True, **tests)[0]
+    tests = {"ftol": SAME, "xtol": SAME, "maxfev": 400, "full_output": True, "col_deriv": True}
+    whole[free] = leastsq(lambda t: at(t)[0], start[free], Dfun=lambda t: at(t)[1], **tests)[0]
     return whole
 
 
@@ -207,7 +211,7 @@ def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:
     """L-BFGS-B within the bounds, in units of the curvature at our answer: scipy's tests are absolute."""
     from scipy.optimize import minimize as scipy_minimise
 
-    value = max(float(ours.value[0]), 1e-26)
+    value = max(float(ours.value[0]), problem.rounding)
     size = 1 / np.sqrt(np.maximum(problem.normal(ours.theta)[3][0] / value, TINY))
 
     def scaled(z: Array) -> tuple[float, Array]:

@@ -20,13 +20,13 @@ from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import Objective
 
 TINY = 1e-300
+EPSILON = 1e-15  # of a loss: a residual as small is rounding
 ROUNDING = 1e-10  # of a coordinate's scale: this near to its bound it is at its bound, on every processor
 
 
-def _moving(row: Any, n: int) -> list[tuple[int, Array]]:
-    """The terms that a nonlinear parameter moves, and their derivatives by it, (n,) or (B, n)."""
-    live = [(j, d) for j, d in enumerate(row) if type(d) is np.ndarray or d != 0.0]
-    return [(j, d if np.ndim(d) else np.full(n, d)) for j, d in live]
+def _moves(slope: Any) -> bool:
+    """Whether a derivative of a term by a nonlinear parameter is not simply 0."""
+    return type(slope) is np.ndarray or slope != 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +95,16 @@ class Problem:
 
     def snapped(self, theta: Array) -> Array:
         """θ (..., p) with what is within rounding of a bound at that bound."""
-        theta = np.where(self.at_lower(theta), self.lower, theta)
-        return np.where(self.at_upper(theta), self.upper, theta)
+        low, high = self.at_lower(theta), self.at_upper(theta)
+        if not (low.any() or high.any()):
+            return theta
+        return np.where(high, self.upper, np.where(low, self.lower, theta))
+
+    @cached_property
+    def rounding(self) -> float:
+        """The objective of residuals that are rounding: no end is better for having less of it."""
+        r = EPSILON * (1.0 if self.objective.log else abs(float(self.y.mean())))
+        return max(self.count * float(self.objective.rho(np.array([r]))[0]), 1e-26)
 
     @cached_property
     def target(self) -> Array:
@@ -142,20 +150,29 @@ class Problem:
         """L (B, n) and ∂L/∂θ as (B, p, n). `basis` spares computing it again."""
         b, eta = theta[:, : self.m], theta[:, self.m :]
         psi, mean = basis or self.basis(eta)
-        n = psi.shape[2]
-        J = np.empty((len(theta), theta.shape[1], n))
+        J = np.empty((len(theta), theta.shape[1], psi.shape[2]))
         J[:, : self.m] = psi
-        amount = (b / mean)[..., None]
-        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None]), self.m):
-            parts = [
-                (d - psi[:, j] * (np.add.reduce(d, -1, keepdims=True) / n)) * amount[:, j]
-                for j, d in _moving(row, n)
-            ]
-            J[:, i] = sum(parts[1:], parts[0]) if parts else 0.0
+        self._moved(J[:, self.m :], psi, b / mean, self.law.terms_gradient(*self.x, *eta.T[:, :, None]))
         if self.law.has_rest:
             for i, change in enumerate(self.law.rest_gradient(*self.x, *eta.T[:, :, None]), self.m):
                 J[:, i] += change
         return np.asarray(np.matmul(b[:, None], psi)[:, 0] + self.rest(eta)), J
+
+    @staticmethod
+    def _moved(out: Array, psi: Array, amount: Array, slopes: Any) -> None:
+        """Fill out (..., q, n) with how η moves L through the terms: psi (..., m, n), amounts of them (..., m)."""
+        moving = [(i, j, d) for i, row in enumerate(slopes) for j, d in enumerate(row) if _moves(d)]
+        each = [i for i, _, _ in moving] == list(range(out.shape[-2]))  # moves one term
+        change = out if each else np.empty((*out.shape[:-2], len(moving), out.shape[-1]))
+        for place, (_, _, d) in enumerate(moving):
+            change[..., place, :] = d
+        terms = [j for _, j, _ in moving]
+        change -= psi.take(terms, -2) * (np.add.reduce(change, -1, keepdims=True) / out.shape[-1])
+        change *= amount.take(terms, -1)[..., None]
+        if not each:
+            out[...] = 0.0
+            for place, (i, _, _) in enumerate(moving):
+                out[..., i, :] += change[..., place, :]
 
     def residual(self, predicted: Array) -> Array:
         """Scaled prediction minus observation, of the log loss where the objective says so, (B, n)."""
@@ -207,9 +224,7 @@ class Problem:
             psi[j] = phi
         mean = np.maximum(np.add.reduce(psi, -1) / n, TINY)
         psi /= mean[:, None]
-        amount = b / mean
-        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta), start=self.m):
-            J[i] = sum(amount[j] * (d - psi[j] * (np.add.reduce(d) / n)) for j, d in _moving(row, n))
+        self._moved(J[self.m :], psi, b / mean, self.law.terms_gradient(*self.x, *eta))
         if not self.law.has_rest:
             return b @ psi, J
         for i, change in enumerate(self.law.rest_gradient(*self.x, *eta), start=self.m):
@@ -234,8 +249,8 @@ class Problem:
         """Derivatives of `means` by η, (B, q, m)."""
         out, n = np.zeros((len(eta), eta.shape[1], self.m)), self.x[0].size
         for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None])):
-            for j, d in _moving(row, n):
-                out[:, i, j] = np.add.reduce(d, -1) / n
+            for j, d in enumerate(row):
+                out[:, i, j] = np.add.reduce(d, -1) / n if np.ndim(d) and d.shape[-1] == n else np.ravel(d)
         return out
 
     def named(self, theta: Array) -> Array:

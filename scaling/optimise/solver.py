@@ -21,7 +21,12 @@ from scaling.optimise.problem import TINY, Problem
 SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
 NEARLY = 1e-6  # tolerance above which a smoother objective is only passed through
 PROJECTED, AGAIN = 8, 2  # first steps that re-solve the coefficients, of a descent and of one that goes on
-FAR, NEAR = 1e-3, 1e-7  # damping of the first step from a start, and from near the answer
+FAR, CLOSE, NEAR = (
+    1e-3,
+    1e-5,
+    1e-7,
+)  # damping of the first step: from a start, where starts met, near the answer
+MET = 0.1  # of a coordinate: starts that are further apart have not met
 ROUNDING = 1e-13  # relative rise of an objective that is no rise: residuals are small differences
 Constraint = Callable[[Array, Any], tuple[Array, Array]]  # θ (B, p), rows -> pull (B,), its gradient (B, p)
 
@@ -34,6 +39,10 @@ class Solution:
     value: Array  # (B,)
     slope: Array  # (B,): the largest cosine between the residuals and a free column, 0 at an optimum
     converged: Any  # (B,) bool
+
+    def part(self, rows: Any) -> Solution:
+        """Where some rows of the batch ended."""
+        return Solution(self.theta[rows], self.value[rows], self.slope[rows], self.converged[rows])
 
 
 @cache
@@ -176,10 +185,46 @@ def minimise(
     return replace(found, theta=problem.snapped(found.theta))
 
 
+def explore(problem: Problem, begin: Array, tolerance: float, exact: float, iterations: int) -> Solution:
+    """Where starts (S, p) of one problem end. Starts that meet under a smoother objective go on as one.
+
+    The best goes on for all that have met it: to `exact` if these are all, else to `tolerance` as the others do.
+    """
+    at, place, projected = begin, np.arange(len(begin)), PROJECTED
+    for objective, close in problem.objective.smoother:
+        smooth = replace(problem, objective=objective)
+        ends = _Descent(smooth, at).run(close, SMOOTHING if close > NEARLY else iterations, projected)
+        best = int(np.argmin(np.where(np.isnan(ends.value), np.inf, ends.value)))
+        others = np.flatnonzero(~_met(smooth, ends, best, close))
+        going = np.concatenate([[best], others])
+        where = np.zeros(len(at), int)
+        where[others] = np.arange(1, len(going))
+        at, place, projected = ends.theta[going], where[place], AGAIN
+    alone = len(at) == 1
+    found = _Descent(problem, at).run(
+        exact if alone else tolerance, iterations, projected, CLOSE if alone else FAR
+    )
+    return replace(found, theta=problem.snapped(found.theta)).part(place)
+
+
+def _met(problem: Problem, ends: Solution, best: int, close: float) -> Any:
+    """Which ends have met the best one, (S,) bool: they have its coordinates, nearly, and its predictions.
+
+    Two ends within a relative gain `close` of one minimum predict with a difference of four times that at most.
+    """
+    theta = ends.theta
+    met = (np.abs(theta - theta[best]) <= MET * np.abs(theta[best])).all(-1)
+    r = problem.residual(problem.predict(theta))
+    apart = np.square(r - r[best]) @ (problem.w * problem.objective.parts(r[best])[3])
+    met &= 0.5 * apart <= 4 * close * ends.value[best]
+    met[best] = True
+    return met
+
+
 class _Descent:
     """The iteration: rows that have not arrived step together."""
 
-    def __init__(self, problem: Problem, theta: Array, constraint: Constraint | None) -> None:
+    def __init__(self, problem: Problem, theta: Array, constraint: Constraint | None = None) -> None:
         self.problem, self.constraint = problem, constraint
         self.theta = np.minimum(np.maximum(theta, problem.lower), problem.upper)
 
@@ -188,13 +233,13 @@ class _Descent:
         at, B = self.theta, len(self.theta)
         theta, value, slope = np.empty_like(at), np.empty(B), np.empty(B)
         rows, damping, done = np.arange(B), np.full(B, damped), np.zeros(B, bool)
-        state = self.state(at, rows)
+        state, rounding = self.state(at, rows), self.problem.rounding
         for turn in range(iterations):
             f = state[0]
             step, predicted, cosine = self.step(at, state, damping)
-            finished = (cosine < 1e-11) | (predicted <= tolerance * f) | (f < 1e-26)
+            finished = (predicted <= tolerance * f) | (cosine < 1e-11) | (f <= rounding)
             leaving = finished | (damping > 1e13)
-            if leaving.any() or turn + 1 == iterations:
+            if np.count_nonzero(leaving) or turn + 1 == iterations:
                 theta[rows], value[rows], slope[rows], done[rows] = at, f, cosine, finished
                 keep = ~leaving
                 if not keep.any():
@@ -205,7 +250,7 @@ class _Descent:
             basis = self.project(trial, state[4], rows) if turn < projected else None
             new = self.state(trial, rows, basis)
             better = new[0] <= state[0] * (1 + ROUNDING)
-            if better.all():
+            if np.count_nonzero(better) == len(better):
                 at, state, damping = trial, new, np.maximum(damping * 0.1, 1e-12)
                 continue
             damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
@@ -231,10 +276,11 @@ class _Descent:
         f, g, H, D, _ = state
         unit = 1 / np.sqrt(np.maximum(D, TINY))
         low, high = at <= self.problem.lower, at >= self.problem.upper
-        if (low | high).any():
+        if np.count_nonzero(low) or np.count_nonzero(high):
             unit = unit * ~(low & (g > 0) | high & (g < 0) | low & high)
         slope = g * unit
-        scaled = H * (unit[:, :, None] * unit[:, None])
+        scaled = H * unit[:, :, None]
+        scaled *= unit[:, None]
         scaled.reshape(len(f), -1)[:, :: unit.shape[1] + 1] += (damping + 1e-14)[:, None]
         step = np.linalg.solve(scaled, slope[..., None])[..., 0]
         cosine = np.maximum.reduce(np.abs(slope), -1) / np.sqrt(np.maximum(f, TINY))

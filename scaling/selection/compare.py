@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,32 @@ TIE = 1e-3  # relative: errors that differ by less are equal
 
 @dataclass(frozen=True, repr=False)
 class Comparison(ResultTable):
-    """Laws ranked on the same rows: `table` (one row a law, best first), `verdict` in words, the fits."""
+    """Laws ranked on the same rows: `table` (one row a law, best first), `verdict` in words, the fits.
 
-    table: pd.DataFrame
-    verdict: str
+    What leaves runs out and fits again is made when `table` or `verdict` is first asked for.
+    """
+
+    ranks: pd.DataFrame  # aicc, delta_aicc, bic and delta_bic by law, the best first
     fits: dict[str, Fit]
+    refused: dict[str, str]  # why a law has no fit, by its name
+    holdout: str  # the axis whose largest levels are predicted from the others
+    far: Any  # which rows these are, (n,) bool
+
+    @cached_property
+    def table(self) -> pd.DataFrame:  # type: ignore[override]
+        """One row a law, the best first: its errors, criteria, and the errors of runs left out."""
+        rows = {name: {**_errors(one), **_holdout(one, self.far)} for name, one in self.fits.items()}
+        errors = pd.DataFrame.from_dict(rows, orient="index").rename_axis("law")
+        place = list(errors.columns).index("max_error") + 1
+        table = pd.concat([errors.iloc[:, :place], self.ranks, errors.iloc[:, place:]], axis=1)
+        for name, reason in self.refused.items():
+            table.loc[name, "status"] = reason
+        return table.loc[[*self.ranks.index, *self.refused]].rename_axis("law")
+
+    @cached_property
+    def verdict(self) -> str:  # type: ignore[override]
+        """The ranking in words."""
+        return _verdict(self.table, self.holdout)
 
     def plot(self) -> Any:
         """Each law's AICc above the best, and its leave-one-out and hold-out errors: a matplotlib Figure."""
@@ -111,18 +133,11 @@ def compare(
         raise FitError(refused[fewest.__name__] if fewest else "no laws given")
     least = {name: _least_squares(one) for name, one in fits.items()}
     by = candidates(max(least.values(), key=lambda one: len(one.law.axes)))  # of every law the same offsets
-    rows = [
-        {"law": name, **_scores(one, least[name], by), **_holdout(one, far)} for name, one in fits.items()
-    ]
-    table = pd.DataFrame(rows).set_index("law")
-    for score in ("aicc", "bic"):
-        place = list(table.columns).index(score) + 1
-        table.insert(place, f"delta_{score}", (table[score] - table[score].min()).round(DIGITS))
-    for name, reason in refused.items():
-        table.loc[name, "status"] = reason
-    order = table[["aicc", "bic"]].round(DIGITS).sort_values(["aicc", "bic"], kind="stable")  # ties as given
-    table = table.loc[order.index]
-    return Comparison(table, _verdict(table, holdout), fits)
+    ranks = pd.DataFrame.from_dict({name: _criteria(one, by) for name, one in least.items()}, orient="index")
+    for place, score in ((1, "aicc"), (3, "bic")):
+        ranks.insert(place, f"delta_{score}", (ranks[score] - ranks[score].min()).round(DIGITS))
+    order = ranks[["aicc", "bic"]].round(DIGITS).sort_values(["aicc", "bic"], kind="stable")  # ties as given
+    return Comparison(ranks.loc[order.index], fits, refused, holdout, far)
 
 
 @dataclass(frozen=True)
@@ -200,15 +215,14 @@ def _least_squares(one: Fit) -> Fit:
     return replace(one, problem=problem, theta=theta, law=law)
 
 
-def _scores(one: Fit, least: Fit, by: list[Grouping]) -> dict[str, Any]:
-    """What a law's row says: errors of the fit, criteria of its least squares."""
+def _errors(one: Fit) -> dict[str, Any]:
+    """What a law's row says of its fit."""
     return {
         "parameters": len(one.form.free()),
         "status": str(one.status),
         "r2": one.r2,
         "rmse": one.rmse,
         "max_error": one.max_error,
-        **_criteria(least, by),
         "loo_rmse": float(np.sqrt((leave_one_out(one) ** 2).mean())),
     }
 

@@ -326,7 +326,7 @@ def _gaps(comparison: Comparison | str) -> pd.Series[float]:
     """AICc above the best by law, of the laws that have one."""
     if not isinstance(comparison, Comparison):
         return pd.Series(dtype=float)
-    return comparison.table["delta_aicc"].dropna()
+    return comparison.ranks["delta_aicc"].dropna()
 
 
 def _alone(comparison: Comparison | str) -> bool:
@@ -364,7 +364,7 @@ def _extrapolates(one: Fit, tested: Backtest | str, level: float) -> Answer:
     held = _held(
         points, word, f"its {100 * level:g}% prediction intervals", f"({below:+.4f} to {above:+.4f})"
     )
-    worse = [f"their mean predicts them better (R2 {last.r2:.2g})"] if last.r2 < 0 and last.test > 1 else []
+    worse = [f"their mean predicts them better (R2 {last.r2:.3g})"] if last.r2 < 0 and last.test > 1 else []
     parts = [held, missed, *worse] if narrow and word == "no" else [missed, *worse, held]
     first = f"{last.levels:.0f} values of {tested.by} are too few to fit; " if few else ""
     return Answer(question, word, *number, f"{first}{up_to}, {'; '.join(parts)}")

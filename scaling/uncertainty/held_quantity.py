@@ -220,14 +220,32 @@ class Held:
                 step = step * self._movable(at, step)
             else:
                 metric = metric or self._metric(theta, rows)
-                a = own_slopes(self.problem.batch(batch), at, self.quantity, self.k[batch])
-                along = metric.part(go, self._movable(at, a * np.sign(miss)[:, None]))(a)
-                step = (miss / np.maximum((a * along).sum(-1), TINY))[:, None] * along
+                step = self._towards(at, miss, batch, metric, go)
             theta[go], here[go] = self._shorter(at, step, here[go], target[go], batch)
             go = go[~(np.abs(target[go] - here[go]) <= tolerance[go])]
             if not go.size:
                 break
         return theta, here, np.abs(target - here) <= tolerance
+
+    def _towards(self, theta: Array, miss: Array, rows: Any, metric: _Metric, go: Any) -> Array:
+        """The step from θ (r, p) that changes quantities by `miss` (r,) and the objective least.
+
+        What would pass its bound goes to it, and the others make up for that. Clipped, such a step may take the
+        quantity the wrong way, and the shorter steps that do not would never reach the bound.
+        """
+        a = own_slopes(self.problem.batch(rows), theta, self.quantity, self.k[rows])
+        step, free = np.zeros_like(theta), np.broadcast_to(True, theta.shape)
+        for _ in range(theta.shape[1]):
+            along = metric.part(go, free)(a)
+            left = miss - np.nan_to_num(a * step).sum(-1)
+            move = step + (left / np.maximum((a * along).sum(-1), TINY))[:, None] * along
+            ends = np.clip(theta + move, self.problem.lower, self.problem.upper)
+            passes = free & (ends != theta + move)
+            if not passes.any():
+                return np.asarray(move)
+            free = free & ~passes
+            step = np.where(free, 0.0, np.where(passes, ends - theta, step))
+        return step
 
     def _metric(self, theta: Array, rows: Any) -> _Metric:
         """The metric of the objective at θ (r, p)."""

@@ -18,8 +18,8 @@ from scaling.uncertainty.interval_methods import Quantity, quantity_values
 from scaling.uncertainty.own_quantity import own_of
 
 FAR = 1e4  # standard errors from the estimate at which an end counts as infinite
-CLOSE = 4e-3  # relative difference from the threshold at which a proposed end is accepted
-MEETS = 1e-3  # the same of an end found here
+CLOSE = 4e-3  # relative difference from the threshold at which a step to it ends a search
+MEETS = 1e-3  # the same after the first refit
 NARROW = 1e-5  # of the distance to the estimate: a bracket this narrow holds no more to be found
 BETWEEN = (
     5e-4  # the same of a bracket whose rises both lie within NEAR of the threshold: its end is between them
@@ -27,7 +27,8 @@ BETWEEN = (
 ROUGH = 0.01  # the same where refits between the two fail: its end is the outer
 NEAR = 0.02
 OPENED, FAILED = 4, 8  # times that a bracket is opened again, and refits that may fail
-SEARCHES = 30  # refits of an end at most
+SEARCHES = 45  # refits of an end at most
+WILD = 2.0  # root of the rise: an outside this high may be a fold, and its bracket is halved
 FEW = 16  # quantities that are quicker computed all at once than sorted by row
 AGAIN = 3  # times that ends are held against what other rows found
 WITNESSES = 64  # points of other rows that an end is held against
@@ -39,6 +40,7 @@ STARTS, NEIGHBOURS = (
 KINKED = 6  # rows up to which kinks of the objective can hide a better refit from all but one of these places
 ROUNDS = 8  # times that such an end may turn out to lie further out before it is given as open
 GAINS = 1e-3  # of the distance to the estimate: a quantity that can gain less is at its limit
+NEARER = (0.3, 0.1, 0.03)  # of the first distance: where a lost search starts again
 
 
 class WithExponents:
@@ -101,6 +103,7 @@ class Ends:
         self.reach = np.zeros(se.size)  # the largest known to be inside
         self.outer = np.full(se.size, np.inf)  # the smallest known to be outside
         self.outer_rise = np.full(se.size, np.nan)
+        self.stop = np.full(se.size, np.inf)  # where the last refit that missed its distance got to
         self.slope, self.outer_slope = (np.full(se.size, np.nan) for _ in range(2))  # of the rise, at both
         self.stride = np.ones(
             se.size
@@ -120,6 +123,7 @@ class Ends:
                 break
             target, start = self._next(rows)
             self._search(rows, np.where(self.rise[rows] > 1 - CLOSE, self.reach[rows], target), start)
+        self._restart()
         self._confirm()
         return self._asked(self._ends())
 
@@ -177,9 +181,11 @@ class Ends:
         rise = self.held.risen(points, rows)
         values = quantity_values(self.held.problem, points, self.held.quantity).reshape(B, each, -1)
         inside = rise.reshape(B, -1, 1) <= (1 + CLOSE) * self.held.allowed.reshape(B, 1, -1)
-        values = np.where(inside, values[:, :, of_fit], np.nan)
+        told = np.isfinite(values) | self._in_numbers(points).reshape(B, -1, 1)
+        values = np.where(inside & told[:, :, of_fit], values[:, :, of_fit], np.nan)
         out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))
         out = np.where(np.isnan(out), -np.inf, out)
+        out = out / np.sqrt(np.maximum(rise / self.held.allowed[rows], 1.0)).reshape(B, -1, 1)
         best = out.argmax(1)  # (B, rows of a fit)
         reach = np.take_along_axis(out, best[:, None], 1)[:, 0].ravel()
         known = np.where(np.isnan(self.end), self.reach, self.end)
@@ -188,11 +194,21 @@ class Ends:
         at = (np.arange(B)[:, None] * each + best).ravel()[found]
         self._move(found, points[at], reach[found], rise[at] / self.held.allowed[found])
 
+    def _restart(self) -> None:
+        """Search lost ends again from their optimum, in shorter steps: another path may lead there."""
+        for share in NEARER:
+            rows = np.flatnonzero(self.lost & np.isfinite(self.held.estimate))
+            if not rows.size:
+                return
+            self.lost[rows], self.outer[rows], self.outer_rise[rows] = False, np.inf, np.nan
+            self._move(rows, self.optimum[rows], np.zeros(rows.size), np.zeros(rows.size))
+            self._search(rows, share * self.t[rows] * self.se[rows], self.optimum[rows])
+
     def _move(self, rows: Any, theta: Array, reach: Array, rise: Array) -> None:
         """Take the points theta (r, p) as inside for `rows` (r,), and search these again."""
         self.theta[rows], self.reach[rows], self.rise[rows], self.slope[rows] = theta, reach, rise, np.nan
         stale = rows[(self.outer[rows] <= reach) | np.isfinite(self.end[rows])]
-        self.outer[stale], self.outer_rise[stale] = np.inf, np.nan
+        self.outer[stale], self.outer_rise[stale], self.stop[rows] = np.inf, np.nan, np.inf
         self.end[rows], self.opened[rows], self.failed[rows], self.stride[rows] = np.nan, 0, 0, 1.0
 
     def _confirm(self) -> None:
@@ -226,7 +242,8 @@ class Ends:
             starts += [optimum + wide * rng.standard_normal(optimum.shape) for _ in range(STARTS)]
         lower, upper = self.held.problem.lower, self.held.problem.upper
         all_rows = np.tile(rows, len(starts))
-        target = self.end[all_rows] * (1 + FURTHER)
+        least = FURTHER * self.t * self.se  # of an end at the estimate itself
+        target = np.maximum(self.end * (1 + FURTHER), least)[all_rows]
         values = self.held.estimate[all_rows] + self.side[all_rows] * target
         found = self.held.refit(np.clip(np.concatenate(starts), lower, upper), values, all_rows, skipped=1)
         rise = np.where(found.met, found.rise, np.inf).reshape(len(starts), -1)
@@ -246,7 +263,7 @@ class Ends:
         """Rows to search, the distances to try first and the θ to start from."""
         out = self.side * (proposed - self.held.estimate)
         rise = self.held.risen(theta, np.arange(self.se.size)) / self.held.allowed
-        inside = (out > 0) & (rise <= 1 + CLOSE)
+        inside = (out > 0) & (rise <= 1 + CLOSE) & (np.isfinite(out) | self._in_numbers(theta))
         exact = self.held.exact()
         self.end[exact] = np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))[exact]
         self.end[inside & ((out > FAR * self.se) | np.isinf(out))] = np.inf
@@ -255,13 +272,22 @@ class Ends:
         rows = np.flatnonzero(np.isnan(self.end) & np.isfinite(self.held.estimate))
         return rows, first[rows], start[rows]
 
+    def _in_numbers(self, theta: Array) -> Any:
+        """Where a law's parameters are numbers, (r,): A, a power of 1 / alpha, may overflow, and quantities with it."""
+        return np.isfinite(self.held.problem.named(theta)).all(-1)
+
     def _learn(self, found: HeldFit, target: Array, rows: Any, close: float) -> None:
         """Move the brackets by what refits at distances `target` found."""
         good = found.met & found.arrived & np.isfinite(found.rise)
-        at = good & (np.abs(found.rise - 1) <= close)
-        self.end[rows[at]] = target[at]
         reached = self.side[rows] * (found.value - self.held.estimate[rows])
         slope = np.where(good, self.side[rows] * found.slope, np.nan)
+        left = np.nan_to_num(_along_root(found.rise, slope), posinf=0.0, neginf=0.0)
+        at = good & (np.abs(found.rise - 1) <= close)
+        at &= (np.abs(left) <= close * reached) | self.held.absolute
+        i = rows[at]
+        self.end[i] = reached[at] + np.clip(left, -close * reached, close * reached)[at]
+        self.theta[i] = found.theta[at]
+        self.stop[rows] = np.where(~found.met & (reached > self.reach[rows]), reached, np.inf)
         ahead = (reached > self.reach[rows]) | (found.rise < self.rise[rows]) & found.met
         inside = (found.rise < 1) & ahead & (reached < self.outer[rows]) & ~at
         i = rows[inside]
@@ -316,14 +342,22 @@ class Ends:
         reach, outer, inner = self.reach[rows], self.outer[rows], np.sqrt(self.rise[rows])
         with np.errstate(all="ignore"):
             first = self.t[rows] * self.se[rows]
-            own = reach + 2 * inner * (1 - inner) / self.slope[rows]
+            own = reach + _along_root(self.rise[rows], self.slope[rows])
             straight = np.where(np.isfinite(own) & (own > reach), own, reach / inner)
             ahead = np.where(reach > 0, np.clip(straight, (1 + MEETS) * reach, 3 * reach), first)
             high = np.sqrt(self.outer_rise[rows])
             cut = (1 - inner) / (high - inner)
-            chord = reach + np.where(np.isfinite(cut), np.clip(cut, 0.1, 0.9), 0.5) * (outer - reach)
-            other = outer + 2 * high * (1 - high) / self.outer_slope[rows]
+            chord = reach + np.where((cut > 0.1) & (cut < 0.9) & (high < WILD), cut, 0.5) * (outer - reach)
+            other = outer + _along_root(self.outer_rise[rows], self.outer_slope[rows])
             near = np.where(high - 1 < 1 - inner, other, own)
             target = np.where((near > reach) & (near < outer), near, chord)
         target = reach + self.stride[rows] * (np.where(np.isfinite(outer), target, ahead) - reach)
-        return target, self.theta[rows]
+        return np.where(self.stop[rows] > reach, np.minimum(target, self.stop[rows]), target), self.theta[
+            rows
+        ]
+
+
+def _along_root(rise: Array, slope: Array) -> Array:
+    """How far the threshold is from where the profile has `rise` and `slope`, (r,): its root is nearly straight."""
+    root = np.sqrt(rise)
+    return np.asarray(2 * root * (1 - root) / slope)

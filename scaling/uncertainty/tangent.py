@@ -19,7 +19,7 @@ from scaling.optimise.problem import Problem
 from scaling.optimise.robust_scale import location_scale
 from scaling.uncertainty.condensed import MANY, row_cells
 
-FEW = 100  # rows up to which a dictionary finds those that agree sooner than pandas does
+FEW = 100  # rows up to which a dictionary finds those that agree faster than pandas does
 
 
 @dataclass(frozen=True)

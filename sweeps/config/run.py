@@ -79,8 +79,8 @@ class RunConfig:
     accumulate: int = 1  # micro-batches a step. Divides batch
 
     # What is written down.
-    evaluations: int = 1  # passes over the held-out set, evenly spaced, the last at the end
-    eval_tokens: int = 0  # held-out tokens an evaluation reads, evenly spread. 0: all
+    evaluations: int = 1  # passes over the validation set, evenly spaced, the last at the end
+    eval_tokens: int = 0  # validation tokens an evaluation reads, evenly spread. 0: all
     eval_batch: int = 32  # sequences an evaluation batch. The standard error is over these batches
     log_points: int = 200  # points of the training curve, evenly spaced
     train_loss_share: float = 0.05  # train_loss is the mean over this share of the steps, at the end

@@ -60,7 +60,7 @@ def _fate(text: str, kind: int, copy: bool) -> str:
 
 
 def encode(folder: Path, bucket: int, job: Job, encoder: Encoder) -> None:
-    """Write the tokens of the documents kept: the training ones, and the held-out ones domain after domain."""
+    """Write the tokens of the documents kept: the training ones, and the validation ones domain after domain."""
     domains, licences = spool.names(folder)
     records = spool.read_index(folder, bucket)
     records = records[records["fate"] == 0]

@@ -170,7 +170,7 @@ def _training_texts(buckets: Path, ends: dict[str, int]) -> Iterator[str]:
 
 
 def _join(buckets: Path, made: Path) -> dict[str, Any]:
-    """Put the buckets' tokens together: the training ones one after the other, the held-out ones by domain."""
+    """Put the buckets' tokens together: the training ones one after the other, the validation ones by domain."""
     order = spool.buckets(buckets)
     found = {
         bucket: json.loads((buckets / f"{bucket:03}.json").read_text(encoding="utf-8")) for bucket in order
@@ -193,7 +193,7 @@ def _join(buckets: Path, made: Path) -> dict[str, Any]:
 
 
 def _copy(path: Path, counts: Counts, all_counts: dict[str, Counts], file: Any) -> None:
-    """Copy one domain's span of a bucket's held-out tokens."""
+    """Copy one domain's span of a bucket's validation tokens."""
     item = path.stat().st_size // max(each["last"] for each in all_counts.values())
     with path.open("rb") as part:
         part.seek(counts["first"] * item)

@@ -249,7 +249,7 @@ def count_fates(folder: Path, dropped: Dropped) -> None:
 def held_out_below(folder: Path, val_share: float) -> dict[str, int]:
     """{domain: the hash below which its documents are held out}, by the text's hash alone.
 
-    The choice does not depend on the vocabulary. A domain large enough to expect one held-out document always
+    The choice does not depend on the vocabulary. A domain large enough to expect one validation document always
     has one, that with the lowest hash, and so a loss of its own.
     """
     domains, _ = spool.names(folder)

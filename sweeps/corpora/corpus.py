@@ -44,7 +44,7 @@ class Corpus:
         return {name: (int(a), int(b)) for name, (a, b) in self.manifest["valid"]["spans"].items()}
 
     def bytes_per_token(self, domain: str | None = None) -> float:
-        """Bytes per token of the held-out text. Bits per byte = loss / ln 2 / bytes_per_token compares tokenizers.
+        """Bytes per token of the validation text. Bits per byte = loss / ln 2 / bytes_per_token compares tokenizers.
 
         NaN for tokens whose text is not known.
         """

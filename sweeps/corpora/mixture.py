@@ -114,7 +114,7 @@ def shares_read(mixture: str, windows: int) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class MixedCorpus(Corpus):
-    """Corpora read together. Their held-out tokens are mixed by the same weights, domain by domain."""
+    """Corpora read together. Their validation tokens are mixed by the same weights, domain by domain."""
 
     corpora: tuple[Corpus, ...] = ()
     weights: tuple[float, ...] = ()
@@ -125,7 +125,7 @@ class MixedCorpus(Corpus):
         return next((corpus.tokenizer for corpus in self.corpora if corpus.tokenizer), None)
 
     def questions(self) -> dict[str, Items]:
-        """The held-out items of the tasks among them."""
+        """The validation items of the tasks among them."""
         several = (corpus.questions() for corpus in self.corpora)
         names = (name for name, _, _ in self.manifest["mixture"])
         return {
@@ -160,7 +160,7 @@ def mix_corpora(folder: Path, name: str, parts: list[Ingredient], corpora: list[
 
 
 def _held_out(parts: list[Ingredient], corpora: list[Corpus]) -> tuple[list[Tokens], dict[str, Any]]:
-    """The held-out tokens of each domain and their counts: as much as the corpus allows that has least for its weight."""
+    """The validation tokens of each domain and their counts: as much as the corpus allows that has least for its weight."""
     most = min(len(corpus.valid) / part.weight for part, corpus in zip(parts, corpora, strict=True))
     pieces: list[Tokens] = []
     spans: Spans = {}

@@ -57,8 +57,12 @@ def plan_time(
         speeds, how = time_estimate.rated_speeds(left, rate), f"at {rate:.3g} FLOP/s a run"
     elif left and place == "local" and execution.ranks == 1:
         speeds = time_estimate.timed_speeds(left, count, execution.threads or threads, execution.accelerator)
-        how = "training steps alone, as timed just now. A held-out token costs a third of a training token"
-        how += ". Timed eagerly, compiled they take less" if any(run.compile for run in left) else ""
+        how = "training steps alone, as timed just now. A validation token costs a third of a training token"
+        how += (
+            ". Steps were timed without compilation, and compiled ones take less"
+            if any(run.compile for run in left)
+            else ""
+        )
     hours = [time_estimate.hours_of(run, {**speeds, **finished}) for run in runs]
     known = [one for one in hours if one is not None]
     if len(known) < len(runs):

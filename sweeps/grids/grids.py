@@ -1,7 +1,7 @@
 """Grids: functions that return complete configurations. One dial, the size, decides the rest.
 
 Each grid states its derivation rule. `--dry-run` prints it with what it gives for every run. Within
-a grid, runs differ only in N, P and seed: tokens, batch, schedule and held-out set are the same.
+a grid, runs differ only in N, P and seed: tokens, batch, schedule and validation set are the same.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def check_harness() -> str:
 
 
 def write_tasks(corpus: str, folder: Path) -> list[str]:
-    """Write the held-out items of a task as tasks of the harness, one a difficulty. Returns their names."""
+    """Write the validation items of a task as tasks of the harness, one a difficulty. Returns their names."""
     names = []
     for domain, items in open_corpus(corpus, 1 << 16).questions().items():
         name = re.sub(r"\W+", "_", f"parscale_{corpus.removeprefix(TASK)}_{domain}")

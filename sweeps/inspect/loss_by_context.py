@@ -34,7 +34,7 @@ _OF_RUN = ("corpus", "size", "N", "P", "D", "seed", "recipe", "status")
 
 
 def measure_context(folder: Path, tokens: int = 200_000) -> pd.DataFrame:
-    """The table of every finished run whose weights are kept, on about so many held-out tokens, which is written."""
+    """The table of every finished run whose weights are kept, on about so many validation tokens, which is written."""
     several = list(trained_runs.runs(folder))
     if not several:
         raise ValueError(f"{folder}: no finished run whose weights are kept under checkpoints/")

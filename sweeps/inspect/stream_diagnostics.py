@@ -24,7 +24,7 @@ SUBSETS = 64  # of the P streams, at most, for each number of streams
 
 @dataclass(frozen=True)
 class StreamReport:
-    """Tables of one model on one held-out text. Losses in nats per token. _se are over sequences."""
+    """Tables of one model on one validation text. Losses in nats per token. _se are over sequences."""
 
     P: int
     tokens: int
@@ -137,7 +137,7 @@ def _add(model: ParScaleLM, inputs: Tensor, targets: Tensor, sums: _Sums) -> Non
 
 @torch.no_grad()
 def diagnose(model: ParScaleLM, batches: Iterable[tuple[Tensor, Tensor]]) -> StreamReport:
-    """Every diagnostic of a model's streams on held-out text.
+    """Every diagnostic of a model's streams on validation text.
 
     Args:
         model: any P. At P = 1 the tables have one row and nothing is gained.
@@ -150,7 +150,7 @@ def diagnose(model: ParScaleLM, batches: Iterable[tuple[Tensor, Tensor]]) -> Str
     for inputs, targets in batches:
         _add(model, inputs, targets, sums)
     if not sums.tokens:
-        raise ValueError("no held-out text was given: batches is empty")
+        raise ValueError("no validation text was given: batches is empty")
     alone = torch.cat(sums.alone, dim=1).numpy()  # (P, Q, T)
     by_sequence = torch.cat(sums.own).numpy().mean(axis=1)
     loss, loss_se = mean_and_se(by_sequence)

@@ -1,4 +1,4 @@
-"""The trained runs of a sweep whose weights are kept, and held-out text to read with them.
+"""The trained runs of a sweep whose weights are kept, and validation text to read with them.
 
 What is read of them goes into a table of its own next to the sweep's runs.parquet, and is not read twice. Rows
 of finished runs whose weights have since gone stay in it.
@@ -53,7 +53,7 @@ def load_trained(weights: Path) -> ParScaleLM:
 
 def progress(several: list[Known]) -> Iterable[Known]:
     """The runs one after the other, with a bar on a terminal's stderr while they are read."""
-    return track(several, "reading held-out text", console=Console(stderr=True), transient=True)
+    return track(several, "reading validation text", console=Console(stderr=True), transient=True)
 
 
 def windows(config: RunConfig, tokens: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -25,7 +25,7 @@ SUMMARY_SEQUENCES = 16  # sequences from which aggregation weights and stream si
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Loss on the held-out set, in nats per token."""
+    """Loss on the validation set, in nats per token."""
 
     loss: float
     loss_se: float  # over evaluation batches: neighbours in a document are not independent
@@ -38,7 +38,7 @@ class Evaluation:
 def evaluate_corpus(
     model: ParScaleLM, corpus: Corpus, run: RunConfig, context: Context = nullcontext
 ) -> Evaluation:
-    """What a run's held-out text says of `model`: as `evaluate`, or of a task by its items.
+    """What a run's validation text says of `model`: as `evaluate`, or of a task by its items.
 
     The loss of a task is that of what is learnt of an item. In a mixture the loss is that of all tokens, and its
     tasks are scored in addition.
@@ -75,7 +75,7 @@ def evaluate(
     over batches of `batch` consecutive windows.
     """
     if len(tokens) < 2:
-        raise ValueError(f"{len(tokens)} held-out tokens: nothing to predict")
+        raise ValueError(f"{len(tokens)} validation tokens: nothing to predict")
     batches = _batches(len(tokens), seq_len, batch, limit)
     training = model.training
     model.eval()

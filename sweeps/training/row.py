@@ -95,7 +95,7 @@ def _answers(evaluation: Evaluation) -> dict[str, float]:
 
 
 def bits_per_byte(loss: float, corpus: Corpus) -> float:
-    """A validation loss in nats per token as bits per byte of the held-out text: so tokenizers compare."""
+    """A validation loss in nats per token as bits per byte of the validation text: so tokenizers compare."""
     return loss / math.log(2) / corpus.bytes_per_token()
 
 

@@ -1,4 +1,4 @@
-"""Text that a run writes as it is trained: at each evaluation it goes on with the same held-out beginnings.
+"""Text that a run writes as it is trained: at each evaluation it goes on with the same validation beginnings.
 
 `samples.jsonl` in the run's folder has a line a text: step, prompt, text. TensorBoard and Weights & Biases get them too.
 """

@@ -28,7 +28,7 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TaskScore:
-    """What a model makes of the held-out items of one difficulty."""
+    """What a model makes of the validation items of one difficulty."""
 
     losses: Numbers  # (n,) summed over the item's learnt tokens, in nats
     tokens: Numbers  # (n,) how many those are

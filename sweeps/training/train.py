@@ -143,9 +143,8 @@ def _trainer(run: RunConfig, folder: Path, execution: Execution, watch: Watch, s
 @contextmanager
 def silent_lightning() -> Iterator[None]:
     """Keep Lightning's advice, tips and progress out of the output. Errors still raise."""
-    loggers = [
-        logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if "lightning" in name
-    ]
+    named = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if "lightning" in name]
+    loggers = [one for one in named if one.level or one.parent is logging.root]  # the others follow these
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

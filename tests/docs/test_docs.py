@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,19 +23,12 @@ PROGRAMS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_the_programs_run(program, tmp_path, capsys):
-    shutil.copytree(ROOT / "results" / "published", tmp_path / "results" / "published")
+def test_the_programs_run(program, tmp_path, monkeypatch, capsys):
     (tmp_path / "build").mkdir()
-    (tmp_path / "program.py").write_text(program)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "program.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "program.py", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out
 
 
 @pytest.mark.slow

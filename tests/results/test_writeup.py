@@ -19,12 +19,13 @@ NUMBER = re.compile(r"(?<![\w.])[+-]?\d*\.\d{2,}")  # at least two decimals: mea
 PRINTED = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
-@pytest.fixture
-def beside_results(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
     """The committed runs where the commands look for them, so that what they write lands elsewhere."""
+    place = tmp_path_factory.mktemp("write-up")
     for folder in FOLDERS:
-        shutil.copytree(folder, tmp_path / folder.relative_to(ROOT))
-    monkeypatch.chdir(tmp_path)
+        shutil.copytree(folder, place / folder.relative_to(ROOT))
+    return place
 
 
 def run(words: list[str], capsys) -> str:
@@ -36,7 +37,8 @@ def run(words: list[str], capsys) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [block[2] for block in BLOCK.finditer(TEXT)])
-def test_a_quoted_command_prints_what_is_quoted(command, beside_results, capsys):
+def test_a_quoted_command_prints_what_is_quoted(command, copied, monkeypatch, capsys):
+    monkeypatch.chdir(copied)
     (block,) = (found[0] for found in BLOCK.finditer(TEXT) if found[2] == command)
     assert_alike(quoted(block, lambda words: run(words, capsys)), block)
 

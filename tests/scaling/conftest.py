@@ -5,6 +5,8 @@ import pytest
 
 import scaling
 from parscale.cli.fit import fit_command
+from scaling.selection.backtest import Backtest
+from scaling.selection.compare import Comparison
 from tests.scaling.command_line import run
 from tests.scaling.nine_runs import TRUTH, N, P
 
@@ -30,6 +32,16 @@ def stack(losses: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def pile_fit(pile: pd.DataFrame) -> scaling.Fit:
     return scaling.fit(scaling.ParallelLaw, pile)
+
+
+@pytest.fixture(scope="session")
+def ranking(pile: pd.DataFrame) -> Comparison:
+    return scaling.compare(["parallel", "dense"], pile)
+
+
+@pytest.fixture(scope="session")
+def report(pile: pd.DataFrame) -> Backtest:
+    return scaling.backtest("parallel", pile)
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def test_memory_grows_with_streams_and_falls_with_shards_and_checkpointing() -> 
     assert training_memory(two, 2048, 4, muon=True).fixed == plain.fixed - 4 * two.matrix_parameters
 
 
-def test_sixND_does_not_overflow(kyo: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sixND_does_not_overflow(kyo: pd.DataFrame) -> None:
     """6 N D in int64 is wrong on 200 of these rows. Ours is float64 from the start."""
     N, D = kyo.N.to_numpy().astype(np.int64), kyo.D.to_numpy().astype(np.int64)
     with np.errstate(over="ignore"):
@@ -84,7 +84,3 @@ def test_sixND_does_not_overflow(kyo: pd.DataFrame, monkeypatch: pytest.MonkeyPa
     np.testing.assert_allclose(
         ours.exponent, scaling.optimum_estimates(kyo.assign(C=exact)).exponent, rtol=1e-9
     )
-    monkeypatch.setattr("scaling.selection.backtest.WINDOWS", 2)
-    report = scaling.backtest(scaling.ChinchillaLaw, whole, by="C")
-    assert report.table.index.max() < exact.max()
-    assert (report.table.index > 0).all()

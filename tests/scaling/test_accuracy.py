@@ -55,7 +55,7 @@ def test_a_task_below_chance_is_named():
 
 
 @pytest.mark.parametrize(("changes", "options", "word"), [
-    ({"accuracy": -TRUE}, {}, "row 1"), ({"accuracy": 900 * TRUE}, {}, "neither"), ({}, {"chance": 1.2}, "chance"),
+    ({"accuracy": -TRUE}, {}, "row 1"), ({"accuracy": 900 * TRUE}, {}, "accuracy"), ({}, {"chance": 1.2}, "chance"),
     ({}, {"ceiling": 0.5}, "ceiling"), ({"loss": np.nan}, {}, "loss"), ({}, {"loss": "nll"}, "'nll'"),
 ])  # fmt: skip
 def test_wrong_tables_are_refused(changes, options, word):

@@ -44,7 +44,7 @@ def test_eighty_columns_drop_no_number(command, tmp_path, monkeypatch) -> None:
         fit_command: {"out": str(tmp_path)},
         compare_command: {"laws": "parallel,additive:beta=0.5,dense"},
     }
-    given = {"by": "corpus", "objective": "least-squares", **more.get(command, {})}
+    given = {"where": "corpus=pile", "objective": "least-squares", **more.get(command, {})}
     wide = run(command, **given)
     monkeypatch.setattr(terminal_text, "width", lambda: 80)
     monkeypatch.setenv("NO_COLOR", "1")  # colours are not columns

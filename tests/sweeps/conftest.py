@@ -23,14 +23,23 @@ def documents(tmp_path_factory):
     return f"files:{folder}/*.txt"
 
 
-@pytest.fixture(scope="module")
-def corpus(documents, tmp_path_factory):
-    """The same, built with a vocabulary of 300 in a cache of the module's own."""
+@pytest.fixture(scope="session")
+def cache_of_documents(documents, tmp_path_factory):
+    """A cache that holds them, built with a vocabulary of 300."""
     from sweeps.corpora import build as corpora
 
+    folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PARSCALE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("PARSCALE_CACHE", str(folder))
         corpora.open_corpus(documents, 300, lambda line: None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(documents, cache_of_documents):
+    """The same, found in that cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARSCALE_CACHE", str(cache_of_documents))
         yield documents
 
 
@@ -57,6 +66,8 @@ def sweep(tmp_path, monkeypatch):
 
     monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.setattr(corpora, "bind", lambda configs, **more: list(configs))
+    monkeypatch.setattr("sweeps.driver.run_sweep.POLL_S", 0.05)  # these runs end sooner
+    monkeypatch.setattr("sweeps.driver.process_pool.POLL_S", 0.02)
 
     def run(behaviour=None, axes=Axes(streams=(1, 2)), **more):  # noqa: B008 -- frozen
         monkeypatch.setenv("FAKE", json.dumps(behaviour or {}))

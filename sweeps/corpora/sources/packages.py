@@ -6,6 +6,7 @@ same documents, so it is part of the key under which a built corpus is cached.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -22,7 +23,7 @@ from scaling.data.atomic_files import sha256
 from sweeps.corpora.documents import Document, Unreadable, decode
 
 TEST_FOLDERS = {"test", "tests", "testing", "idle_test", "_test", "lib2to3/tests"}
-NOT_STDLIB = {"site-packages", "dist-packages", "__pycache__", "ensurepip", "config-3"}
+NOT_STDLIB = {"site-packages", "dist-packages", "__pycache__", "ensurepip"}
 TEXT_SUFFIXES = {".md", ".rst", ".txt", ".license", ".rule"}
 
 
@@ -31,6 +32,13 @@ def _is_test(path: PurePosixPath) -> bool:
     stem = path.name
     named = stem.startswith("test_") or stem.endswith("_test.py") or stem in {"tests.py", "conftest.py"}
     return named or any(part in TEST_FOLDERS for part in path.parts[:-1])
+
+
+def _python_files(root: Path) -> Iterator[Path]:
+    """The .py files of a library. Folders of installed packages are not entered: they may hold 100,000 files."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in NOT_STDLIB and not name.startswith("config-3")]
+        yield from (Path(folder, name) for name in files if name.endswith(".py"))
 
 
 @dataclass(frozen=True)
@@ -50,10 +58,9 @@ class StandardLibrary:
     def documents(self, folder: Path) -> Iterator[Document | Unreadable]:
         """Every .py file below the library's root, in the order of their paths."""
         root = Path(sysconfig.get_paths()["stdlib"])
-        for path in sorted(root.rglob("*.py")):
+        for path in sorted(_python_files(root)):
             name = PurePosixPath(path.relative_to(root).as_posix())
-            skip = any(part in NOT_STDLIB or part.startswith("config-3") for part in name.parts)
-            if skip or _is_test(name):
+            if _is_test(name):
                 continue
             try:
                 raw = path.read_bytes()

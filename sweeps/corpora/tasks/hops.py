@@ -69,7 +69,7 @@ class Hops:
         return 1 / (self.nodes - 1)
 
     def draw(self, random: np.random.Generator, n: int, difficulty: int) -> tuple[Codes, Keys]:
-        """Cycles, known by themselves: a held-out graph is trained on in no order and with no question."""
+        """Cycles, known by themselves: a validation graph is trained on in no order and with no question."""
         share = random.random((n, len(LETTERS)), np.float32)
         cycle = random.permuted(share.argpartition(self.nodes - 1, axis=1)[:, : self.nodes], axis=1)
         rows, start = np.arange(n), random.integers(self.nodes, size=n)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sweeps.corpora.tasks.alphabet import Codes
 
 HELD_OUT = 16  # one identity in so many is never trained on
-QUESTIONS = 1024  # held-out items of a difficulty, at most
+QUESTIONS = 1024  # validation items of a difficulty, at most
 TRIES = 200  # draws for as many different ones
 
 Keys = npt.NDArray[np.uint64]

@@ -135,7 +135,7 @@ class PairCorpus(TaskCorpus):
         return found
 
     def questions(self) -> dict[str, Items]:
-        """The held-out pairs of each domain, filled up to the longest."""
+        """The validation pairs of each domain, filled up to the longest."""
         table = self._table("valid")
         ends = np.cumsum([length for _, _, length in table])
         found = {}

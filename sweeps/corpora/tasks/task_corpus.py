@@ -1,4 +1,4 @@
-"""Tasks as corpora: rows of whole items, drawn as they are read, and held-out items to be asked.
+"""Tasks as corpora: rows of whole items, drawn as they are read, and validation items to be asked.
 
 A row is a pure function of the seed and its number, as the windows of other corpora are. Shapes: T tokens that
 a run reads at a time, L tokens of an item.
@@ -87,7 +87,7 @@ class TaskWindows(Steps):
 
 @dataclass(frozen=True)
 class TaskCorpus(Corpus):
-    """A task, its held-out items, and what of them is learnt."""
+    """A task, its validation items, and what of them is learnt."""
 
     every: bool = False
 
@@ -122,7 +122,7 @@ def open_task(name: str, vocab: int, tokenizer: str, root: Path) -> Path:
 
 
 def _write(name: str, task: Task, identity: dict[str, Any], folder: Path) -> None:
-    """Write the held-out tokens, the tokenizer, the manifest and the seal."""
+    """Write the validation tokens, the tokenizer, the manifest and the seal."""
     held = {f"{task.name} {level}": questions(task, level).ids for level in task.difficulties}
     ends = np.cumsum([ids.size for ids in held.values()]).tolist()
     domains = {d: {"documents": len(ids), "bytes": ids.size, "tokens": ids.size} for d, ids in held.items()}

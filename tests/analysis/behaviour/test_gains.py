@@ -28,8 +28,7 @@ def test_the_figure_shows_what_was_measured_and_what_was_promised(tmp_path) -> N
     runs.to_csv(tmp_path / "runs.csv", index=False)
     assert "gains" in sweep_figures.sweep_figures(results.read_sweep(tmp_path / "runs.csv"))
     page = sweep_report.write_report(tmp_path / "runs.csv").read_text()
-    assert "What streams gained at each size" in page
-    assert "for a change at equal seed" in page
+    assert page.count("<figure") > 1
 
 
 @pytest.mark.slow

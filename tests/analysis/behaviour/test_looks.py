@@ -46,9 +46,9 @@ def test_a_fit_at_a_bound_is_told_and_gets_no_interval(chromium, tmp_path, reque
     file = explorer.write([request.config.rootpath / "results" / "demo"], tmp_path / "demo.html")
     tab = chromium.new_page()
     load(tab, file)
-    assert "in doubt: at bound" in tab.inner_text("#warning")
+    assert "at bound" in tab.inner_text("#warning")
     tab.select_option("#law", "parallel")
-    assert "in doubt: at bound" in tab.inner_text("#warning")
+    assert "at bound" in tab.inner_text("#warning")
     tab.close()
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from analysis.paper import reproduce
+from analysis.paper import claims, reproduce
 from tests.analysis.conftest import PUBLISHED
 
 
@@ -37,7 +37,7 @@ def test_everything_is_made_and_says_whence(tmp_path, monkeypatch):
             assert b"parscale reproduce" in path.read_bytes(), path
     readme = (tmp_path / "README.md").read_text()
     assert readme.startswith("# Mine\n\nKept.\n")
-    assert "| does not follow |" in readme
+    assert f"| {claims.FALSE} |" in readme
     write_readme(*made[0])
     assert (tmp_path / "README.md").read_text() == readme  # written twice it is written once
     page = (tmp_path / "paper.html").read_text()

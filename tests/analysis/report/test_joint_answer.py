@@ -1,5 +1,6 @@
 """The joint answer of several sweeps: a table of answers, what they say of streams, in what the runs differ."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -35,8 +36,9 @@ def test_the_sentence_is_that_of_the_answers(two):
         text = joint_answer.joint_text(judged, two)
         assert text.startswith(said.partition("{}")[0] + "a (51.2k to 702k parameters")
         assert ("is worth" in text) == (word != "cannot tell")
-    assert text.endswith("The sweeps differ in size, P (1 to 4 and 1 to 2), tokens (32M and 4M) and corpus.")
-    assert joint_answer._differences([runs, runs]).endswith("the same.")
+    last = text.split(". ")[-1]
+    assert all(found in last for found in ("P (1 to 4", "1 to 2)", "32M", "4M", "corpus"))
+    assert not re.search(r"\d", joint_answer._differences([runs, runs]))
 
 
 def test_a_heading_names_corpora_and_sizes(two):

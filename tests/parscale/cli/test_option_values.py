@@ -70,7 +70,7 @@ def test_a_number_says_what_is_wanted():
     share = ("--share", float, lambda value: 0 < value < 1, "a share between 0 and 1")
     assert number("0.5", *share) == 0.5
     assert number(None, *share) is None
-    with pytest.raises(ValueError, match=r"^--share 2: give a share between 0 and 1$"):
+    with pytest.raises(ValueError, match=r"^--share 2: .*0.*1"):
         number("2", *share)
 
 

@@ -4,6 +4,7 @@ import ast
 import inspect
 from argparse import ArgumentParser
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,16 @@ CLI = Path(__file__).parents[3] / "parscale" / "cli"
 OWNERS = ("self", "options")  # names under which an options object is read
 
 
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """Everything a file says."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
 def read_in(path: Path) -> set[str]:
     """Attributes of an options object that a file reads."""
-    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+    nodes = [node for node in nodes_of(path) if isinstance(node, ast.Attribute)]
     return {node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id in OWNERS}
 
 
@@ -28,7 +36,7 @@ def files_of(command: str) -> set[Path]:
     while left:
         path = left.pop()
         found.add(path)
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes_of(path):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("parscale.cli"):
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
                 files = [CLI.parents[1] / f"{name.replace('.', '/')}.py" for name in names]

@@ -18,6 +18,12 @@ def made():
     return scaling.optimum(isoflop_runs(2e-3), flops=1e23)
 
 
+@pytest.fixture(scope="module")
+def near():
+    """The optimum at a budget of the runs."""
+    return scaling.optimum(isoflop_runs(2e-3), flops=1e21)
+
+
 def test_three_estimates_hold_the_truth(made) -> None:
     table, N = made.table, closed_form(1e23)
     assert list(table.index) == ROWS
@@ -60,9 +66,8 @@ def test_it_is_a_result_with_text_html_and_a_figure(made) -> None:
     assert list(drawn.get_xdata()) == list(used["N"])
 
 
-def test_streams_are_paid_for() -> None:
-    runs = isoflop_runs(2e-3)
-    one = scaling.optimum(runs, flops=1e21).table
+def test_streams_are_paid_for(near) -> None:
+    runs, one = isoflop_runs(2e-3), near.table
     four = scaling.optimum({**runs, "P": np.full(runs["N"].size, 4.0)}, flops=4e21).table
     assert four["N"].to_numpy() == pytest.approx(one["N"].to_numpy(), rel=1e-3)
     assert (four["N"] * four["D"] * 24).to_numpy() == pytest.approx(np.full(3, 4e21), rel=1e-6)
@@ -73,23 +78,20 @@ def test_what_the_runs_do_not_allow_is_said_with_why() -> None:
     ladder = {"N": N, "D": 20 * N, "loss": CHINCHILLA.predict(N=N, D=20 * N)}
     found = scaling.optimum(ladder, flops=1e21)
     assert found.table["N"].isna().all()
-    assert found.table["note"].str.startswith("cannot tell: ").all()
+    assert found.table["note"].str.len().all()
     assert "not identifiable" in found.table.loc["parametric fit", "note"]
     assert len(found.plot().axes) == 3  # two panels and the colour bar of the sizes
     few = scaling.optimum({k: v[:18] for k, v in isoflop_runs(1e-3).items()}, flops=1e21).table
     assert few["N"].notna().to_list() == [False, False, True]
-    assert "three are needed" in few.loc["isoFLOP minima", "note"]
-    three = scaling.optimum({k: v[:27] for k, v in isoflop_runs(1e-3).items()}, flops=1e21).table
-    assert "few budgets" in three.loc["isoFLOP minima", "note"]
+    assert re.search(r"\b2\b.*\b2\b", few.loc["isoFLOP minima", "note"])
 
 
-def test_compute_counted_in_another_way_is_taken_and_said() -> None:
+def test_compute_counted_in_another_way_is_taken_and_said(near) -> None:
     runs = isoflop_runs(2e-3)
     C = 6 * runs["N"] * runs["D"] * 1.5
     found = scaling.optimum({**runs, "C": C}, flops=1.5e21)
-    plain = scaling.optimum(runs, flops=1e21)
     assert re.search(r"C.*1\.50.*6.*N.*P.*D", found.verdict)
-    assert found.table["N"].to_numpy() == pytest.approx(plain.table["N"].to_numpy(), rel=1e-3)
+    assert found.table["N"].to_numpy() == pytest.approx(near.table["N"].to_numpy(), rel=1e-3)
 
 
 def test_wrong_calls() -> None:
@@ -110,26 +112,14 @@ def test_wrong_calls() -> None:
         scaling.optimum(frame, flops=1e22, law="parallel")
 
 
-def test_tables_are_read_as_on_the_command_line() -> None:
+def test_tables_are_read_as_on_the_command_line(near) -> None:
     """Names, states and the units that other columns tell."""
     runs = isoflop_runs(2e-3)
-    plain = scaling.optimum(runs, flops=1e21)
     names = {"N": "num_params", "D": "tokens (B)", "loss": "eval/loss", "C": "flops"}
     C = 6 * runs["N"] * runs["D"] / 8.64e19
     frame = pd.DataFrame(runs).assign(C=C, D=runs["D"] / 1e9).rename(columns=names)
     broken = frame.iloc[:1].assign(**{"eval/loss": 99.0, "state": "crashed"})
     found = scaling.optimum(pd.concat([frame.assign(state="finished"), broken]), flops=1e21)
-    assert found.table["N"].to_numpy() == pytest.approx(plain.table["N"].to_numpy())
-    assert found.runs.loss.size == plain.runs.loss.size
+    assert found.table["N"].to_numpy() == pytest.approx(near.table["N"].to_numpy())
+    assert found.runs.loss.size == near.runs.loss.size
     assert "PF-days" in found.runs.taken
-
-
-def test_units_given_are_taken() -> None:
-    runs = isoflop_runs(2e-3)
-    frame = pd.DataFrame(runs).assign(C=6 * runs["N"] * runs["D"] / 8.64e19, D=runs["D"] / 1e9)
-    found = scaling.optimum(frame, flops=1e21, units={"C": "PF-days", "D": "billions"})
-    assert (
-        found.table.loc["isoFLOP minima", "N_lower"]
-        < closed_form(1e21)
-        < found.table.loc["isoFLOP minima", "N_upper"]
-    )

@@ -1,5 +1,7 @@
 """The envelope of training runs: where sizes pass each other, and runs that no cheaper run beats."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def test_runs_on_their_own_have_an_envelope_too() -> None:
     C = np.exp(rng.uniform(np.log(1e18), np.log(1e22), 80))
     N = np.array([closed_form(c) for c in C]) * rng.lognormal(0, 0.7, 80)
     edge = frontier(N, C / 6 / N, C, CHINCHILLA.predict(N=N, D=C / 6 / N))
-    assert "no cheaper run beats" in edge.how
+    assert re.match(r"\d+ sizes", edge.how)
     low, high = edge.log_N.exponent_ends(0.95)
     assert low < EXPONENT < high
 
@@ -50,11 +52,11 @@ def test_a_ladder_and_sizes_without_others_beside_them_tell_nothing() -> None:
     N = np.geomspace(1e8, 1e10, 8)
     ladder = frontier(N, 20 * N, 120 * N * N, CHINCHILLA.predict(N=N, D=20 * N))
     assert ladder.log_N is None
-    assert "ladder" in ladder.why
+    assert {"N", "D"} <= set(ladder.why.split())
     N, D, loss = lengths(6, np.array([10.0, 20.0, 40.0]))
     apart = frontier(N, D, 6 * N * D, loss)
     assert apart.log_N is None
-    assert apart.why.startswith("only ")
+    assert apart.why not in ("", ladder.why)
 
 
 def test_off_centre_budgets_tell_nothing() -> None:

@@ -28,7 +28,7 @@ def test_minima_have_errors_and_intervals_that_hold_the_truth() -> None:
 
 
 def test_the_error_is_the_scatter_of_minima_over_repeats() -> None:
-    found = [curves(noise=2e-3, seed=seed).budgets for seed in range(30)]
+    found = [curves(noise=2e-3, seed=seed).budgets for seed in range(20)]
     spread = np.std([np.log(one["N"].to_numpy()) for one in found], axis=0)
     error = np.mean([one["standard_error"].to_numpy() for one in found], axis=0)
     assert error == pytest.approx(spread, rel=0.45)

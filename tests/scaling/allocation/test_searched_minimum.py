@@ -83,10 +83,10 @@ def test_words_and_zeros_are_settings_without_a_curve():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("cells", "values", "seeds"), [(1, 5, 1), (3, 5, 1), (1, 4, 2)])
+@pytest.mark.parametrize(("cells", "values", "seeds"), [(3, 5, 1), (1, 4, 2)])
 def test_intervals_hold_the_true_minimum_at_least_as_often_as_they_say(cells, values, seeds):
     generator, held = np.random.default_rng(0), []
-    for _ in range(150 // cells):
+    for _ in range(105 // cells):
         table, true = search(generator, cells, values, noise=0.002, seeds=seeds)
         found = searched_minima(table).dropna(subset="lower")
         truth = found["size"].map(true).astype(float)

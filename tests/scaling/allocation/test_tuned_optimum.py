@@ -42,9 +42,8 @@ def test_step_law_is_found_in_its_runs(step_law):
     assert best.lower["batch_size"] < 0.58 * 1e11**0.571 / 2048 < best.upper["batch_size"]
 
 
-@pytest.mark.parametrize("skew", [0.0, 0.1])
-def test_the_minimum_of_a_surface_is_found(skew):
-    found = scaling.tuned_optimum(made(skew))
+def test_the_minimum_of_a_surface_is_found():
+    found = scaling.tuned_optimum(made(skew=0.1))
     expected = {("lr", "N"): -0.6, ("lr", "D"): 0.2, ("batch_size", "N"): 0.0, ("batch_size", "D"): 0.5}
     for at, truth in expected.items():
         assert found.table["estimate"][at] == pytest.approx(truth, abs=1e-6)
@@ -76,14 +75,14 @@ def test_cells_without_a_minimum_are_left_out_and_named():
 
 def test_calls_that_cannot_be_answered():
     runs = made(cells=list(itertools.product([1e8], [2e9, 3e10])))
-    small = scaling.tuned_optimum(runs)
+    small, whole = scaling.tuned_optimum(runs), scaling.tuned_optimum(made())
     assert small.table.empty
     for call, word in (
         (lambda: small.at(N=1e9, D=1e10), "No law"),
-        (lambda: scaling.tuned_optimum(made()).at(N=1e9), "N, D"),
-        (lambda: scaling.tuned_optimum(made()).at(N=1e9, D=-1), "positive"),
-        (lambda: scaling.tuned_optimum(made(), of=["dropout"]), "dropout"),
-        (lambda: scaling.tuned_optimum(made(), near=0), "near"),
+        (lambda: whole.at(N=1e9), "N, D"),
+        (lambda: whole.at(N=1e9, D=-1), "positive"),
+        (lambda: scaling.tuned_optimum(runs, of=["dropout"]), "dropout"),
+        (lambda: scaling.tuned_optimum(runs, near=0), "near"),
     ):
         with pytest.raises(ValueError, match=word):
             call()

@@ -10,20 +10,21 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling import Bootstrap, Covariance, DenseLaw, ParallelLaw, Profile
+from scaling import AdditiveLaw, Bootstrap, Covariance, DenseLaw, ParallelLaw, Profile
 from scaling.selection.paired_gains import gains as paired
+from scaling.uncertainty.prediction import METHODS
 from tests.scaling.one_line import in_one_line
 
 
 @pytest.mark.slow
-def test_a_name_is_the_object_it_names(pile, pile_fit):
+def test_a_name_is_the_object_it_names(pile, pile_fit, ranking):
     assert pile_fit.law == scaling.fit(ParallelLaw, pile, scaling.LogHuber(1e-3)).law
     squares = scaling.fit(ParallelLaw, pile, scaling.LeastSquares())
     assert scaling.fit("parallel", pile, "least-squares").law == squares.law
-    for name, method in {"profile": Profile(), "covariance": Covariance(), "bootstrap": Bootstrap()}.items():
+    for name, method in {"profile": Profile(), "covariance": Covariance()}.items():
         assert pile_fit.intervals(method=name).equals(pile_fit.intervals(method=method))
-    assert list(scaling.compare(["parallel", "dense"], pile).table.index) == ["ParallelLaw", "DenseLaw"]
-    assert len(scaling.backtest("parallel", pile).table) > 1
+    assert METHODS["bootstrap"] == Bootstrap()
+    assert list(ranking.table.index) == ["ParallelLaw", "DenseLaw"]
 
 
 def test_many_rows_have_the_profile_of_their_cells_which_is_then_the_covariance(pile, monkeypatch):
@@ -52,18 +53,12 @@ def test_gains_and_suggestions_stand_in_for_their_tables(losses, pile_fit):
     assert re.search("36 .* 36 ", found.verdict)
     assert paired(losses).table.equals(found.table)
     assert len(scaling.gains(losses[losses["P"] > 1])) == 0
-    assert "nothing to compare" in scaling.gains(losses[losses["P"] > 1]).verdict
+    assert "P = 1" in scaling.gains(losses[losses["P"] > 1]).verdict
     (stack, pile) = scaling.pooled_k(losses)
     assert stack.low < stack.k < stack.high
     assert pile.corpus == "pile"
     records = losses.assign(N=[f"{N:.0f}" for N in losses["N"]]).to_dict("records")
     assert scaling.gains(records).table["k"].to_numpy() == pytest.approx(found["k"].to_numpy())
-
-
-def splits(frame):
-    import datasets
-
-    return datasets.DatasetDict({"train": datasets.Dataset.from_pandas(frame)})
 
 
 @pytest.mark.parametrize(
@@ -76,23 +71,16 @@ def splits(frame):
         (lambda runs: scaling.fit("cubic", runs), "'cubic'"),
         (lambda runs: scaling.fit("parallel", runs, "hubert"), "'hubert'"),
         (lambda runs: scaling.fit("parallel", runs, {"E": 1.6}), "'E': 1.6"),
+        (lambda runs: scaling.fit("parallel", runs, scaling.LeastSquares), "<class .*LeastSquares"),
+        (lambda runs: scaling.fit("dense", runs.assign(loss="2,111")), "'2,111'"),
+        (lambda runs: ParallelLaw.from_vector([1.0, 2.0]), "2.*E.*A.*ParallelLaw"),
         (lambda runs: scaling.fit("parallel", None), "table=None.*DataFrame"),
-        (lambda runs: scaling.fit("parallel", 3), "table=3.*DataFrame"),
         (lambda runs: scaling.fit("parallel", Path("runs.csv")), "scaling.read_runs"),
-        (lambda runs: scaling.fit("parallel", runs["loss"]), r"table.*'loss'"),
-        (lambda runs: scaling.fit("parallel", runs.to_numpy()), "of shape"),
-        (lambda runs: scaling.fit("parallel", [1.0, 2.0]), r"table=\[1.0.*2.0\].*DataFrame"),
-        (lambda runs: scaling.fit("parallel", []), r"table=\[\].*DataFrame"),
         (lambda runs: scaling.fit("parallel", runs.drop(columns="P")), "'P'"),
         (
             lambda runs: scaling.fit("parallel", {"N": [1, 2], "P": [1], "loss": [2, 3]}),
-            "the columns make no table",
+            "table.*length",
         ),
-        (
-            lambda runs: scaling.fit("parallel", pd.concat([runs, runs["N"]], axis=1)),
-            "'N'",
-        ),
-        (lambda runs: scaling.fit("parallel", splits(runs)), "table holds the splits train"),
         (lambda runs: scaling.fit("parallel", runs.groupby("size")), r"table.*GroupBy"),
         (
             lambda runs: scaling.fit("parallel", runs, weights="size"),
@@ -111,7 +99,7 @@ def splits(frame):
         (lambda runs: scaling.allocate("chinchilla", 1e21), "law='chinchilla'"),
         (lambda runs: scaling.detectable(runs), "fit=a table"),
         (lambda runs: scaling.optimum_estimates("runs.csv"), "runs='runs.csv'"),
-        (lambda runs: scaling.published("tables"), "no such table.*losses"),
+        (lambda runs: scaling.published("tables"), "'tables'.*losses"),
     ],
 )
 def test_a_wrong_argument_is_told_in_one_line(pile, call, words):
@@ -136,6 +124,17 @@ def test_a_wrong_argument_is_told_in_one_line(pile, call, words):
             "2.*N.*nan",
         ),
         (lambda pile_fit: pile_fit.predict(N=1e9), "missing P"),
+        (lambda pile_fit: pile_fit.predict(N=[1e9, 2e9], P=[1, 2, 3]), "2 of N, 3 of P"),
+        (lambda pile_fit: pile_fit.predict(method=Bootstrap, N=1e9, P=2), "<class .*Bootstrap"),
+        (lambda pile_fit: pile_fit.intervals(Bootstrap()), "level=Bootstrap"),
+        (lambda pile_fit: pile_fit.equivalent("N", {}, N=1e9, P=2), "no axis"),
+        (lambda pile_fit: pile_fit.sensitivity("E", []), "no values of E"),
+        (
+            lambda pile_fit: scaling.suggest(
+                pile_fit, pd.DataFrame({"N": [1e9], "P": [8]}), budget_flops=1e22
+            ),
+            r"budget_flops=1e\+22.*C.*N.*D",
+        ),
         (lambda pile_fit: pile_fit.equivalent_N(N=-1, P=4), "N=-1"),
         (lambda pile_fit: pile_fit.equivalent_N(N=1e9, P=4, level=2), "level=2"),
     ],
@@ -144,6 +143,14 @@ def test_a_wrong_question_to_a_fit_is_told_in_one_line(pile_fit, call, words):
     with pytest.raises(ValueError, match=words) as error:
         call(pile_fit)
     in_one_line(error)
+
+
+@pytest.mark.slow
+def test_a_fitted_law_is_a_law_wherever_one_is_asked_for(pile, pile_fit):
+    law = pile_fit.law
+    assert scaling.fit(law, pile).law == law
+    assert list(scaling.compare([law, AdditiveLaw], pile).table.index) == ["AdditiveLaw", "ParallelLaw"]
+    assert len(scaling.backtest(law, pile, objective="log-least-squares").table) > 1
 
 
 def test_version_and_load(pile_fit, tmp_path):

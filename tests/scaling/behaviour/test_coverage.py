@@ -12,12 +12,18 @@ from scaling import ParallelLaw
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", list(coverage.OBJECTIVES))
-@pytest.mark.parametrize("design", ["paper, 24 points", "3 x 3 grid, 1 seed"])
+@pytest.mark.parametrize(
+    ("design", "objective"),
+    [
+        ("paper, 24 points", "Huber 1e-3"),
+        ("3 x 3 grid, 1 seed", "Huber 1e-3"),
+        ("3 x 3 grid, 1 seed", "least squares"),
+    ],
+)
 def test_measured_coverage_of_the_default(design: str, objective: str) -> None:
-    """A short run of docs/coverage.md: 500 trials tell 95 % from 92 % at three standard errors."""
-    part = coverage.cell(design, objective, "profile", 500)
-    assert part.coverage.between(0.92, 0.985).all(), part.to_string()
+    """A short run of docs/coverage.md: 300 trials tell 95 % from 91 % at three standard errors."""
+    part = coverage.cell(design, objective, "profile", 300)
+    assert part.coverage.between(0.91, 0.99).all(), part.to_string()
 
 
 def test_a_method_that_is_too_short_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,12 +24,7 @@ def test_methods_agree_where_the_law_is_nearly_linear() -> None:
     )
     fit = scaling.fit(ParallelLaw, {"N": N, "P": P, "loss": loss}, SQUARES)
     one = fit.intervals(method=Covariance())
-    for method in (
-        Profile(),
-        Bootstrap(4000, kind="residual"),
-        Bootstrap(4000),
-        Bootstrap(4000, kind="normal"),
-    ):
+    for method in (Profile(), Bootstrap(1000, kind="residual"), Bootstrap(1000)):
         other = fit.intervals(method=method)
         np.testing.assert_allclose((other.upper - other.lower) / (one.upper - one.lower), 1, atol=0.2)
 
@@ -46,7 +41,7 @@ def test_clusters_get_longer_profile_intervals(pile: pd.DataFrame) -> None:
     assert (k[1].upper - k[1].lower) > 1.4 * (
         k[0].upper - k[0].lower
     )  # sqrt(3) if all rows had the same variance
-    assert "takes rows as independent" in Profile().caveat(honest)
+    assert "33-87 %" in Profile().caveat(honest)
     assert re.search(r"24.*groups", repr(honest))
     pairs = scaling.fit(ParallelLaw, pile, SQUARES, groups=np.arange(24) // 2)
     assert default_method(pairs).caveat(pairs) == ""  # no advice to take what counts rows as independent
@@ -54,5 +49,5 @@ def test_clusters_get_longer_profile_intervals(pile: pd.DataFrame) -> None:
 
 def test_where_a_method_falls_short_it_is_said(fit: scaling.Fit) -> None:
     assert fit.intervals().attrs == {"method": "profile likelihood", "caveat": "", "unconfirmed": []}
-    assert "measured 80-96 % for 95 %" in fit.intervals(method=Bootstrap(200)).attrs["caveat"]
-    assert "prefactors measured" in fit.intervals(method=Covariance()).attrs["caveat"]
+    assert "80-96 %" in fit.intervals(method=Bootstrap(200)).attrs["caveat"]
+    assert "94.7-98.9 %" in fit.intervals(method=Covariance()).attrs["caveat"]

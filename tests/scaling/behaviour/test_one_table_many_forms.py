@@ -149,7 +149,7 @@ def check(one: Written, folder: Path) -> None:
     assert not reading_of(found).doubts
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(one=writings())
 def test_one_table_in_many_forms(one: Written, tmp_path: Path) -> None:
     check(one, tmp_path)

@@ -72,7 +72,7 @@ def test_inverse_undoes_predict_where_float64_can(law: scaling.Law, N: float, P:
     assert law.predict(N=min(back, 1e280), **rest) == pytest.approx(loss, rel=1e-9, abs=1e-300)
 
 
-@settings(FEW, max_examples=25)
+@settings(FEW, max_examples=12)
 @given(law=parallel_laws(), sigma=st.sampled_from([0.0, 1e-4, 3e-3, 0.05]), seed=st.integers(0, 10**6))
 def test_a_fit_is_never_worse_than_the_truth(law: ParallelLaw, sigma: float, seed: int) -> None:
     """The optimum's objective is at most the truth's, or a status says that it was not found."""
@@ -94,7 +94,7 @@ LOSS = st.one_of(st.floats(0.01, 20), st.just(2.0))
 
 
 @pytest.mark.slow
-@settings(FEW, max_examples=15)
+@settings(FEW, max_examples=8)
 @given(
     rows=st.lists(st.tuples(st.sampled_from([1e6, 1.1e6, 3e7, 9e8]), st.sampled_from([1.0, 2.0, 8.0]), LOSS),
                   min_size=1, max_size=14),
@@ -108,7 +108,7 @@ def test_any_table_gives_a_fit_with_a_status_or_a_refusal(
     N, P, loss = map(list, zip(*rows, strict=True))
     table = {"N": N, "P": P, "loss": loss}
     if len(rows) < len(law.free()):
-        with pytest.raises(FitError, match="parameters of"):
+        with pytest.raises(FitError, match=law.__name__):
             scaling.fit(law, table, objective)
         return
     fit = scaling.fit(law, table, objective)
@@ -120,7 +120,7 @@ def test_any_table_gives_a_fit_with_a_status_or_a_refusal(
     assert len(repr(fit)) > 100
 
 
-@settings(FEW, max_examples=20)
+@settings(FEW, max_examples=8)
 @given(seed=st.integers(0, 10**6), scale=st.floats(1e-3, 1e3))
 def test_order_of_rows_does_not_matter_nor_the_unit_of_the_loss(seed: int, scale: float) -> None:
     rng = np.random.default_rng(seed)
@@ -149,7 +149,7 @@ def test_a_size_is_a_number_or_refused(text: str) -> None:
 
 
 @pytest.mark.slow
-@settings(FEW, max_examples=15)
+@settings(FEW, max_examples=8)
 @given(seed=st.integers(0, 10**6), level=st.floats(0.5, 0.99))
 def test_intervals_hold_their_estimate_and_grow_with_the_level(seed: int, level: float) -> None:
     rng = np.random.default_rng(seed)

@@ -106,9 +106,7 @@ def test_olmo_ladder_prediction() -> None:
     assert error <= target["mean_abs_rel_fit_error"] * 1.01
     seen = table[table.run == "peteish13_eval_final"].c4_loss_ma5.item()
     assert seen == pytest.approx(target["actual"])
-    interval = fit.predict(N=13202396160, D=5e12).iloc[0]
-    assert not interval.inside
-    assert interval.loss < seen  # the law is too hopeful at 13B: the annealing of the large run differs
+    assert predicted < seen  # the law is too hopeful at 13B: the annealing of the large run differs
 
 
 def test_a_second_algorithm_on_the_same_objective_ends_no_lower(pile: pd.DataFrame, pile_fit: Fit) -> None:

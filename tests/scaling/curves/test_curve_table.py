@@ -43,14 +43,14 @@ def test_a_restart_keeps_the_later_rows_and_is_named():
 def test_steps_out_of_order_are_sorted_and_named():
     curve = curves_of(table().sample(frac=1, random_state=1))["a"]
     assert (np.diff(curve.steps) > 0).all()
-    assert "sorted" in curve.notes[0]
+    assert re.search(r"step \d+.*step \d+", curve.notes[0])
 
 
 def test_a_gap_is_named_with_what_is_assumed_in_it():
     holed = table(lr=np.where(STEPS < 1000, 0.01, 0.001))
     curve = curves_of(holed[(STEPS < 600) | (STEPS > 1600)])["a"]
     assert re.search(r"500.*1700", curve.notes[0])
-    assert "0.01 to 0.001" in curve.notes[0]
+    assert re.search(r"0\.01\b.*0\.001", curve.notes[0])
 
 
 @pytest.mark.parametrize("loss", [np.where(STEPS > 1500, np.inf, 3.0), np.where(STEPS > 1500, 9.0, 3.0)])
@@ -61,9 +61,9 @@ def test_a_run_that_diverged_is_left_out_and_named(loss):
 
 
 @pytest.mark.parametrize(("wrong", "word"), [
-    ({"lr": -1.0}, "lr"), ({"lr": "fast"}, "lr"), ({"loss": -3.0}, "positive"), ({"step": "ten"}, "step"),
+    ({"lr": -1.0}, "lr"), ({"lr": "fast"}, "lr"), ({"loss": -3.0}, "loss.*-3"), ({"step": "ten"}, "step"),
     ({"loss": np.nan}, "0 checkpoints"),
-    ({"lr": np.where(STEPS > 500, np.nan, 0.01)}, "missing value in row 6"),
+    ({"lr": np.where(STEPS > 500, np.nan, 0.01)}, "row 6"),
 ])  # fmt: skip
 def test_values_that_are_none_are_refused(wrong, word):
     with pytest.raises(ValueError, match=word):
@@ -75,5 +75,5 @@ def test_missing_columns_and_two_rates_at_a_step_are_refused():
         curves_of(table().drop(columns="lr"))
     with pytest.raises(ValueError, match="rows"):
         curves_of(table()[:0])
-    with pytest.raises(ValueError, match="learning rates"):
+    with pytest.raises(ValueError, match=r"step \d+"):
         curves_of(pd.concat([table(), table(lr=0.02)]))

@@ -24,21 +24,21 @@ def written(table: pd.DataFrame, folder: Path) -> Path:
     return folder / "runs.csv"
 
 
-@pytest.mark.parametrize(
-    ("given", "wanted"),
-    [("N=params, loss = val_loss", {"N": "params", "loss": "val_loss"}), ("a=b=c", {"a": "b=c"}), ("", {}), (None, {}),
+PAIRS = [("N=params, loss = val_loss,", {"N": "params", "loss": "val_loss"}), ("a=b=c", {"a": "b=c"}), ("", {}), (None, {}),
      ('loss="val, loss",N=n', {"loss": "val, loss", "N": "n"}), ("loss='a=b'", {"loss": "a=b"}),
      ('"my, column"=x', {"my, column": "x"}), ('corpus=The "Pile", v=2', {"corpus": 'The "Pile"', "v": "2"}),
-     ("N=it's,D=he's", {"N": "it's", "D": "he's"})],
-)  # fmt: skip
-def test_pairs_with_quotes(given: str | None, wanted: dict[str, str]) -> None:
-    assert mapping(given, "--columns") == wanted
+     ("N=it's,D=he's", {"N": "it's", "D": "he's"})]  # fmt: skip
 
 
-@pytest.mark.parametrize("given", ["N=", "N", "=x", "N=a,b"])
-def test_what_is_no_pair_is_told(given: str) -> None:
-    with pytest.raises(ValueError, match="NAME=VALUE,NAME=VALUE"):
-        mapping(given, "--columns")
+def test_pairs_with_quotes() -> None:
+    for given, wanted in PAIRS:
+        assert mapping(given, "--columns") == wanted, given
+
+
+def test_what_is_no_pair_is_told() -> None:
+    for given in ("N=", "N", "=x", "N=a,b"):
+        with pytest.raises(ValueError, match=r"^--columns .*NAME=VALUE,NAME=VALUE"):
+            mapping(given, "--columns")
 
 
 @pytest.mark.parametrize("name", ["val, loss", "loss (nats)", "a=b"])
@@ -81,11 +81,11 @@ def test_rows_that_are_left_out_need_not_be_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("where", "says"),
-    [("N=big", "'big'"), ("ok=perhaps", "the column holds true and false"), ("corpus=b", "has it.* a"),
-     ("corpse=a", "'corpus'"), ("x", "write NAME=VALUE")],
+    [("N=big", "'big'"), ("P=3", "P=3"), ("ok=perhaps", "ok=perhaps.*true"), ("corpus=b", r"corpus=b.*\ba\b"),
+     ("corpse=a", "'corpus'"), ("x", "NAME=VALUE")],
 )  # fmt: skip
 def test_what_cannot_be_chosen_is_told(where: str, says: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=says) as told:
+    with pytest.raises(ValueError, match=f"--where .*{says}") as told:
         runs_of(written(STREAMS.assign(corpus="a", ok=True), tmp_path), where=where)
     assert "\n" not in str(told.value)
 
@@ -102,32 +102,12 @@ RUNS = pd.DataFrame(
 )
 
 
-def test_pairs_of_names_are_read_whatever_the_spaces():
-    assert mapping("N=params, loss = val_loss,", "--columns") == {"N": "params", "loss": "val_loss"}
-    assert mapping(None, "--columns") == {}
-
-
-@pytest.mark.parametrize("text", ["N", "N=", "=params", "N=params,loss"])
-def test_half_a_pair_is_refused_under_its_option(text):
-    with pytest.raises(ValueError, match=r"^--columns "):
-        mapping(text, "--columns")
-
-
 def test_rows_are_those_whose_values_were_asked_for_however_numbers_are_written(losses):
     pile = losses[(losses["corpus"] == "pile") & (losses["P"] == 4)]
     assert runs_of(LOSSES, where="corpus=pile,P=4.0").index.tolist() == pile.index.tolist()
     assert len(runs_of(LOSSES, where="corpus=pile,P=4,N=1583.571460M")) == 1
     assert Asked(where="P=4").read(LOSSES)["P"].unique().tolist() == [4]
     assert Asked("D=N", "P=4").words == ["--columns", "D=N", "--where", "P=4"]
-
-
-@pytest.mark.parametrize(
-    ("where", "named"), [("colour=red", "colour"), ("corpus=latin", "pile"), ("P=3", "P=3")]
-)
-def test_rows_that_are_not_there_are_refused_with_what_there_is(where, named):
-    with pytest.raises(ValueError, match="--where ") as error:
-        runs_of(LOSSES, where=where)
-    assert named in str(error.value)
 
 
 def test_groups_come_in_the_order_of_the_table_those_without_a_label_last():
@@ -143,7 +123,7 @@ def test_a_column_that_is_not_there_and_names_of_one_file_are_refused():
     with pytest.raises(ValueError, match=r"--by.*colour.*x\.csv"):
         list(split(RUNS, "colour", "x.csv"))
     alike = RUNS.assign(corpus=["a b", "a/b", "c", "d"])
-    with pytest.raises(ValueError, match="'a b' and 'a/b'"):
+    with pytest.raises(ValueError, match=r"'a b'.*'a/b'"):
         list(split(alike, "corpus", "x.csv"))
 
 
@@ -179,7 +159,7 @@ def test_an_error_keeps_its_kind_and_names_its_group(kind):
 def test_runs_that_cannot_be_compared_are_named_where_they_are_fitted_as_one(columns, axes, named):
     told = mixed(RUNS.assign(**columns), axes)
     assert list(told) == named
-    assert all(f"more than one {name} " in note for name, note in told.items())
+    assert all(f" {name} " in note for name, note in told.items())
 
 
 def test_numbers_of_an_option_and_its_axis_are_read_or_named():

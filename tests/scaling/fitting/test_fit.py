@@ -1,5 +1,7 @@
 """Weights that are not counts are refused or noted. A fit reports how its table was read, also once saved."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,8 +18,8 @@ ROWS = len(STREAMS)
 
 @pytest.mark.parametrize(
     ("weights", "says"),
-    [(np.full(ROWS, 1 / 0.002**2), "250000"), (1 / np.linspace(0.001, 0.01, ROWS) ** 2, "are no counts"),
-     (np.full(ROWS, 1 / ROWS), "they sum to 1 as shares do"), (np.full(ROWS, 0.3 / ROWS), "they sum to 0.3")],
+    [(np.full(ROWS, 1 / 0.002**2), "250000"), (1 / np.linspace(0.001, 0.01, ROWS) ** 2, "weights "),
+     (np.full(ROWS, 1 / ROWS), " 1 "), (np.full(ROWS, 0.3 / ROWS), "0.3")],
 )  # fmt: skip
 def test_weights_that_are_no_counts_are_refused_with_the_remedy(weights: np.ndarray, says: str) -> None:
     with pytest.raises(ValueError, match=says) as told:
@@ -28,7 +30,7 @@ def test_weights_that_are_no_counts_are_refused_with_the_remedy(weights: np.ndar
 def test_weights_that_are_hardly_counts_are_noted() -> None:
     fit = scaling.fit("dense", STREAMS, weights=np.full(ROWS, 500.0))
     assert [doubt.axis for doubt in fit.reading.doubts] == ["weights"]
-    assert "weights of 500" in repr(fit)
+    assert re.search(r"weights.*\b500\b", repr(fit))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import scaling
 
 
 @pytest.mark.slow
-def test_plots_are_figures(pile, pile_fit, kyo):
+def test_plots_are_figures(pile, pile_fit, kyo, ranking, report):
     from matplotlib.figure import Figure
 
     figure = pile_fit.plot()
@@ -26,7 +26,6 @@ def test_plots_are_figures(pile, pile_fit, kyo):
     assert line.get_ydata() == pytest.approx(pile_fit.law.predict(line.get_xdata(), 1))
     assert [len(pile_fit.plot_residuals().axes), len(scaling.fit("chinchilla", kyo).plot().axes)] == [3, 2]
     assert isinstance(scaling.fit("dense", pile[pile["P"] == 1]).plot(), Figure)
-    ranking, report = scaling.compare(["parallel", "dense"], pile), scaling.backtest("parallel", pile)
     bars = [bar.get_width() for bar in ranking.plot().axes[0].patches]
     assert bars == pytest.approx(list(ranking.table["delta_aicc"]))
     assert sorted(report.plot().axes[1].lines[0].get_ydata()) == sorted(

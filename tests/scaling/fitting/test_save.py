@@ -19,7 +19,7 @@ def saved(pile_fit: Fit, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n, law in REGISTRY.items() if "D" not in law.axes])
+@pytest.mark.parametrize("name", ["dense", "parallel", "additive-half", "saturating"])
 def test_bit_exact_reload(pile: pd.DataFrame, tmp_path: Path, name: str) -> None:
     groups = [f"run-{i}" for i in range(24)]
     fit = scaling.fit(REGISTRY[name], pile, scaling.LogHuber(3e-3), groups=groups)
@@ -38,10 +38,7 @@ def test_bit_exact_reload(pile: pd.DataFrame, tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "objective",
-    [scaling.LeastSquares(), scaling.LeastSquares(log=True), scaling.LAD(), scaling.Asymmetric(over=3.0)],
-)
+@pytest.mark.parametrize("objective", [scaling.LeastSquares(), scaling.Asymmetric(over=3.0)])
 def test_objectives_and_weights_survive(
     pile: pd.DataFrame, tmp_path: Path, objective: scaling.Objective
 ) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling
-from scaling.fitting.table_notes import mixed_columns
+from scaling.fitting.table_notes import mixed_columns, rising_note
 
 LAW = scaling.ParallelLaw(E=1.31, A=1.9e8, alpha=0.21, k=0.37)
 N, P = (a.ravel() for a in np.meshgrid(np.geomspace(5e8, 4.3e9, 6), [1, 2, 4, 8], indexing="ij"))
@@ -31,7 +31,7 @@ def found(table: pd.DataFrame, law: str = "parallel") -> tuple:
     return mixed_columns(fit, table, np.ones(len(table), bool))
 
 
-@pytest.mark.parametrize("name", ["dataset", "Source", "task", "x7"])
+@pytest.mark.parametrize("name", ["Source", "x7"])
 def test_any_column_that_explains_the_residuals_is_named(name):
     (one,) = found(two_kinds(name))
     assert (one.column, set(one.values)) == (name, {"web", "books"})
@@ -42,10 +42,9 @@ def test_any_column_that_explains_the_residuals_is_named(name):
     assert f"--where {name}=" in note
 
 
-@pytest.mark.parametrize("name", ["recipe", "source"])
-def test_a_column_that_the_caller_names_as_groups_is_not_named_again(name):
-    assert scaling.fit("parallel", two_kinds(name)).certificate.mixed == (name,)
-    assert scaling.fit("parallel", two_kinds(name), groups=name).certificate.mixed == ()
+def test_a_column_that_the_caller_names_as_groups_is_not_named_again():
+    assert scaling.fit("parallel", two_kinds("recipe")).certificate.mixed == ("recipe",)
+    assert scaling.fit("parallel", two_kinds("recipe"), groups="recipe").certificate.mixed == ()
 
 
 def test_numbers_and_truths_name_groups_too():
@@ -133,12 +132,12 @@ def test_rows_of_one_run_are_one_observation():
 def test_sizes_that_the_law_misses_name_no_column():
     """Type I error at 5%: sizes have offsets, one column is constant within sizes, one is not."""
     named = 0
-    for seed in range(60):
+    for seed in range(30):
         rng = np.random.default_rng(100 + seed)
         of_size = rng.permutation(["a", "b"] * 3)[np.unique(N, return_inverse=True)[1]]
         table = runs(seed, size=0.02).assign(lab=of_size, kind=rng.choice(["a", "b", "c"], N.size))
         named += bool(found(table))
-    assert named <= 8  # P(X > 8) is 0.2% at 5%
+    assert named <= 5  # P(X > 5) is 0.3% at 5%
 
 
 def test_seeds_are_not_named_and_empty_cells_are_a_group():
@@ -153,7 +152,7 @@ def test_budgets_are_named_beside_a_law_without_them():
     table = pd.DataFrame({"N": n, "tokens seen": d, "loss": law.predict(N=n, D=d)})
     assert [one.column for one in found(table, "dense")] == ["tokens seen"]
     known = scaling.fit("dense", table.rename(columns={"tokens seen": "D"})).notes
-    assert sum("more than one D" in note for note in known) == 1
+    assert len([note for note in known if re.search(r"\bD\b", note)]) == 1
     assert scaling.fit("chinchilla", table.rename(columns={"tokens seen": "D"})).certificate.table_notes == ()
 
 
@@ -164,16 +163,17 @@ def test_a_million_rows_are_sampled():
 
 
 def test_notes_are_saved_with_the_fit(tmp_path):
-    fit = scaling.fit("parallel", two_kinds())
+    fit = scaling.fit("dense", two_kinds().query("P == 1"), "least-squares")
+    assert fit.certificate.mixed == ("source",)
     fit.save(tmp_path / "fit.json")
     assert scaling.load(tmp_path / "fit.json").notes == fit.notes
 
 
-@pytest.mark.parametrize(("scale", "remedy"), [(1, "take 1 - it"), (100, "100")])
+@pytest.mark.parametrize(("scale", "remedy"), [(1, "1 -"), (100, "100")])
 def test_a_loss_that_rises_is_named(scale, remedy):
     table = runs().assign(loss=lambda t: scale * (0.9 - 0.3 * t["loss"]))
-    (note,) = [one for one in scaling.fit("parallel", table).notes if "rises" in one]
-    assert re.search(r"rises.*N.*P", note)
+    note = rising_note(scaling.fit("parallel", table))
+    assert re.search(r"\bN\b.*\bP\b", note)
     assert remedy in note
     assert not [one for one in scaling.fit("parallel", table).notes if "corpora" in one]
 
@@ -181,4 +181,4 @@ def test_a_loss_that_rises_is_named(scale, remedy):
 @pytest.mark.parametrize("change", [0.0, 0.2])
 def test_losses_that_fall_or_rise_with_streams_alone_are_not_named(change):
     table = runs().assign(loss=lambda t: t["loss"] + change * np.log(t["P"]))
-    assert not [one for one in scaling.fit("parallel", table).notes if "rises" in one]
+    assert rising_note(scaling.fit("parallel", table)) == ""

@@ -24,7 +24,7 @@ def test_a_level_that_is_none_is_refused(pile: pd.DataFrame, level: object) -> N
         ({"N": 30e9, "P": 0}, "P=0"),
         ({"N": -1, "P": 2}, "N=-1"),
         ({"N": "big", "P": 2}, "'big'"),
-        ({"N": [1e9, 2e9], "P": [1, 2, 4]}, "P has 3"),
+        ({"N": [1e9, 2e9], "P": [1, 2, 4]}, r"\bP\b.*\b3\b"),
         ({"N": 30e9, "P": 8, "D": "1T"}, r"D=1e\+12"),
         ({"N": 30e9, "P": 8, "laws": ParallelLaw}, "ParallelLaw"),
         ({"N": 30e9, "P": 8, "laws": []}, r"laws=\[\]"),
@@ -42,9 +42,8 @@ def test_units_that_differ_are_refused_with_the_remedy(pile: pd.DataFrame) -> No
         forecast(billions, N=30e9, P=8)
     with pytest.raises(ValueError, match="row 1"):
         forecast(pile.assign(N=np.where(pile.P == 1, billions.N, pile.N)), N=30e9, P=8)
-    assert forecast(billions, N=30, P=8).loss[0] == pytest.approx(
-        forecast(pile, N=30e9, P=8).loss[0], rel=1e-3
-    )
+    one, other = (forecast(runs, N=N, P=8, laws=[ParallelLaw]) for runs, N in ((billions, 30), (pile, 30e9)))
+    assert one.loss[0] == pytest.approx(other.loss[0], rel=1e-3)
 
 
 def test_runs_that_cannot_be_forecast_from_are_refused(pile: pd.DataFrame) -> None:

@@ -1,6 +1,7 @@
 """Fixed and bounded parameters: the optimum, intervals, files, refusals."""
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -21,30 +22,32 @@ def test_a_parameter_fixed_at_its_estimate_changes_nothing(pile, pile_fit, name)
     np.testing.assert_allclose(fit.params, pile_fit.params, rtol=1e-6)
     assert fit.degrees_of_freedom == pile_fit.degrees_of_freedom + 1
     assert fit.objective_value == pytest.approx(pile_fit.objective_value, rel=1e-9)
-    assert list(fit.intervals().index) == [n for n in pile_fit.params.index if n != name]
-    assert np.isnan(fit.std_errors[name])
-    assert fit.summary().table["fixed"][name]
-    line = next(row for row in repr(fit).splitlines() if row.startswith(f"{name} "))
-    assert line.endswith("fixed")
-    assert "fixed" in fit._repr_html_()
     assert f"{name}={value!r}" in fit.form.__name__
 
 
+def test_a_fixed_parameter_has_no_interval_and_is_printed_as_fixed(pile):
+    fit = scaling.fit("parallel", pile, fixed={"A": 1e8})
+    assert list(fit.intervals().index) == ["E", "alpha", "k"]
+    assert np.isnan(fit.std_errors["A"])
+    assert fit.summary().table["fixed"]["A"]
+    line = next(row for row in repr(fit).splitlines() if row.startswith("A "))
+    assert line.endswith("fixed")
+    assert "fixed" in fit._repr_html_()
+
+
 @pytest.mark.parametrize(
-    ("law", "fixed"),
+    ("law", "fixed", "objective"),
     [
-        ("parallel", {"E": 1.2}),
-        ("parallel", {"A": 1e8}),
-        ("parallel", {"A": 1e8, "k": 0.3}),
-        ("dense", {"E": 1.5, "A": 2e8}),
-        ("diversity", {"A": 1e8}),
-        ("diversity", {"rho": 0.9}),
-        ("saturating", {"E": 1.2, "rho": 0.8}),
-        ("additive", {"C": 0.1}),
-        ("additive", {"A": 100.0, "beta": 0.5}),
+        ("parallel", {"E": 1.2}, "huber"),
+        ("parallel", {"A": 1e8, "k": 0.3}, "least-squares"),
+        ("dense", {"E": 1.5, "A": 2e8}, "huber"),
+        ("diversity", {"A": 1e8}, "least-squares"),
+        ("diversity", {"rho": 0.9}, "huber"),
+        ("saturating", {"E": 1.2, "rho": 0.8}, "least-squares"),
+        ("additive", {"C": 0.1}, "huber"),
+        ("additive", {"A": 100.0, "beta": 0.5}, "least-squares"),
     ],
 )
-@pytest.mark.parametrize("objective", ["huber", "least-squares"])
 def test_a_constrained_fit_is_the_optimum_of_a_second_optimiser(pile, law, fixed, objective):
     from scipy.optimize import minimize
 
@@ -80,8 +83,8 @@ def test_bounds_hold_and_say_so(pile):
     low = scaling.fit("parallel", pile, bounds={"k": (0, 0.2)})
     assert low.law.k == 0.2
     assert low.status == "at bound"
-    assert "k ended at the bound given" in low.certificate.detail
-    assert "kept within" in repr(low)
+    assert re.match(r"k\b", low.certificate.detail)
+    assert re.search(r"\bk .*0\.2\b", repr(low))
     ends = low.intervals().loc["k"]
     assert 0 <= ends.lower < ends.upper == pytest.approx(0.2)
     high = scaling.fit("parallel", pile, bounds={"A": (None, 1e8)})
@@ -94,16 +97,16 @@ def test_bounds_hold_and_say_so(pile):
 @pytest.mark.slow
 def test_intervals_of_a_constrained_fit_cover(table):
     rng = np.random.default_rng(17)
-    held, trials = 0, 60
+    held, trials = 0, 30
     for _ in range(trials):
         noisy = table.assign(loss=table["loss"] * np.exp(2e-3 * rng.standard_normal(len(table))))
         fit = scaling.fit("parallel", noisy, "log-least-squares", fixed={"E": TRUTH.E})
         row = fit.intervals().loc["k"]
         held += row.lower <= TRUTH.k <= row.upper
-    assert held >= 51  # 95% of 60 is 57, standard deviation 1.7
+    assert held >= 24  # 95% of 30 is 28.5, standard deviation 1.2
 
 
-@pytest.mark.parametrize("method", ["profile", "bootstrap", "covariance"])
+@pytest.mark.parametrize("method", ["profile", scaling.Bootstrap(100), "covariance"], ids=str)
 def test_every_method_gives_intervals_of_a_constrained_fit(pile, method):
     fit = scaling.fit("parallel", pile, fixed={"A": 1e8}, bounds={"k": (0, 1)})
     found = fit.intervals(method=method)
@@ -137,7 +140,7 @@ def test_a_constrained_fit_pickles_saves_loads_and_compares(pile, tmp_path):
     }  # fmt: skip
     assert ranking.table.loc["DenseLaw(E=1.6)", "parameters"] == 2
     assert scaling.fit(fit, pile).law == scaling.fit(fit.form, pile).law  # a fit means what was fitted
-    assert len(scaling.backtest("parallel:E=1.2", pile).table) > 1
+    assert len(scaling.backtest("parallel:E=1.2", pile, objective="log-least-squares").table) > 1
     assert not [law for law in all_laws(scaling.Law) if "(" in law.__name__]  # no class is made at run time
 
 
@@ -159,12 +162,12 @@ def test_constraints_add_up():
         ({"fixed": {"E": -1}}, "fixed.*E=-1"),
         ({"fixed": {"E": "low"}}, "fixed.*E='low'"),
         ({"fixed": {"E": np.nan}}, "fixed.*E=nan"),
-        ({"fixed": ["E"]}, "fixed=.* give a value a name"),
+        ({"fixed": ["E"]}, "fixed="),
         ({"fixed": {"E": 1, "A": 1e8, "alpha": 0.2, "k": 0.3}}, "ParallelLaw.*fixed"),
-        ({"bounds": {"k": (1, 0)}}, "the lower end must be below the upper"),
+        ({"bounds": {"k": (1, 0)}}, "bounds.*k=.*1, 0"),
         ({"bounds": {"k": 1}}, "bounds.*k=1"),
-        ({"bounds": {"k": (-1, 1)}}, "reaches outside ParallelLaw's range"),
-        ({"bounds": {"E": (0, 1)}, "fixed": {"E": 0.5}}, "E is fixed and bounded"),
+        ({"bounds": {"k": (-1, 1)}}, "k=.*-1, 1.*ParallelLaw"),
+        ({"bounds": {"E": (0, 1)}, "fixed": {"E": 0.5}}, "E .*fixed=.*bounds="),
     ],
 )
 def test_constraints_that_cannot_be(pile, keywords, words):

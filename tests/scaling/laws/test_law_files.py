@@ -51,13 +51,13 @@ def test_what_is_no_law_is_refused_with_what_there_is(tmp_path: Path):
         scaling.by_name(f"{file}:Nope")
     with pytest.raises(ValueError, match=r"none\.py"):
         scaling.by_name(spec.replace("depth.py", "none.py"))
-    with pytest.raises(ValueError, match="dens"):
+    with pytest.raises(ValueError, match="'dens'"):
         scaling.by_name("dens")
     file.write_text("x = (")
     with pytest.raises(ValueError, match="SyntaxError"):
         scaling.by_name(spec)
     file.write_text("from scaling import Law, DenseLaw")
-    with pytest.raises(ValueError, match="0 laws, and one is to be named"):
+    with pytest.raises(ValueError, match=r"\b0\b"):
         scaling.by_name(str(file))
     assert scaling.by_name(f"{file}:DenseLaw") is scaling.DenseLaw
 

@@ -101,11 +101,8 @@ def test_an_objective_is_given_itself_by_name_or_not_at_all():
 def test_delta_far_below_the_noise_is_said() -> None:
     fit = scaling.fit(ParallelLaw, runs(5e-3), scaling.LogHuber(1e-4))
     assert fit.delta_over_noise < 0.1
-    assert "acts as least absolute deviations" in repr(fit)
-    lad = scaling.fit(ParallelLaw, runs(5e-3), scaling.LAD())
-    assert lad.law.k == pytest.approx(
-        scaling.fit(ParallelLaw, runs(5e-3), scaling.LogHuber(1e-7)).law.k, rel=1e-3
-    )
+    assert re.search(r"delta .*0\.0\d", repr(fit))
+    assert scaling.fit(ParallelLaw, runs(5e-3), scaling.LAD()).law.k == pytest.approx(fit.law.k, rel=0.02)
 
 
 def test_robust_losses_resist_a_wild_run() -> None:

@@ -7,7 +7,7 @@ import scaling
 from scaling import ChinchillaLaw, ParallelLaw, Status
 from scaling.laws import law_of
 from scaling.optimise.problem import Problem
-from scaling.optimise.solver import starts
+from scaling.optimise.solver import Solution, _met, explore, minimise, starts
 from tests.scaling.twenty_runs import N, P, runs
 
 
@@ -33,3 +33,16 @@ def test_starts_of_a_category_differ() -> None:
     loss = 1.5 + 400 / (size * np.where(kind == 8, 0.8, 1.0)) ** 0.3 + 300 / (20 * size) ** 0.28
     begin = starts(Problem(law, (size, 20 * size, kind), loss, np.ones(8), scaling.LeastSquares()), 16)
     assert len(np.unique(begin, axis=0)) == len(begin) > 2
+
+
+def test_starts_that_meet_go_on_as_one() -> None:
+    table = runs(2e-3)
+    problem = Problem(ParallelLaw, (N, P), table.loss.to_numpy(), np.ones(len(N)), scaling.LogHuber())
+    begin = starts(problem, 16)
+    ends = explore(problem, begin, 1e-7, 1e-18, 30)
+    assert len(ends.theta) == len(begin)
+    assert (ends.theta == ends.theta[0]).all()  # as all start from the better quarter of the grid
+    assert ends.value.max() <= minimise(problem, begin).value.min() * (1 + 1e-9)
+    apart = np.stack([ends.theta[0], ends.theta[0] * [1, 1, 1, 1.001], ends.theta[0] * [1, 1, 1, 1.2]])
+    met = _met(problem, Solution(apart, problem.value(apart), np.zeros(3), np.ones(3, bool)), 0, 1e-3)
+    assert met.tolist() == [True, True, False]

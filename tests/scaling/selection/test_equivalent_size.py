@@ -9,8 +9,12 @@ from scaling.laws import AdditiveLaw, ParallelLaw
 from scaling.selection.equivalent_size import equivalents, equivalents_by_points
 
 
-def test_equivalents_of_a_fit_have_intervals(stack):
-    fitted = scaling.fit(ParallelLaw, stack)
+@pytest.fixture(scope="module")
+def fitted(stack):
+    return scaling.fit(ParallelLaw, stack, "log-least-squares")
+
+
+def test_equivalents_of_a_fit_have_intervals(stack, fitted):
     table = equivalents(fitted, N=[[1e9], [2e9]], P=[1, 2, 6], data=stack)
     k = fitted.intervals().loc["k"]
     np.testing.assert_allclose(table["multiple"], np.tile(1 + k["estimate"] * np.log([1, 2, 6]), 2))
@@ -36,8 +40,7 @@ def test_equivalents_by_points(stack):
     assert equivalents_by_points(stack[stack["P"] == 1]).empty
 
 
-def test_any_axis_has_equivalents_with_intervals(stack):
-    fitted = scaling.fit(ParallelLaw, stack)
+def test_any_axis_has_equivalents_with_intervals(fitted):
     streams = fitted.equivalent_N(1e9, [2, 8, 64])
     same = fitted.equivalent("N", {"P": 1}, N=1e9, P=[2, 8, 64])
     for end in ("multiple", "lower", "upper"):

@@ -61,10 +61,9 @@ def test_the_interval_over_seeds_is_students() -> None:
     assert ((table["low"] + table["high"]) / 2).to_numpy() == pytest.approx(table["change"].to_numpy())
 
 
-@pytest.mark.parametrize("seeds", [2, 4])
-def test_the_interval_over_seeds_covers(seeds) -> None:
-    rng, held = np.random.default_rng(seeds), []
-    for _ in range(1000):
+def test_the_interval_over_seeds_covers() -> None:
+    seeds, rng, held = 2, np.random.default_rng(2), []
+    for _ in range(400):
         one, four = 0.01 * rng.standard_normal((2, seeds))
         rows = {
             "corpus": "x",
@@ -77,7 +76,7 @@ def test_the_interval_over_seeds_covers(seeds) -> None:
         }
         found = mean_change(pd.DataFrame(rows), 0.95)
         held.append(found["low"] <= -0.02 <= found["high"])
-    assert 0.93 <= np.mean(held) <= 0.97  # standard error 0.007
+    assert 0.92 <= np.mean(held) <= 0.98  # standard error 0.011
 
 
 def test_two_sizes_price_no_parameters() -> None:
@@ -105,18 +104,17 @@ def test_what_parameters_are_worth_has_the_profile_interval() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sigma", [0.005, 0.04])
-def test_what_parameters_are_worth_is_covered_at_six_runs(sigma) -> None:
+def test_what_parameters_are_worth_is_covered_at_six_runs() -> None:
     sizes = np.array([24_864.0, 49_696, 139_072, 139_072, 231_744, 407_136])  # two seeds of one
     pair = pd.DataFrame({"N_one": [139_072.0], "N": [158_852.0]})
     truth, rng, held = DenseLaw(E=1.5, A=2e5, alpha=0.25), np.random.default_rng(1), []
     true = truth.predict(N=158_852.0) - truth.predict(N=139_072.0)
-    for _ in range(300):
-        loss = truth.predict(N=sizes) + sigma * rng.standard_normal(6)
+    for _ in range(200):
+        loss = truth.predict(N=sizes) + 0.04 * rng.standard_normal(6)
         one = scaling.fit(DenseLaw, {"N": sizes, "loss": loss}, LeastSquares())
         ((_, low, high),) = worth(one, [pair], 0.95)
         held.append(low <= true <= high)
-    assert 0.92 <= np.mean(held) <= 0.98  # standard error 0.013
+    assert 0.91 <= np.mean(held) <= 0.99  # standard error 0.015
 
 
 def test_changes_of_two_budgets_of_tokens_are_pairs_of_their_own():

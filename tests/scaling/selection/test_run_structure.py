@@ -32,7 +32,7 @@ def test_steps_within_a_size_are_checkpoints():
     (_, note) = repeat_notes(runs, {"N": sizes})
     assert re.search(r"--where.*global_step=5", note)
     ragged = runs.iloc[:-1]
-    assert "keep the last row of each run" in repeat_notes(ragged, {"N": sizes[:-1]})[-1]
+    assert "--groups" in repeat_notes(ragged, {"N": sizes[:-1]})[-1]
     by_size = runs.assign(global_step=np.repeat([1, 2, 3, 4], 5))  # a budget a size
     assert len(repeat_notes(by_size, {"N": sizes})) == 1
 

@@ -20,7 +20,7 @@ def made(k: float, sizes: int = 6, fall: float = 0.0, seed: int = 0) -> pd.DataF
 
 def worth(runs: pd.DataFrame):
     fit = scaling.fit("parallel", runs)
-    return worth_of_streams(fit, parameter_table(fit), 0.95)
+    return worth_of_streams(fit, fit.intervals(method="covariance"), 0.95)
 
 
 def test_pairs_decide_where_four_sizes_have_them():

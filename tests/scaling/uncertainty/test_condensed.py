@@ -16,22 +16,22 @@ def many(n: int, noise: float) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize(
     ("objective", "share"),
-    [(scaling.LeastSquares(), 0.003), (scaling.LogHuber(0.1), 0.03), (scaling.LogHuber(), 0.3)],
-    ids=["squares", "wide Huber", "narrow Huber"],  # a loss with kinks is a parabola only as n^(1/4) grows
+    [(scaling.LeastSquares(), 0.003), (scaling.LogHuber(0.1), 0.03)],
+    ids=["squares", "Huber"],  # a loss with kinks is a parabola only as n^(1/4) grows
 )
 def test_cells_give_the_profile_of_all_rows(
     monkeypatch: pytest.MonkeyPatch, objective: scaling.Objective, share: float
 ) -> None:
     """With so much noise that the upper half of A's interval is half as long again: a covariance would not do."""
-    fit = scaling.fit(scaling.ParallelLaw, many(8_000, 0.1), objective)
+    fit = scaling.fit(scaling.ParallelLaw, many(5_000, 0.1), objective)
     full, far = fit.intervals(), fit.predict(N=1e12, P=16)
     assert full.attrs["method"] == "profile likelihood"
     assert (full.upper - full.estimate)["A"] > 1.1 * (full.estimate - full.lower)["A"]
     for module in (profile, condensed):
-        monkeypatch.setattr(module, "MANY", 7_999)
+        monkeypatch.setattr(module, "MANY", 4_999)
     again = scaling.Fit.of(fit)  # knows no intervals yet
     cells, far_cells = again.intervals(), again.predict(N=1e12, P=16)
-    assert "8,000" in cells.attrs["method"]
+    assert "5,000" in cells.attrs["method"]
     width = full.upper - full.lower
     assert (np.abs(cells - full).max(axis=1) / width).max() < share
     assert np.abs(far_cells.lower - far.lower)[0] < share * (far.upper - far.lower)[0]

@@ -20,13 +20,13 @@ def runs(k: float, seed: int) -> dict:
 @pytest.mark.slow
 def test_what_is_called_detectable_is_seen_four_times_in_five() -> None:
     said = [
-        scaling.detectable(scaling.fit(ParallelLaw, runs(0.0, seed), LeastSquares())) for seed in range(20)
+        scaling.detectable(scaling.fit(ParallelLaw, runs(0.0, seed), LeastSquares())) for seed in range(8)
     ]
     k = float(np.mean(said))
     assert 0.01 < k < 0.05
-    fits = [scaling.fit(ParallelLaw, runs(k, seed), LeastSquares()) for seed in range(100, 150)]
+    fits = [scaling.fit(ParallelLaw, runs(k, seed), LeastSquares()) for seed in range(100, 130)]
     seen = np.mean([fit.intervals().lower["k"] > 0 for fit in fits])
-    assert 0.6 <= seen <= 0.95  # 0.8, four standard errors of fifty either side
+    assert 0.55 <= seen <= 0.98  # 0.8, three standard errors of thirty either side
 
 
 def test_less_noise_and_more_seeds_see_smaller_effects() -> None:

@@ -11,10 +11,9 @@ from tests.sweeps.small_text import TINY, batch, gradients, train_on_text
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.mark.parametrize("P", [1, 4])
 @pytest.mark.parametrize("setting", ["plain", "masked", "checkpointing", "bf16"])
-def test_training_is_finite_and_learns(P, setting):
-    model = ParScaleLM(replace(TINY, P=P)).train()
+def test_training_is_finite_and_learns(setting):
+    model = ParScaleLM(replace(TINY, P=4)).train()
     model.gradient_checkpointing = setting == "checkpointing"
     losses = train_on_text(model, 25, autocast=setting == "bf16", masked=setting == "masked")
     assert losses[-1] < losses[0] - 0.8

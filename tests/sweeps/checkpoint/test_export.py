@@ -138,7 +138,7 @@ def test_an_export_over_itself_is_nothing_new_and_over_another_refused(tmp_path,
     out.mkdir()  # an empty folder may be there
     before = sums(export_model(model, tmp_path / "run", out))
     assert sums(export_model(model, tmp_path / "run", out)) == before
-    with pytest.raises(CheckpointError, match=r"out holds config.json.* and 1 more"):
+    with pytest.raises(CheckpointError, match=r"out .*config.json.*\b1\b"):
         export_model(ParScaleLM(TINY), tmp_path / "run", out)
     assert sums(out) == before
 

@@ -94,7 +94,7 @@ def test_other_rotary_positions_are_refused_by_name(change, message):
 )
 def test_sliding_windows(change, windows):
     if windows:
-        with pytest.raises(CheckpointError, match="sliding windows"):
+        with pytest.raises(CheckpointError, match=r"sliding_window|layer_types|sliding"):
             from_json(about(change))
     else:
         assert from_json(about(change)).layers == 2
@@ -172,13 +172,13 @@ def test_folders_that_are_no_checkpoint(tmp_path):
         ({"model_type": "llama"}, "model_type.*'llama'.*qwen2"),
         ({"hidden_size": None}, "hidden_size"),
         ({"num_attention_heads": 0}, "num_attention_heads"),
-        ({"rope_scaling": ["yarn"]}, "the rope settings must be an object, got list"),
+        ({"rope_scaling": ["yarn"]}, "rope.*list"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "'yarn'"),
         (
             {"layer_types": ["sliding_attention"], "hidden_act": "gelu"},
             "hidden_act.*'gelu'",
         ),
-        ({"parscale_n": 0}, "P must be at least 1, got 0"),
+        ({"parscale_n": 0}, r"\bP\b.*1.*0"),
         ({"num_key_value_heads": 3}, "kv_heads.*=.*3.*=.*4"),
     ],
 )

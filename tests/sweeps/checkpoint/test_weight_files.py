@@ -37,7 +37,7 @@ def test_shards_with_and_without_an_index(tmp_path):
 def test_shards_of_two_checkpoints_without_an_index(tmp_path):
     shards(tmp_path, {"a": A}, {"c": C}, index=False)
     save_file({"a": A}, tmp_path / "other-00001-of-00001.safetensors")
-    with pytest.raises(CheckpointError, match="its shards are of several checkpoints"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors\.index\.json"):
         read_tensors(tmp_path)
 
 
@@ -46,16 +46,16 @@ def test_a_tensor_in_two_shards(tmp_path, index):
     shards(tmp_path, {"a": A, "b": B}, {"c": C, "a": A.clone()}, index)
     assert torch.equal(read_tensors(tmp_path)["a"], A)
     shards(tmp_path, {"a": A, "b": B}, {"c": C, "a": A + 1}, index)
-    with pytest.raises(CheckpointError, match=f"{SECOND}: a has other values in another shard"):
+    with pytest.raises(CheckpointError, match=f"{SECOND}: a "):
         read_tensors(tmp_path)
 
 
 def test_a_shard_that_is_not_the_index_s(tmp_path):
     shards(tmp_path, {"a": A, "b": B}, {"c": C, "x": A})
-    with pytest.raises(CheckpointError, match=f"{SECOND} .* holds x"):
+    with pytest.raises(CheckpointError, match=f"{SECOND} .*\\bx\\b"):
         read_tensors(tmp_path)
     shards(tmp_path, {"a": A}, {"c": C})
-    with pytest.raises(CheckpointError, match=f"{FIRST} .* lacks b"):
+    with pytest.raises(CheckpointError, match=f"{FIRST} .*\\bb\\b"):
         read_tensors(tmp_path)
     (tmp_path / SECOND).unlink()
     shards(tmp_path, {"a": A, "b": B}, {"c": C, "model.rotary_emb.inv_freq": A})
@@ -80,7 +80,7 @@ def test_computed_buffers_are_left_out(tmp_path):
 @pytest.mark.parametrize("bytes_", [b"", b"\x08\0\0\0\0\0\0\0{}", b"no safetensors file at all"])
 def test_files_that_are_no_safetensors(tmp_path, bytes_):
     (tmp_path / "model.safetensors").write_bytes(bytes_)
-    with pytest.raises(CheckpointError, match=r"model.safetensors is truncated or no safetensors file"):
+    with pytest.raises(CheckpointError, match=r"model.safetensors"):
         read_tensors(tmp_path)
 
 
@@ -101,17 +101,17 @@ class Trap:
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "last.ckpt"])
 def test_pickled_weights_are_named_and_not_read(tmp_path, name):
     (tmp_path / name).write_bytes(pickle.dumps(Trap()))
-    with pytest.raises(CheckpointError, match="pickled weights only"):
+    with pytest.raises(CheckpointError, match="safe_serialization"):
         read_tensors(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("adapter_model.safetensors", "holds an adapter alone"),
+        ("adapter_model.safetensors", "adapter"),
         ("model.gguf", "GGUF"),
-        ("weights.safetensors", "it holds weights.safetensors"),
-        ("README.md", "has neither model.safetensors nor"),
+        ("weights.safetensors", "weights.safetensors"),
+        ("README.md", "model.safetensors"),
     ],
 )
 def test_folders_without_weights(tmp_path, name, why):

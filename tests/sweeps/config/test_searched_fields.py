@@ -21,12 +21,12 @@ def test_values_are_of_their_field_s_type():
     ("text", "says"),
     [
         ("speed=1", "--axis.*speed.*aggregation_std"),
-        ("parent=x", "no field of a run that can be an axis"),
+        ("parent=x", "--axis.*parent"),
         ("seed=1,2", "--axis.*seed.*--seeds"),
-        ("accumulate=1,2", "how a run is carried out"),
+        ("accumulate=1,2", "--axis.*accumulate"),
         ("lr=fast", "--axis.*lr=fast"),
-        ("lr", "write FIELD=VALUE"),
-        ("lr=1e-3,0.001", "a value is given twice"),
+        ("lr", "FIELD=VALUE"),
+        ("lr=1e-3,0.001", "--axis.*lr=1e-3,0.001"),
     ],
 )
 def test_what_is_no_axis_is_named(text, says):

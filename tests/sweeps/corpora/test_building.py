@@ -43,9 +43,9 @@ def test_much_of_a_users_text_is_not_dropped_in_silence(cache):
     for i in range(150):
         (cache / f"{i}.py").write_text("# @generated\n" * (i % 2) + text_of(i))
     name = f"files:{cache}/*.py"
-    with pytest.raises(ValueError, match=r"(?s)75 of 150.*generated 75.*\.py") as refused:
+    with pytest.raises(ValueError, match=r"(?s)\b75\b.*\b150\b.*generated 75.*\.py") as refused:
         corpora.open_corpus(name, 300, lambda line: None)
-    assert f"parscale corpus '{name}' --vocab 300 --drop-many builds it" in str(refused.value)
+    assert f"parscale corpus '{name}' --vocab 300 --drop-many" in str(refused.value)
     assert not list(sealing.cache_folder().glob("corpora/*/manifest.json"))
     built = corpora.open_corpus(name, 300, lambda line: None, drop_many=True)
     assert built.manifest["dropped"]["generated"] == 75

@@ -80,9 +80,9 @@ def test_without_a_tokenizer_a_vocabulary_will_do(shards):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda ids: ids + VOCAB, "id .* at place 0 is outside the vocabulary of 400"),
-        (lambda ids: ids * 7 % 251, "does not look like ids of tokenizer.json"),
-        (lambda ids: ids.astype("uint32").view("uint16"), "ids of uint32 were read as uint16"),
+        (lambda ids: ids + VOCAB, r"id .*\b0\b.*\b400\b"),
+        (lambda ids: ids * 7 % 251, "tokenizer.json"),
+        (lambda ids: ids.astype("uint32").view("uint16"), "uint32.*uint16"),
     ],
 )
 def test_a_shard_of_another_kind_is_named(shards, spoil, said):
@@ -94,7 +94,7 @@ def test_a_shard_of_another_kind_is_named(shards, spoil, said):
 
 
 def test_a_model_or_a_tokenizer_that_does_not_fit_is_refused(shards, cache):
-    with pytest.raises(ValueError, match=r"has a vocabulary of \d+, the model one of 260"):
+    with pytest.raises(ValueError, match=r"\d+.*\b260\b"):
         opened(shards, vocab=260)
     other = tokens.train_tokenizer(["zebras graze at dusk "] * 9, 300)
     other.save(str(cache / "other.json"))

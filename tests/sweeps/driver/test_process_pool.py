@@ -15,6 +15,7 @@ from sweeps.driver import process_pool
 from sweeps.driver.process_pool import ProcessPool
 
 ROOT = Path(__file__).parents[3]
+STOPS = ("SIGTERM", "SIGINT", "SIGUSR2")
 CHILDREN = '''
 """Imported once a server."""
 import atexit
@@ -123,18 +124,18 @@ def test_where_no_server_can_start_children_import_for_themselves(pool, monkeypa
     assert [child.received[0]["by"] for child in children] == [child.process.pid for child in children]
 
 
-@pytest.mark.parametrize("how", ["end", "SIGTERM", "SIGINT", "SIGUSR2"])
-def test_children_stop_when_asked(pool, tmp_path, how):
-    child = pool.start("children:wait", str(tmp_path / "end"))
-    until(lambda: pool.look() and child.received)
-    if how == "end":
-        pool.end(20.0)
-    else:
-        os.kill(child.process.pid, getattr(signal, how))
-        until(lambda: not pool.look())
-    assert child.code == 0
-    assert (tmp_path / "end").exists()
-    assert (tmp_path / "log").read_text() == "waits\n"
+def test_children_stop_when_asked(pool, tmp_path):
+    asked = {how: pool.start("children:wait", str(tmp_path / how)) for how in ("end", *STOPS)}
+    until(lambda: pool.look() and all(child.received for child in asked.values()))
+    for how in STOPS:
+        os.kill(asked[how].process.pid, getattr(signal, how))
+        until(lambda: pool.look() and asked[how].code is not None)  # noqa: B023 -- called in this turn
+    assert asked["end"].code is None
+    pool.end(20.0)
+    assert {how: (child.code, (tmp_path / how).exists()) for how, child in asked.items()} == dict.fromkeys(
+        asked, (0, True)
+    )
+    assert (tmp_path / "log").read_text() == "waits\n" * 4
 
 
 def test_a_stop_before_the_child_has_begun_is_not_lost(pool, tmp_path):

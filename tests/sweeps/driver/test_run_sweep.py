@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,59 +25,38 @@ from tests.sweeps.fake_trainer import starts
 HERE = Path(__file__).parents[1]
 
 
-def test_a_sweep_trains_each_run_once_and_a_second_one_nothing(sweep, tmp_path):
-    result, said = sweep()
+def test_a_sweep_trains_each_run_once_the_largest_first_and_a_second_one_nothing(sweep, tmp_path):
+    result, said = sweep(workers=1)
     assert result.ok
     assert result.trained == 4
     assert said.count("done") == 4
-    assert sorted(starts(tmp_path / "out").values()) == [1, 1, 1, 1]
+    started = {p.parent.name: p.stat().st_ctime_ns for p in (tmp_path / "out").glob("checkpoints/*/started")}
+    configs = Store(tmp_path / "out").configs()
+    costs = [configs[run_id].C for run_id in sorted(started, key=started.__getitem__)]
+    assert costs == sorted(costs, reverse=True)
     again, _ = sweep()
     assert again.ok
     assert again.trained == 0
-    assert again.summary.startswith("nothing to train: all 4 runs are in ")
+    assert re.search(r"\b4 runs\b", again.summary)
     assert sorted(starts(tmp_path / "out").values()) == [1, 1, 1, 1]
     more, _ = sweep(axes=Axes(streams=(1, 2, 4)))
     assert (more.trained, more.skipped, len(more.table)) == (2, 4, 6)
     assert list(sweep_status(tmp_path / "out").state) == ["done"] * 6
 
 
-def test_the_largest_run_starts_first(sweep, tmp_path):
-    sweep(workers=1)
-    started = {p.parent.name: p.stat().st_ctime_ns for p in (tmp_path / "out").glob("checkpoints/*/started")}
-    configs = Store(tmp_path / "out").configs()
-    costs = [configs[run_id].C for run_id in sorted(started, key=started.__getitem__)]
-    assert costs == sorted(costs, reverse=True)
-
-
-def test_a_run_that_fails_is_named_and_the_others_go_on(sweep):
-    result, said = sweep({"64x1/2": "raise"})
+def test_runs_that_fail_diverge_or_kill_their_worker_are_named_and_the_others_go_on(sweep, tmp_path):
+    result, said = sweep({"32x1/1": "die once", "32x1/2": "diverge", "64x1/1": "raise", "64x1/2": "die"})
     assert not result.ok
-    assert list(result.failed.values()) == ["RuntimeError: the model caught fire"]
-    assert "3 finished runs are safe in" in result.summary
-    assert "failed" in said
-    again, _ = sweep()  # a new call tries it again
-    assert again.ok
-    assert again.trained == 1
-
-
-def test_a_worker_that_dies_is_replaced_and_its_run_resumed(sweep, tmp_path):
-    result, _ = sweep({"64x1/2": "die once"})
-    assert result.ok
-    assert sorted(starts(tmp_path / "out").values()) == [1, 1, 1, 2]
-
-
-def test_a_run_that_always_kills_its_worker_is_given_up(sweep):
-    result, _ = sweep({"64x1/2": "die"})
-    assert list(result.failed.values()) == ["its worker died 3 times without progress"]
-    assert len(result.table) == 3
-
-
-def test_a_diverged_run_is_kept_and_tried_again_only_if_asked(sweep):
-    result, _ = sweep({"32x1/2": "diverge"})
-    assert result.ok
+    crashed, died = sorted(result.failed.values())
+    assert crashed == "RuntimeError: the model caught fire"
+    assert re.search(r"\b3 times\b", died)
     assert result.diverged == ["32x1 P=2 stdlib seed 0"]
-    assert sorted(result.table.status) == ["diverged", "ok", "ok", "ok"]
-    assert sweep()[0].trained == 0
+    assert re.search(r"\b2 finished runs\b", result.summary)
+    assert "failed" in said
+    assert sorted(result.table.status) == ["diverged", "ok"]
+    assert sorted(starts(tmp_path / "out").values()) == [1, 1, 2, 3]
+    again, _ = sweep()  # a new call tries what failed again, and what diverged only if asked
+    assert (again.ok, again.trained, len(again.diverged)) == (True, 2, 1)
     retried, _ = sweep(retry_diverged=True)
     assert retried.trained == 1
     assert set(retried.table.status) == {"ok"}
@@ -84,26 +64,24 @@ def test_a_diverged_run_is_kept_and_tried_again_only_if_asked(sweep):
 
 def test_a_run_goes_on_with_the_threads_it_began_with_unless_told_otherwise(sweep, tmp_path, monkeypatch):
     monkeypatch.setattr("sweeps.config.execution.cores", lambda: 2)
-    sweep({"64x1/2": "stop", "64x1/1": "raise"})  # two at a time, one thread each, and one leaves a snapshot
-    sweep({"64x1/2": "stop", "64x1/1": "raise"}, workers=1)
-    sweep({"64x1/2": "stop", "64x1/1": "raise"}, execution=Execution(threads=3))
-    assert sweep(workers=1)[0].ok
+    behaviour, axes = {"64x1/2": "stop", "64x1/1": "raise"}, Axes(sizes=("64x1",), streams=(1, 2))
+    sweep(behaviour, axes)  # two at a time, one thread each, and one leaves a snapshot
+    sweep(behaviour, axes, execution=Execution(threads=3))
+    assert sweep(axes=axes, workers=1)[0].ok
     configs = Store(tmp_path / "out").configs()
     told = {
         configs[path.parent.name].model.P: path.read_text().split()
         for path in tmp_path.glob("out/checkpoints/*/threads")
-        if configs[path.parent.name].size == "64x1"
     }
-    assert told == {2: ["1", "1", "3", "3"], 1: ["1", "2", "3", "2"]}
+    assert told == {2: ["1", "3", "3"], 1: ["1", "3", "2"]}
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_a_place_that_cannot_be_written_stops_the_sweep_and_keeps_what_is_finished(sweep, tmp_path, number):
-    result, _ = sweep({"32x1/2": f"no file {number}"}, workers=1)
+def test_a_place_that_cannot_be_written_stops_the_sweep_and_keeps_what_is_finished(sweep, tmp_path):
+    result, _ = sweep({"32x1/2": f"no file {errno.EROFS}"}, workers=1)
     assert not result.ok
-    assert result.fatal.endswith(os.strerror(number))
+    assert result.fatal.endswith(os.strerror(errno.EROFS))
     assert f"stopped: {tmp_path}" in result.summary
-    assert "2 finished runs are safe in" in result.summary
+    assert re.search(r"\b2 finished runs\b", result.summary)
     assert list(result.table.status) == ["ok", "ok"]
     kept = result.table
     again, _ = sweep()
@@ -111,12 +89,6 @@ def test_a_place_that_cannot_be_written_stops_the_sweep_and_keeps_what_is_finish
     after = again.table.set_index("run_id").loc[kept.run_id].reset_index()
     pd.testing.assert_frame_equal(after, kept, check_like=True)
     assert set(starts(tmp_path / "out").values()) == {1, 2}  # the one that could not be written, twice
-
-
-def test_a_full_disk_stops_a_run_in_one_line(sweep):
-    result, _ = sweep({"64x1/2": "full"}, workers=1)
-    assert not result.ok
-    assert result.fatal.endswith("No space left on device")
 
 
 def test_tables_that_cannot_be_written_leave_the_rows_where_they_are(sweep, tmp_path, monkeypatch):
@@ -145,8 +117,7 @@ def test_two_drivers_on_one_folder_start_each_run_once_where_flock_is_missing(tm
     assert not list((tmp_path / "out" / "rows").glob("*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_sweep_keeps_what_is_finished(tmp_path, number):
+def test_a_sweep_asked_to_end_keeps_what_is_finished(tmp_path):
     slow = {"32x1/1": "slow", "32x1/2": "slow"}
     settings = {**os.environ, "FAKE": json.dumps(slow), "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
     process = subprocess.Popen(
@@ -158,12 +129,11 @@ def test_an_interrupted_sweep_keeps_what_is_finished(tmp_path, number):
     deadline = time.monotonic() + 30
     while len(starts(tmp_path / "out")) < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "interrupted" in said
-    assert "2 finished runs are safe in" in said
-    assert "goes on from the last checkpoints" in said
+    assert re.search(r"\b2 finished runs\b", said)
     assert sorted(sweep_status(tmp_path / "out").state) == ["done", "done", "interrupted", "interrupted"]
 
 
@@ -195,7 +165,7 @@ def test_wrong_calls_are_refused_before_anything_is_written(sweep, tmp_path, mon
 
     with monkeypatch.context() as small:
         small.setattr(corpora, "bind", too_few_tokens)
-        with pytest.raises(ValueError, match=r"holds.*5.*training.*tokens"):
+        with pytest.raises(ValueError, match=r"\b5\b.*tokens"):
             sweep()
     with pytest.raises(ValueError, match="'cloud'"):
         find_launcher("cloud")

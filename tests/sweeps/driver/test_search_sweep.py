@@ -29,6 +29,7 @@ ROOT = HERE.parents[1]
 @pytest.fixture
 def quiet(monkeypatch):
     monkeypatch.setattr(corpora, "bind", corpora.bind)  # the trainer's module replaces it
+    monkeypatch.setattr("sweeps.driver.run_sweep.POLL_S", 0.05)
     monkeypatch.syspath_prepend(HERE)
     return {"console": Console(file=io.StringIO(), width=200)}
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -108,14 +109,15 @@ def test_a_second_stage_fails_with_a_first_that_left_no_weights(store, trained, 
     assert word in store.noted(second)["error"]
 
 
-def test_a_full_disk_ends_the_worker_with_the_reason(store, trained):
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_place_that_cannot_be_written_ends_the_worker_with_the_reason(store, trained, number):
     def full(run, folder, **more):
-        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+        raise OSError(number, os.strerror(number), str(folder))
 
     trained(full)
     told, text = [], job(store, store.add(RUNS)).to_json()
     assert run_worker(text, lambda: False, told.append) == EXIT_FATAL
-    assert "No space left on device" in told[0]["fatal"]
+    assert told[0]["fatal"].endswith(os.strerror(number))
 
 
 def test_a_worker_of_other_code_trains_nothing(store, trained):

@@ -96,5 +96,5 @@ def test_a_mixture_is_a_size_beside_the_dense_one():
 
 @pytest.mark.parametrize("size", ["64x1e", "64x1e04", "64x0", "064x1"])
 def test_wrong_sizes_are_named(size):
-    with pytest.raises(ValueError, match=f"size '{size}': write WIDTHxLAYERS, such as 64x4, or 64x4e8"):
+    with pytest.raises(ValueError, match=f"size '{size}': .*WIDTHxLAYERS"):
         find("ci")(Axes(sizes=(size,)))

@@ -241,10 +241,10 @@ def test_wrong_prompts(tmp_path):
         generate(model, [[61]], 4)
     with pytest.raises(PromptError, match=r"max_new_tokens.*1"):
         generate(model, PROMPTS, 0)
-    with pytest.raises(PromptError, match=r"tokenizer.json is missing"):
+    with pytest.raises(PromptError, match=r"tokenizer.json"):
         load_tokenizer(tmp_path)
     (tmp_path / "tokenizer.json").write_text('{"half')
-    with pytest.raises(ValueError, match=r"tokenizer.json is no tokenizer.json that can be read"):
+    with pytest.raises(ValueError, match=r"tokenizer.json"):
         load_tokenizer(tmp_path)
 
 

@@ -9,10 +9,9 @@ from sweeps.model.parscale import ParScaleLM
 from tests.sweeps.tensor_sizes import B, Largest, T, V, model_and_batch
 
 
-@pytest.mark.parametrize("P", [1, 4])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_no_block_of_all_logits_lives(P, precision):
-    model, ids, targets = model_and_batch(P)
+def test_no_block_of_all_logits_lives(precision):
+    model, ids, targets = model_and_batch(4)
     found = {}
     for name, loss in (("ours", ParScaleLM.loss), ("plain", plain.loss)):
         with Largest() as largest, torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):

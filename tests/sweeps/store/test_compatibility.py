@@ -88,7 +88,7 @@ def test_a_folder_of_version_0_1_is_refused_under_another_torch(begun):
 
 def test_a_changed_configuration_is_refused_by_name_and_trained_beside_the_old_one(begun):
     changed = [replace(run, lr=0.5) for run in RUNS]
-    with pytest.raises(ValueError, match=r"\(32x1 P=1 seed 0: lr 0.011\d* is now 0.5\)"):
+    with pytest.raises(ValueError, match=r"32x1 P=1 seed 0: lr 0.011\d*.*0.5\b"):
         check_resumable(begun, changed, fork=False)
     check_resumable(begun, changed, fork=True)
     begun.add(changed)
@@ -119,7 +119,7 @@ def test_the_driver_asks(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.create("ci", "")
     [old] = store.add([replace(RUNS[0], lr=0.5)])
-    with pytest.raises(ValueError, match=r"lr 0\.5 is now"):
+    with pytest.raises(ValueError, match=r"lr 0\.5\b"):
         run_sweep(RUNS, tmp_path, console=Console(file=io.StringIO()), trainer="fake_trainer:train")
     assert list(store.configs()) == [old]
 

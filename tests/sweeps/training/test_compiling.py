@@ -1,6 +1,7 @@
 """Compiled training: the same numbers, and one word where there is no compiler."""
 
 import logging
+import re
 from dataclasses import replace
 
 import pytest
@@ -34,6 +35,5 @@ def test_no_compiler_is_said_once(monkeypatch, caplog):
     with caplog.at_level(logging.WARNING):
         assert not compiling.compile_if_possible(ParScaleLM(TINY))
         assert not compiling.compile_if_possible(ParScaleLM(TINY))
-    assert [record.getMessage() for record in caplog.records] == [
-        "training runs eagerly: torch.compile needs a C++ compiler (set CXX or install g++)"
-    ]
+    (record,) = caplog.records
+    assert re.search(r"torch\.compile.*CXX.*g\+\+", record.getMessage())

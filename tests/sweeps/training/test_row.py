@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -51,7 +52,7 @@ def test_text_read_again_is_counted_and_said(corpus):
     steps = there * 5 // 2 // 4
     run, said = config(corpus, steps - 2, start_step=2, repeat=True), []
     corpora.open_for(run, said.append)
-    assert said == ["run 16x1 P=1 seed 0 reads its corpus 2.5 times"]
+    assert re.match(r"run 16x1 P=1 seed 0\b.*\b2\.5\b", *said)
     assert row_of(run)["epochs"] == pytest.approx(steps * 4 / there)
     once = replace(run, steps=3, start_step=0)
     corpora.open_for(once, said.append)
@@ -108,7 +109,7 @@ def test_status_of_one_tokenizer_has_nats_alone(tmp_path, capsys):
 
 def test_losses_by_domain(store, capsys):
     assert parscale.main(["status", str(store.folder), "--domains"]) == 2
-    assert "has no losses by domain yet: they are gathered when" in capsys.readouterr().err
+    assert str(store.folder) in capsys.readouterr().err
     rows = [
         {"run_id": run_id, "domain": domain, "tokens": 100, "loss": loss, "bits_per_byte": loss / 2}
         for run_id, run in store.configs().items()

@@ -2,6 +2,7 @@
 
 import errno
 import random
+import re
 import resource
 import tempfile
 import time
@@ -22,16 +23,15 @@ def test_a_run_goes_on_from_the_snapshot_it_is_told_and_half_written_ones_are_re
     half = tmp_path / ".snapshot-12.tmp"
     half.write_bytes(b"half")
     assert snapshots.choose(run, tmp_path, told.append) == next(tmp_path.glob("step-*.ckpt"))
-    assert told == [f"run {run.run_id}: goes on from step 5"]
+    assert re.match(rf"run {run.run_id}: .*step 5$", *told)
     assert not half.exists()
     begun = []
     train(run, tmp_path, execution=ONE, progress=begun.append, snapshot=None)
     assert begun[0]["step"] == 1
 
 
-def test_a_damaged_snapshot_is_set_aside_and_the_one_before_used(rhymes, tmp_path):
+def test_a_damaged_snapshot_is_set_aside_and_the_one_before_used(rhymes, whole, tmp_path):
     run = config(rhymes)
-    whole = train(run, tmp_path / "whole", execution=ONE)
     interrupted_at(run, tmp_path / "run", 5)
     interrupted_at(run, tmp_path / "run", 9)
     _, new = sorted((tmp_path / "run").glob("step-*.ckpt"))
@@ -42,16 +42,7 @@ def test_a_damaged_snapshot_is_set_aside_and_the_one_before_used(rhymes, tmp_pat
     row = train(run, tmp_path / "run", execution=ONE, report=told.append, progress=seen.append)
     assert "checksum" in told[0]
     assert seen[0]["step"] == 6
-    assert_same_end(tmp_path / "whole", tmp_path / "run", whole, row)
-
-
-def test_a_half_written_snapshot_is_never_read(rhymes, tmp_path):
-    run = config(rhymes)
-    interrupted_at(run, tmp_path / "run", 5)
-    (tmp_path / "run" / ".snapshot-99.tmp").write_bytes(b"half")
-    seen = []
-    train(run, tmp_path / "run", execution=ONE, progress=seen.append)
-    assert seen[0]["step"] == 6
+    assert_same_end(whole[0], tmp_path / "run", whole[1], row)
 
 
 def test_a_snapshot_is_written_where_it_lies_and_a_disk_that_does_not_take_it_is_named(
@@ -80,23 +71,20 @@ def test_a_snapshot_of_another_configuration_or_torch_is_refused(rhymes, tmp_pat
         train(run, tmp_path / "run", execution=ONE)
 
 
-@pytest.mark.parametrize("accumulates", [(1, 2), (4, 2)])
-def test_a_run_may_be_carried_out_otherwise_once_it_is_gone_on_with(rhymes, tmp_path, accumulates):
+def test_a_run_may_be_carried_out_otherwise_once_it_is_gone_on_with(rhymes, whole, tmp_path):
     """Micro-batches add up in another order, so the losses are equal to rounding, not to the bit."""
-    first, later = (config(rhymes, accumulate=one) for one in accumulates)
-    later = replace(later, eval_batch=3, log_points=6)
-    whole = train(first, tmp_path / "whole", execution=ONE)
+    first, alone = config(rhymes), whole[1]
+    later = replace(first, accumulate=2, eval_batch=3, log_points=6)
     interrupted_at(first, tmp_path / "run", 9)
     seen = []
     row = train(later, tmp_path / "run", execution=ONE, progress=seen.append)
     assert [now["step"] for now in seen] == list(range(10, 25))
-    assert row["loss"] == pytest.approx(whole["loss"], rel=1e-5)
-    assert row["train_loss"] == pytest.approx(whole["train_loss"], rel=1e-5)
-    assert row["loss_se"] != whole["loss_se"]  # over other batches of the same windows
+    assert row["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+    assert row["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-5)
+    assert row["loss_se"] != alone["loss_se"]  # over other batches of the same windows
 
 
-def test_a_clock_that_jumps_changes_nothing(rhymes, tmp_path, monkeypatch):
-    calm = train(config(rhymes), tmp_path / "calm", execution=ONE)
+def test_a_clock_that_jumps_changes_nothing(rhymes, whole, tmp_path, monkeypatch):
     right, days, published = time.time, random.Random(5), []
     monkeypatch.setattr(time, "time", lambda: right() + days.choice([-86_400, 0, 86_400]))
     publish = snapshots.publish
@@ -107,4 +95,4 @@ def test_a_clock_that_jumps_changes_nothing(rhymes, tmp_path, monkeypatch):
     assert 0 < row["wall_s"] < 3600
     train(config(rhymes), tmp_path / "often", execution=replace(ONE, checkpoint_minutes=1e-9))
     assert len(published) == config(rhymes).steps - 1
-    assert_same_end(tmp_path / "calm", tmp_path / "jumping", calm, row)
+    assert_same_end(whole[0], tmp_path / "jumping", whole[1], row)

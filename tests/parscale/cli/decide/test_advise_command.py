@@ -18,7 +18,7 @@ def test_the_command_says_what_to_take_with_its_interval(tmp_path, capsys, reque
     assert parscale.main(words) == 0
     said = capsys.readouterr().out
     assert re.search(
-        r"take N = 1\.4B, P = 8: loss 1\.0500 \(1\.0[234]\d\d to 1\.0[567]\d\d\), 0\.127 s, 3\.06 GiB", said
+        r"N = 1\.4B, P = 8\b.* 1\.0500 \(1\.0[234]\d\d\D+1\.0[567]\d\d\), 0\.127 s, 3\.06 GiB", said
     )
     assert "nan" not in said
     assert {"frontier.png", "frontier.pdf"} <= {path.name for path in tmp_path.iterdir()}
@@ -35,7 +35,7 @@ def test_nothing_is_written_unless_told_and_no_answer_is_exit_1(tmp_path, capsys
     path.parent.mkdir(parents=True)
     fit.save(path)
     assert parscale.main(["advise", "--fit", str(path), "--loss", "1.05", "--memory", "1MB"]) == 1
-    assert "nothing meets every limit" in capsys.readouterr().out
+    assert "memory" in capsys.readouterr().out
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [path]
     assert parscale.main(["advise", "--fit", str(path), "--loss", "0.5", "--json"]) == 1
 
@@ -54,10 +54,8 @@ def test_runs_are_fitted_and_the_price_of_the_run_told(tmp_path, capsys, request
     words = ["results/published/runs/chinchilla_kyo.csv", "--loss", "2.1", "--gpu", "h100", "--price", "2.5"]
     assert parscale.main(["advise", *words, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"take N = 11\.5B, P = 1, D = 262B: loss 2\.1000 \(.* [Oo]utside the runs", said)
-    assert re.search(
-        r"12,7\d\d GPU hours \(\d,.* on H100 SXM at 40% of its peak rate; price 31,\d\d\d \(", said
-    )
+    assert re.search(r"N = 11\.5B, P = 1, D = 262B\b.* 2\.1000 \(", said)
+    assert re.search(r"12,7\d\d \D+\(\d,.*H100 SXM.* 40%.* 31,\d\d\d \(", said)
     assert "nan" not in said
     assert parscale.main(["advise", *words[:1], "--loss", "1.5"]) == 1
     assert "1.784" in capsys.readouterr().out

@@ -19,13 +19,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
-def test_the_estimates_are_printed_and_the_figure_written(runs: Path, tmp_path: Path, ending: str) -> None:
-    figure = tmp_path / f"iso.{ending}"
+def test_the_estimates_are_printed_and_the_figure_written(runs: Path, tmp_path: Path) -> None:
+    figure = tmp_path / "iso.svg"
     text = run(optimum_command, runs=str(runs), flops="1e22", figure=str(figure))
     assert all(name in text for name in ("isoFLOP minima", "envelope", "parametric fit"))
     assert str(figure) in text
-    assert figure.read_bytes()[:4] in (b"\x89PNG", b"%PDF", b"<?xm")
+    assert figure.read_bytes()[:4] == b"<?xm"
 
 
 def test_json_holds_every_number(runs: Path) -> None:

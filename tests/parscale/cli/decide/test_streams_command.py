@@ -22,7 +22,7 @@ def test_every_finished_run_of_several_streams_is_in_the_table(trained_sweep, ca
     assert "24x2" in said
 
 
-@pytest.mark.parametrize(("command", "which"), [(streams_command, "run of P > 1"), (context_command, "run")])
+@pytest.mark.parametrize(("command", "which"), [(streams_command, "P > 1"), (context_command, "run")])
 def test_what_has_no_weights_is_refused(trained_sweep, tmp_path, command, which):
     with pytest.raises(ValueError, match=tmp_path.name):
         command.run(command.Options(sweep=str(tmp_path), tokens="500"))

@@ -20,7 +20,7 @@ def test_text_and_json_tell_the_same_laws():
 
 
 @pytest.mark.parametrize(("wrong", "word"), [
-    ({"of": "dropout"}, "dropout"), ({"over": "width"}, "width"), ({"at": "N=1B"}, "give N, D"), ({"near": -1.0}, "near"),
+    ({"of": "dropout"}, "dropout"), ({"over": "width"}, "width"), ({"at": "N=1B"}, "N, D"), ({"near": -1.0}, "near"),
 ])  # fmt: skip
 def test_wrong_options_are_refused(wrong, word):
     with pytest.raises(ValueError, match=word):

@@ -39,7 +39,7 @@ def test_an_own_law_predicts_at_its_own_axes(tmp_path: Path) -> None:
     assert "drift along depth" in text.partition("depth = 64")[2]
     for at, says in (
         ("width=3", "--at.*depth="),
-        ("width=3,depth=8,N=2", " --N out"),
+        ("width=3,depth=8,N=2", " --N "),
         ("width=x,depth=8", "'x'"),
     ):
         with pytest.raises(ValueError, match=says):

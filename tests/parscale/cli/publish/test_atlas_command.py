@@ -11,6 +11,7 @@ from tests.parscale.commands import run
 def test_the_table_is_printed_and_the_files_are_written(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(write, "ENTRIES", ENTRIES[-1:])
     monkeypatch.setattr(write, "all_exponents", list)
+    monkeypatch.setattr(write, "judged_curves", list)
     code, out, _ = run("atlas", "--out", str(tmp_path / "here"), capsys=capsys)
     assert code == 0
     assert ENTRIES[-1].name in out

@@ -55,10 +55,9 @@ def test_a_corpus_is_described_within_a_terminals_width(pattern, capsys):
     told = out.splitlines()
     assert re.search("duplicates 1.*unreadable 1", out)
     assert re.search(r"documents.*140", out)
-    assert [line for line in told if line.startswith("unreadable: ")] == [
-        f"unreadable: {pattern.removeprefix('files:').replace('*/*', 'd00/latin')}: "
-        "not UTF-8: invalid continuation byte at byte 3"
-    ]
+    (unreadable,) = [line for line in told if line.startswith("unreadable: ")]
+    assert unreadable.split(": ")[1] == pattern.removeprefix("files:").replace("*/*", "d00/latin")
+    assert re.search(r"UTF-8.*\b3\b", unreadable)
     assert told[-2] == "source files, files 142"
     assert max(len(line) for line in told if "/" not in line) <= 80
 
@@ -85,7 +84,7 @@ def test_a_file_that_the_system_refuses_is_skipped_counted_and_listed(pattern, c
     assert parscale.main(["corpus", pattern, "--vocab", "300"]) == 0
     out = capsys.readouterr().out
     assert re.search("duplicates 1.*unreadable 2", out)
-    assert "d07/7.txt: [Errno 13] Permission denied" in out
+    assert "d07/7.txt: [Errno 13]" in out
     monkeypatch.undo()
     monkeypatch.setenv("PARSCALE_CACHE", str(Path(out.rstrip().rpartition(" in ")[2]).parents[1]))
     assert parscale.main(["corpus", pattern, "--vocab", "300"]) == 0  # readable again: another corpus
@@ -99,12 +98,12 @@ def test_a_list_of_unreadable_documents_that_ends_says_how_many_more(pattern, ca
     assert parscale.main(command) == 2
     refused = capsys.readouterr().err
     assert re.search(r"1,012.*1,162.*unreadable.*1,012", refused)
-    assert f"{tmp_path}/d.jsonl:151: no JSON" in refused
+    assert f"{tmp_path}/d.jsonl:151: " in refused
     assert parscale.main([*command, "--drop-many"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert "dropped: unreadable 1,012" in told
     assert len([line for line in told if line.startswith("unreadable: ")]) == documents.LISTED + 1
-    assert any("1,004 more" in line and "--json" in line for line in told)
+    assert any("1,004" in line and "--json" in line for line in told)
 
 
 @pytest.mark.parametrize("name", ["stack-v2-python", "pile"])
@@ -112,8 +111,5 @@ def test_the_papers_corpora_are_refused_with_what_to_name_instead(capsys, tmp_pa
     out = str(tmp_path / "out")
     assert parscale.main(["sweep", "paper", "--corpora", name, "--sizes", "0.5B", "--out", out]) == 2
     *_, said = capsys.readouterr().err.splitlines()
-    assert said == (
-        f"parscale sweep: corpus {name} is the paper's, too large to bring along: name a dataset "
-        "that has it, --corpora hf:NAME, or files of yours, --corpora 'files:GLOB'"
-    )
+    assert re.match(rf"parscale sweep: corpus {name}\b.*--corpora hf:NAME.*--corpora 'files:GLOB'", said)
     assert not Path(out).exists()

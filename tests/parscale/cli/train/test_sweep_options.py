@@ -39,8 +39,7 @@ def test_devices_strategy_precision_and_loggers():
 @pytest.mark.parametrize(("name", "what"), [("wandb", "wandb"), ("tensorboard", "'parscale[tb]'")])
 def test_a_logger_whose_package_is_missing_is_named(monkeypatch, name, what):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    said = f"--logger {name}: {name} is not installed: pip install {what}"
-    with pytest.raises(ValueError, match=re.escape(said)):
+    with pytest.raises(ValueError, match=rf"--logger {name}: .*pip install {re.escape(what)}"):
         parsed("--logger", name).execution()
     stated = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())
     assert stated["project"]["optional-dependencies"]["tb"][0].startswith("tensorboard")

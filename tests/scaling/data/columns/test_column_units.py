@@ -13,11 +13,10 @@ WITH_C = TOKENS.assign(C=6 * TOKENS["N"] * TOKENS["D"])
 SHAPED = TOKENS.assign(d_model=np.sqrt(TOKENS["N"] / 12 / 24), n_layers=24)
 
 
-@pytest.mark.parametrize("counted", [1.0, 1.3, 0.7])
 @pytest.mark.parametrize("by", [{"N": 1e9, "D": 1e9}, {"N": 1e6, "D": 1e9}, {"N": 1e6, "D": 1e6}, {"D": 1e9}, {"N": 1e9},
                                 {"C": 8.64e19}, {"C": 1e18}, {"C": 1e21}, {"N": 1e9, "D": 1e9, "C": 8.64e19}])  # fmt: skip
-def test_compute_tells_the_units(by: dict[str, float], counted: float) -> None:
-    table = WITH_C.assign(C=WITH_C["C"] * counted)
+def test_compute_tells_the_units(by: dict[str, float]) -> None:
+    table = WITH_C.assign(C=WITH_C["C"] * (1.3 if "N" in by else 0.7))  # not counted as we do
     found = as_runs(table.assign(**{axis: table[axis] / worth for axis, worth in by.items()}))
     assert same(found, table)
     assert {guess.axis for guess in reading_of(found).guesses} == set(by)

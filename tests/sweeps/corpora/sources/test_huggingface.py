@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -99,7 +100,7 @@ def test_a_stream_is_read_to_its_end_or_as_far_as_is_asked(hub, tmp_path):
     ("rows", "said"),
     [
         ({"body": "x"}, "body.*#column=NAME"),
-        ({"text": ["x", "y"]}, "column `text` is List, not string"),
+        ({"text": ["x", "y"]}, "`text`.*List"),
         ({"text": 3}, "int64"),
     ],
 )
@@ -113,7 +114,7 @@ def test_a_dataset_that_cannot_be_reached_is_one_line(cache, monkeypatch, capsys
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     assert parscale.main(["corpus", "hf:nobody/nothing"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("parscale corpus: cannot read hf:nobody/nothing: Couldn't reach")
+    assert re.match("parscale corpus: .*hf:nobody/nothing", said)
     assert said.endswith("files:GLOB")
 
 

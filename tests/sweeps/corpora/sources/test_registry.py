@@ -11,8 +11,8 @@ from sweeps.corpora.sources.registry import source_of, token_shards
     [
         ("stdlob", "'stdlob'"),
         ("files:", "'files:'"),
-        ("files:/nowhere/*.txt", "matches no file"),
-        ("files:a#colum=b", "unknown #colum.* files: takes column"),
+        ("files:/nowhere/*.txt", "/nowhere/"),
+        ("files:a#colum=b", "#colum\\b.*files:.*column"),
         ("hf:a#most=2XB", "most=2XB"),
         ("tokens:a#vocab=-3", "vocab=-3"),
         ("tokens:/nowhere", "tokens:/nowhere"),

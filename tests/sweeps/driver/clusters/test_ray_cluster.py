@@ -81,7 +81,7 @@ def test_as_many_tasks_as_the_cluster_has_room_for(ray, launcher, workers, tasks
 @pytest.mark.parametrize("launcher", [RayLauncher(cpus=32), RayLauncher(cpus=1, gpus=1.0)])
 def test_a_run_that_is_larger_than_the_cluster_is_refused(ray, launcher):
     ray(CPU=17.0)
-    with pytest.raises(ValueError, match="17 CPUs and 0 GPUs"):
+    with pytest.raises(ValueError, match=r"17 CPUs.*0 GPUs"):
         launcher.share("auto", 9)
 
 
