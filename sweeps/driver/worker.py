@@ -222,8 +222,8 @@ def _before(store: Store, job: Job, run_id: str) -> tuple[dict[str, Any], dict[s
     # Sums depend on how many threads share them: a run goes on with as many as it began with.
     begun = before.get("threads") if store.has_snapshot(run_id) else None
     run = store.config(run_id)
-    free = begun or free_threads(job.threads, run.own_C / run.steps / 2)  # fewer on a busy machine
-    facts["threads"] = job.execution.threads or free or None
+    chosen = job.execution.threads or begun
+    facts["threads"] = chosen or free_threads(job.threads, run.own_C / run.steps / 2) or None
     ended = before.get("state") in ("done", "diverged")
     return facts, {name: before[name] for name in ("step", "loss") if name in before and not ended}
 
