@@ -97,7 +97,7 @@ class View:
         for run in runs:
             if run.state in ENDED and run.run_id not in self.said:
                 self.said.add(run.run_id)
-                self.console.print(describe_run(run), highlight=False, markup=False)
+                self.console.print(describe_run(run), highlight=False, markup=False, soft_wrap=True)
         share, pace = self._grid(runs)
         if self.console.is_terminal:
             sums = [f"{len(runs):,} runs: {counted(runs)}", f"grid {share:.0%}, {pace}"]

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.config.execution import Execution, free_threads
-from sweeps.config.run import RunConfig
 from sweeps.store.checksums import Damaged
 from sweeps.store.compatibility import changed_code
 from sweeps.store.locks import Locks
@@ -222,14 +221,11 @@ def _before(store: Store, job: Job, run_id: str) -> tuple[dict[str, Any], dict[s
     facts |= {name: before[name] for name in KEPT if name in before}
     # Sums depend on how many threads share them: a run goes on with as many as it began with.
     begun = before.get("threads") if store.has_snapshot(run_id) else None
-    facts["threads"] = job.execution.threads or begun or _free_threads(store.config(run_id), job) or None
+    run = store.config(run_id)
+    chosen = job.execution.threads or begun
+    facts["threads"] = chosen or free_threads(job.threads, run.own_C / run.steps / 2) or None
     ended = before.get("state") in ("done", "diverged")
     return facts, {name: before[name] for name in ("step", "loss") if name in before and not ended}
-
-
-def _free_threads(run: RunConfig, job: Job) -> int:
-    """The threads of a run that begins now: fewer than the job's where others keep the machine busy."""
-    return free_threads(job.threads, run.own_C / run.steps / 2)
 
 
 def _deaths(before: dict[str, Any], session: str) -> dict[str, Any]:

@@ -92,10 +92,6 @@ class Search:
         """The rungs in words."""
         return " and ".join(f"{rung:.0%}" for rung in self.rungs) + " of their steps"
 
-    def steps_of(self, rung: float, steps: int) -> int:
-        """The step of a rung."""
-        return max(1, round(rung * steps))
-
 
 def read_search(text: str) -> Search:
     """The search of "lr=1e-3..1e-1", in steps of about two, or of "lr=1e-3..1e-1:5", five values. ValueError otherwise."""
@@ -160,8 +156,9 @@ class Trial:
         return not math.isnan(self.loss)
 
     def until(self, step: int) -> Curve:
-        """What was known of it at a step."""
-        return [point for point in self.curve if point[0] <= step]
+        """What was known of it at a step. Nothing where it had diverged before."""
+        failed = math.isinf(self.loss) and self.done < step
+        return [] if failed else [point for point in self.curve if point[0] <= step]
 
 
 @dataclass(frozen=True)
@@ -181,10 +178,10 @@ def decide(search: Search, trials: Sequence[Trial]) -> Decision:
     alive = [known.get(value, Trial(value, run)) for value, run in runs.items()]
     hopeless: dict[float, str] = {}
     for rung in search.rungs:
-        step = search.steps_of(rung, trials[0].steps)
+        step = max(1, round(rung * trials[0].steps))
         if late := {trial.value: step for trial in alive if trial.done < step and not trial.ended}:
             return Decision(late, hopeless=hopeless)
-        curves = {trial.value: [] if _failed_by(trial, step) else trial.until(step) for trial in alive}
+        curves = {trial.value: trial.until(step) for trial in alive}
         if search.hopeless:
             hopeless |= search.hopeless(curves, {trial.value: trial.run for trial in alive})
         alive = _survivors(search, alive, curves, hopeless)
@@ -203,11 +200,6 @@ def _survivors(
     fine = [t for t in order if t.value not in hopeless and math.isfinite(recent_loss(curves[t.value]))]
     kept = [trial for place, trial in enumerate(fine) if place < search.keep or trial.value not in lost]
     return sorted(kept, key=lambda trial: trial.value)
-
-
-def _failed_by(trial: Trial, step: int) -> bool:
-    """Whether it had diverged when it should have been at a step."""
-    return math.isinf(trial.loss) and trial.done < step
 
 
 def _bracket(search: Search, known: Mapping[float, Trial], alive: Sequence[Trial]) -> Decision:

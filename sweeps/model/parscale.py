@@ -13,6 +13,7 @@ m key and value heads, d head dimension, V vocab.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -67,6 +68,7 @@ class ParScaleLM(nn.Module):
         super().__init__()
         self.config = config
         self.gradient_checkpointing = 0
+        self.head_loss: Callable[[Tensor, Tensor, Tensor, str], Tensor] = linear_cross_entropy  # or compiled
         if torch.get_default_device().type == "cpu":
             needed = config.N + config.shape.embedding_parameters
             shape = (
@@ -182,7 +184,7 @@ class ParScaleLM(nn.Module):
         if attention_mask is not None:
             targets = targets.masked_fill(attention_mask == 0, IGNORE)
         hidden = self.hidden(input_ids, attention_mask)
-        loss = linear_cross_entropy(hidden, self.head, targets, reduction)
+        loss = self.head_loss(hidden, self.head, targets, reduction)
         if self.config.experts and self.training and reduction == "mean":
             balance = self.config.balance_weight * self.balance()
             loss = loss + (balance - balance.detach())
@@ -193,14 +195,12 @@ class ParScaleLM(nn.Module):
         return torch.stack(self.model.balances).mean()
 
     @torch.no_grad()
-    def stream_summary(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> StreamSummary:
+    def stream_summary(self, input_ids: Tensor) -> StreamSummary:
         """Mean aggregation weights and pairwise similarity of the streams on one batch."""
-        streams = self.streams(input_ids, attention_mask)
-        real = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        kept = streams[:, real.bool()].float()  # (P, tokens, h)
-        weights = self.aggregate(streams)[1][real.bool()].mean(dim=0)
-        unit = F.normalize(kept, dim=-1)
-        return StreamSummary(weights, torch.einsum("pth,qth->pq", unit, unit) / kept.shape[1])
+        streams = self.streams(input_ids)
+        weights = self.aggregate(streams)[1].flatten(0, 1).mean(dim=0)
+        unit = F.normalize(streams.flatten(1, 2).float(), dim=-1)  # (P, tokens, h)
+        return StreamSummary(weights, torch.einsum("pth,qth->pq", unit, unit) / unit.shape[1])
 
 
 def _shared_as(parameter: Tensor, drawn: Tensor) -> Tensor:

@@ -1,12 +1,13 @@
 """Small sweeps through a launcher, as programs: `python cluster_sweep.py ray|search|slurm|local OUT CORPUS`.
 
 ray starts two nodes on this machine and kills one, with all it runs, once its run has left a snapshot.
-search is that of searched_trainer.py on a Ray cluster of two CPUs.
+search is that of searched_trainer.py on a Ray cluster of two CPUs. Its driver is killed in the second round.
 """
 
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -53,15 +54,23 @@ def search_on_ray(out, corpus):
     import ray
     from ray.cluster_utils import Cluster
 
-    from tests.sweeps.searched_trainer import search
-
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    drive = [sys.executable, str(Path(__file__).with_name("searched_trainer.py")), out, cluster.address]
     try:
-        result = search(out, launcher=RayLauncher(cluster.address))
+        with subprocess.Popen(drive, stdout=subprocess.DEVNULL) as driver:
+            while max(map(trained, Path(out).glob("checkpoints/*/threads")), default=0) < 2:
+                time.sleep(0.05)
+            driver.kill()
+        ended = subprocess.run(drive, stdout=subprocess.DEVNULL, check=False).returncode
     finally:
         ray.shutdown()
         cluster.shutdown()
-    print(json.dumps({"ok": result.ok, "lines": result.lines}))
+    print(json.dumps({"killed": driver.returncode, "ended": ended}))
+
+
+def trained(file):
+    """How often a run of searched_trainer.py was begun or taken farther."""
+    return len(file.read_text().splitlines())
 
 
 def wait_for_snapshots(out):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweeps.corpora import build as corpora
+from sweeps.driver.clusters.ray_cluster import RayLauncher
 from sweeps.driver.search_sweep import search_sweep
 from sweeps.grids.grids import Axes, find
 from sweeps.grids.search import read_search
@@ -54,13 +55,20 @@ def save(walk, folder):
     snapshots.publish(half, len(walk))
 
 
-def search(out, workers=2, streams=(1, 2), **settings):
+def lowest(curves, runs):
+    """A rule of what cannot win: the lowest value."""
+    return {min(curves): "too low"}
+
+
+def search(out, workers=2, streams=(1, 2), hopeless=None, **settings):
     """Search two points of the ci grid at eight values each."""
     corpora.bind = lambda configs, **more: list(configs)
     configs = [replace(run, steps=20) for run in find("ci")(Axes(sizes=("32x1",), streams=streams))]
     how = {"name": "ci", "workers": workers, "trainer": "searched_trainer:train", **settings}
-    return search_sweep(configs, read_search(SEARCH), Path(out), **how)
+    return search_sweep(configs, replace(read_search(SEARCH), hopeless=hopeless), Path(out), **how)
 
 
 if __name__ == "__main__":
-    print(search(sys.argv[1]).summary)
+    out, *place = sys.argv[1:]  # local or a Ray cluster's address: with values that cannot win
+    there = {"launcher": "local" if place == ["local"] else RayLauncher(*place), "hopeless": lowest}
+    print(search(out, **there if place else {}).summary)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sweeps.driver.clusters import slurm_queue
-from sweeps.driver.clusters.node import Node, stop_file
+from sweeps.driver.clusters.node import run_node, stop_file
 from sweeps.driver.clusters.node_mailbox import VARIABLE, NodeMailbox
 from sweeps.driver.ranks import serve_node
 from sweeps.driver.worker import EXIT_FATAL, Job
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
 def _serve(job: Job, text: str, stop: Callable[[], bool]) -> str:
     """Work on the job, with the element's further nodes if it has any. Why none can go on, or nothing."""
     if job.execution.num_nodes == 1:
-        return Node().serve(text, stop=stop)
+        return run_node(text, stop)
     attempt = f"{os.environ['SLURM_JOB_ID']}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
     mailbox = NodeMailbox(slurm_folder(Path(job.folder)) / attempt)
     os.environ[VARIABLE] = str(mailbox.folder)
@@ -74,7 +74,7 @@ def _serve(job: Job, text: str, stop: Callable[[], bool]) -> str:
     program = (sys.executable, "-m", "sweeps.driver.clusters.slurm_element")
     with subprocess.Popen([*step, *program, job.folder, f"mailbox={mailbox.folder}"]) as helpers:
         try:
-            return Node().serve(text, stop=lambda: stop() or helpers.poll() is not None)
+            return run_node(text, lambda: stop() or helpers.poll() is not None)
         finally:
             mailbox.close()
             deadline = time.monotonic() + HELPERS_S

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from sweeps.driver.clusters.slurm import SlurmLauncher
 from sweeps.driver.run_sweep import find_launcher
 
 HERE = Path(__file__).parents[1]
+ENDS = ["status", "ended_step", "ended_why", "loss"]
 SAME = ["run_id", "N", "P", "loss", "loss_se", "train_loss", "status"]
 
 
@@ -58,17 +60,16 @@ def test_a_lost_ray_node_s_run_goes_on_elsewhere(documents, settings, undisturbe
 
 
 @pytest.mark.slow
-def test_a_search_on_ray_decides_as_one_on_this_machine(settings, tmp_path):
-    said = program("search", tmp_path / "ray", "none", settings=settings)
-    here = subprocess.run(
-        [sys.executable, str(HERE / "searched_trainer.py"), str(tmp_path / "here")], env=settings, check=False
-    )
-    assert (said["ok"], here.returncode) == (True, 0)
+def test_a_search_on_ray_whose_driver_is_killed_decides_as_one_on_this_machine(settings, tmp_path):
+    here = [sys.executable, str(HERE / "searched_trainer.py"), str(tmp_path / "here"), "local"]
+    with subprocess.Popen(here, env=settings, stdout=subprocess.DEVNULL) as undisturbed:
+        said = program("search", tmp_path / "ray", "none", settings=settings)
+    assert (said, undisturbed.returncode) == ({"killed": -signal.SIGKILL, "ended": 0}, 0)
     ends = [
-        pd.read_parquet(tmp_path / where / "runs.parquet")[["run_id", "status", "ended_step", "loss"]]
-        for where in ("ray", "here")
+        pd.read_parquet(tmp_path / where / "runs.parquet")[["run_id", *ENDS]] for where in ("ray", "here")
     ]
     assert set(ends[0]["status"]) == {"ok", "stopped"}
+    assert ends[0]["ended_why"].str.endswith("too low").any()
     pd.testing.assert_frame_equal(*ends, check_exact=True)
 
 

@@ -1,9 +1,9 @@
-"""One node of a cluster: its workers go on until nothing is left, or until they are to stop."""
+"""One node of a cluster: its worker goes on until nothing is left, or until it is to stop."""
 
 import pytest
 
 from sweeps.driver.clusters import node as module
-from sweeps.driver.clusters.node import Node, run_node, stop_file
+from sweeps.driver.clusters.node import run_node, stop_file
 from sweeps.driver.worker import Job
 
 
@@ -34,33 +34,39 @@ def job(tmp_path, monkeypatch):
     return Job(str(tmp_path), ["a", "b"], "session 7")
 
 
-def with_launcher(launcher):
-    node = Node()
-    node.launcher = launcher
-    return node
+@pytest.fixture
+def served(job, monkeypatch):
+    """Serve the job with a launcher. Returns why it cannot go on, and the launcher."""
+
+    def serve(**launcher):
+        made = Launcher(**launcher)
+        monkeypatch.setattr(module, "LocalLauncher", lambda: made)
+        return run_node(job.to_json()), made
+
+    return serve
 
 
-def test_workers_go_on_until_nothing_is_left_and_are_stopped_once(job):
-    launcher = Launcher(looks=4)
-    assert with_launcher(launcher).serve(job.to_json(), 3) == ""
-    assert launcher.calls == [("start", "session 7", 3), "stop"]
+def test_a_worker_goes_on_until_nothing_is_left_and_is_stopped_once(served):
+    why, launcher = served(looks=4)
+    assert why == ""
+    assert launcher.calls == [("start", "session 7", 1), "stop"]
     assert launcher.looks == 0
 
 
-def test_the_stop_file_of_this_session_ends_them(job):
+def test_the_stop_file_of_this_session_ends_it(served, job):
     stop_file(Job(job.folder, [], "session 6")).touch()
-    launcher = Launcher(looks=5)
-    assert with_launcher(launcher).serve(job.to_json()) == ""
+    why, launcher = served(looks=5)
+    assert why == ""
     assert launcher.looks == 0  # another session's file stops nobody
     stop_file(job).touch()
-    launcher = Launcher(looks=10**9)
-    assert with_launcher(launcher).serve(job.to_json()) == ""
+    why, launcher = served(looks=10**9)
+    assert why == ""
     assert launcher.calls[-1] == "stop"
 
 
-def test_why_nothing_can_go_on_is_given_back_and_workers_are_stopped(job):
-    launcher = Launcher(error=OSError(28, "No space left on device"))
-    assert "No space left on device" in with_launcher(launcher).serve(job.to_json())
+def test_why_nothing_can_go_on_is_given_back_and_the_worker_is_stopped(served):
+    why, launcher = served(error=OSError(28, "No space left on device"))
+    assert "No space left on device" in why
     assert launcher.calls[-1] == "stop"
 
 

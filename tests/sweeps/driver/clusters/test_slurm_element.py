@@ -24,7 +24,7 @@ def element(job, monkeypatch):
 
     def run(serve, state="RUNNING"):
         asked = []
-        monkeypatch.setattr(module.Node, "serve", lambda self, text, stop: serve(stop))
+        monkeypatch.setattr(module, "run_node", lambda text, stop: serve(stop))
         monkeypatch.setattr(slurm_queue, "ask", lambda *argv: asked.append(argv) or state)
         return main([job.folder, "mine"]), [one[0] for one in asked if one[0] == "scontrol"]
 
@@ -60,9 +60,7 @@ def test_further_nodes_help_until_the_first_is_done(tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.setattr(module, "HELPERS_S", 0.2)
-    monkeypatch.setattr(
-        module.Node, "serve", lambda self, text, stop: seen.append(NodeMailbox.mine()) or "full"
-    )
+    monkeypatch.setattr(module, "run_node", lambda text, stop: seen.append(NodeMailbox.mine()) or "full")
     assert module._serve(job, job.to_json(), lambda: False) == "full"
     mailbox = NodeMailbox(slurm_folder(tmp_path) / "7-0")
     assert seen == [mailbox]
