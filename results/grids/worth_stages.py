@@ -40,7 +40,11 @@ def sized(sizes: tuple[str, ...], seeds: str, corpora: str = "") -> str:
 def stages() -> list[str]:
     """The calls of `parscale`, in order."""
     small, large = worth.SIZES[:2], worth.SIZES[2:]
-    again = f"--seeds 0,1,2 --workers 1 --threads 1 --out {ONCE}"  # arms of twice the rate, at once the rate
+    one, again = (
+        "--workers 1 --threads 1 --out",
+        f"--seeds 0,1,2 --workers 1 --threads 1 --out {ONCE}",
+    )  # arms of twice the rate, at once the rate
+    worked = f"{worth.HOPS}#steps=3"
     at = ",".join(str(worth.model_of(size, "", 1, worth.RULE.vocab).N) for size in large)
     return [
         f"sweep {GRID} --sizes {small[1]} --streams 1 --workers 1 --threads 1 --out {OUT}",  # the noise
@@ -52,7 +56,10 @@ def stages() -> list[str]:
         sized(large[1:], "0,1,2"),
         f"sweep {GRID}:once --sizes {large[0]} --streams 2 {again}",
         f"sweep {GRID}:once --sizes {large[0]}r2,{large[0]}compute --streams 1 {again}",
-        f"sweep {GRID}:thinking --workers 1 --threads 1 --out {THINKING}",
+        f"sweep {GRID}:thinking {one} {THINKING}",
+        f"sweep {GRID}:thinking --sizes {small[1]},{small[1]}r4 --streams 1,4 --corpora {worked} --seeds 1,2 {one} {THINKING}",
+        f"sweep {GRID}:once --sizes {small[1]} --streams 2 --corpora {worked} {again}",
+        f"sweep {GRID}:once --sizes {small[1]}r2 --streams 1 --corpora {worked} {again}",
         sized(large, MORE_SEEDS, worth.REASONING),
     ]
 

@@ -5,8 +5,8 @@
 Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes worth, worth_contrasts,
 worth_budgets, worth_scores and worth_accuracy (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a
 doubling by pairs and by one law, the pairs that results/LOG.md's questions ask for, which arm pays under which budget, with its
-figure, how the registered forecasts did (results/forecasts/worth), and what losses say of accuracy. The runs as arms go to arms.csv
-beside runs.parquet, a line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
+figure, how the registered forecasts did (results/forecasts/worth), and what losses say of accuracy. The runs as arms go to
+arms.csv beside runs.parquet, a line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
 """
 
 from __future__ import annotations
