@@ -31,8 +31,8 @@ def steps_shown(count: int, of: int) -> list[int]:
 class Hops:
     """A cycle through `nodes` letters drawn again for each item, its arrows in any order. k hops are asked for.
 
-    An arrow is its two letters, so that the question ends as an arrow begins. `steps` of the nodes on the way are written before the
-    answer, evenly spread: 0 none, k - 1 all.
+    An arrow is its two letters, so that the question ends as an arrow begins. `steps` of the nodes on the way are
+    written before the answer, evenly spread: 0 none, k - 1 all.
     """
 
     hops: tuple[int, ...] = (1, 2, 3, 4)
