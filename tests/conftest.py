@@ -15,7 +15,7 @@ workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 # What Python compiles is kept, even where the surroundings ask otherwise (as the Makefile does): every worker
-# and every process that a test starts would compile the tests and the packages anew.
+# and every process that a test starts would compile the tests and the packages again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

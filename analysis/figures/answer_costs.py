@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,9 @@ COSTS = {  # the column of a cost: its label, and how many of the column's units
     "memory_bytes_8": ("MB, 8 questions", 1e6),
 }
 WAYS: dict[str, Literal["-", ":"]] = {"vote": "-", "likeliest": ":"}  # several samples; greedy is a point
-KEYS = ["P", "trained_r", "r", "steps"]
+HOLLOW = {"markerfacecolor": "none"}
+Looks = tuple[dict[tuple[int, int], dict[str, Any]], dict[int, str]]
+KEYS = ["P", "trained_r", "r", "work"]
 
 
 def accuracy_against_cost(table: pd.DataFrame) -> Figure:
@@ -31,9 +34,11 @@ def accuracy_against_cost(table: pd.DataFrame) -> Figure:
         table: as `sweeps.inspect.inference_scaling` writes it, of one size. Runs of several seeds are averaged.
 
     Returns:
-        The figure: a colour per arm, a marker per length of work. Bars are two standard errors over items and seeds.
+        The figure: a colour per model, a marker per amount of work that it was trained to write (`#steps=`), hollow where
+        it runs with another r than in training. Bars are two standard errors over items and seeds.
     """
-    shown = table.assign(task=[_task(corpus) for corpus in table["corpus"]])
+    parts = [_parts(corpus) for corpus in table["corpus"]]
+    shown = table.assign(task=[task for task, _ in parts], work=[work for _, work in parts])
     rows = list(shown.astype({"difficulty": int}).groupby(["task", "difficulty"], sort=True))
     count = max(1, len(rows))
     figure, axes = figure_style.new_figure(
@@ -51,37 +56,49 @@ def accuracy_against_cost(table: pd.DataFrame) -> Figure:
                 figure_style.plain_log_ticks(one.xaxis, (1.0, 3.0), 5)
                 one.set_xlabel(label if i + 1 == len(rows) else "")
             axes[i * len(COSTS)].set_ylim(-0.04, 1.04)
-            axes[i * len(COSTS)].set_ylabel(f"{task} {difficulty}\naccuracy")
-        one_legend(figure, more=_more(shown))
+            axes[i * len(COSTS)].set_ylabel(f"{task.partition('#')[0]} {difficulty}\naccuracy")
+        one_legend(figure, more=_key(shown, looks))
     return figure
 
 
-def _more(table: pd.DataFrame) -> dict[str, Line2D]:
-    """What a legend says of lines and points."""
-    most = int(table["m"].max()) if len(table) else 1
-    look: dict[str, Any] = {"color": figure_style.GREY, "linewidth": 0.9}
-    lines = {
-        f"{way}, 1 to {most} samples": Line2D([], [], linestyle=dash, **look) for way, dash in WAYS.items()
+def _key(table: pd.DataFrame, looks: Looks) -> dict[str, Line2D]:
+    """What the legend says of colours, markers and lines."""
+    colours, markers = looks
+    points = {
+        _model(*model): Line2D([], [], linestyle="", marker="o", **look) for model, look in colours.items()
     }
-    return {"greedy": Line2D([], [], linestyle="", marker="o", color=figure_style.GREY), **lines}
+    grey: dict[str, Any] = {"color": figure_style.GREY}
+    points |= {
+        f"work {work}": Line2D([], [], linestyle="", marker=marker, **grey)
+        for work, marker in markers.items()
+    }
+    if (table["r"] != table["trained_r"]).any():
+        points["another r than in training"] = Line2D([], [], linestyle="", marker="o", **HOLLOW, **grey)
+    most = int(table["m"].max()) if len(table) else 1
+    lines = {
+        f"{way}, 1 to {most} samples": Line2D([], [], linestyle=dash, linewidth=0.9, **grey)
+        for way, dash in WAYS.items()
+    }
+    return points | lines
 
 
-def _task(corpus: str) -> str:
-    """A corpus without the part of its name that says the work: runs with and without work share a panel."""
-    name = corpus.removeprefix("task:")
-    return "#".join(part for part in name.split("#") if not part.startswith(("steps=", "loss=")))
+def _parts(corpus: str) -> tuple[str, int]:
+    """A task without the part of its name that says the work, and that: runs with and without work share a panel."""
+    parts = corpus.removeprefix("task:").split("#")
+    work = [int(part.removeprefix("steps=")) for part in parts if part.startswith("steps=")]
+    return "#".join(part for part in parts if not part.startswith(("steps=", "loss="))), sum(work)
 
 
-def _looks(table: pd.DataFrame) -> dict[tuple[int, int, int], dict[str, Any]]:
-    """Colours of the arms: (P, r of the training, r)."""
-    arms = sorted({(int(P), int(t), int(r)) for P, t, r in table[KEYS[:3]].to_numpy()})
+def _looks(table: pd.DataFrame) -> Looks:
+    """Colours of the models (P, r of the training), and markers of their work."""
+    models = sorted({(int(P), int(trained)) for P, trained in table[["P", "trained_r"]].to_numpy()})
     colours = figure_style.CYCLE
-    return {arm: {"color": colours[i % len(colours)]} for i, arm in enumerate(arms)}
+    marked = zip(sorted({*table["work"]}), itertools.cycle(figure_style.MARKERS), strict=False)
+    return {model: {"color": colours[i % len(colours)]} for i, model in enumerate(models)}, dict(marked)
 
 
-def _arm(P: int, trained: int, r: int) -> str:
-    named = f"$P = {P}$" if P > 1 or trained == 1 else f"$r = {r}$"
-    return named if r == trained else f"{named} (trained at {trained})"
+def _model(P: int, trained: int) -> str:
+    return f"$P = {P}$" if trained == 1 else f"$r = {trained}$" if P == 1 else f"$P = {P}$, $r = {trained}$"
 
 
 def _averaged(part: pd.DataFrame) -> pd.DataFrame:
@@ -96,23 +113,22 @@ def _averaged(part: pd.DataFrame) -> pd.DataFrame:
     return found.assign(se=np.maximum(found["within"], found["between"]))
 
 
-def _panel(axes: Axes, found: pd.DataFrame, looks: dict[tuple[int, int, int], dict[str, Any]]) -> None:
+def _panel(axes: Axes, found: pd.DataFrame, looks: Looks) -> None:
     """Greedy answers as points, samples as lines of m = 1, 2, 4 and so on."""
-    lengths = sorted(found["steps"].unique())
-    markers = dict(zip(lengths, figure_style.MARKERS, strict=False))
-    for P, trained, r, steps in found[KEYS].drop_duplicates().to_numpy(int).tolist():
-        rows = found[(found[KEYS] == [P, trained, r, steps]).all(axis=1)]
-        look, marker = looks[P, trained, r], markers[steps]
-        label = _arm(P, trained, r) + (f", {steps} tokens of work" if steps else "")
+    colours, markers = looks
+    for P, trained, r, work in found[KEYS].drop_duplicates().to_numpy(int).tolist():
+        rows = found[(found[KEYS] == [P, trained, r, work]).all(axis=1)]
+        look = colours[P, trained]
         greedy = rows[rows["way"] == "greedy"]
         axes.errorbar(
             greedy["cost"],
             greedy["accuracy"],
             2 * greedy["se"],
             linestyle="",
-            marker=marker,
-            label=label,
+            marker=markers[work],
+            label=f"_{_model(P, trained)}, r {r}, work {work}",
             **look,
+            **({} if r == trained else HOLLOW),
         )
         for way, dash in WAYS.items():
             line = rows[rows["way"].isin(["one", way])].sort_values("m")

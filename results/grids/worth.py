@@ -8,8 +8,8 @@ Four sizes, 16 times apart in N; at each the arms below, with equal tokens and e
 arm: 64x2 (P = 1, 2, 4, 8), 64x2r2 and 64x2r4 (loops), 64x2e4 (experts), 64x2prefix (P = 1 with a prefix), 64x2params
 and 64x2compute (dense, their MLP widened to the N and to the FLOPs of P = 4). Half of the layers are looped at every
 size. `half` and `double` are the same runs at other learning rates: each arm's rate is chosen at 64x2 from the three,
-the baseline's too, before the grid is run. `thinking` is sums whose work is written out, none, one, two or all of the
-columns, for `parscale inference results/sweeps/worth-thinking`. results/LOG.md has questions and rules.
+the baseline's too, before the grid is run. `thinking` is sums and hops whose work is written out, from none to all
+of it, for `parscale inference results/sweeps/worth-thinking`. results/LOG.md has questions and rules.
 """
 
 import json
@@ -29,6 +29,7 @@ SIZES = ("32x2", "64x2", "64x4", "96x4")
 STREAMS = (1, 2, 4, 8)
 ARMS = ("", "r2", "r4", "e4", "prefix", "params", "compute")
 MEMORY, REASONING = "task:facts#facts=2000", "task:arithmetic#digits=3"
+HOPS = "task:hops#hops=1,2,3,4#nodes=5"  # only with worked steps: without them it stays at chance
 SEEDS = (0, 1, 2)
 TOKENS = 500_000
 CHOSEN = Path(__file__).with_name(
@@ -53,7 +54,11 @@ class Plan:
 
 
 WORKED = Plan(
-    ("64x2",), ("", "r2", "r4"), (1, 2, 4), tuple(f"{REASONING}#steps={k}" for k in (0, 1, 2, 3)), (0,)
+    ("64x2",),
+    ("", "r2", "r4"),
+    (1, 2, 4),
+    tuple(f"{task}#steps={k}" for task in (REASONING, HOPS) for k in (0, 1, 2, 3)),
+    (0,),
 )
 
 
@@ -80,14 +85,18 @@ def model_of(size: str, arm: str, P: int, vocab: int) -> ModelConfig:
 CHOOSING = ("worth", "worth-thinking")  # the grids that take RATES; the trials are at RULE's
 
 
+def tokens_of(corpus: str) -> int:
+    """Training tokens of a run on a task, equal for every arm."""
+    return 2 * TOKENS if corpus.startswith(HOPS) else TOKENS
+
+
 def at(name: str, times: float, plan: Plan = Plan()) -> Callable[..., Any]:
     """The grid with every learning rate `times` as high."""
 
     def make(axes: Axes) -> list[RunConfig]:
-        tokens = axes.tokens or TOKENS
         streams = axes.streams or plan.streams
         return [
-            run(name, each, P, corpus, seed, replace(axes, tokens=tokens), times)
+            run(name, each, P, corpus, seed, replace(axes, tokens=axes.tokens or tokens_of(corpus)), times)
             for corpus in axes.corpora or plan.corpora
             for seed in axes.seeds or plan.seeds
             for each in axes.sizes or [f"{size}{arm}" for size in plan.sizes for arm in plan.arms]

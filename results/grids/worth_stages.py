@@ -5,7 +5,8 @@
 
 Without worth_rates.json first the trials of rates, also beyond the edge of what was tried, and the choice. Then seed 0 of the
 two small sizes and their other seeds, more of them on sums, whose runs scatter more; then each arm's loss at the two large sizes
-is forecast from the small ones and registered in results/forecasts/worth; only then those are trained. Worked steps come last.
+is forecast from the small ones and registered in results/forecasts/worth; only then those are trained. Then come arms
+of twice the rate at once the rate, worked steps, and more seeds of sums at the large sizes.
 The tables are made after each stage. Stopped at any moment, the same command goes on: what a folder holds is not trained again,
 and a registered forecast is left as it is.
 """
@@ -23,6 +24,7 @@ import pandas as pd
 from results.grids import worth, worth_rates
 
 OUT, THINKING, SEARCH = "results/sweeps/worth", "results/sweeps/worth-thinking", "results/sweeps/worth-rates"
+ONCE = "results/sweeps/worth-once"
 FORECASTS = Path("results/forecasts/worth/forecast.json")
 GRID = "results/grids/worth.py"
 MORE_SEEDS = "3,4,5"  # on sums alone, by the rule of noise in results/LOG.md
@@ -38,6 +40,11 @@ def sized(sizes: tuple[str, ...], seeds: str, corpora: str = "") -> str:
 def stages() -> list[str]:
     """The calls of `parscale`, in order."""
     small, large = worth.SIZES[:2], worth.SIZES[2:]
+    one, again = (
+        "--workers 1 --threads 1 --out",
+        f"--seeds 0,1,2 --workers 1 --threads 1 --out {ONCE}",
+    )  # arms of twice the rate, at once the rate
+    worked = f"{worth.HOPS}#steps=3"
     at = ",".join(str(worth.model_of(size, "", 1, worth.RULE.vocab).N) for size in large)
     return [
         f"sweep {GRID} --sizes {small[1]} --streams 1 --workers 1 --threads 1 --out {OUT}",  # the noise
@@ -47,8 +54,13 @@ def stages() -> list[str]:
         f"forecast {OUT}/arms.csv --columns N=backbone_N --by line --laws dense:E=0 --N {at} --save {FORECASTS}",
         sized(large[:1], "0,1,2"),
         sized(large[1:], "0,1,2"),
+        f"sweep {GRID}:once --sizes {large[0]} --streams 2 {again}",
+        f"sweep {GRID}:once --sizes {large[0]}r2,{large[0]}compute --streams 1 {again}",
+        f"sweep {GRID}:thinking {one} {THINKING}",
+        f"sweep {GRID}:thinking --sizes {small[1]},{small[1]}r4 --streams 1,4 --corpora {worked} --seeds 1,2 {one} {THINKING}",
+        f"sweep {GRID}:once --sizes {small[1]} --streams 2 --corpora {worked} {again}",
+        f"sweep {GRID}:once --sizes {small[1]}r2 --streams 1 --corpora {worked} {again}",
         sized(large, MORE_SEEDS, worth.REASONING),
-        f"sweep {GRID}:thinking --workers 1 --threads 1 --out {THINKING}",
     ]
 
 

@@ -3,9 +3,9 @@
     python -m results.grids.worth_table results/sweeps/worth
 
 Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes worth, worth_contrasts,
-worth_budgets and worth_scores (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a doubling by pairs
-and by one law, the pairs that results/LOG.md's questions ask for, which arm pays under which budget, with its figure, and how the
-registered forecasts did (results/forecasts/worth). The runs as arms go to
+worth_budgets, worth_scores and worth_accuracy (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a
+doubling by pairs and by one law, the pairs that results/LOG.md's questions ask for, which arm pays under which budget, with its
+figure, how the registered forecasts did (results/forecasts/worth), and what losses say of accuracy. The runs as arms go to
 arms.csv beside runs.parquet, a line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
 """
 
@@ -22,7 +22,8 @@ from analysis.figures import arm_budgets
 from analysis.output.figure_style import save_figure
 from analysis.output.formatted_tables import write_tables
 from analysis.sweep.arm_worth import BASE, contrast, pays, with_costs, worth_by_law, worth_by_pairs
-from results.grids.worth import MEMORY, REASONING
+from results.grids.worth import MEMORY, RATES, REASONING, SIZES
+from scaling.accuracy import AccuracyFit
 from scaling.forecasting.forecast_result import Forecast
 
 FORECASTS = Path("results/forecasts/worth")  # `python -m results.grids.worth_stages` registers them
@@ -40,6 +41,7 @@ AXES = {  # arm: the quantity that it doubles, and how often
     "P2": ("streams", 1.0), "P4": ("streams", 2.0), "P8": ("streams", 3.0), "r2": ("loops", 1.0), "r4": ("loops", 2.0),
     "e4": ("experts", 2.0), "prefix": ("prefix", 1.0), "params": ("N of P=4", 1.0), "compute": ("FLOPs of P=4", 1.0),
 }  # fmt: skip
+ONCE = ", rate 1"  # behind the name of an arm of twice the rate, where it was trained at once the rate
 QUESTIONS = {  # of results/LOG.md: which arm's loss is lower than which other's
     "2 streams or prefix": [("P2", "prefix"), ("prefix", BASE), ("P2", BASE)],
     "3 memory or computation": [
@@ -47,6 +49,7 @@ QUESTIONS = {  # of results/LOG.md: which arm's loss is lower than which other's
         *((arm, BASE) for arm in ("P4", "r4", "compute")),
     ],
     "4 stream or loop": [("P2", "r4"), ("P4", "compute")],
+    "the rate": [(f"{arm}{ONCE}", other) for arm in ("P2", "r2", "compute") for other in (arm, BASE)],
 }  # fmt: skip
 
 
@@ -55,7 +58,7 @@ def named_arms(runs: pd.DataFrame) -> pd.DataFrame:
     kept = runs[(runs["status"] == "ok") & runs["corpus"].isin([*TASKS])].copy()
     parts = kept["size"].str.extract(r"^(?P<backbone>\d+x\d+)(?P<arm>.*)$")
     plain = np.where(kept["P"] == 1, BASE, "P" + kept["P"].astype(int).astype(str))
-    kept["arm"] = np.where(parts["arm"] == "", plain, parts["arm"])
+    kept["arm"] = np.where(parts["arm"] == "", plain, parts["arm"]) + kept.get("rate", "")
     kept["axis"] = [AXES.get(arm, ("", 0.0))[0] for arm in kept["arm"]]
     kept["doublings"] = [AXES.get(arm, ("", 0.0))[1] for arm in kept["arm"]]
     kept = kept.assign(size=parts["backbone"], task=kept["corpus"].map(TASKS))
@@ -89,10 +92,19 @@ def worth_table(runs: pd.DataFrame) -> pd.DataFrame:
                 rows[(rows["arm"] == BASE) | rows["axis"].isin(["streams", "loops", "experts"])]
             )
         parts.append(pairs.merge(law, on="axis", how="left").assign(task=task))
+        parts.append(pairs_at_one_rate(rows).assign(task=task))
     if not parts:
         return pd.DataFrame(columns=["task", "axis"])
     table = pd.concat(parts, ignore_index=True)
     return table[["task", *[name for name in table if name != "task"]]]
+
+
+def pairs_at_one_rate(rows: pd.DataFrame) -> pd.DataFrame:
+    """The worth of streams and loops by pairs, without the arms that took another learning rate than the plain model."""
+    same = rows[[RATES.get(arm, 1.0) == RATES.get("P1", 1.0) for arm in rows["arm"]]]
+    pairs = worth_by_pairs(same)
+    pairs = pairs[pairs["axis"].isin(["streams", "loops"])]
+    return pairs.assign(axis=pairs["axis"] + ONCE)
 
 
 def budget_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -133,6 +145,47 @@ def score_table(runs: pd.DataFrame, forecasts: Path = FORECASTS) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
+def accuracy_table(runs: pd.DataFrame, forecasts: Path = FORECASTS) -> pd.DataFrame:
+    """Exact match of each arm at the two large sizes, and what a sigmoid of the loss, fitted to the two small ones, says of it.
+
+    Both steps: at the runs' own losses (by_loss, runs inside the 95% interval of one new model) and at the registered forecast of
+    the loss (by_forecast, and at the ends of its interval).
+    """
+    rows = []
+    for task, part in runs.groupby("task"):
+        small = part["size"].isin(SIZES[:2])
+        if small.all():
+            continue
+        sigmoid = scaling.accuracy_by_loss(part[small], accuracy="exact_match", groups="arm")
+        for (arm, line, size), some in part[~small].groupby(["arm", "line", "size"]):
+            told = sigmoid.predict(some["loss"])
+            inside = some["exact_match"].between(told["lower"].array, told["upper"].array)
+            seen = {"exact_match": some["exact_match"].mean(), "by_loss": told["accuracy"].mean()}
+            ahead = _through(sigmoid, forecasts / f"forecast-{line}.json", float(some["backbone_N"].iloc[0]))
+            rows.append(
+                {"task": task, "arm": arm, "size": size, "models": len(some), **seen}
+                | {"inside": int(inside.sum()), **ahead, "status": sigmoid.status.value}
+            )
+    return pd.DataFrame(rows)
+
+
+def _through(sigmoid: AccuracyFit, file: Path, n: float) -> dict[str, float]:
+    """Accuracy at a registered forecast of the loss at N = `n`, and at the ends of its interval."""
+    if not file.exists():
+        return {}
+    table = Forecast.load(file).table
+    at = table.loc[(table["N"] - n).abs().idxmin()]
+    shares = sigmoid.predict([at["loss"], at["upper"], at["lower"]])["accuracy"]
+    return dict(zip(("by_forecast", "forecast_lower", "forecast_upper"), shares, strict=True))
+
+
+def runs_at_once(sweep: Path) -> pd.DataFrame:
+    """The runs of a sweep, and those of the folder beside it that has arms at once the rate, where it is there."""
+    runs = scaling.read_runs(sweep / "runs.parquet").assign(rate="")
+    other = sweep.with_name(f"{sweep.name}-once") / "runs.parquet"
+    return pd.concat([runs, scaling.read_runs(other).assign(rate=ONCE)]) if other.exists() else runs
+
+
 def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
     """Write arms.csv and the figure into the sweep's folder and the tables into `out`. Returns the tables by name."""
     runs = served(named_arms(scaling.read_runs(Path(sweep) / "runs.parquet")), Path(sweep) / "latency.csv")
@@ -140,15 +193,17 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
     made = {"command": f"python -m results.grids.worth_table {sweep}", "data": f"{sweep}/runs.parquet"}
     tables = {
         "worth": worth_table(runs),
-        "worth_contrasts": contrast_table(runs),
+        "worth_contrasts": contrast_table(named_arms(runs_at_once(Path(sweep)))),
         "worth_budgets": budget_table(runs),
         "worth_scores": score_table(runs),
+        "worth_accuracy": accuracy_table(runs),
     }
     captions = (
         "Worth of one doubling, in parameters at P = r = 1",
         "Log loss of an arm below another's, pair by pair",
         "Times its budget that the plain model would need for an arm's loss",
         "Registered forecasts and the runs made since: runs inside, and the half-widths that the farthest needs",
+        "Exact match, from the loss: a sigmoid of the two small sizes at the runs' losses and at the registered forecasts",
     )
     for (name, table), caption in zip(tables.items(), captions, strict=True):
         write_tables(table, Path(out) / name, caption=caption, **made)

@@ -30,7 +30,11 @@ OPTIONS = {  # of the command in addition to the grid's axes
 GRIDS = f"{ROOT}/results/grids"
 MADE_BY |= {"gpu": f"{GRIDS}/gpu.py:muon_double", "gpu-prefix-alone": f"{GRIDS}/gpu.py:prefix_alone"}
 MADE_BY |= {"schedules": f"{GRIDS}/schedules.py", "rates": "ci", "width-transfer": "ci"}
-MADE_BY |= {"worth": f"{GRIDS}/worth.py", "worth-thinking": f"{GRIDS}/worth.py:thinking"}
+MADE_BY |= {
+    "worth": f"{GRIDS}/worth.py",
+    "worth-thinking": f"{GRIDS}/worth.py:thinking",
+    "worth-once": f"{GRIDS}/worth.py:once",
+}
 MADE_BY["again"] = f"{GRIDS}/extras.py:same"  # on a CPU what an H100 had trained
 SEARCHES = {name: f"{GRIDS}/{file}.py" for name, file in
             {"recipe": "recipe", "gpu-recipe": "gpu", "extras": "extras", "worth-rates": "worth"}.items()}  # fmt: skip

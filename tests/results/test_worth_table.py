@@ -80,3 +80,9 @@ def test_registered_forecasts_are_scored_by_the_runs_made_since():
         told["inside"] == arm["loss"].between(told["lower"], told["upper"]).sum() <= told["runs"] == len(arm)
     )
     assert not {*table["size"]} & {*worth.SIZES[:2]}  # what a forecast was fitted to is not scored
+    accuracies = worth_table.accuracy_table(runs).set_index(["task", "arm", "size"])
+    at = accuracies.loc[("memory", "r4", "64x4")]
+    assert at["exact_match"] == pytest.approx(arm["exact_match"].mean())
+    assert at["forecast_lower"] < at["by_forecast"] < at["forecast_upper"]
+    assert (accuracies["inside"] <= accuracies["models"]).all()
+    assert len(accuracies) == len(table)

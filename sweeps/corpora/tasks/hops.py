@@ -1,4 +1,4 @@
-"""Hops: where k steps along the arrows of a graph lead, the graph in the prompt: `a>c,c>b,b>a,?2a>b`."""
+"""Hops: where k steps along the arrows of a graph lead, the graph in the prompt: `ac,cb,ba,?2ab`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sweeps.corpora.tasks.alphabet import (
 )
 from sweeps.corpora.tasks.items import Keys, key_of
 
-ARROW, COMMA, QUESTION = (int(code) for code in codes_of(">,?"))
+COMMA, QUESTION = (int(code) for code in codes_of(",?"))
 
 
 def steps_shown(count: int, of: int) -> list[int]:
@@ -31,8 +31,8 @@ def steps_shown(count: int, of: int) -> list[int]:
 class Hops:
     """A cycle through `nodes` letters drawn again for each item, its arrows in any order. k hops are asked for.
 
-    One hop is asked for as it is in the graph, `a>`. `steps` of the nodes on the way are written before the
-    answer, evenly spread: 0 none, k - 1 all.
+    An arrow is its two letters, so that the question ends as an arrow begins. `steps` of the nodes on the way are
+    written before the answer, evenly spread: 0 none, k - 1 all.
     """
 
     hops: tuple[int, ...] = (1, 2, 3, 4)
@@ -56,8 +56,8 @@ class Hops:
         return self.hops
 
     def prompt_length(self, difficulty: int) -> int:
-        """Four tokens an arrow, and the question."""
-        return 4 * self.nodes + 4
+        """Three tokens an arrow, and the question."""
+        return 3 * self.nodes + 3
 
     def length(self, difficulty: int) -> int:
         """And the nodes written down, the answer, the line break."""
@@ -78,11 +78,11 @@ class Hops:
             return (cycle[rows, (start + k) % self.nodes] + FIRST_LETTER)[:, None]
 
         way = [at(k) for k in steps_shown(self.steps, difficulty)]
-        question, hops, arrow, therefore, end = (
-            as_column(code, cycle) for code in (QUESTION, FIRST_DIGIT + difficulty, ARROW, THEREFORE, NEWLINE)
+        question, hops, therefore, end = (
+            as_column(code, cycle) for code in (QUESTION, FIRST_DIGIT + difficulty, THEREFORE, NEWLINE)
         )
         told = [*way, *([therefore] if way else []), at(difficulty), end]
-        parts = [_graph(random, cycle), question, hops, at(0), arrow, *told]
+        parts = [_graph(random, cycle), question, hops, at(0), *told]
         lowest = cycle.argmin(axis=1)
         turned = cycle[rows[:, None], (lowest[:, None] + np.arange(self.nodes)) % self.nodes]
         return np.concatenate(parts, axis=1), key_of(turned)
@@ -90,7 +90,7 @@ class Hops:
     def solve(self, prompt: str) -> str:
         """Follow the arrows."""
         *arrows, asked = prompt.split(",")
-        after = dict(arrow.split(">") for arrow in arrows)
+        after = {arrow[0]: arrow[1] for arrow in arrows}
         k, node = int(asked[1]), asked[2]
         way = []
         for _ in range(k):
@@ -105,6 +105,5 @@ def _graph(random: np.random.Generator, cycle: Codes) -> Codes:
     n, nodes = cycle.shape
     order = random.permuted(np.broadcast_to(np.arange(nodes), (n, nodes)), axis=1)
     ends = [np.take_along_axis(part, order, axis=1) for part in (cycle, np.roll(cycle, -1, axis=1))]
-    marks = [np.full((n, nodes), code) for code in (ARROW, COMMA)]
-    whole = (ends[0] + FIRST_LETTER, marks[0], ends[1] + FIRST_LETTER, marks[1])
+    whole = (ends[0] + FIRST_LETTER, ends[1] + FIRST_LETTER, np.full((n, nodes), COMMA))
     return np.stack(whole, axis=2).reshape(n, -1)

@@ -39,7 +39,10 @@ def test_seeds_are_averaged_and_work_is_told_apart():
     assert len(figure.axes) == 5  # one task, one difficulty: work is not another task
     first = figure.axes[0]
     points = {c.get_label(): c.lines[0].get_xydata().tolist() for c in first.containers}
-    assert points == {"$P = 1$": [[2.0, pytest.approx(0.3)]], "$P = 1$, 4 tokens of work": [[3.0, 0.9]]}
+    assert points == {
+        "_$P = 1$, r 1, work 0": [[2.0, pytest.approx(0.3)]],
+        "_$P = 1$, r 1, work 2": [[3.0, 0.9]],
+    }
     assert any([2.0, 0.5] in line.get_xydata().tolist() for line in first.lines)  # the vote of two
     assert re.search(r"MB.*\b8\b", figure.axes[4].get_xlabel())
     assert text(figures.accuracy_against_cost(pd.DataFrame(rows).iloc[:0]).axes[0])
