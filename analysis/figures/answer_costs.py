@@ -22,7 +22,7 @@ COSTS = {  # the column of a cost: its label, and how many of the column's units
     "memory_bytes_8": ("MB, 8 questions", 1e6),
 }
 WAYS: dict[str, Literal["-", ":"]] = {"vote": "-", "likeliest": ":"}  # several samples; greedy is a point
-HOLLOW = {"markerfacecolor": "none"}
+HOLLOW: dict[str, Any] = {"markerfacecolor": "none"}
 Looks = tuple[dict[tuple[int, int], dict[str, Any]], dict[int, str]]
 KEYS = ["P", "trained_r", "r", "work"]
 
@@ -56,7 +56,7 @@ def accuracy_against_cost(table: pd.DataFrame) -> Figure:
                 figure_style.plain_log_ticks(one.xaxis, (1.0, 3.0), 5)
                 one.set_xlabel(label if i + 1 == len(rows) else "")
             axes[i * len(COSTS)].set_ylim(-0.04, 1.04)
-            axes[i * len(COSTS)].set_ylabel(f"{task.partition('#')[0]} {difficulty}\naccuracy")
+            axes[i * len(COSTS)].set_ylabel(f"{str(task).partition('#')[0]} {difficulty}\naccuracy")
         one_legend(figure, more=_key(shown, looks))
     return figure
 

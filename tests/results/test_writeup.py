@@ -78,8 +78,11 @@ def test_every_number_of_the_prose_stands_in_a_quoted_output_or_is_a_loss():
     first, second, _ = re.split(r"^## (?:The second experiment|What lies)", SHORT, flags=re.MULTILINE)
     assert_known(BLOCK.sub("", TEXT) + first, known)
     worth = pd.read_csv(ROOT / "results/tables/worth.csv", comment="#")[["worth", "lower", "upper"]]
+    budgets = pd.read_csv(ROOT / "results/tables/worth_budgets.csv", comment="#")[
+        ["factor", "lower", "upper"]
+    ]
     answers = pd.read_parquet(ROOT / "results/sweeps/worth-thinking/inference.parquet")["accuracy"]
-    assert_known(second, {*worth.to_numpy().ravel(), *answers})
+    assert_known(second, {*worth.to_numpy().ravel(), *budgets.to_numpy().ravel(), *answers})
 
 
 def assert_known(prose: str, known: set[float]) -> None:
