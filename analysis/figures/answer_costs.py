@@ -69,7 +69,7 @@ def _key(table: pd.DataFrame, looks: Looks) -> dict[str, Line2D]:
     }
     grey: dict[str, Any] = {"color": figure_style.GREY}
     points |= {
-        f"work {work}": Line2D([], [], linestyle="", marker=marker, **grey)
+        f"greedy, work {work}": Line2D([], [], linestyle="", marker=marker, **grey)
         for work, marker in markers.items()
     }
     if (table["r"] != table["trained_r"]).any():

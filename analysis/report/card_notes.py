@@ -56,7 +56,7 @@ def _worth_and_cost(found: Verdict, runs: pd.DataFrame) -> str:
 
 
 def _why_open(found: Verdict) -> str:
-    """Why nothing can be told of larger sizes, where an interval has no end."""
+    """Why nothing can be said of larger sizes, where an interval has no end."""
     one = found.extrapolates
     if one.answer != "cannot tell" or np.isnan(one.number) or np.isfinite([one.lower, one.upper]).all():
         return ""
@@ -112,9 +112,11 @@ def _asked(found: Verdict, source: str) -> list[str]:
 
 def price_text(runs: pd.DataFrame) -> str:
     """The training FLOPs of each P in units of those of P = 1. Empty where none can be paired."""
-    told = [f"{ratio:.1f} at P = {P:g}" for P, ratio in price_by_streams(finished_runs(runs)).items()]
+    ratios = [f"{ratio:.1f} at P = {P:g}" for P, ratio in price_by_streams(finished_runs(runs)).items()]
     return (
-        f"Training FLOPs, in those of P = 1 at the same size and tokens: {and_joined(told)}." if told else ""
+        f"Training FLOPs, in those of P = 1 at the same size and tokens: {and_joined(ratios)}."
+        if ratios
+        else ""
     )
 
 

@@ -69,10 +69,10 @@ def joint_text(judged: Mapping[str, tuple[Verdict, pd.DataFrame]], sweeps: Mappi
 
 def _with_range(name: str, found: Verdict, runs: pd.DataFrame) -> str:
     """A sweep as gpu (371k to 13.6M parameters; P = 4 is worth 1.40 N)."""
-    told = [f"{range_text('N', runs)} parameters"] if range_text("N", runs) else []
+    known = [f"{range_text('N', runs)} parameters"] if range_text("N", runs) else []
     if found.streams.answer != "cannot tell" and (P := found.streams.P) is not None:
-        told.append(f"P = {P:g} is worth {found.streams.number:.2f} N")
-    return f"{name} ({'; '.join(told)})" if told else name
+        known.append(f"P = {P:g} is worth {found.streams.number:.2f} N")
+    return f"{name} ({'; '.join(known)})" if known else name
 
 
 def range_text(axis: str, runs: pd.DataFrame) -> str:
@@ -95,9 +95,9 @@ def _differences(tables: Sequence[pd.DataFrame]) -> str:
     """The sweeps differ in size, tokens (32M and 4M) and corpus."""
     found = []
     for axis, what in _AXES.items():
-        told = [range_text(axis, runs) for runs in tables]
-        if len(set(told)) > 1:
-            values = f" ({and_joined([one or 'unknown' for one in told])})" if axis != "N" else ""
+        ranges = [range_text(axis, runs) for runs in tables]
+        if len(set(ranges)) > 1:
+            values = f" ({and_joined([one or 'unknown' for one in ranges])})" if axis != "N" else ""
             found.append(what + values)
     corpora = {frozenset(runs["corpus"].astype(str)) if "corpus" in runs else frozenset() for runs in tables}
     found += ["corpus"] if len(corpora) > 1 else []

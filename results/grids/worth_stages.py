@@ -5,8 +5,8 @@
 
 Without worth_rates.json first the trials of rates, also beyond the edge of what was tried, and the choice. Then seed 0 of the
 two small sizes and their other seeds, more of them on sums, whose runs scatter more; then each arm's loss at the two large sizes
-is forecast from the small ones and registered in results/forecasts/worth; only then those are trained. Then come arms
-of twice the rate at once the rate, worked steps, and more seeds of sums at the large sizes.
+is forecast from the small ones and registered in results/forecasts/worth; only then those are trained. Then come the
+arms whose rate was chosen as twice the plain model's, at its rate, worked steps, and more seeds of sums at the large sizes.
 The tables are made after each stage. Stopped at any moment, the same command goes on: what a folder holds is not trained again,
 and a registered forecast is left as it is.
 """
@@ -40,10 +40,8 @@ def sized(sizes: tuple[str, ...], seeds: str, corpora: str = "") -> str:
 def stages() -> list[str]:
     """The calls of `parscale`, in order."""
     small, large = worth.SIZES[:2], worth.SIZES[2:]
-    one, again = (
-        "--workers 1 --threads 1 --out",
-        f"--seeds 0,1,2 --workers 1 --threads 1 --out {ONCE}",
-    )  # arms of twice the rate, at once the rate
+    one = "--workers 1 --threads 1 --out"
+    again = f"--seeds 0,1,2 {one} {ONCE}"  # arms of twice the plain model's rate, at its rate
     worked = f"{worth.HOPS}#steps=3"
     at = ",".join(str(worth.model_of(size, "", 1, worth.RULE.vocab).N) for size in large)
     return [

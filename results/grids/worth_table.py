@@ -41,7 +41,9 @@ AXES = {  # arm: the quantity that it doubles, and how often
     "P2": ("streams", 1.0), "P4": ("streams", 2.0), "P8": ("streams", 3.0), "r2": ("loops", 1.0), "r4": ("loops", 2.0),
     "e4": ("experts", 2.0), "prefix": ("prefix", 1.0), "params": ("N of P=4", 1.0), "compute": ("FLOPs of P=4", 1.0),
 }  # fmt: skip
-ONCE = ", rate 1"  # behind the name of an arm of twice the rate, where it was trained at once the rate
+ONCE = (
+    ", rate 1"  # behind the name of an arm of twice the plain model's rate, where it was trained at that rate
+)
 QUESTIONS = {  # of results/LOG.md: which arm's loss is lower than which other's
     "2 streams or prefix": [("P2", "prefix"), ("prefix", BASE), ("P2", BASE)],
     "3 memory or computation": [
@@ -158,9 +160,9 @@ def accuracy_table(runs: pd.DataFrame, forecasts: Path = FORECASTS) -> pd.DataFr
             continue
         sigmoid = scaling.accuracy_by_loss(part[small], accuracy="exact_match", groups="arm")
         for (arm, line, size), some in part[~small].groupby(["arm", "line", "size"]):
-            told = sigmoid.predict(some["loss"])
-            inside = some["exact_match"].between(told["lower"].array, told["upper"].array)
-            seen = {"exact_match": some["exact_match"].mean(), "by_loss": told["accuracy"].mean()}
+            expected = sigmoid.predict(some["loss"])
+            inside = some["exact_match"].between(expected["lower"].array, expected["upper"].array)
+            seen = {"exact_match": some["exact_match"].mean(), "by_loss": expected["accuracy"].mean()}
             ahead = _through(sigmoid, forecasts / f"forecast-{line}.json", float(some["backbone_N"].iloc[0]))
             rows.append(
                 {"task": task, "arm": arm, "size": size, "models": len(some), **seen}
@@ -180,7 +182,7 @@ def _through(sigmoid: AccuracyFit, file: Path, n: float) -> dict[str, float]:
 
 
 def runs_at_once(sweep: Path) -> pd.DataFrame:
-    """The runs of a sweep, and those of the folder beside it that has arms at once the rate, where it is there."""
+    """The runs of a sweep, and of the folder next to it, if it exists, whose arms have the plain model's rate."""
     runs = scaling.read_runs(sweep / "runs.parquet").assign(rate="")
     other = sweep.with_name(f"{sweep.name}-once") / "runs.parquet"
     return pd.concat([runs, scaling.read_runs(other).assign(rate=ONCE)]) if other.exists() else runs

@@ -185,7 +185,7 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
     root_w, whole, free = np.sqrt(problem.w), start.copy(), problem.lower < problem.upper
     last: dict[
         bytes, tuple[Array, Array]
-    ] = {}  # MINPACK asks for the slope where it has just asked for the value
+    ] = {}  # MINPACK asks for the slope where it just asked for the value
 
     def signed() -> tuple[Array, Array]:
         predicted, J = problem.point(whole)

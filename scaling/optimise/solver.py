@@ -21,11 +21,8 @@ from scaling.optimise.problem import TINY, Problem
 SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
 NEARLY = 1e-6  # tolerance above which a smoother objective is only passed through
 PROJECTED, AGAIN = 8, 2  # first steps that re-solve the coefficients, of a descent and of one that goes on
-FAR, CLOSE, NEAR = (
-    1e-3,
-    1e-5,
-    1e-7,
-)  # damping of the first step: from a start, where starts met, near the answer
+# Damping of the first step: from a start, from where starts met, from near the answer.
+FAR, CLOSE, NEAR = 1e-3, 1e-5, 1e-7
 MET = 0.1  # of a coordinate: starts that are further apart have not met
 ROUNDING = 1e-13  # relative rise of an objective that is no rise: residuals are small differences
 Constraint = Callable[[Array, Any], tuple[Array, Array]]  # θ (B, p), rows -> pull (B,), its gradient (B, p)

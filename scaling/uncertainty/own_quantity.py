@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class PredictedLoss:
     """The quantity `predicted loss at K points` of a batch of laws; axes, in the law's order, are (K,)."""
 
     axes: tuple[Array, ...]
+    finite: ClassVar = True  # a number wherever the law's parameters are
 
     def __call__(self, law: Law) -> Array:
         """Losses (B, K) of laws with fields (B,)."""
@@ -40,6 +41,11 @@ class Part:
 
     quantity: Quantity
     some: slice
+
+    @property
+    def finite(self) -> bool:
+        """As the whole is."""
+        return getattr(self.quantity, "finite", False)
 
     def __call__(self, law: Law) -> Array:
         """The numbers, (B, those of the slice)."""

@@ -52,6 +52,7 @@ class WithExponents:
 
     def __init__(self, quantity: Quantity, law: Any, K: int) -> None:
         self.quantity, self.K = quantity, K
+        self.finite = getattr(quantity, "finite", False)
         self.names = tuple(name for name in law.nonlinear if name not in law.fixed)
 
     def __call__(self, law: Law) -> Array:
@@ -181,7 +182,7 @@ class Ends:
         rise = self.held.risen(points, rows)
         values = quantity_values(self.held.problem, points, self.held.quantity).reshape(B, each, -1)
         inside = rise.reshape(B, -1, 1) <= (1 + CLOSE) * self.held.allowed.reshape(B, 1, -1)
-        told = np.isfinite(values) | self._in_numbers(points).reshape(B, -1, 1)
+        told = np.isfinite(values) | self._meant(points).reshape(B, -1, 1)
         values = np.where(inside & told[:, :, of_fit], values[:, :, of_fit], np.nan)
         out = self.side.reshape(B, 1, -1) * (values - self.held.estimate.reshape(B, 1, -1))
         out = np.where(np.isnan(out), -np.inf, out)
@@ -263,7 +264,7 @@ class Ends:
         """Rows to search, the distances to try first and the θ to start from."""
         out = self.side * (proposed - self.held.estimate)
         rise = self.held.risen(theta, np.arange(self.se.size)) / self.held.allowed
-        inside = (out > 0) & (rise <= 1 + CLOSE) & (np.isfinite(out) | self._in_numbers(theta))
+        inside = (out > 0) & (rise <= 1 + CLOSE) & (np.isfinite(out) | self._meant(theta))
         exact = self.held.exact()
         self.end[exact] = np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))[exact]
         self.end[inside & ((out > FAR * self.se) | np.isinf(out))] = np.inf
@@ -272,9 +273,10 @@ class Ends:
         rows = np.flatnonzero(np.isnan(self.end) & np.isfinite(self.held.estimate))
         return rows, first[rows], start[rows]
 
-    def _in_numbers(self, theta: Array) -> Any:
-        """Where a law's parameters are numbers, (r,): A, a power of 1 / alpha, may overflow, and quantities with it."""
-        return np.isfinite(self.held.problem.named(theta)).all(-1)
+    def _meant(self, theta: Array) -> Any:
+        """Where an infinite quantity is meant, (r,): A, a power of 1 / alpha, may overflow, and a predicted loss with it."""
+        meant = not getattr(self.held.quantity, "finite", False)
+        return meant | np.isfinite(self.held.problem.named(theta)).all(-1)
 
     def _learn(self, found: HeldFit, target: Array, rows: Any, close: float) -> None:
         """Move the brackets by what refits at distances `target` found."""
@@ -353,9 +355,8 @@ class Ends:
             near = np.where(high - 1 < 1 - inner, other, own)
             target = np.where((near > reach) & (near < outer), near, chord)
         target = reach + self.stride[rows] * (np.where(np.isfinite(outer), target, ahead) - reach)
-        return np.where(self.stop[rows] > reach, np.minimum(target, self.stop[rows]), target), self.theta[
-            rows
-        ]
+        target = np.where(self.stop[rows] > reach, np.minimum(target, self.stop[rows]), target)
+        return target, self.theta[rows]
 
 
 def _along_root(rise: Array, slope: Array) -> Array:

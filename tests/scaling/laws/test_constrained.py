@@ -85,6 +85,7 @@ def test_bounds_hold_and_say_so(pile):
     assert low.status == "at bound"
     assert re.match(r"k\b", low.certificate.detail)
     assert re.search(r"\bk .*\b0\.20*\b", repr(low))
+    assert not low.intervals().attrs["unconfirmed"]  # A and alpha have no upper end: that is no search lost
     ends = low.intervals().loc["k"]
     assert 0 <= ends.lower < ends.upper == pytest.approx(0.2)
     high = scaling.fit("parallel", pile, bounds={"A": (None, 1e8)})
