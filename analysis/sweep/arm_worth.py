@@ -245,7 +245,10 @@ def _doubled(axis: str, value: float, share: float) -> float:
 
 
 def contrast(runs: pd.DataFrame, one: str, other: str, level: float = 0.95) -> dict[str, Any]:
-    """How much lower the log loss of the arm `one` is than that of `other`, pair by pair, with a t interval over cells."""
+    """How much lower the log loss of the arm `one` is than that of `other`, pair by pair, with a t interval.
+
+    Over cells, or over sizes where the jackknife gives these the larger standard error.
+    """
     losses = runs.pivot_table(index=["size", "seed"], columns="arm", values="loss")
     found: dict[str, Any] = {
         "one": one,
@@ -257,9 +260,14 @@ def contrast(runs: pd.DataFrame, one: str, other: str, level: float = 0.95) -> d
     }
     if not {one, other} <= set(losses):
         return found
-    gains = np.log((losses[other] / losses[one]).dropna().to_numpy(float))
+    gains = pd.Series(np.log((losses[other] / losses[one]).dropna()))
     found |= {"cells": len(gains), "gain": float(gains.mean()) if len(gains) else np.nan}
     if len(gains) >= 3:
-        half = stats.t.ppf(0.5 + level / 2, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
+        errors = [(float(gains.std(ddof=1)) / len(gains) ** 0.5, len(gains) - 1)]
+        if 1 < gains.index.unique("size").size < len(gains):
+            means = left_out(lambda kept: gains.to_numpy()[kept].mean(), _codes(gains))
+            errors.append((jackknife_error(means), len(means) - 1))
+        error, dof = max(errors)
+        half = float(stats.t.ppf(0.5 + level / 2, dof)) * error
         found |= {"lower": found["gain"] - half, "upper": found["gain"] + half}
     return found

@@ -90,6 +90,17 @@ def test_seeds_of_sizes_with_one_gain_all_tell():
     assert interval_of(np.tile([0.1, 0.2, 0.3], 4), 3) == pytest.approx((0.4, 0.4 - half, 0.4 + half))
 
 
+def test_a_contrast_of_two_arms_knows_that_sizes_differ():
+    runs = runs_of(0.01)
+    alike = contrast(runs, "P=2", "r=2")
+    offset = runs["size"].map({"a": 1, "b": -1, "c": 1, "d": -1}) * (runs["arm"] == "r=2")
+    apart = runs.assign(loss=runs["loss"] * np.exp(offset))
+    found = contrast(apart, "P=2", "r=2")
+    assert found["gain"] == pytest.approx(alike["gain"], abs=1e-9)
+    half = stats.t.ppf(0.975, 3) * np.std([1, -1, 1, -1], ddof=1) / 2  # noise left out
+    assert found["upper"] - found["gain"] == pytest.approx(half, rel=0.02)
+
+
 def test_what_cannot_be_told_is_open():
     runs = runs_of(0.1)
     (row,) = worth_by_pairs(runs[(runs["size"] == "a") & runs["axis"].isin(["", "loops"])]).to_dict("records")
