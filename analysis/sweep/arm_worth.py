@@ -166,14 +166,14 @@ def ratio_interval(
     if not count:
         return np.nan, -np.inf, np.inf
     gain, alpha = both(np.ones(n, bool))
-    cells = left_out(both, np.arange(n)) if count > 2 else np.full((1, 2), np.nan)
+    cells = without_each(both, np.arange(n)) if count > 2 else np.full((1, 2), np.nan)
     if not np.isfinite(cells).all():
         return float(gain / alpha), -np.inf, np.inf
     apart = cells - cells.mean(axis=0)
     t_cells = float(stats.t.ppf(0.5 + level / 2, count - 1))
     low, high = fieller(gain, alpha, (n - 1) / n * apart.T @ apart, t_cells)
     if 1 < sizes < count and np.isfinite(low):
-        whole = left_out(both, _codes(gains))
+        whole = without_each(both, _codes(gains))
         slopes = np.where(np.isfinite(whole[:, 1]), whole[:, 1], alpha)  # one size alone has no slope
         error = jackknife_error(whole[:, 0] / slopes)
         if error > jackknife_error(cells[:, 0] / cells[:, 1]):
@@ -182,7 +182,7 @@ def ratio_interval(
     return float(gain / alpha), float(low), float(high)
 
 
-def left_out(value: Callable[[Kept], Any], group: npt.NDArray[np.intp]) -> Numbers:
+def without_each(value: Callable[[Kept], Any], group: npt.NDArray[np.intp]) -> Numbers:
     """A value of cells without each group in turn, whose numbers 0, 1, ... are given by cell."""
     return np.array([value(group != one) for one in range(group.max() + 1)])
 
@@ -265,7 +265,7 @@ def contrast(runs: pd.DataFrame, one: str, other: str, level: float = 0.95) -> d
     if len(gains) >= 3:
         errors = [(float(gains.std(ddof=1)) / len(gains) ** 0.5, len(gains) - 1)]
         if 1 < gains.index.unique("size").size < len(gains):
-            means = left_out(lambda kept: gains.to_numpy()[kept].mean(), _codes(gains))
+            means = without_each(lambda kept: gains.to_numpy()[kept].mean(), _codes(gains))
             errors.append((jackknife_error(means), len(means) - 1))
         error, dof = max(errors)
         half = float(stats.t.ppf(0.5 + level / 2, dof)) * error
