@@ -200,7 +200,7 @@ class _Near:
     def described(self, noise: float, spare: float, level: float) -> dict[str, Any]:
         """The row of the point."""
         names = ("estimate", "lower", "upper", "error", "loss", "bend", "skew", "low", "high")
-        row = {"best": self.best, **dict.fromkeys(names, np.nan), "runs": len(self.y)}
+        row: dict[str, Any] = {"best": self.best, **dict.fromkeys(names, np.nan), "runs": len(self.y)}
         row |= {"left_out": self.left_out, "note": FEW}
         if not self.enough:
             return row
