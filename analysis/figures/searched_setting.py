@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.panel_parts import LOSS_LABEL, head, one_legend, say_empty
 from analysis.output import figure_style
-from scaling.allocation.searched_minimum import curve_along
+from scaling.allocation.searched_minimum import above_a_guess, curve_along
 
 NAMES = {
     "lr": "learning rate",
@@ -19,6 +19,7 @@ NAMES = {
     "extras_lr": "learning rate of streams / lr",
 }
 OPEN = "seeds, or more values near the best, would close what is open"
+WORSE = "above a guess: not fitted"
 _PANEL = ["corpus", "recipe", "size"]
 
 
@@ -31,7 +32,8 @@ def loss_against_setting(runs: pd.DataFrame, minima: pd.DataFrame, setting: str)
         setting: the column of the setting, such as lr.
 
     Returns:
-        The figure. Values that diverged, and those whose runs were stopped early, are marked on the upper edge.
+        The figure. Values that diverged, and those whose runs were stopped early, are marked on the upper edge. Runs at values
+        that ended above a guess are hollow: no curve goes through them.
     """
     minima = minima[minima["setting"] == setting] if len(minima) else minima
     if not len(minima):
@@ -69,7 +71,12 @@ def _panel(axes: Axes, runs: pd.DataFrame, minima: pd.DataFrame, setting: str, l
     for row in minima.to_dict("records"):
         P = int(row.get("P", 1))
         colour, own = looks[P]["color"], ok[ok["P"] == P] if "P" in ok else ok
-        axes.plot(own[setting], own["loss"], "o", markersize=3.5, color=colour, label=f"$P = {P}$")
+        above = above_a_guess(own, setting)
+        fitted, hollow = own[~above], own[above]
+        axes.plot(fitted[setting], fitted["loss"], "o", markersize=3.5, color=colour, label=f"$P = {P}$")
+        look: dict[str, Any] = {"markersize": 3.5, "markerfacecolor": "none", "color": colour}
+        if len(hollow):
+            axes.plot(hollow[setting], hollow["loss"], "o", label=WORSE, **look)
         if np.isfinite(row["estimate"]):
             along = np.geomspace(row["low"], row["high"], 60)
             axes.plot(along, curve_along(row, along), color=colour, linewidth=1.0)

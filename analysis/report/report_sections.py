@@ -72,7 +72,8 @@ def add_gains(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[], 
 
 SEARCHED = (
     "Validation loss against what was searched. A curve is a parabola in the logarithm of the setting with a skew, through "
-    "the values around the best; the diamond is its minimum, the bar its 95% interval. On the upper edge: values that "
+    "the values around the best; the diamond is its minimum, the bar its 95% interval. Hollow: values that ended above "
+    "a uniform guess over the vocabulary, which the curve leaves out. On the upper edge: values that "
     "diverged, or whose runs were stopped early."
 )
 _MINIMUM = [
@@ -87,6 +88,7 @@ _MINIMUM = [
     "upper",
     "loss",
     "runs",
+    "left_out",
     "note",
 ]
 
@@ -97,7 +99,8 @@ def add_search(page: Page, sweep: SweepResults, known: Mapping[str, Callable[[],
         page.figure(known[name](), SEARCHED)
     table = searched_minima(sweep.table)
     shown = dict.fromkeys(("best", "estimate", "lower", "upper"), ".3g")
-    page.table(table[[c for c in _MINIMUM if c in table]], formats={**shown, "loss": ".4f", "P": "g"})
+    names = [c for c in _MINIMUM if c in table and (c != "left_out" or table[c].any())]
+    page.table(table[names], formats={**shown, "loss": ".4f", "P": "g"})
 
 
 def add_early_ends(page: Page, sweep: SweepResults) -> None:

@@ -8,10 +8,13 @@ learned without error, so the loss has no floor: L = A N^-alpha at P = r = 1.
 Worth is the factor in N, at P = r = 1, that gives the same loss. By pairs it is exp(gain / alpha): gain is the mean over
 cells (size and seed) of ln(loss of BASE / loss of the arm) a doubling, alpha the slope of BASE over sizes. Both move with
 a cell that is left out, and the interval of their ratio is Fieller's (1954), with the jackknife's covariance over cells.
+The gain may scatter from size to size, and BASE may miss its line. Cells of one size then share an offset. So where the jackknife
+over whole sizes gives ln worth the larger standard error, the interval is Student's with that error and as many sizes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +27,7 @@ import scaling
 from scaling.laws.axis import Axis
 from scaling.laws.base import EXPONENT, Law, Range
 from scaling.laws.parameterisation import power
+from scaling.selection.pooled_k import jackknife_error
 
 BASE = "base"
 HARDLY = 1.1  # times N: an interval below it says that a doubling does not help
@@ -33,6 +37,7 @@ BUDGETS = {  # column of a run's cost: what is short
 }  # fmt: skip
 LAW_PARAMETER = {"streams": "k", "loops": "phi", "experts": "gamma"}
 Numbers = npt.NDArray[np.float64]
+Kept = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -148,27 +153,43 @@ def _gains(arms: pd.DataFrame, base: pd.Series[float]) -> pd.Series[float]:
 def ratio_interval(
     log_N: pd.Series[float], log_loss: pd.Series[float], gains: pd.Series[float], level: float
 ) -> tuple[float, float, float]:
-    """Mean gain over alpha, and Fieller's interval of it; cells without the arm tell of alpha alone."""
+    """Mean gain over alpha, and its interval; cells without the arm tell of alpha alone. All three are by size and seed."""
+    cells_of = np.stack([log_N, log_loss, gains]).astype(float)
 
-    def both(kept: npt.NDArray[np.bool_]) -> Numbers:
-        x, y, gain = log_N[kept].to_numpy(), log_loss[kept].to_numpy(), gains[kept].to_numpy()
+    def both(kept: Kept) -> Numbers:
+        x, y, gain = cells_of[:, kept]
         spread = ((x - x.mean()) ** 2).sum()
         slope = -((x - x.mean()) * y).sum() / spread if spread > 0 else np.nan
-        return np.array([np.nanmean(gain), slope])
+        return np.array([gain[np.isfinite(gain)].mean(), slope])
 
-    n, count = len(gains), int(gains.notna().sum())
+    n, count, sizes = len(gains), int(gains.notna().sum()), gains.dropna().index.unique("size").size
     if not count:
         return np.nan, -np.inf, np.inf
     gain, alpha = both(np.ones(n, bool))
-    left_out = np.array([both(np.arange(n) != i) for i in range(n)]) if count > 2 else np.full((1, 2), np.nan)
-    if not np.isfinite(left_out).all():
+    cells = without_each(both, np.arange(n)) if count > 2 else np.full((1, 2), np.nan)
+    if not np.isfinite(cells).all():
         return float(gain / alpha), -np.inf, np.inf
-    apart = left_out - left_out.mean(axis=0)
-    covariance = (n - 1) / n * apart.T @ apart
-    return (
-        float(gain / alpha),
-        *fieller(gain, alpha, covariance, float(stats.t.ppf(0.5 + level / 2, count - 1))),
-    )
+    apart = cells - cells.mean(axis=0)
+    t_cells = float(stats.t.ppf(0.5 + level / 2, count - 1))
+    low, high = fieller(gain, alpha, (n - 1) / n * apart.T @ apart, t_cells)
+    if 1 < sizes < count and np.isfinite(low):
+        whole = without_each(both, _codes(gains))
+        slopes = np.where(np.isfinite(whole[:, 1]), whole[:, 1], alpha)  # one size alone has no slope
+        error = jackknife_error(whole[:, 0] / slopes)
+        if error > jackknife_error(cells[:, 0] / cells[:, 1]):
+            half = float(stats.t.ppf(0.5 + level / 2, sizes - 1)) * error
+            low, high = gain / alpha - half, gain / alpha + half
+    return float(gain / alpha), float(low), float(high)
+
+
+def without_each(value: Callable[[Kept], Any], group: npt.NDArray[np.intp]) -> Numbers:
+    """A value of cells without each group in turn, whose numbers 0, 1, ... are given by cell."""
+    return np.array([value(group != one) for one in range(group.max() + 1)])
+
+
+def _codes(by_cell: pd.Series[float]) -> npt.NDArray[np.intp]:
+    """The number of each cell's size."""
+    return by_cell.index.get_level_values("size").factorize()[0]
 
 
 def fieller(top: float, bottom: float, covariance: Numbers, t: float) -> tuple[float, float]:
@@ -224,7 +245,10 @@ def _doubled(axis: str, value: float, share: float) -> float:
 
 
 def contrast(runs: pd.DataFrame, one: str, other: str, level: float = 0.95) -> dict[str, Any]:
-    """How much lower the log loss of the arm `one` is than that of `other`, pair by pair, with a t interval over cells."""
+    """How much lower the log loss of the arm `one` is than that of `other`, pair by pair, with a t interval.
+
+    Over cells, or over sizes where the jackknife gives these the larger standard error.
+    """
     losses = runs.pivot_table(index=["size", "seed"], columns="arm", values="loss")
     found: dict[str, Any] = {
         "one": one,
@@ -236,9 +260,14 @@ def contrast(runs: pd.DataFrame, one: str, other: str, level: float = 0.95) -> d
     }
     if not {one, other} <= set(losses):
         return found
-    gains = np.log((losses[other] / losses[one]).dropna().to_numpy(float))
+    gains = pd.Series(np.log((losses[other] / losses[one]).dropna()))
     found |= {"cells": len(gains), "gain": float(gains.mean()) if len(gains) else np.nan}
     if len(gains) >= 3:
-        half = stats.t.ppf(0.5 + level / 2, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
+        errors = [(float(gains.std(ddof=1)) / len(gains) ** 0.5, len(gains) - 1)]
+        if 1 < gains.index.unique("size").size < len(gains):
+            means = without_each(lambda kept: gains.to_numpy()[kept].mean(), _codes(gains))
+            errors.append((jackknife_error(means), len(means) - 1))
+        error, dof = max(errors)
+        half = float(stats.t.ppf(0.5 + level / 2, dof)) * error
         found |= {"lower": found["gain"] - half, "upper": found["gain"] + half}
     return found

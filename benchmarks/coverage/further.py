@@ -23,7 +23,7 @@ from scaling.data.atomic_files import write_between
 TABLE = ROOT / "results/tables/coverage_further.csv"
 MARKS = ("<!-- further coverage -->", "<!-- end of further coverage -->")
 CHANCE, SLOPE, MIDDLE = 0.25, 4.0, 2.0
-ALPHA, GAIN, SIZES = 0.15, 0.03, (1e5, 4e5, 1.6e6)
+ALPHA, GAIN = 0.15, 0.03
 EQ5 = scaling.ParallelLaw(E=1.37, A=3.1e7, alpha=0.213, k=0.287)
 Held = dict[str, bool]
 
@@ -46,10 +46,10 @@ def accuracies(models: int, noise: float, rng: np.random.Generator) -> Held:
     return held | {"new model, loss of 2.2": bool(inside), "new model, loss of 3.0": bool(above)}
 
 
-def worth(seeds: int, noise: float, scatter: float, rng: np.random.Generator) -> Held:
-    """Pairs at three sizes: noise of each run's log loss, and scatter of the gain from one size to the next."""
+def worth(sizes: int, seeds: int, noise: float, scatter: float, rng: np.random.Generator) -> Held:
+    """Pairs at sizes from 1e5: noise of each run's log loss, and scatter of the gain from one size to the next."""
     rows = []
-    for size in SIZES:
+    for size in 1e5 * 4.0 ** np.arange(sizes):
         gain = GAIN + scatter * rng.standard_normal()
         for seed in range(seeds):
             plain = -ALPHA * np.log(size) + noise * rng.standard_normal()
@@ -76,9 +76,13 @@ DESIGNS: dict[str, Callable[[np.random.Generator], Held]] = {
     "accuracy, 20 models, noise 0.01": partial(accuracies, 20, 0.01),
     "accuracy, 20 models, noise 0.03": partial(accuracies, 20, 0.03),
     "standard errors given, 5 sizes x 3 P": partial(unequal, 5),
-    "worth by pairs, 3 sizes x 1 seed": partial(worth, 1, 0.01, 0.0),
-    "worth by pairs, 3 sizes x 3 seeds": partial(worth, 3, 0.01, 0.0),
-    "worth by pairs, 3 sizes x 3 seeds, gain scatters by 0.01": partial(worth, 3, 0.01, 0.01),
+    "worth by pairs, 3 sizes x 1 seed": partial(worth, 3, 1, 0.01, 0.0),
+    "worth by pairs, 3 sizes x 3 seeds": partial(worth, 3, 3, 0.01, 0.0),
+    "worth by pairs, 3 sizes x 3 seeds, gain scatters by 0.01": partial(worth, 3, 3, 0.01, 0.01),
+    "worth by pairs, 3 sizes x 3 seeds, gain scatters by 0.03": partial(worth, 3, 3, 0.01, 0.03),
+    "worth by pairs, 4 sizes x 3 seeds": partial(worth, 4, 3, 0.01, 0.0),
+    "worth by pairs, 4 sizes x 3 seeds, gain scatters by 0.01": partial(worth, 4, 3, 0.01, 0.01),
+    "worth by pairs, 5 sizes x 3 seeds, gain scatters by 0.01": partial(worth, 5, 3, 0.01, 0.01),
 }
 
 

@@ -4,7 +4,8 @@ A point is the runs of one corpus, recipe, size, P and D. Near its best run the 
 setting, with a skew. A few runs do not tell the skew: it has a prior, from 236 slices along the learning rate of Step Law's
 runs (Li et al. 2025, arXiv 2503.04715), whose middle half lies in 0.06 to 0.48. The noise about the curves is the same at
 all points, so that their residuals are pooled. The interval is Fieller's (1954) for the ratio of slope and bend, with
-a t threshold: it is open where the bend may be none.
+a t threshold: it is open where the bend may be none. A value that trained no better than a uniform guess over the
+vocabulary is as good as diverged. It lies far off the parabola, which would bend to reach it, so it is left out.
 
 Legend: v = log(setting / its value at the minimum), loss = lowest + slope v + bend (v^2 + skew v^3), slope near 0.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
@@ -29,7 +31,7 @@ ROUNDS = 8
 EXACT = 1e-9  # nats: less noise than that is rounding
 FEW = "fewer than three values near the best have a loss"
 NO_BEND = "the losses near the best bend downwards: they have no minimum"
-EDGE = "the best value is at the edge of those that were tried"
+EDGE = "the best value is at the edge of those that the curve is fitted to"
 
 
 def searched_minima(runs: Any, level: float = 0.95) -> pd.DataFrame:
@@ -39,7 +41,7 @@ def searched_minima(runs: Any, level: float = 0.95) -> pd.DataFrame:
     Columns: those of the point; setting; best, the value of lowest mean loss over seeds; estimate, lower, upper, the
     setting at the minimum (an open end is 0 or infinite, both are NaN where no run is to spare); error, the standard
     error of the estimate's logarithm (NaN too); loss, at the minimum; bend and skew of the curve; low and high, the
-    values it was fitted to; runs; note. level: of the intervals. Where
+    values it was fitted to; runs; left_out, the runs at values that are `above_a_guess`; note. level: of the intervals. Where
     several settings were searched together, the others are at their best. Empty where nothing was searched, or
     no setting is a positive number. ValueError for a wrong level.
     """
@@ -63,6 +65,18 @@ def searched_along(runs: Any) -> list[str]:
     table = pd.DataFrame(runs)
     names = [name for name in settings_searched(runs) if pd.api.types.is_numeric_dtype(table[name])]
     return [name for name in names if (table[name] > 0).all()]
+
+
+def above_a_guess(runs: pd.DataFrame, name: str) -> npt.NDArray[np.bool_]:
+    """Which runs are at a value of the setting `name` that ended above a uniform guess with some random seed, (n,) bool.
+
+    A guess costs ln(vocab) nats per token. None without a column vocab, and none where every value did.
+    """
+    if "vocab" not in runs:
+        return np.zeros(len(runs), dtype=bool)
+    failed = runs.loc[runs["loss"] > np.log(runs["vocab"].astype(float)), name]
+    above = runs[name].isin(failed).to_numpy()
+    return above & ~above.all()
 
 
 def searched_cells(runs: pd.DataFrame, name: str, over: Sequence[str]) -> pd.DataFrame:
@@ -141,16 +155,19 @@ class _Near:
     y: Array  # loss, (n,)
     best: float
     edge: bool
+    left_out: int  # runs
 
     @classmethod
     def of(cls, part: pd.DataFrame, name: str) -> _Near:
+        above = above_a_guess(part, name)
+        part = part[~above]
         means = part.groupby(name)["loss"].mean()
         values = np.asarray(means.index, dtype=float)
         place = int(np.argmin(means.to_numpy()))
         runs = part[part[name].isin(values[max(0, place - AROUND) : place + AROUND + 1])]
         x = np.log(runs[name].to_numpy(np.float64))
         edge = place in (0, len(values) - 1)
-        return cls(x, runs["loss"].to_numpy(np.float64), float(values[place]), edge)
+        return cls(x, runs["loss"].to_numpy(np.float64), float(values[place]), edge, int(above.sum()))
 
     @property
     def enough(self) -> bool:
@@ -183,7 +200,8 @@ class _Near:
     def described(self, noise: float, spare: float, level: float) -> dict[str, Any]:
         """The row of the point."""
         names = ("estimate", "lower", "upper", "error", "loss", "bend", "skew", "low", "high")
-        row = {"best": self.best, **dict.fromkeys(names, np.nan), "runs": len(self.y), "note": FEW}
+        row: dict[str, Any] = {"best": self.best, **dict.fromkeys(names, np.nan), "runs": len(self.y)}
+        row |= {"left_out": self.left_out, "note": FEW}
         if not self.enough:
             return row
         one = self.fitted(noise)

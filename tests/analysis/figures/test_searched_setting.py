@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from analysis.figures import loss_against_setting
 from scaling.allocation.searched_minimum import searched_minima
@@ -39,3 +40,17 @@ def test_a_panel_a_size_with_a_minimum_a_P():
     assert "diverged" not in {str(line.get_label()) for line in second.lines}
     empty = loss_against_setting(table, minima[:0], "lr")
     assert len(empty.axes[0].texts) == 1
+
+
+def test_a_value_above_a_guess_is_drawn_hollow_and_the_curve_leaves_it_out():
+    table = runs().assign(vocab=512)
+    last = (table["size"] == "32x1") & (table["P"] == 2) & (table["lr"] == 0.04)
+    table = table.assign(loss=table["loss"].where(~last, 8.0))
+    first, second = loss_against_setting(table, searched_minima(table), "lr").axes
+    hollow = [
+        line for line in first.lines if line.get_marker() == "o" and line.get_markerfacecolor() == "none"
+    ]
+    assert [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in hollow] == [([0.04], [8.0])]
+    assert not [line for line in second.lines if line.get_markerfacecolor() == "none"]
+    curves = [line.get_xdata() for line in first.lines if len(line.get_xdata()) == 60]
+    assert [curve.max() for curve in curves] == pytest.approx([0.04, 0.02])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analysis.sweep.arm_worth import (
     ResourceLaw,
@@ -51,14 +52,53 @@ def test_known_worths_come_back():
     assert (law["law_lower"] < law["by_law"]).all()
 
 
-def test_intervals_hold_at_their_level():
-    random, log_N, inside = np.random.default_rng(0), pd.Series(np.repeat(np.log([*SIZES.values()]), 3)), []
-    for _ in range(400):
+def share_held(scatter, shared=0.0, trials=250):
+    """Of intervals of ln worth at four sizes and three seeds; offsets of sizes: scatter of the gain, shared by both losses."""
+    random = np.random.default_rng(0)
+    cells = pd.MultiIndex.from_product([SIZES, range(3)], names=["size", "seed"])
+    log_N, inside = pd.Series(np.repeat(np.log([*SIZES.values()]), 3), cells), []
+    for _ in range(trials):
         base, arm = 0.2 * random.standard_normal((2, 12))  # noise of the log loss, the base's in both numbers
-        log_loss, gain = 5 - 0.5 * log_N + base, np.log(2) / 4 + (base - arm) / 2
-        _, low, high = ratio_interval(log_N, log_loss, pd.Series(gain), 0.95)
+        of_gain, of_both = np.repeat([scatter, shared] * random.standard_normal((4, 2)), 3, axis=0).T
+        log_loss, gain = 5 - 0.5 * log_N + base + of_both, np.log(2) / 4 + (base - arm) / 2 + of_gain
+        _, low, high = ratio_interval(log_N, log_loss, pd.Series(gain, cells), 0.95)
         inside.append(low <= np.log(2) / 2 <= high)
-    assert 0.93 <= np.mean(inside) <= 0.975  # 94.6 to 95.2% of 1,000, at noise of 0.05 to 0.4
+    return np.mean(inside)
+
+
+@pytest.mark.parametrize(("scatter", "shared"), [(0.0, 0.0), (0.15, 0.0), (0.5, 0.0), (0.0, 0.4)])
+def test_intervals_hold_where_the_gain_scatters_from_size_to_size_and_where_not(scatter, shared):
+    assert 0.93 <= share_held(scatter, shared) <= 0.985
+
+
+def interval_of(gains, seeds):
+    """About ln worth, where BASE lies on its line of slope 1/2 and gains are given by size and seed."""
+    cells = pd.MultiIndex.from_product([SIZES, range(seeds)], names=["size", "seed"])
+    log_N = pd.Series(np.repeat(np.log([*SIZES.values()]), seeds), cells)
+    return ratio_interval(log_N, -0.5 * log_N, pd.Series(np.ravel(gains), cells), 0.95)
+
+
+def test_seeds_that_repeat_each_other_tell_no_more_than_one():
+    once = interval_of([0.1, 0.3, 0.2, 0.6], 1)
+    assert interval_of(np.repeat([0.1, 0.3, 0.2, 0.6], 3), 3) == pytest.approx(once, rel=1e-9)
+    half = stats.t.ppf(0.975, 3) * np.std([0.2, 0.6, 0.4, 1.2], ddof=1) / 2
+    assert once == pytest.approx((0.6, 0.6 - half, 0.6 + half))
+
+
+def test_seeds_of_sizes_with_one_gain_all_tell():
+    half = stats.t.ppf(0.975, 11) * np.std(np.tile([0.2, 0.4, 0.6], 4), ddof=1) / np.sqrt(12)
+    assert interval_of(np.tile([0.1, 0.2, 0.3], 4), 3) == pytest.approx((0.4, 0.4 - half, 0.4 + half))
+
+
+def test_a_contrast_of_two_arms_knows_that_sizes_differ():
+    runs = runs_of(0.01)
+    alike = contrast(runs, "P=2", "r=2")
+    offset = runs["size"].map({"a": 1, "b": -1, "c": 1, "d": -1}) * (runs["arm"] == "r=2")
+    apart = runs.assign(loss=runs["loss"] * np.exp(offset))
+    found = contrast(apart, "P=2", "r=2")
+    assert found["gain"] == pytest.approx(alike["gain"], abs=1e-9)
+    half = stats.t.ppf(0.975, 3) * np.std([1, -1, 1, -1], ddof=1) / 2  # noise left out
+    assert found["upper"] - found["gain"] == pytest.approx(half, rel=0.02)
 
 
 def test_what_cannot_be_told_is_open():

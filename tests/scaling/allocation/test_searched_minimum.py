@@ -73,6 +73,31 @@ def test_what_tells_no_minimum_says_so():
     assert searched_minima(ended)["estimate"].tolist() == searched_minima(table)["estimate"].tolist()
 
 
+@pytest.mark.parametrize("useless", [(7.2,), (7.2, 8.0), (6.3,)])
+def test_values_above_a_guess_do_not_bend_the_curve(useless):
+    """Of a vocabulary of 512 a guess costs 6.24 nats. With such a value the losses near the best bend downwards."""
+    losses = [3.9, 3.85, 3.95, *useless]
+    lr = 0.01 * 4.0 ** np.arange(len(losses))
+    runs = pd.DataFrame(
+        {"size": "s0", "P": 1, "D": 1e6, "lr": lr, "searched": "lr", "vocab": 512, "loss": losses}
+    )
+    found, alone = (searched_minima(part).iloc[0] for part in (runs, runs[:3]))
+    assert 0.01 < found["estimate"] == pytest.approx(alone["estimate"], rel=1e-12)
+    assert (found["runs"], found["left_out"], found["note"]) == (3, len(useless), "")
+    blind = searched_minima(runs.drop(columns="vocab")).iloc[0]
+    assert np.isnan(blind["estimate"])
+    assert blind["left_out"] == 0
+
+
+def test_a_value_of_which_one_seed_failed_is_left_out_whole_and_all_stay_where_none_learnt():
+    table, _ = search(np.random.default_rng(4), 1, 5, noise=0.002, seeds=2)
+    table = table.assign(vocab=512)
+    failed = table.assign(loss=table["loss"].where(table.index != 9, 9.0))
+    assert searched_minima(failed)["left_out"].tolist() == [2]
+    assert searched_minima(failed)["high"].tolist() == pytest.approx([table["lr"][7]])
+    assert searched_minima(table.assign(loss=table["loss"] + 10))["left_out"].tolist() == [0]
+
+
 def test_words_and_zeros_are_settings_without_a_curve():
     table, _ = search(np.random.default_rng(2), 1, 5, 0.0, skew=SKEW)
     worse = table.assign(schedule="linear", weight_decay=0.1, loss=table["loss"] + 1)

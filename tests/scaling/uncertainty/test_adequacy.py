@@ -17,13 +17,13 @@ from tests.scaling.runs_off_by_size import off_by_size
 from tests.scaling.twenty_four_runs import made
 
 N, D = (x.ravel() for x in np.meshgrid(np.geomspace(7e7, 6e9, 8), np.geomspace(2e9, 1e11, 8)))
-TRIALS = 300
+TRIALS = 1500
 
 
 def share_that_speaks_up(growth: float) -> float:
     """Of trials about the fitted law, noise growing as exp(growth z), z the standardised log N."""
     z = (np.log(N) - np.log(N).mean()) / np.log(N).std()
-    drawn = np.random.default_rng(7).standard_normal((TRIALS, N.size))
+    drawn = np.random.default_rng(8).standard_normal((TRIALS, N.size))
     y = CHINCHILLA.predict(N=N, D=D) * np.exp(0.005 * np.exp(growth * z) * drawn)
     base = scaling.fit("chinchilla", {"N": N, "D": D, "loss": y[0]}, "log-least-squares", start=8)
     problem = replace(base.problem, y=y)
@@ -37,7 +37,7 @@ def share_that_speaks_up(growth: float) -> float:
 
 @pytest.mark.parametrize("growth", [0.0, 1.1])
 def test_it_speaks_up_in_a_twentieth_of_trials_without_structure(growth: float) -> None:
-    assert 0.015 < share_that_speaks_up(growth) < 0.1  # the F test alone: 0.16 where noise changes
+    assert 0.03 < share_that_speaks_up(growth) < 0.07  # the F test alone: 0.15 where noise changes
 
 
 def test_it_speaks_up_where_another_law_made_the_losses() -> None:
