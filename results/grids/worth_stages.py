@@ -6,7 +6,8 @@
 Without worth_rates.json first the trials of rates, also beyond the edge of what was tried, and the choice. Then seed 0 of the
 two small sizes and their other seeds, more of them on sums, whose runs scatter more; then each arm's loss at the two large sizes
 is forecast from the small ones and registered in results/forecasts/worth; only then those are trained. Then come the
-arms whose rate was chosen as twice the plain model's, at its rate, worked steps, and more seeds of sums at the large sizes.
+arms whose rate was chosen as twice the plain model's, at its rate, worked steps, two sizes between the others, and more seeds
+of sums at the large sizes.
 The tables are made after each stage. Stopped at any moment, the same command goes on: what a folder holds is not trained again,
 and a registered forecast is left as it is.
 """
@@ -58,6 +59,8 @@ def stages() -> list[str]:
         f"sweep {GRID}:thinking --sizes {small[1]},{small[1]}r4 --streams 1,4 --corpora {worked} --seeds 1,2 {one} {THINKING}",
         f"sweep {GRID}:once --sizes {small[1]} --streams 2 --corpora {worked} {again}",
         f"sweep {GRID}:once --sizes {small[1]}r2 --streams 1 --corpora {worked} {again}",
+        sized(worth.BETWEEN, "0,1,2", worth.MEMORY),
+        sized(worth.BETWEEN, "0,1,2", worth.REASONING),
         sized(large, MORE_SEEDS, worth.REASONING),
     ]
 

@@ -154,7 +154,7 @@ def accuracy_table(runs: pd.DataFrame, forecasts: Path = FORECASTS) -> pd.DataFr
     the loss (by_forecast, and at the ends of its interval).
     """
     rows = []
-    for task, part in runs.groupby("task"):
+    for task, part in runs[runs["size"].isin(SIZES)].groupby("task"):
         small = part["size"].isin(SIZES[:2])
         if small.all():
             continue

@@ -22,7 +22,8 @@ def test_every_run_is_in_a_stage_and_forecasts_come_before_their_runs():
             trained[number > place] |= {run.run_id for run in worth.grid(axes)}
     whole = worth.grid(Axes()) + worth.grid(Axes(seeds=(3, 4, 5), corpora=(worth.REASONING,)))
     large = {run.run_id for run in whole if run.size.startswith(worth.SIZES[2:])}
-    assert trained[True] == large
+    sizes = tuple(f"{size}{arm}" for size in worth.BETWEEN for arm in worth.ARMS)
+    assert trained[True] == large | {run.run_id for run in worth.grid(Axes(sizes=sizes))}
     assert trained[False] == {run.run_id for run in whole} - large
 
 
