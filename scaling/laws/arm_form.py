@@ -1,8 +1,10 @@
 """One law for several arms: optimisers, recipes, corpora, architectures, precisions.
 
-L = law(axes, shared parameters, own parameters of the arm). An arm is a category of one column. Every parameter
-is nonlinear here: a coefficient that arms share but multiply differently cannot be solved for.
+L = law(axes, shared parameters, own parameters of the arm). An arm is a category of one column.
 A parameter E that each arm has for itself is named E[adam], E[muon], ...
+A coefficient that is itself a field, as B in B/D^beta, stays a coefficient: its term is that of each row's arm, and of its own
+a term per arm, 0 at the others' rows. If one is not, as in (A/N)^alpha, every parameter is nonlinear: a coefficient that
+arms share but multiply differently cannot be solved for.
 
 Legend: n rows, B parameter sets, K arms.
 """
@@ -37,7 +39,6 @@ class ArmForm(Form):
     arms: tuple[str, ...]
     own: tuple[str, ...]  # in the law's field order
 
-    has_rest: ClassVar[bool] = True
     fixed: ClassVar[Mapping[str, float]] = {}  # constraints are those of `ConstrainedLaw`
     not_held: ClassVar[tuple[str, ...]] = ()  # each parameter is its own coordinate
 
@@ -98,40 +99,54 @@ class ArmForm(Form):
         """All of them: a constrained form knows which are fixed."""
         return self.names()
 
+    @cached_property
+    def solved(self) -> bool:
+        """Whether the law's coefficients stay coefficients: they are its fields, and multiply all of it."""
+        inner = self.law
+        own = inner.solved if isinstance(inner, ArmForm) else inner.to_linear is Law.to_linear
+        return bool(own and not inner.has_rest)
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether a part of L has no coefficient: all of it, or none."""
+        return not self.solved
+
     def linear(self) -> tuple[str, ...]:
-        """None: see the module."""
-        return ()
+        """The coefficients, if there are any."""
+        if not self.solved:
+            return ()
+        return tuple(one for name in self.law.linear() for one in self.of_parameter(name))
 
     @cached_property
     def nonlinear(self) -> dict[str, Range]:
-        """Every parameter with its range."""
+        """Every parameter that is no coefficient, with its range."""
         found: dict[str, Range] = {}
-        for name in self.law.names():
+        for name in self.law.nonlinear if self.solved else self.law.names():
             low, high = self.law.allowed(name)
             known = self.law.nonlinear.get(name) or Range(1.0, 1.0, 1, low, high)
-            if name in self.law.prefactors:
+            if name in self.law.prefactors and not self.solved:
                 known = Range(1.0, 1.0, 1, LOG_ZERO)
             found |= dict.fromkeys(self.of_parameter(name), known)
         return found
 
     def allowed(self, name: str) -> tuple[float, float]:
         """The lowest and the highest value of a parameter."""
-        known = self.nonlinear[name]
-        return (0.0, float("inf")) if name in self.prefactors else (known.lower, known.upper)
+        if name not in self.nonlinear or name in self.logged:
+            return 0.0, float("inf")
+        return self.nonlinear[name].lower, self.nonlinear[name].upper
 
     def coordinate(self, name: str, value: Any) -> Any:
-        """The coordinate of a parameter at a value: of a prefactor, which varies over decades, its logarithm."""
-        return np.log(np.maximum(value, np.exp(LOG_ZERO))) if name in self.prefactors else value
+        """The coordinate of a parameter at a value: its logarithm if it varies over decades and is no coefficient."""
+        return np.log(np.maximum(value, np.exp(LOG_ZERO))) if name in self.logged else value
 
     def _values(self, eta: Sequence[Any]) -> dict[str, Any]:
-        """Parameters by name from their coordinates."""
-        logs = self.prefactors
-        pairs = zip(self.names(), eta, strict=True)
-        return {name: np.exp(value) if name in logs else value for name, value in pairs}
+        """Parameters that are no coefficients by name from their coordinates."""
+        pairs = zip(self.nonlinear, eta, strict=True)
+        return {name: np.exp(value) if name in self.logged else value for name, value in pairs}
 
     def together(self, names: Sequence[str]) -> Sequence[str]:
-        """No coefficient depends on another: there are none."""
-        return ()
+        """The coefficients among the names: none depends on another."""
+        return [name for name in self.linear() if name in names]
 
     @cached_property
     def prefactors(self) -> frozenset[str]:
@@ -139,6 +154,11 @@ class ArmForm(Form):
         return frozenset(
             one for name in self.law.prefactors & {*self.law.names()} for one in self.of_parameter(name)
         )
+
+    @property
+    def logged(self) -> frozenset[str]:
+        """Parameters whose coordinate is their logarithm."""
+        return frozenset() if self.solved else self.prefactors
 
     def with_fixed(self, **values: float) -> ConstrainedLaw:
         """The form with parameters held at given values."""
@@ -150,24 +170,48 @@ class ArmForm(Form):
 
     # ---- what a problem evaluates ---------------------------------------------------------------
     def coordinates(self, law: Law) -> tuple[list[Any], list[Any]]:
-        """No coefficients, then the parameters."""
-        return [], [self.coordinate(name, getattr(law, name)) for name in self.names()]
+        """Coefficients, then the other parameters."""
+        eta = [self.coordinate(name, getattr(law, name)) for name in self.nonlinear]
+        return [getattr(law, name) for name in self.linear()], eta
 
     def to_fields(self, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:
         """Parameters by name from the coordinates."""
-        return self._values(eta)
+        return dict(zip(self.linear(), coefficients, strict=True)) | self._values(eta)
+
+    def _codes(self, name: str) -> tuple[Any, ...]:
+        """The arms' numbers, one per parameter of that name: None for one that they share."""
+        return tuple(self.rule.codes) if name in self.own else (None,)
+
+    def _split(self, args: Sequence[Any]) -> tuple[Sequence[Any], Any, Sequence[Any]]:
+        """The law's axes, the arms' numbers, and the law's nonlinear parameters at each row."""
+        *axes, arm = args[: len(self.axes)]
+        values = dict(zip(self.nonlinear, args[len(self.axes) :], strict=True))
+        return axes, arm, [self._picked(name, values, arm) for name in self.law.nonlinear]
 
     def terms(self, *args: Any) -> Sequence[Any]:
-        """None."""
-        return ()
+        """The φ_j that coefficients multiply, if any. args: the axes (n,), then the coordinates (B, 1) or scalars."""
+        if not self.solved:
+            return ()
+        axes, arm, eta = self._split(args)
+        pairs = zip(self.law.linear(), self.law.terms(*axes, *eta), strict=True)
+        return [_at_arm(arm, (code,), phi) for name, phi in pairs for code in self._codes(name)]
 
     def terms_gradient(self, *args: Any) -> Sequence[Sequence[Any]]:
-        """None for each parameter."""
-        return [()] * (len(args) - len(self.axes))
+        """∂φ_j/∂(coordinate i) as [i][j]. args: as for `terms`."""
+        if not self.solved:
+            return [()] * (len(args) - len(self.axes))
+        axes, arm, eta = self._split(args)
+        terms = [(j, code) for j, name in enumerate(self.law.linear()) for code in self._codes(name)]
+        rows = zip(self.law.nonlinear, self.law.terms_gradient(*axes, *eta), strict=True)
+        return [
+            [_at_arm(arm, (own, code), row[j]) for j, code in terms]
+            for name, row in rows
+            for own in self._codes(name)
+        ]
 
-    def rest(self, *args: Any) -> Array:
-        """L for axes (n,), the last of them the arms' numbers, and coordinates (B, 1) or scalars."""
-        return self.loss(args[: len(self.axes)], self._values(args[len(self.axes) :]))
+    def rest(self, *args: Any) -> Any:
+        """L, if no coefficient multiplies it. args: as for `terms`, the last axis the arms' numbers."""
+        return 0.0 if self.solved else self.loss(args[: len(self.axes)], self._values(args[len(self.axes) :]))
 
     def loss(self, x: Sequence[Any], values: Mapping[str, Any]) -> Array:
         """L for axes (n,), the last of them the arms' numbers, and parameters by name."""
@@ -183,16 +227,26 @@ class ArmForm(Form):
         return first
 
     def rest_gradient(self, *args: Any) -> list[Any]:
-        """∂L/∂parameter as [i]: the law's slopes by its fields, each arm's rows to the arm's own parameter."""
+        """∂rest/∂coordinate as [i]: the law's slopes by its fields, each arm's rows to the arm's own parameter."""
+        if self.solved:
+            return [0.0] * len(self.nonlinear)
         *axes, arm = args[: len(self.axes)]
         values = self._values(args[len(self.axes) :])
         fields = {name: self._picked(name, values, arm) for name in self.law.names()}
         slopes, out = self.law(**fields)._slopes(*axes), []
         for name, slope in zip(fields, np.moveaxis(slopes, -1, 0), strict=True):
-            for one, code in zip(self.of_parameter(name), self.rule.codes, strict=False):
-                own = np.where(arm == code, slope, 0.0) if name in self.own else slope
+            for one, code in zip(self.of_parameter(name), self._codes(name), strict=True):
+                own = _at_arm(arm, (code,), slope)
                 out.append(own * values[one] if one in self.prefactors else own)
         return out
+
+
+def _at_arm(arm: Any, codes: tuple[Any, ...], value: Any) -> Any:
+    """A value of each row, 0 but at the rows of the arm that has those numbers. None is any arm."""
+    own = {code for code in codes if code is not None}
+    if len(own) > 1 or (np.ndim(value) == 0 and value == 0.0):
+        return 0.0
+    return np.where(arm == own.pop(), value, 0.0) if own else value
 
 
 def layers_of(form: Any) -> tuple[type[Law], list[dict[str, Any]]]:
@@ -250,7 +304,8 @@ class ArmedLaw(Law):
     axes = property(lambda self: self.form.axes)
     axis_rules = property(lambda self: self.form.axis_rules)
     source = property(lambda self: self.form.law.source)
-    has_rest = True
+    has_rest = property(lambda self: self.form.has_rest)  # type: ignore[assignment]
+    terms = property(lambda self: self.form.terms)  # type: ignore[assignment] # a function would be made static
 
     def of_arm(self, arm: str) -> Law:
         """The law of one arm, of the class that all arms share. Raises ValueError for an unknown arm."""
@@ -268,30 +323,27 @@ class ArmedLaw(Law):
         return self.form.axis_rule(axis)
 
     def to_linear(self) -> tuple[list[Any], list[Any]]:
-        """No coefficients, then the parameters."""
+        """Coefficients, then the other parameters' coordinates."""
         return self.form.coordinates(self)
 
     def linear_gradient(self) -> Array:
-        """∂(coordinates)/∂(parameters), (p, p): diagonal."""
-        logs, values = self.form.prefactors, self.values
+        """∂(coordinates)/∂(parameters), (p, p): one each row."""
+        logs, values, names = self.form.logged, self.values, self.form.names()
         slope = [1 / np.asarray(values[name]) if name in logs else np.ones(()) for name in values]
-        return np.asarray(np.eye(len(values)) * np.stack(np.broadcast_arrays(*slope), -1)[..., None, :])
+        place = [names.index(name) for name in (*self.form.linear(), *self.form.nonlinear)]
+        return np.asarray(np.eye(len(values))[place] * np.stack(np.broadcast_arrays(*slope), -1)[..., None, :])
 
     def _loss(self, *x: Array) -> Array:
         return np.asarray(self.form.loss(x, self.values)) + np.zeros(
             np.broadcast_shapes(*(np.shape(v) for v in x))
         )
 
-    def terms(self, *args: Any) -> Sequence[Any]:  # type: ignore[override]
-        """None."""
-        return ()
-
     def terms_gradient(self, *args: Any) -> Sequence[Sequence[Any]]:  # type: ignore[override]
-        """None for each parameter."""
+        """∂φ_j/∂(coordinate i) as [i][j]."""
         return self.form.terms_gradient(*args)
 
     def rest_gradient(self, *args: Any) -> Sequence[Any]:  # type: ignore[override]
-        """∂L/∂parameter as [i]."""
+        """∂rest/∂(coordinate i) as [i]."""
         return self.form.rest_gradient(*args)
 
 

@@ -96,7 +96,7 @@ def arm_starts(problem: Problem, form: ArmForm) -> Array:
     Each own parameter begins at its arm's value, a shared one at the pooled value, at the arms' mean, or at one
     arm's. The rest are these, moved by up to 20% (seeded).
     """
-    plain = [replace(problem, law=form.law, x=problem.x[:-1])]
+    plain = [replace(problem, law=_plain(problem.law, form), x=problem.x[:-1])]
     plain += [plain[0].take(problem.x[-1] == code) for code in form.rule.codes]
     pooled, *alone = (_quick(one) for one in plain)
     middle = {name: float(np.mean([one[name] for one in alone])) for name in pooled}
@@ -108,10 +108,23 @@ def arm_starts(problem: Problem, form: ArmForm) -> Array:
     rows = np.array([[begin[name] for name in form.names()] for begin in begins])
     moved = np.random.default_rng(0).uniform(0.8, 1.25, (2 * len(rows), rows.shape[1]))
     rows = np.concatenate([rows, moved * np.tile(rows, (2, 1))])
-    eta = np.stack([form.coordinate(n, v) for n, v in zip(form.names(), rows.T, strict=True)], -1)
-    eta = np.clip(eta, problem.lower, problem.upper)
+    place, law = form.names().index, problem.law
+    eta = np.stack([law.coordinate(name, rows[:, place(name)]) for name in law.nonlinear], -1)
+    eta = np.clip(eta, problem.lower[problem.m :], problem.upper[problem.m :])
     once = np.unique(eta, axis=0, return_index=True)[1]  # equal starts would agree with each other
     return np.asarray(eta[np.sort(once)])
+
+
+def _plain(law: Any, form: ArmForm) -> Any:
+    """The law of one arm, what is fixed held: of a parameter that some arms have fixed, its value there.
+
+    A parameter that only arms tell from the shared ones, as an efficiency from a prefactor, is not free in one arm.
+    """
+    held = {}
+    for name in form.law.names():
+        values = [law.fixed[one] for one in form.of_parameter(name) if one in law.fixed]
+        held |= {name: float(np.mean(values))} if values else {}
+    return form.law.with_fixed(**held) if held else form.law
 
 
 def _quick(problem: Problem) -> dict[str, float]:
