@@ -304,8 +304,8 @@ class ArmedLaw(Law):
     axes = property(lambda self: self.form.axes)
     axis_rules = property(lambda self: self.form.axis_rules)
     source = property(lambda self: self.form.law.source)
-    has_rest = property(lambda self: self.form.has_rest)  # type: ignore[assignment]
-    terms = property(lambda self: self.form.terms)  # type: ignore[assignment] # a function would be made static
+    has_rest = property(lambda self: self.form.has_rest)
+    terms = property(lambda self: self.form.terms)  # a function would be made static
 
     def of_arm(self, arm: str) -> Law:
         """The law of one arm, of the class that all arms share. Raises ValueError for an unknown arm."""
@@ -331,7 +331,8 @@ class ArmedLaw(Law):
         logs, values, names = self.form.logged, self.values, self.form.names()
         slope = [1 / np.asarray(values[name]) if name in logs else np.ones(()) for name in values]
         place = [names.index(name) for name in (*self.form.linear(), *self.form.nonlinear)]
-        return np.asarray(np.eye(len(values))[place] * np.stack(np.broadcast_arrays(*slope), -1)[..., None, :])
+        columns = np.stack(np.broadcast_arrays(*slope), -1)
+        return np.asarray(np.eye(len(values))[place] * columns[..., None, :])
 
     def _loss(self, *x: Array) -> Array:
         return np.asarray(self.form.loss(x, self.values)) + np.zeros(

@@ -120,15 +120,17 @@ def _plain(law: Any, form: ArmForm) -> Any:
 
     A parameter that only arms tell from the shared ones, as an efficiency from a prefactor, is not free in one arm.
     """
-    held = {}
-    for name in form.law.names():
-        values = [law.fixed[one] for one in form.of_parameter(name) if one in law.fixed]
-        held |= {name: float(np.mean(values))} if values else {}
+    fixed = {
+        n: [law.fixed[one] for one in form.of_parameter(n) if one in law.fixed] for n in form.law.names()
+    }
+    held = {name: float(np.mean(values)) for name, values in fixed.items() if values}
     return form.law.with_fixed(**held) if held else form.law
 
 
 def _quick(problem: Problem) -> dict[str, float]:
-    """A law's parameters by name from a few starts: near enough to begin from."""
+    """A law's parameters by name from a few starts, a narrow objective at its widest: near enough to begin from."""
+    widest = next((objective for objective, _ in problem.objective.smoother), problem.objective)
+    problem = replace(problem, objective=widest)
     ends = minimise(problem, starts(problem, 8), tolerance=1e-7, iterations=50)
     best = ends.theta[int(np.nanargmin(ends.value))][None]
     return dict(zip(problem.law.names(), map(float, problem.named(best)[0]), strict=True))

@@ -1,0 +1,139 @@
+"""What the kinks of an objective do to its optimum: other minima close by, and a face of equal ones.
+
+Least absolute deviations, the asymmetric loss and a Huber far below the noise are sums of kinks. Between kinks
+they are linear in a prediction, so that two things happen that no smooth objective knows. Where a law bends, a minimum
+may lie between kinks that is not the lowest one. And rows that balance each other leave a whole face of optima, as an
+even number of values has a whole interval of medians.
+
+Legend: n rows, p parameters θ, B parameter sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from scaling.laws.base import Array
+from scaling.optimise.problem import TINY, Problem
+from scaling.optimise.solver import Solution, minimise
+
+NARROW = 0.1  # of the median residual: an objective rounded off over less has kinks
+SHAKES = 8  # reweighted searches
+STEPS = 60  # of each: they need not arrive
+LOWER = 1e-8  # relative: an optimum lower by less is the same
+EDGE = 1e-5  # of a kink's half-width: a residual this near to its end is rounding away from it
+RANK = 1e-12  # squared, of columns of length 1: a direction that moves residuals by less moves none
+FACE = 1e-9  # relative rise of an objective along a face that is none
+VISIBLE = 1e-3  # of a field: optima that are nearer are one
+SHARES = (1.0, 0.25, 0.0625)  # of the way to a face's end, along which the law may bend
+SQUARE = 1e-8  # of the largest singular value: less is none
+FEW = 2_000  # rows above which a face is too small to see
+CORRECTIONS = 4  # Newton steps back to a face
+
+
+def kinked(problem: Problem, theta: Array) -> tuple[Any, ...]:
+    """The objective and the smoother ones it is reached through that have kinks at the residuals of θ (1, p), widest first."""
+    if not problem.objective.robust:
+        return ()
+    middle = float(np.median(np.abs(problem.residual(problem.predict(theta)))))
+    levels: tuple[Any, ...] = (*(one for one, _ in problem.objective.smoother), problem.objective)
+    return tuple(one for one in levels if one.delta < NARROW * middle)
+
+
+def lowest_nearby(problem: Problem, found: Solution) -> Solution:
+    """The lowest minimum that searches from a found one reach, each first with rows reweighted at random (seeded).
+
+    Reweighted as a bootstrap does, the rows have their optimum as far off as the noise reaches.
+    """
+    levels = kinked(problem, found.theta)
+    if not levels:
+        return found
+    here = replace(problem, objective=levels[0])
+    w = problem.w * np.random.default_rng(0).exponential(size=(SHAKES, problem.y.size))
+    begin = np.repeat(found.theta, SHAKES, 0)
+    begin = minimise(replace(here, w=w), begin, tolerance=1e-6, iterations=STEPS, warm=True).theta
+    ends = minimise(here, np.concatenate([found.theta, begin]), tolerance=1e-9, iterations=STEPS, warm=True)
+    best = int(np.nanargmin(ends.value))
+    if not ends.value[best] < ends.value[0] * (1 - LOWER):
+        return found
+    theta = ends.theta[[best]]
+    for _, narrower in pairwise(levels):
+        end = minimise(replace(problem, objective=narrower), theta, warm=True)
+        theta = end.theta
+    return end if end.value[0] < found.value[0] else found
+
+
+def equal_optima(problem: Problem, theta: Array) -> tuple[tuple[str, float, float], ...]:
+    """The range of each field over optima with the objective of θ (p,): name, lowest, highest. Empty if θ is the only one.
+
+    Fields that move by less than a thousandth are left out. The ranges are reached: wider ones are not ruled out where
+    the law bends.
+    """
+    if not problem.objective.robust or problem.y.size > FEW:
+        return ()
+    r, J = (one[0] for one in problem.linearised(theta[None]))
+    delta = float(getattr(problem.objective, "delta", 0.0))
+    flat = _flat_directions(problem, theta, J, np.abs(r) < delta * (1 - EDGE))
+    if not flat.shape[1]:
+        return ()
+    moves = _ends(problem, theta, flat, r, flat.T @ J, delta)
+    near = _corrected(problem, theta, np.concatenate([share * moves for share in SHARES]), r, J, delta)
+    value = problem.value(np.concatenate([theta[None], near]))
+    fields = problem.named(np.concatenate([theta[None], near[value[1:] <= value[0] * (1 + FACE)]]))
+    low, high, size = fields.min(0), fields.max(0), np.abs(fields[0])
+    found = zip(problem.law.names(), low, high, high - low > VISIBLE * size, strict=True)
+    return tuple((name, float(a), float(b)) for name, a, b, moved in found if moved)
+
+
+def _flat_directions(problem: Problem, theta: Array, J: Array, inside: Any) -> Array:
+    """Directions of θ, (p, d), that move no row's residual inside its kink. J: residuals' slopes, (p, n)."""
+    free = np.flatnonzero((problem.lower < problem.upper) & problem.inside(theta))
+    length = np.sqrt(np.square(J[free]).sum(-1))
+    if not ((length > 0) & np.isfinite(length)).all():
+        return np.zeros((theta.size, 0))
+    unit = J[free][:, inside] / length[:, None]
+    size, vectors = np.linalg.eigh(unit @ unit.T)
+    null = vectors[:, size <= RANK]
+    directions = np.zeros((theta.size, null.shape[1]))
+    directions[free] = null / length[:, None]
+    return directions
+
+
+def _ends(problem: Problem, theta: Array, flat: Array, r: Array, slope: Array, delta: float) -> Array:
+    """The moves of θ, (K, p), along flat directions (p, d) that take each field furthest, to first order.
+
+    No row may pass its kink. r, slope: the rows' residuals (n,) and how the directions move them, (d, n).
+    """
+    from scipy.optimize import linprog
+
+    step = 1e-6 * flat.T * np.abs(theta).max()
+    goals = (problem.named(theta + step) - problem.named(theta - step)).T  # (fields, d)
+    goals = np.eye(1) if flat.shape[1] == 1 else goals[np.abs(goals).max(-1) > 0]
+    goals = np.concatenate([goals, -goals]) / np.tile(np.abs(goals).max(-1, keepdims=True), (2, 1))
+    unit = float(np.abs(r).max())
+    sides, room = [-(np.sign(r) * slope).T], [np.maximum(np.abs(r) - delta, 0.0)]
+    for bound, sign in ((problem.upper, 1.0), (problem.lower, -1.0)):
+        kept = np.isfinite(bound) & (flat != 0).any(-1)
+        sides.append(sign * flat[kept])
+        room.append(sign * (bound - theta)[kept])
+    A, b = np.concatenate(sides), np.concatenate(room) / unit
+    ends = [linprog(-goal, A_ub=A, b_ub=b, bounds=(None, None), method="highs") for goal in goals]
+    return np.array([unit * flat @ end.x for end in ends if end.status == 0]).reshape(-1, theta.size)
+
+
+def _corrected(problem: Problem, theta: Array, moves: Array, r: Array, J: Array, delta: float) -> Array:
+    """θ (p,) after moves (K, p), where the rows at their kinks have the residuals that the moves give them to first order."""
+    near, aim = np.clip(theta + moves, problem.lower, problem.upper), r + moves @ J
+    held = np.abs(aim) < delta + 1e-6 * np.abs(r).max()
+    free = (problem.lower < problem.upper)[:, None]
+    for _ in range(CORRECTIONS):
+        now, slope = problem.linearised(near)
+        slope = np.where(free, slope * held[:, None], 0.0)
+        length = np.sqrt(np.square(slope).sum(-1, keepdims=True)) + TINY
+        back = np.linalg.pinv((slope / length).swapaxes(1, 2), rcond=SQUARE)
+        near = near + np.matmul(back, ((aim - now) * held)[..., None])[..., 0] / length[..., 0]
+        near = np.clip(near, problem.lower, problem.upper)
+    return near
