@@ -1,5 +1,6 @@
 """Arms and categories: own and shared parameters, by name, in every use of a fit."""
 
+import json
 import pickle
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import pytest
 
 import scaling
 from scaling import Arms, Category, ChinchillaLaw, DenseLaw, Law, Range
+from scaling.fitting.save import body_checksum
 from scaling.laws import law_of
 from scaling.laws.axis import Levels
 
@@ -126,6 +128,76 @@ def test_a_category_has_a_coefficient_a_level_with_one_level_as_reference(tmp_pa
     assert "eff[bf16]" not in fit.intervals(method="covariance").index
     fit.save(tmp_path / "fit.json")
     assert scaling.load(tmp_path / "fit.json").law == fit.law
+
+
+@dataclass(frozen=True)
+class TwoCategoriesLaw(PrecisionLaw):
+    """The same with a recipe that multiplies A: two columns of categories."""
+
+    gain: float = 1.0
+
+    nonlinear = PrecisionLaw.nonlinear | {"gain": Range(0.5, 2.0, 3, 0.01, 10.0)}
+    categories = PrecisionLaw.categories | {"recipe": Category("gain", reference="plain")}
+
+    @staticmethod
+    def terms(N, alpha, eff, gain):
+        return 1.0, gain * (N * eff) ** -alpha
+
+
+def two_categories() -> pd.DataFrame:
+    """Exact runs of every precision, half of them of a recipe that leaves 0.83 of A."""
+    tuned = np.arange(18) % 2 == 1
+    runs = precisions().assign(recipe=np.where(tuned, "tuned", "plain"))
+    return runs.assign(loss=np.where(tuned, 1.8 + 0.83 * (runs.loss - 1.8), runs.loss))
+
+
+@pytest.mark.parametrize(
+    ("law", "runs", "linear"),
+    [
+        (PrecisionLaw, precisions(), ("E", "A")),
+        (TwoCategoriesLaw, two_categories(), ("E", "A")),
+        (Arms("chinchilla", "optimizer", own=("A", "alpha")), table(), ("E", "A[adam]", "A[muon]", "B")),
+        (Arms("chinchilla:B=400", "optimizer", own=("A",)), table(), ("E", "A[adam]", "A[muon]")),
+        (Arms("dense", "optimizer", own=("A",)), table(), ()),  # its A is under a power
+    ],
+)
+def test_coefficients_stay_coefficients_and_have_their_slopes(law, runs, linear):
+    form = law_of(law, runs)
+    assert form.linear() == linear
+    fit = scaling.fit(law, runs, "least-squares", groups=False)
+    J = fit.problem.jacobian(fit.theta[None])[1][0]
+    steps = 1e-6 * np.diag(np.abs(fit.theta))
+    up, down = (fit.problem.predict(fit.theta + one) for one in (steps, -steps))
+    moves = fit.problem.lower < fit.problem.upper
+    np.testing.assert_allclose((J * np.diag(steps)[:, None])[moves], (up - down)[moves] / 2, atol=1e-11)
+    names = list(form.free())
+    slopes = fit.law._slopes(*fit.problem.x)[:, [form.names().index(name) for name in names]]
+    for name, slope in zip(names, slopes.T, strict=True):
+        value = getattr(fit.law, name)
+        ends = (
+            form(**{**fit.law.values, name: value * f})._loss(*fit.problem.x) for f in (1 + 1e-6, 1 - 1e-6)
+        )
+        np.testing.assert_allclose(slope * value * 2e-6, np.subtract(*ends), atol=1e-11)
+
+
+def test_two_categories_are_fitted_at_once():
+    fit = scaling.fit(TwoCategoriesLaw, two_categories(), groups=False)
+    assert fit.params["eff[int4]"] == pytest.approx(0.53, rel=1e-5)
+    assert fit.params["gain[tuned]"] == pytest.approx(0.83, rel=1e-5)
+    assert fit.params["gain[plain]"] == 1.0
+
+
+def test_a_file_of_version_0_1_has_every_parameter_of_arms_as_a_coordinate(one, tmp_path):
+    one.save(tmp_path / "fit.json")
+    body = json.loads((tmp_path / "fit.json").read_text())
+    logs = {name: np.log(value) for name, value in body["parameters"].items() if name[0] in "AB"}
+    body["theta"] = [*(body["parameters"] | logs).values()]
+    body["certificate"].pop("equal_optima")
+    body.pop("checksum")
+    (tmp_path / "fit.json").write_text(json.dumps(body | {"checksum": body_checksum(body)}))
+    again = scaling.load(tmp_path / "fit.json")
+    np.testing.assert_allclose(again.theta, one.theta, rtol=1e-12)
+    assert again.objective_value == pytest.approx(one.objective_value, rel=1e-9)
 
 
 def test_a_level_with_one_row_is_named():

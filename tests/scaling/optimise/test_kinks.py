@@ -16,9 +16,7 @@ KNOWN = {"A": 1500.0, "alpha": 0.41}
 def of_offsets(objective: scaling.Objective, count: int = 6) -> scaling.Fit:
     """A fit of E alone: an optimum is a median, or another quantile, of the offsets."""
     loss = scaling.DenseLaw(E=0.0, **KNOWN).predict(N=N) + OFFSETS
-    return scaling.fit(
-        "dense", {"N": N[:count], "loss": loss[:count]}, objective, fixed=KNOWN, groups=False
-    )
+    return scaling.fit("dense", {"N": N[:count], "loss": loss[:count]}, objective, fixed=KNOWN, groups=False)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +35,7 @@ def test_a_face_of_medians_has_known_ends(objective, count, low, high) -> None:
     assert (lowest, highest) == pytest.approx((low, high), abs=1e-8)
     assert lowest <= fit.law.E <= highest
     assert fit.status == Status.CONVERGED
+    assert any(f"{low:.4g}" in note and f"{high:.4g}" in note for note in fit.certificate.notes)
 
 
 @pytest.mark.parametrize(
