@@ -75,12 +75,15 @@ def equal_optima(problem: Problem, theta: Array) -> tuple[tuple[str, float, floa
     if not problem.objective.robust or problem.y.size > FEW:
         return ()
     r, J = (one[0] for one in problem.linearised(theta[None]))
+    free = (problem.lower < problem.upper) & problem.inside(theta)
+    J = np.where(free[:, None], J, 0.0)
     delta = float(getattr(problem.objective, "delta", 0.0))
-    flat = _flat_directions(problem, theta, J, np.abs(r) < delta * (1 - EDGE))
-    if not flat.shape[1]:
+    flat = _flat_directions(free, J, np.abs(r) < delta * (1 - EDGE))
+    if not (flat.shape[1] and np.isfinite(r).all()):
         return ()
     moves = _ends(problem, theta, flat, r, flat.T @ J, delta)
-    near = _corrected(problem, theta, np.concatenate([share * moves for share in SHARES]), r, J, delta)
+    moves = np.concatenate([share * moves for share in SHARES])
+    near = _corrected(problem, theta + moves, r + moves @ J, delta + 1e-6 * float(np.abs(r).max()), free)
     value = problem.value(np.concatenate([theta[None], near]))
     fields = problem.named(np.concatenate([theta[None], near[value[1:] <= value[0] * (1 + FACE)]]))
     low, high, size = fields.min(0), fields.max(0), np.abs(fields[0])
@@ -88,16 +91,15 @@ def equal_optima(problem: Problem, theta: Array) -> tuple[tuple[str, float, floa
     return tuple((name, float(a), float(b)) for name, a, b, moved in found if moved)
 
 
-def _flat_directions(problem: Problem, theta: Array, J: Array, inside: Any) -> Array:
-    """Directions of θ, (p, d), that move no row's residual inside its kink. J: residuals' slopes, (p, n)."""
-    free = np.flatnonzero((problem.lower < problem.upper) & problem.inside(theta))
+def _flat_directions(free: Any, J: Array, inside: Any) -> Array:
+    """Directions of the free coordinates, (p, d), that move no row's residual inside its kink. J: residuals' slopes, (p, n)."""
     length = np.sqrt(np.square(J[free]).sum(-1))
     if not ((length > 0) & np.isfinite(length)).all():
-        return np.zeros((theta.size, 0))
+        return np.zeros((free.size, 0))
     unit = J[free][:, inside] / length[:, None]
     size, vectors = np.linalg.eigh(unit @ unit.T)
     null = vectors[:, size <= RANK]
-    directions = np.zeros((theta.size, null.shape[1]))
+    directions = np.zeros((free.size, null.shape[1]))
     directions[free] = null / length[:, None]
     return directions
 
@@ -111,7 +113,7 @@ def _ends(problem: Problem, theta: Array, flat: Array, r: Array, slope: Array, d
 
     step = 1e-6 * flat.T * np.abs(theta).max()
     goals = (problem.named(theta + step) - problem.named(theta - step)).T  # (fields, d)
-    goals = np.eye(1) if flat.shape[1] == 1 else goals[np.abs(goals).max(-1) > 0]
+    goals = np.eye(1) if flat.shape[1] == 1 else goals[np.isfinite(goals).all(-1) & goals.any(-1)]
     goals = np.concatenate([goals, -goals]) / np.tile(np.abs(goals).max(-1, keepdims=True), (2, 1))
     unit = float(np.abs(r).max())
     sides, room = [-(np.sign(r) * slope).T], [np.maximum(np.abs(r) - delta, 0.0)]
@@ -124,16 +126,19 @@ def _ends(problem: Problem, theta: Array, flat: Array, r: Array, slope: Array, d
     return np.array([unit * flat @ end.x for end in ends if end.status == 0]).reshape(-1, theta.size)
 
 
-def _corrected(problem: Problem, theta: Array, moves: Array, r: Array, J: Array, delta: float) -> Array:
-    """θ (p,) after moves (K, p), where the rows at their kinks have the residuals that the moves give them to first order."""
-    near, aim = np.clip(theta + moves, problem.lower, problem.upper), r + moves @ J
-    held = np.abs(aim) < delta + 1e-6 * np.abs(r).max()
-    free = (problem.lower < problem.upper)[:, None]
+def _corrected(problem: Problem, near: Array, aim: Array, kink: float, free: Any) -> Array:
+    """θ near (K, p) with the residuals of an aim (K, n) where these are within a kink's half-width, by Newton steps."""
+    held = np.abs(aim) < kink
+    near = np.clip(near, problem.lower, problem.upper)
     for _ in range(CORRECTIONS):
         now, slope = problem.linearised(near)
-        slope = np.where(free, slope * held[:, None], 0.0)
+        finite = np.isfinite(now).all(-1) & np.isfinite(slope).all(
+            (1, 2)
+        )  # what is not stays, and is no optimum
+        slope = np.where(finite[:, None, None] & free[:, None] & held[:, None], slope, 0.0)
         length = np.sqrt(np.square(slope).sum(-1, keepdims=True)) + TINY
         back = np.linalg.pinv((slope / length).swapaxes(1, 2), rcond=SQUARE)
-        near = near + np.matmul(back, ((aim - now) * held)[..., None])[..., 0] / length[..., 0]
+        gap = np.where(finite[:, None] & held, aim - now, 0.0)
+        near = near + np.matmul(back, gap[..., None])[..., 0] / length[..., 0]
         near = np.clip(near, problem.lower, problem.upper)
     return near
