@@ -132,8 +132,8 @@ def _corrected(problem: Problem, near: Array, aim: Array, kink: float, free: Any
     near = np.clip(near, problem.lower, problem.upper)
     for _ in range(CORRECTIONS):
         now, slope = problem.linearised(near)
-        finite = np.isfinite(now).all(-1) & np.isfinite(slope).all(
-            (1, 2)
+        finite = np.asarray(
+            np.isfinite(now).all(-1) & np.isfinite(slope).all((1, 2))
         )  # what is not stays, and is no optimum
         slope = np.where(finite[:, None, None] & free[:, None] & held[:, None], slope, 0.0)
         length = np.sqrt(np.square(slope).sum(-1, keepdims=True)) + TINY

@@ -108,8 +108,7 @@ def arm_starts(problem: Problem, form: ArmForm) -> Array:
     rows = np.array([[begin[name] for name in form.names()] for begin in begins])
     moved = np.random.default_rng(0).uniform(0.8, 1.25, (2 * len(rows), rows.shape[1]))
     rows = np.concatenate([rows, moved * np.tile(rows, (2, 1))])
-    place, law = form.names().index, problem.law
-    eta = np.stack([law.coordinate(name, rows[:, place(name)]) for name in law.nonlinear], -1)
+    eta = np.stack(problem.law.coordinates(form.from_vector(rows))[1], -1)
     eta = np.clip(eta, problem.lower[problem.m :], problem.upper[problem.m :])
     once = np.unique(eta, axis=0, return_index=True)[1]  # equal starts would agree with each other
     return np.asarray(eta[np.sort(once)])

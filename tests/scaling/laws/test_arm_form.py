@@ -158,7 +158,13 @@ def two_categories() -> pd.DataFrame:
         (TwoCategoriesLaw, two_categories(), ("E", "A")),
         (Arms("chinchilla", "optimizer", own=("A", "alpha")), table(), ("E", "A[adam]", "A[muon]", "B")),
         (Arms("chinchilla:B=400", "optimizer", own=("A",)), table(), ("E", "A[adam]", "A[muon]")),
-        (Arms("dense", "optimizer", own=("A",)), table(), ()),  # its A is under a power
+        (
+            Arms("dense", "optimizer", own=("A",)),
+            table(),
+            ("E", "A[adam]", "A[muon]"),
+        ),  # its A is under a power
+        (Arms("dense", "optimizer"), table(), ("E[adam]", "E[muon]", "A[adam]", "A[muon]")),
+        (Arms("dense", "optimizer", own=("E", "alpha")), table(), ()),  # one A is two coefficients
     ],
 )
 def test_coefficients_stay_coefficients_and_have_their_slopes(law, runs, linear):
