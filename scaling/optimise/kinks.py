@@ -11,7 +11,6 @@ Legend: n rows, p parameters θ, B parameter sets.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,8 @@ from scaling.optimise.solver import Solution, minimise
 NARROW = 0.1  # of the median residual: an objective rounded off over less has kinks
 SHAKES = 8  # reweighted searches
 STEPS = 60  # of each: they need not arrive
+MANY = 500  # rows above which a linear programme would take longer than steps
+REACH, PROGRAMMES = 0.1, 40  # the first relative reach of a linear programme, and how many there may be
 LOWER = 1e-8  # relative: an optimum lower by less is the same
 EDGE = 1e-5  # of a kink's half-width: a residual this near to its end is rounding away from it
 RANK = 1e-12  # squared, of columns of length 1: a direction that moves residuals by less moves none
@@ -59,11 +60,58 @@ def lowest_nearby(problem: Problem, found: Solution) -> Solution:
     best = int(np.nanargmin(ends.value))
     if not ends.value[best] < ends.value[0] * (1 - LOWER):
         return found
-    theta = ends.theta[[best]]
-    for _, narrower in pairwise(levels):
-        end = minimise(replace(problem, objective=narrower), theta, warm=True)
+    return _lower(found, _through(problem, levels[1:] or levels, ends.theta[[best]]))
+
+
+def _lower(found: Solution, other: Solution) -> Solution:
+    """The lower of two ends, the one that has arrived if they are equal."""
+    lower = other.value[0] < found.value[0] * (1 - LOWER)
+    same = other.value[0] <= found.value[0] * (1 + LOWER)
+    return other if lower or (same and other.converged[0] > found.converged[0]) else found
+
+
+def _through(problem: Problem, levels: tuple[Any, ...], theta: Array) -> Solution:
+    """Where θ (1, p) leads through objectives, widest first."""
+    for objective in levels:
+        end = minimise(replace(problem, objective=objective), theta, warm=True)
         theta = end.theta
-    return end if end.value[0] < found.value[0] else found
+    return end
+
+
+def arrived(problem: Problem, found: Solution) -> Solution:
+    """The minimum that linear programmes find from where steps along kinks did not arrive."""
+    levels = kinked(problem, found.theta)
+    if found.converged[0] or not levels or problem.y.size > MANY:
+        return found
+    theta = found.theta[0]
+    reach, value = REACH, float(found.value[0])
+    for _ in range(PROGRAMMES):
+        there = np.clip(theta + _programme(problem, theta, reach), problem.lower, problem.upper)
+        lower = float(problem.value(there[None])[0])
+        reach = 2 * reach if lower < value else reach / 4
+        gain = value - lower
+        theta, value = (there, lower) if gain > 0 else (theta, value)
+        if reach < LOWER or 0 < gain < 1e-3 * LOWER * value:
+            break
+    return _lower(found, _through(problem, levels[1:] or levels, theta[None]))
+
+
+def _programme(problem: Problem, theta: Array, reach: float) -> Array:
+    """The move of θ (p,) within a relative reach that is best for the law's tangent and kinks without width."""
+    from scipy.optimize import linprog
+
+    r, J = (one[0] for one in problem.linearised(theta[None]))
+    size, n = reach * np.maximum(np.abs(theta), 1e-3), r.size
+    above, below = np.abs(problem.objective.psi(np.array([1e3, -1e3])))
+    low, high = (np.clip((end - theta) / size, -1.0, 1.0) for end in (problem.lower, problem.upper))
+    unit = max(float(np.abs(J * size[:, None]).max()), TINY)
+    tangent = np.concatenate([J * (size / unit)[:, None], -np.eye(n), np.eye(n)]).T
+    if not np.isfinite(tangent).all():
+        return np.zeros(theta.size)
+    cost = np.concatenate([np.zeros(theta.size), above * problem.w, below * problem.w]) / max(above, below)
+    bounds = [*zip(low, high, strict=True), *[(0.0, None)] * (2 * n)]
+    end = linprog(cost, A_eq=tangent, b_eq=-r / unit, bounds=bounds, method="highs")
+    return size * end.x[: theta.size] if end.status == 0 else np.zeros(theta.size)
 
 
 def equal_optima(problem: Problem, theta: Array) -> tuple[tuple[str, float, float], ...]:

@@ -21,7 +21,7 @@ from scaling.optimise.certificate import (
     worst_direction,
 )
 from scaling.optimise.estimate import Estimate
-from scaling.optimise.kinks import equal_optima, lowest_nearby
+from scaling.optimise.kinks import arrived, equal_optima, lowest_nearby
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import Solution, explore, minimise, starts
 
@@ -121,8 +121,10 @@ def _nowhere(problem: Problem, begin: Array) -> str:
 def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Estimate:
     rough, ours, begin = _search(problem, start)
     agreeing = agreement(problem, rough)
-    arms = isinstance(problem.law.whole, ArmForm)  # of 68 fits without arms none had a lower optimum nearby
-    best, name, gap = _cross_check(problem, begin, lowest_nearby(problem, ours) if arms else ours)
+    lowest = arrived(problem, ours)
+    if isinstance(problem.law.whole, ArmForm):  # of 68 fits without arms none had a lower optimum nearby
+        lowest = arrived(problem, lowest_nearby(problem, lowest))
+    best, name, gap = _cross_check(problem, begin, lowest)
     if best is not ours and problem.y.size <= SUBSAMPLE:
         agreeing = agreement(problem, rough, float(best.value[0]))
     law = problem.law.from_vector(problem.named(best.theta)[0])

@@ -2,17 +2,16 @@
 
 import json
 import pickle
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling
-from scaling import Arms, Category, ChinchillaLaw, DenseLaw, Law, Range
+from scaling import Arms, ChinchillaLaw
 from scaling.fitting.save import body_checksum
 from scaling.laws import law_of
-from scaling.laws.axis import Levels
+from tests.scaling.category_runs import PrecisionLaw, TwoCategoriesLaw, precisions, two_categories
 
 TRUTHS = {
     "adam": ChinchillaLaw(E=1.71, A=400.0, B=410.0, alpha=0.34, beta=0.28),
@@ -90,67 +89,6 @@ def test_constraints_of_the_law_hold_in_every_arm():
     )
 
 
-@dataclass(frozen=True)
-class PrecisionLaw(Law):
-    """L = E + A/(N eff(precision))^alpha."""
-
-    E: float
-    A: float
-    alpha: float
-    eff: float
-
-    axes = ("N",)
-    nonlinear = {"alpha": Range(0.05, 1.0, 8), "eff": Range(0.1, 2.0, 5, 0.0, 10.0)}  # noqa: RUF012
-    categories = {"precision": Category("eff", reference="bf16")}  # noqa: RUF012
-
-    @staticmethod
-    def terms(N, alpha, eff):
-        return 1.0, (N * eff) ** -alpha
-
-
-EFFICIENCY = {"bf16": 1.0, "fp8": 0.91, "int4": 0.53}
-
-
-def precisions(rows: int = 6) -> pd.DataFrame:
-    """Exact runs of every precision."""
-    N = np.geomspace(1e7, 1e9, rows)
-    parts = [
-        pd.DataFrame({"N": N, "precision": name, "loss": PrecisionLaw(1.8, 900.0, 0.35, e).predict(N=N)})
-        for name, e in EFFICIENCY.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def test_a_category_has_a_coefficient_a_level_with_one_level_as_reference(tmp_path):
-    fit = scaling.fit(PrecisionLaw, precisions())
-    assert fit.params["eff[bf16]"] == 1.0
-    assert fit.params["eff[int4]"] == pytest.approx(0.53, rel=1e-5)
-    assert "eff[bf16]" not in fit.intervals(method="covariance").index
-    fit.save(tmp_path / "fit.json")
-    assert scaling.load(tmp_path / "fit.json").law == fit.law
-
-
-@dataclass(frozen=True)
-class TwoCategoriesLaw(PrecisionLaw):
-    """The same with a recipe that multiplies A: two columns of categories."""
-
-    gain: float = 1.0
-
-    nonlinear = PrecisionLaw.nonlinear | {"gain": Range(0.5, 2.0, 3, 0.01, 10.0)}
-    categories = PrecisionLaw.categories | {"recipe": Category("gain", reference="plain")}
-
-    @staticmethod
-    def terms(N, alpha, eff, gain):
-        return 1.0, gain * (N * eff) ** -alpha
-
-
-def two_categories() -> pd.DataFrame:
-    """Exact runs of every precision, half of them of a recipe that leaves 0.83 of A."""
-    tuned = np.arange(18) % 2 == 1
-    runs = precisions().assign(recipe=np.where(tuned, "tuned", "plain"))
-    return runs.assign(loss=np.where(tuned, 1.8 + 0.83 * (runs.loss - 1.8), runs.loss))
-
-
 @pytest.mark.parametrize(
     ("law", "runs", "linear"),
     [
@@ -186,13 +124,6 @@ def test_coefficients_stay_coefficients_and_have_their_slopes(law, runs, linear)
         np.testing.assert_allclose(slope * value * 2e-6, np.subtract(*ends), atol=1e-11)
 
 
-def test_two_categories_are_fitted_at_once():
-    fit = scaling.fit(TwoCategoriesLaw, two_categories(), groups=False)
-    assert fit.params["eff[int4]"] == pytest.approx(0.53, rel=1e-5)
-    assert fit.params["gain[tuned]"] == pytest.approx(0.83, rel=1e-5)
-    assert fit.params["gain[plain]"] == 1.0
-
-
 def test_a_file_of_version_0_1_has_every_parameter_of_arms_as_a_coordinate(one, tmp_path):
     one.save(tmp_path / "fit.json")
     body = json.loads((tmp_path / "fit.json").read_text())
@@ -204,35 +135,3 @@ def test_a_file_of_version_0_1_has_every_parameter_of_arms_as_a_coordinate(one, 
     again = scaling.load(tmp_path / "fit.json")
     np.testing.assert_allclose(again.theta, one.theta, rtol=1e-12)
     assert again.objective_value == pytest.approx(one.objective_value, rel=1e-9)
-
-
-def test_a_level_with_one_row_is_named():
-    runs = precisions().iloc[:13]
-    assert any("int4" in note for note in scaling.fit(PrecisionLaw, runs).certificate.notes)
-
-
-@pytest.mark.parametrize(
-    ("law", "runs", "words"),
-    [
-        (PrecisionLaw, precisions().drop(columns="precision"), "'precision'"),
-        (PrecisionLaw, precisions().assign(precision=None), "row 1.*precision"),
-        (PrecisionLaw, precisions().iloc[6:], "'bf16'"),
-        (Arms("dense", "precision", own=("Z",)), precisions(), "'Z'"),
-        (Arms("dense", "precision", own=("E",), shared=("A",)), precisions(), r"\bown\b.*\bshared\b"),
-        (Arms("dense", "N"), precisions(), "DenseLaw"),
-    ],
-)
-def test_what_does_not_fit_a_table_is_named(law, runs, words):
-    with pytest.raises(ValueError, match=words):
-        scaling.fit(law, runs)
-
-
-def test_numeric_categories_are_their_own_numbers():
-    rule = Levels(names=("4", "8", "16"))
-    assert list(rule.codes) == [4, 8, 16]
-    assert list(rule.read(np.array(["16", 4], dtype=object))) == [16, 4]
-    assert rule.labels([8.0]) == ["8"]
-    bits = precisions().assign(bits=lambda t: t.precision.map({"bf16": 16, "fp8": 8, "int4": 4}))
-    fit = scaling.fit(Arms(DenseLaw, "bits", own=("A",)), bits)
-    assert fit.law.predict(N=1e8, bits=4) > fit.law.predict(N=1e8, bits=16)
-    assert list(fit.form.arms) == ["4", "8", "16"]

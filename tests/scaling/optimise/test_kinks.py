@@ -7,6 +7,8 @@ import pytest
 import scaling
 from scaling import LAD, Arms, Asymmetric, LeastSquares, LogHuber, Status
 from scaling.laws.model_axes import PrecisionLaw
+from scaling.optimise.kinks import arrived, lowest_nearby
+from scaling.optimise.solver import minimise
 
 N = np.array([1e7, 3e7, 1e8, 3e8, 1e9, 3e9])
 OFFSETS = np.array([1.93, 2.03, 2.11, 2.27, 2.36, 2.51])  # of a power law that is known: E is their centre
@@ -94,14 +96,37 @@ def test_a_category_under_a_kink_ends_where_its_twin_does(objective, seed) -> No
     assert one.status == twin.status == Status.CONVERGED
 
 
-def test_a_lower_minimum_nearby_is_found_and_said() -> None:
-    """All starts end 3e-4 above it: each level has an offset, which the truth has not, and the rest bends."""
+def offsets_by_level() -> scaling.Fit:
+    """A fit of an offset of each precision, which the truth has not, to rows with heavy-tailed noise."""
     rng, parts = np.random.default_rng(2), []
     for name, eff in LEVELS.items():
         n, _ = 10 ** rng.uniform(7, 9.5, 15), rng.uniform(size=15)
         loss = (1.7 + 90 * (n * eff) ** -0.3) * np.exp(4e-3 * rng.standard_t(3, 15))
         parts.append(pd.DataFrame({"N": n, "precision": name, "loss": loss}))
     runs = pd.concat(parts, ignore_index=True)
-    fit = scaling.fit(Arms("dense", "precision", own=("E",)), runs, "asymmetric", groups=False)
+    return scaling.fit(Arms("dense", "precision", own=("E",)), runs, "asymmetric", groups=False)
+
+
+def test_a_lower_minimum_nearby_is_found() -> None:
+    """Between kinks lies another minimum, 3e-4 higher, in which a search by steps stays."""
+    fit = offsets_by_level()
     assert fit.objective_value == pytest.approx(0.543272145, rel=1e-7)
-    assert fit.status == Status.DISAGREE
+    other = fit.form(
+        1.6185363205853, 1.6446463812945, 1.6722100784522, np.exp(15.083844501331), 0.25727476853
+    )
+    higher = minimise(fit.problem, fit.problem.internal(other)[None], warm=True)
+    assert higher.value[0] == pytest.approx(0.543443139, rel=1e-7)
+    assert higher.converged[0]
+    with np.errstate(all="ignore"):
+        assert lowest_nearby(fit.problem, higher).value[0] == pytest.approx(fit.objective_value, rel=1e-9)
+
+
+def test_programmes_arrive_where_steps_walk_along_kinks() -> None:
+    fit = offsets_by_level()
+    near = fit.problem.snapped(fit.theta * np.array([1.01, 1.01, 1.01, 0.98, 1.02]))
+    walking = minimise(fit.problem, near[None], iterations=20, warm=True)
+    assert not walking.converged[0]
+    found = arrived(fit.problem, walking)
+    assert found.converged[0]
+    assert found.value[0] == pytest.approx(fit.objective_value, rel=4e-4)  # here, or at the minimum nearby
+    assert found.value[0] < walking.value[0]
