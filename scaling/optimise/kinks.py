@@ -83,35 +83,47 @@ def arrived(problem: Problem, found: Solution) -> Solution:
     levels = kinked(problem, found.theta)
     if found.converged[0] or not levels or problem.y.size > MANY:
         return found
-    theta = found.theta[0]
-    reach, value = REACH, float(found.value[0])
+    theta, reach = found.theta[0], REACH
+    sides = np.abs(problem.objective.psi(np.array([1e3, -1e3]))) / problem.objective.psi(np.array([1e3]))
+    value = _without_width(problem, theta, sides)
     for _ in range(PROGRAMMES):
-        there = np.clip(theta + _programme(problem, theta, reach), problem.lower, problem.upper)
-        lower = float(problem.value(there[None])[0])
-        reach = 2 * reach if lower < value else reach / 4
-        gain = value - lower
-        theta, value = (there, lower) if gain > 0 else (theta, value)
+        there = _programme(problem, theta, sides, reach)
+        gain = value - _without_width(problem, there, sides)
+        theta, value = (there, value - gain) if gain > 0 else (theta, value)
+        reach = 2 * reach if gain > 0 else reach / 4
         if reach < LOWER or 0 < gain < 1e-3 * LOWER * value:
             break
     return _lower(found, _through(problem, levels[1:] or levels, theta[None]))
 
 
-def _programme(problem: Problem, theta: Array, reach: float) -> Array:
-    """The move of θ (p,) within a relative reach that is best for the law's tangent and kinks without width."""
+def _without_width(problem: Problem, theta: Array, sides: Array) -> float:
+    """The sum of absolute residuals at θ (p,), times `sides` where too high and where too low."""
+    r = problem.residual(problem.predict(theta[None]))[0]
+    return float((problem.w * np.abs(r) * np.where(r > 0, *sides)).sum())
+
+
+def _programme(problem: Problem, theta: Array, sides: Array, reach: float) -> Array:
+    """Where θ (p,) should move within a relative reach, for the law's tangent and kinks without width.
+
+    The law bends: Newton steps then lead back to rows at their kinks.
+    """
     from scipy.optimize import linprog
 
     r, J = (one[0] for one in problem.linearised(theta[None]))
     size, n = reach * np.maximum(np.abs(theta), 1e-3), r.size
-    above, below = np.abs(problem.objective.psi(np.array([1e3, -1e3])))
     low, high = (np.clip((end - theta) / size, -1.0, 1.0) for end in (problem.lower, problem.upper))
     unit = max(float(np.abs(J * size[:, None]).max()), TINY)
     tangent = np.concatenate([J * (size / unit)[:, None], -np.eye(n), np.eye(n)]).T
     if not np.isfinite(tangent).all():
-        return np.zeros(theta.size)
-    cost = np.concatenate([np.zeros(theta.size), above * problem.w, below * problem.w]) / max(above, below)
+        return theta
+    cost = np.concatenate([np.zeros(theta.size), sides[0] * problem.w, sides[1] * problem.w])
     bounds = [*zip(low, high, strict=True), *[(0.0, None)] * (2 * n)]
     end = linprog(cost, A_eq=tangent, b_eq=-r / unit, bounds=bounds, method="highs")
-    return size * end.x[: theta.size] if end.status == 0 else np.zeros(theta.size)
+    if end.status != 0:
+        return theta
+    move, free = size * end.x[: theta.size], problem.lower < problem.upper
+    near, aim = theta + move[None], (r + move @ J)[None]
+    return np.asarray(_corrected(problem, near, aim, 1e-6 * float(np.abs(r).max()), free)[0])
 
 
 def equal_optima(problem: Problem, theta: Array) -> tuple[tuple[str, float, float], ...]:
