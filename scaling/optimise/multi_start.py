@@ -110,14 +110,14 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
 
 
 def _gathered(problem: Problem, begin: Array) -> Array:
-    """Starts (S, p) of a law with arms followed to the optimum of the widest smoother objective, others as they are.
+    """Starts (S, p) of a law with arms followed to the optimum of a narrow objective's widest one, others as they are.
 
     From there own parameters under a kink take tens of steps. From the starts they take hundreds.
     """
-    widest = next((objective for objective, _ in problem.objective.smoother), None)
-    if widest is None or not isinstance(problem.law.whole, ArmForm):
+    levels = problem.objective.smoother
+    if len(levels) < 2 or not isinstance(problem.law.whole, ArmForm):
         return begin
-    return minimise(replace(problem, objective=widest), begin, iterations=PATIENT[0]).theta
+    return minimise(replace(problem, objective=levels[0][0]), begin, iterations=PATIENT[0]).theta
 
 
 def _nowhere(problem: Problem, begin: Array) -> str:
