@@ -205,6 +205,8 @@ def _rebuild(body: dict[str, Any], path: Any, given: Any = None) -> Estimate:
     index = np.array(body["index"]) if "index" in body else None
     how = body.get("grouping", "" if groups is None else "given")  # files before it have groups as given
     theta = np.array(body["theta"])
+    if "arms" in body and not np.allclose(problem.predict(theta[None])[0], law._loss(*x)):
+        theta = problem.internal(law)  # files of version 0.1 have no coefficients of arms
     told = reading_from_json(body.get("reading"))
     found = Estimate(law, problem, theta, certificate, body["excluded"], groups, index, how, told)
     if abs(found.rmse - body["rmse"]) > SAME * body["rmse"] + EXACT:
@@ -223,8 +225,10 @@ def objective_of(body: dict[str, Any], path: Any) -> Objective:
 
 def certificate_of(body: dict[str, Any]) -> Certificate:
     """The certificate of a fit as it was written."""
-    facts = {"mixed": (), "table_notes": ()} | body["certificate"]  # which files of version 0.1 lack
+    lacking = {"mixed": (), "table_notes": (), "equal_optima": ()}  # in files of version 0.1
+    facts = lacking | body["certificate"]
     facts = {f.name: facts[f.name] for f in fields(Certificate)}
+    facts["equal_optima"] = tuple(tuple(one) for one in facts["equal_optima"])
     several = {name: tuple(facts[name]) for name in ("at_bound", "notes", "mixed", "table_notes")}
     return Certificate(**{**facts, **several, "status": Status(facts["status"])})
 

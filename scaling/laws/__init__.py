@@ -4,9 +4,10 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from scaling.laws.arm_form import ArmForm, Arms, Category, with_categories
+from scaling.laws.arm_form import ArmForm
 from scaling.laws.axis import Axis
 from scaling.laws.base import EXPONENT, Array, Law, LawForm, Range
+from scaling.laws.categories import Arms, Category, with_categories
 from scaling.laws.constrained import ConstrainedLaw
 from scaling.laws.data import ChinchillaLaw, EqualExponentsLaw, InteractionLaw, KaplanLaw, NoFloorLaw
 from scaling.laws.data_axes import DataConstrainedLaw, FineTuningLaw, RepeatedDataLaw

@@ -1,15 +1,16 @@
 """One law for several arms: optimisers, recipes, corpora, architectures, precisions.
 
-L = law(axes, shared parameters, own parameters of the arm). An arm is a category of one column. Every parameter
-is nonlinear here: a coefficient that arms share but multiply differently cannot be solved for.
+L = law(axes, shared parameters, own parameters of the arm). An arm is a category of one column.
 A parameter E that each arm has for itself is named E[adam], E[muon], ...
+A coefficient stays one: its term is that of each row's arm, and of an own one a term per arm, 0 at the others' rows. It does
+not where arms share a parameter and its coefficient differs: of A in (A/N)^alpha it depends on alpha. If such alpha are own
+and A is shared, or the law has no coefficients, every parameter is nonlinear and its own coordinate.
 
 Legend: n rows, B parameter sets, K arms.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,12 +18,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from scaling.laws.axis import Axis, Levels, level_name
-from scaling.laws.base import Array, Law, LawForm
+from scaling.laws.axis import Axis, Levels
+from scaling.laws.base import Array, Law
 from scaling.laws.constrained import LOG_ZERO, ConstrainedLaw, Form
 from scaling.laws.ranges import Range
-
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,9 +36,7 @@ class ArmForm(Form):
     arms: tuple[str, ...]
     own: tuple[str, ...]  # in the law's field order
 
-    has_rest: ClassVar[bool] = True
     fixed: ClassVar[Mapping[str, float]] = {}  # constraints are those of `ConstrainedLaw`
-    not_held: ClassVar[tuple[str, ...]] = ()  # each parameter is its own coordinate
 
     def __post_init__(self) -> None:
         """Its docstring is the law's."""
@@ -98,40 +95,85 @@ class ArmForm(Form):
         """All of them: a constrained form knows which are fixed."""
         return self.names()
 
+    def one(self, name: str, place: int) -> str:
+        """The parameter of that name of one arm, by its place."""
+        return self.of_parameter(name)[place if name in self.own else 0]
+
+    @cached_property
+    def solved(self) -> bool:
+        """Whether the law's coefficients stay coefficients: each coordinate is an arm's own exactly where its field is."""
+        if self.law.has_rest:
+            return False
+        names = self.law.names()
+        generic = self.law(*(0.6 + 0.01 * i for i in range(len(names))))
+        own = np.array([name in self.own for name in names])
+        differs = ((generic.linear_gradient() != 0) & own).any(-1)
+        return all(d == (name in self.own) for name, d in zip(self.inner, differs, strict=True))
+
+    @cached_property
+    def inner(self) -> tuple[str, ...]:
+        """The law's coordinates, in order: its coefficients and its nonlinear parameters."""
+        return (*self.law.linear(), *self.law.nonlinear)
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether a part of L has no coefficient: all of it, or none."""
+        return not self.solved
+
     def linear(self) -> tuple[str, ...]:
-        """None: see the module."""
-        return ()
+        """The coefficients, if there are any."""
+        if not self.solved:
+            return ()
+        return tuple(one for name in self.law.linear() for one in self.of_parameter(name))
 
     @cached_property
     def nonlinear(self) -> dict[str, Range]:
-        """Every parameter with its range."""
+        """Every parameter that is no coefficient, with its range."""
         found: dict[str, Range] = {}
-        for name in self.law.names():
+        for name in self.law.nonlinear if self.solved else self.law.names():
             low, high = self.law.allowed(name)
             known = self.law.nonlinear.get(name) or Range(1.0, 1.0, 1, low, high)
-            if name in self.law.prefactors:
+            if name in self.law.prefactors and not self.solved:
                 known = Range(1.0, 1.0, 1, LOG_ZERO)
             found |= dict.fromkeys(self.of_parameter(name), known)
         return found
 
+    @cached_property
+    def _name(self) -> dict[str, str]:
+        """The law's name of each parameter."""
+        return {one: name for name in self.law.names() for one in self.of_parameter(name)}
+
+    @property
+    def not_held(self) -> tuple[str, ...]:
+        """Parameters that cannot be fixed or bounded: the law's, where the coordinates are the law's."""
+        names = self.law.not_held if self.solved else ()
+        return tuple(one for name in names for one in self.of_parameter(name))
+
     def allowed(self, name: str) -> tuple[float, float]:
         """The lowest and the highest value of a parameter."""
-        known = self.nonlinear[name]
-        return (0.0, float("inf")) if name in self.prefactors else (known.lower, known.upper)
+        if name in self.prefactors:
+            return 0.0, float("inf")
+        low, high = self.law.allowed(self._name[name])
+        return float(low), float(high)
 
     def coordinate(self, name: str, value: Any) -> Any:
-        """The coordinate of a parameter at a value: of a prefactor, which varies over decades, its logarithm."""
+        """The coordinate of a parameter at a value: the law's, or the logarithm of a prefactor that is no coefficient."""
+        if self.solved:
+            return self.law.coordinate(self._name[name], value)
         return np.log(np.maximum(value, np.exp(LOG_ZERO))) if name in self.prefactors else value
 
     def _values(self, eta: Sequence[Any]) -> dict[str, Any]:
-        """Parameters by name from their coordinates."""
-        logs = self.prefactors
+        """Parameters by name from their coordinates, where each is its own."""
         pairs = zip(self.names(), eta, strict=True)
-        return {name: np.exp(value) if name in logs else value for name, value in pairs}
+        return {name: np.exp(value) if name in self.prefactors else value for name, value in pairs}
 
     def together(self, names: Sequence[str]) -> Sequence[str]:
-        """No coefficient depends on another: there are none."""
-        return ()
+        """The coefficients that depend on those named: in each arm as in the law."""
+        found = set()
+        for place in range(len(self.arms)):
+            here = [name for name in self.law.names() if self.one(name, place) in names]
+            found |= {self.one(name, place) for name in self.law.together(here)}
+        return [name for name in self.linear() if name in found]
 
     @cached_property
     def prefactors(self) -> frozenset[str]:
@@ -150,24 +192,67 @@ class ArmForm(Form):
 
     # ---- what a problem evaluates ---------------------------------------------------------------
     def coordinates(self, law: Law) -> tuple[list[Any], list[Any]]:
-        """No coefficients, then the parameters."""
-        return [], [self.coordinate(name, getattr(law, name)) for name in self.names()]
+        """Coefficients, then the other parameters' coordinates."""
+        if not self.solved:
+            return [], [self.coordinate(name, getattr(law, name)) for name in self.names()]
+        parts = [self.law.coordinates(one) for one in self.laws(law)]
+        found = self._spread([dict(zip(self.inner, (*c, *eta), strict=True)) for c, eta in parts])
+        return [found[name] for name in self.linear()], [found[name] for name in self.nonlinear]
+
+    def laws(self, law: Law) -> list[Law]:
+        """The law of each arm."""
+        places, names = range(len(self.arms)), self.law.names()
+        return [self.law(**{name: getattr(law, self.one(name, k)) for name in names}) for k in places]
+
+    def _spread(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Values by parameter from those by the law's names in each arm."""
+        return {one: parts[k][name] for name in parts[0] for k, one in enumerate(self.of_parameter(name))}
 
     def to_fields(self, coefficients: Sequence[Any], eta: Sequence[Any]) -> dict[str, Any]:
         """Parameters by name from the coordinates."""
-        return self._values(eta)
+        if not self.solved:
+            return self._values(eta)
+        values, m = (
+            dict(zip((*self.linear(), *self.nonlinear), (*coefficients, *eta), strict=True)),
+            len(self.law.linear()),
+        )
+        parts = ([values[self.one(name, k)] for name in self.inner] for k in range(len(self.arms)))
+        return self._spread([self.law.to_fields(part[:m], part[m:]) for part in parts])
+
+    def _codes(self, name: str) -> tuple[Any, ...]:
+        """The arms' numbers, one per parameter of that name: None for one that they share."""
+        return tuple(self.rule.codes) if name in self.own else (None,)
+
+    def _split(self, args: Sequence[Any]) -> tuple[Sequence[Any], Any, Sequence[Any]]:
+        """The law's axes, the arms' numbers, and the law's nonlinear parameters at each row."""
+        *axes, arm = args[: len(self.axes)]
+        values = dict(zip(self.nonlinear, args[len(self.axes) :], strict=True))
+        return axes, arm, [self._picked(name, values, arm) for name in self.law.nonlinear]
 
     def terms(self, *args: Any) -> Sequence[Any]:
-        """None."""
-        return ()
+        """The φ_j that coefficients multiply, if any. args: the axes (n,), then the coordinates (B, 1) or scalars."""
+        if not self.solved:
+            return ()
+        axes, arm, eta = self._split(args)
+        pairs = zip(self.law.linear(), self.law.terms(*axes, *eta), strict=True)
+        return [_at_arm(arm, (code,), phi) for name, phi in pairs for code in self._codes(name)]
 
     def terms_gradient(self, *args: Any) -> Sequence[Sequence[Any]]:
-        """None for each parameter."""
-        return [()] * (len(args) - len(self.axes))
+        """∂φ_j/∂(coordinate i) as [i][j]. args: as for `terms`."""
+        if not self.solved:
+            return [()] * (len(args) - len(self.axes))
+        axes, arm, eta = self._split(args)
+        terms = [(j, code) for j, name in enumerate(self.law.linear()) for code in self._codes(name)]
+        rows = zip(self.law.nonlinear, self.law.terms_gradient(*axes, *eta), strict=True)
+        return [
+            [_at_arm(arm, (own, code), row[j]) for j, code in terms]
+            for name, row in rows
+            for own in self._codes(name)
+        ]
 
-    def rest(self, *args: Any) -> Array:
-        """L for axes (n,), the last of them the arms' numbers, and coordinates (B, 1) or scalars."""
-        return self.loss(args[: len(self.axes)], self._values(args[len(self.axes) :]))
+    def rest(self, *args: Any) -> Any:
+        """L, if no coefficient multiplies it. args: as for `terms`, the last axis the arms' numbers."""
+        return 0.0 if self.solved else self.loss(args[: len(self.axes)], self._values(args[len(self.axes) :]))
 
     def loss(self, x: Sequence[Any], values: Mapping[str, Any]) -> Array:
         """L for axes (n,), the last of them the arms' numbers, and parameters by name."""
@@ -183,16 +268,26 @@ class ArmForm(Form):
         return first
 
     def rest_gradient(self, *args: Any) -> list[Any]:
-        """∂L/∂parameter as [i]: the law's slopes by its fields, each arm's rows to the arm's own parameter."""
+        """∂rest/∂coordinate as [i]: the law's slopes by its fields, each arm's rows to the arm's own parameter."""
+        if self.solved:
+            return [0.0] * len(self.nonlinear)
         *axes, arm = args[: len(self.axes)]
         values = self._values(args[len(self.axes) :])
         fields = {name: self._picked(name, values, arm) for name in self.law.names()}
         slopes, out = self.law(**fields)._slopes(*axes), []
         for name, slope in zip(fields, np.moveaxis(slopes, -1, 0), strict=True):
-            for one, code in zip(self.of_parameter(name), self.rule.codes, strict=False):
-                own = np.where(arm == code, slope, 0.0) if name in self.own else slope
+            for one, code in zip(self.of_parameter(name), self._codes(name), strict=True):
+                own = _at_arm(arm, (code,), slope)
                 out.append(own * values[one] if one in self.prefactors else own)
         return out
+
+
+def _at_arm(arm: Any, codes: tuple[Any, ...], value: Any) -> Any:
+    """A value of each row, 0 but at the rows of the arm that has those numbers. None is any arm."""
+    own = {code for code in codes if code is not None}
+    if len(own) > 1 or (np.ndim(value) == 0 and value == 0.0):
+        return 0.0
+    return np.where(arm == own.pop(), value, 0.0) if own else value
 
 
 def layers_of(form: Any) -> tuple[type[Law], list[dict[str, Any]]]:
@@ -250,7 +345,8 @@ class ArmedLaw(Law):
     axes = property(lambda self: self.form.axes)
     axis_rules = property(lambda self: self.form.axis_rules)
     source = property(lambda self: self.form.law.source)
-    has_rest = True
+    has_rest = property(lambda self: self.form.has_rest)
+    terms = property(lambda self: self.form.terms)  # a function would be made static
 
     def of_arm(self, arm: str) -> Law:
         """The law of one arm, of the class that all arms share. Raises ValueError for an unknown arm."""
@@ -268,138 +364,33 @@ class ArmedLaw(Law):
         return self.form.axis_rule(axis)
 
     def to_linear(self) -> tuple[list[Any], list[Any]]:
-        """No coefficients, then the parameters."""
+        """Coefficients, then the other parameters' coordinates."""
         return self.form.coordinates(self)
 
     def linear_gradient(self) -> Array:
-        """∂(coordinates)/∂(parameters), (p, p): diagonal."""
-        logs, values = self.form.prefactors, self.values
-        slope = [1 / np.asarray(values[name]) if name in logs else np.ones(()) for name in values]
-        return np.asarray(np.eye(len(values)) * np.stack(np.broadcast_arrays(*slope), -1)[..., None, :])
+        """∂(coordinates)/∂(parameters), (p, p): the law's in each arm, or diagonal."""
+        form, values = self.form, self.values
+        if not form.solved:
+            logs = form.prefactors
+            slope = [1 / np.asarray(values[name]) if name in logs else np.ones(()) for name in values]
+            return np.asarray(np.eye(len(values)) * np.stack(np.broadcast_arrays(*slope), -1)[..., None, :])
+        parts = [np.asarray(one.linear_gradient()) for one in form.laws(self)]
+        out = np.zeros((*np.broadcast_shapes(*(one.shape[:-2] for one in parts)), len(values), len(values)))
+        order, names = (*form.linear(), *form.nonlinear), form.names()
+        for k, part in enumerate(parts):
+            rows = np.array([order.index(form.one(name, k)) for name in form.inner])
+            out[..., rows[:, None], [names.index(form.one(name, k)) for name in form.law.names()]] = part
+        return out
 
     def _loss(self, *x: Array) -> Array:
         return np.asarray(self.form.loss(x, self.values)) + np.zeros(
             np.broadcast_shapes(*(np.shape(v) for v in x))
         )
 
-    def terms(self, *args: Any) -> Sequence[Any]:  # type: ignore[override]
-        """None."""
-        return ()
-
     def terms_gradient(self, *args: Any) -> Sequence[Sequence[Any]]:  # type: ignore[override]
-        """None for each parameter."""
+        """∂φ_j/∂(coordinate i) as [i][j]."""
         return self.form.terms_gradient(*args)
 
     def rest_gradient(self, *args: Any) -> Sequence[Any]:  # type: ignore[override]
-        """∂L/∂parameter as [i]."""
+        """∂rest/∂(coordinate i) as [i]."""
         return self.form.rest_gradient(*args)
-
-
-@dataclass(frozen=True)
-class Category:
-    """The effect of a category on a law: each level has its own value of `parameter`, the reference level `at`.
-
-    `categories = {"precision": Category("eff", reference="bf16")}` in a law's class.
-
-    Args:
-        parameter: the law's parameter that differs by level.
-        reference: the level whose value is `at`. By default the level with most rows. Ties go to the shortest name,
-            then to the first in order.
-        at: the parameter's value at the reference.
-        highest: take as reference the level with the largest number in its name (of 4, 8, bf16, fp16: bf16).
-    """
-
-    parameter: str
-    reference: str | None = None
-    at: float = 1.0
-    highest: bool = False
-
-    def reference_of(self, levels: Sequence[str], rows: Sequence[str]) -> str:
-        """The reference among the levels of a column, given the level of each row."""
-        if self.reference is not None:
-            return self.reference
-        size = {name: float(max(map(float, NUMBER.findall(name)), default=0)) for name in levels}
-        if self.highest and any(size.values()):
-            return min(levels, key=lambda name: (-size[name], len(name)))
-        return max(levels, key=list(rows).count)
-
-
-@dataclass(frozen=True)
-class Arms:
-    """A law for several arms of a table, to be fitted: `scaling.fit(Arms("dense", "optimizer", own=("A",)), runs)`.
-
-    Args:
-        law: its class or its name.
-        by: the column that names the arms.
-        own: parameters that each arm has for itself. The others are shared.
-        shared: parameters that all arms share, instead of `own`. Neither: nothing is shared.
-    """
-
-    law: Any
-    by: str
-    own: tuple[str, ...] | None = None
-    shared: tuple[str, ...] | None = None
-
-    def on(self, law: Any, table: Any) -> LawForm:
-        """The form for a table: `law` is the spec's, as a class. ValueError names what does not fit."""
-        if self.own is not None and self.shared is not None:
-            raise ValueError("own= and shared= are both given. Give one: the other follows.")
-        known, constraints = (law.law, law) if isinstance(law, ConstrainedLaw) else (law, None)
-        if self.by in known.axes:
-            raise ValueError(
-                f"by={self.by!r} is an axis of {known.__name__}. Give the column that names the arms."
-            )
-        named = tuple(self.own if self.own is not None else self.shared or ())
-        wrong = [name for name in named if name not in known.names()]
-        if wrong:
-            raise ValueError(
-                f"{known.__name__} has no parameter {wrong[0]!r}. It has {', '.join(known.names())}."
-            )
-        own = tuple(n for n in known.names() if (n in named) == (self.own is not None))
-        form = ArmForm(known, self.by, levels_of(table, self.by), own)
-        return constrained_alike(form, constraints)
-
-
-def constrained_alike(form: ArmForm, constraints: ConstrainedLaw | None) -> LawForm:
-    """The form with a law's fixed values and bounds on the same parameters, of every arm."""
-    if constraints is None:
-        return form
-    fixed = {one: v for name, v in constraints.fixed.items() for one in form.of_parameter(name)}
-    bounds = {one: v for name, v in constraints.bounds.items() for one in form.of_parameter(name)}
-    return ConstrainedLaw(form, fixed, bounds)
-
-
-def with_categories(law: Any, table: Any) -> LawForm:
-    """A law whose class declares categories, with the table's levels. Raises ValueError naming what is missing."""
-    known, constraints = (law.law, law) if isinstance(law, ConstrainedLaw) else (law, None)
-    form, held = known, {}
-    for column, category in known.categories.items():
-        arms = levels_of(table, column)
-        reference = category.reference_of(arms, [level_name(value) for value in table[column]])
-        if reference not in arms:
-            raise ValueError(
-                f"{column}: the reference {reference!r} is not in the table, which has {', '.join(arms)}."
-            )
-        form = ArmForm(form, column, arms, (category.parameter,))
-        held[f"{category.parameter}[{reference}]"] = category.at
-    more = constrained_alike(form, constraints)
-    return more.with_fixed(**held)
-
-
-def levels_of(table: Any, by: str) -> tuple[str, ...]:
-    """The categories in a column of a table, in order. Raises ValueError if it is missing or has an empty cell."""
-    if by not in table:
-        raise ValueError(
-            f"no column {by!r} of categories. The table has {', '.join(map(str, list(table)[:12]))}."
-        )
-    column = np.asarray(table[by], dtype=object)
-    empty = [row for row, value in enumerate(column) if value is None or value != value]
-    if empty:
-        raise ValueError(
-            f"row {empty[0] + 1}, column {by}: the cell is empty. Name the arm, or leave the row out."
-        )
-    names = {level_name(value) for value in column}
-    try:
-        return tuple(sorted(names, key=float))
-    except ValueError:
-        return tuple(sorted(names))

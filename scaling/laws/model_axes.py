@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from scaling.laws.arm_form import Category
 from scaling.laws.axis import Axis
 from scaling.laws.base import EXPONENT, Law, Range
+from scaling.laws.categories import Category
 from scaling.laws.parameterisation import power
 from scaling.laws.rivals import ParallelPowerLaw
 

@@ -49,6 +49,7 @@ class Certificate:
     notes: tuple[str, ...] = ()
     mixed: tuple[str, ...] = ()  # columns of the table whose rows are of several kinds, fitted as one
     table_notes: tuple[str, ...] = ()  # what the rest of the table says against fitting it as one
+    equal_optima: tuple[tuple[str, float, float], ...] = ()  # fields over optima of one objective: name, ends
 
 
 def distinct(*columns: Array) -> int:

@@ -96,7 +96,7 @@ def arm_starts(problem: Problem, form: ArmForm) -> Array:
     Each own parameter begins at its arm's value, a shared one at the pooled value, at the arms' mean, or at one
     arm's. The rest are these, moved by up to 20% (seeded).
     """
-    plain = [replace(problem, law=form.law, x=problem.x[:-1])]
+    plain = [replace(problem, law=_plain(problem.law, form), x=problem.x[:-1])]
     plain += [plain[0].take(problem.x[-1] == code) for code in form.rule.codes]
     pooled, *alone = (_quick(one) for one in plain)
     middle = {name: float(np.mean([one[name] for one in alone])) for name in pooled}
@@ -108,14 +108,28 @@ def arm_starts(problem: Problem, form: ArmForm) -> Array:
     rows = np.array([[begin[name] for name in form.names()] for begin in begins])
     moved = np.random.default_rng(0).uniform(0.8, 1.25, (2 * len(rows), rows.shape[1]))
     rows = np.concatenate([rows, moved * np.tile(rows, (2, 1))])
-    eta = np.stack([form.coordinate(n, v) for n, v in zip(form.names(), rows.T, strict=True)], -1)
-    eta = np.clip(eta, problem.lower, problem.upper)
+    eta = np.stack(problem.law.coordinates(form.from_vector(rows))[1], -1)
+    eta = np.clip(eta, problem.lower[problem.m :], problem.upper[problem.m :])
     once = np.unique(eta, axis=0, return_index=True)[1]  # equal starts would agree with each other
     return np.asarray(eta[np.sort(once)])
 
 
+def _plain(law: Any, form: ArmForm) -> Any:
+    """The law of one arm, what is fixed held: of a parameter that some arms have fixed, its value there.
+
+    A parameter that only arms tell from the shared ones, as an efficiency from a prefactor, is not free in one arm.
+    """
+    fixed = {
+        n: [law.fixed[one] for one in form.of_parameter(n) if one in law.fixed] for n in form.law.names()
+    }
+    held = {name: float(np.mean(values)) for name, values in fixed.items() if values}
+    return form.law.with_fixed(**held) if held else form.law
+
+
 def _quick(problem: Problem) -> dict[str, float]:
-    """A law's parameters by name from a few starts: near enough to begin from."""
+    """A law's parameters by name from a few starts, a narrow objective at its widest: near enough to begin from."""
+    widest = next((objective for objective, _ in problem.objective.smoother), problem.objective)
+    problem = replace(problem, objective=widest)
     ends = minimise(problem, starts(problem, 8), tolerance=1e-7, iterations=50)
     best = ends.theta[int(np.nanargmin(ends.value))][None]
     return dict(zip(problem.law.names(), map(float, problem.named(best)[0]), strict=True))

@@ -15,9 +15,10 @@ from scaling.data.runs import usable
 from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.laws import Arms, axes_of_laws, law_of
-from scaling.laws.arm_form import ArmForm, levels_of
+from scaling.laws.arm_form import ArmForm
 from scaling.laws.axis import level_name
 from scaling.laws.base import Array, Law
+from scaling.laws.categories import levels_of
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.result_table import ResultTable
 from scaling.selection.compare import main_axis

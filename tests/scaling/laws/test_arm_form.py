@@ -1,16 +1,17 @@
 """Arms and categories: own and shared parameters, by name, in every use of a fit."""
 
+import json
 import pickle
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling
-from scaling import Arms, Category, ChinchillaLaw, DenseLaw, Law, Range
+from scaling import Arms, ChinchillaLaw
+from scaling.fitting.save import body_checksum
 from scaling.laws import law_of
-from scaling.laws.axis import Levels
+from tests.scaling.category_runs import PrecisionLaw, TwoCategoriesLaw, precisions, two_categories
 
 TRUTHS = {
     "adam": ChinchillaLaw(E=1.71, A=400.0, B=410.0, alpha=0.34, beta=0.28),
@@ -88,73 +89,49 @@ def test_constraints_of_the_law_hold_in_every_arm():
     )
 
 
-@dataclass(frozen=True)
-class PrecisionLaw(Law):
-    """L = E + A/(N eff(precision))^alpha."""
-
-    E: float
-    A: float
-    alpha: float
-    eff: float
-
-    axes = ("N",)
-    nonlinear = {"alpha": Range(0.05, 1.0, 8), "eff": Range(0.1, 2.0, 5, 0.0, 10.0)}  # noqa: RUF012
-    categories = {"precision": Category("eff", reference="bf16")}  # noqa: RUF012
-
-    @staticmethod
-    def terms(N, alpha, eff):
-        return 1.0, (N * eff) ** -alpha
-
-
-EFFICIENCY = {"bf16": 1.0, "fp8": 0.91, "int4": 0.53}
-
-
-def precisions(rows: int = 6) -> pd.DataFrame:
-    """Exact runs of every precision."""
-    N = np.geomspace(1e7, 1e9, rows)
-    parts = [
-        pd.DataFrame({"N": N, "precision": name, "loss": PrecisionLaw(1.8, 900.0, 0.35, e).predict(N=N)})
-        for name, e in EFFICIENCY.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def test_a_category_has_a_coefficient_a_level_with_one_level_as_reference(tmp_path):
-    fit = scaling.fit(PrecisionLaw, precisions())
-    assert fit.params["eff[bf16]"] == 1.0
-    assert fit.params["eff[int4]"] == pytest.approx(0.53, rel=1e-5)
-    assert "eff[bf16]" not in fit.intervals(method="covariance").index
-    fit.save(tmp_path / "fit.json")
-    assert scaling.load(tmp_path / "fit.json").law == fit.law
-
-
-def test_a_level_with_one_row_is_named():
-    runs = precisions().iloc[:13]
-    assert any("int4" in note for note in scaling.fit(PrecisionLaw, runs).certificate.notes)
-
-
 @pytest.mark.parametrize(
-    ("law", "runs", "words"),
+    ("law", "runs", "linear"),
     [
-        (PrecisionLaw, precisions().drop(columns="precision"), "'precision'"),
-        (PrecisionLaw, precisions().assign(precision=None), "row 1.*precision"),
-        (PrecisionLaw, precisions().iloc[6:], "'bf16'"),
-        (Arms("dense", "precision", own=("Z",)), precisions(), "'Z'"),
-        (Arms("dense", "precision", own=("E",), shared=("A",)), precisions(), r"\bown\b.*\bshared\b"),
-        (Arms("dense", "N"), precisions(), "DenseLaw"),
+        (PrecisionLaw, precisions(), ("E", "A")),
+        (TwoCategoriesLaw, two_categories(), ("E", "A")),
+        (Arms("chinchilla", "optimizer", own=("A", "alpha")), table(), ("E", "A[adam]", "A[muon]", "B")),
+        (Arms("chinchilla:B=400", "optimizer", own=("A",)), table(), ("E", "A[adam]", "A[muon]")),
+        (
+            Arms("dense", "optimizer", own=("A",)),
+            table(),
+            ("E", "A[adam]", "A[muon]"),
+        ),  # its A is under a power
+        (Arms("dense", "optimizer"), table(), ("E[adam]", "E[muon]", "A[adam]", "A[muon]")),
+        (Arms("dense", "optimizer", own=("E", "alpha")), table(), ()),  # one A is two coefficients
     ],
 )
-def test_what_does_not_fit_a_table_is_named(law, runs, words):
-    with pytest.raises(ValueError, match=words):
-        scaling.fit(law, runs)
+def test_coefficients_stay_coefficients_and_have_their_slopes(law, runs, linear):
+    form = law_of(law, runs)
+    assert form.linear() == linear
+    fit = scaling.fit(law, runs, "least-squares", groups=False)
+    J = fit.problem.jacobian(fit.theta[None])[1][0]
+    steps = 1e-6 * np.diag(np.abs(fit.theta))
+    up, down = (fit.problem.predict(fit.theta + one) for one in (steps, -steps))
+    moves = fit.problem.lower < fit.problem.upper
+    np.testing.assert_allclose((J * np.diag(steps)[:, None])[moves], (up - down)[moves] / 2, atol=1e-11)
+    names = list(form.free())
+    slopes = fit.law._slopes(*fit.problem.x)[:, [form.names().index(name) for name in names]]
+    for name, slope in zip(names, slopes.T, strict=True):
+        value = getattr(fit.law, name)
+        ends = (
+            form(**{**fit.law.values, name: value * f})._loss(*fit.problem.x) for f in (1 + 1e-6, 1 - 1e-6)
+        )
+        np.testing.assert_allclose(slope * value * 2e-6, np.subtract(*ends), atol=1e-11)
 
 
-def test_numeric_categories_are_their_own_numbers():
-    rule = Levels(names=("4", "8", "16"))
-    assert list(rule.codes) == [4, 8, 16]
-    assert list(rule.read(np.array(["16", 4], dtype=object))) == [16, 4]
-    assert rule.labels([8.0]) == ["8"]
-    bits = precisions().assign(bits=lambda t: t.precision.map({"bf16": 16, "fp8": 8, "int4": 4}))
-    fit = scaling.fit(Arms(DenseLaw, "bits", own=("A",)), bits)
-    assert fit.law.predict(N=1e8, bits=4) > fit.law.predict(N=1e8, bits=16)
-    assert list(fit.form.arms) == ["4", "8", "16"]
+def test_a_file_of_version_0_1_has_every_parameter_of_arms_as_a_coordinate(one, tmp_path):
+    one.save(tmp_path / "fit.json")
+    body = json.loads((tmp_path / "fit.json").read_text())
+    logs = {name: np.log(value) for name, value in body["parameters"].items() if name[0] in "AB"}
+    body["theta"] = [*(body["parameters"] | logs).values()]
+    body["certificate"].pop("equal_optima")
+    body.pop("checksum")
+    (tmp_path / "fit.json").write_text(json.dumps(body | {"checksum": body_checksum(body)}))
+    again = scaling.load(tmp_path / "fit.json")
+    np.testing.assert_allclose(again.theta, one.theta, rtol=1e-12)
+    assert again.objective_value == pytest.approx(one.objective_value, rel=1e-9)
