@@ -96,7 +96,7 @@ def check_form(law: Any) -> None:
     elif lacking:
         raise ValueError(
             f"{law.__name__} gives predict, so every parameter needs a Range in `nonlinear`: "
-            f"{', '.join(lacking)} has none. Add one, such as Range(0.1, 10)."
+            f"none for {', '.join(lacking)}. Add one, such as Range(0.1, 10)."
         )
 
 

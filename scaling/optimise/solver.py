@@ -46,7 +46,8 @@ class Solution:
 def _grid(ranges: tuple[Range, ...]) -> Array:
     """Every combination of start values, (S, q)."""
     grids = [r.starts() for r in ranges]
-    return np.array(list(itertools.product(*grids))).reshape(-1, len(grids))
+    found = list(itertools.product(*grids))
+    return np.array(found, dtype=float).reshape(len(found), len(grids))
 
 
 def starts(problem: Problem, keep: int, far: bool = False) -> Array:

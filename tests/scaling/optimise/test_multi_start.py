@@ -2,13 +2,15 @@
 
 import re
 import sys
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling
-from scaling import DenseLaw, ParallelLaw, Status
+from scaling import DenseLaw, Law, LeastSquares, ParallelLaw, Status
 from tests.scaling.twenty_runs import runs
 
 
@@ -31,6 +33,32 @@ def test_a_second_algorithm_that_stops_elsewhere_confirms_nothing(losses: pd.Dat
 def test_a_law_with_one_start_is_fitted() -> None:
     fit = scaling.fit(DenseLaw.with_fixed(alpha=0.213), runs())
     assert fit.law.alpha == 0.213
+
+
+@dataclass(frozen=True)
+class Straight(Law):
+    """L = E + A N^-1/4."""
+
+    E: float
+    A: float
+
+    axes = ("N",)
+    nonlinear: ClassVar[dict[str, Any]] = {}
+
+    @staticmethod
+    def terms(N: Any) -> Any:
+        return 1.0, N**-0.25
+
+
+def test_a_law_of_coefficients_alone_is_a_linear_regression() -> None:
+    N = np.geomspace(1e6, 1e9, 12)
+    loss = 1 + 40 * N**-0.25 + 0.01 * np.random.default_rng(0).standard_normal(12)
+    fit = scaling.fit(Straight, {"N": N, "loss": loss}, LeastSquares())
+    expected = np.linalg.lstsq(np.stack([np.ones(12), N**-0.25], -1), loss)[0]
+    assert fit.status == Status.CONVERGED
+    assert np.array([fit.law.E, fit.law.A]) == pytest.approx(expected, rel=1e-9)
+    ends = fit.intervals().loc[["E", "A"], ["lower", "upper"]].to_numpy()
+    assert ((ends[:, 0] < expected) & (expected < ends[:, 1])).all()
 
 
 @pytest.mark.slow
