@@ -188,7 +188,7 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
     ] = {}  # MINPACK asks for the slope where it just asked for the value
 
     def signed() -> tuple[Array, Array]:
-        predicted, J = problem.point(whole)
+        predicted, J = problem.jacobian(whole)
         rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
         s = np.sqrt(2 * rho)
         rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))

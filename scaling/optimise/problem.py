@@ -9,6 +9,7 @@ Shapes: n rows of data, m terms, q nonlinear parameters, p = m + q.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -24,9 +25,18 @@ EPSILON = 1e-15  # of a loss: a residual as small is rounding
 ROUNDING = 1e-10  # of a coordinate's scale: this near to its bound it is at its bound, on every processor
 
 
+# The Jacobian (..., p, n) of which the first m rows are filled, ψ_j; the means (..., m); ∂φ_j/∂η_i as [i][j].
+MovingBasis = tuple[Array, Array, Sequence[Sequence[Any]]]
+
+
 def _moves(slope: Any) -> bool:
     """Whether a derivative of a term by a nonlinear parameter is not simply 0."""
     return type(slope) is np.ndarray or slope != 0.0
+
+
+def _columns(eta: Array) -> Array:
+    """Coordinates (B, q) as q columns (B, 1), those of one point (q,) as q numbers: what terms take."""
+    return eta.T[:, :, None] if eta.ndim == 2 else eta
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,37 +136,47 @@ class Problem:
 
     def basis(self, eta: Array) -> tuple[Array, Array]:
         """ψ_j = φ_j / mean φ_j, shape (B, m, n), and the means (B, m), at coordinates (B, q)."""
-        columns = [eta[:, i, None] for i in range(eta.shape[1])]
         out = np.empty((len(eta), self.m, self.x[0].size))
-        for j, phi in enumerate(self.law.terms(*self.x, *columns)):
-            out[:, j] = phi
-        mean = np.maximum(np.add.reduce(out, -1) / out.shape[2], TINY)
+        return out, self._centred(out, self.law.terms(*self.x, *_columns(eta)))
+
+    def moving_basis(self, eta: Array) -> MovingBasis:
+        """What `basis` and `jacobian` have in common at coordinates (B, q), or (q,) for one point."""
+        J = np.empty((*eta.shape[:-1], self.m + eta.shape[-1], self.x[0].size))
+        terms, slopes = self.law.terms_and_slopes(*self.x, *_columns(eta))
+        return J, self._centred(J[..., : self.m, :], terms), slopes
+
+    @staticmethod
+    def _centred(out: Array, terms: Sequence[Any]) -> Array:
+        """Fill out (..., m, n) with terms over their means. Returns these, (..., m)."""
+        for j, phi in enumerate(terms):
+            out[..., j, :] = phi
+        mean = np.maximum(np.add.reduce(out, -1) / out.shape[-1], TINY)
         out /= mean[..., None]
-        return out, mean
+        return mean
 
     def rest(self, eta: Array) -> Array | float:
         """What no coefficient multiplies, (B, n) or 0, at coordinates (B, q)."""
         if not self.law.has_rest:
             return 0.0
-        columns = [eta[:, i, None] for i in range(eta.shape[1])]
-        return np.broadcast_to(self.law.rest(*self.x, *columns), (len(eta), self.x[0].size))
+        return np.broadcast_to(self.law.rest(*self.x, *_columns(eta)), (*eta.shape[:-1], self.x[0].size))
 
     def predict(self, theta: Array) -> Array:
         """L at the data, (B, n), for θ (B, p)."""
         psi, _ = self.basis(theta[:, self.m :])
         return np.asarray(np.matmul(theta[:, None, : self.m], psi)[:, 0] + self.rest(theta[:, self.m :]))
 
-    def jacobian(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
-        """L (B, n) and ∂L/∂θ as (B, p, n). `basis` spares computing it again."""
-        b, eta = theta[:, : self.m], theta[:, self.m :]
-        psi, mean = basis or self.basis(eta)
-        J = np.empty((len(theta), theta.shape[1], psi.shape[2]))
-        J[:, : self.m] = psi
-        self._moved(J[:, self.m :], psi, b / mean, self.law.terms_gradient(*self.x, *eta.T[:, :, None]))
-        if self.law.has_rest:
-            for i, change in enumerate(self.law.rest_gradient(*self.x, *eta.T[:, :, None]), self.m):
-                J[:, i] += change
-        return np.asarray(np.matmul(b[:, None], psi)[:, 0] + self.rest(eta)), J
+    def jacobian(self, theta: Array, basis: MovingBasis | None = None) -> tuple[Array, Array]:
+        """L (B, n) and ∂L/∂θ as (B, p, n), for one θ (p,) without B. `basis` spares computing it again."""
+        b, eta = theta[..., : self.m], theta[..., self.m :]
+        J, mean, slopes = basis or self.moving_basis(eta)
+        psi = J[..., : self.m, :]
+        self._moved(J[..., self.m :, :], psi, b / mean, slopes)
+        predicted = np.matmul(b[..., None, :], psi)[..., 0, :]
+        if not self.law.has_rest:
+            return predicted, J
+        for i, change in enumerate(self.law.rest_gradient(*self.x, *_columns(eta)), self.m):
+            J[..., i, :] += change
+        return predicted + self.rest(eta), J
 
     @staticmethod
     def _moved(out: Array, psi: Array, amount: Array, slopes: Any) -> None:
@@ -196,7 +216,7 @@ class Problem:
             return np.asarray(self.scale / np.maximum(predicted, TINY))
         return np.broadcast_to(self.scale, (1, self.x[0].size))
 
-    def normal(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, ...]:
+    def normal(self, theta: Array, basis: MovingBasis | None = None) -> tuple[Array, ...]:
         """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), damping (B, p), weights (B, n).
 
         Damping is the matrix's diagonal had each row its reweighted least-squares weight, or its own where that is
@@ -214,26 +234,9 @@ class Problem:
             damping = np.maximum(damping, np.matmul(np.square(J), weight[..., None])[..., 0])
         return np.add.reduce(self.w * rho, -1), gradient, hessian, damping, weight
 
-    def point(self, theta: Array) -> tuple[Array, Array]:
-        """L (n,) and ∂L/∂θ as (p, n) at one θ (p,): lean, for algorithms that ask point by point."""
-        b, eta = theta[: self.m], theta[self.m :]
-        n = self.x[0].size
-        J = np.empty((theta.size, n))
-        psi = J[: self.m]
-        for j, phi in enumerate(self.law.terms(*self.x, *eta)):
-            psi[j] = phi
-        mean = np.maximum(np.add.reduce(psi, -1) / n, TINY)
-        psi /= mean[:, None]
-        self._moved(J[self.m :], psi, b / mean, self.law.terms_gradient(*self.x, *eta))
-        if not self.law.has_rest:
-            return b @ psi, J
-        for i, change in enumerate(self.law.rest_gradient(*self.x, *eta), start=self.m):
-            J[i] += change
-        return b @ psi + self.law.rest(*self.x, *eta), J
-
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Objective and its gradient (p,) at one θ (p,)."""
-        predicted, J = self.point(theta)
+        predicted, J = self.jacobian(theta)
         rho, psi, _, _ = self.objective.parts(self.residual(predicted))
         back = self.w * psi * self.unit(predicted).reshape(-1)  # ∂objective/∂L
         return float(np.add.reduce(self.w * rho)), J @ back
@@ -241,14 +244,14 @@ class Problem:
     def means(self, eta: Array) -> Array:
         """The mean of each φ_j over the data, (B, m), at coordinates (B, q)."""
         out, n = np.empty((len(eta), self.m)), self.x[0].size
-        for j, phi in enumerate(self.law.terms(*self.x, *eta.T[:, :, None])):
+        for j, phi in enumerate(self.law.terms(*self.x, *_columns(eta))):
             out[:, j] = np.add.reduce(phi, -1) / n if np.ndim(phi) and phi.shape[-1] == n else np.ravel(phi)
         return np.maximum(out, TINY)
 
     def mean_slopes(self, eta: Array) -> Array:
         """Derivatives of `means` by η, (B, q, m)."""
         out, n = np.zeros((len(eta), eta.shape[1], self.m)), self.x[0].size
-        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None])):
+        for i, row in enumerate(self.law.terms_gradient(*self.x, *_columns(eta))):
             for j, d in enumerate(row):
                 out[:, i, j] = np.add.reduce(d, -1) / n if np.ndim(d) and d.shape[-1] == n else np.ravel(d)
         return out
@@ -261,8 +264,12 @@ class Problem:
     def fields(self, z: Array) -> Array:
         """Field values (B, p) of coefficients and nonlinear parameters (c, η), (B, p), in the law's field order."""
         with np.errstate(over="ignore"):
-            out = self.law.to_fields(list(z[:, : self.m].T), list(z[:, self.m :].T))
-        return np.stack([np.broadcast_to(out[name], len(z)) for name in self.law.names()], axis=-1)
+            values = self.law.to_fields(list(z[:, : self.m].T), list(z[:, self.m :].T))
+        names = self.law.names()
+        out = np.empty((len(z), len(names)))
+        for i, name in enumerate(names):
+            out[:, i] = values[name]
+        return out
 
     def internal(self, law: Law) -> Array:
         """θ (p,) of a law."""

@@ -16,7 +16,7 @@ import numpy as np
 from scaling.laws.arm_form import ArmForm
 from scaling.laws.base import Array, Range
 from scaling.laws.constrained import ConstrainedLaw
-from scaling.optimise.problem import TINY, Problem
+from scaling.optimise.problem import TINY, MovingBasis, Problem
 
 SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
 NEARLY = 1e-6  # tolerance above which a smoother objective is only passed through
@@ -256,7 +256,7 @@ class _Descent:
             state = tuple(rest)
         return Solution(theta, value, slope, done)
 
-    def state(self, theta: Array, rows: Any, basis: Any = None) -> tuple[Array, ...]:
+    def state(self, theta: Array, rows: Any, basis: MovingBasis | None = None) -> tuple[Array, ...]:
         """`Problem.normal` with the constraint's pull added."""
         f, g, H, D, weight = self.problem.batch(rows).normal(theta, basis)
         if self.constraint is None:
@@ -283,16 +283,16 @@ class _Descent:
         cosine = np.maximum.reduce(np.abs(slope), -1) / np.sqrt(np.maximum(f, TINY))
         return -step * unit, np.add.reduce(slope * step, -1), cosine
 
-    def project(self, trial: Array, weight: Array, rows: Any) -> tuple[Array, Array]:
+    def project(self, trial: Array, weight: Array, rows: Any) -> MovingBasis:
         """Re-solve the coefficients of `trial` in place. Returns the basis there.
 
         Variable projection: one reweighted least-squares step with the weights at the last point. With
         the coefficients eliminated the long curved valley between E and the exponents is gone, and far
         starts take tens of steps fewer.
         """
-        problem = self.problem.batch(rows)
-        psi, mean = problem.basis(trial[:, problem.m :])
-        b = _linear_fit(psi, weight, problem.y - problem.rest(trial[:, problem.m :]))[0]
+        problem, eta = self.problem.batch(rows), trial[:, self.problem.m :]
+        basis = problem.moving_basis(eta)
+        b = _linear_fit(basis[0][:, : problem.m], weight, problem.y - problem.rest(eta))[0]
         inside = np.minimum.reduce(b, -1, keepdims=True, initial=0.0) >= 0
         trial[:, : problem.m] = np.where(inside, b, trial[:, : problem.m])
-        return psi, mean
+        return basis
