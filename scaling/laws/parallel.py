@@ -72,7 +72,7 @@ class ParallelLaw(RootA):
 
     @staticmethod
     def terms(N: Any, P: Any, alpha: Any, k: Any) -> Sequence[Any]:
-        return 1.0, np.exp(-alpha * (np.log(N) + np.log1p(k * np.log(P))))
+        return 1.0, np.exp(-alpha * (np.log(N) + np.log(1 + k * np.log(P))))
 
     @classmethod
     def terms_gradient(cls, N: Any, P: Any, alpha: Any, k: Any) -> Sequence[Sequence[Any]]:

@@ -92,14 +92,15 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
     exact = LONG_SUM if small is not problem else ARRIVED if problem.m else BY_DIFFERENCES
     rough = explore(small, begin, ROUGH, exact, QUICK)
     for steps in PATIENT:
-        if agreement(small, rough) < 2:
-            rough = minimise(small, rough.theta, tolerance=ROUGH, iterations=steps, warm=True)
+        if agreement(small, rough) >= 2:
+            break
+        rough = minimise(small, rough.theta, tolerance=ROUGH, iterations=steps, warm=True)
     if not np.isfinite(rough.value).any():
         raise FitError(
             f"{problem.law.__name__} gives no finite loss {_nowhere(small, begin)} from any of {len(begin)} starts. "
             "Check its formula and the ranges of its parameters."
         )
-    lowest = int(np.nanargmin(rough.value))
+    lowest = int(np.argmin(np.where(np.isnan(rough.value), np.inf, rough.value)))
     best = rough.part([lowest])
     if small is not problem or not (rough.theta == best.theta).all() or not best.converged[0]:
         warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again

@@ -9,10 +9,10 @@ Shapes: n rows of data, m terms, q nonlinear parameters, p = m + q.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,13 @@ EPSILON = 1e-15  # of a loss: a residual as small is rounding
 ROUNDING = 1e-10  # of a coordinate's scale: this near to its bound it is at its bound, on every processor
 
 
-# The Jacobian (..., p, n) of which the first m rows are filled, ψ_j; the means (..., m); ∂φ_j/∂η_i as [i][j].
-MovingBasis = tuple[Array, Array, Sequence[Sequence[Any]]]
+class MovingBasis(NamedTuple):
+    """Terms of a law at coordinates η, and the derivatives of terms that are not simply 0, s of them."""
+
+    rows: Array  # ψ_j = φ_j / mean φ_j, then the derivatives, (..., m + s, n)
+    mean: Array  # of φ_j and of the derivatives, (..., m + s)
+    moved_by: list[int]  # i of η_i, of each derivative
+    terms: list[int]  # j of φ_j, of each
 
 
 def _moves(slope: Any) -> bool:
@@ -35,8 +40,8 @@ def _moves(slope: Any) -> bool:
 
 
 def _columns(eta: Array) -> Array:
-    """Coordinates (B, q) as q columns (B, 1), those of one point (q,) as q numbers: what terms take."""
-    return eta.T[:, :, None] if eta.ndim == 2 else eta
+    """Coordinates (B, q) as q columns (B, 1), those of one point, (1, q) or (q,), as q numbers: what terms take."""
+    return eta.T[:, :, None] if eta.ndim == 2 and len(eta) > 1 else eta.reshape(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +84,16 @@ class Problem:
         """Level 0, 1, ... of the size of each row, (n,), of a law with N."""
         axes = dict(zip(self.law.axes, self.x, strict=True))
         return levels_along("N", axes["N"], axes)
+
+    @cached_property
+    def log_correlations(self) -> dict[tuple[str, str], float]:
+        """Correlations of the axes' logarithms, of axes with values <= 0 their own, by pair. Constant axes are left out."""
+        logs = {a: np.log(x) if x.min() > 0 else x for a, x in zip(self.law.axes, self.x, strict=True)}
+        apart = {a: x - np.add.reduce(x) / x.size for a, x in logs.items() if x.min() < x.max()}
+        length = {a: float(np.sqrt(x @ x)) for a, x in apart.items()}
+        return {
+            (a, b): float(apart[a] @ apart[b]) / (length[a] * length[b]) for a, b in combinations(apart, 2)
+        }
 
     @cached_property
     def _edges(self) -> tuple[Array, Array]:
@@ -137,22 +152,24 @@ class Problem:
     def basis(self, eta: Array) -> tuple[Array, Array]:
         """ψ_j = φ_j / mean φ_j, shape (B, m, n), and the means (B, m), at coordinates (B, q)."""
         out = np.empty((len(eta), self.m, self.x[0].size))
-        return out, self._centred(out, self.law.terms(*self.x, *_columns(eta)))
+        for j, phi in enumerate(self.law.terms(*self.x, *_columns(eta))):
+            out[:, j] = phi
+        mean = np.maximum(np.add.reduce(out, -1) / out.shape[2], TINY)
+        out /= mean[..., None]
+        return out, mean
 
     def moving_basis(self, eta: Array) -> MovingBasis:
-        """What `basis` and `jacobian` have in common at coordinates (B, q), or (q,) for one point."""
-        J = np.empty((*eta.shape[:-1], self.m + eta.shape[-1], self.x[0].size))
+        """The basis with its slopes at coordinates (B, q), or (q,) for one point."""
         terms, slopes = self.law.terms_and_slopes(*self.x, *_columns(eta))
-        return J, self._centred(J[..., : self.m, :], terms), slopes
-
-    @staticmethod
-    def _centred(out: Array, terms: Sequence[Any]) -> Array:
-        """Fill out (..., m, n) with terms over their means. Returns these, (..., m)."""
-        for j, phi in enumerate(terms):
-            out[..., j, :] = phi
-        mean = np.maximum(np.add.reduce(out, -1) / out.shape[-1], TINY)
-        out /= mean[..., None]
-        return mean
+        moving = [(i, j, d) for i, row in enumerate(slopes) for j, d in enumerate(row) if _moves(d)]
+        rows = np.empty((*eta.shape[:-1], self.m + len(moving), self.x[0].size))
+        for place, value in enumerate((*terms, *(d for _, _, d in moving))):
+            rows[..., place, :] = value
+        mean = np.add.reduce(rows, -1) / rows.shape[-1]
+        psi, of_terms = rows[..., : self.m, :], mean[..., : self.m]
+        np.maximum(of_terms, TINY, out=of_terms)
+        psi /= of_terms[..., None]
+        return MovingBasis(rows, mean, [i for i, _, _ in moving], [j for _, j, _ in moving])
 
     def rest(self, eta: Array) -> Array | float:
         """What no coefficient multiplies, (B, n) or 0, at coordinates (B, q)."""
@@ -166,33 +183,23 @@ class Problem:
         return np.asarray(np.matmul(theta[:, None, : self.m], psi)[:, 0] + self.rest(theta[:, self.m :]))
 
     def jacobian(self, theta: Array, basis: MovingBasis | None = None) -> tuple[Array, Array]:
-        """L (B, n) and ∂L/∂θ as (B, p, n), for one θ (p,) without B. `basis` spares computing it again."""
-        b, eta = theta[..., : self.m], theta[..., self.m :]
-        J, mean, slopes = basis or self.moving_basis(eta)
-        psi = J[..., : self.m, :]
-        self._moved(J[..., self.m :, :], psi, b / mean, slopes)
+        """L (B, n) and ∂L/∂θ as (B, p, n), for one θ (p,) without B. `basis` spares making it again, and is used up."""
+        m, b, eta = self.m, theta[..., : self.m], theta[..., self.m :]
+        J, mean, moved, terms = basis or self.moving_basis(eta)
+        psi, change = J[..., :m, :], J[..., m:, :]
+        change -= psi.take(terms, -2) * mean[..., m:, None]
+        change *= (b / mean[..., :m]).take(terms, -1)[..., None]
+        if moved != list(range(eta.shape[-1])):  # not one term each
+            J = np.zeros((*theta.shape, psi.shape[-1]))
+            J[..., :m, :] = psi
+            for place, i in enumerate(moved):
+                J[..., m + i, :] += change[..., place, :]
         predicted = np.matmul(b[..., None, :], psi)[..., 0, :]
         if not self.law.has_rest:
             return predicted, J
-        for i, change in enumerate(self.law.rest_gradient(*self.x, *_columns(eta)), self.m):
-            J[..., i, :] += change
+        for i, slope in enumerate(self.law.rest_gradient(*self.x, *_columns(eta)), m):
+            J[..., i, :] += slope
         return predicted + self.rest(eta), J
-
-    @staticmethod
-    def _moved(out: Array, psi: Array, amount: Array, slopes: Any) -> None:
-        """Fill out (..., q, n) with how η moves L through the terms: psi (..., m, n), amounts of them (..., m)."""
-        moving = [(i, j, d) for i, row in enumerate(slopes) for j, d in enumerate(row) if _moves(d)]
-        each = [i for i, _, _ in moving] == list(range(out.shape[-2]))  # moves one term
-        change = out if each else np.empty((*out.shape[:-2], len(moving), out.shape[-1]))
-        for place, (_, _, d) in enumerate(moving):
-            change[..., place, :] = d
-        terms = [j for _, j, _ in moving]
-        change -= psi.take(terms, -2) * (np.add.reduce(change, -1, keepdims=True) / out.shape[-1])
-        change *= amount.take(terms, -1)[..., None]
-        if not each:
-            out[...] = 0.0
-            for place, (i, _, _) in enumerate(moving):
-                out[..., i, :] += change[..., place, :]
 
     def residual(self, predicted: Array) -> Array:
         """Scaled prediction minus observation, of the log loss where the objective says so, (B, n)."""

@@ -243,7 +243,7 @@ class _Descent:
                     break
                 rows, at, step, damping = rows[keep], at[keep], step[keep], damping[keep]
                 state = tuple(s[keep] for s in state)
-            trial = np.minimum(np.maximum(at + step, self.problem.lower), self.problem.upper)
+            trial = np.minimum(np.maximum(at - step, self.problem.lower), self.problem.upper)
             basis = self.project(trial, state[4], rows) if turn < projected else None
             new = self.state(trial, rows, basis)
             better = new[0] <= state[0] * (1 + ROUNDING)
@@ -266,7 +266,7 @@ class _Descent:
         return f + 0.5 * pull**2, g + pull[:, None] * grad, H, D + grad**2, weight
 
     def step(self, at: Array, state: tuple[Array, ...], damping: Array) -> tuple[Array, Array, Array]:
-        """The damped Newton step, the fall it promises, and the largest cosine of the residuals with a free column.
+        """What a damped Newton step subtracts, the fall it promises, the largest cosine of the residuals with a free column.
 
         The matrix is scaled to a unit diagonal. A coordinate that its bound holds has no scale, and stays.
         """
@@ -278,10 +278,10 @@ class _Descent:
         slope = g * unit
         scaled = H * unit[:, :, None]
         scaled *= unit[:, None]
-        scaled.reshape(len(f), -1)[:, :: unit.shape[1] + 1] += (damping + 1e-14)[:, None]
+        scaled.reshape(len(f), -1)[:, :: unit.shape[1] + 1] += damping[:, None]
         step = np.linalg.solve(scaled, slope[..., None])[..., 0]
         cosine = np.maximum.reduce(np.abs(slope), -1) / np.sqrt(np.maximum(f, TINY))
-        return -step * unit, np.add.reduce(slope * step, -1), cosine
+        return step * unit, np.add.reduce(slope * step, -1), cosine
 
     def project(self, trial: Array, weight: Array, rows: Any) -> MovingBasis:
         """Re-solve the coefficients of `trial` in place. Returns the basis there.
@@ -292,7 +292,8 @@ class _Descent:
         """
         problem, eta = self.problem.batch(rows), trial[:, self.problem.m :]
         basis = problem.moving_basis(eta)
-        b = _linear_fit(basis[0][:, : problem.m], weight, problem.y - problem.rest(eta))[0]
+        y = problem.y - problem.rest(eta) if problem.law.has_rest else problem.y
+        b = _linear_fit(basis.rows[:, : problem.m], weight, y)[0]
         inside = np.minimum.reduce(b, -1, keepdims=True, initial=0.0) >= 0
         trial[:, : problem.m] = np.where(inside, b, trial[:, : problem.m])
         return basis
