@@ -193,7 +193,7 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
         rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
         s = np.sqrt(2 * rho)
         rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
-        return root_w * np.copysign(s, psi), J[free] * (root_w * rate * problem.unit(predicted).reshape(-1))
+        return root_w * np.copysign(s, psi), J[free] * (root_w * rate * problem.unit(predicted))
 
     def at(theta: Array) -> tuple[Array, Array]:
         key = theta.tobytes()

@@ -218,13 +218,13 @@ class Problem:
         return self.residual(predicted), J
 
     def unit(self, predicted: Array) -> Array:
-        """∂residual/∂L, (B, n) or (1, n)."""
+        """∂residual/∂L, (B, n) or (1, n), at one point (n,)."""
         if self.objective.log:
             return np.asarray(self.scale / np.maximum(predicted, TINY))
-        return np.broadcast_to(self.scale, (1, self.x[0].size))
+        return np.broadcast_to(self.scale, (*(1 for _ in predicted.shape[1:]), self.x[0].size))
 
     def normal(self, theta: Array, basis: MovingBasis | None = None) -> tuple[Array, ...]:
-        """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), damping (B, p), weights (B, n).
+        """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), damping (B, p), weights (B, n); without B for θ (p,).
 
         Damping is the matrix's diagonal had each row its reweighted least-squares weight, or its own where that is
         larger. The last are those weights per squared nat of loss, for re-solving the coefficients elsewhere.
@@ -235,8 +235,8 @@ class Problem:
         counted = self.w * unit
         gradient = np.matmul(J, (counted * psi)[..., None])[..., 0]
         counted = counted * unit
-        hessian = np.matmul(J * (counted * curvature)[:, None], J.swapaxes(1, 2))
-        damping, weight = hessian.diagonal(axis1=1, axis2=2), counted * weight
+        hessian = np.matmul(J * (counted * curvature)[..., None, :], J.swapaxes(-1, -2))
+        damping, weight = hessian.diagonal(0, -2, -1), counted * weight
         if self.objective.robust:
             damping = np.maximum(damping, np.matmul(np.square(J), weight[..., None])[..., 0])
         return np.add.reduce(self.w * rho, -1), gradient, hessian, damping, weight
@@ -245,7 +245,7 @@ class Problem:
         """Objective and its gradient (p,) at one θ (p,)."""
         predicted, J = self.jacobian(theta)
         rho, psi, _, _ = self.objective.parts(self.residual(predicted))
-        back = self.w * psi * self.unit(predicted).reshape(-1)  # ∂objective/∂L
+        back = self.w * psi * self.unit(predicted)  # ∂objective/∂L
         return float(np.add.reduce(self.w * rho)), J @ back
 
     def means(self, eta: Array) -> Array:

@@ -123,15 +123,20 @@ def _quick(problem: Problem) -> dict[str, float]:
 
 def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
     """Coefficients b (S, m) of the weighted least-squares fit of y on the basis (S, m, n), their
-    matrix (S, m, m) and its right-hand side (S, m).
+    matrix (S, m, m) and its right-hand side (S, m). All without S for one basis (m, n).
     """
-    if not psi.shape[1]:  # every coefficient is constrained
-        return psi[:, :, 0], psi[:, :, :0], psi[:, :, 0]
-    weighted = psi * (w if w.ndim == 1 else w[:, None])
-    gram, moment = np.matmul(weighted, psi.swapaxes(1, 2)), np.matmul(weighted, y[..., None])
-    diagonal = gram.reshape(len(gram), -1)[:, :: gram.shape[1] + 1]  # a view
+    if not psi.shape[-2]:  # every coefficient is constrained
+        return psi[..., 0], psi[..., :0], psi[..., 0]
+    weighted = psi * w[..., None, :]
+    gram, moment = np.matmul(weighted, psi.swapaxes(-1, -2)), np.matmul(weighted, y[..., None])
+    diagonal = _diagonal(gram)
     diagonal += 1e-12 * np.maximum.reduce(diagonal, -1, keepdims=True) + TINY  # terms may be equal, or 0
     return np.linalg.solve(gram, moment)[..., 0], gram, moment[..., 0]
+
+
+def _diagonal(matrices: Array) -> Array:
+    """The diagonals (..., p) of matrices (..., p, p): a view."""
+    return matrices.reshape(*matrices.shape[:-2], -1)[..., :: matrices.shape[-1] + 1]
 
 
 def _nonnegative(b: Array, gram: Array, moment: Array) -> Array:
@@ -219,17 +224,18 @@ def _met(problem: Problem, ends: Solution, best: int, close: float) -> Any:
 
 
 class _Descent:
-    """The iteration: rows that have not arrived step together."""
+    """The iteration: rows that have not arrived step together. One row alone is a point: its arrays lack B, and are faster."""
 
     def __init__(self, problem: Problem, theta: Array, constraint: Constraint | None = None) -> None:
         self.problem, self.constraint = problem, constraint
-        self.theta = np.minimum(np.maximum(theta, problem.lower), problem.upper)
+        alone = len(theta) == problem.y.ndim == problem.w.ndim == 1 and constraint is None
+        self.theta = np.minimum(np.maximum(theta[0] if alone else theta, problem.lower), problem.upper)
 
     def run(self, tolerance: float, iterations: int, projected: int, damped: float = FAR) -> Solution:
         """Descend until every row has arrived. The first `projected` steps re-solve the coefficients."""
-        at, B = self.theta, len(self.theta)
-        theta, value, slope = np.empty_like(at), np.empty(B), np.empty(B)
-        rows, damping, done = np.arange(B), np.full(B, damped), np.zeros(B, bool)
+        at, shape = self.theta, self.theta.shape[:-1]
+        theta, value, slope, done = np.empty_like(at), np.empty(shape), np.empty(shape), np.zeros(shape, bool)
+        rows, damping = np.arange(len(at)) if shape else ..., np.full(shape, damped)
         state, rounding = self.state(at, rows), self.problem.rounding
         for turn in range(iterations):
             f = state[0]
@@ -239,7 +245,7 @@ class _Descent:
             if np.count_nonzero(leaving) or turn + 1 == iterations:
                 theta[rows], value[rows], slope[rows], done[rows] = at, f, cosine, finished
                 keep = ~leaving
-                if not keep.any():
+                if turn + 1 == iterations or not keep.any():
                     break
                 rows, at, step, damping = rows[keep], at[keep], step[keep], damping[keep]
                 state = tuple(s[keep] for s in state)
@@ -247,14 +253,14 @@ class _Descent:
             basis = self.project(trial, state[4], rows) if turn < projected else None
             new = self.state(trial, rows, basis)
             better = new[0] <= state[0] * (1 + ROUNDING)
-            if np.count_nonzero(better) == len(better):
+            if np.count_nonzero(better) == better.size:
                 at, state, damping = trial, new, np.maximum(damping * 0.1, 1e-12)
                 continue
             damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
             both = zip((trial, *new), (at, *state), strict=True)
-            at, *rest = (np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in both)
+            at, *rest = (np.where(better[(..., *[None] * (a.ndim - better.ndim))], a, b) for a, b in both)
             state = tuple(rest)
-        return Solution(theta, value, slope, done)
+        return Solution(theta.reshape(-1, theta.shape[-1]), value.reshape(-1), slope.reshape(-1), done.reshape(-1))
 
     def state(self, theta: Array, rows: Any, basis: MovingBasis | None = None) -> tuple[Array, ...]:
         """`Problem.normal` with the constraint's pull added."""
@@ -276,9 +282,10 @@ class _Descent:
         if np.count_nonzero(low) or np.count_nonzero(high):
             unit = unit * ~(low & (g > 0) | high & (g < 0) | low & high)
         slope = g * unit
-        scaled = H * unit[:, :, None]
-        scaled *= unit[:, None]
-        scaled.reshape(len(f), -1)[:, :: unit.shape[1] + 1] += damping[:, None]
+        scaled = H * unit[..., None]
+        scaled *= unit[..., None, :]
+        diagonal = _diagonal(scaled)
+        diagonal += damping[..., None]
         step = np.linalg.solve(scaled, slope[..., None])[..., 0]
         cosine = np.maximum.reduce(np.abs(slope), -1) / np.sqrt(np.maximum(f, TINY))
         return step * unit, np.add.reduce(slope * step, -1), cosine
@@ -290,10 +297,11 @@ class _Descent:
         the coefficients eliminated the long curved valley between E and the exponents is gone, and far
         starts take tens of steps fewer.
         """
-        problem, eta = self.problem.batch(rows), trial[:, self.problem.m :]
+        problem, m = self.problem.batch(rows), self.problem.m
+        eta = trial[..., m:]
         basis = problem.moving_basis(eta)
         y = problem.y - problem.rest(eta) if problem.law.has_rest else problem.y
-        b = _linear_fit(basis.rows[:, : problem.m], weight, y)[0]
+        b = _linear_fit(basis.rows[..., :m, :], weight, y)[0]
         inside = np.minimum.reduce(b, -1, keepdims=True, initial=0.0) >= 0
-        trial[:, : problem.m] = np.where(inside, b, trial[:, : problem.m])
+        trial[..., :m] = np.where(inside, b, trial[..., :m])
         return basis
