@@ -81,7 +81,9 @@ def fit(
     plain = plain_columns(frame, axes)
     table = plain or as_runs(frame, axes=axes)
     law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective)
-    data, excluded, keep = _rows(plain, law) if plain else (*arrays(table, law.axes, law.axis_rules), usable(table))
+    data, excluded, keep = (
+        _rows(plain, law) if plain else (*arrays(table, law.axes, law.axis_rules), usable(table))
+    )
     if not isinstance(start, int) or start < 1:
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
     y = data.pop("loss")

@@ -64,7 +64,8 @@ class Law:
             free_form.adopt(cls, cls.__dict__["predict"])
             del cls.predict  # the base class's `predict` checks its arguments, then evaluates `rest`
         if {"terms", "terms_gradient"} & vars(cls).keys() and "terms_and_slopes" not in vars(cls):
-            cls.terms_and_slopes = vars(Law)["terms_and_slopes"]  # a parent's are of other terms
+            # a parent's are of other terms
+            cls.terms_and_slopes = vars(Law)["terms_and_slopes"]  # type: ignore[method-assign]
 
     @staticmethod
     def terms(*args: Any) -> Sequence[Any]:

@@ -79,7 +79,9 @@ class ParallelLaw(RootA):
         return cls.terms_and_slopes(N, P, alpha, k)[1]
 
     @classmethod
-    def terms_and_slopes(cls, N: Any, P: Any, alpha: Any, k: Any) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
+    def terms_and_slopes(
+        cls, N: Any, P: Any, alpha: Any, k: Any
+    ) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
         log_P = np.log(P)
         gain = 1 + k * log_P
         log_size = np.log(N) + np.log(gain)

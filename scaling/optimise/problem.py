@@ -132,9 +132,9 @@ class Problem:
         return max(self.count * float(self.objective.rho(np.array([r]))[0]), 1e-26)
 
     @cached_property
-    def target(self) -> Array:
-        """What predictions are held against: y, or its logarithm."""
-        return np.log(self.y) if self.objective.log else self.y
+    def log_y(self) -> Array:
+        """The logarithms of the losses."""
+        return np.log(self.y)
 
     def take(self, rows: Any) -> Problem:
         """The problem of some of the data's rows, not of a batch."""
@@ -203,9 +203,14 @@ class Problem:
 
     def residual(self, predicted: Array) -> Array:
         """Scaled prediction minus observation, of the log loss where the objective says so, (B, n)."""
-        if self.objective.log:
-            predicted = np.log(np.maximum(predicted, TINY))
-        return np.asarray(self.scale * (predicted - self.target))
+        return self.residual_and_unit(predicted)[0]
+
+    def residual_and_unit(self, predicted: Array) -> tuple[Array, Array]:
+        """The residual (B, n) and ∂residual/∂L, (B, n) or of any shape that broadcasts to it."""
+        if not self.objective.log:
+            return self.scale * (predicted - self.y), np.broadcast_to(self.scale, self.x[0].shape)
+        predicted = np.maximum(predicted, TINY)
+        return self.scale * (np.log(predicted) - self.log_y), self.scale / predicted
 
     def value(self, theta: Array) -> Array:
         """The objective, (B,)."""
@@ -214,14 +219,9 @@ class Problem:
     def linearised(self, theta: Array) -> tuple[Array, Array]:
         """Residuals (B, n) and their derivatives (B, p, n)."""
         predicted, J = self.jacobian(theta)
-        J *= self.unit(predicted)[:, None]
-        return self.residual(predicted), J
-
-    def unit(self, predicted: Array) -> Array:
-        """∂residual/∂L, (B, n) or (1, n), at one point (n,)."""
-        if self.objective.log:
-            return np.asarray(self.scale / np.maximum(predicted, TINY))
-        return np.broadcast_to(self.scale, (*(1 for _ in predicted.shape[1:]), self.x[0].size))
+        r, unit = self.residual_and_unit(predicted)
+        J *= unit[..., None, :]
+        return r, J
 
     def normal(self, theta: Array, basis: MovingBasis | None = None) -> tuple[Array, ...]:
         """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), damping (B, p), weights (B, n); without B for θ (p,).
@@ -230,8 +230,8 @@ class Problem:
         larger. The last are those weights per squared nat of loss, for re-solving the coefficients elsewhere.
         """
         predicted, J = self.jacobian(theta, basis)
-        unit = self.unit(predicted)
-        rho, psi, curvature, weight = self.objective.parts(self.residual(predicted))
+        r, unit = self.residual_and_unit(predicted)
+        rho, psi, curvature, weight = self.objective.parts(r)
         counted = self.w * unit
         gradient = np.matmul(J, (counted * psi)[..., None])[..., 0]
         counted = counted * unit
@@ -244,8 +244,9 @@ class Problem:
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Objective and its gradient (p,) at one θ (p,)."""
         predicted, J = self.jacobian(theta)
-        rho, psi, _, _ = self.objective.parts(self.residual(predicted))
-        back = self.w * psi * self.unit(predicted)  # ∂objective/∂L
+        r, unit = self.residual_and_unit(predicted)
+        rho, psi, _, _ = self.objective.parts(r)
+        back = self.w * psi * unit  # ∂objective/∂L
         return float(np.add.reduce(self.w * rho)), J @ back
 
     def means(self, eta: Array) -> Array:

@@ -6,7 +6,7 @@ Knows no law and no statistics. Shapes as in `scaling.optimise.problem`: batch B
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -24,6 +24,7 @@ PROJECTED, AGAIN = 8, 2  # first steps that re-solve the coefficients, of a desc
 # Damping of the first step: from a start, from where starts met, from near the answer.
 FAR, CLOSE, NEAR = 1e-3, 1e-5, 1e-7
 MET = 0.1  # of a coordinate: starts that are further apart have not met
+PROMISED = 0.05  # of the slope along a step: a parabola falls by half of it, what falls by that, to this, is like one
 ROUNDING = 1e-13  # relative rise of an objective that is no rise: residuals are small differences
 Constraint = Callable[[Array, Any], tuple[Array, Array]]  # θ (B, p), rows -> pull (B,), its gradient (B, p)
 
@@ -223,44 +224,61 @@ def _met(problem: Problem, ends: Solution, best: int, close: float) -> Any:
     return met
 
 
+def _eased(fall: Array, slope: Array) -> Array:
+    """What damping is multiplied by after a step with that slope, (B,): a thousandth where the fall is a parabola's."""
+    return np.where(np.abs(fall / slope - 0.5) <= PROMISED, 1e-3, 0.1)
+
+
+def _taken(better: Any, new: Sequence[Array], old: Sequence[Array]) -> tuple[Array, ...]:
+    """The new arrays in the rows that are better, (B,), the old ones in the others."""
+    pairs = zip(new, old, strict=True)
+    return tuple(np.where(better[(..., *[None] * (a.ndim - better.ndim))], a, b) for a, b in pairs)
+
+
 class _Descent:
     """The iteration: rows that have not arrived step together. One row alone is a point: its arrays lack B, and are faster."""
 
     def __init__(self, problem: Problem, theta: Array, constraint: Constraint | None = None) -> None:
         self.problem, self.constraint = problem, constraint
         alone = len(theta) == problem.y.ndim == problem.w.ndim == 1 and constraint is None
-        self.theta = np.minimum(np.maximum(theta[0] if alone else theta, problem.lower), problem.upper)
+        self.theta = self.within(theta[0] if alone else theta)
+
+    def within(self, theta: Array) -> Array:
+        """The nearest point within the bounds."""
+        return np.minimum(np.maximum(theta, self.problem.lower), self.problem.upper)
 
     def run(self, tolerance: float, iterations: int, projected: int, damped: float = FAR) -> Solution:
         """Descend until every row has arrived. The first `projected` steps re-solve the coefficients."""
         at, shape = self.theta, self.theta.shape[:-1]
         theta, value, slope, done = np.empty_like(at), np.empty(shape), np.empty(shape), np.zeros(shape, bool)
-        rows, damping = np.arange(len(at)) if shape else ..., np.full(shape, damped)
-        state, rounding = self.state(at, rows), self.problem.rounding
+        rows: Any = np.arange(len(at)) if shape else ...
+        damping, promised, state = np.full(shape, damped), np.zeros(shape), [*self.state(at, rows)]
         for turn in range(iterations):
-            f = state[0]
-            step, predicted, cosine = self.step(at, state, damping)
-            finished = (predicted <= tolerance * f) | (cosine < 1e-11) | (f <= rounding)
+            f, before = state[0], promised
+            step, promised, cosine = self.step(at, state, damping)
+            finished = (promised <= tolerance * f) | (cosine < 1e-11) | (f <= self.problem.rounding)
+            if not shape and promised <= ROUNDING * f and promised**2 <= tolerance * f * before:
+                at, finished = self.within(at - step), ~done  # f would not tell, and the next gains nothing
             leaving = finished | (damping > 1e13)
             if np.count_nonzero(leaving) or turn + 1 == iterations:
                 theta[rows], value[rows], slope[rows], done[rows] = at, f, cosine, finished
                 keep = ~leaving
                 if turn + 1 == iterations or not keep.any():
                     break
-                rows, at, step, damping = rows[keep], at[keep], step[keep], damping[keep]
-                state = tuple(s[keep] for s in state)
-            trial = np.minimum(np.maximum(at - step, self.problem.lower), self.problem.upper)
+                rows, at, step, damping, promised = (a[keep] for a in (rows, at, step, damping, promised))
+                state = [s[keep] for s in state]
+            trial = self.within(at - step)
             basis = self.project(trial, state[4], rows) if turn < projected else None
             new = self.state(trial, rows, basis)
             better = new[0] <= state[0] * (1 + ROUNDING)
+            ease = _eased(state[0] - new[0], promised) if tolerance > NEARLY else 0.1
+            eased = np.maximum(damping * ease, 1e-12)
             if np.count_nonzero(better) == better.size:
-                at, state, damping = trial, new, np.maximum(damping * 0.1, 1e-12)
+                at, state, damping = trial, [*new], eased
                 continue
-            damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
-            both = zip((trial, *new), (at, *state), strict=True)
-            at, *rest = (np.where(better[(..., *[None] * (a.ndim - better.ndim))], a, b) for a, b in both)
-            state = tuple(rest)
-        return Solution(theta.reshape(-1, theta.shape[-1]), value.reshape(-1), slope.reshape(-1), done.reshape(-1))
+            old = at, damping * 8, promised * 0, *state
+            at, damping, promised, *state = _taken(better, (trial, eased, promised, *new), old)
+        return Solution(*(part if shape else part[None] for part in (theta, value, slope, done)))
 
     def state(self, theta: Array, rows: Any, basis: MovingBasis | None = None) -> tuple[Array, ...]:
         """`Problem.normal` with the constraint's pull added."""
@@ -271,7 +289,7 @@ class _Descent:
         H = H + grad[:, :, None] * grad[:, None]
         return f + 0.5 * pull**2, g + pull[:, None] * grad, H, D + grad**2, weight
 
-    def step(self, at: Array, state: tuple[Array, ...], damping: Array) -> tuple[Array, Array, Array]:
+    def step(self, at: Array, state: Sequence[Array], damping: Array) -> tuple[Array, Array, Array]:
         """What a damped Newton step subtracts, the fall it promises, the largest cosine of the residuals with a free column.
 
         The matrix is scaled to a unit diagonal. A coordinate that its bound holds has no scale, and stays.
