@@ -84,9 +84,9 @@ class ParallelLaw(RootA):
     ) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
         log_P = np.log(P)
         gain = 1 + k * log_P
-        log_size = np.log(N) + np.log(gain)
-        phi = np.exp(-alpha * log_size)
-        return (1.0, phi), [[0.0, -log_size * phi], [0.0, -alpha * phi * log_P / gain]]
+        log_share = -np.log(N) - np.log(gain)
+        phi = np.exp(alpha * log_share)
+        return (1.0, phi), [[0.0, log_share * phi], [0.0, -alpha * phi * log_P / gain]]
 
     def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
         """N (k ln P + 1) / (k ln at_P + 1), the paper's equivalent size."""

@@ -131,7 +131,8 @@ def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
     weighted = psi * w[..., None, :]
     gram, moment = np.matmul(weighted, psi.swapaxes(-1, -2)), np.matmul(weighted, y[..., None])
     diagonal = _diagonal(gram)
-    diagonal += 1e-12 * np.maximum.reduce(diagonal, -1, keepdims=True) + TINY  # terms may be equal, or 0
+    diagonal *= 1 + 1e-12  # terms may be equal
+    diagonal += TINY  # or 0
     return np.linalg.solve(gram, moment)[..., 0], gram, moment[..., 0]
 
 
